@@ -1,0 +1,91 @@
+"""The errors a user can meet.
+
+Each says what happened and what to do about it; `field` names the setting or column at
+fault so that the form can show the sentence beside it. Exit codes follow from the class.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class StudioError(Exception):
+    """Base of every error meant for a user's eyes.
+
+    Args:
+        message: What happened and where, in one sentence.
+        remedy: What the user can do about it.
+        field: Dotted path of the setting (`batch.total`) or the column at fault.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, remedy: str = "", field: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+        self.field = field
+
+    def __str__(self) -> str:
+        where = f"{self.field}: " if self.field and self.field not in self.message else ""
+        return f"{where}{self.message} {self.remedy}".strip()
+
+
+class InputError(StudioError, ValueError):
+    """Something the user gave cannot be used; nothing was started."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True)
+class FieldProblem:
+    """One thing wrong with one setting."""
+
+    field: str
+    message: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.message} {self.remedy}".strip()
+
+
+class ConfigError(InputError):
+    """A run file or a form that cannot be run; holds every problem found."""
+
+    def __init__(self, problems: list[FieldProblem]) -> None:
+        first = problems[0]
+        super().__init__(first.message, remedy=first.remedy, field=first.field)
+        self.problems = problems
+
+    def __str__(self) -> str:
+        return "\n".join(str(problem) for problem in self.problems)
+
+
+class DataError(InputError):
+    """A data source, a row or an image that cannot be used."""
+
+
+class ModelError(InputError):
+    """A model, an adapter or a combination of settings a model cannot take."""
+
+
+class NotFoundError(InputError, LookupError):
+    """A run, a dataset or a file that is not there."""
+
+
+class ConflictError(StudioError):
+    """The same thing was changed elsewhere meanwhile."""
+
+
+class BusyError(StudioError):
+    """The device or the service is taken by something else right now."""
+
+
+class RunFailedError(StudioError, RuntimeError):
+    """The work itself failed after it had started."""
+
+
+class StoppedError(StudioError):
+    """The user stopped it."""
+
+    exit_code = 130

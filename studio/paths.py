@@ -1,0 +1,141 @@
+"""Every name inside a workspace and inside the installed assets; no other module spells them."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+ASSETS = Path(__file__).resolve().parent.parent / "assets"
+TINY_VLM = ASSETS / "tiny-vlm"
+SAMPLES = ASSETS / "samples"
+PRESETS = ASSETS / "presets"
+EMBEDDED = "embedded"
+
+
+@dataclass(frozen=True)
+class RunPaths:
+    """The files of one run."""
+
+    root: Path
+
+    @property
+    def run_id(self) -> str:
+        return self.root.name
+
+    @property
+    def config(self) -> Path:
+        return self.root / "run.yaml"
+
+    @property
+    def events(self) -> Path:
+        return self.root / "events.jsonl"
+
+    @property
+    def status(self) -> Path:
+        return self.root / "status.json"
+
+    @property
+    def control(self) -> Path:
+        return self.root / "control.json"
+
+    @property
+    def plan(self) -> Path:
+        return self.root / "plan.json"
+
+    @property
+    def log(self) -> Path:
+        return self.root / "log.txt"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.root / "checkpoints"
+
+    @property
+    def adapter(self) -> Path:
+        return self.root / "adapter"
+
+    @property
+    def probes(self) -> Path:
+        return self.root / "probes"
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """One folder with all state."""
+
+    root: Path
+
+    @classmethod
+    def locate(cls, folder: str | os.PathLike[str] | None = None) -> Workspace:
+        """The workspace given, else `STUDIO_WORKSPACE`, else `./workspace`; created if absent."""
+        chosen = Path(folder or os.environ.get("STUDIO_WORKSPACE") or "workspace")
+        workspace = cls(chosen.expanduser().resolve())
+        for part in (workspace.images, workspace.thumbs, workspace.exports, workspace.runs):
+            part.mkdir(parents=True, exist_ok=True)
+        return workspace
+
+    @property
+    def database(self) -> Path:
+        return self.root / "studio.db"
+
+    @property
+    def database_url(self) -> str:
+        """SQLAlchemy URL: `STUDIO_DATABASE_URL` when set, else the workspace's SQLite file."""
+        return os.environ.get("STUDIO_DATABASE_URL") or f"sqlite:///{self.database}"
+
+    @property
+    def images(self) -> Path:
+        return self.root / "images"
+
+    @property
+    def thumbs(self) -> Path:
+        return self.root / "thumbs"
+
+    @property
+    def exports(self) -> Path:
+        return self.root / "exports"
+
+    @property
+    def runs(self) -> Path:
+        return self.root / "runs"
+
+    @property
+    def cache(self) -> Path:
+        return self.root / "cache"
+
+    @property
+    def uploads(self) -> Path:
+        return self.root / "uploads"
+
+    @property
+    def supervisor_lock(self) -> Path:
+        return self.root / "supervisor.lock"
+
+    def run(self, run_id: str) -> RunPaths:
+        return RunPaths(self.runs / run_id)
+
+
+def write_atomic(path: Path, text: str) -> None:
+    """Replace `path` by `text` so that a reader sees the old or the new file, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with temporary.open("w", encoding="utf-8") as handle:
+        handle.write(text)
+        handle.flush()
+        os.fsync(handle.fileno())
+    temporary.replace(path)
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write `value` as JSON, atomically."""
+    write_atomic(path, json.dumps(value, ensure_ascii=False, indent=1))
+
+
+def read_json(path: Path) -> dict | None:
+    """The JSON object in `path`, or None when the file is not there."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
