@@ -1,0 +1,123 @@
+"""Run files: read, write, override; every mistake is named with its field and the nearest key."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from studio.config.run import RunConfig
+from studio.errors import ConfigError, FieldProblem, NotFoundError
+from studio.paths import write_atomic
+
+
+def parse(values: Mapping[str, Any]) -> RunConfig:
+    """A `RunConfig` from plain values.
+
+    Raises:
+        ConfigError: With one problem per wrong key or value.
+    """
+    try:
+        return RunConfig.model_validate(dict(values))
+    except ValidationError as error:
+        raise ConfigError([_problem(item) for item in error.errors()]) from None
+
+
+def load(path: Path) -> RunConfig:
+    """Read a run file.
+
+    Raises:
+        NotFoundError: There is no such file.
+        ConfigError: It is not YAML, or holds wrong keys or values.
+    """
+    return parse(load_values(path))
+
+
+def load_values(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file, unchecked but for being one."""
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise NotFoundError(f"There is no run file {path}.", remedy="Check the path.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError([FieldProblem(str(path), f"is not valid YAML: {error}")]) from None
+    if not isinstance(values, dict):
+        raise ConfigError([FieldProblem(str(path), "is not a mapping of settings.")])
+    return values
+
+
+def dump(config: RunConfig) -> str:
+    """The run file of `config`: all settings, in the order they are declared."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def save(config: RunConfig, path: Path) -> None:
+    """Write the run file atomically."""
+    write_atomic(path, dump(config))
+
+
+def override(values: dict[str, Any], assignments: list[str]) -> dict[str, Any]:
+    """Apply `key.path=value` assignments (values in YAML) to plain values.
+
+    Raises:
+        ConfigError: An assignment has no `=` or goes through something that is no section.
+    """
+    for assignment in assignments:
+        path, separator, text = assignment.partition("=")
+        if not separator or not path:
+            raise ConfigError([FieldProblem(assignment, "is not of the form key=value.")])
+        set_path(values, path.strip(), yaml.safe_load(text))
+    return values
+
+
+def set_path(values: dict[str, Any], path: str, value: Any) -> None:
+    """Set `values["a"]["b"]` for the path `a.b`, making sections on the way."""
+    *sections, last = path.split(".")
+    for section in sections:
+        inner = values.get(section)
+        if inner is None:
+            inner = values[section] = {}
+        if not isinstance(inner, dict):
+            raise ConfigError([FieldProblem(path, f"{section} is a value, not a section.")])
+        values = inner
+    values[last] = value
+
+
+def _problem(error: Any) -> FieldProblem:
+    location = [part for part in error["loc"] if isinstance(part, str) and not _is_type_tag(part)]
+    field = ".".join(location) or "run file"
+    if error["type"] == "extra_forbidden":
+        return FieldProblem(field, "unknown setting.", _nearest(location))
+    message = str(error["msg"]).removeprefix("Value error, ").rstrip(".")
+    given = error.get("input")
+    shown = f" (got {given!r})" if isinstance(given, (str, int, float, bool)) else ""
+    return FieldProblem(field, f"{message}{shown}.")
+
+
+def _is_type_tag(part: str) -> bool:
+    return part in ("str", "list[str]", "int", "float")
+
+
+def _nearest(location: list[str]) -> str:
+    model: type[BaseModel] = RunConfig
+    for part in location[:-1]:
+        model = section_type(model, part) or model
+    near = difflib.get_close_matches(location[-1], list(model.model_fields), n=1, cutoff=0.4)
+    if near:
+        return f"Did you mean {'.'.join([*location[:-1], near[0]])}?"
+    return f"Known here: {', '.join(model.model_fields)}."
+
+
+def section_type(model: type[BaseModel], name: str) -> type[BaseModel] | None:
+    """The section class of field `name`, looking through `Section | None`."""
+    field = model.model_fields.get(name)
+    if field is None:
+        return None
+    for candidate in (field.annotation, *getattr(field.annotation, "__args__", ())):
+        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
+            return candidate
+    return None

@@ -1,0 +1,74 @@
+"""The whole run file and what can be read off it without a model."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+from pydantic import field_validator
+
+from studio.config.adapter import AdapterConfig
+from studio.config.base import Section, setting
+from studio.config.data import DataConfig
+from studio.config.model import ModelConfig
+from studio.config.preference import DpoConfig
+from studio.config.training import (
+    BatchConfig,
+    LaunchConfig,
+    OptimizerConfig,
+    ScheduleConfig,
+    SpeedConfig,
+)
+
+Method = Literal["sft", "dpo"]
+
+
+class RunConfig(Section):
+    """One run. The form, the YAML, the command line and the docs are generated from this."""
+
+    name: str = setting(
+        "run", "Name", "What the run is called in lists.", level="basic", max_length=80
+    )
+    method: Method = setting(
+        "sft",
+        "Method",
+        "SFT teaches answers from examples. DPO teaches which of two answers is better.",
+        level="basic",
+    )
+    model: ModelConfig = setting(ModelConfig(), "Model", "The base model.")
+    adapter: AdapterConfig | None = setting(
+        AdapterConfig(), "Adapter", "LoRA settings; null trains every weight."
+    )
+    data: DataConfig = setting(DataConfig(), "Data", "Rows to learn from.")
+    batch: BatchConfig = setting(BatchConfig(), "Batch", "How many rows at a time.")
+    optimizer: OptimizerConfig = setting(OptimizerConfig(), "Optimizer", "How weights are updated.")
+    schedule: ScheduleConfig = setting(ScheduleConfig(), "Schedule", "How long and how often.")
+    dpo: DpoConfig = setting(DpoConfig(), "DPO", "Preference loss.")
+    speed: SpeedConfig = setting(SpeedConfig(), "Speed", "Work saved without changing the losses.")
+    launch: LaunchConfig = setting(LaunchConfig(), "Launch", "Where it runs.")
+    report_to: list[Literal["trackio", "tensorboard", "wandb"]] = setting(
+        [], "Also report to", "Trackers that get the metrics too; each must be installed."
+    )
+    push_to_hub: str | None = setting(
+        None,
+        "Push to the hub",
+        "Repository (user/name) that receives the adapter at the end. Private.",
+    )
+
+    @field_validator("name")
+    @classmethod
+    def _printable(cls, name: str) -> str:
+        if not name.strip() or not name.isprintable():
+            raise ValueError("give the run a name of printable characters.")
+        return name.strip()
+
+    @property
+    def accumulation(self) -> int:
+        """Forward passes per optimizer step on each device."""
+        return max(1, self.batch.total // (self.batch.per_device * self.launch.processes))
+
+    def total_steps(self, rows: int) -> int:
+        """Optimizer steps over `rows` training rows (the last batch of an epoch may be short)."""
+        per_epoch = math.ceil(rows / self.batch.total)
+        steps = math.ceil(per_epoch * self.schedule.epochs)
+        return min(steps, self.schedule.max_steps or steps)

@@ -1,0 +1,1 @@
+"""One folder per run: its settings, events, status and commands. No training code here."""

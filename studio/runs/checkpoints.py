@@ -1,0 +1,58 @@
+"""Checkpoints count only when they are complete: a marker is written after everything else."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+from studio.paths import RunPaths, write_json
+
+MARKER = "complete.json"
+_NAME = re.compile(r"checkpoint-(\d+)$")
+
+
+def step_of(checkpoint: Path) -> int:
+    """Optimizer step of a `checkpoint-N` folder, -1 for another folder."""
+    match = _NAME.search(checkpoint.name)
+    return int(match.group(1)) if match else -1
+
+
+def mark_complete(checkpoint: Path) -> None:
+    """Declare that every file of `checkpoint` is written."""
+    write_json(checkpoint / MARKER, {"step": step_of(checkpoint)})
+
+
+def complete_checkpoints(paths: RunPaths) -> list[Path]:
+    """Complete checkpoints, oldest first."""
+    if not paths.checkpoints.is_dir():
+        return []
+    found = [
+        folder
+        for folder in paths.checkpoints.iterdir()
+        if step_of(folder) >= 0 and (folder / MARKER).is_file()
+    ]
+    return sorted(found, key=step_of)
+
+
+def latest_checkpoint(paths: RunPaths) -> Path | None:
+    """The complete checkpoint with the most steps, if there is one."""
+    found = complete_checkpoints(paths)
+    return found[-1] if found else None
+
+
+def prune(paths: RunPaths, keep: int) -> None:
+    """Delete all but the newest `keep` complete checkpoints, and torn ones older than those."""
+    complete = complete_checkpoints(paths)
+    if not complete:
+        return
+    kept = set(complete[-keep:])
+    newest = step_of(complete[-1])
+    for folder in paths.checkpoints.iterdir():
+        if folder not in kept and 0 <= step_of(folder) <= newest:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def has_adapter(paths: RunPaths) -> bool:
+    """Whether the run has left weights that can be chatted with."""
+    return (paths.adapter / MARKER).is_file()

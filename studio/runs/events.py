@@ -1,0 +1,80 @@
+"""The run's diary: append-only JSON lines that any process may read while they are written."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line of the diary.
+
+    Attributes:
+        type: `stage`, `progress`, `metrics`, `evaluation`, `checkpoint`, `warning`, `changed`,
+            `finished`, `failed` or `stopped`.
+        time: Seconds since the epoch.
+        values: What the type carries; metrics keep TRL's names (`loss`, `rewards/margins`, …).
+    """
+
+    type: str
+    time: float
+    values: dict[str, Any]
+
+
+class EventLog:
+    """Writes events, one write call per line, so that a crash tears at most the last one."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def append(self, type: str, **values: Any) -> None:
+        """Add one event."""
+        line = json.dumps(
+            {"type": type, "time": round(time.time(), 3), **values},
+            ensure_ascii=False,
+            allow_nan=True,
+        )
+        with self.path.open("ab") as handle:
+            torn = handle.tell() > 0 and not _ends_with_newline(self.path)
+            handle.write(b"\n" * torn + line.encode() + b"\n")
+
+
+def _ends_with_newline(path: Path) -> bool:
+    with path.open("rb") as handle:
+        handle.seek(-1, 2)
+        return handle.read(1) == b"\n"
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Events read, and where to go on reading."""
+
+    events: list[Event]
+    offset: int
+
+
+def read_events(path: Path, offset: int = 0) -> Batch:
+    """Complete lines after byte `offset`; torn or foreign lines are left out."""
+    try:
+        with path.open("rb") as handle:
+            handle.seek(offset)
+            data = handle.read()
+    except FileNotFoundError:
+        return Batch([], 0)
+    end = data.rfind(b"\n") + 1
+    return Batch(list(_parse(data[:end])), offset + end)
+
+
+def _parse(data: bytes) -> Iterator[Event]:
+    for line in data.splitlines():
+        try:
+            values = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(values, dict) and "type" in values and "time" in values:
+            yield Event(str(values.pop("type")), float(values.pop("time")), values)

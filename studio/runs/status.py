@@ -1,0 +1,92 @@
+"""What a run is doing now, as one small file that is always whole."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, Literal
+
+import psutil
+
+from studio.paths import RunPaths, read_json, write_json
+
+State = Literal["queued", "starting", "running", "stopping", "stopped", "finished", "failed"]
+ACTIVE: tuple[State, ...] = ("starting", "running", "stopping")
+ENDED: tuple[State, ...] = ("stopped", "finished", "failed")
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """State, place and process of a run.
+
+    Attributes:
+        pid, pid_started: The worker; both must match for it to count as alive.
+        stage: What it is at: loading, training, evaluating, saving.
+        step, total_steps: Optimizer steps done and planned.
+        message, remedy: Why it ended, in words for the user.
+        field: The setting at fault, when one is.
+        updated: Seconds since the epoch of the last sign of life.
+    """
+
+    state: State = "queued"
+    stage: str = ""
+    step: int = 0
+    total_steps: int = 0
+    pid: int = 0
+    pid_started: float = 0.0
+    attempt: int = 0
+    queued: float = field(default_factory=time.time)
+    started: float = 0.0
+    ended: float = 0.0
+    updated: float = 0.0
+    training_seconds: float = 0.0
+    message: str = ""
+    remedy: str = ""
+    field: str = ""
+
+    @property
+    def active(self) -> bool:
+        return self.state in ACTIVE
+
+    @property
+    def ended_well(self) -> bool:
+        return self.state == "finished"
+
+    @property
+    def progress(self) -> float:
+        """Share of the steps done, 0 to 1."""
+        return self.step / self.total_steps if self.total_steps else 0.0
+
+
+def read_status(paths: RunPaths) -> RunStatus:
+    """The status on disk; a run without one is queued."""
+    known = {item.name for item in fields(RunStatus)}
+    values = read_json(paths.status) or {}
+    return RunStatus(**{key: value for key, value in values.items() if key in known})
+
+
+def write_status(paths: RunPaths, status: RunStatus) -> None:
+    """Replace the status."""
+    write_json(paths.status, asdict(status))
+
+
+def update_status(paths: RunPaths, **changes: Any) -> RunStatus:
+    """Change some of the status and return the new one."""
+    status = replace(read_status(paths), updated=time.time(), **changes)
+    write_status(paths, status)
+    return status
+
+
+def process_alive(pid: int, started: float) -> bool:
+    """Whether process `pid` exists, is no zombie, and started when `started` says."""
+    if not pid:
+        return False
+    try:
+        process = psutil.Process(pid)
+        return (
+            process.status() != psutil.STATUS_ZOMBIE and abs(process.create_time() - started) < 1.0
+        )
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.AccessDenied:
+        return True
