@@ -1,0 +1,236 @@
+"""Images: decoding what strangers made, one normalisation for all, and the content-addressed store.
+
+Browse, training and chat all see `open_image`'s pixels: RGB, upright, first frame, transparency
+on white. Nothing here fetches over a network.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import re
+import struct
+import warnings
+import zlib
+from pathlib import Path
+
+from PIL import Image, ImageOps
+
+from studio.errors import DataError, NotFoundError
+from studio.paths import Workspace
+
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
+# An MPO is opened as the JPEG it begins with.
+EXTENSIONS = {"PNG": "png", "JPEG": "jpg", "MPO": "jpg", "WEBP": "webp", "GIF": "gif", "BMP": "bmp"}
+MAX_BYTES = 64 * 1024 * 1024
+MAX_PIXELS = 80_000_000
+THUMB_EDGE = 320
+EXIF_ORIENTATION = 0x0112
+
+# What Pillow's own corpus of broken files raises: OSError alone is not enough.
+PILLOW_ERRORS = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    TypeError,
+    NotImplementedError,
+    LookupError,
+    OverflowError,
+    EOFError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+    Image.DecompressionBombWarning,
+)
+# Process-wide on purpose: `catch_warnings` is not safe with threads.
+warnings.simplefilter("error", Image.DecompressionBombWarning)
+
+
+def open_image(source: bytes | str | os.PathLike[str]) -> Image.Image:
+    """Decode one image: RGB, upright, first frame, transparency on white.
+
+    The content decides the format (PNG, JPEG, WebP, GIF or BMP), not the name.
+
+    Raises:
+        DataError: With the reason, when it is no such image, is damaged, has more than
+            `MAX_BYTES` bytes or more than `MAX_PIXELS` pixels.
+    """
+    image, _ = _decode(_read(source))
+    return image
+
+
+class ImageStore:
+    """Originals by the sha256 of their bytes, each with a thumbnail, below one workspace."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._images = workspace.images
+        self._thumbs = workspace.thumbs
+
+    def add(self, source: bytes | str | os.PathLike[str]) -> str:
+        """Keep one image and return its sha256 (hex); adding it again changes nothing.
+
+        Raises:
+            DataError: When it cannot be decoded (see `open_image`).
+        """
+        content = _read(source)
+        sha = hashlib.sha256(content).hexdigest()
+        if self._find(sha) and self._thumb(sha).exists():
+            return sha
+        image, original = _decode(content)
+        image_format = original.format or "PNG"
+        if not _is_plain(original):
+            _write(self._view(sha), _encoded(image, "PNG"))
+        thumb = image.copy()
+        thumb.thumbnail((THUMB_EDGE, THUMB_EDGE))
+        _write(self._thumb(sha), _encoded(thumb, "WEBP"))
+        _write(self._images / sha[:2] / f"{sha}.{EXTENSIONS[image_format]}", content)
+        return sha
+
+    def path(self, sha: str) -> Path:
+        """The original file. Raises NotFoundError."""
+        found = self._find(sha)
+        if found is None:
+            raise NotFoundError(
+                f"The image {sha[:12]}… is not in this workspace.",
+                remedy="Import its dataset again.",
+                field="image",
+            )
+        return found
+
+    def thumb_path(self, sha: str) -> Path:
+        """The thumbnail, at most `THUMB_EDGE` pixels a side. Raises NotFoundError."""
+        self.path(sha)
+        return self._thumb(sha)
+
+    def view_path(self, sha: str) -> Path:
+        """The file to show in a browser: the original, or its normalised copy where they differ."""
+        original = self.path(sha)
+        view = self._view(sha)
+        return view if view.exists() else original
+
+    def open(self, sha: str) -> Image.Image:
+        """The decoded image. Raises NotFoundError, DataError."""
+        return open_image(self.path(sha))
+
+    def _find(self, sha: str) -> Path | None:
+        if not re.fullmatch(r"[0-9a-f]{64}", sha):
+            return None
+        names = (self._images / sha[:2] / f"{sha}.{ext}" for ext in set(EXTENSIONS.values()))
+        return next((name for name in names if name.exists()), None)
+
+    def _thumb(self, sha: str) -> Path:
+        return self._thumbs / sha[:2] / f"{sha}.webp"
+
+    def _view(self, sha: str) -> Path:
+        return self._thumbs / sha[:2] / f"{sha}.view.png"
+
+
+def resolve_inside(folder: Path, name: str) -> Path:
+    """The file `name` below `folder`.
+
+    Raises:
+        DataError: For addresses, absolute names, `..`, links that lead outside, or no such file.
+    """
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", name) or name.startswith(("//", "\\\\")):
+        raise DataError(f"{name!r} is an address; images are never fetched.", field="image")
+    plain = name.replace("\\", "/")
+    parts = plain.split("/")
+    if "\0" in name or plain.startswith(("/", "~")) or ".." in parts or re.match("[A-Za-z]:", name):
+        raise DataError(f"{name!r} leads outside the folder of the data.", field="image")
+    root = folder.resolve()
+    try:
+        path = (root / plain).resolve()
+        inside, there = path.is_relative_to(root), path.is_file()
+    except OSError as error:
+        raise DataError(f"{name[:80]!r} is no usable file name: {error}.", field="image") from error
+    if not inside:
+        raise DataError(f"{name!r} is a link out of the folder of the data.", field="image")
+    if not there:
+        raise DataError(f"there is no image file {name!r}.", field="image")
+    return path
+
+
+def _read(source: bytes | str | os.PathLike[str]) -> bytes:
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        content = bytes(source)
+    else:
+        path = Path(source)
+        try:
+            with path.open("rb") as handle:
+                content = handle.read(MAX_BYTES + 1)
+        except OSError as error:
+            raise DataError(
+                f"cannot read the image {path.name}: {error.strerror or error}.", field="image"
+            ) from error
+    if len(content) > MAX_BYTES:
+        raise DataError(f"image file over {MAX_BYTES >> 20} MB.", field="image")
+    return content
+
+
+def _decode(content: bytes) -> tuple[Image.Image, Image.Image]:
+    """(normalised, as opened)."""
+    if not content:
+        raise DataError("the image is empty.", field="image")
+    try:
+        original = Image.open(io.BytesIO(content), formats=FORMATS)
+        width, height = original.size
+        if width * height > MAX_PIXELS:
+            raise DataError(
+                f"image of {width} × {height} pixels; the limit is {MAX_PIXELS // 10**6} megapixels.",
+                field="image",
+            )
+        original.load()
+        return _normalise(original), original
+    except DataError:
+        raise
+    except Image.UnidentifiedImageError as error:
+        raise DataError(
+            "not a PNG, JPEG, WebP, GIF or BMP image, whatever its name says.", field="image"
+        ) from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise DataError("image of too many pixels (decompression bomb).", field="image") from error
+    except PILLOW_ERRORS as error:
+        raise DataError(f"damaged image: {_one_line(error)}.", field="image") from error
+
+
+def _normalise(image: Image.Image) -> Image.Image:
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I"):  # 16 bits a pixel; Pillow's own conversion clips
+        image = image.point(lambda value: value * (1 / 256)).convert("L")
+    if image.has_transparency_data:
+        rgba = image.convert("RGBA")
+        white = Image.new("RGBA", rgba.size, "white")
+        image = Image.alpha_composite(white, rgba)
+    return image.convert("RGB")
+
+
+def _is_plain(original: Image.Image) -> bool:
+    """Whether a browser shows the file as `open_image` decodes it."""
+    if getattr(original, "is_animated", False) or original.format in ("MPO", "BMP"):
+        return False
+    if original.getexif().get(EXIF_ORIENTATION, 1) != 1:
+        return False
+    if original.has_transparency_data:
+        return original.convert("RGBA").getextrema()[3] == (255, 255)
+    return original.mode in ("1", "L", "P", "RGB")
+
+
+def _encoded(image: Image.Image, image_format: str) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, image_format)
+    return buffer.getvalue()
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
+    with temporary.open("wb") as handle:
+        handle.write(content)
+        handle.flush()
+        os.fsync(handle.fileno())
+    temporary.replace(path)
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
