@@ -1,0 +1,1 @@
+"""The browser interface: reads state from disk, hands work to services, never imports torch."""
