@@ -1,0 +1,190 @@
+"""What the store takes and gives: plain frozen values, no table rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from studio.data.schema import Message
+
+LabelKind = Literal["choose", "tie", "both_good", "both_bad", "skip", "unsure"]
+VOTES: tuple[str, ...] = ("choose", "tie", "both_good", "both_bad")
+TIES: tuple[str, ...] = ("tie", "both_good", "both_bad")
+ABSTENTIONS: tuple[str, ...] = ("skip", "unsure")
+
+
+@dataclass(frozen=True)
+class AddReport:
+    """What an import did: rows new, already there, and there but given new candidates."""
+
+    added: int = 0
+    unchanged: int = 0
+    extended: int = 0
+
+
+@dataclass(frozen=True)
+class DatasetView:
+    """One dataset: its pairs, those with a vote, and those still waiting for one."""
+
+    id: int
+    name: str
+    items: int
+    pairs: int
+    labelled: int
+    waiting: int
+
+
+@dataclass(frozen=True)
+class CandidateView:
+    """One answer; `length` in characters."""
+
+    id: int
+    text: str
+    author: str
+    length: int
+    tokens: int | None
+    reference: bool
+
+
+@dataclass(frozen=True)
+class PairView:
+    """One pair with the count of votes people gave it.
+
+    `source_choice_id` is what the source preferred, if it said so.
+    """
+
+    id: int
+    first_id: int
+    second_id: int
+    source_choice_id: int | None
+    votes: int
+
+
+@dataclass(frozen=True)
+class ItemView:
+    """One item with all its answers and pairs."""
+
+    id: int
+    dataset: str
+    external_id: str
+    images: tuple[str, ...]
+    prompt: tuple[Message, ...]
+    question: str
+    candidates: tuple[CandidateView, ...]
+    pairs: tuple[PairView, ...]
+    meta: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def labels(self) -> int:
+        return sum(pair.votes for pair in self.pairs)
+
+
+@dataclass(frozen=True)
+class SideView:
+    """One answer as an annotator may see it: no author."""
+
+    candidate_id: int
+    text: str
+
+
+@dataclass(frozen=True)
+class PairCard:
+    """One pair to be judged, blind. `version` goes back as `LabelEvent.expected_version`."""
+
+    pair_id: int
+    dataset: str
+    images: tuple[str, ...]
+    prompt: tuple[Message, ...]
+    question: str
+    left: SideView
+    right: SideView
+    version: int
+    current: Answer | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The answer that (pair, annotator) gives now."""
+
+    kind: str
+    winner_id: int | None
+    reason: str
+    comment: str
+
+
+@dataclass(frozen=True)
+class LabelEvent:
+    """An answer about to be saved.
+
+    Attributes:
+        key: Made by the client, once per answer; saving it again changes nothing.
+        winner_id: Candidate chosen; only with kind `choose`.
+        expected_version: `PairCard.version` at the moment of answering.
+        elapsed_ms: Milliseconds from the pair being shown to the answer.
+        shown_left_id: The candidate that was on the left.
+    """
+
+    key: str
+    pair_id: int
+    annotator: str
+    kind: LabelKind
+    winner_id: int | None = None
+    expected_version: int = 0
+    strength: str = ""
+    reason: str = ""
+    comment: str = ""
+    elapsed_ms: int | None = None
+    shown_left_id: int | None = None
+
+
+@dataclass(frozen=True)
+class Saved:
+    """An event that is on disk."""
+
+    label_id: int
+    key: str
+    pair_id: int
+    kind: str
+    version: int
+
+
+@dataclass(frozen=True)
+class HistoryEntry:
+    """One past event of an annotator, newest first in a listing."""
+
+    label_id: int
+    pair_id: int
+    dataset: str
+    question: str
+    kind: str
+    winner: str
+    reason: str
+    created_at: float
+    current: bool
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far: `labelled` counts answers (skips too), `total` the pairs there are to answer."""
+
+    labelled: int
+    total: int
+    waiting: int
+    today: int
+    median_seconds: float | None
+
+
+@dataclass(frozen=True)
+class ExportPolicy:
+    """Which labels become training rows.
+
+    Attributes:
+        ties: "drop": a tie is a vote, and a pair without a majority for one answer is left
+            out. "ignore": ties don't count; the majority of those who chose decides.
+        minimum_votes: Pairs with fewer choices for the winner are left out.
+        include_imported: Use the preference of the source where no person has voted.
+    """
+
+    ties: Literal["drop", "ignore"] = "drop"
+    minimum_votes: int = 1
+    include_imported: bool = False
