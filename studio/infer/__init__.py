@@ -1,0 +1,1 @@
+"""Chat and sampling: one base model, its adapters, streamed answers."""
