@@ -37,9 +37,3 @@ class DataConfig(Section):
         "System prompt",
         "Put before every conversation, in training and in chat.",
     )
-    max_length: int | None = setting(
-        None,
-        "Longest row (tokens)",
-        "Rows above this are refused before the run starts; image tokens are never cut.",
-        ge=16,
-    )

@@ -1,1 +1,1 @@
-"""What the UI and the command line call: no torch and no Gradio here."""
+"""What the command line and the user interface both do; nothing here imports torch."""

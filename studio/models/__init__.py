@@ -1,0 +1,1 @@
+"""Models: finding, loading, quantizing and adapting them."""

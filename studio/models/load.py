@@ -1,0 +1,65 @@
+"""Loading a base model: full or quantized, on the device there is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from transformers import AutoModelForImageTextToText, PreTrainedModel, ProcessorMixin
+
+from studio.config.model import ModelConfig
+from studio.errors import ConfigError, ModelError
+from studio.models.devices import device_problems, pick_device, resolve_dtype
+from studio.models.quantize import quantization_config
+from studio.models.source import load_config, load_processor, model_path
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model that is ready for use, with its processor."""
+
+    model: PreTrainedModel
+    processor: ProcessorMixin
+    device: torch.device
+    dtype: torch.dtype
+
+
+def skeleton_of(model: ModelConfig) -> PreTrainedModel:
+    """The model's modules on the meta device: shapes and names, no weights."""
+    config = load_config(model)
+    with torch.device("meta"):
+        return AutoModelForImageTextToText.from_config(config)
+
+
+def load_model(model: ModelConfig, *, device: torch.device | None = None) -> Loaded:
+    """Load the base model and its processor.
+
+    Raises:
+        ConfigError: This machine cannot do what the settings ask for.
+        ModelError: The model cannot be found, read or held.
+    """
+    device = device or pick_device()
+    found = device_problems(model, device)
+    if found:
+        raise ConfigError(found)
+    dtype = resolve_dtype(model.dtype, device)
+    quantized = quantization_config(model, skeleton_of(model), dtype)
+    processor = load_processor(model)
+    try:
+        loaded = AutoModelForImageTextToText.from_pretrained(
+            model_path(model.id),
+            revision=model.revision,
+            dtype=dtype,
+            quantization_config=quantized,
+            device_map={"": device} if quantized is not None or device.type != "cpu" else None,
+            use_safetensors=True,
+            trust_remote_code=False,
+            **({} if model.attention == "auto" else {"attn_implementation": model.attention}),
+        )
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            f"The weights of {model.id} cannot be loaded: {str(error).splitlines()[0]}",
+            remedy="Only weights in safetensors format are read. Check the id, folder and disk.",
+            field="model.id",
+        ) from error
+    return Loaded(loaded, processor, device, dtype)

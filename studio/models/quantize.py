@@ -1,0 +1,43 @@
+"""Weights in 8 or 4 bits through bitsandbytes (QLoRA, Dettmers et al. 2023)."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from transformers import BitsAndBytesConfig, PreTrainedModel
+
+from studio.config.model import ModelConfig
+
+
+def quantization_config(
+    model: ModelConfig, skeleton: PreTrainedModel, compute_dtype: torch.dtype
+) -> BitsAndBytesConfig | None:
+    """The bitsandbytes configuration, or None for full precision.
+
+    Args:
+        skeleton: The model on the meta device, to find what must stay in full precision.
+        compute_dtype: In which 4-bit weights are multiplied.
+    """
+    if model.quantization == "none":
+        return None
+    skipped = sorted({*model.skip_modules, *always_skipped(skeleton)})
+    if model.quantization == "int8":
+        return BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=skipped)
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type=model.quantization,
+        bnb_4bit_use_double_quant=model.double_quantization,
+        bnb_4bit_compute_dtype=compute_dtype,
+        llm_int8_skip_modules=skipped,
+    )
+
+
+def always_skipped(skeleton: PreTrainedModel) -> set[str]:
+    """The output head, and projections that `nn.MultiheadAttention` multiplies by itself."""
+    head = skeleton.get_output_embeddings()
+    names = {name for name, module in skeleton.named_modules() if module is head} | {"lm_head"}
+    return names | {
+        name
+        for name, module in skeleton.named_modules()
+        if isinstance(module, nn.MultiheadAttention)
+    }

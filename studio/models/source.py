@@ -1,0 +1,103 @@
+"""From a model's name to its configuration and processor, with nothing downloaded but those."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from transformers import (
+    MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING,
+    AutoConfig,
+    AutoProcessor,
+    PretrainedConfig,
+    ProcessorMixin,
+)
+
+from studio.config.model import ModelConfig
+from studio.errors import ModelError
+from studio.paths import EMBEDDED, TINY_VLM
+
+
+def model_path(model_id: str) -> str:
+    """Folder or hub id that `from_pretrained` takes."""
+    return str(TINY_VLM) if model_id == EMBEDDED else model_id
+
+
+def load_config(model: ModelConfig) -> PretrainedConfig:
+    """The configuration of a vision-language model.
+
+    Raises:
+        ModelError: It cannot be found or read, needs foreign code, or sees no images.
+    """
+    try:
+        config = AutoConfig.from_pretrained(
+            model_path(model.id), revision=model.revision, trust_remote_code=False
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise _not_loadable(model, error) from error
+    if type(config) not in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING:
+        raise ModelError(
+            f"{model.id} ({config.model_type}) is a text-only model: it takes no images.",
+            remedy="Choose a vision-language model, for example HuggingFaceTB/SmolVLM-Instruct.",
+            field="model.id",
+        )
+    return config
+
+
+def load_processor(model: ModelConfig) -> ProcessorMixin:
+    """The model's processor with the run's pixel budget applied.
+
+    Raises:
+        ModelError: The model has none.
+    """
+    try:
+        processor = AutoProcessor.from_pretrained(
+            model_path(model.id), revision=model.revision, trust_remote_code=False
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise _not_loadable(model, error) from error
+    if not isinstance(processor, ProcessorMixin):
+        raise ModelError(
+            f"{model.id} comes without an image processor.",
+            remedy="Choose a model whose folder holds a processor configuration.",
+            field="model.id",
+        )
+    _apply_pixel_budget(processor, model)
+    return processor
+
+
+def _apply_pixel_budget(processor: ProcessorMixin, model: ModelConfig) -> None:
+    image_processor = processor.image_processor
+    edge, split = model.image.longest_edge, model.image.split
+    if edge is not None:
+        size = getattr(image_processor, "size", None)
+        if size is None or "longest_edge" not in dict(size):
+            raise ModelError(
+                f"The processor of {model.id} does not scale by the longest edge.",
+                remedy="Leave it empty.",
+                field="model.image.longest_edge",
+            )
+        budget = dict(size) | {"longest_edge": edge}
+        image_processor.size = type(size)(**{k: v for k, v in budget.items() if v is not None})
+    if split is not None:
+        if not hasattr(image_processor, "do_image_splitting"):
+            raise ModelError(
+                f"The processor of {model.id} does not cut images into tiles.",
+                remedy="Leave it empty.",
+                field="model.image.split",
+            )
+        image_processor.do_image_splitting = split
+
+
+def _not_loadable(model: ModelConfig, error: Exception) -> ModelError:
+    text = str(error).splitlines()[0]
+    if "trust_remote_code" in str(error):
+        return ModelError(
+            f"{model.id} can only be loaded by running code from its repository.",
+            remedy="This is never done. Choose a model that transformers supports itself.",
+            field="model.id",
+        )
+    if Path(model_path(model.id)).exists():
+        remedy = "Check that the folder holds config.json and the processor files."
+    else:
+        remedy = 'Give a hub id (user/name), a folder, or "embedded"; private models need a login.'
+    return ModelError(f"{model.id} cannot be loaded: {text}", remedy=remedy, field="model.id")

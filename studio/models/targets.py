@@ -1,0 +1,143 @@
+"""Which modules LoRA is applied to: from a word or a list to exact module names."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+from torch import nn
+from transformers import PreTrainedModel
+
+from studio.config.adapter import AdapterConfig
+from studio.errors import ModelError
+from studio.models.towers import TOWERS, Tower, find_towers
+
+GROUPS: dict[str, tuple[Tower, ...]] = {
+    "language": ("language",),
+    "vision+language": ("vision", "language"),
+    "all-linear": ("vision", "projector", "language"),
+}
+
+
+def matched_modules(model: PreTrainedModel, adapter: AdapterConfig) -> list[str]:
+    """Names of the modules of `model` that get an adapter.
+
+    Raises:
+        ModelError: Nothing matches, a chosen tower is left out, or the head is among them.
+    """
+    targets = adapter.targets
+    if isinstance(targets, str) and targets in GROUPS:
+        return _in_towers(model, targets)
+    linear = [name for name, module in model.named_modules() if _adaptable(module)]
+    if isinstance(targets, str):
+        matched = [name for name in linear if _fullmatch(targets, name)]
+    else:
+        matched = [name for name in linear if any(_ends(name, target) for target in targets)]
+        _check_each(targets, matched)
+    _check_matched(model, targets, matched)
+    return matched
+
+
+def target_modules(model: PreTrainedModel, adapter: AdapterConfig) -> list[str] | str:
+    """What PEFT's `target_modules` needs to hit exactly `matched_modules`.
+
+    A pattern over the towers when one says the same, because it reads better in the saved
+    adapter; the plain list of names otherwise.
+    """
+    matched = matched_modules(model, adapter)
+    linear = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]
+    towers = find_towers(model)
+    parts = []
+    for root in (towers.vision, towers.language):
+        leaves = sorted(
+            {n.rsplit(".", 1)[-1] for n in matched if root and n.startswith(f"{root}.")}
+        )
+        if leaves:
+            parts.append(rf"{re.escape(root)}\..*\.(?:{'|'.join(map(re.escape, leaves))})")
+    pattern = "|".join(parts)
+    if [name for name in linear if pattern and re.fullmatch(pattern, name)] == matched:
+        return pattern
+    return matched
+
+
+def matched_per_tower(model: PreTrainedModel, matched: list[str]) -> dict[Tower, int]:
+    """How many of the matched modules lie in each tower."""
+    towers = find_towers(model)
+    counts = Counter(towers.of(name) for name in matched)
+    return {tower: counts.get(tower, 0) for tower in TOWERS}
+
+
+def _in_towers(model: PreTrainedModel, group: str) -> list[str]:
+    towers = find_towers(model)
+    inside_attention = {
+        f"{name}.{child}"
+        for name, module in model.named_modules()
+        if isinstance(module, nn.MultiheadAttention)
+        for child, _ in module.named_modules()
+    }
+    matched = [
+        name
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Linear)
+        and towers.of(name) in GROUPS[group]
+        and name not in inside_attention
+    ]
+    hit = {towers.of(name) for name in matched}
+    missing = [tower for tower in GROUPS[group] if tower not in hit and tower != "projector"]
+    if missing:
+        raise ModelError(
+            f"targets: {group} finds no linear layer in the {missing[0]} tower of this model.",
+            remedy="Choose other targets.",
+            field="adapter.targets",
+        )
+    return matched
+
+
+def _adaptable(module: nn.Module) -> bool:
+    return isinstance(module, (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Embedding))
+
+
+def _ends(name: str, target: str) -> bool:
+    return name == target or name.endswith(f".{target}")
+
+
+def _fullmatch(pattern: str, name: str) -> bool:
+    try:
+        return re.fullmatch(pattern, name) is not None
+    except re.error as error:
+        raise ModelError(
+            f"{pattern!r} is neither one of {', '.join(GROUPS)} nor a regular expression: {error}.",
+            remedy="Choose one of those, or give a list of module names.",
+            field="adapter.targets",
+        ) from error
+
+
+def _check_each(targets: list[str], matched: list[str]) -> None:
+    for target in targets:
+        if not any(_ends(name, target) for name in matched):
+            raise ModelError(
+                f"Target {target!r} matches no module of this model.",
+                remedy="Remove it or use: language.",
+                field="adapter.targets",
+            )
+
+
+def _check_matched(model: PreTrainedModel, targets: str | list[str], matched: list[str]) -> None:
+    towers = find_towers(model)
+    if not matched:
+        leaves = Counter(
+            name.rsplit(".", 1)[-1]
+            for name, module in model.named_modules()
+            if isinstance(module, nn.Linear) and towers.of(name) == "language"
+        )
+        raise ModelError(
+            f"Targets {targets!r} match no module of this model.",
+            remedy=f"Its language model has {', '.join(leaves)}; or use: language.",
+            field="adapter.targets",
+        )
+    if any(towers.of(name) == "head" for name in matched):
+        raise ModelError(
+            "Targets include the output head, which cannot carry LoRA here.",
+            remedy="Leave lm_head out.",
+            field="adapter.targets",
+        )

@@ -1,0 +1,64 @@
+"""From the run file to the arguments of TRL's trainers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from trl import DPOConfig, SFTConfig
+
+from studio.config import RunConfig
+from studio.models.load import Loaded
+from studio.paths import RunPaths
+
+
+def sft_arguments(config: RunConfig, paths: RunPaths, loaded: Loaded) -> SFTConfig:
+    """Arguments for `SFTTrainer`; the loss is on the completion only, nothing is truncated."""
+    return SFTConfig(**_common(config, paths, loaded), max_length=None, completion_only_loss=True)
+
+
+def dpo_arguments(config: RunConfig, paths: RunPaths, loaded: Loaded) -> DPOConfig:
+    """Arguments for `DPOTrainer`."""
+    return DPOConfig(
+        **_common(config, paths, loaded),
+        max_length=None,
+        beta=config.dpo.beta,
+        loss_type=list(config.dpo.losses),
+        loss_weights=list(config.dpo.losses.values()),
+        label_smoothing=config.dpo.label_smoothing,
+    )
+
+
+def _common(config: RunConfig, paths: RunPaths, loaded: Loaded) -> dict[str, Any]:
+    on_cpu = loaded.device.type == "cpu"
+    return {
+        "output_dir": str(paths.checkpoints),
+        "per_device_train_batch_size": config.batch.per_device,
+        "per_device_eval_batch_size": config.batch.per_device,
+        "gradient_accumulation_steps": config.accumulation,
+        "gradient_checkpointing": config.batch.gradient_checkpointing,
+        "gradient_checkpointing_kwargs": {"use_reentrant": False},
+        "optim": config.optimizer.name,
+        "learning_rate": config.optimizer.learning_rate,
+        "lr_scheduler_type": config.optimizer.schedule,
+        "warmup_steps": config.optimizer.warmup,
+        "weight_decay": config.optimizer.weight_decay,
+        "max_grad_norm": config.optimizer.max_grad_norm,
+        "num_train_epochs": config.schedule.epochs,
+        "max_steps": config.schedule.max_steps or -1,
+        "logging_steps": config.schedule.log_every,
+        "logging_nan_inf_filter": False,
+        "eval_strategy": "steps" if config.data.evaluation else "no",
+        "eval_steps": config.schedule.evaluate_every,
+        "save_strategy": "steps",
+        "save_steps": config.schedule.save_every,
+        "seed": config.schedule.seed,
+        "bf16": loaded.dtype == torch.bfloat16,
+        "fp16": loaded.dtype == torch.float16,
+        "use_cpu": on_cpu,
+        "dataloader_pin_memory": loaded.device.type == "cuda",
+        "report_to": list(config.report_to) or "none",
+        "run_name": config.name,
+        "disable_tqdm": True,
+        "save_total_limit": None,
+    }

@@ -1,0 +1,132 @@
+"""One run from its first to its last step, with what happens when memory runs out."""
+
+from __future__ import annotations
+
+import gc
+from typing import Literal
+
+import torch
+from transformers import Trainer, TrainerCallback
+from transformers.trainer_utils import set_seed
+
+from studio.config import RunConfig
+from studio.errors import RunFailedError
+from studio.paths import RunPaths, Workspace, write_json
+from studio.runs import checkpoints
+from studio.runs.events import EventLog
+from studio.runs.status import update_status
+from studio.train.callbacks import ControlFile, EarlyStopping, RunReporter
+from studio.train.data import RunData
+from studio.train.plan import plan_run
+from studio.train.prepare import prepare_model
+from studio.train.trainers import build_trainer
+
+Outcome = Literal["finished", "stopped"]
+
+
+def execute(config: RunConfig, paths: RunPaths, workspace: Workspace) -> Outcome:
+    """Check, load, train, save.
+
+    Raises:
+        InputError: The run cannot start; nothing was trained.
+        RunFailedError: It failed on the way.
+    """
+    _stage(paths, "checking")
+    plan, data = plan_run(config, workspace)
+    write_json(paths.plan, plan.to_json())
+    for sentence in plan.warnings:
+        EventLog(paths.events).append("warning", message=sentence)
+    update_status(paths, total_steps=plan.steps)
+    return _train_within_memory(config, paths, workspace, data)
+
+
+def _train_within_memory(
+    config: RunConfig, paths: RunPaths, workspace: Workspace, data: RunData
+) -> Outcome:
+    while True:
+        try:
+            return _train(config, paths, workspace, data)
+        except torch.OutOfMemoryError as error:
+            failure = str(error).splitlines()[0]
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        config = _shrunk(config, paths, failure)
+
+
+def _shrunk(config: RunConfig, paths: RunPaths, failure: str) -> RunConfig:
+    size = config.batch.per_device
+    if config.batch.on_oom == "fail" or size == 1:
+        raise RunFailedError(
+            f"Memory ran out with {size} row(s) at once: {failure}",
+            remedy="Lower model.image.longest_edge, turn on batch.gradient_checkpointing, "
+            "or use model.quantization: nf4.",
+            field="batch.per_device",
+        )
+    smaller = next(n for n in range(size // 2, 0, -1) if config.batch.total % n == 0)
+    EventLog(paths.events).append(
+        "changed",
+        message=f"Memory ran out: {smaller} rows at once instead of {size}, "
+        f"effective batch still {config.batch.total}.",
+        per_device=smaller,
+    )
+    batch = config.batch.model_copy(update={"per_device": smaller})
+    return config.model_copy(update={"batch": batch})
+
+
+def _train(config: RunConfig, paths: RunPaths, workspace: Workspace, data: RunData) -> Outcome:
+    _stage(paths, "loading")
+    set_seed(config.schedule.seed)
+    trainable = prepare_model(config, workspace)
+    control = ControlFile(paths)
+    callbacks: list[TrainerCallback] = [RunReporter(paths, config.schedule.keep), control]
+    if config.schedule.early_stopping:
+        callbacks.append(EarlyStopping(paths, config.schedule.early_stopping))
+    trainer = build_trainer(config, paths, trainable, data, callbacks)
+    resume = checkpoints.latest_checkpoint(paths)
+    trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+    if data.evaluation and not control.stopped:
+        _stage(paths, "evaluating")
+        trainer.evaluate()
+    _save(trainer, config, paths)
+    return "stopped" if control.stopped else "finished"
+
+
+def _save(trainer: Trainer, config: RunConfig, paths: RunPaths) -> None:
+    _stage(paths, "saving")
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    if config.adapter is not None:
+        model.save_pretrained(paths.adapter, selected_adapters=["default"])
+        kind = "adapter"
+    else:
+        model.save_pretrained(paths.adapter)
+        kind = "model"
+    trainer.processing_class.save_pretrained(paths.adapter)
+    write_json(
+        paths.adapter / checkpoints.MARKER,
+        {"kind": kind, "step": trainer.state.global_step, "base": config.model.id},
+    )
+    if config.push_to_hub:
+        _push(paths, config.push_to_hub)
+
+
+def _push(paths: RunPaths, repository: str) -> None:
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError
+
+    _stage(paths, "pushing")
+    try:
+        api = HfApi()
+        api.create_repo(repository, private=True, exist_ok=True)
+        api.upload_folder(repo_id=repository, folder_path=paths.adapter)
+    except (HfHubHTTPError, LocalTokenNotFoundError, OSError) as error:
+        EventLog(paths.events).append(
+            "warning",
+            message=f"The weights are saved here but could not be pushed to {repository}: {error}",
+            remedy="Log in with `hf auth login` and push the run's adapter folder.",
+        )
+
+
+def _stage(paths: RunPaths, stage: str) -> None:
+    EventLog(paths.events).append("stage", stage=stage)
+    update_status(paths, stage=stage)

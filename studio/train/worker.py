@@ -1,0 +1,63 @@
+"""The worker process of one run: `python -m studio worker RUN_DIR`.
+
+It writes its own process id first, so that whoever looks at the run folder, the studio that
+started it or one started later, can tell whether it lives.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import psutil
+from filelock import FileLock, Timeout
+
+from studio.config import files
+from studio.errors import StudioError
+from studio.paths import RunPaths, Workspace
+from studio.runs import control
+from studio.runs.events import EventLog
+from studio.runs.status import State, update_status
+
+
+def main(run_dir: Path) -> int:
+    """Run to the end; the exit code says how it went."""
+    paths = RunPaths(run_dir.resolve())
+    workspace = Workspace.locate(paths.root.parent.parent)
+    lock = FileLock(paths.root / ".worker.lock")
+    try:
+        with lock.acquire(timeout=0):
+            return _run(paths, workspace)
+    except Timeout:
+        return 0
+
+
+def _run(paths: RunPaths, workspace: Workspace) -> int:
+    me = psutil.Process()
+    update_status(
+        paths,
+        state="running",
+        stage="starting",
+        pid=os.getpid(),
+        pid_started=me.create_time(),
+        started=time.time(),
+        message="",
+        remedy="",
+        field="",
+    )
+    control.request(paths, "none")
+    try:
+        from studio.train.run import execute
+
+        outcome = execute(files.load(paths.config), paths, workspace)
+    except StudioError as error:
+        _end(paths, "failed", message=error.message, remedy=error.remedy, field=error.field)
+        return error.exit_code
+    _end(paths, outcome)
+    return 0
+
+
+def _end(paths: RunPaths, state: State, **why: str) -> None:
+    EventLog(paths.events).append(state, **why)
+    update_status(paths, state=state, stage="", ended=time.time(), **why)
