@@ -1,0 +1,1 @@
+"""Measures models: greedy answers, exact match, evasiveness, preference accuracy."""

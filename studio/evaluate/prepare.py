@@ -1,0 +1,54 @@
+"""Turns examples into model inputs, the way training does: template, then processor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from transformers import BatchFeature, PreTrainedModel, ProcessorMixin
+
+from studio.evaluate.example import EvalExample
+
+
+def render_prompt(processor: ProcessorMixin, example: EvalExample) -> str:
+    """The prompt as text, up to the point where the answer begins."""
+    return processor.apply_chat_template(
+        list(example.prompt), tokenize=False, add_generation_prompt=True
+    )
+
+
+def render_completion(processor: ProcessorMixin, example: EvalExample, completion: str) -> str:
+    """The text that follows the rendered prompt when `completion` is the answer.
+
+    It ends with the tokenizer's end-of-sequence token if the template writes one.
+    """
+    answer = {"role": "assistant", "content": [{"type": "text", "text": completion}]}
+    full = processor.apply_chat_template([*example.prompt, answer], tokenize=False)
+    rendered = full[len(_common_prefix(render_prompt(processor, example), full)) :]
+    head, end, _ = rendered.rpartition(processor.tokenizer.eos_token)
+    return head + end if end else rendered
+
+
+def encode(
+    model: PreTrainedModel,
+    processor: ProcessorMixin,
+    examples: Sequence[EvalExample],
+    padding_side: str,
+) -> BatchFeature:
+    """Encoded prompts on the model's device; `input_ids` has shape (examples, tokens)."""
+    images = [list(example.images) for example in examples]
+    inputs = processor(
+        images=images if images[0] else None,
+        text=[render_prompt(processor, example) for example in examples],
+        padding=True,
+        padding_side=padding_side,
+        add_special_tokens=False,
+        return_tensors="pt",
+    )
+    return inputs.to(model.device, dtype=model.dtype)
+
+
+def _common_prefix(first: str, second: str) -> str:
+    for place, (a, b) in enumerate(zip(first, second, strict=False)):
+        if a != b:
+            return first[:place]
+    return first[: len(second)]

@@ -1,0 +1,96 @@
+"""Trains the embedded model from scratch: Muon for matrices, AdamW for everything else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from transformers import Idefics3ForConditionalGeneration, Idefics3Processor
+
+from studio.tiny.batches import batch_loader
+from studio.tiny.model import new_model, new_processor
+
+OUTSIDE_MUON = ("embed_tokens", "lm_head", "position_embedding")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How the embedded model is trained. Learning rates warm up, then fall linearly to zero."""
+
+    steps: int = 1600
+    batch: int = 32
+    muon_rate: float = 0.02
+    adam_rate: float = 3e-3
+    warmup: int = 50
+    max_grad_norm: float = 1.0
+    seed: int = 0
+
+    def rate_factor(self, step: int) -> float:
+        """The share of the peak learning rate used at `step`, in (0, 1]."""
+        return min((step + 1) / self.warmup, (self.steps - step) / self.steps * 1.2, 1.0)
+
+
+def train(recipe: Recipe) -> tuple[Idefics3ForConditionalGeneration, Idefics3Processor]:
+    """Trains on freshly drawn charts of the training split and shows progress on stderr.
+
+    The same recipe on the same machine gives the same weights up to floating-point summation order.
+    """
+    torch.manual_seed(recipe.seed)
+    processor = new_processor()
+    model = new_model(processor).train()
+    optimizers = _optimizers(model, recipe)
+    schedules = [
+        torch.optim.lr_scheduler.LambdaLR(optimizer, recipe.rate_factor) for optimizer in optimizers
+    ]
+    loader = batch_loader(processor, recipe.steps, recipe.batch, recipe.seed)
+    with _progress() as progress:
+        task = progress.add_task("training", total=recipe.steps, loss=float("nan"))
+        for batch in loader:
+            loss = model(**batch).loss
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.max_grad_norm)
+            _advance([*optimizers, *schedules])
+            model.zero_grad()
+            progress.update(task, advance=1, loss=loss.item())
+    return model.eval(), processor
+
+
+def _optimizers(
+    model: Idefics3ForConditionalGeneration, recipe: Recipe
+) -> tuple[torch.optim.Optimizer, torch.optim.Optimizer]:
+    matrices, others = [], []
+    for name, parameter in model.named_parameters():
+        hidden = parameter.ndim == 2 and not any(part in name for part in OUTSIDE_MUON)
+        (matrices if hidden else others).append(parameter)
+    return (
+        torch.optim.Muon(matrices, lr=recipe.muon_rate, weight_decay=0.01),
+        torch.optim.AdamW(others, lr=recipe.adam_rate, betas=(0.9, 0.95), weight_decay=0.0),
+    )
+
+
+def _advance(parts: Iterable[torch.optim.Optimizer | torch.optim.lr_scheduler.LRScheduler]) -> None:
+    for part in parts:
+        part.step()
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("loss {task.fields[loss]:.3f}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )
