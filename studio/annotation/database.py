@@ -69,14 +69,8 @@ class Database:
     def _check_integrity(self, path: Path) -> None:
         with self.engine.connect() as connection:
             found = connection.execute(text("PRAGMA quick_check(1)")).scalar()
-            application = connection.execute(text("PRAGMA application_id")).scalar()
         if found != "ok":
             raise _damaged(path, f"the integrity check says: {found}")
-        if application != APPLICATION_ID:
-            raise DataError(
-                f"{path} is a database of another program.",
-                remedy="Choose another workspace folder, or move that file away.",
-            )
 
     def _upgrade(self) -> None:
         with self.engine.connect() as connection:
@@ -129,9 +123,13 @@ def _engine(url: str) -> Engine:
     return engine
 
 
-def _prepare_sqlite(connection, _record) -> None:
-    # The driver would begin transactions by itself, and too late to hold the write lock.
+def _begin_by_hand(connection, _record) -> None:
+    # The driver would begin transactions by itself, too late to hold the write lock.
     connection.isolation_level = None
+
+
+def _prepare_sqlite(connection, _record) -> None:
+    _begin_by_hand(connection, _record)
     for pragma in (
         f"busy_timeout={BUSY_SECONDS * 1000}",
         "journal_mode=WAL",
@@ -180,6 +178,8 @@ def _create_if_absent(path: Path) -> None:
     fresh = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.new")
     fresh.unlink(missing_ok=True)
     engine = create_engine(f"sqlite:///{fresh}")
+    event.listen(engine, "connect", _begin_by_hand)
+    event.listen(engine, "begin", _begin_sqlite)
     try:
         with engine.begin() as connection:
             connection.execute(text(f"PRAGMA application_id={APPLICATION_ID}"))
@@ -197,16 +197,34 @@ def _create_if_absent(path: Path) -> None:
 
 
 def _check_file(path: Path) -> None:
-    """Refuse what SQLite would take for a new database, or report less plainly."""
+    """Refuse what SQLite would take for a new database, change by opening, or not notice.
+
+    The header is that of https://www.sqlite.org/fileformat.html, section 1.3.
+    """
     with path.open("rb") as handle:
         header = handle.read(100)
     if len(header) < 100:
         raise _damaged(path, f"it is {len(header)} bytes long")
     if not header.startswith(b"SQLite format 3\0"):
-        raise DataError(
-            f"{path} is not a database of the studio.",
-            remedy="Choose another workspace folder, or move that file away.",
-        )
+        raise _foreign(path, "is not a database of the studio")
+    if int.from_bytes(header[68:72]) != APPLICATION_ID:
+        raise _foreign(path, "is a database of another program")
+    size, page = path.stat().st_size, int.from_bytes(header[16:18])
+    expected = int.from_bytes(header[28:32]) * (65536 if page == 1 else page)
+    if size < expected and not _has_journal(path):
+        raise _damaged(path, f"it has {size:,} of {expected:,} bytes")
+
+
+def _has_journal(path: Path) -> bool:
+    """Whether changes wait beside the file, which then need not be complete by itself."""
+    journal = path.with_name(path.name + "-wal")
+    return journal.exists() and journal.stat().st_size > 0
+
+
+def _foreign(path: Path, what: str) -> DataError:
+    return DataError(
+        f"{path} {what}.", remedy="Choose another workspace folder, or move that file away."
+    )
 
 
 def _damaged(path: Path, reason: str) -> DataError:

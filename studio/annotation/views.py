@@ -8,6 +8,7 @@ from typing import Literal
 from studio.data.schema import Message
 
 LabelKind = Literal["choose", "tie", "both_good", "both_bad", "skip", "unsure"]
+TiePolicy = Literal["drop", "ignore"]
 VOTES: tuple[str, ...] = ("choose", "tie", "both_good", "both_bad")
 TIES: tuple[str, ...] = ("tie", "both_good", "both_bad")
 ABSTENTIONS: tuple[str, ...] = ("skip", "unsure")
@@ -185,6 +186,6 @@ class ExportPolicy:
         include_imported: Use the preference of the source where no person has voted.
     """
 
-    ties: Literal["drop", "ignore"] = "drop"
+    ties: TiePolicy = "drop"
     minimum_votes: int = 1
     include_imported: bool = False

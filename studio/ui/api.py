@@ -1,0 +1,159 @@
+"""Routes of the annotating page, and of images. Everything they know is in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.encoders import jsonable_encoder
+from fastapi.responses import FileResponse, JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from studio.annotation import HistoryEntry, LabelEvent, LabelKind, PairCard, Progress, Saved
+from studio.errors import ConflictError
+from studio.ui.context import StudioContext
+from studio.ui.guard import StudioRoute, check_change, check_host
+
+MEDIA_TYPES = {
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".webp": "image/webp",
+    ".gif": "image/gif",
+    ".bmp": "image/bmp",
+}
+IMAGE_HEADERS = {
+    "Cache-Control": "private, max-age=31536000, immutable",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+DAY_MS = 86_400_000
+Id = Annotated[int, Field(ge=1, le=2**53)]
+Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{8,64}$")]
+DatasetName = Annotated[str, Field(min_length=1, max_length=200)]
+Change = [Depends(check_change)]
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class NextBody(Body):
+    """Which pairs: `count` is the one to show and those to fetch ahead."""
+
+    dataset: DatasetName | None = None
+    count: int = Field(default=3, ge=1, le=5)
+
+
+class SaveBody(Body):
+    """One answer; see `LabelEvent`."""
+
+    key: Key
+    pair_id: Id
+    kind: LabelKind
+    winner_id: Id | None = None
+    expected_version: int = Field(ge=0, le=2**31)
+    strength: Literal["", "slightly", "clearly"] = ""
+    reason: str = Field(default="", max_length=500)
+    comment: str = Field(default="", max_length=4000)
+    elapsed_ms: int | None = Field(default=None, ge=0, le=DAY_MS)
+    shown_left_id: Id | None = None
+
+
+class UndoBody(Body):
+    key: Key
+
+
+class NextReply(BaseModel):
+    cards: list[PairCard]
+    progress: Progress
+
+
+class UndoReply(BaseModel):
+    card: PairCard | None
+    progress: Progress
+
+
+class HistoryReply(BaseModel):
+    entries: list[HistoryEntry]
+
+
+def router(context: StudioContext) -> APIRouter:
+    """The routes, bound to the stores of `context`."""
+    guards = [] if context.accounts else [Depends(check_host)]
+    routes = APIRouter(prefix="/studio", route_class=StudioRoute, dependencies=guards)
+    _annotate(routes, context)
+    _review(routes, context)
+    _images(routes, context)
+    return routes
+
+
+def _annotate(routes: APIRouter, context: StudioContext) -> None:
+    store = context.store
+
+    @routes.post("/annotate/next", dependencies=Change)
+    def next_pairs(body: NextBody, request: Request) -> NextReply:
+        user = context.user(request)
+        cards = store.claim_several(user, body.dataset, body.count)
+        return NextReply(cards=cards, progress=store.progress(user, body.dataset))
+
+    @routes.post("/annotate/save", dependencies=Change, response_model=Saved)
+    def save(body: SaveBody, request: Request) -> Saved | JSONResponse:
+        user = context.user(request)
+        try:
+            return store.save(LabelEvent(annotator=user, **body.model_dump()))
+        except ConflictError as error:
+            return _conflict(error, store.card(body.pair_id, user))
+
+    @routes.post("/annotate/undo", dependencies=Change)
+    def undo(body: UndoBody, request: Request) -> UndoReply:
+        user = context.user(request)
+        card = store.undo(user, body.key)
+        return UndoReply(card=card, progress=store.progress(user, card and card.dataset))
+
+
+def _review(routes: APIRouter, context: StudioContext) -> None:
+    store = context.store
+
+    @routes.get("/annotate/history")
+    def history(
+        request: Request,
+        before: Annotated[int | None, Query(ge=1, le=2**53)] = None,
+        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    ) -> HistoryReply:
+        return HistoryReply(entries=store.history(context.user(request), before, limit))
+
+    @routes.get("/annotate/card/{pair_id}")
+    def card(pair_id: Id, request: Request) -> PairCard:
+        return store.card(pair_id, context.user(request))
+
+    @routes.get("/annotate/progress")
+    def progress(
+        request: Request, dataset: Annotated[str | None, Query(max_length=200)] = None
+    ) -> Progress:
+        return store.progress(context.user(request), dataset)
+
+
+def _images(routes: APIRouter, context: StudioContext) -> None:
+    @routes.get("/images/{sha}")
+    def image(sha: str, request: Request) -> FileResponse:
+        return _file(context, request, context.images.view_path, sha)
+
+    @routes.get("/thumbs/{sha}")
+    def thumb(sha: str, request: Request) -> FileResponse:
+        return _file(context, request, context.images.thumb_path, sha)
+
+
+def _file(
+    context: StudioContext, request: Request, find: Callable[[str], Path], sha: str
+) -> FileResponse:
+    context.user(request)
+    path = find(sha)
+    return FileResponse(path, media_type=MEDIA_TYPES[path.suffix], headers=IMAGE_HEADERS)
+
+
+def _conflict(error: ConflictError, card: PairCard) -> JSONResponse:
+    content = {"message": error.message, "remedy": error.remedy, "card": jsonable_encoder(card)}
+    return JSONResponse(content, 409)

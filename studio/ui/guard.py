@@ -1,0 +1,114 @@
+"""What every route of the studio checks before it runs, and how it says no.
+
+A page of another site can send requests to a studio on this machine. So a change needs a header
+such a page cannot send, the origin must be the studio's own, and without logins the host must be
+one that no foreign name server can point here.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+from collections.abc import Callable, Coroutine
+from functools import cache
+from typing import Any
+from urllib.parse import urlsplit
+
+from fastapi import HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
+
+from studio.errors import BusyError, ConflictError, InputError, NotFoundError, StudioError
+
+HEADER = "x-studio"
+MAX_BODY = 64 * 1024
+STATUS = (
+    (NotFoundError, 404),
+    (ConflictError, 409),
+    (BusyError, 503),
+    (InputError, 422),
+    (StudioError, 500),
+)
+
+
+class StudioRoute(APIRoute):
+    """A route whose bodies are bounded and whose errors are `{"message", "remedy", "field"}`."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def guarded(request: Request) -> Response:
+            try:
+                check_size(request)
+                return await handle(request)
+            except StudioError as error:
+                return refusal(status_of(error), error.message, error.remedy, error.field)
+            except RequestValidationError as error:
+                first = error.errors()[0]
+                field = ".".join(str(part) for part in first["loc"][1:])
+                return refusal(422, f"{field}: {first['msg']}", "Reload the page.", field)
+            except HTTPException as error:
+                return refusal(error.status_code, str(error.detail))
+
+        return guarded
+
+
+def refusal(status: int, message: str, remedy: str = "", field: str = "") -> JSONResponse:
+    return JSONResponse({"message": message, "remedy": remedy, "field": field}, status)
+
+
+def status_of(error: StudioError) -> int:
+    return next(status for kind, status in STATUS if isinstance(error, kind))
+
+
+def check_size(request: Request) -> None:
+    """Refuse a body over MAX_BODY, or one that doesn't say how long it is."""
+    if request.method in ("GET", "HEAD"):
+        return
+    length = request.headers.get("content-length", "")
+    if not length.isdecimal():
+        raise HTTPException(411, "The request must say how long it is.")
+    if int(length) > MAX_BODY:
+        raise HTTPException(413, f"The request is longer than {MAX_BODY >> 10} KB.")
+
+
+def check_change(request: Request) -> None:
+    """Dependency of routes that change something: only the studio's own page may call them."""
+    if not request.headers.get(HEADER):
+        raise HTTPException(403, f"The header {HEADER.title()} is missing.")
+    origin = request.headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc.lower() not in _hosts(request):
+        raise HTTPException(403, "Another site cannot change anything here.")
+
+
+def check_host(request: Request) -> None:
+    """Dependency of routes without logins: the host is this machine, not a stranger's name."""
+    host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
+    if not (_is_address(host) or host == "localhost" or host in own_names()):
+        raise HTTPException(
+            403, f"The studio does not answer to {host!r}; add it to STUDIO_HOSTS if it is yours."
+        )
+
+
+@cache
+def own_names() -> frozenset[str]:
+    """Names of this machine, of the Space it runs in, and those in STUDIO_HOSTS (commas)."""
+    name = socket.gethostname().lower()
+    listed = f"{os.environ.get('STUDIO_HOSTS', '')},{os.environ.get('SPACE_HOST', '')}"
+    names = {part.strip().lower() for part in listed.split(",")} - {""}
+    return frozenset(names | {name, f"{name}.local", f"{name}.lan"})
+
+
+def _hosts(request: Request) -> set[str]:
+    named = (request.headers.get("host", ""), request.headers.get("x-forwarded-host", ""))
+    return {host.lower() for host in named} - {""}
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
