@@ -1,0 +1,213 @@
+"""The routes, over HTTP: what they do, and whom they refuse."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI, HTTPException
+from fastapi.testclient import TestClient
+from PIL import Image
+
+from studio.annotation import AnnotationStore
+from studio.data.images import ImageStore
+from studio.data.schema import Answer, Message, Part, Row
+from studio.paths import Workspace
+from studio.ui.api import router
+from studio.ui.guard import MAX_BODY
+
+CHANGE = {"X-Studio": "1"}
+
+
+@dataclass
+class Context:
+    """The parts of the studio's context that the routes use."""
+
+    store: AnnotationStore
+    images: ImageStore
+    accounts: object | None = None
+    name: str | None = "local"
+
+    def user(self, request) -> str:
+        if self.name is None:
+            raise HTTPException(401, "Log in first.")
+        return self.name
+
+
+@pytest.fixture
+def context(tmp_path: Path):
+    workspace = Workspace.locate(tmp_path)
+    store = AnnotationStore(f"sqlite:///{workspace.database}")
+    yield Context(store, ImageStore(workspace))
+    store.close()
+
+
+@pytest.fixture
+def client(context) -> TestClient:
+    app = FastAPI()
+    app.include_router(router(context))
+    return TestClient(app, base_url="http://127.0.0.1:7860", headers=CHANGE)
+
+
+@pytest.fixture
+def sha(context) -> str:
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8), "teal").save(buffer, "PNG")
+    return context.images.add(buffer.getvalue())
+
+
+@pytest.fixture
+def pairs(context, sha) -> None:
+    prompt = (Message("user", (Part("image"), Part("text", "<b>How many?</b>"))),)
+    answers = (Answer("one", "secret-model-a"), Answer("two", "secret-model-b"))
+    rows = [Row(f"r{n}", (sha,), prompt, candidates=answers) for n in range(4)]
+    context.store.add_rows("charts", rows)
+
+
+def body(card: dict, **changes) -> dict:
+    values = {
+        "key": f"key-of-pair-{card['pair_id']}",
+        "pair_id": card["pair_id"],
+        "kind": "choose",
+        "winner_id": card["left"]["candidate_id"],
+        "expected_version": card["version"],
+        "elapsed_ms": 900,
+    }
+    return values | changes
+
+
+def next_cards(client: TestClient, **changes) -> dict:
+    reply = client.post("/studio/annotate/next", json=changes)
+    assert reply.status_code == 200, reply.text
+    return reply.json()
+
+
+def test_next_save_undo_history_progress(client, pairs):
+    first = next_cards(client)
+    card = first["cards"][0]
+    assert [c["pair_id"] for c in first["cards"]] == [1, 2, 3]
+    assert "secret-model" not in str(first)
+    saved = client.post("/studio/annotate/save", json=body(card)).json()
+    assert (saved["pair_id"], saved["version"]) == (card["pair_id"], 1)
+    assert next_cards(client)["progress"]["labelled"] == 1
+    entries = client.get("/studio/annotate/history").json()["entries"]
+    assert [entry["winner"] for entry in entries] == [card["left"]["text"]]
+    undone = client.post("/studio/annotate/undo", json={"key": "undo-key-1"}).json()
+    assert undone["card"]["pair_id"] == card["pair_id"]
+    assert client.get("/studio/annotate/progress").json()["labelled"] == 0
+
+
+def test_saving_again_with_the_same_key_is_one_label(client, pairs, context):
+    event = body(next_cards(client)["cards"][0])
+    replies = [client.post("/studio/annotate/save", json=event) for _ in range(2)]
+    assert replies[0].json() == replies[1].json()
+    assert context.store.progress().labelled == 1
+
+
+def test_a_conflict_brings_the_card_as_it_stands(client, pairs):
+    card = next_cards(client)["cards"][0]
+    client.post("/studio/annotate/save", json=body(card))
+    reply = client.post("/studio/annotate/save", json=body(card, key="another-tab-1"))
+    assert reply.status_code == 409
+    assert reply.json()["card"]["current"]["winner_id"] == card["left"]["candidate_id"]
+    assert reply.json()["card"]["version"] == 1
+    assert reply.json()["remedy"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"winner_id": 999}, "winner_id"),
+        ({"kind": "undo"}, "kind"),
+        ({"pair_id": 2**70}, "pair_id"),
+        ({"elapsed_ms": -1}, "elapsed_ms"),
+        ({"comment": "x" * 5000}, "comment"),
+        ({"key": "../../x"}, "key"),
+        ({"annotator": "somebody else"}, "annotator"),
+    ],
+)
+def test_bodies_that_do_not_fit_are_refused(client, pairs, context, changes, field):
+    card = next_cards(client)["cards"][0]
+    reply = client.post("/studio/annotate/save", json=body(card, **changes))
+    assert reply.status_code == 422
+    assert reply.json()["field"] == field
+    assert reply.json()["message"]
+    assert context.store.progress().labelled == 0
+
+
+def test_an_unknown_pair_is_404(client, pairs):
+    card = next_cards(client)["cards"][0]
+    assert client.post("/studio/annotate/save", json=body(card, pair_id=99)).status_code == 404
+    assert client.get("/studio/annotate/card/99").status_code == 404
+
+
+CHANGING = ("next", "save", "undo")
+
+
+@pytest.mark.parametrize("route", CHANGING)
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"X-Studio": ""},
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:1"},
+        {"Host": "evil.example:7860", "Origin": "http://evil.example:7860"},
+    ],
+)
+def test_other_sites_change_nothing(client, pairs, context, route, headers):
+    reply = client.post(f"/studio/annotate/{route}", json={"key": "k" * 9}, headers=headers)
+    assert reply.status_code == 403
+    assert reply.json()["message"]
+    assert context.store.claim("probe").pair_id == 1
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:7860", "localhost:1", "[::1]:7860", "192.168.1.5"])
+def test_hosts_of_this_machine_are_served(client, host):
+    headers = {"Host": host, "Origin": f"http://{host}"}
+    reply = client.post("/studio/annotate/next", json={}, headers=headers)
+    assert reply.status_code == 200
+
+
+@pytest.mark.parametrize("path", ["annotate/progress", "annotate/history", "images/x"])
+def test_a_stranger_s_name_pointing_here_reads_nothing(client, path):
+    reply = client.get(f"/studio/{path}", headers={"Host": "rebound.example:7860"})
+    assert reply.status_code == 403
+
+
+def test_nothing_without_a_login_when_logins_are_on(client, pairs, context, sha):
+    card = next_cards(client)["cards"][0]
+    context.name = None
+    for path in ("annotate/progress", "annotate/history", f"images/{sha}", f"thumbs/{sha}"):
+        assert client.get(f"/studio/{path}").status_code == 401
+    assert client.post("/studio/annotate/next", json={}).status_code == 401
+    assert client.post("/studio/annotate/save", json=body(card)).status_code == 401
+    assert context.store.progress().labelled == 0
+
+
+def test_bodies_are_bounded(client):
+    big = client.post("/studio/annotate/save", content=b"x" * (MAX_BODY + 1))
+    assert big.status_code == 413
+    endless = client.post("/studio/annotate/save", content=iter([b"{}"]))
+    assert endless.status_code == 411
+
+
+def test_images_are_served_as_images_only(client, sha):
+    reply = client.get(f"/studio/images/{sha}")
+    assert reply.status_code == 200
+    assert reply.headers["content-type"] == "image/png"
+    assert reply.headers["x-content-type-options"] == "nosniff"
+    assert "immutable" in reply.headers["cache-control"]
+    assert "sandbox" in reply.headers["content-security-policy"]
+    assert Image.open(io.BytesIO(reply.content)).size == (8, 8)
+    assert client.get(f"/studio/thumbs/{sha}").headers["content-type"] == "image/webp"
+
+
+@pytest.mark.parametrize(
+    "name", ["0" * 64, "0" * 63, "..%2f..%2fstudio.db", "%2e%2e", "AB" * 32, "a" * 64 + ".png"]
+)
+def test_what_is_no_image_of_the_workspace_is_404(client, sha, name):
+    for kind in ("images", "thumbs"):
+        assert client.get(f"/studio/{kind}/{name}").status_code == 404
