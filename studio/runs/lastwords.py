@@ -9,6 +9,7 @@ from studio.paths import RunPaths
 
 TAIL_BYTES = 64_000
 LAST_LINES = 5
+ATTEMPT_MARK = "==== attempt"
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def tail(paths: RunPaths, lines: int = 200) -> list[str]:
 
 def explain_death(paths: RunPaths) -> Death:
     """A cause the log names, else that it was killed; always with the last words."""
-    lines = [line.strip() for line in tail(paths) if line.strip()]
+    lines = _of_last_attempt([line.strip() for line in tail(paths) if line.strip()])
     text = "\n".join(lines[-60:])
     last = " / ".join(lines[-LAST_LINES:])[-600:]
     words = f" Last words: {last}" if last else ""
@@ -60,3 +61,8 @@ def explain_death(paths: RunPaths) -> Death:
     if "Traceback (most recent call last)" in text:
         return Death(f"The worker failed.{words}", "The log has the details.")
     return Death(f"{KILLED}.{words}", KILLED_REMEDY)
+
+
+def _of_last_attempt(lines: list[str]) -> list[str]:
+    starts = [index for index, line in enumerate(lines) if line.startswith(ATTEMPT_MARK)]
+    return lines[starts[-1] + 1 :] if starts else lines

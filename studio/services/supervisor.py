@@ -21,7 +21,7 @@ from studio.errors import ConflictError
 from studio.paths import RunPaths, Workspace
 from studio.runs import control
 from studio.runs.events import EventLog
-from studio.runs.lastwords import explain_death
+from studio.runs.lastwords import ATTEMPT_MARK, explain_death
 from studio.runs.status import read_status, update_status
 from studio.runs.store import Run, RunStore
 
@@ -160,6 +160,7 @@ def requeue(run: Run) -> None:
 
 def launch_worker(run: Run) -> subprocess.Popen:
     """Start the detached worker of `run`; its output goes to the run's log."""
+    control.request(run.paths, "none")
     update_status(run.paths, state="starting", stage="starting", pid=0, pid_started=0.0)
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join(
@@ -169,6 +170,8 @@ def launch_worker(run: Run) -> subprocess.Popen:
         "TOKENIZERS_PARALLELISM": "false",
     }
     with run.paths.log.open("ab") as log:
+        log.write(f"{ATTEMPT_MARK} {run.status.attempt + 1}\n".encode())
+        log.flush()
         return subprocess.Popen(
             [sys.executable, "-m", "studio", "worker", str(run.paths.root)],
             stdin=subprocess.DEVNULL,

@@ -16,7 +16,6 @@ from filelock import FileLock, Timeout
 from studio.config import files
 from studio.errors import StudioError
 from studio.paths import RunPaths, Workspace
-from studio.runs import control
 from studio.runs.events import EventLog
 from studio.runs.status import State, update_status
 
@@ -46,7 +45,6 @@ def _run(paths: RunPaths, workspace: Workspace) -> int:
         remedy="",
         field="",
     )
-    control.request(paths, "none")
     try:
         from studio.train.run import execute
 

@@ -1,0 +1,48 @@
+"""Asking a model about images from the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from studio.cli.options import JsonOption, WorkspaceOption, locate, print_json
+
+
+def chat(
+    model: Annotated[str, typer.Argument(help='Hub id, folder or "embedded".')],
+    question: Annotated[str, typer.Argument(help="What to ask.")],
+    image: Annotated[
+        list[Path] | None, typer.Option("--image", help="An image; may be given several times.")
+    ] = None,
+    adapter: Annotated[
+        str | None, typer.Option("--adapter", help="Run id or adapter folder.")
+    ] = None,
+    compare: Annotated[bool, typer.Option("--compare", help="Ask the base model too.")] = False,
+    max_new_tokens: Annotated[int, typer.Option(min=1, max=4096)] = 256,
+    temperature: Annotated[float, typer.Option(min=0.0, max=2.0)] = 0.0,
+    quantization: Annotated[str, typer.Option(help="none, int8, nf4 or fp4.")] = "none",
+    workspace: WorkspaceOption = None,
+    json: JsonOption = False,
+) -> int:
+    """Ask one question about images."""
+    from studio.services.asking import ask
+
+    answers = ask(
+        locate(workspace),
+        model=model,
+        adapter=adapter,
+        images=image or [],
+        question=question,
+        compare=compare,
+        max_new_tokens=max_new_tokens,
+        temperature=temperature,
+        quantization=quantization,
+    )
+    if json:
+        print_json({"answers": [{"model": a.model, "text": a.text} for a in answers]})
+    else:
+        for answer in answers:
+            typer.echo(f"{answer.model}: {answer.text}" if len(answers) > 1 else answer.text)
+    return 0

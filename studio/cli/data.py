@@ -1,0 +1,103 @@
+"""Bringing rows in and taking labelled pairs out."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from studio.cli.options import JsonOption, WorkspaceOption, locate, print_json, say
+
+
+def import_(
+    source: Annotated[str, typer.Argument(help="Hub id, file, folder or embedded:<sample>.")],
+    split: Annotated[
+        str | None, typer.Option(help="Split or slice, for example train[:10%].")
+    ] = None,
+    column: Annotated[
+        list[str] | None, typer.Option("--column", metavar="ROLE=NAME", help="question=query")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first rows.")] = None,
+    workspace: WorkspaceOption = None,
+    json: JsonOption = False,
+) -> int:
+    """Import rows into the workspace."""
+    from studio.annotation import AnnotationStore
+    from studio.services.library import import_source
+
+    place = locate(workspace)
+    store = AnnotationStore(place.database_url)
+    report = import_source(source, place, store, split=split, columns=mapping(column), limit=limit)
+    store.close()
+    if json:
+        print_json(
+            {
+                "recognised_as": report.recognised_as,
+                "added": report.added,
+                "unchanged": report.unchanged,
+                "bad": [{"line": row.line, "reason": row.reason} for row in report.bad],
+            }
+        )
+    else:
+        typer.echo(f"Recognised as {report.recognised_as}.")
+        typer.echo(f"{report.added} rows added, {report.unchanged} already there.")
+        for row in report.bad:
+            say(f"line {row.line} left out: {row.reason}")
+    return 0
+
+
+def export(
+    dataset: Annotated[str, typer.Option(help="Which imported dataset.")],
+    name: Annotated[str | None, typer.Option(help="Name of the export.")] = None,
+    format: Annotated[str, typer.Option(help="trl, jsonl, csv or parquet.")] = "trl",
+    ties: Annotated[str, typer.Option(help="What to do with ties: drop.")] = "drop",
+    minimum_votes: Annotated[int, typer.Option(min=1)] = 1,
+    include_imported: Annotated[
+        bool, typer.Option(help="Also pairs whose preference came with the data.")
+    ] = False,
+    workspace: WorkspaceOption = None,
+    json: JsonOption = False,
+) -> int:
+    """Freeze labelled pairs into a dataset that can be trained on."""
+    from studio.annotation import AnnotationStore
+    from studio.annotation.export import export_preferences
+    from studio.data.images import ImageStore
+
+    place = locate(workspace)
+    store = AnnotationStore(place.database_url)
+    made = export_preferences(
+        store,
+        ImageStore(place),
+        place,
+        dataset=dataset,
+        name=name or dataset,
+        tie_policy=ties,
+        minimum_votes=minimum_votes,
+        format=format,
+        include_imported=include_imported,
+    )
+    store.close()
+    if json:
+        print_json(
+            {
+                "source": made.source,
+                "path": str(made.path),
+                "rows": made.rows,
+                "left_out": made.left_out,
+            }
+        )
+    else:
+        typer.echo(f"{made.rows} pairs in {made.source}")
+        for reason, count in made.left_out.items():
+            if count:
+                say(f"{count} left out: {reason}")
+    return 0
+
+
+def mapping(assignments: list[str] | None) -> dict[str, str]:
+    """`["question=query"]` as a mapping."""
+    pairs = [assignment.partition("=") for assignment in assignments or []]
+    wrong = next((role for role, separator, _ in pairs if not separator), None)
+    if wrong is not None:
+        raise typer.BadParameter(f"{wrong!r} is not of the form role=column.")
+    return {role: name for role, _, name in pairs}

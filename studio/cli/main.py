@@ -1,0 +1,48 @@
+"""All commands in order, and the one place where errors become exit codes."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+import typer
+
+from studio.cli import chat, data, demo, doctor, processes, runs, train
+from studio.errors import StudioError
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="studio",
+    help="VLM Studio: make a vision-language model prefer better answers.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("demo")(demo.demo)
+app.command("import")(data.import_)
+app.command("export")(data.export)
+app.command("plan")(train.plan)
+app.command("train")(train.train)
+app.command("submit")(train.submit)
+app.add_typer(runs.app, name="runs")
+app.command("chat")(chat.chat)
+app.command("doctor")(doctor.doctor)
+app.command("worker", hidden=True)(processes.worker)
+app.command("planner", hidden=True)(processes.planner)
+app.command("inference", hidden=True)(processes.inference)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; its exit code."""
+    try:
+        return app(args=arguments, prog_name="python -m studio", standalone_mode=False) or 0
+    except StudioError as error:
+        typer.echo(str(error), err=True)
+        return error.exit_code
+    except click.UsageError as error:
+        error.show(sys.stderr)
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        typer.echo("Stopped.", err=True)
+        return INTERRUPTED

@@ -1,0 +1,157 @@
+"""An examination of the machine: versions, devices, disk, database, and what follows."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import platform
+import shutil
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from studio.annotation import AnnotationStore
+from studio.errors import StudioError
+from studio.paths import Workspace
+
+REQUIRED = (
+    "torch",
+    "torchvision",
+    "transformers",
+    "trl",
+    "peft",
+    "bitsandbytes",
+    "accelerate",
+    "datasets",
+    "gradio",
+    "sqlalchemy",
+    "alembic",
+    "pillow",
+    "pydantic",
+)
+LOW_DISK = 5 * 1024**3
+PROBE = """
+import torch
+print("cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu")
+if torch.cuda.is_available():
+    for i in range(torch.cuda.device_count()):
+        p = torch.cuda.get_device_properties(i)
+        print(f"{p.name}, {p.total_memory / 1024**3:.0f} GB")
+print("bf16" if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "fp32")
+"""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing looked at. `ok` is false only when something needed does not work."""
+
+    name: str
+    ok: bool
+    found: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """All checks."""
+
+    checks: list[Check]
+
+    @property
+    def ok(self) -> bool:
+        return all(check.ok for check in self.checks)
+
+    def to_json(self) -> dict[str, Any]:
+        return {"ok": self.ok, "checks": [asdict(check) for check in self.checks]}
+
+
+def examine(workspace: Workspace) -> Report:
+    """Look at everything; takes a few seconds because torch is loaded in a child."""
+    device = _device()
+    return Report(
+        [
+            _python(),
+            *_packages(),
+            device,
+            *_abilities(device),
+            _disk(workspace),
+            _database(workspace),
+        ]
+    )
+
+
+def _python() -> Check:
+    fits = sys.version_info >= (3, 11)
+    return Check(
+        "python",
+        fits,
+        f"{platform.python_version()} on {platform.system()} {platform.machine()}",
+        "" if fits else "Install Python 3.11 or newer.",
+    )
+
+
+def _packages() -> list[Check]:
+    checks = []
+    for name in REQUIRED:
+        try:
+            checks.append(Check(name, True, importlib.metadata.version(name)))
+        except importlib.metadata.PackageNotFoundError:
+            checks.append(
+                Check(name, False, "not installed", "Run `pip install -r requirements.txt`.")
+            )
+    return checks
+
+
+def _device() -> Check:
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE], capture_output=True, text=True, timeout=120, check=False
+    )
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        return Check("device", False, f"torch does not load: {last}", "Reinstall torch.")
+    return Check("device", True, "; ".join(done.stdout.split("\n")).strip("; "))
+
+
+def _abilities(device: Check) -> list[Check]:
+    kind = device.found.split(";")[0]
+    quantizes = kind == "cuda" or (
+        kind == "cpu" and platform.machine().lower() in ("x86_64", "amd64")
+    )
+    slow = " (works, slowly: meant for the embedded model)" if kind == "cpu" else ""
+    return [
+        Check("SFT, DPO, LoRA", device.ok, f"on {kind}{slow}"),
+        Check(
+            "int8, NF4, FP4",
+            True,
+            "available" if quantizes else f"not available on {kind}",
+            "" if quantizes else "Use model.quantization: none.",
+        ),
+        Check(
+            "flash attention",
+            True,
+            "available"
+            if kind == "cuda" and importlib.util.find_spec("flash_attn")
+            else "not available; sdpa is used",
+        ),
+    ]
+
+
+def _disk(workspace: Workspace) -> Check:
+    free = shutil.disk_usage(workspace.root).free
+    return Check(
+        "disk",
+        free > LOW_DISK / 10,
+        f"{free / 1024**3:.1f} GB free at {workspace.root}",
+        "" if free > LOW_DISK else "Checkpoints and models need room: free some space.",
+    )
+
+
+def _database(workspace: Workspace) -> Check:
+    try:
+        store = AnnotationStore(workspace.database_url)
+        found = f"{sum(1 for _ in store.datasets())} datasets"
+        store.close()
+    except StudioError as error:
+        return Check("database", False, error.message, error.remedy)
+    return Check("database", True, found)
