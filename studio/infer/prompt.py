@@ -1,0 +1,99 @@
+"""From a conversation and its images to the tensors a model generates from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from PIL import Image
+from transformers import BatchFeature, PreTrainedModel, ProcessorMixin
+
+from studio.data.schema import Message
+from studio.errors import InputError
+
+
+def build_inputs(
+    processor: ProcessorMixin,
+    model: PreTrainedModel,
+    messages: Sequence[Message],
+    images: Sequence[Image.Image],
+) -> BatchFeature:
+    """Model inputs of batch size 1 that end where the answer begins, on the model's device.
+
+    Args:
+        images: In the order of the conversation's image placeholders, one each.
+
+    Raises:
+        InputError: Placeholders and images differ in number, a message holds a control token,
+            or the conversation is longer than the model's context.
+    """
+    places = sum(part.type == "image" for message in messages for part in message.parts)
+    if places != len(images):
+        raise InputError(
+            f"The conversation has {places} places for images and {len(images)} images.",
+            remedy="Give one image for each place.",
+            field="images",
+        )
+    _refuse_control_tokens(processor, messages)
+    text = processor.apply_chat_template(
+        [as_template_message(message) for message in messages], add_generation_prompt=True
+    )
+    inputs = processor(
+        text=[text],
+        images=[list(images)] if images else None,
+        return_tensors="pt",
+        add_special_tokens=False,
+    )
+    _refuse_overlong(inputs, model)
+    return inputs.to(model.device, dtype=model.dtype)
+
+
+def as_template_message(message: Message) -> dict[str, Any]:
+    """A message as chat templates take it: images as bare placeholders."""
+    return {
+        "role": message.role,
+        "content": [
+            {"type": "image"} if part.type == "image" else {"type": "text", "text": part.text}
+            for part in message.parts
+        ],
+    }
+
+
+def room_for_answer(inputs: BatchFeature, model: PreTrainedModel) -> int:
+    """How many tokens still fit into the model's context."""
+    limit = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    return (limit or 1 << 30) - inputs["input_ids"].shape[1]
+
+
+def stop_tokens(processor: ProcessorMixin, model: PreTrainedModel) -> list[int]:
+    """Ids that end an answer: the model's, the tokenizer's and `<end_of_utterance>`."""
+    known = model.generation_config.eos_token_id
+    stops = set(known if isinstance(known, list) else [known])
+    tokenizer = processor.tokenizer
+    stops.add(tokenizer.eos_token_id)
+    stops.add(tokenizer.get_added_vocab().get("<end_of_utterance>"))
+    return sorted(stops - {None})
+
+
+def _refuse_control_tokens(processor: ProcessorMixin, messages: Sequence[Message]) -> None:
+    added = processor.tokenizer.added_tokens_decoder.values()
+    control = [token.content for token in added if token.special]
+    for message in messages:
+        for token in control:
+            if token in message.text:
+                raise InputError(
+                    f"The text contains {token}, which the model takes for a command.",
+                    remedy="Write it differently, for example with a space inside.",
+                    field="question" if message.role == "user" else message.role,
+                )
+
+
+def _refuse_overlong(inputs: BatchFeature, model: PreTrainedModel) -> None:
+    room = room_for_answer(inputs, model)
+    if room < 1:
+        length = inputs["input_ids"].shape[1]
+        raise InputError(
+            f"The conversation has {length} tokens; the model takes {length + room}.",
+            remedy="Clear the conversation, or use fewer or smaller images.",
+            field="question",
+        )

@@ -1,0 +1,96 @@
+"""The inference child: requests `chat`, `load`, `unload` and `status` over standard input.
+
+Started by the studio as `python -m studio inference`; holds the models so that the studio
+never imports torch and gets all memory back by ending this process.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Generator
+from dataclasses import asdict
+
+from studio.child import Message, Request, serve
+from studio.config.model import ModelConfig
+from studio.data.images import ImageStore
+from studio.errors import InputError
+from studio.infer.engine import Engine
+from studio.infer.memory import MemoryUse, refuse_if_too_large
+from studio.infer.request import ChatRequest, LoadRequest
+from studio.infer.resolve import Answerer, resolve
+from studio.paths import Workspace
+from studio.runs.store import RunStore
+
+
+class InferenceHandler:
+    """Answers the requests of one studio with one engine."""
+
+    def __init__(self, workspace: Workspace, engine: Engine | None = None) -> None:
+        self._runs = RunStore(workspace)
+        self._images = ImageStore(workspace)
+        self._engine = engine or Engine()
+
+    def __call__(self, request: Request) -> Message | Generator[Message, None, Message | None]:
+        """Answer one request.
+
+        Raises:
+            InputError: Its kind is unknown, or what it names cannot be used.
+        """
+        kind = request.payload.get("kind")
+        if kind == "chat":
+            return self._chat(request)
+        if kind == "load":
+            return self._load(LoadRequest.model_validate(request.payload["load"]))
+        if kind == "unload":
+            self._engine.unload()
+            return self._status()
+        if kind == "status":
+            return self._status()
+        raise InputError(f"Unknown request {kind!r}.", remedy="Use chat, load, unload or status.")
+
+    def _chat(self, request: Request) -> Generator[Message, None, Message | None]:
+        chat = ChatRequest.model_validate(request.payload["chat"])
+        images = [self._images.open(sha) for sha in chat.images]
+        answerer = self._answerer(chat.model, chat.run)
+        deltas = self._engine.chat(
+            answerer.model,
+            answerer.adapter,
+            chat.messages,
+            images,
+            chat.sampling,
+            request.cancelled,
+        )
+        for delta in deltas:
+            if delta.done:
+                return asdict(delta)
+            yield asdict(delta)
+        return None
+
+    def _load(self, load: LoadRequest) -> Message:
+        answerer = self._answerer(load.model, load.run)
+        self._engine.load(answerer.model, answerer.adapter)
+        return self._status()
+
+    def _answerer(self, model: ModelConfig, run_id: str) -> Answerer:
+        answerer = resolve(self._runs, model, run_id)
+        if self._engine.loaded != answerer.model:
+            refuse_if_too_large(answerer.model, self._runs)
+        return answerer
+
+    def _status(self) -> Message:
+        loaded = self._engine.loaded
+        return {
+            "model": loaded.model_dump(mode="json") if loaded is not None else None,
+            "adapters": [folder.parent.name for folder in self._engine.adapters],
+            "answering": self._engine.answering,
+            **asdict(MemoryUse.now()),
+        }
+
+
+def main(workspace: Workspace) -> None:
+    """Serve until standard input closes."""
+    serve(InferenceHandler(workspace))
+
+
+if __name__ == "__main__":
+    main(Workspace.locate(sys.argv[1] if len(sys.argv) > 1 else None))
