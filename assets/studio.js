@@ -1,0 +1,71 @@
+// Light and dark, and the crosshair of the charts. Text from data goes through textContent only.
+(() => {
+  const KEY = "studio-theme";
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const applyTheme = () => {
+    const wish = localStorage.getItem(KEY);
+    document.body.classList.toggle("dark", wish ? wish === "dark" : dark.matches);
+  };
+  const start = () => {
+    applyTheme();
+    dark.addEventListener("change", applyTheme);
+    document.addEventListener("click", onClick);
+    document.addEventListener("pointermove", onMove);
+    document.addEventListener("pointerout", onLeave);
+  };
+
+  const onClick = (event) => {
+    if (!event.target.closest?.("[data-studio='theme']")) return;
+    localStorage.setItem(KEY, document.body.classList.contains("dark") ? "light" : "dark");
+    applyTheme();
+  };
+
+  const number = (value, percent) => {
+    if (percent) return `${(100 * value).toPrecision(3)} %`;
+    return value && (Math.abs(value) >= 1e4 || Math.abs(value) < 1e-3)
+      ? value.toExponential(2)
+      : String(Number(value.toPrecision(4)));
+  };
+  const nearest = (points, step) =>
+    points.reduce((best, point) =>
+      Math.abs(point[0] - step) < Math.abs(best[0] - step) ? point : best);
+
+  const onMove = (event) => {
+    const body = event.target.closest?.(".plot-body");
+    if (!body) return;
+    const box = body.querySelector("svg").getBoundingClientRect();
+    const left = Number(body.dataset.left);
+    const right = Number(body.dataset.right);
+    const share = Math.min(1, Math.max(0, (event.clientX - box.left) / box.width));
+    const wanted = left + share * (right - left);
+    const lines = JSON.parse(body.dataset.lines);
+    const step = nearest(lines[0].points, wanted)[0];
+    const cross = body.querySelector(".plot-cross");
+    const tip = body.querySelector(".plot-tip");
+    const at = right > left ? (step - left) / (right - left) : 0;
+    cross.style.left = `${100 * at}%`;
+    tip.style.left = `${100 * at}%`;
+    tip.classList.toggle("flip", at > 0.6);
+    tip.replaceChildren(row(`step ${step.toLocaleString("en")}`));
+    for (const line of lines) {
+      const [, value] = nearest(line.points, step);
+      tip.append(row(`${line.label} ${number(value, body.dataset.percent === "1")}`, line.tone));
+    }
+    cross.hidden = tip.hidden = false;
+  };
+  const row = (text, tone) => {
+    const element = document.createElement("div");
+    element.textContent = text;
+    if (tone) element.style.color = `var(--studio-${tone})`;
+    return element;
+  };
+  const onLeave = (event) => {
+    const body = event.target.closest?.(".plot-body");
+    if (!body || body.contains(event.relatedTarget)) return;
+    body.querySelector(".plot-cross").hidden = true;
+    body.querySelector(".plot-tip").hidden = true;
+  };
+
+  if (document.body) start();
+  else document.addEventListener("DOMContentLoaded", start);
+})();

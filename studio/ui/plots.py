@@ -1,0 +1,145 @@
+"""Line charts as HTML and SVG that redraw without flicker and follow light and dark.
+
+The lines are an SVG stretched to the place there is; words and numbers are HTML laid over it in
+percent, so that they keep their size. assets/studio.js adds the crosshair.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from html import escape
+
+from studio.runs.curves import Points, smooth
+
+SMOOTH_FROM = 40
+
+
+@dataclass(frozen=True)
+class Line:
+    """One curve; `tone` is a colour token of style.css (`accent`, `chosen`, `rejected`, `tie`)."""
+
+    label: str
+    points: Points
+    tone: str = "accent"
+    dashed: bool = False
+    dots: bool = False
+
+
+@dataclass(frozen=True)
+class _Scale:
+    left: float
+    right: float
+    low: float
+    high: float
+
+    def x(self, step: float) -> float:
+        return 100 * (step - self.left) / ((self.right - self.left) or 1)
+
+    def y(self, value: float) -> float:
+        return 100 - 100 * (value - self.low) / ((self.high - self.low) or 1)
+
+
+def chart(title: str, lines: list[Line], *, last_step: int = 0, percent: bool = False) -> str:
+    """A figure with a title, direct labels and four ticks a side; empty without two points.
+
+    Args:
+        last_step: Where the horizontal axis ends at least, so that the curve shows how far it is.
+        percent: Values are shares, drawn on 0 to 1 and written in percent.
+    """
+    lines = [line for line in lines if line.points]
+    if not lines:
+        return ""
+    scale = _scale(lines, last_step, percent)
+    form = _percent if percent else _number
+    drawn = "".join(_paths(line, scale) for line in lines)
+    data = json.dumps([{"label": line.label, "tone": line.tone, "points": line.points} for line in lines])
+    return (
+        f'<figure class="plot"><figcaption>{escape(title)}{_legend(lines, form)}</figcaption>'
+        f'<div class="plot-body" data-lines="{escape(data)}" data-left="{scale.left:g}" '
+        f'data-right="{scale.right:g}" data-percent="{int(percent)}">'
+        f'{_ticks(scale, form)}<svg viewBox="0 0 100 100" preserveAspectRatio="none" '
+        f'role="img" aria-label="{escape(_summary(title, lines, form))}">{drawn}</svg>'
+        '<div class="plot-cross" hidden></div><div class="plot-tip" hidden></div></div></figure>'
+    )
+
+
+def _scale(lines: list[Line], last_step: int, percent: bool) -> _Scale:
+    steps = [step for line in lines for step, _ in line.points]
+    left, right = min(steps), max(*steps, last_step, 1)
+    if percent:
+        return _Scale(left, right, 0.0, 1.0)
+    values = [value for line in lines for _, value in line.points]
+    low, high = min(values), max(values)
+    if low >= 0 and low < 0.35 * high:
+        low = 0.0
+    step = _nice((high - low) / 3 or abs(high) or 1.0)
+    return _Scale(left, right, math.floor(low / step) * step, math.ceil(high / step) * step)
+
+
+def _nice(rough: float) -> float:
+    power = 10.0 ** math.floor(math.log10(rough))
+    return next(power * size for size in (1, 2, 2.5, 5, 10) if power * size >= rough * 0.999)
+
+
+def _ticks(scale: _Scale, form) -> str:
+    parts = []
+    for index in range(4):
+        value = scale.low + (scale.high - scale.low) * index / 3
+        parts.append(
+            f'<i class="grid" style="top:{scale.y(value):.2f}%"></i>'
+            f'<span class="tick-y" style="top:{scale.y(value):.2f}%">{form(value)}</span>'
+        )
+    for index in range(5):
+        step = round(scale.left + (scale.right - scale.left) * index / 4)
+        parts.append(f'<span class="tick-x" style="left:{scale.x(step):.2f}%">{step:,}</span>')
+    return "".join(parts)
+
+
+def _paths(line: Line, scale: _Scale) -> str:
+    colour = f"var(--studio-{line.tone})"
+    dash = ' stroke-dasharray="5 4"' if line.dashed else ""
+    if len(line.points) == 1 or line.dots:
+        marks = "".join(
+            f'<path d="M{scale.x(s):.2f} {scale.y(v):.2f}h0" stroke="{colour}" class="dot"/>'
+            for s, v in line.points
+        )
+        return marks + (_path(line.points, scale, colour, dash) if len(line.points) > 1 else "")
+    if len(line.points) < SMOOTH_FROM:
+        return _path(line.points, scale, colour, dash)
+    return _path(line.points, scale, colour, dash, "raw") + _path(
+        smooth(line.points), scale, colour, dash
+    )
+
+
+def _path(points: Points, scale: _Scale, colour: str, dash: str, kind: str = "line") -> str:
+    steps = " ".join(f"{scale.x(step):.2f},{scale.y(value):.2f}" for step, value in points)
+    return f'<polyline class="{kind}" points="{steps}" stroke="{colour}"{dash}/>'
+
+
+def _legend(lines: list[Line], form) -> str:
+    return "".join(
+        f'<span class="key{" dashed" if line.dashed else ""}" '
+        f'style="--tone:var(--studio-{line.tone})">{escape(line.label)} '
+        f"<b>{form(line.points[-1][1])}</b></span>"
+        for line in lines
+    )
+
+
+def _summary(title: str, lines: list[Line], form) -> str:
+    ends = ", ".join(
+        f"{line.label} from {form(line.points[0][1])} to {form(line.points[-1][1])}"
+        for line in lines
+    )
+    return f"{title}: {ends}, steps {lines[0].points[0][0]} to {lines[0].points[-1][0]}"
+
+
+def _number(value: float) -> str:
+    if value and (abs(value) >= 10_000 or abs(value) < 0.001):
+        return f"{value:.1e}"
+    return f"{value:.3g}"
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.3g} %"
