@@ -1,0 +1,252 @@
+"""Chat with base models and adapters through the inference child; no torch here."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+
+from studio.config.model import ModelConfig
+from studio.errors import BusyError, StudioError
+from studio.infer.request import ChatDelta, ChatRequest, LoadRequest
+from studio.paths import EMBEDDED, Workspace
+from studio.runs.store import Run, RunStore
+from studio.services.pipe import PipeWorker, Reply
+
+IDLE_MINUTES = 15.0
+
+
+@dataclass(frozen=True)
+class ChatModel:
+    """Something to chat with.
+
+    Attributes:
+        label: What a list calls it.
+        model: The base model.
+        run: The run whose adapter it is; empty for a base model.
+        system_prompt: What the run was trained with.
+    """
+
+    label: str
+    model: ModelConfig
+    run: str = ""
+    system_prompt: str = ""
+
+
+@dataclass(frozen=True)
+class InferenceStatus:
+    """What the inference child holds; all zero while there is none.
+
+    Attributes:
+        model: The base model in memory.
+        adapters: Runs whose adapters are in memory.
+        answering: Answers under way.
+        resident, on_gpu, gpu_free: Bytes of main and GPU memory it holds, and of GPU memory free.
+    """
+
+    running: bool = False
+    model: ModelConfig | None = None
+    adapters: tuple[str, ...] = ()
+    answering: int = 0
+    device: str = ""
+    resident: int = 0
+    on_gpu: int = 0
+    gpu_free: int = 0
+
+
+class InferenceClient:
+    """Starts the inference child on demand and ends it when nobody has asked for a while."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        *,
+        idle_minutes: float = IDLE_MINUTES,
+        worker: PipeWorker | None = None,
+    ) -> None:
+        self._runs = RunStore(workspace)
+        self._worker = worker or PipeWorker(
+            ["inference", "--workspace", str(workspace.root)], workspace.root / "inference.log"
+        )
+        self._idle_seconds = idle_minutes * 60
+        self._lock = threading.Lock()
+        self._in_use = 0
+        self._last_used = time.monotonic()
+        self._timer: threading.Timer | None = None
+
+    def models(self) -> list[ChatModel]:
+        """Base models (the embedded one first), then finished adapters, newest first."""
+        trained = [run for run in self._runs.list() if _can_chat(run)]
+        bases = {base_label(ModelConfig()): ChatModel(base_label(ModelConfig()), ModelConfig())}
+        for run in trained:
+            model = run.config.model
+            bases.setdefault(base_label(model), ChatModel(base_label(model), model))
+        return [*bases.values(), *map(_adapter_of, trained)]
+
+    def chat(self, request: ChatRequest) -> Iterator[ChatDelta]:
+        """Continue a conversation; closing the iterator early cancels the generation.
+
+        Raises:
+            InputError: The conversation, the model or the adapter cannot be used.
+            BusyError: The model does not fit into memory beside what runs already.
+            RunFailedError: The child died.
+        """
+        with self._used(), self._ask(request) as reply:
+            for message in reply:
+                yield _delta(message)
+
+    def compare(
+        self, requests: Sequence[ChatRequest]
+    ) -> Iterator[tuple[int, ChatDelta | StudioError]]:
+        """Several answers at a time: (number of the request, what came for it).
+
+        An error ends its own answer only. Closing the iterator early cancels all of them.
+        """
+        arrived: queue.SimpleQueue[tuple[int, ChatDelta | StudioError | None]] = queue.SimpleQueue()
+
+        def listen(number: int, reply: Reply) -> None:
+            try:
+                for message in reply:
+                    arrived.put((number, _delta(message)))
+            except StudioError as error:
+                arrived.put((number, error))
+            finally:
+                arrived.put((number, None))
+
+        with self._used(), ThreadPoolExecutor(len(requests)) as threads:
+            replies = [self._ask(request) for request in requests]
+            try:
+                for number, reply in enumerate(replies):
+                    threads.submit(listen, number, reply)
+                open_replies = len(replies)
+                while open_replies:
+                    number, what = arrived.get()
+                    if what is None:
+                        open_replies -= 1
+                    else:
+                        yield number, what
+            finally:
+                for reply in replies:
+                    reply.close()
+
+    def load(self, model: ModelConfig, run: str = "") -> InferenceStatus:
+        """Have a base model, and a run's adapter, in memory.
+
+        Raises:
+            InputError: One of them cannot be used.
+            BusyError: It does not fit into memory beside what runs already.
+        """
+        wanted = LoadRequest(model=model, run=run).model_dump(mode="json")
+        with self._used():
+            return _status(self._worker.call({"kind": "load", "load": wanted}))
+
+    def warm(self) -> None:
+        """Start the child in the background, unless a training run needs the processor."""
+        if not self._worker.alive and self.training() is None:
+            threading.Thread(target=self._start, name="warm-inference", daemon=True).start()
+
+    def unload(self) -> None:
+        """End the child and give all of its memory back.
+
+        Raises:
+            BusyError: Somebody is being answered.
+        """
+        with self._lock:
+            if self._in_use:
+                raise BusyError(
+                    "The model is answering.", remedy="Stop the answer, or wait for its end."
+                )
+            self._worker.close()
+
+    def status(self) -> InferenceStatus:
+        """What the child holds; does not start it."""
+        if not self._worker.alive:
+            return InferenceStatus()
+        return _status(self._worker.call({"kind": "status"}))
+
+    def training(self) -> Run | None:
+        """The run that is being trained now, if any: it and answers slow each other down."""
+        return next((run for run in self._runs.list() if run.alive), None)
+
+    def close(self) -> None:
+        """End the child whatever it is doing."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._worker.close()
+
+    def _start(self) -> None:
+        with self._used():
+            self._worker.call({"kind": "status"})
+
+    def _ask(self, request: ChatRequest) -> Reply:
+        return self._worker.request({"kind": "chat", "chat": request.model_dump(mode="json")})
+
+    @contextmanager
+    def _used(self) -> Iterator[None]:
+        with self._lock:
+            self._in_use += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._in_use -= 1
+                self._last_used = time.monotonic()
+                self._watch_idleness(self._idle_seconds)
+
+    def _watch_idleness(self, seconds: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = threading.Timer(seconds, self._close_if_idle)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _close_if_idle(self) -> None:
+        with self._lock:
+            if not self._in_use and time.monotonic() - self._last_used >= self._idle_seconds:
+                self._worker.close()
+
+
+def base_label(model: ModelConfig) -> str:
+    """A base model in a few words: `SmolVLM-Instruct · NF4`."""
+    name = "Embedded chart model" if model.id == EMBEDDED else model.id.rstrip("/").split("/")[-1]
+    return name if model.quantization == "none" else f"{name} · {model.quantization.upper()}"
+
+
+def _can_chat(run: Run) -> bool:
+    try:
+        return run.has_adapter and bool(run.config)
+    except StudioError:
+        return False  # its run file is damaged; the Runs tab says so
+
+
+def _adapter_of(run: Run) -> ChatModel:
+    config = run.config
+    when = time.strftime("%d %b %H:%M", time.localtime(run.status.ended or run.status.queued))
+    return ChatModel(
+        f"{config.name} · {config.method.upper()} · {when}",
+        config.model,
+        run.run_id,
+        config.data.system_prompt or "",
+    )
+
+
+def _delta(message: dict) -> ChatDelta:
+    return ChatDelta(**{f.name: message[f.name] for f in fields(ChatDelta) if f.name in message})
+
+
+def _status(message: dict) -> InferenceStatus:
+    model = message["model"]
+    return InferenceStatus(
+        running=True,
+        model=ModelConfig.model_validate(model) if model else None,
+        adapters=tuple(message["adapters"]),
+        answering=message["answering"],
+        device=message["device"],
+        resident=message["resident"],
+        on_gpu=message["on_gpu"],
+        gpu_free=message["gpu_free"],
+    )
