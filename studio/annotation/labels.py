@@ -49,7 +49,9 @@ def save(connection: Connection, event: LabelEvent, now: float) -> Saved:
     return saved
 
 
-def undo(connection: Connection, annotator: str, key: str, now: float) -> Saved | None:
+def undo(
+    connection: Connection, annotator: str, key: str, pair: int | None, now: float
+) -> Saved | None:
     """Take back the annotator's latest answer that still stands; None when there is none.
 
     What (pair, annotator) said before it stands again. The pair is held for them anew.
@@ -59,12 +61,7 @@ def undo(connection: Connection, annotator: str, key: str, now: float) -> Saved 
         if earlier.annotator_id != who or earlier.kind != UNDO:
             raise _foreign_key()
         return _saved(earlier)
-    last = connection.execute(
-        select(CurrentLabel.pair_id, CurrentLabel.label_id, CurrentLabel.version)
-        .where(CurrentLabel.annotator_id == who, CurrentLabel.label_id.is_not(None))
-        .order_by(CurrentLabel.label_id.desc())
-        .limit(1)
-    ).first()
+    last = _latest(connection, who, pair)
     if last is None:
         return None
     saved = _append(
@@ -121,6 +118,19 @@ def history(
         )
         for row in rows
     ]
+
+
+def _latest(connection: Connection, who: int, pair: int | None):
+    """The latest answer of `who` that stands, of all pairs or of one."""
+    query = (
+        select(CurrentLabel.pair_id, CurrentLabel.label_id, CurrentLabel.version)
+        .where(CurrentLabel.annotator_id == who, CurrentLabel.label_id.is_not(None))
+        .order_by(CurrentLabel.label_id.desc())
+        .limit(1)
+    )
+    if pair is not None:
+        query = query.where(CurrentLabel.pair_id == pair)
+    return connection.execute(query).first()
 
 
 def _append(connection: Connection, **values) -> Saved:

@@ -122,10 +122,18 @@ class AnnotationStore:
         with self._database.write() as connection:
             return labels.save(connection, event, self._clock())
 
-    def undo(self, annotator: str, key: str | None = None) -> PairCard | None:
-        """Take back the latest answer that stands; returns its pair, held anew, or None."""
+    def undo(
+        self, annotator: str, key: str | None = None, pair_id: int | None = None
+    ) -> PairCard | None:
+        """Take back the latest answer that stands; returns its pair, held anew, or None.
+
+        Args:
+            key: Idempotency key, as in `LabelEvent`.
+            pair_id: Only an answer of this pair.
+        """
+        key = key or uuid.uuid4().hex
         with self._database.write() as connection:
-            saved = labels.undo(connection, annotator, key or uuid.uuid4().hex, self._clock())
+            saved = labels.undo(connection, annotator, key, pair_id, self._clock())
             return saved and claims.card(connection, saved.pair_id, annotator)
 
     def history(

@@ -11,7 +11,15 @@ from fastapi.encoders import jsonable_encoder
 from fastapi.responses import FileResponse, JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from studio.annotation import HistoryEntry, LabelEvent, LabelKind, PairCard, Progress, Saved
+from studio.annotation import (
+    DatasetView,
+    HistoryEntry,
+    LabelEvent,
+    LabelKind,
+    PairCard,
+    Progress,
+    Saved,
+)
 from studio.errors import ConflictError
 from studio.ui.context import StudioContext
 from studio.ui.guard import StudioRoute, check_change, check_host
@@ -63,10 +71,14 @@ class SaveBody(Body):
 
 
 class UndoBody(Body):
+    """Undo the latest answer, or the latest of one pair."""
+
     key: Key
+    pair_id: Id | None = None
 
 
 class NextReply(BaseModel):
+    user: str
     cards: list[PairCard]
     progress: Progress
 
@@ -97,7 +109,7 @@ def _annotate(routes: APIRouter, context: StudioContext) -> None:
     def next_pairs(body: NextBody, request: Request) -> NextReply:
         user = context.user(request)
         cards = store.claim_several(user, body.dataset, body.count)
-        return NextReply(cards=cards, progress=store.progress(user, body.dataset))
+        return NextReply(user=user, cards=cards, progress=store.progress(user, body.dataset))
 
     @routes.post("/annotate/save", dependencies=Change, response_model=Saved)
     def save(body: SaveBody, request: Request) -> Saved | JSONResponse:
@@ -110,7 +122,7 @@ def _annotate(routes: APIRouter, context: StudioContext) -> None:
     @routes.post("/annotate/undo", dependencies=Change)
     def undo(body: UndoBody, request: Request) -> UndoReply:
         user = context.user(request)
-        card = store.undo(user, body.key)
+        card = store.undo(user, body.key, body.pair_id)
         return UndoReply(card=card, progress=store.progress(user, card and card.dataset))
 
 
@@ -128,6 +140,11 @@ def _review(routes: APIRouter, context: StudioContext) -> None:
     @routes.get("/annotate/card/{pair_id}")
     def card(pair_id: Id, request: Request) -> PairCard:
         return store.card(pair_id, context.user(request))
+
+    @routes.get("/annotate/datasets")
+    def datasets(request: Request) -> list[DatasetView]:
+        context.user(request)
+        return store.datasets()
 
     @routes.get("/annotate/progress")
     def progress(

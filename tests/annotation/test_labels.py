@@ -137,3 +137,12 @@ def test_history_pages_backwards(store, card):
     assert ids == sorted(ids, reverse=True)
     assert len(ids) == 4
     assert newest[0].winner
+
+
+def test_undo_of_one_pair_leaves_later_answers(store, card):
+    store.save(answer(card, "ana"))
+    later = store.claim("ana")
+    store.save(answer(later, "ana"))
+    assert store.undo("ana", pair_id=card.pair_id).current is None
+    assert store.card(later.pair_id, "ana").current is not None
+    assert store.undo("ana", pair_id=card.pair_id) is None
