@@ -1,0 +1,131 @@
+"""Which column is what: guessed from names and values, overruled by an explicit mapping."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+
+from studio.data.turns import is_turns
+from studio.errors import DataError
+
+NAMES: dict[str, tuple[str, ...]] = {
+    "image": (
+        "image", "images", "image_path", "image_paths", "img", "picture", "file_name",
+        "filename", "image_file", "image_bytes", "photo",
+    ),
+    "conversation": ("messages", "conversations", "conversation"),
+    "question": ("question", "query", "prompt", "instruction", "problem"),
+    "chosen": ("chosen", "chosen_response", "preferred"),
+    "rejected": ("rejected", "rejected_response", "dispreferred"),
+    "candidates": ("candidates", "responses", "completions", "outputs", "answers"),
+    "answer": (
+        "answer", "label", "multiple_choice_answer", "completion", "response", "output",
+        "answers", "solution", "ground_truth", "caption", "text",
+    ),
+    "system": ("system", "system_prompt"),
+    "id": ("id", "question_id", "uid", "idx", "index"),
+    "chosen_author": ("chosen_author", "chosen_model"),
+    "rejected_author": ("rejected_author", "rejected_model"),
+    "answer_author": ("answer_author", "completion_author", "answer_model"),
+}  # fmt: skip
+SAME_ROLE = {
+    "images": "image",
+    "prompt": "question",
+    "query": "question",
+    "label": "answer",
+    "completion": "answer",
+    "messages": "conversation",
+    "conversations": "conversation",
+}
+
+
+def guess_columns(
+    columns: Sequence[str], samples: Sequence[Mapping[str, object]]
+) -> dict[str, str]:
+    """Role → column, for the roles that can be told from the names and the first values."""
+    lowered = {name.lower(): name for name in reversed(columns)}
+    found: dict[str, str] = {}
+    for role, names in NAMES.items():
+        for name in names:
+            column = lowered.get(name)
+            if column and column not in found.values() and _fits(role, _first(column, samples)):
+                found[role] = column
+                break
+    if "conversation" in found:
+        for role in ("question", "answer", "candidates"):
+            found.pop(role, None)
+    if "candidates" in found and "chosen" in found:
+        found.pop("candidates")
+    return found
+
+
+def map_columns(
+    columns: Sequence[str],
+    samples: Sequence[Mapping[str, object]],
+    explicit: Mapping[str, str] | None,
+) -> dict[str, str]:
+    """The guess with `explicit` (role → column) laid over it.
+
+    Raises:
+        DataError: For a role there is none of, or a column that is not there; `field` is
+            `data.columns.<role>`.
+    """
+    wanted = {role: name for role, name in (explicit or {}).items() if name}
+    for role, name in wanted.items():
+        _check(role, name, columns)
+    chosen = {SAME_ROLE.get(role, role): name for role, name in wanted.items()}
+    rest = [name for name in columns if name not in chosen.values()]
+    guessed = guess_columns(rest, samples)
+    if "question" in chosen:
+        guessed.pop("conversation", None)
+    if "conversation" in chosen:
+        guessed = {
+            k: v for k, v in guessed.items() if k not in ("question", "answer", "candidates")
+        }
+    return guessed | chosen
+
+
+def _check(role: str, name: str, columns: Sequence[str]) -> None:
+    field = f"data.columns.{role}"
+    roles = (*NAMES, *SAME_ROLE)
+    if role not in roles:
+        near = get_close_matches(role, roles, 1)
+        raise DataError(
+            f"There is nothing called {role!r} to map a column to.",
+            remedy=f"Did you mean {near[0]!r}?" if near else f"Use one of: {', '.join(NAMES)}.",
+            field=field,
+        )
+    if name not in columns:
+        near = get_close_matches(name, columns, 1, cutoff=0.4)
+        hint = f"Did you mean {near[0]!r}? " if near else ""
+        raise DataError(
+            f"There is no column {name!r}.",
+            remedy=f"{hint}The columns are: {', '.join(columns)}.",
+            field=field,
+        )
+
+
+def _first(column: str, samples: Sequence[Mapping[str, object]]) -> object:
+    values = (sample.get(column) for sample in samples)
+    return next((value for value in values if value not in (None, "", [])), None)
+
+
+def _fits(role: str, value: object) -> bool:
+    if role == "conversation":
+        return is_turns(value)
+    if role == "candidates":
+        return _is_candidates(value)
+    if role in ("id", "system"):
+        return isinstance(value, (str, int)) and not isinstance(value, bool)
+    return True
+
+
+def _is_candidates(value: object) -> bool:
+    """Several answers with their authors; a plain list of strings is one reference answer."""
+    if isinstance(value, dict):
+        return len(value) > 1 and all(isinstance(text, str) for text in value.values())
+    return (
+        isinstance(value, list)
+        and len(value) > 1
+        and all(isinstance(part, dict) and "text" in part for part in value)
+    )

@@ -1,0 +1,252 @@
+"""Rows → the datasets TRL trains on; rows that must not be trained on are counted, with reasons."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from studio.data.images import ImageStore
+from studio.data.schema import Answer, BadRow, Row
+from studio.data.sources import open_source
+from studio.data.split import split_by_image
+from studio.data.trl_format import (
+    ANSWERS,
+    Method,
+    answer_messages,
+    features,
+    prompt_messages,
+    trl_columns,
+)
+from studio.errors import DataError, NotFoundError
+from studio.paths import Workspace
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+IDENTICAL = "chosen and rejected are the same"
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Rows ready for a trainer.
+
+    Attributes:
+        dataset: TRL's columns; `images` decodes to RGB on access.
+        used: Number of rows in it.
+        skipped: The rows left out, with the reason.
+    """
+
+    dataset: Dataset
+    used: int
+    skipped: list[BadRow]
+
+
+def training_dataset(
+    rows: Iterable[Row | BadRow],
+    method: Method,
+    *,
+    images: ImageStore,
+    system_prompt: str | None = None,
+    special_tokens: Sequence[str] = (),
+) -> TrainingData:
+    """Convert rows to `images` + `prompt` + `completion` (sft) or `chosen`, `rejected` (dpo).
+
+    For sft a row without a completion but with a preference trains on its chosen answer.
+
+    Args:
+        rows: Good rows, and bad ones to be passed on as skipped.
+        special_tokens: Rows whose text contains one of these literally are skipped.
+
+    Raises:
+        DataError: No row can be used; `field` is `data.source`.
+    """
+    used: list[Row] = []
+    skipped: list[BadRow] = []
+    for line, row in enumerate(rows, 1):
+        if isinstance(row, BadRow):
+            skipped.append(row)
+            continue
+        reason = unusable(row, method, images) or _special(row, special_tokens)
+        if reason:
+            skipped.append(BadRow(line, reason))
+        else:
+            used.append(row)
+    if not used:
+        raise _nothing_left(skipped, method)
+    return TrainingData(_dataset(used, method, images, system_prompt), len(used), skipped)
+
+
+def load_training_data(
+    *,
+    source: str,
+    train: str = "train",
+    evaluation: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    system_prompt: str | None = None,
+    method: Method,
+    workspace: Workspace,
+    special_tokens: Sequence[str] = (),
+) -> tuple[TrainingData, TrainingData | None]:
+    """(train, evaluation) of a run; no image is in both.
+
+    Args:
+        train: A split or a slice of one.
+        evaluation: A split or slice, None for none, or a share such as "10%" of the training
+            rows to be held out by image.
+
+    Raises:
+        DataError: The source, a split or a column is missing, or no row can be used.
+    """
+    images = ImageStore(workspace)
+
+    def read(split: str, field: str) -> list[Row | BadRow]:
+        opened = open_source(
+            source, split=split, columns=columns, workspace=workspace, split_field=field
+        )
+        return list(opened.rows())
+
+    def convert(rows: Iterable[Row | BadRow]) -> TrainingData:
+        return training_dataset(
+            rows, method, images=images, system_prompt=system_prompt, special_tokens=special_tokens
+        )
+
+    rows = read(train, "data.train")
+    share = held_out_share(evaluation)
+    if share is not None:
+        return _hold_out(rows, share, convert)
+    trained = convert(rows)
+    if not evaluation:
+        return trained, None
+    held = _without_images_of(rows, read(evaluation, "data.evaluation"))
+    try:
+        return trained, convert(held)
+    except DataError as error:
+        raise DataError(error.message, remedy=error.remedy, field="data.evaluation") from error
+
+
+def held_out_share(evaluation: str | None) -> float | None:
+    """0.1 for "10%"; None when it is a split. Raises DataError for a share out of range."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*%\s*", evaluation or "")
+    if not match:
+        return None
+    share = float(match[1]) / 100
+    if not 0 < share < 1:
+        raise DataError(
+            f"{evaluation!r} leaves no rows on one side.",
+            remedy="Hold out a share between 0% and 100%.",
+            field="data.evaluation",
+        )
+    return share
+
+
+def unusable(row: Row, method: Method, images: ImageStore) -> str:
+    """Why a row must not be trained on; empty when it may."""
+    answers = _answers(row, method)
+    for name, answer in zip(ANSWERS[method], answers, strict=True):
+        if answer is None:
+            return f"no {name} answer"
+        if not answer.text.strip():
+            return f"the {name} answer is empty"
+    if method == "dpo" and answers[0].text.strip() == answers[1].text.strip():
+        return IDENTICAL
+    try:
+        for sha in row.images:
+            images.path(sha)
+    except NotFoundError as error:
+        return error.message.rstrip(".")
+    return ""
+
+
+def check_special_tokens(
+    rows: Iterable[Row | BadRow], tokens: Sequence[str]
+) -> list[tuple[Row, BadRow]]:
+    """The rows whose text contains one of a tokenizer's special tokens literally.
+
+    Such text would be read as the token itself, for example as one more image place.
+    """
+    found = []
+    for line, row in enumerate(rows, 1):
+        reason = "" if isinstance(row, BadRow) else _special(row, tokens)
+        if reason:
+            found.append((row, BadRow(line, reason)))
+    return found
+
+
+def _special(row: Row, tokens: Sequence[str]) -> str:
+    texts = [message.text for message in row.prompt]
+    answers = (row.completion, row.chosen, row.rejected, *row.candidates)
+    texts += [answer.text for answer in answers if answer]
+    for token in tokens:
+        if token.strip() and any(token in text for text in texts):
+            return f"the text contains the special token {token}"
+    return ""
+
+
+def _answers(row: Row, method: Method) -> tuple[Answer | None, ...]:
+    if method == "sft":
+        return (row.completion or row.chosen,)
+    return row.chosen, row.rejected
+
+
+def _dataset(
+    rows: Sequence[Row], method: Method, images: ImageStore, system_prompt: str | None
+) -> Dataset:
+    from datasets import Dataset
+
+    columns: dict[str, list] = {
+        "images": [[str(images.path(sha)) for sha in row.images] for row in rows],
+        "prompt": [prompt_messages(row, system_prompt) for row in rows],
+    }
+    answers = [_answers(row, method) for row in rows]
+    for index, name in enumerate(ANSWERS[method]):
+        columns[name] = [answer_messages(answer[index]) for answer in answers]
+    return Dataset.from_dict(columns, features=features(method)).with_transform(trl_columns)
+
+
+def _hold_out(rows: list[Row | BadRow], share: float, convert) -> tuple[TrainingData, TrainingData]:
+    good = [row for row in rows if isinstance(row, Row)]
+    train, held = split_by_image(good, share)
+    if not held:
+        raise DataError(
+            "Nothing can be held out: all rows share one image.",
+            remedy="Leave the evaluation split empty, or bring rows with other images.",
+            field="data.evaluation",
+        )
+    return convert([*train, *(row for row in rows if isinstance(row, BadRow))]), convert(held)
+
+
+def _without_images_of(
+    train: Iterable[Row | BadRow], evaluation: Iterable[Row | BadRow]
+) -> list[Row | BadRow]:
+    seen = {sha for row in train if isinstance(row, Row) for sha in row.images}
+    return [
+        BadRow(line, "its image is among the training rows")
+        if isinstance(row, Row) and seen.intersection(row.images)
+        else row
+        for line, row in enumerate(evaluation, 1)
+    ]
+
+
+def _nothing_left(skipped: Sequence[BadRow], method: Method) -> DataError:
+    if not skipped:
+        return DataError(
+            "The source has no rows.", remedy="Choose another one.", field="data.source"
+        )
+    reasons = [bad.reason for bad in skipped]
+    if set(reasons) == {IDENTICAL}:
+        return DataError(
+            f"There is no chosen/rejected difference in any of the {len(reasons)} rows.",
+            remedy="DPO learns from differences: bring pairs whose answers differ.",
+            field="data.source",
+        )
+    commonest = max(dict.fromkeys(reasons), key=reasons.count)
+    example = next(bad for bad in skipped if bad.reason == commonest)
+    needed = "a chosen and a rejected answer" if method == "dpo" else "an answer"
+    return DataError(
+        f"None of the {len(skipped)} rows can be trained on; {reasons.count(commonest)} because: "
+        f"{commonest} (first in row {example.line}).",
+        remedy=f"{method.upper()} needs {needed} in every row; check the source and its columns.",
+        field="data.source",
+    )

@@ -1,0 +1,152 @@
+"""Freezing rows: parquet files and a manifest, named by the hash of what they hold."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
+
+from studio.data.convert import unusable
+from studio.data.images import ImageStore
+from studio.data.manifest import MANIFEST, TRL, list_exports
+from studio.data.schema import Row
+from studio.data.split import split_by_image
+from studio.data.trl_format import ANSWERS, Method, answer_messages, features, prompt_messages
+from studio.errors import DataError
+from studio.paths import Workspace, write_json
+
+__all__ = ["freeze", "list_exports"]
+ROWS_PER_GROUP = 50
+
+
+def freeze(
+    rows: Sequence[Row],
+    name: str,
+    workspace: Workspace,
+    manifest_extra: Mapping[str, object] | None = None,
+    *,
+    method: Method | None = None,
+    evaluation_share: float = 0.1,
+) -> Path:
+    """Write `exports/<name>-<hash>/` with train.parquet, evaluation.parquet and manifest.json.
+
+    The files are TRL-ready (images included) and `open_source("exports/<name>")` reads the same
+    rows back. Freezing the same rows again returns the folder that is there.
+
+    Args:
+        manifest_extra: What else to write down: sources, policy, ….
+        method: What the rows are to train; None: `dpo` when they hold preferences.
+        evaluation_share: Share of the images held out, by image (0: none).
+
+    Raises:
+        DataError: There are no rows, or one cannot be trained on.
+    """
+    method = method or ("dpo" if any(row.chosen for row in rows) else "sft")
+    images = ImageStore(workspace)
+    _check(rows, method, images)
+    train, evaluation = split_by_image(rows, evaluation_share)
+    splits = {"train": train, "evaluation": evaluation} if evaluation else {"train": train}
+    digest = _content_hash(splits, method)
+    target = workspace.exports / f"{_slug(name)}-{digest[:10]}"
+    if (target / MANIFEST).exists():
+        return target
+    building = workspace.exports / f".{target.name}.{os.getpid()}"
+    shutil.rmtree(building, ignore_errors=True)
+    building.mkdir(parents=True)
+    for split, members in splits.items():
+        _write_parquet(building / f"{split}.parquet", members, method, images)
+    write_json(building / MANIFEST, _manifest(name, method, splits, digest, manifest_extra))
+    building.rename(target)
+    return target
+
+
+def _manifest(
+    name: str,
+    method: Method,
+    splits: Mapping[str, Sequence[Row]],
+    digest: str,
+    extra: Mapping[str, object] | None,
+) -> dict[str, object]:
+    rows = [row for members in splits.values() for row in members]
+    return {
+        **(extra or {}),
+        "name": _slug(name),
+        "format": TRL,
+        "method": method,
+        "rows": {split: len(members) for split, members in splits.items()},
+        "images": len({sha for row in rows for sha in row.images}),
+        "content_hash": digest,
+        "created_at": time.time(),
+    }
+
+
+def _check(rows: Sequence[Row], method: Method, images: ImageStore) -> None:
+    if not rows:
+        raise DataError(
+            "There are no rows to freeze.", remedy="Label some pairs first.", field="dataset"
+        )
+    for row in rows:
+        reason = unusable(row, method, images)
+        if reason:
+            raise DataError(
+                f"Row {row.external_id!r} cannot be trained on: {reason}.",
+                remedy="Leave it out or correct it.",
+                field="dataset",
+            )
+
+
+def _write_parquet(path: Path, rows: Sequence[Row], method: Method, images: ImageStore) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+    from datasets import Features, Value
+
+    names = ("id", *(f"{answer}_author" for answer in ANSWERS[method]), "meta")
+    types = Features({**features(method, decode=True), **{name: Value("string") for name in names}})
+    schema = types.arrow_schema
+    remaining = iter(rows)
+    with pq.ParquetWriter(path, schema) as writer:
+        while group := list(islice(remaining, ROWS_PER_GROUP)):
+            records = [_record(row, method, images) for row in group]
+            writer.write_table(pa.Table.from_pylist(records, schema=schema))
+
+
+def _record(row: Row, method: Method, images: ImageStore) -> dict[str, object]:
+    record: dict[str, object] = {
+        "images": [{"bytes": images.path(sha).read_bytes(), "path": None} for sha in row.images],
+        "prompt": prompt_messages(row),
+        "id": row.external_id,
+        "meta": json.dumps(row.meta, ensure_ascii=False),
+    }
+    given = {
+        "completion": row.completion or row.chosen,
+        "chosen": row.chosen,
+        "rejected": row.rejected,
+    }
+    for name in ANSWERS[method]:
+        record[name] = answer_messages(given[name])
+        record[f"{name}_author"] = given[name].author
+    return record
+
+
+def _content_hash(splits: Mapping[str, Sequence[Row]], method: Method) -> str:
+    content = {split: [asdict(row) for row in rows] for split, rows in splits.items()}
+    text = json.dumps([method, content], sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _slug(name: str) -> str:
+    slug = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:80]
+    if not slug:
+        raise DataError(
+            f"{name[:80]!r} cannot be the name of an export.",
+            remedy="Use letters, digits, dots, dashes and underscores.",
+            field="name",
+        )
+    return slug

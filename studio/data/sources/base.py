@@ -1,0 +1,61 @@
+"""What every kind of source gives: records, one after the other, with their line numbers."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+from studio.data.schema import BadRow
+
+PEEKED = 20
+
+
+@dataclass(frozen=True)
+class Record:
+    """One raw row: its number in the source (from 1) and its values by column."""
+
+    line: int
+    values: dict[str, object]
+
+
+@dataclass
+class Reader(ABC):
+    """One split of one source.
+
+    Attributes:
+        label: What the source is, in a few words ("JSONL file pairs.jsonl").
+        splits: Names of all splits of the source.
+        folder: Where relative image names are looked up; None when names are refused.
+    """
+
+    label: str
+    splits: tuple[str, ...] = ("train",)
+    folder: Path | None = None
+    _peeked: list[Record] = field(default_factory=list, repr=False)
+
+    @abstractmethod
+    def records(self) -> Iterator[Record | BadRow]:
+        """All records from the first on; a damaged one is a BadRow. Raises DataError."""
+
+    def count(self) -> int:
+        """Number of records, damaged ones included; may read the whole source."""
+        return sum(1 for _ in self.records())
+
+    def between(self, start: int, stop: int | None) -> Iterator[Record | BadRow]:
+        """The records of a slice."""
+        return islice(self.records(), start, stop)
+
+    def peek(self) -> list[Record]:
+        """The first good records, read once."""
+        if not self._peeked:
+            good = (record for record in self.records() if isinstance(record, Record))
+            self._peeked = list(islice(good, PEEKED))
+        return self._peeked
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Column names, in the order of their first appearance."""
+        return tuple(dict.fromkeys(name for record in self.peek() for name in record.values))

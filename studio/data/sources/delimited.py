@@ -1,0 +1,59 @@
+"""CSV and TSV files with a header."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from studio.data.schema import BadRow
+from studio.data.sources.base import Reader, Record
+from studio.errors import DataError
+
+MAX_CELL = 4 * 1024 * 1024
+
+
+@dataclass
+class DelimitedReader(Reader):
+    """Rows under a header; separated by tabs, commas or semicolons."""
+
+    path: Path = Path()
+
+    def records(self) -> Iterator[Record | BadRow]:
+        csv.field_size_limit(MAX_CELL)
+        try:
+            with self.path.open(encoding="utf-8-sig", newline="") as handle:
+                yield from self._rows(handle)
+        except UnicodeDecodeError as error:
+            raise DataError(
+                f"{self.path.name} is not UTF-8 text.",
+                remedy="Save it as UTF-8.",
+                field="data.source",
+            ) from error
+
+    def _rows(self, handle) -> Iterator[Record | BadRow]:
+        header_line = handle.readline()
+        handle.seek(0)
+        rows = csv.reader(handle, delimiter=_delimiter(self.path, header_line))
+        header = next(rows, [])
+        if len(set(header)) < len(header):
+            raise DataError(f"{self.path.name} names a column twice.", field="data.source")
+        for number in range(1, 1 << 62):
+            try:
+                cells = next(rows, None)
+            except csv.Error as error:
+                yield BadRow(number, f"not valid CSV: {error}")
+                continue
+            if cells is None:
+                return
+            if len(cells) == len(header):
+                yield Record(number, dict(zip(header, cells, strict=True)))
+            elif cells:
+                yield BadRow(number, f"{len(cells)} cells under {len(header)} column names")
+
+
+def _delimiter(path: Path, header: str) -> str:
+    if path.suffix.lower() == ".tsv":
+        return "\t"
+    return max((",", ";", "\t"), key=header.count)

@@ -1,0 +1,34 @@
+"""Frozen datasets of the workspace: `exports/<name>` (the newest) or `exports/<name>-<hash>`."""
+
+from __future__ import annotations
+
+from studio.data.manifest import list_exports
+from studio.data.slices import choose_split
+from studio.data.sources.arrow_files import ArrowReader
+from studio.data.sources.base import Reader
+from studio.errors import DataError
+from studio.paths import Workspace
+
+PREFIX = "exports/"
+
+
+def matches(spec: str, workspace: Workspace) -> bool:
+    return spec.startswith(PREFIX)
+
+
+def open_reader(spec: str, split: str | None, workspace: Workspace, field: str) -> Reader:
+    """The export named. Raises DataError naming the exports there are."""
+    exports = list_exports(workspace)
+    wanted = spec.removeprefix(PREFIX).strip("/")
+    found = [export for export in exports if wanted in (export.path.name, export.name)]
+    if not found:
+        there = ", ".join(export.spec for export in exports[:8]) or "none yet"
+        raise DataError(
+            f"There is no export {wanted!r} in this workspace.",
+            remedy=f"There is: {there}.",
+            field="data.source",
+        )
+    folder = found[0].path
+    files = {path.stem: path for path in sorted(folder.glob("*.parquet"), reverse=True)}
+    name = choose_split(split, tuple(files), field)
+    return ArrowReader(label=f"export {folder.name}", splits=tuple(files), paths=(files[name],))

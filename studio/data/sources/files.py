@@ -1,0 +1,60 @@
+"""One data file by its ending; relative images are looked up beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from studio.data.slices import EVALUATION_NAMES, choose_split
+from studio.data.sources.arrow_files import ArrowReader
+from studio.data.sources.base import Reader
+from studio.data.sources.delimited import DelimitedReader
+from studio.data.sources.json_files import JsonLinesReader, JsonReader
+from studio.errors import DataError
+from studio.paths import Workspace
+
+READERS = {".jsonl": JsonLinesReader, ".json": JsonReader}
+READERS |= dict.fromkeys((".ndjson",), JsonLinesReader)
+READERS |= dict.fromkeys((".csv", ".tsv"), DelimitedReader)
+ARROW = (".parquet", ".arrow")
+ENDINGS = (*READERS, *ARROW)
+
+
+def matches(spec: str, workspace: Workspace) -> bool:
+    return Path(spec).suffix.lower() in ENDINGS
+
+
+def open_reader(spec: str, split: str | None, workspace: Workspace, field: str) -> Reader:
+    """A single file, which is the split `train` unless its name says otherwise."""
+    path = Path(spec).expanduser()
+    if not path.is_file():
+        raise DataError(
+            f"There is no file {spec!r}.",
+            remedy="Give a path on the machine the studio runs on, or upload the file.",
+            field="data.source",
+        )
+    name = split_of(path)
+    choose_split(split, ("train",) if name == split == "train" else (name, "train"), field)
+    return reader_of([path], path.parent, (name,))
+
+
+def split_of(path: Path) -> str:
+    """The split a file name tells: `test-00000-of-00001.parquet` is `test`; else `train`."""
+    word = path.stem.lower().replace("_", "-").replace(".", "-").split("-")[0]
+    return word if word in EVALUATION_NAMES else "train"
+
+
+def reader_of(paths: Sequence[Path], folder: Path, splits: tuple[str, ...]) -> Reader:
+    """A reader of the files of one split."""
+    first = paths[0]
+    kind = first.suffix[1:].upper()
+    label = f"{kind} file {first.name}" if len(paths) == 1 else f"{len(paths)} {kind} files"
+    if first.suffix.lower() in ARROW:
+        return ArrowReader(label=label, splits=splits, folder=folder, paths=tuple(paths))
+    if len(paths) > 1:
+        raise DataError(
+            f"The folder {folder.name!r} holds several data files.",
+            remedy=f"Name one of them: {', '.join(path.name for path in paths[:8])}.",
+            field="data.source",
+        )
+    return READERS[first.suffix.lower()](label=label, splits=splits, folder=folder, path=first)

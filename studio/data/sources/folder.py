@@ -1,0 +1,100 @@
+"""A folder: data files in it, or images with captions beside them, or images alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from studio.data.schema import BadRow
+from studio.data.slices import choose_split
+from studio.data.sources.base import Reader, Record
+from studio.data.sources.files import ARROW, ENDINGS, reader_of, split_of
+from studio.errors import DataError
+from studio.paths import Workspace
+
+IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp")
+NOT_DATA = ("dataset_info.json", "state.json", "dataset_dict.json", "manifest.json")
+MAX_CAPTION = 1_000_000
+
+
+@dataclass
+class ImageFolderReader(Reader):
+    """Every image below the folder; the `.txt` file of the same name is its caption."""
+
+    paths: tuple[Path, ...] = ()
+
+    def records(self) -> Iterator[Record | BadRow]:
+        for line, path in enumerate(self.paths, 1):
+            name = path.relative_to(self.folder).as_posix()
+            values: dict[str, object] = {"image": name, "id": name}
+            caption = path.with_suffix(".txt")
+            if caption.is_file():
+                try:
+                    values["caption"] = caption.read_text(encoding="utf-8-sig")[:MAX_CAPTION]
+                except UnicodeDecodeError:
+                    yield BadRow(line, f"the caption {caption.name} is not UTF-8 text")
+                    continue
+            yield Record(line, values)
+
+    def count(self) -> int:
+        return len(self.paths)
+
+
+def matches(spec: str, workspace: Workspace) -> bool:
+    return Path(spec).expanduser().is_dir()
+
+
+def open_reader(spec: str, split: str | None, workspace: Workspace, field: str) -> Reader:
+    """The data files of a folder by split, else its images. Raises DataError."""
+    folder = Path(spec).expanduser().resolve()
+    if (folder / "dataset_dict.json").is_file():
+        return _saved_dict(folder, split, field)
+    files = _data_files(folder)
+    if files:
+        by_split: dict[str, list[Path]] = {}
+        for path in files:
+            by_split.setdefault(split_of(path), []).append(path)
+        name = choose_split(split, tuple(by_split), field)
+        return reader_of(by_split[name], by_split[name][0].parent, tuple(by_split))
+    images = _images(folder)
+    if not images:
+        raise DataError(
+            f"The folder {folder.name!r} holds neither data files nor images.",
+            remedy=f"Data files end in {', '.join(ENDINGS)}; images in {', '.join(IMAGE_ENDINGS)}.",
+            field="data.source",
+        )
+    choose_split(split, ("train",), field)
+    return ImageFolderReader(label=f"folder of {len(images)} images", folder=folder, paths=images)
+
+
+def _saved_dict(folder: Path, split: str | None, field: str) -> Reader:
+    """A folder written by `DatasetDict.save_to_disk`."""
+    parts = {path.parent.name: path.parent for path in sorted(folder.glob("*/state.json"))}
+    if not parts:
+        raise DataError(f"The saved dataset {folder.name!r} is empty.", field="data.source")
+    name = choose_split(split, tuple(parts), field)
+    return reader_of(sorted(parts[name].glob("*.arrow")), parts[name], tuple(parts))
+
+
+def _data_files(folder: Path) -> list[Path]:
+    for place in (folder, folder / "data"):
+        found = [
+            path
+            for path in sorted(place.glob("*"))
+            if path.suffix.lower() in ENDINGS and path.name not in NOT_DATA and path.is_file()
+        ]
+        arrow = [path for path in found if path.suffix.lower() in ARROW]
+        if found:
+            return arrow if (place / "state.json").exists() else found
+    return []
+
+
+def _images(folder: Path) -> tuple[Path, ...]:
+    return tuple(
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.suffix.lower() in IMAGE_ENDINGS
+        and path.is_file()
+        and path.resolve().is_relative_to(folder)
+    )

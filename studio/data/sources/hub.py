@@ -1,0 +1,148 @@
+"""A dataset of the Hugging Face hub, streamed: `owner/name[:config][@revision]`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from studio.data.schema import BadRow
+from studio.data.slices import choose_split
+from studio.data.sources.base import Reader, Record
+from studio.errors import DataError
+from studio.paths import Workspace
+
+_ID = re.compile(
+    r"(?P<id>[\w.-]+(?:/[\w.-]+)?)(?::(?P<config>[\w.-]+))?(?:@(?P<revision>[\w./-]+))?"
+)
+TIMEOUT_SECONDS = 10
+
+
+@dataclass
+class HubReader(Reader):
+    """Rows of one split; images stay encoded, remote code never runs."""
+
+    path: str = ""
+    config: str | None = None
+    revision: str | None = None
+    split: str = "train"
+    rows: int | None = None
+
+    def records(self) -> Iterator[Record | BadRow]:
+        yield from self.between(0, None)
+
+    def between(self, start: int, stop: int | None) -> Iterator[Record | BadRow]:
+        from datasets import load_dataset
+
+        stream = _hub_call(
+            self.path,
+            load_dataset,
+            self.path,
+            name=self.config,
+            split=self.split,
+            revision=self.revision,
+            streaming=True,
+        ).decode(False)
+        stream = stream.skip(start) if start else stream
+        stream = stream.take(stop - start) if stop is not None else stream
+        rows = iter(stream)
+        line = start
+        while (values := _hub_call(self.path, next, rows, None)) is not None:
+            line += 1
+            yield Record(line, values)
+
+    def count(self) -> int:
+        return self.rows if self.rows is not None else super().count()
+
+
+def matches(spec: str, workspace: Workspace) -> bool:
+    return _ID.fullmatch(spec) is not None
+
+
+def open_reader(spec: str, split: str | None, workspace: Workspace, field: str) -> Reader:
+    """The hub dataset named. Raises DataError when it cannot be found or reached."""
+    match = _ID.fullmatch(spec)
+    check_reachable(match["id"], match["revision"])
+    return open_builder(match["id"], match["config"], match["revision"], split, field)
+
+
+def open_builder(
+    path: str, config: str | None, revision: str | None, split: str | None, field: str
+) -> HubReader:
+    """A reader of what `datasets.load_dataset` finds at `path`."""
+    from datasets import load_dataset_builder
+
+    builder = _hub_call(path, load_dataset_builder, path, name=config, revision=revision)
+    infos = builder.info.splits or {}
+    names = tuple(infos) or _split_names(path, config, revision)
+    name = choose_split(split, names, field)
+    rows = infos[name].num_examples if name in infos else None
+    return HubReader(
+        label=f"hub dataset {path}",
+        splits=names,
+        path=path,
+        config=config,
+        revision=revision,
+        split=name,
+        rows=rows or None,
+    )
+
+
+def check_reachable(path: str, revision: str | None) -> None:
+    """One quick request, so that an unreachable hub is said at once. Raises DataError."""
+    from huggingface_hub import HfApi, constants
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, HTTPError
+
+    if constants.is_offline_mode():
+        return
+    try:
+        HfApi().dataset_info(path, revision=revision, timeout=TIMEOUT_SECONDS)
+    except HFValidationError as error:
+        raise _not_found(path) from error
+    except HfHubHTTPError as error:
+        if error.response is not None and error.response.status_code in (401, 403, 404):
+            raise _not_found(path) from error
+        raise _unreachable(path, error) from error
+    except (HTTPError, OSError) as error:
+        raise _unreachable(path, error) from error
+
+
+def _split_names(path: str, config: str | None, revision: str | None) -> tuple[str, ...]:
+    from datasets import get_dataset_split_names
+
+    return tuple(_hub_call(path, get_dataset_split_names, path, config, revision=revision))
+
+
+def _hub_call(path: str, function, *args, **kwargs):
+    """Call into `datasets`, its failures turned into sentences."""
+    from datasets.exceptions import DatasetsError
+
+    try:
+        return function(*args, **kwargs)
+    except FileNotFoundError as error:
+        raise _not_found(path) from error
+    except OSError as error:
+        raise _unreachable(path, error) from error
+    except (DatasetsError, ValueError, RuntimeError) as error:
+        raise DataError(
+            f"The hub dataset cannot be read: {' '.join(str(error).split())[:300]}",
+            remedy="Name a configuration as owner/name:config, or download it as Parquet.",
+            field="data.source",
+        ) from error
+
+
+def _not_found(path: str) -> DataError:
+    return DataError(
+        f"There is no file, folder or hub dataset {path!r} that you may read.",
+        remedy="Check the spelling; for a gated dataset accept its terms and log in "
+        "(`hf auth login`).",
+        field="data.source",
+    )
+
+
+def _unreachable(path: str, error: Exception) -> DataError:
+    return DataError(
+        f"{path!r} is no file here, and the hub cannot be reached ({error}).",
+        remedy="Check the path or the network; set HF_HUB_OFFLINE=1 to use what is cached.",
+        field="data.source",
+    )

@@ -1,0 +1,142 @@
+"""A source opened: recognised, mapped, and streamed as rows with their images in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from studio.data.columns import map_columns
+from studio.data.formats import RowMaker, check_mapping, describe
+from studio.data.images import ImageStore, resolve_inside
+from studio.data.schema import BadRow, Row
+from studio.data.slices import Split, parse_split
+from studio.data.sources.base import Reader
+from studio.data.sources.registry import open_reader
+from studio.errors import DataError
+from studio.paths import Workspace
+
+REMEMBERED_NAMES = 20_000
+
+
+@dataclass(frozen=True)
+class Preview:
+    """The first rows of a source, good and bad."""
+
+    rows: list[Row]
+    bad: list[BadRow]
+
+
+class Source:
+    """Rows of one split of one source.
+
+    Attributes:
+        label: What it is and where from.
+        recognised_as: The format, in words.
+        columns: Column names found.
+        mapping: Role → column, as it will be read.
+        splits: All splits of the source.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        slice_of: Split | None,
+        images: ImageStore,
+        explicit: Mapping[str, str] | None,
+    ) -> None:
+        samples = [record.values for record in reader.peek()]
+        self._reader, self._slice, self._images = reader, slice_of, images
+        self.label, self.splits, self.columns = reader.label, reader.splits, reader.columns
+        self.mapping = map_columns(self.columns, samples, explicit)
+        if samples:
+            check_mapping(self.columns, self.mapping)
+        self.recognised_as = describe(self.columns, self.mapping, samples[0] if samples else None)
+
+    def bounds(self) -> tuple[int, int | None]:
+        """First record and the one after the last, of the slice asked for."""
+        return self._slice.bounds(self._reader.count) if self._slice else (0, None)
+
+    def count(self) -> int:
+        """Records in the slice, damaged ones included; may read the whole source."""
+        start, stop = self.bounds()
+        total = self._reader.count()
+        return max(0, min(total, stop if stop is not None else total) - start)
+
+    def rows(self) -> Iterator[Row | BadRow]:
+        """Stream the rows; one that cannot be used is a BadRow with its line and the reason."""
+        maker = RowMaker(self.mapping, _Keeper(self._images, self._reader.folder))
+        for record in self._reader.between(*self.bounds()):
+            if isinstance(record, BadRow):
+                yield record
+                continue
+            try:
+                yield maker.row(record.values)
+            except DataError as error:
+                yield BadRow(record.line, error.message.rstrip("."), error.field)
+
+    def preview(self, n: int = 5) -> Preview:
+        """The first `n` good rows and the bad ones met on the way (at most `10 * n` looked at)."""
+        rows: list[Row] = []
+        bad: list[BadRow] = []
+        for row in islice(self.rows(), 10 * n):
+            (bad if isinstance(row, BadRow) else rows).append(row)
+            if len(rows) == n:
+                break
+        return Preview(rows, bad)
+
+
+def open_source(
+    spec: str,
+    *,
+    split: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    workspace: Workspace,
+    split_field: str = "data.train",
+) -> Source:
+    """Open a source and recognise its format; reads only its first rows.
+
+    Args:
+        spec: A file, a folder, `exports/<name>`, `embedded:<set>` or a hub id
+            (`owner/name[:config][@revision]`).
+        split: `train`, `evaluation`, …, or a slice such as `train[:10%]`; None: train.
+        columns: Role → column, overruling what is recognised.
+        split_field: The setting to name when the split is at fault.
+
+    Raises:
+        DataError: With `field` `data.source`, `split_field` or `data.columns.<role>`.
+    """
+    slice_of = parse_split(split, split_field) if split else None
+    name = slice_of.name if slice_of else None
+    reader = open_reader(spec, name, workspace, split_field)
+    return Source(reader, slice_of, ImageStore(workspace), columns)
+
+
+class _Keeper:
+    """Puts raw image values into the store; remembers file names already stored."""
+
+    def __init__(self, store: ImageStore, folder: Path | None) -> None:
+        self._store, self._folder = store, folder
+        self._known: dict[str, str] = {}
+
+    def __call__(self, value: object) -> str:
+        if isinstance(value, dict):
+            content, name = value.get("bytes"), value.get("path") or value.get("url")
+            value = content if content else name
+        if isinstance(value, (bytes, bytearray, memoryview)):
+            return self._store.add(bytes(value))
+        if isinstance(value, str) and value:
+            return self._named(value)
+        raise DataError("the image is missing.", field="image")
+
+    def _named(self, name: str) -> str:
+        if name not in self._known:
+            if self._folder is None:
+                raise DataError(
+                    f"the image {name[:80]!r} is only named, not included.", field="image"
+                )
+            if len(self._known) >= REMEMBERED_NAMES:
+                self._known.clear()
+            self._known[name] = self._store.add(resolve_inside(self._folder, name))
+        return self._known[name]

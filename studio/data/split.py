@@ -1,0 +1,53 @@
+"""Train and evaluation rows that share no image."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from studio.data.schema import Row
+
+
+def split_by_image(rows: Sequence[Row], share: float) -> tuple[list[Row], list[Row]]:
+    """(train, evaluation): rows linked by any image stay on one side.
+
+    The side depends on the images alone, so a dataset that grows keeps its split; rows without
+    an image go by their question. With two groups or more neither side is empty.
+
+    Args:
+        share: Share of the groups to hold out, 0 to 1 (0 holds out nothing).
+    """
+    groups = _groups(rows)
+    ranks = {name: _rank(name) for name in set(groups)}
+    held_out = {name for name, rank in ranks.items() if rank < share}
+    if share > 0 and len(ranks) > 1:
+        ordered = sorted(ranks, key=ranks.__getitem__)
+        held_out |= {ordered[0]}
+        held_out -= {ordered[-1]}
+    elif len(ranks) == 1:
+        held_out = set()
+    train = [row for row, name in zip(rows, groups, strict=True) if name not in held_out]
+    evaluation = [row for row, name in zip(rows, groups, strict=True) if name in held_out]
+    return train, evaluation
+
+
+def _groups(rows: Sequence[Row]) -> list[str]:
+    """For each row the smallest key of all rows it is linked to by shared images."""
+    parents: dict[str, str] = {}
+
+    def root(key: str) -> str:
+        while parents.setdefault(key, key) != key:
+            parents[key] = parents[parents[key]]
+            key = parents[key]
+        return key
+
+    keys = [row.images or (f"text:{row.question}",) for row in rows]
+    for first, *others in keys:
+        for other in others:
+            low, high = sorted((root(first), root(other)))
+            parents[high] = low
+    return [root(key[0]) for key in keys]
+
+
+def _rank(name: str) -> float:
+    return int(hashlib.sha256(name.encode()).hexdigest()[:13], 16) / 16**13

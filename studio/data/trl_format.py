@@ -1,0 +1,82 @@
+"""TRL's own columns: `images` with `prompt`/`completion` or `prompt`/`chosen`/`rejected`.
+
+In Arrow every content part has a `type` and a `text`, because Arrow gives all structs of a list
+the same fields; `bare` takes the empty ones away again, so that a chat template sees
+`{"type": "image"}` and nothing more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from studio.data.images import open_image
+from studio.data.schema import Answer, Message, Part, Row
+
+if TYPE_CHECKING:
+    from datasets import Features
+
+Method = Literal["sft", "dpo"]
+ANSWERS = {"sft": ("completion",), "dpo": ("chosen", "rejected")}
+
+
+def features(method: Method, *, decode: bool = False) -> Features:
+    """The Arrow types of a training dataset; images stay encoded (bytes or a path).
+
+    Args:
+        decode: Let `datasets` decode the images on access: for files meant for others.
+    """
+    from datasets import Features, Image, List, Value
+
+    part = {"type": Value("string"), "text": Value("string")}
+    messages = List({"role": Value("string"), "content": List(part)})
+    columns = {name: messages for name in ("prompt", *ANSWERS[method])}
+    return Features({"images": List(Image(decode=decode)), **columns})
+
+
+def prompt_messages(row: Row, system_prompt: str | None = None) -> list[dict[str, Any]]:
+    """The prompt as TRL takes it; `system_prompt` goes in front unless the row has its own."""
+    messages = row.prompt
+    if system_prompt and messages[0].role != "system":
+        messages = (Message("system", (Part("text", system_prompt),)), *messages)
+    return [
+        {"role": message.role, "content": [_part(part) for part in message.parts]}
+        for message in messages
+    ]
+
+
+def answer_messages(answer: Answer) -> list[dict[str, Any]]:
+    """One assistant turn."""
+    return [{"role": "assistant", "content": [{"type": "text", "text": answer.text}]}]
+
+
+def trl_columns(batch: dict[str, list]) -> dict[str, list]:
+    """A batch as trainers want it: decoded RGB images and bare parts (for `with_transform`)."""
+    return {
+        name: [_images(value) if name == "images" else bare(value) for value in values]
+        for name, values in batch.items()
+    }
+
+
+def bare(messages: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Messages whose image parts are exactly `{"type": "image"}`."""
+    return [
+        {
+            "role": message["role"],
+            "content": [
+                {"type": "image"}
+                if part["type"] == "image"
+                else {"type": "text", "text": part["text"]}
+                for part in message["content"]
+            ],
+        }
+        for message in messages
+    ]
+
+
+def _images(values: Sequence[dict[str, Any]]) -> list:
+    return [open_image(value["bytes"] or value["path"]) for value in values]
+
+
+def _part(part: Part) -> dict[str, str | None]:
+    return {"type": part.type, "text": part.text if part.type == "text" else None}
