@@ -13,7 +13,8 @@ from fastapi import FastAPI
 from studio.paths import ASSETS, Workspace
 from studio.runs.store import RunStore
 from studio.ui.context import Shell, StudioContext
-from studio.ui.theme import STYLE, theme
+from studio.ui.header import Header
+from studio.ui.theme import SCRIPT, STYLE, theme
 
 TABS = {"data": "Data", "annotate": "Annotate", "train": "Train", "runs": "Runs", "chat": "Chat"}
 MAX_UPLOAD = "2gb"
@@ -52,13 +53,16 @@ def build_page(context: StudioContext, tabs: dict[str, str] = TABS) -> gr.Blocks
     """The page with `tabs` (id to title)."""
     with gr.Blocks(title="VLM Studio", analytics_enabled=False, delete_cache=(DAY, DAY)) as page:
         links = [gr.State(None) for _ in range(4)]
+        header = Header(context)
+        header.layout()
         with gr.Tabs(elem_id="studio-tabs") as bar:
             for name, title in tabs.items():
                 if not _exists(f"studio.ui.tabs.{name}"):
                     continue
                 with gr.Tab(title, id=name, elem_id=f"tab-{name}") as tab:
                     module = importlib.import_module(f"studio.ui.tabs.{name}")
-                    module.build(replace(context, shell=Shell(bar, tab, *links)))
+                    module.build(replace(context, shell=Shell(page, bar, tab, *links)))
+        header.wire(page, bar, links[0])
     return page
 
 
@@ -97,5 +101,5 @@ def _existing(*paths: Path) -> list[Path]:
 def _scripts() -> str:
     return "".join(
         f"<script>{path.read_text(encoding='utf-8')}</script>"
-        for path in _existing(ASSETS / "annotate.js")
+        for path in _existing(SCRIPT, ASSETS / "annotate.js")
     )

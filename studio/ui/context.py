@@ -31,6 +31,7 @@ class Shell:
     `[shell.chat_with, shell.tabs]`.
 
     Attributes:
+        page: The page (`page.load` fires when it is opened or reloaded).
         tabs: All tabs; ids are `data`, `annotate`, `train`, `runs` and `chat`.
         tab: The tab being built (`tab.select` fires when it is opened).
         show_run: Run id to show in Runs.
@@ -39,6 +40,7 @@ class Shell:
         train_on: Data source (`exports/<name>`) to put into the Train form.
     """
 
+    page: gr.Blocks
     tabs: gr.Tabs
     tab: gr.Tab
     show_run: gr.State

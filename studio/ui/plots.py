@@ -54,7 +54,9 @@ def chart(title: str, lines: list[Line], *, last_step: int = 0, percent: bool = 
     scale = _scale(lines, last_step, percent)
     form = _percent if percent else _number
     drawn = "".join(_paths(line, scale) for line in lines)
-    data = json.dumps([{"label": line.label, "tone": line.tone, "points": line.points} for line in lines])
+    data = json.dumps(
+        [{"label": line.label, "tone": line.tone, "points": line.points} for line in lines]
+    )
     return (
         f'<figure class="plot"><figcaption>{escape(title)}{_legend(lines, form)}</figcaption>'
         f'<div class="plot-body" data-lines="{escape(data)}" data-left="{scale.left:g}" '

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from html import escape
 
+import gradio as gr
+
+from studio.errors import StudioError
+
 STATES = {
     "queued": ("○", "Queued", ""),
     "starting": ("◔", "Starting", "active"),
@@ -13,7 +17,6 @@ STATES = {
     "finished": ("✓", "Finished", "good"),
     "failed": ("✕", "Failed", "bad"),
     "stalled": ("!", "No sign of life", "bad"),
-    "lost": ("✕", "Worker gone", "bad"),
 }
 
 
@@ -68,3 +71,8 @@ def count(number: int) -> str:
         if number >= size:
             return f"{number / size:.3g} {unit}"
     return f"{number:,}"
+
+
+def say(error: StudioError) -> None:
+    """Show an error as a passing message; Gradio renders these as HTML, so it is escaped."""
+    gr.Warning(escape(str(error)), title="That did not work")

@@ -1,0 +1,81 @@
+"""The line above the tabs: product, workspace, what is running, light or dark."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+from studio.ui.context import StudioContext, go_to, link
+from studio.ui.runs_state import RunReader, RunSummary
+from studio.ui.views import bar, duration
+
+POLL_SECONDS = 2.0
+PICK = (
+    "element.addEventListener('click', event => {"
+    " const run = event.target.closest('[data-run]');"
+    " if (run) trigger('click', {run: run.dataset.run}); });"
+)
+MARK = (
+    '<svg viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2" '
+    'aria-hidden="true"><rect x="3" y="4" width="18" height="16" rx="3"/>'
+    '<path d="M12 4v16"/><path d="M3 7a3 3 0 0 1 3-3h6v16H6a3 3 0 0 1-3-3z" '
+    'fill="currentColor" stroke="none"/></svg>'
+)
+
+
+class Header:
+    """Header of one page; `reader` is shared by all who look at it."""
+
+    def __init__(self, context: StudioContext) -> None:
+        self.context = context
+        self.reader = RunReader(context.runs)
+
+    def layout(self) -> None:
+        """Draw it."""
+        self.line = gr.HTML(self.html(), js_on_load=PICK, elem_id="studio-header")
+
+    def wire(self, page: gr.Blocks, tabs: gr.Tabs, show_run: gr.State) -> None:
+        """Keep it up to date, and let a click on the run lead to Runs."""
+        quick: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
+        page.load(self.html, None, self.line, **quick)
+        gr.Timer(POLL_SECONDS).tick(self.html, None, self.line, **quick)
+        self.line.click(self.follow, None, [show_run, tabs], **quick)
+
+    def follow(self, event: gr.EventData) -> tuple[Any, Any]:
+        """Open the run that was clicked."""
+        return link(str(event._data.get("run", ""))), go_to("runs")
+
+    def html(self) -> str:
+        """The line as it is now."""
+        return header(self.context.workspace.root.name, self.reader.current())
+
+
+def header(workspace: str, current: RunSummary | None) -> str:
+    """The line as HTML."""
+    running = _running(current) if current else '<span class="quiet">nothing running</span>'
+    return (
+        f'<div class="studio-header"><span class="studio-mark">{MARK}VLM Studio</span>'
+        f'<span class="workspace" title="Workspace">{escape(workspace)}</span>'
+        f'<span class="space"></span>{running}'
+        '<button data-studio="theme" aria-label="Light or dark" title="Light or dark">◐</button>'
+        "</div>"
+    )
+
+
+def _running(current: RunSummary) -> str:
+    status = current.run.status
+    if status.state == "queued":
+        words = "waits for its turn"
+    elif not status.total_steps:
+        words = status.stage or "starting"
+    else:
+        words = f"{100 * status.progress:.0f} %"
+        if current.seconds_left is not None:
+            words += f" · {duration(current.seconds_left)} left"
+    return (
+        f'<button class="running" data-run="{escape(current.run.run_id)}" title="Show this run">'
+        f'<span aria-hidden="true">▶</span><span class="name">{escape(current.name)}</span>'
+        f"{bar(status.progress)}<span>{escape(words)}</span></button>"
+    )
