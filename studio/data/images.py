@@ -80,10 +80,10 @@ class ImageStore:
         image, original = _decode(content)
         image_format = original.format or "PNG"
         if not _is_plain(original):
-            _write(self._view(sha), _encoded(image, "PNG"))
+            _write(self._view(sha), _encoded(image, "PNG"), sync=False)
         thumb = image.copy()
         thumb.thumbnail((THUMB_EDGE, THUMB_EDGE))
-        _write(self._thumb(sha), _encoded(thumb, "WEBP"))
+        _write(self._thumb(sha), _encoded(thumb, "JPEG", quality=88, subsampling=0), sync=False)
         _write(self._images / sha[:2] / f"{sha}.{EXTENSIONS[image_format]}", content)
         return sha
 
@@ -120,7 +120,7 @@ class ImageStore:
         return next((name for name in names if name.exists()), None)
 
     def _thumb(self, sha: str) -> Path:
-        return self._thumbs / sha[:2] / f"{sha}.webp"
+        return self._thumbs / sha[:2] / f"{sha}.jpg"
 
     def _view(self, sha: str) -> Path:
         return self._thumbs / sha[:2] / f"{sha}.view.png"
@@ -216,19 +216,20 @@ def _is_plain(original: Image.Image) -> bool:
     return original.mode in ("1", "L", "P", "RGB")
 
 
-def _encoded(image: Image.Image, image_format: str) -> bytes:
+def _encoded(image: Image.Image, image_format: str, **options: object) -> bytes:
     buffer = io.BytesIO()
-    image.save(buffer, image_format)
+    image.save(buffer, image_format, **options)
     return buffer.getvalue()
 
 
-def _write(path: Path, content: bytes) -> None:
+def _write(path: Path, content: bytes, *, sync: bool = True) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
     with temporary.open("wb") as handle:
         handle.write(content)
-        handle.flush()
-        os.fsync(handle.fileno())
+        if sync:
+            handle.flush()
+            os.fsync(handle.fileno())
     temporary.replace(path)
 
 
