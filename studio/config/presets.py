@@ -1,0 +1,48 @@
+"""Recipes that come along: partial run files in assets/presets, each naming its source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from studio.config import files
+from studio.config.run import RunConfig
+from studio.errors import NotFoundError
+from studio.paths import PRESETS
+
+
+@dataclass(frozen=True)
+class Preset:
+    """One recipe; `about` is its first comment line."""
+
+    name: str
+    about: str
+    path: Path
+
+    def config(self) -> RunConfig:
+        """The recipe over the defaults."""
+        return files.load(self.path)
+
+
+def list_presets(folder: Path = PRESETS) -> list[Preset]:
+    """All recipes, those for the embedded model first."""
+    found = [Preset(path.stem, _about(path), path) for path in sorted(folder.glob("*.yaml"))]
+    return sorted(found, key=lambda preset: not preset.name.startswith("embedded"))
+
+
+def get_preset(name: str, folder: Path = PRESETS) -> Preset:
+    """The recipe called `name`.
+
+    Raises:
+        NotFoundError: There is none of that name.
+    """
+    for preset in list_presets(folder):
+        if preset.name == name:
+            return preset
+    known = ", ".join(preset.name for preset in list_presets(folder))
+    raise NotFoundError(f"There is no preset {name!r}.", remedy=f"Known: {known}.")
+
+
+def _about(path: Path) -> str:
+    with path.open(encoding="utf-8") as handle:
+        return handle.readline().lstrip("# ").strip()
