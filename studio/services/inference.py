@@ -18,6 +18,8 @@ from studio.runs.store import Run, RunStore
 from studio.services.pipe import PipeWorker, Reply
 
 IDLE_MINUTES = 15.0
+TICK_SECONDS = 0.5
+_Arrived = queue.SimpleQueue[tuple[int, ChatDelta | StudioError | None]]
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,7 @@ class InferenceClient:
             BusyError: The model does not fit into memory beside what runs already.
             RunFailedError: The child died.
         """
+        yield self._starting()
         with self._used(), self._ask(request) as reply:
             for message in reply:
                 yield _delta(message)
@@ -104,9 +107,12 @@ class InferenceClient:
     ) -> Iterator[tuple[int, ChatDelta | StudioError]]:
         """Several answers at a time: (number of the request, what came for it).
 
-        An error ends its own answer only. Closing the iterator early cancels all of them.
+        An error ends its own answer only. Closing the iterator early cancels all of them; so
+        that this is noticed soon, something comes at least every `TICK_SECONDS`, if only an
+        empty delta.
         """
-        arrived: queue.SimpleQueue[tuple[int, ChatDelta | StudioError | None]] = queue.SimpleQueue()
+        yield 0, self._starting()
+        arrived: _Arrived = queue.SimpleQueue()
 
         def listen(number: int, reply: Reply) -> None:
             try:
@@ -124,7 +130,7 @@ class InferenceClient:
                     threads.submit(listen, number, reply)
                 open_replies = len(replies)
                 while open_replies:
-                    number, what = arrived.get()
+                    number, what = _next(arrived)
                     if what is None:
                         open_replies -= 1
                     else:
@@ -177,6 +183,9 @@ class InferenceClient:
         if self._timer is not None:
             self._timer.cancel()
         self._worker.close()
+
+    def _starting(self) -> ChatDelta:
+        return ChatDelta(stage="" if self._worker.alive else "Starting the model process")
 
     def _start(self) -> None:
         with self._used():
@@ -232,6 +241,13 @@ def _adapter_of(run: Run) -> ChatModel:
         run.run_id,
         config.data.system_prompt or "",
     )
+
+
+def _next(arrived: _Arrived) -> tuple[int, ChatDelta | StudioError | None]:
+    try:
+        return arrived.get(timeout=TICK_SECONDS)
+    except queue.Empty:
+        return 0, ChatDelta()
 
 
 def _delta(message: dict) -> ChatDelta:

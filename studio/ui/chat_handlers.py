@@ -1,0 +1,239 @@
+"""What happens in the Chat tab: each handler reads widgets, calls one service, returns a view."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from studio.errors import InputError, StudioError
+from studio.infer.request import ChatDelta, ChatRequest
+from studio.infer.sampling import Sampling
+from studio.services.inference import ChatModel, InferenceStatus, base_label
+from studio.ui import views
+from studio.ui.chat_models import EMBEDDED_KEY, choices, columns, find, key_of
+from studio.ui.chat_samples import Sample
+from studio.ui.chat_state import Conversation
+from studio.ui.context import StudioContext
+
+REDRAW_SECONDS = 0.06
+GB = 1e9
+Gallery = list[tuple[str, str | None]] | None
+Updates = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class ChatHandlers:
+    """The handlers of one Chat tab.
+
+    Those that change the conversation return `Updates` for: conversation, two chats with their
+    footers, question, notice, Send, Stop, memory line.
+    """
+
+    context: StudioContext
+    samples: list[Sample]
+
+    def ask(
+        self,
+        conversation: Conversation,
+        question: str | None,
+        gallery: Gallery,
+        key: str | None,
+        compare: bool,
+        system_prompt: str | None,
+        *sampling: Any,
+    ) -> Iterator[Updates]:
+        """Put the question to the chosen models and show their answers as they come."""
+        try:
+            requests = self._begin(
+                conversation, question, gallery, key, compare, system_prompt, sampling
+            )
+        except StudioError as error:
+            yield self._draw(conversation, notice=failure(error))
+            return
+        notice = self._training_notice()
+        yield self._draw(conversation, question="", notice=notice, busy=True)
+        errors: list[StudioError] = []
+        drawn = time.monotonic()
+        for number, what in self.context.inference.compare(requests):
+            answer = conversation.turns[-1].answers[conversation.columns[number][0]]
+            if isinstance(what, ChatDelta):
+                answer.take(what)
+            else:
+                answer.error = str(what)
+                errors.append(what)
+            if time.monotonic() - drawn >= REDRAW_SECONDS:
+                drawn = time.monotonic()
+                yield self._draw(conversation, notice=notice, busy=True)
+        kept = conversation.drop_empty() if errors else ""
+        yield self._draw(
+            conversation,
+            question=kept or gr.skip(),
+            notice="".join(map(failure, errors)),
+            memory=self.memory(),
+        )
+
+    def stop(self, conversation: Conversation) -> Updates:
+        """End the answers under way and keep what has come; an unanswered question goes back."""
+        conversation.stop()
+        question = conversation.drop_empty()
+        return self._draw(conversation, question=question or gr.skip())
+
+    def clear(self, conversation: Conversation) -> Updates:
+        """Begin anew with the same models and images."""
+        return self._draw(Conversation(columns=conversation.columns))
+
+    def show(self, conversation: Conversation, key: str | None, compare: bool) -> Updates:
+        """The conversation with the models chosen now."""
+        try:
+            self._choose_columns(conversation, key, compare)
+        except InputError:
+            conversation.columns = ()
+        return self._draw(conversation)
+
+    def pick_sample(self, event: gr.SelectData) -> tuple[list[str], str, Conversation]:
+        """A sample's image and question, and a new conversation about them."""
+        path = event.value["image"]["path"]
+        return [path], self.samples[event.index].question, Conversation()
+
+    def choose(self, key: str | None) -> tuple[Any, Any]:
+        """Updates of the comparing switch and the system prompt for the chosen model."""
+        try:
+            model = find(self.context.inference.models(), key)
+        except InputError:
+            return gr.skip(), gr.skip()
+        hint = "Both answer side by side." if model.run else "Choose an adapter to compare it."
+        return (
+            gr.Checkbox(interactive=bool(model.run), info=hint),
+            model.system_prompt if model.run else gr.skip(),
+        )
+
+    def refresh(self, key: str | None) -> tuple[Any, str]:
+        """The list of models as it is now, and the memory line."""
+        models = self.context.inference.models()
+        self.context.inference.warm()
+        return gr.Dropdown(choices=choices(models), value=key or EMBEDDED_KEY), self.memory()
+
+    def follow_link(self, link: tuple[str, int] | None) -> Any:
+        """Choose the adapter of the run that another tab sent."""
+        if not link:
+            return gr.skip()
+        models = self.context.inference.models()
+        wanted = next((model for model in models if model.run == link[0]), None)
+        if wanted is None:
+            return gr.skip()
+        return gr.Dropdown(choices=choices(models), value=key_of(wanted))
+
+    def unload(self) -> tuple[str, str]:
+        """Give the model's memory back; (memory line, notice)."""
+        try:
+            self.context.inference.unload()
+        except StudioError as error:
+            return self.memory(), failure(error)
+        return self.memory(), ""
+
+    def memory(self) -> str:
+        """What is in memory, in one line."""
+        try:
+            return f'<span class="chat-memory">{describe(self.context.inference.status())}</span>'
+        except StudioError:
+            return '<span class="chat-memory">No model in memory</span>'
+
+    def _begin(
+        self,
+        conversation: Conversation,
+        question: str | None,
+        gallery: Gallery,
+        key: str | None,
+        compare: bool,
+        system_prompt: str | None,
+        sampling: tuple[Any, ...],
+    ) -> list[ChatRequest]:
+        settings = Sampling.parse(dict(zip(Sampling.model_fields, sampling, strict=True)))
+        question = (question or "").strip()
+        if not question:
+            raise InputError("There is no question.", remedy="Type one.", field="question")
+        models = self._choose_columns(conversation, key, compare)
+        images = [self.context.images.add(path) for path, _ in gallery or []]
+        conversation.begin(question, images, [key_of(model) for model in models])
+        return [
+            ChatRequest(
+                model=model.model,
+                run=model.run,
+                messages=conversation.messages(key_of(model), system_prompt or ""),
+                images=conversation.images,
+                sampling=settings,
+            )
+            for model in models
+        ]
+
+    def _choose_columns(
+        self, conversation: Conversation, key: str | None, compare: bool
+    ) -> list[ChatModel]:
+        models = columns(self.context.inference.models(), key, compare)
+        conversation.columns = tuple((key_of(model), model.label) for model in models)
+        return models
+
+    def _training_notice(self) -> str:
+        run = self.context.inference.training()
+        if run is None:
+            return ""
+        return views.notice(
+            f"Run {run.config.name} is training on this machine.",
+            "Answers and training slow each other down.",
+            tone="warn",
+        )
+
+    def _draw(
+        self,
+        conversation: Conversation,
+        *,
+        question: Any = gr.skip(),  # noqa: B008  (a marker, never changed)
+        notice: str = "",
+        busy: bool = False,
+        memory: Any = gr.skip(),  # noqa: B008
+    ) -> Updates:
+        shown = conversation.columns[-2:] or (("", "Answer"),)
+        pairs = [*((None,) * (2 - len(shown))), *shown]
+        chats: list[Any] = []
+        for column in pairs:
+            chats += _column(conversation, column)
+        return (
+            conversation,
+            *chats,
+            question,
+            notice,
+            gr.Button(visible=not busy),
+            gr.Button(visible=busy),
+            memory,
+        )
+
+
+def _column(conversation: Conversation, column: tuple[str, str] | None) -> list[Any]:
+    if column is None:
+        return [gr.Chatbot(visible=False), gr.HTML(visible=False)]
+    key, label = column
+    return [
+        gr.Chatbot(conversation.bubbles(key), label=label, visible=True),
+        gr.HTML(f'<div class="chat-stats">{conversation.stats(key)}</div>', visible=True),
+    ]
+
+
+def failure(error: StudioError) -> str:
+    """An error in place: what happened and what to do."""
+    return views.notice(error.message, error.remedy, tone="bad")
+
+
+def describe(status: InferenceStatus) -> str:
+    """What the inference process holds, in words and numbers."""
+    if not status.running or status.model is None:
+        return "No model in memory"
+    size = (
+        f"{status.on_gpu / GB:.1f} GB on the GPU"
+        if status.on_gpu
+        else (f"{status.resident / GB:.1f} GB of memory")
+    )
+    return views.escape(f"{base_label(status.model)} loaded · {size}")

@@ -1,0 +1,58 @@
+"""The list of models in the Chat tab: choices, keys, and from a choice to who answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from studio.config.model import ModelConfig
+from studio.errors import InputError
+from studio.paths import EMBEDDED
+from studio.services.inference import ChatModel, base_label
+
+
+def key_of(model: ChatModel) -> str:
+    """A choice's value: `run:<id>` for an adapter, `base:<label>` for a base model."""
+    return f"run:{model.run}" if model.run else f"base:{model.label}"
+
+
+EMBEDDED_KEY = key_of(ChatModel(base_label(ModelConfig(id=EMBEDDED)), ModelConfig(id=EMBEDDED)))
+
+
+def choices(models: Sequence[ChatModel]) -> list[tuple[str, str]]:
+    """(label, value) of every model."""
+    return [
+        (f"{model.label} (adapter)" if model.run else model.label, key_of(model))
+        for model in models
+    ]
+
+
+def find(models: Sequence[ChatModel], key: str | None) -> ChatModel:
+    """The model of a choice; anything else is taken for a hub id or a folder.
+
+    Raises:
+        InputError: Nothing is chosen, or the run is gone.
+    """
+    wanted = (key or "").strip()
+    if not wanted:
+        raise InputError("No model is chosen.", remedy="Choose one in the list.", field="model")
+    found = next((model for model in models if key_of(model) == wanted), None)
+    if found is not None:
+        return found
+    if wanted.startswith("run:"):
+        raise InputError(
+            "The run of this adapter is gone.", remedy="Choose another model.", field="model"
+        )
+    model = ModelConfig(id=wanted)
+    return ChatModel(base_label(model), model)
+
+
+def columns(models: Sequence[ChatModel], key: str | None, compare: bool) -> list[ChatModel]:
+    """Who answers, left to right: the base before its adapter when they are compared.
+
+    Raises:
+        InputError: Nothing usable is chosen.
+    """
+    chosen = find(models, key)
+    if not (compare and chosen.run):
+        return [chosen]
+    return [ChatModel(base_label(chosen.model), chosen.model), chosen]

@@ -1,0 +1,118 @@
+"""What the Chat tab remembers of a conversation; no Gradio here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from studio.data.schema import Message
+from studio.infer.request import ChatDelta, said, user_turn
+
+STOPPED = {"end": "", "length": "cut at the longest answer", "cancelled": "stopped"}
+
+
+@dataclass
+class Answer:
+    """One model's answer to one turn, as far as it has come."""
+
+    text: str = ""
+    stage: str = ""
+    error: str = ""
+    stats: str = ""
+
+    @property
+    def open(self) -> bool:
+        """Whether more may come."""
+        return not self.stats and not self.error
+
+    def take(self, delta: ChatDelta) -> None:
+        """Go one step on."""
+        self.text += delta.text
+        self.stage = "" if self.text else delta.stage or self.stage
+        if delta.done:
+            self.stats = describe(delta)
+
+    def stop(self) -> None:
+        """The user does not want the rest."""
+        if self.open:
+            self.stage, self.stats = "", "stopped"
+
+
+@dataclass
+class Turn:
+    """A question with the images that came with it, and each model's answer by its key."""
+
+    question: str
+    images: tuple[str, ...] = ()
+    answers: dict[str, Answer] = field(default_factory=dict)
+
+
+@dataclass
+class Conversation:
+    """All turns; several models may have answered them.
+
+    Attributes:
+        columns: (key, label) of the models shown side by side, left to right.
+    """
+
+    turns: list[Turn] = field(default_factory=list)
+    columns: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """sha256 of every image so far, in the order of the placeholders."""
+        return tuple(sha for turn in self.turns for sha in turn.images)
+
+    def begin(self, question: str, images: list[str], models: list[str]) -> Turn:
+        """Add a turn; only images that were not shown before go with it."""
+        fresh = tuple(sha for sha in images if sha not in self.images)
+        turn = Turn(question, fresh, {key: Answer() for key in models})
+        self.turns.append(turn)
+        return turn
+
+    def drop_empty(self) -> str:
+        """Take back the last turn if nobody said anything to it; returns its question."""
+        if not self.turns or any(answer.text for answer in self.turns[-1].answers.values()):
+            return ""
+        return self.turns.pop().question
+
+    def stop(self) -> None:
+        """End the answers under way."""
+        for answer in self.turns[-1].answers.values() if self.turns else ():
+            answer.stop()
+
+    def messages(self, key: str, system_prompt: str = "") -> tuple[Message, ...]:
+        """What model `key` is asked: its own earlier answers, else what another one said."""
+        return tuple(self._messages(key, system_prompt))
+
+    def _messages(self, key: str, system_prompt: str) -> Iterator[Message]:
+        if system_prompt.strip():
+            yield said("system", system_prompt.strip())
+        for turn in self.turns:
+            yield user_turn(turn.question, len(turn.images))
+            texts = [answer.text for answer in turn.answers.values() if answer.text]
+            own = turn.answers[key].text if key in turn.answers else ""
+            if turn is not self.turns[-1]:
+                yield said("assistant", own or next(iter(texts), ""))
+
+    def bubbles(self, key: str) -> list[dict[str, str]]:
+        """The conversation with model `key` as a chat shows it."""
+        shown = []
+        for turn in self.turns:
+            shown.append({"role": "user", "content": turn.question})
+            answer = turn.answers.get(key)
+            if answer is not None and (text := answer.text or answer.stage):
+                shown.append({"role": "assistant", "content": text})
+        return shown
+
+    def stats(self, key: str) -> str:
+        """About the last answer of model `key`: tokens, speed, why it ended."""
+        answer = self.turns[-1].answers.get(key) if self.turns else None
+        return answer.stats if answer is not None else ""
+
+
+def describe(delta: ChatDelta) -> str:
+    """Length and speed of a finished answer."""
+    parts = [f"{delta.tokens} tokens", f"{delta.tokens_per_second:.1f} tokens/s"]
+    why = STOPPED.get(delta.stopped, "")
+    return " · ".join([*parts, why] if why else parts)

@@ -1,0 +1,229 @@
+"""The Chat tab: ask a model about images, one model or base and adapter side by side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from studio.config.fields import FieldSpec, field_specs
+from studio.infer.sampling import Sampling
+from studio.ui.chat_handlers import ChatHandlers
+from studio.ui.chat_models import EMBEDDED_KEY, choices
+from studio.ui.chat_samples import Sample, load_samples
+from studio.ui.chat_state import Conversation
+from studio.ui.context import StudioContext
+
+AT_ONCE = 8
+EMPTY = "Ask about the image at the left. Answers appear here as they are written."
+
+
+@dataclass(frozen=True)
+class Widgets:
+    """The parts of the tab that handlers read or change."""
+
+    conversation: gr.State
+    model: gr.Dropdown
+    compare: gr.Checkbox
+    images: gr.Gallery
+    samples: gr.Gallery
+    system_prompt: gr.Textbox
+    sampling: list[gr.components.Component]
+    unload: gr.Button
+    memory: gr.HTML
+    chats: list[gr.components.Component]
+    question: gr.Textbox
+    notice: gr.HTML
+    send: gr.Button
+    stop: gr.Button
+    clear: gr.Button
+
+
+def build(context: StudioContext) -> None:
+    """Lay the tab out and connect it."""
+    samples = load_samples()
+    conversation = gr.State(Conversation())
+    with gr.Row(elem_id="chat", equal_height=False):
+        with gr.Column(scale=1, min_width=320, elem_classes="panel"):
+            left = _left(context, samples)
+        with gr.Column(scale=3, min_width=480):
+            right = _right(samples)
+    widgets = Widgets(conversation=conversation, **left, **right)
+    _connect(ChatHandlers(context, samples), widgets, context)
+
+
+def _left(context: StudioContext, samples: list[Sample]) -> dict[str, Any]:
+    first = [str(sample.image) for sample in samples[:1]]
+    parts: dict[str, Any] = {
+        "model": gr.Dropdown(
+            choices(context.inference.models()),
+            value=EMBEDDED_KEY,
+            label="Model",
+            info="A base model or an adapter; or type a hub id or a folder.",
+            allow_custom_value=True,
+            elem_id="chat-model",
+        ),
+        "compare": gr.Checkbox(
+            label="Compare with base",
+            info="Choose an adapter to compare it.",
+            interactive=False,
+            elem_id="chat-compare",
+        ),
+        "images": gr.Gallery(
+            first,
+            label="Images",
+            type="filepath",
+            file_types=["image"],
+            sources=["upload", "clipboard"],
+            interactive=True,
+            columns=1,
+            height=230,
+            object_fit="contain",
+            buttons=[],
+            elem_id="chat-images",
+        ),
+        "samples": gr.Gallery(
+            [str(sample.image) for sample in samples],
+            label="Samples",
+            interactive=False,
+            allow_preview=False,
+            columns=len(samples) or 1,
+            height=64,
+            object_fit="contain",
+            buttons=[],
+            visible=bool(samples),
+            elem_id="chat-samples",
+        ),
+    }
+    with gr.Accordion("Sampling and system prompt", open=False):
+        parts["sampling"] = [_control(spec) for spec in field_specs(Sampling)]
+        parts["system_prompt"] = gr.Textbox(
+            label="System prompt", info="Put before the conversation.", lines=2
+        )
+    with gr.Row(elem_classes="chat-memory-row"):
+        parts["memory"] = gr.HTML('<span class="chat-memory">No model in memory</span>')
+        parts["unload"] = gr.Button("Unload model", size="sm", scale=0, min_width=110)
+    return parts
+
+
+def _right(samples: list[Sample]) -> dict[str, Any]:
+    with gr.Row(equal_height=True):
+        chats = [*_chat("chat-base", visible=False), *_chat("chat-answer", visible=True)]
+    notice = gr.HTML(elem_id="chat-notice")
+    with gr.Row(equal_height=True, elem_id="chat-ask"):
+        question = gr.Textbox(
+            samples[0].question if samples else "",
+            show_label=False,
+            label="Question",
+            placeholder="Ask about the image…",
+            lines=1,
+            max_lines=6,
+            max_length=20_000,
+            scale=1,
+            autofocus=True,
+            elem_id="chat-question",
+        )
+        send = gr.Button("Send", variant="primary", scale=0, min_width=84, elem_id="chat-send")
+        stop = gr.Button(
+            "Stop", variant="stop", scale=0, min_width=84, visible=False, elem_id="chat-stop"
+        )
+        clear = gr.Button("Clear", scale=0, min_width=72, elem_id="chat-clear")
+    return {
+        "chats": chats,
+        "question": question,
+        "notice": notice,
+        "send": send,
+        "stop": stop,
+        "clear": clear,
+    }
+
+
+def _chat(name: str, *, visible: bool) -> list[gr.components.Component]:
+    with gr.Column(min_width=240):
+        chat = gr.Chatbot(
+            label="Answer",
+            height=480,
+            render_markdown=False,
+            sanitize_html=True,
+            latex_delimiters=[],
+            allow_tags=False,
+            buttons=["copy"],
+            feedback_options=None,
+            allow_file_downloads=False,
+            placeholder=EMPTY,
+            visible=visible,
+            elem_id=name,
+        )
+        stats = gr.HTML('<div class="chat-stats"></div>', visible=visible, elem_id=f"{name}-stats")
+    return [chat, stats]
+
+
+def _control(spec: FieldSpec) -> gr.components.Component:
+    texts = {"label": spec.label, "info": spec.help, "value": spec.default}
+    if spec.maximum is not None and spec.maximum <= 2:
+        return gr.Slider(spec.minimum, spec.maximum, step=0.05, **texts)
+    return gr.Number(
+        precision=0 if spec.kind == "integer" else None,
+        minimum=spec.minimum,
+        maximum=spec.maximum,
+        **texts,
+    )
+
+
+def _connect(handlers: ChatHandlers, widgets: Widgets, context: StudioContext) -> None:
+    drawn = [
+        widgets.conversation,
+        *widgets.chats,
+        widgets.question,
+        widgets.notice,
+        widgets.send,
+        widgets.stop,
+        widgets.memory,
+    ]
+    asked = gr.on(
+        [widgets.send.click, widgets.question.submit],
+        handlers.ask,
+        [
+            widgets.conversation,
+            widgets.question,
+            widgets.images,
+            widgets.model,
+            widgets.compare,
+            widgets.system_prompt,
+            *widgets.sampling,
+        ],
+        drawn,
+        concurrency_limit=AT_ONCE,
+        show_progress="hidden",
+    )
+    widgets.stop.click(
+        handlers.stop, widgets.conversation, drawn, cancels=[asked], show_progress="hidden"
+    )
+    widgets.clear.click(
+        handlers.clear, widgets.conversation, drawn, cancels=[asked], show_progress="hidden"
+    )
+    _connect_choices(handlers, widgets, context, drawn)
+
+
+def _connect_choices(
+    handlers: ChatHandlers,
+    widgets: Widgets,
+    context: StudioContext,
+    drawn: list[gr.components.Component],
+) -> None:
+    chosen = [widgets.conversation, widgets.model, widgets.compare]
+    quiet = {"show_progress": "hidden"}
+    widgets.model.change(
+        handlers.choose, widgets.model, [widgets.compare, widgets.system_prompt], **quiet
+    ).then(handlers.show, chosen, drawn, **quiet)
+    widgets.compare.change(handlers.show, chosen, drawn, **quiet)
+    widgets.samples.select(
+        handlers.pick_sample, None, [widgets.images, widgets.question, widgets.conversation]
+    ).then(handlers.show, chosen, drawn, **quiet)
+    widgets.unload.click(handlers.unload, None, [widgets.memory, widgets.notice], **quiet)
+    shell = context.shell
+    if shell is not None:
+        opened = [widgets.model, widgets.memory]
+        shell.tab.select(handlers.refresh, widgets.model, opened, **quiet)
+        shell.chat_with.change(handlers.follow_link, shell.chat_with, widgets.model, **quiet)
