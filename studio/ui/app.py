@@ -101,5 +101,5 @@ def _existing(*paths: Path) -> list[Path]:
 def _scripts() -> str:
     return "".join(
         f"<script>{path.read_text(encoding='utf-8')}</script>"
-        for path in _existing(SCRIPT, ASSETS / "annotate.js")
+        for path in _existing(SCRIPT, *sorted(ASSETS.glob("annotate*.js")))
     )
