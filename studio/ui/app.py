@@ -81,7 +81,7 @@ def mount(app: FastAPI, context: StudioContext, page: gr.Blocks, path: str = "/"
         page,
         path=path,
         theme=theme(),
-        css_paths=_existing(STYLE, ASSETS / "data.css", ASSETS / "annotate.css"),
+        css_paths=_existing(STYLE, *(ASSETS / f"{tab}.css" for tab in TABS)),
         head=_scripts(),
         footer_links=[],
         run_history=False,
