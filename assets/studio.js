@@ -66,6 +66,31 @@
     body.querySelector(".plot-tip").hidden = true;
   };
 
+  // Problems of a form, each under its field: [{field: "batch.total", text: "…"}].
+  window.studioFieldErrors = (problems) => {
+    document.querySelectorAll(".field-error").forEach((element) => element.remove());
+    document.querySelectorAll("[data-error]").forEach((element) => {
+      element.removeAttribute("data-error");
+    });
+    for (const { field, text } of problems ?? []) {
+      const place = placeOf(field);
+      if (!place) continue;
+      place.setAttribute("data-error", "");
+      place.closest(".fields")?.setAttribute("data-error", "");
+      const note = row(text);
+      note.className = "field-error";
+      note.setAttribute("role", "alert");
+      place.append(note);
+    }
+  };
+  const placeOf = (field) => {
+    for (let parts = field.split("."); parts.length; parts = parts.slice(0, -1)) {
+      const place = document.getElementById(`set-${parts.join("-")}`);
+      if (place) return place;
+    }
+    return null;
+  };
+
   if (document.body) start();
   else document.addEventListener("DOMContentLoaded", start);
 })();

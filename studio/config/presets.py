@@ -43,6 +43,11 @@ def get_preset(name: str, folder: Path = PRESETS) -> Preset:
     raise NotFoundError(f"There is no preset {name!r}.", remedy=f"Known: {known}.")
 
 
+def load(name: str) -> RunConfig:
+    """The run file of the recipe called `name`."""
+    return get_preset(name).config()
+
+
 def _about(path: Path) -> str:
     with path.open(encoding="utf-8") as handle:
         return handle.readline().lstrip("# ").strip()

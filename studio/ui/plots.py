@@ -14,6 +14,7 @@ from html import escape
 from studio.runs.curves import Points, smooth
 
 SMOOTH_FROM = 40
+TICKS = 4
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def _scale(lines: list[Line], last_step: int, percent: bool) -> _Scale:
     low, high = min(values), max(values)
     if low >= 0 and low < 0.35 * high:
         low = 0.0
-    step = _nice((high - low) / 3 or abs(high) or 1.0)
+    step = _nice((high - low) / TICKS or abs(high) or 1.0)
     return _Scale(left, right, math.floor(low / step) * step, math.ceil(high / step) * step)
 
 
@@ -85,17 +86,25 @@ def _nice(rough: float) -> float:
     return next(power * size for size in (1, 2, 2.5, 5, 10) if power * size >= rough * 0.999)
 
 
+def _stops(low: float, high: float, whole: bool = False) -> list[float]:
+    step = _nice((high - low) / TICKS or 1.0)
+    if whole:
+        step = max(1, round(step))
+    first = math.ceil(low / step - 1e-6)
+    last = math.floor(high / step + 1e-6)
+    return [index * step for index in range(first, last + 1)]
+
+
 def _ticks(scale: _Scale, form) -> str:
-    parts = []
-    for index in range(4):
-        value = scale.low + (scale.high - scale.low) * index / 3
-        parts.append(
-            f'<i class="grid" style="top:{scale.y(value):.2f}%"></i>'
-            f'<span class="tick-y" style="top:{scale.y(value):.2f}%">{form(value)}</span>'
-        )
-    for index in range(5):
-        step = round(scale.left + (scale.right - scale.left) * index / 4)
-        parts.append(f'<span class="tick-x" style="left:{scale.x(step):.2f}%">{step:,}</span>')
+    parts = [
+        f'<i class="grid" style="top:{scale.y(value):.2f}%"></i>'
+        f'<span class="tick-y" style="top:{scale.y(value):.2f}%">{form(value)}</span>'
+        for value in _stops(scale.low, scale.high)
+    ]
+    parts += [
+        f'<span class="tick-x" style="left:{scale.x(step):.2f}%">{step:,.0f}</span>'
+        for step in _stops(scale.left, scale.right, whole=True)
+    ]
     return "".join(parts)
 
 

@@ -47,9 +47,9 @@ class RunsTab:
         self.chosen = gr.BrowserState(None, storage_key="studio-run", secret="studio-run")
         self.seen = gr.State("")
         with gr.Row(elem_id="runs", equal_height=False):
-            with gr.Column(scale=1, min_width=260, elem_classes="panel runs-side"):
+            with gr.Column(scale=1, min_width=260, elem_classes=["surface", "runs-side"]):
                 self.list = gr.HTML(run_list([], None), js_on_load=PICK, elem_id="run-list")
-            with gr.Column(scale=3, min_width=320, elem_classes="panel runs-detail"):
+            with gr.Column(scale=3, min_width=320, elem_classes=["surface", "runs-detail"]):
                 self.head = gr.HTML(NOTHING_CHOSEN, elem_id="run-head")
                 with gr.Column(visible=False) as self.detail:
                     self._actions()

@@ -1,0 +1,190 @@
+"""A form out of the run file's declarations: one component per setting, and the way back.
+
+No setting is named here; label, help, bounds and choices come from `studio.config.fields`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import gradio as gr
+import yaml
+
+from studio.config import RunConfig
+from studio.config.fields import FieldSpec, field_specs
+from studio.config.files import parse, set_path
+from studio.errors import ConfigError, FieldProblem
+
+HIDDEN = ("speed.", "launch.")
+ADAPTER = FieldSpec(
+    path="adapter",
+    group="adapter",
+    label="Train an adapter (LoRA)",
+    help="Off: every weight of the model is trained, which takes far more memory.",
+    kind="boolean",
+    default=True,
+    level="basic",
+)
+YES_NO = {"As the model ships": None, "Yes": True, "No": False}
+RADIO_MOST = 4
+
+
+def form_specs() -> list[FieldSpec]:
+    """The settings a form shows, the adapter's switch before the adapter's settings."""
+    shown = [spec for spec in field_specs() if not spec.path.startswith(HIDDEN)]
+    first = next(index for index, spec in enumerate(shown) if spec.group == "adapter")
+    return [*shown[:first], ADAPTER, *shown[first:]]
+
+
+def element_id(path: str) -> str:
+    """HTML id of a setting's component; assets/studio.js finds the place for errors by it."""
+    return f"set-{path.replace('.', '-')}"
+
+
+def component(spec: FieldSpec, choices: Sequence[Any] | None = None) -> gr.components.Component:
+    """The component for one setting; `choices` offers values that the user may also overtype."""
+    common: dict[str, Any] = {
+        "label": spec.label,
+        "info": spec.help,
+        "value": to_widget(spec, spec.default),
+        "elem_id": element_id(spec.path),
+        "elem_classes": ["setting", f"level-{spec.level}", f"only-{spec.method or 'any'}"],
+    }
+    if choices is not None:
+        return gr.Dropdown(choices=list(choices), allow_custom_value=True, **common)
+    if spec.kind == "boolean":
+        return _boolean(spec, common)
+    if spec.kind == "choice":
+        kind = gr.Radio if len(spec.choices) <= RADIO_MOST else gr.Dropdown
+        return kind(choices=list(spec.choices), **common)
+    if spec.kind == "choices":
+        return gr.CheckboxGroup(choices=list(spec.choices), **common)
+    if spec.kind in ("number", "integer"):
+        return gr.Number(**common)
+    placeholder = {"list": "one, two, …", "mapping": "image: picture, answer: label"}
+    lines = 3 if spec.path.endswith("prompt") else 1
+    return gr.Textbox(
+        placeholder=placeholder.get(spec.kind, ""), lines=lines, max_lines=8, **common
+    )
+
+
+def _boolean(spec: FieldSpec, common: dict[str, Any]) -> gr.components.Component:
+    if spec.optional:
+        return gr.Radio(choices=list(YES_NO), **common)
+    return gr.Checkbox(**common)
+
+
+def to_widget(spec: FieldSpec, value: Any) -> Any:
+    """What the component shows for a setting's value."""
+    if spec.kind == "boolean":
+        return _words(value) if spec.optional else bool(value)
+    if isinstance(value, dict):
+        return ", ".join(
+            f"{key}: {item:g}" if _is_number(item) else f"{key}: {item}"
+            for key, item in value.items()
+        )
+    if isinstance(value, list) and spec.kind != "choices":
+        return ", ".join(value)
+    if value is None and spec.kind == "text":
+        return ""
+    return value
+
+
+def to_value(spec: FieldSpec, shown: Any) -> Any:
+    """The setting's value for what the component shows.
+
+    Raises:
+        ConfigError: A mapping that is not written `key: value, …`.
+    """
+    if spec.kind == "boolean":
+        return YES_NO.get(shown) if spec.optional else bool(shown)
+    if isinstance(shown, str):
+        shown = shown.strip()
+    if spec.kind == "mapping":
+        return _mapping(spec, shown)
+    if spec.kind == "list":
+        return _parts(shown)
+    if spec.path == "adapter.targets" and isinstance(shown, str) and "," in shown:
+        return _parts(shown)
+    return None if shown == "" and spec.optional else shown
+
+
+def config_from(specs: Iterable[FieldSpec], shown: Sequence[Any]) -> RunConfig:
+    """The run file that a filled form means.
+
+    Raises:
+        ConfigError: With one problem per field that cannot be used.
+    """
+    values: dict[str, Any] = {}
+    problems: list[FieldProblem] = []
+    without_adapter = False
+    for spec, item in zip(specs, shown, strict=True):
+        if spec.path == "adapter":
+            without_adapter = not item
+            continue
+        if item is None and spec.kind in ("number", "integer") and not spec.optional:
+            problems.append(FieldProblem(spec.path, "is empty.", "Give a number."))
+            continue
+        try:
+            set_path(values, spec.path, to_value(spec, item))
+        except ConfigError as error:
+            problems += error.problems
+    if without_adapter:
+        values["adapter"] = None
+    return _parsed(values, problems)
+
+
+def _parsed(values: dict[str, Any], problems: list[FieldProblem]) -> RunConfig:
+    try:
+        config = parse(values)
+    except ConfigError as error:
+        raise ConfigError([*problems, *error.problems]) from None
+    if problems:
+        raise ConfigError(problems)
+    return config
+
+
+def widgets_of(specs: Iterable[FieldSpec], config: RunConfig) -> list[Any]:
+    """What every component shows for `config`, in the order of `specs`."""
+    values = config.model_dump()
+    return [_widget(spec, config, values) for spec in specs]
+
+
+def _widget(spec: FieldSpec, config: RunConfig, values: Mapping[str, Any]) -> Any:
+    if spec.path == "adapter":
+        return config.adapter is not None
+    found: Any = values
+    for part in spec.path.split("."):
+        if found is None:
+            return to_widget(spec, spec.default)
+        found = found[part]
+    return to_widget(spec, found)
+
+
+def _mapping(spec: FieldSpec, text: Any) -> dict[str, Any]:
+    try:
+        found = yaml.safe_load("{" + (text or "") + "}")
+    except yaml.YAMLError:
+        found = None
+    if not isinstance(found, dict) or None in found.values():
+        raise ConfigError(
+            [
+                FieldProblem(
+                    spec.path, f"cannot read {text!r}.", "Write it as name: value, name: value."
+                )
+            ]
+        )
+    return found
+
+
+def _parts(text: str | None) -> list[str]:
+    return [part.strip() for part in (text or "").split(",") if part.strip()]
+
+
+def _words(value: bool | None) -> str:
+    return next(words for words, meaning in YES_NO.items() if meaning is value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
