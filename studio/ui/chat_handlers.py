@@ -29,8 +29,8 @@ Updates = tuple[Any, ...]
 class ChatHandlers:
     """The handlers of one Chat tab.
 
-    Those that change the conversation return `Updates` for: conversation, two chats with their
-    footers, question, notice, Send, Stop, memory line.
+    Those that change the conversation return `Updates` for: conversation, two columns with
+    chat and footer, question, notice, Send, Stop, memory line.
     """
 
     context: StudioContext
@@ -214,11 +214,12 @@ class ChatHandlers:
 
 def _column(conversation: Conversation, column: tuple[str, str] | None) -> list[Any]:
     if column is None:
-        return [gr.Chatbot(visible=False), gr.HTML(visible=False)]
+        return [gr.Column(visible=False), gr.skip(), gr.skip()]
     key, label = column
     return [
-        gr.Chatbot(conversation.bubbles(key), label=label, visible=True),
-        gr.HTML(f'<div class="chat-stats">{conversation.stats(key)}</div>', visible=True),
+        gr.Column(visible=True),
+        gr.Chatbot(conversation.bubbles(key), label=label),
+        f'<div class="chat-stats">{conversation.stats(key)}</div>',
     ]
 
 
@@ -231,9 +232,6 @@ def describe(status: InferenceStatus) -> str:
     """What the inference process holds, in words and numbers."""
     if not status.running or status.model is None:
         return "No model in memory"
-    size = (
-        f"{status.on_gpu / GB:.1f} GB on the GPU"
-        if status.on_gpu
-        else (f"{status.resident / GB:.1f} GB of memory")
-    )
-    return views.escape(f"{base_label(status.model)} loaded · {size}")
+    size = status.on_gpu or status.resident
+    place = " on the GPU" if status.on_gpu else ""
+    return views.escape(f"{base_label(status.model)} · {size / GB:.1f} GB{place}")

@@ -113,6 +113,7 @@ class Conversation:
 
 def describe(delta: ChatDelta) -> str:
     """Length and speed of a finished answer."""
-    parts = [f"{delta.tokens} tokens", f"{delta.tokens_per_second:.1f} tokens/s"]
+    unit = "token" if delta.tokens == 1 else "tokens"
+    parts = [f"{delta.tokens} {unit}", f"{delta.tokens_per_second:.1f} tokens/s"]
     why = STOPPED.get(delta.stopped, "")
     return " · ".join([*parts, why] if why else parts)

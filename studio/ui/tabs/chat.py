@@ -32,7 +32,7 @@ class Widgets:
     sampling: list[gr.components.Component]
     unload: gr.Button
     memory: gr.HTML
-    chats: list[gr.components.Component]
+    chats: list[Any]
     question: gr.Textbox
     notice: gr.HTML
     send: gr.Button
@@ -45,7 +45,7 @@ def build(context: StudioContext) -> None:
     samples = load_samples()
     conversation = gr.State(Conversation())
     with gr.Row(elem_id="chat", equal_height=False):
-        with gr.Column(scale=1, min_width=320, elem_classes="panel"):
+        with gr.Column(scale=1, min_width=320, elem_classes="surface"):
             left = _left(context, samples)
         with gr.Column(scale=3, min_width=480):
             right = _right(samples)
@@ -60,7 +60,7 @@ def _left(context: StudioContext, samples: list[Sample]) -> dict[str, Any]:
             choices(context.inference.models()),
             value=EMBEDDED_KEY,
             label="Model",
-            info="A base model or an adapter; or type a hub id or a folder.",
+            info="Or type a hub id or a folder.",
             allow_custom_value=True,
             elem_id="chat-model",
         ),
@@ -73,24 +73,26 @@ def _left(context: StudioContext, samples: list[Sample]) -> dict[str, Any]:
         "images": gr.Gallery(
             first,
             label="Images",
+            show_label=False,
             type="filepath",
             file_types=["image"],
             sources=["upload", "clipboard"],
             interactive=True,
             columns=1,
-            height=230,
+            height=212,
             object_fit="contain",
             buttons=[],
             elem_id="chat-images",
         ),
         "samples": gr.Gallery(
             [str(sample.image) for sample in samples],
+            show_label=False,
             label="Samples",
             interactive=False,
             allow_preview=False,
-            columns=len(samples) or 1,
-            height=64,
+            columns=4,
             object_fit="contain",
+            container=False,
             buttons=[],
             visible=bool(samples),
             elem_id="chat-samples",
@@ -139,11 +141,12 @@ def _right(samples: list[Sample]) -> dict[str, Any]:
     }
 
 
-def _chat(name: str, *, visible: bool) -> list[gr.components.Component]:
-    with gr.Column(min_width=240):
+def _chat(name: str, *, visible: bool) -> list[Any]:
+    with gr.Column(min_width=240, visible=visible) as column:
         chat = gr.Chatbot(
             label="Answer",
-            height=480,
+            height="calc(100vh - 330px)",
+            min_height=320,
             render_markdown=False,
             sanitize_html=True,
             latex_delimiters=[],
@@ -152,11 +155,10 @@ def _chat(name: str, *, visible: bool) -> list[gr.components.Component]:
             feedback_options=None,
             allow_file_downloads=False,
             placeholder=EMPTY,
-            visible=visible,
             elem_id=name,
         )
-        stats = gr.HTML('<div class="chat-stats"></div>', visible=visible, elem_id=f"{name}-stats")
-    return [chat, stats]
+        stats = gr.HTML('<div class="chat-stats"></div>', elem_id=f"{name}-stats")
+    return [column, chat, stats]
 
 
 def _control(spec: FieldSpec) -> gr.components.Component:
@@ -200,8 +202,13 @@ def _connect(handlers: ChatHandlers, widgets: Widgets, context: StudioContext) -
     widgets.stop.click(
         handlers.stop, widgets.conversation, drawn, cancels=[asked], show_progress="hidden"
     )
-    widgets.clear.click(
-        handlers.clear, widgets.conversation, drawn, cancels=[asked], show_progress="hidden"
+    gr.on(
+        [widgets.clear.click, *(chat.clear for chat in widgets.chats if hasattr(chat, "clear"))],
+        handlers.clear,
+        widgets.conversation,
+        drawn,
+        cancels=[asked],
+        show_progress="hidden",
     )
     _connect_choices(handlers, widgets, context, drawn)
 
