@@ -10,7 +10,7 @@ from transformers import AutoModelForImageTextToText, PreTrainedModel, Processor
 from studio.config.model import ModelConfig
 from studio.errors import ConfigError, ModelError
 from studio.models.devices import device_problems, pick_device, resolve_dtype
-from studio.models.quantize import quantization_config
+from studio.models.quantize import keep_differentiable, quantization_config
 from studio.models.source import load_config, load_processor, model_path
 
 
@@ -62,4 +62,6 @@ def load_model(model: ModelConfig, *, device: torch.device | None = None) -> Loa
             remedy="Only weights in safetensors format are read. Check the id, folder and disk.",
             field="model.id",
         ) from error
+    if quantized is not None:
+        keep_differentiable(loaded)
     return Loaded(loaded, processor, device, dtype)

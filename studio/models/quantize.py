@@ -41,3 +41,17 @@ def always_skipped(skeleton: PreTrainedModel) -> set[str]:
         for name, module in skeleton.named_modules()
         if isinstance(module, nn.MultiheadAttention)
     }
+
+
+def keep_differentiable(model: PreTrainedModel) -> None:
+    """Keep 4-bit weights in the layout that has a backward pass.
+
+    On CPUs with AVX512-BF16, bitsandbytes repacks a layer's weights at its first forward pass
+    in evaluation mode, and the packed kernel passes no gradient: after one evaluation, training
+    would go on with wrong gradients and say nothing.
+    """
+    from bitsandbytes.nn import Linear4bit
+
+    for module in model.modules():
+        if isinstance(module, Linear4bit):
+            module.support_avx512bf16_for_cpu = False

@@ -48,7 +48,9 @@ def _common(config: RunConfig, paths: RunPaths, loaded: Loaded) -> dict[str, Any
         "max_steps": config.schedule.max_steps or -1,
         "logging_steps": config.schedule.log_every,
         "logging_nan_inf_filter": False,
-        "eval_strategy": "steps" if config.data.evaluation else "no",
+        "eval_strategy": "steps"
+        if config.data.evaluation and config.schedule.evaluate_every
+        else "no",
         "eval_steps": config.schedule.evaluate_every,
         "save_strategy": "steps",
         "save_steps": config.schedule.save_every,
@@ -61,4 +63,5 @@ def _common(config: RunConfig, paths: RunPaths, loaded: Loaded) -> dict[str, Any
         "run_name": config.name,
         "disable_tqdm": True,
         "save_total_limit": None,
+        "remove_unused_columns": False,
     }

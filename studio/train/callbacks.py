@@ -29,6 +29,7 @@ class RunReporter(TrainerCallback):
         self.first_step = 0
         self.last_heartbeat = 0.0
         self.last_progress = 0.0
+        self.evaluated_at = -1
 
     def on_train_begin(self, args, state: TrainerState, control, **_: Any) -> None:
         self.began, self.first_step = time.monotonic(), state.global_step
@@ -65,6 +66,8 @@ class RunReporter(TrainerCallback):
         if "train_runtime" in logs:
             return
         kind = "evaluation" if any(key.startswith("eval_") for key in logs) else "metrics"
+        if kind == "evaluation":
+            self.evaluated_at = state.global_step
         self.events.append(kind, step=state.global_step, **_numbers(logs))
         loss = logs.get("loss")
         if loss is not None and not math.isfinite(float(loss)):

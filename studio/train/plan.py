@@ -21,7 +21,7 @@ from studio.models.targets import matched_modules, matched_per_tower
 from studio.models.towers import TOWERS, Tower, find_towers
 from studio.paths import Workspace
 from studio.runs.plan import Plan, TowerPlan
-from studio.train.data import RunData, load_run_data
+from studio.train.data import RunData, load_run_data, reasons
 from studio.train.prepare import adapter_folder, check_base
 
 SAMPLED_ROWS = 24
@@ -41,7 +41,7 @@ def plan_run(config: RunConfig, workspace: Workspace) -> tuple[Plan, RunData]:
     skeleton = skeleton_of(config.model)
     processor = load_processor(config.model)
     towers = _tower_plans(config, skeleton, workspace)
-    data = load_run_data(config, workspace)
+    data = load_run_data(config, workspace, processor.tokenizer.all_special_tokens)
     tokens = sample_token_counts(data.train, processor, config.method)
     _check_length(config, skeleton, max(tokens))
     plan = Plan(
@@ -58,7 +58,7 @@ def plan_run(config: RunConfig, workspace: Workspace) -> tuple[Plan, RunData]:
         device=device.type,
         dtype=str(resolve_dtype(config.model.dtype, device)).removeprefix("torch."),
         warnings=_warnings(config, data, towers, device.type),
-        skipped=data.train.reasons(),
+        skipped=reasons(data.train.skipped),
     )
     return plan, data
 

@@ -78,14 +78,15 @@ def _train(config: RunConfig, paths: RunPaths, workspace: Workspace, data: RunDa
     _stage(paths, "loading")
     set_seed(config.schedule.seed)
     trainable = prepare_model(config, workspace)
-    control = ControlFile(paths)
-    callbacks: list[TrainerCallback] = [RunReporter(paths, config.schedule.keep), control]
+    control, reporter = ControlFile(paths), RunReporter(paths, config.schedule.keep)
+    callbacks: list[TrainerCallback] = [reporter, control]
     if config.schedule.early_stopping:
         callbacks.append(EarlyStopping(paths, config.schedule.early_stopping))
     trainer = build_trainer(config, paths, trainable, data, callbacks)
     resume = checkpoints.latest_checkpoint(paths)
     trainer.train(resume_from_checkpoint=str(resume) if resume else None)
-    if data.evaluation and not control.stopped:
+    scored = reporter.evaluated_at == trainer.state.global_step
+    if data.evaluation and not control.stopped and not scored:
         _stage(paths, "evaluating")
         trainer.evaluate()
     _save(trainer, config, paths)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+import warnings
 from pathlib import Path
 
 import psutil
@@ -45,9 +46,13 @@ def _run(paths: RunPaths, workspace: Workspace) -> int:
         remedy="",
         field="",
     )
+    warnings.filterwarnings("ignore", category=FutureWarning)
     try:
+        from transformers.utils import logging
+
         from studio.train.run import execute
 
+        logging.disable_progress_bar()
         outcome = execute(files.load(paths.config), paths, workspace)
     except StudioError as error:
         _end(paths, "failed", message=error.message, remedy=error.remedy, field=error.field)

@@ -1,0 +1,189 @@
+"""Once around the loop on the embedded model, with before and after.
+
+SFT on the skill it was never taught, then pairs through the annotation store (a rule stands in
+for the person), DPO against its habit, and the same held-out charts before and after each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from studio.annotation import AnnotationStore
+from studio.annotation.export import export_preferences
+from studio.config import RunConfig, presets
+from studio.data.images import ImageStore
+from studio.data.schema import Row
+from studio.data.sources import open_source
+from studio.errors import RunFailedError
+from studio.paths import Workspace
+from studio.runs.store import Run
+from studio.services.foreground import follow, start_now
+from studio.services.rule_annotator import label_all, unlabelled
+
+GAP, HABIT = "report", "lowest"
+DATASET = "demo-pairs"
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Heldout:
+    """Rows that nothing is trained on."""
+
+    taught: list[Row]
+    gap: list[Row]
+    habit: list[Row]
+    pairs: list[Row]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """One model on the held-out rows; shares between 0 and 1."""
+
+    gap_exact_match: float
+    taught_exact_match: float
+    evasive_rate: float
+    habit_exact_match: float
+    preference_accuracy: float
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What one model said to the demonstration question."""
+
+    model: str
+    text: str
+
+
+@dataclass(frozen=True)
+class DemoResult:
+    """Everything the demo measured."""
+
+    base: Scores
+    sft: Scores
+    dpo: Scores
+    sft_run: Run
+    dpo_run: Run
+    pairs_labelled: int
+    question: str
+    expected: str
+    answers: list[Answered]
+
+    def to_json(self) -> dict[str, Any]:
+        """The contract of `demo --json`."""
+        return {
+            "sft": {
+                "exact_match_before": self.base.gap_exact_match,
+                "exact_match_after": self.sft.gap_exact_match,
+                "seconds": self.sft_run.status.training_seconds,
+                "run_id": self.sft_run.run_id,
+            },
+            "dpo": {
+                "preference_accuracy_before": self.base.preference_accuracy,
+                "preference_accuracy_after": self.dpo.preference_accuracy,
+                "evasive_rate_before": self.base.evasive_rate,
+                "evasive_rate_after": self.dpo.evasive_rate,
+                "exact_match_before": self.base.taught_exact_match,
+                "exact_match_after": self.dpo.taught_exact_match,
+                "habit_exact_match_before": self.base.habit_exact_match,
+                "habit_exact_match_after": self.dpo.habit_exact_match,
+                "seconds": self.dpo_run.status.training_seconds,
+                "run_id": self.dpo_run.run_id,
+                "pairs": self.pairs_labelled,
+                "labelled_by": "rule (stands in for a person)",
+            },
+            "question": {
+                "text": self.question,
+                "expected": self.expected,
+                "answers": {answer.model: answer.text for answer in self.answers},
+            },
+            "ok": True,
+        }
+
+
+def run_demo(workspace: Workspace, say: Say, quiet: bool = False) -> DemoResult:
+    """The whole loop. `say` is told each step.
+
+    Raises:
+        RunFailedError: A run did not finish.
+    """
+    from studio.evaluate.bench import Bench
+
+    images = ImageStore(workspace)
+    heldout = _heldout(workspace)
+    bench = Bench(images)
+    say("Measuring the embedded model on held-out charts …")
+    base = _scores(bench, heldout, None)
+    say("SFT on the report line, which it was never taught …")
+    sft_run = _train(presets.load("embedded-sft"), workspace, quiet)
+    sft = _scores(bench, heldout, sft_run)
+    source, count = _annotate(workspace, images, say)
+    say("DPO against its habit of evading …")
+    config = presets.load("embedded-dpo")
+    data = config.data.model_copy(update={"source": source, "evaluation": None})
+    dpo_run = _train(config.model_copy(update={"data": data}), workspace, quiet)
+    dpo = _scores(bench, heldout, dpo_run)
+    row = heldout.habit[0]
+    answers = [
+        Answered(name, bench.answer(row, run))
+        for name, run in (("base", None), ("sft", sft_run), ("dpo", dpo_run))
+    ]
+    expected = row.completion.text if row.completion else ""
+    return DemoResult(base, sft, dpo, sft_run, dpo_run, count, row.question, expected, answers)
+
+
+def _heldout(workspace: Workspace) -> Heldout:
+    rows = _rows("embedded:heldout", "train", workspace)
+    kind = {row.external_id: row.meta.get("kind") for row in rows}
+    return Heldout(
+        taught=[row for row in rows if kind[row.external_id] not in (GAP, HABIT)],
+        gap=_rows("embedded:sft", "evaluation", workspace),
+        habit=[row for row in rows if kind[row.external_id] == HABIT],
+        pairs=_rows("embedded:preferences", "evaluation", workspace),
+    )
+
+
+def _rows(source: str, split: str, workspace: Workspace) -> list[Row]:
+    opened = open_source(source, split=split, columns=None, workspace=workspace)
+    return [row for row in opened.rows() if isinstance(row, Row)]
+
+
+def _scores(bench: Any, heldout: Heldout, run: Run | None) -> Scores:
+    from studio.evaluate.metrics import evasive_rate, exact_match
+    from studio.evaluate.sets import references_of
+
+    habit = bench.answers(heldout.habit, run)
+    return Scores(
+        gap_exact_match=exact_match(bench.answers(heldout.gap, run), references_of(heldout.gap)),
+        taught_exact_match=exact_match(
+            bench.answers(heldout.taught, run), references_of(heldout.taught)
+        ),
+        evasive_rate=evasive_rate(habit),
+        habit_exact_match=exact_match(habit, references_of(heldout.habit)),
+        preference_accuracy=bench.preference_accuracy(heldout.pairs, run),
+    )
+
+
+def _train(config: RunConfig, workspace: Workspace, quiet: bool) -> Run:
+    run = start_now(config, workspace)
+    status = follow(run, quiet=quiet)
+    if status.state != "finished":
+        raise RunFailedError(
+            f"The demo's {config.method.upper()} run {run.run_id} {status.state}: {status.message}",
+            remedy=status.remedy or f"Its log is {run.paths.log}.",
+        )
+    return Run(run.paths, status)
+
+
+def _annotate(workspace: Workspace, images: ImageStore, say: Say) -> tuple[str, int]:
+    say("Labelling pairs in the annotation store; a rule stands in for a person …")
+    rows = _rows("embedded:preferences", "train", workspace)
+    preferred = {(row.images, row.question): row.chosen.text for row in rows if row.chosen}
+    store = AnnotationStore(workspace.database_url)
+    store.add_rows(DATASET, unlabelled(rows))
+    label_all(store, DATASET, preferred)
+    made = export_preferences(store, images, workspace, dataset=DATASET, name=DATASET)
+    store.close()
+    say(f"{made.rows} labelled pairs frozen in {made.source}")
+    return made.source, made.rows
