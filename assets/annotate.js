@@ -83,7 +83,8 @@ window.StudioAnnotate = (() => {
 
     async refill() {
       const wanted = this.dataset;
-      const body = { dataset: wanted || null, count: AHEAD };
+      const count = Math.min(5, AHEAD + this.outbox.entries.length);
+      const body = { dataset: wanted || null, count };
       const reply = await request("next", body).catch(() => null);
       if (!reply || wanted !== this.dataset) return;
       if (!reply.ok) {
@@ -246,7 +247,7 @@ window.StudioAnnotate = (() => {
         this.acknowledged = true;
         if (entry.path === "undo" && reply.json.card) this.agree(reply.json.card);
       } else this.refuse(entry, reply);
-      if (!this.outbox.entries.length) this.refill();
+      if (!this.outbox.entries.length || this.waiting.length < AHEAD - 1) this.refill();
     }
 
     // The server's word on the version of a pair that was undone.

@@ -1,0 +1,243 @@
+"""Labelling in a real browser, by keyboard alone: nothing is lost, doubled or moved."""
+
+from __future__ import annotations
+
+import io
+import sqlite3
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from PIL import Image
+
+from studio.data.schema import Answer, Message, Part, Row
+from studio.ui.api import router
+from studio.ui.app import build_page, mount, open_context
+from studio.ui.context import StudioContext
+
+CHROMIUM = "/usr/bin/chromium"
+PAIRS = 15
+HOSTILE = "<img src=x onerror=\"document.title='hacked'\"> =1+1 ${document.title}"
+
+
+@dataclass
+class Site:
+    """A served studio with only the Annotate tab."""
+
+    url: str
+    context: StudioContext
+
+    def labels(self) -> list[tuple]:
+        with sqlite3.connect(self.context.workspace.database) as connection:
+            return connection.execute(
+                "SELECT pair_id, kind, reason FROM labels ORDER BY id"
+            ).fetchall()
+
+    @property
+    def labelled(self) -> int:
+        return self.context.store.progress("local").labelled
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    context = open_context(str(tmp_path))
+    app = FastAPI()
+    app.include_router(router(context))
+    mount(app, context, build_page(context, {"annotate": "Annotate"}))
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        threading.Event().wait(0.05)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    yield Site(f"http://127.0.0.1:{port}/", context)
+    server.should_exit = True
+    thread.join(10)
+    context.store.close()
+
+
+@pytest.fixture
+def page(site: Site):
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM if Path(CHROMIUM).exists() else None,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        context = browser.new_context(viewport={"width": 1280, "height": 800})
+        opened = context.new_page()
+        opened.errors = []
+        opened.on("pageerror", lambda error: opened.errors.append(str(error)))
+        yield opened
+        browser.close()
+
+
+def add_pairs(site: Site, count: int = PAIRS) -> None:
+    rows = []
+    for number in range(count):
+        buffer = io.BytesIO()
+        Image.new("RGB", (320, 200), (number * 9, 90, 140)).save(buffer, "PNG")
+        sha = site.context.images.add(buffer.getvalue())
+        prompt = (Message("user", (Part("image"), Part("text", f"Question {number}?"))),)
+        answers = (Answer(f"good {number} {HOSTILE}", "a"), Answer(f"bad {number}", "b"))
+        rows.append(Row(f"r{number}", (sha,), prompt, candidates=answers))
+    site.context.store.add_rows("charts", rows)
+
+
+def press(page, key: str) -> None:
+    """Press, and wait for the next pair or state to be there."""
+    page.wait_for_selector(".an-work:not([hidden])")
+    before = page.inner_text(".an-question")
+    page.keyboard.press(key)
+    page.wait_for_function(
+        "before => document.querySelector('.an-work').hidden || "
+        "document.querySelector('.an-question').innerText !== before",
+        arg=before,
+    )
+
+
+def saved(page) -> None:
+    page.wait_for_selector(".an-status[data-state=saved]:has-text('saved ✓')")
+
+
+def test_a_session_by_keyboard_with_undo_skip_and_a_lost_network(site, page):
+    add_pairs(site)
+    page.goto(site.url)
+    page.wait_for_selector(".an-question:has-text('Question 0?')")
+    assert "good" in page.inner_text(".an-answers")
+    place = page.locator("[data-act=left]").bounding_box()
+    for key in ("1", "2", "t", "g", "b", "u"):
+        press(page, key)
+        assert page.locator("[data-act=left]").bounding_box() == place
+    saved(page)
+    assert site.labelled == 6
+    press(page, "z")
+    assert page.inner_text(".an-question") == "Question 5?"
+    press(page, "1")
+    page.keyboard.press("s")
+    press(page, "1")
+    page.keyboard.press("s")
+    page.fill(".an-skip input", "1 z 2: typed, not pressed")
+    press(page, "Enter")
+    saved(page)
+    assert site.labelled == 8
+
+    page.context.set_offline(True)
+    press(page, "1")
+    press(page, "2")
+    page.wait_for_selector(".an-status[data-state=problem]:has-text('kept in this browser')")
+    assert "2 answers" in page.inner_text(".an-status")
+    assert site.labelled == 8
+    page.context.set_offline(False)
+    saved(page)
+    assert site.labelled == 10
+
+    for _ in range(PAIRS - 10):
+        press(page, "1")
+    page.wait_for_selector(".an-empty:has-text('All 15 pairs done')")
+    kinds = [kind for _, kind, _ in site.labels()]
+    assert kinds[:9] == [
+        "choose", "choose", "tie", "both_good", "both_bad", "unsure", "undo", "choose", "skip",
+    ]  # fmt: skip
+    assert [reason for _, kind, reason in site.labels() if kind == "skip"] == [
+        "Image unclear",
+        "1 z 2: typed, not pressed",
+    ]
+    assert site.context.store.progress("local").labelled == PAIRS
+    assert page.title() == "VLM Studio"
+    assert page.errors == []
+
+
+def test_answers_given_offline_survive_a_closed_tab(site, page):
+    add_pairs(site, 5)
+    page.goto(site.url)
+    page.wait_for_selector(".an-question:has-text('Question 0?')")
+    page.route("**/annotate/save", lambda route: route.abort())
+    press(page, "1")
+    press(page, "2")
+    page.wait_for_selector(".an-status[data-state=problem]")
+    assert site.labelled == 0
+    page.unroute("**/annotate/save")
+    page.goto("about:blank")
+    page.goto(site.url)
+    saved(page)
+    page.wait_for_selector(".an-question:has-text('Question 2?')")
+    assert [kind for _, kind, _ in site.labels()] == ["choose", "choose"]
+
+
+def test_a_lost_acknowledgement_is_one_label(site, page):
+    add_pairs(site, 3)
+    page.goto(site.url)
+    page.wait_for_selector(".an-question:has-text('Question 0?')")
+    lost = []
+
+    def lose_first(route):
+        reply = route.fetch()
+        if lost:
+            return route.fulfill(response=reply)
+        lost.append(reply.status)
+        return route.abort()
+
+    page.route("**/annotate/save", lose_first)
+    press(page, "1")
+    saved(page)
+    assert lost == [200]
+    assert len(site.labels()) == 1
+
+
+def test_a_second_tab_s_answer_is_a_conflict_to_look_at(site, page):
+    add_pairs(site, 4)
+    page.goto(site.url)
+    other = page.context.new_page()
+    other.goto(site.url)
+    for tab in (page, other):
+        tab.wait_for_selector(".an-question:has-text('Question 0?')")
+    press(page, "1")
+    saved(page)
+    press(other, "2")
+    other.wait_for_selector(".an-notice:has-text('answered this pair elsewhere')")
+    other.click("[data-act=notice-look]")
+    other.wait_for_selector(".an-answer[data-side=left][data-verdict=chosen]")
+    press(other, "2")
+    saved(other)
+    assert site.labelled == 1
+    assert [kind for _, kind, _ in site.labels()] == ["choose", "choose"]
+
+
+def test_looking_back_and_answering_again_replaces(site, page):
+    add_pairs(site, 4)
+    page.goto(site.url)
+    page.wait_for_selector(".an-question:has-text('Question 0?')")
+    press(page, "1")
+    press(page, "t")
+    saved(page)
+    press(page, "ArrowLeft")
+    press(page, "ArrowLeft")
+    assert "your choice" in page.inner_text(".an-answer[data-side=left]")
+    press(page, "2")
+    assert page.inner_text(".an-question") == "Question 2?"
+    saved(page)
+    assert site.labelled == 2
+    press(page, "z")
+    assert "your choice" in page.inner_text(".an-answer[data-side=left]")
+
+
+def test_from_nothing_to_an_export_ready_to_train_on(site, page):
+    page.goto(site.url)
+    page.click("[data-act=import-samples]")
+    page.wait_for_selector(".an-text:not(:empty)", timeout=60_000)
+    assert site.context.store.count() > 10
+    press(page, "1")
+    press(page, "2")
+    saved(page)
+    page.click("#annotate-export button")
+    page.click("#annotate-export-button")
+    page.wait_for_selector("#annotate-result:has-text('2 pairs exported to exports/')")
+    assert "no label yet" in page.inner_text("#annotate-result")
+    assert page.is_visible("text=Train on them")
+    assert page.errors == []
