@@ -3,32 +3,104 @@
 from __future__ import annotations
 
 import argparse
+import ipaddress
 import os
+import socket
 import sys
+from pathlib import Path
+from typing import NoReturn
+
+WRONG_INPUT = 2
 
 
 def parse_flags(arguments: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
+    on_space = bool(os.environ.get("SPACE_ID"))
     parser = argparse.ArgumentParser(prog="app.py", description="VLM Studio in the browser.")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
-    parser.add_argument("--port", type=int, default=7860, help="port to listen on")
+    parser.add_argument(
+        "--host",
+        default="0.0.0.0" if on_space else "127.0.0.1",
+        help="address to listen on (default: %(default)s, this machine only)",
+    )
+    parser.add_argument("--port", type=int, default=7860, help="default: %(default)s")
     parser.add_argument("--workspace", metavar="DIR", help="where everything is kept")
-    parser.add_argument("--auth", metavar="FILE", help="YAML file of accounts")
+    parser.add_argument("--auth", metavar="FILE", type=Path, help="YAML file of accounts")
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
-    return parser.parse_args(arguments)
+    parser.add_argument(
+        "--share-without-auth",
+        action="store_true",
+        help="let everybody who reaches --host use the studio without logging in",
+    )
+    flags = parser.parse_args(arguments)
+    if not (flags.auth or flags.share_without_auth or on_space or is_loopback(flags.host)):
+        parser.error(
+            f"--host {flags.host} lets others in, and there are no logins. Add --auth FILE "
+            "(python -m studio.ui.auth FILE NAME --role lead makes one), or "
+            "--share-without-auth if everybody on that network may use the studio."
+        )
+    return flags
 
 
-def main() -> int:
-    """Serve until interrupted; exit code."""
-    flags = parse_flags()
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach `host`."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A bound socket; ends the program with a sentence when the port cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family)
+    if os.name != "nt":
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+    except (OSError, OverflowError) as error:
+        refuse(
+            f"Cannot listen on {host}:{port}: {getattr(error, 'strerror', None) or error}. "
+            f"Another studio may be running there; choose another port: --port {port + 1}"
+        )
+    return bound
+
+
+def refuse(sentence: str) -> NoReturn:
+    """End with exit code 2."""
+    sys.stderr.write(f"{sentence}\n")
+    sys.exit(WRONG_INPUT)
+
+
+def has_display() -> bool:
+    """Whether a browser could be shown here."""
+    if os.environ.get("SSH_CONNECTION"):
+        return False
+    if sys.platform in ("win32", "darwin"):
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve until interrupted; the exit code."""
+    flags = parse_flags(arguments)
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-    import uvicorn
+    bound = listen(flags.host, flags.port)
 
-    from studio.ui.app import build_app, open_context
+    from studio.errors import StudioError
+    from studio.ui.app import build_app, close_context, open_context
+    from studio.ui.auth import Accounts
+    from studio.ui.server import serve
 
-    app = build_app(open_context(flags.workspace))
-    sys.stdout.write(f"VLM Studio: http://{flags.host}:{flags.port}\n")
-    uvicorn.run(app, host=flags.host, port=flags.port, log_level="warning")
+    try:
+        accounts = Accounts.load(flags.auth) if flags.auth else None
+        context = open_context(flags.workspace, accounts)
+    except StudioError as error:
+        refuse(str(error))
+    context.supervisor.start()
+    try:
+        serve(build_app(context), bound, open_browser=not flags.no_browser and has_display())
+    finally:
+        close_context(context)
     return 0
 
 

@@ -1,88 +1,107 @@
-"""Puts the page together: header, tabs in order, routes, and the server around them."""
+"""Puts the page together: header, tabs in order, routes, and what may be served."""
 
 from __future__ import annotations
 
-import importlib
+from collections.abc import Callable
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 
 import gradio as gr
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 
-from studio.paths import ASSETS, Workspace
+from studio.annotation import AnnotationStore
+from studio.data.images import ImageStore
+from studio.paths import ASSETS, SAMPLES, Workspace
 from studio.runs.store import RunStore
+from studio.services.inference import InferenceClient
+from studio.services.planner import Planner
+from studio.services.supervisor import Supervisor
+from studio.ui import api
+from studio.ui.auth import Accounts
 from studio.ui.context import Shell, StudioContext
 from studio.ui.header import Header
-from studio.ui.theme import SCRIPT, STYLE, theme
+from studio.ui.login import ANNOTATE, Gate, login_router, only
+from studio.ui.tabs import annotate, chat, data, runs, train
+from studio.ui.theme import SCRIPTS, theme
 
-TABS = {"data": "Data", "annotate": "Annotate", "train": "Train", "runs": "Runs", "chat": "Chat"}
+TABS = {
+    "data": ("Data", data.build),
+    "annotate": ("Annotate", annotate.build),
+    "train": ("Train", train.build),
+    "runs": ("Runs", runs.build),
+    "chat": ("Chat", chat.build),
+}
 MAX_UPLOAD = "2gb"
 DAY = 86_400
 
 
-def open_context(folder: str | None = None) -> StudioContext:
+def open_context(folder: str | None = None, accounts: Accounts | None = None) -> StudioContext:
     """The services of the workspace in `folder`; nothing is started yet."""
     workspace = Workspace.locate(folder)
     return StudioContext(
         workspace=workspace,
-        store=_service("studio.annotation", "AnnotationStore", workspace.database_url),
-        images=_service("studio.data.images", "ImageStore", workspace),
+        store=AnnotationStore(workspace.database_url),
+        images=ImageStore(workspace),
         runs=RunStore(workspace),
-        supervisor=_service("studio.services.supervisor", "Supervisor", workspace),
-        planner=_service("studio.services.planner", "Planner", workspace),
-        inference=_service("studio.services.inference", "InferenceClient", workspace),
+        supervisor=Supervisor(workspace),
+        planner=Planner(workspace),
+        inference=InferenceClient(workspace),
+        accounts=accounts,
     )
 
 
-def _service(module: str, name: str, *arguments):
-    if not _exists(module):
-        return None
-    found = getattr(importlib.import_module(module), name, None)
-    return found and found(*arguments)
+def close_context(context: StudioContext) -> None:
+    """End the children and release the workspace; running workers go on."""
+    context.supervisor.shutdown()
+    context.planner.close()
+    context.inference.close()
+    context.store.close()
 
 
-def _exists(module: str) -> bool:
-    try:
-        return find_spec(module) is not None
-    except ModuleNotFoundError:
-        return False
-
-
-def build_page(context: StudioContext, tabs: dict[str, str] = TABS) -> gr.Blocks:
-    """The page with `tabs` (id to title)."""
+def build_page(context: StudioContext, names: tuple[str, ...] = tuple(TABS)) -> gr.Blocks:
+    """The page with the tabs called `names`."""
     with gr.Blocks(title="VLM Studio", analytics_enabled=False, delete_cache=(DAY, DAY)) as page:
         links = [gr.State(None) for _ in range(4)]
-        header = Header(context)
+        header = Header(context, lead="runs" in names)
         header.layout()
         with gr.Tabs(elem_id="studio-tabs") as bar:
-            for name, title in tabs.items():
-                if not _exists(f"studio.ui.tabs.{name}"):
-                    continue
+            for name in names:
+                title, build = TABS[name]
                 with gr.Tab(title, id=name, elem_id=f"tab-{name}") as tab:
-                    module = importlib.import_module(f"studio.ui.tabs.{name}")
-                    module.build(replace(context, shell=Shell(page, bar, tab, *links)))
+                    build(replace(context, shell=Shell(page, bar, tab, *links)))
         header.wire(page, bar, links[0])
     return page
 
 
 def build_app(context: StudioContext) -> FastAPI:
-    """The whole web application."""
+    """The whole web application; with accounts, annotators get a page of their own."""
     app = FastAPI(title="VLM Studio", docs_url=None, redoc_url=None, openapi_url=None)
-    if _exists("studio.ui.api"):
-        app.include_router(importlib.import_module("studio.ui.api").router(context))
-    return mount(app, context, build_page(context))
+    accounts = context.accounts
+    app.add_middleware(Gate, accounts=accounts)
+    app.include_router(api.router(context))
+    if accounts is None:
+        return _mount(app, build_page(context), "/")
+    app.include_router(login_router(accounts))
+    app.include_router(api.router(context), prefix=ANNOTATE)
+    _mount(app, build_page(context, ("annotate",)), ANNOTATE, only(accounts, "annotator", "lead"))
+    return _mount(app, build_page(context), "/", only(accounts, "lead"))
 
 
-def mount(app: FastAPI, context: StudioContext, page: gr.Blocks, path: str = "/") -> FastAPI:
-    """Serve `page` at `path`, closed by default."""
+def _mount(
+    app: FastAPI,
+    page: gr.Blocks,
+    path: str,
+    allowed: Callable[[Request], str | None] | None = None,
+) -> FastAPI:
     return gr.mount_gradio_app(
         app,
         page,
         path=path,
+        auth_dependency=allowed,
         theme=theme(),
-        css_paths=_existing(STYLE, *(ASSETS / f"{tab}.css" for tab in TABS)),
-        head=_scripts(),
+        css_paths=sorted(ASSETS.glob("*.css"), key=_style_first),
+        head="".join(_script(ASSETS / name) for name in SCRIPTS),
+        allowed_paths=[str(SAMPLES)],
         footer_links=[],
         run_history=False,
         show_error=False,
@@ -94,12 +113,9 @@ def mount(app: FastAPI, context: StudioContext, page: gr.Blocks, path: str = "/"
     )
 
 
-def _existing(*paths: Path) -> list[Path]:
-    return [path for path in paths if path.is_file()]
+def _style_first(path: Path) -> tuple[bool, str]:
+    return path.name != "style.css", path.name
 
 
-def _scripts() -> str:
-    return "".join(
-        f"<script>{path.read_text(encoding='utf-8')}</script>"
-        for path in _existing(SCRIPT, *sorted(ASSETS.glob("annotate*.js")))
-    )
+def _script(path: Path) -> str:
+    return f"<script>{path.read_text(encoding='utf-8')}</script>"

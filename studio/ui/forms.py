@@ -60,9 +60,14 @@ def component(spec: FieldSpec, choices: Sequence[Any] | None = None) -> gr.compo
         return kind(choices=list(spec.choices), **common)
     if spec.kind == "choices":
         return gr.CheckboxGroup(choices=list(spec.choices), **common)
-    if spec.kind in ("number", "integer"):
+    if _is_numeric(spec) and not spec.optional:
         return gr.Number(**common)
-    placeholder = {"list": "one, two, …", "mapping": "image: picture, answer: label"}
+    placeholder = {
+        "list": "one, two, …",
+        "mapping": "image: picture, answer: label",
+        "integer": "not set",
+        "number": "not set",
+    }
     lines = 3 if spec.path.endswith("prompt") else 1
     return gr.Textbox(
         placeholder=placeholder.get(spec.kind, ""), lines=lines, max_lines=8, **common
@@ -86,6 +91,8 @@ def to_widget(spec: FieldSpec, value: Any) -> Any:
         )
     if isinstance(value, list) and spec.kind != "choices":
         return ", ".join(value)
+    if spec.optional and _is_numeric(spec):
+        return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
     if value is None and spec.kind == "text":
         return ""
     return value
@@ -95,7 +102,7 @@ def to_value(spec: FieldSpec, shown: Any) -> Any:
     """The setting's value for what the component shows.
 
     Raises:
-        ConfigError: A mapping that is not written `key: value, …`.
+        ConfigError: A mapping that is not written `key: value, …`, a number that is none.
     """
     if spec.kind == "boolean":
         return YES_NO.get(shown) if spec.optional else bool(shown)
@@ -105,6 +112,8 @@ def to_value(spec: FieldSpec, shown: Any) -> Any:
         return _mapping(spec, shown)
     if spec.kind == "list":
         return _parts(shown)
+    if spec.optional and _is_numeric(spec):
+        return _number(spec, shown)
     if spec.path == "adapter.targets" and isinstance(shown, str) and "," in shown:
         return _parts(shown)
     return None if shown == "" and spec.optional else shown
@@ -123,7 +132,7 @@ def config_from(specs: Iterable[FieldSpec], shown: Sequence[Any]) -> RunConfig:
         if spec.path == "adapter":
             without_adapter = not item
             continue
-        if item is None and spec.kind in ("number", "integer") and not spec.optional:
+        if item is None and _is_numeric(spec) and not spec.optional:
             problems.append(FieldProblem(spec.path, "is empty.", "Give a number."))
             continue
         try:
@@ -176,6 +185,22 @@ def _mapping(spec: FieldSpec, text: Any) -> dict[str, Any]:
             ]
         )
     return found
+
+
+def _number(spec: FieldSpec, text: Any) -> float | int | None:
+    if text in (None, ""):
+        return None
+    try:
+        return int(text) if spec.kind == "integer" else float(text)
+    except ValueError:
+        kind = "a whole number" if spec.kind == "integer" else "a number"
+        raise ConfigError(
+            [FieldProblem(spec.path, f"{text!r} is not {kind}.", "Empty it to leave it unset.")]
+        ) from None
+
+
+def _is_numeric(spec: FieldSpec) -> bool:
+    return spec.kind in ("number", "integer")
 
 
 def _parts(text: str | None) -> list[str]:

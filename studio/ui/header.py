@@ -24,12 +24,15 @@ MARK = (
     'fill="currentColor" stroke="none"/></svg>'
 )
 
+LOG_OUT = '<a class="quiet" href="/logout">Log out</a>'
+
 
 class Header:
     """Header of one page; `reader` is shared by all who look at it."""
 
-    def __init__(self, context: StudioContext) -> None:
+    def __init__(self, context: StudioContext, lead: bool = True) -> None:
         self.context = context
+        self.lead = lead
         self.reader = RunReader(context.runs)
 
     def layout(self) -> None:
@@ -38,7 +41,11 @@ class Header:
 
     def wire(self, page: gr.Blocks, tabs: gr.Tabs, show_run: gr.State) -> None:
         """Keep it up to date, and let a click on the run lead to Runs."""
-        quick: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
+        quick: dict[str, Any] = {
+            "queue": False,
+            "show_progress": "hidden",
+            "api_visibility": "private",
+        }
         page.load(self.html, None, self.line, **quick)
         gr.Timer(POLL_SECONDS).tick(self.html, None, self.line, **quick)
         self.line.click(self.follow, None, [show_run, tabs], **quick)
@@ -49,22 +56,25 @@ class Header:
 
     def html(self) -> str:
         """The line as it is now."""
-        return header(self.context.workspace.root.name, self.reader.current())
+        running = _running(self.reader.current()) if self.lead else ""
+        leave = LOG_OUT if self.context.accounts is not None else ""
+        return header(self.context.workspace.root.name, running + leave)
 
 
-def header(workspace: str, current: RunSummary | None) -> str:
-    """The line as HTML."""
-    running = _running(current) if current else '<span class="quiet">nothing running</span>'
+def header(workspace: str, right: str) -> str:
+    """The line as HTML; `right` goes before the switch for light and dark."""
     return (
         f'<div class="studio-header"><span class="studio-mark">{MARK}VLM Studio</span>'
         f'<span class="workspace" title="Workspace">{escape(workspace)}</span>'
-        f'<span class="space"></span>{running}'
+        f'<span class="space"></span>{right}'
         '<button data-studio="theme" aria-label="Light or dark" title="Light or dark">◐</button>'
         "</div>"
     )
 
 
-def _running(current: RunSummary) -> str:
+def _running(current: RunSummary | None) -> str:
+    if current is None:
+        return '<span class="quiet">nothing running</span>'
     status = current.run.status
     if status.state == "queued":
         words = "waits for its turn"

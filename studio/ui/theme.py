@@ -5,10 +5,13 @@ from __future__ import annotations
 from gradio.themes import Base
 from gradio.themes.utils import colors, sizes
 
-from studio.paths import ASSETS
-
-STYLE = ASSETS / "style.css"
-SCRIPT = ASSETS / "studio.js"
+SCRIPTS = (
+    "studio.js",
+    "annotate-outbox.js",
+    "annotate-viewer.js",
+    "annotate-page.js",
+    "annotate.js",
+)
 SANS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif"]
 MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
 

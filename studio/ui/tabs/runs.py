@@ -75,7 +75,10 @@ class RunsTab:
 
     def wire(self) -> None:
         """Connect events; all are quick reads or one-file writes, so none goes through the queue."""
-        shell, quick = self.context.shell, {"queue": False, "show_progress": "hidden"}
+        shell, quick = (
+            self.context.shell,
+            {"queue": False, "show_progress": "hidden", "api_visibility": "private"},
+        )
         shown = [self.chosen, self.seen, self.list, self.head, self.detail, self.curves, self.log]
         shown += [self.settings, *self.buttons.values()]
         now = {"inputs": [self.chosen], "outputs": shown, **quick}

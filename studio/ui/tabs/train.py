@@ -38,7 +38,7 @@ PLACE_ERRORS = (
     "window.studioFieldErrors(props.value);"
     " watch('value', () => window.studioFieldErrors(props.value));"
 )
-QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
+QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
 
 @dataclass
@@ -139,6 +139,7 @@ class TrainTab:
             "inputs": [opened, *form],
             "outputs": [self.plan, self.errors],
             "show_progress": "hidden",
+            "api_visibility": "private",
             "concurrency_limit": 4,
             "trigger_mode": "always_last",
         }
@@ -173,7 +174,12 @@ class TrainTab:
         shell = self.context.shell
         outputs = [self.start, self.plan, self.errors, shell.show_run, shell.tabs]
         self.start.click(starting, None, self.start, **QUICK).then(
-            self.submit, form, outputs, show_progress="hidden", concurrency_limit=4
+            self.submit,
+            form,
+            outputs,
+            show_progress="hidden",
+            api_visibility="private",
+            concurrency_limit=4,
         )
 
     def check(self, *shown: Any) -> tuple[Any, ...]:

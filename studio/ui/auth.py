@@ -1,0 +1,203 @@
+"""Accounts in a YAML file, a login page, and a signed cookie; no password is kept, only its hash.
+
+    python -m studio.ui.auth accounts.yaml ana --role annotator     # asks for the password
+
+A cookie is signed with a key of the file and with the account's hash, so that it outlives a
+restart, and dies with a changed password.
+"""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import hashlib
+import hmac
+import re
+import secrets
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from studio.errors import InputError, NotFoundError
+from studio.paths import write_atomic
+
+Role = Literal["lead", "annotator"]
+ROLES = ("lead", "annotator")
+COOKIE = "studio_session"
+SESSION_SECONDS = 7 * 86_400
+SCRYPT = {"n": 2**14, "r": 8, "p": 1, "dklen": 32}
+SHORTEST_PASSWORD = 10
+ATTEMPTS, WINDOW_SECONDS = 6, 300.0
+MOST_TRACKED = 10_000
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
+
+
+@dataclass(frozen=True)
+class Account:
+    """Somebody who may log in."""
+
+    name: str
+    role: Role
+    password: str = field(repr=False)
+
+
+@dataclass
+class Accounts:
+    """The accounts of one file; read once."""
+
+    by_name: dict[str, Account]
+    key: bytes = field(repr=False)
+    _failures: dict[str, list[float]] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def load(cls, path: Path) -> Accounts:
+        """Read the file.
+
+        Raises:
+            NotFoundError: It is not there.
+            InputError: It holds no usable account.
+        """
+        values = _read(path)
+        users = values.get("users")
+        if not isinstance(users, dict) or not users:
+            raise InputError(f"{path} has no users.", remedy=f"Add one: {_command(path)}")
+        accounts = {name: _account(path, name, item) for name, item in users.items()}
+        if not any(account.role == "lead" for account in accounts.values()):
+            raise InputError(f"{path} has no lead.", remedy="Give one account the role lead.")
+        return cls(accounts, str(values.get("key") or secrets.token_hex(32)).encode())
+
+    def check(self, name: str, password: str, client: str) -> Account | None:
+        """The account, when name and password fit; takes the same time for an unknown name.
+
+        Raises:
+            InputError: Too many failed attempts for this name or from this client.
+        """
+        for origin in (f"name {name}", f"client {client}"):
+            if len(self._recent(origin)) >= ATTEMPTS:
+                raise InputError("Too many attempts.", remedy="Wait five minutes.")
+        account = self.by_name.get(name)
+        fits = _fits(password, account.password if account else _DUMMY)
+        if account is not None and fits:
+            self._failures.pop(f"name {name}", None)
+            return account
+        for origin in (f"name {name}", f"client {client}"):
+            self._note_failure(origin)
+        return None
+
+    def cookie(self, account: Account) -> str:
+        """A cookie that proves who this is, for a week."""
+        payload = f"{account.name}|{int(time.time()) + SESSION_SECONDS}"
+        return f"{payload}|{self._sign(payload, account)}"
+
+    def of_cookie(self, cookie: str | None) -> Account | None:
+        """Whose cookie this is; None when it is forged, stale or of nobody known."""
+        payload, _, signature = (cookie or "").rpartition("|")
+        name, _, until = payload.partition("|")
+        account = self.by_name.get(name)
+        if account is None or not until.isdecimal() or int(until) < time.time():
+            return None
+        good = hmac.compare_digest(signature.encode(), self._sign(payload, account).encode())
+        return account if good else None
+
+    def of_request(self, request: Any) -> Account | None:
+        """Who sent a request (FastAPI's or Gradio's)."""
+        return self.of_cookie(request.cookies.get(COOKIE))
+
+    def _sign(self, payload: str, account: Account) -> str:
+        message = f"{payload}|{account.password}".encode()
+        return hmac.new(self.key, message, hashlib.sha256).hexdigest()
+
+    def _recent(self, origin: str) -> list[float]:
+        since = time.monotonic() - WINDOW_SECONDS
+        return [when for when in self._failures.get(origin, []) if when > since]
+
+    def _note_failure(self, origin: str) -> None:
+        while len(self._failures) >= MOST_TRACKED:
+            self._failures.pop(next(iter(self._failures)))
+        self._failures[origin] = [*self._recent(origin), time.monotonic()]
+
+
+def add_user(path: Path, name: str, role: str, password: str) -> None:
+    """Add an account to the file, or give it a new password; makes the file when it is not there.
+
+    Raises:
+        InputError: The name, the role or the password cannot be used.
+    """
+    if not _NAME.fullmatch(name):
+        raise InputError(f"{name!r} cannot be a name.", remedy="Use letters, digits and . _ @ -")
+    if role not in ROLES:
+        raise InputError(f"There is no role {role!r}.", remedy="Choose lead or annotator.")
+    if len(password) < SHORTEST_PASSWORD:
+        raise InputError(
+            "The password is too short.", remedy=f"Use {SHORTEST_PASSWORD} characters or more."
+        )
+    values = _read(path) if path.exists() else {}
+    values.setdefault("key", secrets.token_hex(32))
+    users = values.setdefault("users", {})
+    users[name] = {"role": role, "password": _hash(password, secrets.token_bytes(16))}
+    write_atomic(path, yaml.safe_dump(values, sort_keys=False))
+    path.chmod(0o600)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise NotFoundError(f"There is no {path}.", remedy=f"Make it: {_command(path)}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not valid YAML: {error}") from None
+    if not isinstance(values, dict):
+        raise InputError(f"{path} is not a mapping.", remedy="It needs the key: users.")
+    return values
+
+
+def _account(path: Path, name: Any, item: Any) -> Account:
+    values = item if isinstance(item, dict) else {}
+    password, role = str(values.get("password", "")), values.get("role")
+    if role not in ROLES or not password.startswith("scrypt$") or password.count("$") != 2:
+        raise InputError(
+            f"{path}: the account {name!r} needs a role (lead or annotator) and a scrypt hash.",
+            remedy=f"Write it with: {_command(path)}",
+        )
+    return Account(str(name), role, password)
+
+
+def _command(path: Path) -> str:
+    return f"python -m studio.ui.auth {path} NAME --role lead"
+
+
+def _hash(password: str, salt: bytes) -> str:
+    digest = hashlib.scrypt(password.encode(), salt=salt, **SCRYPT)
+    return f"scrypt${salt.hex()}${digest.hex()}"
+
+
+def _fits(password: str, stored: str) -> bool:
+    salt = bytes.fromhex(stored.split("$")[1])
+    return hmac.compare_digest(_hash(password, salt), stored)
+
+
+_DUMMY = f"scrypt${'00' * 16}${'00' * 32}"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Add an account from the command line."""
+    parser = argparse.ArgumentParser(prog="python -m studio.ui.auth", description="Add an account.")
+    parser.add_argument("file", type=Path)
+    parser.add_argument("name")
+    parser.add_argument("--role", choices=ROLES, default="annotator")
+    flags = parser.parse_args(arguments)
+    try:
+        add_user(flags.file, flags.name, flags.role, getpass.getpass("Password: "))
+    except InputError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    sys.stdout.write(f"{flags.name} may log in as {flags.role}.\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
