@@ -1,0 +1,94 @@
+"""Imports in the background: one at a time, watched by whoever looks, whatever tab is closed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from studio.annotation import AnnotationStore
+from studio.errors import BusyError, StudioError
+from studio.paths import Workspace
+from studio.services.library import ImportReport, import_source
+
+State = Literal["idle", "reading", "done", "failed"]
+
+
+@dataclass(frozen=True)
+class ImportStatus:
+    """The import that runs or ran last.
+
+    Attributes:
+        number: Which import of this process it is; 0 before the first.
+        read: Rows read so far; `total` is their number, when known.
+    """
+
+    number: int = 0
+    state: State = "idle"
+    source: str = ""
+    read: int = 0
+    total: int | None = None
+    report: ImportReport | None = None
+    error: str = ""
+
+
+class Importer:
+    """Runs `import_source` in a thread of its own; an import cut off leaves nothing behind."""
+
+    def __init__(self, workspace: Workspace, store: AnnotationStore) -> None:
+        self._workspace, self._store = workspace, store
+        self._lock = threading.Lock()
+        self._status = ImportStatus()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def status(self) -> ImportStatus:
+        return self._status
+
+    def start(
+        self,
+        spec: str,
+        *,
+        split: str | None = None,
+        columns: Mapping[str, str] | None = None,
+        limit: int | None = None,
+        name: str | None = None,
+    ) -> ImportStatus:
+        """Begin an import. Raises BusyError while another one is reading."""
+        with self._lock:
+            if self._status.state == "reading":
+                raise BusyError(
+                    f"{self._status.source} is still being imported.",
+                    remedy="Start this one when it is done.",
+                )
+            self._status = ImportStatus(self._status.number + 1, "reading", spec)
+            options = {"split": split, "columns": columns, "limit": limit, "name": name}
+            self._thread = threading.Thread(
+                target=self._run, args=(spec, options), name="import", daemon=True
+            )
+            self._thread.start()
+            return self._status
+
+    def wait(self, timeout: float | None = None) -> ImportStatus:
+        """The status once the import that runs has ended, or after `timeout` seconds."""
+        if self._thread is not None:
+            self._thread.join(timeout)
+        return self._status
+
+    def _run(self, spec: str, options: dict) -> None:
+        try:
+            report = import_source(
+                spec, self._workspace, self._store, on_progress=self._progress, **options
+            )
+        except (StudioError, OSError) as error:
+            self._status = replace(self._status, state="failed", error=str(error))
+        else:
+            self._status = replace(self._status, state="done", report=report)
+        finally:
+            if self._status.state == "reading":
+                message = "The import broke off; nothing was added. The studio's log says why."
+                self._status = replace(self._status, state="failed", error=message)
+
+    def _progress(self, read: int, total: int | None) -> None:
+        self._status = replace(self._status, read=read, total=total)
