@@ -12,15 +12,15 @@ import gradio as gr
 from studio.errors import InputError, StudioError
 from studio.infer.request import ChatDelta, ChatRequest
 from studio.infer.sampling import Sampling
-from studio.services.inference import ChatModel, InferenceStatus, base_label
+from studio.services.inference import ChatModel, InferenceStatus
 from studio.ui import views
 from studio.ui.chat_models import EMBEDDED_KEY, choices, columns, find, key_of
 from studio.ui.chat_samples import Sample
 from studio.ui.chat_state import Conversation
+from studio.ui.chat_views import failure, memory_line, transcript
 from studio.ui.context import StudioContext
 
 REDRAW_SECONDS = 0.06
-GB = 1e9
 Gallery = list[tuple[str, str | None]] | None
 Updates = tuple[Any, ...]
 
@@ -29,8 +29,7 @@ Updates = tuple[Any, ...]
 class ChatHandlers:
     """The handlers of one Chat tab.
 
-    Those that change the conversation return `Updates` for: conversation, two columns with
-    chat and footer, question, notice, Send, Stop, memory line.
+    Those that change the conversation return `Updates` for: conversation, two columns, question, notice, Send, Stop, memory line.
     """
 
     context: StudioContext
@@ -72,7 +71,7 @@ class ChatHandlers:
         yield self._draw(
             conversation,
             question=kept or gr.skip(),
-            notice="".join(map(failure, errors)),
+            notice="".join(dict.fromkeys(map(failure, errors))),
             memory=self.memory(),
         )
 
@@ -138,9 +137,9 @@ class ChatHandlers:
     def memory(self) -> str:
         """What is in memory, in one line."""
         try:
-            return f'<span class="chat-memory">{describe(self.context.inference.status())}</span>'
+            return memory_line(self.context.inference.status())
         except StudioError:
-            return '<span class="chat-memory">No model in memory</span>'
+            return memory_line(InferenceStatus())
 
     def _begin(
         self,
@@ -214,24 +213,5 @@ class ChatHandlers:
 
 def _column(conversation: Conversation, column: tuple[str, str] | None) -> list[Any]:
     if column is None:
-        return [gr.Column(visible=False), gr.skip(), gr.skip()]
-    key, label = column
-    return [
-        gr.Column(visible=True),
-        gr.Chatbot(conversation.bubbles(key), label=label),
-        f'<div class="chat-stats">{conversation.stats(key)}</div>',
-    ]
-
-
-def failure(error: StudioError) -> str:
-    """An error in place: what happened and what to do."""
-    return views.notice(error.message, error.remedy, tone="bad")
-
-
-def describe(status: InferenceStatus) -> str:
-    """What the inference process holds, in words and numbers."""
-    if not status.running or status.model is None:
-        return "No model in memory"
-    size = status.on_gpu or status.resident
-    place = " on the GPU" if status.on_gpu else ""
-    return views.escape(f"{base_label(status.model)} · {size / GB:.1f} GB{place}")
+        return [gr.HTML(visible=False)]
+    return [gr.HTML(transcript(conversation, *column), visible=True)]

@@ -95,16 +95,6 @@ class Conversation:
             if turn is not self.turns[-1]:
                 yield said("assistant", own or next(iter(texts), ""))
 
-    def bubbles(self, key: str) -> list[dict[str, str]]:
-        """The conversation with model `key` as a chat shows it."""
-        shown = []
-        for turn in self.turns:
-            shown.append({"role": "user", "content": turn.question})
-            answer = turn.answers.get(key)
-            if answer is not None and (text := answer.text or answer.stage):
-                shown.append({"role": "assistant", "content": text})
-        return shown
-
     def stats(self, key: str) -> str:
         """About the last answer of model `key`: tokens, speed, why it ended."""
         answer = self.turns[-1].answers.get(key) if self.turns else None

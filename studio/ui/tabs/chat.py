@@ -9,14 +9,15 @@ import gradio as gr
 
 from studio.config.fields import FieldSpec, field_specs
 from studio.infer.sampling import Sampling
+from studio.services.inference import InferenceStatus
 from studio.ui.chat_handlers import ChatHandlers
 from studio.ui.chat_models import EMBEDDED_KEY, choices
 from studio.ui.chat_samples import Sample, load_samples
 from studio.ui.chat_state import Conversation
+from studio.ui.chat_views import memory_line, transcript
 from studio.ui.context import StudioContext
 
 AT_ONCE = 8
-EMPTY = "Ask about the image at the left. Answers appear here as they are written."
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Widgets:
     sampling: list[gr.components.Component]
     unload: gr.Button
     memory: gr.HTML
-    chats: list[Any]
+    chats: list[gr.HTML]
     question: gr.Textbox
     notice: gr.HTML
     send: gr.Button
@@ -104,14 +105,18 @@ def _left(context: StudioContext, samples: list[Sample]) -> dict[str, Any]:
             label="System prompt", info="Put before the conversation.", lines=2
         )
     with gr.Row(elem_classes="chat-memory-row"):
-        parts["memory"] = gr.HTML('<span class="chat-memory">No model in memory</span>')
+        parts["memory"] = gr.HTML(memory_line(InferenceStatus()))
         parts["unload"] = gr.Button("Unload model", size="sm", scale=0, min_width=110)
     return parts
 
 
 def _right(samples: list[Sample]) -> dict[str, Any]:
+    nothing = transcript(Conversation(), "", "Answer")
     with gr.Row(equal_height=True):
-        chats = [*_chat("chat-base", visible=False), *_chat("chat-answer", visible=True)]
+        chats = [
+            gr.HTML(visible=False, elem_id="chat-base"),
+            gr.HTML(nothing, elem_id="chat-answer"),
+        ]
     notice = gr.HTML(elem_id="chat-notice")
     with gr.Row(equal_height=True, elem_id="chat-ask"):
         question = gr.Textbox(
@@ -139,26 +144,6 @@ def _right(samples: list[Sample]) -> dict[str, Any]:
         "stop": stop,
         "clear": clear,
     }
-
-
-def _chat(name: str, *, visible: bool) -> list[Any]:
-    with gr.Column(min_width=240, visible=visible) as column:
-        chat = gr.Chatbot(
-            label="Answer",
-            height="calc(100vh - 330px)",
-            min_height=320,
-            render_markdown=False,
-            sanitize_html=True,
-            latex_delimiters=[],
-            allow_tags=False,
-            buttons=["copy"],
-            feedback_options=None,
-            allow_file_downloads=False,
-            placeholder=EMPTY,
-            elem_id=name,
-        )
-        stats = gr.HTML('<div class="chat-stats"></div>', elem_id=f"{name}-stats")
-    return [column, chat, stats]
 
 
 def _control(spec: FieldSpec) -> gr.components.Component:
@@ -202,8 +187,7 @@ def _connect(handlers: ChatHandlers, widgets: Widgets, context: StudioContext) -
     widgets.stop.click(
         handlers.stop, widgets.conversation, drawn, cancels=[asked], show_progress="hidden"
     )
-    gr.on(
-        [widgets.clear.click, *(chat.clear for chat in widgets.chats if hasattr(chat, "clear"))],
+    widgets.clear.click(
         handlers.clear,
         widgets.conversation,
         drawn,
