@@ -27,7 +27,11 @@ def chat(
     json: JsonOption = False,
 ) -> int:
     """Ask one question about images."""
+    from studio.infer.sampling import Sampling
+    from studio.models.quiet import quiet_libraries
     from studio.services.asking import ask
+
+    quiet_libraries()
 
     answers = ask(
         locate(workspace),
@@ -36,8 +40,7 @@ def chat(
         images=image or [],
         question=question,
         compare=compare,
-        max_new_tokens=max_new_tokens,
-        temperature=temperature,
+        sampling=Sampling(max_new_tokens=max_new_tokens, temperature=temperature),
         quantization=quantization,
     )
     if json:

@@ -12,7 +12,10 @@ from studio.cli.options import JsonOption, WorkspaceOption, locate, print_json, 
 
 def demo(workspace: WorkspaceOption = None, json: JsonOption = False) -> int:
     """The whole loop on the embedded model: SFT, labelled pairs, DPO, before and after."""
+    from studio.models.quiet import quiet_libraries
     from studio.services.demo import run_demo
+
+    quiet_libraries()
 
     result = run_demo(locate(workspace), say, quiet=json or not sys.stderr.isatty())
     if json:

@@ -25,6 +25,9 @@ def plan(
     json: JsonOption = False,
 ) -> int:
     """Show what a run would do, without training."""
+    from studio.models.quiet import quiet_libraries
+
+    quiet_libraries()
     from studio.train.plan import plan_run
 
     found, _ = plan_run(read_config(run_file, set_), locate(workspace))
@@ -45,7 +48,10 @@ def train(
     json: JsonOption = False,
 ) -> int:
     """Train in the foreground, with a progress bar."""
+    from studio.models.quiet import quiet_libraries
     from studio.services.foreground import follow, resumable, start_now
+
+    quiet_libraries()
     from studio.train.plan import plan_run
 
     config = read_config(run_file, set_)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from huggingface_hub.errors import StrictDataclassError
 from transformers import (
     MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING,
     AutoConfig,
@@ -15,6 +16,8 @@ from transformers import (
 from studio.config.model import ModelConfig
 from studio.errors import ModelError
 from studio.paths import EMBEDDED, TINY_VLM
+
+UNREADABLE = (OSError, ValueError, KeyError, TypeError, StrictDataclassError)
 
 
 def model_path(model_id: str) -> str:
@@ -32,7 +35,7 @@ def load_config(model: ModelConfig) -> PretrainedConfig:
         config = AutoConfig.from_pretrained(
             model_path(model.id), revision=model.revision, trust_remote_code=False
         )
-    except (OSError, ValueError, KeyError) as error:
+    except UNREADABLE as error:
         raise _not_loadable(model, error) from error
     if type(config) not in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING:
         raise ModelError(
@@ -53,7 +56,7 @@ def load_processor(model: ModelConfig) -> ProcessorMixin:
         processor = AutoProcessor.from_pretrained(
             model_path(model.id), revision=model.revision, trust_remote_code=False
         )
-    except (OSError, ValueError, KeyError) as error:
+    except UNREADABLE as error:
         raise _not_loadable(model, error) from error
     if not isinstance(processor, ProcessorMixin):
         raise ModelError(

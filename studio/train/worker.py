@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import time
-import warnings
 from pathlib import Path
 
 import psutil
@@ -46,13 +45,12 @@ def _run(paths: RunPaths, workspace: Workspace) -> int:
         remedy="",
         field="",
     )
-    warnings.filterwarnings("ignore", category=FutureWarning)
     try:
-        from transformers.utils import logging
+        from studio.models.quiet import quiet_libraries
 
+        quiet_libraries()
         from studio.train.run import execute
 
-        logging.disable_progress_bar()
         outcome = execute(files.load(paths.config), paths, workspace)
     except StudioError as error:
         _end(paths, "failed", message=error.message, remedy=error.remedy, field=error.field)

@@ -1,0 +1,92 @@
+"""One question to a model and its adapter, answered in this process; for the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from studio.config import files
+from studio.config.model import ModelConfig
+from studio.data.images import open_image
+from studio.errors import NotFoundError
+from studio.infer.request import said, user_turn
+from studio.infer.resolve import Answerer, resolve
+from studio.infer.sampling import Sampling
+from studio.paths import Workspace
+from studio.runs.store import RunStore
+
+
+@dataclass(frozen=True)
+class Asked:
+    """An answer and who gave it."""
+
+    model: str
+    text: str
+
+
+def ask(
+    workspace: Workspace,
+    *,
+    model: str,
+    adapter: str | None,
+    images: Sequence[Path],
+    question: str,
+    compare: bool = False,
+    quantization: str = "none",
+    sampling: Sampling | None = None,
+) -> list[Asked]:
+    """Ask the adapter (or the base model), and the base model too when comparing.
+
+    Args:
+        adapter: Run id, or an adapter folder.
+
+    Raises:
+        InputError: The model, the adapter or an image cannot be used.
+    """
+    config = files.parse({"model": {"id": model, "quantization": quantization}}).model
+    answerers = _answerers(workspace, config, adapter, compare)
+    pictures = [_open(path) for path in images]
+    from studio.infer.engine import Engine
+
+    engine = Engine()
+    system = _system_prompt(workspace, adapter)
+    messages = [*([said("system", system)] if system else []), user_turn(question, len(pictures))]
+    return [
+        Asked(
+            name,
+            "".join(
+                delta.text
+                for delta in engine.chat(
+                    one.model, one.adapter, messages, pictures, sampling or Sampling()
+                )
+            ),
+        )
+        for name, one in answerers.items()
+    ]
+
+
+def _answerers(
+    workspace: Workspace, model: ModelConfig, adapter: str | None, compare: bool
+) -> dict[str, Answerer]:
+    if adapter is None:
+        return {model.id: Answerer(model)}
+    folder = Path(adapter)
+    if folder.is_dir():
+        adapted = Answerer(model, folder)
+    else:
+        adapted = resolve(RunStore(workspace), model, adapter)
+    return {**({model.id: Answerer(model)} if compare else {}), adapter: adapted}
+
+
+def _system_prompt(workspace: Workspace, adapter: str | None) -> str | None:
+    """The one the adapter was trained with."""
+    if adapter is None or Path(adapter).is_dir():
+        return None
+    return RunStore(workspace).get(adapter).config.data.system_prompt
+
+
+def _open(path: Path):
+    if not path.is_file():
+        raise NotFoundError(f"There is no image {path}.", remedy="Check the path.", field="image")
+    return open_image(path)

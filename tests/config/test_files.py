@@ -1,0 +1,110 @@
+"""Run files: what is refused, and in which words."""
+
+import pytest
+
+from studio.config import RunConfig, files
+from studio.config.checks import problems
+from studio.config.fields import field_specs
+from studio.errors import ConfigError, NotFoundError
+
+
+def refusal(values: dict) -> str:
+    with pytest.raises(ConfigError) as caught:
+        files.parse(values)
+    return str(caught.value)
+
+
+def test_the_defaults_survive_a_round_trip(tmp_path):
+    files.save(RunConfig(), tmp_path / "run.yaml")
+    assert files.load(tmp_path / "run.yaml") == RunConfig()
+
+
+@pytest.mark.parametrize(
+    ("values", "field", "nearest"),
+    [
+        ({"modle": {}}, "modle", "model"),
+        ({"batch": {"per_devise": 2}}, "batch.per_devise", "batch.per_device"),
+        ({"adapter": {"rnak": 2}}, "adapter.rnak", "adapter.rank"),
+        ({"model": {"image": {"longest": 2}}}, "model.image.longest", "model.image.longest_edge"),
+    ],
+)
+def test_an_unknown_key_names_the_nearest_one(values, field, nearest):
+    said = refusal(values)
+    assert said.startswith(f"{field}: unknown setting")
+    assert f"Did you mean {nearest}?" in said
+
+
+def test_a_wrong_choice_lists_the_right_ones_and_the_given_one():
+    said = refusal({"model": {"quantization": "nf5"}})
+    assert "model.quantization" in said and "'nf4'" in said and "'nf5'" in said
+
+
+def test_the_effective_batch_must_be_a_multiple():
+    said = refusal({"batch": {"per_device": 3, "total": 16}})
+    assert "Set batch.total to 18" in said
+
+
+def test_every_problem_is_reported_at_once():
+    said = refusal({"method": "ppo", "optimizer": {"learning_rate": -1}})
+    assert "method" in said and "optimizer.learning_rate" in said
+
+
+def test_no_yaml_no_file_no_mapping(tmp_path):
+    with pytest.raises(NotFoundError):
+        files.load(tmp_path / "none.yaml")
+    (tmp_path / "bad.yaml").write_text("a: [")
+    with pytest.raises(ConfigError, match="not valid YAML"):
+        files.load(tmp_path / "bad.yaml")
+    (tmp_path / "list.yaml").write_text("- a")
+    with pytest.raises(ConfigError, match="not a mapping"):
+        files.load(tmp_path / "list.yaml")
+
+
+def test_assignments_override_the_file():
+    values = files.override({"batch": {"total": 4}}, ["batch.total=8", "adapter=null", "name=x"])
+    config = files.parse(values | {"batch": values["batch"] | {"per_device": 2}})
+    assert (config.batch.total, config.adapter, config.name) == (8, None, "x")
+    with pytest.raises(ConfigError, match="key=value"):
+        files.override({}, ["batch.total"])
+
+
+@pytest.mark.parametrize(
+    ("values", "field"),
+    [
+        ({"adapter": None, "model": {"quantization": "nf4"}}, "adapter"),
+        ({"adapter": {"init": "pissa"}, "model": {"quantization": "nf4"}}, "adapter.init"),
+        ({"adapter": {"targets": []}}, "adapter.targets"),
+        ({"adapter": {"targets": ["lm_head"]}}, "adapter.targets"),
+        ({"method": "dpo", "dpo": {"losses": {"exo_pair": 1}}}, "dpo.label_smoothing"),
+        ({"method": "dpo", "dpo": {"losses": {"sft": 1}}}, "dpo.losses"),
+        ({"schedule": {"early_stopping": 2}}, "schedule.early_stopping"),
+        ({"launch": {"processes": 2}}, "launch"),
+    ],
+)
+def test_combinations_that_cannot_work(values, field):
+    found = problems(files.parse(values))
+    assert [problem.field for problem in found] == [field]
+    assert found[0].remedy
+
+
+def test_an_unknown_dpo_loss_lists_the_known_ones():
+    assert "sigmoid" in refusal({"dpo": {"losses": {"sigmod": 1.0}}})
+
+
+def test_accumulation_is_derived_and_steps_are_counted():
+    config = files.parse({"batch": {"per_device": 4, "total": 16}, "schedule": {"epochs": 3}})
+    assert config.accumulation == 4
+    assert config.total_steps(33) == 9
+    limited = config.model_copy(
+        update={"schedule": config.schedule.model_copy(update={"max_steps": 5})}
+    )
+    assert limited.total_steps(33) == 5
+
+
+def test_every_setting_has_words_and_a_place_in_the_form():
+    specs = {spec.path: spec for spec in field_specs()}
+    assert all(spec.label and spec.help for spec in specs.values())
+    assert specs["model.quantization"].choices == ("none", "int8", "nf4", "fp4")
+    assert specs["dpo.beta"].method == "dpo"
+    assert specs["adapter.rank"].kind == "integer" and specs["adapter.rank"].minimum == 1
+    assert specs["model.image.longest_edge"].optional

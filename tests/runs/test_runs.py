@@ -1,0 +1,121 @@
+"""The run folder: events, status, checkpoints and last words."""
+
+import os
+
+import psutil
+import pytest
+
+from studio.config import RunConfig
+from studio.errors import ConflictError, NotFoundError
+from studio.paths import RunPaths, Workspace
+from studio.runs import checkpoints, control
+from studio.runs.events import EventLog, read_events
+from studio.runs.lastwords import ATTEMPT_MARK, explain_death
+from studio.runs.status import process_alive, read_status, update_status
+from studio.runs.store import RunStore
+
+
+@pytest.fixture
+def store(tmp_path):
+    return RunStore(Workspace.locate(tmp_path))
+
+
+def test_events_are_read_from_where_one_left_off(tmp_path):
+    log = EventLog(tmp_path / "events.jsonl")
+    log.append("metrics", loss=1.0)
+    first = read_events(log.path)
+    log.append("metrics", loss=float("nan"))
+    second = read_events(log.path, first.offset)
+    assert [event.values for event in first.events] == [{"loss": 1.0}]
+    assert len(second.events) == 1 and second.events[0].values["loss"] != 1.0
+
+
+def test_a_torn_line_is_skipped_and_does_not_swallow_the_next(tmp_path):
+    log = EventLog(tmp_path / "events.jsonl")
+    log.append("metrics", loss=1.0)
+    with log.path.open("ab") as handle:
+        handle.write(b'{"type": "metrics", "ti')
+    assert len(read_events(log.path).events) == 1
+    log.append("metrics", loss=2.0)
+    assert [event.values["loss"] for event in read_events(log.path).events] == [1.0, 2.0]
+
+
+def test_a_run_is_made_found_and_listed(store):
+    run = store.create(RunConfig(name="Ünïcode / name"))
+    assert store.get(run.run_id).config.name == "Ünïcode / name"
+    assert [found.run_id for found in store.list()] == [run.run_id]
+    assert run.status.state == "queued" and not run.alive
+
+
+@pytest.mark.parametrize("name", ["none", "../runs", "", ".", "a/b"])
+def test_a_run_id_never_leaves_the_folder(store, name):
+    with pytest.raises(NotFoundError):
+        store.get(name)
+
+
+def test_a_living_run_is_not_deleted(store):
+    run = store.create(RunConfig())
+    me = psutil.Process()
+    update_status(run.paths, state="running", pid=os.getpid(), pid_started=me.create_time())
+    with pytest.raises(ConflictError):
+        store.delete(run.run_id)
+    update_status(run.paths, state="failed")
+    store.delete(run.run_id)
+    assert store.list() == []
+
+
+def test_a_reused_process_id_is_not_taken_for_the_worker():
+    started = psutil.Process().create_time()
+    assert process_alive(os.getpid(), started)
+    assert not process_alive(os.getpid(), started - 100)
+    assert not process_alive(0, 0.0)
+
+
+def test_unknown_keys_of_a_later_version_do_not_break_the_status(store):
+    run = store.create(RunConfig())
+    text = run.paths.status.read_text().replace("{", '{"from_the_future": 1,', 1)
+    run.paths.status.write_text(text)
+    assert read_status(run.paths).state == "queued"
+
+
+def test_only_complete_checkpoints_count(tmp_path):
+    paths = RunPaths(tmp_path)
+    for step in (5, 10, 15, 20):
+        (paths.checkpoints / f"checkpoint-{step}").mkdir(parents=True)
+    for step in (5, 10, 15):
+        checkpoints.mark_complete(paths.checkpoints / f"checkpoint-{step}")
+    assert checkpoints.step_of(checkpoints.latest_checkpoint(paths)) == 15
+    checkpoints.prune(paths, keep=2)
+    left = sorted(folder.name for folder in paths.checkpoints.iterdir())
+    assert left == ["checkpoint-10", "checkpoint-15", "checkpoint-20"]
+
+
+def test_the_last_wish_counts(tmp_path):
+    paths = RunPaths(tmp_path)
+    assert control.requested(paths) == "none"
+    control.request(paths, "stop")
+    assert control.requested(paths) == "stop"
+
+
+@pytest.mark.parametrize(
+    ("log", "said"),
+    [
+        ("torch.OutOfMemoryError: CUDA out of memory", "Memory ran out"),
+        ("OSError: [Errno 28] No space left on device", "The disk is full"),
+        ("ModuleNotFoundError: No module named 'trl'", "A package is missing"),
+        ("Traceback (most recent call last):\nValueError: x", "The worker failed"),
+        ("{'loss': 1}", "killed from outside"),
+    ],
+)
+def test_the_cause_of_death_is_read_from_the_log(tmp_path, log, said):
+    paths = RunPaths(tmp_path)
+    paths.log.write_text(log)
+    death = explain_death(paths)
+    assert said in death.message and death.remedy
+    assert log.splitlines()[-1] in death.message
+
+
+def test_an_earlier_attempt_is_not_blamed(tmp_path):
+    paths = RunPaths(tmp_path)
+    paths.log.write_text(f"No space left on device\n{ATTEMPT_MARK} 2\n{{'loss': 1}}\n")
+    assert "disk" not in explain_death(paths).message
