@@ -43,7 +43,9 @@ window.StudioPage = (() => {
     parts.meter = element("progress", "an-meter", "", { "aria-label": "Labelled", max: 1, value: 0 });
     parts.counts = element("span", "an-counts");
     parts.status = element("span", "an-status", "", { role: "status" });
+    parts.export = button("export-form", "", "Export…", "quiet", "Export labelled pairs");
     made.append(parts.dataset, parts.meter, parts.counts, element("span", "an-space"), parts.status,
+      parts.export,
       button("back", "←", "", "quiet", "Look back at your answers"),
       button("forward", "→", "", "quiet", "Forward to the next pair"),
       button("help", "?", "", "quiet", "Keys"));
@@ -167,9 +169,8 @@ window.StudioPage = (() => {
 
   const fillDatasets = (parts, datasets, chosen) => {
     const options = [element("option", "", "All datasets", { value: "" })];
-    for (const { name, waiting } of datasets) {
-      options.push(element("option", "", waiting ? `${name} (${waiting} waiting)` : name,
-        { value: name }));
+    for (const { name, pairs } of datasets) {
+      if (pairs) options.push(element("option", "", name, { value: name }));
     }
     parts.dataset.replaceChildren(...options);
     parts.dataset.value = chosen;

@@ -34,6 +34,7 @@ window.StudioAnnotate = (() => {
       new IntersectionObserver((seen) => {
         if (seen.some((entry) => entry.isIntersecting)) this.load();
       }).observe(root);
+      addEventListener("resize", () => this.fit());
     }
 
     get visible() {
@@ -62,13 +63,22 @@ window.StudioAnnotate = (() => {
         "import-samples": () => this.trigger("upload", {}),
         "export-now": () => this.trigger("download", { dataset: this.dataset }),
         "look-again": () => this.load(),
+        "export-form": () => this.openExport(),
       };
       acts[name]?.();
     }
 
     // Pairs from the server
 
+    // The page ends where the window does, whatever stands above it.
+    fit() {
+      if (!this.visible) return;
+      const top = this.root.getBoundingClientRect().top + scrollY;
+      this.root.style.setProperty("--an-top", `${Math.round(top)}px`);
+    }
+
     async load() {
+      this.fit();
       await this.refreshDatasets();
       await this.refill();
     }
@@ -92,6 +102,8 @@ window.StudioAnnotate = (() => {
         return this.showStatus();
       }
       this.loaded = Date.now();
+      this.lead = reply.json.lead;
+      this.parts.export.hidden = !this.lead;
       this.outbox.setUser(reply.json.user);
       if (!this.outbox.entries.length) this.progress = reply.json.progress;
       this.merge(reply.json.cards);
@@ -136,7 +148,7 @@ window.StudioAnnotate = (() => {
       this.showProgress();
     }
 
-    showNothing() {
+    async showNothing() {
       this.shown = null;
       this.parts.stage.replaceChildren();
       this.showProgress();
@@ -144,7 +156,8 @@ window.StudioAnnotate = (() => {
         return page.showEmpty(this.parts, { title: "Saving your answers", buttons: [],
           text: "The next pairs come when the server has them. They are safe in this browser." });
       }
-      page.showEmpty(this.parts, this.emptyState());
+      await this.refreshDatasets();
+      if (!this.shown) page.showEmpty(this.parts, this.emptyState());
     }
 
     emptyState() {
@@ -152,8 +165,9 @@ window.StudioAnnotate = (() => {
       if (!total) {
         return { title: "No pairs to label yet",
           text: "A pair is an image, a question and two answers. You say which answer is better, " +
-            "without knowing who wrote it, and a model learns from it. Import your own in Data.",
-          buttons: [["import-samples", "Import sample pairs", true]] };
+            "without knowing who wrote it, and a model learns from it. " +
+            (this.lead ? "Import your own in Data." : "A lead imports them."),
+          buttons: this.lead ? [["import-samples", "Import sample pairs", true]] : [] };
       }
       if (waiting) {
         return { title: `${page.many(waiting, "pair")} in other hands`,
@@ -165,7 +179,9 @@ window.StudioAnnotate = (() => {
       return { title: `All ${page.many(total, "pair")} done`,
         text: `You answered ${page.many(labelled, "pair")}. ` +
           "Ties and skipped pairs are counted but not trained on.",
-        buttons: [["export-now", `Export ${page.many(votes, "labelled pair")} for training`, true],
+        buttons: [
+          ...(this.lead && votes
+            ? [["export-now", `Export ${page.many(votes, "labelled pair")} for training`, true]] : []),
           ["look-again", "Look again", false]] };
     }
 
@@ -182,6 +198,13 @@ window.StudioAnnotate = (() => {
       else if (problem) status.textContent = problem;
       else if (entries.length || sending) status.textContent = "saving…";
       else status.textContent = this.acknowledged ? "saved ✓" : "";
+    }
+
+    openExport() {
+      const form = document.getElementById("annotate-export");
+      const opener = form?.querySelector("button");
+      if (opener && !opener.classList.contains("open")) opener.click();
+      setTimeout(() => form?.scrollIntoView({ block: "end" }), 150);
     }
 
     // Answers

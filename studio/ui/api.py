@@ -79,6 +79,7 @@ class UndoBody(Body):
 
 class NextReply(BaseModel):
     user: str
+    lead: bool
     cards: list[PairCard]
     progress: Progress
 
@@ -109,7 +110,9 @@ def _annotate(routes: APIRouter, context: StudioContext) -> None:
     def next_pairs(body: NextBody, request: Request) -> NextReply:
         user = context.user(request)
         cards = store.claim_several(user, body.dataset, body.count)
-        return NextReply(user=user, cards=cards, progress=store.progress(user, body.dataset))
+        progress = store.progress(user, body.dataset)
+        lead = context.is_lead(request)
+        return NextReply(user=user, lead=lead, cards=cards, progress=progress)
 
     @routes.post("/annotate/save", dependencies=Change, response_model=Saved)
     def save(body: SaveBody, request: Request) -> Saved | JSONResponse:

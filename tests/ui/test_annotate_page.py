@@ -11,12 +11,10 @@ from pathlib import Path
 
 import pytest
 import uvicorn
-from fastapi import FastAPI
 from PIL import Image
 
 from studio.data.schema import Answer, Message, Part, Row
-from studio.ui.api import router
-from studio.ui.app import build_page, mount, open_context
+from studio.ui.app import build_app, close_context, open_context
 from studio.ui.context import StudioContext
 
 CHROMIUM = "/usr/bin/chromium"
@@ -26,7 +24,7 @@ HOSTILE = "<img src=x onerror=\"document.title='hacked'\"> =1+1 ${document.title
 
 @dataclass
 class Site:
-    """A served studio with only the Annotate tab."""
+    """A served studio."""
 
     url: str
     context: StudioContext
@@ -45,9 +43,7 @@ class Site:
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
     context = open_context(str(tmp_path))
-    app = FastAPI()
-    app.include_router(router(context))
-    mount(app, context, build_page(context, {"annotate": "Annotate"}))
+    app = build_app(context)
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
@@ -57,7 +53,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
     yield Site(f"http://127.0.0.1:{port}/", context)
     server.should_exit = True
     thread.join(10)
-    context.store.close()
+    close_context(context)
 
 
 @pytest.fixture
@@ -89,6 +85,11 @@ def add_pairs(site: Site, count: int = PAIRS) -> None:
     site.context.store.add_rows("charts", rows)
 
 
+def visit(page, site: Site) -> None:
+    page.goto(site.url)
+    page.get_by_role("tab", name="Annotate").click()
+
+
 def press(page, key: str) -> None:
     """Press, and wait for the next pair or state to be there."""
     page.wait_for_selector(".an-work:not([hidden])")
@@ -107,7 +108,7 @@ def saved(page) -> None:
 
 def test_a_session_by_keyboard_with_undo_skip_and_a_lost_network(site, page):
     add_pairs(site)
-    page.goto(site.url)
+    visit(page, site)
     page.wait_for_selector(".an-question:has-text('Question 0?')")
     assert "good" in page.inner_text(".an-answers")
     place = page.locator("[data-act=left]").bounding_box()
@@ -155,7 +156,7 @@ def test_a_session_by_keyboard_with_undo_skip_and_a_lost_network(site, page):
 
 def test_answers_given_offline_survive_a_closed_tab(site, page):
     add_pairs(site, 5)
-    page.goto(site.url)
+    visit(page, site)
     page.wait_for_selector(".an-question:has-text('Question 0?')")
     page.route("**/annotate/save", lambda route: route.abort())
     press(page, "1")
@@ -164,7 +165,7 @@ def test_answers_given_offline_survive_a_closed_tab(site, page):
     assert site.labelled == 0
     page.unroute("**/annotate/save")
     page.goto("about:blank")
-    page.goto(site.url)
+    visit(page, site)
     saved(page)
     page.wait_for_selector(".an-question:has-text('Question 2?')")
     assert [kind for _, kind, _ in site.labels()] == ["choose", "choose"]
@@ -172,7 +173,7 @@ def test_answers_given_offline_survive_a_closed_tab(site, page):
 
 def test_a_lost_acknowledgement_is_one_label(site, page):
     add_pairs(site, 3)
-    page.goto(site.url)
+    visit(page, site)
     page.wait_for_selector(".an-question:has-text('Question 0?')")
     lost = []
 
@@ -192,9 +193,9 @@ def test_a_lost_acknowledgement_is_one_label(site, page):
 
 def test_a_second_tab_s_answer_is_a_conflict_to_look_at(site, page):
     add_pairs(site, 4)
-    page.goto(site.url)
+    visit(page, site)
     other = page.context.new_page()
-    other.goto(site.url)
+    visit(other, site)
     for tab in (page, other):
         tab.wait_for_selector(".an-question:has-text('Question 0?')")
     press(page, "1")
@@ -211,7 +212,7 @@ def test_a_second_tab_s_answer_is_a_conflict_to_look_at(site, page):
 
 def test_looking_back_and_answering_again_replaces(site, page):
     add_pairs(site, 4)
-    page.goto(site.url)
+    visit(page, site)
     page.wait_for_selector(".an-question:has-text('Question 0?')")
     press(page, "1")
     press(page, "t")
@@ -228,14 +229,14 @@ def test_looking_back_and_answering_again_replaces(site, page):
 
 
 def test_from_nothing_to_an_export_ready_to_train_on(site, page):
-    page.goto(site.url)
+    visit(page, site)
     page.click("[data-act=import-samples]")
     page.wait_for_selector(".an-text:not(:empty)", timeout=60_000)
     assert site.context.store.count() > 10
     press(page, "1")
     press(page, "2")
     saved(page)
-    page.click("#annotate-export button")
+    page.click("[data-act=export-form]")
     page.click("#annotate-export-button")
     page.wait_for_selector("#annotate-result:has-text('2 pairs exported to exports/')")
     assert "no label yet" in page.inner_text("#annotate-result")

@@ -33,10 +33,10 @@ def build(context: StudioContext) -> None:
     """Lay out the tab inside the current `gr.Blocks`."""
     actions = Actions(context)
     page = gr.HTML(ROOT, js_on_load=ATTACH, elem_id="annotate-page", apply_default_css=False)
-    with gr.Group(elem_id="annotate-result", visible=False) as result:
+    with gr.Column(elem_id="annotate-result", visible=False) as result:
         message = gr.HTML()
         source = gr.State("")
-        train = gr.Button("Train on them", variant="primary", visible=False)
+        train = gr.Button("Train on them", variant="primary", visible=False, min_width=160)
     with gr.Accordion("Export labelled pairs", open=False, elem_id="annotate-export") as panel:
         fields = export_form()
         export = gr.Button("Export", variant="primary", elem_id="annotate-export-button")
@@ -44,6 +44,7 @@ def build(context: StudioContext) -> None:
     export.click(actions.export, fields, shown, **QUIET)
     page.download(actions.export_now, None, shown, **QUIET)
     page.upload(actions.import_samples, None, shown, **QUIET).then(None, js=REFRESH)
+    context.shell.page.load(actions.panel, None, panel, **QUIET)
     for opening in (panel.expand, context.shell.tab.select):
         opening(actions.choices, fields[0], fields[0], **QUIET)
     train.click(actions.train, source, [context.shell.train_on, context.shell.tabs], **QUIET)
@@ -83,6 +84,10 @@ class Actions:
         """The datasets that have pairs, the one chosen kept."""
         names = [found.name for found in self.context.store.datasets() if found.pairs]
         return gr.Dropdown(names, value=chosen if chosen in names else next(iter(names), None))
+
+    def panel(self, request: gr.Request) -> Any:
+        """The export form, for leads only."""
+        return gr.Accordion(visible=self.context.is_lead(request))
 
     def export(
         self,
@@ -126,7 +131,7 @@ class Actions:
             import_source(SAMPLES, self.context.workspace, self.context.store)
         except StudioError as error:
             return refused(error)
-        return gr.Group(visible=False), "", "", gr.Button(visible=False)
+        return gr.Column(visible=False), "", "", gr.Button(visible=False)
 
     def train(self, source: str) -> tuple:
         return link(source), go_to("train")
@@ -146,10 +151,10 @@ def exported(made: Export, *, trainable: bool) -> tuple:
     left_out = [f"{count} left out: {REASONS[why]}." for why, count in made.left_out.items()]
     pairs = f"{made.rows} pair" if made.rows == 1 else f"{made.rows} pairs"
     message = notice(f"{pairs} exported to {made.source}", *left_out)
-    return gr.Group(visible=True), message, made.source, gr.Button(visible=trainable)
+    return gr.Column(visible=True), message, made.source, gr.Button(visible=trainable)
 
 
 def refused(error: StudioError) -> tuple:
     """An error in the place of the result."""
     message = notice(error.message, error.remedy, tone="bad")
-    return gr.Group(visible=True), message, "", gr.Button(visible=False)
+    return gr.Column(visible=True), message, "", gr.Button(visible=False)
