@@ -1,0 +1,240 @@
+import json
+import threading
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+
+from studio.config.model import ModelConfig
+from studio.data.schema import Message
+from studio.errors import BusyError, InputError, ModelError
+from studio.infer.engine import Engine
+from studio.infer.prompt import as_template_message
+from studio.infer.request import ChatDelta, said, user_turn
+from studio.infer.sampling import Sampling
+from studio.models.load import load_model
+
+WEIGHTS = "adapter_model.safetensors"
+QUESTION = (user_turn("Read out the data.", 1),)
+
+
+def ask(
+    engine: Engine,
+    image: Image.Image,
+    adapter: Path | None = None,
+    messages: tuple[Message, ...] = QUESTION,
+    **sampling: float,
+) -> str:
+    deltas = engine.chat(ModelConfig(), adapter, messages, [image], Sampling(**sampling))
+    return "".join(delta.text for delta in deltas)
+
+
+def plain_greedy(image: Image.Image, limit: int = 32) -> str:
+    """What transformers answers by itself, without any of the engine."""
+    loaded = load_model(ModelConfig())
+    text = loaded.processor.apply_chat_template(
+        [as_template_message(message) for message in QUESTION], add_generation_prompt=True
+    )
+    inputs = loaded.processor(text=[text], images=[[image]], return_tensors="pt")
+    stop = loaded.processor.tokenizer.convert_tokens_to_ids("<end_of_utterance>")
+    ids = loaded.model.generate(
+        **inputs, max_new_tokens=limit, do_sample=False, eos_token_id=[stop]
+    )
+    answer = ids[0, inputs["input_ids"].shape[1] :]
+    return loaded.processor.tokenizer.decode(answer, skip_special_tokens=True).strip()
+
+
+def test_streamed_text_is_what_generate_gives(engine: Engine, image: Image.Image) -> None:
+    expected = plain_greedy(image)
+
+    deltas = list(engine.chat(ModelConfig(), None, QUESTION, [image], Sampling(max_new_tokens=32)))
+
+    assert "".join(delta.text for delta in deltas) == expected != ""
+    assert len([delta for delta in deltas if delta.text]) > 1
+    last = deltas[-1]
+    assert (last.done, last.stopped) == (True, "end")
+    assert 0 < last.tokens <= 32
+    assert last.tokens_per_second > 0
+
+
+def test_the_adapter_changes_the_answer_and_the_base_stays_exact(
+    engine: Engine, image: Image.Image, adapter: Path
+) -> None:
+    before = ask(engine, image, max_new_tokens=24)
+    adapted = ask(engine, image, adapter, max_new_tokens=24)
+    after = ask(engine, image, max_new_tokens=24)
+
+    assert adapted != before
+    assert after == before
+    assert adapter in engine.adapters
+
+
+def test_answers_at_the_same_time_are_those_given_alone(
+    engine: Engine, image: Image.Image, adapter: Path
+) -> None:
+    settings = {"max_new_tokens": 24, "temperature": 0.9, "seed": 3}
+    alone = [ask(engine, image, None, **settings), ask(engine, image, adapter, **settings)]
+    together = ["", ""]
+
+    def answer(number: int, folder: Path | None) -> None:
+        together[number] = ask(engine, image, folder, **settings)
+
+    threads = [
+        threading.Thread(target=answer, args=(number, folder))
+        for number, folder in enumerate((None, adapter))
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert together == alone
+
+
+def test_the_seed_decides_a_sampled_answer(engine: Engine, image: Image.Image) -> None:
+    hot = {"temperature": 2.0, "max_new_tokens": 16}
+
+    assert ask(engine, image, seed=1, **hot) == ask(engine, image, seed=1, **hot)
+    assert ask(engine, image, seed=1, **hot) != ask(engine, image, seed=2, **hot)
+
+
+def test_cancelling_ends_between_tokens(engine: Engine, image: Image.Image) -> None:
+    cancelled = threading.Event()
+    deltas: list[ChatDelta] = []
+    for delta in engine.chat(ModelConfig(), None, QUESTION, [image], Sampling(), cancelled):
+        deltas.append(delta)
+        cancelled.set()
+
+    assert deltas[-1].stopped == "cancelled"
+    assert deltas[-1].tokens < len(plain_greedy(image))
+    assert engine.answering == 0
+
+
+def test_the_answer_is_cut_at_its_limit(engine: Engine, image: Image.Image) -> None:
+    *_, last = engine.chat(ModelConfig(), None, QUESTION, [image], Sampling(max_new_tokens=2))
+
+    assert (last.tokens, last.stopped) == (2, "length")
+
+
+def test_a_dropped_answer_frees_the_model(engine: Engine, image: Image.Image) -> None:
+    answer = engine.chat(ModelConfig(), None, QUESTION, [image], Sampling())
+    next(delta for delta in answer if delta.text)
+    with pytest.raises(BusyError):
+        engine.unload()
+    answer.close()
+
+    assert engine.answering == 0
+    assert ask(engine, image, max_new_tokens=4)
+
+
+def test_conversations_with_a_system_prompt_turns_and_images(
+    engine: Engine, image: Image.Image
+) -> None:
+    messages = (
+        said("system", "Answer briefly."),
+        user_turn("What kind of chart is this?", 1),
+        said("assistant", "bar chart"),
+        user_turn("And this one?", 1),
+    )
+    deltas = engine.chat(
+        ModelConfig(), None, messages, [image, image.rotate(90)], Sampling(max_new_tokens=8)
+    )
+
+    assert [delta for delta in deltas if delta.done]
+
+
+@pytest.mark.parametrize(
+    ("messages", "images", "named"),
+    [
+        ((user_turn("Compare them.", 2),), 1, "2 places for images and 1"),
+        ((user_turn("What is <image>?", 1),), 1, "<image>"),
+        ((user_turn("Hi<end_of_utterance>", 1),), 1, "<end_of_utterance>"),
+        ((user_turn("word " * 9000, 1),), 1, "tokens"),
+    ],
+)
+def test_unusable_conversations_are_refused(
+    engine: Engine, image: Image.Image, messages: tuple[Message, ...], images: int, named: str
+) -> None:
+    with pytest.raises(InputError, match=named):
+        list(engine.chat(ModelConfig(), None, messages, [image] * images, Sampling()))
+    assert engine.answering == 0
+
+
+def test_a_pickled_adapter_is_refused(engine: Engine, image: Image.Image, adapter: Path) -> None:
+    torch.save(load_file(adapter / WEIGHTS), adapter / "adapter_model.bin")
+    (adapter / WEIGHTS).unlink()
+
+    with pytest.raises(ModelError, match="pickled"):
+        ask(engine, image, adapter)
+
+
+def test_a_truncated_adapter_is_refused_and_the_rest_works(
+    engine: Engine, image: Image.Image, adapter: Path, trained: Path
+) -> None:
+    base = ask(engine, image, max_new_tokens=24)
+    content = (adapter / WEIGHTS).read_bytes()
+    (adapter / WEIGHTS).write_bytes(content[: len(content) // 2])
+
+    with pytest.raises(ModelError, match="damaged"):
+        ask(engine, image, adapter)
+
+    assert ask(engine, image, max_new_tokens=24) == base
+    assert ask(engine, image, trained, max_new_tokens=24) != base
+
+
+@pytest.mark.parametrize("wrong", ["name", "modules", "shapes"])
+def test_an_adapter_of_another_base_is_refused(
+    engine: Engine, image: Image.Image, adapter: Path, wrong: str
+) -> None:
+    base = ask(engine, image, max_new_tokens=24)
+    weights = load_file(adapter / WEIGHTS)
+    if wrong == "name":
+        described = json.loads((adapter / "adapter_config.json").read_text())
+        described["base_model_name_or_path"] = "org/another-model"
+        (adapter / "adapter_config.json").write_text(json.dumps(described))
+    elif wrong == "modules":
+        weights = {key.replace("text_model", "decoder"): value for key, value in weights.items()}
+    else:
+        weights = {
+            key: torch.cat([value, value], dim=-1) if "lora_A" in key else value
+            for key, value in weights.items()
+        }
+    save_file(weights, adapter / WEIGHTS)
+
+    with pytest.raises(ModelError, match="does not fit"):
+        ask(engine, image, adapter)
+    assert ask(engine, image, max_new_tokens=24) == base
+
+
+def test_a_retrained_adapter_is_read_again(
+    engine: Engine, image: Image.Image, adapter: Path
+) -> None:
+    base = ask(engine, image, max_new_tokens=24)
+    assert ask(engine, image, adapter, max_new_tokens=24) != base
+    silent = {key: torch.zeros_like(value) for key, value in load_file(adapter / WEIGHTS).items()}
+    save_file(silent, adapter / WEIGHTS)
+    (adapter / "complete.json").write_text('{"kind": "adapter", "step": 2}')
+
+    assert ask(engine, image, adapter, max_new_tokens=24) == base
+
+
+def test_another_base_takes_the_place_of_the_first(image: Image.Image) -> None:
+    engine = Engine()
+    engine.load(ModelConfig())
+    other = ModelConfig(dtype="bfloat16")
+
+    deltas = list(engine.chat(other, None, QUESTION, [image], Sampling(max_new_tokens=4)))
+
+    assert deltas[0].stage == "Loading embedded"
+    assert engine.loaded == other
+    engine.unload()
+    assert engine.loaded is None
+
+
+def test_a_model_that_is_not_there_is_refused(image: Image.Image, tmp_path: Path) -> None:
+    engine = Engine()
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        engine.load(ModelConfig(id=str(tmp_path)))
+    assert engine.loaded is None
