@@ -81,9 +81,11 @@ class ImageStore:
         image_format = original.format or "PNG"
         if not _is_plain(original):
             _write(self._view(sha), _encoded(image, "PNG"), sync=False)
-        thumb = image.copy()
-        thumb.thumbnail((THUMB_EDGE, THUMB_EDGE))
-        _write(self._thumb(sha), _encoded(thumb, "JPEG", quality=88, subsampling=0), sync=False)
+        _write(
+            self._thumb(sha),
+            _encoded(_thumbnail(image), "JPEG", quality=88, subsampling=0),
+            sync=False,
+        )
         _write(self._images / sha[:2] / f"{sha}.{EXTENSIONS[image_format]}", content)
         return sha
 
@@ -199,10 +201,25 @@ def _normalise(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):  # 16 bits a pixel; Pillow's own conversion clips
         image = image.point(lambda value: value * (1 / 256)).convert("L")
     if image.has_transparency_data:
-        rgba = image.convert("RGBA")
-        image = Image.new("RGB", rgba.size, "white")
-        image.paste(rgba, mask=rgba.getchannel("A"))
+        image = image.convert("RGBA")
+        if not _is_opaque(image):
+            white = Image.new("RGB", image.size, "white")
+            white.paste(image, mask=image.getchannel("A"))
+            image = white
     return image.convert("RGB")
+
+
+def _is_opaque(rgba: Image.Image) -> bool:
+    return rgba.getchannel("A").getextrema()[0] == 255
+
+
+def _thumbnail(image: Image.Image) -> Image.Image:
+    width, height = image.size
+    scale = THUMB_EDGE / max(width, height)
+    if scale >= 1:
+        return image
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return image.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
 
 
 def _is_plain(original: Image.Image) -> bool:
@@ -212,7 +229,7 @@ def _is_plain(original: Image.Image) -> bool:
     if original.getexif().get(EXIF_ORIENTATION, 1) != 1:
         return False
     if original.has_transparency_data:
-        return original.convert("RGBA").getextrema()[3] == (255, 255)
+        return _is_opaque(original.convert("RGBA"))
     return original.mode in ("1", "L", "P", "RGB")
 
 

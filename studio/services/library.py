@@ -10,6 +10,7 @@ from pathlib import PurePath
 from studio.annotation import AnnotationStore, DatasetView
 from studio.data.schema import BadRow, Row
 from studio.data.sources import Source, open_source
+from studio.data.sources.files import ENDINGS
 from studio.errors import DataError
 from studio.paths import Workspace
 
@@ -137,8 +138,10 @@ def dataset_name(spec: str) -> str:
     path = PurePath(spec)
     if spec.startswith(("embedded:", "exports/")):
         name = re.split("[:/]", spec, maxsplit=1)[1]
-    elif path.is_absolute() or path.suffix or spec.startswith((".", "~")):
-        name = path.stem or path.name
+    elif path.suffix.lower() in ENDINGS:
+        name = path.stem
+    elif path.is_absolute() or spec.startswith((".", "~")):
+        name = path.name
     else:
         name = spec
     return name[:200] or "dataset"

@@ -1,0 +1,70 @@
+"""A workspace of its own per test, drawn images, and the shared real data when it is there."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from studio.data.images import ImageStore
+from studio.paths import Workspace
+
+SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
+
+
+def png(colour: str = "red", size: tuple[int, int] = (8, 6)) -> bytes:
+    """A plain image of one colour."""
+    return encoded(Image.new("RGB", size, colour), "PNG")
+
+
+def encoded(image: Image.Image, image_format: str, **options) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, image_format, **options)
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def workspace(tmp_path) -> Workspace:
+    return Workspace.locate(tmp_path / "workspace")
+
+
+@pytest.fixture
+def images(workspace) -> ImageStore:
+    return ImageStore(workspace)
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """A folder with a.png, b.png and c.png."""
+    place = tmp_path / "source"
+    place.mkdir()
+    for name, colour in (("a", "red"), ("b", "green"), ("c", "blue")):
+        (place / f"{name}.png").write_bytes(png(colour))
+    return place
+
+
+@pytest.fixture
+def jsonl(folder):
+    """Writes records beside the images; returns the path."""
+
+    def write(*records: dict | str | bytes, name: str = "rows.jsonl") -> str:
+        lines = [
+            record
+            if isinstance(record, bytes)
+            else (record if isinstance(record, str) else json.dumps(record)).encode()
+            for record in records
+        ]
+        (folder / name).write_bytes(b"\n".join(lines) + b"\n")
+        return str(folder / name)
+
+    return write
+
+
+@pytest.fixture
+def shared() -> Path:
+    if not SHARED.is_dir():
+        pytest.skip("the shared real data is not here")
+    return SHARED

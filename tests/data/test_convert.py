@@ -1,0 +1,226 @@
+"""Rows → TRL, splitting by image, freezing."""
+
+from __future__ import annotations
+
+import json
+import pickle
+
+import pytest
+from PIL.Image import Image
+from trl.data_utils import is_conversational, prepare_multimodal_messages
+
+from studio.data.convert import check_special_tokens, load_training_data, training_dataset
+from studio.data.freeze import freeze, list_exports
+from studio.data.schema import Answer, BadRow, Message, Part, Row
+from studio.data.sources import open_source
+from studio.data.split import split_by_image
+from studio.errors import DataError
+
+from .conftest import png
+
+
+@pytest.fixture
+def row(images):
+    """Makes a row about one image per colour."""
+
+    def make(*colours: str, question: str = "Q", **answers) -> Row:
+        shas = tuple(images.add(png(colour)) for colour in colours)
+        parts = (Part("image"),) * len(shas) + (Part("text", question),)
+        given = {name: Answer(text) for name, text in answers.items()}
+        identity = f"{colours}{question}{answers}"
+        return Row(identity, shas, (Message("user", parts),), **given)
+
+    return make
+
+
+def test_sft_rows_are_what_trl_takes(row, images):
+    rows = [row("red", completion="yes"), row("red", "blue", completion="no"), row(completion="t")]
+    data = training_dataset(rows, "sft", images=images, system_prompt="Be brief.")
+    assert data.used == 3 and data.skipped == []
+    first = data.dataset[0]
+    assert is_conversational(first)
+    assert first["prompt"] == [
+        {"role": "system", "content": [{"type": "text", "text": "Be brief."}]},
+        {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "Q"}]},
+    ]
+    assert first["completion"] == [
+        {"role": "assistant", "content": [{"type": "text", "text": "yes"}]}
+    ]
+    for example in data.dataset:
+        assert all(isinstance(image, Image) and image.mode == "RGB" for image in example["images"])
+        filled = prepare_multimodal_messages(example["prompt"], images=example["images"])
+        places = [part for part in filled[-1]["content"] if part["type"] == "image"]
+        assert [part["image"] for part in places] == example["images"]
+        prepare_multimodal_messages(example["completion"])
+
+
+def test_dpo_rows_are_what_trl_takes_and_survive_a_worker(row, images):
+    data = training_dataset([row("red", chosen="a", rejected="b")], "dpo", images=images)
+    copied = pickle.loads(pickle.dumps(data.dataset.remove_columns([])))
+    (example,) = copied.__getitems__([0])
+    assert set(example) == {"images", "prompt", "chosen", "rejected"}
+    prepare_multimodal_messages(example["prompt"], images=example["images"])
+    assert example["rejected"][0]["content"] == [{"type": "text", "text": "b"}]
+
+
+def test_images_stay_encoded_until_used(row, images):
+    data = training_dataset([row("red", completion="x")], "sft", images=images)
+    (stored,) = data.dataset.with_format(None)[0]["images"]
+    assert stored["bytes"] is None and stored["path"].endswith(".png")
+
+
+def test_bad_rows_are_counted_never_trained_on(row, images):
+    gone = Row("gone", ("0" * 64,), (Message("user", (Part("image"),)),), chosen=Answer("a"),
+               rejected=Answer("b"))  # fmt: skip
+    rows = [
+        row("red", chosen="a", rejected="b"),
+        row("red", chosen="same", rejected=" same"),
+        row("red", chosen="a", rejected=" "),
+        BadRow(4, "damaged"),
+        row("red"),
+        gone,
+    ]
+    data = training_dataset(rows, "dpo", images=images)
+    assert data.used == 1
+    reasons = {bad.line: bad.reason for bad in data.skipped}
+    assert reasons[2] == "chosen and rejected are the same"
+    assert reasons[3] == "the rejected answer is empty"
+    assert reasons[4] == "damaged" and reasons[5] == "no chosen answer"
+    assert "not in this workspace" in reasons[6]
+
+
+def test_nothing_to_learn_is_refused(row, images):
+    same = [row("red", chosen="x", rejected="x"), row("blue", chosen="y", rejected="y")]
+    with pytest.raises(DataError, match="no chosen/rejected difference") as caught:
+        training_dataset(same, "dpo", images=images)
+    assert caught.value.field == "data.source"
+    with pytest.raises(DataError, match="no rows"):
+        training_dataset([], "sft", images=images)
+    with pytest.raises(DataError, match="no completion answer"):
+        training_dataset([row("red")], "sft", images=images)
+
+
+def test_literal_special_tokens_are_found_and_skipped(row, images):
+    rows = [
+        row("red", completion="fine"),
+        row("red", completion="says <end_of_utterance>"),
+        row("red", question="What is <image>?", completion="a tag"),
+    ]
+    tokens = ["<image>", "<end_of_utterance>"]
+    assert [found[1].line for found in check_special_tokens(rows, tokens)] == [2, 3]
+    data = training_dataset(rows, "sft", images=images, special_tokens=tokens)
+    assert data.used == 1 and "<end_of_utterance>" in data.skipped[0].reason
+
+
+def test_sft_on_preferences_trains_on_the_chosen_answer(row, images):
+    data = training_dataset([row("red", chosen="a", rejected="b")], "sft", images=images)
+    assert data.dataset[0]["completion"][0]["content"][0]["text"] == "a"
+
+
+def shas(rows) -> set[str]:
+    return {sha for row in rows for sha in row.images}
+
+
+def test_no_image_is_on_both_sides(row):
+    colours = [f"#{value:06x}" for value in range(0, 240_000, 6_000)]
+    rows = [row(colour, question=str(n), completion="x") for colour in colours for n in range(3)]
+    rows += [row(colours[0], colours[1], completion="linked")]
+    train, held = split_by_image(rows, 0.3)
+    assert len(train) + len(held) == len(rows)
+    assert not shas(train) & shas(held)
+    assert 0.1 < len(held) / len(rows) < 0.5
+
+
+def test_a_growing_dataset_keeps_its_split(row):
+    colours = [f"#{value:06x}" for value in range(0, 240_000, 6_000)]
+    rows = [row(colour, completion="x") for colour in colours]
+    before = shas(split_by_image(rows[:20], 0.3)[1])
+    assert before <= shas(split_by_image(rows, 0.3)[1])
+
+
+def test_small_sets_have_both_sides(row):
+    rows = [row("red", completion="x"), row("blue", completion="x")]
+    train, held = split_by_image(rows, 0.05)
+    assert (len(train), len(held)) == (1, 1)
+    assert split_by_image(rows[:1], 0.5) == (rows[:1], [])
+    assert split_by_image(rows, 0.0) == (rows, [])
+
+
+def test_load_training_data_holds_out_by_image(jsonl, workspace):
+    names = ["a.png", "b.png", "c.png"]
+    path = jsonl(*({"image": name, "question": f"q{n}", "answer": "x"} for name in names
+                   for n in range(4)))  # fmt: skip
+    train, held = load_training_data(
+        source=path, evaluation="30%", method="sft", workspace=workspace
+    )
+    assert train.used + held.used == 12 and held.used in (4, 8)
+    train, held = load_training_data(
+        source=path, train="train[:6]", evaluation="train[6:]", method="sft", workspace=workspace
+    )
+    assert (train.used, held.used) == (6, 4)
+    assert held.skipped[0].reason == "its image is among the training rows"
+    train, held = load_training_data(source=path, method="sft", workspace=workspace)
+    assert train.used == 12 and held is None
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"evaluation": "test"}, "data.evaluation"),
+        ({"evaluation": "0%"}, "data.evaluation"),
+        ({"evaluation": "train[:2]"}, "data.evaluation"),
+        ({"train": "nope"}, "data.train"),
+        ({"train": "train[5:]"}, "data.source"),
+        ({"columns": {"answer": "nope"}}, "data.columns.answer"),
+        ({"source": "nope.jsonl"}, "data.source"),
+        ({"method": "dpo"}, "data.source"),
+    ],
+)
+def test_load_training_data_names_the_setting_at_fault(jsonl, workspace, change, field):
+    path = jsonl(*({"image": "a.png", "question": f"q{n}", "answer": "x"} for n in range(3)))
+    options = {"source": path, "method": "sft", "workspace": workspace, **change}
+    with pytest.raises(DataError) as caught:
+        load_training_data(**options)
+    assert caught.value.field == field
+
+
+def test_an_export_reads_back_as_the_same_rows(row, workspace, images):
+    rows = [row(colour, question=f"q{n}", chosen=f"yes {n}", rejected="no") for n, colour in
+            enumerate(["red", "green", "blue", "black", "white"])]  # fmt: skip
+    rows[0].meta["kind"] = "count"
+    path = freeze(rows, "My pairs", workspace, {"policy": {"ties": "drop"}})
+    assert freeze(rows, "My pairs", workspace) == path
+    manifest = json.loads((path / "manifest.json").read_text())
+    assert manifest["policy"] == {"ties": "drop"} and sum(manifest["rows"].values()) == 5
+    (export,) = list_exports(workspace)
+    assert export.method == "dpo" and export.spec == f"exports/{path.name}"
+    back = []
+    for split in export.rows:
+        back += open_source("exports/My-pairs", split=split, workspace=workspace).rows()
+    assert sorted(back, key=lambda r: r.external_id) == sorted(rows, key=lambda r: r.external_id)
+
+
+def test_an_export_trains_and_loads_elsewhere(row, workspace, tmp_path):
+    from datasets import load_dataset
+
+    rows = [row("red", completion="x"), row("blue", completion="y")]
+    path = freeze(rows, "sft", workspace)
+    train, held = load_training_data(
+        source=f"exports/{path.name}", evaluation="evaluation", method="sft", workspace=workspace
+    )
+    assert (train.used, held.used) == (1, 1)
+    loaded = load_dataset("parquet", data_files=str(path / "*.parquet"), cache_dir=tmp_path / "c")
+    example = loaded["train"][0]
+    assert isinstance(example["images"][0], Image)
+    prepare_multimodal_messages(example["prompt"], images=example["images"])
+
+
+def test_other_contents_get_another_folder(row, workspace):
+    one = freeze([row("red", completion="x")], "n", workspace)
+    two = freeze([row("red", completion="y")], "n", workspace)
+    assert one != two
+    with pytest.raises(DataError):
+        freeze([], "n", workspace)
+    with pytest.raises(DataError, match="empty"):
+        freeze([row("red", chosen="a", rejected=" ")], "n", workspace)
+    assert not [path for path in workspace.exports.iterdir() if path.name.startswith(".")]
