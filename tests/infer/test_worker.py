@@ -1,0 +1,108 @@
+import shutil
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from studio.child import Request
+from studio.config import RunConfig
+from studio.config.model import ModelConfig
+from studio.data.images import ImageStore
+from studio.errors import InputError, ModelError, NotFoundError
+from studio.infer.engine import Engine
+from studio.infer.request import ChatRequest, user_turn
+from studio.infer.resolve import resolve
+from studio.infer.worker import InferenceHandler
+from studio.paths import SAMPLES, Workspace, write_json
+from studio.runs.checkpoints import MARKER
+from studio.runs.store import Run, RunStore
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return Workspace.locate(tmp_path / "workspace")
+
+
+@pytest.fixture
+def handler(workspace: Workspace, engine: Engine) -> InferenceHandler:
+    return InferenceHandler(workspace, engine)
+
+
+@pytest.fixture
+def run(workspace: Workspace, trained: Path) -> Run:
+    run = RunStore(workspace).create(RunConfig(name="trained"))
+    shutil.copytree(trained, run.paths.adapter)
+    return run
+
+
+def chat(handler: InferenceHandler, **asked: object) -> tuple[str, dict]:
+    request = ChatRequest(messages=(user_turn("Read out the data.", 1),), **asked)
+    payload = {"kind": "chat", "chat": request.model_dump(mode="json")}
+    text, answer = "", handler(Request(payload))
+    assert isinstance(answer, Generator)
+    while True:
+        try:
+            text += next(answer)["text"]
+        except StopIteration as end:
+            return text, end.value
+
+
+def test_chat_answers_about_a_workspace_image(
+    handler: InferenceHandler, workspace: Workspace, run: Run
+) -> None:
+    sha = ImageStore(workspace).add(sorted((SAMPLES / "heldout" / "images").glob("*.png"))[0])
+
+    text, last = chat(handler, images=(sha,))
+    adapted, _ = chat(handler, images=(sha,), run=run.run_id)
+
+    assert text != adapted
+    assert last["stopped"] == "end"
+    assert last["tokens"] > 0
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "0" * 64])
+def test_only_images_of_the_workspace_are_opened(handler: InferenceHandler, name: str) -> None:
+    with pytest.raises(NotFoundError):
+        chat(handler, images=(name,))
+
+
+def test_load_and_status_say_what_is_in_memory(handler: InferenceHandler, run: Run) -> None:
+    load = {"model": ModelConfig().model_dump(mode="json"), "run": run.run_id}
+
+    loaded = handler(Request({"kind": "load", "load": load}))
+    status = handler(Request({"kind": "status"}))
+
+    assert run.run_id in loaded["adapters"]
+    assert status["model"]["id"] == "embedded"
+    assert status["resident"] > 0
+
+
+def test_unknown_requests_are_refused(handler: InferenceHandler) -> None:
+    with pytest.raises(InputError, match="shutdown"):
+        handler(Request({"kind": "shutdown"}))
+
+
+def test_a_run_is_resolved_to_its_adapter(workspace: Workspace, run: Run) -> None:
+    runs = RunStore(workspace)
+
+    assert resolve(runs, ModelConfig(), run.run_id).adapter == run.paths.adapter
+    assert resolve(runs, ModelConfig()).adapter is None
+
+
+def test_a_run_of_another_base_or_without_weights_is_refused(
+    workspace: Workspace, run: Run
+) -> None:
+    runs = RunStore(workspace)
+    with pytest.raises(ModelError, match="trained on embedded, not on org/other"):
+        resolve(runs, ModelConfig(id="org/other"), run.run_id)
+    (run.paths.adapter / MARKER).unlink()
+    with pytest.raises(ModelError, match="no complete adapter"):
+        resolve(runs, ModelConfig(), run.run_id)
+
+
+def test_a_fully_trained_model_takes_the_place_of_its_base(workspace: Workspace, run: Run) -> None:
+    write_json(run.paths.adapter / MARKER, {"kind": "model"})
+
+    answerer = resolve(RunStore(workspace), ModelConfig(), run.run_id)
+
+    assert (answerer.model.id, answerer.adapter) == (str(run.paths.adapter), None)
