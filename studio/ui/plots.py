@@ -13,7 +13,8 @@ from html import escape
 
 from studio.runs.curves import Points, smooth
 
-SMOOTH_FROM = 40
+SMOOTH_FROM = 120
+SMOOTHNESS = 0.8
 TICKS = 4
 
 
@@ -120,7 +121,7 @@ def _paths(line: Line, scale: _Scale) -> str:
     if len(line.points) < SMOOTH_FROM:
         return _path(line.points, scale, colour, dash)
     return _path(line.points, scale, colour, dash, "raw") + _path(
-        smooth(line.points), scale, colour, dash
+        smooth(line.points, SMOOTHNESS), scale, colour, dash
     )
 
 

@@ -105,14 +105,21 @@ class RunsTab:
 
     def follow(self, target: tuple[str, int] | None) -> tuple[Any, ...]:
         """The run a link of another tab points at."""
-        return self.show(target[0] if target else None)
+        return self._choose(target[0] if target else None)
 
     def pick(self, event: gr.EventData) -> tuple[Any, ...]:
         """The run whose card was clicked."""
-        return self.show(str(event._data.get("run", "")))
+        return self._choose(str(event._data.get("run", "")))
+
+    def _choose(self, run_id: str | None) -> tuple[Any, ...]:
+        return run_id, *self.show(run_id)[1:]
 
     def poll(self, run_id: str | None, seen: str) -> tuple[Any, ...]:
-        """What changed on disk since `seen`; nothing when nothing did."""
+        """What changed on disk since `seen`; nothing when nothing did.
+
+        The choice itself is never written here: an answer on its way when another run is chosen
+        must not undo that, and the next poll paints over it.
+        """
         runs = self.reader.list()
         chosen = next((item for item in runs if item.run.run_id == run_id), None)
         version = "|".join(item.version for item in runs) + f"|{run_id}"
@@ -121,9 +128,9 @@ class RunsTab:
         listed = run_list(runs, run_id)
         if chosen is None:
             blank = (gr.update(visible=False), *(gr.skip(),) * (3 + len(self.buttons)))
-            return None, version, listed, NOTHING_CHOSEN, *blank
+            return gr.skip(), version, listed, NOTHING_CHOSEN, *blank
         return (
-            run_id,
+            gr.skip(),
             version,
             listed,
             head(chosen),

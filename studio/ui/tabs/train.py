@@ -12,6 +12,7 @@ import gradio as gr
 
 from studio.config import RunConfig, files, presets
 from studio.errors import ConfigError, InputError, StudioError
+from studio.runs.plan import Plan
 from studio.ui import train_state as state
 from studio.ui import train_views as views
 from studio.ui.context import StudioContext, go_to, link
@@ -31,6 +32,7 @@ GROUPS = (
     ("Reporting and sharing", ("report_to", "push_to_hub")),
 )
 SETTLE_SECONDS = 0.4
+PLAN_SECONDS = 60.0
 LEVELS = ["Basic", "All settings"]
 SHOW_LEVEL = "level => { document.documentElement.dataset.studioLevel = level; }"
 SHOW_METHOD = "method => { document.documentElement.dataset.studioMethod = method; }"
@@ -48,6 +50,7 @@ class TrainTab:
     context: StudioContext
     specs: list[Any] = field(default_factory=form_specs)
     fields: dict[str, Any] = field(default_factory=dict)
+    plans: dict[str, tuple[float, Plan]] = field(default_factory=dict)
 
     def layout(self) -> None:
         """Three columns: what, how, plan."""
@@ -92,7 +95,7 @@ class TrainTab:
                     self._field(spec)
 
     def _plan(self) -> None:
-        with gr.Column(elem_classes=["surface", "sticky"]):
+        with gr.Column(elem_classes=["surface"]):
             gr.HTML('<h3 class="column-title">Plan</h3>')
             self.summary = gr.HTML(views.summary(RunConfig()), elem_id="train-summary")
             self.plan = gr.HTML("", elem_id="train-found")
@@ -200,7 +203,7 @@ class TrainTab:
         yield views.WAITING, gr.skip()
         time.sleep(SETTLE_SECONDS)
         try:
-            found = self.context.planner.plan(config_from(self.specs, shown))
+            found = self._planned(config_from(self.specs, shown))
         except InputError as error:
             yield self._failed(error), as_json(error)
         except StudioError as error:
@@ -213,7 +216,7 @@ class TrainTab:
         ready = gr.update(value="Start", interactive=True)
         try:
             config = config_from(self.specs, shown)
-            self.context.planner.plan(config)
+            self._planned(config)
             run_id = self.context.supervisor.submit(config)
         except InputError as error:
             return ready, self._failed(error), as_json(error), gr.skip(), gr.skip()
@@ -221,6 +224,16 @@ class TrainTab:
             say(error)
             return ready, *(gr.skip(),) * 4
         return ready, gr.skip(), [], link(run_id), go_to("runs")
+
+    def _planned(self, config: RunConfig) -> Plan:
+        """The plan; one made a moment ago for the same settings is still good."""
+        key = files.dump(config)
+        made, found = self.plans.get(key, (0.0, None))
+        if found is None or time.monotonic() - made > PLAN_SECONDS:
+            found = self.context.planner.plan(config)
+            self.plans.clear()
+            self.plans[key] = (time.monotonic(), found)
+        return found
 
     def _failed(self, error: InputError) -> str:
         labels = {spec.path: spec.label for spec in self.specs}
