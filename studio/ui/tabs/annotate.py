@@ -21,10 +21,11 @@ from studio.ui.views import notice
 
 ROOT = '<div class="annotate" data-annotate></div>'
 ATTACH = "window.StudioAnnotate.attach(element.querySelector('[data-annotate]'), trigger)"
+SHOW_RESULT = "() => document.querySelector('#annotate-result')?.scrollIntoView({block: 'end'})"
 REFRESH = "() => { window.StudioAnnotate.refresh(); }"
 SAMPLES = "embedded:unlabelled"
 TIES = [
-    ("Leave out pairs without a majority for one answer", "drop"),
+    ("Leave out pairs without a majority", "drop"),
     ("Ignore ties; those who chose decide", "ignore"),
 ]
 
@@ -41,8 +42,11 @@ def build(context: StudioContext) -> None:
         fields = export_form()
         export = gr.Button("Export", variant="primary", elem_id="annotate-export-button")
     shown = [result, message, source, train]
-    export.click(actions.export, fields, shown, **QUIET)
-    page.download(actions.export_now, None, shown, **QUIET)
+    for exporting in (
+        export.click(actions.export, fields, shown, **QUIET),
+        page.download(actions.export_now, None, shown, **QUIET),
+    ):
+        exporting.then(None, js=SHOW_RESULT)
     page.upload(actions.import_samples, None, shown, **QUIET).then(None, js=REFRESH)
     context.shell.page.load(actions.panel, None, panel, **QUIET)
     for opening in (panel.expand, context.shell.tab.select):
@@ -81,9 +85,11 @@ class Actions:
     context: StudioContext
 
     def choices(self, chosen: str | None) -> Any:
-        """The datasets that have pairs, the one chosen kept."""
-        names = [found.name for found in self.context.store.datasets() if found.pairs]
-        return gr.Dropdown(names, value=chosen if chosen in names else next(iter(names), None))
+        """The datasets that have pairs, the one chosen kept, else the first with labels."""
+        found = [dataset for dataset in self.context.store.datasets() if dataset.pairs]
+        names = [dataset.name for dataset in found]
+        best = max(found, key=lambda dataset: dataset.labelled > 0, default=None)
+        return gr.Dropdown(names, value=chosen if chosen in names else best and best.name)
 
     def panel(self, request: gr.Request) -> Any:
         """The export form, for leads only."""

@@ -1,0 +1,117 @@
+"""The buttons below the annotating page: exporting and importing, for leads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from studio.annotation import AnnotationStore, LabelEvent
+from studio.data.images import ImageStore
+from studio.data.schema import Answer, Message, Part, Row
+from studio.paths import Workspace
+from studio.ui.tabs.annotate import Actions, file_name
+
+REQUEST = object()
+
+
+@dataclass
+class Context:
+    """The parts of the studio's context that the tab uses."""
+
+    workspace: Workspace
+    store: AnnotationStore
+    images: ImageStore
+    lead: bool = True
+
+    def is_lead(self, request) -> bool:
+        return self.lead
+
+
+@dataclass
+class Event:
+    """What the page sends along."""
+
+    _data: dict
+
+
+@pytest.fixture
+def context(tmp_path: Path):
+    workspace = Workspace.locate(tmp_path)
+    store = AnnotationStore(f"sqlite:///{workspace.database}")
+    yield Context(workspace, store, ImageStore(workspace))
+    store.close()
+
+
+@pytest.fixture
+def labelled(context) -> Context:
+    prompt = (Message("user", (Part("text", "How many?"),)),)
+    answers = (Answer("one"), Answer("<b>two</b>"))
+    rows = [Row(f"r{n}", (), prompt, candidates=answers) for n in range(3)]
+    context.store.add_rows("my charts", rows)
+    for number in range(2):
+        card = context.store.claim("ana")
+        context.store.save(
+            LabelEvent(f"key-{number}", card.pair_id, "ana", "choose", card.left.candidate_id)
+        )
+    return context
+
+
+def export(context, **changes) -> tuple:
+    values = {
+        "dataset": "my charts", "name": "", "format": "trl", "ties": "drop", "votes": 1,
+        "imported": False,
+    }  # fmt: skip
+    return Actions(context).export(*(values | changes).values(), REQUEST)
+
+
+def test_an_export_says_how_many_and_what_was_left_out_and_can_be_trained_on(labelled):
+    _, message, source, train = export(labelled)
+    assert "2 pairs exported" in message
+    assert "1 left out: no label yet" in message
+    assert (labelled.workspace.root / source / "manifest.json").is_file()
+    assert train.visible
+
+
+def test_other_formats_are_not_offered_for_training(labelled):
+    _, _, source, train = export(labelled, format="csv")
+    assert (labelled.workspace.root / source / "preferences.csv").is_file()
+    assert not train.visible
+
+
+def test_the_button_of_the_page_exports_its_dataset_or_the_labelled_one(labelled):
+    for data in ({"dataset": "my charts"}, {"dataset": ""}, {}):
+        _, message, source, _ = Actions(labelled).export_now(Event(data), REQUEST)
+        assert "2 pairs exported" in message
+        assert source.startswith("exports/my-charts-")
+
+
+@pytest.mark.parametrize("changes", [{"name": "a/b"}, {"votes": 5}, {"dataset": None}])
+def test_what_cannot_be_exported_is_said_and_nothing_is_written(labelled, changes):
+    _, message, source, train = export(labelled, **changes)
+    assert 'role="alert"' in message
+    assert source == ""
+    assert not train.visible
+    assert list(labelled.workspace.exports.iterdir()) == []
+
+
+def test_only_leads_import_and_export(labelled):
+    labelled.lead = False
+    _, message, _, _ = export(labelled)
+    assert "Only a lead" in message
+    _, message, _, _ = Actions(labelled).import_samples(REQUEST)
+    assert "Only a lead" in message
+    assert len(labelled.store.datasets()) == 1
+    assert not Actions(labelled).panel(REQUEST).visible
+
+
+def test_the_form_offers_datasets_with_pairs(labelled):
+    choices = Actions(labelled).choices(None)
+    assert (choices.choices, choices.value) == ([("my charts", "my charts")], "my charts")
+
+
+def test_a_dataset_s_name_becomes_a_file_name():
+    assert file_name("embedded:unlabelled") == "embedded-unlabelled"
+    assert file_name("../../etc") == "etc"
+    assert file_name("图表") == "preferences"
