@@ -197,11 +197,12 @@ def _decode(content: bytes) -> tuple[Image.Image, Image.Image]:
 
 
 def _normalise(image: Image.Image) -> Image.Image:
-    image = ImageOps.exif_transpose(image)
+    if image.getexif().get(EXIF_ORIENTATION, 1) != 1:
+        image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I"):  # 16 bits a pixel; Pillow's own conversion clips
         image = image.point(lambda value: value * (1 / 256)).convert("L")
     if image.has_transparency_data:
-        image = image.convert("RGBA")
+        image = image if image.mode == "RGBA" else image.convert("RGBA")
         if not _is_opaque(image):
             white = Image.new("RGB", image.size, "white")
             white.paste(image, mask=image.getchannel("A"))

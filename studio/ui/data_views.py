@@ -22,6 +22,11 @@ def safe(text: object) -> str:
     return escape(str(text)).replace("{", "&#123;").replace("$", "&#36;")
 
 
+def said(title: str, *paragraphs: str, tone: str = "bad") -> str:
+    """A notice in which text from outside is inert."""
+    return notice(title, *paragraphs, tone=tone).replace("{", "&#123;").replace("$", "&#36;")
+
+
 def dataset_list(datasets: list[DatasetView], chosen: str | None) -> str:
     """The datasets with their counts; each is a button that carries its name."""
     if not datasets:
@@ -122,7 +127,7 @@ def bad_rows(bad: list[BadRow], total: int) -> str:
     if total > SHOWN_BAD:
         lines.append(f"… and {count(total - SHOWN_BAD)} more.")
     title = f"{count(total)} {'row' if total == 1 else 'rows'} cannot be used"
-    return notice(title, *lines, tone="warn").replace("{", "&#123;").replace("$", "&#36;")
+    return said(title, *lines, tone="warn")
 
 
 def _dataset(name: str, title: str, facts: str, chosen: bool) -> str:

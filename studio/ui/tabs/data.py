@@ -14,7 +14,7 @@ from studio.services.library import list_datasets, preview_source
 from studio.ui import data_views as look
 from studio.ui.context import StudioContext
 from studio.ui.data_state import FILTERS, LibraryState, read_page
-from studio.ui.views import empty, notice, say
+from studio.ui.views import empty, say
 
 POLL_SECONDS = 0.7
 SAMPLE = "embedded:preferences"
@@ -351,12 +351,12 @@ def outcome(status: ImportStatus) -> str:
     """How an import ended."""
     if status.report:
         return look.report(status.report)
-    return notice("Nothing was imported", status.error, tone="bad")
+    return look.said("Nothing was imported", status.error)
 
 
 def refusal(error: StudioError) -> str:
     """What is wrong with what was typed."""
-    return notice(error.message, error.remedy, tone="bad")
+    return look.said(error.message, error.remedy)
 
 
 def _changed(recognised: dict[str, str], mapping: tuple[str, ...]) -> dict[str, str]:
