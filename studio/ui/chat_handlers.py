@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,18 +57,10 @@ class ChatHandlers:
         notice = self._training_notice()
         yield self._draw(conversation, question="", notice=notice, busy=True)
         errors: list[StudioError] = []
-        drawn = time.monotonic()
-        for number, what in self.context.inference.compare(requests):
-            answer = conversation.turns[-1].answers[conversation.columns[number][0]]
-            if isinstance(what, ChatDelta):
-                answer.take(what)
-            else:
-                answer.error = str(what)
-                errors.append(what)
-            if time.monotonic() - drawn >= REDRAW_SECONDS:
-                drawn = time.monotonic()
-                yield self._draw(conversation, notice=notice, busy=True)
-        kept = conversation.drop_empty() if errors else ""
+        for failed in self._answer(conversation, requests):
+            errors += failed
+            yield self._draw(conversation, notice=notice, busy=True)
+        kept = conversation.drop_empty()
         yield self._draw(
             conversation,
             question=kept or gr.skip(),
@@ -75,15 +68,15 @@ class ChatHandlers:
             memory=self.memory(),
         )
 
-    def stop(self, conversation: Conversation) -> Updates:
-        """End the answers under way and keep what has come; an unanswered question goes back."""
+    def stop(self, conversation: Conversation) -> Any:
+        """End the answers under way; `ask` draws what has come."""
         conversation.stop()
-        question = conversation.drop_empty()
-        return self._draw(conversation, question=question or gr.skip())
+        return gr.Button("Stopping")
 
     def clear(self, conversation: Conversation) -> Updates:
         """Begin anew with the same models and images."""
-        return self._draw(Conversation(columns=conversation.columns))
+        conversation.clear()
+        return self._draw(conversation)
 
     def show(self, conversation: Conversation, key: str | None, compare: bool) -> Updates:
         """The conversation with the models chosen now."""
@@ -93,10 +86,13 @@ class ChatHandlers:
             conversation.columns = ()
         return self._draw(conversation)
 
-    def pick_sample(self, event: gr.SelectData) -> tuple[list[str], str, Conversation]:
+    def pick_sample(
+        self, conversation: Conversation, event: gr.SelectData
+    ) -> tuple[list[str], str, Conversation]:
         """A sample's image and question, and a new conversation about them."""
+        conversation.clear()
         path = event.value["image"]["path"]
-        return [path], self.samples[event.index].question, Conversation()
+        return [path], self.samples[event.index].question, conversation
 
     def choose(self, key: str | None) -> tuple[Any, Any]:
         """Updates of the comparing switch and the system prompt for the chosen model."""
@@ -169,6 +165,28 @@ class ChatHandlers:
             for model in models
         ]
 
+    def _answer(
+        self, conversation: Conversation, requests: list[ChatRequest]
+    ) -> Iterator[list[StudioError]]:
+        """Take in answers until they end or are not wanted; the errors since the last redraw."""
+        turn, keys = conversation.turns[-1], [key for key, _ in conversation.columns]
+        errors: list[StudioError] = []
+        drawn = time.monotonic()
+        with closing(self.context.inference.compare(requests)) as arriving:
+            for number, what in arriving:
+                if not conversation.wants(turn):
+                    break
+                if isinstance(what, ChatDelta):
+                    turn.answers[keys[number]].take(what)
+                else:
+                    turn.answers[keys[number]].error = str(what)
+                    errors.append(what)
+                if time.monotonic() - drawn >= REDRAW_SECONDS:
+                    drawn = time.monotonic()
+                    yield errors
+                    errors = []
+        yield errors
+
     def _choose_columns(
         self, conversation: Conversation, key: str | None, compare: bool
     ) -> list[ChatModel]:
@@ -206,7 +224,7 @@ class ChatHandlers:
             question,
             notice,
             gr.Button(visible=not busy),
-            gr.Button(visible=busy),
+            gr.Button("Stop", visible=busy),
             memory,
         )
 

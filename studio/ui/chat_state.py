@@ -45,6 +45,7 @@ class Turn:
     question: str
     images: tuple[str, ...] = ()
     answers: dict[str, Answer] = field(default_factory=dict)
+    stopped: bool = False
 
 
 @dataclass
@@ -76,10 +77,20 @@ class Conversation:
             return ""
         return self.turns.pop().question
 
+    def wants(self, turn: Turn) -> bool:
+        """Whether answers to `turn` are still to be written: not stopped, not cleared."""
+        return any(kept is turn for kept in self.turns) and not turn.stopped
+
     def stop(self) -> None:
-        """End the answers under way."""
-        for answer in self.turns[-1].answers.values() if self.turns else ():
-            answer.stop()
+        """End the answers under way; whoever writes them sees it at the next step."""
+        for turn in self.turns[-1:]:
+            turn.stopped = True
+            for answer in turn.answers.values():
+                answer.stop()
+
+    def clear(self) -> None:
+        """Forget every turn, those being answered too."""
+        self.turns.clear()
 
     def messages(self, key: str, system_prompt: str = "") -> tuple[Message, ...]:
         """What model `key` is asked: its own earlier answers, else what another one said."""

@@ -168,7 +168,7 @@ def _connect(handlers: ChatHandlers, widgets: Widgets, context: StudioContext) -
         widgets.stop,
         widgets.memory,
     ]
-    asked = gr.on(
+    gr.on(
         [widgets.send.click, widgets.question.submit],
         handlers.ask,
         [
@@ -184,15 +184,9 @@ def _connect(handlers: ChatHandlers, widgets: Widgets, context: StudioContext) -
         concurrency_limit=AT_ONCE,
         show_progress="hidden",
     )
-    widgets.stop.click(
-        handlers.stop, widgets.conversation, drawn, cancels=[asked], show_progress="hidden"
-    )
+    widgets.stop.click(handlers.stop, widgets.conversation, widgets.stop, queue=False)
     widgets.clear.click(
-        handlers.clear,
-        widgets.conversation,
-        drawn,
-        cancels=[asked],
-        show_progress="hidden",
+        handlers.clear, widgets.conversation, drawn, queue=False, show_progress="hidden"
     )
     _connect_choices(handlers, widgets, context, drawn)
 
@@ -210,7 +204,9 @@ def _connect_choices(
     ).then(handlers.show, chosen, drawn, **quiet)
     widgets.compare.change(handlers.show, chosen, drawn, **quiet)
     widgets.samples.select(
-        handlers.pick_sample, None, [widgets.images, widgets.question, widgets.conversation]
+        handlers.pick_sample,
+        widgets.conversation,
+        [widgets.images, widgets.question, widgets.conversation],
     ).then(handlers.show, chosen, drawn, **quiet)
     widgets.unload.click(handlers.unload, None, [widgets.memory, widgets.notice], **quiet)
     shell = context.shell
