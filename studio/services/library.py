@@ -24,7 +24,7 @@ class SourcePreview:
 
     Attributes:
         mapping: Role → column, as it would be read.
-        rows: Number of rows of the chosen split.
+        rows: Number of rows of the chosen split, if known.
     """
 
     label: str
@@ -32,7 +32,7 @@ class SourcePreview:
     columns: tuple[str, ...]
     mapping: dict[str, str]
     splits: tuple[str, ...]
-    rows: int
+    rows: int | None
     first: list[Row]
     bad: list[BadRow]
 

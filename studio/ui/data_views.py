@@ -83,9 +83,11 @@ def detail(item: ItemView) -> str:
 def preview(found: SourcePreview) -> str:
     """What a source was recognised as, with its first rows and what is wrong with others."""
     rows = "".join(_preview_row(row) for row in found.first)
-    counted = f"{count(found.rows)} {'row' if found.rows == 1 else 'rows'}"
+    counted = "number of rows unknown"
+    if found.rows is not None:
+        counted = f"{count(found.rows)} {'row' if found.rows == 1 else 'rows'}"
     return (
-        f'<div class="preview"><p><b>Recognised as {safe(_lower(found.recognised_as))}</b> · '
+        f'<div class="preview"><p><b>Recognised as: {safe(found.recognised_as)}</b> · '
         f"{counted} · {safe(found.label)}</p>"
         f'<div class="preview-rows">{rows}</div>{bad_rows(found.bad, len(found.bad))}</div>'
     )
@@ -236,7 +238,3 @@ def _preview_row(row: Row) -> str:
         f'<div class="preview-row">{thumb}<div><span class="clip2">{safe(row.question)}</span>'
         f"{lines}</div></div>"
     )
-
-
-def _lower(text: str) -> str:
-    return text if text[1:2].isupper() or "-" in text.split()[0] else text[0].lower() + text[1:]

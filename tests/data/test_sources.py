@@ -201,6 +201,7 @@ def test_hub_datasets_are_streamed_by_slice(folder, tmp_path, workspace, images)
     assert source.recognised_as == "ChartQA questions and answers"
     assert [row.question for row in source.rows()] == list("abcde")
     assert [record.line for record in reader.between(2, 4)] == [3, 4]
+    assert source.count() is None and reader.count() == 5
     with pytest.raises(DataError) as caught:
         open_builder(str(place), None, None, "nope", "data.train")
     assert caught.value.field == "data.train"

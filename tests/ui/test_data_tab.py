@@ -87,11 +87,11 @@ def test_an_empty_library_offers_the_sample(tab):
 def test_a_preview_fills_the_mapping_and_an_error_leaves_the_form(tab, source):
     path = source(3)
     html, recognised, *fields = tab.preview(REQUEST, path, "", 0, "", {}, *FIELDS)
-    assert "Recognised as preferences" in html and "3 rows" in html
+    assert "Recognised as: Preferences" in html and "3 rows" in html
     assert recognised["image"] == "image" and fields[0]["value"] == "image"
     assert "ask" in fields[0]["choices"]
     html, *rest = tab.preview(REQUEST, path, "", 0, "", {}, "imge", *FIELDS[1:])
-    assert "imge" in html and 'role="alert"' in html
+    assert "Column “Image”: There is no column" in html and 'role="alert"' in html
     assert all(value == gr.skip() for value in rest)
 
 

@@ -44,6 +44,10 @@ class Reader(ABC):
         """Number of records, damaged ones included; may read the whole source."""
         return sum(1 for _ in self.records())
 
+    def known_count(self) -> int | None:
+        """Number of records; None when telling it would mean fetching them all."""
+        return self.count()
+
     def between(self, start: int, stop: int | None) -> Iterator[Record | BadRow]:
         """The records of a slice."""
         return islice(self.records(), start, stop)

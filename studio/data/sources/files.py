@@ -17,6 +17,7 @@ READERS = {".jsonl": JsonLinesReader, ".json": JsonReader}
 READERS |= dict.fromkeys((".ndjson",), JsonLinesReader)
 READERS |= dict.fromkeys((".csv", ".tsv"), DelimitedReader)
 ARROW = (".parquet", ".arrow")
+KINDS = {".parquet": "Parquet", ".arrow": "Arrow"}
 ENDINGS = (*READERS, *ARROW)
 
 
@@ -47,7 +48,7 @@ def split_of(path: Path) -> str:
 def reader_of(paths: Sequence[Path], folder: Path, splits: tuple[str, ...]) -> Reader:
     """A reader of the files of one split."""
     first = paths[0]
-    kind = first.suffix[1:].upper()
+    kind = KINDS.get(first.suffix.lower(), first.suffix[1:].upper())
     label = f"{kind} file {first.name}" if len(paths) == 1 else f"{len(paths)} {kind} files"
     if first.suffix.lower() in ARROW:
         return ArrowReader(label=label, splits=splits, folder=folder, paths=tuple(paths))

@@ -54,6 +54,9 @@ class HubReader(Reader):
     def count(self) -> int:
         return self.rows if self.rows is not None else super().count()
 
+    def known_count(self) -> int | None:
+        return self.rows
+
 
 def matches(spec: str, workspace: Workspace) -> bool:
     return _ID.fullmatch(spec) is not None

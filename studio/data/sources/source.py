@@ -58,10 +58,12 @@ class Source:
         """First record and the one after the last, of the slice asked for."""
         return self._slice.bounds(self._reader.count) if self._slice else (0, None)
 
-    def count(self) -> int:
-        """Records in the slice, damaged ones included; may read the whole source."""
+    def count(self) -> int | None:
+        """Records in the slice, damaged ones included; None when only fetching all would tell."""
         start, stop = self.bounds()
-        total = self._reader.count()
+        total = self._reader.known_count()
+        if total is None:
+            return stop - start if stop is not None else None
         return max(0, min(total, stop if stop is not None else total) - start)
 
     def rows(self) -> Iterator[Row | BadRow]:

@@ -27,6 +27,8 @@ ROLES = {
     "candidates": "Candidates",
     "conversation": "Conversation",
 }
+FIELDS = {"data.source": "Source", "data.train": "Split", "dataset": "Name"}
+FIELDS |= {f"data.columns.{role}": f"Column “{title}”" for role, title in ROLES.items()}
 PICK = (
     "const pick = event => {"
     " const found = event.target.closest('[data-item],[data-dataset]');"
@@ -356,7 +358,8 @@ def outcome(status: ImportStatus) -> str:
 
 def refusal(error: StudioError) -> str:
     """What is wrong with what was typed."""
-    return look.said(error.message, error.remedy)
+    place = FIELDS.get(error.field, "")
+    return look.said(f"{place}: {error.message}" if place else error.message, error.remedy)
 
 
 def _changed(recognised: dict[str, str], mapping: tuple[str, ...]) -> dict[str, str]:
