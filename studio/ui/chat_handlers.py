@@ -17,7 +17,7 @@ from studio.services.inference import ChatModel, InferenceStatus
 from studio.ui import views
 from studio.ui.chat_models import EMBEDDED_KEY, choices, columns, find, key_of
 from studio.ui.chat_samples import Sample
-from studio.ui.chat_state import Conversation
+from studio.ui.chat_state import Conversation, Turn
 from studio.ui.chat_views import failure, memory_line, transcript
 from studio.ui.context import StudioContext
 
@@ -48,18 +48,18 @@ class ChatHandlers:
     ) -> Iterator[Updates]:
         """Put the question to the chosen models and show their answers as they come."""
         try:
-            requests = self._begin(
+            turn, requests = self._begin(
                 conversation, question, gallery, key, compare, system_prompt, sampling
             )
         except StudioError as error:
             yield self._draw(conversation, notice=failure(error))
             return
         notice = self._training_notice()
-        yield self._draw(conversation, question="", notice=notice, busy=True)
+        yield self._draw(conversation, question="", notice=notice)
         errors: list[StudioError] = []
-        for failed in self._answer(conversation, requests):
+        for failed in self._answer(conversation, turn, requests):
             errors += failed
-            yield self._draw(conversation, notice=notice, busy=True)
+            yield self._draw(conversation, notice=notice)
         kept = conversation.drop_empty()
         yield self._draw(
             conversation,
@@ -146,15 +146,15 @@ class ChatHandlers:
         compare: bool,
         system_prompt: str | None,
         sampling: tuple[Any, ...],
-    ) -> list[ChatRequest]:
+    ) -> tuple[Turn, list[ChatRequest]]:
         settings = Sampling.parse(dict(zip(Sampling.model_fields, sampling, strict=True)))
         question = (question or "").strip()
         if not question:
             raise InputError("There is no question.", remedy="Type one.", field="question")
         models = self._choose_columns(conversation, key, compare)
         images = [self.context.images.add(path) for path, _ in gallery or []]
-        conversation.begin(question, images, [key_of(model) for model in models])
-        return [
+        turn = conversation.begin(question, images, [key_of(model) for model in models])
+        return turn, [
             ChatRequest(
                 model=model.model,
                 run=model.run,
@@ -166,10 +166,10 @@ class ChatHandlers:
         ]
 
     def _answer(
-        self, conversation: Conversation, requests: list[ChatRequest]
+        self, conversation: Conversation, turn: Turn, requests: list[ChatRequest]
     ) -> Iterator[list[StudioError]]:
         """Take in answers until they end or are not wanted; the errors since the last redraw."""
-        turn, keys = conversation.turns[-1], [key for key, _ in conversation.columns]
+        answers = list(turn.answers.values())
         errors: list[StudioError] = []
         drawn = time.monotonic()
         with closing(self.context.inference.compare(requests)) as arriving:
@@ -177,9 +177,9 @@ class ChatHandlers:
                 if not conversation.wants(turn):
                     break
                 if isinstance(what, ChatDelta):
-                    turn.answers[keys[number]].take(what)
+                    answers[number].take(what)
                 else:
-                    turn.answers[keys[number]].error = str(what)
+                    answers[number].error = str(what)
                     errors.append(what)
                 if time.monotonic() - drawn >= REDRAW_SECONDS:
                     drawn = time.monotonic()
@@ -210,7 +210,6 @@ class ChatHandlers:
         *,
         question: Any = gr.skip(),  # noqa: B008  (a marker, never changed)
         notice: str = "",
-        busy: bool = False,
         memory: Any = gr.skip(),  # noqa: B008
     ) -> Updates:
         shown = conversation.columns[-2:] or (("", "Answer"),)
@@ -223,8 +222,8 @@ class ChatHandlers:
             *chats,
             question,
             notice,
-            gr.Button(visible=not busy),
-            gr.Button("Stop", visible=busy),
+            gr.Button(visible=not conversation.busy),
+            gr.Button("Stop", visible=conversation.busy),
             memory,
         )
 

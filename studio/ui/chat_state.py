@@ -64,6 +64,11 @@ class Conversation:
         """sha256 of every image so far, in the order of the placeholders."""
         return tuple(sha for turn in self.turns for sha in turn.images)
 
+    @property
+    def busy(self) -> bool:
+        """Whether the last turn is being answered."""
+        return any(answer.open for turn in self.turns[-1:] for answer in turn.answers.values())
+
     def begin(self, question: str, images: list[str], models: list[str]) -> Turn:
         """Add a turn; only images that were not shown before go with it."""
         fresh = tuple(sha for sha in images if sha not in self.images)

@@ -1,0 +1,238 @@
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from studio.config.model import ModelConfig
+from studio.data.images import ImageStore
+from studio.errors import InputError, ModelError, StudioError
+from studio.infer.request import ChatDelta, ChatRequest, said, user_turn
+from studio.infer.sampling import Sampling
+from studio.paths import Workspace
+from studio.runs.store import RunStore
+from studio.services.inference import ChatModel, InferenceStatus
+from studio.ui.chat_handlers import ChatHandlers
+from studio.ui.chat_models import EMBEDDED_KEY, choices, columns, find
+from studio.ui.chat_samples import load_samples
+from studio.ui.chat_state import Answer, Conversation
+from studio.ui.chat_views import transcript
+from studio.ui.context import StudioContext
+
+BASE = ChatModel("Embedded chart model", ModelConfig())
+ADAPTER = ChatModel("Grounded · DPO", ModelConfig(), run="r1", system_prompt="Be brief.")
+DEFAULTS = tuple(Sampling().model_dump().values())
+DONE = ChatDelta(done=True, tokens=1, tokens_per_second=9.0, stopped="end")
+QUESTION, NOTICE, SEND, STOP = 3, 4, 5, 6
+
+
+class FakeInference:
+    """Answers every request with its script and keeps what it was asked."""
+
+    def __init__(self, *script: ChatDelta | StudioError) -> None:
+        self.script = script
+        self.asked: list[ChatRequest] = []
+        self.closed = False
+
+    def models(self) -> list[ChatModel]:
+        return [BASE, ADAPTER]
+
+    def training(self) -> None:
+        return None
+
+    def status(self) -> InferenceStatus:
+        return InferenceStatus()
+
+    def compare(
+        self, requests: Sequence[ChatRequest]
+    ) -> Iterator[tuple[int, ChatDelta | StudioError]]:
+        self.asked = list(requests)
+        try:
+            for what in self.script:
+                for number in range(len(requests)):
+                    yield number, what
+        finally:
+            self.closed = True
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> str:
+    path = tmp_path / "chart.png"
+    Image.new("RGB", (8, 8), "red").save(path)
+    return str(path)
+
+
+def handlers(tmp_path: Path, *script: ChatDelta | StudioError) -> ChatHandlers:
+    workspace = Workspace.locate(tmp_path / "workspace")
+    context = StudioContext(
+        workspace=workspace,
+        store=None,
+        images=ImageStore(workspace),
+        runs=RunStore(workspace),
+        supervisor=None,
+        planner=None,
+        inference=FakeInference(*script),
+    )
+    return ChatHandlers(context, [])
+
+
+def ask(
+    chat: ChatHandlers,
+    conversation: Conversation,
+    question: str | None,
+    images: list[str],
+    key: str = EMBEDDED_KEY,
+    compare: bool = False,
+) -> list[tuple]:
+    gallery = [(path, None) for path in images]
+    return list(chat.ask(conversation, question, gallery, key, compare, "", *DEFAULTS))
+
+
+def test_an_answer_is_asked_for_and_shown(tmp_path: Path, image: str) -> None:
+    chat = handlers(tmp_path, ChatDelta(text="green"), DONE)
+    conversation = Conversation()
+
+    first, *_, last = ask(chat, conversation, " Which? ", [image])
+
+    assert first[QUESTION] == ""
+    assert not first[SEND].visible
+    assert first[STOP].visible
+    [request] = chat.context.inference.asked
+    assert request.messages == (user_turn("Which?", 1),)
+    assert request.images == (chat.context.images.add(image),)
+    assert "green" in last[2].value
+    assert "1 token · 9.0 tokens/s" in last[2].value
+    assert last[SEND].visible
+
+
+def test_a_follow_up_carries_the_conversation_and_no_image_twice(
+    tmp_path: Path, image: str
+) -> None:
+    chat = handlers(tmp_path, ChatDelta(text="green"), DONE)
+    conversation = Conversation()
+    ask(chat, conversation, "Which?", [image])
+    ask(chat, conversation, "And then?", [image])
+
+    [request] = chat.context.inference.asked
+    assert request.messages == (
+        user_turn("Which?", 1),
+        said("assistant", "green"),
+        user_turn("And then?"),
+    )
+    assert len(request.images) == 1
+
+
+def test_base_and_adapter_are_asked_the_same(tmp_path: Path, image: str) -> None:
+    chat = handlers(tmp_path, ChatDelta(text="x"), DONE)
+    *_, last = ask(chat, Conversation(), "Which?", [image], "run:r1", compare=True)
+
+    base, adapter = chat.context.inference.asked
+    assert (base.run, adapter.run) == ("", "r1")
+    assert base.messages == adapter.messages
+    assert BASE.label in last[1].value
+    assert ADAPTER.label in last[2].value
+
+
+def test_an_error_is_shown_and_the_question_goes_back(tmp_path: Path, image: str) -> None:
+    chat = handlers(tmp_path, ModelError("No <b>luck</b>.", remedy="Try again."))
+    conversation = Conversation()
+
+    *_, last = ask(chat, conversation, "Which?", [image], "run:r1", compare=True)
+
+    assert last[QUESTION] == "Which?"
+    assert last[NOTICE].count("No &lt;b&gt;luck&lt;/b&gt;.") == 1
+    assert "Try again." in last[NOTICE]
+    assert conversation.turns == []
+
+
+@pytest.mark.parametrize("question", [None, "  "])
+def test_nothing_is_asked_without_a_question(tmp_path: Path, question: str | None) -> None:
+    chat = handlers(tmp_path)
+    [only] = ask(chat, Conversation(), question, [])
+
+    assert "There is no question." in only[NOTICE]
+    assert chat.context.inference.asked == []
+
+
+def test_an_unreadable_image_is_refused_before_the_model_is_asked(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.png"
+    bad.write_text("<svg/>")
+    chat = handlers(tmp_path)
+
+    [only] = ask(chat, Conversation(), "Which?", [str(bad)])
+
+    assert "not a PNG" in only[NOTICE]
+    assert chat.context.inference.asked == []
+
+
+@pytest.mark.parametrize("end", ["stop", "clear"])
+def test_stop_and_clear_end_the_answer_and_the_generation(
+    tmp_path: Path, image: str, end: str
+) -> None:
+    chat = handlers(tmp_path, *[ChatDelta(text="more ")] * 1000)
+    conversation = Conversation()
+    steps = chat.ask(conversation, "Which?", [(image, None)], EMBEDDED_KEY, False, "", *DEFAULTS)
+    next(steps)
+    getattr(chat, end)(conversation)
+
+    *_, last = steps
+
+    assert chat.context.inference.closed
+    assert last[SEND].visible
+    assert "more" not in last[2].value
+
+
+def test_a_stopped_answer_keeps_what_has_come(tmp_path: Path) -> None:
+    conversation = Conversation()
+    turn = conversation.begin("Which?", [], ["k"])
+    turn.answers["k"].take(ChatDelta(text="gre"))
+    conversation.stop()
+
+    assert not conversation.wants(turn)
+    assert conversation.drop_empty() == ""
+    assert conversation.stats("k") == "stopped"
+
+
+def test_a_model_new_to_the_conversation_sees_what_the_other_said() -> None:
+    conversation = Conversation()
+    conversation.begin("One?", [], ["a"]).answers["a"] = Answer("from a", stats="done")
+    conversation.begin("Two?", [], ["b"])
+
+    assert conversation.messages("b", "Be brief.") == (
+        said("system", "Be brief."),
+        user_turn("One?"),
+        said("assistant", "from a"),
+        user_turn("Two?"),
+    )
+
+
+def test_nothing_a_model_says_becomes_markup() -> None:
+    hostile = "<img src=x onerror=alert(1)> ${alert(1)} {{alert(1)}} ![t](http://x/t.png)"
+    conversation = Conversation()
+    conversation.begin(hostile, [], ["k"]).answers["k"].take(ChatDelta(text=hostile))
+
+    page = transcript(conversation, "k", hostile)
+
+    assert "<img" not in page
+    assert page.count("&lt;img src=x onerror=alert(1)&gt;") == 4
+
+
+def test_choices_and_what_they_stand_for() -> None:
+    models = [BASE, ADAPTER]
+
+    assert choices(models)[1] == ("Grounded · DPO (adapter)", "run:r1")
+    assert find(models, EMBEDDED_KEY) == BASE
+    assert find(models, "org/SomeVLM").model.id == "org/SomeVLM"
+    assert columns(models, "run:r1", True) == [BASE, ADAPTER]
+    assert columns(models, EMBEDDED_KEY, True) == [BASE]
+    for gone in ("run:r9", "", None):
+        with pytest.raises(InputError):
+            find(models, gone)
+
+
+def test_samples_come_with_an_image_and_a_question() -> None:
+    samples = load_samples()
+
+    assert samples
+    assert all(sample.image.is_file() and sample.question for sample in samples)
+    assert load_samples(Path("absent.jsonl")) == []
