@@ -81,7 +81,7 @@ class Importer:
             report = import_source(
                 spec, self._workspace, self._store, on_progress=self._progress, **options
             )
-        except (StudioError, OSError) as error:
+        except StudioError as error:
             self._status = replace(self._status, state="failed", error=str(error))
         else:
             self._status = replace(self._status, state="done", report=report)

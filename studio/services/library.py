@@ -11,7 +11,7 @@ from studio.annotation import AnnotationStore, DatasetView
 from studio.data.schema import BadRow, Row
 from studio.data.sources import Source, open_source
 from studio.data.sources.files import ENDINGS
-from studio.errors import DataError
+from studio.errors import DataError, RunFailedError
 from studio.paths import Workspace
 
 Progress = Callable[[int, int | None], None]
@@ -101,21 +101,28 @@ def import_source(
 
     Raises:
         DataError: The source cannot be read, or none of its rows can be used.
+        RunFailedError: The disk is full or broken.
     """
     source = open_source(spec, split=split or None, columns=columns, workspace=workspace)
     dataset = name or dataset_name(spec)
     total = source.count() if on_progress else None
     bad: list[BadRow] = []
-    with store.importing(dataset) as batch:
-        for read, row in enumerate(_limited(source, limit), 1):
-            if isinstance(row, BadRow):
-                bad.append(row)
-            else:
-                batch.add(row)
-            if on_progress and (read % 20 == 0 or read == total):
-                on_progress(read, min(total, limit) if limit and total else total)
-        if not batch.rows:
-            raise _nothing_usable(source, bad)
+    try:
+        with store.importing(dataset) as batch:
+            for read, row in enumerate(_limited(source, limit), 1):
+                if isinstance(row, BadRow):
+                    bad.append(row)
+                else:
+                    batch.add(row)
+                if on_progress and (read % 20 == 0 or read == total):
+                    on_progress(read, min(total, limit) if limit and total else total)
+            if not batch.rows:
+                raise _nothing_usable(source, bad)
+    except OSError as error:
+        raise RunFailedError(
+            f"The import broke off: {error.strerror or error}. Nothing was added.",
+            remedy="Free some space or check the disk, then import again.",
+        ) from error
     return ImportReport(
         dataset=dataset,
         recognised_as=source.recognised_as,

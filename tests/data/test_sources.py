@@ -160,6 +160,12 @@ def test_evaluation_names_stand_for_one_another(jsonl, folder, workspace):
         assert row.question == "held"
 
 
+def test_folders_without_end_are_refused(folder, workspace, monkeypatch):
+    monkeypatch.setattr("studio.data.sources.folder.MAX_ENTRIES", 2)
+    with pytest.raises(DataError, match="more than 2 files"):
+        open_source(str(folder), workspace=workspace)
+
+
 def test_several_files_ask_for_a_choice(jsonl, folder, workspace):
     jsonl(QA, name="one.jsonl")
     jsonl(QA, name="two.jsonl")
@@ -168,7 +174,18 @@ def test_several_files_ask_for_a_choice(jsonl, folder, workspace):
 
 
 @pytest.mark.parametrize(
-    "spec", ["", "nope.jsonl", "embedded:nope", "exports/nope", "/no/such/folder", "bad id!"]
+    "spec",
+    [
+        "",
+        "nope.jsonl",
+        "embedded:nope",
+        "exports/nope",
+        "/no/such/folder",
+        "bad id!",
+        "x" * 300,
+        "a\0b",
+        f"/{'x' * 300}.jsonl",
+    ],
 )
 def test_sources_that_are_not_there_are_refused(workspace, spec):
     with pytest.raises(DataError) as caught:

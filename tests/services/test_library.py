@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from studio.annotation import AnnotationStore
-from studio.errors import BusyError, DataError
+from studio.errors import BusyError, DataError, RunFailedError
 from studio.paths import Workspace
 from studio.services.importer import Importer
 from studio.services.library import dataset_name, import_source, list_datasets, preview_source
@@ -81,6 +81,16 @@ def test_an_import_that_fails_midway_leaves_nothing(pairs, workspace, store):
 
     with pytest.raises(Unplugged):
         import_source(pairs(40), workspace, store, on_progress=fail)
+    assert list_datasets(store) == []
+
+
+def test_a_full_disk_is_said_and_leaves_nothing(pairs, workspace, store, monkeypatch):
+    def full(path, content, **options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("studio.data.images._write", full)
+    with pytest.raises(RunFailedError, match="No space left on device"):
+        import_source(pairs(3), workspace, store)
     assert list_datasets(store) == []
 
 

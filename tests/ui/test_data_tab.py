@@ -138,6 +138,16 @@ def test_pages_turn_and_filters_start_over(tab, source):
     assert read_page(store, state.filtered("", True)).total == 0
 
 
+def test_leaving_the_search_box_changes_nothing(tab, source):
+    imported(tab, source(2))
+    state = LibraryState(search="many", labelled=None)
+    untouched = tab.narrow(state, "Table", " many ", "All", REQUEST)
+    assert all(value == gr.skip() for value in untouched)
+    assert len(untouched) == len(tab.show(state, "Table", REQUEST))
+    narrowed = tab.narrow(state, "Table", "1", "Not labelled", REQUEST)
+    assert (narrowed[0].search, narrowed[0].labelled) == ("1", False)
+
+
 def test_a_row_opens_and_closes(tab, source):
     imported(tab, source(2))
     (item, _) = tab.context.store.browse()
@@ -153,6 +163,7 @@ def test_the_end_of_an_import_shows_once(tab, source):
     number, going, result, *shown = tab.poll(seen, LibraryState(), "Table", REQUEST)
     assert number == 1 and "2 added" in going and "Imported into pairs" in result
     assert shown[0].dataset == "pairs"
+    assert "Label the 2 waiting pairs" in [part.get("value") for part in shown[6:9]]
     assert all(value == gr.skip() for value in tab.poll(1, LibraryState(), "Table", REQUEST))
 
 

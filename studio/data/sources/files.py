@@ -34,7 +34,8 @@ def open_reader(spec: str, split: str | None, workspace: Workspace, field: str) 
             remedy="Give a path on the machine the studio runs on, or upload the file.",
             field="data.source",
         )
-    name = split_of(path)
+    with path.open("rb"):
+        name = split_of(path)
     choose_split(split, ("train",) if name == split == "train" else (name, "train"), field)
     return reader_of([path], path.parent, (name,))
 

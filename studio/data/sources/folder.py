@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from studio.data.schema import BadRow
@@ -16,6 +17,7 @@ from studio.paths import Workspace
 IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp")
 NOT_DATA = ("dataset_info.json", "state.json", "dataset_dict.json", "manifest.json")
 MAX_CAPTION = 1_000_000
+MAX_ENTRIES = 500_000
 
 
 @dataclass
@@ -91,9 +93,16 @@ def _data_files(folder: Path) -> list[Path]:
 
 
 def _images(folder: Path) -> tuple[Path, ...]:
+    entries = list(islice(folder.rglob("*"), MAX_ENTRIES + 1))
+    if len(entries) > MAX_ENTRIES:
+        raise DataError(
+            f"The folder {folder.name!r} holds more than {MAX_ENTRIES:,} files.",
+            remedy="Name a folder further down, or a file that lists the images.",
+            field="data.source",
+        )
     return tuple(
         path
-        for path in sorted(folder.rglob("*"))
+        for path in sorted(entries)
         if path.suffix.lower() in IMAGE_ENDINGS
         and path.is_file()
         and path.resolve().is_relative_to(folder)

@@ -21,11 +21,18 @@ def open_reader(
         DataError: Nothing is called so, or it lacks the split (then naming `field`).
     """
     spec = spec.strip()
-    for kind in KINDS:
-        if spec and kind.matches(spec, workspace):
+    try:
+        kind = next((kind for kind in KINDS if spec and kind.matches(spec, workspace)), None)
+        if kind is not None:
             return kind.open_reader(spec, split, workspace, field)
+    except OSError as error:
+        raise DataError(
+            f"{spec[:200]!r} cannot be read: {error.strerror or error}.",
+            remedy="Check its name and its permissions.",
+            field="data.source",
+        ) from error
     raise DataError(
-        f"{spec!r} is no file, folder or hub dataset." if spec else "No source is given.",
+        f"{spec[:200]!r} is no file, folder or hub dataset." if spec else "No source is given.",
         remedy='Give a path, a hub id such as "owner/name", "exports/<name>" or "embedded:sft".',
         field="data.source",
     )

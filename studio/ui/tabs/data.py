@@ -7,16 +7,18 @@ from typing import Any
 
 import gradio as gr
 
+from studio.annotation import DatasetView
 from studio.data.sources.files import ENDINGS
 from studio.errors import InputError, NotFoundError, StudioError
 from studio.services.importer import Importer, ImportStatus
 from studio.services.library import list_datasets, preview_source
 from studio.ui import data_views as look
-from studio.ui.context import StudioContext
+from studio.ui.context import StudioContext, go_to
 from studio.ui.data_state import FILTERS, LibraryState, read_page
-from studio.ui.views import empty, say
+from studio.ui.views import count, empty, say
 
-POLL_SECONDS = 0.7
+POLL_SECONDS = 1.0
+SHOWN = 11  # components `DataTab.show` fills
 SAMPLE = "embedded:preferences"
 ROLES = {
     "image": "Image",
@@ -63,6 +65,9 @@ class DataTab:
                 self.datasets = gr.HTML(js_on_load=PICK, elem_id="dataset-list")
                 self.open_import = gr.Button(
                     "Import data", size="sm", elem_id="data-open-import", min_width=0
+                )
+                self.label = gr.Button(
+                    visible=False, variant="primary", size="sm", elem_id="data-label", min_width=0
                 )
                 self.going = gr.HTML(elem_id="data-going")
             with gr.Column(scale=4, min_width=420):
@@ -161,7 +166,7 @@ class DataTab:
         quick: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
         shown = [
             self.state, self.datasets, self.nothing, self.library, self.items, self.page_line,
-            self.previous, self.next, self.drawer, self.item,
+            self.previous, self.next, self.label, self.drawer, self.item,
         ]  # fmt: skip
         browse = {"outputs": shown, **quick}
         page, tab = self.context.shell.page, self.context.shell.tab
@@ -177,6 +182,7 @@ class DataTab:
         self.next.click(self.forward, [self.state, self.view], **browse)
         self.previous.click(self.back, [self.state, self.view], **browse)
         self.close_item.click(self.close, [self.state, self.view], **browse)
+        self.label.click(_to_annotate, None, self.context.shell.tabs, **quick)
         self._wire_import(shown, quick)
 
     def _wire_import(self, shown: list[Any], quick: dict[str, Any]) -> None:
@@ -219,6 +225,7 @@ class DataTab:
             line,
             gr.update(interactive=len(state.starts) > 1),
             gr.update(interactive=page.last < page.total),
+            _label_button(datasets, state.dataset),
             gr.update(visible=item is not None),
             look.detail(item) if item else "",
         )
@@ -237,11 +244,11 @@ class DataTab:
     def narrow(
         self, state: LibraryState, view: str, search: str, labelled: str, request: gr.Request
     ) -> tuple[Any, ...]:
-        """The rows that match; the page stays when nothing changed."""
+        """The rows that match; nothing when neither search nor filter changed."""
         wanted = FILTERS.get(labelled)
-        if (search.strip(), wanted) != (state.search, state.labelled):
-            state = state.filtered(search, wanted)
-        return self.show(state, view, request)
+        if (search.strip(), wanted) == (state.search, state.labelled):
+            return (gr.skip(),) * SHOWN
+        return self.show(state.filtered(search, wanted), view, request)
 
     def forward(self, state: LibraryState, view: str, request: gr.Request) -> tuple[Any, ...]:
         """The next page."""
@@ -326,11 +333,11 @@ class DataTab:
     ) -> tuple[Any, ...]:
         """How the import goes; the library anew once it has ended."""
         status = self.importer.status
-        nothing = (gr.skip(),) * 10
+        nothing = (gr.skip(),) * SHOWN
         if status.state == "reading":
             return gr.skip(), look.progress(status), gr.skip(), *nothing
         if status.number == seen or status.state == "idle":
-            return (gr.skip(),) * 13
+            return (gr.skip(),) * (3 + SHOWN)
         shown = state.of(status.report.dataset) if status.report else state
         going = look.summary(status.report) if status.report else outcome(status)
         return status.number, going, outcome(status), *self.show(shown, view, request)
@@ -366,6 +373,17 @@ def _changed(recognised: dict[str, str], mapping: tuple[str, ...]) -> dict[str, 
     """The columns set by hand: those that differ from what was recognised."""
     given = dict(zip(ROLES, mapping, strict=True))
     return {role: name for role, name in given.items() if name and name != recognised.get(role)}
+
+
+def _label_button(datasets: list[DatasetView], chosen: str | None) -> Any:
+    """The next step, when pairs of the chosen datasets wait for a label."""
+    waiting = sum(d.waiting for d in datasets if chosen in (None, d.name))
+    words = "1 waiting pair" if waiting == 1 else f"{count(waiting)} waiting pairs"
+    return gr.update(visible=waiting > 0, value=f"Label the {words}")
+
+
+def _to_annotate() -> Any:
+    return go_to("annotate")
 
 
 def _show() -> Any:
