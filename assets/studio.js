@@ -22,7 +22,7 @@
 
   const number = (value, percent) => {
     if (percent) return `${(100 * value).toPrecision(3)} %`;
-    return value && (Math.abs(value) >= 1e4 || Math.abs(value) < 1e-3)
+    return value && (Math.abs(value) >= 1e4 || Math.abs(value) < 1e-4)
       ? value.toExponential(2)
       : String(Number(value.toPrecision(4)));
   };

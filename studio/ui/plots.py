@@ -148,7 +148,7 @@ def _summary(title: str, lines: list[Line], form) -> str:
 
 
 def _number(value: float) -> str:
-    if value and (abs(value) >= 10_000 or abs(value) < 0.001):
+    if value and (abs(value) >= 10_000 or abs(value) < 0.0001):
         return f"{value:.1e}"
     return f"{value:.3g}"
 

@@ -1,0 +1,97 @@
+"""Reading the diary of a run: series, pace, notices, thinning."""
+
+import json
+import math
+
+from studio.runs.curves import Diary, smooth, tail, thin
+from studio.runs.events import EventLog
+
+
+def metrics(log, step, **values):
+    log.append("metrics", step=step, **values)
+
+
+def test_reads_only_what_was_added(tmp_path):
+    log = EventLog(tmp_path / "events.jsonl")
+    metrics(log, 1, loss=2.0, epoch=0.1)
+    diary = Diary(log.path).refresh()
+    assert diary.series == {"loss": [(1, 2.0)]}
+    metrics(log, 2, loss=1.0)
+    log.append("evaluation", step=2, eval_loss=1.5)
+    diary.refresh()
+    assert diary.series == {"loss": [(1, 2.0), (2, 1.0)], "eval_loss": [(2, 1.5)]}
+    assert diary.last("loss") == 1.0
+
+
+def test_torn_last_line_is_read_once_it_is_whole(tmp_path):
+    path = tmp_path / "events.jsonl"
+    line = json.dumps({"type": "metrics", "time": 1, "step": 1, "loss": 3.0})
+    path.write_text(line[:20])
+    diary = Diary(path).refresh()
+    assert diary.series == {}
+    path.write_text(line + "\n")
+    assert diary.refresh().series == {"loss": [(1, 3.0)]}
+
+
+def test_steps_repeated_after_a_resume_replace_the_earlier_ones(tmp_path):
+    log = EventLog(tmp_path / "events.jsonl")
+    for step in range(1, 11):
+        metrics(log, step, loss=float(step))
+    metrics(log, 6, loss=0.5)
+    assert Diary(log.path).refresh().series["loss"] == [
+        (1, 1.0),
+        (2, 2.0),
+        (3, 3.0),
+        (4, 4.0),
+        (5, 5.0),
+        (6, 0.5),
+    ]
+
+
+def test_not_finite_values_are_named_and_not_drawn(tmp_path):
+    log = EventLog(tmp_path / "events.jsonl")
+    metrics(log, 1, loss=1.0)
+    metrics(log, 2, loss=math.nan)
+    diary = Diary(log.path).refresh()
+    assert diary.series["loss"] == [(1, 1.0)]
+    assert diary.not_finite == {"loss": 2}
+
+
+def test_time_left_follows_the_pace(tmp_path):
+    log = EventLog(tmp_path / "events.jsonl")
+    assert Diary(log.path).refresh().seconds_left is None
+    log.append("progress", step=10, total=40, seconds_per_step=2.0)
+    assert Diary(log.path).refresh().seconds_left == 60.0
+
+
+def test_warning_said_twice_is_kept_once(tmp_path):
+    log = EventLog(tmp_path / "events.jsonl")
+    log.append("warning", message="m", remedy="r")
+    log.append("warning", message="m", remedy="r")
+    log.append("changed", message="batch halved")
+    notices = Diary(log.path).refresh().notices
+    assert [(item.type, item.message) for item in notices] == [
+        ("warning", "m"),
+        ("changed", "batch halved"),
+    ]
+
+
+def test_thinning_keeps_the_spike_and_the_ends():
+    points = [(step, 0.0) for step in range(10_000)]
+    points[7_321] = (7_321, 9.0)
+    kept = thin(points, 500)
+    assert len(kept) <= 500
+    assert (7_321, 9.0) in kept
+    assert kept[0] == points[0] and kept[-1] == points[-1]
+    assert kept == sorted(kept)
+
+
+def test_smoothing_has_no_start_up_bias():
+    assert all(math.isclose(value, 5.0) for _, value in smooth([(step, 5.0) for step in range(50)]))
+
+
+def test_tail_shows_where_a_progress_bar_stands(tmp_path):
+    path = tmp_path / "log.txt"
+    assert tail(path) == ""
+    path.write_text("start\n 1 %\r 50 %\r100 %\nend\n")
+    assert tail(path) == "start\n100 %\nend"

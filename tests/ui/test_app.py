@@ -1,0 +1,134 @@
+"""The application as a whole: what it loads, what it answers, whom it lets in."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+import app as entry
+from studio.ui.app import build_app, close_context, open_context
+from studio.ui.auth import Accounts, add_user
+from studio.ui.login import ANNOTATE
+
+ROOT = Path(__file__).resolve().parents[2]
+HEAVY = ("torch", "transformers", "trl", "peft", "bitsandbytes", "datasets")
+LOCAL = "http://127.0.0.1:7860"
+
+
+def test_studio_process_loads_no_model_library():
+    code = f"import studio.ui.app, sys, json; print(json.dumps([m for m in {HEAVY} if m in sys.modules]))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert json.loads(done.stdout) == []
+
+
+@pytest.fixture
+def context(tmp_path):
+    opened = open_context(str(tmp_path / "workspace"))
+    yield opened
+    close_context(opened)
+
+
+@pytest.fixture(scope="module")
+def guarded_app(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("guarded")
+    file = folder / "accounts.yaml"
+    add_user(file, "lea", "lead", "password of lea")
+    add_user(file, "ana", "annotator", "password of ana")
+    opened = open_context(str(folder / "workspace"), Accounts.load(file))
+    yield build_app(opened)
+    close_context(opened)
+
+
+@pytest.fixture
+def guarded(guarded_app):
+    return TestClient(guarded_app, base_url=LOCAL, follow_redirects=False)
+
+
+def tabs_of(client, path):
+    config = client.get(f"{path}config").json()
+    return [c["props"]["label"] for c in config["components"] if c["type"] == "tabitem"]
+
+
+def test_page_has_every_tab_and_shows_no_internals(context):
+    with TestClient(build_app(context), base_url=LOCAL) as client:
+        assert client.get("/").status_code == 200
+        assert tabs_of(client, "/") == ["Data", "Annotate", "Train", "Runs", "Chat"]
+        assert client.get("/monitoring/summary").status_code in (403, 404)
+        for path in ("/docs", "/openapi.json"):
+            assert "swagger" not in client.get(path).text.lower()
+
+
+def test_foreign_host_names_are_refused(context):
+    with TestClient(build_app(context), base_url="http://rebound.example") as client:
+        assert client.get("/").status_code == 403
+
+
+def log_in(client, name, password=None):
+    data = {"name": name, "password": password or f"password of {name}"}
+    return client.post("/login", data=data)
+
+
+def test_strangers_are_sent_to_the_login_page(guarded):
+    assert guarded.get("/").headers["location"] == "/login"
+    assert guarded.get("/config").status_code == 401
+    assert guarded.get(f"{ANNOTATE}/config").status_code == 401
+    assert "Log in" in guarded.get("/login").text
+
+
+def test_wrong_password_gives_no_cookie(guarded):
+    answer = log_in(guarded, "lea", "a wrong password")
+    assert answer.status_code == 401
+    assert "set-cookie" not in answer.headers
+
+
+def test_login_from_another_site_is_refused(guarded):
+    data = {"name": "lea", "password": "password of lea"}
+    answer = guarded.post("/login", data=data, headers={"origin": "http://other.example"})
+    assert answer.status_code == 403
+
+
+def test_lead_sees_everything_and_can_leave(guarded):
+    answer = log_in(guarded, "lea")
+    assert answer.headers["location"] == "/"
+    assert {"httponly", "samesite=strict"} <= {
+        part.strip().lower() for part in answer.headers["set-cookie"].split(";")
+    }
+    assert len(tabs_of(guarded, "/")) == 5
+    guarded.get("/logout")
+    assert guarded.get("/config").status_code == 401
+
+
+def test_annotator_sees_only_annotating(guarded):
+    assert log_in(guarded, "ana").headers["location"] == f"{ANNOTATE}/"
+    assert guarded.get("/").headers["location"] == f"{ANNOTATE}/"
+    assert guarded.get("/config").status_code == 401
+    assert (
+        guarded.post("/gradio_api/run/predict", json={"fn_index": 0, "data": []}).status_code == 401
+    )
+    assert tabs_of(guarded, f"{ANNOTATE}/") == ["Annotate"]
+
+
+def test_open_address_without_logins_is_refused(monkeypatch, capsys):
+    monkeypatch.delenv("SPACE_ID", raising=False)
+    with pytest.raises(SystemExit) as ended:
+        entry.parse_flags(["--host", "0.0.0.0"])
+    assert ended.value.code == 2
+    assert "--auth FILE" in capsys.readouterr().err
+    assert entry.parse_flags(["--host", "0.0.0.0", "--share-without-auth"]).host == "0.0.0.0"
+    assert entry.parse_flags(["--host", "::1"]).host == "::1"
+
+
+def test_taken_port_is_refused_with_the_next_one(capsys):
+    first = entry.listen("127.0.0.1", 0)
+    first.listen()
+    port = first.getsockname()[1]
+    with pytest.raises(SystemExit) as ended:
+        entry.listen("127.0.0.1", port)
+    first.close()
+    assert ended.value.code == 2
+    assert f"--port {port + 1}" in capsys.readouterr().err

@@ -1,0 +1,73 @@
+"""The form is the run file and back, for every setting."""
+
+import pytest
+
+from studio.config import RunConfig
+from studio.config.fields import field_specs
+from studio.config.presets import list_presets
+from studio.errors import ConfigError
+from studio.ui.forms import HIDDEN, component, config_from, element_id, form_specs, widgets_of
+
+SPECS = form_specs()
+PATHS = [spec.path for spec in SPECS]
+
+
+def shown(**changes):
+    values = widgets_of(SPECS, RunConfig())
+    for path, value in changes.items():
+        values[PATHS.index(path.replace("__", "."))] = value
+    return values
+
+
+def problem_fields(values):
+    with pytest.raises(ConfigError) as caught:
+        config_from(SPECS, values)
+    return [problem.field for problem in caught.value.problems]
+
+
+def test_every_setting_is_in_the_form():
+    settings = {spec.path for spec in field_specs() if not spec.path.startswith(HIDDEN)}
+    assert set(PATHS) == settings | {"adapter"}
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=PATHS)
+def test_component_carries_label_help_and_default(spec):
+    made = component(spec)
+    assert (made.label, made.info) == (spec.label, spec.help)
+    assert made.elem_id == element_id(spec.path)
+
+
+@pytest.mark.parametrize("config", [RunConfig(), *(p.config() for p in list_presets())])
+def test_form_gives_back_the_run_file(config):
+    assert config_from(SPECS, widgets_of(SPECS, config)) == config
+
+
+def test_full_fine_tuning_survives_the_form():
+    config = RunConfig(adapter=None)
+    assert config_from(SPECS, widgets_of(SPECS, config)) == config
+
+
+def test_named_targets_are_a_list():
+    config = config_from(SPECS, shown(adapter__targets="q_proj, v_proj"))
+    assert config.adapter.targets == ["q_proj", "v_proj"]
+
+
+def test_losses_are_read_as_a_mixture():
+    config = config_from(SPECS, shown(dpo__losses="sigmoid: 0.8, sft: 1"))
+    assert config.dpo.losses == {"sigmoid": 0.8, "sft": 1.0}
+
+
+def test_all_problems_are_found_at_once_and_named():
+    values = shown(
+        batch__total=7, adapter__rank=None, schedule__max_steps="many", data__columns="image"
+    )
+    assert set(problem_fields(values)) >= {
+        "adapter.rank",
+        "schedule.max_steps",
+        "data.columns",
+        "batch",
+    }
+
+
+def test_fraction_is_not_rounded_away():
+    assert problem_fields(shown(adapter__rank=8.5)) == ["adapter.rank"]

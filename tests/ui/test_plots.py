@@ -1,0 +1,27 @@
+"""Charts are inert text and numbers, whatever the names and values."""
+
+from studio.ui.plots import Line, chart
+
+
+def test_nothing_to_draw_gives_nothing():
+    assert chart("Loss", [Line("training", [])]) == ""
+
+
+def test_names_are_escaped():
+    drawn = chart("<b>", [Line("<script>", [(1, 1.0), (2, 2.0)])])
+    assert "<script>" not in drawn and "<b></b>" not in drawn
+    assert "&lt;script&gt;" in drawn
+
+
+def test_flat_and_single_point_curves_are_drawn():
+    assert 'class="dot"' in chart("Loss", [Line("training", [(5, 2.0)])])
+    assert "polyline" in chart("Loss", [Line("training", [(1, 2.0), (9, 2.0)])])
+
+
+def test_axis_reaches_to_the_planned_end():
+    assert 'data-right="200"' in chart("Loss", [Line("t", [(1, 2.0), (9, 1.0)])], last_step=200)
+
+
+def test_summary_for_screen_readers_has_the_ends():
+    drawn = chart("Accuracy", [Line("training", [(1, 0.5), (9, 1.0)])], percent=True)
+    assert "Accuracy: training from 50 % to 100 %, steps 1 to 9" in drawn
