@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Generator
+from contextlib import suppress
 from dataclasses import asdict
 
 from studio.child import Message, Request, serve
 from studio.config.model import ModelConfig
 from studio.data.images import ImageStore
-from studio.errors import InputError
+from studio.errors import BusyError, InputError
 from studio.infer.engine import Engine
 from studio.infer.memory import MemoryUse, refuse_if_too_large
 from studio.infer.request import ChatRequest, LoadRequest
 from studio.infer.resolve import Answerer, resolve
+from studio.models.quiet import quiet_libraries
 from studio.paths import Workspace
 from studio.runs.store import RunStore
 
@@ -74,6 +76,8 @@ class InferenceHandler:
     def _answerer(self, model: ModelConfig, run_id: str) -> Answerer:
         answerer = resolve(self._runs, model, run_id)
         if self._engine.loaded != answerer.model:
+            with suppress(BusyError):
+                self._engine.unload()
             refuse_if_too_large(answerer.model, self._runs)
         return answerer
 
@@ -89,6 +93,7 @@ class InferenceHandler:
 
 def main(workspace: Workspace) -> None:
     """Serve until standard input closes."""
+    quiet_libraries()
     serve(InferenceHandler(workspace))
 
 

@@ -15,7 +15,7 @@ from studio.infer.request import ChatDelta, ChatRequest
 from studio.infer.sampling import Sampling
 from studio.services.inference import ChatModel, InferenceStatus
 from studio.ui import views
-from studio.ui.chat_models import EMBEDDED_KEY, choices, columns, find, key_of
+from studio.ui.chat_models import choices, columns, find, key_of
 from studio.ui.chat_samples import Sample
 from studio.ui.chat_state import Conversation, Turn
 from studio.ui.chat_views import failure, memory_line, transcript
@@ -106,11 +106,11 @@ class ChatHandlers:
             model.system_prompt if model.run else gr.skip(),
         )
 
-    def refresh(self, key: str | None) -> tuple[Any, str]:
-        """The list of models as it is now, and the memory line."""
+    def refresh(self) -> Any:
+        """The list of models as it is now; the inference process is got ready meanwhile."""
         models = self.context.inference.models()
         self.context.inference.warm()
-        return gr.Dropdown(choices=choices(models), value=key or EMBEDDED_KEY), self.memory()
+        return gr.Dropdown(choices=choices(models))
 
     def follow_link(self, link: tuple[str, int] | None) -> Any:
         """Choose the adapter of the run that another tab sent."""

@@ -233,6 +233,20 @@ def test_another_base_takes_the_place_of_the_first(image: Image.Image) -> None:
     assert engine.loaded is None
 
 
+def test_an_adapter_answers_on_a_four_bit_base(image: Image.Image, adapter: Path) -> None:
+    engine = Engine()
+    four_bit = ModelConfig(quantization="nf4")
+
+    def answer(folder: Path | None) -> str:
+        settings = Sampling(max_new_tokens=16)
+        deltas = engine.chat(four_bit, folder, QUESTION, [image], settings)
+        return "".join(delta.text for delta in deltas)
+
+    base = answer(None)
+    assert answer(adapter) != base
+    assert answer(None) == base != ""
+
+
 def test_a_model_that_is_not_there_is_refused(image: Image.Image, tmp_path: Path) -> None:
     engine = Engine()
     with pytest.raises(ModelError, match="cannot be loaded"):

@@ -211,6 +211,7 @@ def _connect_choices(
     widgets.unload.click(handlers.unload, None, [widgets.memory, widgets.notice], **quiet)
     shell = context.shell
     if shell is not None:
-        opened = [widgets.model, widgets.memory]
-        shell.tab.select(handlers.refresh, widgets.model, opened, **quiet)
+        shell.tab.select(handlers.refresh, None, widgets.model, **quiet).then(
+            handlers.memory, None, widgets.memory, **quiet
+        )
         shell.chat_with.change(handlers.follow_link, shell.chat_with, widgets.model, **quiet)
