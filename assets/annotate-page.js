@@ -17,6 +17,17 @@ window.StudioPage = (() => {
   };
   const many = (number, word) => `${number.toLocaleString("en")} ${word}${number === 1 ? "" : "s"}`;
 
+  const KEYS = {
+    1: "left", 2: "right", t: "tie", g: "both_good", b: "both_bad", u: "unsure", s: "skip",
+    z: "undo", "?": "help", "+": "zoom-in", "=": "zoom-in", "-": "zoom-out", 0: "zoom-fit",
+    ArrowLeft: "back", ArrowRight: "forward",
+  };
+  // The letter on the key cap, also on keyboards of other scripts.
+  const plainKey = ({ key, code }) => {
+    if (key.length > 1) return key;
+    return /^[!-~]$/.test(key) ? key.toLowerCase() : code.replace(/^(Key|Digit)/, "").toLowerCase();
+  };
+
   const WORDS = {
     tie: "Tie",
     both_good: "Both good",
@@ -176,6 +187,51 @@ window.StudioPage = (() => {
     parts.dataset.value = chosen;
   };
 
+  const fillStatus = ({ status }, { entries, problem, sending }, acknowledged) => {
+    const kept = `${many(entries.length, "answer")} kept in this browser`;
+    status.dataset.state = problem ? "problem" : entries.length ? "saving" : "saved";
+    if (problem && entries.length) status.textContent = `Not saved yet: ${problem} · ${kept}`;
+    else if (problem) status.textContent = problem;
+    else if (entries.length || sending) status.textContent = "saving…";
+    else status.textContent = acknowledged ? "saved ✓" : "";
+  };
+
+  const SAVING = {
+    title: "Saving your answers",
+    text: "The next pairs come when the server has them. They are safe in this browser.",
+    buttons: [],
+  };
+
+  // What is said when there is no pair to show, and the one next step.
+  const emptyState = ({ progress, datasets, dataset, lead }) => {
+    const { labelled = 0, total = 0, waiting = 0 } = progress ?? {};
+    if (!total) {
+      return {
+        title: "No pairs to label yet",
+        text: "A pair is an image, a question and two answers. You say which answer is better, " +
+          "without knowing who wrote it, and a model learns from it. " +
+          (lead ? "Import your own in Data." : "A lead imports them."),
+        buttons: lead ? [["import-samples", "Import sample pairs", true]] : [],
+      };
+    }
+    if (waiting) {
+      return {
+        title: `${many(waiting, "pair")} in other hands`,
+        text: "Your colleagues hold the rest. A pair they leave comes free after ten minutes.",
+        buttons: [["look-again", "Look again", true]],
+      };
+    }
+    const votes = datasets.filter(({ name }) => !dataset || name === dataset)
+      .reduce((sum, { labelled: pairs }) => sum + pairs, 0);
+    const exporting = ["export-now", `Export ${many(votes, "labelled pair")} for training`, true];
+    return {
+      title: `All ${many(total, "pair")} done`,
+      text: `You answered ${many(labelled, "pair")}. ` +
+        "Ties and skipped pairs are counted but not trained on.",
+      buttons: [...(lead && votes ? [exporting] : []), ["look-again", "Look again", false]],
+    };
+  };
+
   // state: {title, text, buttons: [[act, text, primary]]}
   const showEmpty = (parts, state) => {
     const row = element("div", "an-row");
@@ -194,5 +250,16 @@ window.StudioPage = (() => {
     parts.notice.hidden = false;
   };
 
-  return { build, fill, fillProgress, fillDatasets, showEmpty, notice, many, REASONS, WORDS };
+  // The export form below the page is Gradio's own.
+  const openForm = () => {
+    const form = document.getElementById("annotate-export");
+    const opener = form?.querySelector("button");
+    if (opener && !opener.classList.contains("open")) opener.click();
+    setTimeout(() => form?.scrollIntoView({ block: "end" }), 150);
+  };
+
+  return {
+    build, fill, fillProgress, fillStatus, fillDatasets, showEmpty, emptyState, notice,
+    openForm, plainKey, KEYS, REASONS, SAVING,
+  };
 })();

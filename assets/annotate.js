@@ -6,11 +6,7 @@ window.StudioAnnotate = (() => {
   const page = window.StudioPage;
   const AHEAD = 3;
   const RENEW_MS = 180000;
-  const KEYS = {
-    1: "left", 2: "right", t: "tie", g: "both_good", b: "both_bad", u: "unsure", s: "skip",
-    z: "undo", "?": "help", "+": "zoom-in", "=": "zoom-in", "-": "zoom-out", 0: "zoom-fit",
-    ArrowLeft: "back", ArrowRight: "forward",
-  };
+  const ANSWERS = ["left", "right", "tie", "both_good", "both_bad", "unsure", "skip-reason"];
   const KINDS = ["tie", "both_good", "both_bad", "unsure"];
   let app = null;
 
@@ -23,7 +19,9 @@ window.StudioAnnotate = (() => {
       this.outbox = new Outbox(() => this.showStatus(), (entry, reply) => this.sent(entry, reply));
       root.addEventListener("click", (event) => {
         const act = event.target.closest("[data-act]");
-        if (act) this.act(act.dataset.act, act);
+        // The second click of a double click would answer the next pair unseen.
+        if (!act || (event.detail > 1 && ANSWERS.includes(act.dataset.act))) return;
+        this.act(act.dataset.act, act);
       });
       this.parts.skip.addEventListener("submit", (event) => {
         event.preventDefault();
@@ -35,6 +33,7 @@ window.StudioAnnotate = (() => {
         if (seen.some((entry) => entry.isIntersecting)) this.load();
       }).observe(root);
       addEventListener("resize", () => this.fit());
+      document.addEventListener("visibilitychange", () => this.pause());
     }
 
     get visible() {
@@ -63,7 +62,7 @@ window.StudioAnnotate = (() => {
         "import-samples": () => this.trigger("upload", {}),
         "export-now": () => this.trigger("download", { dataset: this.dataset }),
         "look-again": () => this.load(),
-        "export-form": () => this.openExport(),
+        "export-form": () => page.openForm(),
       };
       acts[name]?.();
     }
@@ -120,6 +119,12 @@ window.StudioAnnotate = (() => {
       else this.showProgress();
     }
 
+    // Time with the page hidden is not time spent on the pair.
+    pause() {
+      if (document.hidden) this.hiddenAt = performance.now();
+      else if (this.hiddenAt) this.since += performance.now() - this.hiddenAt;
+    }
+
     choose(dataset) {
       this.dataset = dataset;
       Object.assign(this, { shown: null, waiting: [], review: null });
@@ -153,36 +158,10 @@ window.StudioAnnotate = (() => {
       this.parts.stage.replaceChildren();
       this.showProgress();
       if (this.outbox.entries.length) {
-        return page.showEmpty(this.parts, { title: "Saving your answers", buttons: [],
-          text: "The next pairs come when the server has them. They are safe in this browser." });
+        return page.showEmpty(this.parts, page.SAVING);
       }
       await this.refreshDatasets();
-      if (!this.shown) page.showEmpty(this.parts, this.emptyState());
-    }
-
-    emptyState() {
-      const { labelled = 0, total = 0, waiting = 0 } = this.progress ?? {};
-      if (!total) {
-        return { title: "No pairs to label yet",
-          text: "A pair is an image, a question and two answers. You say which answer is better, " +
-            "without knowing who wrote it, and a model learns from it. " +
-            (this.lead ? "Import your own in Data." : "A lead imports them."),
-          buttons: this.lead ? [["import-samples", "Import sample pairs", true]] : [] };
-      }
-      if (waiting) {
-        return { title: `${page.many(waiting, "pair")} in other hands`,
-          text: "Your colleagues hold the rest. A pair they leave comes free after ten minutes.",
-          buttons: [["look-again", "Look again", true]] };
-      }
-      const votes = this.datasets.filter(({ name }) => !this.dataset || name === this.dataset)
-        .reduce((sum, { labelled: pairs }) => sum + pairs, 0);
-      return { title: `All ${page.many(total, "pair")} done`,
-        text: `You answered ${page.many(labelled, "pair")}. ` +
-          "Ties and skipped pairs are counted but not trained on.",
-        buttons: [
-          ...(this.lead && votes
-            ? [["export-now", `Export ${page.many(votes, "labelled pair")} for training`, true]] : []),
-          ["look-again", "Look again", false]] };
+      if (!this.shown) page.showEmpty(this.parts, page.emptyState(this));
     }
 
     showProgress() {
@@ -190,21 +169,7 @@ window.StudioAnnotate = (() => {
     }
 
     showStatus() {
-      const { entries, problem, sending } = this.outbox;
-      const { status } = this.parts;
-      const kept = `${page.many(entries.length, "answer")} kept in this browser`;
-      status.dataset.state = problem ? "problem" : entries.length ? "saving" : "saved";
-      if (problem && entries.length) status.textContent = `Not saved yet: ${problem} · ${kept}`;
-      else if (problem) status.textContent = problem;
-      else if (entries.length || sending) status.textContent = "saving…";
-      else status.textContent = this.acknowledged ? "saved ✓" : "";
-    }
-
-    openExport() {
-      const form = document.getElementById("annotate-export");
-      const opener = form?.querySelector("button");
-      if (opener && !opener.classList.contains("open")) opener.click();
-      setTimeout(() => form?.scrollIntoView({ block: "end" }), 150);
+      page.fillStatus(this.parts, this.outbox, this.acknowledged);
     }
 
     // Answers
@@ -357,24 +322,21 @@ window.StudioAnnotate = (() => {
       if (event.target.closest?.("input, textarea, select, [contenteditable=true]")) return;
       if (this.parts.help.open) return;
       if (Date.now() - this.loaded > RENEW_MS) this.refill();
-      const name = plainKey(event);
+      const name = page.plainKey(event);
       if (skipping) {
         const reason = page.REASONS[Number(name) - 1];
         return reason && this.skip(reason);
       }
-      if (!(name in KEYS)) return;
+      if (!(name in page.KEYS)) return;
       event.preventDefault();
-      this.act(KEYS[name]);
+      this.act(page.KEYS[name]);
     }
   }
 
-  // The letter on the key cap, also on keyboards of other scripts.
-  const plainKey = ({ key, code }) => {
-    if (key.length > 1) return key;
-    return /^[!-~]$/.test(key) ? key.toLowerCase() : code.replace(/^(Key|Digit)/, "").toLowerCase();
-  };
-
   document.addEventListener("keydown", (event) => {
+    // A held Enter would press the focused button for pair after pair.
+    const held = event.repeat && app?.root.contains(event.target);
+    if (held && event.target.tagName === "BUTTON") event.preventDefault();
     if (!app?.visible || event.repeat || event.isComposing || event.keyCode === 229) return;
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     app.key(event);

@@ -16,6 +16,7 @@ from studio.annotation.formats import neutral
 from studio.annotation.preferences import Verdict, decide
 from studio.data.images import ImageStore
 from studio.data.schema import Answer
+from studio.data.sources import open_source
 from studio.errors import DataError, NotFoundError
 from studio.paths import Workspace
 
@@ -148,6 +149,21 @@ def test_csv_cells_are_never_formulas(store, images, workspace):
     assert {row["chosen"], row["rejected"]} == {'\'=HYPERLINK("http://x")', "'-1+1"}
 
 
+@pytest.mark.parametrize("format", ["trl", "jsonl", "parquet"])
+def test_what_was_exported_reads_back_as_the_same_pairs(labelled, images, workspace, format):
+    made = export(labelled, images, workspace, format=format)
+    spec = made.source if format == "trl" else str(made.path / f"preferences.{format}")
+    splits = open_source(spec, workspace=workspace).splits
+    rows = [
+        row
+        for split in splits
+        for row in open_source(spec, split=split, workspace=workspace).rows()
+    ]
+    wanted = labelled.preferences("charts")
+    assert {pair(row) for row in rows} == {pair(row) for row in wanted}
+    assert {row.images for row in rows} == {row.images for row in wanted}
+
+
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
 def test_formula_starts_are_neutralised(start):
     assert neutral(f"{start}1") == f"'{start}1"
@@ -188,6 +204,10 @@ def test_an_unknown_dataset(store, images, workspace):
 def test_reasons_are_said_in_words():
     assert explain({"tied": 2}) == "2: a tie, or as many votes for each"
     assert explain({}) == ""
+
+
+def pair(row) -> tuple[str, str, str]:
+    return row.question, row.chosen.text, row.rejected.text
 
 
 def export(store, images, workspace, **changes):

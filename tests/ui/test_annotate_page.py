@@ -56,21 +56,27 @@ def site(tmp_path: Path) -> Iterator[Site]:
     close_context(context)
 
 
-@pytest.fixture
-def page(site: Site):
+@pytest.fixture(scope="module")
+def browser():
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
+        launched = playwright.chromium.launch(
             executable_path=CHROMIUM if Path(CHROMIUM).exists() else None,
             args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
         )
-        context = browser.new_context(viewport={"width": 1280, "height": 800})
-        opened = context.new_page()
-        opened.errors = []
-        opened.on("pageerror", lambda error: opened.errors.append(str(error)))
-        yield opened
-        browser.close()
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def page(browser):
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    opened = context.new_page()
+    opened.errors = []
+    opened.on("pageerror", lambda error: opened.errors.append(str(error)))
+    yield opened
+    context.close()
 
 
 def add_pairs(site: Site, count: int = PAIRS) -> None:
@@ -152,6 +158,29 @@ def test_a_session_by_keyboard_with_undo_skip_and_a_lost_network(site, page):
     assert site.context.store.progress("local").labelled == PAIRS
     assert page.title() == "VLM Studio"
     assert page.errors == []
+
+
+def test_a_double_click_answers_one_pair(site, page):
+    add_pairs(site, 4)
+    visit(page, site)
+    page.wait_for_selector(".an-question:has-text('Question 0?')")
+    page.dblclick("[data-act=left]")
+    page.wait_for_selector(".an-question:has-text('Question 1?')")
+    saved(page)
+    assert site.labelled == 1
+
+
+def test_a_reason_half_typed_is_back_after_a_reload(site, page):
+    add_pairs(site, 2)
+    visit(page, site)
+    page.wait_for_selector(".an-question:has-text('Question 0?')")
+    page.keyboard.press("s")
+    page.fill(".an-skip input", "the legend is cut")
+    page.goto("about:blank")
+    visit(page, site)
+    page.wait_for_selector(".an-question:has-text('Question 0?')")
+    page.keyboard.press("s")
+    assert page.input_value(".an-skip input") == "the legend is cut"
 
 
 def test_answers_given_offline_survive_a_closed_tab(site, page):
