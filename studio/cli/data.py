@@ -32,6 +32,7 @@ def import_(
     if json:
         print_json(
             {
+                "dataset": report.dataset,
                 "recognised_as": report.recognised_as,
                 "added": report.added,
                 "unchanged": report.unchanged,

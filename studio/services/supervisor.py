@@ -27,6 +27,7 @@ from studio.runs.store import Run, RunStore
 
 INTERVAL = 0.5
 STARTUP_GRACE = 60.0
+WORKER = ("-m", "studio", "worker")
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -173,7 +174,7 @@ def launch_worker(run: Run) -> subprocess.Popen:
         log.write(f"{ATTEMPT_MARK} {run.status.attempt + 1}\n".encode())
         log.flush()
         return subprocess.Popen(
-            [sys.executable, "-m", "studio", "worker", str(run.paths.root)],
+            [sys.executable, *WORKER, str(run.paths.root)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

@@ -1,0 +1,85 @@
+"""Commands as a person types them: exit codes, what goes to which stream."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from studio.cli.main import main
+
+SAMPLE = "assets/samples/sft/images"
+
+
+def write(tmp_path, values) -> str:
+    path = tmp_path / "run.yaml"
+    path.write_text(yaml.safe_dump(values))
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"batch": {"per_devise": 1}}, "batch.per_device"),
+        ({"adapter": None, "model": {"quantization": "nf4"}}, "adapter"),
+        ({"data": {"source": "/no/such/rows.jsonl"}}, "data.source"),
+        ({"model": {"id": "/no/such/model"}}, "model.id"),
+    ],
+)
+def test_bad_run_files_exit_with_2_and_name_the_field(tmp_path, capsys, values, said):
+    workspace = tmp_path / "workspace"
+    code = main(["train", write(tmp_path, values), "--workspace", str(workspace)])
+    captured = capsys.readouterr()
+    assert code == 2 and said in captured.err and "Traceback" not in captured.err
+    assert captured.out == "" and list((workspace / "runs").glob("*")) == []
+
+
+def test_wrong_usage_exits_with_2(capsys):
+    assert main(["train"]) == 2
+    assert main(["no-such-command"]) == 2
+    assert "No such command" in capsys.readouterr().err
+
+
+def test_set_changes_the_run_file(tmp_path, capsys):
+    path = write(tmp_path, {"batch": {"per_device": 4, "total": 16}})
+    code = main(["plan", path, "--set", "batch.total=8", "--json", "--workspace", str(tmp_path)])
+    plan = json.loads(capsys.readouterr().out)
+    assert code == 0 and plan["effective_batch"] == 8 and plan["accumulation"] == 2
+
+
+def test_import_label_export_round(tmp_path, capsys):
+    place = ["--workspace", str(tmp_path), "--json"]
+    assert main(["import", "embedded:preferences", *place]) == 0
+    first = json.loads(capsys.readouterr().out)
+    assert first["added"] > 0 and first["bad"] == []
+    assert main(["import", "embedded:preferences", *place]) == 0
+    assert json.loads(capsys.readouterr().out)["added"] == 0
+    assert main(["export", "--dataset", first["dataset"], "--include-imported", *place]) == 0
+    made = json.loads(capsys.readouterr().out)
+    assert made["rows"] == first["added"] and made["source"].startswith("exports/")
+
+
+def test_runs_of_an_empty_workspace(tmp_path, capsys):
+    assert main(["runs", "list", "--json", "--workspace", str(tmp_path)]) == 0
+    assert json.loads(capsys.readouterr().out) == {"runs": []}
+    assert main(["runs", "show", "nope", "--workspace", str(tmp_path)]) == 2
+
+
+def test_the_help_needs_no_torch():
+    script = (
+        "import sys; from studio.cli.main import main; main(['--help']);"
+        "sys.exit(bool({'torch', 'transformers', 'gradio'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True).returncode == 0
+
+
+def test_chat_asks_base_and_adapter_folder_errors_are_clear(tmp_path, capsys):
+    from pathlib import Path
+
+    image = str(next(Path(SAMPLE).glob("*.png")))
+    place = ["--workspace", str(tmp_path)]
+    assert main(["chat", "embedded", "What kind of chart is this?", "--image", image, *place]) == 0
+    assert capsys.readouterr().out.strip()
+    assert main(["chat", "embedded", "x", "--image", "/no/image.png", *place]) == 2
+    assert main(["chat", "embedded", "x", "--adapter", "nope", *place]) == 2

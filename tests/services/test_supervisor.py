@@ -1,0 +1,153 @@
+"""The queue, the detached worker, and what is recorded when one dies."""
+
+import os
+import signal
+import sys
+import time
+
+import pytest
+
+from studio.config import RunConfig, files
+from studio.errors import ConfigError, ConflictError
+from studio.paths import Workspace
+from studio.runs.events import read_events
+from studio.runs.status import ENDED
+from studio.services import supervisor as module
+from studio.services.supervisor import Supervisor
+
+DEADLINE = 240
+
+
+@pytest.fixture
+def supervisor(tmp_path):
+    made = Supervisor(Workspace.locate(tmp_path))
+    yield made
+    for run in made.store.list():
+        if run.alive:
+            os.kill(run.status.pid, signal.SIGKILL)
+    made.shutdown()
+
+
+@pytest.fixture
+def sleeping_worker(monkeypatch):
+    """Workers that say who they are and then sleep, in place of ones that train."""
+    script = (
+        "import os, sys, time, psutil; sys.path.insert(0, os.environ['PYTHONPATH']);"
+        "from pathlib import Path; from studio.paths import RunPaths;"
+        "from studio.runs.status import update_status; print('hello from', os.getpid(), flush=True);"
+        "update_status(RunPaths(Path(sys.argv[-1])), state='running', pid=os.getpid(),"
+        " pid_started=psutil.Process().create_time()); time.sleep(600)"
+    )
+    monkeypatch.setattr(module, "WORKER", ("-c", script))
+
+
+def quick() -> RunConfig:
+    return files.parse(
+        {
+            "adapter": {"rank": 4},
+            "batch": {"per_device": 2, "total": 2},
+            "data": {"source": "embedded:sft", "train": "train[:4]"},
+            "schedule": {"max_steps": 2},
+        }
+    )
+
+
+def wait_for(supervisor: Supervisor, run_id: str, reached) -> None:
+    for _ in range(DEADLINE * 10):
+        supervisor.step()
+        if reached(supervisor.store.get(run_id)):
+            return
+        time.sleep(0.1)
+    raise AssertionError(supervisor.store.get(run_id).paths.log.read_text())
+
+
+def test_a_run_is_trained_by_a_worker_of_its_own(supervisor):
+    run_id = supervisor.submit(quick())
+    wait_for(supervisor, run_id, lambda run: run.status.state in ENDED)
+    run = supervisor.store.get(run_id)
+    assert run.status.state == "finished", run.paths.log.read_text()
+    assert run.has_adapter and run.status.step == run.status.total_steps == 2
+    kinds = [event.type for event in read_events(run.paths.events).events]
+    assert kinds.count("metrics") == 2 and kinds[-1] == "finished"
+    with pytest.raises(ConflictError):
+        supervisor.resume(run_id)
+
+
+def test_a_run_that_cannot_start_names_the_field(supervisor):
+    config = quick()
+    missing = config.model_copy(
+        update={"data": config.data.model_copy(update={"source": "/no/such/rows.jsonl"})}
+    )
+    run_id = supervisor.submit(missing)
+    wait_for(supervisor, run_id, lambda run: run.status.state in ENDED)
+    status = supervisor.store.get(run_id).status
+    assert status.state == "failed" and status.field == "data.source" and status.remedy
+
+
+def test_a_contradiction_is_not_even_queued(supervisor):
+    with pytest.raises(ConfigError):
+        supervisor.submit(files.parse({"adapter": None, "model": {"quantization": "nf4"}}))
+    assert supervisor.store.list() == []
+
+
+def test_one_run_at_a_time_in_the_order_of_submission(supervisor, sleeping_worker):
+    first, second = supervisor.submit(quick()), supervisor.submit(quick())
+    wait_for(supervisor, first, lambda run: run.alive)
+    supervisor.step()
+    assert supervisor.store.get(second).status.state == "queued"
+    supervisor.stop(second)
+    assert supervisor.store.get(second).status.state == "stopped"
+
+
+def test_a_killed_worker_is_failed_with_its_last_words_and_can_be_resumed(
+    supervisor, sleeping_worker
+):
+    run_id = supervisor.submit(quick())
+    wait_for(supervisor, run_id, lambda run: run.alive)
+    pid = supervisor.store.get(run_id).status.pid
+    os.kill(pid, signal.SIGKILL)
+    wait_for(supervisor, run_id, lambda run: run.status.state == "failed")
+    status = supervisor.store.get(run_id).status
+    assert f"hello from {pid}" in status.message and "resume" in status.remedy.lower()
+    supervisor.resume(run_id)
+    wait_for(supervisor, run_id, lambda run: run.alive)
+    assert supervisor.store.get(run_id).status.attempt == 1
+
+
+def test_a_new_studio_finds_the_running_worker_and_starts_no_second(
+    supervisor, sleeping_worker, tmp_path
+):
+    run_id = supervisor.submit(quick())
+    wait_for(supervisor, run_id, lambda run: run.alive)
+    pid = supervisor.store.get(run_id).status.pid
+    supervisor.shutdown()
+    successor = Supervisor(Workspace.locate(tmp_path))
+    successor.step()
+    assert successor.store.get(run_id).alive and successor.store.get(run_id).status.pid == pid
+    os.kill(pid, signal.SIGKILL)
+    supervisor._children[run_id].wait()
+    successor.step()
+    assert successor.store.get(run_id).status.state == "failed"
+
+
+def test_two_studios_do_not_both_supervise(supervisor, tmp_path):
+    other = Supervisor(Workspace.locate(tmp_path))
+    assert supervisor._supervising()
+    assert not other._supervising()
+    supervisor.shutdown()
+    assert other._supervising()
+    other.shutdown()
+
+
+def test_a_second_worker_for_the_same_run_does_nothing(supervisor, tmp_path):
+    import subprocess
+
+    from filelock import FileLock
+
+    run = supervisor.store.create(quick())
+    with FileLock(run.paths.root / ".worker.lock"):
+        done = subprocess.run(
+            [sys.executable, "-m", "studio", "worker", str(run.paths.root)], timeout=60, check=False
+        )
+    assert done.returncode == 0
+    assert supervisor.store.get(run.run_id).status.state == "queued"

@@ -1,0 +1,50 @@
+"""A workspace, and runs on the embedded samples that take seconds."""
+
+from __future__ import annotations
+
+import pytest
+
+from studio.config import RunConfig, files
+from studio.paths import Workspace
+from studio.runs.events import read_events
+from studio.runs.store import Run, RunStore
+from studio.train.run import execute
+
+
+class Runner:
+    """Makes and executes runs in this process."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self.store = RunStore(workspace)
+
+    def config(self, **sections) -> RunConfig:
+        """Two steps of four rows each, changed by `sections`."""
+        values = {
+            "method": "sft",
+            "adapter": {"rank": 4, "alpha": 8},
+            "batch": {"per_device": 4, "total": 4},
+            "optimizer": {"learning_rate": 2e-3, "schedule": "constant", "warmup": 0},
+            "schedule": {"max_steps": 2, "save_every": 100},
+        }
+        if sections.get("method") == "dpo":
+            values["data"] = {"source": "embedded:preferences"}
+        for key, value in sections.items():
+            both = isinstance(value, dict) and isinstance(values.get(key), dict)
+            values[key] = values[key] | value if both else value
+        return files.parse(values)
+
+    def run(self, config: RunConfig) -> tuple[Run, str]:
+        """Execute to the end; the run and how it ended."""
+        run = self.store.create(config)
+        return run, execute(config, run.paths, self.workspace)
+
+    def values(self, run: Run, key: str, type: str = "metrics") -> list[float]:
+        """The series `key` of a run."""
+        events = read_events(run.paths.events).events
+        return [e.values[key] for e in events if e.type == type and key in e.values]
+
+
+@pytest.fixture
+def runner(tmp_path):
+    return Runner(Workspace.locate(tmp_path / "workspace"))

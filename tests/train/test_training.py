@@ -1,0 +1,299 @@
+"""What the trainers are given, what they learn from, and what they leave behind."""
+
+import json
+import math
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from peft import PeftModel
+
+from studio.errors import ConfigError, DataError, ModelError, RunFailedError
+from studio.models.load import load_model
+from studio.runs import checkpoints, control
+from studio.runs.events import read_events
+from studio.train.data import load_run_data
+from studio.train.plan import plan_run
+from studio.train.prepare import prepare_model
+from studio.train.trainers import build_trainer
+
+REAL = Path(__file__).resolve().parents[2].parent / "shared" / "data"
+needs_real_data = pytest.mark.skipif(not REAL.is_dir(), reason="the shared data is not here")
+
+
+def first_batch(runner, config):
+    run = runner.store.create(config)
+    trainable = prepare_model(config, runner.workspace)
+    data = load_run_data(config, runner.workspace)
+    trainer = build_trainer(config, run.paths, trainable, data, [])
+    return trainer, next(iter(trainer.get_train_dataloader()))
+
+
+def test_sft_learns_from_the_answer_and_its_end_only(runner):
+    trainer, batch = first_batch(runner, runner.config())
+    tokenizer = trainer.processing_class.tokenizer
+    labels = batch["labels"][0]
+    ids = labels[labels != -100]
+    row = trainer.train_dataset
+    answers = {row[i]["completion"][0]["content"][0]["text"] for i in range(len(row))}
+    text = tokenizer.decode(ids)
+    assert text.replace("<end_of_utterance>", "").strip() in answers
+    assert tokenizer.eos_token_id in ids.tolist()
+    assert not set(ids.tolist()) & {trainer.processing_class.image_token_id}
+
+
+def test_dpo_scores_both_answers_to_the_same_prompt(runner):
+    _, batch = first_batch(runner, runner.config(method="dpo"))
+    rows = batch["input_ids"].shape[0]
+    assert rows == 8
+    for index in range(4):
+        chosen_prompt = batch["input_ids"][index][batch["completion_mask"][index] == 0]
+        rejected_prompt = batch["input_ids"][index + 4][batch["completion_mask"][index + 4] == 0]
+        length = min(len(chosen_prompt), len(rejected_prompt)) - 12
+        assert torch.equal(chosen_prompt[:length], rejected_prompt[:length])
+
+
+@pytest.mark.parametrize("method", ["sft", "dpo"])
+def test_every_adapted_tower_gets_gradient(runner, method):
+    config = runner.config(
+        method=method,
+        adapter={"targets": "vision+language", "init": "gaussian"},
+        batch={"gradient_checkpointing": True},
+    )
+    trainer, batch = first_batch(runner, config)
+    model = trainer.model
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "lora_B" in name:
+                parameter.normal_(std=0.02)
+    model.train()
+    trainer.compute_loss(model, batch).backward()
+    for part in ("vision", "text"):
+        found = [p.grad for n, p in model.named_parameters() if p.requires_grad and part in n]
+        assert found and all(g is not None and g.abs().sum() > 0 for g in found), part
+
+
+@pytest.mark.parametrize("method", ["sft", "dpo"])
+def test_quantized_runs_lose_as_unquantized_ones(runner, method):
+    """Same rows, same order: the last loss is within 5 %."""
+    last = {}
+    for quantization in ("none", "int8", "nf4"):
+        config = runner.config(
+            method=method, model={"quantization": quantization}, schedule={"max_steps": 4}
+        )
+        run, outcome = runner.run(config)
+        losses = runner.values(run, "loss")
+        assert outcome == "finished" and all(map(math.isfinite, losses))
+        assert losses[-1] < losses[0]
+        last[quantization] = losses[-1]
+    assert max(last.values()) <= min(last.values()) * 1.05, last
+
+
+@pytest.mark.parametrize(
+    "adapter",
+    [{"dora": True}, {"rslora": True}, {"init": "pissa"}, {"dropout": 0.1}, None],
+    ids=["dora", "rslora", "pissa", "dropout", "full"],
+)
+def test_variants_train_and_save(runner, adapter):
+    run, outcome = runner.run(runner.config(adapter=adapter))
+    assert outcome == "finished" and run.has_adapter
+    saved = json.loads((run.paths.adapter / checkpoints.MARKER).read_text())
+    assert saved["kind"] == ("model" if adapter is None else "adapter")
+    assert not list(run.paths.adapter.glob("*.bin"))
+
+
+@pytest.mark.parametrize("name", ["adamw_8bit", "paged_adamw_8bit", "adafactor"])
+def test_optimizers_move_the_weights(runner, name):
+    run, _ = runner.run(runner.config(optimizer={"name": name}, model={"quantization": "nf4"}))
+    losses = runner.values(run, "loss")
+    assert losses[1] != losses[0] and math.isfinite(losses[1])
+
+
+def test_the_effective_batch_is_kept_whatever_fits_at_once(runner):
+    last = []
+    for per_device in (1, 4):
+        config = runner.config(batch={"per_device": per_device, "total": 4})
+        run, _ = runner.run(config)
+        last.append(runner.values(run, "loss"))
+    assert last[0] == pytest.approx(last[1], rel=1e-4)
+
+
+def test_an_nf4_adapter_changes_what_the_model_says(runner):
+    config = runner.config(model={"quantization": "nf4"}, schedule={"max_steps": 3})
+    run, _ = runner.run(config)
+    loaded = load_model(config.model)
+    ids = torch.arange(2, 14).unsqueeze(0)
+    with torch.no_grad():
+        before = loaded.model(input_ids=ids).logits
+        adapted = PeftModel.from_pretrained(loaded.model, run.paths.adapter)
+        after = adapted(input_ids=ids).logits
+    assert not torch.allclose(before, after)
+
+
+def test_a_run_goes_on_from_an_adapter_and_dpo_starts_at_its_reference(runner):
+    first, _ = runner.run(runner.config(schedule={"max_steps": 3}))
+    config = runner.config(
+        method="dpo", adapter={"continue_from": first.run_id}, schedule={"max_steps": 1}
+    )
+    run, _ = runner.run(config)
+    assert runner.values(run, "loss")[0] == pytest.approx(math.log(2), rel=1e-4)
+
+
+def test_an_adapter_of_another_base_is_refused(runner):
+    first, _ = runner.run(runner.config(schedule={"max_steps": 1}))
+    description = first.paths.adapter / "adapter_config.json"
+    values = json.loads(description.read_text()) | {"base_model_name_or_path": "other/model"}
+    description.write_text(json.dumps(values))
+    with pytest.raises(ModelError, match="other/model") as caught:
+        plan_run(runner.config(adapter={"continue_from": first.run_id}), runner.workspace)
+    assert caught.value.field == "adapter.continue_from"
+
+
+def test_stop_and_save_leaves_an_adapter_and_resume_goes_on(runner, monkeypatch):
+    config = runner.config(schedule={"max_steps": 4})
+    undisturbed, _ = runner.run(config)
+    run = runner.store.create(config)
+    from studio.train.run import execute
+
+    control.request(run.paths, "stop")
+    assert execute(config, run.paths, runner.workspace) == "stopped"
+    assert run.has_adapter and runner.values(run, "loss") == pytest.approx(
+        runner.values(undisturbed, "loss")[:1]
+    )
+    control.request(run.paths, "none")
+    assert execute(config, run.paths, runner.workspace) == "finished"
+    assert runner.values(run, "loss") == pytest.approx(runner.values(undisturbed, "loss"), abs=1e-4)
+
+
+def test_memory_running_out_halves_the_rows_and_keeps_the_batch(runner, monkeypatch):
+    from trl import SFTTrainer
+
+    plain = SFTTrainer.compute_loss
+
+    def fails_above_two(self, model, inputs, *args, **kwargs):
+        if inputs["input_ids"].shape[0] > 2:
+            raise torch.OutOfMemoryError("injected")
+        return plain(self, model, inputs, *args, **kwargs)
+
+    undisturbed, _ = runner.run(runner.config())
+    monkeypatch.setattr(SFTTrainer, "compute_loss", fails_above_two)
+    run, outcome = runner.run(runner.config())
+    changes = [e for e in read_events(run.paths.events).events if e.type == "changed"]
+    assert outcome == "finished" and [e.values["per_device"] for e in changes] == [2]
+    assert runner.values(run, "loss") == pytest.approx(runner.values(undisturbed, "loss"), rel=1e-4)
+    with pytest.raises(RunFailedError, match="Memory ran out"):
+        runner.run(runner.config(batch={"on_oom": "fail"}))
+
+
+def test_a_loss_that_is_no_number_stops_the_run(runner, monkeypatch):
+    from trl import SFTTrainer
+
+    plain = SFTTrainer.compute_loss
+    monkeypatch.setattr(
+        SFTTrainer, "compute_loss", lambda *args, **kwargs: plain(*args, **kwargs) * float("nan")
+    )
+    with pytest.raises(RunFailedError, match="nan at step 1"):
+        runner.run(runner.config())
+
+
+def test_early_stopping_counts_evaluations_without_improvement(runner):
+    config = runner.config(
+        data={"source": "embedded:sft", "train": "train[:8]", "evaluation": "evaluation[:4]"},
+        optimizer={"learning_rate": 1e-12},
+        schedule={"max_steps": 8, "evaluate_every": 1, "early_stopping": 2},
+    )
+    run, _ = runner.run(config)
+    said = [
+        e.values["message"] for e in read_events(run.paths.events).events if e.type == "changed"
+    ]
+    assert said and "no improvement" in said[0]
+    assert len(runner.values(run, "eval_loss", "evaluation")) < 8
+
+
+REFUSED = [
+    ({"data": {"source": "/no/such/file.jsonl"}}, "data.source"),
+    ({"data": {"source": "embedded:sft", "train": "nope"}}, "data.train"),
+    ({"data": {"source": "embedded:sft", "columns": {"question": "qestion"}}}, "data.columns"),
+    ({"method": "dpo", "data": {"source": "embedded:sft"}}, "data.source"),
+    ({"model": {"id": "/no/such/model"}}, "model.id"),
+    ({"adapter": {"targets": ["nothing"]}}, "adapter.targets"),
+    ({"adapter": {"continue_from": "nope"}}, "adapter.continue_from"),
+    ({"adapter": None, "model": {"quantization": "nf4"}}, "adapter"),
+    ({"model": {"dtype": "float16"}}, "model.dtype"),
+]
+
+
+@pytest.mark.parametrize(("sections", "field"), REFUSED, ids=[field for _, field in REFUSED])
+def test_what_cannot_run_is_refused_before_training(runner, sections, field):
+    with pytest.raises((ConfigError, DataError, ModelError)) as caught:
+        plan_run(runner.config(**sections), runner.workspace)
+    assert caught.value.field.startswith(field) and caught.value.remedy
+
+
+def write_rows(folder: Path, rows: list[dict]) -> str:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "rows.jsonl"
+    path.write_text("\n".join(json.dumps(row) for row in rows))
+    return str(path)
+
+
+def test_rows_that_teach_nothing_are_refused(runner, tmp_path):
+    image = next((Path("assets/samples/sft/images")).glob("*.png"))
+    shutil.copy(image, tmp_path / "a.png")
+    same = {"image": "a.png", "question": "q", "chosen": "x", "rejected": "x"}
+    for rows in ([], [same], [same | {"image": "gone.png", "rejected": "y"}]):
+        source = write_rows(tmp_path, rows)
+        with pytest.raises(DataError) as caught:
+            plan_run(runner.config(method="dpo", data={"source": source}), runner.workspace)
+        assert caught.value.field == "data.source"
+
+
+def test_text_only_rows_train_beside_rows_with_images(runner, tmp_path):
+    image = next((Path("assets/samples/sft/images")).glob("*.png"))
+    shutil.copy(image, tmp_path / "a.png")
+    user = {"role": "user", "content": "What is it?"}
+    rows = [
+        {
+            "images": ["a.png"] * (index % 3),
+            "prompt": [user],
+            "completion": [{"role": "assistant", "content": f"answer {index}"}],
+        }
+        for index in range(8)
+    ]
+    config = runner.config(data={"source": write_rows(tmp_path, rows)})
+    plan, _ = plan_run(config, runner.workspace)
+    assert plan.train_rows == 8
+    run, outcome = runner.run(config)
+    assert outcome == "finished" and all(map(math.isfinite, runner.values(run, "loss")))
+
+
+@needs_real_data
+@pytest.mark.parametrize(
+    ("method", "source", "quantization"),
+    [
+        ("sft", "chartqa/human.jsonl", "nf4"),
+        ("dpo", "mllm_bench/pairs.jsonl", "none"),
+        ("sft", "multichart/multi_image_qa.jsonl", "none"),
+    ],
+)
+def test_real_rows_train(runner, method, source, quantization):
+    config = runner.config(
+        method=method,
+        model={"quantization": quantization},
+        data={"source": str(REAL / source), "train": "train[:8]"},
+    )
+    run, outcome = runner.run(config)
+    losses = runner.values(run, "loss")
+    assert outcome == "finished" and len(losses) == 2 and all(map(math.isfinite, losses))
+
+
+def test_the_plan_counts_exactly_what_is_trained(runner):
+    config = runner.config(adapter={"rank": 4, "targets": "all-linear"})
+    plan, _ = plan_run(config, runner.workspace)
+    trainer, _ = first_batch(runner, config)
+    actual = sum(p.numel() for p in trainer.model.parameters() if p.requires_grad)
+    assert plan.trainable_parameters == actual
+    base = sum(p.numel() for p in load_model(config.model).model.parameters())
+    assert plan.total_parameters == base
+    assert plan.tokens_max >= plan.tokens_median > 36
