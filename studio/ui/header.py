@@ -48,7 +48,8 @@ class Header:
         }
         page.load(self.html, None, self.line, **quick)
         gr.Timer(POLL_SECONDS).tick(self.html, None, self.line, **quick)
-        self.line.click(self.follow, None, [show_run, tabs], **quick)
+        queued = {**quick, "queue": True}  # only these tell the listeners of a state
+        self.line.click(self.follow, None, [show_run, tabs], **queued)
 
     def follow(self, event: gr.EventData) -> tuple[Any, Any]:
         """Open the run that was clicked."""

@@ -91,11 +91,12 @@ class RunsTab:
             self.buttons[name].click(action, **now)
         self.buttons["resume"].click(self.resume, **now)
         self.buttons["delete"].click(self.delete, **now, js=CONFIRM_DELETE)
+        queued = {**quick, "queue": True}  # only these tell the listeners of a state
         for name, target, place in (
             ("clone", shell.clone_run, "train"),
             ("chat", shell.chat_with, "chat"),
         ):
-            self.buttons[name].click(link, self.chosen, target, **quick).then(
+            self.buttons[name].click(link, self.chosen, target, **queued).then(
                 _to(place), None, shell.tabs, **quick
             )
 
