@@ -87,9 +87,12 @@ def main(arguments: list[str] | None = None) -> int:
     bound = listen(flags.host, flags.port)
 
     from studio.errors import StudioError
-    from studio.ui.app import build_app, close_context, open_context
-    from studio.ui.auth import Accounts
-    from studio.ui.server import serve
+    from studio.ui.quick import quick_imports
+
+    with quick_imports():
+        from studio.ui.app import build_app, close_context, open_context
+        from studio.ui.auth import Accounts
+        from studio.ui.server import serve
 
     try:
         accounts = Accounts.load(flags.auth) if flags.auth else None
