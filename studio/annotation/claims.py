@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, select
 from sqlalchemy.orm import aliased
 
 from studio.annotation.importing import prompt_from_json
@@ -23,6 +23,35 @@ from studio.annotation.views import Answer, PairCard, SideView
 from studio.errors import InputError, NotFoundError
 
 LEASE_SECONDS = 600.0
+FIRST, SECOND = aliased(Candidate), aliased(Candidate)
+CARDS = (
+    select(
+        Pair.id,
+        Dataset.name.label("dataset"),
+        Item.images,
+        Item.prompt,
+        Item.question,
+        FIRST.id.label("first_id"),
+        FIRST.text.label("first_text"),
+        SECOND.id.label("second_id"),
+        SECOND.text.label("second_text"),
+        CurrentLabel.version,
+        Label.kind,
+        Label.winner_id,
+        Label.reason,
+        Label.comment,
+    )
+    .join(Item, Item.id == Pair.item_id)
+    .join(Dataset, Dataset.id == Pair.dataset_id)
+    .join(FIRST, FIRST.id == Pair.first_id)
+    .join(SECOND, SECOND.id == Pair.second_id)
+    .outerjoin(Annotator, Annotator.name == bindparam("annotator"))
+    .outerjoin(
+        CurrentLabel,
+        (CurrentLabel.pair_id == Pair.id) & (CurrentLabel.annotator_id == Annotator.id),
+    )
+    .outerjoin(Label, Label.id == CurrentLabel.label_id)
+)
 
 
 def annotator_id(connection: Connection, name: str, now: float) -> int:
@@ -43,14 +72,15 @@ def find_annotator(connection: Connection, name: str) -> int | None:
 def claim(
     connection: Connection, annotator: str, dataset: str | None, count: int, now: float
 ) -> list[PairCard]:
-    """Up to `count` pairs held for `annotator`, those held before first; leases renewed."""
+    """Up to `count` pairs held for `annotator`, those held before first; aging leases renewed."""
     who = annotator_id(connection, annotator, now)
     held = _held(connection, who, dataset, count, now)
     wanted = count - len(held)
-    pairs = held + (_free(connection, who, dataset, held, wanted, now) if wanted > 0 else [])
-    for pair in pairs:
+    free = _free(connection, who, dataset, list(held), wanted, now) if wanted > 0 else []
+    aging = [pair for pair, expires in held.items() if expires < now + LEASE_SECONDS / 2]
+    for pair in aging + free:
         lease(connection, pair, who, now)
-    return cards(connection, pairs, annotator)
+    return cards(connection, [*held, *free], annotator)
 
 
 def lease(connection: Connection, pair: int, who: int, now: float) -> None:
@@ -73,37 +103,9 @@ def left_is_first(pair: int, annotator: str) -> bool:
 
 def cards(connection: Connection, pairs: Sequence[int], annotator: str) -> list[PairCard]:
     """The blind cards of `pairs`, in that order."""
-    first, second = aliased(Candidate), aliased(Candidate)
-    query = (
-        select(
-            Pair.id,
-            Dataset.name.label("dataset"),
-            Item.images,
-            Item.prompt,
-            Item.question,
-            first.id.label("first_id"),
-            first.text.label("first_text"),
-            second.id.label("second_id"),
-            second.text.label("second_text"),
-            CurrentLabel.version,
-            Label.kind,
-            Label.winner_id,
-            Label.reason,
-            Label.comment,
-        )
-        .join(Item, Item.id == Pair.item_id)
-        .join(Dataset, Dataset.id == Pair.dataset_id)
-        .join(first, first.id == Pair.first_id)
-        .join(second, second.id == Pair.second_id)
-        .outerjoin(Annotator, Annotator.name == annotator)
-        .outerjoin(
-            CurrentLabel,
-            (CurrentLabel.pair_id == Pair.id) & (CurrentLabel.annotator_id == Annotator.id),
-        )
-        .outerjoin(Label, Label.id == CurrentLabel.label_id)
-        .where(Pair.id.in_(pairs))
-    )
-    found = {row.id: _card(row, annotator) for row in connection.execute(query)}
+    query = CARDS.where(Pair.id.in_(pairs))
+    parameters = {"annotator": annotator}
+    found = {row.id: _card(row, annotator) for row in connection.execute(query, parameters)}
     return [found[pair] for pair in pairs if pair in found]
 
 
@@ -154,15 +156,16 @@ def _answered_by(who: int):
 
 def _held(
     connection: Connection, who: int, dataset: str | None, count: int, now: float
-) -> list[int]:
+) -> dict[int, float]:
+    """Pairs held and not answered, with the time their lease ends."""
     query = (
-        select(Lease.pair_id)
+        select(Lease.pair_id, Lease.expires_at)
         .join(Pair, Pair.id == Lease.pair_id)
         .where(Lease.annotator_id == who, Lease.expires_at > now, ~_answered_by(who))
         .order_by(Lease.pair_id)
         .limit(count)
     )
-    return list(connection.execute(_in_dataset(query, dataset)).scalars())
+    return {row.pair_id: row.expires_at for row in connection.execute(_in_dataset(query, dataset))}
 
 
 def _free(

@@ -34,6 +34,15 @@ def test_an_absent_colleague_blocks_nobody(store, clock):
     assert store.claim("ben").pair_id == pair
 
 
+def test_coming_back_renews_the_lease(store, clock):
+    store.add_rows("charts", make_rows(1))
+    pair = store.claim("ana").pair_id
+    for _ in range(4):
+        clock.now += 0.7 * LEASE_SECONDS
+        assert store.claim("ana").pair_id == pair
+        assert store.claim("ben") is None
+
+
 def test_a_late_answer_of_somebody_whose_lease_ran_out_is_kept(store, clock):
     store.add_rows("charts", make_rows(1))
     late = store.claim("ana")
