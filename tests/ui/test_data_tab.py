@@ -15,6 +15,7 @@ from studio.data.images import ImageStore
 from studio.paths import Workspace
 from studio.services.importer import Importer
 from studio.ui import data_views as look
+from studio.ui.data_import import ImportForm
 from studio.ui.data_state import PAGE, LibraryState, read_page
 from studio.ui.tabs.data import DataTab
 
@@ -39,7 +40,7 @@ def tab(tmp_path):
     workspace = Workspace.locate(tmp_path / "workspace")
     store = AnnotationStore(f"sqlite:///{workspace.database}")
     context = Context(workspace, store, ImageStore(workspace))
-    yield DataTab(context, Importer(workspace, store))
+    yield DataTab(context, ImportForm(context, Importer(workspace, store)))
     store.close()
 
 
@@ -69,28 +70,28 @@ FIELDS = ("", "", "", "", "", "", "")
 
 def imported(tab, path: str, *mapping: str):
     columns = mapping or ("", "ask", "", "", "", "", "")
-    going, refused = tab.start(REQUEST, path, "", 0, "", {}, *columns)
+    going, refused = tab.form.start(REQUEST, path, "", 0, "", {}, *columns)
     assert going and not refused
-    assert tab.importer.wait(30).state == "done"
+    assert tab.form.importer.wait(30).state == "done"
 
 
 def test_an_empty_library_offers_the_sample(tab):
     _, listed, nothing, library, *_ = tab.show(LibraryState(), "Table", REQUEST)
     assert nothing["visible"] and not library["visible"]
     assert "No datasets yet" in listed
-    going, refused = tab.add_sample(REQUEST)
+    going, refused = tab.form.add_sample(REQUEST)
     assert "Importing" in going and not refused
-    done = tab.importer.wait(120)
+    done = tab.form.importer.wait(120)
     assert done.report.dataset == "sample pairs" and done.report.added > 0
 
 
 def test_a_preview_fills_the_mapping_and_an_error_leaves_the_form(tab, source):
     path = source(3)
-    html, recognised, *fields = tab.preview(REQUEST, path, "", 0, "", {}, *FIELDS)
+    html, recognised, *fields = tab.form.preview(REQUEST, path, "", 0, "", {}, *FIELDS)
     assert "Recognised as: Preferences" in html and "3 rows" in html
     assert recognised["image"] == "image" and fields[0]["value"] == "image"
     assert "ask" in fields[0]["choices"]
-    html, *rest = tab.preview(REQUEST, path, "", 0, "", {}, "imge", *FIELDS[1:])
+    html, *rest = tab.form.preview(REQUEST, path, "", 0, "", {}, "imge", *FIELDS[1:])
     assert "Column “Image”: There is no column" in html and 'role="alert"' in html
     assert all(value == gr.skip() for value in rest)
 
@@ -98,7 +99,7 @@ def test_a_preview_fills_the_mapping_and_an_error_leaves_the_form(tab, source):
 def test_only_columns_changed_by_hand_overrule(tab, source):
     path = source(2)
     stale = {"image": "gone"}
-    html, *_ = tab.preview(REQUEST, path, "", 0, "", stale, "gone", "ask", *FIELDS[2:])
+    html, *_ = tab.form.preview(REQUEST, path, "", 0, "", stale, "gone", "ask", *FIELDS[2:])
     assert "Recognised as" in html and "How many? 0" in html
 
 
@@ -111,7 +112,7 @@ def test_nothing_from_outside_is_markup_or_template(tab, source):
         look.detail(first),
         look.preview(_preview(tab, source(2, HOSTILE))),
         look.dataset_list(tab.context.store.datasets(), None),
-        tab.preview(REQUEST, HOSTILE, "", 0, "", {}, *FIELDS)[0],
+        tab.form.preview(REQUEST, HOSTILE, "", 0, "", {}, *FIELDS)[0],
     ):
         assert "<img src=x" not in html
         assert "${" not in html and "{{" not in html
@@ -173,6 +174,6 @@ def test_annotators_see_and_import_nothing(tab, source):
     tab.context.lead = False
     with pytest.raises(InputError):
         tab.show(LibraryState(), "Table", REQUEST)
-    going, refused = tab.start(REQUEST, source(1), "", 0, "", {}, *FIELDS)
+    going, refused = tab.form.start(REQUEST, source(1), "", 0, "", {}, *FIELDS)
     assert not going and "Only leads" in refused
-    assert tab.importer.status.state == "idle"
+    assert tab.form.importer.status.state == "idle"

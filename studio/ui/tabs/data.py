@@ -8,29 +8,17 @@ from typing import Any
 import gradio as gr
 
 from studio.annotation import DatasetView
-from studio.data.sources.files import ENDINGS
-from studio.errors import InputError, NotFoundError, StudioError
-from studio.services.importer import Importer, ImportStatus
-from studio.services.library import list_datasets, preview_source
+from studio.errors import NotFoundError
+from studio.services.importer import Importer
+from studio.services.library import list_datasets
 from studio.ui import data_views as look
 from studio.ui.context import StudioContext, go_to
+from studio.ui.data_import import ImportForm, check_lead, outcome
 from studio.ui.data_state import FILTERS, LibraryState, read_page
 from studio.ui.views import count, empty, say
 
 POLL_SECONDS = 1.0
 SHOWN = 11  # components `DataTab.show` fills
-SAMPLE = "embedded:preferences"
-ROLES = {
-    "image": "Image",
-    "question": "Question",
-    "answer": "Answer",
-    "chosen": "Chosen",
-    "rejected": "Rejected",
-    "candidates": "Candidates",
-    "conversation": "Conversation",
-}
-FIELDS = {"data.source": "Source", "data.train": "Split", "dataset": "Name"}
-FIELDS |= {f"data.columns.{role}": f"Column “{title}”" for role, title in ROLES.items()}
 PICK = (
     "const pick = event => {"
     " const found = event.target.closest('[data-item],[data-dataset]');"
@@ -50,15 +38,13 @@ class DataTab:
     """Components of the tab and what happens in it; everything shown is read from the store."""
 
     context: StudioContext
-    importer: Importer
+    form: ImportForm
     state: gr.State = field(init=False)
-    mapping: dict[str, gr.Dropdown] = field(default_factory=dict)
 
     def layout(self) -> None:
         """Draw the sources at the left, the rows and the open row beside them."""
         self.state = gr.State(LibraryState())
         self.seen = gr.State(0)
-        self.recognised = gr.State({})
         self.timer = gr.Timer(POLL_SECONDS)
         with gr.Row(elem_id="data", equal_height=False):
             with gr.Column(scale=1, min_width=230, elem_classes="surface"):
@@ -74,7 +60,7 @@ class DataTab:
                 with gr.Column(
                     visible=False, elem_classes="surface", elem_id="data-import"
                 ) as self.import_panel:
-                    self._import_form()
+                    self.form.layout()
                 with gr.Column(
                     visible=False, elem_classes="surface", elem_id="data-empty"
                 ) as self.nothing:
@@ -91,43 +77,6 @@ class DataTab:
             ) as self.drawer:
                 self.close_item = gr.Button("Close", size="sm", min_width=0)
                 self.item = gr.HTML()
-
-    def _import_form(self) -> None:
-        with gr.Row():
-            self.source = gr.Textbox(
-                label="Source",
-                placeholder="/path/to/pairs.jsonl, owner/name, exports/… or embedded:…",
-                info="A file or folder on this machine, a hub dataset, an export or a sample set.",
-                scale=3,
-                elem_id="data-source",
-            )
-            self.upload = gr.UploadButton(
-                "Upload a file",
-                file_types=list(ENDINGS),
-                size="sm",
-                scale=1,
-                min_width=120,
-            )
-        with gr.Row():
-            self.split = gr.Textbox(
-                label="Split", placeholder="train", info='Slices work: "train[:10%]".'
-            )
-            self.limit = gr.Number(
-                label="At most", value=None, precision=0, minimum=0, info="Rows; empty or 0: all."
-            )
-            self.name = gr.Textbox(label="Name", info="Of the dataset here; empty: the source's.")
-        with gr.Accordion("Columns", open=False), gr.Row():
-            for role, title in ROLES.items():
-                self.mapping[role] = gr.Dropdown(
-                    [], label=title, allow_custom_value=True, value="", min_width=120
-                )
-        with gr.Row(elem_classes="actions"):
-            self.preview_button = gr.Button("Preview", size="sm", elem_id="data-preview")
-            self.import_button = gr.Button(
-                "Import", size="sm", variant="primary", elem_id="data-do-import"
-            )
-            self.close_import = gr.Button("Close", size="sm")
-        self.result = gr.HTML(elem_id="data-result")
 
     def _browser(self) -> None:
         with gr.Row():
@@ -186,21 +135,15 @@ class DataTab:
         self._wire_import(shown, quick)
 
     def _wire_import(self, shown: list[Any], quick: dict[str, Any]) -> None:
-        form = [self.source, self.split, self.limit, self.name, self.recognised]
-        form += self.mapping.values()
         for button in (self.open_import, self.import_instead):
             button.click(_show, None, self.import_panel, **quick)
-        self.close_import.click(_hide, None, self.import_panel, **quick)
-        self.upload.upload(str, self.upload, self.source, **quick)
-        fields = [self.result, self.recognised, *self.mapping.values()]
-        for event in (self.preview_button.click, self.source.submit):
-            event(self.preview, form, fields, show_progress="minimal", concurrency_limit=4)
-        self.import_button.click(self.start, form, [self.going, self.result], **quick)
-        self.sample.click(self.add_sample, None, [self.going, self.result], **quick)
+        self.form.close.click(_hide, None, self.import_panel, **quick)
+        self.form.wire(self.going, quick)
+        self.sample.click(self.form.add_sample, None, [self.going, self.form.result], **quick)
         self.timer.tick(
             self.poll,
             [self.seen, self.state, self.view],
-            [self.seen, self.going, self.result, *shown],
+            [self.seen, self.going, self.form.result, *shown],
             **quick,
         )
 
@@ -208,7 +151,7 @@ class DataTab:
         self, state: LibraryState, view: str, request: gr.Request | None = None
     ) -> tuple[Any, ...]:
         """The library as it is now."""
-        self._check(request)
+        check_lead(self.context, request)
         datasets = list_datasets(self.context.store)
         if state.dataset and state.dataset not in {dataset.name for dataset in datasets}:
             state = state.of(None)
@@ -262,77 +205,16 @@ class DataTab:
         """The list without the open row."""
         return self.show(replace(state, item=None), view, request)
 
-    def preview(
-        self,
-        request: gr.Request,
-        source: str,
-        split: str,
-        limit: float | None,
-        name: str,
-        recognised: dict[str, str],
-        *mapping: str,
-    ) -> tuple[Any, ...]:
-        """What the source holds; on an error the form stays as it is."""
-        unchanged = (gr.skip(),) * (1 + len(mapping))
-        try:
-            self._check(request)
-            found = preview_source(
-                source,
-                self.context.workspace,
-                split=split.strip() or None,
-                columns=_changed(recognised, mapping),
-                limit=6,
-            )
-        except StudioError as error:
-            return refusal(error), *unchanged
-        fields = [
-            gr.update(choices=["", *found.columns], value=found.mapping.get(role, ""))
-            for role in ROLES
-        ]
-        return look.preview(found), found.mapping, *fields
-
-    def start(
-        self,
-        request: gr.Request,
-        source: str,
-        split: str,
-        limit: float | None,
-        name: str,
-        recognised: dict[str, str],
-        *mapping: str,
-    ) -> tuple[str, str]:
-        """Begin the import; the timer shows how it goes."""
-        return self._begin(
-            request,
-            source,
-            split=split.strip() or None,
-            columns=_changed(recognised, mapping),
-            limit=int(limit) if limit else None,
-            name=name.strip() or None,
-        )
-
-    def add_sample(self, request: gr.Request) -> tuple[str, str]:
-        """Import the sample pairs."""
-        going, refused = self._begin(request, SAMPLE, name="sample pairs")
-        return going or refused, refused
-
-    def _begin(self, request: gr.Request, source: str, **options: Any) -> tuple[str, str]:
-        try:
-            self._check(request)
-            return look.progress(self.importer.start(source, **options)), ""
-        except StudioError as error:
-            return "", refusal(error)
-
     def already_seen(self) -> int:
         """Number of the last import that had ended when the page was opened."""
-        status = self.importer.status
+        status = self.form.importer.status
         return status.number - (status.state == "reading")
 
     def poll(
         self, seen: int, state: LibraryState, view: str, request: gr.Request
     ) -> tuple[Any, ...]:
         """How the import goes; the library anew once it has ended."""
-        status = self.importer.status
+        status = self.form.importer.status
         nothing = (gr.skip(),) * SHOWN
         if status.state == "reading":
             return gr.skip(), look.progress(status), gr.skip(), *nothing
@@ -350,29 +232,6 @@ class DataTab:
         except NotFoundError as error:
             say(error)
             return None
-
-    def _check(self, request: gr.Request | None) -> None:
-        if request is not None and not self.context.is_lead(request):
-            raise InputError("Only leads see the data.", remedy="Open Annotate.")
-
-
-def outcome(status: ImportStatus) -> str:
-    """How an import ended."""
-    if status.report:
-        return look.report(status.report)
-    return look.said("Nothing was imported", status.error)
-
-
-def refusal(error: StudioError) -> str:
-    """What is wrong with what was typed."""
-    place = FIELDS.get(error.field, "")
-    return look.said(f"{place}: {error.message}" if place else error.message, error.remedy)
-
-
-def _changed(recognised: dict[str, str], mapping: tuple[str, ...]) -> dict[str, str]:
-    """The columns set by hand: those that differ from what was recognised."""
-    given = dict(zip(ROLES, mapping, strict=True))
-    return {role: name for role, name in given.items() if name and name != recognised.get(role)}
 
 
 def _label_button(datasets: list[DatasetView], chosen: str | None) -> Any:
@@ -396,6 +255,7 @@ def _hide() -> Any:
 
 def build(context: StudioContext) -> None:
     """Draw the tab and connect it."""
-    tab = DataTab(context, Importer(context.workspace, context.store))
+    form = ImportForm(context, Importer(context.workspace, context.store))
+    tab = DataTab(context, form)
     tab.layout()
     tab.wire()

@@ -1,0 +1,176 @@
+"""The import form of the Data tab: what to read, how its columns are meant, what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import gradio as gr
+
+from studio.data.sources.files import ENDINGS
+from studio.errors import InputError, StudioError
+from studio.services.importer import Importer, ImportStatus
+from studio.services.library import preview_source
+from studio.ui import data_views as look
+from studio.ui.context import StudioContext
+
+SAMPLE = "embedded:preferences"
+ROLES = {
+    "image": "Image",
+    "question": "Question",
+    "answer": "Answer",
+    "chosen": "Chosen",
+    "rejected": "Rejected",
+    "candidates": "Candidates",
+    "conversation": "Conversation",
+}
+FIELDS = {"data.source": "Source", "data.train": "Split", "dataset": "Name"}
+FIELDS |= {f"data.columns.{role}": f"Column “{title}”" for role, title in ROLES.items()}
+
+
+@dataclass
+class ImportForm:
+    """The fields, and what Preview and Import do with them; errors leave every field as it is."""
+
+    context: StudioContext
+    importer: Importer
+    mapping: dict[str, gr.Dropdown] = field(default_factory=dict)
+
+    def layout(self) -> None:
+        """Draw the form."""
+        self.recognised = gr.State({})
+        with gr.Row():
+            self.source = gr.Textbox(
+                label="Source",
+                placeholder="/path/to/pairs.jsonl, owner/name, exports/… or embedded:…",
+                info="A file or folder on this machine, a hub dataset, an export or a sample set.",
+                scale=3,
+                elem_id="data-source",
+            )
+            self.upload = gr.UploadButton(
+                "Upload a file",
+                file_types=list(ENDINGS),
+                size="sm",
+                scale=1,
+                min_width=120,
+            )
+        with gr.Row():
+            self.split = gr.Textbox(
+                label="Split", placeholder="train", info='Slices work: "train[:10%]".'
+            )
+            self.limit = gr.Number(
+                label="At most", value=None, precision=0, minimum=0, info="Rows; empty or 0: all."
+            )
+            self.name = gr.Textbox(label="Name", info="Of the dataset here; empty: the source's.")
+        with gr.Accordion("Columns", open=False), gr.Row():
+            for role, title in ROLES.items():
+                self.mapping[role] = gr.Dropdown(
+                    [], label=title, allow_custom_value=True, value="", min_width=120
+                )
+        with gr.Row(elem_classes="actions"):
+            self.preview_button = gr.Button("Preview", size="sm", elem_id="data-preview")
+            self.import_button = gr.Button(
+                "Import", size="sm", variant="primary", elem_id="data-do-import"
+            )
+            self.close = gr.Button("Close", size="sm")
+        self.result = gr.HTML(elem_id="data-result")
+
+    @property
+    def fields(self) -> list[Any]:
+        """The components whose values `preview` and `start` take, in their order."""
+        texts = [self.source, self.split, self.limit, self.name]
+        return [*texts, self.recognised, *self.mapping.values()]
+
+    def wire(self, going: gr.HTML, quick: dict[str, Any]) -> None:
+        """Connect the buttons; `going` says how an import goes."""
+        self.upload.upload(str, self.upload, self.source, **quick)
+        filled = [self.result, self.recognised, *self.mapping.values()]
+        for event in (self.preview_button.click, self.source.submit):
+            event(self.preview, self.fields, filled, show_progress="minimal", concurrency_limit=4)
+        self.import_button.click(self.start, self.fields, [going, self.result], **quick)
+
+    def preview(
+        self,
+        request: gr.Request,
+        source: str,
+        split: str,
+        limit: float | None,
+        name: str,
+        recognised: dict[str, str],
+        *mapping: str,
+    ) -> tuple[Any, ...]:
+        """What the source holds; on an error the form stays as it is."""
+        unchanged = (gr.skip(),) * (1 + len(mapping))
+        try:
+            check_lead(self.context, request)
+            found = preview_source(
+                source,
+                self.context.workspace,
+                split=split.strip() or None,
+                columns=_changed(recognised, mapping),
+                limit=6,
+            )
+        except StudioError as error:
+            return refusal(error), *unchanged
+        fields = [
+            gr.update(choices=["", *found.columns], value=found.mapping.get(role, ""))
+            for role in ROLES
+        ]
+        return look.preview(found), found.mapping, *fields
+
+    def start(
+        self,
+        request: gr.Request,
+        source: str,
+        split: str,
+        limit: float | None,
+        name: str,
+        recognised: dict[str, str],
+        *mapping: str,
+    ) -> tuple[str, str]:
+        """Begin the import; the timer shows how it goes."""
+        return self._begin(
+            request,
+            source,
+            split=split.strip() or None,
+            columns=_changed(recognised, mapping),
+            limit=int(limit) if limit else None,
+            name=name.strip() or None,
+        )
+
+    def add_sample(self, request: gr.Request) -> tuple[str, str]:
+        """Import the sample pairs."""
+        going, refused = self._begin(request, SAMPLE, name="sample pairs")
+        return going or refused, refused
+
+    def _begin(self, request: gr.Request, source: str, **options: Any) -> tuple[str, str]:
+        try:
+            check_lead(self.context, request)
+            return look.progress(self.importer.start(source, **options)), ""
+        except StudioError as error:
+            return "", refusal(error)
+
+
+def check_lead(context: StudioContext, request: gr.Request | None) -> None:
+    """Refuse annotators. Raises InputError."""
+    if request is not None and not context.is_lead(request):
+        raise InputError("Only leads see the data.", remedy="Open Annotate.")
+
+
+def outcome(status: ImportStatus) -> str:
+    """How an import ended."""
+    if status.report:
+        return look.report(status.report)
+    return look.said("Nothing was imported", status.error)
+
+
+def refusal(error: StudioError) -> str:
+    """What is wrong with what was typed."""
+    place = FIELDS.get(error.field, "")
+    return look.said(f"{place}: {error.message}" if place else error.message, error.remedy)
+
+
+def _changed(recognised: dict[str, str], mapping: tuple[str, ...]) -> dict[str, str]:
+    """The columns set by hand: those that differ from what was recognised."""
+    given = dict(zip(ROLES, mapping, strict=True))
+    return {role: name for role, name in given.items() if name and name != recognised.get(role)}
