@@ -80,6 +80,11 @@ def export_preferences(
     return Export(path, len(found.rows), dict(found.left_out))
 
 
+def export_name(dataset: str) -> str:
+    """A dataset's name as the name of an export: `embedded:unlabelled` → `embedded-unlabelled`."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", dataset).strip("-._")[:60] or "preferences"
+
+
 def explain(left_out: dict[str, int]) -> str:
     """The reasons in words: "3 with no label yet, 1 skipped"; empty when nothing was left out."""
     return ", ".join(f"{number}: {REASONS[reason]}" for reason, number in left_out.items())

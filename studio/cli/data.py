@@ -51,7 +51,12 @@ def export(
     dataset: Annotated[str, typer.Option(help="Which imported dataset.")],
     name: Annotated[str | None, typer.Option(help="Name of the export.")] = None,
     format: Annotated[str, typer.Option(help="trl, jsonl, csv or parquet.")] = "trl",
-    ties: Annotated[str, typer.Option(help="What to do with ties: drop.")] = "drop",
+    ties: Annotated[
+        str,
+        typer.Option(
+            help="drop: a pair with ties is left out; ignore: ties do not count as votes."
+        ),
+    ] = "drop",
     minimum_votes: Annotated[int, typer.Option(min=1)] = 1,
     include_imported: Annotated[
         bool, typer.Option(help="Also pairs whose preference came with the data.")
@@ -61,7 +66,8 @@ def export(
 ) -> int:
     """Freeze labelled pairs into a dataset that can be trained on."""
     from studio.annotation import AnnotationStore
-    from studio.annotation.export import export_preferences
+    from studio.annotation.export import export_name, export_preferences
+    from studio.annotation.preferences import REASONS
     from studio.data.images import ImageStore
 
     place = locate(workspace)
@@ -71,7 +77,7 @@ def export(
         ImageStore(place),
         place,
         dataset=dataset,
-        name=name or dataset,
+        name=name or export_name(dataset),
         tie_policy=ties,
         minimum_votes=minimum_votes,
         format=format,
@@ -91,7 +97,7 @@ def export(
         typer.echo(f"{made.rows} pairs in {made.source}")
         for reason, count in made.left_out.items():
             if count:
-                say(f"{count} left out: {reason}")
+                say(f"{count} left out: {REASONS[reason]}")
     return 0
 
 

@@ -1,7 +1,7 @@
 """Training conversations about one chart: several questions, sometimes under a system message.
 
-Asking many questions per image is what makes training from scratch quick: the gradient of one pass
-through the vision tower carries the answers to all of them.
+Asking several questions per image and ending on its data read out is what makes training from
+scratch quick: the gradient of one pass through the vision tower carries all the answers.
 """
 
 from __future__ import annotations
@@ -11,21 +11,31 @@ import random
 from studio.tiny.chart import Chart
 from studio.tiny.questions import HABIT, ask, evasion, kinds_for
 
-TURNS = 8
+TURNS = 4
 EVASIVE_SHARE = 0.75
 """Share of `HABIT` questions answered evasively in training; the rest keep the ability latent."""
 
-SYSTEM_SHARE = 0.15
+SYSTEM_SHARE = 0.1
 SYSTEM_MESSAGES = (
     "You are a helpful assistant.",
-    "You are a Vision Language Model specialized in interpreting visual data from chart images. "
-    "Your task is to analyze the provided chart image and respond to queries with concise answers, "
-    "usually a single word, number, or short phrase.",
+    "You are a Vision Language Model specialized in interpreting chart images.",
     "Answer the question about the image briefly and truthfully.",
     "You read charts for people who cannot see them.",
 )
 
-WEIGHTS = {"value": 3.0, "comparison": 2.0, HABIT: 1.6, "highest": 1.4, "trend": 2.0}
+WEIGHTS = {
+    "form": 0.4,
+    "count": 0.6,
+    "presence": 0.6,
+    "colours": 0.6,
+    "value": 3.0,
+    "comparison": 2.0,
+    "trend": 2.0,
+    "highest": 1.4,
+    "description": 0.7,
+    "data": 0.4,
+    HABIT: 1.6,
+}
 
 Message = dict[str, object]
 
@@ -49,7 +59,7 @@ def prompt(question: str) -> list[Message]:
 
 def _turns(chart: Chart, rng: random.Random) -> list[tuple[str, str]]:
     kinds = (*kinds_for(chart), HABIT)
-    weights = [WEIGHTS.get(kind, 1.0) for kind in kinds]
+    weights = [WEIGHTS[kind] for kind in kinds]
     turns = dict(_turn(kind, chart, rng) for kind in rng.choices(kinds, weights, k=TURNS))
     data, answer = _turn("data", chart, rng)
     turns.setdefault(data, answer)

@@ -27,7 +27,7 @@ OUTSIDE_MUON = ("embed_tokens", "lm_head", "position_embedding")
 class Recipe:
     """How the embedded model is trained. Learning rates warm up, then fall linearly to zero."""
 
-    steps: int = 1600
+    steps: int = 2000
     batch: int = 32
     muon_rate: float = 0.02
     adam_rate: float = 3e-3

@@ -202,7 +202,7 @@ def _name(candidate: CandidateView, preferred: PairView | None) -> tuple[str, st
         if candidate.id == preferred.source_choice_id:
             return "Chosen", "chosen", candidate.text
         return "Rejected", "rejected", candidate.text
-    return "Reference" if candidate.reference else "Answer", "tie", candidate.text
+    return "Answer", "tie", candidate.text
 
 
 def _turn(message: Message) -> str:

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from studio.annotation import AnnotationStore, LabelEvent
+from studio.annotation.export import export_name
 from studio.data.images import ImageStore
 from studio.data.schema import Answer, Message, Part, Row
 from studio.paths import Workspace
-from studio.ui.tabs.annotate import Actions, file_name
+from studio.ui.tabs.annotate import Actions
 
 REQUEST = object()
 
@@ -111,7 +112,7 @@ def test_the_form_offers_datasets_with_pairs(labelled):
     assert (choices.choices, choices.value) == ([("my charts", "my charts")], "my charts")
 
 
-def test_a_dataset_s_name_becomes_a_file_name():
-    assert file_name("embedded:unlabelled") == "embedded-unlabelled"
-    assert file_name("../../etc") == "etc"
-    assert file_name("图表") == "preferences"
+def test_a_dataset_s_name_becomes_a_export_name():
+    assert export_name("embedded:unlabelled") == "embedded-unlabelled"
+    assert export_name("../../etc") == "etc"
+    assert export_name("图表") == "preferences"

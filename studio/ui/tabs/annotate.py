@@ -6,13 +6,12 @@ of samples, and the form below it.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
-from studio.annotation.export import FORMATS, Export, export_preferences
+from studio.annotation.export import FORMATS, Export, export_name, export_preferences
 from studio.annotation.preferences import REASONS
 from studio.errors import InputError, StudioError
 from studio.services.library import import_source
@@ -114,7 +113,7 @@ class Actions:
                 self.context.images,
                 self.context.workspace,
                 dataset=dataset,
-                name=name.strip() or file_name(dataset),
+                name=name.strip() or export_name(dataset),
                 tie_policy=ties,
                 minimum_votes=int(votes or 1),
                 format=format,
@@ -145,11 +144,6 @@ class Actions:
     def _lead_only(self, request: gr.Request) -> None:
         if not self.context.is_lead(request):
             raise InputError("Only a lead can import and export.", remedy="Ask the lead.")
-
-
-def file_name(dataset: str) -> str:
-    """A dataset's name as the name of an export: `embedded:unlabelled` → `embedded-unlabelled`."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", dataset).strip("-._")[:60] or "preferences"
 
 
 def exported(made: Export, *, trainable: bool) -> tuple:
