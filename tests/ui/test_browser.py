@@ -1,0 +1,130 @@
+"""Once around the loop in a real browser: label a pair, train, watch it finish, chat with it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[2]
+SECOND = 1000
+STEPS = 3
+
+
+def chromium() -> str:
+    """A Chromium to drive; a machine without one fails this test."""
+    candidates = (
+        os.environ.get("STUDIO_CHROMIUM"),
+        "/usr/bin/chromium",
+        *map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome")),
+    )
+    for candidate in candidates:
+        if candidate and Path(candidate).exists():
+            return candidate
+    pytest.fail("No Chromium found: install one, or name it in STUDIO_CHROMIUM.")
+
+
+@pytest.fixture
+def studio(tmp_path: Path) -> Iterator[str]:
+    """Address of a studio started as a user starts it, in an empty workspace."""
+    command = [sys.executable, "app.py", "--port", "0", "--no-browser"]
+    process = subprocess.Popen(
+        [*command, "--workspace", str(tmp_path / "workspace")],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        line = process.stdout.readline()
+        found = re.search(r"http://\S+", line)
+        assert found, f"The studio did not start: {line!r}"
+        yield found.group()
+    finally:
+        process.send_signal(signal.SIGINT if os.name != "nt" else signal.SIGTERM)
+        process.wait(timeout=30)
+
+
+@pytest.fixture
+def page(studio: str) -> Iterator[Page]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium(),
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        opened = browser.new_page(viewport={"width": 1280, "height": 800})
+        opened.set_default_timeout(30 * SECOND)
+        problems: list[str] = []
+        opened.on("pageerror", lambda error: problems.append(str(error)))
+        opened.goto(studio)
+        opened.wait_for_selector(".studio-header")
+        yield opened
+        browser.close()
+    assert problems == []
+
+
+def open_tab(page: Page, name: str) -> None:
+    page.get_by_role("tab", name=name, exact=True).click()
+
+
+def label_one_pair(page: Page, database: Path) -> None:
+    page.locator("#data-sample").click()
+    page.wait_for_selector("#data-items [data-item]")
+    open_tab(page, "Annotate")
+    page.wait_for_selector(".an-work:not([hidden])")
+    page.keyboard.press("1")
+    page.wait_for_selector(".an-status[data-state=saved]:has-text('saved ✓')")
+    with sqlite3.connect(database) as connection:
+        assert connection.execute("SELECT kind FROM labels").fetchall() == [("choose",)]
+
+
+def launch_sft(page: Page) -> None:
+    open_tab(page, "Train")
+    page.locator("#train-preset input").click()
+    page.get_by_role("option", name="embedded-sft", exact=True).click()
+    page.wait_for_selector("#train-about:has-text('embedded model')")
+    page.get_by_text("All settings").click()
+    page.locator("#set-schedule-max_steps").locator("input, textarea").fill("many")
+    page.wait_for_selector("#set-schedule-max_steps .field-error:has-text('whole number')")
+    page.locator("#set-schedule-max_steps").locator("input, textarea").fill(str(STEPS))
+    page.wait_for_selector("#train-found:has-text('163,840 of')", timeout=90 * SECOND)
+    page.wait_for_selector(".field-error", state="detached")
+    page.locator("#train-start").click()
+
+
+def watch_it_finish(page: Page) -> None:
+    page.wait_for_selector("#run-head:has-text('embedded-sft')", timeout=60 * SECOND)
+    page.reload()
+    page.wait_for_selector(".studio-header")
+    open_tab(page, "Runs")
+    page.wait_for_selector("#run-head .chip:has-text('Finished')", timeout=120 * SECOND)
+    page.wait_for_selector(f"#run-head:has-text('step {STEPS} of {STEPS}')")
+    page.wait_for_selector("#run-curves .plot:has-text('Loss')")
+
+
+def chat_with_it(page: Page) -> str:
+    page.locator("#run-chat").click()
+    page.wait_for_selector("#chat-answer")
+    page.wait_for_function(
+        "document.querySelector('#chat-model input').value.includes('embedded-sft')"
+    )
+    page.locator("#chat-question textarea").fill("How many bars are there?")
+    page.locator("#chat-send").click()
+    answer = page.locator("#chat-answer .chat-said.model:not(.waiting)")
+    answer.wait_for(timeout=90 * SECOND)
+    return answer.inner_text()
+
+
+def test_once_around_the_loop(page: Page, tmp_path: Path):
+    label_one_pair(page, tmp_path / "workspace" / "studio.db")
+    launch_sft(page)
+    watch_it_finish(page)
+    assert chat_with_it(page).strip()
