@@ -100,7 +100,7 @@ def sample_chart(split: str, index: int, form: str | None = None) -> Chart:
 
 
 def _bars(rng: random.Random) -> tuple[Series, ...]:
-    count = rng.randint(2, 5)
+    count = rng.randint(2, 4)
     heights = rng.sample(range(1, SCALE), count)
     return _paired(rng.sample(COLOURS, count), heights)
 

@@ -27,9 +27,9 @@ OUTSIDE_MUON = ("embed_tokens", "lm_head", "position_embedding")
 class Recipe:
     """How the embedded model is trained. Learning rates warm up, then fall linearly to zero."""
 
-    steps: int = 2000
-    batch: int = 32
-    muon_rate: float = 0.02
+    steps: int = 2500
+    batch: int = 16
+    muon_rate: float = 0.008
     adam_rate: float = 3e-3
     warmup: int = 50
     max_grad_norm: float = 1.0
