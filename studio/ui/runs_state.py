@@ -32,7 +32,8 @@ class RunSummary:
     def seconds_left(self) -> float | None:
         """Training time left; None when it is not training or the pace is not known yet."""
         status = self.run.status
-        if not status.active or not self.diary.seconds_per_step or not status.total_steps:
+        started = status.active and status.stage not in ("starting", "checking", "loading")
+        if not started or not self.diary.seconds_per_step or not status.total_steps:
             return None
         return max(status.total_steps - status.step, 0) * self.diary.seconds_per_step
 
