@@ -39,8 +39,7 @@ class AdapterConfig(Section):
     targets: str | list[str] = setting(
         "language",
         "Where it is applied",
-        '"language": the language model only. "vision+language": the vision tower too. '
-        '"all-linear": every linear layer but the head. Or a list of module names or a regular expression.',
+        "The language model, the vision tower too, every linear layer, or names or a pattern of yours.",
         level="basic",
     )
     dora: bool = setting(

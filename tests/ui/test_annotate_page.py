@@ -17,7 +17,6 @@ from studio.data.schema import Answer, Message, Part, Row
 from studio.ui.app import build_app, close_context, open_context
 from studio.ui.context import StudioContext
 
-CHROMIUM = "/usr/bin/chromium"
 PAIRS = 15
 HOSTILE = "<img src=x onerror=\"document.title='hacked'\"> =1+1 ${document.title}"
 
@@ -57,12 +56,12 @@ def site(tmp_path: Path) -> Iterator[Site]:
 
 
 @pytest.fixture(scope="module")
-def browser():
+def browser(chromium):
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(
-            executable_path=CHROMIUM if Path(CHROMIUM).exists() else None,
+            executable_path=chromium,
             args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
         )
         yield launched

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import sqlite3
 import subprocess
@@ -18,19 +17,6 @@ from playwright.sync_api import Page, sync_playwright
 ROOT = Path(__file__).resolve().parents[2]
 SECOND = 1000
 STEPS = 3
-
-
-def chromium() -> str:
-    """A Chromium to drive; a machine without one fails this test."""
-    candidates = (
-        os.environ.get("STUDIO_CHROMIUM"),
-        "/usr/bin/chromium",
-        *map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome")),
-    )
-    for candidate in candidates:
-        if candidate and Path(candidate).exists():
-            return candidate
-    pytest.fail("No Chromium found: install one, or name it in STUDIO_CHROMIUM.")
 
 
 @pytest.fixture
@@ -54,10 +40,10 @@ def studio(tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def page(studio: str) -> Iterator[Page]:
+def page(studio: str, chromium: str) -> Iterator[Page]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=chromium(),
+            executable_path=chromium,
             args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
         )
         opened = browser.new_page(viewport={"width": 1280, "height": 800})

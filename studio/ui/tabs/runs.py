@@ -83,8 +83,8 @@ class RunsTab:
         shown += [self.settings, *self.buttons.values()]
         now = {"inputs": [self.chosen], "outputs": shown, **quick}
         gr.Timer(POLL_SECONDS).tick(self.poll, [self.chosen, self.seen], shown, **quick)
-        shell.page.load(self.show, **now)
-        shell.tab.select(self.show, **now)
+        shell.page.load(self.open, **now)
+        shell.tab.select(self.open, **now)
         self.list.click(self.pick, None, shown, **quick)
         shell.show_run.change(self.follow, shell.show_run, shown, **quick)
         for name, action in (("stop", self.stop), ("stop_now", self.stop_now)):
@@ -103,6 +103,13 @@ class RunsTab:
     def show(self, run_id: str | None) -> tuple[Any, ...]:
         """Everything about the run, whatever is on the page now."""
         return self.poll(run_id, "")
+
+    def open(self, run_id: str | None) -> tuple[Any, ...]:
+        """What one sees on coming here: the chosen run, else the newest."""
+        runs = self.reader.list()
+        if runs and run_id not in {item.run.run_id for item in runs}:
+            return self._choose(runs[0].run.run_id)
+        return self.show(run_id)
 
     def follow(self, target: tuple[str, int] | None) -> tuple[Any, ...]:
         """The run a link of another tab points at."""

@@ -1,0 +1,23 @@
+"""The browser that drives the page."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """A Chromium to drive; a machine without one fails the tests that need it."""
+    candidates = (
+        os.environ.get("STUDIO_CHROMIUM"),
+        "/usr/bin/chromium",
+        *map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome")),
+    )
+    for candidate in candidates:
+        if candidate and Path(candidate).exists():
+            return candidate
+    pytest.fail("No Chromium found: install one, or name it in STUDIO_CHROMIUM.")
