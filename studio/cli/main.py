@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 
-import click
 import typer
 
 from studio.cli import chat, data, demo, doctor, processes, runs, train
 from studio.errors import StudioError
 
 INTERRUPTED = 130
+UsageError = typer.BadParameter.__base__  # typer does not export it, and may carry its own click
 
 app = typer.Typer(
     name="studio",
@@ -40,9 +40,9 @@ def main(arguments: list[str] | None = None) -> int:
     except StudioError as error:
         typer.echo(str(error), err=True)
         return error.exit_code
-    except click.UsageError as error:
+    except UsageError as error:
         error.show(sys.stderr)
         return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         typer.echo("Stopped.", err=True)
         return INTERRUPTED

@@ -14,7 +14,7 @@ from studio.errors import ConflictError, NotFoundError
 from studio.paths import RunPaths, Workspace
 from studio.runs import checkpoints
 from studio.runs.events import EventLog
-from studio.runs.status import RunStatus, process_alive, read_status, write_status
+from studio.runs.status import RunStatus, State, process_alive, read_status, write_status
 
 STALLED_AFTER = 180.0
 
@@ -55,14 +55,14 @@ class RunStore:
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
 
-    def create(self, config: RunConfig) -> Run:
-        """Make the folder of a new, queued run."""
+    def create(self, config: RunConfig, state: State = "queued") -> Run:
+        """Make the folder of a new run; only a `queued` one is taken by a supervisor."""
         run_id = f"{time.strftime('%Y%m%d-%H%M%S')}-{_slug(config.name)}-{secrets.token_hex(2)}"
         paths = self.workspace.run(run_id)
         paths.root.mkdir(parents=True)
         files.save(config, paths.config)
         EventLog(paths.events).append("stage", stage="queued")
-        write_status(paths, RunStatus())
+        write_status(paths, RunStatus(state=state, updated=time.time()))
         return self.get(run_id)
 
     def get(self, run_id: str) -> Run:

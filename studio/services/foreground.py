@@ -18,7 +18,7 @@ from studio.config import RunConfig
 from studio.errors import NotFoundError
 from studio.paths import Workspace
 from studio.runs import control
-from studio.runs.status import ENDED, RunStatus, read_status, update_status
+from studio.runs.status import ENDED, RunStatus, process_alive, read_status
 from studio.runs.store import Run, RunStore
 from studio.services.supervisor import launch_worker, mark_dead, requeue
 
@@ -45,11 +45,10 @@ def start_now(config: RunConfig, workspace: Workspace, run: Run | None = None) -
     """Start a new run, or `run` again, without waiting for the queue."""
     store = RunStore(workspace)
     if run is None:
-        run = store.create(config)
+        run = store.create(config, state="starting")
     else:
-        requeue(run)
+        requeue(run, state="starting")
         run = store.get(run.run_id)
-    update_status(run.paths, state="starting")
     _workers[run.run_id] = launch_worker(run)
     return store.get(run.run_id)
 
@@ -91,8 +90,9 @@ def follow(run: Run, quiet: bool = False) -> RunStatus:
 
 def _look(run: Run) -> RunStatus:
     worker = _workers[run.run_id]
+    gone = worker.poll() is not None
     status = read_status(run.paths)
-    if worker.poll() is not None and status.active:
+    if gone and status.active and not process_alive(status.pid, status.pid_started):
         mark_dead(run.paths)
         status = read_status(run.paths)
     return status

@@ -22,7 +22,7 @@ from studio.paths import RunPaths, Workspace
 from studio.runs import control
 from studio.runs.events import EventLog
 from studio.runs.lastwords import ATTEMPT_MARK, explain_death
-from studio.runs.status import read_status, update_status
+from studio.runs.status import State, read_status, update_status
 from studio.runs.store import Run, RunStore
 
 INTERVAL = 0.5
@@ -137,8 +137,8 @@ def _starting(run: Run) -> bool:
     )
 
 
-def requeue(run: Run) -> None:
-    """Put a stopped or failed run back into the queue."""
+def requeue(run: Run, state: State = "queued") -> None:
+    """Put a stopped or failed run back into the queue, or right into `starting`."""
     if run.status.state not in ("stopped", "failed"):
         raise ConflictError(
             f"Run {run.run_id} is {run.status.state}.",
@@ -147,7 +147,7 @@ def requeue(run: Run) -> None:
     EventLog(run.paths.events).append("stage", stage="queued")
     update_status(
         run.paths,
-        state="queued",
+        state=state,
         queued=time.time(),
         pid=0,
         pid_started=0.0,
