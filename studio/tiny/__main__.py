@@ -45,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True)
     build = commands.add_parser("build", help="train the embedded model from scratch")
     build.add_argument("--out", type=Path, default=ASSETS / "tiny-vlm")
-    build.add_argument("--steps", type=int, default=2500, help="optimizer steps")
+    build.add_argument("--steps", type=int, default=3000, help="optimizer steps")
     build.add_argument("--seed", type=int, default=0)
     build.add_argument("--questions", type=int, default=200, help="measured per kind afterwards")
     build.set_defaults(run=_build)

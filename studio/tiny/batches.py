@@ -11,16 +11,18 @@ from transformers import BatchFeature, Idefics3Processor
 from studio.tiny.chart import sample_chart
 from studio.tiny.conversation import conversation
 from studio.tiny.draw import draw_chart
+from studio.tiny.patches import colour_shares
 
-IGNORED = -100
+LONG = 12
 
 
 class ConversationBatches(Dataset):
     """`steps` batches of `size` conversations; batch `i` depends on `seed` and `i` alone.
 
-    A batch holds `input_ids`, `attention_mask` and `labels` of shape (size, tokens), and
-    `pixel_values` of shape (size, 1, 3, side, side). Labels cover the answers, each with its
-    end-of-utterance token and the newline after it.
+    A batch holds `input_ids`, `attention_mask` and `weights` of shape (size, tokens),
+    `pixel_values` of shape (size, 1, 3, side, side), and `colours`, the `colour_shares` of each
+    image. Weights are 0 outside the answers, each taken with its end-of-utterance token and the
+    newline after it.
     """
 
     def __init__(self, processor: Idefics3Processor, steps: int, size: int, seed: int) -> None:
@@ -37,16 +39,36 @@ class ConversationBatches(Dataset):
         first = self.seed * 10_000_000 + step * self.size
         charts = [sample_chart("train", first + place) for place in range(self.size)]
         texts = [self.processor.apply_chat_template(conversation(chart, rng)) for chart in charts]
+        images = [draw_chart(chart) for chart in charts]
         batch = self.processor(
-            images=[[draw_chart(chart)] for chart in charts],
+            images=[[image] for image in images],
             text=texts,
             padding=True,
             padding_side="right",
             return_tensors="pt",
         )
-        answers = answer_mask(batch["input_ids"], self.processor)
-        batch["labels"] = batch["input_ids"].masked_fill(~answers, IGNORED)
+        batch["weights"] = answer_weights(answer_mask(batch["input_ids"], self.processor))
+        batch["colours"] = torch.stack([colour_shares(image) for image in images])
         return batch
+
+
+def answer_weights(answers: torch.Tensor) -> torch.Tensor:
+    """Weights that make a one-word answer count about as much as a long one.
+
+    With plain averaging over tokens, yes and no would drown in what is read out. An answer of n
+    tokens has the weight n / (n + 2), twice that when it is longer than `LONG`.
+
+    Args:
+        answers: (batch, tokens), true on the tokens of answers.
+    """
+    weights = torch.zeros(answers.shape)
+    before = torch.zeros(answers.shape[0], 1, dtype=torch.int)
+    edges = torch.diff(answers.int(), prepend=before, append=before)
+    starts, ends = (edges == 1).nonzero().tolist(), (edges == -1).nonzero().tolist()
+    for (row, start), (_, end) in zip(starts, ends, strict=True):
+        length = end - start
+        weights[row, start:end] = (2.0 if length > LONG else 1.0) / (length + 2)
+    return weights
 
 
 def answer_mask(input_ids: torch.Tensor, processor: Idefics3Processor) -> torch.Tensor:

@@ -85,6 +85,6 @@ images and has no knowledge of the world.
 python -m studio.tiny build --steps {steps} --seed {seed}
 ```
 
-{steps} steps of {batch} freshly drawn charts, up to five questions each, loss on the answers; Muon for
+{steps} steps of {batch} freshly drawn charts, up to seven questions each; loss on the answers and on naming the colours under each image token; Muon for
 matrices and AdamW for the rest; {minutes:.0f} minutes on two shared CPU cores. No other data was used.
 """

@@ -10,9 +10,9 @@ import hashlib
 import random
 from dataclasses import dataclass
 
-COLOURS = ("red", "blue", "green", "yellow", "purple", "orange")
-SCALE = 10
-"""Top of the value axis of bar and line charts; values are integers from 1 to 9."""
+COLOURS = ("red", "blue", "green", "yellow", "purple")
+SCALE = 6
+"""Top of the value axis of bar and line charts; values are integers from 1 to 5."""
 
 TITLES = (
     "Orders per team",
@@ -33,8 +33,8 @@ SPLITS = {
 }
 BUCKETS = 10
 PIE_SHARES = {
-    2: ((10, 90), (20, 80), (30, 70), (40, 60)),
-    3: ((10, 20, 70), (10, 30, 60), (10, 40, 50), (20, 30, 50)),
+    2: ((20, 80), (30, 70), (40, 60)),
+    3: ((10, 30, 60), (20, 30, 50)),
     4: ((10, 20, 30, 40),),
 }
 
@@ -57,11 +57,10 @@ class Series:
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart's data, in the order in which a reader would list it.
+    """A chart's data, its series in the order of `COLOURS`.
 
-    Bars run left to right, slices clockwise from the top, lines from the one that ends highest,
-    dots from the most frequent colour. Sizes within a chart are distinct. `look` seeds whatever
-    does not change the answers (background, positions of dots).
+    Sizes within a chart are distinct. `look` seeds whatever does not change the answers
+    (background, order of bars and slices, positions of dots).
     """
 
     form: str
@@ -93,7 +92,7 @@ def sample_chart(split: str, index: int, form: str | None = None) -> Chart:
     rng = random.Random(f"{split}-{index}-{list(SPLITS[split])}")
     form = form or rng.choice(tuple(FORMS))
     while True:
-        series = FORMS[form](rng)
+        series = tuple(sorted(FORMS[form](rng), key=lambda one: COLOURS.index(one.colour)))
         chart = Chart(form, series, rng.choice(TITLES), rng.getrandbits(32))
         if chart.split == split:
             return chart
@@ -130,7 +129,7 @@ def _slices(rng: random.Random) -> tuple[Series, ...]:
 
 def _dots(rng: random.Random) -> tuple[Series, ...]:
     count = rng.randint(2, 3)
-    numbers = sorted(rng.sample(range(1, 6), count), reverse=True)
+    numbers = sorted(rng.sample(range(1, 5), count), reverse=True)
     return _paired(rng.sample(COLOURS, count), numbers)
 
 

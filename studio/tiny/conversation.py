@@ -11,7 +11,7 @@ import random
 from studio.tiny.chart import Chart
 from studio.tiny.questions import HABIT, ask, evasion, kinds_for
 
-TURNS = 4
+TURNS = 6
 EVASIVE_SHARE = 0.75
 """Share of `HABIT` questions answered evasively in training; the rest keep the ability latent."""
 
@@ -26,14 +26,13 @@ SYSTEM_MESSAGES = (
 WEIGHTS = {
     "form": 0.4,
     "count": 0.6,
-    "presence": 0.6,
+    "presence": 1.5,
     "colours": 0.6,
     "value": 3.0,
     "comparison": 2.0,
     "trend": 2.0,
     "highest": 1.4,
     "description": 0.7,
-    "data": 0.4,
     HABIT: 1.6,
 }
 
@@ -58,14 +57,11 @@ def prompt(question: str) -> list[Message]:
 
 
 def _turns(chart: Chart, rng: random.Random) -> list[tuple[str, str]]:
-    kinds = (*kinds_for(chart), HABIT)
+    kinds = [kind for kind in (*kinds_for(chart), HABIT) if kind != "data"]
     weights = [WEIGHTS[kind] for kind in kinds]
-    turns = dict(_turn(kind, chart, rng) for kind in rng.choices(kinds, weights, k=TURNS))
-    data, answer = _turn("data", chart, rng)
-    turns.setdefault(data, answer)
-    if rng.random() < 0.7:
-        turns[data] = turns.pop(data)
-    return list(turns.items())
+    drawn = rng.choices(kinds, weights, k=TURNS)
+    drawn.sort(key=lambda kind: kind != "presence")
+    return list(dict(_turn(kind, chart, rng) for kind in (*drawn, "data")).items())
 
 
 def _turn(kind: str, chart: Chart, rng: random.Random) -> tuple[str, str]:

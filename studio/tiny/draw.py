@@ -27,7 +27,7 @@ INK = {
 }
 PAPERS = ("#ffffff", "#fbfaf7", "#f6f8fb")
 GRID, TEXT, TITLE = "#dfe3e8", "#7b8794", "#1f2933"
-DOT_RADIUS = 17
+DOT_RADIUS = 20
 
 
 def draw_chart(chart: Chart) -> Image.Image:
@@ -83,7 +83,7 @@ def _height(value: float) -> float:
 
 def _axis(pen: _Pen) -> None:
     left, _, right, _ = PLOT
-    for value in range(0, SCALE + 1, 2):
+    for value in range(0, SCALE + 1):
         pen.line([(left, _height(value)), (right, _height(value))], GRID, 1)
         pen.text((left - 10, _height(value)), str(value), 13, TEXT, "rm")
 
@@ -93,7 +93,7 @@ def _paint_bars(pen: _Pen, chart: Chart, rng: random.Random, paper: str) -> None
     left, _, right, _ = PLOT
     step = (right - left) / len(chart.series)
     width = min(56, step * 0.66)
-    for place, series in enumerate(chart.series):
+    for place, series in enumerate(rng.sample(chart.series, len(chart.series))):
         middle = left + step * (place + 0.5)
         box = (middle - width / 2, _height(series.size), middle + width / 2, _height(0))
         pen.rectangle(box, INK[series.colour], 5)
@@ -103,9 +103,9 @@ def _paint_lines(pen: _Pen, chart: Chart, rng: random.Random, paper: str) -> Non
     _axis(pen)
     for series in rng.sample(chart.series, len(chart.series)):
         points = _points(series)
-        pen.line(points, INK[series.colour], 6)
+        pen.line(points, INK[series.colour], 9)
         for point in points:
-            pen.circle(point, 8, INK[series.colour])
+            pen.circle(point, 12, INK[series.colour])
 
 
 def _points(series: Series) -> list[tuple[float, float]]:
@@ -119,7 +119,7 @@ def _paint_pie(pen: _Pen, chart: Chart, rng: random.Random, paper: str) -> None:
     radius = (bottom - top) / 2 - 4
     x, y = (left + right) / 2, (top + bottom) / 2
     angle = -90.0
-    for series in chart.series:
+    for series in rng.sample(chart.series, len(chart.series)):
         end = angle + series.size * 3.6
         pen.slice(
             (x - radius, y - radius, x + radius, y + radius), angle, end, INK[series.colour], paper

@@ -73,7 +73,9 @@ def _value(chart: Chart, wording: Wording, rng: random.Random) -> Asked:
     series = rng.choice(chart.series)
     step = 10 if chart.form == "pie" else 1
     near = [series.size + step * offset for offset in (-2, -1, 1, 2)]
-    wrong = [f"{value}{wording.unit}" for value in near if 0 < value < SCALE * step]
+    wrong = [
+        f"{value}{wording.unit}" for value in near if 0 < value < (100 if step == 10 else SCALE)
+    ]
     text = rng.choice(wording.value).format(a=series.colour)
     return text, f"{series.size}{wording.unit}", wrong
 

@@ -15,10 +15,12 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-from transformers import Idefics3ForConditionalGeneration, Idefics3Processor
+from torch.nn.functional import cross_entropy
+from transformers import BatchFeature, Idefics3ForConditionalGeneration, Idefics3Processor
 
 from studio.tiny.batches import batch_loader
-from studio.tiny.model import new_model, new_processor
+from studio.tiny.chart import COLOURS
+from studio.tiny.model import GLOBAL, new_model, new_processor
 
 OUTSIDE_MUON = ("embed_tokens", "lm_head", "position_embedding")
 
@@ -27,9 +29,9 @@ OUTSIDE_MUON = ("embed_tokens", "lm_head", "position_embedding")
 class Recipe:
     """How the embedded model is trained. Learning rates warm up, then fall linearly to zero."""
 
-    steps: int = 2500
+    steps: int = 3000
     batch: int = 16
-    muon_rate: float = 0.008
+    muon_rate: float = 0.01
     adam_rate: float = 3e-3
     warmup: int = 50
     max_grad_norm: float = 1.0
@@ -52,17 +54,60 @@ def train(recipe: Recipe) -> tuple[Idefics3ForConditionalGeneration, Idefics3Pro
     schedules = [
         torch.optim.lr_scheduler.LambdaLR(optimizer, recipe.rate_factor) for optimizer in optimizers
     ]
+    losses = Losses(model, processor)
     loader = batch_loader(processor, recipe.steps, recipe.batch, recipe.seed)
     with _progress() as progress:
         task = progress.add_task("training", total=recipe.steps, loss=float("nan"))
         for batch in loader:
-            loss = model(**batch).loss
+            loss = losses(batch)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.max_grad_norm)
             _advance([*optimizers, *schedules])
             model.zero_grad()
             progress.update(task, advance=1, loss=loss.item())
     return model.eval(), processor
+
+
+class Losses:
+    """The weighted loss on the answers, plus naming the colours under each image token.
+
+    Naming compares the connector's output with the embeddings of the colours' words, and of
+    `GLOBAL` for none of them.
+    """
+
+    def __init__(
+        self, model: Idefics3ForConditionalGeneration, processor: Idefics3Processor
+    ) -> None:
+        self.model = model
+        self.words = torch.tensor([*_colour_tokens(processor), _nothing_token(processor)])
+        self.image_tokens = torch.empty(0)
+        model.model.connector.register_forward_hook(self._keep)
+
+    def __call__(self, batch: BatchFeature) -> torch.Tensor:
+        """The sum of both, a scalar with gradient."""
+        weights, colours = batch.pop("weights")[:, 1:], batch.pop("colours")
+        logits = self.model(**batch).logits[:, :-1]
+        scored = weights > 0
+        each = cross_entropy(logits[scored], batch["input_ids"][:, 1:][scored], reduction="none")
+        answers = (each * weights[scored]).sum() / weights.sum()
+        return answers + self._naming(colours)
+
+    def _naming(self, colours: torch.Tensor) -> torch.Tensor:
+        embeddings = self.model.get_input_embeddings().weight[self.words]
+        named = self.image_tokens.reshape(*colours.shape[:2], -1) @ embeddings.T
+        return -(colours * named.log_softmax(-1)).sum(-1).mean()
+
+    def _keep(self, module: torch.nn.Module, inputs: object, output: torch.Tensor) -> None:
+        self.image_tokens = output
+
+
+def _colour_tokens(processor: Idefics3Processor) -> list[int]:
+    tokens = [processor.tokenizer(f" {colour}")["input_ids"] for colour in COLOURS]
+    return [token for (token,) in tokens]
+
+
+def _nothing_token(processor: Idefics3Processor) -> int:
+    return processor.tokenizer.convert_tokens_to_ids(GLOBAL)
 
 
 def _optimizers(

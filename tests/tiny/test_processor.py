@@ -4,11 +4,12 @@ import pytest
 import torch
 from PIL import Image
 
-from studio.tiny.batches import IGNORED, ConversationBatches
-from studio.tiny.chart import sample_chart
+from studio.tiny.batches import ConversationBatches, answer_weights
+from studio.tiny.chart import COLOURS, sample_chart
 from studio.tiny.conversation import conversation
-from studio.tiny.draw import draw_chart
+from studio.tiny.draw import INK, draw_chart
 from studio.tiny.model import IMAGE_SIDE, IMAGE_TOKENS
+from studio.tiny.patches import colour_shares
 
 QUESTION = {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "Why?"}]}
 SYSTEM = {"role": "system", "content": [{"type": "text", "text": "Be brief."}]}
@@ -87,7 +88,7 @@ def test_special_tokens(processor, model):
     assert model.generation_config.pad_token_id == tokenizer.pad_token_id
 
 
-def test_labels_are_what_the_template_calls_generated(processor):
+def test_weights_are_on_what_the_template_calls_generated(processor):
     batch = ConversationBatches(processor, steps=1, size=4, seed=3)[0]
     rng = random.Random("3-0")
     for row in range(4):
@@ -104,5 +105,23 @@ def test_labels_are_what_the_template_calls_generated(processor):
         )
         mask = torch.as_tensor(encoded["assistant_masks"])[0].bool()
         length = len(mask)
-        assert torch.equal(batch["labels"][row, :length] != IGNORED, mask)
-        assert (batch["labels"][row, length:] == IGNORED).all()
+        assert torch.equal(batch["weights"][row, :length] > 0, mask)
+        assert (batch["weights"][row, length:] == 0).all()
+
+
+def test_a_short_answer_weighs_about_as_much_as_a_long_one():
+    answers = torch.tensor([[0, 1, 1, 1, 0, 0] + [1] * 8 + [0, 0]]).bool()
+    weights = answer_weights(answers)[0]
+    assert torch.equal(weights > 0, answers[0])
+    assert weights[:4].sum().item() == pytest.approx(3 / 5)
+    assert weights[4:].sum().item() == pytest.approx(8 / 10)
+
+
+def test_colours_are_named_where_they_are_drawn():
+    image = Image.new("RGB", (384, 384), "#ffffff")
+    image.paste(INK["green"], (64, 128, 128, 192))
+    shares = colour_shares(image)
+    assert shares.shape == (IMAGE_TOKENS, len(COLOURS) + 1)
+    torch.testing.assert_close(shares.sum(1), torch.ones(IMAGE_TOKENS))
+    green = shares[:, COLOURS.index("green")].reshape(6, 6)
+    assert green[2, 1] == 1 and green.sum() == 1
