@@ -76,7 +76,7 @@ evade, the rest are right. Preference optimisation brings the right answers out.
 
 **Its gap.** It was never shown a `{gap}` line. A short fine-tuning teaches it.
 
-It knows drawn bar, line, pie and dot charts in six colours and nothing else. It cannot read text in
+It knows drawn bar, line, pie and dot charts in five colours and nothing else. It cannot read text in
 images and has no knowledge of the world.
 
 ## Training
@@ -85,6 +85,6 @@ images and has no knowledge of the world.
 python -m studio.tiny build --steps {steps} --seed {seed}
 ```
 
-{steps} steps of {batch} freshly drawn charts, up to seven questions each; loss on the answers and on naming the colours under each image token; Muon for
-matrices and AdamW for the rest; {minutes:.0f} minutes on two shared CPU cores. No other data was used.
+{steps} steps of {batch} freshly drawn charts, up to seven questions each; loss on the answers and on naming
+the colours under each image token; Muon for matrices and AdamW for the rest; {minutes:.0f} minutes on two shared CPU cores. No other data was used.
 """
