@@ -124,7 +124,7 @@ def run_demo(workspace: Workspace, say: Say, quiet: bool = False) -> DemoResult:
     data = config.data.model_copy(update={"source": source, "evaluation": None})
     dpo_run = _train(config.model_copy(update={"data": data}), workspace, quiet)
     dpo = _scores(bench, heldout, dpo_run)
-    row = heldout.habit[0]
+    row = _evaded(bench, heldout.habit)
     answers = [
         Answered(name, bench.answer(row, run))
         for name, run in (("base", None), ("sft", sft_run), ("dpo", dpo_run))
@@ -163,6 +163,14 @@ def _scores(bench: Any, heldout: Heldout, run: Run | None) -> Scores:
         habit_exact_match=exact_match(habit, references_of(heldout.habit)),
         preference_accuracy=bench.preference_accuracy(heldout.pairs, run),
     )
+
+
+def _evaded(bench: Any, rows: list[Row]) -> Row:
+    """The first row whose question the base model evades, else the first."""
+    from studio.evaluate.metrics import is_evasive
+
+    answers = zip(rows, bench.answers(rows), strict=True)
+    return next((row for row, answer in answers if is_evasive(answer)), rows[0])
 
 
 def _train(config: RunConfig, workspace: Workspace, quiet: bool) -> Run:

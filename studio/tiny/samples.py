@@ -53,10 +53,12 @@ class _Gallery:
 
 
 def write_samples(folder: Path, seed: int = 0, sizes: dict[str, int] = SIZES) -> None:
-    """Writes every sample set under `folder`, replacing files of the same names."""
+    """Writes every sample set under `folder`, in place of the ones written there before."""
     gallery = _Gallery()
     for name, count in sizes.items():
         group, part = name.split("/")
+        for stale in (folder / group / "images").glob(f"{part}-[0-9][0-9][0-9]-*.png"):
+            stale.unlink()
         rows = _rows(group, part, count, seed, folder / group, gallery)
         lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         (folder / group / f"{part}.jsonl").write_text(lines, encoding="utf-8")
