@@ -79,6 +79,16 @@ def test_samples(tmp_path):
     assert len(written) == len(set(written)) == 36
 
 
+def test_writing_again_leaves_nothing_behind(tmp_path):
+    sizes = dict.fromkeys(SIZES, 2)
+    stale = tmp_path / "sft" / "images" / "train-999-bar.png"
+    stale.parent.mkdir(parents=True)
+    stale.touch()
+    write_samples(tmp_path, sizes=sizes)
+    assert not stale.exists()
+    assert len(list(tmp_path.glob("*/images/*.png"))) == 12
+
+
 def test_shipped_samples_share_no_image(folder):
     images = list((folder.parent / "samples").glob("*/images/*.png"))
     assert len(images) == sum(SIZES.values())
