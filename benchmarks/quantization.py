@@ -8,6 +8,7 @@ The run is the embedded preset; the final loss is the mean over the last ten ste
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import statistics
 import sys
@@ -31,7 +32,8 @@ def final_loss(config: RunConfig, workspace: Workspace) -> float:
     from studio.train.run import execute
 
     run = RunStore(workspace).create(config)
-    execute(config, run.paths, workspace)
+    with contextlib.redirect_stdout(sys.stderr):
+        execute(config, run.paths, workspace)
     events = read_events(run.paths.events).events
     losses = [event.values["loss"] for event in events if "loss" in event.values]
     return statistics.fmean(losses[-LAST:])

@@ -8,6 +8,7 @@ Prints the mean loss over the first and the last quarter of the steps.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import math
 import statistics
@@ -51,7 +52,8 @@ def losses_of(config: RunConfig, workspace: Workspace) -> list[float]:
     from studio.train.run import execute
 
     run = RunStore(workspace).create(config)
-    execute(config, run.paths, workspace)
+    with contextlib.redirect_stdout(sys.stderr):
+        execute(config, run.paths, workspace)
     events = read_events(run.paths.events).events
     return [event.values["loss"] for event in events if "loss" in event.values]
 
