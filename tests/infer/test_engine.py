@@ -17,7 +17,7 @@ from studio.infer.sampling import Sampling
 from studio.models.load import load_model
 
 WEIGHTS = "adapter_model.safetensors"
-QUESTION = (user_turn("Read out the data.", 1),)
+QUESTION = (user_turn("Describe the chart in one line.", 1),)
 
 
 def ask(
