@@ -29,9 +29,9 @@ light-dark(#cdced8,#3d404e);background:light-dark(#fff,#1d1f27);color:inherit}}
 button{{background:#4f46e5;border-color:#4f46e5;color:#fff;font-weight:600;cursor:pointer}}
 p{{margin:0;color:light-dark(#b42318,#f58a80)}}</style>
 <form method="post" action="login"><h1>VLM Studio</h1>{problem}
-<label>Name<input name="name" autocomplete="username" required autofocus></label>
-<label>Password<input name="password" type="password" autocomplete="current-password" required>
-</label><button>Log in</button></form></html>"""
+<label>Name<input name="name" value="{name}" autocomplete="username" required{name_focus}></label>
+<label>Password<input name="password" type="password" autocomplete="current-password" required
+{password_focus}></label><button>Log in</button></form></html>"""
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; "
     "form-action 'self'; frame-ancestors 'none'",
@@ -67,14 +67,14 @@ def login_router(accounts: Accounts) -> APIRouter:
 def _log_in(accounts: Accounts, request: Request, name: str, password: str) -> Response:
     origin = request.headers.get("origin")
     if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
-        return _page("Another site cannot log in here.", 403)
+        return _page(name, "Another site cannot log in here.", 403)
     client = request.client.host if request.client else ""
     try:
         account = accounts.check(name, password, client)
     except InputError as error:
-        return _page(str(error), 429)
+        return _page(name, str(error), 429)
     if account is None:
-        return _page("Name and password do not fit.", 401)
+        return _page(name, "Name and password do not fit.", 401)
     answer = RedirectResponse(HOME[account.role], 303)
     answer.set_cookie(
         COOKIE,
@@ -87,9 +87,14 @@ def _log_in(accounts: Accounts, request: Request, name: str, password: str) -> R
     return answer
 
 
-def _page(problem: str = "", status: int = 200) -> HTMLResponse:
-    shown = f'<p role="alert">{escape(problem)}</p>' if problem else ""
-    return HTMLResponse(PAGE.format(problem=shown), status, HEADERS)
+def _page(name: str = "", problem: str = "", status: int = 200) -> HTMLResponse:
+    page = PAGE.format(
+        problem=f'<p role="alert">{escape(problem)}</p>' if problem else "",
+        name=escape(name),
+        name_focus="" if name else " autofocus",
+        password_focus=" autofocus" if name else "",
+    )
+    return HTMLResponse(page, status, HEADERS)
 
 
 def only(accounts: Accounts, *roles: str) -> Callable[[Request], str | None]:

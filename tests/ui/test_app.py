@@ -86,6 +86,12 @@ def test_wrong_password_gives_no_cookie(guarded):
     assert "set-cookie" not in answer.headers
 
 
+def test_wrong_password_keeps_the_typed_name_as_text(guarded):
+    page = guarded.post("/login", data={"name": '"><b>ana', "password": "wrong"}).text
+    assert 'value="&quot;&gt;&lt;b&gt;ana"' in page
+    assert "<b>" not in page
+
+
 def test_login_from_another_site_is_refused(guarded):
     data = {"name": "lea", "password": "password of lea"}
     answer = guarded.post("/login", data=data, headers={"origin": "http://other.example"})
