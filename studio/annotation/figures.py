@@ -1,0 +1,40 @@
+"""A measured figure with its interval, or the plain words for why there is none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure.
+
+    Attributes:
+        value: None when it is undefined; `why` says why then.
+        low, high: Ends of the 95 % interval, when there is one.
+        count: What it rests on: pairs, answers or comparisons.
+    """
+
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    count: int = 0
+    why: str = ""
+
+    @property
+    def defined(self) -> bool:
+        return self.value is not None
+
+
+def undefined(why: str, count: int = 0) -> Figure:
+    return Figure(why=why, count=count)
+
+
+def share(successes: int, count: int, why: str) -> Figure:
+    """`successes` of `count` with Wilson's interval (Wilson 1927); undefined, saying `why`, of 0."""
+    if not count:
+        return undefined(why)
+    from scipy.stats import binomtest
+
+    interval = binomtest(successes, count).proportion_ci(0.95, method="wilson")
+    return Figure(successes / count, float(interval.low), float(interval.high), count)

@@ -1,0 +1,117 @@
+"""The agreement figures against published worked examples, and the undefined cases in words."""
+
+from __future__ import annotations
+
+import pytest
+
+from studio.annotation import agreement
+from studio.annotation.agreement import ALONE, SAME, alpha, kappa, kappas, percent_agreement
+from studio.annotation.figures import share
+
+# Krippendorff, Computing Krippendorff's Alpha-Reliability (2011), section C: four observers,
+# twelve units, missing data; nominal α = .743, ordinal α = .815.
+KRIPPENDORFF = """
+    1 2 3 3 2 1 4 1 2 . . .
+    1 2 3 3 2 2 4 1 2 5 . 3
+    . 3 3 3 2 3 4 2 2 5 1 .
+    1 2 3 3 2 4 4 1 2 5 1 .
+"""
+# The same paper, section A: two observers, ten units, two values; α = .095.
+BINARY = "0 1 0 0 0 0 0 0 1 0\n1 1 1 0 0 1 0 0 0 0"
+
+
+def ratings(table: str) -> list[tuple[int, int, int]]:
+    return [
+        (unit, rater, int(value))
+        for rater, line in enumerate(table.split("\n"))
+        for unit, value in enumerate(line.split())
+        if value != "."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("table", "level", "published"),
+    [
+        (KRIPPENDORFF, "nominal", 0.743),
+        (KRIPPENDORFF, "ordinal", 0.815),
+        (BINARY, "nominal", 0.095),
+    ],
+)
+def test_alpha_of_krippendorff_s_own_examples(table, level, published):
+    found = alpha(ratings(table), level)
+    assert found.value == pytest.approx(published, abs=0.0006)
+    assert found.low < found.value < found.high <= 1
+
+
+def test_units_seen_by_one_person_do_not_count():
+    assert alpha(ratings(KRIPPENDORFF), "nominal").count == 11
+
+
+@pytest.mark.parametrize("level", ["nominal", "ordinal"])
+def test_the_bootstrap_computes_the_same_alpha_as_the_package(level):
+    counts = agreement._value_counts(ratings(KRIPPENDORFF))
+    whole = agreement._coincidences(counts).sum(axis=0)[None]
+    mine = agreement._alphas(whole, level)[0]
+    assert mine == pytest.approx(alpha(ratings(KRIPPENDORFF), level, resamples=0).value)
+
+
+def test_the_interval_is_repeatable_and_narrows_with_more_pairs():
+    few = ratings(KRIPPENDORFF)
+    many = [(unit + 100 * copy, rater, value) for copy in range(20) for unit, rater, value in few]
+    wide, narrow = alpha(few, "nominal"), alpha(many, "nominal")
+    assert alpha(few, "nominal") == wide
+    assert narrow.high - narrow.low < (wide.high - wide.low) / 2
+
+
+def test_kappa_of_cohen_s_example():
+    # Cohen, A Coefficient of Agreement for Nominal Scales (1960): two judges, 200 cases; κ = .492.
+    cells = {
+        (0, 0): 88, (0, 1): 14, (0, 2): 18, (1, 0): 10, (1, 1): 40, (1, 2): 10,
+        (2, 0): 2, (2, 1): 6, (2, 2): 12,
+    }  # fmt: skip
+    one = [a for (a, _), number in cells.items() for _ in range(number)]
+    two = [b for (_, b), number in cells.items() for _ in range(number)]
+    assert len(one) == 200
+    assert kappa(one, two).value == pytest.approx(0.492, abs=0.0005)
+
+
+def test_kappa_of_a_two_by_two_table():
+    # The grant-reading example in many textbooks: 20, 5, 10, 15 of 50; κ = 0.4.
+    one = [1] * 25 + [0] * 25
+    two = [1] * 20 + [0] * 5 + [1] * 10 + [0] * 15
+    assert kappa(one, two).value == pytest.approx(0.4)
+
+
+def test_kappas_of_every_two_people_with_something_in_common():
+    rows = [(1, "ana", 0), (1, "ben", 0), (2, "ana", 1), (2, "ben", 1), (3, "cho", 1)]
+    found = kappas([*rows, (4, "ben", 0), (4, "cho", 0)])
+    assert set(found) == {("ana", "ben"), ("ben", "cho")}
+    assert found["ana", "ben"].value == 1
+    assert found["ben", "cho"].why == SAME
+
+
+def test_percent_agreement_counts_comparisons_of_people():
+    rows = [(1, "a", 0), (1, "b", 0), (1, "c", 1), (2, "a", 1), (2, "b", 1)]
+    found = percent_agreement(rows)
+    assert (found.value, found.count) == (0.5, 4)
+
+
+def test_what_is_undefined_is_said_in_words():
+    alone = [(1, "a", 0), (2, "b", 1)]
+    same = [(1, "a", 0), (1, "b", 0)]
+    assert alpha(alone, "nominal").why == ALONE
+    assert percent_agreement(alone).why == ALONE
+    assert alpha(same, "ordinal").why == SAME
+    assert percent_agreement(same).value == 1
+    assert "in common" in kappa([], []).why
+    assert "gold" in agreement.gold_accuracy(0, 0).why
+    assert "second time" in agreement.self_consistency(0, 0).why
+
+
+def test_wilson_s_interval():
+    # Newcombe (1998), table I, method 3: 81 of 263 and 15 of 148.
+    found = share(81, 263, "")
+    assert (found.low, found.high) == pytest.approx((0.2553, 0.3662), abs=0.0001)
+    found = share(15, 148, "")
+    assert (found.low, found.high) == pytest.approx((0.0624, 0.1605), abs=0.0001)
+    assert share(0, 0, "nothing yet").why == "nothing yet"
