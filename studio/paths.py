@@ -16,9 +16,14 @@ EMBEDDED = "embedded"
 
 @dataclass(frozen=True)
 class RunPaths:
-    """The files of one run."""
+    """The files of one run.
+
+    Attributes:
+        rank: Which of several processes looks; all but the first keep a diary of their own.
+    """
 
     root: Path
+    rank: int = 0
 
     @property
     def run_id(self) -> str:
@@ -30,11 +35,11 @@ class RunPaths:
 
     @property
     def events(self) -> Path:
-        return self.root / "events.jsonl"
+        return self.root / f"events{self._suffix}.jsonl"
 
     @property
     def status(self) -> Path:
-        return self.root / "status.json"
+        return self.root / f"status{self._suffix}.json"
 
     @property
     def control(self) -> Path:
@@ -42,7 +47,11 @@ class RunPaths:
 
     @property
     def plan(self) -> Path:
-        return self.root / "plan.json"
+        return self.root / f"plan{self._suffix}.json"
+
+    @property
+    def identity(self) -> Path:
+        return self.root / "began-with.json"
 
     @property
     def log(self) -> Path:
@@ -59,6 +68,14 @@ class RunPaths:
     @property
     def probes(self) -> Path:
         return self.root / "probes"
+
+    @property
+    def worker_lock(self) -> Path:
+        return self.root / f".worker{self._suffix}.lock"
+
+    @property
+    def _suffix(self) -> str:
+        return f".rank{self.rank}" if self.rank else ""
 
 
 @dataclass(frozen=True)
@@ -108,6 +125,18 @@ class Workspace:
     @property
     def uploads(self) -> Path:
         return self.root / "uploads"
+
+    @property
+    def queue(self) -> Path:
+        return self.root / "queue.json"
+
+    @property
+    def queue_lock(self) -> Path:
+        return self.root / "queue.lock"
+
+    @property
+    def run_cards(self) -> Path:
+        return self.cache / "run-cards.json"
 
     @property
     def supervisor_lock(self) -> Path:

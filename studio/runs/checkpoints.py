@@ -6,6 +6,7 @@ import re
 import shutil
 from pathlib import Path
 
+from studio.errors import NotFoundError
 from studio.paths import RunPaths, write_json
 
 MARKER = "complete.json"
@@ -50,6 +51,34 @@ def prune(paths: RunPaths, keep: int) -> None:
     newest = step_of(complete[-1])
     for folder in paths.checkpoints.iterdir():
         if folder not in kept and 0 <= step_of(folder) <= newest:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def drop_torn(paths: RunPaths) -> None:
+    """Delete checkpoints that were never completed, to give back the space they hold."""
+    if not paths.checkpoints.is_dir():
+        return
+    for folder in paths.checkpoints.iterdir():
+        if step_of(folder) >= 0 and not (folder / MARKER).is_file():
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def go_back_to(paths: RunPaths, step: int) -> None:
+    """Delete the checkpoints after `step`, newest first, so that the run goes on from there.
+
+    Raises:
+        NotFoundError: There is no complete checkpoint of that step.
+    """
+    complete = complete_checkpoints(paths)
+    if step not in map(step_of, complete):
+        there = ", ".join(str(step_of(folder)) for folder in complete) or "none"
+        raise NotFoundError(
+            f"Run {paths.run_id} has no complete checkpoint of step {step}.",
+            remedy=f"Complete ones are of step: {there}.",
+        )
+    for folder in reversed(complete):
+        if step_of(folder) > step:
+            (folder / MARKER).unlink()
             shutil.rmtree(folder, ignore_errors=True)
 
 

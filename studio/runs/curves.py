@@ -85,7 +85,7 @@ class Diary:
             self._recent.clear()
         elif event.type == "checkpoint":
             self.checkpoint = _step(values)
-        elif event.type in ("warning", "changed"):
+        elif event.type in ("warning", "changed", "fast_path"):
             notice = Notice(
                 event.type, str(values.get("message", "")), str(values.get("remedy", ""))
             )

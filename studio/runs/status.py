@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import field as field_
 from typing import Any, Literal
 
 import psutil
@@ -21,9 +22,10 @@ class RunStatus:
 
     Attributes:
         pid, pid_started: The worker; both must match for it to count as alive.
-        stage: What it is at: loading, training, evaluating, saving.
+        stage: What it is at: loading, caching features, training, evaluating, saving.
         step, total_steps: Optimizer steps done and planned.
-        message, remedy: Why it ended, in words for the user.
+        attempt: How often it was resumed; `launches`, how often its worker never came up.
+        message, remedy: Why it ended, in words for the user; `lines`, what the log says of it.
         field: The setting at fault, when one is.
         updated: Seconds since the epoch of the last sign of life.
     """
@@ -35,7 +37,8 @@ class RunStatus:
     pid: int = 0
     pid_started: float = 0.0
     attempt: int = 0
-    queued: float = field(default_factory=time.time)
+    launches: int = 0
+    queued: float = field_(default_factory=time.time)
     started: float = 0.0
     ended: float = 0.0
     updated: float = 0.0
@@ -43,6 +46,7 @@ class RunStatus:
     message: str = ""
     remedy: str = ""
     field: str = ""
+    lines: list[str] = field_(default_factory=list)
 
     @property
     def active(self) -> bool:

@@ -14,40 +14,50 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from studio.config import RunConfig
+from studio.config import RunConfig, files
 from studio.errors import NotFoundError
 from studio.paths import Workspace
 from studio.runs import control
+from studio.runs.changes import differences, ensure_resumable
 from studio.runs.status import ENDED, RunStatus, process_alive, read_status
 from studio.runs.store import Run, RunStore
-from studio.services.supervisor import launch_worker, mark_dead, requeue
+from studio.services import steering
+from studio.services.launching import launch_worker
+from studio.services.steering import mark_dead
 
 POLL = 0.2
 _workers: dict[str, subprocess.Popen] = {}
 
 
 def resumable(config: RunConfig, workspace: Workspace) -> Run:
-    """The newest stopped or failed run of this name.
+    """The newest stopped or failed run of this name, to go on with the settings of `config`.
 
     Raises:
         NotFoundError: There is none.
+        ConfigError: `config` would make it another run; each setting is named.
     """
     for run in RunStore(workspace).list():
         if run.config.name == config.name and run.status.state in ("stopped", "failed"):
-            return run
+            before = run.config.model_dump(mode="json")
+            ensure_resumable(before, config)
+            if differences(before, config.model_dump(mode="json")):
+                files.save(config, run.paths.config)
+            return RunStore(workspace).get(run.run_id)
     raise NotFoundError(
         f"No stopped or failed run is called {config.name!r}.",
         remedy="Leave out --resume to start a new one.",
     )
 
 
-def start_now(config: RunConfig, workspace: Workspace, run: Run | None = None) -> Run:
-    """Start a new run, or `run` again, without waiting for the queue."""
+def start_now(
+    config: RunConfig, workspace: Workspace, run: Run | None = None, step: int | None = None
+) -> Run:
+    """Start a new run, or `run` again from its checkpoint of `step`, without the queue."""
     store = RunStore(workspace)
     if run is None:
         run = store.create(config, state="starting")
     else:
-        requeue(run, state="starting")
+        steering.resume(store, run.run_id, step, state="starting")
         run = store.get(run.run_id)
     _workers[run.run_id] = launch_worker(run)
     return store.get(run.run_id)
@@ -92,10 +102,11 @@ def _look(run: Run) -> RunStatus:
     worker = _workers[run.run_id]
     gone = worker.poll() is not None
     status = read_status(run.paths)
-    if gone and status.active and not process_alive(status.pid, status.pid_started):
+    if status.active and process_alive(status.pid, status.pid_started):
+        steering.enforce_stop(Run(run.paths, status))
+    elif gone and status.active:
         mark_dead(run.paths)
-        status = read_status(run.paths)
-    return status
+    return read_status(run.paths)
 
 
 def _verdict(run: Run, status: RunStatus) -> str:

@@ -6,29 +6,28 @@ detached: they outlive the studio and are found again by process id and start ti
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 import threading
 import time
-from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from studio.config import RunConfig
 from studio.config.checks import ensure_consistent
 from studio.errors import ConflictError
-from studio.paths import RunPaths, Workspace
-from studio.runs import control
+from studio.paths import Workspace
+from studio.runs import queue
 from studio.runs.events import EventLog
-from studio.runs.lastwords import ATTEMPT_MARK, explain_death
-from studio.runs.status import State, read_status, update_status
+from studio.runs.status import update_status
 from studio.runs.store import Run, RunStore
+from studio.services import steering
+from studio.services.launching import launch_worker
+from studio.services.steering import mark_dead
 
 INTERVAL = 0.5
 STARTUP_GRACE = 60.0
-WORKER = ("-m", "studio", "worker")
-PROJECT_ROOT = Path(__file__).resolve().parents[2]
+MOST_LAUNCHES = 3
+TWICE_WITHIN = 5.0
 
 
 class Supervisor:
@@ -61,46 +60,72 @@ class Supervisor:
 
         Raises:
             ConfigError: The settings contradict each other.
+            ConflictError: The same run was submitted a moment ago (a button clicked twice).
         """
         ensure_consistent(config)
-        run = self.store.create(config)
+        with queue.locked(self.workspace):
+            self._refuse_twice(config)
+            run = self.store.create(config)
         self._wake.set()
         return run.run_id
 
     def stop(self, run_id: str, now: bool = False) -> None:
-        """Ask a run to stop, saving first unless `now`; a queued one is taken off the queue."""
-        run = self.store.get(run_id)
-        if run.status.state == "queued":
-            EventLog(run.paths.events).append("stopped", message="Taken off the queue.")
-            update_status(run.paths, state="stopped", ended=time.time())
-        elif run.status.active:
-            control.request(run.paths, "stop_now" if now else "stop")
+        """Ask a run to stop, saving first unless `now`; a waiting one is taken off the queue."""
+        steering.stop(self.store, run_id, now)
+        self._wake.set()
 
     def save_now(self, run_id: str) -> None:
         """Ask a run for a checkpoint."""
-        run = self.store.get(run_id)
-        if run.status.active:
-            control.request(run.paths, "save")
+        steering.save_now(self.store, run_id)
 
-    def resume(self, run_id: str) -> None:
-        """Queue a stopped or failed run again; it goes on from its last complete checkpoint.
+    def resume(self, run_id: str, step: int | None = None) -> None:
+        """Queue a run again; it goes on from its last complete checkpoint, or that of `step`.
 
         Raises:
             ConflictError: It is queued, running or done.
         """
-        requeue(self.store.get(run_id))
+        steering.resume(self.store, run_id, step)
+        self._wake.set()
+
+    def extend(self, run_id: str, epochs: float) -> None:
+        """Queue a run that ended again, to train for `epochs` in all.
+
+        Raises:
+            ConflictError: It has not ended, or left no checkpoint.
+            ConfigError: It has trained that long already.
+        """
+        steering.extend(self.store, run_id, epochs)
+        self._wake.set()
+
+    def move(self, run_id: str, by: int) -> None:
+        """Let a waiting run go `by` places down the queue (-1: one up)."""
+        queue.move(self.store, run_id, by)
+
+    def pause(self, paused: bool) -> None:
+        """Start no waiting run until told otherwise; those under way go on."""
+        queue.set_paused(self.workspace, paused)
         self._wake.set()
 
     def step(self) -> None:
         """One round: reap, reconcile, start. Called by the thread; public for tests."""
-        runs = self.store.list()
-        for run in runs:
+        for run in self.store.list():
             self._reconcile(run)
-        runs = self.store.list()
-        if not any(run.status.active for run in runs):
-            waiting = [run for run in runs if run.status.state == "queued"]
-            if waiting:
-                self._launch(min(waiting, key=lambda run: run.status.queued))
+        with queue.locked(self.workspace):
+            runs = self.store.list()
+            line = queue.waiting(runs)
+            busy = any(run.status.active for run in runs)
+            if line and not busy and not queue.is_paused(self.workspace):
+                self._children[line[0].run_id] = launch_worker(line[0])
+
+    def _refuse_twice(self, config: RunConfig) -> None:
+        for run in self.store.list():
+            if time.time() - run.status.queued > TWICE_WITHIN:
+                continue
+            if run.status.state in ("queued", "starting", "running") and run.config == config:
+                raise ConflictError(
+                    f"The same run was started a moment ago: {run.run_id}.",
+                    remedy="It is in Runs. Change its name or seed to train it twice.",
+                )
 
     def _loop(self) -> None:
         while not self._closing:
@@ -120,81 +145,23 @@ class Supervisor:
 
     def _reconcile(self, run: Run) -> None:
         child = self._children.get(run.run_id)
-        if child is not None and child.poll() is not None:
+        ended = child is not None and child.poll() is not None
+        if ended:
             del self._children[run.run_id]
-        if run.status.active and not run.alive and not _starting(run):
+        if not run.status.active:
+            return
+        if run.alive:
+            steering.enforce_stop(run)
+        elif run.status.pid or ended:
             mark_dead(run.paths)
-
-    def _launch(self, run: Run) -> None:
-        self._children[run.run_id] = launch_worker(run)
-
-
-def _starting(run: Run) -> bool:
-    return (
-        run.status.state == "starting"
-        and not run.status.pid
-        and time.time() - run.status.updated < STARTUP_GRACE
-    )
+        elif child is None and time.time() - run.status.updated > STARTUP_GRACE:
+            _start_over(run)
 
 
-def requeue(run: Run, state: State = "queued") -> None:
-    """Put a stopped or failed run back into the queue, or right into `starting`."""
-    if run.status.state not in ("stopped", "failed"):
-        raise ConflictError(
-            f"Run {run.run_id} is {run.status.state}.",
-            remedy="Only stopped or failed runs can be resumed.",
-        )
-    EventLog(run.paths.events).append("stage", stage="queued")
-    update_status(
-        run.paths,
-        state=state,
-        queued=time.time(),
-        pid=0,
-        pid_started=0.0,
-        ended=0.0,
-        message="",
-        remedy="",
-        field="",
-        attempt=run.status.attempt + 1,
-    )
-
-
-def launch_worker(run: Run) -> subprocess.Popen:
-    """Start the detached worker of `run`; its output goes to the run's log."""
-    control.request(run.paths, "none")
-    update_status(run.paths, state="starting", stage="starting", pid=0, pid_started=0.0)
-    environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join(
-            filter(None, [str(PROJECT_ROOT), os.environ.get("PYTHONPATH", "")])
-        ),
-        "PYTHONUNBUFFERED": "1",
-        "TOKENIZERS_PARALLELISM": "false",
-    }
-    with run.paths.log.open("ab") as log:
-        log.write(f"{ATTEMPT_MARK} {run.status.attempt + 1}\n".encode())
-        log.flush()
-        return subprocess.Popen(
-            [sys.executable, *WORKER, str(run.paths.root)],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env=environment,
-            **_detached(),
-        )
-
-
-def _detached() -> dict[str, object]:
-    if os.name == "nt":
-        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-    return {"start_new_session": True}
-
-
-def mark_dead(paths: RunPaths) -> None:
-    """Record that a worker is gone without having said goodbye."""
-    if not read_status(paths).active:
+def _start_over(run: Run) -> None:
+    """A studio died while starting this worker, which never came up: back into the queue."""
+    if run.status.launches >= MOST_LAUNCHES:
+        mark_dead(run.paths)
         return
-    reason = explain_death(paths)
-    EventLog(paths.events).append("failed", message=reason.message, remedy=reason.remedy)
-    update_status(
-        paths, state="failed", ended=time.time(), message=reason.message, remedy=reason.remedy
-    )
+    EventLog(run.paths.events).append("stage", stage="queued")
+    update_status(run.paths, state="queued", stage="", launches=run.status.launches + 1)

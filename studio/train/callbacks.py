@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import shutil
 import time
 from typing import Any
 
+import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from studio.errors import RunFailedError
@@ -13,32 +15,47 @@ from studio.paths import RunPaths
 from studio.runs import checkpoints, control
 from studio.runs.events import EventLog
 from studio.runs.status import update_status
+from studio.train.pace import Pace
 
 HEARTBEAT = 1.0
 PROGRESS = 2.0
+NOT_FINITE_REMEDY = (
+    "Lower the learning rate or use bfloat16 or float32; the last complete checkpoint is kept."
+)
 
 
 class RunReporter(TrainerCallback):
-    """Writes metrics, progress and checkpoints as events, and keeps the status fresh."""
+    """Writes metrics, progress and checkpoints as events, and keeps the status fresh.
 
-    def __init__(self, paths: RunPaths, keep: int) -> None:
+    Args:
+        beta: DPO's β, to turn rewards back into log-probability ratios; None for SFT.
+        batch: Rows per optimizer step over all processes.
+    """
+
+    def __init__(
+        self, paths: RunPaths, keep: int, *, batch: int = 1, beta: float | None = None
+    ) -> None:
         self.paths = paths
         self.events = EventLog(paths.events)
         self.keep = keep
-        self.began = 0.0
-        self.first_step = 0
+        self.beta = beta
+        self.pace = Pace(batch)
         self.last_heartbeat = 0.0
         self.last_progress = 0.0
         self.evaluated_at = -1
 
     def on_train_begin(self, args, state: TrainerState, control, **_: Any) -> None:
-        self.began, self.first_step = time.monotonic(), state.global_step
+        self.pace.begin(state.global_step)
         self.events.append("stage", stage="training")
         update_status(
             self.paths, stage="training", step=state.global_step, total_steps=state.max_steps
         )
 
+    def on_step_begin(self, args, state, control, **_: Any) -> None:
+        self.pace.step_begins()
+
     def on_step_end(self, args, state: TrainerState, control, **_: Any) -> None:
+        self.pace.step_ends()
         now = time.monotonic()
         if now - self.last_heartbeat >= HEARTBEAT or state.global_step == state.max_steps:
             self.last_heartbeat = now
@@ -47,12 +64,11 @@ class RunReporter(TrainerCallback):
             )
         if now - self.last_progress >= PROGRESS:
             self.last_progress = now
-            pace = (now - self.began) / max(1, state.global_step - self.first_step)
             self.events.append(
                 "progress",
                 step=state.global_step,
                 total=state.max_steps,
-                seconds_per_step=round(pace, 4),
+                seconds_per_step=round(self.pace.seconds_per_step(state.global_step), 4),
             )
 
     def on_prediction_step(self, args, state, control, **_: Any) -> None:
@@ -66,33 +82,46 @@ class RunReporter(TrainerCallback):
         if "train_runtime" in logs:
             return
         kind = "evaluation" if any(key.startswith("eval_") for key in logs) else "metrics"
+        numbers = _numbers(logs)
         if kind == "evaluation":
             self.evaluated_at = state.global_step
-        self.events.append(kind, step=state.global_step, **_numbers(logs))
-        loss = logs.get("loss")
-        if loss is not None and not math.isfinite(float(loss)):
-            raise RunFailedError(
-                f"The loss became {loss} at step {state.global_step}.",
-                remedy="Lower the learning rate or use bfloat16 or float32; the last complete "
-                "checkpoint is kept.",
-            )
+        else:
+            numbers |= self.pace.rates(numbers.get("num_tokens"))
+            numbers |= drift(numbers, self.beta)
+        self.events.append(kind, step=state.global_step, **numbers)
+        self._ensure_finite("loss", logs.get("loss"), state.global_step)
 
-    def on_save(self, args: TrainingArguments, state: TrainerState, control, **_: Any) -> None:
-        folder = self.paths.checkpoints / f"checkpoint-{state.global_step}"
+    def on_save(
+        self, args: TrainingArguments, state: TrainerState, control, model=None, **_: Any
+    ) -> None:
+        step = state.global_step
+        folder = self.paths.checkpoints / f"checkpoint-{step}"
+        if model is not None and not weights_are_finite(model):
+            shutil.rmtree(folder, ignore_errors=True)
+            raise RunFailedError(
+                f"The weights were no numbers any more at step {step}; they were not kept.",
+                remedy=NOT_FINITE_REMEDY,
+            )
         checkpoints.mark_complete(folder)
         checkpoints.prune(self.paths, self.keep)
-        self.events.append("checkpoint", step=state.global_step)
+        self.events.append("checkpoint", step=step)
 
     def on_train_end(self, args, state: TrainerState, control, **_: Any) -> None:
         update_status(
             self.paths,
             step=state.global_step,
-            training_seconds=round(time.monotonic() - self.began, 2),
+            training_seconds=round(time.monotonic() - self.pace.began, 2),
         )
+
+    def _ensure_finite(self, name: str, value: Any, step: int) -> None:
+        if value is not None and not math.isfinite(float(value)):
+            raise RunFailedError(
+                f"The {name} became {value} at step {step}.", remedy=NOT_FINITE_REMEDY
+            )
 
 
 class ControlFile(TrainerCallback):
-    """Obeys the run's control file between steps."""
+    """Obeys the run's control file between steps; with several processes the first decides."""
 
     def __init__(self, paths: RunPaths) -> None:
         self.paths = paths
@@ -101,10 +130,11 @@ class ControlFile(TrainerCallback):
     def on_step_end(
         self, args, state: TrainerState, control_: TrainerControl, **_: Any
     ) -> TrainerControl:
-        command = control.requested(self.paths)
+        command = _agreed(control.requested(self.paths), args.world_size)
         if command == "save":
             control_.should_save = True
-            control.request(self.paths, "none")
+            if self.paths.rank == 0:
+                control.request(self.paths, "none")
         elif command in ("stop", "stop_now") and state.global_step < state.max_steps:
             self.stopped = True
             control_.should_training_stop = True
@@ -122,14 +152,16 @@ class EarlyStopping(TrainerCallback):
         self.best = math.inf
         self.waited = 0
 
+    def on_train_begin(self, args, state: TrainerState, control_, **_: Any) -> None:
+        """Count on from the evaluations before a resume."""
+        for entry in state.log_history:
+            if "eval_loss" in entry and entry.get("step", 0) <= state.global_step:
+                self._count(entry["eval_loss"])
+
     def on_evaluate(
         self, args, state: TrainerState, control_: TrainerControl, metrics=None, **_: Any
     ) -> TrainerControl:
-        loss = (metrics or {}).get("eval_loss", math.inf)
-        if loss < self.best:
-            self.best, self.waited = loss, 0
-        else:
-            self.waited += 1
+        self._count((metrics or {}).get("eval_loss", math.inf))
         if self.waited >= self.patience:
             control_.should_training_stop = True
             self.events.append(
@@ -138,6 +170,42 @@ class EarlyStopping(TrainerCallback):
                 f"{self.best:.4f} in {self.patience} evaluations.",
             )
         return control_
+
+    def _count(self, loss: float) -> None:
+        if loss < self.best:
+            self.best, self.waited = loss, 0
+        else:
+            self.waited += 1
+
+
+def drift(metrics: dict[str, float], beta: float | None) -> dict[str, float]:
+    """How far DPO has moved from its reference, in nats per answer.
+
+    A DPO reward is β·(log π − log π_ref) (Rafailov et al. 2023, section 4), so the mean of
+    log π_ref − log π over both answers is −(chosen + rejected) / 2β: the Monte Carlo estimate of
+    KL(π_ref ‖ π) if the answers had been drawn from the reference.
+    """
+    chosen, rejected = metrics.get("rewards/chosen"), metrics.get("rewards/rejected")
+    if not beta or chosen is None or rejected is None:
+        return {}
+    return {"drift": -(chosen + rejected) / (2 * beta)}
+
+
+def weights_are_finite(model: torch.nn.Module) -> bool:
+    """Whether every weight that is trained is a number."""
+    return all(
+        bool(torch.isfinite(parameter).all())
+        for parameter in model.parameters()
+        if parameter.requires_grad
+    )
+
+
+def _agreed(command: control.Command, processes: int) -> control.Command:
+    if processes == 1 or not torch.distributed.is_initialized():
+        return command
+    said = [command]
+    torch.distributed.broadcast_object_list(said, src=0)
+    return said[0]
 
 
 def _numbers(logs: dict[str, Any]) -> dict[str, float]:

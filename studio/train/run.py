@@ -17,8 +17,11 @@ from studio.runs.events import EventLog
 from studio.runs.status import update_status
 from studio.train.callbacks import ControlFile, EarlyStopping, RunReporter
 from studio.train.data import RunData
+from studio.train.fast.fill import fill_cache
+from studio.train.fast.trainers import FastTrainer
 from studio.train.plan import plan_run
 from studio.train.prepare import prepare_model
+from studio.train.resume import checkpoint_to_resume
 from studio.train.trainers import build_trainer
 
 Outcome = Literal["finished", "stopped"]
@@ -77,20 +80,28 @@ def _shrunk(config: RunConfig, paths: RunPaths, failure: str) -> RunConfig:
 def _train(config: RunConfig, paths: RunPaths, workspace: Workspace, data: RunData) -> Outcome:
     _stage(paths, "loading")
     set_seed(config.schedule.seed)
+    resume = checkpoint_to_resume(config, paths, data)
     trainable = prepare_model(config, workspace)
-    control, reporter = ControlFile(paths), RunReporter(paths, config.schedule.keep)
+    control, reporter = ControlFile(paths), _reporter(config, paths)
     callbacks: list[TrainerCallback] = [reporter, control]
     if config.schedule.early_stopping:
         callbacks.append(EarlyStopping(paths, config.schedule.early_stopping))
-    trainer = build_trainer(config, paths, trainable, data, callbacks)
-    resume = checkpoints.latest_checkpoint(paths)
+    trainer = build_trainer(config, paths, trainable, data, callbacks, workspace)
+    if isinstance(trainer, FastTrainer):
+        fill_cache(trainer, paths)
     trainer.train(resume_from_checkpoint=str(resume) if resume else None)
     scored = reporter.evaluated_at == trainer.state.global_step
     if data.evaluation and not control.stopped and not scored:
         _stage(paths, "evaluating")
         trainer.evaluate()
-    _save(trainer, config, paths)
+    if paths.rank == 0:
+        _save(trainer, config, paths)
     return "stopped" if control.stopped else "finished"
+
+
+def _reporter(config: RunConfig, paths: RunPaths) -> RunReporter:
+    beta = config.dpo.beta if config.method == "dpo" else None
+    return RunReporter(paths, config.schedule.keep, batch=config.batch.total, beta=beta)
 
 
 def _save(trainer: Trainer, config: RunConfig, paths: RunPaths) -> None:

@@ -1,7 +1,8 @@
 """The worker process of one run: `python -m studio worker RUN_DIR`.
 
 It writes its own process id first, so that whoever looks at the run folder, the studio that
-started it or one started later, can tell whether it lives.
+started it or one started later, can tell whether it lives. Under `accelerate launch` there are
+several; only the first speaks for the run.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ from studio.runs.status import State, update_status
 
 def main(run_dir: Path) -> int:
     """Run to the end; the exit code says how it went."""
-    paths = RunPaths(run_dir.resolve())
+    paths = RunPaths(run_dir.resolve(), rank=int(os.environ.get("RANK", "0")))
     workspace = Workspace.locate(paths.root.parent.parent)
-    lock = FileLock(paths.root / ".worker.lock")
+    lock = FileLock(paths.worker_lock)
     try:
         with lock.acquire(timeout=0):
             return _run(paths, workspace)
@@ -44,6 +45,7 @@ def _run(paths: RunPaths, workspace: Workspace) -> int:
         message="",
         remedy="",
         field="",
+        lines=[],
     )
     try:
         from studio.models.quiet import quiet_libraries

@@ -12,7 +12,7 @@ from studio.errors import ConfigError, ConflictError
 from studio.paths import Workspace
 from studio.runs.events import read_events
 from studio.runs.status import ENDED
-from studio.services import supervisor as module
+from studio.services import launching as module
 from studio.services.supervisor import Supervisor
 
 DEADLINE = 240
@@ -41,9 +41,10 @@ def sleeping_worker(monkeypatch):
     monkeypatch.setattr(module, "WORKER", ("-c", script))
 
 
-def quick() -> RunConfig:
+def quick(name: str = "quick") -> RunConfig:
     return files.parse(
         {
+            "name": name,
             "adapter": {"rank": 4},
             "batch": {"per_device": 2, "total": 2},
             "data": {"source": "embedded:sft", "train": "train[:4]"},
@@ -91,7 +92,7 @@ def test_a_contradiction_is_not_even_queued(supervisor):
 
 
 def test_one_run_at_a_time_in_the_order_of_submission(supervisor, sleeping_worker):
-    first, second = supervisor.submit(quick()), supervisor.submit(quick())
+    first, second = supervisor.submit(quick("one")), supervisor.submit(quick("two"))
     wait_for(supervisor, first, lambda run: run.alive)
     supervisor.step()
     assert supervisor.store.get(second).status.state == "queued"
@@ -108,7 +109,11 @@ def test_a_killed_worker_is_failed_with_its_last_words_and_can_be_resumed(
     os.kill(pid, signal.SIGKILL)
     wait_for(supervisor, run_id, lambda run: run.status.state == "failed")
     status = supervisor.store.get(run_id).status
-    assert f"hello from {pid}" in status.message and "resume" in status.remedy.lower()
+    assert (
+        status.lines == [f"hello from {pid}"]
+        and "killed" in status.message
+        and "resume" in status.remedy.lower()
+    )
     supervisor.resume(run_id)
     wait_for(supervisor, run_id, lambda run: run.alive)
     assert supervisor.store.get(run_id).status.attempt == 1

@@ -1,0 +1,179 @@
+"""Wishes about a run, from whichever process they come: stop, save, resume, extend."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+
+import psutil
+
+from studio.config import files
+from studio.config.checks import ensure_consistent
+from studio.errors import ConfigError, ConflictError, FieldProblem
+from studio.paths import RunPaths
+from studio.runs import checkpoints, control, queue
+from studio.runs.events import EventLog
+from studio.runs.lastwords import explain_death
+from studio.runs.status import ENDED, State, process_alive, read_status, update_status
+from studio.runs.store import Run, RunStore
+
+STOP_GRACE = 10.0
+
+
+def stop(store: RunStore, run_id: str, now: bool = False) -> None:
+    """Ask a run to stop, saving first unless `now`; a waiting one is taken off the queue."""
+    with queue.locked(store.workspace):
+        run = store.get(run_id)
+        if run.status.state == "queued":
+            EventLog(run.paths.events).append("stopped", message="Taken off the queue.")
+            update_status(run.paths, state="stopped", ended=time.time())
+        elif run.status.active and control.requested(run.paths) != "stop_now":
+            control.request(run.paths, "stop_now" if now else "stop")
+
+
+def save_now(store: RunStore, run_id: str) -> None:
+    """Ask a run for a checkpoint after its current step."""
+    run = store.get(run_id)
+    if run.status.active and control.requested(run.paths) == "none":
+        control.request(run.paths, "save")
+
+
+def resume(store: RunStore, run_id: str, step: int | None = None, state: State = "queued") -> None:
+    """Put a stopped or failed run back into the queue, or right into `starting`.
+
+    Args:
+        step: Go on from the complete checkpoint of this step; those after it are deleted, and a
+            finished run may go back too. None: from the last one.
+
+    Raises:
+        ConflictError: It is waiting, going on, or finished.
+        NotFoundError: There is no complete checkpoint of that step.
+    """
+    with queue.locked(store.workspace):
+        run = store.get(run_id)
+        resumable = ENDED if step is not None else ("stopped", "failed")
+        if run.status.state not in resumable or run.alive:
+            raise ConflictError(
+                f"Run {run_id} is {run.status.state}.",
+                remedy="Only stopped or failed runs can be resumed; a finished one can be "
+                "extended, or go back to one of its checkpoints.",
+            )
+        if step is not None:
+            checkpoints.go_back_to(run.paths, step)
+        _requeue(run, state)
+
+
+def extend(
+    store: RunStore,
+    run_id: str,
+    epochs: float | None = None,
+    max_steps: int | None = None,
+    state: State = "queued",
+) -> None:
+    """Let a run that ended go on for longer, from its last complete checkpoint.
+
+    Args:
+        epochs, max_steps: The new length of the whole run; the one given replaces both.
+
+    Raises:
+        ConflictError: It has not ended, or has left no checkpoint to go on from.
+        ConfigError: That is not longer than it was.
+    """
+    with queue.locked(store.workspace):
+        run = store.get(run_id)
+        last = checkpoints.latest_checkpoint(run.paths)
+        if run.status.state not in ENDED or run.alive or last is None:
+            raise ConflictError(
+                f"Run {run_id} is {run.status.state} and has "
+                f"{'a' if last else 'no'} checkpoint to go on from.",
+                remedy="Stop and save it first.",
+            )
+        schedule = run.config.schedule
+        longer = schedule.model_copy(
+            update={"epochs": epochs or schedule.epochs, "max_steps": max_steps}
+        )
+        _ensure_longer(epochs, max_steps, run)
+        config = run.config.model_copy(update={"schedule": longer})
+        ensure_consistent(config)
+        files.save(config, run.paths.config)
+        message = (
+            f"Extended to {max_steps} steps." if max_steps else f"Extended to {epochs} epochs."
+        )
+        EventLog(run.paths.events).append("changed", message=message)
+        _requeue(run, state)
+
+
+def _ensure_longer(epochs: float | None, max_steps: int | None, run: Run) -> None:
+    schedule, step = run.config.schedule, run.status.step
+    if max_steps is not None:
+        good, field, now = max_steps > step, "schedule.max_steps", f"step {step}"
+    else:
+        before = 0.0 if schedule.max_steps else schedule.epochs
+        good, field, now = (epochs or 0) > before, "schedule.epochs", f"{schedule.epochs:g} epochs"
+    if not good:
+        raise ConfigError([FieldProblem(field, f"must be more than {now}, where the run is now.")])
+
+
+def _requeue(run: Run, state: State) -> None:
+    EventLog(run.paths.events).append("stage", stage="queued")
+    update_status(
+        run.paths,
+        state=state,
+        stage="",
+        queued=time.time(),
+        pid=0,
+        pid_started=0.0,
+        ended=0.0,
+        message="",
+        remedy="",
+        field="",
+        attempt=run.status.attempt + 1,
+        launches=0,
+    )
+
+
+def enforce_stop(run: Run) -> None:
+    """End a worker that was asked to stop now and has not done so within ten seconds."""
+    if control.requested(run.paths) != "stop_now":
+        return
+    if time.time() - run.paths.control.stat().st_mtime < STOP_GRACE:
+        return
+    kill_worker(run)
+    EventLog(run.paths.events).append("stopped", message="Stopped at once.")
+    update_status(run.paths, state="stopped", stage="", ended=time.time())
+
+
+def kill_worker(run: Run) -> None:
+    """End the run's own process group, and nothing else: pid and start time must both match."""
+    pid, started = run.status.pid, run.status.pid_started
+    if not process_alive(pid, started):
+        return
+    with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
+        if os.name != "nt" and os.getpgid(pid) != os.getpgrp():
+            os.killpg(os.getpgid(pid), signal.SIGKILL)
+            return
+        worker = psutil.Process(pid)
+        for process in (*worker.children(recursive=True), worker):
+            process.kill()
+
+
+def mark_dead(paths: RunPaths) -> None:
+    """Record that a worker is gone without having said goodbye, and free what it left half done."""
+    if not read_status(paths).active:
+        return
+    checkpoints.drop_torn(paths)
+    reason = explain_death(paths)
+    EventLog(paths.events).append(
+        "failed", message=reason.message, remedy=reason.remedy, lines=reason.lines
+    )
+    update_status(
+        paths,
+        state="failed",
+        stage="",
+        ended=time.time(),
+        message=reason.message,
+        remedy=reason.remedy,
+        lines=reason.lines,
+    )
