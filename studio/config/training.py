@@ -140,6 +140,19 @@ class SpeedConfig(Section):
     )
     cache_features: Literal["auto", "off"] = setting("auto", "Cache image features", "On disk.")
     cache_reference: Literal["auto", "off"] = setting("auto", "Cache reference scores", "On disk.")
+    cache_gigabytes: float = setting(
+        20.0,
+        "Largest cache (GiB)",
+        "Most disk space all cached image features may take; the longest unused go first.",
+        gt=0,
+    )
+    workers: int | None = setting(
+        None,
+        "Preparing processes",
+        "Processes that prepare images ahead. Empty: two beside a GPU, none on the CPU.",
+        ge=0,
+        le=64,
+    )
 
 
 class LaunchConfig(Section):

@@ -6,9 +6,12 @@ from transformers import Trainer, TrainerCallback
 from trl import DPOTrainer, SFTTrainer
 
 from studio.config import RunConfig
-from studio.paths import RunPaths
+from studio.paths import RunPaths, Workspace
 from studio.train.arguments import dpo_arguments, sft_arguments
 from studio.train.data import RunData
+from studio.train.fast.choose import all_off
+from studio.train.fast.setup import Setup
+from studio.train.fast.trainers import FastDPOTrainer, FastSFTTrainer
 from studio.train.prepare import Trainable, keep_adapter_precision
 
 
@@ -18,9 +21,11 @@ def build_trainer(
     trainable: Trainable,
     data: RunData,
     callbacks: list[TrainerCallback],
+    workspace: Workspace,
 ) -> Trainer:
-    """The trainer for `config.method`, ready for `.train()`."""
+    """The trainer for `config.method`, ready for `.train()`: TRL's own when all `speed` is off."""
     loaded = trainable.loaded
+    stock = all_off(config.speed)
     common = {
         "model": trainable.model,
         "train_dataset": data.train.dataset,
@@ -30,10 +35,14 @@ def build_trainer(
         "callbacks": callbacks,
     }
     if config.method == "sft":
-        trainer = SFTTrainer(args=sft_arguments(config, paths, loaded), **common)
+        kind = SFTTrainer if stock else FastSFTTrainer
+        trainer = kind(args=sft_arguments(config, paths, loaded), **common)
     else:
-        trainer = DPOTrainer(
+        kind = DPOTrainer if stock else FastDPOTrainer
+        trainer = kind(
             args=dpo_arguments(config, paths, loaded), ref_model=trainable.reference, **common
         )
     keep_adapter_precision(trainer.model, loaded.dtype)
+    if not stock:
+        Setup(trainer, config, loaded, paths, workspace).run()
     return trainer

@@ -26,7 +26,7 @@ def first_batch(runner, config):
     run = runner.store.create(config)
     trainable = prepare_model(config, runner.workspace)
     data = load_run_data(config, runner.workspace)
-    trainer = build_trainer(config, run.paths, trainable, data, [])
+    trainer = build_trainer(config, run.paths, trainable, data, [], runner.workspace)
     return trainer, next(iter(trainer.get_train_dataloader()))
 
 

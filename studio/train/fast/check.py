@@ -1,0 +1,48 @@
+"""The first rows computed both ways before training starts: the fast path must prove itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from studio.train.fast.trainers import FastTrainer
+
+ROWS = 2
+TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 3e-2, torch.float16: 3e-2}
+NOT_INPUTS = ("completion_mask", "labels", "ref_chosen_logps", "ref_rejected_logps")
+IGNORED = -100
+
+
+def difference(trainer: FastTrainer, rows: list[dict[str, Any]]) -> float:
+    """Largest relative difference of a sequence's log-probability between the two ways.
+
+    Args:
+        trainer: On the fast path.
+        rows: Rows of the stock dataset, with decoded images.
+    """
+    model = trainer.bare_model
+    training = model.training
+    model.eval()
+    try:
+        fast, stock = trainer.collated(rows)
+        with torch.no_grad(), trainer.accelerator.autocast():
+            ours = _log_probs(trainer, fast)
+            theirs = _log_probs(trainer, stock)
+    finally:
+        model.train(training)
+    return float(((ours - theirs).abs() / theirs.abs().clamp(min=1e-3)).max())
+
+
+def tolerance(dtype: torch.dtype) -> float:
+    """The largest difference that is rounding, for a model in `dtype`."""
+    return TOLERANCE.get(dtype, TOLERANCE[torch.bfloat16])
+
+
+def _log_probs(trainer: FastTrainer, batch: dict[str, Any]) -> torch.Tensor:
+    labels = batch.get("labels")
+    if labels is None:
+        labels = batch["input_ids"].masked_fill(batch["completion_mask"] == 0, IGNORED)
+    inputs = {name: value for name, value in batch.items() if name not in NOT_INPUTS}
+    output = trainer.bare_model(**inputs, labels=labels, use_cache=False, fused_lm_head=True)
+    return output.log_probs.float().sum(dim=1)

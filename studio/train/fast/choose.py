@@ -1,0 +1,126 @@
+"""Which parts of the fast path apply to a run, and why the others do not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import nn
+from transformers import PreTrainedModel
+
+from studio.config import RunConfig
+from studio.config.training import SpeedConfig
+from studio.models.towers import find_towers
+from studio.train.fast.families import FAMILIES, MASKS
+
+WORDS = {
+    "share_images": "each image encoded once",
+    "share_prompts": "shared prompts",
+    "cache_features": "feature cache",
+    "cache_reference": "reference cache",
+}
+FLAGS = tuple(WORDS)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Whether one part is used, with the reason."""
+
+    on: bool
+    reason: str = ""
+
+    def __str__(self) -> str:
+        mark = "✓" if self.on else "✗"
+        return f"{mark} {self.reason}".strip()
+
+
+@dataclass(frozen=True)
+class FastPath:
+    """What a run saves."""
+
+    features: Decision
+    prompts: Decision
+    cache: Decision
+    reference: Decision
+
+    @classmethod
+    def off(cls, reason: str) -> FastPath:
+        """Nothing saved, for one reason."""
+        return cls(*(Decision(False, reason) for _ in range(4)))
+
+    @property
+    def named(self) -> dict[str, Decision]:
+        """The parts by the name of their setting."""
+        return dict(
+            zip(FLAGS, (self.features, self.prompts, self.cache, self.reference), strict=True)
+        )
+
+    def __str__(self) -> str:
+        reasons = {decision.reason for decision in self.named.values()}
+        if not self.features.on and len(reasons) == 1:
+            return f"Fast path {self.features}."
+        parts = [f"{WORDS[name]} {decision}" for name, decision in self.named.items()]
+        return f"Fast path: {', '.join(parts)}."
+
+
+def all_off(speed: SpeedConfig) -> bool:
+    """Whether the run asks for the stock trainers exactly."""
+    return all(getattr(speed, name) == "off" for name in FLAGS)
+
+
+def choose(config: RunConfig, model: PreTrainedModel) -> FastPath:
+    """Decide for `model`, the base model as it will be trained.
+
+    Whether the feature cache pays is decided later, when its size is known.
+    """
+    speed = config.speed
+    obstacle = _obstacle(model)
+    features = _decide(speed.share_images, obstacle)
+    needs = "" if features.on else "because it needs images encoded apart"
+    return FastPath(
+        features=features,
+        prompts=_decide(speed.share_prompts, needs or _prompt_obstacle(model)),
+        cache=_decide(speed.cache_features, needs),
+        reference=_reference(config, needs),
+    )
+
+
+def _decide(flag: str, obstacle: str) -> Decision:
+    if flag == "off":
+        return Decision(False, "because it is switched off")
+    return Decision(not obstacle, obstacle)
+
+
+def _reference(config: RunConfig, needs: str) -> Decision:
+    if config.method != "dpo":
+        return Decision(False, "because SFT has no reference")
+    return _decide(config.speed.cache_reference, needs)
+
+
+def _obstacle(model: PreTrainedModel) -> str:
+    """Why the features of an image are not a constant that can be handed to the model."""
+    kind = model.config.model_type
+    if kind not in FAMILIES:
+        return f"because {kind} is not among the families it is proved for"
+    if getattr(model.config.get_text_config(), "num_experts", None):
+        return "because the language model is a mixture of experts"
+    towers = find_towers(model)
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad and towers.of(name) in ("vision", "projector"):
+            return f"because the {towers.of(name)} is trained"
+    if _drops(model, towers.vision):
+        return "because the vision tower has dropout"
+    return ""
+
+
+def _prompt_obstacle(model: PreTrainedModel) -> str:
+    backend = model.config._attn_implementation
+    if backend not in MASKS:
+        return f"because {backend} attention takes no masks of its own"
+    return FAMILIES[model.config.model_type].prompts
+
+
+def _drops(model: PreTrainedModel, root: str) -> bool:
+    vision = model.get_submodule(root)
+    settings = getattr(model.config, "vision_config", None)
+    inside = any(isinstance(m, nn.Dropout) and m.p > 0 for m in vision.modules())
+    return inside or getattr(settings, "attention_dropout", 0.0) > 0

@@ -1,0 +1,130 @@
+"""From rows to a batch: TRL's own tensors, the layout to compute, and the images it needs.
+
+The batch has everything TRL's loss reads, in TRL's own shape, but no pixels; `LAYOUT` holds what
+is computed instead, `IMAGES` what the features are made from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import ProcessorMixin
+
+from studio.train.fast.layout import Cost, Strand, make_layout
+from studio.train.fast.refs import ImageRef, image_ref
+from studio.train.fast.tokens import Preprocessed, Sample, preprocess, sample_of, slots_of
+
+LAYOUT = "layout"
+IMAGES = "images"
+IGNORED = -100
+
+Known = Callable[[ImageRef], tuple[int, ...] | None]
+
+
+@dataclass(frozen=True)
+class BatchImages:
+    """The distinct images of a batch, in the order of their features.
+
+    Attributes:
+        refs: The images.
+        made: Preprocessed images, by key; those whose features are known are absent.
+        of_rows: Keys of the images of each row.
+    """
+
+    refs: tuple[ImageRef, ...]
+    made: dict[str, Preprocessed]
+    of_rows: list[list[str]]
+
+
+@dataclass
+class Collator:
+    """Makes batches for one method.
+
+    Attributes:
+        method: `sft` or `dpo`.
+        image_token: Id of the token that stands for one image feature.
+        known: The expansion of an image whose features need not be computed, else None.
+        cost: Of the language model; None when no rows are to be shared.
+        completion_only: Whether SFT scores the completion only.
+    """
+
+    processor: ProcessorMixin
+    method: str
+    image_token: int
+    known: Known
+    cost: Cost | None
+    completion_only: bool = True
+    expansions: dict[str, tuple[int, ...]] = field(default_factory=dict)
+
+    def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        rows = [
+            {name: cell for name, cell in row.items() if name != "image"}
+            | {"images": [image_ref(cell) for cell in _images(row)]}
+            for row in rows
+        ]
+        images = self._images([row["images"] for row in rows])
+        samples = [sample_of(self.processor, row, self.method, self.expansions) for row in rows]
+        strands = self._strands(samples, images)
+        batch = self._stock(strands)
+        pad, width = self._pad, batch["input_ids"].shape[1]
+        return batch | {LAYOUT: make_layout(strands, width, pad, self.cost), IMAGES: images}
+
+    @property
+    def _pad(self) -> int:
+        tokenizer = self.processor.tokenizer
+        return tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
+
+    def _images(self, rows: Sequence[Sequence[ImageRef]]) -> BatchImages:
+        distinct = {ref.key: ref for refs in rows for ref in refs}
+        made = {}
+        for key, ref in distinct.items():
+            expansion = self.known(ref)
+            if expansion is None:
+                made[key] = preprocess(self.processor, ref)
+                expansion = made[key].expansion
+            self.expansions[key] = expansion
+        of_rows = [[ref.key for ref in refs] for refs in rows]
+        return BatchImages(tuple(distinct.values()), made, of_rows)
+
+    def _strands(self, samples: Sequence[Sample], images: BatchImages) -> list[Strand]:
+        features, first = {}, 0
+        for ref in images.refs:
+            count = self.expansions[ref.key].count(self.image_token)
+            features[ref.key] = (first, count)
+            first += count
+        return [
+            self._strand(sample, answer, row, slots_of(sample, self.image_token, features))
+            for answer in range(len(samples[0].answers))
+            for row, sample in enumerate(samples)
+        ]
+
+    def _strand(self, sample: Sample, answer: int, row: int, slots: np.ndarray) -> Strand:
+        ending = sample.answers[answer]
+        ids = np.asarray(sample.prompt + ending, dtype=np.int64)
+        scored = np.ones(len(ids), dtype=bool)
+        if self.completion_only:
+            scored[: len(sample.prompt)] = False
+        slots = np.concatenate([slots, np.full(len(ending), -1, dtype=np.int64)])
+        return Strand(ids, slots, scored, row, tuple(sample.keys))
+
+    def _stock(self, strands: Sequence[Strand]) -> dict[str, torch.Tensor]:
+        shape = len(strands), max(len(strand.ids) for strand in strands)
+        ids = np.full(shape, self._pad, dtype=np.int64)
+        seen, scored = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
+        for index, strand in enumerate(strands):
+            ids[index, : len(strand.ids)] = strand.ids
+            seen[index, : len(strand.ids)] = 1
+            scored[index, : len(strand.ids)] = strand.scored
+        batch = {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(seen)}
+        if self.method == "dpo":
+            return batch | {"completion_mask": torch.from_numpy(scored)}
+        labels = np.where(scored == 1, ids, IGNORED)
+        return batch | {"labels": torch.from_numpy(labels)}
+
+
+def _images(row: dict[str, Any]) -> list[Any]:
+    return [row["image"]] if "image" in row else row["images"]

@@ -1,0 +1,81 @@
+"""What a cached number depends on, as one short name."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+
+import torch
+from torch import nn
+from transformers import PreTrainedModel, ProcessorMixin
+
+from studio.models.towers import find_towers
+
+VERSION = 1
+Named = Iterable[tuple[str, torch.Tensor]]
+
+
+def features_fingerprint(
+    model: PreTrainedModel, processor: ProcessorMixin, autocast: str, device: str
+) -> str:
+    """Of everything an image's features depend on, besides the image."""
+    towers = find_towers(model)
+    weights = (
+        (name, tensor)
+        for name, tensor in _tensors(model)
+        if towers.of(name) in ("vision", "projector")
+    )
+    settings = _settings(model, processor) | {"autocast": autocast, "device": device}
+    return fingerprint(settings, weights)
+
+
+def reference_fingerprint(
+    model: nn.Module, processor: ProcessorMixin, settings: Mapping[str, object]
+) -> str:
+    """Of everything a row's reference log-probabilities depend on, besides the row.
+
+    Args:
+        model: The reference: the model under training with its adapter, or one of its own. The
+            weights that are being trained are no part of it.
+        settings: What else they depend on.
+    """
+    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    weights = (
+        (name, tensor)
+        for name, tensor in _tensors(model)
+        if ".default" not in name and not _trained(tensor)
+    )
+    return fingerprint(_settings(base, processor) | dict(settings), weights)
+
+
+def fingerprint(settings: Mapping[str, object], weights: Named) -> str:
+    """32 hexadecimal digits of settings and tensors' names, shapes and bytes."""
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode())
+    for name, tensor in weights:
+        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+        flat = tensor.detach().contiguous().cpu().flatten()
+        digest.update(memoryview(flat.view(torch.uint8).numpy()))
+    return digest.hexdigest()[:32]
+
+
+def _settings(model: PreTrainedModel, processor: ProcessorMixin) -> dict[str, object]:
+    return {
+        "version": VERSION,
+        "type": model.config.model_type,
+        "dtype": str(model.dtype),
+        "attention": model.config._attn_implementation,
+        "quantization": str(getattr(model.config, "quantization_config", None)),
+        "processor": processor.image_processor.to_dict(),
+        "placeholder": processor.image_token,
+        "sequence": getattr(processor, "image_seq_len", None),
+    }
+
+
+def _tensors(model: nn.Module) -> Named:
+    yield from model.named_parameters()
+    yield from model.named_buffers()
+
+
+def _trained(tensor: torch.Tensor) -> bool:
+    return isinstance(tensor, nn.Parameter) and tensor.requires_grad

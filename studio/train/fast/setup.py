@@ -1,0 +1,154 @@
+"""The fast path put to work on a trainer: decided, checked, and said in the run's events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from datasets import Dataset, concatenate_datasets
+
+from studio.config import RunConfig
+from studio.models.load import Loaded
+from studio.paths import RunPaths, Workspace
+from studio.runs.events import EventLog
+from studio.train.fast import check, worth
+from studio.train.fast.batching import WHOLE_BATCH, Size, row_sizes
+from studio.train.fast.choose import Decision, FastPath, choose
+from studio.train.fast.collate import Collator
+from studio.train.fast.features import FeatureCache, prune
+from studio.train.fast.fingerprint import features_fingerprint, reference_fingerprint
+from studio.train.fast.layout import Cost
+from studio.train.fast.reference import ReferenceCache
+from studio.train.fast.refs import ImageRef, with_refs
+from studio.train.fast.tokens import preprocess
+from studio.train.fast.trainers import FastTrainer
+
+SAMPLED = 3
+
+
+@dataclass
+class Setup:
+    """One trainer being prepared."""
+
+    trainer: FastTrainer
+    config: RunConfig
+    loaded: Loaded
+    paths: RunPaths
+    workspace: Workspace
+
+    def run(self) -> FastPath:
+        """Switch on what applies, check it against the stock path, and record the choice."""
+        path = choose(self.config, self.trainer.bare_model)
+        if path.features.on:
+            path = self._checked(self._switch_on(path))
+        EventLog(self.paths.events).append(
+            "fast_path",
+            message=str(path),
+            **{name: decision.on for name, decision in path.named.items()},
+        )
+        return path
+
+    def _switch_on(self, path: FastPath) -> FastPath:
+        cache = None
+        if path.cache.on:
+            cache = FeatureCache(self._features_folder(), self._budget)
+            path = replace(path, cache=self._worth(cache))
+        cache = cache if path.cache.on else None
+        reference = self._reference() if path.reference.on else None
+        self.rows = self._first_rows()
+        self.trainer.use_fast_path(self._collator(path, cache), cache, reference, self._sizes())
+        return path
+
+    def _checked(self, path: FastPath) -> FastPath:
+        found = check.difference(self.trainer, self.rows)
+        allowed = check.tolerance(self.loaded.dtype)
+        if found <= allowed:
+            return path
+        self.trainer.use_stock_path()
+        EventLog(self.paths.events).append(
+            "warning",
+            message=f"The fast path differs from the stock path by {found:.1e} on the first rows "
+            f"(allowed: {allowed:.0e}), so the run uses the stock path.",
+            remedy="The run is only slower; speed.share_images: off skips this check.",
+        )
+        return FastPath.off("because the first rows differed")
+
+    def _collator(self, path: FastPath, cache: FeatureCache | None) -> Collator:
+        config = self.trainer.bare_model.config
+
+        def known(image: ImageRef) -> tuple[int, ...] | None:
+            return cache.expansion(image.key) if cache else None
+
+        return Collator(
+            processor=self.trainer.processing_class,
+            method=self.config.method,
+            image_token=config.image_token_id,
+            known=known,
+            cost=Cost.of(config.get_text_config()) if path.prompts.on else None,
+        )
+
+    def _first_rows(self) -> list[dict]:
+        dataset = self.trainer.train_dataset
+        return [dataset[index] for index in range(min(check.ROWS, len(dataset)))]
+
+    def _sizes(self) -> list[Size] | None:
+        batch = self.config.batch
+        whole = self.config.method == "dpo" and WHOLE_BATCH & set(self.config.dpo.losses)
+        if batch.per_device == 1 or self.config.accumulation == 1 or whole:
+            return None
+        return row_sizes(with_refs(self.trainer.train_dataset))
+
+    def _worth(self, cache: FeatureCache) -> Decision:
+        rows = [row["images"] for row in with_refs(self._all_rows().select_columns(["images"]))]
+        distinct = {image.key: image for images in rows for image in images}
+        sample = list(distinct.values())[:SAMPLED]
+        processor, config = self.trainer.processing_class, self.trainer.bare_model.config
+        tokens = [
+            preprocess(processor, image).expansion.count(config.image_token_id) for image in sample
+        ]
+        each = max(tokens, default=0) * config.get_text_config().hidden_size
+        steps = self.config.schedule.max_steps
+        epochs = self.config.schedule.epochs
+        if steps is not None:
+            epochs = min(epochs, steps * self.config.batch.total / len(rows))
+        need = worth.Need(
+            images=len(distinct),
+            uses=sum(map(len, rows)) * epochs / max(1, len(distinct)),
+            bytes_each=each * self.trainer.bare_model.dtype.itemsize,
+            present=sum(cache.holds(key) for key in distinct),
+        )
+        return worth.decide(need, cache.folder, self._budget)
+
+    def _all_rows(self) -> Dataset:
+        held = self.trainer.eval_dataset
+        parts = [self.trainer.train_dataset, *([held] if isinstance(held, Dataset) else [])]
+        return concatenate_datasets([part.select_columns(["images"]) for part in parts])
+
+    @property
+    def _budget(self) -> int:
+        return int(self.config.speed.cache_gigabytes * worth.GIB)
+
+    def _features_folder(self) -> Path:
+        folder = self.workspace.cache / "features"
+        name = features_fingerprint(
+            self.trainer.bare_model,
+            self.trainer.processing_class,
+            str(self.trainer.accelerator.mixed_precision),
+            self.loaded.device.type,
+        )
+        prune(folder, self._budget, keep=folder / name)
+        return folder / name
+
+    def _reference(self) -> ReferenceCache:
+        trainer = self.trainer
+        name = reference_fingerprint(
+            trainer.ref_model or trainer.model,
+            trainer.processing_class,
+            {
+                "ld_alpha": trainer.ld_alpha,
+                "autocast": str(trainer.accelerator.mixed_precision),
+                "device": self.loaded.device.type,
+            },
+        )
+        writer = f"{self.paths.run_id}-{trainer.args.process_index}"
+        return ReferenceCache(self.workspace.cache / "reference" / name, writer)

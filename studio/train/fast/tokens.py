@@ -1,0 +1,146 @@
+"""A row as token ids, exactly as TRL's collators make them, without touching known images.
+
+TRL lets the processor expand every image placeholder of a prompt into the tokens of that image.
+Where an image's tokens begin and end with special tokens, the text around them is tokenized
+independently of them, so a prompt is the tokenized text with each placeholder replaced by what
+its image is known to expand to. For other processors the processor itself makes the prompt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import ProcessorMixin
+from trl.data_utils import apply_chat_template, is_conversational, prepare_multimodal_messages
+
+from studio.train.fast.refs import ImageRef
+
+ANSWERS = {"sft": ("completion",), "dpo": ("chosen", "rejected")}
+TEXT_KEYS = ("input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids")
+
+
+@dataclass(frozen=True)
+class Preprocessed:
+    """One image as the processor makes it: model inputs, and the tokens that stand for it."""
+
+    inputs: dict[str, torch.Tensor]
+    expansion: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One row.
+
+    Attributes:
+        prompt: Token ids of the prompt, images expanded.
+        answers: Token ids of its answers: the completion, or chosen and rejected.
+        images: Its images, in the order of the prompt.
+    """
+
+    prompt: list[int]
+    answers: tuple[list[int], ...]
+    images: tuple[ImageRef, ...]
+
+    @property
+    def keys(self) -> list[str]:
+        """Keys of its images."""
+        return [image.key for image in self.images]
+
+
+def preprocess(processor: ProcessorMixin, image: ImageRef) -> Preprocessed:
+    """Run the processor on one image alone; tensors have a leading dimension of 1."""
+    made = processor(
+        text=[processor.image_token],
+        images=[[image.pixels()]],
+        return_tensors="pt",
+        add_special_tokens=False,
+    )
+    inputs = {name: value for name, value in made.items() if name not in TEXT_KEYS}
+    return Preprocessed(inputs, tuple(made["input_ids"][0].tolist()))
+
+
+def bounded(processor: ProcessorMixin, expansion: Sequence[int]) -> bool:
+    """Whether an image's tokens are cut off from the text on both sides by special tokens."""
+    special = set(processor.tokenizer.all_special_ids) | {
+        number
+        for number, token in processor.tokenizer.added_tokens_decoder.items()
+        if not (token.lstrip or token.rstrip)
+    }
+    return bool(expansion) and expansion[0] in special and expansion[-1] in special
+
+
+def render(processor: ProcessorMixin, row: dict[str, Any], method: str) -> tuple[str, list[str]]:
+    """The prompt and the answers as text, by TRL's own use of the chat template."""
+    names = ANSWERS[method]
+    if is_conversational(row):
+        images = list(row["images"])
+        example = {"prompt": prepare_multimodal_messages(row["prompt"], images=images)}
+        for name in names:
+            example[name] = prepare_multimodal_messages(row[name])
+        row = apply_chat_template(example, processor)
+    return row["prompt"], [row[name] for name in names]
+
+
+def sample_of(
+    processor: ProcessorMixin,
+    row: dict[str, Any],
+    method: str,
+    expansions: Mapping[str, Sequence[int]],
+) -> Sample:
+    """Tokenize `row`.
+
+    Args:
+        expansions: For each of its images, by key, the tokens that stand for it.
+    """
+    text, answers = render(processor, row, method)
+    images = tuple(row["images"])
+    ids = processor(text=answers, add_special_tokens=False)["input_ids"]
+    prompt = _prompt(processor, text, images, expansions)
+    return Sample(prompt, tuple(list(answer) for answer in ids), images)
+
+
+def _prompt(
+    processor: ProcessorMixin,
+    text: str,
+    images: tuple[ImageRef, ...],
+    expansions: Mapping[str, Sequence[int]],
+) -> list[int]:
+    if not all(bounded(processor, expansions[image.key]) for image in images):
+        pixels = [[image.pixels() for image in images]]
+        made = processor(text=[text], images=pixels, add_special_tokens=False)
+        return list(made["input_ids"][0])
+    plain = processor.tokenizer(text, add_special_tokens=False)["input_ids"]
+    placeholder = processor.tokenizer.convert_tokens_to_ids(processor.image_token)
+    found: list[int] = []
+    waiting = iter(images)
+    for token in plain:
+        if token == placeholder:
+            found.extend(expansions[next(waiting).key])
+        else:
+            found.append(token)
+    return found
+
+
+def slots_of(
+    sample: Sample, image_token: int, features: Mapping[str, tuple[int, int]]
+) -> np.ndarray:
+    """Where the tokens of a prompt find their image features.
+
+    Args:
+        image_token: Id of the token that stands for one image feature.
+        features: For each image, by key, the number of its first feature in the batch, and how
+            many it has.
+
+    Returns:
+        An integer for each prompt token: the number of its feature, or -1 for text.
+    """
+    prompt = np.asarray(sample.prompt, dtype=np.int64)
+    slots = np.full(len(prompt), -1, dtype=np.int64)
+    if sample.images:
+        ranges = [np.arange(first, first + n) for first, n in map(features.get, sample.keys)]
+        slots[prompt == image_token] = np.concatenate(ranges)
+    return slots

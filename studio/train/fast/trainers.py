@@ -1,0 +1,149 @@
+"""TRL's trainers with work taken out of their inputs; their losses are TRL's own code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from datasets import Dataset
+from torch.utils.data import Sampler
+from transformers import PreTrainedModel
+from trl import DPOTrainer, SFTTrainer
+
+from studio.train.fast.batching import Size, StepSampler
+from studio.train.fast.collate import IMAGES, LAYOUT, BatchImages, Collator
+from studio.train.fast.features import FeatureCache
+from studio.train.fast.head import FEATURES, LayoutForward
+from studio.train.fast.images import encode
+from studio.train.fast.reference import ReferenceCache, row_keys
+from studio.train.fast.refs import ImageRef, with_refs
+from studio.train.fast.tokens import preprocess
+
+
+@dataclass
+class Saving:
+    """What a trainer works with while the fast path is on."""
+
+    collator: Collator
+    cache: FeatureCache | None
+    reference: ReferenceCache | None
+    forward: LayoutForward
+    sizes: list[Size] | None
+
+
+class FastTrainer:
+    """Mixed into a trainer: turns batches of `Collator` into what its loss code expects."""
+
+    saving: Saving | None = None
+
+    def use_fast_path(
+        self,
+        collator: Collator,
+        cache: FeatureCache | None,
+        reference: ReferenceCache | None,
+        sizes: list[Size] | None = None,
+    ) -> None:
+        """Switch on: from now on batches have layouts and no image is encoded twice.
+
+        Args:
+            sizes: Size of each training row, to sort the rows of a step by; None to keep order.
+        """
+        self._stock = (self.data_collator, self.train_dataset, self.eval_dataset)
+        forward = LayoutForward(self.bare_model)
+        self.saving = Saving(collator, cache, reference, forward, sizes)
+        self.data_collator = collator
+        self.train_dataset = with_refs(self.train_dataset)
+        if isinstance(self.eval_dataset, Dataset):
+            self.eval_dataset = with_refs(self.eval_dataset)
+
+    def use_stock_path(self) -> None:
+        """Switch off: batches, model and losses are TRL's again."""
+        self.saving.forward.remove()
+        self.data_collator, self.train_dataset, self.eval_dataset = self._stock
+        self.saving = None
+
+    @property
+    def bare_model(self) -> PreTrainedModel:
+        """The model without adapters' and processes' wrappers."""
+        model = self.accelerator.unwrap_model(self.model)
+        return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+    def compute_loss(self, model: torch.nn.Module, inputs: dict[str, Any], *args, **kwargs):
+        if self.saving is not None and LAYOUT in inputs:
+            inputs = self.computable(inputs)
+        return super().compute_loss(model, inputs, *args, **kwargs)
+
+    def computable(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """A batch whose images have become features."""
+        images: BatchImages = batch[IMAGES]
+        layout = batch[LAYOUT]
+        if images.refs:
+            layout = layout | {FEATURES: self.features(images)}
+        rest = {name: value for name, value in batch.items() if name != IMAGES}
+        return rest | {LAYOUT: layout}
+
+    def features(self, images: BatchImages) -> torch.Tensor:
+        """Features of a batch's images, one after the other: (features, hidden size)."""
+        cache, device = self.saving.cache, self.accelerator.device
+        found = {ref.key: cache.get(ref.key) if cache else None for ref in images.refs}
+        missing = [ref for ref in images.refs if found[ref.key] is None]
+        made = [images.made.get(r.key) or preprocess(self.processing_class, r) for r in missing]
+        with self.accelerator.autocast():
+            encoded = encode(self.bare_model, made)
+        for ref, raw, features in zip(missing, made, encoded, strict=True):
+            found[ref.key] = features
+            if cache:
+                cache.put(ref.key, raw, features)
+        return torch.cat([found[ref.key].to(device) for ref in images.refs])
+
+    def keep(self, images: Sequence[ImageRef]) -> int:
+        """Encode images for the cache only; their number."""
+        made = {image.key: preprocess(self.processing_class, image) for image in images}
+        self.features(BatchImages(tuple(images), made, []))
+        return len(images)
+
+    def collated(self, rows: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """One batch of `rows` on the fast path, and one as TRL's collator makes it."""
+        fast = self._prepare_inputs(self.saving.collator([dict(row) for row in rows]))
+        stock = self._prepare_inputs(self._stock[0]([dict(row) for row in rows]))
+        return FastTrainer.computable(self, fast), stock
+
+    def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Sampler | None:
+        sampler = super()._get_train_sampler(train_dataset)
+        if self.saving is None or not self.saving.sizes:
+            return sampler
+        window = self.args.per_device_train_batch_size * self.args.world_size
+        return StepSampler(
+            sampler, window * self.args.gradient_accumulation_steps, self.saving.sizes
+        )
+
+
+class FastSFTTrainer(FastTrainer, SFTTrainer):
+    """`SFTTrainer` on the fast path."""
+
+
+class FastDPOTrainer(FastTrainer, DPOTrainer):
+    """`DPOTrainer` on the fast path, which also remembers the reference."""
+
+    def computable(self, batch: dict[str, Any]) -> dict[str, Any]:
+        keys = row_keys(batch) if self.saving.reference else []
+        batch = super().computable(batch)
+        if not keys:
+            return batch
+        cache = self.saving.reference
+        known = cache.get(keys)
+        if known is None:
+            known = self.compute_ref_log_probs(self.ref_model or self.model, batch)
+            cache.put(keys, *known)
+        chosen, rejected = (values.to(self.accelerator.device) for values in known)
+        return batch | {"ref_chosen_logps": chosen, "ref_rejected_logps": rejected}
+
+    def use_fast_path(self, *args: Any, **kwargs: Any) -> None:
+        super().use_fast_path(*args, **kwargs)
+        self.precompute_ref_logps = self.saving.reference is not None
+
+    def use_stock_path(self) -> None:
+        super().use_stock_path()
+        self.precompute_ref_logps = False
