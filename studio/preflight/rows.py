@@ -1,0 +1,81 @@
+"""The rows to be checked: of a source, in all its splits, or of a dataset of the library."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Literal
+
+from studio.data.schema import BadRow, Row
+from studio.data.sources import Source, open_source
+from studio.paths import Workspace
+
+
+TRAIN = "train"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A row, or a damaged one, with its number and the split it is in."""
+
+    number: int
+    split: str
+    row: Row | BadRow
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows that can be gone through once.
+
+    Attributes:
+        total: How many there are, if known.
+        numbers: What the numbers of the entries are.
+    """
+
+    source: str
+    splits: tuple[str, ...]
+    total: int | None
+    entries: Callable[[], Iterator[Entry]]
+    numbers: Literal["rows", "items"] = "rows"
+
+
+def source_rows(
+    spec: str,
+    workspace: Workspace,
+    *,
+    split: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    limit: int | None = None,
+) -> Rows:
+    """The rows of a source, numbered through all its splits from 1.
+
+    Args:
+        spec: As for `open_source`.
+        split: Only this split, or a slice of one.
+        limit: At most this many rows of each split.
+
+    Raises:
+        DataError: It cannot be opened or recognised.
+    """
+
+    def opened(name: str | None) -> Source:
+        return open_source(spec, split=name, columns=columns, workspace=workspace)
+
+    first = opened(split)
+    names = (split,) if split else sorted(first.splits, key=lambda name: name != TRAIN)
+    sources = {name: opened(name) for name in names} if len(names) > 1 else {names[0]: first}
+    counts = [source.count() for source in sources.values()]
+    total = None
+    if all(count is not None for count in counts):
+        total = sum(min(count, limit or count) for count in counts)
+
+    def entries() -> Iterator[Entry]:
+        before = 0
+        for name, source in sources.items():
+            last = before
+            for last, row in enumerate(islice(source.rows(), limit), before + 1):
+                yield Entry(last, name, row)
+            before = last
+
+    return Rows(first.label, tuple(sources), total, entries)

@@ -1,0 +1,157 @@
+"""Tokens of rows, as training will count them: prompt with its images, then the answer.
+
+As TRL's vision collators do, a prompt and its answer are tokenized apart and joined, without
+added special tokens. A prompt is tokenized with its placeholders; what each image adds in their
+place depends on its size alone and is added at the end (`Expansions`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from transformers import ProcessorMixin
+
+from studio.data.schema import Answer, Row
+from studio.data.trl_format import answer_messages, bare, prompt_messages
+from studio.preflight.expansion import Expansion, Expansions, Kind, Size
+from studio.preflight.render import Renderer
+
+BATCH = 256
+
+
+@dataclass(frozen=True)
+class RowTokens:
+    """What one row comes to.
+
+    Attributes:
+        images: Tokens of its images.
+        images_end: Tokens up to and with the last image; 0 without images.
+        chosen, rejected: Tokens of the two answers; 0 where there is none.
+        total: Prompt and the longest answer.
+    """
+
+    images: int
+    images_end: int
+    chosen: int
+    rejected: int
+    total: int
+
+
+@dataclass
+class TokenCounter:
+    """Gathers rows, and counts their tokens at the end."""
+
+    processor: ProcessorMixin
+    _waiting: list[tuple[Row, tuple[Kind, ...]]] = field(default_factory=list)
+    _counts: list[tuple[int, int, int, int, int]] = field(default_factory=list)
+    _kinds: list[tuple[Kind, ...]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._renderer = Renderer(self.processor)
+        self._expansions = Expansions(self.processor)
+        self._placeholder = placeholder_id(self.processor)
+        self.found: dict[Kind, Expansion] = {}
+
+    @property
+    def measured(self) -> int:
+        """How many kinds of images went through the processor itself."""
+        return self._expansions.measured
+
+    @property
+    def uses(self) -> Counter[Kind]:
+        """How often each kind of image occurs."""
+        return Counter(kind for kinds in self._kinds for kind in kinds)
+
+    def add(self, row: Row, sizes: Sequence[Size]) -> None:
+        """Gather a row, whose images have these sizes (width, height)."""
+        self._waiting.append((row, tuple((len(sizes), size) for size in sizes)))
+        if len(self._waiting) >= BATCH:
+            self._flush()
+
+    def counted(self, on_progress: Callable[[int, int], None] | None = None) -> list[RowTokens]:
+        """Tokens of every row, in the order they were added. Raises ModelError."""
+        self._flush()
+        self.found = self._expansions.of(self.uses, on_progress)
+        return [
+            self._row(counts, kinds)
+            for counts, kinds in zip(self._counts, self._kinds, strict=True)
+        ]
+
+    def _row(self, counts: tuple[int, ...], kinds: tuple[Kind, ...]) -> RowTokens:
+        prompt, last_image, chosen, rejected, longest = counts
+        images = sum(self.found[kind].tokens for kind in kinds)
+        added = images - len(kinds)
+        return RowTokens(
+            images=images,
+            images_end=last_image + 1 + added if kinds else 0,
+            chosen=chosen,
+            rejected=rejected,
+            total=prompt + added + longest,
+        )
+
+    def _flush(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        prompts, answers, owners = [], [], []
+        for place, (row, _) in enumerate(waiting):
+            prompt, completions = self._texts(row)
+            prompts.append(prompt)
+            answers += completions
+            owners += [place] * len(completions)
+        lengths: list[list[int]] = [[] for _ in waiting]
+        for owner, ids in zip(owners, self._ids(answers), strict=True):
+            lengths[owner].append(len(ids))
+        for (row, kinds), ids, counts in zip(waiting, self._ids(prompts), lengths, strict=True):
+            self._counts.append((len(ids), self._last_image(ids), *_answer_counts(row, counts)))
+            self._kinds.append(kinds)
+
+    def _texts(self, row: Row) -> tuple[str, list[str]]:
+        """The prompt and the answers that follow it, as TRL renders them."""
+        messages = bare(prompt_messages(row))
+        prompt = self._renderer.prompt(messages)
+        full = [
+            self._renderer.conversation([*messages, *bare(answer_messages(answer))])
+            for answer in _learned(row)
+        ]
+        shared = _common_prefix([prompt, *full])
+        return (shared if full else prompt), [text[len(shared) :] for text in full]
+
+    def _ids(self, texts: list[str]) -> list[list[int]]:
+        if not texts:
+            return []
+        return self.processor.tokenizer(texts, add_special_tokens=False)["input_ids"]
+
+    def _last_image(self, ids: list[int]) -> int:
+        places = np.flatnonzero(np.asarray(ids) == self._placeholder)
+        return int(places[-1]) if len(places) else -1
+
+
+def placeholder_id(processor: ProcessorMixin) -> int | None:
+    """The token that stands for an image before it is expanded."""
+    token: Any = getattr(processor, "image_token", None)
+    if token is None:
+        return getattr(processor, "image_token_id", None)
+    return processor.tokenizer.convert_tokens_to_ids(str(token))
+
+
+def _common_prefix(texts: Sequence[str]) -> str:
+    first, last = min(texts), max(texts)
+    pairs = enumerate(zip(first, last, strict=False))
+    return first[: next((place for place, (a, b) in pairs if a != b), len(first))]
+
+
+def _learned(row: Row) -> list[Answer]:
+    """The answers that are trained on or, before there are labels, could be."""
+    if row.chosen and row.rejected:
+        return [row.chosen, row.rejected]
+    one = row.completion or row.chosen
+    return [one] if one else list(row.candidates)
+
+
+def _answer_counts(row: Row, counts: list[int]) -> tuple[int, int, int]:
+    paired = row.chosen is not None and row.rejected is not None
+    chosen, rejected = counts if paired else (0, 0)
+    return chosen, rejected, max(counts, default=0)
