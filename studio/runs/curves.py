@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import math
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from studio.runs.events import Event, read_events
+from studio.runs.health import Finding
 
-MOST_POINTS = 500
+MOST_POINTS = 300
 _NO_METRIC = {"step", "epoch", "total", "seconds_per_step"}
 _RECENT = 20
 
@@ -26,6 +30,15 @@ class Notice:
     remedy: str = ""
 
 
+@dataclass(frozen=True)
+class ProbeRow:
+    """A fixed question about fixed images, and what the base answers to it."""
+
+    question: str
+    images: list[str]
+    base: str
+
+
 @dataclass
 class Diary:
     """Everything read from one `events.jsonl` so far; `refresh` reads what was added.
@@ -36,12 +49,19 @@ class Diary:
         not_finite: Metrics that were NaN or infinite, with the step at which they first were.
         step, total: Optimizer steps done and planned.
         checkpoint: Step of the last complete checkpoint, 0 without one.
+        findings: What the run's health gave rise to, each id once.
+        probe_rows, probes: Fixed questions, and the answers to them by step.
+        forgetting: Loss on rows that have nothing to do with the run, `before` and `after`.
     """
 
     path: Path
     series: dict[str, Points] = field(default_factory=dict)
     not_finite: dict[str, int] = field(default_factory=dict)
     notices: list[Notice] = field(default_factory=list)
+    findings: dict[str, Finding] = field(default_factory=dict)
+    probe_rows: list[ProbeRow] = field(default_factory=list)
+    probes: dict[int, list[str]] = field(default_factory=dict)
+    forgetting: dict[str, float] = field(default_factory=dict)
     stage: str = ""
     step: int = 0
     total: int = 0
@@ -49,6 +69,7 @@ class Diary:
     checkpoint: int = 0
     _offset: int = 0
     _recent: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=_RECENT))
+    _thinned: dict[tuple[str, int], tuple[int, int, Points]] = field(default_factory=dict)
 
     def refresh(self) -> Diary:
         """Read the lines added since last time."""
@@ -67,7 +88,14 @@ class Diary:
 
     def curve(self, name: str, most: int = MOST_POINTS) -> Points:
         """The points of a metric, thinned to at most `most` with peaks and dips kept."""
-        return thin(self.series.get(name, []), most)
+        points = self.series.get(name, [])
+        if len(points) <= most:
+            return points
+        version = (len(points), points[-1][0])
+        known = self._thinned.get((name, most))
+        if known is None or known[:2] != version:
+            self._thinned[name, most] = known = (*version, thin(points, most))
+        return known[2]
 
     def last(self, name: str) -> float | None:
         """The latest value of a metric."""
@@ -75,22 +103,69 @@ class Diary:
         return points[-1][1] if points else None
 
     def _take(self, event: Event) -> None:
-        values = event.values
-        if event.type in ("metrics", "evaluation"):
-            self._add_metrics(values)
-        elif event.type == "progress":
-            self._progress(values, event.time)
-        elif event.type == "stage":
-            self.stage = str(values.get("stage", ""))
-            self._recent.clear()
-        elif event.type == "checkpoint":
-            self.checkpoint = _step(values)
-        elif event.type in ("warning", "changed", "fast_path"):
-            notice = Notice(
-                event.type, str(values.get("message", "")), str(values.get("remedy", ""))
-            )
-            if notice not in self.notices:
-                self.notices.append(notice)
+        take = self._TAKES.get(event.type)
+        if take is not None:
+            take(self, event)
+
+    def _take_metrics(self, event: Event) -> None:
+        self._add_metrics(event.values)
+
+    def _take_stage(self, event: Event) -> None:
+        self.stage = str(event.values.get("stage", ""))
+        self._recent.clear()
+
+    def _take_checkpoint(self, event: Event) -> None:
+        self.checkpoint = _step(event.values)
+
+    def _take_resumed(self, event: Event) -> None:
+        step = _step(event.values)
+        for points in self.series.values():
+            while points and points[-1][0] > step:
+                points.pop()
+        self.probes = {at: said for at, said in self.probes.items() if at <= step}
+        self.not_finite = {name: at for name, at in self.not_finite.items() if at <= step}
+
+    def _take_notice(self, event: Event) -> None:
+        said = (str(event.values.get(name, "")) for name in ("message", "remedy"))
+        notice = Notice(event.type, *said)
+        if notice not in self.notices:
+            self.notices.append(notice)
+
+    def _take_finding(self, event: Event) -> None:
+        finding = Finding.of_event(event)
+        self.findings.setdefault(finding.id, finding)
+
+    def _take_probe_rows(self, event: Event) -> None:
+        rows = event.values.get("rows") or []
+        self.probe_rows = [
+            ProbeRow(str(row.get("question", "")), list(row.get("images", [])), str(row["base"]))
+            for row in rows
+            if "base" in row
+        ]
+
+    def _take_probe(self, event: Event) -> None:
+        self.probes[_step(event.values)] = [str(text) for text in event.values.get("answers", [])]
+        self._add_metrics(event.values)
+
+    def _take_forgetting(self, event: Event) -> None:
+        for when in ("before", "after"):
+            if isinstance(event.values.get(when), (int, float)):
+                self.forgetting[when] = float(event.values[when])
+
+    _TAKES: ClassVar[dict[str, Callable[[Diary, Event], None]]] = {
+        "metrics": _take_metrics,
+        "evaluation": _take_metrics,
+        "progress": lambda self, event: self._progress(event.values, event.time),
+        "stage": _take_stage,
+        "checkpoint": _take_checkpoint,
+        "resumed": _take_resumed,
+        "warning": _take_notice,
+        "changed": _take_notice,
+        "finding": _take_finding,
+        "probe_rows": _take_probe_rows,
+        "probe": _take_probe,
+        "forgetting": _take_forgetting,
+    }
 
     def _progress(self, values: dict[str, Any], when: float) -> None:
         self.step = _step(values)
@@ -107,7 +182,7 @@ class Diary:
     def _add_metrics(self, values: dict[str, Any]) -> None:
         step = _step(values)
         for name, value in values.items():
-            if name in _NO_METRIC or isinstance(value, bool) or not isinstance(value, (int, float)):
+            if type(value) not in (int, float) or name in _NO_METRIC:
                 continue
             if not math.isfinite(value):
                 self.not_finite.setdefault(name, step)
@@ -140,6 +215,21 @@ def smooth(points: Points, weight: float = 0.9) -> Points:
         seen = weight * seen + (1 - weight)
         smoothed.append((step, average / seen))
     return smoothed
+
+
+def table(diary: Diary) -> str:
+    """All metrics as CSV: one line per step, one column per metric, every recorded point."""
+    names = sorted(diary.series)
+    steps: dict[int, dict[str, float]] = {}
+    for name in names:
+        for step, value in diary.series[name]:
+            steps.setdefault(step, {})[name] = value
+    lines = io.StringIO()
+    writer = csv.writer(lines, lineterminator="\n")
+    writer.writerow(["step", *names])
+    for step in sorted(steps):
+        writer.writerow([step, *(steps[step].get(name, "") for name in names)])
+    return lines.getvalue()
 
 
 def tail(path: Path, lines: int = 40, most_bytes: int = 64_000) -> str:

@@ -15,8 +15,9 @@ class Event:
     """One line of the diary.
 
     Attributes:
-        type: `stage`, `progress`, `metrics`, `evaluation`, `checkpoint`, `warning`, `changed`,
-            `finished`, `failed` or `stopped`.
+        type: `stage`, `progress`, `metrics`, `evaluation`, `checkpoint`, `resumed`, `finding`,
+            `probe_rows`, `probe`, `forgetting`, `warning`, `changed`, `finished`, `failed` or
+            `stopped`.
         time: Seconds since the epoch.
         values: What the type carries; metrics keep TRL's names (`loss`, `rewards/margins`, …).
     """

@@ -41,8 +41,10 @@ class Run:
 
     @property
     def stalled(self) -> bool:
-        """Whether the worker lives but has given no sign for three minutes."""
-        return self.alive and time.time() - self.status.updated > STALLED_AFTER
+        """Whether the worker lives but has given no sign, not even in its log, for three minutes."""
+        if not self.status.active or time.time() - self.status.updated <= STALLED_AFTER:
+            return False
+        return time.time() - _written(self.paths) > STALLED_AFTER and self.alive
 
     @property
     def has_adapter(self) -> bool:
@@ -96,6 +98,10 @@ class RunStore:
         if run.alive:
             raise ConflictError(f"Run {run_id} is still going on.", remedy="Stop it first.")
         shutil.rmtree(run.paths.root)
+
+
+def _written(paths: RunPaths) -> float:
+    return paths.log.stat().st_mtime if paths.log.is_file() else 0.0
 
 
 def _is_id(run_id: str) -> bool:

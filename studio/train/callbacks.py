@@ -13,7 +13,8 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from studio.errors import RunFailedError
 from studio.paths import RunPaths
 from studio.runs import checkpoints, control
-from studio.runs.events import EventLog
+from studio.runs.events import EventLog, read_events
+from studio.runs.health import HealthWatch
 from studio.runs.status import update_status
 from studio.train.pace import Pace
 
@@ -40,12 +41,15 @@ class RunReporter(TrainerCallback):
         self.keep = keep
         self.beta = beta
         self.pace = Pace(batch)
+        self.watch = HealthWatch("sft" if beta is None else "dpo", batch)
         self.last_heartbeat = 0.0
         self.last_progress = 0.0
         self.evaluated_at = -1
 
     def on_train_begin(self, args, state: TrainerState, control, **_: Any) -> None:
         self.pace.begin(state.global_step)
+        self.watch.total_steps = state.max_steps
+        self.watch.replay(read_events(self.paths.events).events)
         self.events.append("stage", stage="training")
         update_status(
             self.paths, stage="training", step=state.global_step, total_steps=state.max_steps
@@ -89,6 +93,7 @@ class RunReporter(TrainerCallback):
             numbers |= self.pace.rates(numbers.get("num_tokens"))
             numbers |= drift(numbers, self.beta)
         self.events.append(kind, step=state.global_step, **numbers)
+        self.look_for_signs({"step": state.global_step, **numbers})
         self._ensure_finite("loss", logs.get("loss"), state.global_step)
 
     def on_save(
@@ -112,6 +117,11 @@ class RunReporter(TrainerCallback):
             step=state.global_step,
             training_seconds=round(time.monotonic() - self.pace.began, 2),
         )
+
+    def look_for_signs(self, values: dict[str, Any]) -> None:
+        """Tell what these metrics show that was not told before."""
+        for finding in self.watch.see(values):
+            self.events.append("finding", **finding.to_event())
 
     def _ensure_finite(self, name: str, value: Any, step: int) -> None:
         if value is not None and not math.isfinite(float(value)):

@@ -3,7 +3,7 @@
 import json
 import math
 
-from studio.runs.curves import Diary, smooth, tail, thin
+from studio.runs.curves import Diary, smooth, table, tail, thin
 from studio.runs.events import EventLog
 
 
@@ -95,3 +95,45 @@ def test_tail_shows_where_a_progress_bar_stands(tmp_path):
     assert tail(path) == ""
     path.write_text("start\n 1 %\r 50 %\r100 %\nend\n")
     assert tail(path) == "start\n100 %\nend"
+
+
+def test_going_back_takes_later_points_away(tmp_path):
+    log = EventLog(tmp_path / "events.jsonl")
+    for step in range(1, 11):
+        metrics(log, step, loss=float(step))
+    log.append("evaluation", step=10, eval_loss=1.0)
+    log.append("resumed", step=4)
+    diary = Diary(log.path).refresh()
+    assert diary.series["loss"][-1] == (4, 4.0) and diary.series["eval_loss"] == []
+
+
+def test_a_thinned_curve_is_kept_until_there_are_new_points(tmp_path):
+    log = EventLog(tmp_path / "events.jsonl")
+    for step in range(1, 1001):
+        metrics(log, step, loss=float(step))
+    diary = Diary(log.path).refresh()
+    assert diary.curve("loss", 50) is diary.curve("loss", 50)
+    metrics(log, 1001, loss=0.0)
+    assert diary.refresh().curve("loss", 50)[-1] == (1001, 0.0)
+
+
+def test_the_table_has_every_step_and_metric(tmp_path):
+    log = EventLog(tmp_path / "events.jsonl")
+    metrics(log, 1, loss=2.0)
+    log.append("evaluation", step=2, eval_loss=1.5)
+    assert table(Diary(log.path).refresh()) == "step,eval_loss,loss\n1,,2.0\n2,1.5,\n"
+
+
+def test_findings_probes_and_forgetting_are_read(tmp_path):
+    log = EventLog(tmp_path / "events.jsonl")
+    for title in ("first", "second"):
+        log.append("finding", id="drift", step=3, title=title, meaning="m", remedy="r")
+    log.append("probe_rows", rows=[{"question": "q", "images": ["ab"], "base": "b"}])
+    log.append("probe", step=5, answers=["a"], answer_tokens=2.0)
+    log.append("forgetting", before=1.0)
+    log.append("forgetting", after=1.5)
+    diary = Diary(log.path).refresh()
+    assert diary.findings["drift"].title == "first"
+    assert diary.probe_rows[0].base == "b" and diary.probes == {5: ["a"]}
+    assert diary.series["answer_tokens"] == [(5, 2.0)]
+    assert diary.forgetting == {"before": 1.0, "after": 1.5}

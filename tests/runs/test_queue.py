@@ -1,0 +1,76 @@
+"""The order of waiting runs, and going on with a run as it began."""
+
+import pytest
+
+from studio.config import RunConfig, files
+from studio.errors import ConfigError, ConflictError, NotFoundError
+from studio.paths import Workspace
+from studio.runs import checkpoints, queue
+from studio.runs.changes import ensure_resumable
+from studio.runs.status import update_status
+from studio.runs.store import RunStore
+
+
+@pytest.fixture
+def store(tmp_path):
+    return RunStore(Workspace.locate(tmp_path))
+
+
+def names(store):
+    return [run.config.name for run in queue.waiting(store.list())]
+
+
+def test_waiting_runs_change_places(store):
+    runs = {}
+    for when, name in enumerate("abc"):
+        runs[name] = store.create(RunConfig(name=name))
+        update_status(runs[name].paths, queued=1000.0 + when)
+    queue.move(store, runs["c"].run_id, -1)
+    assert names(store) == ["a", "c", "b"]
+    queue.move(store, runs["a"].run_id, 5)
+    assert names(store) == ["c", "b", "a"]
+    update_status(runs["b"].paths, state="running")
+    with pytest.raises(ConflictError):
+        queue.move(store, runs["b"].run_id, 1)
+
+
+def test_the_queue_is_paused_for_everyone(store):
+    assert not queue.is_paused(store.workspace)
+    queue.set_paused(store.workspace, True)
+    assert queue.is_paused(Workspace.locate(store.workspace.root))
+
+
+def test_length_may_change_between_attempts_but_not_what_is_learned():
+    was = RunConfig(name="one").model_dump(mode="json")
+    ensure_resumable(was, files.parse({"name": "two", "schedule": {"epochs": 9}}))
+    changed = {"optimizer": {"learning_rate": 0.5}, "data": {"source": "embedded:preferences"}}
+    with pytest.raises(ConfigError) as caught:
+        ensure_resumable(was, files.parse(changed))
+    found = {problem.field: problem.message for problem in caught.value.problems}
+    assert set(found) == {"optimizer.learning_rate", "data.source"}
+    assert (
+        "0.0002" in found["optimizer.learning_rate"] and "0.5" in found["optimizer.learning_rate"]
+    )
+
+
+def test_a_setting_of_a_later_version_is_no_difference():
+    was = RunConfig().model_dump(mode="json")
+    del was["optimizer"]["max_grad_norm"]
+    ensure_resumable(was, RunConfig())
+
+
+def test_going_back_deletes_what_came_after(store):
+    paths = store.create(RunConfig()).paths
+    for step in (5, 10, 15):
+        (paths.checkpoints / f"checkpoint-{step}").mkdir(parents=True)
+        checkpoints.mark_complete(paths.checkpoints / f"checkpoint-{step}")
+    with pytest.raises(NotFoundError, match="7"):
+        checkpoints.go_back_to(paths, 7)
+    checkpoints.go_back_to(paths, 10)
+    assert checkpoints.step_of(checkpoints.latest_checkpoint(paths)) == 10
+    (paths.checkpoints / "checkpoint-20").mkdir()
+    checkpoints.drop_torn(paths)
+    assert sorted(folder.name for folder in paths.checkpoints.iterdir()) == [
+        "checkpoint-10",
+        "checkpoint-5",
+    ]
