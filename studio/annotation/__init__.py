@@ -5,8 +5,11 @@ from studio.annotation.views import (
     AddReport,
     CandidateView,
     DatasetView,
+    EditView,
     ExportPolicy,
+    Facets,
     HistoryEntry,
+    ItemFilter,
     ItemView,
     LabelEvent,
     LabelKind,
@@ -14,6 +17,7 @@ from studio.annotation.views import (
     PairView,
     Progress,
     Saved,
+    TextChange,
 )
 
 __all__ = [
@@ -21,8 +25,11 @@ __all__ = [
     "AnnotationStore",
     "CandidateView",
     "DatasetView",
+    "EditView",
     "ExportPolicy",
+    "Facets",
     "HistoryEntry",
+    "ItemFilter",
     "ItemView",
     "LabelEvent",
     "LabelKind",
@@ -30,4 +37,5 @@ __all__ = [
     "PairView",
     "Progress",
     "Saved",
+    "TextChange",
 ]

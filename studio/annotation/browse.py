@@ -1,63 +1,110 @@
-"""Looking through items: keyset pages, search, counts."""
+"""Looking through items: keyset pages, counts, and what there is to filter by."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, Select, func, or_, select
+from sqlalchemy import Connection, Select, case, func, select
 
-from studio.annotation.importing import prompt_from_json
-from studio.annotation.tables import Candidate, Dataset, Item, Pair
-from studio.annotation.views import CandidateView, DatasetView, ItemView, PairView
+from studio.annotation.filters import filtered
+from studio.annotation.staging import unpublished
+from studio.annotation.tables import (
+    Annotator,
+    Candidate,
+    CurrentLabel,
+    Dataset,
+    ImportBatch,
+    Item,
+    ItemTag,
+    Label,
+    Pair,
+)
+from studio.annotation.texts import prompt_from_json
+from studio.annotation.views import (
+    VOTES,
+    CandidateView,
+    DatasetView,
+    Facets,
+    ItemFilter,
+    ItemView,
+    Order,
+    PairView,
+)
 from studio.errors import NotFoundError
-
-LIKE_ESCAPE = "\\"
 
 
 def datasets(connection: Connection) -> list[DatasetView]:
-    """Every dataset, in the order they were made."""
-    items = _counts(connection, select(Item.dataset_id, func.count()).group_by(Item.dataset_id))
-    pairs = select(Pair.dataset_id, func.count()).group_by(Pair.dataset_id)
-    all_pairs = _counts(connection, pairs)
-    labelled = _counts(connection, pairs.where(Pair.votes > 0))
-    waiting = _counts(connection, pairs.where(Pair.open.is_(True)))
-    query = select(Dataset.id, Dataset.name).order_by(Dataset.id)
+    """Every dataset, in the order they were made, without what is staged or in the bin."""
+    query = select(Item.dataset_id, func.count()).where(
+        Item.deleted_at.is_(None), Item.batch.not_in(unpublished())
+    )
+    items = {row[0]: row[1] for row in connection.execute(query.group_by(Item.dataset_id))}
+    waiting = func.sum(case((Pair.open, 1), else_=0))
+    labelled = func.sum(case((Pair.votes > 0, 1), else_=0))
+    query = select(Pair.dataset_id, func.count(), labelled, waiting).where(
+        Pair.hidden.is_(False), Pair.batch.not_in(unpublished())
+    )
+    pairs = {row[0]: row[1:] for row in connection.execute(query.group_by(Pair.dataset_id))}
+    query = select(Dataset.id, Dataset.name).where(Dataset.staged.is_(False))
     return [
-        DatasetView(
-            id=row.id,
-            name=row.name,
-            items=items.get(row.id, 0),
-            pairs=all_pairs.get(row.id, 0),
-            labelled=labelled.get(row.id, 0),
-            waiting=waiting.get(row.id, 0),
-        )
-        for row in connection.execute(query)
+        DatasetView(row.id, row.name, items.get(row.id, 0), *pairs.get(row.id, (0, 0, 0)))
+        for row in connection.execute(query.order_by(Dataset.id))
     ]
 
 
 def browse(
-    connection: Connection,
-    dataset: str | None,
-    search: str,
-    labelled: bool | None,
-    after: int,
-    limit: int,
+    connection: Connection, where: ItemFilter, order: Order, after: int | None, limit: int
 ) -> list[ItemView]:
-    """The next `limit` items with an id above `after`."""
-    query = _filtered(select(Item.id), dataset, search, labelled)
-    query = query.where(Item.id > after).order_by(Item.id).limit(limit)
-    return items(connection, list(connection.execute(query).scalars()))
+    """The next `limit` items after the one with the id `after`."""
+    return items(connection, ids(connection, where, order, after, limit))
 
 
-def count(connection: Connection, dataset: str | None, search: str, labelled: bool | None) -> int:
-    """How many items the same filters let through."""
-    query = _filtered(select(func.count()).select_from(Item), dataset, search, labelled)
+def ids(
+    connection: Connection,
+    where: ItemFilter,
+    order: Order = "oldest",
+    after: int | None = None,
+    limit: int | None = None,
+) -> list[int]:
+    """Ids of the items that `where` lets through, in order."""
+    query = filtered(connection, select(Item.id), where)
+    keys = (Item.length, Item.id) if order in ("shortest", "longest") else (Item.id,)
+    descending = order in ("newest", "longest")
+    if after is not None:
+        query = query.where(_beyond(connection, keys, after, descending))
+    query = query.order_by(*(key.desc() if descending else key for key in keys)).limit(limit)
+    return list(connection.execute(query).scalars())
+
+
+def count(connection: Connection, where: ItemFilter) -> int:
+    """How many items `where` lets through."""
+    query = filtered(connection, select(func.count()).select_from(Item), where)
     return connection.execute(query).scalar_one()
 
 
+def facets(connection: Connection, dataset: str | None) -> Facets:
+    """What there is to filter by."""
+    where = ItemFilter(dataset=dataset)
+    splits = filtered(connection, select(Item.split).distinct(), where)
+    sources = select(ImportBatch.source).distinct().where(ImportBatch.source != "")
+    if dataset is not None:
+        sources = sources.join(Dataset, Dataset.id == ImportBatch.dataset_id)
+        sources = sources.where(Dataset.name == dataset)
+
+    def words(query: Select) -> tuple[str, ...]:
+        return tuple(sorted(filter(None, connection.execute(query).scalars())))
+
+    return Facets(
+        sources=words(sources),
+        splits=words(splits),
+        tags=words(select(ItemTag.tag).distinct()),
+        annotators=words(select(Annotator.name)),
+    )
+
+
 def item(connection: Connection, item_id: int) -> ItemView:
-    """One item.
+    """One item, also from the bin.
 
     Raises:
         NotFoundError: There is none with this id.
@@ -69,12 +116,14 @@ def item(connection: Connection, item_id: int) -> ItemView:
 
 
 def items(connection: Connection, ids: Sequence[int]) -> list[ItemView]:
-    """Items with their candidates and pairs, in the order of `ids`; four queries in all."""
+    """Items with their candidates and pairs, in the order of `ids`; a few queries in all."""
     candidates, pairs = _candidates(connection, ids), _pairs(connection, ids)
+    tags, agreement = _tags(connection, ids), _agreement(connection, ids)
     query = (
-        select(Item.__table__, Dataset.name.label("dataset"))
+        select(Item.__table__, Dataset.name.label("dataset"), ImportBatch.source)
         .join(Dataset, Dataset.id == Item.dataset_id)
-        .where(Item.id.in_(ids))
+        .outerjoin(ImportBatch, ImportBatch.id == Item.batch)
+        .where(Item.id.in_(ids), Item.batch.not_in(unpublished()))
     )
     found = {
         row.id: ItemView(
@@ -87,16 +136,36 @@ def items(connection: Connection, ids: Sequence[int]) -> list[ItemView]:
             candidates=tuple(candidates[row.id]),
             pairs=tuple(pairs[row.id]),
             meta=row.meta,
+            split=row.split,
+            source=row.source or "",
+            flagged=row.flagged,
+            excluded=row.excluded,
+            deleted=row.deleted_at is not None,
+            revision=row.revision,
+            tags=tuple(tags[row.id]),
+            agreement=agreement.get(row.id),
         )
         for row in connection.execute(query)
     }
     return [found[item_id] for item_id in ids if item_id in found]
 
 
+def _beyond(connection: Connection, keys: tuple, after: int, descending: bool):
+    """What lies after an item in an order by `keys`, the last of which is the id."""
+    if len(keys) == 1:
+        return keys[0] < after if descending else keys[0] > after
+    length = connection.execute(select(Item.length).where(Item.id == after)).scalar() or 0
+    if descending:
+        return (keys[0] <= length) & ((keys[0] < length) | (keys[1] < after))
+    return (keys[0] >= length) & ((keys[0] > length) | (keys[1] > after))
+
+
 def _candidates(connection: Connection, ids: Sequence[int]) -> dict[int, list[CandidateView]]:
-    query = select(Candidate.__table__).where(Candidate.item_id.in_(ids)).order_by(Candidate.id)
+    query = select(Candidate.__table__).where(
+        Candidate.item_id.in_(ids), Candidate.batch.not_in(unpublished())
+    )
     grouped = defaultdict(list)
-    for row in connection.execute(query):
+    for row in connection.execute(query.order_by(Candidate.id)):
         grouped[row.item_id].append(
             CandidateView(row.id, row.text, row.author, row.length, row.tokens, row.reference)
         )
@@ -104,42 +173,36 @@ def _candidates(connection: Connection, ids: Sequence[int]) -> dict[int, list[Ca
 
 
 def _pairs(connection: Connection, ids: Sequence[int]) -> dict[int, list[PairView]]:
-    query = select(Pair.__table__).where(Pair.item_id.in_(ids)).order_by(Pair.id)
+    query = select(Pair.__table__).where(Pair.item_id.in_(ids), Pair.batch.not_in(unpublished()))
     grouped = defaultdict(list)
-    for row in connection.execute(query):
+    for row in connection.execute(query.order_by(Pair.id)):
         grouped[row.item_id].append(
             PairView(row.id, row.first_id, row.second_id, row.source_choice_id, row.votes)
         )
     return grouped
 
 
-def _counts(connection: Connection, query: Select) -> dict[int, int]:
-    return {row[0]: row[1] for row in connection.execute(query)}
+def _tags(connection: Connection, ids: Sequence[int]) -> dict[int, list[str]]:
+    query = select(ItemTag.item_id, ItemTag.tag).where(ItemTag.item_id.in_(ids))
+    grouped = defaultdict(list)
+    for row in connection.execute(query.order_by(ItemTag.tag)):
+        grouped[row.item_id].append(row.tag)
+    return grouped
 
 
-def _filtered(query: Select, dataset: str | None, search: str, labelled: bool | None) -> Select:
-    if dataset is not None:
-        of_name = select(Dataset.id).where(Dataset.name == dataset).scalar_subquery()
-        query = query.where(Item.dataset_id == of_name)
-    for word in search.split():
-        query = query.where(_mentions(word))
-    if labelled is not None:
-        voted = select(Pair.id).where(Pair.item_id == Item.id, Pair.votes > 0).exists()
-        query = query.where(voted if labelled else ~voted)
-    return query
-
-
-def _mentions(word: str):
-    """Items whose id, question or an answer contains `word`, whatever its case."""
-    escaped = word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    pattern = f"%{escaped}%"
-    in_answer = (
-        select(Candidate.id)
-        .where(Candidate.item_id == Item.id, Candidate.text.ilike(pattern, escape=LIKE_ESCAPE))
-        .exists()
+def _agreement(connection: Connection, ids: Sequence[int]) -> dict[int, float]:
+    """See `ItemView.agreement`."""
+    query = (
+        select(Pair.item_id, Pair.id, Label.kind, Label.winner_id)
+        .join(CurrentLabel, CurrentLabel.pair_id == Pair.id)
+        .join(Label, Label.id == CurrentLabel.label_id)
+        .where(Pair.item_id.in_(ids), Pair.votes > 1, Label.kind.in_(VOTES))
     )
-    return or_(
-        Item.question.ilike(pattern, escape=LIKE_ESCAPE),
-        Item.external_id.ilike(pattern, escape=LIKE_ESCAPE),
-        in_answer,
-    )
+    votes: dict[int, dict[int, Counter]] = defaultdict(lambda: defaultdict(Counter))
+    for row in connection.execute(query):
+        votes[row.item_id][row.id][row.winner_id or row.kind] += 1
+    return {
+        item_id: sum(counter.most_common(1)[0][1] for counter in pairs.values())
+        / sum(counter.total() for counter in pairs.values())
+        for item_id, pairs in votes.items()
+    }

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, bindparam, delete, func, insert, select
 from sqlalchemy.orm import aliased
 
-from studio.annotation.importing import prompt_from_json
+from studio.annotation.staging import unpublished
 from studio.annotation.tables import (
     Annotator,
     Candidate,
@@ -19,6 +19,7 @@ from studio.annotation.tables import (
     Lease,
     Pair,
 )
+from studio.annotation.texts import prompt_from_json
 from studio.annotation.views import Answer, PairCard, SideView
 from studio.errors import InputError, NotFoundError
 
@@ -162,6 +163,7 @@ def _held(
         select(Lease.pair_id, Lease.expires_at)
         .join(Pair, Pair.id == Lease.pair_id)
         .where(Lease.annotator_id == who, Lease.expires_at > now, ~_answered_by(who))
+        .where(Pair.hidden.is_(False))
         .order_by(Lease.pair_id)
         .limit(count)
     )
@@ -183,6 +185,8 @@ def _free(
         .join(Dataset, Dataset.id == Pair.dataset_id)
         .where(
             Pair.open.is_(True),
+            Pair.hidden.is_(False),
+            Pair.batch.not_in(unpublished()),
             Pair.id.not_in(held),
             ~_answered_by(who),
             Pair.votes + others < Dataset.overlap,

@@ -19,7 +19,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 
 from studio.errors import BusyError, DataError, StudioError
 
-REVISION = "0001"
+REVISION = "0002"
 APPLICATION_ID = 0x564C4D53
 MIGRATIONS = Path(__file__).with_name("migrations")
 BUSY_SECONDS = 30
@@ -90,8 +90,8 @@ class Database:
             migrate(connection, _shown(self.url))
 
 
-def migrate(connection: Connection, shown: str) -> None:
-    """Bring the tables to the newest revision, in the caller's transaction."""
+def migrate(connection: Connection, shown: str, revision: str = "head") -> None:
+    """Bring the tables to a revision, in the caller's transaction."""
     from alembic import command
     from alembic.config import Config
     from alembic.util.exc import CommandError
@@ -100,7 +100,7 @@ def migrate(connection: Connection, shown: str) -> None:
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
     try:
-        command.upgrade(config, "head")
+        command.upgrade(config, revision)
     except CommandError as error:
         raise DataError(
             f"The database {shown} was made by a newer version of the studio: {error}.",

@@ -1,41 +1,48 @@
-"""Rows into items, candidates and pairs: checked first, then written in one transaction."""
+"""Rows into items, candidates and pairs, a chunk at a time; `staging` makes them appear."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
-from itertools import combinations, islice
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, insert, select
 
-from studio.annotation.tables import Candidate, Dataset, Item, Pair
-from studio.annotation.views import AddReport
-from studio.data.schema import Answer, Message, Part, Row
+from studio.annotation.tables import Candidate, Item, Pair
+from studio.annotation.texts import longest, prompt_from_json, prompt_to_json, search_text
+from studio.data.schema import Answer, Row
 from studio.errors import DataError
 
-CHUNK = 400
+__all__ = ["CHUNK", "Chunk", "Target", "check_name", "check_row", "prompt_from_json", "write_chunk"]
+CHUNK = 200
 
 
-class Batch:
-    """Rows gathered by `AnnotationStore.importing`, written together when the block ends.
+@dataclass(frozen=True)
+class Target:
+    """Where rows go: a dataset, the batch they belong to, the split they come from."""
 
-    `report` is filled in after that.
+    dataset_id: int
+    overlap: int
+    batch: int
+    split: str
+    now: float
+
+
+@dataclass
+class Chunk:
+    """What became of a chunk of rows.
+
+    Attributes:
+        extended: Ids of items that were there before and got a new answer or pair.
+        choices: (first, second, the source's choice) of pairs there before without one.
     """
 
-    def __init__(self, dataset: str) -> None:
-        self.dataset = dataset
-        self.rows: list[Row] = []
-        self.report = AddReport()
-
-    def add(self, row: Row) -> None:
-        check_row(row)
-        self.rows.append(row)
-
-    def add_rows(self, rows: Iterable[Row]) -> None:
-        for row in rows:
-            self.add(row)
+    added: int = 0
+    unchanged: int = 0
+    extended: set[int] = field(default_factory=set)
+    choices: list[tuple[int, int, int]] = field(default_factory=list)
 
 
 def check_name(name: str) -> str:
@@ -70,47 +77,34 @@ def check_row(row: Row) -> None:
         )
 
 
-def prompt_to_json(prompt: Sequence[Message]) -> list[dict]:
-    return [asdict(message) for message in prompt]
-
-
-def prompt_from_json(stored: Sequence[dict]) -> tuple[Message, ...]:
-    return tuple(
-        Message(message["role"], tuple(Part(**part) for part in message["parts"]))
-        for message in stored
-    )
-
-
 def fingerprint(row: Row) -> str:
     """sha256 of what an item is: its images and its prompt."""
     content = json.dumps([row.images, prompt_to_json(row.prompt)], ensure_ascii=False)
     return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def write_rows(connection: Connection, dataset: str, rows: Sequence[Row], now: float) -> AddReport:
-    """Write checked rows; those already there are left as they are.
+def write_chunk(connection: Connection, target: Target, rows: Sequence[Row]) -> Chunk:
+    """Write checked rows with different ids; those already there are left as they are.
 
     Raises:
         DataError: An id is already taken in this dataset by another question or image.
     """
-    dataset_id, overlap = _dataset(connection, dataset, now)
-    added = unchanged = extended = 0
-    for chunk in _chunks(_unique(rows)):
-        known = _known_items(connection, dataset_id, chunk)
-        fresh = [row for row in chunk if row.external_id not in known]
-        known |= _add_items(connection, dataset_id, fresh, now)
-        before = _known_candidates(connection, list(known.values()))
-        missing = _missing_candidates(chunk, known, before, now)
-        if missing:
-            connection.execute(insert(Candidate), missing)
-            before |= _known_candidates(connection, list({c["item_id"] for c in missing}))
-        paired = _add_pairs(connection, dataset_id, overlap, chunk, known, before, now)
-        touched = {candidate["item_id"] for candidate in missing} | paired
-        fresh_ids = {known[row.external_id] for row in fresh}
-        added += len(fresh)
-        extended += len(touched - fresh_ids)
-        unchanged += len(chunk) - len(fresh) - len(touched - fresh_ids)
-    return AddReport(added, unchanged, extended)
+    known = _known_items(connection, target.dataset_id, rows)
+    fresh = [row for row in rows if row.external_id not in known]
+    ids = known | _add_items(connection, target, fresh)
+    answers = _known_candidates(connection, list(known.values()))
+    missing = _missing_candidates(rows, ids, answers, target)
+    if missing:
+        added = insert(Candidate).returning(Candidate.id, sort_by_parameter_order=True)
+        for candidate, number in zip(missing, connection.execute(added, missing), strict=True):
+            answers[_key(candidate)] = number.id
+    chunk = Chunk()
+    paired = _add_pairs(connection, target, rows, ids, answers, chunk)
+    touched = {candidate["item_id"] for candidate in missing} | paired
+    chunk.extended = touched.intersection(known.values())
+    chunk.added = len(fresh)
+    chunk.unchanged = len(rows) - len(fresh) - len(chunk.extended)
+    return chunk
 
 
 @dataclass(frozen=True)
@@ -128,78 +122,66 @@ def _answers(row: Row) -> Iterator[_Proposed]:
 
 
 def _identity(item_id: int, answer: Answer) -> tuple[int, str, str]:
-    return item_id, answer.author[:300], _text_hash(answer.text)
+    return item_id, answer.author[:300], text_hash(answer.text)
 
 
-def _text_hash(text: str) -> str:
+def _key(candidate: dict) -> tuple[int, str, str]:
+    return candidate["item_id"], candidate["author"], candidate["text_hash"]
+
+
+def text_hash(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _unique(rows: Sequence[Row]) -> list[Row]:
-    """Rows by id; the same id twice is the same row once, or an error."""
-    seen: dict[str, Row] = {}
-    for row in rows:
-        earlier = seen.setdefault(row.external_id, row)
-        if earlier is not row and earlier != row:
-            raise _taken(row)
-    return list(seen.values())
-
-
-def _taken(row: Row) -> DataError:
+def taken(external_id: str) -> DataError:
     return DataError(
-        f"The id {row.external_id!r} already belongs to a different row of this dataset.",
+        f"The id {external_id!r} already belongs to a different row of this dataset.",
         remedy="Give the row another id, or import into another dataset. Nothing was imported.",
         field="external_id",
     )
 
 
-def _chunks(rows: Sequence[Row]) -> Iterator[list[Row]]:
-    iterator = iter(rows)
-    while chunk := list(islice(iterator, CHUNK)):
-        yield chunk
-
-
-def _dataset(connection: Connection, name: str, now: float) -> tuple[int, int]:
-    query = select(Dataset.id, Dataset.overlap).where(Dataset.name == name)
-    if found := connection.execute(query).first():
-        return found.id, found.overlap
-    connection.execute(insert(Dataset), {"name": name, "overlap": 1, "created_at": now})
-    return connection.execute(query).one()._tuple()
-
-
-def _known_items(connection: Connection, dataset_id: int, chunk: list[Row]) -> dict[str, int]:
-    wanted = {row.external_id: row for row in chunk}
+def _known_items(connection: Connection, dataset_id: int, rows: Sequence[Row]) -> dict[str, int]:
+    wanted = {row.external_id: row for row in rows}
     query = select(Item.id, Item.external_id, Item.fingerprint).where(
         Item.dataset_id == dataset_id, Item.external_id.in_(wanted)
     )
     known = {}
     for item in connection.execute(query):
         if item.fingerprint != fingerprint(wanted[item.external_id]):
-            raise _taken(wanted[item.external_id])
+            raise taken(item.external_id)
         known[item.external_id] = item.id
     return known
 
 
-def _add_items(
-    connection: Connection, dataset_id: int, rows: list[Row], now: float
-) -> dict[str, int]:
+def _add_items(connection: Connection, target: Target, rows: list[Row]) -> dict[str, int]:
     if not rows:
         return {}
-    values = [
-        {
-            "dataset_id": dataset_id,
-            "external_id": row.external_id,
-            "prompt": prompt_to_json(row.prompt),
-            "question": row.question,
-            "images": list(row.images),
-            "fingerprint": fingerprint(row),
-            "meta": row.meta,
-            "created_at": now,
-        }
-        for row in rows
-    ]
-    connection.execute(insert(Item), values)
-    return _known_items(connection, dataset_id, rows)
+    added = insert(Item).returning(Item.id, sort_by_parameter_order=True)
+    numbers = connection.execute(added, [_item(row, target) for row in rows])
+    return {row.external_id: number.id for row, number in zip(rows, numbers, strict=True)}
+
+
+def _item(row: Row, target: Target) -> dict:
+    prompt = prompt_to_json(row.prompt)
+    answers = [proposed.answer.text for proposed in _answers(row)]
+    return {
+        "dataset_id": target.dataset_id,
+        "external_id": row.external_id,
+        "prompt": prompt,
+        "question": row.question,
+        "images": list(row.images),
+        "fingerprint": fingerprint(row),
+        "meta": row.meta,
+        "created_at": target.now,
+        "batch": target.batch,
+        "split": target.split[:100],
+        "search": search_text(row.external_id, prompt, answers),
+        "length": longest(answers),
+        "flagged": False,
+        "excluded": False,
+        "revision": 0,
+    }
 
 
 def _known_candidates(connection: Connection, items: list[int]) -> dict[tuple[int, str, str], int]:
@@ -210,10 +192,10 @@ def _known_candidates(connection: Connection, items: list[int]) -> dict[tuple[in
 
 
 def _missing_candidates(
-    chunk: list[Row], items: dict[str, int], known: dict, now: float
+    rows: Sequence[Row], items: dict[str, int], known: dict, target: Target
 ) -> list[dict]:
     missing: dict[tuple, dict] = {}
-    for row in chunk:
+    for row in rows:
         for proposed in _answers(row):
             identity = _identity(items[row.external_id], proposed.answer)
             if identity in known or identity in missing:
@@ -225,7 +207,8 @@ def _missing_candidates(
                 "text": proposed.answer.text,
                 "length": len(proposed.answer.text),
                 "reference": proposed.reference,
-                "created_at": now,
+                "created_at": target.now,
+                "batch": target.batch,
             }
     return list(missing.values())
 
@@ -243,48 +226,54 @@ def _wanted_pairs(row: Row, item_id: int, ids: dict) -> Iterator[tuple[int, int,
 
 def _add_pairs(
     connection: Connection,
-    dataset_id: int,
-    overlap: int,
-    chunk: list[Row],
+    target: Target,
+    rows: Sequence[Row],
     items: dict[str, int],
     ids: dict,
-    now: float,
+    chunk: Chunk,
 ) -> set[int]:
-    """Add the pairs that are not there; returns the items that got one."""
+    """Add the pairs that are not there; returns the items that got one or a choice."""
     query = select(Pair.first_id, Pair.second_id, Pair.source_choice_id).where(
         Pair.item_id.in_(list(items.values()))
     )
     known = {(p.first_id, p.second_id): p.source_choice_id for p in connection.execute(query)}
+    hidden = _hidden(connection, list(items.values()))
     values, touched = {}, set()
-    for row in chunk:
+    for row in rows:
         item_id = items[row.external_id]
         for first, second, choice in _wanted_pairs(row, item_id, ids):
             if (first, second) in known:
                 if choice is not None and known[first, second] is None:
-                    _add_source_choice(connection, first, second, choice)
+                    chunk.choices.append((first, second, choice))
                     touched.add(item_id)
-                continue
-            if (first, second) in values:
-                continue
-            touched.add(item_id)
-            values[first, second] = {
-                "dataset_id": dataset_id,
-                "item_id": item_id,
-                "first_id": first,
-                "second_id": second,
-                "source_choice_id": choice,
-                "votes": 0,
-                "open": overlap > 0,
-                "created_at": now,
-            }
+            elif (first, second) not in values:
+                touched.add(item_id)
+                values[first, second] = _pair(target, item_id, (first, second, choice), hidden)
     if values:
         connection.execute(insert(Pair), list(values.values()))
     return touched
 
 
-def _add_source_choice(connection: Connection, first: int, second: int, choice: int) -> None:
-    connection.execute(
-        update(Pair)
-        .where(Pair.first_id == first, Pair.second_id == second)
-        .values(source_choice_id=choice)
+def _pair(
+    target: Target, item_id: int, wanted: tuple[int, int, int | None], hidden: set[int]
+) -> dict:
+    return {
+        "dataset_id": target.dataset_id,
+        "item_id": item_id,
+        "first_id": wanted[0],
+        "second_id": wanted[1],
+        "source_choice_id": wanted[2],
+        "votes": 0,
+        "open": target.overlap > 0,
+        "created_at": target.now,
+        "batch": target.batch,
+        "hidden": item_id in hidden,
+    }
+
+
+def _hidden(connection: Connection, items: list[int]) -> set[int]:
+    """Those of `items` that are excluded or in the bin."""
+    query = select(Item.id).where(
+        Item.id.in_(items), Item.excluded.is_(True) | Item.deleted_at.is_not(None)
     )
+    return set(connection.execute(query).scalars())

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 
 from studio.annotation import browse
 from studio.annotation.importing import CHUNK
+from studio.annotation.staging import unpublished
 from studio.annotation.tables import CurrentLabel, Dataset, Item, Label, Pair
 from studio.annotation.views import ABSTENTIONS, TIES, ExportPolicy, ItemView, PairView
 from studio.data.schema import Answer, Row
@@ -21,6 +22,7 @@ REASONS = {
     "tied": "a tie, or as many votes for each",
     "too_few_votes": "fewer votes than asked for",
     "same_text": "both answers say the same",
+    "excluded": "excluded in the library",
 }
 
 
@@ -77,6 +79,9 @@ def preferences(connection: Connection, dataset: str, policy: ExportPolicy) -> P
     votes = _votes(connection, dataset_id)
     found = Preferences()
     for item in _items(connection, dataset_id):
+        if item.excluded:
+            found.left_out["excluded"] += len(item.pairs)
+            continue
         rows = []
         for pair in item.pairs:
             verdict = _verdict(pair, votes[pair.id], policy)
@@ -106,7 +111,8 @@ def _votes(connection: Connection, dataset_id: int) -> dict[int, Counter]:
 
 
 def _items(connection: Connection, dataset_id: int) -> Iterator[ItemView]:
-    query = select(Item.id).where(Item.dataset_id == dataset_id).order_by(Item.id)
+    query = select(Item.id).where(Item.dataset_id == dataset_id, Item.deleted_at.is_(None))
+    query = query.where(Item.batch.not_in(unpublished())).order_by(Item.id)
     ids = list(connection.execute(query).scalars())
     for start in range(0, len(ids), CHUNK):
         yield from browse.items(connection, ids[start : start + CHUNK])

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, func, select
 
 from studio.annotation.claims import find_annotator
 from studio.annotation.labels import UNDO
+from studio.annotation.staging import unpublished
 from studio.annotation.tables import CurrentLabel, Dataset, Label, Pair
 from studio.annotation.views import Progress
 
@@ -20,7 +21,8 @@ def progress(
     """Answers that stand, pairs in all, pairs still open, answers since `midnight`, and the
     median time of the last answers in seconds.
 
-    For one annotator `waiting` leaves out the pairs they have answered or skipped.
+    Excluded and deleted items do not count. For one annotator `waiting` leaves out the pairs they
+    have answered or skipped.
     """
     who = None if annotator is None else find_annotator(connection, annotator) or 0
     of_dataset = None
@@ -28,6 +30,7 @@ def progress(
         of_dataset = select(Dataset.id).where(Dataset.name == dataset).scalar_subquery()
 
     def pairs(query):
+        query = query.where(Pair.hidden.is_(False), Pair.batch.not_in(unpublished()))
         return query if of_dataset is None else query.where(Pair.dataset_id == of_dataset)
 
     def answers(query):

@@ -4,28 +4,38 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
-from studio.annotation import browse, claims, importing, labels
+from sqlalchemy import Connection
+
+from studio.annotation import browse, claims, edits, labels, marks
 from studio.annotation import preferences as majority
 from studio.annotation import progress as counts
 from studio.annotation.database import Database
-from studio.annotation.importing import Batch
 from studio.annotation.preferences import Preferences
+from studio.annotation.staging import Batch
 from studio.annotation.views import (
     AddReport,
     DatasetView,
+    EditView,
     ExportPolicy,
+    Facets,
     HistoryEntry,
+    ItemFilter,
     ItemView,
     LabelEvent,
+    Order,
     PairCard,
     Progress,
     Saved,
+    TextChange,
 )
 from studio.data.schema import Row
+
+EVERYTHING = ItemFilter()
+CHANGED_AT_ONCE = 1_000
 
 
 class AnnotationStore:
@@ -57,17 +67,27 @@ class AnnotationStore:
         return batch.report
 
     @contextmanager
-    def importing(self, dataset: str) -> Iterator[Batch]:
-        """Gather rows with `batch.add(row)`; they are written together when the block ends.
+    def importing(self, dataset: str, *, source: str = "", split: str = "") -> Iterator[Batch]:
+        """Add rows with `batch.add(row)`; all of them appear when the block ends.
 
-        Nothing is written when the block raises. Annotators wait only for the write itself.
+        Nothing appears, and nothing stays, when the block raises or the process is killed.
+        Annotators are never held up for longer than it takes to write `importing.CHUNK` rows.
+
+        Args:
+            source: What the rows are imported from, to filter by later.
+            split: The split they are, to filter by later.
+
+        Raises:
+            BusyError: Another import goes into the same dataset.
+            DataError: See `add_rows`.
         """
-        batch = Batch(importing.check_name(dataset))
-        yield batch
-        with self._database.write() as connection:
-            batch.report = importing.write_rows(
-                connection, batch.dataset, batch.rows, self._clock()
-            )
+        batch = Batch(self._database, self._clock, dataset, source, split)
+        try:
+            yield batch
+            batch.publish()
+        finally:
+            if not batch.published:
+                batch.discard()
 
     def datasets(self) -> list[DatasetView]:
         with self._database.read() as connection:
@@ -75,26 +95,95 @@ class AnnotationStore:
 
     def browse(
         self,
-        dataset: str | None = None,
-        search: str = "",
-        labelled: bool | None = None,
-        after: int = 0,
+        where: ItemFilter = EVERYTHING,
+        *,
+        order: Order = "oldest",
+        after: int | None = None,
         limit: int = 50,
     ) -> list[ItemView]:
-        """The next `limit` items after the item with id `after`; all words of `search` match."""
+        """A page: the next `limit` items in `order` after the item with the id `after`."""
         with self._database.read() as connection:
-            return browse.browse(connection, dataset, search, labelled, after, limit)
+            return browse.browse(connection, where, order, after, limit)
 
-    def count(
-        self, dataset: str | None = None, search: str = "", labelled: bool | None = None
-    ) -> int:
+    def count(self, where: ItemFilter = EVERYTHING) -> int:
         """How many items `browse` would go through."""
         with self._database.read() as connection:
-            return browse.count(connection, dataset, search, labelled)
+            return browse.count(connection, where)
+
+    def ids(self, where: ItemFilter = EVERYTHING) -> list[int]:
+        """Ids of all items that `where` lets through, for `flag`, `exclude`, `tag`, `delete`."""
+        with self._database.read() as connection:
+            return browse.ids(connection, where)
+
+    def facets(self, dataset: str | None = None) -> Facets:
+        """What there is to filter by."""
+        with self._database.read() as connection:
+            return browse.facets(connection, dataset)
 
     def item(self, item_id: int) -> ItemView:
+        """One item, also from the bin. Raises NotFoundError."""
         with self._database.read() as connection:
             return browse.item(connection, item_id)
+
+    def flag(self, ids: Sequence[int], flagged: bool = True) -> int:
+        """Mark items to be looked at again; returns how many there are of `ids`."""
+        return self._each(
+            ids, lambda connection, some: marks.mark(connection, some, flagged=flagged)
+        )
+
+    def exclude(self, ids: Sequence[int], excluded: bool = True) -> int:
+        """Keep items from being labelled, exported and trained on, or let them in again.
+
+        They stay in the library and keep their labels; `ItemFilter(excluded=True)` finds them,
+        `ItemFilter(ids=…)` shows exactly the rows of a finding. Any number of ids; doing it again
+        changes nothing.
+        """
+        return self._each(
+            ids, lambda connection, some: marks.mark(connection, some, excluded=excluded)
+        )
+
+    def tag(self, ids: Sequence[int], tag: str) -> int:
+        """Put a tag on items; returns how many did not have it. Raises InputError."""
+        tag = marks.check_tag(tag)
+        return self._each(ids, lambda connection, some: marks.add_tag(connection, some, tag))
+
+    def untag(self, ids: Sequence[int], tag: str) -> int:
+        """Take a tag off items; returns how many had it. Raises InputError."""
+        tag = marks.check_tag(tag)
+        return self._each(ids, lambda connection, some: marks.remove_tag(connection, some, tag))
+
+    def delete(self, ids: Sequence[int]) -> int:
+        """Put items into the bin, from where `restore` takes them; labels are kept."""
+        now = self._clock()
+        return self._each(ids, lambda connection, some: marks.bin_items(connection, some, now))
+
+    def restore(self, ids: Sequence[int]) -> int:
+        """Take items out of the bin."""
+        return self._each(ids, lambda connection, some: marks.bin_items(connection, some, None))
+
+    def _each(self, ids: Sequence[int], change: Callable[[Connection, list[int]], int]) -> int:
+        """Change items some at a time, so that nobody waits long for the write lock."""
+        ids, changed = list(ids), 0
+        for start in range(0, len(ids), CHANGED_AT_ONCE):
+            with self._database.write() as connection:
+                changed += change(connection, ids[start : start + CHANGED_AT_ONCE])
+        return changed
+
+    def edit(self, change: TextChange) -> ItemView:
+        """Replace the text of a question or an answer; what it was stays in `edits`.
+
+        Raises:
+            ConflictError: The row has been edited since `change.revision`.
+            InputError, NotFoundError: The text or its place is unusable.
+        """
+        with self._database.write() as connection:
+            edits.edit(connection, change, self._clock())
+            return browse.item(connection, change.item_id)
+
+    def edits(self, item_id: int) -> list[EditView]:
+        """Past changes of an item's texts, newest first."""
+        with self._database.read() as connection:
+            return edits.edits(connection, item_id)
 
     def claim(self, annotator: str, dataset: str | None = None) -> PairCard | None:
         """The next pair for `annotator`, held for them; the same one until it is answered."""

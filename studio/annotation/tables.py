@@ -8,23 +8,66 @@ from __future__ import annotations
 from sqlalchemy import JSON, Boolean, Float, ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+# Columns that filters look at, kept in the indices so that counting never reads the texts.
+FILTERED = ("deleted_at", "excluded", "flagged", "batch", "split", "length")
+
 
 class Base(DeclarativeBase):
     """Base of every table of the annotation database."""
 
 
+class ImportBatch(Base):
+    """One import. Rows carry its id as `batch` and are not seen while `state` is `staging`.
+
+    `batch` 0 is rows from before there were batches. A batch without a living owner is
+    discarded by the next import; its rows have ids above `first_item`, `first_candidate` and
+    `first_pair`.
+    """
+
+    __tablename__ = "import_batches"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id"))
+    source: Mapped[str] = mapped_column(String(500), default="")
+    state: Mapped[str] = mapped_column(String(20))
+    host: Mapped[str] = mapped_column(String(255))
+    pid: Mapped[int] = mapped_column(Integer)
+    pid_started: Mapped[float] = mapped_column(Float)
+    first_item: Mapped[int] = mapped_column(Integer)
+    first_candidate: Mapped[int] = mapped_column(Integer)
+    first_pair: Mapped[int] = mapped_column(Integer)
+    created_at: Mapped[float] = mapped_column(Float)
+    touched_at: Mapped[float] = mapped_column(Float)
+    __table_args__ = (Index("import_batches_state", "state", "id"),)
+
+
 class Dataset(Base):
-    """A named set of items; `overlap` people answer each of its pairs."""
+    """A named set of items; `overlap` people answer each of its pairs.
+
+    `staged` until its first import is published.
+    """
 
     __tablename__ = "datasets"
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(200), unique=True)
     overlap: Mapped[int] = mapped_column(Integer, default=1)
     created_at: Mapped[float] = mapped_column(Float)
+    staged: Mapped[bool] = mapped_column(Boolean, default=False)
 
 
 class Item(Base):
-    """One prompt over zero or more images."""
+    """One prompt over zero or more images.
+
+    Attributes:
+        fingerprint: sha256 of what was imported, so that importing again after an edit adds
+            nothing.
+        search: Everything full-text search looks at: id, prompt and answers.
+        length: Characters of the longest answer.
+        split: The split of the source it came from; empty when unknown.
+        flagged: Somebody should look at it again.
+        excluded: Neither labelled, exported nor trained on.
+        deleted_at: In the bin since then.
+        revision: Number of edits of its texts.
+    """
 
     __tablename__ = "items"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -36,14 +79,49 @@ class Item(Base):
     fingerprint: Mapped[str] = mapped_column(String(64))
     meta: Mapped[dict] = mapped_column(JSON)
     created_at: Mapped[float] = mapped_column(Float)
+    batch: Mapped[int] = mapped_column(Integer, default=0)
+    split: Mapped[str] = mapped_column(String(100), default="")
+    search: Mapped[str] = mapped_column(Text, default="")
+    length: Mapped[int] = mapped_column(Integer, default=0)
+    flagged: Mapped[bool] = mapped_column(Boolean, default=False)
+    excluded: Mapped[bool] = mapped_column(Boolean, default=False)
+    deleted_at: Mapped[float | None] = mapped_column(Float)
+    revision: Mapped[int] = mapped_column(Integer, default=0)
     __table_args__ = (
         Index("items_external", "dataset_id", "external_id", unique=True),
-        Index("items_page", "dataset_id", "id"),
+        Index("items_page", "dataset_id", "id", *FILTERED),
+        Index("items_length", "dataset_id", "length", "id", *FILTERED[:-1]),
     )
 
 
+class ItemTag(Base):
+    """A word somebody put on an item."""
+
+    __tablename__ = "item_tags"
+    item_id: Mapped[int] = mapped_column(ForeignKey("items.id"), primary_key=True)
+    tag: Mapped[str] = mapped_column(String(60), primary_key=True)
+    __table_args__ = (Index("item_tags_tag", "tag", "item_id"),)
+
+
+class TextEdit(Base):
+    """One change of a text, never changed itself: of an answer, or (without one) of the question."""
+
+    __tablename__ = "text_edits"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    item_id: Mapped[int] = mapped_column(ForeignKey("items.id"))
+    candidate_id: Mapped[int | None] = mapped_column(ForeignKey("candidates.id"))
+    editor: Mapped[str] = mapped_column(String(200))
+    before: Mapped[str] = mapped_column(Text)
+    after: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[float] = mapped_column(Float)
+    __table_args__ = (Index("text_edits_item", "item_id", "id"),)
+
+
 class Candidate(Base):
-    """One answer to an item; `length` in characters, `tokens` when the author counted them."""
+    """One answer to an item; `length` in characters, `tokens` when the author counted them.
+
+    `text_hash` is of the text as it was imported, `text` as it was edited last.
+    """
 
     __tablename__ = "candidates"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -56,13 +134,15 @@ class Candidate(Base):
     decoding: Mapped[dict | None] = mapped_column(JSON)
     reference: Mapped[bool] = mapped_column(Boolean, default=False)
     created_at: Mapped[float] = mapped_column(Float)
+    batch: Mapped[int] = mapped_column(Integer, default=0)
     __table_args__ = (Index("candidates_identity", "item_id", "author", "text_hash", unique=True),)
 
 
 class Pair(Base):
     """Two candidates of one item, `first_id < second_id`.
 
-    `source_choice_id` is the preference the source came with: nobody's label.
+    `source_choice_id` is the preference the source came with: nobody's label. `hidden` while its
+    item is excluded or deleted.
     """
 
     __tablename__ = "pairs"
@@ -75,11 +155,14 @@ class Pair(Base):
     votes: Mapped[int] = mapped_column(Integer, default=0)
     open: Mapped[bool] = mapped_column(Boolean, default=True)
     created_at: Mapped[float] = mapped_column(Float)
+    batch: Mapped[int] = mapped_column(Integer, default=0)
+    hidden: Mapped[bool] = mapped_column(Boolean, default=False)
     __table_args__ = (
         Index("pairs_identity", "first_id", "second_id", unique=True),
-        Index("pairs_waiting", "open", "dataset_id", "id"),
+        Index("pairs_waiting", "open", "hidden", "dataset_id", "id", "batch"),
         Index("pairs_item", "item_id"),
-        Index("pairs_dataset", "dataset_id", "id"),
+        Index("pairs_dataset", "dataset_id", "id", "batch", "hidden", "votes", "open"),
+        Index("pairs_votes", "votes", "item_id"),
     )
 
 

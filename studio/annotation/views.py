@@ -9,6 +9,8 @@ from studio.data.schema import Message
 
 LabelKind = Literal["choose", "tie", "both_good", "both_bad", "skip", "unsure"]
 TiePolicy = Literal["drop", "ignore"]
+Agreement = Literal["agree", "disagree"]
+Order = Literal["oldest", "newest", "shortest", "longest"]
 VOTES: tuple[str, ...] = ("choose", "tie", "both_good", "both_bad")
 TIES: tuple[str, ...] = ("tie", "both_good", "both_bad")
 ABSTENTIONS: tuple[str, ...] = ("skip", "unsure")
@@ -63,7 +65,14 @@ class PairView:
 
 @dataclass(frozen=True)
 class ItemView:
-    """One item with all its answers and pairs."""
+    """One item with all its answers and pairs.
+
+    Attributes:
+        source: What it was imported from.
+        revision: Number of edits; goes back with the next one.
+        agreement: Share of the votes that are for the commonest answer, over the pairs with two
+            votes or more; None without such a pair.
+    """
 
     id: int
     dataset: str
@@ -74,10 +83,85 @@ class ItemView:
     candidates: tuple[CandidateView, ...]
     pairs: tuple[PairView, ...]
     meta: dict[str, object] = field(default_factory=dict)
+    split: str = ""
+    source: str = ""
+    flagged: bool = False
+    excluded: bool = False
+    deleted: bool = False
+    revision: int = 0
+    tags: tuple[str, ...] = ()
+    agreement: float | None = None
 
     @property
     def labels(self) -> int:
         return sum(pair.votes for pair in self.pairs)
+
+
+@dataclass(frozen=True)
+class ItemFilter:
+    """Which items; everything given must hold. Items in the bin are seen only with `deleted`.
+
+    Attributes:
+        search: Words that must all occur in the id, the prompt or the answers; the beginning of
+            a word is enough.
+        labelled: With (True) or without (False) a vote.
+        labelled_by: Name of an annotator whose answer stands.
+        agreement: "agree" or "disagree": all or not all of two votes or more are the same.
+        source: What they were imported from (`Facets.sources`).
+        length: Least and most characters of the longest answer; None: no such bound.
+        ids: Only these items (a finding's rows, a selection).
+    """
+
+    dataset: str | None = None
+    search: str = ""
+    labelled: bool | None = None
+    labelled_by: str | None = None
+    agreement: Agreement | None = None
+    source: str | None = None
+    split: str | None = None
+    length: tuple[int | None, int | None] = (None, None)
+    flagged: bool | None = None
+    excluded: bool | None = None
+    tag: str | None = None
+    ids: tuple[int, ...] | None = None
+    deleted: bool = False
+
+
+@dataclass(frozen=True)
+class Facets:
+    """What there is to filter by, in one dataset or in all."""
+
+    sources: tuple[str, ...] = ()
+    splits: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    annotators: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TextChange:
+    """A text about to be edited.
+
+    Attributes:
+        candidate_id: The answer; None: the question.
+        revision: `ItemView.revision` when its editing began.
+    """
+
+    item_id: int
+    candidate_id: int | None
+    revision: int
+    text: str
+    editor: str
+
+
+@dataclass(frozen=True)
+class EditView:
+    """One past change of a text; `candidate_id` None: of the question."""
+
+    candidate_id: int | None
+    editor: str
+    before: str
+    after: str
+    created_at: float
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from studio.annotation import AnnotationStore, ItemView
+from studio.annotation import AnnotationStore, ItemFilter, ItemView
 
 PAGE = 20
 FILTERS = {"All": None, "Labelled": True, "Not labelled": False}
@@ -60,6 +60,7 @@ class LibraryPage:
 
 def read_page(store: AnnotationStore, state: LibraryState) -> LibraryPage:
     """The page that `state` is on."""
-    items = store.browse(state.dataset, state.search, state.labelled, state.starts[-1], PAGE)
-    total = store.count(state.dataset, state.search, state.labelled)
+    where = ItemFilter(dataset=state.dataset, search=state.search, labelled=state.labelled)
+    items = store.browse(where, after=state.starts[-1], limit=PAGE)
+    total = store.count(where)
     return LibraryPage(items, PAGE * (len(state.starts) - 1) + 1, total)

@@ -95,7 +95,10 @@ def test_unusable_urls_are_refused(bad):
 def test_migrations_build_exactly_the_tables(url):
     database = Database(url)
     with database.read() as connection:
-        context = MigrationContext.configure(connection)
+        context = MigrationContext.configure(
+            connection,
+            opts={"include_name": lambda name, kind, parents: "_fts" not in (name or "")},
+        )
         assert compare_metadata(context, Base.metadata) == []
         assert context.get_current_revision() == REVISION
     assert ScriptDirectory(str(MIGRATIONS)).get_current_head() == REVISION
@@ -121,7 +124,7 @@ def test_another_process_holding_the_lock_is_waited_for_then_named(url, path, mo
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(BusyError, match="in use"):
         store.claim("ana")
-    assert store.count("charts") == 1
+    assert store.count() == 1
     other.execute("ROLLBACK")
     assert store.claim("ana") is not None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from studio.annotation import AddReport
+from studio.annotation import AddReport, ItemFilter
 from studio.data.schema import Answer
 from studio.errors import DataError
 
@@ -21,7 +21,7 @@ def test_importing_again_changes_nothing(store):
 def test_a_preference_becomes_a_pair_with_the_source_s_choice_and_no_label(store):
     row = make_row(1, candidates=(), chosen=Answer("yes", "a"), rejected=Answer("no", "b"))
     store.add_rows("charts", [row])
-    (item,) = store.browse("charts")
+    (item,) = store.browse(ItemFilter(dataset="charts"))
     (pair,) = item.pairs
     texts = {candidate.id: candidate.text for candidate in item.candidates}
     assert texts[pair.source_choice_id] == "yes"
@@ -34,7 +34,7 @@ def test_three_candidates_make_three_pairs_and_a_completion_none(store):
     three = make_row(1, candidates=(Answer("a"), Answer("b"), Answer("c")))
     alone = make_row(2, candidates=(), completion=Answer("42"))
     store.add_rows("charts", [three, alone])
-    first, second = store.browse("charts")
+    first, second = store.browse(ItemFilter(dataset="charts"))
     assert len(first.pairs) == 3
     assert second.pairs == ()
     assert second.candidates[0].reference
@@ -43,14 +43,14 @@ def test_three_candidates_make_three_pairs_and_a_completion_none(store):
 def test_answers_that_say_the_same_make_no_pair(store):
     same = make_row(1, candidates=(Answer("yes", "a"), Answer("yes ", "b")))
     store.add_rows("charts", [same])
-    assert store.browse("charts")[0].pairs == ()
+    assert store.browse(ItemFilter(dataset="charts"))[0].pairs == ()
 
 
 def test_new_candidates_of_a_known_item_are_added(store):
     store.add_rows("charts", [make_row(1)])
     more = make_row(1, candidates=(Answer("green", "model-c"), Answer("the red 1", "model-a")))
     assert store.add_rows("charts", [more]) == AddReport(extended=1)
-    (item,) = store.browse("charts")
+    (item,) = store.browse(ItemFilter(dataset="charts"))
     assert len(item.candidates) == 3
     assert len(item.pairs) == 2
 
@@ -60,7 +60,7 @@ def test_an_id_of_another_question_is_refused_and_nothing_is_imported(store):
     other = make_row(1, images=("cd" * 32,))
     with pytest.raises(DataError, match="row-1"):
         store.add_rows("charts", [make_row(7), other])
-    assert store.count("charts") == 1
+    assert store.count(ItemFilter(dataset="charts")) == 1
 
 
 def test_a_batch_that_fails_half_way_leaves_nothing(store):

@@ -1,0 +1,156 @@
+"""A filter as SQL: conditions on items, answered from indices."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    Select,
+    bindparam,
+    case,
+    cast,
+    false,
+    func,
+    select,
+    text,
+)
+from sqlalchemy.types import Text
+
+from studio.annotation.staging import unpublished
+from studio.annotation.tables import (
+    Annotator,
+    CurrentLabel,
+    Dataset,
+    ImportBatch,
+    Item,
+    ItemTag,
+    Label,
+    Pair,
+)
+from studio.annotation.views import VOTES, ItemFilter
+
+_WORD = re.compile(r"\w+")
+_WITHOUT_BLANKS = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]"
+)
+
+
+def conditions(connection: Connection, where: ItemFilter) -> Iterator[ColumnElement[bool]]:
+    """What an item must fulfil; they are to be joined by `and`."""
+    yield Item.batch.not_in(unpublished())
+    yield Item.deleted_at.is_not(None) if where.deleted else Item.deleted_at.is_(None)
+    if where.dataset is not None:
+        query = select(Dataset.id).where(Dataset.name == where.dataset)
+        number = connection.execute(query).scalar()
+        yield false() if number is None else Item.dataset_id == number
+    yield from _columns(where)
+    yield from _relations(where)
+    if where.ids is not None:
+        yield Item.id.in_(_numbers(connection, where.ids))
+    yield from _search(connection, where.search)
+
+
+def filtered(connection: Connection, query: Select, where: ItemFilter) -> Select:
+    """`query` over items, narrowed to those that `where` lets through."""
+    return query.where(*conditions(connection, where))
+
+
+def _columns(where: ItemFilter) -> Iterator[ColumnElement[bool]]:
+    if where.split is not None:
+        yield Item.split == where.split
+    if where.flagged is not None:
+        yield Item.flagged.is_(where.flagged)
+    if where.excluded is not None:
+        yield Item.excluded.is_(where.excluded)
+    least, most = where.length
+    if least is not None:
+        yield Item.length >= least
+    if most is not None:
+        yield Item.length <= most
+
+
+def _relations(where: ItemFilter) -> Iterator[ColumnElement[bool]]:
+    if where.labelled is not None:
+        voted = Item.id.in_(select(Pair.item_id).where(Pair.votes > 0))
+        yield voted if where.labelled else ~voted
+    if where.labelled_by is not None:
+        yield Item.id.in_(_labelled_by(where.labelled_by))
+    if where.agreement is not None:
+        compared = select(Pair.item_id).where(Pair.votes > 1)
+        yield Item.id.in_(compared)
+        disputed = Item.id.in_(_disputed())
+        yield disputed if where.agreement == "disagree" else ~disputed
+    if where.source is not None:
+        yield Item.batch.in_(select(ImportBatch.id).where(ImportBatch.source == where.source))
+    if where.tag is not None:
+        yield Item.id.in_(select(ItemTag.item_id).where(ItemTag.tag == where.tag))
+
+
+def _labelled_by(annotator: str) -> Select:
+    who = select(Annotator.id).where(Annotator.name == annotator).scalar_subquery()
+    return (
+        select(Pair.item_id)
+        .join(CurrentLabel, CurrentLabel.pair_id == Pair.id)
+        .join(Label, Label.id == CurrentLabel.label_id)
+        .where(CurrentLabel.annotator_id == who)
+    )
+
+
+def _disputed() -> Select:
+    """Items with a pair on which two people say different things."""
+    said = case((Label.kind == "choose", cast(Label.winner_id, Text)), else_=Label.kind)
+    return (
+        select(Pair.item_id)
+        .join(CurrentLabel, CurrentLabel.pair_id == Pair.id)
+        .join(Label, Label.id == CurrentLabel.label_id)
+        .where(Pair.votes > 1, Label.kind.in_(VOTES))
+        .group_by(Pair.id, Pair.item_id)
+        .having(func.count(said.distinct()) > 1)
+    )
+
+
+def _numbers(connection: Connection, ids: tuple[int, ...]) -> Select:
+    """Any number of ids as one parameter."""
+    packed = bindparam(None, json.dumps(ids), type_=Text)
+    if connection.dialect.name == "sqlite":
+        return select(func.json_each(packed).table_valued("value").c.value)
+    values = func.jsonb_array_elements_text(cast(packed, _jsonb())).table_valued("value")
+    return select(cast(values.c.value, Integer))
+
+
+def _jsonb():
+    from sqlalchemy.dialects.postgresql import JSONB
+
+    return JSONB
+
+
+def _search(connection: Connection, search: str) -> Iterator[ColumnElement[bool]]:
+    """Whole words by the index; what it cannot find (signs, scripts without blanks) by reading."""
+    terms: list[str] = []
+    for word in search.split():
+        found = [] if _WITHOUT_BLANKS.search(word) else _WORD.findall(word.replace("_", " "))
+        terms += found
+        if found != [word]:
+            yield Item.search.ilike(_pattern(word), escape="\\")
+    if terms:
+        yield _full_text(connection, terms)
+
+
+def _pattern(word: str) -> str:
+    escaped = word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"
+
+
+def _full_text(connection: Connection, terms: list[str]) -> ColumnElement[bool]:
+    if connection.dialect.name == "sqlite":
+        match = " ".join(f'"{term}"*' for term in terms)
+        hits = text("SELECT rowid FROM items_fts WHERE items_fts MATCH :match")
+        return Item.id.in_(hits.bindparams(bindparam("match", match, unique=True)))
+    wanted = " & ".join(f"{term}:*" for term in terms)
+    document = func.to_tsvector(text("'simple'"), Item.search)
+    return document.bool_op("@@")(func.to_tsquery(text("'simple'"), wanted))

@@ -1,0 +1,39 @@
+"""A database of the first version is brought up to date with everything in it."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+
+from studio.annotation import AnnotationStore, ItemFilter
+from studio.annotation import database as module
+
+
+def first_version(path: Path, monkeypatch) -> None:
+    """A database as revision 0001 left it, with one item."""
+    migrate = module.migrate
+    monkeypatch.setattr(module, "migrate", lambda *given: migrate(*given, revision="0001"))
+    module._create_if_absent(path)
+    monkeypatch.undo()
+    prompt = [{"role": "user", "parts": [{"type": "text", "text": "Which bar is tallest?"}]}]
+    with sqlite3.connect(path) as connection:
+        connection.execute("INSERT INTO datasets VALUES (1, 'old', 1, 0)")
+        values = (1, 1, "a", json.dumps(prompt), "Which bar is tallest?", "[]", "f", "{}", 0)
+        connection.execute(f"INSERT INTO items VALUES ({', '.join('?' * 9)})", values)
+        for number, text in ((1, "the purple one"), (2, "no")):
+            connection.execute(
+                "INSERT INTO candidates VALUES (?, 1, ?, ?, '', ?, NULL, NULL, 0, 0)",
+                (number, text, str(number), len(text)),
+            )
+        connection.execute("INSERT INTO pairs VALUES (1, 1, 1, 1, 2, NULL, 0, 1, 0)")
+    connection.close()
+
+
+def test_rows_of_the_first_version_are_there_and_searchable(tmp_path, url, monkeypatch):
+    first_version(tmp_path / "studio.db", monkeypatch)
+    store = AnnotationStore(url)
+    assert store.count(ItemFilter(search="tallest purple", dataset="old")) == 1
+    assert store.count(ItemFilter(length=(14, 14))) == 1
+    assert store.claim("ana").pair_id == 1
+    store.close()
