@@ -14,9 +14,31 @@ def worker(run_dir: Path) -> int:
     return main(run_dir)
 
 
+def recipe(run_dir: Path) -> int:
+    """Write down what the run in RUN_DIR comes down to."""
+    from studio.config import files
+    from studio.models.quiet import quiet_libraries
+    from studio.paths import RunPaths
+
+    quiet_libraries()
+    from studio.train.recipe import write_recipe
+
+    paths = RunPaths(run_dir.resolve())
+    write_recipe(files.load(paths.config), paths, locate(str(paths.root.parent.parent)))
+    return 0
+
+
 def planner(workspace: WorkspaceOption = None) -> int:
     """Answer planning requests over standard input and output."""
     from studio.train.planner import main
+
+    main(locate(workspace))
+    return 0
+
+
+def checker(workspace: WorkspaceOption = None) -> int:
+    """Answer checking requests over standard input and output."""
+    from studio.preflight.worker import main
 
     main(locate(workspace))
     return 0

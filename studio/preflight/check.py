@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from studio.config.model import ModelConfig
 from studio.data.images import ImageStore
@@ -29,24 +29,41 @@ from studio.preflight.rows import Entry, Rows
 from studio.preflight.summary import shrunk, summarize, truncation_of
 
 if TYPE_CHECKING:
+    from transformers import ProcessorMixin
+
+    from studio.preflight.expansion import Expansion, Kind
     from studio.preflight.tokens import RowTokens, TokenCounter
 
 JUDGED_LANGUAGES = 4_000
-REPORT_EVERY = 0.2
-Progress = Callable[[str, int, int | None], None]
-"""Called with the stage (`rows`, `images`), how much of it is done, and how much there is."""
+TELL_EVERY = 0.2  # seconds
+
+
+@dataclass(frozen=True)
+class Step:
+    """How far a check is.
+
+    Attributes:
+        stage: `rows` are being read, or `images` of all sizes put through the processor.
+        total: None when it cannot be known.
+    """
+
+    stage: Literal["rows", "images"]
+    done: int
+    total: int | None
 
 
 @dataclass(frozen=True)
 class Model:
-    """The processor that counts, and how much its model can read.
+    """A model's processor, and how much the model can read.
 
     Attributes:
+        counter: Makes a counter of tokens.
         context: Tokens; None when the model does not say.
     """
 
     name: str
-    counter: TokenCounter
+    processor: ProcessorMixin
+    counter: Callable[[], TokenCounter]
     special_tokens: list[str]
     context: int | None
 
@@ -60,21 +77,19 @@ def open_model(config: ModelConfig) -> Model:
     text = load_config(config).get_text_config()
     return Model(
         config.id,
-        TokenCounter(processor),
+        processor,
+        lambda: TokenCounter(processor),
         list(processor.tokenizer.all_special_tokens),
         getattr(text, "max_position_embeddings", None),
     )
 
 
 def check_rows(
-    rows: Rows,
-    workspace: Workspace,
-    model: Model | None,
-    *,
-    max_length: int | None = None,
-    on_progress: Progress | None = None,
-) -> Report:
+    rows: Rows, workspace: Workspace, model: Model | None, *, max_length: int | None = None
+) -> Generator[Step, None, Report]:
     """Check rows with a model's processor or, without a model, everything but tokens.
+
+    Yields how far it is, a few times a second; returns the report.
 
     Args:
         max_length: Tokens at which training would cut a row; None: only the model's own limit.
@@ -83,11 +98,22 @@ def check_rows(
         DataError: The source breaks off.
         ModelError: The processor cannot take the images.
     """
-    started = time.monotonic()
+    started = last = time.monotonic()
     run = _Run(Pictures(ImageStore(workspace)), model, rows.total)
-    for entry in _reporting(rows, on_progress):
+    yield Step("rows", 0, rows.total)
+    for done, entry in enumerate(rows.entries(), 1):
         run.add(entry)
-    return run.report(rows, max_length, on_progress, started)
+        if time.monotonic() - last >= TELL_EVERY:
+            last = time.monotonic()
+            yield Step("rows", done, rows.total)
+    counted: list[RowTokens] = []
+    if run.counter:
+        for done, total in run.counter.expand():
+            if time.monotonic() - last >= TELL_EVERY:
+                last = time.monotonic()
+                yield Step("images", done, total)
+        counted = run.counter.rows()
+    return run.report(rows, counted, max_length, time.monotonic() - started)
 
 
 @dataclass
@@ -101,6 +127,7 @@ class _Run:
     splits: dict[str, list[int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.counter = self.model.counter() if self.model else None
         self.repeats = Repeats(self.pictures)
         self.languages = Languages(-(-(self.total or 0) // JUDGED_LANGUAGES))
         self.checks: list[Check] = [
@@ -128,15 +155,14 @@ class _Run:
         seen = Seen(entry.number, entry.split, row, pictures)
         for check in self.checks:
             check.add(seen)
-        if self.model:
-            self.model.counter.add(row, [self.pictures.sizes[picture] for picture in pictures])
+        if self.counter:
+            self.counter.add(row, [self.pictures.sizes[picture] for picture in pictures])
         self.numbers.append(entry.number)
         self.images.append(pictures)
 
     def report(
-        self, rows: Rows, max_length: int | None, on_progress: Progress | None, started: float
+        self, rows: Rows, counted: list[RowTokens], max_length: int | None, seconds: float
     ) -> Report:
-        counted = self._count(on_progress)
         pairs = [(row.chosen, row.rejected) for row in counted if row.chosen and row.rejected]
         bias = length_bias(pairs)
         context = self.model.context if self.model else None
@@ -154,7 +180,7 @@ class _Run:
             model=self.model.name if self.model else "",
             rows=len(self.numbers) + len(self.bad),
             findings=findings,
-            tokens=summarize(counted, self.model.counter.measured) if self.model else Tokens(),
+            tokens=summarize(counted, self.counter.measured) if self.counter else Tokens(),
             length_bias=bias,
             duplicates=self.repeats.count,
             unreadable=len(self.bad),
@@ -163,14 +189,8 @@ class _Run:
             languages=self.languages.shares,
             splits=[_split(name, numbers) for name, numbers in self.splits.items()],
             numbers=rows.numbers,
-            seconds=round(time.monotonic() - started, 2),
+            seconds=round(seconds, 2),
         )
-
-    def _count(self, on_progress: Progress | None) -> list[RowTokens]:
-        if self.model is None:
-            return []
-        tell = (lambda done, total: on_progress("images", done, total)) if on_progress else None
-        return self.model.counter.counted(tell)
 
     def _shrunk(self) -> Iterator[Finding]:
         seen = [found.seen for found in self._expansions().values() if found.seen]
@@ -188,7 +208,7 @@ class _Run:
             found[kind].tiles for images in self.images for kind in self._kinds(images) if found
         ]
         known = tiles and None not in tiles
-        commonest = self.model.counter.uses.most_common(1) if self.model else []
+        commonest = self.counter.uses.most_common(1) if self.counter else []
         return Images(
             distinct=len(sizes),
             sizes=len(set(sizes)),
@@ -199,20 +219,11 @@ class _Run:
             seen=found[commonest[0][0]].seen if commonest else None,
         )
 
-    def _kinds(self, images: tuple[int, ...]) -> list[tuple[int, tuple[int, int]]]:
+    def _kinds(self, images: tuple[int, ...]) -> list[Kind]:
         return [(len(images), self.pictures.sizes[image]) for image in images]
 
-    def _expansions(self):
-        return self.model.counter.found if self.model else {}
-
-
-def _reporting(rows: Rows, on_progress: Progress | None) -> Iterator[Entry]:
-    last = time.monotonic()
-    for done, entry in enumerate(rows.entries(), 1):
-        yield entry
-        if on_progress and time.monotonic() - last >= REPORT_EVERY:
-            last = time.monotonic()
-            on_progress("rows", done, rows.total)
+    def _expansions(self) -> dict[Kind, Expansion]:
+        return self.counter.found if self.counter else {}
 
 
 def _split(name: str, numbers: list[int]) -> SplitCount:

@@ -9,7 +9,7 @@ these; otherwise every size goes through the processor.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,28 +48,23 @@ class Expansions:
         self._processor = processor
         self.measured = 0
 
-    def of(
-        self, uses: Counter[Kind], on_progress: Callable[[int, int], None] | None = None
-    ) -> dict[Kind, Expansion]:
-        """The expansion of every kind.
+    def of(self, uses: Counter[Kind]) -> Iterator[tuple[Kind, Expansion]]:
+        """The expansion of every kind, one after the other.
 
         Args:
             uses: How often each kind occurs.
-            on_progress: Called with kinds done and kinds in all.
 
         Raises:
             ModelError: The processor refuses an image of such a size.
         """
         order = _most_telling_first(uses)
-        found: dict[Kind, Expansion] = {}
+        measured: dict[Kind, Expansion] = {}
         for kind in order[:MEASURED]:
-            found[kind] = self.measure(kind)
-        formula = self._formula(found)
+            measured[kind] = self.measure(kind)
+            yield kind, measured[kind]
+        expansion_of = self._formula(measured) or self.measure
         for kind in order[MEASURED:]:
-            found[kind] = formula(kind) if formula else self.measure(kind)
-            if on_progress and len(found) % 50 == 0:
-                on_progress(len(found), len(order))
-        return found
+            yield kind, expansion_of(kind)
 
     def measure(self, kind: Kind) -> Expansion:
         """Put blank images of this kind through the processor."""

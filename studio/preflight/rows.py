@@ -11,7 +11,6 @@ from studio.data.schema import BadRow, Row
 from studio.data.sources import Source, open_source
 from studio.paths import Workspace
 
-
 TRAIN = "train"
 
 

@@ -8,7 +8,7 @@ place depends on its size alone and is added at the end (`Expansions`).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,10 +72,20 @@ class TokenCounter:
         if len(self._waiting) >= BATCH:
             self._flush()
 
-    def counted(self, on_progress: Callable[[int, int], None] | None = None) -> list[RowTokens]:
-        """Tokens of every row, in the order they were added. Raises ModelError."""
+    def expand(self) -> Iterator[tuple[int, int]]:
+        """Find out what every kind of image becomes; yields kinds done and kinds in all.
+
+        Raises:
+            ModelError: The processor refuses an image of such a size.
+        """
         self._flush()
-        self.found = self._expansions.of(self.uses, on_progress)
+        kinds = self.uses
+        for kind, expansion in self._expansions.of(kinds):
+            self.found[kind] = expansion
+            yield len(self.found), len(kinds)
+
+    def rows(self) -> list[RowTokens]:
+        """Tokens of every row, in the order they were added; `expand` must have ended."""
         return [
             self._row(counts, kinds)
             for counts, kinds in zip(self._counts, self._kinds, strict=True)

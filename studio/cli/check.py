@@ -1,0 +1,125 @@
+"""Checking rows before anything is trained on them."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+
+from studio.cli.data import mapping
+from studio.cli.options import JsonOption, WorkspaceOption, locate, print_json, say
+from studio.preflight.report import Finding, Report
+
+LIBRARY = "library:"
+MARKS = {"error": "✕", "warning": "!", "info": "·"}
+SHOWN_ROWS = 8
+SHOWN_REASONS = 20
+TELL_EVERY = 1.0  # seconds
+FEW_DONE = 20
+
+
+def check(
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="Hub id, file, folder, exports/<name>, embedded:<sample> or library:<dataset>."
+        ),
+    ],
+    model: Annotated[
+        str, typer.Option(help='Whose processor counts: a hub id, a folder or "embedded".')
+    ] = "embedded",
+    max_length: Annotated[
+        int | None, typer.Option(min=1, help="Tokens at which training would cut a row.")
+    ] = None,
+    longest_edge: Annotated[
+        int | None, typer.Option(min=32, help="Pixel budget, as model.image.longest_edge.")
+    ] = None,
+    split: Annotated[
+        str | None, typer.Option(help="One split or a slice, for example train[:10%]; else all.")
+    ] = None,
+    column: Annotated[
+        list[str] | None, typer.Option("--column", metavar="ROLE=NAME", help="question=query")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first rows.")] = None,
+    workspace: WorkspaceOption = None,
+    json: JsonOption = False,
+) -> int:
+    """Check rows: what the model will see, and what should not be trained on."""
+    from studio.models.quiet import quiet_libraries
+    from studio.preflight.rows import source_rows
+
+    place = locate(workspace)
+    if source.startswith(LIBRARY):
+        from studio.annotation import AnnotationStore
+        from studio.preflight.library import library_rows
+
+        rows = library_rows(AnnotationStore(place.database_url), source.removeprefix(LIBRARY))
+    else:
+        rows = source_rows(source, place, split=split, columns=mapping(column), limit=limit)
+    quiet_libraries()
+    from studio.config.model import ImageConfig, ModelConfig
+    from studio.preflight.check import check_rows, open_model
+
+    config = ModelConfig(id=model, image=ImageConfig(longest_edge=longest_edge))
+    found = _finish(check_rows(rows, place, open_model(config), max_length=max_length))
+    if json:
+        print_json(found.to_json())
+    else:
+        typer.echo(describe(found))
+    return 0
+
+
+def _finish(going) -> Report:
+    """Go through a check, telling how far it is."""
+    started = told = time.monotonic()
+    while True:
+        try:
+            step = next(going)
+        except StopIteration as end:
+            return end.value
+        now = time.monotonic()
+        if now - told >= TELL_EVERY:
+            told = now
+            left = ""
+            if step.total and step.done > FEW_DONE:
+                left = f", {(now - started) * (step.total - step.done) / step.done:.0f} s left"
+            of = f" of {step.total:,}" if step.total else ""
+            say(f"{step.stage}: {step.done:,}{of}{left}")
+
+
+def describe(found: Report) -> str:
+    """A report in a few lines."""
+    tokens, bias, cut = found.tokens, found.length_bias, found.truncation
+    lines = [
+        f"{found.source}: {found.rows:,} rows, {found.images.distinct:,} images, "
+        f"{found.unreadable:,} unreadable, {found.duplicates:,} repeated",
+        f"tokens with {found.model}: median {tokens.median:,}, 95 % up to {tokens.p95:,}, "
+        f"at most {tokens.max:,}; {tokens.image_share:.0%} of them are image tokens",
+    ]
+    if cut.max_length and cut.asked:
+        lines.append(
+            f"{cut.max_length:,} tokens would cut {cut.rows:,} rows, "
+            f"{cut.through_images:,} of them through the image"
+        )
+    if bias.pairs:
+        lines.append(
+            f"chosen is longer in {bias.chosen_longer:.0%} of {bias.pairs:,} pairs, "
+            f"{bias.mean_gap:+.1f} tokens on average"
+        )
+    lines += [line for finding in found.findings for line in _told(finding)]
+    return "\n".join(lines if found.findings else [*lines, "Nothing was found to be wrong."])
+
+
+def _told(finding: Finding) -> list[str]:
+    numbers = ", ".join(map(str, finding.rows[:SHOWN_ROWS]))
+    more = ", …" if len(finding.rows) > SHOWN_ROWS else ""
+    lines = [f"{MARKS[finding.severity]} {finding.message}", f"    {finding.remedy}"]
+    if finding.reasons:
+        some = list(finding.reasons.items())[:SHOWN_REASONS]
+        lines += [f"    row {number}: {reason}" for number, reason in some]
+        if len(finding.reasons) > SHOWN_REASONS:
+            lines.append(f"    … and {len(finding.reasons) - SHOWN_REASONS:,} more (--json)")
+    elif numbers:
+        lines.append(f"    rows {numbers}{more}")
+    return lines

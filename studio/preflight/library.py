@@ -1,0 +1,79 @@
+"""The rows of a dataset of the library, as training would get them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from studio.annotation import AnnotationStore, ExportPolicy, ItemFilter, ItemView, PairView
+from studio.data.schema import Answer, Row
+from studio.errors import NotFoundError
+from studio.preflight.rows import TRAIN, Entry, Rows
+
+PAGE = 500
+Preference = tuple[Answer, Answer]
+
+
+def library_rows(store: AnnotationStore, dataset: str) -> Rows:
+    """The items of a dataset that are neither excluded nor deleted; numbers are item ids.
+
+    A row's preference is what people voted for or, without votes, what the source preferred.
+
+    Raises:
+        NotFoundError: There is no such dataset.
+    """
+    view = next((one for one in store.datasets() if one.name == dataset), None)
+    if view is None:
+        raise NotFoundError(
+            f"There is no dataset {dataset[:200]!r} in the library.", remedy="Import it first."
+        )
+    where = ItemFilter(dataset=dataset, excluded=False)
+    decided = _decided(store, dataset) if view.labelled else {}
+
+    def entries() -> Iterator[Entry]:
+        after = None
+        while items := store.browse(where, after=after, limit=PAGE):
+            for item in items:
+                yield Entry(item.id, item.split or TRAIN, row_of(item, decided))
+            after = items[-1].id
+
+    return Rows(dataset, (), store.count(where), entries, "items")
+
+
+def row_of(item: ItemView, decided: dict[int, Preference]) -> Row:
+    """An item as one row.
+
+    Args:
+        decided: Pair → chosen and rejected, where people voted.
+    """
+    answers = {one.id: Answer(one.text, one.author) for one in item.candidates}
+    preference = next(
+        (found for pair in item.pairs if (found := _preference(pair, answers, decided))), None
+    )
+    reference = next((answers[one.id] for one in item.candidates if one.reference), None)
+    chosen, rejected = preference or (None, None)
+    return Row(
+        external_id=item.external_id,
+        images=item.images,
+        prompt=item.prompt,
+        completion=reference,
+        chosen=chosen,
+        rejected=rejected,
+        candidates=() if reference or preference else tuple(answers.values()),
+        meta=item.meta,
+    )
+
+
+def _preference(
+    pair: PairView, answers: dict[int, Answer], decided: dict[int, Preference]
+) -> Preference | None:
+    if pair.id in decided:
+        return decided[pair.id]
+    if pair.source_choice_id is None or pair.votes:
+        return None
+    other = pair.second_id if pair.source_choice_id == pair.first_id else pair.first_id
+    return answers[pair.source_choice_id], answers[other]
+
+
+def _decided(store: AnnotationStore, dataset: str) -> dict[int, Preference]:
+    rows = store.preferences(dataset, ExportPolicy())
+    return {int(row.meta["pair"]): (row.chosen, row.rejected) for row in rows}

@@ -1,0 +1,102 @@
+"""The checking child: `python -m studio checker`. The studio's side is `services.checker`."""
+
+from __future__ import annotations
+
+import base64
+import io
+import threading
+from collections.abc import Generator
+from dataclasses import asdict
+from typing import Any
+
+from PIL import Image
+
+from studio.annotation import AnnotationStore
+from studio.child import Request, serve
+from studio.config.model import ModelConfig
+from studio.data.images import ImageStore
+from studio.errors import StoppedError
+from studio.models.quiet import quiet_libraries
+from studio.paths import Workspace
+from studio.preflight.check import Model, check_rows, open_model
+from studio.preflight.library import library_rows
+from studio.preflight.rows import source_rows
+from studio.preflight.sight import sight_of
+
+SHOWN_EDGE = 1_100
+JPEG_ABOVE = 400 * 400
+
+
+class Desk:
+    """What the child keeps between requests: the model opened last."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._lock = threading.Lock()
+        self._config: ModelConfig | None = None
+        self._model: Model | None = None
+
+    def handle(self, request: Request) -> Generator[dict[str, Any], None, dict[str, Any]]:
+        """Check rows, or show one image as the model sees it."""
+        model = self._open(ModelConfig.model_validate(request.payload["model"]))
+        if "image" in request.payload:
+            return self._sight(model, request.payload["image"])
+        return (yield from self._check(model, request))
+
+    def _open(self, config: ModelConfig) -> Model:
+        with self._lock:
+            if self._model is None or config != self._config:
+                self._model, self._config = open_model(config), config
+            return self._model
+
+    def _check(
+        self, model: Model, request: Request
+    ) -> Generator[dict[str, Any], None, dict[str, Any]]:
+        payload = request.payload
+        store = AnnotationStore(self._workspace.database_url) if payload.get("dataset") else None
+        try:
+            if store:
+                rows = library_rows(store, payload["dataset"])
+            else:
+                rows = source_rows(payload["source"], self._workspace)
+            going = check_rows(rows, self._workspace, model, max_length=payload["max_length"])
+            while True:
+                try:
+                    step = next(going)
+                except StopIteration as end:
+                    return {"report": end.value.to_json()}
+                if request.cancelled.is_set():
+                    raise StoppedError("The check was stopped.")
+                yield {"step": asdict(step)}
+        finally:
+            if store:
+                store.close()
+
+    def _sight(self, model: Model, sha: str) -> dict[str, Any]:
+        found = sight_of(model.processor, ImageStore(self._workspace).open(sha))
+        return {
+            "tiles": found.tiles,
+            "width": found.width,
+            "height": found.height,
+            "picture": encoded(found.picture),
+            "overview": encoded(found.overview) if found.overview else None,
+        }
+
+
+def encoded(picture: Image.Image) -> str:
+    """A picture as a data address, scaled down to what a page can show."""
+    shown = picture
+    if max(picture.size) > SHOWN_EDGE:
+        shown = picture.copy()
+        shown.thumbnail((SHOWN_EDGE, SHOWN_EDGE), Image.Resampling.LANCZOS)
+    large = shown.width * shown.height > JPEG_ABOVE
+    buffer = io.BytesIO()
+    shown.save(buffer, "JPEG" if large else "PNG", **({"quality": 92} if large else {}))
+    kind = "jpeg" if large else "png"
+    return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def main(workspace: Workspace) -> None:
+    """Answer requests until standard input closes."""
+    quiet_libraries()
+    serve(Desk(workspace).handle)
