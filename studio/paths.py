@@ -70,6 +70,14 @@ class RunPaths:
         return self.root / "probes"
 
     @property
+    def recipe(self) -> Path:
+        return self.root / "recipe.json"
+
+    @property
+    def rows(self) -> Path:
+        return self.root / "rows"
+
+    @property
     def worker_lock(self) -> Path:
         return self.root / f".worker{self._suffix}.lock"
 
@@ -137,6 +145,15 @@ class Workspace:
     @property
     def run_cards(self) -> Path:
         return self.cache / "run-cards.json"
+
+    @property
+    def unpacked(self) -> Path:
+        """Archives unpacked for reading; safe to delete."""
+        return self.cache / "unpacked"
+
+    def left_out(self, number: int) -> Path:
+        """The rows that import `number` left out, with reasons."""
+        return self.root / "imports" / f"{number}-left-out.csv"
 
     @property
     def supervisor_lock(self) -> Path:

@@ -80,6 +80,11 @@ class Diary:
         return self
 
     @property
+    def offset(self) -> int:
+        """Bytes read so far."""
+        return self._offset
+
+    @property
     def seconds_left(self) -> float | None:
         """Time to the last step at the present pace; None while there is nothing to go by."""
         if not self.seconds_per_step or not self.total:

@@ -14,19 +14,25 @@ from studio.paths import RunPaths
 
 def sft_arguments(config: RunConfig, paths: RunPaths, loaded: Loaded) -> SFTConfig:
     """Arguments for `SFTTrainer`; the loss is on the completion only, nothing is truncated."""
-    return SFTConfig(**_common(config, paths, loaded), max_length=None, completion_only_loss=True)
+    return SFTConfig(**argument_values(config, paths, loaded))
 
 
 def dpo_arguments(config: RunConfig, paths: RunPaths, loaded: Loaded) -> DPOConfig:
     """Arguments for `DPOTrainer`."""
-    return DPOConfig(
-        **_common(config, paths, loaded),
-        max_length=None,
-        beta=config.dpo.beta,
-        loss_type=list(config.dpo.losses),
-        loss_weights=list(config.dpo.losses.values()),
-        label_smoothing=config.dpo.label_smoothing,
-    )
+    return DPOConfig(**argument_values(config, paths, loaded))
+
+
+def argument_values(config: RunConfig, paths: RunPaths, loaded: Loaded) -> dict[str, Any]:
+    """What is passed to `SFTConfig` or `DPOConfig`, as plain values."""
+    common = _common(config, paths, loaded) | {"max_length": None}
+    if config.method == "sft":
+        return common | {"completion_only_loss": True}
+    return common | {
+        "beta": config.dpo.beta,
+        "loss_type": list(config.dpo.losses),
+        "loss_weights": list(config.dpo.losses.values()),
+        "label_smoothing": config.dpo.label_smoothing,
+    }
 
 
 def _common(config: RunConfig, paths: RunPaths, loaded: Loaded) -> dict[str, Any]:

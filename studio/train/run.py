@@ -21,6 +21,7 @@ from studio.train.fast.fill import fill_cache
 from studio.train.fast.trainers import FastTrainer
 from studio.train.plan import plan_run
 from studio.train.prepare import prepare_model
+from studio.train.recipe import write_recipe
 from studio.train.resume import checkpoint_to_resume
 from studio.train.trainers import build_trainer
 
@@ -78,9 +79,11 @@ def _shrunk(config: RunConfig, paths: RunPaths, failure: str) -> RunConfig:
 
 
 def _train(config: RunConfig, paths: RunPaths, workspace: Workspace, data: RunData) -> Outcome:
+    resume = checkpoint_to_resume(config, paths, data)
+    if paths.rank == 0:
+        write_recipe(config, paths, workspace)
     _stage(paths, "loading")
     set_seed(config.schedule.seed)
-    resume = checkpoint_to_resume(config, paths, data)
     trainable = prepare_model(config, workspace)
     control, reporter = ControlFile(paths), _reporter(config, paths)
     callbacks: list[TrainerCallback] = [reporter, control]

@@ -1,21 +1,23 @@
 """Line charts as HTML and SVG that redraw without flicker and follow light and dark.
 
 The lines are an SVG stretched to the place there is; words and numbers are HTML laid over it in
-percent, so that they keep their size. assets/studio.js adds the crosshair.
+percent, so that they keep their size. assets/studio.js adds the crosshair, assets/runs.js draws
+the same charts into a picture.
 """
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
 
 from studio.runs.curves import Points, smooth
 
-SMOOTH_FROM = 120
-SMOOTHNESS = 0.8
+SMOOTH_FROM = 20
 TICKS = 4
+Form = Callable[[float], str]
 
 
 @dataclass(frozen=True)
@@ -30,21 +32,46 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Look:
+    """How curves are drawn.
+
+    Attributes:
+        smoothing: Weight of the moving average, 0 (as recorded) to below 1.
+        log: Logarithmic vertical axis, where all values are above 0.
+    """
+
+    smoothing: float = 0.0
+    log: bool = False
+
+
+@dataclass(frozen=True)
 class _Scale:
     left: float
     right: float
     low: float
     high: float
+    log: bool = False
 
     def x(self, step: float) -> float:
         return 100 * (step - self.left) / ((self.right - self.left) or 1)
 
     def y(self, value: float) -> float:
-        return 100 - 100 * (value - self.low) / ((self.high - self.low) or 1)
+        low, high, value = map(self._flat, (self.low, self.high, value))
+        return 100 - 100 * (value - low) / ((high - low) or 1)
+
+    def _flat(self, value: float) -> float:
+        return math.log10(value) if self.log else value
 
 
-def chart(title: str, lines: list[Line], *, last_step: int = 0, percent: bool = False) -> str:
-    """A figure with a title, direct labels and four ticks a side; empty without two points.
+def chart(
+    title: str,
+    lines: list[Line],
+    *,
+    last_step: int = 0,
+    percent: bool = False,
+    look: Look | None = None,
+) -> str:
+    """A figure with a title, direct labels and about four ticks a side; empty without points.
 
     Args:
         last_step: Where the horizontal axis ends at least, so that the curve shows how far it is.
@@ -53,11 +80,13 @@ def chart(title: str, lines: list[Line], *, last_step: int = 0, percent: bool = 
     lines = [line for line in lines if line.points]
     if not lines:
         return ""
-    scale = _scale(lines, last_step, percent)
+    look = look or Look()
+    scale = _scale(lines, last_step, percent, look.log)
     form = _percent if percent else _number
-    drawn = "".join(_paths(line, scale) for line in lines)
+    drawn = "".join(_paths(line, scale, look.smoothing) for line in lines)
     data = json.dumps(
-        [{"label": line.label, "tone": line.tone, "points": line.points} for line in lines]
+        [{"label": line.label, "tone": line.tone, "points": line.points} for line in lines],
+        separators=(",", ":"),
     )
     return (
         f'<figure class="plot"><figcaption>{escape(title)}{_legend(lines, form)}</figcaption>'
@@ -69,13 +98,15 @@ def chart(title: str, lines: list[Line], *, last_step: int = 0, percent: bool = 
     )
 
 
-def _scale(lines: list[Line], last_step: int, percent: bool) -> _Scale:
-    steps = [step for line in lines for step, _ in line.points]
-    left, right = min(steps), max(*steps, last_step, 1)
+def _scale(lines: list[Line], last_step: int, percent: bool, log: bool) -> _Scale:
+    left = min(line.points[0][0] for line in lines)
+    right = max(*(line.points[-1][0] for line in lines), last_step, 1)
     if percent:
         return _Scale(left, right, 0.0, 1.0)
     values = [value for line in lines for _, value in line.points]
     low, high = min(values), max(values)
+    if log and low > 0:
+        return _Scale(left, right, low, max(high, low * 1.01), log=True)
     if low >= 0 and low < 0.35 * high:
         low = 0.0
     step = _nice((high - low) / TICKS or abs(high) or 1.0)
@@ -96,11 +127,20 @@ def _stops(low: float, high: float, whole: bool = False) -> list[float]:
     return [index * step for index in range(first, last + 1)]
 
 
-def _ticks(scale: _Scale, form) -> str:
+def _log_stops(low: float, high: float) -> list[float]:
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    sizes = (1, 2, 5) if high / low < 1000 else (1,)
+    stops = [size * 10.0**power for power in decades for size in sizes]
+    inside = [stop for stop in stops if low * 0.999 <= stop <= high * 1.001]
+    return inside if len(inside) > 1 else [low, high]
+
+
+def _ticks(scale: _Scale, form: Form) -> str:
+    stops = _log_stops if scale.log else _stops
     parts = [
         f'<i class="grid" style="top:{scale.y(value):.2f}%"></i>'
         f'<span class="tick-y" style="top:{scale.y(value):.2f}%">{form(value)}</span>'
-        for value in _stops(scale.low, scale.high)
+        for value in stops(scale.low, scale.high)
     ]
     parts += [
         f'<span class="tick-x" style="left:{scale.x(step):.2f}%">{step:,.0f}</span>'
@@ -109,7 +149,7 @@ def _ticks(scale: _Scale, form) -> str:
     return "".join(parts)
 
 
-def _paths(line: Line, scale: _Scale) -> str:
+def _paths(line: Line, scale: _Scale, smoothing: float) -> str:
     colour = f"var(--studio-{line.tone})"
     dash = ' stroke-dasharray="5 4"' if line.dashed else ""
     if len(line.points) == 1 or line.dots:
@@ -118,10 +158,10 @@ def _paths(line: Line, scale: _Scale) -> str:
             for s, v in line.points
         )
         return marks + (_path(line.points, scale, colour, dash) if len(line.points) > 1 else "")
-    if len(line.points) < SMOOTH_FROM:
+    if not smoothing or len(line.points) < SMOOTH_FROM:
         return _path(line.points, scale, colour, dash)
     return _path(line.points, scale, colour, dash, "raw") + _path(
-        smooth(line.points, SMOOTHNESS), scale, colour, dash
+        smooth(line.points, smoothing), scale, colour, dash
     )
 
 
@@ -130,7 +170,7 @@ def _path(points: Points, scale: _Scale, colour: str, dash: str, kind: str = "li
     return f'<polyline class="{kind}" points="{steps}" stroke="{colour}"{dash}/>'
 
 
-def _legend(lines: list[Line], form) -> str:
+def _legend(lines: list[Line], form: Form) -> str:
     return "".join(
         f'<span class="key{" dashed" if line.dashed else ""}" '
         f'style="--tone:var(--studio-{line.tone})">{escape(line.label)} '
@@ -139,7 +179,7 @@ def _legend(lines: list[Line], form) -> str:
     )
 
 
-def _summary(title: str, lines: list[Line], form) -> str:
+def _summary(title: str, lines: list[Line], form: Form) -> str:
     ends = ", ".join(
         f"{line.label} from {form(line.points[0][1])} to {form(line.points[-1][1])}"
         for line in lines

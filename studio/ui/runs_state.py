@@ -1,28 +1,51 @@
-"""What the Runs tab and the header know about runs, read from disk and remembered between polls."""
+"""What the Runs tab and the header know about runs, read from disk and remembered between polls.
+
+A poll looks at each run's files (a `stat` each) and reads only what changed; diaries are read for
+the runs whose curves are shown, from where they were left.
+"""
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from studio.config import RunConfig
 from studio.errors import StudioError
+from studio.runs.cards import CardIndex, RunCard, Stamp, stamp
 from studio.runs.curves import Diary
+from studio.runs.status import RunStatus, read_status
 from studio.runs.store import Run, RunStore
+
+if TYPE_CHECKING:
+    from studio.paths import RunPaths
+
+BEFORE_TRAINING = ("starting", "checking", "loading", "submitting", "waiting")
 
 
 @dataclass(frozen=True)
 class RunSummary:
-    """One run as the list shows it; `config` is None when its run file cannot be read."""
+    """One run as the list shows it; its diary and settings are read when they are asked for."""
 
     run: Run
-    config: RunConfig | None
-    diary: Diary
+    card: RunCard
+    reader: RunReader
 
     @property
     def name(self) -> str:
-        return self.config.name if self.config else self.run.run_id
+        return self.card.name or self.run.run_id
+
+    @property
+    def config(self) -> RunConfig | None:
+        """Its settings; None when its run file cannot be read."""
+        return self.reader.config(self.run)
+
+    @property
+    def diary(self) -> Diary:
+        """What happened so far."""
+        return self.reader.diary(self.run)
 
     @property
     def state(self) -> str:
@@ -32,56 +55,92 @@ class RunSummary:
     def seconds_left(self) -> float | None:
         """Training time left; None when it is not training or the pace is not known yet."""
         status = self.run.status
-        started = status.active and status.stage not in ("starting", "checking", "loading")
-        if not started or not self.diary.seconds_per_step or not status.total_steps:
+        if not status.active or status.stage in BEFORE_TRAINING or not status.total_steps:
             return None
-        return max(status.total_steps - status.step, 0) * self.diary.seconds_per_step
+        pace = self.diary.seconds_per_step
+        return max(status.total_steps - status.step, 0) * pace if pace else None
 
     @property
     def version(self) -> str:
-        """Changes whenever something worth redrawing changed."""
+        """Changes whenever the run's line in the list does."""
+        status = self.run.status
+        return f"{self.run.run_id}:{self.state}:{status.updated}:{status.queued}:{self.name}"
+
+    @property
+    def detail_version(self) -> str:
+        """Changes whenever something of the run worth redrawing does."""
         paths = self.run.paths
-        sizes = [path.stat().st_size for path in (paths.events, paths.log) if path.is_file()]
-        parts = (self.run.run_id, self.state, self.run.status.updated, self.run.has_adapter, *sizes)
-        return ":".join(map(str, parts))
+        stamps = map(stamp, (paths.events, paths.log, paths.config))
+        return f"{self.version}:{self.run.has_adapter}:{list(stamps)}"
 
 
 class RunReader:
-    """Reads runs; settings are parsed once and diaries only from where they were left."""
+    """Reads runs; whatever did not change on disk is not read again."""
 
     def __init__(self, store: RunStore) -> None:
         self.store = store
-        self._configs: dict[str, RunConfig | None] = {}
+        self.cards = CardIndex(store.workspace)
+        self._statuses: dict[str, tuple[Stamp | None, RunStatus]] = {}
+        self._configs: dict[str, tuple[Stamp | None, RunConfig | None]] = {}
         self._diaries: dict[str, Diary] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def list(self) -> list[RunSummary]:
         """All runs, newest first."""
-        return [self._summary(run) for run in self.store.list()]
+        try:
+            with os.scandir(self.store.workspace.runs) as found:
+                names = sorted((entry.name for entry in found), reverse=True)
+        except FileNotFoundError:
+            return []
+        runs = [run for run in map(self._summary, names) if run is not None]
+        self.cards.save()
+        return runs
 
     def get(self, run_id: str | None) -> RunSummary | None:
-        """One run with its diary read to the end; None when there is none of that id."""
-        if not run_id:
-            return None
+        """One run; None when there is none of that id."""
         try:
-            return self._summary(self.store.get(run_id))
+            return self._summary(self.store.get(run_id).run_id) if run_id else None
         except StudioError:
             return None
 
     def current(self) -> RunSummary | None:
         """The run that is going on, else the one that waits longest."""
-        runs = [run for run in self.store.list() if run.status.active]
-        if not runs:
-            runs = [run for run in self.store.list() if run.status.state == "queued"]
-        return self._summary(runs[-1]) if runs else None
+        runs = self.list()
+        going = [item for item in runs if item.run.status.active]
+        waiting = [item for item in runs if item.run.status.state == "queued"]
+        if going:
+            return going[-1]
+        return min(waiting, key=lambda item: item.run.status.queued) if waiting else None
 
-    def _summary(self, run: Run) -> RunSummary:
+    def diary(self, run: Run) -> Diary:
+        """The run's diary, read to the end."""
         with self._lock:
-            if run.run_id not in self._configs:
-                self._configs[run.run_id] = _config(run)
-                self._diaries[run.run_id] = Diary(run.paths.events)
-            diary = self._diaries[run.run_id].refresh()
-            return RunSummary(run, self._configs[run.run_id], diary)
+            diary = self._diaries.get(run.run_id)
+            if diary is None or (stamp(run.paths.events) or (0, 0))[1] < diary.offset:
+                diary = self._diaries[run.run_id] = Diary(run.paths.events)
+            return diary.refresh()
+
+    def config(self, run: Run) -> RunConfig | None:
+        """The run's settings; None when they cannot be read."""
+        now = stamp(run.paths.config)
+        with self._lock:
+            known = self._configs.get(run.run_id)
+            if known is None or known[0] != now:
+                self._configs[run.run_id] = known = (now, _config(run))
+            return known[1]
+
+    def _summary(self, run_id: str) -> RunSummary | None:
+        paths = self.store.workspace.run(run_id)
+        card = self.cards.get(paths)
+        return RunSummary(Run(paths, self._status(paths)), card, self) if card else None
+
+    def _status(self, paths: RunPaths) -> RunStatus:
+        now = stamp(paths.status)
+        with self._lock:
+            known = self._statuses.get(paths.run_id)
+            if known is None or known[0] != now:
+                self._statuses[paths.run_id] = known = (now, read_status(paths))
+            return known[1]
 
 
 def _config(run: Run) -> RunConfig | None:

@@ -1,71 +1,126 @@
-"""How runs look: cards of the list, the head of the chosen one, its curves and its log."""
+"""How runs look: the list, the head of the chosen one, its health, probes and checkpoints."""
 
 from __future__ import annotations
 
 from html import escape
 
-from studio.config import RunConfig
+from studio.runs import checkpoints
+from studio.runs.cards import RunCard
 from studio.runs.curves import Diary
-from studio.ui.plots import Line, chart
+from studio.runs.health import Finding
 from studio.ui.runs_state import RunSummary, ago
-from studio.ui.views import bar, chip, duration, empty, notice
+from studio.ui.views import bar, chip, code, duration, empty, notice
 
 NO_RUNS = empty("No runs yet", "Choose a preset in Train and press Start; the run shows up here.")
-NO_CURVES = '<div class="quiet">Curves appear with the first recorded step.</div>'
+NO_PROBES = (
+    '<div class="quiet">No answers yet. Fixed questions are answered before training and every '
+    "few steps; set probes.every in Train.</div>"
+)
+NO_CHECKPOINTS = '<div class="quiet">No complete checkpoint yet.</div>'
+STAGES = {
+    "starting": "Starting",
+    "checking": "Checking settings and rows",
+    "loading": "Loading the model",
+    "caching features": "Caching image features",
+    "probing": "Answering the probes",
+    "training": "Training",
+    "evaluating": "Evaluating",
+    "saving": "Saving",
+    "pushing": "Pushing to the hub",
+    "submitting": "Submitting the job",
+    "waiting": "Waiting for the machine",
+}
 
 
-def run_list(runs: list[RunSummary], chosen: str | None) -> str:
-    """Cards, newest first; each is a button that carries its run's id."""
+def run_list(runs: list[RunSummary], chosen: str | None, paused: bool = False) -> str:
+    """The queue's line, then the runs, newest first; buttons carry the run's id and an action."""
     if not runs:
         return NO_RUNS
-    cards = "".join(_card(summary, summary.run.run_id == chosen) for summary in runs)
-    return f'<div class="run-list">{cards}</div>'
+    waiting = [item.run.run_id for item in _in_line(runs)]
+    cards = "".join(_card(item, item.run.run_id == chosen, waiting) for item in runs)
+    return f'{_queue(len(waiting), paused)}<div class="run-list">{cards}</div>'
 
 
-def _card(summary: RunSummary, chosen: bool) -> str:
-    status = summary.run.status
-    progress = bar(status.progress) if status.active else ""
-    facts = " · ".join(filter(None, [_method(summary.config), _model(summary.config)]))
+def _in_line(runs: list[RunSummary]) -> list[RunSummary]:
+    queued = [item for item in runs if item.run.status.state == "queued"]
+    return sorted(queued, key=lambda item: (item.run.status.queued, item.run.run_id))
+
+
+def _queue(waiting: int, paused: bool) -> str:
+    if not waiting and not paused:
+        return ""
+    words = f"{waiting} waiting" + (" · paused" if paused else "")
+    act, label = ("go", "Go on") if paused else ("pause", "Pause")
     return (
-        f'<button class="run-card" data-run="{escape(summary.run.run_id)}" '
+        f'<div class="run-queue"><span>Queue: {words}</span>'
+        f'<button class="small" data-act="{act}">{label}</button></div>'
+    )
+
+
+def _card(summary: RunSummary, chosen: bool, waiting: list[str]) -> str:
+    status, card, run_id = summary.run.status, summary.card, escape(summary.run.run_id)
+    progress = bar(status.progress) if status.active else ""
+    facts = " · ".join(filter(None, [card.method.upper(), _last_part(card.model)]))
+    button = (
+        f'<button class="run-card" data-run="{run_id}" '
         f'aria-pressed="{str(chosen).lower()}"><span class="name">{escape(summary.name)}</span>'
         f'{chip(summary.state)}<span class="facts">{escape(facts)}</span>'
         f'<span class="when">{ago(status.started or status.queued)}</span>{progress}</button>'
     )
+    if len(waiting) < 2 or summary.run.run_id not in waiting:
+        return button
+    place = waiting.index(summary.run.run_id)
+    moves = "".join(
+        f'<button class="small" data-run="{run_id}" data-act="{act}" aria-label="{label}" '
+        f'title="{label}"{" disabled" if ends else ""}>{shape}</button>'
+        for act, label, shape, ends in (
+            ("up", "Start earlier", "↑", place == 0),
+            ("down", "Start later", "↓", place == len(waiting) - 1),
+        )
+    )
+    return (
+        f'<div class="run-waiting">{button}<span class="run-moves">{place + 1}.{moves}</span></div>'
+    )
 
 
 def head(summary: RunSummary) -> str:
-    """Name, state, facts, progress, and whatever went wrong."""
+    """Name, state, facts, progress, and whatever went wrong or stands out."""
     return (
         f'<div class="run-head"><h2>{escape(summary.name)}</h2>{chip(summary.state)}</div>'
         f'<div class="quiet">{escape(facts(summary))}</div>'
         f"{_progress(summary)}{_outcome(summary)}{_notices(summary.diary)}"
+        f"{health(summary.diary)}"
     )
 
 
 def facts(summary: RunSummary) -> str:
     """The run in one line."""
-    config = summary.config
-    if config is None:
+    card, status = summary.card, summary.run.status
+    if summary.config is None:
         return f"{summary.run.run_id} · its run file cannot be read"
-    quantization = "" if config.model.quantization == "none" else config.model.quantization.upper()
-    adapter = f"LoRA rank {config.adapter.rank}" if config.adapter else "all weights"
-    status = summary.run.status
     took = f"trained {duration(status.training_seconds)}" if status.training_seconds else ""
-    parts = (_method(config), _model(config), quantization, adapter, config.data.source, took)
+    resumed = f"resumed {status.attempt} time{'s' * (status.attempt > 1)}" if status.attempt else ""
+    parts = (*_what(card), card.source, took, resumed)
     return " · ".join(filter(None, parts))
+
+
+def _what(card: RunCard) -> tuple[str, ...]:
+    quantization = "" if card.quantization == "none" else card.quantization.upper()
+    adapter = f"LoRA rank {card.rank}" if card.rank else "all weights"
+    return card.method.upper(), _last_part(card.model), quantization, adapter
 
 
 def _progress(summary: RunSummary) -> str:
     status = summary.run.status
     if status.state == "queued":
         return '<div class="run-progress"><span>Waits for its turn.</span></div>'
+    stage = STAGES.get(status.stage, status.stage.capitalize())
     if not status.total_steps:
-        stage = status.stage.capitalize() or "Starting"
-        return f'<div class="run-progress">{bar(0)}<span>{escape(stage)} …</span></div>'
+        words = f"{stage or 'Starting'} …" if status.active else "Nothing was trained."
+        return f'<div class="run-progress">{bar(0)}<span>{escape(words)}</span></div>'
     words = [f"step {status.step:,} of {status.total_steps:,}"]
     if status.active:
-        words.insert(0, status.stage or "training")
+        words.insert(0, stage or "Training")
         if summary.seconds_left is not None:
             words.append(f"about {duration(summary.seconds_left)} left")
     line = escape(" · ".join(words))
@@ -82,12 +137,18 @@ def _outcome(summary: RunSummary) -> str:
         )
     if status.state == "failed":
         where = f"Setting: {status.field}" if status.field else ""
-        message, _, words = status.message.partition(" Last words: ")
-        last = f"Last words: {words}" if words else ""
-        return notice(message or "The run failed", status.remedy, where, last, tone="bad")
+        told = notice(status.message or "The run failed", status.remedy, where, tone="bad")
+        return told + _log_lines(status.lines)
     if status.state == "stopped" and summary.diary.checkpoint:
         return notice("", f"Stopped; the checkpoint of step {summary.diary.checkpoint} is kept.")
     return ""
+
+
+def _log_lines(lines: list[str]) -> str:
+    if not lines:
+        return ""
+    label = "What the log says of it"
+    return f'<details class="run-lines"><summary>{label}</summary>{code(chr(10).join(lines), label)}</details>'
 
 
 def _notices(diary: Diary) -> str:
@@ -102,37 +163,101 @@ def _notices(diary: Diary) -> str:
     return broken + told
 
 
-def curves(summary: RunSummary) -> str:
-    """Loss first; rewards, margin and accuracy for DPO; learning rate and gradient last."""
-    diary, total = summary.diary, summary.run.status.total_steps
-    lines = {name: diary.curve(name) for name in diary.series}
+def health(diary: Diary) -> str:
+    """What stands out in the metrics, each with its meaning and remedy folded behind it."""
+    found = [_finding(finding) for finding in diary.findings.values()]
+    if "before" in diary.forgetting and "after" in diary.forgetting:
+        found.append(_forgetting(diary.forgetting["before"], diary.forgetting["after"]))
+    return f'<div class="run-health" aria-label="Health">{"".join(found)}</div>' if found else ""
 
-    def pair(name: str, label: str = "training") -> list[Line]:
-        return [
-            Line(label, lines.get(name, [])),
-            Line("evaluation", lines.get(f"eval_{name}", []), tone="text-2", dots=True),
-        ]
 
-    rewards = [
-        Line("chosen", lines.get("rewards/chosen", []), tone="chosen"),
-        Line("rejected", lines.get("rewards/rejected", []), tone="rejected", dashed=True),
+def _finding(finding: Finding) -> str:
+    return (
+        f'<details class="finding" data-finding="{escape(finding.id)}"><summary>'
+        f'<span aria-hidden="true">!</span> {escape(finding.title)} '
+        f'<span class="quiet">step {finding.step:,}</span></summary>'
+        f"<p>{escape(finding.meaning)}</p><p><b>What to do:</b> {escape(finding.remedy)}</p></details>"
+    )
+
+
+def _forgetting(before: float, after: float) -> str:
+    change = (after - before) / before if before else 0.0
+    if change < 0.1:
+        text = f"Little was forgotten: loss on unrelated questions {before:.3g} → {after:.3g}."
+        return f'<p class="quiet">{text}</p>'
+    return _finding(
+        Finding(
+            "forgetting",
+            0,
+            f"Forgetting: loss on unrelated questions rose from {before:.3g} to {after:.3g}",
+            "The model got worse at questions that this run did not train.",
+            "Train shorter, with a lower learning rate or rank, or mix in general rows.",
+        )
+    )
+
+
+def probes(diary: Diary) -> str:
+    """Fixed questions: what the base answers, and what each probed step does, newest first."""
+    if not diary.probe_rows:
+        return NO_PROBES
+    return f'<div class="probes">{"".join(_probe(diary, i) for i in range(len(diary.probe_rows)))}</div>'
+
+
+def _probe(diary: Diary, place: int) -> str:
+    row = diary.probe_rows[place]
+    images = "".join(
+        f'<img src="/studio/thumbs/{escape(sha)}" alt="Image {number + 1} of the probe" loading="lazy">'
+        for number, sha in enumerate(row.images)
+    )
+    said = [("base", row.base)] + [
+        (f"step {step:,}", answers[place])
+        for step, answers in sorted(diary.probes.items())
+        if place < len(answers)
     ]
-    figures = [
-        chart("Loss", pair("loss"), last_step=total),
-        chart("Reward margin", pair("rewards/margins"), last_step=total),
-        chart("Reward accuracy", pair("rewards/accuracies"), last_step=total, percent=True),
-        chart("Rewards", rewards, last_step=total),
-        chart("Token accuracy", pair("mean_token_accuracy"), last_step=total, percent=True),
-        chart("Learning rate", [Line("", lines.get("learning_rate", []))], last_step=total),
-        chart("Gradient norm", [Line("", lines.get("grad_norm", []))], last_step=total),
-    ]
-    drawn = "".join(figures)
-    return f'<div class="plots">{drawn}</div>' if drawn else NO_CURVES
+    lines = "".join(
+        f'<li><span class="quiet">{escape(when)}</span><span>{escape(text) or "(nothing)"}</span></li>'
+        for when, text in said
+    )
+    return (
+        f'<figure class="probe"><div class="probe-images">{images}</div><div>'
+        f"<figcaption>{escape(row.question)}</figcaption><ol>{lines}</ol></div></figure>"
+    )
 
 
-def _method(config: RunConfig | None) -> str:
-    return config.method.upper() if config else ""
+def checkpoint_list(summary: RunSummary) -> str:
+    """Complete checkpoints, newest first; ended runs may go back to one."""
+    found = [checkpoints.step_of(folder) for folder in reversed(_complete(summary))]
+    if not found:
+        return NO_CHECKPOINTS
+    ended = not summary.run.status.active and summary.run.status.state != "queued"
+    lines = "".join(
+        f"<li><span>step {step:,}</span>"
+        + (f'<button class="small" data-step="{step}">Resume from here</button>' if ended else "")
+        + "</li>"
+        for step in found
+    )
+    return f'<ul class="checkpoints">{lines}</ul>'
 
 
-def _model(config: RunConfig | None) -> str:
-    return config.model.id.rstrip("/").rsplit("/", 1)[-1] if config else ""
+def _complete(summary: RunSummary) -> list:
+    return checkpoints.complete_checkpoints(summary.run.paths)
+
+
+def exports(summary: RunSummary) -> str:
+    """Links that give the run away: table, picture, script, notebook."""
+    base = f"/studio/runs/{escape(summary.run.run_id)}"
+    links = (
+        ("metrics.csv", "CSV", "Every recorded point as a table"),
+        ("train.py", "Python script", "The run as one file for transformers, trl and peft"),
+        ("train.ipynb", "Notebook", "The same as a notebook"),
+    )
+    made = "".join(
+        f'<a class="small" href="{base}/{name}" download title="{title}">{label}</a>'
+        for name, label, title in links
+    )
+    picture = '<button class="small" data-studio="plots-png" title="All curves as one picture">PNG</button>'
+    return f'<div class="run-exports">{picture}{made}</div>'
+
+
+def _last_part(name: str) -> str:
+    return name.rstrip("/").rsplit("/", 1)[-1]

@@ -7,6 +7,7 @@ from gradio.themes.utils import colors, sizes
 
 SCRIPTS = (
     "studio.js",
+    "runs.js",
     "annotate-outbox.js",
     "annotate-viewer.js",
     "annotate-page.js",

@@ -1,6 +1,6 @@
 """Charts are inert text and numbers, whatever the names and values."""
 
-from studio.ui.plots import Line, chart
+from studio.ui.plots import Line, Look, chart
 
 
 def test_nothing_to_draw_gives_nothing():
@@ -25,3 +25,16 @@ def test_axis_reaches_to_the_planned_end():
 def test_summary_for_screen_readers_has_the_ends():
     drawn = chart("Accuracy", [Line("training", [(1, 0.5), (9, 1.0)])], percent=True)
     assert "Accuracy: training from 50 % to 100 %, steps 1 to 9" in drawn
+
+
+def test_log_scale_spreads_decades_evenly():
+    points = [(1, 1.0), (2, 10.0), (3, 100.0)]
+    drawn = chart("Loss", [Line("t", points)], look=Look(log=True))
+    assert "0.00,100.00 50.00,50.00 100.00,0.00" in drawn
+
+
+def test_log_scale_is_left_where_values_reach_zero():
+    points = [(1, 0.0), (2, 10.0)]
+    assert chart("Loss", [Line("t", points)], look=Look(log=True)) == chart(
+        "Loss", [Line("t", points)]
+    )

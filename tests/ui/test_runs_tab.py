@@ -1,8 +1,10 @@
 """The Runs tab reads everything from disk and acts through the supervisor."""
 
+import os
 import time
 
 import gradio as gr
+import psutil
 import pytest
 
 from studio.config import RunConfig
@@ -14,10 +16,10 @@ from studio.runs.status import update_status
 from studio.runs.store import RunStore
 from studio.ui.context import StudioContext
 from studio.ui.runs_state import RunReader, ago
-from studio.ui.tabs.runs import RunsTab
+from studio.ui.tabs.runs import ACTIONS, SHOWN, RunsTab
 
-NAMES = ("chosen", "seen", "list", "head", "detail", "curves", "log", "settings")
-BUTTONS = ("chat", "stop", "stop_now", "resume", "clone", "delete")
+NAMES = ("chosen", "seen", *SHOWN)
+BUTTONS = tuple(name for name, *_ in ACTIONS)
 
 
 class FakeSupervisor:
@@ -27,8 +29,29 @@ class FakeSupervisor:
     def stop(self, run_id, now=False):
         self.calls.append(("stop", run_id, now))
 
-    def resume(self, run_id):
-        raise ConflictError("<b>is running</b>")
+    def resume(self, run_id, step=None):
+        if step is None:
+            raise ConflictError("<b>is running</b>")
+        self.calls.append(("resume", run_id, step))
+
+    def save_now(self, run_id):
+        self.calls.append(("save_now", run_id))
+
+    def extend(self, run_id, epochs):
+        self.calls.append(("extend", run_id, epochs))
+
+    def move(self, run_id, by):
+        self.calls.append(("move", run_id, by))
+
+    def pause(self, paused):
+        self.calls.append(("pause", paused))
+
+
+class Clicked:
+    """What the page sends when something of an HTML component is clicked."""
+
+    def __init__(self, **data):
+        self._data = data
 
 
 @pytest.fixture
@@ -90,7 +113,7 @@ def test_stale_poll_does_not_undo_a_choice(tab, run):
 def test_actions_fit_the_state(tab, run):
     assert visible(view(tab.show(run.run_id))) == {"stop_now", "clone"}
     update_status(run.paths, state="running")
-    assert visible(view(tab.show(run.run_id))) == {"stop", "stop_now", "clone"}
+    assert visible(view(tab.show(run.run_id))) == {"save", "stop", "stop_now", "clone"}
     update_status(run.paths, state="stopped")
     assert visible(view(tab.show(run.run_id))) == {"resume", "clone", "delete"}
     run.paths.adapter.mkdir()
@@ -99,16 +122,97 @@ def test_actions_fit_the_state(tab, run):
     assert visible(view(tab.show(run.run_id))) == {"chat", "clone", "delete"}
 
 
-def test_failure_shows_cause_remedy_and_last_words(tab, run):
+def test_failure_shows_cause_remedy_and_the_lines_of_the_log(tab, run):
     update_status(
         run.paths,
         state="failed",
-        message="Memory ran out. Last words: <OutOfMemoryError>",
+        message="Memory ran out.",
         remedy="Lower batch.per_device.",
+        lines=["<OutOfMemoryError>"],
     )
     head = view(tab.show(run.run_id))["head"]
     assert "Memory ran out." in head and "Lower batch.per_device." in head
     assert "&lt;OutOfMemoryError&gt;" in head
+
+
+def test_a_silent_worker_is_stalled_and_a_dead_one_is_not(tab, run, monkeypatch):
+    started = psutil.Process().create_time()
+    update_status(run.paths, state="running", pid=os.getpid(), pid_started=started)
+    later = time.time() + 200
+    monkeypatch.setattr(time, "time", lambda: later)
+    shown = view(tab.show(run.run_id))
+    assert "No sign of life" in shown["list"] and "slow step" in shown["head"]
+    update_status(run.paths, state="running", pid_started=started - 100)
+    monkeypatch.setattr(time, "time", lambda: later + 200)
+    assert "No sign of life" not in view(tab.show(run.run_id))["list"]
+
+
+def test_findings_are_shown_with_meaning_and_remedy(tab, run):
+    log = EventLog(run.paths.events)
+    log.append("finding", id="drift", step=3, title="<far>", meaning="It moved.", remedy="Stop.")
+    log.append("forgetting", before=1.0)
+    log.append("forgetting", after=1.5)
+    head = view(tab.show(run.run_id))["head"]
+    assert "&lt;far&gt;" in head and "It moved." in head and "Stop." in head
+    assert "rose from 1 to 1.5" in head
+
+
+def test_probes_stand_beside_what_the_base_says(tab, run):
+    log = EventLog(run.paths.events)
+    log.append("probe_rows", rows=[{"question": "<q>", "images": ["ab"], "base": "no idea"}])
+    log.append("probe", step=5, answers=["three"], answer_tokens=1.0)
+    shown = view(tab.show(run.run_id))
+    for text in ("&lt;q&gt;", "/studio/thumbs/ab", "no idea", "step 5", "three"):
+        assert text in shown["probes"]
+    assert "Answer length" in shown["curves"]
+
+
+def test_runs_are_compared_in_one_figure_per_metric(tab, run):
+    other = tab.context.runs.create(RunConfig(name="other"))
+    EventLog(other.paths.events).append("metrics", step=1, loss=1.0)
+    shown = view(tab.show(run.run_id, [other.run_id], 0.0, False))
+    assert shown["curves"].count("<figcaption>Loss · training") == 1
+    assert "other" in shown["curves"] and "--studio-run-2" in shown["curves"]
+    assert [value for _, value in shown["compare"]["choices"]] == [other.run_id]
+
+
+def test_smoothing_and_log_scale_change_the_curves(tab, run):
+    log = EventLog(run.paths.events)
+    for step in range(4, 60):
+        log.append("metrics", step=step, loss=100.0 / step)
+    plain = view(tab.show(run.run_id, [], 0.0, False))["curves"]
+    smooth = view(tab.show(run.run_id, [], 0.9, False))["curves"]
+    logarithmic = view(tab.show(run.run_id, [], 0.0, True))["curves"]
+    assert 'class="raw"' in smooth and 'class="raw"' not in plain
+    assert logarithmic != plain
+
+
+def test_the_queue_is_steered_from_the_list(tab, run):
+    second = tab.context.runs.create(RunConfig(name="second"))
+    shown = view(tab.show(run.run_id))
+    assert "2 waiting" in shown["list"] and 'data-act="up"' in shown["list"]
+    tab.pick(Clicked(run=second.run_id, act="up"), run.run_id)
+    tab.pick(Clicked(act="pause"), run.run_id)
+    tab.pick(Clicked(act="go"), None)
+    assert tab.context.supervisor.calls == [
+        ("move", second.run_id, -1),
+        ("pause", True),
+        ("pause", False),
+    ]
+    assert view(tab.pick(Clicked(run=second.run_id), run.run_id))["chosen"] == second.run_id
+
+
+def test_an_ended_run_goes_back_or_on(tab, run):
+    folder = run.paths.checkpoints / "checkpoint-2"
+    folder.mkdir(parents=True)
+    checkpoints.mark_complete(folder)
+    assert "data-step" not in view(tab.show(run.run_id))["checkpoints"]
+    update_status(run.paths, state="finished")
+    shown = view(tab.show(run.run_id))
+    assert 'data-step="2"' in shown["checkpoints"] and shown["longer"]["visible"]
+    tab.go_back(Clicked(step="2"), run.run_id)
+    tab.extend(run.run_id, 5.0)
+    assert tab.context.supervisor.calls == [("resume", run.run_id, 2), ("extend", run.run_id, 5.0)]
 
 
 def test_stop_goes_to_the_supervisor(tab, run):

@@ -2,28 +2,52 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from typing import Any
 
 import gradio as gr
 
-from studio.errors import StudioError
+from studio.errors import InputError, StudioError
+from studio.runs import queue
 from studio.runs.curves import tail
+from studio.runs.status import ENDED
 from studio.ui.context import StudioContext, go_to, link
-from studio.ui.runs_state import RunReader, RunSummary
-from studio.ui.runs_views import curves, head, run_list
+from studio.ui.plots import Look
+from studio.ui.runs_figures import MOST_COMPARED, curves
+from studio.ui.runs_state import RunReader, RunSummary, ago
+from studio.ui.runs_views import checkpoint_list, exports, head, probes, run_list
 from studio.ui.views import code, empty, say
 
 POLL_SECONDS = 1.5
+SMOOTHING = 0.6
 PICK = (
     "element.addEventListener('click', event => {"
-    " const card = event.target.closest('[data-run]');"
-    " if (card) trigger('click', {run: card.dataset.run}); });"
+    " const card = event.target.closest('[data-run], [data-act]');"
+    " if (card) trigger('click', {run: card.dataset.run, act: card.dataset.act}); });"
+)
+PICK_STEP = (
+    "element.addEventListener('click', event => {"
+    " const step = event.target.closest('[data-step]')?.dataset.step;"
+    " if (step && confirm(`Go on from step ${step}? Later checkpoints are deleted.`))"
+    " trigger('click', {step}); });"
 )
 CONFIRM_DELETE = (
-    "run => confirm('Delete this run with its adapter, checkpoints and log?') ? run : null"
+    "(run, ...looks) => [confirm('Delete this run with its adapter, checkpoints and log?')"
+    " ? run : null, ...looks]"
 )
 NOTHING_CHOSEN = empty("Choose a run", "Its progress, curves and log are shown here.")
+ACTIONS = (
+    ("chat", "Chat with it", "primary"),
+    ("save", "Save now", "secondary"),
+    ("stop", "Stop and save", "secondary"),
+    ("stop_now", "Stop now", "secondary"),
+    ("resume", "Resume", "secondary"),
+    ("clone", "Clone into Train", "secondary"),
+    ("delete", "Delete", "secondary"),
+)
+SHOWN = ("list", "head", "detail", "compare", "curves", "exports", "probes", "checkpoints")
+SHOWN = (*SHOWN, "longer", "log", "settings")
 
 
 @dataclass
@@ -32,65 +56,97 @@ class RunsTab:
 
     context: StudioContext
     reader: RunReader
-    chosen: gr.BrowserState = field(init=False)
-    seen: gr.State = field(init=False)
-    list: gr.HTML = field(init=False)
-    head: gr.HTML = field(init=False)
-    curves: gr.HTML = field(init=False)
-    log: gr.HTML = field(init=False)
-    settings: gr.HTML = field(init=False)
-    detail: gr.Column = field(init=False)
-    buttons: dict[str, gr.Button] = field(default_factory=dict)
+    parts: dict[str, Any] = field(default_factory=dict)
+    buttons: dict[str, Any] = field(default_factory=dict)
 
     def layout(self) -> None:
         """Draw the two columns."""
+        parts = self.parts
         self.chosen = gr.BrowserState(None, storage_key="studio-run", secret="studio-run")
         self.seen = gr.State("")
         with gr.Row(elem_id="runs", equal_height=False):
             with gr.Column(scale=1, min_width=260, elem_classes=["surface", "runs-side"]):
-                self.list = gr.HTML(run_list([], None), js_on_load=PICK, elem_id="run-list")
+                parts["list"] = gr.HTML(run_list([], None), js_on_load=PICK, elem_id="run-list")
             with gr.Column(scale=3, min_width=320, elem_classes=["surface", "runs-detail"]):
-                self.head = gr.HTML(NOTHING_CHOSEN, elem_id="run-head")
-                with gr.Column(visible=False) as self.detail:
+                parts["head"] = gr.HTML(NOTHING_CHOSEN, elem_id="run-head")
+                with gr.Column(visible=False) as parts["detail"]:
                     self._actions()
-                    self.curves = gr.HTML(elem_id="run-curves")
-                    with gr.Accordion("Log", open=False):
-                        self.log = gr.HTML(elem_id="run-log", autoscroll=False)
-                    with gr.Accordion("Settings", open=False):
-                        self.settings = gr.HTML(elem_id="run-settings")
+                    self._curves()
+                    self._folded()
 
     def _actions(self) -> None:
         with gr.Row(elem_classes="actions"):
-            for name, title, variant in (
-                ("chat", "Chat with it", "primary"),
-                ("stop", "Stop and save", "secondary"),
-                ("stop_now", "Stop now", "secondary"),
-                ("resume", "Resume", "secondary"),
-                ("clone", "Clone into Train", "secondary"),
-                ("delete", "Delete", "secondary"),
-            ):
+            for name, title, variant in ACTIONS:
                 self.buttons[name] = gr.Button(
                     title, variant=variant, size="sm", min_width=0, elem_id=f"run-{name}"
                 )
 
+    def _curves(self) -> None:
+        with gr.Row(elem_classes="curve-tools", equal_height=True):
+            self.parts["compare"] = gr.Dropdown(
+                [],
+                label="Compare with",
+                multiselect=True,
+                max_choices=MOST_COMPARED,
+                elem_id="run-compare",
+                scale=3,
+                min_width=220,
+            )
+            self.smoothing = gr.Slider(
+                0, 0.95, SMOOTHING, step=0.05, label="Smoothing", elem_id="run-smoothing",
+                min_width=140, buttons=[],
+            )  # fmt: skip
+            self.log_scale = gr.Checkbox(
+                False, label="Log scale", elem_id="run-log-scale", container=False, min_width=100
+            )
+            self.parts["exports"] = gr.HTML(elem_id="run-exports", min_height=0)
+        self.parts["curves"] = gr.HTML(elem_id="run-curves")
+
+    def _folded(self) -> None:
+        parts = self.parts
+        with gr.Accordion("Probes: the same questions, step by step", open=False):
+            parts["probes"] = gr.HTML(elem_id="run-probes")
+        with gr.Accordion("Checkpoints: go back, or train longer", open=False):
+            parts["checkpoints"] = gr.HTML(js_on_load=PICK_STEP, elem_id="run-checkpoints")
+            with gr.Row(visible=False, elem_classes="actions", equal_height=True) as parts[
+                "longer"
+            ]:
+                self.epochs = gr.Number(
+                    label="Epochs in all", precision=2, minimum=0, elem_id="run-epochs", scale=0,
+                    min_width=140,
+                )  # fmt: skip
+                self.extend_button = gr.Button(
+                    "Train longer", size="sm", min_width=0, elem_id="run-extend", scale=0
+                )
+        with gr.Accordion("Log", open=False):
+            parts["log"] = gr.HTML(elem_id="run-log", autoscroll=False)
+        with gr.Accordion("Settings", open=False):
+            parts["settings"] = gr.HTML(elem_id="run-settings")
+
     def wire(self) -> None:
         """Connect events; all are quick reads or one-file writes, so none goes through the queue."""
-        shell, quick = (
-            self.context.shell,
-            {"queue": False, "show_progress": "hidden", "api_visibility": "private"},
-        )
-        shown = [self.chosen, self.seen, self.list, self.head, self.detail, self.curves, self.log]
-        shown += [self.settings, *self.buttons.values()]
-        now = {"inputs": [self.chosen], "outputs": shown, **quick}
-        gr.Timer(POLL_SECONDS).tick(self.poll, [self.chosen, self.seen], shown, **quick)
-        shell.page.load(self.open, **now)
+        shell = self.context.shell
+        shown = [self.chosen, self.seen, *(self.parts[n] for n in SHOWN), *self.buttons.values()]
+        looks = [self.parts["compare"], self.smoothing, self.log_scale]
+        quick = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+        now = {"inputs": [self.chosen, *looks], "outputs": shown, **quick}
+        gr.Timer(POLL_SECONDS).tick(self.poll, [self.chosen, self.seen, *looks], shown, **quick)
         shell.tab.select(self.open, **now)
-        self.list.click(self.pick, None, shown, **quick)
-        shell.show_run.change(self.follow, shell.show_run, shown, **quick)
-        for name, action in (("stop", self.stop), ("stop_now", self.stop_now)):
-            self.buttons[name].click(action, **now)
-        self.buttons["resume"].click(self.resume, **now)
+        shell.page.load(self.open, **now)
+        self.parts["list"].click(self.pick, [self.chosen, *looks], shown, **quick)
+        self.parts["checkpoints"].click(self.go_back, **now)
+        for part in (self.parts["compare"], self.log_scale):
+            part.input(self.show, **now)
+        self.smoothing.release(self.show, **now)
+        shell.show_run.change(self.follow, [shell.show_run, *looks], shown, **quick)
+        for name in ("save", "stop", "stop_now", "resume"):
+            self.buttons[name].click(getattr(self, name), **now)
         self.buttons["delete"].click(self.delete, **now, js=CONFIRM_DELETE)
+        self.extend_button.click(self.extend, [self.chosen, self.epochs, *looks], shown, **quick)
+        self._wire_links(quick)
+
+    def _wire_links(self, quick: dict[str, Any]) -> None:
+        shell = self.context.shell
         queued = {**quick, "queue": True}  # only these tell the listeners of a state
         for name, target, place in (
             ("clone", shell.clone_run, "train"),
@@ -100,64 +156,92 @@ class RunsTab:
                 _to(place), None, shell.tabs, **quick
             )
 
-    def show(self, run_id: str | None) -> tuple[Any, ...]:
+    def show(self, run_id: str | None, *looks: Any) -> tuple[Any, ...]:
         """Everything about the run, whatever is on the page now."""
-        return self.poll(run_id, "")
+        return self.poll(run_id, "", *looks)
 
-    def open(self, run_id: str | None) -> tuple[Any, ...]:
+    def open(self, run_id: str | None, *looks: Any) -> tuple[Any, ...]:
         """What one sees on coming here: the chosen run, else the newest."""
         runs = self.reader.list()
         if runs and run_id not in {item.run.run_id for item in runs}:
-            return self._choose(runs[0].run.run_id)
-        return self.show(run_id)
+            return self._choose(runs[0].run.run_id, looks)
+        return self.show(run_id, *looks)
 
-    def follow(self, target: tuple[str, int] | None) -> tuple[Any, ...]:
+    def follow(self, target: tuple[str, int] | None, *looks: Any) -> tuple[Any, ...]:
         """The run a link of another tab points at."""
-        return self._choose(target[0] if target else None)
+        return self._choose(target[0] if target else None, looks)
 
-    def pick(self, event: gr.EventData) -> tuple[Any, ...]:
-        """The run whose card was clicked."""
-        return self._choose(str(event._data.get("run", "")))
+    def pick(self, event: gr.EventData, run_id: str | None, *looks: Any) -> tuple[Any, ...]:
+        """The card, or the queue's button, that was clicked."""
+        clicked, act = str(event._data.get("run") or ""), event._data.get("act")
+        supervisor = self.context.supervisor
+        if act in ("pause", "go"):
+            return self._act(supervisor.pause, run_id, looks, act == "pause", of_run=False)
+        if act in ("up", "down"):
+            by = -1 if act == "up" else 1
+            return self._act(lambda _: supervisor.move(clicked, by), run_id, looks)
+        return self._choose(clicked, looks)
 
-    def _choose(self, run_id: str | None) -> tuple[Any, ...]:
-        return run_id, *self.show(run_id)[1:]
+    def _choose(self, run_id: str | None, looks: tuple[Any, ...]) -> tuple[Any, ...]:
+        return run_id, *self.show(run_id, *looks)[1:]
 
-    def poll(self, run_id: str | None, seen: str) -> tuple[Any, ...]:
+    def poll(
+        self,
+        run_id: str | None,
+        seen: str,
+        compare: list[str] | None = None,
+        smoothing: float = SMOOTHING,
+        log_scale: bool = False,
+    ) -> tuple[Any, ...]:
         """What changed on disk since `seen`; nothing when nothing did.
 
         The choice itself is never written here: an answer on its way when another run is chosen
         must not undo that, and the next poll paints over it.
         """
         runs = self.reader.list()
+        paused = queue.is_paused(self.context.workspace)
         chosen = next((item for item in runs if item.run.run_id == run_id), None)
-        version = "|".join(item.version for item in runs) + f"|{run_id}"
+        others = [item for item in runs if item.run.run_id in (compare or []) and item != chosen]
+        version = _version(runs, chosen, others, paused)
         if version == seen:
-            return (gr.skip(),) * (8 + len(self.buttons))
-        listed = run_list(runs, run_id)
+            return (gr.skip(),) * self._width
+        listed = run_list(runs, run_id, paused)
         if chosen is None:
-            blank = (gr.update(visible=False), *(gr.skip(),) * (3 + len(self.buttons)))
+            blank = (gr.update(visible=False), *(gr.skip(),) * (self._width - 5))
             return gr.skip(), version, listed, NOTHING_CHOSEN, *blank
+        look = Look(smoothing, log_scale)
+        paths = chosen.run.paths
         return (
             gr.skip(),
             version,
             listed,
             head(chosen),
             gr.update(visible=True),
-            curves(chosen),
-            code(tail(chosen.run.paths.log) or "Nothing written yet.", "Last lines of the log"),
-            code(chosen.run.paths.config.read_text(encoding="utf-8"), "Settings"),
+            gr.update(choices=_comparable(runs, chosen)),
+            curves(chosen, others, look),
+            exports(chosen),
+            probes(chosen.diary),
+            checkpoint_list(chosen),
+            gr.update(visible=chosen.run.status.state in ENDED),
+            code(tail(paths.log) or "Nothing written yet.", "Last lines of the log"),
+            code(paths.config.read_text(encoding="utf-8"), "Settings"),
             *self._button_updates(chosen),
         )
+
+    @property
+    def _width(self) -> int:
+        return 2 + len(SHOWN) + len(self.buttons)
 
     def _button_updates(self, summary: RunSummary) -> list[Any]:
         state, run = summary.run.status.state, summary.run
         going = state in ("queued", "starting", "running")
         visible = {
             "chat": run.has_adapter,
+            "save": state == "running",
             "stop": going and state != "queued",
             "stop_now": going or state == "stopping",
             "resume": state in ("stopped", "failed"),
-            "clone": summary.config is not None,
+            "clone": summary.card.readable,
             "delete": not (run.status.active or state == "queued"),
         }
         updates = []
@@ -168,27 +252,61 @@ class RunsTab:
             updates.append(gr.update(**change))
         return updates
 
-    def stop(self, run_id: str) -> tuple[Any, ...]:
-        return self._act(self.context.supervisor.stop, run_id)
+    def save(self, run_id: str, *looks: Any) -> tuple[Any, ...]:
+        return self._act(self.context.supervisor.save_now, run_id, looks)
 
-    def stop_now(self, run_id: str) -> tuple[Any, ...]:
-        return self._act(self.context.supervisor.stop, run_id, True)
+    def stop(self, run_id: str, *looks: Any) -> tuple[Any, ...]:
+        return self._act(self.context.supervisor.stop, run_id, looks)
 
-    def resume(self, run_id: str) -> tuple[Any, ...]:
-        return self._act(self.context.supervisor.resume, run_id)
+    def stop_now(self, run_id: str, *looks: Any) -> tuple[Any, ...]:
+        return self._act(self.context.supervisor.stop, run_id, looks, True)
 
-    def delete(self, run_id: str | None) -> tuple[Any, ...]:
+    def resume(self, run_id: str, *looks: Any) -> tuple[Any, ...]:
+        return self._act(self.context.supervisor.resume, run_id, looks)
+
+    def go_back(self, event: gr.EventData, run_id: str, *looks: Any) -> tuple[Any, ...]:
+        """Resume from the checkpoint whose button was clicked."""
+        step = int(event._data.get("step") or 0)
+        return self._act(self.context.supervisor.resume, run_id, looks, step)
+
+    def extend(self, run_id: str, epochs: float | None, *looks: Any) -> tuple[Any, ...]:
+        """Train an ended run for more epochs."""
+        if not epochs:
+            say(InputError("How long?", remedy="Give the number of epochs in all."))
+            return (gr.skip(),) * self._width
+        return self._act(self.context.supervisor.extend, run_id, looks, epochs)
+
+    def delete(self, run_id: str | None, *looks: Any) -> tuple[Any, ...]:
         """Remove the run; None is what a refused confirmation sends."""
         if run_id is None:
-            return (gr.skip(),) * (8 + len(self.buttons))
-        return self._act(self.context.runs.delete, run_id)
+            return (gr.skip(),) * self._width
+        return self._act(self.context.runs.delete, run_id, looks)
 
-    def _act(self, action: Any, run_id: str, *arguments: Any) -> tuple[Any, ...]:
+    def _act(
+        self, action: Any, run_id: str | None, looks: tuple[Any, ...], *arguments: Any, of_run=True
+    ) -> tuple[Any, ...]:
         try:
-            action(run_id, *arguments)
+            action(*((run_id,) if of_run else ()), *arguments)
         except StudioError as error:
             say(error)
-        return self.show(run_id)
+        return self.show(run_id, *looks)
+
+
+def _version(
+    runs: list[RunSummary], chosen: RunSummary | None, others: list[RunSummary], paused: bool
+) -> str:
+    """Short, and different whenever anything shown is; it travels with every poll."""
+    shown = [item.detail_version for item in (chosen, *others) if item is not None]
+    text = "|".join([item.version for item in runs] + shown + [str(paused)])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _comparable(runs: list[RunSummary], chosen: RunSummary) -> list[tuple[str, str]]:
+    return [
+        (f"{item.name} · {ago(item.run.status.queued)}", item.run.run_id)
+        for item in runs
+        if item.run.run_id != chosen.run.run_id
+    ]
 
 
 def _to(place: str) -> Any:

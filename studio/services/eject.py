@@ -1,0 +1,316 @@
+"""A run as one readable Python file that needs nothing of the studio.
+
+The file uses transformers, trl, peft and datasets alone and trains what the run trained: same
+rows in the same order, same weights at the start, same losses. Its rows lie beside it as parquet.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import pprint
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from studio.config import RunConfig
+from studio.data.convert import TrainingData, load_training_data
+from studio.data.trl_format import features
+from studio.errors import RunFailedError
+from studio.paths import Workspace, read_json
+from studio.runs.store import Run
+from studio.services.launching import environment
+
+CELL = "# %%"
+ROWS_PER_GROUP = 50
+PACKAGES = ("torch", "transformers", "trl", "peft", "datasets")
+
+
+def recipe_of(run: Run) -> dict[str, Any]:
+    """What the run's worker wrote down; worked out in a child process before its first start.
+
+    Raises:
+        RunFailedError: It cannot be worked out; the message is the child's.
+    """
+    found = read_json(run.paths.recipe)
+    if found is not None:
+        return found
+    done = subprocess.run(
+        [sys.executable, "-m", "studio", "recipe", str(run.paths.root)],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    made = read_json(run.paths.recipe)
+    if made is None:
+        raise RunFailedError(
+            f"Run {run.run_id} cannot be written as a script: {done.stderr.strip()[-300:]}",
+            remedy="Check its settings in Train.",
+        )
+    return made
+
+
+def script(run: Run, workspace: Workspace, rows: str | None = None) -> str:
+    """The run as Python source; its rows are written into the run's folder.
+
+    Args:
+        rows: What the script calls the folder of its rows; None: the run's own, by its full path.
+    """
+    recipe = recipe_of(run)
+    splits = write_rows(run.config, workspace, run.paths.rows, recipe["special_tokens"])
+    return render(recipe, rows or str(run.paths.rows), splits)
+
+
+def eject(run: Run, workspace: Workspace, folder: Path) -> list[Path]:
+    """Write `train.py`, `train.ipynb` and `rows/` into `folder`, to be taken anywhere."""
+    recipe = recipe_of(run)
+    folder.mkdir(parents=True, exist_ok=True)
+    splits = write_rows(run.config, workspace, folder / "rows", recipe["special_tokens"])
+    text = render(recipe, "rows", splits)
+    files = [folder / "train.py", folder / "train.ipynb"]
+    files[0].write_text(text, encoding="utf-8")
+    files[1].write_text(notebook(text), encoding="utf-8")
+    return [*files, *(folder / "rows" / f"{split}.parquet" for split in splits)]
+
+
+def notebook(text: str) -> str:
+    """The script as a Jupyter notebook, one cell for each of its `# %%` parts."""
+    head, *parts = text.split(f"{CELL} ")
+    title = head.strip().strip('"').strip()
+    cells: list[dict[str, Any]] = [{"cell_type": "markdown", "metadata": {}, "source": title}]
+    for part in parts:
+        heading, _, body = part.partition("\n")
+        cells.append({"cell_type": "markdown", "metadata": {}, "source": f"## {heading.strip()}"})
+        cells.append(
+            {
+                "cell_type": "code",
+                "metadata": {},
+                "execution_count": None,
+                "outputs": [],
+                "source": body.strip(),
+            }
+        )
+    for number, cell in enumerate(cells):
+        cell["id"] = f"cell-{number}"
+        cell["source"] = cell["source"].splitlines(keepends=True)
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    whole = {"nbformat": 4, "nbformat_minor": 5, "metadata": {"kernelspec": kernel}, "cells": cells}
+    return json.dumps(whole, ensure_ascii=False, indent=1)
+
+
+def write_rows(
+    config: RunConfig, workspace: Workspace, folder: Path, special_tokens: Iterable[str]
+) -> list[str]:
+    """Write the rows the trainer gets as parquet, images inside as PNG; the names of the splits."""
+    train, evaluation = load_training_data(
+        source=config.data.source,
+        train=config.data.train,
+        evaluation=config.data.evaluation,
+        columns=config.data.columns,
+        system_prompt=config.data.system_prompt,
+        method=config.method,
+        workspace=workspace,
+        special_tokens=list(special_tokens),
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_parquet(train, config, folder / "train.parquet")
+    if evaluation is None:
+        return ["train"]
+    _write_parquet(evaluation, config, folder / "evaluation.parquet")
+    return ["train", "evaluation"]
+
+
+def _write_parquet(data: TrainingData, config: RunConfig, path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = features(config.method, decode=True).arrow_schema
+    with pq.ParquetWriter(path, schema) as writer:
+        for start in range(0, data.used, ROWS_PER_GROUP):
+            rows = [data.dataset[i] for i in range(start, min(start + ROWS_PER_GROUP, data.used))]
+            records = [row | {"images": [_png(image) for image in row["images"]]} for row in rows]
+            writer.write_table(pa.Table.from_pylist(records, schema=schema))
+
+
+def _png(image: Any) -> dict[str, Any]:
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG")
+    return {"bytes": buffer.getvalue(), "path": None}
+
+
+def render(recipe: Mapping[str, Any], rows: str, splits: list[str]) -> str:
+    """The source text of a recipe.
+
+    Args:
+        rows: Folder of `<split>.parquet`; a relative one is looked for beside the script.
+        splits: `train`, and `evaluation` when there is one.
+    """
+    parts = (
+        _head(recipe),
+        _part("Imports", _imports(recipe)),
+        _part("Model and processor", _model(recipe)),
+        _part("Rows", _rows(rows, splits)),
+        _part("Training", _training(recipe, splits)),
+    )
+    return "\n\n".join(parts) + "\n"
+
+
+def _part(title: str, lines: list[str]) -> str:
+    return "\n".join([f"{CELL} {title}", *lines])
+
+
+def _head(recipe: Mapping[str, Any]) -> str:
+    pins = " ".join(f"{name}=={found}" for name, found in _versions(recipe))
+    alone = "python train.py"
+    several = f"accelerate launch --num_processes {max(2, recipe['processes'])} train.py"
+    what = recipe["method"].upper()
+    return (
+        f'"""{recipe["name"]}: {what} of {recipe["model"]["id"]}\n\n'
+        f"    pip install {pins}\n    {alone}\n\n"
+        f"On several GPUs: {several} (divide gradient_accumulation_steps by their number).\n"
+        '"""'
+    )
+
+
+def _versions(recipe: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    wanted = [*PACKAGES, "bitsandbytes"] if recipe["model"]["quantization"] else list(PACKAGES)
+    for name in wanted:
+        try:
+            yield name, version(name).split("+")[0]
+        except PackageNotFoundError:
+            continue
+
+
+def _imports(recipe: Mapping[str, Any]) -> list[str]:
+    trainer = recipe["method"].upper()
+    models = ["AutoModelForImageTextToText", "AutoProcessor"]
+    if recipe["model"]["quantization"]:
+        models.append("BitsAndBytesConfig")
+    peft = ["LoraConfig"] if recipe["adapter"] else []
+    if recipe["continue_from"]:
+        peft = ["PeftModel"]
+    return [
+        "from pathlib import Path",
+        "",
+        "import torch",
+        "from datasets import load_dataset",
+        *([f"from peft import {', '.join(peft)}"] if peft else []),
+        f"from transformers import {', '.join(models)}, set_seed",
+        f"from trl import {trainer}Config, {trainer}Trainer",
+    ]
+
+
+def _model(recipe: Mapping[str, Any]) -> list[str]:
+    model, options = recipe["model"], {}
+    if model["revision"]:
+        options["revision"] = model["revision"]
+    loading = [f"dtype=torch.{model['dtype']}", "use_safetensors=True"]
+    loading += [f"{key}={value!r}" for key, value in options.items()]
+    if model["attention"] != "auto":
+        loading.append(f"attn_implementation={model['attention']!r}")
+    lines = [f"MODEL = {model['id']!r}", "", f"set_seed({recipe['seed']})"]
+    if model["quantization"]:
+        lines += _call("quantization = BitsAndBytesConfig", model["quantization"])
+        loading += ["quantization_config=quantization", 'device_map={"": DEVICE}']
+        lines.insert(1, 'DEVICE = "cuda" if torch.cuda.is_available() else "cpu"')
+    processor = ", ".join(["MODEL", *(f"{key}={value!r}" for key, value in options.items())])
+    lines += ["", f"processor = AutoProcessor.from_pretrained({processor})"]
+    lines += _pixel_budget(recipe["processor"])
+    load = f"AutoModelForImageTextToText.from_pretrained(MODEL, {', '.join(loading)})"
+    lines.append(f"model = {load}")
+    if recipe["method"] == "dpo" and not recipe["adapter"] and not recipe["continue_from"]:
+        lines.append(f"reference = {load}")
+    if recipe["continue_from"]:
+        folder = recipe["continue_from"]
+        lines.append(f"model = PeftModel.from_pretrained(model, {folder!r}, is_trainable=True)")
+    return [*lines, *_four_bit_on_cpu(model)]
+
+
+def _pixel_budget(image: Mapping[str, Any]) -> list[str]:
+    lines = []
+    if image.get("longest_edge") is not None:
+        edge = image["longest_edge"]
+        lines += [
+            "size = dict(processor.image_processor.size)",
+            "kept = {key: value for key, value in size.items() if value is not None}",
+            "processor.image_processor.size = type(processor.image_processor.size)(",
+            f'    **(kept | {{"longest_edge": {edge!r}}})',
+            ")",
+        ]
+    if image.get("split") is not None:
+        lines.append(f"processor.image_processor.do_image_splitting = {image['split']!r}")
+    return lines
+
+
+def _four_bit_on_cpu(model: Mapping[str, Any]) -> list[str]:
+    if not (model["quantization"] or {}).get("load_in_4bit"):
+        return []
+    return [
+        "for module in model.modules():  # on CPUs, keep the layout that has a backward pass",
+        '    if hasattr(module, "support_avx512bf16_for_cpu"):',
+        "        module.support_avx512bf16_for_cpu = False",
+    ]
+
+
+def _rows(rows: str, splits: list[str]) -> list[str]:
+    folder = f"Path({rows!r})" if Path(rows).is_absolute() else f"Path(__file__).parent / {rows!r}"
+    if not Path(rows).is_absolute():
+        folder = f'(Path(__file__).parent if "__file__" in globals() else Path()) / {rows!r}'
+    return [
+        f"ROWS = {folder}",
+        "",
+        "",
+        "def bare(messages):",
+        '    """Arrow gives every part a text; image parts must have none."""',
+        "    return [",
+        '        {"role": m["role"], "content": [',
+        '            {"type": "image"} if p["type"] == "image" else {"type": "text", "text": p["text"]}',
+        '            for p in m["content"]',
+        "        ]}",
+        "        for m in messages",
+        "    ]",
+        "",
+        "",
+        "def tidy(batch):",
+        '    return {k: v if k == "images" else [bare(m) for m in v] for k, v in batch.items()}',
+        "",
+        "",
+        f"files = {{split: str(ROWS / f'{{split}}.parquet') for split in {splits!r}}}",
+        'rows = load_dataset("parquet", data_files=files).with_transform(tidy)',
+    ]
+
+
+def _training(recipe: Mapping[str, Any], splits: list[str]) -> list[str]:
+    kind = recipe["method"].upper()
+    lines = _call(f"arguments = {kind}Config", recipe["arguments"])
+    options = ["model=model"]
+    if recipe["adapter"]:
+        lines += _call("adapter = LoraConfig", recipe["adapter"])
+    elif recipe["method"] == "dpo" and not recipe["continue_from"]:
+        options.append("ref_model=reference")
+    options += ["args=arguments", 'train_dataset=rows["train"]']
+    if "evaluation" in splits:
+        options.append('eval_dataset=rows["evaluation"]')
+    options.append("processing_class=processor")
+    if recipe["adapter"]:
+        options.append("peft_config=adapter")
+    lines += [f"trainer = {kind}Trainer(", *(f"    {option}," for option in options), ")"]
+    if recipe["model"]["dtype"] == "float32":
+        lines += [
+            "for weight in trainer.model.parameters():  # full precision for what is trained",
+            "    if weight.requires_grad:",
+            "        weight.data = weight.data.float()",
+        ]
+    return [*lines, "trainer.train()", 'trainer.save_model("out/adapter")']
+
+
+def _call(start: str, values: Mapping[str, Any]) -> list[str]:
+    lines = []
+    for key, value in values.items():
+        shown = pprint.pformat(value, width=86, sort_dicts=False).replace("\n", "\n    ")
+        lines.append(f"    {key}={shown},")
+    return [f"{start}(", *lines, ")"]

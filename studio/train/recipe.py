@@ -1,0 +1,99 @@
+"""What a run comes down to in the terms of transformers, TRL and PEFT, as plain values.
+
+The worker writes it down with what it really used; `studio.services.eject` makes a script of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+import torch
+from peft import LoraConfig
+from transformers import BitsAndBytesConfig
+
+from studio.config import RunConfig
+from studio.models.adapters import lora_config
+from studio.models.devices import pick_device, resolve_dtype
+from studio.models.load import Loaded, skeleton_of
+from studio.models.quantize import quantization_config
+from studio.models.source import load_processor, model_path
+from studio.paths import RunPaths, Workspace, write_json
+from studio.train.arguments import argument_values
+from studio.train.prepare import adapter_folder
+
+QUANTIZATION = (
+    "load_in_8bit",
+    "load_in_4bit",
+    "bnb_4bit_quant_type",
+    "bnb_4bit_use_double_quant",
+    "bnb_4bit_compute_dtype",
+    "llm_int8_skip_modules",
+)
+NOT_OURS = ("peft_type", "base_model_name_or_path", "inference_mode", "runtime_config")
+
+
+def write_recipe(config: RunConfig, paths: RunPaths, workspace: Workspace) -> None:
+    """Write the recipe of a run into its folder; reads the model's configuration, no weights."""
+    skeleton = skeleton_of(config.model)
+    device = pick_device()
+    dtype = resolve_dtype(config.model.dtype, device)
+    processor = load_processor(config.model)
+    loaded = Loaded(skeleton, processor, device, dtype)
+    arguments = argument_values(config, paths, loaded) | {"output_dir": "out"}
+    adapter = config.adapter
+    fresh = adapter is not None and adapter.continue_from is None
+    recipe = {
+        "name": config.name,
+        "method": config.method,
+        "seed": config.schedule.seed,
+        "processes": config.launch.processes,
+        "model": {
+            "id": model_path(config.model.id),
+            "revision": config.model.revision,
+            "dtype": _name(dtype),
+            "attention": config.model.attention,
+            "quantization": _quantization(quantization_config(config.model, skeleton, dtype)),
+        },
+        "processor": config.model.image.model_dump(mode="json"),
+        "adapter": _lora(lora_config(adapter, skeleton)) if fresh else None,
+        "continue_from": str(adapter_folder(adapter.continue_from, workspace))
+        if adapter is not None and adapter.continue_from
+        else None,
+        "arguments": {key: _plain(value) for key, value in arguments.items()},
+        "special_tokens": list(processor.tokenizer.all_special_tokens),
+    }
+    write_json(paths.recipe, recipe)
+
+
+def _lora(lora: LoraConfig) -> dict[str, Any]:
+    usual = LoraConfig()
+    values = {
+        item.name: getattr(lora, item.name)
+        for item in fields(lora)
+        if item.init and item.name not in NOT_OURS
+    }
+    return {
+        name: _plain(value)
+        for name, value in values.items()
+        if value != getattr(usual, name, None) or name in ("r", "lora_alpha", "lora_dropout")
+    }
+
+
+def _quantization(config: BitsAndBytesConfig | None) -> dict[str, Any] | None:
+    if config is None:
+        return None
+    usual, values = BitsAndBytesConfig().to_dict(), config.to_dict()
+    return {name: _plain(values[name]) for name in QUANTIZATION if values[name] != usual[name]}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (set, frozenset)):
+        return sorted(value)
+    if isinstance(value, torch.dtype):
+        return _name(value)
+    return getattr(value, "value", value)
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")

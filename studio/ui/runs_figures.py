@@ -1,0 +1,107 @@
+"""Which curves a run has, in which figures; the same for one run and for several compared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+
+from studio.runs.curves import Diary
+from studio.ui.plots import Line, Look, chart
+from studio.ui.runs_state import RunSummary
+
+MOST_COMPARED = 4
+TONES = ("accent", "run-2", "run-3", "run-4", "run-5")
+NO_CURVES = '<div class="quiet">Curves appear with the first recorded step.</div>'
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One metric in a figure; see `studio.ui.plots.Line`."""
+
+    metric: str
+    label: str = ""
+    tone: str = "accent"
+    dashed: bool = False
+    dots: bool = False
+
+    def line(self, diary: Diary) -> Line:
+        return Line(self.label, diary.curve(self.metric), self.tone, self.dashed, self.dots)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Curves that share an axis."""
+
+    title: str
+    curves: tuple[Curve, ...]
+    percent: bool = False
+
+
+def _both(metric: str) -> tuple[Curve, ...]:
+    evaluation = Curve(f"eval_{metric}", "evaluation", tone="text-2", dots=True)
+    return Curve(metric, "training"), evaluation
+
+
+def _answers(metric: str) -> tuple[Curve, ...]:
+    rejected = Curve(f"{metric}/rejected", "rejected", tone="rejected", dashed=True)
+    return Curve(f"{metric}/chosen", "chosen", tone="chosen"), rejected
+
+
+FIGURES = (
+    Figure("Loss", _both("loss")),
+    Figure("Reward margin", _both("rewards/margins")),
+    Figure("Reward accuracy", _both("rewards/accuracies"), percent=True),
+    Figure("Rewards", _answers("rewards")),
+    Figure("Log-probability of an answer", _answers("logps")),
+    Figure("Drift from the reference, nats", (Curve("drift"),)),
+    Figure("Token accuracy", _both("mean_token_accuracy"), percent=True),
+    Figure("Answer length in probes, tokens", (Curve("answer_tokens", dots=True),)),
+    Figure("Learning rate", (Curve("learning_rate"),)),
+    Figure("Gradient norm", (Curve("grad_norm"),)),
+    Figure("Rows per second", (Curve("samples_per_second"),)),
+    Figure("Tokens per second", (Curve("tokens_per_second"),)),
+    Figure("Memory, GB", (Curve("memory_gb"),)),
+)
+
+
+def curves(summary: RunSummary, others: list[RunSummary], look: Look) -> str:
+    """All figures of a run; with `others`, one figure per metric with a line for each run."""
+    if others:
+        drawn = "".join(_compared([summary, *others][: MOST_COMPARED + 1], look))
+    else:
+        diary, total = summary.diary, summary.run.status.total_steps
+        drawn = "".join(
+            chart(
+                figure.title,
+                [curve.line(diary) for curve in figure.curves],
+                last_step=total,
+                percent=figure.percent,
+                look=look,
+            )
+            for figure in FIGURES
+        )
+    if not drawn:
+        return NO_CURVES
+    return f'<div class="plots" data-name="{escape(summary.name)}">{drawn}</div>'
+
+
+def _compared(runs: list[RunSummary], look: Look) -> list[str]:
+    diaries = [(run.name, run.diary) for run in runs]
+    labels = _distinct([name for name, _ in diaries])
+    charts = []
+    for figure in FIGURES:
+        for curve in figure.curves:
+            lines = [
+                Line(label, diary.curve(curve.metric), TONES[place])
+                for place, (label, (_, diary)) in enumerate(zip(labels, diaries, strict=True))
+            ]
+            title = f"{figure.title} · {curve.label}" if curve.label else figure.title
+            charts.append(chart(title, lines, percent=figure.percent, look=look))
+    return charts
+
+
+def _distinct(names: list[str]) -> list[str]:
+    return [
+        f"{name} ({names[: place + 1].count(name)})" if names.count(name) > 1 else name
+        for place, name in enumerate(names)
+    ]
