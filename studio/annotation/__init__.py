@@ -17,6 +17,7 @@ from studio.annotation.views import (
     PairView,
     Progress,
     Saved,
+    Span,
     TextChange,
 )
 
@@ -37,5 +38,6 @@ __all__ = [
     "PairView",
     "Progress",
     "Saved",
+    "Span",
     "TextChange",
 ]

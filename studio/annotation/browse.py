@@ -43,7 +43,7 @@ def datasets(connection: Connection) -> list[DatasetView]:
     waiting = func.sum(case((Pair.open, 1), else_=0))
     labelled = func.sum(case((Pair.votes > 0, 1), else_=0))
     query = select(Pair.dataset_id, func.count(), labelled, waiting).where(
-        Pair.hidden.is_(False), Pair.batch.not_in(unpublished())
+        Pair.hidden.is_(False), Pair.origin == "", Pair.batch.not_in(unpublished())
     )
     pairs = {row[0]: row[1:] for row in connection.execute(query.group_by(Pair.dataset_id))}
     query = select(Dataset.id, Dataset.name).where(Dataset.staged.is_(False))

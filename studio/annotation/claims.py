@@ -1,58 +1,25 @@
-"""Who judges which pair next: claims with a lease, and the blind order of the two answers."""
+"""Who judges which pair next: claims with a lease, so that nobody gets what another holds."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection
+from dataclasses import dataclass
+from statistics import median
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select
-from sqlalchemy.orm import aliased
+from sqlalchemy import Connection, delete, func, insert, select, update
 
+from studio.annotation import checks
+from studio.annotation.cards import cards
+from studio.annotation.checks import GoldScore
+from studio.annotation.settings import projects
 from studio.annotation.staging import unpublished
-from studio.annotation.tables import (
-    Annotator,
-    Candidate,
-    CurrentLabel,
-    Dataset,
-    Item,
-    Label,
-    Lease,
-    Pair,
-)
-from studio.annotation.texts import prompt_from_json
-from studio.annotation.views import Answer, PairCard, SideView
-from studio.errors import InputError, NotFoundError
+from studio.annotation.tables import Annotator, CurrentLabel, Dataset, Label, Lease, Pair
+from studio.annotation.views import PairCard
+from studio.errors import InputError
 
 LEASE_SECONDS = 600.0
-FIRST, SECOND = aliased(Candidate), aliased(Candidate)
-CARDS = (
-    select(
-        Pair.id,
-        Dataset.name.label("dataset"),
-        Item.images,
-        Item.prompt,
-        Item.question,
-        FIRST.id.label("first_id"),
-        FIRST.text.label("first_text"),
-        SECOND.id.label("second_id"),
-        SECOND.text.label("second_text"),
-        CurrentLabel.version,
-        Label.kind,
-        Label.winner_id,
-        Label.reason,
-        Label.comment,
-    )
-    .join(Item, Item.id == Pair.item_id)
-    .join(Dataset, Dataset.id == Pair.dataset_id)
-    .join(FIRST, FIRST.id == Pair.first_id)
-    .join(SECOND, SECOND.id == Pair.second_id)
-    .outerjoin(Annotator, Annotator.name == bindparam("annotator"))
-    .outerjoin(
-        CurrentLabel,
-        (CurrentLabel.pair_id == Pair.id) & (CurrentLabel.annotator_id == Annotator.id),
-    )
-    .outerjoin(Label, Label.id == CurrentLabel.label_id)
-)
+SHORTEST_LEASE, LONGEST_LEASE = 120.0, 3600.0
+RECENT, FEW, AHEAD = 50, 5, 3
 
 
 def annotator_id(connection: Connection, name: str, now: float) -> int:
@@ -73,74 +40,106 @@ def find_annotator(connection: Connection, name: str) -> int | None:
 def claim(
     connection: Connection, annotator: str, dataset: str | None, count: int, now: float
 ) -> list[PairCard]:
-    """Up to `count` pairs held for `annotator`, those held before first; aging leases renewed."""
+    """Up to `count` pairs held for `annotator`, those held before first; aging leases renewed.
+
+    Second showings and gold pairs come among them when it is their turn.
+    """
     who = annotator_id(connection, annotator, now)
+    turn = _turn(connection, who, dataset)
+    special = [*turn.repeats, *turn.gold][:count]
     held = _held(connection, who, dataset, count, now)
-    wanted = count - len(held)
-    free = _free(connection, who, dataset, list(held), wanted, now) if wanted > 0 else []
-    aging = [pair for pair, expires in held.items() if expires < now + LEASE_SECONDS / 2]
+    held = {pair: until for pair, until in held.items() if pair not in special}
+    wanted = count - len(held) - len(special)
+    free = []
+    if wanted > 0:
+        free = _free(connection, who, dataset, [*held, *special], wanted, now, turn.blocked)
+    seconds = lease_seconds(connection, who)
+    aging = [pair for pair, expires in held.items() if expires < now + seconds / 2]
     for pair in aging + free:
-        lease(connection, pair, who, now)
-    return cards(connection, [*held, *free], annotator)
+        lease(connection, pair, who, now, seconds)
+    shown = [*special, *held, *free][:count]
+    return cards(connection, shown, annotator, turn.repeats)
 
 
-def lease(connection: Connection, pair: int, who: int, now: float) -> None:
-    """Hold `pair` for `who` for LEASE_SECONDS from `now`."""
+@dataclass(frozen=True)
+class _Turn:
+    repeats: list[int]
+    gold: list[int]
+    blocked: dict[int, str]
+
+
+def _turn(connection: Connection, who: int, dataset: str | None) -> _Turn:
+    """What comes before ordinary pairs."""
+    known = projects(connection)
+    wanted = {number: one for number, one in known.items() if dataset in (None, one.name)}
+    only = next(iter(wanted), 0) if dataset is not None else None
+    repeats = checks.due_repeats(connection, who, only, 1)
+    with_gold = checks.gold_datasets(connection) & set(wanted)
+    if not with_gold:
+        return _Turn(repeats, [], {})
+    scored = checks.scores(connection, who)
+    blocked = checks.blocked(connection, who, wanted, scored, with_gold)
+    gold = [
+        pair
+        for number in sorted(with_gold)
+        if blocked.get(number) != "failed"
+        for pair in checks.due_gold(
+            connection, who, wanted[number].settings, number, scored.get(number, GoldScore())
+        )
+    ]
+    return _Turn(repeats, gold, blocked)
+
+
+def standing(connection: Connection, annotator: str, dataset: str | None) -> dict[str, str]:
+    """By dataset, why `annotator` is not given its ordinary pairs: `qualifying` or `failed`."""
+    who = find_annotator(connection, annotator) or 0
+    names = {number: one.name for number, one in projects(connection).items()}
+    blocked = _turn(connection, who, dataset).blocked
+    return {names[number]: why for number, why in blocked.items()}
+
+
+def lease_seconds(connection: Connection, who: int) -> float:
+    """How long a claim lasts: three times the person's median time for each pair held ahead."""
+    query = (
+        select(Label.elapsed_ms)
+        .where(Label.annotator_id == who, Label.elapsed_ms.is_not(None))
+        .order_by(Label.id.desc())
+        .limit(RECENT)
+    )
+    elapsed = connection.execute(query).scalars().all()
+    if len(elapsed) < FEW:
+        return LEASE_SECONDS
+    return min(LONGEST_LEASE, max(SHORTEST_LEASE, AHEAD * 3 * median(elapsed) / 1000))
+
+
+def lease(
+    connection: Connection, pair: int, who: int, now: float, seconds: float = LEASE_SECONDS
+) -> None:
+    """Hold `pair` for `who` for `seconds` from `now`."""
     release(connection, pair, who)
     connection.execute(
-        insert(Lease).values(pair_id=pair, annotator_id=who, expires_at=now + LEASE_SECONDS)
+        insert(Lease).values(pair_id=pair, annotator_id=who, expires_at=now + seconds)
     )
+
+
+def heartbeat(connection: Connection, annotator: str, now: float) -> int:
+    """Renew every lease of `annotator` that still holds; returns how many."""
+    who = find_annotator(connection, annotator)
+    if who is None:
+        return 0
+    until = now + lease_seconds(connection, who)
+    mine = (Lease.annotator_id == who, Lease.expires_at > now)
+    return connection.execute(update(Lease).where(*mine).values(expires_at=until)).rowcount
+
+
+def release_all(connection: Connection, annotator: str) -> int:
+    """Give up every lease of `annotator`: they have left."""
+    who = find_annotator(connection, annotator) or 0
+    return connection.execute(delete(Lease).where(Lease.annotator_id == who)).rowcount
 
 
 def release(connection: Connection, pair: int, who: int) -> None:
     connection.execute(delete(Lease).where(Lease.pair_id == pair, Lease.annotator_id == who))
-
-
-def left_is_first(pair: int, annotator: str) -> bool:
-    """Whether the pair's first candidate is shown on the left: a fair, repeatable coin."""
-    seed = hashlib.sha256(f"{pair}:{annotator}".encode("utf-8", "surrogatepass")).digest()
-    return seed[0] % 2 == 0
-
-
-def cards(connection: Connection, pairs: Sequence[int], annotator: str) -> list[PairCard]:
-    """The blind cards of `pairs`, in that order."""
-    query = CARDS.where(Pair.id.in_(pairs))
-    parameters = {"annotator": annotator}
-    found = {row.id: _card(row, annotator) for row in connection.execute(query, parameters)}
-    return [found[pair] for pair in pairs if pair in found]
-
-
-def card(connection: Connection, pair: int, annotator: str) -> PairCard:
-    """One card.
-
-    Raises:
-        NotFoundError: There is no such pair.
-    """
-    found = cards(connection, [pair], annotator)
-    if not found:
-        raise NotFoundError(f"There is no pair {pair}.", remedy="Reload the page.")
-    return found[0]
-
-
-def _card(row, annotator: str) -> PairCard:
-    sides = [
-        SideView(row.first_id, row.first_text),
-        SideView(row.second_id, row.second_text),
-    ]
-    if not left_is_first(row.id, annotator):
-        sides.reverse()
-    answer = Answer(row.kind, row.winner_id, row.reason, row.comment) if row.kind else None
-    return PairCard(
-        pair_id=row.id,
-        dataset=row.dataset,
-        images=tuple(row.images),
-        prompt=prompt_from_json(row.prompt),
-        question=row.question,
-        left=sides[0],
-        right=sides[1],
-        version=row.version or 0,
-        current=answer,
-    )
 
 
 def _answered_by(who: int):
@@ -171,7 +170,13 @@ def _held(
 
 
 def _free(
-    connection: Connection, who: int, dataset: str | None, held: list[int], count: int, now: float
+    connection: Connection,
+    who: int,
+    dataset: str | None,
+    held: list[int],
+    count: int,
+    now: float,
+    blocked: Collection[int] = (),
 ) -> list[int]:
     others = (
         select(func.count())
@@ -188,6 +193,7 @@ def _free(
             Pair.hidden.is_(False),
             Pair.batch.not_in(unpublished()),
             Pair.id.not_in(held),
+            Pair.dataset_id.not_in(list(blocked)),
             ~_answered_by(who),
             Pair.votes + others < Dataset.overlap,
         )

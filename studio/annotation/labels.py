@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, exists, func, insert, select, update
+from sqlalchemy.orm import aliased
 
-from studio.annotation import claims
+from studio.annotation import checks, claims, written
+from studio.annotation.cards import cards
+from studio.annotation.projection import project_pairs
+from studio.annotation.settings import stored
 from studio.annotation.tables import Candidate, CurrentLabel, Dataset, Label, Pair
 from studio.annotation.views import ABSTENTIONS, VOTES, HistoryEntry, LabelEvent, Saved
 from studio.errors import ConflictError, InputError, NotFoundError
 
 UNDO = "undo"
+STRENGTHS = ("", "slightly", "clearly")
+MOST_SPANS = 200
+PAIR = select(
+    Pair.id,
+    Pair.dataset_id,
+    Pair.item_id,
+    Pair.first_id,
+    Pair.second_id,
+    Pair.gold,
+    Dataset.overlap,
+    Dataset.settings,
+).join(Dataset, Dataset.id == Pair.dataset_id)
 
 
 def save(connection: Connection, event: LabelEvent, now: float) -> Saved:
@@ -29,30 +45,45 @@ def save(connection: Connection, event: LabelEvent, now: float) -> Saved:
     version = _version(connection, event.pair_id, who)
     if version != event.expected_version:
         raise _conflict()
-    saved = _append(
-        connection,
-        key=event.key,
-        pair_id=event.pair_id,
-        annotator_id=who,
-        version=version + 1,
-        kind=event.kind,
-        winner_id=event.winner_id,
-        strength=event.strength,
-        reason=event.reason,
-        comment=event.comment,
-        elapsed_ms=event.elapsed_ms,
-        shown_left_id=event.shown_left_id,
-        created_at=now,
-    )
+    if event.repeat:
+        return _save_repeat(connection, event, who, version, now)
+    made = _write(connection, event, pair, now)
+    saved = _append(connection, now=now, **_values(event, who, version, made))
+    if made is not None:
+        written.add_pairs(connection, made, saved.label_id, pair, event.winner_id, now)
     _project(connection, saved.pair_id, who, saved.label_id, saved.version)
     claims.release(connection, event.pair_id, who)
+    return _checked_by_gold(connection, event, pair, who, saved)
+
+
+def _checked_by_gold(connection: Connection, event: LabelEvent, pair, who: int, saved: Saved):
+    """Plans the second showing of ordinary pairs; says what a gold pair has to say."""
+    settings = stored(pair.overlap, pair.settings)
+    if not pair.gold:
+        drawn = checks.is_repeated(pair.id, event.annotator, settings.repeat_share)
+        if event.kind in VOTES and drawn:
+            checks.plan_repeat(connection, pair.id, who, saved.label_id)
+        return saved
+    if not settings.gold_feedback:
+        return saved
+    said = checks.feedback(connection, pair.id, event.kind, event.winner_id)
+    return Saved(**asdict(saved) | {"feedback": said})
+
+
+def _save_repeat(
+    connection: Connection, event: LabelEvent, who: int, version: int, now: float
+) -> Saved:
+    saved = _append(connection, now=now, **_values(event, who, version, None))
+    if not checks.answer_repeat(connection, event.pair_id, who, saved.label_id):
+        raise InputError("This pair is not to be answered twice.", remedy="Reload the page.")
+    _set_version(connection, event.pair_id, who, saved.version)
     return saved
 
 
 def undo(
     connection: Connection, annotator: str, key: str, pair: int | None, now: float
 ) -> Saved | None:
-    """Take back the annotator's latest answer that still stands; None when there is none.
+    """Take back the annotator's latest answer that was not undone; None when there is none.
 
     What (pair, annotator) said before it stands again. The pair is held for them anew.
     """
@@ -66,18 +97,33 @@ def undo(
         return None
     saved = _append(
         connection,
+        now=now,
         key=key,
         pair_id=last.pair_id,
         annotator_id=who,
-        version=last.version + 1,
+        version=_version(connection, last.pair_id, who) + 1,
         kind=UNDO,
-        undoes_id=last.label_id,
-        created_at=now,
+        undoes_id=last.id,
     )
+    if last.repeat:
+        checks.answer_repeat(connection, last.pair_id, who, None)
+        _set_version(connection, last.pair_id, who, saved.version)
+        return saved
     standing = _standing(connection, last.pair_id, who)
     _project(connection, last.pair_id, who, standing, saved.version)
     claims.lease(connection, last.pair_id, who, now)
     return saved
+
+
+def undid_repeat(connection: Connection, saved: Saved) -> bool:
+    """Whether an undo took back the answer to a second showing."""
+    undone = aliased(Label)
+    query = (
+        select(undone.repeat)
+        .join(Label, Label.undoes_id == undone.id)
+        .where(Label.id == saved.label_id)
+    )
+    return bool(connection.execute(query).scalar())
 
 
 def history(
@@ -93,23 +139,23 @@ def history(
             & (CurrentLabel.annotator_id == Label.annotator_id),
         )
         .where(Label.annotator_id == claims.find_annotator(connection, annotator))
-        .where(Label.kind != UNDO)
+        .where(Label.kind != UNDO, Label.repeat.is_(False))
         .order_by(Label.id.desc())
         .limit(limit)
     )
     if before is not None:
         query = query.where(Label.id < before)
     rows = connection.execute(query).all()
-    cards = {
+    shown = {
         card.pair_id: card
-        for card in claims.cards(connection, list({row.pair_id for row in rows}), annotator)
+        for card in cards(connection, list({row.pair_id for row in rows}), annotator)
     }
     return [
         HistoryEntry(
             label_id=row.id,
             pair_id=row.pair_id,
-            dataset=cards[row.pair_id].dataset,
-            question=cards[row.pair_id].question,
+            dataset=shown[row.pair_id].dataset,
+            question=shown[row.pair_id].question,
             kind=row.kind,
             winner=row.winner or "",
             reason=row.reason,
@@ -121,26 +167,65 @@ def history(
 
 
 def _latest(connection: Connection, who: int, pair: int | None):
-    """The latest answer of `who` that stands, of all pairs or of one."""
+    """The latest answer of `who` that was not undone, of all pairs or of one."""
+    undoing = aliased(Label)
     query = (
-        select(CurrentLabel.pair_id, CurrentLabel.label_id, CurrentLabel.version)
-        .where(CurrentLabel.annotator_id == who, CurrentLabel.label_id.is_not(None))
-        .order_by(CurrentLabel.label_id.desc())
+        select(Label.id, Label.pair_id, Label.repeat)
+        .where(Label.annotator_id == who, Label.kind != UNDO)
+        .where(~exists(select(undoing.id).where(undoing.undoes_id == Label.id)))
+        .order_by(Label.id.desc())
         .limit(1)
     )
     if pair is not None:
-        query = query.where(CurrentLabel.pair_id == pair)
+        query = query.where(Label.pair_id == pair)
     return connection.execute(query).first()
 
 
-def _append(connection: Connection, **values) -> Saved:
-    added = connection.execute(insert(Label).values(**values))
+def _values(event: LabelEvent, who: int, version: int, made: written.Written | None) -> dict:
+    return {
+        "key": event.key,
+        "pair_id": event.pair_id,
+        "annotator_id": who,
+        "version": version + 1,
+        "kind": event.kind,
+        "winner_id": event.winner_id,
+        "strength": event.strength,
+        "reason": event.reason,
+        "comment": event.comment,
+        "elapsed_ms": event.elapsed_ms,
+        "shown_left_id": event.shown_left_id,
+        "flagged": event.flagged,
+        "repeat": event.repeat,
+        "aspects": event.aspects or None,
+        "spans": [asdict(span) for span in event.spans] or None,
+        "edit_id": made and made.edit_id,
+        "ideal_id": made and made.ideal_id,
+        "guideline": event.guideline or None,
+    }
+
+
+def _append(connection: Connection, now: float, **values) -> Saved:
+    added = connection.execute(insert(Label).values(created_at=now, **values))
     return Saved(
         label_id=added.inserted_primary_key[0],
         key=values["key"],
         pair_id=values["pair_id"],
         kind=values["kind"],
         version=values["version"],
+    )
+
+
+def _write(connection: Connection, event: LabelEvent, pair, now: float) -> written.Written | None:
+    if not event.edit.strip() and not event.ideal.strip():
+        return None
+    return written.write(
+        connection,
+        item_id=pair.item_id,
+        annotator=event.annotator,
+        edit=event.edit,
+        ideal=event.ideal,
+        winner_id=event.winner_id,
+        now=now,
     )
 
 
@@ -159,31 +244,41 @@ def _repeated(earlier, who: int, event: LabelEvent) -> Saved:
     return _saved(earlier)
 
 
-@dataclass(frozen=True)
-class _PairIds:
-    id: int
-    candidates: tuple[int, int]
-
-
-def _pair(connection: Connection, pair: int) -> _PairIds:
-    query = select(Pair.first_id, Pair.second_id).where(Pair.id == pair)
-    found = connection.execute(query).first()
+def _pair(connection: Connection, pair: int):
+    found = connection.execute(PAIR.where(Pair.id == pair)).first()
     if found is None:
         raise NotFoundError(f"There is no pair {pair}.", remedy="Reload the page.")
-    return _PairIds(pair, (found.first_id, found.second_id))
+    return found
 
 
-def _check(event: LabelEvent, pair: _PairIds) -> None:
+def _check(event: LabelEvent, pair) -> None:
+    candidates = (pair.first_id, pair.second_id)
     if event.kind not in VOTES + ABSTENTIONS:
         raise InputError(f"{event.kind!r} is not a kind of answer.", field="kind")
     if not event.key or len(event.key) > 64:
         raise InputError("An answer needs a key of 1 to 64 characters.", field="key")
-    if event.kind == "choose" and event.winner_id not in pair.candidates:
+    if event.kind == "choose" and event.winner_id not in candidates:
         raise InputError("The chosen answer is not part of this pair.", field="winner_id")
     if event.kind != "choose" and event.winner_id is not None:
         raise InputError(f"An answer {event.kind!r} has no winner.", field="winner_id")
-    if event.shown_left_id is not None and event.shown_left_id not in pair.candidates:
+    if event.shown_left_id is not None and event.shown_left_id not in candidates:
         raise InputError("The answer on the left is not part of this pair.", field="shown_left_id")
+    _check_details(event, pair, candidates)
+
+
+def _check_details(event: LabelEvent, pair, candidates: tuple[int, int]) -> None:
+    if event.strength not in STRENGTHS or (event.strength and event.kind != "choose"):
+        raise InputError("Only a choice is slight or clear.", field="strength")
+    if len(event.spans) > MOST_SPANS:
+        raise InputError(f"More than {MOST_SPANS} pieces are marked.", field="spans")
+    for span in event.spans:
+        if span.candidate_id not in candidates or not 0 <= span.start < span.end:
+            raise InputError("A marked piece is not part of this pair.", field="spans")
+    known = stored(pair.overlap, pair.settings).aspects
+    for aspect, better in event.aspects.items():
+        if aspect not in known or better not in (0, *candidates):
+            raise InputError(f"{aspect[:40]!r} cannot be judged here.", field="aspects")
+    written.check(event.edit, event.ideal, event.winner_id)
 
 
 def _version(connection: Connection, pair: int, who: int) -> int:
@@ -203,6 +298,7 @@ def _standing(connection: Connection, pair: int, who: int) -> int | None:
             Label.pair_id == pair,
             Label.annotator_id == who,
             Label.kind != UNDO,
+            Label.repeat.is_(False),
             Label.id.not_in(undone),
         )
     ).scalar()
@@ -219,16 +315,12 @@ def _project(connection: Connection, pair: int, who: int, label: int | None, ver
                 pair_id=pair, annotator_id=who, label_id=label, version=version
             )
         )
-    votes = (
-        select(func.count())
-        .select_from(CurrentLabel)
-        .join(Label, Label.id == CurrentLabel.label_id)
-        .where(CurrentLabel.pair_id == pair, Label.kind.in_(VOTES))
-        .scalar_subquery()
-    )
-    connection.execute(update(Pair).where(Pair.id == pair).values(votes=votes))
-    overlap = select(Dataset.overlap).where(Dataset.id == Pair.dataset_id).scalar_subquery()
-    connection.execute(update(Pair).where(Pair.id == pair).values(open=Pair.votes < overlap))
+    project_pairs(connection, [pair])
+
+
+def _set_version(connection: Connection, pair: int, who: int, version: int) -> None:
+    where = (CurrentLabel.pair_id == pair, CurrentLabel.annotator_id == who)
+    connection.execute(update(CurrentLabel).where(*where).values(version=version))
 
 
 def _conflict() -> ConflictError:

@@ -1,17 +1,20 @@
-"""From labels to preferences: the majority of each pair, by candidate id."""
+"""From labels to preferences: a lead's decision, else the majority of each pair, by candidate id."""
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from studio.annotation import browse
 from studio.annotation.importing import CHUNK
+from studio.annotation.projection import REOPEN
 from studio.annotation.staging import unpublished
-from studio.annotation.tables import CurrentLabel, Dataset, Item, Label, Pair
+from studio.annotation.tables import Annotator, CurrentLabel, Dataset, Item, Label, Pair
+from studio.annotation.team_tables import Decision, Gold
 from studio.annotation.views import ABSTENTIONS, TIES, ExportPolicy, ItemView, PairView
 from studio.data.schema import Answer, Row
 from studio.errors import NotFoundError
@@ -23,6 +26,10 @@ REASONS = {
     "too_few_votes": "fewer votes than asked for",
     "same_text": "both answers say the same",
     "excluded": "excluded in the library",
+    "low_agreement": "less agreement than asked for",
+    "undone": "written with an answer that was undone or replaced",
+    "not_asked_for": "written answers, which were not asked for",
+    "lengths": "left out so that the longer answer wins in half of the pairs",
 }
 
 
@@ -61,6 +68,9 @@ def decide(votes: Counter, policy: ExportPolicy) -> Verdict:
         return Verdict(reason="tied")
     if most < policy.minimum_votes:
         return Verdict(reason="too_few_votes")
+    counted = choices.total() + (ties if policy.ties == "drop" else 0)
+    if most / counted < policy.minimum_agreement:
+        return Verdict(reason="low_agreement")
     return Verdict(winner, most)
 
 
@@ -76,7 +86,8 @@ def preferences(connection: Connection, dataset: str, policy: ExportPolicy) -> P
         raise NotFoundError(
             f"There is no dataset {dataset!r}.", remedy="Import it first.", field="dataset"
         )
-    votes = _votes(connection, dataset_id)
+    votes = _votes(connection, dataset_id, policy.annotators)
+    settled = facts(connection, dataset_id, policy.annotators)
     found = Preferences()
     for item in _items(connection, dataset_id):
         if item.excluded:
@@ -84,8 +95,9 @@ def preferences(connection: Connection, dataset: str, policy: ExportPolicy) -> P
             continue
         rows = []
         for pair in item.pairs:
-            verdict = _verdict(pair, votes[pair.id], policy)
-            row = None if verdict.winner_id is None else _row(item, pair, verdict)
+            fact = settled.get(pair.id, NOTHING)
+            verdict = _verdict(pair, votes[pair.id], policy, fact)
+            row = None if verdict.winner_id is None else _row(item, pair, verdict, fact)
             if row is not None and row.chosen.text.strip() == row.rejected.text.strip():
                 verdict, row = Verdict(reason="same_text"), None
             if row is None:
@@ -93,10 +105,12 @@ def preferences(connection: Connection, dataset: str, policy: ExportPolicy) -> P
             else:
                 rows.append(row)
         found.rows.extend(_named(item, rows))
-    return found
+    return _balanced(found) if policy.balance_lengths else found
 
 
-def _votes(connection: Connection, dataset_id: int) -> dict[int, Counter]:
+def _votes(
+    connection: Connection, dataset_id: int, annotators: tuple[str, ...]
+) -> dict[int, Counter]:
     query = (
         select(Label.pair_id, Label.kind, Label.winner_id)
         .select_from(CurrentLabel)
@@ -104,10 +118,63 @@ def _votes(connection: Connection, dataset_id: int) -> dict[int, Counter]:
         .join(Pair, Pair.id == CurrentLabel.pair_id)
         .where(Pair.dataset_id == dataset_id)
     )
+    if annotators:
+        query = query.join(Annotator, Annotator.id == CurrentLabel.annotator_id)
+        query = query.where(Annotator.name.in_(annotators))
     votes: dict[int, Counter] = defaultdict(Counter)
     for row in connection.execute(query):
         votes[row.pair_id][row.winner_id if row.kind == "choose" else row.kind] += 1
     return votes
+
+
+@dataclass(frozen=True)
+class Fact:
+    """What is known of a pair besides its votes.
+
+    Attributes:
+        decided: A lead's answer, or that of a gold pair: kind and winner.
+        origin: `edit` or `ideal`: its preferred answer was written by an annotator.
+        standing: The answer it was written with still stands, and by somebody asked for.
+    """
+
+    decided: tuple[str, int | None] | None = None
+    origin: str = ""
+    standing: bool = True
+
+
+NOTHING = Fact()
+
+
+def facts(
+    connection: Connection, dataset_id: int, annotators: tuple[str, ...] = ()
+) -> dict[int, Fact]:
+    """By pair, what is known besides its votes."""
+    newest = select(func.max(Decision.id)).group_by(Decision.pair_id)
+    golden = (
+        select(Gold.pair_id, Gold.kind, Gold.winner_id)
+        .where(Gold.active.is_(True), Gold.dataset_id == dataset_id)
+        .order_by(Gold.pair_id)
+    )
+    decisions = (
+        select(Decision.pair_id, Decision.kind, Decision.winner_id)
+        .join(Pair, Pair.id == Decision.pair_id)
+        .where(Decision.id.in_(newest), Decision.kind != REOPEN, Pair.dataset_id == dataset_id)
+    )
+    found = {}
+    for query in (golden, decisions):
+        for row in connection.execute(query):
+            found[row.pair_id] = Fact(decided=(row.kind, row.winner_id))
+    written = (
+        select(Pair.id, Pair.origin, CurrentLabel.label_id, Annotator.name)
+        .join(Label, Label.id == Pair.origin_label_id)
+        .join(Annotator, Annotator.id == Label.annotator_id)
+        .outerjoin(CurrentLabel, CurrentLabel.label_id == Pair.origin_label_id)
+        .where(Pair.dataset_id == dataset_id, Pair.origin != "")
+    )
+    for row in connection.execute(written):
+        asked = not annotators or row.name in annotators
+        found[row.id] = Fact(origin=row.origin, standing=row.label_id is not None and asked)
+    return found
 
 
 def _items(connection: Connection, dataset_id: int) -> Iterator[ItemView]:
@@ -118,7 +185,15 @@ def _items(connection: Connection, dataset_id: int) -> Iterator[ItemView]:
         yield from browse.items(connection, ids[start : start + CHUNK])
 
 
-def _verdict(pair: PairView, votes: Counter, policy: ExportPolicy) -> Verdict:
+def _verdict(pair: PairView, votes: Counter, policy: ExportPolicy, fact: Fact) -> Verdict:
+    if fact.origin:
+        if not policy.include_written:
+            return Verdict(reason="not_asked_for")
+        return Verdict(pair.source_choice_id, 1) if fact.standing else Verdict(reason="undone")
+    if fact.decided is not None:
+        kind, winner = fact.decided
+        given = votes[winner] if kind == "choose" else 0
+        return Verdict(winner, given) if kind == "choose" else Verdict(reason="tied")
     verdict = decide(votes, policy)
     usable = policy.include_imported and pair.source_choice_id is not None
     if usable and verdict.reason in ("unlabelled", "skipped"):
@@ -126,8 +201,9 @@ def _verdict(pair: PairView, votes: Counter, policy: ExportPolicy) -> Verdict:
     return verdict
 
 
-def _row(item: ItemView, pair: PairView, verdict: Verdict) -> Row:
+def _row(item: ItemView, pair: PairView, verdict: Verdict, fact: Fact) -> Row:
     answers = {c.id: Answer(c.text, c.author) for c in item.candidates}
+    origin = {"written": fact.origin} if fact.origin else {}
     loser = pair.second_id if verdict.winner_id == pair.first_id else pair.first_id
     return Row(
         external_id=item.external_id,
@@ -135,7 +211,7 @@ def _row(item: ItemView, pair: PairView, verdict: Verdict) -> Row:
         prompt=item.prompt,
         chosen=answers[verdict.winner_id],
         rejected=answers[loser],
-        meta={**item.meta, "votes": verdict.votes, "pair": pair.id},
+        meta={**item.meta, "votes": verdict.votes, "pair": pair.id, **origin},
     )
 
 
@@ -144,3 +220,24 @@ def _named(item: ItemView, rows: list[Row]) -> list[Row]:
     if len(rows) < 2:
         return rows
     return [replace(row, external_id=f"{item.external_id}#{row.meta['pair']}") for row in rows]
+
+
+def _balanced(found: Preferences) -> Preferences:
+    """Leaves out rows by a repeatable draw until the longer answer wins in half of them."""
+    sides: dict[bool, list[int]] = {True: [], False: []}
+    for place, row in enumerate(found.rows):
+        longer = len(row.chosen.text) - len(row.rejected.text)
+        if longer:
+            sides[longer > 0].append(place)
+    more, fewer = sorted(sides.values(), key=len, reverse=True)
+    surplus = len(more) - len(fewer)
+    dropped = set(sorted(more, key=lambda place: _draw(found.rows[place]))[:surplus])
+    rows = [row for place, row in enumerate(found.rows) if place not in dropped]
+    if surplus:
+        found.left_out["lengths"] += surplus
+    return Preferences(rows, found.left_out)
+
+
+def _draw(row: Row) -> str:
+    text = f"{row.external_id}|{row.chosen.text}|{row.rejected.text}"
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

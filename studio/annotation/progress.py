@@ -31,6 +31,7 @@ def progress(
 
     def pairs(query):
         query = query.where(Pair.hidden.is_(False), Pair.batch.not_in(unpublished()))
+        query = query.where(Pair.origin == "")
         return query if of_dataset is None else query.where(Pair.dataset_id == of_dataset)
 
     def answers(query):

@@ -10,12 +10,13 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from studio.annotation import browse, claims, edits, labels, marks
+from studio.annotation import browse, cards, claims, edits, labels, marks
 from studio.annotation import preferences as majority
 from studio.annotation import progress as counts
 from studio.annotation.database import Database
 from studio.annotation.preferences import Preferences
 from studio.annotation.staging import Batch
+from studio.annotation.team import Team
 from studio.annotation.views import (
     AddReport,
     DatasetView,
@@ -52,6 +53,7 @@ class AnnotationStore:
     def __init__(self, url: str, *, clock: Callable[[], float] = time.time) -> None:
         self._database = Database(url)
         self._clock = clock
+        self.team = Team(self._database, clock)
 
     def close(self) -> None:
         self._database.close()
@@ -196,10 +198,20 @@ class AnnotationStore:
         with self._database.write() as connection:
             return claims.claim(connection, annotator, dataset, count, self._clock())
 
+    def heartbeat(self, annotator: str) -> int:
+        """Renew what `annotator` holds; returns how many pairs."""
+        with self._database.write() as connection:
+            return claims.heartbeat(connection, annotator, self._clock())
+
+    def release(self, annotator: str) -> int:
+        """Give up what `annotator` holds: they have left."""
+        with self._database.write() as connection:
+            return claims.release_all(connection, annotator)
+
     def card(self, pair_id: int, annotator: str) -> PairCard:
         """One pair as `annotator` sees it, with the answer they gave."""
         with self._database.read() as connection:
-            return claims.card(connection, pair_id, annotator)
+            return cards.card(connection, pair_id, annotator)
 
     def save(self, event: LabelEvent) -> Saved:
         """Save an answer; it is on disk when this returns. The same key again changes nothing.
@@ -223,7 +235,10 @@ class AnnotationStore:
         key = key or uuid.uuid4().hex
         with self._database.write() as connection:
             saved = labels.undo(connection, annotator, key, pair_id, self._clock())
-            return saved and claims.card(connection, saved.pair_id, annotator)
+            if saved is None:
+                return None
+            repeat = labels.undid_repeat(connection, saved)
+            return cards.card(connection, saved.pair_id, annotator, repeat)
 
     def history(
         self, annotator: str, before: int | None = None, limit: int = 50

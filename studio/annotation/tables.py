@@ -43,7 +43,7 @@ class ImportBatch(Base):
 class Dataset(Base):
     """A named set of items; `overlap` people answer each of its pairs.
 
-    `staged` until its first import is published.
+    `staged` until its first import is published. `settings` are those of `ProjectSettings`.
     """
 
     __tablename__ = "datasets"
@@ -52,6 +52,7 @@ class Dataset(Base):
     overlap: Mapped[int] = mapped_column(Integer, default=1)
     created_at: Mapped[float] = mapped_column(Float)
     staged: Mapped[bool] = mapped_column(Boolean, default=False)
+    settings: Mapped[dict | None] = mapped_column(JSON)
 
 
 class Item(Base):
@@ -142,7 +143,9 @@ class Pair(Base):
     """Two candidates of one item, `first_id < second_id`.
 
     `source_choice_id` is the preference the source came with: nobody's label. `hidden` while its
-    item is excluded or deleted.
+    item is excluded or deleted. `queue` says why a lead should look at it (`projection.QUEUES`).
+    `origin` is `edit` or `ideal` when somebody wrote the preferred answer with the label
+    `origin_label_id`; such a pair is never handed out.
     """
 
     __tablename__ = "pairs"
@@ -157,29 +160,38 @@ class Pair(Base):
     created_at: Mapped[float] = mapped_column(Float)
     batch: Mapped[int] = mapped_column(Integer, default=0)
     hidden: Mapped[bool] = mapped_column(Boolean, default=False)
+    skips: Mapped[int] = mapped_column(Integer, default=0)
+    queue: Mapped[str] = mapped_column(String(12), default="")
+    origin: Mapped[str] = mapped_column(String(10), default="")
+    origin_label_id: Mapped[int | None] = mapped_column(Integer)
+    gold: Mapped[bool] = mapped_column(Boolean, default=False)
     __table_args__ = (
         Index("pairs_identity", "first_id", "second_id", unique=True),
         Index("pairs_waiting", "open", "hidden", "dataset_id", "id", "batch"),
         Index("pairs_item", "item_id"),
+        Index("pairs_queue", "queue", "dataset_id", "id"),
         Index("pairs_dataset", "dataset_id", "id", "batch", "hidden", "votes", "open"),
         Index("pairs_votes", "votes", "item_id"),
     )
 
 
 class Annotator(Base):
-    """Somebody who labels."""
+    """Somebody who labels; `cleared` by a lead whatever their qualification round says."""
 
     __tablename__ = "annotators"
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(200), unique=True)
     created_at: Mapped[float] = mapped_column(Float)
+    cleared: Mapped[bool | None] = mapped_column(Boolean)
 
 
 class Label(Base):
     """One event, never changed: an answer or the undoing of one.
 
     `version` numbers the events of one (pair, annotator) from 1, so that two writers who
-    both saw version 3 cannot both write version 4.
+    both saw version 3 cannot both write version 4. A `repeat` answers a second showing and never
+    stands. `edit_id` and `ideal_id` are the candidates written with the answer; `guideline` is
+    the version of the guidelines it was given under.
     """
 
     __tablename__ = "labels"
@@ -196,6 +208,13 @@ class Label(Base):
     elapsed_ms: Mapped[int | None] = mapped_column(Integer)
     shown_left_id: Mapped[int | None] = mapped_column(ForeignKey("candidates.id"))
     undoes_id: Mapped[int | None] = mapped_column(ForeignKey("labels.id"), unique=True)
+    flagged: Mapped[bool] = mapped_column(Boolean, default=False)
+    repeat: Mapped[bool] = mapped_column(Boolean, default=False)
+    aspects: Mapped[dict | None] = mapped_column(JSON)
+    spans: Mapped[list | None] = mapped_column(JSON)
+    edit_id: Mapped[int | None] = mapped_column(Integer)
+    ideal_id: Mapped[int | None] = mapped_column(Integer)
+    guideline: Mapped[int | None] = mapped_column(Integer)
     created_at: Mapped[float] = mapped_column(Float)
     __table_args__ = (
         Index("labels_version", "pair_id", "annotator_id", "version", unique=True),

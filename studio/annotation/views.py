@@ -174,7 +174,14 @@ class SideView:
 
 @dataclass(frozen=True)
 class PairCard:
-    """One pair to be judged, blind. `version` goes back as `LabelEvent.expected_version`."""
+    """One pair to be judged, blind.
+
+    Attributes:
+        version: Goes back as `LabelEvent.expected_version`.
+        repeat: A second showing, with the sides swapped; goes back as `LabelEvent.repeat`.
+        aspects: What is judged besides the choice, if anything.
+        guideline: Version of the guidelines that stand; 0 without any.
+    """
 
     pair_id: int
     dataset: str
@@ -185,6 +192,19 @@ class PairCard:
     right: SideView
     version: int
     current: Answer | None = None
+    repeat: bool = False
+    aspects: tuple[str, ...] = ()
+    markdown: bool = False
+    guideline: int = 0
+
+
+@dataclass(frozen=True)
+class Span:
+    """A piece of an answer marked as wrong: characters `start` to `end` (UTF-16 as in browsers)."""
+
+    candidate_id: int
+    start: int
+    end: int
 
 
 @dataclass(frozen=True)
@@ -195,6 +215,12 @@ class Answer:
     winner_id: int | None
     reason: str
     comment: str
+    strength: str = ""
+    flagged: bool = False
+    aspects: dict[str, int] = field(default_factory=dict)
+    spans: tuple[Span, ...] = ()
+    edit: str = ""
+    ideal: str = ""
 
 
 @dataclass(frozen=True)
@@ -207,6 +233,14 @@ class LabelEvent:
         expected_version: `PairCard.version` at the moment of answering.
         elapsed_ms: Milliseconds from the pair being shown to the answer.
         shown_left_id: The candidate that was on the left.
+        strength: "slightly", "clearly" or nothing; only with kind `choose`.
+        flagged: A lead should look at the pair.
+        aspects: By aspect the candidate that is better in it; 0 when both are alike.
+        spans: Pieces of the answers that are wrong.
+        edit: The chosen answer, improved.
+        ideal: The best answer the annotator can write.
+        repeat: Answers a second showing; it is compared and does not count.
+        guideline: Version of the guidelines on show.
     """
 
     key: str
@@ -220,17 +254,28 @@ class LabelEvent:
     comment: str = ""
     elapsed_ms: int | None = None
     shown_left_id: int | None = None
+    flagged: bool = False
+    aspects: dict[str, int] = field(default_factory=dict)
+    spans: tuple[Span, ...] = ()
+    edit: str = ""
+    ideal: str = ""
+    repeat: bool = False
+    guideline: int = 0
 
 
 @dataclass(frozen=True)
 class Saved:
-    """An event that is on disk."""
+    """An event that is on disk.
+
+    `feedback` is what a gold pair says about the answer, where the lead wants it said.
+    """
 
     label_id: int
     key: str
     pair_id: int
     kind: str
     version: int
+    feedback: str = ""
 
 
 @dataclass(frozen=True)
@@ -268,8 +313,16 @@ class ExportPolicy:
             out. "ignore": ties don't count; the majority of those who chose decides.
         minimum_votes: Pairs with fewer choices for the winner are left out.
         include_imported: Use the preference of the source where no person has voted.
+        minimum_agreement: Least share of the votes that the winner needs, 0 to 1.
+        annotators: Only their votes and texts count; nobody named: everybody's.
+        include_written: Pairs in which an edit or an ideal answer is preferred.
+        balance_lengths: Leave out pairs until the longer answer wins in half of them.
     """
 
     ties: TiePolicy = "drop"
     minimum_votes: int = 1
     include_imported: bool = False
+    minimum_agreement: float = 0.0
+    annotators: tuple[str, ...] = ()
+    include_written: bool = True
+    balance_lengths: bool = False

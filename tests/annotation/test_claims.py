@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-from studio.annotation.claims import LEASE_SECONDS, left_is_first
+from studio.annotation.cards import left_is_first
+from studio.annotation.claims import LEASE_SECONDS
 
 from .conftest import answer, make_rows
 
@@ -66,8 +67,9 @@ def test_threads_claim_each_pair_once(store):
     def work(name: str) -> list[int]:
         done = []
         while card := store.claim(name):
-            store.save(answer(card, name))
-            done.append(card.pair_id)
+            store.save(answer(card, name, repeat=card.repeat))
+            if not card.repeat:
+                done.append(card.pair_id)
         return done
 
     with ThreadPoolExecutor(6) as pool:

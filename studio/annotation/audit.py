@@ -1,0 +1,98 @@
+"""The audit log: what leads did, together with labels and decisions, which record themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Select, insert, select
+
+from studio.annotation.tables import Annotator, Dataset, Label, Pair
+from studio.annotation.team_tables import AuditEntry, Decision
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """One thing that happened, newest first in a listing."""
+
+    at: float
+    who: str
+    action: str
+    dataset: str
+    what: str
+
+
+def note(
+    connection: Connection, who: str, action: str, dataset: str, details: dict, now: float
+) -> None:
+    """Append one entry, in the transaction of what it tells about."""
+    values = {"who": who[:200], "action": action, "dataset": dataset[:200], "details": details}
+    connection.execute(insert(AuditEntry).values(created_at=now, **values))
+
+
+def log(
+    connection: Connection, who: str = "", dataset: str = "", limit: int = 200
+) -> list[LogLine]:
+    """The newest `limit` labels, decisions and leads' actions, of one person or of all."""
+    lines = [
+        *_labels(connection, who, dataset, limit),
+        *_decisions(connection, who, dataset, limit),
+        *_entries(connection, who, dataset, limit),
+    ]
+    return sorted(lines, key=lambda line: line.at, reverse=True)[:limit]
+
+
+def _labels(connection: Connection, who: str, dataset: str, limit: int) -> list[LogLine]:
+    query = (
+        select(Label, Annotator.name.label("who"), Dataset.name.label("dataset"))
+        .join(Annotator, Annotator.id == Label.annotator_id)
+        .join(Pair, Pair.id == Label.pair_id)
+        .join(Dataset, Dataset.id == Pair.dataset_id)
+    )
+    query = _of(query, Annotator.name, who, Dataset.name, dataset)
+    rows = connection.execute(query.order_by(Label.id.desc()).limit(limit))
+    return [
+        LogLine(
+            row.created_at,
+            row.who,
+            "second answer" if row.repeat else row.kind,
+            row.dataset,
+            f"pair {row.pair_id}" + (f": {row.reason}" if row.reason else ""),
+        )
+        for row in rows
+    ]
+
+
+def _decisions(connection: Connection, who: str, dataset: str, limit: int) -> list[LogLine]:
+    query = (
+        select(Decision.__table__, Dataset.name.label("dataset"))
+        .join(Pair, Pair.id == Decision.pair_id)
+        .join(Dataset, Dataset.id == Pair.dataset_id)
+    )
+    query = _of(query, Decision.lead, who, Dataset.name, dataset)
+    rows = connection.execute(query.order_by(Decision.id.desc()).limit(limit))
+    return [
+        LogLine(
+            row.created_at, row.lead, f"decided: {row.kind}", row.dataset, f"pair {row.pair_id}"
+        )
+        for row in rows
+    ]
+
+
+def _entries(connection: Connection, who: str, dataset: str, limit: int) -> list[LogLine]:
+    query = _of(select(AuditEntry.__table__), AuditEntry.who, who, AuditEntry.dataset, dataset)
+    rows = connection.execute(query.order_by(AuditEntry.id.desc()).limit(limit))
+    return [
+        LogLine(
+            row.created_at,
+            row.who,
+            row.action,
+            row.dataset,
+            ", ".join(f"{name}: {value}" for name, value in row.details.items())[:300],
+        )
+        for row in rows
+    ]
+
+
+def _of(query: Select, name, who: str, of, dataset: str) -> Select:
+    query = query.where(name == who) if who else query
+    return query.where(of == dataset) if dataset else query

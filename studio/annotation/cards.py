@@ -1,0 +1,141 @@
+"""What an annotator sees of a pair: blind, the sides drawn by a fair, repeatable coin."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy.orm import aliased
+
+from studio.annotation.settings import stored
+from studio.annotation.tables import (
+    Annotator,
+    Candidate,
+    CurrentLabel,
+    Dataset,
+    Item,
+    Label,
+    Pair,
+)
+from studio.annotation.team_tables import Guideline
+from studio.annotation.texts import prompt_from_json
+from studio.annotation.views import Answer, PairCard, SideView, Span
+from studio.errors import NotFoundError
+
+FIRST, SECOND, EDIT, IDEAL = (aliased(Candidate) for _ in range(4))
+CARDS = (
+    select(
+        Pair.id,
+        Dataset.name.label("dataset"),
+        Item.images,
+        Item.prompt,
+        Item.question,
+        FIRST.id.label("first_id"),
+        FIRST.text.label("first_text"),
+        SECOND.id.label("second_id"),
+        SECOND.text.label("second_text"),
+        CurrentLabel.version,
+        Label.kind,
+        Label.winner_id,
+        Label.reason,
+        Label.comment,
+        Label.strength,
+        Label.flagged,
+        Label.aspects,
+        Label.spans,
+        EDIT.text.label("edit"),
+        IDEAL.text.label("ideal"),
+        Dataset.overlap,
+        Dataset.settings,
+        select(func.max(Guideline.version))
+        .where(Guideline.dataset_id == Dataset.id)
+        .correlate(Dataset)
+        .scalar_subquery()
+        .label("guideline"),
+    )
+    .join(Item, Item.id == Pair.item_id)
+    .join(Dataset, Dataset.id == Pair.dataset_id)
+    .join(FIRST, FIRST.id == Pair.first_id)
+    .join(SECOND, SECOND.id == Pair.second_id)
+    .outerjoin(Annotator, Annotator.name == bindparam("annotator"))
+    .outerjoin(
+        CurrentLabel,
+        (CurrentLabel.pair_id == Pair.id) & (CurrentLabel.annotator_id == Annotator.id),
+    )
+    .outerjoin(Label, Label.id == CurrentLabel.label_id)
+    .outerjoin(EDIT, EDIT.id == Label.edit_id)
+    .outerjoin(IDEAL, IDEAL.id == Label.ideal_id)
+)
+
+
+def left_is_first(pair: int, annotator: str) -> bool:
+    """Whether the pair's first candidate is shown on the left: a fair, repeatable coin."""
+    seed = hashlib.sha256(f"{pair}:{annotator}".encode("utf-8", "surrogatepass")).digest()
+    return seed[0] % 2 == 0
+
+
+def cards(
+    connection: Connection, pairs: Sequence[int], annotator: str, repeats: Iterable[int] = ()
+) -> list[PairCard]:
+    """The blind cards of `pairs`, in that order; `repeats` are second showings, swapped."""
+    again = set(repeats)
+    query = CARDS.where(Pair.id.in_(pairs))
+    parameters = {"annotator": annotator}
+    found = {
+        row.id: _card(row, annotator, row.id in again)
+        for row in connection.execute(query, parameters)
+    }
+    return [found[pair] for pair in pairs if pair in found]
+
+
+def card(connection: Connection, pair: int, annotator: str, repeat: bool = False) -> PairCard:
+    """One card.
+
+    Raises:
+        NotFoundError: There is no such pair.
+    """
+    found = cards(connection, [pair], annotator, [pair] if repeat else [])
+    if not found:
+        raise NotFoundError(f"There is no pair {pair}.", remedy="Reload the page.")
+    return found[0]
+
+
+def _card(row, annotator: str, repeat: bool) -> PairCard:
+    sides = [
+        SideView(row.first_id, row.first_text),
+        SideView(row.second_id, row.second_text),
+    ]
+    if left_is_first(row.id, annotator) is repeat:
+        sides.reverse()
+    settings = stored(row.overlap, row.settings)
+    return PairCard(
+        pair_id=row.id,
+        dataset=row.dataset,
+        images=tuple(row.images),
+        prompt=prompt_from_json(row.prompt),
+        question=row.question,
+        left=sides[0],
+        right=sides[1],
+        version=row.version or 0,
+        current=_answer(row) if row.kind and not repeat else None,
+        repeat=repeat,
+        aspects=settings.aspects,
+        markdown=settings.markdown,
+        guideline=row.guideline or 0,
+    )
+
+
+def _answer(row) -> Answer:
+    return Answer(
+        kind=row.kind,
+        winner_id=row.winner_id,
+        reason=row.reason,
+        comment=row.comment,
+        strength=row.strength,
+        flagged=row.flagged,
+        aspects=row.aspects or {},
+        spans=tuple(Span(**span) for span in row.spans or ()),
+        edit=row.edit or "",
+        ideal=row.ideal or "",
+    )

@@ -1,0 +1,159 @@
+"""What the labels of a pair add up to: its votes, whether it waits for more, whether for a lead."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, bindparam, func, select, update
+
+from studio.annotation.settings import ProjectSettings, stored
+from studio.annotation.tables import CurrentLabel, Dataset, Label, Pair
+from studio.annotation.team_tables import Decision
+from studio.annotation.views import VOTES
+
+QUEUES = {
+    "skipped": "skipped too often",
+    "disagreed": "no majority",
+    "flagged": "flagged by an annotator",
+    "decided": "decided by a lead",
+}
+REOPEN = "reopen"
+CHUNK = 500
+
+
+@dataclass(frozen=True)
+class Vote:
+    """One current answer; `choice` is the winner's id or the kind."""
+
+    kind: str
+    choice: int | str
+    flagged: bool = False
+
+
+@dataclass(frozen=True)
+class State:
+    """The projected columns of a pair."""
+
+    votes: int
+    skips: int
+    open: bool
+    queue: str
+
+
+def pair_state(
+    votes: Sequence[Vote], settings: ProjectSettings, *, decided: bool = False, closed: bool = False
+) -> State:
+    """The state of one pair.
+
+    Args:
+        decided: A lead's decision stands.
+        closed: Never handed out by an ordinary claim (gold, or written by an annotator).
+    """
+    counted = [vote for vote in votes if vote.kind in VOTES]
+    skips = sum(vote.kind == "skip" for vote in votes)
+    full = len(counted) >= settings.overlap
+    queue = ""
+    if decided:
+        queue = "decided"
+    elif closed:
+        queue = ""
+    elif not full and skips >= settings.skip_limit:
+        queue = "skipped"
+    elif full and len(counted) > 1 and not _has_majority(counted):
+        queue = "disagreed"
+    elif any(vote.flagged for vote in votes):
+        queue = "flagged"
+    waiting = not full and not closed and queue not in ("decided", "skipped")
+    return State(len(counted), skips, waiting, queue)
+
+
+def _has_majority(votes: Iterable[Vote]) -> bool:
+    counts = Counter(vote.choice for vote in votes)
+    return counts.most_common(1)[0][1] * 2 > counts.total()
+
+
+def project_pairs(connection: Connection, pairs: Sequence[int]) -> None:
+    """Bring the states of `pairs` up to date, in the caller's writing transaction."""
+    for start in range(0, len(pairs), CHUNK):
+        _project(connection, pairs[start : start + CHUNK])
+
+
+def project_dataset(connection: Connection, dataset_id: int) -> None:
+    """The same for every pair of a dataset, after its settings changed."""
+    ids = connection.execute(select(Pair.id).where(Pair.dataset_id == dataset_id)).scalars()
+    project_pairs(connection, list(ids))
+
+
+PAIRS = (
+    select(
+        Pair.id,
+        Pair.votes,
+        Pair.skips,
+        Pair.open,
+        Pair.queue,
+        Pair.gold,
+        Pair.origin,
+        Dataset.overlap,
+        Dataset.settings,
+    )
+    .join(Dataset, Dataset.id == Pair.dataset_id)
+    .where(Pair.id.in_(bindparam("pairs", expanding=True)))
+)
+CURRENT = (
+    select(CurrentLabel.pair_id, Label.kind, Label.winner_id, Label.flagged)
+    .join(Label, Label.id == CurrentLabel.label_id)
+    .where(CurrentLabel.pair_id.in_(bindparam("pairs", expanding=True)))
+)
+DECIDED = select(Decision.pair_id, Decision.kind).where(
+    Decision.id.in_(
+        select(func.max(Decision.id))
+        .where(Decision.pair_id.in_(bindparam("pairs", expanding=True)))
+        .group_by(Decision.pair_id)
+    )
+)
+CHANGE = (
+    update(Pair)
+    .where(Pair.id == bindparam("of"))
+    .values(
+        votes=bindparam("new_votes"),
+        skips=bindparam("new_skips"),
+        open=bindparam("new_open"),
+        queue=bindparam("new_queue"),
+    )
+)
+
+
+def _project(connection: Connection, pairs: Sequence[int]) -> None:
+    given = {"pairs": list(pairs)}
+    votes: dict[int, list[Vote]] = defaultdict(list)
+    for row in connection.execute(CURRENT, given):
+        choice = row.winner_id if row.kind == "choose" else row.kind
+        votes[row.pair_id].append(Vote(row.kind, choice, row.flagged))
+    decided = {row.pair_id: row.kind != REOPEN for row in connection.execute(DECIDED, given)}
+    changes = []
+    for row in connection.execute(PAIRS, given):
+        state = pair_state(
+            votes[row.id],
+            stored(row.overlap, row.settings),
+            decided=decided.get(row.id, False),
+            closed=row.gold or bool(row.origin),
+        )
+        if (row.votes, row.skips, row.open, row.queue) != (
+            state.votes,
+            state.skips,
+            state.open,
+            state.queue,
+        ):
+            changes.append(
+                {
+                    "of": row.id,
+                    "new_votes": state.votes,
+                    "new_skips": state.skips,
+                    "new_open": state.open,
+                    "new_queue": state.queue,
+                }
+            )
+    if changes:
+        connection.execute(CHANGE, changes)

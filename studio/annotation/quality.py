@@ -1,0 +1,316 @@
+"""How well a dataset is labelled: every figure of the lead's dashboard, from one read."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from statistics import median
+
+from sqlalchemy import Connection, and_, func, select
+from sqlalchemy.orm import aliased
+
+from studio.annotation import agreement
+from studio.annotation.figures import Figure, share
+from studio.annotation.tables import Annotator, Candidate, CurrentLabel, Dataset, Label, Pair
+from studio.annotation.team_tables import Gold, Repeat
+from studio.annotation.views import VOTES
+
+TOO_FAST_MS = 500
+BREAK_SECONDS = 300.0
+PACE_DAYS = 7
+DAY = 86_400.0
+STEPS = {"clearly": 3, "": 2, "slightly": 1}
+NOMINAL = {"tie": 2, "both_good": 3, "both_bad": 4}
+NO_CHOICE = "Nobody has chosen one answer over the other yet."
+
+
+@dataclass(frozen=True)
+class GivenAnswer:
+    """One current answer with what the figures need."""
+
+    pair_id: int
+    annotator: str
+    kind: str
+    winner_id: int | None
+    strength: str
+    reason: str
+    elapsed_ms: int | None
+    shown_left_id: int | None
+    created_at: float
+    first_id: int
+    first_length: int
+    second_length: int
+    gold: str = ""
+    gold_right: bool = False
+    repeat_same: bool | None = None
+
+    @property
+    def nominal(self) -> int:
+        if self.kind == "choose":
+            return 0 if self.winner_id == self.first_id else 1
+        return NOMINAL[self.kind]
+
+    @property
+    def ordinal(self) -> int:
+        """-3 (first clearly) to 3 (second clearly); all ties are 0."""
+        if self.kind != "choose":
+            return 0
+        step = STEPS[self.strength]
+        return -step if self.winner_id == self.first_id else step
+
+    @property
+    def longer_won(self) -> bool | None:
+        if self.kind != "choose" or self.first_length == self.second_length:
+            return None
+        return (self.winner_id == self.first_id) == (self.first_length > self.second_length)
+
+    @property
+    def left_won(self) -> bool | None:
+        if self.kind != "choose" or self.shown_left_id is None:
+            return None
+        return self.winner_id == self.shown_left_id
+
+
+@dataclass(frozen=True)
+class Person:
+    """The figures of one annotator; `per_hour` while working, breaks over five minutes left out."""
+
+    name: str
+    answers: int
+    skips: int
+    median_seconds: float | None
+    per_hour: float | None
+    gold: Figure
+    consistency: Figure
+    left: Figure
+    longer: Figure
+    too_fast: int
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What is left: answers, hours of work at the median time, days at last week's pace."""
+
+    answers: int
+    hours: float | None
+    days: float | None
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Quality:
+    """All figures of one dataset."""
+
+    pairs: int
+    done: int
+    answers: int
+    nominal: Figure
+    ordinal: Figure
+    percent: Figure
+    kappas: dict[tuple[str, str], Figure]
+    gold: Figure
+    consistency: Figure
+    left: Figure
+    longer: Figure
+    too_fast: Figure
+    median_seconds: float | None
+    skip_reasons: dict[str, int]
+    people: list[Person]
+    forecast: Forecast
+    daily: list[tuple[int, int]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """What one read of the database gives."""
+
+    answers: list[GivenAnswer]
+    pairs: int
+    done: int
+    missing: int
+
+
+def gather(connection: Connection, dataset_id: int) -> Gathered:
+    """The current answers of a dataset, and how many are still missing."""
+    here = (Pair.dataset_id == dataset_id, Pair.hidden.is_(False), Pair.origin == "")
+    totals = connection.execute(
+        select(
+            func.count(),
+            func.count().filter(and_(Pair.open.is_(False), Pair.gold.is_(False))),
+        ).where(*here)
+    ).one()
+    still_open = select(Pair.votes).where(*here, Pair.open.is_(True))
+    votes = Counter(connection.execute(still_open).scalars())
+    overlap = _overlap(connection, dataset_id)
+    missing = sum(max(0, overlap - given) * number for given, number in votes.items())
+    rows = connection.execute(_query(dataset_id, here))
+    return Gathered([_given(row) for row in rows], totals[0], totals[1], missing)
+
+
+def _overlap(connection: Connection, dataset_id: int) -> int:
+    query = select(Dataset.overlap).where(Dataset.id == dataset_id)
+    return connection.execute(query).scalar_one()
+
+
+def _query(dataset_id: int, here: tuple):
+    first, second, again = aliased(Candidate), aliased(Candidate), aliased(Label)
+    return (
+        select(
+            Label.pair_id,
+            Annotator.name.label("annotator"),
+            Label.kind,
+            Label.winner_id,
+            Label.strength,
+            Label.reason,
+            Label.elapsed_ms,
+            Label.shown_left_id,
+            Label.created_at,
+            Pair.first_id,
+            first.length.label("first_length"),
+            second.length.label("second_length"),
+            Gold.kind.label("gold_kind"),
+            Gold.winner_id.label("gold_winner"),
+            again.kind.label("again_kind"),
+            again.winner_id.label("again_winner"),
+        )
+        .select_from(CurrentLabel)
+        .join(Label, Label.id == CurrentLabel.label_id)
+        .join(Pair, Pair.id == CurrentLabel.pair_id)
+        .join(Annotator, Annotator.id == CurrentLabel.annotator_id)
+        .join(first, first.id == Pair.first_id)
+        .join(second, second.id == Pair.second_id)
+        .outerjoin(Gold, and_(Gold.pair_id == Pair.id, Gold.active.is_(True)))
+        .outerjoin(
+            Repeat,
+            and_(
+                Repeat.pair_id == Pair.id,
+                Repeat.annotator_id == CurrentLabel.annotator_id,
+                Repeat.label_id == CurrentLabel.label_id,
+            ),
+        )
+        .outerjoin(again, again.id == Repeat.answer_id)
+        .where(*here)
+        .order_by(Label.id)
+    )
+
+
+def _given(row) -> GivenAnswer:
+    same = None
+    if row.again_kind is not None:
+        same = (row.again_kind, row.again_winner) == (row.kind, row.winner_id)
+    return GivenAnswer(
+        *row[:12],
+        gold=row.gold_kind or "",
+        gold_right=(row.gold_kind, row.gold_winner) == (row.kind, row.winner_id),
+        repeat_same=same,
+    )
+
+
+def measure(found: Gathered, now: float, resamples: int = 1000) -> Quality:
+    """The figures; gold pairs count for accuracy, not for agreement."""
+    answers = found.answers
+    votes = [one for one in answers if one.kind in VOTES]
+    ordinary = [one for one in votes if not one.gold]
+    nominal = [(one.pair_id, one.annotator, one.nominal) for one in ordinary]
+    ordinal = [(one.pair_id, one.annotator, one.ordinal) for one in ordinary]
+    reasons = Counter(one.reason or "no reason" for one in answers if one.kind == "skip")
+    return Quality(
+        pairs=found.pairs,
+        done=found.done,
+        answers=len(answers),
+        nominal=agreement.alpha(nominal, "nominal", resamples=resamples),
+        ordinal=agreement.alpha(ordinal, "ordinal", resamples=resamples),
+        percent=agreement.percent_agreement(nominal),
+        kappas=agreement.kappas(nominal),
+        gold=_gold(answers),
+        consistency=_consistency(answers),
+        left=_rate([one.left_won for one in votes]),
+        longer=_rate([one.longer_won for one in votes]),
+        too_fast=share(_too_fast(votes), len(votes), "There are no answers yet."),
+        median_seconds=_median(answers),
+        skip_reasons=dict(reasons.most_common()),
+        people=_people(answers),
+        forecast=_forecast(found, now),
+        daily=_daily(answers),
+    )
+
+
+def _people(answers: Sequence[GivenAnswer]) -> list[Person]:
+    by_name: dict[str, list[GivenAnswer]] = defaultdict(list)
+    for one in answers:
+        by_name[one.annotator].append(one)
+    return [_person(name, theirs) for name, theirs in sorted(by_name.items())]
+
+
+def _person(name: str, answers: Sequence[GivenAnswer]) -> Person:
+    votes = [one for one in answers if one.kind in VOTES]
+    return Person(
+        name=name,
+        answers=len(answers),
+        skips=sum(one.kind == "skip" for one in answers),
+        median_seconds=_median(answers),
+        per_hour=_per_hour([one.created_at for one in answers]),
+        gold=_gold(answers),
+        consistency=_consistency(answers),
+        left=_rate([one.left_won for one in votes]),
+        longer=_rate([one.longer_won for one in votes]),
+        too_fast=_too_fast(votes),
+    )
+
+
+def _gold(answers: Sequence[GivenAnswer]) -> Figure:
+    golden = [one for one in answers if one.gold]
+    return agreement.gold_accuracy(sum(one.gold_right for one in golden), len(golden))
+
+
+def _consistency(answers: Sequence[GivenAnswer]) -> Figure:
+    again = [one.repeat_same for one in answers if one.repeat_same is not None]
+    return agreement.self_consistency(sum(again), len(again))
+
+
+def _rate(values: Sequence[bool | None]) -> Figure:
+    known = [value for value in values if value is not None]
+    return share(sum(known), len(known), NO_CHOICE)
+
+
+def _too_fast(votes: Sequence[GivenAnswer]) -> int:
+    return sum(one.elapsed_ms is not None and one.elapsed_ms < TOO_FAST_MS for one in votes)
+
+
+def _median(answers: Sequence[GivenAnswer]) -> float | None:
+    times = [one.elapsed_ms for one in answers if one.elapsed_ms is not None]
+    return round(median(times) / 1000, 1) if times else None
+
+
+def _per_hour(times: Sequence[float]) -> float | None:
+    ordered = sorted(times)
+    gaps = [later - earlier for earlier, later in pairwise(ordered)]
+    working = [gap for gap in gaps if gap <= BREAK_SECONDS]
+    seconds = sum(working)
+    return round(3600 * len(working) / seconds, 1) if seconds else None
+
+
+def _forecast(found: Gathered, now: float) -> Forecast:
+    typical = _median(found.answers)
+    recent = [one for one in found.answers if one.created_at > now - PACE_DAYS * DAY]
+    hours = None if typical is None else round(found.missing * typical / 3600, 1)
+    if not recent:
+        return Forecast(found.missing, hours, None, "No answers in the last seven days.")
+    first = min(one.created_at for one in recent)
+    days = max((now - first) / DAY, 1 / 24)
+    return Forecast(found.missing, hours, round(found.missing * days / len(recent), 1))
+
+
+def _daily(answers: Sequence[GivenAnswer]) -> list[tuple[int, int]]:
+    """(day since the first, answers so far), for a plot."""
+    if not answers:
+        return []
+    start = min(one.created_at for one in answers)
+    counts = Counter(int((one.created_at - start) // DAY) for one in answers)
+    total, points = 0, []
+    for day in range(max(counts) + 1):
+        total += counts[day]
+        points.append((day, total))
+    return points

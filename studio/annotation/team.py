@@ -1,0 +1,203 @@
+"""What a lead does with a dataset: settings, guidelines, gold, decisions; each with an audit entry.
+
+Each method is one transaction. Reached as `AnnotationStore.team`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy import func, insert, select, update
+
+from studio.annotation import adjudication, audit, claims, quality, settings
+from studio.annotation.adjudication import Case, DecisionEvent
+from studio.annotation.database import Database
+from studio.annotation.projection import project_dataset, project_pairs
+from studio.annotation.quality import Quality
+from studio.annotation.settings import ProjectSettings
+from studio.annotation.tables import Annotator, Dataset, Pair
+from studio.annotation.team_tables import Gold, Guideline
+from studio.annotation.views import VOTES
+from studio.errors import ConflictError, InputError, NotFoundError
+
+LONGEST_GUIDELINES = 60_000
+
+
+@dataclass(frozen=True)
+class GuidelineView:
+    """One version of the guidelines; version 0 is their absence."""
+
+    version: int = 0
+    text: str = ""
+    author: str = ""
+    created_at: float = 0.0
+
+
+class Team:
+    """The lead's side of a store."""
+
+    def __init__(self, database: Database, clock: Callable[[], float]) -> None:
+        self._database, self._clock = database, clock
+
+    def settings(self, dataset: str) -> ProjectSettings:
+        """Raises NotFoundError when there is no such dataset."""
+        with self._database.read() as connection:
+            return settings.project(connection, dataset).settings
+
+    def change_settings(self, lead: str, dataset: str, values: dict) -> ProjectSettings:
+        """Change what is given; nothing answered is ever dropped.
+
+        Raises:
+            InputError: A value cannot be used; nothing was changed.
+        """
+        with self._database.write() as connection:
+            found = settings.project(connection, dataset)
+            changed = settings.checked(found.settings.model_dump() | values)
+            new = changed.model_dump(mode="json")
+            before = found.settings.model_dump(mode="json")
+            details = {name: value for name, value in new.items() if value != before[name]}
+            if details:
+                settings.write(connection, found.id, changed)
+                project_dataset(connection, found.id)
+                audit.note(connection, lead, "settings", dataset, details, self._clock())
+            return changed
+
+    def guidelines(self, dataset: str, version: int | None = None) -> GuidelineView:
+        """The newest version, or one; an empty one when there is none."""
+        query = (
+            select(Guideline.version, Guideline.text, Guideline.author, Guideline.created_at)
+            .join(Dataset, Dataset.id == Guideline.dataset_id)
+            .where(Dataset.name == dataset)
+            .order_by(Guideline.version.desc())
+            .limit(1)
+        )
+        if version is not None:
+            query = query.where(Guideline.version == version)
+        with self._database.read() as connection:
+            row = connection.execute(query).first()
+            return GuidelineView(*row) if row else GuidelineView()
+
+    def write_guidelines(self, lead: str, dataset: str, text: str, seen: int) -> GuidelineView:
+        """A new version; the earlier ones are kept.
+
+        Args:
+            seen: The version the text was made from.
+
+        Raises:
+            ConflictError: Somebody wrote a newer one meanwhile.
+        """
+        if len(text) > LONGEST_GUIDELINES or "\0" in text:
+            raise InputError("The guidelines are too long or hold a NUL.", field="text")
+        with self._database.write() as connection:
+            number = settings.project(connection, dataset).id
+            query = select(func.max(Guideline.version)).where(Guideline.dataset_id == number)
+            last = connection.execute(query).scalar() or 0
+            if last != seen:
+                raise ConflictError(
+                    f"Version {last} of the guidelines was written meanwhile.",
+                    remedy="Copy your text, reload, and put it together with that one.",
+                )
+            now = self._clock()
+            values = {"version": last + 1, "text": text, "author": lead, "created_at": now}
+            connection.execute(insert(Guideline).values(dataset_id=number, **values))
+            audit.note(connection, lead, "guidelines", dataset, {"version": last + 1}, now)
+            return GuidelineView(last + 1, text, lead, now)
+
+    def set_gold(
+        self, lead: str, pair_id: int, kind: str, winner_id: int | None, explanation: str = ""
+    ) -> None:
+        """Make a pair gold, or change what its right answer is.
+
+        Raises:
+            InputError, NotFoundError: The answer does not fit the pair.
+        """
+        with self._database.write() as connection:
+            pair = _pair(connection, pair_id)
+            if kind not in VOTES or (kind == "choose") != (
+                winner_id in (pair.first_id, pair.second_id)
+            ):
+                raise InputError("The right answer must be one to this pair.", field="kind")
+            values = {"kind": kind, "winner_id": winner_id, "explanation": explanation[:2000]}
+            values["active"] = True
+            same = Gold.pair_id == pair_id
+            if not connection.execute(update(Gold).where(same).values(**values)).rowcount:
+                values |= {"dataset_id": pair.dataset_id, "created_at": self._clock()}
+                connection.execute(insert(Gold).values(pair_id=pair_id, **values))
+            self._mark_gold(connection, lead, pair, True, {"pair": pair_id, "kind": kind})
+
+    def unset_gold(self, lead: str, pair_id: int) -> None:
+        """Make a gold pair an ordinary one; what was answered stays."""
+        with self._database.write() as connection:
+            pair = _pair(connection, pair_id)
+            change = update(Gold).where(Gold.pair_id == pair_id).values(active=False)
+            if connection.execute(change).rowcount:
+                self._mark_gold(connection, lead, pair, False, {"pair": pair_id})
+
+    def _mark_gold(self, connection, lead: str, pair, gold: bool, details: dict) -> None:
+        connection.execute(update(Pair).where(Pair.id == pair.id).values(gold=gold))
+        project_pairs(connection, [pair.id])
+        action = "gold" if gold else "no longer gold"
+        audit.note(connection, lead, action, pair.dataset, details, self._clock())
+
+    def clear(self, lead: str, annotator: str, cleared: bool = True) -> None:
+        """Let somebody label whatever their qualification round says. Raises NotFoundError."""
+        with self._database.write() as connection:
+            change = update(Annotator).where(Annotator.name == annotator).values(cleared=cleared)
+            if not connection.execute(change).rowcount:
+                raise NotFoundError(f"Nobody called {annotator!r} has labelled yet.")
+            action = "cleared" if cleared else "no longer cleared"
+            audit.note(connection, lead, action, "", {"annotator": annotator}, self._clock())
+
+    def standing(self, annotator: str, dataset: str | None) -> dict[str, str]:
+        """By dataset, why somebody gets no ordinary pairs: `qualifying` or `failed`."""
+        with self._database.read() as connection:
+            return claims.standing(connection, annotator, dataset)
+
+    def queue_sizes(self, dataset: str | None = None) -> dict[str, int]:
+        with self._database.read() as connection:
+            return adjudication.queue_sizes(connection, dataset)
+
+    def next_case(self, lead: str, dataset: str | None = None, after: int = 0) -> Case | None:
+        """The next pair to decide above pair `after`; None when there is none."""
+        with self._database.read() as connection:
+            return adjudication.next_case(connection, lead, dataset, after)
+
+    def case(self, pair_id: int, lead: str) -> Case:
+        with self._database.read() as connection:
+            return adjudication.case(connection, pair_id, lead)
+
+    def decide(self, event: DecisionEvent) -> None:
+        """Save a lead's decision on a pair; it stands above all votes."""
+        with self._database.write() as connection:
+            adjudication.decide(connection, event, self._clock())
+
+    def quality(self, dataset: str, resamples: int = 1000) -> Quality:
+        """All figures of a dataset. Raises NotFoundError."""
+        with self._database.read() as connection:
+            found = settings.project(connection, dataset)
+            answers = quality.gather(connection, found.id)
+        return quality.measure(answers, self._clock(), resamples)
+
+    def log(self, who: str = "", dataset: str = "", limit: int = 200) -> list[audit.LogLine]:
+        with self._database.read() as connection:
+            return audit.log(connection, who, dataset, limit)
+
+    def note(self, who: str, action: str, dataset: str, details: dict) -> None:
+        """Put something done outside the database (an export, say) into the log."""
+        with self._database.write() as connection:
+            audit.note(connection, who, action, dataset, details, self._clock())
+
+
+def _pair(connection, pair_id: int):
+    query = (
+        select(
+            Pair.id, Pair.dataset_id, Pair.first_id, Pair.second_id, Dataset.name.label("dataset")
+        )
+        .join(Dataset, Dataset.id == Pair.dataset_id)
+        .where(Pair.id == pair_id, Pair.origin == "")
+    )
+    found = connection.execute(query).first()
+    if found is None:
+        raise NotFoundError(f"There is no pair {pair_id} to label.", remedy="Reload the page.")
+    return found

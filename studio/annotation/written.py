@@ -1,0 +1,125 @@
+"""Answers people write: the better one edited, the ideal one. They become candidates and pairs."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, insert, select, update
+
+from studio.annotation.staging import refresh_search
+from studio.annotation.tables import Candidate, Pair
+from studio.data.turns import check_text
+from studio.errors import DataError, InputError
+
+AUTHOR = "person:"
+LONGEST = 20_000
+
+
+@dataclass(frozen=True)
+class Written:
+    """Ids of the candidates written with one answer."""
+
+    edit_id: int | None = None
+    ideal_id: int | None = None
+
+
+def check(edit: str, ideal: str, winner_id: int | None) -> None:
+    """Refuse texts that cannot stand as answers.
+
+    Raises:
+        InputError: `field` is `edit` or `ideal`.
+    """
+    for field, text in (("edit", edit), ("ideal", ideal)):
+        if len(text) > LONGEST:
+            raise InputError(f"The text has more than {LONGEST:,} characters.", field=field)
+        try:
+            check_text(text, field)
+        except DataError as error:
+            raise InputError(error.message, field=field) from error
+    if edit.strip() and winner_id is None:
+        raise InputError("Choose the better answer to edit it.", field="edit")
+
+
+def write(
+    connection: Connection,
+    *,
+    item_id: int,
+    annotator: str,
+    edit: str,
+    ideal: str,
+    winner_id: int | None,
+    now: float,
+) -> Written:
+    """Add the texts as candidates of the item; blank ones and an unchanged edit add nothing."""
+    made = Written(
+        _candidate(connection, item_id, annotator, edit, now, {"edited_from": winner_id}),
+        _candidate(connection, item_id, annotator, ideal, now, {"written": "ideal"}),
+    )
+    if made.edit_id == winner_id:
+        made = Written(None, made.ideal_id)
+    if made.edit_id or made.ideal_id:
+        refresh_search(connection, [item_id])
+    return made
+
+
+def add_pairs(
+    connection: Connection,
+    written: Written,
+    label_id: int,
+    pair,
+    winner_id: int | None,
+    now: float,
+) -> None:
+    """Pairs in which what was written is preferred: the edit to the original, the ideal to both.
+
+    Args:
+        pair: Row with `id`, `dataset_id`, `item_id`, `first_id`, `second_id`.
+    """
+    wanted = [(written.edit_id, winner_id, "edit")]
+    wanted += [(written.ideal_id, other, "ideal") for other in (pair.first_id, pair.second_id)]
+    for better, worse, origin in wanted:
+        if better is None or worse is None or better == worse:
+            continue
+        first, second = sorted((better, worse))
+        values = {"source_choice_id": better, "origin": origin, "origin_label_id": label_id}
+        same = (Pair.first_id == first, Pair.second_id == second)
+        known = connection.execute(select(Pair.origin).where(*same)).scalar()
+        if known:
+            connection.execute(update(Pair).where(*same).values(**values))
+        elif known is None:
+            connection.execute(
+                insert(Pair).values(
+                    dataset_id=pair.dataset_id,
+                    item_id=pair.item_id,
+                    first_id=first,
+                    second_id=second,
+                    open=False,
+                    created_at=now,
+                    **values,
+                )
+            )
+
+
+def _candidate(
+    connection: Connection, item_id: int, annotator: str, text: str, now: float, how: dict
+) -> int | None:
+    if not text.strip():
+        return None
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    known = select(Candidate.id).where(Candidate.item_id == item_id, Candidate.text == text)
+    if found := connection.execute(known.order_by(Candidate.id).limit(1)).scalar():
+        return found
+    added = connection.execute(
+        insert(Candidate).values(
+            item_id=item_id,
+            text=text,
+            text_hash=digest,
+            author=f"{AUTHOR}{annotator}"[:300],
+            length=len(text),
+            decoding=how,
+            reference=True,
+            created_at=now,
+        )
+    )
+    return added.inserted_primary_key[0]

@@ -1,0 +1,200 @@
+"""Overlap, adjudication, gold, second showings, qualification, guidelines, log."""
+
+from __future__ import annotations
+
+import pytest
+
+from studio.annotation import checks
+from studio.annotation.adjudication import DecisionEvent
+from studio.annotation.cards import left_is_first
+from studio.errors import ConflictError, InputError, NotFoundError
+
+from .conftest import answer, make_rows
+
+
+def label_all(store, name: str, side: str = "left", **changes) -> int:
+    count = 0
+    while card := store.claim(name):
+        store.save(answer(card, name, side, **changes))
+        count += 1
+    return count
+
+
+def by_first(card) -> str:
+    """The side on which the pair's first candidate is."""
+    return "left" if card.left.candidate_id < card.right.candidate_id else "right"
+
+
+def test_overlap_changes_in_mid_project_and_nothing_answered_is_dropped(store):
+    store.add_rows("charts", make_rows(4))
+    assert label_all(store, "ana") == 4
+    assert label_all(store, "ben") == 0
+    store.team.change_settings("lea", "charts", {"overlap": 2})
+    assert label_all(store, "ben") == 4
+    store.team.change_settings("lea", "charts", {"overlap": 1})
+    assert label_all(store, "cho") == 0
+    assert store.progress().labelled == 8
+
+
+def test_settings_out_of_range_change_nothing(store):
+    store.add_rows("charts", make_rows(1))
+    for values in ({"overlap": 0}, {"gold_share": 2}, {"aspects": ["a", "a"]}, {"colour": "red"}):
+        with pytest.raises(InputError) as caught:
+            store.team.change_settings("lea", "charts", values)
+        assert caught.value.field == next(iter(values))
+    assert store.team.settings("charts").overlap == 1
+    with pytest.raises(NotFoundError):
+        store.team.settings("nothing")
+
+
+def test_many_skips_go_to_the_lead_who_decides(store):
+    store.add_rows("charts", make_rows(1))
+    for name in ("ana", "ben", "cho"):
+        store.save(answer(store.claim(name), name, kind="skip", reason="blurred"))
+    assert store.claim("dan") is None
+    case = store.team.next_case("lea")
+    assert (case.queue, [vote.reason for vote in case.votes]) == ("skipped", ["blurred"] * 3)
+    winner = case.card.left.candidate_id
+    event = DecisionEvent("decision-1", case.card.pair_id, "lea", "choose", winner)
+    store.team.decide(event)
+    store.team.decide(event)
+    assert store.team.next_case("lea") is None
+    assert store.team.case(case.card.pair_id, "lea").decided == ("choose", winner)
+    assert [row.chosen.text for row in store.preferences("charts")] == [case.card.left.text]
+
+
+def test_a_disagreement_waits_for_a_decision_and_reopening_gives_it_back(store):
+    store.add_rows("charts", make_rows(1))
+    store.team.change_settings("lea", "charts", {"overlap": 2})
+    ana, ben = store.claim("ana"), store.claim("ben")
+    store.save(answer(ana, "ana", by_first(ana)))
+    other = "right" if by_first(ben) == "left" else "left"
+    store.save(answer(ben, "ben", other, comment="the axis"))
+    assert store.team.queue_sizes("charts")["disagreed"] == 1
+    case = store.team.next_case("lea", "charts")
+    assert [vote.annotator for vote in case.votes] == ["ana", "ben"]
+    assert case.votes[1].comment == "the axis"
+    assert set(case.authors.values()) == {"model-a", "model-b"}
+    store.team.decide(DecisionEvent("d-1", ana.pair_id, "lea", "tie"))
+    store.team.decide(DecisionEvent("d-2", ana.pair_id, "lea", "reopen"))
+    assert store.team.queue_sizes()["disagreed"] == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "winner"), [("choose", 999), ("choose", None), ("tie", 1), ("skip", None)]
+)
+def test_decisions_that_do_not_fit(store, kind, winner):
+    store.add_rows("charts", make_rows(1))
+    with pytest.raises(InputError):
+        store.team.decide(DecisionEvent("d", 1, "lea", kind, winner))
+
+
+def test_a_flag_calls_the_lead(store):
+    store.add_rows("charts", make_rows(1))
+    store.save(answer(store.claim("ana"), "ana", flagged=True, comment="two legends"))
+    assert store.team.next_case("lea").queue == "flagged"
+
+
+def test_gold_is_mixed_in_for_everybody_and_scored(store):
+    store.add_rows("charts", make_rows(12))
+    for pair in (1, 2):
+        first = min(c.id for c in store.item(pair).candidates)
+        store.team.set_gold("lea", pair, "choose", first, "Look at the legend.")
+    values = {"gold_share": 0.2, "gold_feedback": True, "overlap": 2, "repeat_share": 0}
+    store.team.change_settings("lea", "charts", values)
+    said = []
+    for name in ("ana", "ben"):
+        while card := store.claim(name):
+            said.append(store.save(answer(card, name, by_first(card))).feedback)
+        assert store.progress(name).labelled == 10 + 2
+    quality = store.team.quality("charts", resamples=10)
+    assert quality.people[0].gold.value == 1
+    assert quality.people[0].gold.count == 2
+    assert "Right. Look at the legend." in said
+    store.team.unset_gold("lea", 1)
+    store.team.change_settings("lea", "charts", {"overlap": 3})
+    assert store.claim("cho").pair_id == 1
+
+
+def test_a_pair_is_shown_again_swapped_and_does_not_count(store, monkeypatch):
+    monkeypatch.setattr(checks, "is_repeated", lambda pair, name, share: pair == 1)
+    store.add_rows("charts", make_rows(14))
+    seen, again = [], None
+    while card := store.claim("ana"):
+        if card.repeat:
+            again = card
+            assert len(seen) == checks.BETWEEN + 1
+            assert card.current is None
+            event = answer(card, "ana", by_first(card), repeat=True)
+            store.save(event)
+            assert store.undo("ana").repeat
+            card = store.claim("ana")
+            assert card.repeat
+        seen.append(card.pair_id)
+        store.save(answer(card, "ana", by_first(card), repeat=card.repeat))
+    assert again.pair_id == 1
+    assert (again.left.candidate_id < again.right.candidate_id) != left_is_first(1, "ana")
+    assert store.progress("ana").labelled == 14
+    assert len(store.history("ana", limit=200)) == 14
+    assert store.team.quality("charts", 0).consistency.value == 1
+    with pytest.raises(InputError, match="answered twice"):
+        card = store.card(2, "ana")
+        store.save(answer(card, "ana", repeat=True))
+
+
+def test_the_share_shown_again_is_about_what_was_asked_for():
+    drawn = sum(checks.is_repeated(pair, "ana", 0.05) for pair in range(4000))
+    assert 140 < drawn < 260
+
+
+def test_the_qualification_round_comes_first_and_can_be_failed(store):
+    store.add_rows("charts", make_rows(6))
+    for pair in (5, 6):
+        first = min(c.id for c in store.item(pair).candidates)
+        store.team.set_gold("lea", pair, "choose", first)
+    store.team.change_settings("lea", "charts", {"qualification": 2, "gold_share": 0})
+    card = store.claim("ana")
+    assert card.pair_id == 5
+    assert store.team.standing("ana", None) == {"charts": "qualifying"}
+    assert label_all(store, "ben", kind="tie") == 2
+    assert store.team.standing("ben", "charts") == {"charts": "failed"}
+    store.team.clear("lea", "ben")
+    assert store.claim("ben").pair_id == 1
+    while (card := store.claim("ana")) and card.pair_id >= 5:
+        store.save(answer(card, "ana", by_first(card)))
+    assert store.claim("ana").pair_id < 5
+
+
+def test_guidelines_are_versioned_and_a_stale_edit_is_a_conflict(store):
+    store.add_rows("charts", make_rows(1))
+    assert store.team.guidelines("charts").version == 0
+    store.team.write_guidelines("lea", "charts", "# One", seen=0)
+    store.team.write_guidelines("lea", "charts", "# Two", seen=1)
+    with pytest.raises(ConflictError, match="Version 2"):
+        store.team.write_guidelines("eve", "charts", "# Mine", seen=1)
+    assert store.team.guidelines("charts").text == "# Two"
+    assert store.team.guidelines("charts", 1).text == "# One"
+    assert store.claim("ana").guideline == 2
+
+
+def test_the_log_tells_who_did_what(store):
+    store.add_rows("charts", make_rows(2))
+    store.team.change_settings("lea", "charts", {"overlap": 2})
+    store.save(answer(store.claim("ana"), "ana"))
+    store.team.decide(DecisionEvent("d-1", 1, "lea", "tie"))
+    actions = {(line.who, line.action) for line in store.team.log()}
+    assert actions == {("lea", "settings"), ("ana", "choose"), ("lea", "decided: tie")}
+    assert [line.what for line in store.team.log(who="ana")] == ["pair 1"]
+    assert store.team.log(dataset="nothing") == []
+
+
+def test_heartbeat_renews_and_leaving_releases(store, clock):
+    store.add_rows("charts", make_rows(1))
+    store.claim("ana")
+    clock.now += 500
+    assert store.heartbeat("ana") == 1
+    clock.now += 500
+    assert store.claim("ben") is None
+    assert store.release("ana") == 1
+    assert store.claim("ben") is not None
+    assert store.heartbeat("nobody") == 0
