@@ -23,7 +23,6 @@ INK = {
     "green": "#2f9e63",
     "yellow": "#f4c20d",
     "purple": "#8b45c9",
-    "orange": "#f27a1a",
 }
 PAPERS = ("#ffffff", "#fbfaf7", "#f6f8fb")
 GRID, TEXT, TITLE = "#dfe3e8", "#7b8794", "#1f2933"
