@@ -68,6 +68,15 @@ class Batch:
         report = self.report
         return report.added + report.unchanged + report.extended + len(self._waiting)
 
+    @property
+    def number(self) -> int:
+        return self._target.batch
+
+    def of_split(self, split: str) -> None:
+        """The rows that follow are of this split."""
+        self._flush()
+        self._target = replace(self._target, split=split)
+
     def add(self, row: Row) -> None:
         """Take one row. Raises DataError when the tables cannot hold it."""
         importing.check_row(row)

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from studio.cli.options import JsonOption, WorkspaceOption, locate, print_json, say
+from studio.cli.progress import progress_bar
+
+if TYPE_CHECKING:
+    from studio.services.library import ImportReport
+
+SHOWN_BAD = 20
 
 
 def import_(
-    source: Annotated[str, typer.Argument(help="Hub id, file, folder or embedded:<sample>.")],
+    source: Annotated[
+        str,
+        typer.Argument(help="Hub id, file, folder, ZIP, another workspace or embedded:<sample>."),
+    ],
     split: Annotated[
-        str | None, typer.Option(help="Split or slice, for example train[:10%].")
+        str | None, typer.Option(help="Split, slice such as train[:10%], or all.")
     ] = None,
     column: Annotated[
         list[str] | None, typer.Option("--column", metavar="ROLE=NAME", help="question=query")
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first rows.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the dataset.")] = None,
     workspace: WorkspaceOption = None,
     json: JsonOption = False,
 ) -> int:
@@ -27,24 +37,46 @@ def import_(
 
     place = locate(workspace)
     store = AnnotationStore(place.database_url)
-    report = import_source(source, place, store, split=split, columns=mapping(column), limit=limit)
+    with progress_bar("Importing") as show:
+        report = import_source(
+            source,
+            place,
+            store,
+            split=split,
+            columns=mapping(column),
+            limit=limit,
+            name=name,
+            on_progress=show,
+        )
     store.close()
     if json:
-        print_json(
-            {
-                "dataset": report.dataset,
-                "recognised_as": report.recognised_as,
-                "added": report.added,
-                "unchanged": report.unchanged,
-                "bad": [{"line": row.line, "reason": row.reason} for row in report.bad],
-            }
-        )
-    else:
-        typer.echo(f"Recognised as {report.recognised_as}.")
-        typer.echo(f"{report.added} rows added, {report.unchanged} already there.")
-        for row in report.bad:
-            say(f"line {row.line} left out: {row.reason}")
+        print_json(_as_json(report))
+        return 0
+    typer.echo(f"Recognised as {report.recognised_as}.")
+    typer.echo(f"{report.added} rows added to {report.dataset}, {report.unchanged} already there.")
+    if report.extended:
+        typer.echo(f"{report.extended} rows given new answers.")
+    if report.identical:
+        typer.echo(f"{report.identical} rows have two answers that say the same: no pair.")
+    for row in report.bad[:SHOWN_BAD]:
+        say(f"line {row.line} left out: {row.reason}")
+    if report.left_out:
+        say(f"{report.bad_count} rows left out, all listed in {report.left_out}")
     return 0
+
+
+def _as_json(report: ImportReport) -> dict[str, object]:
+    return {
+        "dataset": report.dataset,
+        "recognised_as": report.recognised_as,
+        "added": report.added,
+        "unchanged": report.unchanged,
+        "extended": report.extended,
+        "identical": report.identical,
+        "left_out": report.bad_count,
+        "left_out_file": str(report.left_out) if report.left_out else None,
+        "bad": [{"line": row.line, "reason": row.reason} for row in report.bad],
+    }
 
 
 def export(

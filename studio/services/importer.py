@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -12,6 +13,7 @@ from studio.errors import BusyError, StudioError
 from studio.paths import Workspace
 from studio.services.library import ImportReport, import_source
 
+SETTLED_SECONDS = 2.0
 State = Literal["idle", "reading", "done", "failed"]
 
 
@@ -22,6 +24,7 @@ class ImportStatus:
     Attributes:
         number: Which import of this process it is; 0 before the first.
         read: Rows read so far; `total` is their number, when known.
+        seconds: How long it has been reading.
     """
 
     number: int = 0
@@ -31,13 +34,27 @@ class ImportStatus:
     total: int | None = None
     report: ImportReport | None = None
     error: str = ""
+    seconds: float = 0.0
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Seconds to go at the rate so far; None when that cannot be told."""
+        if not self.total or not self.read or self.seconds < SETTLED_SECONDS:
+            return None
+        return self.seconds * max(0, self.total - self.read) / self.read
 
 
 class Importer:
     """Runs `import_source` in a thread of its own; an import cut off leaves nothing behind."""
 
-    def __init__(self, workspace: Workspace, store: AnnotationStore) -> None:
-        self._workspace, self._store = workspace, store
+    def __init__(
+        self,
+        workspace: Workspace,
+        store: AnnotationStore,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._workspace, self._store, self._clock = workspace, store, clock
+        self._began = 0.0
         self._lock = threading.Lock()
         self._status = ImportStatus()
         self._thread: threading.Thread | None = None
@@ -55,7 +72,7 @@ class Importer:
         limit: int | None = None,
         name: str | None = None,
     ) -> ImportStatus:
-        """Begin an import. Raises BusyError while another one is reading."""
+        """Begin an import; see `import_source`. Raises BusyError while another one is reading."""
         with self._lock:
             if self._status.state == "reading":
                 raise BusyError(
@@ -63,6 +80,7 @@ class Importer:
                     remedy="Start this one when it is done.",
                 )
             self._status = ImportStatus(self._status.number + 1, "reading", spec)
+            self._began = self._clock()
             options = {"split": split, "columns": columns, "limit": limit, "name": name}
             self._thread = threading.Thread(
                 target=self._run, args=(spec, options), name="import", daemon=True
@@ -91,4 +109,5 @@ class Importer:
                 self._status = replace(self._status, state="failed", error=message)
 
     def _progress(self, read: int, total: int | None) -> None:
-        self._status = replace(self._status, read=read, total=total)
+        seconds = self._clock() - self._began
+        self._status = replace(self._status, read=read, total=total, seconds=seconds)

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from pathlib import PurePath
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePath
 
 from studio.annotation import AnnotationStore, DatasetView
+from studio.annotation.foreign import WorkspaceSource, is_workspace
+from studio.annotation.staging import Batch
 from studio.data.schema import BadRow, Row
 from studio.data.sources import Source, open_source
+from studio.data.sources.archive import ENDING as ZIP
 from studio.data.sources.files import ENDINGS
 from studio.errors import DataError, RunFailedError
 from studio.paths import Workspace
+from studio.services.leftout import LeftOut
 
 Progress = Callable[[int, int | None], None]
+ALL_SPLITS = "all"
 REPORTED_BAD = 1_000
+EVERY = 20
 
 
 @dataclass(frozen=True)
@@ -44,7 +50,10 @@ class ImportReport:
     Attributes:
         dataset: The name the rows are under.
         extended: Rows that were there and got new answers.
+        identical: Rows whose chosen and rejected say the same: brought in, but no pair.
         bad: Rows left out, with reasons (at most `REPORTED_BAD` of `bad_count`).
+        left_out: A CSV file with the lines and reasons of all of them; None when there are none.
+        number: Number of the import in this workspace.
     """
 
     dataset: str
@@ -52,8 +61,29 @@ class ImportReport:
     added: int = 0
     unchanged: int = 0
     extended: int = 0
+    identical: int = 0
     bad_count: int = 0
     bad: list[BadRow] = field(default_factory=list)
+    left_out: Path | None = None
+    number: int = 0
+
+
+def open_any(
+    spec: str, workspace: Workspace, split: str | None, columns: Mapping[str, str] | None
+) -> Source | WorkspaceSource:
+    """A source to import from: all that `open_source` knows, and another workspace.
+
+    Raises:
+        DataError: It cannot be read, or lacks the split or a column.
+    """
+    try:
+        if is_workspace(spec):
+            return WorkspaceSource(spec, split, workspace)
+    except OSError as error:
+        raise DataError(
+            f"{spec[:200]!r} cannot be read: {error.strerror or error}.", field="data.source"
+        ) from error
+    return open_source(spec, split=split, columns=columns, workspace=workspace)
 
 
 def preview_source(
@@ -65,7 +95,7 @@ def preview_source(
     limit: int = 5,
 ) -> SourcePreview:
     """Recognise a source and read its first rows. Raises DataError."""
-    source = open_source(spec, split=split or None, columns=columns, workspace=workspace)
+    source = open_any(spec, workspace, None if split == ALL_SPLITS else split or None, columns)
     preview = source.preview(limit)
     return SourcePreview(
         label=source.label,
@@ -95,29 +125,33 @@ def import_source(
     Importing the same source again adds only what is new. Damaged rows are left out and reported.
 
     Args:
+        split: A split, a slice, or "all".
         limit: At most this many good rows.
         name: Name of the dataset; None: after the source.
         on_progress: Called with rows read so far and their number, if known.
 
     Raises:
+        BusyError: Another import goes into the same dataset.
         DataError: The source cannot be read, or none of its rows can be used.
         RunFailedError: The disk is full or broken.
     """
-    source = open_source(spec, split=split or None, columns=columns, workspace=workspace)
-    dataset = name or dataset_name(spec)
-    total = source.count() if on_progress else None
-    bad: list[BadRow] = []
+    sources = _sources(spec, workspace, split or None, columns)
+    dataset = name or _name(spec, sources[0])
+    total = _total(sources, limit) if on_progress else None
     try:
-        with store.importing(dataset) as batch:
-            for read, row in enumerate(_limited(source, limit), 1):
+        with store.importing(dataset, source=spec.strip()) as batch, LeftOut() as bad:
+            identical = 0
+            for read, row in enumerate(_rows(sources, batch, limit), 1):
                 if isinstance(row, BadRow):
-                    bad.append(row)
+                    bad.add(row)
                 else:
                     batch.add(row)
-                if on_progress and (read % 20 == 0 or read == total):
-                    on_progress(read, min(total, limit) if limit and total else total)
+                    identical += _says_the_same(row)
+                if on_progress and (read % EVERY == 0 or read == total):
+                    on_progress(read, total)
             if not batch.rows:
-                raise _nothing_usable(source, bad)
+                raise _nothing_usable(sources[0], bad)
+            left_out = bad.keep(workspace.left_out(batch.number))
     except OSError as error:
         raise RunFailedError(
             f"The import broke off: {error.strerror or error}. Nothing was added.",
@@ -125,12 +159,15 @@ def import_source(
         ) from error
     return ImportReport(
         dataset=dataset,
-        recognised_as=source.recognised_as,
+        recognised_as=sources[0].recognised_as,
         added=batch.report.added,
         unchanged=batch.report.unchanged,
         extended=batch.report.extended,
-        bad_count=len(bad),
-        bad=bad[:REPORTED_BAD],
+        identical=identical,
+        bad_count=bad.count,
+        bad=bad.first,
+        left_out=left_out,
+        number=batch.number,
     )
 
 
@@ -145,7 +182,7 @@ def dataset_name(spec: str) -> str:
     path = PurePath(spec)
     if spec.startswith(("embedded:", "exports/")):
         name = re.split("[:/]", spec, maxsplit=1)[1]
-    elif path.suffix.lower() in ENDINGS:
+    elif path.suffix.lower() in (*ENDINGS, ZIP):
         name = path.stem
     elif path.is_absolute() or spec.startswith((".", "~")):
         name = path.name
@@ -154,21 +191,57 @@ def dataset_name(spec: str) -> str:
     return name[:200] or "dataset"
 
 
-def _limited(source: Source, limit: int | None) -> Iterator[Row | BadRow]:
+def _name(spec: str, source: Source | WorkspaceSource) -> str:
+    return source.split if isinstance(source, WorkspaceSource) else dataset_name(spec)
+
+
+def _sources(
+    spec: str, workspace: Workspace, split: str | None, columns: Mapping[str, str] | None
+) -> list[Source | WorkspaceSource]:
+    if split != ALL_SPLITS:
+        return [open_any(spec, workspace, split, columns)]
+    splits = open_any(spec, workspace, None, columns).splits
+    return [open_any(spec, workspace, name, columns) for name in splits]
+
+
+def _total(sources: list[Source | WorkspaceSource], limit: int | None) -> int | None:
+    counts = [source.count() for source in sources]
+    total = None if None in counts else sum(counts)
+    return min(total, limit) if limit and total else total
+
+
+def _rows(
+    sources: list[Source | WorkspaceSource], batch: Batch, limit: int | None
+) -> Iterator[Row | BadRow]:
+    """All rows; of several splits, those after the first have it in their ids and reasons."""
     good = 0
-    for row in source.rows():
-        yield row
-        good += isinstance(row, Row)
-        if limit is not None and good >= limit:
-            return
+    for place, source in enumerate(sources):
+        batch.of_split(source.split)
+        for row in source.rows():
+            yield _of_split(row, source.split) if place else row
+            good += isinstance(row, Row)
+            if limit is not None and good >= limit:
+                return
 
 
-def _nothing_usable(source: Source, bad: list[BadRow]) -> DataError:
-    if not bad:
+def _of_split(row: Row | BadRow, split: str) -> Row | BadRow:
+    if isinstance(row, BadRow):
+        return replace(row, reason=f"{row.reason} (split {split})")
+    return replace(row, external_id=f"{split}/{row.external_id}"[:500])
+
+
+def _says_the_same(row: Row) -> bool:
+    return bool(row.chosen and row.rejected) and (
+        row.chosen.text.strip() == row.rejected.text.strip()
+    )
+
+
+def _nothing_usable(source: Source | WorkspaceSource, bad: LeftOut) -> DataError:
+    if not bad.count:
         return DataError(f"{source.label} has no rows.", field="data.source")
-    first = bad[0]
+    first = bad.first[0]
     return DataError(
-        f"None of the {len(bad)} rows of {source.label} can be used; row {first.line}: "
+        f"None of the {bad.count} rows of {source.label} can be used; row {first.line}: "
         f"{first.reason}.",
         remedy="Check the columns and that the images lie beside the data.",
         field="data.source",

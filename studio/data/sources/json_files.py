@@ -12,7 +12,7 @@ from studio.data.sources.base import Reader, Record
 from studio.errors import DataError
 
 MAX_LINE = 32 * 1024 * 1024
-MAX_JSON = 1024 * 1024 * 1024
+MAX_JSON = 256 * 1024 * 1024
 
 
 @dataclass
@@ -46,7 +46,7 @@ class JsonReader(Reader):
     def records(self) -> Iterator[Record | BadRow]:
         if self.path.stat().st_size > MAX_JSON:
             raise DataError(
-                f"{self.path.name} is over {MAX_JSON >> 30} GB.",
+                f"{self.path.name} is over {MAX_JSON >> 20} MB; JSON is read as a whole.",
                 remedy="Save it as JSON Lines (.jsonl) or Parquet.",
                 field="data.source",
             )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from studio.data.sources import embedded, exports, files, folder, hub
+from studio.data.sources import archive, embedded, exports, files, folder, hub
 from studio.data.sources.base import Reader
 from studio.errors import DataError
 from studio.paths import Workspace
 
-KINDS: tuple[ModuleType, ...] = (embedded, exports, folder, files, hub)
+KINDS: tuple[ModuleType, ...] = (embedded, exports, folder, archive, files, hub)
 
 
 def open_reader(

@@ -11,7 +11,7 @@ from studio.data.columns import map_columns
 from studio.data.formats import RowMaker, check_mapping, describe
 from studio.data.images import ImageStore, resolve_inside
 from studio.data.schema import BadRow, Row
-from studio.data.slices import Split, parse_split
+from studio.data.slices import Split, choose_split, parse_split
 from studio.data.sources.base import Reader
 from studio.data.sources.registry import open_reader
 from studio.errors import DataError
@@ -37,6 +37,7 @@ class Source:
         columns: Column names found.
         mapping: Role → column, as it will be read.
         splits: All splits of the source.
+        split: The one that is read.
     """
 
     def __init__(
@@ -49,6 +50,8 @@ class Source:
         samples = [record.values for record in reader.peek()]
         self._reader, self._slice, self._images = reader, slice_of, images
         self.label, self.splits, self.columns = reader.label, reader.splits, reader.columns
+        wanted = slice_of.name if slice_of else None
+        self.split = choose_split(wanted if len(reader.splits) > 1 else None, reader.splits)
         self.mapping = map_columns(self.columns, samples, explicit)
         if samples:
             check_mapping(self.columns, self.mapping)

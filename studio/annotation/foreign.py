@@ -1,0 +1,130 @@
+"""The datasets of another workspace, read without changing anything in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.exc import DatabaseError
+
+from studio.annotation import browse
+from studio.annotation.database import REVISION
+from studio.annotation.importing import CHUNK
+from studio.annotation.views import ItemFilter, ItemView
+from studio.data.images import ImageStore
+from studio.data.schema import Answer, BadRow, Row
+from studio.data.slices import Split, choose_split, parse_split
+from studio.data.sources.source import Preview
+from studio.errors import DataError, NotFoundError
+from studio.paths import Workspace
+
+
+def is_workspace(spec: str) -> bool:
+    """Whether `spec` is the folder of a workspace."""
+    path = Path(spec.strip()).expanduser()
+    return bool(spec.strip()) and path.is_dir() and Workspace(path.resolve()).database.is_file()
+
+
+class WorkspaceSource:
+    """Rows of one dataset of another workspace; its datasets are the splits.
+
+    Answers and the preferences that were imported with them come along, labels do not. Attributes
+    as of `studio.data.sources.source.Source`.
+
+    Raises:
+        DataError: Its database is of another version or damaged, or has no such dataset.
+    """
+
+    def __init__(self, spec: str, split: str | None, workspace: Workspace) -> None:
+        place = Workspace(Path(spec.strip()).expanduser().resolve())
+        self._theirs, self._ours = ImageStore(place), ImageStore(workspace)
+        self._engine = create_engine(f"sqlite:///file:{place.database}?mode=ro&uri=true")
+        self.label, self.recognised_as = f"workspace {place.root.name}", "Another workspace"
+        self.columns: tuple[str, ...] = ()
+        self.mapping: dict[str, str] = {}
+        self.splits = self._datasets(place)
+        slice_of = parse_split(split) if split and split not in self.splits else Split(split or "")
+        self.split = choose_split(slice_of.name or None, self.splits)
+        self._slice = slice_of
+
+    def count(self) -> int:
+        """Rows in the slice."""
+        start, stop = self._slice.bounds(self._total)
+        return max(0, min(self._total(), stop if stop is not None else 1 << 62) - start)
+
+    def rows(self) -> Iterator[Row | BadRow]:
+        """Stream the rows, their images copied into this workspace."""
+        start, stop = self._slice.bounds(self._total)
+        for line, item in enumerate(islice(self._items(), start, stop), start + 1):
+            try:
+                yield self._row(item)
+            except (DataError, NotFoundError) as error:
+                yield BadRow(line, error.message.rstrip("."), error.field)
+
+    def preview(self, n: int = 5) -> Preview:
+        """The first rows."""
+        rows = list(islice(self.rows(), n))
+        bad = [row for row in rows if isinstance(row, BadRow)]
+        return Preview([row for row in rows if isinstance(row, Row)], bad)
+
+    def _datasets(self, place: Workspace) -> tuple[str, ...]:
+        try:
+            with self._engine.connect() as connection:
+                found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+                if found != REVISION:
+                    raise DataError(
+                        f"The workspace {place.root.name!r} was made by another version.",
+                        remedy="Open it once with this studio, then import from it.",
+                        field="data.source",
+                    )
+                names = tuple(dataset.name for dataset in browse.datasets(connection))
+        except DatabaseError as error:
+            raise DataError(
+                f"The database of the workspace {place.root.name!r} cannot be read: {error.orig}.",
+                remedy="Check that it is whole and may be read.",
+                field="data.source",
+            ) from error
+        if not names:
+            raise DataError(f"The workspace {place.root.name!r} is empty.", field="data.source")
+        return names
+
+    def _total(self) -> int:
+        with self._engine.connect() as connection:
+            return browse.count(connection, ItemFilter(dataset=self.split))
+
+    def _items(self) -> Iterator[ItemView]:
+        after = None
+        while True:
+            with self._engine.connect() as connection:
+                page = self._page(connection, after)
+            yield from page
+            if len(page) < CHUNK:
+                return
+            after = page[-1].id
+
+    def _page(self, connection: Connection, after: int | None) -> list[ItemView]:
+        where = ItemFilter(dataset=self.split)
+        return browse.browse(connection, where, "oldest", after, CHUNK)
+
+    def _row(self, item: ItemView) -> Row:
+        for sha in item.images:
+            if self._ours.add(self._theirs.path(sha)) != sha:
+                raise DataError(f"the image {sha[:12]}… is not what it was", field="image")
+        answers = {c.id: Answer(c.text, c.author) for c in item.candidates}
+        reference = next((c.id for c in item.candidates if c.reference), None)
+        pair = next((p for p in item.pairs if p.source_choice_id is not None), None)
+        chosen = pair.source_choice_id if pair else None
+        rejected = pair and (pair.second_id if chosen == pair.first_id else pair.first_id)
+        used = {reference, chosen, rejected}
+        return Row(
+            external_id=item.external_id,
+            images=item.images,
+            prompt=item.prompt,
+            completion=answers.get(reference),
+            chosen=answers.get(chosen),
+            rejected=answers.get(rejected),
+            candidates=tuple(answer for key, answer in answers.items() if key not in used),
+            meta=item.meta,
+        )

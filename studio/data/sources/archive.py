@@ -1,0 +1,145 @@
+"""ZIP files: everything is checked before anything is unpacked, then they are read as folders."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import stat
+import zipfile
+from pathlib import Path, PurePosixPath
+
+from studio.data.sources import folder as folders
+from studio.data.sources.base import Reader
+from studio.data.sources.files import ENDINGS
+from studio.errors import DataError
+from studio.paths import Workspace
+
+ENDING = ".zip"
+UNPACKED_ENDINGS = (*ENDINGS, *folders.IMAGE_ENDINGS, ".txt")
+MAX_FILES = 300_000
+MAX_BYTES = 64 * 1024**3
+MAX_RATIO = 200
+SMALL = 1024 * 1024  # files below are no bomb, however well they are packed
+KEPT = 4
+_BROKEN = (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, EOFError, ValueError)
+
+
+def matches(spec: str, workspace: Workspace) -> bool:
+    return Path(spec).suffix.lower() == ENDING
+
+
+def open_reader(spec: str, split: str | None, workspace: Workspace, field: str) -> Reader:
+    """What is in the archive, as from a folder. Raises DataError naming the member at fault."""
+    path = Path(spec).expanduser()
+    if not path.is_file():
+        raise DataError(
+            f"There is no file {spec!r}.",
+            remedy="Give a path on the machine the studio runs on, or upload the file.",
+            field="data.source",
+        )
+    reader = folders.open_reader(str(_top(unpack(path, workspace))), split, workspace, field)
+    reader.label = f"ZIP file {path.name}: {reader.label}"
+    return reader
+
+
+def unpack(path: Path, workspace: Workspace) -> Path:
+    """The folder with the data files, images and captions of an archive; unpacked once.
+
+    Raises:
+        DataError: It is damaged, or a member leads outside, is a link, is encrypted, or unpacks
+            to far more than it is.
+    """
+    facts = path.stat()
+    identity = f"{path.resolve()}:{facts.st_size}:{facts.st_mtime_ns}"
+    target = workspace.unpacked / hashlib.sha256(identity.encode()).hexdigest()[:16]
+    if target.is_dir():
+        return target
+    building = target.with_name(f".{target.name}.{os.getpid()}")
+    shutil.rmtree(building, ignore_errors=True)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = _checked(path, archive)
+            building.mkdir(parents=True)
+            for member in members:
+                _extract(archive, member, building)
+        building.rename(target)
+    except _BROKEN as error:
+        if isinstance(error, DataError):
+            raise
+        raise _refused(path, f"it is damaged ({error})", "Pack it again.") from error
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    _forget_oldest(workspace)
+    return target
+
+
+def _checked(path: Path, archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+    members = archive.infolist()
+    if len(members) > MAX_FILES:
+        raise _refused(path, f"it holds {len(members):,} files", f"Keep below {MAX_FILES:,}.")
+    for member in members:
+        problem = _problem(member)
+        if problem:
+            raise _refused(path, f"{member.filename[:80]!r} {problem}", "Pack it again without.")
+    files = [member for member in members if not member.is_dir() and _wanted(member)]
+    names = {member.filename.lower() for member in files}
+    if len(names) < len(files):
+        raise _refused(path, "two files in it have the same name", "Pack it again.")
+    total = sum(member.file_size for member in files)
+    free = shutil.disk_usage(path.parent if path.parent.is_dir() else ".").free
+    if total > min(MAX_BYTES, free):
+        raise _refused(
+            path,
+            f"it unpacks to {total / 1024**3:,.1f} GB",
+            f"There is room for {min(MAX_BYTES, free) / 1024**3:,.1f} GB; import its parts.",
+        )
+    return files
+
+
+def _problem(member: zipfile.ZipInfo) -> str:
+    """Why a member must not be unpacked; empty when it may."""
+    name = member.filename.replace("\\", "/")
+    if name.startswith("/") or ".." in PurePosixPath(name).parts or re.match("[A-Za-z]:", name):
+        return "leads outside the archive"
+    kind = stat.S_IFMT(member.external_attr >> 16)
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+        return "is a link or a device"
+    if member.flag_bits & 0x1:
+        return "is encrypted"
+    if member.file_size > SMALL and member.file_size > MAX_RATIO * max(1, member.compress_size):
+        return f"unpacks to more than {MAX_RATIO} times its size"
+    return ""
+
+
+def _wanted(member: zipfile.ZipInfo) -> bool:
+    name = PurePosixPath(member.filename.replace("\\", "/"))
+    hidden = any(part.startswith((".", "__MACOSX")) for part in name.parts)
+    return not hidden and name.suffix.lower() in UNPACKED_ENDINGS
+
+
+def _extract(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path) -> None:
+    target = folder / member.filename.replace("\\", "/")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with archive.open(member) as packed, target.open("wb") as unpacked:
+        shutil.copyfileobj(packed, unpacked, 1024 * 1024)
+
+
+def _top(folder: Path) -> Path:
+    """The folder itself, or the only one in it, as archives of a folder have it."""
+    inside = list(folder.iterdir())
+    while len(inside) == 1 and inside[0].is_dir():
+        folder = inside[0]
+        inside = list(folder.iterdir())
+    return folder
+
+
+def _forget_oldest(workspace: Workspace) -> None:
+    there = sorted(workspace.unpacked.glob("[!.]*"), key=lambda path: path.stat().st_mtime)
+    for old in there[:-KEPT]:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _refused(path: Path, reason: str, remedy: str) -> DataError:
+    return DataError(f"{path.name} was not unpacked: {reason}.", remedy=remedy, field="data.source")

@@ -1,0 +1,252 @@
+"""Every known format, in every container that can hold it, imports without a mapping."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from studio.annotation import AnnotationStore, ItemFilter
+from studio.data.schema import Answer, Message, Part, Row
+from studio.errors import DataError
+from studio.paths import Workspace
+from studio.services.library import import_source, preview_source
+
+
+def said(role: str, text: str, *, image: bool = False) -> dict:
+    parts = [{"type": "image", "text": None}] if image else []
+    return {"role": role, "content": [*parts, {"type": "text", "text": text}]}
+
+
+PREFERENCE = {"chosen": [said("assistant", "yes")], "rejected": [said("assistant", "no")]}
+CHARTQA = {"image": "a.png", "query": "How many?", "label": ["14"], "human_or_machine": 0}
+RLAIF = {
+    "ds_name": "RLAIF-V", "image": "a.png", "question": "What?", "chosen": "yes",
+    "rejected": "no", "origin_dataset": "x", "origin_split": "{}", "idx": 7, "image_path": "p",
+}  # fmt: skip
+FORMATTED = {"images": ["a.png"], "prompt": [said("user", "Why?", image=True)], **PREFERENCE}
+LLAVA = {
+    "images": ["a.png"],
+    "prompt": [{"role": "user", "content": "What colour?"}],
+    "completion": [{"role": "assistant", "content": "Red."}],
+}
+VQAV2 = {"image": "a.png", "question": "q", "multiple_choice_answer": "2"}
+GEOPERCEPTION = {"id": "x", "question": "q", "answer": "A", "predicate": "p", "image": "b.png"}
+SHAREGPT = {
+    "conversations": [
+        {"from": "human", "value": "<image>What?"},
+        {"from": "gpt", "value": "A chart."},
+    ],
+    "images": ["a.png"],
+}
+SHAREGPT_DPO = {
+    "conversations": [{"from": "human", "value": "<image>What?"}],
+    "chosen": {"from": "gpt", "value": "good"},
+    "rejected": {"from": "gpt", "value": "bad"},
+    "images": ["a.png"],
+}
+TEXT_ONLY = {"images": [], "messages": [said("user", "Hi"), said("assistant", "Hello")]}
+SEVERAL = {
+    "images": ["a.png", "b.png"],
+    "prompt": [said("user", "First?", image=True), said("assistant", "One."),
+               said("user", "And this?", image=True)],
+    **PREFERENCE,
+}  # fmt: skip
+TRL_IMAGE = {"image": "a.png", "prompt": "What?", "chosen": "x", "rejected": "y"}
+FORMATS = {
+    "ChartQA questions and answers": CHARTQA,
+    "RLAIF-V preferences": RLAIF,
+    "TRL conversational preferences": FORMATTED,
+    "TRL conversational questions and answers": LLAVA,
+    "VQAv2 questions and answers": VQAV2,
+    "Geoperception questions and answers": GEOPERCEPTION,
+    "LLaMA-Factory / ShareGPT conversations": SHAREGPT,
+    "LLaMA-Factory / ShareGPT preferences": SHAREGPT_DPO,
+    "TRL messages: conversations": TEXT_ONLY,
+    "TRL conversational preferences ": SEVERAL,
+    "Preferences": TRL_IMAGE,
+}
+
+
+def as_jsonl(record: dict, folder: Path) -> None:
+    (folder / "rows.jsonl").write_text(json.dumps(record) + "\n")
+
+
+def as_json(record: dict, folder: Path) -> None:
+    (folder / "rows.json").write_text(json.dumps({"data": [record]}))
+
+
+def embedded(record: dict, folder: Path) -> pa.Table:
+    """The record with its images inside, as hub datasets have them."""
+
+    def inside(name: str) -> dict:
+        return {"bytes": (folder / name).read_bytes(), "path": name}
+
+    held = dict(record)
+    if "image" in held:
+        held["image"] = inside(held["image"])
+    elif held["images"]:
+        held["images"] = [inside(name) for name in held["images"]]
+    return pa.Table.from_pylist([held])
+
+
+def as_parquet(record: dict, folder: Path) -> None:
+    pq.write_table(embedded(record, folder), folder / "rows.parquet")
+
+
+def as_arrow(record: dict, folder: Path) -> None:
+    table = embedded(record, folder)
+    with (
+        pa.OSFile(str(folder / "rows.arrow"), "wb") as out,
+        pa.ipc.new_stream(out, table.schema) as writer,
+    ):
+        writer.write_table(table)
+
+
+def as_zip(record: dict, folder: Path) -> None:
+    with zipfile.ZipFile(folder / "rows.zip", "w") as packed:
+        packed.writestr("set/rows.jsonl", json.dumps(record))
+        for path in folder.glob("*.png"):
+            packed.write(path, f"set/{path.name}")
+
+
+CONTAINERS = {
+    "rows.jsonl": as_jsonl,
+    "rows.json": as_json,
+    "rows.parquet": as_parquet,
+    "rows.arrow": as_arrow,
+    "rows.zip": as_zip,
+}
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    place = tmp_path / "given"
+    place.mkdir()
+    for name, colour in (("a", "red"), ("b", "blue")):
+        buffer = io.BytesIO()
+        Image.new("RGB", (6, 4), colour).save(buffer, "PNG")
+        (place / f"{name}.png").write_bytes(buffer.getvalue())
+    return place
+
+
+@pytest.fixture
+def workspace(tmp_path) -> Workspace:
+    return Workspace.locate(tmp_path / "workspace")
+
+
+@pytest.fixture
+def store(workspace):
+    opened = AnnotationStore(workspace.database_url)
+    yield opened
+    opened.close()
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_formats_import_from_every_container_as_the_same_row(name, folder, workspace, store):
+    record, seen = FORMATS[name], []
+    for file, write in CONTAINERS.items():
+        write(record, folder)
+        path = str(folder / file)
+        preview = preview_source(path, workspace)
+        assert preview.recognised_as == name.strip() and len(preview.first) == 1, file
+        report = import_source(path, workspace, store, name=file)
+        assert (report.added, report.bad_count) == (1, 0), (file, report.bad)
+        (item,) = store.browse(ItemFilter(dataset=file))
+        texts = [candidate.text for candidate in item.candidates]
+        seen.append((item.images, item.prompt, texts, len(item.pairs)))
+    assert all(found == seen[0] for found in seen)
+    assert seen[0][3] == ("chosen" in record)
+
+
+@pytest.mark.parametrize(("file", "mark"), [("rows.csv", ","), ("rows.tsv", "\t")])
+@pytest.mark.parametrize("record", [VQAV2, GEOPERCEPTION, RLAIF, TRL_IMAGE])
+def test_flat_formats_import_from_delimited_files(record, file, mark, folder, workspace, store):
+    with (folder / file).open("w", newline="", encoding="utf-8") as handle:
+        writer = csv.DictWriter(handle, list(record), delimiter=mark)
+        writer.writeheader()
+        writer.writerow(record)
+    report = import_source(str(folder / file), workspace, store)
+    assert (report.added, report.bad_count) == (1, 0)
+
+
+def test_a_folder_of_images_with_captions_and_with_metadata(folder, workspace, store):
+    (folder / "a.txt").write_text("a red card")
+    assert import_source(str(folder), workspace, store, name="captions").added == 2
+    assert store.count(ItemFilter(search="red card")) == 1
+    (folder / "metadata.csv").write_text("file_name,text\nb.png,a blue card\n")
+    assert import_source(str(folder), workspace, store, name="metadata").added == 1
+    (item,) = store.browse(ItemFilter(dataset="metadata"))
+    assert item.candidates[0].text == "a blue card"
+
+
+def test_anything_else_imports_with_a_mapping(folder, workspace, store):
+    (folder / "odd.jsonl").write_text(
+        json.dumps({"bild": "a.png", "frage": "Was?", "gut": "ja", "schlecht": "nein"})
+    )
+    path = str(folder / "odd.jsonl")
+    with pytest.raises(DataError, match="No column was recognised"):
+        preview_source(path, workspace)
+    columns = {"image": "bild", "question": "frage", "chosen": "gut", "rejected": "schlecht"}
+    assert import_source(path, workspace, store, columns=columns).added == 1
+
+
+def test_all_splits_at_once_keep_their_names(folder, workspace, store):
+    for split in ("train", "test"):
+        record = {"id": 1, "image": "a.png", "question": f"{split}?", "answer": "a"}
+        (folder / f"{split}.jsonl").write_text(json.dumps(record) + "\nbroken\n")
+    report = import_source(str(folder), workspace, store, split="all")
+    assert report.added == 2 and report.bad_count == 2
+    assert store.facets().splits == ("test", "train")
+    assert [item.question for item in store.browse(ItemFilter(split="test"))] == ["test?"]
+    assert any("(split t" in bad.reason for bad in report.bad)
+
+
+def other_workspace(tmp_path, folder) -> Workspace:
+    other = Workspace.locate(tmp_path / "other")
+    theirs = AnnotationStore(other.database_url)
+    (folder / "pairs.jsonl").write_text(
+        "\n".join(json.dumps({**TRL_IMAGE, "prompt": f"Which {n}?"}) for n in range(3))
+    )
+    import_source(str(folder / "pairs.jsonl"), other, theirs)
+    asked = Row("c", (), (Message("user", (Part("text", "Hm?"),)),),
+                candidates=(Answer("p"), Answer("q"), Answer("r")))  # fmt: skip
+    theirs.add_rows("my texts", [asked])
+    theirs.delete(theirs.ids()[:1])
+    theirs.close()
+    return other
+
+
+def test_another_workspace_gives_its_rows_and_stays_as_it_is(tmp_path, folder, workspace, store):
+    other = other_workspace(tmp_path, folder)
+    before = other.database.read_bytes()
+    preview = preview_source(str(other.root), workspace)
+    assert preview.recognised_as == "Another workspace"
+    assert preview.splits == ("pairs", "my texts") and preview.rows == 2
+    report = import_source(str(other.root), workspace, store)
+    assert (report.dataset, report.added) == ("pairs", 2)
+    (pair,) = store.browse()[0].pairs
+    chosen = {c.id: c.text for c in store.browse()[0].candidates}[pair.source_choice_id]
+    assert chosen == "x" and len(store.browse()[0].images) == 1
+    texts = import_source(str(other.root), workspace, store, split="my texts")
+    assert (texts.dataset, texts.added, store.datasets()[1].pairs) == ("my texts", 1, 3)
+    assert import_source(str(other.root), workspace, store).unchanged == 2
+    assert other.database.read_bytes() == before
+
+
+def test_a_workspace_of_another_version_is_refused(tmp_path, folder, workspace):
+    import sqlite3
+
+    other = other_workspace(tmp_path, folder)
+    with sqlite3.connect(other.database) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0001'")
+    connection.close()
+    with pytest.raises(DataError, match="another version"):
+        preview_source(str(other.root), workspace)
