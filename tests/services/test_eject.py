@@ -1,0 +1,89 @@
+"""A run as a script: what it says, and that running it gives the same losses."""
+
+import ast
+import json
+import os
+import runpy
+
+import pytest
+
+from studio.config import files
+from studio.paths import Workspace
+from studio.runs.events import read_events
+from studio.runs.store import RunStore
+from studio.services.eject import eject, notebook, render
+from studio.train.recipe import write_recipe
+from studio.train.run import execute
+
+OFF = dict.fromkeys(("share_images", "share_prompts", "cache_features", "cache_reference"), "off")
+SMALL = {
+    "adapter": {"rank": 4, "alpha": 8},
+    "batch": {"per_device": 2, "total": 4},
+    "optimizer": {"learning_rate": 2e-3, "warmup": 0},
+    "schedule": {"max_steps": 3, "evaluate_every": 2, "save_every": 100},
+    "speed": OFF,
+}
+SFT = {
+    **SMALL,
+    "method": "sft",
+    "data": {"source": "embedded:sft", "train": "train[:12]", "evaluation": "evaluation[:4]"},
+}
+DPO = {
+    **SMALL,
+    "method": "dpo",
+    "model": {"quantization": "nf4"},
+    "data": {"source": "embedded:preferences", "train": "train[:12]"},
+}
+
+
+def logged(history, key):
+    return [entry[key] for entry in history if key in entry]
+
+
+@pytest.mark.parametrize("values", [SFT, DPO], ids=["sft", "dpo-nf4"])
+def test_the_script_trains_as_the_run_did(tmp_path, monkeypatch, values):
+    workspace = Workspace.locate(tmp_path / "workspace")
+    run = RunStore(workspace).create(files.parse(values))
+    execute(run.config, run.paths, workspace)
+    events = read_events(run.paths.events).events
+    expected = [e.values["loss"] for e in events if e.type == "metrics" and "loss" in e.values]
+    eject(run, workspace, tmp_path / "away")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    done = runpy.run_path(str(tmp_path / "away" / "train.py"))
+    assert logged(done["trainer"].state.log_history, "loss") == pytest.approx(expected, abs=1e-4)
+    if values is SFT:
+        expected = [e.values["eval_loss"] for e in events if e.type == "evaluation"]
+        found = logged(done["trainer"].state.log_history, "eval_loss")
+        assert found == pytest.approx(expected[: len(found)], abs=1e-4) and found
+    assert os.listdir(tmp_path / "out" / "adapter")
+
+
+def recipe(tmp_path, values):
+    workspace = Workspace.locate(tmp_path)
+    run = RunStore(workspace).create(files.parse(values))
+    write_recipe(run.config, run.paths, workspace)
+    return json.loads(run.paths.recipe.read_text())
+
+
+def test_the_script_is_python_and_names_no_studio(tmp_path):
+    values = {"name": "my run", "adapter": {"dora": True}, "data": {"source": "embedded:sft"}}
+    text = render(recipe(tmp_path, values), "rows", ["train"])
+    ast.parse(text)
+    assert "studio" not in text and text.startswith('"""my run: SFT of')
+    assert "use_dora=True" in text and "eval_dataset" not in text
+
+
+def test_full_fine_tuning_has_a_reference_and_no_adapter(tmp_path):
+    values = {"method": "dpo", "adapter": None, "data": {"source": "embedded:preferences"}}
+    text = render(recipe(tmp_path, values), "rows", ["train"])
+    assert "ref_model=reference" in text and "LoraConfig" not in text
+
+
+def test_the_notebook_has_a_cell_for_each_part(tmp_path):
+    text = render(recipe(tmp_path, SFT), "rows", ["train", "evaluation"])
+    made = json.loads(notebook(text))
+    code = ["".join(cell["source"]) for cell in made["cells"] if cell["cell_type"] == "code"]
+    assert len(code) == text.count("# %%") == 4
+    for source in code:
+        ast.parse(source)
