@@ -17,7 +17,7 @@ from studio.runs.events import EventLog
 from studio.runs.status import update_status
 from studio.train.callbacks import ControlFile, EarlyStopping, RunReporter
 from studio.train.data import RunData
-from studio.train.fast.fill import fill_cache
+from studio.train.fast.fill import fill_cache, record_hits
 from studio.train.fast.trainers import FastTrainer
 from studio.train.plan import plan_run
 from studio.train.prepare import prepare_model
@@ -93,6 +93,8 @@ def _train(config: RunConfig, paths: RunPaths, workspace: Workspace, data: RunDa
     if isinstance(trainer, FastTrainer):
         fill_cache(trainer, paths)
     trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+    if isinstance(trainer, FastTrainer):
+        record_hits(trainer, paths)
     scored = reporter.evaluated_at == trainer.state.global_step
     if data.evaluation and not control.stopped and not scored:
         _stage(paths, "evaluating")

@@ -67,13 +67,17 @@ def all_off(speed: SpeedConfig) -> bool:
     return all(getattr(speed, name) == "off" for name in FLAGS)
 
 
-def choose(config: RunConfig, model: PreTrainedModel) -> FastPath:
+def choose(config: RunConfig, model: PreTrainedModel, sharded: str = "") -> FastPath:
     """Decide for `model`, the base model as it will be trained.
 
     Whether the feature cache pays is decided later, when its size is known.
+
+    Args:
+        sharded: What spreads the weights over processes, so that no part runs alone; or nothing.
     """
     speed = config.speed
-    obstacle = _obstacle(model)
+    obstacle = f"because {sharded} spreads the weights over processes" if sharded else ""
+    obstacle = obstacle or _obstacle(model)
     features = _decide(speed.share_images, obstacle)
     needs = "" if features.on else "because it needs images encoded apart"
     return FastPath(

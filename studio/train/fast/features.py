@@ -22,10 +22,14 @@ SPARE = 1 << 30
 
 @dataclass
 class Hits:
-    """How often features were asked for and found."""
+    """How often a cache was asked and had the answer."""
 
     found: int = 0
     missed: int = 0
+
+    def clear(self) -> None:
+        """Count from zero."""
+        self.found = self.missed = 0
 
     @property
     def rate(self) -> float:

@@ -11,6 +11,7 @@ from studio.paths import RunPaths
 from studio.runs import control
 from studio.runs.events import EventLog
 from studio.runs.status import update_status
+from studio.train.fast.features import FeatureCache
 from studio.train.fast.images import AT_ONCE
 from studio.train.fast.refs import ImageRef
 from studio.train.fast.trainers import FastTrainer
@@ -24,22 +25,40 @@ def fill_cache(trainer: FastTrainer, paths: RunPaths) -> int:
 
     A request to stop ends it early: what is missing is encoded when a batch needs it.
     """
-    cache = trainer.saving.cache if trainer.saving else None
-    if cache is None:
-        return 0
-    args = trainer.args
-    waiting = [image for image in _distinct(trainer) if not cache.holds(image.key)]
-    mine = waiting[args.process_index :: args.world_size]
-    if mine:
-        EventLog(paths.events).append("stage", stage=STAGE, images=len(waiting))
     done = 0
-    report = _Reporter(paths, len(mine))
-    for start in range(0, len(mine), AT_ONCE):
+    if trainer.saving and trainer.saving.cache:
+        done = _fill(trainer, trainer.saving.cache, paths)
+    trainer.accelerator.wait_for_everyone()
+    return done
+
+
+def record_hits(trainer: FastTrainer, paths: RunPaths) -> None:
+    """Say in the run's events how often the caches were asked and had the answer."""
+    saving = trainer.saving
+    if saving is None:
+        return
+    found: dict[str, float | str] = {}
+    if saving.cache:
+        found |= {"features": round(saving.cache.hits.rate, 4), "features_full": saving.cache.full}
+    if saving.reference:
+        found["reference"] = round(saving.reference.hits.rate, 4)
+    if found:
+        EventLog(paths.events).append("cache_hits", **found)
+
+
+def _fill(trainer: FastTrainer, cache: FeatureCache, paths: RunPaths) -> int:
+    rank, processes = trainer.args.process_index, trainer.args.world_size
+    mine = [image for n, image in enumerate(_distinct(trainer)) if n % processes == rank]
+    missing = [image for image in mine if not cache.holds(image.key)]
+    if missing:
+        EventLog(paths.events).append("stage", stage=STAGE, images=len(missing))
+    report, done = _Reporter(paths, len(missing)), 0
+    for start in range(0, len(missing), AT_ONCE):
         if cache.full or control.requested(paths) in ("stop", "stop_now"):
             break
-        done += trainer.keep(mine[start : start + AT_ONCE])
+        done += trainer.keep(missing[start : start + AT_ONCE])
         report(done)
-    trainer.accelerator.wait_for_everyone()
+    cache.hits.clear()
     return done
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 
 from studio.train.fast.collate import IMAGES, BatchImages
+from studio.train.fast.features import Hits
 
 LINE = "{key} {chosen!r} {rejected!r} {check}\n"
 
@@ -30,8 +31,7 @@ class ReferenceCache:
     folder: Path
     writer: str
     known: dict[str, tuple[float, float]] = field(default_factory=dict)
-    found: int = 0
-    missed: int = 0
+    hits: Hits = field(default_factory=Hits)
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -43,9 +43,9 @@ class ReferenceCache:
         """Chosen and rejected log-probabilities (rows,), when all rows are known."""
         rows = [self.known.get(key) for key in keys]
         if None in rows:
-            self.missed += len(keys)
+            self.hits.missed += len(keys)
             return None
-        self.found += len(keys)
+        self.hits.found += len(keys)
         chosen, rejected = zip(*rows, strict=True)
         return torch.tensor(chosen), torch.tensor(rejected)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from accelerate.utils import DistributedType
 from datasets import Dataset, concatenate_datasets
 
 from studio.config import RunConfig
@@ -24,6 +25,7 @@ from studio.train.fast.tokens import preprocess
 from studio.train.fast.trainers import FastTrainer
 
 SAMPLED = 3
+SHARDED = (DistributedType.FSDP, DistributedType.DEEPSPEED)
 
 
 @dataclass
@@ -38,7 +40,9 @@ class Setup:
 
     def run(self) -> FastPath:
         """Switch on what applies, check it against the stock path, and record the choice."""
-        path = choose(self.config, self.trainer.bare_model)
+        kind = self.trainer.accelerator.distributed_type
+        sharded = kind.value if kind in SHARDED else ""
+        path = choose(self.config, self.trainer.bare_model, sharded)
         if path.features.on:
             path = self._checked(self._switch_on(path))
         EventLog(self.paths.events).append(
@@ -136,7 +140,8 @@ class Setup:
             str(self.trainer.accelerator.mixed_precision),
             self.loaded.device.type,
         )
-        prune(folder, self._budget, keep=folder / name)
+        if self.trainer.args.process_index == 0:
+            prune(folder, self._budget, keep=folder / name)
         return folder / name
 
     def _reference(self) -> ReferenceCache:

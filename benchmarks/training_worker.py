@@ -1,0 +1,169 @@
+"""One trainer of `training.py`, in a process of its own so that its memory is its own.
+
+Reads a line for each step to take, trains on the next batch, and answers with a line of JSON.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import resource
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from studio.config import files
+from studio.models.quiet import quiet_libraries
+from studio.paths import Workspace
+from studio.runs.store import RunStore
+
+OFF = dict.fromkeys(("share_images", "share_prompts", "cache_features", "cache_reference"), "off")
+
+
+class Clock:
+    """Seconds spent in named parts."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = defaultdict(float)
+
+    def watch(self, module, name: str) -> None:
+        """Add the forward passes of `module` to `name`."""
+        began: list[float] = []
+        module.register_forward_pre_hook(lambda *_: began.append(now()))
+
+        def end(*_) -> None:
+            self.seconds[name] += now() - began.pop()
+
+        module.register_forward_hook(end)
+
+    @contextlib.contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        start = now()
+        yield
+        self.seconds[name] += now() - start
+
+
+def now() -> float:
+    """Seconds, after the device has done what it was given."""
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+class Worker:
+    """A trainer driven one optimizer step at a time."""
+
+    def __init__(self, variant: str, settings: dict, workspace: Workspace) -> None:
+        from studio.models.towers import find_towers
+        from studio.train.data import load_run_data
+        from studio.train.prepare import prepare_model
+        from studio.train.trainers import build_trainer
+
+        speed = {} if variant == "fast" else OFF
+        config = files.parse(settings | {"speed": speed})
+        self.paths = RunStore(workspace).create(config).paths
+        trainable = prepare_model(config, workspace)
+        base = trainable.loaded.model
+        if variant == "frozen":
+            _keep_vision_out_of_the_graph(base)
+        data = load_run_data(config, workspace)
+        self.clock = Clock()
+        began = now()
+        self.trainer = build_trainer(config, self.paths, trainable, data, [], workspace)
+        self.setup = now() - began
+        towers = find_towers(base)
+        self.clock.watch(base.get_submodule(towers.vision), "vision")
+        self.clock.watch(base.get_submodule(towers.language), "language")
+        self.optimizer = self.trainer.create_optimizer()
+        self.batches: Iterator | None = None
+
+    def fill(self) -> float:
+        """The stage before training, if there is one; its seconds."""
+        from studio.train.fast.fill import fill_cache
+
+        began = now()
+        if hasattr(self.trainer, "saving"):
+            fill_cache(self.trainer, self.paths)
+        self.clock.seconds.clear()
+        return now() - began
+
+    def step(self) -> dict[str, object]:
+        """Train on the next row of the epoch."""
+        self.clock.seconds.clear()
+        began = now()
+        with self.clock.part("preprocess"):
+            batch = self._next()
+        labels = batch.get("labels")
+        tokens = None if labels is None else (labels != -100).sum()
+        loss = self._train(batch, tokens)
+        with self.clock.part("optimizer"):
+            self.optimizer.step()
+            self.optimizer.zero_grad()
+        return {"loss": loss, "seconds": now() - began, "parts": dict(self.clock.seconds)}
+
+    def _train(self, batch: dict, tokens) -> float:
+        accelerator = self.trainer.accelerator
+        plain = accelerator.backward
+
+        def timed(loss, **options) -> None:
+            with self.clock.part("backward"):
+                plain(loss, **options)
+
+        accelerator.backward = timed
+        try:
+            with contextlib.redirect_stdout(sys.stderr):
+                loss = self.trainer.training_step(self.trainer.model, batch, tokens)
+        finally:
+            accelerator.backward = plain
+        return float(loss)
+
+    def _next(self) -> dict:
+        for _ in range(2):
+            if self.batches is not None:
+                batch = next(self.batches, None)
+                if batch is not None:
+                    return batch
+            self.batches = iter(self.trainer.get_train_dataloader())
+        raise RuntimeError("there are no rows")
+
+
+def _keep_vision_out_of_the_graph(model) -> None:
+    import torch
+
+    backbone = model.base_model
+    backbone.get_image_features = torch.no_grad()(backbone.get_image_features)
+
+
+def peak_bytes() -> int:
+    """Most memory held: of the device, or of this process."""
+    import torch
+
+    if torch.cuda.is_available() and os.environ.get("CUDA_VISIBLE_DEVICES") != "":
+        return torch.cuda.max_memory_allocated()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def main() -> None:
+    variant, folder = sys.argv[1], Path(sys.argv[2])
+    quiet_libraries()
+    settings = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
+    out = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+    worker = Worker(variant, settings, Workspace.locate(folder / variant))
+    base = peak_bytes()
+    fill = worker.fill()
+    print(json.dumps({"setup": worker.setup, "fill": fill, "base": base}), file=out)
+    for _ in sys.stdin:
+        answer = worker.step() | {"peak": peak_bytes()}
+        print(json.dumps(answer), file=out)
+
+
+if __name__ == "__main__":
+    main()
