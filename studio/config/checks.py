@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from studio.config.run import RunConfig
 from studio.errors import ConfigError, FieldProblem
 
@@ -109,12 +111,26 @@ def _schedule(config: RunConfig) -> list[FieldProblem]:
 
 
 def _launch(config: RunConfig) -> list[FieldProblem]:
-    if config.launch.engine != "local" or config.launch.processes != 1:
-        return [
+    found = []
+    engine, processes = config.launch.engine, config.launch.processes
+    share = config.batch.per_device * processes
+    if config.batch.total % share:
+        found.append(
             FieldProblem(
-                "launch",
-                "Runs are started on this machine with one process.",
-                "Set launch.engine to local and launch.processes to 1.",
+                "launch.processes",
+                f"{processes} processes with batch.per_device={config.batch.per_device} do not "
+                f"divide batch.total={config.batch.total}.",
+                f"Set batch.total to {-(-config.batch.total // share) * share}, or change one of "
+                "the other two.",
             )
-        ]
-    return []
+        )
+    kind, _, name = engine.partition(":")
+    if kind == "accelerate" and not Path(name).is_file():
+        found.append(
+            FieldProblem(
+                "launch.engine",
+                f"There is no file {name}.",
+                "Make one with `accelerate config --config_file FILE`, or use local.",
+            )
+        )
+    return found

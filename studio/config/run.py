@@ -14,11 +14,11 @@ from studio.config.model import ModelConfig
 from studio.config.preference import DpoConfig
 from studio.config.training import (
     BatchConfig,
-    LaunchConfig,
     OptimizerConfig,
     ScheduleConfig,
     SpeedConfig,
 )
+from studio.config.watching import LaunchConfig, ProbeConfig
 
 Method = Literal["sft", "dpo"]
 
@@ -45,6 +45,7 @@ class RunConfig(Section):
     schedule: ScheduleConfig = setting(ScheduleConfig(), "Schedule", "How long and how often.")
     dpo: DpoConfig = setting(DpoConfig(), "DPO", "Preference loss.")
     speed: SpeedConfig = setting(SpeedConfig(), "Speed", "Work saved without changing the losses.")
+    probes: ProbeConfig = setting(ProbeConfig(), "Probes", "Questions asked while it learns.")
     launch: LaunchConfig = setting(LaunchConfig(), "Launch", "Where it runs.")
     report_to: list[Literal["trackio", "tensorboard", "wandb"]] = setting(
         [], "Also report to", "Trackers that get the metrics too; each must be installed."

@@ -153,10 +153,3 @@ class SpeedConfig(Section):
         ge=0,
         le=64,
     )
-
-
-class LaunchConfig(Section):
-    """Where the worker runs."""
-
-    processes: int = setting(1, "Processes", "Processes (one per GPU).", ge=1, le=1024)
-    engine: str = setting("local", "Engine", '"local": on this machine.')

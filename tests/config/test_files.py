@@ -78,7 +78,8 @@ def test_assignments_override_the_file():
         ({"method": "dpo", "dpo": {"losses": {"exo_pair": 1}}}, "dpo.label_smoothing"),
         ({"method": "dpo", "dpo": {"losses": {"sft": 1}}}, "dpo.losses"),
         ({"schedule": {"early_stopping": 2}}, "schedule.early_stopping"),
-        ({"launch": {"processes": 2}}, "launch"),
+        ({"launch": {"processes": 3}}, "launch.processes"),
+        ({"launch": {"engine": "accelerate:/no/such.yaml"}}, "launch.engine"),
     ],
 )
 def test_combinations_that_cannot_work(values, field):
