@@ -128,10 +128,11 @@ class _Run:
 
     def __post_init__(self) -> None:
         self.counter = self.model.counter() if self.model else None
+        self.answers = Answers()
         self.repeats = Repeats(self.pictures)
         self.languages = Languages(-(-(self.total or 0) // JUDGED_LANGUAGES))
         self.checks: list[Check] = [
-            Answers(),
+            self.answers,
             self.repeats,
             Leakage(self.pictures),
             Balance(self.pictures.sizes),
@@ -142,7 +143,8 @@ class _Run:
     def add(self, entry: Entry) -> None:
         self.splits.setdefault(entry.split, []).append(entry.number)
         if isinstance(entry.row, BadRow):
-            self.bad.add(entry.number, entry.row.reason, entry.row.field)
+            if not self.answers.add_damaged(entry.number, entry.row.reason):
+                self.bad.add(entry.number, entry.row.reason, entry.row.field)
             return
         try:
             pictures = tuple(self.pictures.add(sha) for sha in entry.row.images)
@@ -178,7 +180,7 @@ class _Run:
         return Report(
             source=rows.source,
             model=self.model.name if self.model else "",
-            rows=len(self.numbers) + len(self.bad),
+            rows=sum(map(len, self.splits.values())),
             findings=findings,
             tokens=summarize(counted, self.counter.measured) if self.counter else Tokens(),
             length_bias=bias,

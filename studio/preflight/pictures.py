@@ -1,8 +1,8 @@
 """The distinct images of the rows: their sizes, and which of them look alike.
 
 Two images look alike when their perceptual hashes (pHash, 16 × 16 coefficients) differ in at most
-`HASH_BITS` of 256 bits and no pixel of their 24 × 24 miniatures differs by more than `LEVELS` of
-256 in any colour. The hash finds candidates; the miniature keeps apart what only has the same
+`HASH_BITS` of 256 bits and no pixel of their 24 × 24 miniatures differs by more than `GREYS` of
+256 in brightness (ITU-R BT.601) or `COLOURS` in a colour, which JPEG keeps less well. The hash finds candidates; the miniature keeps apart what only has the same
 layout, such as two bar charts.
 """
 
@@ -21,7 +21,9 @@ from studio.errors import DataError
 HASH_SIDE = 16
 HASH_BITS = 10
 MINIATURE = 24
-LEVELS = 16
+GREYS = 16
+COLOURS = 48
+BRIGHTNESS = np.array([0.299, 0.587, 0.114])
 BLOCK = 256
 SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 
@@ -87,8 +89,8 @@ class Pictures:
             differing = np.bitwise_count(hashes[ones] ^ hashes[others]).sum(1)
             close = differing <= HASH_BITS
             for one, other in zip(ones[close], others[close], strict=True):
-                gap = np.abs(miniatures[one].astype(np.int16) - miniatures[other])
-                if gap.max() <= LEVELS:
+                gap = miniatures[one].astype(np.int16) - miniatures[other]
+                if np.abs(gap).max() <= COLOURS and np.abs(gap @ BRIGHTNESS).max() <= GREYS:
                     yield int(one), int(other)
 
 

@@ -19,6 +19,14 @@ class Answers(Check):
         self._half: list[int] = []
         self._rows = 0
 
+    def add_damaged(self, number: int, reason: str) -> bool:
+        """Take a row that was refused for being empty; False when that is not the reason."""
+        if not reason.endswith("is empty"):
+            return False
+        (self._no_question if "question" in reason else self._empty).append(number)
+        self._rows += 1
+        return True
+
     def add(self, seen: Seen) -> None:
         row, answers = seen.row, answers_of(seen.row)
         self._rows += 1
