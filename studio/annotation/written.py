@@ -13,7 +13,7 @@ from studio.data.turns import check_text
 from studio.errors import DataError, InputError
 
 AUTHOR = "person:"
-LONGEST = 20_000
+LONGEST = 8_000
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
@@ -19,8 +20,12 @@ from studio.annotation import (
     PairCard,
     Progress,
     Saved,
+    Span,
 )
+from studio.annotation.team import GuidelineView
+from studio.annotation.written import LONGEST
 from studio.errors import ConflictError
+from studio.ui import team_api
 from studio.ui.context import StudioContext
 from studio.ui.guard import StudioRoute, check_change, check_host
 
@@ -53,6 +58,15 @@ class NextBody(Body):
 
     dataset: DatasetName | None = None
     count: int = Field(default=3, ge=1, le=5)
+    progress: bool = True
+
+
+class SpanBody(Body):
+    """See `Span`."""
+
+    candidate_id: Id
+    start: int = Field(ge=0, le=2_000_000)
+    end: int = Field(ge=1, le=2_000_000)
 
 
 class SaveBody(Body):
@@ -68,6 +82,23 @@ class SaveBody(Body):
     comment: str = Field(default="", max_length=4000)
     elapsed_ms: int | None = Field(default=None, ge=0, le=DAY_MS)
     shown_left_id: Id | None = None
+    flagged: bool = False
+    aspects: dict[str, int] = Field(default_factory=dict, max_length=6)
+    spans: list[SpanBody] = Field(default_factory=list, max_length=200)
+    edit: str = Field(default="", max_length=LONGEST)
+    ideal: str = Field(default="", max_length=LONGEST)
+    repeat: bool = False
+    guideline: int = Field(default=0, ge=0, le=2**31)
+
+    def event(self, annotator: str) -> LabelEvent:
+        values = self.model_dump() | {"spans": tuple(Span(**s.model_dump()) for s in self.spans)}
+        return LabelEvent(annotator=annotator, **values)
+
+
+class LeaveBody(Body):
+    """`stamp` is that of the last reply this page got."""
+
+    stamp: int
 
 
 class UndoBody(Body):
@@ -81,7 +112,9 @@ class NextReply(BaseModel):
     user: str
     lead: bool
     cards: list[PairCard]
-    progress: Progress
+    progress: Progress | None
+    stamp: int
+    standing: dict[str, str]
 
 
 class UndoReply(BaseModel):
@@ -100,27 +133,44 @@ def router(context: StudioContext) -> APIRouter:
     _annotate(routes, context)
     _review(routes, context)
     _images(routes, context)
+    team_api.add_routes(routes, context)
     return routes
 
 
 def _annotate(routes: APIRouter, context: StudioContext) -> None:
-    store = context.store
+    store, stamps = context.store, {}
 
     @routes.post("/annotate/next", dependencies=Change)
     def next_pairs(body: NextBody, request: Request) -> NextReply:
         user = context.user(request)
+        stamps[user] = time.monotonic_ns()
         cards = store.claim_several(user, body.dataset, body.count)
-        progress = store.progress(user, body.dataset)
-        lead = context.is_lead(request)
-        return NextReply(user=user, lead=lead, cards=cards, progress=progress)
+        return NextReply(
+            user=user,
+            lead=context.is_lead(request),
+            cards=cards,
+            progress=store.progress(user, body.dataset) if body.progress or not cards else None,
+            stamp=stamps[user],
+            standing={} if cards else store.team.standing(user, body.dataset),
+        )
 
     @routes.post("/annotate/save", dependencies=Change, response_model=Saved)
     def save(body: SaveBody, request: Request) -> Saved | JSONResponse:
         user = context.user(request)
         try:
-            return store.save(LabelEvent(annotator=user, **body.model_dump()))
+            return store.save(body.event(user))
         except ConflictError as error:
             return _conflict(error, store.card(body.pair_id, user))
+
+    @routes.post("/annotate/heartbeat", dependencies=Change)
+    def heartbeat(request: Request) -> dict[str, int]:
+        return {"held": store.heartbeat(context.user(request))}
+
+    @routes.post("/annotate/leave", dependencies=Change)
+    def leave(body: LeaveBody, request: Request) -> dict[str, int]:
+        """Give up what is held, unless another page of the same person claimed meanwhile."""
+        user = context.user(request)
+        return {"released": store.release(user) if stamps.get(user) == body.stamp else 0}
 
     @routes.post("/annotate/undo", dependencies=Change)
     def undo(body: UndoBody, request: Request) -> UndoReply:
@@ -154,6 +204,13 @@ def _review(routes: APIRouter, context: StudioContext) -> None:
         request: Request, dataset: Annotated[str | None, Query(max_length=200)] = None
     ) -> Progress:
         return store.progress(context.user(request), dataset)
+
+    @routes.get("/annotate/guidelines")
+    def guidelines(
+        request: Request, dataset: Annotated[str, Query(max_length=200)]
+    ) -> GuidelineView:
+        context.user(request)
+        return store.team.guidelines(dataset)
 
 
 def _images(routes: APIRouter, context: StudioContext) -> None:

@@ -191,6 +191,75 @@ def test_nothing_without_a_login_when_logins_are_on(client, pairs, context, sha)
     assert context.store.progress().labelled == 0
 
 
+TEAM = [
+    ("get", "case", {}),
+    ("get", "case/1", {}),
+    ("post", "decide", {"key": "decision-1", "pair_id": 1, "kind": "tie"}),
+    ("post", "gold", {"pair_id": 1, "kind": "tie"}),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body"), TEAM)
+def test_an_annotator_calling_the_lead_s_routes_directly_is_refused(
+    client, pairs, context, method, path, body
+):
+    def call() -> int:
+        given = {"json": body} if body else {}
+        return getattr(client, method)(f"/studio/team/{path}", **given).status_code
+
+    context.lead = False
+    assert call() == 403
+    context.name = None
+    assert call() == 401
+    context.name, context.lead = "lea", True
+    assert call() == 200
+
+
+def test_changes_of_the_team_need_the_studio_s_own_page(client, pairs):
+    for path in ("decide", "gold"):
+        body = {"key": "decision-1", "pair_id": 1, "kind": "tie"}
+        body = body if path == "decide" else {"pair_id": 1, "kind": "tie"}
+        reply = client.post(f"/studio/team/{path}", json=body, headers={"X-Studio": ""})
+        assert reply.status_code == 403
+
+
+def test_everything_an_answer_can_carry(client, pairs, context):
+    context.store.team.change_settings("lea", "charts", {"aspects": ["Faithful"]})
+    card = next_cards(client)["cards"][0]
+    left = card["left"]["candidate_id"]
+    span = {"candidate_id": left, "start": 0, "end": 2}
+    event = body(
+        card, strength="slightly", flagged=True, comment="c", edit="one!", ideal="uno",
+        spans=[span], aspects={"Faithful": left},
+    )  # fmt: skip
+    assert client.post("/studio/annotate/save", json=event).status_code == 200
+    current = client.get(f"/studio/annotate/card/{card['pair_id']}").json()["current"]
+    assert (current["edit"], current["ideal"], current["spans"]) == ("one!", "uno", [span])
+
+
+def test_progress_is_left_out_when_not_asked_for(client, pairs):
+    assert next_cards(client, progress=False)["progress"] is None
+
+
+def test_leaving_releases_unless_another_page_has_claimed_since(client, pairs, context):
+    first = next_cards(client)["stamp"]
+    second = next_cards(client)["stamp"]
+
+    def leave(stamp: int) -> int:
+        return client.post("/studio/annotate/leave", json={"stamp": stamp}).json()["released"]
+
+    assert client.post("/studio/annotate/heartbeat", json={}).json() == {"held": 3}
+    assert leave(first) == 0
+    assert leave(second) == 3
+
+
+def test_guidelines_are_shown_to_everybody(client, pairs, context):
+    context.store.team.write_guidelines("lea", "charts", "# Look", seen=0)
+    context.lead = False
+    found = client.get("/studio/annotate/guidelines", params={"dataset": "charts"}).json()
+    assert (found["version"], found["text"]) == (1, "# Look")
+
+
 def test_bodies_are_bounded(client):
     big = client.post("/studio/annotate/save", content=b"x" * (MAX_BODY + 1))
     assert big.status_code == 413

@@ -1,0 +1,87 @@
+"""Routes of the lead: adjudication and gold. Everybody else gets 403."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, HTTPException, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from studio.annotation.adjudication import Case, DecisionEvent
+from studio.ui.context import StudioContext
+from studio.ui.guard import check_change
+
+Id = Annotated[int, Field(ge=1, le=2**53)]
+Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{8,64}$")]
+
+
+class DecisionBody(BaseModel):
+    """See `DecisionEvent`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    key: Key
+    pair_id: Id
+    kind: Literal["choose", "tie", "both_good", "both_bad", "reopen"]
+    winner_id: Id | None = None
+    comment: str = Field(default="", max_length=4000)
+
+
+class GoldBody(BaseModel):
+    """The right answer to a pair; without `kind` the pair is gold no longer."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    pair_id: Id
+    kind: Literal["choose", "tie", "both_good", "both_bad"] | None = None
+    winner_id: Id | None = None
+    explanation: str = Field(default="", max_length=2000)
+
+
+class CaseReply(BaseModel):
+    case: Case | None
+
+
+def lead_only(context: StudioContext) -> Callable[[Request], str]:
+    """A dependency: the lead's name; 401 without a login, 403 for annotators."""
+
+    def name(request: Request) -> str:
+        user = context.user(request)
+        if not context.is_lead(request):
+            raise HTTPException(403, "Only a lead can do that.")
+        return user
+
+    return name
+
+
+def add_routes(routes: APIRouter, context: StudioContext) -> None:
+    """`/team/…`, each refused to everybody but leads."""
+    team = context.store.team
+    lead = Depends(lead_only(context))
+    change = [Depends(check_change)]
+
+    @routes.get("/team/case")
+    def next_case(
+        name: str = lead,
+        dataset: Annotated[str | None, Query(max_length=200)] = None,
+        after: Annotated[int, Query(ge=0, le=2**53)] = 0,
+    ) -> CaseReply:
+        return CaseReply(case=team.next_case(name, dataset, after))
+
+    @routes.get("/team/case/{pair_id}")
+    def case(pair_id: Id, name: str = lead) -> CaseReply:
+        return CaseReply(case=team.case(pair_id, name))
+
+    @routes.post("/team/decide", dependencies=change)
+    def decide(body: DecisionBody, name: str = lead) -> CaseReply:
+        team.decide(DecisionEvent(lead=name, **body.model_dump()))
+        return CaseReply(case=team.case(body.pair_id, name))
+
+    @routes.post("/team/gold", dependencies=change)
+    def gold(body: GoldBody, name: str = lead) -> CaseReply:
+        if body.kind is None:
+            team.unset_gold(name, body.pair_id)
+        else:
+            team.set_gold(name, body.pair_id, body.kind, body.winner_id, body.explanation)
+        return CaseReply(case=team.case(body.pair_id, name))
