@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from studio.annotation import AnnotationStore, ExportPolicy, ItemFilter, ItemView, PairView
 from studio.data.schema import Answer, Row
@@ -16,7 +17,8 @@ Preference = tuple[Answer, Answer]
 def library_rows(store: AnnotationStore, dataset: str) -> Rows:
     """The items of a dataset that are neither excluded nor deleted; numbers are item ids.
 
-    A row's preference is what people voted for or, without votes, what the source preferred.
+    A row's preference is what people voted for or, without votes, what the source preferred. In
+    a dataset of pairs an item with a single answer is half a pair: its other answer said the same.
 
     Raises:
         NotFoundError: There is no such dataset.
@@ -33,7 +35,10 @@ def library_rows(store: AnnotationStore, dataset: str) -> Rows:
         after = None
         while items := store.browse(where, after=after, limit=PAGE):
             for item in items:
-                yield Entry(item.id, item.split or TRAIN, row_of(item, decided))
+                row = row_of(item, decided)
+                if view.pairs and not item.pairs and len(row.candidates) == 1:
+                    row = replace(row, chosen=row.candidates[0], candidates=())
+                yield Entry(item.id, item.split or TRAIN, row)
             after = items[-1].id
 
     return Rows(dataset, (), store.count(where), entries, "items")

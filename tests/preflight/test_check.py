@@ -122,7 +122,7 @@ def test_a_check_of_the_library_names_items_and_leaves_out_excluded_ones(pairs, 
 
     first = report()
     assert first.numbers == "items" and first.rows == 4
-    assert by_id(first)["identical_answers"].rows == [ids[2]]
+    assert by_id(first)["incomplete_pairs"].rows == [ids[2]]
     assert by_id(first)["duplicates"].rows == [ids[1]]
     for finding in first.findings:
         if finding.severity != "info":

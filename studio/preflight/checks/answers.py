@@ -48,8 +48,8 @@ class Answers(Check):
                 "incomplete_pairs",
                 "error",
                 self._half,
-                f"{counted(len(self._half))} with only one answer of a pair.",
-                "DPO needs a chosen and a rejected answer in every row.",
+                f"{counted(len(self._half))} with one answer only, or the same answer twice.",
+                "DPO needs two different answers in every row: add one, or exclude them.",
             )
         if self._no_question:
             yield Finding(
