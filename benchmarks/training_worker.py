@@ -81,6 +81,7 @@ class Worker:
         towers = find_towers(base)
         self.clock.watch(base.get_submodule(towers.vision), "vision")
         self.clock.watch(base.get_submodule(towers.language), "language")
+        self.trainer.current_gradient_accumulation_steps = 1
         self.optimizer = self.trainer.create_optimizer()
         self.batches: Iterator | None = None
 
@@ -122,7 +123,7 @@ class Worker:
                 loss = self.trainer.training_step(self.trainer.model, batch, tokens)
         finally:
             accelerator.backward = plain
-        return float(loss)
+        return float(loss.detach())
 
     def _next(self) -> dict:
         for _ in range(2):

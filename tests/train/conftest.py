@@ -26,6 +26,7 @@ class Runner:
             "batch": {"per_device": 4, "total": 4},
             "optimizer": {"learning_rate": 2e-3, "schedule": "constant", "warmup": 0},
             "schedule": {"max_steps": 2, "save_every": 100},
+            "probes": {"count": 0, "forgetting": None},
         }
         if sections.get("method") == "dpo":
             values["data"] = {"source": "embedded:preferences"}
@@ -48,3 +49,9 @@ class Runner:
 @pytest.fixture
 def runner(tmp_path):
     return Runner(Workspace.locate(tmp_path / "workspace"))
+
+
+@pytest.fixture(scope="module")
+def shared_runner(tmp_path_factory):
+    """One workspace for the tests of a file that leave nothing behind in it."""
+    return Runner(Workspace.locate(tmp_path_factory.mktemp("shared") / "workspace"))
