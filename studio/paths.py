@@ -131,6 +131,11 @@ class Workspace:
         return self.root / "cache"
 
     @property
+    def checks(self) -> Path:
+        """The last check of each dataset; safe to delete."""
+        return self.cache / "checks"
+
+    @property
     def uploads(self) -> Path:
         return self.root / "uploads"
 
