@@ -19,6 +19,7 @@ from studio.errors import StoppedError
 from studio.models.quiet import quiet_libraries
 from studio.paths import Workspace
 from studio.preflight.check import Model, check_rows, open_model
+from studio.preflight.expansion import Expansions
 from studio.preflight.library import library_rows
 from studio.preflight.rows import source_rows
 from studio.preflight.sight import sight_of
@@ -73,8 +74,11 @@ class Desk:
                 store.close()
 
     def _sight(self, model: Model, sha: str) -> dict[str, Any]:
-        found = sight_of(model.processor, ImageStore(self._workspace).open(sha))
+        image = ImageStore(self._workspace).open(sha)
+        found = sight_of(model.processor, image)
         return {
+            "tokens": Expansions(model.processor).measure((1, image.size)).tokens,
+            "original": image.size,
             "tiles": found.tiles,
             "width": found.width,
             "height": found.height,

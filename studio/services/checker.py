@@ -6,7 +6,8 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import Any, Literal
 
 from studio.config.model import ModelConfig
@@ -57,8 +58,15 @@ class Kept:
 
 @dataclass(frozen=True)
 class Shown:
-    """An image as the model gets it; pictures are `data:` addresses (see `preflight.sight`)."""
+    """An image as the model gets it; pictures are `data:` addresses (see `preflight.sight`).
 
+    Attributes:
+        tokens: What it becomes when it is the only image of its row.
+        original: Width and height of the image itself, upright.
+    """
+
+    tokens: int
+    original: tuple[int, int]
     tiles: int
     width: int
     height: int
@@ -144,8 +152,8 @@ class Checker:
         """
         payload = {"image": image, "model": model.model_dump(mode="json")}
         answer = self._child.call(payload)
-        names = ("tiles", "width", "height", "picture", "overview")
-        return Shown(**{name: answer[name] for name in names})
+        values = {field.name: answer[field.name] for field in fields(Shown)}
+        return Shown(**{**values, "original": tuple(values["original"])})
 
     def close(self) -> None:
         """End the child."""
@@ -183,6 +191,6 @@ class Checker:
                 self._stage_began = self._clock()
             self._status = replace(self._status, **step)
 
-    def _path(self, dataset: str):
+    def _path(self, dataset: str) -> Path:
         name = hashlib.sha256(dataset.encode("utf-8", "surrogatepass")).hexdigest()[:24]
         return self._folder / f"{name}.json"

@@ -70,6 +70,7 @@ def test_a_dataset_is_checked_kept_and_its_images_shown(workspace):
     assert Checker(workspace, child=object()).kept("mine") == kept
     shown = checker.show(sha, ModelConfig())
     assert (shown.tiles, shown.width, shown.height) == (1, 96, 96)
+    assert (shown.tokens, shown.original) == (39, (160, 120))
     assert shown.picture.startswith("data:image/png;base64,")
     with pytest.raises(ModelError, match="no-such/model"):
         checker.show(sha, ModelConfig(id="/no-such/model"))

@@ -1,0 +1,254 @@
+"""The check of a dataset, a panel of the Data tab: what the model sees, what is wrong, what to do."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import gradio as gr
+from pydantic import ValidationError
+
+from studio.annotation import ItemFilter
+from studio.config.model import ModelConfig
+from studio.errors import InputError, StudioError
+from studio.preflight.report import Finding
+from studio.services.checker import Checker, Kept
+from studio.ui import check_views as look
+from studio.ui.context import StudioContext
+from studio.ui.views import say
+
+POLL_SECONDS = 0.7
+SHOWN_ROWS = 12
+QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+PICK = (
+    "element.addEventListener('click', event => {"
+    " const found = event.target.closest('[data-action],[data-image]');"
+    " if (found) trigger('click', {...found.dataset}); });"
+)
+
+
+@dataclass(frozen=True)
+class Look:
+    """What of a check is looked at.
+
+    Attributes:
+        finding: Id of the finding whose rows are shown; empty: the first rows of the dataset.
+        image: sha256 of the image that is shown as the model sees it.
+    """
+
+    dataset: str = ""
+    finding: str = ""
+    image: str = ""
+
+
+@dataclass
+class CheckPanel:
+    """Components of the panel and what happens in it.
+
+    Attributes:
+        shown_rows: Set to `(title, item ids, stamp)` when somebody wants to see a finding's rows.
+    """
+
+    context: StudioContext
+    checker: Checker
+    shown_rows: gr.State
+    state: gr.State = field(init=False)
+
+    def layout(self) -> None:
+        """Draw the panel, folded."""
+        self.state = gr.State(Look())
+        self.timer = gr.Timer(POLL_SECONDS, active=False)
+        with gr.Accordion("Check what a model sees", open=False, elem_id="check"):
+            with gr.Row(elem_id="check-form"):
+                self.dataset = gr.Dropdown(
+                    [], label="Dataset", min_width=180, elem_id="check-dataset"
+                )
+                self.model = gr.Textbox(
+                    "embedded",
+                    label="Model",
+                    info="A hub id, a folder, or embedded.",
+                    min_width=180,
+                    elem_id="check-model",
+                )
+                self.max_length = gr.Number(
+                    None,
+                    label="Maximum length",
+                    info="Tokens; empty: none.",
+                    precision=0,
+                    minimum=0,
+                    min_width=130,
+                    elem_id="check-length",
+                )
+                self.start_button = gr.Button(
+                    "Check", variant="primary", min_width=90, scale=0, elem_id="check-start"
+                )
+                self.stop_button = gr.Button(
+                    "Stop", visible=False, min_width=90, scale=0, elem_id="check-stop"
+                )
+            self.going = gr.HTML(elem_id="check-going")
+            self.report = gr.HTML(js_on_load=PICK, elem_id="check-report")
+            self.strip = gr.HTML(js_on_load=PICK, elem_id="check-strip")
+            self.sight = gr.HTML(elem_id="check-sight")
+
+    def wire(self) -> None:
+        """Connect events; a check runs in the checker's own thread and child."""
+        drawn = [self.state, self.report, self.strip, self.sight]
+        running = [self.going, self.start_button, self.stop_button, self.timer]
+        opened = {"outputs": [self.dataset, *running, *drawn], **QUICK}
+        self.context.shell.page.load(self.open, [self.state, self.dataset], **opened)
+        self.context.shell.tab.select(self.open, [self.state, self.dataset], **opened)
+        self.dataset.input(self.choose, [self.state, self.dataset], drawn, **QUICK)
+        form = [self.dataset, self.model, self.max_length]
+        self.start_button.click(self.start, form, running, **QUICK)
+        self.stop_button.click(self.stop, None, running, **QUICK)
+        self.timer.tick(self.poll, [self.state, self.dataset], [*running, *drawn], **QUICK)
+        self.report.click(self.act, self.state, [*drawn, self.shown_rows], **QUICK)
+        self.strip.click(
+            self.show_image,
+            [self.state, self.model],
+            [self.state, self.strip, self.sight],
+            show_progress="minimal",
+            concurrency_limit=2,
+            api_visibility="private",
+        )
+
+    def open(self, state: Look, dataset: str | None, request: gr.Request) -> tuple[Any, ...]:
+        """The datasets there are, and the last report of the chosen one."""
+        self._check_lead(request)
+        names = [one.name for one in self.context.store.datasets()]
+        chosen = dataset if dataset in names else names[-1] if names else None
+        state = state if state.dataset == chosen else Look(chosen or "")
+        return gr.update(choices=names, value=chosen), *self._running(), *self._drawn(state)
+
+    def choose(self, state: Look, dataset: str | None, request: gr.Request) -> tuple[Any, ...]:
+        """The last report of another dataset."""
+        self._check_lead(request)
+        return self._drawn(Look(dataset or ""))
+
+    def start(
+        self, dataset: str | None, model: str, max_length: float | None, request: gr.Request
+    ) -> tuple[Any, ...]:
+        """Begin a check; what was typed stays."""
+        try:
+            self._check_lead(request)
+            if not dataset:
+                raise InputError("There is no dataset to check.", remedy="Import one first.")
+            length = int(max_length) if max_length else None
+            self.checker.start(dataset, model_of(model), length)
+        except StudioError as error:
+            say(error)
+        return self._running()
+
+    def stop(self, request: gr.Request) -> tuple[Any, ...]:
+        """End the check that runs."""
+        self._check_lead(request)
+        self.checker.stop()
+        return self._running()
+
+    def poll(self, state: Look, dataset: str | None, request: gr.Request) -> tuple[Any, ...]:
+        """How the check goes; its report once it has ended."""
+        self._check_lead(request)
+        status = self.checker.status
+        if status.state == "checking":
+            return *self._running(), *(gr.skip(),) * 4
+        return *self._running(), *self._drawn(Look(dataset or state.dataset))
+
+    def act(self, state: Look, event: gr.EventData, request: gr.Request) -> tuple[Any, ...]:
+        """Show a finding's rows, exclude them, or let them in again."""
+        self._check_lead(request)
+        action, name = str(event._data.get("action", "")), str(event._data.get("finding", ""))
+        finding = self._finding(state.dataset, name)
+        if finding is None or action not in ("show", "exclude", "include"):
+            return (gr.skip(),) * 5
+        if action == "show":
+            title = name.replace("_", " ").capitalize()
+            shown = (title, tuple(finding.rows), time.time_ns())
+            return *self._drawn(replace(state, finding=name, image="")), shown
+        try:
+            self.context.store.exclude(finding.rows, action == "exclude")
+        except StudioError as error:
+            say(error)
+        return *self._drawn(state), gr.skip()
+
+    def show_image(
+        self, state: Look, model: str, event: gr.EventData, request: gr.Request
+    ) -> tuple[Any, ...]:
+        """One image as the model gets it."""
+        self._check_lead(request)
+        image = str(event._data.get("image", ""))
+        kept = self.checker.kept(state.dataset)
+        try:
+            name = kept.report.model if kept else model
+            shown = self.checker.show(image, model_of(name))
+        except StudioError as error:
+            say(error)
+            return (gr.skip(),) * 3
+        state = replace(state, image=image)
+        return state, self._strip(state, kept), look.sight(shown, image, name)
+
+    def _running(self) -> tuple[Any, ...]:
+        status = self.checker.status
+        checking = status.state == "checking"
+        return (
+            look.going(status),
+            gr.update(visible=not checking),
+            gr.update(visible=checking),
+            gr.Timer(active=checking),
+        )
+
+    def _drawn(self, state: Look) -> tuple[Any, ...]:
+        kept = self.checker.kept(state.dataset) if state.dataset else None
+        if kept is None:
+            return state, "", "", ""
+        store = self.context.store
+        excluded = {
+            one.id: store.count(ItemFilter(ids=tuple(one.rows), excluded=True))
+            for one in kept.report.findings
+            if one.rows
+        }
+        rows_now = store.count(ItemFilter(dataset=state.dataset, excluded=False))
+        drawn = look.report(kept, look.Exclusions(excluded), state.finding, rows_now)
+        return state, drawn, self._strip(state, kept), gr.skip() if state.image else ""
+
+    def _strip(self, state: Look, kept: Kept | None) -> str:
+        finding = (
+            next((f for f in kept.report.findings if f.id == state.finding), None) if kept else None
+        )
+        where, title = ItemFilter(dataset=state.dataset), "The first rows"
+        if finding:
+            where, title = ItemFilter(ids=tuple(finding.rows)), finding.message.split(":")[0]
+        items = self.context.store.browse(where, limit=SHOWN_ROWS)
+        return look.strip(items, state.image, title)
+
+    def _finding(self, dataset: str, name: str) -> Finding | None:
+        kept = self.checker.kept(dataset)
+        return next((f for f in kept.report.findings if f.id == name), None) if kept else None
+
+    def _check_lead(self, request: gr.Request | None) -> None:
+        if request is not None and not self.context.is_lead(request):
+            raise InputError("Only leads see the data.", remedy="Open Annotate.")
+
+
+def model_of(name: str) -> ModelConfig:
+    """The model to check with. Raises InputError."""
+    try:
+        return ModelConfig(id=name.strip())
+    except ValidationError as error:
+        raise InputError(
+            "No model is given.", remedy='Give a hub id, a folder, or "embedded".', field="model.id"
+        ) from error
+
+
+def build_check_panel(context: StudioContext, shown_rows: gr.State) -> CheckPanel:
+    """Draw the panel where it is called, and connect it.
+
+    Args:
+        context: With the shell of the tab it is in.
+        shown_rows: Receives `(title, item ids, stamp)` when the rows of a finding are wanted; the
+            tab listens to its `change` and shows them (`LibraryState.rows_of`).
+    """
+    panel = CheckPanel(context, Checker(context.workspace), shown_rows)
+    panel.layout()
+    panel.wire()
+    return panel
