@@ -10,8 +10,8 @@ window.StudioOutbox = (() => {
     Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
       byte.toString(16).padStart(2, "0")).join("");
 
-  const request = async (path, body) => {
-    const options = { signal: AbortSignal.timeout(TIMEOUT_MS), headers: { "X-Studio": "1" } };
+  const request = async (path, body, more = {}) => {
+    const options = { headers: { "X-Studio": "1" }, signal: AbortSignal.timeout(TIMEOUT_MS), ...more };
     if (body) {
       options.method = "POST";
       options.body = JSON.stringify(body);

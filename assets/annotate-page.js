@@ -1,52 +1,10 @@
 // What the annotating page looks like: builds its elements once and fills them with a pair.
 // Text of datasets and models only ever goes through textContent.
 window.StudioPage = (() => {
-  const element = (tag, className = "", text = "", attributes = {}) => {
-    const made = document.createElement(tag);
-    if (className) made.className = className;
-    if (text) made.textContent = text;
-    for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-    return made;
-  };
-  const button = (act, key, text, className = "", title = "") => {
-    const made = element("button", `an-button ${className}`, "", { type: "button", "data-act": act });
-    if (key) made.append(element("kbd", "", key));
-    made.append(element("span", "", text));
-    if (title) made.title = title;
-    return made;
-  };
-  const many = (number, word) => `${number.toLocaleString("en")} ${word}${number === 1 ? "" : "s"}`;
-
-  const KEYS = {
-    1: "left", 2: "right", t: "tie", g: "both_good", b: "both_bad", u: "unsure", s: "skip",
-    z: "undo", "?": "help", "+": "zoom-in", "=": "zoom-in", "-": "zoom-out", 0: "zoom-fit",
-    ArrowLeft: "back", ArrowRight: "forward",
-  };
-  // The letter on the key cap, also on keyboards of other scripts.
-  const plainKey = ({ key, code }) => {
-    if (key.length > 1) return key;
-    return /^[!-~]$/.test(key) ? key.toLowerCase() : code.replace(/^(Key|Digit)/, "").toLowerCase();
-  };
-
-  const WORDS = {
-    tie: "Tie",
-    both_good: "Both good",
-    both_bad: "Both bad",
-    unsure: "Can't tell",
-    skip: "Skipped",
-  };
-  const REASONS = ["Image unclear", "Question unclear", "I don't know enough", "Offensive or private"];
-  const HELP = [
-    ["1  2", "the left, the right answer is better"],
-    ["T", "tie: equally good"],
-    ["G  B", "both good, both bad"],
-    ["U", "you can't tell which is better"],
-    ["S", "skip with a reason; somebody else gets the pair"],
-    ["Z", "undo, as often as you like"],
-    ["←  →", "look back through your answers; answering again replaces one"],
-    ["+  −  0", "zoom in, out, fit; wheel and drag work too"],
-    ["?", "this list"],
-  ];
+  const { element, button, skipPanel, editorPanel, guidelinesPanel, helpDialog } =
+    window.StudioPanels;
+  const { WORDS, many } = window.StudioWords;
+  const text = window.StudioText;
 
   const bar = (parts) => {
     const made = element("header", "an-bar");
@@ -59,6 +17,7 @@ window.StudioPage = (() => {
       parts.export,
       button("back", "←", "", "quiet", "Look back at your answers"),
       button("forward", "→", "", "quiet", "Forward to the next pair"),
+      button("guidelines", "L", "", "quiet", "Guidelines"),
       button("help", "?", "", "quiet", "Keys"));
     return made;
   };
@@ -69,38 +28,27 @@ window.StudioPage = (() => {
     parts.zoom = element("span", "an-zoom");
     const tools = element("div", "an-tools");
     tools.append(button("zoom-out", "−", "", "quiet", "Zoom out"), parts.zoom,
-      button("zoom-in", "+", "", "quiet", "Zoom in"), button("zoom-fit", "0", "Fit", "quiet"));
+      button("zoom-in", "+", "", "quiet", "Zoom in"), button("zoom-fit", "0", "Fit", "quiet"),
+      button("rotate", "R", "", "quiet", "Rotate"),
+      button("full", "␣", "", "quiet", "The images alone"));
     made.append(parts.stage, tools);
     return made;
   };
 
-  const answerPanel = (parts, side, key) => {
+  const answerPanel = (parts, side, keys) => {
+    const name = side === "left" ? "A" : "B";
     const made = element("article", "an-answer", "", { "data-side": side });
     const head = element("header", "");
     const verdict = element("span", "an-verdict");
-    head.append(element("b", "", side === "left" ? "A" : "B"), verdict);
-    const text = element("div", "an-text", "", { tabindex: "0", dir: "auto" });
-    const name = side === "left" ? "A" : "B";
-    made.append(head, text, button(side, key, `${name} is better`, "choose"));
-    parts[side] = { panel: made, text, verdict };
-    return made;
-  };
-
-  const skipPanel = (parts) => {
-    const made = element("form", "an-skip", "", { hidden: "", "aria-label": "Why skip" });
-    const reasons = element("div", "an-reasons");
-    REASONS.forEach((reason, index) => {
-      const choice = button("skip-reason", String(index + 1), reason);
-      choice.dataset.reason = reason;
-      reasons.append(choice);
-    });
-    parts.reason = element("input", "", "", {
-      type: "text", maxlength: "500", placeholder: "or in your own words", "aria-label": "Reason",
-    });
-    const row = element("div", "an-row");
-    row.append(parts.reason, button("skip-send", "↵", "Skip"), button("skip-cancel", "Esc", "Back"));
-    made.append(element("b", "", "Why skip this pair?"), reasons, row);
-    parts.skip = made;
+    head.append(element("b", "", name), verdict);
+    const shown = element("div", "an-text", "", { tabindex: "0", dir: "auto" });
+    const choices = element("div", "an-choices");
+    choices.append(
+      button(`${side}-slightly`, keys[1], "slightly", "side", `${name} is slightly better`),
+      button(side, keys[0], `${name} is better`, "choose"),
+      button(`${side}-clearly`, `⇧${keys[0]}`, "clearly", "side", `${name} is clearly better`));
+    made.append(head, shown, choices);
+    parts[side] = { panel: made, text: shown, verdict };
     return made;
   };
 
@@ -108,25 +56,21 @@ window.StudioPage = (() => {
     const made = element("section", "an-side");
     parts.question = element("div", "an-question", "", { tabindex: "0", dir: "auto" });
     const answers = element("div", "an-answers");
-    answers.append(answerPanel(parts, "left", "1"), answerPanel(parts, "right", "2"));
+    answers.append(answerPanel(parts, "left", ["1", "Q"]), answerPanel(parts, "right", ["2", "W"]));
     const actions = element("div", "an-actions");
     actions.append(button("tie", "T", "Tie"), button("both_good", "G", "Both good"),
-      button("both_bad", "B", "Both bad"), button("unsure", "U", "Can't tell"),
+      button("both-bad", "B", "Both bad…"), button("unsure", "U", "Can't tell"),
       button("skip", "S", "Skip…"), button("undo", "Z", "Undo"));
+    const more = element("div", "an-actions an-more");
+    parts.aspects = element("span", "an-aspects");
+    more.append(button("edit", "E", "Edit…", "quiet"), button("ideal", "N", "Ideal…", "quiet"),
+      button("comment", "C", "Comment…", "quiet"), button("flag", "F", "Flag", "quiet"),
+      button("mark", "M", "Mark wrong", "quiet"), button("differences", "D", "Differences", "quiet"),
+      parts.aspects);
+    parts.more = more;
     parts.notice = element("div", "an-notice", "", { role: "alert", hidden: "" });
-    made.append(parts.question, answers, actions, skipPanel(parts), parts.notice);
-    return made;
-  };
-
-  const helpDialog = () => {
-    const made = element("dialog", "an-help", "", { "aria-label": "Keys" });
-    const list = element("dl");
-    for (const [keys, text] of HELP) {
-      const term = element("dt");
-      for (const key of keys.split("  ")) term.append(element("kbd", "", key));
-      list.append(term, element("dd", "", text));
-    }
-    made.append(element("h3", "", "Keys"), list, button("help-close", "Esc", "Close"));
+    made.append(parts.question, answers, actions, more, skipPanel(parts), editorPanel(parts),
+      parts.notice);
     return made;
   };
 
@@ -137,7 +81,7 @@ window.StudioPage = (() => {
     parts.work.append(imagePanel(parts), sidePanel(parts));
     parts.empty = element("div", "an-empty", "", { hidden: "" });
     parts.help = helpDialog();
-    root.replaceChildren(bar(parts), parts.work, parts.empty, parts.help);
+    root.replaceChildren(bar(parts), parts.work, parts.empty, guidelinesPanel(parts), parts.help);
     return parts;
   };
 
@@ -152,20 +96,50 @@ window.StudioPage = (() => {
     parts.question.scrollTop = parts.question.scrollHeight;
   };
 
-  const fillAnswer = (part, side, current) => {
-    part.text.textContent = side.text;
-    part.text.scrollTop = 0;
+  const fillText = (part, side, other, draft, { markdown, differences }) => {
+    const spans = draft.spans.filter((span) => span.candidate_id === side.candidate_id);
+    if (markdown && !differences && !spans.length) text.markdown(part.text, side.text);
+    else {
+      const different = differences ? text.differences(side.text, other.text) : [];
+      text.plain(part.text, side.text, spans, different);
+    }
+    part.text.classList.toggle("an-prose", Boolean(part.text.querySelector("p")));
+  };
+
+  const fillVerdict = (part, side, current) => {
     const chosen = current?.kind === "choose" && current.winner_id === side.candidate_id;
     const rejected = current?.kind === "choose" && !chosen;
     part.panel.dataset.verdict = chosen ? "chosen" : rejected ? "rejected" : "";
-    part.verdict.textContent = chosen ? "✓ your choice" : rejected ? "not chosen"
+    const how = current?.strength ? `${current.strength} better` : "your choice";
+    part.verdict.textContent = chosen ? `✓ ${how}` : rejected ? "not chosen"
       : current ? WORDS[current.kind] : "";
   };
 
-  const fill = (parts, card) => {
+  const fillDraft = (parts, card, draft, differences) => {
+    const view = { markdown: card.markdown, differences };
+    fillText(parts.left, card.left, card.right, draft, view);
+    fillText(parts.right, card.right, card.left, draft, view);
+    const on = { edit: draft.edit, ideal: draft.ideal, comment: draft.comment,
+      flag: draft.flagged, mark: draft.spans.length, differences };
+    for (const [act, value] of Object.entries(on)) {
+      const shown = parts.more.querySelector(`[data-act=${act}]`);
+      shown.setAttribute("aria-pressed", String(Boolean(value)));
+    }
+    parts.aspects.replaceChildren(...card.aspects.map((aspect, index) => {
+      const better = draft.aspects[aspect];
+      const side = better === undefined ? "–" : better === 0 ? "="
+        : better === card.left.candidate_id ? "A" : "B";
+      return button(`aspect-${index}`, String(index + 5), `${aspect}: ${side}`, "quiet");
+    }));
+  };
+
+  const fill = (parts, card, draft, differences) => {
     fillQuestion(parts, card);
-    fillAnswer(parts.left, card.left, card.current);
-    fillAnswer(parts.right, card.right, card.current);
+    for (const side of ["left", "right"]) {
+      fillVerdict(parts[side], card[side], card.current);
+      parts[side].text.scrollTop = 0;
+    }
+    fillDraft(parts, card, draft, differences);
     parts.work.classList.toggle("reviewing", Boolean(card.current));
   };
 
@@ -196,42 +170,6 @@ window.StudioPage = (() => {
     else status.textContent = acknowledged ? "saved ✓" : "";
   };
 
-  const SAVING = {
-    title: "Saving your answers",
-    text: "The next pairs come when the server has them. They are safe in this browser.",
-    buttons: [],
-  };
-
-  // What is said when there is no pair to show, and the one next step.
-  const emptyState = ({ progress, datasets, dataset, lead }) => {
-    const { labelled = 0, total = 0, waiting = 0 } = progress ?? {};
-    if (!total) {
-      return {
-        title: "No pairs to label yet",
-        text: "A pair is an image, a question and two answers. You say which answer is better, " +
-          "without knowing who wrote it, and a model learns from it. " +
-          (lead ? "Import your own in Data." : "A lead imports them."),
-        buttons: lead ? [["import-samples", "Import sample pairs", true]] : [],
-      };
-    }
-    if (waiting) {
-      return {
-        title: `${many(waiting, "pair")} in other hands`,
-        text: "Your colleagues hold the rest. A pair they leave comes free after ten minutes.",
-        buttons: [["look-again", "Look again", true]],
-      };
-    }
-    const votes = datasets.filter(({ name }) => !dataset || name === dataset)
-      .reduce((sum, { labelled: pairs }) => sum + pairs, 0);
-    const exporting = ["export-now", `Export ${many(votes, "labelled pair")} for training`, true];
-    return {
-      title: `All ${many(total, "pair")} done`,
-      text: `You answered ${many(labelled, "pair")}. ` +
-        "Ties and skipped pairs are counted but not trained on.",
-      buttons: [...(lead && votes ? [exporting] : []), ["look-again", "Look again", false]],
-    };
-  };
-
   // state: {title, text, buttons: [[act, text, primary]]}
   const showEmpty = (parts, state) => {
     const row = element("div", "an-row");
@@ -259,7 +197,6 @@ window.StudioPage = (() => {
   };
 
   return {
-    build, fill, fillProgress, fillStatus, fillDatasets, showEmpty, emptyState, notice,
-    openForm, plainKey, KEYS, REASONS, SAVING,
+    build, fill, fillDraft, fillProgress, fillStatus, fillDatasets, showEmpty, notice, openForm,
   };
 })();

@@ -18,7 +18,7 @@ window.StudioViewer = (() => {
 
   class Viewer {
     constructor(stage, label) {
-      Object.assign(this, { stage, label, zoom: 1, x: 0, y: 0 });
+      Object.assign(this, { stage, label, zoom: 1, x: 0, y: 0, turn: 0 });
       stage.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
       stage.addEventListener("pointerdown", (event) => this.grab(event));
       stage.addEventListener("dblclick", (event) =>
@@ -28,6 +28,7 @@ window.StudioViewer = (() => {
     show(hashes) {
       this.stage.replaceChildren(...hashes.map((sha, index) => this.figure(sha, index, hashes)));
       this.stage.dataset.count = Math.min(hashes.length, 4);
+      this.rotate(-this.turn);
       this.zoomTo(1);
     }
 
@@ -43,6 +44,27 @@ window.StudioViewer = (() => {
       image.src = address(sha);
       figure.append(image);
       return figure;
+    }
+
+    // Quarter turns; an image on its side is scaled to the place there is.
+    rotate(turns = 1) {
+      this.turn = (this.turn + turns + 4) % 4;
+      for (const image of this.stage.querySelectorAll("img")) {
+        const { width, height } = image.parentElement.getBoundingClientRect();
+        const fit = this.turn % 2 ? Math.min(width / height, height / width) : 1;
+        image.style.transform = this.turn ? `rotate(${90 * this.turn}deg) scale(${fit})` : "";
+      }
+    }
+
+    // The images alone, over everything else.
+    full(on = !this.stage.parentElement.classList.contains("an-full")) {
+      this.stage.parentElement.classList.toggle("an-full", on);
+      this.zoomTo(1);
+      return on;
+    }
+
+    get isFull() {
+      return this.stage.parentElement.classList.contains("an-full");
     }
 
     zoomBy(steps) {

@@ -2,32 +2,36 @@
 // One pair is shown, the next two wait with their images fetched; the server decides which.
 window.StudioAnnotate = (() => {
   const { Outbox, request, newKey } = window.StudioOutbox;
-  const { Viewer, prefetch } = window.StudioViewer;
+  const { Viewer } = window.StudioViewer;
+  const { Queue } = window.StudioQueue;
+  const { Draft } = window.StudioDraft;
+  const { Writing } = window.StudioWriting;
+  const { Looking } = window.StudioLooking;
+  const words = window.StudioWords;
   const page = window.StudioPage;
-  const AHEAD = 3;
-  const RENEW_MS = 180000;
-  const ANSWERS = ["left", "right", "tie", "both_good", "both_bad", "unsure", "skip-reason"];
-  const KINDS = ["tie", "both_good", "both_bad", "unsure"];
+  const ANSWERS = ["left", "right", "tie", "both_good", "unsure", "skip-reason", "editor-save",
+    "left-slightly", "left-clearly", "right-slightly", "right-clearly"];
+  const DAY_MS = 86400000;
   let app = null;
 
   class App {
     constructor(root, trigger) {
-      Object.assign(this, { root, trigger, shown: null, waiting: [], done: [], versions: new Map() });
-      Object.assign(this, { review: null, progress: null, datasets: [], dataset: "", loaded: 0 });
+      Object.assign(this, { root, trigger, shown: null, done: [], held: null, differences: false });
+      Object.assign(this, { progress: null, datasets: [], standing: {} });
       this.parts = page.build(root);
       this.viewer = new Viewer(this.parts.stage, this.parts.zoom);
       this.outbox = new Outbox(() => this.showStatus(), (entry, reply) => this.sent(entry, reply));
+      this.queue = new Queue(this.outbox, () => this.cameIn(), (reply) => this.heard(reply));
+      this.queue.drafting = () => this.draft?.written;
+      this.writing = new Writing(this);
+      this.looking = new Looking(this);
+      this.acts = this.actions();
       root.addEventListener("click", (event) => {
         const act = event.target.closest("[data-act]");
         // The second click of a double click would answer the next pair unseen.
         if (!act || (event.detail > 1 && ANSWERS.includes(act.dataset.act))) return;
         this.act(act.dataset.act, act);
       });
-      this.parts.skip.addEventListener("submit", (event) => {
-        event.preventDefault();
-        this.act("skip-send");
-      });
-      this.parts.reason.addEventListener("input", () => this.keepDraft());
       this.parts.dataset.addEventListener("change", () => this.choose(this.parts.dataset.value));
       new IntersectionObserver((seen) => {
         if (seen.some((entry) => entry.isIntersecting)) this.load();
@@ -40,31 +44,39 @@ window.StudioAnnotate = (() => {
       return this.root.isConnected && this.root.getClientRects().length > 0 && !document.hidden;
     }
 
-    act(name, element) {
-      if (KINDS.includes(name)) return this.answer(name);
-      const acts = {
-        left: () => this.answer("choose", this.shown?.left.candidate_id),
-        right: () => this.answer("choose", this.shown?.right.candidate_id),
-        skip: () => this.openSkip(),
-        "skip-reason": () => this.skip(element.dataset.reason),
-        "skip-send": () => this.skip(this.parts.reason.value.trim()),
-        "skip-cancel": () => this.closeSkip(),
+    actions() {
+      const better = (side, strength) => () =>
+        this.answer("choose", this.shown?.[side].candidate_id, { strength });
+      return {
+        left: () => this.writing.choose("left") || better("left", "")(),
+        right: () => this.writing.choose("right") || better("right", "")(),
+        "left-slightly": better("left", "slightly"),
+        "right-slightly": better("right", "slightly"),
+        "left-clearly": better("left", "clearly"),
+        "right-clearly": better("right", "clearly"),
+        tie: () => this.answer("tie"),
+        both_good: () => this.answer("both_good"),
+        unsure: () => this.answer("unsure"),
+        ...this.writing.actions(),
+        ...this.looking.actions(),
         undo: () => this.undo(),
-        back: () => this.look(1),
-        forward: () => this.look(-1),
-        help: () => this.parts.help.showModal(),
-        "help-close": () => this.parts.help.close(),
         "zoom-in": () => this.viewer.zoomBy(1),
         "zoom-out": () => this.viewer.zoomBy(-1),
         "zoom-fit": () => this.viewer.zoomTo(1),
+        rotate: () => this.viewer.rotate(),
+        full: () => this.viewer.full(),
         "notice-close": () => (this.parts.notice.hidden = true),
-        "notice-look": () => this.lookAt(this.refused),
+        "notice-look": () => this.looking.at(this.refused),
         "import-samples": () => this.trigger("upload", {}),
-        "export-now": () => this.trigger("download", { dataset: this.dataset }),
+        "export-now": () => this.trigger("download", { dataset: this.queue.dataset }),
         "look-again": () => this.load(),
         "export-form": () => page.openForm(),
       };
-      acts[name]?.();
+    }
+
+    act(name, element) {
+      this.queue.touched = Date.now();
+      this.acts[name]?.(element);
     }
 
     // Pairs from the server
@@ -79,42 +91,37 @@ window.StudioAnnotate = (() => {
     async load() {
       this.fit();
       await this.refreshDatasets();
+      this.queue.counted = 0;
       await this.refill();
     }
 
     async refreshDatasets() {
       const reply = await request("datasets").catch(() => null);
       if (!reply?.ok) return;
+      const { queue } = this;
       this.datasets = reply.json;
-      if (this.dataset && !this.datasets.some(({ name }) => name === this.dataset)) this.dataset = "";
-      page.fillDatasets(this.parts, this.datasets, this.dataset);
-    }
-
-    async refill() {
-      const wanted = this.dataset;
-      const count = Math.min(5, AHEAD + this.outbox.entries.length);
-      const body = { dataset: wanted || null, count };
-      const reply = await request("next", body).catch(() => null);
-      if (!reply || wanted !== this.dataset) return;
-      if (!reply.ok) {
-        this.outbox.problem = reply.json.message || "the server does not answer";
-        return this.showStatus();
+      if (queue.dataset && !this.datasets.some(({ name }) => name === queue.dataset)) {
+        queue.dataset = "";
       }
-      this.loaded = Date.now();
-      this.lead = reply.json.lead;
-      this.parts.export.hidden = !this.lead;
-      this.outbox.setUser(reply.json.user);
-      if (!this.outbox.entries.length) this.progress = reply.json.progress;
-      this.merge(reply.json.cards);
+      page.fillDatasets(this.parts, this.datasets, queue.dataset);
     }
 
-    // A reply may have left before our latest answers arrived: those pairs are not new.
-    merge(cards) {
-      const fresh = cards.filter((card) =>
-        card.pair_id !== this.shown?.pair_id && !this.outbox.holds(card.pair_id) &&
-        card.version >= (this.versions.get(card.pair_id) ?? 0));
-      this.waiting = fresh;
-      prefetch(fresh.flatMap((card) => card.images));
+    refill() {
+      return this.queue.refill(() => this.shown);
+    }
+
+    heard(reply) {
+      if (reply) {
+        this.lead = reply.lead;
+        this.standing = reply.standing;
+        this.parts.export.hidden = !this.lead;
+        this.outbox.setUser(reply.user);
+        if (reply.progress && !this.outbox.entries.length) this.progress = reply.progress;
+      }
+      this.showStatus();
+    }
+
+    cameIn() {
       if (!this.shown) this.showNext();
       else this.showProgress();
     }
@@ -126,16 +133,17 @@ window.StudioAnnotate = (() => {
     }
 
     choose(dataset) {
-      this.dataset = dataset;
-      Object.assign(this, { shown: null, waiting: [], review: null });
+      Object.assign(this, { shown: null, held: null });
+      Object.assign(this.queue, { dataset, waiting: [], counted: 0 });
+      this.looking.stop();
       this.refill();
     }
 
     // What is shown
 
     showNext() {
-      this.review = null;
-      const card = this.waiting.shift();
+      this.looking.stop();
+      const card = this.queue.take();
       if (card) this.show(card);
       else this.showNothing();
     }
@@ -143,25 +151,32 @@ window.StudioAnnotate = (() => {
     show(card) {
       const sameImages = this.shown && String(this.shown.images) === String(card.images);
       this.shown = card;
+      this.draft = new Draft(this.outbox.user, card.pair_id, card.current);
       this.since = performance.now();
-      this.closeSkip();
+      this.writing.close();
       this.parts.empty.hidden = true;
       this.parts.work.hidden = false;
-      page.fill(this.parts, card);
+      page.fill(this.parts, card, this.draft, this.differences);
       if (!sameImages || !this.parts.stage.children.length) this.viewer.show(card.images);
       else this.viewer.zoomTo(1);
       this.showProgress();
     }
 
+    redraw() {
+      this.draft.keep();
+      page.fillDraft(this.parts, this.shown, this.draft, this.differences);
+    }
+
     async showNothing() {
       this.shown = null;
       this.parts.stage.replaceChildren();
+      this.viewer.full(false);
       this.showProgress();
-      if (this.outbox.entries.length) {
-        return page.showEmpty(this.parts, page.SAVING);
-      }
+      if (this.outbox.entries.length) return page.showEmpty(this.parts, words.SAVING);
       await this.refreshDatasets();
-      if (!this.shown) page.showEmpty(this.parts, page.emptyState(this));
+      const { progress, datasets, lead, standing } = this;
+      const state = { progress, datasets, lead, standing, dataset: this.queue.dataset };
+      if (!this.shown) page.showEmpty(this.parts, words.emptyState(state));
     }
 
     showProgress() {
@@ -174,21 +189,22 @@ window.StudioAnnotate = (() => {
 
     // Answers
 
-    answer(kind, winner = null, reason = "") {
+    answer(kind, winner = null, more = {}) {
       const card = this.shown;
       if (!card || this.parts.work.hidden) return;
       const elapsed = Math.round(performance.now() - this.since);
       this.outbox.add("save", {
-        pair_id: card.pair_id, kind, winner_id: winner, expected_version: card.version, reason,
-        elapsed_ms: Math.min(elapsed, 86400000), shown_left_id: card.left.candidate_id,
+        pair_id: card.pair_id, kind, winner_id: winner, expected_version: card.version,
+        elapsed_ms: Math.min(elapsed, DAY_MS), shown_left_id: card.left.candidate_id,
+        repeat: card.repeat, guideline: card.guideline, ...this.draft.body(), ...more,
       });
       const before = card.current;
       this.done.push({ ...card, version: card.version + 1, before });
-      this.versions.set(card.pair_id, card.version + 1);
-      if (!before) this.count(1);
-      localStorage.removeItem(this.draftName(card));
+      this.queue.versions.set(card.pair_id, card.version + 1);
+      if (!before && !card.repeat) this.count(1);
+      this.draft.forget();
       this.shown = null;
-      if (this.held) this.waiting.unshift(this.held);
+      if (this.held) this.queue.putBack(this.held);
       this.held = null;
       this.showNext();
     }
@@ -206,8 +222,8 @@ window.StudioAnnotate = (() => {
       const last = this.done.pop();
       if (!last) return this.undoEarlier();
       this.outbox.add("undo", { pair_id: last.pair_id });
-      this.versions.set(last.pair_id, last.version + 1);
-      if (!last.before) this.count(-1);
+      this.queue.versions.set(last.pair_id, last.version + 1);
+      if (!last.before && !last.repeat) this.count(-1);
       this.bringBack({ ...last, version: last.version + 1, current: last.before });
     }
 
@@ -217,16 +233,18 @@ window.StudioAnnotate = (() => {
       const reply = await request("undo", { key: newKey() }).catch(() => null);
       if (!reply?.ok) return page.notice(this.parts, "Undo needs the connection; try again.");
       if (!reply.json.card) return page.notice(this.parts, "There is nothing to undo.");
-      this.versions.set(reply.json.card.pair_id, reply.json.card.version);
+      this.queue.versions.set(reply.json.card.pair_id, reply.json.card.version);
+      this.progress = reply.json.progress;
       this.bringBack(reply.json.card);
       this.refill();
     }
 
     bringBack(card) {
-      const pending = this.held ?? (this.review ? null : this.shown);
-      if (pending && pending.pair_id !== card.pair_id) this.waiting.unshift(pending);
-      Object.assign(this, { held: null, review: null });
-      this.waiting = this.waiting.filter(({ pair_id }) => pair_id !== card.pair_id);
+      const pending = this.held ?? (this.looking.review ? null : this.shown);
+      if (pending && pending.pair_id !== card.pair_id) this.queue.putBack(pending);
+      this.held = null;
+      this.looking.stop();
+      this.queue.drop(card.pair_id);
       this.show(card);
     }
 
@@ -234,102 +252,39 @@ window.StudioAnnotate = (() => {
       if (reply.ok) {
         this.acknowledged = true;
         if (entry.path === "undo" && reply.json.card) this.agree(reply.json.card);
+        if (reply.json.feedback) page.notice(this.parts, reply.json.feedback);
       } else this.refuse(entry, reply);
-      if (!this.outbox.entries.length || this.waiting.length < AHEAD - 1) this.refill();
+      if (!this.outbox.entries.length || this.queue.isLow) this.refill();
     }
 
     // The server's word on the version of a pair that was undone.
     agree(card) {
-      this.versions.set(card.pair_id, card.version);
+      this.queue.versions.set(card.pair_id, card.version);
       if (this.shown?.pair_id === card.pair_id) this.shown.version = card.version;
     }
 
     refuse(entry, reply) {
       this.refused = entry.body.pair_id;
       this.done = this.done.filter(({ pair_id }) => pair_id !== this.refused);
-      this.versions.delete(this.refused);
-      if (entry.body.reason) {
-        localStorage.setItem(this.draftName(entry.body), entry.body.reason);
-      }
+      this.queue.versions.delete(this.refused);
+      if (entry.path === "save") Draft.restore(this.outbox.user, entry.body);
       const text = `An answer was not saved. ${reply.json.message ?? ""} ${reply.json.remedy ?? ""}`;
       page.notice(this.parts, text, [["notice-look", "Look at that pair"]]);
       this.parts.notice.scrollIntoView({ block: "nearest" });
     }
 
-    // Skipping
-
-    draftName({ pair_id }) {
-      return `studio-draft/${this.outbox.user}/${pair_id}`;
-    }
-
-    keepDraft() {
-      if (this.shown) localStorage.setItem(this.draftName(this.shown), this.parts.reason.value);
-    }
-
-    openSkip() {
-      if (!this.shown) return;
-      this.parts.reason.value = localStorage.getItem(this.draftName(this.shown)) ?? "";
-      this.parts.skip.hidden = false;
-      this.parts.skip.querySelector("button").focus();
-    }
-
-    closeSkip() {
-      this.parts.skip.hidden = true;
-      if (this.parts.skip.contains(document.activeElement)) document.activeElement.blur();
-    }
-
-    skip(reason) {
-      if (!reason) return this.parts.reason.focus();
-      this.closeSkip();
-      this.answer("skip", null, reason);
-    }
-
-    // Looking back
-
-    async look(step) {
-      if (!this.review) {
-        if (step < 0) return;
-        const reply = await request("history?limit=200").catch(() => null);
-        if (!reply?.ok) return page.notice(this.parts, "Your answers cannot be read just now.");
-        const pairs = reply.json.entries.filter((entry) => entry.current).map((e) => e.pair_id);
-        this.review = { pairs, at: -1 };
-      }
-      const at = this.review.at + step;
-      if (at >= this.review.pairs.length) return;
-      if (at < 0) return this.backToWork();
-      this.review.at = at;
-      await this.lookAt(this.review.pairs[at]);
-    }
-
-    async lookAt(pair) {
-      const reply = await request(`card/${pair}`).catch(() => null);
-      if (!reply?.ok) return page.notice(this.parts, "That pair cannot be read just now.");
-      if (this.shown && !this.shown.current) this.held ??= this.shown;
-      this.parts.notice.hidden = true;
-      this.show(reply.json);
-    }
-
-    backToWork() {
-      const card = this.held;
-      Object.assign(this, { review: null, held: null, shown: null });
-      if (card) this.show(card);
-      else this.showNext();
-    }
-
     key(event) {
-      const skipping = !this.parts.skip.hidden;
-      if (skipping && event.key === "Escape") return this.closeSkip();
+      if (this.writing.key(event)) return;
       if (event.target.closest?.("input, textarea, select, [contenteditable=true]")) return;
       if (this.parts.help.open) return;
-      if (Date.now() - this.loaded > RENEW_MS) this.refill();
-      const name = page.plainKey(event);
-      if (skipping) {
-        const reason = page.REASONS[Number(name) - 1];
-        return reason && this.skip(reason);
-      }
-      if (!(name in page.KEYS)) return;
+      if (event.key === "Escape" && this.viewer.isFull) return this.viewer.full(false);
+      if (this.queue.isOld) this.refill();
+      const name = words.plainKey(event);
+      // Enter and space still press the button that has the focus.
+      if (name === " " && event.target.closest?.("button, a, [role=tab]")) return;
+      if (!(name in words.KEYS)) return;
       event.preventDefault();
-      this.act(page.KEYS[name]);
+      this.act(words.KEYS[name]);
     }
   }
 

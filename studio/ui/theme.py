@@ -8,9 +8,16 @@ from gradio.themes.utils import colors, sizes
 SCRIPTS = (
     "studio.js",
     "runs.js",
+    "annotate-words.js",
+    "annotate-panels.js",
     "annotate-outbox.js",
     "annotate-viewer.js",
+    "annotate-text.js",
     "annotate-page.js",
+    "annotate-draft.js",
+    "annotate-queue.js",
+    "annotate-writing.js",
+    "annotate-looking.js",
     "annotate.js",
 )
 SANS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif"]

@@ -1,0 +1,61 @@
+// What has been written about the pair on show and not yet sent; kept in this browser until it is.
+window.StudioDraft = (() => {
+  const EMPTY = {
+    reason: "", comment: "", ideal: "", edit: "", side: "", flagged: false, aspects: {}, spans: [],
+  };
+
+  class Draft {
+    constructor(user, pair, current) {
+      this.name = `studio-draft/${user}/${pair}`;
+      Object.assign(this, structuredClone(EMPTY), this.answered(current), this.stored());
+    }
+
+    // The answer given before, so that answering again keeps what was written with it.
+    answered(current) {
+      if (!current) return {};
+      const { comment, ideal, flagged, aspects, spans } = current;
+      return { comment, ideal, flagged, aspects: { ...aspects }, spans: [...spans] };
+    }
+
+    stored() {
+      try {
+        return JSON.parse(localStorage.getItem(this.name)) ?? {};
+      } catch {
+        return {};
+      }
+    }
+
+    keep() {
+      const { name, ...values } = this;
+      try {
+        localStorage.setItem(name, JSON.stringify(values));
+      } catch {
+        // The answer itself still goes out; only a closed tab would lose this text.
+      }
+    }
+
+    forget() {
+      localStorage.removeItem(this.name);
+    }
+
+    get written() {
+      return Boolean(this.reason || this.comment || this.ideal || this.edit);
+    }
+
+    // What goes along with an answer.
+    body() {
+      const { comment, ideal, flagged, aspects, spans } = this;
+      return { comment, ideal, flagged, aspects, spans };
+    }
+
+    // An answer that was refused: everything typed is a draft again.
+    static restore(user, { pair_id, reason, comment, ideal, edit, flagged, aspects, spans }) {
+      const draft = new Draft(user, pair_id, null);
+      const values = { reason, comment, ideal, edit, flagged, aspects, spans };
+      for (const [name, value] of Object.entries(values)) if (value) draft[name] = value;
+      draft.keep();
+    }
+  }
+
+  return { Draft };
+})();

@@ -1,0 +1,106 @@
+// What is said on the annotating page, and which key does what.
+window.StudioWords = (() => {
+  const KEYS = {
+    1: "left", 2: "right", q: "left-slightly", w: "right-slightly", "!": "left-clearly",
+    "@": "right-clearly", t: "tie", g: "both_good", b: "both-bad", u: "unsure", s: "skip",
+    f: "flag", e: "edit", n: "ideal", c: "comment", m: "mark", d: "differences", l: "guidelines",
+    z: "undo", "?": "help", "+": "zoom-in", "=": "zoom-in", "-": "zoom-out", 0: "zoom-fit",
+    r: "rotate", " ": "full", ArrowLeft: "back", ArrowRight: "forward",
+    5: "aspect-0", 6: "aspect-1", 7: "aspect-2", 8: "aspect-3", 9: "aspect-4",
+  };
+  const SHIFTED = { Digit1: "!", Digit2: "@" };
+  // The letter on the key cap, also on keyboards of other scripts; Shift+1 wherever ! may be.
+  const plainKey = ({ key, code, shiftKey }) => {
+    if (shiftKey && SHIFTED[code]) return SHIFTED[code];
+    if (key.length > 1) return key;
+    return /^[ -~]$/.test(key) ? key.toLowerCase() : code.replace(/^(Key|Digit)/, "").toLowerCase();
+  };
+
+  const WORDS = {
+    tie: "Tie",
+    both_good: "Both good",
+    both_bad: "Both bad",
+    unsure: "Can't tell",
+    skip: "Skipped",
+  };
+  const REASONS = ["Image unclear", "Question unclear", "I don't know enough", "Offensive or private"];
+  const HELP = [
+    ["1  2", "the left, the right answer is better"],
+    ["⇧ 1  ⇧ 2", "clearly better"],
+    ["Q  W", "slightly better"],
+    ["T", "tie: equally good"],
+    ["G  B", "both good; both bad, and the right answer if you know it"],
+    ["U", "you can't tell which is better"],
+    ["S", "skip with a reason; somebody else gets the pair"],
+    ["E", "edit the better answer; then 1 or 2"],
+    ["N  C", "write the ideal answer; a comment"],
+    ["F", "flag the pair for the lead"],
+    ["M", "mark the selected words as wrong"],
+    ["5 … 9", "what else is judged, one key each"],
+    ["Z", "undo, as often as you like"],
+    ["←  →", "look back through your answers; answering again replaces one"],
+    ["D  L", "show differences; guidelines"],
+    ["+  −  0", "zoom in, out, fit; wheel and drag work too"],
+    ["R  space", "rotate; the images alone on the screen"],
+    ["?", "this list"],
+  ];
+  const EDITORS = {
+    edit: { title: "Improve this answer", save: "Save and next", placeholder: "" },
+    ideal: {
+      title: "The ideal answer", save: "Keep it", placeholder: "What a perfect answer would say",
+    },
+    bad: {
+      title: "Both bad: what would be right?", save: "Both bad, next",
+      placeholder: "Leave it empty if you can't say",
+    },
+    comment: { title: "Comment", save: "Keep it", placeholder: "For the lead" },
+  };
+  const many = (number, word) => `${number.toLocaleString("en")} ${word}${number === 1 ? "" : "s"}`;
+
+  const SAVING = {
+    title: "Saving your answers",
+    text: "The next pairs come when the server has them. They are safe in this browser.",
+    buttons: [],
+  };
+  const AGAIN = ["look-again", "Look again", true];
+
+  // What is said when there is no pair to show, and the one next step.
+  const emptyState = ({ progress, datasets, dataset, lead, standing }) => {
+    const { labelled = 0, total = 0, waiting = 0 } = progress ?? {};
+    if (Object.values(standing ?? {}).includes("failed")) {
+      return {
+        title: "Please talk to the lead",
+        text: "Your answers in the qualification round differ from the known ones. A lead can " +
+          "let you go on; nothing you answered is lost.",
+        buttons: [AGAIN],
+      };
+    }
+    if (!total) {
+      return {
+        title: "No pairs to label yet",
+        text: "A pair is an image, a question and two answers. You say which answer is better, " +
+          "without knowing who wrote it, and a model learns from it. " +
+          (lead ? "Import your own in Data." : "A lead imports them."),
+        buttons: lead ? [["import-samples", "Import sample pairs", true]] : [],
+      };
+    }
+    if (waiting) {
+      return {
+        title: `${many(waiting, "pair")} in other hands`,
+        text: "Your colleagues hold the rest. A pair they leave comes free after some minutes.",
+        buttons: [AGAIN],
+      };
+    }
+    const votes = datasets.filter(({ name }) => !dataset || name === dataset)
+      .reduce((sum, { labelled: pairs }) => sum + pairs, 0);
+    const exporting = ["export-now", `Export ${many(votes, "labelled pair")} for training`, true];
+    return {
+      title: `All ${many(total, "pair")} done`,
+      text: `You answered ${many(labelled, "pair")}. ` +
+        "Ties and skipped pairs are counted but not trained on.",
+      buttons: [...(lead && votes ? [exporting] : []), ["look-again", "Look again", false]],
+    };
+  };
+
+  return { KEYS, plainKey, WORDS, REASONS, HELP, EDITORS, SAVING, emptyState, many };
+})();

@@ -1,0 +1,181 @@
+// What goes with an answer: reasons to skip, texts, flags, marked pieces, aspects.
+window.StudioWriting = (() => {
+  const { REASONS, EDITORS, plainKey } = window.StudioWords;
+  const page = window.StudioPage;
+  const text = window.StudioText;
+  const SLOTS = { edit: "edit", ideal: "ideal", bad: "ideal", comment: "comment" };
+
+  class Writing {
+    constructor(app) {
+      Object.assign(this, { app, parts: app.parts, open: "", picking: false });
+      const { parts } = this;
+      parts.skip.addEventListener("submit", (event) => this.submitted(event, "skip-send"));
+      parts.editor.addEventListener("submit", (event) => this.submitted(event, "editor-save"));
+      parts.reason.addEventListener("input", () => this.keep("reason", parts.reason.value));
+      parts.editorText.addEventListener("input", () =>
+        this.keep(SLOTS[this.open], parts.editorText.value));
+    }
+
+    actions() {
+      const acts = {
+        skip: () => this.openSkip(),
+        "skip-reason": (element) => this.skip(element.dataset.reason),
+        "skip-send": () => this.skip(this.parts.reason.value.trim()),
+        "skip-cancel": () => this.close(),
+        edit: () => this.pick(),
+        ideal: () => this.write("ideal"),
+        comment: () => this.write("comment"),
+        "both-bad": () => this.write("bad"),
+        "editor-save": () => this.save(),
+        "editor-cancel": () => this.close(),
+        flag: () => this.change((draft) => (draft.flagged = !draft.flagged)),
+        mark: () => this.mark(),
+      };
+      for (let index = 0; index < 6; index += 1) {
+        acts[`aspect-${index}`] = () => this.judge(index);
+      }
+      return acts;
+    }
+
+    submitted(event, act) {
+      event.preventDefault();
+      this.app.act(act);
+    }
+
+    keep(slot, value) {
+      if (!this.app.shown || !slot) return;
+      this.app.draft[slot] = value;
+      this.app.draft.keep();
+    }
+
+    change(how) {
+      if (!this.app.shown) return;
+      how(this.app.draft);
+      this.app.redraw();
+    }
+
+    close() {
+      this.picking = false;
+      this.open = "";
+      for (const panel of [this.parts.skip, this.parts.editor]) {
+        panel.hidden = true;
+        if (panel.contains(document.activeElement)) document.activeElement.blur();
+      }
+      this.parts.root.classList.remove("picking");
+    }
+
+    openSkip() {
+      if (!this.app.shown) return;
+      this.close();
+      this.parts.reason.value = this.app.draft.reason;
+      this.parts.skip.hidden = false;
+      this.parts.skip.querySelector("button").focus();
+    }
+
+    skip(reason) {
+      if (!reason) return this.parts.reason.focus();
+      this.app.answer("skip", null, { reason });
+    }
+
+    // E, then 1 or 2: which answer is better and to be improved.
+    pick() {
+      if (!this.app.shown) return;
+      this.close();
+      this.picking = true;
+      this.parts.root.classList.add("picking");
+      page.notice(this.parts, "Which answer do you improve? Press 1 or 2.");
+    }
+
+    choose(side) {
+      if (!this.picking) return false;
+      this.parts.notice.hidden = true;
+      this.write("edit", side);
+      return true;
+    }
+
+    write(what, side = "") {
+      const { app, parts } = this;
+      if (!app.shown) return;
+      this.close();
+      this.open = what;
+      this.side = side;
+      const fresh = what === "edit" && app.draft.side !== side;
+      if (fresh) Object.assign(app.draft, { side, edit: app.shown[side].text });
+      const { title, save, placeholder } = EDITORS[what];
+      parts.editorTitle.textContent = what === "edit" ? `${title} (${side === "left" ? "A" : "B"})`
+        : title;
+      parts.editorSave.querySelector("span").textContent = save;
+      parts.editorText.placeholder = placeholder;
+      parts.editorText.value = app.draft[SLOTS[what]];
+      parts.editor.hidden = false;
+      parts.editorText.focus();
+    }
+
+    save() {
+      const { app, open, side } = this;
+      const value = this.parts.editorText.value;
+      if (open === "bad") return app.answer("both_bad", null, { ideal: value });
+      if (open === "edit") {
+        const { candidate_id, text: original } = app.shown[side];
+        return app.answer("choose", candidate_id, { edit: value === original ? "" : value });
+      }
+      this.keep(SLOTS[open], value);
+      this.close();
+      return app.redraw();
+    }
+
+    // The selected words of an answer are wrong; selecting inside a mark takes it away.
+    mark() {
+      const { app, parts } = this;
+      if (!app.shown) return;
+      const side = ["left", "right"].find((one) => text.selected(parts[one].text));
+      if (!side) return page.notice(parts, "Select the wrong words of an answer, then press M.");
+      const { candidate_id } = app.shown[side];
+      const piece = text.selected(parts[side].text);
+      const touches = (span) => span.candidate_id === candidate_id &&
+        span.start < piece.end && piece.start < span.end;
+      getSelection().removeAllRanges();
+      this.change((draft) => {
+        const touched = draft.spans.some(touches);
+        draft.spans = draft.spans.filter((span) => !touches(span));
+        if (!touched) draft.spans.push({ candidate_id, ...piece });
+      });
+    }
+
+    // –, A, B, both alike, and – again.
+    judge(index) {
+      const card = this.app.shown;
+      const aspect = card?.aspects[index];
+      if (!aspect) return;
+      const steps = [undefined, card.left.candidate_id, card.right.candidate_id, 0];
+      this.change(({ aspects }) => {
+        const next = steps[(steps.indexOf(aspects[aspect]) + 1) % steps.length];
+        if (next === undefined) delete aspects[aspect];
+        else aspects[aspect] = next;
+      });
+    }
+
+    // Whether the key was for an open panel.
+    key(event) {
+      const skipping = !this.parts.skip.hidden;
+      if (event.key === "Escape" && (skipping || this.open || this.picking)) {
+        this.parts.notice.hidden = true;
+        this.close();
+        return true;
+      }
+      if (this.open) {
+        if (event.key === "Enter" && !event.shiftKey && event.target === this.parts.editorText) {
+          event.preventDefault();
+          this.save();
+        }
+        return true;
+      }
+      if (!skipping || event.target === this.parts.reason) return skipping;
+      const reason = REASONS[Number(plainKey(event)) - 1];
+      if (reason) this.skip(reason);
+      return true;
+    }
+  }
+
+  return { Writing };
+})();
