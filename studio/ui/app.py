@@ -16,7 +16,7 @@ from studio.runs.store import RunStore
 from studio.services.inference import InferenceClient
 from studio.services.planner import Planner
 from studio.services.supervisor import Supervisor
-from studio.ui import api, runs_api
+from studio.ui import api, data_api, runs_api
 from studio.ui.auth import Accounts
 from studio.ui.context import Shell, StudioContext
 from studio.ui.header import Header
@@ -80,6 +80,7 @@ def build_app(context: StudioContext) -> FastAPI:
     app.add_middleware(Gate, accounts=accounts)
     app.include_router(api.router(context))
     app.include_router(runs_api.router(context))
+    app.include_router(data_api.router(context))
     if accounts is None:
         return _mount(app, build_page(context), "/")
     app.include_router(login_router(accounts))

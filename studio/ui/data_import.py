@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 
+from studio.data.sources.archive import ENDING as ZIP
 from studio.data.sources.files import ENDINGS
 from studio.errors import InputError, StudioError
 from studio.services.importer import Importer, ImportStatus
@@ -43,20 +44,20 @@ class ImportForm:
             self.source = gr.Textbox(
                 label="Source",
                 placeholder="/path/to/pairs.jsonl, owner/name, exports/… or embedded:…",
-                info="A file or folder on this machine, a hub dataset, an export or a sample set.",
+                info="A file, folder, ZIP or workspace on this machine, a hub dataset, an export, a sample set.",
                 scale=3,
                 elem_id="data-source",
             )
             self.upload = gr.UploadButton(
                 "Upload a file",
-                file_types=list(ENDINGS),
+                file_types=[*ENDINGS, ZIP],
                 size="sm",
                 scale=1,
                 min_width=120,
             )
         with gr.Row():
             self.split = gr.Textbox(
-                label="Split", placeholder="train", info='Slices work: "train[:10%]".'
+                label="Split", placeholder="train", info='Also a slice, "train[:10%]", or "all".'
             )
             self.limit = gr.Number(
                 label="At most", value=None, precision=0, minimum=0, info="Rows; empty or 0: all."

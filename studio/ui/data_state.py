@@ -1,13 +1,28 @@
-"""What the library shows: which dataset, filter and page. Plain values, no components."""
+"""What the library shows: which filter, order and page, what is selected. Plain values."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from studio.annotation import AnnotationStore, ItemFilter, ItemView
+from studio.annotation.views import Order
 
 PAGE = 20
-FILTERS = {"All": None, "Labelled": True, "Not labelled": False}
+LABELS = {"Any labels": None, "Labelled": True, "Not labelled": False}
+MARKS: dict[str, dict[str, bool]] = {
+    "All rows": {},
+    "Flagged": {"flagged": True},
+    "Excluded": {"excluded": True},
+    "Not excluded": {"excluded": False},
+    "In the bin": {"deleted": True},
+}
+AGREEMENTS = {"Any agreement": None, "All agree": "agree", "Disputed": "disagree"}
+ORDERS: dict[str, Order] = {
+    "Oldest first": "oldest",
+    "Newest first": "newest",
+    "Longest answers first": "longest",
+    "Shortest answers first": "shortest",
+}
 
 
 @dataclass(frozen=True)
@@ -15,25 +30,49 @@ class LibraryState:
     """One look at the library.
 
     Attributes:
-        dataset: Name of the dataset; None: all.
-        labelled: Only rows with (True) or without (False) a label.
         starts: For each page up to the one shown, the id its rows come after.
+        total: How many rows match; None: to be counted.
         item: Id of the row shown in full.
+        selected: Ids ticked.
+        everything: All that match are selected, not only those ticked.
+        title: What `where.ids` are ("Near duplicates"); empty without ids.
     """
 
-    dataset: str | None = None
-    search: str = ""
-    labelled: bool | None = None
-    starts: tuple[int, ...] = (0,)
+    where: ItemFilter = field(default_factory=ItemFilter)
+    order: Order = "oldest"
+    gallery: bool = False
+    starts: tuple[int | None, ...] = (None,)
+    total: int | None = None
     item: int | None = None
+    selected: frozenset[int] = frozenset()
+    everything: bool = False
+    title: str = ""
+
+    def narrowed(self, where: ItemFilter, order: Order | None = None) -> LibraryState:
+        """The first page of what matches; nothing is selected or open."""
+        return replace(
+            self,
+            where=where,
+            order=order or self.order,
+            starts=(None,),
+            total=None,
+            item=None,
+            selected=frozenset(),
+            everything=False,
+            title=self.title if where.ids is not None else "",
+        )
 
     def of(self, dataset: str | None) -> LibraryState:
-        """The first page of another dataset."""
-        return replace(self, dataset=dataset or None, starts=(0,), item=None)
+        """All rows of another dataset."""
+        return self.narrowed(ItemFilter(dataset=dataset or None))
 
-    def filtered(self, search: str, labelled: bool | None) -> LibraryState:
-        """The first page of what matches."""
-        return replace(self, search=search.strip(), labelled=labelled, starts=(0,), item=None)
+    def rows_of(self, title: str, ids: tuple[int, ...]) -> LibraryState:
+        """Exactly these rows, whatever their dataset."""
+        return replace(self.narrowed(ItemFilter(ids=ids)), title=title)
+
+    def changed(self) -> LibraryState:
+        """The same look after rows have changed: counted anew."""
+        return replace(self, total=None)
 
     def next(self, page: LibraryPage) -> LibraryState:
         """The page after `page`, if there is one."""
@@ -42,7 +81,17 @@ class LibraryState:
         return replace(self, starts=(*self.starts, page.items[-1].id), item=None)
 
     def previous(self) -> LibraryState:
-        return replace(self, starts=self.starts[:-1] or (0,), item=None)
+        return replace(self, starts=self.starts[:-1] or (None,), item=None)
+
+    def ticked(self, ids: tuple[int, ...], on: bool) -> LibraryState:
+        """With rows ticked or not."""
+        ids = frozenset(ids)
+        chosen = self.selected | ids if on else self.selected - ids
+        return replace(self, selected=chosen, everything=False)
+
+    def chosen(self, store: AnnotationStore) -> list[int]:
+        """Ids of all rows selected."""
+        return store.ids(self.where) if self.everything else sorted(self.selected)
 
 
 @dataclass(frozen=True)
@@ -60,7 +109,36 @@ class LibraryPage:
 
 def read_page(store: AnnotationStore, state: LibraryState) -> LibraryPage:
     """The page that `state` is on."""
-    where = ItemFilter(dataset=state.dataset, search=state.search, labelled=state.labelled)
-    items = store.browse(where, after=state.starts[-1], limit=PAGE)
-    total = store.count(where)
+    items = store.browse(state.where, order=state.order, after=state.starts[-1], limit=PAGE)
+    total = store.count(state.where) if state.total is None else state.total
     return LibraryPage(items, PAGE * (len(state.starts) - 1) + 1, total)
+
+
+def filter_of(
+    state: LibraryState,
+    search: str,
+    labels: str,
+    marks: str,
+    more: tuple[str, str, str, str, str],
+    length: tuple[float | None, float | None],
+) -> ItemFilter:
+    """The filter that the fields ask for; dataset and ids stay.
+
+    Args:
+        more: Split, source, tag, annotator, agreement, as the dropdowns have them.
+        length: Least and most characters.
+    """
+    split, source, tag, annotator, agreement = more
+    return ItemFilter(
+        dataset=state.where.dataset,
+        ids=state.where.ids,
+        search=search.strip(),
+        labelled=LABELS.get(labels),
+        labelled_by=annotator or None,
+        agreement=AGREEMENTS.get(agreement),
+        source=source or None,
+        split=split or None,
+        length=tuple(int(edge) if edge else None for edge in length),
+        tag=tag or None,
+        **MARKS.get(marks, {}),
+    )

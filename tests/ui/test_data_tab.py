@@ -5,18 +5,24 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import gradio as gr
 import pytest
 from PIL import Image
 
-from studio.annotation import AnnotationStore
+from studio.annotation import AnnotationStore, ItemFilter
 from studio.data.images import ImageStore
+from studio.errors import InputError
 from studio.paths import Workspace
 from studio.services.importer import Importer
+from studio.services.library import preview_source
 from studio.ui import data_views as look
 from studio.ui.data_import import ImportForm
-from studio.ui.data_state import PAGE, LibraryState, read_page
+from studio.ui.data_item import detail
+from studio.ui.data_rows import gallery, table
+from studio.ui.data_state import PAGE, LibraryState, filter_of, read_page
+from studio.ui.data_words import differences
 from studio.ui.tabs.data import DataTab
 
 HOSTILE = "<img src=x onerror=alert(1)> ${alert(2)} {{constructor}}"
@@ -34,6 +40,9 @@ class Context:
     def is_lead(self, request) -> bool:
         return self.lead
 
+    def user(self, request) -> str:
+        return "ana"
+
 
 @pytest.fixture
 def tab(tmp_path):
@@ -45,10 +54,15 @@ def tab(tmp_path):
 
 
 @pytest.fixture
-def source(tmp_path):
-    """Writes pairs about one image; returns the path."""
+def library(tab):
+    return tab.library
 
-    def write(count: int, question: str = "How many?") -> str:
+
+@pytest.fixture
+def source(tmp_path):
+    """Writes pairs about one image and bad rows; returns the path."""
+
+    def write(count: int, question: str = "How many?", bad: int = 0) -> str:
         buffer = io.BytesIO()
         Image.new("RGB", (4, 4), "red").save(buffer, "PNG")
         (tmp_path / "a.png").write_bytes(buffer.getvalue())
@@ -58,14 +72,19 @@ def source(tmp_path):
             for n in range(count)
         ]  # fmt: skip
         path = tmp_path / "pairs.jsonl"
-        path.write_text("\n".join(map(json.dumps, rows)))
+        path.write_text("\n".join([*map(json.dumps, rows), *["broken"] * bad]))
         return str(path)
 
     return write
 
 
-REQUEST = object()
+REQUEST = SimpleNamespace(query_params={})
 FIELDS = ("", "", "", "", "", "", "")
+NO_FILTER = ("", "Any labels", "All rows", "Oldest first", "Table", "", "", "", "", "", None, None)
+
+
+def event(**data) -> SimpleNamespace:
+    return SimpleNamespace(_data=data)
 
 
 def imported(tab, path: str, *mapping: str):
@@ -75,10 +94,10 @@ def imported(tab, path: str, *mapping: str):
     assert tab.form.importer.wait(30).state == "done"
 
 
-def test_an_empty_library_offers_the_sample(tab):
-    _, listed, nothing, library, *_ = tab.show(LibraryState(), "Table", REQUEST)
-    assert nothing["visible"] and not library["visible"]
-    assert "No datasets yet" in listed
+def test_an_empty_library_offers_the_sample(tab, library):
+    shown = library.open(LibraryState(), REQUEST)
+    assert shown["nothing"]["visible"] and not shown["library"]["visible"]
+    assert "No datasets yet" in shown["datasets"]
     going, refused = tab.form.add_sample(REQUEST)
     assert "Importing" in going and not refused
     done = tab.form.importer.wait(120)
@@ -105,23 +124,20 @@ def test_only_columns_changed_by_hand_overrule(tab, source):
 
 def test_nothing_from_outside_is_markup_or_template(tab, source):
     imported(tab, source(2, HOSTILE))
-    (first, _) = tab.context.store.browse()
+    store = tab.context.store
+    store.tag(store.ids(), "<b>tag</b>{{x}}")
+    (first, _) = store.browse()
     for html in (
-        look.table([first], None),
-        look.gallery([first], None),
-        look.detail(first),
-        look.preview(_preview(tab, source(2, HOSTILE))),
-        look.dataset_list(tab.context.store.datasets(), None),
+        table([first], None, frozenset()),
+        gallery([first], None, frozenset()),
+        detail(first, store.edits(first.id)),
+        look.preview(preview_source(source(2, HOSTILE), tab.context.workspace,
+                                    columns={"question": "ask"})),
+        look.dataset_list(store.datasets(), None),
         tab.form.preview(REQUEST, HOSTILE, "", 0, "", {}, *FIELDS)[0],
-    ):
-        assert "<img src=x" not in html
+    ):  # fmt: skip
+        assert "<img src=x" not in html and "<b>tag" not in html
         assert "${" not in html and "{{" not in html
-
-
-def _preview(tab, path):
-    from studio.services.library import preview_source
-
-    return preview_source(path, tab.context.workspace, columns={"question": "ask"})
 
 
 def test_pages_turn_and_filters_start_over(tab, source):
@@ -134,46 +150,141 @@ def test_pages_turn_and_filters_start_over(tab, source):
     assert (second.first, second.last) == (PAGE + 1, PAGE + 5)
     assert second_state.next(second) == second_state
     assert second_state.previous() == state
-    narrowed = second_state.filtered("many? 13", None)
+    narrowed = second_state.narrowed(ItemFilter(search="many? 13"))
     assert [item.question for item in read_page(store, narrowed).items] == ["How many? 13"]
-    assert read_page(store, state.filtered("", True)).total == 0
+    assert read_page(store, state.narrowed(ItemFilter(labelled=True))).total == 0
 
 
-def test_leaving_the_search_box_changes_nothing(tab, source):
-    imported(tab, source(2))
-    state = LibraryState(search="many", labelled=None)
-    untouched = tab.narrow(state, "Table", " many ", "All", REQUEST)
-    assert all(value == gr.skip() for value in untouched)
-    assert len(untouched) == len(tab.show(state, "Table", REQUEST))
-    narrowed = tab.narrow(state, "Table", "1", "Not labelled", REQUEST)
-    assert (narrowed[0].search, narrowed[0].labelled) == ("1", False)
+def test_leaving_the_search_box_changes_nothing(tab, library, source):
+    imported(tab, source(12))
+    state = library.open(LibraryState(), REQUEST)["state"]
+    assert library.narrow(state, *NO_FILTER) == {}
+    narrowed = library.narrow(state, "11", *NO_FILTER[1:])
+    assert narrowed["page_line"] == "1–1 of 1"
+    assert library.narrow(narrowed["state"], " 11 ", *NO_FILTER[1:]) == {}
+    wide = library.narrow(state, *NO_FILTER[:4], "Gallery", *NO_FILTER[5:])
+    assert "library-gallery" in wide["items"]
 
 
-def test_a_row_opens_and_closes(tab, source):
+def test_the_fields_become_a_filter():
+    where = filter_of(
+        LibraryState().of("charts"), " red ", "Labelled", "In the bin",
+        ("test", "a.jsonl", "odd", "ben", "Disputed"), (5, None),
+    )  # fmt: skip
+    assert where == ItemFilter(
+        dataset="charts", search="red", labelled=True, deleted=True, split="test",
+        source="a.jsonl", tag="odd", labelled_by="ben", agreement="disagree", length=(5, None),
+    )  # fmt: skip
+
+
+def test_a_row_opens_by_click_and_by_address_and_closes(tab, library, source):
     imported(tab, source(2))
     (item, _) = tab.context.store.browse()
-    shown = tab.show(LibraryState(item=item.id), "Gallery", REQUEST)
-    assert shown[-2]["visible"] and "How many? 0" in shown[-1]
-    closed = tab.close(shown[0], "Gallery", REQUEST)
-    assert not closed[-2]["visible"]
+    picked = library.pick(LibraryState(), event(item=str(item.id)), REQUEST)
+    assert picked["drawer"]["visible"] and "How many? 0" in picked["item"]
+    linked = library.visit(LibraryState(), SimpleNamespace(query_params={"row": str(item.id)}))
+    assert linked["item"] == picked["item"] and f'href="?row={item.id}"' in linked["item"]
+    assert not library.close(linked["state"])["drawer"]["visible"]
+    gone = library.visit(LibraryState(), SimpleNamespace(query_params={"row": "999"}))
+    assert not gone["drawer"]["visible"]
+
+
+def test_ticked_rows_are_acted_on(tab, library, source):
+    imported(tab, source(PAGE + 2))
+    store = tab.context.store
+    state = library.open(LibraryState(), REQUEST)["state"]
+    first = store.ids()[0]
+    state = library.pick(state, event(tick=str(first), on=True), REQUEST)["state"]
+    acted = library.act("exclude", state, REQUEST)
+    assert store.item(first).excluded and "excluded" in acted["items"]
+    state = library.pick(acted["state"], event(tick="page", on=True), REQUEST)["state"]
+    assert len(state.selected) == PAGE
+    everything = library.select_everything(state)
+    assert f"{PAGE + 2} rows selected" in everything["bulk_line"]
+    state = library.tag(everything["state"], "odd", True, REQUEST)["state"]
+    assert store.count(ItemFilter(tag="odd")) == PAGE + 2
+    deleted = library.act("delete", state, REQUEST)
+    assert store.count() == 0 and not deleted["bulk"]["visible"]
+    binned = LibraryState(ItemFilter(deleted=True), everything=True)
+    library.act("restore", binned, REQUEST)
+    assert store.count() == PAGE + 2
+
+
+def test_texts_are_edited_with_history_and_conflicts_keep_what_was_typed(tab, library, source):
+    imported(tab, source(1))
+    (item,) = tab.context.store.browse()
+    state = LibraryState(item=item.id)
+    sent = {"item": str(item.id), "revision": "0", "candidate": "", "text": "How few?"}
+    edited = library.edit(state, event(**sent), REQUEST)
+    assert "How few?" in edited["items"] and "History · 1 edit" in edited["item"]
+    assert "ana" in edited["item"]
+    assert library.edit(state, event(**sent), REQUEST) == {}
+    assert tab.context.store.item(item.id).question == "How few?"
+
+
+def test_the_rows_of_a_finding_are_shown_until_the_filters_are_cleared(tab, library, source):
+    imported(tab, source(5))
+    ids = tuple(tab.context.store.ids()[1:3])
+    shown = library.rows_of(LibraryState(), (("Near duplicates", ids), 1), REQUEST)
+    assert shown["page_line"] == "1–2 of 2" and "Near duplicates" in shown["finding"]["value"]
+    cleared = library.clear(shown["state"], REQUEST)
+    assert cleared["page_line"] == "1–5 of 5" and not cleared["finding"]["visible"]
 
 
 def test_the_end_of_an_import_shows_once(tab, source):
-    seen = tab.already_seen()
-    imported(tab, source(2))
-    number, going, result, *shown = tab.poll(seen, LibraryState(), "Table", REQUEST)
-    assert number == 1 and "2 added" in going and "Imported into pairs" in result
-    assert shown[0].dataset == "pairs"
-    assert "Label the 2 waiting pairs" in [part.get("value") for part in shown[6:9]]
-    assert all(value == gr.skip() for value in tab.poll(1, LibraryState(), "Table", REQUEST))
+    seen = tab.already_seen()["seen"]
+    imported(tab, source(2, bad=1))
+    shown = tab.poll(seen, LibraryState(), REQUEST)
+    assert shown["seen"] == 1 and "2 added" in shown["going"]
+    assert "Imported into pairs" in shown["result"]
+    assert 'href="studio/imports/1/left-out.csv"' in shown["result"]
+    assert shown["state"].where.dataset == "pairs"
+    assert shown["label"]["value"] == "Label the 2 waiting pairs"
+    assert tab.poll(1, LibraryState(), REQUEST) == {}
 
 
-def test_annotators_see_and_import_nothing(tab, source):
-    from studio.errors import InputError
+def test_a_row_added_by_hand(tab, source, tmp_path):
+    source(1)
+    image = str(tmp_path / "a.png")
+    state = LibraryState()
+    refused = tab.add_row(state, [image], "Why?", "", "", "worse", REQUEST)
+    assert list(refused) == ["add_result"] and "better answer is empty" in refused["add_result"]
+    same = tab.add_row(state, [image], "Why?", "", "same", "same ", REQUEST)
+    assert "say the same" in same["add_result"] and tab.context.store.datasets() == []
+    broken = tmp_path / "b.png"
+    broken.write_bytes(b"no image")
+    assert (
+        "not a PNG" in tab.add_row(state, [str(broken)], "Why?", "", "a", "", REQUEST)["add_result"]
+    )
+    added = tab.add_row(state, [image], "Why?", "", "better", "worse", REQUEST)
+    (item,) = tab.context.store.browse(ItemFilter(dataset="by hand"))
+    assert added["state"].item == item.id and added["add_question"] == ""
+    assert len(item.images) == 1 and len(item.pairs) == 1
+    assert {candidate.author for candidate in item.candidates} == {"ana"}
 
+
+def test_annotators_see_and_import_nothing(tab, library, source):
     tab.context.lead = False
     with pytest.raises(InputError):
-        tab.show(LibraryState(), "Table", REQUEST)
+        library.open(LibraryState(), REQUEST)
+    with pytest.raises(InputError):
+        library.act("delete", LibraryState(), REQUEST)
     going, refused = tab.form.start(REQUEST, source(1), "", 0, "", {}, *FIELDS)
     assert not going and "Only leads" in refused
     assert tab.form.importer.status.state == "idle"
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "marked"),
+    [
+        ("the red bar", "the blue bar", ("the <mark>red</mark> bar", "the <mark>blue</mark> bar")),
+        ("a b", "a b c", ("a b", "a b <mark>c</mark>")),
+        ("same", "same", ("same", "same")),
+        ("all", "different", ("all", "different")),
+        ("<b> x", "x", ("<mark>&lt;b&gt;</mark> x", "x")),
+        ("", "x", ("", "x")),
+        ("x " * 2000, "y " * 2000, ("x " * 2000, "y " * 2000)),
+    ],
+)
+def test_differences_word_by_word(one, two, marked):
+    assert differences(one, two) == marked

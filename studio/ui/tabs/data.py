@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial, wraps
 from typing import Any
 
 import gradio as gr
 
-from studio.annotation import DatasetView
-from studio.errors import NotFoundError
+from studio.paths import ASSETS
 from studio.services.importer import Importer
-from studio.services.library import list_datasets
 from studio.ui import data_views as look
 from studio.ui.context import StudioContext, go_to
-from studio.ui.data_import import ImportForm, check_lead, outcome
-from studio.ui.data_state import FILTERS, LibraryState, read_page
-from studio.ui.views import count, empty, say
+from studio.ui.data_add import BLANK, AddForm, done
+from studio.ui.data_import import ImportForm, outcome
+from studio.ui.data_library import ACTIONS, ANY, Changes, Library
+from studio.ui.data_state import AGREEMENTS, LABELS, MARKS, ORDERS, LibraryState
+from studio.ui.views import empty
 
-POLL_SECONDS = 1.0
-SHOWN = 11  # components `DataTab.show` fills
-PICK = (
-    "const pick = event => {"
-    " const found = event.target.closest('[data-item],[data-dataset]');"
-    " if (found) trigger('click', {...found.dataset}); };"
-    "element.addEventListener('click', pick);"
-    "element.addEventListener('keydown', event => {"
-    " if (event.key === 'Enter' && event.target.matches('tr')) pick(event); });"
+LIST_JS = (ASSETS / "data-list.js").read_text(encoding="utf-8")
+ITEM_JS = (ASSETS / "data-item.js").read_text(encoding="utf-8")
+# Asks for news once a second, but only while the tab can be seen.
+TICK_JS = (
+    "setInterval(() => { if (element.offsetParent && !document.hidden) trigger('tick'); }, 1000);"
 )
+CONFIRM_DELETE = "(...given) => [confirm('Move the selected rows to the bin?'), ...given.slice(1)]"
+BULK = {
+    "flag": "Flag",
+    "unflag": "Unflag",
+    "exclude": "Exclude",
+    "include": "Include again",
+    "delete": "Delete",
+    "restore": "Restore",
+}
 EMPTY = empty(
     "No data yet",
     "The library holds images with questions and answers: to look through, to label, to train on.",
@@ -35,222 +42,252 @@ EMPTY = empty(
 
 @dataclass
 class DataTab:
-    """Components of the tab and what happens in it; everything shown is read from the store."""
+    """Components of the tab; `library` says what changes, `parts` are what can change.
+
+    Attributes:
+        rows_of: Put `link((title, ids))` in here and the library shows exactly those rows.
+    """
 
     context: StudioContext
     form: ImportForm
-    state: gr.State = field(init=False)
+    parts: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.library = Library(self.context)
+        self.add = AddForm(self.context)
 
     def layout(self) -> None:
         """Draw the sources at the left, the rows and the open row beside them."""
-        self.state = gr.State(LibraryState())
-        self.seen = gr.State(0)
-        self.timer = gr.Timer(POLL_SECONDS)
+        parts = self.parts
+        parts["state"] = gr.State(LibraryState())
+        parts["seen"] = gr.State(0)
+        self.rows_of = gr.State(None)
         with gr.Row(elem_id="data", equal_height=False):
-            with gr.Column(scale=1, min_width=230, elem_classes="surface"):
-                self.datasets = gr.HTML(js_on_load=PICK, elem_id="dataset-list")
-                self.open_import = gr.Button(
-                    "Import data", size="sm", elem_id="data-open-import", min_width=0
-                )
-                self.label = gr.Button(
-                    visible=False, variant="primary", size="sm", elem_id="data-label", min_width=0
-                )
-                self.going = gr.HTML(elem_id="data-going")
-            with gr.Column(scale=4, min_width=420):
-                with gr.Column(
-                    visible=False, elem_classes="surface", elem_id="data-import"
-                ) as self.import_panel:
-                    self.form.layout()
-                with gr.Column(
-                    visible=False, elem_classes="surface", elem_id="data-empty"
-                ) as self.nothing:
-                    gr.HTML(EMPTY)
-                    with gr.Row(elem_classes="actions"):
-                        self.sample = gr.Button(
-                            "Add the sample pairs", variant="primary", elem_id="data-sample"
-                        )
-                        self.import_instead = gr.Button("Import your own")
-                with gr.Column(visible=False, elem_classes="surface") as self.library:
+            with gr.Column(scale=1, min_width=200, elem_classes="surface"):
+                self._side()
+            with gr.Column(scale=5, min_width=420):
+                self._panels()
+                with gr.Column(visible=False, elem_classes="surface") as parts["library"]:
                     self._browser()
             with gr.Column(
-                scale=2, min_width=300, visible=False, elem_classes="surface", elem_id="data-item"
-            ) as self.drawer:
+                scale=2, min_width=320, visible=False, elem_classes="surface", elem_id="data-item"
+            ) as parts["drawer"]:
                 self.close_item = gr.Button("Close", size="sm", min_width=0)
-                self.item = gr.HTML()
+                parts["item"] = gr.HTML(js_on_load=ITEM_JS, elem_id="data-open-item")
+
+    def _side(self) -> None:
+        parts = self.parts
+        parts["datasets"] = gr.HTML(js_on_load=LIST_JS, elem_id="dataset-list")
+        self.open_import = gr.Button(
+            "Import data", size="sm", elem_id="data-open-import", min_width=0
+        )
+        self.open_add = gr.Button("Add a row", size="sm", elem_id="data-open-add", min_width=0)
+        parts["label"] = gr.Button(
+            visible=False, variant="primary", size="sm", elem_id="data-label", min_width=0
+        )
+        parts["going"] = gr.HTML(elem_id="data-going")
+        self.ticker = gr.HTML("<span></span>", js_on_load=TICK_JS)
+
+    def _panels(self) -> None:
+        parts = self.parts
+        with gr.Column(
+            visible=False, elem_classes="surface", elem_id="data-import"
+        ) as self.import_panel:
+            self.form.layout()
+        with gr.Column(visible=False, elem_classes="surface", elem_id="data-add") as self.add_panel:
+            self.add.layout()
+        with gr.Column(visible=False, elem_classes="surface", elem_id="data-empty") as parts[
+            "nothing"
+        ]:
+            gr.HTML(EMPTY)
+            with gr.Row(elem_classes="actions"):
+                self.sample = gr.Button(
+                    "Add the sample pairs", variant="primary", elem_id="data-sample"
+                )
+                self.import_instead = gr.Button("Import your own")
+        parts["result"], parts["add_result"] = self.form.result, self.add.result
+        parts |= self.add.fields
 
     def _browser(self) -> None:
-        with gr.Row():
-            self.search = gr.Textbox(
+        parts = self.parts
+        with gr.Row(elem_classes="data-filters"):
+            parts["search"] = gr.Textbox(
                 show_label=False,
                 placeholder="Search questions and answers",
                 scale=4,
-                min_width=180,
+                min_width=170,
                 container=False,
                 elem_id="data-search",
             )
-            self.filter = gr.Dropdown(
-                list(FILTERS),
-                value="All",
-                show_label=False,
-                container=False,
-                min_width=120,
-                elem_id="data-filter",
-            )
-            self.view = gr.Dropdown(
-                ["Table", "Gallery"],
-                value="Table",
-                show_label=False,
-                container=False,
-                min_width=110,
-                elem_id="data-view",
-            )
-        self.items = gr.HTML(js_on_load=PICK, elem_id="data-items")
+            parts["labels"] = _choice(list(LABELS), "data-labels", 120)
+            parts["marks"] = _choice(list(MARKS), "data-marks", 110)
+            parts["order"] = _choice(list(ORDERS), "data-order", 150)
+            parts["view"] = _choice(["Table", "Gallery"], "data-view", 100)
+        with gr.Accordion("More filters", open=False, elem_id="data-more"):
+            with gr.Row(elem_classes="data-filters"):
+                for name, words in ANY.items():
+                    parts[name] = _choice([(words, "")], f"data-{name}", 120)
+                parts["agreement"] = _choice(list(AGREEMENTS), "data-agreement", 120)
+            with gr.Row(elem_classes="data-filters"):
+                parts["shortest"] = _number("Longest answer from", "data-shortest")
+                parts["longest"] = _number("to characters", "data-longest")
+                self.clear = gr.Button("Clear all filters", size="sm", elem_id="data-clear")
+        parts["finding"] = gr.HTML(visible=False, elem_id="data-finding")
+        self._bulk()
+        parts["items"] = gr.HTML(js_on_load=LIST_JS, elem_id="data-items")
         with gr.Row():
-            self.previous = gr.Button("‹ Previous", size="sm", min_width=0)
-            self.page_line = gr.HTML(elem_id="data-page-line")
-            self.next = gr.Button("Next ›", size="sm", min_width=0)
+            parts["previous"] = gr.Button("‹ Previous", size="sm", min_width=0)
+            parts["page_line"] = gr.HTML(elem_id="data-page-line")
+            parts["next"] = gr.Button("Next ›", size="sm", min_width=0, elem_id="data-next")
+
+    def _bulk(self) -> None:
+        parts = self.parts
+        with gr.Row(visible=False, elem_id="data-bulk", elem_classes="actions") as parts["bulk"]:
+            parts["bulk_line"] = gr.HTML(elem_id="data-bulk-line")
+            parts["everything"] = gr.Button("Select all", size="sm", min_width=0)
+            self.nothing_selected = gr.Button("Clear selection", size="sm", min_width=0)
+            for name, words in BULK.items():
+                parts[name] = gr.Button(words, size="sm", min_width=0, elem_id=f"data-{name}")
+            parts["tag_text"] = gr.Textbox(
+                show_label=False, placeholder="Tag", container=False, min_width=90, max_lines=1,
+                elem_id="data-tag-text",
+            )  # fmt: skip
+            self.add_tag = gr.Button("Tag", size="sm", min_width=0, elem_id="data-add-tag")
+            self.remove_tag = gr.Button("Untag", size="sm", min_width=0)
 
     def wire(self) -> None:
         """Connect events; the long work, importing, runs in the importer's own thread."""
-        quick: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
-        shown = [
-            self.state, self.datasets, self.nothing, self.library, self.items, self.page_line,
-            self.previous, self.next, self.label, self.drawer, self.item,
-        ]  # fmt: skip
-        browse = {"outputs": shown, **quick}
+        parts, library, state = self.parts, self.library, self.parts["state"]
         page, tab = self.context.shell.page, self.context.shell.tab
-        page.load(self.already_seen, None, self.seen, **quick)
-        page.load(self.show, [self.state, self.view], **browse)
-        tab.select(self.show, [self.state, self.view], **browse)
-        for place in (self.datasets, self.items):
-            place.click(self.pick, [self.state, self.view], **browse)
-        filters = [self.state, self.view, self.search, self.filter]
-        for event in (self.search.submit, self.search.blur, self.filter.change):
-            event(self.narrow, filters, **browse)
-        self.view.change(self.show, [self.state, self.view], **browse)
-        self.next.click(self.forward, [self.state, self.view], **browse)
-        self.previous.click(self.back, [self.state, self.view], **browse)
-        self.close_item.click(self.close, [self.state, self.view], **browse)
-        self.label.click(_to_annotate, None, self.context.shell.tabs, **quick)
-        self._wire_import(shown, quick)
+        self._on(page.load, self.already_seen, None)
+        self._on(page.load, library.visit, [state])
+        self._on(tab.select, library.open, [state])
+        for place in (parts["datasets"], parts["items"]):
+            self._on(place.click, library.pick, [state])
+        names = ("search", "labels", "marks", "order", "view", *ANY, "agreement")
+        fields = [parts[name] for name in (*names, "shortest", "longest")]
+        for event in (parts["search"].submit, *(part.input for part in fields[1:])):
+            self._on(event, library.narrow, [state, *fields])
+        self._on(parts["search"].blur, library.narrow, [state, *fields])
+        self._on(self.clear.click, library.clear, [state])
+        self._on(self.rows_of.change, library.rows_of, [state, self.rows_of])
+        self._on(parts["next"].click, library.forward, [state])
+        self._on(parts["previous"].click, library.back, [state])
+        self._on(self.close_item.click, library.close, [state])
+        self._on(parts["item"].submit, library.edit, [state])
+        self._wire_bulk()
+        self._wire_forms()
 
-    def _wire_import(self, shown: list[Any], quick: dict[str, Any]) -> None:
-        for button in (self.open_import, self.import_instead):
-            button.click(_show, None, self.import_panel, **quick)
-        self.form.close.click(_hide, None, self.import_panel, **quick)
-        self.form.wire(self.going, quick)
-        self.sample.click(self.form.add_sample, None, [self.going, self.form.result], **quick)
-        self.timer.tick(
-            self.poll,
-            [self.seen, self.state, self.view],
-            [self.seen, self.going, self.form.result, *shown],
-            **quick,
+    def _wire_bulk(self) -> None:
+        parts, library, state = self.parts, self.library, self.parts["state"]
+        self._on(parts["everything"].click, library.select_everything, [state])
+        self._on(self.nothing_selected.click, library.select_nothing, [state])
+        for name in ACTIONS:
+            self._on(parts[name].click, _acting(library, name), [state])
+        for button, on in ((self.add_tag, True), (self.remove_tag, False)):
+            self._on(button.click, _tagging(library, on), [state, parts["tag_text"]])
+        self._on(parts["tag_text"].submit, _tagging(library, True), [state, parts["tag_text"]])
+
+    def _wire_forms(self) -> None:
+        quick = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+        for button, panel in (
+            (self.open_import, self.import_panel),
+            (self.import_instead, self.import_panel),
+            (self.open_add, self.add_panel),
+        ):
+            button.click(partial(gr.update, visible=True), None, panel, **quick)
+        for form, panel in ((self.form, self.import_panel), (self.add, self.add_panel)):
+            form.close.click(partial(gr.update, visible=False), None, panel, **quick)
+        self.parts["label"].click(
+            partial(go_to, "annotate"), None, self.context.shell.tabs, **quick
         )
+        self.form.wire(self.parts["going"], quick)
+        going = [self.parts["going"], self.form.result]
+        self.sample.click(self.form.add_sample, None, going, **quick)
+        self._on(self.ticker.tick, self.poll, [self.parts["seen"], self.parts["state"]])
+        fields = [self.parts["state"], *self.add.fields.values()]
+        self._on(self.add.add.click, self.add_row, fields)
 
-    def show(
-        self, state: LibraryState, view: str, request: gr.Request | None = None
-    ) -> tuple[Any, ...]:
-        """The library as it is now."""
-        check_lead(self.context, request)
-        datasets = list_datasets(self.context.store)
-        if state.dataset and state.dataset not in {dataset.name for dataset in datasets}:
-            state = state.of(None)
-        page = read_page(self.context.store, state)
-        draw = look.table if view == "Table" else look.gallery
-        item = self._item(state)
-        line = f"{page.first}–{page.last} of {page.total}" if page.items else "0 rows"
-        return (
-            state,
-            look.dataset_list(datasets, state.dataset),
-            gr.update(visible=not datasets),
-            gr.update(visible=bool(datasets)),
-            draw(page.items, state.item) if page.items else look.NOTHING_FOUND,
-            line,
-            gr.update(interactive=len(state.starts) > 1),
-            gr.update(interactive=page.last < page.total),
-            _label_button(datasets, state.dataset),
-            gr.update(visible=item is not None),
-            look.detail(item) if item else "",
-        )
+    def add_row(
+        self,
+        state: LibraryState,
+        images: list[str] | None,
+        question: str,
+        name: str,
+        chosen: str,
+        rejected: str,
+        request: gr.Request,
+    ) -> Changes:
+        """Add the row typed in and open it; on an error everything typed stays."""
+        made = self.add.save(images, question, name, chosen, rejected, request)
+        if isinstance(made, str):
+            return {"add_result": made}
+        shown = replace(state.of(self.context.store.item(made).dataset), item=made)
+        return {**BLANK, "add_result": done(made), **self.library.open(shown, request)}
 
-    def pick(
-        self, state: LibraryState, view: str, event: gr.EventData, request: gr.Request
-    ) -> tuple[Any, ...]:
-        """The dataset or the row that was clicked."""
-        picked = event._data
-        if "dataset" in picked:
-            return self.show(state.of(str(picked["dataset"])), view, request)
-        number = str(picked.get("item", ""))
-        chosen = int(number) if number.isdecimal() else None
-        return self.show(replace(state, item=chosen), view, request)
-
-    def narrow(
-        self, state: LibraryState, view: str, search: str, labelled: str, request: gr.Request
-    ) -> tuple[Any, ...]:
-        """The rows that match; nothing when neither search nor filter changed."""
-        wanted = FILTERS.get(labelled)
-        if (search.strip(), wanted) == (state.search, state.labelled):
-            return (gr.skip(),) * SHOWN
-        return self.show(state.filtered(search, wanted), view, request)
-
-    def forward(self, state: LibraryState, view: str, request: gr.Request) -> tuple[Any, ...]:
-        """The next page."""
-        return self.show(state.next(read_page(self.context.store, state)), view, request)
-
-    def back(self, state: LibraryState, view: str, request: gr.Request) -> tuple[Any, ...]:
-        """The page before."""
-        return self.show(state.previous(), view, request)
-
-    def close(self, state: LibraryState, view: str, request: gr.Request) -> tuple[Any, ...]:
-        """The list without the open row."""
-        return self.show(replace(state, item=None), view, request)
-
-    def already_seen(self) -> int:
+    def already_seen(self) -> Changes:
         """Number of the last import that had ended when the page was opened."""
         status = self.form.importer.status
-        return status.number - (status.state == "reading")
+        return {"seen": status.number - (status.state == "reading")}
 
-    def poll(
-        self, seen: int, state: LibraryState, view: str, request: gr.Request
-    ) -> tuple[Any, ...]:
+    def poll(self, seen: int, state: LibraryState, request: gr.Request) -> Changes:
         """How the import goes; the library anew once it has ended."""
         status = self.form.importer.status
-        nothing = (gr.skip(),) * SHOWN
         if status.state == "reading":
-            return gr.skip(), look.progress(status), gr.skip(), *nothing
+            return {"going": look.progress(status)}
         if status.number == seen or status.state == "idle":
-            return (gr.skip(),) * (3 + SHOWN)
+            return {}
         shown = state.of(status.report.dataset) if status.report else state
         going = look.summary(status.report) if status.report else outcome(status)
-        return status.number, going, outcome(status), *self.show(shown, view, request)
+        opened = self.library.open(shown, request)
+        return {"seen": status.number, "going": going, "result": outcome(status), **opened}
 
-    def _item(self, state: LibraryState) -> Any:
-        if state.item is None:
-            return None
-        try:
-            return self.context.store.item(state.item)
-        except NotFoundError as error:
-            say(error)
-            return None
+    def _on(self, event: Any, handler: Callable[..., Changes], inputs: list[Any] | None) -> None:
+        """Let `handler` change the parts it names; all are quick, so none is queued."""
 
+        @wraps(handler)
+        def changed(*given: Any, **named: Any) -> Any:
+            changes = handler(*given, **named)
+            return tuple(changes.get(name, gr.skip()) for name in self.parts)
 
-def _label_button(datasets: list[DatasetView], chosen: str | None) -> Any:
-    """The next step, when pairs of the chosen datasets wait for a label."""
-    waiting = sum(d.waiting for d in datasets if chosen in (None, d.name))
-    words = "1 waiting pair" if waiting == 1 else f"{count(waiting)} waiting pairs"
-    return gr.update(visible=waiting > 0, value=f"Label the {words}")
-
-
-def _to_annotate() -> Any:
-    return go_to("annotate")
+        event(
+            changed,
+            inputs,
+            list(self.parts.values()),
+            queue=False,
+            show_progress="hidden",
+            api_visibility="private",
+        )
 
 
-def _show() -> Any:
-    return gr.update(visible=True)
+def _choice(choices: list[Any], name: str, width: int) -> gr.Dropdown:
+    first = choices[0]
+    return gr.Dropdown(
+        choices,
+        value=first[1] if isinstance(first, tuple) else first,
+        show_label=False,
+        container=False,
+        min_width=width,
+        elem_id=name,
+    )
 
 
-def _hide() -> Any:
-    return gr.update(visible=False)
+def _number(label: str, name: str) -> gr.Number:
+    return gr.Number(value=None, precision=0, minimum=0, label=label, min_width=110, elem_id=name)
+
+
+def _acting(library: Library, action: str) -> Callable[..., Changes]:
+    def act(state: LibraryState, request: gr.Request) -> Changes:
+        return library.act(action, state, request)
+
+    return act
+
+
+def _tagging(library: Library, on: bool) -> Callable[..., Changes]:
+    def tag(state: LibraryState, text: str, request: gr.Request) -> Changes:
+        return library.tag(state, text, on, request)
+
+    return tag
 
 
 def build(context: StudioContext) -> None:

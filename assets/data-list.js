@@ -1,0 +1,19 @@
+// Clicks on rows, datasets and ticks; the handler in Python is told which.
+const told = (target) => {
+  const tick = target.closest("[data-tick]");
+  if (tick) return { tick: tick.dataset.tick, on: tick.checked };
+  const found = target.closest("[data-item],[data-dataset]");
+  return found ? { ...found.dataset } : null;
+};
+element.addEventListener("click", (event) => {
+  const picked = told(event.target);
+  if (!picked) return;
+  if (picked.tick === "page") {
+    for (const box of element.querySelectorAll("[data-tick]")) box.checked = picked.on;
+  }
+  trigger("click", picked);
+});
+element.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || !event.target.matches("[data-item]")) return;
+  trigger("click", { ...event.target.dataset });
+});

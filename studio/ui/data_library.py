@@ -1,0 +1,253 @@
+"""What happens in the library: each handler takes the state and says what changes on the page.
+
+A handler returns new values by the name of the part of the page (`tabs/data.py` draws them).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import gradio as gr
+
+from studio.annotation import AnnotationStore, DatasetView, Facets, ItemView, TextChange
+from studio.errors import NotFoundError, StudioError
+from studio.services.library import list_datasets
+from studio.ui import data_views as look
+from studio.ui.context import StudioContext
+from studio.ui.data_import import check_lead
+from studio.ui.data_item import detail
+from studio.ui.data_rows import NOTHING_FOUND, gallery, table
+from studio.ui.data_state import ORDERS, LibraryState, filter_of, read_page
+from studio.ui.data_words import safe
+from studio.ui.views import count, say
+
+Changes = dict[str, Any]
+ACTIONS: dict[str, Callable[[AnnotationStore, Sequence[int]], int]] = {
+    "flag": lambda store, ids: store.flag(ids),
+    "unflag": lambda store, ids: store.flag(ids, False),
+    "exclude": lambda store, ids: store.exclude(ids),
+    "include": lambda store, ids: store.exclude(ids, False),
+    "delete": lambda store, ids: store.delete(ids),
+    "restore": lambda store, ids: store.restore(ids),
+}
+FACETS = {"split": "splits", "source": "sources", "tag": "tags", "annotator": "annotators"}
+ANY = {"split": "Any split", "source": "Any source", "tag": "Any tag", "annotator": "Anybody"}
+
+
+class Library:
+    """Handlers over the store; they hold no state of their own."""
+
+    def __init__(self, context: StudioContext) -> None:
+        self.context, self.store = context, context.store
+
+    def open(self, state: LibraryState, request: gr.Request | None = None) -> Changes:
+        """Everything, as on coming to the tab."""
+        check_lead(self.context, request)
+        datasets = list_datasets(self.store)
+        name = state.where.dataset
+        if name and name not in {dataset.name for dataset in datasets}:
+            state = state.of(None)
+        changes = self.rows(state.changed())
+        state = changes["state"]
+        return {
+            **changes,
+            **_facets(self.store.facets(state.where.dataset), state),
+            "datasets": look.dataset_list(datasets, state.where.dataset),
+            "nothing": gr.update(visible=not datasets),
+            "library": gr.update(visible=bool(datasets)),
+            "label": _label_button(datasets, state.where.dataset),
+        }
+
+    def visit(self, state: LibraryState, request: gr.Request) -> Changes:
+        """The page as its address names it: `?row=` opens that row."""
+        row = str(request.query_params.get("row", ""))
+        if row.isdecimal():
+            state = replace(state, item=int(row[:15]))
+        return self.open(state, request)
+
+    def rows(self, state: LibraryState) -> Changes:
+        """The page of rows that `state` is on, and the open row."""
+        page = read_page(self.store, state)
+        state = replace(state, total=page.total)
+        draw = gallery if state.gallery else table
+        shown = draw(page.items, state.item, self._ticked(state, page.items))
+        line = f"{page.first:,}–{page.last:,} of {page.total:,}" if page.items else "0 rows"
+        return {
+            "items": shown if page.items else NOTHING_FOUND,
+            "page_line": line,
+            "previous": gr.update(interactive=len(state.starts) > 1),
+            "next": gr.update(interactive=page.last < page.total),
+            "finding": _finding(state),
+            **self.selection(state),
+            **self.item(state),
+        }
+
+    def item(self, state: LibraryState) -> Changes:
+        """The open row."""
+        item = None
+        if state.item is not None:
+            try:
+                item = self.store.item(state.item)
+            except NotFoundError as error:
+                say(error)
+                state = replace(state, item=None)
+        drawn = detail(item, self.store.edits(item.id)) if item else ""
+        return {"state": state, "drawer": gr.update(visible=item is not None), "item": drawn}
+
+    def selection(self, state: LibraryState) -> Changes:
+        """How many rows are selected and what can be done with them."""
+        chosen = (state.total or 0) if state.everything else len(state.selected)
+        rows = "1 row selected" if chosen == 1 else f"{chosen:,} rows selected"
+        more = not state.everything and (state.total or 0) > chosen
+        return {
+            "state": state,
+            "bulk": gr.update(visible=chosen > 0),
+            "bulk_line": f'<span class="tabular">{rows}</span>',
+            "everything": gr.update(visible=more, value=f"Select all {state.total or 0:,}"),
+            "delete": gr.update(visible=not state.where.deleted),
+            "restore": gr.update(visible=state.where.deleted),
+        }
+
+    def pick(self, state: LibraryState, event: gr.EventData, request: gr.Request) -> Changes:
+        """The dataset, the row or the tick that was clicked."""
+        check_lead(self.context, request)
+        picked = event._data
+        if "dataset" in picked:
+            return self.open(state.of(str(picked["dataset"])), request)
+        if "tick" in picked:
+            return self._tick(state, str(picked["tick"]), bool(picked.get("on")))
+        number = str(picked.get("item", ""))
+        return self.item(replace(state, item=int(number) if number.isdecimal() else None))
+
+    def narrow(
+        self,
+        state: LibraryState,
+        search: str,
+        labels: str,
+        marks: str,
+        order: str,
+        view: str,
+        *more: Any,
+    ) -> Changes:
+        """The rows that match; nothing when nothing changed. `more` as in `filter_of`."""
+        where = filter_of(state, search, labels, marks, tuple(more[:5]), (more[5], more[6]))
+        gallery = view == "Gallery"
+        if (where, ORDERS.get(order, "oldest")) != (state.where, state.order):
+            state = state.narrowed(where, ORDERS.get(order, "oldest"))
+        elif gallery == state.gallery:
+            return {}
+        return self.rows(replace(state, gallery=gallery))
+
+    def clear(self, state: LibraryState, request: gr.Request) -> Changes:
+        """All rows of the dataset, every field as at the start."""
+        fields: Changes = {"search": "", "labels": "Any labels", "marks": "All rows"}
+        fields |= {"agreement": "Any agreement", "shortest": None, "longest": None}
+        return {**fields, **self.open(state.of(state.where.dataset), request)}
+
+    def rows_of(self, state: LibraryState, found: tuple | None, request: gr.Request) -> Changes:
+        """Exactly the rows of a finding: `link((title, ids))` was put into `DataTab.rows_of`."""
+        if not found:
+            return {}
+        title, ids = found[0]
+        return self.open(state.rows_of(str(title), tuple(ids)), request)
+
+    def forward(self, state: LibraryState, request: gr.Request) -> Changes:
+        """The next page."""
+        check_lead(self.context, request)
+        return self.rows(state.next(read_page(self.store, state)))
+
+    def back(self, state: LibraryState, request: gr.Request) -> Changes:
+        """The page before."""
+        check_lead(self.context, request)
+        return self.rows(state.previous())
+
+    def close(self, state: LibraryState) -> Changes:
+        """The list without the open row."""
+        return self.item(replace(state, item=None))
+
+    def select_everything(self, state: LibraryState) -> Changes:
+        """All rows that match, on every page."""
+        return self.rows(replace(state, everything=True))
+
+    def select_nothing(self, state: LibraryState) -> Changes:
+        return self.rows(replace(state, everything=False, selected=frozenset()))
+
+    def act(self, action: str, state: LibraryState, request: gr.Request) -> Changes:
+        """One of ACTIONS, on all rows selected."""
+        check_lead(self.context, request)
+        ACTIONS[action](self.store, state.chosen(self.store))
+        if action in ("delete", "restore"):
+            state = replace(state, selected=frozenset(), everything=False, item=None)
+        return self.open(state, request)
+
+    def tag(self, state: LibraryState, tag: str, on: bool, request: gr.Request) -> Changes:
+        """Put a tag on all rows selected, or take it off."""
+        check_lead(self.context, request)
+        try:
+            (self.store.tag if on else self.store.untag)(state.chosen(self.store), tag)
+        except StudioError as error:
+            say(error)
+            return {}
+        return {**self.open(state, request), "tag_text": ""}
+
+    def edit(self, state: LibraryState, event: gr.EventData, request: gr.Request) -> Changes:
+        """A text changed in the open row; when it is refused, the field stays as it is."""
+        check_lead(self.context, request)
+        try:
+            self.store.edit(_change(event._data, self.context.user(request)))
+        except StudioError as error:
+            say(error)
+            return {}
+        return self.rows(state.changed())
+
+    def _tick(self, state: LibraryState, key: str, on: bool) -> Changes:
+        if key == "page":
+            ids = tuple(item.id for item in read_page(self.store, state).items)
+        else:
+            ids = (int(key),) if key.isdecimal() else ()
+        return self.selection(state.ticked(ids, on))
+
+    def _ticked(self, state: LibraryState, items: list[ItemView]) -> frozenset[int]:
+        return frozenset(item.id for item in items) if state.everything else state.selected
+
+
+def _change(sent: dict[str, Any], editor: str) -> TextChange:
+    candidate = str(sent.get("candidate", ""))
+    return TextChange(
+        item_id=int(sent["item"]),
+        candidate_id=int(candidate) if candidate else None,
+        revision=int(sent["revision"]),
+        text=str(sent["text"]),
+        editor=editor,
+    )
+
+
+def _facets(facets: Facets, state: LibraryState) -> Changes:
+    chosen = {
+        "split": state.where.split,
+        "source": state.where.source,
+        "tag": state.where.tag,
+        "annotator": state.where.labelled_by,
+    }
+    return {
+        name: gr.update(
+            choices=[(ANY[name], ""), *((value, value) for value in getattr(facets, plural))],
+            value=chosen[name] or "",
+        )
+        for name, plural in FACETS.items()
+    }
+
+
+def _finding(state: LibraryState) -> Any:
+    """What the rows shown are, when they are those of a finding."""
+    words = f'<span class="chip active">Only: {safe(state.title)}</span>' if state.title else ""
+    return gr.update(value=words, visible=bool(words))
+
+
+def _label_button(datasets: list[DatasetView], chosen: str | None) -> Any:
+    """The next step, when pairs of the chosen datasets wait for a label."""
+    waiting = sum(d.waiting for d in datasets if chosen in (None, d.name))
+    words = "1 waiting pair" if waiting == 1 else f"{count(waiting)} waiting pairs"
+    return gr.update(visible=waiting > 0, value=f"Label the {words}")

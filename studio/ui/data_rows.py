@@ -1,0 +1,141 @@
+"""The rows of the library as a table or a gallery."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from studio.annotation import CandidateView, ItemView, PairView
+from studio.ui.data_words import differences, safe
+from studio.ui.views import empty
+
+SHORT = 400  # characters of an answer that a table cell may show
+NOTHING_FOUND = empty("No rows match", "Clear the search or the filters.")
+TITLES = ("Question", "Chosen", "Rejected", "Status")
+
+
+@dataclass(frozen=True)
+class Named:
+    """One answer under the name it is shown by."""
+
+    word: str
+    tone: str
+    candidate: CandidateView
+
+
+def table(items: list[ItemView], opened: int | None, ticked: frozenset[int]) -> str:
+    """Rows under headings; the answers of a preference side by side."""
+    every = bool(items) and all(item.id in ticked for item in items)
+    head = f"<th>{_tick('page', every, 'All rows of this page')}</th><th></th>"
+    head += "".join(f"<th>{title}</th>" for title in TITLES)
+    rows = "".join(_row(item, item.id == opened, item.id in ticked) for item in items)
+    return (
+        f'<table class="library-table"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+    )
+
+
+def gallery(items: list[ItemView], opened: int | None, ticked: frozenset[int]) -> str:
+    """Thumbnails with their questions and answers."""
+    cards = "".join(_card(item, item.id == opened, item.id in ticked) for item in items)
+    return f'<div class="library-gallery">{cards}</div>'
+
+
+def named_answers(item: ItemView) -> list[Named]:
+    """Every answer, the preferred one first."""
+    preferred = next((pair for pair in item.pairs if pair.source_choice_id), None)
+    named = [_named(candidate, preferred) for candidate in item.candidates]
+    return sorted(named, key=lambda answer: ("chosen", "rejected", "tie").index(answer.tone))
+
+
+def thumb(images: tuple[str, ...]) -> str:
+    """The first image, small, with the number of all."""
+    if not images:
+        return '<span class="thumb none">text</span>'
+    more = f'<span class="more">{len(images)}</span>' if len(images) > 1 else ""
+    return (
+        f'<span class="thumb"><img loading="lazy" src="studio/thumbs/{safe(images[0])}" '
+        f'alt="">{more}</span>'
+    )
+
+
+def status(item: ItemView) -> str:
+    """Labels, agreement and marks, each as a shape and a word."""
+    chips = [_labels(item)]
+    if item.agreement is not None:
+        chips.append(_chip("≍", f"agree {item.agreement:.0%}"))
+    if item.excluded:
+        chips.append(_chip("⊘", "excluded", "bad"))
+    if item.flagged:
+        chips.append(_chip("⚑", "flagged", "active"))
+    if item.deleted:
+        chips.append(_chip("✕", "in the bin", "bad"))
+    chips += [f'<span class="tag">{safe(tag)}</span>' for tag in item.tags]
+    return f'<span class="chips">{"".join(chips)}</span>'
+
+
+def _row(item: ItemView, opened: bool, ticked: bool) -> str:
+    return (
+        f'<tr data-item="{item.id}" tabindex="0" aria-selected="{str(opened).lower()}">'
+        f"<td>{_tick(item.id, ticked, 'Select this row')}</td><td>{thumb(item.images)}</td>"
+        f'<td><span class="clip4">{safe(item.question)}</span></td>'
+        f"{_answer_cells(item)}<td>{status(item)}</td></tr>"
+    )
+
+
+def _card(item: ItemView, opened: bool, ticked: bool) -> str:
+    return (
+        f'<div class="library-card" role="button" tabindex="0" data-item="{item.id}" '
+        f'aria-pressed="{str(opened).lower()}">{_tick(item.id, ticked, "Select this row")}'
+        f'{thumb(item.images)}<span class="clip2 question">{safe(item.question)}</span>'
+        f"{_lines(item)}{status(item)}</div>"
+    )
+
+
+def _tick(key: int | str, on: bool, label: str) -> str:
+    checked = " checked" if on else ""
+    return f'<input type="checkbox" data-tick="{key}" aria-label="{label}"{checked}>'
+
+
+def _answer_cells(item: ItemView) -> str:
+    answers = named_answers(item)
+    if len(answers) > 1 and answers[0].tone == "chosen":
+        both = (answers[0].candidate.text[:SHORT], answers[1].candidate.text[:SHORT])
+        sides = differences(*both)
+        return "".join(
+            f'<td class="{tone}"><span class="clip4">{side}</span></td>'
+            for tone, side in zip(("chosen", "rejected"), sides, strict=True)
+        )
+    return f'<td colspan="2">{_lines(item)}</td>'
+
+
+def _lines(item: ItemView) -> str:
+    answers = named_answers(item)
+    shown = [answer.candidate.text[:SHORT] for answer in answers[:3]]
+    sides = [safe(text) for text in shown]
+    if len(answers) > 1 and answers[0].tone == "chosen":
+        sides[:2] = differences(*shown[:2])
+    lines = [
+        f'<span class="answer-line {answer.tone}"><b>{answer.word}</b> '
+        f'<span class="clip2">{side}</span></span>'
+        for answer, side in zip(answers, sides, strict=False)
+    ]
+    return "".join(lines) or '<span class="quiet">no answer yet</span>'
+
+
+def _named(candidate: CandidateView, preferred: PairView | None) -> Named:
+    if preferred and candidate.id in (preferred.first_id, preferred.second_id):
+        if candidate.id == preferred.source_choice_id:
+            return Named("Chosen", "chosen", candidate)
+        return Named("Rejected", "rejected", candidate)
+    return Named("Answer", "tie", candidate)
+
+
+def _labels(item: ItemView) -> str:
+    if not item.pairs:
+        return _chip("–", "no pair")
+    if item.labels:
+        return _chip("●", f"{item.labels} {'label' if item.labels == 1 else 'labels'}", "good")
+    return _chip("○", "not labelled")
+
+
+def _chip(shape: str, word: str, tone: str = "") -> str:
+    return f'<span class="chip {tone}"><span aria-hidden="true">{shape}</span>{word}</span>'
