@@ -21,6 +21,7 @@ from studio.train.fast.fill import fill_cache, record_hits
 from studio.train.fast.trainers import FastTrainer
 from studio.train.plan import plan_run
 from studio.train.prepare import prepare_model
+from studio.train.probes import make_prober
 from studio.train.recipe import write_recipe
 from studio.train.resume import checkpoint_to_resume
 from studio.train.trainers import build_trainer
@@ -87,6 +88,9 @@ def _train(config: RunConfig, paths: RunPaths, workspace: Workspace, data: RunDa
     trainable = prepare_model(config, workspace)
     control, reporter = ControlFile(paths), _reporter(config, paths)
     callbacks: list[TrainerCallback] = [reporter, control]
+    prober = make_prober(config, paths, workspace, trainable.loaded.processor, reporter, data)
+    if prober is not None:
+        callbacks.append(prober)
     if config.schedule.early_stopping:
         callbacks.append(EarlyStopping(paths, config.schedule.early_stopping))
     trainer = build_trainer(config, paths, trainable, data, callbacks, workspace)
