@@ -28,6 +28,13 @@ def recipe(run_dir: Path) -> int:
     return 0
 
 
+def remote(run_dir: Path) -> int:
+    """Send the run in RUN_DIR to Hugging Face Jobs and follow it."""
+    from studio.services.jobs import follow_remote
+
+    return follow_remote(run_dir)
+
+
 def planner(workspace: WorkspaceOption = None) -> int:
     """Answer planning requests over standard input and output."""
     from studio.train.planner import main
@@ -47,6 +54,14 @@ def checker(workspace: WorkspaceOption = None) -> int:
 def inference(workspace: WorkspaceOption = None) -> int:
     """Answer chat requests over standard input and output."""
     from studio.infer.worker import main
+
+    main(locate(workspace))
+    return 0
+
+
+def dry_step(workspace: WorkspaceOption = None) -> int:
+    """Measure one step of the run file given on standard input."""
+    from studio.train.memory.dry_step import main
 
     main(locate(workspace))
     return 0

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from studio.cli.options import JsonOption, WorkspaceOption, locate, print_json, say
 from studio.config import files
+from studio.errors import InputError
+from studio.runs import queue
+from studio.runs.curves import Diary
 from studio.runs.lastwords import tail
 from studio.runs.store import Run, RunStore
+from studio.services import steering
+from studio.services.foreground import follow, start_now
 
-app = typer.Typer(help="List, show, stop and resume runs.", no_args_is_help=False)
+app = typer.Typer(help="List, show, steer and give away runs.", no_args_is_help=False)
 RunId = Annotated[str, typer.Argument(metavar="RUN_ID")]
 
 
@@ -48,12 +55,18 @@ def list_(workspace: WorkspaceOption = None, json: JsonOption = False) -> None:
 def show(run_id: RunId, workspace: WorkspaceOption = None, json: JsonOption = False) -> None:
     """Settings, state and the end of the log of one run."""
     run = RunStore(locate(workspace)).get(run_id)
+    findings = Diary(run.paths.events).refresh().findings.values()
     if json:
-        print_json({**summary(run), "config": run.config.model_dump(mode="json")})
+        found = [finding.to_event() for finding in findings]
+        print_json(
+            {**summary(run), "findings": found, "config": run.config.model_dump(mode="json")}
+        )
         return
     typer.echo(files.dump(run.config))
     for key, value in summary(run).items():
         typer.echo(f"{key}: {value}")
+    for finding in findings:
+        typer.echo(f"! {finding.title} (step {finding.step}). {finding.meaning} {finding.remedy}")
     typer.echo("\n".join(tail(run.paths, 15)))
 
 
@@ -63,22 +76,126 @@ def stop(
     now: Annotated[bool, typer.Option("--now", help="Without saving a checkpoint.")] = False,
     workspace: WorkspaceOption = None,
 ) -> None:
-    """Ask a run to stop; it saves first."""
-    from studio.services.supervisor import Supervisor
-
-    Supervisor(locate(workspace)).stop(run_id, now=now)
+    """Ask a run to stop; it saves first. A waiting one is taken off the queue."""
+    store = RunStore(locate(workspace))
+    steering.stop(store, run_id, now)
     say(f"{run_id} stops after the current step.")
+    if now:
+        _end_by_force(store, run_id)
+
+
+def _end_by_force(store: RunStore, run_id: str) -> None:
+    until = time.monotonic() + steering.STOP_GRACE + 2
+    while store.get(run_id).status.active and time.monotonic() < until:
+        time.sleep(0.5)
+        steering.enforce_stop(store.get(run_id))
 
 
 @app.command()
-def resume(run_id: RunId, workspace: WorkspaceOption = None) -> None:
+def save(run_id: RunId, workspace: WorkspaceOption = None) -> None:
+    """Ask a running run for a checkpoint; it goes on."""
+    steering.save_now(RunStore(locate(workspace)), run_id)
+    say(f"{run_id} saves after the current step.")
+
+
+@app.command()
+def resume(
+    run_id: RunId,
+    step: Annotated[
+        int | None,
+        typer.Option("--step", help="Go back to the checkpoint of this step; later ones go."),
+    ] = None,
+    workspace: WorkspaceOption = None,
+) -> None:
     """Go on with a stopped or failed run, here in the foreground."""
-    from studio.services.foreground import follow, start_now
+    place = locate(workspace)
+    run = RunStore(place).get(run_id)
+    _follow(start_now(run.config, place, run, step))
+
+
+@app.command()
+def extend(
+    run_id: RunId,
+    epochs: Annotated[float | None, typer.Option(help="Epochs in all.")] = None,
+    max_steps: Annotated[int | None, typer.Option(help="Steps in all.")] = None,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Let a run that ended train for longer; a running studio takes it from the queue."""
+    if (epochs is None) == (max_steps is None):
+        raise InputError("How long?", remedy="Give --epochs or --max-steps.")
+    steering.extend(RunStore(locate(workspace)), run_id, epochs, max_steps)
+    say(f"{run_id} waits in the queue of this workspace.")
+
+
+@app.command("queue")
+def queue_(
+    pause: Annotated[bool, typer.Option("--pause", help="Start no waiting run.")] = False,
+    go: Annotated[bool, typer.Option("--go", help="Start waiting runs again.")] = False,
+    first: Annotated[
+        str | None, typer.Option("--first", metavar="RUN_ID", help="Let this run be the next.")
+    ] = None,
+    workspace: WorkspaceOption = None,
+    json: JsonOption = False,
+) -> None:
+    """The waiting runs in order; pause the queue, or let a run go first."""
+    store = RunStore(locate(workspace))
+    if pause or go:
+        queue.set_paused(store.workspace, pause)
+    if first:
+        queue.move(store, first, -len(store.list()))
+    waiting = [run.run_id for run in queue.waiting(store.list())]
+    paused = queue.is_paused(store.workspace)
+    if json:
+        print_json({"paused": paused, "waiting": waiting})
+        return
+    say("The queue is paused." if paused else f"{len(waiting)} waiting.")
+    for run_id in waiting:
+        typer.echo(run_id)
+
+
+@app.command()
+def script(
+    run_id: RunId,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Write script, notebook and rows into DIR."),
+    ] = None,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """The run as one Python file that needs only transformers, trl, peft and datasets."""
+    from studio.services import eject
 
     place = locate(workspace)
     run = RunStore(place).get(run_id)
-    status = follow(start_now(run.config, place, run))
-    raise typer.Exit(0 if status.state == "finished" else 1)
+    if out is None:
+        typer.echo(eject.script(run, place))
+        return
+    for path in eject.eject(run, place, out):
+        typer.echo(str(path))
+
+
+@app.command()
+def slurm(
+    run_id: RunId,
+    nodes: Annotated[int, typer.Option(min=1)] = 1,
+    gpus: Annotated[int, typer.Option(min=1, help="On each machine.")] = 1,
+    hours: Annotated[int, typer.Option(min=1)] = 24,
+    partition: str = "",
+    account: str = "",
+    setup: Annotated[str, typer.Option(help="Shell line before training.")] = "",
+    python: Annotated[str, typer.Option(help="Interpreter on the cluster.")] = sys.executable,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """The run as a batch script for SLURM: `… slurm RUN_ID > run.sbatch; sbatch run.sbatch`."""
+    from studio.services.slurm import SlurmJob, slurm_script
+
+    job = SlurmJob(nodes, gpus, hours, partition, account, setup, python)
+    typer.echo(slurm_script(RunStore(locate(workspace)).get(run_id), job), nl=False)
+
+
+def _follow(run: Run) -> None:
+    status = follow(run)
+    raise typer.Exit(0 if status.state == "finished" else 130 if status.state == "stopped" else 1)
 
 
 def summary(run: Run) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 import ast
 import json
-import os
 import runpy
 
 import pytest
@@ -56,7 +55,7 @@ def test_the_script_trains_as_the_run_did(tmp_path, monkeypatch, values):
         expected = [e.values["eval_loss"] for e in events if e.type == "evaluation"]
         found = logged(done["trainer"].state.log_history, "eval_loss")
         assert found == pytest.approx(expected[: len(found)], abs=1e-4) and found
-    assert os.listdir(tmp_path / "out" / "adapter")
+    assert list((tmp_path / "out" / "adapter").iterdir())
 
 
 def recipe(tmp_path, values):

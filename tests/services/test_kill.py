@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from nursery import CLIENT
 
 from studio.config import files
 from studio.paths import Workspace
@@ -18,8 +19,6 @@ from studio.runs.events import read_events
 from studio.runs.status import ENDED
 from studio.services import launching
 from studio.services.supervisor import Supervisor
-
-from nursery import CLIENT
 
 ROOT = Path(__file__).resolve().parents[2]
 KILLS = 5
