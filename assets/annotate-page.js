@@ -17,7 +17,7 @@ window.StudioPage = (() => {
       parts.export,
       button("back", "←", "", "quiet", "Look back at your answers"),
       button("forward", "→", "", "quiet", "Forward to the next pair"),
-      button("guidelines", "L", "", "quiet", "Guidelines"),
+      button("guidelines", "L", "Guidelines", "quiet"),
       button("help", "?", "", "quiet", "Keys"));
     return made;
   };
@@ -29,8 +29,8 @@ window.StudioPage = (() => {
     const tools = element("div", "an-tools");
     tools.append(button("zoom-out", "−", "", "quiet", "Zoom out"), parts.zoom,
       button("zoom-in", "+", "", "quiet", "Zoom in"), button("zoom-fit", "0", "Fit", "quiet"),
-      button("rotate", "R", "", "quiet", "Rotate"),
-      button("full", "␣", "", "quiet", "The images alone"));
+      button("rotate", "", "↻", "quiet", "Rotate (R)"),
+      button("full", "", "⛶", "quiet", "The images alone (space)"));
     made.append(parts.stage, tools);
     return made;
   };
@@ -197,6 +197,6 @@ window.StudioPage = (() => {
   };
 
   return {
-    build, fill, fillDraft, fillProgress, fillStatus, fillDatasets, showEmpty, notice, openForm,
+    build, imagePanel, fillQuestion, fill, fillDraft, fillProgress, fillStatus, fillDatasets, showEmpty, notice, openForm,
   };
 })();

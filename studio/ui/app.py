@@ -21,12 +21,13 @@ from studio.ui.auth import Accounts
 from studio.ui.context import Shell, StudioContext
 from studio.ui.header import Header
 from studio.ui.login import ANNOTATE, Gate, login_router, only
-from studio.ui.tabs import annotate, chat, data, runs, train
+from studio.ui.tabs import annotate, chat, data, runs, team, train
 from studio.ui.theme import SCRIPTS, theme
 
 TABS = {
     "data": ("Data", data.build),
     "annotate": ("Annotate", annotate.build),
+    "team": ("Team", team.build),
     "train": ("Train", train.build),
     "runs": ("Runs", runs.build),
     "chat": ("Chat", chat.build),

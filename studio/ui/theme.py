@@ -19,6 +19,7 @@ SCRIPTS = (
     "annotate-writing.js",
     "annotate-looking.js",
     "annotate.js",
+    "annotate-team.js",
 )
 SANS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif"]
 MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]

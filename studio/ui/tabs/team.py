@@ -1,0 +1,156 @@
+"""Team: the lead's figures, pairs to decide, the project's settings and guidelines, the log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from studio.annotation.settings import ProjectSettings
+from studio.errors import InputError, StudioError
+from studio.ui import team_views
+from studio.ui.context import StudioContext
+from studio.ui.views import empty, notice
+
+QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+WAITING = QUIET | {"show_progress": "minimal"}
+ROOT = '<div class="annotate tm-root" data-team></div>'
+ATTACH = "window.StudioTeam.attach(element.querySelector('[data-team]'))"
+CHOOSE = "(dataset) => { window.StudioTeam.choose(dataset); }"
+NUMBERS = ("overlap", "skip_limit", "qualification")
+SHARES = ("repeat_share", "gold_share", "qualification_pass")
+FLAGS = ("gold_feedback", "markdown")
+FIELDS = (*NUMBERS, *SHARES, *FLAGS, "aspects")
+
+
+def build(context: StudioContext) -> None:
+    """Lay out the tab inside the current `gr.Blocks`."""
+    actions = Actions(context)
+    with gr.Row():
+        dataset = gr.Dropdown([], label="Dataset", elem_id="team-dataset", scale=2)
+        refresh = gr.Button("Refresh", min_width=110, scale=0)
+    with gr.Tabs():
+        with gr.Tab("Figures"):
+            shown = gr.HTML(elem_id="team-figures")
+        with gr.Tab("Decide", elem_id="team-decide"):
+            gr.HTML(ROOT, js_on_load=ATTACH, apply_default_css=False)
+        with gr.Tab("Project", elem_id="team-project"):
+            fields, guidelines, seen, save, message = _project_form()
+            name, clear = _clear_form()
+        with gr.Tab("Log"):
+            log = gr.HTML(elem_id="team-log")
+    project = [*fields, guidelines, seen, message]
+    everything = [shown, log, *project]
+    for opening in (context.shell.tab.select, refresh.click):
+        opening(actions.choices, dataset, dataset, **QUIET).then(
+            actions.show, dataset, everything, **WAITING
+        )
+    dataset.input(actions.show, dataset, everything, **WAITING)
+    dataset.change(None, dataset, js=CHOOSE)
+    save.click(actions.save, [dataset, guidelines, seen, *fields], [message, seen], **QUIET)
+    clear.click(actions.clear, name, message, **QUIET)
+
+
+def _project_form() -> tuple:
+    described = ProjectSettings.model_fields
+    fields = []
+    with gr.Row():
+        for name in NUMBERS:
+            fields.append(gr.Number(label=_label(name), info=described[name].description, precision=0))  # fmt: skip
+    with gr.Row():
+        for name in SHARES:
+            info = described[name].description
+            fields.append(gr.Slider(0, 1, step=0.01, label=_label(name), info=info))
+    with gr.Row():
+        for name in FLAGS:
+            fields.append(gr.Checkbox(label=_label(name), info=described[name].description))
+        fields.append(
+            gr.Textbox(label="Aspects", info="Judged besides the choice; commas between.")
+        )
+    guidelines = gr.Textbox(label="Guidelines (Markdown)", lines=10, max_length=60_000)
+    seen = gr.State(0)
+    message = gr.HTML()
+    save = gr.Button("Save", variant="primary", elem_id="team-save")
+    return fields, guidelines, seen, save, message
+
+
+def _clear_form() -> tuple:
+    with gr.Row():
+        name = gr.Textbox(label="Annotator", info="Let somebody on who failed the qualification.")
+        clear = gr.Button("Let them label", min_width=150, scale=0)
+    return name, clear
+
+
+@dataclass(frozen=True)
+class Actions:
+    """What the tab's events do; all of it for leads only."""
+
+    context: StudioContext
+
+    def choices(self, chosen: str | None, request: gr.Request) -> Any:
+        if not self.context.is_lead(request):
+            return gr.Dropdown([], value=None)
+        names = [found.name for found in self.context.store.datasets() if found.pairs]
+        return gr.Dropdown(names, value=chosen if chosen in names else next(iter(names), None))
+
+    def show(self, dataset: str | None, request: gr.Request) -> tuple:
+        """Values for (figures, log, fields…, guidelines, seen, message)."""
+        try:
+            self._lead(request)
+            return self._shown(dataset)
+        except StudioError as error:
+            said = notice(error.message, error.remedy, tone="bad")
+            return said, said, *[gr.skip()] * (len(FIELDS) + 2), said
+
+    def _shown(self, dataset: str | None) -> tuple:
+        team = self.context.store.team
+        if not dataset:
+            text = "Import rows with two answers each in Data; then ask people to compare them."
+            nothing = empty("No pairs yet", text)
+            return nothing, nothing, *[gr.skip()] * (len(FIELDS) + 2), ""
+        settings, guidelines = team.settings(dataset), team.guidelines(dataset)
+        values = [getattr(settings, name) for name in FIELDS[:-1]]
+        return (
+            team_views.figures(team.quality(dataset)),
+            team_views.log(team.log(dataset=dataset)),
+            *values,
+            ", ".join(settings.aspects),
+            guidelines.text,
+            guidelines.version,
+            "",
+        )
+
+    def save(
+        self, dataset: str | None, guidelines: str, seen: int, *fields: Any, request: gr.Request
+    ) -> tuple:
+        """Save settings and guidelines; returns (message, version of the guidelines on show)."""
+        try:
+            lead = self._lead(request)
+            if not dataset:
+                raise InputError("There is no dataset to change.", remedy="Import one in Data.")
+            values = dict(zip(FIELDS, fields, strict=True))
+            values["aspects"] = (values["aspects"] or "").split(",")
+            team = self.context.store.team
+            team.change_settings(lead, dataset, values)
+            if guidelines != team.guidelines(dataset).text:
+                seen = team.write_guidelines(lead, dataset, guidelines, seen).version
+        except StudioError as error:
+            return notice(error.message, error.remedy, tone="bad"), seen
+        return notice("Saved. New answers are given under it; earlier ones stay."), seen
+
+    def clear(self, name: str, request: gr.Request) -> str:
+        try:
+            self.context.store.team.clear(self._lead(request), name.strip())
+        except StudioError as error:
+            return notice(error.message, error.remedy, tone="bad")
+        return notice(f"{name.strip()} may label now.")
+
+    def _lead(self, request: gr.Request) -> str:
+        if not self.context.is_lead(request):
+            raise InputError("Only a lead can see and do this.", remedy="Ask the lead.")
+        return self.context.user(request)
+
+
+def _label(name: str) -> str:
+    return name.replace("_", " ").capitalize()

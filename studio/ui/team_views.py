@@ -1,0 +1,146 @@
+"""The figures of a dataset and the log as HTML. Everything from outside is escaped here."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from html import escape
+
+from studio.annotation.audit import LogLine
+from studio.annotation.figures import Figure
+from studio.annotation.quality import Person, Quality
+from studio.ui.plots import Line, chart
+from studio.ui.views import empty
+
+
+def figures(quality: Quality) -> str:
+    """All figures of the dashboard."""
+    if not quality.answers:
+        text = "Figures appear with the first answers. Give people accounts and ask for labels."
+        return empty("No answers yet", text)
+    return (
+        f'<div class="tm-figures">{"".join(_headline(quality))}</div>'
+        f"{_people(quality.people)}{_kappas(quality)}{_reasons(quality)}"
+        f'<div class="plots">{_plots(quality)}</div>'
+    )
+
+
+def _headline(quality: Quality) -> list[str]:
+    forecast = quality.forecast
+    hours = "" if forecast.hours is None else f"{forecast.hours:g} h of work"
+    days = forecast.why if forecast.days is None else f"{forecast.days:g} days at last week's pace"
+    return [
+        _plain("Pairs done", f"{quality.done:,} of {quality.pairs:,}", "all answers are there"),
+        _plain("Answers left", f"{forecast.answers:,}", f"{hours} · {days}".strip(" ·")),
+        _figure("α nominal", quality.nominal, "pairs", number=True),
+        _figure("α ordinal", quality.ordinal, "pairs", number=True),
+        _figure("Percent agreement", quality.percent, "comparisons"),
+        _figure("Gold accuracy", quality.gold, "gold answers"),
+        _figure("Self-consistency", quality.consistency, "second answers"),
+        _figure("Left side chosen", quality.left, "choices"),
+        _figure("Longer answer chosen", quality.longer, "choices"),
+        _figure("Answered in under 0.5 s", quality.too_fast, "answers"),
+    ]
+
+
+def _plain(label: str, value: str, note: str) -> str:
+    return _box(label, value, note)
+
+
+def _figure(label: str, figure: Figure, unit: str, *, number: bool = False) -> str:
+    if figure.value is None:
+        return _box(label, "–", figure.why)
+    form = _two if number else _percent
+    between = ""
+    if figure.low is not None and figure.high is not None:
+        between = f"95 %: {form(figure.low)} to {form(figure.high)} · "
+    return _box(label, form(figure.value), f"{between}{figure.count:,} {unit}")
+
+
+def _box(label: str, value: str, note: str) -> str:
+    return (
+        f'<div class="tm-figure"><span>{escape(label)}</span><b>{escape(value)}</b>'
+        f"<small>{escape(note)}</small></div>"
+    )
+
+
+def _people(people: Sequence[Person]) -> str:
+    head = ("Who", "Answers", "Skips", "Median", "Per hour", "Gold", "Consistent", "Left", "Longer", "< 0.5 s")  # fmt: skip
+    rows = [
+        (
+            person.name,
+            f"{person.answers:,}",
+            f"{person.skips:,}",
+            _or_dash(person.median_seconds, "{:g} s"),
+            _or_dash(person.per_hour, "{:g}"),
+            *map(_short, (person.gold, person.consistency, person.left, person.longer)),
+            f"{person.too_fast:,}",
+        )
+        for person in people
+    ]
+    return "<h3>People</h3>" + table(head, rows)
+
+
+def _kappas(quality: Quality) -> str:
+    if not quality.kappas:
+        return ""
+    rows = [
+        (str(one), str(two), figure.why if figure.value is None else _two(figure.value),
+         f"{figure.count:,}")
+        for (one, two), figure in quality.kappas.items()
+    ]  # fmt: skip
+    return "<h3>Cohen's κ</h3>" + table(("Who", "with whom", "κ", "Pairs in common"), rows)
+
+
+def _reasons(quality: Quality) -> str:
+    if not quality.skip_reasons:
+        return ""
+    most = max(quality.skip_reasons.values())
+    bars = "".join(
+        f'<span>{escape(reason)}</span><i style="width:{100 * count / most:.0f}%"></i>'
+        f"<b>{count:,}</b>"
+        for reason, count in list(quality.skip_reasons.items())[:12]
+    )
+    return f'<h3>Why pairs are skipped</h3><div class="tm-bars">{bars}</div>'
+
+
+def _plots(quality: Quality) -> str:
+    points = [(day, float(total)) for day, total in quality.daily]
+    return chart("Answers, by day", [Line("answers", points, dots=True)])
+
+
+def log(lines: Sequence[LogLine]) -> str:
+    """What happened, newest first."""
+    if not lines:
+        return empty("Nothing yet", "Answers, decisions and changes of settings appear here.")
+    rows = [(_when(line.at), line.who, line.action, line.dataset, line.what) for line in lines]
+    return table(("When", "Who", "What", "Dataset", ""), rows)
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A plain table of texts."""
+    top = "".join(f"<th>{escape(cell)}</th>" for cell in head)
+    body = "".join(
+        f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows
+    )
+    return f'<div class="tm-scroll"><table class="tm-votes"><tr>{top}</tr>{body}</table></div>'
+
+
+def _short(figure: Figure) -> str:
+    return "–" if figure.value is None else f"{_percent(figure.value)} of {figure.count}"
+
+
+def _or_dash(value: float | None, form: str) -> str:
+    return "–" if value is None else form.format(value)
+
+
+def _two(value: float) -> str:
+    return f"{value:.2f}"
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.0f} %"
+
+
+def _when(at: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at))
