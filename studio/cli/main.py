@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from studio.cli import chat, check, data, demo, doctor, processes, runs, train
+from studio.cli import chat, check, data, demo, doctor, plan, processes, runs, train
 from studio.errors import StudioError
 
 INTERRUPTED = 130
@@ -23,17 +23,19 @@ app.command("demo")(demo.demo)
 app.command("import")(data.import_)
 app.command("check")(check.check)
 app.command("export")(data.export)
-app.command("plan")(train.plan)
+app.command("plan")(plan.plan)
 app.command("train")(train.train)
 app.command("submit")(train.submit)
 app.add_typer(runs.app, name="runs")
 app.command("chat")(chat.chat)
 app.command("doctor")(doctor.doctor)
 app.command("worker", hidden=True)(processes.worker)
+app.command("remote", hidden=True)(processes.remote)
 app.command("recipe", hidden=True)(processes.recipe)
 app.command("planner", hidden=True)(processes.planner)
 app.command("checker", hidden=True)(processes.checker)
 app.command("inference", hidden=True)(processes.inference)
+app.command("dry-step", hidden=True)(processes.dry_step)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from studio.config import RunConfig, files
 from studio.paths import Workspace
 
 WorkspaceOption = Annotated[
@@ -14,6 +16,16 @@ WorkspaceOption = Annotated[
     typer.Option("--workspace", metavar="DIR", help="Folder that holds everything."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+RunFile = Annotated[Path, typer.Argument(metavar="RUN.yaml", help="The run file.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, for example batch.total=8."),
+]
+
+
+def read_config(run_file: Path, assignments: list[str] | None) -> RunConfig:
+    """The run file with the `--set` assignments applied."""
+    return files.parse(files.override(files.load_values(run_file), assignments or []))
 
 
 def locate(folder: str | None) -> Workspace:

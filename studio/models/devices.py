@@ -25,7 +25,8 @@ def resolve_dtype(name: str, device: torch.device) -> torch.dtype:
     if name != "auto":
         return getattr(torch, name)
     if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+        older = torch.cuda.is_available() and not torch.cuda.is_bf16_supported()
+        return torch.float16 if older else torch.bfloat16
     return torch.float32
 
 

@@ -17,6 +17,7 @@ from studio.config.model import ModelConfig
 from studio.errors import ModelError
 from studio.paths import EMBEDDED, TINY_VLM
 
+PROCESSOR_FILES = ("processor_config.json", "preprocessor_config.json", "tokenizer_config.json")
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, StrictDataclassError)
 
 
@@ -44,6 +45,12 @@ def load_config(model: ModelConfig) -> PretrainedConfig:
             field="model.id",
         )
     return config
+
+
+def has_processor(model: ModelConfig) -> bool:
+    """Whether there may be a processor; a folder with nothing but a configuration has none."""
+    folder = Path(model_path(model.id))
+    return not folder.is_dir() or any((folder / name).is_file() for name in PROCESSOR_FILES)
 
 
 def load_processor(model: ModelConfig) -> ProcessorMixin:

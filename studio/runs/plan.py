@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 
@@ -17,12 +17,61 @@ class TowerPlan:
 
 
 @dataclass(frozen=True)
+class MemoryPlan:
+    """Bytes on each device, part by part.
+
+    Attributes:
+        weights: The base model in its precision.
+        adapter: Trainable weights beside the base; 0 when every weight is trained.
+        gradients, optimizer: Of whatever is trained.
+        reference: A second copy of weights for DPO, when it needs one.
+        activations: The most that a forward and backward pass of the largest batch adds.
+        overhead: The process itself: libraries, device context, buffers, allocator's slack.
+    """
+
+    weights: int
+    adapter: int
+    gradients: int
+    optimizer: int
+    reference: int
+    activations: int
+    overhead: int
+
+    @property
+    def total(self) -> int:
+        """All of it."""
+        return sum(self.parts().values())
+
+    def parts(self) -> dict[str, int]:
+        """Bytes by part, in the order they are declared."""
+        return {part.name: getattr(self, part.name) for part in fields(self)}
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A change of settings and what it would do.
+
+    Attributes:
+        changes: Dotted setting → value.
+        total: Predicted bytes with it.
+    """
+
+    title: str
+    effect: str
+    changes: dict[str, Any]
+    total: int
+
+
+@dataclass(frozen=True)
 class Plan:
     """The run in numbers.
 
     Attributes:
         towers: Vision, projector, language, head.
         tokens_median, tokens_max: Tokens of a row, image tokens included, over a sample of rows.
+        memory: None in plans written by earlier versions.
+        device_memory: Bytes the device has.
+        seconds_per_step, peak_measured: From a dry step; None without one.
         skipped: One sentence per reason why rows are left out.
         warnings: Sentences; none of them stops the run.
     """
@@ -41,11 +90,45 @@ class Plan:
     dtype: str
     warnings: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
+    memory: MemoryPlan | None = None
+    device_memory: int = 0
+    seconds_per_step: float | None = None
+    peak_measured: int | None = None
+    suggestions: list[Suggestion] = field(default_factory=list)
+
+    @property
+    def fits(self) -> bool:
+        """Whether the device has room; True when that is not known."""
+        return not self.memory or not self.device_memory or self.memory.total <= self.device_memory
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        """Plain values, with the totals that readers want."""
+        values = asdict(self)
+        values["modules"] = {
+            tower.name: {
+                "matched": tower.matched,
+                "trainable": tower.trainable,
+                "total": tower.total,
+            }
+            for tower in self.towers
+        }
+        values["tokens_per_sample"] = self.tokens_median
+        values["fits"] = self.fits
+        if self.memory:
+            values["memory"]["total"] = self.memory.total
+        seconds = self.seconds_per_step
+        values["seconds"] = None if seconds is None else seconds * self.steps
+        return values
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Plan:
-        towers = [TowerPlan(**tower) for tower in values["towers"]]
-        return cls(**{**values, "towers": towers})
+        """The plan of `to_json`; what later versions add is left out."""
+        known = {part.name for part in fields(cls)}
+        values = {name: value for name, value in values.items() if name in known}
+        values["towers"] = [TowerPlan(**tower) for tower in values["towers"]]
+        values["suggestions"] = [Suggestion(**item) for item in values.get("suggestions", [])]
+        if values.get("memory"):
+            parts = {part.name for part in fields(MemoryPlan)}
+            memory = {name: size for name, size in values["memory"].items() if name in parts}
+            values["memory"] = MemoryPlan(**memory)
+        return cls(**values)

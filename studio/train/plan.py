@@ -3,47 +3,73 @@
 from __future__ import annotations
 
 import statistics
+from dataclasses import dataclass, replace
 from typing import Any
 
-from peft import LoraConfig, get_peft_model
 from transformers import PreTrainedModel, ProcessorMixin
-from trl.data_utils import prepare_multimodal_messages
 
 from studio.config import RunConfig
 from studio.config.checks import ensure_consistent
-from studio.data.convert import TrainingData
 from studio.errors import ConfigError, ModelError
-from studio.models.adapters import lora_config
 from studio.models.devices import device_problems, pick_device, resolve_dtype
 from studio.models.load import skeleton_of
-from studio.models.source import load_processor
+from studio.models.source import has_processor, load_config, load_processor
 from studio.models.targets import matched_modules, matched_per_tower
 from studio.models.towers import TOWERS, Tower, find_towers
 from studio.paths import Workspace
 from studio.runs.plan import Plan, TowerPlan
 from studio.train.data import RunData, load_run_data, reasons
-from studio.train.prepare import adapter_folder, check_base
+from studio.train.memory.devices import Target
+from studio.train.memory.estimate import Batch, adapted, estimate
+from studio.train.memory.rows import Sample, guess_tokens, sample_rows
+from studio.train.memory.suggest import suggestions
 
-SAMPLED_ROWS = 24
+
+@dataclass(frozen=True)
+class Preflight:
+    """A plan and what it was made of."""
+
+    plan: Plan
+    data: RunData
+    batch: Batch
+    numbers: list[int]
 
 
-def plan_run(config: RunConfig, workspace: Workspace) -> tuple[Plan, RunData]:
-    """What `config` would do on this machine, and the rows it would use.
+def plan_run(
+    config: RunConfig, workspace: Workspace, target: Target | None = None
+) -> tuple[Plan, RunData]:
+    """What `config` would do on this machine or on `target`, and the rows it would use.
 
     Raises:
         InputError: It cannot be run; the error names the field and the remedy.
     """
+    found = preflight(config, workspace, target)
+    return found.plan, found.data
+
+
+def preflight(config: RunConfig, workspace: Workspace, target: Target | None = None) -> Preflight:
+    """`plan_run`, with the largest batch.
+
+    Raises:
+        InputError: It cannot be run.
+    """
     ensure_consistent(config)
     device = pick_device()
-    found = device_problems(config.model, device)
-    if found:
-        raise ConfigError(found)
+    here = target is None
+    target = target or Target.here(device)
+    if here:
+        found = device_problems(config.model, device)
+        if found:
+            raise ConfigError(found)
+    dtype = resolve_dtype(config.model.dtype, target.torch_device)
     skeleton = skeleton_of(config.model)
-    processor = load_processor(config.model)
-    towers = _tower_plans(config, skeleton, workspace)
-    data = load_run_data(config, workspace, processor.tokenizer.all_special_tokens)
-    tokens = sample_token_counts(data.train, processor, config.method)
-    _check_length(config, skeleton, max(tokens))
+    towers = tower_plans(config, skeleton, workspace)
+    processor = load_processor(config.model) if has_processor(config.model) else None
+    special = processor.tokenizer.all_special_tokens if processor else ()
+    data = load_run_data(config, workspace, special)
+    sample, batch = _largest(config, data, processor)
+    _check_length(config, skeleton, batch.tokens)
+    made = estimate(config, workspace, processor, batch, dtype, target)
     plan = Plan(
         trainable_parameters=sum(tower.trainable for tower in towers),
         total_parameters=sum(tower.total for tower in towers),
@@ -53,56 +79,62 @@ def plan_run(config: RunConfig, workspace: Workspace) -> tuple[Plan, RunData]:
         steps=config.total_steps(data.train.used),
         effective_batch=config.batch.total,
         accumulation=config.accumulation,
-        tokens_median=int(statistics.median(tokens)),
-        tokens_max=max(tokens),
-        device=device.type,
-        dtype=str(resolve_dtype(config.model.dtype, device)).removeprefix("torch."),
-        warnings=_warnings(config, data, towers, device.type),
+        tokens_median=int(statistics.median(sample.spread)),
+        tokens_max=batch.tokens,
+        device=target.kind,
+        dtype=str(dtype).removeprefix("torch."),
+        warnings=_warnings(config, data, towers, target.kind),
         skipped=reasons(data.train.skipped),
+        memory=made.memory,
+        device_memory=target.memory,
     )
-    return plan, data
+    if not made.exact:
+        sentence = "Activations are a rough estimate for this model; a dry step measures them."
+        plan = replace(plan, warnings=[*plan.warnings, sentence])
+    if not plan.fits:
+        gib = plan.memory.total / 2**30
+        sentence = (
+            f"This run needs {gib:.1f} GiB; the {target.kind} device has "
+            f"{target.memory / 2**30:.1f}."
+        )
+        plan = replace(plan, warnings=[sentence, *plan.warnings])
+    offered = suggestions(config, workspace, processor, batch, dtype, target, plan)
+    return Preflight(replace(plan, suggestions=offered), data, batch, sample.largest[: batch.size])
 
 
-def sample_token_counts(data: TrainingData, processor: ProcessorMixin, method: str) -> list[int]:
-    """Tokens of up to 24 rows spread over the data; for DPO the longer of the two answers."""
-    stride = max(1, data.used // SAMPLED_ROWS)
-    rows = [data.dataset[index] for index in range(0, data.used, stride)][:SAMPLED_ROWS]
-    answers = ("completion",) if method == "sft" else ("chosen", "rejected")
-    return [max(_tokens(row, answer, processor) for answer in answers) for row in rows]
-
-
-def _tokens(row: dict[str, Any], answer: str, processor: ProcessorMixin) -> int:
-    images = row.get("images") or []
-    messages = [
-        *prepare_multimodal_messages(row["prompt"], images=list(images)),
-        *prepare_multimodal_messages(row[answer]),
-    ]
-    encoded = processor.apply_chat_template(messages, tokenize=True, return_dict=True)
-    ids = encoded["input_ids"]
-    return len(ids[0]) if isinstance(ids[0], list) else len(ids)
-
-
-def _tower_plans(
+def tower_plans(
     config: RunConfig, skeleton: PreTrainedModel, workspace: Workspace
 ) -> list[TowerPlan]:
-    adapter = config.adapter
-    totals = _count(skeleton, find_towers(skeleton).of)
-    if adapter is None:
-        return [TowerPlan(tower, 0, totals[tower], totals[tower]) for tower in TOWERS]
-    if adapter.continue_from is not None:
-        folder = adapter_folder(adapter.continue_from, workspace)
-        check_base(config, folder)
-        lora = LoraConfig.from_pretrained(str(folder))
-        matched: list[str] = []
-    else:
-        matched = matched_modules(skeleton, adapter)
-        lora = lora_config(adapter, skeleton)
-    lora.init_lora_weights = True
-    per_tower = matched_per_tower(skeleton, matched)
+    """Modules with an adapter, trainable and total parameters of every tower; exact."""
     towers = find_towers(skeleton)
-    adapted = get_peft_model(skeleton, lora, low_cpu_mem_usage=True)
-    trainable = _count(adapted.get_base_model(), towers.of, trainable_only=True)
+    totals = _count(skeleton, towers.of)
+    base, model = adapted(config, workspace, skeleton.dtype)
+    if config.adapter is None:
+        return [TowerPlan(tower, 0, totals[tower], totals[tower]) for tower in TOWERS]
+    new = config.adapter.continue_from is None
+    matched = (
+        matched_modules(skeleton, config.adapter) if new else list(model.targeted_module_names)
+    )
+    per_tower = matched_per_tower(skeleton, matched)
+    trainable = _count(base, towers.of, trainable_only=True)
     return [TowerPlan(tower, per_tower[tower], trainable[tower], totals[tower]) for tower in TOWERS]
+
+
+def _largest(
+    config: RunConfig, data: RunData, processor: ProcessorMixin | None
+) -> tuple[Sample, Batch]:
+    size = min(config.batch.per_device, data.train.used)
+    dataset = data.train.dataset
+    if processor is None:
+        rows = [dataset[n] for n in range(min(len(dataset), 24))]
+        tokens = guess_tokens(load_config(config.model), rows, config.method)
+        return Sample([], {}, [tokens]), Batch([], size, tokens)
+    sample = sample_rows(data, processor, config.method)
+    numbers = (
+        (sample.largest * size)[:size] if len(sample.largest) < size else sample.largest[:size]
+    )
+    longest = sample.tokens[sample.largest[0]]
+    return sample, Batch([dataset[n] for n in numbers], size, longest)
 
 
 def _count(model: PreTrainedModel, tower_of: Any, trainable_only: bool = False) -> dict[Tower, int]:

@@ -1,0 +1,59 @@
+"""What a device has, and what a process takes on it before any weight is loaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import torch
+
+GIB = 2**30
+CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
+# A training process with everything imported, on a CPU; measured (see benchmarks/plan.py).
+CPU_PROCESS = 1010 * 2**20
+# CUDA context and cuBLAS workspaces (PyTorch, "CUDA semantics": 8 MiB per handle and stream on
+# recent GPUs, and a context of several hundred MiB).
+CUDA_PROCESS = int(0.6 * GIB)
+# Share of the rest that allocators hold but do not use: rounding and fragmentation.
+SLACK = {"cpu": 0.04, "cuda": 0.06, "mps": 0.06}
+
+
+@dataclass(frozen=True)
+class Target:
+    """The device a plan is made for; `memory` in bytes."""
+
+    kind: str
+    memory: int
+
+    @classmethod
+    def here(cls, device: torch.device) -> Target:
+        """The device of this machine."""
+        if device.type == "cuda":
+            return cls("cuda", torch.cuda.get_device_properties(device).total_memory)
+        return cls(device.type, main_memory())
+
+    @classmethod
+    def gpu(cls, gigabytes: float) -> Target:
+        """A CUDA GPU sold with so many gigabytes."""
+        return cls("cuda", int(gigabytes * GIB))
+
+    @property
+    def torch_device(self) -> torch.device:
+        """The device as torch names it."""
+        return torch.device(self.kind)
+
+    @property
+    def process(self) -> int:
+        """Bytes taken before any weight is loaded."""
+        return CUDA_PROCESS if self.kind == "cuda" else CPU_PROCESS
+
+
+def main_memory() -> int:
+    """Bytes of main memory this process may use, container limits included."""
+    total = psutil.virtual_memory().total
+    try:
+        limit = CGROUP_LIMIT.read_text().strip()
+    except OSError:
+        return total
+    return min(total, int(limit)) if limit.isdigit() else total

@@ -1,0 +1,130 @@
+"""The memory plan of a run: formulas for what stays, a trace for what comes and goes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from peft import LoraConfig, get_peft_model
+from transformers import PreTrainedModel, ProcessorMixin
+
+from studio.config import RunConfig
+from studio.models.adapters import lora_config
+from studio.models.load import skeleton_of
+from studio.paths import Workspace
+from studio.runs.plan import MemoryPlan
+from studio.train.fast.choose import FastPath, all_off, choose
+from studio.train.memory.devices import SLACK, Target
+from studio.train.memory.optimizers import optimizer_bytes
+from studio.train.memory.trace import Traceable, Traced, trace, trace_language
+from studio.train.memory.weights import largest_dequantized, quantized_modules, weight_bytes
+from studio.train.prepare import adapter_folder, check_base
+
+UNTRACEABLE = (RuntimeError, NotImplementedError, TypeError, AttributeError, ValueError, KeyError)
+STOCK = FastPath.off("because it is switched off")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The largest batch of a run.
+
+    Attributes:
+        rows: In TRL's columns; empty when there is no processor to read them with.
+        size: Rows at once.
+        tokens: Of its longest row.
+    """
+
+    rows: Sequence[dict[str, Any]]
+    size: int
+    tokens: int
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A memory plan, and whether all of it was counted rather than partly guessed."""
+
+    memory: MemoryPlan
+    exact: bool
+    path: FastPath
+
+
+def adapted(
+    config: RunConfig, workspace: Workspace, dtype: torch.dtype
+) -> tuple[PreTrainedModel, Any]:
+    """(base, model): on the meta device in `dtype`, adapted as the run will train it."""
+    base = skeleton_of(config.model).to(dtype)
+    if config.adapter is None:
+        return base, base
+    lora = _lora(config, base, workspace)
+    lora.init_lora_weights = True
+    model = get_peft_model(base, lora, low_cpu_mem_usage=True)
+    if config.model.quantization != "none" and dtype != torch.float32:
+        for name, parameter in model.named_parameters():
+            if parameter.requires_grad and "lora_magnitude_vector" not in name:
+                parameter.data = parameter.data.to(torch.bfloat16)
+    return base, model
+
+
+def estimate(
+    config: RunConfig,
+    workspace: Workspace,
+    processor: ProcessorMixin | None,
+    batch: Batch,
+    dtype: torch.dtype,
+    target: Target,
+) -> Estimate:
+    """Bytes of every part of `config` on `target`.
+
+    Args:
+        dtype: What `config.model.dtype` means on the target.
+    """
+    skeleton = skeleton_of(config.model)
+    weights = weight_bytes(config.model, skeleton, dtype)
+    unpacked = largest_dequantized(quantized_modules(config.model, skeleton, dtype), dtype)
+    base, model = adapted(config, workspace, dtype)
+    path = STOCK if all_off(config.speed) else choose(config, base)
+    trained = [p for p in model.parameters() if p.requires_grad]
+    trainable = sum(p.numel() * p.element_size() for p in trained)
+    state = optimizer_bytes(config.optimizer.name, trained)
+    activations, exact = _activations(config, Traceable(model, base, processor), batch, path)
+    reference = _reference(config, weights, trainable)
+    beside = trainable if config.adapter else 0
+    used = weights + beside + trainable + state + reference + activations
+    process = target.process + unpacked + int(SLACK.get(target.kind, 0.05) * used)
+    memory = MemoryPlan(weights, beside, trainable, state, reference, activations, process)
+    return Estimate(memory, exact, path)
+
+
+def _activations(
+    config: RunConfig, traceable: Traceable, batch: Batch, path: FastPath
+) -> tuple[int, bool]:
+    traced: Traced | None = None
+    if batch.rows and traceable.processor is not None:
+        try:
+            traced = trace(config, traceable, batch.rows, path)
+        except UNTRACEABLE:
+            traced = None
+    if traced is None:
+        answers = 1 if config.method == "sft" or path.prompts.on else 2
+        traced = trace_language(config, traceable, answers * batch.size, batch.tokens)
+    return traced.peak, traced.exact
+
+
+def _reference(config: RunConfig, weights: int, trainable: int) -> int:
+    """A second model for DPO without an adapter; a second adapter when one is trained further."""
+    if config.method != "dpo":
+        return 0
+    if config.adapter is None:
+        return weights
+    return trainable if config.adapter.continue_from else 0
+
+
+def _lora(config: RunConfig, base: PreTrainedModel, workspace: Workspace) -> LoraConfig:
+    adapter = config.adapter
+    if adapter.continue_from is None:
+        return lora_config(adapter, base)
+    folder = adapter_folder(adapter.continue_from, workspace)
+    check_base(config, folder)
+    return LoraConfig.from_pretrained(str(folder))

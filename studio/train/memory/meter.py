@@ -1,0 +1,127 @@
+"""Counts the bytes of tensors without storage, as they would live and die on a real device."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest import mock
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.fx.experimental import _config as fx_config
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_iter, tree_map
+
+META = torch.device("meta")
+ATTENTION = F.scaled_dot_product_attention
+aten = torch.ops.aten
+
+
+class Meter(TorchDispatchMode):
+    """Sums the storages of meta tensors made inside it.
+
+    Inputs may lie on the CPU (token ids, image grids, pixels), so that code which reads their
+    values works; an operation on both kinds of tensors is done on the meta device.
+
+    Attributes:
+        now: Bytes alive.
+        peak: Most bytes alive at once.
+    """
+
+    def __init__(self, ignored: nn.Module) -> None:
+        super().__init__()
+        self.now = self.peak = 0
+        self._alive: dict[int, int] = {}
+        self._ignored = {
+            tensor.untyped_storage()._cdata
+            for tensor in (*ignored.parameters(), *ignored.buffers())
+            if tensor.is_meta
+        }
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None) -> Any:
+        kwargs = kwargs or {}
+        if any(_is_meta(item) for item in tree_iter((args, kwargs))):
+            if func is aten._local_scalar_dense.default:
+                return args[0].dtype == torch.bool or 1
+            if func is aten.equal.default:
+                return True
+            args, kwargs = tree_map(_without_storage, (args, kwargs))
+        out = func(*args, **kwargs)
+        for item in tree_iter(out):
+            if _is_meta(item):
+                self._count(item)
+        return out
+
+    def _count(self, tensor: torch.Tensor) -> None:
+        storage = tensor.untyped_storage()
+        key = storage._cdata
+        if key in self._alive or key in self._ignored:
+            return
+        self._alive[key] = storage.nbytes()
+        self.now += storage.nbytes()
+        self.peak = max(self.peak, self.now)
+        weakref.finalize(storage, self._gone, key)
+
+    def _gone(self, key: int) -> None:
+        self.now -= self._alive.pop(key, 0)
+
+
+def fused_attention(query, key, value, attn_mask=None, *args: Any, **kwargs: Any) -> torch.Tensor:
+    """Scaled dot-product attention as fused kernels keep it.
+
+    Saved for the backward pass: query, key, value, output, and the log of the softmax's sum
+    (Dao et al. 2022, FlashAttention); a boolean mask is turned into an additive one first.
+    """
+    if query.is_meta:
+        return _Attention.apply(query, key, value, attn_mask)
+    return ATTENTION(query, key, value, attn_mask, *args, **kwargs)
+
+
+class _Attention(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, query, key, value, mask):
+        out = query.new_empty((*query.shape[:-1], value.shape[-1]))
+        kept = [query, key, value, out, query.new_empty(query.shape[:-1], dtype=torch.float32)]
+        if mask is not None and mask.dtype == torch.bool:
+            kept.append(query.new_empty(mask.shape))
+        ctx.save_for_backward(*kept)
+        return out
+
+    @staticmethod
+    def backward(ctx, gradient):
+        query, key, value = ctx.saved_tensors[:3]
+        return torch.empty_like(query), torch.empty_like(key), torch.empty_like(value), None
+
+
+@contextmanager
+def metered(model: nn.Module) -> Iterator[Meter]:
+    """Count what is made inside; the parameters of `model` are not."""
+    autocast = torch.get_autocast_dtype
+    enabled = torch.is_autocast_enabled
+    with (
+        mock.patch.object(
+            torch, "get_autocast_dtype", lambda kind: autocast("cpu" if kind == "meta" else kind)
+        ),
+        mock.patch.object(
+            torch,
+            "is_autocast_enabled",
+            lambda kind="cpu": False if kind == "meta" else enabled(kind),
+        ),
+        fx_config.patch(meta_nonzero_assume_all_nonzero=True),
+        Meter(model) as meter,
+        mock.patch.object(F, "scaled_dot_product_attention", fused_attention),
+    ):
+        yield meter
+
+
+def _is_meta(item: Any) -> bool:
+    return isinstance(item, torch.Tensor) and item.is_meta
+
+
+def _without_storage(item: Any) -> Any:
+    if isinstance(item, torch.Tensor) and not item.is_meta:
+        return torch.empty_strided(item.size(), item.stride(), dtype=item.dtype, device=META)
+    return META if isinstance(item, torch.device) else item

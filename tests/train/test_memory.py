@@ -1,0 +1,202 @@
+"""The memory plan against formulas worked out by hand, and against what tensors really take."""
+
+import json
+
+import pytest
+import torch
+from torch import nn
+
+from studio.config import files, presets
+from studio.models.load import skeleton_of
+from studio.models.source import load_processor
+from studio.runs.plan import MemoryPlan, Plan
+from studio.train.fast.choose import FastPath
+from studio.train.memory.devices import GIB, Target
+from studio.train.memory.estimate import Batch, adapted, estimate
+from studio.train.memory.measure import Measured, calibrated
+from studio.train.memory.meter import metered
+from studio.train.memory.optimizers import optimizer_bytes
+from studio.train.memory.rows import sample_rows
+from studio.train.memory.trace import Traceable, trace
+from studio.train.memory.weights import quantized_modules, weight_bytes
+from studio.train.plan import plan_run
+
+OFF = dict.fromkeys(("share_images", "share_prompts", "cache_features", "cache_reference"), "off")
+
+
+def test_meter_counts_what_lives_at_once():
+    layer = nn.Linear(8, 4, bias=False, device="meta")
+    with metered(layer) as meter:
+        first = layer(torch.empty(16, 8, device="meta"))
+        assert meter.now == 16 * 4 * 4 + 16 * 8 * 4
+        del first
+    assert meter.peak == 16 * 4 * 4 + 16 * 8 * 4
+
+
+def test_frozen_layers_keep_no_input_and_trained_ones_do():
+    kept = []
+    for trained in (False, True):
+        layer = nn.Linear(32, 32, bias=False, device="meta").requires_grad_(trained)
+        with metered(layer) as meter:
+            hidden = torch.empty(8, 32, device="meta", requires_grad=True) * 1.0
+            before = meter.now
+            out = layer(hidden)
+            del hidden
+            kept.append(meter.now - before)
+            del out
+    assert kept == [0, 8 * 32 * 4]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("adamw_torch", 2 * 4 * 10_100),
+        ("adamw_8bit", 2 * (10_000 + 4 * 40) + 2 * 4 * 100),
+        ("lion_8bit", 10_000 + 4 * 40 + 4 * 100),
+        ("adafactor", 4 * 200 + 4 * 100),
+        ("sgd", 0),
+    ],
+)
+def test_optimizer_state_by_hand(name, expected):
+    parameters = [nn.Parameter(torch.empty(100, 100)), nn.Parameter(torch.empty(100))]
+    assert optimizer_bytes(name, parameters) == expected
+
+
+@pytest.mark.parametrize("quantization", ["none", "int8", "nf4"])
+def test_weights_take_what_the_loaded_model_takes(quantization):
+    from studio.models.load import load_model
+
+    config = files.parse({"model": {"quantization": quantization, "dtype": "float32"}}).model
+    skeleton = skeleton_of(config)
+    loaded = load_model(config).model
+    held = sum(p.numel() * p.element_size() for p in loaded.parameters())
+    held += sum(b.numel() * b.element_size() for b in loaded.buffers())
+    planned = weight_bytes(config, skeleton, torch.float32)
+    modules = quantized_modules(config, skeleton, torch.float32)
+    assert bool(modules) == (quantization != "none")
+    assert planned == pytest.approx(held, rel=0.08)
+
+
+def test_peft_gets_the_parameters_that_the_plan_counts(runner):
+    config = runner.config(adapter={"targets": "vision+language", "rank": 8})
+    plan, _ = plan_run(config, runner.workspace)
+    _, model = adapted(config, runner.workspace, torch.float32)
+    assert plan.trainable_parameters == model.num_parameters(only_trainable=True)
+    assert sum(tower.trainable for tower in plan.towers) == plan.trainable_parameters
+
+
+def _traced(runner, **sections):
+    config = runner.config(**sections)
+    base, model = adapted(config, runner.workspace, torch.float32)
+    processor = load_processor(config.model)
+    from studio.train.data import load_run_data
+
+    data = load_run_data(config, runner.workspace)
+    rows = [data.train.dataset[n] for n in range(config.batch.per_device)]
+    return trace(config, Traceable(model, base, processor), rows, FastPath.off("for this test"))
+
+
+@pytest.mark.parametrize("method", ["sft", "dpo"])
+def test_stock_activations_grow_with_rows_and_shrink_with_checkpointing(runner, method):
+    one = _traced(runner, method=method, batch={"per_device": 1, "total": 4})
+    four = _traced(runner, method=method)
+    saved = _traced(runner, method=method, batch={"gradient_checkpointing": True})
+    assert 3 * one.saved < four.saved < 5 * one.saved
+    assert saved.saved < four.saved / 2 and saved.peak < four.peak
+
+
+def test_traced_activations_are_what_autograd_keeps(runner):
+    """On the CPU, the same step keeps the same bytes."""
+    from studio.train.data import load_run_data
+    from studio.train.prepare import prepare_model
+    from studio.train.trainers import build_trainer
+
+    planned = _traced(runner, speed=OFF).saved
+    config = runner.config(speed=OFF)
+    run = runner.store.create(config)
+    data = load_run_data(config, runner.workspace)
+    trainable = prepare_model(config, runner.workspace)
+    trainer = build_trainer(config, run.paths, trainable, data, [], runner.workspace)
+    batch = trainer.data_collator([data.train.dataset[n] for n in range(4)])
+    weights = {p.untyped_storage().data_ptr() for p in trainer.model.parameters()}
+    kept = {}
+
+    def pack(tensor):
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    trainer.model.train()
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        trainer.compute_loss(trainer.model, batch)
+    assert planned == pytest.approx(sum(kept.values()), rel=0.1)
+
+
+def test_plan_goes_through_json(runner):
+    plan, _ = plan_run(runner.config(), runner.workspace)
+    values = json.loads(json.dumps(plan.to_json()))
+    assert Plan.from_json(values) == plan
+    assert set(values["memory"]) == {
+        "weights", "adapter", "gradients", "optimizer", "reference", "activations", "overhead",
+        "total",
+    }  # fmt: skip
+    assert values["memory"]["total"] == sum(plan.memory.parts().values())
+    assert set(values["modules"]["language"]) == {"matched", "trainable", "total"}
+    assert values["seconds_per_step"] is None and values["peak_measured"] is None
+
+
+def test_configuration_alone_is_enough(runner, tmp_path):
+    skeleton_of(files.parse({}).model).config.save_pretrained(tmp_path / "bare")
+    bare, _ = plan_run(runner.config(model={"id": str(tmp_path / "bare")}), runner.workspace)
+    full, _ = plan_run(runner.config(), runner.workspace)
+    assert bare.total_parameters == full.total_parameters
+    assert bare.towers == full.towers
+    assert bare.memory.weights == full.memory.weights
+    assert 0.3 < bare.memory.activations / full.memory.activations < 3
+    assert any("rough estimate" in text for text in bare.warnings)
+
+
+def test_what_does_not_fit_is_said_with_what_would(runner):
+    config = runner.config(speed=OFF, batch={"per_device": 4, "total": 4})
+    need = plan_run(config, runner.workspace, Target.gpu(24))[0].memory
+    small = Target("cuda", need.total - need.activations // 2)
+    plan, _ = plan_run(config, runner.workspace, small)
+    assert not plan.fits and "needs" in plan.warnings[0]
+    best = plan.suggestions[0]
+    assert best.total <= small.memory and best.changes
+    assert "fits" in best.effect
+
+
+def test_a_dry_step_puts_the_plan_right(runner):
+    plan, _ = plan_run(runner.config(), runner.workspace)
+    for peak in (plan.memory.total + 10**9, plan.memory.total // 2):
+        fixed = calibrated(plan, Measured(peak, 1.5))
+        assert fixed.memory.total == fixed.peak_measured == peak
+        assert fixed.seconds_per_step == 1.5
+    assert "ran out" in calibrated(plan, Measured(None, None)).warnings[0]
+
+
+def test_the_longest_rows_are_found(runner):
+    from studio.train.data import load_run_data
+
+    config = presets.load("embedded-dpo")
+    data = load_run_data(config, runner.workspace)
+    processor = load_processor(config.model)
+    sample = sample_rows(data, processor, "dpo")
+    assert sample.tokens[sample.largest[0]] == max(sample.tokens.values())
+    assert sample.tokens[sample.largest[0]] >= max(sample.spread)
+
+
+def test_reference_needs_a_second_model_only_without_an_adapter(runner):
+    memory = {}
+    for adapter in ({"rank": 4}, None):
+        config = runner.config(method="dpo", adapter=adapter)
+        made = estimate(
+            config, runner.workspace, None, Batch([], 2, 80), torch.float32, Target.gpu(8)
+        )
+        memory[adapter is None] = made.memory
+    assert memory[False].reference == 0
+    assert memory[True].reference == memory[True].weights
+    assert isinstance(memory[True], MemoryPlan) and memory[True].adapter == 0
+    assert Target.gpu(8).memory == 8 * GIB
