@@ -81,18 +81,18 @@ def report(kept: Kept, exclusions: Exclusions, chosen: str, rows_now: int) -> st
 
 def strip(items: Sequence[ItemView], opened: str, title: str) -> str:
     """Thumbnails of rows; each is a button that shows the image as the model sees it."""
+    questions = {sha: item.question for item in reversed(items) for sha in item.images}
     thumbs = "".join(
         f'<button class="check-thumb" data-image="{safe(sha)}" '
-        f'aria-pressed="{str(sha == opened).lower()}" title="{safe(item.question[:200])}">'
-        f'<img loading="lazy" src="studio/thumbs/{safe(sha)}" alt="Image of row {item.id}"></button>'
-        for item in items
-        for sha in item.images
+        f'aria-pressed="{str(sha == opened).lower()}" title="{safe(question[:200])}">'
+        f'<img loading="lazy" src="studio/thumbs/{safe(sha)}" alt="Show what the model sees"></button>'
+        for sha, question in reversed(questions.items())
     )
     if not thumbs:
         return ""
     return (
         f'<div class="check-sees"><p class="check-title">What the model sees</p>'
-        f'<p class="quiet">{safe(title)}: choose an image.</p>'
+        f'<p class="quiet">{safe(title)}. Choose an image.</p>'
         f'<div class="check-strip">{thumbs}</div></div>'
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,7 +14,7 @@ from studio.errors import InputError, StudioError
 from studio.preflight.report import Finding
 from studio.services.checker import Checker, Kept
 from studio.ui import check_views as look
-from studio.ui.context import StudioContext
+from studio.ui.context import StudioContext, link
 from studio.ui.views import say
 
 POLL_SECONDS = 0.7
@@ -47,7 +46,7 @@ class CheckPanel:
     """Components of the panel and what happens in it.
 
     Attributes:
-        shown_rows: Set to `(title, item ids, stamp)` when somebody wants to see a finding's rows.
+        shown_rows: Set to `link((title, item ids))` when somebody wants to see a finding's rows.
     """
 
     context: StudioContext
@@ -62,7 +61,11 @@ class CheckPanel:
         with gr.Accordion("Check what a model sees", open=False, elem_id="check"):
             with gr.Row(elem_id="check-form"):
                 self.dataset = gr.Dropdown(
-                    [], label="Dataset", min_width=180, elem_id="check-dataset"
+                    [],
+                    label="Dataset",
+                    info="One of the library.",
+                    min_width=180,
+                    elem_id="check-dataset",
                 )
                 self.model = gr.Textbox(
                     "embedded",
@@ -74,7 +77,7 @@ class CheckPanel:
                 self.max_length = gr.Number(
                     None,
                     label="Maximum length",
-                    info="Tokens; empty: none.",
+                    info="Tokens; empty or 0: none.",
                     precision=0,
                     minimum=0,
                     min_width=130,
@@ -103,7 +106,8 @@ class CheckPanel:
         self.start_button.click(self.start, form, running, **QUICK)
         self.stop_button.click(self.stop, None, running, **QUICK)
         self.timer.tick(self.poll, [self.state, self.dataset], [*running, *drawn], **QUICK)
-        self.report.click(self.act, self.state, [*drawn, self.shown_rows], **QUICK)
+        queued = {**QUICK, "queue": True, "concurrency_limit": 4}  # tells the listeners of a state
+        self.report.click(self.act, self.state, [*drawn, self.shown_rows], **queued)
         self.strip.click(
             self.show_image,
             [self.state, self.model],
@@ -162,8 +166,7 @@ class CheckPanel:
         if finding is None or action not in ("show", "exclude", "include"):
             return (gr.skip(),) * 5
         if action == "show":
-            title = name.replace("_", " ").capitalize()
-            shown = (title, tuple(finding.rows), time.time_ns())
+            shown = link((title_of(name), tuple(finding.rows)))
             return *self._drawn(replace(state, finding=name, image="")), shown
         try:
             self.context.store.exclude(finding.rows, action == "exclude")
@@ -217,7 +220,7 @@ class CheckPanel:
         )
         where, title = ItemFilter(dataset=state.dataset), "The first rows"
         if finding:
-            where, title = ItemFilter(ids=tuple(finding.rows)), finding.message.split(":")[0]
+            where, title = ItemFilter(ids=tuple(finding.rows)), title_of(finding.id)
         items = self.context.store.browse(where, limit=SHOWN_ROWS)
         return look.strip(items, state.image, title)
 
@@ -228,6 +231,11 @@ class CheckPanel:
     def _check_lead(self, request: gr.Request | None) -> None:
         if request is not None and not self.context.is_lead(request):
             raise InputError("Only leads see the data.", remedy="Open Annotate.")
+
+
+def title_of(finding: str) -> str:
+    """`near_duplicates` → `Near duplicates`."""
+    return finding.replace("_", " ").capitalize()
 
 
 def model_of(name: str) -> ModelConfig:
@@ -245,8 +253,8 @@ def build_check_panel(context: StudioContext, shown_rows: gr.State) -> CheckPane
 
     Args:
         context: With the shell of the tab it is in.
-        shown_rows: Receives `(title, item ids, stamp)` when the rows of a finding are wanted; the
-            tab listens to its `change` and shows them (`LibraryState.rows_of`).
+        shown_rows: Receives `link((title, item ids))` when the rows of a finding are wanted; the
+            tab listens to its `change` and shows them.
     """
     panel = CheckPanel(context, Checker(context.workspace), shown_rows)
     panel.layout()
