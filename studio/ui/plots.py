@@ -188,8 +188,10 @@ def _summary(title: str, lines: list[Line], form: Form) -> str:
 
 
 def _number(value: float) -> str:
-    if value and (abs(value) >= 10_000 or abs(value) < 0.0001):
+    if value and (abs(value) >= 1e7 or abs(value) < 0.0001):
         return f"{value:.1e}"
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
     return f"{value:.3g}"
 
 

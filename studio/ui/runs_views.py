@@ -88,8 +88,7 @@ def head(summary: RunSummary) -> str:
     return (
         f'<div class="run-head"><h2>{escape(summary.name)}</h2>{chip(summary.state)}</div>'
         f'<div class="quiet">{escape(facts(summary))}</div>'
-        f"{_progress(summary)}{_outcome(summary)}{_notices(summary.diary)}"
-        f"{health(summary.diary)}"
+        f"{_progress(summary)}{_outcome(summary)}"
     )
 
 
@@ -164,11 +163,12 @@ def _notices(diary: Diary) -> str:
 
 
 def health(diary: Diary) -> str:
-    """What stands out in the metrics, each with its meaning and remedy folded behind it."""
+    """What the worker said, and what stands out in the metrics, meaning and remedy folded in."""
     found = [_finding(finding) for finding in diary.findings.values()]
     if "before" in diary.forgetting and "after" in diary.forgetting:
         found.append(_forgetting(diary.forgetting["before"], diary.forgetting["after"]))
-    return f'<div class="run-health" aria-label="Health">{"".join(found)}</div>' if found else ""
+    signs = f'<div class="run-health" aria-label="Health">{"".join(found)}</div>' if found else ""
+    return _notices(diary) + signs
 
 
 def _finding(finding: Finding) -> str:

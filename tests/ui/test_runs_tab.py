@@ -152,9 +152,9 @@ def test_findings_are_shown_with_meaning_and_remedy(tab, run):
     log.append("finding", id="drift", step=3, title="<far>", meaning="It moved.", remedy="Stop.")
     log.append("forgetting", before=1.0)
     log.append("forgetting", after=1.5)
-    head = view(tab.show(run.run_id))["head"]
-    assert "&lt;far&gt;" in head and "It moved." in head and "Stop." in head
-    assert "rose from 1 to 1.5" in head
+    health = view(tab.show(run.run_id))["health"]
+    assert "&lt;far&gt;" in health and "It moved." in health and "Stop." in health
+    assert "rose from 1 to 1.5" in health
 
 
 def test_probes_stand_beside_what_the_base_says(tab, run):

@@ -16,7 +16,7 @@ from studio.ui.context import StudioContext, go_to, link
 from studio.ui.plots import Look
 from studio.ui.runs_figures import MOST_COMPARED, curves
 from studio.ui.runs_state import RunReader, RunSummary, ago
-from studio.ui.runs_views import checkpoint_list, exports, head, probes, run_list
+from studio.ui.runs_views import checkpoint_list, exports, head, health, probes, run_list
 from studio.ui.views import code, empty, say
 
 POLL_SECONDS = 1.5
@@ -46,8 +46,8 @@ ACTIONS = (
     ("clone", "Clone into Train", "secondary"),
     ("delete", "Delete", "secondary"),
 )
-SHOWN = ("list", "head", "detail", "compare", "curves", "exports", "probes", "checkpoints")
-SHOWN = (*SHOWN, "longer", "log", "settings")
+SHOWN = ("list", "head", "detail", "health", "compare", "curves", "exports", "probes")
+SHOWN = (*SHOWN, "checkpoints", "longer", "log", "settings")
 
 
 @dataclass
@@ -71,6 +71,7 @@ class RunsTab:
                 parts["head"] = gr.HTML(NOTHING_CHOSEN, elem_id="run-head")
                 with gr.Column(visible=False) as parts["detail"]:
                     self._actions()
+                    parts["health"] = gr.HTML(elem_id="run-health", min_height=0)
                     self._curves()
                     self._folded()
 
@@ -99,7 +100,7 @@ class RunsTab:
             self.log_scale = gr.Checkbox(
                 False, label="Log scale", elem_id="run-log-scale", container=False, min_width=100
             )
-            self.parts["exports"] = gr.HTML(elem_id="run-exports", min_height=0)
+        self.parts["exports"] = gr.HTML(elem_id="run-exports", min_height=0)
         self.parts["curves"] = gr.HTML(elem_id="run-curves")
 
     def _folded(self) -> None:
@@ -108,11 +109,9 @@ class RunsTab:
             parts["probes"] = gr.HTML(elem_id="run-probes")
         with gr.Accordion("Checkpoints: go back, or train longer", open=False):
             parts["checkpoints"] = gr.HTML(js_on_load=PICK_STEP, elem_id="run-checkpoints")
-            with gr.Row(visible=False, elem_classes="actions", equal_height=True) as parts[
-                "longer"
-            ]:
+            with gr.Row(visible=False, elem_classes=["actions", "longer"]) as parts["longer"]:
                 self.epochs = gr.Number(
-                    label="Epochs in all", precision=2, minimum=0, elem_id="run-epochs", scale=0,
+                    None, label="Epochs in all", precision=2, minimum=0, elem_id="run-epochs", scale=0,
                     min_width=140,
                 )  # fmt: skip
                 self.extend_button = gr.Button(
@@ -217,6 +216,7 @@ class RunsTab:
             listed,
             head(chosen),
             gr.update(visible=True),
+            health(chosen.diary),
             gr.update(choices=_comparable(runs, chosen)),
             curves(chosen, others, look),
             exports(chosen),
