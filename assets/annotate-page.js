@@ -30,7 +30,7 @@ window.StudioPage = (() => {
     tools.append(button("zoom-out", "−", "", "quiet", "Zoom out"), parts.zoom,
       button("zoom-in", "+", "", "quiet", "Zoom in"), button("zoom-fit", "0", "Fit", "quiet"),
       button("rotate", "", "↻", "quiet", "Rotate (R)"),
-      button("full", "", "⛶", "quiet", "The images alone (space)"));
+      button("full", "", "⤢", "quiet", "The images alone (space)"));
     made.append(parts.stage, tools);
     return made;
   };

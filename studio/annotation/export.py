@@ -10,10 +10,12 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import get_args
+from typing import Literal, get_args
 
-from studio.annotation.formats import WRITERS, Images
+from studio.annotation.formats import WRITERS, Images, write_ranked
 from studio.annotation.preferences import REASONS, Preferences
+from studio.annotation.publish import write_card
+from studio.annotation.shapes import completions
 from studio.annotation.store import AnnotationStore
 from studio.annotation.views import ExportPolicy, TiePolicy
 from studio.data.schema import Row
@@ -21,6 +23,7 @@ from studio.errors import DataError
 from studio.paths import Workspace, write_json
 
 FORMATS = ("trl", *WRITERS)
+Shape = Literal["preferences", "completions", "ranked"]
 
 
 @dataclass(frozen=True)
@@ -54,30 +57,43 @@ def export_preferences(
     minimum_votes: int = 1,
     format: str = "trl",
     include_imported: bool = False,
+    shape: Shape = "preferences",
+    evaluation_share: float = 0.1,
+    **more: object,
 ) -> Export:
-    """Freeze the majority answers of `dataset` below `exports/`.
+    """Freeze what people decided about `dataset` below `exports/`.
 
     Args:
         format: "trl" is what the studio trains on; "jsonl", "csv", "parquet" are for other tools.
-        tie_policy, minimum_votes, include_imported: See `ExportPolicy`.
+        shape: "preferences" (DPO), "completions" (SFT: ideal answers, edits, else the chosen
+            one) or "ranked" (all answers of an item in order; JSONL only).
+        evaluation_share: Share of the images held out (format "trl").
+        tie_policy, minimum_votes, include_imported, more: See `ExportPolicy`.
 
     Raises:
         DataError: A setting is unusable, or there is nothing to export; nothing was written.
         NotFoundError: There is no such dataset.
     """
-    policy = ExportPolicy(tie_policy, minimum_votes, include_imported)
-    _check(name, format, policy)
+    policy = ExportPolicy(tie_policy, minimum_votes, include_imported, **more)
+    _check(name, format, policy, shape)
     found = store.decided_preferences(dataset, policy)
-    if not found.rows:
+    rows, left_out = found.rows, dict(found.left_out)
+    if shape == "completions":
+        rows, circular = completions(rows)
+        left_out |= {"circular": circular} if circular else {}
+    if not rows:
         raise _nothing(dataset, found)
     manifest = {
         "dataset": dataset,
+        "shape": shape,
         "policy": asdict(policy),
-        "left_out": dict(found.left_out),
-        "pairs": len(found.rows),
+        "left_out": left_out,
+        "pairs": len(rows),
+        "evaluation_share": evaluation_share if format == "trl" else 0.0,
     }
-    path = _write(found.rows, images, workspace, name, format, manifest)
-    return Export(path, len(found.rows), dict(found.left_out))
+    path = _write(rows, images, workspace, name, format, manifest)
+    write_card(path)
+    return Export(path, len(rows), left_out)
 
 
 def export_name(dataset: str) -> str:
@@ -93,28 +109,34 @@ def explain(left_out: dict[str, int]) -> str:
 def _write(
     rows: list[Row], images: Images, workspace: Workspace, name: str, format: str, manifest: dict
 ) -> Path:
+    shape = manifest["shape"]
     if format == "trl":
         from studio.data.freeze import freeze
 
-        return freeze(rows, name, workspace, manifest)
-    target = workspace.exports / f"{name}-{_content_hash(rows, format)}"
+        method = "sft" if shape == "completions" else "dpo"
+        share = manifest["evaluation_share"]
+        return freeze(rows, name, workspace, manifest, method=method, evaluation_share=share)
+    digest = _content_hash(rows, f"{format} {shape}")
+    target = workspace.exports / f"{name}-{digest[:12]}"
     if target.exists():
         return target
     building = workspace.exports / f".{target.name}.{os.getpid()}"
     shutil.rmtree(building, ignore_errors=True)
     building.mkdir(parents=True)
-    WRITERS[format](rows, images, building)
-    write_json(building / "manifest.json", {"name": name, "format": format, **manifest})
+    write = write_ranked if shape == "ranked" else WRITERS[format]
+    write(rows, images, building)
+    described = {"name": name, "format": format, "content_hash": digest, **manifest}
+    write_json(building / "manifest.json", described)
     building.rename(target)
     return target
 
 
 def _content_hash(rows: Sequence[Row], format: str) -> str:
     content = json.dumps([format, *(asdict(row) for row in rows)], ensure_ascii=False)
-    return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _check(name: str, format: str, policy: ExportPolicy) -> None:
+def _check(name: str, format: str, policy: ExportPolicy, shape: str) -> None:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}", name):
         raise DataError(
             f"{name[:80]!r} cannot be the name of an export.",
@@ -132,6 +154,18 @@ def _check(name: str, format: str, policy: ExportPolicy) -> None:
             f"There is no tie policy {policy.ties!r}.",
             remedy=f"Use one of: {', '.join(get_args(TiePolicy))}.",
             field="tie_policy",
+        )
+    if shape not in get_args(Shape) or (shape == "ranked" and format != "jsonl"):
+        raise DataError(
+            f"Answers of the shape {shape!r} cannot be exported as {format}.",
+            remedy="Ranked answers need the format jsonl.",
+            field="shape",
+        )
+    if not 0 <= policy.minimum_agreement <= 1:
+        raise DataError(
+            "The agreement asked for is a share.",
+            remedy="Use 0 to 1.",
+            field="minimum_agreement",
         )
     if policy.minimum_votes < 1:
         raise DataError(

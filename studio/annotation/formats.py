@@ -10,19 +10,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from studio.annotation.shapes import rankings
 from studio.data.schema import Answer, Message, Row
 
+ANSWERS = ("completion", "chosen", "rejected")
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-CSV_COLUMNS = (
-    "id",
-    "images",
-    "question",
-    "chosen",
-    "rejected",
-    "chosen_author",
-    "rejected_author",
-    "votes",
-)
 
 
 class Images(Protocol):
@@ -43,13 +35,15 @@ def write_csv(rows: Sequence[Row], images: Images, folder: Path) -> None:
     """`preferences.csv` in UTF-8 with a mark, so that spreadsheets read it; no cell is a formula."""
     with (folder / "preferences.csv").open("w", encoding="utf-8-sig", newline="") as handle:
         writer = csv.writer(handle)
-        writer.writerow(CSV_COLUMNS)
+        answers = [name for name in ANSWERS if getattr(rows[0], name) is not None]
+        authors = [f"{name}_author" for name in answers]
+        writer.writerow(["id", "images", "question", *answers, *authors, "votes"])
         for row in rows:
             names = ";".join(_image_name(images, sha) for sha in row.images)
-            cells = (row.external_id, names, row.question, row.chosen.text, row.rejected.text)
-            authors = (row.chosen.author, row.rejected.author)
-            cells = [neutral(cell) for cell in (*cells, *authors)]
-            writer.writerow([*cells, row.meta.get("votes", 0)])
+            given = [getattr(row, name) for name in answers]
+            cells = [row.external_id, names, row.question, *(one.text for one in given)]
+            cells += [one.author for one in given]
+            writer.writerow([*map(neutral, cells), row.meta.get("votes", 0)])
     _copy_images(rows, images, folder)
 
 
@@ -71,6 +65,25 @@ def write_parquet(rows: Sequence[Row], images: Images, folder: Path) -> None:
     pq.write_table(pa.Table.from_pylist(records), folder / "preferences.parquet")
 
 
+def write_ranked(rows: Sequence[Row], images: Images, folder: Path) -> None:
+    """`ranked.jsonl`: per item its answers, best first, with comparisons won and lost."""
+    with (folder / "ranked.jsonl").open("w", encoding="utf-8", newline="\n") as handle:
+        for ranking in rankings(rows):
+            record = {
+                "id": ranking.row.external_id,
+                "images": [_image_name(images, sha) for sha in ranking.row.images],
+                "prompt": [_turn(message) for message in ranking.row.prompt],
+                "answers": [
+                    {"text": answer.text, "author": answer.author, "wins": won, "losses": lost}
+                    for answer, won, lost in zip(
+                        ranking.answers, ranking.wins, ranking.losses, strict=True
+                    )
+                ],
+            }
+            handle.write(json.dumps(record, ensure_ascii=False) + "\n")
+    _copy_images(rows, images, folder)
+
+
 WRITERS: dict[str, Callable[[Sequence[Row], Images, Path], None]] = {
     "jsonl": write_jsonl,
     "csv": write_csv,
@@ -84,14 +97,14 @@ def neutral(cell: str) -> str:
 
 
 def _record(row: Row, images: Images) -> dict:
+    answers = {name: getattr(row, name) for name in ANSWERS}
+    given = {name: answer for name, answer in answers.items() if answer is not None}
     return {
         "id": row.external_id,
         "images": [_image_name(images, sha) for sha in row.images],
         "prompt": [_turn(message) for message in row.prompt],
-        "chosen": [_answer(row.chosen)],
-        "rejected": [_answer(row.rejected)],
-        "chosen_author": row.chosen.author,
-        "rejected_author": row.rejected.author,
+        **{name: [_answer(answer)] for name, answer in given.items()},
+        **{f"{name}_author": answer.author for name, answer in given.items()},
         "votes": row.meta.get("votes", 0),
     }
 

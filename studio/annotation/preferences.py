@@ -27,6 +27,7 @@ REASONS = {
     "same_text": "both answers say the same",
     "excluded": "excluded in the library",
     "low_agreement": "less agreement than asked for",
+    "circular": "every answer is rejected in favour of another",
     "undone": "written with an answer that was undone or replaced",
     "not_asked_for": "written answers, which were not asked for",
     "lengths": "left out so that the longer answer wins in half of the pairs",

@@ -93,11 +93,25 @@ def export(
     include_imported: Annotated[
         bool, typer.Option(help="Also pairs whose preference came with the data.")
     ] = False,
+    minimum_agreement: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of the votes the winner needs.")
+    ] = 0.0,
+    annotator: Annotated[
+        list[str] | None, typer.Option(help="Only these people's votes; may be repeated.")
+    ] = None,
+    shape: Annotated[str, typer.Option(help="preferences, completions or ranked.")] = "preferences",
+    written: Annotated[bool, typer.Option(help="With edits and ideal answers.")] = True,
+    balance_lengths: Annotated[
+        bool, typer.Option(help="Until the longer answer wins in half of the pairs.")
+    ] = False,
+    push: Annotated[
+        str | None, typer.Option(metavar="REPO", help="Also to a dataset repository of the hub.")
+    ] = None,
     workspace: WorkspaceOption = None,
     json: JsonOption = False,
 ) -> int:
     """Freeze labelled pairs into a dataset that can be trained on."""
-    from studio.annotation import AnnotationStore
+    from studio.annotation import AnnotationStore, publish
     from studio.annotation.export import export_name, export_preferences
     from studio.annotation.preferences import REASONS
     from studio.data.images import ImageStore
@@ -114,11 +128,18 @@ def export(
         minimum_votes=minimum_votes,
         format=format,
         include_imported=include_imported,
+        shape=shape,
+        minimum_agreement=minimum_agreement,
+        annotators=tuple(annotator or ()),
+        include_written=written,
+        balance_lengths=balance_lengths,
     )
     store.close()
+    pushed = publish.push(made.path, push) if push else None
     if json:
         print_json(
             {
+                "pushed": pushed,
                 "source": made.source,
                 "path": str(made.path),
                 "rows": made.rows,

@@ -1,0 +1,220 @@
+"""Completions and rankings out of preferences; policies; the card; the push; the way back in."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from studio.annotation import ExportPolicy
+from studio.annotation.export import export_preferences
+from studio.annotation.publish import push
+from studio.annotation.shapes import completions, rankings
+from studio.data.images import ImageStore
+from studio.data.schema import Answer, Message, Part
+from studio.data.sources import open_source
+from studio.errors import DataError, InputError, RunFailedError
+from studio.paths import Workspace
+
+from .conftest import answer, make_row
+
+
+@pytest.fixture
+def workspace(tmp_path) -> Workspace:
+    return Workspace.locate(tmp_path / "workspace")
+
+
+def row(best: str, worst: str, pair: int = 1, **meta):
+    values = {"chosen": Answer(best, "a"), "rejected": Answer(worst, "b"), "candidates": ()}
+    return make_row(1, external_id=f"r#{pair}", meta={"pair": pair, **meta}, **values)
+
+
+def texts(rows) -> list[str]:
+    return [one.completion.text for one in completions(rows)[0]]
+
+
+def test_the_best_answer_of_an_item_is_what_people_wrote_else_what_was_never_rejected():
+    chain = [row("a", "b", 1), row("b", "c", 2)]
+    assert texts(chain) == ["a"]
+    assert texts([*chain, row("a2", "a", 3, written="edit")]) == ["a2"]
+    assert texts([*chain, row("a2", "a", 3, written="edit"), row("i", "b", 4, written="ideal")]) == ["i"]  # fmt: skip
+    circle = [row("a", "b", 1), row("b", "c", 2), row("c", "a", 3)]
+    assert completions(circle) == ([], 1)
+    assert completions(chain)[0][0].external_id == "r"
+
+
+def test_a_ranking_orders_by_comparisons_won():
+    (ranking,) = rankings([row("a", "b", 1), row("b", "c", 2), row("a", "c", 3)])
+    assert [one.text for one in ranking.answers] == ["a", "b", "c"]
+    assert (ranking.wins, ranking.losses) == ((2, 1, 0), (0, 1, 2))
+
+
+@pytest.fixture
+def voted(store):
+    """Three people over six pairs; they agree on the first three only."""
+    for number in range(6):
+        prompt = (Message("user", (Part("text", f"Which is {number}?"),)),)
+        store.add_rows("charts", [make_row(number, images=(), prompt=prompt)])
+    values = {"overlap": 3, "repeat_share": 0}
+    store.team.change_settings("lea", "charts", values)
+    for name in ("ana", "ben", "cho"):
+        while card := store.claim(name):
+            first = "left" if card.left.candidate_id < card.right.candidate_id else "right"
+            other = "right" if first == "left" else "left"
+            store.save(answer(card, name, other if name == "cho" and card.pair_id > 3 else first))
+    return store
+
+
+def test_minimum_agreement_and_annotators(voted):
+    assert len(voted.preferences("charts")) == 6
+    found = voted.decided_preferences("charts", ExportPolicy(minimum_agreement=0.8))
+    assert (len(found.rows), found.left_out) == (3, {"low_agreement": 3})
+    only = voted.preferences("charts", ExportPolicy(annotators=("cho",)))
+    assert sum(one.chosen.text.startswith("blue") for one in only) == 3
+
+
+def test_lengths_are_balanced_by_a_repeatable_draw(store):
+    rows = [make_row(n, images=(), candidates=(Answer(f"long {n}"), Answer(str(n)))) for n in range(20)]  # fmt: skip
+    store.add_rows("charts", rows)
+    while card := store.claim("ana"):
+        longer = "left" if card.left.text.startswith("long") else "right"
+        shorter = "right" if longer == "left" else "left"
+        store.save(
+            answer(card, "ana", shorter if card.pair_id <= 5 else longer, repeat=card.repeat)
+        )
+    policy = ExportPolicy(balance_lengths=True)
+    found = store.decided_preferences("charts", policy)
+    assert len(found.rows) == 10
+    assert sum(one.chosen.text.startswith("long") for one in found.rows) == 5
+    assert found.left_out["lengths"] == 10
+    assert store.decided_preferences("charts", policy).rows == found.rows
+
+
+def export(store, workspace, **changes):
+    settings = {"dataset": "charts", "name": "mine"} | changes
+    return export_preferences(store, ImageStore(workspace), workspace, **settings)
+
+
+@pytest.mark.parametrize("format", ["trl", "jsonl", "csv", "parquet"])
+def test_completions_read_back(voted, workspace, format):
+    made = export(voted, workspace, shape="completions", format=format)
+    assert made.rows == 6
+    spec = made.source if format == "trl" else str(next(made.path.glob(f"*.{format}")))
+    found = [
+        one.completion.text
+        for split in open_source(spec, workspace=workspace).splits
+        for one in open_source(spec, split=split, workspace=workspace).rows()
+    ]
+    wanted, _ = completions(voted.preferences("charts"))
+    assert sorted(found) == sorted(one.completion.text for one in wanted)
+
+
+def test_ranked_answers_and_the_manifest(voted, workspace):
+    made = export(voted, workspace, shape="ranked", format="jsonl", minimum_agreement=0.8)
+    lines = (made.path / "ranked.jsonl").read_text("utf-8").splitlines()
+    assert len(lines) == 3
+    assert [one["wins"] for one in json.loads(lines[0])["answers"]] == [1, 0]
+    manifest = json.loads((made.path / "manifest.json").read_text("utf-8"))
+    assert manifest["policy"]["minimum_agreement"] == 0.8
+    assert manifest["shape"] == "ranked"
+    assert len(manifest["content_hash"]) == 64
+    assert "less agreement than asked for" in (made.path / "README.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"shape": "ranked"}, "shape"),
+        ({"shape": "best"}, "shape"),
+        ({"minimum_agreement": 1.5}, "minimum_agreement"),
+    ],
+)
+def test_what_cannot_be_exported(voted, workspace, changes, field):
+    with pytest.raises(DataError) as caught:
+        export(voted, workspace, **changes)
+    assert caught.value.field == field
+
+
+class Hub(BaseHTTPRequestHandler):
+    """As much of the hub as a push needs; what was committed lands in `files`."""
+
+    files: dict[str, bytes] = {}  # noqa: RUF012
+    refuse = False
+
+    def do_POST(self):
+        if self.headers.get("Transfer-Encoding") == "chunked":
+            body = b"".join(iter(self.chunk, b""))
+        else:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.refuse:
+            return self.answer(403, {"error": "no rights"})
+        if "/preupload/" in self.path:
+            files = [
+                {"path": one["path"], "uploadMode": "regular", "shouldIgnore": False}
+                for one in json.loads(body)["files"]
+            ]
+            return self.answer(200, {"files": files})
+        if "/commit/" not in self.path:
+            return self.answer(200, {"warnings": [], "errors": []})
+        for line in body.splitlines():
+            entry = json.loads(line)
+            if entry["key"] == "file":
+                content = base64.b64decode(entry["value"]["content"])
+                Hub.files[entry["value"]["path"]] = content
+        commit = {"commitUrl": "https://huggingface.co/datasets/me/mine/commit/1", "commitOid": "1"}
+        return self.answer(200, commit | {"success": True})
+
+    def do_GET(self):
+        self.answer(200, {"id": "me/mine", "sha": "0", "siblings": []})
+
+    def chunk(self) -> bytes:
+        size = int(self.rfile.readline(), 16)
+        content = self.rfile.read(size)
+        self.rfile.readline()
+        return content
+
+    def answer(self, status: int, value: dict) -> None:
+        content = json.dumps(value).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_):
+        """Quiet."""
+
+
+@pytest.fixture
+def hub(monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "hf_test")
+    monkeypatch.setattr(Hub, "files", {})
+    monkeypatch.setattr(Hub, "refuse", False)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_push_brings_every_file_and_the_card(voted, workspace, hub):
+    made = export(voted, workspace, format="jsonl")
+    push(made.path, "me/mine", endpoint=hub)
+    assert set(Hub.files) >= {"README.md", "manifest.json", "preferences.jsonl"}
+    assert Hub.files["preferences.jsonl"] == (made.path / "preferences.jsonl").read_bytes()
+    assert b"image-text-to-text" in Hub.files["README.md"]
+
+
+def test_a_refused_push_says_so(voted, workspace, hub, monkeypatch):
+    made = export(voted, workspace, format="jsonl")
+    monkeypatch.setattr(Hub, "refuse", True)
+    with pytest.raises(RunFailedError, match="failed") as caught:
+        push(made.path, "me/mine", endpoint=hub)
+    assert "log in" in caught.value.remedy.lower()
+    with pytest.raises(InputError):
+        push(made.path, "../x", endpoint=hub)
