@@ -46,10 +46,13 @@ element.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) save(place);
 });
 // The address always names the open row.
-watch("value", () => {
-  const shown = element.querySelector("[data-id]");
+let named = null;
+new MutationObserver(() => {
+  const shown = element.querySelector("[data-id]")?.dataset.id ?? null;
+  if (shown === named) return;
+  named = shown;
   const address = new URL(location.href);
-  if (shown) address.searchParams.set("row", shown.dataset.id);
+  if (shown) address.searchParams.set("row", shown);
   else address.searchParams.delete("row");
   history.replaceState(history.state, "", address);
-});
+}).observe(element, { childList: true, subtree: true });

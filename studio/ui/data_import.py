@@ -117,7 +117,9 @@ class ImportForm:
             gr.update(choices=["", *found.columns], value=found.mapping.get(role, ""))
             for role in ROLES
         ]
-        return look.preview(found), found.mapping, *fields
+        given = _changed(recognised, mapping)
+        kept = {role: column for role, column in found.mapping.items() if role not in given}
+        return look.preview(found), kept, *fields
 
     def start(
         self,

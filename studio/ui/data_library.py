@@ -16,12 +16,12 @@ from studio.errors import NotFoundError, StudioError
 from studio.services.library import list_datasets
 from studio.ui import data_views as look
 from studio.ui.context import StudioContext
-from studio.ui.data_import import check_lead
+from studio.ui.data_import import check_lead, refusal
 from studio.ui.data_item import detail
 from studio.ui.data_rows import NOTHING_FOUND, gallery, table
 from studio.ui.data_state import ORDERS, LibraryState, filter_of, read_page
 from studio.ui.data_words import safe
-from studio.ui.views import count, say
+from studio.ui.views import count
 
 Changes = dict[str, Any]
 ACTIONS: dict[str, Callable[[AnnotationStore, Sequence[int]], int]] = {
@@ -86,15 +86,21 @@ class Library:
 
     def item(self, state: LibraryState) -> Changes:
         """The open row."""
-        item = None
+        item, trouble = None, ""
         if state.item is not None:
             try:
                 item = self.store.item(state.item)
             except NotFoundError as error:
-                say(error)
+                trouble = refusal(error)
                 state = replace(state, item=None)
         drawn = detail(item, self.store.edits(item.id)) if item else ""
-        return {"state": state, "drawer": gr.update(visible=item is not None), "item": drawn}
+        return {
+            "state": state,
+            "drawer": gr.update(visible=item is not None),
+            "item": drawn,
+            "problem": "",
+            "trouble": trouble,
+        }
 
     def selection(self, state: LibraryState) -> Changes:
         """How many rows are selected and what can be done with them."""
@@ -188,8 +194,7 @@ class Library:
         try:
             (self.store.tag if on else self.store.untag)(state.chosen(self.store), tag)
         except StudioError as error:
-            say(error)
-            return {}
+            return {"trouble": refusal(error)}
         return {**self.open(state, request), "tag_text": ""}
 
     def edit(self, state: LibraryState, event: gr.EventData, request: gr.Request) -> Changes:
@@ -198,8 +203,7 @@ class Library:
         try:
             self.store.edit(_change(event._data, self.context.user(request)))
         except StudioError as error:
-            say(error)
-            return {}
+            return {"problem": refusal(error)}
         return self.rows(state.changed())
 
     def _tick(self, state: LibraryState, key: str, on: bool) -> Changes:

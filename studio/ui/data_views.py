@@ -66,6 +66,11 @@ def progress(status: ImportStatus) -> str:
     )
 
 
+def arrived(number: int) -> str:
+    """A sign for the page that import `number` has ended."""
+    return f'<span data-arrived="{number}"></span>'
+
+
 def summary(done: ImportReport) -> str:
     """What an import did, in one line."""
     parts = [f"{count(done.added)} added"]

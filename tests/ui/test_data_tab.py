@@ -186,7 +186,7 @@ def test_a_row_opens_by_click_and_by_address_and_closes(tab, library, source):
     assert linked["item"] == picked["item"] and f'href="?row={item.id}"' in linked["item"]
     assert not library.close(linked["state"])["drawer"]["visible"]
     gone = library.visit(LibraryState(), SimpleNamespace(query_params={"row": "999"}))
-    assert not gone["drawer"]["visible"]
+    assert not gone["drawer"]["visible"] and "There is no item 999" in gone["trouble"]
 
 
 def test_ticked_rows_are_acted_on(tab, library, source):
@@ -201,6 +201,7 @@ def test_ticked_rows_are_acted_on(tab, library, source):
     assert len(state.selected) == PAGE
     everything = library.select_everything(state)
     assert f"{PAGE + 2} rows selected" in everything["bulk_line"]
+    assert list(library.tag(everything["state"], " ", True, REQUEST)) == ["trouble"]
     state = library.tag(everything["state"], "odd", True, REQUEST)["state"]
     assert store.count(ItemFilter(tag="odd")) == PAGE + 2
     deleted = library.act("delete", state, REQUEST)
@@ -218,7 +219,8 @@ def test_texts_are_edited_with_history_and_conflicts_keep_what_was_typed(tab, li
     edited = library.edit(state, event(**sent), REQUEST)
     assert "How few?" in edited["items"] and "History · 1 edit" in edited["item"]
     assert "ana" in edited["item"]
-    assert library.edit(state, event(**sent), REQUEST) == {}
+    refused = library.edit(state, event(**sent), REQUEST)
+    assert list(refused) == ["problem"] and "in the meantime" in refused["problem"]
     assert tab.context.store.item(item.id).question == "How few?"
 
 
@@ -234,13 +236,24 @@ def test_the_rows_of_a_finding_are_shown_until_the_filters_are_cleared(tab, libr
 def test_the_end_of_an_import_shows_once(tab, source):
     seen = tab.already_seen()["seen"]
     imported(tab, source(2, bad=1))
-    shown = tab.poll(seen, LibraryState(), REQUEST)
-    assert shown["seen"] == 1 and "2 added" in shown["going"]
+    told = tab.poll(seen)
+    assert told["seen"] == 1 and "2 added" in told["going"] and 'arrived="1"' in told["going"]
+    assert tab.poll(1) == {}
+    shown = tab.arrived(LibraryState(), REQUEST)
     assert "Imported into pairs" in shown["result"]
     assert 'href="studio/imports/1/left-out.csv"' in shown["result"]
     assert shown["state"].where.dataset == "pairs"
     assert shown["label"]["value"] == "Label the 2 waiting pairs"
-    assert tab.poll(1, LibraryState(), REQUEST) == {}
+
+
+def test_a_mapping_seen_in_the_preview_is_imported(tab, source):
+    path = source(2)
+    mapped = ("", "ask", "", "", "", "", "")
+    _, recognised, *_ = tab.form.preview(REQUEST, path, "", 0, "", {}, *mapped)
+    assert "question" not in recognised
+    tab.form.start(REQUEST, path, "", 0, "", recognised, "image", *mapped[1:])
+    tab.form.importer.wait(30)
+    assert tab.context.store.browse()[0].question == "How many? 0"
 
 
 def test_a_row_added_by_hand(tab, source, tmp_path):

@@ -25,7 +25,13 @@ ITEM_JS = (ASSETS / "data-item.js").read_text(encoding="utf-8")
 TICK_JS = (
     "setInterval(() => { if (element.offsetParent && !document.hidden) trigger('tick'); }, 1000);"
 )
-CONFIRM_DELETE = "(...given) => [confirm('Move the selected rows to the bin?'), ...given.slice(1)]"
+# Tells once that an import has ended.
+ARRIVED_JS = (
+    "let last = null; new MutationObserver(() => {"
+    " const now = element.querySelector('[data-arrived]')?.dataset.arrived;"
+    " if (now && now !== last) { last = now; trigger('submit'); }"
+    "}).observe(element, {childList: true, subtree: true});"
+)
 BULK = {
     "flag": "Flag",
     "unflag": "Unflag",
@@ -73,6 +79,7 @@ class DataTab:
                 scale=2, min_width=320, visible=False, elem_classes="surface", elem_id="data-item"
             ) as parts["drawer"]:
                 self.close_item = gr.Button("Close", size="sm", min_width=0)
+                parts["problem"] = gr.HTML(elem_id="data-problem")
                 parts["item"] = gr.HTML(js_on_load=ITEM_JS, elem_id="data-open-item")
 
     def _side(self) -> None:
@@ -85,7 +92,7 @@ class DataTab:
         parts["label"] = gr.Button(
             visible=False, variant="primary", size="sm", elem_id="data-label", min_width=0
         )
-        parts["going"] = gr.HTML(elem_id="data-going")
+        parts["going"] = gr.HTML(js_on_load=ARRIVED_JS, elem_id="data-going")
         self.ticker = gr.HTML("<span></span>", js_on_load=TICK_JS)
 
     def _panels(self) -> None:
@@ -115,7 +122,7 @@ class DataTab:
                 show_label=False,
                 placeholder="Search questions and answers",
                 scale=4,
-                min_width=170,
+                min_width=120,
                 container=False,
                 elem_id="data-search",
             )
@@ -134,6 +141,7 @@ class DataTab:
                 self.clear = gr.Button("Clear all filters", size="sm", elem_id="data-clear")
         parts["finding"] = gr.HTML(visible=False, elem_id="data-finding")
         self._bulk()
+        parts["trouble"] = gr.HTML(elem_id="data-trouble")
         parts["items"] = gr.HTML(js_on_load=LIST_JS, elem_id="data-items")
         with gr.Row():
             parts["previous"] = gr.Button("‹ Previous", size="sm", min_width=0)
@@ -204,7 +212,8 @@ class DataTab:
         self.form.wire(self.parts["going"], quick)
         going = [self.parts["going"], self.form.result]
         self.sample.click(self.form.add_sample, None, going, **quick)
-        self._on(self.ticker.tick, self.poll, [self.parts["seen"], self.parts["state"]])
+        self._on(self.ticker.tick, self.poll, [self.parts["seen"]], ("seen", "going"))
+        self._on(self.parts["going"].submit, self.arrived, [self.parts["state"]])
         fields = [self.parts["state"], *self.add.fields.values()]
         self._on(self.add.add.click, self.add_row, fields)
 
@@ -230,30 +239,43 @@ class DataTab:
         status = self.form.importer.status
         return {"seen": status.number - (status.state == "reading")}
 
-    def poll(self, seen: int, state: LibraryState, request: gr.Request) -> Changes:
-        """How the import goes; the library anew once it has ended."""
+    def poll(self, seen: int) -> Changes:
+        """How the import goes, or went."""
         status = self.form.importer.status
         if status.state == "reading":
             return {"going": look.progress(status)}
         if status.number == seen or status.state == "idle":
             return {}
-        shown = state.of(status.report.dataset) if status.report else state
-        going = look.summary(status.report) if status.report else outcome(status)
-        opened = self.library.open(shown, request)
-        return {"seen": status.number, "going": going, "result": outcome(status), **opened}
+        ended = look.summary(status.report) if status.report else outcome(status)
+        return {"seen": status.number, "going": look.arrived(status.number) + ended}
 
-    def _on(self, event: Any, handler: Callable[..., Changes], inputs: list[Any] | None) -> None:
-        """Let `handler` change the parts it names; all are quick, so none is queued."""
+    def arrived(self, state: LibraryState, request: gr.Request) -> Changes:
+        """The library with what was imported, and what was left out."""
+        status = self.form.importer.status
+        if status.report is None:
+            return {"result": outcome(status)}
+        opened = self.library.open(state.of(status.report.dataset), request)
+        return {"result": outcome(status), **opened}
+
+    def _on(
+        self,
+        event: Any,
+        handler: Callable[..., Changes],
+        inputs: list[Any] | None,
+        names: tuple[str, ...] = (),
+    ) -> None:
+        """Let `handler` change the parts called `names` (all); quick, so none is queued."""
+        names = names or tuple(self.parts)
 
         @wraps(handler)
         def changed(*given: Any, **named: Any) -> Any:
             changes = handler(*given, **named)
-            return tuple(changes.get(name, gr.skip()) for name in self.parts)
+            return tuple(changes.get(name, gr.skip()) for name in names)
 
         event(
             changed,
             inputs,
-            list(self.parts.values()),
+            [self.parts[name] for name in names],
             queue=False,
             show_progress="hidden",
             api_visibility="private",
@@ -273,7 +295,7 @@ def _choice(choices: list[Any], name: str, width: int) -> gr.Dropdown:
 
 
 def _number(label: str, name: str) -> gr.Number:
-    return gr.Number(value=None, precision=0, minimum=0, label=label, min_width=110, elem_id=name)
+    return gr.Number(value=None, precision=0, label=label, min_width=110, elem_id=name)
 
 
 def _acting(library: Library, action: str) -> Callable[..., Changes]:
