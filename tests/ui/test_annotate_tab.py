@@ -29,6 +29,9 @@ class Context:
     def is_lead(self, request) -> bool:
         return self.lead
 
+    def user(self, request) -> str:
+        return "lea"
+
 
 @dataclass
 class Event:
@@ -62,7 +65,8 @@ def labelled(context) -> Context:
 def export(context, **changes) -> tuple:
     values = {
         "dataset": "my charts", "name": "", "format": "trl", "ties": "drop", "votes": 1,
-        "imported": False,
+        "imported": False, "shape": "preferences", "agreement": 0.0, "annotators": "",
+        "written": True, "balance": False,
     }  # fmt: skip
     return Actions(context).export(*(values | changes).values(), REQUEST)
 
@@ -73,6 +77,15 @@ def test_an_export_says_how_many_and_what_was_left_out_and_can_be_trained_on(lab
     assert "1 left out: no label yet" in message
     assert (labelled.workspace.root / source / "manifest.json").is_file()
     assert train.visible
+
+
+def test_best_answers_for_sft_by_whom_it_was_asked(labelled):
+    _, message, _, train = export(labelled, shape="completions", annotators="ana, ben")
+    assert "2 pairs exported" in message
+    assert train.visible
+    assert labelled.store.team.log()[0].action == "export"
+    _, message, _, _ = export(labelled, annotators="ben")
+    assert "no label yet" in message
 
 
 def test_other_formats_are_not_offered_for_training(labelled):

@@ -23,6 +23,11 @@ ATTACH = "window.StudioAnnotate.attach(element.querySelector('[data-annotate]'),
 SHOW_RESULT = "() => document.querySelector('#annotate-result')?.scrollIntoView({block: 'end'})"
 REFRESH = "() => { window.StudioAnnotate.refresh(); }"
 SAMPLES = "embedded:unlabelled"
+SHAPES = [
+    ("Preferences (DPO)", "preferences"),
+    ("Best answers (SFT)", "completions"),
+    ("All answers in order (JSONL)", "ranked"),
+]
 TIES = [
     ("Leave out pairs without a majority", "drop"),
     ("Ignore ties; those who chose decide", "ignore"),
@@ -74,7 +79,18 @@ def export_form() -> list[gr.components.Component]:
             label="Include imported preferences",
             info="Where no person has voted, take what the data itself preferred.",
         )
-    return [dataset, name, format, ties, votes, imported]
+    with gr.Row():
+        shape = gr.Dropdown(SHAPES, value="preferences", label="What")
+        agreement = gr.Slider(0, 1, 0, step=0.05, label="Agreement needed")
+        annotators = gr.Textbox(label="Only the votes of", placeholder="everybody", max_length=2000)
+    with gr.Row():
+        written = gr.Checkbox(True, label="With edits and ideal answers")
+        balance = gr.Checkbox(
+            False,
+            label="Balance lengths",
+            info="Leaves out pairs until the longer answer wins in half of them.",
+        )
+    return [dataset, name, format, ties, votes, imported, shape, agreement, annotators, written, balance]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -102,6 +118,11 @@ class Actions:
         ties: str,
         votes: float | None,
         imported: bool,
+        shape: str,
+        agreement: float,
+        annotators: str,
+        written: bool,
+        balance: bool,
         request: gr.Request,
     ) -> tuple:
         try:
@@ -118,7 +139,14 @@ class Actions:
                 minimum_votes=int(votes or 1),
                 format=format,
                 include_imported=imported,
+                shape=shape,
+                minimum_agreement=agreement,
+                annotators=tuple(part.strip() for part in annotators.split(",") if part.strip()),
+                include_written=written,
+                balance_lengths=balance,
             )
+            details = {"to": made.source, "rows": made.rows}
+            self.context.store.team.note(self.context.user(request), "export", dataset, details)
         except StudioError as error:
             return refused(error)
         return exported(made, trainable=format == "trl")
@@ -128,7 +156,8 @@ class Actions:
         labelled = [found.name for found in self.context.store.datasets() if found.labelled]
         asked = event._data.get("dataset")
         dataset = asked or next(iter(labelled), None)
-        return self.export(dataset, "", "trl", "drop", 1, False, request)
+        defaults = ("trl", "drop", 1, False, "preferences", 0.0, "", True, False)
+        return self.export(dataset, "", *defaults, request)
 
     def import_samples(self, request: gr.Request) -> tuple:
         try:
