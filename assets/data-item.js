@@ -47,7 +47,7 @@ element.addEventListener("keydown", (event) => {
 });
 // The address always names the open row.
 let named = null;
-new MutationObserver(() => {
+const name = () => {
   const shown = element.querySelector("[data-id]")?.dataset.id ?? null;
   if (shown === named) return;
   named = shown;
@@ -55,4 +55,6 @@ new MutationObserver(() => {
   if (shown) address.searchParams.set("row", shown);
   else address.searchParams.delete("row");
   history.replaceState(history.state, "", address);
-}).observe(element, { childList: true, subtree: true });
+};
+new MutationObserver(name).observe(element, { childList: true, subtree: true });
+name();

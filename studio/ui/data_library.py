@@ -149,7 +149,7 @@ class Library:
     def clear(self, state: LibraryState, request: gr.Request) -> Changes:
         """All rows of the dataset, every field as at the start."""
         fields: Changes = {"search": "", "labels": "Any labels", "marks": "All rows"}
-        fields |= {"agreement": "Any agreement", "shortest": None, "longest": None}
+        fields |= {"agreement": "Any votes", "shortest": "", "longest": ""}
         return {**fields, **self.open(state.of(state.where.dataset), request)}
 
     def rows_of(self, state: LibraryState, found: tuple | None, request: gr.Request) -> Changes:

@@ -16,7 +16,7 @@ MARKS: dict[str, dict[str, bool]] = {
     "Not excluded": {"excluded": False},
     "In the bin": {"deleted": True},
 }
-AGREEMENTS = {"Any agreement": None, "All agree": "agree", "Disputed": "disagree"}
+AGREEMENTS = {"Any votes": None, "All agree": "agree", "Disputed": "disagree"}
 ORDERS: dict[str, Order] = {
     "Oldest first": "oldest",
     "Newest first": "newest",
@@ -120,13 +120,13 @@ def filter_of(
     labels: str,
     marks: str,
     more: tuple[str, str, str, str, str],
-    length: tuple[float | None, float | None],
+    length: tuple[str, str],
 ) -> ItemFilter:
     """The filter that the fields ask for; dataset and ids stay.
 
     Args:
         more: Split, source, tag, annotator, agreement, as the dropdowns have them.
-        length: Least and most characters.
+        length: Least and most characters, as typed; what is no number is no bound.
     """
     split, source, tag, annotator, agreement = more
     return ItemFilter(
@@ -138,7 +138,7 @@ def filter_of(
         agreement=AGREEMENTS.get(agreement),
         source=source or None,
         split=split or None,
-        length=tuple(int(edge) if edge else None for edge in length),
+        length=tuple(int(edge) if edge.strip().isdecimal() else None for edge in length),
         tag=tag or None,
         **MARKS.get(marks, {}),
     )

@@ -80,7 +80,7 @@ def source(tmp_path):
 
 REQUEST = SimpleNamespace(query_params={})
 FIELDS = ("", "", "", "", "", "", "")
-NO_FILTER = ("", "Any labels", "All rows", "Oldest first", "Table", "", "", "", "", "", None, None)
+NO_FILTER = ("", "Any labels", "All rows", "Oldest first", "Table", "", "", "", "", "", "", "")
 
 
 def event(**data) -> SimpleNamespace:
@@ -169,7 +169,7 @@ def test_leaving_the_search_box_changes_nothing(tab, library, source):
 def test_the_fields_become_a_filter():
     where = filter_of(
         LibraryState().of("charts"), " red ", "Labelled", "In the bin",
-        ("test", "a.jsonl", "odd", "ben", "Disputed"), (5, None),
+        ("test", "a.jsonl", "odd", "ben", "Disputed"), ("5", "many"),
     )  # fmt: skip
     assert where == ItemFilter(
         dataset="charts", search="red", labelled=True, deleted=True, split="test",

@@ -17,6 +17,7 @@ from studio.ui.data_add import BLANK, AddForm, done
 from studio.ui.data_import import ImportForm, outcome
 from studio.ui.data_library import ACTIONS, ANY, Changes, Library
 from studio.ui.data_state import AGREEMENTS, LABELS, MARKS, ORDERS, LibraryState
+from studio.ui.tabs.check import build_check_panel
 from studio.ui.views import empty
 
 LIST_JS = (ASSETS / "data-list.js").read_text(encoding="utf-8")
@@ -120,7 +121,7 @@ class DataTab:
         with gr.Row(elem_classes="data-filters"):
             parts["search"] = gr.Textbox(
                 show_label=False,
-                placeholder="Search questions and answers",
+                placeholder="Search",
                 scale=4,
                 min_width=120,
                 container=False,
@@ -136,9 +137,10 @@ class DataTab:
                     parts[name] = _choice([(words, "")], f"data-{name}", 120)
                 parts["agreement"] = _choice(list(AGREEMENTS), "data-agreement", 120)
             with gr.Row(elem_classes="data-filters"):
-                parts["shortest"] = _number("Longest answer from", "data-shortest")
-                parts["longest"] = _number("to characters", "data-longest")
+                parts["shortest"] = _edge("Longest answer from", "data-shortest")
+                parts["longest"] = _edge("to characters", "data-longest")
                 self.clear = gr.Button("Clear all filters", size="sm", elem_id="data-clear")
+        build_check_panel(self.context, self.rows_of)
         parts["finding"] = gr.HTML(visible=False, elem_id="data-finding")
         self._bulk()
         parts["trouble"] = gr.HTML(elem_id="data-trouble")
@@ -174,9 +176,10 @@ class DataTab:
             self._on(place.click, library.pick, [state])
         names = ("search", "labels", "marks", "order", "view", *ANY, "agreement")
         fields = [parts[name] for name in (*names, "shortest", "longest")]
-        for event in (parts["search"].submit, *(part.input for part in fields[1:])):
+        typed = [parts[name] for name in ("search", "shortest", "longest")]
+        events = [event for part in typed for event in (part.submit, part.blur)]
+        for event in (*events, *(part.input for part in fields[1:-2])):
             self._on(event, library.narrow, [state, *fields])
-        self._on(parts["search"].blur, library.narrow, [state, *fields])
         self._on(self.clear.click, library.clear, [state])
         self._on(self.rows_of.change, library.rows_of, [state, self.rows_of])
         self._on(parts["next"].click, library.forward, [state])
@@ -294,8 +297,8 @@ def _choice(choices: list[Any], name: str, width: int) -> gr.Dropdown:
     )
 
 
-def _number(label: str, name: str) -> gr.Number:
-    return gr.Number(value=None, precision=0, label=label, min_width=110, elem_id=name)
+def _edge(label: str, name: str) -> gr.Textbox:
+    return gr.Textbox(label=label, placeholder="any", max_lines=1, min_width=110, elem_id=name)
 
 
 def _acting(library: Library, action: str) -> Callable[..., Changes]:
