@@ -136,7 +136,7 @@ def decide(connection: Connection, event: DecisionEvent, now: float) -> None:
             created_at=now,
         )
     )
-    project_pairs(connection, [event.pair_id])
+    project_pairs(connection, [event.pair_id], ruled=True)
 
 
 def _standing(connection: Connection, pair: int) -> tuple[str, int | None] | None:

@@ -66,6 +66,7 @@ CARDS = (
     .outerjoin(Label, Label.id == CurrentLabel.label_id)
     .outerjoin(EDIT, EDIT.id == Label.edit_id)
     .outerjoin(IDEAL, IDEAL.id == Label.ideal_id)
+    .where(Pair.id.in_(bindparam("pairs", expanding=True)))
 )
 
 
@@ -80,11 +81,10 @@ def cards(
 ) -> list[PairCard]:
     """The blind cards of `pairs`, in that order; `repeats` are second showings, swapped."""
     again = set(repeats)
-    query = CARDS.where(Pair.id.in_(pairs))
-    parameters = {"annotator": annotator}
+    parameters = {"annotator": annotator, "pairs": list(pairs)}
     found = {
         row.id: _card(row, annotator, row.id in again)
-        for row in connection.execute(query, parameters)
+        for row in connection.execute(CARDS, parameters)
     }
     return [found[pair] for pair in pairs if pair in found]
 

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, func, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, func, insert, select, update
 
 from studio.annotation.settings import Project, ProjectSettings
 from studio.annotation.tables import Annotator, CurrentLabel, Label, Pair
@@ -48,16 +48,25 @@ def answer_repeat(connection: Connection, pair: int, who: int, label_id: int | N
     return bool(changed.rowcount)
 
 
+OLDEST_REPEAT = (
+    select(Repeat.label_id)
+    .where(Repeat.annotator_id == bindparam("who"), Repeat.answer_id.is_(None))
+    .limit(1)
+)
+NTH_LATEST = (
+    select(Label.id)
+    .where(Label.annotator_id == bindparam("who"))
+    .order_by(Label.id.desc())
+    .offset(BETWEEN - 1)
+    .limit(1)
+)
+
+
 def due_repeats(connection: Connection, who: int, dataset_id: int | None, count: int) -> list[int]:
     """Pairs whose second showing has come: `BETWEEN` answers after the first, which stands."""
-    nth = (
-        select(Label.id)
-        .where(Label.annotator_id == who)
-        .order_by(Label.id.desc())
-        .offset(BETWEEN - 1)
-        .limit(1)
-    )
-    border = connection.execute(nth).scalar()
+    if connection.execute(OLDEST_REPEAT, {"who": who}).scalar() is None:
+        return []
+    border = connection.execute(NTH_LATEST, {"who": who}).scalar()
     if border is None:
         return []
     query = (
@@ -99,12 +108,6 @@ def scores(connection: Connection, who: int) -> dict[int, GoldScore]:
         .group_by(Gold.dataset_id)
     )
     return {row.dataset_id: GoldScore(row.answered, row.right) for row in connection.execute(query)}
-
-
-def gold_datasets(connection: Connection) -> set[int]:
-    """Datasets that have gold pairs."""
-    query = select(Gold.dataset_id).where(Gold.active.is_(True)).distinct()
-    return set(connection.execute(query).scalars())
 
 
 def due_gold(

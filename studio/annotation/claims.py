@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, text, update
 
 from studio.annotation import checks
 from studio.annotation.cards import cards
@@ -33,8 +33,11 @@ def annotator_id(connection: Connection, name: str, now: float) -> int:
     return added.inserted_primary_key[0]
 
 
+FIND = select(Annotator.id).where(Annotator.name == bindparam("name"))
+
+
 def find_annotator(connection: Connection, name: str) -> int | None:
-    return connection.execute(select(Annotator.id).where(Annotator.name == name)).scalar()
+    return connection.execute(FIND, {"name": name}).scalar()
 
 
 def claim(
@@ -55,8 +58,7 @@ def claim(
         free = _free(connection, who, dataset, [*held, *special], wanted, now, turn.blocked)
     seconds = lease_seconds(connection, who)
     aging = [pair for pair, expires in held.items() if expires < now + seconds / 2]
-    for pair in aging + free:
-        lease(connection, pair, who, now, seconds)
+    _hold(connection, aging + free, who, now + seconds)
     shown = [*special, *held, *free][:count]
     return cards(connection, shown, annotator, turn.repeats)
 
@@ -74,7 +76,7 @@ def _turn(connection: Connection, who: int, dataset: str | None) -> _Turn:
     wanted = {number: one for number, one in known.items() if dataset in (None, one.name)}
     only = next(iter(wanted), 0) if dataset is not None else None
     repeats = checks.due_repeats(connection, who, only, 1)
-    with_gold = checks.gold_datasets(connection) & set(wanted)
+    with_gold = {number for number, one in wanted.items() if one.has_gold}
     if not with_gold:
         return _Turn(repeats, [], {})
     scored = checks.scores(connection, who)
@@ -98,15 +100,17 @@ def standing(connection: Connection, annotator: str, dataset: str | None) -> dic
     return {names[number]: why for number, why in blocked.items()}
 
 
+ELAPSED = (
+    select(Label.elapsed_ms)
+    .where(Label.annotator_id == bindparam("who"), Label.elapsed_ms.is_not(None))
+    .order_by(Label.id.desc())
+    .limit(RECENT)
+)
+
+
 def lease_seconds(connection: Connection, who: int) -> float:
     """How long a claim lasts: three times the person's median time for each pair held ahead."""
-    query = (
-        select(Label.elapsed_ms)
-        .where(Label.annotator_id == who, Label.elapsed_ms.is_not(None))
-        .order_by(Label.id.desc())
-        .limit(RECENT)
-    )
-    elapsed = connection.execute(query).scalars().all()
+    elapsed = connection.execute(ELAPSED, {"who": who}).scalars().all()
     if len(elapsed) < FEW:
         return LEASE_SECONDS
     return min(LONGEST_LEASE, max(SHORTEST_LEASE, AHEAD * 3 * median(elapsed) / 1000))
@@ -116,10 +120,20 @@ def lease(
     connection: Connection, pair: int, who: int, now: float, seconds: float = LEASE_SECONDS
 ) -> None:
     """Hold `pair` for `who` for `seconds` from `now`."""
-    release(connection, pair, who)
-    connection.execute(
-        insert(Lease).values(pair_id=pair, annotator_id=who, expires_at=now + seconds)
-    )
+    _hold(connection, [pair], who, now + seconds)
+
+
+# The same in SQLite and PostgreSQL.
+HOLD = text(
+    "INSERT INTO leases (pair_id, annotator_id, expires_at) VALUES (:pair, :who, :until) "
+    "ON CONFLICT (pair_id, annotator_id) DO UPDATE SET expires_at = excluded.expires_at"
+)
+
+
+def _hold(connection: Connection, pairs: Sequence[int], who: int, until: float) -> None:
+    if pairs:
+        values = [{"pair": pair, "who": who, "until": until} for pair in pairs]
+        connection.execute(HOLD, values)
 
 
 def heartbeat(connection: Connection, annotator: str, now: float) -> int:
@@ -138,35 +152,72 @@ def release_all(connection: Connection, annotator: str) -> int:
     return connection.execute(delete(Lease).where(Lease.annotator_id == who)).rowcount
 
 
+RELEASE = delete(Lease).where(
+    Lease.pair_id == bindparam("pair"), Lease.annotator_id == bindparam("who")
+)
+
+
 def release(connection: Connection, pair: int, who: int) -> None:
-    connection.execute(delete(Lease).where(Lease.pair_id == pair, Lease.annotator_id == who))
+    connection.execute(RELEASE, {"pair": pair, "who": who})
 
 
-def _answered_by(who: int):
-    return (
-        select(CurrentLabel.pair_id)
-        .where(
-            CurrentLabel.pair_id == Pair.id,
-            CurrentLabel.annotator_id == who,
-            CurrentLabel.label_id.is_not(None),
-        )
-        .exists()
+# Pairs that somebody (`who`) has answered; pairs whose dataset is asked for (0: any).
+_ANSWERED = (
+    select(CurrentLabel.pair_id)
+    .where(
+        CurrentLabel.pair_id == Pair.id,
+        CurrentLabel.annotator_id == bindparam("who"),
+        CurrentLabel.label_id.is_not(None),
     )
+    .exists()
+)
+_HELD = (
+    select(Lease.pair_id, Lease.expires_at)
+    .join(Pair, Pair.id == Lease.pair_id)
+    .where(Lease.annotator_id == bindparam("who"), Lease.expires_at > bindparam("now"))
+    .where(~_ANSWERED, Pair.hidden.is_(False))
+    .order_by(Lease.pair_id)
+    .limit(bindparam("count"))
+)
+_OTHERS = (
+    select(func.count())
+    .select_from(Lease)
+    .where(
+        Lease.pair_id == Pair.id,
+        Lease.annotator_id != bindparam("who"),
+        Lease.expires_at > bindparam("now"),
+    )
+    .correlate(Pair)
+    .scalar_subquery()
+)
+_FREE = (
+    select(Pair.id)
+    .join(Dataset, Dataset.id == Pair.dataset_id)
+    .where(
+        Pair.open.is_(True),
+        Pair.hidden.is_(False),
+        Pair.batch.not_in(unpublished()),
+        Pair.id.not_in(bindparam("held", expanding=True)),
+        Pair.dataset_id.not_in(bindparam("blocked", expanding=True)),
+        ~_ANSWERED,
+        Pair.votes + _OTHERS < Dataset.overlap,
+    )
+    .order_by(Pair.dataset_id, Pair.id)
+    .limit(bindparam("count"))
+)
+_OF = select(Dataset.id).where(Dataset.name == bindparam("dataset")).scalar_subquery()
+HELD = {False: _HELD, True: _HELD.where(Pair.dataset_id == _OF)}
+FREE = {False: _FREE, True: _FREE.where(Pair.dataset_id == _OF)}
 
 
 def _held(
     connection: Connection, who: int, dataset: str | None, count: int, now: float
 ) -> dict[int, float]:
     """Pairs held and not answered, with the time their lease ends."""
-    query = (
-        select(Lease.pair_id, Lease.expires_at)
-        .join(Pair, Pair.id == Lease.pair_id)
-        .where(Lease.annotator_id == who, Lease.expires_at > now, ~_answered_by(who))
-        .where(Pair.hidden.is_(False))
-        .order_by(Lease.pair_id)
-        .limit(count)
-    )
-    return {row.pair_id: row.expires_at for row in connection.execute(_in_dataset(query, dataset))}
+    given = {"who": who, "now": now, "count": count}
+    given |= {} if dataset is None else {"dataset": dataset}
+    rows = connection.execute(HELD[dataset is not None], given)
+    return {row.pair_id: row.expires_at for row in rows}
 
 
 def _free(
@@ -178,34 +229,6 @@ def _free(
     now: float,
     blocked: Collection[int] = (),
 ) -> list[int]:
-    others = (
-        select(func.count())
-        .select_from(Lease)
-        .where(Lease.pair_id == Pair.id, Lease.annotator_id != who, Lease.expires_at > now)
-        .correlate(Pair)
-        .scalar_subquery()
-    )
-    query = (
-        select(Pair.id)
-        .join(Dataset, Dataset.id == Pair.dataset_id)
-        .where(
-            Pair.open.is_(True),
-            Pair.hidden.is_(False),
-            Pair.batch.not_in(unpublished()),
-            Pair.id.not_in(held),
-            Pair.dataset_id.not_in(list(blocked)),
-            ~_answered_by(who),
-            Pair.votes + others < Dataset.overlap,
-        )
-        .order_by(Pair.dataset_id, Pair.id)
-        .limit(count)
-    )
-    return list(connection.execute(_in_dataset(query, dataset)).scalars())
-
-
-def _in_dataset(query, dataset: str | None):
-    if dataset is None:
-        return query
-    return query.where(
-        Pair.dataset_id == select(Dataset.id).where(Dataset.name == dataset).scalar_subquery()
-    )
+    given = {"who": who, "now": now, "count": count, "held": held, "blocked": list(blocked)}
+    given |= {} if dataset is None else {"dataset": dataset}
+    return list(connection.execute(FREE[dataset is not None], given).scalars())

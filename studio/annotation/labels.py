@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from sqlalchemy import Connection, exists, func, insert, select, update
+from sqlalchemy import Connection, bindparam, exists, func, insert, select, text, update
 from sqlalchemy.orm import aliased
 
 from studio.annotation import checks, claims, written
@@ -18,16 +18,20 @@ from studio.errors import ConflictError, InputError, NotFoundError
 UNDO = "undo"
 STRENGTHS = ("", "slightly", "clearly")
 MOST_SPANS = 200
-PAIR = select(
-    Pair.id,
-    Pair.dataset_id,
-    Pair.item_id,
-    Pair.first_id,
-    Pair.second_id,
-    Pair.gold,
-    Dataset.overlap,
-    Dataset.settings,
-).join(Dataset, Dataset.id == Pair.dataset_id)
+PAIR = (
+    select(
+        Pair.id,
+        Pair.dataset_id,
+        Pair.item_id,
+        Pair.first_id,
+        Pair.second_id,
+        Pair.gold,
+        Dataset.overlap,
+        Dataset.settings,
+    )
+    .join(Dataset, Dataset.id == Pair.dataset_id)
+    .where(Pair.id == bindparam("pair"))
+)
 
 
 def save(connection: Connection, event: LabelEvent, now: float) -> Saved:
@@ -204,8 +208,11 @@ def _values(event: LabelEvent, who: int, version: int, made: written.Written | N
     }
 
 
+ADD = insert(Label)
+
+
 def _append(connection: Connection, now: float, **values) -> Saved:
-    added = connection.execute(insert(Label).values(created_at=now, **values))
+    added = connection.execute(ADD, {"created_at": now, **values})
     return Saved(
         label_id=added.inserted_primary_key[0],
         key=values["key"],
@@ -229,8 +236,11 @@ def _write(connection: Connection, event: LabelEvent, pair, now: float) -> writt
     )
 
 
+BY_KEY = select(Label.__table__).where(Label.key == bindparam("key"))
+
+
 def _by_key(connection: Connection, key: str):
-    return connection.execute(select(Label.__table__).where(Label.key == key)).first()
+    return connection.execute(BY_KEY, {"key": key}).first()
 
 
 def _saved(row) -> Saved:
@@ -245,7 +255,7 @@ def _repeated(earlier, who: int, event: LabelEvent) -> Saved:
 
 
 def _pair(connection: Connection, pair: int):
-    found = connection.execute(PAIR.where(Pair.id == pair)).first()
+    found = connection.execute(PAIR, {"pair": pair}).first()
     if found is None:
         raise NotFoundError(f"There is no pair {pair}.", remedy="Reload the page.")
     return found
@@ -281,11 +291,13 @@ def _check_details(event: LabelEvent, pair, candidates: tuple[int, int]) -> None
     written.check(event.edit, event.ideal, event.winner_id)
 
 
+VERSION = select(CurrentLabel.version).where(
+    CurrentLabel.pair_id == bindparam("pair"), CurrentLabel.annotator_id == bindparam("who")
+)
+
+
 def _version(connection: Connection, pair: int, who: int) -> int:
-    query = select(CurrentLabel.version).where(
-        CurrentLabel.pair_id == pair, CurrentLabel.annotator_id == who
-    )
-    return connection.execute(query).scalar() or 0
+    return connection.execute(VERSION, {"pair": pair, "who": who}).scalar() or 0
 
 
 def _standing(connection: Connection, pair: int, who: int) -> int | None:
@@ -304,17 +316,17 @@ def _standing(connection: Connection, pair: int, who: int) -> int | None:
     ).scalar()
 
 
+# The same in SQLite and PostgreSQL.
+STANDS = text(
+    "INSERT INTO current_labels (pair_id, annotator_id, label_id, version) "
+    "VALUES (:pair, :who, :label, :version) ON CONFLICT (pair_id, annotator_id) "
+    "DO UPDATE SET label_id = excluded.label_id, version = excluded.version"
+)
+
+
 def _project(connection: Connection, pair: int, who: int, label: int | None, version: int) -> None:
-    where = (CurrentLabel.pair_id == pair, CurrentLabel.annotator_id == who)
-    changed = connection.execute(
-        update(CurrentLabel).where(*where).values(label_id=label, version=version)
-    )
-    if changed.rowcount == 0:
-        connection.execute(
-            insert(CurrentLabel).values(
-                pair_id=pair, annotator_id=who, label_id=label, version=version
-            )
-        )
+    values = {"pair": pair, "who": who, "label": label, "version": version}
+    connection.execute(STANDS, values)
     project_pairs(connection, [pair])
 
 

@@ -74,10 +74,14 @@ def _has_majority(votes: Iterable[Vote]) -> bool:
     return counts.most_common(1)[0][1] * 2 > counts.total()
 
 
-def project_pairs(connection: Connection, pairs: Sequence[int]) -> None:
-    """Bring the states of `pairs` up to date, in the caller's writing transaction."""
+def project_pairs(connection: Connection, pairs: Sequence[int], *, ruled: bool = False) -> None:
+    """Bring the states of `pairs` up to date, in the caller's writing transaction.
+
+    Args:
+        ruled: A lead's decision came or went; without it they stand as they did.
+    """
     for start in range(0, len(pairs), CHUNK):
-        _project(connection, pairs[start : start + CHUNK])
+        _project(connection, pairs[start : start + CHUNK], ruled)
 
 
 def project_dataset(connection: Connection, dataset_id: int) -> None:
@@ -125,19 +129,23 @@ CHANGE = (
 )
 
 
-def _project(connection: Connection, pairs: Sequence[int]) -> None:
+def _decided(connection: Connection, given: dict) -> dict[int, bool]:
+    return {row.pair_id: row.kind != REOPEN for row in connection.execute(DECIDED, given)}
+
+
+def _project(connection: Connection, pairs: Sequence[int], ruled: bool) -> None:
     given = {"pairs": list(pairs)}
     votes: dict[int, list[Vote]] = defaultdict(list)
     for row in connection.execute(CURRENT, given):
         choice = row.winner_id if row.kind == "choose" else row.kind
         votes[row.pair_id].append(Vote(row.kind, choice, row.flagged))
-    decided = {row.pair_id: row.kind != REOPEN for row in connection.execute(DECIDED, given)}
+    decided = _decided(connection, given) if ruled else {}
     changes = []
     for row in connection.execute(PAIRS, given):
         state = pair_state(
             votes[row.id],
             stored(row.overlap, row.settings),
-            decided=decided.get(row.id, False),
+            decided=decided.get(row.id, False) if ruled else row.queue == "decided",
             closed=row.gold or bool(row.origin),
         )
         if (row.votes, row.skips, row.open, row.queue) != (

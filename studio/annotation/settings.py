@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from sqlalchemy import Connection, select, update
 
 from studio.annotation.tables import Dataset
+from studio.annotation.team_tables import Gold
 from studio.errors import InputError, NotFoundError
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -47,6 +50,19 @@ class Project:
     id: int
     name: str
     settings: ProjectSettings
+    has_gold: bool = False
+
+
+PROJECTS = select(
+    Dataset.id,
+    Dataset.name,
+    Dataset.overlap,
+    Dataset.settings,
+    select(Gold.pair_id)
+    .where(Gold.active.is_(True), Gold.dataset_id == Dataset.id)
+    .exists()
+    .label("has_gold"),
+)
 
 
 def checked(values: dict) -> ProjectSettings:
@@ -69,10 +85,9 @@ def checked(values: dict) -> ProjectSettings:
 
 def projects(connection: Connection) -> dict[int, Project]:
     """Every project by the id of its dataset."""
-    query = select(Dataset.id, Dataset.name, Dataset.overlap, Dataset.settings)
     return {
-        row.id: Project(row.id, row.name, stored(row.overlap, row.settings))
-        for row in connection.execute(query.order_by(Dataset.id))
+        row.id: Project(row.id, row.name, stored(row.overlap, row.settings), bool(row.has_gold))
+        for row in connection.execute(PROJECTS)
     }
 
 
@@ -82,13 +97,12 @@ def project(connection: Connection, dataset: str) -> Project:
     Raises:
         NotFoundError: There is no such dataset.
     """
-    query = select(Dataset.id, Dataset.name, Dataset.overlap, Dataset.settings)
-    row = connection.execute(query.where(Dataset.name == dataset)).first()
+    row = connection.execute(PROJECTS.where(Dataset.name == dataset)).first()
     if row is None:
         raise NotFoundError(
             f"There is no dataset {dataset!r}.", remedy="Import it first.", field="dataset"
         )
-    return Project(row.id, row.name, stored(row.overlap, row.settings))
+    return Project(row.id, row.name, stored(row.overlap, row.settings), bool(row.has_gold))
 
 
 def write(connection: Connection, dataset_id: int, settings: ProjectSettings) -> None:
@@ -100,9 +114,14 @@ def write(connection: Connection, dataset_id: int, settings: ProjectSettings) ->
 
 def stored(overlap: int, values: dict | None) -> ProjectSettings:
     """Settings as a row of `datasets` holds them; keys of another version are left out."""
+    return _stored(max(1, overlap), json.dumps(values or {}, sort_keys=True))
+
+
+@lru_cache(maxsize=256)
+def _stored(overlap: int, values: str) -> ProjectSettings:
     known = {
         name: value
-        for name, value in (values or {}).items()
+        for name, value in json.loads(values).items()
         if name in ProjectSettings.model_fields
     }
-    return ProjectSettings(**known | {"overlap": max(1, overlap)})
+    return ProjectSettings(**known | {"overlap": overlap})

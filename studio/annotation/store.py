@@ -223,6 +223,15 @@ class AnnotationStore:
         with self._database.write() as connection:
             return labels.save(connection, event, self._clock())
 
+    def save_and_claim(
+        self, event: LabelEvent, dataset: str | None = None, count: int = 3
+    ) -> tuple[Saved, list[PairCard]]:
+        """`save` and `claim_several` in one transaction."""
+        with self._database.write() as connection:
+            now = self._clock()
+            saved = labels.save(connection, event, now)
+            return saved, claims.claim(connection, event.annotator, dataset, count, now)
+
     def undo(
         self, annotator: str, key: str | None = None, pair_id: int | None = None
     ) -> PairCard | None:
