@@ -72,18 +72,21 @@ def check(
 
 def _finish(going) -> Report:
     """Go through a check, telling how far it is."""
-    started = told = time.monotonic()
+    began = told = time.monotonic()
+    stage = ""
     while True:
         try:
             step = next(going)
         except StopIteration as end:
             return end.value
         now = time.monotonic()
+        if step.stage != stage:
+            stage, began = step.stage, now
         if now - told >= TELL_EVERY:
             told = now
             left = ""
             if step.total and step.done > FEW_DONE:
-                left = f", {(now - started) * (step.total - step.done) / step.done:.0f} s left"
+                left = f", {(now - began) * (step.total - step.done) / step.done:.0f} s left"
             of = f" of {step.total:,}" if step.total else ""
             say(f"{step.stage}: {step.done:,}{of}{left}")
 
