@@ -95,9 +95,8 @@ def write_chunk(connection: Connection, target: Target, rows: Sequence[Row]) -> 
     answers = _known_candidates(connection, list(known.values()))
     missing = _missing_candidates(rows, ids, answers, target)
     if missing:
-        added = insert(Candidate).returning(Candidate.id, sort_by_parameter_order=True)
-        for candidate, number in zip(missing, connection.execute(added, missing), strict=True):
-            answers[_key(candidate)] = number.id
+        connection.execute(insert(Candidate), missing)
+        answers |= _known_candidates(connection, list({one["item_id"] for one in missing}))
     chunk = Chunk()
     paired = _add_pairs(connection, target, rows, ids, answers, chunk)
     touched = {candidate["item_id"] for candidate in missing} | paired
@@ -123,10 +122,6 @@ def _answers(row: Row) -> Iterator[_Proposed]:
 
 def _identity(item_id: int, answer: Answer) -> tuple[int, str, str]:
     return item_id, answer.author[:300], text_hash(answer.text)
-
-
-def _key(candidate: dict) -> tuple[int, str, str]:
-    return candidate["item_id"], candidate["author"], candidate["text_hash"]
 
 
 def text_hash(text: str) -> str:
@@ -157,9 +152,12 @@ def _known_items(connection: Connection, dataset_id: int, rows: Sequence[Row]) -
 def _add_items(connection: Connection, target: Target, rows: list[Row]) -> dict[str, int]:
     if not rows:
         return {}
-    added = insert(Item).returning(Item.id, sort_by_parameter_order=True)
-    numbers = connection.execute(added, [_item(row, target) for row in rows])
-    return {row.external_id: number.id for row, number in zip(rows, numbers, strict=True)}
+    connection.execute(insert(Item), [_item(row, target) for row in rows])
+    query = select(Item.external_id, Item.id).where(
+        Item.dataset_id == target.dataset_id,
+        Item.external_id.in_([row.external_id for row in rows]),
+    )
+    return dict(connection.execute(query).tuples().all())
 
 
 def _item(row: Row, target: Target) -> dict:

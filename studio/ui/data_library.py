@@ -70,7 +70,7 @@ class Library:
     def rows(self, state: LibraryState) -> Changes:
         """The page of rows that `state` is on, and the open row."""
         page = read_page(self.store, state)
-        state = replace(state, total=page.total)
+        state = state.on(page)
         draw = gallery if state.gallery else table
         shown = draw(page.items, state.item, self._ticked(state, page.items))
         line = f"{page.first:,}–{page.last:,} of {page.total:,}" if page.items else "0 rows"
@@ -162,7 +162,7 @@ class Library:
     def forward(self, state: LibraryState, request: gr.Request) -> Changes:
         """The next page."""
         check_lead(self.context, request)
-        return self.rows(state.next(read_page(self.store, state)))
+        return self.rows(state.next())
 
     def back(self, state: LibraryState, request: gr.Request) -> Changes:
         """The page before."""

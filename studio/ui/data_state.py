@@ -31,6 +31,7 @@ class LibraryState:
 
     Attributes:
         starts: For each page up to the one shown, the id its rows come after.
+        last: Id of the last row shown.
         total: How many rows match; None: to be counted.
         item: Id of the row shown in full.
         selected: Ids ticked.
@@ -42,6 +43,7 @@ class LibraryState:
     order: Order = "oldest"
     gallery: bool = False
     starts: tuple[int | None, ...] = (None,)
+    last: int | None = None
     total: int | None = None
     item: int | None = None
     selected: frozenset[int] = frozenset()
@@ -74,11 +76,15 @@ class LibraryState:
         """The same look after rows have changed: counted anew."""
         return replace(self, total=None)
 
-    def next(self, page: LibraryPage) -> LibraryState:
-        """The page after `page`, if there is one."""
-        if not page.items or page.last >= page.total:
+    def on(self, page: LibraryPage) -> LibraryState:
+        """With what `page` has told."""
+        return replace(self, total=page.total, last=page.items[-1].id if page.items else None)
+
+    def next(self) -> LibraryState:
+        """The page after the one shown, if there is one."""
+        if self.last is None or PAGE * len(self.starts) >= (self.total or 0):
             return self
-        return replace(self, starts=(*self.starts, page.items[-1].id), item=None)
+        return replace(self, starts=(*self.starts, self.last), item=None)
 
     def previous(self) -> LibraryState:
         return replace(self, starts=self.starts[:-1] or (None,), item=None)

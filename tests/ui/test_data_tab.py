@@ -145,11 +145,12 @@ def test_pages_turn_and_filters_start_over(tab, source):
     store, state = tab.context.store, LibraryState()
     first = read_page(store, state)
     assert (first.first, first.last, first.total) == (1, PAGE, PAGE + 5)
-    second_state = state.next(first)
+    second_state = state.on(first).next()
     second = read_page(store, second_state)
     assert (second.first, second.last) == (PAGE + 1, PAGE + 5)
-    assert second_state.next(second) == second_state
-    assert second_state.previous() == state
+    last = second_state.on(second)
+    assert last.next() == last
+    assert second_state.previous().starts == state.starts
     narrowed = second_state.narrowed(ItemFilter(search="many? 13"))
     assert [item.question for item in read_page(store, narrowed).items] == ["How many? 13"]
     assert read_page(store, state.narrowed(ItemFilter(labelled=True))).total == 0
