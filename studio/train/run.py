@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from typing import Literal
 
 import torch
@@ -10,7 +9,6 @@ from transformers import Trainer, TrainerCallback
 from transformers.trainer_utils import set_seed
 
 from studio.config import RunConfig
-from studio.errors import RunFailedError
 from studio.paths import RunPaths, Workspace, write_json
 from studio.runs import checkpoints
 from studio.runs.events import EventLog
@@ -23,6 +21,14 @@ from studio.train.plan import plan_run
 from studio.train.prepare import prepare_model
 from studio.train.probes import make_prober
 from studio.train.recipe import write_recipe
+from studio.train.recovery import (
+    StepGuard,
+    first_line,
+    free_memory,
+    keep_last_step,
+    smaller_evaluation,
+    with_less_memory,
+)
 from studio.train.resume import checkpoint_to_resume
 from studio.train.trainers import build_trainer
 
@@ -52,31 +58,9 @@ def _train_within_memory(
         try:
             return _train(config, paths, workspace, data)
         except torch.OutOfMemoryError as error:
-            failure = str(error).splitlines()[0]
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-        config = _shrunk(config, paths, failure)
-
-
-def _shrunk(config: RunConfig, paths: RunPaths, failure: str) -> RunConfig:
-    size = config.batch.per_device
-    if config.batch.on_oom == "fail" or size == 1:
-        raise RunFailedError(
-            f"Memory ran out with {size} row(s) at once: {failure}",
-            remedy="Lower model.image.longest_edge, turn on batch.gradient_checkpointing, "
-            "or use model.quantization: nf4.",
-            field="batch.per_device",
-        )
-    smaller = next(n for n in range(size // 2, 0, -1) if config.batch.total % n == 0)
-    EventLog(paths.events).append(
-        "changed",
-        message=f"Memory ran out: {smaller} rows at once instead of {size}, "
-        f"effective batch still {config.batch.total}.",
-        per_device=smaller,
-    )
-    batch = config.batch.model_copy(update={"per_device": smaller})
-    return config.model_copy(update={"batch": batch})
+            failure = first_line(error)
+        free_memory()
+        config = with_less_memory(config, paths, failure)
 
 
 def _train(config: RunConfig, paths: RunPaths, workspace: Workspace, data: RunData) -> Outcome:
@@ -87,7 +71,8 @@ def _train(config: RunConfig, paths: RunPaths, workspace: Workspace, data: RunDa
     set_seed(config.schedule.seed)
     trainable = prepare_model(config, workspace)
     control, reporter = ControlFile(paths), _reporter(config, paths)
-    callbacks: list[TrainerCallback] = [reporter, control]
+    guard = StepGuard()
+    callbacks: list[TrainerCallback] = [reporter, control, guard]
     prober = make_prober(config, paths, workspace, trainable.loaded.processor, reporter, data)
     if prober is not None:
         callbacks.append(prober)
@@ -96,7 +81,12 @@ def _train(config: RunConfig, paths: RunPaths, workspace: Workspace, data: RunDa
     trainer = build_trainer(config, paths, trainable, data, callbacks, workspace)
     if isinstance(trainer, FastTrainer):
         fill_cache(trainer, paths)
-    trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+    smaller_evaluation(trainer, config, paths)
+    try:
+        trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+    except torch.OutOfMemoryError:
+        keep_last_step(trainer, guard, paths)
+        raise
     if isinstance(trainer, FastTrainer):
         record_hits(trainer, paths)
     scored = reporter.evaluated_at == trainer.state.global_step

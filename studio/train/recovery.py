@@ -1,0 +1,128 @@
+"""When memory runs out: less at once, the same effective batch, from the last complete step.
+
+The weights of the last complete step are still in memory when a forward or backward pass fails,
+so they are saved as a checkpoint and training goes on from it: no row is repeated or left out.
+"""
+
+from __future__ import annotations
+
+import gc
+from typing import Any
+
+import torch
+from transformers import Trainer, TrainerCallback
+
+from studio.config import RunConfig, files
+from studio.errors import RunFailedError
+from studio.paths import RunPaths
+from studio.runs import checkpoints
+from studio.runs.events import EventLog
+
+
+class StepGuard(TrainerCallback):
+    """Knows whether weights are just being changed, when they belong to no complete step."""
+
+    def __init__(self) -> None:
+        self.changing = False
+
+    def on_pre_optimizer_step(self, args, state, control, **_: Any) -> None:
+        self.changing = True
+
+    def on_step_end(self, args, state, control, **_: Any) -> None:
+        self.changing = False
+
+
+def keep_last_step(trainer: Trainer, guard: StepGuard, paths: RunPaths) -> None:
+    """Save the last complete step, unless it is saved already or its weights are half changed."""
+    step = trainer.state.global_step
+    latest = checkpoints.latest_checkpoint(paths)
+    if guard.changing or step == 0 or (latest and checkpoints.step_of(latest) >= step):
+        return
+    trainer.model.zero_grad(set_to_none=True)
+    trainer._save_checkpoint(trainer.model, None)
+    if paths.rank == 0:
+        checkpoints.mark_complete(paths.checkpoints / f"checkpoint-{step}")
+        EventLog(paths.events).append("checkpoint", step=step)
+
+
+def smaller_evaluation(trainer: Trainer, config: RunConfig, paths: RunPaths) -> None:
+    """Let `trainer.evaluate` halve its own batch when memory runs out there."""
+    evaluate = trainer.evaluate
+
+    def within_memory(*args: Any, **kwargs: Any) -> dict[str, float]:
+        while True:
+            try:
+                return evaluate(*args, **kwargs)
+            except torch.OutOfMemoryError as error:
+                failure, size = first_line(error), trainer.args.per_device_eval_batch_size
+                if config.batch.on_oom == "fail" or size == 1:
+                    raise
+            trainer.args.per_device_eval_batch_size = size // 2
+            trainer._eval_dataloaders = {}
+            free_memory()
+            EventLog(paths.events).append(
+                "changed",
+                message=f"Memory ran out while evaluating ({failure}): {size // 2} rows at once "
+                f"instead of {size}.",
+            )
+
+    trainer.evaluate = within_memory
+
+
+def with_less_memory(config: RunConfig, paths: RunPaths, failure: str) -> RunConfig:
+    """`config` with fewer rows at once, then with checkpointing; written to the run file.
+
+    Raises:
+        RunFailedError: Nothing is left to change, or nothing may be changed.
+    """
+    batch = config.batch
+    if batch.on_oom == "fail":
+        raise _explained(config, failure)
+    if batch.per_device > 1:
+        size = batch.per_device
+        smaller = next(n for n in range(size // 2, 0, -1) if batch.total % n == 0)
+        changes: dict[str, Any] = {"per_device": smaller}
+        message = (
+            f"Memory ran out: {smaller} rows at once instead of {size}, "
+            f"effective batch still {batch.total}."
+        )
+    elif not batch.gradient_checkpointing:
+        changes = {"gradient_checkpointing": True}
+        message = "Memory ran out with one row at once: gradient checkpointing is on from here."
+    else:
+        raise _explained(config, failure)
+    config = config.model_copy(update={"batch": batch.model_copy(update=changes)})
+    if paths.rank == 0:
+        files.save(config, paths.config)
+        EventLog(paths.events).append("changed", message=message, **changes)
+    return config
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's text."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def free_memory() -> None:
+    """Give back what is no longer used."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def _explained(config: RunConfig, failure: str) -> RunFailedError:
+    size = config.batch.per_device
+    rows = "one row" if size == 1 else f"{size} rows"
+    tried = " and gradient checkpointing" if config.batch.gradient_checkpointing else ""
+    remedies = ["lower model.image.longest_edge"]
+    if config.model.quantization == "none" and config.adapter:
+        remedies.append("use model.quantization: nf4")
+    if config.adapter is None:
+        remedies.append("train an adapter instead of every weight")
+    if config.batch.on_oom == "fail":
+        remedies.insert(0, "set batch.on_oom: shrink")
+    return RunFailedError(
+        f"Memory ran out with {rows} at once{tried}: {failure}",
+        remedy=f"To need less, {', or '.join(remedies)}.",
+        field="batch.per_device",
+    )
