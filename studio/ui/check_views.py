@@ -15,6 +15,11 @@ from studio.ui.views import bar, count, duration, notice
 SEVERITY = {"error": ("✕", "Error"), "warning": ("!", "Warning"), "info": ("i", "Note")}
 STAGES = {"model": "Opening the model's processor", "rows": "Reading", "images": "Measuring images"}
 NAMED_REASONS = 6
+NOT_YET = (
+    '<p class="quiet">Not checked yet. A check reads every row the way the model would: its tokens '
+    "and tiles, what a maximum length would cut, repeats, leaks between splits, empty and "
+    "contradicting answers. It changes nothing.</p>"
+)
 
 
 @dataclass(frozen=True)

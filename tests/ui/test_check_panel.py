@@ -112,7 +112,8 @@ def test_opening_shows_the_last_report_of_the_newest_dataset(panel):
 
 def test_a_dataset_without_a_report_shows_none(panel):
     panel.checker.reports.clear()
-    assert panel.choose(Look(), "mine", None) == (Look("mine"), "", "", "")
+    assert panel.choose(Look(), "mine", None) == (Look("mine"), look.NOT_YET, "", "")
+    assert panel.choose(Look("mine"), None, None) == (Look(), "", "", "")
 
 
 def test_findings_come_with_their_buttons_and_figures(panel):

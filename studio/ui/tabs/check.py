@@ -203,13 +203,10 @@ class CheckPanel:
     def _drawn(self, state: Look) -> tuple[Any, ...]:
         kept = self.checker.kept(state.dataset) if state.dataset else None
         if kept is None:
-            return state, "", "", ""
+            return state, look.NOT_YET if state.dataset else "", "", ""
         store = self.context.store
-        excluded = {
-            one.id: store.count(ItemFilter(ids=tuple(one.rows), excluded=True))
-            for one in kept.report.findings
-            if one.rows
-        }
+        out = set(store.ids(ItemFilter(dataset=state.dataset, excluded=True)))
+        excluded = {one.id: len(out.intersection(one.rows)) for one in kept.report.findings}
         rows_now = store.count(ItemFilter(dataset=state.dataset, excluded=False))
         drawn = look.report(kept, look.Exclusions(excluded), state.finding, rows_now)
         return state, drawn, self._strip(state, kept), gr.skip() if state.image else ""
@@ -220,7 +217,8 @@ class CheckPanel:
         )
         where, title = ItemFilter(dataset=state.dataset), "The first rows"
         if finding:
-            where, title = ItemFilter(ids=tuple(finding.rows)), title_of(finding.id)
+            first = tuple(finding.rows[: 4 * SHOWN_ROWS])  # some may be in the bin
+            where, title = ItemFilter(ids=first), title_of(finding.id)
         items = self.context.store.browse(where, limit=SHOWN_ROWS)
         return look.strip(items, state.image, title)
 
