@@ -1,7 +1,7 @@
 """Training speed: TRL's own trainer and the fast path on the same model, rows, order and seeds.
 
     python benchmarks/training.py [--method dpo|sft] [--shape tiny|smolvlm-256m|smolvlm-500m]
-        [--tiles 5] [--rows 3] [--epochs 3] [--data charts|text] [--checkpointing]
+        [--tiles 5] [--rows 3] [--epochs 3] [--data charts|text] [--no-checkpointing]
         [--dtype float32] [--quantization none] [--attention auto] [--device cpu|cuda] [--json]
 
 The trainers take their steps in turn, each in a process of its own. `frozen` is a second
@@ -209,7 +209,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--data", choices=("charts", "text"), default="charts")
-    parser.add_argument("--checkpointing", action="store_true")
+    parser.add_argument("--checkpointing", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--dtype", default="float32")
     parser.add_argument("--quantization", default="none")
     parser.add_argument("--attention", default="auto")

@@ -28,6 +28,11 @@ class StepSampler(Sampler[int]):
         self.window = window
         self.sizes = sizes
 
+    def set_epoch(self, epoch: int) -> None:
+        """Pass the epoch on to the sampler within."""
+        if hasattr(self.sampler, "set_epoch"):
+            self.sampler.set_epoch(epoch)
+
     def __len__(self) -> int:
         return len(self.sampler)
 

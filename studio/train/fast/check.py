@@ -14,18 +14,17 @@ NOT_INPUTS = ("completion_mask", "labels", "ref_chosen_logps", "ref_rejected_log
 IGNORED = -100
 
 
-def difference(trainer: FastTrainer, rows: list[dict[str, Any]]) -> float:
+def difference(trainer: FastTrainer) -> float:
     """Largest relative difference of a sequence's log-probability between the two ways.
 
     Args:
         trainer: On the fast path.
-        rows: Rows of the stock dataset, with decoded images.
     """
     model = trainer.bare_model
     training = model.training
     model.eval()
     try:
-        fast, stock = trainer.collated(rows)
+        fast, stock = trainer.collated(min(ROWS, len(trainer.train_dataset)))
         with torch.no_grad(), trainer.accelerator.autocast():
             ours = _log_probs(trainer, fast)
             theirs = _log_probs(trainer, stock)

@@ -55,8 +55,10 @@ def read_record(path: Path, *, check: bool = True) -> Record | None:
     try:
         with path.open("rb") as handle:
             mapped = memoryview(mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ))
-    except (FileNotFoundError, ValueError):
+    except FileNotFoundError:
         return None
+    except ValueError:
+        mapped = memoryview(b"")
     record = _parsed(mapped, check=check)
     if record is None:
         path.unlink(missing_ok=True)

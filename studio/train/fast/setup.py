@@ -59,12 +59,11 @@ class Setup:
             path = replace(path, cache=self._worth(cache))
         cache = cache if path.cache.on else None
         reference = self._reference() if path.reference.on else None
-        self.rows = self._first_rows()
         self.trainer.use_fast_path(self._collator(path, cache), cache, reference, self._sizes())
         return path
 
     def _checked(self, path: FastPath) -> FastPath:
-        found = check.difference(self.trainer, self.rows)
+        found = check.difference(self.trainer)
         allowed = check.tolerance(self.loaded.dtype)
         if found <= allowed:
             return path
@@ -90,10 +89,6 @@ class Setup:
             known=known,
             cost=Cost.of(config.get_text_config()) if path.prompts.on else None,
         )
-
-    def _first_rows(self) -> list[dict]:
-        dataset = self.trainer.train_dataset
-        return [dataset[index] for index in range(min(check.ROWS, len(dataset)))]
 
     def _sizes(self) -> list[Size] | None:
         batch = self.config.batch

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from datasets import Dataset
-from torch.utils.data import Sampler
+from torch.utils.data import DataLoader
 from transformers import PreTrainedModel
 from trl import DPOTrainer, SFTTrainer
 
@@ -104,20 +104,21 @@ class FastTrainer:
         self.features(BatchImages(tuple(images), made, []))
         return len(images)
 
-    def collated(self, rows: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
-        """One batch of `rows` on the fast path, and one as TRL's collator makes it."""
-        fast = self._prepare_inputs(self.saving.collator([dict(row) for row in rows]))
-        stock = self._prepare_inputs(self._stock[0]([dict(row) for row in rows]))
+    def collated(self, rows: int) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The first `rows` rows on the fast path, and as TRL's collator makes them."""
+        collate, dataset, _ = self._stock
+        fast = self.saving.collator([self.train_dataset[index] for index in range(rows)])
+        stock = collate([dataset[index] for index in range(rows)])
+        fast, stock = self._prepare_inputs(fast), self._prepare_inputs(stock)
         return FastTrainer.computable(self, fast), stock
 
-    def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Sampler | None:
-        sampler = super()._get_train_sampler(train_dataset)
-        if self.saving is None or not self.saving.sizes:
-            return sampler
-        window = self.args.per_device_train_batch_size * self.args.world_size
-        return StepSampler(
-            sampler, window * self.args.gradient_accumulation_steps, self.saving.sizes
-        )
+    def get_train_dataloader(self) -> DataLoader:
+        loader = super().get_train_dataloader()
+        if self.saving is not None and self.saving.sizes:
+            rows = self.args.per_device_train_batch_size * self.args.world_size
+            window = rows * self.args.gradient_accumulation_steps
+            loader.set_sampler(StepSampler(loader.get_sampler(), window, self.saving.sizes))
+        return loader
 
 
 class FastSFTTrainer(FastTrainer, SFTTrainer):

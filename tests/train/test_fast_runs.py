@@ -1,0 +1,149 @@
+"""Whole runs on the fast path: the curves of stock runs, caches, resumes, several processes."""
+
+import json
+import socket
+import subprocess
+import sys
+
+import pytest
+from fast_pair import OFF, write_rows
+
+from studio.runs import control
+from studio.runs.events import read_events
+from studio.services.launching import WORKER, environment
+from studio.train.fast import check
+from studio.train.run import execute
+
+IMAGES = [[0], [0, 1], [], [2], [1], [0], [2, 2], []]
+METRICS = {"sft": ("loss", "grad_norm"), "dpo": ("loss", "grad_norm", "rewards/margins")}
+
+
+def events(run, type: str) -> list[dict]:
+    return [e.values for e in read_events(run.paths.events).events if e.type == type]
+
+
+def settings(source: str, method: str, **more) -> dict:
+    return {
+        "method": method,
+        "data": {"source": source, "evaluation": None},
+        "batch": {"per_device": 2, "total": 4},
+        "schedule": {"epochs": 2, "max_steps": None, "save_every": 100, "log_every": 1},
+    } | more
+
+
+@pytest.mark.parametrize("method", ["sft", "dpo"])
+def test_runs_have_the_curves_of_stock_runs(runner, tmp_path, method):
+    """Accumulation, sorted steps, two epochs, evaluation, filled caches."""
+    source = write_rows(tmp_path / "rows", method, IMAGES)
+    values = settings(source, method)
+    stock, _ = runner.run(runner.config(**values, speed=OFF))
+    fast, _ = runner.run(runner.config(**values))
+    for name in METRICS[method]:
+        expected = runner.values(stock, name)
+        assert len(expected) == 4
+        assert runner.values(fast, name) == pytest.approx(expected, rel=1e-3, abs=1e-5), name
+    assert runner.values(fast, "loss") == pytest.approx(runner.values(stock, "loss"), rel=1e-4)
+    (told,) = events(fast, "fast_path")
+    assert told["share_images"] and told["share_prompts"] and told["cache_features"]
+    assert "feature cache ✓" in told["message"] and not events(stock, "fast_path")
+    assert events(fast, "cache_hits")[0]["features"] == 1.0
+    stages = [value["stage"] for value in events(fast, "stage")]
+    assert stages.index("caching images") < stages.index("training")
+
+
+def test_evaluation_is_the_same(runner):
+    values = {
+        "method": "dpo",
+        "data": {
+            "source": "embedded:preferences",
+            "train": "train[:4]",
+            "evaluation": "evaluation[:4]",
+        },
+        "schedule": {"max_steps": 1, "evaluate_every": 1},
+    }
+    found = []
+    for speed in (OFF, {}):
+        run, _ = runner.run(runner.config(**values, speed=speed))
+        found.append([events(run, "evaluation")[-1][n] for n in ("eval_loss", "eval_entropy")])
+    assert found[1] == pytest.approx(found[0], rel=1e-4)
+
+
+def test_a_run_resumed_in_mid_epoch_uses_its_caches(runner, tmp_path):
+    source = write_rows(tmp_path / "rows", "dpo", IMAGES)
+    config = runner.config(**settings(source, "dpo"))
+    undisturbed, _ = runner.run(config)
+    run = runner.store.create(config)
+    control.request(run.paths, "stop")
+    assert execute(config, run.paths, runner.workspace) == "stopped"
+    control.request(run.paths, "none")
+    assert execute(config, run.paths, runner.workspace) == "finished"
+    losses = runner.values(undisturbed, "loss")
+    assert runner.values(run, "loss") == pytest.approx(losses, abs=1e-4)
+    assert events(run, "cache_hits")[-1] == {
+        "features": 1.0,
+        "features_full": "",
+        "reference": 1.0,
+    }
+
+
+def test_a_difference_on_the_first_rows_means_the_stock_path(runner, tmp_path, monkeypatch):
+    source = write_rows(tmp_path / "rows", "sft", IMAGES)
+    values = settings(source, "sft")
+    stock, _ = runner.run(runner.config(**values, speed=OFF))
+    monkeypatch.setattr(check, "difference", lambda *_: 0.5)
+    run, outcome = runner.run(runner.config(**values))
+    assert outcome == "finished"
+    assert "5.0e-01" in events(run, "warning")[0]["message"]
+    assert events(run, "fast_path")[0]["message"].endswith("the first rows differed.")
+    assert runner.values(run, "loss") == runner.values(stock, "loss")
+
+
+def test_a_wrong_layout_is_noticed(runner, tmp_path, monkeypatch):
+    """The check is no formality: positions off by one are seen."""
+    from studio.train.fast import head
+
+    plain = head.attention_mask
+    monkeypatch.setattr(
+        head,
+        "attention_mask",
+        lambda layout, additive: plain(
+            layout | {"ancestors": layout["ancestors"] | True} if "ancestors" in layout else layout,
+            additive=additive,
+        ),
+    )
+    source = write_rows(tmp_path / "rows", "dpo", IMAGES)
+    run, _ = runner.run(runner.config(**settings(source, "dpo")))
+    assert events(run, "warning")
+
+
+def together(run, processes: int = 2) -> None:
+    """Execute a run with DDP over gloo on the CPU."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    shared = {"WORLD_SIZE": str(processes), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    shared |= {"ACCELERATE_USE_CPU": "true", "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
+    workers = [
+        subprocess.Popen(
+            [sys.executable, *WORKER, str(run.paths.root)],
+            env=environment() | shared | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(processes)
+    ]
+    ends = [worker.communicate(timeout=240) for worker in workers]
+    assert [worker.returncode for worker in workers] == [0] * processes, ends[0][1][-2000:]
+
+
+def test_two_processes_learn_what_one_does(runner, tmp_path):
+    source = write_rows(tmp_path / "rows", "dpo", IMAGES)
+    values = settings(source, "dpo", batch={"per_device": 1, "total": 4})
+    alone, _ = runner.run(runner.config(**values))
+    both = runner.config(**values, launch={"processes": 2})
+    run = runner.store.create(both)
+    together(run)
+    assert runner.values(run, "loss") == pytest.approx(runner.values(alone, "loss"), rel=1e-4)
+    assert events(run, "fast_path")[0]["share_prompts"]
+    assert json.loads(run.paths.status.read_text())["state"] == "finished"
