@@ -13,12 +13,12 @@ from typing import Any, ClassVar
 
 from studio.runs.events import Event, read_events
 from studio.runs.health import Finding
+from studio.runs.thinning import Points, Thinned
 
 MOST_POINTS = 300
 _NO_METRIC = {"step", "epoch", "total", "seconds_per_step"}
+_NUMBERS = (int, float)
 _RECENT = 20
-
-Points = list[tuple[int, float]]
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Diary:
     checkpoint: int = 0
     _offset: int = 0
     _recent: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=_RECENT))
-    _thinned: dict[tuple[str, int], tuple[int, int, Points]] = field(default_factory=dict)
+    _thinned: dict[tuple[str, int], Thinned] = field(default_factory=dict)
 
     def refresh(self) -> Diary:
         """Read the lines added since last time."""
@@ -96,11 +96,8 @@ class Diary:
         points = self.series.get(name, [])
         if len(points) <= most:
             return points
-        version = (len(points), points[-1][0])
-        known = self._thinned.get((name, most))
-        if known is None or known[:2] != version:
-            self._thinned[name, most] = known = (*version, thin(points, most))
-        return known[2]
+        thinned = self._thinned.setdefault((name, most), Thinned(most))
+        return thinned.update(points)
 
     def last(self, name: str) -> float | None:
         """The latest value of a metric."""
@@ -187,29 +184,17 @@ class Diary:
     def _add_metrics(self, values: dict[str, Any]) -> None:
         step = _step(values)
         for name, value in values.items():
-            if type(value) not in (int, float) or name in _NO_METRIC:
+            if type(value) not in _NUMBERS or name in _NO_METRIC:
                 continue
-            if not math.isfinite(value):
+            if value - value != 0:  # NaN or infinite
                 self.not_finite.setdefault(name, step)
                 continue
-            points = self.series.setdefault(name, [])
+            points = self.series.get(name)
+            if points is None:
+                points = self.series[name] = []
             while points and points[-1][0] >= step:
                 points.pop()
-            points.append((step, float(value)))
-
-
-def thin(points: Points, most: int = MOST_POINTS) -> Points:
-    """At most `most` of `points`: the lowest and the highest of each stretch, first and last kept."""
-    if len(points) <= most or most < 4:
-        return list(points)
-    buckets = (most - 2) // 2
-    inner = points[1:-1]
-    kept = [points[0]]
-    for index in range(buckets):
-        stretch = inner[index * len(inner) // buckets : (index + 1) * len(inner) // buckets]
-        extremes = {min(stretch, key=_value), max(stretch, key=_value)}
-        kept.extend(sorted(extremes))
-    return [*kept, points[-1]]
+            points.append((step, value))
 
 
 def smooth(points: Points, weight: float = 0.9) -> Points:
@@ -252,7 +237,3 @@ def tail(path: Path, lines: int = 40, most_bytes: int = 64_000) -> str:
 
 def _step(values: dict[str, Any]) -> int:
     return int(values.get("step") or 0)
-
-
-def _value(point: tuple[int, float]) -> float:
-    return point[1]

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
 
-from studio.runs.curves import Points, smooth
+from studio.runs.curves import smooth
+from studio.runs.thinning import Points
 
 SMOOTH_FROM = 20
 TICKS = 4
@@ -166,7 +167,7 @@ def _paths(line: Line, scale: _Scale, smoothing: float) -> str:
 
 
 def _path(points: Points, scale: _Scale, colour: str, dash: str, kind: str = "line") -> str:
-    steps = " ".join(f"{scale.x(step):.2f},{scale.y(value):.2f}" for step, value in points)
+    steps = " ".join([f"{scale.x(step):.2f},{scale.y(value):.2f}" for step, value in points])
     return f'<polyline class="{kind}" points="{steps}" stroke="{colour}"{dash}/>'
 
 

@@ -2,9 +2,11 @@
 
 import json
 import math
+import random
 
-from studio.runs.curves import Diary, smooth, table, tail, thin
+from studio.runs.curves import Diary, smooth, table, tail
 from studio.runs.events import EventLog
+from studio.runs.thinning import Thinned, thin
 
 
 def metrics(log, step, **values):
@@ -107,14 +109,18 @@ def test_going_back_takes_later_points_away(tmp_path):
     assert diary.series["loss"][-1] == (4, 4.0) and diary.series["eval_loss"] == []
 
 
-def test_a_thinned_curve_is_kept_until_there_are_new_points(tmp_path):
-    log = EventLog(tmp_path / "events.jsonl")
-    for step in range(1, 1001):
-        metrics(log, step, loss=float(step))
-    diary = Diary(log.path).refresh()
-    assert diary.curve("loss", 50) is diary.curve("loss", 50)
-    metrics(log, 1001, loss=0.0)
-    assert diary.refresh().curve("loss", 50)[-1] == (1001, 0.0)
+def test_a_growing_curve_is_thinned_as_if_from_scratch():
+    chance = random.Random(3)
+    points, growing = [], Thinned(50)
+    for step in range(3000):
+        points.append((step, chance.random()))
+        if step % 7 == 0:
+            kept = growing.update(points)
+            assert kept == Thinned(50).update(points) and len(kept) <= 50
+    assert max(points, key=lambda point: point[1]) in growing.update(points)
+    assert growing.update([(step, -value) for step, value in points]) == thin(
+        [(step, -value) for step, value in points], 50
+    )
 
 
 def test_the_table_has_every_step_and_metric(tmp_path):
