@@ -19,6 +19,7 @@ import sys
 import tempfile
 import threading
 import time
+import uuid
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -201,7 +202,7 @@ def _annotate(store, saves: list[float], stop: threading.Event) -> None:
 
     while not stop.is_set() and (card := store.claim("ana", "images")):
         event = LabelEvent(
-            key=f"k-{card.pair_id}",
+            key=uuid.uuid4().hex,
             pair_id=card.pair_id,
             annotator="ana",
             kind="choose",

@@ -77,10 +77,10 @@ def ids(
     return list(connection.execute(query).scalars())
 
 
-def count(connection: Connection, where: ItemFilter) -> int:
-    """How many items `where` lets through."""
-    query = filtered(connection, select(func.count()).select_from(Item), where)
-    return connection.execute(query).scalar_one()
+def count(connection: Connection, where: ItemFilter, most: int | None = None) -> int:
+    """How many items `where` lets through; counts no further than `most`."""
+    found = filtered(connection, select(Item.id), where).limit(most).subquery()
+    return connection.execute(select(func.count()).select_from(found)).scalar_one()
 
 
 def facets(connection: Connection, dataset: str | None) -> Facets:

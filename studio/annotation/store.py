@@ -107,10 +107,10 @@ class AnnotationStore:
         with self._database.read() as connection:
             return browse.browse(connection, where, order, after, limit)
 
-    def count(self, where: ItemFilter = EVERYTHING) -> int:
-        """How many items `browse` would go through."""
+    def count(self, where: ItemFilter = EVERYTHING, most: int | None = None) -> int:
+        """How many items `browse` would go through; counts no further than `most`."""
         with self._database.read() as connection:
-            return browse.count(connection, where)
+            return browse.count(connection, where, most)
 
     def ids(self, where: ItemFilter = EVERYTHING) -> list[int]:
         """Ids of all items that `where` lets through, for `flag`, `exclude`, `tag`, `delete`."""

@@ -19,7 +19,7 @@ from studio.ui.context import StudioContext
 from studio.ui.data_import import check_lead, refusal
 from studio.ui.data_item import detail
 from studio.ui.data_rows import NOTHING_FOUND, gallery, table
-from studio.ui.data_state import ORDERS, LibraryState, filter_of, read_page
+from studio.ui.data_state import COUNTED, ORDERS, LibraryState, filter_of, read_page
 from studio.ui.data_words import safe
 from studio.ui.views import count
 
@@ -73,12 +73,13 @@ class Library:
         state = state.on(page)
         draw = gallery if state.gallery else table
         shown = draw(page.items, state.item, self._ticked(state, page.items))
-        line = f"{page.first:,}–{page.last:,} of {page.total:,}" if page.items else "0 rows"
+        of = f"more than {COUNTED:,}" if state.uncounted else f"{page.total:,}"
+        line = f"{page.first:,}–{page.last:,} of {of}" if page.items else "0 rows"
         return {
             "items": shown if page.items else NOTHING_FOUND,
             "page_line": line,
             "previous": gr.update(interactive=len(state.starts) > 1),
-            "next": gr.update(interactive=page.last < page.total),
+            "next": gr.update(interactive=page.last < page.total or state.uncounted),
             "finding": _finding(state),
             **self.selection(state),
             **self.item(state),
@@ -106,12 +107,15 @@ class Library:
         """How many rows are selected and what can be done with them."""
         chosen = (state.total or 0) if state.everything else len(state.selected)
         rows = "1 row selected" if chosen == 1 else f"{chosen:,} rows selected"
+        if state.everything and state.uncounted:
+            rows = "All rows that match selected"
         more = not state.everything and (state.total or 0) > chosen
+        every = "that match" if state.uncounted else f"{state.total or 0:,}"
         return {
             "state": state,
             "bulk": gr.update(visible=chosen > 0),
             "bulk_line": f'<span class="tabular">{rows}</span>',
-            "everything": gr.update(visible=more, value=f"Select all {state.total or 0:,}"),
+            "everything": gr.update(visible=more, value=f"Select all {every}"),
             "delete": gr.update(visible=not state.where.deleted),
             "restore": gr.update(visible=state.where.deleted),
         }

@@ -8,6 +8,7 @@ from studio.annotation import AnnotationStore, ItemFilter, ItemView
 from studio.annotation.views import Order
 
 PAGE = 20
+COUNTED = 10_000  # finds of a search; beyond, there are just more
 LABELS = {"Any labels": None, "Labelled": True, "Not labelled": False}
 MARKS: dict[str, dict[str, bool]] = {
     "All rows": {},
@@ -82,9 +83,15 @@ class LibraryState:
 
     def next(self) -> LibraryState:
         """The page after the one shown, if there is one."""
-        if self.last is None or PAGE * len(self.starts) >= (self.total or 0):
+        ended = PAGE * len(self.starts) >= (self.total or 0) and not self.uncounted
+        if self.last is None or ended:
             return self
         return replace(self, starts=(*self.starts, self.last), item=None)
+
+    @property
+    def uncounted(self) -> bool:
+        """Whether there are more rows than were counted."""
+        return bool(self.where.search) and (self.total or 0) > COUNTED
 
     def previous(self) -> LibraryState:
         return replace(self, starts=self.starts[:-1] or (None,), item=None)
@@ -116,7 +123,9 @@ class LibraryPage:
 def read_page(store: AnnotationStore, state: LibraryState) -> LibraryPage:
     """The page that `state` is on."""
     items = store.browse(state.where, order=state.order, after=state.starts[-1], limit=PAGE)
-    total = store.count(state.where) if state.total is None else state.total
+    total = state.total
+    if total is None:
+        total = store.count(state.where, COUNTED + 1 if state.where.search else None)
     return LibraryPage(items, PAGE * (len(state.starts) - 1) + 1, total)
 
 

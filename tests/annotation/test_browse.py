@@ -37,7 +37,7 @@ def test_filter_by_labelled_and_dataset(store):
     assert store.count(ItemFilter(dataset="charts", labelled=True)) == 1
     assert store.count(ItemFilter(dataset="charts", labelled=False)) == 2
     assert store.count(ItemFilter(dataset="other", labelled=True)) == 0
-    assert store.count() == 5
+    assert store.count() == 5 and store.count(most=3) == 3
     assert store.browse(ItemFilter(dataset="charts", labelled=True))[0].labels == 1
 
 

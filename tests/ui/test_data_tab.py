@@ -156,6 +156,19 @@ def test_pages_turn_and_filters_start_over(tab, source):
     assert read_page(store, state.narrowed(ItemFilter(labelled=True))).total == 0
 
 
+def test_a_search_that_finds_very_much_is_not_counted_to_the_end(tab, library, source, monkeypatch):
+    monkeypatch.setattr("studio.ui.data_state.COUNTED", PAGE)
+    monkeypatch.setattr("studio.ui.data_library.COUNTED", PAGE)
+    imported(tab, source(2 * PAGE + 5))
+    shown = library.rows(LibraryState(ItemFilter(search="many")))
+    assert shown["page_line"] == "1–20 of more than 20" and shown["next"]["interactive"]
+    last = library.forward(library.forward(shown["state"], REQUEST)["state"], REQUEST)
+    assert last["page_line"] == "41–45 of more than 20"
+    ticked = library.select_everything(last["state"])
+    assert "All rows that match" in ticked["bulk_line"]
+    assert len(ticked["state"].chosen(tab.context.store)) == 2 * PAGE + 5
+
+
 def test_leaving_the_search_box_changes_nothing(tab, library, source):
     imported(tab, source(12))
     state = library.open(LibraryState(), REQUEST)["state"]
