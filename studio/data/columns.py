@@ -11,7 +11,7 @@ from studio.errors import DataError
 NAMES: dict[str, tuple[str, ...]] = {
     "image": (
         "image", "images", "image_path", "image_paths", "img", "picture", "file_name",
-        "filename", "image_file", "image_bytes", "photo",
+        "filename", "image_file", "image_bytes", "photo", "file",
     ),
     "conversation": ("messages", "conversations", "conversation"),
     "question": ("question", "query", "prompt", "instruction", "problem"),

@@ -79,7 +79,7 @@ class Library:
             "items": shown if page.items else NOTHING_FOUND,
             "page_line": line,
             "previous": gr.update(interactive=len(state.starts) > 1),
-            "next": gr.update(interactive=page.last < page.total or state.uncounted),
+            "next": gr.update(interactive=state.goes_on),
             "finding": _finding(state),
             **self.selection(state),
             **self.item(state),

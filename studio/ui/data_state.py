@@ -32,7 +32,7 @@ class LibraryState:
 
     Attributes:
         starts: For each page up to the one shown, the id its rows come after.
-        last: Id of the last row shown.
+        last: Id of the last row shown; None when no page can follow.
         total: How many rows match; None: to be counted.
         item: Id of the row shown in full.
         selected: Ids ticked.
@@ -79,14 +79,20 @@ class LibraryState:
 
     def on(self, page: LibraryPage) -> LibraryState:
         """With what `page` has told."""
-        return replace(self, total=page.total, last=page.items[-1].id if page.items else None)
+        last = page.items[-1].id if len(page.items) == PAGE else None
+        return replace(self, total=page.total, last=last)
 
     def next(self) -> LibraryState:
         """The page after the one shown, if there is one."""
-        ended = PAGE * len(self.starts) >= (self.total or 0) and not self.uncounted
-        if self.last is None or ended:
+        if not self.goes_on:
             return self
         return replace(self, starts=(*self.starts, self.last), item=None)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether there is a page after the one shown."""
+        shown = PAGE * len(self.starts)
+        return self.last is not None and (self.uncounted or shown < (self.total or 0))
 
     @property
     def uncounted(self) -> bool:

@@ -250,3 +250,19 @@ def test_a_workspace_of_another_version_is_refused(tmp_path, folder, workspace):
     connection.close()
     with pytest.raises(DataError, match="another version"):
         preview_source(str(other.root), workspace)
+
+
+SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the shared real data is not here")
+@pytest.mark.parametrize(
+    ("name", "rows", "bad"), [("mllm_bench/pairs.jsonl", 291, 0), ("hostile_images", 14, 80)]
+)
+def test_real_files_import_whole_or_say_why(name, rows, bad, workspace, store):
+    report = import_source(str(SHARED / name), workspace, store)
+    assert (report.added, report.bad_count) == (rows, bad)
+    assert len({row.line for row in report.bad}) == bad and all(row.reason for row in report.bad)
+    listed = report.left_out.read_text(encoding="utf-8-sig").splitlines() if bad else [""]
+    assert len(listed) == bad + 1
+    assert store.count() == rows
