@@ -35,7 +35,7 @@ def launch_worker(run: Run) -> subprocess.Popen:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env=environment(),
+            env=environment() | _on_cpu(run.config),
             **_detached(),
         )
 
@@ -56,8 +56,12 @@ def worker_command(config: RunConfig, paths: RunPaths) -> list[str]:
         if processes > 1:
             options += ["--num_processes", str(processes)]
         return [sys.executable, *ACCELERATE, *options, *_as_script(worker)]
-    if processes > 1:
+    if processes > 1 and has_gpus():
         return [sys.executable, *ACCELERATE, *_ddp_options(processes), *_as_script(worker)]
+    if processes > 1:  # accelerate starts one process only when it is told to use the CPU
+        torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node"]
+        script = [*worker] if worker[0] == "-m" else ["--no-python", sys.executable, *worker]
+        return [sys.executable, *torchrun, str(processes), *script]
     return [sys.executable, *worker]
 
 
@@ -69,9 +73,16 @@ def _as_script(worker: list[str]) -> list[str]:
 
 
 def _ddp_options(processes: int) -> list[str]:
-    options = ["--num_processes", str(processes), "--num_machines", "1"]
-    options += ["--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]
-    return [*options, "--multi_gpu"] if has_gpus() else [*options, "--cpu"]
+    options = ["--multi_gpu", "--num_processes", str(processes), "--num_machines", "1"]
+    return [
+        *options,
+        "--mixed_precision",
+        "no",
+        "--dynamo_backend",
+        "no",
+        "--main_process_port",
+        "0",
+    ]
 
 
 def has_gpus() -> bool:
@@ -89,6 +100,11 @@ def environment() -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         "TOKENIZERS_PARALLELISM": "false",
     }
+
+
+def _on_cpu(config: RunConfig) -> dict[str, str]:
+    together = config.launch.processes > 1 and not has_gpus()
+    return {"ACCELERATE_USE_CPU": "true"} if together else {}
 
 
 def _detached() -> dict[str, object]:
