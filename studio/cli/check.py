@@ -59,7 +59,8 @@ def check(
         rows = source_rows(source, place, split=split, columns=mapping(column), limit=limit)
     quiet_libraries()
     from studio.config.model import ImageConfig, ModelConfig
-    from studio.preflight.check import check_rows, open_model
+    from studio.preflight.check import check_rows
+    from studio.preflight.processor import open_model
 
     config = ModelConfig(id=model, image=ImageConfig(longest_edge=longest_edge))
     found = _finish(check_rows(rows, place, open_model(config), max_length=max_length))

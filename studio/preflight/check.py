@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Literal
 
-from studio.config.model import ModelConfig
 from studio.data.images import ImageStore
 from studio.data.schema import BadRow, Row
 from studio.errors import DataError, NotFoundError
@@ -29,10 +28,9 @@ from studio.preflight.rows import Entry, Rows
 from studio.preflight.summary import shrunk, summarize, truncation_of
 
 if TYPE_CHECKING:
-    from transformers import ProcessorMixin
-
     from studio.preflight.expansion import Expansion, Kind
-    from studio.preflight.tokens import RowTokens, TokenCounter
+    from studio.preflight.processor import Model
+    from studio.preflight.tokens import RowTokens
 
 JUDGED_LANGUAGES = 4_000
 TELL_EVERY = 0.2  # seconds
@@ -50,38 +48,6 @@ class Step:
     stage: Literal["rows", "images"]
     done: int
     total: int | None
-
-
-@dataclass(frozen=True)
-class Model:
-    """A model's processor, and how much the model can read.
-
-    Attributes:
-        counter: Makes a counter of tokens.
-        context: Tokens; None when the model does not say.
-    """
-
-    name: str
-    processor: ProcessorMixin
-    counter: Callable[[], TokenCounter]
-    special_tokens: list[str]
-    context: int | None
-
-
-def open_model(config: ModelConfig) -> Model:
-    """Load a model's processor and configuration; no weights. Raises ModelError."""
-    from studio.models.source import load_config, load_processor
-    from studio.preflight.tokens import TokenCounter
-
-    processor = load_processor(config)
-    text = load_config(config).get_text_config()
-    return Model(
-        config.id,
-        processor,
-        lambda: TokenCounter(processor),
-        list(processor.tokenizer.all_special_tokens),
-        getattr(text, "max_position_embeddings", None),
-    )
 
 
 def check_rows(

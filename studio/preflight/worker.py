@@ -18,9 +18,10 @@ from studio.data.images import ImageStore
 from studio.errors import StoppedError
 from studio.models.quiet import quiet_libraries
 from studio.paths import Workspace
-from studio.preflight.check import Model, check_rows, open_model
+from studio.preflight.check import check_rows
 from studio.preflight.expansion import Expansions
 from studio.preflight.library import library_rows
+from studio.preflight.processor import Model, open_model
 from studio.preflight.rows import source_rows
 from studio.preflight.sight import sight_of
 

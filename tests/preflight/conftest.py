@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 from studio.data.images import ImageStore
 from studio.data.schema import Answer, Message, Part, Row
 from studio.paths import Workspace
-from studio.preflight.check import Model, check_rows
+from studio.preflight.check import check_rows
 from studio.preflight.checks.base import Seen
 from studio.preflight.report import Finding, Report
 from studio.preflight.rows import source_rows
@@ -91,7 +91,7 @@ def write(folder):
 def check(workspace):
     """Checks a source to the end; without a model unless one is given."""
 
-    def checker(spec: str, model: Model | None = None, **options) -> Report:
+    def checker(spec: str, model=None, **options) -> Report:
         max_length = options.pop("max_length", None)
         rows = source_rows(spec, workspace, **options)
         going = check_rows(rows, workspace, model, max_length=max_length)

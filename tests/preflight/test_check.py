@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from studio.annotation import AnnotationStore
+from studio.annotation import AnnotationStore, ExportPolicy
 from studio.errors import NotFoundError
 from studio.preflight.check import check_rows
 from studio.preflight.library import library_rows
@@ -127,6 +127,8 @@ def test_a_check_of_the_library_names_items_and_leaves_out_excluded_ones(pairs, 
     for finding in first.findings:
         if finding.severity != "info":
             store.exclude(finding.rows)
+    exported = store.preferences("mine", ExportPolicy(include_imported=True))
+    assert [one.external_id for one in exported] == [rows[0].external_id]
     second = report()
     assert second.rows == 1 and second.duplicates == 0
     assert not [one for one in second.findings if one.severity == "error"]

@@ -17,8 +17,8 @@ from studio.data.trl_format import bare, prompt_messages
 from studio.errors import ModelError
 from studio.models.source import load_processor
 from studio.preflight import expansion
-from studio.preflight.check import open_model
 from studio.preflight.expansion import Expansions
+from studio.preflight.processor import open_model
 from studio.preflight.render import Renderer
 from studio.preflight.rows import source_rows
 from studio.preflight.sight import sight_of

@@ -82,6 +82,7 @@ def test_from_the_form_to_rows_shown_and_excluded(page: Page, context: StudioCon
     page.locator("[data-finding=duplicates][data-action=show]").click()
     expect(page.locator("#data-finding")).to_contain_text("Duplicates")
     expect(page.locator("#data-items tbody tr")).to_have_count(2)
+    expect(page.locator("#data-finding")).to_be_in_viewport()
 
     page.locator(".check-thumb").first.click()
     expect(page.locator("#check-sight")).to_contain_text("96 × 96 pixels, 1 tile, 39 tokens")

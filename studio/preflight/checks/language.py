@@ -85,7 +85,7 @@ class Languages(Check):
                 list(self._elsewhere),
                 f"{counted(len(self._elsewhere))}{looked} answered in another language than asked "
                 f"(mostly {LANGUAGES[asked]} → {LANGUAGES[answered]}).",
-                "The model would learn to switch languages: correct or exclude them.",
+                "Fine when the question asks for that; otherwise correct or exclude them.",
             )
 
 

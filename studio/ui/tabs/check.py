@@ -23,7 +23,13 @@ QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibil
 PICK = (
     "element.addEventListener('click', event => {"
     " const found = event.target.closest('[data-action],[data-image]');"
-    " if (found) trigger('click', {...found.dataset}); });"
+    " if (!found) return;"
+    " trigger('click', {...found.dataset});"
+    " if (found.dataset.action === 'show') goThere(50); });"
+    # The tab shows the rows below this panel, a moment after the click.
+    "const goThere = tries => { const place = document.getElementById('data-finding');"
+    " if (place && place.offsetParent) place.scrollIntoView({block: 'start'});"
+    " else if (tries) setTimeout(() => goThere(tries - 1), 100); };"
 )
 
 

@@ -1,0 +1,41 @@
+"""A model's processor and what else a check needs of the model; no weights are loaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from transformers import ProcessorMixin
+
+from studio.config.model import ModelConfig
+from studio.models.source import load_config, load_processor
+from studio.preflight.tokens import TokenCounter
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model's processor, and how much the model can read.
+
+    Attributes:
+        context: Tokens; None when the model does not say.
+    """
+
+    name: str
+    processor: ProcessorMixin
+    special_tokens: list[str]
+    context: int | None
+
+    def counter(self) -> TokenCounter:
+        """A counter of tokens that has counted nothing yet."""
+        return TokenCounter(self.processor)
+
+
+def open_model(config: ModelConfig) -> Model:
+    """Load a model's processor and configuration. Raises ModelError."""
+    processor = load_processor(config)
+    text = load_config(config).get_text_config()
+    return Model(
+        config.id,
+        processor,
+        list(processor.tokenizer.all_special_tokens),
+        getattr(text, "max_position_embeddings", None),
+    )
