@@ -17,23 +17,32 @@ window.StudioQueue = (() => {
       addEventListener("pagehide", () => this.leave());
     }
 
-    // `shown` is the pair on show, which is not to come again.
-    async refill(shown) {
-      const wanted = this.dataset;
+    // What is asked for: enough for the answers on their way, and the counts now and then.
+    wanted() {
       const count = Math.min(5, AHEAD + this.outbox.entries.length);
       const progress = Date.now() - this.counted > COUNT_MS && !this.outbox.entries.length;
-      const body = { dataset: wanted || null, count, progress };
-      const reply = await request("next", body).catch(() => null);
-      if (!reply || wanted !== this.dataset) return;
-      if (!reply.ok) {
+      return { dataset: this.dataset || null, count, progress };
+    }
+
+    // `shown` gives the pair on show, which is not to come again.
+    async refill(shown) {
+      const wanted = this.wanted();
+      const reply = await request("next", wanted).catch(() => null);
+      if (!reply) return;
+      if (reply.ok) this.came(reply.json, wanted.dataset, shown());
+      else {
         this.outbox.problem = reply.json.message || "the server does not answer";
-        return this.onReply(null);
+        this.onReply(null);
       }
+    }
+
+    came(reply, dataset, shown) {
+      if ((dataset ?? "") !== this.dataset) return;
       this.loaded = Date.now();
-      this.stamp = reply.json.stamp;
-      if (reply.json.progress) this.counted = this.loaded;
-      this.onReply(reply.json);
-      this.merge(reply.json.cards, shown());
+      this.stamp = reply.stamp;
+      if (reply.progress) this.counted = this.loaded;
+      this.onReply(reply);
+      this.merge(reply.cards, shown);
     }
 
     // A reply may have left before our latest answers arrived: those pairs are not new.

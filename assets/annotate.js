@@ -196,7 +196,8 @@ window.StudioAnnotate = (() => {
       this.outbox.add("save", {
         pair_id: card.pair_id, kind, winner_id: winner, expected_version: card.version,
         elapsed_ms: Math.min(elapsed, DAY_MS), shown_left_id: card.left.candidate_id,
-        repeat: card.repeat, guideline: card.guideline, ...this.draft.body(), ...more,
+        repeat: card.repeat, guideline: card.guideline, next: this.queue.wanted(),
+        ...this.draft.body(), ...more,
       });
       const before = card.current;
       this.done.push({ ...card, version: card.version + 1, before });
@@ -252,9 +253,12 @@ window.StudioAnnotate = (() => {
       if (reply.ok) {
         this.acknowledged = true;
         if (entry.path === "undo" && reply.json.card) this.agree(reply.json.card);
-        if (reply.json.feedback) page.notice(this.parts, reply.json.feedback);
+        const { saved, next } = reply.json;
+        if (saved?.feedback) page.notice(this.parts, saved.feedback);
+        if (next) return this.queue.came(next, entry.body.next.dataset, this.shown);
       } else this.refuse(entry, reply);
       if (!this.outbox.entries.length || this.queue.isLow) this.refill();
+      return undefined;
     }
 
     // The server's word on the version of a pair that was undone.

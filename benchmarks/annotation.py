@@ -3,10 +3,10 @@
     python benchmarks/annotation.py [--annotators 50] [--labels 10000] [--json]
     python benchmarks/annotation.py --kills 200 [--json]
 
-Each client is its own thread with its own connection and account: it saves an answer, asks for
-the next pairs, and fetches the image of the one to show. `p50_ms` and `p95_ms` are of save and
-next together, `floor_p95_ms` of two requests to a route that does nothing, in the same run under
-the same load. With --kills the studio is killed with SIGKILL in the middle of saves and started
+Each client is its own thread with its own connection and account: it saves an answer, gets the
+next pairs with the reply, and fetches the image of the one to show. `p50_ms` and `p95_ms` are of
+save and next together, `floor_p95_ms` of a request to a route that does nothing, in the same run
+under the same load. With --kills the studio is killed with SIGKILL in the middle of saves and started
 again, and every acknowledged label is looked for.
 """
 
@@ -171,6 +171,7 @@ class Client:
             "elapsed_ms": 1500,
             "shown_left_id": card["left"]["candidate_id"],
             "repeat": card["repeat"],
+            "next": {"progress": False},
         }
         return self.post("/studio/annotate/save", body)
 
@@ -216,8 +217,7 @@ def label(port: int, name: str, count: int, tally: Tally, lock: threading.Lock) 
             break
         card = cards[0]
         begun = time.perf_counter()
-        client.save(card, f"{name}-{number:05d}-key")
-        cards = client.next()
+        cards = client.save(card, f"{name}-{number:05d}-key")["next"]["cards"]
         times.append(time.perf_counter() - begun)
         if not card["repeat"]:
             done.append((name, card["pair_id"]))
@@ -225,7 +225,6 @@ def label(port: int, name: str, count: int, tally: Tally, lock: threading.Lock) 
             client.image(cards[0]["images"][0])
         if number % 10 == 0:
             begun = time.perf_counter()
-            client.post("/nothing", {})
             client.post("/nothing", {})
             floor.append(time.perf_counter() - begun)
     with lock:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.encoders import jsonable_encoder
 from fastapi.responses import FileResponse, JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
@@ -89,9 +89,11 @@ class SaveBody(Body):
     ideal: str = Field(default="", max_length=LONGEST)
     repeat: bool = False
     guideline: int = Field(default=0, ge=0, le=2**31)
+    next: NextBody | None = None
 
     def event(self, annotator: str) -> LabelEvent:
-        values = self.model_dump() | {"spans": tuple(Span(**s.model_dump()) for s in self.spans)}
+        values = self.model_dump(exclude={"next"})
+        values["spans"] = tuple(Span(**span.model_dump()) for span in self.spans)
         return LabelEvent(annotator=annotator, **values)
 
 
@@ -117,6 +119,13 @@ class NextReply(BaseModel):
     standing: dict[str, str]
 
 
+class SaveReply(BaseModel):
+    """What is on disk, and the next pairs when they were asked for along with it."""
+
+    saved: Saved
+    next: NextReply | None = None
+
+
 class UndoReply(BaseModel):
     card: PairCard | None
     progress: Progress
@@ -140,11 +149,7 @@ def router(context: StudioContext) -> APIRouter:
 def _annotate(routes: APIRouter, context: StudioContext) -> None:
     store, stamps = context.store, {}
 
-    @routes.post("/annotate/next", dependencies=Change)
-    def next_pairs(body: NextBody, request: Request) -> NextReply:
-        user = context.user(request)
-        stamps[user] = time.monotonic_ns()
-        cards = store.claim_several(user, body.dataset, body.count)
+    def reply(request: Request, user: str, body: NextBody, cards: list[PairCard]) -> NextReply:
         return NextReply(
             user=user,
             lead=context.is_lead(request),
@@ -154,11 +159,23 @@ def _annotate(routes: APIRouter, context: StudioContext) -> None:
             standing={} if cards else store.team.standing(user, body.dataset),
         )
 
-    @routes.post("/annotate/save", dependencies=Change, response_model=Saved)
-    def save(body: SaveBody, request: Request) -> Saved | JSONResponse:
+    @routes.post("/annotate/next", dependencies=Change, response_model=NextReply)
+    def next_pairs(body: NextBody, request: Request) -> Response:
+        user = context.user(request)
+        stamps[user] = time.monotonic_ns()
+        cards = store.claim_several(user, body.dataset, body.count)
+        return _written(reply(request, user, body, cards))
+
+    @routes.post("/annotate/save", dependencies=Change, response_model=SaveReply)
+    def save(body: SaveBody, request: Request) -> Response:
         user = context.user(request)
         try:
-            return store.save(body.event(user))
+            if body.next is None:
+                return _written(SaveReply(saved=store.save(body.event(user))))
+            stamps[user] = time.monotonic_ns()
+            event, ahead = body.event(user), body.next
+            saved, cards = store.save_and_claim(event, ahead.dataset, ahead.count)
+            return _written(SaveReply(saved=saved, next=reply(request, user, ahead, cards)))
         except ConflictError as error:
             return _conflict(error, store.card(body.pair_id, user))
 
@@ -229,6 +246,11 @@ def _file(
     context.user(request)
     path = find(sha)
     return FileResponse(path, media_type=MEDIA_TYPES[path.suffix], headers=IMAGE_HEADERS)
+
+
+def _written(model: BaseModel) -> Response:
+    """Serialised once, by pydantic; FastAPI would validate and encode it again."""
+    return Response(model.model_dump_json(), media_type="application/json")
 
 
 def _conflict(error: ConflictError, card: PairCard) -> JSONResponse:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import shutil
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +14,11 @@ import pytest
 from studio.annotation import AnnotationStore, LabelEvent, PairCard
 from studio.data.schema import Answer, Message, Part, Row
 
+from .postgres import Postgres, find_binaries
+
 SHA = "ab" * 32
+ON_BOTH = {"test_claims", "test_labels", "test_team", "test_written"}
+BINARIES = find_binaries()
 
 
 @dataclass
@@ -29,8 +36,28 @@ def clock() -> Clock:
     return Clock()
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """The suites of labelling run on SQLite and, where there is one, on PostgreSQL."""
+    if metafunc.module.__name__.rpartition(".")[2] in ON_BOTH and "store" in metafunc.fixturenames:
+        kinds = ["sqlite", "postgresql"] if BINARIES else ["sqlite"]
+        metafunc.parametrize("url", kinds, indirect=True)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    # Not below pytest's own folder, which nobody else may enter.
+    folder = Path(tempfile.mkdtemp(prefix="studio-pg-"))
+    server = Postgres(BINARIES, folder)
+    server.start()
+    yield server
+    server.stop()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 @pytest.fixture
-def url(tmp_path: Path) -> str:
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if getattr(request, "param", "sqlite") == "postgresql":
+        return request.getfixturevalue("postgres").fresh()
     return f"sqlite:///{tmp_path / 'studio.db'}"
 
 

@@ -93,7 +93,7 @@ def test_next_save_undo_history_progress(client, pairs):
     card = first["cards"][0]
     assert [c["pair_id"] for c in first["cards"]] == [1, 2, 3]
     assert "secret-model" not in str(first)
-    saved = client.post("/studio/annotate/save", json=body(card)).json()
+    saved = client.post("/studio/annotate/save", json=body(card)).json()["saved"]
     assert (saved["pair_id"], saved["version"]) == (card["pair_id"], 1)
     assert next_cards(client)["progress"]["labelled"] == 1
     entries = client.get("/studio/annotate/history").json()["entries"]
@@ -221,6 +221,15 @@ def test_changes_of_the_team_need_the_studio_s_own_page(client, pairs):
         body = body if path == "decide" else {"pair_id": 1, "kind": "tie"}
         reply = client.post(f"/studio/team/{path}", json=body, headers={"X-Studio": ""})
         assert reply.status_code == 403
+
+
+def test_saving_can_bring_the_next_pairs_along(client, pairs):
+    card = next_cards(client)["cards"][0]
+    event = body(card, next={"count": 2, "progress": False})
+    replies = [client.post("/studio/annotate/save", json=event).json() for _ in range(2)]
+    assert replies[0]["saved"] == replies[1]["saved"]
+    assert [one["pair_id"] for one in replies[0]["next"]["cards"]] == [2, 3]
+    assert replies[0]["next"]["progress"] is None
 
 
 def test_everything_an_answer_can_carry(client, pairs, context):
