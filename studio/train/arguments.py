@@ -11,6 +11,9 @@ from studio.config import RunConfig
 from studio.models.load import Loaded
 from studio.paths import RunPaths
 
+GPU_WORKERS = 2
+PREFETCH = 2
+
 
 def sft_arguments(config: RunConfig, paths: RunPaths, loaded: Loaded) -> SFTConfig:
     """Arguments for `SFTTrainer`; the loss is on the completion only, nothing is truncated."""
@@ -37,6 +40,9 @@ def argument_values(config: RunConfig, paths: RunPaths, loaded: Loaded) -> dict[
 
 def _common(config: RunConfig, paths: RunPaths, loaded: Loaded) -> dict[str, Any]:
     on_cpu = loaded.device.type == "cpu"
+    workers = config.speed.workers
+    if workers is None:
+        workers = 0 if on_cpu else GPU_WORKERS
     return {
         "output_dir": str(paths.checkpoints),
         "per_device_train_batch_size": config.batch.per_device,
@@ -65,6 +71,9 @@ def _common(config: RunConfig, paths: RunPaths, loaded: Loaded) -> dict[str, Any
         "fp16": loaded.dtype == torch.float16,
         "use_cpu": on_cpu,
         "dataloader_pin_memory": loaded.device.type == "cuda",
+        "dataloader_num_workers": workers,
+        "dataloader_prefetch_factor": PREFETCH if workers else None,
+        "dataloader_persistent_workers": workers > 0,
         "report_to": list(config.report_to) or "none",
         "run_name": config.name,
         "disable_tqdm": True,

@@ -6,9 +6,10 @@ from typing import Any
 
 import torch
 
+from studio.train.fast.tokens import ANSWERS
 from studio.train.fast.trainers import FastTrainer
 
-ROWS = 2
+SEQUENCES = 2
 TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 3e-2, torch.float16: 3e-2}
 NOT_INPUTS = ("completion_mask", "labels", "ref_chosen_logps", "ref_rejected_logps")
 IGNORED = -100
@@ -22,9 +23,10 @@ def difference(trainer: FastTrainer) -> float:
     """
     model = trainer.bare_model
     training = model.training
+    rows = SEQUENCES // len(ANSWERS[trainer.saving.collator.method])
     model.eval()
     try:
-        fast, stock = trainer.collated(min(ROWS, len(trainer.train_dataset)))
+        fast, stock = trainer.collated(min(rows, len(trainer.train_dataset)))
         with torch.no_grad(), trainer.accelerator.autocast():
             ours = _log_probs(trainer, fast)
             theirs = _log_probs(trainer, stock)
