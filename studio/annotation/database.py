@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError, SQLAlchemyError
 
 from studio.errors import BusyError, DataError, StudioError
 
@@ -24,6 +26,29 @@ APPLICATION_ID = 0x564C4D53
 MIGRATIONS = Path(__file__).with_name("migrations")
 BUSY_SECONDS = 30
 ADVISORY_LOCK = 5641
+
+
+T = TypeVar("T")
+
+
+class _Job:
+    """Work waiting for the write lock, and what became of it."""
+
+    def __init__(self, work: Callable[[Connection], Any]) -> None:
+        self.work = work
+        self.value: Any = None
+        self.error: Exception | None = None
+        self.done = False
+
+    def run(self, connection: Connection) -> None:
+        """Do it in a savepoint. Raises only what the database itself reports."""
+        try:
+            with connection.begin_nested():
+                self.value = self.work(connection)
+        except SQLAlchemyError:
+            raise
+        except Exception as error:  # noqa: BLE001 - raised again in the thread that asked
+            self.error = error
 
 
 class Database:
@@ -42,6 +67,7 @@ class Database:
             _check_file(path)
         self.engine = _engine(url)
         self._writer = threading.Lock()
+        self._jobs: deque[_Job] = deque()
         with _translating(url):
             if path is not None:
                 self._check_integrity(path)
@@ -56,12 +82,46 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """One transaction with the write lock held; durable when the block has ended."""
-        with self._writer, _translating(self.url), self.engine.connect() as connection:
+        with self._writer, self._transaction() as connection:
+            yield connection
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        with _translating(self.url), self.engine.connect() as connection:
             writing = connection.execution_options(studio_writes=True)
             with writing.begin():
                 if writing.dialect.name == "postgresql":
                     writing.execute(text(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"))
                 yield writing
+
+    def run(self, work: Callable[[Connection], T]) -> T:
+        """`work` in a transaction, durable on return; what waits meanwhile shares the commit.
+
+        Writing a commit to the disk takes longer than what is written, so whoever gets the lock
+        does the waiting work of all in one transaction, each in a savepoint of its own. A refused
+        piece of work leaves the others; a failing database fails all of them, and none is saved.
+        """
+        job = _Job(work)
+        self._jobs.append(job)
+        with self._writer:
+            if not job.done:
+                self._run_waiting()
+        if job.error is not None:
+            raise job.error
+        return job.value
+
+    def _run_waiting(self) -> None:
+        jobs = [self._jobs.popleft() for _ in range(len(self._jobs))]
+        try:
+            with self._transaction() as connection:
+                for job in jobs:
+                    job.run(connection)
+        except (StudioError, SQLAlchemyError) as error:
+            for job in jobs:
+                job.error = error
+        finally:
+            for job in jobs:
+                job.done = True
 
     def close(self) -> None:
         self.engine.dispose()

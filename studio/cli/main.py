@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from studio.cli import chat, check, data, demo, doctor, plan, processes, runs, train
+from studio.cli import backup, chat, check, data, demo, doctor, plan, processes, runs, train
 from studio.errors import StudioError
 
 INTERRUPTED = 130
@@ -23,6 +23,8 @@ app.command("demo")(demo.demo)
 app.command("import")(data.import_)
 app.command("check")(check.check)
 app.command("export")(data.export)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 app.command("plan")(plan.plan)
 app.command("train")(train.train)
 app.command("submit")(train.submit)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import signal
 import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -136,42 +133,3 @@ def test_two_stores_on_one_file_see_each_other(url):
     assert ana.pair_id != ben.pair_id
     two.save(answer(ben, "ben"))
     assert one.progress("ben").labelled == 1
-
-
-SAVER = """
-import sys
-from studio.annotation import AnnotationStore, LabelEvent
-store = AnnotationStore(sys.argv[1])
-while card := store.claim("ana"):
-    key = f"{sys.argv[2]}-{card.pair_id}"
-    store.save(LabelEvent(key=key, pair_id=card.pair_id, annotator="ana", kind="choose",
-                          winner_id=card.left.candidate_id, expected_version=card.version))
-    print(key, flush=True)
-"""
-
-
-def test_every_acknowledged_label_survives_kills_exactly_once(url, path):
-    store = AnnotationStore(url)
-    store.add_rows("charts", make_rows(2000))
-    store.close()
-    acknowledged = []
-    for round_ in range(5):
-        process = subprocess.Popen(
-            [sys.executable, "-c", SAVER, url, f"round-{round_}"],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(7 + round_):
-            acknowledged.append(process.stdout.readline().strip())
-        process.send_signal(signal.SIGKILL)
-        acknowledged += process.stdout.read().split()
-        process.wait()
-    with sqlite3.connect(path) as connection:
-        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        keys = [key for (key,) in connection.execute("SELECT key FROM labels")]
-    connection.close()
-    assert len(acknowledged) >= 45
-    assert sorted(set(acknowledged) & set(keys)) == sorted(acknowledged)
-    assert len(keys) == len(set(keys)) <= len(acknowledged) + 5
-    assert AnnotationStore(url).progress("ana").labelled == len(keys)

@@ -1,0 +1,79 @@
+"""Work that waits shares one commit; refused work leaves the others, a failing commit none."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+
+from studio.annotation.database import Database
+from studio.errors import ConflictError, StudioError
+
+COUNT = text("SELECT count(*) FROM annotators")
+
+
+@pytest.fixture
+def database(url):
+    opened = Database(url)
+    yield opened
+    opened.close()
+
+
+def add(name: str):
+    def work(connection):
+        values = {"name": name}
+        connection.execute(
+            text("INSERT INTO annotators (name, created_at) VALUES (:name, 0)"), values
+        )
+        if name == "refused":
+            raise ConflictError("no")
+        if name == "failing":
+            raise OperationalError("", {}, Exception("disk I/O error"))
+        return name
+
+    return work
+
+
+def together(database, names: list[str]) -> list[object]:
+    """Run all of them in one batch; what each gave or raised."""
+
+    def ask(name: str) -> object:
+        try:
+            return database.run(add(name))
+        except StudioError as error:
+            return error
+
+    with ThreadPoolExecutor(len(names)) as pool:
+        with database._writer:
+            asked = [pool.submit(ask, name) for name in names]
+            while len(database._jobs) < len(names):
+                threading.Event().wait(0.005)
+        return [one.result() for one in asked]
+
+
+def stored(database) -> int:
+    with database.read() as connection:
+        return connection.execute(COUNT).scalar_one()
+
+
+def test_everybody_gets_their_own_result_from_one_commit(database):
+    names = [f"person-{number}" for number in range(8)]
+    assert together(database, names) == names
+    assert stored(database) == 8
+
+
+def test_refused_work_leaves_nothing_and_the_others_stand(database):
+    found = together(database, ["ana", "refused", "ben"])
+    assert [found[0], found[2]] == ["ana", "ben"]
+    assert isinstance(found[1], ConflictError)
+    assert stored(database) == 2
+
+
+def test_a_failing_database_fails_all_and_nobody_is_told_it_was_saved(database):
+    found = together(database, ["ana", "failing", "ben"])
+    assert all(isinstance(one, StudioError) for one in found)
+    assert stored(database) == 0
+    assert database.run(add("ana")) == "ana"

@@ -1,0 +1,134 @@
+"""In a real browser: thirty pairs by keyboard alone; two annotators and a lead at once."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+import uvicorn
+from test_annotate_page import Site, add_pairs, browser, page, press, saved, site, visit
+
+from studio.annotation import checks
+from studio.ui.app import build_app, close_context, open_context
+from studio.ui.auth import Accounts, add_user
+
+__all__ = ["browser", "page", "site"]
+PASSWORD = "correct horse battery"
+
+
+def test_thirty_pairs_by_keyboard_alone(site, page, monkeypatch):
+    monkeypatch.setattr(checks, "is_repeated", lambda *_: False)
+    add_pairs(site, 30)
+    visit(page, site)
+    page.wait_for_selector(".an-question:has-text('Question 0?')")
+    for key in ("1", "Shift+Digit1", "q", "2", "Shift+Digit2", "w", "t", "g"):
+        press(page, key)
+
+    page.keyboard.press("b")
+    page.keyboard.type("It is 8, in teal.")
+    press(page, "Enter")
+
+    page.keyboard.press("e")
+    page.keyboard.press("1")
+    page.wait_for_selector(".an-editor:not([hidden])")
+    page.keyboard.press("Control+A")
+    page.keyboard.type("Nine, exactly.")
+    press(page, "Enter")
+
+    page.keyboard.press("f")
+    page.keyboard.press("c")
+    page.keyboard.type("Two legends.")
+    page.keyboard.press("Enter")
+    press(page, "2")
+    press(page, "z")
+    page.wait_for_selector("[data-act=flag][aria-pressed=false]")
+    press(page, "t")
+
+    page.context.set_offline(True)
+    for _ in range(4):
+        press(page, "1") if page.is_visible(".an-work") else page.wait_for_timeout(50)
+        if page.is_hidden(".an-work"):
+            break
+    page.wait_for_selector(".an-status[data-state=problem]")
+    page.context.set_offline(False)
+    saved(page)
+
+    page.wait_for_selector(".an-work:not([hidden])")
+    page.keyboard.press("n")
+    page.keyboard.type("Half an ideal")
+    page.goto("about:blank")
+    visit(page, site)
+    page.wait_for_selector(".an-work:not([hidden])")
+    page.keyboard.press("n")
+    assert page.input_value(".an-editor textarea") == "Half an ideal"
+    page.keyboard.press("Enter")
+    while page.is_visible(".an-work"):
+        press(page, "1")
+    page.wait_for_selector(".an-empty:has-text('All 30 pairs done')")
+    saved(page)
+
+    assert site.context.store.progress("local").labelled == 30
+    assert page.errors == []
+    chosen = {row.chosen.text for row in site.context.store.preferences("charts")}
+    assert {"It is 8, in teal.", "Nine, exactly.", "Half an ideal"} <= chosen
+
+
+@pytest.fixture
+def shared(tmp_path):
+    """A studio with a lead, lea, and two annotators, ana and ben."""
+    file = tmp_path / "accounts.yaml"
+    for name, role in (("lea", "lead"), ("ana", "annotator"), ("ben", "annotator")):
+        add_user(file, name, role, PASSWORD)
+    context = open_context(str(tmp_path / "workspace"), Accounts.load(file))
+    config = uvicorn.Config(build_app(context), host="127.0.0.1", port=0, log_level="error")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        threading.Event().wait(0.05)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    yield Site(f"http://127.0.0.1:{port}/", context)
+    server.should_exit = True
+    thread.join(10)
+    close_context(context)
+
+
+def log_in(browser, site: Site, name: str):
+    opened = browser.new_context(viewport={"width": 1280, "height": 800}).new_page()
+    opened.goto(f"{site.url}login")
+    opened.fill("input[name=name]", name)
+    opened.fill("input[name=password]", PASSWORD)
+    opened.click("button")
+    return opened
+
+
+def test_two_annotators_disagree_and_the_lead_decides_by_keyboard(shared, browser):
+    add_pairs(shared, 2)
+    store = shared.context.store
+    store.team.change_settings("lea", "charts", {"overlap": 2, "repeat_share": 0})
+    ana, ben = log_in(browser, shared, "ana"), log_in(browser, shared, "ben")
+    for annotator in (ana, ben):
+        annotator.wait_for_selector(".an-text:not(:empty)")
+        assert annotator.get_by_role("tab", name="Team").count() == 0
+    for _ in range(2):
+        for annotator, wish in ((ana, "good"), (ben, "bad")):
+            left = annotator.inner_text(".an-answer[data-side=left] .an-text")
+            press(annotator, "1" if left.startswith(wish) else "2")
+    for annotator in (ana, ben):
+        annotator.wait_for_selector(".an-empty:has-text('All 2 pairs done')")
+
+    lea = log_in(browser, shared, "lea")
+    lea.get_by_role("tab", name="Team").click()
+    lea.wait_for_selector(
+        ".tm-figure:has-text('Percent agreement'):has-text('0 %')", timeout=60_000
+    )
+    lea.get_by_role("tab", name="Decide").click()
+    lea.wait_for_selector(".tm-case .tm-votes td:has-text('ben')")
+    assert "no majority · 2 pairs to decide" in lea.inner_text(".tm-root")
+    for left in ("1 pair to decide", "Nothing to decide"):
+        lea.keyboard.press("1")
+        lea.wait_for_selector(f".tm-root:has-text('{left}')")
+    assert len(store.preferences("charts")) == 2
+    assert {line.who for line in store.team.log()} == {"ana", "ben", "lea"}
+    for one in (ana, ben, lea):
+        one.context.close()
