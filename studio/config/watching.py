@@ -19,7 +19,7 @@ class ProbeConfig(Section):
     every: int | None = setting(
         None,
         "Probe every (steps)",
-        "How often the probes are answered. Empty: four times over the run.",
+        "How often the probes are answered. Empty: four times over the run, or at the end of a short one.",
         ge=1,
     )
     max_new_tokens: int = setting(

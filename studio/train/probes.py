@@ -29,6 +29,7 @@ from studio.train.callbacks import RunReporter
 from studio.train.data import RunData
 
 TIMES = 4
+SELDOM = 5
 FORGETTING_SOURCE = "embedded:heldout"
 FORGETTING_ROWS = 12
 BATCH = 4
@@ -95,7 +96,7 @@ class Prober(TrainerCallback):
     def on_step_end(
         self, args, state: TrainerState, control, model: PreTrainedModel, **_: Any
     ) -> None:
-        every = self.config.every or max(1, -(-state.max_steps // TIMES))
+        every = self.config.every or max(SELDOM, -(-state.max_steps // TIMES))
         if self.probes and (state.global_step % every == 0 or state.global_step == state.max_steps):
             with self._asking():
                 self._ask(model, state.global_step)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page
 from test_browser import SECOND, launch_sft, open_tab, page, studio  # noqa: F401 - fixtures
 
 from studio.config import files
 from studio.paths import Workspace
 from studio.runs.events import read_events
+from studio.runs.status import read_status
+from studio.runs.store import Run, RunStore
+from studio.services.steering import kill_worker
 from studio.services.supervisor import Supervisor
 
 LONG = {
@@ -26,7 +31,7 @@ LONG = {
 
 
 def wait_chip(page: Page, state: str) -> None:  # noqa: F811
-    page.wait_for_selector(f"#run-head .chip:has-text('{state}')", timeout=90 * SECOND)
+    page.wait_for_selector(f"#run-head .chip:has-text('{state}')", timeout=150 * SECOND)
 
 
 def show(page: Page, name: str) -> None:  # noqa: F811
@@ -35,15 +40,34 @@ def show(page: Page, name: str) -> None:  # noqa: F811
     page.wait_for_selector(f"#run-head h2:has-text('{name}')")
 
 
-def test_a_run_is_watched_steered_compared_and_exported(page: Page, tmp_path: Path):  # noqa: F811
+@pytest.fixture
+def ended() -> Iterator[list[Run]]:
+    """Runs whose workers must not outlive the test."""
+    runs: list[Run] = []
+    yield runs
+    for run in runs:
+        kill_worker(Run(run.paths, read_status(run.paths)))
+
+
+@pytest.mark.timeout(600)
+def test_a_run_is_watched_steered_compared_and_exported(
+    page: Page,  # noqa: F811
+    tmp_path: Path,
+    ended: list[Run],
+):
     launch_sft(page)
+    page.wait_for_selector("#run-head:has-text('embedded-sft')")
+    wait_chip(page, "Finished")
     workspace = Workspace.locate(tmp_path / "workspace")
     run_id = Supervisor(workspace).submit(files.parse(LONG))
+    ended.append(RunStore(workspace).get(run_id))
     show(page, "long-one")
     wait_chip(page, "Running")
-    page.wait_for_selector("#run-curves .plot:has-text('Loss')", timeout=90 * SECOND)
+    page.wait_for_selector("#run-curves .plot:has-text('Loss')", timeout=150 * SECOND)
     page.reload()
-    second = page.context.new_page()
+    elsewhere = page.context.browser.new_context(viewport={"width": 1280, "height": 800})
+    second = elsewhere.new_page()
+    second.set_default_timeout(60 * SECOND)
     second.goto(page.url)
     second.wait_for_selector(".studio-header .running:has-text('long-one')")
     show(second, "long-one")
