@@ -65,7 +65,8 @@ def _checked_by_gold(connection: Connection, event: LabelEvent, pair, who: int, 
     settings = stored(pair.overlap, pair.settings)
     if not pair.gold:
         drawn = checks.is_repeated(pair.id, event.annotator, settings.repeat_share)
-        if event.kind in VOTES and drawn:
+        # Only a first answer: one that replaces another has been thought over already.
+        if event.kind in VOTES and drawn and saved.version == 1:
             checks.plan_repeat(connection, pair.id, who, saved.label_id)
         return saved
     if not settings.gold_feedback:

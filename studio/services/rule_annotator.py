@@ -39,7 +39,7 @@ def label_all(
     done = 0
     while (card := store.claim(RULE, dataset)) is not None:
         store.save(_event(card, preferred[card.images, card.question]))
-        done += 1
+        done += not card.repeat
     return done
 
 
@@ -54,4 +54,5 @@ def _event(card: PairCard, better: str) -> LabelEvent:
         expected_version=card.version,
         reason="labelled by rule",
         shown_left_id=card.left.candidate_id,
+        repeat=card.repeat,
     )

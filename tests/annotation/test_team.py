@@ -142,6 +142,17 @@ def test_a_pair_is_shown_again_swapped_and_does_not_count(store, monkeypatch):
         store.save(answer(card, "ana", repeat=True))
 
 
+def test_answering_a_second_showing_as_a_first_one_ends_it(store, monkeypatch):
+    monkeypatch.setattr(checks, "is_repeated", lambda *_: True)
+    store.add_rows("charts", make_rows(30))
+    answers = 0
+    while card := store.claim("ana"):
+        answers += 1
+        store.save(answer(card, "ana"))
+        assert answers <= 60
+    assert store.progress("ana").labelled == 30
+
+
 def test_the_share_shown_again_is_about_what_was_asked_for():
     drawn = sum(checks.is_repeated(pair, "ana", 0.05) for pair in range(4000))
     assert 140 < drawn < 260
