@@ -4,6 +4,8 @@ import pytest
 import torch
 from fast_pair import Bench, assert_same, compute, write_rows
 
+from studio.paths import TINY_VLM
+
 LOSSES = [
     "sigmoid",
     "hinge",
@@ -78,8 +80,7 @@ def test_weighting_by_the_policy_is_the_same(shared_runner, tmp_path, monkeypatc
     assert_same(compute(stock), compute(fast))
 
 
-@pytest.mark.parametrize("attention", ["eager", "sdpa"])
-@pytest.mark.parametrize("checkpointing", [False, True])
+@pytest.mark.parametrize(("attention", "checkpointing"), [("eager", False), ("sdpa", True)])
 def test_preferences_with_any_attention_and_checkpointing(
     shared_runner, tmp_path, attention, checkpointing
 ):
@@ -175,3 +176,31 @@ def test_switched_off_is_the_stock_trainer(shared_runner, tmp_path):
         )
         assert type(trainer) is kind
         assert torch.is_tensor(next(iter(trainer.get_train_dataloader()))["pixel_values"])
+
+
+def test_smolvlm_is_among_the_families(shared_runner, tmp_path):
+    """Random weights, the embedded processor."""
+    from transformers import (
+        AutoConfig,
+        AutoProcessor,
+        SmolVLMConfig,
+        SmolVLMForConditionalGeneration,
+    )
+
+    plain = AutoConfig.from_pretrained(TINY_VLM).to_dict()
+    text, vision = plain["text_config"], plain["vision_config"] | {"model_type": "smolvlm_vision"}
+    config = SmolVLMConfig(
+        text_config=text, vision_config=vision, image_token_id=4, scale_factor=2, pad_token_id=2
+    )
+    torch.manual_seed(0)
+    SmolVLMForConditionalGeneration(config).save_pretrained(tmp_path / "model")
+    AutoProcessor.from_pretrained(TINY_VLM).save_pretrained(tmp_path / "model")
+    source = write_rows(tmp_path, "dpo", MIXED)
+    sections = {
+        "method": "dpo",
+        "data": {"source": source},
+        "model": {"id": str(tmp_path / "model")},
+    }
+    stock, fast = Bench(shared_runner).pair(**sections)
+    assert fast.saving is not None
+    assert_same(compute(stock), compute(fast))

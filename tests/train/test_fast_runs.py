@@ -88,7 +88,7 @@ def test_a_run_resumed_in_mid_epoch_uses_its_caches(runner, tmp_path):
 
 def test_a_difference_on_the_first_rows_means_the_stock_path(runner, tmp_path, monkeypatch):
     source = write_rows(tmp_path / "rows", "sft", IMAGES)
-    values = settings(source, "sft")
+    values = settings(source, "sft", schedule={"max_steps": 1})
     stock, _ = runner.run(runner.config(**values, speed=OFF))
     monkeypatch.setattr(check, "difference", lambda *_: 0.5)
     run, outcome = runner.run(runner.config(**values))
@@ -112,7 +112,8 @@ def test_a_wrong_layout_is_noticed(runner, tmp_path, monkeypatch):
         ),
     )
     source = write_rows(tmp_path / "rows", "dpo", IMAGES)
-    run, _ = runner.run(runner.config(**settings(source, "dpo")))
+    values = settings(source, "dpo", schedule={"max_steps": 1})
+    run, _ = runner.run(runner.config(**values))
     assert events(run, "warning")
 
 

@@ -22,7 +22,6 @@ ONE_DIMENSIONAL = Family()
 FAMILIES: dict[str, Family] = {
     "idefics3": ONE_DIMENSIONAL,
     "smolvlm": ONE_DIMENSIONAL,
-    "llava": ONE_DIMENSIONAL,
 }
 
 MASKS = ("sdpa", "eager")
