@@ -128,10 +128,13 @@ class LibraryPage:
 
 def read_page(store: AnnotationStore, state: LibraryState) -> LibraryPage:
     """The page that `state` is on."""
-    items = store.browse(state.where, order=state.order, after=state.starts[-1], limit=PAGE)
-    total = state.total
+    where, order, total = state.where, state.order, state.total
+    if total is None and where.search and len(state.starts) == 1:
+        items, total = store.find(where, order=order, limit=PAGE, most=COUNTED + 1)
+        return LibraryPage(items, 1, total)
+    items = store.browse(where, order=order, after=state.starts[-1], limit=PAGE)
     if total is None:
-        total = store.count(state.where, COUNTED + 1 if state.where.search else None)
+        total = store.count(where, COUNTED + 1 if where.search else None)
     return LibraryPage(items, PAGE * (len(state.starts) - 1) + 1, total)
 
 

@@ -185,7 +185,8 @@ def test_a_file_with_bad_rows_from_preview_to_edit(page, context, source):
 def test_nothing_is_asked_while_another_tab_is_open(page):
     asked: list[str] = []
     page.get_by_role("tab", name="Annotate", exact=True).click()
-    page.wait_for_timeout(500)
+    page.wait_for_function("!document.querySelector('#data').offsetParent")
+    page.wait_for_timeout(1500)
     tick = page.evaluate(
         "window.gradio_config.dependencies.find(d => d.targets.some(t => t[1] === 'tick'"
         " && d.outputs.length === 2)).id"
