@@ -152,7 +152,7 @@ class Supervisor:
             return
         if run.alive:
             steering.enforce_stop(run)
-        elif run.status.pid or ended:
+        elif run.status.pid or ended or run.status.state != "starting":
             mark_dead(run.paths)
         elif child is None and time.time() - run.status.updated > STARTUP_GRACE:
             _start_over(run)

@@ -11,7 +11,7 @@ from studio.config import RunConfig, files
 from studio.errors import ConfigError, ConflictError
 from studio.paths import Workspace
 from studio.runs.events import read_events
-from studio.runs.status import ENDED
+from studio.runs.status import ENDED, process_alive, update_status
 from studio.services import launching as module
 from studio.services.supervisor import Supervisor
 
@@ -156,3 +156,45 @@ def test_a_second_worker_for_the_same_run_does_nothing(supervisor, tmp_path):
         )
     assert done.returncode == 0
     assert supervisor.store.get(run.run_id).status.state == "queued"
+
+
+def test_a_run_whose_studio_died_while_starting_it_waits_again(supervisor, monkeypatch):
+    run = supervisor.store.create(quick(), state="starting")
+    supervisor.pause(True)
+    supervisor.step()
+    assert supervisor.store.get(run.run_id).status.state == "starting"
+    monkeypatch.setattr("studio.services.supervisor.STARTUP_GRACE", -1.0)
+    for _ in range(3):
+        update_status(run.paths, state="starting")
+        supervisor.step()
+        assert supervisor.store.get(run.run_id).status.state == "queued"
+    update_status(run.paths, state="starting")
+    supervisor.step()
+    assert supervisor.store.get(run.run_id).status.state == "failed"
+
+
+def test_a_double_click_starts_one_run(supervisor):
+    first = supervisor.submit(quick())
+    with pytest.raises(ConflictError, match=first):
+        supervisor.submit(quick())
+    assert [run.run_id for run in supervisor.store.list()] == [first]
+
+
+def test_a_paused_queue_starts_nothing(supervisor, sleeping_worker):
+    supervisor.pause(True)
+    run_id = supervisor.submit(quick())
+    supervisor.step()
+    assert supervisor.store.get(run_id).status.state == "queued"
+    supervisor.pause(False)
+    wait_for(supervisor, run_id, lambda run: run.alive)
+
+
+def test_stop_now_ends_a_worker_that_does_not_listen(supervisor, sleeping_worker, monkeypatch):
+    monkeypatch.setattr("studio.services.steering.STOP_GRACE", 0.2)
+    run_id = supervisor.submit(quick())
+    wait_for(supervisor, run_id, lambda run: run.alive)
+    supervisor.stop(run_id, now=True)
+    wait_for(supervisor, run_id, lambda run: run.status.state == "stopped")
+    wait_for(
+        supervisor, run_id, lambda run: not process_alive(run.status.pid, run.status.pid_started)
+    )
