@@ -51,13 +51,14 @@ def guarded(guarded_app):
 
 def tabs_of(client, path):
     config = client.get(f"{path}config").json()
-    return [c["props"]["label"] for c in config["components"] if c["type"] == "tabitem"]
+    items = (c["props"] for c in config["components"] if c["type"] == "tabitem")
+    return [item["label"] for item in items if str(item.get("elem_id")).startswith("tab-")]
 
 
 def test_page_has_every_tab_and_shows_no_internals(context):
     with TestClient(build_app(context), base_url=LOCAL) as client:
         assert client.get("/").status_code == 200
-        assert tabs_of(client, "/") == ["Data", "Annotate", "Train", "Runs", "Chat"]
+        assert tabs_of(client, "/") == ["Data", "Annotate", "Team", "Train", "Runs", "Chat"]
         assert client.get("/monitoring/summary").status_code in (403, 404)
         for path in ("/docs", "/openapi.json"):
             assert "swagger" not in client.get(path).text.lower()
@@ -104,7 +105,7 @@ def test_lead_sees_everything_and_can_leave(guarded):
     assert {"httponly", "samesite=strict"} <= {
         part.strip().lower() for part in answer.headers["set-cookie"].split(";")
     }
-    assert len(tabs_of(guarded, "/")) == 5
+    assert len(tabs_of(guarded, "/")) == 6
     guarded.get("/logout")
     assert guarded.get("/config").status_code == 401
 
