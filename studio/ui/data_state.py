@@ -144,7 +144,7 @@ def filter_of(
     labels: str,
     marks: str,
     more: tuple[str, str, str, str, str],
-    length: tuple[str, str],
+    length: tuple[str | None, str | None],
 ) -> ItemFilter:
     """The filter that the fields ask for; dataset and ids stay.
 
@@ -162,7 +162,12 @@ def filter_of(
         agreement=AGREEMENTS.get(agreement),
         source=source or None,
         split=split or None,
-        length=tuple(int(edge) if edge.strip().isdecimal() else None for edge in length),
+        length=tuple(_bound(edge) for edge in length),
         tag=tag or None,
         **MARKS.get(marks, {}),
     )
+
+
+def _bound(typed: str | None) -> int | None:
+    digits = (typed or "").strip()
+    return int(digits[:9]) if digits.isdecimal() else None

@@ -191,6 +191,12 @@ def test_the_fields_become_a_filter():
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(("typed", "bound"), [(None, None), ("", None), (" 7 ", 7), ("-1", None)])
+def test_a_bound_that_was_never_typed_is_none(typed, bound):
+    where = filter_of(LibraryState(), "", "", "", ("",) * 5, (typed, None))
+    assert where.length == (bound, None)
+
+
 def test_a_row_opens_by_click_and_by_address_and_closes(tab, library, source):
     imported(tab, source(2))
     (item, _) = tab.context.store.browse()

@@ -120,6 +120,7 @@ class DataTab:
         parts = self.parts
         with gr.Row(elem_classes="data-filters"):
             parts["search"] = gr.Textbox(
+                "",
                 show_label=False,
                 placeholder="Search",
                 scale=4,
@@ -159,6 +160,7 @@ class DataTab:
             for name, words in BULK.items():
                 parts[name] = gr.Button(words, size="sm", min_width=0, elem_id=f"data-{name}")
             parts["tag_text"] = gr.Textbox(
+                "",
                 show_label=False, placeholder="Tag", container=False, min_width=90, max_lines=1,
                 elem_id="data-tag-text",
             )  # fmt: skip
@@ -298,7 +300,7 @@ def _choice(choices: list[Any], name: str, width: int) -> gr.Dropdown:
 
 
 def _edge(label: str, name: str) -> gr.Textbox:
-    return gr.Textbox(label=label, placeholder="any", max_lines=1, min_width=110, elem_id=name)
+    return gr.Textbox("", label=label, placeholder="any", max_lines=1, min_width=110, elem_id=name)
 
 
 def _acting(library: Library, action: str) -> Callable[..., Changes]:
