@@ -127,4 +127,6 @@ def _lora(config: RunConfig, base: PreTrainedModel, workspace: Workspace) -> Lor
         return lora_config(adapter, base)
     folder = adapter_folder(adapter.continue_from, workspace)
     check_base(config, folder)
-    return LoraConfig.from_pretrained(str(folder))
+    lora = LoraConfig.from_pretrained(str(folder))
+    lora.inference_mode = False
+    return lora
