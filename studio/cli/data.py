@@ -10,6 +10,7 @@ from studio.cli.options import JsonOption, WorkspaceOption, locate, print_json, 
 from studio.cli.progress import progress_bar
 
 if TYPE_CHECKING:
+    from studio.annotation.export import Export
     from studio.services.library import ImportReport
 
 SHOWN_BAD = 20
@@ -113,7 +114,6 @@ def export(
     """Freeze labelled pairs into a dataset that can be trained on."""
     from studio.annotation import AnnotationStore, publish
     from studio.annotation.export import export_name, export_preferences
-    from studio.annotation.preferences import REASONS
     from studio.data.images import ImageStore
 
     place = locate(workspace)
@@ -147,11 +147,17 @@ def export(
             }
         )
     else:
-        typer.echo(f"{made.rows} pairs in {made.source}")
-        for reason, count in made.left_out.items():
-            if count:
-                say(f"{count} left out: {REASONS[reason]}")
+        _tell_export(made)
     return 0
+
+
+def _tell_export(made: Export) -> None:
+    from studio.annotation.preferences import REASONS
+
+    typer.echo(f"{made.rows} pairs in {made.source}")
+    for reason, count in made.left_out.items():
+        if count:
+            say(f"{count} left out: {REASONS[reason]}")
 
 
 def mapping(assignments: list[str] | None) -> dict[str, str]:

@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from studio.config import RunConfig
-from studio.data.convert import TrainingData, load_training_data
+from studio.data.convert import TrainingData
 from studio.data.trl_format import features
 from studio.errors import RunFailedError
 from studio.paths import Workspace, read_json
 from studio.runs.store import Run
 from studio.services.launching import environment
+from studio.train.data import load_run_data
 
 CELL = "# %%"
 ROWS_PER_GROUP = 50
@@ -106,21 +107,12 @@ def write_rows(
     config: RunConfig, workspace: Workspace, folder: Path, special_tokens: Iterable[str]
 ) -> list[str]:
     """Write the rows the trainer gets as parquet, images inside as PNG; the names of the splits."""
-    train, evaluation = load_training_data(
-        source=config.data.source,
-        train=config.data.train,
-        evaluation=config.data.evaluation,
-        columns=config.data.columns,
-        system_prompt=config.data.system_prompt,
-        method=config.method,
-        workspace=workspace,
-        special_tokens=list(special_tokens),
-    )
+    data = load_run_data(config, workspace, list(special_tokens))
     folder.mkdir(parents=True, exist_ok=True)
-    _write_parquet(train, config, folder / "train.parquet")
-    if evaluation is None:
+    _write_parquet(data.train, config, folder / "train.parquet")
+    if data.evaluation is None:
         return ["train"]
-    _write_parquet(evaluation, config, folder / "evaluation.parquet")
+    _write_parquet(data.evaluation, config, folder / "evaluation.parquet")
     return ["train", "evaluation"]
 
 

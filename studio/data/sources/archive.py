@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from studio.data.sources import folder as folders
 from studio.data.sources.base import Reader
-from studio.data.sources.files import ENDINGS
+from studio.data.sources.files import ENDINGS, existing_file
 from studio.errors import DataError
 from studio.paths import Workspace
 
@@ -32,13 +32,7 @@ def matches(spec: str, workspace: Workspace) -> bool:
 
 def open_reader(spec: str, split: str | None, workspace: Workspace, field: str) -> Reader:
     """What is in the archive, as from a folder. Raises DataError naming the member at fault."""
-    path = Path(spec).expanduser()
-    if not path.is_file():
-        raise DataError(
-            f"There is no file {spec!r}.",
-            remedy="Give a path on the machine the studio runs on, or upload the file.",
-            field="data.source",
-        )
+    path = existing_file(spec)
     reader = folders.open_reader(str(_top(unpack(path, workspace))), split, workspace, field)
     reader.label = f"ZIP file {path.name}: {reader.label}"
     return reader

@@ -25,8 +25,8 @@ def matches(spec: str, workspace: Workspace) -> bool:
     return Path(spec).suffix.lower() in ENDINGS
 
 
-def open_reader(spec: str, split: str | None, workspace: Workspace, field: str) -> Reader:
-    """A single file, which is the split `train` unless its name says otherwise."""
+def existing_file(spec: str) -> Path:
+    """The file that `spec` names. Raises DataError when there is none."""
     path = Path(spec).expanduser()
     if not path.is_file():
         raise DataError(
@@ -34,6 +34,12 @@ def open_reader(spec: str, split: str | None, workspace: Workspace, field: str) 
             remedy="Give a path on the machine the studio runs on, or upload the file.",
             field="data.source",
         )
+    return path
+
+
+def open_reader(spec: str, split: str | None, workspace: Workspace, field: str) -> Reader:
+    """A single file, which is the split `train` unless its name says otherwise."""
+    path = existing_file(spec)
     with path.open("rb"):
         name = split_of(path)
     choose_split(split, ("train",) if name == split == "train" else (name, "train"), field)

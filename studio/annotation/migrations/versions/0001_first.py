@@ -13,6 +13,8 @@ def upgrade() -> None:
     create_people_and_items()
     create_pairs()
     create_labels()
+    create_leases()
+    create_current_labels()
     if op.get_bind().dialect.name == "sqlite":
         forbid_changing_labels()
 
@@ -160,6 +162,9 @@ def create_labels() -> None:
     )
     op.create_index("labels_annotator", "labels", ["annotator_id", "id"], unique=False)
     op.create_index("labels_version", "labels", ["pair_id", "annotator_id", "version"], unique=True)
+
+
+def create_leases() -> None:
     op.create_table(
         "leases",
         sa.Column("pair_id", sa.Integer(), nullable=False),
@@ -176,6 +181,9 @@ def create_labels() -> None:
         sa.PrimaryKeyConstraint("pair_id", "annotator_id"),
     )
     op.create_index("leases_annotator", "leases", ["annotator_id", "expires_at"], unique=False)
+
+
+def create_current_labels() -> None:
     op.create_table(
         "current_labels",
         sa.Column("pair_id", sa.Integer(), nullable=False),
