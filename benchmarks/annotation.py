@@ -31,6 +31,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+SERVER = Path(__file__).with_name("annotation_server.py")
 sys.path.insert(0, str(ROOT))
 HEADERS = {"X-Studio": "1", "Content-Type": "application/json"}
 START_SECONDS = 120.0
@@ -72,70 +73,6 @@ def fill(workspace: Path, pairs: int) -> None:
     )
     store.add_rows("charts", rows)
     store.close()
-
-
-def nursery(workspace: Path) -> None:
-    """A process with everything imported; each line on its standard input forks a server.
-
-    The studio's own routes, guards, store and images, with accounts by a header; only Gradio's
-    page is left out. A fork starts in a fraction of a second, so that many can be killed.
-    """
-    import uvicorn  # noqa: F401
-
-    from studio.annotation import store  # noqa: F401
-    from studio.ui import api  # noqa: F401
-
-    for _ in sys.stdin:
-        child = os.fork()
-        if child == 0:
-            serve(workspace)
-            os._exit(0)
-        os.waitpid(child, 0)
-
-
-def serve(workspace: Path) -> None:
-    """Serve on a free port, written with the process id into `workspace/port`."""
-    import uvicorn
-    from fastapi import FastAPI
-
-    from studio.annotation import AnnotationStore
-    from studio.data.images import ImageStore
-    from studio.paths import Workspace, write_json
-    from studio.ui.api import router
-
-    place = Workspace.locate(workspace)
-    app = FastAPI()
-    app.include_router(router(Headers(AnnotationStore(place.database_url), ImageStore(place))))
-
-    @app.post("/nothing")
-    def nothing() -> dict:
-        return {}
-
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))
-
-    def announce() -> None:
-        while not server.started:
-            time.sleep(0.01)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        write_json(workspace / "port", {"port": port, "pid": os.getpid()})
-
-    threading.Thread(target=announce, daemon=True).start()
-    server.run()
-
-
-@dataclass
-class Headers:
-    """A context that believes the header `X-Name`."""
-
-    store: object
-    images: object
-    accounts: None = None
-
-    def user(self, request) -> str:
-        return request.headers.get("x-name", "local")
-
-    def is_lead(self, request) -> bool:
-        return False
 
 
 class Client:
@@ -181,7 +118,7 @@ class Studio:
 
     def __init__(self, workspace: Path) -> None:
         self.file = workspace / "port"
-        command = [sys.executable, __file__, "--serve", str(workspace)]
+        command = [sys.executable, str(SERVER), str(workspace)]
         self.nursery = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, text=True)
         self.pid = 0
 
@@ -335,11 +272,7 @@ def main() -> int:
     parser.add_argument("--labels", type=int)
     parser.add_argument("--kills", type=int)
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
     flags = parser.parse_args()
-    if flags.serve:
-        nursery(flags.serve)
-        return 0
     if flags.kills:
         found = kill_often(flags.kills)
     else:

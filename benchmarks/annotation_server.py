@@ -1,0 +1,83 @@
+"""The studio's labelling routes for `annotation.py`: one process, forked for each server.
+
+python benchmarks/annotation_server.py WORKSPACE
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+
+def nursery(workspace: Path) -> None:
+    """A process with everything imported; each line on its standard input forks a server.
+
+    The studio's own routes, guards, store and images, with accounts by a header; only Gradio's
+    page is left out. A fork starts in a fraction of a second, so that many can be killed.
+    """
+    import uvicorn  # noqa: F401
+
+    from studio.annotation import store  # noqa: F401
+    from studio.ui import api  # noqa: F401
+
+    for _ in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            serve(workspace)
+            os._exit(0)
+        os.waitpid(child, 0)
+
+
+def serve(workspace: Path) -> None:
+    """Serve on a free port, written with the process id into `workspace/port`."""
+    import uvicorn
+    from fastapi import FastAPI
+
+    from studio.annotation import AnnotationStore
+    from studio.data.images import ImageStore
+    from studio.paths import Workspace, write_json
+    from studio.ui.api import router
+
+    place = Workspace.locate(workspace)
+    app = FastAPI()
+    app.include_router(router(Headers(AnnotationStore(place.database_url), ImageStore(place))))
+
+    @app.post("/nothing")
+    def nothing() -> dict:
+        return {}
+
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))
+
+    def announce() -> None:
+        while not server.started:
+            time.sleep(0.01)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        write_json(workspace / "port", {"port": port, "pid": os.getpid()})
+
+    threading.Thread(target=announce, daemon=True).start()
+    server.run()
+
+
+@dataclass
+class Headers:
+    """A context that believes the header `X-Name`."""
+
+    store: object
+    images: object
+    accounts: None = None
+
+    def user(self, request) -> str:
+        return request.headers.get("x-name", "local")
+
+    def is_lead(self, request) -> bool:
+        return False
+
+
+if __name__ == "__main__":
+    nursery(Path(sys.argv[1]))
