@@ -4,25 +4,9 @@ import pytest
 import torch
 from fast_pair import Bench, assert_same, compute, write_rows
 
+from studio.config.preference import LOSSES
 from studio.paths import TINY_VLM
 
-LOSSES = [
-    "sigmoid",
-    "hinge",
-    "ipo",
-    "exo_pair",
-    "nca_pair",
-    "robust",
-    "bco_pair",
-    "sppo_hard",
-    "aot",
-    "aot_unpaired",
-    "apo_zero",
-    "apo_down",
-    "discopop",
-    "sft",
-    "sigmoid_norm",
-]
 MIXED = [[0], [0, 1], [], [2]]
 """Images of four rows: one, two, none, another."""
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import io
 import sqlite3
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import uvicorn
 from PIL import Image
+from serving import launched, served
 
 from studio.data.schema import Answer, Message, Part, Row
-from studio.ui.app import build_app, close_context, open_context
+from studio.ui.app import close_context, open_context
 from studio.ui.context import StudioContext
 
 PAIRS = 15
@@ -42,30 +41,15 @@ class Site:
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
     context = open_context(str(tmp_path))
-    app = build_app(context)
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        threading.Event().wait(0.05)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    yield Site(f"http://127.0.0.1:{port}/", context)
-    server.should_exit = True
-    thread.join(10)
+    with served(context) as address:
+        yield Site(address, context)
     close_context(context)
 
 
 @pytest.fixture(scope="module")
 def browser(chromium):
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(
-            executable_path=chromium,
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
-        yield launched
-        launched.close()
+    with launched(chromium) as browser:
+        yield browser
 
 
 @pytest.fixture

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import threading
-
 import pytest
-import uvicorn
+from serving import served
 from test_annotate_page import Site, add_pairs, browser, page, press, saved, site, visit
 
 from studio.annotation import checks
-from studio.ui.app import build_app, close_context, open_context
+from studio.ui.app import close_context, open_context
 from studio.ui.auth import Accounts, add_user
 
 __all__ = ["browser", "page", "site"]
 PASSWORD = "correct horse battery"
+
+
+def shown(page) -> None:
+    """Keys pressed while the next pair is still on its way are nobody's answer."""
+    page.wait_for_selector(".an-work:not([hidden])")
 
 
 def test_thirty_pairs_by_keyboard_alone(site, page, monkeypatch):
@@ -24,10 +27,13 @@ def test_thirty_pairs_by_keyboard_alone(site, page, monkeypatch):
     for key in ("1", "Shift+Digit1", "q", "2", "Shift+Digit2", "w", "t", "g"):
         press(page, key)
 
+    shown(page)
     page.keyboard.press("b")
+    page.wait_for_selector(".an-editor:not([hidden])")
     page.keyboard.type("It is 8, in teal.")
     press(page, "Enter")
 
+    shown(page)
     page.keyboard.press("e")
     page.keyboard.press("1")
     page.wait_for_selector(".an-editor:not([hidden])")
@@ -35,6 +41,7 @@ def test_thirty_pairs_by_keyboard_alone(site, page, monkeypatch):
     page.keyboard.type("Nine, exactly.")
     press(page, "Enter")
 
+    shown(page)
     page.keyboard.press("f")
     page.keyboard.press("c")
     page.keyboard.type("Two legends.")
@@ -62,9 +69,11 @@ def test_thirty_pairs_by_keyboard_alone(site, page, monkeypatch):
     page.keyboard.press("n")
     assert page.input_value(".an-editor textarea") == "Half an ideal"
     page.keyboard.press("Enter")
-    while page.is_visible(".an-work"):
-        press(page, "1")
-    page.wait_for_selector(".an-empty:has-text('All 30 pairs done')")
+    done = page.locator(".an-empty:has-text('All 30 pairs done')")
+    while not done.is_visible():
+        page.locator(".an-work").or_(done).filter(visible=True).first.wait_for()
+        if page.is_visible(".an-work"):
+            press(page, "1")
     saved(page)
 
     assert site.context.store.progress("local").labelled == 30
@@ -80,16 +89,8 @@ def shared(tmp_path):
     for name, role in (("lea", "lead"), ("ana", "annotator"), ("ben", "annotator")):
         add_user(file, name, role, PASSWORD)
     context = open_context(str(tmp_path / "workspace"), Accounts.load(file))
-    config = uvicorn.Config(build_app(context), host="127.0.0.1", port=0, log_level="error")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        threading.Event().wait(0.05)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    yield Site(f"http://127.0.0.1:{port}/", context)
-    server.should_exit = True
-    thread.join(10)
+    with served(context) as address:
+        yield Site(address, context)
     close_context(context)
 
 

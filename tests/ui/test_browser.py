@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
+from serving import launched, opened
 
 ROOT = Path(__file__).resolve().parents[2]
 SECOND = 1000
@@ -41,20 +42,8 @@ def studio(tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture
 def page(studio: str, chromium: str) -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium,
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
-        opened = browser.new_page(viewport={"width": 1280, "height": 800})
-        opened.set_default_timeout(30 * SECOND)
-        problems: list[str] = []
-        opened.on("pageerror", lambda error: problems.append(str(error)))
-        opened.goto(studio)
-        opened.wait_for_selector(".studio-header")
-        yield opened
-        browser.close()
-    assert problems == []
+    with launched(chromium) as browser, opened(browser, studio, 30) as page:
+        yield page
 
 
 def open_tab(page: Page, name: str) -> None:

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-import socket
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import uvicorn
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
+from serving import launched, opened, served
 
 from studio.annotation import ItemFilter
 from studio.services.library import import_source
-from studio.ui.app import build_app, close_context, open_context
+from studio.ui.app import close_context, open_context
 from studio.ui.context import StudioContext
 from tests.preflight.conftest import drawing, saved
 
@@ -43,30 +40,13 @@ def context(tmp_path: Path) -> Iterator[StudioContext]:
 
 @pytest.fixture
 def page(context: StudioContext, chromium: str) -> Iterator[Page]:
-    with socket.socket() as bound, sync_playwright() as playwright:
-        bound.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(build_app(context), log_level="warning", ws="none")
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
-        thread.start()
-        while not server.started:
-            time.sleep(0.02)
-        browser = playwright.chromium.launch(
-            executable_path=chromium,
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
-        opened = browser.new_page(viewport={"width": 1280, "height": 800})
-        opened.set_default_timeout(60 * SECOND)
-        expect.set_options(timeout=60 * SECOND)
-        problems: list[str] = []
-        opened.on("pageerror", lambda error: problems.append(str(error)))
-        opened.goto(f"http://127.0.0.1:{bound.getsockname()[1]}")
-        opened.wait_for_selector(".studio-header")
-        yield opened
-        browser.close()
-        server.should_exit = True
-        thread.join(30)
-    assert problems == []
+    expect.set_options(timeout=60 * SECOND)
+    with (
+        served(context) as address,
+        launched(chromium) as browser,
+        opened(browser, address, 60) as page,
+    ):
+        yield page
 
 
 def test_from_the_form_to_rows_shown_and_excluded(page: Page, context: StudioContext):

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import io
 import json
-import socket
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import uvicorn
 from PIL import Image
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
+from serving import launched, opened, served
 
 from studio.annotation import ItemFilter
-from studio.ui.app import build_app, close_context, open_context
+from studio.ui.app import close_context, open_context
 from studio.ui.context import StudioContext
 
 SECOND = 1000
@@ -31,38 +28,15 @@ def context(tmp_path: Path) -> Iterator[StudioContext]:
 
 
 @pytest.fixture
-def address(context: StudioContext) -> Iterator[str]:
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(build_app(context), log_level="warning", ws="none")
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
-        thread.start()
-        while not server.started:
-            time.sleep(0.02)
-        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
-        server.should_exit = True
-        thread.join(30)
-
-
-@pytest.fixture
-def page(address: str, chromium: str) -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium,
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
-        opened = browser.new_page(viewport={"width": 1280, "height": 800})
-        opened.set_default_timeout(60 * SECOND)
-        expect.set_options(timeout=60 * SECOND)
-        problems: list[str] = []
-        opened.on("pageerror", lambda error: problems.append(str(error)))
-        opened.on("dialog", lambda dialog: dialog.accept())
-        opened.goto(address)
-        opened.wait_for_selector(".studio-header")
-        yield opened
-        browser.close()
-    assert problems == []
+def page(context: StudioContext, chromium: str) -> Iterator[Page]:
+    expect.set_options(timeout=60 * SECOND)
+    with (
+        served(context) as address,
+        launched(chromium) as browser,
+        opened(browser, address, 60) as page,
+    ):
+        page.on("dialog", lambda dialog: dialog.accept())
+        yield page
 
 
 @pytest.fixture
