@@ -74,5 +74,8 @@ def count(number: int) -> str:
 
 
 def say(error: StudioError) -> None:
-    """Show an error as a passing message; Gradio renders these as HTML, so it is escaped."""
+    """Show an error as a passing message; Gradio renders these as HTML, so it is escaped.
+
+    Only a queued event can show one: Gradio drops the messages of others.
+    """
     gr.Warning(escape(str(error)), title="That did not work")

@@ -51,6 +51,10 @@ def page(context: StudioContext, chromium: str) -> Iterator[Page]:
 
 def test_from_the_form_to_rows_shown_and_excluded(page: Page, context: StudioContext):
     page.get_by_role("button", name="Check what a model sees").click()
+    page.locator("#check-model input, #check-model textarea").first.fill(" ")
+    page.locator("#check-start").click()
+    expect(page.get_by_text("No model is given")).to_be_visible()
+    page.locator("#check-model input, #check-model textarea").first.fill("embedded")
     expect(page.locator("#check-report")).to_contain_text("Not checked yet")
     page.locator("#check-length input").fill("45")
     page.locator("#check-start").click()

@@ -109,10 +109,10 @@ class CheckPanel:
         self.context.shell.tab.select(self.open, [self.state, self.dataset], **opened)
         self.dataset.input(self.choose, [self.state, self.dataset], drawn, **QUICK)
         form = [self.dataset, self.model, self.max_length]
-        self.start_button.click(self.start, form, running, **QUICK)
+        queued = {**QUICK, "queue": True, "concurrency_limit": 4}  # tells listeners, and people
+        self.start_button.click(self.start, form, running, **queued)
         self.stop_button.click(self.stop, None, running, **QUICK)
         self.timer.tick(self.poll, [self.state, self.dataset], [*running, *drawn], **QUICK)
-        queued = {**QUICK, "queue": True, "concurrency_limit": 4}  # tells the listeners of a state
         self.report.click(self.act, self.state, [*drawn, self.shown_rows], **queued)
         self.strip.click(
             self.show_image,

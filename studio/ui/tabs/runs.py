@@ -123,30 +123,34 @@ class RunsTab:
             parts["settings"] = gr.HTML(elem_id="run-settings")
 
     def wire(self) -> None:
-        """Connect events; all are quick reads or one-file writes, so none goes through the queue."""
+        """Connect events; reads are quick and pass the queue by, what can be refused goes through it.
+
+        Gradio shows messages of queued events alone, and only those tell listeners of a state.
+        """
         shell = self.context.shell
         shown = [self.chosen, self.seen, *(self.parts[n] for n in SHOWN), *self.buttons.values()]
         looks = [self.parts["compare"], self.smoothing, self.log_scale]
         quick = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+        queued = {**quick, "queue": True, "concurrency_limit": 4}
         now = {"inputs": [self.chosen, *looks], "outputs": shown, **quick}
+        refusable = {**now, **queued}
         gr.Timer(POLL_SECONDS).tick(self.poll, [self.chosen, self.seen, *looks], shown, **quick)
         shell.tab.select(self.open, **now)
         shell.page.load(self.open, **now)
         self.parts["list"].click(self.pick, [self.chosen, *looks], shown, **quick)
-        self.parts["checkpoints"].click(self.go_back, **now)
+        self.parts["checkpoints"].click(self.go_back, **refusable)
         for part in (self.parts["compare"], self.log_scale):
             part.input(self.show, **now)
         self.smoothing.release(self.show, **now)
         shell.show_run.change(self.follow, [shell.show_run, *looks], shown, **quick)
         for name in ("save", "stop", "stop_now", "resume"):
-            self.buttons[name].click(getattr(self, name), **now)
-        self.buttons["delete"].click(self.delete, **now, js=CONFIRM_DELETE)
-        self.extend_button.click(self.extend, [self.chosen, self.epochs, *looks], shown, **quick)
-        self._wire_links(quick)
+            self.buttons[name].click(getattr(self, name), **refusable)
+        self.buttons["delete"].click(self.delete, **refusable, js=CONFIRM_DELETE)
+        self.extend_button.click(self.extend, [self.chosen, self.epochs, *looks], shown, **queued)
+        self._wire_links(quick, queued)
 
-    def _wire_links(self, quick: dict[str, Any]) -> None:
+    def _wire_links(self, quick: dict[str, Any], queued: dict[str, Any]) -> None:
         shell = self.context.shell
-        queued = {**quick, "queue": True}  # only these tell the listeners of a state
         for name, target, place in (
             ("clone", shell.clone_run, "train"),
             ("chat", shell.chat_with, "chat"),
