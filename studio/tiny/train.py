@@ -22,6 +22,7 @@ from studio.tiny.batches import batch_loader
 from studio.tiny.chart import COLOURS
 from studio.tiny.model import GLOBAL, new_model, new_processor
 
+LINE_EVERY = 100  # steps, where a bar cannot be redrawn
 OUTSIDE_MUON = ("embed_tokens", "lm_head", "position_embedding")
 
 
@@ -58,13 +59,15 @@ def train(recipe: Recipe) -> tuple[Idefics3ForConditionalGeneration, Idefics3Pro
     loader = batch_loader(processor, recipe.steps, recipe.batch, recipe.seed)
     with _progress() as progress:
         task = progress.add_task("training", total=recipe.steps, loss=float("nan"))
-        for batch in loader:
+        for step, batch in enumerate(loader, start=1):
             loss = losses(batch)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.max_grad_norm)
             _advance([*optimizers, *schedules])
             model.zero_grad()
             progress.update(task, advance=1, loss=loss.item())
+            if not progress.console.is_terminal and step % LINE_EVERY == 0:
+                progress.print(f"{step} of {recipe.steps} steps, loss {loss.item():.3f}")
     return model.eval(), processor
 
 
