@@ -42,12 +42,16 @@ def latest_checkpoint(paths: RunPaths) -> Path | None:
     return found[-1] if found else None
 
 
-def prune(paths: RunPaths, keep: int) -> None:
-    """Delete all but the newest `keep` complete checkpoints, and torn ones older than those."""
+def prune(paths: RunPaths, keep: int, best: int | None = None) -> None:
+    """Delete all but the newest `keep` complete checkpoints, and torn ones older than those.
+
+    Args:
+        best: A step whose checkpoint stays whatever its age.
+    """
     complete = complete_checkpoints(paths)
     if not complete:
         return
-    kept = set(complete[-keep:])
+    kept = {*complete[-keep:], *(folder for folder in complete if step_of(folder) == best)}
     newest = step_of(complete[-1])
     for folder in paths.checkpoints.iterdir():
         if folder not in kept and 0 <= step_of(folder) <= newest:

@@ -8,6 +8,7 @@ import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -74,8 +75,11 @@ class Diary:
     def refresh(self) -> Diary:
         """Read the lines added since last time."""
         batch = read_events(self.path, self._offset)
-        for event in batch.events:
-            self._take(event)
+        for (kind, _), events in groupby(batch.events, _alike):
+            together = list(events)
+            if kind != "metrics" or not self._add_columns([event.values for event in together]):
+                for event in together:
+                    self._take(event)
         self._offset = batch.offset
         return self
 
@@ -181,12 +185,33 @@ class Diary:
         if last > first:
             self.seconds_per_step = (ended - began) / (last - first)
 
+    def _add_columns(self, rows: list[dict[str, Any]]) -> bool:
+        """Add metrics of many steps at once; False, with nothing added, where one is unusual."""
+        steps = [row.get("step") for row in rows]
+        if set(map(type, steps)) != {int} or any(a >= b for a, b in pairwise(steps)):
+            return False
+        columns = {name: [row[name] for row in rows] for name in rows[0] if name not in _NO_METRIC}
+        usual = all(
+            set(map(type, values)) <= set(_NUMBERS)
+            and _finite(sum(values))
+            and self._last_step(name) < steps[0]
+            for name, values in columns.items()
+        )
+        if usual:
+            for name, values in columns.items():
+                self.series.setdefault(name, []).extend(zip(steps, values, strict=True))
+        return usual
+
+    def _last_step(self, name: str) -> int:
+        points = self.series.get(name)
+        return points[-1][0] if points else -1
+
     def _add_metrics(self, values: dict[str, Any]) -> None:
         step = _step(values)
         for name, value in values.items():
             if type(value) not in _NUMBERS or name in _NO_METRIC:
                 continue
-            if value - value != 0:  # NaN or infinite
+            if not _finite(value):
                 self.not_finite.setdefault(name, step)
                 continue
             points = self.series.get(name)
@@ -233,6 +258,14 @@ def tail(path: Path, lines: int = 40, most_bytes: int = 64_000) -> str:
         return ""
     kept = [line.rsplit("\r", 1)[-1] for line in text.replace("\r\n", "\n").split("\n")]
     return "\n".join(kept[-lines:]).strip("\n")
+
+
+def _finite(value: float) -> bool:
+    return value - value == 0  # NaN and infinity less themselves are NaN
+
+
+def _alike(event: Event) -> tuple[str, Any]:
+    return event.type, event.values.keys() if event.type == "metrics" else None
 
 
 def _step(values: dict[str, Any]) -> int:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True)
-class Event:
+class Event(NamedTuple):
     """One line of the diary.
 
     Attributes:
@@ -72,10 +72,23 @@ def read_events(path: Path, offset: int = 0) -> Batch:
 
 
 def _parse(data: bytes) -> Iterator[Event]:
-    for line in data.splitlines():
-        try:
-            values = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(values, dict) and "type" in values and "time" in values:
+    for values in _objects(data):
+        if (
+            isinstance(values, dict)
+            and "type" in values
+            and isinstance(values.get("time"), (int, float))
+        ):
             yield Event(str(values.pop("type")), float(values.pop("time")), values)
+
+
+def _objects(data: bytes) -> Iterator[Any]:
+    """What each line holds; all lines are decoded in one go unless one of them is damaged."""
+    lines = data.split(b"\n")
+    try:
+        yield from json.loads(b"[%b]" % b",".join(filter(None, lines)))
+        return
+    except ValueError:
+        pass
+    for line in lines:
+        with contextlib.suppress(ValueError):
+            yield json.loads(line)

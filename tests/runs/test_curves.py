@@ -143,3 +143,27 @@ def test_findings_probes_and_forgetting_are_read(tmp_path):
     assert diary.probe_rows[0].base == "b" and diary.probes == {5: ["a"]}
     assert diary.series["answer_tokens"] == [(5, 2.0)]
     assert diary.forgetting == {"before": 1.0, "after": 1.5}
+
+
+def test_read_in_one_go_or_line_by_line_it_is_the_same(tmp_path):
+    chance = random.Random(5)
+    odd = (float("nan"), float("inf"), True, None, "text", -1.5, 3)
+    rows = [{"step": step, "loss": 1.0 / step, "rate": 2} for step in range(1, 60)]
+    for step in range(40, 120):
+        row = {"step": chance.choice((step, step, step - 30)), "loss": chance.random()}
+        rows.append(row | {"odd": chance.choice(odd)} if chance.random() < 0.3 else row)
+    log, piecewise = EventLog(tmp_path / "events.jsonl"), Diary(tmp_path / "events.jsonl")
+    for row in rows:
+        log.append("metrics", **row)
+        piecewise.refresh()
+    whole = Diary(log.path).refresh()
+    assert whole.series == piecewise.series and len(whole.series["loss"]) > 40
+    assert whole.not_finite == piecewise.not_finite
+
+
+def test_foreign_lines_are_left_out(tmp_path):
+    path = tmp_path / "events.jsonl"
+    good = [json.dumps({"type": "metrics", "time": 1, "step": s, "loss": 3.0}) for s in (1, 2)]
+    for strange in (b"\xff\xfe", b"[", b'{"type": "metrics", "time": "now"}', b"7", b"{}],[{}"):
+        path.write_bytes(b"\n".join([good[0].encode(), strange, good[1].encode(), b""]))
+        assert Diary(path).refresh().series == {"loss": [(1, 3.0), (2, 3.0)]}, strange
