@@ -209,6 +209,7 @@ def _annotate(store, saves: list[float], stop: threading.Event) -> None:
             kind="choose",
             winner_id=card.left.candidate_id,
             expected_version=card.version,
+            repeat=card.repeat,
         )
         began = time.perf_counter()
         store.save(event)

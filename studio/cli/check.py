@@ -9,9 +9,9 @@ import typer
 
 from studio.cli.data import mapping
 from studio.cli.options import JsonOption, WorkspaceOption, locate, print_json, say
+from studio.data.sources.registry import LIBRARY
 from studio.preflight.report import Finding, Report
 
-LIBRARY = "library:"
 MARKS = {"error": "✕", "warning": "!", "info": "·"}
 SHOWN_ROWS = 8
 SHOWN_REASONS = 20
@@ -52,9 +52,11 @@ def check(
     place = locate(workspace)
     if source.startswith(LIBRARY):
         from studio.annotation import AnnotationStore
+        from studio.annotation.trainable import parse_library
         from studio.preflight.library import library_rows
 
-        rows = library_rows(AnnotationStore(place.database_url), source.removeprefix(LIBRARY))
+        where = parse_library(source)
+        rows = library_rows(AnnotationStore(place.database_url), where.dataset or "", where)
     else:
         rows = source_rows(source, place, split=split, columns=mapping(column), limit=limit)
     quiet_libraries()

@@ -37,13 +37,15 @@ def plan(
 ) -> int:
     """Show what a run would do: memory, time, and what is trained."""
     from studio.models.quiet import quiet_libraries
+    from studio.services.frozen import with_frozen_data
 
     quiet_libraries()
     from studio.train.memory.devices import Target
     from studio.train.memory.measure import calibrated, measure
     from studio.train.plan import plan_run
 
-    config, place = read_config(run_file, set_), locate(workspace)
+    place = locate(workspace)
+    config = with_frozen_data(read_config(run_file, set_), place)
     found, _ = plan_run(config, place, Target.gpu(gpu_gb) if gpu_gb else None)
     if dry_step:
         say("Running one step on the largest batch …")

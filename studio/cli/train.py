@@ -33,12 +33,13 @@ def train(
     """Train in the foreground, with a progress bar."""
     from studio.models.quiet import quiet_libraries
     from studio.services.foreground import follow, resumable, start_now
+    from studio.services.frozen import with_frozen_data
 
     quiet_libraries()
     from studio.train.plan import plan_run
 
-    config = read_config(run_file, set_)
     place = locate(workspace)
+    config = with_frozen_data(read_config(run_file, set_), place)
     if resume:
         run = resumable(config, place)
     else:

@@ -22,7 +22,7 @@ from studio.data.trl_format import ANSWERS, Method, answer_messages, features, p
 from studio.errors import DataError
 from studio.paths import Workspace, write_json
 
-__all__ = ["freeze", "list_exports"]
+__all__ = ["freeze", "freeze_splits", "list_exports"]
 ROWS_PER_GROUP = 50
 
 
@@ -48,11 +48,24 @@ def freeze(
     Raises:
         DataError: There are no rows, or one cannot be trained on.
     """
+    train, evaluation = split_by_image(rows, evaluation_share)
+    splits = {"train": train, "evaluation": evaluation} if evaluation else {"train": train}
+    return freeze_splits(splits, name, workspace, manifest_extra, method=method)
+
+
+def freeze_splits(
+    splits: Mapping[str, Sequence[Row]],
+    name: str,
+    workspace: Workspace,
+    manifest_extra: Mapping[str, object] | None = None,
+    *,
+    method: Method | None = None,
+) -> Path:
+    """Like `freeze`, with the rows of each split given: one parquet file a split."""
+    rows = [row for members in splits.values() for row in members]
     method = method or ("dpo" if any(row.chosen for row in rows) else "sft")
     images = ImageStore(workspace)
     _check(rows, method, images)
-    train, evaluation = split_by_image(rows, evaluation_share)
-    splits = {"train": train, "evaluation": evaluation} if evaluation else {"train": train}
     digest = _content_hash(splits, method)
     target = workspace.exports / f"{_slug(name)}-{digest[:10]}"
     if (target / MANIFEST).exists():

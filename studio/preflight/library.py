@@ -14,8 +14,10 @@ PAGE = 500
 Preference = tuple[Answer, Answer]
 
 
-def library_rows(store: AnnotationStore, dataset: str) -> Rows:
+def library_rows(store: AnnotationStore, dataset: str, where: ItemFilter | None = None) -> Rows:
     """The items of a dataset that are neither excluded nor deleted; numbers are item ids.
+
+    `where` narrows them down, as `trainable.parse_library` reads it.
 
     A row's preference is what people voted for or, without votes, what the source preferred. In
     a dataset of pairs an item with a single answer is half a pair: its other answer said the same.
@@ -28,7 +30,7 @@ def library_rows(store: AnnotationStore, dataset: str) -> Rows:
         raise NotFoundError(
             f"There is no dataset {dataset[:200]!r} in the library.", remedy="Import it first."
         )
-    where = ItemFilter(dataset=dataset, excluded=False)
+    where = where or ItemFilter(dataset=dataset, excluded=False)
     decided = _decided(store, dataset) if view.labelled else {}
 
     def entries() -> Iterator[Entry]:

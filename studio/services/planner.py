@@ -6,6 +6,7 @@ from studio.config import RunConfig
 from studio.config.checks import ensure_consistent
 from studio.paths import Workspace
 from studio.runs.plan import Plan
+from studio.services.frozen import with_frozen_data
 from studio.services.pipe import PipeWorker
 
 
@@ -13,6 +14,7 @@ class Planner:
     """Answers what a run would do; the child starts with the first question."""
 
     def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
         self._child = PipeWorker(
             ["planner", "--workspace", str(workspace.root)], workspace.root / "planner.log"
         )
@@ -25,6 +27,7 @@ class Planner:
             RunFailedError: The planner died.
         """
         ensure_consistent(config)
+        config = with_frozen_data(config, self._workspace)
         return Plan.from_json(self._child.call({"config": config.model_dump(mode="json")})["plan"])
 
     def close(self) -> None:

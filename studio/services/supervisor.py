@@ -21,6 +21,7 @@ from studio.runs.events import EventLog
 from studio.runs.status import update_status
 from studio.runs.store import Run, RunStore
 from studio.services import steering
+from studio.services.frozen import with_frozen_data
 from studio.services.launching import launch_worker
 from studio.services.steering import mark_dead
 
@@ -56,13 +57,15 @@ class Supervisor:
         self._lock.release()
 
     def submit(self, config: RunConfig) -> str:
-        """Queue a run and return its id.
+        """Queue a run and return its id; rows of the library are frozen first.
 
         Raises:
+            DataError: Nothing in the library's dataset can be trained on.
             ConfigError: The settings contradict each other.
             ConflictError: The same run was submitted a moment ago (a button clicked twice).
         """
         ensure_consistent(config)
+        config = with_frozen_data(config, self.workspace)
         with queue.locked(self.workspace):
             self._refuse_twice(config)
             run = self.store.create(config)

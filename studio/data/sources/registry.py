@@ -9,6 +9,7 @@ from studio.data.sources.base import Reader
 from studio.errors import DataError
 from studio.paths import Workspace
 
+LIBRARY = "library:"
 KINDS: tuple[ModuleType, ...] = (embedded, exports, folder, archive, files, hub)
 
 
@@ -21,6 +22,12 @@ def open_reader(
         DataError: Nothing is called so, or it lacks the split (then naming `field`).
     """
     spec = spec.strip()
+    if spec.startswith(LIBRARY):
+        raise DataError(
+            f"{spec[:200]!r} is the library, which changes; only training and checks read it.",
+            remedy='Export the dataset and name the export: "exports/<name>".',
+            field="data.source",
+        )
     try:
         kind = next((kind for kind in KINDS if spec and kind.matches(spec, workspace)), None)
         if kind is not None:
