@@ -168,20 +168,25 @@ class Workspace:
         return RunPaths(self.runs / run_id)
 
 
-def write_atomic(path: Path, text: str) -> None:
-    """Replace `path` by `text` so that a reader sees the old or the new file, never a part."""
+def write_atomic(path: Path, text: str, durable: bool = True) -> None:
+    """Replace `path` by `text` so that a reader sees the old or the new file, never a part.
+
+    Args:
+        durable: Wait until the disk has it. Without, a power cut may leave an empty file.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with temporary.open("w", encoding="utf-8") as handle:
         handle.write(text)
         handle.flush()
-        os.fsync(handle.fileno())
+        if durable:
+            os.fsync(handle.fileno())
     temporary.replace(path)
 
 
-def write_json(path: Path, value: object) -> None:
+def write_json(path: Path, value: object, durable: bool = True) -> None:
     """Write `value` as JSON, atomically."""
-    write_atomic(path, json.dumps(value, ensure_ascii=False, indent=1))
+    write_atomic(path, json.dumps(value, ensure_ascii=False, indent=1), durable)
 
 
 def read_json(path: Path) -> dict | None:

@@ -32,6 +32,7 @@ class EventLog:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._whole_until = 0
 
     def append(self, type: str, **values: Any) -> None:
         """Add one event."""
@@ -41,8 +42,9 @@ class EventLog:
             allow_nan=True,
         )
         with self.path.open("ab") as handle:
-            torn = handle.tell() > 0 and not _ends_with_newline(self.path)
-            handle.write(b"\n" * torn + line.encode() + b"\n")
+            end = handle.tell()
+            torn = end not in (0, self._whole_until) and not _ends_with_newline(self.path)
+            self._whole_until = end + handle.write(b"\n" * torn + line.encode() + b"\n")
 
 
 def _ends_with_newline(path: Path) -> bool:

@@ -59,6 +59,7 @@ class HealthWatch:
         method: `sft` or `dpo`.
         batch: Rows per optimizer step.
         total_steps: Planned optimizer steps.
+        lowest_loss: Lowest mean over ten recorded losses in a row.
     """
 
     method: str
@@ -67,6 +68,7 @@ class HealthWatch:
     step: int = 0
     series: dict[str, list[float]] = field(default_factory=dict)
     told: set[str] = field(default_factory=set)
+    lowest_loss: float = float("inf")
 
     def replay(self, events: Iterable[Event]) -> None:
         """Take in what happened before a resume, without telling it again."""
@@ -94,6 +96,9 @@ class HealthWatch:
         for name, value in values.items():
             if name != "step" and isinstance(value, (int, float)) and value == value:
                 self.series.setdefault(name, []).append(float(value))
+        losses = self.series.get("loss", [])
+        if "loss" in values and losses and len(losses) % WINDOW == 0:
+            self.lowest_loss = min(self.lowest_loss, fmean(losses[-WINDOW:]))
         if "eval_loss" in values:
             trained = fmean(self.last("loss")) if self.last("loss") else float("inf")
             self.series.setdefault("loss at evaluation", []).append(trained)
@@ -144,8 +149,7 @@ def _divergence(watch: HealthWatch) -> Sign | None:
     losses = watch.series.get("loss", [])
     if len(losses) < 2 * WINDOW:
         return None
-    means = [fmean(losses[at : at + WINDOW]) for at in range(0, len(losses) - WINDOW + 1, WINDOW)]
-    now, best = fmean(losses[-WINDOW:]), min(means)
+    now, best = fmean(losses[-WINDOW:]), watch.lowest_loss
     if now < 2 * best or now < best + 0.2:
         return None
     return (

@@ -63,15 +63,18 @@ class RunStatus:
 
 
 def read_status(paths: RunPaths) -> RunStatus:
-    """The status on disk; a run without one is queued."""
+    """The status on disk; a run without one is queued, one whose status is damaged has no worker."""
     known = {item.name for item in fields(RunStatus)}
-    values = read_json(paths.status) or {}
+    try:
+        values = read_json(paths.status) or {}
+    except ValueError:
+        return RunStatus(state="running", queued=0.0)
     return RunStatus(**{key: value for key, value in values.items() if key in known})
 
 
-def write_status(paths: RunPaths, status: RunStatus) -> None:
+def write_status(paths: RunPaths, status: RunStatus, durable: bool = True) -> None:
     """Replace the status."""
-    write_json(paths.status, asdict(status))
+    write_json(paths.status, asdict(status), durable)
 
 
 def update_status(paths: RunPaths, **changes: Any) -> RunStatus:
@@ -79,6 +82,12 @@ def update_status(paths: RunPaths, **changes: Any) -> RunStatus:
     status = replace(read_status(paths), updated=time.time(), **changes)
     write_status(paths, status)
     return status
+
+
+def beat(paths: RunPaths, **changes: Any) -> None:
+    """A sign of life: `update_status` without waiting for the disk."""
+    status = replace(read_status(paths), updated=time.time(), **changes)
+    write_status(paths, status, durable=False)
 
 
 def process_alive(pid: int, started: float) -> bool:

@@ -15,7 +15,7 @@ from studio.paths import RunPaths
 from studio.runs import checkpoints, control
 from studio.runs.events import EventLog, read_events
 from studio.runs.health import HealthWatch
-from studio.runs.status import update_status
+from studio.runs.status import beat, update_status
 from studio.train.pace import Pace
 
 HEARTBEAT = 1.0
@@ -63,9 +63,7 @@ class RunReporter(TrainerCallback):
         now = time.monotonic()
         if now - self.last_heartbeat >= HEARTBEAT or state.global_step == state.max_steps:
             self.last_heartbeat = now
-            update_status(
-                self.paths, stage="training", step=state.global_step, total_steps=state.max_steps
-            )
+            beat(self.paths, stage="training", step=state.global_step, total_steps=state.max_steps)
         if now - self.last_progress >= PROGRESS:
             self.last_progress = now
             self.events.append(
@@ -79,7 +77,7 @@ class RunReporter(TrainerCallback):
         now = time.monotonic()
         if now - self.last_heartbeat >= HEARTBEAT:
             self.last_heartbeat = now
-            update_status(self.paths, stage="evaluating")
+            beat(self.paths, stage="evaluating")
 
     def on_log(self, args, state: TrainerState, control, logs=None, **_: Any) -> None:
         logs = dict(logs or {})

@@ -13,6 +13,7 @@ from studio.runs.events import EventLog, read_events
 from studio.runs.lastwords import ATTEMPT_MARK, explain_death
 from studio.runs.status import process_alive, read_status, update_status
 from studio.runs.store import RunStore
+from studio.services.steering import mark_dead
 
 
 @pytest.fixture
@@ -119,3 +120,12 @@ def test_an_earlier_attempt_is_not_blamed(tmp_path):
     paths = RunPaths(tmp_path)
     paths.log.write_text(f"No space left on device\n{ATTEMPT_MARK} 2\n{{'loss': 1}}\n")
     assert "disk" not in explain_death(paths).message
+
+
+def test_a_damaged_status_is_that_of_a_run_whose_worker_is_gone(store):
+    run = store.create(RunConfig())
+    run.paths.status.write_text("")
+    (found,) = store.list()
+    assert found.status.active and not found.alive
+    mark_dead(found.paths)
+    assert read_status(run.paths).state == "failed"
