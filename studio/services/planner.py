@@ -1,6 +1,8 @@
-"""Plans runs in a warm child process, so that the studio itself never loads torch."""
+"""Plans and measures runs in child processes, so that the studio itself never loads torch."""
 
 from __future__ import annotations
+
+import threading
 
 from studio.config import RunConfig
 from studio.config.checks import ensure_consistent
@@ -8,19 +10,32 @@ from studio.paths import Workspace
 from studio.runs.plan import Plan
 from studio.services.frozen import with_frozen_data
 from studio.services.pipe import PipeWorker
+from studio.train.memory.measure import Measured, measure
 
 
 class Planner:
-    """Answers what a run would do; the child starts with the first question."""
+    """Answers what a run would do; the child starts with the first question, or with `warm`."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._child = PipeWorker(
             ["planner", "--workspace", str(workspace.root)], workspace.root / "planner.log"
         )
+        self._answered = 0
+        self._measuring = threading.Lock()
 
-    def plan(self, config: RunConfig) -> Plan:
-        """Parameters, steps and tokens of a run.
+    @property
+    def ready(self) -> bool:
+        """Whether the child has loaded its libraries, so that a plan takes a moment only."""
+        return self._answered != 0 and self._answered == self._child.pid
+
+    def warm(self) -> None:
+        """Start the child ahead of the first question; does not wait for it."""
+        if not self._child.alive:
+            self._child.request({})
+
+    def plan(self, config: RunConfig, gpu_gb: float | None = None) -> Plan:
+        """Parameters, memory, steps and tokens of a run, here or on a GPU with `gpu_gb` GiB.
 
         Raises:
             InputError: It cannot be run; a `ConfigError` names every field at fault.
@@ -28,7 +43,22 @@ class Planner:
         """
         ensure_consistent(config)
         config = with_frozen_data(config, self._workspace)
-        return Plan.from_json(self._child.call({"config": config.model_dump(mode="json")})["plan"])
+        payload = {"config": config.model_dump(mode="json"), "gpu_gb": gpu_gb}
+        found = Plan.from_json(self._child.call(payload)["plan"])
+        self._answered = self._child.pid
+        return found
+
+    def measure(self, config: RunConfig) -> Measured:
+        """Peak and seconds of two real steps on the largest batch; one measurement at a time.
+
+        Raises:
+            InputError: The run cannot start.
+            RunFailedError: The process of the dry step died.
+        """
+        ensure_consistent(config)
+        config = with_frozen_data(config, self._workspace)
+        with self._measuring:
+            return measure(config, self._workspace)
 
     def close(self) -> None:
         """End the child."""
