@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from studio.paths import SAMPLES
 from studio.train.data import load_run_data
@@ -27,13 +28,21 @@ def assistant(text: str) -> dict:
     return {"role": "assistant", "content": text}
 
 
-def write_rows(folder: Path, method: str, images: list[list[int]]) -> str:
-    """Rows with the given images and answers of uneven length; the file's path."""
+def write_rows(
+    folder: Path, method: str, images: list[list[int]], sizes: list[tuple[int, int]] | None = None
+) -> str:
+    """Rows with the given images and answers of uneven length; the file's path.
+
+    Args:
+        sizes: Width and height of each image; None to leave them as they are.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     lines = []
     for index, chosen in enumerate(images):
         for number in chosen:
             shutil.copy(IMAGES[number], folder / f"{number}.png")
+            if sizes:
+                Image.open(IMAGES[number]).resize(sizes[number]).save(folder / f"{number}.png")
         row = {
             "images": [f"{number}.png" for number in chosen],
             "prompt": [user(f"Question {index}" + "?" * (1 + 5 * (index % 3)))],

@@ -12,10 +12,10 @@ from studio.train.fast.features import FeatureCache, prune
 from studio.train.fast.fill import fill_cache
 from studio.train.fast.reference import ReferenceCache
 from studio.train.fast.refs import image_ref
-from studio.train.fast.tokens import Preprocessed
+from studio.train.fast.tokens import Expansion, Preprocessed
 
 GIB = 2**30
-MADE = Preprocessed({}, (3, 4, 4, 3))
+MADE = Preprocessed({}, Expansion((3, 4, 4, 3), (1, 2, 2)))
 
 
 def filled(folder: Path, keys: str = "abc") -> FeatureCache:

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from studio.train.fast.batching import StepSampler
-from studio.train.fast.layout import Cost, Strand, attention_mask, make_layout
+from studio.train.fast.layout import Cost, Strand, make_layout
+from studio.train.fast.masks import attention_mask
 from studio.train.fast.tree import lay_out
 
 CHEAP_TOKENS = Cost(linear=1.0, attention=100.0)

@@ -9,8 +9,8 @@ from transformers import PreTrainedModel
 
 from studio.config import RunConfig
 from studio.config.training import SpeedConfig
-from studio.models.towers import find_towers
-from studio.train.fast.families import FAMILIES, MASKS
+from studio.models.towers import Towers, find_towers
+from studio.train.fast.families import FAMILIES, MASKS, slides
 
 WORDS = {
     "share_images": "each image encoded once",
@@ -111,7 +111,7 @@ def _obstacle(model: PreTrainedModel) -> str:
     for name, parameter in model.named_parameters():
         if parameter.requires_grad and towers.of(name) in ("vision", "projector"):
             return f"because the {towers.of(name)} is trained"
-    if _drops(model, towers.vision):
+    if _drops(model, towers):
         return "because the vision tower has dropout"
     return ""
 
@@ -120,11 +120,17 @@ def _prompt_obstacle(model: PreTrainedModel) -> str:
     backend = model.config._attn_implementation
     if backend not in MASKS:
         return f"because {backend} attention takes no masks of its own"
-    return FAMILIES[model.config.model_type].prompts
+    family = FAMILIES[model.config.model_type]
+    if slides(model.config.get_text_config()) and not family.blocks:
+        return "because some layers see only the nearest tokens"
+    return ""
 
 
-def _drops(model: PreTrainedModel, root: str) -> bool:
-    vision = model.get_submodule(root)
+def _drops(model: PreTrainedModel, towers: Towers) -> bool:
     settings = getattr(model.config, "vision_config", None)
-    inside = any(isinstance(m, nn.Dropout) and m.p > 0 for m in vision.modules())
+    inside = any(
+        isinstance(module, nn.Dropout) and module.p > 0
+        for name, module in model.named_modules()
+        if towers.of(name) in ("vision", "projector")
+    )
     return inside or getattr(settings, "attention_dropout", 0.0) > 0

@@ -15,14 +15,22 @@ import torch
 from transformers import ProcessorMixin
 
 from studio.train.fast.layout import Cost, Strand, make_layout
+from studio.train.fast.positions import grid_positions
 from studio.train.fast.refs import ImageRef, image_ref
-from studio.train.fast.tokens import Preprocessed, Sample, preprocess, sample_of, slots_of
+from studio.train.fast.tokens import (
+    Expansion,
+    Preprocessed,
+    Sample,
+    preprocess,
+    sample_of,
+    slots_of,
+)
 
 LAYOUT = "layout"
 IMAGES = "images"
 IGNORED = -100
 
-Known = Callable[[ImageRef], tuple[int, ...] | None]
+Known = Callable[[ImageRef], Expansion | None]
 
 
 @dataclass(frozen=True)
@@ -49,6 +57,7 @@ class Collator:
         image_token: Id of the token that stands for one image feature.
         known: The expansion of an image whose features need not be computed, else None.
         cost: Of the language model; None when no rows are to be shared.
+        merge: Patches along each side that make one token, where positions have three axes; else 0.
         completion_only: Whether SFT scores the completion only.
     """
 
@@ -57,8 +66,9 @@ class Collator:
     image_token: int
     known: Known
     cost: Cost | None
+    merge: int = 0
     completion_only: bool = True
-    expansions: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    expansions: dict[str, Expansion] = field(default_factory=dict)
 
     def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         rows = [
@@ -93,7 +103,7 @@ class Collator:
     def _strands(self, samples: Sequence[Sample], images: BatchImages) -> list[Strand]:
         features, first = {}, 0
         for ref in images.refs:
-            count = self.expansions[ref.key].count(self.image_token)
+            count = self.expansions[ref.key].tokens.count(self.image_token)
             features[ref.key] = (first, count)
             first += count
         return [
@@ -109,7 +119,13 @@ class Collator:
         if self.completion_only:
             scored[: len(sample.prompt)] = False
         slots = np.concatenate([slots, np.full(len(ending), -1, dtype=np.int64)])
-        return Strand(ids, slots, scored, row, tuple(sample.keys))
+        return Strand(ids, slots, scored, row, tuple(sample.keys), self._positions(sample, slots))
+
+    def _positions(self, sample: Sample, slots: np.ndarray) -> np.ndarray | None:
+        if not self.merge:
+            return None
+        grids = [self.expansions[key].grid for key in sample.keys]
+        return grid_positions(slots >= 0, grids, self.merge)
 
     def _stock(self, strands: Sequence[Strand]) -> dict[str, torch.Tensor]:
         shape = len(strands), max(len(strand.ids) for strand in strands)

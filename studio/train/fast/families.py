@@ -4,24 +4,54 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from transformers import PretrainedConfig
+
 
 @dataclass(frozen=True)
 class Family:
-    """How exactly a family can be computed with shared work.
+    """How a family can be computed exactly with shared work.
 
     Attributes:
-        prompts: Empty when rows may share a prompt: one-dimensional positions, causal attention,
-            boolean 4-D masks. Otherwise the reason why not.
+        joined: The model takes the features of all images as one tensor, not as a list.
+        tiles: The tiles of an image may be encoded one at a time; empty ones are padding.
+        alone: An image's features are its own only in rows that have no other image.
+        grid: Positions have three axes, and an image's follow its patch grid (M-RoPE).
+        blocks: The tokens of an image see all of that image, also what comes after them.
     """
 
-    prompts: str = ""
+    joined: bool = False
+    tiles: bool = False
+    alone: bool = False
+    grid: bool = False
+    blocks: bool = False
 
-
-ONE_DIMENSIONAL = Family()
 
 FAMILIES: dict[str, Family] = {
-    "idefics3": ONE_DIMENSIONAL,
-    "smolvlm": ONE_DIMENSIONAL,
+    "idefics3": Family(tiles=True),
+    "smolvlm": Family(tiles=True),
+    "llava": Family(),
+    "llava_next": Family(),
+    "llava_onevision": Family(alone=True),
+    "internvl": Family(joined=True),
+    "gemma3": Family(joined=True, blocks=True),
+    "qwen2_vl": Family(grid=True),
+    "qwen2_5_vl": Family(grid=True),
+    "qwen3_vl": Family(grid=True),
 }
 
 MASKS = ("sdpa", "eager")
+
+
+def slides(config: PretrainedConfig) -> bool:
+    """Whether some layers of a language model see only the nearest tokens."""
+    kinds = getattr(config, "layer_types", None)
+    if kinds:
+        return "sliding_attention" in kinds
+    return getattr(config, "sliding_window", None) is not None
+
+
+def feature_width(config: PretrainedConfig) -> int:
+    """Numbers per image token: one hidden state, and one more for each layer that is fed again."""
+    vision = getattr(config, "vision_config", None)
+    again = getattr(vision, "deepstack_visual_indexes", None) or ()
+    return config.get_text_config().hidden_size * (1 + len(again))

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from studio.train.fast.entries import read_record, write_record
-from studio.train.fast.tokens import Preprocessed
+from studio.train.fast.entries import Record, read_record, write_record
+from studio.train.fast.tokens import Expansion, Preprocessed
 
 SPARE = 1 << 30
 
@@ -50,7 +50,7 @@ class FeatureCache:
     budget: int
     hits: Hits = field(default_factory=Hits)
     full: str = ""
-    expansions: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    expansions: dict[str, Expansion] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -60,14 +60,14 @@ class FeatureCache:
         """Whether there is a file for an image, checked or not."""
         return self._path(key).exists()
 
-    def expansion(self, key: str) -> tuple[int, ...] | None:
-        """The tokens that stand for an image; None when its features must be computed."""
+    def expansion(self, key: str) -> Expansion | None:
+        """What stands for an image in a prompt; None when its features must be computed."""
         if key not in self.expansions:
             record = read_record(self._path(key))
             if record is None:
                 return None
             os.utime(self._path(key))
-            self.expansions[key] = tuple(record.about["expansion"])
+            self.expansions[key] = _expansion(record)
         return self.expansions[key]
 
     def get(self, key: str) -> torch.Tensor | None:
@@ -81,7 +81,7 @@ class FeatureCache:
             self.hits.missed += 1
             return None
         self.hits.found += 1
-        self.expansions[key] = tuple(record.about["expansion"])
+        self.expansions[key] = _expansion(record)
         flat = torch.from_numpy(np.frombuffer(record.body, dtype=np.uint8).copy())
         return flat.view(getattr(torch, record.about["dtype"])).view(record.about["shape"])
 
@@ -93,7 +93,8 @@ class FeatureCache:
         about = {
             "dtype": str(features.dtype).removeprefix("torch."),
             "shape": list(features.shape),
-            "expansion": list(made.expansion),
+            "expansion": list(made.expansion.tokens),
+            "grid": list(made.expansion.grid),
         }
         body = features.detach().contiguous().cpu().view(torch.uint8).numpy().tobytes()
         try:
@@ -110,6 +111,10 @@ class FeatureCache:
 
     def _path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key}.bin"
+
+
+def _expansion(record: Record) -> Expansion:
+    return Expansion(tuple(record.about["expansion"]), tuple(record.about["grid"]))
 
 
 def prune(root: Path, budget: int, keep: Path) -> int:

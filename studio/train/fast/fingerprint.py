@@ -12,7 +12,7 @@ from transformers import PreTrainedModel, ProcessorMixin
 
 from studio.models.towers import find_towers
 
-VERSION = 1
+VERSION = 2
 Named = Iterable[tuple[str, torch.Tensor]]
 
 

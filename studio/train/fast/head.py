@@ -14,10 +14,12 @@ from typing import Any
 import torch
 from torch import nn
 from transformers import PreTrainedModel
-from transformers.modeling_outputs import BaseModelOutputWithPooling
 from trl.trainer.utils import FusedCausalLMOutput
 
-from studio.train.fast.layout import Layout, attention_mask
+from studio.train.fast.families import FAMILIES
+from studio.train.fast.images import as_outputs
+from studio.train.fast.layout import Layout
+from studio.train.fast.masks import attention_mask, block_masks
 
 FEATURES = "features"
 PER_TOKEN = ("log_probs", "entropy", "log_sum_sq_probs", "mean_logits", "is_top1")
@@ -60,20 +62,26 @@ class LayoutForward:
         return _scattered(output, layout["targets"], (shape[0], shape[1] - 1))
 
     def _inputs(self, layout: Layout) -> dict[str, Any]:
-        model = self.model
-        eager = model.config._attn_implementation == "eager"
-        inputs: dict[str, Any] = {
-            "input_ids": layout["input_ids"],
-            "attention_mask": attention_mask(layout, additive=model.dtype if eager else None),
-        }
+        inputs: dict[str, Any] = {"input_ids": layout["input_ids"]} | self._masks(layout)
         if "position_ids" in layout:
             inputs["position_ids"] = layout["position_ids"]
         slots = layout["slots"]
         if FEATURES in layout:
             wanted = layout[FEATURES][slots[slots >= 0]]
-            outputs = BaseModelOutputWithPooling(pooler_output=[wanted])
-            inputs["mm_encoder_outputs"] = {"image": outputs}
+            inputs["mm_encoder_outputs"] = {"image": as_outputs(self.model, wanted)}
         return inputs
+
+    def _masks(self, layout: Layout) -> dict[str, Any]:
+        model = self.model
+        eager = model.config._attn_implementation == "eager"
+        additive = model.dtype if eager else None
+        if not FAMILIES[model.config.model_type].blocks:
+            return {"attention_mask": attention_mask(layout, additive=additive)}
+        if "segments" not in layout:
+            kinds = (layout["slots"] >= 0).long()
+            return {"attention_mask": layout["attention_mask"], "token_type_ids": kinds}
+        window = model.config.get_text_config().sliding_window
+        return {"attention_mask": block_masks(layout, window=window, additive=additive)}
 
     def _keep_scored(self, module: nn.Module, inputs: Any, output: Any) -> Any:
         if self.keep is not None:

@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from transformers import PreTrainedModel
+from transformers.modeling_outputs import BaseModelOutputWithPooling
 
+from studio.train.fast.families import FAMILIES
 from studio.train.fast.tokens import Preprocessed
 
 AT_ONCE = 4
 TILED = 5
 """Dimensions of pixel values that have one for tiles: (images, tiles, channels, height, width)."""
+
+
+@dataclass
+class EncodedImages(BaseModelOutputWithPooling):
+    """What a model's vision tower would have returned, as far as the model looks at it.
+
+    Attributes:
+        deepstack_features: For each layer that is fed again, features of all images.
+    """
+
+    deepstack_features: list[list[torch.Tensor]] | None = None
 
 
 def encode(model: PreTrainedModel, images: Sequence[Preprocessed]) -> list[torch.Tensor]:
@@ -44,10 +59,33 @@ def _encode_alike(model: PreTrainedModel, images: Sequence[Preprocessed]) -> lis
         for name in images[0].inputs
     }
     inputs["pixel_values"] = inputs["pixel_values"].to(model.dtype)
-    if model.device.type == "cpu" and inputs["pixel_values"].dim() == TILED:
+    tiled = FAMILIES[model.config.model_type].tiles and inputs["pixel_values"].dim() == TILED
+    if model.device.type == "cpu" and tiled:
         return [_tile_by_tile(model, inputs, number) for number in range(len(images))]
-    features = model.get_image_features(**inputs, return_dict=True).pooler_output
-    return [part.reshape(-1, part.shape[-1]) for part in features]
+    features = _flat(model.get_image_features(**inputs, return_dict=True))
+    token = model.config.image_token_id
+    return list(features.split([image.expansion.tokens.count(token) for image in images]))
+
+
+def as_outputs(model: PreTrainedModel, features: torch.Tensor) -> EncodedImages:
+    """Features (image tokens, width) in the form the model takes instead of pixels."""
+    first, *again = features.split(model.config.get_text_config().hidden_size, dim=-1)
+    joined = FAMILIES[model.config.model_type].joined
+    return EncodedImages(
+        pooler_output=first if joined else [first],
+        deepstack_features=[[layer] for layer in again] or None,
+    )
+
+
+def _flat(output: Any) -> torch.Tensor:
+    """Features of all images, one after the other: (image tokens, width)."""
+    parts = [output.pooler_output, *(getattr(output, "deepstack_features", None) or ())]
+    return torch.cat([_rows(part) for part in parts], dim=-1)
+
+
+def _rows(part: torch.Tensor | Sequence[torch.Tensor]) -> torch.Tensor:
+    whole = part if isinstance(part, torch.Tensor) else torch.cat([*part])
+    return whole.reshape(-1, whole.shape[-1])
 
 
 def _tile_by_tile(
@@ -58,5 +96,5 @@ def _tile_by_tile(
     for tile in range(inputs["pixel_values"].shape[1]):
         one = {name: value[number : number + 1, tile : tile + 1] for name, value in inputs.items()}
         if one["pixel_values"].any():  # tiles of nothing but 0 are padding to these families
-            parts += model.get_image_features(**one, return_dict=True).pooler_output
+            parts.append(_flat(model.get_image_features(**one, return_dict=True)))
     return torch.cat(parts)

@@ -58,6 +58,7 @@ class Strand:
         scored: Boolean (tokens,): whether the token's log-probability is wanted.
         row: Number of the row of the dataset it comes from; its two answers share that.
         images: What its images are, in order; empty for text only.
+        positions: (3, tokens), when positions have three axes.
     """
 
     ids: np.ndarray
@@ -65,6 +66,7 @@ class Strand:
     scored: np.ndarray
     row: int
     images: tuple[str, ...]
+    positions: np.ndarray | None = None
 
     @property
     def content(self) -> np.ndarray:
@@ -86,7 +88,8 @@ def make_layout(strands: Sequence[Strand], width: int, pad: int, cost: Cost | No
     Returns:
         `input_ids` and `slots` (rows, places); `attention_mask` (rows, places), or
         `position_ids`, `segments` (rows, places) and `ancestors` (rows, branches, branches) when
-        sequences share rows; `keep`, `labels`, `targets` (scored tokens,): the place whose
+        sequences share rows; `position_ids` (3, rows, places) in any case when they have three
+        axes; `keep`, `labels`, `targets` (scored tokens,): the place whose
         hidden state predicts a token, among all places; the token; and its place in the
         trainer's (sequences, width - 1) log-probabilities.
     """
@@ -101,6 +104,8 @@ def make_layout(strands: Sequence[Strand], width: int, pad: int, cost: Cost | No
             if price < best:
                 best, groups, rows, shared = price, grouping, candidate, True
     layout = _tensors(rows, pad, shared=shared)
+    if strands[0].positions is not None:
+        layout["position_ids"] = _axes(strands, groups, rows, layout["input_ids"].shape)
     return layout | _scores(strands, groups, rows, layout["input_ids"].shape[1], width)
 
 
@@ -153,6 +158,19 @@ def _tensors(rows: Sequence[Row], pad: int, *, shared: bool) -> Layout:
     }
 
 
+def _axes(
+    strands: Sequence[Strand],
+    groups: Sequence[Sequence[int]],
+    rows: Sequence[Row],
+    shape: tuple[int, int],
+) -> torch.Tensor:
+    found = np.zeros((3, *shape), dtype=np.int64)
+    for number, (group, row) in enumerate(zip(groups, rows, strict=True)):
+        for index, places in zip(group, row.places, strict=True):
+            found[:, number, places] = strands[index].positions[:, :-1]
+    return torch.from_numpy(found)
+
+
 def _scores(
     strands: Sequence[Strand],
     groups: Sequence[Sequence[int]],
@@ -169,22 +187,3 @@ def _scores(
             targets.append(index * (width - 1) + scored)
     named = {"keep": keep, "labels": labels, "targets": targets}
     return {name: torch.from_numpy(np.concatenate(parts)) for name, parts in named.items()}
-
-
-def attention_mask(layout: Layout, *, additive: torch.dtype | None) -> torch.Tensor:
-    """Who sees whom: the layout's own (rows, places), or (rows, 1, places, places).
-
-    Args:
-        additive: The number format of a mask that is added to scores; None for a boolean one.
-    """
-    if "segments" not in layout:
-        return layout["attention_mask"]
-    segments, ancestors = layout["segments"], layout["ancestors"]
-    rows = torch.arange(len(segments), device=segments.device)[:, None, None]
-    seen = ancestors[rows, segments[:, :, None], segments[:, None, :]].tril()
-    seen |= torch.eye(segments.shape[1], dtype=torch.bool, device=segments.device)
-    seen = seen[:, None]
-    if additive is None:
-        return seen
-    lowest = torch.finfo(additive).min
-    return torch.zeros_like(seen, dtype=additive).masked_fill(~seen, lowest)

@@ -16,12 +16,13 @@ from studio.train.fast import check, worth
 from studio.train.fast.batching import WHOLE_BATCH, Size, row_sizes
 from studio.train.fast.choose import Decision, FastPath, choose
 from studio.train.fast.collate import Collator
+from studio.train.fast.families import FAMILIES, feature_width
 from studio.train.fast.features import FeatureCache, prune
 from studio.train.fast.fingerprint import features_fingerprint, reference_fingerprint
 from studio.train.fast.layout import Cost
 from studio.train.fast.reference import ReferenceCache
 from studio.train.fast.refs import ImageRef, with_refs
-from studio.train.fast.tokens import preprocess
+from studio.train.fast.tokens import Expansion, preprocess
 from studio.train.fast.trainers import FastTrainer
 
 SAMPLED = 3
@@ -43,6 +44,8 @@ class Setup:
         kind = self.trainer.accelerator.distributed_type
         sharded = kind.value if kind in SHARDED else ""
         path = choose(self.config, self.trainer.bare_model, sharded)
+        if path.features.on and self._mixes_images():
+            path = FastPath.off("because an image beside others in its row has other features")
         if path.features.on:
             path = self._checked(self._switch_on(path))
         EventLog(self.paths.events).append(
@@ -51,6 +54,13 @@ class Setup:
             **{name: decision.on for name, decision in path.named.items()},
         )
         return path
+
+    def _mixes_images(self) -> bool:
+        family = FAMILIES[self.trainer.bare_model.config.model_type]
+        return family.alone and any(len(images) > 1 for images in self._images())
+
+    def _images(self) -> list[list[ImageRef]]:
+        return [row["images"] for row in with_refs(self._all_rows())]
 
     def _switch_on(self, path: FastPath) -> FastPath:
         cache = None
@@ -78,8 +88,9 @@ class Setup:
 
     def _collator(self, path: FastPath, cache: FeatureCache | None) -> Collator:
         config = self.trainer.bare_model.config
+        family = FAMILIES[config.model_type]
 
-        def known(image: ImageRef) -> tuple[int, ...] | None:
+        def known(image: ImageRef) -> Expansion | None:
             return cache.expansion(image.key) if cache else None
 
         return Collator(
@@ -88,6 +99,7 @@ class Setup:
             image_token=config.image_token_id,
             known=known,
             cost=Cost.of(config.get_text_config()) if path.prompts.on else None,
+            merge=config.vision_config.spatial_merge_size if family.grid else 0,
         )
 
     def _sizes(self) -> list[Size] | None:
@@ -98,14 +110,15 @@ class Setup:
         return row_sizes(with_refs(self.trainer.train_dataset))
 
     def _worth(self, cache: FeatureCache) -> Decision:
-        rows = [row["images"] for row in with_refs(self._all_rows().select_columns(["images"]))]
+        rows = self._images()
         distinct = {image.key: image for images in rows for image in images}
         sample = list(distinct.values())[:SAMPLED]
         processor, config = self.trainer.processing_class, self.trainer.bare_model.config
         tokens = [
-            preprocess(processor, image).expansion.count(config.image_token_id) for image in sample
+            preprocess(processor, image).expansion.tokens.count(config.image_token_id)
+            for image in sample
         ]
-        each = max(tokens, default=0) * config.get_text_config().hidden_size
+        each = max(tokens, default=0) * feature_width(config)
         steps = self.config.schedule.max_steps
         epochs = self.config.schedule.epochs
         if steps is not None:

@@ -3,14 +3,15 @@
 TRL lets the processor expand every image placeholder of a prompt into the tokens of that image.
 Where an image's tokens begin and end with special tokens, the text around them is tokenized
 independently of them, so a prompt is the tokenized text with each placeholder replaced by what
-its image is known to expand to. For other processors the processor itself makes the prompt.
+its image is known to expand to. Elsewhere the tokens are spelled out in the text, as processors
+do it; and where their spelling is not theirs alone, the processor itself makes the prompt.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -20,15 +21,28 @@ from trl.data_utils import apply_chat_template, is_conversational, prepare_multi
 from studio.train.fast.refs import ImageRef
 
 ANSWERS = {"sft": ("completion",), "dpo": ("chosen", "rejected")}
+GRID = "image_grid_thw"
 TEXT_KEYS = ("input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids")
+
+
+class Expansion(NamedTuple):
+    """What stands for an image in a prompt.
+
+    Attributes:
+        tokens: Token ids.
+        grid: Patches in time, height and width, for families whose positions follow them.
+    """
+
+    tokens: tuple[int, ...]
+    grid: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
 class Preprocessed:
-    """One image as the processor makes it: model inputs, and the tokens that stand for it."""
+    """One image as the processor makes it: model inputs, and what stands for it in a prompt."""
 
     inputs: dict[str, torch.Tensor]
-    expansion: tuple[int, ...]
+    expansion: Expansion
 
 
 @dataclass(frozen=True)
@@ -60,17 +74,18 @@ def preprocess(processor: ProcessorMixin, image: ImageRef) -> Preprocessed:
         add_special_tokens=False,
     )
     inputs = {name: value for name, value in made.items() if name not in TEXT_KEYS}
-    return Preprocessed(inputs, tuple(made["input_ids"][0].tolist()))
+    grid = tuple(inputs[GRID][0].tolist()) if GRID in inputs else ()
+    return Preprocessed(inputs, Expansion(tuple(made["input_ids"][0].tolist()), grid))
 
 
-def bounded(processor: ProcessorMixin, expansion: Sequence[int]) -> bool:
+def bounded(processor: ProcessorMixin, tokens: Sequence[int]) -> bool:
     """Whether an image's tokens are cut off from the text on both sides by special tokens."""
     special = set(processor.tokenizer.all_special_ids) | {
         number
         for number, token in processor.tokenizer.added_tokens_decoder.items()
         if not (token.lstrip or token.rstrip)
     }
-    return bool(expansion) and expansion[0] in special and expansion[-1] in special
+    return bool(tokens) and tokens[0] in special and tokens[-1] in special
 
 
 def render(processor: ProcessorMixin, row: dict[str, Any], method: str) -> tuple[str, list[str]]:
@@ -89,12 +104,12 @@ def sample_of(
     processor: ProcessorMixin,
     row: dict[str, Any],
     method: str,
-    expansions: Mapping[str, Sequence[int]],
+    expansions: Mapping[str, Expansion],
 ) -> Sample:
     """Tokenize `row`.
 
     Args:
-        expansions: For each of its images, by key, the tokens that stand for it.
+        expansions: For each of its images, by key, what stands for it.
     """
     text, answers = render(processor, row, method)
     images = tuple(row["images"])
@@ -107,22 +122,40 @@ def _prompt(
     processor: ProcessorMixin,
     text: str,
     images: tuple[ImageRef, ...],
-    expansions: Mapping[str, Sequence[int]],
+    expansions: Mapping[str, Expansion],
 ) -> list[int]:
-    if not all(bounded(processor, expansions[image.key]) for image in images):
-        pixels = [[image.pixels() for image in images]]
-        made = processor(text=[text], images=pixels, add_special_tokens=False)
-        return list(made["input_ids"][0])
+    stand = [expansions[image.key].tokens for image in images]
+    if not all(bounded(processor, tokens) for tokens in stand):
+        return _spelled_prompt(processor, text, images, stand)
     plain = processor.tokenizer(text, add_special_tokens=False)["input_ids"]
     placeholder = processor.tokenizer.convert_tokens_to_ids(processor.image_token)
     found: list[int] = []
-    waiting = iter(images)
+    waiting = iter(stand)
     for token in plain:
         if token == placeholder:
-            found.extend(expansions[next(waiting).key])
+            found.extend(next(waiting))
         else:
             found.append(token)
     return found
+
+
+def _spelled_prompt(
+    processor: ProcessorMixin,
+    text: str,
+    images: tuple[ImageRef, ...],
+    stand: Sequence[Sequence[int]],
+) -> list[int]:
+    """Where an image's tokens may melt into the text around them, the text is put together."""
+    tokenizer = processor.tokenizer
+    spelled = [tokenizer.decode(tokens, skip_special_tokens=False) for tokens in stand]
+    again = tokenizer(spelled, add_special_tokens=False)["input_ids"]
+    parts = text.split(processor.image_token)
+    if len(parts) == len(images) + 1 and [list(tokens) for tokens in stand] == again:
+        text = parts[0] + "".join(s + part for s, part in zip(spelled, parts[1:], strict=True))
+        return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+    pixels = [[image.pixels() for image in images]]
+    made = processor(text=[text], images=pixels, add_special_tokens=False)
+    return list(made["input_ids"][0])
 
 
 def slots_of(

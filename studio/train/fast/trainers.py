@@ -105,10 +105,16 @@ class FastTrainer:
         return len(images)
 
     def collated(self, rows: int) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The first `rows` rows on the fast path, and as TRL's collator makes them."""
+        """Some `rows` rows on the fast path, and as TRL's collator makes them.
+
+        They begin with the first that has an image, if one has.
+        """
         collate, dataset, _ = self._stock
-        fast = self.saving.collator([self.train_dataset[index] for index in range(rows)])
-        stock = collate([dataset[index] for index in range(rows)])
+        named = with_refs(dataset.select_columns(["images"]))
+        first = next((index for index, row in enumerate(named) if row["images"]), 0)
+        chosen = [(first + index) % len(dataset) for index in range(rows)]
+        fast = self.saving.collator([self.train_dataset[index] for index in chosen])
+        stock = collate([dataset[index] for index in chosen])
         fast, stock = self._prepare_inputs(fast), self._prepare_inputs(stock)
         return FastTrainer.computable(self, fast), stock
 

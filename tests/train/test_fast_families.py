@@ -1,0 +1,93 @@
+"""Every family of the fast path computes what TRL computes, on tiny models of its own shape."""
+
+import numpy as np
+import pytest
+import torch
+from fast_pair import Bench, assert_same, compute, write_rows
+from tiny_families import NAMES, save_tiny
+
+from studio.runs.events import read_events
+from studio.train.fast import collate, head, masks
+from studio.train.fast.families import FAMILIES
+
+IMAGES = [[0], [0, 1], [], [2]]
+APART = [[0], [1], [], [2]]
+SIZES = [(40, 24), (16, 48), (32, 32)]
+
+
+@pytest.fixture(scope="module")
+def sections(tmp_path_factory):
+    """Settings of a run on a tiny model of a family."""
+    root = tmp_path_factory.mktemp("families")
+
+    def of(family: str, method: str, images: list[list[int]] | None = None) -> dict:
+        model = root / family
+        if not model.exists():
+            save_tiny(family, model)
+        images = images or (APART if FAMILIES[family].alone else IMAGES)
+        rows = root / f"{family}-{method}-{len(images[1])}"
+        source = write_rows(rows, method, images, SIZES)
+        return {"method": method, "data": {"source": source}, "model": {"id": str(model)}}
+
+    return of
+
+
+def warnings(trainer) -> list[str]:
+    events = read_events(trainer.run.paths.events).events
+    return [event.values["message"] for event in events if event.type == "warning"]
+
+
+def told(trainer) -> str:
+    events = read_events(trainer.run.paths.events).events
+    return next(event.values["message"] for event in events if event.type == "fast_path")
+
+
+@pytest.mark.parametrize("family", NAMES)
+def test_preferences_are_the_same(shared_runner, sections, family):
+    """Images of three shapes, one, several and none in a row; prompts shared, reference kept."""
+    stock, fast = Bench(shared_runner).pair(**sections(family, "dpo"))
+    assert fast.saving is not None, warnings(fast)
+    batch = fast.data_collator([fast.train_dataset[index] for index in range(4)])
+    assert "segments" in batch["layout"] and batch["layout"]["input_ids"].shape[0] == 4
+    assert_same(compute(stock), compute(fast))
+    assert_same(compute(stock), compute(fast))
+
+
+@pytest.mark.parametrize("family", ["internvl", "gemma3", "qwen3_vl"])
+def test_supervised_losses_are_the_same(shared_runner, sections, family):
+    """Rows that share nothing."""
+    stock, fast = Bench(shared_runner).pair(**sections(family, "sft"))
+    assert fast.saving is not None, warnings(fast)
+    assert_same(compute(stock), compute(fast))
+
+
+def test_features_come_back_from_disk_with_their_grids(shared_runner, sections):
+    values = sections("qwen3_vl", "dpo") | {"schedule": {"epochs": 2, "max_steps": None}}
+    expected = compute(Bench(shared_runner).trainer(**values))
+    again = Bench(shared_runner).trainer(**values)
+    assert again.saving.cache.holds(again.train_dataset[0]["images"][0].key)
+    assert_same(expected, compute(again))
+
+
+@pytest.mark.parametrize(
+    ("family", "module", "name", "wrong"),
+    [
+        ("gemma3", masks, "image_blocks", lambda layout: torch.full_like(layout["slots"], -1)),
+        ("gemma3", head, "block_masks", lambda layout, **_: masks.block_masks(
+            layout, window=99, additive=None)),
+        ("qwen2_5_vl", collate, "grid_positions", lambda seen, *_: np.tile(
+            np.arange(len(seen)), (3, 1))),
+    ],
+    ids=["blind to what follows in an image", "windows too wide", "positions in a line"],
+)  # fmt: skip
+def test_what_is_special_to_a_family_is_checked(
+    shared_runner, sections, monkeypatch, family, module, name, wrong
+):
+    monkeypatch.setattr(module, name, wrong)
+    fast = Bench(shared_runner).trainer(**sections(family, "dpo"))
+    assert fast.saving is None and "differs from the stock path" in warnings(fast)[0]
+
+
+def test_images_that_change_in_company_take_the_stock_path(shared_runner, sections):
+    fast = Bench(shared_runner).trainer(**sections("llava_onevision", "dpo", IMAGES))
+    assert fast.saving is None and "beside others" in told(fast)
