@@ -66,6 +66,11 @@ class RunPaths:
         return self.root / "adapter"
 
     @property
+    def adapter_start(self) -> Path:
+        """The adapter as it began, of runs that need it to be saved."""
+        return self.root / "adapter-start"
+
+    @property
     def probes(self) -> Path:
         return self.root / "probes"
 
@@ -125,6 +130,11 @@ class Workspace:
     @property
     def runs(self) -> Path:
         return self.root / "runs"
+
+    @property
+    def settings(self) -> Path:
+        """Run files saved under a name, to start from again."""
+        return self.root / "settings"
 
     @property
     def cache(self) -> Path:

@@ -22,6 +22,8 @@ def setting(
     label: str,
     help: str,
     *,
+    effect: str = "",
+    trl: str = "",
     level: Level = "all",
     method: str | None = None,
     **bounds: Any,
@@ -32,11 +34,13 @@ def setting(
         default: Its value when the run file is silent.
         label: What a form calls it.
         help: One sentence: what it does and how to choose.
+        effect: What it does to memory, time or quality, in a few words.
+        trl: Its name in TRL, transformers or PEFT; empty for what only the studio has.
         level: Whether a form shows it at first or under "all settings".
         method: Shown only for this method (`sft` or `dpo`).
         bounds: Passed to `pydantic.Field` (`ge`, `le`, `gt`, …).
     """
-    extra = {"level": level, "method": method}
+    extra = {"level": level, "method": method, "effect": effect, "trl": trl}
     if isinstance(default, (list, dict, BaseModel)):
         return Field(
             default_factory=lambda: (

@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
+from studio.config.adapter import MOVES_WEIGHTS
+from studio.config.availability import availability_problems
+from studio.config.preference import DIFFERENCE_LOSSES, SMOOTHED, UNWEIGHTABLE
 from studio.config.run import RunConfig
 from studio.errors import ConfigError, FieldProblem
 
-PAGED_OR_8BIT = ("8bit", "paged")
+HEAD = "lm_head"
+LOW_RANK = ("galore", "apollo")
+OF_REWARDS = "rewards/"
 
 
 def problems(config: RunConfig) -> list[FieldProblem]:
-    """Everything in `config` that contradicts itself, whatever the machine and the model."""
-    return [
-        *_quantization(config),
-        *_adapter(config),
-        *_dpo(config),
-        *_schedule(config),
-        *_launch(config),
-    ]
+    """Everything in `config` that contradicts itself or that is not installed here.
+
+    What depends on the device is told by `studio.models.devices.device_problems`.
+    """
+    checks = (
+        _quantization,
+        _adapter,
+        _initialisation,
+        _losses,
+        _reference,
+        _optimizer,
+        _rates,
+        _schedule,
+        _best,
+        _launch,
+        availability_problems,
+    )
+    return [found for check in checks for found in check(config)]
 
 
 def ensure_consistent(config: RunConfig) -> None:
@@ -28,109 +44,268 @@ def ensure_consistent(config: RunConfig) -> None:
         raise ConfigError(found)
 
 
-def _quantization(config: RunConfig) -> list[FieldProblem]:
+def cautions(config: RunConfig) -> list[str]:
+    """What works but is probably not meant; sentences for the plan."""
     found = []
-    if config.model.quantization == "none":
-        return found
-    if config.adapter is None:
-        found.append(
-            FieldProblem(
-                "adapter",
-                "Quantized weights cannot be trained themselves.",
-                "Add an adapter, or set model.quantization to none.",
+    adapter, optimizer = config.adapter, config.optimizer
+    if config.method == "dpo":
+        losses = {name for name, weight in config.dpo.losses.items() if weight > 0}
+        if config.dpo.label_smoothing > 0 and not losses & set(SMOOTHED):
+            found.append(
+                f"Label smoothing is read by {', '.join(SMOOTHED)} only; "
+                f"{', '.join(sorted(losses))} ignores it."
             )
-        )
-    elif config.adapter.init in ("pissa", "olora"):
+        if adapter and adapter.dropout:
+            found.append("DPO trains without dropout, so adapter.dropout changes nothing.")
+    if adapter and adapter.continue_from:
         found.append(
-            FieldProblem(
-                "adapter.init",
-                f"{config.adapter.init} starts from full-precision weights.",
-                "Use init: default, or model.quantization: none.",
-            )
+            "The adapter continued from keeps its own rank, alpha, targets and variants; those "
+            "set here are not used."
         )
+    if optimizer.warmup and optimizer.schedule in ("constant", "reduce_lr_on_plateau"):
+        found.append(f"The schedule {optimizer.schedule} has no warm-up, so it is not used.")
     return found
 
 
-def _adapter(config: RunConfig) -> list[FieldProblem]:
+def _quantization(config: RunConfig) -> Iterator[FieldProblem]:
+    if config.model.quantization != "none" and config.adapter is None:
+        yield FieldProblem(
+            "adapter",
+            "Quantized weights cannot be trained themselves.",
+            "Add an adapter, or set model.quantization to none.",
+        )
+
+
+def _adapter(config: RunConfig) -> Iterator[FieldProblem]:
     adapter = config.adapter
     if adapter is None:
-        return []
-    found = []
+        return
     named = adapter.targets if isinstance(adapter.targets, list) else []
     if isinstance(adapter.targets, list) and not named:
-        found.append(
-            FieldProblem(
-                "adapter.targets",
-                "The list of target modules is empty.",
-                "Name some, or use: language.",
-            )
+        yield FieldProblem(
+            "adapter.targets",
+            "The list of target modules is empty.",
+            "Name some, or use: language.",
         )
-    if any(name.split(".")[-1] == "lm_head" for name in named):
-        found.append(
-            FieldProblem(
-                "adapter.targets",
-                "LoRA on lm_head is not possible: the loss is computed from the head directly.",
-                "Leave lm_head out.",
-            )
+    if any(name.split(".")[-1] == HEAD for name in named):
+        yield FieldProblem(
+            "adapter.targets",
+            "LoRA on lm_head is not possible: the loss is computed from the head directly.",
+            "Leave lm_head out.",
         )
-    return found
+    if any(name.split(".")[-1] == HEAD for name in adapter.modules_to_save):
+        yield FieldProblem(
+            "adapter.modules_to_save",
+            "lm_head cannot be trained beside an adapter: the loss is computed from the head "
+            "directly.",
+            "Leave lm_head out, or train every weight (adapter: null).",
+        )
+    if config.method == "dpo" and adapter.bias != "none":
+        yield FieldProblem(
+            "adapter.bias",
+            "Trained biases stay when the adapter is switched off, so DPO would lose its "
+            "reference.",
+            "Use bias: none.",
+        )
 
 
-def _dpo(config: RunConfig) -> list[FieldProblem]:
-    found = []
-    losses = config.dpo.losses
-    if config.method == "dpo" and config.dpo.label_smoothing == 0 and "exo_pair" in losses:
-        found.append(
-            FieldProblem(
-                "dpo.label_smoothing",
-                "exo_pair needs label smoothing above 0.",
-                "Set it to 0.001 or more.",
-            )
+def _initialisation(config: RunConfig) -> Iterator[FieldProblem]:
+    adapter = config.adapter
+    if adapter is None or adapter.init not in MOVES_WEIGHTS:
+        return
+    if config.model.quantization != "none":
+        yield FieldProblem(
+            "adapter.init",
+            f"{adapter.init} starts from full-precision weights.",
+            "Use init: default, or model.quantization: none.",
         )
-    if config.method == "dpo" and set(losses) == {"sft"}:
-        found.append(
-            FieldProblem(
-                "dpo.losses",
-                "The sft loss alone ignores the rejected answers.",
-                "Add sigmoid, or choose method: sft.",
-            )
+    if config.method == "dpo":
+        yield FieldProblem(
+            "adapter.init",
+            f"{adapter.init} moves part of the base weights into the adapter, so the model "
+            "without it is no reference for DPO.",
+            "Use init: default, gaussian or orthogonal.",
         )
-    return found
+    if adapter.dora:
+        yield FieldProblem(
+            "adapter.dora",
+            f"An adapter begun with {adapter.init} is saved as plain LoRA, which has no DoRA "
+            "magnitudes.",
+            "Switch DoRA off, or use init: default.",
+        )
 
 
-def _schedule(config: RunConfig) -> list[FieldProblem]:
+def _losses(config: RunConfig) -> Iterator[FieldProblem]:
+    if config.method != "dpo":
+        return
+    dpo = config.dpo
+    losses = {name for name, weight in dpo.losses.items() if weight > 0}
+    if dpo.label_smoothing == 0 and "exo_pair" in dpo.losses:
+        yield FieldProblem(
+            "dpo.label_smoothing",
+            "exo_pair needs label smoothing above 0.",
+            "Set it to 0.001, the paper's value.",
+        )
+    if losses == {"sft"}:
+        yield FieldProblem(
+            "dpo.losses",
+            "The sft loss alone ignores the rejected answers.",
+            "Add sigmoid, or choose method: sft.",
+        )
+    excluded = sorted(set(dpo.losses) - set(DIFFERENCE_LOSSES))
+    if dpo.f_divergence != "reverse_kl" and excluded:
+        yield FieldProblem(
+            "dpo.f_divergence",
+            f"{dpo.f_divergence} is not defined for {', '.join(excluded)}.",
+            f"Use reverse_kl, or losses among {', '.join(DIFFERENCE_LOSSES)}.",
+        )
+    sorting = sorted(set(dpo.losses) & set(UNWEIGHTABLE))
+    if dpo.weighting and sorting:
+        yield FieldProblem(
+            "dpo.weighting",
+            f"{sorting[0]} sorts the rows of a batch, so pairs cannot be weighed.",
+            f"Switch weighting off, or leave {sorting[0]} out.",
+        )
+
+
+def _reference(config: RunConfig) -> Iterator[FieldProblem]:
+    if config.method != "dpo" or config.dpo.reference == "auto":
+        return
+    reference, adapter = config.dpo.reference, config.adapter
+    if reference == "adapter" and (adapter is None or adapter.continue_from is None):
+        yield FieldProblem(
+            "dpo.reference",
+            "There is no adapter to start from that could be the reference.",
+            "Set adapter.continue_from, or use base.",
+        )
+    if reference not in ("base", "adapter") and adapter is None:
+        yield FieldProblem(
+            "dpo.reference",
+            "Another adapter can be the reference of an adapter only.",
+            "Use base, or train an adapter.",
+        )
+
+
+def _optimizer(config: RunConfig) -> Iterator[FieldProblem]:
+    name, adapter = config.optimizer.name, config.adapter
+    if name.startswith(LOW_RANK) and adapter is not None:
+        yield FieldProblem(
+            "optimizer.name",
+            f"{name} projects the gradients of whole weight matrices; an adapter is low-rank "
+            "already.",
+            "Use adamw_torch or adamw_8bit, or train every weight (adapter: null).",
+        )
+    several = config.accumulation > 1 or config.launch.processes > 1
+    if name.endswith("layerwise") and several:
+        yield FieldProblem(
+            "optimizer.name",
+            f"{name} updates each layer at once, so it can neither accumulate nor use several "
+            "processes.",
+            "Set batch.total to batch.per_device and launch.processes to 1, or leave out "
+            "_layerwise.",
+        )
+    if config.method == "dpo" and config.optimizer.neftune is not None:
+        yield FieldProblem(
+            "optimizer.neftune",
+            "NEFTune's noise would fall on the reference too.",
+            "Empty it; it is for method: sft.",
+        )
+
+
+def _rates(config: RunConfig) -> Iterator[FieldProblem]:
+    optimizer, adapter = config.optimizer, config.adapter
+    if optimizer.freeze and adapter is not None:
+        yield FieldProblem(
+            "optimizer.freeze",
+            "With an adapter every weight of the model is frozen anyway.",
+            "Choose what learns with adapter.targets.",
+        )
+    if set(optimizer.freeze) == {"vision", "projector", "language", "head"}:
+        yield FieldProblem(
+            "optimizer.freeze", "Nothing is left to train.", "Leave out at least one part."
+        )
+    both = sorted(set(optimizer.freeze) & set(optimizer.tower_rates))
+    if both:
+        yield FieldProblem(
+            "optimizer.tower_rates",
+            f"{both[0]} has a learning rate but is frozen.",
+            "Take it out of one of the two.",
+        )
+    ratio = adapter.lora_plus_ratio if adapter else None
+    own = "adapter.lora_plus_ratio" if ratio else "optimizer.tower_rates"
+    if not ratio and not optimizer.tower_rates:
+        return
+    if optimizer.name.startswith((*LOW_RANK, "lomo", "adalomo")):
+        yield FieldProblem(
+            own,
+            f"{optimizer.name} makes its own parameter groups.",
+            "Use another optimizer, or one learning rate for all.",
+        )
+    if config.launch.engine.startswith("accelerate:"):
+        yield FieldProblem(
+            own,
+            "Parameter groups are made before accelerate spreads the weights over processes.",
+            "Use launch.engine: local, or one learning rate for all.",
+        )
+
+
+def _schedule(config: RunConfig) -> Iterator[FieldProblem]:
     if config.schedule.early_stopping and not config.data.evaluation:
-        return [
-            FieldProblem(
-                "schedule.early_stopping",
-                "Early stopping needs an evaluation split.",
-                'Set data.evaluation, for example "5%", or clear early_stopping.',
-            )
-        ]
-    return []
+        yield FieldProblem(
+            "schedule.early_stopping",
+            "Early stopping needs an evaluation split.",
+            'Set data.evaluation, for example "5%", or clear early_stopping.',
+        )
+    evaluated = config.data.evaluation and config.schedule.evaluate_every
+    if config.optimizer.schedule == "reduce_lr_on_plateau" and not evaluated:
+        yield FieldProblem(
+            "optimizer.schedule",
+            "reduce_lr_on_plateau watches the evaluation, and there is none.",
+            'Set data.evaluation, for example "5%", and schedule.evaluate_every.',
+        )
+    if config.schedule.metric.startswith(OF_REWARDS) and config.method != "dpo":
+        yield FieldProblem(
+            "schedule.metric",
+            f"SFT has no {config.schedule.metric}.",
+            "Use loss or mean_token_accuracy.",
+        )
 
 
-def _launch(config: RunConfig) -> list[FieldProblem]:
-    found = []
+def _best(config: RunConfig) -> Iterator[FieldProblem]:
+    schedule = config.schedule
+    if not schedule.keep_best:
+        return
+    if not config.data.evaluation or not schedule.evaluate_every:
+        yield FieldProblem(
+            "schedule.keep_best",
+            "What is best is known only from evaluations, and there are none.",
+            'Set data.evaluation, for example "5%", and schedule.evaluate_every.',
+        )
+    elif schedule.save_every % schedule.evaluate_every:
+        every = schedule.evaluate_every
+        yield FieldProblem(
+            "schedule.save_every",
+            f"A checkpoint every {schedule.save_every} steps does not fall on an evaluation "
+            f"every {every}.",
+            f"Set it to {-(-schedule.save_every // every) * every}.",
+        )
+
+
+def _launch(config: RunConfig) -> Iterator[FieldProblem]:
     engine, processes = config.launch.engine, config.launch.processes
     share = config.batch.per_device * processes
     if config.batch.total % share:
-        found.append(
-            FieldProblem(
-                "launch.processes",
-                f"{processes} processes with batch.per_device={config.batch.per_device} do not "
-                f"divide batch.total={config.batch.total}.",
-                f"Set batch.total to {-(-config.batch.total // share) * share}, or change one of "
-                "the other two.",
-            )
+        yield FieldProblem(
+            "launch.processes",
+            f"{processes} processes with batch.per_device={config.batch.per_device} do not "
+            f"divide batch.total={config.batch.total}.",
+            f"Set batch.total to {-(-config.batch.total // share) * share}, or change one of "
+            "the other two.",
         )
     kind, _, name = engine.partition(":")
     if kind == "accelerate" and not Path(name).is_file():
-        found.append(
-            FieldProblem(
-                "launch.engine",
-                f"There is no file {name}.",
-                "Make one with `accelerate config --config_file FILE`, or use local.",
-            )
+        yield FieldProblem(
+            "launch.engine",
+            f"There is no file {name}.",
+            "Make one with `accelerate config --config_file FILE`, or use local.",
         )
-    return found

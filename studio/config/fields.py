@@ -24,6 +24,8 @@ class FieldSpec:
         path: Dotted path in the run file.
         group: First part of the path, or "" for a top-level setting.
         minimum, maximum: Inclusive or exclusive bounds, None when there is none.
+        effect: What it does to memory, time or quality.
+        trl: Its name in TRL, transformers or PEFT; empty for what only the studio has.
     """
 
     path: str
@@ -38,6 +40,8 @@ class FieldSpec:
     maximum: float | None = None
     level: str = "all"
     method: str | None = None
+    effect: str = ""
+    trl: str = ""
 
 
 def field_specs(model: type[BaseModel] = RunConfig, prefix: str = "") -> Iterator[FieldSpec]:
@@ -68,6 +72,8 @@ def _spec(path: str, info: FieldInfo) -> FieldSpec:
         maximum=high,
         level=str(extra.get("level", "all")),
         method=extra.get("method"),
+        effect=str(extra.get("effect", "")),
+        trl=str(extra.get("trl", "")),
     )
 
 

@@ -13,6 +13,7 @@ from studio.config.data import DataConfig
 from studio.config.model import ModelConfig
 from studio.config.preference import DpoConfig
 from studio.config.training import (
+    SAVINGS,
     BatchConfig,
     OptimizerConfig,
     ScheduleConfig,
@@ -27,12 +28,20 @@ class RunConfig(Section):
     """One run. The form, the YAML, the command line and the docs are generated from this."""
 
     name: str = setting(
-        "run", "Name", "What the run is called in lists.", level="basic", max_length=80
+        "run",
+        "Name",
+        "What the run is called in lists.",
+        effect="None on the result.",
+        trl="run_name",
+        level="basic",
+        max_length=80,
     )
     method: Method = setting(
         "sft",
         "Method",
         "SFT teaches answers from examples. DPO teaches which of two answers is better.",
+        effect="DPO reads two answers a row and needs a reference: more memory and time.",
+        trl="SFTTrainer, DPOTrainer",
         level="basic",
     )
     model: ModelConfig = setting(ModelConfig(), "Model", "The base model.")
@@ -48,12 +57,18 @@ class RunConfig(Section):
     probes: ProbeConfig = setting(ProbeConfig(), "Probes", "Questions asked while it learns.")
     launch: LaunchConfig = setting(LaunchConfig(), "Launch", "Where it runs.")
     report_to: list[Literal["trackio", "tensorboard", "wandb"]] = setting(
-        [], "Also report to", "Trackers that get the metrics too; each must be installed."
+        [],
+        "Also report to",
+        "Trackers that get the metrics too; each must be installed.",
+        effect="None on the result.",
+        trl="report_to",
     )
     push_to_hub: str | None = setting(
         None,
         "Push to the hub",
         "Repository (user/name) that receives the adapter at the end. Private.",
+        effect="Time of the upload.",
+        trl="push_to_hub, hub_model_id",
     )
 
     @field_validator("name")
@@ -73,3 +88,17 @@ class RunConfig(Section):
         per_epoch = math.ceil(rows / self.batch.total)
         steps = math.ceil(per_epoch * self.schedule.epochs)
         return min(steps, self.schedule.max_steps or steps)
+
+
+def with_possible_speed(config: RunConfig) -> RunConfig:
+    """`config` without the savings that its other settings rule out.
+
+    Rows cut at a maximum length keep TRL's own layout; NEFTune's noise depends on the length of a
+    row, so prompts are not shared.
+    """
+    off: dict[str, str] = {}
+    if config.optimizer.neftune is not None:
+        off = {"share_prompts": "off"}
+    if config.data.max_length is not None:
+        off = {name: "off" for name in SAVINGS}
+    return config.model_copy(update={"speed": config.speed.model_copy(update=off)})

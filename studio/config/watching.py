@@ -13,6 +13,7 @@ class ProbeConfig(Section):
         "Probes",
         "Rows (of the evaluation split, else of the training rows) whose questions the model "
         "answers before training and while it learns. 0: none.",
+        effect="Time: a few answers now and then; nothing learned changes.",
         ge=0,
         le=32,
     )
@@ -20,16 +21,24 @@ class ProbeConfig(Section):
         None,
         "Probe every (steps)",
         "How often the probes are answered. Empty: four times over the run, or at the end of a short one.",
+        effect="Time of the answers.",
         ge=1,
     )
     max_new_tokens: int = setting(
-        64, "Longest probe answer (tokens)", "Answers are cut here.", ge=1, le=2048
+        64,
+        "Longest probe answer (tokens)",
+        "Answers are cut here.",
+        effect="Time of the answers.",
+        trl="max_new_tokens",
+        ge=1,
+        le=2048,
     )
     forgetting: str | None = setting(
         "auto",
         "Forgetting is measured on",
         "Rows unlike the training rows, scored before and after to see what was forgotten: a data "
         'source, or "auto" (embedded samples). Empty: not measured.',
+        effect="Time of two passes over twelve rows.",
     )
 
 
@@ -40,6 +49,8 @@ class LaunchConfig(Section):
         1,
         "Processes",
         "One per GPU. More than one train together (DDP); the effective batch stays the same.",
+        effect="Time divides by it; each GPU holds the whole model.",
+        trl="num_processes",
         ge=1,
         le=1024,
     )
@@ -48,12 +59,14 @@ class LaunchConfig(Section):
         "Engine",
         '"local": on this machine. "accelerate:<config file>": FSDP, DeepSpeed or several machines, '
         'as that file says. "hf-jobs:<flavor>": on Hugging Face Jobs, for example hf-jobs:a10g-small.',
+        effect="Time and memory of that machine.",
         pattern=r"^(local|accelerate:.+|hf-jobs:[a-z0-9-]+)$",
     )
     timeout: str = setting(
         "6h",
         "Longest time",
         "A job elsewhere is ended after this time: a number with s, m, h or d.",
+        effect="Cost of a forgotten job.",
         pattern=r"^\d+[smhd]$",
     )
     secrets: list[str] = setting(
@@ -61,4 +74,5 @@ class LaunchConfig(Section):
         "Secrets",
         "Names of environment variables of this machine that a job elsewhere is given as secrets; "
         "their values are never written down.",
+        effect="What a job elsewhere may read and write.",
     )

@@ -8,6 +8,7 @@ import torch
 from trl import DPOConfig, SFTConfig
 
 from studio.config import RunConfig
+from studio.config.preference import DpoConfig
 from studio.models.load import Loaded
 from studio.paths import RunPaths
 
@@ -27,15 +28,52 @@ def dpo_arguments(config: RunConfig, paths: RunPaths, loaded: Loaded) -> DPOConf
 
 def argument_values(config: RunConfig, paths: RunPaths, loaded: Loaded) -> dict[str, Any]:
     """What is passed to `SFTConfig` or `DPOConfig`, as plain values."""
-    common = _common(config, paths, loaded) | {"max_length": None}
+    common = _common(config, paths, loaded) | _best(config)
+    common["max_length"] = config.data.max_length
+    kwargs = schedule_values(config)
+    if kwargs:
+        common["lr_scheduler_kwargs"] = kwargs
     if config.method == "sft":
+        if config.optimizer.neftune is not None:
+            common["neftune_noise_alpha"] = config.optimizer.neftune
         return common | {"completion_only_loss": True}
-    return common | {
-        "beta": config.dpo.beta,
-        "loss_type": list(config.dpo.losses),
-        "loss_weights": list(config.dpo.losses.values()),
-        "label_smoothing": config.dpo.label_smoothing,
+    return common | _dpo(config.dpo)
+
+
+def schedule_values(config: RunConfig) -> dict[str, Any]:
+    """What the chosen learning-rate schedule takes besides steps and warm-up."""
+    optimizer = config.optimizer
+    return {
+        "cosine_with_restarts": {"num_cycles": optimizer.cycles},
+        "cosine_with_min_lr": {"min_lr_rate": optimizer.lowest_rate},
+        "warmup_stable_decay": {
+            "num_decay_steps": optimizer.decay_steps,
+            "min_lr_ratio": optimizer.lowest_rate,
+        },
+    }.get(optimizer.schedule, {})
+
+
+def _dpo(dpo: DpoConfig) -> dict[str, Any]:
+    return {
+        "beta": dpo.beta,
+        "loss_type": list(dpo.losses),
+        "loss_weights": list(dpo.losses.values()),
+        "label_smoothing": dpo.label_smoothing,
+        "ld_alpha": dpo.ld_alpha,
+        "f_divergence_type": dpo.f_divergence,
+        "f_alpha_divergence_coef": dpo.f_alpha,
+        "use_weighting": dpo.weighting,
+        "discopop_tau": dpo.discopop_tau,
     }
+
+
+def _best(config: RunConfig) -> dict[str, Any]:
+    metric = config.schedule.metric
+    found = {"metric_for_best_model": f"eval_{metric}", "greater_is_better": metric != "loss"}
+    plateau = config.optimizer.schedule == "reduce_lr_on_plateau"
+    if config.schedule.keep_best:
+        return found | {"load_best_model_at_end": True}
+    return found if plateau else {}
 
 
 def _common(config: RunConfig, paths: RunPaths, loaded: Loaded) -> dict[str, Any]:

@@ -106,7 +106,8 @@ class RunReporter(TrainerCallback):
                 remedy=NOT_FINITE_REMEDY,
             )
         checkpoints.mark_complete(folder)
-        checkpoints.prune(self.paths, self.keep)
+        best = state.best_global_step if args.load_best_model_at_end else None
+        checkpoints.prune(self.paths, self.keep, best)
         self.events.append("checkpoint", step=step)
 
     def on_train_end(self, args, state: TrainerState, control, **_: Any) -> None:
@@ -152,36 +153,42 @@ class ControlFile(TrainerCallback):
 
 
 class EarlyStopping(TrainerCallback):
-    """Stops after `patience` evaluations without a lower loss."""
+    """Stops after `patience` evaluations that were no better than the best before.
 
-    def __init__(self, paths: RunPaths, patience: int) -> None:
+    Args:
+        metric: What is compared; lower is better for `loss`, higher for the others.
+    """
+
+    def __init__(self, paths: RunPaths, patience: int, metric: str = "loss") -> None:
         self.events = EventLog(paths.events)
         self.patience = patience
+        self.metric = f"eval_{metric}"
+        self.sign = 1 if metric == "loss" else -1
         self.best = math.inf
         self.waited = 0
 
     def on_train_begin(self, args, state: TrainerState, control_, **_: Any) -> None:
         """Count on from the evaluations before a resume."""
         for entry in state.log_history:
-            if "eval_loss" in entry and entry.get("step", 0) <= state.global_step:
-                self._count(entry["eval_loss"])
+            if self.metric in entry and entry.get("step", 0) <= state.global_step:
+                self._count(entry[self.metric])
 
     def on_evaluate(
         self, args, state: TrainerState, control_: TrainerControl, metrics=None, **_: Any
     ) -> TrainerControl:
-        self._count((metrics or {}).get("eval_loss", math.inf))
+        self._count((metrics or {}).get(self.metric, self.sign * math.inf))
         if self.waited >= self.patience:
             control_.should_training_stop = True
             self.events.append(
                 "changed",
                 message=f"Stopped early at step {state.global_step}: no improvement over "
-                f"{self.best:.4f} in {self.patience} evaluations.",
+                f"{self.sign * self.best:.4f} in {self.patience} evaluations.",
             )
         return control_
 
-    def _count(self, loss: float) -> None:
-        if loss < self.best:
-            self.best, self.waited = loss, 0
+    def _count(self, value: float) -> None:
+        if self.sign * value < self.best:
+            self.best, self.waited = self.sign * value, 0
         else:
             self.waited += 1
 

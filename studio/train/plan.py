@@ -9,7 +9,7 @@ from typing import Any
 from transformers import PreTrainedModel, ProcessorMixin
 
 from studio.config import RunConfig
-from studio.config.checks import ensure_consistent
+from studio.config.checks import cautions, ensure_consistent
 from studio.errors import ConfigError, ModelError
 from studio.models.devices import device_problems, pick_device, resolve_dtype
 from studio.models.load import skeleton_of
@@ -110,7 +110,8 @@ def tower_plans(
     totals = _count(skeleton, towers.of)
     base, model = adapted(config, workspace, skeleton.dtype)
     if config.adapter is None:
-        return [TowerPlan(tower, 0, totals[tower], totals[tower]) for tower in TOWERS]
+        trained = _count(base, towers.of, trainable_only=True)
+        return [TowerPlan(tower, 0, trained[tower], totals[tower]) for tower in TOWERS]
     new = config.adapter.continue_from is None
     matched = (
         matched_modules(skeleton, config.adapter) if new else list(model.targeted_module_names)
@@ -157,7 +158,7 @@ def _check_length(config: RunConfig, skeleton: PreTrainedModel, longest: int) ->
 
 
 def _warnings(config: RunConfig, data: RunData, towers: list[TowerPlan], device: str) -> list[str]:
-    found = []
+    found = cautions(config)
     if device == "cpu" and config.optimizer.name.startswith("paged"):
         found.append("Paged optimizers do not page on a CPU; the plain 8- or 32-bit one is used.")
     if data.train.used < config.batch.total:

@@ -7,14 +7,19 @@ from pathlib import Path
 
 import torch
 from peft import LoraConfig, PeftModel
-from transformers import PreTrainedModel
+from transformers import PreTrainedModel, Trainer
 
 from studio.config import RunConfig
+from studio.config.adapter import MOVES_WEIGHTS
 from studio.errors import ModelError
 from studio.models.adapters import inspect_adapter, lora_config
 from studio.models.load import Loaded, load_model
 from studio.models.source import model_path
-from studio.paths import Workspace
+from studio.paths import RunPaths, Workspace
+from studio.train.rates import freeze_towers
+
+CONTINUE, REFERENCE = "adapter.continue_from", "dpo.reference"
+REF = "ref"
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,7 @@ def prepare_model(config: RunConfig, workspace: Workspace) -> Trainable:
     adapter = config.adapter
     if adapter is None:
         reference = load_model(config.model).model if config.method == "dpo" else None
+        freeze_towers(loaded.model, config)
         return Trainable(loaded, loaded.model, None, reference)
     if adapter.continue_from is None:
         return Trainable(loaded, loaded.model, lora_config(adapter, loaded.model))
@@ -42,8 +48,41 @@ def prepare_model(config: RunConfig, workspace: Workspace) -> Trainable:
     return Trainable(loaded, model, None)
 
 
-def adapter_folder(name: str, workspace: Workspace) -> Path:
+def reference_folder(config: RunConfig, workspace: Workspace) -> Path | None:
+    """The adapter that is DPO's reference, when it is neither the base nor the one continued from.
+
+    Raises:
+        ModelError: There is no such adapter, it is damaged, or was trained on another model.
+    """
+    name = config.dpo.reference
+    if config.method != "dpo" or name in ("auto", "base", "adapter"):
+        return None
+    folder = adapter_folder(name, workspace, field=REFERENCE)
+    check_base(config, folder, field=REFERENCE)
+    return folder
+
+
+def set_reference(trainer: Trainer, config: RunConfig, workspace: Workspace) -> None:
+    """Make `dpo.reference` what the trainer compares with.
+
+    TRL scores the reference with the adapter named `ref` when there is one (it makes it as a
+    copy of the adapter continued from), else with no adapter.
+    """
+    if config.method != "dpo" or config.adapter is None:
+        return
+    folder, model = reference_folder(config, workspace), trainer.model
+    if (folder or config.dpo.reference == "base") and REF in model.peft_config:
+        model.delete_adapter(REF)
+    if folder:
+        model.load_adapter(folder, adapter_name=REF, is_trainable=False, use_safetensors=True)
+        model.set_adapter("default")
+
+
+def adapter_folder(name: str, workspace: Workspace, field: str = CONTINUE) -> Path:
     """The folder of a run's adapter, or the folder itself.
+
+    Args:
+        field: The setting that names it, for the error.
 
     Raises:
         ModelError: There is neither such a run nor such a folder.
@@ -54,13 +93,13 @@ def adapter_folder(name: str, workspace: Workspace) -> Path:
     raise ModelError(
         f"There is no run or adapter folder {name!r}.",
         remedy="Give the id of a finished run, or the path of an adapter folder.",
-        field="adapter.continue_from",
+        field=field,
     )
 
 
-def check_base(config: RunConfig, folder: Path) -> None:
-    """Refuse an adapter that was trained on another model."""
-    info = inspect_adapter(folder)
+def check_base(config: RunConfig, folder: Path, field: str = CONTINUE) -> None:
+    """Refuse an adapter that is damaged or was trained on another model."""
+    info = inspect_adapter(folder, field)
     expected = {config.model.id, model_path(config.model.id)}
     if (
         info.base
@@ -70,7 +109,7 @@ def check_base(config: RunConfig, folder: Path) -> None:
         raise ModelError(
             f"The adapter in {folder.name} was trained on {info.base}, not on {config.model.id}.",
             remedy="Choose the same base model.",
-            field="adapter.continue_from",
+            field=field,
         )
 
 
@@ -85,3 +124,25 @@ def keep_adapter_precision(model: torch.nn.Module, dtype: torch.dtype) -> None:
     for parameter in model.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.float()
+
+
+def keep_start(model: torch.nn.Module, config: RunConfig, paths: RunPaths) -> None:
+    """Keep the adapter as it begins, when beginning moved part of the base weights into it."""
+    adapter = config.adapter
+    fresh = adapter is not None and adapter.continue_from is None
+    if fresh and adapter.init in MOVES_WEIGHTS and paths.rank == 0:
+        model.save_pretrained(paths.adapter_start, selected_adapters=["default"])
+
+
+def save_adapter(model: PeftModel, paths: RunPaths) -> None:
+    """Write the trained adapter so that it fits the base model as it came.
+
+    After PiSSA or OLoRA it is written as plain LoRA of twice the rank: what it learned is
+    A·B − A₀·B₀ (Meng et al. 2024, section 4).
+    """
+    start = str(paths.adapter_start) if paths.adapter_start.is_dir() else None
+    model.save_pretrained(
+        paths.adapter,
+        selected_adapters=["default"],
+        path_initial_model_for_weight_conversion=start,
+    )

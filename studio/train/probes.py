@@ -17,6 +17,7 @@ import torch
 from transformers import PreTrainedModel, ProcessorMixin, TrainerCallback, TrainerState
 
 from studio.config import RunConfig
+from studio.config.adapter import MOVES_WEIGHTS
 from studio.data.convert import TrainingData, load_training_data
 from studio.errors import DataError
 from studio.evaluate.example import EvalExample
@@ -109,7 +110,7 @@ class Prober(TrainerCallback):
                 self.events.append("forgetting", after=self._loss(model))
 
     def _ask_base(self, model: PreTrainedModel) -> None:
-        bare = model.disable_adapter() if hasattr(model, "disable_adapter") else nullcontext()
+        bare = model.disable_adapter() if _is_beside_the_base(model) else nullcontext()
         with bare:
             answers = self._answers(model)
         rows = [
@@ -159,6 +160,12 @@ class Prober(TrainerCallback):
                 remedy="Lower probes.count or probes.max_new_tokens.",
             )
         update_status(self.paths, stage="training")
+
+
+def _is_beside_the_base(model: PreTrainedModel) -> bool:
+    """Whether the model without its adapter is the base; PiSSA and OLoRA move weights out of it."""
+    adapters = getattr(model, "peft_config", {})
+    return bool(adapters) and adapters["default"].init_lora_weights not in MOVES_WEIGHTS
 
 
 def make_prober(

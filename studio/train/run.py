@@ -18,7 +18,7 @@ from studio.train.data import RunData
 from studio.train.fast.fill import fill_cache, record_hits
 from studio.train.fast.trainers import FastTrainer
 from studio.train.plan import plan_run
-from studio.train.prepare import prepare_model
+from studio.train.prepare import prepare_model, save_adapter
 from studio.train.probes import make_prober
 from studio.train.recipe import write_recipe
 from studio.train.recovery import (
@@ -77,7 +77,8 @@ def _train(config: RunConfig, paths: RunPaths, workspace: Workspace, data: RunDa
     if prober is not None:
         callbacks.append(prober)
     if config.schedule.early_stopping:
-        callbacks.append(EarlyStopping(paths, config.schedule.early_stopping))
+        metric = config.schedule.metric
+        callbacks.append(EarlyStopping(paths, config.schedule.early_stopping, metric))
     trainer = build_trainer(config, paths, trainable, data, callbacks, workspace)
     if isinstance(trainer, FastTrainer):
         fill_cache(trainer, paths)
@@ -107,7 +108,7 @@ def _save(trainer: Trainer, config: RunConfig, paths: RunPaths) -> None:
     _stage(paths, "saving")
     model = trainer.accelerator.unwrap_model(trainer.model)
     if config.adapter is not None:
-        model.save_pretrained(paths.adapter, selected_adapters=["default"])
+        save_adapter(model, paths)
         kind = "adapter"
     else:
         model.save_pretrained(paths.adapter)

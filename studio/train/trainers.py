@@ -6,13 +6,15 @@ from transformers import Trainer, TrainerCallback
 from trl import DPOTrainer, SFTTrainer
 
 from studio.config import RunConfig
+from studio.config.run import with_possible_speed
 from studio.paths import RunPaths, Workspace
 from studio.train.arguments import dpo_arguments, sft_arguments
 from studio.train.data import RunData
 from studio.train.fast.choose import all_off
 from studio.train.fast.setup import Setup
 from studio.train.fast.trainers import FastDPOTrainer, FastSFTTrainer
-from studio.train.prepare import Trainable, keep_adapter_precision
+from studio.train.prepare import Trainable, keep_adapter_precision, keep_start, set_reference
+from studio.train.rates import set_rates
 
 
 def build_trainer(
@@ -24,6 +26,7 @@ def build_trainer(
     workspace: Workspace,
 ) -> Trainer:
     """The trainer for `config.method`, ready for `.train()`: TRL's own when all `speed` is off."""
+    config = with_possible_speed(config)
     loaded = trainable.loaded
     stock = all_off(config.speed)
     common = {
@@ -42,7 +45,10 @@ def build_trainer(
         trainer = kind(
             args=dpo_arguments(config, paths, loaded), ref_model=trainable.reference, **common
         )
+    set_reference(trainer, config, workspace)
     keep_adapter_precision(trainer.model, loaded.dtype)
+    keep_start(trainer.model, config, paths)
+    set_rates(trainer, config)
     if not stock:
         Setup(trainer, config, loaded, paths, workspace).run()
     return trainer

@@ -11,7 +11,8 @@ from peft import LoraConfig, get_peft_model
 from transformers import PreTrainedModel, ProcessorMixin
 
 from studio.config import RunConfig
-from studio.models.adapters import lora_config
+from studio.config.run import with_possible_speed
+from studio.models.adapters import WEIGHTS, lora_config
 from studio.models.load import skeleton_of
 from studio.paths import Workspace
 from studio.runs.plan import MemoryPlan
@@ -20,7 +21,8 @@ from studio.train.memory.devices import SLACK, Target
 from studio.train.memory.optimizers import optimizer_bytes
 from studio.train.memory.trace import Traceable, Traced, trace, trace_language
 from studio.train.memory.weights import largest_dequantized, quantized_modules, weight_bytes
-from studio.train.prepare import adapter_folder, check_base
+from studio.train.prepare import adapter_folder, check_base, reference_folder
+from studio.train.rates import freeze_towers
 
 UNTRACEABLE = (RuntimeError, NotImplementedError, TypeError, AttributeError, ValueError, KeyError)
 STOCK = FastPath.off("because it is switched off")
@@ -56,6 +58,7 @@ def adapted(
     """(base, model): on the meta device in `dtype`, adapted as the run will train it."""
     base = skeleton_of(config.model).to(dtype)
     if config.adapter is None:
+        freeze_towers(base, config)
         return base, base
     lora = _lora(config, base, workspace)
     lora.init_lora_weights = True
@@ -80,6 +83,7 @@ def estimate(
     Args:
         dtype: What `config.model.dtype` means on the target.
     """
+    config = with_possible_speed(config)
     skeleton = skeleton_of(config.model)
     weights = weight_bytes(config.model, skeleton, dtype)
     unpacked = largest_dequantized(quantized_modules(config.model, skeleton, dtype), dtype)
@@ -89,7 +93,7 @@ def estimate(
     trainable = sum(p.numel() * p.element_size() for p in trained)
     state = optimizer_bytes(config.optimizer.name, trained)
     activations, exact = _activations(config, Traceable(model, base, processor), batch, path)
-    reference = _reference(config, weights, trainable)
+    reference = _reference(config, workspace, weights, trainable)
     beside = trainable if config.adapter else 0
     used = weights + beside + trainable + state + reference + activations
     process = target.process + unpacked + int(SLACK.get(target.kind, 0.05) * used)
@@ -112,13 +116,17 @@ def _activations(
     return traced.peak, traced.exact
 
 
-def _reference(config: RunConfig, weights: int, trainable: int) -> int:
-    """A second model for DPO without an adapter; a second adapter when one is trained further."""
+def _reference(config: RunConfig, workspace: Workspace, weights: int, trainable: int) -> int:
+    """A second model for DPO without an adapter; a second adapter when one is the reference."""
     if config.method != "dpo":
         return 0
     if config.adapter is None:
         return weights
-    return trainable if config.adapter.continue_from else 0
+    other = reference_folder(config, workspace)
+    if other:
+        return (other / WEIGHTS).stat().st_size
+    copied = config.adapter.continue_from and config.dpo.reference != "base"
+    return trainable if copied else 0
 
 
 def _lora(config: RunConfig, base: PreTrainedModel, workspace: Workspace) -> LoraConfig:

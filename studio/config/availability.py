@@ -1,0 +1,188 @@
+"""Which values of which settings cannot be used here, and why; read without loading any of them.
+
+What a form needs: `unavailable(device)` gives, for each setting, the values to grey out with the
+reason to show. `availability_problems` says the same of one run file, with the remedy.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import platform
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from studio.config.run import RunConfig
+from studio.errors import FieldProblem
+
+Device = Literal["cuda", "cpu", "mps"]
+Reasons = dict[str, dict[str, str]]
+JOBS = "hf-jobs:"
+
+
+@dataclass(frozen=True)
+class Need:
+    """A package that some values of a setting need; `extra` is what pip calls it."""
+
+    module: str
+    extra: str = ""
+
+    @property
+    def missing(self) -> bool:
+        return importlib.util.find_spec(self.module) is None
+
+    @property
+    def package(self) -> str:
+        return self.extra or self.module
+
+    @property
+    def reason(self) -> str:
+        return f"needs the package {self.package}, which is not installed"
+
+
+BITSANDBYTES = Need("bitsandbytes")
+GALORE, APOLLO = Need("galore_torch", "galore-torch"), Need("apollo_torch", "apollo-torch")
+LOMO, SCHEDULE_FREE = Need("lomo_optim", "lomo-optim"), Need("schedulefree")
+TORCHAO = Need("torchao")
+OPTIMIZERS: dict[str, Need] = {
+    **dict.fromkeys(
+        (
+            "adamw_8bit",
+            "adamw_bnb_8bit",
+            "paged_adamw_32bit",
+            "paged_adamw_8bit",
+            "lion_32bit",
+            "lion_8bit",
+            "paged_lion_32bit",
+            "paged_lion_8bit",
+            "ademamix",
+            "ademamix_8bit",
+            "paged_ademamix_32bit",
+            "paged_ademamix_8bit",
+            "rmsprop_bnb",
+            "rmsprop_bnb_8bit",
+            "rmsprop_bnb_32bit",
+        ),
+        BITSANDBYTES,
+    ),
+    "adamw_torch_8bit": TORCHAO,
+    "adamw_torch_4bit": TORCHAO,
+    "adamw_torch_xla": Need("torch_xla"),
+    "adamw_torch_npu_fused": Need("torch_npu"),
+    "adamw_anyprecision": Need("torchdistx"),
+    "galore_adamw": GALORE,
+    "galore_adamw_8bit": GALORE,
+    "galore_adafactor": GALORE,
+    "galore_adamw_layerwise": GALORE,
+    "galore_adamw_8bit_layerwise": GALORE,
+    "galore_adafactor_layerwise": GALORE,
+    "apollo_adamw": APOLLO,
+    "apollo_adamw_layerwise": APOLLO,
+    "lomo": LOMO,
+    "adalomo": LOMO,
+    "grokadamw": Need("grokadamw"),
+    "schedule_free_adamw": SCHEDULE_FREE,
+    "schedule_free_radam": SCHEDULE_FREE,
+    "schedule_free_sgd": SCHEDULE_FREE,
+    "stable_adamw": Need("optimi", "torch-optimi"),
+}
+TRACKERS = {
+    "trackio": (Need("trackio"),),
+    "tensorboard": (Need("tensorboard"), Need("tensorboardX")),
+    "wandb": (Need("wandb"),),
+}
+INITIALISATIONS = {
+    "eva": "looks at the rows before training and then chooses a rank for each layer, which the "
+    "plan cannot know",
+    "corda": "needs statistics of the layers over rows, collected beforehand in another pass",
+    "loftq": "quantizes weights itself and cannot start from a quantized model; nf4 with the "
+    "default start is what it is compared with",
+}
+REMEDIES = {
+    "model.quantization": "Use none.",
+    "model.attention": "Use auto.",
+    "model.dtype": "Use auto, float32 or bfloat16.",
+    "adapter.init": "Use default, gaussian, orthogonal, pissa or olora.",
+    "optimizer.name": "Use adamw_torch or adafactor, which need nothing else.",
+    "report_to": "Leave it out: every run is recorded here in any case.",
+}
+X86 = ("x86_64", "amd64")
+
+
+def unavailable(device: Device | None = None) -> Reasons:
+    """Setting → value → why it cannot be used on this machine.
+
+    Args:
+        device: What is trained on (`Plan.device` names it); None leaves out what depends on it.
+    """
+    found: Reasons = {
+        "optimizer.name": {name: need.reason for name, need in OPTIMIZERS.items() if need.missing},
+        "report_to": {
+            name: needs[0].reason
+            for name, needs in TRACKERS.items()
+            if all(need.missing for need in needs)
+        },
+        "adapter.init": dict(INITIALISATIONS),
+        "model.quantization": _quantization(device),
+        "model.attention": _attention(device),
+        "model.dtype": {"float16": "overflows in training on a CPU"} if device == "cpu" else {},
+    }
+    return {field: reasons for field, reasons in found.items() if reasons}
+
+
+def availability_problems(config: RunConfig, device: Device | None = None) -> list[FieldProblem]:
+    """What of `config` this machine lacks; nothing for a run that is sent elsewhere."""
+    if config.launch.engine.startswith(JOBS):
+        return [
+            FieldProblem("adapter.init", _sentence(value, reason), REMEDIES["adapter.init"])
+            for value, reason in INITIALISATIONS.items()
+            if config.adapter and config.adapter.init == value
+        ]
+    reasons = unavailable(device)
+    return [
+        FieldProblem(field, _sentence(value, reasons[field][value]), _remedy(field, value))
+        for field, value in _chosen(config)
+        if value in reasons.get(field, {})
+    ]
+
+
+def _chosen(config: RunConfig) -> Iterator[tuple[str, str]]:
+    yield "model.quantization", config.model.quantization
+    yield "model.attention", config.model.attention
+    yield "model.dtype", config.model.dtype
+    if config.adapter:
+        yield "adapter.init", config.adapter.init
+    yield "optimizer.name", config.optimizer.name
+    for tracker in config.report_to:
+        yield "report_to", tracker
+
+
+def _sentence(value: str, reason: str) -> str:
+    return f"{value} {reason}."
+
+
+def _remedy(field: str, value: str) -> str:
+    needs = {"optimizer.name": OPTIMIZERS.get(value), "report_to": TRACKERS.get(value, (None,))[0]}
+    need = needs.get(field)
+    if field == "model.quantization" and BITSANDBYTES.missing:
+        need = BITSANDBYTES
+    return f"Run `pip install {need.package}`, or: {REMEDIES[field]}" if need else REMEDIES[field]
+
+
+def _quantization(device: Device | None) -> dict[str, str]:
+    if BITSANDBYTES.missing:
+        reason = BITSANDBYTES.reason
+    elif device == "mps":
+        reason = "is not available on Apple GPUs"
+    elif device == "cpu" and platform.machine().lower() not in X86:
+        reason = f"on a CPU needs x86-64; this one is {platform.machine()}"
+    else:
+        return {}
+    return dict.fromkeys(("int8", "nf4", "fp4"), reason)
+
+
+def _attention(device: Device | None) -> dict[str, str]:
+    need = Need("flash_attn", "flash-attn")
+    if device in ("cpu", "mps"):
+        return {"flash_attention_2": "needs a CUDA GPU"}
+    return {"flash_attention_2": need.reason} if need.missing else {}
