@@ -13,11 +13,10 @@ from datasets import Dataset, DatasetDict, Features, Image, Value
 
 from studio.data.schema import BadRow, Row
 from studio.data.sources import open_source
-from studio.data.sources.hub import open_builder
-from studio.data.sources.source import Source
 from studio.errors import DataError
 
 from .conftest import png
+from .hub import serving
 
 QA = {"image": "a.png", "question": "q", "answer": "a"}
 
@@ -205,23 +204,55 @@ def test_the_embedded_samples_are_whole(workspace, name, has):
     assert all(isinstance(row, Row) and getattr(row, has) for row in rows)
 
 
-def test_hub_datasets_are_streamed_by_slice(folder, tmp_path, workspace, images):
-    place = tmp_path / "hub"
-    place.mkdir()
-    types = Features({"image": Image(), "query": Value("string"), "label": Value("string")})
-    rows = {"image": [{"bytes": png(), "path": None}] * 5, "query": list("abcde"),
-            "label": list("vwxyz")}  # fmt: skip
-    Dataset.from_dict(rows, features=types).to_parquet(place / "train-00000-of-00001.parquet")
-    reader = open_builder(str(place), None, None, None, "data.train")
-    assert reader.splits == ("train",)
-    source = Source(reader, None, images, None)
-    assert source.recognised_as == "ChartQA questions and answers"
-    assert [row.question for row in source.rows()] == list("abcde")
-    assert [record.line for record in reader.between(2, 4)] == [3, 4]
-    assert source.count() is None and reader.count() == 5
-    with pytest.raises(DataError) as caught:
-        open_builder(str(place), None, None, "nope", "data.train")
-    assert caught.value.field == "data.train"
+HUB_TALK = """
+import json
+from studio.data.sources import open_source
+from studio.errors import DataError
+from studio.paths import Workspace
+place, said = Workspace.locate(), []
+for spec, split in [("owner/charts", "train[1:3]"), ("owner/charts@v1", None),
+                    ("owner/charts", "test"), ("owner/charts", "nope"),
+                    ("owner/charts@nope", None), ("owner/none", None)]:
+    try:
+        opened = open_source(spec, split=split, workspace=place)
+        rows = [[row.question, len(row.images)] for row in opened.rows()]
+        said.append([opened.recognised_as, list(opened.splits), rows, opened.count()])
+    except DataError as error:
+        said.append(str(error))
+print(json.dumps(said))
+"""
+
+
+def hub_rows(name: str, count: int) -> bytes:
+    rows = [{"image": {"bytes": png(), "path": "a.png"}, "query": f"{name} {n}?", "label": [str(n)]}
+            for n in range(count)]  # fmt: skip
+    out = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_pylist(rows), out)
+    return out.getvalue().to_pybytes()
+
+
+def test_a_hub_dataset_over_http_by_split_slice_and_revision(tmp_path):
+    """In a process of its own: the hub's address is read when its library is imported."""
+    newest = {"data/train-00000-of-00001.parquet": hub_rows("new", 6),
+              "data/test-00000-of-00001.parquet": hub_rows("held", 1)}  # fmt: skip
+    revisions = {"main": newest, "v1": {"data/train-00000-of-00001.parquet": hub_rows("old", 2)}}
+    with serving("owner/charts", revisions) as (address, asked):
+        env = {"HF_ENDPOINT": address, "HF_HOME": str(tmp_path / "hub"), "no_proxy": "127.0.0.1",
+               "STUDIO_WORKSPACE": str(tmp_path / "workspace"), "OMP_NUM_THREADS": "1"}  # fmt: skip
+        done = subprocess.run(
+            [sys.executable, "-c", HUB_TALK], capture_output=True, text=True, env=env, check=False
+        )
+    assert done.stdout, done.stderr[-2000:]
+    sliced, old, held, no_split, no_revision, nothing = json.loads(done.stdout)
+    recognised = "ChartQA questions and answers"
+    assert sliced == [recognised, ["train", "test"], [["new 1?", 1], ["new 2?", 1]], 2]
+    assert old == [recognised, ["train"], [["old 0?", 1], ["old 1?", 1]], None]
+    assert held[2] == [["held 0?", 1]]
+    assert no_split.startswith("data.train: There is no split 'nope'")
+    assert "no revision 'nope'" in no_revision and "'owner/none'" in nothing
+    fetched = [line for line in asked if ".parquet" in line]
+    assert all("bytes=" in line for line in fetched), "streamed, never downloaded as a whole"
+    assert not any("/resolve/main/" in line for line in asked), "every file is of one commit"
 
 
 def test_an_offline_hub_is_a_sentence():

@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from studio.data.schema import BadRow
 from studio.data.slices import choose_split
 from studio.data.sources.base import Reader, Record
 from studio.errors import DataError
 from studio.paths import Workspace
+
+if TYPE_CHECKING:
+    from datasets import IterableDataset
 
 _ID = re.compile(
     r"(?P<id>[\w.-]+(?:/[\w.-]+)?)(?::(?P<config>[\w.-]+))?(?:@(?P<revision>[\w./-]+))?"
@@ -23,27 +27,14 @@ class HubReader(Reader):
     """Rows of one split; images stay encoded, remote code never runs."""
 
     path: str = ""
-    config: str | None = None
-    revision: str | None = None
-    split: str = "train"
+    stream: IterableDataset | None = None
     rows: int | None = None
 
     def records(self) -> Iterator[Record | BadRow]:
         yield from self.between(0, None)
 
     def between(self, start: int, stop: int | None) -> Iterator[Record | BadRow]:
-        from datasets import load_dataset
-
-        stream = _hub_call(
-            self.path,
-            load_dataset,
-            self.path,
-            name=self.config,
-            split=self.split,
-            revision=self.revision,
-            streaming=True,
-        ).decode(False)
-        stream = stream.skip(start) if start else stream
+        stream = self.stream.skip(start) if start else self.stream
         stream = stream.take(stop - start) if stop is not None else stream
         rows = iter(stream)
         line = start
@@ -65,8 +56,8 @@ def matches(spec: str, workspace: Workspace) -> bool:
 def open_reader(spec: str, split: str | None, workspace: Workspace, field: str) -> Reader:
     """The hub dataset named. Raises DataError when it cannot be found or reached."""
     match = _ID.fullmatch(spec)
-    check_reachable(match["id"], match["revision"])
-    return open_builder(match["id"], match["config"], match["revision"], split, field)
+    commit = find_commit(match["id"], match["revision"])
+    return open_builder(match["id"], match["config"], commit, split, field)
 
 
 def open_builder(
@@ -76,30 +67,44 @@ def open_builder(
     from datasets import load_dataset_builder
 
     builder = _hub_call(path, load_dataset_builder, path, name=config, revision=revision)
-    infos = builder.info.splits or {}
-    names = tuple(infos) or _split_names(path, config, revision)
-    name = choose_split(split, names, field)
-    rows = infos[name].num_examples if name in infos else None
+    streams = _hub_call(path, builder.as_streaming_dataset)
+    name = choose_split(split, tuple(streams), field)
+    known = (builder.info.splits or {}).get(name)
     return HubReader(
-        label=f"hub dataset {path}",
-        splits=names,
+        label=f"hub dataset {path}{f' at {revision[:8]}' if revision else ''}",
+        splits=tuple(streams),
         path=path,
-        config=config,
-        revision=revision,
-        split=name,
-        rows=rows or None,
+        stream=streams[name].decode(False),
+        rows=(known.num_examples if known else 0) or None,
     )
 
 
-def check_reachable(path: str, revision: str | None) -> None:
-    """One quick request, so that an unreachable hub is said at once. Raises DataError."""
+def find_commit(path: str, revision: str | None) -> str | None:
+    """The commit that a revision (None: the newest) is, so that all splits come from one.
+
+    One quick request, so that an unreachable hub is said at once; without network, `revision`.
+
+    Raises:
+        DataError: The dataset or the revision is not there, or the hub cannot be reached.
+    """
     from huggingface_hub import HfApi, constants
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, HTTPError
+    from huggingface_hub.errors import (
+        HfHubHTTPError,
+        HFValidationError,
+        HTTPError,
+        RevisionNotFoundError,
+    )
 
     if constants.is_offline_mode():
-        return
+        return revision
     try:
-        HfApi().dataset_info(path, revision=revision, timeout=TIMEOUT_SECONDS)
+        return HfApi().dataset_info(path, revision=revision, timeout=TIMEOUT_SECONDS).sha
+    except RevisionNotFoundError as error:
+        raise DataError(
+            f"The hub dataset {path!r} has no revision {revision!r}.",
+            remedy="Give a branch, a tag or a commit, or leave out the part after @.",
+            field="data.source",
+        ) from error
     except HFValidationError as error:
         raise _not_found(path) from error
     except HfHubHTTPError as error:
@@ -108,12 +113,6 @@ def check_reachable(path: str, revision: str | None) -> None:
         raise _unreachable(path, error) from error
     except (HTTPError, OSError) as error:
         raise _unreachable(path, error) from error
-
-
-def _split_names(path: str, config: str | None, revision: str | None) -> tuple[str, ...]:
-    from datasets import get_dataset_split_names
-
-    return tuple(_hub_call(path, get_dataset_split_names, path, config, revision=revision))
 
 
 def _hub_call(path: str, function, *args, **kwargs):
