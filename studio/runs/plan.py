@@ -63,6 +63,50 @@ class Suggestion:
 
 
 @dataclass(frozen=True)
+class FoundBatch:
+    """The largest rows at once that a device has room for; the effective batch stays.
+
+    Attributes:
+        per_device: Rows at once; a divisor of `total`.
+        total: The effective batch, as the run file has it.
+        accumulation: Passes per optimizer step on each device.
+        planned: Bytes the plan gives this size.
+        device_memory: Bytes the device has.
+        fits: Whether `planned` is within them; even one row may not be.
+        larger, larger_planned: The next larger size that was looked at; None when there is none.
+        measured, seconds_per_step: From a dry step, when one was asked for.
+        tried: Sizes whose dry step ran out of memory, largest first.
+    """
+
+    per_device: int
+    total: int
+    accumulation: int
+    planned: int
+    device_memory: int
+    fits: bool
+    larger: int | None = None
+    larger_planned: int | None = None
+    measured: int | None = None
+    seconds_per_step: float | None = None
+    tried: list[int] = field(default_factory=list)
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """Dotted setting → value, as `Suggestion.changes` has them."""
+        return {"batch.per_device": self.per_device}
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> FoundBatch:
+        """What `to_json` made."""
+        known = {part.name for part in fields(cls)}
+        return cls(**{name: value for name, value in values.items() if name in known})
+
+
+@dataclass(frozen=True)
 class Plan:
     """The run in numbers.
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import statistics
 from dataclasses import dataclass, replace
+from itertools import chain, islice
 from typing import Any
 
+import torch
 from transformers import PreTrainedModel, ProcessorMixin
 
 from studio.config import RunConfig
@@ -19,10 +21,30 @@ from studio.models.towers import TOWERS, Tower, find_towers
 from studio.paths import Workspace
 from studio.runs.plan import Plan, TowerPlan
 from studio.train.data import RunData, load_run_data, reasons
-from studio.train.memory.devices import Target
+from studio.train.memory.devices import GIB, Target
 from studio.train.memory.estimate import Batch, adapted, estimate
 from studio.train.memory.rows import Sample, guess_tokens, sample_rows
 from studio.train.memory.suggest import suggestions
+
+GUESSED = 24
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What does not change with the rows at once.
+
+    Attributes:
+        dtype: What `config.model.dtype` means on the target.
+        sample: None when there is no processor to count tokens with.
+    """
+
+    target: Target
+    dtype: torch.dtype
+    skeleton: PreTrainedModel
+    towers: list[TowerPlan]
+    processor: ProcessorMixin | None
+    data: RunData
+    sample: Sample | None
 
 
 @dataclass(frozen=True)
@@ -53,23 +75,60 @@ def preflight(config: RunConfig, workspace: Workspace, target: Target | None = N
     Raises:
         InputError: It cannot be run.
     """
+    facts = gather(config, workspace, target)
+    batch, numbers = largest_batch(config, facts, config.batch.per_device)
+    _check_length(config, facts.skeleton, batch.tokens)
+    plan = _plan(config, workspace, facts, batch)
+    offered = suggestions(
+        config, workspace, facts.processor, batch, facts.dtype, facts.target, plan
+    )
+    return Preflight(replace(plan, suggestions=offered), facts.data, batch, numbers)
+
+
+def gather(config: RunConfig, workspace: Workspace, target: Target | None = None) -> Facts:
+    """Read and check everything a plan needs: the model's modules, the rows, their tokens.
+
+    Raises:
+        InputError: It cannot be run.
+    """
     ensure_consistent(config)
     device = pick_device()
-    here = target is None
+    found = device_problems(config.model, device) if target is None else []
+    if found:
+        raise ConfigError(found)
     target = target or Target.here(device)
-    if here:
-        found = device_problems(config.model, device)
-        if found:
-            raise ConfigError(found)
-    dtype = resolve_dtype(config.model.dtype, target.torch_device)
     skeleton = skeleton_of(config.model)
     towers = tower_plans(config, skeleton, workspace)
     processor = load_processor(config.model) if has_processor(config.model) else None
     special = processor.tokenizer.all_special_tokens if processor else ()
     data = load_run_data(config, workspace, special)
-    sample, batch = _largest(config, data, processor)
-    _check_length(config, skeleton, batch.tokens)
-    made = estimate(config, workspace, processor, batch, dtype, target)
+    sample = sample_rows(data, processor, config.method) if processor else None
+    dtype = resolve_dtype(config.model.dtype, target.torch_device)
+    return Facts(target, dtype, skeleton, towers, processor, data, sample)
+
+
+def largest_batch(config: RunConfig, facts: Facts, size: int) -> tuple[Batch, list[int]]:
+    """The batch of `size` rows that takes most memory, and the numbers of its rows.
+
+    The rows sampled come first, longest first; where they are too few, others fill it up.
+    """
+    dataset = facts.data.train.dataset
+    size = min(size, facts.data.train.used)
+    if facts.sample is None:
+        rows = [dataset[n] for n in range(min(len(dataset), GUESSED))]
+        tokens = guess_tokens(load_config(config.model), rows, config.method)
+        return Batch([], size, tokens), []
+    known = facts.sample.tokens
+    others = (n for n in range(len(dataset)) if n not in known)
+    numbers = list(islice(chain(facts.sample.largest, others), size))
+    longest = known[facts.sample.largest[0]]
+    return Batch([dataset[n] for n in numbers], size, longest), numbers
+
+
+def _plan(config: RunConfig, workspace: Workspace, facts: Facts, batch: Batch) -> Plan:
+    data, towers, target = facts.data, facts.towers, facts.target
+    made = estimate(config, workspace, facts.processor, batch, facts.dtype, target)
+    spread = facts.sample.spread if facts.sample else [batch.tokens]
     plan = Plan(
         trainable_parameters=sum(tower.trainable for tower in towers),
         total_parameters=sum(tower.total for tower in towers),
@@ -79,27 +138,26 @@ def preflight(config: RunConfig, workspace: Workspace, target: Target | None = N
         steps=config.total_steps(data.train.used),
         effective_batch=config.batch.total,
         accumulation=config.accumulation,
-        tokens_median=int(statistics.median(sample.spread)),
+        tokens_median=int(statistics.median(spread)),
         tokens_max=batch.tokens,
         device=target.kind,
-        dtype=str(dtype).removeprefix("torch."),
-        warnings=_warnings(config, data, towers, target.kind),
+        dtype=str(facts.dtype).removeprefix("torch."),
         skipped=reasons(data.train.skipped),
         memory=made.memory,
         device_memory=target.memory,
     )
+    warnings = _warnings(config, data, towers, target.kind)
     if not made.exact:
-        sentence = "Activations are a rough estimate for this model; a dry step measures them."
-        plan = replace(plan, warnings=[*plan.warnings, sentence])
-    if not plan.fits:
-        gib = plan.memory.total / 2**30
-        sentence = (
-            f"This run needs {gib:.1f} GiB; the {target.kind} device has "
-            f"{target.memory / 2**30:.1f}."
+        warnings.append(
+            "Activations are a rough estimate for this model; a dry step measures them."
         )
-        plan = replace(plan, warnings=[sentence, *plan.warnings])
-    offered = suggestions(config, workspace, processor, batch, dtype, target, plan)
-    return Preflight(replace(plan, suggestions=offered), data, batch, sample.largest[: batch.size])
+    if not plan.fits:
+        warnings.insert(
+            0,
+            f"This run needs {plan.memory.total / GIB:.1f} GiB; the {target.kind} device has "
+            f"{target.memory / GIB:.1f}.",
+        )
+    return replace(plan, warnings=warnings)
 
 
 def tower_plans(
@@ -119,23 +177,6 @@ def tower_plans(
     per_tower = matched_per_tower(skeleton, matched)
     trainable = _count(base, towers.of, trainable_only=True)
     return [TowerPlan(tower, per_tower[tower], trainable[tower], totals[tower]) for tower in TOWERS]
-
-
-def _largest(
-    config: RunConfig, data: RunData, processor: ProcessorMixin | None
-) -> tuple[Sample, Batch]:
-    size = min(config.batch.per_device, data.train.used)
-    dataset = data.train.dataset
-    if processor is None:
-        rows = [dataset[n] for n in range(min(len(dataset), 24))]
-        tokens = guess_tokens(load_config(config.model), rows, config.method)
-        return Sample([], {}, [tokens]), Batch([], size, tokens)
-    sample = sample_rows(data, processor, config.method)
-    numbers = (
-        (sample.largest * size)[:size] if len(sample.largest) < size else sample.largest[:size]
-    )
-    longest = sample.tokens[sample.largest[0]]
-    return sample, Batch([dataset[n] for n in numbers], size, longest)
 
 
 def _count(model: PreTrainedModel, tower_of: Any, trainable_only: bool = False) -> dict[Tower, int]:

@@ -1,0 +1,136 @@
+"""The most rows at once that a device has room for; the effective batch stays what it is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from studio.config import RunConfig
+from studio.errors import ConfigError, FieldProblem
+from studio.paths import Workspace
+from studio.runs.plan import FoundBatch
+from studio.train.memory.devices import GIB, Target
+from studio.train.memory.estimate import estimate
+from studio.train.memory.measure import measure
+from studio.train.plan import Facts, gather, largest_batch
+
+MOST_ROWS = 256
+NOT_HERE = FieldProblem(
+    "batch.per_device",
+    "A dry step runs on this machine, not on the device planned for.",
+    "Leave out one of the two.",
+)
+
+
+def find_batch_size(
+    config: RunConfig, workspace: Workspace, target: Target | None = None, *, confirm: bool = False
+) -> FoundBatch:
+    """Search the divisors of the effective batch by plan; with `confirm`, by a dry step as well.
+
+    Args:
+        target: The device to plan for; this machine's when None.
+        confirm: Run a real step of the size found, and of smaller ones while memory runs out.
+
+    Raises:
+        InputError: The run cannot start, or a dry step was asked for on a device not here.
+        RunFailedError: The process of the dry step died at one row at once.
+    """
+    if confirm and target is not None:
+        raise ConfigError([NOT_HERE])
+    search = _Search(config, workspace, gather(config, workspace, target))
+    found = search.by_plan()
+    return search.confirmed(found) if confirm else found
+
+
+def possible_sizes(config: RunConfig, rows: int) -> list[int]:
+    """Rows at once that keep the effective batch exactly, ascending.
+
+    Args:
+        rows: Training rows there are; no batch is larger, nor than `MOST_ROWS`.
+    """
+    share = config.batch.total // config.launch.processes
+    sizes = [size for size in range(1, share + 1) if share % size == 0]
+    return [size for size in sizes if size == 1 or size <= min(rows, MOST_ROWS)]
+
+
+class _Search:
+    def __init__(self, config: RunConfig, workspace: Workspace, facts: Facts) -> None:
+        self.config, self.workspace, self.facts = config, workspace, facts
+        self.sizes = possible_sizes(config, facts.data.train.used)
+        self._known: dict[int, int] = {}
+
+    def by_plan(self) -> FoundBatch:
+        """Double until there is no room, then bisect: bytes grow with the rows at once."""
+        low, high, step = 0, len(self.sizes) - 1, 1
+        while low < high:
+            middle = min(low + step, high) if step else (low + high + 1) // 2
+            if self._fits(self.sizes[middle]):
+                low, step = middle, step * 2
+            else:
+                high, step = middle - 1, 0
+        return self._found(low)
+
+    def confirmed(self, found: FoundBatch) -> FoundBatch:
+        """The largest size, from `found` down, whose dry step does not run out of memory."""
+        tried: list[int] = []
+        for index in range(self.sizes.index(found.per_device), -1, -1):
+            size = self.sizes[index]
+            measured = measure(self._with(size), self.workspace)
+            if measured.peak is not None:
+                return replace(
+                    self._found(index),
+                    fits=measured.peak <= self.facts.target.memory,
+                    measured=measured.peak,
+                    seconds_per_step=measured.seconds_per_step,
+                    tried=tried,
+                )
+            tried.append(size)
+        return replace(self._found(0), fits=False, tried=tried)
+
+    def _fits(self, size: int) -> bool:
+        return self._planned(size) <= self.facts.target.memory
+
+    def _planned(self, size: int) -> int:
+        if size not in self._known:
+            facts, config = self.facts, self._with(size)
+            batch, _ = largest_batch(config, facts, size)
+            made = estimate(
+                config, self.workspace, facts.processor, batch, facts.dtype, facts.target
+            )
+            self._known[size] = made.memory.total
+        return self._known[size]
+
+    def _found(self, index: int) -> FoundBatch:
+        size = self.sizes[index]
+        larger = self.sizes[index + 1] if index + 1 < len(self.sizes) else None
+        return FoundBatch(
+            per_device=size,
+            total=self.config.batch.total,
+            accumulation=self._with(size).accumulation,
+            planned=self._planned(size),
+            device_memory=self.facts.target.memory,
+            fits=self._fits(size),
+            larger=larger,
+            larger_planned=self._planned(larger) if larger else None,
+        )
+
+    def _with(self, size: int) -> RunConfig:
+        batch = self.config.batch.model_copy(update={"per_device": size})
+        return self.config.model_copy(update={"batch": batch})
+
+
+def described(found: FoundBatch) -> str:
+    """One sentence for people."""
+    size = f"{found.per_device} row{'s' if found.per_device > 1 else ''} at once"
+    if not found.fits:
+        return (
+            f"Even {size} needs {found.planned / GIB:.1f} of {found.device_memory / GIB:.1f} GiB."
+        )
+    taken = found.measured or found.planned
+    how = "measured" if found.measured else "planned"
+    sentence = (
+        f"{size} × {found.accumulation} accumulated = {found.total}: {taken / GIB:.1f} of "
+        f"{found.device_memory / GIB:.1f} GiB, {how}."
+    )
+    if found.larger and found.larger_planned:
+        sentence += f" {found.larger} would need {found.larger_planned / GIB:.1f}."
+    return sentence
