@@ -29,7 +29,7 @@ from benchmarks.shapes import SHAPES, save_random, write_rows
 WORKER = Path(__file__).with_name("training_worker.py")
 CHARTS = Path(__file__).resolve().parents[2] / "shared" / "data"
 VARIANTS = ("stock", "frozen", "fast")
-PARTS = ("preprocess", "vision", "language", "backward", "optimizer")
+PARTS = ("preprocess", "vision", "language", "head", "backward", "optimizer")
 GIB = 2**30
 
 
@@ -59,7 +59,7 @@ class Trained:
         return self.fill[clock] + sum(step[clock] for step in self.steps[: rows * epochs])
 
     def part(self, name: str) -> float:
-        """Seconds per step in one part; the head's is what is left over."""
+        """Seconds per step in one part; `other` is what is left over."""
         if name == "other":
             named = sum(self.part(part) for part in PARTS)
             return self.seconds_per_step - named
@@ -157,6 +157,10 @@ def report(arguments: argparse.Namespace, trained: dict[str, Trained]) -> dict[s
         "max_loss_difference": max(
             abs(a["loss"] - b["loss"]) for a, b in zip(stock.steps, fast.steps, strict=True)
         ),
+        "max_relative_loss_difference": max(
+            abs(a["loss"] - b["loss"]) / max(abs(a["loss"]), 1e-12)
+            for a, b in zip(stock.steps, fast.steps, strict=True)
+        ),
         "stock_samples_per_second": samples / stock.seconds(per_epoch, epochs),
         "fast_samples_per_second": samples / fast.seconds(per_epoch, epochs),
         "last_epoch_ratio": sum(s["seconds"] for s in stock.steps[-per_epoch:])
@@ -226,8 +230,20 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def require(arguments: argparse.Namespace) -> None:
+    """End with a sentence when the comparison cannot be made here."""
+    if not {"stock", "fast"} <= set(arguments.variants):
+        raise SystemExit("--variants needs stock and fast: they are what is compared.")
+    if arguments.device == "cuda":
+        import torch
+
+        if not torch.cuda.is_available():
+            raise SystemExit("--device cuda: no CUDA device is here. Leave it out for the CPU.")
+
+
 def main() -> None:
     arguments = parse()
+    require(arguments)
     with tempfile.TemporaryDirectory() as folder:
         found = report(arguments, measure(arguments, Path(folder)))
     print(json.dumps(found) if arguments.json else table(found))

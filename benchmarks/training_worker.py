@@ -81,6 +81,7 @@ class Worker:
         towers = find_towers(base)
         self.clock.watch(base.get_submodule(towers.vision), "vision")
         self.clock.watch(base.get_submodule(towers.language), "language")
+        _watch_head(self.clock)
         self.trainer.current_gradient_accumulation_steps = 1
         self.optimizer = self.trainer.create_optimizer()
         self.batches: Iterator | None = None
@@ -146,6 +147,21 @@ class Worker:
                     return batch
             self.batches = iter(self.trainer.get_train_dataloader())
         raise RuntimeError("there are no rows")
+
+
+def _watch_head(clock: Clock) -> None:
+    """Add what TRL's fused head computes, forward, to `head`."""
+    from trl.trainer import utils
+
+    plain = utils._ChunkedLogProbFunction
+
+    class Timed:
+        @staticmethod
+        def apply(*arguments):
+            with clock.part("head"):
+                return plain.apply(*arguments)
+
+    utils._ChunkedLogProbFunction = Timed
 
 
 def _keep_vision_out_of_the_graph(model) -> None:
