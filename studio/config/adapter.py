@@ -78,7 +78,7 @@ class AdapterConfig(Section):
     init: InitWeights = setting(
         "default",
         "Initialisation",
-        "How adapter weights start. PiSSA and OLoRA start from the base weights and need them unquantized.",
+        "How adapter weights start. PiSSA, OLoRA and orthogonal need unquantized weights.",
         effect="Quality: PiSSA and OLoRA learn faster at first; a minute more at the start.",
         trl="init_lora_weights",
     )

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import importlib.util
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from studio.config.model import ModelConfig
 from studio.config.run import RunConfig
 from studio.errors import FieldProblem
 
@@ -138,18 +139,44 @@ def availability_problems(config: RunConfig, device: Device | None = None) -> li
             for value, reason in INITIALISATIONS.items()
             if config.adapter and config.adapter.init == value
         ]
+    found = [*model_problems(config.model, device), *_refused(_chosen(config), device)]
+    if device == "cpu" and config.model.quantization == "int8":
+        found += _without_dora(config)
+    return found
+
+
+def model_problems(model: ModelConfig, device: Device | None = None) -> list[FieldProblem]:
+    """What of a model's settings this machine lacks."""
+    chosen = {
+        "model.quantization": model.quantization,
+        "model.attention": model.attention,
+        "model.dtype": model.dtype,
+    }
+    return _refused(chosen.items(), device)
+
+
+def _refused(chosen: Iterable[tuple[str, str]], device: Device | None) -> list[FieldProblem]:
     reasons = unavailable(device)
     return [
         FieldProblem(field, _sentence(value, reasons[field][value]), _remedy(field, value))
-        for field, value in _chosen(config)
+        for field, value in chosen
         if value in reasons.get(field, {})
     ]
 
 
+def _without_dora(config: RunConfig) -> list[FieldProblem]:
+    if config.adapter is None or not config.adapter.dora:
+        return []
+    return [
+        FieldProblem(
+            "adapter.dora",
+            "DoRA with int8 loses the scales of the weights on a CPU.",
+            "Use model.quantization: nf4 or none, or switch DoRA off.",
+        )
+    ]
+
+
 def _chosen(config: RunConfig) -> Iterator[tuple[str, str]]:
-    yield "model.quantization", config.model.quantization
-    yield "model.attention", config.model.attention
-    yield "model.dtype", config.model.dtype
     if config.adapter:
         yield "adapter.init", config.adapter.init
     yield "optimizer.name", config.optimizer.name

@@ -12,6 +12,7 @@ from studio.config.run import RunConfig
 from studio.errors import ConfigError, FieldProblem
 
 HEAD = "lm_head"
+FULL_PRECISION = (*MOVES_WEIGHTS, "orthogonal")
 LOW_RANK = ("galore", "apollo")
 OF_REWARDS = "rewards/"
 
@@ -24,6 +25,7 @@ def problems(config: RunConfig) -> list[FieldProblem]:
     checks = (
         _quantization,
         _adapter,
+        _kept_whole,
         _initialisation,
         _losses,
         _reference,
@@ -109,16 +111,29 @@ def _adapter(config: RunConfig) -> Iterator[FieldProblem]:
         )
 
 
-def _initialisation(config: RunConfig) -> Iterator[FieldProblem]:
-    adapter = config.adapter
-    if adapter is None or adapter.init not in MOVES_WEIGHTS:
+def _kept_whole(config: RunConfig) -> Iterator[FieldProblem]:
+    model, adapter = config.model, config.adapter
+    if adapter is None or model.quantization == "none":
         return
-    if config.model.quantization != "none":
+    quantized = sorted(set(adapter.modules_to_save) - set(model.skip_modules))
+    if quantized:
+        yield FieldProblem(
+            "adapter.modules_to_save",
+            f"{quantized[0]} would be quantized, and quantized weights cannot be trained.",
+            f"Add {quantized[0]} to model.skip_modules too.",
+        )
+    if adapter.init in FULL_PRECISION:
         yield FieldProblem(
             "adapter.init",
             f"{adapter.init} starts from full-precision weights.",
             "Use init: default, or model.quantization: none.",
         )
+
+
+def _initialisation(config: RunConfig) -> Iterator[FieldProblem]:
+    adapter = config.adapter
+    if adapter is None or adapter.init not in MOVES_WEIGHTS:
+        return
     if config.method == "dpo":
         yield FieldProblem(
             "adapter.init",

@@ -7,6 +7,7 @@ from torch import nn
 from transformers import BitsAndBytesConfig, PreTrainedModel
 
 from studio.config.model import ModelConfig
+from studio.errors import ModelError
 
 
 def quantization_config(
@@ -17,10 +18,13 @@ def quantization_config(
     Args:
         skeleton: The model on the meta device, to find what must stay in full precision.
         compute_dtype: In which 4-bit weights are multiplied.
+
+    Raises:
+        ModelError: A module to be skipped is not there.
     """
     if model.quantization == "none":
         return None
-    skipped = sorted({*model.skip_modules, *always_skipped(skeleton)})
+    skipped = sorted({*_named(skeleton, model.skip_modules), *always_skipped(skeleton)})
     if model.quantization == "int8":
         return BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=skipped)
     return BitsAndBytesConfig(
@@ -30,6 +34,27 @@ def quantization_config(
         bnb_4bit_compute_dtype=compute_dtype,
         llm_int8_skip_modules=skipped,
     )
+
+
+def _named(skeleton: PreTrainedModel, wanted: list[str]) -> set[str]:
+    """Full names of the modules called `wanted`.
+
+    Transformers reads a name only as the start or the end of a full one: `vision_tower` alone
+    would leave nothing of `model.vision_tower.…` out.
+    """
+    found: set[str] = set()
+    for name in wanted:
+        full = {n for n, _ in skeleton.named_modules() if n == name or n.endswith(f".{name}")}
+        if not full:
+            raise ModelError(
+                f"{name!r} is no module of this model, so it cannot be kept in full precision.",
+                remedy="Its parts are "
+                + ", ".join(n for n, _ in skeleton.base_model.named_children())
+                + ".",
+                field="model.skip_modules",
+            )
+        found |= full
+    return found
 
 
 def always_skipped(skeleton: PreTrainedModel) -> set[str]:

@@ -11,9 +11,10 @@ import torch
 from transformers import PreTrainedModel, ProcessorMixin
 
 from studio.config import RunConfig
+from studio.config.availability import availability_problems
 from studio.config.checks import cautions, ensure_consistent
 from studio.errors import ConfigError, ModelError
-from studio.models.devices import device_problems, pick_device, resolve_dtype
+from studio.models.devices import pick_device, resolve_dtype
 from studio.models.load import skeleton_of
 from studio.models.source import has_processor, load_config, load_processor
 from studio.models.targets import matched_modules, matched_per_tower
@@ -93,7 +94,7 @@ def gather(config: RunConfig, workspace: Workspace, target: Target | None = None
     """
     ensure_consistent(config)
     device = pick_device()
-    found = device_problems(config.model, device) if target is None else []
+    found = availability_problems(config, device.type) if target is None else []
     if found:
         raise ConfigError(found)
     target = target or Target.here(device)

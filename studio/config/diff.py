@@ -1,0 +1,43 @@
+"""Where two run files differ, setting by setting."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from studio.config.fields import field_specs
+from studio.config.run import RunConfig
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One setting with two values; None also stands for a section that is switched off."""
+
+    path: str
+    left: Any
+    right: Any
+
+
+def differences(left: RunConfig, right: RunConfig) -> list[Difference]:
+    """Every setting that differs, in the order of the run file.
+
+    A section that only one of them has (`adapter: null`) is one difference of that section.
+    """
+    a, b = left.model_dump(mode="json"), right.model_dump(mode="json")
+    found: dict[str, Difference] = {}
+    for spec in field_specs():
+        path, one, other = _both(a, b, spec.path)
+        if one != other:
+            found.setdefault(path, Difference(path, one, other))
+    return list(found.values())
+
+
+def _both(left: Any, right: Any, path: str) -> tuple[str, Any, Any]:
+    """The values of `path`, or of the section on the way that one of the two lacks."""
+    parts = path.split(".")
+    for depth, part in enumerate(parts, start=1):
+        left, right = left[part], right[part]
+        inside = depth < len(parts)
+        if inside and (left is None or right is None):
+            return ".".join(parts[:depth]), left is not None, right is not None
+    return path, left, right

@@ -1,0 +1,177 @@
+"""What every kind of adapter trains, under every quantization, and what its saved folder holds."""
+
+import json
+import math
+
+import pytest
+import torch
+from one_step import OneStep
+from peft import PeftModel
+from transformers import AutoModelForImageTextToText
+
+from studio.config.adapter import AdapterConfig
+from studio.config.model import ModelConfig
+from studio.errors import ConfigError, ModelError
+from studio.models.load import load_model, skeleton_of
+from studio.models.quantize import quantization_config
+from studio.models.source import load_config
+from studio.paths import RunPaths
+from studio.train.memory.weights import quantized_modules
+from studio.train.plan import preflight
+from studio.train.prepare import save_adapter
+from studio.train.rates import freeze_towers
+
+PROJECTOR = "modality_projection"
+# Together these hold every value that is offered; each must move what it adds.
+VARIANTS = {
+    "default": ({}, {"lora_B"}),
+    "dora": ({"dora": True, "init": "gaussian"}, {"lora_B", "lora_magnitude_vector"}),
+    "rslora": (
+        {"rslora": True, "bias": "lora_only", "targets": "vision+language"},
+        {"lora_B", "vision_model", ".bias"},
+    ),
+    "whole": (
+        {"bias": "all", "modules_to_save": [PROJECTOR], "lora_plus_ratio": 16, "dropout": 0.1},
+        {"lora_B", f"{PROJECTOR}.modules_to_save", "layer_norm1.bias"},
+    ),
+    "orthogonal": ({"init": "orthogonal"}, {"lora_B", "lora_A"}),
+}
+NOT_OFFERED = {
+    ("dora", "int8"): "adapter.dora",
+    **{("orthogonal", kind): "adapter.init" for kind in ("int8", "nf4", "fp4")},
+}
+MOVING = {"pissa": {"init": "pissa"}, "olora": {"init": "olora", "rslora": True}}
+
+
+@pytest.fixture(scope="module")
+def one(tmp_path_factory):
+    return OneStep(tmp_path_factory.mktemp("adapters"))
+
+
+def ensure_moved(one, model, adapter, parts):
+    _, loss, changed = one.step(one.config(model=model, adapter={"rank": 4, **adapter}))
+    assert math.isfinite(loss)
+    for part in parts:
+        assert any(part in name for name in changed), part
+
+
+@pytest.mark.parametrize("quantization", ["none", "int8", "nf4", "fp4"])
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_what_is_offered_takes_a_step_and_the_rest_is_refused(one, quantization, variant):
+    adapter, parts = VARIANTS[variant]
+    skipped = adapter.get("modules_to_save", []) if quantization != "none" else []
+    model = {"quantization": quantization, "skip_modules": skipped}
+    refused = NOT_OFFERED.get((variant, quantization))
+    if refused is None:
+        ensure_moved(one, model, adapter, parts)
+        return
+    with pytest.raises(ConfigError) as caught:
+        preflight(one.config(model=model, adapter=adapter), one.workspace)
+    assert caught.value.field == refused and caught.value.remedy
+
+
+def test_scales_without_double_quantization_and_a_skipped_module_take_a_step(one):
+    model = {"quantization": "nf4", "double_quantization": False, "skip_modules": [PROJECTOR]}
+    ensure_moved(one, model, {}, {"lora_B"})
+
+
+@pytest.mark.parametrize("init", MOVING)
+def test_weights_moved_into_the_adapter_come_back_in_the_saved_one(one, init):
+    """The folder holds plain LoRA: on the untouched base it answers as the trained model does."""
+    trainer, _, changed = one.step(one.config(adapter={"rank": 4, "alpha": 8, **MOVING[init]}))
+    assert any("lora_A" in name for name in changed)
+    paths = RunPaths(one.workspace.runs / f"run-{one.runs}")
+    ids = {"input_ids": torch.arange(2, 14).unsqueeze(0)}
+    trainer.model.eval()
+    with torch.no_grad():
+        wanted = trainer.model(**ids).logits
+        save_adapter(trainer.model, paths)
+        base = load_model(one.config().model).model.eval()
+        before = base(**ids).logits
+        loaded = PeftModel.from_pretrained(base, paths.adapter).eval()
+        found = loaded(**ids).logits
+        with loaded.disable_adapter():
+            untouched = loaded(**ids).logits
+    assert json.loads((paths.adapter / "adapter_config.json").read_text())["r"] == 8
+    assert torch.allclose(found, wanted, atol=1e-3) and not torch.allclose(found, before, atol=1e-3)
+    assert torch.equal(untouched, before)
+
+
+def test_lora_plus_and_parts_learn_at_their_own_rates(one):
+    config = one.config(
+        adapter={"targets": "vision+language", "lora_plus_ratio": 8},
+        optimizer={"learning_rate": 1e-3, "tower_rates": {"vision": 1e-4}, "schedule": "linear"},
+        schedule={"max_steps": 2},
+    )
+    trainer = one.trainer(config)
+    names = {id(p): n for n, p in trainer.model.named_parameters()}
+    rates = {}
+    for group in trainer.optimizer.param_groups:
+        for parameter in group["params"]:
+            name = names[id(parameter)]
+            key = ("vision" if "vision" in name else "language", name.split(".")[-3])
+            rates.setdefault(key, set()).add(round(group["lr"], 9))
+    assert rates == {
+        ("vision", "lora_A"): {1e-4},
+        ("vision", "lora_B"): {8e-4},
+        ("language", "lora_A"): {1e-3},
+        ("language", "lora_B"): {8e-3},
+    }
+    trained = sum(p.requires_grad for p in trainer.model.parameters())
+    assert sum(len(group["params"]) for group in trainer.optimizer.param_groups) == trained
+    trainer.create_scheduler(2)
+    trainer.optimizer.step()
+    trainer.lr_scheduler.step()
+    assert sorted({g["lr"] for g in trainer.optimizer.param_groups}) == pytest.approx(
+        [5e-5, 4e-4, 5e-4, 4e-3]
+    )
+
+
+def test_a_rate_for_a_part_that_is_not_trained_is_refused(one):
+    with pytest.raises(ModelError, match="nothing of it is trained") as caught:
+        one.trainer(one.config(optimizer={"tower_rates": {"vision": 1e-4}}))
+    assert caught.value.field == "optimizer.tower_rates"
+
+
+@pytest.mark.parametrize("method", ["sft", "dpo"])
+def test_frozen_parts_stay_and_the_others_learn(one, method):
+    frozen = {"freeze": ["vision", "projector"], "learning_rate": 1e-4}
+    _, loss, changed = one.step(one.config(method, adapter=None, optimizer=frozen))
+    assert math.isfinite(loss) and changed
+    assert not [name for name in changed if "vision" in name or "connector" in name]
+
+
+def test_freezing_all_that_has_weights_is_refused(one):
+    model = load_config(one.config().model)
+    model.tie_word_embeddings = model.text_config.tie_word_embeddings = True
+    with torch.device("meta"):
+        tied = AutoModelForImageTextToText.from_config(model)
+    frozen = {"freeze": ["vision", "projector", "language"]}
+    with pytest.raises(ModelError, match="nothing left to train") as caught:
+        freeze_towers(tied, one.config(adapter=None, optimizer=frozen))
+    assert caught.value.field == "optimizer.freeze"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("no_such_module", "no module"), ("lm_head", "output head")]
+)
+def test_modules_to_save_must_exist_and_not_be_the_head(one, name, said):
+    from studio.models.adapters import lora_config
+
+    with pytest.raises(ModelError, match=said) as caught:
+        lora_config(AdapterConfig(modules_to_save=[name]), load_model(one.config().model).model)
+    assert caught.value.field == "adapter.modules_to_save" and caught.value.remedy
+
+
+def test_skipped_modules_are_named_wherever_they_lie_and_the_head_always_is(one):
+    skeleton = skeleton_of(one.config().model)
+    model = ModelConfig(quantization="int8", skip_modules=["vision_model"])
+    skipped = quantization_config(model, skeleton, torch.float32).llm_int8_skip_modules
+    assert {"model.vision_model", "lm_head"} <= set(skipped)
+    quantized = quantized_modules(model, skeleton, torch.float32)
+    assert quantized and not [name for name in quantized if "vision_model" in name]
+    with pytest.raises(ModelError, match="no module") as caught:
+        quantization_config(
+            ModelConfig(quantization="nf4", skip_modules=["vision_tower"]), skeleton, torch.float32
+        )
+    assert caught.value.field == "model.skip_modules"
