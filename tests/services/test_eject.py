@@ -19,19 +19,20 @@ SMALL = {
     "adapter": {"rank": 4, "alpha": 8},
     "batch": {"per_device": 2, "total": 4},
     "optimizer": {"learning_rate": 2e-3, "warmup": 0},
-    "schedule": {"max_steps": 3, "evaluate_every": 2, "save_every": 100},
+    "schedule": {"max_steps": 2, "evaluate_every": 1, "save_every": 100},
+    "probes": {"count": 0, "forgetting": None},
     "speed": OFF,
 }
 SFT = {
     **SMALL,
     "method": "sft",
-    "data": {"source": "embedded:sft", "train": "train[:12]", "evaluation": "evaluation[:4]"},
+    "data": {"source": "embedded:sft", "train": "train[:8]", "evaluation": "evaluation[:2]"},
 }
 DPO = {
     **SMALL,
     "method": "dpo",
     "model": {"quantization": "nf4"},
-    "data": {"source": "embedded:preferences", "train": "train[:12]"},
+    "data": {"source": "embedded:preferences", "train": "train[:8]"},
 }
 
 

@@ -42,14 +42,15 @@ def config(**launch):
 
 
 def test_two_processes_learn_what_one_learns(workspace):
-    found = []
-    for processes in (1, 2):
-        run = start_now(config(processes=processes), workspace)
-        status = follow(run, quiet=True)
-        assert status.state == "finished", run.paths.log.read_text()
-        found.append(dict(Diary(run.paths.events).refresh().series["loss"]))
-        assert RunStore(workspace).get(run.run_id).has_adapter
-    assert found[1] == pytest.approx(found[0], abs=1e-3) and len(found[0]) == 3
+    from studio.train.run import execute
+
+    one = RunStore(workspace).create(config())
+    execute(one.config, one.paths, workspace)
+    two = start_now(config(processes=2), workspace)
+    assert follow(two, quiet=True).state == "finished", two.paths.log.read_text()
+    alone, together = (dict(Diary(r.paths.events).refresh().series["loss"]) for r in (one, two))
+    assert together == pytest.approx(alone, abs=1e-3) and len(alone) == 3
+    assert RunStore(workspace).get(two.run_id).has_adapter
 
 
 def test_the_command_follows_the_engine(workspace, tmp_path, monkeypatch):

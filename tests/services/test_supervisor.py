@@ -41,6 +41,12 @@ def sleeping_worker(monkeypatch):
     monkeypatch.setattr(module, "WORKER", ("-c", script))
 
 
+@pytest.fixture
+def forked_worker(monkeypatch, client):
+    """Real workers, born with torch loaded."""
+    monkeypatch.setattr(module, "WORKER", ("-c", client))
+
+
 def quick(name: str = "quick") -> RunConfig:
     return files.parse(
         {
@@ -49,20 +55,21 @@ def quick(name: str = "quick") -> RunConfig:
             "batch": {"per_device": 2, "total": 2},
             "data": {"source": "embedded:sft", "train": "train[:4]"},
             "schedule": {"max_steps": 2},
+            "probes": {"count": 0, "forgetting": None},
         }
     )
 
 
 def wait_for(supervisor: Supervisor, run_id: str, reached) -> None:
-    for _ in range(DEADLINE * 10):
+    for _ in range(DEADLINE * 20):
         supervisor.step()
         if reached(supervisor.store.get(run_id)):
             return
-        time.sleep(0.1)
+        time.sleep(0.05)
     raise AssertionError(supervisor.store.get(run_id).paths.log.read_text())
 
 
-def test_a_run_is_trained_by_a_worker_of_its_own(supervisor):
+def test_a_run_is_trained_by_a_worker_of_its_own(supervisor, forked_worker):
     run_id = supervisor.submit(quick())
     wait_for(supervisor, run_id, lambda run: run.status.state in ENDED)
     run = supervisor.store.get(run_id)
@@ -74,7 +81,7 @@ def test_a_run_is_trained_by_a_worker_of_its_own(supervisor):
         supervisor.resume(run_id)
 
 
-def test_a_run_that_cannot_start_names_the_field(supervisor):
+def test_a_run_that_cannot_start_names_the_field(supervisor, forked_worker):
     config = quick()
     missing = config.model_copy(
         update={"data": config.data.model_copy(update={"source": "/no/such/rows.jsonl"})}

@@ -61,7 +61,7 @@ def label_one_pair(page: Page, database: Path) -> None:
         assert connection.execute("SELECT kind FROM labels").fetchall() == [("choose",)]
 
 
-def launch_sft(page: Page) -> None:
+def launch_sft(page: Page, steps: int = STEPS) -> None:
     open_tab(page, "Train")
     page.locator("#train-preset input").click()
     page.get_by_role("option", name="embedded-sft", exact=True).click()
@@ -69,7 +69,7 @@ def launch_sft(page: Page) -> None:
     page.get_by_text("All settings").click()
     page.locator("#set-schedule-max_steps").locator("input, textarea").fill("many")
     page.wait_for_selector("#set-schedule-max_steps .field-error:has-text('whole number')")
-    page.locator("#set-schedule-max_steps").locator("input, textarea").fill(str(STEPS))
+    page.locator("#set-schedule-max_steps").locator("input, textarea").fill(str(steps))
     page.wait_for_selector("#train-found:has-text('163,840 of')", timeout=90 * SECOND)
     page.wait_for_selector(".field-error", state="detached")
     page.locator("#train-start").click()
