@@ -78,6 +78,7 @@ class Worker:
         began = now()
         self.trainer = build_trainer(config, self.paths, trainable, data, [], workspace)
         self.setup = now() - began
+        _enable_checkpointing(self.trainer)
         towers = find_towers(base)
         self.clock.watch(base.get_submodule(towers.vision), "vision")
         self.clock.watch(base.get_submodule(towers.language), "language")
@@ -147,6 +148,15 @@ class Worker:
                     return batch
             self.batches = iter(self.trainer.get_train_dataloader())
         raise RuntimeError("there are no rows")
+
+
+def _enable_checkpointing(trainer) -> None:
+    """What `Trainer.train` does before its first step, when the run asks for it."""
+    arguments = trainer.args
+    if arguments.gradient_checkpointing:
+        trainer.model.activation_checkpointing_enable(
+            activation_checkpointing_kwargs=arguments.gradient_checkpointing_kwargs
+        )
 
 
 def _watch_head(clock: Clock) -> None:

@@ -91,6 +91,10 @@ class Bench:
         trainer = build_trainer(config, run.paths, trainable, data, [], self.runner.workspace)
         trainer.run = run
         disturb(trainer.model)
+        if trainer.args.gradient_checkpointing:  # as `train` does before the first step
+            trainer.model.activation_checkpointing_enable(
+                activation_checkpointing_kwargs=trainer.args.gradient_checkpointing_kwargs
+            )
         return trainer
 
     def pair(self, **sections):

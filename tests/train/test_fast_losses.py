@@ -75,7 +75,9 @@ def test_preferences_with_any_attention_and_checkpointing(
         "model": {"attention": attention},
         "batch": {"gradient_checkpointing": checkpointing},
     }
-    assert_same(*map(compute, Bench(shared_runner).pair(**sections)))
+    stock, fast = Bench(shared_runner).pair(**sections)
+    assert fast.bare_model.is_gradient_checkpointing is checkpointing
+    assert_same(compute(stock), compute(fast))
 
 
 @pytest.mark.parametrize(
