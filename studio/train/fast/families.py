@@ -55,3 +55,10 @@ def feature_width(config: PretrainedConfig) -> int:
     vision = getattr(config, "vision_config", None)
     again = getattr(vision, "deepstack_visual_indexes", None) or ()
     return config.get_text_config().hidden_size * (1 + len(again))
+
+
+def grid_merge(config: PretrainedConfig) -> int:
+    """Patches along each side that make one token, where positions follow the grid; else 0."""
+    if not FAMILIES[config.model_type].grid:
+        return 0
+    return config.vision_config.spatial_merge_size

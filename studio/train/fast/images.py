@@ -62,7 +62,7 @@ def _encode_alike(model: PreTrainedModel, images: Sequence[Preprocessed]) -> lis
     tiled = FAMILIES[model.config.model_type].tiles and inputs["pixel_values"].dim() == TILED
     if model.device.type == "cpu" and tiled:
         return [_tile_by_tile(model, inputs, number) for number in range(len(images))]
-    features = _flat(model.get_image_features(**inputs, return_dict=True))
+    features = flat_features(model.get_image_features(**inputs, return_dict=True))
     token = model.config.image_token_id
     return list(features.split([image.expansion.tokens.count(token) for image in images]))
 
@@ -77,7 +77,7 @@ def as_outputs(model: PreTrainedModel, features: torch.Tensor) -> EncodedImages:
     )
 
 
-def _flat(output: Any) -> torch.Tensor:
+def flat_features(output: Any) -> torch.Tensor:
     """Features of all images, one after the other: (image tokens, width)."""
     parts = [output.pooler_output, *(getattr(output, "deepstack_features", None) or ())]
     return torch.cat([_rows(part) for part in parts], dim=-1)
@@ -96,5 +96,5 @@ def _tile_by_tile(
     for tile in range(inputs["pixel_values"].shape[1]):
         one = {name: value[number : number + 1, tile : tile + 1] for name, value in inputs.items()}
         if one["pixel_values"].any():  # tiles of nothing but 0 are padding to these families
-            parts.append(_flat(model.get_image_features(**one, return_dict=True)))
+            parts.append(flat_features(model.get_image_features(**one, return_dict=True)))
     return torch.cat(parts)

@@ -16,7 +16,7 @@ from studio.train.fast import check, worth
 from studio.train.fast.batching import WHOLE_BATCH, Size, row_sizes
 from studio.train.fast.choose import Decision, FastPath, choose
 from studio.train.fast.collate import Collator
-from studio.train.fast.families import FAMILIES, feature_width
+from studio.train.fast.families import FAMILIES, feature_width, grid_merge
 from studio.train.fast.features import FeatureCache, prune
 from studio.train.fast.fingerprint import features_fingerprint, reference_fingerprint
 from studio.train.fast.layout import Cost
@@ -88,7 +88,6 @@ class Setup:
 
     def _collator(self, path: FastPath, cache: FeatureCache | None) -> Collator:
         config = self.trainer.bare_model.config
-        family = FAMILIES[config.model_type]
 
         def known(image: ImageRef) -> Expansion | None:
             return cache.expansion(image.key) if cache else None
@@ -99,7 +98,7 @@ class Setup:
             image_token=config.image_token_id,
             known=known,
             cost=Cost.of(config.get_text_config()) if path.prompts.on else None,
-            merge=config.vision_config.spatial_merge_size if family.grid else 0,
+            merge=grid_merge(config),
         )
 
     def _sizes(self) -> list[Size] | None:

@@ -113,7 +113,7 @@ def sample_of(
     """
     text, answers = render(processor, row, method)
     images = tuple(row["images"])
-    ids = processor(text=answers, add_special_tokens=False)["input_ids"]
+    ids = processor.tokenizer(answers, add_special_tokens=False)["input_ids"]
     prompt = _prompt(processor, text, images, expansions)
     return Sample(prompt, tuple(list(answer) for answer in ids), images)
 

@@ -27,8 +27,9 @@ from studio.config import RunConfig
 from studio.models.towers import find_towers
 from studio.train.fast.choose import FastPath
 from studio.train.fast.collate import IMAGES, LAYOUT, Collator
+from studio.train.fast.families import grid_merge
 from studio.train.fast.head import FEATURES, LayoutForward
-from studio.train.fast.images import AT_ONCE
+from studio.train.fast.images import AT_ONCE, flat_features
 from studio.train.fast.layout import Cost
 from studio.train.fast.refs import image_ref
 from studio.train.fast.tokens import Preprocessed
@@ -156,6 +157,7 @@ def _fast_step(
         base.config.image_token_id,
         lambda ref: None,
         Cost.of(settings) if path.prompts.on else None,
+        merge=grid_merge(base.config),
     )
     batch = collator(
         [dict(row) | {"images": [image_ref(i) for i in row["images"]]} for row in rows]
@@ -187,8 +189,7 @@ def _encoded(base: PreTrainedModel, made: Sequence[Preprocessed]) -> list[torch.
             inputs = {n: torch.cat([i.inputs[n] for i in group]) for n in group[0].inputs}
             inputs["pixel_values"] = inputs["pixel_values"].to(base.dtype)
             with torch.no_grad():
-                output = base.get_image_features(**inputs, return_dict=True)
-            found += [part.reshape(-1, part.shape[-1]) for part in output.pooler_output]
+                found.append(flat_features(base.get_image_features(**inputs, return_dict=True)))
     return found
 
 
