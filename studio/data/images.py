@@ -13,6 +13,8 @@ import re
 import struct
 import warnings
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from PIL import Image, ImageOps
@@ -56,8 +58,8 @@ def open_image(source: bytes | str | os.PathLike[str]) -> Image.Image:
         DataError: With the reason, when it is no such image, is damaged, has more than
             `MAX_BYTES` bytes or more than `MAX_PIXELS` pixels.
     """
-    image, _ = _decode(_read(source))
-    return image
+    with _decoding():
+        return _normalise(_loaded(_read(source)))
 
 
 class ImageStore:
@@ -77,16 +79,14 @@ class ImageStore:
         sha = hashlib.sha256(content).hexdigest()
         if self._find(sha) and self._thumb(sha).exists():
             return sha
-        image, original = _decode(content)
-        image_format = original.format or "PNG"
-        if not _is_plain(original):
-            _write(self._view(sha), _encoded(image, "PNG"), sync=False)
-        _write(
-            self._thumb(sha),
-            _encoded(_thumbnail(image), "JPEG", quality=88, subsampling=0),
-            sync=False,
-        )
-        _write(self._images / sha[:2] / f"{sha}.{EXTENSIONS[image_format]}", content)
+        with _decoding():
+            original = _loaded(content)
+            thumb, view = _shown(original)
+        if view is not None:
+            _write(self._view(sha), view, sync=False)
+        _write(self._thumb(sha), thumb, sync=False)
+        extension = EXTENSIONS[original.format or "PNG"]
+        _write(self._images / sha[:2] / f"{sha}.{extension}", content)
         return sha
 
     def path(self, sha: str) -> Path:
@@ -170,20 +170,26 @@ def _read(source: bytes | str | os.PathLike[str]) -> bytes:
     return content
 
 
-def _decode(content: bytes) -> tuple[Image.Image, Image.Image]:
-    """(normalised, as opened)."""
+def _loaded(content: bytes) -> Image.Image:
+    """The image as it is in the file, decoded to its end."""
     if not content:
         raise DataError("the image is empty.", field="image")
+    image = Image.open(io.BytesIO(content), formats=FORMATS)
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise DataError(
+            f"image of {width} × {height} pixels; the limit is {MAX_PIXELS // 10**6} megapixels.",
+            field="image",
+        )
+    image.load()
+    return image
+
+
+@contextmanager
+def _decoding() -> Iterator[None]:
+    """What Pillow raises, as a reason."""
     try:
-        original = Image.open(io.BytesIO(content), formats=FORMATS)
-        width, height = original.size
-        if width * height > MAX_PIXELS:
-            raise DataError(
-                f"image of {width} × {height} pixels; the limit is {MAX_PIXELS // 10**6} megapixels.",
-                field="image",
-            )
-        original.load()
-        return _normalise(original), original
+        yield
     except DataError:
         raise
     except Image.UnidentifiedImageError as error:
@@ -194,6 +200,22 @@ def _decode(content: bytes) -> tuple[Image.Image, Image.Image]:
         raise DataError("image of too many pixels (decompression bomb).", field="image") from error
     except PILLOW_ERRORS as error:
         raise DataError(f"damaged image: {_one_line(error)}.", field="image") from error
+
+
+def _shown(original: Image.Image) -> tuple[bytes, bytes | None]:
+    """The thumbnail and, where a browser would show the file differently, a normalised copy.
+
+    A large image is shrunk before it is converted, so that there is no second one of its size.
+    """
+    if _is_plain(original):
+        factor = max(original.size) // (4 * THUMB_EDGE)
+        image = original
+        if factor > 1 and original.mode in ("RGB", "RGBA", "L"):
+            image = original.reduce(factor)
+        small = _thumbnail(image if image.mode == "RGB" else image.convert("RGB"), original.size)
+        return _encoded_thumb(small), None
+    image = _normalise(original)
+    return _encoded_thumb(_thumbnail(image, image.size)), _encoded(image, "PNG")
 
 
 def _normalise(image: Image.Image) -> Image.Image:
@@ -207,15 +229,16 @@ def _normalise(image: Image.Image) -> Image.Image:
             white = Image.new("RGB", image.size, "white")
             white.paste(image, mask=image.getchannel("A"))
             image = white
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _is_opaque(rgba: Image.Image) -> bool:
     return rgba.getchannel("A").getextrema()[0] == 255
 
 
-def _thumbnail(image: Image.Image) -> Image.Image:
-    width, height = image.size
+def _thumbnail(image: Image.Image, full: tuple[int, int]) -> Image.Image:
+    """`image` as small as thumbnails of images of `full` size are."""
+    width, height = full
     scale = THUMB_EDGE / max(width, height)
     if scale >= 1:
         return image
@@ -230,8 +253,12 @@ def _is_plain(original: Image.Image) -> bool:
     if original.getexif().get(EXIF_ORIENTATION, 1) != 1:
         return False
     if original.has_transparency_data:
-        return _is_opaque(original.convert("RGBA"))
+        return _is_opaque(original if original.mode == "RGBA" else original.convert("RGBA"))
     return original.mode in ("1", "L", "P", "RGB")
+
+
+def _encoded_thumb(image: Image.Image) -> bytes:
+    return _encoded(image, "JPEG", quality=88, subsampling=0)
 
 
 def _encoded(image: Image.Image, image_format: str, **options: object) -> bytes:

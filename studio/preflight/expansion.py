@@ -70,7 +70,7 @@ class Expansions:
         """Put blank images of this kind through the processor."""
         count, size = kind
         self.measured += 1
-        blank = [Image.new("RGB", size, "white") for _ in range(count)]
+        blank = [Image.new("RGB", size, "white")] * count
         text = self._template(count)
         try:
             encoded = self._processor(
