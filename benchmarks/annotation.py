@@ -6,7 +6,8 @@
 Each client is its own thread with its own connection and account: it saves an answer, gets the
 next pairs with the reply, and fetches the image of the one to show. `p50_ms` and `p95_ms` are of
 save and next together, `floor_p95_ms` of a request to a route that does nothing, in the same run
-under the same load. With --kills the studio is killed with SIGKILL in the middle of saves and started
+under the same load. `server_cpu_ms` is the processor time the server used for each save with all that
+belongs to it; unlike the others it hardly depends on what else the machine does. With --kills the studio is killed with SIGKILL in the middle of saves and started
 again, and every acknowledged label is looked for.
 """
 
@@ -29,6 +30,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import psutil
 
 ROOT = Path(__file__).resolve().parents[1]
 SERVER = Path(__file__).with_name("annotation_server.py")
@@ -183,17 +186,18 @@ def measure(annotators: int, labels: int) -> dict:
             threading.Thread(target=label, args=(port, f"person-{n}", each, tally, lock))
             for n in range(annotators)
         ]
-        begun = time.perf_counter()
+        begun, worked = time.perf_counter(), cpu_seconds(studio.pid)
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        seconds = time.perf_counter() - begun
+        seconds, worked = time.perf_counter() - begun, cpu_seconds(studio.pid) - worked
         studio.kill()
         studio.close()
         return result(workspace, tally) | {
             "annotators": annotators,
             "labels_per_second": round(len(tally.times) / seconds, 1),
+            "server_cpu_ms": round(1000 * worked / max(1, len(tally.times)), 2),
         }
 
 
@@ -215,6 +219,12 @@ def result(workspace: Path, tally: Tally) -> dict:
         "duplicate_claims": sum(count - 1 for count in pairs.values()),
         "floor_p95_ms": percentile(tally.floor, 0.95),
     }
+
+
+def cpu_seconds(pid: int) -> float:
+    """Processor time a process has used so far, in user and system."""
+    used = psutil.Process(pid).cpu_times()
+    return used.user + used.system
 
 
 def percentile(seconds: list[float], share: float) -> float:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, bindparam, func, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, func, select, text, update
 
 from studio.annotation.settings import Project, ProjectSettings
 from studio.annotation.tables import Annotator, CurrentLabel, Label, Pair
@@ -33,12 +33,16 @@ def is_repeated(pair: int, annotator: str, share: float) -> bool:
     return int.from_bytes(digest[:6]) < share * 256**6
 
 
+# The same in SQLite and PostgreSQL.
+PLAN = text(
+    "INSERT INTO repeats (pair_id, annotator_id, label_id) VALUES (:pair, :who, :label) "
+    "ON CONFLICT (pair_id, annotator_id) DO UPDATE SET label_id = excluded.label_id"
+)
+
+
 def plan_repeat(connection: Connection, pair: int, who: int, label_id: int) -> None:
     """Note that a pair is to be shown again."""
-    same = (Repeat.pair_id == pair, Repeat.annotator_id == who)
-    changed = connection.execute(update(Repeat).where(*same).values(label_id=label_id))
-    if not changed.rowcount:
-        connection.execute(insert(Repeat).values(pair_id=pair, annotator_id=who, label_id=label_id))
+    connection.execute(PLAN, {"pair": pair, "who": who, "label": label_id})
 
 
 def answer_repeat(connection: Connection, pair: int, who: int, label_id: int | None) -> bool:
@@ -48,46 +52,38 @@ def answer_repeat(connection: Connection, pair: int, who: int, label_id: int | N
     return bool(changed.rowcount)
 
 
-OLDEST_REPEAT = (
-    select(Repeat.label_id)
-    .where(Repeat.annotator_id == bindparam("who"), Repeat.answer_id.is_(None))
-    .limit(1)
-)
-NTH_LATEST = (
+_NTH_LATEST = (
     select(Label.id)
     .where(Label.annotator_id == bindparam("who"))
     .order_by(Label.id.desc())
     .offset(BETWEEN - 1)
     .limit(1)
+    .scalar_subquery()
 )
+_DUE = (
+    select(Repeat.pair_id)
+    .join(Pair, Pair.id == Repeat.pair_id)
+    .join(
+        CurrentLabel,
+        and_(
+            CurrentLabel.pair_id == Repeat.pair_id,
+            CurrentLabel.annotator_id == Repeat.annotator_id,
+            CurrentLabel.label_id == Repeat.label_id,
+        ),
+    )
+    .where(Repeat.annotator_id == bindparam("who"), Repeat.answer_id.is_(None))
+    .where(Repeat.label_id < _NTH_LATEST, Pair.hidden.is_(False))
+    .order_by(Repeat.label_id)
+    .limit(bindparam("count"))
+)
+DUE = {False: _DUE, True: _DUE.where(Pair.dataset_id == bindparam("dataset"))}
 
 
 def due_repeats(connection: Connection, who: int, dataset_id: int | None, count: int) -> list[int]:
     """Pairs whose second showing has come: `BETWEEN` answers after the first, which stands."""
-    if connection.execute(OLDEST_REPEAT, {"who": who}).scalar() is None:
-        return []
-    border = connection.execute(NTH_LATEST, {"who": who}).scalar()
-    if border is None:
-        return []
-    query = (
-        select(Repeat.pair_id)
-        .join(Pair, Pair.id == Repeat.pair_id)
-        .join(
-            CurrentLabel,
-            and_(
-                CurrentLabel.pair_id == Repeat.pair_id,
-                CurrentLabel.annotator_id == Repeat.annotator_id,
-                CurrentLabel.label_id == Repeat.label_id,
-            ),
-        )
-        .where(Repeat.annotator_id == who, Repeat.answer_id.is_(None), Repeat.label_id < border)
-        .where(Pair.hidden.is_(False))
-        .order_by(Repeat.label_id)
-        .limit(count)
-    )
-    if dataset_id is not None:
-        query = query.where(Pair.dataset_id == dataset_id)
-    return list(connection.execute(query).scalars())
+    given = {"who": who, "count": count}
+    given |= {} if dataset_id is None else {"dataset": dataset_id}
+    return list(connection.execute(DUE[dataset_id is not None], given).scalars())
 
 
 def scores(connection: Connection, who: int) -> dict[int, GoldScore]:

@@ -41,13 +41,19 @@ def find_annotator(connection: Connection, name: str) -> int | None:
 
 
 def claim(
-    connection: Connection, annotator: str, dataset: str | None, count: int, now: float
+    connection: Connection,
+    annotator: str,
+    dataset: str | None,
+    count: int,
+    now: float,
+    who: int | None = None,
 ) -> list[PairCard]:
     """Up to `count` pairs held for `annotator`, those held before first; aging leases renewed.
 
-    Second showings and gold pairs come among them when it is their turn.
+    Second showings and gold pairs come among them when it is their turn. `who` is the annotator's
+    id, where it is known.
     """
-    who = annotator_id(connection, annotator, now)
+    who = who or annotator_id(connection, annotator, now)
     turn = _turn(connection, who, dataset)
     special = [*turn.repeats, *turn.gold][:count]
     held = _held(connection, who, dataset, count, now)
@@ -55,7 +61,7 @@ def claim(
     wanted = count - len(held) - len(special)
     free = []
     if wanted > 0:
-        free = _free(connection, who, dataset, [*held, *special], wanted, now, turn.blocked)
+        free = _free(connection, who, dataset, wanted, now, turn.blocked)
     seconds = lease_seconds(connection, who)
     aging = [pair for pair, expires in held.items() if expires < now + seconds / 2]
     _hold(connection, aging + free, who, now + seconds)
@@ -190,6 +196,15 @@ _OTHERS = (
     .correlate(Pair)
     .scalar_subquery()
 )
+_MINE = (
+    select(Lease.pair_id)
+    .where(
+        Lease.pair_id == Pair.id,
+        Lease.annotator_id == bindparam("who"),
+        Lease.expires_at > bindparam("now"),
+    )
+    .exists()
+)
 _FREE = (
     select(Pair.id)
     .join(Dataset, Dataset.id == Pair.dataset_id)
@@ -197,9 +212,8 @@ _FREE = (
         Pair.open.is_(True),
         Pair.hidden.is_(False),
         Pair.batch.not_in(unpublished()),
-        Pair.id.not_in(bindparam("held", expanding=True)),
-        Pair.dataset_id.not_in(bindparam("blocked", expanding=True)),
         ~_ANSWERED,
+        ~_MINE,
         Pair.votes + _OTHERS < Dataset.overlap,
     )
     .order_by(Pair.dataset_id, Pair.id)
@@ -208,6 +222,7 @@ _FREE = (
 _OF = select(Dataset.id).where(Dataset.name == bindparam("dataset")).scalar_subquery()
 HELD = {False: _HELD, True: _HELD.where(Pair.dataset_id == _OF)}
 FREE = {False: _FREE, True: _FREE.where(Pair.dataset_id == _OF)}
+OPEN_TO_ALL = Pair.dataset_id.not_in(bindparam("blocked", expanding=True))
 
 
 def _held(
@@ -224,11 +239,13 @@ def _free(
     connection: Connection,
     who: int,
     dataset: str | None,
-    held: list[int],
     count: int,
     now: float,
-    blocked: Collection[int] = (),
+    blocked: Collection[int],
 ) -> list[int]:
-    given = {"who": who, "now": now, "count": count, "held": held, "blocked": list(blocked)}
+    """Pairs that wait for answers, neither answered nor held by `who`."""
+    query, given = FREE[dataset is not None], {"who": who, "now": now, "count": count}
     given |= {} if dataset is None else {"dataset": dataset}
-    return list(connection.execute(FREE[dataset is not None], given).scalars())
+    if blocked:
+        query, given["blocked"] = query.where(OPEN_TO_ALL), list(blocked)
+    return list(connection.execute(query, given).scalars())

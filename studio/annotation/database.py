@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import os
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 
+from studio.annotation.writer import Writer
 from studio.errors import BusyError, DataError, StudioError
 
 REVISION = "0003"
@@ -29,26 +30,6 @@ ADVISORY_LOCK = 5641
 
 
 T = TypeVar("T")
-
-
-class _Job:
-    """Work waiting for the write lock, and what became of it."""
-
-    def __init__(self, work: Callable[[Connection], Any]) -> None:
-        self.work = work
-        self.value: Any = None
-        self.error: Exception | None = None
-        self.done = False
-
-    def run(self, connection: Connection) -> None:
-        """Do it in a savepoint. Raises only what the database itself reports."""
-        try:
-            with connection.begin_nested():
-                self.value = self.work(connection)
-        except SQLAlchemyError:
-            raise
-        except Exception as error:  # noqa: BLE001 - raised again in the thread that asked
-            self.error = error
 
 
 class Database:
@@ -67,7 +48,7 @@ class Database:
             _check_file(path)
         self.engine = _engine(url)
         self._writer = threading.Lock()
-        self._jobs: deque[_Job] = deque()
+        self._work = Writer(self.write)
         with _translating(url):
             if path is not None:
                 self._check_integrity(path)
@@ -94,36 +75,16 @@ class Database:
                     writing.execute(text(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"))
                 yield writing
 
+    def submit(self, work: Callable[[Connection], T]) -> Future[T]:
+        """`work` in a transaction, durable once the result is there; see `Writer`."""
+        return self._work.submit(work)
+
     def run(self, work: Callable[[Connection], T]) -> T:
-        """`work` in a transaction, durable on return; what waits meanwhile shares the commit.
-
-        Writing a commit to the disk takes longer than what is written, so whoever gets the lock
-        does the waiting work of all in one transaction, each in a savepoint of its own. A refused
-        piece of work leaves the others; a failing database fails all of them, and none is saved.
-        """
-        job = _Job(work)
-        self._jobs.append(job)
-        with self._writer:
-            if not job.done:
-                self._run_waiting()
-        if job.error is not None:
-            raise job.error
-        return job.value
-
-    def _run_waiting(self) -> None:
-        jobs = [self._jobs.popleft() for _ in range(len(self._jobs))]
-        try:
-            with self._transaction() as connection:
-                for job in jobs:
-                    job.run(connection)
-        except (StudioError, SQLAlchemyError) as error:
-            for job in jobs:
-                job.error = error
-        finally:
-            for job in jobs:
-                job.done = True
+        """`submit`, waited for."""
+        return self.submit(work).result()
 
     def close(self) -> None:
+        self._work.close()
         self.engine.dispose()
 
     def _check_integrity(self, path: Path) -> None:

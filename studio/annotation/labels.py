@@ -9,7 +9,7 @@ from sqlalchemy.orm import aliased
 
 from studio.annotation import checks, claims, written
 from studio.annotation.cards import cards
-from studio.annotation.projection import project_pairs
+from studio.annotation.projection import COLUMNS, project_pair, project_pairs
 from studio.annotation.settings import stored
 from studio.annotation.tables import Candidate, CurrentLabel, Dataset, Label, Pair
 from studio.annotation.views import ABSTENTIONS, VOTES, HistoryEntry, LabelEvent, Saved
@@ -19,29 +19,22 @@ UNDO = "undo"
 STRENGTHS = ("", "slightly", "clearly")
 MOST_SPANS = 200
 PAIR = (
-    select(
-        Pair.id,
-        Pair.dataset_id,
-        Pair.item_id,
-        Pair.first_id,
-        Pair.second_id,
-        Pair.gold,
-        Dataset.overlap,
-        Dataset.settings,
-    )
+    select(*COLUMNS, Pair.dataset_id, Pair.item_id, Pair.first_id, Pair.second_id)
     .join(Dataset, Dataset.id == Pair.dataset_id)
     .where(Pair.id == bindparam("pair"))
 )
 
 
-def save(connection: Connection, event: LabelEvent, now: float) -> Saved:
+def save(connection: Connection, event: LabelEvent, now: float, who: int | None = None) -> Saved:
     """Append `event`; the same key again gives the same answer and changes nothing.
+
+    `who` is the annotator's id, where it is known.
 
     Raises:
         ConflictError: The pair got a newer answer by the same annotator elsewhere.
         InputError, NotFoundError: The event does not fit the pair.
     """
-    who = claims.annotator_id(connection, event.annotator, now)
+    who = who or claims.annotator_id(connection, event.annotator, now)
     if earlier := _by_key(connection, event.key):
         return _repeated(earlier, who, event)
     pair = _pair(connection, event.pair_id)
@@ -55,7 +48,8 @@ def save(connection: Connection, event: LabelEvent, now: float) -> Saved:
     saved = _append(connection, now=now, **_values(event, who, version, made))
     if made is not None:
         written.add_pairs(connection, made, saved.label_id, pair, event.winner_id, now)
-    _project(connection, saved.pair_id, who, saved.label_id, saved.version)
+    _stands(connection, saved.pair_id, who, saved.label_id, saved.version)
+    project_pair(connection, pair)
     claims.release(connection, event.pair_id, who)
     return _checked_by_gold(connection, event, pair, who, saved)
 
@@ -115,7 +109,8 @@ def undo(
         _set_version(connection, last.pair_id, who, saved.version)
         return saved
     standing = _standing(connection, last.pair_id, who)
-    _project(connection, last.pair_id, who, standing, saved.version)
+    _stands(connection, last.pair_id, who, standing, saved.version)
+    project_pairs(connection, [last.pair_id])
     claims.lease(connection, last.pair_id, who, now)
     return saved
 
@@ -325,10 +320,9 @@ STANDS = text(
 )
 
 
-def _project(connection: Connection, pair: int, who: int, label: int | None, version: int) -> None:
+def _stands(connection: Connection, pair: int, who: int, label: int | None, version: int) -> None:
     values = {"pair": pair, "who": who, "label": label, "version": version}
     connection.execute(STANDS, values)
-    project_pairs(connection, [pair])
 
 
 def _set_version(connection: Connection, pair: int, who: int, version: int) -> None:

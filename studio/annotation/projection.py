@@ -90,26 +90,27 @@ def project_dataset(connection: Connection, dataset_id: int) -> None:
     project_pairs(connection, list(ids))
 
 
+COLUMNS = (
+    Pair.id,
+    Pair.votes,
+    Pair.skips,
+    Pair.open,
+    Pair.queue,
+    Pair.gold,
+    Pair.origin,
+    Dataset.overlap,
+    Dataset.settings,
+)
 PAIRS = (
-    select(
-        Pair.id,
-        Pair.votes,
-        Pair.skips,
-        Pair.open,
-        Pair.queue,
-        Pair.gold,
-        Pair.origin,
-        Dataset.overlap,
-        Dataset.settings,
-    )
+    select(*COLUMNS)
     .join(Dataset, Dataset.id == Pair.dataset_id)
     .where(Pair.id.in_(bindparam("pairs", expanding=True)))
 )
-CURRENT = (
-    select(CurrentLabel.pair_id, Label.kind, Label.winner_id, Label.flagged)
-    .join(Label, Label.id == CurrentLabel.label_id)
-    .where(CurrentLabel.pair_id.in_(bindparam("pairs", expanding=True)))
+_CURRENT = select(CurrentLabel.pair_id, Label.kind, Label.winner_id, Label.flagged).join(
+    Label, Label.id == CurrentLabel.label_id
 )
+CURRENT = _CURRENT.where(CurrentLabel.pair_id.in_(bindparam("pairs", expanding=True)))
+CURRENT_OF = _CURRENT.where(CurrentLabel.pair_id == bindparam("pair"))
 DECIDED = select(Decision.pair_id, Decision.kind).where(
     Decision.id.in_(
         select(func.max(Decision.id))
@@ -129,6 +130,17 @@ CHANGE = (
 )
 
 
+def project_pair(connection: Connection, pair) -> None:
+    """`project_pairs` of one pair, after a label.
+
+    Args:
+        pair: Row with `COLUMNS`, read in this transaction.
+    """
+    votes = [_vote(row) for row in connection.execute(CURRENT_OF, {"pair": pair.id})]
+    if change := _change(pair, votes, pair.queue == "decided"):
+        connection.execute(CHANGE, change)
+
+
 def _decided(connection: Connection, given: dict) -> dict[int, bool]:
     return {row.pair_id: row.kind != REOPEN for row in connection.execute(DECIDED, given)}
 
@@ -137,31 +149,32 @@ def _project(connection: Connection, pairs: Sequence[int], ruled: bool) -> None:
     given = {"pairs": list(pairs)}
     votes: dict[int, list[Vote]] = defaultdict(list)
     for row in connection.execute(CURRENT, given):
-        choice = row.winner_id if row.kind == "choose" else row.kind
-        votes[row.pair_id].append(Vote(row.kind, choice, row.flagged))
+        votes[row.pair_id].append(_vote(row))
     decided = _decided(connection, given) if ruled else {}
     changes = []
     for row in connection.execute(PAIRS, given):
-        state = pair_state(
-            votes[row.id],
-            stored(row.overlap, row.settings),
-            decided=decided.get(row.id, False) if ruled else row.queue == "decided",
-            closed=row.gold or bool(row.origin),
-        )
-        if (row.votes, row.skips, row.open, row.queue) != (
-            state.votes,
-            state.skips,
-            state.open,
-            state.queue,
-        ):
-            changes.append(
-                {
-                    "of": row.id,
-                    "new_votes": state.votes,
-                    "new_skips": state.skips,
-                    "new_open": state.open,
-                    "new_queue": state.queue,
-                }
-            )
+        stands = decided.get(row.id, False) if ruled else row.queue == "decided"
+        if change := _change(row, votes[row.id], stands):
+            changes.append(change)
     if changes:
         connection.execute(CHANGE, changes)
+
+
+def _vote(row) -> Vote:
+    choice = row.winner_id if row.kind == "choose" else row.kind
+    return Vote(row.kind, choice, row.flagged)
+
+
+def _change(row, votes: Sequence[Vote], decided: bool) -> dict | None:
+    """The parameters of `CHANGE`; None when the pair is in its state already."""
+    settings, closed = stored(row.overlap, row.settings), row.gold or bool(row.origin)
+    state = pair_state(votes, settings, decided=decided, closed=closed)
+    if state == State(row.votes, row.skips, row.open, row.queue):
+        return None
+    return {
+        "of": row.id,
+        "new_votes": state.votes,
+        "new_skips": state.skips,
+        "new_open": state.open,
+        "new_queue": state.queue,
+    }

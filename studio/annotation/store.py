@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -206,7 +207,13 @@ class AnnotationStore:
         self, annotator: str, dataset: str | None = None, count: int = 3
     ) -> list[PairCard]:
         """The next pair and those after it, so that their images can be fetched ahead."""
-        return self._database.run(
+        return self.claiming(annotator, dataset, count).result()
+
+    def claiming(
+        self, annotator: str, dataset: str | None = None, count: int = 3
+    ) -> Future[list[PairCard]]:
+        """`claim_several`, not waited for."""
+        return self._database.submit(
             lambda connection: claims.claim(connection, annotator, dataset, count, self._clock())
         )
 
@@ -232,19 +239,28 @@ class AnnotationStore:
             ConflictError: The pair got a newer answer by the same annotator elsewhere.
             InputError, NotFoundError: The event does not fit the pair.
         """
-        return self._database.run(lambda connection: labels.save(connection, event, self._clock()))
+        return self.saving(event, None, 0).result()[0]
 
     def save_and_claim(
         self, event: LabelEvent, dataset: str | None = None, count: int = 3
     ) -> tuple[Saved, list[PairCard]]:
         """`save` and `claim_several` in one transaction."""
+        return self.saving(event, dataset, count).result()
+
+    def saving(
+        self, event: LabelEvent, dataset: str | None, count: int
+    ) -> Future[tuple[Saved, list[PairCard]]]:
+        """`save_and_claim`, not waited for; with a `count` of 0 nothing is claimed."""
 
         def work(connection: Connection) -> tuple[Saved, list[PairCard]]:
             now = self._clock()
-            saved = labels.save(connection, event, now)
-            return saved, claims.claim(connection, event.annotator, dataset, count, now)
+            who = claims.annotator_id(connection, event.annotator, now)
+            saved = labels.save(connection, event, now, who)
+            if not count:
+                return saved, []
+            return saved, claims.claim(connection, event.annotator, dataset, count, now, who)
 
-        return self._database.run(work)
+        return self._database.submit(work)
 
     def undo(
         self, annotator: str, key: str | None = None, pair_id: int | None = None

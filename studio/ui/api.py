@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from asyncio import wrap_future
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.encoders import jsonable_encoder
 from fastapi.responses import FileResponse, JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
@@ -27,7 +29,7 @@ from studio.annotation.written import LONGEST
 from studio.errors import ConflictError
 from studio.ui import team_api
 from studio.ui.context import StudioContext
-from studio.ui.guard import StudioRoute, check_change, check_host
+from studio.ui.guard import StudioRoute, check_change, own_host
 
 MEDIA_TYPES = {
     ".png": "image/png",
@@ -42,6 +44,7 @@ IMAGE_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+READ_AT_ONCE = 2 << 20  # bytes; larger images are sent piece by piece
 DAY_MS = 86_400_000
 Id = Annotated[int, Field(ge=1, le=2**53)]
 Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{8,64}$")]
@@ -137,7 +140,7 @@ class HistoryReply(BaseModel):
 
 def router(context: StudioContext) -> APIRouter:
     """The routes, bound to the stores of `context`."""
-    guards = [] if context.accounts else [Depends(check_host)]
+    guards = [] if context.accounts else [Depends(own_host)]
     routes = APIRouter(prefix="/studio", route_class=StudioRoute, dependencies=guards)
     _annotate(routes, context)
     _review(routes, context)
@@ -149,35 +152,27 @@ def router(context: StudioContext) -> APIRouter:
 def _annotate(routes: APIRouter, context: StudioContext) -> None:
     store, stamps = context.store, {}
 
-    def reply(request: Request, user: str, body: NextBody, cards: list[PairCard]) -> NextReply:
-        return NextReply(
-            user=user,
-            lead=context.is_lead(request),
-            cards=cards,
-            progress=store.progress(user, body.dataset) if body.progress or not cards else None,
-            stamp=stamps[user],
-            standing={} if cards else store.team.standing(user, body.dataset),
-        )
-
+    # These two wait for the disk without a thread each: fifty people may save at once.
     @routes.post("/annotate/next", dependencies=Change, response_model=NextReply)
-    def next_pairs(body: NextBody, request: Request) -> Response:
+    async def next_pairs(body: NextBody, request: Request) -> Response:
         user = context.user(request)
         stamps[user] = time.monotonic_ns()
-        cards = store.claim_several(user, body.dataset, body.count)
-        return _written(reply(request, user, body, cards))
+        cards = await wrap_future(store.claiming(user, body.dataset, body.count))
+        return _written(await _reply(context, request, body, cards, stamps[user]))
 
     @routes.post("/annotate/save", dependencies=Change, response_model=SaveReply)
-    def save(body: SaveBody, request: Request) -> Response:
+    async def save(body: SaveBody, request: Request) -> Response:
         user = context.user(request)
-        try:
-            if body.next is None:
-                return _written(SaveReply(saved=store.save(body.event(user))))
+        ahead = body.next or NextBody(progress=False)
+        if body.next:
             stamps[user] = time.monotonic_ns()
-            event, ahead = body.event(user), body.next
-            saved, cards = store.save_and_claim(event, ahead.dataset, ahead.count)
-            return _written(SaveReply(saved=saved, next=reply(request, user, ahead, cards)))
+        count = ahead.count if body.next else 0
+        try:
+            saved, cards = await wrap_future(store.saving(body.event(user), ahead.dataset, count))
         except ConflictError as error:
-            return _conflict(error, store.card(body.pair_id, user))
+            return _conflict(error, await run_in_threadpool(store.card, body.pair_id, user))
+        after = await _reply(context, request, ahead, cards, stamps[user]) if body.next else None
+        return _written(SaveReply(saved=saved, next=after))
 
     @routes.post("/annotate/heartbeat", dependencies=Change)
     def heartbeat(request: Request) -> dict[str, int]:
@@ -194,6 +189,25 @@ def _annotate(routes: APIRouter, context: StudioContext) -> None:
         user = context.user(request)
         card = store.undo(user, body.key, body.pair_id)
         return UndoReply(card=card, progress=store.progress(user, card and card.dataset))
+
+
+async def _reply(
+    context: StudioContext, request: Request, body: NextBody, cards: list[PairCard], stamp: int
+) -> NextReply:
+    store, user = context.store, context.user(request)
+    progress, standing = None, {}
+    if body.progress or not cards:
+        progress = await run_in_threadpool(store.progress, user, body.dataset)
+    if not cards:
+        standing = await run_in_threadpool(store.team.standing, user, body.dataset)
+    return NextReply(
+        user=user,
+        lead=context.is_lead(request),
+        cards=cards,
+        progress=progress,
+        stamp=stamp,
+        standing=standing,
+    )
 
 
 def _review(routes: APIRouter, context: StudioContext) -> None:
@@ -232,20 +246,23 @@ def _review(routes: APIRouter, context: StudioContext) -> None:
 
 def _images(routes: APIRouter, context: StudioContext) -> None:
     @routes.get("/images/{sha}")
-    def image(sha: str, request: Request) -> FileResponse:
+    def image(sha: str, request: Request) -> Response:
         return _file(context, request, context.images.view_path, sha)
 
     @routes.get("/thumbs/{sha}")
-    def thumb(sha: str, request: Request) -> FileResponse:
+    def thumb(sha: str, request: Request) -> Response:
         return _file(context, request, context.images.thumb_path, sha)
 
 
 def _file(
     context: StudioContext, request: Request, find: Callable[[str], Path], sha: str
-) -> FileResponse:
+) -> Response:
     context.user(request)
     path = find(sha)
-    return FileResponse(path, media_type=MEDIA_TYPES[path.suffix], headers=IMAGE_HEADERS)
+    kind = MEDIA_TYPES[path.suffix]
+    if path.stat().st_size > READ_AT_ONCE:
+        return FileResponse(path, media_type=kind, headers=IMAGE_HEADERS)
+    return Response(path.read_bytes(), media_type=kind, headers=IMAGE_HEADERS)
 
 
 def _written(model: BaseModel) -> Response:

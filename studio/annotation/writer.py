@@ -1,0 +1,108 @@
+"""The thread that writes: work that waits while a commit goes to the disk shares the next one."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import AbstractContextManager
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from studio.errors import StudioError
+
+T = TypeVar("T")
+END_SECONDS = 60.0
+
+
+class _Job:
+    """Work waiting for the write lock, and what became of it."""
+
+    def __init__(self, work: Callable[[Connection], Any]) -> None:
+        self.work = work
+        self.future: Future = Future()
+        self.value: Any = None
+        self.error: Exception | None = None
+
+    def run(self, connection: Connection) -> None:
+        """Do it in a savepoint. Raises only what the database itself reports."""
+        try:
+            with connection.begin_nested():
+                self.value = self.work(connection)
+        except SQLAlchemyError:
+            raise
+        except Exception as error:  # noqa: BLE001 - raised again for whoever asked
+            self.error = error
+
+    def tell(self) -> None:
+        if self.error is not None:
+            self.future.set_exception(self.error)
+        else:
+            self.future.set_result(self.value)
+
+
+class Writer:
+    """Does submitted work, in the order it came.
+
+    Writing a commit to the disk takes longer than what is written, so the waiting work of all is
+    done in one transaction, each piece in a savepoint of its own. A refused piece leaves the
+    others; a failing database fails all of them, and none is saved.
+
+    Args:
+        transaction: Begins one with the write lock held; durable when its block has ended.
+    """
+
+    def __init__(self, transaction: Callable[[], AbstractContextManager[Connection]]) -> None:
+        self._transaction = transaction
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._starting = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def submit(self, work: Callable[[Connection], T]) -> Future[T]:
+        """The result of `work`, durable once it is there."""
+        with self._starting:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+                self._thread.start()
+        job = _Job(work)
+        self._jobs.put(job)
+        return job.future
+
+    def close(self) -> None:
+        """Finish what was submitted."""
+        with self._starting:
+            thread, self._thread = self._thread, None
+        if thread is not None:
+            self._jobs.put(None)
+            thread.join(END_SECONDS)
+
+    def _run(self) -> None:
+        going = True
+        while going:
+            waiting = [self._jobs.get(), *self._more()]
+            going = None not in waiting
+            jobs = [job for job in waiting if job and job.future.set_running_or_notify_cancel()]
+            if jobs:
+                self._together(jobs)
+
+    def _more(self) -> list[_Job | None]:
+        found = []
+        try:
+            while True:
+                found.append(self._jobs.get_nowait())
+        except Empty:
+            return found
+
+    def _together(self, jobs: list[_Job]) -> None:
+        try:
+            with self._transaction() as connection:
+                for job in jobs:
+                    job.run(connection)
+        except (StudioError, SQLAlchemyError) as error:
+            for job in jobs:
+                job.error = error
+        for job in jobs:
+            job.tell()
