@@ -9,6 +9,7 @@ from transformers import AutoModelForImageTextToText, PreTrainedModel, Processor
 
 from studio.config.model import ModelConfig
 from studio.errors import ConfigError, ModelError
+from studio.models.crossattention import cover_answers
 from studio.models.devices import device_problems, pick_device, resolve_dtype
 from studio.models.quantize import keep_differentiable, quantization_config
 from studio.models.source import load_config, load_processor, model_path
@@ -28,7 +29,9 @@ def skeleton_of(model: ModelConfig) -> PreTrainedModel:
     """The model's modules on the meta device: shapes and names, no weights."""
     config = load_config(model)
     with torch.device("meta"):
-        return AutoModelForImageTextToText.from_config(config)
+        made = AutoModelForImageTextToText.from_config(config)
+    cover_answers(made)
+    return made
 
 
 def load_model(model: ModelConfig, *, device: torch.device | None = None) -> Loaded:
@@ -62,6 +65,7 @@ def load_model(model: ModelConfig, *, device: torch.device | None = None) -> Loa
             remedy="Only weights in safetensors format are read. Check the id, folder and disk.",
             field="model.id",
         ) from error
+    cover_answers(loaded)
     if quantized is not None:
         keep_differentiable(loaded)
     return Loaded(loaded, processor, device, dtype)

@@ -15,6 +15,7 @@ from transformers import (
 
 from studio.config.model import ModelConfig
 from studio.errors import ModelError
+from studio.models.processors import made_usable
 from studio.paths import EMBEDDED, TINY_VLM
 
 PROCESSOR_FILES = ("processor_config.json", "preprocessor_config.json", "tokenizer_config.json")
@@ -57,7 +58,7 @@ def load_processor(model: ModelConfig) -> ProcessorMixin:
     """The model's processor with the run's pixel budget applied.
 
     Raises:
-        ModelError: The model has none.
+        ModelError: The model has none, or none that a conversation can be written with.
     """
     try:
         processor = AutoProcessor.from_pretrained(
@@ -69,6 +70,14 @@ def load_processor(model: ModelConfig) -> ProcessorMixin:
         raise ModelError(
             f"{model.id} comes without an image processor.",
             remedy="Choose a model whose folder holds a processor configuration.",
+            field="model.id",
+        )
+    processor = made_usable(processor)
+    if not (processor.chat_template or getattr(processor.tokenizer, "chat_template", None)):
+        raise ModelError(
+            f"{model.id} has no chat template, so it is not known how it is asked.",
+            remedy="Choose its instruction-tuned version, or put its chat_template.jinja into a "
+            "copy of its folder.",
             field="model.id",
         )
     _apply_pixel_budget(processor, model)

@@ -14,16 +14,24 @@ TOWERS: tuple[Tower, ...] = ("vision", "projector", "language", "head")
 
 @dataclass(frozen=True)
 class Towers:
-    """Names of the roots of the parts of one model; what is under none is the projector."""
+    """Names of the roots of the parts of one model; what is under none is the projector.
+
+    Attributes:
+        mergers: Modules below `vision` that project onto the language model's width: there the
+            projector is part of the vision model's code (Qwen-VL, GLM-V).
+    """
 
     vision: str
     language: str
     head: str
+    mergers: tuple[str, ...] = ()
 
     def of(self, name: str) -> Tower:
         """The part that module or parameter `name` belongs to."""
         if _under(name, self.head):
             return "head"
+        if any(_under(name, merger) for merger in self.mergers):
+            return "projector"
         if _under(name, self.vision):
             return "vision"
         if _under(name, self.language):
@@ -37,10 +45,14 @@ def find_towers(model: PreTrainedModel) -> Towers:
     vision = model.get_encoder(modality="image")
     language = model.get_decoder()
     head = model.get_output_embeddings()
+    root = _name(names, vision, model)
     return Towers(
-        vision=_name(names, vision, model),
+        vision=root,
         language=_name(names, language, model),
         head=names.get(head, ""),
+        mergers=tuple(
+            f"{root}.{child}" for child, _ in vision.named_children() if root and "merger" in child
+        ),
     )
 
 
