@@ -11,6 +11,7 @@ from safetensors import safe_open
 from transformers import PreTrainedModel
 
 from studio.errors import ModelError
+from studio.infer.biases import Biases, module_of
 from studio.models.adapters import WEIGHTS, inspect_adapter
 from studio.paths import EMBEDDED
 from studio.runs.checkpoints import MARKER
@@ -39,6 +40,7 @@ class AdapterShelf:
         self._base = base
         self._base_id = base_id
         self._peft: PeftModel | None = None
+        self._biases = Biases(base)
         self._shelved: OrderedDict[Path, _Shelved] = OrderedDict()
         self._loaded = 0
         self.spoiled = False
@@ -55,6 +57,7 @@ class AdapterShelf:
             ModelError: The adapter is damaged, pickled, or was trained on another model.
         """
         if folder is None:
+            self._biases.use(None)
             if self._peft is not None:
                 self._peft.base_model.disable_adapter_layers()
             return
@@ -62,6 +65,7 @@ class AdapterShelf:
         self._peft.base_model.enable_adapter_layers()
         if self._peft.active_adapter != name:
             self._peft.set_adapter(name, inference_mode=True)
+        self._biases.use(folder)
 
     def _name_of(self, folder: Path) -> str:
         stamp = _stamp(folder)
@@ -80,6 +84,7 @@ class AdapterShelf:
         refuse_wrong_base(folder, self._base, self._base_id)
         self._loaded += 1
         name = f"adapter{self._loaded}"
+        self._biases.remember(folder, WEIGHTS)
         try:
             if self._peft is None:
                 self._peft = PeftModel.from_pretrained(
@@ -112,7 +117,7 @@ def refuse_wrong_base(folder: Path, base: PreTrainedModel, base_id: str) -> None
         for key in handle.keys():  # noqa: SIM118  (not a mapping)
             module, is_lora, part = key.removeprefix(_PREFIX).partition(".lora_")
             if not is_lora:
-                module = module.rpartition(".")[0]
+                module = module_of(key)
             found = modules.get(module)
             found = getattr(found, "base_layer", found)
             if found is None:

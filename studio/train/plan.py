@@ -26,6 +26,7 @@ from studio.train.memory.devices import GIB, Target
 from studio.train.memory.estimate import Batch, adapted, estimate
 from studio.train.memory.rows import Sample, guess_tokens, sample_rows
 from studio.train.memory.suggest import suggestions
+from studio.train.prepare import reference_folder
 
 GUESSED = 24
 
@@ -97,6 +98,7 @@ def gather(config: RunConfig, workspace: Workspace, target: Target | None = None
     found = availability_problems(config, device.type) if target is None else []
     if found:
         raise ConfigError(found)
+    reference_folder(config, workspace)
     target = target or Target.here(device)
     skeleton = skeleton_of(config.model)
     towers = tower_plans(config, skeleton, workspace)

@@ -12,6 +12,7 @@ from transformers import AutoModelForImageTextToText
 from studio.config.adapter import AdapterConfig
 from studio.config.model import ModelConfig
 from studio.errors import ConfigError, ModelError
+from studio.infer.adapters import AdapterShelf
 from studio.models.load import load_model, skeleton_of
 from studio.models.quantize import quantization_config
 from studio.models.source import load_config
@@ -175,3 +176,63 @@ def test_skipped_modules_are_named_wherever_they_lie_and_the_head_always_is(one)
             ModelConfig(quantization="nf4", skip_modules=["vision_tower"]), skeleton, torch.float32
         )
     assert caught.value.field == "model.skip_modules"
+
+
+def test_trained_biases_come_and_go_with_their_adapter(one):
+    """The base that is asked after an adapter was loaded is the base, biases and all."""
+    adapter = {"bias": "lora_only", "targets": "vision+language"}
+    trainer, _, _ = one.step(one.config(adapter=adapter))
+    paths = RunPaths(one.workspace.runs / f"run-{one.runs}")
+    save_adapter(trainer.model, paths)
+    base = load_model(one.config().model).model
+
+    def biases():
+        return torch.cat([p.flatten() for n, p in base.named_parameters() if n.endswith("bias")])
+
+    before, shelf = biases(), AdapterShelf(base, "embedded")
+    shelf.activate(paths.adapter)
+    trained = trainer.model.get_base_model().named_parameters()
+    assert torch.equal(biases(), torch.cat([p.flatten() for n, p in trained if n.endswith("bias")]))
+    assert not torch.equal(biases(), before)
+    shelf.activate(None)
+    assert torch.equal(biases(), before)
+
+
+def scored(trainer):
+    """Reference log-probabilities (2 × rows,) of the rows, adapters as the trainer has them."""
+    batch = next(iter(trainer.get_train_dataloader()))
+    if trainer.saving is not None:
+        batch = super(type(trainer), trainer).computable(batch)
+    model = trainer.ref_model or trainer.model
+    return torch.cat(trainer.compute_ref_log_probs(model, trainer._prepare_inputs(batch)))
+
+
+def test_the_reference_is_the_one_that_was_chosen(one):
+    """The base, the adapter continued from, or another run's; each scores by its own weights."""
+    folders = []
+    for rate in (5e-2, 2e-2):
+        trainer, _, _ = one.step(one.config("dpo", optimizer={"learning_rate": rate}))
+        paths = RunPaths(one.workspace.runs / f"run-{one.runs}")
+        save_adapter(trainer.model, paths)
+        folders.append(str(paths.adapter))
+    first, second = folders
+    wanted = {
+        "base": scored(one.trainer(one.config("dpo"))),
+        "adapter": scored(one.trainer(one.config("dpo", adapter={"continue_from": first}))),
+        second: scored(one.trainer(one.config("dpo", adapter={"continue_from": second}))),
+    }
+    assert len({round(float(scores.sum()), 3) for scores in wanted.values()}) == 3
+    for reference, scores in wanted.items():
+        config = one.config("dpo", adapter={"continue_from": first}, dpo={"reference": reference})
+        trainer, _, changed = one.step(config)
+        assert torch.allclose(scored(trainer), scores, atol=1e-4), reference
+        assert changed and not [name for name in changed if ".default." not in name]
+    fresh = one.config("dpo", dpo={"reference": first})
+    assert torch.allclose(scored(one.trainer(fresh)), wanted["adapter"], atol=1e-4)
+
+
+def test_a_reference_that_is_not_there_names_its_setting(one):
+    config = one.config("dpo", dpo={"reference": "no-such-run"})
+    with pytest.raises(ModelError, match="no run or adapter folder") as caught:
+        preflight(config, one.workspace)
+    assert caught.value.field == "dpo.reference"
