@@ -1,7 +1,7 @@
 """How many tokens an image of a given size becomes, and how many tiles.
 
 The largest and smallest sizes, a spread of aspect ratios and the commonest sizes go through the
-processor itself. The others
+processor itself. The others, and rows of more than `MOST_PIXELS`, which would take gigabytes,
 follow the processor's own formula (`_get_num_multimodal_tokens`) when that agreed on all of
 these; otherwise every size goes through the processor.
 """
@@ -20,6 +20,7 @@ from studio.errors import ModelError
 
 MEASURED = 12
 SPREAD = 8
+MOST_PIXELS = 16_000_000
 Size = tuple[int, int]
 Kind = tuple[int, Size]
 """Number of images of the row, and width and height of this one: some processors look at both."""
@@ -59,12 +60,14 @@ class Expansions:
         """
         order = _most_telling_first(uses)
         measured: dict[Kind, Expansion] = {}
-        for kind in order[:MEASURED]:
+        usual = [kind for kind in order if kind[0] * _area(kind) <= MOST_PIXELS]
+        for kind in (usual or order)[:MEASURED]:
             measured[kind] = self.measure(kind)
             yield kind, measured[kind]
         expansion_of = self._formula(measured) or self.measure
-        for kind in order[MEASURED:]:
-            yield kind, expansion_of(kind)
+        for kind in order:
+            if kind not in measured:
+                yield kind, expansion_of(kind)
 
     def measure(self, kind: Kind) -> Expansion:
         """Put blank images of this kind through the processor."""
@@ -180,11 +183,11 @@ def _most_telling_first(uses: Counter[Kind]) -> list[Kind]:
     """
     if not uses:
         return []
-
-    def area(kind: Kind) -> int:
-        return kind[1][0] * kind[1][1]
-
     by_aspect = sorted(uses, key=lambda kind: (kind[1][0] / kind[1][1], kind))
     spread = by_aspect[:: max(1, (len(by_aspect) - 1) // SPREAD)]
-    first = [max(uses, key=area), min(uses, key=area), uses.most_common(1)[0][0], *spread]
+    first = [max(uses, key=_area), min(uses, key=_area), uses.most_common(1)[0][0], *spread]
     return list(dict.fromkeys([*first, *(kind for kind, _ in uses.most_common())]))
+
+
+def _area(kind: Kind) -> int:
+    return kind[1][0] * kind[1][1]

@@ -112,6 +112,16 @@ def test_sizes_beyond_the_measured_ones_follow_the_formula_when_it_agrees(plain)
     assert {one.tiles for one in found.values()} == {1}
 
 
+def test_an_enormous_image_is_put_through_only_when_there_is_no_formula(plain, monkeypatch):
+    monkeypatch.setattr(expansion, "MOST_PIXELS", 10_000)
+    uses = Counter({(1, (60, 40)): 1, (3, (90, 50)): 1, (1, (90, 50)): 1})
+    expansions = Expansions(plain)
+    assert {one.tokens for _, one in expansions.of(uses)} == {39} and expansions.measured == 2
+    monkeypatch.setattr(Expansions, "_formula", lambda self, measured: None)
+    expansions = Expansions(plain)
+    assert set(dict(expansions.of(uses))) == set(uses) and expansions.measured == 3
+
+
 def test_a_formula_that_is_wrong_once_is_not_trusted(plain, monkeypatch):
     honest = type(plain)._get_num_multimodal_tokens
 
