@@ -7,7 +7,7 @@ import threading
 from studio.config import RunConfig
 from studio.config.checks import ensure_consistent
 from studio.paths import Workspace
-from studio.runs.plan import Plan
+from studio.runs.plan import FoundBatch, Plan
 from studio.services.frozen import with_frozen_data
 from studio.services.pipe import PipeWorker
 from studio.train.memory.measure import Measured, measure
@@ -47,6 +47,24 @@ class Planner:
         found = Plan.from_json(self._child.call(payload)["plan"])
         self._answered = self._child.pid
         return found
+
+    def find_batch(self, config: RunConfig, gpu_gb: float | None = None) -> FoundBatch:
+        """The most rows at once that there is room for; on this machine a dry step confirms it.
+
+        Raises:
+            InputError: The run cannot start.
+            RunFailedError: The planner or the process of the dry step died.
+        """
+        ensure_consistent(config)
+        config = with_frozen_data(config, self._workspace)
+        payload = {
+            "config": config.model_dump(mode="json"),
+            "gpu_gb": gpu_gb,
+            "find_batch": True,
+            "confirm": gpu_gb is None,
+        }
+        with self._measuring:
+            return FoundBatch.from_json(self._child.call(payload)["found"])
 
     def measure(self, config: RunConfig) -> Measured:
         """Peak and seconds of two real steps on the largest batch; one measurement at a time.

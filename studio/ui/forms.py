@@ -16,7 +16,6 @@ from studio.config.fields import FieldSpec, field_specs
 from studio.config.files import parse, set_path
 from studio.errors import ConfigError, FieldProblem
 
-HIDDEN = ("speed.", "launch.")
 ADAPTER = FieldSpec(
     path="adapter",
     group="adapter",
@@ -25,14 +24,16 @@ ADAPTER = FieldSpec(
     kind="boolean",
     default=True,
     level="basic",
+    effect="Memory: gradients and optimizer state of the adapter only, a few percent of the rest.",
+    trl="peft_config",
 )
 YES_NO = {"As the model ships": None, "Yes": True, "No": False}
 RADIO_MOST = 4
 
 
 def form_specs() -> list[FieldSpec]:
-    """The settings a form shows, the adapter's switch before the adapter's settings."""
-    shown = [spec for spec in field_specs() if not spec.path.startswith(HIDDEN)]
+    """All settings, the adapter's switch before the adapter's settings."""
+    shown = list(field_specs())
     first = next(index for index, spec in enumerate(shown) if spec.group == "adapter")
     return [*shown[:first], ADAPTER, *shown[first:]]
 
@@ -42,8 +43,36 @@ def element_id(path: str) -> str:
     return f"set-{path.replace('.', '-')}"
 
 
-def component(spec: FieldSpec, choices: Sequence[Any] | None = None) -> gr.components.Component:
-    """The component for one setting; `choices` offers values that the user may also overtype."""
+def help_of(specs: Iterable[FieldSpec]) -> dict[str, dict[str, str]]:
+    """HTML id of a setting → what else there is to say about it, for assets/train.js."""
+    return {
+        element_id(spec.path): {
+            "label": spec.label,
+            "effect": spec.effect,
+            "trl": spec.trl,
+            "path": spec.path,
+        }
+        for spec in specs
+    }
+
+
+def labelled(spec: FieldSpec, reasons: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The values of a choice; one that cannot be used here says why."""
+    return [
+        (f"{value} (unavailable: {reasons[value]})" if value in reasons else value, value)
+        for value in spec.choices
+    ]
+
+
+def component(
+    spec: FieldSpec, choices: Sequence[Any] | None = None, reasons: Mapping[str, str] | None = None
+) -> gr.components.Component:
+    """The component for one setting.
+
+    Args:
+        choices: Values offered that the user may also overtype.
+        reasons: Value → why it cannot be used here.
+    """
     common: dict[str, Any] = {
         "label": spec.label,
         "info": spec.help,
@@ -57,9 +86,9 @@ def component(spec: FieldSpec, choices: Sequence[Any] | None = None) -> gr.compo
         return _boolean(spec, common)
     if spec.kind == "choice":
         kind = gr.Radio if len(spec.choices) <= RADIO_MOST else gr.Dropdown
-        return kind(choices=list(spec.choices), **common)
+        return kind(choices=labelled(spec, reasons or {}), **common)
     if spec.kind == "choices":
-        return gr.CheckboxGroup(choices=list(spec.choices), **common)
+        return gr.CheckboxGroup(choices=labelled(spec, reasons or {}), **common)
     if _is_numeric(spec) and not spec.optional:
         return gr.Number(**common)
     placeholder = {

@@ -8,6 +8,7 @@ from gradio.themes.utils import colors, sizes
 SCRIPTS = (
     "studio.js",
     "runs.js",
+    "train.js",
     "annotate-words.js",
     "annotate-panels.js",
     "annotate-outbox.js",
@@ -18,6 +19,8 @@ SCRIPTS = (
     "annotate-queue.js",
     "annotate-writing.js",
     "annotate-looking.js",
+    "annotate-marking.js",
+    "annotate-seen.js",
     "annotate.js",
     "annotate-team.js",
 )

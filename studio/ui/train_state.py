@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
 
 from studio.config import RunConfig
 from studio.config.checks import problems
+from studio.config.fields import FieldSpec
 from studio.config.files import parse
-from studio.config.presets import list_presets
+from studio.config.presets import get_preset, list_presets
+from studio.config.saved import SavedSettings
 from studio.data.manifest import list_exports
 from studio.errors import ConfigError, FieldProblem, InputError, StudioError
 from studio.paths import EMBEDDED, Workspace
 from studio.runs.store import Run, RunStore
+from studio.ui.forms import to_widget
 
 SAMPLES = {
     "sft": (("Embedded: report format", "embedded:sft"),),
@@ -29,6 +34,13 @@ LOSSES = (
     ("Robust DPO", "robust: 1"),
     ("APO-zero", "apo_zero: 1"),
     ("MPO: sigmoid 0.8, bco_pair 0.2, sft 1", "sigmoid: 0.8, bco_pair: 0.2, sft: 1"),
+)
+HERE = "here"
+FORM = "form"
+MOST_GB = 1024
+TARGET_DEVICES = (
+    ("This machine", HERE),
+    *((f"A GPU with {size} GB", str(size)) for size in (6, 8, 12, 16, 24, 32, 40, 48, 80, 141)),
 )
 Choices = list[tuple[str, str]]
 
@@ -107,3 +119,94 @@ def problems_of(error: InputError) -> list[FieldProblem]:
     if isinstance(error, ConfigError):
         return error.problems
     return [FieldProblem(error.field, error.message, error.remedy)]
+
+
+def gigabytes(target: str | None) -> float | None:
+    """Memory of the GPU a plan is for; None for this machine.
+
+    Raises:
+        ConfigError: It is neither one of `TARGET_DEVICES` nor a number of GB.
+    """
+    if not target or target == HERE:
+        return None
+    try:
+        number = float(str(target).lower().removesuffix("gb").strip())
+    except ValueError:
+        number = 0.0
+    if not 1 <= number <= MOST_GB:
+        raise ConfigError(
+            [
+                FieldProblem(
+                    "target",
+                    f"{target!r} is no GPU memory.",
+                    f"Give GB as a number from 1 to {MOST_GB}, such as 24.",
+                )
+            ]
+        )
+    return number
+
+
+def measured_key(config: RunConfig) -> str:
+    """What a dry step's result belongs to: all settings that memory or speed depend on."""
+    values = config.model_dump(mode="json")
+    for section in ("name", "schedule", "probes", "launch", "report_to", "push_to_hub"):
+        values.pop(section)
+    for setting in ("learning_rate", "schedule", "warmup", "weight_decay", "max_grad_norm"):
+        values["optimizer"].pop(setting)
+    values["data"].pop("evaluation")
+    return json.dumps(values, sort_keys=True)
+
+
+def about(config: RunConfig) -> str:
+    """Settings in a few words, to tell one measurement from another."""
+    words = [config.method.upper(), config.model.id, f"{config.batch.per_device} rows at once"]
+    if config.model.quantization != "none":
+        words.append(config.model.quantization)
+    if config.batch.gradient_checkpointing:
+        words.append("checkpointing")
+    return ", ".join(words)
+
+
+def changed(specs: Sequence[FieldSpec], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """What components show after `changes` (dotted setting → value, sections allowed).
+
+    `adapter: null` switches the adapter off, `adapter: {…}` switches it on.
+    """
+    by_path = {spec.path: spec for spec in specs}
+    found: dict[str, Any] = {}
+    for path, value in changes.items():
+        spec = by_path.get(path)
+        if spec and (spec.kind == "mapping" or not isinstance(value, Mapping)):
+            found[path] = to_widget(spec, value)
+            continue
+        if spec:
+            found[path] = True
+        inner = {f"{path}.{name}": item for name, item in (value or {}).items()}
+        found |= changed(specs, inner)
+    return found
+
+
+def side_choices(saved: Sequence[str], store: RunStore) -> Choices:
+    """Settings that can be compared: the form, saved ones, runs, recipes."""
+    runs = [(run, config) for run in store.list() if (config := _config(run))]
+    return [
+        ("The form as it is", FORM),
+        *((f"Saved: {name}", f"saved:{name}") for name in saved),
+        *((f"Run: {config.name} · {run.run_id}", f"run:{run.run_id}") for run, config in runs),
+        *((f"Preset: {preset.name}", f"preset:{preset.name}") for preset in list_presets()),
+    ]
+
+
+def side(choice: str, saved: SavedSettings, store: RunStore) -> RunConfig:
+    """The settings that one of `side_choices` (but the form) stands for.
+
+    Raises:
+        NotFoundError: They are gone.
+        ConfigError: Their file is not readable any more.
+    """
+    kind, _, name = choice.partition(":")
+    if kind == "saved":
+        return saved.load(name)
+    if kind == "run":
+        return store.get(name).config
+    return get_preset(name).config()

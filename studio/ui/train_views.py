@@ -6,10 +6,24 @@ from html import escape
 
 from studio.config import RunConfig
 from studio.errors import FieldProblem
-from studio.runs.plan import Plan, TowerPlan
-from studio.ui.views import count, notice
+from studio.runs.plan import Plan, Suggestion, TowerPlan
+from studio.ui.train_memory import Measurement, memory, size, where
+from studio.ui.views import count, duration, notice
 
-WAITING = '<div class="quiet plan-wait">Working out what this trains …</div>'
+FRESH = "Up to date"
+UPDATING = "Updating …"
+LOADING = (
+    "Starting the planner: it loads its libraries once, which takes about ten seconds on a "
+    "quiet machine. Later plans take a moment."
+)
+OUTDATED = "The plan below is of earlier settings: correct what is marked first."
+UNPLANNED = "No plan yet."
+
+
+def state_line(words: str, busy: bool = False) -> str:
+    """What the planner is doing; read out by screen readers when it changes."""
+    kind = "plan-state busy" if busy else "plan-state"
+    return f'<div class="{kind}" role="status">{escape(words)}</div>'
 
 
 def summary(config: RunConfig | None) -> str:
@@ -32,22 +46,48 @@ def _times(accumulation: int) -> str:
     return "none" if accumulation == 1 else f"{accumulation} passes a step"
 
 
-def plan(found: Plan) -> str:
-    """What the planner found out about model and data."""
-    share = 100 * found.trainable_parameters / max(found.total_parameters, 1)
-    facts = _facts(
-        (
-            "Trains",
-            f"{count(found.trainable_parameters)} of {count(found.total_parameters)} ({share:.2g} %)",
-        ),
-        ("Rows", _rows(found)),
-        ("Steps", f"{found.steps:,}"),
-        ("Tokens a row", f"{found.tokens_median:,} (most {found.tokens_max:,})"),
-        ("Device", f"{found.device} · {found.dtype}"),
-    )
+def plan(found: Plan, seen: Measurement | None = None, stale: Measurement | None = None) -> str:
+    """What the planner found out about model and data.
+
+    Args:
+        seen: Measured for these settings.
+        stale: Measured for other settings, when there is nothing for these.
+    """
     notices = "".join(notice("", text, tone="warn") for text in found.warnings)
     skipped = "".join(notice("", text) for text in found.skipped)
-    return f'<div class="plan">{facts}{_towers(found.towers)}</div>{notices}{skipped}'
+    older = _stale(stale) if stale and seen is None else ""
+    return (
+        f'<div class="plan">{memory(found, seen)}{older}{notices}'
+        f"{_suggestions(found.suggestions)}{_trained(found)}{_time(found, seen)}</div>{skipped}"
+    )
+
+
+def _stale(stale: Measurement) -> str:
+    took = "memory ran out" if stale.peak is None else size(stale.peak)
+    return f'<p class="measured stale">Measured before, for {escape(stale.about)}: {took}</p>'
+
+
+def _trained(found: Plan) -> str:
+    share = 100 * found.trainable_parameters / max(found.total_parameters, 1)
+    words = (
+        f"{count(found.trainable_parameters)} of {count(found.total_parameters)} ({share:.2g} %)"
+    )
+    return f"<h4>What will train</h4>{_facts(('Trains', words))}{_towers(found.towers)}"
+
+
+def _time(found: Plan, seen: Measurement | None) -> str:
+    seconds = seen.seconds_per_step if seen else found.seconds_per_step
+    facts = [
+        ("Rows", _rows(found)),
+        ("Steps", f"{found.steps:,}"),
+        ("Samples seen", f"{found.steps * found.effective_batch:,}"),
+        ("Tokens a row", f"{found.tokens_median:,} (most {found.tokens_max:,})"),
+        ("A step", f"{seconds:.3g} s, measured" if seconds else "a dry step measures it"),
+    ]
+    if seconds:
+        facts.append(("In all", f"about {duration(seconds * found.steps)}"))
+    facts.append(("Device", f"{where(found)} · {found.dtype}"))
+    return f"<h4>Time and data</h4>{_facts(*facts)}"
 
 
 def _rows(found: Plan) -> str:
@@ -57,14 +97,28 @@ def _rows(found: Plan) -> str:
 
 def _towers(towers: list[TowerPlan]) -> str:
     rows = "".join(
-        f"<tr><td>{escape(tower.name)}</td><td>{tower.matched:,}</td>"
-        f"<td>{count(tower.trainable)}</td><td>{count(tower.total)}</td></tr>"
+        f'<tr{"" if tower.trainable else " class=none"}><th scope="row">{escape(tower.name)}</th>'
+        f"<td>{tower.matched:,}</td><td>{count(tower.trainable)}</td><td>{count(tower.total)}</td>"
+        f"<td>{100 * tower.trainable / max(tower.total, 1):.2g} %</td></tr>"
         for tower in towers
     )
     return (
-        '<table class="towers"><thead><tr><th>Part</th><th>Modules</th><th>Trained</th>'
-        f"<th>Of</th></tr></thead><tbody>{rows}</tbody></table>"
+        '<table class="towers"><thead><tr><th scope="col">Part</th><th scope="col">Modules</th>'
+        '<th scope="col">Trained</th><th scope="col">Of</th><th scope="col">Share</th></tr>'
+        f"</thead><tbody>{rows}</tbody></table>"
     )
+
+
+def _suggestions(offered: list[Suggestion]) -> str:
+    if not offered:
+        return ""
+    items = "".join(
+        f"<li><span><b>{escape(item.title)}</b><small>{escape(item.effect)}</small></span>"
+        f'<button type="button" data-apply="{index}" '
+        f'aria-label="Apply: {escape(item.title)}">Apply</button></li>'
+        for index, item in enumerate(offered)
+    )
+    return f'<h4>What would help</h4><ul class="suggestions">{items}</ul>'
 
 
 def failed(problems: list[FieldProblem], labels: dict[str, str]) -> str:
@@ -77,6 +131,24 @@ def failed(problems: list[FieldProblem], labels: dict[str, str]) -> str:
 
 def _title(problem: FieldProblem, labels: dict[str, str]) -> str:
     return labels.get(problem.field, problem.field) or "This cannot be run"
+
+
+def not_ready(problems: list[FieldProblem], labels: dict[str, str]) -> str:
+    """Why Start is off, in a line."""
+    names = ", ".join(dict.fromkeys(_title(problem, labels) for problem in problems))
+    return _reason(f"Start waits for: {names}.") if problems else ""
+
+
+def elsewhere(gigabytes: float) -> str:
+    """Why Start is off while the plan is for another device."""
+    return _reason(
+        f"This plan is for a GPU with {gigabytes:g} GB that is not here. Plan for this machine to "
+        "start, or take the run file along."
+    )
+
+
+def _reason(words: str) -> str:
+    return f'<div class="start-reason" role="status">{escape(words)}</div>'
 
 
 def _facts(*facts: tuple[str, str]) -> str:

@@ -6,7 +6,14 @@ from studio.config import RunConfig
 from studio.config.fields import field_specs
 from studio.config.presets import list_presets
 from studio.errors import ConfigError
-from studio.ui.forms import HIDDEN, component, config_from, element_id, form_specs, widgets_of
+from studio.ui.forms import (
+    component,
+    config_from,
+    element_id,
+    form_specs,
+    help_of,
+    widgets_of,
+)
 
 SPECS = form_specs()
 PATHS = [spec.path for spec in SPECS]
@@ -26,7 +33,7 @@ def problem_fields(values):
 
 
 def test_every_setting_is_in_the_form():
-    settings = {spec.path for spec in field_specs() if not spec.path.startswith(HIDDEN)}
+    settings = {spec.path for spec in field_specs()}
     assert set(PATHS) == settings | {"adapter"}
 
 
@@ -71,3 +78,18 @@ def test_all_problems_are_found_at_once_and_named():
 
 def test_fraction_is_not_rounded_away():
     assert problem_fields(shown(adapter__rank=8.5)) == ["adapter.rank"]
+
+
+def test_each_setting_tells_its_effect_and_its_name_in_trl():
+    told = help_of(SPECS)
+    assert set(told) == {element_id(path) for path in PATHS}
+    assert all(item["effect"] for item in told.values())
+    assert told["set-adapter-rank"]["trl"] == "r"
+
+
+def test_what_cannot_be_used_is_labelled_with_the_reason():
+    spec = SPECS[PATHS.index("optimizer.name")]
+    made = component(spec, None, {"lomo": "needs the package lomo-optim"})
+    labels = {value: label for label, value in made.choices}
+    assert labels["lomo"] == "lomo (unavailable: needs the package lomo-optim)"
+    assert labels["adamw_torch"] == "adamw_torch"

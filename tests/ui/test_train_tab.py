@@ -8,11 +8,14 @@ from studio.config import RunConfig, files, presets
 from studio.data.manifest import MANIFEST
 from studio.errors import ConfigError, FieldProblem
 from studio.paths import Workspace, write_json
-from studio.runs.plan import Plan, TowerPlan
+from studio.runs.plan import FoundBatch, MemoryPlan, Plan, Suggestion, TowerPlan
 from studio.runs.store import RunStore
+from studio.train.memory.measure import Measured
 from studio.ui.context import StudioContext
 from studio.ui.forms import widgets_of
 from studio.ui.tabs.train import TrainTab
+
+GIB = 2**30
 
 PLAN = Plan(
     trainable_parameters=163_840,
@@ -28,19 +31,35 @@ PLAN = Plan(
     device="cpu",
     dtype="float32",
     warnings=["<b>slow</b>"],
+    memory=MemoryPlan(2 * GIB, GIB, GIB, GIB, 0, 4 * GIB, GIB),
+    device_memory=8 * GIB,
+    suggestions=[Suggestion("No adapter", "fits", {"adapter": None}, 1)],
 )
 
 
 class FakePlanner:
+    ready = True
+
     def __init__(self):
         self.asked = []
         self.problem = None
+        self.during = lambda: None
 
-    def plan(self, config):
-        self.asked.append(config)
+    def plan(self, config, gpu_gb=None):
+        self.asked.append((config, gpu_gb))
+        self.during()
         if self.problem:
             raise ConfigError([self.problem])
         return PLAN
+
+    def measure(self, config):
+        self.asked.append((config, "measured"))
+        if self.problem:
+            raise ConfigError([self.problem])
+        return Measured(8 * GIB, 2.0)
+
+    def find_batch(self, config, gpu_gb=None):
+        return FoundBatch(8, 16, 2, 5 * GIB, 8 * GIB, True, 16, 9 * GIB, 6 * GIB, 1.5, [16])
 
 
 class FakeSupervisor:
@@ -54,7 +73,7 @@ class FakeSupervisor:
 
 @pytest.fixture
 def tab(tmp_path, monkeypatch):
-    monkeypatch.setattr("studio.ui.tabs.train.SETTLE_SECONDS", 0)
+    monkeypatch.setattr("studio.ui.train_plan.SETTLE_SECONDS", 0)
     workspace = Workspace.locate(tmp_path)
     context = StudioContext(
         workspace, None, None, RunStore(workspace), FakeSupervisor(), FakePlanner(), None
@@ -74,47 +93,144 @@ def is_skip(value):
     return value == gr.skip()
 
 
+def planned(tab, *, target="here", opened=True, seen=None, shown=None):
+    """The answers of one look at the plan: line, trouble, plan, what is kept, errors."""
+    return list(tab.plan.work_out(None, opened, target, seen, *(shown or form(tab))))
+
+
+def event(**data):
+    return gr.EventData(None, data)
+
+
 def test_effective_batch_is_told_at_once(tab):
-    summary, problems, text, remembered = tab.check(*form(tab, batch__per_device=2, batch__total=8))
+    shown = form(tab, batch__per_device=2, batch__total=8)
+    summary, problems, text, remembered, *_ = tab.check("here", {}, *shown)
     assert "2 × 4 = 8" in summary
     assert problems == []
     assert files.parse(yaml.safe_load(text)).batch.total == 8
     assert remembered["batch.total"] == 8
 
 
-def test_wrong_settings_are_named_and_kept(tab):
-    _, problems, text, remembered = tab.check(*form(tab, schedule__max_steps="many"))
+def test_wrong_settings_are_named_and_kept_and_hold_start_back(tab):
+    shown = form(tab, schedule__max_steps="many")
+    _, problems, text, remembered, _, start, reason = tab.check("here", {}, *shown)
     assert [problem["field"] for problem in problems] == ["schedule.max_steps"]
     assert is_skip(text)
     assert remembered["schedule.max_steps"] == "many"
+    assert not start["interactive"] and "Most steps" in reason
 
 
 def test_contradictions_are_found_without_a_model(tab):
     values = form(tab, model__quantization="nf4", adapter=False)
-    _, problems, *_ = tab.check(*values)
+    _, problems, *_ = tab.check("here", {}, *values)
     assert problems[0]["field"] == "adapter"
     assert tab.context.planner.asked == []
 
 
-def test_plan_shows_trained_share_and_is_inert(tab):
-    *_, (drawn, problems) = tab.work_out(True, *form(tab))
-    assert "163,840 of 1.92 M (8.5 %)" in drawn
-    assert "<b>slow</b>" not in drawn and "&lt;b&gt;slow" in drawn
-    assert problems == []
+def test_plan_shows_trained_share_and_memory_and_is_inert(tab):
+    waiting, (line, trouble, drawn, kept, problems) = planned(tab)
+    assert "Updating" in waiting[0] and waiting[2]["elem_classes"][-1] == "updating"
+    assert "value" not in waiting[2]
+    html = drawn["value"]
+    assert "updating" not in drawn["elem_classes"]
+    assert "163,840 of 1.92 M (8.5 %)" in html
+    assert "<b>slow</b>" not in html and "&lt;b&gt;slow" in html
+    assert "weights 2 GiB, adapter 1 GiB" in html and "does not fit" in html
+    assert (trouble, problems) == ("", []) and "Up to date" in line
+    assert Plan.from_json(kept) == PLAN
 
 
 def test_nothing_is_planned_before_the_tab_was_opened(tab):
-    assert [is_skip(part) for part in next(tab.work_out(False, *form(tab)))] == [True, True]
+    assert all(is_skip(part) for part in planned(tab, opened=False)[0])
     assert tab.context.planner.asked == []
 
 
-def test_problems_of_the_planner_go_to_their_field(tab):
+def test_problems_of_the_planner_go_to_their_field_and_the_old_plan_stays(tab):
     tab.context.planner.problem = FieldProblem(
         "adapter.targets", "matches nothing.", "Use language."
     )
-    *_, (drawn, problems) = tab.work_out(True, *form(tab))
+    *_, (_, trouble, drawn, kept, problems) = planned(tab)
     assert problems == [{"field": "adapter.targets", "text": "matches nothing. Use language."}]
-    assert "Where it is applied" in drawn
+    assert "Where it is applied" in trouble
+    assert is_skip(drawn) and is_skip(kept)
+
+
+def test_answer_to_an_earlier_form_is_dropped(tab):
+    newer = form(tab, name="newer")
+    tab.context.planner.during = lambda: tab.plan.wanted.keep("", ("here", tuple(newer)))
+    *_, last = planned(tab)
+    assert all(is_skip(part) for part in last)
+
+
+def test_plan_for_a_gpu_that_is_not_here(tab):
+    planned(tab, target="24 GB")
+    assert tab.context.planner.asked[0][1] == 24.0
+    *_, start, reason = tab.check("24 GB", {}, *form(tab))
+    assert not start["interactive"] and "24 GB" in reason
+    _, problems, *_ = tab.check("huge", {}, *form(tab))
+    assert problems[0]["field"] == "target"
+
+
+def test_dry_step_belongs_to_its_settings(tab):
+    *_, (_, line, trouble, _, seen) = tab.tools.measure("here", *form(tab))
+    assert "Measured" in line and trouble == ""
+    html = planned(tab, seen=seen)[-1][2]["value"]
+    assert "Measured: <b>8 GiB</b>, planned: <b>10 GiB</b> (25 % more)" in html
+    assert "2 s, measured" in html and "about 50 s" in html
+    renamed = planned(tab, seen=seen, shown=form(tab, name="other", schedule__epochs=2))
+    assert "Measured: <b>8 GiB" in renamed[-1][2]["value"]
+    other = planned(tab, seen=seen, shown=form(tab, batch__per_device=8))[-1][2]["value"]
+    assert "Measured before, for SFT, embedded, 4 rows at once: 8 GiB" in other
+    assert "2 s, measured" not in other
+    back = tab.plan.redraw(PLAN.to_json(), seen, *form(tab))
+    assert "Measured: <b>8 GiB" in back
+
+
+def test_dry_step_is_refused_beside_the_field_and_elsewhere(tab):
+    tab.context.planner.problem = FieldProblem("model.id", "has no weights.")
+    *_, (button, _, trouble, problems, seen) = tab.tools.measure("here", *form(tab))
+    assert button["interactive"] and "has no weights" in trouble
+    assert problems[0]["field"] == "model.id" and is_skip(seen)
+    *_, (_, _, trouble, _, _) = tab.tools.measure("24", *form(tab))
+    assert "this machine" in trouble
+
+
+def test_batch_size_found_can_be_used_and_counts_as_measured(tab):
+    *_, (_, _, told, use, changes, _) = tab.tools.find_batch("here", *form(tab))
+    assert "6 GiB, measured, of 8 GiB" in told and "ran out at 16" in told
+    assert use["visible"] and use["value"] == "Use 8 at once"
+    put = dict(zip([s.path for s in tab.specs], tab.plan.put(changes), strict=True))
+    assert [path for path, value in put.items() if not is_skip(value)] == ["batch.per_device"]
+    assert put["batch.per_device"] == 8
+    html = planned(tab, shown=form(tab, batch__per_device=8))[-1][2]["value"]
+    assert "Measured: <b>6 GiB</b>" in html
+
+
+def test_suggestion_changes_its_settings_only(tab):
+    put = tab.plan.apply(PLAN.to_json(), event(index="0"))
+    changed = [spec.path for spec, value in zip(tab.specs, put, strict=True) if not is_skip(value)]
+    assert changed == ["adapter"]
+    for wrong in ("7", "-1", "x"):
+        assert all(is_skip(value) for value in tab.plan.apply(PLAN.to_json(), event(index=wrong)))
+    put = tab.plan.put({"adapter": {"rank": 4}, "dpo.losses": {"ipo": 1.0}})
+    shown = {s.path: value for s, value in zip(tab.specs, put, strict=True) if not is_skip(value)}
+    assert shown == {"adapter": True, "adapter.rank": 4, "dpo.losses": "ipo: 1"}
+
+
+def test_value_that_cannot_be_used_is_taken_back(tab, monkeypatch):
+    reasons = {"optimizer.name": {"lomo": "needs the package lomo-optim"}}
+    monkeypatch.setattr("studio.ui.train_availability.unavailable", lambda device=None: reasons)
+    told = []
+    monkeypatch.setattr(gr, "Warning", lambda text, title: told.append((title, text)))
+    *_, usable, _, _ = tab.check("here", {}, *form(tab, optimizer__name="adafactor"))
+    refuse = tab.availability.refuser("optimizer.name")
+    assert refuse("lomo", usable, "here") == "adafactor"
+    assert "lomo-optim" in told[0][1]
+    assert is_skip(refuse("sgd", usable, "here"))
+    device, *labels = tab.availability.relabel("24", None)
+    assert device == "cuda" and all(is_skip(v) for v in tab.availability.relabel("24", "cuda"))
+    named = [label for update in labels for label, _ in update["choices"]]
+    assert "lomo (unavailable: needs the package lomo-optim)" in named
 
 
 def test_start_submits_and_leads_to_the_run(tab):
@@ -133,7 +249,7 @@ def test_start_refuses_what_cannot_run(tab):
 
 
 def test_start_reuses_the_plan_on_screen(tab):
-    list(tab.work_out(True, *form(tab)))
+    planned(tab)
     tab.submit(*form(tab))
     assert len(tab.context.planner.asked) == 1
 
@@ -157,10 +273,10 @@ def test_preset_and_text_fill_the_form(tab):
     about, *values = tab.use_preset("embedded-dpo")
     assert "evasive" in about
     assert values == widgets_of(tab.specs, presets.load("embedded-dpo"))
-    error, problems, *values = tab.use_text("name: a\nmodel: {idd: x}\n")
+    error, problems, *values = tab.settings.use_text("name: a\nmodel: {idd: x}\n")
     assert problems[0]["field"] == "model.idd" and "model.id" in problems[0]["text"]
     assert error and all(is_skip(value) for value in values)
-    text, error, problems, *values = tab.use_file(b"name: from file\n")
+    text, error, problems, *values = tab.settings.use_file(b"name: from file\n")
     assert (text, error, problems) == ("name: from file\n", "", [])
     assert values == form(tab, name="from file")
 
@@ -180,3 +296,43 @@ def test_export_can_be_trained_on_with_its_method(tab):
 def test_run_can_be_cloned(tab):
     run = tab.context.runs.create(RunConfig(name="earlier"))
     assert tab.clone((run.run_id, 1)) == form(tab, name="earlier")
+
+
+def test_settings_are_kept_loaded_copied_and_forgotten(tab):
+    panel = tab.settings
+    panel.labels = tab.plan.labels
+    told, kept, *_ = panel.save("mine", *form(tab, adapter__rank=4))
+    assert "Saved as mine" in told and kept["choices"] == ["mine"] and kept["value"] == "mine"
+    told, copied, *_ = panel.duplicate("mine")
+    assert "mine copy" in told and copied["choices"] == ["mine", "mine copy"]
+    _, *values = panel.load("mine copy")
+    assert values == form(tab, adapter__rank=4)
+    panel.delete("mine copy")
+    assert panel.names() == ["mine"]
+    told, *rest = panel.save("../mine", *form(tab))
+    assert "no name to save" in told and all(is_skip(part) for part in rest[:3])
+    told, *values = panel.load("gone")
+    assert "No settings are saved" in told and all(is_skip(value) for value in values)
+
+
+def test_form_is_taken_along_as_a_run_file(tab):
+    tab.settings.labels = tab.plan.labels
+    file, told = tab.settings.take_along(*form(tab, name="mine"))
+    assert (file["name"], told) == ("mine.yaml", "")
+    assert tab.settings.use_text(file["text"])[2:] == form(tab, name="mine")
+    file, told = tab.settings.take_along(*form(tab, schedule__max_steps="many"))
+    assert is_skip(file) and "Most steps" in told
+
+
+def test_two_settings_are_compared(tab):
+    panel = tab.settings
+    panel.labels = tab.plan.labels
+    run = tab.context.runs.create(RunConfig(name="<i>earlier</i>", adapter=None))
+    drawn = panel.compare("form", f"run:{run.run_id}", *form(tab))
+    assert "<code>name</code>" in drawn and "&lt;i&gt;earlier" in drawn
+    assert drawn.count("<tr>") == 3
+    assert "<code>adapter</code></th><td>on</td><td>off</td>" in drawn
+    assert "same settings" in panel.compare("form", "form", *form(tab))
+    assert panel.compare("form", None, *form(tab)) == ""
+    assert "There is no run" in panel.compare("form", "run:gone", *form(tab))
+    assert "Most steps" in panel.compare("form", "form", *form(tab, schedule__max_steps="x"))

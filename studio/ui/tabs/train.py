@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html import escape
 from typing import Any
@@ -11,13 +9,17 @@ from typing import Any
 import gradio as gr
 
 from studio.config import RunConfig, files, presets
+from studio.config.availability import unavailable
 from studio.errors import ConfigError, InputError, StudioError
-from studio.runs.plan import Plan
 from studio.ui import train_state as state
 from studio.ui import train_views as views
 from studio.ui.context import StudioContext, go_to, link
-from studio.ui.forms import component, config_from, form_specs, widgets_of
-from studio.ui.views import notice, say
+from studio.ui.forms import component, config_from, form_specs, help_of, widgets_of
+from studio.ui.train_availability import Availability
+from studio.ui.train_plan import LATER, PlanPanel, as_json
+from studio.ui.train_settings import SettingsPanel
+from studio.ui.train_tools import ToolsPanel
+from studio.ui.views import say
 
 GROUPS = (
     (
@@ -29,10 +31,12 @@ GROUPS = (
     ("Optimizer", ("optimizer.",)),
     ("Schedule", ("schedule.",)),
     ("Preference loss", ("dpo.",)),
+    ("Probes", ("probes.",)),
+    ("Speed", ("speed.",)),
+    ("Where it runs", ("launch.",)),
     ("Reporting and sharing", ("report_to", "push_to_hub")),
 )
-SETTLE_SECONDS = 0.4
-PLAN_SECONDS = 60.0
+OFFERED = ("model.id", "data.source", "adapter.continue_from")
 LEVELS = ["Basic", "All settings"]
 SHOW_LEVEL = "level => { document.documentElement.dataset.studioLevel = level; }"
 SHOW_METHOD = "method => { document.documentElement.dataset.studioMethod = method; }"
@@ -40,6 +44,8 @@ PLACE_ERRORS = (
     "window.studioFieldErrors(props.value);"
     " watch('value', () => window.studioFieldErrors(props.value));"
 )
+PLACE_HELP = "window.studioTrain.help(props.value);"
+SEARCH = "words => { window.studioTrain.search(words); }"
 QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
 
@@ -50,19 +56,27 @@ class TrainTab:
     context: StudioContext
     specs: list[Any] = field(default_factory=form_specs)
     fields: dict[str, Any] = field(default_factory=dict)
-    plans: dict[str, tuple[float, Plan]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.plan = PlanPanel(self.context, self.specs)
+        self.tools = ToolsPanel(self.plan)
+        self.settings = SettingsPanel(self.context, self.specs)
+        self.availability = Availability(self.plan, self.specs)
 
     def layout(self) -> None:
-        """Three columns: what, how, plan."""
+        """Three columns (what, how, plan), and the settings kept below."""
         self.saved = gr.BrowserState(None, storage_key="studio-train", secret="studio-train")
+        self.availability.layout()
         self.errors = gr.HTML([], html_template="", js_on_load=PLACE_ERRORS, elem_id="train-errors")
         with gr.Row(elem_id="train", equal_height=False):
             with gr.Column(scale=3, min_width=260, elem_classes=["surface", "train-what"]):
                 self._what()
             with gr.Column(scale=5, min_width=320, elem_classes=["surface", "train-how"]):
                 self._how()
-            with gr.Column(scale=3, min_width=280, elem_classes=["train-plan"]):
+            with gr.Column(scale=3, min_width=300, elem_classes=["train-plan"]):
                 self._plan()
+        self.settings.layout()
+        gr.HTML(help_of(self.specs), html_template="", js_on_load=PLACE_HELP, elem_id="train-help")
 
     def _what(self) -> None:
         gr.HTML('<h3 class="column-title">What</h3>')
@@ -82,6 +96,13 @@ class TrainTab:
     def _how(self) -> None:
         with gr.Row(elem_classes="column-head"):
             gr.HTML('<h3 class="column-title">How</h3>')
+            self.search = gr.Textbox(
+                placeholder="Find a setting …",
+                label="Find a setting",
+                show_label=False,
+                container=False,
+                elem_id="train-search",
+            )
             self.level = gr.Radio(
                 LEVELS, value=LEVELS[0], show_label=False, container=False, elem_id="train-level"
             )
@@ -97,26 +118,19 @@ class TrainTab:
     def _plan(self) -> None:
         with gr.Column(elem_classes=["surface"]):
             gr.HTML('<h3 class="column-title">Plan</h3>')
-            self.summary = gr.HTML(views.summary(RunConfig()), elem_id="train-summary")
-            self.plan = gr.HTML("", elem_id="train-found")
-            self.start = gr.Button("Start", variant="primary", elem_id="train-start")
-            with gr.Accordion("Run file", open=False):
-                self.text = gr.Code(
-                    files.dump(RunConfig()),
-                    language="yaml",
-                    label="run.yaml",
-                    interactive=True,
-                    max_lines=24,
-                    buttons=["copy", "download"],
-                )
-                self.text_error = gr.HTML("")
-                self.apply = gr.Button("Put this text into the form", size="sm")
-                self.upload = gr.UploadButton(
-                    "Open a file", size="sm", type="binary", file_types=[".yaml", ".yml"]
-                )
+            self.summary = gr.HTML(
+                views.summary(RunConfig()), elem_id="train-summary", min_height=0, padding=False
+            )
+            self.plan.layout_head()
+            self.tools.layout()
+            self.plan.layout()
+            with gr.Column(elem_classes=["train-go"]):
+                self.start = gr.Button("Start", variant="primary", elem_id="train-start")
+                self.reason = gr.HTML("", elem_id="train-reason", min_height=0, padding=False)
 
     def _field(self, spec: Any) -> None:
-        self.fields[spec.path] = component(spec, self._choices().get(spec.path))
+        reasons = unavailable().get(spec.path)
+        self.fields[spec.path] = component(spec, self._choices().get(spec.path), reasons)
 
     def _choices(self) -> dict[str, Any]:
         store, workspace = self.context.runs, self.context.workspace
@@ -135,114 +149,102 @@ class TrainTab:
 
     def wire(self) -> None:
         """Connect events: quick ones outside the queue, planning and starting inside."""
-        shell, form = self.context.shell, self.inputs
+        shell, form, target = self.context.shell, self.inputs, self.plan.target
         opened = gr.State(False)
-        checked = [self.summary, self.errors, self.text, self.saved]
+        checked = [
+            self.summary,
+            self.errors,
+            self.settings.text,
+            self.saved,
+            self.availability.usable,
+        ]
+        checked = [*checked, self.start, self.reason]
         planned = {
-            "inputs": [opened, *form],
-            "outputs": [self.plan, self.errors],
-            "show_progress": "hidden",
-            "api_visibility": "private",
-            "concurrency_limit": 4,
+            "inputs": [opened, target, self.plan.seen, *form],
+            "outputs": [*self.plan.planned, self.errors],
             "trigger_mode": "always_last",
+            **LATER,
         }
-        changes = [item.change for item in form]
-        gr.on(changes, self.check, form, checked, trigger_mode="always_last", **QUICK)
-        gr.on(changes, self.work_out, **planned)
+        changes = [item.change for item in [*form, target]]
+        told = [target, self.availability.usable, *form]
+        gr.on(changes, self.check, told, checked, trigger_mode="always_last", **QUICK)
+        gr.on(changes, self.plan.work_out, **planned)
         shell.page.load(self.restore, self.saved, form, **QUICK)
-        shell.page.load(None, [self.level], None, js=SHOW_LEVEL)
-        shell.page.load(None, [self.fields["method"]], None, js=SHOW_METHOD)
-        self.level.change(None, [self.level], None, js=SHOW_LEVEL)
-        self.fields["method"].change(None, [self.fields["method"]], None, js=SHOW_METHOD)
-        offered = [self.fields[path] for path in OFFERED]
-        method = self.fields["method"]
-        shell.tab.select(self.offers, method, offered, **QUICK)
-        shell.tab.select(lambda: True, None, opened, **QUICK).then(self.work_out, **planned)
-        switched = [self.fields["data.source"], self.fields["optimizer.learning_rate"]]
-        method.input(self.switch, [method, *switched], switched, **QUICK)
+        shell.tab.select(self.warm, None, opened, **QUICK).then(self.plan.work_out, **planned)
+        self._wire_view()
         self._wire_filling(form)
         self._wire_start(form)
+        self.plan.wire(form)
+        self.tools.wire(form, self.errors)
+        self.settings.wire(form, self.errors, self.plan.labels)
+
+    def _wire_view(self) -> None:
+        shell, method = self.context.shell, self.fields["method"]
+        shell.page.load(None, [self.level], None, js=SHOW_LEVEL)
+        shell.page.load(None, [method], None, js=SHOW_METHOD)
+        self.level.change(None, [self.level], None, js=SHOW_LEVEL)
+        self.search.input(None, [self.search], None, js=SEARCH)
+        method.change(None, [method], None, js=SHOW_METHOD)
+        shell.tab.select(self.offers, method, [self.fields[path] for path in OFFERED], **QUICK)
+        self.availability.wire(self.fields)
 
     def _wire_filling(self, form: list[Any]) -> None:
-        shell = self.context.shell
+        shell, method = self.context.shell, self.fields["method"]
+        switched = [self.fields["data.source"], self.fields["optimizer.learning_rate"]]
+        method.input(self.switch, [method, *switched], switched, **QUICK)
         self.preset.input(self.use_preset, self.preset, [self.about, *form], **QUICK)
-        applied = [self.text_error, self.errors, *form]
-        self.apply.click(self.use_text, self.text, applied, **QUICK)
-        self.upload.upload(self.use_file, self.upload, [self.text, *applied], **QUICK)
         shell.clone_run.change(self.clone, shell.clone_run, form, **QUICK)
-        target = [self.fields["method"], self.fields["data.source"]]
+        target = [method, self.fields["data.source"]]
         shell.train_on.change(self.train_on, shell.train_on, target, **QUICK)
 
     def _wire_start(self, form: list[Any]) -> None:
         shell = self.context.shell
-        outputs = [self.start, self.plan, self.errors, shell.show_run, shell.tabs]
+        outputs = [self.start, self.plan.trouble, self.errors, shell.show_run, shell.tabs]
         self.start.click(starting, None, self.start, **QUICK).then(
-            self.submit,
-            form,
-            outputs,
-            show_progress="hidden",
-            api_visibility="private",
-            concurrency_limit=4,
+            self.submit, form, outputs, **LATER
         )
 
-    def check(self, *shown: Any) -> tuple[Any, ...]:
+    def warm(self) -> bool:
+        """Start the planner as soon as the tab is opened."""
+        self.context.planner.warm()
+        return True
+
+    def check(self, target: str, usable: dict[str, Any], *shown: Any) -> tuple[Any, ...]:
         """What can be told at once: summary, problems, the run file; and remember the form."""
         remembered = {spec.path: item for spec, item in zip(self.specs, shown, strict=True)}
+        usable = usable | self.availability.usable_of(remembered, target)
         try:
             config = config_from(self.specs, shown)
             state.ensure(config)
+            elsewhere = state.gigabytes(target)
         except ConfigError as error:
-            return views.summary(None), as_json(error), gr.skip(), remembered
-        return views.summary(config), [], files.dump(config), remembered
-
-    def work_out(self, opened: bool, *shown: Any) -> Iterator[tuple[Any, Any]]:
-        """Ask the planner once typing has settled; its problems show beside their fields."""
-        if not opened:
-            yield gr.skip(), gr.skip()
-            return
-        yield views.WAITING, gr.skip()
-        time.sleep(SETTLE_SECONDS)
-        try:
-            found = self._planned(config_from(self.specs, shown))
-        except InputError as error:
-            yield self._failed(error), as_json(error)
-        except StudioError as error:
-            yield notice(error.message, error.remedy, tone="bad"), gr.skip()
-        else:
-            yield views.plan(found), []
+            reason = views.not_ready(error.problems, self.plan.labels)
+            start = gr.update(interactive=False)
+            known = (as_json(error), gr.skip(), remembered, usable)
+            return views.summary(None), *known, start, reason
+        start = gr.update(interactive=elsewhere is None)
+        reason = views.elsewhere(elsewhere) if elsewhere else ""
+        known = ([], files.dump(config), remembered, usable)
+        return views.summary(config), *known, start, reason
 
     def submit(self, *shown: Any) -> tuple[Any, ...]:
         """Refuse what cannot run, queue what can, and go and watch it."""
         ready = gr.update(value="Start", interactive=True)
         try:
             config = config_from(self.specs, shown)
-            self._planned(config)
+            self.plan.plan(config)
             run_id = self.context.supervisor.submit(config)
         except InputError as error:
-            return ready, self._failed(error), as_json(error), gr.skip(), gr.skip()
+            return ready, self.plan.failed(error), as_json(error), gr.skip(), gr.skip()
         except StudioError as error:
             say(error)
             return ready, *(gr.skip(),) * 4
-        return ready, gr.skip(), [], link(run_id), go_to("runs")
-
-    def _planned(self, config: RunConfig) -> Plan:
-        """The plan; one made a moment ago for the same settings is still good."""
-        key = files.dump(config)
-        made, found = self.plans.get(key, (0.0, None))
-        if found is None or time.monotonic() - made > PLAN_SECONDS:
-            found = self.context.planner.plan(config)
-            self.plans.clear()
-            self.plans[key] = (time.monotonic(), found)
-        return found
-
-    def _failed(self, error: InputError) -> str:
-        labels = {spec.path: spec.label for spec in self.specs}
-        return views.failed(state.problems_of(error), labels)
+        return ready, "", [], link(run_id), go_to("runs")
 
     def restore(self, saved: dict[str, Any] | None) -> list[Any]:
         """The form as it was left in this browser."""
         saved = saved if isinstance(saved, dict) else {}
-        return [saved[spec.path] if _usable(spec, saved) else gr.skip() for spec in self.specs]
+        return [saved[spec.path] if _known(spec, saved) else gr.skip() for spec in self.specs]
 
     def offers(self, method: str) -> list[Any]:
         """Fresh choices: new exports, bases and adapters."""
@@ -265,19 +267,6 @@ class TrainTab:
         about = f'<div class="quiet">{escape(preset.about)}</div>'
         return [about, *widgets_of(self.specs, preset.config())]
 
-    def use_text(self, text: str) -> list[Any]:
-        """Fill the form from a run file's text; a wrong one changes nothing."""
-        try:
-            config = state.parse_text(text)
-        except ConfigError as error:
-            return [self._failed(error), as_json(error), *[gr.skip()] * len(self.specs)]
-        return ["", [], *widgets_of(self.specs, config)]
-
-    def use_file(self, content: bytes) -> list[Any]:
-        """Fill the form from an uploaded run file; its text is shown either way."""
-        text = content.decode("utf-8", "replace")
-        return [text, *self.use_text(text)]
-
     def clone(self, target: tuple[str, int] | None) -> list[Any]:
         """Fill the form with an earlier run's settings."""
         try:
@@ -297,23 +286,12 @@ class TrainTab:
         return gr.skip(), source or gr.skip()
 
 
-OFFERED = ("model.id", "data.source", "adapter.continue_from")
-
-
-def as_json(error: InputError) -> list[dict[str, str]]:
-    """Problems as assets/studio.js places them beside their fields."""
-    return [
-        {"field": item.field, "text": f"{item.message} {item.remedy}".strip()}
-        for item in state.problems_of(error)
-    ]
-
-
 def starting() -> Any:
     """The button's answer to a click, before anything is checked."""
     return gr.update(value="Checking …", interactive=False)
 
 
-def _usable(spec: Any, saved: dict[str, Any]) -> bool:
+def _known(spec: Any, saved: dict[str, Any]) -> bool:
     if spec.path not in saved:
         return False
     return not spec.choices or spec.kind != "choice" or saved[spec.path] in spec.choices

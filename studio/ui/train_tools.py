@@ -1,0 +1,133 @@
+"""Beside the plan: what is found out by trying, a dry step and the batch size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from studio.errors import InputError, StudioError
+from studio.runs.plan import FoundBatch
+from studio.ui import train_state as state
+from studio.ui import train_views as views
+from studio.ui.forms import config_from
+from studio.ui.train_memory import size
+from studio.ui.train_plan import LATER, SKIP, PlanPanel, as_json
+from studio.ui.views import notice
+
+MEASURE, MEASURING = "Measure with a dry step", "Measuring …"
+FIND, FINDING = "Find batch size", "Trying sizes …"
+
+
+@dataclass
+class ToolsPanel:
+    """Buttons that try something out, their results, and "use it"."""
+
+    plan: PlanPanel
+
+    def layout(self) -> None:
+        """Buttons in a row, results below."""
+        with gr.Row(elem_classes="plan-tools"):
+            self.measure_button = gr.Button(
+                MEASURE, size="sm", elem_id="train-measure", min_width=0
+            )
+            self.find = gr.Button(FIND, size="sm", elem_id="train-find-batch", min_width=0)
+        self.batch = gr.HTML("", elem_id="train-batch-found", min_height=0, padding=False)
+        self.use_batch = gr.Button(
+            "Use it", size="sm", elem_id="train-use-batch", min_width=0, visible=False
+        )
+        self.found_batch = gr.State(None)
+
+    def wire(self, form: list[Any], errors: Any) -> None:
+        """Connect the buttons."""
+        plan = self.plan
+        drawn = {
+            "fn": plan.redraw, "inputs": [plan.current, plan.seen, *form], "outputs": plan.found
+        }  # fmt: skip
+        self.measure_button.click(
+            self.measure,
+            [plan.target, *form],
+            [self.measure_button, plan.line, plan.trouble, errors, plan.seen],
+            **LATER,
+        ).then(**drawn, **LATER)
+        self.find.click(
+            self.find_batch,
+            [plan.target, *form],
+            [self.find, plan.line, self.batch, self.use_batch, self.found_batch, errors],
+            **LATER,
+        ).then(**drawn, **LATER)
+        self.use_batch.click(plan.put, self.found_batch, form, **LATER).then(
+            lambda: ("", gr.update(visible=False)), None, [self.batch, self.use_batch], **LATER
+        )
+
+    def measure(self, target: str, *shown: Any) -> Iterator[tuple[Any, ...]]:
+        """Two real steps on the largest batch; kept for the settings they belong to."""
+        ready = gr.update(value=MEASURE, interactive=True)
+        busy = gr.update(value=MEASURING, interactive=False)
+        if target != state.HERE:
+            told = notice("", "A dry step runs on this machine. Plan for it first.", tone="warn")
+            yield ready, SKIP, told, SKIP, SKIP
+            return
+        words = "Dry step: loading the model and training two steps that are thrown away …"
+        yield busy, views.state_line(words, busy=True), SKIP, SKIP, SKIP
+        line = views.state_line("Not measured.")
+        try:
+            config = config_from(self.plan.specs, shown)
+            took = self.plan.context.planner.measure(config)
+        except InputError as error:
+            yield ready, line, self.plan.failed(error), as_json(error), SKIP
+        except StudioError as error:
+            yield ready, line, notice(error.message, error.remedy, tone="bad"), SKIP, SKIP
+        else:
+            seen = self.plan.remember(config, took.peak, took.seconds_per_step)
+            yield ready, views.state_line("Measured."), "", SKIP, seen
+
+    def find_batch(self, target: str, *shown: Any) -> Iterator[tuple[Any, ...]]:
+        """The most rows at once; the effective batch stays what it is."""
+        ready = gr.update(value=FIND, interactive=True)
+        hidden = gr.update(visible=False)
+        words = "Looking for the largest batch by plan, then by a dry step …"
+        busy = gr.update(value=FINDING, interactive=False)
+        yield busy, views.state_line(words, busy=True), SKIP, hidden, None, SKIP
+        line = views.state_line("No batch size found.")
+        try:
+            config = config_from(self.plan.specs, shown)
+            found = self.plan.context.planner.find_batch(config, state.gigabytes(target))
+        except InputError as error:
+            yield ready, line, self.plan.failed(error), hidden, None, as_json(error)
+        except StudioError as error:
+            told = notice(error.message, error.remedy, tone="bad")
+            yield ready, line, told, hidden, None, SKIP
+        else:
+            now = config.batch.per_device
+            if found.measured is not None:
+                batch = config.batch.model_copy(update={"per_device": found.per_device})
+                config = config.model_copy(update={"batch": batch})
+                self.plan.remember(config, found.measured, found.seconds_per_step)
+            label = f"Use {found.per_device} at once"
+            use = gr.update(value=label, visible=found.per_device != now)
+            done = views.state_line("Batch size found.")
+            yield ready, done, described(found, now), use, found.changes, SKIP
+
+
+def described(found: FoundBatch, now: int) -> str:
+    """The size in words, with what it takes."""
+    rows = "1 row" if found.per_device == 1 else f"{found.per_device} rows"
+    has = size(found.device_memory)
+    if not found.fits:
+        return notice(
+            "No batch fits",
+            f"Even {rows} at once needs {size(found.planned)} of {has}.",
+            "Apply what would help, or plan for a larger GPU.",
+            tone="bad",
+        )
+    taken = f"{size(found.measured)}, measured" if found.measured else size(found.planned)
+    words = f"{rows} at once take {taken}, of {has}; the effective batch stays {found.total}."
+    if found.tried:
+        words += f" Memory ran out at {', '.join(map(str, found.tried))}."
+    if found.larger and found.larger_planned:
+        words += f" {found.larger} would need {size(found.larger_planned)}."
+    title = f"{rows} at once" + (" is what you have" if found.per_device == now else "")
+    return f'<div class="found-batch">{notice(title, words)}</div>'
