@@ -19,6 +19,7 @@ from studio.errors import StudioError
 from studio.paths import RunPaths, Workspace
 from studio.runs.events import EventLog
 from studio.runs.status import State, update_status
+from studio.train.memory.heap import return_freed_memory
 
 
 def main(run_dir: Path) -> int:
@@ -51,6 +52,7 @@ def _run(paths: RunPaths, workspace: Workspace) -> int:
         from studio.models.quiet import quiet_libraries
 
         quiet_libraries()
+        return_freed_memory()
         from studio.train.run import execute
 
         outcome = execute(files.load(paths.config), paths, workspace)

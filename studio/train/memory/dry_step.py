@@ -28,6 +28,7 @@ from studio.models.source import has_processor, load_config, model_path
 from studio.paths import RunPaths, Workspace
 from studio.train.data import RunData
 from studio.train.memory.devices import CUDA_PROCESS
+from studio.train.memory.heap import return_freed_memory
 from studio.train.plan import preflight
 from studio.train.prepare import prepare_model
 from studio.train.trainers import build_trainer
@@ -42,6 +43,7 @@ def main(workspace: Workspace) -> None:
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     quiet_libraries()
+    return_freed_memory()
     try:
         answer = dry_step(files.parse(json.load(sys.stdin)), workspace)
     except StudioError as error:
