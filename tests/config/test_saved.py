@@ -1,0 +1,34 @@
+"""Settings kept by name, and compared."""
+
+import pytest
+
+from studio.config import RunConfig, files
+from studio.config.diff import differences
+from studio.config.saved import SavedSettings
+from studio.errors import ConfigError, NotFoundError
+from studio.paths import Workspace
+
+
+def test_settings_are_kept_duplicated_and_forgotten(tmp_path):
+    saved = SavedSettings(Workspace.locate(tmp_path))
+    config = files.parse({"adapter": {"rank": 7}, "dpo": {"losses": {"ipo": 1.0}}})
+    assert saved.save("my first", config) == "my first"
+    assert saved.load("my first") == config
+    copy = saved.duplicate("my first")
+    assert saved.load(copy) == config and saved.names() == ["my first", copy]
+    saved.delete("my first")
+    with pytest.raises(NotFoundError, match=copy):
+        saved.load("my first")
+
+
+@pytest.mark.parametrize("name", ["", "../x", "a/b", ".hidden"])
+def test_a_name_that_is_no_file_name_is_refused(tmp_path, name):
+    with pytest.raises(ConfigError):
+        SavedSettings(Workspace.locate(tmp_path)).save(name, RunConfig())
+
+
+def test_a_difference_names_every_setting():
+    before = files.parse({"adapter": {"rank": 8}, "dpo": {"losses": {"sigmoid": 1}}})
+    after = files.parse({"adapter": {"rank": 16}, "dpo": {"losses": {"ipo": 1}}})
+    assert [row.path for row in differences(before, after)] == ["adapter.rank", "dpo.losses"]
+    assert list(differences(before, before)) == []
