@@ -1,14 +1,16 @@
 """A run on Hugging Face Jobs: what is sent, sending it, and following it.
 
 The run goes as the script of `studio.services.eject` with its rows, uploaded to a private dataset
-repository that the job mounts. A local process follows the job and writes its losses and its log
-into the run folder, so that it looks like any other run.
+repository that the job mounts. The job uploads what it trained to a private model repository. A
+local process follows the job, writes its losses and its log into the run folder and fetches the
+weights at the end, so that it looks like any other run.
 """
 
 from __future__ import annotations
 
 import ast
 import os
+import shlex
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,11 +28,12 @@ from studio.runs import control
 from studio.runs.events import EventLog, read_events
 from studio.runs.status import update_status
 from studio.runs.store import Run, RunStore
-from studio.services.eject import eject
 from studio.services.launching import JOBS_ENGINE
+from studio.services.remote_files import bring_back, pack
 
 IMAGE = "ghcr.io/astral-sh/uv:python3.12-bookworm"
 MOUNT = "/run"
+TOKEN = "HF_TOKEN"
 POLL = 5.0
 DONE = {"COMPLETED": "finished", "CANCELED": "stopped", "ERROR": "failed", "DELETED": "stopped"}
 
@@ -41,13 +44,15 @@ class Job:
 
     Attributes:
         repository: Private dataset repository for script and rows.
-        files: What goes into it.
+        files: What goes into it, the script first.
+        output: Private model repository for what was trained.
         secrets: Names of environment variables whose values the job is given.
     """
 
     namespace: str
     repository: str
     files: list[Path]
+    output: str
     image: str
     command: list[str]
     flavor: str
@@ -55,14 +60,22 @@ class Job:
     secrets: list[str]
     labels: dict[str, str]
 
+    @property
+    def folder(self) -> Path:
+        """The local folder that is uploaded."""
+        return self.files[0].parent
+
     def to_json(self) -> dict[str, Any]:
         """Exactly what would be sent, with the names of secrets in place of their values."""
         return {
             "upload": {
                 "repository": self.repository,
                 "private": True,
-                "files": {path.name: path.stat().st_size for path in self.files},
+                "files": {
+                    str(path.relative_to(self.folder)): path.stat().st_size for path in self.files
+                },
             },
+            "output": {"repository": self.output, "private": True},
             "job": {
                 "namespace": self.namespace,
                 "dockerImage": self.image,
@@ -80,7 +93,8 @@ def build_job(run: Run, workspace: Workspace, namespace: str) -> Job:
     """Write the run's files and say what would be sent; nothing leaves the machine.
 
     Raises:
-        InputError: The run is not for Hugging Face Jobs.
+        InputError: The run is not for Hugging Face Jobs, or the job could not give back what it
+            trained.
     """
     launch = run.config.launch
     if not launch.engine.startswith(JOBS_ENGINE):
@@ -89,24 +103,37 @@ def build_job(run: Run, workspace: Workspace, namespace: str) -> Job:
             remedy="Set launch.engine to hf-jobs:<flavor>, for example hf-jobs:a10g-small.",
             field="launch.engine",
         )
-    files = eject(run, workspace, run.paths.root / "job")
-    script = f"{MOUNT}/train.py"
-    python = ["python"]
-    if launch.processes > 1:
-        python = ["accelerate", "launch", "--num_processes", str(launch.processes)]
-    packages = [option for name in _packages(files[0]) for option in ("--with", name)]
+    if TOKEN not in launch.secrets:
+        raise InputError(
+            f"Without {TOKEN} the job cannot upload what it trained.",
+            remedy=f"Add {TOKEN} to launch.secrets.",
+            field="launch.secrets",
+        )
+    files = pack(run, workspace, run.paths.root / "job", MOUNT)
     repository = f"{namespace}/studio-{run.run_id}"
     return Job(
         namespace=namespace,
         repository=repository,
         files=files,
+        output=repository,
         image=IMAGE,
-        command=["uv", "run", *packages, *python, script],
+        command=["bash", "-c", _shell(files[0], launch.processes, repository)],
         flavor=launch.engine.removeprefix(JOBS_ENGINE),
         timeout=launch.timeout,
         secrets=list(launch.secrets),
         labels={"name": run.run_id, "studio-run": run.run_id},
     )
+
+
+def _shell(script: Path, processes: int, output: str) -> str:
+    """Train, then upload what was trained; the repository is there already."""
+    python = ["python"]
+    if processes > 1:
+        python = ["accelerate", "launch", "--num_processes", str(processes)]
+    packages = [option for name in _packages(script) for option in ("--with", name)]
+    train = ["uv", "run", *packages, *python, f"{MOUNT}/{script.name}"]
+    upload = ["uv", "run", "--with", "huggingface_hub", "hf", "upload", output, "out/adapter", "."]
+    return f"cd /tmp && {shlex.join(train)} && {shlex.join(upload)}"
 
 
 def _packages(script: Path) -> list[str]:
@@ -132,9 +159,8 @@ def submit(job: Job, api: HfApi) -> JobInfo:
         )
     try:
         api.create_repo(job.repository, repo_type="dataset", private=True, exist_ok=True)
-        api.upload_folder(
-            repo_id=job.repository, repo_type="dataset", folder_path=job.files[0].parent
-        )
+        api.create_repo(job.output, private=True, exist_ok=True)
+        api.upload_folder(repo_id=job.repository, repo_type="dataset", folder_path=job.folder)
         return api.run_job(
             image=job.image,
             command=job.command,
@@ -180,11 +206,24 @@ def _follow(paths: RunPaths, workspace: Workspace, api: HfApi) -> int:
         run = RunStore(workspace).get(paths.run_id)
         job_id, namespace = _job_of(run, workspace, api)
         outcome, message = _watch(paths, api, job_id, namespace)
+        if outcome == "finished":
+            _fetch(workspace, paths, api, namespace)
     except StudioError as error:
         _end(paths, "failed", message=error.message, remedy=error.remedy, field=error.field)
         return error.exit_code
     _end(paths, outcome, message=message)
     return 0 if outcome == "finished" else 1
+
+
+def _fetch(workspace: Workspace, paths: RunPaths, api: HfApi, namespace: str) -> None:
+    """The weights; a run that trained well has not failed without them."""
+    EventLog(paths.events).append("stage", stage="fetching")
+    update_status(paths, stage="fetching")
+    run = RunStore(workspace).get(paths.run_id)
+    try:
+        bring_back(run, api, f"{namespace}/studio-{run.run_id}")
+    except RunFailedError as error:
+        EventLog(paths.events).append("warning", message=error.message, remedy=error.remedy)
 
 
 def _job_of(run: Run, workspace: Workspace, api: HfApi) -> tuple[str, str]:

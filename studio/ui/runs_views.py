@@ -28,6 +28,7 @@ STAGES = {
     "saving": "Saving",
     "pushing": "Pushing to the hub",
     "submitting": "Submitting the job",
+    "fetching": "Fetching what the job trained",
     "waiting": "Waiting for the machine",
 }
 

@@ -1,5 +1,6 @@
 """More than one process, other machines, and jobs elsewhere."""
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from studio.errors import InputError
 from studio.paths import Workspace
 from studio.runs.curves import Diary
 from studio.runs.store import RunStore
-from studio.services import jobs, launching
+from studio.services import jobs, launching, remote_files
 from studio.services.foreground import follow, start_now
 from studio.services.slurm import SlurmJob, slurm_script
 
@@ -83,9 +84,10 @@ def test_slurm_scripts_are_shell_and_start_the_worker(workspace, tmp_path):
 
 
 class Hub(BaseHTTPRequestHandler):
-    """As much of the hub as a job needs: who am I, a repository, a commit, a job and its log."""
+    """As much of the hub as a job needs: who am I, repositories, a commit, a job and its log."""
 
     requests: list = []  # noqa: RUF012
+    trained: dict = {}  # noqa: RUF012
     log = ("Loading", "{'loss': '1.5', 'epoch': '0.1'}", "{'loss': '1.25', 'epoch': '0.2'}")
 
     def answer(self, value, kind="application/json"):
@@ -115,8 +117,25 @@ class Hub(BaseHTTPRequestHandler):
             self.answer(stream.encode(), "text/event-stream")
         elif self.path == "/api/jobs/ana/job1":
             self.answer(self.job())
+        elif "/tree/" in self.path:
+            entry = {"type": "file", "oid": "0" * 40}
+            self.answer([entry | {"path": n, "size": len(c)} for n, c in self.trained.items()])
+        elif "/resolve/" in self.path:
+            self.answer(self.trained[self.path.rsplit("/", 1)[-1]], "application/octet-stream")
         else:
-            self.answer({"sha": "0" * 40, "id": "ana/x", "siblings": []})
+            files = [{"rfilename": name} for name in self.trained]
+            self.answer({"sha": self.commit(), "id": "ana/x", "siblings": files})
+
+    def commit(self):
+        return hashlib.sha1(repr(sorted(self.trained)).encode()).hexdigest()
+
+    def do_HEAD(self):
+        content = self.trained[self.path.rsplit("/", 1)[-1]]
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.send_header("ETag", f'"{hashlib.sha256(content).hexdigest()}"')
+        self.send_header("X-Repo-Commit", self.commit())
+        self.end_headers()
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -145,7 +164,7 @@ class Hub(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def hub(monkeypatch):
-    Hub.requests = []
+    Hub.requests, Hub.trained = [], {}
     server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
@@ -164,14 +183,27 @@ def job_run(workspace):
 def test_a_dry_run_shows_what_would_be_sent_without_secrets(workspace, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
     shown = jobs.build_job(job_run(workspace), workspace, "ana").to_json()
-    assert set(shown["upload"]["files"]) == {"train.py", "train.ipynb", "train.parquet"}
+    files = set(shown["upload"]["files"])
+    assert {"train.py", "rows/train.parquet", "model/model.safetensors"} <= files
+    assert (
+        "MODEL = '/run/model'"
+        in (workspace.runs / shown["job"]["labels"]["name"] / "job/train.py").read_text()
+    )
     assert shown["job"]["flavor"] == "a10g-small" and shown["job"]["timeout"] == "2h"
     assert shown["job"]["secrets"] == ["HF_TOKEN"] and "hf_secret" not in json.dumps(shown)
-    assert shown["job"]["command"][:2] == ["uv", "run"] and shown["upload"]["private"] is True
+    assert shown["upload"]["private"] is True and shown["output"]["private"] is True
+    shell, flag, line = shown["job"]["command"]
+    assert (shell, flag) == ("bash", "-c") and "/run/train.py" in line
+    assert line.endswith(f"hf upload {shown['output']['repository']} out/adapter .")
 
 
-def test_a_job_is_sent_once_and_followed_to_its_end(workspace, hub):
+def test_a_job_is_sent_once_followed_to_its_end_and_its_weights_fetched(workspace, hub):
     run = job_run(workspace)
+    Hub.trained = {
+        "adapter_model.safetensors": b"weights",
+        "adapter_config.json": b"{}",
+        "evil.pkl": b"never fetched",
+    }
     assert jobs.follow_remote(run.paths.root, hub) == 0
     assert jobs.follow_remote(run.paths.root, hub) == 0
     sent = [body for path, body in Hub.requests if path == "/api/jobs/ana"]
@@ -180,8 +212,31 @@ def test_a_job_is_sent_once_and_followed_to_its_end(workspace, hub):
     assert any("/commit/" in path for path, _ in Hub.requests)
     diary = Diary(run.paths.events).refresh()
     assert diary.series["loss"] == [(1, 1.5), (2, 1.25)]
-    assert RunStore(workspace).get(run.run_id).status.state == "finished"
+    ended = RunStore(workspace).get(run.run_id)
+    assert ended.status.state == "finished" and ended.has_adapter
+    assert (run.paths.adapter / "adapter_model.safetensors").read_bytes() == b"weights"
+    assert not (run.paths.adapter / "evil.pkl").exists() and diary.notices[-1].type != "warning"
     assert "hf_secret" not in run.paths.events.read_text() + run.paths.log.read_text()
+
+
+def test_weights_that_do_not_come_back_are_named_and_fetched_the_next_time(
+    workspace, hub, monkeypatch
+):
+    monkeypatch.setattr(remote_files, "BETWEEN_TRIES", 0)
+    run = job_run(workspace)
+    assert jobs.follow_remote(run.paths.root, hub) == 0
+    (notice,) = [n for n in Diary(run.paths.events).refresh().notices if n.type == "warning"]
+    assert "holds no weights" in notice.message
+    assert not RunStore(workspace).get(run.run_id).has_adapter
+    Hub.trained = {"adapter_model.safetensors": b"weights"}
+    assert jobs.follow_remote(run.paths.root, hub) == 0
+    assert RunStore(workspace).get(run.run_id).has_adapter
+
+
+def test_a_job_that_could_not_give_its_weights_back_is_refused(workspace):
+    run = RunStore(workspace).create(config(engine="hf-jobs:a10g-small", secrets=[]))
+    with pytest.raises(InputError, match="cannot upload"):
+        jobs.build_job(run, workspace, "ana")
 
 
 def test_a_secret_that_is_not_set_is_refused_before_anything_is_sent(workspace, hub, monkeypatch):
