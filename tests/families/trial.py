@@ -1,0 +1,214 @@
+"""One family on the studio's own path: plan, load, one SFT step, one DPO step, an answer."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from bitsandbytes.nn import Linear4bit
+from peft import get_peft_model
+from PIL import Image, ImageDraw
+from safetensors.numpy import load_file
+
+from studio.config import RunConfig, files
+from studio.infer.engine import Engine
+from studio.infer.request import ChatDelta, user_turn
+from studio.infer.sampling import Sampling
+from studio.models.adapters import WEIGHTS, lora_config
+from studio.models.load import load_model
+from studio.models.towers import Towers, find_towers
+from studio.paths import Workspace, read_json
+from studio.runs.events import Event, read_events
+from studio.runs.store import Run, RunStore
+from studio.train.data import load_run_data
+from studio.train.prepare import prepare_model
+from studio.train.run import execute
+from studio.train.trainers import build_trainer
+from tests.families import build
+
+SIZES = ((40, 24), (24, 40))
+ANSWER_TOKENS = 4
+
+
+@dataclass(frozen=True)
+class Step:
+    """One optimizer step of one method.
+
+    Attributes:
+        loss: Of the step.
+        moved: Share of the adapter's B matrices that are no longer zero.
+        towers: In how many modules of each tower the saved adapter has weights.
+        fast_path: The event that says what of the fast path was used, and why not the rest.
+        plan: What had been planned.
+    """
+
+    loss: float
+    moved: float
+    towers: dict[str, int]
+    fast_path: Event
+    plan: dict
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """One SFT step over NF4 weights.
+
+    Attributes:
+        loss: Of the step.
+        moved: Share of the adapter's B matrices that are no longer zero.
+        modules: In how many modules of each tower the weights are quantized.
+    """
+
+    loss: float
+    moved: float
+    modules: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What a family did.
+
+    Attributes:
+        kind: Its `model_type`.
+        towers: The roots of its parts.
+        parameters, trainable: Of the really loaded model, by tower.
+        steps: By method.
+    """
+
+    family: str
+    kind: str
+    towers: Towers
+    parameters: dict[str, int]
+    trainable: dict[str, int]
+    steps: dict[str, Step]
+    quantized: Quantized
+    answer: ChatDelta
+
+
+def rows(folder: Path) -> dict[str, str]:
+    """Two rows for each method, with images of two shapes; the files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    found: dict[str, list[dict]] = {"sft": [], "dpo": []}
+    for number, size in enumerate(SIZES):
+        image = Image.new("RGB", size, "white")
+        ImageDraw.Draw(image).rectangle((4, 4, 12, 20), fill=("red", "blue")[number])
+        image.save(folder / f"{number}.png")
+        prompt = [{"role": "user", "content": f"What colour has bar {number}?"}]
+        both = {"images": [f"{number}.png"], "prompt": prompt}
+        good, bad = ([{"role": "assistant", "content": text}] for text in ("It is red.", "No"))
+        found["sft"].append(both | {"completion": good})
+        found["dpo"].append(both | {"chosen": good, "rejected": bad})
+    for method, lines in found.items():
+        text = "\n".join(map(json.dumps, lines))
+        (folder / f"{method}.jsonl").write_text(text, encoding="utf-8")
+    return {method: str(folder / f"{method}.jsonl") for method in found}
+
+
+class Bench:
+    """Tries families in one workspace."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.workspace = Workspace.locate(folder / "workspace")
+        self.sources = rows(folder / "rows")
+
+    def trial(self, family: str) -> Trial:
+        """All that is asked of a family; raises what goes wrong."""
+        model = self.model(family)
+        config = self.config(model, "sft")
+        loaded = load_model(config.model).model
+        towers = find_towers(loaded)
+        steps, run = {}, None
+        for method in ("sft", "dpo"):
+            run = RunStore(self.workspace).create(self.config(model, method))
+            execute(run.config, run.paths, self.workspace)
+            steps[method] = _step(run, towers)
+        return Trial(
+            family=family,
+            kind=loaded.config.model_type,
+            towers=towers,
+            parameters=_count(loaded, towers),
+            trainable=_count(get_peft_model(loaded, lora_config(config.adapter, loaded)), towers),
+            steps=steps,
+            quantized=self._quantized(model),
+            answer=self._answer(config, run),
+        )
+
+    def model(self, family: str) -> str:
+        """Folder of the family's tiny model."""
+        folder = self.folder / family
+        return str(folder) if folder.is_dir() else build.save(family, folder)
+
+    def config(self, folder: str, method: str, **sections) -> RunConfig:
+        """One step of two rows, an adapter on the language model."""
+        values = {
+            "method": method,
+            "model": {"id": folder},
+            "adapter": {"rank": 2, "alpha": 4},
+            "data": {"source": self.sources[method]},
+            "batch": {"per_device": 2, "total": 2},
+            "optimizer": {"learning_rate": 1e-2, "schedule": "constant", "warmup": 0},
+            "schedule": {"max_steps": 1, "save_every": 100},
+            "probes": {"count": 0, "forgetting": None},
+        }
+        return files.parse(values | sections)
+
+    def _quantized(self, folder: str) -> Quantized:
+        config = self.config(folder, "sft", model={"id": folder, "quantization": "nf4"})
+        trainable = prepare_model(config, self.workspace)
+        towers = find_towers(trainable.model)
+        modules = Counter(
+            towers.of(name)
+            for name, module in trainable.model.named_modules()
+            if isinstance(module, Linear4bit)
+        )
+        data = load_run_data(config, self.workspace)
+        paths = RunStore(self.workspace).create(config).paths
+        trainer = build_trainer(config, paths, trainable, data, [], self.workspace)
+        loss = trainer.train().training_loss
+        outputs = [p for n, p in trainer.model.named_parameters() if ".lora_B." in n]
+        return Quantized(loss, _moved(outputs), dict(modules))
+
+    def _answer(self, config: RunConfig, run: Run) -> ChatDelta:
+        image = Image.open(self.folder / "rows" / "0.png").convert("RGB")
+        messages = [user_turn("What colour?", images=1)]
+        sampling = Sampling(max_new_tokens=ANSWER_TOKENS)
+        chat = Engine().chat(config.model, run.paths.adapter, messages, [image], sampling)
+        return list(chat)[-1]
+
+
+def _step(run: Run, towers: Towers) -> Step:
+    events = read_events(run.paths.events).events
+    losses = [e.values["loss"] for e in events if e.type == "metrics" and "loss" in e.values]
+    told = next(event for event in events if event.type == "fast_path")
+    weights = load_file(run.paths.adapter / WEIGHTS)
+    outputs = {name: value for name, value in weights.items() if ".lora_B." in name}
+    return Step(
+        loss=losses[0],
+        moved=_moved(outputs.values()),
+        towers=dict(Counter(towers.of(_plain(name)) for name in outputs)),
+        fast_path=told,
+        plan=read_json(run.paths.plan),
+    )
+
+
+def _moved(outputs: Collection[Any]) -> float:
+    return sum(bool(value.any()) for value in outputs) / len(outputs)
+
+
+def _count(model: torch.nn.Module, towers: Towers) -> dict[str, int]:
+    """Parameters by tower: all of a base model, the trainable ones of an adapted one."""
+    counts: Counter[str] = Counter()
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            counts[towers.of(_plain(name))] += parameter.numel()
+    return dict(counts)
+
+
+def _plain(name: str) -> str:
+    return name.removeprefix("base_model.model.").partition(".lora_")[0]
