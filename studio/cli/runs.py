@@ -123,7 +123,7 @@ def extend(
     """Let a run that ended train for longer; a running studio takes it from the queue."""
     if (epochs is None) == (max_steps is None):
         raise InputError("How long?", remedy="Give --epochs or --max-steps.")
-    steering.extend(RunStore(locate(workspace)), run_id, epochs, max_steps)
+    say(steering.extend(RunStore(locate(workspace)), run_id, epochs, max_steps))
     say(f"{run_id} waits in the queue of this workspace.")
 
 

@@ -14,6 +14,7 @@ from studio.config.checks import ensure_consistent
 from studio.errors import ConfigError, ConflictError, FieldProblem
 from studio.paths import RunPaths
 from studio.runs import checkpoints, control, queue
+from studio.runs import longer as longer_
 from studio.runs.events import EventLog
 from studio.runs.lastwords import explain_death
 from studio.runs.status import ENDED, State, process_alive, read_status, update_status
@@ -71,11 +72,14 @@ def extend(
     epochs: float | None = None,
     max_steps: int | None = None,
     state: State = "queued",
-) -> None:
+) -> str:
     """Let a run that ended go on for longer, from its last complete checkpoint.
 
     Args:
         epochs, max_steps: The new length of the whole run; the one given replaces both.
+
+    Returns:
+        What was done, and what becomes of the learning rate; the run's diary says the same.
 
     Raises:
         ConflictError: It has not ended, or has left no checkpoint to go on from.
@@ -98,11 +102,12 @@ def extend(
         config = run.config.model_copy(update={"schedule": longer})
         ensure_consistent(config)
         files.save(config, run.paths.config)
-        message = (
-            f"Extended to {max_steps} steps." if max_steps else f"Extended to {epochs} epochs."
-        )
+        total = max_steps or longer_.steps_with(run, epochs or 0)
+        length = f"{max_steps} steps" if max_steps else f"{epochs:g} epochs"
+        message = f"Extended to {length}. {longer_.note(run, total)}".strip()
         EventLog(run.paths.events).append("changed", message=message)
         _requeue(run, state)
+    return message
 
 
 def _ensure_longer(epochs: float | None, max_steps: int | None, run: Run) -> None:
