@@ -6,7 +6,19 @@ import sys
 
 import typer
 
-from studio.cli import backup, chat, check, data, demo, doctor, plan, processes, runs, train
+from studio.cli import (
+    backup,
+    chat,
+    check,
+    data,
+    demo,
+    doctor,
+    lr_range,
+    plan,
+    processes,
+    runs,
+    train,
+)
 from studio.errors import StudioError
 
 INTERRUPTED = 130
@@ -26,6 +38,7 @@ app.command("export")(data.export)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
 app.command("plan")(plan.plan)
+app.command("lr-range")(lr_range.lr_range)
 app.command("train")(train.train)
 app.command("submit")(train.submit)
 app.add_typer(runs.app, name="runs")
@@ -38,6 +51,7 @@ app.command("planner", hidden=True)(processes.planner)
 app.command("checker", hidden=True)(processes.checker)
 app.command("inference", hidden=True)(processes.inference)
 app.command("dry-step", hidden=True)(processes.dry_step)
+app.command("lr-range-child", hidden=True)(lr_range.child)
 
 
 def main(arguments: list[str] | None = None) -> int:

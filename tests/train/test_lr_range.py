@@ -1,0 +1,74 @@
+"""The range test: rates that grow, a loss that is watched, a rate that can be used."""
+
+import math
+
+import pytest
+from one_step import OneStep
+
+from studio.errors import ConfigError
+from studio.runs.events import read_events
+from studio.runs.lr_range import Losses, RangeResult, Span
+from studio.train.lr_range import range_test
+
+
+def taken(curve, steps=60):
+    losses = Losses(Span(1e-5, 1.0, steps))
+    for step in range(steps):
+        losses.add(curve(losses.span.rate(step)))
+        if losses.diverged:
+            break
+    return losses.result()
+
+
+def test_the_rate_is_read_where_the_loss_falls_steepest_and_below_its_minimum():
+    """A valley: falls most around 1e-3, is lowest at 1e-2, explodes after."""
+
+    def valley(rate):
+        place = math.log10(rate)
+        fall = 2 - 1.8 / (1 + math.exp(-4 * (place + 3)))
+        return fall + max(0.0, place + 1.5) ** 2 * 20
+
+    found = taken(valley)
+    assert 3e-4 < found.steepest < 6e-3
+    assert found.suggested == min(found.steepest, found.tenth)
+    assert found.diverged and len(found.points) < 60
+    assert RangeResult.from_json(found.to_json()) == found
+
+
+def test_no_number_stops_it_and_rising_losses_suggest_no_fall():
+    found = taken(lambda rate: math.nan if rate > 1e-3 else 1.0)
+    assert found.diverged and all(math.isfinite(point.loss) for point in found.points)
+    assert taken(lambda rate: 1 + rate).steepest is None
+    assert taken(lambda rate: math.nan).suggested is None
+
+
+@pytest.mark.parametrize(
+    ("span", "field"),
+    [
+        (Span(1e-2, 1e-3), "optimizer.learning_rate"),
+        (Span(0, 1e-3), "optimizer.learning_rate"),
+        (Span(steps=3), "schedule.max_steps"),
+    ],
+)
+def test_a_span_that_is_none_is_refused(tmp_path, span, field):
+    one = OneStep(tmp_path)
+    with pytest.raises(ConfigError) as caught:
+        range_test(one.config(), one.workspace, span)
+    assert caught.value.field == field and caught.value.remedy
+
+
+def test_the_embedded_model_is_tested_with_its_own_rates_and_events(tmp_path):
+    one, span, told = OneStep(tmp_path), Span(1e-4, 10.0, 14), []
+    config = one.config(
+        data={"source": "embedded:sft", "train": "train[:4]"}, adapter={"lora_plus_ratio": 2}
+    )
+    found = range_test(config, one.workspace, span, told.append, tmp_path / "events.jsonl")
+    assert found.points == [point for point in told if math.isfinite(point.loss)]
+    assert [point.rate for point in found.points] == [
+        span.rate(n) for n in range(len(found.points))
+    ]
+    events = read_events(tmp_path / "events.jsonl").events
+    assert [event.values["rate"] for event in events] == [point.rate for point in told]
+    losses = [point.loss for point in found.points]
+    assert min(losses) < losses[0] and span.low <= found.suggested < 10
+    assert not list(one.workspace.runs.iterdir())
