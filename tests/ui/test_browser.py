@@ -54,7 +54,7 @@ def label_one_pair(page: Page, database: Path) -> None:
     page.locator("#data-sample").click()
     page.wait_for_selector("#data-items [data-item]")
     open_tab(page, "Annotate")
-    page.wait_for_selector(".an-work:not([hidden])")
+    page.wait_for_selector(".an-work[data-seen]:not([hidden])")
     page.keyboard.press("1")
     page.wait_for_selector(".an-status[data-state=saved]:has-text('saved ✓')")
     with sqlite3.connect(database) as connection:

@@ -3,53 +3,120 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page
-from test_browser import SECOND, launch_sft, open_tab, page, studio  # noqa: F401 - fixtures
+from serving import launched, opened, served
 
 from studio.config import RunConfig
-from studio.paths import Workspace
 from studio.runs.events import EventLog, read_events
+from studio.runs.plan import MemoryPlan, Plan
 from studio.runs.store import Run, RunStore
+from studio.services import launching
 from studio.services.steering import kill_worker
+from studio.ui.app import close_context, open_context
+from studio.ui.context import StudioContext
 
 LONG = 5000
+PLAN = Plan(
+    trainable_parameters=163_840,
+    total_parameters=1_918_976,
+    towers=[],
+    train_rows=400,
+    evaluation_rows=0,
+    steps=LONG,
+    effective_batch=16,
+    accumulation=1,
+    tokens_median=71,
+    tokens_max=80,
+    device="cpu",
+    dtype="float32",
+    warnings=[],
+    memory=MemoryPlan(1, 1, 1, 1, 0, 1, 1),
+    device_memory=2**33,
+    suggestions=[],
+)
+SECOND = 1000
 
 
-def earlier(workspace: Workspace) -> Run:
+def open_tab(page: Page, name: str) -> None:
+    page.get_by_role("tab", name=name, exact=True).click()
+
+
+def earlier(store: RunStore) -> Run:
     """A finished run with a curve, as a training of yesterday left it."""
-    run = RunStore(workspace).create(RunConfig(name="earlier"), state="stopped")
+    run = store.create(RunConfig(name="earlier"), state="stopped")
     log = EventLog(run.paths.events)
     for step in range(1, 31):
         log.append("metrics", step=step, loss=3.0 / step)
     return run
 
 
-def wait_chip(page: Page, state: str) -> None:  # noqa: F811
+def wait_chip(page: Page, state: str) -> None:
     page.wait_for_selector(f"#run-head .chip:has-text('{state}')", timeout=150 * SECOND)
 
 
-def show(page: Page, name: str) -> None:  # noqa: F811
+def show(page: Page, name: str) -> None:
     open_tab(page, "Runs")
     page.locator(".run-card", has_text=name).first.click()
     page.wait_for_selector(f"#run-head h2:has-text('{name}')")
 
 
+class Unplanned:
+    """A planner that lets every run start, so that none has to load its libraries."""
+
+    ready = True
+
+    def warm(self) -> None:
+        pass
+
+    def plan(self, config: RunConfig, gpu_gb: float | None = None) -> Plan:
+        return PLAN
+
+    def close(self) -> None:
+        pass
+
+
 @pytest.fixture
-def workspace(studio: str, tmp_path: Path) -> Iterator[Workspace]:  # noqa: F811
-    """The studio's, whose workers must not outlive the test."""
-    found = Workspace.locate(tmp_path / "workspace")
-    yield found
-    for run in RunStore(found).list():
+def context(
+    tmp_path: Path, client: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[StudioContext]:
+    """A studio whose workers are forked, and end with the test."""
+    monkeypatch.setattr(launching, "WORKER", ("-c", client))
+    made = replace(open_context(str(tmp_path)), planner=Unplanned())
+    made.supervisor.start()
+    yield made
+    close_context(made)
+    for run in made.runs.list():
         kill_worker(run)
 
 
+@pytest.fixture
+def page(context: StudioContext, chromium: str) -> Iterator[Page]:
+    with (
+        served(context) as address,
+        launched(chromium) as browser,
+        opened(browser, address, 60) as page,
+    ):
+        yield page
+
+
+def start(page: Page) -> None:
+    open_tab(page, "Train")
+    page.locator("#train-preset input").click()
+    page.get_by_role("option", name="embedded-sft", exact=True).click()
+    page.wait_for_selector("#train-about:has-text('embedded model')")
+    page.get_by_text("All settings").click()
+    page.locator("#set-schedule-max_steps").locator("input, textarea").fill(str(LONG))
+    page.locator("#train-start").click()
+
+
 @pytest.mark.timeout(600)
-def test_a_run_is_watched_steered_compared_and_exported(page: Page, workspace: Workspace):  # noqa: F811
-    earlier(workspace)
-    launch_sft(page, LONG)
+def test_a_run_is_watched_steered_compared_and_exported(page: Page, context: StudioContext):
+    earlier(context.runs)
+    start(page)
     page.wait_for_selector("#run-head:has-text('embedded-sft')", timeout=60 * SECOND)
     page.reload()
     elsewhere = page.context.browser.new_context(viewport={"width": 1280, "height": 800})
@@ -69,12 +136,12 @@ def test_a_run_is_watched_steered_compared_and_exported(page: Page, workspace: W
     second.locator("#run-stop_now").click()
     compare_and_export(second)
     wait_chip(second, "Stopped")
-    (run,) = [run for run in RunStore(workspace).list() if run.config.name == "embedded-sft"]
+    (run,) = [run for run in context.runs.list() if run.config.name == "embedded-sft"]
     kinds = [event.type for event in read_events(run.paths.events).events]
     assert kinds.count("checkpoint") >= 1
 
 
-def compare_and_export(page: Page) -> None:  # noqa: F811
+def compare_and_export(page: Page) -> None:
     page.locator("#run-compare input").click()
     page.get_by_role("option", name="earlier").click()
     page.wait_for_selector("#run-curves .key:has-text('earlier')")

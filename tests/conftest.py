@@ -20,7 +20,7 @@ def client(tmp_path_factory):
         [sys.executable, str(HERE / "nursery.py"), path],
         stdout=subprocess.PIPE,
         text=True,
-        cwd=HERE.parents[1],
+        cwd=HERE.parent,
     )
     assert nursery.stdout.readline() == "ready\n"
     yield CLIENT.format(path=path)
