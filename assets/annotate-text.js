@@ -109,5 +109,26 @@ window.StudioText = (() => {
     return { start, end: start + range.toString().length };
   };
 
-  return { plain, markdown, differences, selected };
+  // Where the words of `text` are: [{start, end}].
+  const pieces = (text) => Array.from(text.matchAll(/[\p{L}\p{N}]+|[^\s\p{L}\p{N}]/gu),
+    ({ 0: word, index }) => ({ start: index, end: index + word.length }));
+
+  // Selects the characters from `start` to `end` inside `place`, and brings them into view.
+  const select = (place, start, end) => {
+    const walker = document.createTreeWalker(place, NodeFilter.SHOW_TEXT);
+    const range = document.createRange();
+    for (let at = 0, node = walker.nextNode(); node; node = walker.nextNode()) {
+      const until = at + node.length;
+      if (at <= start && start < until) range.setStart(node, start - at);
+      if (at < end && end <= until) range.setEnd(node, end - at);
+      at = until;
+    }
+    getSelection().removeAllRanges();
+    getSelection().addRange(range);
+    const [box, frame] = [range.getBoundingClientRect(), place.getBoundingClientRect()];
+    if (box.bottom > frame.bottom) place.scrollTop += box.bottom - frame.bottom;
+    if (box.top < frame.top) place.scrollTop -= frame.top - box.top;
+  };
+
+  return { plain, markdown, differences, selected, pieces, select };
 })();

@@ -25,11 +25,14 @@ window.StudioViewer = (() => {
         this.zoomTo(this.zoom > 1 ? 1 : 3, event.clientX, event.clientY));
     }
 
+    // The promise is kept when every image can be drawn, or cannot be had.
     show(hashes) {
       this.stage.replaceChildren(...hashes.map((sha, index) => this.figure(sha, index, hashes)));
       this.stage.dataset.count = Math.min(hashes.length, 4);
       this.rotate(-this.turn);
       this.zoomTo(1);
+      const images = [...this.stage.querySelectorAll("img")];
+      return Promise.allSettled(images.map((image) => image.decode()));
     }
 
     figure(sha, index, hashes) {

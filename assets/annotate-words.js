@@ -35,7 +35,7 @@ window.StudioWords = (() => {
     ["E", "edit the better answer; then 1 or 2"],
     ["N  C", "write the ideal answer; a comment"],
     ["F", "flag the pair for the lead"],
-    ["M", "mark the selected words as wrong"],
+    ["M", "mark wrong words: those selected, or found with ← →"],
     ["5 … 9", "what else is judged, one key each"],
     ["Z", "undo, as often as you like"],
     ["←  →", "look back through your answers; answering again replaces one"],

@@ -129,7 +129,13 @@ window.StudioWriting = (() => {
       const { app, parts } = this;
       if (!app.shown) return;
       const side = ["left", "right"].find((one) => text.selected(parts[one].text));
-      if (!side) return page.notice(parts, "Select the wrong words of an answer, then press M.");
+      if (app.shown.markdown) {
+        // Places are counted in the text as it was written, so it is shown that way.
+        app.shown.markdown = false;
+        app.redraw();
+        return app.marking.start(side);
+      }
+      if (!side) return app.marking.start();
       const { candidate_id } = app.shown[side];
       const piece = text.selected(parts[side].text);
       const touches = (span) => span.candidate_id === candidate_id &&

@@ -7,6 +7,8 @@ window.StudioAnnotate = (() => {
   const { Draft } = window.StudioDraft;
   const { Writing } = window.StudioWriting;
   const { Looking } = window.StudioLooking;
+  const { Marking } = window.StudioMarking;
+  const { Seen } = window.StudioSeen;
   const words = window.StudioWords;
   const page = window.StudioPage;
   const ANSWERS = ["left", "right", "tie", "both_good", "unsure", "skip-reason", "editor-save",
@@ -25,6 +27,8 @@ window.StudioAnnotate = (() => {
       this.queue.drafting = () => this.draft?.written;
       this.writing = new Writing(this);
       this.looking = new Looking(this);
+      this.marking = new Marking(this);
+      this.seen = new Seen(this.parts.work);
       this.acts = this.actions();
       root.addEventListener("click", (event) => {
         const act = event.target.closest("[data-act]");
@@ -76,6 +80,7 @@ window.StudioAnnotate = (() => {
 
     act(name, element) {
       this.queue.touched = Date.now();
+      if (!this.writing.picking && this.seen.tooEarly(name)) return;
       this.acts[name]?.(element);
     }
 
@@ -154,11 +159,13 @@ window.StudioAnnotate = (() => {
       this.draft = new Draft(this.outbox.user, card.pair_id, card.current);
       this.since = performance.now();
       this.writing.close();
+      this.marking.stop();
       this.parts.empty.hidden = true;
       this.parts.work.hidden = false;
       page.fill(this.parts, card, this.draft, this.differences);
-      if (!sameImages || !this.parts.stage.children.length) this.viewer.show(card.images);
-      else this.viewer.zoomTo(1);
+      const drawn = sameImages && this.parts.stage.children.length
+        ? this.viewer.zoomTo(1) : this.viewer.show(card.images);
+      this.seen.watch(card, drawn, () => (this.since = performance.now()));
       this.showProgress();
     }
 
@@ -278,7 +285,7 @@ window.StudioAnnotate = (() => {
     }
 
     key(event) {
-      if (this.writing.key(event)) return;
+      if (this.writing.key(event) || this.marking.key(event)) return;
       if (event.target.closest?.("input, textarea, select, [contenteditable=true]")) return;
       if (this.parts.help.open) return;
       if (event.key === "Escape" && this.viewer.isFull) return this.viewer.full(false);

@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -38,12 +38,26 @@ class Site:
         return self.context.store.progress("local").labelled
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    context = open_context(str(tmp_path))
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory) -> Iterator[tuple[Site, sqlite3.Connection]]:
+    """A served studio, and its database as it was when it was empty."""
+    context = open_context(str(tmp_path_factory.mktemp("workspace")))
+    empty = sqlite3.connect(":memory:")
+    with closing(sqlite3.connect(context.workspace.database)) as fresh:
+        fresh.backup(empty)
     with served(context) as address:
-        yield Site(address, context)
+        yield Site(address, context), empty
+    empty.close()
     close_context(context)
+
+
+@pytest.fixture
+def site(studio: tuple[Site, sqlite3.Connection]) -> Site:
+    """The module's studio, emptied."""
+    found, empty = studio
+    with closing(sqlite3.connect(found.context.workspace.database)) as used:
+        empty.backup(used)
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -79,9 +93,14 @@ def visit(page, site: Site) -> None:
     page.get_by_role("tab", name="Annotate").click()
 
 
+def seen(page) -> None:
+    """A key counts only for a pair that was drawn."""
+    page.wait_for_selector(".an-work[data-seen]:not([hidden])")
+
+
 def press(page, key: str) -> None:
-    """Press, and wait for the next pair or state to be there."""
-    page.wait_for_selector(".an-work:not([hidden])")
+    """Press once the pair has been seen, and wait for the next pair or state to be there."""
+    seen(page)
     before = page.inner_text(".an-question")
     page.keyboard.press(key)
     page.wait_for_function(
@@ -103,6 +122,7 @@ def test_a_session_by_keyboard_with_undo_skip_and_a_lost_network(site, page):
     place = page.locator("[data-act=left]").bounding_box()
     for key in ("1", "2", "t", "g", "b", "u"):
         if key == "b":
+            seen(page)
             page.keyboard.press("b")
             key = "Enter"
         press(page, key)
@@ -112,8 +132,10 @@ def test_a_session_by_keyboard_with_undo_skip_and_a_lost_network(site, page):
     press(page, "z")
     assert page.inner_text(".an-question") == "Question 5?"
     press(page, "1")
+    seen(page)
     page.keyboard.press("s")
     press(page, "1")
+    seen(page)
     page.keyboard.press("s")
     page.fill(".an-skip input", "1 z 2: typed, not pressed")
     press(page, "Enter")
@@ -146,10 +168,20 @@ def test_a_session_by_keyboard_with_undo_skip_and_a_lost_network(site, page):
     assert page.errors == []
 
 
-def test_a_double_click_answers_one_pair(site, page):
+def test_a_key_before_the_image_is_nobody_s_answer_and_a_double_click_answers_one(site, page):
     add_pairs(site, 4)
+    held = []
+    page.route("**/studio/images/*", lambda route: held.append(route))
     visit(page, site)
     page.wait_for_selector(".an-question:has-text('Question 0?')")
+    page.keyboard.press("t")
+    page.wait_for_selector(".an-early:has-text('Not counted')")
+    assert page.inner_text(".an-question") == "Question 0?"
+    assert site.labels() == []
+    for image in held:
+        image.continue_()
+    page.unroute("**/studio/images/*")
+    seen(page)
     page.dblclick("[data-act=left]")
     page.wait_for_selector(".an-question:has-text('Question 1?')")
     saved(page)
@@ -160,11 +192,13 @@ def test_a_reason_half_typed_is_back_after_a_reload(site, page):
     add_pairs(site, 2)
     visit(page, site)
     page.wait_for_selector(".an-question:has-text('Question 0?')")
+    seen(page)
     page.keyboard.press("s")
     page.fill(".an-skip input", "the legend is cut")
     page.goto("about:blank")
     visit(page, site)
     page.wait_for_selector(".an-question:has-text('Question 0?')")
+    seen(page)
     page.keyboard.press("s")
     assert page.input_value(".an-skip input") == "the legend is cut"
 

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import pytest
 from serving import served
-from test_annotate_page import Site, add_pairs, browser, page, press, saved, site, visit
+from test_annotate_page import (
+    Site,
+    add_pairs,
+    browser,
+    page,
+    press,
+    saved,
+    seen,
+    site,
+    studio,
+    visit,
+)
 
 from studio.annotation import checks
 from studio.ui.app import close_context, open_context
 from studio.ui.auth import Accounts, add_user
 
-__all__ = ["browser", "page", "site"]
+__all__ = ["browser", "page", "site", "studio"]
 PASSWORD = "correct horse battery"
-
-
-def shown(page) -> None:
-    """Keys pressed while the next pair is still on its way are nobody's answer."""
-    page.wait_for_selector(".an-work:not([hidden])")
 
 
 def test_thirty_pairs_by_keyboard_alone(site, page, monkeypatch):
@@ -27,13 +33,13 @@ def test_thirty_pairs_by_keyboard_alone(site, page, monkeypatch):
     for key in ("1", "Shift+Digit1", "q", "2", "Shift+Digit2", "w", "t", "g"):
         press(page, key)
 
-    shown(page)
+    seen(page)
     page.keyboard.press("b")
     page.wait_for_selector(".an-editor:not([hidden])")
     page.keyboard.type("It is 8, in teal.")
     press(page, "Enter")
 
-    shown(page)
+    seen(page)
     page.keyboard.press("e")
     page.keyboard.press("1")
     page.wait_for_selector(".an-editor:not([hidden])")
@@ -41,7 +47,13 @@ def test_thirty_pairs_by_keyboard_alone(site, page, monkeypatch):
     page.keyboard.type("Nine, exactly.")
     press(page, "Enter")
 
-    shown(page)
+    seen(page)
+    page.keyboard.press("m")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Shift+ArrowRight")
+    page.keyboard.press("m")
+    page.wait_for_selector(".an-answer[data-side=left] mark")
+    page.keyboard.press("Escape")
     page.keyboard.press("f")
     page.keyboard.press("c")
     page.keyboard.type("Two legends.")
