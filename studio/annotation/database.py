@@ -132,7 +132,14 @@ def migrate(connection: Connection, shown: str, revision: str = "head") -> None:
 def _engine(url: str) -> Engine:
     try:
         engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
-    except (ArgumentError, ImportError) as error:
+    except ImportError as error:
+        raise DataError(
+            f"The database URL {_shown(url)} needs a driver that is not installed: {error.name}.",
+            remedy='For PostgreSQL: pip install "psycopg[binary]", and a URL that begins with '
+            "postgresql+psycopg://.",
+            field="STUDIO_DATABASE_URL",
+        ) from error
+    except ArgumentError as error:
         raise DataError(
             f"The database URL {_shown(url)} cannot be used: {error}.",
             remedy="Use sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME.",

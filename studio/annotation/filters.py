@@ -134,7 +134,8 @@ def _search(connection: Connection, search: str) -> Iterator[ColumnElement[bool]
     terms: list[str] = []
     for word in search.split():
         found = [] if _WITHOUT_BLANKS.search(word) else _WORD.findall(word.replace("_", " "))
-        terms += found
+        if found == [word] or connection.dialect.name == "sqlite":
+            terms += found  # PostgreSQL does not cut 1.5 into 1 and 5
         if found != [word]:
             yield Item.search.ilike(_pattern(word), escape="\\")
     if terms:

@@ -106,6 +106,8 @@ def _reasons(quality: Quality) -> str:
 
 def _plots(quality: Quality) -> str:
     points = [(day, float(total)) for day, total in quality.daily]
+    if len(points) < 2:
+        return ""
     return chart("Answers, by day", [Line("answers", points, dots=True)])
 
 

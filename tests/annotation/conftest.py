@@ -17,7 +17,7 @@ from studio.data.schema import Answer, Message, Part, Row
 from .postgres import Postgres, find_binaries
 
 SHA = "ab" * 32
-ON_BOTH = {"test_claims", "test_labels", "test_team", "test_written"}
+OF_SQLITE = {"test_backup", "test_database"}  # about its files
 BINARIES = find_binaries()
 
 
@@ -37,8 +37,9 @@ def clock() -> Clock:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """The suites of labelling run on SQLite and, where there is one, on PostgreSQL."""
-    if metafunc.module.__name__.rpartition(".")[2] in ON_BOTH and "store" in metafunc.fixturenames:
+    """Everything about the store runs on SQLite and, where there is one, on PostgreSQL."""
+    module = metafunc.module.__name__.rpartition(".")[2]
+    if module not in OF_SQLITE and "store" in metafunc.fixturenames:
         kinds = ["sqlite", "postgresql"] if BINARIES else ["sqlite"]
         metafunc.parametrize("url", kinds, indirect=True)
 

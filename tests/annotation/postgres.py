@@ -59,13 +59,18 @@ class Postgres:
         self._run("pg_isready", "-h", str(self.folder), "-t", "30", tries=100)
 
     def fresh(self) -> str:
-        """The URL of the database, emptied: many databases take long to make and to remove."""
+        """The URL of the database, emptied: new ones, and new tables, take long to make."""
         import psycopg
 
         where = f"postgresql://studio@/postgres?host={self.folder}"
         with psycopg.connect(where, autocommit=True) as connection:
-            connection.execute("DROP SCHEMA public CASCADE")
-            connection.execute("CREATE SCHEMA public")
+            found = connection.execute(
+                "SELECT tablename FROM pg_tables "
+                "WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
+            ).fetchall()
+            if found:
+                tables = ", ".join(name for (name,) in found)
+                connection.execute(f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
         return where.replace("postgresql:", "postgresql+psycopg:")
 
     def stop(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from pathlib import Path
 
 import pytest
@@ -133,3 +134,10 @@ def test_two_stores_on_one_file_see_each_other(url):
     assert ana.pair_id != ben.pair_id
     two.save(answer(ben, "ben"))
     assert one.progress("ben").labelled == 1
+
+
+def test_a_url_without_its_driver_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(DataError, match="needs a driver") as caught:
+        Database("postgresql+psycopg://studio@localhost/labels")
+    assert 'pip install "psycopg[binary]"' in caught.value.remedy

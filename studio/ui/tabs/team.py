@@ -29,7 +29,7 @@ def build(context: StudioContext) -> None:
     actions = Actions(context)
     with gr.Row():
         dataset = gr.Dropdown([], label="Dataset", elem_id="team-dataset", scale=2)
-        refresh = gr.Button("Refresh", min_width=110, scale=0)
+        refresh = gr.Button("Refresh", min_width=110, scale=0, elem_id="team-refresh")
     with gr.Tabs():
         with gr.Tab("Figures"):
             shown = gr.HTML(elem_id="team-figures")
@@ -68,7 +68,7 @@ def _project_form() -> tuple:
         fields.append(
             gr.Textbox(label="Aspects", info="Judged besides the choice; commas between.")
         )
-    guidelines = gr.Textbox(label="Guidelines (Markdown)", lines=10, max_length=60_000)
+    guidelines = gr.Textbox(label="Guidelines (Markdown)", lines=4, max_lines=24, max_length=60_000)
     seen = gr.State(0)
     message = gr.HTML()
     save = gr.Button("Save", variant="primary", elem_id="team-save")
