@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, Select, case, func, select
 
@@ -117,8 +117,9 @@ def item(connection: Connection, item_id: int) -> ItemView:
 
 def items(connection: Connection, ids: Sequence[int]) -> list[ItemView]:
     """Items with their candidates and pairs, in the order of `ids`; a few queries in all."""
-    candidates, pairs = _candidates(connection, ids), _pairs(connection, ids)
-    tags, agreement = _tags(connection, ids), _agreement(connection, ids)
+    votes = _votes(connection, ids)
+    candidates, pairs = _candidates(connection, ids), _pairs(connection, ids, votes)
+    tags = _tags(connection, ids)
     query = (
         select(Item.__table__, Dataset.name.label("dataset"), ImportBatch.source)
         .join(Dataset, Dataset.id == Item.dataset_id)
@@ -143,7 +144,7 @@ def items(connection: Connection, ids: Sequence[int]) -> list[ItemView]:
             deleted=row.deleted_at is not None,
             revision=row.revision,
             tags=tuple(tags[row.id]),
-            agreement=agreement.get(row.id),
+            agreement=_agreement(votes.get(row.id, {})),
         )
         for row in connection.execute(query)
     }
@@ -172,12 +173,21 @@ def _candidates(connection: Connection, ids: Sequence[int]) -> dict[int, list[Ca
     return grouped
 
 
-def _pairs(connection: Connection, ids: Sequence[int]) -> dict[int, list[PairView]]:
+def _pairs(
+    connection: Connection, ids: Sequence[int], votes: Mapping[int, Mapping[int, Counter]]
+) -> dict[int, list[PairView]]:
     query = select(Pair.__table__).where(Pair.item_id.in_(ids), Pair.batch.not_in(unpublished()))
     grouped = defaultdict(list)
     for row in connection.execute(query.order_by(Pair.id)):
         grouped[row.item_id].append(
-            PairView(row.id, row.first_id, row.second_id, row.source_choice_id, row.votes)
+            PairView(
+                row.id,
+                row.first_id,
+                row.second_id,
+                row.source_choice_id,
+                row.votes,
+                _winner(votes.get(row.item_id, {}).get(row.id)),
+            )
         )
     return grouped
 
@@ -190,19 +200,32 @@ def _tags(connection: Connection, ids: Sequence[int]) -> dict[int, list[str]]:
     return grouped
 
 
-def _agreement(connection: Connection, ids: Sequence[int]) -> dict[int, float]:
-    """See `ItemView.agreement`."""
+def _votes(connection: Connection, ids: Sequence[int]) -> dict[int, dict[int, Counter]]:
+    """By item and pair, how many people stand by what: a candidate's id, or another kind."""
     query = (
         select(Pair.item_id, Pair.id, Label.kind, Label.winner_id)
         .join(CurrentLabel, CurrentLabel.pair_id == Pair.id)
         .join(Label, Label.id == CurrentLabel.label_id)
-        .where(Pair.item_id.in_(ids), Pair.votes > 1, Label.kind.in_(VOTES))
+        .where(Pair.item_id.in_(ids), Pair.votes > 0, Label.kind.in_(VOTES))
     )
     votes: dict[int, dict[int, Counter]] = defaultdict(lambda: defaultdict(Counter))
     for row in connection.execute(query):
         votes[row.item_id][row.id][row.winner_id or row.kind] += 1
-    return {
-        item_id: sum(counter.most_common(1)[0][1] for counter in pairs.values())
-        / sum(counter.total() for counter in pairs.values())
-        for item_id, pairs in votes.items()
-    }
+    return votes
+
+
+def _winner(votes: Counter | None) -> int | None:
+    """The candidate with more votes than everything else together, as `preferences` decides."""
+    if not votes:
+        return None
+    choice, most = votes.most_common(1)[0]
+    return choice if isinstance(choice, int) and 2 * most > votes.total() else None
+
+
+def _agreement(pairs: Mapping[int, Counter]) -> float | None:
+    """See `ItemView.agreement`."""
+    compared = [votes for votes in pairs.values() if votes.total() > 1]
+    if not compared:
+        return None
+    agreeing = sum(votes.most_common(1)[0][1] for votes in compared)
+    return agreeing / sum(votes.total() for votes in compared)

@@ -11,8 +11,10 @@ from sqlalchemy.exc import DatabaseError
 
 from studio.annotation import browse
 from studio.annotation.database import REVISION
+from studio.annotation.foreign_labels import ForeignLabel, annotators, standing_labels
 from studio.annotation.importing import CHUNK
 from studio.annotation.views import ItemFilter, ItemView
+from studio.annotation.written import AUTHOR as WRITTEN_BY
 from studio.data.images import ImageStore
 from studio.data.schema import Answer, BadRow, Row
 from studio.data.slices import Split, choose_split, parse_split
@@ -30,8 +32,8 @@ def is_workspace(spec: str) -> bool:
 class WorkspaceSource:
     """Rows of one dataset of another workspace; its datasets are the splits.
 
-    Answers and the preferences that were imported with them come along, labels do not. Attributes
-    as of `studio.data.sources.source.Source`.
+    Answers and the preferences that were imported with them come along as rows; what people said
+    and wrote comes as `labels`. Attributes as of `studio.data.sources.source.Source`.
 
     Raises:
         DataError: Its database is of another version or damaged, or has no such dataset.
@@ -68,6 +70,18 @@ class WorkspaceSource:
         rows = list(islice(self.rows(), n))
         bad = [row for row in rows if isinstance(row, BadRow)]
         return Preview([row for row in rows if isinstance(row, Row)], bad)
+
+    def annotators(self) -> dict[str, int]:
+        """How many answers of each annotator stand in the dataset."""
+        with self._engine.connect() as connection:
+            return annotators(connection, self.split)
+
+    def labels(self) -> Iterator[list[ForeignLabel]]:
+        """The answers that stand in the dataset, some at a time."""
+        with self._engine.connect() as connection:
+            given = standing_labels(connection, self.split)
+            while some := list(islice(given, CHUNK)):
+                yield some
 
     def _datasets(self, place: Workspace) -> tuple[str, ...]:
         try:
@@ -112,9 +126,20 @@ class WorkspaceSource:
         for sha in item.images:
             if self._ours.add(self._theirs.path(sha)) != sha:
                 raise DataError(f"the image {sha[:12]}… is not what it was", field="image")
-        answers = {c.id: Answer(c.text, c.author) for c in item.candidates}
-        reference = next((c.id for c in item.candidates if c.reference), None)
-        pair = next((p for p in item.pairs if p.source_choice_id is not None), None)
+        answers = {
+            c.id: Answer(c.text, c.author)
+            for c in item.candidates
+            if not c.author.startswith(WRITTEN_BY)
+        }
+        reference = next((c.id for c in item.candidates if c.reference and c.id in answers), None)
+        pair = next(
+            (
+                p
+                for p in item.pairs
+                if p.source_choice_id and p.first_id in answers and p.second_id in answers
+            ),
+            None,
+        )
         chosen = pair.source_choice_id if pair else None
         rejected = pair and (pair.second_id if chosen == pair.first_id else pair.first_id)
         used = {reference, chosen, rejected}

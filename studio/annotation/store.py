@@ -15,6 +15,7 @@ from studio.annotation import browse, cards, claims, edits, labels, marks
 from studio.annotation import preferences as majority
 from studio.annotation import progress as counts
 from studio.annotation.database import Database
+from studio.annotation.foreign_labels import Brought, ForeignLabel, bring
 from studio.annotation.preferences import Preferences
 from studio.annotation.staging import Batch
 from studio.annotation.team import Team
@@ -91,6 +92,11 @@ class AnnotationStore:
         finally:
             if not batch.published:
                 batch.discard()
+
+    def bring_labels(self, dataset: str, given: Sequence[ForeignLabel]) -> Brought:
+        """Save labels that were given in another workspace; doing it again changes nothing."""
+        with self._database.write() as connection:
+            return bring(connection, dataset, given)
 
     def datasets(self) -> list[DatasetView]:
         with self._database.read() as connection:

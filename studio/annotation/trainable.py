@@ -13,6 +13,7 @@ from studio.annotation.preferences import REASONS
 from studio.annotation.shapes import completions
 from studio.annotation.store import AnnotationStore
 from studio.annotation.views import ExportPolicy, ItemFilter, ItemView
+from studio.annotation.written import AUTHOR as WRITTEN_BY
 from studio.data.schema import Answer, Row
 from studio.data.sources.registry import LIBRARY
 from studio.errors import DataError
@@ -101,7 +102,8 @@ def _answers(item: ItemView, preferences: Sequence[Row]) -> tuple[list[Row], str
     """The SFT rows of one item, and why there are none."""
     best, circular = completions(preferences)
     written = [row for row in best if "written" in row.meta]
-    reference = next((one for one in item.candidates if one.reference), None)
+    given = (one for one in item.candidates if not one.author.startswith(WRITTEN_BY))
+    reference = next((one for one in given if one.reference), None)
     if reference is not None and not written:
         row = Row(item.external_id, item.images, item.prompt, meta=item.meta)
         return [replace(row, completion=Answer(reference.text, reference.author))], ""

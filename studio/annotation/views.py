@@ -53,7 +53,8 @@ class CandidateView:
 class PairView:
     """One pair with the count of votes people gave it.
 
-    `source_choice_id` is what the source preferred, if it said so.
+    `source_choice_id` is what the source preferred, if it said so; `winner_id` what most people
+    chose.
     """
 
     id: int
@@ -61,6 +62,12 @@ class PairView:
     second_id: int
     source_choice_id: int | None
     votes: int
+    winner_id: int | None = None
+
+    @property
+    def preferred_id(self) -> int | None:
+        """What people chose or, without votes, what the source preferred."""
+        return self.winner_id if self.votes else self.source_choice_id
 
 
 @dataclass(frozen=True)

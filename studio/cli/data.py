@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -29,11 +30,15 @@ def import_(
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first rows.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the dataset.")] = None,
+    labels: Annotated[
+        bool, typer.Option("--labels", help="From another workspace: the labels given there too.")
+    ] = False,
     workspace: WorkspaceOption = None,
     json: JsonOption = False,
 ) -> int:
     """Import rows into the workspace."""
     from studio.annotation import AnnotationStore
+    from studio.annotation.foreign_labels import described
     from studio.services.library import import_source
 
     place = locate(workspace)
@@ -47,6 +52,7 @@ def import_(
             columns=mapping(column),
             limit=limit,
             name=name,
+            labels=labels,
             on_progress=show,
         )
     store.close()
@@ -59,6 +65,8 @@ def import_(
         typer.echo(f"{report.extended} rows given new answers.")
     if report.identical:
         typer.echo(f"{report.identical} rows have two answers that say the same: no pair.")
+    if report.labels:
+        typer.echo(f"Labels: {described(report.labels)}.")
     for row in report.bad[:SHOWN_BAD]:
         say(f"line {row.line} left out: {row.reason}")
     if report.left_out:
@@ -74,6 +82,7 @@ def _as_json(report: ImportReport) -> dict[str, object]:
         "unchanged": report.unchanged,
         "extended": report.extended,
         "identical": report.identical,
+        "labels": asdict(report.labels) if report.labels else None,
         "left_out": report.bad_count,
         "left_out_file": str(report.left_out) if report.left_out else None,
         "bad": [{"line": row.line, "reason": row.reason} for row in report.bad],

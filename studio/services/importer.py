@@ -71,6 +71,7 @@ class Importer:
         columns: Mapping[str, str] | None = None,
         limit: int | None = None,
         name: str | None = None,
+        labels: bool = False,
     ) -> ImportStatus:
         """Begin an import; see `import_source`. Raises BusyError while another one is reading."""
         with self._lock:
@@ -82,6 +83,7 @@ class Importer:
             self._status = ImportStatus(self._status.number + 1, "reading", spec)
             self._began = self._clock()
             options = {"split": split, "columns": columns, "limit": limit, "name": name}
+            options["labels"] = labels
             self._thread = threading.Thread(
                 target=self._run, args=(spec, options), name="import", daemon=True
             )

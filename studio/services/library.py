@@ -9,6 +9,7 @@ from pathlib import Path, PurePath
 
 from studio.annotation import AnnotationStore, DatasetView
 from studio.annotation.foreign import WorkspaceSource, is_workspace
+from studio.annotation.foreign_labels import Brought
 from studio.annotation.staging import Batch
 from studio.data.schema import BadRow, Row
 from studio.data.sources import Source, open_source
@@ -31,6 +32,7 @@ class SourcePreview:
     Attributes:
         mapping: Role → column, as it would be read.
         rows: Number of rows of the chosen split, if known.
+        labels: For another workspace, how many labels of each annotator could come along.
     """
 
     label: str
@@ -41,6 +43,7 @@ class SourcePreview:
     rows: int | None
     first: list[Row]
     bad: list[BadRow]
+    labels: dict[str, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ class ImportReport:
         bad: Rows left out, with reasons (at most `REPORTED_BAD` of `bad_count`).
         left_out: A CSV file with the lines and reasons of all of them; None when there are none.
         number: Number of the import in this workspace.
+        labels: What came of the labels of another workspace; None when they were not asked for.
     """
 
     dataset: str
@@ -66,6 +70,7 @@ class ImportReport:
     bad: list[BadRow] = field(default_factory=list)
     left_out: Path | None = None
     number: int = 0
+    labels: Brought | None = None
 
 
 def open_any(
@@ -106,6 +111,7 @@ def preview_source(
         rows=source.count(),
         first=preview.rows,
         bad=preview.bad,
+        labels=source.annotators() if isinstance(source, WorkspaceSource) else None,
     )
 
 
@@ -118,6 +124,7 @@ def import_source(
     columns: Mapping[str, str] | None = None,
     limit: int | None = None,
     name: str | None = None,
+    labels: bool = False,
     on_progress: Progress | None = None,
 ) -> ImportReport:
     """Bring the rows of a source into the annotation store: all of them or, on an error, none.
@@ -128,6 +135,8 @@ def import_source(
         split: A split, a slice, or "all".
         limit: At most this many good rows.
         name: Name of the dataset; None: after the source.
+        labels: From another workspace, also the answers people gave there, under their names.
+            They follow once the rows are in.
         on_progress: Called with rows read so far and their number, if known.
 
     Raises:
@@ -168,7 +177,21 @@ def import_source(
         bad=bad.first,
         left_out=left_out,
         number=batch.number,
+        labels=_bring_labels(sources, store, batch.dataset) if labels else None,
     )
+
+
+def _bring_labels(
+    sources: list[Source | WorkspaceSource], store: AnnotationStore, dataset: str
+) -> Brought:
+    done = Brought()
+    for place, source in enumerate(sources):
+        if isinstance(source, WorkspaceSource):
+            for some in source.labels():
+                if place:
+                    some = [replace(one, item=_id_of(one.item, source.split)) for one in some]
+                done += store.bring_labels(dataset, some)
+    return done
 
 
 def list_datasets(store: AnnotationStore) -> list[DatasetView]:
@@ -227,7 +250,11 @@ def _rows(
 def _of_split(row: Row | BadRow, split: str) -> Row | BadRow:
     if isinstance(row, BadRow):
         return replace(row, reason=f"{row.reason} (split {split})")
-    return replace(row, external_id=f"{split}/{row.external_id}"[:500])
+    return replace(row, external_id=_id_of(row.external_id, split))
+
+
+def _id_of(name: str, split: str) -> str:
+    return f"{split}/{name}"[:500]
 
 
 def _says_the_same(row: Row) -> bool:

@@ -63,6 +63,12 @@ class ImportForm:
                 label="At most", value=None, precision=0, minimum=0, info="Rows; empty or 0: all."
             )
             self.name = gr.Textbox(label="Name", info="Of the dataset here; empty: the source's.")
+        self.labels = gr.Checkbox(
+            False,
+            label="Bring the labels of this workspace too, under the names of those who gave them",
+            visible=False,
+            elem_id="data-with-labels",
+        )
         with gr.Accordion("Columns", open=False), gr.Row():
             for role, title in ROLES.items():
                 self.mapping[role] = gr.Dropdown(
@@ -79,13 +85,13 @@ class ImportForm:
     @property
     def fields(self) -> list[Any]:
         """The components whose values `preview` and `start` take, in their order."""
-        texts = [self.source, self.split, self.limit, self.name]
+        texts = [self.source, self.split, self.limit, self.name, self.labels]
         return [*texts, self.recognised, *self.mapping.values()]
 
     def wire(self, going: gr.HTML, quick: dict[str, Any]) -> None:
         """Connect the buttons; `going` says how an import goes."""
         self.upload.upload(str, self.upload, self.source, **quick)
-        filled = [self.result, self.recognised, *self.mapping.values()]
+        filled = [self.result, self.labels, self.recognised, *self.mapping.values()]
         for event in (self.preview_button.click, self.source.submit):
             event(self.preview, self.fields, filled, show_progress="minimal", concurrency_limit=4)
         self.import_button.click(self.start, self.fields, [going, self.result], **quick)
@@ -97,11 +103,12 @@ class ImportForm:
         split: str,
         limit: float | None,
         name: str,
+        labels: bool,
         recognised: dict[str, str],
         *mapping: str,
     ) -> tuple[Any, ...]:
         """What the source holds; on an error the form stays as it is."""
-        unchanged = (gr.skip(),) * (1 + len(mapping))
+        unchanged = (gr.skip(),) * (2 + len(mapping))
         try:
             check_lead(self.context, request)
             found = preview_source(
@@ -119,7 +126,8 @@ class ImportForm:
         ]
         given = _changed(recognised, mapping)
         kept = {role: column for role, column in found.mapping.items() if role not in given}
-        return look.preview(found), kept, *fields
+        labels = gr.update(visible=bool(found.labels))
+        return look.preview(found), labels, kept, *fields
 
     def start(
         self,
@@ -128,6 +136,7 @@ class ImportForm:
         split: str,
         limit: float | None,
         name: str,
+        labels: bool,
         recognised: dict[str, str],
         *mapping: str,
     ) -> tuple[str, str]:
@@ -139,6 +148,7 @@ class ImportForm:
             columns=_changed(recognised, mapping),
             limit=int(limit) if limit else None,
             name=name.strip() or None,
+            labels=labels,
         )
 
     def add_sample(self, request: gr.Request) -> tuple[str, str]:

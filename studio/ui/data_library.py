@@ -175,7 +175,7 @@ class Library:
 
     def close(self, state: LibraryState) -> Changes:
         """The list without the open row."""
-        return self.item(replace(state, item=None))
+        return self.rows(replace(state, item=None))
 
     def select_everything(self, state: LibraryState) -> Changes:
         """All rows that match, on every page."""

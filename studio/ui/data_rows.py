@@ -10,7 +10,6 @@ from studio.ui.views import empty
 
 SHORT = 400  # characters of an answer that a table cell may show
 NOTHING_FOUND = empty("No rows match", "Clear the search or the filters.")
-TITLES = ("Question", "Chosen", "Rejected", "Status")
 
 
 @dataclass(frozen=True)
@@ -26,8 +25,11 @@ def table(items: list[ItemView], opened: int | None, ticked: frozenset[int]) -> 
     """Rows under headings; the answers of a preference side by side."""
     every = bool(items) and all(item.id in ticked for item in items)
     head = f"<th>{_tick('page', every, 'All rows of this page')}</th><th></th>"
-    head += "".join(f"<th>{title}</th>" for title in TITLES)
-    rows = "".join(_row(item, item.id == opened, item.id in ticked) for item in items)
+    split = all(_preferred(item) for item in items if len(item.candidates) > 1)
+    split = split and any(_preferred(item) for item in items)
+    answers = "<th>Chosen</th><th>Rejected</th>" if split else '<th colspan="2">Answers</th>'
+    head += f"<th>Question</th>{answers}<th>Status</th>"
+    rows = "".join(_row(item, item.id == opened, item.id in ticked, split) for item in items)
     return (
         f'<table class="library-table"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
     )
@@ -41,9 +43,13 @@ def gallery(items: list[ItemView], opened: int | None, ticked: frozenset[int]) -
 
 def named_answers(item: ItemView) -> list[Named]:
     """Every answer, the preferred one first."""
-    preferred = next((pair for pair in item.pairs if pair.source_choice_id), None)
+    preferred = _preferred(item)
     named = [_named(candidate, preferred) for candidate in item.candidates]
     return sorted(named, key=lambda answer: ("chosen", "rejected", "tie").index(answer.tone))
+
+
+def _preferred(item: ItemView) -> PairView | None:
+    return next((pair for pair in item.pairs if pair.preferred_id is not None), None)
 
 
 def thumb(images: tuple[str, ...]) -> str:
@@ -72,12 +78,12 @@ def status(item: ItemView) -> str:
     return f'<span class="chips">{"".join(chips)}</span>'
 
 
-def _row(item: ItemView, opened: bool, ticked: bool) -> str:
+def _row(item: ItemView, opened: bool, ticked: bool, split: bool) -> str:
     return (
         f'<tr data-item="{item.id}" tabindex="0" aria-selected="{str(opened).lower()}">'
         f"<td>{_tick(item.id, ticked, 'Select this row')}</td><td>{thumb(item.images)}</td>"
         f'<td><span class="clip4">{safe(item.question)}</span></td>'
-        f"{_answer_cells(item)}<td>{status(item)}</td></tr>"
+        f"{_answer_cells(item, split)}<td>{status(item)}</td></tr>"
     )
 
 
@@ -95,16 +101,20 @@ def _tick(key: int | str, on: bool, label: str) -> str:
     return f'<input type="checkbox" data-tick="{key}" aria-label="{label}"{checked}>'
 
 
-def _answer_cells(item: ItemView) -> str:
+def _answer_cells(item: ItemView, split: bool) -> str:
+    """Two cells, named by the headings when these are split, else by a word in each."""
     answers = named_answers(item)
     if len(answers) > 1 and answers[0].tone == "chosen":
         both = (answers[0].candidate.text[:SHORT], answers[1].candidate.text[:SHORT])
-        sides = differences(*both)
         return "".join(
-            f'<td class="{tone}"><span class="clip4">{side}</span></td>'
-            for tone, side in zip(("chosen", "rejected"), sides, strict=True)
+            f'<td class="{answer.tone}"><span class="clip4">{_word(answer, split)}{side}</span></td>'
+            for answer, side in zip(answers, differences(*both), strict=False)
         )
     return f'<td colspan="2">{_lines(item)}</td>'
+
+
+def _word(answer: Named, split: bool) -> str:
+    return "" if split else f"<b>{answer.word}</b> "
 
 
 def _lines(item: ItemView) -> str:
@@ -123,7 +133,7 @@ def _lines(item: ItemView) -> str:
 
 def _named(candidate: CandidateView, preferred: PairView | None) -> Named:
     if preferred and candidate.id in (preferred.first_id, preferred.second_id):
-        if candidate.id == preferred.source_choice_id:
+        if candidate.id == preferred.preferred_id:
             return Named("Chosen", "chosen", candidate)
         return Named("Rejected", "rejected", candidate)
     return Named("Answer", "tie", candidate)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from studio.annotation import DatasetView
+from studio.annotation.foreign_labels import described
 from studio.data.schema import BadRow, Row
 from studio.services.importer import ImportStatus
 from studio.services.library import ImportReport, SourcePreview
@@ -42,8 +43,21 @@ def preview(found: SourcePreview) -> str:
         counted = f"{count(found.rows)} {'row' if found.rows == 1 else 'rows'}"
     return (
         f'<div class="preview"><p><b>Recognised as: {safe(found.recognised_as)}</b> · '
-        f"{counted} · {safe(found.label)}{_splits(found.splits)}</p>"
+        f"{counted} · {safe(found.label)}{_splits(found.splits)}</p>{_labels(found.labels)}"
         f'<div class="preview-rows">{rows}</div>{bad_rows(found.bad, len(found.bad))}</div>'
+    )
+
+
+def _labels(labels: dict[str, int] | None) -> str:
+    """What another workspace holds besides rows."""
+    if labels is None:
+        return ""
+    if not labels:
+        return '<p class="quiet">Nobody has labelled these rows there.</p>'
+    who = ", ".join(f"{safe(name)} {given:,}" for name, given in labels.items())
+    return (
+        f'<p class="quiet">Labels given there: {who}. They stay there unless you tick that they '
+        "come too; importing again brings only what is new.</p>"
     )
 
 
@@ -77,6 +91,7 @@ def summary(done: ImportReport) -> str:
     parts += [f"{count(done.unchanged)} already there"] if done.unchanged else []
     parts += [f"{count(done.extended)} given new answers"] if done.extended else []
     parts += [f"{count(done.bad_count)} left out"] if done.bad_count else []
+    parts += [f"labels: {described(done.labels)}"] if done.labels else []
     parts += [f"{count(done.identical)} with two equal answers"] if done.identical else []
     return f'<div class="quiet">{safe(done.dataset)}: {", ".join(parts)}</div>'
 

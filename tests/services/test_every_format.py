@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import uuid
 import zipfile
 from pathlib import Path
 
@@ -13,7 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from studio.annotation import AnnotationStore, ItemFilter
+from studio.annotation import AnnotationStore, ItemFilter, LabelEvent
+from studio.annotation.foreign_labels import Brought
 from studio.data.schema import Answer, Message, Part, Row
 from studio.errors import DataError
 from studio.paths import Workspace
@@ -239,6 +241,38 @@ def test_another_workspace_gives_its_rows_and_stays_as_it_is(tmp_path, folder, w
     assert (texts.dataset, texts.added, store.datasets()[1].pairs) == ("my texts", 1, 3)
     assert import_source(str(other.root), workspace, store).unchanged == 2
     assert other.database.read_bytes() == before
+
+
+def answer(store, external_id: str, annotator: str, text: str, **more) -> None:
+    item = next(one for one in store.browse() if one.external_id == external_id)
+    pair = item.pairs[0]
+    winner = next(one.id for one in item.candidates if one.text == text)
+    event = LabelEvent(uuid.uuid4().hex, pair.id, annotator, "choose", winner, **more)
+    store.save(event)
+
+
+def test_labels_come_along_when_asked_for_and_only_once(tmp_path, folder, workspace, store):
+    other = other_workspace(tmp_path, folder)
+    theirs = AnnotationStore(other.database_url, clock=lambda: 1_000.0)
+    first, second = (item.external_id for item in theirs.browse(ItemFilter(dataset="pairs")))
+    answer(theirs, first, "ana", "y", strength="clearly", reason="nearer", edit="y, said better")
+    answer(theirs, second, "ana", "x")
+    answer(theirs, second, "ben", "y")
+    theirs.close()
+    assert preview_source(str(other.root), workspace).labels == {"ana": 2, "ben": 1}
+    assert import_source(str(other.root), workspace, store).labels is None
+    assert [len(item.candidates) for item in store.browse()] == [2, 2] and not store.history("ana")
+    answer(store, second, "ben", "x")
+    report = import_source(str(other.root), workspace, store, labels=True)
+    assert report.labels == Brought(added=2, answered=1)
+    (_, kept) = store.history("ana")
+    assert (kept.winner, kept.reason, kept.created_at) == ("y", "nearer", 1_000.0)
+    rows = {(row.chosen.text, row.rejected.text) for row in store.preferences("pairs")}
+    assert ("y, said better", "y") in rows and ("y", "x") in rows
+    again = import_source(str(other.root), workspace, store, labels=True)
+    assert again.labels == Brought(unchanged=2, answered=1) and again.unchanged == 2
+    few = import_source(str(other.root), workspace, store, labels=True, limit=1, name="few")
+    assert few.labels == Brought(unchanged=1, homeless=2)
 
 
 def test_a_workspace_of_another_version_is_refused(tmp_path, folder, workspace):

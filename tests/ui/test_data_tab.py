@@ -89,7 +89,7 @@ def event(**data) -> SimpleNamespace:
 
 def imported(tab, path: str, *mapping: str):
     columns = mapping or ("", "ask", "", "", "", "", "")
-    going, refused = tab.form.start(REQUEST, path, "", 0, "", {}, *columns)
+    going, refused = tab.form.start(REQUEST, path, "", 0, "", False, {}, *columns)
     assert going and not refused
     assert tab.form.importer.wait(30).state == "done"
 
@@ -106,11 +106,11 @@ def test_an_empty_library_offers_the_sample(tab, library):
 
 def test_a_preview_fills_the_mapping_and_an_error_leaves_the_form(tab, source):
     path = source(3)
-    html, recognised, *fields = tab.form.preview(REQUEST, path, "", 0, "", {}, *FIELDS)
+    html, _, recognised, *fields = tab.form.preview(REQUEST, path, "", 0, "", False, {}, *FIELDS)
     assert "Recognised as: Preferences" in html and "3 rows" in html
     assert recognised["image"] == "image" and fields[0]["value"] == "image"
     assert "ask" in fields[0]["choices"]
-    html, *rest = tab.form.preview(REQUEST, path, "", 0, "", {}, "imge", *FIELDS[1:])
+    html, *rest = tab.form.preview(REQUEST, path, "", 0, "", False, {}, "imge", *FIELDS[1:])
     assert "Column “Image”: There is no column" in html and 'role="alert"' in html
     assert all(value == gr.skip() for value in rest)
 
@@ -118,7 +118,7 @@ def test_a_preview_fills_the_mapping_and_an_error_leaves_the_form(tab, source):
 def test_only_columns_changed_by_hand_overrule(tab, source):
     path = source(2)
     stale = {"image": "gone"}
-    html, *_ = tab.form.preview(REQUEST, path, "", 0, "", stale, "gone", "ask", *FIELDS[2:])
+    html, *_ = tab.form.preview(REQUEST, path, "", 0, "", False, stale, "gone", "ask", *FIELDS[2:])
     assert "Recognised as" in html and "How many? 0" in html
 
 
@@ -134,7 +134,7 @@ def test_nothing_from_outside_is_markup_or_template(tab, source):
         look.preview(preview_source(source(2, HOSTILE), tab.context.workspace,
                                     columns={"question": "ask"})),
         look.dataset_list(store.datasets(), None),
-        tab.form.preview(REQUEST, HOSTILE, "", 0, "", {}, *FIELDS)[0],
+        tab.form.preview(REQUEST, HOSTILE, "", 0, "", False, {}, *FIELDS)[0],
     ):  # fmt: skip
         assert "<img src=x" not in html and "<b>tag" not in html
         assert "${" not in html and "{{" not in html
@@ -269,9 +269,9 @@ def test_the_end_of_an_import_shows_once(tab, source):
 def test_a_mapping_seen_in_the_preview_is_imported(tab, source):
     path = source(2)
     mapped = ("", "ask", "", "", "", "", "")
-    _, recognised, *_ = tab.form.preview(REQUEST, path, "", 0, "", {}, *mapped)
+    _, _, recognised, *_ = tab.form.preview(REQUEST, path, "", 0, "", False, {}, *mapped)
     assert "question" not in recognised
-    tab.form.start(REQUEST, path, "", 0, "", recognised, "image", *mapped[1:])
+    tab.form.start(REQUEST, path, "", 0, "", False, recognised, "image", *mapped[1:])
     tab.form.importer.wait(30)
     assert tab.context.store.browse()[0].question == "How many? 0"
 
@@ -302,7 +302,7 @@ def test_annotators_see_and_import_nothing(tab, library, source):
         library.open(LibraryState(), REQUEST)
     with pytest.raises(InputError):
         library.act("delete", LibraryState(), REQUEST)
-    going, refused = tab.form.start(REQUEST, source(1), "", 0, "", {}, *FIELDS)
+    going, refused = tab.form.start(REQUEST, source(1), "", 0, "", False, {}, *FIELDS)
     assert not going and "Only leads" in refused
     assert tab.form.importer.status.state == "idle"
 
