@@ -11,8 +11,9 @@ import gradio as gr
 import pytest
 from PIL import Image
 
-from studio.annotation import AnnotationStore, ItemFilter
+from studio.annotation import AnnotationStore, ItemFilter, LabelEvent
 from studio.data.images import ImageStore
+from studio.data.schema import Answer, Message, Part, Row
 from studio.errors import InputError
 from studio.paths import Workspace
 from studio.services.importer import Importer
@@ -20,7 +21,7 @@ from studio.services.library import preview_source
 from studio.ui import data_views as look
 from studio.ui.data_import import ImportForm
 from studio.ui.data_item import detail
-from studio.ui.data_rows import gallery, table
+from studio.ui.data_rows import gallery, named_answers, table
 from studio.ui.data_state import PAGE, LibraryState, filter_of, read_page
 from studio.ui.data_words import differences
 from studio.ui.tabs.data import DataTab
@@ -207,6 +208,24 @@ def test_a_row_opens_by_click_and_by_address_and_closes(tab, library, source):
     assert not library.close(linked["state"])["drawer"]["visible"]
     gone = library.visit(LibraryState(), SimpleNamespace(query_params={"row": "999"}))
     assert not gone["drawer"]["visible"] and "There is no item 999" in gone["trouble"]
+
+
+def test_answers_are_named_by_what_people_chose(tab):
+    asked = Row("r", (), (Message("user", (Part("text", "Which?"),)),),
+                candidates=(Answer("left"), Answer("right")))  # fmt: skip
+    store = tab.context.store
+    store.add_rows("texts", [asked])
+    before = table(store.browse(), None, frozenset())
+    assert '<th colspan="2">Answers</th>' in before and "Chosen" not in before
+    card = store.claim("ana")
+    right = card.left if card.left.text == "right" else card.right
+    store.save(LabelEvent("k", card.pair_id, "ana", "choose", right.candidate_id))
+    (item,) = store.browse()
+    assert [(one.word, one.candidate.text) for one in named_answers(item)] == [
+        ("Chosen", "right"), ("Rejected", "left")]  # fmt: skip
+    assert "<th>Chosen</th><th>Rejected</th>" in table([item], None, frozenset())
+    store.save(LabelEvent("l", card.pair_id, "ben", "tie"))
+    assert [one.word for one in named_answers(store.browse()[0])] == ["Answer", "Answer"]
 
 
 def test_ticked_rows_are_acted_on(tab, library, source):
