@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from dataclasses import asdict
 
 from studio.config import RunConfig
 from studio.config.checks import ensure_consistent
 from studio.paths import Workspace
+from studio.runs.lr_range import Point, RangeResult, Span
 from studio.runs.plan import FoundBatch, Plan
 from studio.services.frozen import with_frozen_data
 from studio.services.pipe import PipeWorker
@@ -20,6 +23,9 @@ class Planner:
         self._workspace = workspace
         self._child = PipeWorker(
             ["planner", "--workspace", str(workspace.root)], workspace.root / "planner.log"
+        )
+        self._trying = PipeWorker(
+            ["planner", "--workspace", str(workspace.root)], workspace.root / "lr-range.log"
         )
         self._answered = 0
         self._measuring = threading.Lock()
@@ -78,6 +84,39 @@ class Planner:
         with self._measuring:
             return measure(config, self._workspace)
 
+    def range_test(
+        self, config: RunConfig, span: Span | None = None
+    ) -> Iterator[Point | RangeResult]:
+        """Every step of a learning-rate range test, then what follows from them.
+
+        It trains in a child of its own that ends with it; one test at a time.
+
+        Raises:
+            InputError: The run cannot start.
+            RunFailedError: Memory ran out, the child died, or `stop_range_test` ended it.
+        """
+        ensure_consistent(config)
+        config = with_frozen_data(config, self._workspace)
+        values = {
+            "config": config.model_dump(mode="json"),
+            "lr_range": asdict(span or Span()),
+        }
+        with self._measuring:
+            try:
+                with self._trying.request(values) as reply:
+                    for message in reply:
+                        if "point" in message:
+                            yield Point(**message["point"])
+                        else:
+                            yield RangeResult.from_json(message["found"])
+            finally:
+                self._trying.close()
+
+    def stop_range_test(self) -> None:
+        """End a test under way; nothing of it is kept."""
+        self._trying.close()
+
     def close(self) -> None:
-        """End the child."""
+        """End the children."""
+        self._trying.close()
         self._child.close()

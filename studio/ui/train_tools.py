@@ -1,4 +1,4 @@
-"""Beside the plan: what is found out by trying, a dry step and the batch size."""
+"""Beside the plan: what is found out by trying, by a dry step and by growing batches."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from studio.ui import train_views as views
 from studio.ui.forms import config_from
 from studio.ui.train_memory import size
 from studio.ui.train_plan import LATER, SKIP, PlanPanel, as_json
+from studio.ui.train_range import RangePanel
 from studio.ui.views import notice
 
 MEASURE, MEASURING = "Measure with a dry step", "Measuring …"
@@ -27,6 +28,9 @@ class ToolsPanel:
 
     plan: PlanPanel
 
+    def __post_init__(self) -> None:
+        self.range = RangePanel(self.plan)
+
     def layout(self) -> None:
         """Buttons in a row, results below."""
         with gr.Row(elem_classes="plan-tools"):
@@ -34,15 +38,18 @@ class ToolsPanel:
                 MEASURE, size="sm", elem_id="train-measure", min_width=0
             )
             self.find = gr.Button(FIND, size="sm", elem_id="train-find-batch", min_width=0)
+            self.range.layout_button()
         self.batch = gr.HTML("", elem_id="train-batch-found", min_height=0, padding=False)
         self.use_batch = gr.Button(
             "Use it", size="sm", elem_id="train-use-batch", min_width=0, visible=False
         )
         self.found_batch = gr.State(None)
+        self.range.layout()
 
     def wire(self, form: list[Any], errors: Any) -> None:
         """Connect the buttons."""
         plan = self.plan
+        self.range.wire(form, errors)
         drawn = {
             "fn": plan.redraw, "inputs": [plan.current, plan.seen, *form], "outputs": plan.found
         }  # fmt: skip

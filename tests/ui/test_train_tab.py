@@ -6,8 +6,9 @@ import yaml
 
 from studio.config import RunConfig, files, presets
 from studio.data.manifest import MANIFEST
-from studio.errors import ConfigError, FieldProblem
+from studio.errors import ConfigError, FieldProblem, RunFailedError
 from studio.paths import Workspace, write_json
+from studio.runs.lr_range import Losses, Span
 from studio.runs.plan import FoundBatch, MemoryPlan, Plan, Suggestion, TowerPlan
 from studio.runs.store import RunStore
 from studio.train.memory.measure import Measured
@@ -44,6 +45,7 @@ class FakePlanner:
         self.asked = []
         self.problem = None
         self.during = lambda: None
+        self.losses = [3 - 0.05 * n for n in range(40)]
 
     def plan(self, config, gpu_gb=None):
         self.asked.append((config, gpu_gb))
@@ -57,6 +59,14 @@ class FakePlanner:
         if self.problem:
             raise ConfigError([self.problem])
         return Measured(8 * GIB, 2.0)
+
+    def range_test(self, config):
+        losses = Losses(Span(1e-5, 1e-1, 40))
+        for loss in self.losses:
+            if loss is None:
+                raise RunFailedError("The process was closed.")
+            yield losses.add(loss)
+        yield losses.result()
 
     def find_batch(self, config, gpu_gb=None):
         return FoundBatch(8, 16, 2, 5 * GIB, 8 * GIB, True, 16, 9 * GIB, 6 * GIB, 1.5, [16])
@@ -204,6 +214,22 @@ def test_batch_size_found_can_be_used_and_counts_as_measured(tab):
     assert put["batch.per_device"] == 8
     html = planned(tab, shown=form(tab, batch__per_device=8))[-1][2]["value"]
     assert "Measured: <b>6 GiB</b>" in html
+
+
+def test_range_test_draws_a_curve_and_offers_its_rate(tab):
+    first, *during, last = tab.tools.range.test("here", *form(tab))
+    assert not first[0]["interactive"] and first[4]["visible"]
+    assert "step 40" in during[-1][1] and "<polyline" in during[-1][2]
+    button, _, drawn, use, stop, changes, _ = last
+    assert button["interactive"] and use["visible"] and not stop["visible"]
+    assert use["value"] == f"Use {changes['optimizer.learning_rate']:g}"
+    assert "Suggested learning rate" in drawn and "suggested" in drawn
+    tab.context.planner.losses = [3.0, 2.9, None]
+    *_, (button, line, drawn, use, _, changes, _) = tab.tools.range.test("here", *form(tab))
+    assert "<polyline" in drawn and "closed" in drawn and "did not finish" in line
+    assert button["interactive"] and not use["visible"] and changes is None
+    *_, (*_, changes, _) = tab.tools.range.test("24", *form(tab))
+    assert changes is None
 
 
 def test_suggestion_changes_its_settings_only(tab):
