@@ -47,14 +47,6 @@ def lr_range(
     return 0
 
 
-def child(workspace: WorkspaceOption = None) -> int:
-    """Test the run file given on standard input, telling every step."""
-    from studio.train.lr_range import main
-
-    main(locate(workspace))
-    return 0
-
-
 def describe(found: RangeResult) -> str:
     """The curve as bars, and the suggestion with where it comes from."""
     highest = max((point.smooth for point in found.points), default=1.0)

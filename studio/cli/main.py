@@ -51,7 +51,6 @@ app.command("planner", hidden=True)(processes.planner)
 app.command("checker", hidden=True)(processes.checker)
 app.command("inference", hidden=True)(processes.inference)
 app.command("dry-step", hidden=True)(processes.dry_step)
-app.command("lr-range-child", hidden=True)(lr_range.child)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -6,12 +6,8 @@ nothing, and reports every step. `studio.runs.lr_range` says what is read off th
 
 from __future__ import annotations
 
-import json
-import os
-import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,38 +15,14 @@ import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState
 from transformers.trainer_utils import set_seed
 
-from studio.child import encode_error
 from studio.config import RunConfig, files
-from studio.errors import RunFailedError, StudioError
-from studio.models.quiet import quiet_libraries
+from studio.errors import RunFailedError
 from studio.paths import RunPaths, Workspace
 from studio.runs.events import EventLog
 from studio.runs.lr_range import Losses, Point, RangeResult, Span, ensure_span
 from studio.train.plan import preflight
 from studio.train.prepare import prepare_model
 from studio.train.trainers import build_trainer
-
-
-def main(workspace: Workspace) -> None:
-    """The process of one test: `config` and `span` on standard input, a line of JSON a step.
-
-    The last line is the `result`, or an `error`.
-    """
-    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    quiet_libraries()
-
-    def tell(name: str, values: dict[str, Any]) -> None:
-        out.write(json.dumps({name: values}) + "\n")
-        out.flush()
-
-    try:
-        asked = json.load(sys.stdin)
-        config, span = files.parse(asked["config"]), Span(**asked["span"])
-        found = range_test(config, workspace, span, lambda point: tell("point", asdict(point)))
-        tell("result", found.to_json())
-    except StudioError as error:
-        tell("error", encode_error(error))
 
 
 def range_test(
