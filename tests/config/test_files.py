@@ -1,10 +1,12 @@
 """Run files: what is refused, and in which words."""
 
+from pathlib import Path
+
 import pytest
 
 from studio.config import RunConfig, files
-from studio.config.checks import problems
 from studio.config.fields import field_specs
+from studio.config.reference import reference
 from studio.errors import ConfigError, NotFoundError
 
 
@@ -68,26 +70,6 @@ def test_assignments_override_the_file():
         files.override({}, ["batch.total"])
 
 
-@pytest.mark.parametrize(
-    ("values", "field"),
-    [
-        ({"adapter": None, "model": {"quantization": "nf4"}}, "adapter"),
-        ({"adapter": {"init": "pissa"}, "model": {"quantization": "nf4"}}, "adapter.init"),
-        ({"adapter": {"targets": []}}, "adapter.targets"),
-        ({"adapter": {"targets": ["lm_head"]}}, "adapter.targets"),
-        ({"method": "dpo", "dpo": {"losses": {"exo_pair": 1}}}, "dpo.label_smoothing"),
-        ({"method": "dpo", "dpo": {"losses": {"sft": 1}}}, "dpo.losses"),
-        ({"schedule": {"early_stopping": 2}}, "schedule.early_stopping"),
-        ({"launch": {"processes": 3}}, "launch.processes"),
-        ({"launch": {"engine": "accelerate:/no/such.yaml"}}, "launch.engine"),
-    ],
-)
-def test_combinations_that_cannot_work(values, field):
-    found = problems(files.parse(values))
-    assert [problem.field for problem in found] == [field]
-    assert found[0].remedy
-
-
 def test_an_unknown_dpo_loss_lists_the_known_ones():
     assert "sigmoid" in refusal({"dpo": {"losses": {"sigmod": 1.0}}})
 
@@ -104,8 +86,16 @@ def test_accumulation_is_derived_and_steps_are_counted():
 
 def test_every_setting_has_words_and_a_place_in_the_form():
     specs = {spec.path: spec for spec in field_specs()}
-    assert all(spec.label and spec.help for spec in specs.values())
+    assert all(spec.label and spec.help and spec.effect for spec in specs.values())
+    assert specs["batch.per_device"].trl == "per_device_train_batch_size"
     assert specs["model.quantization"].choices == ("none", "int8", "nf4", "fp4")
     assert specs["dpo.beta"].method == "dpo"
     assert specs["adapter.rank"].kind == "integer" and specs["adapter.rank"].minimum == 1
     assert specs["model.image.longest_edge"].optional
+
+
+def test_the_page_of_settings_is_what_its_command_writes():
+    page = Path(__file__).resolve().parents[2] / "docs" / "settings.md"
+    assert page.read_text(encoding="utf-8") == reference(), (
+        "run: python -m studio.config.reference > docs/settings.md"
+    )

@@ -1,0 +1,68 @@
+"""The reference of all settings, generated from their declarations: `docs/settings.md`.
+
+python -m studio.config.reference > docs/settings.md
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from itertools import groupby
+
+from studio.config.fields import FieldSpec, field_specs
+from studio.config.run import RunConfig
+
+HEAD = """# Settings
+
+Every setting of a run file, in its order. This page is generated:
+`python -m studio.config.reference > docs/settings.md`.
+
+**Basic** settings are those that the form shows at first. The last column is the setting's name
+in TRL, transformers or PEFT; it is empty for what only the studio has. What a machine lacks, and
+combinations that cannot work, are refused before a run starts, with the field and the remedy.
+"""
+COLUMNS = "| setting | default | what it does | effect | elsewhere |\n|---|---|---|---|---|"
+
+
+def reference() -> str:
+    """The page as Markdown."""
+    sections = groupby(field_specs(), key=lambda spec: spec.path.rpartition(".")[0])
+    parts = [_section(name, list(specs)) for name, specs in sections]
+    return "\n".join([HEAD, *parts])
+
+
+def _section(name: str, specs: list[FieldSpec]) -> str:
+    title = f"## {name}\n\n{_about(name)}" if name else "## The run"
+    return "\n".join([title, "", COLUMNS, *map(_row, specs), ""])
+
+
+def _about(name: str) -> str:
+    section: type = RunConfig
+    for part in name.split("."):
+        section = next(_sections(section, part))
+    return (section.__doc__ or "").strip()
+
+
+def _sections(model: type, name: str) -> Iterator[type]:
+    annotation = model.model_fields[name].annotation
+    for candidate in (annotation, *getattr(annotation, "__args__", ())):
+        if hasattr(candidate, "model_fields"):
+            yield candidate
+
+
+def _row(spec: FieldSpec) -> str:
+    name = f"**`{spec.path}`**" if spec.level == "basic" else f"`{spec.path}`"
+    only = f" ({spec.method.upper()} only)" if spec.method else ""
+    choices = f" One of {', '.join(spec.choices)}." if spec.choices else ""
+    default = f"`{json.dumps(spec.default, ensure_ascii=False)}`"
+    cells = (name + only, default, spec.help + choices, spec.effect, _code(spec.trl))
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def _code(name: str) -> str:
+    return f"`{name}`" if name else ""
+
+
+if __name__ == "__main__":
+    sys.stdout.write(reference())
