@@ -19,7 +19,13 @@ from studio.runs.plan import MemoryPlan
 from studio.train.fast.choose import FastPath, all_off, choose
 from studio.train.memory.devices import SLACK, Target
 from studio.train.memory.optimizers import optimizer_bytes
-from studio.train.memory.trace import Traceable, Traced, trace, trace_language
+from studio.train.memory.trace import (
+    Traceable,
+    Traced,
+    guess_language,
+    trace,
+    trace_language,
+)
 from studio.train.memory.weights import largest_dequantized, quantized_modules, weight_bytes
 from studio.train.prepare import adapter_folder, check_base, reference_folder
 from studio.train.rates import freeze_towers
@@ -112,7 +118,11 @@ def _activations(
             traced = None
     if traced is None:
         answers = 1 if config.method == "sft" or path.prompts.on else 2
-        traced = trace_language(config, traceable, answers * batch.size, batch.tokens)
+        rows = answers * batch.size
+        try:
+            traced = trace_language(config, traceable, rows, batch.tokens)
+        except UNTRACEABLE:
+            traced = guess_language(config, traceable, rows, batch.tokens)
     return traced.peak, traced.exact
 
 

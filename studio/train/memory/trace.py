@@ -41,6 +41,9 @@ TRACKED = ("log_probs", "mean_logits", "is_top1")
 # and four widths before and after the activation (Korthikanti et al. 2022, section 4.1, with
 # fused attention and without dropout).
 VISION_SAVED, VISION_TRANSIENT = 16, 10
+# Saved per token of a language model's layer: two norms, q, k, v, attention output, its projection
+# and the sum, each as wide as the layer; gate, up, activation and product, as wide as its MLP.
+LANGUAGE_SAVED, MLP_SAVED = 8, 4
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,22 @@ def trace_language(config: RunConfig, traceable: Traceable, rows: int, tokens: i
         output.last_hidden_state.sum().backward()
     vision = _vision_bytes(config, base, rows)
     return Traced(saved + vision, meter.peak + vision, exact=False)
+
+
+def guess_language(config: RunConfig, traceable: Traceable, rows: int, tokens: int) -> Traced:
+    """Everything by formula, for language models that do not run without values."""
+    base = traceable.base
+    settings = base.config.get_text_config()
+    inner = getattr(settings, "intermediate_size", None) or 4 * settings.hidden_size
+    inner = max(inner) if isinstance(inner, (list, tuple)) else inner
+    layer = LANGUAGE_SAVED * settings.hidden_size + MLP_SAVED * inner
+    layers = settings.num_hidden_layers
+    if config.batch.gradient_checkpointing:
+        widths = layers * settings.hidden_size + 2 * layer
+    else:
+        widths = (layers + 1) * layer
+    saved = rows * tokens * widths * base.dtype.itemsize + _vision_bytes(config, base, rows)
+    return Traced(saved, saved, exact=False)
 
 
 def _prepare(config: RunConfig, model: nn.Module) -> None:
