@@ -104,27 +104,29 @@ def _tick(key: int | str, on: bool, label: str) -> str:
 def _answer_cells(item: ItemView, split: bool) -> str:
     """Two cells, named by the headings when these are split, else by a word in each."""
     answers = named_answers(item)
-    if len(answers) > 1 and answers[0].tone == "chosen":
-        both = (answers[0].candidate.text[:SHORT], answers[1].candidate.text[:SHORT])
+    preferred = len(answers) > 1 and answers[0].tone == "chosen"
+    if preferred or (len(answers) == 2 and not split):
+        sides = differences(*(answer.candidate.text[:SHORT] for answer in answers[:2]))
         return "".join(
             f'<td class="{answer.tone}"><span class="clip4">{_word(answer, split)}{side}</span></td>'
-            for answer, side in zip(answers, differences(*both), strict=False)
+            for answer, side in zip(answers, sides, strict=False)
         )
-    return f'<td colspan="2">{_lines(item)}</td>'
+    return f'<td colspan="2">{_lines(item, named=split)}</td>'
 
 
 def _word(answer: Named, split: bool) -> str:
-    return "" if split else f"<b>{answer.word}</b> "
+    """The name of an answer where no heading tells it."""
+    return "" if split or answer.tone == "tie" else f"<b>{answer.word}</b> "
 
 
-def _lines(item: ItemView) -> str:
+def _lines(item: ItemView, named: bool = True) -> str:
     answers = named_answers(item)
     shown = [answer.candidate.text[:SHORT] for answer in answers[:3]]
     sides = [safe(text) for text in shown]
     if len(answers) > 1 and answers[0].tone == "chosen":
         sides[:2] = differences(*shown[:2])
     lines = [
-        f'<span class="answer-line {answer.tone}"><b>{answer.word}</b> '
+        f'<span class="answer-line {answer.tone}">{f"<b>{answer.word}</b> " if named else ""}'
         f'<span class="clip2">{side}</span></span>'
         for answer, side in zip(answers, sides, strict=False)
     ]

@@ -44,7 +44,7 @@ def preview(found: SourcePreview) -> str:
     return (
         f'<div class="preview"><p><b>Recognised as: {safe(found.recognised_as)}</b> · '
         f"{counted} · {safe(found.label)}{_splits(found.splits)}</p>{_labels(found.labels)}"
-        f'<div class="preview-rows">{rows}</div>{bad_rows(found.bad, len(found.bad))}</div>'
+        f'<div class="preview-rows">{rows}</div>{_bad_among_first(found)}</div>'
     )
 
 
@@ -104,14 +104,20 @@ def report(done: ImportReport) -> str:
     )
 
 
-def bad_rows(bad: list[BadRow], total: int) -> str:
+def _bad_among_first(found: SourcePreview) -> str:
+    looked = len(found.first) + len(found.bad)
+    return bad_rows(found.bad, len(found.bad), f" of the first {looked}")
+
+
+def bad_rows(bad: list[BadRow], total: int, among: str = "") -> str:
     """Rows that cannot be used, with their lines and reasons."""
     if not bad:
         return ""
     lines = [f"Row {row.line}: {row.reason}." for row in bad[:SHOWN_BAD]]
     if total > len(lines):
         lines.append(f"… and {count(total - SHOWN_BAD)} more.")
-    title = f"{count(total)} {'row' if total == 1 else 'rows'} cannot be used"
+    rows = among + (" rows" if among or total != 1 else " row")
+    title = f"{count(total)}{rows} cannot be used"
     return said(title, *lines, tone="warn")
 
 
