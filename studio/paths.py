@@ -158,6 +158,11 @@ class Workspace:
         return self.root / "queue.lock"
 
     @property
+    def journal(self) -> Path:
+        """What is pushed by, and came from, the journal of a Space."""
+        return self.root / "journal"
+
+    @property
     def run_cards(self) -> Path:
         return self.cache / "run-cards.json"
 

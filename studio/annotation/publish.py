@@ -70,8 +70,8 @@ def push(folder: Path, repo: str, *, private: bool = True, endpoint: str | None 
         raise InputError(
             f"{repo[:100]!r} cannot be a repository.", remedy="Use OWNER/NAME.", field="push"
         )
+    from httpx import HTTPError
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError
 
     write_card(folder)
     api = HfApi(endpoint=endpoint)
@@ -84,7 +84,7 @@ def push(folder: Path, repo: str, *, private: bool = True, endpoint: str | None 
             folder_path=folder,
             commit_message=f"Export {folder.name}",
         )
-    except (HfHubHTTPError, OSError) as error:
+    except (HTTPError, OSError) as error:
         raise RunFailedError(
             f"The push of {folder.name} to {repo} failed: {error}",
             remedy="Log in with `hf auth login`, check the name and the connection, push again.",

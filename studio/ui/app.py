@@ -10,6 +10,7 @@ import gradio as gr
 from fastapi import FastAPI, Request
 
 from studio.annotation import AnnotationStore
+from studio.annotation.journal import open_journal
 from studio.data.images import ImageStore
 from studio.paths import ASSETS, SAMPLES, Workspace
 from studio.runs.store import RunStore
@@ -37,9 +38,12 @@ DAY = 86_400
 
 
 def open_context(folder: str | None = None, accounts: Accounts | None = None) -> StudioContext:
-    """The services of the workspace in `folder`; nothing is started yet."""
+    """The services of the workspace in `folder`; only its journal is started, after it was read."""
     workspace = Workspace.locate(folder)
-    return StudioContext(
+    journal = open_journal(workspace)
+    if journal is not None:
+        journal.restore()
+    context = StudioContext(
         workspace=workspace,
         store=AnnotationStore(workspace.database_url),
         images=ImageStore(workspace),
@@ -48,7 +52,11 @@ def open_context(folder: str | None = None, accounts: Accounts | None = None) ->
         planner=Planner(workspace),
         inference=InferenceClient(workspace),
         accounts=accounts,
+        journal=journal,
     )
+    if journal is not None:
+        journal.start()
+    return context
 
 
 def close_context(context: StudioContext) -> None:
@@ -56,6 +64,8 @@ def close_context(context: StudioContext) -> None:
     context.supervisor.shutdown()
     context.planner.close()
     context.inference.close()
+    if context.journal is not None:
+        context.journal.close()
     context.store.close()
 
 

@@ -11,6 +11,7 @@ from fastapi import HTTPException
 
 if TYPE_CHECKING:
     from studio.annotation import AnnotationStore
+    from studio.annotation.journal import Journal
     from studio.data.images import ImageStore
     from studio.paths import Workspace
     from studio.runs.store import RunStore
@@ -65,6 +66,7 @@ class StudioContext:
 
     Attributes:
         accounts: Who may log in; None when the studio is used without logins.
+        journal: Where labels are kept when this machine's disk does not last.
         shell: The page being built; None outside `build(context)`.
     """
 
@@ -76,6 +78,7 @@ class StudioContext:
     planner: Planner
     inference: InferenceClient
     accounts: Accounts | None = None
+    journal: Journal | None = None
     shell: Shell | None = None
 
     def user(self, request: Any) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from html import escape
 from typing import Any
 
 import gradio as gr
 
+from studio.annotation.journal import JournalState
 from studio.ui.context import StudioContext, go_to, link
 from studio.ui.runs_state import RunReader, RunSummary
 from studio.ui.views import bar, duration
@@ -59,7 +61,8 @@ class Header:
         """The line as it is now."""
         running = _running(self.reader.current()) if self.lead else ""
         leave = LOG_OUT if self.context.accounts is not None else ""
-        return header(self.context.workspace.root.name, running + leave)
+        kept = journal(self.context.journal.state) if self.context.journal else ""
+        return header(self.context.workspace.root.name, kept + running + leave)
 
 
 def header(workspace: str, right: str) -> str:
@@ -71,6 +74,22 @@ def header(workspace: str, right: str) -> str:
         '<button data-studio="theme" aria-label="Light or dark" title="Light or dark">◐</button>'
         "</div>"
     )
+
+
+def journal(state: JournalState) -> str:
+    """Whether labels reach the journal, for everybody to see."""
+    when = (
+        "never"
+        if state.pushed_at is None
+        else time.strftime("%H:%M", time.localtime(state.pushed_at))
+    )
+    if state.failing:
+        title = escape(f"{state.problem}. Tell the lead; keep this machine running.")
+        return (
+            f'<span class="field-error" role="alert" title="{title}">Labels are on this machine '
+            f"only; last copied to the hub: {when}</span>"
+        )
+    return f'<span class="quiet">labels copied to the hub: {when}</span>'
 
 
 def _running(current: RunSummary | None) -> str:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -20,6 +17,7 @@ from studio.errors import DataError, InputError, RunFailedError
 from studio.paths import Workspace
 
 from .conftest import answer, make_row
+from .hub import Hub, running
 
 
 @pytest.fixture
@@ -138,68 +136,11 @@ def test_what_cannot_be_exported(voted, workspace, changes, field):
     assert caught.value.field == field
 
 
-class Hub(BaseHTTPRequestHandler):
-    """As much of the hub as a push needs; what was committed lands in `files`."""
-
-    files: dict[str, bytes] = {}  # noqa: RUF012
-    refuse = False
-
-    def do_POST(self):
-        if self.headers.get("Transfer-Encoding") == "chunked":
-            body = b"".join(iter(self.chunk, b""))
-        else:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        if self.refuse:
-            return self.answer(403, {"error": "no rights"})
-        if "/preupload/" in self.path:
-            files = [
-                {"path": one["path"], "uploadMode": "regular", "shouldIgnore": False}
-                for one in json.loads(body)["files"]
-            ]
-            return self.answer(200, {"files": files})
-        if "/commit/" not in self.path:
-            return self.answer(200, {"warnings": [], "errors": []})
-        for line in body.splitlines():
-            entry = json.loads(line)
-            if entry["key"] == "file":
-                content = base64.b64decode(entry["value"]["content"])
-                Hub.files[entry["value"]["path"]] = content
-        commit = {"commitUrl": "https://huggingface.co/datasets/me/mine/commit/1", "commitOid": "1"}
-        return self.answer(200, commit | {"success": True})
-
-    def do_GET(self):
-        self.answer(200, {"id": "me/mine", "sha": "0", "siblings": []})
-
-    def chunk(self) -> bytes:
-        size = int(self.rfile.readline(), 16)
-        content = self.rfile.read(size)
-        self.rfile.readline()
-        return content
-
-    def answer(self, status: int, value: dict) -> None:
-        content = json.dumps(value).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_):
-        """Quiet."""
-
-
 @pytest.fixture
 def hub(monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_test")
-    monkeypatch.setattr(Hub, "files", {})
-    monkeypatch.setattr(Hub, "refuse", False)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with running() as address:
+        yield address
 
 
 def test_a_push_brings_every_file_and_the_card(voted, workspace, hub):
