@@ -22,6 +22,7 @@ from studio.models.towers import TOWERS, Tower, find_towers
 from studio.paths import Workspace
 from studio.runs.plan import Plan, TowerPlan
 from studio.train.data import RunData, load_run_data, reasons
+from studio.train.length import cut_rows
 from studio.train.memory.devices import GIB, Target
 from studio.train.memory.estimate import Batch, adapted, estimate
 from studio.train.memory.rows import Sample, guess_tokens, sample_rows
@@ -149,7 +150,8 @@ def _plan(config: RunConfig, workspace: Workspace, facts: Facts, batch: Batch) -
         memory=made.memory,
         device_memory=target.memory,
     )
-    warnings = _warnings(config, data, towers, target.kind)
+    cut = cut_rows(config, data, facts.sample, facts.processor)
+    warnings = [*_warnings(config, data, towers, target.kind), *cut]
     if not made.exact:
         warnings.append(
             "Activations are a rough estimate for this model; a dry step measures them."

@@ -236,3 +236,20 @@ def test_a_reference_that_is_not_there_names_its_setting(one):
     with pytest.raises(ModelError, match="no run or adapter folder") as caught:
         preflight(config, one.workspace)
     assert caught.value.field == "dpo.reference"
+
+
+def test_a_maximum_length_cuts_answers_on_the_stock_path(one):
+    whole = one.trainer(one.config())
+    tokens = next(iter(whole.get_train_dataloader()))["labels"].shape[1]
+    trainer, loss, _ = one.step(
+        one.config(data={"source": "embedded:sft", "max_length": tokens - 2})
+    )
+    assert not hasattr(trainer, "saving") and math.isfinite(loss)
+    assert next(iter(trainer.get_train_dataloader()))["labels"].shape[1] == tokens - 2
+
+
+def test_neftune_trains_with_noise_on_the_text_only(one):
+    trainer, loss, changed = one.step(one.config(optimizer={"neftune": 5.0}))
+    _, quiet, _ = one.step(one.config())
+    assert math.isfinite(loss) and changed and loss != quiet
+    assert trainer.args.neftune_noise_alpha == 5.0
