@@ -1,17 +1,23 @@
 """Planned against measured peak memory, on random weights in the shapes of real models.
 
-    python benchmarks/plan.py [--json] [--shapes tiny smolvlm-256m] [--tiles 5] [--paths fast stock]
+    python benchmarks/plan.py [--json] [--shapes embedded smolvlm-256m] [--paths fast stock]
+                              [--methods sft dpo] [--checkpointing off on] [--runs]
 
-Planned is the memory plan before anything is loaded; measured is the peak of two real steps on
-the largest batch in a process of their own; error is planned over measured, less one.
+Planned is the memory plan before anything is loaded; measured is the peak resident memory of two
+real steps on the largest batch in a process of their own; error is planned over measured, less
+one. With `--runs` the plan, now corrected by that dry step, is held against the peak of a whole
+run of several steps by the training worker (`run_error`).
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +27,13 @@ from benchmarks.shapes import SHAPES, save_random, write_rows
 from studio.config import RunConfig, files
 from studio.models.quiet import quiet_libraries
 from studio.paths import Workspace
+from studio.runs.store import RunStore
 
-CHARTS = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "chartqa"
+ROOT = Path(__file__).resolve().parent.parent
+CHARTS = ROOT.parent / "shared" / "data" / "chartqa"
 STOCK = dict.fromkeys(("share_images", "share_prompts", "cache_features", "cache_reference"), "off")
 SAMPLES = {"sft": "embedded:sft", "dpo": "embedded:preferences"}
+RUN_STEPS = 4
 
 
 def run_config(model: str, data: str, method: str, checkpointing: bool, path: str) -> RunConfig:
@@ -40,19 +49,21 @@ def run_config(model: str, data: str, method: str, checkpointing: bool, path: st
                 "total": 2 * size,
                 "gradient_checkpointing": checkpointing,
             },
+            "schedule": {"max_steps": RUN_STEPS, "epochs": 10},
+            "probes": {"count": 0, "forgetting": None},
             "speed": STOCK if path == "stock" else {},
         }
     )
 
 
-def measure_one(config: RunConfig, workspace: Workspace) -> dict[str, Any]:
+def measure_one(config: RunConfig, workspace: Workspace, runs: bool) -> dict[str, Any]:
     """Planned and measured bytes of one variant."""
-    from studio.train.memory.measure import measure
+    from studio.train.memory.measure import calibrated, measure
     from studio.train.plan import plan_run
 
     plan, _ = plan_run(config, workspace)
     measured = measure(config, workspace)
-    return {
+    found = {
         "method": config.method,
         "checkpointing": config.batch.gradient_checkpointing,
         "planned": plan.memory.total,
@@ -61,24 +72,55 @@ def measure_one(config: RunConfig, workspace: Workspace) -> dict[str, Any]:
         "seconds_per_step": measured.seconds_per_step,
         "parts": plan.memory.parts(),
     }
+    if runs:
+        found["run_peak"] = peak_of_run(config, workspace)
+        total = calibrated(plan, measured).memory.total
+        found["run_error"] = total / found["run_peak"] - 1
+    return found
 
 
-def rows(shapes: list[str], tiles: int, paths: list[str], workspace: Workspace) -> Any:
+def peak_of_run(config: RunConfig, workspace: Workspace) -> int:
+    """Most resident bytes of a training worker over a whole run."""
+    run = RunStore(workspace).create(config)
+    command = [sys.executable, "-m", "studio", "worker", str(run.paths.root)]
+    with (run.paths.root / "worker.txt").open("w") as log:
+        child = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
+        _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        raise SystemExit(RunStore(workspace).get(run.run_id).status.message)
+    return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def rows(arguments: argparse.Namespace, workspace: Workspace) -> Iterator[dict[str, Any]]:
     """Every variant of every model."""
-    for shape in shapes:
+    for shape in arguments.shapes:
         with tempfile.TemporaryDirectory() as place:
-            folder = Path(place)
             if shape != "embedded":
-                save_random(SHAPES[shape], tiles, folder)
-            for method in ("sft", "dpo"):
+                save_random(SHAPES[shape], arguments.tiles, Path(place))
+            for method in arguments.methods:
                 source = SAMPLES[method]
                 if shape != "embedded":
-                    source = str(write_rows(folder, method, 4, data="charts", charts=CHARTS))
-                for checkpointing in (False, True):
-                    for path in paths:
+                    source = str(write_rows(Path(place), method, 4, data="charts", charts=CHARTS))
+                for checkpointing in arguments.checkpointing:
+                    for path in arguments.paths:
                         model = shape if shape == "embedded" else place
-                        config = run_config(model, source, method, checkpointing, path)
-                        yield {"model": shape, "path": path, **measure_one(config, workspace)}
+                        config = run_config(model, source, method, checkpointing == "on", path)
+                        row = measure_one(config, workspace, arguments.runs)
+                        yield {"model": shape, "path": path, **row}
+
+
+def shown(row: dict[str, Any]) -> str:
+    """One line of the table."""
+    text = (
+        f"{row['model']:<14}{row['method']:<5}{row['path']:<6}"
+        f"{'checkpointing' if row['checkpointing'] else '':<15}"
+        f"{row['planned'] / 2**20:>9,.0f} MiB planned {row['measured'] / 2**20:>9,.0f} "
+        f"measured {row['error']:>+7.1%}"
+    )
+    if "run_peak" in row:
+        text += f"{row['run_peak'] / 2**20:>9,.0f} in a run {row['run_error']:>+7.1%}"
+    return text
 
 
 def main() -> None:
@@ -87,21 +129,17 @@ def main() -> None:
     parser.add_argument("--shapes", nargs="+", default=["embedded", "smolvlm-256m"])
     parser.add_argument("--tiles", type=int, default=5)
     parser.add_argument("--paths", nargs="+", default=["fast", "stock"])
+    parser.add_argument("--methods", nargs="+", default=["sft", "dpo"])
+    parser.add_argument("--checkpointing", nargs="+", default=["off", "on"])
+    parser.add_argument("--runs", action="store_true")
     arguments = parser.parse_args()
     quiet_libraries()
     found = []
     with tempfile.TemporaryDirectory() as place:
-        workspace = Workspace.locate(place)
-        for row in rows(arguments.shapes, arguments.tiles, arguments.paths, workspace):
+        for row in rows(arguments, Workspace.locate(place)):
             found.append(row)
-            print(
-                f"{row['model']:<14}{row['method']:<5}{row['path']:<6}"
-                f"{'checkpointing' if row['checkpointing'] else '':<15}"
-                f"{row['planned'] / 2**20:>9,.0f} MiB planned {row['measured'] / 2**20:>9,.0f} "
-                f"measured {row['error']:>+7.1%}",
-                file=sys.stderr if arguments.json else sys.stdout,
-                flush=True,
-            )
+            stream = sys.stderr if arguments.json else sys.stdout
+            print(shown(row), file=stream, flush=True)
     if arguments.json:
         print(json.dumps({"rows": found}))
 

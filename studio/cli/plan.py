@@ -16,6 +16,7 @@ from studio.cli.options import (
     read_config,
     say,
 )
+from studio.errors import ConfigError
 from studio.runs.plan import MemoryPlan, Plan
 
 GIB = 2**30
@@ -28,9 +29,18 @@ def plan(
         bool,
         typer.Option("--dry-step", help="Run one step on the largest batch and measure it."),
     ] = False,
-    gpu_gb: Annotated[
-        float | None,
-        typer.Option("--gpu-gb", metavar="N", help="Plan for a GPU with N GB, not this machine."),
+    find_batch: Annotated[
+        bool,
+        typer.Option("--find-batch", help="Find the most rows at once that there is room for."),
+    ] = False,
+    device_memory: Annotated[
+        str | None,
+        typer.Option(
+            "--device-memory",
+            "--gpu-gb",
+            metavar="8GB",
+            help="Plan for a GPU with that much memory, not for this machine.",
+        ),
     ] = None,
     workspace: WorkspaceOption = None,
     json: JsonOption = False,
@@ -41,19 +51,27 @@ def plan(
 
     quiet_libraries()
     from studio.train.memory.devices import Target
+    from studio.train.memory.find_batch import NOT_HERE, find_batch_size
     from studio.train.memory.measure import calibrated, measure
     from studio.train.plan import plan_run
 
     place = locate(workspace)
+    target = Target.parsed(device_memory) if device_memory else None
+    if dry_step and target:
+        raise ConfigError([NOT_HERE])
     config = with_frozen_data(read_config(run_file, set_), place)
-    found, _ = plan_run(config, place, Target.gpu(gpu_gb) if gpu_gb else None)
-    if dry_step:
+    batch = find_batch_size(config, place, target, confirm=dry_step) if find_batch else None
+    if batch:
+        smaller = config.batch.model_copy(update={"per_device": batch.per_device})
+        config = config.model_copy(update={"batch": smaller})
+    found, _ = plan_run(config, place, target)
+    if dry_step and not find_batch:
         say("Running one step on the largest batch …")
         found = calibrated(found, measure(config, place))
     if json:
-        print_json(found.to_json())
+        print_json(found.to_json() | ({"find_batch": batch.to_json()} if batch else {}))
     else:
-        typer.echo(describe(found))
+        typer.echo("\n".join([*([batch.sentence] if batch else []), describe(found)]))
     return 0
 
 

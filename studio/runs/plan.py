@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+GIB = 2**30
+
 
 @dataclass(frozen=True)
 class TowerPlan:
@@ -94,6 +96,22 @@ class FoundBatch:
     def changes(self) -> dict[str, Any]:
         """Dotted setting → value, as `Suggestion.changes` has them."""
         return {"batch.per_device": self.per_device}
+
+    @property
+    def sentence(self) -> str:
+        """What was found, for people."""
+        size = f"{self.per_device} row{'s' if self.per_device > 1 else ''} at once"
+        room = f"of {self.device_memory / GIB:.1f} GiB"
+        if not self.fits:
+            return f"Even {size} needs {(self.measured or self.planned) / GIB:.1f} {room}."
+        how = "measured" if self.measured else "planned"
+        sentence = (
+            f"{size} × {self.accumulation} accumulated = {self.total}: "
+            f"{(self.measured or self.planned) / GIB:.1f} {room}, {how}."
+        )
+        if self.larger and self.larger_planned:
+            sentence += f" {self.larger} would need {self.larger_planned / GIB:.1f}."
+        return sentence
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""

@@ -26,7 +26,8 @@ from studio.train.length import cut_rows
 from studio.train.memory.devices import GIB, Target
 from studio.train.memory.estimate import Batch, adapted, estimate
 from studio.train.memory.rows import Sample, guess_tokens, sample_rows
-from studio.train.memory.suggest import suggestions
+from studio.train.memory.smallest import ensure_some_plan_fits
+from studio.train.memory.suggest import WhatIf, suggestions
 from studio.train.prepare import reference_folder
 
 GUESSED = 24
@@ -82,9 +83,8 @@ def preflight(config: RunConfig, workspace: Workspace, target: Target | None = N
     batch, numbers = largest_batch(config, facts, config.batch.per_device)
     _check_length(config, facts.skeleton, batch.tokens)
     plan = _plan(config, workspace, facts, batch)
-    offered = suggestions(
-        config, workspace, facts.processor, batch, facts.dtype, facts.target, plan
-    )
+    what_if = WhatIf(config, workspace, facts.processor, batch, facts.dtype, facts.target)
+    offered = ensure_some_plan_fits(what_if, plan, suggestions(what_if, plan))
     return Preflight(replace(plan, suggestions=offered), facts.data, batch, numbers)
 
 

@@ -5,7 +5,7 @@ import pytest
 from studio.errors import ConfigError
 from studio.train.memory import find_batch
 from studio.train.memory.devices import GIB, Target
-from studio.train.memory.find_batch import described, find_batch_size, possible_sizes
+from studio.train.memory.find_batch import find_batch_size, possible_sizes
 from studio.train.memory.measure import Measured
 from studio.train.plan import plan_run
 
@@ -29,14 +29,14 @@ def test_the_largest_divisor_whose_plan_fits(shared_runner, config):
     assert (found.per_device, found.accumulation, found.total) == (4, 3, 12)
     assert found.fits and found.planned <= room < found.larger_planned and found.larger == 6
     assert found.planned == planned(shared_runner, config, 4)
-    assert "4 rows at once × 3 accumulated = 12" in described(found)
+    assert "4 rows at once × 3 accumulated = 12" in found.sentence
 
 
 def test_everything_or_nothing_fits(shared_runner, config):
     roomy = find_batch_size(config, shared_runner.workspace, Target.gpu(24))
     assert (roomy.per_device, roomy.larger) == (12, None)
     tight = find_batch_size(config, shared_runner.workspace, Target("cuda", 2**20))
-    assert tight.per_device == 1 and not tight.fits and "Even 1 row" in described(tight)
+    assert tight.per_device == 1 and not tight.fits and "Even 1 row" in tight.sentence
 
 
 def test_a_dry_step_that_runs_out_of_memory_means_the_next_smaller(

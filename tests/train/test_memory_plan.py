@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from studio.config import files, presets
+from studio.errors import ConfigError
 from studio.models.load import skeleton_of
 from studio.models.source import load_processor
 from studio.runs.plan import MemoryPlan, Plan
@@ -166,6 +167,34 @@ def test_what_does_not_fit_is_said_with_what_would(runner):
     best = plan.suggestions[0]
     assert best.total <= small.memory and best.changes
     assert "fits" in best.effect
+
+
+def test_a_device_too_small_for_any_plan_is_refused(runner):
+    config = runner.config(method="dpo", batch={"per_device": 4, "total": 4})
+    with pytest.raises(ConfigError) as caught:
+        plan_run(config, runner.workspace, Target.parsed("64MB"))
+    problem = caught.value.problems[0]
+    assert caught.value.exit_code == 2 and problem.field == "model.id"
+    assert "of 0.06 GiB: the smallest (batch.per_device: 1" in problem.message
+    assert "gradient_checkpointing: true" in problem.message
+    assert "smaller model" in problem.remedy
+    needed = float(problem.message.split("needs ")[1].split()[0])
+    roomy = Target("cuda", int((needed + 0.01) * GIB))
+    plan, _ = plan_run(config, runner.workspace, roomy)
+    assert any(item.total <= roomy.memory for item in plan.suggestions) or plan.fits
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("8", 8 * GIB), ("7.5GiB", 7.5 * GIB), ("512 mb", GIB // 2)]
+)
+def test_device_memory_is_read_as_gpus_are_sold(text, size):
+    assert Target.parsed(text) == Target("cuda", size)
+
+
+@pytest.mark.parametrize("text", ["much", "0GB", "-8", ""])
+def test_device_memory_that_is_none_is_refused(text):
+    with pytest.raises(ConfigError, match="Write it as 8GB"):
+        Target.parsed(text)
 
 
 def test_a_dry_step_puts_the_plan_right(runner):

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 import torch
 
+from studio.errors import ConfigError, FieldProblem
+
 GIB = 2**30
+AMOUNT = re.compile(r"(?P<number>\d+(\.\d+)?)\s*(?P<unit>[MGT]i?B?)?", re.IGNORECASE)
+UNITS = {"m": 2**20, "g": GIB, "t": 2**40}
 CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 # A training process with everything imported, on a CPU; measured (see benchmarks/plan.py).
 CPU_PROCESS = 1010 * 2**20
@@ -37,6 +42,22 @@ class Target:
     def gpu(cls, gigabytes: float) -> Target:
         """A CUDA GPU sold with so many gigabytes."""
         return cls("cuda", int(gigabytes * GIB))
+
+    @classmethod
+    def parsed(cls, text: str) -> Target:
+        """A CUDA GPU from `8`, `8GB`, `7.5GiB` or `512MB`; as GPUs are sold, GB means 2³⁰ bytes.
+
+        Raises:
+            ConfigError: It is no amount of memory.
+        """
+        found = AMOUNT.fullmatch(text.strip())
+        size = float(found["number"]) if found else 0.0
+        if not found or size <= 0:
+            raise ConfigError(
+                [FieldProblem("--device-memory", f"{text!r} is no size.", "Write it as 8GB.")]
+            )
+        unit = (found["unit"] or "g").lower()[0]
+        return cls("cuda", int(size * UNITS[unit]))
 
     @property
     def torch_device(self) -> torch.device:

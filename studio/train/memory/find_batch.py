@@ -8,7 +8,7 @@ from studio.config import RunConfig
 from studio.errors import ConfigError, FieldProblem
 from studio.paths import Workspace
 from studio.runs.plan import FoundBatch
-from studio.train.memory.devices import GIB, Target
+from studio.train.memory.devices import Target
 from studio.train.memory.estimate import estimate
 from studio.train.memory.measure import measure
 from studio.train.plan import Facts, gather, largest_batch
@@ -116,21 +116,3 @@ class _Search:
     def _with(self, size: int) -> RunConfig:
         batch = self.config.batch.model_copy(update={"per_device": size})
         return self.config.model_copy(update={"batch": batch})
-
-
-def described(found: FoundBatch) -> str:
-    """One sentence for people."""
-    size = f"{found.per_device} row{'s' if found.per_device > 1 else ''} at once"
-    if not found.fits:
-        return (
-            f"Even {size} needs {found.planned / GIB:.1f} of {found.device_memory / GIB:.1f} GiB."
-        )
-    taken = found.measured or found.planned
-    how = "measured" if found.measured else "planned"
-    sentence = (
-        f"{size} × {found.accumulation} accumulated = {found.total}: {taken / GIB:.1f} of "
-        f"{found.device_memory / GIB:.1f} GiB, {how}."
-    )
-    if found.larger and found.larger_planned:
-        sentence += f" {found.larger} would need {found.larger_planned / GIB:.1f}."
-    return sentence

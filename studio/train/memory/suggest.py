@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -13,6 +13,8 @@ from studio.config import RunConfig
 from studio.config.checks import problems
 from studio.config.files import parse, set_path
 from studio.errors import StudioError
+from studio.models.devices import device_problems
+from studio.models.source import load_processor
 from studio.paths import Workspace
 from studio.runs.plan import Plan, Suggestion
 from studio.train.memory.devices import GIB, Target
@@ -23,31 +25,47 @@ TIGHT = 0.9
 EIGHT_BIT = "paged_adamw_8bit"
 
 
-def suggestions(
-    config: RunConfig,
-    workspace: Workspace,
-    processor: ProcessorMixin | None,
-    batch: Batch,
-    dtype: torch.dtype,
-    target: Target,
-    plan: Plan,
-) -> list[Suggestion]:
+@dataclass(frozen=True)
+class WhatIf:
+    """Totals of a run with other settings.
+
+    Attributes:
+        rows: The largest batch, of as many rows as the run has at once.
+        dtype: What `model.dtype` means on the target.
+    """
+
+    config: RunConfig
+    workspace: Workspace
+    processor: ProcessorMixin | None
+    batch: Batch
+    dtype: torch.dtype
+    target: Target
+
+    def total(self, changed: RunConfig) -> int | None:
+        """Bytes with `changed`; None when that cannot be run on the target."""
+        if problems(changed) or device_problems(changed.model, self.target.torch_device):
+            return None
+        rows, processor = changed.batch.per_device, self.processor
+        batch = replace(self.batch, rows=self.batch.rows[:rows], size=min(rows, self.batch.size))
+        try:
+            if processor is not None and changed.model.image != self.config.model.image:
+                processor = load_processor(changed.model)
+            made = estimate(changed, self.workspace, processor, batch, self.dtype, self.target)
+        except StudioError:
+            return None
+        return made.memory.total
+
+
+def suggestions(what_if: WhatIf, plan: Plan) -> list[Suggestion]:
     """Changes that take less memory, with what each would need; empty when there is room."""
+    target = what_if.target
     if not plan.memory or plan.memory.total <= TIGHT * target.memory:
         return []
     found = []
-    for title, cost, changes in _candidates(config):
-        changed = apply(config, changes)
-        if problems(changed):
-            continue
-        rows = changed.batch.per_device
-        smaller = replace(batch, rows=batch.rows[:rows], size=min(rows, batch.size))
-        try:
-            total = estimate(changed, workspace, processor, smaller, dtype, target).memory.total
-        except StudioError:
-            continue
-        if total < plan.memory.total:
-            found.append(_suggestion(title, cost, changes, plan, total, target))
+    for title, cost, changes in _candidates(what_if.config, what_if.processor):
+        total = what_if.total(apply(what_if.config, changes))
+        if total is not None and total < plan.memory.total:
+            found.append(suggestion(title, cost, changes, plan, total, target))
     return sorted(found, key=lambda item: item.total > target.memory)[:ENOUGH]
 
 
@@ -59,8 +77,32 @@ def apply(config: RunConfig, changes: dict[str, Any]) -> RunConfig:
     return parse(values)
 
 
-def _candidates(config: RunConfig) -> Iterator[tuple[str, str, dict[str, Any]]]:
+def image_edge(processor: ProcessorMixin | None) -> tuple[int, int] | None:
+    """(budget, least): what `model.image.longest_edge` is and the least that makes sense.
+
+    None when the processor does not scale by it. Families that count pixels rather than an edge
+    (Qwen-VL) keep the number in the same place.
+    """
+    settings = getattr(processor, "image_processor", None)
+    size = dict(getattr(settings, "size", None) or {})
+    edge = size.get("longest_edge")
+    if not edge:
+        return None
+    tile = dict(getattr(settings, "max_image_size", None) or {}).get("longest_edge")
+    return int(edge), int(tile or size.get("shortest_edge") or edge)
+
+
+def _candidates(
+    config: RunConfig, processor: ProcessorMixin | None
+) -> Iterator[tuple[str, str, dict[str, Any]]]:
     batch = config.batch
+    edge, least = image_edge(processor) or (0, 0)
+    if edge // 2 >= max(1, least):
+        yield (
+            f"Half the image budget (longest edge {edge // 2})",
+            "faster; small print in images may be lost",
+            {"model.image.longest_edge": edge // 2},
+        )
     if batch.per_device > 1:
         smaller = next(n for n in range(batch.per_device // 2, 0, -1) if batch.total % n == 0)
         yield (
@@ -106,9 +148,10 @@ def _candidates(config: RunConfig) -> Iterator[tuple[str, str, dict[str, Any]]]:
         )
 
 
-def _suggestion(
+def suggestion(
     title: str, cost: str, changes: dict[str, Any], plan: Plan, total: int, target: Target
 ) -> Suggestion:
+    """A change with what it saves and whether that is enough."""
     fits = "fits" if total <= target.memory else "still does not fit"
     saved = (plan.memory.total - total) / GIB
     return Suggestion(
