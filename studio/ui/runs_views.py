@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from html import escape
 
-from studio.runs import checkpoints
+from studio.runs import checkpoints, longer
 from studio.runs.cards import RunCard
 from studio.runs.curves import Diary
 from studio.runs.health import Finding
+from studio.runs.status import ENDED
 from studio.ui.runs_state import RunSummary, ago
 from studio.ui.views import bar, chip, code, duration, empty, notice
 
@@ -34,11 +35,13 @@ STAGES = {
 
 
 def run_list(runs: list[RunSummary], chosen: str | None, paused: bool = False) -> str:
-    """The queue's line, then the runs, newest first; buttons carry the run's id and an action."""
+    """The queue, next run first, then other runs, newest first; buttons carry id and action."""
     if not runs:
         return NO_RUNS
-    waiting = [item.run.run_id for item in _in_line(runs)]
-    cards = "".join(_card(item, item.run.run_id == chosen, waiting) for item in runs)
+    line = _in_line(runs)
+    waiting = [item.run.run_id for item in line]
+    rest = [item for item in runs if item.run.status.state != "queued"]
+    cards = "".join(_card(item, item.run.run_id == chosen, waiting) for item in (*line, *rest))
     return f'{_queue(len(waiting), paused)}<div class="run-list">{cards}</div>'
 
 
@@ -238,6 +241,14 @@ def checkpoint_list(summary: RunSummary) -> str:
         for step in found
     )
     return f'<ul class="checkpoints">{lines}</ul>'
+
+
+def longer_note(summary: RunSummary, epochs: float | None = None) -> str:
+    """What training longer does to the learning rate; with `epochs`, in numbers."""
+    if summary.config is None or summary.run.status.state not in ENDED:
+        return ""
+    text = longer.note(summary.run, longer.steps_with(summary.run, epochs) if epochs else None)
+    return f'<div class="quiet">{escape(text)}</div>' if text else ""
 
 
 def _complete(summary: RunSummary) -> list:

@@ -9,7 +9,7 @@ import pytest
 
 from studio.config import RunConfig
 from studio.errors import ConflictError
-from studio.paths import Workspace
+from studio.paths import Workspace, write_json
 from studio.runs import checkpoints
 from studio.runs.events import EventLog
 from studio.runs.status import update_status
@@ -191,6 +191,7 @@ def test_the_queue_is_steered_from_the_list(tab, run):
     second = tab.context.runs.create(RunConfig(name="second"))
     shown = view(tab.show(run.run_id))
     assert "2 waiting" in shown["list"] and 'data-act="up"' in shown["list"]
+    assert shown["list"].index(run.run_id) < shown["list"].index(second.run_id)
     tab.pick(Clicked(run=second.run_id, act="up"), run.run_id)
     tab.pick(Clicked(act="pause"), run.run_id)
     tab.pick(Clicked(act="go"), None)
@@ -210,6 +211,10 @@ def test_an_ended_run_goes_back_or_on(tab, run):
     update_status(run.paths, state="finished")
     shown = view(tab.show(run.run_id))
     assert 'data-step="2"' in shown["checkpoints"] and shown["longer"]["visible"]
+    assert "linear schedule is laid over the new length" in shown["longer_note"]
+    write_json(run.paths.plan, {"train_rows": 160})
+    update_status(run.paths, step=10, total_steps=10)
+    assert "at step 2 the learning rate goes from" in tab.foretell(run.run_id, 3.0)
     tab.go_back(Clicked(step="2"), run.run_id)
     tab.extend(run.run_id, 5.0)
     assert tab.context.supervisor.calls == [("resume", run.run_id, 2), ("extend", run.run_id, 5.0)]

@@ -16,7 +16,15 @@ from studio.ui.context import StudioContext, go_to, link
 from studio.ui.plots import Look
 from studio.ui.runs_figures import MOST_COMPARED, curves
 from studio.ui.runs_state import RunReader, RunSummary, ago
-from studio.ui.runs_views import checkpoint_list, exports, head, health, probes, run_list
+from studio.ui.runs_views import (
+    checkpoint_list,
+    exports,
+    head,
+    health,
+    longer_note,
+    probes,
+    run_list,
+)
 from studio.ui.views import code, empty, say
 
 POLL_SECONDS = 1.5
@@ -47,7 +55,7 @@ ACTIONS = (
     ("delete", "Delete", "secondary"),
 )
 SHOWN = ("list", "head", "detail", "health", "compare", "curves", "exports", "probes")
-SHOWN = (*SHOWN, "checkpoints", "longer", "log", "settings")
+SHOWN = (*SHOWN, "checkpoints", "longer", "longer_note", "log", "settings")
 
 
 @dataclass
@@ -100,7 +108,7 @@ class RunsTab:
             self.log_scale = gr.Checkbox(
                 False, label="Log scale", elem_id="run-log-scale", container=False, min_width=100
             )
-        self.parts["exports"] = gr.HTML(elem_id="run-exports", min_height=0)
+            self.parts["exports"] = gr.HTML(elem_id="run-exports", min_height=0)
         self.parts["curves"] = gr.HTML(elem_id="run-curves")
 
     def _folded(self) -> None:
@@ -117,6 +125,7 @@ class RunsTab:
                 self.extend_button = gr.Button(
                     "Train longer", size="sm", min_width=0, elem_id="run-extend", scale=0
                 )
+            parts["longer_note"] = gr.HTML(elem_id="run-longer-note", min_height=0)
         with gr.Accordion("Log", open=False):
             parts["log"] = gr.HTML(elem_id="run-log", autoscroll=False)
         with gr.Accordion("Settings", open=False):
@@ -127,7 +136,7 @@ class RunsTab:
 
         Gradio shows messages of queued events alone, and only those tell listeners of a state.
         """
-        shell = self.context.shell
+        shell, parts = self.context.shell, self.parts
         shown = [self.chosen, self.seen, *(self.parts[n] for n in SHOWN), *self.buttons.values()]
         looks = [self.parts["compare"], self.smoothing, self.log_scale]
         quick = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
@@ -146,6 +155,7 @@ class RunsTab:
         for name in ("save", "stop", "stop_now", "resume"):
             self.buttons[name].click(getattr(self, name), **refusable)
         self.buttons["delete"].click(self.delete, **refusable, js=CONFIRM_DELETE)
+        self.epochs.input(self.foretell, [self.chosen, self.epochs], parts["longer_note"], **quick)
         self.extend_button.click(self.extend, [self.chosen, self.epochs, *looks], shown, **queued)
         self._wire_links(quick, queued)
 
@@ -227,6 +237,7 @@ class RunsTab:
             probes(chosen.diary),
             checkpoint_list(chosen),
             gr.update(visible=chosen.run.status.state in ENDED),
+            longer_note(chosen),
             code(tail(paths.log) or "Nothing written yet.", "Last lines of the log"),
             code(paths.config.read_text(encoding="utf-8"), "Settings"),
             *self._button_updates(chosen),
@@ -279,6 +290,11 @@ class RunsTab:
             say(InputError("How long?", remedy="Give the number of epochs in all."))
             return (gr.skip(),) * self._width
         return self._act(self.context.supervisor.extend, run_id, looks, epochs)
+
+    def foretell(self, run_id: str | None, epochs: float | None) -> str:
+        """What so many epochs would do to the learning rate, said before it is decided."""
+        chosen = self.reader.get(run_id)
+        return longer_note(chosen, epochs) if chosen else ""
 
     def delete(self, run_id: str | None, *looks: Any) -> tuple[Any, ...]:
         """Remove the run; None is what a refused confirmation sends."""
