@@ -72,7 +72,7 @@ def test_spread_weights_take_the_stock_path(frozen):
     ("change", "words"),
     [
         (lambda c: setattr(c, "_attn_implementation", "flash_attention_2"), "no masks of its own"),
-        (lambda c: setattr(c.text_config, "sliding_window", 16), "only the nearest tokens"),
+        (lambda c: setattr(c.text_config, "sliding_window", 16), "not every layer is attention"),
     ],
     ids=["flash attention", "sliding window"],
 )

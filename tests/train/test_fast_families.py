@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 import torch
 from fast_pair import Bench, assert_same, compute, write_rows
-from tiny_families import NAMES, save_tiny
+from tiny_families import NAMES, save_sharp
 
 from studio.runs.events import read_events
 from studio.train.fast import collate, head, masks
-from studio.train.fast.families import FAMILIES
 
 IMAGES = [[0], [0, 1], [], [2]]
 APART = [[0], [1], [], [2]]
@@ -23,8 +22,8 @@ def sections(tmp_path_factory):
     def of(family: str, method: str, images: list[list[int]] | None = None) -> dict:
         model = root / family
         if not model.exists():
-            save_tiny(family, model)
-        images = images or (APART if FAMILIES[family].alone else IMAGES)
+            save_sharp(family, model)
+        images = images or (APART if family == "llava_onevision" else IMAGES)
         rows = root / f"{family}-{method}-{len(images[1])}"
         source = write_rows(rows, method, images, SIZES)
         return {"method": method, "data": {"source": source}, "model": {"id": str(model)}}
@@ -49,8 +48,8 @@ def test_preferences_are_the_same(shared_runner, sections, family):
     assert fast.saving is not None, warnings(fast)
     batch = fast.data_collator([fast.train_dataset[index] for index in range(4)])
     assert "segments" in batch["layout"] and batch["layout"]["input_ids"].shape[0] == 4
-    assert_same(compute(stock), compute(fast))
-    assert_same(compute(stock), compute(fast))
+    for _ in range(2):  # the second time the reference is known
+        assert_same(compute(stock), compute(fast))
 
 
 @pytest.mark.parametrize("family", ["internvl", "gemma3", "qwen3_vl"])

@@ -10,7 +10,7 @@ from transformers import PreTrainedModel
 from studio.config import RunConfig
 from studio.config.training import SpeedConfig
 from studio.models.towers import Towers, find_towers
-from studio.train.fast.families import FAMILIES, MASKS, slides
+from studio.train.fast.families import FAMILIES, MASKS, attends_to_all
 
 WORDS = {
     "share_images": "each image encoded once",
@@ -121,8 +121,8 @@ def _prompt_obstacle(model: PreTrainedModel) -> str:
     if backend not in MASKS:
         return f"because {backend} attention takes no masks of its own"
     family = FAMILIES[model.config.model_type]
-    if slides(model.config.get_text_config()) and not family.blocks:
-        return "because some layers see only the nearest tokens"
+    if not family.blocks and not attends_to_all(model.config.get_text_config()):
+        return "because not every layer is attention over all tokens"
     return ""
 
 

@@ -32,22 +32,26 @@ FAMILIES: dict[str, Family] = {
     "llava": Family(),
     "llava_next": Family(),
     "llava_onevision": Family(alone=True),
+    "vipllava": Family(joined=True),
+    "mistral3": Family(),
+    "aya_vision": Family(joined=True),
     "internvl": Family(joined=True),
     "gemma3": Family(joined=True, blocks=True),
     "qwen2_vl": Family(grid=True),
     "qwen2_5_vl": Family(grid=True),
     "qwen3_vl": Family(grid=True),
+    "glm4v": Family(grid=True),
 }
 
 MASKS = ("sdpa", "eager")
 
 
-def slides(config: PretrainedConfig) -> bool:
-    """Whether some layers of a language model see only the nearest tokens."""
+def attends_to_all(config: PretrainedConfig) -> bool:
+    """Whether every layer of a language model is attention over all that precedes a token."""
     kinds = getattr(config, "layer_types", None)
     if kinds:
-        return "sliding_attention" in kinds
-    return getattr(config, "sliding_window", None) is not None
+        return set(kinds) == {"full_attention"}
+    return getattr(config, "sliding_window", None) is None
 
 
 def feature_width(config: PretrainedConfig) -> int:
