@@ -131,7 +131,12 @@ class _Run:
     def report(
         self, rows: Rows, counted: list[RowTokens], max_length: int | None, seconds: float
     ) -> Report:
-        pairs = [(row.chosen, row.rejected) for row in counted if row.chosen and row.rejected]
+        paired = [
+            (number, (row.chosen, row.rejected))
+            for number, row in zip(self.numbers, counted, strict=False)
+            if row.chosen and row.rejected
+        ]
+        pairs = [lengths for _, lengths in paired]
         bias = length_bias(pairs)
         context = self.model.context if self.model else None
         truncation, cuts = truncation_of(counted, self.numbers, max_length, context)
@@ -139,7 +144,7 @@ class _Run:
             self.bad.findings(),
             chain.from_iterable(check.findings() for check in self.checks),
             cuts,
-            length_findings(bias, pairs),
+            length_findings(bias, pairs, [number for number, _ in paired]),
             self._shrunk(),
         )
         findings = by_severity(list(found))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator
 
 from studio.preflight.checks.base import Check, Seen, counted, percent, plain
@@ -22,7 +22,7 @@ class Balance(Check):
         self._sizes = sizes
         self._rows = 0
         self._answers: dict[str, list[int]] = defaultdict(list)
-        self._uses: Counter[int] = Counter()
+        self._uses: dict[int, list[int]] = defaultdict(list)
         self._no_image: list[int] = []
         self._small: list[int] = []
 
@@ -33,7 +33,8 @@ class Balance(Check):
             self._answers[plain(wanted.text)].append(seen.number)
         if not seen.pictures:
             self._no_image.append(seen.number)
-        self._uses.update(set(seen.pictures))
+        for picture in set(seen.pictures):
+            self._uses[picture].append(seen.number)
         if any(min(self._sizes[picture]) < SHORT_SIDE for picture in seen.pictures):
             self._small.append(seen.number)
 
@@ -72,14 +73,14 @@ class Balance(Check):
         if self._rows < ENOUGH_TO_JUDGE:
             return
         if self._uses:
-            _, most = self._uses.most_common(1)[0]
-            if most > ONE_IMAGE * self._rows:
+            rows = max(self._uses.values(), key=len)
+            if len(rows) > ONE_IMAGE * self._rows:
                 yield Finding(
                     "one_image",
                     "warning",
-                    [],
-                    f"One image is in {percent(most / self._rows)} of the rows.",
-                    "Bring rows about other images; a split by image cannot be even.",
+                    rows,
+                    f"One image is in {percent(len(rows) / self._rows)} of the rows.",
+                    "Bring rows about other images, or exclude some of these; a split by image cannot be even.",
                 )
         if self._no_image and len(self._no_image) < self._rows:
             yield Finding(

@@ -24,17 +24,28 @@ def length_bias(pairs: Sequence[tuple[int, int]]) -> LengthBias:
     return LengthBias(len(pairs), round(longer / len(pairs), 4), round(gap / len(pairs), 2))
 
 
-def length_findings(bias: LengthBias, pairs: Sequence[tuple[int, int]]) -> Iterator[Finding]:
-    """A warning when length decides too often, either way."""
+def length_findings(
+    bias: LengthBias, pairs: Sequence[tuple[int, int]], numbers: Sequence[int]
+) -> Iterator[Finding]:
+    """A warning when length decides too often, either way.
+
+    Args:
+        numbers: Of the rows that `pairs` are of.
+    """
     if bias.pairs < ENOUGH_TO_JUDGE:
         return
     shorter = sum(chosen < rejected for chosen, rejected in pairs) / bias.pairs
     share, word = max((bias.chosen_longer, "longer"), (shorter, "shorter"))
+    side = 1 if word == "longer" else -1
     if share >= LOPSIDED:
         yield Finding(
             "length_bias",
             "warning",
-            [],
+            [
+                number
+                for number, (chosen, rejected) in zip(numbers, pairs, strict=True)
+                if side * (chosen - rejected) > 0
+            ],
             f"The chosen answer is the {word} one in {percent(share)} of {bias.pairs:,} pairs "
             f"({bias.mean_gap:+.0f} tokens on average). DPO would learn to answer {word}.",
             f"Bring pairs in which the {'shorter' if word == 'longer' else 'longer'} answer is "
