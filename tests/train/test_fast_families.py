@@ -6,8 +6,11 @@ import torch
 from fast_pair import Bench, assert_same, compute, write_rows
 from tiny_families import NAMES, save_sharp
 
+from studio.config.model import ModelConfig
+from studio.models.load import load_model
 from studio.runs.events import read_events
 from studio.train.fast import collate, head, masks
+from studio.train.fast.fingerprint import features_fingerprint
 
 IMAGES = [[0], [0, 1], [], [2]]
 APART = [[0], [1], [], [2]]
@@ -85,6 +88,20 @@ def test_what_is_special_to_a_family_is_checked(
     monkeypatch.setattr(module, name, wrong)
     fast = Bench(shared_runner).trainer(**sections(family, "dpo"))
     assert fast.saving is None and "differs from the stock path" in warnings(fast)[0]
+
+
+def test_features_of_another_layer_are_other_features(sections):
+    """The same weights, another setting of the model or of its processor."""
+    model = ModelConfig(id=sections("llava", "dpo")["model"]["id"])
+    loaded, names = load_model(model), set()
+    names.add(features_fingerprint(loaded.model, loaded.processor, "no", "cpu"))
+    names.add(features_fingerprint(load_model(model).model, loaded.processor, "no", "cpu"))
+    assert len(names) == 1
+    loaded.model.config.vision_feature_layer = -1
+    names.add(features_fingerprint(loaded.model, loaded.processor, "no", "cpu"))
+    loaded.processor.num_additional_image_tokens = 0
+    names.add(features_fingerprint(loaded.model, loaded.processor, "no", "cpu"))
+    assert len(names) == 3
 
 
 def test_images_that_change_in_company_take_the_stock_path(shared_runner, sections):

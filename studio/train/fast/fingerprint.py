@@ -12,7 +12,10 @@ from transformers import PreTrainedModel, ProcessorMixin
 
 from studio.models.towers import find_towers
 
-VERSION = 2
+VERSION = 3
+NAMES = ("_name_or_path",)
+"""Entries of a configuration that say where a model is, not what it is."""
+
 Named = Iterable[tuple[str, torch.Tensor]]
 
 
@@ -60,15 +63,14 @@ def fingerprint(settings: Mapping[str, object], weights: Named) -> str:
 
 
 def _settings(model: PreTrainedModel, processor: ProcessorMixin) -> dict[str, object]:
+    config = model.config.to_dict()
     return {
         "version": VERSION,
-        "type": model.config.model_type,
         "dtype": str(model.dtype),
         "attention": model.config._attn_implementation,
-        "quantization": str(getattr(model.config, "quantization_config", None)),
-        "processor": processor.image_processor.to_dict(),
+        "model": {name: value for name, value in config.items() if name not in NAMES},
+        "processor": processor.to_dict(),
         "placeholder": processor.image_token,
-        "sequence": getattr(processor, "image_seq_len", None),
     }
 
 
