@@ -58,6 +58,7 @@ class Library:
             "nothing": gr.update(visible=not datasets),
             "library": gr.update(visible=bool(datasets)),
             "label": _label_button(datasets, state.where.dataset),
+            **_checked(datasets, state.where.dataset),
         }
 
     def visit(self, state: LibraryState, request: gr.Request) -> Changes:
@@ -252,6 +253,13 @@ def _finding(state: LibraryState) -> Any:
     """What the rows shown are, when they are those of a finding."""
     words = f'<span class="chip active">Only: {safe(state.title)}</span>' if state.title else ""
     return gr.update(value=words, visible=bool(words))
+
+
+def _checked(datasets: list[DatasetView], chosen: str | None) -> Changes:
+    """The dataset looked at is the one a check is for."""
+    if chosen is None:
+        return {}
+    return {"checked": gr.update(choices=[one.name for one in datasets], value=chosen)}
 
 
 def _label_button(datasets: list[DatasetView], chosen: str | None) -> Any:

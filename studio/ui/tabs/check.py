@@ -107,7 +107,7 @@ class CheckPanel:
         opened = {"outputs": [self.dataset, *running, *drawn], **QUICK}
         self.context.shell.page.load(self.open, [self.state, self.dataset], **opened)
         self.context.shell.tab.select(self.open, [self.state, self.dataset], **opened)
-        self.dataset.input(self.choose, [self.state, self.dataset], drawn, **QUICK)
+        self.dataset.change(self.choose, [self.state, self.dataset], drawn, **QUICK)
         form = [self.dataset, self.model, self.max_length]
         queued = {**QUICK, "queue": True, "concurrency_limit": 4}  # tells listeners, and people
         self.start_button.click(self.start, form, running, **queued)

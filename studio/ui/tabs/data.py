@@ -70,9 +70,9 @@ class DataTab:
         parts["seen"] = gr.State(0)
         self.rows_of = gr.State(None)
         with gr.Row(elem_id="data", equal_height=False):
-            with gr.Column(scale=1, min_width=200, elem_classes="surface"):
+            with gr.Column(scale=1, min_width=200, elem_classes="surface", elem_id="data-side"):
                 self._side()
-            with gr.Column(scale=5, min_width=420):
+            with gr.Column(scale=5, min_width=600):
                 self._panels()
                 with gr.Column(visible=False, elem_classes="surface") as parts["library"]:
                     self._browser()
@@ -141,7 +141,7 @@ class DataTab:
                 parts["shortest"] = _edge("Longest answer from", "data-shortest")
                 parts["longest"] = _edge("to characters", "data-longest")
                 self.clear = gr.Button("Clear all filters", size="sm", elem_id="data-clear")
-        build_check_panel(self.context, self.rows_of)
+        parts["checked"] = build_check_panel(self.context, self.rows_of).dataset
         parts["finding"] = gr.HTML(visible=False, elem_id="data-finding")
         self._bulk()
         parts["trouble"] = gr.HTML(elem_id="data-trouble")
