@@ -92,10 +92,11 @@ def main(arguments: list[str] | None = None) -> int:
     with quick_imports():
         from studio.ui.app import build_app, close_context, open_context
         from studio.ui.auth import Accounts
+        from studio.ui.hub_login import hub_accounts
         from studio.ui.server import serve
 
     try:
-        accounts = Accounts.load(flags.auth) if flags.auth else None
+        accounts = Accounts.load(flags.auth) if flags.auth else hub_accounts(os.environ)
         context = open_context(flags.workspace, accounts)
     except StudioError as error:
         refuse(str(error))

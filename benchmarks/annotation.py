@@ -37,7 +37,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SERVER = Path(__file__).with_name("annotation_server.py")
 sys.path.insert(0, str(ROOT))
 HEADERS = {"X-Studio": "1", "Content-Type": "application/json"}
-START_SECONDS = 120.0
+START_SECONDS = 300.0
 
 
 @dataclass

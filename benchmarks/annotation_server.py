@@ -21,10 +21,13 @@ def nursery(workspace: Path) -> None:
     The studio's own routes, guards, store and images, with accounts by a header; only Gradio's
     page is left out. A fork starts in a fraction of a second, so that many can be killed.
     """
-    import uvicorn  # noqa: F401
+    from studio.ui.quick import quick_imports
 
-    from studio.annotation import store  # noqa: F401
-    from studio.ui import api  # noqa: F401
+    with quick_imports():
+        import uvicorn  # noqa: F401
+
+        from studio.annotation import store  # noqa: F401
+        from studio.ui import api  # noqa: F401
 
     for _ in sys.stdin:
         child = os.fork()

@@ -21,7 +21,8 @@ from studio.ui import api, data_api, runs_api
 from studio.ui.auth import Accounts
 from studio.ui.context import Shell, StudioContext
 from studio.ui.header import Header
-from studio.ui.login import ANNOTATE, Gate, login_router, only
+from studio.ui.hub_login import HubAccounts, hub_login_router
+from studio.ui.login import ANNOTATE, HOME, Gate, login_router, only
 from studio.ui.tabs import annotate, chat, data, runs, team, train
 from studio.ui.theme import SCRIPTS, theme
 
@@ -94,7 +95,10 @@ def build_app(context: StudioContext) -> FastAPI:
     app.include_router(data_api.router(context))
     if accounts is None:
         return _mount(app, build_page(context), "/")
-    app.include_router(login_router(accounts))
+    if isinstance(accounts, HubAccounts):
+        app.include_router(hub_login_router(accounts, HOME))
+    else:
+        app.include_router(login_router(accounts))
     app.include_router(api.router(context), prefix=ANNOTATE)
     _mount(app, build_page(context, ("annotate",)), ANNOTATE, only(accounts, "annotator", "lead"))
     return _mount(app, build_page(context), "/", only(accounts, "lead"))
