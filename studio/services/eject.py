@@ -290,6 +290,8 @@ def _training(recipe: Mapping[str, Any], splits: list[str]) -> list[str]:
     options.append("processing_class=processor")
     if recipe["adapter"]:
         options.append("peft_config=adapter")
+    extra = recipe.get("lines", {})
+    lines += extra.get("before_trainer", [])
     lines += [f"trainer = {kind}Trainer(", *(f"    {option}," for option in options), ")"]
     if recipe["model"]["dtype"] == "float32":
         lines += [
@@ -297,7 +299,9 @@ def _training(recipe: Mapping[str, Any], splits: list[str]) -> list[str]:
             "    if weight.requires_grad:",
             "        weight.data = weight.data.float()",
         ]
-    return [*lines, "trainer.train()", 'trainer.save_model("out/adapter")']
+    lines += extra.get("after_trainer", [])
+    save = extra.get("save") or ['trainer.save_model("out/adapter")']
+    return [*lines, "trainer.train()", *save]
 
 
 def _call(start: str, values: Mapping[str, Any]) -> list[str]:

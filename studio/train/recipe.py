@@ -21,6 +21,7 @@ from studio.models.source import load_processor, model_path
 from studio.paths import RunPaths, Workspace, write_json
 from studio.train.arguments import argument_values
 from studio.train.prepare import adapter_folder
+from studio.train.recipe_lines import lines_of
 
 QUANTIZATION = (
     "load_in_8bit",
@@ -61,6 +62,7 @@ def write_recipe(config: RunConfig, paths: RunPaths, workspace: Workspace) -> No
         if adapter is not None and adapter.continue_from
         else None,
         "arguments": {key: _plain(value) for key, value in arguments.items()},
+        "lines": lines_of(config, skeleton, workspace).to_json(),
         "special_tokens": list(processor.tokenizer.all_special_tokens),
     }
     write_json(paths.recipe, recipe)
