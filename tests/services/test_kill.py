@@ -83,6 +83,7 @@ def kinds(run):
     return [event.type for event in read_events(run.paths.events).events]
 
 
+@pytest.mark.timeout(60 * KILLS)
 def test_a_worker_killed_again_and_again_ends_where_an_undisturbed_one_ends(supervisor):
     steps, chance = max(12, 2 * KILLS), random.Random(7)
     whole = supervisor.submit(config("whole", steps))
@@ -116,6 +117,7 @@ def _started(supervisor, run_id):
     return "loss" in Diary(supervisor.store.get(run_id).paths.events).refresh().series
 
 
+@pytest.mark.timeout(60 * KILLS)
 def test_a_studio_killed_again_and_again_loses_and_doubles_no_run(supervisor, client):
     chance = random.Random(11)
     runs = [supervisor.submit(config(name, 4)) for name in ("one", "two", "three")]
