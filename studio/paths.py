@@ -146,6 +146,11 @@ class Workspace:
         return self.cache / "checks"
 
     @property
+    def dry_steps(self) -> Path:
+        """What dry steps took, by settings; safe to delete."""
+        return self.cache / "dry-steps"
+
+    @property
     def uploads(self) -> Path:
         return self.root / "uploads"
 

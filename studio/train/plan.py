@@ -24,7 +24,9 @@ from studio.runs.plan import Plan, TowerPlan
 from studio.train.data import RunData, load_run_data, reasons
 from studio.train.length import cut_rows
 from studio.train.memory.devices import GIB, Target
-from studio.train.memory.estimate import Batch, adapted, estimate
+from studio.train.memory.estimate import Batch, Estimate, adapted, estimate
+from studio.train.memory.measure import calibrated
+from studio.train.memory.remembered import recall
 from studio.train.memory.rows import Sample, guess_tokens, sample_rows
 from studio.train.memory.smallest import ensure_some_plan_fits
 from studio.train.memory.suggest import WhatIf, suggestions
@@ -53,12 +55,18 @@ class Facts:
 
 @dataclass(frozen=True)
 class Preflight:
-    """A plan and what it was made of."""
+    """A plan and what it was made of.
+
+    Attributes:
+        numbers: Rows of the largest batch.
+        inputs: Bytes of that batch as the collator makes it.
+    """
 
     plan: Plan
     data: RunData
     batch: Batch
     numbers: list[int]
+    inputs: int
 
 
 def plan_run(
@@ -82,10 +90,14 @@ def preflight(config: RunConfig, workspace: Workspace, target: Target | None = N
     facts = gather(config, workspace, target)
     batch, numbers = largest_batch(config, facts, config.batch.per_device)
     _check_length(config, facts.skeleton, batch.tokens)
-    plan = _plan(config, workspace, facts, batch)
+    made = estimate(config, workspace, facts.processor, batch, facts.dtype, facts.target)
+    plan = _plan(config, facts, batch, made)
+    known = recall(config, plan, workspace) if target is None else None
+    plan = _with_room(calibrated(plan, known) if known else plan)
     what_if = WhatIf(config, workspace, facts.processor, batch, facts.dtype, facts.target)
     offered = ensure_some_plan_fits(what_if, plan, suggestions(what_if, plan))
-    return Preflight(replace(plan, suggestions=offered), facts.data, batch, numbers)
+    plan = replace(plan, suggestions=offered)
+    return Preflight(plan, facts.data, batch, numbers, made.inputs)
 
 
 def gather(config: RunConfig, workspace: Workspace, target: Target | None = None) -> Facts:
@@ -129,9 +141,8 @@ def largest_batch(config: RunConfig, facts: Facts, size: int) -> tuple[Batch, li
     return Batch([dataset[n] for n in numbers], size, longest), numbers
 
 
-def _plan(config: RunConfig, workspace: Workspace, facts: Facts, batch: Batch) -> Plan:
+def _plan(config: RunConfig, facts: Facts, batch: Batch, made: Estimate) -> Plan:
     data, towers, target = facts.data, facts.towers, facts.target
-    made = estimate(config, workspace, facts.processor, batch, facts.dtype, target)
     spread = facts.sample.spread if facts.sample else [batch.tokens]
     plan = Plan(
         trainable_parameters=sum(tower.trainable for tower in towers),
@@ -156,13 +167,17 @@ def _plan(config: RunConfig, workspace: Workspace, facts: Facts, batch: Batch) -
         warnings.append(
             "Activations are a rough estimate for this model; a dry step measures them."
         )
-    if not plan.fits:
-        warnings.insert(
-            0,
-            f"This run needs {plan.memory.total / GIB:.1f} GiB; the {target.kind} device has "
-            f"{target.memory / GIB:.1f}.",
-        )
     return replace(plan, warnings=warnings)
+
+
+def _with_room(plan: Plan) -> Plan:
+    if plan.fits:
+        return plan
+    sentence = (
+        f"This run needs {plan.memory.total / GIB:.1f} GiB; the {plan.device} device has "
+        f"{plan.device_memory / GIB:.1f}."
+    )
+    return replace(plan, warnings=[sentence, *plan.warnings])
 
 
 def tower_plans(

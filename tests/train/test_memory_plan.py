@@ -1,6 +1,7 @@
 """The memory plan against formulas worked out by hand, and against what tensors really take."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -17,10 +18,11 @@ from studio.train.memory.estimate import Batch, adapted, estimate
 from studio.train.memory.measure import Measured, calibrated
 from studio.train.memory.meter import metered
 from studio.train.memory.optimizers import optimizer_bytes
+from studio.train.memory.remembered import recall, remember
 from studio.train.memory.rows import sample_rows
 from studio.train.memory.trace import Traceable, trace
 from studio.train.memory.weights import quantized_modules, weight_bytes
-from studio.train.plan import plan_run
+from studio.train.plan import plan_run, preflight
 
 OFF = dict.fromkeys(("share_images", "share_prompts", "cache_features", "cache_reference"), "off")
 
@@ -204,6 +206,34 @@ def test_a_dry_step_puts_the_plan_right(runner):
         assert fixed.memory.total == fixed.peak_measured == peak
         assert fixed.seconds_per_step == 1.5
     assert "ran out" in calibrated(plan, Measured(None, None)).warnings[0]
+
+
+def test_a_dry_step_is_remembered_for_the_same_settings_only(runner):
+    config = runner.config()
+    plan, _ = plan_run(config, runner.workspace)
+    remember(config, plan, Measured(plan.memory.total + 10**9, 2.0), runner.workspace)
+    again, _ = plan_run(config, runner.workspace)
+    assert again.peak_measured == again.memory.total == plan.memory.total + 10**9
+    assert again.seconds_per_step == 2.0
+    renamed = config.model_copy(update={"name": "another"})
+    assert recall(renamed, plan, runner.workspace) is not None
+    larger = runner.config(batch={"per_device": 2, "total": 4})
+    assert recall(larger, plan, runner.workspace) is None
+    assert recall(config, replace(plan, tokens_max=9999), runner.workspace) is None
+    (note,) = runner.workspace.dry_steps.iterdir()
+    note.write_text("{", encoding="utf-8")
+    assert recall(config, plan, runner.workspace) is None
+
+
+def test_all_batches_of_a_step_are_held(runner):
+    """The trainer collects them before the first pass."""
+    kept = []
+    for total in (4, 40):
+        config = runner.config(speed=OFF, batch={"per_device": 4, "total": total})
+        found = preflight(config, runner.workspace)
+        kept.append((found.plan.memory.activations, found.inputs))
+    assert kept[0][1] == kept[1][1] > 0
+    assert kept[1][0] - kept[0][0] == 9 * kept[0][1]
 
 
 def test_the_longest_rows_are_found(runner):

@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,8 @@ from studio.paths import RunPaths, Workspace
 from studio.train.data import RunData
 from studio.train.memory.devices import CUDA_PROCESS
 from studio.train.memory.heap import return_freed_memory
+from studio.train.memory.measure import Measured
+from studio.train.memory.remembered import remember
 from studio.train.plan import preflight
 from studio.train.prepare import prepare_model
 from studio.train.trainers import build_trainer
@@ -72,8 +74,13 @@ def dry_step(config: RunConfig, workspace: Workspace) -> dict[str, Any]:
         try:
             peak, seconds = _train(small, data, workspace, Path(folder))
         except torch.OutOfMemoryError:
-            return {"peak": None, "seconds_per_step": None}
-    return {"peak": peak, "seconds_per_step": seconds * config.accumulation / accumulation}
+            measured = Measured(None, None)
+        else:
+            # The batches of all passes of a step are held at once; those left out are added.
+            peak += found.inputs * (config.accumulation - accumulation)
+            measured = Measured(peak, seconds * config.accumulation / accumulation)
+    remember(config, found.plan, measured, workspace)
+    return asdict(measured)
 
 
 @contextmanager

@@ -30,7 +30,9 @@ from studio.train.memory.weights import largest_dequantized, quantized_modules, 
 from studio.train.prepare import adapter_folder, check_base, reference_folder
 from studio.train.rates import freeze_towers
 
-UNTRACEABLE = (RuntimeError, NotImplementedError, TypeError, AttributeError, ValueError, KeyError)
+# What torch raises where code asks a tensor without storage for its values, or where the values
+# assumed for it contradict each other. Anything else is a mistake in the trace.
+UNTRACEABLE = RuntimeError
 STOCK = FastPath.off("because it is switched off")
 
 
@@ -51,11 +53,17 @@ class Batch:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A memory plan, and whether all of it was counted rather than partly guessed."""
+    """A memory plan.
+
+    Attributes:
+        exact: Whether all of it was counted rather than partly guessed.
+        inputs: Bytes of one batch as the collator makes it.
+    """
 
     memory: MemoryPlan
     exact: bool
     path: FastPath
+    inputs: int
 
 
 def adapted(
@@ -98,18 +106,26 @@ def estimate(
     trained = [p for p in model.parameters() if p.requires_grad]
     trainable = sum(p.numel() * p.element_size() for p in trained)
     state = optimizer_bytes(config.optimizer.name, trained)
-    activations, exact = _activations(config, Traceable(model, base, processor), batch, path)
+    traced = _traced(config, Traceable(model, base, processor), batch, path)
+    activations = traced.peak + traced.inputs * batches_held(config, target)
     reference = _reference(config, workspace, weights, trainable)
     beside = trainable if config.adapter else 0
     used = weights + beside + trainable + state + reference + activations
     process = target.process + unpacked + int(SLACK.get(target.kind, 0.05) * used)
     memory = MemoryPlan(weights, beside, trainable, state, reference, activations, process)
-    return Estimate(memory, exact, path)
+    return Estimate(memory, traced.exact, path, traced.inputs)
 
 
-def _activations(
-    config: RunConfig, traceable: Traceable, batch: Batch, path: FastPath
-) -> tuple[int, bool]:
+def batches_held(config: RunConfig, target: Target) -> int:
+    """Batches that lie on the device at once.
+
+    `Trainer.get_batch_samples` (transformers) collects all batches of an optimizer step before
+    the first pass; accelerate's loader makes the one after them, which moves to a GPU later.
+    """
+    return config.accumulation + (target.kind != "cuda")
+
+
+def _traced(config: RunConfig, traceable: Traceable, batch: Batch, path: FastPath) -> Traced:
     traced: Traced | None = None
     if batch.rows and traceable.processor is not None:
         try:
@@ -123,7 +139,7 @@ def _activations(
             traced = trace_language(config, traceable, rows, batch.tokens)
         except UNTRACEABLE:
             traced = guess_language(config, traceable, rows, batch.tokens)
-    return traced.peak, traced.exact
+    return traced
 
 
 def _reference(config: RunConfig, workspace: Workspace, weights: int, trainable: int) -> int:

@@ -14,6 +14,7 @@ from studio.errors import RunFailedError
 from studio.paths import Workspace
 from studio.runs.plan import Plan
 
+RAN_OUT = "Memory ran out in the dry step."
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -62,9 +63,9 @@ def measure(config: RunConfig, workspace: Workspace) -> Measured:
 
 def calibrated(plan: Plan, measured: Measured) -> Plan:
     """`plan` with its total put right by what was measured; the difference goes to activations."""
+    plan = replace(plan, warnings=[text for text in plan.warnings if text != RAN_OUT])
     if measured.peak is None or plan.memory is None:
-        sentence = "Memory ran out in the dry step."
-        return replace(plan, warnings=[sentence, *plan.warnings])
+        return replace(plan, warnings=[RAN_OUT, *plan.warnings])
     memory = plan.memory
     activations = memory.activations + measured.peak - memory.total
     if activations < 0:

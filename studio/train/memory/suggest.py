@@ -10,6 +10,7 @@ import torch
 from transformers import ProcessorMixin
 
 from studio.config import RunConfig
+from studio.config.availability import availability_problems
 from studio.config.checks import problems
 from studio.config.files import parse, set_path
 from studio.errors import StudioError
@@ -43,14 +44,19 @@ class WhatIf:
 
     def total(self, changed: RunConfig) -> int | None:
         """Bytes with `changed`; None when that cannot be run on the target."""
-        if problems(changed) or device_problems(changed.model, self.target.torch_device):
+        target = self.target
+        if (
+            problems(changed)
+            or availability_problems(changed, target.kind)
+            or device_problems(changed.model, target.torch_device)
+        ):
             return None
         rows, processor = changed.batch.per_device, self.processor
         batch = replace(self.batch, rows=self.batch.rows[:rows], size=min(rows, self.batch.size))
         try:
             if processor is not None and changed.model.image != self.config.model.image:
                 processor = load_processor(changed.model)
-            made = estimate(changed, self.workspace, processor, batch, self.dtype, self.target)
+            made = estimate(changed, self.workspace, processor, batch, self.dtype, target)
         except StudioError:
             return None
         return made.memory.total

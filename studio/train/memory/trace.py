@@ -8,7 +8,7 @@ tower by formula.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -54,11 +54,13 @@ class Traced:
         saved: Kept for the backward pass when the forward pass ends.
         peak: Most at any moment.
         exact: Whether the whole model ran.
+        inputs: Of the batch itself, as it comes from the collator.
     """
 
     saved: int
     peak: int
     exact: bool
+    inputs: int = 0
 
 
 @dataclass(frozen=True)
@@ -76,12 +78,13 @@ def trace(
     """Run one training step of `rows` without storage.
 
     Raises:
-        RuntimeError, NotImplementedError, TypeError: The model reads values it does not have.
+        RuntimeError: The model reads values it does not have.
     """
     model = traceable.model
     _prepare(config, model)
     add_fused_lm_head(traceable.base, outputs=TRACKED)
-    step = (_fast_step if path.features.on else _stock_step)(config, traceable, rows, path)
+    make = _fast_step if path.features.on else _stock_step
+    step, inputs = make(config, traceable, rows, path)
     # The fused head's buffer is as wide as its chunk even where the vocabulary is narrower; what
     # is never touched takes no memory.
     vocabulary = traceable.base.get_output_embeddings().weight.shape[0]
@@ -95,7 +98,7 @@ def trace(
         if config.method == "dpo" and not path.reference.on:
             _reference(model, step)
         log_probs.sum().backward()
-    return Traced(saved, meter.peak, exact=True)
+    return Traced(saved, meter.peak, exact=True, inputs=inputs)
 
 
 def trace_language(config: RunConfig, traceable: Traceable, rows: int, tokens: int) -> Traced:
@@ -146,13 +149,14 @@ def _prepare(config: RunConfig, model: nn.Module) -> None:
 
 def _stock_step(
     config: RunConfig, traceable: Traceable, rows: Sequence[dict[str, Any]], path: FastPath
-) -> Callable[[], torch.Tensor]:
+) -> tuple[Callable[[], torch.Tensor], int]:
     kind = (
         DataCollatorForVisionLanguageModeling
         if config.method == "sft"
         else DataCollatorForVisionPreference
     )
     batch = dict(kind(traceable.processor)([dict(row) for row in rows]))
+    inputs = _bytes(batch)
     mask = batch.pop("completion_mask", None)
     labels = batch.pop("labels", None)
     if labels is None:
@@ -160,14 +164,17 @@ def _stock_step(
     for name, value in batch.items():
         if value.is_floating_point():
             batch[name] = value.to(traceable.base.dtype)
-    return lambda: (
-        traceable.model(**batch, labels=labels, use_cache=False, fused_lm_head=True).log_probs
-    )
+
+    def step() -> torch.Tensor:
+        inside = {"labels": labels, "use_cache": False, "fused_lm_head": True}
+        return traceable.model(**batch, **inside).log_probs
+
+    return step, inputs
 
 
 def _fast_step(
     config: RunConfig, traceable: Traceable, rows: Sequence[dict[str, Any]], path: FastPath
-) -> Callable[[], torch.Tensor]:
+) -> tuple[Callable[[], torch.Tensor], int]:
     base = traceable.base
     settings = base.config.get_text_config()
     collator = Collator(
@@ -182,6 +189,7 @@ def _fast_step(
         [dict(row) | {"images": [image_ref(i) for i in row["images"]]} for row in rows]
     )
     images, layout = batch.pop(IMAGES), batch.pop(LAYOUT)
+    inputs = _bytes(batch) + sum(_bytes(made.inputs) for made in images.made.values())
     batch.pop("completion_mask", None)
     labels = batch.pop("labels", batch["input_ids"])
     LayoutForward(base)
@@ -195,7 +203,11 @@ def _fast_step(
             **batch, layout=inside, labels=labels, use_cache=False, fused_lm_head=True
         ).log_probs
 
-    return step
+    return step, inputs
+
+
+def _bytes(tensors: Mapping[str, Any]) -> int:
+    return sum(t.nbytes for t in tensors.values() if isinstance(t, torch.Tensor))
 
 
 def _encoded(base: PreTrainedModel, made: Sequence[Preprocessed]) -> list[torch.Tensor]:
