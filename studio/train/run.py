@@ -17,6 +17,7 @@ from studio.train.callbacks import ControlFile, EarlyStopping, RunReporter
 from studio.train.data import RunData
 from studio.train.fast.fill import fill_cache, record_hits
 from studio.train.fast.trainers import FastTrainer
+from studio.train.narrow import report_narrow
 from studio.train.plan import plan_run
 from studio.train.prepare import prepare_model, save_adapter
 from studio.train.probes import make_prober
@@ -47,6 +48,7 @@ def execute(config: RunConfig, paths: RunPaths, workspace: Workspace) -> Outcome
     write_json(paths.plan, plan.to_json())
     for sentence in plan.warnings:
         EventLog(paths.events).append("warning", message=sentence)
+    report_narrow(config, paths, data.train)
     update_status(paths, total_steps=plan.steps)
     return _train_within_memory(config, paths, workspace, data)
 

@@ -1,6 +1,7 @@
 """Going on exactly, being refused what would not be, and what a run tells of itself."""
 
 import errno
+from dataclasses import replace
 
 import pytest
 import safetensors.torch
@@ -13,6 +14,8 @@ from studio.runs.curves import Diary
 from studio.runs.events import read_events
 from studio.runs.status import update_status
 from studio.services import steering
+from studio.train.data import load_run_data
+from studio.train.narrow import narrow, small
 from studio.train.run import execute
 
 LONG = {
@@ -92,6 +95,19 @@ def test_an_extended_run_ends_where_a_long_one_ends(shared_runner, undisturbed):
     assert run.status.state == "queued" and run.config.schedule.max_steps == 6
     execute(run.config, run.paths, shared_runner.workspace)
     assert losses(run) == pytest.approx(losses(undisturbed), abs=1e-5)
+
+
+def test_few_and_narrow_rows_are_told_once(shared_runner, undisturbed):
+    ids = [found["id"] for found in told(undisturbed, "finding")]
+    assert ids.count("small-data") == 1 and "narrow-data" not in ids
+    config = undisturbed.config
+    data = load_run_data(config, shared_runner.workspace, []).train
+    assert narrow(data) is None
+    same = data.dataset.select([0] * 30)
+    finding = narrow(replace(data, dataset=same, used=30))
+    for words in ("100% have the same answer", "100% ask the same", "30 share 1 images"):
+        assert words in finding.title
+    assert finding.meaning and finding.remedy and small(config, 400) is None
 
 
 def test_other_settings_or_rows_are_refused_by_name(shared_runner, undisturbed):

@@ -1,0 +1,76 @@
+"""Rows too few or too alike to learn more than themselves from, said before training."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import PurePath
+from typing import Any
+
+from studio.config import RunConfig
+from studio.data.convert import TrainingData
+from studio.paths import RunPaths
+from studio.runs.events import EventLog, read_events
+from studio.runs.health import Finding
+
+FEW_ROWS = 100
+FEWEST_TO_JUDGE = 20
+MOST_ROWS = 20_000
+SAME_ANSWER, SAME_QUESTION, IMAGES_PER_ROW = 0.5, 0.9, 0.2
+
+
+def report_narrow(config: RunConfig, paths: RunPaths, data: TrainingData) -> None:
+    """Add what is not yet in the run's diary to it."""
+    told = {event.values.get("id") for event in read_events(paths.events).events}
+    for finding in (small(config, data.used), narrow(data)):
+        if finding is not None and finding.id not in told:
+            EventLog(paths.events).append("finding", **finding.to_event())
+
+
+def small(config: RunConfig, rows: int) -> Finding | None:
+    """Fewer than a hundred rows."""
+    if rows >= FEW_ROWS:
+        return None
+    return Finding(
+        "small-data",
+        0,
+        f"Few rows: {rows}",
+        f"In {config.schedule.epochs:g} epochs so few rows are soon known by heart; what is "
+        "learned may not reach beyond them.",
+        "Bring a few hundred rows, keep some for data.evaluation, and train for one to three epochs.",
+    )
+
+
+def narrow(data: TrainingData) -> Finding | None:
+    """Rows that share their answer, their question or their images."""
+    table = data.dataset.with_format("arrow")[: min(data.used, MOST_ROWS)]
+    rows = table.to_pylist()
+    if len(rows) < FEWEST_TO_JUDGE:
+        return None
+    answers = Counter(_text(row.get("completion") or row.get("chosen")) for row in rows)
+    questions = Counter(_text(row["prompt"]) for row in rows)
+    images = {_name(image) for row in rows for image in row.get("images") or []}
+    seen = []
+    if answers.most_common(1)[0][1] > SAME_ANSWER * len(rows):
+        seen.append(f"{answers.most_common(1)[0][1] / len(rows):.0%} have the same answer")
+    if questions.most_common(1)[0][1] > SAME_QUESTION * len(rows):
+        seen.append(f"{questions.most_common(1)[0][1] / len(rows):.0%} ask the same question")
+    if images and len(images) < IMAGES_PER_ROW * len(rows):
+        seen.append(f"{len(rows):,} share {len(images):,} images")
+    if not seen:
+        return None
+    return Finding(
+        "narrow-data",
+        0,
+        f"Narrow rows: {', '.join(seen)}",
+        "The model learns what is the same in all rows, and may say it everywhere.",
+        "Bring rows with other images, questions and answers, or fewer of the commonest.",
+    )
+
+
+def _text(messages: Any) -> str:
+    return json.dumps(messages, sort_keys=True, ensure_ascii=False)
+
+
+def _name(image: dict[str, Any]) -> str:
+    return PurePath(image["path"]).stem if image.get("path") else str(hash(image.get("bytes")))
