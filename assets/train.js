@@ -56,5 +56,8 @@
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   };
 
-  window.studioTrain = { help, search, download };
+  document.addEventListener("input", (event) => {
+    if (event.target.closest?.("#train-search")) search(event.target.value);
+  });
+  window.studioTrain = { help, download };
 })();

@@ -27,6 +27,7 @@ class RangePanel:
     """The button, the curve, and the suggested rate."""
 
     plan: PlanPanel
+    stopping: bool = False
 
     def layout_button(self) -> None:
         """Among the other tools."""
@@ -52,10 +53,15 @@ class RangePanel:
     def wire(self, form: list[Any], errors: Any) -> None:
         """Connect the buttons."""
         self.button.click(self.test, [self.plan.target, *form], [*self.outputs, errors], **LATER)
-        self.stop_button.click(self.plan.context.planner.stop_range_test, None, None, **LATER)
+        self.stop_button.click(self.stop, None, None, **LATER)
         self.use.click(self.plan.put, self.rate, form, **LATER).then(
             lambda: ("", gr.update(visible=False)), None, [self.curve, self.use], **LATER
         )
+
+    def stop(self) -> None:
+        """End the test under way; what was drawn stays."""
+        self.stopping = True
+        self.plan.context.planner.stop_range_test()
 
     def test(self, target: str, *shown: Any) -> Iterator[tuple[Any, ...]]:
         """Train some steps with growing rates; the curve grows with them."""
@@ -67,6 +73,7 @@ class RangePanel:
         busy = gr.update(value=TESTING, interactive=False)
         line = views.state_line("Loading the model for the learning-rate test …", busy=True)
         yield busy, line, "", hide, gr.update(visible=True), None, SKIP
+        self.stopping = False
         failed, points = views.state_line("The test did not finish."), []
         try:
             config = config_from(self.plan.specs, shown)
@@ -81,6 +88,8 @@ class RangePanel:
             yield ready, failed, self.plan.failed(error), hide, hide, None, as_json(error)
         except StudioError as error:
             told = notice(error.message, error.remedy, tone="warn")
+            if self.stopping:
+                told = notice("", "Stopped before its end; no rate is suggested.")
             yield ready, failed, curve(points) + told, hide, hide, None, SKIP
 
 

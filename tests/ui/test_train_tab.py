@@ -3,73 +3,17 @@
 import gradio as gr
 import pytest
 import yaml
+from fake_planner import PLAN, FakePlanner
 
 from studio.config import RunConfig, files, presets
 from studio.data.manifest import MANIFEST
-from studio.errors import ConfigError, FieldProblem, RunFailedError
+from studio.errors import FieldProblem
 from studio.paths import Workspace, write_json
-from studio.runs.lr_range import Losses, Span
-from studio.runs.plan import FoundBatch, MemoryPlan, Plan, Suggestion, TowerPlan
+from studio.runs.plan import Plan
 from studio.runs.store import RunStore
-from studio.train.memory.measure import Measured
 from studio.ui.context import StudioContext
 from studio.ui.forms import widgets_of
 from studio.ui.tabs.train import TrainTab
-
-GIB = 2**30
-
-PLAN = Plan(
-    trainable_parameters=163_840,
-    total_parameters=1_918_976,
-    towers=[TowerPlan("language", 28, 163_840, 935_040)],
-    train_rows=400,
-    evaluation_rows=0,
-    steps=25,
-    effective_batch=16,
-    accumulation=1,
-    tokens_median=71,
-    tokens_max=80,
-    device="cpu",
-    dtype="float32",
-    warnings=["<b>slow</b>"],
-    memory=MemoryPlan(2 * GIB, GIB, GIB, GIB, 0, 4 * GIB, GIB),
-    device_memory=8 * GIB,
-    suggestions=[Suggestion("No adapter", "fits", {"adapter": None}, 1)],
-)
-
-
-class FakePlanner:
-    ready = True
-
-    def __init__(self):
-        self.asked = []
-        self.problem = None
-        self.during = lambda: None
-        self.losses = [3 - 0.05 * n for n in range(40)]
-
-    def plan(self, config, gpu_gb=None):
-        self.asked.append((config, gpu_gb))
-        self.during()
-        if self.problem:
-            raise ConfigError([self.problem])
-        return PLAN
-
-    def measure(self, config):
-        self.asked.append((config, "measured"))
-        if self.problem:
-            raise ConfigError([self.problem])
-        return Measured(8 * GIB, 2.0)
-
-    def range_test(self, config):
-        losses = Losses(Span(1e-5, 1e-1, 40))
-        for loss in self.losses:
-            if loss is None:
-                raise RunFailedError("The process was closed.")
-            yield losses.add(loss)
-        yield losses.result()
-
-    def find_batch(self, config, gpu_gb=None):
-        return FoundBatch(8, 16, 2, 5 * GIB, 8 * GIB, True, 16, 9 * GIB, 6 * GIB, 1.5, [16])
 
 
 class FakeSupervisor:

@@ -45,7 +45,6 @@ PLACE_ERRORS = (
     " watch('value', () => window.studioFieldErrors(props.value));"
 )
 PLACE_HELP = "window.studioTrain.help(props.value);"
-SEARCH = "words => { window.studioTrain.search(words); }"
 QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
 
@@ -96,7 +95,7 @@ class TrainTab:
     def _how(self) -> None:
         with gr.Row(elem_classes="column-head"):
             gr.HTML('<h3 class="column-title">How</h3>')
-            self.search = gr.Textbox(
+            gr.Textbox(
                 placeholder="Find a setting …",
                 label="Find a setting",
                 show_label=False,
@@ -183,7 +182,6 @@ class TrainTab:
         shell.page.load(None, [self.level], None, js=SHOW_LEVEL)
         shell.page.load(None, [method], None, js=SHOW_METHOD)
         self.level.change(None, [self.level], None, js=SHOW_LEVEL)
-        self.search.input(None, [self.search], None, js=SEARCH)
         method.change(None, [method], None, js=SHOW_METHOD)
         shell.tab.select(self.offers, method, [self.fields[path] for path in OFFERED], **QUICK)
         self.availability.wire(self.fields)
