@@ -21,6 +21,7 @@ from studio.config import files
 from studio.models.quiet import quiet_libraries
 from studio.paths import Workspace
 from studio.runs.store import RunStore
+from studio.train.memory.heap import return_freed_memory
 
 OFF = dict.fromkeys(("share_images", "share_prompts", "cache_features", "cache_reference"), "off")
 
@@ -193,6 +194,7 @@ def peak_bytes() -> int:
 def main() -> None:
     variant, folder = sys.argv[1], Path(sys.argv[2])
     quiet_libraries()
+    return_freed_memory()
     settings = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
     out = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)

@@ -29,7 +29,7 @@ def difference(trainer: FastTrainer) -> float:
         fast, stock = trainer.collated(min(rows, len(trainer.train_dataset)))
         with torch.no_grad(), trainer.accelerator.autocast():
             ours = _log_probs(trainer, fast)
-            theirs = _log_probs(trainer, stock)
+            theirs = torch.cat([_log_probs(trainer, one) for one in _apart(stock)])
     finally:
         model.train(training)
     return float(((ours - theirs).abs() / theirs.abs().clamp(min=1e-3)).max())
@@ -38,6 +38,17 @@ def difference(trainer: FastTrainer) -> float:
 def tolerance(dtype: torch.dtype) -> float:
     """The largest difference that is rounding, for a model in `dtype`."""
     return TOLERANCE.get(dtype, TOLERANCE[torch.bfloat16])
+
+
+def _apart(batch: dict[str, Any]) -> list[dict[str, Any]]:
+    """The two answers to one prompt one after the other, where their inputs come apart.
+
+    They have the same images, so inputs as long as there are sequences have one entry for each.
+    """
+    pair = "labels" not in batch and len(batch["input_ids"]) == SEQUENCES
+    if not pair or any(len(value) != SEQUENCES for value in batch.values()):
+        return [batch]
+    return [{name: value[n : n + 1] for name, value in batch.items()} for n in range(SEQUENCES)]
 
 
 def _log_probs(trainer: FastTrainer, batch: dict[str, Any]) -> torch.Tensor:
