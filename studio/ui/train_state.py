@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from studio.annotation import AnnotationStore
 from studio.config import RunConfig
 from studio.config.checks import problems
 from studio.config.fields import FieldSpec
@@ -19,6 +20,7 @@ from studio.data.manifest import list_exports
 from studio.errors import ConfigError, FieldProblem, InputError, StudioError
 from studio.paths import EMBEDDED, Workspace
 from studio.runs.store import Run, RunStore
+from studio.services.frozen import library_choices
 from studio.ui.forms import to_widget
 
 SAMPLES = {
@@ -50,14 +52,20 @@ def preset_choices() -> Choices:
     return [(preset.name, preset.name) for preset in list_presets()]
 
 
-def data_choices(workspace: Workspace, method: str) -> Choices:
-    """Samples and exports that `method` can train on; anything else can be typed."""
+def data_choices(
+    workspace: Workspace, method: str, store: AnnotationStore | None = None
+) -> Choices:
+    """Exports, datasets of the library and samples that `method` can train on.
+
+    Rows of the library are frozen when the run is planned or started; anything else can be typed.
+    """
     exports = [
         (f"{export.name} · {sum(export.rows.values()):,} rows", export.spec)
         for export in list_exports(workspace)
         if export.method == method
     ]
-    return [*exports, *SAMPLES[method]]
+    library = library_choices(store, method) if store else []
+    return [*exports, *library, *SAMPLES[method]]
 
 
 def model_choices(store: RunStore) -> Choices:
