@@ -14,9 +14,11 @@ from transformers import Trainer, TrainerCallback
 
 from studio.config import RunConfig, files
 from studio.errors import RunFailedError
-from studio.paths import RunPaths
+from studio.paths import RunPaths, Workspace
 from studio.runs import checkpoints
 from studio.runs.events import EventLog
+from studio.runs.plan import GIB, Plan
+from studio.train.memory.find_batch import find_batch_size
 
 
 class StepGuard(TrainerCallback):
@@ -69,6 +71,25 @@ def smaller_evaluation(trainer: Trainer, config: RunConfig, paths: RunPaths) -> 
     trainer.evaluate = within_memory
 
 
+def within_plan(config: RunConfig, paths: RunPaths, workspace: Workspace, plan: Plan) -> RunConfig:
+    """`config` with the most rows at once that the plan has room for; written to the run file.
+
+    Unchanged when its plan fits or nothing may be changed.
+    """
+    if plan.fits or config.batch.on_oom == "fail":
+        return config
+    found = find_batch_size(config, workspace)
+    size, before = found.per_device, config.batch.per_device
+    if size >= before:
+        return config
+    message = (
+        f"{before} rows at once would need {plan.memory.total / GIB:.1f} of "
+        f"{plan.device_memory / GIB:.1f} GiB, so the run starts with {size}, effective batch "
+        f"still {config.batch.total}."
+    )
+    return _changed(config, paths, {"per_device": size}, message)
+
+
 def with_less_memory(config: RunConfig, paths: RunPaths, failure: str) -> RunConfig:
     """`config` with fewer rows at once, then with checkpointing; written to the run file.
 
@@ -91,7 +112,13 @@ def with_less_memory(config: RunConfig, paths: RunPaths, failure: str) -> RunCon
         message = "Memory ran out with one row at once: gradient checkpointing is on from here."
     else:
         raise _explained(config, failure)
-    config = config.model_copy(update={"batch": batch.model_copy(update=changes)})
+    return _changed(config, paths, changes, message)
+
+
+def _changed(
+    config: RunConfig, paths: RunPaths, changes: dict[str, Any], message: str
+) -> RunConfig:
+    config = config.model_copy(update={"batch": config.batch.model_copy(update=changes)})
     if paths.rank == 0:
         files.save(config, paths.config)
         EventLog(paths.events).append("changed", message=message, **changes)

@@ -29,6 +29,7 @@ from studio.train.recovery import (
     keep_last_step,
     smaller_evaluation,
     with_less_memory,
+    within_plan,
 )
 from studio.train.resume import checkpoint_to_resume
 from studio.train.trainers import build_trainer
@@ -45,6 +46,10 @@ def execute(config: RunConfig, paths: RunPaths, workspace: Workspace) -> Outcome
     """
     _stage(paths, "checking")
     plan, data = plan_run(config, workspace)
+    smaller = within_plan(config, paths, workspace, plan)
+    if smaller is not config:
+        config = smaller
+        plan, data = plan_run(config, workspace)
     write_json(paths.plan, plan.to_json())
     for sentence in plan.warnings:
         EventLog(paths.events).append("warning", message=sentence)

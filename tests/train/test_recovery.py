@@ -1,5 +1,7 @@
 """Memory running out for real errors at chosen moments: same rows, same batch, same losses."""
 
+import json
+
 import pytest
 import torch
 from transformers import Trainer
@@ -8,6 +10,10 @@ from studio.config import files
 from studio.errors import RunFailedError
 from studio.runs.events import read_events
 from studio.train.fast.trainers import FastSFTTrainer
+from studio.train.memory import dry_step
+from studio.train.memory.devices import Target
+from studio.train.memory.measure import RAN_OUT
+from studio.train.plan import plan_run
 
 STEPS = {"schedule": {"max_steps": 3, "save_every": 100}, "batch": {"per_device": 4, "total": 8}}
 
@@ -91,3 +97,28 @@ def test_evaluation_halves_its_own_rows(runner, monkeypatch):
     assert "while evaluating" in changes(run)[0]["message"] and len(changes(run)) == 1
     assert len(runner.values(run, "eval_loss", "evaluation")) == 2
     assert len(runner.values(run, "loss")) == 2
+
+
+def test_a_run_starts_with_what_its_plan_has_room_for(runner, monkeypatch):
+    config = runner.config(batch={"per_device": 4, "total": 4})
+    need = plan_run(config, runner.workspace)[0].memory
+    room = Target("cpu", need.total - need.activations // 4)
+    monkeypatch.setattr(Target, "here", lambda device: room)
+    run, outcome = runner.run(config)
+    assert outcome == "finished"
+    (change,) = changes(run)
+    assert change["per_device"] == 2 and "starts with 2" in change["message"]
+    saved = files.load(run.paths.config).batch
+    assert (saved.per_device, saved.total) == (2, 4)
+    assert json.loads(run.paths.plan.read_text())["accumulation"] == 2
+
+
+def test_a_dry_step_says_that_memory_ran_out_and_the_plan_keeps_it(runner, monkeypatch):
+    def fail(*_):
+        raise torch.OutOfMemoryError("injected")
+
+    monkeypatch.setattr(dry_step, "_train", fail)
+    config = runner.config()
+    answer = dry_step.dry_step(config, runner.workspace)
+    assert answer == {"peak": None, "seconds_per_step": None}
+    assert plan_run(config, runner.workspace)[0].warnings[0] == RAN_OUT
