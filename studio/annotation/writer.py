@@ -32,8 +32,8 @@ class _Job:
         try:
             with connection.begin_nested():
                 self.value = self.work(connection)
-        except SQLAlchemyError:
-            raise
+        except SQLAlchemyError as error:
+            raise _first(error) from None
         except Exception as error:  # noqa: BLE001 - raised again for whoever asked
             self.error = error
 
@@ -42,6 +42,15 @@ class _Job:
             self.future.set_exception(self.error)
         else:
             self.future.set_result(self.value)
+
+
+def _first(error: SQLAlchemyError) -> SQLAlchemyError:
+    """What went wrong before the savepoint was lost: a full disk ends the whole transaction."""
+    before: BaseException | None = error
+    while before is not None:
+        error = before if isinstance(before, SQLAlchemyError) else error
+        before = before.__context__
+    return error
 
 
 class Writer:

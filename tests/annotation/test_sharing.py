@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import wait
 
 import pytest
 from sqlalchemy import text
@@ -39,19 +39,13 @@ def add(name: str):
 
 def together(database, names: list[str]) -> list[object]:
     """Run all of them in one batch; what each gave or raised."""
-
-    def ask(name: str) -> object:
-        try:
-            return database.run(add(name))
-        except StudioError as error:
-            return error
-
-    with ThreadPoolExecutor(len(names)) as pool:
-        with database._writer:
-            asked = [pool.submit(ask, name) for name in names]
-            while len(database._jobs) < len(names):
-                threading.Event().wait(0.005)
-        return [one.result() for one in asked]
+    with database._writer:
+        before = database.submit(lambda _connection: None)
+        while not before.running():
+            threading.Event().wait(0.005)
+        asked = [database.submit(add(name)) for name in names]
+    wait(asked)
+    return [one.exception() or one.result() for one in asked]
 
 
 def stored(database) -> int:

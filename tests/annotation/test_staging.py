@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -82,12 +83,17 @@ def test_the_same_id_twice_is_one_row(store):
     assert (batch.report.added, batch.report.unchanged) == (2, 1)
 
 
-def test_annotators_save_while_an_import_is_half_way(store):
-    store.add_rows("charts", make_rows(3))
-    with store.importing("more") as batch:
-        batch.add_rows(make_rows(CHUNK + 1))
-        store.save(answer(store.claim("ana"), "ana"))
-    assert store.progress("ana").labelled == 1
+def test_annotators_save_while_an_import_runs(store):
+    store.add_rows("charts", make_rows(30))
+    importer = threading.Thread(target=store.add_rows, args=("more", make_rows(2 * CHUNK + 1)))
+    importer.start()
+    saved = 0
+    while saved < 20 or (importer.is_alive() and saved < 30):
+        store.save(answer(store.claim("ana", "charts"), "ana"))
+        saved += 1
+    importer.join()
+    assert store.progress("ana").labelled == saved
+    assert store.count(ItemFilter(dataset="more")) == 2 * CHUNK + 1
 
 
 def test_a_failed_import_leaves_nothing_behind(store):

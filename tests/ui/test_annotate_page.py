@@ -203,14 +203,16 @@ def test_a_reason_half_typed_is_back_after_a_reload(site, page):
     assert page.input_value(".an-skip input") == "the legend is cut"
 
 
-def test_answers_given_offline_survive_a_closed_tab(site, page):
+def test_answers_a_full_disk_refused_survive_a_closed_tab(site, page):
     add_pairs(site, 5)
     visit(page, site)
     page.wait_for_selector(".an-question:has-text('Question 0?')")
-    page.route("**/annotate/save", lambda route: route.abort())
+    full = {"message": "The annotation database cannot be used: database or disk is full."}
+    page.route("**/annotate/save", lambda route: route.fulfill(status=500, json=full))
     press(page, "1")
     press(page, "2")
-    page.wait_for_selector(".an-status[data-state=problem]")
+    page.wait_for_selector(".an-status[data-state=problem]:has-text('disk is full')")
+    page.wait_for_selector(".an-status:has-text('2 answers kept in this browser')")
     assert site.labelled == 0
     page.unroute("**/annotate/save")
     page.goto("about:blank")

@@ -10,6 +10,7 @@ import pytest
 from fastapi import FastAPI, HTTPException
 from fastapi.testclient import TestClient
 from PIL import Image
+from sqlalchemy import event
 
 from studio.annotation import AnnotationStore
 from studio.data.images import ImageStore
@@ -107,6 +108,28 @@ def test_saving_again_with_the_same_key_is_one_label(client, pairs, context):
     event = body(next_cards(client)["cards"][0])
     replies = [client.post("/studio/annotate/save", json=event) for _ in range(2)]
     assert replies[0].json() == replies[1].json()
+    assert context.store.progress().labelled == 1
+
+
+def test_a_full_disk_is_said_and_the_same_answer_is_saved_once_there_is_room(
+    client, pairs, context
+):
+    engine = context.store._database.engine
+
+    def fill(connection, *_):
+        connection.execute("PRAGMA max_page_count=1").close()  # SQLite takes what is used already
+
+    event.listen(engine, "connect", fill)
+    engine.dispose()
+    card = next_cards(client)["cards"][0]
+    big = body(card, ideal="long " * 1500, next={})
+    reply = client.post("/studio/annotate/save", json=big)
+    assert reply.status_code == 500
+    assert "disk is full" in reply.json()["message"] and "free space" in reply.json()["remedy"]
+    assert context.store.progress().labelled == 0
+    event.remove(engine, "connect", fill)
+    engine.dispose()
+    assert client.post("/studio/annotate/save", json=big).json()["saved"]["kind"] == "choose"
     assert context.store.progress().labelled == 1
 
 
