@@ -159,6 +159,19 @@ def test_neither_bad_weights_nor_a_full_disk_cost_the_last_checkpoint(
     assert losses(run) == pytest.approx(losses(undisturbed), abs=1e-5)
 
 
+def test_a_loss_that_is_no_number_ends_the_run_and_is_shown(shared_runner):
+    from transformers import TrainerState
+
+    from studio.train.callbacks import RunReporter
+
+    run = shared_runner.store.create(shared_runner.config())
+    reporter = RunReporter(run.paths, keep=1)
+    with pytest.raises(RunFailedError, match="loss became nan at step 3") as caught:
+        reporter.on_log(None, TrainerState(global_step=3), None, {"loss": float("nan")})
+    assert "last complete checkpoint is kept" in caught.value.remedy
+    assert Diary(run.paths.events).refresh().not_finite == {"loss": 3}
+
+
 def test_weights_are_checked_for_numbers():
     from studio.train.callbacks import weights_are_finite
 
