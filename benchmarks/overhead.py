@@ -119,6 +119,8 @@ def measure(minutes: float, steps: int) -> dict[str, object]:
             else:
                 studio, bare = made.studio(), made.script()
             pairs.append((studio, bare))
+            told = " ".join(f"{_overhead(pairs[-1], clock):+.2f}" for clock in ("cpu", "wall"))
+            print(f"pair {len(pairs)}: {told} % (cpu, wall)", file=sys.stderr)
             took = time.monotonic() - began
     return {
         "pairs": len(pairs),
@@ -131,6 +133,11 @@ def measure(minutes: float, steps: int) -> dict[str, object]:
         "cpus": os.cpu_count(),
         "load": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
     }
+
+
+def _overhead(pair: tuple[Reading, Reading], clock: str) -> float:
+    mine, bare = pair
+    return 100 * (mine["train"][clock] / bare["train"][clock] - 1)
 
 
 def _told(clock: str, pairs: list[tuple[Reading, Reading]]) -> dict[str, object]:
@@ -168,7 +175,7 @@ def _around(pairs: list[tuple[Reading, Reading]]) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--minutes", type=float, default=3.5)
+    parser.add_argument("--minutes", type=float, default=3.5, help="start-up included")
     parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
     flags = parser.parse_args()
