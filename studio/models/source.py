@@ -31,7 +31,8 @@ def load_config(model: ModelConfig) -> PretrainedConfig:
     """The configuration of a vision-language model.
 
     Raises:
-        ModelError: It cannot be found or read, needs foreign code, or sees no images.
+        ModelError: It cannot be found or read, needs foreign code, sees no images, or does not
+            continue its prompt.
     """
     try:
         config = AutoConfig.from_pretrained(
@@ -43,6 +44,13 @@ def load_config(model: ModelConfig) -> PretrainedConfig:
         raise ModelError(
             f"{model.id} ({config.model_type}) is a text-only model: it takes no images.",
             remedy="Choose a vision-language model, for example HuggingFaceTB/SmolVLM-Instruct.",
+            field="model.id",
+        )
+    if config.is_encoder_decoder:
+        raise ModelError(
+            f"{model.id} ({config.model_type}) has an encoder and a decoder: its answers do not "
+            "continue their prompts, which SFT and DPO build on here.",
+            remedy="Choose a decoder-only model; docs/support-matrix.md lists the families.",
             field="model.id",
         )
     return config

@@ -290,6 +290,12 @@ def qwen3_5():
     return _qwen("Qwen3_5", "Qwen3VLVideoProcessor", _qwen3_vision(), layers, "Qwen3VL")
 
 
+def qwen3_vl_moe():
+    experts = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 16}
+    vision = _qwen3_vision() | {"deepstack_visual_indexes": [0]}
+    return _qwen("Qwen3VLMoe", "Qwen3VLVideoProcessor", vision, experts, "Qwen3VL")
+
+
 def _qwen3_vision():
     return {
         "depth": 2,
@@ -351,6 +357,7 @@ FAMILIES: dict[str, Callable[[], tuple[str, PreTrainedConfig, ProcessorMixin]]] 
         qwen2_vl,
         qwen2_5_vl,
         qwen3_vl,
+        qwen3_vl_moe,
         qwen3_5,
         *more.FAMILIES,
     )

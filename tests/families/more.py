@@ -255,7 +255,75 @@ def mllama():
     return "MllamaForConditionalGeneration", config, processor
 
 
+def gemma4():
+    words = tokenizer(
+        "<|image|>",
+        image_token="<|image|>",
+        boi_token="<boi>",
+        eoi_token="<eoi>",
+        audio_token="<|audio|>",
+        boa_token="<boa>",
+        eoa_token="<eoa>",
+    )
+    processor = transformers.Gemma4Processor(
+        transformers.Gemma4AudioFeatureExtractor(),
+        transformers.Gemma4ImageProcessor(patch_size=4, max_soft_tokens=70, pooling_kernel_size=2),
+        words,
+        transformers.Gemma4VideoProcessor(patch_size=4),
+        chat_template=words.chat_template,
+        image_seq_length=70,
+    )
+    vision = VISION | {
+        "num_key_value_heads": 2,
+        "head_dim": 8,
+        "pooling_kernel_size": 2,
+        "position_embedding_size": 64,
+    }
+    vision.pop("image_size")
+    text = TEXT | {
+        "model_type": "gemma4_text",
+        "sliding_window": 16,
+        "layer_types": ["sliding_attention", "full_attention"],
+        "hidden_size_per_layer_input": 8,
+        "vocab_size_per_layer_input": TEXT["vocab_size"],
+    }
+    names = ("image_token", "boi_token", "eoi_token", "audio_token")
+    config = transformers.Gemma4Config(
+        vision_config=vision,
+        text_config=text,
+        audio_config=None,
+        video_token_id=processor.video_token_id,
+        **{f"{name}_id": getattr(words, f"{name}_id") for name in names},
+    )
+    return "Gemma4ForConditionalGeneration", config, processor
+
+
+def lighton_ocr():
+    words = tokenizer(
+        "<|image_pad|>",
+        image_token="<|image_pad|>",
+        image_break_token="<|break|>",
+        image_end_token="<|end|>",
+    )
+    patch = {"height": 8, "width": 8}
+    processor = transformers.LightOnOcrProcessor(
+        transformers.PixtralImageProcessor(size={"longest_edge": 24}, patch_size=patch),
+        words,
+        patch_size=4,
+        spatial_merge_size=2,
+        chat_template=words.chat_template,
+    )
+    config = transformers.LightOnOcrConfig(
+        vision_config=_pixtral_vision(),
+        text_config=TEXT | {"model_type": "qwen3"},
+        image_token_id=words.image_token_id,
+    )
+    return "LightOnOcrForConditionalGeneration", config, processor
+
+
 FAMILIES = (
+    gemma4,
+    lighton_ocr,
     vipllava,
     pixtral,
     mistral3,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from studio.infer.sampling import Sampling
 from studio.models.adapters import WEIGHTS, lora_config
 from studio.models.load import load_model
 from studio.models.towers import Towers, find_towers
-from studio.paths import Workspace, read_json
+from studio.paths import RunPaths, Workspace, read_json
 from studio.runs.events import Event, read_events
 from studio.runs.store import Run, RunStore
 from studio.train.data import load_run_data
@@ -42,31 +41,14 @@ class Step:
     Attributes:
         loss: Of the step.
         moved: Share of the adapter's B matrices that are no longer zero.
-        towers: In how many modules of each tower the saved adapter has weights.
+        towers: In how many modules of each tower there is an adapter.
         fast_path: The event that says what of the fast path was used, and why not the rest.
-        plan: What had been planned.
     """
 
     loss: float
     moved: float
     towers: dict[str, int]
     fast_path: Event
-    plan: dict
-
-
-@dataclass(frozen=True)
-class Quantized:
-    """One SFT step over NF4 weights.
-
-    Attributes:
-        loss: Of the step.
-        moved: Share of the adapter's B matrices that are no longer zero.
-        modules: In how many modules of each tower the weights are quantized.
-    """
-
-    loss: float
-    moved: float
-    modules: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -75,18 +57,20 @@ class Trial:
 
     Attributes:
         kind: Its `model_type`.
-        towers: The roots of its parts.
         parameters, trainable: Of the really loaded model, by tower.
-        steps: By method.
+        plan: What had been planned.
+        steps: `sft`, `qlora` (SFT over NF4 weights) and `dpo`.
+        quantized: Modules with NF4 weights, by tower.
+        answer: The end of an answer by the adapter DPO has left.
     """
 
     family: str
     kind: str
-    towers: Towers
     parameters: dict[str, int]
     trainable: dict[str, int]
+    plan: dict
     steps: dict[str, Step]
-    quantized: Quantized
+    quantized: dict[str, int]
     answer: ChatDelta
 
 
@@ -119,23 +103,24 @@ class Bench:
 
     def trial(self, family: str) -> Trial:
         """All that is asked of a family; raises what goes wrong."""
-        model = self.model(family)
-        config = self.config(model, "sft")
+        folder = self.model(family)
+        config = self.config(folder, "dpo")
+        run = RunStore(self.workspace).create(config)
+        execute(config, run.paths, self.workspace)
+        nf4 = {"id": folder, "quantization": "nf4"}
+        sft, _ = self._step(self.config(folder, "sft"))
+        qlora, quantized = self._step(self.config(folder, "sft", model=nf4))
         loaded = load_model(config.model).model
         towers = find_towers(loaded)
-        steps, run = {}, None
-        for method in ("sft", "dpo"):
-            run = RunStore(self.workspace).create(self.config(model, method))
-            execute(run.config, run.paths, self.workspace)
-            steps[method] = _step(run, towers)
+        steps = {"sft": sft, "qlora": qlora, "dpo": _saved_step(run, towers)}
         return Trial(
             family=family,
             kind=loaded.config.model_type,
-            towers=towers,
             parameters=_count(loaded, towers),
             trainable=_count(get_peft_model(loaded, lora_config(config.adapter, loaded)), towers),
+            plan=read_json(run.paths.plan),
             steps=steps,
-            quantized=self._quantized(model),
+            quantized=quantized,
             answer=self._answer(config, run),
         )
 
@@ -158,21 +143,19 @@ class Bench:
         }
         return files.parse(values | sections)
 
-    def _quantized(self, folder: str) -> Quantized:
-        config = self.config(folder, "sft", model={"id": folder, "quantization": "nf4"})
+    def _step(self, config: RunConfig) -> tuple[Step, dict[str, int]]:
+        """The step, and the modules with NF4 weights by tower."""
         trainable = prepare_model(config, self.workspace)
         towers = find_towers(trainable.model)
-        modules = Counter(
-            towers.of(name)
-            for name, module in trainable.model.named_modules()
-            if isinstance(module, Linear4bit)
-        )
+        modules = trainable.model.named_modules()
+        quantized = Counter(towers.of(n) for n, module in modules if isinstance(module, Linear4bit))
         data = load_run_data(config, self.workspace)
         paths = RunStore(self.workspace).create(config).paths
         trainer = build_trainer(config, paths, trainable, data, [], self.workspace)
         loss = trainer.train().training_loss
-        outputs = [p for n, p in trainer.model.named_parameters() if ".lora_B." in n]
-        return Quantized(loss, _moved(outputs), dict(modules))
+        named = trainer.model.named_parameters()
+        outputs = {name: value for name, value in named if ".lora_B." in name}
+        return _made(loss, outputs, towers, paths), dict(quantized)
 
     def _answer(self, config: RunConfig, run: Run) -> ChatDelta:
         image = Image.open(self.folder / "rows" / "0.png").convert("RGB")
@@ -182,23 +165,22 @@ class Bench:
         return list(chat)[-1]
 
 
-def _step(run: Run, towers: Towers) -> Step:
+def _saved_step(run: Run, towers: Towers) -> Step:
     events = read_events(run.paths.events).events
     losses = [e.values["loss"] for e in events if e.type == "metrics" and "loss" in e.values]
-    told = next(event for event in events if event.type == "fast_path")
     weights = load_file(run.paths.adapter / WEIGHTS)
     outputs = {name: value for name, value in weights.items() if ".lora_B." in name}
+    return _made(losses[0], outputs, towers, run.paths)
+
+
+def _made(loss: float, outputs: dict[str, Any], towers: Towers, paths: RunPaths) -> Step:
+    events = read_events(paths.events).events
     return Step(
-        loss=losses[0],
-        moved=_moved(outputs.values()),
+        loss=loss,
+        moved=sum(bool(value.any()) for value in outputs.values()) / len(outputs),
         towers=dict(Counter(towers.of(_plain(name)) for name in outputs)),
-        fast_path=told,
-        plan=read_json(run.paths.plan),
+        fast_path=next(event for event in events if event.type == "fast_path"),
     )
-
-
-def _moved(outputs: Collection[Any]) -> float:
-    return sum(bool(value.any()) for value in outputs) / len(outputs)
 
 
 def _count(model: torch.nn.Module, towers: Towers) -> dict[str, int]:
