@@ -92,8 +92,8 @@ def test_quantized_runs_lose_as_unquantized_ones(runner, method):
 
 @pytest.mark.parametrize(
     "adapter",
-    [{"dora": True}, {"rslora": True}, {"init": "pissa"}, {"dropout": 0.1}, None],
-    ids=["dora", "rslora", "pissa", "dropout", "full"],
+    [{"dora": True, "rslora": True, "dropout": 0.1}, {"init": "pissa"}, None],
+    ids=["dora", "pissa", "full"],
 )
 def test_variants_train_and_save(runner, adapter):
     run, outcome = runner.run(runner.config(adapter=adapter))
@@ -103,7 +103,7 @@ def test_variants_train_and_save(runner, adapter):
     assert not list(run.paths.adapter.glob("*.bin"))
 
 
-@pytest.mark.parametrize("name", ["adamw_8bit", "paged_adamw_8bit", "adafactor"])
+@pytest.mark.parametrize("name", ["paged_adamw_8bit", "adafactor"])
 def test_optimizers_move_the_weights(runner, name):
     run, _ = runner.run(runner.config(optimizer={"name": name}, model={"quantization": "nf4"}))
     losses = runner.values(run, "loss")
