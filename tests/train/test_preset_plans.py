@@ -47,7 +47,13 @@ VISION = {
     "patch_size": 8,
 }
 QWEN2 = {"embed_dim": 32, "hidden_size": 64, "depth": 2, "num_heads": 2, "patch_size": 8}
-QWEN25 = {"hidden_size": 32, "out_hidden_size": 64, "intermediate_size": 64, "depth": 2, "num_heads": 2}
+QWEN25 = {
+    "hidden_size": 32,
+    "out_hidden_size": 64,
+    "intermediate_size": 64,
+    "depth": 2,
+    "num_heads": 2,
+}
 PARTS = {
     "idefics3": {"text_config": TEXT, "vision_config": VISION},
     "idefics2": {
