@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -40,6 +41,7 @@ LOSSES = (
 HERE = "here"
 FORM = "form"
 MOST_GB = 1024
+STARTER = re.compile(r"gpu-0*(\d+)gb")
 TARGET_DEVICES = (
     ("This machine", HERE),
     *((f"A GPU with {size} GB", str(size)) for size in (6, 8, 12, 16, 24, 32, 40, 48, 80, 141)),
@@ -48,8 +50,16 @@ Choices = list[tuple[str, str]]
 
 
 def preset_choices() -> Choices:
-    """Recipes by name."""
-    return [(preset.name, preset.name) for preset in list_presets()]
+    """Recipes by name; starters by what the GPU has."""
+    names = [preset.name for preset in list_presets()]
+    starters = {name: f"My GPU has {size} GB" for name in names if (size := starter_size(name))}
+    return [(starters.get(name, name), name) for name in names]
+
+
+def starter_size(name: str) -> int | None:
+    """GB of the GPU that a starter is made for; None for other recipes."""
+    found = STARTER.fullmatch(name)
+    return int(found.group(1)) if found else None
 
 
 def data_choices(

@@ -14,6 +14,7 @@ from studio.runs.store import RunStore
 from studio.ui.context import StudioContext
 from studio.ui.forms import widgets_of
 from studio.ui.tabs.train import TrainTab
+from studio.ui.train_state import preset_choices
 
 
 class FakeSupervisor:
@@ -240,7 +241,8 @@ def test_method_switches_samples_and_rate_but_not_a_choice(tab):
 
 
 def test_preset_and_text_fill_the_form(tab):
-    about, *values = tab.use_preset("embedded-dpo")
+    about, target, *values = tab.use_preset("embedded-dpo")
+    assert target == "here"
     assert "evasive" in about
     assert values == widgets_of(tab.specs, presets.load("embedded-dpo"))
     error, problems, *values = tab.settings.use_text("name: a\nmodel: {idd: x}\n")
@@ -249,6 +251,17 @@ def test_preset_and_text_fill_the_form(tab):
     text, error, problems, *values = tab.settings.use_file(b"name: from file\n")
     assert (text, error, problems) == ("name: from file\n", "", [])
     assert values == form(tab, name="from file")
+
+
+def test_starter_is_planned_for_its_gpu_where_there_is_none(tab):
+    labels = {name: label for label, name in preset_choices()}
+    assert labels["gpu-08gb"] == "My GPU has 8 GB"
+    assert labels["embedded-sft"] == "embedded-sft"
+    planned(tab)
+    _, target, *values = tab.use_preset("gpu-08gb")
+    assert target == "8" and values == widgets_of(tab.specs, presets.load("gpu-08gb"))
+    tab.plan.device = "cuda"
+    assert tab.use_preset("gpu-08gb")[1] == "here"
 
 
 def test_export_can_be_trained_on_with_its_method(tab):

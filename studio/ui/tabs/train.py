@@ -135,7 +135,7 @@ class TrainTab:
         store, workspace = self.context.runs, self.context.workspace
         return {
             "model.id": state.model_choices(store),
-            "data.source": state.data_choices(workspace, "sft"),
+            "data.source": state.data_choices(workspace, "sft", self.context.store),
             "adapter.continue_from": state.adapter_choices(store),
             "adapter.targets": list(state.TARGETS),
             "dpo.losses": list(state.LOSSES),
@@ -190,7 +190,8 @@ class TrainTab:
         shell, method = self.context.shell, self.fields["method"]
         switched = [self.fields["data.source"], self.fields["optimizer.learning_rate"]]
         method.input(self.switch, [method, *switched], switched, **QUICK)
-        self.preset.input(self.use_preset, self.preset, [self.about, *form], **QUICK)
+        filled = [self.about, self.plan.target, *form]
+        self.preset.input(self.use_preset, self.preset, filled, **QUICK)
         shell.clone_run.change(self.clone, shell.clone_run, form, **QUICK)
         target = [method, self.fields["data.source"]]
         shell.train_on.change(self.train_on, shell.train_on, target, **QUICK)
@@ -247,23 +248,26 @@ class TrainTab:
     def offers(self, method: str) -> list[Any]:
         """Fresh choices: new exports, bases and adapters."""
         choices = self._choices() | {
-            "data.source": state.data_choices(self.context.workspace, method)
+            "data.source": state.data_choices(self.context.workspace, method, self.context.store)
         }
         return [gr.update(choices=choices[path]) for path in OFFERED]
 
     def switch(self, method: str, source: str, rate: float | None) -> tuple[Any, Any]:
         """Data and learning rate that fit the method just chosen."""
         source, rate = state.for_method(method, source, rate)
-        choices = state.data_choices(self.context.workspace, method)
+        choices = state.data_choices(self.context.workspace, method, self.context.store)
         return gr.update(choices=choices, value=source), rate
 
     def use_preset(self, name: str | None) -> list[Any]:
-        """Fill the form from a recipe."""
+        """Fill the form from a recipe; a starter is planned for its GPU where there is none."""
         if not name:
-            return [gr.skip()] * (1 + len(self.specs))
+            return [gr.skip()] * (2 + len(self.specs))
         preset = presets.get_preset(name)
         about = f'<div class="quiet">{escape(preset.about)}</div>'
-        return [about, *widgets_of(self.specs, preset.config())]
+        gigabytes = state.starter_size(name)
+        elsewhere = gigabytes and self.plan.device in ("cpu", "mps")
+        target = str(gigabytes) if elsewhere else state.HERE
+        return [about, target, *widgets_of(self.specs, preset.config())]
 
     def clone(self, target: tuple[str, int] | None) -> list[Any]:
         """Fill the form with an earlier run's settings."""
@@ -278,7 +282,7 @@ class TrainTab:
         """Put an export into the form, with the method its rows are made for."""
         source = target[0] if target else ""
         for method in state.SAMPLES:
-            choices = state.data_choices(self.context.workspace, method)
+            choices = state.data_choices(self.context.workspace, method, self.context.store)
             if source in {spec for _, spec in choices}:
                 return method, gr.update(choices=choices, value=source)
         return gr.skip(), source or gr.skip()
