@@ -54,6 +54,13 @@ SHAREGPT_DPO = {
     "rejected": {"from": "gpt", "value": "bad"},
     "images": ["a.png"],
 }
+LLAMA_FACTORY = {
+    "messages": [
+        {"role": "user", "content": "<image>What?"},
+        {"role": "assistant", "content": "A chart."},
+    ],
+    "images": ["a.png"],
+}
 TEXT_ONLY = {"images": [], "messages": [said("user", "Hi"), said("assistant", "Hello")]}
 SEVERAL = {
     "images": ["a.png", "b.png"],
@@ -72,6 +79,7 @@ FORMATS = {
     "LLaMA-Factory / ShareGPT conversations": SHAREGPT,
     "LLaMA-Factory / ShareGPT preferences": SHAREGPT_DPO,
     "TRL messages: conversations": TEXT_ONLY,
+    "LLaMA-Factory / ShareGPT conversations ": LLAMA_FACTORY,
     "TRL conversational preferences ": SEVERAL,
     "Preferences": TRL_IMAGE,
 }
