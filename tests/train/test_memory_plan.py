@@ -27,6 +27,13 @@ from studio.train.plan import plan_run, preflight
 OFF = dict.fromkeys(("share_images", "share_prompts", "cache_features", "cache_reference"), "off")
 
 
+@pytest.fixture(scope="module")
+def usual(shared_runner):
+    """A configuration and its plan, as `runner.config()` has them."""
+    config = shared_runner.config()
+    return config, plan_run(config, shared_runner.workspace)[0]
+
+
 def test_meter_counts_what_lives_at_once():
     layer = nn.Linear(8, 4, bias=False, device="meta")
     with metered(layer) as meter:
@@ -136,8 +143,8 @@ def test_traced_activations_are_what_autograd_keeps(runner):
     assert planned == pytest.approx(sum(kept.values()), rel=0.1)
 
 
-def test_plan_goes_through_json(runner):
-    plan, _ = plan_run(runner.config(), runner.workspace)
+def test_plan_goes_through_json(usual):
+    _, plan = usual
     values = json.loads(json.dumps(plan.to_json()))
     assert Plan.from_json(values) == plan
     assert set(values["memory"]) == {
@@ -149,10 +156,10 @@ def test_plan_goes_through_json(runner):
     assert values["seconds_per_step"] is None and values["peak_measured"] is None
 
 
-def test_configuration_alone_is_enough(runner, tmp_path):
+def test_configuration_alone_is_enough(runner, usual, tmp_path):
     skeleton_of(files.parse({}).model).config.save_pretrained(tmp_path / "bare")
     bare, _ = plan_run(runner.config(model={"id": str(tmp_path / "bare")}), runner.workspace)
-    full, _ = plan_run(runner.config(), runner.workspace)
+    _, full = usual
     assert bare.total_parameters == full.total_parameters
     assert bare.towers == full.towers
     assert bare.memory.weights == full.memory.weights
@@ -199,8 +206,8 @@ def test_device_memory_that_is_none_is_refused(text):
         Target.parsed(text)
 
 
-def test_a_dry_step_puts_the_plan_right(runner):
-    plan, _ = plan_run(runner.config(), runner.workspace)
+def test_a_dry_step_puts_the_plan_right(usual):
+    _, plan = usual
     for peak in (plan.memory.total + 10**9, plan.memory.total // 2):
         fixed = calibrated(plan, Measured(peak, 1.5))
         assert fixed.memory.total == fixed.peak_measured == peak
@@ -208,9 +215,8 @@ def test_a_dry_step_puts_the_plan_right(runner):
     assert "ran out" in calibrated(plan, Measured(None, None)).warnings[0]
 
 
-def test_a_dry_step_is_remembered_for_the_same_settings_only(runner):
-    config = runner.config()
-    plan, _ = plan_run(config, runner.workspace)
+def test_a_dry_step_is_remembered_for_the_same_settings_only(runner, usual):
+    config, plan = usual
     remember(config, plan, Measured(plan.memory.total + 10**9, 2.0), runner.workspace)
     again, _ = plan_run(config, runner.workspace)
     assert again.peak_measured == again.memory.total == plan.memory.total + 10**9
