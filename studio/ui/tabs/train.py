@@ -64,6 +64,7 @@ class TrainTab:
 
     def layout(self) -> None:
         """Three columns (what, how, plan), and the settings kept below."""
+        self.reasons, self.choices = unavailable(), self._choices()
         self.saved = gr.BrowserState(None, storage_key="studio-train", secret="studio-train")
         self.availability.layout()
         self.errors = gr.HTML([], html_template="", js_on_load=PLACE_ERRORS, elem_id="train-errors")
@@ -128,8 +129,8 @@ class TrainTab:
                 self.reason = gr.HTML("", elem_id="train-reason", min_height=0, padding=False)
 
     def _field(self, spec: Any) -> None:
-        reasons = unavailable().get(spec.path)
-        self.fields[spec.path] = component(spec, self._choices().get(spec.path), reasons)
+        choices, reasons = self.choices.get(spec.path), self.reasons.get(spec.path)
+        self.fields[spec.path] = component(spec, choices, reasons)
 
     def _choices(self) -> dict[str, Any]:
         store, workspace = self.context.runs, self.context.workspace
