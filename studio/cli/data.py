@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -146,18 +146,19 @@ def export(
     store.close()
     pushed = publish.push(made.path, push) if push else None
     if json:
-        print_json(
-            {
-                "pushed": pushed,
-                "source": made.source,
-                "path": str(made.path),
-                "rows": made.rows,
-                "left_out": made.left_out,
-            }
-        )
+        print_json(_export_json(made) | {"pushed": pushed})
     else:
         _tell_export(made)
     return 0
+
+
+def _export_json(made: Export) -> dict[str, Any]:
+    return {
+        "source": made.source,
+        "path": str(made.path),
+        "rows": made.rows,
+        "left_out": made.left_out,
+    }
 
 
 def _tell_export(made: Export) -> None:

@@ -10,6 +10,7 @@ import importlib.util
 import platform
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 from studio.config.model import ModelConfig
@@ -30,7 +31,7 @@ class Need:
 
     @property
     def missing(self) -> bool:
-        return importlib.util.find_spec(self.module) is None
+        return not _installed(self.module)
 
     @property
     def package(self) -> str:
@@ -39,6 +40,11 @@ class Need:
     @property
     def reason(self) -> str:
         return f"needs the package {self.package}, which is not installed"
+
+
+@cache
+def _installed(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None
 
 
 BITSANDBYTES = Need("bitsandbytes")

@@ -11,14 +11,9 @@ from studio.config.adapter import AdapterConfig
 from studio.config.base import Section, setting
 from studio.config.data import DataConfig
 from studio.config.model import ModelConfig
+from studio.config.optimizer import OptimizerConfig
 from studio.config.preference import DpoConfig
-from studio.config.training import (
-    SAVINGS,
-    BatchConfig,
-    OptimizerConfig,
-    ScheduleConfig,
-    SpeedConfig,
-)
+from studio.config.training import SAVINGS, BatchConfig, ScheduleConfig, SpeedConfig
 from studio.config.watching import LaunchConfig, ProbeConfig
 
 Method = Literal["sft", "dpo"]

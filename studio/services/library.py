@@ -151,11 +151,7 @@ def import_source(
         with store.importing(dataset, source=spec.strip()) as batch, LeftOut() as bad:
             identical = 0
             for read, row in enumerate(_rows(sources, batch, limit), 1):
-                if isinstance(row, BadRow):
-                    bad.add(row)
-                else:
-                    batch.add(row)
-                    identical += _says_the_same(row)
+                identical += _add(row, batch, bad)
                 if on_progress and (read % EVERY == 0 or read == total):
                     on_progress(read, total)
             if not batch.rows:
@@ -179,6 +175,15 @@ def import_source(
         number=batch.number,
         labels=_bring_labels(sources, store, batch.dataset) if labels else None,
     )
+
+
+def _add(row: Row | BadRow, batch: Batch, bad: LeftOut) -> bool:
+    """Whether the row was brought in although its two answers say the same."""
+    if isinstance(row, BadRow):
+        bad.add(row)
+        return False
+    batch.add(row)
+    return _says_the_same(row)
 
 
 def _bring_labels(

@@ -12,8 +12,8 @@ from transformers.training_args import OptimizerNames
 from studio.config import RunConfig, files
 from studio.config.availability import OPTIMIZERS, availability_problems, unavailable
 from studio.config.checks import cautions, problems
+from studio.config.optimizer import OptimizerName, ScheduleName
 from studio.config.preference import DIFFERENCE_LOSSES, LOSSES
-from studio.config.training import OptimizerName, ScheduleName
 from studio.errors import ConfigError, DataError, ModelError
 from studio.models.load import load_model
 from studio.models.source import load_processor
