@@ -26,6 +26,7 @@ def setting(
     trl: str = "",
     level: Level = "all",
     method: str | None = None,
+    example: str = "",
     **bounds: Any,
 ) -> Any:
     """Declare one setting.
@@ -38,9 +39,10 @@ def setting(
         trl: Its name in TRL, transformers or PEFT; empty for what only the studio has.
         level: Whether a form shows it at first or under "all settings".
         method: Shown only for this method (`sft` or `dpo`).
+        example: What an empty field of a form shows, for values with a form of their own.
         bounds: Passed to `pydantic.Field` (`ge`, `le`, `gt`, …).
     """
-    extra = {"level": level, "method": method, "effect": effect, "trl": trl}
+    extra = {"level": level, "method": method, "effect": effect, "trl": trl, "example": example}
     if isinstance(default, (list, dict, BaseModel)):
         return Field(
             default_factory=lambda: (

@@ -38,6 +38,7 @@ class DataConfig(Section):
         "Columns",
         "Which column is the image, question, answer, chosen, rejected. Empty: recognised by itself.",
         effect="None besides what is learned.",
+        example="image: picture, answer: label",
     )
     system_prompt: str | None = setting(
         None,

@@ -26,6 +26,7 @@ class FieldSpec:
         minimum, maximum: Inclusive or exclusive bounds, None when there is none.
         effect: What it does to memory, time or quality.
         trl: Its name in TRL, transformers or PEFT; empty for what only the studio has.
+        example: What an empty field shows.
     """
 
     path: str
@@ -42,6 +43,7 @@ class FieldSpec:
     method: str | None = None
     effect: str = ""
     trl: str = ""
+    example: str = ""
 
 
 def field_specs(model: type[BaseModel] = RunConfig, prefix: str = "") -> Iterator[FieldSpec]:
@@ -74,6 +76,7 @@ def _spec(path: str, info: FieldInfo) -> FieldSpec:
         method=extra.get("method"),
         effect=str(extra.get("effect", "")),
         trl=str(extra.get("trl", "")),
+        example=str(extra.get("example", "")),
     )
 
 

@@ -170,6 +170,7 @@ class OptimizerConfig(Section):
         "A learning rate of its own for vision, projector, language or head; often a tenth for vision.",
         effect="Quality: the vision tower is easily spoiled; free.",
         trl="optimizer parameter groups",
+        example="vision: 2e-5, language: 2e-4",
     )
 
     @field_validator("tower_rates")

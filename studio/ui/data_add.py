@@ -34,7 +34,7 @@ class AddForm:
                 label="Images",
                 file_count="multiple",
                 file_types=list(IMAGE_ENDINGS),
-                height=110,
+                height=140,
                 elem_id="data-add-images",
             )
             with gr.Column(scale=2):

@@ -91,15 +91,13 @@ def component(
         return gr.CheckboxGroup(choices=labelled(spec, reasons or {}), **common)
     if _is_numeric(spec) and not spec.optional:
         return gr.Number(**common)
-    placeholder = {
-        "list": "one, two, …",
-        "mapping": "image: picture, answer: label",
-        "integer": "not set",
-        "number": "not set",
-    }
+    placeholder = {"list": "one, two, …", "integer": "not set", "number": "not set"}
     lines = 3 if spec.path.endswith("prompt") else 1
     return gr.Textbox(
-        placeholder=placeholder.get(spec.kind, ""), lines=lines, max_lines=8, **common
+        placeholder=spec.example or placeholder.get(spec.kind, ""),
+        lines=lines,
+        max_lines=8,
+        **common,
     )
 
 

@@ -203,12 +203,13 @@ class DataTab:
 
     def _wire_forms(self) -> None:
         quick = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-        for button, panel in (
-            (self.open_import, self.import_panel),
-            (self.import_instead, self.import_panel),
-            (self.open_add, self.add_panel),
+        importing, adding = self.import_panel, self.add_panel
+        for button, panels in (
+            (self.open_import, [importing, adding]),
+            (self.import_instead, [importing, adding]),
+            (self.open_add, [adding, importing]),
         ):
-            button.click(partial(gr.update, visible=True), None, panel, **quick)
+            button.click(_first_of_two, None, panels, **quick)
         for form, panel in ((self.form, self.import_panel), (self.add, self.add_panel)):
             form.close.click(partial(gr.update, visible=False), None, panel, **quick)
         self.parts["label"].click(
@@ -323,3 +324,8 @@ def build(context: StudioContext) -> None:
     tab = DataTab(context, form)
     tab.layout()
     tab.wire()
+
+
+def _first_of_two() -> tuple[Any, Any]:
+    """Open one form and close the other; what was typed there stays."""
+    return gr.update(visible=True), gr.update(visible=False)
