@@ -88,6 +88,8 @@ def watch_it_finish(page: Page) -> None:
 def chat_with_it(page: Page) -> str:
     page.locator("#run-chat").click()
     page.wait_for_selector("#chat-answer")
+    icon = page.locator("#chat-images .icon-button svg").first.bounding_box()
+    assert icon and icon["width"] > 0
     page.wait_for_function(
         "document.querySelector('#chat-model input').value.includes('embedded-sft')"
     )
