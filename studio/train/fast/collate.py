@@ -7,7 +7,7 @@ is computed instead, `IMAGES` what the features are made from.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from transformers import ProcessorMixin
 
 from studio.train.fast.layout import Cost, Strand, make_layout
 from studio.train.fast.positions import grid_positions
+from studio.train.fast.reference import row_keys
 from studio.train.fast.refs import ImageRef, image_ref
 from studio.train.fast.tokens import (
     Expansion,
@@ -30,7 +31,7 @@ LAYOUT = "layout"
 IMAGES = "images"
 IGNORED = -100
 
-Known = Callable[[ImageRef], Expansion | None]
+Known = Callable[[str], Expansion | None]
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,16 @@ class BatchImages:
     Attributes:
         refs: The images.
         made: Preprocessed images, by key; those whose features are known are absent.
-        of_rows: Keys of the images of each row.
+        pairs: For DPO, the name of each pair in the reference cache.
     """
 
     refs: tuple[ImageRef, ...]
     made: dict[str, Preprocessed]
-    of_rows: list[list[str]]
+    pairs: tuple[str, ...] = ()
+
+    def pin_memory(self) -> BatchImages:
+        """With pixels in page-locked memory; called by the data loader of a run on a GPU."""
+        return replace(self, made={key: one.pin_memory() for key, one in self.made.items()})
 
 
 @dataclass
@@ -55,7 +60,7 @@ class Collator:
     Attributes:
         method: `sft` or `dpo`.
         image_token: Id of the token that stands for one image feature.
-        known: The expansion of an image whose features need not be computed, else None.
+        known: For the key of an image whose features need not be computed, its expansion.
         cost: Of the language model; None when no rows are to be shared.
         merge: Patches along each side that make one token, where positions have three axes; else 0.
         completion_only: Whether SFT scores the completion only.
@@ -79,6 +84,8 @@ class Collator:
         images = self._images([row["images"] for row in rows])
         samples = [sample_of(self.processor, row, self.method, self.expansions) for row in rows]
         strands = self._strands(samples, images)
+        if self.method == "dpo":
+            images = replace(images, pairs=row_keys(strands))
         batch = self._stock(strands)
         pad, width = self._pad, batch["input_ids"].shape[1]
         return batch | {LAYOUT: make_layout(strands, width, pad, self.cost), IMAGES: images}
@@ -92,13 +99,12 @@ class Collator:
         distinct = {ref.key: ref for refs in rows for ref in refs}
         made = {}
         for key, ref in distinct.items():
-            expansion = self.known(ref)
+            expansion = self.known(key)
             if expansion is None:
                 made[key] = preprocess(self.processor, ref)
                 expansion = made[key].expansion
             self.expansions[key] = expansion
-        of_rows = [[ref.key for ref in refs] for refs in rows]
-        return BatchImages(tuple(distinct.values()), made, of_rows)
+        return BatchImages(tuple(distinct.values()), made)
 
     def _strands(self, samples: Sequence[Sample], images: BatchImages) -> list[Strand]:
         features, first = {}, 0

@@ -65,9 +65,8 @@ class LayoutForward:
         inputs: dict[str, Any] = {"input_ids": layout["input_ids"]} | self._masks(layout)
         if "position_ids" in layout:
             inputs["position_ids"] = layout["position_ids"]
-        slots = layout["slots"]
         if FEATURES in layout:
-            wanted = layout[FEATURES][slots[slots >= 0]]
+            wanted = layout[FEATURES][layout["wanted"]]
             inputs["mm_encoder_outputs"] = {"image": as_outputs(self.model, wanted)}
         return inputs
 

@@ -54,13 +54,14 @@ def _shape(image: Preprocessed) -> dict[str, torch.Size]:
 
 
 def _encode_alike(model: PreTrainedModel, images: Sequence[Preprocessed]) -> list[torch.Tensor]:
+    device = model.device
     inputs = {
-        name: torch.cat([image.inputs[name] for image in images]).to(model.device)
+        name: torch.cat([i.inputs[name].to(device, non_blocking=True) for i in images])
         for name in images[0].inputs
     }
     inputs["pixel_values"] = inputs["pixel_values"].to(model.dtype)
     tiled = FAMILIES[model.config.model_type].tiles and inputs["pixel_values"].dim() == TILED
-    if model.device.type == "cpu" and tiled:
+    if device.type == "cpu" and tiled:
         return [_tile_by_tile(model, inputs, number) for number in range(len(images))]
     features = flat_features(model.get_image_features(**inputs, return_dict=True))
     token = model.config.image_token_id

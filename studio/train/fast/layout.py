@@ -86,7 +86,8 @@ def make_layout(strands: Sequence[Strand], width: int, pad: int, cost: Cost | No
         cost: Of the language model; None to give every sequence a row of its own.
 
     Returns:
-        `input_ids` and `slots` (rows, places); `attention_mask` (rows, places), or
+        `input_ids` and `slots` (rows, places); `wanted` (image places,): the slots of the places
+        that have one; `attention_mask` (rows, places), or
         `position_ids`, `segments` (rows, places) and `ancestors` (rows, branches, branches) when
         sequences share rows; `position_ids` (3, rows, places) in any case when they have three
         axes; `keep`, `labels`, `targets` (scored tokens,): the place whose
@@ -145,9 +146,11 @@ def _tensors(rows: Sequence[Row], pad: int, *, shared: bool) -> Layout:
         segments[index, : row.length] = np.concatenate(row.segments)
         seen = row.ancestors()
         ancestors[index, : len(seen), : len(seen)] = seen
+    slots = (tokens >> IMAGE_SHIFT) - 1
     layout = {
         "input_ids": torch.from_numpy(tokens & ((1 << IMAGE_SHIFT) - 1)),
-        "slots": torch.from_numpy((tokens >> IMAGE_SHIFT) - 1),
+        "slots": torch.from_numpy(slots),
+        "wanted": torch.from_numpy(slots[slots >= 0]),
     }
     if not shared:
         return layout | {"attention_mask": torch.from_numpy((segments == 0).astype(np.int64))}

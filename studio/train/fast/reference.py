@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import torch
 
-from studio.train.fast.collate import IMAGES, BatchImages
 from studio.train.fast.features import Hits
+from studio.train.fast.layout import Strand
 
 LINE = "{key} {chosen!r} {rejected!r} {check}\n"
 
@@ -74,20 +75,22 @@ class ReferenceCache:
             self.known[parts[0]] = (chosen, rejected)
 
 
-def row_keys(batch: dict) -> list[str]:
-    """The name of each pair of a batch, from its tokens and its images' content."""
-    images: BatchImages = batch[IMAGES]
-    ids, seen = batch["input_ids"].cpu(), batch["attention_mask"].cpu().bool()
-    scored = batch["completion_mask"].cpu()
-    half = len(ids) // 2
-    keys = []
-    for row in range(half):
-        digest = hashlib.sha256(" ".join(images.of_rows[row]).encode())
-        for index in (row, row + half):
-            digest.update(b"|" + ids[index][seen[index]].numpy().tobytes())
-            digest.update(scored[index][seen[index]].numpy().tobytes())
-        keys.append(digest.hexdigest()[:40])
-    return keys
+def row_keys(strands: Sequence[Strand]) -> tuple[str, ...]:
+    """The name of each pair, from its tokens and its images' content.
+
+    Args:
+        strands: All chosen answers, then all rejected ones.
+    """
+    half = len(strands) // 2
+    return tuple(_row_key(pair) for pair in zip(strands[:half], strands[half:], strict=True))
+
+
+def _row_key(pair: Sequence[Strand]) -> str:
+    digest = hashlib.sha256(" ".join(pair[0].images).encode())
+    for strand in pair:
+        digest.update(b"|" + strand.ids.tobytes())
+        digest.update(strand.scored.astype(np.int64).tobytes())
+    return digest.hexdigest()[:40]
 
 
 def _check(key: str, chosen: float, rejected: float) -> str:

@@ -38,6 +38,7 @@ class Setup:
     loaded: Loaded
     paths: RunPaths
     workspace: Workspace
+    difference: float | None = None
 
     def run(self) -> FastPath:
         """Switch on what applies, check it against the stock path, and record the choice."""
@@ -51,6 +52,7 @@ class Setup:
         EventLog(self.paths.events).append(
             "fast_path",
             message=str(path),
+            difference=self.difference,
             **{name: decision.on for name, decision in path.named.items()},
         )
         return path
@@ -73,8 +75,8 @@ class Setup:
         return path
 
     def _checked(self, path: FastPath) -> FastPath:
-        found = check.difference(self.trainer)
-        allowed = check.tolerance(self.loaded.dtype)
+        found = self.difference = check.difference(self.trainer)
+        allowed = check.allowed(self.trainer, found, self.loaded.dtype)
         if found <= allowed:
             return path
         self.trainer.use_stock_path()
@@ -88,15 +90,11 @@ class Setup:
 
     def _collator(self, path: FastPath, cache: FeatureCache | None) -> Collator:
         config = self.trainer.bare_model.config
-
-        def known(image: ImageRef) -> Expansion | None:
-            return cache.expansion(image.key) if cache else None
-
         return Collator(
             processor=self.trainer.processing_class,
             method=self.config.method,
             image_token=config.image_token_id,
-            known=known,
+            known=cache.expansion if cache else _unknown,
             cost=Cost.of(config.get_text_config()) if path.prompts.on else None,
             merge=grid_merge(config),
         )
@@ -164,3 +162,8 @@ class Setup:
         )
         writer = f"{self.paths.run_id}-{trainer.args.process_index}"
         return ReferenceCache(self.workspace.cache / "reference" / name, writer)
+
+
+def _unknown(key: str) -> Expansion | None:
+    """Of every image without a cache; a name of its own, so that other processes can have it."""
+    return None

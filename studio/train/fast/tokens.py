@@ -10,7 +10,7 @@ do it; and where their spelling is not theirs alone, the processor itself makes 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,6 +43,11 @@ class Preprocessed:
 
     inputs: dict[str, torch.Tensor]
     expansion: Expansion
+
+    def pin_memory(self) -> Preprocessed:
+        """In page-locked memory, from which a GPU copies while it computes."""
+        inputs = {name: value.pin_memory() for name, value in self.inputs.items()}
+        return replace(self, inputs=inputs)
 
 
 @dataclass(frozen=True)

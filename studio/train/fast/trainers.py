@@ -17,7 +17,7 @@ from studio.train.fast.collate import IMAGES, LAYOUT, BatchImages, Collator
 from studio.train.fast.features import FeatureCache
 from studio.train.fast.head import FEATURES, LayoutForward
 from studio.train.fast.images import encode
-from studio.train.fast.reference import ReferenceCache, row_keys
+from studio.train.fast.reference import ReferenceCache
 from studio.train.fast.refs import ImageRef, with_refs
 from studio.train.fast.tokens import preprocess
 
@@ -96,23 +96,24 @@ class FastTrainer:
             found[ref.key] = features
             if cache:
                 cache.put(ref.key, raw, features)
-        return torch.cat([found[ref.key].to(device) for ref in images.refs])
+        parts = [found[ref.key].to(device, non_blocking=True) for ref in images.refs]
+        return torch.cat(parts)
 
     def keep(self, images: Sequence[ImageRef]) -> int:
         """Encode images for the cache only; their number."""
         made = {image.key: preprocess(self.processing_class, image) for image in images}
-        self.features(BatchImages(tuple(images), made, []))
+        self.features(BatchImages(tuple(images), made))
         return len(images)
 
-    def collated(self, rows: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    def collated(self, rows: int, skip: int = 0) -> tuple[dict[str, Any], dict[str, Any]]:
         """Some `rows` rows on the fast path, and as TRL's collator makes them.
 
-        They begin with the first that has an image, if one has.
+        They begin `skip` rows after the first that has an image, if one has.
         """
         collate, dataset, _ = self._stock
         named = with_refs(dataset.select_columns(["images"]))
         first = next((index for index, row in enumerate(named) if row["images"]), 0)
-        chosen = [(first + index) % len(dataset) for index in range(rows)]
+        chosen = [(first + skip + index) % len(dataset) for index in range(rows)]
         fast = self.saving.collator([self.train_dataset[index] for index in chosen])
         stock = collate([dataset[index] for index in chosen])
         fast, stock = self._prepare_inputs(fast), self._prepare_inputs(stock)
@@ -135,11 +136,10 @@ class FastDPOTrainer(FastTrainer, DPOTrainer):
     """`DPOTrainer` on the fast path, which also remembers the reference."""
 
     def computable(self, batch: dict[str, Any]) -> dict[str, Any]:
-        keys = row_keys(batch) if self.saving.reference else []
+        keys, cache = batch[IMAGES].pairs, self.saving.reference
         batch = super().computable(batch)
-        if not keys:
+        if cache is None:
             return batch
-        cache = self.saving.reference
         known = cache.get(keys)
         if known is None:
             known = self.compute_ref_log_probs(self.ref_model or self.model, batch)
