@@ -2,16 +2,18 @@
 
     python benchmarks/plan.py [--json] [--shapes embedded smolvlm-256m] [--paths fast stock]
                               [--methods sft dpo] [--checkpointing off on] [--runs]
+                              [--dtype auto] [--quantization none] [--device cpu|cuda]
 
 Planned is the memory plan before anything is loaded; measured is the peak resident memory of two
-real steps on the largest batch in a process of their own; error is planned over measured, less
-one. With `--runs` the plan, now corrected by that dry step, is held against the peak of a whole
+real steps on the largest batch in a process of their own, or with `--device cuda` what the CUDA
+allocator reserved for them and the context; error is planned over measured, less one. With `--runs` the plan, now corrected by that dry step, is held against the peak of a whole
 run of several steps by the training worker (`run_error`).
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import subprocess
@@ -36,13 +38,16 @@ SAMPLES = {"sft": "embedded:sft", "dpo": "embedded:preferences"}
 RUN_STEPS = 4
 
 
-def run_config(model: str, data: str, method: str, checkpointing: bool, path: str) -> RunConfig:
+def run_config(
+    arguments: argparse.Namespace, model: dict[str, str], data: str, variant: dict[str, Any]
+) -> RunConfig:
     """One variant: LoRA on the language model, the embedded model in batches of 8, others of 1."""
-    size = 8 if model == "embedded" else 1
+    size = arguments.batch or (8 if model["id"] == "embedded" else 1)
+    method, checkpointing = variant["method"], variant["checkpointing"]
     return files.parse(
         {
             "method": method,
-            "model": {"id": model},
+            "model": model,
             "data": {"source": data},
             "batch": {
                 "per_device": size,
@@ -51,7 +56,7 @@ def run_config(model: str, data: str, method: str, checkpointing: bool, path: st
             },
             "schedule": {"max_steps": RUN_STEPS, "epochs": 10},
             "probes": {"count": 0, "forgetting": None},
-            "speed": STOCK if path == "stock" else {},
+            "speed": STOCK if variant["path"] == "stock" else {},
         }
     )
 
@@ -98,16 +103,21 @@ def rows(arguments: argparse.Namespace, workspace: Workspace) -> Iterator[dict[s
         with tempfile.TemporaryDirectory() as place:
             if shape != "embedded":
                 save_random(SHAPES[shape], arguments.tiles, Path(place))
-            for method in arguments.methods:
+            for method, checkpointing, path in itertools.product(
+                arguments.methods, arguments.checkpointing, arguments.paths
+            ):
                 source = SAMPLES[method]
                 if shape != "embedded":
                     source = str(write_rows(Path(place), method, 4, data="charts", charts=CHARTS))
-                for checkpointing in arguments.checkpointing:
-                    for path in arguments.paths:
-                        model = shape if shape == "embedded" else place
-                        config = run_config(model, source, method, checkpointing == "on", path)
-                        row = measure_one(config, workspace, arguments.runs)
-                        yield {"model": shape, "path": path, **row}
+                model = {
+                    "id": shape if shape == "embedded" else place,
+                    "dtype": arguments.dtype,
+                    "quantization": arguments.quantization,
+                }
+                variant = {"method": method, "checkpointing": checkpointing == "on", "path": path}
+                config = run_config(arguments, model, source, variant)
+                row = measure_one(config, workspace, arguments.runs)
+                yield {"model": shape, "path": path, **row}
 
 
 def shown(row: dict[str, Any]) -> str:
@@ -132,7 +142,15 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", default=["sft", "dpo"])
     parser.add_argument("--checkpointing", nargs="+", default=["off", "on"])
     parser.add_argument("--runs", action="store_true")
+    parser.add_argument("--batch", type=int, help="rows at once; 8 embedded, else 1")
+    parser.add_argument("--dtype", default="auto")
+    parser.add_argument("--quantization", default="none")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     arguments = parser.parse_args()
+    if arguments.device == "cpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    elif arguments.runs:
+        parser.error("--runs measures resident memory: leave it out with --device cuda.")
     quiet_libraries()
     found = []
     with tempfile.TemporaryDirectory() as place:

@@ -79,6 +79,7 @@ class Worker:
         began = now()
         self.trainer = build_trainer(config, self.paths, trainable, data, [], workspace)
         self.setup = now() - began
+        self.trainer.accelerator.prepare_model(self.trainer.model)
         _enable_checkpointing(self.trainer)
         towers = find_towers(base)
         self.clock.watch(base.get_submodule(towers.vision), "vision")
