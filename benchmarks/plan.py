@@ -32,7 +32,7 @@ from studio.paths import Workspace
 from studio.runs.store import RunStore
 
 ROOT = Path(__file__).resolve().parent.parent
-CHARTS = ROOT.parent / "shared" / "data" / "chartqa"
+CHARTS = ROOT.parent / "shared" / "data"
 STOCK = dict.fromkeys(("share_images", "share_prompts", "cache_features", "cache_reference"), "off")
 SAMPLES = {"sft": "embedded:sft", "dpo": "embedded:preferences"}
 RUN_STEPS = 4
