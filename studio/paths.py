@@ -146,6 +146,11 @@ class Workspace:
         return self.cache / "checks"
 
     @property
+    def frozen(self) -> Path:
+        """Which export holds a state of the library; safe to delete."""
+        return self.cache / "frozen"
+
+    @property
     def dry_steps(self) -> Path:
         """What dry steps took, by settings; safe to delete."""
         return self.cache / "dry-steps"

@@ -19,6 +19,7 @@ from studio.annotation.foreign_labels import Brought, ForeignLabel, bring
 from studio.annotation.preferences import Preferences
 from studio.annotation.staging import Batch
 from studio.annotation.team import Team
+from studio.annotation.trainable_state import trainable_state
 from studio.annotation.views import (
     AddReport,
     DatasetView,
@@ -310,3 +311,8 @@ class AnnotationStore:
         """The rows, and the number of pairs left out by reason."""
         with self._database.read() as connection:
             return majority.preferences(connection, dataset, policy)
+
+    def trainable_state(self, dataset: str) -> str:
+        """A hash that changes with everything that training on `dataset` depends on."""
+        with self._database.read() as connection:
+            return trainable_state(connection, dataset)

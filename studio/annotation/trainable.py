@@ -83,7 +83,7 @@ def trainable_rows(
         if method == "sft":
             rows, reason = _answers(item, rows)
         else:
-            reason = "no preference yet" if item.pairs else "no two answers to compare"
+            reason = _undecided(item)
         if rows:
             found.splits[item.split or TRAIN] += rows
         else:
@@ -96,6 +96,12 @@ def _items(store: AnnotationStore, where: ItemFilter) -> Iterator[ItemView]:
     while page := store.browse(where, after=after, limit=PAGE):
         yield from page
         after = page[-1].id
+
+
+def _undecided(item: ItemView) -> str:
+    if any(pair.votes for pair in item.pairs):
+        return "a tie, or no majority"
+    return "no preference yet" if item.pairs else "no two answers to compare"
 
 
 def _answers(item: ItemView, preferences: Sequence[Row]) -> tuple[list[Row], str]:

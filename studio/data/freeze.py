@@ -15,12 +15,12 @@ from pathlib import Path
 
 from studio.data.convert import unusable
 from studio.data.images import ImageStore
-from studio.data.manifest import MANIFEST, TRL, list_exports
+from studio.data.manifest import LIBRARY_SPEC, MANIFEST, TRL, list_exports
 from studio.data.schema import Row
 from studio.data.split import split_by_image
 from studio.data.trl_format import ANSWERS, Method, answer_messages, features, prompt_messages
 from studio.errors import DataError
-from studio.paths import Workspace, write_json
+from studio.paths import Workspace, read_json, write_json
 
 __all__ = ["freeze", "freeze_splits", "list_exports"]
 ROWS_PER_GROUP = 50
@@ -68,15 +68,23 @@ def freeze_splits(
     _check(rows, method, images)
     digest = _content_hash(splits, method)
     target = workspace.exports / f"{_slug(name)}-{digest[:10]}"
-    if (target / MANIFEST).exists():
+    manifest = _manifest(name, method, splits, digest, manifest_extra)
+    if (there := read_json(target / MANIFEST)) is not None:
+        if LIBRARY_SPEC in there and LIBRARY_SPEC not in manifest:
+            write_json(target / MANIFEST, manifest)  # somebody wants it now: it is theirs
         return target
     building = workspace.exports / f".{target.name}.{os.getpid()}"
     shutil.rmtree(building, ignore_errors=True)
     building.mkdir(parents=True)
     for split, members in splits.items():
         _write_parquet(building / f"{split}.parquet", members, method, images)
-    write_json(building / MANIFEST, _manifest(name, method, splits, digest, manifest_extra))
-    building.rename(target)
+    write_json(building / MANIFEST, manifest)
+    try:
+        building.rename(target)
+    except OSError:
+        shutil.rmtree(building, ignore_errors=True)
+        if not (target / MANIFEST).exists():
+            raise
     return target
 
 

@@ -9,6 +9,7 @@ from studio.paths import Workspace, read_json
 
 MANIFEST = "manifest.json"
 TRL = "trl"
+LIBRARY_SPEC = "library"  # in the manifest: the source that a run gave, `library:<dataset>…`
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,11 @@ class Export:
     rows: dict[str, int]
     created_at: float
     manifest: dict = field(default_factory=dict, repr=False)
+
+    @property
+    def automatic(self) -> bool:
+        """Whether it is the copy of library rows that a plan or a run made for itself."""
+        return LIBRARY_SPEC in self.manifest
 
     @property
     def spec(self) -> str:

@@ -6,9 +6,8 @@ import re
 import threading
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
-from studio.annotation import AnnotationStore
+from studio.annotation import AnnotationStore, ItemFilter
 from studio.annotation.trainable import (
     TRAIN,
     Trainable,
@@ -20,28 +19,15 @@ from studio.config import RunConfig
 from studio.data.convert import unusable
 from studio.data.freeze import freeze_splits
 from studio.data.images import ImageStore
+from studio.data.manifest import LIBRARY_SPEC
 from studio.data.schema import Row
 from studio.data.sources.registry import LIBRARY
 from studio.data.trl_format import Method
 from studio.errors import DataError
 from studio.paths import Workspace
+from studio.services.copies import Copies, Frozen
 
 _ONE_AT_A_TIME = threading.Lock()
-
-
-@dataclass(frozen=True)
-class Frozen:
-    """A frozen copy of library rows.
-
-    Attributes:
-        source: What a run file calls it: `exports/<name>-<hash>`.
-        rows: Rows by split.
-        left_out: Items left out, by reason.
-    """
-
-    source: str
-    rows: dict[str, int]
-    left_out: dict[str, int] = field(default_factory=dict)
 
 
 def library_choices(store: AnnotationStore, method: Method) -> list[tuple[str, str]]:
@@ -79,38 +65,66 @@ def freeze_library(
     """Freeze `library:<dataset>[?filters]` (see `parse_library`) below `exports/`.
 
     Splits keep their names; rows of a single split are called `train`. Excluded rows, those in
-    the bin and those that cannot teach `method` are left out and counted in the manifest.
+    the bin and those that cannot teach `method` are left out and counted in the manifest. While
+    the library stays as it is, so does the copy: it is not even read again. Copies that nothing
+    needs any more go.
 
     Raises:
         DataError: No row can be trained on, or the dataset or a filter is unknown.
     """
     where = parse_library(spec.strip())
-    if where.dataset not in {one.name for one in store.datasets()}:
-        there = ", ".join(source for _, source in library_choices(store, method)) or "none yet"
-        raise DataError(
-            f"There is no dataset {where.dataset[:200]!r} in the library.",
-            remedy=f"There is: {there}.",
-            field="data.source",
-        )
+    made = _copy(spec.strip(), where, method, workspace, store)
+    if not made.source:
+        raise _nothing(where.dataset, Counter(made.left_out), method)
+    return made
+
+
+def _copy(
+    spec: str, where: ItemFilter, method: Method, workspace: Workspace, store: AnnotationStore
+) -> Frozen:
+    """The copy of the library as it is, made if there is none; one at a time is made."""
+    copies, state = Copies(workspace), store.trainable_state(where.dataset)
+    if there := copies.find(where, method, state):
+        return there
+    _check_dataset(where.dataset, method, store)
+    with _ONE_AT_A_TIME:
+        state = store.trainable_state(where.dataset)
+        if there := copies.find(where, method, state):
+            return there
+        made = _freeze(spec, where, method, workspace, store)
+        if store.trainable_state(where.dataset) == state:
+            copies.keep(where, method, state, made)
+        copies.forget_unused()
+    return made
+
+
+def _check_dataset(dataset: str, method: Method, store: AnnotationStore) -> None:
+    if dataset in {one.name for one in store.datasets()}:
+        return
+    there = ", ".join(source for _, source in library_choices(store, method)) or "none yet"
+    raise DataError(
+        f"There is no dataset {dataset[:200]!r} in the library.",
+        remedy=f"There is: {there}.",
+        field="data.source",
+    )
+
+
+def _freeze(
+    spec: str, where: ItemFilter, method: Method, workspace: Workspace, store: AnnotationStore
+) -> Frozen:
     found = _usable(trainable_rows(store, where, method), method, ImageStore(workspace))
-    splits = _named(found.splits)
+    splits, left_out = _named(found.splits), dict(found.left_out)
     if not splits:
-        raise _nothing(where.dataset, found.left_out, method)
+        return Frozen("", {}, left_out)
     manifest = {
         "dataset": where.dataset,
-        "library": spec.strip(),
+        LIBRARY_SPEC: spec,
         "filters": filters_of(where),
-        "left_out": dict(found.left_out),
+        "left_out": left_out,
     }
-    with _ONE_AT_A_TIME:
-        path = freeze_splits(
-            splits, f"{where.dataset}-{method}", workspace, manifest, method=method
-        )
-    return Frozen(
-        f"exports/{path.name}",
-        {split: len(rows) for split, rows in splits.items()},
-        dict(found.left_out),
-    )
+    path = freeze_splits(splits, f"{where.dataset}-{method}", workspace, manifest, method=method)
+    rows = {split: len(members) for split, members in splits.items()}
+    return Frozen(f"exports/{path.name}", rows, left_out)
 
 
 def _usable(found: Trainable, method: Method, images: ImageStore) -> Trainable:

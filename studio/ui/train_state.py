@@ -72,7 +72,7 @@ def data_choices(
     exports = [
         (f"{export.name} · {sum(export.rows.values()):,} rows", export.spec)
         for export in list_exports(workspace)
-        if export.method == method
+        if export.method == method and not export.automatic
     ]
     library = library_choices(store, method) if store else []
     return [*exports, *library, *SAMPLES[method]]
