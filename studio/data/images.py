@@ -11,6 +11,7 @@ import io
 import os
 import re
 import struct
+import time
 import warnings
 import zlib
 from collections.abc import Iterator
@@ -26,7 +27,12 @@ FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 # An MPO is opened as the JPEG it begins with.
 EXTENSIONS = {"PNG": "png", "JPEG": "jpg", "MPO": "jpg", "WEBP": "webp", "GIF": "gif", "BMP": "bmp"}
 MAX_BYTES = 64 * 1024 * 1024
+# An image of MAX_PIXELS takes 240 MB while it is decoded, with transparency three times as much.
 MAX_PIXELS = 80_000_000
+MAX_EDGE = 65_535
+MAX_SECONDS = 5.0
+# So small that no block of a file takes long: what a decoder has used up is seen between two.
+BLOCK = 1024
 THUMB_EDGE = 320
 EXIF_ORIENTATION = 0x0112
 
@@ -56,10 +62,11 @@ def open_image(source: bytes | str | os.PathLike[str]) -> Image.Image:
 
     Raises:
         DataError: With the reason, when it is no such image, is damaged, has more than
-            `MAX_BYTES` bytes or more than `MAX_PIXELS` pixels.
+            `MAX_BYTES` bytes, `MAX_PIXELS` pixels or `MAX_EDGE` pixels a side, or takes more than
+            `MAX_SECONDS` of a processor to decode.
     """
     with _decoding():
-        return _normalise(_loaded(_read(source)))
+        return _normalise(_loaded(_opened(_read(source))))
 
 
 class ImageStore:
@@ -80,7 +87,7 @@ class ImageStore:
         if self._find(sha) and self._thumb(sha).exists():
             return sha
         with _decoding():
-            original = _loaded(content)
+            original = _opened(content)
             thumb, view = _shown(original)
         if view is not None:
             _write(self._view(sha), view, sync=False)
@@ -170,17 +177,45 @@ def _read(source: bytes | str | os.PathLike[str]) -> bytes:
     return content
 
 
-def _loaded(content: bytes) -> Image.Image:
-    """The image as it is in the file, decoded to its end."""
+class _Timed(io.BytesIO):
+    """A file in memory that stops being read when its decoding has taken too long.
+
+    Counted is what this thread uses of a processor, so that a busy machine refuses nothing.
+    """
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__(content)
+        self._end = time.thread_time() + MAX_SECONDS
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if time.thread_time() > self._end:
+            raise DataError(
+                f"the image takes more than {MAX_SECONDS:g} s to decode.", field="image"
+            )
+        return super().read(size)
+
+
+def _opened(content: bytes) -> Image.Image:
+    """The image as it is in the file, its pixels not decoded yet."""
     if not content:
         raise DataError("the image is empty.", field="image")
-    image = Image.open(io.BytesIO(content), formats=FORMATS)
+    image = Image.open(_Timed(content), formats=FORMATS)
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise DataError(
             f"image of {width} × {height} pixels; the limit is {MAX_PIXELS // 10**6} megapixels.",
             field="image",
         )
+    if max(width, height) > MAX_EDGE:
+        raise DataError(
+            f"image of {width} × {height} pixels; the limit is {MAX_EDGE:,} a side.", field="image"
+        )
+    return image
+
+
+def _loaded(image: Image.Image) -> Image.Image:
+    """The same image, decoded to its end."""
+    image.decodermaxblock = BLOCK
     image.load()
     return image
 
@@ -205,21 +240,26 @@ def _decoding() -> Iterator[None]:
 def _shown(original: Image.Image) -> tuple[bytes, bytes | None]:
     """The thumbnail and, where a browser would show the file differently, a normalised copy.
 
-    A large image is shrunk before it is converted, so that there is no second one of its size.
+    A large image is shrunk before it is converted, so that there is no second one of its size; a
+    large JPEG is decoded to a fraction of its size in the first place, and read to its end too.
     """
-    if _is_plain(original):
-        factor = max(original.size) // (4 * THUMB_EDGE)
-        image = original
-        if factor > 1 and original.mode in ("RGB", "RGBA", "L"):
-            image = original.reduce(factor)
-        small = _thumbnail(image if image.mode == "RGB" else image.convert("RGB"), original.size)
-        return _encoded_thumb(small), None
-    image = _normalise(original)
-    return _encoded_thumb(_thumbnail(image, image.size)), _encoded(image, "PNG")
+    full = original.size
+    if original.format == "JPEG" and original.mode in ("L", "RGB") and _is_upright(original):
+        original.draft(None, _scaled(full, 4 * THUMB_EDGE))
+    image = _loaded(original)
+    if not _is_plain(image):
+        image = _normalise(image)
+        return _encoded_thumb(_thumbnail(image, full=image.size)), _encoded(image, "PNG")
+    factor = max(image.size) // (4 * THUMB_EDGE)
+    if factor > 1 and image.mode in ("RGB", "RGBA", "L"):
+        image = image.reduce(factor)
+    image = image if image.mode == "RGB" else image.convert("RGB")
+    return _encoded_thumb(_thumbnail(image, full)), None
 
 
 def _normalise(image: Image.Image) -> Image.Image:
-    if image.getexif().get(EXIF_ORIENTATION, 1) != 1:
+    """A decoded image as everything here sees it."""
+    if not _is_upright(image):
         image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I"):  # 16 bits a pixel; Pillow's own conversion clips
         image = image.point(lambda value: value * (1 / 256)).convert("L")
@@ -238,19 +278,26 @@ def _is_opaque(rgba: Image.Image) -> bool:
 
 def _thumbnail(image: Image.Image, full: tuple[int, int]) -> Image.Image:
     """`image` as small as thumbnails of images of `full` size are."""
-    width, height = full
-    scale = THUMB_EDGE / max(width, height)
-    if scale >= 1:
+    if max(full) <= THUMB_EDGE:
         return image
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return image.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
+    return image.resize(_scaled(full, THUMB_EDGE), Image.Resampling.LANCZOS, reducing_gap=2.0)
+
+
+def _scaled(size: tuple[int, int], edge: int) -> tuple[int, int]:
+    """`size` in the same proportions with `edge` pixels on its longer side, unless it is smaller."""
+    scale = min(1.0, edge / max(size))
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def _is_upright(image: Image.Image) -> bool:
+    return image.getexif().get(EXIF_ORIENTATION, 1) == 1
 
 
 def _is_plain(original: Image.Image) -> bool:
     """Whether a browser shows the file as `open_image` decodes it."""
     if getattr(original, "is_animated", False) or original.format in ("MPO", "BMP"):
         return False
-    if original.getexif().get(EXIF_ORIENTATION, 1) != 1:
+    if not _is_upright(original):
         return False
     if original.has_transparency_data:
         return _is_opaque(original if original.mode == "RGBA" else original.convert("RGBA"))

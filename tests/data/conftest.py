@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import struct
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,22 @@ def encoded(image: Image.Image, image_format: str, **options) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, image_format, **options)
     return buffer.getvalue()
+
+
+def slow_jpeg(scans: int, size: tuple[int, int] = (1000, 1000)) -> bytes:
+    """A small file that is slow to decode: its last scan over the whole image, again and again."""
+    content = encoded(Image.new("L", size, 90), "JPEG", progressive=True)
+    start, end = content.rindex(b"\xff\xda"), len(content) - 2
+    return content[:end] + content[start:end] * (scans - 1) + content[end:]
+
+
+def leaping_bmp(width: int, height: int) -> bytes:
+    """A BMP of run lengths that only leaps: four bytes stand for 255 rows of pixels."""
+    leaps = b"\x00\x02\xff\xff" * 4 + b"\x00\x01"
+    palette = bytes(1024)
+    header = struct.pack("<IiiHHIIiiII", 40, width, height, 1, 8, 1, len(leaps), 0, 0, 256, 0)
+    start = 14 + len(header) + len(palette)
+    return struct.pack("<2sIHHI", b"BM", start + len(leaps), 0, 0, start) + header + palette + leaps
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 from PIL import Image
@@ -9,7 +10,7 @@ from studio.data import images as module
 from studio.data.images import open_image, resolve_inside
 from studio.errors import DataError, NotFoundError
 
-from .conftest import encoded, png
+from .conftest import encoded, leaping_bmp, png, slow_jpeg
 
 
 def pixel(content: bytes, at=(0, 0)) -> tuple[int, int, int]:
@@ -88,17 +89,57 @@ def test_limits_are_kept(monkeypatch):
         open_image(png())
 
 
+def test_a_slow_decode_is_given_up_with_the_reason(monkeypatch):
+    assert open_image(slow_jpeg(3)).size == (1000, 1000)
+    monkeypatch.setattr(module, "MAX_SECONDS", 0.05)
+    content, began = slow_jpeg(20_000), time.thread_time()
+    with pytest.raises(DataError, match=r"takes more than 0\.05 s to decode"):
+        open_image(content)
+    assert time.thread_time() - began < 1
+
+
+def test_one_edge_alone_can_be_too_long():
+    """Four bytes of such a file would stand for 255 rows, 50 MB here."""
+    with pytest.raises(DataError, match="200,000 × 2 pixels; the limit is 65,535 a side"):
+        open_image(leaping_bmp(200_000, 2))
+    with pytest.raises(DataError, match="damaged"):
+        open_image(leaping_bmp(200, 90))
+
+
+def test_a_large_jpeg_is_never_decoded_at_its_full_size_to_be_kept(images, monkeypatch):
+    decoded = []
+    loaded = module._loaded
+
+    def seen(image):
+        decoded.append(loaded(image).size)
+        return image
+
+    monkeypatch.setattr(module, "_loaded", seen)
+    large = encoded(Image.effect_noise((4000, 3000), 40), "JPEG", quality=30)
+    sha = images.add(large)
+    assert decoded == [(2000, 1500)]
+    assert Image.open(images.thumb_path(sha)).size == (320, 240)
+    assert images.open(sha).size == (4000, 3000)
+    with pytest.raises(DataError, match="damaged"):
+        images.add(large[: len(large) * 3 // 4])
+    rotated = Image.Exif()
+    rotated[module.EXIF_ORIENTATION] = 6
+    turned = images.add(encoded(Image.new("RGB", (3000, 40)), "JPEG", exif=rotated))
+    assert Image.open(images.view_path(turned)).size == (40, 3000)
+
+
 def test_hostile_images_are_read_or_refused_never_worse(shared):
     lines = (shared / "hostile_images" / "index.jsonl").read_text().splitlines()
     good = 0
     for line in lines:
-        entry = json.loads(line)
+        entry, began = json.loads(line), time.thread_time()
         try:
             open_image(shared / "hostile_images" / entry["file"])
             good += 1
             assert entry["outcome"] == "ok"
         except DataError as error:
             assert error.message
+        assert time.thread_time() - began < module.MAX_SECONDS, entry["file"]
     assert len(lines) == 94 and good == 14
 
 
