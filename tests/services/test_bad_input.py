@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import stat
+import time
 import zipfile
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from studio.data import images as image_module
 from studio.errors import DataError
 from studio.paths import Workspace
 from studio.services.library import import_source
+from tests.data.conftest import slow_jpeg
 
 GOOD = {"image": "good.png", "question": "q", "answer": "a"}
 SVG = b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>"
@@ -85,6 +87,16 @@ def test_19_bombs_and_truncated_images_are_rejected_row_by_row(bring, folder, mo
     rows = images(folder, bomb=png((500, 500)), cut=png((90, 90))[:70], empty=b"")
     bad = bring(*rows)
     assert "500 × 500 pixels" in bad[2] and "damaged" in bad[3] and "empty" in bad[4]
+
+
+def test_19_a_slow_decode_is_given_up_and_the_rest_comes_in(bring, folder, store, monkeypatch):
+    rows = images(folder, fine=png((60, 60)), slow=slow_jpeg(20_000), also=png((50, 50)))
+    monkeypatch.setattr(image_module, "MAX_SECONDS", 0.1)
+    began = time.thread_time()
+    bad = bring(*rows)
+    assert list(bad) == [3] and "takes more than 0.1 s to decode" in bad[3]
+    assert time.thread_time() - began < 5
+    assert not list(store.workspace.images.rglob("*.jpg")), "nothing of it stays"
 
 
 def test_20_every_kind_of_pixel_is_the_same_picture_everywhere(folder, store):
@@ -221,10 +233,19 @@ def test_26_a_literal_image_tag_without_its_image_is_refused(bring):
     assert list(bad) == [2] and "1 images for 2 <image> tags" in bad[2]
 
 
-def test_27_markup_stays_text(bring, store):
-    texts = ["<img src=x onerror=alert(1)>", "<style>*{display:none}</style>", "$$x$$ {{y}} ${z}"]
-    assert bring(*({**GOOD, "question": text, "answer": text} for text in texts)) == {}
-    assert [item.question for item in store.browse()][1:-1] == texts
+def test_27_markup_stays_text_and_fetches_nothing(bring, store, monkeypatch):
+    texts = [
+        "<img src=x onerror=alert(1)>", "<style>*{display:none}</style>", "$$x$$ {{y}} ${z}",
+        "![seen](http://192.0.2.1/track.png)", "<img src='//192.0.2.1/track.png'>",
+        "[a](javascript:alert(1))", "\\(\\href{javascript:alert(1)}{x}\\)",
+    ]  # fmt: skip
+    monkeypatch.setattr("socket.socket.connect", lambda *given: pytest.fail("fetched"))
+    records = [{**GOOD, "question": text, "answer": text, "note": text} for text in texts]
+    assert bring(*records) == {}
+    items = store.browse()[1:-1]
+    assert [item.question for item in items] == texts
+    assert [item.candidates[0].text for item in items] == texts
+    assert [item.meta["note"] for item in items] == texts
 
 
 def test_28_cells_that_look_like_formulas_are_only_text(folder, store):

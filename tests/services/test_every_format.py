@@ -1,4 +1,4 @@
-"""Every known format, in every container that can hold it, imports without a mapping."""
+"""Every known format, in every container that can hold it, imports and trains without a mapping."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from PIL import Image
 
 from studio.annotation import AnnotationStore, ItemFilter, LabelEvent
 from studio.annotation.foreign_labels import Brought
+from studio.data.convert import load_training_data
 from studio.data.schema import Answer, Message, Part, Row
 from studio.errors import DataError
 from studio.paths import Workspace
@@ -68,21 +69,55 @@ SEVERAL = {
                said("user", "And this?", image=True)],
     **PREFERENCE,
 }  # fmt: skip
-TRL_IMAGE = {"image": "a.png", "prompt": "What?", "chosen": "x", "rejected": "y"}
-FORMATS = {
-    "ChartQA questions and answers": CHARTQA,
-    "RLAIF-V preferences": RLAIF,
-    "TRL conversational preferences": FORMATTED,
-    "TRL conversational questions and answers": LLAVA,
-    "VQAv2 questions and answers": VQAV2,
-    "Geoperception questions and answers": GEOPERCEPTION,
-    "LLaMA-Factory / ShareGPT conversations": SHAREGPT,
-    "LLaMA-Factory / ShareGPT preferences": SHAREGPT_DPO,
-    "TRL messages: conversations": TEXT_ONLY,
-    "LLaMA-Factory / ShareGPT conversations ": LLAMA_FACTORY,
-    "TRL conversational preferences ": SEVERAL,
-    "Preferences": TRL_IMAGE,
+LLAMA_FACTORY_DPO = {
+    "messages": [{"role": "user", "content": "<image>What?"}],
+    "chosen": {"role": "assistant", "content": "good"},
+    "rejected": {"role": "assistant", "content": "bad"},
+    "images": ["a.png"],
 }
+TURNS = [said("user", "What?", image=True), said("assistant", "Red.")]
+IMAGE, IMAGES, NO_IMAGES = {"image": "a.png"}, {"images": ["a.png"]}, {"images": []}
+SAID = {"prompt": "What?", "completion": "Red."}
+CHAT = {"prompt": TURNS[:1], "completion": TURNS[1:]}
+ASKED = {"prompt": [said("user", "What?")]}
+TOLD = {**ASKED, "completion": [said("assistant", "Red.")]}
+BETTER = {"prompt": "What?", "chosen": "x", "rejected": "y"}
+WHOLE = {"chosen": TURNS, "rejected": [TURNS[0], said("assistant", "Blue.")]}
+TRL_IMAGE = {**IMAGE, **BETTER}
+SFT, DPO = "TRL conversational questions and answers", "TRL conversational preferences"
+MESSAGES, PLAIN = "TRL messages: conversations", "Questions and answers"
+SHARED_SFT = "LLaMA-Factory / ShareGPT conversations"
+SHARED_DPO = "LLaMA-Factory / ShareGPT preferences"
+FORMATS: dict[str, tuple[str, dict]] = {
+    "ChartQA": ("ChartQA questions and answers", CHARTQA),
+    "RLAIF-V-Dataset": ("RLAIF-V preferences", RLAIF),
+    "rlaif-v_formatted": (DPO, FORMATTED),
+    "llava-instruct-mix": (SFT, LLAVA),
+    "vqav2-small": ("VQAv2 questions and answers", VQAV2),
+    "Geoperception": ("Geoperception questions and answers", GEOPERCEPTION),
+    "ShareGPT": (SHARED_SFT, SHAREGPT),
+    "ShareGPT dpo": (SHARED_DPO, SHAREGPT_DPO),
+    "LLaMA-Factory": (SHARED_SFT, LLAMA_FACTORY),
+    "LLaMA-Factory dpo": (SHARED_DPO, LLAMA_FACTORY_DPO),
+    "several images and turns": (DPO, SEVERAL),
+    "image, messages": (MESSAGES, {**IMAGE, "messages": TURNS}),
+    "images, messages": (MESSAGES, {**IMAGES, "messages": TURNS}),
+    "images, messages as text": (MESSAGES, {**IMAGES, "messages": [
+        {"role": "user", "content": "What?"}, {"role": "assistant", "content": "Red."}]}),
+    "no images, messages": (MESSAGES, TEXT_ONLY),
+    "image, prompt, completion": (SFT, {**IMAGE, **CHAT}),
+    "images, prompt, completion": (SFT, {**IMAGES, **CHAT}),
+    "no images, prompt, completion": (SFT, {**NO_IMAGES, **TOLD}),
+    "image, prompt, completion as text": (PLAIN, {**IMAGE, **SAID}),
+    "images, prompt, completion as text": (PLAIN, {**IMAGES, **SAID}),
+    "no images, prompt, completion as text": (PLAIN, {**NO_IMAGES, **SAID}),
+    "image, prompt, chosen, rejected": (DPO, {**IMAGE, "prompt": TURNS[:1], **PREFERENCE}),
+    "images, the prompt in the answers": (DPO, {**IMAGES, **WHOLE}),
+    "no images, prompt, chosen, rejected": (DPO, {**NO_IMAGES, **ASKED, **PREFERENCE}),
+    "image, prompt, chosen, rejected as text": ("Preferences", TRL_IMAGE),
+    "images, prompt, chosen, rejected as text": ("Preferences", {**IMAGES, **BETTER}),
+    "no images, prompt, chosen, rejected as text": ("Preferences", {**NO_IMAGES, **BETTER}),
+}  # fmt: skip
 
 
 def as_jsonl(record: dict, folder: Path) -> None:
@@ -102,7 +137,7 @@ def embedded(record: dict, folder: Path) -> pa.Table:
     held = dict(record)
     if "image" in held:
         held["image"] = inside(held["image"])
-    elif held["images"]:
+    else:
         held["images"] = [inside(name) for name in held["images"]]
     return pa.Table.from_pylist([held])
 
@@ -161,23 +196,51 @@ def store(workspace):
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_formats_import_from_every_container_as_the_same_row(name, folder, workspace, store):
-    record, seen = FORMATS[name], []
+    (recognised, record), seen = FORMATS[name], []
     for file, write in CONTAINERS.items():
         write(record, folder)
         path = str(folder / file)
         preview = preview_source(path, workspace)
-        assert preview.recognised_as == name.strip() and len(preview.first) == 1, file
+        assert preview.recognised_as == recognised and len(preview.first) == 1, file
         report = import_source(path, workspace, store, name=file)
         assert (report.added, report.bad_count) == (1, 0), (file, report.bad)
         (item,) = store.browse(ItemFilter(dataset=file))
         texts = [candidate.text for candidate in item.candidates]
         seen.append((item.images, item.prompt, texts, len(item.pairs)))
     assert all(found == seen[0] for found in seen)
-    assert seen[0][3] == ("chosen" in record)
+    assert len(seen[0][0]) == len(images_of(record)) and seen[0][3] == ("chosen" in record)
+
+
+def images_of(record: dict) -> list[str]:
+    return record["images"] if "images" in record else [record["image"]]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_formats_are_trained_on_without_a_mapping(name, folder, workspace):
+    _, record = FORMATS[name]
+    as_jsonl(record, folder)
+    method = "dpo" if "chosen" in record else "sft"
+    source = str(folder / "rows.jsonl")
+    data, _ = load_training_data(source=source, method=method, workspace=workspace)
+    assert (data.used, data.skipped) == (1, [])
+    row = data.dataset[0]
+    answers = ("chosen", "rejected") if method == "dpo" else ("completion",)
+    assert set(row) == {"images", "prompt", *answers}
+    parts = [part for turn in row["prompt"] for part in turn["content"]]
+    places = [part for part in parts if part["type"] == "image"]
+    assert places == [{"type": "image"}] * len(row["images"])
+    assert [image.size for image in row["images"]] == [(6, 4)] * len(images_of(record))
+    assert row["prompt"][-1]["role"] == "user"
+    assert any(part.get("text") for part in parts) and not any(
+        "<image>" in part.get("text", "") for part in parts
+    )
+    for answer in answers:
+        (turn,) = row[answer]
+        assert turn["role"] == "assistant" and turn["content"][0]["text"].strip()
 
 
 @pytest.mark.parametrize(("file", "mark"), [("rows.csv", ","), ("rows.tsv", "\t")])
-@pytest.mark.parametrize("record", [VQAV2, GEOPERCEPTION, RLAIF, TRL_IMAGE])
+@pytest.mark.parametrize("record", [VQAV2, GEOPERCEPTION, RLAIF, TRL_IMAGE, {**IMAGE, **SAID}])
 def test_flat_formats_import_from_delimited_files(record, file, mark, folder, workspace, store):
     with (folder / file).open("w", newline="", encoding="utf-8") as handle:
         writer = csv.DictWriter(handle, list(record), delimiter=mark)
