@@ -15,6 +15,7 @@ from studio.ui.views import bar, count, duration, notice
 SEVERITY = {"error": ("✕", "Error"), "warning": ("!", "Warning"), "info": ("i", "Note")}
 STAGES = {"model": "Opening the model's processor", "rows": "Reading", "images": "Measuring images"}
 NAMED_REASONS = 6
+EVERY_ROW = "It is about every row: without them there would be nothing to train on."
 NOT_YET = (
     '<p class="quiet">Not checked yet. A check reads every row the way the model would: its tokens '
     "and tiles, what a maximum length would cut, repeats, leaks between splits, empty and "
@@ -210,10 +211,12 @@ def _finding(one: Finding, found: Report, exclusions: Exclusions, chosen: bool) 
 
 
 def _buttons(one: Finding, found: Report, exclusions: Exclusions) -> str:
-    number = len(one.rows)
-    if not number or found.numbers != "items":
+    """Show the rows, and exclude them where something would be left."""
+    if not found.rows or found.numbers != "items":
         return ""
-    rows = "the row" if number == 1 else f"the {count(number)} rows"
+    number = len(one.rows) or found.rows
+    everything = number >= found.rows
+    rows = "the row" if number == 1 else f"{'all' if everything else 'the'} {count(number)} rows"
     them = "it" if number == 1 else "them"
     buttons = [_button("show", one.id, f"Show {rows}")]
     excluded = exclusions.of(one)
@@ -223,7 +226,10 @@ def _buttons(one: Finding, found: Report, exclusions: Exclusions) -> str:
         )
         buttons.append(f'<span class="check-done">✓ {done}</span>')
         buttons.append(_button("include", one.id, f"Let {them} in again"))
-    if excluded < number < found.rows:
+    if everything:
+        buttons.append(f"<button disabled>Exclude {them}</button>")
+        buttons.append(f'<span class="check-done">{EVERY_ROW}</span>')
+    elif excluded < number:
         buttons.append(_button("exclude", one.id, f"Exclude {them}"))
     return f'<div class="check-actions">{"".join(buttons)}</div>'
 

@@ -120,7 +120,9 @@ def test_findings_come_with_their_buttons_and_figures(panel):
     report = drawn(panel)
     assert report.index("✕") < report.index("Longer.") < report.index("All are shrunk.")
     assert "Show the 2 rows" in report and report.count('data-action="exclude"') == 1
-    assert "Show the 4 rows" in report
+    assert report.count("Show all 4 rows") == 2, "of all rows, and of the data as a whole"
+    assert report.count("<button disabled>Exclude them</button>") == 2
+    assert report.count(look.EVERY_ROW) == 2
     for figure in ("60", "95 % ≤ 70 · max 90", "55%", "75%", "+6 tokens on average"):
         assert figure in report
     assert 'style="left:50.00%"><i>70</i>' in report
@@ -140,6 +142,22 @@ def test_show_hands_the_rows_to_the_tab(panel):
     assert shown[0] == ("Identical answers", ids)
     assert state.finding == "identical_answers" and 'aria-current="true"' in report
     assert "Identical answers" in strip
+
+
+def test_a_finding_about_the_data_as_a_whole_shows_every_row(panel):
+    panel.context.store.exclude(panel.context.store.ids()[3:])
+    _, report, strip, _, shown = panel.act(
+        Look("mine"), clicked(action="show", finding="length_bias"), None
+    )
+    assert shown[0] == ("Length bias", tuple(panel.context.store.ids()[:3]))
+    assert 'aria-current="true"' in report and strip.count("data-image") == 2
+
+
+def test_what_is_no_rows_has_no_buttons(panel):
+    kept = panel.checker.reports["mine"]
+    nothing = replace(kept.report, rows=0, findings=kept.report.findings[1:2])
+    panel.checker.reports["mine"] = replace(kept, report=nothing)
+    assert "<button" not in drawn(panel)
 
 
 def test_exclude_is_a_mark_in_the_library_and_can_be_undone(panel):

@@ -172,7 +172,7 @@ class CheckPanel:
         if finding is None or action not in ("show", "exclude", "include"):
             return (gr.skip(),) * 5
         if action == "show":
-            shown = link((title_of(name), tuple(finding.rows)))
+            shown = link((title_of(name), self._rows(state.dataset, finding)))
             return *self._drawn(replace(state, finding=name, image="")), shown
         try:
             self.context.store.exclude(finding.rows, action == "exclude")
@@ -223,10 +223,17 @@ class CheckPanel:
         )
         where, title = ItemFilter(dataset=state.dataset), "The first rows"
         if finding:
+            title = title_of(finding.id)
+        if finding and finding.rows:
             first = tuple(finding.rows[: 4 * SHOWN_ROWS])  # some may be in the bin
-            where, title = ItemFilter(ids=first), title_of(finding.id)
+            where = ItemFilter(ids=first)
         items = self.context.store.browse(where, limit=SHOWN_ROWS)
         return look.strip(items, state.image, title)
+
+    def _rows(self, dataset: str, finding: Finding) -> tuple[int, ...]:
+        """The rows of a finding; all that are checked when it is about the data as a whole."""
+        where = ItemFilter(dataset=dataset, excluded=False)
+        return tuple(finding.rows or self.context.store.ids(where))
 
     def _finding(self, dataset: str, name: str) -> Finding | None:
         kept = self.checker.kept(dataset)
