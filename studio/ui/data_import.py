@@ -24,6 +24,8 @@ ROLES = {
     "rejected": "Rejected",
     "candidates": "Candidates",
     "conversation": "Conversation",
+    "system": "System prompt",
+    "id": "Id",
 }
 FIELDS = {"data.source": "Source", "data.train": "Split", "dataset": "Name"}
 FIELDS |= {f"data.columns.{role}": f"Column “{title}”" for role, title in ROLES.items()}

@@ -19,7 +19,7 @@ from studio.paths import Workspace
 from studio.services.importer import Importer
 from studio.services.library import preview_source
 from studio.ui import data_views as look
-from studio.ui.data_import import ImportForm
+from studio.ui.data_import import ROLES, ImportForm
 from studio.ui.data_item import detail
 from studio.ui.data_rows import gallery, named_answers, table
 from studio.ui.data_state import PAGE, LibraryState, filter_of, read_page
@@ -80,7 +80,8 @@ def source(tmp_path):
 
 
 REQUEST = SimpleNamespace(query_params={})
-FIELDS = ("", "", "", "", "", "", "")
+FIELDS = ("",) * len(ROLES)
+ASK = ("", "ask", *FIELDS[2:])
 NO_FILTER = ("", "Any labels", "All rows", "Oldest first", "Table", "", "", "", "", "", "", "")
 
 
@@ -89,7 +90,7 @@ def event(**data) -> SimpleNamespace:
 
 
 def imported(tab, path: str, *mapping: str):
-    columns = mapping or ("", "ask", "", "", "", "", "")
+    columns = mapping or ASK
     going, refused = tab.form.start(REQUEST, path, "", 0, "", False, {}, *columns)
     assert going and not refused
     assert tab.form.importer.wait(30).state == "done"
@@ -287,12 +288,15 @@ def test_the_end_of_an_import_shows_once(tab, source):
 
 def test_a_mapping_seen_in_the_preview_is_imported(tab, source):
     path = source(2)
-    mapped = ("", "ask", "", "", "", "", "")
-    _, _, recognised, *_ = tab.form.preview(REQUEST, path, "", 0, "", False, {}, *mapped)
+    _, _, recognised, *_ = tab.form.preview(REQUEST, path, "", 0, "", False, {}, *ASK)
     assert "question" not in recognised
-    tab.form.start(REQUEST, path, "", 0, "", False, recognised, "image", *mapped[1:])
+    by_hand = ("image", "ask", *FIELDS[2:-2], "id", "note")
+    tab.form.start(REQUEST, path, "", 0, "", False, recognised, *by_hand)
     tab.form.importer.wait(30)
-    assert tab.context.store.browse()[0].question == "How many? 0"
+    (first, _) = tab.context.store.browse()
+    assert (first.question, first.external_id) == ("How many? 0", HOSTILE)
+    assert [turn.role for turn in first.prompt] == ["system", "user"]
+    assert first.prompt[0].text == "0"
 
 
 def test_a_row_added_by_hand(tab, source, tmp_path):
