@@ -52,7 +52,8 @@ class Diary:
         checkpoint: Step of the last complete checkpoint, 0 without one.
         findings: What the run's health gave rise to, each id once.
         probe_rows, probes: Fixed questions, and the answers to them by step.
-        forgetting: Loss on rows that have nothing to do with the run, `before` and `after`.
+        forgetting: Loss on rows that have nothing to do with the run, `before` and `after`;
+            the latter was measured at `forgetting_step`.
     """
 
     path: Path
@@ -63,6 +64,7 @@ class Diary:
     probe_rows: list[ProbeRow] = field(default_factory=list)
     probes: dict[int, list[str]] = field(default_factory=dict)
     forgetting: dict[str, float] = field(default_factory=dict)
+    forgetting_step: int = 0
     stage: str = ""
     step: int = 0
     total: int = 0
@@ -157,6 +159,7 @@ class Diary:
         for when in ("before", "after"):
             if isinstance(event.values.get(when), (int, float)):
                 self.forgetting[when] = float(event.values[when])
+        self.forgetting_step = _step(event.values) or self.step
 
     _TAKES: ClassVar[dict[str, Callable[[Diary, Event], None]]] = {
         "metrics": _take_metrics,

@@ -22,7 +22,7 @@ from studio.runs.store import Run, RunStore
 if TYPE_CHECKING:
     from studio.paths import RunPaths
 
-BEFORE_TRAINING = ("starting", "checking", "loading", "submitting", "waiting")
+BEFORE_TRAINING = ("starting", "checking", "loading", "caching images", "submitting", "waiting")
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from studio.runs import checkpoints, longer
 from studio.runs.cards import RunCard
 from studio.runs.curves import Diary
 from studio.runs.health import Finding
+from studio.runs.signs import forgetting
 from studio.runs.status import ENDED
 from studio.ui.runs_state import RunSummary, ago
 from studio.ui.views import bar, chip, code, duration, empty, notice
@@ -22,7 +23,7 @@ STAGES = {
     "starting": "Starting",
     "checking": "Checking settings and rows",
     "loading": "Loading the model",
-    "caching features": "Caching image features",
+    "caching images": "Encoding each image once",
     "probing": "Answering the probes",
     "training": "Training",
     "evaluating": "Evaluating",
@@ -121,7 +122,8 @@ def _progress(summary: RunSummary) -> str:
     if not status.total_steps:
         words = f"{stage or 'Starting'} …" if status.active else "Nothing was trained."
         return f'<div class="run-progress">{bar(0)}<span>{escape(words)}</span></div>'
-    words = [f"step {status.step:,} of {status.total_steps:,}"]
+    unit = "image" if status.stage == "caching images" else "step"
+    words = [f"{unit} {status.step:,} of {status.total_steps:,}"]
     if status.active:
         words.insert(0, stage or "Training")
         if summary.seconds_left is not None:
@@ -169,35 +171,30 @@ def _notices(diary: Diary) -> str:
 def health(diary: Diary) -> str:
     """What the worker said, and what stands out in the metrics, meaning and remedy folded in."""
     found = [_finding(finding) for finding in diary.findings.values()]
-    if "before" in diary.forgetting and "after" in diary.forgetting:
-        found.append(_forgetting(diary.forgetting["before"], diary.forgetting["after"]))
+    if {"before", "after"} <= set(diary.forgetting):
+        found.append(_forgetting(diary))
     signs = f'<div class="run-health" aria-label="Health">{"".join(found)}</div>' if found else ""
     return _notices(diary) + signs
 
 
 def _finding(finding: Finding) -> str:
+    when = f"step {finding.step:,}" if finding.step else "before training"
     return (
         f'<details class="finding" data-finding="{escape(finding.id)}"><summary>'
         f'<span aria-hidden="true">!</span> {escape(finding.title)} '
-        f'<span class="quiet">step {finding.step:,}</span></summary>'
+        f'<span class="quiet">{when}</span></summary>'
         f"<p>{escape(finding.meaning)}</p><p><b>What to do:</b> {escape(finding.remedy)}</p></details>"
     )
 
 
-def _forgetting(before: float, after: float) -> str:
-    change = (after - before) / before if before else 0.0
-    if change < 0.1:
-        text = f"Little was forgotten: loss on unrelated questions {before:.3g} → {after:.3g}."
-        return f'<p class="quiet">{text}</p>'
-    return _finding(
-        Finding(
-            "forgetting",
-            0,
-            f"Forgetting: loss on unrelated questions rose from {before:.3g} to {after:.3g}",
-            "The model got worse at questions that this run did not train.",
-            "Train shorter, with a lower learning rate or rank, or mix in general rows.",
-        )
-    )
+def _forgetting(diary: Diary) -> str:
+    before, after = diary.forgetting["before"], diary.forgetting["after"]
+    sign = forgetting(before, after)
+    if sign is not None:
+        return _finding(Finding("forgetting", diary.forgetting_step, *sign))
+    amount = "Nothing" if after <= before else "Little"
+    text = f"{amount} was forgotten: loss on unrelated questions {before:.3g} → {after:.3g}."
+    return f'<p class="quiet">{text}</p>'
 
 
 def probes(diary: Diary) -> str:

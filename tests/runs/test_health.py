@@ -7,15 +7,16 @@ import pytest
 
 from studio.runs.events import Event
 from studio.runs.health import HealthWatch
+from studio.runs.signs import forgetting
 
 STEPS = 80
 
 
-def told(metrics, method="sft", batch=16, total=2 * STEPS):
-    """Finding ids, in order, of a run whose metrics at step s are `metrics(s)`."""
-    watch = HealthWatch(method, batch, total)
+def told(metrics, method="sft", batch=16, steps=STEPS):
+    """Finding ids, in order, of the first half of a run whose metrics at step s are `metrics(s)`."""
+    watch = HealthWatch(method, batch, 2 * steps)
     found = []
-    for step in range(1, STEPS + 1):
+    for step in range(1, steps + 1):
         found += watch.see({"step": step, **metrics(step)})
     return [finding.id for finding in found]
 
@@ -41,6 +42,71 @@ def healthy_dpo(step):
 def test_a_healthy_run_is_left_in_peace():
     assert told(healthy_sft) == []
     assert told(healthy_dpo, "dpo") == []
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_noise_is_no_sign(seed):
+    """Few rows a step: losses, norms and log-probabilities jump, and nothing is wrong."""
+    chance = random.Random(seed)
+
+    def sft(step):
+        loss = (0.2 + math.exp(-step / 200)) * chance.lognormvariate(0, 0.8)
+        values = {"loss": loss, "grad_norm": chance.lognormvariate(0, 0.7)}
+        return values | ({"eval_loss": 0.6 - step / 5000} if step % 50 == 0 else {})
+
+    def dpo(step):
+        right = sum(chance.random() < 0.9 for _ in range(2)) / 2
+        return {
+            "loss": 0.69 * chance.lognormvariate(0, 0.5) - step / 4000,
+            "rewards/accuracies": right,
+            "rewards/margins": step / 400 + chance.gauss(0, 0.5),
+            "rewards/chosen": chance.gauss(0, 0.05),
+            "logps/chosen": -abs(chance.gauss(60, 30)),
+            "drift": chance.gauss(2, 2),
+        }
+
+    assert told(sft, batch=1, steps=400) == []
+    assert told(dpo, "dpo", batch=2, steps=400) == ["few-rows"]
+
+
+def test_what_is_known_by_heart_already_cannot_turn_for_the_worse():
+    """Losses of a ten-thousandth of a nat that double are still nothing."""
+
+    def learned(step):
+        values = {"loss": 2e-4 + 1e-4 / step, "grad_norm": 1e-3 * (60 if step % 7 == 0 else 1)}
+        return values | ({"eval_loss": 2e-4 * step} if step % 10 == 0 else {})
+
+    first = {step: {"loss": 2.0 / step, "grad_norm": 2.0} for step in range(1, 21)}
+    assert told(lambda step: first.get(step) or learned(step)) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "sign"),
+    [(0.0002, 0.006, False), (0.0, 0.09, False), (0.01, 0.2, True), (90.0, 95.0, False),
+     (90.0, 105.0, True), (2.0, 1.0, False)],
+)  # fmt: skip
+def test_forgetting_needs_answers_that_became_clearly_less_likely(before, after, sign):
+    assert (forgetting(before, after) is not None) == sign
+
+
+def test_chosen_answers_are_compared_with_themselves_where_rewards_tell():
+    """The rows of a step differ; a reward is of the same row, β times what it gained."""
+
+    def values(step):
+        return {"logps/chosen": -40.0 - step / 2, "rewards/chosen": 0.1 * -3}
+
+    falling = HealthWatch("dpo", 16, 100, beta=0.1)
+    ids = [f.id for step in range(1, 31) for f in falling.see({"step": step, **values(step)})]
+    assert ids == ["chosen-falls"]
+    level = HealthWatch("dpo", 16, 100, beta=0.1)
+    for step in range(1, 31):
+        assert level.see({"step": step, **values(step), "rewards/chosen": 0.1 * -1}) == []
+
+
+def test_longer_answers_are_no_sign_where_they_are_what_is_taught():
+    watch = HealthWatch("sft", 16, 100)
+    for step, length in ((0, {"base_answer_tokens": 5.0}), (10, {}), (20, {}), (30, {})):
+        assert watch.see({"step": step, "answer_tokens": 40.0} | length) == []
 
 
 def turning(step):
@@ -90,6 +156,22 @@ def test_what_was_told_before_a_resume_is_not_told_again():
     again = HealthWatch("dpo", 2, 100)
     again.replay(events)
     assert again.see({"step": 2, "rewards/accuracies": 0.5}) == []
+
+
+def test_steps_that_were_gone_back_from_did_not_happen():
+    watch = HealthWatch("sft", 16, 200)
+    metrics = [Event("metrics", 0.0, {"step": step, "loss": 1.0}) for step in range(1, 31)]
+    gone = [Event("metrics", 0.0, {"step": step, "loss": 90.0}) for step in range(31, 51)]
+    watch.replay([*metrics, *gone, Event("resumed", 0.0, {"step": 30})])
+    assert watch.series["loss"] == [1.0] * 30
+
+
+def test_lengths_before_a_resume_count():
+    watch = HealthWatch("dpo", 16, 100)
+    watch.replay([Event("probe_rows", 0.0, {"rows": [], "base_answer_tokens": 10.0})])
+    watch.see({"step": 10, "answer_tokens": 18.0})
+    (finding,) = watch.see({"step": 20, "answer_tokens": 18.0})
+    assert finding.id == "longer-answers"
 
 
 @pytest.mark.parametrize(("sign", "method", "metrics"), SIGNS)
