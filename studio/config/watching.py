@@ -33,12 +33,21 @@ class ProbeConfig(Section):
         ge=1,
         le=2048,
     )
+    seconds: float = setting(
+        60.0,
+        "Longest round of probes (seconds)",
+        "Time one round of answers may take, and each measure of what is forgotten. Of a slow model "
+        "less is asked: fewer probes, shorter answers, less often; the run says so.",
+        effect="Time of a few such rounds at most.",
+        gt=0,
+        le=86_400,
+    )
     forgetting: str | None = setting(
         "auto",
         "Forgetting is measured on",
         "Rows unlike the training rows, scored before and after to see what was forgotten: a data "
         'source, or "auto" (embedded samples). Empty: not measured.',
-        effect="Time of two passes over twelve rows.",
+        effect="Time of two passes over up to twelve rows.",
     )
 
 

@@ -9,10 +9,10 @@ import torch
 from safetensors.torch import load_file
 
 from studio.errors import ConfigError, DataError, RunFailedError
-from studio.runs import checkpoints
+from studio.runs import checkpoints, control
 from studio.runs.curves import Diary
 from studio.runs.events import read_events
-from studio.runs.status import update_status
+from studio.runs.status import read_status, update_status
 from studio.services import steering
 from studio.train.data import load_run_data
 from studio.train.narrow import narrow, small
@@ -38,6 +38,7 @@ def told(run, kind):
     return [event.values for event in read_events(run.paths.events).events if event.type == kind]
 
 
+ROWS = LONG["data"] | {"evaluation": None}
 PROBES = {"count": 2, "every": 3, "max_new_tokens": 2, "forgetting": "auto"}
 
 
@@ -82,6 +83,90 @@ def test_probes_are_answered_before_and_while_training(probed):
     assert sorted(diary.probes) == [3, 6] and all(len(a) == 2 for a in diary.probes.values())
     assert set(diary.forgetting) == {"before", "after"}
     assert diary.forgetting["before"] > 0
+
+
+def test_of_a_slow_model_less_is_asked_and_that_is_said(shared_runner):
+    probes = PROBES | {"count": 3, "every": 1, "max_new_tokens": 12, "seconds": 0.001}
+    sections = {"schedule": {"max_steps": 2}, "data": ROWS, "probes": probes}
+    run, _ = shared_runner.run(shared_runner.config(**LONG | sections))
+    diary = Diary(run.paths.events).refresh()
+    assert len(diary.probe_rows) == 1 and list(diary.probes) == [2]
+    assert diary.forgetting == {}
+    asked, forgotten = (n for n in diary.notices if "probes.seconds (0.001)" in n.remedy)
+    assert "1 of 3 probes are asked" in asked.message and "start and the end" in asked.message
+    assert "not at all" in forgotten.message
+    (told_rows,) = told(run, "probe_rows")
+    again = _prober(shared_runner, run, probes)
+    again._go_on(told_rows)
+    assert len(again.probes) == 1 and again.ends_only and again.tokens == told_rows["tokens"]
+
+
+class Hours:
+    """A time that passes only when told to."""
+
+    def __init__(self):
+        self.now = 100.0
+
+    def monotonic(self):
+        return self.now
+
+
+def _prober(runner, run, probes):
+    from studio.models.source import load_processor
+    from studio.train.callbacks import RunReporter
+    from studio.train.probes import Prober
+
+    config = runner.config(**LONG | {"probes": probes})
+    processor = load_processor(config.model)
+    data = load_run_data(config, runner.workspace, [])
+    return Prober(config, run.paths, processor, RunReporter(run.paths, keep=1), data, None)
+
+
+@pytest.mark.parametrize(
+    ("each", "asked", "tokens", "ends_only"),
+    [(5, 8, 16, False), (15, 4, 16, False), (70, 1, 10, True)],
+)
+def test_as_many_probes_are_asked_as_there_is_time_for(
+    shared_runner, monkeypatch, each, asked, tokens, ends_only
+):
+    """`each`: seconds an answer of 16 tokens takes, of a minute a round."""
+    from studio.train import probe_clock, probes
+
+    hours = Hours()
+    monkeypatch.setattr(probe_clock, "time", hours)
+
+    def answer(model, processor, examples, *, batch_size, max_new_tokens, stopping):
+        made = 0
+        for made in range(1, max_new_tokens + 1):
+            hours.now += len(examples) * each / 16
+            if stopping(torch.zeros(len(examples), 30 + made), None).all():
+                break
+        return [processor.tokenizer.decode(range(20, 20 + made))] * len(examples)
+
+    monkeypatch.setattr(probes, "generate_answers", answer)
+    run = shared_runner.store.create(shared_runner.config())
+    monkeypatch.setitem(LONG, "data", ROWS)
+    prober = _prober(shared_runner, run, {"count": 8, "max_new_tokens": 16, "seconds": 60})
+    answers, _ = prober._first_round(None)
+    assert (len(answers), len(prober.probes)) == (asked, asked)
+    assert prober.ends_only == ends_only and hours.now - 100 <= 70
+    assert prober.tokens <= 16 and (prober.tokens == 16) == (tokens == 16)
+
+
+def test_a_wish_to_stop_ends_answers_at_once(shared_runner):
+    from studio.train.probe_clock import LEAST_TOKENS, Clock
+
+    run = shared_runner.store.create(shared_runner.config())
+    clock = Clock(run.paths)
+    clock.begin(0)
+    grown = [torch.zeros(2, 10 + made) for made in range(1, LEAST_TOKENS + 1)]
+    assert [bool(clock(ids, None).all()) for ids in grown] == [False] * 7 + [True]
+    assert clock.late and not clock.stopped and clock.tokens == LEAST_TOKENS
+    control.request(run.paths, "stop")
+    stopping = Clock(run.paths)
+    stopping.begin()
+    assert stopping(grown[0], None).all() and stopping.stopped
+    assert read_status(run.paths).stage == "probing"
 
 
 def test_an_extended_run_ends_where_a_long_one_ends(shared_runner, undisturbed):
