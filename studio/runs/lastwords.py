@@ -55,6 +55,12 @@ CAUSES = (
         "Resume the run; if it fails again, restart the machine and check the driver.",
     ),
     Cause(
+        r"Fatal Python error|Segmentation fault|Illegal instruction|core dumped",
+        "A library crashed",
+        "Resume the run; if it crashes again, `python -m studio doctor` shows which versions there "
+        "are: update the driver, torch or bitsandbytes.",
+    ),
+    Cause(
         r"Non-finite|(?:loss|gradient|grad_norm) (?:became|is) (?:nan|inf)",
         "The loss was no number any more",
         "Lower the learning rate or use bfloat16 or float32, then resume.",
@@ -78,6 +84,7 @@ CAUSES = (
 )
 KILLED = "The worker was killed from outside, by a person or for want of memory"
 KILLED_REMEDY = "Resume it to go on from its last complete checkpoint."
+FATAL = "Fatal Python error"
 TROUBLE = re.compile(r"\b\w*(?:Error|Exception|Interrupt)\b|^Killed$|[Ss]ignal \d+")
 
 
@@ -108,6 +115,9 @@ def explain_death(paths: RunPaths) -> Death:
 
 def relevant(lines: list[str]) -> list[str]:
     """The lines that tell what went wrong: the last traceback's end, else the last lines."""
+    fatal = [index for index, line in enumerate(lines) if FATAL in line]
+    if fatal:
+        return _short(lines[fatal[-1] :][:MOST_LINES])
     starts = [index for index, line in enumerate(lines) if TRACEBACK in line]
     if not starts:
         return _short(lines[-LAST_LINES:])

@@ -105,6 +105,7 @@ def test_the_last_wish_counts(tmp_path):
         ("OSError: [Errno 28] No space left on device", "The disk is full"),
         ("ModuleNotFoundError: No module named 'trl'", "A package is missing"),
         ("Traceback (most recent call last):\nValueError: x", "The worker failed"),
+        ("Fatal Python error: Segmentation fault", "A library crashed"),
         ("{'loss': 1}", "killed from outside"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import time
 
@@ -13,6 +14,7 @@ from studio.paths import Workspace
 from studio.runs.events import read_events
 from studio.runs.status import ENDED, process_alive, update_status
 from studio.services import launching as module
+from studio.services.steering import kill_worker
 from studio.services.supervisor import Supervisor
 
 DEADLINE = 240
@@ -152,8 +154,6 @@ def test_two_studios_do_not_both_supervise(supervisor, tmp_path):
 
 
 def test_a_second_worker_for_the_same_run_does_nothing(supervisor, tmp_path):
-    import subprocess
-
     from filelock import FileLock
 
     run = supervisor.store.create(quick())
@@ -178,6 +178,20 @@ def test_a_run_whose_studio_died_while_starting_it_waits_again(supervisor, monke
     update_status(run.paths, state="starting")
     supervisor.step()
     assert supervisor.store.get(run.run_id).status.state == "failed"
+
+
+def test_a_stranger_with_the_workers_process_id_is_left_alone(supervisor):
+    stranger = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        run = supervisor.store.create(quick(), state="running")
+        update_status(run.paths, pid=stranger.pid, pid_started=time.time() - 5000)
+        kill_worker(supervisor.store.get(run.run_id))
+        supervisor.step()
+        assert stranger.poll() is None
+        assert supervisor.store.get(run.run_id).status.state == "failed"
+    finally:
+        stranger.kill()
+        stranger.wait()
 
 
 def test_a_double_click_starts_one_run(supervisor):
