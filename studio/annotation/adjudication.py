@@ -19,7 +19,7 @@ WAITING = tuple(queue for queue in QUEUES if queue != "decided")
 
 @dataclass(frozen=True)
 class VoteView:
-    """What one annotator says about the pair now."""
+    """What one annotator says about the pair now; `informed`: having seen who wrote what."""
 
     annotator: str
     kind: str
@@ -31,6 +31,7 @@ class VoteView:
     edit: str
     ideal: str
     elapsed_ms: int | None
+    informed: bool = False
 
 
 @dataclass(frozen=True)
@@ -175,6 +176,7 @@ def _votes(connection: Connection, pair: int) -> list[VoteView]:
             edit=by_candidate[row.edit_id],
             ideal=by_candidate[row.ideal_id],
             elapsed_ms=row.elapsed_ms,
+            informed=row.informed,
         )
         for row in rows
     ]

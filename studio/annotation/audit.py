@@ -6,7 +6,16 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Select, insert, select
 
-from studio.annotation.tables import Annotator, Dataset, Label, Pair
+from studio.annotation.staging import STAGING
+from studio.annotation.tables import (
+    Annotator,
+    Dataset,
+    ImportBatch,
+    Item,
+    Label,
+    Pair,
+    TextEdit,
+)
 from studio.annotation.team_tables import AuditEntry, Decision
 
 
@@ -32,11 +41,17 @@ def note(
 def log(
     connection: Connection, who: str = "", dataset: str = "", limit: int = 200
 ) -> list[LogLine]:
-    """The newest `limit` labels, decisions and leads' actions, of one person or of all."""
+    """The newest `limit` labels, decisions, edits, imports and leads' actions.
+
+    Args:
+        who: Of one person; imports, which keep no name, are left out then.
+    """
     lines = [
         *_labels(connection, who, dataset, limit),
         *_decisions(connection, who, dataset, limit),
         *_entries(connection, who, dataset, limit),
+        *_edits(connection, who, dataset, limit),
+        *([] if who else _imports(connection, dataset, limit)),
     ]
     return sorted(lines, key=lambda line: line.at, reverse=True)[:limit]
 
@@ -54,7 +69,8 @@ def _labels(connection: Connection, who: str, dataset: str, limit: int) -> list[
         LogLine(
             row.created_at,
             row.who,
-            "second answer" if row.repeat else row.kind,
+            ("second answer" if row.repeat else row.kind)
+            + (" (authors seen)" if row.informed else ""),
             row.dataset,
             f"pair {row.pair_id}" + (f": {row.reason}" if row.reason else ""),
         )
@@ -91,6 +107,37 @@ def _entries(connection: Connection, who: str, dataset: str, limit: int) -> list
         )
         for row in rows
     ]
+
+
+def _edits(connection: Connection, who: str, dataset: str, limit: int) -> list[LogLine]:
+    query = (
+        select(TextEdit.__table__, Item.external_id, Dataset.name.label("dataset"))
+        .join(Item, Item.id == TextEdit.item_id)
+        .join(Dataset, Dataset.id == Item.dataset_id)
+    )
+    query = _of(query, TextEdit.editor, who, Dataset.name, dataset)
+    rows = connection.execute(query.order_by(TextEdit.id.desc()).limit(limit))
+    return [
+        LogLine(
+            row.created_at,
+            row.editor,
+            "edited a question" if row.candidate_id is None else "edited an answer",
+            row.dataset,
+            f"row {row.external_id}",
+        )
+        for row in rows
+    ]
+
+
+def _imports(connection: Connection, dataset: str, limit: int) -> list[LogLine]:
+    query = (
+        select(ImportBatch.touched_at, ImportBatch.source, Dataset.name.label("dataset"))
+        .join(Dataset, Dataset.id == ImportBatch.dataset_id)
+        .where(ImportBatch.state != STAGING, ImportBatch.source != "")
+    )
+    query = _of(query, Dataset.name, "", Dataset.name, dataset)
+    rows = connection.execute(query.order_by(ImportBatch.id.desc()).limit(limit))
+    return [LogLine(row.touched_at, "", "import", row.dataset, row.source) for row in rows]
 
 
 def _of(query: Select, name, who: str, of, dataset: str) -> Select:

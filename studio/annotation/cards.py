@@ -33,8 +33,10 @@ CARDS = (
         Item.question,
         FIRST.id.label("first_id"),
         FIRST.text.label("first_text"),
+        FIRST.author.label("first_author"),
         SECOND.id.label("second_id"),
         SECOND.text.label("second_text"),
+        SECOND.author.label("second_author"),
         CurrentLabel.version,
         Label.kind,
         Label.winner_id,
@@ -106,9 +108,12 @@ def _card(row, annotator: str, repeat: bool) -> PairCard:
         SideView(row.first_id, row.first_text),
         SideView(row.second_id, row.second_text),
     ]
+    authors = [row.first_author, row.second_author]
     if left_is_first(row.id, annotator) is repeat:
         sides.reverse()
+        authors.reverse()
     settings = stored(row.overlap, row.settings)
+    answered = bool(row.kind) and not repeat
     return PairCard(
         pair_id=row.id,
         dataset=row.dataset,
@@ -118,11 +123,12 @@ def _card(row, annotator: str, repeat: bool) -> PairCard:
         left=sides[0],
         right=sides[1],
         version=row.version or 0,
-        current=_answer(row) if row.kind and not repeat else None,
+        current=_answer(row) if answered else None,
         repeat=repeat,
         aspects=settings.aspects,
         markdown=settings.markdown,
         guideline=row.guideline or 0,
+        authors=tuple(authors) if answered and settings.show_authors else (),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from statistics import median
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, text, update
@@ -66,14 +66,20 @@ def claim(
     aging = [pair for pair, expires in held.items() if expires < now + seconds / 2]
     _hold(connection, aging + free, who, now + seconds)
     shown = [*special, *held, *free][:count]
-    return cards(connection, shown, annotator, turn.repeats)
+    found = cards(connection, shown, annotator, turn.repeats)
+    if not turn.rounds:
+        return found
+    return [replace(card, qualifying=turn.rounds.get(card.pair_id, 0)) for card in found]
 
 
 @dataclass(frozen=True)
 class _Turn:
+    """`rounds`: by gold pair of a qualification round, how many are left with it."""
+
     repeats: list[int]
     gold: list[int]
     blocked: dict[int, str]
+    rounds: dict[int, int] = field(default_factory=dict)
 
 
 def _turn(connection: Connection, who: int, dataset: str | None) -> _Turn:
@@ -87,15 +93,16 @@ def _turn(connection: Connection, who: int, dataset: str | None) -> _Turn:
         return _Turn(repeats, [], {})
     scored = checks.scores(connection, who)
     blocked = checks.blocked(connection, who, wanted, scored, with_gold)
-    gold = [
-        pair
-        for number in sorted(with_gold)
-        if blocked.get(number) != "failed"
-        for pair in checks.due_gold(
-            connection, who, wanted[number].settings, number, scored.get(number, GoldScore())
-        )
-    ]
-    return _Turn(repeats, gold, blocked)
+    gold, rounds = [], {}
+    for number in sorted(with_gold):
+        if blocked.get(number) == "failed":
+            continue
+        score = scored.get(number, GoldScore())
+        due = checks.due_gold(connection, who, wanted[number].settings, number, score)
+        gold += due
+        if blocked.get(number) == "qualifying":
+            rounds |= {pair: len(due) - place for place, pair in enumerate(due)}
+    return _Turn(repeats, gold, blocked, rounds)
 
 
 def standing(connection: Connection, annotator: str, dataset: str | None) -> dict[str, str]:

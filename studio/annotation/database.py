@@ -22,7 +22,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 from studio.annotation.writer import Writer
 from studio.errors import BusyError, DataError, StudioError
 
-REVISION = "0003"
+REVISION = "0004"
 APPLICATION_ID = 0x564C4D53
 MIGRATIONS = Path(__file__).with_name("migrations")
 BUSY_SECONDS = 30

@@ -9,17 +9,18 @@ import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Literal, get_args
 
 from studio.annotation.formats import WRITERS, Images, write_ranked
-from studio.annotation.preferences import REASONS, Preferences
+from studio.annotation.preferences import REASONS
 from studio.annotation.publish import write_card
 from studio.annotation.shapes import completions
 from studio.annotation.store import AnnotationStore
 from studio.annotation.views import ExportPolicy, TiePolicy
 from studio.data.schema import Row
-from studio.errors import DataError
+from studio.errors import DataError, NotFoundError
 from studio.paths import Workspace, write_json
 
 FORMATS = ("trl", *WRITERS)
@@ -81,8 +82,10 @@ def export_preferences(
     if shape == "completions":
         rows, circular = completions(rows)
         left_out |= {"circular": circular} if circular else {}
+    rows, missing = _with_images(rows, images)
+    left_out |= {"no_image": missing} if missing else {}
     if not rows:
-        raise _nothing(dataset, found)
+        raise _nothing(dataset, left_out)
     manifest = {
         "dataset": dataset,
         "shape": shape,
@@ -175,8 +178,23 @@ def _check(name: str, format: str, policy: ExportPolicy, shape: str) -> None:
         )
 
 
-def _nothing(dataset: str, found: Preferences) -> DataError:
-    pairs = sum(found.left_out.values())
+def _with_images(rows: Sequence[Row], images: Images) -> tuple[list[Row], int]:
+    """The rows whose images are all there, and the number of the others."""
+
+    @cache
+    def there(sha: str) -> bool:
+        try:
+            images.path(sha)
+        except NotFoundError:
+            return False
+        return True
+
+    kept = [row for row in rows if all(map(there, row.images))]
+    return kept, len(rows) - len(kept)
+
+
+def _nothing(dataset: str, left_out: dict[str, int]) -> DataError:
+    pairs = sum(left_out.values())
     if not pairs:
         return DataError(
             f"The dataset {dataset!r} has no pairs.",
@@ -184,7 +202,7 @@ def _nothing(dataset: str, found: Preferences) -> DataError:
             field="dataset",
         )
     return DataError(
-        f"Nothing to export from {dataset!r}: of {pairs} pairs, {explain(dict(found.left_out))}.",
+        f"Nothing to export from {dataset!r}: of {pairs} pairs, {explain(left_out)}.",
         remedy="Label some pairs in Annotate, or include the preferences that were imported.",
         field="dataset",
     )

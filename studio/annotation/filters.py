@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Iterator
 
 from sqlalchemy import (
@@ -16,6 +17,7 @@ from sqlalchemy import (
     cast,
     false,
     func,
+    literal_column,
     select,
     text,
 )
@@ -32,12 +34,26 @@ from studio.annotation.tables import (
     Label,
     Pair,
 )
+from studio.annotation.texts import fold
 from studio.annotation.views import VOTES, ItemFilter
 
 _WORD = re.compile(r"\w+")
 _WITHOUT_BLANKS = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]"
 )
+
+# PostgreSQL's parser reads hosts, paths, numbers and tags out of signs; here a sign ends a word.
+# The index `items_fulltext` is of exactly this: changing it needs a migration.
+_SIGNS = (
+    *(code for code in range(33, 127) if not chr(code).isalnum()),
+    *(0xA1, 0xAB, 0xB7, 0xBB, 0xBF),
+    *range(0x2010, 0x2028),
+    *range(0x2030, 0x205F),
+    *range(0x20A0, 0x20C1),
+    *range(0x3001, 0x3020),
+)
+_ESCAPED = "".join(f"\\u{code:04x}" for code in _SIGNS)
+DOCUMENT = f"to_tsvector('simple', translate(items.search, E'{_ESCAPED}', '{' ' * len(_SIGNS)}'))"
 
 
 def conditions(connection: Connection, where: ItemFilter) -> Iterator[ColumnElement[bool]]:
@@ -52,7 +68,7 @@ def conditions(connection: Connection, where: ItemFilter) -> Iterator[ColumnElem
     yield from _relations(where)
     if where.ids is not None:
         yield Item.id.in_(_numbers(connection, where.ids))
-    yield from _search(connection, where.search)
+    yield from _search(connection, fold(where.search))
 
 
 def filtered(connection: Connection, query: Select, where: ItemFilter) -> Select:
@@ -133,13 +149,18 @@ def _search(connection: Connection, search: str) -> Iterator[ColumnElement[bool]
     """Whole words by the index; what it cannot find (signs, scripts without blanks) by reading."""
     terms: list[str] = []
     for word in search.split():
-        found = [] if _WITHOUT_BLANKS.search(word) else _WORD.findall(word.replace("_", " "))
-        if found == [word] or connection.dialect.name == "sqlite":
-            terms += found  # PostgreSQL does not cut 1.5 into 1 and 5
+        found = [] if _is_read(word) else _WORD.findall(word.replace("_", " "))
+        terms += found
         if found != [word]:
             yield Item.search.ilike(_pattern(word), escape="\\")
     if terms:
         yield _full_text(connection, terms)
+
+
+def _is_read(word: str) -> bool:
+    """Whether the index cannot cut `word` into words."""
+    marks = not word.isascii() and any(unicodedata.category(sign)[0] == "M" for sign in word)
+    return marks or bool(_WITHOUT_BLANKS.search(word))
 
 
 def _pattern(word: str) -> str:
@@ -153,5 +174,4 @@ def _full_text(connection: Connection, terms: list[str]) -> ColumnElement[bool]:
         hits = text("SELECT rowid FROM items_fts WHERE items_fts MATCH :match")
         return Item.id.in_(hits.bindparams(bindparam("match", match, unique=True)))
     wanted = " & ".join(f"{term}:*" for term in terms)
-    document = func.to_tsvector(text("'simple'"), Item.search)
-    return document.bool_op("@@")(func.to_tsquery(text("'simple'"), wanted))
+    return literal_column(DOCUMENT).bool_op("@@")(func.to_tsquery(text("'simple'"), wanted))

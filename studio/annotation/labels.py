@@ -45,7 +45,9 @@ def save(connection: Connection, event: LabelEvent, now: float, who: int | None 
     if event.repeat:
         return _save_repeat(connection, event, who, version, now)
     made = _write(connection, event, pair, now)
-    saved = _append(connection, now=now, **_values(event, who, version, made))
+    informed = version > 0 and stored(pair.overlap, pair.settings).show_authors
+    values = _values(event, who, version, made)
+    saved = _append(connection, now=now, informed=informed, **values)
     if made is not None:
         written.add_pairs(connection, made, saved.label_id, pair, event.winner_id, now)
     _stands(connection, saved.pair_id, who, saved.label_id, saved.version)
@@ -58,7 +60,8 @@ def _checked_by_gold(connection: Connection, event: LabelEvent, pair, who: int, 
     """Plans the second showing of ordinary pairs; says what a gold pair has to say."""
     settings = stored(pair.overlap, pair.settings)
     if not pair.gold:
-        drawn = checks.is_repeated(pair.id, event.annotator, settings.repeat_share)
+        share = 0.0 if settings.show_authors else settings.repeat_share
+        drawn = checks.is_repeated(pair.id, event.annotator, share)
         # Only a first answer: one that replaces another has been thought over already.
         if event.kind in VOTES and drawn and saved.version == 1:
             checks.plan_repeat(connection, pair.id, who, saved.label_id)

@@ -25,6 +25,8 @@ REASONS = {
     "tied": "a tie, or as many votes for each",
     "too_few_votes": "fewer votes than asked for",
     "same_text": "both answers say the same",
+    "empty": "an answer is empty",
+    "no_image": "an image is missing from the workspace",
     "excluded": "excluded in the library",
     "low_agreement": "less agreement than asked for",
     "circular": "every answer is rejected in favour of another",
@@ -99,8 +101,8 @@ def preferences(connection: Connection, dataset: str, policy: ExportPolicy) -> P
             fact = settled.get(pair.id, NOTHING)
             verdict = _verdict(pair, votes[pair.id], policy, fact)
             row = None if verdict.winner_id is None else _row(item, pair, verdict, fact)
-            if row is not None and row.chosen.text.strip() == row.rejected.text.strip():
-                verdict, row = Verdict(reason="same_text"), None
+            if row is not None and (flaw := _flaw(row)):
+                verdict, row = Verdict(reason=flaw), None
             if row is None:
                 found.left_out[verdict.reason] += 1
             else:
@@ -214,6 +216,14 @@ def _row(item: ItemView, pair: PairView, verdict: Verdict, fact: Fact) -> Row:
         rejected=answers[loser],
         meta={**item.meta, "votes": verdict.votes, "pair": pair.id, **origin},
     )
+
+
+def _flaw(row: Row) -> str:
+    """Why two answers teach nothing, by its key in REASONS; empty when they do."""
+    chosen, rejected = row.chosen.text.strip(), row.rejected.text.strip()
+    if not chosen or not rejected:
+        return "empty"
+    return "same_text" if chosen == rejected else ""
 
 
 def _named(item: ItemView, rows: list[Row]) -> list[Row]:

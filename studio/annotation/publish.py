@@ -12,6 +12,7 @@ from studio.paths import read_json, write_atomic
 
 CARD = "README.md"
 MANIFEST = "manifest.json"
+MARKUP = re.compile(r"([\\`*_{}\[\]()<>#+!|$~:/&\"])")
 REPO = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?")
 
 
@@ -27,7 +28,7 @@ def card(manifest: Mapping) -> str:
     """A dataset card: what it holds, how it was decided, what was left out."""
     policy = manifest.get("policy", {})
     rules = "\n".join(
-        f"- {name.replace('_', ' ')}: {_said(value)}" for name, value in policy.items()
+        f"- {name.replace('_', ' ')}: {plain(_said(value))}" for name, value in policy.items()
     )
     left = "\n".join(
         f"- {count}: {REASONS.get(why, why)}" for why, count in manifest.get("left_out", {}).items()
@@ -37,12 +38,17 @@ def card(manifest: Mapping) -> str:
         f"---\ntask_categories:\n- {task}\ntags:\n- vlm-studio\n- {manifest.get('method', 'dpo')}\n"
         f"{_files(manifest)}---\n\n"
         f"# {manifest.get('name', 'Preferences')}\n\n"
-        f"{manifest.get('pairs', 0)} rows from the dataset “{manifest.get('dataset', '')}”, judged "
-        "blind by people. Made with VLM Studio.\n\n"
+        f"{manifest.get('pairs', 0)} rows from the dataset “{plain(manifest.get('dataset', ''))}”, "
+        "judged blind by people. Made with VLM Studio.\n\n"
         f"## How the rows were decided\n\n{rules or '- no policy recorded'}\n\n"
         f"## Left out\n\n{left or '- nothing'}\n\n"
         f"Content hash: `{manifest.get('content_hash', '')}`\n"
     )
+
+
+def plain(text: object) -> str:
+    """Text of people in Markdown: one line, and nothing in it is markup, a link or a formula."""
+    return MARKUP.sub(r"\\\1", " ".join(str(text).split()))
 
 
 def _files(manifest: Mapping) -> str:

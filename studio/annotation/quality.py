@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from statistics import median
 
 from sqlalchemy import Connection, and_, func, select
@@ -20,7 +20,7 @@ from studio.annotation.views import VOTES
 TOO_FAST_MS = 500
 BREAK_SECONDS = 300.0
 PACE_DAYS = 7
-DAY = 86_400.0
+HOUR, DAY = 3_600.0, 86_400.0
 STEPS = {"clearly": 3, "": 2, "slightly": 1}
 NOMINAL = {"tie": 2, "both_good": 3, "both_bad": 4}
 NO_CHOICE = "Nobody has chosen one answer over the other yet."
@@ -100,6 +100,14 @@ class Forecast:
 
 
 @dataclass(frozen=True)
+class Pace:
+    """Answers so far at the end of each `unit` (hour or day) since the first, from 0 on."""
+
+    unit: str = "day"
+    totals: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True)
 class Quality:
     """All figures of one dataset."""
 
@@ -119,7 +127,7 @@ class Quality:
     skip_reasons: dict[str, int]
     people: list[Person]
     forecast: Forecast
-    daily: list[tuple[int, int]] = field(default_factory=list)
+    pace: Pace = field(default_factory=Pace)
 
 
 @dataclass(frozen=True)
@@ -233,7 +241,7 @@ def measure(found: Gathered, now: float, resamples: int = 1000) -> Quality:
         skip_reasons=dict(reasons.most_common()),
         people=_people(answers),
         forecast=_forecast(found, now),
-        daily=_daily(answers),
+        pace=_pace(answers),
     )
 
 
@@ -303,14 +311,12 @@ def _forecast(found: Gathered, now: float) -> Forecast:
     return Forecast(found.missing, hours, round(found.missing * days / len(recent), 1))
 
 
-def _daily(answers: Sequence[GivenAnswer]) -> list[tuple[int, int]]:
-    """(day since the first, answers so far), for a plot."""
+def _pace(answers: Sequence[GivenAnswer]) -> Pace:
     if not answers:
-        return []
-    start = min(one.created_at for one in answers)
-    counts = Counter(int((one.created_at - start) // DAY) for one in answers)
-    total, points = 0, []
-    for day in range(max(counts) + 1):
-        total += counts[day]
-        points.append((day, total))
-    return points
+        return Pace()
+    times = [one.created_at for one in answers]
+    start = min(times)
+    unit, seconds = ("day", DAY) if max(times) - start >= 2 * DAY else ("hour", HOUR)
+    counts = Counter(int((at - start) // seconds) for at in times)
+    totals = accumulate(counts[place] for place in range(max(counts) + 1))
+    return Pace(unit, ((0, 0), *((place, total) for place, total in enumerate(totals, 1))))

@@ -31,6 +31,9 @@ class ProjectSettings(BaseModel):
     qualification_pass: Share = Field(0.8, description="Share of them that must be right.")
     aspects: tuple[str, ...] = Field((), max_length=6, description="Judged besides the choice.")
     markdown: bool = Field(False, description="Show answers as formatted text.")
+    show_authors: bool = Field(
+        False, description="Say who wrote what after the answer; then nothing is shown again."
+    )
 
     @field_validator("aspects")
     @classmethod

@@ -191,7 +191,8 @@ class Label(Base):
     `version` numbers the events of one (pair, annotator) from 1, so that two writers who
     both saw version 3 cannot both write version 4. A `repeat` answers a second showing and never
     stands. `edit_id` and `ideal_id` are the candidates written with the answer; `guideline` is
-    the version of the guidelines it was given under.
+    the version of the guidelines it was given under. `informed`: somebody who had answered before
+    and been told then who wrote what.
     """
 
     __tablename__ = "labels"
@@ -210,6 +211,7 @@ class Label(Base):
     undoes_id: Mapped[int | None] = mapped_column(ForeignKey("labels.id"), unique=True)
     flagged: Mapped[bool] = mapped_column(Boolean, default=False)
     repeat: Mapped[bool] = mapped_column(Boolean, default=False)
+    informed: Mapped[bool] = mapped_column(Boolean, default=False)
     aspects: Mapped[dict | None] = mapped_column(JSON)
     spans: Mapped[list | None] = mapped_column(JSON)
     edit_id: Mapped[int | None] = mapped_column(Integer)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 
 from studio.data.schema import Message, Part
 
 MAX_SEARCH = 200_000
+_ACCENTS = re.compile("[\u0300-\u036f]+")
 
 
 def prompt_to_json(prompt: Sequence[Message]) -> list[dict]:
@@ -27,9 +30,22 @@ def prompt_from_json(stored: Sequence[dict]) -> tuple[Message, ...]:
 
 
 def search_text(external_id: str, prompt: Sequence[dict], answers: Iterable[str]) -> str:
-    """What full-text search looks at: id, the stored prompt and the answers, a line each."""
+    """What full-text search looks at: id, the stored prompt and the answers, a line each, folded."""
     turns = ("".join(part["text"] for part in message["parts"]) for message in prompt)
-    return "\n".join([external_id, *turns, *answers])[:MAX_SEARCH]
+    return fold("\n".join([external_id, *turns, *answers])[:MAX_SEARCH])[:MAX_SEARCH]
+
+
+def fold(text: str) -> str:
+    """`text` as search compares it: Überraschung is uberraschung, ﬁ is fi, STRASSE is straße.
+
+    Done here and not by the database, so that SQLite and PostgreSQL find the same. Marks of other
+    scripts than Latin, Greek and Cyrillic stay: there they are letters. ASCII stays as it is; both
+    databases find it whatever its case.
+    """
+    if text.isascii():
+        return text
+    apart = unicodedata.normalize("NFKD", text)
+    return unicodedata.normalize("NFC", _ACCENTS.sub("", apart).casefold())
 
 
 def longest(answers: Iterable[str]) -> int:

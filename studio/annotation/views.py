@@ -188,6 +188,8 @@ class PairCard:
         repeat: A second showing, with the sides swapped; goes back as `LabelEvent.repeat`.
         aspects: What is judged besides the choice, if anything.
         guideline: Version of the guidelines that stand; 0 without any.
+        qualifying: Pairs left of the qualification round, this one among them; 0 outside of it.
+        authors: Who wrote left and right; empty before the answer, and unless the lead shows it.
     """
 
     pair_id: int
@@ -203,6 +205,8 @@ class PairCard:
     aspects: tuple[str, ...] = ()
     markdown: bool = False
     guideline: int = 0
+    qualifying: int = 0
+    authors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

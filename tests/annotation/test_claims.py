@@ -35,6 +35,17 @@ def test_an_absent_colleague_blocks_nobody(store, clock):
     assert store.claim("ben").pair_id == pair
 
 
+def test_a_lease_lasts_three_times_the_median_for_each_pair_held_ahead(store, clock):
+    store.add_rows("charts", make_rows(9))
+    for _ in range(5):
+        store.save(answer(store.claim("ana"), "ana", elapsed_ms=20_000))
+    held = store.claim("ana").pair_id
+    clock.now += 3 * 3 * 20 - 1
+    assert held not in [card.pair_id for card in store.claim_several("ben", count=5)]
+    clock.now += 2
+    assert store.claim("cem").pair_id == held
+
+
 def test_coming_back_renews_the_lease(store, clock):
     store.add_rows("charts", make_rows(1))
     pair = store.claim("ana").pair_id
@@ -91,6 +102,23 @@ def test_sides_are_fair_and_differ_between_people():
     ben = [left_is_first(pair, "ben") for pair in range(2000)]
     assert 900 < sum(ana) < 1100
     assert 900 < sum(one == two for one, two in zip(ana, ben, strict=True)) < 1100
+
+
+def test_authors_are_told_after_the_answer_where_the_lead_wants_it_and_that_is_kept(store):
+    store.add_rows("charts", make_rows(1))
+    card = store.claim("ana")
+    store.save(answer(card, "ana"))
+    assert store.card(card.pair_id, "ana").authors == ()
+    store.team.change_settings("lea", "charts", {"show_authors": True, "repeat_share": 1})
+    assert store.card(card.pair_id, "ben").authors == ()
+    told = store.card(card.pair_id, "ana")
+    wrote = {one.id: one.author for one in store.item(1).candidates}
+    assert told.authors == (wrote[told.left.candidate_id], wrote[told.right.candidate_id])
+    store.save(answer(told, "ana", kind="tie"))
+    assert store.team.case(card.pair_id, "lea").votes[0].informed
+    assert [line.action for line in store.team.log(who="ana")] == ["tie (authors seen)", "choose"]
+    store.undo("ana")
+    assert store.card(card.pair_id, "ana").current.kind == "choose"
 
 
 def test_the_card_is_blind_and_stable(store):

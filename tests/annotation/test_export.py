@@ -6,11 +6,12 @@ import csv
 import io
 import json
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from PIL import Image
 
-from studio.annotation import ExportPolicy
+from studio.annotation import ExportPolicy, ItemFilter, TextChange
 from studio.annotation.export import explain, export_preferences
 from studio.annotation.formats import neutral
 from studio.annotation.preferences import Verdict, decide
@@ -149,16 +150,20 @@ def test_csv_cells_are_never_formulas(store, images, workspace):
     assert {row["chosen"], row["rejected"]} == {'\'=HYPERLINK("http://x")', "'-1+1"}
 
 
-@pytest.mark.parametrize("format", ["trl", "jsonl", "parquet"])
-def test_what_was_exported_reads_back_as_the_same_pairs(labelled, images, workspace, format):
-    made = export(labelled, images, workspace, format=format)
+def read_back(made, format: str, workspace: Workspace) -> list:
     spec = made.source if format == "trl" else str(made.path / f"preferences.{format}")
     splits = open_source(spec, workspace=workspace).splits
-    rows = [
+    return [
         row
         for split in splits
         for row in open_source(spec, split=split, workspace=workspace).rows()
     ]
+
+
+@pytest.mark.parametrize("format", ["trl", "jsonl", "parquet"])
+def test_what_was_exported_reads_back_as_the_same_pairs(labelled, images, workspace, format):
+    made = export(labelled, images, workspace, format=format)
+    rows = read_back(made, format, workspace)
     wanted = labelled.preferences("charts")
     assert {pair(row) for row in rows} == {pair(row) for row in wanted}
     assert {row.images for row in rows} == {row.images for row in wanted}
@@ -177,6 +182,28 @@ def test_nothing_to_export_says_why_and_what_to_do(store, images, workspace):
         export(store, images, workspace)
     assert "Label some pairs" in caught.value.remedy
     assert list(workspace.exports.iterdir()) == []
+
+
+@pytest.mark.parametrize("format", ["trl", "jsonl", "parquet"])
+def test_what_cannot_be_learned_from_is_left_out_and_counted(labelled, images, workspace, format):
+    flawed = {
+        "no_image": make_row(7, images=("cd" * 32,)),
+        "empty": make_row(8, images=(), candidates=(Answer(" ", "a"), Answer("some", "b"))),
+        "same_text": make_row(9, images=(), candidates=(Answer("one", "a"), Answer("two", "b"))),
+    }
+    for row in flawed.values():
+        chosen, rejected = row.candidates
+        labelled.add_rows("charts", [replace(row, chosen=chosen, rejected=rejected, candidates=())])
+    [same] = labelled.browse(ItemFilter(search="row-9"))
+    edited = same.candidates[1].id
+    labelled.edit(TextChange(same.id, edited, same.revision, "one ", "lea"))
+
+    made = export(labelled, images, workspace, format=format, include_imported=True)
+
+    assert {name: made.left_out.get(name) for name in flawed} == dict.fromkeys(flawed, 1)
+    manifest = json.loads((made.path / "manifest.json").read_text("utf-8"))
+    assert manifest["left_out"] == made.left_out
+    assert made.rows == len(read_back(made, format, workspace)) == 3
 
 
 @pytest.mark.parametrize(

@@ -10,18 +10,23 @@ from studio.annotation import AnnotationStore, ItemFilter
 from studio.annotation import database as module
 
 
-def first_version(path: Path, monkeypatch) -> None:
-    """A database as revision 0001 left it, with one item."""
+def as_of(revision: str, path: Path, monkeypatch) -> None:
+    """An empty database as `revision` left it."""
     migrate = module.migrate
-    monkeypatch.setattr(module, "migrate", lambda *given: migrate(*given, revision="0001"))
+    monkeypatch.setattr(module, "migrate", lambda *given: migrate(*given, revision=revision))
     module._create_if_absent(path)
     monkeypatch.undo()
+
+
+def first_version(path: Path, monkeypatch) -> None:
+    """A database as revision 0001 left it, with one item."""
+    as_of("0001", path, monkeypatch)
     prompt = [{"role": "user", "parts": [{"type": "text", "text": "Which bar is tallest?"}]}]
     with sqlite3.connect(path) as connection:
         connection.execute("INSERT INTO datasets VALUES (1, 'old', 1, 0)")
         values = (1, 1, "a", json.dumps(prompt), "Which bar is tallest?", "[]", "f", "{}", 0)
         connection.execute(f"INSERT INTO items VALUES ({', '.join('?' * 9)})", values)
-        for number, text in ((1, "the purple one"), (2, "no")):
+        for number, text in ((1, "the purple café"), (2, "no")):
             connection.execute(
                 "INSERT INTO candidates VALUES (?, 1, ?, ?, '', ?, NULL, NULL, 0, 0)",
                 (number, text, str(number), len(text)),
@@ -33,7 +38,23 @@ def first_version(path: Path, monkeypatch) -> None:
 def test_rows_of_the_first_version_are_there_and_searchable(tmp_path, url, monkeypatch):
     first_version(tmp_path / "studio.db", monkeypatch)
     store = AnnotationStore(url)
-    assert store.count(ItemFilter(search="tallest purple", dataset="old")) == 1
-    assert store.count(ItemFilter(length=(14, 14))) == 1
+    assert store.count(ItemFilter(search="tallest cafe", dataset="old")) == 1
+    assert store.count(ItemFilter(length=(15, 15))) == 1
     assert store.claim("ana").pair_id == 1
+    store.close()
+
+
+def test_accents_are_found_in_a_database_that_kept_them(tmp_path, url, monkeypatch):
+    as_of("0003", tmp_path / "studio.db", monkeypatch)
+    with sqlite3.connect(tmp_path / "studio.db") as connection:
+        connection.execute("INSERT INTO datasets VALUES (1, 'old', 1, 0, 0, NULL)")
+        connection.execute(
+            "INSERT INTO items (id, dataset_id, external_id, prompt, question, images, "
+            "fingerprint, meta, created_at, search) "
+            "VALUES (1, 1, 'a', '[]', '', '[]', 'f', '{}', 0, 'STRASSE, Straße, Cafe\u0301')"
+        )
+    connection.close()
+    store = AnnotationStore(url)
+    for words in ("strasse", "straße", "CAFÉ", "cafe"):
+        assert store.count(ItemFilter(search=words)) == 1, words
     store.close()

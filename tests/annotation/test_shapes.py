@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
+from html import unescape
 
 import pytest
+from markdown_it import MarkdownIt
 
 from studio.annotation import ExportPolicy
 from studio.annotation.export import export_preferences
-from studio.annotation.publish import push
+from studio.annotation.publish import card, push
 from studio.annotation.shapes import completions, rankings
 from studio.data.images import ImageStore
 from studio.data.schema import Answer, Message, Part
@@ -159,3 +162,18 @@ def test_a_refused_push_says_so(voted, workspace, hub, monkeypatch):
     assert "log in" in caught.value.remedy.lower()
     with pytest.raises(InputError):
         push(made.path, "../x", endpoint=hub)
+
+
+def test_what_people_typed_is_no_markup_in_the_card():
+    hostile = (
+        "<img src=http://t.example/a onerror=alert(1)> ![b](http://t.example/b) "
+        "[c](javascript:alert(1)) **d** `e` $$f$$ <http://t.example/g>\n# h\n- i"
+    )
+    made = card({"dataset": hostile, "policy": {"annotators": [hostile]}, "content_hash": "0"})
+    header, body = made.split("\n---\n", 1)
+    shown = MarkdownIt("commonmark").render(body)
+    assert "t.example" not in header
+    assert set(re.findall(r"<(\w+)", shown)) <= {"h1", "h2", "p", "ul", "li", "code"}
+    assert shown.count("<code>") == 1 and shown.count("<h1>") == 1
+    assert unescape(shown).count(" ".join(hostile.split())) == 2
+    assert body.count("$$") == 0

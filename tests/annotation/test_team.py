@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from studio.annotation import checks
+from studio.annotation import TextChange, checks
 from studio.annotation.adjudication import DecisionEvent
 from studio.annotation.cards import left_is_first
 from studio.errors import ConflictError, InputError, NotFoundError
@@ -164,8 +164,8 @@ def test_the_qualification_round_comes_first_and_can_be_failed(store):
         first = min(c.id for c in store.item(pair).candidates)
         store.team.set_gold("lea", pair, "choose", first)
     store.team.change_settings("lea", "charts", {"qualification": 2, "gold_share": 0})
-    card = store.claim("ana")
-    assert card.pair_id == 5
+    cards = store.claim_several("ana", count=2)
+    assert [(card.pair_id, card.qualifying) for card in cards] == [(5, 2), (6, 1)]
     assert store.team.standing("ana", None) == {"charts": "qualifying"}
     assert label_all(store, "ben", kind="tie") == 2
     assert store.team.standing("ben", "charts") == {"charts": "failed"}
@@ -173,7 +173,8 @@ def test_the_qualification_round_comes_first_and_can_be_failed(store):
     assert store.claim("ben").pair_id == 1
     while (card := store.claim("ana")) and card.pair_id >= 5:
         store.save(answer(card, "ana", by_first(card)))
-    assert store.claim("ana").pair_id < 5
+    card = store.claim("ana")
+    assert card.pair_id < 5 and card.qualifying == 0
 
 
 def test_guidelines_are_versioned_and_a_stale_edit_is_a_conflict(store):
@@ -196,6 +197,13 @@ def test_the_log_tells_who_did_what(store):
     actions = {(line.who, line.action) for line in store.team.log()}
     assert actions == {("lea", "settings"), ("ana", "choose"), ("lea", "decided: tie")}
     assert [line.what for line in store.team.log(who="ana")] == ["pair 1"]
+    item = store.browse()[0]
+    store.edit(TextChange(item.id, item.candidates[0].id, item.revision, "better", "lea"))
+    hers = {(line.action, line.what) for line in store.team.log(who="lea")}
+    assert ("edited an answer", "row row-0") in hers
+    with store.importing("charts", source="more.jsonl") as batch:
+        batch.add_rows(make_rows(3))
+    assert ("import", "more.jsonl") in {(one.action, one.what) for one in store.team.log()}
     assert store.team.log(dataset="nothing") == []
 
 

@@ -1,0 +1,100 @@
+"""Every figure of the dashboard, from answers made up for it."""
+
+from __future__ import annotations
+
+import pytest
+
+from studio.annotation.quality import DAY, Gathered, GivenAnswer, measure
+
+START = 1_800_000_000.0
+
+
+def given(pair: int, who: str, kind: str = "choose", winner: int | None = None, **changes):
+    """An answer to a pair of the candidates 10·pair (4 characters) and 10·pair + 1 (9)."""
+    first = 10 * pair
+    values = {
+        "pair_id": pair, "annotator": who, "kind": kind, "winner_id": winner, "strength": "",
+        "reason": "", "elapsed_ms": 4_000, "shown_left_id": first, "created_at": START + 20 * pair,
+        "first_id": first, "first_length": 4, "second_length": 9,
+    }  # fmt: skip
+    if kind == "choose" and winner is None:
+        values["winner_id"] = first
+    return GivenAnswer(**(values | changes))
+
+
+ANSWERS = [
+    given(1, "ana"),
+    given(2, "ana", winner=21, strength="clearly"),
+    given(3, "ana", "tie", elapsed_ms=400),
+    given(4, "ana", gold="choose", gold_right=True),
+    given(5, "ana", repeat_same=False, created_at=START + 2_000),
+    given(6, "ana", "skip", reason="Image unclear", elapsed_ms=1_000),
+    given(1, "ben", elapsed_ms=8_000),
+    given(2, "ben", winner=20, elapsed_ms=8_000),
+    given(3, "ben", "both_bad", elapsed_ms=8_000),
+    given(7, "ben", "skip"),
+]
+
+
+@pytest.fixture(scope="module")
+def found():
+    return measure(Gathered(ANSWERS, pairs=10, done=4, missing=6), START + 3_600, resamples=50)
+
+
+def test_progress_and_forecast(found):
+    assert (found.pairs, found.done, found.answers) == (10, 4, 10)
+    assert found.median_seconds == 4.0
+    forecast = found.forecast
+    assert (forecast.answers, forecast.hours) == (6, round(6 * 4 / 3600, 1))
+    assert forecast.days == 0.0  # ten answers in less than an hour
+    idle = measure(Gathered(ANSWERS, 10, 4, 6), START + 30 * DAY, resamples=0).forecast
+    assert idle.days is None and "last seven days" in idle.why
+
+
+def test_each_person_s_pace_and_habits(found):
+    ana, ben = found.people
+    assert (ana.name, ana.answers, ana.skips, ana.median_seconds) == ("ana", 6, 1, 4.0)
+    assert (ben.name, ben.answers, ben.skips, ben.median_seconds) == ("ben", 4, 1, 8.0)
+    assert ana.per_hour == pytest.approx(3600 / 25)  # the long break is no working time
+    assert (ana.left.value, ana.left.count) == (3 / 4, 4)
+    assert ana.left.low < 0.5 < ana.left.high
+    assert (ana.longer.value, ben.longer.value) == (1 / 4, 0.0)
+    assert (ana.too_fast, ben.too_fast) == (1, 0)
+    assert (ana.gold.value, ana.gold.count) == (1.0, 1)
+    assert ben.gold.value is None and "gold pair" in ben.gold.why
+    assert (ana.consistency.value, ana.consistency.count) == (0.0, 1)
+    assert ben.consistency.value is None and "second time" in ben.consistency.why
+
+
+def test_the_figures_of_all(found):
+    assert (found.left.value, found.left.count) == (5 / 6, 6)
+    assert (found.longer.value, found.longer.count) == (1 / 6, 6)
+    assert (found.too_fast.value, found.too_fast.count) == (1 / 8, 8)
+    assert found.percent.value == 1 / 3  # of pairs 1 to 3 they agree on the first
+    assert found.nominal.count == found.ordinal.count == 3
+    assert found.nominal.low <= found.nominal.value <= found.nominal.high
+    assert list(found.kappas) == [("ana", "ben")]
+    assert found.kappas["ana", "ben"].count == 3
+    assert found.skip_reasons == {"Image unclear": 1, "no reason": 1}
+
+
+def test_strength_orders_the_answers():
+    first, second = given(1, "ana", strength="slightly"), given(1, "ana", winner=11)
+    clearly = given(1, "ana", winner=11, strength="clearly")
+    assert [one.ordinal for one in (first, given(1, "a", "tie"), second, clearly)] == [-1, 0, 2, 3]
+
+
+def test_the_pace_is_by_hour_and_later_by_day():
+    first = [given(1, "ana"), given(2, "ana"), given(3, "ana", created_at=START + 2 * 3_600 + 99)]
+    pace = measure(Gathered(first, 3, 3, 0), START, resamples=0).pace
+    assert (pace.unit, pace.totals) == ("hour", ((0, 0), (1, 2), (2, 2), (3, 3)))
+    later = [*first, given(4, "ana", created_at=START + 2 * DAY + 99)]
+    pace = measure(Gathered(later, 4, 4, 0), START, resamples=0).pace
+    assert (pace.unit, pace.totals) == ("day", ((0, 0), (1, 3), (2, 3), (3, 4)))
+
+
+def test_nothing_yet_is_said_and_not_a_number():
+    found = measure(Gathered([], 3, 0, 3), START)
+    for figure in (found.nominal, found.percent, found.gold, found.left, found.too_fast):
+        assert figure.value is None and figure.why
+    assert found.people == [] and found.pace.totals == ()
