@@ -47,9 +47,9 @@ def test_nothing_applies_when_what_makes_features_is_trained(frozen, part):
     ("change", "words"),
     [
         (lambda m: m.config.vision_config.__setattr__("attention_dropout", 0.1), "dropout"),
-        (lambda m: m.config.text_config.__setattr__("num_experts", 8), "mixture of experts"),
+        (lambda m: m.config.text_config.__setattr__("output_router_logits", True), "router"),
     ],
-    ids=["dropout", "experts"],
+    ids=["dropout", "loss of a router"],
 )
 def test_nothing_applies_where_features_or_losses_are_no_constant(frozen, change, words):
     change(frozen)
@@ -72,9 +72,12 @@ def test_spread_weights_take_the_stock_path(frozen):
     ("change", "words"),
     [
         (lambda c: setattr(c, "_attn_implementation", "flash_attention_2"), "no masks of its own"),
-        (lambda c: setattr(c.text_config, "sliding_window", 16), "not every layer is attention"),
+        (
+            lambda c: setattr(c.text_config, "layer_types", ["conv", "full_attention"]),
+            "not every layer is attention",
+        ),
     ],
-    ids=["flash attention", "sliding window"],
+    ids=["flash attention", "convolutions"],
 )
 def test_prompts_are_not_shared_where_masks_say_too_little(frozen, change, words):
     change(frozen.config)

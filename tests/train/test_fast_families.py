@@ -4,16 +4,18 @@ import numpy as np
 import pytest
 import torch
 from fast_pair import Bench, assert_same, compute, write_rows
-from tiny_families import NAMES, save_sharp
+from tiny_families import NAMES, RECURRENT, save_sharp
 
 from studio.config.model import ModelConfig
 from studio.models.load import load_model
 from studio.runs.events import read_events
 from studio.train.fast import collate, head, masks
+from studio.train.fast.families import FULL, SLIDING
 from studio.train.fast.fingerprint import features_fingerprint
 
 IMAGES = [[0], [0, 1], [], [2]]
-APART = [[0], [1], [], [2]]
+ROWS = {"llava_onevision": [[0], [1], [], [2]], "paligemma": [[0], [0, 1], [1], [2]]}
+"""Of families that do not take every row."""
 SIZES = [(40, 24), (16, 48), (32, 32)]
 
 
@@ -26,8 +28,8 @@ def sections(tmp_path_factory):
         model = root / family
         if not model.exists():
             save_sharp(family, model)
-        images = images or (APART if family == "llava_onevision" else IMAGES)
-        rows = root / f"{family}-{method}-{len(images[1])}"
+        images = images or ROWS.get(family, IMAGES)
+        rows = root / f"{family}-{method}-{sum(map(len, images))}"
         source = write_rows(rows, method, images, SIZES)
         return {"method": method, "data": {"source": source}, "model": {"id": str(model)}}
 
@@ -50,12 +52,15 @@ def test_preferences_are_the_same(shared_runner, sections, family):
     stock, fast = Bench(shared_runner).pair(**sections(family, "dpo"))
     assert fast.saving is not None, warnings(fast)
     batch = fast.data_collator([fast.train_dataset[index] for index in range(4)])
-    assert "segments" in batch["layout"] and batch["layout"]["input_ids"].shape[0] == 4
+    shared = family not in RECURRENT
+    assert ("segments" in batch["layout"]) is shared
+    assert batch["layout"]["input_ids"].shape[0] == (4 if shared else 8)
+    assert shared or "not every layer is attention" in told(fast)
     for _ in range(2):  # the second time the reference is known
         assert_same(compute(stock), compute(fast))
 
 
-@pytest.mark.parametrize("family", ["internvl", "gemma3", "qwen3_vl"])
+@pytest.mark.parametrize("family", ["internvl", "gemma3", "gemma4", "qwen3_vl", "lfm2_vl"])
 def test_supervised_losses_are_the_same(shared_runner, sections, family):
     """Rows that share nothing."""
     stock, fast = Bench(shared_runner).pair(**sections(family, "sft"))
@@ -75,12 +80,21 @@ def test_features_come_back_from_disk_with_their_grids(shared_runner, sections):
     ("family", "module", "name", "wrong"),
     [
         ("gemma3", masks, "image_blocks", lambda layout: torch.full_like(layout["slots"], -1)),
-        ("gemma3", head, "block_masks", lambda layout, **_: masks.block_masks(
-            layout, window=99, additive=None)),
+        ("gemma3", head, "windows_of", lambda _: {FULL: None, SLIDING: 99}),
+        ("gemma4", head, "blocks_of", lambda _: ()),
+        ("paligemma", masks, "same_block", lambda layout: masks.visible(layout)),
+        ("idefics2", head, "windows_of", lambda _: {FULL: None}),
         ("qwen2_5_vl", collate, "grid_positions", lambda seen, *_: np.tile(
             np.arange(len(seen)), (3, 1))),
     ],
-    ids=["blind to what follows in an image", "windows too wide", "positions in a line"],
+    ids=[
+        "blind to what follows in an image",
+        "windows too wide",
+        "blind in the layers with a window",
+        "a prompt read in one direction",
+        "no window",
+        "positions in a line",
+    ],
 )  # fmt: skip
 def test_what_is_special_to_a_family_is_checked(
     shared_runner, sections, monkeypatch, family, module, name, wrong
@@ -104,6 +118,10 @@ def test_features_of_another_layer_are_other_features(sections):
     assert len(names) == 3
 
 
-def test_images_that_change_in_company_take_the_stock_path(shared_runner, sections):
-    fast = Bench(shared_runner).trainer(**sections("llava_onevision", "dpo", IMAGES))
-    assert fast.saving is None and "beside others" in told(fast)
+@pytest.mark.parametrize(
+    ("family", "words"),
+    [("llava_onevision", "beside others"), ("paligemma", "a row without image")],
+)
+def test_rows_that_change_in_company_take_the_stock_path(shared_runner, sections, family, words):
+    fast = Bench(shared_runner).trainer(**sections(family, "dpo", IMAGES))
+    assert fast.saving is None and words in told(fast)

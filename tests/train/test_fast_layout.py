@@ -5,12 +5,14 @@ import pytest
 import torch
 
 from studio.train.fast.batching import StepSampler
+from studio.train.fast.families import FULL, SLIDING
 from studio.train.fast.layout import Cost, Strand, make_layout
-from studio.train.fast.masks import attention_mask
+from studio.train.fast.masks import attention_masks
 from studio.train.fast.tree import lay_out
 
 CHEAP_TOKENS = Cost(linear=1.0, attention=100.0)
 DEAR_TOKENS = Cost(linear=100.0, attention=0.01)
+ALL = {FULL: None}
 
 
 def sequences(seed: int, count: int) -> list[np.ndarray]:
@@ -31,7 +33,7 @@ def test_every_token_sees_exactly_what_precedes_it(seed):
     strands = [strand(ids) for ids in given]
     layout = make_layout(strands, width=9, pad=0, cost=DEAR_TOKENS)
     assert "segments" in layout and layout["input_ids"].shape[0] == 1
-    seen = attention_mask(layout, additive=None)[0, 0]
+    seen = attention_masks(layout, windows=ALL)[FULL][0, 0]
     row = lay_out(given)
     assert row.length < sum(len(ids) - 1 for ids in given)
     for ids, places in zip(given, row.places, strict=True):
@@ -39,6 +41,16 @@ def test_every_token_sees_exactly_what_precedes_it(seed):
         assert layout["position_ids"][0, places].tolist() == list(range(len(ids) - 1))
         for depth, place in enumerate(places):
             assert torch.nonzero(seen[place]).flatten().tolist() == sorted(places[: depth + 1])
+
+
+def test_a_window_counts_back_along_a_tokens_own_path():
+    strands = [strand(ids) for ids in sequences(3, 5)]
+    layout = make_layout(strands, width=9, pad=0, cost=DEAR_TOKENS)
+    masks = attention_masks(layout, windows={FULL: None, SLIDING: 2})
+    for place, depth in enumerate(layout["position_ids"][0].tolist()):
+        path = torch.nonzero(masks[FULL][0, 0, place]).flatten().tolist()
+        near = torch.nonzero(masks[SLIDING][0, 0, place]).flatten().tolist()
+        assert len(path) == depth + 1 and near == path[-2:]
 
 
 @pytest.mark.parametrize("cost", [None, DEAR_TOKENS])
@@ -79,7 +91,7 @@ def test_padding_sees_only_itself():
     strands = [strand(np.arange(4), row=0, images=()), strand(np.arange(9), row=1, images=())]
     twin = [strand(np.arange(4) + 1, row=0, images=()), strand(np.arange(9), row=1, images=())]
     layout = make_layout(strands + twin, width=9, pad=0, cost=DEAR_TOKENS)
-    mask = attention_mask(layout, additive=torch.float32)
+    mask = attention_masks(layout, windows=ALL, additive=torch.float32)[FULL]
     assert mask.shape[1] == 1 and (mask.max(dim=-1).values == 0).all()
 
 

@@ -112,13 +112,12 @@ def test_a_wrong_layout_is_noticed(runner, tmp_path, monkeypatch):
     """The check is no formality: positions off by one are seen."""
     from studio.train.fast import head
 
-    plain = head.attention_mask
+    plain = head.attention_masks
     monkeypatch.setattr(
         head,
-        "attention_mask",
-        lambda layout, additive: plain(
-            layout | {"ancestors": layout["ancestors"] | True} if "ancestors" in layout else layout,
-            additive=additive,
+        "attention_masks",
+        lambda layout, **options: plain(
+            layout | {"ancestors": layout["ancestors"] | True}, **options
         ),
     )
     source = write_rows(tmp_path / "rows", "dpo", IMAGES)

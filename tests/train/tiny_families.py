@@ -24,8 +24,29 @@ NAMES = (
     "qwen2_5_vl",
     "qwen3_vl",
     "glm4v",
+    "idefics2",
+    "cohere2_vision",
+    "lfm2_vl",
+    "ovis2",
+    "deepseek_vl",
+    "lighton_ocr",
+    "gemma4",
+    "gemma4_small",
+    "paligemma",
+    "qwen3_5",
+    "qwen3_vl_moe",
 )
+RECURRENT = ("lfm2_vl", "qwen3_5")
+"""Some layers of their language models are no attention: a convolution, a recurrence."""
 SHARPER = 8.0
+WINDOW = {"sliding_window": 12, "layer_types": ["sliding_attention", "full_attention"]}
+TEXT = {
+    "gemma4": {"use_bidirectional_attention": "vision"},
+    "cohere2_vision": WINDOW,
+    "idefics2": {"sliding_window": 12},
+    "paligemma": {"sliding_window": 512},
+}
+"""What the language models of some have that others of their kind have not."""
 
 
 def save_sharp(family: str, folder: Path) -> str:
@@ -34,7 +55,7 @@ def save_sharp(family: str, folder: Path) -> str:
     New weights are so small that attention is nearly the same everywhere, and Gemma 3's
     projector makes nothing of an image.
     """
-    save(family, folder)
+    save(family.removesuffix("_small"), folder)
     model = AutoModelForImageTextToText.from_pretrained(folder)
     torch.manual_seed(0)
     with torch.no_grad():
@@ -43,5 +64,7 @@ def save_sharp(family: str, folder: Path) -> str:
                 parameter.normal_(std=0.2)
             elif parameter.dim() == 2 and "embed" not in name and "lm_head" not in name:
                 parameter.mul_(SHARPER)
+    for name, value in TEXT.get(family, {}).items():
+        setattr(model.config.text_config, name, value)
     model.save_pretrained(folder)
     return str(folder)

@@ -7,6 +7,8 @@ from typing import Any
 
 import torch
 
+from studio.models.towers import TOWERS
+from studio.train.fast.idle import give_back, one_at_a_time, weights
 from studio.train.fast.tokens import ANSWERS
 from studio.train.fast.trainers import FastTrainer
 
@@ -33,7 +35,9 @@ def difference(trainer: FastTrainer) -> float:
     Args:
         trainer: On the fast path.
     """
+    give_back(weights(trainer.bare_model, *TOWERS))  # read in full to name them
     fast, stock = trainer.collated(_rows(trainer))
+    give_back(weights(trainer.bare_model, "vision", "projector"))
     return _apart(_scores(trainer, [fast]), _scores(trainer, _split(stock)))
 
 
@@ -84,7 +88,7 @@ def _scores(trainer: FastTrainer, batches: Iterable[Batch]) -> Scores:
     training = model.training
     model.eval()
     try:
-        with torch.no_grad(), trainer.accelerator.autocast():
+        with torch.no_grad(), trainer.accelerator.autocast(), one_at_a_time(model):
             found = [_of_batch(trainer, batch) for batch in batches]
     finally:
         model.train(training)

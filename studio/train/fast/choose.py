@@ -10,7 +10,7 @@ from transformers import PreTrainedModel
 from studio.config import RunConfig
 from studio.config.training import SpeedConfig
 from studio.models.towers import Towers, find_towers
-from studio.train.fast.families import FAMILIES, MASKS, attends_to_all
+from studio.train.fast.families import FAMILIES, MASKS, windows_of
 
 WORDS = {
     "share_images": "each image encoded once",
@@ -64,7 +64,7 @@ class FastPath:
 
 def all_off(speed: SpeedConfig) -> bool:
     """Whether the run asks for the stock trainers exactly."""
-    return all(getattr(speed, name) == "off" for name in FLAGS)
+    return speed.all_off
 
 
 def choose(config: RunConfig, model: PreTrainedModel, sharded: str = "") -> FastPath:
@@ -105,8 +105,8 @@ def _obstacle(model: PreTrainedModel) -> str:
     kind = model.config.model_type
     if kind not in FAMILIES:
         return f"because {kind} is not among the families it is proved for"
-    if getattr(model.config.get_text_config(), "num_experts", None):
-        return "because the language model is a mixture of experts"
+    if getattr(model.config.get_text_config(), "output_router_logits", None):
+        return "because the loss of its router counts every token of a batch"
     towers = find_towers(model)
     for name, parameter in model.named_parameters():
         if parameter.requires_grad and towers.of(name) in ("vision", "projector"):
@@ -120,9 +120,11 @@ def _prompt_obstacle(model: PreTrainedModel) -> str:
     backend = model.config._attn_implementation
     if backend not in MASKS:
         return f"because {backend} attention takes no masks of its own"
-    family = FAMILIES[model.config.model_type]
-    if not family.blocks and not attends_to_all(model.config.get_text_config()):
-        return "because not every layer is attention over all tokens"
+    windows = windows_of(model.config.get_text_config())
+    if not windows:
+        return "because not every layer is attention over tokens"
+    if FAMILIES[model.config.model_type].grid and any(windows.values()):
+        return "because some layers see a window and positions have three axes"
     return ""
 
 

@@ -6,14 +6,15 @@ is computed instead, `IMAGES` what the features are made from.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import torch
-from transformers import ProcessorMixin
+from transformers import PretrainedConfig, ProcessorMixin
 
+from studio.train.fast.families import FAMILIES, grid_merge
 from studio.train.fast.layout import Cost, Strand, make_layout
 from studio.train.fast.positions import grid_positions
 from studio.train.fast.reference import row_keys
@@ -63,6 +64,8 @@ class Collator:
         known: For the key of an image whose features need not be computed, its expansion.
         cost: Of the language model; None when no rows are to be shared.
         merge: Patches along each side that make one token, where positions have three axes; else 0.
+        prefix: Prompts are shared as a whole only.
+        longest: Tokens from which on a sequence has a row of its own; None for any number.
         completion_only: Whether SFT scores the completion only.
     """
 
@@ -72,8 +75,37 @@ class Collator:
     known: Known
     cost: Cost | None
     merge: int = 0
+    prefix: bool = False
+    longest: int | None = None
     completion_only: bool = True
     expansions: dict[str, Expansion] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        processor: ProcessorMixin,
+        config: PretrainedConfig,
+        method: str,
+        known: Known,
+        *,
+        share: bool,
+    ) -> Collator:
+        """The collator of a model by its configuration.
+
+        Args:
+            share: Whether sequences that begin alike share rows.
+        """
+        text, family = config.get_text_config(), FAMILIES[config.model_type]
+        return cls(
+            processor,
+            method,
+            config.image_token_id,
+            known,
+            cost=Cost.of(text) if share else None,
+            merge=grid_merge(config),
+            prefix=family.prefix,
+            longest=getattr(text, "sliding_window", None) if family.prefix else None,
+        )
 
     def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         rows = [
@@ -81,22 +113,25 @@ class Collator:
             | {"images": [image_ref(cell) for cell in _images(row)]}
             for row in rows
         ]
-        images = self._images([row["images"] for row in rows])
+        images = self.images_of(ref for row in rows for ref in row["images"])
         samples = [sample_of(self.processor, row, self.method, self.expansions) for row in rows]
         strands = self._strands(samples, images)
         if self.method == "dpo":
             images = replace(images, pairs=row_keys(strands))
         batch = self._stock(strands)
-        pad, width = self._pad, batch["input_ids"].shape[1]
-        return batch | {LAYOUT: make_layout(strands, width, pad, self.cost), IMAGES: images}
+        width = batch["input_ids"].shape[1]
+        cost = None if self.longest and width > self.longest else self.cost
+        layout = make_layout(strands, width, self._pad, cost, prefix=self.prefix)
+        return batch | {LAYOUT: layout, IMAGES: images}
 
     @property
     def _pad(self) -> int:
         tokenizer = self.processor.tokenizer
         return tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
 
-    def _images(self, rows: Sequence[Sequence[ImageRef]]) -> BatchImages:
-        distinct = {ref.key: ref for refs in rows for ref in refs}
+    def images_of(self, refs: Iterable[ImageRef]) -> BatchImages:
+        """Each image once; those whose features are not known are decoded and preprocessed."""
+        distinct = {ref.key: ref for ref in refs}
         made = {}
         for key, ref in distinct.items():
             expansion = self.known(key)
@@ -125,7 +160,9 @@ class Collator:
         if self.completion_only:
             scored[: len(sample.prompt)] = False
         slots = np.concatenate([slots, np.full(len(ending), -1, dtype=np.int64)])
-        return Strand(ids, slots, scored, row, tuple(sample.keys), self._positions(sample, slots))
+        positions = self._positions(sample, slots)
+        keys, prompt = tuple(sample.keys), len(sample.prompt)
+        return Strand(ids, slots, scored, row, keys, prompt, positions)
 
     def _positions(self, sample: Sample, slots: np.ndarray) -> np.ndarray | None:
         if not self.merge:
@@ -150,3 +187,8 @@ class Collator:
 
 def _images(row: dict[str, Any]) -> list[Any]:
     return [row["image"]] if "image" in row else row["images"]
+
+
+def unknown(key: str) -> Expansion | None:
+    """What is known of every image without a cache: nothing."""
+    return None

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
+import torch
 from datasets import Dataset
+from torch.utils.data import DataLoader
 
 from studio.paths import RunPaths
 from studio.runs import control
 from studio.runs.events import EventLog
 from studio.runs.status import update_status
+from studio.train.fast.collate import BatchImages
 from studio.train.fast.features import FeatureCache
+from studio.train.fast.idle import give_back, weights
 from studio.train.fast.images import AT_ONCE
 from studio.train.fast.refs import ImageRef
 from studio.train.fast.trainers import FastTrainer
@@ -53,13 +57,31 @@ def _fill(trainer: FastTrainer, cache: FeatureCache, paths: RunPaths) -> int:
     if missing:
         EventLog(paths.events).append("stage", stage=STAGE, images=len(missing))
     report, done = _Reporter(paths, len(missing)), 0
-    for start in range(0, len(missing), AT_ONCE):
+    for images in _preprocessed(trainer, missing):
         if cache.full or control.requested(paths) in ("stop", "stop_now"):
             break
-        done += trainer.keep(missing[start : start + AT_ONCE])
+        trainer.features(images)
+        done += len(images.refs)
         report(done)
     cache.hits.clear()
+    if all(cache.holds(image.key) for image in mine):
+        give_back(weights(trainer.bare_model, "vision", "projector"))
     return done
+
+
+def _preprocessed(trainer: FastTrainer, missing: Sequence[ImageRef]) -> Iterable[BatchImages]:
+    """Images a few at a time, made ahead by as many processes as training has for that."""
+    arguments = trainer.args
+    workers = arguments.dataloader_num_workers if len(missing) > AT_ONCE else 0
+    return DataLoader(
+        missing,
+        batch_size=AT_ONCE,
+        collate_fn=trainer.saving.collator.images_of,
+        num_workers=workers,
+        prefetch_factor=arguments.dataloader_prefetch_factor if workers else None,
+        pin_memory=arguments.dataloader_pin_memory,
+        generator=torch.Generator(),  # the order of training does not depend on this stage
+    )
 
 
 def _distinct(trainer: FastTrainer) -> Iterator[ImageRef]:

@@ -16,10 +16,10 @@ from torch import nn
 from transformers import PreTrainedModel
 from trl.trainer.utils import FusedCausalLMOutput
 
-from studio.train.fast.families import FAMILIES
+from studio.train.fast.families import FAMILIES, FULL, blocks_of, windows_of
 from studio.train.fast.images import as_outputs
 from studio.train.fast.layout import Layout
-from studio.train.fast.masks import attention_mask, block_masks
+from studio.train.fast.masks import attention_masks
 
 FEATURES = "features"
 PER_TOKEN = ("log_probs", "entropy", "log_sum_sq_probs", "mean_logits", "is_top1")
@@ -64,23 +64,28 @@ class LayoutForward:
     def _inputs(self, layout: Layout) -> dict[str, Any]:
         inputs: dict[str, Any] = {"input_ids": layout["input_ids"]} | self._masks(layout)
         if "position_ids" in layout:
-            inputs["position_ids"] = layout["position_ids"]
+            first = FAMILIES[self.model.config.model_type].first
+            inputs["position_ids"] = layout["position_ids"] + first
         if FEATURES in layout:
             wanted = layout[FEATURES][layout["wanted"]]
             inputs["mm_encoder_outputs"] = {"image": as_outputs(self.model, wanted)}
         return inputs
 
     def _masks(self, layout: Layout) -> dict[str, Any]:
-        model = self.model
-        eager = model.config._attn_implementation == "eager"
-        additive = model.dtype if eager else None
-        if not FAMILIES[model.config.model_type].blocks:
-            return {"attention_mask": attention_mask(layout, additive=additive)}
+        config = self.model.config
+        family = FAMILIES[config.model_type]
         if "segments" not in layout:
-            kinds = (layout["slots"] >= 0).long()
-            return {"attention_mask": layout["attention_mask"], "token_type_ids": kinds}
-        window = model.config.get_text_config().sliding_window
-        return {"attention_mask": block_masks(layout, window=window, additive=additive)}
+            types = ~layout["prefix"] if family.prefix else layout["slots"] >= 0
+            named = {family.types: types.long()} if family.types else {}
+            return {"attention_mask": layout["attention_mask"]} | named
+        masks = attention_masks(
+            layout,
+            windows={FULL: None} if family.prefix else windows_of(config.get_text_config()),
+            blocks=(FULL,) if family.prefix else blocks_of(config),
+            additive=self.model.dtype if config._attn_implementation == "eager" else None,
+        )
+        one = len(masks) == 1 and not family.blocks
+        return {"attention_mask": masks.popitem()[1] if one else masks}
 
     def _keep_scored(self, module: nn.Module, inputs: Any, output: Any) -> Any:
         if self.keep is not None:

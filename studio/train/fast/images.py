@@ -24,9 +24,11 @@ class EncodedImages(BaseModelOutputWithPooling):
 
     Attributes:
         deepstack_features: For each layer that is fed again, features of all images.
+        visual_indicator_features: Of the marks between an image's tokens (Ovis 2).
     """
 
     deepstack_features: list[list[torch.Tensor]] | None = None
+    visual_indicator_features: torch.Tensor | None = None
 
 
 def encode(model: PreTrainedModel, images: Sequence[Preprocessed]) -> list[torch.Tensor]:
@@ -63,7 +65,7 @@ def _encode_alike(model: PreTrainedModel, images: Sequence[Preprocessed]) -> lis
     tiled = FAMILIES[model.config.model_type].tiles and inputs["pixel_values"].dim() == TILED
     if device.type == "cpu" and tiled:
         return [_tile_by_tile(model, inputs, number) for number in range(len(images))]
-    features = flat_features(model.get_image_features(**inputs, return_dict=True))
+    features = flat_features(model.base_model.get_image_features(**inputs, return_dict=True))
     token = model.config.image_token_id
     return list(features.split([image.expansion.tokens.count(token) for image in images]))
 
@@ -71,11 +73,21 @@ def _encode_alike(model: PreTrainedModel, images: Sequence[Preprocessed]) -> lis
 def as_outputs(model: PreTrainedModel, features: torch.Tensor) -> EncodedImages:
     """Features (image tokens, width) in the form the model takes instead of pixels."""
     first, *again = features.split(model.config.get_text_config().hidden_size, dim=-1)
-    joined = FAMILIES[model.config.model_type].joined
+    family = FAMILIES[model.config.model_type]
     return EncodedImages(
-        pooler_output=first if joined else [first],
+        pooler_output=first if family.joined else [first],
         deepstack_features=[[layer] for layer in again] or None,
+        visual_indicator_features=_marks(model) if family.marks else None,
     )
+
+
+def _marks(model: PreTrainedModel) -> torch.Tensor:
+    """Features of Ovis 2's indicator tokens: the last rows of its table of visual tokens."""
+    backbone = model.base_model
+    count = backbone.vision_tower.num_visual_indicator_tokens
+    last = torch.arange(backbone.visual_vocab_size - count, backbone.visual_vocab_size)
+    with torch.no_grad():
+        return backbone.visual_embeddings_table(last.to(model.device))
 
 
 def flat_features(output: Any) -> torch.Tensor:
@@ -97,5 +109,6 @@ def _tile_by_tile(
     for tile in range(inputs["pixel_values"].shape[1]):
         one = {name: value[number : number + 1, tile : tile + 1] for name, value in inputs.items()}
         if one["pixel_values"].any():  # tiles of nothing but 0 are padding to these families
-            parts.append(flat_features(model.get_image_features(**one, return_dict=True)))
+            made = model.base_model.get_image_features(**one, return_dict=True)
+            parts.append(flat_features(made))
     return torch.cat(parts)

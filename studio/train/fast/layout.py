@@ -58,6 +58,7 @@ class Strand:
         scored: Boolean (tokens,): whether the token's log-probability is wanted.
         row: Number of the row of the dataset it comes from; its two answers share that.
         images: What its images are, in order; empty for text only.
+        prompt: Number of its tokens that are the prompt.
         positions: (3, tokens), when positions have three axes.
     """
 
@@ -66,6 +67,7 @@ class Strand:
     scored: np.ndarray
     row: int
     images: tuple[str, ...]
+    prompt: int = 0
     positions: np.ndarray | None = None
 
     @property
@@ -77,19 +79,23 @@ class Strand:
 Layout = dict[str, torch.Tensor]
 
 
-def make_layout(strands: Sequence[Strand], width: int, pad: int, cost: Cost | None) -> Layout:
+def make_layout(
+    strands: Sequence[Strand], width: int, pad: int, cost: Cost | None, *, prefix: bool = False
+) -> Layout:
     """The rows the model computes for `strands`, and where its log-probabilities belong.
 
     Args:
         width: Padded length of the sequences in the trainer's own layout.
         pad: Token id of padding.
         cost: Of the language model; None to give every sequence a row of its own.
+        prefix: Prompts are shared as a whole only, for each of their tokens sees all of it.
 
     Returns:
         `input_ids` and `slots` (rows, places); `wanted` (image places,): the slots of the places
         that have one; `attention_mask` (rows, places), or
         `position_ids`, `segments` (rows, places) and `ancestors` (rows, branches, branches) when
-        sequences share rows; `position_ids` (3, rows, places) in any case when they have three
+        sequences share rows; with `prefix`, also `prefix` (rows, places): whether a place belongs
+        to a prompt; `position_ids` (3, rows, places) in any case when they have three
         axes; `keep`, `labels`, `targets` (scored tokens,): the place whose
         hidden state predicts a token, among all places; the token; and its place in the
         trainer's (sequences, width - 1) log-probabilities.
@@ -99,12 +105,14 @@ def make_layout(strands: Sequence[Strand], width: int, pad: int, cost: Cost | No
     shared = False
     if cost is not None:
         best = cost.rows([row.length for row in rows], masked=False)
-        for grouping in (_by_row(strands), _by_images(strands)):
+        for grouping in (_by_row(strands),) if prefix else (_by_row(strands), _by_images(strands)):
             candidate = [lay_out([strands[index].content for index in g]) for g in grouping]
             price = cost.rows([row.length for row in candidate], masked=True)
             if price < best:
                 best, groups, rows, shared = price, grouping, candidate, True
     layout = _tensors(rows, pad, shared=shared)
+    if prefix:
+        layout["prefix"] = _prefix(strands, groups, rows, layout["input_ids"].shape)
     if strands[0].positions is not None:
         layout["position_ids"] = _axes(strands, groups, rows, layout["input_ids"].shape)
     return layout | _scores(strands, groups, rows, layout["input_ids"].shape[1], width)
@@ -171,6 +179,19 @@ def _axes(
     for number, (group, row) in enumerate(zip(groups, rows, strict=True)):
         for index, places in zip(group, row.places, strict=True):
             found[:, number, places] = strands[index].positions[:, :-1]
+    return torch.from_numpy(found)
+
+
+def _prefix(
+    strands: Sequence[Strand],
+    groups: Sequence[Sequence[int]],
+    rows: Sequence[Row],
+    shape: tuple[int, int],
+) -> torch.Tensor:
+    found = np.zeros(shape, dtype=bool)
+    for number, (group, row) in enumerate(zip(groups, rows, strict=True)):
+        for index, places in zip(group, row.places, strict=True):
+            found[number, places[: strands[index].prompt]] = True
     return torch.from_numpy(found)
 
 

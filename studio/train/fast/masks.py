@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import torch
 from torch.nn import functional
 
+from studio.train.fast.families import Windows
 from studio.train.fast.layout import Layout
 
 
@@ -16,33 +19,36 @@ def visible(layout: Layout) -> torch.Tensor:
     return seen | torch.eye(segments.shape[1], dtype=torch.bool, device=segments.device)
 
 
-def attention_mask(layout: Layout, *, additive: torch.dtype | None) -> torch.Tensor:
-    """The layout's own (rows, places), or (rows, 1, places, places) where rows are shared.
+def attention_masks(
+    layout: Layout,
+    *,
+    windows: Windows,
+    blocks: Collection[str] = (),
+    additive: torch.dtype | None = None,
+) -> dict[str, torch.Tensor]:
+    """For each kind of layer the mask (rows, 1, places, places) of a layout with shared rows.
 
     Args:
+        windows: The kinds of layers.
+        blocks: Kinds in which an image's tokens, or a prompt's, see all of it.
         additive: The number format of a mask that is added to scores; None for a boolean one.
     """
-    if "segments" not in layout:
-        return layout["attention_mask"]
-    return _formed(visible(layout), additive)
+    seen, positions = visible(layout), layout["position_ids"]
+    found = {}
+    for kind, window in windows.items():
+        mask = seen | same_block(layout) if kind in blocks else seen
+        if window is not None:
+            mask = mask & (positions[:, None, :] > positions[:, :, None] - window)
+        found[kind] = _formed(mask, additive)
+    return found
 
 
-def block_masks(
-    layout: Layout, *, window: int, additive: torch.dtype | None
-) -> dict[str, torch.Tensor]:
-    """Masks of a shared layout in which an image's tokens see all of it, for both kinds of layers.
-
-    Args:
-        window: How many tokens, itself included, a token sees back in the sliding layers.
-    """
-    blocks, positions = image_blocks(layout), layout["position_ids"]
-    same = (blocks[:, :, None] == blocks[:, None, :]) & (blocks >= 0)[:, :, None]
-    full = visible(layout) | same
-    near = positions[:, None, :] > positions[:, :, None] - window
-    return {
-        "full_attention": _formed(full, additive),
-        "sliding_attention": _formed(full & near, additive),
-    }
+def same_block(layout: Layout) -> torch.Tensor:
+    """Boolean (rows, places, places): both places belong to the prompt, or to one image."""
+    if "prefix" in layout:
+        return layout["prefix"][:, :, None] & layout["prefix"][:, None, :]
+    blocks = image_blocks(layout)
+    return (blocks[:, :, None] == blocks[:, None, :]) & (blocks >= 0)[:, :, None]
 
 
 def image_blocks(layout: Layout) -> torch.Tensor:

@@ -15,14 +15,13 @@ from studio.runs.events import EventLog
 from studio.train.fast import check, worth
 from studio.train.fast.batching import WHOLE_BATCH, Size, row_sizes
 from studio.train.fast.choose import Decision, FastPath, choose
-from studio.train.fast.collate import Collator
-from studio.train.fast.families import FAMILIES, feature_width, grid_merge
+from studio.train.fast.collate import Collator, unknown
+from studio.train.fast.families import FAMILIES, feature_width
 from studio.train.fast.features import FeatureCache, prune
 from studio.train.fast.fingerprint import features_fingerprint, reference_fingerprint
-from studio.train.fast.layout import Cost
 from studio.train.fast.reference import ReferenceCache
 from studio.train.fast.refs import ImageRef, with_refs
-from studio.train.fast.tokens import Expansion, preprocess
+from studio.train.fast.tokens import preprocess
 from studio.train.fast.trainers import FastTrainer
 
 SAMPLED = 3
@@ -45,8 +44,8 @@ class Setup:
         kind = self.trainer.accelerator.distributed_type
         sharded = kind.value if kind in SHARDED else ""
         path = choose(self.config, self.trainer.bare_model, sharded)
-        if path.features.on and self._mixes_images():
-            path = FastPath.off("because an image beside others in its row has other features")
+        if path.features.on and (unfit := self._unfit_rows()):
+            path = FastPath.off(unfit)
         if path.features.on:
             path = self._checked(self._switch_on(path))
         EventLog(self.paths.events).append(
@@ -57,9 +56,14 @@ class Setup:
         )
         return path
 
-    def _mixes_images(self) -> bool:
+    def _unfit_rows(self) -> str:
+        """Why the rows cannot be computed apart, where it depends on them."""
         family = FAMILIES[self.trainer.bare_model.config.model_type]
-        return family.alone and any(len(images) > 1 for images in self._images())
+        if family.alone and any(len(images) > 1 for images in self._images()):
+            return "because an image beside others in its row has other features"
+        if family.prefix and not all(self._images()):
+            return "because a row without image is read otherwise beside rows that have one"
+        return ""
 
     def _images(self) -> list[list[ImageRef]]:
         return [row["images"] for row in with_refs(self._all_rows())]
@@ -89,14 +93,12 @@ class Setup:
         return FastPath.off("because the first rows differed")
 
     def _collator(self, path: FastPath, cache: FeatureCache | None) -> Collator:
-        config = self.trainer.bare_model.config
-        return Collator(
-            processor=self.trainer.processing_class,
-            method=self.config.method,
-            image_token=config.image_token_id,
-            known=cache.expansion if cache else _unknown,
-            cost=Cost.of(config.get_text_config()) if path.prompts.on else None,
-            merge=grid_merge(config),
+        return Collator.of(
+            self.trainer.processing_class,
+            self.trainer.bare_model.config,
+            self.config.method,
+            cache.expansion if cache else unknown,
+            share=path.prompts.on,
         )
 
     def _sizes(self) -> list[Size] | None:
@@ -111,10 +113,8 @@ class Setup:
         distinct = {image.key: image for images in rows for image in images}
         sample = list(distinct.values())[:SAMPLED]
         processor, config = self.trainer.processing_class, self.trainer.bare_model.config
-        tokens = [
-            preprocess(processor, image).expansion.tokens.count(config.image_token_id)
-            for image in sample
-        ]
+        known = [cache.expansion(i.key) or preprocess(processor, i).expansion for i in sample]
+        tokens = [expansion.tokens.count(config.image_token_id) for expansion in known]
         each = max(tokens, default=0) * feature_width(config)
         steps = self.config.schedule.max_steps
         epochs = self.config.schedule.epochs
@@ -162,8 +162,3 @@ class Setup:
         )
         writer = f"{self.paths.run_id}-{trainer.args.process_index}"
         return ReferenceCache(self.workspace.cache / "reference" / name, writer)
-
-
-def _unknown(key: str) -> Expansion | None:
-    """Of every image without a cache; a name of its own, so that other processes can have it."""
-    return None

@@ -15,13 +15,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from transformers import ProcessorMixin
+from PIL import Image
+from transformers import Idefics2Processor, PaliGemmaProcessor, ProcessorMixin
 from trl.data_utils import apply_chat_template, is_conversational, prepare_multimodal_messages
 
 from studio.train.fast.refs import ImageRef
 
 ANSWERS = {"sft": ("completion",), "dpo": ("chosen", "rejected")}
 GRID = "image_grid_thw"
+STAND_IN = (Idefics2Processor, PaliGemmaProcessor)
+"""Processors whose images are as many tokens whatever they show, but change the text around."""
 TEXT_KEYS = ("input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids")
 
 
@@ -83,6 +86,11 @@ def preprocess(processor: ProcessorMixin, image: ImageRef) -> Preprocessed:
     return Preprocessed(inputs, Expansion(tuple(made["input_ids"][0].tolist()), grid))
 
 
+def blank() -> Image.Image:
+    """A small image in the place of one that need not be read."""
+    return Image.new("RGB", (32, 32))
+
+
 def bounded(processor: ProcessorMixin, tokens: Sequence[int]) -> bool:
     """Whether an image's tokens are cut off from the text on both sides by special tokens."""
     special = set(processor.tokenizer.all_special_ids) | {
@@ -129,6 +137,9 @@ def _prompt(
     images: tuple[ImageRef, ...],
     expansions: Mapping[str, Expansion],
 ) -> list[int]:
+    if isinstance(processor, STAND_IN):
+        pixels = {"images": [[blank()] * len(images)]} if images else {}
+        return list(processor(text=[text], add_special_tokens=False, **pixels)["input_ids"][0])
     stand = [expansions[image.key].tokens for image in images]
     if not all(bounded(processor, tokens) for tokens in stand):
         return _spelled_prompt(processor, text, images, stand)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +17,7 @@ from studio.train.fast.features import FeatureCache
 from studio.train.fast.head import FEATURES, LayoutForward
 from studio.train.fast.images import encode
 from studio.train.fast.reference import ReferenceCache
-from studio.train.fast.refs import ImageRef, with_refs
+from studio.train.fast.refs import with_refs
 from studio.train.fast.tokens import preprocess
 
 
@@ -98,12 +97,6 @@ class FastTrainer:
                 cache.put(ref.key, raw, features)
         parts = [found[ref.key].to(device, non_blocking=True) for ref in images.refs]
         return torch.cat(parts)
-
-    def keep(self, images: Sequence[ImageRef]) -> int:
-        """Encode images for the cache only; their number."""
-        made = {image.key: preprocess(self.processing_class, image) for image in images}
-        self.features(BatchImages(tuple(images), made))
-        return len(images)
 
     def collated(self, rows: int, skip: int = 0) -> tuple[dict[str, Any], dict[str, Any]]:
         """Some `rows` rows on the fast path, and as TRL's collator makes them.
