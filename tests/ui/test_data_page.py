@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 from serving import launched, opened, served
 
 from studio.annotation import ItemFilter
@@ -18,6 +18,10 @@ from studio.ui.context import StudioContext
 
 SECOND = 1000
 ROWS = 30
+HOSTILE = (
+    "<img src=x onerror='window.hit=1'><style>*{display:none}</style>"
+    "![seen](http://192.0.2.1/track.png) $$x$$ ${window.hit=1} {{window.hit=1}}"
+)
 
 
 @pytest.fixture
@@ -50,6 +54,7 @@ def source(tmp_path: Path) -> Path:
          "chosen": f"the tall red bar {n}", "rejected": f"the tall blue bar {n}"}
         for n in range(ROWS)
     ]  # fmt: skip
+    rows[-1] |= {name: f"{HOSTILE} {name}" for name in ("frage", "chosen", "rejected", "note")}
     bad = [{**rows[0], "id": "gone", "image": "gone.png"}, {**rows[0], "id": "up", "image": "../x"}]
     path = tmp_path / "pairs.jsonl"
     path.write_text("\n".join(map(json.dumps, [*rows, *bad])))
@@ -88,11 +93,24 @@ def download_reasons(page: Page) -> None:
     page.locator("#data-import").get_by_role("button", name="Close").click()
 
 
+def open_the_hostile_row(page: Page, rows: Locator) -> None:
+    expect(rows.last).to_contain_text(f"{HOSTILE} frage")
+    rows.last.click()
+    item = page.locator("#data-open-item")
+    for name in ("frage", "chosen", "rejected", "note"):
+        expect(item).to_contain_text(f"{HOSTILE} {name}")
+    choose(page, "data-view", "Gallery")
+    expect(page.locator(".library-card").last).to_contain_text(HOSTILE)
+    choose(page, "data-view", "Table")
+    page.locator("#data-item").get_by_role("button", name="Close").click()
+
+
 def turn_filter_and_search(page: Page) -> None:
     line, rows = page.locator("#data-page-line"), page.locator("#data-items [data-item]")
     expect(line).to_have_text(f"1–20 of {ROWS}")
     page.locator("#data-next").click()
     expect(line).to_have_text(f"21–{ROWS} of {ROWS}")
+    open_the_hostile_row(page, rows)
     choose(page, "data-labels", "Labelled")
     expect(line).to_have_text("0 rows")
     choose(page, "data-labels", "Not labelled")
@@ -148,10 +166,13 @@ def mark_and_delete(page: Page, context: StudioContext) -> None:
 
 
 def test_a_file_with_bad_rows_from_preview_to_edit(page, context, source):
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
     import_with_bad_rows(page, source)
     download_reasons(page)
     turn_filter_and_search(page)
     edit_and_look_back(page, context)
+    assert page.evaluate("window.hit") is None and not [url for url in asked if "192.0.2.1" in url]
     link = page.url
     page.goto("about:blank")
     page.goto(link)
