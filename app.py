@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import NoReturn
 
 WRONG_INPUT = 2
+YES = ("1", "true", "yes", "on")
 
 
 def parse_flags(arguments: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
     on_space = bool(os.environ.get("SPACE_ID"))
+    accounts = os.environ.get("STUDIO_AUTH")
+    shared = os.environ.get("STUDIO_SHARE_WITHOUT_AUTH", "").strip().lower()
     parser = argparse.ArgumentParser(prog="app.py", description="VLM Studio in the browser.")
     parser.add_argument(
         "--host",
@@ -24,12 +27,20 @@ def parse_flags(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--port", type=int, default=7860, help="default: %(default)s")
     parser.add_argument("--workspace", metavar="DIR", help="where everything is kept")
-    parser.add_argument("--auth", metavar="FILE", type=Path, help="YAML file of accounts")
+    parser.add_argument(
+        "--auth",
+        metavar="FILE",
+        type=Path,
+        default=Path(accounts) if accounts else None,
+        help="YAML file of accounts (default: STUDIO_AUTH)",
+    )
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
     parser.add_argument(
         "--share-without-auth",
         action="store_true",
-        help="let everybody who reaches --host use the studio without logging in",
+        default=shared in YES,
+        help="let everybody who reaches --host use the studio without logging in "
+        "(default: STUDIO_SHARE_WITHOUT_AUTH)",
     )
     flags = parser.parse_args(arguments)
     if not (flags.auth or flags.share_without_auth or on_space or is_loopback(flags.host)):
@@ -92,11 +103,16 @@ def main(arguments: list[str] | None = None) -> int:
     with quick_imports():
         from studio.ui.app import build_app, close_context, open_context
         from studio.ui.auth import Accounts
+        from studio.ui.closed import closed_app
         from studio.ui.hub_login import hub_accounts
         from studio.ui.server import serve
 
+    space = os.environ.get("SPACE_ID")
     try:
         accounts = Accounts.load(flags.auth) if flags.auth else hub_accounts(os.environ)
+        if space and accounts is None and not flags.share_without_auth:
+            serve(closed_app(space), bound)
+            return 0
         context = open_context(flags.workspace, accounts)
     except StudioError as error:
         refuse(str(error))
