@@ -176,7 +176,7 @@ def script(
 
 @app.command()
 def slurm(
-    run_id: RunId,
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run, or a run file to make one of.")],
     nodes: Annotated[int, typer.Option(min=1)] = 1,
     gpus: Annotated[int, typer.Option(min=1, help="On each machine.")] = 1,
     hours: Annotated[int, typer.Option(min=1)] = 24,
@@ -184,13 +184,21 @@ def slurm(
     account: str = "",
     setup: Annotated[str, typer.Option(help="Shell line before training.")] = "",
     python: Annotated[str, typer.Option(help="Interpreter on the cluster.")] = sys.executable,
+    cpus: Annotated[int, typer.Option(min=1, help="CPU cores for each GPU.")] = 8,
     workspace: WorkspaceOption = None,
 ) -> None:
-    """The run as a batch script for SLURM: `… slurm RUN_ID > run.sbatch; sbatch run.sbatch`."""
-    from studio.services.slurm import SlurmJob, slurm_script
+    """The run as a batch script for SLURM: `… slurm RUN > run.sbatch; sbatch run.sbatch`."""
+    from studio.services.slurm import SlurmJob, made_for_slurm, slurm_script
 
-    job = SlurmJob(nodes, gpus, hours, partition, account, setup, python)
-    typer.echo(slurm_script(RunStore(locate(workspace)).get(run_id), job), nl=False)
+    place = locate(workspace)
+    file = Path(run)
+    if file.is_file():
+        found = made_for_slurm(files.load(file), place)
+        say(f"Run {found.run_id}")
+    else:
+        found = RunStore(place).get(run)
+    job = SlurmJob(nodes, gpus, hours, partition, account, setup, python, cpus)
+    typer.echo(slurm_script(found, job), nl=False)
 
 
 def _follow(run: Run) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
+from studio.config.engines import accelerate_problems
 from studio.config.model import ModelConfig
 from studio.config.run import RunConfig
 from studio.errors import FieldProblem
@@ -148,7 +149,7 @@ def availability_problems(config: RunConfig, device: Device | None = None) -> li
     found = [*model_problems(config.model, device), *_refused(_chosen(config), device)]
     if device == "cpu" and config.model.quantization == "int8":
         found += _without_dora(config)
-    return found
+    return [*found, *accelerate_problems(config, device)]
 
 
 def model_problems(model: ModelConfig, device: Device | None = None) -> list[FieldProblem]:

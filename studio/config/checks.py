@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from studio.config.adapter import MOVES_WEIGHTS
 from studio.config.availability import availability_problems
+from studio.config.engines import gpus_of, job_problems
 from studio.config.preference import DIFFERENCE_LOSSES, SMOOTHED, UNWEIGHTABLE
 from studio.config.run import RunConfig
 from studio.errors import ConfigError, FieldProblem
@@ -63,6 +63,12 @@ def cautions(config: RunConfig) -> list[str]:
         found.append(
             "The adapter continued from keeps its own rank, alpha, targets and variants; those "
             "set here are not used."
+        )
+    kind, _, flavor = config.launch.engine.partition(":")
+    if kind == "hf-jobs" and gpus_of(flavor) > config.launch.processes:
+        found.append(
+            f"The flavor {flavor} has {gpus_of(flavor)} GPUs, of which this uses "
+            f"{config.launch.processes}: set launch.processes to {gpus_of(flavor)}."
         )
     if optimizer.warmup and optimizer.schedule in ("constant", "reduce_lr_on_plateau"):
         found.append(f"The schedule {optimizer.schedule} has no warm-up, so it is not used.")
@@ -307,7 +313,7 @@ def _best(config: RunConfig) -> Iterator[FieldProblem]:
 
 
 def _launch(config: RunConfig) -> Iterator[FieldProblem]:
-    engine, processes = config.launch.engine, config.launch.processes
+    processes = config.launch.processes
     share = config.batch.per_device * processes
     if config.batch.total % share:
         yield FieldProblem(
@@ -317,10 +323,4 @@ def _launch(config: RunConfig) -> Iterator[FieldProblem]:
             f"Set batch.total to {-(-config.batch.total // share) * share}, or change one of "
             "the other two.",
         )
-    kind, _, name = engine.partition(":")
-    if kind == "accelerate" and not Path(name).is_file():
-        yield FieldProblem(
-            "launch.engine",
-            f"There is no file {name}.",
-            "Make one with `accelerate config --config_file FILE`, or use local.",
-        )
+    yield from job_problems(config)

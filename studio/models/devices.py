@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import torch
 
 from studio.config.availability import model_problems
@@ -10,9 +12,12 @@ from studio.errors import FieldProblem
 
 
 def pick_device() -> torch.device:
-    """CUDA, else MPS, else the CPU."""
+    """CUDA, else MPS, else the CPU; of several processes on a machine each has its own GPU."""
     if torch.cuda.is_available():
-        return torch.device("cuda")
+        number = os.environ.get("LOCAL_RANK")
+        if number is None:
+            return torch.device("cuda")
+        return torch.device("cuda", int(number) % torch.cuda.device_count())
     if torch.backends.mps.is_available():
         return torch.device("mps")
     return torch.device("cpu")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 import torch
@@ -23,6 +24,9 @@ class Loaded:
     processor: ProcessorMixin
     device: torch.device
     dtype: torch.dtype
+
+
+SPREADING = ("ACCELERATE_USE_FSDP", "ACCELERATE_USE_DEEPSPEED")
 
 
 def skeleton_of(model: ModelConfig) -> PreTrainedModel:
@@ -54,7 +58,7 @@ def load_model(model: ModelConfig, *, device: torch.device | None = None) -> Loa
             revision=model.revision,
             dtype=dtype,
             quantization_config=quantized,
-            device_map={"": device} if quantized is not None or device.type != "cpu" else None,
+            device_map={"": device} if _goes_there(device, quantized is not None) else None,
             use_safetensors=True,
             trust_remote_code=False,
             **({} if model.attention == "auto" else {"attn_implementation": model.attention}),
@@ -69,3 +73,11 @@ def load_model(model: ModelConfig, *, device: torch.device | None = None) -> Loa
     if quantized is not None:
         keep_differentiable(loaded)
     return Loaded(loaded, processor, device, dtype)
+
+
+def _goes_there(device: torch.device, quantized: bool) -> bool:
+    """Whether the weights are loaded onto the device; else the trainer brings them there."""
+    if quantized:
+        return True
+    spread = any(os.environ.get(name, "").lower() == "true" for name in SPREADING)
+    return device.type != "cpu" and not spread

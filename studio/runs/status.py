@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import time
 from dataclasses import asdict, dataclass, fields, replace
 from dataclasses import field as field_
@@ -22,11 +23,13 @@ class RunStatus:
 
     Attributes:
         pid, pid_started: The worker; both must match for it to count as alive.
-        stage: What it is at: loading, caching features, training, evaluating, saving.
+        stage: What it is at: checking, loading, caching images, probing, training, evaluating,
+            saving.
         step, total_steps: Optimizer steps done and planned.
         attempt: How often it was resumed; `launches`, how often its worker never came up.
         message, remedy: Why it ended, in words for the user; `lines`, what the log says of it.
         field: The setting at fault, when one is.
+        host: The machine of a worker that no studio started (SLURM); empty: that of the studio.
         updated: Seconds since the epoch of the last sign of life.
     """
 
@@ -47,10 +50,16 @@ class RunStatus:
     remedy: str = ""
     field: str = ""
     lines: list[str] = field_(default_factory=list)
+    host: str = ""
 
     @property
     def active(self) -> bool:
         return self.state in ACTIVE
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether the worker is on another machine, where its process cannot be looked up."""
+        return bool(self.host) and self.host != platform.node()
 
     @property
     def ended_well(self) -> bool:

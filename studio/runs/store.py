@@ -36,8 +36,9 @@ class Run:
 
     @property
     def alive(self) -> bool:
-        """Whether its worker process exists."""
-        return self.status.active and process_alive(self.status.pid, self.status.pid_started)
+        """Whether its worker process exists; one on another machine is believed to."""
+        status = self.status
+        return status.active and (status.elsewhere or process_alive(status.pid, status.pid_started))
 
     @property
     def stalled(self) -> bool:

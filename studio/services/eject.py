@@ -6,28 +6,32 @@ rows in the same order, same weights at the start, same losses. Its rows lie bes
 
 from __future__ import annotations
 
-import io
 import json
 import pprint
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from studio.config import RunConfig
-from studio.data.convert import TrainingData
-from studio.data.trl_format import features
 from studio.errors import RunFailedError
 from studio.paths import Workspace, read_json
 from studio.runs.store import Run
+from studio.services.eject_rows import write_rows
 from studio.services.launching import environment
-from studio.train.data import load_run_data
 
 CELL = "# %%"
-ROWS_PER_GROUP = 50
-PACKAGES = ("torch", "transformers", "trl", "peft", "datasets")
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "transformers",
+    "trl",
+    "peft",
+    "datasets",
+    "accelerate",
+    "pillow",
+)
 
 
 def recipe_of(run: Run) -> dict[str, Any]:
@@ -103,37 +107,6 @@ def notebook(text: str) -> str:
     return json.dumps(whole, ensure_ascii=False, indent=1)
 
 
-def write_rows(
-    config: RunConfig, workspace: Workspace, folder: Path, special_tokens: Iterable[str]
-) -> list[str]:
-    """Write the rows the trainer gets as parquet, images inside as PNG; the names of the splits."""
-    data = load_run_data(config, workspace, list(special_tokens))
-    folder.mkdir(parents=True, exist_ok=True)
-    _write_parquet(data.train, config, folder / "train.parquet")
-    if data.evaluation is None:
-        return ["train"]
-    _write_parquet(data.evaluation, config, folder / "evaluation.parquet")
-    return ["train", "evaluation"]
-
-
-def _write_parquet(data: TrainingData, config: RunConfig, path: Path) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    schema = features(config.method, decode=True).arrow_schema
-    with pq.ParquetWriter(path, schema) as writer:
-        for start in range(0, data.used, ROWS_PER_GROUP):
-            rows = [data.dataset[i] for i in range(start, min(start + ROWS_PER_GROUP, data.used))]
-            records = [row | {"images": [_png(image) for image in row["images"]]} for row in rows]
-            writer.write_table(pa.Table.from_pylist(records, schema=schema))
-
-
-def _png(image: Any) -> dict[str, Any]:
-    buffer = io.BytesIO()
-    image.save(buffer, format="PNG")
-    return {"bytes": buffer.getvalue(), "path": None}
-
-
 def render(recipe: Mapping[str, Any], rows: str, splits: list[str]) -> str:
     """The source text of a recipe.
 
@@ -141,9 +114,11 @@ def render(recipe: Mapping[str, Any], rows: str, splits: list[str]) -> str:
         rows: Folder of `<split>.parquet`; a relative one is looked for beside the script.
         splits: `train`, and `evaluation` when there is one.
     """
+    added = recipe["additions"]["definitions"]
     parts = (
         _head(recipe),
         _part("Imports", _imports(recipe)),
+        *([_part("What transformers lacks for this family", added)] if added else []),
         _part("Model and processor", _model(recipe)),
         _part("Rows", _rows(rows, splits)),
         _part("Training", _training(recipe, splits)),
@@ -156,25 +131,33 @@ def _part(title: str, lines: list[str]) -> str:
 
 
 def _head(recipe: Mapping[str, Any]) -> str:
-    pins = " ".join(f"{name}=={found}" for name, found in _versions(recipe))
+    pins = " ".join(packages(recipe))
     alone = "python train.py"
+    folders = [recipe["model"]["id"], recipe["continue_from"], recipe["reference"]]
+    local = ", ".join(folder for folder in folders if folder and Path(folder).is_dir())
+    needs = f"It reads folders of the machine it was written on: {local}.\n" if local else ""
     several = f"accelerate launch --num_processes {max(2, recipe['processes'])} train.py"
     what = recipe["method"].upper()
     return (
         f'"""{recipe["name"]}: {what} of {recipe["model"]["id"]}\n\n'
         f"    pip install {pins}\n    {alone}\n\n"
-        f"On several GPUs: {several} (divide gradient_accumulation_steps by their number).\n"
-        '"""'
+        f"On several GPUs: {several}\n"
+        "(rows of one step stay the same). Not in here: what leaves the weights as they are, such as\n"
+        f'probes and pushing to the hub.\n{needs}"""'
     )
 
 
-def _versions(recipe: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    wanted = [*PACKAGES, "bitsandbytes"] if recipe["model"]["quantization"] else list(PACKAGES)
-    for name in wanted:
-        try:
-            yield name, version(name).split("+")[0]
-        except PackageNotFoundError:
-            continue
+def packages(recipe: Mapping[str, Any]) -> list[str]:
+    """What the script needs, in the versions that are installed here."""
+    return [pinned(name) for name in (*PACKAGES, *recipe["packages"])]
+
+
+def pinned(name: str) -> str:
+    """A package as pip takes it, in the version that is installed here."""
+    try:
+        return f"{name}=={version(name).split('+')[0]}"
+    except PackageNotFoundError:
+        return name
 
 
 def _imports(recipe: Mapping[str, Any]) -> list[str]:
@@ -182,11 +165,17 @@ def _imports(recipe: Mapping[str, Any]) -> list[str]:
     models = ["AutoModelForImageTextToText", "AutoProcessor"]
     if recipe["model"]["quantization"]:
         models.append("BitsAndBytesConfig")
+    if recipe["early_stopping"]:
+        models.append("EarlyStoppingCallback")
     peft = ["LoraConfig"] if recipe["adapter"] else []
     if recipe["continue_from"]:
         peft = ["PeftModel"]
     return [
+        "import os",
         "from pathlib import Path",
+        "",
+        'if "LOCAL_RANK" not in os.environ:  # started alone: on one GPU',
+        '    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")',
         "",
         "import torch",
         "from datasets import load_dataset",
@@ -208,18 +197,25 @@ def _model(recipe: Mapping[str, Any]) -> list[str]:
     if model["quantization"]:
         lines += _call("quantization = BitsAndBytesConfig", model["quantization"])
         loading += ["quantization_config=quantization", 'device_map={"": DEVICE}']
-        lines.insert(1, 'DEVICE = "cuda" if torch.cuda.is_available() else "cpu"')
+        device = 'int(os.environ.get("LOCAL_RANK", 0)) if torch.cuda.is_available() else "cpu"'
+        lines.insert(1, f"DEVICE = {device}")
     processor = ", ".join(["MODEL", *(f"{key}={value!r}" for key, value in options.items())])
     lines += ["", f"processor = AutoProcessor.from_pretrained({processor})"]
-    lines += _pixel_budget(recipe["processor"])
+    lines += recipe["additions"]["processor"] + _pixel_budget(recipe["processor"])
     load = f"AutoModelForImageTextToText.from_pretrained(MODEL, {', '.join(loading)})"
-    lines.append(f"model = {load}")
-    if recipe["method"] == "dpo" and not recipe["adapter"] and not recipe["continue_from"]:
-        lines.append(f"reference = {load}")
+    for name in ("model", "reference") if _has_reference(recipe) else ("model",):
+        lines.append(f"{name} = {load}")
+        lines += [f"{call}({name})" for call in recipe["additions"]["model"]]
     if recipe["continue_from"]:
         folder = recipe["continue_from"]
         lines.append(f"model = PeftModel.from_pretrained(model, {folder!r}, is_trainable=True)")
     return [*lines, *_four_bit_on_cpu(model)]
+
+
+def _has_reference(recipe: Mapping[str, Any]) -> bool:
+    """Whether DPO's reference is a model of its own; beside an adapter it is the base."""
+    adapted = recipe["adapter"] or recipe["continue_from"]
+    return recipe["method"] == "dpo" and not adapted
 
 
 def _pixel_budget(image: Mapping[str, Any]) -> list[str]:
@@ -278,11 +274,12 @@ def _rows(rows: str, splits: list[str]) -> list[str]:
 
 def _training(recipe: Mapping[str, Any], splits: list[str]) -> list[str]:
     kind = recipe["method"].upper()
-    lines = _call(f"arguments = {kind}Config", recipe["arguments"])
+    lines = ['PROCESSES = int(os.environ.get("WORLD_SIZE", 1))', ""]
+    lines += _call(f"arguments = {kind}Config", _for_any_number(recipe))
     options = ["model=model"]
     if recipe["adapter"]:
         lines += _call("adapter = LoraConfig", recipe["adapter"])
-    elif recipe["method"] == "dpo" and not recipe["continue_from"]:
+    if _has_reference(recipe):
         options.append("ref_model=reference")
     options += ["args=arguments", 'train_dataset=rows["train"]']
     if "evaluation" in splits:
@@ -290,6 +287,9 @@ def _training(recipe: Mapping[str, Any], splits: list[str]) -> list[str]:
     options.append("processing_class=processor")
     if recipe["adapter"]:
         options.append("peft_config=adapter")
+    if recipe["early_stopping"]:
+        patience = f"early_stopping_patience={recipe['early_stopping']}"
+        options.append(f"callbacks=[EarlyStoppingCallback({patience})]")
     extra = recipe.get("lines", {})
     lines += extra.get("before_trainer", [])
     lines += [f"trainer = {kind}Trainer(", *(f"    {option}," for option in options), ")"]
@@ -302,6 +302,22 @@ def _training(recipe: Mapping[str, Any], splits: list[str]) -> list[str]:
     lines += extra.get("after_trainer", [])
     save = extra.get("save") or ['trainer.save_model("out/adapter")']
     return [*lines, "trainer.train()", *save]
+
+
+class _Code(str):
+    """Source text among values: shown as it is."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def _for_any_number(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments, with an accumulation that fits the number of processes there are."""
+    name = "gradient_accumulation_steps"
+    alone = recipe["arguments"][name] * recipe["processes"]
+    return {**recipe["arguments"], name: _Code(f"{alone} // PROCESSES")}
 
 
 def _call(start: str, values: Mapping[str, Any]) -> list[str]:

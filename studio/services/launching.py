@@ -26,7 +26,7 @@ PROJECT_ROOT = Path(__file__).resolve().parents[2]
 def launch_worker(run: Run) -> subprocess.Popen:
     """Start the detached worker of `run`; its output goes to the run's log."""
     control.request(run.paths, "none")
-    update_status(run.paths, state="starting", stage="starting", pid=0, pid_started=0.0)
+    update_status(run.paths, state="starting", stage="starting", pid=0, pid_started=0.0, host="")
     with run.paths.log.open("ab") as log:
         log.write(f"{ATTEMPT_MARK} {run.status.attempt + 1}\n".encode())
         log.flush()
@@ -35,7 +35,7 @@ def launch_worker(run: Run) -> subprocess.Popen:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env=environment() | _on_cpu(run.config),
+            env=environment() | _devices(run.config),
             **_detached(),
         )
 
@@ -102,9 +102,13 @@ def environment() -> dict[str, str]:
     }
 
 
-def _on_cpu(config: RunConfig) -> dict[str, str]:
-    together = config.launch.processes > 1 and not has_gpus()
-    return {"ACCELERATE_USE_CPU": "true"} if together else {}
+def _devices(config: RunConfig) -> dict[str, str]:
+    """What the worker sees: one process alone sees one GPU, or torch would split its rows."""
+    alone = config.launch.processes == 1 and config.launch.engine == "local"
+    if has_gpus():
+        seen = os.environ.get("CUDA_VISIBLE_DEVICES") or "0"
+        return {"CUDA_VISIBLE_DEVICES": seen.split(",")[0]} if alone else {}
+    return {} if alone else {"ACCELERATE_USE_CPU": "true"}
 
 
 def _detached() -> dict[str, object]:

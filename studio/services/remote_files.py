@@ -12,13 +12,13 @@ from huggingface_hub import HfApi
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
 from studio.errors import RunFailedError
-from studio.paths import Workspace, write_json
+from studio.paths import Workspace, read_json, write_json
 from studio.runs import checkpoints
 from studio.runs.store import Run
-from studio.services.eject import recipe_of, render, write_rows
+from studio.services.eject import recipe_of, render
+from studio.services.eject_rows import write_rows
+from studio.services.job_script import WANTED, WEIGHTS
 
-WEIGHTS = "*.safetensors"
-WANTED = (WEIGHTS, "*.json", "*.jinja", "*.txt", "*.model")
 TRIES = 3
 BETWEEN_TRIES = 10.0
 
@@ -44,14 +44,22 @@ def pack(run: Run, workspace: Workspace, folder: Path, mounted: str) -> list[Pat
 
 
 def _taken_along(recipe: Mapping[str, Any], folder: Path, mounted: str) -> dict[str, Any]:
-    model, adapter = dict(recipe["model"]), recipe["continue_from"]
+    """The recipe with the folders it reads copied, and named as they are called elsewhere."""
+    model, lines = dict(recipe["model"]), recipe["lines"]
+    folders = {"adapter": recipe["continue_from"], "reference": recipe["reference"]}
     if Path(model["id"]).is_dir():
         _copy(Path(model["id"]), folder / "model")
         model["id"] = f"{mounted}/model"
-    if adapter and Path(adapter).is_dir():
-        _copy(Path(adapter), folder / "adapter")
-        adapter = f"{mounted}/adapter"
-    return {**recipe, "model": model, "continue_from": adapter}
+    for name, source in folders.items():
+        if source and Path(source).is_dir():
+            _copy(Path(source), folder / name)
+            folders[name] = f"{mounted}/{name}"
+            after = [
+                line.replace(repr(source), repr(folders[name])) for line in lines["after_trainer"]
+            ]
+            lines = {**lines, "after_trainer": after}
+    named = {"continue_from": folders["adapter"], "reference": folders["reference"]}
+    return {**recipe, **named, "model": model, "lines": lines}
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -59,6 +67,14 @@ def _copy(source: Path, target: Path) -> None:
     for pattern in WANTED:
         for path in source.glob(pattern):
             shutil.copyfile(path, target / path.name)
+
+
+def steps_of(run: Run) -> int:
+    """How many steps a run takes over the rows that were packed for it; 0 when that is not known."""
+    import pyarrow.parquet as pq
+
+    rows = run.paths.root / "job" / "rows" / "train.parquet"
+    return run.config.total_steps(pq.read_metadata(rows).num_rows) if rows.is_file() else 0
 
 
 def bring_back(run: Run, api: HfApi, repository: str) -> None:
@@ -73,10 +89,11 @@ def bring_back(run: Run, api: HfApi, repository: str) -> None:
         _download(api, repository, arriving)
         if not list(arriving.glob(WEIGHTS)):
             raise RunFailedError(
-                f"The job ended well, but {repository} holds no weights.",
+                f"The job has ended, but {repository} holds no weights.",
                 remedy="Read the job's log: its last lines say whether the upload failed.",
             )
         shutil.rmtree(arriving / ".cache", ignore_errors=True)
+        _name_base(arriving / "adapter_config.json", recipe_of(run)["model"]["id"])
         shutil.rmtree(run.paths.adapter, ignore_errors=True)
         arriving.rename(run.paths.adapter)
     finally:
@@ -87,6 +104,13 @@ def bring_back(run: Run, api: HfApi, repository: str) -> None:
     write_json(run.paths.adapter / checkpoints.MARKER, about)
 
 
+def _name_base(adapter_config: Path, base: str) -> None:
+    """Call the base model what it is called here; elsewhere it may have been another folder."""
+    values = read_json(adapter_config)
+    if values is not None:
+        write_json(adapter_config, values | {"base_model_name_or_path": base})
+
+
 def _download(api: HfApi, repository: str, folder: Path) -> None:
     for left in reversed(range(TRIES)):
         try:
@@ -95,7 +119,7 @@ def _download(api: HfApi, repository: str, folder: Path) -> None:
         except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
             if not left:
                 raise RunFailedError(
-                    f"The job ended well, but its weights could not be fetched from {repository}: "
+                    f"The job has ended, but its weights could not be fetched from {repository}: "
                     f"{str(error).splitlines()[0]}",
                     remedy=f"Fetch them again with `python -m studio remote` and the run's folder, "
                     f"or look at https://huggingface.co/{repository}.",

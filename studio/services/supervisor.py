@@ -116,7 +116,7 @@ class Supervisor:
         with queue.locked(self.workspace):
             runs = self.store.list()
             line = queue.waiting(runs)
-            busy = any(run.status.active for run in runs)
+            busy = any(run.status.active and not run.status.elsewhere for run in runs)
             if line and not busy and not queue.is_paused(self.workspace):
                 self._children[line[0].run_id] = launch_worker(line[0])
 

@@ -67,9 +67,13 @@ def _dpo(dpo: DpoConfig) -> dict[str, Any]:
     }
 
 
+def best_of(metric: str) -> dict[str, Any]:
+    """What tells the trainer which evaluation is best."""
+    return {"metric_for_best_model": f"eval_{metric}", "greater_is_better": metric != "loss"}
+
+
 def _best(config: RunConfig) -> dict[str, Any]:
-    metric = config.schedule.metric
-    found = {"metric_for_best_model": f"eval_{metric}", "greater_is_better": metric != "loss"}
+    found = best_of(config.schedule.metric)
     plateau = config.optimizer.schedule == "reduce_lr_on_plateau"
     if config.schedule.keep_best:
         return found | {"load_best_model_at_end": True}

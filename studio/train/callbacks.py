@@ -17,6 +17,7 @@ from studio.runs.events import EventLog, read_events
 from studio.runs.health import HealthWatch
 from studio.runs.status import beat, update_status
 from studio.train.pace import Pace
+from studio.train.world import wait_for_all
 
 HEARTBEAT = 1.0
 PROGRESS = 2.0
@@ -105,9 +106,11 @@ class RunReporter(TrainerCallback):
                 f"The weights were no numbers any more at step {step}; they were not kept.",
                 remedy=NOT_FINITE_REMEDY,
             )
-        checkpoints.mark_complete(folder)
-        best = state.best_global_step if args.load_best_model_at_end else None
-        checkpoints.prune(self.paths, self.keep, best)
+        wait_for_all()  # each process writes a part of it
+        if self.paths.rank == 0:
+            checkpoints.mark_complete(folder)
+            best = state.best_global_step if args.load_best_model_at_end else None
+            checkpoints.prune(self.paths, self.keep, best)
         self.events.append("checkpoint", step=step)
 
     def on_train_end(self, args, state: TrainerState, control, **_: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel
@@ -134,8 +135,11 @@ def keep_start(model: torch.nn.Module, config: RunConfig, paths: RunPaths) -> No
         model.save_pretrained(paths.adapter_start, selected_adapters=["default"])
 
 
-def save_adapter(model: PeftModel, paths: RunPaths) -> None:
+def save_adapter(model: PeftModel, paths: RunPaths, weights: dict[str, Any] | None = None) -> None:
     """Write the trained adapter so that it fits the base model as it came.
+
+    Args:
+        weights: All of them, by name, where the model itself holds only a part.
 
     After PiSSA or OLoRA it is written as plain LoRA of twice the rank: what it learned is
     A·B − A₀·B₀ (Meng et al. 2024, section 4).
@@ -145,4 +149,5 @@ def save_adapter(model: PeftModel, paths: RunPaths) -> None:
         paths.adapter,
         selected_adapters=["default"],
         path_initial_model_for_weight_conversion=start,
+        state_dict=weights,
     )

@@ -10,18 +10,21 @@ from typing import Any
 
 import torch
 from peft import LoraConfig
-from transformers import BitsAndBytesConfig
+from transformers import BitsAndBytesConfig, ProcessorMixin
 
 from studio.config import RunConfig
+from studio.config.availability import OPTIMIZERS, TRACKERS
+from studio.config.engines import JOBS
 from studio.models.adapters import lora_config
 from studio.models.devices import pick_device, resolve_dtype
 from studio.models.load import Loaded, skeleton_of
 from studio.models.quantize import quantization_config
 from studio.models.source import load_processor, model_path
 from studio.paths import RunPaths, Workspace, write_json
-from studio.train.arguments import argument_values
-from studio.train.prepare import adapter_folder
+from studio.train.arguments import argument_values, best_of
+from studio.train.prepare import adapter_folder, reference_folder
 from studio.train.recipe_lines import lines_of
+from studio.train.recipe_source import additions_of
 
 QUANTIZATION = (
     "load_in_8bit",
@@ -31,24 +34,29 @@ QUANTIZATION = (
     "bnb_4bit_compute_dtype",
     "llm_int8_skip_modules",
 )
+WITHOUT_BFLOAT16 = "t4"
 NOT_OURS = ("peft_type", "base_model_name_or_path", "inference_mode", "runtime_config")
 
 
 def write_recipe(config: RunConfig, paths: RunPaths, workspace: Workspace) -> None:
     """Write the recipe of a run into its folder; reads the model's configuration, no weights."""
     skeleton = skeleton_of(config.model)
-    device = pick_device()
-    dtype = resolve_dtype(config.model.dtype, device)
+    device, dtype = _target(config)
     processor = load_processor(config.model)
     loaded = Loaded(skeleton, processor, device, dtype)
-    arguments = argument_values(config, paths, loaded) | {"output_dir": "out"}
+    arguments = argument_values(config, paths, loaded)
+    arguments |= {"output_dir": "out", "save_total_limit": config.schedule.keep}
+    if config.schedule.early_stopping:
+        arguments |= best_of(config.schedule.metric)
     adapter = config.adapter
     fresh = adapter is not None and adapter.continue_from is None
+    reference = reference_folder(config, workspace) if adapter else None
     recipe = {
         "name": config.name,
         "method": config.method,
         "seed": config.schedule.seed,
         "processes": config.launch.processes,
+        "early_stopping": config.schedule.early_stopping,
         "model": {
             "id": model_path(config.model.id),
             "revision": config.model.revision,
@@ -61,11 +69,39 @@ def write_recipe(config: RunConfig, paths: RunPaths, workspace: Workspace) -> No
         "continue_from": str(adapter_folder(adapter.continue_from, workspace))
         if adapter is not None and adapter.continue_from
         else None,
+        "reference": str(reference) if reference else None,
+        "packages": packages_of(config, processor),
         "arguments": {key: _plain(value) for key, value in arguments.items()},
         "lines": lines_of(config, skeleton, workspace).to_json(),
+        "additions": additions_of(processor, skeleton).to_json(),
         "special_tokens": list(processor.tokenizer.all_special_tokens),
     }
     write_json(paths.recipe, recipe)
+
+
+def _target(config: RunConfig) -> tuple[torch.device, torch.dtype]:
+    """What the script trains on: this machine's device, or that of the job it is sent as."""
+    kind, _, flavor = config.launch.engine.partition(":")
+    device = pick_device()
+    if f"{kind}:" == JOBS:
+        device = torch.device("cpu" if flavor.startswith("cpu") else "cuda")
+        if config.model.dtype == "auto" and device.type == "cuda":
+            old = flavor.startswith(WITHOUT_BFLOAT16)
+            return device, torch.float16 if old else torch.bfloat16
+    return device, resolve_dtype(config.model.dtype, device)
+
+
+def packages_of(config: RunConfig, processor: ProcessorMixin) -> list[str]:
+    """What a script of the run needs beside the packages that every script does."""
+    needs = [need for name in config.report_to for need in TRACKERS[name][:1]]
+    if config.optimizer.name in OPTIMIZERS:
+        needs.append(OPTIMIZERS[config.optimizer.name])
+    found = {need.package for need in needs}
+    if config.model.quantization != "none":
+        found.add("bitsandbytes")
+    if type(processor).__name__.startswith("SmolVLM"):
+        found.add("num2words")
+    return sorted(found)
 
 
 def _lora(lora: LoraConfig) -> dict[str, Any]:

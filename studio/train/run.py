@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from transformers import Trainer, TrainerCallback
@@ -33,6 +33,7 @@ from studio.train.recovery import (
 )
 from studio.train.resume import checkpoint_to_resume
 from studio.train.trainers import build_trainer
+from studio.train.world import whole_weights
 
 Outcome = Literal["finished", "stopped"]
 
@@ -101,8 +102,9 @@ def _train(config: RunConfig, paths: RunPaths, workspace: Workspace, data: RunDa
     if data.evaluation and not control.stopped and not scored:
         _stage(paths, "evaluating")
         trainer.evaluate()
+    weights = whole_weights(trainer)
     if paths.rank == 0:
-        _save(trainer, config, paths)
+        _save(trainer, config, paths, weights)
     return "stopped" if control.stopped else "finished"
 
 
@@ -111,14 +113,16 @@ def _reporter(config: RunConfig, paths: RunPaths) -> RunReporter:
     return RunReporter(paths, config.schedule.keep, batch=config.batch.total, beta=beta)
 
 
-def _save(trainer: Trainer, config: RunConfig, paths: RunPaths) -> None:
+def _save(
+    trainer: Trainer, config: RunConfig, paths: RunPaths, weights: dict[str, Any] | None
+) -> None:
     _stage(paths, "saving")
     model = trainer.accelerator.unwrap_model(trainer.model)
     if config.adapter is not None:
-        save_adapter(model, paths)
+        save_adapter(model, paths, weights)
         kind = "adapter"
     else:
-        model.save_pretrained(paths.adapter)
+        model.save_pretrained(paths.adapter, state_dict=weights)
         kind = "model"
     trainer.processing_class.save_pretrained(paths.adapter)
     write_json(

@@ -8,6 +8,7 @@ several; only the first speaks for the run.
 from __future__ import annotations
 
 import os
+import platform
 import time
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from studio.paths import RunPaths, Workspace
 from studio.runs.events import EventLog
 from studio.runs.status import State, update_status
 from studio.train.memory.heap import return_freed_memory
+
+SLURM = "SLURM_JOB_ID"
 
 
 def main(run_dir: Path) -> int:
@@ -43,6 +46,7 @@ def _run(paths: RunPaths, workspace: Workspace) -> int:
         pid=os.getpid(),
         pid_started=me.create_time(),
         started=time.time(),
+        host=platform.node() if SLURM in os.environ else "",
         message="",
         remedy="",
         field="",
@@ -54,8 +58,10 @@ def _run(paths: RunPaths, workspace: Workspace) -> int:
         quiet_libraries()
         return_freed_memory()
         from studio.train.run import execute
+        from studio.train.world import for_all_there_are
 
-        outcome = execute(files.load(paths.config), paths, workspace)
+        config = for_all_there_are(files.load(paths.config), paths)
+        outcome = execute(config, paths, workspace)
     except StudioError as error:
         _end(paths, "failed", message=error.message, remedy=error.remedy, field=error.field)
         return error.exit_code

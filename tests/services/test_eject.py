@@ -57,6 +57,20 @@ def test_the_script_trains_as_the_run_did(tmp_path, monkeypatch, values):
         found = logged(done["trainer"].state.log_history, "eval_loss")
         assert found == pytest.approx(expected[: len(found)], abs=1e-4) and found
     assert list((tmp_path / "out" / "adapter").iterdir())
+    if values is SFT:
+        monkeypatch.chdir(tmp_path / "away")
+        again = cell_by_cell(tmp_path / "away" / "train.ipynb")["trainer"].state.log_history
+        for key in ("loss", "eval_loss"):
+            assert logged(again, key) == logged(done["trainer"].state.log_history, key)
+
+
+def cell_by_cell(path):
+    """Run a notebook's code cells as a kernel does: one after the other, in one namespace."""
+    names = {"__name__": "__main__"}
+    for cell in json.loads(path.read_text())["cells"]:
+        if cell["cell_type"] == "code":
+            exec("".join(cell["source"]), names)
+    return names
 
 
 def recipe(tmp_path, values):
@@ -87,3 +101,26 @@ def test_the_notebook_has_a_cell_for_each_part(tmp_path):
     assert len(code) == text.count("# %%") == 4
     for source in code:
         ast.parse(source)
+    assert made["nbformat"] == 4 and made["nbformat_minor"] == 5
+    common = {"id", "cell_type", "metadata", "source"}
+    for cell in made["cells"]:
+        own = {"outputs", "execution_count"} if cell["cell_type"] == "code" else set()
+        assert set(cell) == common | own
+        assert all(isinstance(line, str) for line in cell["source"])
+    assert len({cell["id"] for cell in made["cells"]}) == len(made["cells"])
+
+
+def test_the_rows_of_a_step_do_not_depend_on_the_number_of_processes(tmp_path):
+    values = {"data": {"source": "embedded:sft"}, "batch": {"per_device": 1, "total": 8}}
+    text = render(recipe(tmp_path, values | {"launch": {"processes": 2}}), "rows", ["train"])
+    assert "gradient_accumulation_steps=8 // PROCESSES," in text
+    assert "accelerate launch --num_processes 2" in text
+
+
+def test_early_stopping_is_in_the_script(tmp_path):
+    data = {"source": "embedded:sft", "evaluation": "evaluation[:2]"}
+    values = {"data": data, "schedule": {"early_stopping": 3, "metric": "mean_token_accuracy"}}
+    text = render(recipe(tmp_path, values), "rows", ["train", "evaluation"])
+    assert "callbacks=[EarlyStoppingCallback(early_stopping_patience=3)]," in text
+    assert "metric_for_best_model='eval_mean_token_accuracy'" in text
+    assert "greater_is_better=True" in text

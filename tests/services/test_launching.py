@@ -1,24 +1,34 @@
-"""More than one process, other machines, and jobs elsewhere."""
+"""More than one process, several machines, and scripts for SLURM."""
 
-import hashlib
 import json
+import os
+import signal
+import socket
+import stat
 import subprocess
 import sys
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import time
+from dataclasses import replace
 
 import pytest
-from huggingface_hub import HfApi
+import torch
+import yaml
 
 from studio.config import files
+from studio.config.availability import availability_problems
 from studio.config.checks import problems
-from studio.errors import InputError
+from studio.errors import ConfigError
+from studio.models.devices import pick_device
 from studio.paths import Workspace
+from studio.runs import control
 from studio.runs.curves import Diary
+from studio.runs.status import update_status
 from studio.runs.store import RunStore
-from studio.services import jobs, launching, remote_files
+from studio.services import launching
 from studio.services.foreground import follow, start_now
-from studio.services.slurm import SlurmJob, slurm_script
+from studio.services.slurm import SlurmJob, made_for_slurm, slurm_script
+from studio.services.supervisor import Supervisor
+from studio.train.world import for_all_there_are
 
 OFF = dict.fromkeys(("share_images", "share_prompts", "cache_features", "cache_reference"), "off")
 SMALL = {
@@ -38,20 +48,85 @@ def workspace(tmp_path):
     return Workspace.locate(tmp_path / "workspace")
 
 
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """The losses of one process, step by step."""
+    from studio.train.run import execute
+
+    workspace = Workspace.locate(tmp_path_factory.mktemp("alone"))
+    run = RunStore(workspace).create(config())
+    execute(run.config, run.paths, workspace)
+    return losses(run)
+
+
+def losses(run):
+    return dict(Diary(run.paths.events).refresh().series["loss"])
+
+
+def accelerate_file(folder, name="accelerate.yaml", **values):
+    """A file as `accelerate config` writes one."""
+    common = {"compute_environment": "LOCAL_MACHINE", "distributed_type": "MULTI_GPU"}
+    common |= {"num_machines": 1, "machine_rank": 0, "mixed_precision": "no", "use_cpu": False}
+    path = folder / name
+    path.write_text(yaml.safe_dump(common | values))
+    return path
+
+
 def config(**launch):
     return files.parse({**SMALL, "launch": launch})
 
 
-def test_two_processes_learn_what_one_learns(workspace):
-    from studio.train.run import execute
-
-    one = RunStore(workspace).create(config())
-    execute(one.config, one.paths, workspace)
+def test_two_processes_learn_what_one_learns(workspace, alone):
     two = start_now(config(processes=2), workspace)
     assert follow(two, quiet=True).state == "finished", two.paths.log.read_text()
-    alone, together = (dict(Diary(r.paths.events).refresh().series["loss"]) for r in (one, two))
-    assert together == pytest.approx(alone, abs=1e-3) and len(alone) == 3
+    assert losses(two) == pytest.approx(alone, abs=1e-3) and len(alone) == 3
     assert RunStore(workspace).get(two.run_id).has_adapter
+
+
+def test_two_machines_learn_what_one_learns(workspace, alone, tmp_path):
+    """Both on this one: each has its own file, `accelerate launch` and process."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    both = {"num_machines": 2, "num_processes": 2, "main_process_ip": "127.0.0.1"}
+    both |= {"main_process_port": port, "same_network": True}
+    first, second = (
+        accelerate_file(tmp_path, f"machine{rank}.yaml", machine_rank=rank, **both)
+        for rank in (0, 1)
+    )
+    run = start_now(config(engine=f"accelerate:{first}"), workspace)
+    other = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(second)]
+    joined = subprocess.run(
+        [*other, "--module", "studio", "worker", str(run.paths.root)],
+        env=launching.environment() | {"ACCELERATE_USE_CPU": "true"},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert joined.returncode == 0, joined.stderr[-2000:]
+    assert follow(run, quiet=True).state == "finished", run.paths.log.read_text()
+    assert losses(run) == pytest.approx(alone, abs=1e-3)
+    (said,) = [n for n in Diary(run.paths.events).refresh().notices if n.type == "changed"]
+    assert "2 were started instead of 1" in said.message and "a step still has 4" in said.message
+
+
+def test_a_step_has_as_many_rows_however_many_processes_there_are(workspace, monkeypatch):
+    run = RunStore(workspace).create(config())
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    there = for_all_there_are(run.config, run.paths)
+    assert (run.config.accumulation, there.accumulation) == (2, 1)
+    monkeypatch.setenv("WORLD_SIZE", "3")
+    with pytest.raises(ConfigError, match="do not divide"):
+        for_all_there_are(run.config, run.paths)
+
+
+def test_each_process_of_a_machine_has_its_own_gpu(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert pick_device() == torch.device("cuda")
+    monkeypatch.setenv("LOCAL_RANK", "3")
+    assert pick_device() == torch.device("cuda", 1)
 
 
 def test_the_command_follows_the_engine(workspace, tmp_path, monkeypatch):
@@ -61,6 +136,9 @@ def test_the_command_follows_the_engine(workspace, tmp_path, monkeypatch):
     assert one == [sys.executable, "-m", "studio", "worker", str(paths.root)]
     many = launching.worker_command(config(processes=2), paths)
     assert "--multi_gpu" in many and many[-4:] == ["--module", "studio", "worker", str(paths.root)]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,3")
+    assert launching._devices(config()) == {"CUDA_VISIBLE_DEVICES": "2"}
+    assert launching._devices(config(processes=2)) == {}
     own = launching.worker_command(config(engine="accelerate:/fsdp.yaml"), paths)
     assert own[3:5] == ["--config_file", "/fsdp.yaml"] and "--num_processes" not in own
     job = launching.worker_command(config(engine="hf-jobs:l4x1"), paths)
@@ -72,175 +150,101 @@ def test_processes_must_divide_the_batch():
     assert problem.field == "launch.processes" and "batch.total to 6" in problem.remedy
 
 
+BAD_FILES = {
+    "none": ({}, "There is no file"),
+    "no yaml": ({"text": "distributed_type: ["}, "cannot be read"),
+    "another": ({"text": "a: 1"}, "no configuration of accelerate"),
+    "deepspeed": ({"distributed_type": "DEEPSPEED"}, "deepspeed is not installed"),
+}
+
+
+@pytest.mark.parametrize(("values", "message"), BAD_FILES.values(), ids=BAD_FILES)
+def test_a_file_that_cannot_be_used_is_named_with_what_to_do(tmp_path, values, message):
+    path = tmp_path / "accelerate.yaml"
+    if "text" in values:
+        path.write_text(values["text"])
+    elif values:
+        accelerate_file(tmp_path, **values)
+    (problem,) = problems(config(engine=f"accelerate:{path}"))
+    assert problem.field == "launch.engine" and message in problem.message
+    assert str(path) in problem.message
+    assert ("pip install" in problem.remedy) or ("accelerate config" in problem.remedy)
+
+
+def test_spread_weights_are_refused_where_they_cannot_be(tmp_path):
+    path = accelerate_file(tmp_path, distributed_type="FSDP", fsdp_config={"fsdp_version": 2})
+    fsdp = config(engine=f"accelerate:{path}")
+    assert not availability_problems(fsdp, "cuda")
+    (on_cpu,) = availability_problems(fsdp, "cpu")
+    assert on_cpu.field == "launch.engine" and "FSDP" in on_cpu.message
+    values = {**SMALL, "model": {"quantization": "nf4"}, "adapter": {"init": "default"}}
+    quantized = files.parse(values | {"launch": {"engine": f"accelerate:{path}"}})
+    assert "model.quantization" in {p.field for p in availability_problems(quantized, "cuda")}
+    pissa = files.parse({**SMALL, "adapter": {"init": "pissa"}}).model_copy(
+        update={"launch": fsdp.launch}
+    )
+    assert [p.field for p in availability_problems(pissa, "cuda")] == ["adapter.init"]
+
+
 def test_slurm_scripts_are_shell_and_start_the_worker(workspace, tmp_path):
     run = RunStore(workspace).create(config())
-    for job in (SlurmJob(), SlurmJob(nodes=2, gpus=4, partition="gpu", setup="module load cuda")):
+    for job in (SlurmJob(), SlurmJob(nodes=2, partition="gpu", setup="module load cuda")):
         text = slurm_script(run, job)
         script = tmp_path / "run.sbatch"
         script.write_text(text)
         assert subprocess.run(["bash", "-n", str(script)], check=False).returncode == 0
         assert f"#SBATCH --gpus-per-node={job.gpus}" in text and str(run.paths.root) in text
-    assert "--num_processes 8" in text and "srun" in text and "--partition=gpu" in text
+        assert "#SBATCH --requeue" in text and "#SBATCH --signal=B:USR1@300" in text
+        assert "srun --kill-on-bad-exit=1" in text
+    assert "--num_processes 2" in text and "--partition=gpu" in text
+    assert "scontrol show hostnames" in text and text.index("module load") < text.index("set -eu")
+    with pytest.raises(ConfigError, match="do not divide"):
+        slurm_script(run, SlurmJob(gpus=3))
 
 
-class Hub(BaseHTTPRequestHandler):
-    """As much of the hub as a job needs: who am I, repositories, a commit, a job and its log."""
-
-    requests: list = []  # noqa: RUF012
-    trained: dict = {}  # noqa: RUF012
-    log = ("Loading", "{'loss': '1.5', 'epoch': '0.1'}", "{'loss': '1.25', 'epoch': '0.2'}")
-
-    def answer(self, value, kind="application/json"):
-        body = value if isinstance(value, bytes) else json.dumps(value).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def job(self):
-        job = next(body for path, body in self.requests if path == "/api/jobs/ana")
-        return {
-            "id": "job1",
-            "createdAt": "2026-01-01T00:00:00.000Z",
-            "status": {"stage": "COMPLETED", "message": None},
-            "owner": {"id": "1", "name": "ana", "type": "user"},
-            **job,
-        }
-
-    def do_GET(self):
-        if self.path == "/api/whoami-v2":
-            self.answer({"name": "ana", "type": "user"})
-        elif "/logs" in self.path:
-            lines = [{"data": line, "timestamp": "2026-01-01T00:00:00Z"} for line in self.log]
-            stream = "".join(f"data: {json.dumps(line)}\n\n" for line in lines)
-            self.answer(stream.encode(), "text/event-stream")
-        elif self.path == "/api/jobs/ana/job1":
-            self.answer(self.job())
-        elif "/tree/" in self.path:
-            entry = {"type": "file", "oid": "0" * 40}
-            self.answer([entry | {"path": n, "size": len(c)} for n, c in self.trained.items()])
-        elif "/resolve/" in self.path:
-            self.answer(self.trained[self.path.rsplit("/", 1)[-1]], "application/octet-stream")
-        else:
-            files = [{"rfilename": name} for name in self.trained]
-            self.answer({"sha": self.commit(), "id": "ana/x", "siblings": files})
-
-    def commit(self):
-        return hashlib.sha1(repr(sorted(self.trained)).encode()).hexdigest()
-
-    def do_HEAD(self):
-        content = self.trained[self.path.rsplit("/", 1)[-1]]
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(content)))
-        self.send_header("ETag", f'"{hashlib.sha256(content).hexdigest()}"')
-        self.send_header("X-Repo-Commit", self.commit())
-        self.end_headers()
-
-    def do_POST(self):
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        kept = json.loads(body) if self.path == "/api/jobs/ana" else body
-        self.requests.append((self.path, kept))
-        if "/preupload/" in self.path:
-            named = json.loads(body)["files"]
-            modes = [
-                {"path": f["path"], "uploadMode": "regular", "shouldIgnore": False} for f in named
-            ]
-            self.answer({"files": modes})
-        elif "/commit/" in self.path:
-            url = f"http://{self.headers['Host']}/datasets/ana/x/commit/{'0' * 40}"
-            self.answer(
-                {"success": True, "commitUrl": url, "commitOid": "0" * 40, "hookOutput": ""}
-            )
-        elif self.path == "/api/jobs/ana":
-            self.answer(self.job())
-        else:
-            url = f"http://{self.headers['Host']}/datasets/ana/x"
-            self.answer({"url": url, "name": "ana/x", "id": "ana/x"})
-
-    def log_message(self, *_):
-        pass
+SLURM = {
+    "srun": 'shift; [ "$1" != bash ] || shift; exec bash "$TOOLS/worker"',
+    "scontrol": '[ "$1" != show ] || { echo localhost; exit; }; echo "$@" >> "$TOOLS/asked"',
+    "worker": """cp "$RUN/control.json" "$TOOLS/begun"; touch "$TOOLS/running"
+until grep -q stop "$RUN/control.json"; do sleep 0.05; done""",
+}
 
 
-@pytest.fixture
-def hub(monkeypatch):
-    Hub.requests, Hub.trained = [], {}
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setenv("HF_TOKEN", "hf_secret")
-    yield HfApi(endpoint=f"http://127.0.0.1:{server.server_port}", token="hf_secret")
-    server.shutdown()
+@pytest.mark.parametrize(
+    ("name", "state", "asked"),
+    [("USR1", "stopped", ["requeue 7"]), ("USR1", "finished", []), ("TERM", "stopped", [])],
+)
+def test_a_slurm_job_saves_itself_before_its_time_is_up(workspace, tmp_path, name, state, asked):
+    run = RunStore(workspace).create(config())
+    update_status(run.paths, state=state)
+    control.request(run.paths, "stop")  # left by the time before
+    for called, body in SLURM.items():
+        tool = tmp_path / called
+        tool.write_text(f"#!/bin/bash\n{body}\n")
+        tool.chmod(tool.stat().st_mode | stat.S_IXUSR)
+    script = tmp_path / "run.sbatch"
+    script.write_text(slurm_script(run, SlurmJob()))
+    given = {"SLURM_JOB_ID": "7", "SLURM_CPUS_PER_TASK": "8", "TOOLS": str(tmp_path)}
+    given |= {"PATH": f"{tmp_path}:{os.environ['PATH']}", "RUN": str(run.paths.root)}
+    job = subprocess.Popen(["bash", str(script)], env=os.environ | given)
+    while not (tmp_path / "running").exists() and job.poll() is None:
+        time.sleep(0.02)
+    job.send_signal(signal.Signals[f"SIG{name}"])
+    assert job.wait(timeout=30) == 0
+    assert json.loads((tmp_path / "begun").read_text()) == {"command": "none"}
+    assert control.requested(run.paths) == "stop"
+    said = tmp_path / "asked"
+    assert (said.read_text().splitlines() if said.exists() else []) == asked
 
 
-def job_run(workspace):
-    from studio.train.recipe import write_recipe
-
-    run = RunStore(workspace).create(config(engine="hf-jobs:a10g-small", timeout="2h"))
-    write_recipe(run.config, run.paths, workspace)
-    return run
-
-
-def test_a_dry_run_shows_what_would_be_sent_without_secrets(workspace, monkeypatch):
-    monkeypatch.setenv("HF_TOKEN", "hf_secret")
-    shown = jobs.build_job(job_run(workspace), workspace, "ana").to_json()
-    files = set(shown["upload"]["files"])
-    assert {"train.py", "rows/train.parquet", "model/model.safetensors"} <= files
-    assert (
-        "MODEL = '/run/model'"
-        in (workspace.runs / shown["job"]["labels"]["name"] / "job/train.py").read_text()
-    )
-    assert shown["job"]["flavor"] == "a10g-small" and shown["job"]["timeout"] == "2h"
-    assert shown["job"]["secrets"] == ["HF_TOKEN"] and "hf_secret" not in json.dumps(shown)
-    assert shown["upload"]["private"] is True and shown["output"]["private"] is True
-    shell, flag, line = shown["job"]["command"]
-    assert (shell, flag) == ("bash", "-c") and "/run/train.py" in line
-    assert line.endswith(f"hf upload {shown['output']['repository']} out/adapter .")
-
-
-def test_a_job_is_sent_once_followed_to_its_end_and_its_weights_fetched(workspace, hub):
-    run = job_run(workspace)
-    Hub.trained = {
-        "adapter_model.safetensors": b"weights",
-        "adapter_config.json": b"{}",
-        "evil.pkl": b"never fetched",
-    }
-    assert jobs.follow_remote(run.paths.root, hub) == 0
-    assert jobs.follow_remote(run.paths.root, hub) == 0
-    sent = [body for path, body in Hub.requests if path == "/api/jobs/ana"]
-    assert len(sent) == 1 and sent[0]["timeoutSeconds"] == 7200
-    assert sent[0]["secrets"] == {"HF_TOKEN": "hf_secret"} and sent[0]["flavor"] == "a10g-small"
-    assert any("/commit/" in path for path, _ in Hub.requests)
-    diary = Diary(run.paths.events).refresh()
-    assert diary.series["loss"] == [(1, 1.5), (2, 1.25)]
-    ended = RunStore(workspace).get(run.run_id)
-    assert ended.status.state == "finished" and ended.has_adapter
-    assert (run.paths.adapter / "adapter_model.safetensors").read_bytes() == b"weights"
-    assert not (run.paths.adapter / "evil.pkl").exists() and diary.notices[-1].type != "warning"
-    assert "hf_secret" not in run.paths.events.read_text() + run.paths.log.read_text()
-
-
-def test_weights_that_do_not_come_back_are_named_and_fetched_the_next_time(
-    workspace, hub, monkeypatch
-):
-    monkeypatch.setattr(remote_files, "BETWEEN_TRIES", 0)
-    run = job_run(workspace)
-    assert jobs.follow_remote(run.paths.root, hub) == 0
-    (notice,) = [n for n in Diary(run.paths.events).refresh().notices if n.type == "warning"]
-    assert "holds no weights" in notice.message
-    assert not RunStore(workspace).get(run.run_id).has_adapter
-    Hub.trained = {"adapter_model.safetensors": b"weights"}
-    assert jobs.follow_remote(run.paths.root, hub) == 0
-    assert RunStore(workspace).get(run.run_id).has_adapter
-
-
-def test_a_job_that_could_not_give_its_weights_back_is_refused(workspace):
-    run = RunStore(workspace).create(config(engine="hf-jobs:a10g-small", secrets=[]))
-    with pytest.raises(InputError, match="cannot upload"):
-        jobs.build_job(run, workspace, "ana")
-
-
-def test_a_secret_that_is_not_set_is_refused_before_anything_is_sent(workspace, hub, monkeypatch):
-    monkeypatch.delenv("HF_TOKEN")
-    with pytest.raises(InputError, match="HF_TOKEN"):
-        jobs.submit(jobs.build_job(job_run(workspace), workspace, "ana"), hub)
-    assert Hub.requests == []
+def test_a_run_for_slurm_is_left_alone_by_the_studio(workspace):
+    run = made_for_slurm(config(), workspace)
+    supervisor = Supervisor(workspace)
+    supervisor.step()
+    assert RunStore(workspace).get(run.run_id).status.state == "stopped"
+    update_status(run.paths, state="running", pid=1, pid_started=1.0, host="node7")
+    supervisor.step()
+    there = RunStore(workspace).get(run.run_id)
+    assert there.status.state == "running" and there.alive
+    here = replace(there, status=replace(there.status, host=""))
+    assert not here.alive

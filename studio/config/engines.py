@@ -1,0 +1,133 @@
+"""What engines ask for (a file of accelerate, a flavor of jobs), and what bars a run from them."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from studio.config.adapter import MOVES_WEIGHTS
+from studio.config.run import RunConfig
+from studio.errors import FieldProblem
+
+ENGINE = "accelerate:"
+JOBS = "hf-jobs:"
+FIELD = "launch.engine"
+ZERO_3 = 3
+SPREADING = {"FSDP": "FSDP", "DEEPSPEED": "DeepSpeed"}
+MAKE_ONE = "Make one with `accelerate config --config_file FILE`, or use local."
+
+
+@dataclass(frozen=True)
+class AccelerateFile:
+    """The part of such a file that a run depends on.
+
+    Attributes:
+        kind: Its `distributed_type`: NO, MULTI_GPU, FSDP, DEEPSPEED, …
+        splits_weights: Whether every process holds a part of the weights only.
+    """
+
+    kind: str
+    splits_weights: bool
+
+
+def read_accelerate_file(path: Path) -> AccelerateFile:
+    """Read a configuration file of `accelerate config`.
+
+    Raises:
+        ValueError: It is not there, or not such a file; the message is a sentence.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ValueError(f"There is no file {path}.") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ValueError(f"{path} cannot be read: {str(error).splitlines()[0]}.") from None
+    if not isinstance(values, dict) or "distributed_type" not in values:
+        raise ValueError(f"{path} is no configuration of accelerate: it has no distributed_type.")
+    kind = str(values["distributed_type"]).upper()
+    return AccelerateFile(kind, kind == "FSDP" or _zero_stage(values) == ZERO_3)
+
+
+def _zero_stage(values: dict[str, Any]) -> int | None:
+    settings = values.get("deepspeed_config")
+    found = settings.get("zero_stage") if isinstance(settings, dict) else None
+    return int(found) if str(found).isdigit() else None
+
+
+def accelerate_problems(config: RunConfig, device: str | None = None) -> Iterator[FieldProblem]:
+    """Why the run cannot go as its accelerate file says; nothing for other engines.
+
+    Args:
+        device: What is trained on; None leaves out what depends on it.
+    """
+    engine = config.launch.engine
+    if not engine.startswith(ENGINE):
+        return
+    path = Path(engine.removeprefix(ENGINE))
+    try:
+        file = read_accelerate_file(path)
+    except ValueError as error:
+        yield FieldProblem(FIELD, str(error), MAKE_ONE)
+        return
+    name = SPREADING.get(file.kind)
+    if file.kind == "DEEPSPEED" and importlib.util.find_spec("deepspeed") is None:
+        yield FieldProblem(
+            FIELD,
+            f"{path} asks for DeepSpeed, and the package deepspeed is not installed.",
+            "Run `pip install deepspeed`, or choose FSDP or plain data parallelism in "
+            "`accelerate config`.",
+        )
+    if name and device == "cpu":
+        yield FieldProblem(
+            FIELD,
+            f"{path} asks for {name}, which spreads a model over GPUs, and there is none here: "
+            "accelerate would train without it and not say so.",
+            "Use local, with launch.processes for several processes on the CPU.",
+        )
+    if file.splits_weights:
+        yield from _whole_weights_wanted(config, name or file.kind)
+
+
+def _whole_weights_wanted(config: RunConfig, name: str) -> Iterator[FieldProblem]:
+    if config.model.quantization != "none":
+        yield FieldProblem(
+            "model.quantization",
+            f"{name} cannot split weights of 8 or 4 bits as they are loaded here.",
+            "Use none, or local with launch.processes: each GPU then holds the quantized model.",
+        )
+    adapter = config.adapter
+    if adapter and adapter.continue_from is None and adapter.init in MOVES_WEIGHTS:
+        yield FieldProblem(
+            "adapter.init",
+            f"{adapter.init} is saved as plain LoRA at the end, which needs whole weights; {name} "
+            "splits them.",
+            "Use default.",
+        )
+
+
+def job_problems(config: RunConfig) -> Iterator[FieldProblem]:
+    """Why a run cannot go as a job of the flavor it names; nothing for other engines."""
+    engine, processes = config.launch.engine, config.launch.processes
+    if not engine.startswith(JOBS):
+        return
+    flavor = engine.removeprefix(JOBS)
+    gpus = gpus_of(flavor)
+    if processes > gpus:
+        yield FieldProblem(
+            "launch.processes",
+            f"The flavor {flavor} has {gpus} GPU{'s' if gpus > 1 else ''}, and {processes} "
+            "processes need one each.",
+            f"Set it to {gpus}, or choose a larger flavor.",
+        )
+
+
+def gpus_of(flavor: str) -> int:
+    """GPUs of a flavor of Hugging Face Jobs, by its name (`a10g-largex4`); 1 where it has none."""
+    found = re.search(r"x(\d+)$", flavor)
+    return int(found.group(1)) if found else 1

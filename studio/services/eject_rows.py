@@ -1,0 +1,47 @@
+"""The rows of a run as parquet, for a script that is taken elsewhere."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from studio.config import RunConfig
+from studio.data.convert import TrainingData
+from studio.data.trl_format import features
+from studio.paths import Workspace
+from studio.train.data import load_run_data
+
+ROWS_PER_GROUP = 50
+
+
+def write_rows(
+    config: RunConfig, workspace: Workspace, folder: Path, special_tokens: Iterable[str]
+) -> list[str]:
+    """Write the rows the trainer gets as parquet, images inside as PNG; the names of the splits."""
+    data = load_run_data(config, workspace, list(special_tokens))
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_parquet(data.train, config, folder / "train.parquet")
+    if data.evaluation is None:
+        return ["train"]
+    _write_parquet(data.evaluation, config, folder / "evaluation.parquet")
+    return ["train", "evaluation"]
+
+
+def _write_parquet(data: TrainingData, config: RunConfig, path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = features(config.method, decode=True).arrow_schema
+    with pq.ParquetWriter(path, schema) as writer:
+        for start in range(0, data.used, ROWS_PER_GROUP):
+            rows = [data.dataset[i] for i in range(start, min(start + ROWS_PER_GROUP, data.used))]
+            records = [row | {"images": [_png(image) for image in row["images"]]} for row in rows]
+            writer.write_table(pa.Table.from_pylist(records, schema=schema))
+
+
+def _png(image: Any) -> dict[str, Any]:
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG")
+    return {"bytes": buffer.getvalue(), "path": None}
