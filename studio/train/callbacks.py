@@ -42,7 +42,7 @@ class RunReporter(TrainerCallback):
         self.keep = keep
         self.beta = beta
         self.pace = Pace(batch)
-        self.watch = HealthWatch("sft" if beta is None else "dpo", batch)
+        self.watch = HealthWatch("sft" if beta is None else "dpo", batch, beta=beta)
         self.last_heartbeat = 0.0
         self.last_progress = 0.0
         self.evaluated_at = -1
@@ -59,12 +59,14 @@ class RunReporter(TrainerCallback):
     def on_step_begin(self, args, state, control, **_: Any) -> None:
         self.pace.step_begins()
 
-    def on_step_end(self, args, state: TrainerState, control, **_: Any) -> None:
+    def on_step_end(self, args, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         self.pace.step_ends()
         now = time.monotonic()
-        if now - self.last_heartbeat >= HEARTBEAT or state.global_step == state.max_steps:
+        saves = control.should_save
+        if saves or now - self.last_heartbeat >= HEARTBEAT or state.global_step == state.max_steps:
             self.last_heartbeat = now
-            beat(self.paths, stage="training", step=state.global_step, total_steps=state.max_steps)
+            stage = "saving" if saves else "training"
+            beat(self.paths, stage=stage, step=state.global_step, total_steps=state.max_steps)
         if now - self.last_progress >= PROGRESS:
             self.last_progress = now
             self.events.append(
@@ -79,6 +81,10 @@ class RunReporter(TrainerCallback):
         if now - self.last_heartbeat >= HEARTBEAT:
             self.last_heartbeat = now
             beat(self.paths, stage="evaluating")
+
+    def on_evaluate(self, args, state, control: TrainerControl, **_: Any) -> None:
+        if control.should_save:
+            beat(self.paths, stage="saving")
 
     def on_log(self, args, state: TrainerState, control, logs=None, **_: Any) -> None:
         logs = dict(logs or {})
@@ -112,6 +118,7 @@ class RunReporter(TrainerCallback):
             best = state.best_global_step if args.load_best_model_at_end else None
             checkpoints.prune(self.paths, self.keep, best)
         self.events.append("checkpoint", step=step)
+        beat(self.paths, stage="training")
 
     def on_train_end(self, args, state: TrainerState, control, **_: Any) -> None:
         update_status(
