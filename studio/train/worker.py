@@ -7,6 +7,7 @@ several; only the first speaks for the run.
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import platform
 import time
@@ -20,13 +21,13 @@ from studio.errors import StudioError
 from studio.paths import RunPaths, Workspace
 from studio.runs.events import EventLog
 from studio.runs.status import State, update_status
-from studio.train.memory.heap import return_freed_memory
 
 SLURM = "SLURM_JOB_ID"
 
 
 def main(run_dir: Path) -> int:
-    """Run to the end; the exit code says how it went."""
+    """Run to the end; the exit code says how it went. A crash in a library is told in the log."""
+    faulthandler.enable()
     paths = RunPaths(run_dir.resolve(), rank=int(os.environ.get("RANK", "0")))
     workspace = Workspace.locate(paths.root.parent.parent)
     lock = FileLock(paths.worker_lock)
@@ -56,7 +57,6 @@ def _run(paths: RunPaths, workspace: Workspace) -> int:
         from studio.models.quiet import quiet_libraries
 
         quiet_libraries()
-        return_freed_memory()
         from studio.train.run import execute
         from studio.train.world import for_all_there_are
 
