@@ -173,6 +173,11 @@ class OptimizerConfig(Section):
         example="vision: 2e-5, language: 2e-4",
     )
 
+    @property
+    def updates_inside(self) -> bool:
+        """Whether weights change during the backward pass, so that nothing can accumulate."""
+        return self.name.endswith("layerwise") or self.name in ("lomo", "adalomo")
+
     @field_validator("tower_rates")
     @classmethod
     def _towers(cls, rates: dict[str, float]) -> dict[str, float]:

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState
 from transformers.trainer_utils import set_seed
 
@@ -20,6 +19,7 @@ from studio.errors import RunFailedError
 from studio.paths import RunPaths, Workspace
 from studio.runs.events import EventLog
 from studio.runs.lr_range import Losses, Point, RangeResult, Span, ensure_span
+from studio.train.memory.shortage import MEMORY_ERRORS, ran_out
 from studio.train.plan import preflight
 from studio.train.prepare import prepare_model
 from studio.train.trainers import build_trainer
@@ -54,7 +54,9 @@ def range_test(
         trainer = build_trainer(short, RunPaths(Path(folder)), trainable, data, [watch], workspace)
         try:
             trainer.train()
-        except torch.OutOfMemoryError as error:
+        except MEMORY_ERRORS as error:
+            if not ran_out(error):
+                raise
             raise RunFailedError(
                 "Memory ran out in the learning-rate range test.",
                 remedy="Lower the rows at once.",

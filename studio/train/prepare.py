@@ -12,11 +12,12 @@ from transformers import PreTrainedModel, Trainer
 
 from studio.config import RunConfig
 from studio.config.adapter import MOVES_WEIGHTS
-from studio.errors import ModelError
+from studio.errors import ModelError, RunFailedError
 from studio.models.adapters import inspect_adapter, lora_config
 from studio.models.load import Loaded, load_model
 from studio.models.source import model_path
 from studio.paths import RunPaths, Workspace
+from studio.train.memory.shortage import MEMORY_ERRORS, first_line, ran_out
 from studio.train.rates import freeze_towers
 
 CONTINUE, REFERENCE = "adapter.continue_from", "dpo.reference"
@@ -34,7 +35,35 @@ class Trainable:
 
 
 def prepare_model(config: RunConfig, workspace: Workspace) -> Trainable:
-    """Load the base model, and the adapter to continue from when there is one."""
+    """Load the base model, and the adapter to continue from when there is one.
+
+    Raises:
+        ModelError: The model or the adapter cannot be used.
+        RunFailedError: There is no room for the weights; fewer rows at once would not help.
+    """
+    try:
+        return _prepared(config, workspace)
+    except MEMORY_ERRORS as error:
+        if not ran_out(error):
+            raise
+        raise RunFailedError(
+            f"Memory ran out while the weights of {config.model.id} were loaded: "
+            f"{first_line(error)}",
+            remedy=_lighter(config),
+            field="model.id",
+        ) from error
+
+
+def _lighter(config: RunConfig) -> str:
+    remedies = ["Choose a smaller model"]
+    if config.adapter is None:
+        remedies.append("train an adapter instead of every weight")
+    elif config.model.quantization in ("none", "int8"):
+        remedies.append("set model.quantization: nf4")
+    return ", or ".join([*remedies, "end what else takes memory"]) + "."
+
+
+def _prepared(config: RunConfig, workspace: Workspace) -> Trainable:
     loaded = load_model(config.model)
     adapter = config.adapter
     if adapter is None:

@@ -19,13 +19,22 @@ from studio.runs import checkpoints
 from studio.runs.events import EventLog
 from studio.runs.plan import GIB, Plan
 from studio.train.memory.find_batch import find_batch_size
+from studio.train.memory.shortage import MEMORY_ERRORS, first_line, ran_out
 
 
 class StepGuard(TrainerCallback):
-    """Knows whether weights are just being changed, when they belong to no complete step."""
+    """Knows whether weights are just being changed, when they belong to no complete step.
 
-    def __init__(self) -> None:
+    Args:
+        inside: Whether the optimizer changes them during the backward pass.
+    """
+
+    def __init__(self, inside: bool = False) -> None:
+        self.inside = inside
         self.changing = False
+
+    def on_step_begin(self, args, state, control, **_: Any) -> None:
+        self.changing = self.inside
 
     def on_pre_optimizer_step(self, args, state, control, **_: Any) -> None:
         self.changing = True
@@ -55,7 +64,9 @@ def smaller_evaluation(trainer: Trainer, config: RunConfig, paths: RunPaths) -> 
         while True:
             try:
                 return evaluate(*args, **kwargs)
-            except torch.OutOfMemoryError as error:
+            except MEMORY_ERRORS as error:
+                if not ran_out(error):
+                    raise
                 failure, size = first_line(error), trainer.args.per_device_eval_batch_size
                 if config.batch.on_oom == "fail" or size == 1:
                     raise
@@ -90,6 +101,12 @@ def within_plan(config: RunConfig, paths: RunPaths, workspace: Workspace, plan: 
     return _changed(config, paths, {"per_device": size}, message)
 
 
+def next_smaller(config: RunConfig) -> int:
+    """At most half the rows at once, such that every process keeps its share of the batch."""
+    share = config.batch.total // config.launch.processes
+    return next(n for n in range(config.batch.per_device // 2, 0, -1) if share % n == 0)
+
+
 def with_less_memory(config: RunConfig, paths: RunPaths, failure: str) -> RunConfig:
     """`config` with fewer rows at once, then with checkpointing; written to the run file.
 
@@ -99,9 +116,9 @@ def with_less_memory(config: RunConfig, paths: RunPaths, failure: str) -> RunCon
     batch = config.batch
     if batch.on_oom == "fail":
         raise _explained(config, failure)
-    if batch.per_device > 1:
+    if batch.per_device > 1 and not config.optimizer.updates_inside:
         size = batch.per_device
-        smaller = next(n for n in range(size // 2, 0, -1) if batch.total % n == 0)
+        smaller = next_smaller(config)
         changes: dict[str, Any] = {"per_device": smaller}
         message = (
             f"Memory ran out: {smaller} rows at once instead of {size}, "
@@ -109,7 +126,8 @@ def with_less_memory(config: RunConfig, paths: RunPaths, failure: str) -> RunCon
         )
     elif not batch.gradient_checkpointing:
         changes = {"gradient_checkpointing": True}
-        message = "Memory ran out with one row at once: gradient checkpointing is on from here."
+        rows = "one row" if batch.per_device == 1 else f"{batch.per_device} rows"
+        message = f"Memory ran out with {rows} at once: gradient checkpointing is on from here."
     else:
         raise _explained(config, failure)
     return _changed(config, paths, changes, message)
@@ -123,11 +141,6 @@ def _changed(
         files.save(config, paths.config)
         EventLog(paths.events).append("changed", message=message, **changes)
     return config
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of an error's text."""
-    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def free_memory() -> None:

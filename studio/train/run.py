@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-import torch
 from transformers import Trainer, TrainerCallback
 from transformers.trainer_utils import set_seed
 
@@ -18,6 +17,7 @@ from studio.train.data import RunData
 from studio.train.fast.fill import fill_cache, record_hits
 from studio.train.fast.trainers import FastTrainer
 from studio.train.memory.heap import return_freed_memory
+from studio.train.memory.shortage import MEMORY_ERRORS, first_line, ran_out
 from studio.train.narrow import report_narrow
 from studio.train.plan import plan_run
 from studio.train.prepare import prepare_model, save_adapter
@@ -25,7 +25,6 @@ from studio.train.probes import make_prober
 from studio.train.recipe import write_recipe
 from studio.train.recovery import (
     StepGuard,
-    first_line,
     free_memory,
     keep_last_step,
     smaller_evaluation,
@@ -72,7 +71,9 @@ def _train_within_memory(
     while True:
         try:
             return _train(config, paths, workspace, data)
-        except torch.OutOfMemoryError as error:
+        except MEMORY_ERRORS as error:
+            if not ran_out(error):
+                raise
             failure = first_line(error)
         free_memory()
         config = with_less_memory(config, paths, failure)
@@ -86,7 +87,7 @@ def _train(config: RunConfig, paths: RunPaths, workspace: Workspace, data: RunDa
     set_seed(config.schedule.seed)
     trainable = prepare_model(config, workspace)
     control, reporter = ControlFile(paths), _reporter(config, paths)
-    guard = StepGuard()
+    guard = StepGuard(inside=config.optimizer.updates_inside)
     callbacks: list[TrainerCallback] = [control, reporter, guard]
     prober = make_prober(config, paths, workspace, trainable.loaded.processor, reporter, data)
     if prober is not None:
@@ -100,8 +101,9 @@ def _train(config: RunConfig, paths: RunPaths, workspace: Workspace, data: RunDa
     smaller_evaluation(trainer, config, paths)
     try:
         trainer.train(resume_from_checkpoint=str(resume) if resume else None)
-    except torch.OutOfMemoryError:
-        keep_last_step(trainer, guard, paths)
+    except MEMORY_ERRORS as error:
+        if ran_out(error):
+            keep_last_step(trainer, guard, paths)
         raise
     if isinstance(trainer, FastTrainer):
         record_hits(trainer, paths)

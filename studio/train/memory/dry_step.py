@@ -31,6 +31,7 @@ from studio.train.memory.devices import CUDA_PROCESS
 from studio.train.memory.heap import return_freed_memory
 from studio.train.memory.measure import Measured
 from studio.train.memory.remembered import remember
+from studio.train.memory.shortage import MEMORY_ERRORS, ran_out
 from studio.train.plan import preflight
 from studio.train.prepare import prepare_model
 from studio.train.trainers import build_trainer
@@ -73,7 +74,9 @@ def dry_step(config: RunConfig, workspace: Workspace) -> dict[str, Any]:
         data = _repeated(found.data, found.numbers, STEPS * small.batch.total)
         try:
             peak, seconds = _train(small, data, workspace, Path(folder))
-        except torch.OutOfMemoryError:
+        except MEMORY_ERRORS as error:
+            if not ran_out(error):
+                raise
             measured = Measured(None, None)
         else:
             # The batches of all passes of a step are held at once; those left out are added.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 
 from studio.config import RunConfig
-from studio.errors import ConfigError, FieldProblem
+from studio.errors import ConfigError, FieldProblem, StoppedError
 from studio.paths import Workspace
 from studio.runs.plan import FoundBatch
 from studio.train.memory.devices import Target
@@ -22,21 +23,29 @@ NOT_HERE = FieldProblem(
 
 
 def find_batch_size(
-    config: RunConfig, workspace: Workspace, target: Target | None = None, *, confirm: bool = False
+    config: RunConfig,
+    workspace: Workspace,
+    target: Target | None = None,
+    *,
+    confirm: bool = False,
+    stopped: threading.Event | None = None,
 ) -> FoundBatch:
     """Search the divisors of the effective batch by plan; with `confirm`, by a dry step as well.
 
     Args:
         target: The device to plan for; this machine's when None.
         confirm: Run a real step of the size found, and of smaller ones while memory runs out.
+        stopped: Ends the search when it is set.
 
     Raises:
         InputError: The run cannot start, or a dry step was asked for on a device not here.
-        RunFailedError: The process of the dry step died at one row at once.
+        RunFailedError: The process of a dry step died, or there is no room even for the weights.
+        StoppedError: `stopped` was set.
     """
     if confirm and target is not None:
         raise ConfigError([NOT_HERE])
-    search = _Search(config, workspace, gather(config, workspace, target))
+    facts = gather(config, workspace, target)
+    search = _Search(config, workspace, facts, stopped or threading.Event())
     found = search.by_plan()
     return search.confirmed(found) if confirm else found
 
@@ -48,13 +57,18 @@ def possible_sizes(config: RunConfig, rows: int) -> list[int]:
         rows: Training rows there are; no batch is larger, nor than `MOST_ROWS`.
     """
     share = config.batch.total // config.launch.processes
+    if config.optimizer.updates_inside:
+        return [share]
     sizes = [size for size in range(1, share + 1) if share % size == 0]
     return [size for size in sizes if size == 1 or size <= min(rows, MOST_ROWS)]
 
 
 class _Search:
-    def __init__(self, config: RunConfig, workspace: Workspace, facts: Facts) -> None:
+    def __init__(
+        self, config: RunConfig, workspace: Workspace, facts: Facts, stopped: threading.Event
+    ) -> None:
         self.config, self.workspace, self.facts = config, workspace, facts
+        self.stopped = stopped
         self.sizes = possible_sizes(config, facts.data.train.used)
         self._known: dict[int, int] = {}
 
@@ -74,7 +88,7 @@ class _Search:
         tried: list[int] = []
         for index in range(self.sizes.index(found.per_device), -1, -1):
             size = self.sizes[index]
-            measured = measure(self._with(size), self.workspace)
+            measured = measure(self._with(size), self.workspace, self.stopped)
             if measured.peak is not None:
                 return replace(
                     self._found(index),
@@ -90,6 +104,8 @@ class _Search:
         return self._planned(size) <= self.facts.target.memory
 
     def _planned(self, size: int) -> int:
+        if self.stopped.is_set():
+            raise StoppedError("The search was stopped; no batch size was found.")
         if size not in self._known:
             facts, config = self.facts, self._with(size)
             batch, _ = largest_batch(config, facts, size)

@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from studio.child import decode_error
 from studio.config import RunConfig
-from studio.errors import RunFailedError
+from studio.errors import RunFailedError, StoppedError
 from studio.paths import Workspace
 from studio.runs.plan import Plan
 
 RAN_OUT = "Memory ran out in the dry step."
+LOOK_SECONDS = 0.2
+KILLED = -9  # as the system ends what takes the last of main memory
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -32,26 +35,40 @@ class Measured:
     seconds_per_step: float | None
 
 
-def measure(config: RunConfig, workspace: Workspace) -> Measured:
+def measure(
+    config: RunConfig, workspace: Workspace, stopped: threading.Event | None = None
+) -> Measured:
     """Train two steps on the largest batch and forget them.
+
+    Args:
+        stopped: Ends the dry step when it is set.
 
     Raises:
         InputError: The run cannot start.
-        RunFailedError: The process died, for example because main memory ran out.
+        RunFailedError: The process died, or there is no room even for the weights.
+        StoppedError: `stopped` was set.
     """
-    done = subprocess.run(
+    process = subprocess.Popen(
         [sys.executable, "-m", "studio", "dry-step", "--workspace", str(workspace.root)],
-        input=json.dumps(config.model_dump(mode="json")),
-        capture_output=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
         cwd=ROOT,
-        check=False,
     )
-    lines = done.stdout.strip().splitlines()
-    if done.returncode or not lines:
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+    try:
+        out, noise = _answer(process, config, stopped or threading.Event())
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+    code, lines = process.returncode, out.strip().splitlines()
+    if code == KILLED:
+        return Measured(None, None)
+    if code or not lines:
+        last = (noise.strip().splitlines() or ["no message"])[-1]
         raise RunFailedError(
-            f"The dry step ended without an answer (exit code {done.returncode}): {last}",
+            f"The dry step ended without an answer (exit code {code}): {last}",
             remedy="If it was ended for lack of memory, lower the rows at once.",
             field="batch.per_device",
         )
@@ -59,6 +76,23 @@ def measure(config: RunConfig, workspace: Workspace) -> Measured:
     if "error" in answer:
         raise decode_error(answer["error"])
     return Measured(answer["peak"], answer["seconds_per_step"])
+
+
+def _answer(
+    process: subprocess.Popen[str], config: RunConfig, stopped: threading.Event
+) -> tuple[str, str]:
+    """What the process wrote; its standard output and standard error.
+
+    Raises:
+        StoppedError: Nobody wants it any more.
+    """
+    question: str | None = json.dumps(config.model_dump(mode="json"))
+    while not stopped.is_set():
+        try:
+            return process.communicate(question, timeout=LOOK_SECONDS)
+        except subprocess.TimeoutExpired:
+            question = None  # sent already
+    raise StoppedError("The dry step was stopped; nothing was measured.")
 
 
 def calibrated(plan: Plan, measured: Measured) -> Plan:

@@ -110,7 +110,8 @@ def _candidates(
             {"model.image.longest_edge": edge // 2},
         )
     if batch.per_device > 1:
-        smaller = next(n for n in range(batch.per_device // 2, 0, -1) if batch.total % n == 0)
+        share = batch.total // config.launch.processes
+        smaller = next(n for n in range(batch.per_device // 2, 0, -1) if share % n == 0)
         yield (
             f"{smaller} rows at once instead of {batch.per_device}",
             "the effective batch stays; a little slower",
