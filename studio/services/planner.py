@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
-from dataclasses import asdict
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 
 from studio.config import RunConfig
 from studio.config.checks import ensure_consistent
+from studio.errors import StoppedError, StudioError
 from studio.paths import Workspace
 from studio.runs.lr_range import Point, RangeResult, Span
 from studio.runs.plan import FoundBatch, Plan
 from studio.services.frozen import with_frozen_data
-from studio.services.pipe import PipeWorker
+from studio.services.pipe import Message, PipeWorker
 from studio.train.memory.measure import Measured, measure
+
+LOOK_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class Loading:
+    """How far a starting child is: what it loads now, and seconds since it was started."""
+
+    stage: str
+    seconds: float
 
 
 class Planner:
@@ -27,18 +40,40 @@ class Planner:
         self._trying = PipeWorker(
             ["planner", "--workspace", str(workspace.root)], workspace.root / "lr-range.log"
         )
-        self._answered = 0
+        self._loaded = 0
+        self._stage, self._started = "", 0.0
+        self._starting = threading.Lock()
         self._measuring = threading.Lock()
 
     @property
     def ready(self) -> bool:
         """Whether the child has loaded its libraries, so that a plan takes a moment only."""
-        return self._answered != 0 and self._answered == self._child.pid
+        return self._loaded != 0 and self._loaded == self._child.pid
+
+    @property
+    def loading(self) -> Loading | None:
+        """How far a child is that was started by `warm`; None when none is starting."""
+        stage = self._stage
+        return Loading(stage, time.monotonic() - self._started) if stage else None
 
     def warm(self) -> None:
         """Start the child ahead of the first question; does not wait for it."""
-        if not self._child.alive:
-            self._child.request({})
+        with self._starting:
+            if self._child.alive or self._stage:
+                return
+            self._stage, self._started = "Python", time.monotonic()
+        threading.Thread(target=self._follow_start, name="planner-start", daemon=True).start()
+
+    def _follow_start(self) -> None:
+        try:
+            with self._child.request({}) as reply:
+                for message in reply:
+                    self._stage = message.get("loading", self._stage)
+            self._loaded = self._child.pid
+        except StudioError:
+            pass  # whoever asks next starts it again and is told
+        finally:
+            self._stage = ""
 
     def plan(self, config: RunConfig, gpu_gb: float | None = None) -> Plan:
         """Parameters, memory, steps and tokens of a run, here or on a GPU with `gpu_gb` GiB.
@@ -51,15 +86,24 @@ class Planner:
         config = with_frozen_data(config, self._workspace)
         payload = {"config": config.model_dump(mode="json"), "gpu_gb": gpu_gb}
         found = Plan.from_json(self._child.call(payload)["plan"])
-        self._answered = self._child.pid
+        self._loaded = self._child.pid
         return found
 
-    def find_batch(self, config: RunConfig, gpu_gb: float | None = None) -> FoundBatch:
+    def find_batch(
+        self,
+        config: RunConfig,
+        gpu_gb: float | None = None,
+        stopped: threading.Event | None = None,
+    ) -> FoundBatch:
         """The most rows at once that there is room for; on this machine a dry step confirms it.
+
+        Args:
+            stopped: Ends the search when it is set.
 
         Raises:
             InputError: The run cannot start.
             RunFailedError: The planner or the process of the dry step died.
+            StoppedError: `stopped` was set.
         """
         ensure_consistent(config)
         config = with_frozen_data(config, self._workspace)
@@ -69,20 +113,50 @@ class Planner:
             "find_batch": True,
             "confirm": gpu_gb is None,
         }
-        with self._measuring:
-            return FoundBatch.from_json(self._child.call(payload)["found"])
+        stopped = stopped or threading.Event()
+        with self._one_at_a_time(stopped):
+            return FoundBatch.from_json(self._stoppable(payload, stopped)["found"])
 
-    def measure(self, config: RunConfig) -> Measured:
+    def _stoppable(self, payload: Message, stopped: threading.Event) -> Message:
+        with self._child.request(payload) as reply:
+
+            def cancel() -> None:
+                stopped.wait()
+                self._child.cancel(reply.request_id)
+
+            threading.Thread(target=cancel, name="planner-stop", daemon=True).start()
+            try:
+                *_, last = reply
+            finally:
+                stopped.set()
+        return last
+
+    def measure(self, config: RunConfig, stopped: threading.Event | None = None) -> Measured:
         """Peak and seconds of two real steps on the largest batch; one measurement at a time.
+
+        Args:
+            stopped: Ends the dry step when it is set.
 
         Raises:
             InputError: The run cannot start.
             RunFailedError: The process of the dry step died.
+            StoppedError: `stopped` was set.
         """
         ensure_consistent(config)
         config = with_frozen_data(config, self._workspace)
-        with self._measuring:
-            return measure(config, self._workspace)
+        stopped = stopped or threading.Event()
+        with self._one_at_a_time(stopped):
+            return measure(config, self._workspace, stopped)
+
+    @contextmanager
+    def _one_at_a_time(self, stopped: threading.Event) -> Iterator[None]:
+        while not self._measuring.acquire(timeout=LOOK_SECONDS):
+            if stopped.is_set():
+                raise StoppedError("Stopped while it waited for another measurement.")
+        try:
+            yield
+        finally:
+            self._measuring.release()
 
     def range_test(
         self, config: RunConfig, span: Span | None = None

@@ -1,8 +1,10 @@
-"""The planning child: `python -m studio planner`."""
+"""The planning child: `python -m studio planner`. It answers while its libraries still load."""
 
 from __future__ import annotations
 
+import importlib
 import queue
+import threading
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -10,42 +12,105 @@ from typing import Any
 
 from studio.child import Request, serve
 from studio.config import RunConfig, files
-from studio.models.quiet import quiet_libraries
 from studio.paths import Workspace
 from studio.runs.lr_range import Point, Span
-from studio.train.memory.devices import Target
-from studio.train.memory.find_batch import find_batch_size
-from studio.train.plan import plan_run
 
 Values = dict[str, Any]
+STAGES = (
+    ("PyTorch", ("torch",)),
+    ("transformers", ("transformers", "peft")),
+    ("TRL", ("trl.trainer.sft_trainer", "trl.trainer.dpo_trainer")),
+    ("the planner itself", ("studio.train.plan", "studio.train.memory.find_batch")),
+)
+LOOK_SECONDS = 0.1
+
+
+class Libraries:
+    """What planning needs, imported in a thread of its own, one after the other.
+
+    Attributes:
+        stage: What is being loaded, in words; empty when nothing is.
+    """
+
+    def __init__(self) -> None:
+        self.stage = STAGES[0][0]
+        self._loaded = threading.Event()
+        self._error: Exception | None = None
+
+    def load(self) -> None:
+        """Start loading; does not wait for it."""
+        threading.Thread(target=self._load, name="libraries", daemon=True).start()
+
+    def _load(self) -> None:
+        try:
+            for self.stage, modules in STAGES:
+                for module in modules:
+                    importlib.import_module(module)
+            from studio.models.quiet import quiet_libraries
+
+            quiet_libraries()
+        except (ImportError, OSError, RuntimeError) as error:
+            self._error = error
+        finally:
+            self.stage = ""
+            self._loaded.set()
+
+    def ensure(self) -> None:
+        """Wait until all is loaded; raise what went wrong."""
+        self._loaded.wait()
+        if self._error is not None:
+            raise self._error
+
+    def progress(self) -> Generator[Values, None, Values]:
+        """A `loading` message for every stage, until all is loaded."""
+        told = ""
+        while not self._loaded.wait(LOOK_SECONDS):
+            if self.stage and self.stage != told:
+                told = self.stage
+                yield {"loading": told}
+        self.ensure()
+        return {}
 
 
 def main(workspace: Workspace) -> None:
     """Answer planning requests until standard input closes.
 
     A request holds `config` and, for a GPU that is not here, `gpu_gb`; one without `config` is
-    answered as soon as the libraries are loaded. The answer is a `plan`. With `find_batch` it is
-    a `found` (`FoundBatch`); with `confirm` as well, after a dry step. With `lr_range` (a `Span`)
-    every step is a `point`, and the last message a `found` (`RangeResult`).
+    told what is `loading` and ends when the libraries are loaded. The answer is a `plan`. With
+    `find_batch` it is a `found` (`FoundBatch`); with `confirm` as well, after a dry step;
+    cancelling it ends the search. With `lr_range` (a `Span`) every step is a `point`, and the
+    last message a `found` (`RangeResult`).
     """
-    quiet_libraries()
+    libraries = Libraries()
+    libraries.load()
 
     def handle(request: Request) -> Values | Generator[Values, None, Values]:
-        payload = request.payload
-        if "config" not in payload:
-            return {}
-        config = files.parse(payload["config"])
-        elsewhere = Target.gpu(payload["gpu_gb"]) if payload.get("gpu_gb") else None
-        if payload.get("lr_range"):
-            return _range_test(config, workspace, Span(**payload["lr_range"]))
-        if payload.get("find_batch"):
-            confirm = bool(payload.get("confirm"))
-            found = find_batch_size(config, workspace, elsewhere, confirm=confirm)
-            return {"found": found.to_json()}
-        plan, _ = plan_run(config, workspace, elsewhere)
-        return {"plan": plan.to_json()}
+        if "config" not in request.payload:
+            return libraries.progress()
+        libraries.ensure()
+        return _answer(request, workspace)
 
     serve(handle)
+
+
+def _answer(request: Request, workspace: Workspace) -> Values | Generator[Values, None, Values]:
+    from studio.train.memory.devices import Target
+    from studio.train.memory.find_batch import find_batch_size
+    from studio.train.plan import plan_run
+
+    payload = request.payload
+    config = files.parse(payload["config"])
+    elsewhere = Target.gpu(payload["gpu_gb"]) if payload.get("gpu_gb") else None
+    if payload.get("lr_range"):
+        return _range_test(config, workspace, Span(**payload["lr_range"]))
+    if payload.get("find_batch"):
+        confirm = bool(payload.get("confirm"))
+        found = find_batch_size(
+            config, workspace, elsewhere, confirm=confirm, stopped=request.cancelled
+        )
+        return {"found": found.to_json()}
+    plan, _ = plan_run(config, workspace, elsewhere)
+    return {"plan": plan.to_json()}
 
 
 def _range_test(

@@ -23,6 +23,7 @@ from studio.ui.views import notice
 
 SETTLE_SECONDS = 0.4
 PLAN_SECONDS = 60.0
+LOOK_SECONDS = 0.5
 MOST_KEPT = 200
 DIMMED, CLEAR = ["plan-found", "updating"], ["plan-found"]
 PICK = (
@@ -34,6 +35,11 @@ LATER: dict[str, Any] = {
     "show_progress": "hidden",
     "api_visibility": "private",
     "concurrency_limit": 4,
+}
+AT_ONCE: dict[str, Any] = {
+    "queue": False,
+    "show_progress": "hidden",
+    "api_visibility": "private",
 }
 SKIP = gr.skip()
 Values = dict[str, Any]
@@ -117,15 +123,27 @@ class PlanPanel:
             return
         session = request.session_hash if request else ""
         self.wanted.keep(session, (target, shown))
-        words = views.UPDATING if self.context.planner.ready else views.LOADING
         dim = gr.update(elem_classes=DIMMED)
-        yield views.state_line(words, busy=True), SKIP, dim, SKIP, SKIP
+        yield views.state_line(views.UPDATING, busy=True), SKIP, dim, SKIP, SKIP
         time.sleep(SETTLE_SECONDS)
         if self.wanted[session] != (target, shown):
             yield (SKIP,) * 5
             return
+        for words in self._until_ready():
+            yield views.state_line(words, busy=True), SKIP, SKIP, SKIP, SKIP
         answer = self._answer(target, seen, shown)
         yield answer if self.wanted[session] == (target, shown) else (SKIP,) * 5
+
+    def _until_ready(self) -> Iterator[str]:
+        """What the planner loads while it starts, and at last that it plans for the first time."""
+        planner = self.context.planner
+        if planner.ready:
+            return
+        planner.warm()
+        while (loading := planner.loading) is not None:
+            yield views.starting(loading.stage, loading.seconds)
+            time.sleep(LOOK_SECONDS)
+        yield views.FIRST
 
     def _answer(
         self, target: str, seen: Measurement | None, shown: Sequence[Any]

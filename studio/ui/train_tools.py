@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import gradio as gr
 
-from studio.errors import InputError, StudioError
+from studio.errors import InputError, StoppedError, StudioError
 from studio.runs.plan import FoundBatch
 from studio.ui import train_state as state
 from studio.ui import train_views as views
 from studio.ui.forms import config_from
 from studio.ui.train_memory import size
-from studio.ui.train_plan import LATER, SKIP, PlanPanel, as_json
+from studio.ui.train_plan import AT_ONCE, LATER, SKIP, PlanPanel, as_json
 from studio.ui.train_range import RangePanel
 from studio.ui.views import notice
 
 MEASURE, MEASURING = "Measure with a dry step", "Measuring …"
 FIND, FINDING = "Find batch size", "Trying sizes …"
+STOP, STOPPING = "Stop", "Stopping …"
+SHOWN, HIDDEN = gr.update(value=STOP, visible=True, interactive=True), gr.update(visible=False)
 
 
 @dataclass
 class ToolsPanel:
-    """Buttons that try something out, their results, and "use it"."""
+    """Buttons that try something out, their results, and "use it".
+
+    Attributes:
+        going: Session → what ends the trial it started.
+    """
 
     plan: PlanPanel
+    going: dict[str, threading.Event] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.range = RangePanel(self.plan)
@@ -39,6 +48,9 @@ class ToolsPanel:
             )
             self.find = gr.Button(FIND, size="sm", elem_id="train-find-batch", min_width=0)
             self.range.layout_button()
+        self.stop_button = gr.Button(
+            STOP, size="sm", elem_id="train-stop-trial", min_width=0, visible=False
+        )
         self.batch = gr.HTML("", elem_id="train-batch-found", min_height=0, padding=False)
         self.use_batch = gr.Button(
             "Use it", size="sm", elem_id="train-use-batch", min_width=0, visible=False
@@ -56,57 +68,93 @@ class ToolsPanel:
         self.measure_button.click(
             self.measure,
             [plan.target, *form],
-            [self.measure_button, plan.line, plan.trouble, errors, plan.seen],
+            [self.measure_button, self.stop_button, plan.line, plan.trouble, errors, plan.seen],
             **LATER,
         ).then(**drawn, **LATER)
         self.find.click(
             self.find_batch,
             [plan.target, *form],
-            [self.find, plan.line, self.batch, self.use_batch, self.found_batch, errors],
+            [
+                self.find,
+                self.stop_button,
+                plan.line,
+                self.batch,
+                self.use_batch,
+                self.found_batch,
+                errors,
+            ],
             **LATER,
         ).then(**drawn, **LATER)
+        self.stop_button.click(self.stop, None, self.stop_button, **AT_ONCE)
         self.use_batch.click(plan.put, self.found_batch, form, **LATER).then(
             lambda: ("", gr.update(visible=False)), None, [self.batch, self.use_batch], **LATER
         )
 
-    def measure(self, target: str, *shown: Any) -> Iterator[tuple[Any, ...]]:
+    def stop(self, request: gr.Request | None = None) -> Any:
+        """End the trial that this page started; nothing of it is kept."""
+        going = self.going.get(_session(request))
+        if going is None:
+            return HIDDEN
+        going.set()
+        return gr.update(value=STOPPING, interactive=False)
+
+    @contextmanager
+    def _trial(self, request: gr.Request | None) -> Iterator[threading.Event]:
+        stopped = self.going[_session(request)] = threading.Event()
+        try:
+            yield stopped
+        finally:
+            self.going.pop(_session(request), None)
+
+    def measure(
+        self, request: gr.Request | None, target: str, *shown: Any
+    ) -> Iterator[tuple[Any, ...]]:
         """Two real steps on the largest batch; kept for the settings they belong to."""
         ready = gr.update(value=MEASURE, interactive=True)
         busy = gr.update(value=MEASURING, interactive=False)
         if target != state.HERE:
             told = notice("", "A dry step runs on this machine. Plan for it first.", tone="warn")
-            yield ready, SKIP, told, SKIP, SKIP
+            yield ready, SKIP, SKIP, told, SKIP, SKIP
             return
         words = "Dry step: loading the model and training two steps that are thrown away …"
-        yield busy, views.state_line(words, busy=True), SKIP, SKIP, SKIP
+        yield busy, SHOWN, views.state_line(words, busy=True), SKIP, SKIP, SKIP
         line = views.state_line("Not measured.")
         try:
             config = config_from(self.plan.specs, shown)
-            took = self.plan.context.planner.measure(config)
+            with self._trial(request) as stopped:
+                took = self.plan.context.planner.measure(config, stopped)
+        except StoppedError as error:
+            yield ready, HIDDEN, views.state_line(error.message), SKIP, SKIP, SKIP
         except InputError as error:
-            yield ready, line, self.plan.failed(error), as_json(error), SKIP
+            yield ready, HIDDEN, line, self.plan.failed(error), as_json(error), SKIP
         except StudioError as error:
-            yield ready, line, notice(error.message, error.remedy, tone="bad"), SKIP, SKIP
+            told = notice(error.message, error.remedy, tone="bad")
+            yield ready, HIDDEN, line, told, SKIP, SKIP
         else:
             seen = self.plan.remember(config, took.peak, took.seconds_per_step)
-            yield ready, views.state_line("Measured."), "", SKIP, seen
+            yield ready, HIDDEN, views.state_line("Measured."), "", SKIP, seen
 
-    def find_batch(self, target: str, *shown: Any) -> Iterator[tuple[Any, ...]]:
+    def find_batch(
+        self, request: gr.Request | None, target: str, *shown: Any
+    ) -> Iterator[tuple[Any, ...]]:
         """The most rows at once; the effective batch stays what it is."""
         ready = gr.update(value=FIND, interactive=True)
-        hidden = gr.update(visible=False)
         words = "Looking for the largest batch by plan, then by a dry step …"
         busy = gr.update(value=FINDING, interactive=False)
-        yield busy, views.state_line(words, busy=True), SKIP, hidden, None, SKIP
+        yield busy, SHOWN, views.state_line(words, busy=True), SKIP, HIDDEN, None, SKIP
         line = views.state_line("No batch size found.")
         try:
             config = config_from(self.plan.specs, shown)
-            found = self.plan.context.planner.find_batch(config, state.gigabytes(target))
+            with self._trial(request) as stopped:
+                gigabytes = state.gigabytes(target)
+                found = self.plan.context.planner.find_batch(config, gigabytes, stopped)
+        except StoppedError as error:
+            yield ready, HIDDEN, views.state_line(error.message), SKIP, HIDDEN, None, SKIP
         except InputError as error:
-            yield ready, line, self.plan.failed(error), hidden, None, as_json(error)
+            yield ready, HIDDEN, line, self.plan.failed(error), HIDDEN, None, as_json(error)
         except StudioError as error:
             told = notice(error.message, error.remedy, tone="bad")
-            yield ready, line, told, hidden, None, SKIP
+            yield ready, HIDDEN, line, told, HIDDEN, None, SKIP
         else:
             now = config.batch.per_device
             if found.measured is not None:
@@ -116,7 +164,11 @@ class ToolsPanel:
             label = f"Use {found.per_device} at once"
             use = gr.update(value=label, visible=found.per_device != now)
             done = views.state_line("Batch size found.")
-            yield ready, done, described(found, now), use, found.changes, SKIP
+            yield ready, HIDDEN, done, described(found, now), use, found.changes, SKIP
+
+
+def _session(request: gr.Request | None) -> str:
+    return request.session_hash if request else ""
 
 
 def described(found: FoundBatch, now: int) -> str:

@@ -12,10 +12,7 @@ from studio.ui.views import count, duration, notice
 
 FRESH = "Up to date"
 UPDATING = "Updating …"
-LOADING = (
-    "Starting the planner: it loads its libraries once, which takes about ten seconds on a "
-    "quiet machine. Later plans take a moment."
-)
+FIRST = "Reading model and rows for the first plan …"
 OUTDATED = "The plan below is of earlier settings: correct what is marked first."
 UNPLANNED = "No plan yet."
 
@@ -24,6 +21,14 @@ def state_line(words: str, busy: bool = False) -> str:
     """What the planner is doing; read out by screen readers when it changes."""
     kind = "plan-state busy" if busy else "plan-state"
     return f'<div class="{kind}" role="status">{escape(words)}</div>'
+
+
+def starting(stage: str, seconds: float) -> str:
+    """How far a planner is that was just started."""
+    return (
+        f"Starting the planner: loading {stage} … {seconds:.0f} s. This is done once; you can go "
+        "on with the form."
+    )
 
 
 def summary(config: RunConfig | None) -> str:
@@ -87,7 +92,8 @@ def _time(found: Plan, seen: Measurement | None) -> str:
     if seconds:
         facts.append(("In all", f"about {duration(seconds * found.steps)}"))
     facts.append(("Device", f"{where(found)} · {found.dtype}"))
-    return f"<h4>Time and data</h4>{_facts(*facts)}"
+    saved = f'<p class="fast-path">{escape(found.fast_path)}</p>' if found.fast_path else ""
+    return f"<h4>Time and data</h4>{_facts(*facts)}{saved}"
 
 
 def _rows(found: Plan) -> str:

@@ -1,6 +1,6 @@
 """A planner that answers at once and remembers what it was asked."""
 
-from studio.errors import ConfigError, RunFailedError
+from studio.errors import ConfigError, RunFailedError, StoppedError
 from studio.runs.lr_range import Losses, Span
 from studio.runs.plan import FoundBatch, MemoryPlan, Plan, Suggestion, TowerPlan
 from studio.train.memory.measure import Measured
@@ -32,6 +32,7 @@ PLAN = Plan(
 
 class FakePlanner:
     ready = True
+    loading = None
 
     def __init__(self):
         self.asked = []
@@ -46,8 +47,10 @@ class FakePlanner:
             raise ConfigError([self.problem])
         return PLAN
 
-    def measure(self, config):
+    def measure(self, config, stopped=None):
         self.asked.append((config, "measured"))
+        self.during()
+        self._ensure_wanted(stopped)
         if self.problem:
             raise ConfigError([self.problem])
         return Measured(8 * GIB, 2.0)
@@ -69,5 +72,11 @@ class FakePlanner:
             yield losses.add(loss)
         yield losses.result()
 
-    def find_batch(self, config, gpu_gb=None):
+    def find_batch(self, config, gpu_gb=None, stopped=None):
+        self.during()
+        self._ensure_wanted(stopped)
         return FoundBatch(8, 16, 2, 5 * GIB, 8 * GIB, True, 16, 9 * GIB, 6 * GIB, 1.5, [16])
+
+    def _ensure_wanted(self, stopped):
+        if stopped is not None and stopped.is_set():
+            raise StoppedError("The dry step was stopped; nothing was measured.")

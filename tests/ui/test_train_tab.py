@@ -11,6 +11,7 @@ from studio.errors import FieldProblem
 from studio.paths import Workspace, write_json
 from studio.runs.plan import Plan
 from studio.runs.store import RunStore
+from studio.services.planner import Loading
 from studio.ui.context import StudioContext
 from studio.ui.forms import widgets_of
 from studio.ui.tabs.train import TrainTab
@@ -29,6 +30,7 @@ class FakeSupervisor:
 @pytest.fixture
 def tab(tmp_path, monkeypatch):
     monkeypatch.setattr("studio.ui.train_plan.SETTLE_SECONDS", 0)
+    monkeypatch.setattr("studio.ui.train_plan.LOOK_SECONDS", 0)
     workspace = Workspace.locate(tmp_path)
     context = StudioContext(
         workspace, None, None, RunStore(workspace), FakeSupervisor(), FakePlanner(), None
@@ -127,8 +129,8 @@ def test_plan_for_a_gpu_that_is_not_here(tab):
 
 
 def test_dry_step_belongs_to_its_settings(tab):
-    *_, (_, line, trouble, _, seen) = tab.tools.measure("here", *form(tab))
-    assert "Measured" in line and trouble == ""
+    *_, (_, stop, line, trouble, _, seen) = tab.tools.measure(None, "here", *form(tab))
+    assert "Measured" in line and trouble == "" and not stop["visible"]
     html = planned(tab, seen=seen)[-1][2]["value"]
     assert "Measured: <b>8 GiB</b>, planned: <b>10 GiB</b> (25 % more)" in html
     assert "2 s, measured" in html and "about 50 s" in html
@@ -143,15 +145,15 @@ def test_dry_step_belongs_to_its_settings(tab):
 
 def test_dry_step_is_refused_beside_the_field_and_elsewhere(tab):
     tab.context.planner.problem = FieldProblem("model.id", "has no weights.")
-    *_, (button, _, trouble, problems, seen) = tab.tools.measure("here", *form(tab))
+    *_, (button, _, _, trouble, problems, seen) = tab.tools.measure(None, "here", *form(tab))
     assert button["interactive"] and "has no weights" in trouble
     assert problems[0]["field"] == "model.id" and is_skip(seen)
-    *_, (_, _, trouble, _, _) = tab.tools.measure("24", *form(tab))
+    *_, (_, _, _, trouble, _, _) = tab.tools.measure(None, "24", *form(tab))
     assert "this machine" in trouble
 
 
 def test_batch_size_found_can_be_used_and_counts_as_measured(tab):
-    *_, (_, _, told, use, changes, _) = tab.tools.find_batch("here", *form(tab))
+    *_, (_, _, _, told, use, changes, _) = tab.tools.find_batch(None, "here", *form(tab))
     assert "6 GiB, measured, of 8 GiB" in told and "ran out at 16" in told
     assert use["visible"] and use["value"] == "Use 8 at once"
     put = dict(zip([s.path for s in tab.specs], tab.plan.put(changes), strict=True))
@@ -159,6 +161,29 @@ def test_batch_size_found_can_be_used_and_counts_as_measured(tab):
     assert put["batch.per_device"] == 8
     html = planned(tab, shown=form(tab, batch__per_device=8))[-1][2]["value"]
     assert "Measured: <b>6 GiB</b>" in html
+
+
+@pytest.mark.parametrize("trial", ["measure", "find_batch"])
+def test_a_trial_is_stopped_by_its_own_page_and_says_so(tab, trial):
+    planner, stops = tab.context.planner, []
+    planner.during = lambda: stops.append(tab.tools.stop())
+    first, last = list(getattr(tab.tools, trial)(None, "here", *form(tab)))
+    assert first[1]["visible"] and "Stopping" in stops[0]["value"]
+    button, stop, line, *_ = last
+    assert button["interactive"] and not stop["visible"] and "stopped" in line
+    assert not tab.tools.stop()["visible"]
+
+
+def test_a_planner_that_starts_tells_what_it_loads(tab):
+    planner, stages = tab.context.planner, [Loading("PyTorch", 1.2), Loading("TRL", 3.0), None]
+    planner.ready = False
+    type(planner).loading = property(lambda _: stages.pop(0))
+    try:
+        told = [parts[0] for parts in planned(tab)]
+    finally:
+        type(planner).loading = None
+    assert "PyTorch … 1 s" in told[1] and "TRL … 3 s" in told[2]
+    assert "first plan" in told[3] and "Up to date" in told[4]
 
 
 def test_range_test_draws_a_curve_and_offers_its_rate(tab):
