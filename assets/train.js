@@ -1,4 +1,5 @@
-// The Train form: more about each setting, finding one, and the run file as a download.
+// The Train form: more about each setting, finding one, jumping to a section, and the run file
+// as a download.
 (() => {
   const element = (kind, name, text) => {
     const made = document.createElement(kind);
@@ -27,24 +28,89 @@
     for (const [id, item] of Object.entries(about ?? {})) {
       const place = document.getElementById(id);
       if (!place) missing[id] = item;
-      else if (!place.querySelector(":scope > .why")) place.append(more(item));
+      else if (!place.querySelector(":scope > .why")) {
+        place.dataset.words = item.words;
+        place.append(more(item));
+      }
     }
     if (Object.keys(missing).length && tries) {
       setTimeout(() => help(missing, tries - 1), 250);
     }
   };
 
+  const textOf = (setting, title) =>
+    `${setting.id.slice(4)} ${title} ${setting.dataset.words ?? ""} ${setting.textContent}`
+      .toLowerCase();
+
+  const offered = (setting) => {
+    const method = document.documentElement.dataset.studioMethod;
+    const other = method === "dpo" ? "sft" : "dpo";
+    return !setting.closest(`.only-${other}`);
+  };
+
   const search = (words) => {
     const wanted = (words ?? "").toLowerCase().split(/\s+/).filter(Boolean);
-    const root = document.documentElement;
-    root.toggleAttribute("data-studio-search", wanted.length > 0);
-    for (const setting of document.querySelectorAll("#train .setting")) {
-      const text = `${setting.id.slice(4)} ${setting.textContent}`.toLowerCase();
-      setting.toggleAttribute("data-hit", wanted.every((word) => text.includes(word)));
+    document.documentElement.toggleAttribute("data-studio-search", wanted.length > 0);
+    let all = 0;
+    for (const button of document.querySelectorAll("#train [data-jump]")) {
+      const section = document.getElementById(button.dataset.jump);
+      const title = section?.querySelector(".group-title")?.textContent ?? "";
+      let hits = 0;
+      for (const setting of section?.querySelectorAll(".setting") ?? []) {
+        const text = textOf(setting, title);
+        const hit = offered(setting) && wanted.every((word) => text.includes(word));
+        setting.toggleAttribute("data-hit", hit);
+        hits += hit;
+      }
+      section?.toggleAttribute("data-hit", hits > 0);
+      button.disabled = wanted.length > 0 && !hits;
+      button.dataset.hits = wanted.length ? hits || "" : "";
+      all += hits;
     }
-    for (const group of document.querySelectorAll("#train .fields")) {
-      group.toggleAttribute("data-hit", Boolean(group.querySelector(".setting[data-hit]")));
+    const line = document.getElementById("train-hits");
+    if (!line) return;
+    const found = all === 1 ? "1 setting" : `${all} settings`;
+    line.textContent = !wanted.length
+      ? ""
+      : all ? `${found} with “${words.trim()}”. Esc shows all again.`
+      : `No setting has “${words.trim()}”. Try one word of it, or TRL's name.`;
+  };
+
+  const clear = (input) => {
+    input.value = "";
+    input.dispatchEvent(new Event("input", { bubbles: true }));
+  };
+
+  const jump = (button) => {
+    const section = document.getElementById(button.dataset.jump);
+    if (!section) return;
+    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    const list = button.closest("#train-jump");
+    section.style.scrollMarginTop = `${list.offsetHeight + 4}px`;
+    section.scrollIntoView({ behavior: calm ? "auto" : "smooth", block: "start" });
+    const title = section.querySelector("h3, h4");
+    title?.setAttribute("tabindex", "-1");
+    title?.focus({ preventScroll: true });
+  };
+
+  // The section that is read: the last one whose start has passed the list.
+  let marking = false;
+  const mark = () => {
+    marking = false;
+    const list = document.querySelector("#train-jump");
+    if (!list?.offsetParent) return;
+    const line = list.getBoundingClientRect().bottom + 24;
+    let current = null;
+    for (const button of list.querySelectorAll("[data-jump]")) {
+      button.removeAttribute("aria-current");
+      const section = document.getElementById(button.dataset.jump);
+      if (section?.classList.contains("fields") && section.offsetParent
+        && section.getBoundingClientRect().top <= line) current = button;
     }
+    if (!current) return;
+    current.setAttribute("aria-current", "true");
+    const row = current.closest("ul");
+    row.scrollLeft = current.offsetLeft - row.offsetLeft - (row.clientWidth - current.offsetWidth) / 2;
   };
 
   const download = (file) => {
@@ -59,5 +125,17 @@
   document.addEventListener("input", (event) => {
     if (event.target.closest?.("#train-search")) search(event.target.value);
   });
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && event.target.closest?.("#train-search")) clear(event.target);
+  });
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest?.("[data-jump]");
+    if (button) jump(button);
+  });
+  document.addEventListener("scroll", () => {
+    if (marking) return;
+    marking = true;
+    requestAnimationFrame(mark);
+  }, { passive: true });
   window.studioTrain = { help, download };
 })();

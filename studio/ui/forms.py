@@ -44,13 +44,17 @@ def element_id(path: str) -> str:
 
 
 def help_of(specs: Iterable[FieldSpec]) -> dict[str, dict[str, str]]:
-    """HTML id of a setting → what else there is to say about it, for assets/train.js."""
+    """HTML id of a setting → what else there is to say about it, for assets/train.js.
+
+    `words` are not shown: a setting is found by them too.
+    """
     return {
         element_id(spec.path): {
             "label": spec.label,
             "effect": spec.effect,
             "trl": spec.trl,
             "path": spec.path,
+            "words": " ".join(spec.choices),
         }
         for spec in specs
     }

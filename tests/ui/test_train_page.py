@@ -81,6 +81,46 @@ def advanced_settings_are_shown_found_and_explained(page: Page) -> None:
     page.locator("#train-search").locator("input, textarea").fill("")
 
 
+def sections_are_jumped_to_and_settings_found_by_what_they_offer(page: Page) -> None:
+    jump = page.locator("#train-jump")
+    expect(jump).to_be_hidden()
+    page.get_by_text("All settings").click()
+    expect(jump).to_be_visible()
+    expect(jump.get_by_role("button", name="Preference loss")).to_be_hidden()
+    jump.get_by_role("button", name="Where it runs").click()
+    expect(page.locator("#sec-launch")).to_be_in_viewport()
+    expect(jump).to_be_in_viewport()
+    search = page.locator("#train-search").locator("input, textarea")
+    for words, path in (
+        ("pissa", "adapter-init"),
+        ("loraplus_lr_ratio", "adapter-lora_plus_ratio"),
+        ("print is lost", "model-image-longest_edge"),
+    ):
+        search.fill(words)
+        expect(page.locator(f"#set-{path}")).to_be_visible()
+        expect(page.locator("#set-batch-total")).to_be_hidden()
+        expect(page.locator("#train-hits")).to_contain_text("1 setting with")
+    search.fill("no such words")
+    expect(page.locator("#train-hits")).to_contain_text("No setting has")
+    search.press("Escape")
+    expect(page.locator("#set-batch-total")).to_be_visible()
+    expect(page.locator("#train-hits")).to_be_hidden()
+    page.get_by_text("Basic", exact=True).click()
+
+
+def a_trial_is_stopped(page: Page, planner: FakePlanner) -> None:
+    stop = page.locator("#train-stop-trial")
+    expect(stop).to_be_hidden()
+    planner.go.clear()
+    page.locator("#train-measure").click()
+    expect(stop).to_be_visible()
+    stop.click()
+    expect(stop).to_contain_text("Stopping")
+    planner.go.set()
+    expect(page.locator("#train-state")).to_contain_text("stopped")
+    expect(stop).to_be_hidden()
+
+
 def run_file(text: str) -> dict[str, Any]:
     return {"name": "run.yaml", "mimeType": "application/yaml", "buffer": text.encode()}
 
@@ -121,6 +161,8 @@ def test_form_plan_import_and_comparison(page: Page, planner: FakePlanner):
     plan_dims_and_comes_back(page, planner)
     suggestion_is_applied(page)
     advanced_settings_are_shown_found_and_explained(page)
+    sections_are_jumped_to_and_settings_found_by_what_they_offer(page)
+    a_trial_is_stopped(page, planner)
     run_file_is_refused_then_taken(page)
     two_settings_are_compared(page)
     start_waits_with_a_reason(page)

@@ -17,25 +17,11 @@ from studio.ui.context import StudioContext, go_to, link
 from studio.ui.forms import component, config_from, form_specs, help_of, widgets_of
 from studio.ui.train_availability import Availability
 from studio.ui.train_plan import LATER, PlanPanel, as_json
+from studio.ui.train_sections import SECTIONS, WHAT, jump_list, of_what
 from studio.ui.train_settings import SettingsPanel
 from studio.ui.train_tools import ToolsPanel
 from studio.ui.views import say
 
-GROUPS = (
-    (
-        "Quantization and precision",
-        ("model.dtype", "model.quantization", "model.double", "model.skip", "model.attention"),
-    ),
-    ("LoRA adapter", ("adapter",)),
-    ("Batch", ("batch.",)),
-    ("Optimizer", ("optimizer.",)),
-    ("Schedule", ("schedule.",)),
-    ("Preference loss", ("dpo.",)),
-    ("Probes", ("probes.",)),
-    ("Speed", ("speed.",)),
-    ("Where it runs", ("launch.",)),
-    ("Reporting and sharing", ("report_to", "push_to_hub")),
-)
 OFFERED = ("model.id", "data.source", "adapter.continue_from")
 LEVELS = ["Basic", "All settings"]
 SHOW_LEVEL = "level => { document.documentElement.dataset.studioLevel = level; }"
@@ -69,7 +55,9 @@ class TrainTab:
         self.availability.layout()
         self.errors = gr.HTML([], html_template="", js_on_load=PLACE_ERRORS, elem_id="train-errors")
         with gr.Row(elem_id="train", equal_height=False):
-            with gr.Column(scale=3, min_width=260, elem_classes=["surface", "train-what"]):
+            with gr.Column(
+                scale=3, min_width=260, elem_id=WHAT, elem_classes=["surface", "train-what"]
+            ):
                 self._what()
             with gr.Column(scale=5, min_width=320, elem_classes=["surface", "train-how"]):
                 self._how()
@@ -88,17 +76,15 @@ class TrainTab:
             elem_id="train-preset",
         )
         self.about = gr.HTML("", elem_id="train-about")
-        grouped = [prefix for _, prefixes in GROUPS for prefix in prefixes]
-        for spec in self.specs:
-            if not spec.path.startswith(tuple(grouped)):
-                self._field(spec)
+        for spec in of_what(self.specs):
+            self._field(spec)
 
     def _how(self) -> None:
         with gr.Row(elem_classes="column-head"):
             gr.HTML('<h3 class="column-title">How</h3>')
             gr.Textbox(
                 placeholder="Find a setting …",
-                label="Find a setting",
+                label="Find a setting by name, help or TRL's name",
                 show_label=False,
                 container=False,
                 elem_id="train-search",
@@ -106,12 +92,13 @@ class TrainTab:
             self.level = gr.Radio(
                 LEVELS, value=LEVELS[0], show_label=False, container=False, elem_id="train-level"
             )
-        for title, prefixes in GROUPS:
-            method = "only-dpo" if prefixes == ("dpo.",) else "only-any"
-            inside = [spec for spec in self.specs if spec.path.startswith(prefixes)]
+        gr.HTML(jump_list(), elem_id="train-jump", padding=False)
+        for section in SECTIONS:
+            inside = section.of(self.specs)
             level = "level-basic" if any(s.level == "basic" for s in inside) else "level-all"
-            with gr.Column(elem_classes=["fields", method, level]):
-                gr.HTML(f'<h4 class="group-title">{title}</h4>')
+            classes = ["fields", f"only-{section.method}", level]
+            with gr.Column(elem_id=section.element, elem_classes=classes):
+                gr.HTML(f'<h4 class="group-title">{section.title}</h4>')
                 for spec in inside:
                     self._field(spec)
 

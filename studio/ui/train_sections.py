@@ -1,0 +1,70 @@
+"""The sections of the Train form, and the list that jumps to them; assets/train.js follows it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+from studio.config.fields import FieldSpec
+
+WHAT = "sec-what"
+
+
+@dataclass(frozen=True)
+class Section:
+    """Settings that stand together.
+
+    Attributes:
+        element: HTML id.
+        starts: Beginnings of its settings' paths.
+        method: `dpo` for a section that other methods do not have.
+    """
+
+    element: str
+    title: str
+    starts: tuple[str, ...]
+    method: str = "any"
+
+    def of(self, specs: Sequence[FieldSpec]) -> list[FieldSpec]:
+        """Its settings, in the order of the run file."""
+        return [spec for spec in specs if spec.path.startswith(self.starts)]
+
+
+SECTIONS = (
+    Section(
+        "sec-precision",
+        "Quantization",
+        ("model.dtype", "model.quantization", "model.double", "model.skip", "model.attention"),
+    ),
+    Section("sec-adapter", "LoRA adapter", ("adapter",)),
+    Section("sec-batch", "Batch", ("batch.",)),
+    Section("sec-optimizer", "Optimizer", ("optimizer.",)),
+    Section("sec-schedule", "Schedule", ("schedule.",)),
+    Section("sec-dpo", "Preference loss", ("dpo.",), "dpo"),
+    Section("sec-probes", "Probes", ("probes.",)),
+    Section("sec-speed", "Speed", ("speed.",)),
+    Section("sec-launch", "Where it runs", ("launch.",)),
+    Section("sec-reporting", "Reporting", ("report_to", "push_to_hub")),
+)
+
+
+def of_what(specs: Sequence[FieldSpec]) -> list[FieldSpec]:
+    """Settings that belong to none of `SECTIONS`: model and data."""
+    grouped = tuple(start for section in SECTIONS for start in section.starts)
+    return [spec for spec in specs if not spec.path.startswith(grouped)]
+
+
+def jump_list() -> str:
+    """A button for each section; seen with all settings, and while one is looked for."""
+    buttons = [(WHAT, "Model and data", "any")]
+    buttons += [(section.element, section.title, section.method) for section in SECTIONS]
+    items = "".join(
+        f'<li class="only-{method}"><button type="button" data-jump="{element}">'
+        f"{escape(title)}</button></li>"
+        for element, title, method in buttons
+    )
+    return (
+        f'<nav class="jump" aria-label="Sections of the settings"><ul>{items}</ul></nav>'
+        '<div id="train-hits" role="status"></div>'
+    )
