@@ -100,11 +100,11 @@ TRACKERS = {
     "wandb": (Need("wandb"),),
 }
 INITIALISATIONS = {
-    "eva": "looks at the rows before training and then chooses a rank for each layer, which the "
-    "plan cannot know",
+    "eva": "runs rows through the model before training and moves rank between its layers, which "
+    "the plan cannot know",
     "corda": "needs statistics of the layers over rows, collected beforehand in another pass",
-    "loftq": "quantizes weights itself and cannot start from a quantized model; nf4 with the "
-    "default start is what it is compared with",
+    "loftq": "puts rounded weights in the place of the base's, so the adapter would fit no other "
+    "copy of the model; nf4 with the default start comes close to it",
 }
 REMEDIES = {
     "model.quantization": "Use none.",

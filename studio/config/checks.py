@@ -64,11 +64,25 @@ def cautions(config: RunConfig) -> list[str]:
             "The adapter continued from keeps its own rank, alpha, targets and variants; those "
             "set here are not used."
         )
+    if config.data.max_length is not None and not config.speed.all_off:
+        found.append(
+            "A maximum length takes TRL's own path: every image is encoded again for each answer, "
+            "and nothing is shared or cached. Without one the run is faster."
+        )
     kind, _, flavor = config.launch.engine.partition(":")
     if kind == "hf-jobs" and gpus_of(flavor) > config.launch.processes:
         found.append(
             f"The flavor {flavor} has {gpus_of(flavor)} GPUs, of which this uses "
             f"{config.launch.processes}: set launch.processes to {gpus_of(flavor)}."
+        )
+    if optimizer.updates_inside:
+        found.append(
+            f"{optimizer.name} changes weights while gradients are made, so they are not clipped: "
+            "optimizer.max_grad_norm does nothing."
+        )
+    if optimizer.name.startswith("schedule_free") and optimizer.schedule != "constant":
+        found.append(
+            f"{optimizer.name} needs no schedule; with {optimizer.schedule} it learns less."
         )
     if optimizer.warmup and optimizer.schedule in ("constant", "reduce_lr_on_plateau"):
         found.append(f"The schedule {optimizer.schedule} has no warm-up, so it is not used.")
@@ -217,13 +231,19 @@ def _optimizer(config: RunConfig) -> Iterator[FieldProblem]:
             "Use adamw_torch or adamw_8bit, or train every weight (adapter: null).",
         )
     several = config.accumulation > 1 or config.launch.processes > 1
-    if name.endswith("layerwise") and several:
+    if config.optimizer.updates_inside and several:
         yield FieldProblem(
             "optimizer.name",
             f"{name} updates each layer at once, so it can neither accumulate nor use several "
             "processes.",
-            "Set batch.total to batch.per_device and launch.processes to 1, or leave out "
-            "_layerwise.",
+            "Set batch.total to batch.per_device and launch.processes to 1, or choose an optimizer "
+            "that does not.",
+        )
+    if name.startswith("schedule_free") and 0 < config.optimizer.warmup < 1:
+        yield FieldProblem(
+            "optimizer.warmup",
+            f"{name} warms up by itself and takes a number of steps, not a share of them.",
+            "Set it to 0, or to 1 and more steps.",
         )
     if config.method == "dpo" and config.optimizer.neftune is not None:
         yield FieldProblem(

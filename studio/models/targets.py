@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Collection
 
 from torch import nn
 from transformers import PreTrainedModel
@@ -45,6 +46,35 @@ def target_modules(model: PreTrainedModel, adapter: AdapterConfig) -> list[str] 
     adapter; the plain list of names otherwise.
     """
     matched = matched_modules(model, adapter)
+    return _pattern(model, matched) or matched
+
+
+def linear_pattern(model: PreTrainedModel, left_out: Collection[Tower] = ()) -> str:
+    """A pattern of the names of all linear layers, but for the head and the parts `left_out`.
+
+    It is what `optim_target_modules` of transformers needs for optimizers that project the
+    gradients of whole matrices (GaLore, APOLLO).
+
+    Raises:
+        ModelError: No such layer is left.
+    """
+    tower_of = find_towers(model).of
+    names = [
+        name
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Linear) and tower_of(name) not in (*left_out, "head")
+    ]
+    if not names:
+        raise ModelError(
+            "No linear layer is left whose gradients could be projected.",
+            remedy="Freeze fewer parts, or use another optimizer.",
+            field="optimizer.name",
+        )
+    return _pattern(model, names) or "|".join(map(re.escape, names))
+
+
+def _pattern(model: PreTrainedModel, matched: list[str]) -> str:
+    """A pattern over the towers that hits exactly `matched` of the linear layers; or nothing."""
     linear = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]
     towers = find_towers(model)
     parts = []
@@ -55,9 +85,8 @@ def target_modules(model: PreTrainedModel, adapter: AdapterConfig) -> list[str] 
         if leaves:
             parts.append(rf"{re.escape(root)}\..*\.(?:{'|'.join(map(re.escape, leaves))})")
     pattern = "|".join(parts)
-    if [name for name in linear if pattern and re.fullmatch(pattern, name)] == matched:
-        return pattern
-    return matched
+    hit = [name for name in linear if pattern and re.fullmatch(pattern, name)]
+    return pattern if hit == matched else ""
 
 
 def matched_per_tower(model: PreTrainedModel, matched: list[str]) -> dict[Tower, int]:

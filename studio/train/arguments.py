@@ -8,8 +8,10 @@ import torch
 from trl import DPOConfig, SFTConfig
 
 from studio.config import RunConfig
+from studio.config.checks import LOW_RANK
 from studio.config.preference import DpoConfig
 from studio.models.load import Loaded
+from studio.models.targets import linear_pattern
 from studio.paths import RunPaths
 
 GPU_WORKERS = 2
@@ -33,6 +35,9 @@ def argument_values(config: RunConfig, paths: RunPaths, loaded: Loaded) -> dict[
     kwargs = schedule_values(config)
     if kwargs:
         common["lr_scheduler_kwargs"] = kwargs
+    if config.optimizer.name.startswith(LOW_RANK):
+        frozen = config.optimizer.freeze
+        common["optim_target_modules"] = linear_pattern(loaded.model, frozen)
     if config.method == "sft":
         if config.optimizer.neftune is not None:
             common["neftune_noise_alpha"] = config.optimizer.neftune
