@@ -91,6 +91,7 @@ def describe(found: Plan) -> str:
         f"(at most {found.tokens_max:,})",
         *_memory(found),
         *_time(found),
+        *([found.fast_path] if found.fast_path else []),
         *(f"left out: {reason}" for reason in found.skipped),
         *(f"note: {warning}" for warning in found.warnings),
         *(f"instead: {item.title} ({item.effect})" for item in found.suggestions),

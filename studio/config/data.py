@@ -40,6 +40,14 @@ class DataConfig(Section):
         effect="None besides what is learned.",
         example="image: picture, answer: label",
     )
+    where: dict[str, str | bool | int | float] = setting(
+        {},
+        "Only rows where",
+        "Rows are used only when these columns have these values. Empty: all rows.",
+        effect="Time, and what is learned.",
+        trl="Dataset.filter",
+        example="predicate: LineComparison",
+    )
     system_prompt: str | None = setting(
         None,
         "System prompt",

@@ -85,6 +85,15 @@ class RunConfig(Section):
         return min(steps, self.schedule.max_steps or steps)
 
 
+def speed_obstacle(config: RunConfig) -> str:
+    """Why a run takes TRL's own path whatever its model; empty when its settings allow more."""
+    if config.speed.all_off:
+        return "because it is switched off"
+    if config.data.max_length is not None:
+        return "because data.max_length cuts rows, which only TRL's own layout does"
+    return ""
+
+
 def with_possible_speed(config: RunConfig) -> RunConfig:
     """`config` without the savings that its other settings rule out.
 

@@ -184,3 +184,8 @@ class SpeedConfig(Section):
         ge=0,
         le=64,
     )
+
+    @property
+    def all_off(self) -> bool:
+        """Whether nothing is to be saved: TRL's trainers exactly."""
+        return all(getattr(self, name) == "off" for name in SAVINGS)

@@ -84,6 +84,7 @@ def load_training_data(
     train: str = "train",
     evaluation: str | None = None,
     columns: Mapping[str, str] | None = None,
+    where: Mapping[str, object] | None = None,
     system_prompt: str | None = None,
     method: Method,
     workspace: Workspace,
@@ -95,6 +96,7 @@ def load_training_data(
         train: A split or a slice of one.
         evaluation: A split or slice, None for none, or a share such as "10%" of the training
             rows to be held out by image.
+        where: Column → value that a row must have to be used.
 
     Raises:
         DataError: The source, a split or a column is missing, or no row can be used.
@@ -103,9 +105,22 @@ def load_training_data(
 
     def read(split: str, field: str) -> list[Row | BadRow]:
         opened = open_source(
-            source, split=split, columns=columns, workspace=workspace, split_field=field
+            source,
+            split=split,
+            columns=columns,
+            workspace=workspace,
+            split_field=field,
+            where=where,
         )
-        return list(opened.rows())
+        rows = list(opened.rows())
+        if where and not rows:
+            wanted = ", ".join(f"{name}: {value}" for name, value in where.items())
+            raise DataError(
+                f"No row of {split} has {wanted}.",
+                remedy="Correct the value, or empty it to use all rows.",
+                field="data.where",
+            )
+        return rows
 
     def convert(rows: Iterable[Row | BadRow]) -> TrainingData:
         return training_dataset(

@@ -135,6 +135,7 @@ class Plan:
         device_memory: Bytes the device has.
         seconds_per_step, peak_measured: From a dry step; None without one.
         skipped: One sentence per reason why rows are left out.
+        fast_path: What work is saved, or why none; empty in plans of earlier versions.
         warnings: Sentences; none of them stops the run.
     """
 
@@ -157,6 +158,7 @@ class Plan:
     seconds_per_step: float | None = None
     peak_measured: int | None = None
     suggestions: list[Suggestion] = field(default_factory=list)
+    fast_path: str = ""
 
     @property
     def fits(self) -> bool:

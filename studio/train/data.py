@@ -40,6 +40,7 @@ def load_run_data(
         train=config.data.train,
         evaluation=config.data.evaluation,
         columns=config.data.columns,
+        where=config.data.where,
         system_prompt=config.data.system_prompt,
         method=config.method,
         workspace=workspace,

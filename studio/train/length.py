@@ -15,6 +15,12 @@ from studio.train.memory.rows import Sample
 FIELD = "data.max_length"
 
 
+def within_limit(config: RunConfig, tokens: int) -> int:
+    """Tokens of a row that trains: `data.max_length` at most."""
+    limit = config.data.max_length
+    return tokens if limit is None else min(tokens, limit)
+
+
 def cut_rows(
     config: RunConfig, data: RunData, sample: Sample | None, processor: ProcessorMixin | None
 ) -> list[str]:

@@ -13,6 +13,7 @@ from transformers import PreTrainedModel, ProcessorMixin
 from studio.config import RunConfig
 from studio.config.availability import availability_problems
 from studio.config.checks import cautions, ensure_consistent
+from studio.config.run import speed_obstacle
 from studio.errors import ConfigError, ModelError
 from studio.models.devices import pick_device, resolve_dtype
 from studio.models.load import skeleton_of
@@ -22,7 +23,8 @@ from studio.models.towers import TOWERS, Tower, find_towers
 from studio.paths import Workspace
 from studio.runs.plan import Plan, TowerPlan
 from studio.train.data import RunData, load_run_data, reasons
-from studio.train.length import cut_rows
+from studio.train.fast.choose import FastPath
+from studio.train.length import cut_rows, within_limit
 from studio.train.memory.devices import GIB, Target
 from studio.train.memory.estimate import Batch, Estimate, adapted, estimate
 from studio.train.memory.measure import calibrated
@@ -133,17 +135,19 @@ def largest_batch(config: RunConfig, facts: Facts, size: int) -> tuple[Batch, li
     if facts.sample is None:
         rows = [dataset[n] for n in range(min(len(dataset), GUESSED))]
         tokens = guess_tokens(load_config(config.model), rows, config.method)
-        return Batch([], size, tokens), []
+        return Batch([], size, within_limit(config, tokens)), []
     known = facts.sample.tokens
     others = (n for n in range(len(dataset)) if n not in known)
     numbers = list(islice(chain(facts.sample.largest, others), size))
     longest = known[facts.sample.largest[0]]
-    return Batch([dataset[n] for n in numbers], size, longest), numbers
+    return Batch([dataset[n] for n in numbers], size, within_limit(config, longest)), numbers
 
 
 def _plan(config: RunConfig, facts: Facts, batch: Batch, made: Estimate) -> Plan:
     data, towers, target = facts.data, facts.towers, facts.target
     spread = facts.sample.spread if facts.sample else [batch.tokens]
+    spread = [within_limit(config, tokens) for tokens in spread]
+    obstacle = speed_obstacle(config)
     plan = Plan(
         trainable_parameters=sum(tower.trainable for tower in towers),
         total_parameters=sum(tower.total for tower in towers),
@@ -160,6 +164,7 @@ def _plan(config: RunConfig, facts: Facts, batch: Batch, made: Estimate) -> Plan
         skipped=reasons(data.train.skipped),
         memory=made.memory,
         device_memory=target.memory,
+        fast_path=str(FastPath.off(obstacle) if obstacle else made.path),
     )
     cut = cut_rows(config, data, facts.sample, facts.processor)
     warnings = [*_warnings(config, data, towers, target.kind), *cut]

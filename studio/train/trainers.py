@@ -6,11 +6,12 @@ from transformers import Trainer, TrainerCallback
 from trl import DPOTrainer, SFTTrainer
 
 from studio.config import RunConfig
-from studio.config.run import with_possible_speed
+from studio.config.run import speed_obstacle, with_possible_speed
+from studio.config.training import SAVINGS
 from studio.paths import RunPaths, Workspace
+from studio.runs.events import EventLog
 from studio.train.arguments import dpo_arguments, sft_arguments
 from studio.train.data import RunData
-from studio.train.fast.choose import all_off
 from studio.train.fast.setup import Setup
 from studio.train.fast.trainers import FastDPOTrainer, FastSFTTrainer
 from studio.train.prepare import Trainable, keep_adapter_precision, keep_start, set_reference
@@ -26,9 +27,10 @@ def build_trainer(
     workspace: Workspace,
 ) -> Trainer:
     """The trainer for `config.method`, ready for `.train()`: TRL's own when all `speed` is off."""
+    why_stock = speed_obstacle(config)
     config = with_possible_speed(config)
     loaded = trainable.loaded
-    stock = all_off(config.speed)
+    stock = config.speed.all_off
     common = {
         "model": trainable.model,
         "train_dataset": data.train.dataset,
@@ -49,6 +51,10 @@ def build_trainer(
     keep_adapter_precision(trainer.model, loaded.dtype)
     keep_start(trainer.model, config, paths)
     set_rates(trainer, config)
-    if not stock:
+    if stock:
+        EventLog(paths.events).append(
+            "fast_path", message=f"Fast path ✗ {why_stock}.", **dict.fromkeys(SAVINGS, False)
+        )
+    else:
         Setup(trainer, config, loaded, paths, workspace).run()
     return trainer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -46,15 +46,18 @@ class Source:
         slice_of: Split | None,
         images: ImageStore,
         explicit: Mapping[str, str] | None,
+        where: Mapping[str, object] | None = None,
     ) -> None:
         samples = [record.values for record in reader.peek()]
         self._reader, self._slice, self._images = reader, slice_of, images
+        self._where = {name: str(value) for name, value in (where or {}).items()}
         self.label, self.splits, self.columns = reader.label, reader.splits, reader.columns
         wanted = slice_of.name if slice_of else None
         self.split = choose_split(wanted if len(reader.splits) > 1 else None, reader.splits)
         self.mapping = map_columns(self.columns, samples, explicit)
         if samples:
             check_mapping(self.columns, self.mapping)
+            _ensure_columns(self._where, self.columns)
         self.recognised_as = describe(self.columns, self.mapping, samples[0] if samples else None)
 
     def bounds(self) -> tuple[int, int | None]:
@@ -75,6 +78,8 @@ class Source:
         for record in self._reader.between(*self.bounds()):
             if isinstance(record, BadRow):
                 yield record
+                continue
+            if any(str(record.values.get(name)) != value for name, value in self._where.items()):
                 continue
             try:
                 yield maker.row(record.values)
@@ -99,6 +104,7 @@ def open_source(
     columns: Mapping[str, str] | None = None,
     workspace: Workspace,
     split_field: str = "data.train",
+    where: Mapping[str, object] | None = None,
 ) -> Source:
     """Open a source and recognise its format; reads only its first rows.
 
@@ -108,14 +114,26 @@ def open_source(
         split: `train`, `evaluation`, …, or a slice such as `train[:10%]`; None: train.
         columns: Role → column, overruling what is recognised.
         split_field: The setting to name when the split is at fault.
+        where: Column → value that a row must have to be read.
 
     Raises:
-        DataError: With `field` `data.source`, `split_field` or `data.columns.<role>`.
+        DataError: With `field` `data.source`, `split_field`, `data.columns.<role>` or
+            `data.where`.
     """
     slice_of = parse_split(split, split_field) if split else None
     name = slice_of.name if slice_of else None
     reader = open_reader(spec, name, workspace, split_field)
-    return Source(reader, slice_of, ImageStore(workspace), columns)
+    return Source(reader, slice_of, ImageStore(workspace), columns, where)
+
+
+def _ensure_columns(where: Mapping[str, str], columns: Sequence[str]) -> None:
+    missing = [name for name in where if name not in columns]
+    if missing:
+        raise DataError(
+            f"There is no column {missing[0]!r} to choose rows by.",
+            remedy=f"The columns are {', '.join(columns)}.",
+            field="data.where",
+        )
 
 
 class _Keeper:

@@ -1,0 +1,51 @@
+"""Rows chosen by the values of their columns."""
+
+import json
+
+import pytest
+from PIL import Image
+
+from studio.config import files
+from studio.errors import DataError
+from studio.paths import Workspace
+from studio.train.data import load_run_data
+
+
+@pytest.fixture
+def rows(tmp_path):
+    Image.new("RGB", (4, 4), "red").save(tmp_path / "a.png")
+    kinds = ["LineComparison", "Other", "LineComparison", "Other", "LineComparison"]
+    lines = [
+        {"image": "a.png", "question": f"q{n}", "answer": f"a{n}", "predicate": kind, "n": n}
+        for n, kind in enumerate(kinds)
+    ]
+    path = tmp_path / "rows.jsonl"
+    path.write_text("\n".join(map(json.dumps, lines)))
+    return path
+
+
+def load(rows, where, split="train"):
+    config = files.parse({"data": {"source": str(rows), "train": split, "where": where}})
+    return load_run_data(config, Workspace.locate(rows.parent / "workspace"))
+
+
+def questions(data):
+    return [row["prompt"][-1]["content"][-1]["text"] for row in data.train.dataset]
+
+
+def test_only_rows_with_the_values_are_used(rows):
+    found = load(rows, {"predicate": "LineComparison"})
+    assert questions(found) == ["q0", "q2", "q4"] and found.train.skipped == []
+    assert questions(load(rows, {"predicate": "LineComparison", "n": 2})) == ["q2"]
+    assert len(questions(load(rows, {}))) == 5
+    assert questions(load(rows, {"predicate": "Other"}, "train[:3]")) == ["q1"]
+
+
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [({"predicates": "x"}, "no column 'predicates'"), ({"predicate": "x"}, "No row of train")],
+)
+def test_what_leaves_nothing_names_the_setting(rows, where, said):
+    with pytest.raises(DataError, match=said) as caught:
+        load(rows, where)
+    assert caught.value.field == "data.where" and caught.value.remedy
