@@ -47,7 +47,12 @@ def test_nothing_applies_when_what_makes_features_is_trained(frozen, part):
     ("change", "words"),
     [
         (lambda m: m.config.vision_config.__setattr__("attention_dropout", 0.1), "dropout"),
-        (lambda m: m.config.text_config.__setattr__("output_router_logits", True), "router"),
+        (
+            lambda m: m.config.text_config.update(
+                {"output_router_logits": False, "router_aux_loss_coef": 0.01}
+            ),
+            "router",
+        ),
     ],
     ids=["dropout", "loss of a router"],
 )

@@ -34,7 +34,6 @@ NAMES = (
     "gemma4_small",
     "paligemma",
     "qwen3_5",
-    "qwen3_vl_moe",
 )
 RECURRENT = ("lfm2_vl", "qwen3_5")
 """Some layers of their language models are no attention: a convolution, a recurrence."""

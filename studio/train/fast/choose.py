@@ -105,8 +105,9 @@ def _obstacle(model: PreTrainedModel) -> str:
     kind = model.config.model_type
     if kind not in FAMILIES:
         return f"because {kind} is not among the families it is proved for"
-    if getattr(model.config.get_text_config(), "output_router_logits", None):
-        return "because the loss of its router counts every token of a batch"
+    text = model.config.get_text_config()
+    if hasattr(text, "output_router_logits") and getattr(text, "router_aux_loss_coef", 0):
+        return "because the loss of the experts' router counts every token of a batch"
     towers = find_towers(model)
     for name, parameter in model.named_parameters():
         if parameter.requires_grad and towers.of(name) in ("vision", "projector"):
@@ -117,7 +118,7 @@ def _obstacle(model: PreTrainedModel) -> str:
 
 
 def _prompt_obstacle(model: PreTrainedModel) -> str:
-    backend = model.config._attn_implementation
+    backend = model.config.get_text_config()._attn_implementation
     if backend not in MASKS:
         return f"because {backend} attention takes no masks of its own"
     windows = windows_of(model.config.get_text_config())

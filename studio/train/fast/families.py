@@ -65,7 +65,6 @@ FAMILIES: dict[str, Family] = {
     "qwen2_vl": Family(grid=True),
     "qwen2_5_vl": Family(grid=True),
     "qwen3_vl": Family(grid=True),
-    "qwen3_vl_moe": Family(grid=True),
     "qwen3_5": Family(grid=True),
     "glm4v": Family(grid=True),
 }

@@ -72,17 +72,17 @@ class LayoutForward:
         return inputs
 
     def _masks(self, layout: Layout) -> dict[str, Any]:
-        config = self.model.config
-        family = FAMILIES[config.model_type]
+        config, family = self.model.config, FAMILIES[self.model.config.model_type]
+        text = config.get_text_config()
         if "segments" not in layout:
             types = ~layout["prefix"] if family.prefix else layout["slots"] >= 0
             named = {family.types: types.long()} if family.types else {}
             return {"attention_mask": layout["attention_mask"]} | named
         masks = attention_masks(
             layout,
-            windows={FULL: None} if family.prefix else windows_of(config.get_text_config()),
+            windows={FULL: None} if family.prefix else windows_of(text),
             blocks=(FULL,) if family.prefix else blocks_of(config),
-            additive=self.model.dtype if config._attn_implementation == "eager" else None,
+            additive=self.model.dtype if text._attn_implementation == "eager" else None,
         )
         one = len(masks) == 1 and not family.blocks
         return {"attention_mask": masks.popitem()[1] if one else masks}

@@ -32,7 +32,11 @@ class Cost:
 
     @classmethod
     def of(cls, config: PretrainedConfig) -> Cost:
-        """Of a decoder with gated feed-forward and grouped queries, from its text configuration."""
+        """Of a decoder with gated feed-forward and grouped queries, from its text configuration.
+
+        Where layers differ, of the first.
+        """
+        config = (getattr(config, "per_layer_config", None) or [config])[0]
         hidden, heads = config.hidden_size, config.num_attention_heads
         head = getattr(config, "head_dim", None) or hidden // heads
         groups = getattr(config, "num_key_value_heads", None) or heads
