@@ -42,12 +42,13 @@ class ImportForm:
     def layout(self) -> None:
         """Draw the form."""
         self.recognised = gr.State({})
-        with gr.Row():
+        with gr.Row(elem_id="data-from"):
             self.source = gr.Textbox(
                 label="Source",
                 placeholder="/path/to/pairs.jsonl, owner/name, exports/… or embedded:…",
                 info="A file, folder, ZIP or workspace on this machine, a hub dataset, an export, a sample set.",
                 scale=3,
+                min_width=260,
                 elem_id="data-source",
             )
             self.upload = gr.UploadButton(
@@ -71,7 +72,7 @@ class ImportForm:
             visible=False,
             elem_id="data-with-labels",
         )
-        with gr.Accordion("Columns", open=False), gr.Row():
+        with gr.Accordion("Columns", open=False), gr.Row(elem_id="data-columns"):
             for role, title in ROLES.items():
                 self.mapping[role] = gr.Dropdown(
                     [], label=title, allow_custom_value=True, value="", min_width=120

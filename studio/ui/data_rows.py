@@ -107,11 +107,18 @@ def _answer_cells(item: ItemView, split: bool) -> str:
     preferred = len(answers) > 1 and answers[0].tone == "chosen"
     if preferred or (len(answers) == 2 and not split):
         sides = differences(*(answer.candidate.text[:SHORT] for answer in answers[:2]))
-        return "".join(
-            f'<td class="{answer.tone}"><span class="clip4">{_word(answer, split)}{side}</span></td>'
-            for answer, side in zip(answers, sides, strict=False)
-        )
+        pairs = zip(answers, sides, strict=False)
+        return "".join(_answer_cell(answer, side, split) for answer, side in pairs)
     return f'<td colspan="2">{_lines(item, named=split)}</td>'
+
+
+def _answer_cell(answer: Named, text: str, split: bool) -> str:
+    """One cell; where a heading names it, phones show the word that `data-word` holds."""
+    word = f' data-word="{answer.word}"' if split else ""
+    return (
+        f'<td class="{answer.tone}"{word}>'
+        f'<span class="clip4">{_word(answer, split)}{text}</span></td>'
+    )
 
 
 def _word(answer: Named, split: bool) -> str:

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import gradio as gr
 import pytest
+from fastapi.testclient import TestClient
 from PIL import Image
 
 from studio.annotation import AnnotationStore, ItemFilter, LabelEvent
@@ -19,6 +20,7 @@ from studio.paths import Workspace
 from studio.services.importer import Importer
 from studio.services.library import preview_source
 from studio.ui import data_views as look
+from studio.ui.app import build_app, close_context, open_context
 from studio.ui.data_import import ROLES, ImportForm
 from studio.ui.data_item import detail
 from studio.ui.data_rows import gallery, named_answers, table
@@ -94,6 +96,16 @@ def imported(tab, path: str, *mapping: str):
     going, refused = tab.form.start(REQUEST, path, "", 0, "", False, {}, *columns)
     assert going and not refused
     assert tab.form.importer.wait(30).state == "done"
+
+
+def test_no_two_parts_of_the_tab_have_the_same_id(tmp_path):
+    opened = open_context(str(tmp_path / "studio"))
+    with TestClient(build_app(opened), base_url="http://127.0.0.1:7860") as client:
+        parts = client.get("/config").json()["components"]
+    close_context(opened)
+    names = [str(part["props"].get("elem_id")) for part in parts]
+    mine = [name for name in names if name.startswith(("data-", "check-"))]
+    assert len(mine) > 30 and sorted(mine) == sorted(set(mine))
 
 
 def test_an_empty_library_offers_the_sample(tab, library):
@@ -224,7 +236,8 @@ def test_answers_are_named_by_what_people_chose(tab):
     (item,) = store.browse()
     assert [(one.word, one.candidate.text) for one in named_answers(item)] == [
         ("Chosen", "right"), ("Rejected", "left")]  # fmt: skip
-    assert "<th>Chosen</th><th>Rejected</th>" in table([item], None, frozenset())
+    named = table([item], None, frozenset())
+    assert "<th>Chosen</th><th>Rejected</th>" in named and 'data-word="Rejected"' in named
     store.save(LabelEvent("l", card.pair_id, "ben", "tie"))
     assert [one.word for one in named_answers(store.browse()[0])] == ["Answer", "Answer"]
 

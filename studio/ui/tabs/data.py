@@ -94,7 +94,7 @@ class DataTab:
             visible=False, variant="primary", size="sm", elem_id="data-label", min_width=0
         )
         parts["going"] = gr.HTML(js_on_load=ARRIVED_JS, elem_id="data-going")
-        self.ticker = gr.HTML("<span></span>", js_on_load=TICK_JS)
+        self.ticker = gr.HTML("<span></span>", js_on_load=TICK_JS, elem_id="data-ticker")
 
     def _panels(self) -> None:
         parts = self.parts
@@ -135,7 +135,7 @@ class DataTab:
         with gr.Accordion("More filters", open=False, elem_id="data-more"):
             with gr.Row(elem_classes="data-filters"):
                 for name, words in ANY.items():
-                    parts[name] = _choice([(words, "")], f"data-{name}", 120)
+                    parts[name] = _choice([(words, "")], f"data-any-{name}", 120)
                 parts["agreement"] = _choice(list(AGREEMENTS), "data-agreement", 120)
             with gr.Row(elem_classes="data-filters"):
                 parts["shortest"] = _edge("Longest answer from", "data-shortest")
