@@ -71,12 +71,14 @@ def chart(
     last_step: int = 0,
     percent: bool = False,
     look: Look | None = None,
+    unit: str = "step",
 ) -> str:
     """A figure with a title, direct labels and about four ticks a side; empty without points.
 
     Args:
         last_step: Where the horizontal axis ends at least, so that the curve shows how far it is.
         percent: Values are shares, drawn on 0 to 1 and written in percent.
+        unit: What the horizontal axis counts.
     """
     lines = [line for line in lines if line.points]
     if not lines:
@@ -92,7 +94,8 @@ def chart(
     return (
         f'<figure class="plot"><figcaption>{escape(title)}{_legend(lines, form)}</figcaption>'
         f'<div class="plot-body" data-lines="{escape(data)}" data-left="{scale.left:g}" '
-        f'data-right="{scale.right:g}" data-percent="{int(percent)}">'
+        f'data-right="{scale.right:g}" data-percent="{int(percent)}" '
+        f'data-unit="{escape(unit)}">'
         f'{_ticks(scale, form)}<svg viewBox="0 0 100 100" preserveAspectRatio="none" '
         f'role="img" aria-label="{escape(_summary(title, lines, form))}">{drawn}</svg>'
         '<div class="plot-cross" hidden></div><div class="plot-tip" hidden></div></div></figure>'
@@ -133,6 +136,8 @@ def _log_stops(low: float, high: float) -> list[float]:
     sizes = (1, 2, 5) if high / low < 1000 else (1,)
     stops = [size * 10.0**power for power in decades for size in sizes]
     inside = [stop for stop in stops if low * 0.999 <= stop <= high * 1.001]
+    if len(inside) < 2:
+        inside = [stop for stop in _stops(low, high) if stop > 0]
     return inside if len(inside) > 1 else [low, high]
 
 
@@ -189,8 +194,9 @@ def _summary(title: str, lines: list[Line], form: Form) -> str:
 
 
 def _number(value: float) -> str:
-    if value and (abs(value) >= 1e7 or abs(value) < 0.0001):
-        return f"{value:.1e}"
+    if value and (abs(value) >= 1e7 or abs(value) < 0.001):
+        digits, power = f"{value:.2e}".split("e")
+        return f"{float(digits):g}e{int(power)}"
     if abs(value) >= 1000:
         return f"{value:,.0f}"
     return f"{value:.3g}"

@@ -65,11 +65,15 @@ FIGURES = (
 
 
 def curves(summary: RunSummary, others: list[RunSummary], look: Look) -> str:
-    """All figures of a run; with `others`, one figure per metric with a line for each run."""
+    """All figures of a run; with `others`, one figure per metric with a line for each run.
+
+    While a run goes on its figures are as long as it will be; then as long as it was.
+    """
     if others:
         drawn = "".join(_compared([summary, *others][: MOST_COMPARED + 1], look))
     else:
-        diary, total = summary.diary, summary.run.status.total_steps
+        diary, status = summary.diary, summary.run.status
+        total = status.total_steps if status.active else 0
         drawn = "".join(
             chart(
                 figure.title,

@@ -53,9 +53,14 @@ class RunSummary:
 
     @property
     def seconds_left(self) -> float | None:
-        """Training time left; None when it is not training or the pace is not known yet."""
+        """Training time left; None when it is not training or the pace is not known."""
         status = self.run.status
-        if not status.active or status.stage in BEFORE_TRAINING or not status.total_steps:
+        if (
+            self.state == "stalled"
+            or not status.active
+            or status.stage in BEFORE_TRAINING
+            or not status.total_steps
+        ):
             return None
         pace = self.diary.seconds_per_step
         return max(status.total_steps - status.step, 0) * pace if pace else None

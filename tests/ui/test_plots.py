@@ -1,5 +1,7 @@
 """Charts are inert text and numbers, whatever the names and values."""
 
+import re
+
 from studio.ui.plots import Line, Look, chart
 
 
@@ -38,3 +40,17 @@ def test_log_scale_is_left_where_values_reach_zero():
     assert chart("Loss", [Line("t", points)], look=Look(log=True)) == chart(
         "Loss", [Line("t", points)]
     )
+
+
+def ticks(drawn):
+    return re.findall('class="tick-y"[^>]*>([^<]*)<', drawn)
+
+
+def test_small_numbers_are_written_alike_along_an_axis():
+    drawn = chart("Learning rate", [Line("", [(1, 1e-4), (9, 0.0)])])
+    assert ticks(drawn) == ["0", "2.5e-5", "5e-5", "7.5e-5", "1e-4"]
+
+
+def test_a_narrow_log_scale_has_round_ticks():
+    drawn = chart("Loss", [Line("", [(1, 1.43), (9, 0.571)])], look=Look(log=True))
+    assert ticks(drawn) == ["0.75", "1", "1.25"]

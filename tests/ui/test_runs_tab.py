@@ -137,11 +137,15 @@ def test_failure_shows_cause_remedy_and_the_lines_of_the_log(tab, run):
 
 def test_a_silent_worker_is_stalled_and_a_dead_one_is_not(tab, run, monkeypatch):
     started = psutil.Process().create_time()
-    update_status(run.paths, state="running", pid=os.getpid(), pid_started=started)
+    update_status(
+        run.paths, state="running", step=3, total_steps=10, pid=os.getpid(), pid_started=started
+    )
+    assert "7 min left" in view(tab.show(run.run_id))["head"]
     later = time.time() + 200
     monkeypatch.setattr(time, "time", lambda: later)
     shown = view(tab.show(run.run_id))
     assert "No sign of life" in shown["list"] and "slow step" in shown["head"]
+    assert "left" not in shown["head"]
     update_status(run.paths, state="running", pid_started=started - 100)
     monkeypatch.setattr(time, "time", lambda: later + 200)
     assert "No sign of life" not in view(tab.show(run.run_id))["list"]
@@ -174,6 +178,30 @@ def test_runs_are_compared_in_one_figure_per_metric(tab, run):
     assert shown["curves"].count("<figcaption>Loss · training") == 1
     assert "other" in shown["curves"] and "--studio-run-2" in shown["curves"]
     assert [value for _, value in shown["compare"]["choices"]] == [other.run_id]
+
+
+def test_runs_of_one_name_are_told_apart_by_their_time(tab, run):
+    for name in ("same", "same", "other"):
+        tab.context.runs.create(RunConfig(name=name))
+    labels = [label for label, _ in view(tab.show(run.run_id))["compare"]["choices"]]
+    assert sorted(labels) == ["other", "same · just now", "same · just now"]
+
+
+def test_curves_are_as_long_as_the_run_will_be_and_then_as_it_was(tab, run):
+    update_status(run.paths, state="running", step=3, total_steps=600)
+    assert 'data-right="600"' in view(tab.show(run.run_id))["curves"]
+    update_status(run.paths, state="failed")
+    assert 'data-right="3"' in view(tab.show(run.run_id))["curves"]
+
+
+def test_what_was_forgotten_is_told_with_its_step_or_as_nothing(tab, run):
+    log = EventLog(run.paths.events)
+    log.append("forgetting", before=0.0002)
+    log.append("forgetting", step=3, after=0.006)
+    assert "Little was forgotten" in view(tab.show(run.run_id))["health"]
+    log.append("forgetting", step=3, after=1.2)
+    health = view(tab.show(run.run_id))["health"]
+    assert "Forgetting" in health and "step 3" in health and "step 0" not in health
 
 
 def test_smoothing_and_log_scale_change_the_curves(tab, run):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -322,10 +323,15 @@ def _version(
 
 
 def _comparable(runs: list[RunSummary], chosen: RunSummary) -> list[tuple[str, str]]:
+    """Names and ids; where runs share a name, how long ago they were started tells them apart."""
+    others = [item for item in runs if item.run.run_id != chosen.run.run_id]
+    times = Counter(item.name for item in others)
     return [
-        (f"{item.name} · {ago(item.run.status.queued)}", item.run.run_id)
-        for item in runs
-        if item.run.run_id != chosen.run.run_id
+        (
+            f"{item.name} · {ago(item.run.status.queued)}" if times[item.name] > 1 else item.name,
+            item.run.run_id,
+        )
+        for item in others
     ]
 
 
