@@ -31,7 +31,8 @@ MAX_BYTES = 64 * 1024 * 1024
 MAX_PIXELS = 80_000_000
 MAX_EDGE = 65_535
 MAX_SECONDS = 5.0
-# So small that no block of a file takes long: what a decoder has used up is seen between two.
+# A few bytes of a progressive JPEG can be a scan over the whole image: time is looked at between
+# blocks of this size.
 BLOCK = 1024
 THUMB_EDGE = 320
 EXIF_ORIENTATION = 0x0112
@@ -203,19 +204,21 @@ def _opened(content: bytes) -> Image.Image:
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise DataError(
-            f"image of {width} × {height} pixels; the limit is {MAX_PIXELS // 10**6} megapixels.",
+            f"image of {width:,} × {height:,} pixels; the limit is {MAX_PIXELS // 10**6} megapixels.",
             field="image",
         )
     if max(width, height) > MAX_EDGE:
         raise DataError(
-            f"image of {width} × {height} pixels; the limit is {MAX_EDGE:,} a side.", field="image"
+            f"image of {width:,} × {height:,} pixels; the limit is {MAX_EDGE:,} a side.",
+            field="image",
         )
     return image
 
 
 def _loaded(image: Image.Image) -> Image.Image:
     """The same image, decoded to its end."""
-    image.decodermaxblock = BLOCK
+    if image.info.get("progressive"):
+        image.decodermaxblock = BLOCK
     image.load()
     return image
 

@@ -102,8 +102,7 @@ def test_one_edge_alone_can_be_too_long():
     """Four bytes of such a file would stand for 255 rows, 50 MB here."""
     with pytest.raises(DataError, match="200,000 × 2 pixels; the limit is 65,535 a side"):
         open_image(leaping_bmp(200_000, 2))
-    with pytest.raises(DataError, match="damaged"):
-        open_image(leaping_bmp(200, 90))
+    assert open_image(leaping_bmp(200, 90)).size == (200, 90)
 
 
 def test_a_large_jpeg_is_never_decoded_at_its_full_size_to_be_kept(images, monkeypatch):
