@@ -4,37 +4,58 @@ import json
 
 import pytest
 import torch
-from transformers import Trainer
+from accelerate.optimizer import AcceleratedOptimizer
 
 from studio.config import files
 from studio.errors import RunFailedError
 from studio.runs.events import read_events
-from studio.train.fast.trainers import FastSFTTrainer
-from studio.train.memory import dry_step
+from studio.train import prepare
+from studio.train.fast.trainers import FastDPOTrainer, FastSFTTrainer
+from studio.train.memory import dry_step, find_batch
 from studio.train.memory.devices import Target
-from studio.train.memory.measure import RAN_OUT
+from studio.train.memory.find_batch import possible_sizes
+from studio.train.memory.measure import RAN_OUT, Measured
+from studio.train.memory.shortage import first_line, ran_out
 from studio.train.plan import plan_run
+from studio.train.recovery import StepGuard, next_smaller, with_less_memory
+from studio.train.run import execute
 
 STEPS = {"schedule": {"max_steps": 3, "save_every": 100}, "batch": {"per_device": 4, "total": 8}}
+TRAINERS = {"sft": FastSFTTrainer, "dpo": FastDPOTrainer}
+ANSWERS = {"sft": 1, "dpo": 2}
+SOURCES = {"sft": "embedded:sft", "dpo": "embedded:preferences"}
+FEW = {"source": "embedded:sft", "train": "train[:24]"}
+PAD = 2
+
+
+def on_a_gpu():
+    """What the CUDA allocator raises."""
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+
+def on_a_cpu():
+    """What the CPU allocator raises, asked for more than there is."""
+    torch.empty(2**58, dtype=torch.uint8)
 
 
 class Injector:
-    """Raises `torch.OutOfMemoryError` at the calls it is told, and remembers the rows seen."""
+    """Runs out of memory at the calls it is told, and remembers the rows seen."""
 
-    def __init__(self, monkeypatch, at=(), above=10**6):
-        self.calls, self.at, self.above = 0, set(at), above
+    def __init__(self, monkeypatch, method="sft", *, at=(), above=10**6, fail=on_a_gpu):
+        self.calls, self.at = 0, set(at)
         self.seen = []
-        plain = FastSFTTrainer.training_step
+        trainer_class = TRAINERS[method]
+        plain, most = trainer_class.training_step, above * ANSWERS[method]
 
         def step(trainer, model, inputs, *args, **kwargs):
             self.calls += 1
-            if self.calls in self.at or len(inputs["input_ids"]) > self.above:
-                raise torch.OutOfMemoryError("injected")
-            rows = [tuple(ids[ids != 2].tolist()) for ids in inputs["input_ids"]]
+            if self.calls in self.at or len(inputs["input_ids"]) > most:
+                fail()
+            rows = [tuple(ids[ids != PAD].tolist()) for ids in inputs["input_ids"]]
             self.seen.append((trainer.state.global_step, sorted(rows)))
             return plain(trainer, model, inputs, *args, **kwargs)
 
-        monkeypatch.setattr(FastSFTTrainer, "training_step", step, raising=False)
+        monkeypatch.setattr(trainer_class, "training_step", step, raising=False)
 
     def rows_of_steps(self):
         found = {}
@@ -47,28 +68,88 @@ def changes(run):
     return [e.values for e in read_events(run.paths.events).events if e.type == "changed"]
 
 
-def test_training_goes_on_from_the_last_complete_step(runner, monkeypatch):
-    undisturbed = Injector(monkeypatch)
-    first, _ = runner.run(runner.config(**STEPS))
-    wanted = undisturbed.rows_of_steps()
-    monkeypatch.undo()
-    disturbed = Injector(monkeypatch, at={3})  # the first pass of the second step
-    run, outcome = runner.run(runner.config(**STEPS))
+def ensure_saved_as_it_ended(run, per_device, total):
+    """The run file and the recipe hold what the run ended with."""
+    saved = files.load(run.paths.config).batch
+    assert (saved.per_device, saved.total) == (per_device, total)
+    arguments = json.loads(run.paths.recipe.read_text())["arguments"]
+    assert arguments["per_device_train_batch_size"] == per_device
+    assert arguments["gradient_accumulation_steps"] == total // per_device
+
+
+class Undisturbed:
+    """Runs that nothing happens to, made once for all tests that compare with them."""
+
+    def __init__(self, runner) -> None:
+        self.runner, self.known = runner, {}
+
+    def config(self, method, **sections):
+        data = {"source": SOURCES[method], "train": "train[:48]"}
+        return self.runner.config(method=method, **STEPS | {"data": data} | sections)
+
+    def of(self, config):
+        """(rows of every step, losses, evaluation losses)."""
+        key = files.dump(config)
+        if key not in self.known:
+            with pytest.MonkeyPatch.context() as patch:
+                seen = Injector(patch, config.method)
+                run, _ = self.runner.run(config)
+            series = [("loss", "metrics"), ("eval_loss", "evaluation")]
+            losses = [self.runner.values(run, name, kind) for name, kind in series]
+            self.known[key] = (seen.rows_of_steps(), *losses)
+        return self.known[key]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(shared_runner):
+    return Undisturbed(shared_runner)
+
+
+@pytest.mark.parametrize(
+    ("method", "fail"), [("sft", on_a_gpu), ("sft", on_a_cpu), ("dpo", on_a_gpu)]
+)
+def test_14_training_goes_on_from_the_last_complete_step(undisturbed, monkeypatch, method, fail):
+    config, runner = undisturbed.config(method), undisturbed.runner
+    rows, losses, _ = undisturbed.of(config)
+    disturbed = Injector(monkeypatch, method, at={3}, fail=fail)  # first pass of the second step
+    run, outcome = runner.run(config)
     assert outcome == "finished"
     assert [change["per_device"] for change in changes(run)] == [2]
-    assert disturbed.rows_of_steps() == wanted
+    assert disturbed.rows_of_steps() == rows
     assert len([step for step, _ in disturbed.seen if step == 0]) == 2  # the first step ran once
-    assert runner.values(run, "loss") == pytest.approx(runner.values(first, "loss"), rel=1e-3)
-    saved = files.load(run.paths.config).batch
-    assert (saved.per_device, saved.total) == (2, 8)
+    assert runner.values(run, "loss") == pytest.approx(losses, rel=1e-3)
+    ensure_saved_as_it_ended(run, 2, 8)
 
 
-def test_checkpointing_comes_after_one_row_then_a_plain_end(runner, monkeypatch):
+@pytest.mark.parametrize("save_every", [1, 100])
+def test_a_half_made_optimizer_step_is_forgotten(undisturbed, monkeypatch, save_every):
+    """Weights changed in part belong to no step: it goes on from the checkpoint before, if any."""
+    _, losses, _ = undisturbed.of(undisturbed.config("sft"))
+    schedule = {"max_steps": 3, "save_every": save_every}
+    config, runner = undisturbed.config("sft", schedule=schedule), undisturbed.runner
+    plain, steps = AcceleratedOptimizer.step, []
+
+    def half(optimizer, closure=None):
+        steps.append(len(steps))
+        if len(steps) == 2:
+            with torch.no_grad():
+                optimizer.param_groups[0]["params"][0].add_(1.0)
+            on_a_gpu()
+        return plain(optimizer, closure)
+
+    monkeypatch.setattr(AcceleratedOptimizer, "step", half)
+    run, outcome = runner.run(config)
+    assert outcome == "finished"
+    assert len(steps) == (4 if save_every == 1 else 5)  # one failed; without a checkpoint, again
+    assert runner.values(run, "loss")[-1] == pytest.approx(losses[-1], rel=1e-3)
+    ensure_saved_as_it_ended(run, 2, 8)
+
+
+def test_14_checkpointing_comes_after_one_row_then_a_plain_end(undisturbed, monkeypatch):
     Injector(monkeypatch, above=0)
-    config = runner.config(batch={"per_device": 2, "total": 4})
+    runner = undisturbed.runner
+    config = undisturbed.config("sft", batch={"per_device": 2, "total": 4})
     run = runner.store.create(config)
-    from studio.train.run import execute
-
     with pytest.raises(RunFailedError) as caught:
         execute(config, run.paths, runner.workspace)
     assert "one row at once and gradient checkpointing" in caught.value.message
@@ -80,27 +161,70 @@ def test_checkpointing_comes_after_one_row_then_a_plain_end(runner, monkeypatch)
     assert files.load(run.paths.config).batch.gradient_checkpointing
 
 
-def test_evaluation_halves_its_own_rows(runner, monkeypatch):
-    plain = Trainer.prediction_step
-    sizes = []
+def failing_evaluation(monkeypatch, method, most, fail=on_a_gpu):
+    plain, sizes = TRAINERS[method].prediction_step, []
 
     def step(trainer, model, inputs, *args, **kwargs):
-        sizes.append(len(inputs["input_ids"]))
-        if sizes[-1] > 2:
-            raise torch.OutOfMemoryError("injected")
+        sizes.append(len(inputs["input_ids"]) // ANSWERS[method])
+        if sizes[-1] > most:
+            fail()
         return plain(trainer, model, inputs, *args, **kwargs)
 
-    monkeypatch.setattr(FastSFTTrainer, "prediction_step", step, raising=False)
-    config = runner.config(data={"evaluation": "2%"}, schedule={"evaluate_every": 1})
+    monkeypatch.setattr(TRAINERS[method], "prediction_step", step, raising=False)
+    return sizes
+
+
+@pytest.mark.parametrize(("method", "fail"), [("sft", on_a_cpu), ("dpo", on_a_gpu)])
+def test_evaluation_halves_its_own_rows(undisturbed, monkeypatch, method, fail):
+    runner = undisturbed.runner
+    config = undisturbed.config(
+        method,
+        data={"source": SOURCES[method], "train": "train[:48]", "evaluation": "12%"},
+        schedule={"max_steps": 2, "evaluate_every": 1, "save_every": 100},
+        batch={"per_device": 4, "total": 4},
+    )
+    _, *expected = undisturbed.of(config)
+    sizes = failing_evaluation(monkeypatch, method, 2, fail)
     run, outcome = runner.run(config)
     assert outcome == "finished" and max(sizes) > 2
     assert "while evaluating" in changes(run)[0]["message"] and len(changes(run)) == 1
-    assert len(runner.values(run, "eval_loss", "evaluation")) == 2
-    assert len(runner.values(run, "loss")) == 2
+    for (key, kind), values in zip(
+        (("loss", "metrics"), ("eval_loss", "evaluation")), expected, strict=True
+    ):
+        assert len(values) == 2
+        assert runner.values(run, key, kind) == pytest.approx(values, rel=1e-3)
+
+
+def test_evaluation_that_never_fits_keeps_what_was_trained(undisturbed, monkeypatch):
+    failing_evaluation(monkeypatch, "sft", 0)
+    runner = undisturbed.runner
+    config = undisturbed.config(
+        "sft",
+        data={"source": "embedded:sft", "train": "train[:48]", "evaluation": "12%"},
+        schedule={"max_steps": 2, "evaluate_every": 2, "save_every": 100},
+        batch={"per_device": 4, "total": 4, "on_oom": "fail"},
+    )
+    run = runner.store.create(config)
+    with pytest.raises(RunFailedError, match="Memory ran out") as caught:
+        execute(config, run.paths, runner.workspace)
+    assert "on_oom: shrink" in caught.value.remedy
+    assert [e.values["step"] for e in read_events(run.paths.events).events
+            if e.type == "checkpoint"] == [2]  # fmt: skip
+
+
+def test_weights_that_do_not_fit_are_said_at_once(runner, monkeypatch):
+    loads = []
+    monkeypatch.setattr(prepare, "load_model", lambda model: loads.append(model) or on_a_cpu())
+    config = runner.config(data=FEW)
+    run = runner.store.create(config)
+    with pytest.raises(RunFailedError, match="weights of embedded were loaded") as caught:
+        execute(config, run.paths, runner.workspace)
+    assert caught.value.field == "model.id" and "nf4" in caught.value.remedy
+    assert len(loads) == 1 and changes(run) == []
 
 
 def test_a_run_starts_with_what_its_plan_has_room_for(runner, monkeypatch):
-    config = runner.config(batch={"per_device": 4, "total": 4})
+    config = runner.config(batch={"per_device": 4, "total": 4}, data=FEW)
     need = plan_run(config, runner.workspace)[0].memory
     room = Target("cpu", need.total - need.activations // 4)
     monkeypatch.setattr(Target, "here", lambda device: room)
@@ -108,17 +232,81 @@ def test_a_run_starts_with_what_its_plan_has_room_for(runner, monkeypatch):
     assert outcome == "finished"
     (change,) = changes(run)
     assert change["per_device"] == 2 and "starts with 2" in change["message"]
-    saved = files.load(run.paths.config).batch
-    assert (saved.per_device, saved.total) == (2, 4)
+    ensure_saved_as_it_ended(run, 2, 4)
     assert json.loads(run.paths.plan.read_text())["accumulation"] == 2
 
 
-def test_a_dry_step_says_that_memory_ran_out_and_the_plan_keeps_it(runner, monkeypatch):
-    def fail(*_):
-        raise torch.OutOfMemoryError("injected")
-
-    monkeypatch.setattr(dry_step, "_train", fail)
-    config = runner.config()
+@pytest.mark.parametrize(("method", "fail"), [("sft", on_a_cpu), ("dpo", on_a_gpu)])
+def test_a_dry_step_says_that_memory_ran_out_and_the_plan_keeps_it(
+    runner, monkeypatch, method, fail
+):
+    Injector(monkeypatch, method, above=0, fail=fail)
+    data = {"source": SOURCES[method], "train": "train[:24]"}
+    config = runner.config(method=method, data=data)
     answer = dry_step.dry_step(config, runner.workspace)
     assert answer == {"peak": None, "seconds_per_step": None}
     assert plan_run(config, runner.workspace)[0].warnings[0] == RAN_OUT
+
+
+def test_the_batch_found_is_the_largest_whose_real_step_has_room(runner, monkeypatch):
+    Injector(monkeypatch, above=2, fail=on_a_cpu)
+
+    def here(config, workspace, stopped):
+        return Measured(**dry_step.dry_step(config, workspace))
+
+    monkeypatch.setattr(find_batch, "measure", here)
+    config = runner.config(batch={"per_device": 1, "total": 8}, data=FEW)
+    found = find_batch.find_batch_size(config, runner.workspace, confirm=True)
+    assert (found.per_device, found.accumulation, found.tried) == (2, 4, [8, 4])
+    assert found.measured and found.seconds_per_step
+
+
+def test_optimizers_that_work_inside_the_backward_pass_never_accumulate(runner):
+    guard = StepGuard(inside=True)
+    guard.on_step_begin(None, None, None)
+    assert guard.changing, "its weights belong to no complete step from the first pass on"
+    guard.on_step_end(None, None, None)
+    assert not guard.changing
+    batch = {"per_device": 4, "total": 4}
+    config = runner.config(adapter=None, batch=batch, optimizer={"name": "lomo"})
+    run = runner.store.create(config)
+    less = with_less_memory(config, run.paths, "CUDA out of memory")
+    assert less.batch.per_device == 4 and less.batch.gradient_checkpointing
+    assert "with 4 rows at once" in changes(run)[0]["message"]
+    with pytest.raises(RunFailedError, match="4 rows at once and gradient checkpointing"):
+        with_less_memory(less, run.paths, "CUDA out of memory")
+    assert possible_sizes(config, 100) == [4]
+
+
+@pytest.mark.parametrize(
+    ("per_device", "total", "processes", "smaller"),
+    [(8, 16, 1, 4), (3, 12, 1, 1), (6, 12, 2, 3), (15, 60, 4, 5), (7, 7, 1, 1)],
+)
+def test_fewer_rows_at_once_keep_the_batch_of_all_processes(per_device, total, processes, smaller):
+    batch = {"per_device": per_device, "total": total}
+    config = files.parse({"batch": batch, "launch": {"processes": processes}})
+    found = next_smaller(config)
+    assert found == smaller and total % (found * processes) == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (torch.OutOfMemoryError("injected"), True),
+        (MemoryError(), True),
+        (RuntimeError("CUDA error: out of memory\nCUDA kernel errors might be …"), True),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`"), True),
+        (RuntimeError("MPS backend out of memory (MPS allocated: 9 GB)"), True),
+        (RuntimeError("The size of tensor a (3) must match the size of tensor b (4)"), False),
+        (RunFailedError("Memory ran out with one row at once: CUDA out of memory"), False),
+    ],
+)
+def test_errors_of_memory_are_told_from_others(error, expected):
+    assert ran_out(error) is expected
+
+
+def test_the_cpu_allocator_is_understood_and_said_plainly():
+    with pytest.raises(RuntimeError) as caught:
+        on_a_cpu()
+    assert ran_out(caught.value)
+    assert first_line(caught.value).startswith("DefaultCPUAllocator: can't allocate memory")
