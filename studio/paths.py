@@ -156,6 +156,11 @@ class Workspace:
         return self.cache / "dry-steps"
 
     @property
+    def traces(self) -> Path:
+        """Memory that steps took when they were traced; safe to delete."""
+        return self.cache / "traces"
+
+    @property
     def uploads(self) -> Path:
         return self.root / "uploads"
 

@@ -26,6 +26,7 @@ from studio.train.memory.trace import (
     trace,
     trace_language,
 )
+from studio.train.memory.traces import Step, traced_once
 from studio.train.memory.weights import largest_dequantized, quantized_modules, weight_bytes
 from studio.train.prepare import adapter_folder, check_base, reference_folder
 from studio.train.rates import freeze_towers
@@ -106,7 +107,9 @@ def estimate(
     trained = [p for p in model.parameters() if p.requires_grad]
     trainable = sum(p.numel() * p.element_size() for p in trained)
     state = optimizer_bytes(config.optimizer.name, trained)
-    traced = _traced(config, Traceable(model, base, processor), batch, path)
+    traceable = Traceable(model, base, processor)
+    step = Step(config, traceable, batch.rows, batch.size, batch.tokens, path)
+    traced = traced_once(step, workspace, lambda: _traced(config, traceable, batch, path))
     activations = traced.peak + traced.inputs * batches_held(config, target)
     reference = _reference(config, workspace, weights, trainable)
     beside = trainable if config.adapter else 0
