@@ -87,10 +87,12 @@ def submit(
 def _show_launch(config: RunConfig, place: Workspace, namespace: str) -> None:
     from studio.config.checks import ensure_consistent
     from studio.runs.store import RunStore
+    from studio.services.frozen import with_frozen_data
     from studio.services.jobs import build_job
     from studio.services.launching import JOBS_ENGINE, worker_command
 
     ensure_consistent(config)
+    config = with_frozen_data(config, place)
     store = RunStore(place)
     run = store.create(config, state="stopped")
     if config.launch.engine.startswith(JOBS_ENGINE):

@@ -22,6 +22,7 @@ from studio.services.eject_rows import write_rows
 from studio.services.launching import environment
 
 CELL = "# %%"
+PARTS = ("lines", "additions", "packages", "reference", "early_stopping")
 PACKAGES = (
     "torch",
     "torchvision",
@@ -37,11 +38,13 @@ PACKAGES = (
 def recipe_of(run: Run) -> dict[str, Any]:
     """What the run's worker wrote down; worked out in a child process before its first start.
 
+    One written by an earlier version is worked out again.
+
     Raises:
         RunFailedError: It cannot be worked out; the message is the child's.
     """
     found = read_json(run.paths.recipe)
-    if found is not None:
+    if found is not None and all(part in found for part in PARTS):
         return found
     done = subprocess.run(
         [sys.executable, "-m", "studio", "recipe", str(run.paths.root)],
@@ -51,7 +54,7 @@ def recipe_of(run: Run) -> dict[str, Any]:
         check=False,
     )
     made = read_json(run.paths.recipe)
-    if made is None:
+    if made is None or done.returncode != 0:
         raise RunFailedError(
             f"Run {run.run_id} cannot be written as a script: {done.stderr.strip()[-300:]}",
             remedy="Check its settings in Train.",

@@ -92,7 +92,7 @@ def slurm_script(run: Run, job: SlurmJob) -> str:
     """
     ensure_consistent(_config_there(run.config, job))
     options = {
-        "job-name": run.config.name.replace(" ", "-"),
+        "job-name": run.run_id,
         "nodes": job.nodes,
         "ntasks-per-node": 1,
         "gpus-per-node": job.gpus,
@@ -104,7 +104,7 @@ def slurm_script(run: Run, job: SlurmJob) -> str:
         "partition": job.partition,
         "account": job.account,
     }
-    header = [f"#SBATCH --{key}={value}" for key, value in options.items() if value]
+    header = [f"#SBATCH --{key}={shlex.quote(str(value))}" for key, value in options.items() if value]
     body = BODY.format(
         project=shlex.quote(str(PROJECT_ROOT)),
         run=shlex.quote(str(run.paths.root)),
@@ -135,7 +135,7 @@ def _environment(alone: bool) -> list[str]:
         return lines
     return [
         *lines,
-        'MASTER_ADDR="$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)"',
+        'MASTER_ADDR="$(scontrol show hostnames "$SLURM_JOB_NODELIST" | sed -n 1p)"',
         'MASTER_PORT="$((20000 + SLURM_JOB_ID % 20000))"',
         "export MASTER_ADDR MASTER_PORT",
     ]
@@ -153,6 +153,7 @@ def _command(run: Run, job: SlurmJob) -> str:
     else:
         launch += ["--multi_gpu", "--mixed_precision", "no", "--dynamo_backend", "no"]
     launch += ["--num_processes", str(job.nodes * job.gpus), "--num_machines", str(job.nodes)]
+    launch.append("--same_network")
     there = '--machine_rank "$SLURM_NODEID" --main_process_ip "$MASTER_ADDR"'
     there += ' --main_process_port "$MASTER_PORT"'
     inner = f"exec {shlex.join(launch)} {there} --module {shlex.join(worker)}"

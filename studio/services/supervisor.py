@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from studio.config import RunConfig
 from studio.config.checks import ensure_consistent
-from studio.errors import ConflictError
+from studio.errors import ConflictError, InputError
 from studio.paths import Workspace
 from studio.runs import queue
 from studio.runs.events import EventLog
@@ -22,7 +22,7 @@ from studio.runs.status import update_status
 from studio.runs.store import Run, RunStore
 from studio.services import steering
 from studio.services.frozen import with_frozen_data
-from studio.services.launching import launch_worker
+from studio.services.launching import JOBS_ENGINE, launch_worker
 from studio.services.steering import mark_dead
 
 INTERVAL = 0.5
@@ -116,8 +116,9 @@ class Supervisor:
         with queue.locked(self.workspace):
             runs = self.store.list()
             line = queue.waiting(runs)
-            busy = any(run.status.active and not run.status.elsewhere for run in runs)
-            if line and not busy and not queue.is_paused(self.workspace):
+            busy = any(run.status.active and _is_here(run) for run in runs)
+            free = bool(line) and not (busy and _is_here(line[0]))
+            if free and not queue.is_paused(self.workspace):
                 self._children[line[0].run_id] = launch_worker(line[0])
 
     def _refuse_twice(self, config: RunConfig) -> None:
@@ -159,6 +160,15 @@ class Supervisor:
             mark_dead(run.paths)
         elif child is None and time.time() - run.status.updated > STARTUP_GRACE:
             _start_over(run)
+
+
+def _is_here(run: Run) -> bool:
+    """Whether it trains on this machine; a job or a run of SLURM takes nobody's place."""
+    try:
+        engine = run.config.launch.engine
+    except InputError:  # its run file is damaged
+        return True
+    return not run.status.elsewhere and not engine.startswith(JOBS_ENGINE)
 
 
 def _start_over(run: Run) -> None:

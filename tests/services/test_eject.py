@@ -10,7 +10,7 @@ from studio.config import files
 from studio.paths import Workspace
 from studio.runs.events import read_events
 from studio.runs.store import RunStore
-from studio.services.eject import eject, notebook, render
+from studio.services.eject import eject, notebook, recipe_of, render
 from studio.train.recipe import write_recipe
 from studio.train.run import execute
 
@@ -115,6 +115,14 @@ def test_the_rows_of_a_step_do_not_depend_on_the_number_of_processes(tmp_path):
     text = render(recipe(tmp_path, values | {"launch": {"processes": 2}}), "rows", ["train"])
     assert "gradient_accumulation_steps=8 // PROCESSES," in text
     assert "accelerate launch --num_processes 2" in text
+
+
+def test_a_recipe_of_an_earlier_version_is_worked_out_again(tmp_path):
+    workspace = Workspace.locate(tmp_path)
+    run = RunStore(workspace).create(files.parse(SFT))
+    run.paths.recipe.write_text('{"name": "old", "method": "sft"}')
+    found = recipe_of(run)
+    assert found["additions"] and found["arguments"] and found["name"] == run.config.name
 
 
 def test_early_stopping_is_in_the_script(tmp_path):

@@ -10,6 +10,7 @@ import sys
 import time
 from dataclasses import replace
 
+import psutil
 import pytest
 import torch
 import yaml
@@ -30,6 +31,7 @@ from studio.services.slurm import SlurmJob, made_for_slurm, slurm_script
 from studio.services.supervisor import Supervisor
 from studio.train.world import for_all_there_are
 
+PROCESS = psutil.Process()
 OFF = dict.fromkeys(("share_images", "share_prompts", "cache_features", "cache_reference"), "off")
 SMALL = {
     "name": "small",
@@ -196,6 +198,7 @@ def test_slurm_scripts_are_shell_and_start_the_worker(workspace, tmp_path):
         assert f"#SBATCH --gpus-per-node={job.gpus}" in text and str(run.paths.root) in text
         assert "#SBATCH --requeue" in text and "#SBATCH --signal=B:USR1@300" in text
         assert "srun --kill-on-bad-exit=1" in text
+    assert f"#SBATCH --job-name={run.run_id}" in text
     assert "--num_processes 2" in text and "--partition=gpu" in text
     assert "scontrol show hostnames" in text and text.index("module load") < text.index("set -eu")
     with pytest.raises(ConfigError, match="do not divide"):
@@ -237,7 +240,8 @@ def test_a_slurm_job_saves_itself_before_its_time_is_up(workspace, tmp_path, nam
     assert (said.read_text().splitlines() if said.exists() else []) == asked
 
 
-def test_a_run_for_slurm_is_left_alone_by_the_studio(workspace):
+def test_a_run_for_slurm_is_left_alone_by_the_studio(workspace, monkeypatch):
+    started = []
     run = made_for_slurm(config(), workspace)
     supervisor = Supervisor(workspace)
     supervisor.step()
@@ -246,5 +250,24 @@ def test_a_run_for_slurm_is_left_alone_by_the_studio(workspace):
     supervisor.step()
     there = RunStore(workspace).get(run.run_id)
     assert there.status.state == "running" and there.alive
+    other = RunStore(workspace).create(config())
+    monkeypatch.setattr("studio.services.supervisor.launch_worker", started.append)
+    supervisor.step()
+    assert [run.run_id for run in started] == [other.run_id]  # the other machine is not this one
     here = replace(there, status=replace(there.status, host=""))
     assert not here.alive
+
+
+def test_jobs_elsewhere_and_runs_here_do_not_wait_for_each_other(workspace, monkeypatch):
+    started = []
+    monkeypatch.setattr("studio.services.supervisor.launch_worker", started.append)
+    store, supervisor = RunStore(workspace), Supervisor(workspace)
+    here = store.create(config())
+    update_status(here.paths, state="running", pid=os.getpid(), pid_started=PROCESS.create_time())
+    second = store.create(config())
+    supervisor.step()
+    assert started == []
+    update_status(second.paths, state="stopped")
+    job = store.create(config(engine="hf-jobs:l4x1"))
+    supervisor.step()
+    assert [run.run_id for run in started] == [job.run_id]
