@@ -17,7 +17,7 @@ from studio.train.memory.devices import GIB, Target
 from studio.train.memory.estimate import Batch, adapted, estimate
 from studio.train.memory.measure import Measured, calibrated
 from studio.train.memory.meter import metered
-from studio.train.memory.optimizers import optimizer_bytes
+from studio.train.memory.optimizers import optimizer_bytes, projected_weights
 from studio.train.memory.remembered import recall, remember
 from studio.train.memory.rows import sample_rows
 from studio.train.memory.trace import Traceable, trace
@@ -65,11 +65,30 @@ def test_frozen_layers_keep_no_input_and_trained_ones_do():
         ("lion_8bit", 10_000 + 4 * 40 + 4 * 100),
         ("adafactor", 4 * 200 + 4 * 100),
         ("sgd", 0),
+        ("ademamix", 3 * 4 * 10_100),
+        ("grokadamw", 3 * 4 * 10_100),
+        ("schedule_free_adamw", 2 * 4 * 10_100),
+        ("schedule_free_sgd", 4 * 10_100),
+        ("adamw_torch_4bit", 2 * (5_000 + 4 * 79) + 2 * 4 * 100),
+        ("lomo", 0),
+        ("adalomo", 4 * 200 + 4 * 100),
     ],
 )
 def test_optimizer_state_by_hand(name, expected):
     parameters = [nn.Parameter(torch.empty(100, 100)), nn.Parameter(torch.empty(100))]
     assert optimizer_bytes(name, parameters) == expected
+
+
+def test_state_of_projected_matrices_by_hand():
+    head, layer = nn.Linear(300, 900, bias=False), nn.Linear(300, 900)
+    model = nn.ModuleList([layer, head])
+    rest = 2 * 4 * (900 + 300 * 900)
+    for name in ("galore_adamw", "apollo_adamw"):
+        projected = projected_weights(name, model, head)
+        assert projected == {id(layer.weight)}
+        state = optimizer_bytes(name, model.parameters(), projected)
+        assert state == 4 * (2 * 128 * 900 + 128 * 300) + rest
+    assert projected_weights("adamw_torch", model, head) == set()
 
 
 @pytest.mark.parametrize("quantization", ["none", "int8", "nf4"])
@@ -251,6 +270,33 @@ def test_the_longest_rows_are_found(runner):
     sample = sample_rows(data, processor, "dpo")
     assert sample.tokens[sample.largest[0]] == max(sample.tokens.values())
     assert sample.tokens[sample.largest[0]] >= max(sample.spread)
+
+
+def test_rows_are_planned_as_long_as_they_are_trained(runner):
+    rows = {"source": "embedded:sft", "train": "train[:40]"}
+    stock = runner.config(speed=OFF, data=rows)
+    long, _ = plan_run(stock, runner.workspace)
+    limit = long.tokens_max - 8
+    short, _ = plan_run(
+        runner.config(speed=OFF, data=rows | {"max_length": limit}), runner.workspace
+    )
+    assert short.tokens_max == limit and short.tokens_median <= limit
+    assert short.memory.activations < long.memory.activations
+    assert short.memory.weights == long.memory.weights
+    assert any("cuts the answers" in text for text in short.warnings)
+    assert not any("own path" in text for text in short.warnings), "it was chosen"
+
+
+def test_what_takes_the_stock_path_is_said_in_the_plan(runner, usual):
+    _, whole = usual
+    assert "each image encoded once ✓" in whole.fast_path
+    rows = {"source": "embedded:sft", "train": "train[:40]", "max_length": 500}
+    limited, _ = plan_run(runner.config(data=rows), runner.workspace)
+    assert "data.max_length" in limited.fast_path and "✓" not in limited.fast_path
+    assert any("TRL's own path" in text for text in limited.warnings)
+    stock, _ = plan_run(runner.config(speed=OFF), runner.workspace)
+    assert "switched off" in stock.fast_path
+    assert Plan.from_json(json.loads(json.dumps(limited.to_json()))).fast_path == limited.fast_path
 
 
 def test_reference_needs_a_second_model_only_without_an_adapter(runner):
