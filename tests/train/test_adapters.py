@@ -17,6 +17,7 @@ from studio.models.load import load_model, skeleton_of
 from studio.models.quantize import quantization_config
 from studio.models.source import load_config
 from studio.paths import RunPaths
+from studio.runs.events import read_events
 from studio.train.memory.weights import quantized_modules
 from studio.train.plan import preflight
 from studio.train.prepare import save_adapter
@@ -246,6 +247,36 @@ def test_a_maximum_length_cuts_answers_on_the_stock_path(one):
     )
     assert not hasattr(trainer, "saving") and math.isfinite(loss)
     assert next(iter(trainer.get_train_dataloader()))["labels"].shape[1] == tokens - 2
+    (said,) = events_of(one, "fast_path")
+    assert "data.max_length" in said["message"] and said["share_images"] is False
+
+
+def events_of(one, kind):
+    """What the last run said of itself."""
+    found = read_events(RunPaths(one.workspace.runs / f"run-{one.runs}").events).events
+    return [event.values for event in found if event.type == kind]
+
+
+def test_magnitudes_stay_in_full_precision_beside_bfloat16(one):
+    """Quantized weights, an adapter in bfloat16, and DoRA's magnitudes in float32."""
+    model = {"quantization": "nf4", "dtype": "bfloat16"}
+    trainer, loss, changed = one.step(one.config(model=model, adapter={"dora": True}))
+    dtypes = {
+        kind: {p.dtype for n, p in trainer.model.named_parameters() if kind in n}
+        for kind in ("lora_A", "lora_magnitude_vector")
+    }
+    assert dtypes == {"lora_A": {torch.bfloat16}, "lora_magnitude_vector": {torch.float32}}
+    assert math.isfinite(loss) and any("magnitude" in name for name in changed)
+
+
+def test_projections_inside_attention_modules_are_never_quantized(one):
+    """`nn.MultiheadAttention` (SigLIP's pooling head) multiplies by its weights itself."""
+    skeleton = skeleton_of(one.config().model)
+    skeleton.model.vision_model.add_module("head", torch.nn.MultiheadAttention(32, 2))
+    model = ModelConfig(quantization="nf4", skip_modules=["connector"])
+    quantized = quantized_modules(model, skeleton, torch.float32)
+    assert not [name for name in quantized if ".head." in name or "connector" in name]
+    assert any("vision_model" in name for name in quantized)
 
 
 def test_neftune_trains_with_noise_on_the_text_only(one):
