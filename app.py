@@ -117,6 +117,8 @@ def main(arguments: list[str] | None = None) -> int:
     except StudioError as error:
         refuse(str(error))
     context.supervisor.start()
+    if accounts is None:
+        context.planner.warm_soon()
     try:
         serve(build_app(context), bound, open_browser=not flags.no_browser and has_display())
     finally:

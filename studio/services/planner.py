@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
+import psutil
+
 from studio.config import RunConfig
 from studio.config.checks import ensure_consistent
 from studio.errors import StoppedError, StudioError
@@ -19,6 +21,9 @@ from studio.services.pipe import Message, PipeWorker
 from studio.train.memory.measure import Measured, measure
 
 LOOK_SECONDS = 0.2
+SETTLED_SECONDS = 4.0
+ROOMY = 4 * 2**30
+"""Free memory from which on a planner may wait for its first question; it takes about 0.8 GiB."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,16 @@ class Planner:
                 return
             self._stage, self._started = "Python", time.monotonic()
         threading.Thread(target=self._follow_start, name="planner-start", daemon=True).start()
+
+    def warm_soon(self) -> None:
+        """Start the child when the page has been served, where there is memory to spare for it."""
+        timer = threading.Timer(SETTLED_SECONDS, self._warm_if_roomy)
+        timer.daemon = True
+        timer.start()
+
+    def _warm_if_roomy(self) -> None:
+        if psutil.virtual_memory().available >= ROOMY:
+            self.warm()
 
     def _follow_start(self) -> None:
         try:

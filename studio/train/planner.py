@@ -22,7 +22,7 @@ STAGES = (
     ("TRL", ("trl.trainer.sft_trainer", "trl.trainer.dpo_trainer")),
     ("the planner itself", ("studio.train.plan", "studio.train.memory.find_batch")),
 )
-LOOK_SECONDS = 0.1
+LOOK_SECONDS, IDLE_SECONDS = 0.1, 1.0
 
 
 class Libraries:
@@ -32,9 +32,10 @@ class Libraries:
         stage: What is being loaded, in words; empty when nothing is.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, workspace: Workspace) -> None:
         self.stage = STAGES[0][0]
-        self._loaded = threading.Event()
+        self._workspace = workspace
+        self._loaded, self._asked = threading.Event(), threading.Event()
         self._error: Exception | None = None
 
     def load(self) -> None:
@@ -54,9 +55,22 @@ class Libraries:
         finally:
             self.stage = ""
             self._loaded.set()
+        if self._error is None and not self._asked.wait(IDLE_SECONDS):
+            self._load_a_model_class()
+
+    def _load_a_model_class(self) -> None:
+        """What transformers and PEFT import with the first model; done while nobody waits."""
+        from studio.models.load import skeleton_of
+        from studio.models.source import load_processor
+        from studio.train.plan import tower_plans
+
+        config = RunConfig()
+        load_processor(config.model)
+        tower_plans(config, skeleton_of(config.model), self._workspace)
 
     def ensure(self) -> None:
         """Wait until all is loaded; raise what went wrong."""
+        self._asked.set()
         self._loaded.wait()
         if self._error is not None:
             raise self._error
@@ -68,7 +82,8 @@ class Libraries:
             if self.stage and self.stage != told:
                 told = self.stage
                 yield {"loading": told}
-        self.ensure()
+        if self._error is not None:
+            raise self._error
         return {}
 
 
@@ -81,7 +96,7 @@ def main(workspace: Workspace) -> None:
     cancelling it ends the search. With `lr_range` (a `Span`) every step is a `point`, and the
     last message a `found` (`RangeResult`).
     """
-    libraries = Libraries()
+    libraries = Libraries(workspace)
     libraries.load()
 
     def handle(request: Request) -> Values | Generator[Values, None, Values]:

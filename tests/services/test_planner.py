@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -50,6 +51,21 @@ def test_a_planner_that_starts_tells_its_stages_and_then_is_ready(planner):
         assert 0 <= loading.seconds < WAIT
         seen.add(loading.stage)
     assert {"PyTorch", "TRL"} <= seen and planner.ready
+
+
+@pytest.mark.parametrize(("free", "started"), [(2**40, True), (2**30, False)])
+def test_it_starts_by_itself_only_where_memory_is_free(planner, monkeypatch, free, started):
+    monkeypatch.setattr(service, "SETTLED_SECONDS", 0)
+    seen = threading.Event()
+    memory = SimpleNamespace(available=free)
+    monkeypatch.setattr(service.psutil, "virtual_memory", lambda: seen.set() or memory)
+    planner.warm_soon()
+    assert seen.wait(WAIT)
+    if started:
+        until(lambda: planner.ready)
+    else:
+        time.sleep(0.1)
+        assert planner.loading is None and planner._child.pid == 0
 
 
 def test_a_search_is_stopped_in_its_child(planner):
