@@ -35,7 +35,7 @@ def difference(trainer: FastTrainer) -> float:
     Args:
         trainer: On the fast path.
     """
-    give_back(weights(trainer.bare_model, *TOWERS))  # read in full to name them
+    give_back(weights(trainer.bare_model, *TOWERS))
     fast, stock = trainer.collated(_rows(trainer))
     give_back(weights(trainer.bare_model, "vision", "projector"))
     return _apart(_scores(trainer, [fast]), _scores(trainer, _split(stock)))
