@@ -3,6 +3,7 @@
 import ast
 import json
 import runpy
+import subprocess
 
 import pytest
 
@@ -117,10 +118,17 @@ def test_the_rows_of_a_step_do_not_depend_on_the_number_of_processes(tmp_path):
     assert "accelerate launch --num_processes 2" in text
 
 
-def test_a_recipe_of_an_earlier_version_is_worked_out_again(tmp_path):
+def test_a_recipe_of_an_earlier_version_is_worked_out_again(tmp_path, monkeypatch):
     workspace = Workspace.locate(tmp_path)
     run = RunStore(workspace).create(files.parse(SFT))
     run.paths.recipe.write_text('{"name": "old", "method": "sft"}')
+
+    def child(command, **_):
+        assert command[1:] == ["-m", "studio", "recipe", str(run.paths.root)]
+        write_recipe(run.config, run.paths, workspace)
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(subprocess, "run", child)
     found = recipe_of(run)
     assert found["additions"] and found["arguments"] and found["name"] == run.config.name
 
