@@ -11,9 +11,10 @@ window.StudioPage = (() => {
     parts.dataset = element("select", "an-select", "", { "aria-label": "Dataset" });
     parts.meter = element("progress", "an-meter", "", { "aria-label": "Labelled", max: 1, value: 0 });
     parts.counts = element("span", "an-counts");
+    parts.round = element("span", "an-round", "", { role: "status", hidden: "" });
     parts.status = element("span", "an-status", "", { role: "status" });
     parts.export = button("export-form", "", "Export…", "quiet", "Export labelled pairs");
-    made.append(parts.dataset, parts.meter, parts.counts, element("span", "an-space"), parts.status,
+    made.append(parts.dataset, parts.meter, parts.counts, parts.round, element("span", "an-space"), parts.status,
       parts.export,
       button("back", "←", "", "quiet", "Look back at your answers"),
       button("forward", "→", "", "quiet", "Forward to the next pair"),
@@ -40,7 +41,8 @@ window.StudioPage = (() => {
     const made = element("article", "an-answer", "", { "data-side": side });
     const head = element("header", "");
     const verdict = element("span", "an-verdict");
-    head.append(element("b", "", name), verdict);
+    const author = element("span", "tm-author");
+    head.append(element("b", "", name), author, verdict);
     const shown = element("div", "an-text", "", { tabindex: "0", dir: "auto" });
     const choices = element("div", "an-choices");
     choices.append(
@@ -48,7 +50,7 @@ window.StudioPage = (() => {
       button(side, keys[0], `${name} is better`, "choose"),
       button(`${side}-clearly`, `⇧${keys[0]}`, "clearly", "side", `${name} is clearly better`));
     made.append(head, shown, choices);
-    parts[side] = { panel: made, text: shown, verdict };
+    parts[side] = { panel: made, text: shown, verdict, author };
     return made;
   };
 
@@ -106,11 +108,12 @@ window.StudioPage = (() => {
     part.text.classList.toggle("an-prose", Boolean(part.text.querySelector("p")));
   };
 
-  const fillVerdict = (part, side, current) => {
+  const fillVerdict = (part, side, current, author) => {
     const chosen = current?.kind === "choose" && current.winner_id === side.candidate_id;
     const rejected = current?.kind === "choose" && !chosen;
     part.panel.dataset.verdict = chosen ? "chosen" : rejected ? "rejected" : "";
     const how = current?.strength ? `${current.strength} better` : "your choice";
+    part.author.textContent = author ?? "";
     part.verdict.textContent = chosen ? `✓ ${how}` : rejected ? "not chosen"
       : current ? WORDS[current.kind] : "";
   };
@@ -119,7 +122,8 @@ window.StudioPage = (() => {
     const view = { markdown: card.markdown, differences };
     fillText(parts.left, card.left, card.right, draft, view);
     fillText(parts.right, card.right, card.left, draft, view);
-    const on = { edit: draft.edit, ideal: draft.ideal, comment: draft.comment,
+    const edited = draft.edit && draft.edit !== card[draft.side]?.text;
+    const on = { edit: edited, ideal: draft.ideal, comment: draft.comment,
       flag: draft.flagged, mark: draft.spans.length, differences };
     for (const [act, value] of Object.entries(on)) {
       const shown = parts.more.querySelector(`[data-act=${act}]`);
@@ -135,12 +139,15 @@ window.StudioPage = (() => {
 
   const fill = (parts, card, draft, differences) => {
     fillQuestion(parts, card);
-    for (const side of ["left", "right"]) {
-      fillVerdict(parts[side], card[side], card.current);
+    for (const [index, side] of ["left", "right"].entries()) {
+      fillVerdict(parts[side], card[side], card.current, card.authors[index]);
       parts[side].text.scrollTop = 0;
     }
     fillDraft(parts, card, draft, differences);
     parts.work.classList.toggle("reviewing", Boolean(card.current));
+    parts.round.hidden = !card.qualifying;
+    parts.round.textContent = card.qualifying
+      ? `Qualification round: ${many(card.qualifying, "pair")} to go` : "";
   };
 
   const fillProgress = (parts, progress) => {
@@ -164,10 +171,11 @@ window.StudioPage = (() => {
   const fillStatus = ({ status }, { entries, problem, sending }, acknowledged) => {
     const kept = `${many(entries.length, "answer")} kept in this browser`;
     status.dataset.state = problem ? "problem" : entries.length ? "saving" : "saved";
-    if (problem && entries.length) status.textContent = `Not saved yet: ${problem} · ${kept}`;
+    if (problem && entries.length) status.textContent = `Not saved: ${problem} · ${kept}`;
     else if (problem) status.textContent = problem;
     else if (entries.length || sending) status.textContent = "saving…";
     else status.textContent = acknowledged ? "saved ✓" : "";
+    status.title = status.textContent;
   };
 
   // state: {title, text, buttons: [[act, text, primary]]}
@@ -179,9 +187,11 @@ window.StudioPage = (() => {
     parts.empty.replaceChildren(element("b", "", state.title), element("p", "", state.text), row);
     parts.empty.hidden = false;
     parts.work.hidden = true;
+    parts.round.hidden = true;
   };
 
-  const notice = (parts, text, buttons = []) => {
+  const notice = (parts, text, buttons = [], tone = "") => {
+    parts.notice.dataset.tone = tone;
     const made = buttons.map(([act, label]) => button(act, "", label));
     parts.notice.replaceChildren(element("span", "", text), ...made,
       button("notice-close", "", "Close", "quiet"));

@@ -3,11 +3,12 @@ window.StudioTeam = (() => {
   const { request, newKey } = window.StudioOutbox;
   const { Viewer } = window.StudioViewer;
   const { element, button } = window.StudioPanels;
-  const { WORDS, plainKey, many } = window.StudioWords;
+  const { WORDS, plainKey, pressable, many } = window.StudioWords;
   const page = window.StudioPage;
   const KEYS = {
     1: "left", 2: "right", t: "tie", g: "both_good", b: "both_bad", x: "reopen", o: "gold",
-    ArrowRight: "next", ArrowLeft: "first", "+": "zoom-in", "-": "zoom-out", r: "rotate",
+    ArrowRight: "next", ArrowLeft: "first", c: "comment", "+": "zoom-in", "=": "zoom-in",
+    "-": "zoom-out", 0: "zoom-fit", r: "rotate", " ": "full",
   };
   let team = null;
 
@@ -39,7 +40,7 @@ window.StudioTeam = (() => {
     parts.head = element("div", "an-counts", "", { role: "status" });
     parts.votes = element("table", "tm-votes");
     parts.comment = element("input", "", "", {
-      type: "text", maxlength: "4000", placeholder: "Why (goes with your decision)",
+      type: "text", maxlength: "4000", placeholder: "C: why (goes with your decision; Esc leaves)",
       "aria-label": "Comment",
     });
     const row = element("div", "an-row");
@@ -54,7 +55,7 @@ window.StudioTeam = (() => {
   const wordsOf = (vote, card) => {
     const side = vote.winner_id === card.left.candidate_id ? "A" : "B";
     const said = vote.kind === "choose" ? `${side} ${vote.strength}`.trim() : WORDS[vote.kind];
-    return vote.flagged ? `${said} ⚑` : said;
+    return [said, vote.flagged && "⚑", vote.informed && "(authors seen)"].filter(Boolean).join(" ");
   };
 
   const fillVotes = (table, { votes, card }) => {
@@ -97,6 +98,7 @@ window.StudioTeam = (() => {
       if (zooms[name]) return zooms[name]();
       if (name === "next") return this.next(this.shown?.card.pair_id ?? 0);
       if (name === "first") return this.next(0);
+      if (name === "comment") return this.parts.comment.focus();
       if (!this.shown) return null;
       if (name === "gold") return this.gold();
       const winner = this.shown.card[name]?.candidate_id ?? null;
@@ -164,8 +166,12 @@ window.StudioTeam = (() => {
     }
 
     key(event) {
+      if (event.key === "Escape" && event.target === this.parts.comment) return event.target.blur();
       if (event.target.closest?.("input, textarea, select, [contenteditable=true]")) return;
-      const act = KEYS[plainKey(event)];
+      if (event.key === "Escape" && this.viewer.isFull) return this.viewer.full(false);
+      const name = plainKey(event);
+      if (name === " " && pressable(event.target)) return;
+      const act = KEYS[name];
       if (!act) return;
       event.preventDefault();
       this.act(act);

@@ -18,9 +18,13 @@ window.StudioViewer = (() => {
 
   class Viewer {
     constructor(stage, label) {
-      Object.assign(this, { stage, label, zoom: 1, x: 0, y: 0, turn: 0 });
+      Object.assign(this, { stage, label, zoom: 1, x: 0, y: 0, turn: 0, held: new Map() });
       stage.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
       stage.addEventListener("pointerdown", (event) => this.grab(event));
+      stage.addEventListener("pointermove", (event) => this.drag(event));
+      for (const end of ["pointerup", "pointercancel"]) {
+        stage.addEventListener(end, (event) => this.held.delete(event.pointerId));
+      }
       stage.addEventListener("dblclick", (event) =>
         this.zoomTo(this.zoom > 1 ? 1 : 3, event.clientX, event.clientY));
     }
@@ -70,13 +74,18 @@ window.StudioViewer = (() => {
       return this.stage.parentElement.classList.contains("an-full");
     }
 
+    // Where the stage would be without zoom.
+    get frame() {
+      return this.stage.parentElement.getBoundingClientRect();
+    }
+
     zoomBy(steps) {
       this.zoomTo(this.zoom * STEPS ** steps);
     }
 
     // Keeps the point of the image under (clientX, clientY), or the centre, where it is.
     zoomTo(zoom, clientX, clientY) {
-      const box = this.stage.getBoundingClientRect();
+      const box = this.frame;
       const before = this.zoom;
       this.zoom = Math.min(MOST, Math.max(LEAST, zoom));
       const dx = clientX === undefined ? 0 : clientX - box.left - box.width / 2;
@@ -86,7 +95,7 @@ window.StudioViewer = (() => {
     }
 
     moveTo(x, y) {
-      const box = this.stage.getBoundingClientRect();
+      const box = this.frame;
       const [freeX, freeY] = [box.width, box.height].map((side) => (side * (this.zoom - 1)) / 2);
       this.x = Math.min(freeX, Math.max(-freeX, x));
       this.y = Math.min(freeY, Math.max(-freeY, y));
@@ -103,16 +112,27 @@ window.StudioViewer = (() => {
       this.zoomTo(this.zoom * STEPS ** (-event.deltaY / 100), event.clientX, event.clientY);
     }
 
+    // The mouse or a finger moves what is zoomed; two fingers zoom around the middle between them.
     grab(event) {
-      if (this.zoom === 1 || event.button !== 0) return;
-      event.preventDefault();
-      const start = { x: this.x - event.clientX, y: this.y - event.clientY };
-      const move = (at) => this.moveTo(start.x + at.clientX, start.y + at.clientY);
+      if (event.button !== 0) return;
+      if (event.pointerType === "mouse" || this.zoom > 1) event.preventDefault();
+      this.held.set(event.pointerId, event);
       this.stage.setPointerCapture(event.pointerId);
-      this.stage.addEventListener("pointermove", move);
-      const release = () => this.stage.removeEventListener("pointermove", move);
-      this.stage.addEventListener("pointerup", release, { once: true });
-      this.stage.addEventListener("pointercancel", release, { once: true });
+    }
+
+    drag(event) {
+      const before = this.held.get(event.pointerId);
+      if (!before) return;
+      this.held.set(event.pointerId, event);
+      const other = [...this.held.values()].find((one) => one.pointerId !== event.pointerId);
+      if (!other) {
+        this.moveTo(this.x + event.clientX - before.clientX, this.y + event.clientY - before.clientY);
+        return;
+      }
+      const apart = (one) => Math.hypot(one.clientX - other.clientX, one.clientY - other.clientY);
+      const ratio = apart(event) / Math.max(1, apart(before));
+      this.zoomTo(this.zoom * ratio, (event.clientX + other.clientX) / 2,
+        (event.clientY + other.clientY) / 2);
     }
   }
 

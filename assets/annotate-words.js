@@ -16,6 +16,10 @@ window.StudioWords = (() => {
     return /^[ -~]$/.test(key) ? key.toLowerCase() : code.replace(/^(Key|Digit)/, "").toLowerCase();
   };
 
+  // Enter and space still press what has the focus, unless that is the tab one is in already.
+  const pressable = (target) =>
+    Boolean(target.closest?.("button:not([aria-selected=true]), a, [role=tab]:not([aria-selected=true])"));
+
   const WORDS = {
     tie: "Tie",
     both_good: "Both good",
@@ -40,7 +44,7 @@ window.StudioWords = (() => {
     ["Z", "undo, as often as you like"],
     ["←  →", "look back through your answers; answering again replaces one"],
     ["D  L", "show differences; guidelines"],
-    ["+  −  0", "zoom in, out, fit; wheel and drag work too"],
+    ["+  −  0", "zoom in, out, fit; wheel, drag and two fingers work too"],
     ["R  space", "rotate; the images alone on the screen"],
     ["?", "this list"],
   ];
@@ -102,5 +106,5 @@ window.StudioWords = (() => {
     };
   };
 
-  return { KEYS, plainKey, WORDS, REASONS, HELP, EDITORS, SAVING, emptyState, many };
+  return { KEYS, plainKey, pressable, WORDS, REASONS, HELP, EDITORS, SAVING, emptyState, many };
 })();

@@ -83,7 +83,7 @@ window.StudioWriting = (() => {
       this.close();
       this.picking = true;
       this.parts.root.classList.add("picking");
-      page.notice(this.parts, "Which answer do you improve? Press 1 or 2.");
+      page.notice(this.parts, "Which answer do you improve? Press 1 or 2, or its button.");
     }
 
     choose(side) {

@@ -280,7 +280,7 @@ window.StudioAnnotate = (() => {
       this.queue.versions.delete(this.refused);
       if (entry.path === "save") Draft.restore(this.outbox.user, entry.body);
       const text = `An answer was not saved. ${reply.json.message ?? ""} ${reply.json.remedy ?? ""}`;
-      page.notice(this.parts, text, [["notice-look", "Look at that pair"]]);
+      page.notice(this.parts, text, [["notice-look", "Look at that pair"]], "bad");
       this.parts.notice.scrollIntoView({ block: "nearest" });
     }
 
@@ -291,8 +291,7 @@ window.StudioAnnotate = (() => {
       if (event.key === "Escape" && this.viewer.isFull) return this.viewer.full(false);
       if (this.queue.isOld) this.refill();
       const name = words.plainKey(event);
-      // Enter and space still press the button that has the focus.
-      if (name === " " && event.target.closest?.("button, a, [role=tab]")) return;
+      if (name === " " && words.pressable(event.target)) return;
       if (!(name in words.KEYS)) return;
       event.preventDefault();
       this.act(words.KEYS[name]);

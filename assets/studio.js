@@ -46,7 +46,7 @@
     cross.style.left = `${100 * at}%`;
     tip.style.left = `${100 * at}%`;
     tip.classList.toggle("flip", at > 0.6);
-    tip.replaceChildren(row(`step ${step.toLocaleString("en")}`));
+    tip.replaceChildren(row(`${body.dataset.unit} ${step.toLocaleString("en")}`));
     for (const line of lines) {
       const [, value] = nearest(line.points, step);
       tip.append(row(`${line.label} ${number(value, body.dataset.percent === "1")}`, line.tone));

@@ -303,7 +303,7 @@ def _per_hour(times: Sequence[float]) -> float | None:
 def _forecast(found: Gathered, now: float) -> Forecast:
     typical = _median(found.answers)
     recent = [one for one in found.answers if one.created_at > now - PACE_DAYS * DAY]
-    hours = None if typical is None else round(found.missing * typical / 3600, 1)
+    hours = None if typical is None else found.missing * typical / 3600
     if not recent:
         return Forecast(found.missing, hours, None, "No answers in the last seven days.")
     first = min(one.created_at for one in recent)

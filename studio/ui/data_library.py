@@ -188,7 +188,8 @@ class Library:
     def act(self, action: str, state: LibraryState, request: gr.Request) -> Changes:
         """One of ACTIONS, on all rows selected."""
         check_lead(self.context, request)
-        ACTIONS[action](self.store, state.chosen(self.store))
+        changed = ACTIONS[action](self.store, state.chosen(self.store))
+        self._note(state, request, f"{action} rows", rows=changed)
         if action in ("delete", "restore"):
             state = replace(state, selected=frozenset(), everything=False, item=None)
         return self.open(state, request)
@@ -197,7 +198,8 @@ class Library:
         """Put a tag on all rows selected, or take it off."""
         check_lead(self.context, request)
         try:
-            (self.store.tag if on else self.store.untag)(state.chosen(self.store), tag)
+            changed = (self.store.tag if on else self.store.untag)(state.chosen(self.store), tag)
+            self._note(state, request, "tag rows" if on else "untag rows", rows=changed, tag=tag)
         except StudioError as error:
             return {"trouble": refusal(error)}
         return {**self.open(state, request), "tag_text": ""}
@@ -210,6 +212,11 @@ class Library:
         except StudioError as error:
             return {"problem": refusal(error)}
         return self.rows(state.changed())
+
+    def _note(self, state: LibraryState, request: gr.Request, action: str, **details: Any) -> None:
+        """Put a change of many rows into the team's log."""
+        who = self.context.user(request)
+        self.store.team.note(who, action, state.where.dataset or "", details)
 
     def _tick(self, state: LibraryState, key: str, on: bool) -> Changes:
         if key == "page":

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 
 from studio.annotation.audit import LogLine
 from studio.annotation.figures import Figure
 from studio.annotation.quality import Person, Quality
 from studio.ui.plots import Line, chart
-from studio.ui.views import empty
+from studio.ui.views import duration, empty
 
 
 def figures(quality: Quality) -> str:
@@ -21,13 +21,15 @@ def figures(quality: Quality) -> str:
     return (
         f'<div class="tm-figures">{"".join(_headline(quality))}</div>'
         f"{_people(quality.people)}{_kappas(quality)}{_reasons(quality)}"
+        f'<div class="tm-plots">{_ranges("Left side chosen", quality.people, _left)}'
+        f"{_ranges('Longer answer chosen', quality.people, _longer)}</div>"
         f'<div class="plots">{_plots(quality)}</div>'
     )
 
 
 def _headline(quality: Quality) -> list[str]:
     forecast = quality.forecast
-    hours = "" if forecast.hours is None else f"{forecast.hours:g} h of work"
+    hours = "" if forecast.hours is None else f"{duration(3600 * forecast.hours)} of work"
     days = forecast.why if forecast.days is None else f"{forecast.days:g} days at last week's pace"
     return [
         _plain("Pairs done", f"{quality.done:,} of {quality.pairs:,}", "all answers are there"),
@@ -105,10 +107,27 @@ def _reasons(quality: Quality) -> str:
 
 
 def _plots(quality: Quality) -> str:
-    points = [(day, float(total)) for day, total in quality.daily]
-    if len(points) < 2:
+    unit, totals = quality.pace.unit, quality.pace.totals
+    points = [(place, float(total)) for place, total in totals]
+    return chart(f"Answers, by {unit}", [Line("answers", points, dots=True)], unit=unit)
+
+
+def _ranges(title: str, people: Sequence[Person], of: Callable[[Person], Figure]) -> str:
+    """A share of each person as a dot with its interval, beside the half that chance gives."""
+    known = [(person.name, of(person)) for person in people if of(person).value is not None]
+    if not known:
         return ""
-    return chart("Answers, by day", [Line("answers", points, dots=True)])
+    lines = "".join(
+        f'<span>{escape(name)}</span><div class="tm-range" role="img" aria-label="{_said(figure)}">'
+        f'<i style="left:{100 * figure.low:.1f}%;width:{100 * (figure.high - figure.low):.1f}%"></i>'
+        f'<b style="left:{100 * figure.value:.1f}%"></b></div><span>{_said(figure)}</span>'
+        for name, figure in known
+    )
+    return f'<section><h3>{escape(title)}</h3><div class="tm-ranges">{lines}</div></section>'
+
+
+def _said(figure: Figure) -> str:
+    return f"{_percent(figure.value)} ({_percent(figure.low)} to {_percent(figure.high)})"
 
 
 def log(lines: Sequence[LogLine]) -> str:
@@ -126,6 +145,14 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows
     )
     return f'<div class="tm-scroll"><table class="tm-votes"><tr>{top}</tr>{body}</table></div>'
+
+
+def _left(person: Person) -> Figure:
+    return person.left
+
+
+def _longer(person: Person) -> Figure:
+    return person.longer
 
 
 def _short(figure: Figure) -> str:

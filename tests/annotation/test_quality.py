@@ -45,7 +45,7 @@ def test_progress_and_forecast(found):
     assert (found.pairs, found.done, found.answers) == (10, 4, 10)
     assert found.median_seconds == 4.0
     forecast = found.forecast
-    assert (forecast.answers, forecast.hours) == (6, round(6 * 4 / 3600, 1))
+    assert (forecast.answers, forecast.hours) == (6, 6 * 4 / 3600)
     assert forecast.days == 0.0  # ten answers in less than an hour
     idle = measure(Gathered(ANSWERS, 10, 4, 6), START + 30 * DAY, resamples=0).forecast
     assert idle.days is None and "last seven days" in idle.why

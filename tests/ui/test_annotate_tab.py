@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from studio.annotation import AnnotationStore, LabelEvent
+from studio.annotation import AnnotationStore, LabelEvent, publish
 from studio.annotation.export import export_name
 from studio.data.images import ImageStore
 from studio.data.schema import Answer, Message, Part, Row
+from studio.errors import RunFailedError
 from studio.paths import Workspace
-from studio.ui.tabs.annotate import Actions
+from studio.ui.tabs.annotate import DEFAULTS, FIELDS, Actions
 
 REQUEST = object()
 
@@ -50,9 +52,9 @@ def context(tmp_path: Path):
 
 @pytest.fixture
 def labelled(context) -> Context:
-    prompt = (Message("user", (Part("text", "How many?"),)),)
+    prompts = [(Message("user", (Part("text", f"How many {n}?"),)),) for n in range(3)]
     answers = (Answer("one"), Answer("<b>two</b>"))
-    rows = [Row(f"r{n}", (), prompt, candidates=answers) for n in range(3)]
+    rows = [Row(f"r{n}", (), prompt, candidates=answers) for n, prompt in enumerate(prompts)]
     context.store.add_rows("my charts", rows)
     for number in range(2):
         card = context.store.claim("ana")
@@ -63,12 +65,8 @@ def labelled(context) -> Context:
 
 
 def export(context, **changes) -> tuple:
-    values = {
-        "dataset": "my charts", "name": "", "format": "trl", "ties": "drop", "votes": 1,
-        "imported": False, "shape": "preferences", "agreement": 0.0, "annotators": "",
-        "written": True, "balance": False,
-    }  # fmt: skip
-    return Actions(context).export(*(values | changes).values(), REQUEST)
+    values = dict(zip(FIELDS, ("my charts", *DEFAULTS), strict=True))
+    return Actions(context).export(*(values | changes).values(), request=REQUEST)
 
 
 def test_an_export_says_how_many_and_what_was_left_out_and_can_be_trained_on(labelled):
@@ -86,6 +84,35 @@ def test_best_answers_for_sft_by_whom_it_was_asked(labelled):
     assert labelled.store.team.log()[0].action == "export"
     _, message, _, _ = export(labelled, annotators="ben")
     assert "no label yet" in message
+
+
+def test_a_pushed_export_says_where_and_a_refused_push_leaves_the_export(labelled, monkeypatch):
+    asked = []
+
+    def push(folder, repo):
+        asked.append((folder.name, repo))
+        if repo == "no/rights":
+            raise RunFailedError("The push failed: 403 <b>", remedy="Log in.")
+        return f"https://huggingface.co/datasets/{repo}"
+
+    monkeypatch.setattr(publish, "push", push)
+    _, message, source, train = export(labelled, push=" me/mine ")
+    assert "2 pairs exported" in message
+    assert "Pushed to https://huggingface.co/datasets/me/mine." in message
+    assert asked == [(source.removeprefix("exports/"), "me/mine")]
+    assert "me/mine" in labelled.store.team.log()[0].what
+    _, message, source, train = export(labelled, push="no/rights", name="other")
+    assert "2 pairs exported" in message and train.visible
+    assert 'role="alert"' in message and "403 &lt;b&gt;" in message
+    assert (labelled.workspace.root / source / "manifest.json").is_file()
+
+
+@pytest.mark.parametrize(("share", "splits"), [(0.0, {"train"}), (0.5, {"train", "evaluation"})])
+def test_the_share_held_out_is_asked_for_and_written_down(labelled, share, splits):
+    _, _, source, _ = export(labelled, held_out=share)
+    manifest = json.loads((labelled.workspace.root / source / "manifest.json").read_text("utf-8"))
+    assert set(manifest["rows"]) == splits
+    assert manifest["evaluation_share"] == share
 
 
 def test_other_formats_are_not_offered_for_training(labelled):

@@ -14,7 +14,8 @@ from studio.ui.team_views import figures
 REQUEST = object()
 VALUES = {
     "overlap": 2, "skip_limit": 3, "qualification": 0, "repeat_share": 0.05, "gold_share": 0.1,
-    "qualification_pass": 0.8, "gold_feedback": True, "markdown": False, "aspects": "Faithful, ",
+    "qualification_pass": 0.8, "gold_feedback": True, "markdown": False,
+    "show_authors": True, "aspects": "Faithful, ",
 }  # fmt: skip
 
 

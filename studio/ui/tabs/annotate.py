@@ -11,6 +11,7 @@ from typing import Any
 
 import gradio as gr
 
+from studio.annotation import publish
 from studio.annotation.export import FORMATS, Export, export_name, export_preferences
 from studio.annotation.preferences import REASONS
 from studio.errors import InputError, StudioError
@@ -29,8 +30,8 @@ SHAPES = [
     ("All answers in order (JSONL)", "ranked"),
 ]
 TIES = [
-    ("Leave out pairs without a majority", "drop"),
-    ("Ignore ties; those who chose decide", "ignore"),
+    ("Leave the pair out", "drop"),
+    ("Do not count them", "ignore"),
 ]
 
 
@@ -61,36 +62,61 @@ def build(context: StudioContext) -> None:
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
 
+FIELDS = (
+    "dataset", "shape", "format", "name", "ties", "votes", "agreement", "annotators",
+    "imported", "written", "balance", "held_out", "push",
+)  # fmt: skip
+DEFAULTS = ("preferences", "trl", "", "drop", 1, 0.0, "", False, True, False, 0.1, "")
+
+
 def export_form() -> list[gr.components.Component]:
-    """Fields in the order `Actions.export` takes them."""
+    """Fields in the order of `FIELDS`."""
+    formats = [("For training here (TRL)", "trl"), *((name.upper(), name) for name in FORMATS[1:])]
     with gr.Row():
         dataset = gr.Dropdown([], label="Dataset", allow_custom_value=False)
+        shape = gr.Dropdown(SHAPES, value="preferences", label="What")
+        format = gr.Dropdown(formats, value="trl", label="Format")
         name = gr.Textbox(label="Name", placeholder="the dataset's name", max_length=80)
-        format = gr.Dropdown(
-            [("For training here (TRL)", "trl"), *((f.upper(), f) for f in FORMATS[1:])],
-            value="trl",
-            label="Format",
-        )
     with gr.Row():
         ties = gr.Dropdown(TIES, value="drop", label="Ties")
         votes = gr.Number(1, label="Votes needed", precision=0, minimum=1)
-        imported = gr.Checkbox(
-            False,
-            label="Include imported preferences",
-            info="Where no person has voted, take what the data itself preferred.",
-        )
-    with gr.Row():
-        shape = gr.Dropdown(SHAPES, value="preferences", label="What")
         agreement = gr.Slider(0, 1, 0, step=0.05, label="Agreement needed")
         annotators = gr.Textbox(label="Only the votes of", placeholder="everybody", max_length=2000)
     with gr.Row():
-        written = gr.Checkbox(True, label="With edits and ideal answers")
+        imported = gr.Checkbox(
+            False,
+            label="Include imported preferences",
+            min_width=240,
+            info="Where no person has voted, take what the data itself preferred.",
+        )
+        written = gr.Checkbox(
+            True,
+            label="With edits and ideal answers",
+            min_width=240,
+            info="Each as a pair in which what was written wins.",
+        )
         balance = gr.Checkbox(
             False,
             label="Balance lengths",
+            min_width=240,
             info="Leaves out pairs until the longer answer wins in half of them.",
         )
-    return [dataset, name, format, ties, votes, imported, shape, agreement, annotators, written, balance]  # fmt: skip
+    with gr.Row():
+        held_out = gr.Slider(
+            0,
+            0.5,
+            0.1,
+            step=0.05,
+            label="Held out for evaluation",
+            info="Share of the images; no image is on both sides. TRL only.",
+        )
+        push = gr.Textbox(
+            label="Push to the Hugging Face hub",
+            info="A dataset repository, made private if it is new. Empty: stays here.",
+            placeholder="OWNER/NAME",
+            max_length=200,
+        )
+    return [dataset, shape, format, name, ties, votes, agreement, annotators, imported, written, balance, held_out, push]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -110,54 +136,56 @@ class Actions:
         """The export form, for leads only."""
         return gr.Accordion(visible=self.context.is_lead(request))
 
-    def export(
-        self,
-        dataset: str | None,
-        name: str,
-        format: str,
-        ties: str,
-        votes: float | None,
-        imported: bool,
-        shape: str,
-        agreement: float,
-        annotators: str,
-        written: bool,
-        balance: bool,
-        request: gr.Request,
-    ) -> tuple:
+    def export(self, *fields: Any, request: gr.Request) -> tuple:
+        """Export as the form says."""
+        form = dict(zip(FIELDS, fields, strict=True))
         try:
             self._lead_only(request)
-            if not dataset:
-                raise InputError("There is no dataset to export.", remedy="Import one in Data.")
-            made = export_preferences(
-                self.context.store,
-                self.context.images,
-                self.context.workspace,
-                dataset=dataset,
-                name=name.strip() or export_name(dataset),
-                tie_policy=ties,
-                minimum_votes=int(votes or 1),
-                format=format,
-                include_imported=imported,
-                shape=shape,
-                minimum_agreement=agreement,
-                annotators=tuple(part.strip() for part in annotators.split(",") if part.strip()),
-                include_written=written,
-                balance_lengths=balance,
-            )
-            details = {"to": made.source, "rows": made.rows}
-            self.context.store.team.note(self.context.user(request), "export", dataset, details)
+            made = self._export(form)
+            self._note(request, form["dataset"], to=made.source, rows=made.rows)
         except StudioError as error:
             return refused(error)
-        return exported(made, trainable=format == "trl")
+        trainable = form["format"] == "trl"
+        if not form["push"].strip():
+            return exported(made, trainable=trainable)
+        try:
+            address = publish.push(made.path, form["push"].strip())
+            self._note(request, form["dataset"], pushed=address)
+        except StudioError as error:
+            return exported(made, trainable=trainable, problem=error)
+        return exported(made, f"Pushed to {address}.", trainable=trainable)
+
+    def _export(self, form: dict[str, Any]) -> Export:
+        if not form["dataset"]:
+            raise InputError("There is no dataset to export.", remedy="Import one in Data.")
+        annotators = (part.strip() for part in form["annotators"].split(","))
+        return export_preferences(
+            self.context.store,
+            self.context.images,
+            self.context.workspace,
+            dataset=form["dataset"],
+            name=form["name"].strip() or export_name(form["dataset"]),
+            tie_policy=form["ties"],
+            minimum_votes=int(form["votes"] or 1),
+            format=form["format"],
+            include_imported=form["imported"],
+            shape=form["shape"],
+            evaluation_share=form["held_out"],
+            minimum_agreement=form["agreement"],
+            annotators=tuple(filter(None, annotators)),
+            include_written=form["written"],
+            balance_lengths=form["balance"],
+        )
+
+    def _note(self, request: gr.Request, dataset: str, **details: object) -> None:
+        who = self.context.user(request)
+        self.context.store.team.note(who, "export", dataset, details)
 
     def export_now(self, event: gr.EventData, request: gr.Request) -> tuple:
         """Export with the defaults; the page says which dataset, or the first with labels."""
         labelled = [found.name for found in self.context.store.datasets() if found.labelled]
-        asked = event._data.get("dataset")
-        dataset = asked or next(iter(labelled), None)
-        defaults = ("trl", "drop", 1, False, "preferences", 0.0, "", True, False)
-        return self.export(dataset, "", *defaults, request)
+        dataset = event._data.get("dataset") or next(iter(labelled), None)
+        return self.export(dataset, *DEFAULTS, request=request)
 
     def import_samples(self, request: gr.Request) -> tuple:
         try:
@@ -175,11 +203,15 @@ class Actions:
             raise InputError("Only a lead can import and export.", remedy="Ask the lead.")
 
 
-def exported(made: Export, *, trainable: bool) -> tuple:
-    """What an export says: how many, where, and what was left out and why."""
+def exported(
+    made: Export, *said: str, trainable: bool, problem: StudioError | None = None
+) -> tuple:
+    """What an export says: how many, where, what was left out and why, and how the push went."""
     left_out = [f"{count} left out: {REASONS[why]}." for why, count in made.left_out.items()]
     pairs = f"{made.rows} pair" if made.rows == 1 else f"{made.rows} pairs"
-    message = notice(f"{pairs} exported to {made.source}", *left_out)
+    message = notice(f"{pairs} exported to {made.source}", *left_out, *said)
+    if problem is not None:
+        message += notice(problem.message, problem.remedy, tone="bad")
     return gr.Column(visible=True), message, made.source, gr.Button(visible=trainable)
 
 

@@ -20,7 +20,7 @@ ATTACH = "window.StudioTeam.attach(element.querySelector('[data-team]'))"
 CHOOSE = "(dataset) => { window.StudioTeam.choose(dataset); }"
 NUMBERS = ("overlap", "skip_limit", "qualification")
 SHARES = ("repeat_share", "gold_share", "qualification_pass")
-FLAGS = ("gold_feedback", "markdown")
+FLAGS = ("gold_feedback", "markdown", "show_authors")
 FIELDS = (*NUMBERS, *SHARES, *FLAGS, "aspects")
 
 
@@ -64,10 +64,10 @@ def _project_form() -> tuple:
             fields.append(gr.Slider(0, 1, step=0.01, label=_label(name), info=info))
     with gr.Row():
         for name in FLAGS:
-            fields.append(gr.Checkbox(label=_label(name), info=described[name].description))
-        fields.append(
-            gr.Textbox(label="Aspects", info="Judged besides the choice; commas between.")
-        )
+            info = described[name].description
+            fields.append(gr.Checkbox(label=_label(name), info=info, min_width=220))
+        about = "Judged besides the choice; commas between."
+        fields.append(gr.Textbox(label="Aspects", info=about, min_width=240))
     guidelines = gr.Textbox(label="Guidelines (Markdown)", lines=4, max_lines=24, max_length=60_000)
     seen = gr.State(0)
     message = gr.HTML()
@@ -78,7 +78,7 @@ def _project_form() -> tuple:
 def _clear_form() -> tuple:
     with gr.Row():
         name = gr.Textbox(label="Annotator", info="Let somebody on who failed the qualification.")
-        clear = gr.Button("Let them label", min_width=150, scale=0)
+        clear = gr.Button("Let them label", min_width=150, scale=0, elem_id="team-clear")
     return name, clear
 
 

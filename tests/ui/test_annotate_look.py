@@ -1,0 +1,174 @@
+"""Looking at a pair in a real browser: the images, the differences, the keys; by touch too."""
+
+from __future__ import annotations
+
+import pytest
+from test_annotate_page import add_pairs, browser, page, press, saved, seen, site, studio, visit
+
+__all__ = ["browser", "page", "site", "studio"]
+
+
+def boxes(page) -> list[dict]:
+    """Where the images are in the window."""
+    return [one.bounding_box() for one in page.locator(".an-stage img").all()]
+
+
+def zoom(page) -> str:
+    return page.inner_text(".an-zoom")
+
+
+def test_images_side_by_side_are_zoomed_moved_turned_and_shown_alone(site, page):
+    add_pairs(site, 2, images=2)
+    visit(page, site)
+    seen(page)
+    left, right = boxes(page)
+    assert left["x"] + left["width"] <= right["x"] and left["y"] == right["y"]
+
+    page.keyboard.press("+")
+    page.keyboard.press("=")
+    assert zoom(page) == "156 %"
+    assert boxes(page)[0]["width"] == pytest.approx(1.5625 * left["width"], rel=0.01)
+    page.keyboard.press("-")
+    assert zoom(page) == "125 %"
+    page.keyboard.press("0")
+    assert zoom(page) == "100 %" and boxes(page)[0] == left
+
+    frame = page.locator(".an-images").bounding_box()
+    point = frame["x"] + 0.7 * frame["width"], frame["y"] + 0.3 * frame["height"]
+    for _ in range(3):
+        before = boxes(page)[1]
+        page.mouse.move(*point)
+        page.mouse.wheel(0, -200)
+        page.wait_for_function("was => document.querySelector('.an-zoom').innerText !== was",
+                               arg=f"{100 * before['width'] / right['width']:.0f} %")  # fmt: skip
+        after = boxes(page)[1]
+        under = [(point[0] - box["x"]) / box["width"] for box in (before, after)]
+        assert under[0] == pytest.approx(under[1], abs=0.01)  # what is pointed at stays there
+
+    page.mouse.down()
+    page.mouse.move(point[0] - 3000, point[1] - 3000, steps=4)
+    page.mouse.up()
+    moved = boxes(page)[1]
+    assert moved["x"] < after["x"]
+    assert moved["x"] + moved["width"] > frame["x"] + 0.9 * frame["width"]  # never dragged away
+
+    page.keyboard.press("0")
+    page.keyboard.press("r")
+    assert "rotate(90deg)" in page.locator(".an-stage img").first.get_attribute("style")
+    page.keyboard.press("Space")
+    full = page.locator(".an-images").bounding_box()
+    assert (full["width"], full["height"]) == (1280, 800)
+    page.keyboard.press("+")
+    assert zoom(page) == "125 %"
+    page.keyboard.press("Escape")
+    assert page.locator(".an-images").bounding_box() == frame
+    press(page, "1")
+    assert zoom(page) == "100 %"
+    assert page.errors == []
+
+
+def test_differences_aspects_guidelines_help_and_forward_have_their_keys(site, page):
+    add_pairs(site, 3)
+    team = site.context.store.team
+    team.change_settings("lea", "charts", {"aspects": ["Faithful"], "repeat_share": 0})
+    team.write_guidelines("lea", "charts", "# Look twice\n\nCount **every** bar.", 0)
+    visit(page, site)
+    seen(page)
+    page.keyboard.press("d")
+    marked = page.locator(".an-answer .an-different").all_inner_texts()
+    assert {"good", "bad"} <= set(marked) and "0" not in marked
+    page.keyboard.press("l")
+    page.wait_for_selector(".an-guidelines:has-text('Guidelines, version 1')")
+    assert page.inner_text(".an-guidelines h3") == "Look twice"
+    assert page.inner_text(".an-guidelines strong") == "every"
+    page.keyboard.press("l")
+    page.keyboard.press("?")
+    page.wait_for_selector(".an-help[open]")
+    keys = {key for line in page.locator(".an-help kbd").all_inner_texts() for key in line.split()}
+    assert set("12TGBUSENCFMZDLR?") <= keys
+    page.keyboard.press("1")
+    page.keyboard.press("Escape")
+    assert page.inner_text(".an-question") == "Question 0?"
+    for shown in ("Faithful: A", "Faithful: B", "Faithful: =", "Faithful: –", "Faithful: A"):
+        page.keyboard.press("5")
+        assert shown in page.inner_text(".an-aspects")
+    left = site.context.store.card(1, "local").left.candidate_id
+    page.keyboard.press("f")
+    press(page, "q")
+    saved(page)
+    answer = site.context.store.card(1, "local").current
+    assert (answer.strength, answer.flagged) == ("slightly", True)
+    assert answer.aspects == {"Faithful": left} and answer.winner_id == left
+    press(page, "ArrowLeft")
+    assert "slightly better" in page.inner_text(".an-answer[data-side=left]")
+    press(page, "ArrowRight")
+    assert page.inner_text(".an-question") == "Question 1?"
+    assert page.errors == []
+
+
+def test_saved_is_said_after_the_commit_and_the_next_images_are_there_before(site, page):
+    add_pairs(site, 4)
+    asked, held = [], []
+    page.on("request", lambda request: asked.append(request.url))
+    page.route("**/annotate/save", lambda route: held.append(route))
+    visit(page, site)
+    seen(page)
+    page.wait_for_function("performance.getEntriesByType('resource')"
+                           ".filter(one => one.name.includes('/studio/images/')).length === 3")  # fmt: skip
+    before = len([url for url in asked if "/studio/images/" in url])
+    press(page, "1")
+    assert page.inner_text(".an-question") == "Question 1?"
+    seen(page)
+    assert len([url for url in asked if "/studio/images/" in url]) == before
+    assert page.get_attribute(".an-status", "data-state") == "saving"
+    assert "saved" not in page.inner_text(".an-status")
+    page.wait_for_timeout(300)
+    assert page.get_attribute(".an-status", "data-state") == "saving"
+    for route in held:
+        route.continue_()
+    saved(page)
+    assert site.labelled == 1
+
+
+def pinch(page, apart: tuple[int, int], middle: tuple[float, float]) -> None:
+    """Two fingers from one distance to another."""
+    touch = page.context.new_cdp_session(page)
+
+    def send(kind: str, distance: float) -> None:
+        sides = (-distance / 2, distance / 2)
+        points = [{"x": middle[0] + side, "y": middle[1], "id": n} for n, side in enumerate(sides)]
+        shown = [] if kind == "touchEnd" else points
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": shown})
+
+    send("touchStart", apart[0])
+    for step in range(1, 6):
+        send("touchMove", apart[0] + (apart[1] - apart[0]) * step / 5)
+    send("touchEnd", apart[1])
+
+
+def test_by_touch_on_a_narrow_screen(site, browser):
+    add_pairs(site, 3)
+    phone = browser.new_context(
+        viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
+    )
+    page = phone.new_page()
+    visit(page, site)
+    seen(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    frame = page.locator(".an-images").bounding_box()
+    middle = frame["x"] + frame["width"] / 2, frame["y"] + frame["height"] / 2
+    pinch(page, (60, 180), middle)
+    assert int(zoom(page).removesuffix(" %")) == pytest.approx(300, abs=25)
+    pinch(page, (200, 20), middle)
+    assert zoom(page) == "100 %"
+    for act, question in (("left", "Question 1?"), ("tie", "Question 2?")):
+        page.locator(f"[data-act={act}]").tap()
+        page.wait_for_selector(f".an-question:has-text('{question}')")
+        seen(page)
+    page.locator("[data-act=both-bad]").tap()
+    page.fill(".an-editor textarea", "It is seven.")
+    page.locator("[data-act=editor-save]").tap()
+    page.wait_for_selector(".an-empty:has-text('All 3 pairs done')")
+    saved(page)
+    assert [kind for _, kind, _ in site.labels()] == ["choose", "tie", "both_bad"]
+    phone.close()
