@@ -12,6 +12,7 @@ import argparse
 import json
 import sys
 import tempfile
+from contextlib import redirect_stdout
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -32,7 +33,8 @@ def main() -> int:
     arguments = parser.parse_args()
     quiet_libraries()
     rows = []
-    with tempfile.TemporaryDirectory() as folder:
+    # What trainers print goes to standard error: the result alone is on standard output.
+    with tempfile.TemporaryDirectory() as folder, redirect_stdout(sys.stderr):
         bench = Bench(Path(folder))
         for family in arguments.only:
             apart = {

@@ -104,7 +104,9 @@ def slurm_script(run: Run, job: SlurmJob) -> str:
         "partition": job.partition,
         "account": job.account,
     }
-    header = [f"#SBATCH --{key}={shlex.quote(str(value))}" for key, value in options.items() if value]
+    header = [
+        f"#SBATCH --{key}={shlex.quote(str(value))}" for key, value in options.items() if value
+    ]
     body = BODY.format(
         project=shlex.quote(str(PROJECT_ROOT)),
         run=shlex.quote(str(run.paths.root)),
