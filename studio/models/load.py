@@ -70,6 +70,8 @@ def load_model(model: ModelConfig, *, device: torch.device | None = None) -> Loa
             field="model.id",
         ) from error
     cover_answers(loaded)
+    if device.type == "cuda":
+        torch.cuda.empty_cache()  # what quantizing took beside the weights
     if quantized is not None:
         keep_differentiable(loaded)
     return Loaded(loaded, processor, device, dtype)

@@ -35,10 +35,6 @@ from studio.train.resume import checkpoint_to_resume
 from studio.train.trainers import build_trainer
 from studio.train.world import whole_weights
 
-# Giving freed memory back at once costs small models a tenth of their time, and is of no use
-# where there is memory enough.
-AMPLE = 0.5
-
 Outcome = Literal["finished", "stopped"]
 
 
@@ -49,6 +45,7 @@ def execute(config: RunConfig, paths: RunPaths, workspace: Workspace) -> Outcome
         InputError: The run cannot start; nothing was trained.
         RunFailedError: It failed on the way.
     """
+    return_freed_memory()
     _stage(paths, "checking")
     plan, data = plan_run(config, workspace)
     smaller = within_plan(config, paths, workspace, plan)
@@ -59,8 +56,6 @@ def execute(config: RunConfig, paths: RunPaths, workspace: Workspace) -> Outcome
     for sentence in plan.warnings:
         EventLog(paths.events).append("warning", message=sentence)
     report_narrow(config, paths, data.train)
-    if plan.memory and plan.memory.total > AMPLE * plan.device_memory:
-        return_freed_memory()
     update_status(paths, total_steps=plan.steps)
     return _train_within_memory(config, paths, workspace, data)
 

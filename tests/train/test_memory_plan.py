@@ -114,15 +114,18 @@ def test_peft_gets_the_parameters_that_the_plan_counts(runner):
     assert sum(tower.trainable for tower in plan.towers) == plan.trainable_parameters
 
 
-def _traced(runner, **sections):
+def _traced(runner, dtype=torch.float32, device="cpu", as_given=True, **sections):
     config = runner.config(**sections)
-    base, model = adapted(config, runner.workspace, torch.float32)
+    base, model = adapted(config, runner.workspace, dtype)
+    quantized = frozenset(quantized_modules(config.model, base, dtype))
     processor = load_processor(config.model)
     from studio.train.data import load_run_data
 
     data = load_run_data(config, runner.workspace)
     rows = [data.train.dataset[n] for n in range(config.batch.per_device)]
-    return trace(config, Traceable(model, base, processor), rows, FastPath.off("for this test"))
+    known = quantized if as_given else frozenset()
+    traceable = Traceable(model, base, processor, known, device)
+    return trace(config, traceable, rows, FastPath.off("for this test"))
 
 
 @pytest.mark.parametrize("method", ["sft", "dpo"])
@@ -132,6 +135,20 @@ def test_stock_activations_grow_with_rows_and_shrink_with_checkpointing(runner, 
     saved = _traced(runner, method=method, batch={"gradient_checkpointing": True})
     assert 3 * one.saved < four.saved < 5 * one.saved
     assert saved.saved < four.saved / 2 and saved.peak < four.peak
+
+
+def test_a_gpu_works_on_logits_in_place(runner):
+    sections = {"batch": {"gradient_checkpointing": True}, "adapter": {"rank": 1}}
+    on_cpu = _traced(runner, torch.bfloat16, **sections)
+    on_gpu = _traced(runner, torch.bfloat16, "cuda", **sections)
+    assert on_gpu.saved == on_cpu.saved and on_gpu.peak < on_cpu.peak
+
+
+def test_quantized_towers_keep_the_float32_that_layer_norms_give_under_autocast(runner):
+    nf4 = {"model": {"quantization": "nf4"}, "batch": {"gradient_checkpointing": True}}
+    half = _traced(runner, torch.bfloat16, as_given=False, **nf4)
+    assert _traced(runner, torch.bfloat16, **nf4).saved > 1.1 * half.saved
+    assert half.saved < _traced(runner, **nf4).saved < 2 * half.saved
 
 
 def test_traced_activations_are_what_autograd_keeps(runner):

@@ -27,7 +27,7 @@ from studio.models.quiet import quiet_libraries
 from studio.models.source import has_processor, load_config, model_path
 from studio.paths import RunPaths, Workspace
 from studio.train.data import RunData
-from studio.train.memory.devices import CUDA_PROCESS
+from studio.train.memory.devices import CUDA_CONTEXT
 from studio.train.memory.heap import return_freed_memory
 from studio.train.memory.measure import Measured
 from studio.train.memory.remembered import remember
@@ -163,7 +163,7 @@ def _forget_peak(device: torch.device) -> None:
 
 def _peak(device: torch.device) -> int:
     if device.type == "cuda":
-        return torch.cuda.max_memory_reserved(device) + CUDA_PROCESS
+        return torch.cuda.max_memory_reserved(device) + CUDA_CONTEXT
     if STATUS.is_file():
         for line in STATUS.read_text().splitlines():
             if line.startswith("VmHWM:"):

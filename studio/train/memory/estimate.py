@@ -18,7 +18,7 @@ from studio.paths import Workspace
 from studio.runs.plan import MemoryPlan
 from studio.train.fast.choose import FastPath, all_off, choose
 from studio.train.memory.devices import SLACK, Target
-from studio.train.memory.optimizers import optimizer_bytes
+from studio.train.memory.optimizers import optimizer_bytes, projected_weights
 from studio.train.memory.trace import (
     Traceable,
     Traced,
@@ -101,13 +101,16 @@ def estimate(
     config = with_possible_speed(config)
     skeleton = skeleton_of(config.model)
     weights = weight_bytes(config.model, skeleton, dtype)
-    unpacked = largest_dequantized(quantized_modules(config.model, skeleton, dtype), dtype)
+    quantized = quantized_modules(config.model, skeleton, dtype)
+    unpacked = largest_dequantized(quantized, dtype)
     base, model = adapted(config, workspace, dtype)
     path = STOCK if all_off(config.speed) else choose(config, base)
     trained = [p for p in model.parameters() if p.requires_grad]
     trainable = sum(p.numel() * p.element_size() for p in trained)
-    state = optimizer_bytes(config.optimizer.name, trained)
-    traceable = Traceable(model, base, processor)
+    optimizer = config.optimizer.name
+    projected = projected_weights(optimizer, base, base.get_output_embeddings())
+    state = optimizer_bytes(optimizer, trained, projected)
+    traceable = Traceable(model, base, processor, frozenset(quantized), target.kind)
     step = Step(config, traceable, batch.rows, batch.size, batch.tokens, path)
     traced = traced_once(step, workspace, lambda: _traced(config, traceable, batch, path))
     activations = traced.peak + traced.inputs * batches_held(config, target)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import weakref
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest import mock
 
@@ -14,10 +15,13 @@ from torch import nn
 from torch.fx.experimental import _config as fx_config
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter, tree_map
+from trl.kernels import chunked_logprob
 
 META = torch.device("meta")
 ATTENTION = F.scaled_dot_product_attention
+LINEAR, LAYER_NORM = F.linear, F.layer_norm
 aten = torch.ops.aten
+ONE_AT_A_TIME = threading.Lock()
 
 
 class Meter(TorchDispatchMode):
@@ -97,11 +101,61 @@ class _Attention(torch.autograd.Function):
 
 
 @contextmanager
+def autocasting(dtype: torch.dtype, quantized: Iterable[nn.Module]) -> Iterator[None]:
+    """What autocast and bitsandbytes make of the formats of meta tensors.
+
+    Under autocast linear layers compute in `dtype` and layer norms give float32 (PyTorch,
+    "Autocast Op Reference"); the layers of bitsandbytes give back the format they were given, so
+    that float32 stays in the residual stream behind a layer norm.
+    """
+
+    def linear(x, weight, bias=None):
+        if not x.is_meta:
+            return LINEAR(x, weight, bias)
+        return LINEAR(x.to(dtype), weight.to(dtype), None if bias is None else bias.to(dtype))
+
+    def layer_norm(x, shape, weight=None, bias=None, eps=1e-5):
+        if not x.is_meta:
+            return LAYER_NORM(x, shape, weight, bias, eps)
+        scale, shift = (None if t is None else t.float() for t in (weight, bias))
+        return LAYER_NORM(x.float(), shape, scale, shift, eps)
+
+    def as_given(module, inputs, output):
+        return output.to(inputs[0].dtype)
+
+    with ExitStack() as stack:
+        stack.enter_context(mock.patch.object(F, "linear", linear))
+        stack.enter_context(mock.patch.object(F, "layer_norm", layer_norm))
+        for module in quantized:
+            stack.callback(module.register_forward_hook(as_given).remove)
+        yield
+
+
+@contextmanager
+def in_place_head() -> Iterator[None]:
+    """TRL's fused head as its Triton kernels run it: a tile of logits is worked on in place."""
+    with (
+        mock.patch.object(chunked_logprob, "_forward_tile", _nothing),
+        mock.patch.object(chunked_logprob, "_backward_tile", _nothing),
+        mock.patch.object(chunked_logprob, "_addmm_fp32", _nothing),
+    ):
+        yield
+
+
+def _nothing(*_: Any, **__: Any) -> None:
+    return None
+
+
+@contextmanager
 def metered(model: nn.Module) -> Iterator[Meter]:
-    """Count what is made inside; the parameters of `model` are not."""
+    """Count what is made inside; the parameters of `model` are not.
+
+    What is patched meanwhile belongs to the whole process, so one model is metered at a time.
+    """
     autocast = torch.get_autocast_dtype
     enabled = torch.is_autocast_enabled
     with (
+        ONE_AT_A_TIME,
         mock.patch.object(
             torch, "get_autocast_dtype", lambda kind: autocast("cpu" if kind == "meta" else kind)
         ),

@@ -8,8 +8,8 @@ tower by formula.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 from unittest import mock
@@ -26,16 +26,15 @@ from trl.trainer.utils import add_fused_lm_head
 from studio.config import RunConfig
 from studio.models.towers import find_towers
 from studio.train.fast.choose import FastPath
-from studio.train.fast.collate import IMAGES, LAYOUT, Collator
-from studio.train.fast.families import grid_merge
+from studio.train.fast.collate import IMAGES, LAYOUT, Collator, unknown
 from studio.train.fast.head import FEATURES, LayoutForward
 from studio.train.fast.images import AT_ONCE, flat_features
-from studio.train.fast.layout import Cost
 from studio.train.fast.refs import image_ref
 from studio.train.fast.tokens import Preprocessed
-from studio.train.memory.meter import metered
+from studio.train.memory.meter import autocasting, in_place_head, metered
 
 IGNORED = -100
+HALF = (torch.float16, torch.bfloat16)
 TRACKED = ("log_probs", "mean_logits", "is_top1")
 # Saved per patch of a ViT layer in units of its width: two norms, q, k, v, attention output,
 # and four widths before and after the activation (Korthikanti et al. 2022, section 4.1, with
@@ -65,11 +64,30 @@ class Traced:
 
 @dataclass(frozen=True)
 class Traceable:
-    """A model on the meta device with its adapter, and the base under it."""
+    """A model on the meta device with its adapter, and the base under it.
+
+    Attributes:
+        quantized: Names of the base's layers that bitsandbytes will replace.
+        device: Kind of the device that is planned for.
+    """
 
     model: PreTrainedModel | PeftModel
     base: PreTrainedModel
     processor: ProcessorMixin | None
+    quantized: frozenset[str] = frozenset()
+    device: str = "cpu"
+
+    @contextmanager
+    def as_on_device(self) -> Iterator[None]:
+        """The formats and the head of the device that is planned for."""
+        with ExitStack() as stack:
+            if self.base.dtype in HALF:
+                layers = (self.base.get_submodule(name) for name in self.quantized)
+                plain = [getattr(layer, "base_layer", layer) for layer in layers]
+                stack.enter_context(autocasting(self.base.dtype, plain))
+            if self.device == "cuda":
+                stack.enter_context(in_place_head())
+            yield
 
 
 def trace(
@@ -90,8 +108,9 @@ def trace(
     vocabulary = traceable.base.get_output_embeddings().weight.shape[0]
     chunk = min(trl_utils._CHUNKED_LOGPROB_CHUNK_SIZE, vocabulary)
     with (
-        mock.patch.object(trl_utils, "_CHUNKED_LOGPROB_CHUNK_SIZE", chunk),
+        traceable.as_on_device(),
         metered(model) as meter,
+        mock.patch.object(trl_utils, "_CHUNKED_LOGPROB_CHUNK_SIZE", chunk),
     ):
         log_probs = step()
         saved = meter.now
@@ -108,7 +127,7 @@ def trace_language(config: RunConfig, traceable: Traceable, rows: int, tokens: i
     width = base.get_input_embeddings().weight.shape[1]
     trained = any(p.requires_grad for p in base.get_input_embeddings().parameters())
     needs = trained or (config.batch.gradient_checkpointing and config.adapter is not None)
-    with metered(model) as meter:
+    with traceable.as_on_device(), metered(model) as meter:
         embedded = torch.empty(
             (rows, tokens, width), dtype=base.dtype, device="meta", requires_grad=needs
         )
@@ -155,7 +174,8 @@ def _stock_step(
         if config.method == "sft"
         else DataCollatorForVisionPreference
     )
-    batch = dict(kind(traceable.processor)([dict(row) for row in rows]))
+    collate = kind(traceable.processor, max_length=config.data.max_length)
+    batch = dict(collate([dict(row) for row in rows]))
     inputs = _bytes(batch)
     mask = batch.pop("completion_mask", None)
     labels = batch.pop("labels", None)
@@ -176,15 +196,8 @@ def _fast_step(
     config: RunConfig, traceable: Traceable, rows: Sequence[dict[str, Any]], path: FastPath
 ) -> tuple[Callable[[], torch.Tensor], int]:
     base = traceable.base
-    settings = base.config.get_text_config()
-    collator = Collator(
-        traceable.processor,
-        config.method,
-        base.config.image_token_id,
-        lambda ref: None,
-        Cost.of(settings) if path.prompts.on else None,
-        merge=grid_merge(base.config),
-    )
+    share = path.prompts.on
+    collator = Collator.of(traceable.processor, base.config, config.method, unknown, share=share)
     batch = collator(
         [dict(row) | {"images": [image_ref(i) for i in row["images"]]} for row in rows]
     )
@@ -220,7 +233,9 @@ def _encoded(base: PreTrainedModel, made: Sequence[Preprocessed]) -> list[torch.
             inputs = {n: torch.cat([i.inputs[n] for i in group]) for n in group[0].inputs}
             inputs["pixel_values"] = inputs["pixel_values"].to(base.dtype)
             with torch.no_grad():
-                found.append(flat_features(base.get_image_features(**inputs, return_dict=True)))
+                found.append(
+                    flat_features(base.base_model.get_image_features(**inputs, return_dict=True))
+                )
     return found
 
 
