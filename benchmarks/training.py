@@ -46,13 +46,15 @@ class Trained:
     def begin(self) -> None:
         """Wait until it is ready."""
         ready = self._answer()
-        self.setup, self.fill, self.base = ready["setup"], ready["fill"], ready["base"]
+        self.setup, self.base = ready["setup"], ready["base"]
+
+    def prepare(self) -> None:
+        """Let it do what comes before the first step."""
+        self.fill = self._asked()
 
     def step(self) -> None:
         """Let it take one step."""
-        self.process.stdin.write("\n")
-        self.process.stdin.flush()
-        self.steps.append(self._answer())
+        self.steps.append(self._asked())
 
     def seconds(self, rows: int, epochs: int, clock: str = "seconds") -> float:
         """Time of the first `epochs` epochs, by the clock or (`cpu`) of its own threads."""
@@ -72,6 +74,11 @@ class Trained:
     @property
     def peak(self) -> int:
         return max(step["peak"] for step in self.steps)
+
+    def _asked(self) -> dict:
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        return self._answer()
 
     def _answer(self) -> dict:
         line = self.process.stdout.readline()
@@ -104,7 +111,7 @@ def settings(arguments: argparse.Namespace, folder: Path, rows: Path) -> dict:
 
 
 def start(variant: str, folder: Path, device: str) -> Trained:
-    """Start one trainer and wait for it."""
+    """Start one trainer; on a CPU wait for it, so that it has the CPU to itself."""
     hidden = {"CUDA_VISIBLE_DEVICES": ""} if device == "cpu" else {}
     trained = Trained(
         subprocess.Popen(
@@ -115,7 +122,8 @@ def start(variant: str, folder: Path, device: str) -> Trained:
             env=os.environ | hidden,
         )
     )
-    trained.begin()
+    if device == "cpu":
+        trained.begin()
     return trained
 
 
@@ -126,6 +134,11 @@ def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Trained]:
     values = settings(arguments, folder, rows)
     (folder / "settings.json").write_text(json.dumps(values), encoding="utf-8")
     trained = {name: start(name, folder, arguments.device) for name in arguments.variants}
+    for one in trained.values():
+        if arguments.device != "cpu":
+            one.begin()
+    for one in trained.values():
+        one.prepare()
     steps = -(-arguments.rows // arguments.batch) * arguments.epochs
     for number in range(steps):
         for one in trained.values():

@@ -1,6 +1,7 @@
 """One trainer of `training.py`, in a process of its own so that its memory is its own.
 
-Reads a line for each step to take, trains on the next batch, and answers with a line of JSON.
+Says when it is ready. Reads a line, fills its caches; reads a line for each step to take, trains
+on the next batch; answers each with a line of JSON.
 """
 
 from __future__ import annotations
@@ -200,9 +201,9 @@ def main() -> None:
     out = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     worker = Worker(variant, settings, Workspace.locate(folder / variant))
-    base = peak_bytes()
-    fill = worker.fill()
-    print(json.dumps({"setup": worker.setup, "fill": fill, "base": base}), file=out)
+    print(json.dumps({"setup": worker.setup, "base": peak_bytes()}), file=out)
+    sys.stdin.readline()
+    print(json.dumps(worker.fill()), file=out)
     for _ in sys.stdin:
         answer = worker.step() | {"peak": peak_bytes()}
         print(json.dumps(answer), file=out)
