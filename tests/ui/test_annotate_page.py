@@ -76,15 +76,18 @@ def page(browser):
     context.close()
 
 
-def add_pairs(site: Site, count: int = PAIRS) -> None:
+def add_pairs(site: Site, count: int = PAIRS, images: int = 1) -> None:
     rows = []
     for number in range(count):
-        buffer = io.BytesIO()
-        Image.new("RGB", (320, 200), (number * 9, 90, 140)).save(buffer, "PNG")
-        sha = site.context.images.add(buffer.getvalue())
-        prompt = (Message("user", (Part("image"), Part("text", f"Question {number}?"))),)
+        hashes = []
+        for other in range(images):
+            buffer = io.BytesIO()
+            Image.new("RGB", (320, 200), (number * 9, 90 + other, 140)).save(buffer, "PNG")
+            hashes.append(site.context.images.add(buffer.getvalue()))
+        parts = (*[Part("image")] * images, Part("text", f"Question {number}?"))
         answers = (Answer(f"good {number} {HOSTILE}", "a"), Answer(f"bad {number}", "b"))
-        rows.append(Row(f"r{number}", (sha,), prompt, candidates=answers))
+        prompt = (Message("user", parts),)
+        rows.append(Row(f"r{number}", tuple(hashes), prompt, candidates=answers))
     site.context.store.add_rows("charts", rows)
 
 
@@ -291,5 +294,9 @@ def test_from_nothing_to_an_export_ready_to_train_on(site, page):
     page.click("#annotate-export-button")
     page.wait_for_selector("#annotate-result:has-text('2 pairs exported to exports/')")
     assert "no label yet" in page.inner_text("#annotate-result")
-    assert page.is_visible("text=Train on them")
+    page.click("text=Train on them")
+    page.wait_for_function(
+        "[...document.querySelectorAll('#tab-train input, [id^=set-data] input')]"
+        ".some(one => one.offsetParent && /exports\\/|2 pairs|2 rows/.test(one.value))"
+    )
     assert page.errors == []

@@ -66,7 +66,7 @@ def labelled(context) -> Context:
 
 def export(context, **changes) -> tuple:
     values = dict(zip(FIELDS, ("my charts", *DEFAULTS), strict=True))
-    return Actions(context).export(*(values | changes).values(), request=REQUEST)
+    return Actions(context).export(REQUEST, *(values | changes).values())
 
 
 def test_an_export_says_how_many_and_what_was_left_out_and_can_be_trained_on(labelled):

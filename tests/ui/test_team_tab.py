@@ -51,7 +51,7 @@ def label(store: AnnotationStore, name: str) -> None:
 
 def save(context, **changes) -> tuple:
     fields = [(VALUES | changes)[name] for name in FIELDS]
-    return Actions(context).save("charts", "# Look", 0, *fields, request=REQUEST)
+    return Actions(context).save(REQUEST, "charts", "# Look", 0, *fields)
 
 
 def test_what_the_form_saves_it_shows_again(context):

@@ -136,8 +136,8 @@ class Actions:
         """The export form, for leads only."""
         return gr.Accordion(visible=self.context.is_lead(request))
 
-    def export(self, *fields: Any, request: gr.Request) -> tuple:
-        """Export as the form says."""
+    def export(self, request: gr.Request, *fields: Any) -> tuple:
+        """Export as the form says. Gradio hands the request over by its place, so it comes first."""
         form = dict(zip(FIELDS, fields, strict=True))
         try:
             self._lead_only(request)
@@ -185,7 +185,7 @@ class Actions:
         """Export with the defaults; the page says which dataset, or the first with labels."""
         labelled = [found.name for found in self.context.store.datasets() if found.labelled]
         dataset = event._data.get("dataset") or next(iter(labelled), None)
-        return self.export(dataset, *DEFAULTS, request=request)
+        return self.export(request, dataset, *DEFAULTS)
 
     def import_samples(self, request: gr.Request) -> tuple:
         try:

@@ -122,7 +122,7 @@ class Actions:
         )
 
     def save(
-        self, dataset: str | None, guidelines: str, seen: int, *fields: Any, request: gr.Request
+        self, request: gr.Request, dataset: str | None, guidelines: str, seen: int, *fields: Any
     ) -> tuple:
         """Save settings and guidelines; returns (message, version of the guidelines on show)."""
         try:
