@@ -94,6 +94,10 @@ OPTIMIZERS: dict[str, Need] = {
     "schedule_free_sgd": SCHEDULE_FREE,
     "stable_adamw": Need("optimi", "torch-optimi"),
 }
+CUDA_ONLY = ("galore_adamw_8bit", "galore_adamw_8bit_layerwise", "adalomo", "stable_adamw")
+CONTRADICTORY = {
+    "galore_adafactor_layerwise": "is given arguments by transformers that exclude each other"
+}
 TRACKERS = {
     "trackio": (Need("trackio"),),
     "tensorboard": (Need("tensorboard"), Need("tensorboardX")),
@@ -124,7 +128,7 @@ def unavailable(device: Device | None = None) -> Reasons:
         device: What is trained on (`Plan.device` names it); None leaves out what depends on it.
     """
     found: Reasons = {
-        "optimizer.name": {name: need.reason for name, need in OPTIMIZERS.items() if need.missing},
+        "optimizer.name": _optimizers(device),
         "report_to": {
             name: needs[0].reason
             for name, needs in TRACKERS.items()
@@ -200,7 +204,16 @@ def _remedy(field: str, value: str) -> str:
     need = needs.get(field)
     if field == "model.quantization" and BITSANDBYTES.missing:
         need = BITSANDBYTES
-    return f"Run `pip install {need.package}`, or: {REMEDIES[field]}" if need else REMEDIES[field]
+    lacking = need is not None and need.missing
+    return (
+        f"Run `pip install {need.package}`, or: {REMEDIES[field]}" if lacking else REMEDIES[field]
+    )
+
+
+def _optimizers(device: Device | None) -> dict[str, str]:
+    elsewhere = CUDA_ONLY if device in ("cpu", "mps") else ()
+    missing = {name: need.reason for name, need in OPTIMIZERS.items() if need.missing}
+    return CONTRADICTORY | dict.fromkeys(elsewhere, "needs a CUDA GPU") | missing
 
 
 def _quantization(device: Device | None) -> dict[str, str]:

@@ -16,8 +16,11 @@ from studio.errors import ModelError
 from studio.models.load import skeleton_of
 from studio.models.targets import linear_pattern
 
-MISSING = unavailable().get("optimizer.name", {})
-OFFERED = [name for name in get_args(OptimizerName) if name not in MISSING]
+REASONS = unavailable("cpu").get("optimizer.name", {})
+MISSING = {name: why for name, why in REASONS.items() if OPTIMIZERS[name].missing}
+OFFERED = [name for name in get_args(OptimizerName) if name not in REASONS]
+RECTIFIED = 10
+"""Steps after which RAdam's variance is known and it begins to move."""
 INSIDE = (*LOW_RANK, "lomo", "adalomo")
 """Those that take the whole model, or work while gradients are made."""
 
@@ -48,7 +51,8 @@ class Step:
         optimizer = trainer.create_optimizer()
         if hasattr(optimizer, "train"):
             optimizer.train()
-        optimizer.step()
+        for _ in range(RECTIFIED if "radam" in name else 1):
+            optimizer.step()
         return [
             weight.detach() - value
             for weight, (value, _) in zip(self.trained, self.start, strict=True)
