@@ -142,6 +142,11 @@ def test_two_annotators_disagree_and_the_lead_decides_by_keyboard(shared, browse
         lea.keyboard.press("1")
         lea.wait_for_selector(f".tm-root:has-text('{left}')")
     assert len(store.preferences("charts")) == 2
+    lea.get_by_role("tab", name="Project").click()
+    lea.get_by_label("Guidelines (Markdown)").fill("# Look twice")
+    lea.click("#team-save")
+    lea.wait_for_selector("#tab-team :text('Saved. New answers are given under it')")
+    assert store.team.guidelines("charts").text == "# Look twice"
     assert {line.who for line in store.team.log()} == {"ana", "ben", "lea"}
     for one in (ana, ben, lea):
         one.context.close()
