@@ -65,7 +65,7 @@ def disturb(model: torch.nn.Module) -> None:
     with torch.no_grad():
         for name, parameter in sorted(model.named_parameters()):
             if "lora_B" in name:
-                parameter.normal_(std=0.05, generator=generator)
+                parameter.copy_(0.05 * torch.randn(parameter.shape, generator=generator))
 
 
 @dataclass
