@@ -50,7 +50,9 @@ def load_model(model: ModelConfig, *, device: torch.device | None = None) -> Loa
     if found:
         raise ConfigError(found)
     dtype = resolve_dtype(model.dtype, device)
-    quantized = quantization_config(model, skeleton_of(model), dtype)
+    quantized = None
+    if model.quantization != "none":
+        quantized = quantization_config(model, skeleton_of(model), dtype)
     processor = load_processor(model)
     try:
         loaded = AutoModelForImageTextToText.from_pretrained(

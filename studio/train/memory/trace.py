@@ -108,8 +108,8 @@ def trace(
     vocabulary = traceable.base.get_output_embeddings().weight.shape[0]
     chunk = min(trl_utils._CHUNKED_LOGPROB_CHUNK_SIZE, vocabulary)
     with (
-        traceable.as_on_device(),
         metered(model) as meter,
+        traceable.as_on_device(),
         mock.patch.object(trl_utils, "_CHUNKED_LOGPROB_CHUNK_SIZE", chunk),
     ):
         log_probs = step()
@@ -127,7 +127,7 @@ def trace_language(config: RunConfig, traceable: Traceable, rows: int, tokens: i
     width = base.get_input_embeddings().weight.shape[1]
     trained = any(p.requires_grad for p in base.get_input_embeddings().parameters())
     needs = trained or (config.batch.gradient_checkpointing and config.adapter is not None)
-    with traceable.as_on_device(), metered(model) as meter:
+    with metered(model) as meter, traceable.as_on_device():
         embedded = torch.empty(
             (rows, tokens, width), dtype=base.dtype, device="meta", requires_grad=needs
         )
