@@ -117,7 +117,7 @@ def main(arguments: list[str] | None = None) -> int:
     except StudioError as error:
         refuse(str(error))
     context.supervisor.start()
-    if accounts is None:
+    if accounts is None and os.environ.get("STUDIO_WARM", "1").lower() in YES:
         context.planner.warm_soon()
     try:
         serve(build_app(context), bound, open_browser=not flags.no_browser and has_display())

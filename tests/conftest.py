@@ -14,6 +14,8 @@ HERE = Path(__file__).resolve().parent
 SLOW_FIRST = ("ui", "train", "services", "families")
 # Tests run side by side, and small models gain nothing from a second thread.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# A planner that gets ready while nobody waits takes the processor from the next test.
+os.environ.setdefault("STUDIO_WARM", "0")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
