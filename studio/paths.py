@@ -161,6 +161,11 @@ class Workspace:
         return self.cache / "traces"
 
     @property
+    def plans(self) -> Path:
+        """Plans by everything they depend on; safe to delete."""
+        return self.cache / "plans"
+
+    @property
     def uploads(self) -> Path:
         return self.root / "uploads"
 

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import PurePath
+from typing import Any
 
 from studio.config import RunConfig
 from studio.data.convert import TrainingData, load_training_data
 from studio.data.schema import BadRow
 from studio.paths import Workspace
+
+ROWS_AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
@@ -22,6 +29,12 @@ class RunData:
     @property
     def evaluation_rows(self) -> int:
         return self.evaluation.used if self.evaluation else 0
+
+    @cached_property
+    def identity(self) -> dict[str, Any]:
+        """Number of the rows of each split, and a digest of their texts and images in order."""
+        splits = {"train": self.train, "evaluation": self.evaluation}
+        return {name: _digest(split) for name, split in splits.items() if split is not None}
 
 
 def load_run_data(
@@ -53,3 +66,19 @@ def reasons(skipped: Sequence[BadRow]) -> list[str]:
     """One sentence per reason, most frequent first."""
     counts = Counter(row.reason for row in skipped)
     return [f"{count} rows: {reason}" for reason, count in counts.most_common()]
+
+
+def _digest(data: TrainingData) -> dict[str, Any]:
+    table = data.dataset.with_format("arrow")
+    digest = hashlib.sha256()
+    for start in range(0, len(table), ROWS_AT_ONCE):
+        for row in table[start : start + ROWS_AT_ONCE].to_pylist():
+            row["images"] = [_image_name(image) for image in row.get("images") or []]
+            digest.update(json.dumps(row, sort_keys=True).encode("utf-8", "surrogatepass"))
+    return {"rows": data.used, "digest": digest.hexdigest()}
+
+
+def _image_name(image: dict[str, Any]) -> str:
+    if image.get("path"):
+        return PurePath(image["path"]).stem
+    return hashlib.sha256(image.get("bytes") or b"").hexdigest()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from dataclasses import dataclass, replace
 from itertools import chain, islice
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -24,6 +25,7 @@ from studio.paths import Workspace
 from studio.runs.plan import Plan, TowerPlan
 from studio.train.data import RunData, load_run_data, reasons
 from studio.train.fast.choose import FastPath
+from studio.train.kept_plans import Start, planned_once
 from studio.train.length import cut_rows, within_limit
 from studio.train.memory.devices import GIB, Target
 from studio.train.memory.estimate import Batch, Estimate, adapted, estimate
@@ -32,7 +34,7 @@ from studio.train.memory.remembered import recall
 from studio.train.memory.rows import Sample, guess_tokens, sample_rows
 from studio.train.memory.smallest import ensure_some_plan_fits
 from studio.train.memory.suggest import WhatIf, suggestions
-from studio.train.prepare import reference_folder
+from studio.train.prepare import adapter_folder, check_base, reference_folder
 
 GUESSED = 24
 
@@ -76,11 +78,13 @@ def plan_run(
 ) -> tuple[Plan, RunData]:
     """What `config` would do on this machine or on `target`, and the rows it would use.
 
+    A plan worked out before is taken from the workspace's cache.
+
     Raises:
         InputError: It cannot be run; the error names the field and the remedy.
     """
-    found = preflight(config, workspace, target)
-    return found.plan, found.data
+    start = checked(config, workspace, target)
+    return planned_once(start, lambda: _worked_out(start).plan), start.data
 
 
 def preflight(config: RunConfig, workspace: Workspace, target: Target | None = None) -> Preflight:
@@ -89,12 +93,48 @@ def preflight(config: RunConfig, workspace: Workspace, target: Target | None = N
     Raises:
         InputError: It cannot be run.
     """
-    facts = gather(config, workspace, target)
+    return _worked_out(checked(config, workspace, target))
+
+
+def checked(config: RunConfig, workspace: Workspace, target: Target | None = None) -> Start:
+    """Refuse what cannot be run, as far as that shows without the model's modules; read the rows.
+
+    Raises:
+        InputError: It cannot be run.
+    """
+    ensure_consistent(config)
+    device = pick_device()
+    here = target is None
+    found = availability_problems(config, device.type) if here else []
+    if found:
+        raise ConfigError(found)
+    adapters = _adapters(config, workspace)
+    target = target or Target.here(device)
+    load_config(config.model)
+    processor = load_processor(config.model) if has_processor(config.model) else None
+    special = processor.tokenizer.all_special_tokens if processor else ()
+    data = load_run_data(config, workspace, special)
+    dtype = resolve_dtype(config.model.dtype, target.torch_device)
+    return Start(config, workspace, target, here, dtype, processor, data, adapters)
+
+
+def _adapters(config: RunConfig, workspace: Workspace) -> tuple[Path, ...]:
+    """Folders of the adapters that the run continues from or compares with, each checked."""
+    found = [reference_folder(config, workspace)]
+    if config.adapter is not None and config.adapter.continue_from is not None:
+        found.append(adapter_folder(config.adapter.continue_from, workspace))
+        check_base(config, found[-1])
+    return tuple(folder for folder in found if folder is not None)
+
+
+def _worked_out(start: Start) -> Preflight:
+    config, workspace = start.config, start.workspace
+    facts = gathered(start)
     batch, numbers = largest_batch(config, facts, config.batch.per_device)
     _check_length(config, facts.skeleton, batch.tokens)
     made = estimate(config, workspace, facts.processor, batch, facts.dtype, facts.target)
     plan = _plan(config, facts, batch, made)
-    known = recall(config, plan, workspace) if target is None else None
+    known = recall(config, plan, workspace) if start.here else None
     plan = _with_room(calibrated(plan, known) if known else plan)
     what_if = WhatIf(config, workspace, facts.processor, batch, facts.dtype, facts.target)
     offered = ensure_some_plan_fits(what_if, plan, suggestions(what_if, plan))
@@ -108,21 +148,20 @@ def gather(config: RunConfig, workspace: Workspace, target: Target | None = None
     Raises:
         InputError: It cannot be run.
     """
-    ensure_consistent(config)
-    device = pick_device()
-    found = availability_problems(config, device.type) if target is None else []
-    if found:
-        raise ConfigError(found)
-    reference_folder(config, workspace)
-    target = target or Target.here(device)
+    return gathered(checked(config, workspace, target))
+
+
+def gathered(start: Start) -> Facts:
+    """`gather` for a run that is checked already.
+
+    Raises:
+        InputError: It cannot be run.
+    """
+    config, processor, data = start.config, start.processor, start.data
     skeleton = skeleton_of(config.model)
-    towers = tower_plans(config, skeleton, workspace)
-    processor = load_processor(config.model) if has_processor(config.model) else None
-    special = processor.tokenizer.all_special_tokens if processor else ()
-    data = load_run_data(config, workspace, special)
+    towers = tower_plans(config, skeleton, start.workspace)
     sample = sample_rows(data, processor, config.method) if processor else None
-    dtype = resolve_dtype(config.model.dtype, target.torch_device)
-    return Facts(target, dtype, skeleton, towers, processor, data, sample)
+    return Facts(start.target, start.dtype, skeleton, towers, processor, data, sample)
 
 
 def largest_batch(config: RunConfig, facts: Facts, size: int) -> tuple[Batch, list[int]]:

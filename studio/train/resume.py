@@ -6,21 +6,16 @@ the step a checkpoint stopped at is followed by the row that would have come nex
 
 from __future__ import annotations
 
-import hashlib
-import json
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 from studio.config import RunConfig
-from studio.data.convert import TrainingData
 from studio.errors import DataError
 from studio.paths import RunPaths, read_json, write_json
 from studio.runs import checkpoints
 from studio.runs.changes import ensure_resumable
 from studio.runs.events import EventLog
 from studio.train.data import RunData
-
-ROWS_AT_ONCE = 1000
 
 
 def checkpoint_to_resume(config: RunConfig, paths: RunPaths, data: RunData) -> Path | None:
@@ -31,7 +26,7 @@ def checkpoint_to_resume(config: RunConfig, paths: RunPaths, data: RunData) -> P
         DataError: The rows do.
     """
     found = checkpoints.latest_checkpoint(paths)
-    now = {"config": config.model_dump(mode="json"), "rows": rows_of(data)}
+    now = {"config": config.model_dump(mode="json"), "rows": data.identity}
     began = read_json(paths.identity)
     if found is not None and began is not None:
         ensure_resumable(began["config"], config)
@@ -42,28 +37,6 @@ def checkpoint_to_resume(config: RunConfig, paths: RunPaths, data: RunData) -> P
         if found is not None:
             EventLog(paths.events).append("resumed", step=checkpoints.step_of(found))
     return found
-
-
-def rows_of(data: RunData) -> dict[str, Any]:
-    """Number and digest of the rows of each split."""
-    splits = {"train": data.train, "evaluation": data.evaluation}
-    return {name: _digest(split) for name, split in splits.items() if split is not None}
-
-
-def _digest(data: TrainingData) -> dict[str, Any]:
-    table = data.dataset.with_format("arrow")
-    digest = hashlib.sha256()
-    for start in range(0, len(table), ROWS_AT_ONCE):
-        for row in table[start : start + ROWS_AT_ONCE].to_pylist():
-            row["images"] = [_image_name(image) for image in row.get("images") or []]
-            digest.update(json.dumps(row, sort_keys=True).encode("utf-8", "surrogatepass"))
-    return {"rows": data.used, "digest": digest.hexdigest()}
-
-
-def _image_name(image: dict[str, Any]) -> str:
-    if image.get("path"):
-        return PurePath(image["path"]).stem
-    return hashlib.sha256(image.get("bytes") or b"").hexdigest()
 
 
 def _ensure_same_rows(was: dict[str, Any], now: dict[str, Any], config: RunConfig) -> None:

@@ -7,7 +7,7 @@ import torch
 
 from studio.paths import Workspace
 from studio.train.fast.choose import FastPath
-from studio.train.memory import traces
+from studio.train.memory import notes
 from studio.train.memory.estimate import adapted
 from studio.train.memory.trace import Traceable, Traced
 from studio.train.memory.traces import Step, traced_once
@@ -66,7 +66,7 @@ def test_a_damaged_note_is_as_none(step, workspace):
 
 
 def test_old_notes_make_room(step, workspace, monkeypatch):
-    monkeypatch.setattr(traces, "MOST_KEPT", 3)
+    monkeypatch.setattr(notes, "MOST_KEPT", 3)
     for size in range(1, 7):
         count(replace(step, size=size), workspace)
     assert len(list(workspace.traces.glob("*.json"))) == 3

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,9 @@ from studio.config import RunConfig
 from studio.paths import Workspace, read_json, write_json
 from studio.runs.plan import Plan
 from studio.train.memory.measure import Measured
+from studio.train.memory.notes import libraries
 
 SECTIONS = ("method", "model", "adapter", "data", "batch", "dpo", "speed")
-LIBRARIES = ("torch", "transformers", "trl", "peft")
 
 
 def recall(config: RunConfig, plan: Plan, workspace: Workspace) -> Measured | None:
@@ -47,6 +46,6 @@ def _digest(config: RunConfig, plan: Plan) -> str:
     facts["optimizer"] = settings["optimizer"]["name"]
     facts["rows"] = [plan.train_rows, plan.tokens_median, plan.tokens_max]
     facts["device"] = [plan.device, plan.device_memory, plan.dtype]
-    facts["libraries"] = [version(name) for name in LIBRARIES]
+    facts["libraries"] = libraries()
     text = json.dumps(facts, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:24]

@@ -7,24 +7,21 @@ weights, rows, processor, the libraries and the code that traces.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
-from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from studio.config import RunConfig
-from studio.paths import Workspace, read_json, write_json
+from studio.paths import Workspace
 from studio.train.fast.choose import FastPath
+from studio.train.memory.notes import code_of, keep_note, key_of, libraries, read_note
 from studio.train.memory.trace import Traceable, Traced
 
 SECTIONS = ("method", "model", "adapter", "batch", "optimizer", "dpo", "speed")
-LIBRARIES = ("torch", "transformers", "trl", "peft")
 CODE = (Path(__file__).parent, Path(__file__).parent.parent / "fast")
-MOST_KEPT = 500
 
 
 @dataclass(frozen=True)
@@ -46,41 +43,28 @@ class Step:
 def traced_once(step: Step, workspace: Workspace, trace: Callable[[], Traced]) -> Traced:
     """What `trace` found for this step, now or earlier; kept in the cache, safe to delete."""
     file = workspace.traces / f"{_key(step)}.json"
-    try:
-        known = read_json(file)
-        if known is not None:
+    known = read_note(file)
+    if known is not None:
+        with suppress(TypeError):  # a damaged note: as if there were none
             return Traced(**known)
-    except (ValueError, TypeError, OSError):
-        pass  # a damaged note: as if there were none
     found = trace()
-    _make_room(workspace.traces)
-    write_json(file, asdict(found), durable=False)
+    keep_note(file, asdict(found))
     return found
-
-
-def _make_room(folder: Path) -> None:
-    kept = sorted(folder.glob("*.json"), key=lambda file: file.stat().st_mtime)
-    for file in kept[: max(0, len(kept) - MOST_KEPT + 1)]:
-        file.unlink(missing_ok=True)
 
 
 def _key(step: Step) -> str:
     settings = step.config.model_dump(mode="json")
     traceable = step.traceable
-    digest = hashlib.sha256()
-    for part in (
+    parts = (
         {name: settings[name] for name in SECTIONS},
         settings["data"]["max_length"],
         (step.size, step.tokens, str(step.path)),
         (str(traceable.base.dtype), _plain(traceable)),
         traceable.base.config.to_dict(),
-        [version(name) for name in LIBRARIES],
-        _code(),
-    ):
-        digest.update(json.dumps(part, sort_keys=True, default=str).encode())
-    for text in (*_weights(traceable), *_processor(traceable), *map(_row, step.rows)):
-        digest.update(text.encode("utf-8", "surrogatepass"))
-    return digest.hexdigest()[:32]
+        libraries(),
+        code_of(*CODE),
+    )
+    return key_of(parts, (*_weights(traceable), *_processor(traceable), *map(_row, step.rows)))
 
 
 def _plain(traceable: Traceable) -> dict[str, Any]:
@@ -107,12 +91,3 @@ def _row(row: dict[str, Any]) -> str:
     sizes = [getattr(image, "size", None) for image in row.get("images") or []]
     texts = {name: value for name, value in row.items() if name != "images"}
     return json.dumps([sizes, texts], sort_keys=True, default=str)
-
-
-@cache
-def _code() -> str:
-    digest = hashlib.sha256()
-    for folder in CODE:
-        for file in sorted(folder.glob("*.py")):
-            digest.update(file.read_bytes())
-    return digest.hexdigest()

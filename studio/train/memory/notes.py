@@ -1,0 +1,64 @@
+"""Results kept in the workspace's cache under what they depend on; each is safe to delete."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from contextlib import suppress
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from studio.paths import read_json, write_json
+
+LIBRARIES = ("torch", "transformers", "trl", "peft")
+MOST_KEPT = 500
+
+
+def key_of(parts: Iterable[Any], texts: Iterable[str] = ()) -> str:
+    """32 hexadecimal digits of plain values and of texts, in this order."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(json.dumps(part, sort_keys=True, default=str).encode())
+    for text in texts:
+        digest.update(text.encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()[:32]
+
+
+def read_note(file: Path) -> dict[str, Any] | None:
+    """What was kept; None when there is nothing, or nothing that can be read."""
+    try:
+        return read_json(file)
+    except (ValueError, OSError):
+        return None
+
+
+def keep_note(file: Path, values: dict[str, Any]) -> None:
+    """Keep `values`; the oldest notes beside it make room."""
+    kept = sorted(file.parent.glob("*.json"), key=_age)
+    for old in kept[: max(0, len(kept) - MOST_KEPT + 1)]:
+        old.unlink(missing_ok=True)
+    write_json(file, values, durable=False)
+
+
+def libraries() -> list[str]:
+    """Versions of the libraries that a step is made of."""
+    return [version(name) for name in LIBRARIES]
+
+
+@cache
+def code_of(*folders: Path) -> str:
+    """Digest of the modules in and below `folders`."""
+    digest = hashlib.sha256()
+    for folder in folders:
+        for file in sorted(folder.rglob("*.py")):
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _age(file: Path) -> float:
+    with suppress(FileNotFoundError):  # another process has just made room
+        return file.stat().st_mtime
+    return 0.0
