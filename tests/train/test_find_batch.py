@@ -44,7 +44,7 @@ def test_a_dry_step_that_runs_out_of_memory_means_the_next_smaller(
 ):
     asked = []
 
-    def measure(config, workspace):
+    def measure(config, workspace, stopped=None):
         asked.append(config.batch.per_device)
         return Measured(GIB, 0.5) if asked[-1] <= 4 else Measured(None, None)
 
