@@ -114,12 +114,7 @@ def load_training_data(
         )
         rows = list(opened.rows())
         if where and not rows:
-            wanted = ", ".join(f"{name}: {value}" for name, value in where.items())
-            raise DataError(
-                f"No row of {split} has {wanted}.",
-                remedy="Correct the value, or empty it to use all rows.",
-                field="data.where",
-            )
+            raise _none_has(where, split)
         return rows
 
     def convert(rows: Iterable[Row | BadRow]) -> TrainingData:
@@ -139,6 +134,15 @@ def load_training_data(
         return trained, convert(held)
     except DataError as error:
         raise DataError(error.message, remedy=error.remedy, field="data.evaluation") from error
+
+
+def _none_has(where: Mapping[str, object], split: str) -> DataError:
+    wanted = ", ".join(f"{name}: {value}" for name, value in where.items())
+    return DataError(
+        f"No row of {split} has {wanted}.",
+        remedy="Correct the value, or empty it to use all rows.",
+        field="data.where",
+    )
 
 
 def held_out_share(evaluation: str | None) -> float | None:
