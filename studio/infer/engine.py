@@ -22,6 +22,7 @@ from studio.infer.sampling import Sampling
 from studio.infer.stream import Generation, stream
 from studio.infer.turns import Turns
 from studio.models.load import Loaded, load_model
+from studio.models.shortage import MEMORY_ERRORS, first_line, ran_out
 
 POLL_SECONDS = 0.1
 
@@ -187,9 +188,11 @@ class Engine:
 def _explained_oom(model: ModelConfig) -> Iterator[None]:
     try:
         yield
-    except torch.OutOfMemoryError as error:
+    except MEMORY_ERRORS as error:
+        if not ran_out(error):
+            raise
         raise BusyError(
-            f"Memory ran out with {model.id}: {str(error).splitlines()[0]}",
+            f"Memory ran out with {model.id}: {first_line(error)}",
             remedy="Use fewer or smaller images, a shorter answer, or model.quantization: nf4; "
             "a training run on the same device may hold the memory.",
             field="model.id",

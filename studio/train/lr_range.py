@@ -16,10 +16,10 @@ from transformers.trainer_utils import set_seed
 
 from studio.config import RunConfig, files
 from studio.errors import RunFailedError
+from studio.models.shortage import MEMORY_ERRORS, ran_out
 from studio.paths import RunPaths, Workspace
 from studio.runs.events import EventLog
 from studio.runs.lr_range import Losses, Point, RangeResult, Span, ensure_span
-from studio.train.memory.shortage import MEMORY_ERRORS, ran_out
 from studio.train.plan import preflight
 from studio.train.prepare import prepare_model
 from studio.train.trainers import build_trainer

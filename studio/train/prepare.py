@@ -15,9 +15,9 @@ from studio.config.adapter import MOVES_WEIGHTS
 from studio.errors import ModelError, RunFailedError
 from studio.models.adapters import inspect_adapter, lora_config
 from studio.models.load import Loaded, load_model
+from studio.models.shortage import MEMORY_ERRORS, first_line, ran_out
 from studio.models.source import model_path
 from studio.paths import RunPaths, Workspace
-from studio.train.memory.shortage import MEMORY_ERRORS, first_line, ran_out
 from studio.train.rates import freeze_towers
 
 CONTINUE, REFERENCE = "adapter.continue_from", "dpo.reference"

@@ -14,7 +14,6 @@ from pathlib import PurePath
 from statistics import fmean
 from typing import Any
 
-import torch
 from transformers import PreTrainedModel, ProcessorMixin, TrainerCallback, TrainerState
 
 from studio.config import RunConfig
@@ -24,6 +23,7 @@ from studio.errors import DataError
 from studio.evaluate.example import EvalExample
 from studio.evaluate.generate import generate_answers
 from studio.evaluate.score import completion_log_probs
+from studio.models.shortage import MEMORY_ERRORS, ran_out
 from studio.paths import RunPaths, Workspace
 from studio.runs.events import Event, EventLog, read_events
 from studio.runs.status import beat
@@ -273,7 +273,9 @@ class Prober(TrainerCallback):
         self.clock.begin()
         try:
             yield
-        except torch.OutOfMemoryError:
+        except MEMORY_ERRORS as error:
+            if not ran_out(error):
+                raise
             self.probes, self.rows = [], 0
             self.events.append(
                 "warning",

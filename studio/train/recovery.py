@@ -14,12 +14,12 @@ from transformers import Trainer, TrainerCallback
 
 from studio.config import RunConfig, files
 from studio.errors import RunFailedError
+from studio.models.shortage import MEMORY_ERRORS, first_line, ran_out
 from studio.paths import RunPaths, Workspace
 from studio.runs import checkpoints
 from studio.runs.events import EventLog
 from studio.runs.plan import GIB, Plan
 from studio.train.memory.find_batch import find_batch_size
-from studio.train.memory.shortage import MEMORY_ERRORS, first_line, ran_out
 
 
 class StepGuard(TrainerCallback):

@@ -8,6 +8,7 @@ from transformers import Trainer, TrainerCallback
 from transformers.trainer_utils import set_seed
 
 from studio.config import RunConfig
+from studio.models.shortage import MEMORY_ERRORS, first_line, ran_out
 from studio.paths import RunPaths, Workspace, write_json
 from studio.runs import checkpoints
 from studio.runs.events import EventLog
@@ -17,7 +18,6 @@ from studio.train.data import RunData
 from studio.train.fast.fill import fill_cache, record_hits
 from studio.train.fast.trainers import FastTrainer
 from studio.train.memory.heap import return_freed_memory
-from studio.train.memory.shortage import MEMORY_ERRORS, first_line, ran_out
 from studio.train.narrow import report_narrow
 from studio.train.plan import plan_run
 from studio.train.prepare import prepare_model, save_adapter

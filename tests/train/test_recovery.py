@@ -8,6 +8,7 @@ from accelerate.optimizer import AcceleratedOptimizer
 
 from studio.config import files
 from studio.errors import RunFailedError
+from studio.models.shortage import first_line, ran_out
 from studio.runs.events import read_events
 from studio.train import prepare
 from studio.train.fast.trainers import FastDPOTrainer, FastSFTTrainer
@@ -15,7 +16,6 @@ from studio.train.memory import dry_step, find_batch
 from studio.train.memory.devices import Target
 from studio.train.memory.find_batch import possible_sizes
 from studio.train.memory.measure import RAN_OUT, Measured
-from studio.train.memory.shortage import first_line, ran_out
 from studio.train.plan import plan_run
 from studio.train.recovery import StepGuard, next_smaller, with_less_memory
 from studio.train.run import execute

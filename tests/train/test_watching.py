@@ -153,6 +153,19 @@ def test_as_many_probes_are_asked_as_there_is_time_for(
     assert prober.tokens <= 16 and (prober.tokens == 16) == (tokens == 16)
 
 
+def test_probes_that_run_out_of_memory_are_left_out_and_training_goes_on(shared_runner):
+    run = shared_runner.store.create(shared_runner.config())
+    prober = _prober(shared_runner, run, {"count": 2, "max_new_tokens": 16})
+    with pytest.raises(RuntimeError, match="shapes"), prober._asking():
+        raise RuntimeError("shapes do not match")
+    assert len(prober.probes) == 2
+    with prober._asking():
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+    assert not prober.probes
+    (notice,) = Diary(run.paths.events).refresh().notices
+    assert "Memory ran out" in notice.message and "probes.count" in notice.remedy
+
+
 def test_a_wish_to_stop_ends_answers_at_once(shared_runner):
     from studio.train.probe_clock import LEAST_TOKENS, Clock
 

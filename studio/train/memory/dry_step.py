@@ -24,6 +24,7 @@ from studio.config import RunConfig, files
 from studio.errors import ModelError, StudioError
 from studio.models.devices import pick_device
 from studio.models.quiet import quiet_libraries
+from studio.models.shortage import MEMORY_ERRORS, ran_out
 from studio.models.source import has_processor, load_config, model_path
 from studio.paths import RunPaths, Workspace
 from studio.train.data import RunData
@@ -31,7 +32,6 @@ from studio.train.memory.devices import CUDA_CONTEXT
 from studio.train.memory.heap import return_freed_memory
 from studio.train.memory.measure import Measured
 from studio.train.memory.remembered import remember
-from studio.train.memory.shortage import MEMORY_ERRORS, ran_out
 from studio.train.plan import preflight
 from studio.train.prepare import prepare_model
 from studio.train.trainers import build_trainer
