@@ -1,6 +1,8 @@
-// Light and dark, and the crosshair of the charts. Text from data goes through textContent only.
+// Light and dark, the pulse that has parts of the page look again, and the crosshair of the charts.
+// Text from data goes through textContent only.
 (() => {
   const KEY = "studio-theme";
+  const PULSE_MS = 1500;
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const applyTheme = () => {
     const wish = localStorage.getItem(KEY);
@@ -10,14 +12,52 @@
     applyTheme();
     dark.addEventListener("change", applyTheme);
     document.addEventListener("click", onClick);
+    document.addEventListener("click", onTab, true);
+    const changes = { subtree: true, attributes: true, attributeFilter: ["aria-selected"] };
+    new MutationObserver(nameTab).observe(document.body, changes);
     document.addEventListener("pointermove", onMove);
     document.addEventListener("pointerout", onLeave);
+    document.addEventListener("visibilitychange", feelPulse);
+    setInterval(feelPulse, PULSE_MS);
+  };
+
+  // Asked only while the page can be seen; a lost connection is asked again at the next beat.
+  let pulse = null;
+  let asking = false;
+  const feelPulse = async () => {
+    if (document.hidden || asking) return;
+    asking = true;
+    const signal = AbortSignal.timeout(10 * PULSE_MS);
+    const now = await fetch(new URL("studio/pulse", document.baseURI), { signal })
+      .then((reply) => (reply.ok ? reply.text() : null))
+      .catch(() => null);
+    asking = false;
+    if (now === null || now === pulse) return;
+    pulse = now;
+    document.dispatchEvent(new CustomEvent("studio:pulse"));
   };
 
   const onClick = (event) => {
     if (!event.target.closest?.("[data-studio='theme']")) return;
     localStorage.setItem(KEY, document.body.classList.contains("dark") ? "light" : "dark");
     applyTheme();
+  };
+
+  // The address names the open tab, so that a reload comes back to it (the first needs no name).
+  let wanted = new URL(location.href).searchParams.get("tab");
+  const nameTab = () => {
+    const tabs = [...document.querySelectorAll("#studio-tabs > .tab-wrapper [data-tab-id]")];
+    const open = tabs.find((tab) => tab.getAttribute("aria-selected") === "true");
+    // Until the server has opened the tab asked for, the address stays as it is.
+    if (!open || (wanted && open.dataset.tabId !== wanted)) return;
+    wanted = null;
+    const address = new URL(location.href);
+    if (open === tabs[0]) address.searchParams.delete("tab");
+    else address.searchParams.set("tab", open.dataset.tabId);
+    if (address.href !== location.href) history.replaceState(history.state, "", address);
+  };
+  const onTab = (event) => {
+    if (event.target.closest?.("[role=tab], .overflow-dropdown button")) wanted = null;
   };
 
   const number = (value, percent) => {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 from fastapi import FastAPI, Request
@@ -17,9 +18,9 @@ from studio.runs.store import RunStore
 from studio.services.inference import InferenceClient
 from studio.services.planner import Planner
 from studio.services.supervisor import Supervisor
-from studio.ui import api, data_api, runs_api
+from studio.ui import api, data_api, pulse, runs_api
 from studio.ui.auth import Accounts
-from studio.ui.context import Shell, StudioContext
+from studio.ui.context import Shell, StudioContext, go_to
 from studio.ui.header import Header
 from studio.ui.hub_login import HubAccounts, hub_login_router
 from studio.ui.login import ANNOTATE, HOME, Gate, login_router, only
@@ -82,7 +83,19 @@ def build_page(context: StudioContext, names: tuple[str, ...] = tuple(TABS)) -> 
                 with gr.Tab(title, id=name, elem_id=f"tab-{name}") as tab:
                     build(replace(context, shell=Shell(page, bar, tab, *links)))
         header.wire(page, bar, links[0])
+        quick: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
+        page.load(_open_named(names), None, bar, api_visibility="private", **quick)
     return page
+
+
+def _open_named(names: tuple[str, ...]) -> Callable[[gr.Request], Any]:
+    """Opens the tab that the address names; assets/studio.js writes it there."""
+
+    def open_named(request: gr.Request) -> Any:
+        wanted = str(request.query_params.get("tab", ""))
+        return go_to(wanted) if wanted in names else gr.skip()
+
+    return open_named
 
 
 def build_app(context: StudioContext) -> FastAPI:
@@ -93,6 +106,7 @@ def build_app(context: StudioContext) -> FastAPI:
     app.include_router(api.router(context))
     app.include_router(runs_api.router(context))
     app.include_router(data_api.router(context))
+    app.include_router(pulse.router(context))
     if accounts is None:
         return _mount(app, build_page(context), "/")
     if isinstance(accounts, HubAccounts):
@@ -100,6 +114,7 @@ def build_app(context: StudioContext) -> FastAPI:
     else:
         app.include_router(login_router(accounts))
     app.include_router(api.router(context), prefix=ANNOTATE)
+    app.include_router(pulse.router(context), prefix=ANNOTATE)
     _mount(app, build_page(context, ("annotate",)), ANNOTATE, only(accounts, "annotator", "lead"))
     return _mount(app, build_page(context), "/", only(accounts, "lead"))
 

@@ -10,10 +10,10 @@ import gradio as gr
 
 from studio.annotation.journal import JournalState
 from studio.ui.context import StudioContext, go_to, link
+from studio.ui.pulse import LOOK_AGAIN, TICK
 from studio.ui.runs_state import RunReader, RunSummary
 from studio.ui.views import bar, duration
 
-POLL_SECONDS = 2.0
 PICK = (
     "element.addEventListener('click', event => {"
     " const run = event.target.closest('[data-run]');"
@@ -39,7 +39,7 @@ class Header:
 
     def layout(self) -> None:
         """Draw it."""
-        self.line = gr.HTML(self.html(), js_on_load=PICK, elem_id="studio-header")
+        self.line = gr.HTML(self.html(), js_on_load=PICK + TICK, elem_id="studio-header")
 
     def wire(self, page: gr.Blocks, tabs: gr.Tabs, show_run: gr.State) -> None:
         """Keep it up to date, and let a click on the run lead to Runs."""
@@ -49,7 +49,7 @@ class Header:
             "api_visibility": "private",
         }
         page.load(self.html, None, self.line, **quick)
-        gr.Timer(POLL_SECONDS).tick(self.html, None, self.line, **quick)
+        self.line.tick(self.html, None, self.line, **LOOK_AGAIN)
         queued = {**quick, "queue": True}  # only these tell the listeners of a state
         self.line.click(self.follow, None, [show_run, tabs], **queued)
 

@@ -24,7 +24,7 @@ from studio.ui.context import StudioContext
 LOCAL = "http://127.0.0.1:7860"
 # What an annotator may ask for: their own page, images, logging in and out.
 THEIRS = re.compile(
-    r"(/annotate)?/studio/(annotate/|images/|thumbs/)"
+    r"(/annotate)?/studio/(annotate/|images/|thumbs/|pulse$)"
     r"|/log(in|out)$"
     r"|/annotate(/(?!studio)|$)"
 )

@@ -15,6 +15,7 @@ from studio.runs.curves import tail
 from studio.runs.status import ENDED
 from studio.ui.context import StudioContext, go_to, link
 from studio.ui.plots import Look
+from studio.ui.pulse import LOOK_AGAIN, TICK
 from studio.ui.runs_figures import MOST_COMPARED, curves
 from studio.ui.runs_state import RunReader, RunSummary, ago
 from studio.ui.runs_views import (
@@ -28,7 +29,6 @@ from studio.ui.runs_views import (
 )
 from studio.ui.views import code, empty, say
 
-POLL_SECONDS = 1.5
 SMOOTHING = 0.6
 PICK = (
     "element.addEventListener('click', event => {"
@@ -75,7 +75,9 @@ class RunsTab:
         self.seen = gr.State("")
         with gr.Row(elem_id="runs", equal_height=False):
             with gr.Column(scale=1, min_width=260, elem_classes=["surface", "runs-side"]):
-                parts["list"] = gr.HTML(run_list([], None), js_on_load=PICK, elem_id="run-list")
+                parts["list"] = gr.HTML(
+                    run_list([], None), js_on_load=PICK + TICK, elem_id="run-list"
+                )
             with gr.Column(scale=3, min_width=320, elem_classes=["surface", "runs-detail"]):
                 parts["head"] = gr.HTML(NOTHING_CHOSEN, elem_id="run-head")
                 with gr.Column(visible=False) as parts["detail"]:
@@ -144,7 +146,8 @@ class RunsTab:
         queued = {**quick, "queue": True, "concurrency_limit": 4}
         now = {"inputs": [self.chosen, *looks], "outputs": shown, **quick}
         refusable = {**now, **queued}
-        gr.Timer(POLL_SECONDS).tick(self.poll, [self.chosen, self.seen, *looks], shown, **quick)
+        looking = [self.chosen, self.seen, *looks]
+        parts["list"].tick(self.poll, looking, shown, **LOOK_AGAIN)
         shell.tab.select(self.open, **now)
         shell.page.load(self.open, **now)
         self.parts["list"].click(self.pick, [self.chosen, *looks], shown, **quick)

@@ -1,0 +1,77 @@
+"""The word an open page asks for: it changes with what is shown, and tells annotators no more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from studio.config import RunConfig
+from studio.data.images import ImageStore
+from studio.paths import Workspace
+from studio.runs import queue
+from studio.runs.events import EventLog
+from studio.runs.store import RunStore
+from studio.ui import pulse
+from studio.ui.auth import Accounts, add_user
+from studio.ui.context import StudioContext
+from studio.ui.login import login_router
+
+LOCAL = "http://127.0.0.1:7860"
+
+
+def studio(folder: Path, accounts: Accounts | None = None) -> tuple[StudioContext, FastAPI]:
+    workspace = Workspace.locate(folder / "workspace")
+    runs = RunStore(workspace)
+    images = ImageStore(workspace)
+    context = StudioContext(workspace, None, images, runs, None, None, None, accounts)
+    app = FastAPI()
+    app.include_router(pulse.router(context))
+    if accounts is not None:
+        app.include_router(login_router(accounts))
+    return context, app
+
+
+def word(client: TestClient) -> str:
+    answer = client.get("/studio/pulse")
+    assert answer.status_code == 200 and answer.headers["cache-control"] == "no-store"
+    return answer.text
+
+
+def test_the_word_changes_when_something_shown_does_and_only_then(tmp_path: Path) -> None:
+    context, app = studio(tmp_path)
+    client = TestClient(app, base_url=LOCAL)
+    words = [word(client)]
+    run = context.runs.create(RunConfig(name="mine"))
+    for change in (
+        lambda: None,
+        lambda: EventLog(run.paths.events).append("metrics", step=1, loss=1.0),
+        lambda: run.paths.log.write_text("a line\n"),
+        lambda: queue.set_paused(context.workspace, True),
+        lambda: context.runs.delete(run.run_id),
+    ):
+        change()
+        words.append(word(client))
+        assert word(client) == words[-1]
+    assert len(set(words)) == len(words)
+
+
+def test_another_host_is_refused(tmp_path: Path) -> None:
+    _, app = studio(tmp_path)
+    assert TestClient(app, base_url="http://evil.example").get("/studio/pulse").status_code == 403
+
+
+@pytest.mark.parametrize(("name", "told"), [("lea", True), ("ana", False)])
+def test_runs_move_the_word_of_leads_alone(tmp_path: Path, name: str, told: bool) -> None:
+    file = tmp_path / "accounts.yaml"
+    add_user(file, "lea", "lead", "password of lea")
+    add_user(file, "ana", "annotator", "password of ana")
+    context, app = studio(tmp_path, Accounts.load(file))
+    client = TestClient(app, base_url=LOCAL, follow_redirects=False)
+    assert client.get("/studio/pulse").status_code == 401
+    client.post("/login", data={"name": name, "password": f"password of {name}"})
+    before = word(client)
+    context.runs.create(RunConfig(name="mine"))
+    assert (word(client) != before) == told
