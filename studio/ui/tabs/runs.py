@@ -33,7 +33,7 @@ SMOOTHING = 0.6
 PICK = (
     "element.addEventListener('click', event => {"
     " const card = event.target.closest('[data-run], [data-act]');"
-    " if (card) trigger('click', {run: card.dataset.run, act: card.dataset.act}); });"
+    " if (card) trigger('click', {run: card.dataset.run, act: card.dataset.act}); });" + TICK
 )
 PICK_STEP = (
     "element.addEventListener('click', event => {"
@@ -75,9 +75,7 @@ class RunsTab:
         self.seen = gr.State("")
         with gr.Row(elem_id="runs", equal_height=False):
             with gr.Column(scale=1, min_width=260, elem_classes=["surface", "runs-side"]):
-                parts["list"] = gr.HTML(
-                    run_list([], None), js_on_load=PICK + TICK, elem_id="run-list"
-                )
+                parts["list"] = gr.HTML(run_list([], None), js_on_load=PICK, elem_id="run-list")
             with gr.Column(scale=3, min_width=320, elem_classes=["surface", "runs-detail"]):
                 parts["head"] = gr.HTML(NOTHING_CHOSEN, elem_id="run-head")
                 with gr.Column(visible=False) as parts["detail"]:
@@ -146,8 +144,7 @@ class RunsTab:
         queued = {**quick, "queue": True, "concurrency_limit": 4}
         now = {"inputs": [self.chosen, *looks], "outputs": shown, **quick}
         refusable = {**now, **queued}
-        looking = [self.chosen, self.seen, *looks]
-        parts["list"].tick(self.poll, looking, shown, **LOOK_AGAIN)
+        parts["list"].tick(self.poll, [self.chosen, self.seen, *looks], shown, **LOOK_AGAIN)
         shell.tab.select(self.open, **now)
         shell.page.load(self.open, **now)
         self.parts["list"].click(self.pick, [self.chosen, *looks], shown, **quick)
