@@ -1,14 +1,17 @@
-"""Slow files first, one thread per process, and a nursery of workers for tests that start some."""
+"""Slow files first, one thread per process, and a nursery for the processes that tests start."""
 
 from __future__ import annotations
 
+import gc
 import os
-import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from nursery import CLIENT
+from nursery import open_nursery
+
+from studio.services.pipe import PipeWorker
 
 HERE = Path(__file__).resolve().parent
 SLOW_FIRST = ("ui", "train", "services", "families")
@@ -23,21 +26,41 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: _rank(item.path.relative_to(HERE).parts[0]))
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """What is imported for the tests stays, so that nothing in it is ever looked for as garbage."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 def _rank(area: str) -> int:
     return SLOW_FIRST.index(area) if area in SLOW_FIRST else len(SLOW_FIRST)
 
 
 @pytest.fixture(scope="session")
-def client(tmp_path_factory):
-    """Source of the client that has workers forked; a nursery stands ready."""
-    path = str(tmp_path_factory.mktemp("n") / "s")
-    nursery = subprocess.Popen(
-        [sys.executable, str(HERE / "nursery.py"), path],
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=HERE.parent,
-    )
-    assert nursery.stdout.readline() == "ready\n"
-    yield CLIENT.format(path=path)
-    nursery.kill()
-    nursery.wait()
+def python(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Python that has torch loaded when it starts; all processes of a session share its nursery."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    with open_nursery(folder / "n") as interpreter:
+        yield interpreter
+
+
+@pytest.fixture(scope="session")
+def client(python: str) -> str:
+    """Source of what becomes `python -m studio worker RUN_DIR`, for `python -c`."""
+    worker = f"[{python!r}, '-m', 'studio', 'worker', sys.argv[-1]]"
+    return f"import os, sys; os.execv({python!r}, {worker})"
+
+
+@pytest.fixture
+def forked(python: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the studio starts with `python` has torch loaded when it starts."""
+    monkeypatch.setattr(sys, "executable", python)
+    usual = PipeWorker.__init__.__kwdefaults__
+    monkeypatch.setitem(usual, "command", (python, "-m", "studio"))

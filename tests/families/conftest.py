@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from functools import cache
 
 import pytest
@@ -13,12 +12,9 @@ from tests.families.trial import Bench
 
 @pytest.fixture(scope="session")
 def bench(tmp_path_factory):
-    """Tries families; what the libraries hold is not searched for garbage again and again."""
+    """Tries families."""
     quiet_libraries()
-    gc.collect()
-    gc.freeze()
-    yield Bench(tmp_path_factory.mktemp("families"))
-    gc.unfreeze()
+    return Bench(tmp_path_factory.mktemp("families"))
 
 
 @pytest.fixture(scope="session")

@@ -57,6 +57,7 @@ def dataset(workspace: Workspace) -> str:
     return sha
 
 
+@pytest.mark.usefixtures("forked")
 def test_a_dataset_is_checked_kept_and_its_images_shown(workspace):
     sha = dataset(workspace)
     checker = Checker(workspace)

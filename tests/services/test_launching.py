@@ -78,6 +78,7 @@ def config(**launch):
     return files.parse({**SMALL, "launch": launch})
 
 
+@pytest.mark.usefixtures("forked")
 def test_two_processes_learn_what_one_learns(workspace, alone):
     two = start_now(config(processes=2), workspace)
     assert follow(two, quiet=True).state == "finished", two.paths.log.read_text()
@@ -85,6 +86,7 @@ def test_two_processes_learn_what_one_learns(workspace, alone):
     assert RunStore(workspace).get(two.run_id).has_adapter
 
 
+@pytest.mark.usefixtures("forked")
 def test_two_machines_learn_what_one_learns(workspace, alone, tmp_path):
     """Both on this one: each has its own file, `accelerate launch` and process."""
     with socket.socket() as free:

@@ -118,12 +118,13 @@ def test_a_dry_step_that_dies_says_its_last_words(tmp_path, monkeypatch):
         measure(RunConfig(), Workspace.locate(tmp_path))
 
 
+@pytest.mark.usefixtures("forked")
 def test_the_real_child_plans_and_refuses_by_field(tmp_path):
     planner = Planner(Workspace.locate(tmp_path))
+    values = RunConfig().model_dump() | {"data": {"train": "train[:8]"}}
     try:
-        plan = planner.plan(RunConfig())
+        plan = planner.plan(RunConfig.model_validate(values))
         assert isinstance(plan, Plan) and plan.memory.total > 0 and planner.ready
-        values = RunConfig().model_dump()
         values["adapter"]["targets"] = ["no_such_layer"]
         with pytest.raises(ModelError) as caught:
             planner.plan(RunConfig.model_validate(values))
