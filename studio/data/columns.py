@@ -11,7 +11,7 @@ from studio.errors import DataError
 NAMES: dict[str, tuple[str, ...]] = {
     "image": (
         "image", "images", "image_path", "image_paths", "img", "picture", "file_name",
-        "filename", "image_file", "image_bytes", "photo", "file",
+        "filename", "image_file", "image_bytes", "photo", "file", "image_base64", "image_url",
     ),
     "conversation": ("messages", "conversations", "conversation"),
     "question": ("question", "query", "prompt", "instruction", "problem"),
@@ -64,18 +64,19 @@ def map_columns(
     samples: Sequence[Mapping[str, object]],
     explicit: Mapping[str, str] | None,
 ) -> dict[str, str]:
-    """The guess with `explicit` (role → column) laid over it.
+    """The guess with `explicit` (role → column) laid over it; an empty name: no column has it.
 
     Raises:
         DataError: For a role there is none of, or a column that is not there; `field` is
             `data.columns.<role>`.
     """
-    wanted = {role: name for role, name in (explicit or {}).items() if name}
-    for role, name in wanted.items():
+    for role, name in (explicit or {}).items():
         _check(role, name, columns)
-    chosen = {SAME_ROLE.get(role, role): name for role, name in wanted.items()}
+    given = {SAME_ROLE.get(role, role): name for role, name in (explicit or {}).items()}
+    chosen = {role: name for role, name in given.items() if name}
     rest = [name for name in columns if name not in chosen.values()]
     guessed = guess_columns(rest, samples)
+    guessed = {role: name for role, name in guessed.items() if given.get(role) != ""}
     if "question" in chosen:
         guessed.pop("conversation", None)
     if "conversation" in chosen:
@@ -95,7 +96,7 @@ def _check(role: str, name: str, columns: Sequence[str]) -> None:
             remedy=f"Did you mean {near[0]!r}?" if near else f"Use one of: {', '.join(NAMES)}.",
             field=field,
         )
-    if name not in columns:
+    if name and name not in columns:
         near = get_close_matches(name, columns, 1, cutoff=0.4)
         hint = f"Did you mean {near[0]!r}? " if near else ""
         raise DataError(

@@ -35,6 +35,8 @@ MAX_SECONDS = 5.0
 # blocks of this size.
 BLOCK = 1024
 THUMB_EDGE = 320
+LONGEST_NAME = 4096  # characters of a file name with its folders
+SAID_NAME = 200  # of them, those that a reason quotes
 EXIF_ORIENTATION = 0x0112
 
 # What Pillow's own corpus of broken files raises: OSError alone is not enough.
@@ -142,22 +144,26 @@ def resolve_inside(folder: Path, name: str) -> Path:
     Raises:
         DataError: For addresses, absolute names, `..`, links that lead outside, or no such file.
     """
+    said = repr(name if len(name) <= SAID_NAME else f"{name[:SAID_NAME]}…")
+    if len(name) > LONGEST_NAME:
+        raise DataError(f"{said} is no file name: {len(name):,} characters.", field="image")
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", name) or name.startswith(("//", "\\\\")):
-        raise DataError(f"{name!r} is an address; images are never fetched.", field="image")
+        raise DataError(f"{said} is an address; images are never fetched.", field="image")
     plain = name.replace("\\", "/")
     parts = plain.split("/")
     if "\0" in name or plain.startswith(("/", "~")) or ".." in parts or re.match("[A-Za-z]:", name):
-        raise DataError(f"{name!r} leads outside the folder of the data.", field="image")
+        raise DataError(f"{said} leads outside the folder of the data.", field="image")
     root = folder.resolve()
     try:
         path = (root / plain).resolve()
         inside, there = path.is_relative_to(root), path.is_file()
     except OSError as error:
-        raise DataError(f"{name[:80]!r} is no usable file name: {error}.", field="image") from error
+        reason = getattr(error, "strerror", None) or type(error).__name__
+        raise DataError(f"{said} is no usable file name: {reason}.", field="image") from error
     if not inside:
-        raise DataError(f"{name!r} is a link out of the folder of the data.", field="image")
+        raise DataError(f"{said} is a link out of the folder of the data.", field="image")
     if not there:
-        raise DataError(f"there is no image file {name!r}.", field="image")
+        raise DataError(f"there is no image file {said}.", field="image")
     return path
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+
 import pytest
 
 from studio.data.schema import BadRow, Row
 from studio.data.sources import open_source
 from studio.errors import DataError
+
+from .conftest import png
 
 
 @pytest.fixture
@@ -161,6 +165,34 @@ def test_a_mapping_wins_and_the_rest_is_still_recognised(read):
     assert parts(row) == ["<>", "right"] and row.completion.text == "x"
 
 
+def test_an_empty_name_takes_a_column_away(read):
+    record = {"image": "a.png", "question": "q", "label": "x", "answer": "y"}
+    name, (row,) = read(record, columns={"answer": ""})
+    assert row.completion is None and name == "Questions without answers"
+    assert (row.meta["label"], row.meta["answer"]) == ("x", "y")
+    _, (row,) = read(record, columns={"image": "", "label": "label"})
+    assert row.images == () and row.completion.text == "x"
+
+
+def test_images_written_into_the_text(read):
+    address = f"data:image/png;base64,{b64encode(png()).decode()}"
+    alone = b64encode(png(size=(64, 64))).decode()
+    said = [
+        {
+            "role": "user",
+            "content": [
+                {"type": "image_url", "image_url": {"url": address}},
+                {"type": "text", "text": "q"},
+            ],
+        }
+    ]
+    for record in ({"image": address}, {"image_base64": alone}, {"image_url": address}):
+        _, (row,) = read({**record, "question": "q", "answer": "a"})
+        assert len(row.images) == 1 and row.meta == {}
+    _, (row,) = read({"messages": said})
+    assert parts(row) == ["<>", "q"] and len(row.images) == 1
+
+
 @pytest.mark.parametrize(
     ("columns", "field", "hint"),
     [
@@ -193,6 +225,10 @@ def test_half_a_preference_and_unknown_columns_are_refused(read):
         ({"image": "../rows.jsonl", "question": "q", "answer": "a"}, "outside the folder"),
         ({"image": "rows.jsonl", "question": "q", "answer": "a"}, "not a PNG"),
         ({"image": "https://host/a.png", "question": "q", "answer": "a"}, "never fetched"),
+        ({"image": "data:image/png;base64,???", "question": "q", "answer": "a"}, "is damaged"),
+        ({"image": "iVBORw0KGgo" * 9, "question": "q", "answer": "a"}, "base64 of the image"),
+        ({"image": "/9j/" * 9, "question": "q", "answer": "a"}, "outside the folder"),
+        ({"image": "x" * 1_000_000, "question": "q", "answer": "a"}, "no file name: 1,000,000"),
         ({"image": "a.png", "question": "", "answer": "a"}, "question is empty"),
         ({"image": "a.png", "question": "q\0", "answer": "a"}, "NUL"),
         ({"image": "a.png", "question": "q" * 1_000_000, "answer": "a"}, "1,000,000 characters"),
@@ -206,6 +242,7 @@ def test_bad_rows_are_named_with_their_reason(read, record, reason):
     _, rows = read(good, record, good)
     assert [type(row) for row in rows] == [Row, BadRow, Row]
     assert rows[1].line == 2 and reason in rows[1].reason
+    assert len(rows[1].reason) <= 500
 
 
 def test_literal_tags_in_answers_stay_text(read):

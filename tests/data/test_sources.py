@@ -11,9 +11,12 @@ import pyarrow.parquet as pq
 import pytest
 from datasets import Dataset, DatasetDict, Features, Image, Value
 
+from studio.annotation import AnnotationStore
 from studio.data.schema import BadRow, Row
 from studio.data.sources import open_source
+from studio.data.sources.hub import HubReader
 from studio.errors import DataError
+from studio.services.library import import_source
 
 from .conftest import png
 from .hub import serving
@@ -69,6 +72,7 @@ def test_delimited_files(folder, workspace, name, mark):
     rows = list(open_source(str(folder / name), workspace=workspace).rows())
     assert rows[0].question == "two\nlines" and rows[0].completion.text == "=1+1"
     assert isinstance(rows[1], BadRow) and "2 cells under 3" in rows[1].reason
+    assert rows[1].line == 4, "as an editor counts them, heading and line breaks included"
 
 
 def test_parquet_with_images_as_structs_bytes_and_names(folder, workspace):
@@ -211,6 +215,7 @@ from studio.errors import DataError
 from studio.paths import Workspace
 place, said = Workspace.locate(), []
 for spec, split in [("owner/charts", "train[1:3]"), ("owner/charts@v1", None),
+                    ("owner/charts", "train[:50%]"),
                     ("owner/charts", "test"), ("owner/charts", "nope"),
                     ("owner/charts@nope", None), ("owner/none", None)]:
     try:
@@ -243,16 +248,38 @@ def test_a_hub_dataset_over_http_by_split_slice_and_revision(tmp_path):
             [sys.executable, "-c", HUB_TALK], capture_output=True, text=True, env=env, check=False
         )
     assert done.stdout, done.stderr[-2000:]
-    sliced, old, held, no_split, no_revision, nothing = json.loads(done.stdout)
+    sliced, old, half, held, no_split, no_revision, nothing = json.loads(done.stdout)
     recognised = "ChartQA questions and answers"
     assert sliced == [recognised, ["train", "test"], [["new 1?", 1], ["new 2?", 1]], 2]
-    assert old == [recognised, ["train"], [["old 0?", 1], ["old 1?", 1]], None]
+    assert old == [recognised, ["train"], [["old 0?", 1], ["old 1?", 1]], 2]
+    assert half[2:] == [[[f"new {n}?", 1] for n in range(3)], 3], "counted by the files' ends"
     assert held[2] == [["held 0?", 1]]
     assert no_split.startswith("data.train: There is no split 'nope'")
     assert "no revision 'nope'" in no_revision and "'owner/none'" in nothing
     fetched = [line for line in asked if ".parquet" in line]
     assert all("bytes=" in line for line in fetched), "streamed, never downloaded as a whole"
     assert not any("/resolve/main/" in line for line in asked), "every file is of one commit"
+
+
+def test_a_share_of_a_hub_dataset_of_unknown_size_is_refused():
+    reader = HubReader(label="x", path="owner/name", split_field="data.evaluation")
+    assert reader.known_count() is None
+    with pytest.raises(DataError, match="does not say how many rows") as caught:
+        reader.count()
+    assert caught.value.field == "data.evaluation" and "train[:1000]" in caught.value.remedy
+
+
+def test_a_hub_that_is_lost_half_way_is_a_sentence():
+    from huggingface_hub.errors import HTTPError
+
+    def broken():
+        yield QA
+        raise HTTPError("the server went away")
+
+    rows = HubReader(label="x", path="owner/name", stream=broken()).records()
+    assert next(rows).values == QA
+    with pytest.raises(DataError, match=r"cannot be reached .*went away"):
+        next(rows)
 
 
 def test_an_offline_hub_is_a_sentence():
@@ -271,13 +298,16 @@ def test_an_offline_hub_is_a_sentence():
 
 
 @pytest.mark.parametrize(("name", "rows"), [("chartqa", 359), ("multichart", 24)])
-def test_real_data_is_read_whole(shared, workspace, name, rows):
-    found = list(open_source(str(shared / name), workspace=workspace).rows())
-    assert [row for row in found if isinstance(row, BadRow)] == []
-    assert len({row.external_id for row in found}) == rows
-    for row in found:
-        places = sum(part.type == "image" for message in row.prompt for part in message.parts)
-        assert places == len(row.images) >= 1
+def test_real_data_is_imported_whole(shared, workspace, name, rows):
+    store = AnnotationStore(workspace.database_url)
+    report = import_source(str(shared / name), workspace, store)
+    assert (report.added, report.bad_count) == (rows, 0)
+    found = store.browse(limit=rows + 1)
+    assert len({item.external_id for item in found}) == rows
+    for item in found:
+        places = sum(part.type == "image" for message in item.prompt for part in message.parts)
+        assert places == len(item.images) >= 1 and item.candidates
+    store.close()
 
 
 def test_importing_the_data_layer_brings_no_torch():

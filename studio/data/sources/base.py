@@ -15,7 +15,7 @@ PEEKED = 20
 
 @dataclass(frozen=True)
 class Record:
-    """One raw row: its number in the source (from 1) and its values by column."""
+    """One raw row and where it is: its line in a text file, else its number (from 1)."""
 
     line: int
     values: dict[str, object]

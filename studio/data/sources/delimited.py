@@ -39,18 +39,19 @@ class DelimitedReader(Reader):
         header = next(rows, [])
         if len(set(header)) < len(header):
             raise DataError(f"{self.path.name} names a column twice.", field="data.source")
-        for number in range(1, 1 << 62):
+        while True:
+            line = rows.line_num + 1
             try:
                 cells = next(rows, None)
             except csv.Error as error:
-                yield BadRow(number, f"not valid CSV: {error}")
+                yield BadRow(line, f"not valid CSV: {error}")
                 continue
             if cells is None:
                 return
             if len(cells) == len(header):
-                yield Record(number, dict(zip(header, cells, strict=True)))
+                yield Record(line, dict(zip(header, cells, strict=True)))
             elif cells:
-                yield BadRow(number, f"{len(cells)} cells under {len(header)} column names")
+                yield BadRow(line, f"{len(cells)} cells under {len(header)} column names")
 
 
 def _delimiter(path: Path, header: str) -> str:

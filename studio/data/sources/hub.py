@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,21 +15,30 @@ from studio.errors import DataError
 from studio.paths import Workspace
 
 if TYPE_CHECKING:
-    from datasets import IterableDataset
+    from datasets import DatasetBuilder, IterableDataset
 
 _ID = re.compile(
     r"(?P<id>[\w.-]+(?:/[\w.-]+)?)(?::(?P<config>[\w.-]+))?(?:@(?P<revision>[\w./-]+))?"
 )
 TIMEOUT_SECONDS = 10
+COUNTED_FILES = 64  # each takes two short requests
 
 
 @dataclass
 class HubReader(Reader):
-    """Rows of one split; images stay encoded, remote code never runs."""
+    """Rows of one split; images stay encoded, remote code never runs.
+
+    Attributes:
+        files: The Parquet files of the split, when it consists of such.
+        rows: Number of rows, when the hub says so.
+        split_field: The setting that names the split.
+    """
 
     path: str = ""
     stream: IterableDataset | None = None
+    files: tuple[str, ...] = ()
     rows: int | None = None
+    split_field: str = ""
 
     def records(self) -> Iterator[Record | BadRow]:
         yield from self.between(0, None)
@@ -43,9 +53,20 @@ class HubReader(Reader):
             yield Record(line, values)
 
     def count(self) -> int:
-        return self.rows if self.rows is not None else super().count()
+        """Number of rows. Raises DataError when only fetching them all would tell."""
+        known = self.known_count()
+        if known is None:
+            raise DataError(
+                f"The hub does not say how many rows {self.path!r} has.",
+                remedy="Slice it by row numbers instead: train[:1000].",
+                field=self.split_field,
+            )
+        return known
 
     def known_count(self) -> int | None:
+        if self.rows is None and 0 < len(self.files) <= COUNTED_FILES:
+            with suppress(DataError):  # rows can be read without knowing how many there are
+                self.rows = _hub_call(self.path, _rows_in, self.files)
         return self.rows
 
 
@@ -70,13 +91,36 @@ def open_builder(
     streams = _hub_call(path, builder.as_streaming_dataset)
     name = choose_split(split, tuple(streams), field)
     known = (builder.info.splits or {}).get(name)
+    files = {str(split): tuple(map(str, names)) for split, names in _data_files(builder)}
     return HubReader(
         label=f"hub dataset {path}{f' at {revision[:8]}' if revision else ''}",
         splits=tuple(streams),
         path=path,
         stream=streams[name].decode(False),
+        files=_all_parquet(files.get(name, ())),
         rows=(known.num_examples if known else 0) or None,
+        split_field=field,
     )
+
+
+def _data_files(builder: DatasetBuilder) -> Iterable[tuple[object, Iterable[object]]]:
+    return (builder.config.data_files or {}).items()
+
+
+def _all_parquet(files: tuple[str, ...]) -> tuple[str, ...]:
+    return files if all(name.endswith(".parquet") for name in files) else ()
+
+
+def _rows_in(files: tuple[str, ...]) -> int:
+    """Rows of Parquet files, of which only the ends are fetched."""
+    import fsspec
+    import pyarrow.parquet as pq
+
+    total = 0
+    for name in files:
+        with fsspec.open(name) as handle:
+            total += pq.read_metadata(handle).num_rows
+    return total
 
 
 def find_commit(path: str, revision: str | None) -> str | None:
@@ -118,12 +162,13 @@ def find_commit(path: str, revision: str | None) -> str | None:
 def _hub_call(path: str, function, *args, **kwargs):
     """Call into `datasets`, its failures turned into sentences."""
     from datasets.exceptions import DatasetsError
+    from huggingface_hub.errors import HTTPError
 
     try:
         return function(*args, **kwargs)
     except FileNotFoundError as error:
         raise _not_found(path) from error
-    except OSError as error:
+    except (HTTPError, OSError) as error:
         raise _unreachable(path, error) from error
     except (DatasetsError, ValueError, RuntimeError) as error:
         raise DataError(

@@ -10,6 +10,7 @@ from pathlib import Path
 from studio.data.columns import map_columns
 from studio.data.formats import RowMaker, check_mapping, describe
 from studio.data.images import ImageStore, resolve_inside
+from studio.data.inline import inline_image
 from studio.data.schema import BadRow, Row
 from studio.data.slices import Split, choose_split, parse_split
 from studio.data.sources.base import Reader
@@ -18,6 +19,7 @@ from studio.errors import DataError
 from studio.paths import Workspace
 
 REMEMBERED_NAMES = 20_000
+LONGEST_REASON = 500  # characters; some quote what they are about
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ class Source:
             try:
                 yield maker.row(record.values)
             except DataError as error:
-                yield BadRow(record.line, error.message.rstrip("."), error.field)
+                yield BadRow(record.line, error.message[:LONGEST_REASON].rstrip("."), error.field)
 
     def preview(self, n: int = 5) -> Preview:
         """The first `n` good rows and the bad ones met on the way (at most `10 * n` looked at)."""
@@ -150,7 +152,8 @@ class _Keeper:
         if isinstance(value, (bytes, bytearray, memoryview)):
             return self._store.add(bytes(value))
         if isinstance(value, str) and value:
-            return self._named(value)
+            content = inline_image(value)
+            return self._named(value) if content is None else self._store.add(content)
         raise DataError("the image is missing.", field="image")
 
     def _named(self, name: str) -> str:
