@@ -7,13 +7,13 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Literal, get_args
 
-from studio.annotation.formats import WRITERS, Images, write_ranked
+from studio.annotation.formats import WRITERS, Images, write_answers, write_ranked
 from studio.annotation.preferences import REASONS
 from studio.annotation.publish import write_card
 from studio.annotation.shapes import completions
@@ -21,10 +21,12 @@ from studio.annotation.store import AnnotationStore
 from studio.annotation.views import ExportPolicy, TiePolicy
 from studio.data.schema import Row
 from studio.errors import DataError, NotFoundError
-from studio.paths import Workspace, write_json
+from studio.paths import Workspace, read_json, write_json
 
 FORMATS = ("trl", *WRITERS)
-Shape = Literal["preferences", "completions", "ranked"]
+Shape = Literal["preferences", "completions", "ranked", "answers"]
+LINES = ("ranked", "answers")
+MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True)
@@ -33,13 +35,15 @@ class Export:
 
     Attributes:
         path: Its folder, `exports/<name>-<hash>`.
-        rows: Pairs exported.
+        rows: How many were exported.
         left_out: Pairs left out, by reason (`preferences.REASONS`).
+        answers: Whether the rows are what people said, not pairs.
     """
 
     path: Path
     rows: int
     left_out: dict[str, int]
+    answers: bool = False
 
     @property
     def source(self) -> str:
@@ -67,7 +71,8 @@ def export_preferences(
     Args:
         format: "trl" is what the studio trains on; "jsonl", "csv", "parquet" are for other tools.
         shape: "preferences" (DPO), "completions" (SFT: ideal answers, edits, else the chosen
-            one) or "ranked" (all answers of an item in order; JSONL only).
+            one), "ranked" (all answers of an item in order) or "answers" (what each person
+            said, ties, skips, marks and comments too); the last two as JSONL only.
         evaluation_share: Share of the images held out (format "trl").
         tie_policy, minimum_votes, include_imported, more: See `ExportPolicy`.
 
@@ -76,7 +81,9 @@ def export_preferences(
         NotFoundError: There is no such dataset.
     """
     policy = ExportPolicy(tie_policy, minimum_votes, include_imported, **more)
-    _check(name, format, policy, shape)
+    _check(name, format, policy, shape, evaluation_share)
+    if shape == "answers":
+        return _export_answers(store, images, workspace, dataset, name, policy)
     found = store.decided_preferences(dataset, policy)
     rows, left_out = found.rows, dict(found.left_out)
     if shape == "completions":
@@ -95,8 +102,41 @@ def export_preferences(
         "evaluation_share": evaluation_share if format == "trl" else 0.0,
     }
     path = _write(rows, images, workspace, name, format, manifest)
+    _also(path, manifest)
     write_card(path)
     return Export(path, len(rows), left_out)
+
+
+def _export_answers(
+    store: AnnotationStore,
+    images: Images,
+    workspace: Workspace,
+    dataset: str,
+    name: str,
+    policy: ExportPolicy,
+) -> Export:
+    records = store.answers(dataset, policy.annotators)
+    if not records:
+        raise DataError(
+            f"Nothing to export from {dataset!r}: nobody asked for has answered yet.",
+            remedy="Label some pairs in Annotate.",
+            field="dataset",
+        )
+    manifest = {
+        "dataset": dataset,
+        "shape": "answers",
+        "policy": {"annotators": policy.annotators},
+        "left_out": {},
+        "answers": len(records),
+    }
+    digest = _hash(["jsonl answers", records])
+
+    def write(folder: Path) -> None:
+        write_answers(records, images, folder)
+
+    path = _freeze_files(workspace, name, "jsonl", digest, manifest, write)
+    write_card(path)
+    return Export(path, len(records), {}, answers=True)
 
 
 def export_name(dataset: str) -> str:
@@ -119,27 +159,55 @@ def _write(
         method = "sft" if shape == "completions" else "dpo"
         share = manifest["evaluation_share"]
         return freeze(rows, name, workspace, manifest, method=method, evaluation_share=share)
-    digest = _content_hash(rows, f"{format} {shape}")
+    digest = _hash([f"{format} {shape}", *(asdict(row) for row in rows)])
+
+    def write(folder: Path) -> None:
+        (write_ranked if shape == "ranked" else WRITERS[format])(rows, images, folder)
+
+    return _freeze_files(workspace, name, format, digest, manifest, write)
+
+
+def _freeze_files(
+    workspace: Workspace,
+    name: str,
+    format: str,
+    digest: str,
+    manifest: dict,
+    write: Callable[[Path], None],
+) -> Path:
+    """`exports/<name>-<hash>/` with what `write` puts there; the one that is there stays."""
     target = workspace.exports / f"{name}-{digest[:12]}"
     if target.exists():
         return target
     building = workspace.exports / f".{target.name}.{os.getpid()}"
     shutil.rmtree(building, ignore_errors=True)
     building.mkdir(parents=True)
-    write = write_ranked if shape == "ranked" else WRITERS[format]
-    write(rows, images, building)
+    write(building)
     described = {"name": name, "format": format, "content_hash": digest, **manifest}
-    write_json(building / "manifest.json", described)
+    write_json(building / MANIFEST, described)
     building.rename(target)
     return target
 
 
-def _content_hash(rows: Sequence[Row], format: str) -> str:
-    content = json.dumps([format, *(asdict(row) for row in rows)], ensure_ascii=False)
-    return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
+def _also(path: Path, manifest: dict) -> None:
+    """Write down a rule that gives exactly the rows of an export that was made by another."""
+    rule = ("policy", "left_out", "evaluation_share")
+    said = json.loads(json.dumps({name: manifest[name] for name in rule}))
+    there = read_json(path / MANIFEST) or {}
+    others = there.get("also_by", [])
+    if said in ({name: there.get(name) for name in said}, *others):
+        return
+    write_json(path / MANIFEST, there | {"also_by": [*others, said]})
 
 
-def _check(name: str, format: str, policy: ExportPolicy, shape: str) -> None:
+def _hash(content: object) -> str:
+    text = json.dumps(content, ensure_ascii=False)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _check(
+    name: str, format: str, policy: ExportPolicy, shape: str, evaluation_share: float
+) -> None:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}", name):
         raise DataError(
             f"{name[:80]!r} cannot be the name of an export.",
@@ -158,11 +226,17 @@ def _check(name: str, format: str, policy: ExportPolicy, shape: str) -> None:
             remedy=f"Use one of: {', '.join(get_args(TiePolicy))}.",
             field="tie_policy",
         )
-    if shape not in get_args(Shape) or (shape == "ranked" and format != "jsonl"):
+    if shape not in get_args(Shape) or (shape in LINES and format != "jsonl"):
         raise DataError(
             f"Answers of the shape {shape!r} cannot be exported as {format}.",
-            remedy="Ranked answers need the format jsonl.",
+            remedy=f"Use one of: {', '.join(get_args(Shape))}; {' and '.join(LINES)} as jsonl.",
             field="shape",
+        )
+    if not 0 <= evaluation_share <= 0.9:
+        raise DataError(
+            "What is held out for evaluation is a share of the images.",
+            remedy="Use 0 to 0.9.",
+            field="evaluation_share",
         )
     if not 0 <= policy.minimum_agreement <= 1:
         raise DataError(

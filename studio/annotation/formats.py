@@ -12,6 +12,7 @@ from typing import Protocol
 
 from studio.annotation.shapes import rankings
 from studio.data.schema import Answer, Message, Row
+from studio.errors import NotFoundError
 
 ANSWERS = ("completion", "chosen", "rejected")
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -84,6 +85,22 @@ def write_ranked(rows: Sequence[Row], images: Images, folder: Path) -> None:
     _copy_images(rows, images, folder)
 
 
+def write_answers(records: Sequence[dict], images: Images, folder: Path) -> None:
+    """`answers.jsonl`: what each person said about each pair, with the images that are there."""
+    (folder / "images").mkdir()
+    names: dict[str, str] = {}
+    for sha in {sha for record in records for sha in record["images"]}:
+        try:
+            names[sha] = _image_name(images, sha)
+        except NotFoundError:
+            continue
+        _copy(images.path(sha), folder / "images")
+    with (folder / "answers.jsonl").open("w", encoding="utf-8", newline="\n") as handle:
+        for record in records:
+            shown = record | {"images": [names.get(sha, sha) for sha in record["images"]]}
+            handle.write(json.dumps(shown, ensure_ascii=False) + "\n")
+
+
 WRITERS: dict[str, Callable[[Sequence[Row], Images, Path], None]] = {
     "jsonl": write_jsonl,
     "csv": write_csv,
@@ -92,8 +109,11 @@ WRITERS: dict[str, Callable[[Sequence[Row], Images, Path], None]] = {
 
 
 def neutral(cell: str) -> str:
-    """`cell`, with an apostrophe before what a spreadsheet would run as a formula."""
-    return f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell
+    """`cell`, with an apostrophe before what a spreadsheet would run as a formula.
+
+    What begins with apostrophes already gets one too, so that taking one away gives `cell` back.
+    """
+    return f"'{cell}" if cell.lstrip("'").startswith(FORMULA_STARTS) else cell
 
 
 def _record(row: Row, images: Images) -> dict:
@@ -129,8 +149,11 @@ def _copy_images(rows: Sequence[Row], images: Images, folder: Path) -> None:
     target = folder / "images"
     target.mkdir()
     for sha in {sha for row in rows for sha in row.images}:
-        source = images.path(sha)
-        try:
-            os.link(source, target / source.name)
-        except OSError:
-            shutil.copyfile(source, target / source.name)
+        _copy(images.path(sha), target)
+
+
+def _copy(source: Path, folder: Path) -> None:
+    try:
+        os.link(source, folder / source.name)
+    except OSError:
+        shutil.copyfile(source, folder / source.name)

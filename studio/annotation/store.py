@@ -11,6 +11,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from studio.annotation import answers as given
 from studio.annotation import browse, cards, claims, edits, labels, marks
 from studio.annotation import preferences as majority
 from studio.annotation import progress as counts
@@ -311,6 +312,11 @@ class AnnotationStore:
         """The rows, and the number of pairs left out by reason."""
         with self._database.read() as connection:
             return majority.preferences(connection, dataset, policy)
+
+    def answers(self, dataset: str, annotators: Sequence[str] = ()) -> list[dict]:
+        """What everybody says now, as records for `export`; see `annotation.answers`."""
+        with self._database.read() as connection:
+            return given.answers(connection, dataset, annotators)
 
     def trainable_state(self, dataset: str) -> str:
         """A hash that changes with everything that training on `dataset` depends on."""

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import asdict
+from getpass import getuser
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from studio.cli.options import JsonOption, WorkspaceOption, locate, print_json, say
 from studio.cli.progress import progress_bar
+from studio.errors import InputError
 
 if TYPE_CHECKING:
+    from studio.annotation import AnnotationStore
     from studio.annotation.export import Export
+    from studio.paths import Workspace
     from studio.services.library import ImportReport
 
 SHOWN_BAD = 20
@@ -90,7 +95,9 @@ def _as_json(report: ImportReport) -> dict[str, object]:
 
 
 def export(
-    dataset: Annotated[str, typer.Option(help="Which imported dataset.")],
+    dataset: Annotated[
+        str | None, typer.Option(help="Which imported dataset; not needed where there is one.")
+    ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the export.")] = None,
     format: Annotated[str, typer.Option(help="trl, jsonl, csv or parquet.")] = "trl",
     ties: Annotated[
@@ -109,11 +116,16 @@ def export(
     annotator: Annotated[
         list[str] | None, typer.Option(help="Only these people's votes; may be repeated.")
     ] = None,
-    shape: Annotated[str, typer.Option(help="preferences, completions or ranked.")] = "preferences",
+    shape: Annotated[
+        str, typer.Option(help="preferences, completions; as jsonl also ranked or answers.")
+    ] = "preferences",
     written: Annotated[bool, typer.Option(help="With edits and ideal answers.")] = True,
     balance_lengths: Annotated[
         bool, typer.Option(help="Until the longer answer wins in half of the pairs.")
     ] = False,
+    evaluation_share: Annotated[
+        float, typer.Option(min=0, max=0.5, help="Share of the images held out (trl).")
+    ] = 0.1,
     push: Annotated[
         str | None, typer.Option(metavar="REPO", help="Also to a dataset repository of the hub.")
     ] = None,
@@ -121,35 +133,67 @@ def export(
     json: JsonOption = False,
 ) -> int:
     """Freeze labelled pairs into a dataset that can be trained on."""
-    from studio.annotation import AnnotationStore, publish
-    from studio.annotation.export import export_name, export_preferences
-    from studio.data.images import ImageStore
-
-    place = locate(workspace)
-    store = AnnotationStore(place.database_url)
-    made = export_preferences(
-        store,
-        ImageStore(place),
-        place,
-        dataset=dataset,
-        name=name or export_name(dataset),
+    made, pushed = _export(
+        locate(workspace),
+        dataset,
+        name,
+        push,
         tie_policy=ties,
         minimum_votes=minimum_votes,
         format=format,
         include_imported=include_imported,
         shape=shape,
+        evaluation_share=evaluation_share,
         minimum_agreement=minimum_agreement,
         annotators=tuple(annotator or ()),
         include_written=written,
         balance_lengths=balance_lengths,
     )
-    store.close()
-    pushed = publish.push(made.path, push) if push else None
     if json:
         print_json(_export_json(made) | {"pushed": pushed})
     else:
-        _tell_export(made)
+        _tell_export(made, pushed)
     return 0
+
+
+def _export(
+    place: Workspace, dataset: str | None, name: str | None, push: str | None, **settings: Any
+) -> tuple[Export, str | None]:
+    """The export, and where it was pushed; both go into the audit log."""
+    from studio.annotation import AnnotationStore, publish
+    from studio.annotation.export import export_name, export_preferences
+    from studio.data.images import ImageStore
+
+    with closing(AnnotationStore(place.database_url)) as store:
+        chosen = dataset or _only_dataset(store)
+        named = name or export_name(chosen)
+        images = ImageStore(place)
+        made = export_preferences(store, images, place, dataset=chosen, name=named, **settings)
+        store.team.note(_who(), "export", chosen, {"to": made.source, "rows": made.rows})
+        pushed = publish.push(made.path, push) if push else None
+        if pushed:
+            store.team.note(_who(), "export", chosen, {"pushed": pushed})
+    return made, pushed
+
+
+def _who() -> str:
+    """The name for the audit log; a container's user may have none."""
+    try:
+        return getuser()
+    except (KeyError, OSError):
+        return "command line"
+
+
+def _only_dataset(store: AnnotationStore) -> str:
+    """The dataset that is meant when none is named. Raises InputError when that is not clear."""
+    names = [found.name for found in store.datasets() if found.pairs]
+    if len(names) == 1:
+        return names[0]
+    raise InputError(
+        f"Which dataset? There are {len(names)} with pairs." if names else "There are no pairs.",
+        remedy=f"Use --dataset with one of: {', '.join(names)}." if names else "Import some first.",
+        field="dataset",
+    )
 
 
 def _export_json(made: Export) -> dict[str, Any]:
@@ -161,10 +205,12 @@ def _export_json(made: Export) -> dict[str, Any]:
     }
 
 
-def _tell_export(made: Export) -> None:
+def _tell_export(made: Export, pushed: str | None) -> None:
     from studio.annotation.preferences import REASONS
 
-    typer.echo(f"{made.rows} pairs in {made.source}")
+    typer.echo(f"{made.rows} rows in {made.source}")
+    if pushed:
+        typer.echo(f"Pushed to {pushed}")
     for reason, count in made.left_out.items():
         if count:
             say(f"{count} left out: {REASONS[reason]}")

@@ -3,11 +3,15 @@
 import json
 import subprocess
 import sys
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 import yaml
 
+from studio.annotation import AnnotationStore
 from studio.cli.main import main
+from studio.paths import Workspace
 
 SAMPLE = "assets/samples/sft/images"
 
@@ -58,6 +62,17 @@ def test_import_label_export_round(tmp_path, capsys):
     assert main(["export", "--dataset", first["dataset"], "--include-imported", *place]) == 0
     made = json.loads(capsys.readouterr().out)
     assert made["rows"] == first["added"] and made["source"].startswith("exports/")
+    asked = ["--include-imported", "--evaluation-share", "0", "--name", "all-of-it"]
+    assert main(["export", *asked, *place]) == 0  # the only dataset need not be named
+    manifest = Path(json.loads(capsys.readouterr().out)["path"]) / "manifest.json"
+    assert list(json.loads(manifest.read_text())["rows"]) == ["train"]
+    assert main(["import", "embedded:unlabelled", *place]) == 0
+    capsys.readouterr()
+    assert main(["export", *place]) == 2
+    said = capsys.readouterr().err
+    assert "There are 2 with pairs" in said and first["dataset"] in said
+    with closing(AnnotationStore(Workspace.locate(tmp_path).database_url)) as store:
+        assert [line.action for line in store.team.log()].count("export") == 2
 
 
 def test_runs_of_an_empty_workspace(tmp_path, capsys):
@@ -75,8 +90,6 @@ def test_the_help_needs_no_torch():
 
 
 def test_chat_asks_base_and_adapter_folder_errors_are_clear(tmp_path, capsys):
-    from pathlib import Path
-
     image = str(next(Path(SAMPLE).glob("*.png")))
     place = ["--workspace", str(tmp_path)]
     assert main(["chat", "embedded", "What kind of chart is this?", "--image", image, *place]) == 0

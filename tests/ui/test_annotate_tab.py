@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from studio.annotation import AnnotationStore, LabelEvent, publish
 from studio.annotation.export import export_name
+from studio.cli import data as command
 from studio.data.images import ImageStore
 from studio.data.schema import Answer, Message, Part, Row
 from studio.errors import RunFailedError
@@ -113,6 +115,30 @@ def test_the_share_held_out_is_asked_for_and_written_down(labelled, share, split
     manifest = json.loads((labelled.workspace.root / source / "manifest.json").read_text("utf-8"))
     assert set(manifest["rows"]) == splits
     assert manifest["evaluation_share"] == share
+
+
+def test_the_command_line_offers_what_the_form_does():
+    other_names = {
+        "minimum_votes": "votes", "minimum_agreement": "agreement", "annotator": "annotators",
+        "include_imported": "imported", "balance_lengths": "balance",
+        "evaluation_share": "held_out",
+    }  # fmt: skip
+    options = inspect.signature(command.export).parameters
+    offered = {
+        other_names.get(name, name): option.default
+        for name, option in options.items()
+        if name not in ("workspace", "json")
+    }
+    form = dict(zip(FIELDS, (None, *DEFAULTS), strict=True))
+    assert offered == {name: None if default == "" else default for name, default in form.items()}
+
+
+def test_everything_people_said_is_no_training_set(labelled):
+    _, message, source, train = export(labelled, shape="answers", format="jsonl")
+    assert "2 answers exported" in message and not train.visible
+    assert (labelled.workspace.root / source / "answers.jsonl").is_file()
+    _, message, _, _ = export(labelled, shape="answers")
+    assert "ranked and answers as jsonl" in message
 
 
 def test_other_formats_are_not_offered_for_training(labelled):

@@ -28,6 +28,7 @@ SHAPES = [
     ("Preferences (DPO)", "preferences"),
     ("Best answers (SFT)", "completions"),
     ("All answers in order (JSONL)", "ranked"),
+    ("Everything people said (JSONL)", "answers"),
 ]
 TIES = [
     ("Leave the pair out", "drop"),
@@ -208,8 +209,9 @@ def exported(
 ) -> tuple:
     """What an export says: how many, where, what was left out and why, and how the push went."""
     left_out = [f"{count} left out: {REASONS[why]}." for why, count in made.left_out.items()]
-    pairs = f"{made.rows} pair" if made.rows == 1 else f"{made.rows} pairs"
-    message = notice(f"{pairs} exported to {made.source}", *left_out, *said)
+    thing = "answer" if made.answers else "pair"
+    rows = f"{made.rows} {thing}" if made.rows == 1 else f"{made.rows} {thing}s"
+    message = notice(f"{rows} exported to {made.source}", *left_out, *said)
     if problem is not None:
         message += notice(problem.message, problem.remedy, tone="bad")
     return gr.Column(visible=True), message, made.source, gr.Button(visible=trainable)
