@@ -1,8 +1,9 @@
 """Accounts in a YAML file, a login page, and a signed cookie; no password is kept, only its hash.
 
     python -m studio.ui.auth accounts.yaml ana --role annotator     # asks for the password
+    python -m studio.ui.auth accounts.yaml ana --remove
 
-A cookie is signed with a key of the file and with the account's hash, so that it outlives a
+A running studio reads the file again when it has changed. A cookie is signed with a key of the file and with the account's hash, so that it outlives a
 restart, and dies with a changed password.
 """
 
@@ -22,7 +23,7 @@ from typing import Any, Literal
 
 import yaml
 
-from studio.errors import InputError, NotFoundError
+from studio.errors import InputError, NotFoundError, StudioError
 from studio.paths import write_atomic
 
 Role = Literal["lead", "annotator"]
@@ -47,11 +48,13 @@ class Account:
 
 @dataclass
 class Accounts:
-    """The accounts of one file; read once."""
+    """The accounts of one file, read again when it has changed."""
 
     by_name: dict[str, Account]
     key: bytes = field(repr=False)
+    path: Path | None = field(default=None, repr=False)
     _failures: dict[str, list[float]] = field(default_factory=dict, repr=False)
+    _seen: tuple[int, ...] = field(default=(), repr=False)
 
     @classmethod
     def load(cls, path: Path) -> Accounts:
@@ -61,6 +64,7 @@ class Accounts:
             NotFoundError: It is not there.
             InputError: It holds no usable account.
         """
+        seen = _stamp(path)
         values = _read(path)
         users = values.get("users")
         if not isinstance(users, dict) or not users:
@@ -68,7 +72,20 @@ class Accounts:
         accounts = {name: _account(path, name, item) for name, item in users.items()}
         if not any(account.role == "lead" for account in accounts.values()):
             raise InputError(f"{path} has no lead.", remedy="Give one account the role lead.")
-        return cls(accounts, str(values.get("key") or secrets.token_hex(32)).encode())
+        key = str(values.get("key") or secrets.token_hex(32)).encode()
+        return cls(accounts, key, path, _seen=seen)
+
+    def refresh(self) -> None:
+        """Take over what was written to the file since; one that cannot be used changes nothing."""
+        if self.path is None or (seen := _stamp(self.path)) == self._seen:
+            return
+        self._seen = seen
+        try:
+            fresh = Accounts.load(self.path)
+        except StudioError as error:
+            sys.stderr.write(f"The accounts stay as they were: {error}\n")
+            return
+        self.by_name, self.key = fresh.by_name, fresh.key
 
     def check(self, name: str, password: str, client: str) -> Account | None:
         """The account, when name and password fit; takes the same time for an unknown name.
@@ -76,6 +93,7 @@ class Accounts:
         Raises:
             InputError: Too many failed attempts for this name or from this client.
         """
+        self.refresh()
         for origin in (f"name {name}", f"client {client}"):
             if len(self._recent(origin)) >= ATTEMPTS:
                 raise InputError("Too many attempts.", remedy="Wait five minutes.")
@@ -97,11 +115,16 @@ class Accounts:
         """Whose cookie this is; None when it is forged, stale or of nobody known."""
         payload, _, signature = (cookie or "").rpartition("|")
         name, _, until = payload.partition("|")
-        account = self.by_name.get(name)
+        self.refresh()
+        account = self.account(name)
         if account is None or not until.isdecimal() or int(until) < time.time():
             return None
         good = hmac.compare_digest(signature.encode(), self._sign(payload, account).encode())
         return account if good else None
+
+    def account(self, name: str) -> Account | None:
+        """The account called `name`, if there is one."""
+        return self.by_name.get(name)
 
     def of_request(self, request: Any) -> Account | None:
         """Who sent a request (FastAPI's or Gradio's)."""
@@ -141,6 +164,32 @@ def add_user(path: Path, name: str, role: str, password: str) -> None:
     users[name] = {"role": role, "password": _hash(password, secrets.token_bytes(16))}
     write_atomic(path, yaml.safe_dump(values, sort_keys=False))
     path.chmod(0o600)
+
+
+def remove_user(path: Path, name: str) -> None:
+    """Take an account out of the file; what its owner labelled stays.
+
+    Raises:
+        InputError: There is no such account, or it is the only lead.
+    """
+    values = _read(path)
+    users = values.get("users") or {}
+    if name not in users:
+        raise InputError(f"{path} has no account {name!r}.", remedy="Check the name.")
+    del users[name]
+    if not any(isinstance(item, dict) and item.get("role") == "lead" for item in users.values()):
+        raise InputError(f"{name} is the only lead.", remedy="Make another one first.")
+    write_atomic(path, yaml.safe_dump(values, sort_keys=False))
+    path.chmod(0o600)
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    """Changes when the file does; empty without one."""
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
+    return found.st_mtime_ns, found.st_ino, found.st_size
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -184,18 +233,26 @@ _DUMMY = f"scrypt${'00' * 16}${'00' * 32}"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Add an account from the command line."""
-    parser = argparse.ArgumentParser(prog="python -m studio.ui.auth", description="Add an account.")
+    """Add, change or remove an account from the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m studio.ui.auth",
+        description="Add an account, give it a new password, or remove it.",
+    )
     parser.add_argument("file", type=Path)
     parser.add_argument("name")
     parser.add_argument("--role", choices=ROLES, default="annotator")
+    parser.add_argument("--remove", action="store_true", help="Take the account away.")
     flags = parser.parse_args(arguments)
     try:
-        add_user(flags.file, flags.name, flags.role, getpass.getpass("Password: "))
-    except InputError as error:
+        if flags.remove:
+            remove_user(flags.file, flags.name)
+        else:
+            add_user(flags.file, flags.name, flags.role, getpass.getpass("Password: "))
+    except StudioError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
-    sys.stdout.write(f"{flags.name} may log in as {flags.role}.\n")
+    done = "is removed" if flags.remove else f"may log in as {flags.role}"
+    sys.stdout.write(f"{flags.name} {done}.\n")
     return 0
 
 

@@ -42,17 +42,17 @@ class HubAccounts(Accounts):
     leads: frozenset[str] = frozenset()
     annotators: frozenset[str] = frozenset()
 
-    def admit(self, name: str) -> Account | None:
-        """The account of somebody the hub has vouched for; None when they may not come in."""
+    def account(self, name: str) -> Account | None:
+        """The account of somebody the hub has vouched for; None when they may not come in.
+
+        Nothing is kept: a cookie is signed with the Space's secret, and outlives a restart.
+        """
         known = name.lower()
         if known in self.leads:
-            account = Account(name, "lead", "hub")
-        elif known in self.annotators or "*" in self.annotators:
-            account = Account(name, "annotator", "hub")
-        else:
-            return None
-        self.by_name[name] = account
-        return account
+            return Account(name, "lead", "hub")
+        if known in self.annotators or "*" in self.annotators:
+            return Account(name, "annotator", "hub")
+        return None
 
 
 def hub_accounts(environment: Mapping[str, str]) -> HubAccounts | None:
@@ -132,7 +132,7 @@ def _enter(accounts: HubAccounts, code: str, home: Mapping[str, str]) -> Respons
         name = _name(accounts, code)
     except (HTTPError, ValueError, KeyError):
         return _page("Hugging Face did not confirm who you are. Try again.", 502)
-    account = accounts.admit(name)
+    account = accounts.account(name)
     if account is None:
         return _page(f"{name} may not use this studio. Ask its owner to add that name.", 403)
     answer = RedirectResponse(home[account.role], 303)

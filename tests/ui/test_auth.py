@@ -4,9 +4,17 @@ import pytest
 import yaml
 
 from studio.errors import InputError, NotFoundError
-from studio.ui.auth import ATTEMPTS, Accounts, add_user
+from studio.ui import auth
+from studio.ui.auth import ATTEMPTS, Accounts, add_user, main, remove_user
 
 PASSWORD = "correct horse"
+COST = dict(auth.SCRYPT)
+
+
+@pytest.fixture(autouse=True)
+def cheap(monkeypatch):
+    """Hashes that cost nothing; what they cost outside of tests has a test of its own."""
+    monkeypatch.setitem(auth.SCRYPT, "n", 16)
 
 
 @pytest.fixture
@@ -20,6 +28,14 @@ def file(tmp_path):
 def test_file_holds_no_password(file):
     assert PASSWORD not in file.read_text()
     assert yaml.safe_load(file.read_text())["users"]["ana"]["role"] == "annotator"
+
+
+def test_a_hash_is_as_expensive_as_it_should_be(file, monkeypatch):
+    assert COST["n"] * COST["r"] * 128 >= 16 << 20  # bytes for each guess
+    before = auth._hash(PASSWORD, b"salt")
+    monkeypatch.setattr(auth, "SCRYPT", COST)
+    assert auth._hash(PASSWORD, b"salt") != before
+    assert Accounts.load(file).check("lea", PASSWORD, "here") is None
 
 
 def test_right_password_gives_a_cookie_that_outlives_a_restart(file):
@@ -45,6 +61,24 @@ def test_forged_stale_and_foreign_cookies_are_nobodys(file, tmp_path):
         assert accounts.of_cookie(cookie) is None
     add_user(file, "lea", "lead", "another password")
     assert Accounts.load(file).of_cookie(accounts.cookie(lea)) is None
+
+
+def test_a_running_studio_takes_over_what_was_written_to_the_file(file, capsys):
+    accounts = Accounts.load(file)
+    ana = accounts.cookie(accounts.by_name["ana"])
+    add_user(file, "ben", "annotator", PASSWORD)
+    assert accounts.check("ben", PASSWORD, "here").role == "annotator"
+    assert accounts.of_cookie(ana).name == "ana"
+    assert main([str(file), "ana", "--remove"]) == 0
+    assert accounts.of_cookie(ana) is None
+    good = file.read_text()
+    file.write_text("users: [")
+    assert accounts.check("ben", PASSWORD, "here").name == "ben"
+    assert "stay as they were" in capsys.readouterr().err
+    file.write_text(good)
+    with pytest.raises(InputError, match="only lead"):
+        remove_user(file, "lea")
+    assert main([str(file), "zoe", "--remove"]) == 2
 
 
 def test_wrong_passwords_run_into_a_limit(file):

@@ -75,11 +75,16 @@ def log_in(client, code: str):
 
 
 @pytest.mark.parametrize(("code", "role"), [("code-of-lea", "lead"), ("code-of-ana", "annotator")])
-def test_names_have_roles_and_a_cookie_proves_them(client, accounts, code, role):
+def test_names_have_roles_and_a_cookie_proves_them(client, accounts, space, code, role):
     answer = log_in(client, code)
     assert answer.headers["location"] == HOME[role]
-    found = accounts.of_cookie(client.cookies["studio_session"])
-    assert (found.name, found.role) == (NAMES[code], role)
+    cookie = client.cookies["studio_session"]
+    for studio in (accounts, hub_accounts(space)):  # now, and after a restart
+        found = studio.of_cookie(cookie)
+        assert (found.name, found.role) == (NAMES[code], role)
+    others = space | {"STUDIO_LEADS": "zoe", "STUDIO_ANNOTATORS": "zoe"}
+    assert hub_accounts(others).of_cookie(cookie) is None
+    assert hub_accounts(space | {"OAUTH_CLIENT_SECRET": "new"}).of_cookie(cookie) is None
 
 
 def test_who_is_not_named_stays_outside(client):
@@ -91,9 +96,9 @@ def test_who_is_not_named_stays_outside(client):
 
 def test_a_star_lets_everybody_annotate(space):
     everybody = hub_accounts(space | {"STUDIO_ANNOTATORS": "*", "STUDIO_LEADS": "zoe"})
-    assert everybody.admit("eve").role == "annotator"
-    assert everybody.admit("Lea").role == "annotator"
-    assert everybody.admit("Zoe").role == "lead"
+    assert everybody.account("eve").role == "annotator"
+    assert everybody.account("Lea").role == "annotator"
+    assert everybody.account("Zoe").role == "lead"
 
 
 def test_a_callback_nobody_asked_for_and_a_code_the_hub_refuses(client):
