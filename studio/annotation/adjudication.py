@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, func, insert, select
 
 from studio.annotation.cards import card as blind_card
 from studio.annotation.projection import QUEUES, REOPEN, project_pairs
 from studio.annotation.tables import Annotator, Candidate, CurrentLabel, Dataset, Label, Pair
-from studio.annotation.team_tables import Decision
-from studio.annotation.views import VOTES, PairCard
+from studio.annotation.team_tables import Decision, Gold
+from studio.annotation.views import VOTES, PairCard, Span
 from studio.errors import ConflictError, InputError, NotFoundError
 
 WAITING = tuple(queue for queue in QUEUES if queue != "decided")
@@ -32,6 +32,8 @@ class VoteView:
     ideal: str
     elapsed_ms: int | None
     informed: bool = False
+    aspects: dict[str, int] = field(default_factory=dict)
+    spans: tuple[Span, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Case:
         queue: Why it is here (`projection.QUEUES`).
         authors: By candidate, who wrote it; leads may see it.
         decided: The decision that stands: kind, winner.
+        gold: The right answer, where the pair is gold: kind, winner.
     """
 
     card: PairCard
@@ -52,6 +55,7 @@ class Case:
     authors: dict[int, str]
     decided: tuple[str, int | None] | None = None
     waiting: int = 0
+    gold: tuple[str, int | None] | None = None
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,7 @@ def case(connection: Connection, pair: int, lead: str, dataset: str | None = Non
         authors={row.id: row.author for row in connection.execute(authors)},
         decided=_standing(connection, pair),
         waiting=sum(sizes[queue] for queue in WAITING),
+        gold=_gold(connection, pair),
     )
 
 
@@ -146,6 +151,12 @@ def _standing(connection: Connection, pair: int) -> tuple[str, int | None] | Non
     return None if last is None or last.kind == REOPEN else (last.kind, last.winner_id)
 
 
+def _gold(connection: Connection, pair: int) -> tuple[str, int | None] | None:
+    query = select(Gold.kind, Gold.winner_id).where(Gold.pair_id == pair, Gold.active.is_(True))
+    found = connection.execute(query).first()
+    return None if found is None else (found.kind, found.winner_id)
+
+
 def _votes(connection: Connection, pair: int) -> list[VoteView]:
     query = (
         select(Label, Annotator.name)
@@ -177,6 +188,8 @@ def _votes(connection: Connection, pair: int) -> list[VoteView]:
             ideal=by_candidate[row.ideal_id],
             elapsed_ms=row.elapsed_ms,
             informed=row.informed,
+            aspects=row.aspects or {},
+            spans=tuple(Span(**span) for span in row.spans or ()),
         )
         for row in rows
     ]

@@ -45,6 +45,7 @@ def log(
 
     Args:
         who: Of one person; imports, which keep no name, are left out then.
+        dataset: Of one dataset, with what was done to no single one.
     """
     lines = [
         *_labels(connection, who, dataset, limit),
@@ -95,7 +96,9 @@ def _decisions(connection: Connection, who: str, dataset: str, limit: int) -> li
 
 
 def _entries(connection: Connection, who: str, dataset: str, limit: int) -> list[LogLine]:
-    query = _of(select(AuditEntry.__table__), AuditEntry.who, who, AuditEntry.dataset, dataset)
+    query = _of(select(AuditEntry.__table__), AuditEntry.who, who, AuditEntry.dataset, "")
+    if dataset:
+        query = query.where(AuditEntry.dataset.in_((dataset, "")))
     rows = connection.execute(query.order_by(AuditEntry.id.desc()).limit(limit))
     return [
         LogLine(

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from sqlalchemy.engine import make_url
 
+from studio.annotation import audit
 from studio.annotation.database import Database
 from studio.errors import ConflictError, DataError, InputError, NotFoundError
 
@@ -71,13 +72,23 @@ def restore(url: str, backup: Path) -> Path | None:
     building.unlink(missing_ok=True)
     try:
         _copy(backup, building)
-        Database(f"sqlite:///{building}").close()
+        _note(f"sqlite:///{building}", backup.name)
         kept = _set_aside(place)
         building.rename(place)
     finally:
         for name in (building.name, f"{building.name}-wal", f"{building.name}-shm"):
             building.with_name(name).unlink(missing_ok=True)
     return kept
+
+
+def _note(url: str, name: str) -> None:
+    """Bring the tables up to date, and say in the log that this is a copy put back."""
+    database = Database(url)
+    try:
+        with database.write() as connection:
+            audit.note(connection, "", "restored", "", {"from": name}, time.time())
+    finally:
+        database.close()
 
 
 def _copy(source: Path, target: Path) -> int:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, text
 from studio.annotation import checks
 from studio.annotation.cards import cards
 from studio.annotation.checks import GoldScore
-from studio.annotation.settings import projects
+from studio.annotation.settings import Project, projects
 from studio.annotation.staging import unpublished
 from studio.annotation.tables import Annotator, CurrentLabel, Dataset, Label, Lease, Pair
 from studio.annotation.views import PairCard
@@ -111,6 +111,22 @@ def standing(connection: Connection, annotator: str, dataset: str | None) -> dic
     names = {number: one.name for number, one in projects(connection).items()}
     blocked = _turn(connection, who, dataset).blocked
     return {names[number]: why for number, why in blocked.items()}
+
+
+def standings(connection: Connection, project: Project) -> dict[str, str]:
+    """How everybody who answered here stands in its qualification round; see `Team.standings`."""
+    here = (
+        select(CurrentLabel.annotator_id)
+        .join(Pair, Pair.id == CurrentLabel.pair_id)
+        .where(Pair.dataset_id == project.id, CurrentLabel.label_id.is_not(None))
+    )
+    people = select(Annotator.id, Annotator.name, Annotator.cleared).where(Annotator.id.in_(here))
+    found = {}
+    for who, name, cleared in connection.execute(people.order_by(Annotator.name)).all():
+        scored = checks.scores(connection, who)
+        where = checks.blocked(connection, who, {project.id: project}, scored, {project.id})
+        found[name] = "let on" if cleared else where.get(project.id, "passed")
+    return found
 
 
 ELAPSED = (

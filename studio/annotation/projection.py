@@ -11,10 +11,10 @@ from sqlalchemy import Connection, bindparam, func, select, update
 from studio.annotation.settings import ProjectSettings, stored
 from studio.annotation.tables import CurrentLabel, Dataset, Label, Pair
 from studio.annotation.team_tables import Decision
-from studio.annotation.views import VOTES
+from studio.annotation.views import ABSTENTIONS, VOTES
 
 QUEUES = {
-    "skipped": "skipped too often",
+    "skipped": "skipped or undecided too often",
     "disagreed": "no majority",
     "flagged": "flagged by an annotator",
     "decided": "decided by a lead",
@@ -52,7 +52,7 @@ def pair_state(
         closed: Never handed out by an ordinary claim (gold, or written by an annotator).
     """
     counted = [vote for vote in votes if vote.kind in VOTES]
-    skips = sum(vote.kind == "skip" for vote in votes)
+    skips = sum(vote.kind in ABSTENTIONS for vote in votes)
     full = len(counted) >= settings.overlap
     queue = ""
     if decided:

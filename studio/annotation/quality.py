@@ -15,7 +15,7 @@ from studio.annotation import agreement
 from studio.annotation.figures import Figure, share
 from studio.annotation.tables import Annotator, Candidate, CurrentLabel, Dataset, Label, Pair
 from studio.annotation.team_tables import Gold, Repeat
-from studio.annotation.views import VOTES
+from studio.annotation.views import ABSTENTIONS, VOTES
 
 TOO_FAST_MS = 500
 BREAK_SECONDS = 300.0
@@ -61,6 +61,14 @@ class GivenAnswer:
         return -step if self.winner_id == self.first_id else step
 
     @property
+    def lengths(self) -> tuple[int, int] | None:
+        """Characters of the chosen and of the rejected answer."""
+        if self.kind != "choose":
+            return None
+        both = (self.first_length, self.second_length)
+        return both if self.winner_id == self.first_id else both[::-1]
+
+    @property
     def longer_won(self) -> bool | None:
         if self.kind != "choose" or self.first_length == self.second_length:
             return None
@@ -87,6 +95,7 @@ class Person:
     left: Figure
     longer: Figure
     too_fast: int
+    last_at: float | None = None
 
 
 @dataclass(frozen=True)
@@ -109,7 +118,7 @@ class Pace:
 
 @dataclass(frozen=True)
 class Quality:
-    """All figures of one dataset."""
+    """All figures of one dataset; `lengths` are medians of the chosen and the rejected answers."""
 
     pairs: int
     done: int
@@ -128,6 +137,7 @@ class Quality:
     people: list[Person]
     forecast: Forecast
     pace: Pace = field(default_factory=Pace)
+    lengths: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -223,7 +233,7 @@ def measure(found: Gathered, now: float, resamples: int = 1000) -> Quality:
     ordinary = [one for one in votes if not one.gold]
     nominal = [(one.pair_id, one.annotator, one.nominal) for one in ordinary]
     ordinal = [(one.pair_id, one.annotator, one.ordinal) for one in ordinary]
-    reasons = Counter(one.reason or "no reason" for one in answers if one.kind == "skip")
+    reasons = Counter(map(_why, (one for one in answers if one.kind in ABSTENTIONS)))
     return Quality(
         pairs=found.pairs,
         done=found.done,
@@ -242,7 +252,12 @@ def measure(found: Gathered, now: float, resamples: int = 1000) -> Quality:
         people=_people(answers),
         forecast=_forecast(found, now),
         pace=_pace(answers),
+        lengths=_lengths(votes),
     )
+
+
+def _why(abstention: GivenAnswer) -> str:
+    return "can't tell" if abstention.kind == "unsure" else abstention.reason or "no reason"
 
 
 def _people(answers: Sequence[GivenAnswer]) -> list[Person]:
@@ -257,7 +272,7 @@ def _person(name: str, answers: Sequence[GivenAnswer]) -> Person:
     return Person(
         name=name,
         answers=len(answers),
-        skips=sum(one.kind == "skip" for one in answers),
+        skips=sum(one.kind in ABSTENTIONS for one in answers),
         median_seconds=_median(answers),
         per_hour=_per_hour([one.created_at for one in answers]),
         gold=_gold(answers),
@@ -265,6 +280,7 @@ def _person(name: str, answers: Sequence[GivenAnswer]) -> Person:
         left=_rate([one.left_won for one in votes]),
         longer=_rate([one.longer_won for one in votes]),
         too_fast=_too_fast(votes),
+        last_at=max(one.created_at for one in answers),
     )
 
 
@@ -285,6 +301,14 @@ def _rate(values: Sequence[bool | None]) -> Figure:
 
 def _too_fast(votes: Sequence[GivenAnswer]) -> int:
     return sum(one.elapsed_ms is not None and one.elapsed_ms < TOO_FAST_MS for one in votes)
+
+
+def _lengths(votes: Sequence[GivenAnswer]) -> tuple[float, float] | None:
+    known = [vote.lengths for vote in votes if vote.lengths is not None]
+    if not known:
+        return None
+    chosen, rejected = zip(*known, strict=True)
+    return median(chosen), median(rejected)
 
 
 def _median(answers: Sequence[GivenAnswer]) -> float | None:

@@ -23,7 +23,9 @@ class ProjectSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     overlap: int = Field(1, ge=1, le=50, description="People who answer each pair.")
-    skip_limit: int = Field(3, ge=1, le=50, description="Skips that send a pair to adjudication.")
+    skip_limit: int = Field(
+        3, ge=1, le=50, description="Skips and “can't tell” that send a pair to you."
+    )
     repeat_share: Share = Field(0.05, description="Share of pairs shown again, swapped.")
     gold_share: Share = Field(0.1, description="Share of the answers that are to gold pairs.")
     gold_feedback: bool = Field(False, description="Say after a gold pair whether it was right.")

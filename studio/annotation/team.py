@@ -140,6 +140,17 @@ class Team:
         action = "gold" if gold else "no longer gold"
         audit.note(connection, lead, action, pair.dataset, details, self._clock())
 
+    def gold_pairs(self, dataset: str) -> int:
+        """How many pairs of a dataset are gold."""
+        query = (
+            select(func.count())
+            .select_from(Gold)
+            .join(Dataset, Dataset.id == Gold.dataset_id)
+            .where(Dataset.name == dataset, Gold.active.is_(True))
+        )
+        with self._database.read() as connection:
+            return connection.execute(query).scalar_one()
+
     def clear(self, lead: str, annotator: str, cleared: bool = True) -> None:
         """Let somebody label whatever their qualification round says. Raises NotFoundError."""
         with self._database.write() as connection:
@@ -153,6 +164,17 @@ class Team:
         """By dataset, why somebody gets no ordinary pairs: `qualifying` or `failed`."""
         with self._database.read() as connection:
             return claims.standing(connection, annotator, dataset)
+
+    def standings(self, dataset: str) -> dict[str, str]:
+        """Where everybody who has answered stands in the qualification round of a dataset.
+
+        By name `qualifying`, `failed`, `let on` (by a lead) or `passed`; empty without a round.
+        """
+        with self._database.read() as connection:
+            one = settings.project(connection, dataset)
+            if not one.settings.qualification or not one.has_gold:
+                return {}
+            return claims.standings(connection, one)
 
     def queue_sizes(self, dataset: str | None = None) -> dict[str, int]:
         with self._database.read() as connection:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 
 from studio.annotation.audit import LogLine
@@ -12,15 +12,21 @@ from studio.annotation.quality import Person, Quality
 from studio.ui.plots import Line, chart
 from studio.ui.views import duration, empty
 
+MOST_KAPPAS = 15
 
-def figures(quality: Quality) -> str:
-    """All figures of the dashboard."""
+
+def figures(quality: Quality, standings: Mapping[str, str] | None = None) -> str:
+    """All figures of the dashboard.
+
+    Args:
+        standings: Of the people in a qualification round (`Team.standings`).
+    """
     if not quality.answers:
         text = "Figures appear with the first answers. Give people accounts and ask for labels."
         return empty("No answers yet", text)
     return (
         f'<div class="tm-figures">{"".join(_headline(quality))}</div>'
-        f"{_people(quality.people)}{_kappas(quality)}{_reasons(quality)}"
+        f"{_people(quality.people, standings or {})}{_kappas(quality)}{_reasons(quality)}"
         f'<div class="tm-plots">{_ranges("Left side chosen", quality.people, _left)}'
         f"{_ranges('Longer answer chosen', quality.people, _longer)}</div>"
         f'<div class="plots">{_plots(quality)}</div>'
@@ -41,8 +47,17 @@ def _headline(quality: Quality) -> list[str]:
         _figure("Self-consistency", quality.consistency, "second answers"),
         _figure("Left side chosen", quality.left, "choices"),
         _figure("Longer answer chosen", quality.longer, "choices"),
+        *_lengths(quality.lengths),
         _figure("Answered in under 0.5 s", quality.too_fast, "answers"),
     ]
+
+
+def _lengths(lengths: tuple[float, float] | None) -> list[str]:
+    if lengths is None:
+        return []
+    chosen, rejected = lengths
+    note = "characters of the chosen and the rejected answer, medians"
+    return [_plain("Length", f"{chosen:,.0f} · {rejected:,.0f}", note)]
 
 
 def _plain(label: str, value: str, note: str) -> str:
@@ -66,8 +81,8 @@ def _box(label: str, value: str, note: str) -> str:
     )
 
 
-def _people(people: Sequence[Person]) -> str:
-    head = ("Who", "Answers", "Skips", "Median", "Per hour", "Gold", "Consistent", "Left", "Longer", "< 0.5 s")  # fmt: skip
+def _people(people: Sequence[Person], standings: Mapping[str, str]) -> str:
+    head = ("Who", "Answers", "Skips", "Median", "Per hour", "Gold", "Consistent", "Left", "Longer", "< 0.5 s", "Last answer")  # fmt: skip
     rows = [
         (
             person.name,
@@ -77,21 +92,36 @@ def _people(people: Sequence[Person]) -> str:
             _or_dash(person.per_hour, "{:g}"),
             *map(_short, (person.gold, person.consistency, person.left, person.longer)),
             f"{person.too_fast:,}",
+            _ago(person.last_at),
         )
         for person in people
     ]
+    if standings:
+        head = (*head, "Qualification")
+        rows = [(*row, standings.get(row[0], "–")) for row in rows]
     return "<h3>People</h3>" + table(head, rows)
 
 
 def _kappas(quality: Quality) -> str:
     if not quality.kappas:
         return ""
+    lowest = sorted(quality.kappas.items(), key=_by_kappa)
     rows = [
         (str(one), str(two), figure.why if figure.value is None else _two(figure.value),
          f"{figure.count:,}")
-        for (one, two), figure in quality.kappas.items()
+        for (one, two), figure in lowest
     ]  # fmt: skip
-    return "<h3>Cohen's κ</h3>" + table(("Who", "with whom", "κ", "Pairs in common"), rows)
+    head = ("Who", "with whom", "κ", "Pairs in common")
+    shown = "<h3>Cohen's κ, lowest first</h3>" + table(head, rows[:MOST_KAPPAS])
+    if len(rows) <= MOST_KAPPAS:
+        return shown
+    more = f"<summary>{len(rows) - MOST_KAPPAS} more</summary>"
+    return f"{shown}<details>{more}{table(head, rows[MOST_KAPPAS:])}</details>"
+
+
+def _by_kappa(entry: tuple[tuple, Figure]) -> float:
+    value = entry[1].value
+    return 2.0 if value is None else value
 
 
 def _reasons(quality: Quality) -> str:
@@ -169,6 +199,16 @@ def _two(value: float) -> str:
 
 def _percent(value: float) -> str:
     return f"{100 * value:.0f} %"
+
+
+def _ago(at: float | None) -> str:
+    """How long ago; the day, when that is more than one."""
+    if at is None:
+        return "–"
+    passed = time.time() - at
+    if passed < 90:
+        return "just now"
+    return f"{duration(passed)} ago" if passed < 86_400 else _when(at)[:10]
 
 
 def _when(at: float) -> str:

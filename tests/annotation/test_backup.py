@@ -28,6 +28,9 @@ def test_what_was_backed_up_comes_back_and_what_was_there_is_kept(store, url, co
     kept = restore(url, copied)
     opened = AnnotationStore(url)
     assert opened.progress("ana").labelled == 2
+    assert ("restored", f"from: {copied.name}") in {
+        (line.action, line.what) for line in opened.team.log(dataset="charts")
+    }
     opened.close()
     before = AnnotationStore(f"sqlite:///{kept}")
     assert before.progress("ana").labelled == 3

@@ -9,6 +9,7 @@ from studio.annotation.settings import ProjectSettings
 
 A, B, TIE = Vote("choose", 1), Vote("choose", 2), Vote("tie", "tie")
 SKIP, FLAGGED = Vote("skip", "skip"), Vote("choose", 1, flagged=True)
+UNSURE = Vote("unsure", "unsure")
 
 
 @pytest.mark.parametrize(
@@ -24,6 +25,7 @@ SKIP, FLAGGED = Vote("skip", "skip"), Vote("choose", 1, flagged=True)
         ([A, B, TIE], 3, State(3, 0, False, "disagreed")),
         ([SKIP, SKIP], 1, State(0, 2, True, "")),
         ([SKIP, SKIP, SKIP], 1, State(0, 3, False, "skipped")),
+        ([SKIP, UNSURE, UNSURE], 1, State(0, 3, False, "skipped")),
         ([SKIP, SKIP, SKIP, A], 1, State(1, 3, False, "")),
         ([FLAGGED], 1, State(1, 0, False, "flagged")),
         ([Vote("skip", "skip", True)], 1, State(0, 1, True, "flagged")),

@@ -60,6 +60,7 @@ def test_each_person_s_pace_and_habits(found):
     assert ana.left.low < 0.5 < ana.left.high
     assert (ana.longer.value, ben.longer.value) == (1 / 4, 0.0)
     assert (ana.too_fast, ben.too_fast) == (1, 0)
+    assert (ana.last_at, ben.last_at) == (START + 2_000, START + 140)
     assert (ana.gold.value, ana.gold.count) == (1.0, 1)
     assert ben.gold.value is None and "gold pair" in ben.gold.why
     assert (ana.consistency.value, ana.consistency.count) == (0.0, 1)
@@ -69,6 +70,7 @@ def test_each_person_s_pace_and_habits(found):
 def test_the_figures_of_all(found):
     assert (found.left.value, found.left.count) == (5 / 6, 6)
     assert (found.longer.value, found.longer.count) == (1 / 6, 6)
+    assert found.lengths == (4, 9)
     assert (found.too_fast.value, found.too_fast.count) == (1 / 8, 8)
     assert found.percent.value == 1 / 3  # of pairs 1 to 3 they agree on the first
     assert found.nominal.count == found.ordinal.count == 3
@@ -76,6 +78,9 @@ def test_the_figures_of_all(found):
     assert list(found.kappas) == [("ana", "ben")]
     assert found.kappas["ana", "ben"].count == 3
     assert found.skip_reasons == {"Image unclear": 1, "no reason": 1}
+    unsure = Gathered([*ANSWERS, given(8, "ben", "unsure")], 10, 4, 6)
+    more = measure(unsure, START + 3_600, resamples=0)
+    assert more.skip_reasons["can't tell"] == 1 and more.people[1].skips == 2
 
 
 def test_strength_orders_the_answers():

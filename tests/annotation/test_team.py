@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from studio.annotation import TextChange, checks
+from studio.annotation import Span, TextChange, checks
 from studio.annotation.adjudication import DecisionEvent
 from studio.annotation.cards import left_is_first
 from studio.errors import ConflictError, InputError, NotFoundError
@@ -91,8 +91,14 @@ def test_decisions_that_do_not_fit(store, kind, winner):
 
 def test_a_flag_calls_the_lead(store):
     store.add_rows("charts", make_rows(1))
-    store.save(answer(store.claim("ana"), "ana", flagged=True, comment="two legends"))
-    assert store.team.next_case("lea").queue == "flagged"
+    store.team.change_settings("lea", "charts", {"aspects": ["Faithful"]})
+    card = store.claim("ana")
+    span, best = Span(card.left.candidate_id, 0, 3), {"Faithful": card.left.candidate_id}
+    event = answer(card, "ana", flagged=True, comment="legends", spans=(span,), aspects=best)
+    store.save(event)
+    case = store.team.next_case("lea")
+    assert (case.queue, case.gold) == ("flagged", None)
+    assert (case.votes[0].spans, case.votes[0].aspects) == ((span,), best)
 
 
 def test_gold_is_mixed_in_for_everybody_and_scored(store):
@@ -102,6 +108,7 @@ def test_gold_is_mixed_in_for_everybody_and_scored(store):
         store.team.set_gold("lea", pair, "choose", first, "Look at the legend.")
     values = {"gold_share": 0.2, "gold_feedback": True, "overlap": 2, "repeat_share": 0}
     store.team.change_settings("lea", "charts", values)
+    assert store.team.gold_pairs("charts") == 2
     said = []
     for name in ("ana", "ben"):
         while card := store.claim(name):
@@ -111,7 +118,10 @@ def test_gold_is_mixed_in_for_everybody_and_scored(store):
     assert quality.people[0].gold.value == 1
     assert quality.people[0].gold.count == 2
     assert "Right. Look at the legend." in said
+    assert store.team.case(1, "lea").gold[0] == "choose"
     store.team.unset_gold("lea", 1)
+    assert store.team.case(1, "lea").gold is None
+    assert store.team.gold_pairs("charts") == 1
     store.team.change_settings("lea", "charts", {"overlap": 3})
     assert store.claim("cho").pair_id == 1
 
@@ -163,18 +173,24 @@ def test_the_qualification_round_comes_first_and_can_be_failed(store):
     for pair in (5, 6):
         first = min(c.id for c in store.item(pair).candidates)
         store.team.set_gold("lea", pair, "choose", first)
+    assert store.team.standings("charts") == {}
     store.team.change_settings("lea", "charts", {"qualification": 2, "gold_share": 0})
     cards = store.claim_several("ana", count=2)
     assert [(card.pair_id, card.qualifying) for card in cards] == [(5, 2), (6, 1)]
     assert store.team.standing("ana", None) == {"charts": "qualifying"}
     assert label_all(store, "ben", kind="tie") == 2
     assert store.team.standing("ben", "charts") == {"charts": "failed"}
+    assert store.team.standings("charts") == {"ben": "failed"}
     store.team.clear("lea", "ben")
     assert store.claim("ben").pair_id == 1
+    assert ("cleared", "annotator: ben") in {
+        (line.action, line.what) for line in store.team.log(dataset="charts")
+    }
     while (card := store.claim("ana")) and card.pair_id >= 5:
         store.save(answer(card, "ana", by_first(card)))
     card = store.claim("ana")
     assert card.pair_id < 5 and card.qualifying == 0
+    assert store.team.standings("charts") == {"ana": "passed", "ben": "let on"}
 
 
 def test_guidelines_are_versioned_and_a_stale_edit_is_a_conflict(store):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
 from studio.annotation import AnnotationStore, LabelEvent
+from studio.annotation.figures import Figure, undefined
 from studio.data.schema import Answer, Message, Part, Row
 from studio.ui.tabs.team import FIELDS, Actions
+from studio.ui.team_state import FormState
 from studio.ui.team_views import figures
 
 REQUEST = object()
@@ -64,6 +66,42 @@ def test_what_the_form_saves_it_shows_again(context):
     assert "settings" in log
 
 
+def test_what_is_typed_and_not_saved_is_there_again(context):
+    context.store.add_rows("more", [Row("r", (), (Message("user", (Part("text", "?"),)),))])
+    actions = Actions(context)
+
+    def opened(state, dataset, guidelines, seen, *fields):
+        _, _, *values, guidelines, seen, said, state = actions.open(
+            REQUEST, dataset, state, guidelines, seen, *fields
+        )
+        return state, [guidelines, seen, *values], said
+
+    state, form, said = opened(FormState(), "charts", None, 0, *[None] * len(FIELDS))
+    assert said == "" and opened(state, "charts", *form)[2] == ""
+    form[0] = "# Half a sentence"
+    state, elsewhere, said = opened(state, "more", *form)
+    assert (elsewhere[0], said) == ("", "")
+    state, form, said = opened(state, "charts", *elsewhere)
+    assert form[0] == "# Half a sentence" and "Not saved yet" in said
+    assert "Not saved yet" in opened(state, "charts", *form)[2]
+    refused, _, state = actions.keep(REQUEST, "charts", state, form[0], 0, 0, *form[3:])
+    assert 'role="alert"' in refused and "Not saved yet" in opened(state, "charts", *form)[2]
+    message, form[1], state = actions.keep(REQUEST, "charts", state, *form)
+    assert "Saved" in message and form[1] == 1
+    assert opened(state, "charts", *form)[2] == ""
+
+
+def test_the_log_of_one_person_and_its_length(context):
+    for name in ("ana", "ben"):
+        label(context.store, name)
+    actions = Actions(context)
+    assert ">ana<" in actions.log("charts", "", 200, REQUEST)
+    assert ">ana<" not in actions.log("charts", " ben ", 200, REQUEST)
+    assert actions.log("charts", "", 1, REQUEST).count("<td>charts</td>") == 1
+    context.lead = False
+    assert "Only a lead" in actions.log("charts", "", 200, REQUEST)
+
+
 @pytest.mark.parametrize("changes", [{"overlap": 0}, {"gold_share": 3}, {"aspects": "a, a"}])
 def test_what_cannot_be_saved_is_said_and_nothing_is_changed(context, changes):
     message, version = save(context, **changes)
@@ -80,13 +118,34 @@ def test_stale_guidelines_are_a_conflict_and_the_text_stays(context):
     assert context.store.team.guidelines("charts").text == "hers"
 
 
+def test_a_qualification_round_without_gold_pairs_is_told_about(context):
+    message, _ = save(context, qualification=2)
+    assert "asks for 2 gold pairs and there are 0" in message
+    first = min(candidate.id for candidate in context.store.item(1).candidates)
+    context.store.team.set_gold("lea", 1, "choose", first)
+    label(context.store, "ana")
+    shown, *_ = Actions(context).show("charts", REQUEST)
+    assert "<th>Qualification</th>" in shown
+    assert "<td>passed</td>" in shown or "<td>failed</td>" in shown
+
+
 def test_figures_say_what_is_undefined_and_escape_names(context):
     assert "No answers yet" in figures(context.store.team.quality("charts", 0))
     label(context.store, "<img src=x>")
     shown = figures(context.store.team.quality("charts", 0))
     assert "ask more than one person per pair" in shown
     assert "<img" not in shown
+    assert "<td>just now</td>" in shown
     assert "&lt;img" in shown
+
+
+def test_of_many_people_the_lowest_agreement_comes_first(context):
+    quality = context.store.team.quality("charts", 0)
+    kappas = {(f"p{n}", "q"): Figure(n / 20, count=n) for n in reversed(range(20))}
+    shown = figures(replace(quality, answers=1, kappas={**kappas, ("r", "s"): undefined("alike")}))
+    first, rest = shown.split("<details>")
+    assert first.index(">p0<") < first.index(">p14<")
+    assert "6 more" in rest and ">p15<" in rest and rest.index(">p19<") < rest.index("alike")
 
 
 def test_only_leads_see_and_change(context):

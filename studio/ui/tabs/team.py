@@ -11,6 +11,7 @@ from studio.annotation.settings import ProjectSettings
 from studio.errors import InputError, StudioError
 from studio.ui import team_views
 from studio.ui.context import StudioContext
+from studio.ui.team_state import Draft, FormState
 from studio.ui.views import empty, notice
 
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
@@ -22,6 +23,8 @@ NUMBERS = ("overlap", "skip_limit", "qualification")
 SHARES = ("repeat_share", "gold_share", "qualification_pass")
 FLAGS = ("gold_feedback", "markdown", "show_authors")
 FIELDS = (*NUMBERS, *SHARES, *FLAGS, "aspects")
+LINES, MOST_LINES = 200, 10_000
+UNSAVED = "Not saved yet: what you typed before. Save it, or reload the page to drop it."
 
 
 def build(context: StudioContext) -> None:
@@ -39,17 +42,23 @@ def build(context: StudioContext) -> None:
             fields, guidelines, seen, save, message = _project_form()
             name, clear = _clear_form()
         with gr.Tab("Log"):
+            with gr.Row():
+                who = gr.Textbox(label="Of one person", placeholder="everybody", max_length=200)
+                lines = gr.Number(LINES, label="Lines", precision=0, minimum=1, maximum=MOST_LINES)
             log = gr.HTML(elem_id="team-log")
-    project = [*fields, guidelines, seen, message]
-    everything = [shown, log, *project]
+    typed = gr.State(FormState())
+    form = [dataset, typed, guidelines, seen, *fields]
+    everything = [shown, log, *fields, guidelines, seen, message, typed]
     for opening in (context.shell.tab.select, refresh.click):
         opening(actions.choices, dataset, dataset, **QUIET).then(
-            actions.show, dataset, everything, **WAITING
+            actions.open, form, everything, **WAITING
         )
-    dataset.input(actions.show, dataset, everything, **WAITING)
+    dataset.input(actions.open, form, everything, **WAITING)
     dataset.change(None, dataset, js=CHOOSE)
-    save.click(actions.save, [dataset, guidelines, seen, *fields], [message, seen], **QUIET)
+    save.click(actions.keep, form, [message, seen, typed], **QUIET)
     clear.click(actions.clear, name, message, **QUIET)
+    for narrowing in (who.submit, who.blur, lines.change):
+        narrowing(actions.log, [dataset, who, lines], log, **QUIET)
 
 
 def _project_form() -> tuple:
@@ -109,17 +118,64 @@ class Actions:
             text = "Import rows with two answers each in Data; then ask people to compare them."
             nothing = empty("No pairs yet", text)
             return nothing, nothing, *[gr.skip()] * (len(FIELDS) + 2), ""
-        settings, guidelines = team.settings(dataset), team.guidelines(dataset)
-        values = [getattr(settings, name) for name in FIELDS[:-1]]
+        stored = self._stored(dataset)
         return (
-            team_views.figures(team.quality(dataset)),
+            team_views.figures(team.quality(dataset), team.standings(dataset)),
             team_views.log(team.log(dataset=dataset)),
-            *values,
-            ", ".join(settings.aspects),
-            guidelines.text,
-            guidelines.version,
+            *stored.values,
+            stored.seen,
             "",
         )
+
+    def _stored(self, dataset: str) -> Draft:
+        """What the form shows of a dataset: (fields…, guidelines) and their version."""
+        team = self.context.store.team
+        settings, guidelines = team.settings(dataset), team.guidelines(dataset)
+        values = (getattr(settings, name) for name in FIELDS[:-1])
+        aspects = ", ".join(settings.aspects)
+        return Draft((*values, aspects, guidelines.text), guidelines.version)
+
+    def open(
+        self,
+        request: gr.Request,
+        dataset: str | None,
+        typed: FormState,
+        guidelines: str,
+        seen: int,
+        *fields: Any,
+    ) -> tuple:
+        """`show` and the form's new state; what was typed and not saved is shown instead."""
+        left = typed.left((*fields, guidelines), seen)
+        figures, log, *stored, version, said = self.show(dataset, request)
+        if not dataset or said:
+            return figures, log, *stored, version, said, left
+        state, draft, unsaved = left.show(dataset, Draft(tuple(stored), version))
+        said = notice(UNSAVED, tone="warn") if unsaved else ""
+        return figures, log, *draft.values, draft.seen, said, state
+
+    def keep(
+        self,
+        request: gr.Request,
+        dataset: str | None,
+        typed: FormState,
+        guidelines: str,
+        seen: int,
+        *fields: Any,
+    ) -> tuple:
+        """`save`, and the form's new state."""
+        message, seen = self.save(request, dataset, guidelines, seen, *fields)
+        if dataset and self.context.is_lead(request):
+            typed, _, _ = typed.show(dataset, self._stored(dataset))
+        return message, seen, typed
+
+    def log(self, dataset: str | None, who: str, lines: float | None, request: gr.Request) -> str:
+        """The log of one person, or of everybody."""
+        try:
+            self._lead(request)
+        except StudioError as error:
+            return notice(error.message, error.remedy, tone="bad")
+        most = max(1, min(MOST_LINES, int(lines or LINES)))
+        return team_views.log(self.context.store.team.log(who.strip(), dataset or "", most))
 
     def save(
         self, request: gr.Request, dataset: str | None, guidelines: str, seen: int, *fields: Any
@@ -132,12 +188,20 @@ class Actions:
             values = dict(zip(FIELDS, fields, strict=True))
             values["aspects"] = (values["aspects"] or "").split(",")
             team = self.context.store.team
-            team.change_settings(lead, dataset, values)
+            changed = team.change_settings(lead, dataset, values)
             if guidelines != team.guidelines(dataset).text:
                 seen = team.write_guidelines(lead, dataset, guidelines, seen).version
         except StudioError as error:
             return notice(error.message, error.remedy, tone="bad"), seen
-        return notice("Saved. New answers are given under it; earlier ones stay."), seen
+        said = ["New answers are given under it; earlier ones stay."]
+        gold = team.gold_pairs(dataset)
+        if gold < changed.qualification:
+            said.append(
+                f"The qualification round asks for {changed.qualification} gold pairs and there "
+                f"{'is 1' if gold == 1 else f'are {gold}'}: in Annotate, look back at an answer "
+                "of yours and press O."
+            )
+        return notice(f"Saved. {said[0]}", *said[1:]), seen
 
     def clear(self, name: str, request: gr.Request) -> str:
         try:
