@@ -6,7 +6,7 @@ import time
 from asyncio import wrap_future
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -28,8 +28,10 @@ from studio.annotation.team import GuidelineView
 from studio.annotation.written import LONGEST
 from studio.errors import ConflictError
 from studio.ui import team_api
-from studio.ui.context import StudioContext
 from studio.ui.guard import StudioRoute, check_change, own_host
+
+if TYPE_CHECKING:
+    from studio.ui.context import StudioContext
 
 MEDIA_TYPES = {
     ".png": "image/png",
@@ -44,7 +46,7 @@ IMAGE_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-READ_AT_ONCE = 2 << 20  # bytes; larger images are sent piece by piece
+READ_HERE, READ_AT_ONCE = 256 << 10, 2 << 20  # bytes; larger images are sent piece by piece
 DAY_MS = 86_400_000
 Id = Annotated[int, Field(ge=1, le=2**53)]
 Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{8,64}$")]
@@ -245,24 +247,28 @@ def _review(routes: APIRouter, context: StudioContext) -> None:
 
 
 def _images(routes: APIRouter, context: StudioContext) -> None:
+    # A small file is read sooner than handed to a thread.
     @routes.get("/images/{sha}")
-    def image(sha: str, request: Request) -> Response:
-        return _file(context, request, context.images.view_path, sha)
+    async def image(sha: str, request: Request) -> Response:
+        return await _file(context, request, context.images.view_path, sha)
 
     @routes.get("/thumbs/{sha}")
-    def thumb(sha: str, request: Request) -> Response:
-        return _file(context, request, context.images.thumb_path, sha)
+    async def thumb(sha: str, request: Request) -> Response:
+        return await _file(context, request, context.images.thumb_path, sha)
 
 
-def _file(
+async def _file(
     context: StudioContext, request: Request, find: Callable[[str], Path], sha: str
 ) -> Response:
     context.user(request)
     path = find(sha)
     kind = MEDIA_TYPES[path.suffix]
-    if path.stat().st_size > READ_AT_ONCE:
+    size = path.stat().st_size
+    if size > READ_AT_ONCE:
         return FileResponse(path, media_type=kind, headers=IMAGE_HEADERS)
-    return Response(path.read_bytes(), media_type=kind, headers=IMAGE_HEADERS)
+    read = path.read_bytes
+    content = read() if size <= READ_HERE else await run_in_threadpool(read)
+    return Response(content, media_type=kind, headers=IMAGE_HEADERS)
 
 
 def _written(model: BaseModel) -> Response:

@@ -312,6 +312,17 @@ def test_images_are_served_as_images_only(client, sha):
     assert Image.open(io.BytesIO(thumb.content)).size == (8, 8)
 
 
+@pytest.mark.parametrize("side", [100, 400, 1000])
+def test_images_of_any_size_come_whole(client, context, side):
+    noise = Image.effect_noise((side, side), 90).convert("RGB")
+    buffer = io.BytesIO()
+    noise.save(buffer, "BMP")
+    sha = context.images.add(buffer.getvalue())
+    reply = client.get(f"/studio/images/{sha}")
+    assert reply.status_code == 200
+    assert Image.open(io.BytesIO(reply.content)).convert("RGB").tobytes() == noise.tobytes()
+
+
 @pytest.mark.parametrize(
     "name", ["0" * 64, "0" * 63, "..%2f..%2fstudio.db", "%2e%2e", "AB" * 32, "a" * 64 + ".png"]
 )
