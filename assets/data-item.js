@@ -33,6 +33,8 @@ const save = (place) => {
   });
 };
 element.addEventListener("click", (event) => {
+  const act = event.target.closest("[data-act]");
+  if (act) trigger("click", { act: act.dataset.act, item: act.closest("[data-id]").dataset.id });
   const place = event.target.closest(".editable");
   if (!place) return;
   if (event.target.closest("[data-edit]")) open(place);
@@ -56,5 +58,7 @@ const name = () => {
   else address.searchParams.delete("row");
   history.replaceState(history.state, "", address);
 };
-new MutationObserver(name).observe(element, { childList: true, subtree: true });
+new MutationObserver(name).observe(element, {
+  childList: true, subtree: true, attributeFilter: ["data-id"],
+});
 name();

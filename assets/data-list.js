@@ -25,3 +25,21 @@ element.addEventListener("keydown", (event) => {
   show(event.target.dataset.item);
   trigger("click", { ...event.target.dataset });
 });
+// The address names what is looked at: an empty value is none.
+let named = null;
+const name = () => {
+  const look = element.querySelector("[data-address]")?.dataset.address;
+  if (look === undefined || look === named) return;
+  named = look;
+  const address = new URL(location.href);
+  for (const [key, value] of new URLSearchParams(look)) {
+    if (value) address.searchParams.set(key, value);
+    else address.searchParams.delete(key);
+  }
+  history.replaceState(history.state, "", address);
+};
+// Where only an attribute differs, nothing else of the element is made anew.
+new MutationObserver(name).observe(element, {
+  childList: true, subtree: true, attributeFilter: ["data-address"],
+});
+name();

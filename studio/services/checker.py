@@ -50,10 +50,11 @@ class CheckStatus:
 
 @dataclass(frozen=True)
 class Kept:
-    """A report on disk, with when it was made (seconds since the epoch)."""
+    """A report on disk, with when it was made (seconds since the epoch) and for which model."""
 
     report: Report
     checked_at: float
+    model: ModelConfig
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ class Checker:
         child: PipeWorker | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._folder = workspace.checks
+        self._workspace = workspace
         self._child = child or PipeWorker(
             ["checker", "--workspace", str(workspace.root)], workspace.root / "checker.log"
         )
@@ -119,7 +120,7 @@ class Checker:
             self._status = CheckStatus(self._status.number + 1, "checking", dataset, "model")
             self._reply = self._child.request(payload)
             self._thread = threading.Thread(
-                target=self._run, args=(self._reply, dataset), name="check", daemon=True
+                target=self._run, args=(self._reply, payload), name="check", daemon=True
             )
             self._thread.start()
             return self._status
@@ -138,10 +139,7 @@ class Checker:
 
     def kept(self, dataset: str) -> Kept | None:
         """The last report of a dataset, if there is one."""
-        values = read_json(self._path(dataset))
-        if values is None or values.get("version") != KEPT_VERSION:
-            return None
-        return Kept(Report.from_json(values["report"]), values["checked_at"])
+        return kept_report(self._workspace, dataset)
 
     def show(self, image: str, model: ModelConfig) -> Shown:
         """One image of the store (sha256) as the model gets it.
@@ -159,10 +157,10 @@ class Checker:
         """End the child."""
         self._child.close()
 
-    def _run(self, reply: Reply, dataset: str) -> None:
+    def _run(self, reply: Reply, asked: dict[str, Any]) -> None:
         try:
             for message in reply:
-                self._take(message, dataset)
+                self._take(message, asked)
         except StoppedError:
             self._status = replace(self._status, state="stopped")
         except StudioError as error:
@@ -175,15 +173,16 @@ class Checker:
                 said = "The check broke off; the studio's log says why."
                 self._status = replace(self._status, state="failed", error=said)
 
-    def _take(self, message: dict[str, Any], dataset: str) -> None:
+    def _take(self, message: dict[str, Any], asked: dict[str, Any]) -> None:
         if "report" in message:
             kept = {
                 "version": KEPT_VERSION,
-                "dataset": dataset,
+                "dataset": asked["dataset"],
+                "model": asked["model"],
                 "checked_at": time.time(),
                 "report": message["report"],
             }
-            write_json(self._path(dataset), kept)
+            write_json(_path(self._workspace, asked["dataset"]), kept)
             self._status = replace(self._status, state="done")
         elif "step" in message:
             step = message["step"]
@@ -191,6 +190,17 @@ class Checker:
                 self._stage_began = self._clock()
             self._status = replace(self._status, **step)
 
-    def _path(self, dataset: str) -> Path:
-        name = hashlib.sha256(dataset.encode("utf-8", "surrogatepass")).hexdigest()[:24]
-        return self._folder / f"{name}.json"
+
+def kept_report(workspace: Workspace, dataset: str) -> Kept | None:
+    """The last report of a dataset of the library, if there is one."""
+    values = read_json(_path(workspace, dataset))
+    if values is None or values.get("version") != KEPT_VERSION:
+        return None
+    report = Report.from_json(values["report"])
+    model = ModelConfig.model_validate(values.get("model") or {"id": report.model})
+    return Kept(report, values["checked_at"], model)
+
+
+def _path(workspace: Workspace, dataset: str) -> Path:
+    name = hashlib.sha256(dataset.encode("utf-8", "surrogatepass")).hexdigest()[:24]
+    return workspace.checks / f"{name}.json"

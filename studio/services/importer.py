@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from studio.annotation import AnnotationStore
-from studio.errors import BusyError, StudioError
+from studio.errors import BusyError, StoppedError, StudioError
 from studio.paths import Workspace
 from studio.services.library import ImportReport, import_source
 
 SETTLED_SECONDS = 2.0
-State = Literal["idle", "reading", "done", "failed"]
+State = Literal["idle", "reading", "done", "stopped", "failed"]
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ class ImportStatus:
         number: Which import of this process it is; 0 before the first.
         read: Rows read so far; `total` is their number, when known.
         seconds: How long it has been reading.
+        stopping: It was asked to stop and has not ended yet.
     """
 
     number: int = 0
@@ -35,6 +36,7 @@ class ImportStatus:
     report: ImportReport | None = None
     error: str = ""
     seconds: float = 0.0
+    stopping: bool = False
 
     @property
     def seconds_left(self) -> float | None:
@@ -56,12 +58,15 @@ class Importer:
         self._workspace, self._store, self._clock = workspace, store, clock
         self._began = 0.0
         self._lock = threading.Lock()
+        self._stopping = threading.Event()
         self._status = ImportStatus()
         self._thread: threading.Thread | None = None
 
     @property
     def status(self) -> ImportStatus:
-        return self._status
+        status = self._status
+        stopping = status.state == "reading" and self._stopping.is_set()
+        return replace(status, stopping=True) if stopping else status
 
     def start(
         self,
@@ -81,6 +86,7 @@ class Importer:
                     remedy="Start this one when it is done.",
                 )
             self._status = ImportStatus(self._status.number + 1, "reading", spec)
+            self._stopping.clear()
             self._began = self._clock()
             options = {"split": split, "columns": columns, "limit": limit, "name": name}
             options["labels"] = labels
@@ -89,6 +95,10 @@ class Importer:
             )
             self._thread.start()
             return self._status
+
+    def stop(self) -> None:
+        """Ask the import that runs to end; nothing of it stays."""
+        self._stopping.set()
 
     def wait(self, timeout: float | None = None) -> ImportStatus:
         """The status once the import that runs has ended, or after `timeout` seconds."""
@@ -101,6 +111,8 @@ class Importer:
             report = import_source(
                 spec, self._workspace, self._store, on_progress=self._progress, **options
             )
+        except StoppedError as error:
+            self._status = replace(self._status, state="stopped", error=str(error))
         except StudioError as error:
             self._status = replace(self._status, state="failed", error=str(error))
         else:
@@ -111,5 +123,7 @@ class Importer:
                 self._status = replace(self._status, state="failed", error=message)
 
     def _progress(self, read: int, total: int | None) -> None:
+        if self._stopping.is_set():
+            raise StoppedError("The import was stopped.")
         seconds = self._clock() - self._began
         self._status = replace(self._status, read=read, total=total, seconds=seconds)

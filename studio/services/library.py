@@ -12,9 +12,11 @@ from studio.annotation.foreign import WorkspaceSource, is_workspace
 from studio.annotation.foreign_labels import Brought
 from studio.annotation.staging import Batch
 from studio.data.schema import BadRow, Row
+from studio.data.slices import parse_split
 from studio.data.sources import Source, open_source
 from studio.data.sources.archive import ENDING as ZIP
 from studio.data.sources.files import ENDINGS
+from studio.data.sources.registry import open_reader
 from studio.errors import DataError, RunFailedError
 from studio.paths import Workspace
 from studio.services.leftout import LeftOut
@@ -113,6 +115,16 @@ def preview_source(
         bad=preview.bad,
         labels=source.annotators() if isinstance(source, WorkspaceSource) else None,
     )
+
+
+def source_columns(spec: str, workspace: Workspace, split: str | None = None) -> tuple[str, ...]:
+    """The columns of a source whose format nobody recognised, to be mapped by hand.
+
+    Raises:
+        DataError: It cannot be read, or lacks the split.
+    """
+    name = parse_split(split).name if split and split != ALL_SPLITS else None
+    return open_reader(spec, name, workspace).columns
 
 
 def import_source(

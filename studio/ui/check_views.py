@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
+from urllib.parse import quote
 
 from studio.annotation import ItemView
 from studio.preflight.report import Bin, Finding, Report
 from studio.services.checker import CheckStatus, Kept, Shown
+from studio.ui.data_words import safe
 from studio.ui.views import bar, count, duration, notice
 
 SEVERITY = {"error": ("✕", "Error"), "warning": ("!", "Warning"), "info": ("i", "Note")}
@@ -31,11 +32,6 @@ class Exclusions:
 
     def of(self, finding: Finding) -> int:
         return self.excluded.get(finding.id, 0)
-
-
-def safe(text: object) -> str:
-    """Text from outside as inert HTML; neither markup nor a template reads anything into it."""
-    return escape(str(text)).replace("{", "&#123;").replace("$", "&#36;")
 
 
 def going(status: CheckStatus) -> str:
@@ -69,6 +65,8 @@ def report(kept: Kept, exclusions: Exclusions, chosen: str, rows_now: int) -> st
     found = kept.report
     ago = duration(max(0, time.time() - kept.checked_at))
     counts = {name: sum(f.severity == name for f in found.findings) for name in SEVERITY}
+    edge = kept.model.image.longest_edge
+    scaled = f" at a longest edge of {edge:,} pixels" if edge else ""
     changed = ""
     if rows_now != found.rows:
         changed = (
@@ -79,7 +77,9 @@ def report(kept: Kept, exclusions: Exclusions, chosen: str, rows_now: int) -> st
     verdict = _verdict(counts)
     return (
         f'<div class="check-report"><p class="check-head"><b>{verdict}</b> '
-        f'<span class="quiet">{count(found.rows)} rows with {safe(found.model)}, {ago} ago</span></p>'
+        f'<span class="quiet">{count(found.rows)} rows with {safe(found.model)}{scaled}, {ago} ago</span>'
+        f'<a href="studio/checks/report.json?dataset={quote(found.source, safe="")}" download>'
+        "Report as JSON</a></p>"
         f"{changed}{_figures(found)}{_histogram(found)}"
         f'<div class="check-findings">{findings}</div></div>'
     )

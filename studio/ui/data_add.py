@@ -80,11 +80,14 @@ class AddForm:
             check_lead(self.context, request)
             row = self._row(images or [], question, chosen, rejected, request)
             dataset = name.strip() or DEFAULT_NAME
-            self.context.store.add_rows(dataset, [row])
+            store = self.context.store
+            store.add_rows(dataset, [row])
         except StudioError as error:
             return refusal(error)
-        where = ItemFilter(dataset=dataset)
-        return self.context.store.browse(where, order="newest", limit=1)[0].id
+        where = ItemFilter(dataset=dataset, search=row.external_id)
+        number = store.browse(where, order="newest", limit=1)[0].id
+        store.team.note(self.context.user(request), "add a row", dataset, {"row": number})
+        return number
 
     def _row(
         self, images: list[str], question: str, chosen: str, rejected: str, request: gr.Request

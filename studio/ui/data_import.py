@@ -11,7 +11,7 @@ from studio.data.sources.archive import ENDING as ZIP
 from studio.data.sources.files import ENDINGS
 from studio.errors import InputError, StudioError
 from studio.services.importer import Importer, ImportStatus
-from studio.services.library import preview_source
+from studio.services.library import preview_source, source_columns
 from studio.ui import data_views as look
 from studio.ui.context import StudioContext
 
@@ -27,6 +27,10 @@ ROLES = {
     "system": "System prompt",
     "id": "Id",
 }
+ABOUT_COLUMNS = (
+    '<p class="quiet">Preview says which column is what. Choose another where it is wrong; empty: '
+    "none of them.</p>"
+)
 FIELDS = {"data.source": "Source", "data.train": "Split", "dataset": "Name"}
 FIELDS |= {f"data.columns.{role}": f"Column “{title}”" for role, title in ROLES.items()}
 
@@ -72,11 +76,13 @@ class ImportForm:
             visible=False,
             elem_id="data-with-labels",
         )
-        with gr.Accordion("Columns", open=False), gr.Row(elem_id="data-columns"):
-            for role, title in ROLES.items():
-                self.mapping[role] = gr.Dropdown(
-                    [], label=title, allow_custom_value=True, value="", min_width=120
-                )
+        with gr.Accordion("Columns", open=False) as self.columns:
+            gr.HTML(ABOUT_COLUMNS)
+            with gr.Row(elem_id="data-columns"):
+                for role, title in ROLES.items():
+                    self.mapping[role] = gr.Dropdown(
+                        [], label=title, allow_custom_value=True, value="", min_width=120
+                    )
         with gr.Row(elem_classes="actions"):
             self.preview_button = gr.Button("Preview", size="sm", elem_id="data-preview")
             self.import_button = gr.Button(
@@ -94,7 +100,7 @@ class ImportForm:
     def wire(self, going: gr.HTML, quick: dict[str, Any]) -> None:
         """Connect the buttons; `going` says how an import goes."""
         self.upload.upload(str, self.upload, self.source, **quick)
-        filled = [self.result, self.labels, self.recognised, *self.mapping.values()]
+        filled = [self.result, self.labels, self.recognised, *self.mapping.values(), self.columns]
         for event in (self.preview_button.click, self.source.submit):
             event(self.preview, self.fields, filled, show_progress="minimal", concurrency_limit=4)
         self.import_button.click(self.start, self.fields, [going, self.result], **quick)
@@ -110,8 +116,7 @@ class ImportForm:
         recognised: dict[str, str],
         *mapping: str,
     ) -> tuple[Any, ...]:
-        """What the source holds; on an error the form stays as it is."""
-        unchanged = (gr.skip(),) * (2 + len(mapping))
+        """What the source holds; on an error what was typed stays."""
         try:
             check_lead(self.context, request)
             found = preview_source(
@@ -122,15 +127,28 @@ class ImportForm:
                 limit=6,
             )
         except StudioError as error:
-            return refusal(error), *unchanged
+            return refusal(error), gr.skip(), gr.skip(), *self._to_map(error, source, split)
         fields = [
             gr.update(choices=["", *found.columns], value=found.mapping.get(role, ""))
             for role in ROLES
         ]
         given = _changed(recognised, mapping)
         kept = {role: column for role, column in found.mapping.items() if role not in given}
+        kept |= {role: recognised[role] for role in given if role in recognised}
         labels = gr.update(visible=bool(found.labels))
-        return look.preview(found), labels, kept, *fields
+        return look.preview(found), labels, kept, *fields, gr.skip()
+
+    def _to_map(self, error: StudioError, source: str, split: str) -> tuple[Any, ...]:
+        """The columns to choose from, unfolded, when they were not recognised."""
+        unchanged = (gr.skip(),) * (len(ROLES) + 1)
+        if not error.field.startswith("data.columns"):
+            return unchanged
+        try:
+            columns = source_columns(source, self.context.workspace, split.strip() or None)
+        except StudioError:  # it has gone since
+            return unchanged
+        choices = (gr.update(choices=["", *columns]),) * len(ROLES)
+        return *choices, gr.update(open=True)
 
     def start(
         self,
@@ -177,6 +195,8 @@ def outcome(status: ImportStatus) -> str:
     """How an import ended."""
     if status.report:
         return look.report(status.report)
+    if status.state == "stopped":
+        return look.said("The import was stopped", "Nothing was added.", tone="")
     return look.said("Nothing was imported", status.error)
 
 
@@ -187,6 +207,6 @@ def refusal(error: StudioError) -> str:
 
 
 def _changed(recognised: dict[str, str], mapping: tuple[str, ...]) -> dict[str, str]:
-    """The columns set by hand: those that differ from what was recognised."""
-    given = dict(zip(ROLES, mapping, strict=True))
-    return {role: name for role, name in given.items() if name and name != recognised.get(role)}
+    """The columns set by hand: those that differ from what was recognised, also by being empty."""
+    given = {role: name or "" for role, name in zip(ROLES, mapping, strict=True)}
+    return {role: name for role, name in given.items() if name != recognised.get(role, "")}

@@ -17,11 +17,22 @@ def detail(item: ItemView, edits: list[EditView]) -> str:
         f'<div class="item-detail" data-id="{item.id}" data-revision="{item.revision}">'
         f'<div class="item-head">{status(item)}'
         f'<a class="quiet" href="?row={item.id}" title="Address of this row">Link</a></div>'
+        f'<div class="edit-actions item-marks">{_marks(item)}</div>'
         f'<div class="item-images">{_images(item)}</div>'
         f'<div class="item-turns">{_turns(item)}</div>'
         f'<div class="answer-cards">{_answers(item) or "No answers yet."}</div>'
         f'{_history(item, edits)}<dl class="item-meta">{_facts(item)}</dl></div>'
     )
+
+
+def _marks(item: ItemView) -> str:
+    """Buttons for the marks of this row; each is told as one of `data_library.ACTIONS`."""
+    actions = (
+        ("unflag", "Unflag") if item.flagged else ("flag", "Flag"),
+        ("include", "Include again") if item.excluded else ("exclude", "Exclude"),
+        ("restore", "Restore") if item.deleted else ("delete", "Delete"),
+    )
+    return "".join(f'<button data-act="{action}">{words}</button>' for action, words in actions)
 
 
 def _images(item: ItemView) -> str:

@@ -16,10 +16,19 @@ from studio.errors import NotFoundError, StudioError
 from studio.services.library import list_datasets
 from studio.ui import data_views as look
 from studio.ui.context import StudioContext
+from studio.ui.data_address import address_of, state_of
 from studio.ui.data_import import check_lead, refusal
 from studio.ui.data_item import detail
 from studio.ui.data_rows import NOTHING_FOUND, gallery, table
-from studio.ui.data_state import COUNTED, ORDERS, LibraryState, filter_of, read_page
+from studio.ui.data_state import (
+    COUNTED,
+    ORDERS,
+    LibraryState,
+    asked_for,
+    fields_of,
+    filter_of,
+    read_page,
+)
 from studio.ui.data_words import safe
 from studio.ui.views import count
 
@@ -43,17 +52,18 @@ class Library:
         self.context, self.store = context, context.store
 
     def open(self, state: LibraryState, request: gr.Request | None = None) -> Changes:
-        """Everything, as on coming to the tab."""
+        """Everything of one look."""
         check_lead(self.context, request)
         datasets = list_datasets(self.store)
         name = state.where.dataset
         if name and name not in {dataset.name for dataset in datasets}:
-            state = state.of(None)
-        changes = self.rows(state.changed())
+            state = replace(state.of(None), item=state.item)
+        facets = self.store.facets(state.where.dataset)
+        changes = self.rows(_known(state, facets).changed())
         state = changes["state"]
         return {
             **changes,
-            **_facets(self.store.facets(state.where.dataset), state),
+            **_fields(state, facets),
             "datasets": look.dataset_list(datasets, state.where.dataset),
             "nothing": gr.update(visible=not datasets),
             "library": gr.update(visible=bool(datasets)),
@@ -61,8 +71,16 @@ class Library:
             **_checked(datasets, state.where.dataset),
         }
 
+    def come_back(self, state: LibraryState, request: gr.Request) -> Changes:
+        """Everything as it was left.
+
+        A page that is opened asks for this too, and the answer must not undo that to `visit`.
+        """
+        return self.open(state, request) if state.visited else {}
+
     def visit(self, state: LibraryState, request: gr.Request) -> Changes:
-        """The page as its address names it: `?row=` opens that row."""
+        """The page as its address names it: a dataset, filters, and with `?row=` an open row."""
+        state = replace(state_of(request.query_params), visited=True)
         row = str(request.query_params.get("row", ""))
         if row.isdecimal():
             state = replace(state, item=int(row[:15]))
@@ -71,17 +89,20 @@ class Library:
     def rows(self, state: LibraryState) -> Changes:
         """The page of rows that `state` is on, and the open row."""
         page = read_page(self.store, state)
+        while not page.items and len(state.starts) > 1:  # the last of this page have gone
+            state = state.previous()
+            page = read_page(self.store, state)
         state = state.on(page)
         draw = gallery if state.gallery else table
         shown = draw(page.items, state.item, self._ticked(state, page.items))
         of = f"more than {COUNTED:,}" if state.uncounted else f"{page.total:,}"
         line = f"{page.first:,}–{page.last:,} of {of}" if page.items else "0 rows"
         return {
-            "items": shown if page.items else NOTHING_FOUND,
+            "items": look.addressed(shown if page.items else NOTHING_FOUND, address_of(state)),
             "page_line": line,
             "previous": gr.update(interactive=len(state.starts) > 1),
             "next": gr.update(interactive=state.goes_on),
-            "finding": _finding(state),
+            **_narrowed(state),
             **self.selection(state),
             **self.item(state),
         }
@@ -152,17 +173,21 @@ class Library:
         return self.rows(replace(state, gallery=gallery))
 
     def clear(self, state: LibraryState, request: gr.Request) -> Changes:
-        """All rows of the dataset, every field as at the start."""
-        fields: Changes = {"search": "", "labels": "Any labels", "marks": "All rows"}
-        fields |= {"agreement": "Any votes", "shortest": "", "longest": ""}
-        return {**fields, **self.open(state.of(state.where.dataset), request)}
+        """All rows of the dataset, with no filter."""
+        return self.open(state.of(state.where.dataset), request)
 
     def rows_of(self, state: LibraryState, found: tuple | None, request: gr.Request) -> Changes:
-        """Exactly the rows of a finding: `link((title, ids))` was put into `DataTab.rows_of`."""
+        """What the check asked for by a link in `DataTab.rows_of`.
+
+        `link((dataset, title, ids))`: exactly the rows of a finding. `link(None)`: rows have
+        changed, so the same look again.
+        """
         if not found:
             return {}
-        title, ids = found[0]
-        return self.open(state.rows_of(str(title), tuple(ids)), request)
+        if found[0] is None:
+            return self.open(state, request)
+        dataset, title, ids = found[0]
+        return self.open(state.rows_of(dataset, str(title), tuple(ids)), request)
 
     def forward(self, state: LibraryState, request: gr.Request) -> Changes:
         """The next page."""
@@ -193,6 +218,15 @@ class Library:
         if action in ("delete", "restore"):
             state = replace(state, selected=frozenset(), everything=False, item=None)
         return self.open(state, request)
+
+    def act_on_open(self, state: LibraryState, event: gr.EventData, request: gr.Request) -> Changes:
+        """One of ACTIONS on the open row, which stays open."""
+        check_lead(self.context, request)
+        action, item = str(event._data.get("act", "")), str(event._data.get("item", ""))
+        if action not in ACTIONS or not item.isdecimal():
+            return {}
+        self._note(state, request, f"{action} rows", rows=ACTIONS[action](self.store, [int(item)]))
+        return self.open(replace(state, selected=state.selected - {int(item)}), request)
 
     def tag(self, state: LibraryState, tag: str, on: bool, request: gr.Request) -> Changes:
         """Put a tag on all rows selected, or take it off."""
@@ -240,26 +274,40 @@ def _change(sent: dict[str, Any], editor: str) -> TextChange:
     )
 
 
-def _facets(facets: Facets, state: LibraryState) -> Changes:
-    chosen = {
-        "split": state.where.split,
-        "source": state.where.source,
-        "tag": state.where.tag,
-        "annotator": state.where.labelled_by,
+def _known(state: LibraryState, facets: Facets) -> LibraryState:
+    """Without filters for what there is no more, which no field could show."""
+    values = {
+        "split": facets.splits,
+        "source": facets.sources,
+        "tag": facets.tags,
+        "labelled_by": facets.annotators,
     }
+    gone = {
+        name for name, there in values.items() if getattr(state.where, name) not in (None, *there)
+    }
+    if not gone:
+        return state
+    narrowed = state.narrowed(replace(state.where, **dict.fromkeys(gone)))
+    return replace(narrowed, item=state.item)
+
+
+def _fields(state: LibraryState, facets: Facets) -> Changes:
+    """Every field as the rows shown ask for it, with what there is to choose."""
+    fields: Changes = dict(fields_of(state))
+    for name, plural in FACETS.items():
+        there = [(value, value) for value in getattr(facets, plural)]
+        fields[name] = gr.update(choices=[(ANY[name], ""), *there], value=fields[name])
+    return fields
+
+
+def _narrowed(state: LibraryState) -> Changes:
+    """What narrows the rows down, and the button that ends it, where anything does."""
+    words = asked_for(state)
+    chips = "".join(f'<span class="chip active">{safe(one)}</span>' for one in words)
     return {
-        name: gr.update(
-            choices=[(ANY[name], ""), *((value, value) for value in getattr(facets, plural))],
-            value=chosen[name] or "",
-        )
-        for name, plural in FACETS.items()
+        "asked": f'<span class="chips">{chips}</span>',
+        "narrowed": gr.update(visible=bool(words)),
     }
-
-
-def _finding(state: LibraryState) -> Any:
-    """What the rows shown are, when they are those of a finding."""
-    words = f'<span class="chip active">Only: {safe(state.title)}</span>' if state.title else ""
-    return gr.update(value=words, visible=bool(words))
 
 
 def _checked(datasets: list[DatasetView], chosen: str | None) -> Changes:

@@ -9,7 +9,7 @@ from studio.ui.data_words import differences, safe
 from studio.ui.views import empty
 
 SHORT = 400  # characters of an answer that a table cell may show
-NOTHING_FOUND = empty("No rows match", "Clear the search or the filters.")
+NOTHING_FOUND = empty("No rows match", "Loosen the search or the filters.")
 
 
 @dataclass(frozen=True)

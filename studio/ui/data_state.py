@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from studio.annotation import AnnotationStore, ItemFilter, ItemView
@@ -38,6 +39,7 @@ class LibraryState:
         selected: Ids ticked.
         everything: All that match are selected, not only those ticked.
         title: What `where.ids` are ("Near duplicates"); empty without ids.
+        visited: The page's address has been read; before, there is nothing to come back to.
     """
 
     where: ItemFilter = field(default_factory=ItemFilter)
@@ -50,6 +52,7 @@ class LibraryState:
     selected: frozenset[int] = frozenset()
     everything: bool = False
     title: str = ""
+    visited: bool = False
 
     def narrowed(self, where: ItemFilter, order: Order | None = None) -> LibraryState:
         """The first page of what matches; nothing is selected or open."""
@@ -69,9 +72,9 @@ class LibraryState:
         """All rows of another dataset."""
         return self.narrowed(ItemFilter(dataset=dataset or None))
 
-    def rows_of(self, title: str, ids: tuple[int, ...]) -> LibraryState:
-        """Exactly these rows, whatever their dataset."""
-        return replace(self.narrowed(ItemFilter(ids=ids)), title=title)
+    def rows_of(self, dataset: str | None, title: str, ids: tuple[int, ...]) -> LibraryState:
+        """Exactly these rows of a dataset."""
+        return replace(self.narrowed(ItemFilter(dataset=dataset or None, ids=ids)), title=title)
 
     def changed(self) -> LibraryState:
         """The same look after rows have changed: counted anew."""
@@ -166,6 +169,56 @@ def filter_of(
         tag=tag or None,
         **MARKS.get(marks, {}),
     )
+
+
+def fields_of(state: LibraryState) -> dict[str, str]:
+    """What the fields hold when they ask for `state`: the other way round than `filter_of`."""
+    where = state.where
+    marks = {"flagged": where.flagged, "excluded": where.excluded, "deleted": where.deleted or None}
+    marks = {name: on for name, on in marks.items() if on is not None}
+    return {
+        "search": where.search,
+        "labels": _word(LABELS, where.labelled),
+        "marks": _word(MARKS, marks),
+        "order": _word(ORDERS, state.order),
+        "view": "Gallery" if state.gallery else "Table",
+        "split": where.split or "",
+        "source": where.source or "",
+        "tag": where.tag or "",
+        "annotator": where.labelled_by or "",
+        "agreement": _word(AGREEMENTS, where.agreement),
+        "shortest": _typed(where.length[0]),
+        "longest": _typed(where.length[1]),
+    }
+
+
+def asked_for(state: LibraryState) -> list[str]:
+    """What narrows the rows down, a few words each; order and layout do not."""
+    fields, usual = fields_of(state), fields_of(LibraryState())
+    given = {name: value for name, value in fields.items() if value != usual[name]}
+    words = {
+        "search": "“{}”",
+        "labels": "{}",
+        "marks": "{}",
+        "agreement": "{}",
+        "split": "split {}",
+        "source": "from {}",
+        "tag": "tag {}",
+        "annotator": "labelled by {}",
+        "shortest": "{} characters or more",
+        "longest": "{} characters or fewer",
+    }
+    only = [f"Only: {state.title}"] if state.title else []
+    return only + [said.format(given[name]) for name, said in words.items() if name in given]
+
+
+def _word(words: Mapping[str, object], meant: object) -> str:
+    """The word that means this; the first one when none does."""
+    return next((word for word, value in words.items() if value == meant), next(iter(words)))
+
+
+def _typed(bound: int | None) -> str:
+    return "" if bound is None else str(bound)
 
 
 def _bound(typed: str | None) -> int | None:

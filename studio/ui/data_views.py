@@ -19,6 +19,11 @@ def said(title: str, *paragraphs: str, tone: str = "bad") -> str:
     return notice(title, *paragraphs, tone=tone).replace("{", "&#123;").replace("$", "&#36;")
 
 
+def addressed(shown: str, address: str) -> str:
+    """Rows with the part of the page's address that names them (assets/data-list.js puts it in)."""
+    return f'<span hidden data-address="{safe(address)}"></span>{shown}'
+
+
 def dataset_list(datasets: list[DatasetView], chosen: str | None) -> str:
     """The datasets with their counts; each is a button that carries its name."""
     if not datasets:
@@ -69,6 +74,10 @@ def _splits(splits: tuple[str, ...]) -> str:
 
 def progress(status: ImportStatus) -> str:
     """An import on its way."""
+    if status.stopping:
+        return (
+            f'<div class="preview"><p><b>Stopping the import of {safe(status.source)}</b></p></div>'
+        )
     share = status.read / status.total if status.total else 0.0
     of = f" of {status.total:,}" if status.total else ""
     left = status.seconds_left
@@ -90,10 +99,18 @@ def summary(done: ImportReport) -> str:
     parts = [f"{count(done.added)} added"]
     parts += [f"{count(done.unchanged)} already there"] if done.unchanged else []
     parts += [f"{count(done.extended)} given new answers"] if done.extended else []
-    parts += [f"{count(done.bad_count)} left out"] if done.bad_count else []
+    parts += [_left_out(done)] if done.bad_count else []
     parts += [f"labels: {described(done.labels)}"] if done.labels else []
     parts += [f"{count(done.identical)} with two equal answers"] if done.identical else []
     return f'<div class="quiet">{safe(done.dataset)}: {", ".join(parts)}</div>'
+
+
+def _left_out(done: ImportReport) -> str:
+    """How many rows were left out; a click has them all."""
+    words = f"{count(done.bad_count)} left out"
+    if done.left_out is None:
+        return words
+    return f'<a href="studio/imports/{done.number}/left-out.csv" download>{words}</a>'
 
 
 def report(done: ImportReport) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from studio.preflight.checks.answers import Answers
@@ -15,6 +18,8 @@ from studio.preflight.checks.unreadable import Unreadable
 from studio.preflight.pictures import Pictures
 from studio.preflight.summary import histogram
 from tests.preflight.conftest import look, row
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_the_same_answer_twice_is_found_whatever_surrounds_it():
@@ -176,6 +181,19 @@ def test_unreadable_rows_keep_their_reasons():
     assert images.rows == [2, 4] and images.reasons[4] == "damaged image: broken data stream"
     assert others.rows == [9] and "not valid JSON" in others.message
     assert len(bad) == 3
+
+
+def test_every_finding_is_in_the_documentation():
+    sources = (ROOT / "studio" / "preflight").rglob("*.py")
+    found = {
+        name
+        for path in sources
+        for name in re.findall(r'Finding\(\s*"(\w+)",', path.read_text(encoding="utf-8"))
+    }
+    table = (ROOT / "docs" / "data.md").read_text(encoding="utf-8").partition("| finding |")[2]
+    table = table.partition("\n\n")[0]
+    named = {name for line in table.splitlines() for name in re.findall(r"`(\w+)`", line)}
+    assert len(found) > 20 and named == found
 
 
 def test_histogram_bins_hold_every_row_once():

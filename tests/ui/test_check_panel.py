@@ -10,6 +10,7 @@ import gradio as gr
 import pytest
 
 from studio.annotation import AnnotationStore, ItemFilter
+from studio.config.model import ModelConfig
 from studio.data.images import ImageStore
 from studio.data.schema import Answer, Message, Part, Row
 from studio.errors import InputError, ModelError
@@ -35,12 +36,15 @@ class Context:
     def is_lead(self, request) -> bool:
         return self.lead
 
+    def user(self, request) -> str:
+        return "ana"
+
 
 class FakeChecker:
     """Keeps one report and remembers what it was asked."""
 
     def __init__(self, report: Report | None) -> None:
-        self.reports = {"mine": Kept(report, time.time() - 90)} if report else {}
+        self.reports = {"mine": Kept(report, time.time() - 90, ModelConfig())} if report else {}
         self.status = CheckStatus()
         self.asked: list = []
         self.refuse: Exception | None = None
@@ -51,7 +55,7 @@ class FakeChecker:
     def start(self, dataset, model, max_length) -> None:
         if self.refuse:
             raise self.refuse
-        self.asked.append((dataset, model.id, max_length))
+        self.asked.append((dataset, model.id, max_length, model.image.longest_edge))
         self.status = CheckStatus(1, "checking", dataset, "rows", 30, 60, seconds=3)
 
     def stop(self) -> None:
@@ -139,7 +143,7 @@ def test_show_hands_the_rows_to_the_tab(panel):
     state, report, strip, _, shown = panel.act(
         Look("mine"), clicked(action="show", finding="identical_answers"), None
     )
-    assert shown[0] == ("Identical answers", ids)
+    assert shown[0] == ("mine", "Identical answers", ids)
     assert state.finding == "identical_answers" and 'aria-current="true"' in report
     assert "Identical answers" in strip
 
@@ -149,7 +153,7 @@ def test_a_finding_about_the_data_as_a_whole_shows_every_row(panel):
     _, report, strip, _, shown = panel.act(
         Look("mine"), clicked(action="show", finding="length_bias"), None
     )
-    assert shown[0] == ("Length bias", tuple(panel.context.store.ids()[:3]))
+    assert shown[0] == ("mine", "Length bias", tuple(panel.context.store.ids()[:3]))
     assert 'aria-current="true"' in report and strip.count("data-image") == 2
 
 
@@ -166,7 +170,7 @@ def test_exclude_is_a_mark_in_the_library_and_can_be_undone(panel):
     *_, shown = panel.act(
         Look("mine"), clicked(action="exclude", finding="identical_answers"), None
     )
-    assert shown == gr.skip()
+    assert shown[0] is None, "the tab draws the rows again"
     assert panel.context.store.ids(excluded) == ids[:2]
     report = drawn(panel)
     assert "✓ Excluded" in report and "Let them in again" in report
@@ -174,6 +178,11 @@ def test_exclude_is_a_mark_in_the_library_and_can_be_undone(panel):
     panel.act(Look("mine"), clicked(action="include", finding="identical_answers"), None)
     assert panel.context.store.ids(excluded) == []
     assert "has changed" not in drawn(panel)
+    logged = [
+        (line.who, line.action, line.dataset, line.what) for line in panel.context.store.team.log()
+    ]
+    rows = "rows: 2, finding: identical_answers"
+    assert logged == [("ana", "include rows", "mine", rows), ("ana", "exclude rows", "mine", rows)]
 
 
 @pytest.mark.parametrize(
@@ -185,8 +194,8 @@ def test_foreign_clicks_change_nothing(panel, data):
 
 
 def test_a_check_is_started_watched_and_stopped(panel):
-    going, start, stop, timer = panel.start("mine", " embedded ", 1500.0, None)
-    assert panel.checker.asked == [("mine", "embedded", 1500)]
+    going, start, stop, timer = panel.start("mine", " embedded ", 1500.0, 96.0, None)
+    assert panel.checker.asked == [("mine", "embedded", 1500, 96)]
     assert "Reading 30 of 60 rows · 3 s left" in going and timer.active
     assert not start["visible"] and stop["visible"]
     assert panel.poll(Look("mine"), "mine", None)[4:] == (gr.skip(),) * 4
@@ -197,19 +206,22 @@ def test_a_check_is_started_watched_and_stopped(panel):
     assert going == "" and not timer.active and "1 error" in report
 
 
-@pytest.mark.parametrize(("dataset", "model"), [(None, "embedded"), ("mine", "  ")])
-def test_what_cannot_be_checked_is_said_and_nothing_starts(panel, dataset, model):
-    panel.start(dataset, model, None, None)
+@pytest.mark.parametrize(
+    ("dataset", "model", "edge"),
+    [(None, "embedded", 0), ("mine", "  ", 0), ("mine", "embedded", 7)],
+)
+def test_what_cannot_be_checked_is_said_and_nothing_starts(panel, dataset, model, edge):
+    panel.start(dataset, model, None, edge, None)
     assert panel.checker.asked == []
 
 
 def test_an_image_is_shown_beside_what_the_model_gets(panel):
     sha = panel.context.store.browse()[0].images[0]
-    state, strip, shown = panel.show_image(Look("mine"), "other", clicked(image=sha), None)
+    state, strip, shown = panel.show_image(Look("mine"), "other", None, clicked(image=sha), None)
     assert state.image == sha and 'aria-pressed="true"' in strip
     assert "160 × 120 pixels" in shown and "What embedded gets: 96 × 96 pixels, 1 tile" in shown
     panel.checker.refuse = ModelError("refused.")
-    assert panel.show_image(state, "x", clicked(image=sha), None) == (gr.skip(),) * 3
+    assert panel.show_image(state, "x", None, clicked(image=sha), None) == (gr.skip(),) * 3
 
 
 def test_annotators_see_nothing(panel):
@@ -219,7 +231,7 @@ def test_annotators_see_nothing(panel):
         lambda: panel.open(Look(), None, asked),
         lambda: panel.choose(Look(), "mine", asked),
         lambda: panel.act(Look("mine"), clicked(action="show", finding="x"), asked),
-        lambda: panel.show_image(Look("mine"), "embedded", clicked(image="0"), asked),
+        lambda: panel.show_image(Look("mine"), "embedded", None, clicked(image="0"), asked),
         lambda: panel.stop(asked),
         lambda: panel.poll(Look(), "mine", asked),
     ):
@@ -230,3 +242,6 @@ def test_annotators_see_nothing(panel):
 def test_an_empty_model_is_refused():
     with pytest.raises(InputError, match="No model"):
         model_of("   ")
+    with pytest.raises(InputError, match="longest edge of 9,000"):
+        model_of("embedded", 9000)
+    assert model_of("embedded", 0) == ModelConfig()

@@ -1,4 +1,4 @@
-"""The library in a real browser: bad rows, their reasons, the mapping, browsing, editing."""
+"""The library in a real browser: import, browse, edit, check; what an address brings back."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 from serving import launched, opened, served
 
 from studio.annotation import ItemFilter
+from studio.services.library import import_source
+from studio.services.pipe import PipeWorker
 from studio.ui.app import close_context, open_context
 from studio.ui.context import StudioContext
+from tests.preflight.conftest import drawing, saved
 
 SECOND = 1000
 ROWS = 30
@@ -22,25 +25,33 @@ HOSTILE = (
     "<img src=x onerror='window.hit=1'><style>*{display:none}</style>"
     "![seen](http://192.0.2.1/track.png) $$x$$ ${window.hit=1} {{window.hit=1}}"
 )
+QUESTION = "Which of the bars is the tallest?"
 
 
-@pytest.fixture
-def context(tmp_path: Path) -> Iterator[StudioContext]:
-    opened = open_context(str(tmp_path / "workspace"))
+@pytest.fixture(scope="module")
+def context(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StudioContext]:
+    opened = open_context(str(tmp_path_factory.mktemp("data-page") / "workspace"))
     yield opened
     close_context(opened)
 
 
-@pytest.fixture
-def page(context: StudioContext, chromium: str) -> Iterator[Page]:
+@pytest.fixture(scope="module")
+def site(context: StudioContext, chromium: str, python: str) -> Iterator[tuple[Browser, str]]:
+    """One studio and one browser for all tests here; its children are forked with torch loaded."""
     expect.set_options(timeout=60 * SECOND)
-    with (
-        served(context) as address,
-        launched(chromium) as browser,
-        opened(browser, address, 60) as page,
-    ):
+    with pytest.MonkeyPatch.context() as patch:
+        usual = PipeWorker.__init__.__kwdefaults__
+        patch.setitem(usual, "command", (python, "-m", "studio"))
+        with served(context) as address, launched(chromium) as browser:
+            yield browser, address
+
+
+@pytest.fixture
+def page(site: tuple[Browser, str]) -> Iterator[Page]:
+    with opened(*site, 60) as page:
         page.on("dialog", lambda dialog: dialog.accept())
         yield page
+        page.close()
 
 
 @pytest.fixture
@@ -148,6 +159,9 @@ def edit_and_look_back(page: Page, context: StudioContext) -> None:
     expect(chosen.locator("p.turn")).to_have_text("the tall crimson bar 17")
     expect(page.locator(".item-history summary")).to_have_text("History · 1 edit")
     assert context.store.count(ItemFilter(search="crimson")) == 1
+    page.locator("#data-open-item [data-act=flag]").click()
+    expect(page.locator("#data-open-item .item-head")).to_contain_text("flagged")
+    expect(page.locator("#data-items")).to_contain_text("flagged")
     assert "row=" in page.url
 
 
@@ -177,26 +191,111 @@ def test_a_file_with_bad_rows_from_preview_to_edit(page, context, source):
     page.goto("about:blank")
     page.goto(link)
     expect(page.locator("#data-open-item")).to_contain_text("the tall crimson bar 17")
-    page.locator("#data-item").get_by_role("button", name="Close").click()
     search = page.locator("#data-search").locator("input, textarea")
+    expect(search).to_have_value("numb 17")
+    expect(page.locator("#data-page-line")).to_have_text("1–1 of 1")
+    page.locator("#data-item").get_by_role("button", name="Close").click()
+    expect(page.locator("#data-open-item .item-detail")).to_have_count(0)
     search.fill("crimson")
     search.press("Enter")
+    page.wait_for_function("location.search.includes('search=crimson')")
     expect(page.locator("#data-page-line")).to_have_text("1–1 of 1")
     mark_and_delete(page, context)
+    page.locator("#dataset-list [data-dataset]").first.click()
+    expect(page.locator("#data-page-line")).to_have_text(f"1–20 of {ROWS}")
+    expect(search).to_have_value("")
 
 
-def test_nothing_is_asked_while_another_tab_is_open(page):
-    asked: list[str] = []
-    page.get_by_role("tab", name="Annotate", exact=True).click()
-    page.wait_for_function("!document.querySelector('#data').offsetParent")
-    page.wait_for_timeout(1500)
-    tick = page.evaluate(
-        "window.gradio_config.dependencies.find(d => d.targets.some(t => t[1] === 'tick'"
-        " && d.outputs.length === 2)).id"
+def number_of_the_tick(page: Page) -> int:
+    """The function that the Data tab asks once a second."""
+    return page.evaluate(
+        "(() => { const { components, dependencies } = window.gradio_config;"
+        " const { id } = components.find((one) => one.props.elem_id === 'data-ticker');"
+        " return dependencies.find((one) => one.targets.some("
+        "   ([part, event]) => part === id && event === 'tick')).id; })()"
     )
-    page.on("request", lambda request: asked.append(request.post_data or ""))
-    page.wait_for_timeout(2500)
-    assert not [body for body in asked if f'"fn_index":{tick}' in body.replace(" ", "")]
-    page.get_by_role("tab", name="Data", exact=True).click()
-    page.wait_for_timeout(2500)
-    assert [body for body in asked if f'"fn_index":{tick}' in body.replace(" ", "")]
+
+
+def test_a_reload_comes_back_to_the_tab_and_one_nobody_sees_asks_nothing(page):
+    sign = f'"fn_index":{number_of_the_tick(page)}'
+
+    def is_tick(request) -> bool:
+        return sign in (request.post_data or "").replace(" ", "")
+
+    with page.expect_request(is_tick):
+        pass
+    annotate = page.get_by_role("tab", name="Annotate", exact=True)
+    annotate.click()
+    page.wait_for_function("location.search.includes('tab=annotate')")
+    page.reload()
+    expect(annotate).to_have_attribute("aria-selected", "true")
+    page.wait_for_function("!document.querySelector('#data').offsetParent")
+    assert "tab=annotate" in page.url
+    asked: list[bool] = []
+    page.on("request", lambda request: asked.append(is_tick(request)))
+    page.wait_for_timeout(1.3 * SECOND)
+    assert not any(asked)
+    with page.expect_request(is_tick):
+        page.get_by_role("tab", name="Data", exact=True).click()
+    assert "tab=" not in page.url
+
+
+@pytest.fixture
+def bars(context: StudioContext, tmp_path: Path) -> str:
+    """Six pairs in the library, the last two of which repeat the first."""
+    for seed in range(4):
+        (tmp_path / f"{seed}.png").write_bytes(saved(drawing(seed)))
+    rows = [
+        {"id": f"r{n}", "image": f"{n if n < 4 else 0}.png", "question": QUESTION,
+         "chosen": "the one on the left", "rejected": "none"}
+        for n in range(6)
+    ]  # fmt: skip
+    path = tmp_path / "bars.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    return import_source(str(path), context.workspace, context.store, name="bars").dataset
+
+
+def start_a_check(page: Page) -> Locator:
+    page.get_by_role("button", name="Check what a model sees").click()
+    page.locator("#check-model input, #check-model textarea").first.fill(" ")
+    page.locator("#check-start").click()
+    expect(page.get_by_text("No model is given")).to_be_visible()
+    page.locator("#check-model input, #check-model textarea").first.fill("embedded")
+    expect(page.locator("#check-report")).to_contain_text("Not checked yet")
+    page.locator("#check-length input").fill("45")
+    page.locator("#check-start").click()
+    report = page.locator("#check-report .check-report")
+    report.wait_for(timeout=120 * SECOND)
+    return report
+
+
+def test_a_check_from_the_form_to_rows_shown_and_excluded(bars, page, context):
+    report = start_a_check(page)
+    expect(report).to_contain_text("6 rows with embedded")
+    expect(report).to_contain_text("A maximum length of 45 tokens cuts the end of 6 rows")
+    with page.expect_download() as waiting:
+        page.get_by_role("link", name="Report as JSON").click()
+    found = json.loads(Path(waiting.value.path()).read_text())
+    assert (found["source"], found["rows"], found["duplicates"]) == (bars, 6, 2)
+
+    page.locator("[data-finding=duplicates][data-action=show]").click()
+    expect(page.locator("#data-narrowed")).to_contain_text("Duplicates")
+    expect(page.locator("#data-items tbody tr")).to_have_count(2)
+    expect(page.locator("#data-narrowed")).to_be_in_viewport()
+
+    page.locator(".check-thumb").first.click()
+    expect(page.locator("#check-sight")).to_contain_text("96 × 96 pixels, 1 tile, 39 tokens")
+    seen = page.locator("#check-sight img.seen")
+    assert seen.evaluate("image => image.decode().then(() => image.naturalWidth)") == 96
+
+    page.locator("[data-finding=duplicates][data-action=exclude]").click()
+    expect(report).to_contain_text("4 rows now")
+    expect(page.locator("#data-items .chip.bad")).to_have_text(["⊘excluded"] * 2)
+    excluded = ItemFilter(dataset=bars, excluded=True)
+    assert context.store.count(excluded) == 2
+
+    page.reload()
+    page.get_by_role("button", name="Check what a model sees").click()
+    page.locator("[data-finding=duplicates][data-action=include]").click()
+    expect(page.locator("[data-finding=duplicates][data-action=exclude]")).to_be_visible()
+    assert context.store.count(excluded) == 0

@@ -2,58 +2,35 @@
 
 from __future__ import annotations
 
-import io
-import json
-from dataclasses import dataclass
+from dataclasses import replace
+from functools import partial
+from html import escape
 from types import SimpleNamespace
+from urllib.parse import parse_qsl
 
-import gradio as gr
 import pytest
 from fastapi.testclient import TestClient
-from PIL import Image
+from library_tab import FIELDS, HOSTILE, REQUEST, imported, opened_tab, write_pairs
 
-from studio.annotation import AnnotationStore, ItemFilter, LabelEvent
-from studio.data.images import ImageStore
+from studio.annotation import ItemFilter, LabelEvent
 from studio.data.schema import Answer, Message, Part, Row
 from studio.errors import InputError
-from studio.paths import Workspace
-from studio.services.importer import Importer
 from studio.services.library import preview_source
 from studio.ui import data_views as look
 from studio.ui.app import build_app, close_context, open_context
-from studio.ui.data_import import ROLES, ImportForm
+from studio.ui.data_address import NAMES, address_of, state_of
 from studio.ui.data_item import detail
 from studio.ui.data_rows import gallery, named_answers, table
 from studio.ui.data_state import PAGE, LibraryState, filter_of, read_page
 from studio.ui.data_words import differences
-from studio.ui.tabs.data import DataTab
 
-HOSTILE = "<img src=x onerror=alert(1)> ${alert(2)} {{constructor}}"
-
-
-@dataclass
-class Context:
-    """What the tab needs of the studio's context."""
-
-    workspace: Workspace
-    store: AnnotationStore
-    images: ImageStore
-    lead: bool = True
-
-    def is_lead(self, request) -> bool:
-        return self.lead
-
-    def user(self, request) -> str:
-        return "ana"
+NO_FILTER = ("", "Any labels", "All rows", "Oldest first", "Table", "", "", "", "", "", "", "")
 
 
 @pytest.fixture
 def tab(tmp_path):
-    workspace = Workspace.locate(tmp_path / "workspace")
-    store = AnnotationStore(f"sqlite:///{workspace.database}")
-    context = Context(workspace, store, ImageStore(workspace))
-    yield DataTab(context, ImportForm(context, Importer(workspace, store)))
-    store.close()
+    with opened_tab(tmp_path) as opened:
+        yield opened
 
 
 @pytest.fixture
@@ -63,39 +40,12 @@ def library(tab):
 
 @pytest.fixture
 def source(tmp_path):
-    """Writes pairs about one image and bad rows; returns the path."""
-
-    def write(count: int, question: str = "How many?", bad: int = 0) -> str:
-        buffer = io.BytesIO()
-        Image.new("RGB", (4, 4), "red").save(buffer, "PNG")
-        (tmp_path / "a.png").write_bytes(buffer.getvalue())
-        rows = [
-            {"id": str(n), "image": "a.png", "ask": f"{question} {n}", "chosen": HOSTILE,
-             "rejected": f"no {n}", "note": HOSTILE}
-            for n in range(count)
-        ]  # fmt: skip
-        path = tmp_path / "pairs.jsonl"
-        path.write_text("\n".join([*map(json.dumps, rows), *["broken"] * bad]))
-        return str(path)
-
-    return write
-
-
-REQUEST = SimpleNamespace(query_params={})
-FIELDS = ("",) * len(ROLES)
-ASK = ("", "ask", *FIELDS[2:])
-NO_FILTER = ("", "Any labels", "All rows", "Oldest first", "Table", "", "", "", "", "", "", "")
+    """Writes pairs and bad rows; returns the path."""
+    return partial(write_pairs, tmp_path)
 
 
 def event(**data) -> SimpleNamespace:
     return SimpleNamespace(_data=data)
-
-
-def imported(tab, path: str, *mapping: str):
-    columns = mapping or ASK
-    going, refused = tab.form.start(REQUEST, path, "", 0, "", False, {}, *columns)
-    assert going and not refused
-    assert tab.form.importer.wait(30).state == "done"
 
 
 def test_no_two_parts_of_the_tab_have_the_same_id(tmp_path):
@@ -116,24 +66,6 @@ def test_an_empty_library_offers_the_sample(tab, library):
     assert "Importing" in going and not refused
     done = tab.form.importer.wait(120)
     assert done.report.dataset == "sample pairs" and done.report.added > 0
-
-
-def test_a_preview_fills_the_mapping_and_an_error_leaves_the_form(tab, source):
-    path = source(3)
-    html, _, recognised, *fields = tab.form.preview(REQUEST, path, "", 0, "", False, {}, *FIELDS)
-    assert "Recognised as: Preferences" in html and "3 rows" in html
-    assert recognised["image"] == "image" and fields[0]["value"] == "image"
-    assert "ask" in fields[0]["choices"]
-    html, *rest = tab.form.preview(REQUEST, path, "", 0, "", False, {}, "imge", *FIELDS[1:])
-    assert "Column “Image”: There is no column" in html and 'role="alert"' in html
-    assert all(value == gr.skip() for value in rest)
-
-
-def test_only_columns_changed_by_hand_overrule(tab, source):
-    path = source(2)
-    stale = {"image": "gone"}
-    html, *_ = tab.form.preview(REQUEST, path, "", 0, "", False, stale, "gone", "ask", *FIELDS[2:])
-    assert "Recognised as" in html and "How many? 0" in html
 
 
 def test_nothing_from_outside_is_markup_or_template(tab, source):
@@ -192,6 +124,56 @@ def test_leaving_the_search_box_changes_nothing(tab, library, source):
     assert library.narrow(narrowed["state"], " 11 ", *NO_FILTER[1:]) == {}
     wide = library.narrow(state, *NO_FILTER[:4], "Gallery", *NO_FILTER[5:])
     assert "library-gallery" in wide["items"]
+
+
+def test_the_fields_always_say_what_is_shown(tab, library, source):
+    imported(tab, source(3))
+    tab.context.store.tag(tab.context.store.ids(), "odd")
+    state = library.open(LibraryState(), REQUEST)["state"]
+    narrowed = library.narrow(state, "2", *NO_FILTER[1:4], "Gallery", "", "", "odd", *NO_FILTER[8:])
+    picked = library.pick(narrowed["state"], event(dataset="pairs"), REQUEST)
+    assert picked["page_line"] == "1–3 of 3" and picked["search"] == ""
+    assert picked["view"] == "Gallery" and picked["tag"]["value"] == ""
+    everything = replace(narrowed["state"], everything=True)
+    untagged = library.tag(everything, "odd", False, REQUEST)
+    assert untagged["state"].where.tag is None, "nothing has it any more"
+    assert untagged["tag"]["choices"] == [("Any tag", "")] and untagged["search"] == "2"
+
+
+def test_a_look_is_an_address_and_comes_back_from_it(tab, library, source):
+    imported(tab, source(3))
+    tab.context.store.flag(tab.context.store.ids())
+    where = ItemFilter(
+        dataset="pairs", search="a&b=c d", labelled=False, flagged=True, split="train",
+        length=(5, None), agreement="agree",
+    )  # fmt: skip
+    state = replace(LibraryState().narrowed(where, "longest"), gallery=True)
+    address = dict(parse_qsl(address_of(state)))
+    assert address == {
+        "dataset": "pairs", "search": "a&b=c d", "labels": "Not labelled", "marks": "Flagged",
+        "split": "train", "shortest": "5", "agreement": "All agree", "layout": "Gallery",
+        "order": "Longest answers first",
+    }  # fmt: skip
+    assert state_of(address) == state
+    assert set(dict(parse_qsl(address_of(state), keep_blank_values=True))) == {"dataset", *NAMES}
+    visited = library.visit(LibraryState(), SimpleNamespace(query_params=address))
+    assert visited["state"].where == where and visited["search"] == "a&b=c d"
+    for words in ("“a&amp;b=c d”", ">Not labelled<", ">Flagged<", ">split train<",
+                  ">5 characters or more<", ">All agree<"):  # fmt: skip
+        assert words in visited["asked"]
+    assert visited["narrowed"]["visible"] and "Table" not in visited["asked"]
+    assert f'data-address="{escape(address_of(visited["state"]))}"' in visited["items"]
+    strange = {"dataset": "gone", "labels": "?", "order": "x", "split": "y", "row": "1"}
+    found = library.visit(LibraryState(), SimpleNamespace(query_params=strange))
+    assert found["state"].where == ItemFilter() and found["drawer"]["visible"]
+    assert "search" not in dict(parse_qsl(address_of(state.narrowed(ItemFilter(search="x" * 999)))))
+
+
+def test_opening_the_page_is_not_undone_by_coming_to_its_tab(tab, library, source):
+    imported(tab, source(2))
+    assert library.come_back(LibraryState(), REQUEST) == {}
+    visited = library.visit(LibraryState(), SimpleNamespace(query_params={"search": "gone"}))
+    assert library.come_back(visited["state"], REQUEST)["page_line"] == "0 rows"
 
 
 def test_the_fields_become_a_filter():
@@ -264,6 +246,34 @@ def test_ticked_rows_are_acted_on(tab, library, source):
     assert store.count() == PAGE + 2
 
 
+def test_the_open_row_is_marked_where_it_stands_open(tab, library, source):
+    imported(tab, source(2))
+    (item, _) = tab.context.store.browse()
+    state = library.pick(LibraryState(), event(item=str(item.id)), REQUEST)["state"]
+    for action, back, seen in (
+        ("flag", "unflag", "flagged"), ("exclude", "include", "excluded"),
+        ("delete", "restore", "in the bin"),
+    ):  # fmt: skip
+        for act, there in ((action, True), (back, False)):
+            changed = library.act_on_open(state, event(act=act, item=str(item.id)), REQUEST)
+            assert changed["drawer"]["visible"] and (seen in changed["item"]) == there
+            assert f'data-act="{back if there else action}"' in changed["item"]
+            state = changed["state"]
+    log = [line.action for line in tab.context.store.team.log()]
+    assert log[:2] == ["restore rows", "delete rows"] and len(log) == 7
+    assert library.act_on_open(state, event(act="drop", item="1"), REQUEST) == {}
+
+
+def test_a_page_whose_rows_are_gone_gives_way_to_the_one_before(tab, library, source):
+    imported(tab, source(PAGE + 2))
+    state = library.open(LibraryState(), REQUEST)["state"]
+    state = library.forward(state, REQUEST)["state"]
+    state = library.pick(state, event(tick="page", on=True), REQUEST)["state"]
+    deleted = library.act("delete", state, REQUEST)
+    assert deleted["page_line"] == f"1–{PAGE} of {PAGE}"
+    assert not deleted["next"]["interactive"] and not deleted["previous"]["interactive"]
+
+
 def test_texts_are_edited_with_history_and_conflicts_keep_what_was_typed(tab, library, source):
     imported(tab, source(1))
     (item,) = tab.context.store.browse()
@@ -280,56 +290,15 @@ def test_texts_are_edited_with_history_and_conflicts_keep_what_was_typed(tab, li
 def test_the_rows_of_a_finding_are_shown_until_the_filters_are_cleared(tab, library, source):
     imported(tab, source(5))
     ids = tuple(tab.context.store.ids()[1:3])
-    shown = library.rows_of(LibraryState(), (("Near duplicates", ids), 1), REQUEST)
-    assert shown["page_line"] == "1–2 of 2" and "Near duplicates" in shown["finding"]["value"]
+    shown = library.rows_of(LibraryState(), (("pairs", "Near duplicates", ids), 1), REQUEST)
+    assert shown["page_line"] == "1–2 of 2" and "Only: Near duplicates" in shown["asked"]
+    tab.context.store.exclude(ids)
+    again = library.rows_of(shown["state"], (None, 2), REQUEST)
+    assert again["page_line"] == "1–2 of 2" and again["items"].count("excluded") == 2
+    assert library.rows_of(shown["state"], None, REQUEST) == {}
+    assert address_of(again["state"]) == address_of(LibraryState().of("pairs"))
     cleared = library.clear(shown["state"], REQUEST)
-    assert cleared["page_line"] == "1–5 of 5" and not cleared["finding"]["visible"]
-
-
-def test_the_end_of_an_import_shows_once(tab, source):
-    seen = tab.already_seen()["seen"]
-    imported(tab, source(2, bad=1))
-    told = tab.poll(seen)
-    assert told["seen"] == 1 and "2 added" in told["going"] and 'arrived="1"' in told["going"]
-    assert tab.poll(1) == {}
-    shown = tab.arrived(LibraryState(), REQUEST)
-    assert "Imported into pairs" in shown["result"]
-    assert 'href="studio/imports/1/left-out.csv"' in shown["result"]
-    assert shown["state"].where.dataset == "pairs"
-    assert shown["label"]["value"] == "Label the 2 waiting pairs"
-
-
-def test_a_mapping_seen_in_the_preview_is_imported(tab, source):
-    path = source(2)
-    _, _, recognised, *_ = tab.form.preview(REQUEST, path, "", 0, "", False, {}, *ASK)
-    assert "question" not in recognised
-    by_hand = ("image", "ask", *FIELDS[2:-2], "id", "note")
-    tab.form.start(REQUEST, path, "", 0, "", False, recognised, *by_hand)
-    tab.form.importer.wait(30)
-    (first, _) = tab.context.store.browse()
-    assert (first.question, first.external_id) == ("How many? 0", HOSTILE)
-    assert [turn.role for turn in first.prompt] == ["system", "user"]
-    assert first.prompt[0].text == "0"
-
-
-def test_a_row_added_by_hand(tab, source, tmp_path):
-    source(1)
-    image = str(tmp_path / "a.png")
-    state = LibraryState()
-    refused = tab.add_row(state, [image], "Why?", "", "", "worse", REQUEST)
-    assert list(refused) == ["add_result"] and "better answer is empty" in refused["add_result"]
-    same = tab.add_row(state, [image], "Why?", "", "same", "same ", REQUEST)
-    assert "say the same" in same["add_result"] and tab.context.store.datasets() == []
-    broken = tmp_path / "b.png"
-    broken.write_bytes(b"no image")
-    assert (
-        "not a PNG" in tab.add_row(state, [str(broken)], "Why?", "", "a", "", REQUEST)["add_result"]
-    )
-    added = tab.add_row(state, [image], "Why?", "", "better", "worse", REQUEST)
-    (item,) = tab.context.store.browse(ItemFilter(dataset="by hand"))
-    assert added["state"].item == item.id and added["add_question"] == ""
-    assert len(item.images) == 1 and len(item.pairs) == 1
-    assert {candidate.author for candidate in item.candidates} == {"ana"}
+    assert cleared["page_line"] == "1–5 of 5" and not cleared["narrowed"]["visible"]
 
 
 def test_annotators_see_and_import_nothing(tab, library, source):

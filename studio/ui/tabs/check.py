@@ -9,7 +9,7 @@ import gradio as gr
 from pydantic import ValidationError
 
 from studio.annotation import ItemFilter
-from studio.config.model import ModelConfig
+from studio.config.model import ImageConfig, ModelConfig
 from studio.errors import InputError, StudioError
 from studio.preflight.report import Finding
 from studio.services.checker import Checker, Kept
@@ -27,7 +27,7 @@ PICK = (
     " trigger('click', {...found.dataset});"
     " if (found.dataset.action === 'show') goThere(50); });"
     # The tab shows the rows below this panel, a moment after the click.
-    "const goThere = tries => { const place = document.getElementById('data-finding');"
+    "const goThere = tries => { const place = document.getElementById('data-narrowed');"
     " if (place && place.offsetParent) place.scrollIntoView({block: 'start'});"
     " else if (tries) setTimeout(() => goThere(tries - 1), 100); };"
 )
@@ -52,7 +52,8 @@ class CheckPanel:
     """Components of the panel and what happens in it.
 
     Attributes:
-        shown_rows: Set to `link((title, item ids))` when somebody wants to see a finding's rows.
+        shown_rows: Set to `link((dataset, title, item ids))` when somebody wants to see a finding's
+            rows, to `link(None)` when rows have changed.
     """
 
     context: StudioContext
@@ -89,6 +90,15 @@ class CheckPanel:
                     min_width=130,
                     elem_id="check-length",
                 )
+                self.longest_edge = gr.Number(
+                    None,
+                    label="Longest edge",
+                    info="Pixels; empty or 0: the model's own.",
+                    precision=0,
+                    minimum=0,
+                    min_width=130,
+                    elem_id="check-edge",
+                )
                 self.start_button = gr.Button(
                     "Check", variant="primary", min_width=90, scale=0, elem_id="check-start"
                 )
@@ -108,7 +118,7 @@ class CheckPanel:
         self.context.shell.page.load(self.open, [self.state, self.dataset], **opened)
         self.context.shell.tab.select(self.open, [self.state, self.dataset], **opened)
         self.dataset.change(self.choose, [self.state, self.dataset], drawn, **QUICK)
-        form = [self.dataset, self.model, self.max_length]
+        form = [self.dataset, self.model, self.max_length, self.longest_edge]
         queued = {**QUICK, "queue": True, "concurrency_limit": 4}  # tells listeners, and people
         self.start_button.click(self.start, form, running, **queued)
         self.stop_button.click(self.stop, None, running, **QUICK)
@@ -116,7 +126,7 @@ class CheckPanel:
         self.report.click(self.act, self.state, [*drawn, self.shown_rows], **queued)
         self.strip.click(
             self.show_image,
-            [self.state, self.model],
+            [self.state, self.model, self.longest_edge],
             [self.state, self.strip, self.sight],
             show_progress="minimal",
             concurrency_limit=2,
@@ -137,7 +147,12 @@ class CheckPanel:
         return self._drawn(Look(dataset or ""))
 
     def start(
-        self, dataset: str | None, model: str, max_length: float | None, request: gr.Request
+        self,
+        dataset: str | None,
+        model: str,
+        max_length: float | None,
+        longest_edge: float | None,
+        request: gr.Request,
     ) -> tuple[Any, ...]:
         """Begin a check; what was typed stays."""
         try:
@@ -145,7 +160,7 @@ class CheckPanel:
             if not dataset:
                 raise InputError("There is no dataset to check.", remedy="Import one first.")
             length = int(max_length) if max_length else None
-            self.checker.start(dataset, model_of(model), length)
+            self.checker.start(dataset, model_of(model, longest_edge), length)
         except StudioError as error:
             say(error)
         return self._running()
@@ -172,29 +187,40 @@ class CheckPanel:
         if finding is None or action not in ("show", "exclude", "include"):
             return (gr.skip(),) * 5
         if action == "show":
-            shown = link((title_of(name), self._rows(state.dataset, finding)))
+            shown = link((state.dataset, title_of(name), self._rows(state.dataset, finding)))
             return *self._drawn(replace(state, finding=name, image="")), shown
         try:
-            self.context.store.exclude(finding.rows, action == "exclude")
+            self._mark(action, state.dataset, finding, request)
         except StudioError as error:
             say(error)
-        return *self._drawn(state), gr.skip()
+        return *self._drawn(state), link(None)
+
+    def _mark(self, action: str, dataset: str, finding: Finding, request: gr.Request) -> None:
+        """Exclude or include the rows of a finding; the team's log tells who did."""
+        changed = self.context.store.exclude(finding.rows, action == "exclude")
+        who, details = self.context.user(request), {"rows": changed, "finding": finding.id}
+        self.context.store.team.note(who, f"{action} rows", dataset, details)
 
     def show_image(
-        self, state: Look, model: str, event: gr.EventData, request: gr.Request
+        self,
+        state: Look,
+        model: str,
+        longest_edge: float | None,
+        event: gr.EventData,
+        request: gr.Request,
     ) -> tuple[Any, ...]:
         """One image as the model gets it."""
         self._check_lead(request)
         image = str(event._data.get("image", ""))
         kept = self.checker.kept(state.dataset)
         try:
-            name = kept.report.model if kept else model
-            shown = self.checker.show(image, model_of(name))
+            seen_by = kept.model if kept else model_of(model, longest_edge)
+            shown = self.checker.show(image, seen_by)
         except StudioError as error:
             say(error)
             return (gr.skip(),) * 3
         state = replace(state, image=image)
-        return state, self._strip(state, kept), look.sight(shown, image, name)
+        return state, self._strip(state, kept), look.sight(shown, image, seen_by.id)
 
     def _running(self) -> tuple[Any, ...]:
         status = self.checker.status
@@ -249,11 +275,20 @@ def title_of(finding: str) -> str:
     return finding.replace("_", " ").capitalize()
 
 
-def model_of(name: str) -> ModelConfig:
-    """The model to check with. Raises InputError."""
+def model_of(name: str, longest_edge: float | None = None) -> ModelConfig:
+    """The model to check with; no longest edge, or 0, is the model's own. Raises InputError."""
     try:
-        return ModelConfig(id=name.strip())
+        return ModelConfig(
+            id=name.strip(), image=ImageConfig(longest_edge=int(longest_edge or 0) or None)
+        )
     except ValidationError as error:
+        problem = error.errors()[0]
+        if problem["loc"][0] != "id":
+            raise InputError(
+                f"A longest edge of {int(longest_edge or 0):,} pixels cannot be used.",
+                remedy="Use 32 to 8,192, or leave it empty.",
+                field="model.image.longest_edge",
+            ) from error
         raise InputError(
             "No model is given.", remedy='Give a hub id, a folder, or "embedded".', field="model.id"
         ) from error
@@ -264,8 +299,7 @@ def build_check_panel(context: StudioContext, shown_rows: gr.State) -> CheckPane
 
     Args:
         context: With the shell of the tab it is in.
-        shown_rows: Receives `link((title, item ids))` when the rows of a finding are wanted; the
-            tab listens to its `change` and shows them.
+        shown_rows: See `CheckPanel`; the tab listens to its `change`.
     """
     panel = CheckPanel(context, Checker(context.workspace), shown_rows)
     panel.layout()

@@ -14,7 +14,7 @@ from studio.services.importer import Importer
 from studio.ui import data_views as look
 from studio.ui.context import StudioContext, go_to
 from studio.ui.data_add import BLANK, AddForm, done
-from studio.ui.data_import import ImportForm, outcome
+from studio.ui.data_import import ImportForm, check_lead, outcome
 from studio.ui.data_library import ACTIONS, ANY, Changes, Library
 from studio.ui.data_state import AGREEMENTS, LABELS, MARKS, ORDERS, LibraryState
 from studio.ui.tabs.check import build_check_panel
@@ -31,7 +31,7 @@ ARRIVED_JS = (
     "let last = null; new MutationObserver(() => {"
     " const now = element.querySelector('[data-arrived]')?.dataset.arrived;"
     " if (now && now !== last) { last = now; trigger('submit'); }"
-    "}).observe(element, {childList: true, subtree: true});"
+    "}).observe(element, {childList: true, subtree: true, attributeFilter: ['data-arrived']});"
 )
 BULK = {
     "flag": "Flag",
@@ -52,7 +52,7 @@ class DataTab:
     """Components of the tab; `library` says what changes, `parts` are what can change.
 
     Attributes:
-        rows_of: Put `link((title, ids))` in here and the library shows exactly those rows.
+        rows_of: Links from the check, see `Library.rows_of`.
     """
 
     context: StudioContext
@@ -67,7 +67,7 @@ class DataTab:
         """Draw the sources at the left, the rows and the open row beside them."""
         parts = self.parts
         parts["state"] = gr.State(LibraryState())
-        parts["seen"] = gr.State(0)
+        parts["seen"] = gr.State(None)
         self.rows_of = gr.State(None)
         with gr.Row(elem_id="data", equal_height=False):
             with gr.Column(scale=1, min_width=200, elem_classes="surface", elem_id="data-side"):
@@ -94,6 +94,9 @@ class DataTab:
             visible=False, variant="primary", size="sm", elem_id="data-label", min_width=0
         )
         parts["going"] = gr.HTML(js_on_load=ARRIVED_JS, elem_id="data-going")
+        parts["stop"] = gr.Button(
+            "Stop importing", visible=False, size="sm", elem_id="data-stop", min_width=0
+        )
         self.ticker = gr.HTML("<span></span>", js_on_load=TICK_JS, elem_id="data-ticker")
 
     def _panels(self) -> None:
@@ -140,9 +143,12 @@ class DataTab:
             with gr.Row(elem_classes="data-filters"):
                 parts["shortest"] = _edge("Longest answer from", "data-shortest")
                 parts["longest"] = _edge("to characters", "data-longest")
-                self.clear = gr.Button("Clear all filters", size="sm", elem_id="data-clear")
         parts["checked"] = build_check_panel(self.context, self.rows_of).dataset
-        parts["finding"] = gr.HTML(visible=False, elem_id="data-finding")
+        with gr.Row(visible=False, elem_id="data-narrowed", elem_classes="actions") as parts[
+            "narrowed"
+        ]:
+            parts["asked"] = gr.HTML(elem_id="data-asked")
+            self.clear = gr.Button("Show all rows", size="sm", min_width=0, elem_id="data-clear")
         self._bulk()
         parts["trouble"] = gr.HTML(elem_id="data-trouble")
         parts["items"] = gr.HTML(js_on_load=LIST_JS, elem_id="data-items")
@@ -173,7 +179,7 @@ class DataTab:
         page, tab = self.context.shell.page, self.context.shell.tab
         self._on(page.load, self.already_seen, None)
         self._on(page.load, library.visit, [state])
-        self._on(tab.select, library.open, [state])
+        self._on(tab.select, library.come_back, [state])
         for place in (parts["datasets"], parts["items"]):
             self._on(place.click, library.pick, [state])
         names = ("search", "labels", "marks", "order", "view", *ANY, "agreement")
@@ -188,6 +194,7 @@ class DataTab:
         self._on(parts["previous"].click, library.back, [state])
         self._on(self.close_item.click, library.close, [state])
         self._on(parts["item"].submit, library.edit, [state])
+        self._on(parts["item"].click, library.act_on_open, [state])
         self._wire_bulk()
         self._wire_forms()
 
@@ -218,7 +225,8 @@ class DataTab:
         self.form.wire(self.parts["going"], quick)
         going = [self.parts["going"], self.form.result]
         self.sample.click(self.form.add_sample, None, going, **quick)
-        self._on(self.ticker.tick, self.poll, [self.parts["seen"]], ("seen", "going"))
+        self._on(self.ticker.tick, self.poll, [self.parts["seen"]], ("seen", "going", "stop"))
+        self._on(self.parts["stop"].click, self.stop, None, ("going", "stop"))
         self._on(self.parts["going"].submit, self.arrived, [self.parts["state"]])
         fields = [self.parts["state"], *self.add.fields.values()]
         self._on(self.add.add.click, self.add_row, fields)
@@ -245,15 +253,25 @@ class DataTab:
         status = self.form.importer.status
         return {"seen": status.number - (status.state == "reading")}
 
-    def poll(self, seen: int) -> Changes:
-        """How the import goes, or went."""
+    def poll(self, seen: int | None) -> Changes:
+        """How the import goes, or went; nothing until `already_seen` has told what is old."""
         status = self.form.importer.status
+        if seen is None:
+            return {}
         if status.state == "reading":
-            return {"going": look.progress(status)}
+            stop = gr.update(visible=not status.stopping)
+            return {"going": look.progress(status), "stop": stop}
         if status.number == seen or status.state == "idle":
             return {}
         ended = look.summary(status.report) if status.report else outcome(status)
-        return {"seen": status.number, "going": look.arrived(status.number) + ended}
+        ended = look.arrived(status.number) + ended
+        return {"seen": status.number, "going": ended, "stop": gr.update(visible=False)}
+
+    def stop(self, request: gr.Request) -> Changes:
+        """End the import that runs; nothing of it stays."""
+        check_lead(self.context, request)
+        self.form.importer.stop()
+        return self.poll(self.form.importer.status.number)
 
     def arrived(self, state: LibraryState, request: gr.Request) -> Changes:
         """The library with what was imported, and what was left out."""

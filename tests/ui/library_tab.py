@@ -1,0 +1,73 @@
+"""The Data tab with a real store and no browser, and files of pairs to import into it."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+
+from PIL import Image
+
+from studio.annotation import AnnotationStore
+from studio.data.images import ImageStore
+from studio.paths import Workspace
+from studio.services.importer import Importer
+from studio.ui.data_import import ROLES, ImportForm
+from studio.ui.tabs.data import DataTab
+
+HOSTILE = "<img src=x onerror=alert(1)> ${alert(2)} {{constructor}}"
+REQUEST = SimpleNamespace(query_params={})
+FIELDS = ("",) * len(ROLES)
+ASK = ("", "ask", *FIELDS[2:])
+
+
+@dataclass
+class Context:
+    """What the tab needs of the studio's context."""
+
+    workspace: Workspace
+    store: AnnotationStore
+    images: ImageStore
+    lead: bool = True
+
+    def is_lead(self, request) -> bool:
+        return self.lead
+
+    def user(self, request) -> str:
+        return "ana"
+
+
+@contextmanager
+def opened_tab(folder: Path) -> Iterator[DataTab]:
+    """A Data tab over an empty library."""
+    workspace = Workspace.locate(folder / "workspace")
+    store = AnnotationStore(f"sqlite:///{workspace.database}")
+    context = Context(workspace, store, ImageStore(workspace))
+    yield DataTab(context, ImportForm(context, Importer(workspace, store)))
+    store.close()
+
+
+def write_pairs(folder: Path, count: int, question: str = "How many?", bad: int = 0) -> str:
+    """Pairs about one image, and bad rows after them; the path of the file."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (4, 4), "red").save(buffer, "PNG")
+    (folder / "a.png").write_bytes(buffer.getvalue())
+    rows = [
+        {"id": str(n), "image": "a.png", "ask": f"{question} {n}", "chosen": HOSTILE,
+         "rejected": f"no {n}", "note": HOSTILE}
+        for n in range(count)
+    ]  # fmt: skip
+    path = folder / "pairs.jsonl"
+    path.write_text("\n".join([*map(json.dumps, rows), *["broken"] * bad]))
+    return str(path)
+
+
+def imported(tab: DataTab, path: str, *mapping: str) -> None:
+    """Import a file and wait for its end."""
+    going, refused = tab.form.start(REQUEST, path, "", 0, "", False, {}, *(mapping or ASK))
+    assert going and not refused
+    assert tab.form.importer.wait(30).state == "done"
