@@ -1,16 +1,10 @@
-"""Whole runs on the fast path: the curves of stock runs, caches, resumes, several processes."""
-
-import json
-import socket
-import subprocess
-import sys
+"""Whole runs on the fast path: the curves of stock runs, caches, resumes."""
 
 import pytest
 from fast_pair import OFF, write_rows
 
 from studio.runs import control
 from studio.runs.events import read_events
-from studio.services.launching import WORKER, environment
 from studio.train.fast import check
 from studio.train.run import execute
 
@@ -43,11 +37,17 @@ def finished(shared_runner, tmp_path_factory):
     return found
 
 
+@pytest.fixture(scope="module")
+def stock_runs(shared_runner, finished):
+    """The same on TRL's own path."""
+    configs = {m: shared_runner.config(**v, speed=OFF) for m, (_, v) in finished.items()}
+    return {method: shared_runner.run(config)[0] for method, config in configs.items()}
+
+
 @pytest.mark.parametrize("method", ["sft", "dpo"])
-def test_runs_have_the_curves_of_stock_runs(shared_runner, finished, method):
+def test_runs_have_the_curves_of_stock_runs(shared_runner, finished, stock_runs, method):
     """Accumulation, sorted steps, two epochs, filled caches."""
-    runner, (fast, values) = shared_runner, finished[method]
-    stock, _ = runner.run(runner.config(**values, speed=OFF))
+    runner, (fast, _), stock = shared_runner, finished[method], stock_runs[method]
     for name in METRICS[method]:
         expected = runner.values(stock, name)
         assert len(expected) == 4
@@ -84,11 +84,12 @@ def test_a_run_resumed_in_mid_epoch_uses_its_caches(runner, finished):
     undisturbed, values = finished["dpo"]
     config = runner.config(**values)
     run = runner.store.create(config)
+    losses = runner.values(undisturbed, "loss")
     control.request(run.paths, "stop")
     assert execute(config, run.paths, runner.workspace) == "stopped"
+    assert run.has_adapter and runner.values(run, "loss") == pytest.approx(losses[:1])
     control.request(run.paths, "none")
     assert execute(config, run.paths, runner.workspace) == "finished"
-    losses = runner.values(undisturbed, "loss")
     assert runner.values(run, "loss") == pytest.approx(losses, abs=1e-4)
     assert events(run, "cache_hits")[-1] == {
         "features": 1.0,
@@ -97,16 +98,16 @@ def test_a_run_resumed_in_mid_epoch_uses_its_caches(runner, finished):
     }
 
 
-def test_a_difference_on_the_first_rows_means_the_stock_path(runner, tmp_path, monkeypatch):
-    source = write_rows(tmp_path / "rows", "sft", IMAGES)
-    values = settings(source, "sft", schedule={"max_steps": 1})
-    stock, _ = runner.run(runner.config(**values, speed=OFF))
+def test_a_difference_on_the_first_rows_means_the_stock_path(
+    shared_runner, finished, stock_runs, monkeypatch
+):
+    runner, (_, values) = shared_runner, finished["sft"]
     monkeypatch.setattr(check, "difference", lambda *_: 0.5)
     run, outcome = runner.run(runner.config(**values))
     assert outcome == "finished"
     assert "5.0e-01" in events(run, "warning")[0]["message"]
     assert events(run, "fast_path")[0]["message"].endswith("the first rows differed.")
-    assert runner.values(run, "loss") == runner.values(stock, "loss")
+    assert runner.values(run, "loss") == runner.values(stock_runs["sft"], "loss")
 
 
 def test_a_wrong_layout_is_noticed(runner, tmp_path, monkeypatch):
@@ -125,35 +126,3 @@ def test_a_wrong_layout_is_noticed(runner, tmp_path, monkeypatch):
     values = settings(source, "dpo", schedule={"max_steps": 1})
     run, _ = runner.run(runner.config(**values))
     assert events(run, "warning")
-
-
-def together(run, processes: int = 2) -> None:
-    """Execute a run with DDP over gloo on the CPU."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    shared = {"WORLD_SIZE": str(processes), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-    shared |= {"ACCELERATE_USE_CPU": "true", "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
-    workers = [
-        subprocess.Popen(
-            [sys.executable, *WORKER, str(run.paths.root)],
-            env=environment() | shared | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(processes)
-    ]
-    ends = [worker.communicate(timeout=240) for worker in workers]
-    assert [worker.returncode for worker in workers] == [0] * processes, ends[0][1][-2000:]
-
-
-def test_two_processes_learn_what_one_does(runner, finished):
-    alone, values = finished["dpo"]
-    batch = {"per_device": 1, "total": 4}
-    both = runner.config(**(values | {"batch": batch}), launch={"processes": 2})
-    run = runner.store.create(both)
-    together(run)
-    assert runner.values(run, "loss") == pytest.approx(runner.values(alone, "loss"), rel=1e-4)
-    assert events(run, "fast_path")[0]["share_prompts"]
-    assert json.loads(run.paths.status.read_text())["state"] == "finished"

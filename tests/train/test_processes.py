@@ -4,43 +4,52 @@ and with the weights spread over them by FSDP2.
 
 import socket
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from fast_pair import OFF
+from fast_pair import OFF, write_rows
 from safetensors.numpy import load_file
 
 from studio.models.adapters import WEIGHTS
 from studio.runs import checkpoints
 from studio.runs.events import read_events
+from studio.runs.status import read_status
 from studio.services.launching import environment
 
-SOURCES = {"sft": "embedded:sft", "dpo": "embedded:preferences"}
+IMAGES = [[0], [0, 1], [], [2], [1], [0], [2, 2], []]
 PATHS = {"stock": OFF, "fast": {}}
-KINDS = [(method, path) for method in SOURCES for path in PATHS]
+KINDS = [(method, path) for method in ("sft", "dpo") for path in PATHS]
 SPREAD = ("sft", "spread")
+EVERY_ROW = [images or [1] for images in IMAGES]
+"""Of spread weights all processes ask for the same part at once: in none may a row lack images."""
 WITHIN = 1e-3
 
 
-def config(runner, method, path, processes):
-    return runner.config(
-        method=method,
-        data={"source": SOURCES[method], "train": "train[:8]"},
-        batch={"per_device": 1, "total": 4},
-        schedule={"max_steps": 2, "save_every": 1, "log_every": 1},
-        probes={"count": int(path == "spread"), "forgetting": None},
-        speed=PATHS.get(path, {}),
-        launch={"processes": processes},
-    )
+@pytest.fixture(scope="module")
+def config(shared_runner, tmp_path_factory):
+    """Settings of a run over two epochs; rows have one image, several and none."""
+    rows = {m: write_rows(tmp_path_factory.mktemp(m), m, IMAGES) for m in ("sft", "dpo")}
+    rows["spread"] = write_rows(tmp_path_factory.mktemp("spread"), "sft", EVERY_ROW)
+
+    def of(method, path, processes):
+        return shared_runner.config(
+            method=method,
+            data={"source": rows.get(path, rows[method])},
+            batch={"per_device": 1, "total": 4},
+            schedule={"epochs": 2, "max_steps": None, "save_every": 2, "log_every": 1},
+            probes={"count": int(path == "spread"), "forgetting": None},
+            speed=PATHS.get(path, {}),
+            launch={"processes": processes},
+        )
+
+    return of
 
 
 @pytest.fixture(scope="module")
-def together(shared_runner):
+def together(shared_runner, config, python):
     """The runs of two processes, all executed by the same two."""
     runs = {
-        kind: shared_runner.store.create(config(shared_runner, *kind, processes=2))
-        for kind in (*KINDS, SPREAD)
+        kind: shared_runner.store.create(config(*kind, processes=2)) for kind in (*KINDS, SPREAD)
     }
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -51,7 +60,7 @@ def together(shared_runner):
     folders = [f"{'fsdp:' if kind == SPREAD else ''}{run.paths.root}" for kind, run in runs.items()]
     workers = [
         subprocess.Popen(
-            [sys.executable, script, *folders],
+            [python, script, *folders],
             env=environment() | shared | {"RANK": rank, "LOCAL_RANK": rank},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -65,18 +74,32 @@ def together(shared_runner):
 
 
 @pytest.fixture(scope="module")
-def alone(shared_runner):
-    """A run of one process on TRL's own path, by method."""
-    return {m: shared_runner.run(config(shared_runner, m, "stock", 1))[0] for m in SOURCES}
+def alone(shared_runner, config):
+    """Runs of one process on TRL's own path."""
+    kinds = [kind for kind in (*KINDS, SPREAD) if kind[1] != "fast"]
+    found = {kind: shared_runner.run(config(*kind, processes=1))[0] for kind in kinds}
+    return found | {(method, "fast"): found[method, "stock"] for method, _ in KINDS}
+
+
+def told(run, kind):
+    return [e.values for e in read_events(run.paths.events).events if e.type == kind]
 
 
 @pytest.mark.parametrize(("method", "path"), [*KINDS, SPREAD])
 def test_two_processes_learn_what_one_learns(shared_runner, together, alone, method, path):
-    both, expected = together[method, path], shared_runner.values(alone[method], "loss")
-    assert len(expected) == 2 and expected[0] != expected[1]
+    both, expected = together[method, path], shared_runner.values(alone[method, path], "loss")
+    assert len(expected) == 4 and len(set(expected)) == 4
     assert shared_runner.values(both, "loss") == pytest.approx(expected, abs=WITHIN)
-    told = [e for e in read_events(both.paths.events).events if e.type == "fast_path"]
-    assert any(e.values["share_images"] for e in told) is (path == "fast")
+    assert read_status(both.paths).state == "finished"
+    fast = path == "fast"
+    assert any(event["share_images"] for event in told(both, "fast_path")) is fast
+    assert any(event["share_prompts"] for event in told(both, "fast_path")) is fast
+
+
+@pytest.mark.parametrize("method", ["sft", "dpo"])
+def test_each_process_fills_its_share_of_the_cache(together, method):
+    (hits,) = told(together[method, "fast"], "cache_hits")
+    assert hits["features"] == 1.0
 
 
 def test_a_checkpoint_holds_the_part_of_each_process(together):
@@ -88,10 +111,9 @@ def test_a_checkpoint_holds_the_part_of_each_process(together):
 
 def test_spread_weights_are_kept_whole(together, alone):
     run = together[SPREAD]
-    there, here = (load_file(r.paths.adapter / WEIGHTS) for r in (run, alone["sft"]))
+    there, here = (load_file(r.paths.adapter / WEIGHTS) for r in (run, alone[SPREAD]))
     assert {n: v.shape for n, v in there.items()} == {n: v.shape for n, v in here.items()}
     assert all(there[name] == pytest.approx(here[name], abs=WITHIN) for name in here)
-    events = read_events(run.paths.events).events
-    (path,) = [e.values["message"] for e in events if e.type == "fast_path"]
+    (path,) = [event["message"] for event in told(run, "fast_path")]
     assert "FSDP spreads the weights" in path
-    assert any("No probes" in e.values["message"] for e in events if e.type == "warning")
+    assert any("No probes" in event["message"] for event in told(run, "warning"))
