@@ -10,6 +10,9 @@ from studio.runs.events import read_events
 from studio.runs.store import Run, RunStore
 from studio.train.run import execute
 
+SOURCES = {"sft": "embedded:sft", "dpo": "embedded:preferences"}
+FEW = "train[:8]"
+
 
 class Runner:
     """Makes and executes runs in this process."""
@@ -19,17 +22,16 @@ class Runner:
         self.store = RunStore(workspace)
 
     def config(self, **sections) -> RunConfig:
-        """Two steps of four rows each, changed by `sections`."""
+        """Two steps of four rows each, of the first few there are, changed by `sections`."""
         values = {
             "method": "sft",
+            "data": {"source": SOURCES[sections.get("method", "sft")], "train": FEW},
             "adapter": {"rank": 4, "alpha": 8},
             "batch": {"per_device": 4, "total": 4},
             "optimizer": {"learning_rate": 2e-3, "schedule": "constant", "warmup": 0},
             "schedule": {"max_steps": 2, "save_every": 100},
             "probes": {"count": 0, "forgetting": None},
         }
-        if sections.get("method") == "dpo":
-            values["data"] = {"source": "embedded:preferences"}
         for key, value in sections.items():
             both = isinstance(value, dict) and isinstance(values.get(key), dict)
             values[key] = values[key] | value if both else value

@@ -14,7 +14,8 @@ OFF = dict.fromkeys(("share_images", "share_prompts", "cache_features", "cache_r
 
 @pytest.fixture(scope="module")
 def config(shared_runner):
-    return shared_runner.config(speed=OFF, batch={"per_device": 1, "total": 12})
+    rows = {"train": "train[:24]"}
+    return shared_runner.config(data=rows, speed=OFF, batch={"per_device": 1, "total": 12})
 
 
 def planned(runner, config, size):

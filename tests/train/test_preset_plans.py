@@ -82,8 +82,13 @@ def models(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory):
+    return Workspace.locate(tmp_path_factory.mktemp("presets"))
+
+
 @pytest.mark.parametrize("name", [preset.name for preset in list_presets()])
-def test_recipe_is_planned(name, models, tmp_path):
+def test_recipe_is_planned(name, models, workspace):
     config = next(p for p in list_presets() if p.name == name).config()
     values = config.model_dump(mode="json")
     if config.model.id != "embedded":
@@ -93,7 +98,6 @@ def test_recipe_is_planned(name, models, tmp_path):
         "train": "train[:8]",
         "evaluation": "25%" if config.data.evaluation else None,
     }
-    workspace = Workspace.locate(tmp_path)
     plan, _ = plan_run(files.parse(values), workspace, Target.gpu(80))
     assert 0 < plan.trainable_parameters < plan.total_parameters
     assert plan.memory.total > plan.memory.weights > 0 and plan.steps >= 1

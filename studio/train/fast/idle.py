@@ -23,6 +23,8 @@ from transformers import PreTrainedModel
 from studio.models.towers import Tower, find_towers
 
 MADV_DONTNEED = 4
+LEAST = 16 * 1024 * 1024
+"""Bytes that are worth reading this process's mappings for, which takes some 50 ms."""
 MAPS = Path("/proc/self/smaps")
 OWN = ("Anonymous:", "Swap:")
 """What counts the pages of a mapping that were written to."""
@@ -32,11 +34,14 @@ Range = tuple[int, int]
 
 
 def give_back(tensors: Iterable[torch.Tensor]) -> int:
-    """Forget the pages of `tensors` where they are an unchanged file's; bytes forgotten."""
+    """Forget the pages of `tensors` where they are an unchanged file's; bytes forgotten.
+
+    Less than `LEAST` is kept: it is not worth the time.
+    """
     if sys.platform != "linux":
         return 0
     ranges = [_pages(tensor) for tensor in tensors if tensor.device.type == "cpu"]
-    if not ranges:
+    if sum(max(0, end - start) for start, end in ranges) < LEAST:
         return 0
     unchanged = unchanged_mappings()
     advise = ctypes.CDLL(None, use_errno=True).madvise

@@ -43,9 +43,10 @@ def keep_note(file: Path, values: dict[str, Any]) -> None:
     write_json(file, values, durable=False)
 
 
-def libraries() -> list[str]:
+@cache
+def libraries() -> tuple[str, ...]:
     """Versions of the libraries that a step is made of."""
-    return [version(name) for name in LIBRARIES]
+    return tuple(version(name) for name in LIBRARIES)
 
 
 @cache
