@@ -11,6 +11,7 @@ from studio.config import files, presets
 from studio.errors import ConfigError
 from studio.models.load import skeleton_of
 from studio.models.source import load_processor
+from studio.paths import Workspace
 from studio.runs.plan import MemoryPlan, Plan
 from studio.train.fast.choose import FastPath
 from studio.train.memory.devices import GIB, Target
@@ -28,10 +29,16 @@ OFF = dict.fromkeys(("share_images", "share_prompts", "cache_features", "cache_r
 
 
 @pytest.fixture(scope="module")
-def usual(shared_runner):
+def runner(shared_runner):
+    """One workspace for all: a step that was traced for one test is known to the next."""
+    return shared_runner
+
+
+@pytest.fixture(scope="module")
+def usual(runner):
     """A configuration and its plan, as `runner.config()` has them."""
-    config = shared_runner.config()
-    return config, plan_run(config, shared_runner.workspace)[0]
+    config = runner.config()
+    return config, plan_run(config, runner.workspace)[0]
 
 
 def test_meter_counts_what_lives_at_once():
@@ -251,20 +258,20 @@ def test_a_dry_step_puts_the_plan_right(usual):
     assert "ran out" in calibrated(plan, Measured(None, None)).warnings[0]
 
 
-def test_a_dry_step_is_remembered_for_the_same_settings_only(runner, usual):
-    config, plan = usual
-    remember(config, plan, Measured(plan.memory.total + 10**9, 2.0), runner.workspace)
-    again, _ = plan_run(config, runner.workspace)
+def test_a_dry_step_is_remembered_for_the_same_settings_only(runner, usual, tmp_path):
+    (config, plan), workspace = usual, Workspace.locate(tmp_path)
+    remember(config, plan, Measured(plan.memory.total + 10**9, 2.0), workspace)
+    again, _ = plan_run(config, workspace)
     assert again.peak_measured == again.memory.total == plan.memory.total + 10**9
     assert again.seconds_per_step == 2.0
     renamed = config.model_copy(update={"name": "another"})
-    assert recall(renamed, plan, runner.workspace) is not None
+    assert recall(renamed, plan, workspace) is not None
     larger = runner.config(batch={"per_device": 2, "total": 4})
-    assert recall(larger, plan, runner.workspace) is None
-    assert recall(config, replace(plan, tokens_max=9999), runner.workspace) is None
-    (note,) = runner.workspace.dry_steps.iterdir()
+    assert recall(larger, plan, workspace) is None
+    assert recall(config, replace(plan, tokens_max=9999), workspace) is None
+    (note,) = workspace.dry_steps.iterdir()
     note.write_text("{", encoding="utf-8")
-    assert recall(config, plan, runner.workspace) is None
+    assert recall(config, plan, workspace) is None
 
 
 def test_all_batches_of_a_step_are_held(runner):

@@ -11,7 +11,7 @@ from peft import PeftModel
 
 from studio.errors import ConfigError, DataError, ModelError, RunFailedError
 from studio.models.load import load_model
-from studio.runs import checkpoints, control
+from studio.runs import checkpoints
 from studio.runs.events import read_events
 from studio.train.data import load_run_data
 from studio.train.plan import plan_run
@@ -20,6 +20,29 @@ from studio.train.trainers import build_trainer
 
 REAL = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 needs_real_data = pytest.mark.skipif(not REAL.is_dir(), reason="the shared data is not here")
+
+
+@pytest.fixture(scope="module")
+def runner(shared_runner):
+    """One workspace for all: no test leaves anything in it that changes another."""
+    return shared_runner
+
+
+@pytest.fixture(scope="module")
+def usual(runner):
+    """A finished run of the usual settings."""
+    run, outcome = runner.run(runner.config())
+    assert outcome == "finished"
+    return run
+
+
+@pytest.fixture(scope="module")
+def quantized(runner):
+    """The same on NF4 weights, with the optimizer of QLoRA."""
+    settings = {"model": {"quantization": "nf4"}, "optimizer": {"name": "paged_adamw_8bit"}}
+    run, outcome = runner.run(runner.config(**settings))
+    assert outcome == "finished"
+    return run
 
 
 def first_batch(runner, config):
@@ -103,70 +126,44 @@ def test_variants_train_and_save(runner, adapter):
     assert not list(run.paths.adapter.glob("*.bin"))
 
 
-@pytest.mark.parametrize("name", ["paged_adamw_8bit", "adafactor"])
-def test_optimizers_move_the_weights(runner, name):
-    run, _ = runner.run(runner.config(optimizer={"name": name}, model={"quantization": "nf4"}))
-    losses = runner.values(run, "loss")
-    assert losses[1] != losses[0] and math.isfinite(losses[1])
-
-
-def test_the_effective_batch_is_kept_whatever_fits_at_once(runner):
-    last = []
-    for per_device in (1, 4):
-        config = runner.config(batch={"per_device": per_device, "total": 4})
-        run, _ = runner.run(config)
-        last.append(runner.values(run, "loss"))
-    assert last[0] == pytest.approx(last[1], rel=1e-4)
-
-
-def test_an_nf4_adapter_changes_what_the_model_says(runner):
-    config = runner.config(model={"quantization": "nf4"}, schedule={"max_steps": 3})
+def test_the_effective_batch_is_kept_whatever_fits_at_once(runner, usual):
+    config = runner.config(batch={"per_device": 1, "total": 4})
     run, _ = runner.run(config)
-    loaded = load_model(config.model)
+    assert usual.config.batch.per_device == 4
+    assert runner.values(run, "loss") == pytest.approx(runner.values(usual, "loss"), rel=1e-4)
+
+
+def test_an_nf4_adapter_changes_what_the_model_says(runner, quantized):
+    losses = runner.values(quantized, "loss")
+    assert losses[1] != losses[0] and math.isfinite(losses[1])
+    loaded = load_model(quantized.config.model)
     ids = torch.arange(2, 14).unsqueeze(0)
     with torch.no_grad():
         before = loaded.model(input_ids=ids).logits
-        adapted = PeftModel.from_pretrained(loaded.model, run.paths.adapter)
+        adapted = PeftModel.from_pretrained(loaded.model, quantized.paths.adapter)
         after = adapted(input_ids=ids).logits
     assert not torch.allclose(before, after)
 
 
-def test_a_run_goes_on_from_an_adapter_and_dpo_starts_at_its_reference(runner):
-    first, _ = runner.run(runner.config(schedule={"max_steps": 3}))
+def test_a_run_goes_on_from_an_adapter_and_dpo_starts_at_its_reference(runner, usual):
     config = runner.config(
-        method="dpo", adapter={"continue_from": first.run_id}, schedule={"max_steps": 1}
+        method="dpo", adapter={"continue_from": usual.run_id}, schedule={"max_steps": 1}
     )
     run, _ = runner.run(config)
     assert runner.values(run, "loss")[0] == pytest.approx(math.log(2), rel=1e-4)
 
 
-def test_an_adapter_of_another_base_is_refused(runner):
-    first, _ = runner.run(runner.config(schedule={"max_steps": 1}))
-    description = first.paths.adapter / "adapter_config.json"
+def test_an_adapter_of_another_base_is_refused(runner, usual, tmp_path):
+    folder = shutil.copytree(usual.paths.adapter, tmp_path / "adapter")
+    description = folder / "adapter_config.json"
     values = json.loads(description.read_text()) | {"base_model_name_or_path": "other/model"}
     description.write_text(json.dumps(values))
     with pytest.raises(ModelError, match="other/model") as caught:
-        plan_run(runner.config(adapter={"continue_from": first.run_id}), runner.workspace)
+        plan_run(runner.config(adapter={"continue_from": str(folder)}), runner.workspace)
     assert caught.value.field == "adapter.continue_from"
 
 
-def test_stop_and_save_leaves_an_adapter_and_resume_goes_on(runner, monkeypatch):
-    config = runner.config(schedule={"max_steps": 4})
-    undisturbed, _ = runner.run(config)
-    run = runner.store.create(config)
-    from studio.train.run import execute
-
-    control.request(run.paths, "stop")
-    assert execute(config, run.paths, runner.workspace) == "stopped"
-    assert run.has_adapter and runner.values(run, "loss") == pytest.approx(
-        runner.values(undisturbed, "loss")[:1]
-    )
-    control.request(run.paths, "none")
-    assert execute(config, run.paths, runner.workspace) == "finished"
-    assert runner.values(run, "loss") == pytest.approx(runner.values(undisturbed, "loss"), abs=1e-4)
-
-
-def test_memory_running_out_halves_the_rows_and_keeps_the_batch(runner, monkeypatch):
+def test_memory_running_out_halves_the_rows_and_keeps_the_batch(runner, usual, monkeypatch):
     from trl import SFTTrainer
 
     plain = SFTTrainer.compute_loss
@@ -176,12 +173,11 @@ def test_memory_running_out_halves_the_rows_and_keeps_the_batch(runner, monkeypa
             raise torch.OutOfMemoryError("injected")
         return plain(self, model, inputs, *args, **kwargs)
 
-    undisturbed, _ = runner.run(runner.config())
     monkeypatch.setattr(SFTTrainer, "compute_loss", fails_above_two)
     run, outcome = runner.run(runner.config())
     changes = [e for e in read_events(run.paths.events).events if e.type == "changed"]
     assert outcome == "finished" and [e.values["per_device"] for e in changes] == [2]
-    assert runner.values(run, "loss") == pytest.approx(runner.values(undisturbed, "loss"), rel=1e-4)
+    assert runner.values(run, "loss") == pytest.approx(runner.values(usual, "loss"), rel=1e-4)
     with pytest.raises(RunFailedError, match="Memory ran out"):
         runner.run(runner.config(batch={"on_oom": "fail"}))
 
@@ -278,10 +274,11 @@ def test_text_only_rows_train_beside_rows_with_images(runner, tmp_path):
     ],
 )
 def test_real_rows_train(runner, method, source, quantization):
+    """One batch of them, twice."""
     config = runner.config(
         method=method,
         model={"quantization": quantization},
-        data={"source": str(REAL / source), "train": "train[:8]"},
+        data={"source": str(REAL / source), "train": "train[:4]"},
     )
     run, outcome = runner.run(config)
     losses = runner.values(run, "loss")
