@@ -3,7 +3,10 @@ window.StudioLooking = (() => {
   const { request } = window.StudioOutbox;
   const page = window.StudioPage;
   const text = window.StudioText;
+  const { pressable } = window.StudioWords;
   const MOST = 200;
+  const SCROLL = { ArrowUp: -80, ArrowDown: 80 };
+  const VOTES = ["choose", "tie", "both_good", "both_bad"];
 
   class Looking {
     constructor(app) {
@@ -18,6 +21,7 @@ window.StudioLooking = (() => {
         "help-close": () => this.parts.help.close(),
         guidelines: () => this.guidelines(),
         differences: () => this.differences(),
+        gold: () => this.gold(),
       };
     }
 
@@ -26,18 +30,31 @@ window.StudioLooking = (() => {
     }
 
     async step(step) {
-      if (!this.review) {
-        if (step < 0) return;
-        const reply = await request(`history?limit=${MOST}`).catch(() => null);
-        if (!reply?.ok) return page.notice(this.parts, "Your answers cannot be read just now.");
-        const pairs = reply.json.entries.filter((entry) => entry.current).map((e) => e.pair_id);
-        this.review = { pairs, at: -1 };
-      }
-      const at = this.review.at + step;
-      if (at >= this.review.pairs.length) return;
+      if (this.reading || (!this.review && step < 0)) return;
+      const review = this.review ?? { pairs: [], at: -1, before: "", more: true };
+      const at = review.at + step;
+      if (at >= review.pairs.length && review.more && !(await this.read(review))) return;
+      if (at >= review.pairs.length) return;
+      this.review = review;
       if (at < 0) return this.backToWork();
-      this.review.at = at;
-      await this.at(this.review.pairs[at]);
+      review.at = at;
+      await this.at(review.pairs[at]);
+    }
+
+    // The next answers of the past, newest first; whether they could be read.
+    async read(review) {
+      this.reading = true;
+      const reply = await request(`history?limit=${MOST}${review.before}`).catch(() => null);
+      this.reading = false;
+      if (!reply?.ok) {
+        page.notice(this.parts, "Your answers cannot be read just now.");
+        return false;
+      }
+      const { entries } = reply.json;
+      review.pairs.push(...entries.filter((entry) => entry.current).map((entry) => entry.pair_id));
+      review.before = `&before=${entries.at(-1)?.label_id}`;
+      review.more = entries.length === MOST;
+      return true;
     }
 
     async at(pair) {
@@ -79,8 +96,79 @@ window.StudioLooking = (() => {
       if (version) text.markdown(parts.guidelinesText, written);
       else parts.guidelinesText.textContent = "The lead has not written any yet.";
       parts.guidelines.hidden = false;
+      parts.guidelines.focus();
+      this.remember(dataset, version);
+    }
+
+    // Guidelines written since this person last read them are announced on their button.
+    announce({ dataset, guideline }) {
+      const shown = this.parts.root.querySelector(".an-bar [data-act=guidelines]");
+      shown.toggleAttribute("data-new", guideline > this.readVersion(dataset));
+      shown.title = shown.hasAttribute("data-new") ? "There is a version you have not read" : "";
+    }
+
+    readName(dataset) {
+      return `studio-guidelines/${this.app.outbox.user}/${dataset}`;
+    }
+
+    readVersion(dataset) {
+      return Number(localStorage.getItem(this.readName(dataset)) ?? 0);
+    }
+
+    remember(dataset, version) {
+      if (!version) return;
+      try {
+        localStorage.setItem(this.readName(dataset), version);
+      } catch {
+        // The announcement stays; nothing else depends on it.
+      }
+      this.announce({ dataset, guideline: version });
+    }
+
+    // Closes the topmost of what is open.
+    escape() {
+      const { app } = this;
+      const { notice, guidelines } = this.parts;
+      if (app.viewer.isFull) app.viewer.full(false);
+      else if (!notice.hidden) notice.hidden = true;
+      else if (!guidelines.hidden) guidelines.hidden = true;
+      else if (this.review) this.backToWork();
+    }
+
+    // Whether the key moved the image, scrolled the answers, or took the one step there is.
+    moves({ key, shiftKey, target }) {
+      if (shiftKey && key.startsWith("Arrow")) this.app.viewer.pan(key);
+      else if (key in SCROLL) {
+        const within = target.closest(".an-text, .an-question, .an-guidelines");
+        return !within && page.scroll(this.parts, SCROLL[key]);
+      } else if (key === "Enter" && !pressable(target)) page.entered(this.parts)?.click();
+      else return false;
+      return true;
+    }
+
+    // For leads: the answer on show becomes the known right one; the same again takes it back.
+    async gold() {
+      const { app, parts } = this;
+      const { pair_id, current } = app.shown ?? {};
+      if (!app.lead || !pair_id) return;
+      if (!VOTES.includes(current?.kind)) {
+        return page.notice(parts, "Answer the pair, look back at it with ←, then make it gold.");
+      }
+      const known = await request(`../team/case/${pair_id}`).catch(() => null);
+      if (!known?.ok) return page.notice(parts, "That pair cannot be read just now.");
+      const [kind, winner] = known.json.case.gold ?? [];
+      const same = kind === current.kind && (winner ?? null) === current.winner_id;
+      const wanted = same ? { pair_id } : { pair_id, kind: current.kind,
+        winner_id: current.winner_id, explanation: current.comment.slice(0, 2000) };
+      const reply = await request("../team/gold", wanted).catch(() => null);
+      if (!reply?.ok) return page.notice(parts, reply?.json.message ?? "No connection.");
+      page.notice(parts, same ? "This pair is gold no longer." : "Gold: everybody gets this pair, " +
+        "and your answer is the right one. Your comment explains it where feedback is on.");
     }
   }
 
-  return { Looking };
+  // Keys that go on while they are held down.
+  const goesOn = ({ key, shiftKey }) => key in SCROLL || (shiftKey && key.startsWith("Arrow"));
+
+  return { Looking, goesOn };
 })();

@@ -26,8 +26,13 @@ window.StudioOutbox = (() => {
     // onState() after every change; onReply(entry, reply) when an entry has left the box.
     constructor(onState, onReply) {
       Object.assign(this, { onState, onReply, user: null, entries: [], tries: 0, problem: "" });
+      this.loggedOut = false;
       this.sending = false;
       addEventListener("online", () => this.flush());
+      // Only what the browser could not keep would be lost with the tab.
+      addEventListener("beforeunload", (event) => {
+        if (this.entries.some(({ unkept }) => unkept)) event.preventDefault();
+      });
     }
 
     get prefix() {
@@ -53,6 +58,7 @@ window.StudioOutbox = (() => {
       try {
         localStorage.setItem(name, JSON.stringify(entry));
       } catch {
+        entry.unkept = true;
         this.problem = "this browser keeps nothing: leave the tab open";
       }
       this.flush();
@@ -86,6 +92,7 @@ window.StudioOutbox = (() => {
         this.problem = "no connection";
         return false;
       }
+      this.loggedOut = reply.status === 401;
       if (reply.status >= 500 || [401, 403, 408, 429].includes(reply.status)) {
         this.problem = reply.json.message || `the server answered ${reply.status}`;
         return false;

@@ -5,6 +5,8 @@ window.StudioPage = (() => {
     window.StudioPanels;
   const { WORDS, many } = window.StudioWords;
   const text = window.StudioText;
+  const VOTES = ["choose", "tie", "both_good", "both_bad"];
+  const NOTICE_KEYS = { "notice-look": "V" };
 
   const bar = (parts) => {
     const made = element("header", "an-bar");
@@ -43,7 +45,9 @@ window.StudioPage = (() => {
     const verdict = element("span", "an-verdict");
     const author = element("span", "tm-author");
     head.append(element("b", "", name), author, verdict);
-    const shown = element("div", "an-text", "", { tabindex: "0", dir: "auto" });
+    const shown = element("div", "an-text", "", {
+      tabindex: "0", dir: "auto", role: "region", "aria-label": `Answer ${name}`,
+    });
     const choices = element("div", "an-choices");
     choices.append(
       button(`${side}-slightly`, keys[1], "slightly", "side", `${name} is slightly better`),
@@ -56,7 +60,9 @@ window.StudioPage = (() => {
 
   const sidePanel = (parts) => {
     const made = element("section", "an-side");
-    parts.question = element("div", "an-question", "", { tabindex: "0", dir: "auto" });
+    parts.question = element("div", "an-question", "", {
+      tabindex: "0", dir: "auto", role: "region", "aria-label": "Question",
+    });
     const answers = element("div", "an-answers");
     answers.append(answerPanel(parts, "left", ["1", "Q"]), answerPanel(parts, "right", ["2", "W"]));
     const actions = element("div", "an-actions");
@@ -68,7 +74,8 @@ window.StudioPage = (() => {
     more.append(button("edit", "E", "Edit…", "quiet"), button("ideal", "N", "Ideal…", "quiet"),
       button("comment", "C", "Comment…", "quiet"), button("flag", "F", "Flag", "quiet"),
       button("mark", "M", "Mark wrong", "quiet"), button("differences", "D", "Differences", "quiet"),
-      parts.aspects);
+      parts.aspects,
+      button("gold", "O", "Gold", "quiet an-lead", "Make this answer the known right one, or no longer"));
     parts.more = more;
     parts.notice = element("div", "an-notice", "", { role: "alert", hidden: "" });
     made.append(parts.question, answers, actions, more, skipPanel(parts), editorPanel(parts),
@@ -108,6 +115,13 @@ window.StudioPage = (() => {
     part.text.classList.toggle("an-prose", Boolean(part.text.querySelector("p")));
   };
 
+  // Scrolls the answers that are longer than their place; whether there was one.
+  const scroll = ({ left, right }, pixels) => {
+    const long = [left.text, right.text].filter((one) => one.scrollHeight > one.clientHeight + 1);
+    for (const one of long) one.scrollTop += pixels;
+    return long.length > 0;
+  };
+
   const fillVerdict = (part, side, current, author) => {
     const chosen = current?.kind === "choose" && current.winner_id === side.candidate_id;
     const rejected = current?.kind === "choose" && !chosen;
@@ -133,7 +147,7 @@ window.StudioPage = (() => {
       const better = draft.aspects[aspect];
       const side = better === undefined ? "–" : better === 0 ? "="
         : better === card.left.candidate_id ? "A" : "B";
-      return button(`aspect-${index}`, String(index + 5), `${aspect}: ${side}`, "quiet");
+      return button(`aspect-${index}`, String(index + 4), `${aspect}: ${side}`, "quiet");
     }));
   };
 
@@ -145,6 +159,7 @@ window.StudioPage = (() => {
     }
     fillDraft(parts, card, draft, differences);
     parts.work.classList.toggle("reviewing", Boolean(card.current));
+    parts.work.classList.toggle("judged", VOTES.includes(card.current?.kind));
     parts.round.hidden = !card.qualifying;
     parts.round.textContent = card.qualifying
       ? `Qualification round: ${many(card.qualifying, "pair")} to go` : "";
@@ -168,7 +183,7 @@ window.StudioPage = (() => {
     parts.dataset.value = chosen;
   };
 
-  const fillStatus = ({ status }, { entries, problem, sending }, acknowledged) => {
+  const fillStatus = ({ status }, { entries, problem, sending, loggedOut }, acknowledged) => {
     const kept = `${many(entries.length, "answer")} kept in this browser`;
     status.dataset.state = problem ? "problem" : entries.length ? "saving" : "saved";
     if (problem && entries.length) status.textContent = `Not saved: ${problem} · ${kept}`;
@@ -176,13 +191,20 @@ window.StudioPage = (() => {
     else if (entries.length || sending) status.textContent = "saving…";
     else status.textContent = acknowledged ? "saved ✓" : "";
     status.title = status.textContent;
+    if (!loggedOut) return;
+    status.prepend(element("a", "", "Log in", { href: "/login", target: "_blank" }), " · ");
   };
+
+  // What Enter does when there is no pair; an export is never started by a key too many.
+  const ENTERED = ["look-again", "import-samples"];
+  const entered = (parts) => [...parts.empty.querySelectorAll("[data-act]")]
+    .find(({ dataset }) => !parts.empty.hidden && ENTERED.includes(dataset.act));
 
   // state: {title, text, buttons: [[act, text, primary]]}
   const showEmpty = (parts, state) => {
     const row = element("div", "an-row");
     for (const [act, text, primary] of state.buttons) {
-      row.append(button(act, "", text, primary ? "primary" : ""));
+      row.append(button(act, ENTERED.includes(act) ? "↵" : "", text, primary ? "primary" : ""));
     }
     parts.empty.replaceChildren(element("b", "", state.title), element("p", "", state.text), row);
     parts.empty.hidden = false;
@@ -192,9 +214,9 @@ window.StudioPage = (() => {
 
   const notice = (parts, text, buttons = [], tone = "") => {
     parts.notice.dataset.tone = tone;
-    const made = buttons.map(([act, label]) => button(act, "", label));
+    const made = buttons.map(([act, label]) => button(act, NOTICE_KEYS[act] ?? "", label));
     parts.notice.replaceChildren(element("span", "", text), ...made,
-      button("notice-close", "", "Close", "quiet"));
+      button("notice-close", "Esc", "Close", "quiet"));
     parts.notice.hidden = false;
   };
 
@@ -207,6 +229,7 @@ window.StudioPage = (() => {
   };
 
   return {
-    build, imagePanel, fillQuestion, fill, fillDraft, fillProgress, fillStatus, fillDatasets, showEmpty, notice, openForm,
+    build, imagePanel, fillQuestion, fill, scroll, fillDraft, fillProgress, fillStatus,
+    fillDatasets, showEmpty, entered, notice, openForm,
   };
 })();

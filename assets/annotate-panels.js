@@ -1,6 +1,6 @@
 // The pieces of the annotating page that open above it: skipping, writing, guidelines, help.
 window.StudioPanels = (() => {
-  const { REASONS, HELP } = window.StudioWords;
+  const { REASONS, HELP, LEAD_HELP } = window.StudioWords;
   const element = (tag, className = "", text = "", attributes = {}) => {
     const made = document.createElement(tag);
     if (className) made.className = className;
@@ -13,6 +13,8 @@ window.StudioPanels = (() => {
     if (key) made.append(element("kbd", "", key));
     made.append(element("span", "", text));
     if (title) made.title = title;
+    // What is only a sign is named.
+    if (title && !/\p{L}/u.test(text)) made.setAttribute("aria-label", title);
     return made;
   };
 
@@ -49,8 +51,10 @@ window.StudioPanels = (() => {
   };
 
   const guidelinesPanel = (parts) => {
-    const made = element("aside", "an-guidelines", "", { hidden: "", "aria-label": "Guidelines" });
-    parts.guidelinesText = element("div", "an-prose", "", { tabindex: "0" });
+    const made = element("aside", "an-guidelines", "", {
+      hidden: "", tabindex: "0", "aria-label": "Guidelines",
+    });
+    parts.guidelinesText = element("div", "an-prose");
     const head = element("header", "");
     parts.guidelinesTitle = element("b", "", "Guidelines");
     head.append(parts.guidelinesTitle, button("guidelines", "L", "Close", "quiet"));
@@ -62,11 +66,15 @@ window.StudioPanels = (() => {
   const helpDialog = () => {
     const made = element("dialog", "an-help", "", { "aria-label": "Keys" });
     const list = element("dl");
-    for (const [keys, text] of HELP) {
-      const term = element("dt");
-      for (const key of keys.split("  ")) term.append(element("kbd", "", key));
-      list.append(term, element("dd", "", text));
-    }
+    const add = (lines, className) => {
+      for (const [keys, text] of lines) {
+        const term = element("dt", className);
+        for (const key of keys.split("  ")) term.append(element("kbd", "", key));
+        list.append(term, element("dd", className, text));
+      }
+    };
+    add(HELP, "");
+    add(LEAD_HELP, "an-lead");
     made.append(element("h3", "", "Keys"), list, button("help-close", "Esc", "Close"));
     return made;
   };

@@ -32,6 +32,7 @@ window.StudioQueue = (() => {
       if (reply.ok) this.came(reply.json, wanted.dataset, shown());
       else {
         this.outbox.problem = reply.json.message || "the server does not answer";
+        this.outbox.loggedOut = reply.status === 401;
         this.onReply(null);
       }
     }
@@ -39,6 +40,7 @@ window.StudioQueue = (() => {
     came(reply, dataset, shown) {
       if ((dataset ?? "") !== this.dataset) return;
       this.loaded = Date.now();
+      if (!this.outbox.entries.length) Object.assign(this.outbox, { problem: "", loggedOut: false });
       this.stamp = reply.stamp;
       if (reply.progress) this.counted = this.loaded;
       this.onReply(reply);
@@ -77,6 +79,7 @@ window.StudioQueue = (() => {
 
     // Whoever works keeps the pairs they hold; a forgotten tab gives them up in time.
     beat() {
+      if (this.idle?.()) return;
       if (document.hidden || !this.loaded || Date.now() - this.touched > ASLEEP_MS) return;
       request("heartbeat", {}).catch(() => null);
     }

@@ -5,9 +5,10 @@ window.StudioTeam = (() => {
   const { element, button } = window.StudioPanels;
   const { WORDS, plainKey, pressable, many } = window.StudioWords;
   const page = window.StudioPage;
+  const text = window.StudioText;
   const KEYS = {
     1: "left", 2: "right", t: "tie", g: "both_good", b: "both_bad", x: "reopen", o: "gold",
-    ArrowRight: "next", ArrowLeft: "first", c: "comment", "+": "zoom-in", "=": "zoom-in",
+    ArrowRight: "next", ArrowLeft: "back", z: "back", c: "comment", "+": "zoom-in", "=": "zoom-in",
     "-": "zoom-out", 0: "zoom-fit", r: "rotate", " ": "full",
   };
   let team = null;
@@ -18,7 +19,9 @@ window.StudioTeam = (() => {
     const head = element("header");
     const author = element("span", "tm-author");
     head.append(element("b", "", name), author);
-    const shown = element("div", "an-text", "", { tabindex: "0", dir: "auto" });
+    const shown = element("div", "an-text", "", {
+      tabindex: "0", dir: "auto", role: "region", "aria-label": `Answer ${name}`,
+    });
     made.append(head, shown, button(side, key, `${name} is better`, "choose"));
     parts[side] = { text: shown, author, panel: made };
     return made;
@@ -33,14 +36,15 @@ window.StudioTeam = (() => {
     const actions = element("div", "an-actions");
     actions.append(button("tie", "T", "Tie"), button("both_good", "G", "Both good"),
       button("both_bad", "B", "Both bad"), button("reopen", "X", "Reopen"),
-      button("gold", "O", "Make gold"), button("next", "→", "Next"));
+      button("gold", "O", "Make gold"), button("back", "←", "Back"), button("next", "→", "Next"));
+    parts.actions = actions;
     side.append(parts.question, answers, actions);
     parts.work = element("div", "an-work");
     parts.work.append(page.imagePanel(parts), side);
     parts.head = element("div", "an-counts", "", { role: "status" });
     parts.votes = element("table", "tm-votes");
     parts.comment = element("input", "", "", {
-      type: "text", maxlength: "4000", placeholder: "C: why (goes with your decision; Esc leaves)",
+      type: "text", maxlength: "4000", placeholder: "C: why (goes with your decision; Enter leaves the field)",
       "aria-label": "Comment",
     });
     const row = element("div", "an-row");
@@ -58,6 +62,18 @@ window.StudioTeam = (() => {
     return [said, vote.flagged && "⚑", vote.informed && "(authors seen)"].filter(Boolean).join(" ");
   };
 
+  // What else somebody judged: aspects, and the words they marked as wrong.
+  const detailsOf = ({ aspects, spans }, card) => {
+    const sideOf = (id) => (id === card.left.candidate_id ? "A" : "B");
+    const judged = Object.entries(aspects)
+      .map(([name, best]) => `${name}: ${best ? sideOf(best) : "="}`);
+    const marked = spans.map(({ candidate_id, start, end }) => {
+      const side = candidate_id === card.left.candidate_id ? "left" : "right";
+      return `wrong in ${sideOf(candidate_id)}: “${card[side].text.slice(start, end)}”`;
+    });
+    return [...judged, ...marked];
+  };
+
   const fillVotes = (table, { votes, card }) => {
     const row = (tag, cells) => {
       const made = element("tr");
@@ -65,7 +81,7 @@ window.StudioTeam = (() => {
       return made;
     };
     const lines = votes.map((vote) => row("td", [
-      vote.annotator, wordsOf(vote, card), [vote.reason, vote.comment].filter(Boolean).join(" · "),
+      vote.annotator, wordsOf(vote, card), [vote.reason, vote.comment, ...detailsOf(vote, card)].filter(Boolean).join(" · "),
       vote.edit || vote.ideal, vote.elapsed_ms === null ? "" : `${(vote.elapsed_ms / 1000).toFixed(1)} s`,
     ]));
     table.replaceChildren(row("th", ["Who", "Says", "Why", "Wrote", "Time"]), ...lines);
@@ -73,7 +89,7 @@ window.StudioTeam = (() => {
 
   class Team {
     constructor(root) {
-      Object.assign(this, { root, shown: null, dataset: "", decided: null });
+      Object.assign(this, { root, shown: null, dataset: "", past: [], comments: new Map() });
       this.parts = build(root);
       this.viewer = new Viewer(this.parts.stage, this.parts.zoom);
       root.addEventListener("click", (event) => {
@@ -96,13 +112,29 @@ window.StudioTeam = (() => {
         full: () => this.viewer.full(),
       };
       if (zooms[name]) return zooms[name]();
-      if (name === "next") return this.next(this.shown?.card.pair_id ?? 0);
-      if (name === "first") return this.next(0);
+      if (name === "next") return this.leave();
+      if (name === "back") return this.back();
       if (name === "comment") return this.parts.comment.focus();
       if (!this.shown) return null;
       if (name === "gold") return this.gold();
       const winner = this.shown.card[name]?.candidate_id ?? null;
       return this.decide(winner ? "choose" : name, winner);
+    }
+
+    // On to the next case; the way back is kept.
+    leave() {
+      const pair = this.shown?.card.pair_id ?? 0;
+      if (pair) this.past.push(pair);
+      this.comments.set(pair, this.parts.comment.value);
+      return this.next(pair);
+    }
+
+    // The case looked at before, decided or not: to look again, or to decide otherwise.
+    async back() {
+      const pair = this.past.pop();
+      if (!pair) return this.next(0);
+      const reply = await this.ask(`../team/case/${pair}`);
+      return reply ? this.show(reply.case) : this.past.push(pair);
     }
 
     async next(after) {
@@ -117,7 +149,7 @@ window.StudioTeam = (() => {
       const reply = await request(path, body).catch(() => null);
       if (reply?.ok) return reply.json;
       const said = reply ? `${reply.json.message ?? ""} ${reply.json.remedy ?? ""}` : "No connection.";
-      this.parts.head.textContent = `Not saved. ${said}`;
+      this.parts.head.textContent = `${body ? "Not saved. " : ""}${said}`;
       return null;
     }
 
@@ -130,43 +162,62 @@ window.StudioTeam = (() => {
         parts.head.textContent = "";
         parts.empty.replaceChildren(element("b", "", "Nothing to decide"),
           "Pairs come here when people disagree, skip them too often, or flag them.");
+        if (this.past.length) parts.empty.append(button("back", "←", "Back to the last pair"));
         return;
       }
-      const { card, authors, why, waiting } = found;
-      parts.head.textContent = `Pair ${card.pair_id}: ${why} · ${many(waiting, "pair")} to decide`;
+      const { card, authors, why, waiting, decided, gold, votes } = found;
+      const verdict = decided && { kind: decided[0], winner_id: decided[1], strength: "" };
+      const known = [verdict ? `decided: ${wordsOf(verdict, card)}` : why, gold && "gold",
+        `${many(waiting, "pair")} to decide`];
+      parts.head.textContent = `Pair ${card.pair_id}: ${known.filter(Boolean).join(" · ")}`;
+      parts.actions.querySelector("[data-act=reopen]").hidden = !decided;
+      parts.actions.querySelector("[data-act=gold] span").textContent = gold ? "No longer gold" : "Make gold";
       page.fillQuestion(parts, card);
       for (const side of ["left", "right"]) {
-        parts[side].text.textContent = card[side].text;
+        const spans = votes.flatMap((vote) => vote.spans)
+          .filter((span) => span.candidate_id === card[side].candidate_id);
+        text.plain(parts[side].text, card[side].text, spans, []);
         parts[side].author.textContent = authors[card[side].candidate_id] || "";
       }
-      parts.comment.value = "";
+      parts.comment.value = this.comments.get(card.pair_id) ?? "";
       fillVotes(parts.votes, found);
       this.viewer.show(card.images);
     }
 
+    // One at a time: a second key would fall on the pair that is being decided.
     async decide(kind, winner) {
+      if (this.deciding) return;
+      this.deciding = true;
       const pair = this.shown.card.pair_id;
       const comment = this.parts.comment.value;
       const body = { key: newKey(), pair_id: pair, kind, winner_id: winner, comment };
-      if (await this.ask("../team/decide", body)) await this.next(pair);
+      try {
+        if (!(await this.ask("../team/decide", body))) return;
+        this.past.push(pair);
+        await this.next(pair);
+      } finally {
+        this.deciding = false;
+      }
     }
 
-    // The decision that stands, or the only answer given, becomes the known right one.
+    // The decision that stands, or the one answer everybody gave, becomes the known right one.
     async gold() {
-      const { card, decided, votes } = this.shown;
-      const [kind, winner] = decided ?? [votes[0]?.kind, votes[0]?.winner_id];
-      if (!kind || kind === "skip" || kind === "unsure") {
-        this.parts.head.textContent = "Decide the pair first, then make it gold.";
+      const { card, decided, votes, gold } = this.shown;
+      const given = new Set(votes.map(({ kind, winner_id }) => `${kind} ${winner_id}`));
+      const [kind, winner] = decided ?? (given.size === 1 ? [votes[0].kind, votes[0].winner_id] : []);
+      if (!gold && (!kind || kind === "skip" || kind === "unsure")) {
+        this.parts.head.textContent = "Decide the pair, go back to it with ←, then make it gold.";
         return;
       }
-      const body = { pair_id: card.pair_id, kind, winner_id: winner,
-        explanation: this.parts.comment.value };
-      const reply = await this.ask("../team/gold", body);
-      if (reply) this.parts.head.textContent = `Pair ${card.pair_id} is gold now.`;
+      const made = { pair_id: card.pair_id, kind, winner_id: winner,
+        explanation: this.parts.comment.value.slice(0, 2000) };
+      const reply = await this.ask("../team/gold", gold ? { pair_id: card.pair_id } : made);
+      if (reply) this.show(reply.case);
     }
 
     key(event) {
-      if (event.key === "Escape" && event.target === this.parts.comment) return event.target.blur();
+      const leaves = event.key === "Escape" || event.key === "Enter";
+      if (leaves && event.target === this.parts.comment) return event.target.blur();
       if (event.target.closest?.("input, textarea, select, [contenteditable=true]")) return;
       if (event.key === "Escape" && this.viewer.isFull) return this.viewer.full(false);
       const name = plainKey(event);

@@ -2,6 +2,7 @@
 window.StudioViewer = (() => {
   const STEPS = 1.25;
   const [LEAST, MOST] = [1, 12];
+  const PAN = { ArrowLeft: [-80, 0], ArrowRight: [80, 0], ArrowUp: [0, -80], ArrowDown: [0, 80] };
   const address = (sha, kind = "images") => new URL(`studio/${kind}/${sha}`, document.baseURI).href;
   const ahead = new Map();
 
@@ -104,6 +105,12 @@ window.StudioViewer = (() => {
       this.stage.style.setProperty("--y", `${this.y}px`);
       this.stage.classList.toggle("zoomed", this.zoom > 1);
       this.label.textContent = `${Math.round(this.zoom * 100)} %`;
+    }
+
+    // One step by an arrow key, towards where it points.
+    pan(key) {
+      const [x, y] = PAN[key];
+      this.moveTo(this.x - x, this.y - y);
     }
 
     wheel(event) {

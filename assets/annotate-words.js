@@ -5,8 +5,8 @@ window.StudioWords = (() => {
     "@": "right-clearly", t: "tie", g: "both_good", b: "both-bad", u: "unsure", s: "skip",
     f: "flag", e: "edit", n: "ideal", c: "comment", m: "mark", d: "differences", l: "guidelines",
     z: "undo", "?": "help", "+": "zoom-in", "=": "zoom-in", "-": "zoom-out", 0: "zoom-fit",
-    r: "rotate", " ": "full", ArrowLeft: "back", ArrowRight: "forward",
-    5: "aspect-0", 6: "aspect-1", 7: "aspect-2", 8: "aspect-3", 9: "aspect-4",
+    r: "rotate", " ": "full", ArrowLeft: "back", ArrowRight: "forward", v: "notice-look", o: "gold",
+    4: "aspect-0", 5: "aspect-1", 6: "aspect-2", 7: "aspect-3", 8: "aspect-4", 9: "aspect-5",
   };
   const SHIFTED = { Digit1: "!", Digit2: "@" };
   // The letter on the key cap, also on keyboards of other scripts; Shift+1 wherever ! may be.
@@ -40,14 +40,19 @@ window.StudioWords = (() => {
     ["N  C", "write the ideal answer; a comment"],
     ["F", "flag the pair for the lead"],
     ["M", "mark wrong words: those selected, or found with ← →"],
-    ["5 … 9", "what else is judged, one key each"],
+    ["4 … 9", "what else is judged, one key each"],
     ["Z", "undo, as often as you like"],
     ["←  →", "look back through your answers; answering again replaces one"],
     ["D  L", "show differences; guidelines"],
+    ["↑  ↓", "scroll long answers"],
     ["+  −  0", "zoom in, out, fit; wheel, drag and two fingers work too"],
+    ["⇧ ← → ↑ ↓", "move what is zoomed"],
     ["R  space", "rotate; the images alone on the screen"],
+    ["V", "look at a pair whose answer was not saved"],
+    ["Esc", "close what is open; back from looking back"],
     ["?", "this list"],
   ];
+  const LEAD_HELP = [["O", "make the answer you look back at gold, or no longer"]];
   const EDITORS = {
     edit: { title: "Improve this answer", save: "Save and next", placeholder: "" },
     ideal: {
@@ -85,13 +90,14 @@ window.StudioWords = (() => {
         text: "A pair is an image, a question and two answers. You say which answer is better, " +
           "without knowing who wrote it, and a model learns from it. " +
           (lead ? "Import your own in Data." : "A lead imports them."),
-        buttons: lead ? [["import-samples", "Import sample pairs", true]] : [],
+        buttons: lead ? [["import-samples", "Import sample pairs", true]] : [AGAIN],
       };
     }
     if (waiting) {
       return {
         title: `${many(waiting, "pair")} in other hands`,
-        text: "Your colleagues hold the rest. A pair they leave comes free after some minutes.",
+        text: "Your colleagues hold the rest. A pair they leave comes free after some minutes; " +
+          "this page looks again every minute.",
         buttons: [AGAIN],
       };
     }
@@ -106,5 +112,5 @@ window.StudioWords = (() => {
     };
   };
 
-  return { KEYS, plainKey, pressable, WORDS, REASONS, HELP, EDITORS, SAVING, emptyState, many };
+  return { KEYS, plainKey, pressable, WORDS, REASONS, HELP, LEAD_HELP, EDITORS, SAVING, emptyState, many };
 })();

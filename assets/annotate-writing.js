@@ -104,6 +104,7 @@ window.StudioWriting = (() => {
       const { title, save, placeholder } = EDITORS[what];
       parts.editorTitle.textContent = what === "edit" ? `${title} (${side === "left" ? "A" : "B"})`
         : title;
+      parts.editorText.setAttribute("aria-label", parts.editorTitle.textContent);
       parts.editorSave.querySelector("span").textContent = save;
       parts.editorText.placeholder = placeholder;
       parts.editorText.value = app.draft[SLOTS[what]];

@@ -19,11 +19,13 @@ window.StudioAnnotate = (() => {
   class App {
     constructor(root, trigger) {
       Object.assign(this, { root, trigger, shown: null, done: [], held: null, differences: false });
+      this.refused = [];
       Object.assign(this, { progress: null, datasets: [], standing: {} });
       this.parts = page.build(root);
       this.viewer = new Viewer(this.parts.stage, this.parts.zoom);
       this.outbox = new Outbox(() => this.showStatus(), (entry, reply) => this.sent(entry, reply));
       this.queue = new Queue(this.outbox, () => this.cameIn(), (reply) => this.heard(reply));
+      this.queue.idle = () => this.lookAgain();
       this.queue.drafting = () => this.draft?.written;
       this.writing = new Writing(this);
       this.looking = new Looking(this);
@@ -70,7 +72,7 @@ window.StudioAnnotate = (() => {
         rotate: () => this.viewer.rotate(),
         full: () => this.viewer.full(),
         "notice-close": () => (this.parts.notice.hidden = true),
-        "notice-look": () => this.looking.at(this.refused),
+        "notice-look": () => this.refused.length && this.looking.at(this.refused.shift()),
         "import-samples": () => this.trigger("upload", {}),
         "export-now": () => this.trigger("download", { dataset: this.queue.dataset }),
         "look-again": () => this.load(),
@@ -111,6 +113,14 @@ window.StudioAnnotate = (() => {
       page.fillDatasets(this.parts, this.datasets, queue.dataset);
     }
 
+    // Whether pairs may have come: colleagues hold what is left, or there were none at all.
+    lookAgain() {
+      const { waiting = 0, total = 0 } = this.progress ?? {};
+      const waits = this.visible && !this.shown && (waiting > 0 || !total);
+      if (waits) this.refill();
+      return waits;
+    }
+
     refill() {
       return this.queue.refill(() => this.shown);
     }
@@ -118,6 +128,7 @@ window.StudioAnnotate = (() => {
     heard(reply) {
       if (reply) {
         this.lead = reply.lead;
+        this.root.classList.toggle("lead", this.lead);
         this.standing = reply.standing;
         this.parts.export.hidden = !this.lead;
         this.outbox.setUser(reply.user);
@@ -135,6 +146,10 @@ window.StudioAnnotate = (() => {
     pause() {
       if (document.hidden) this.hiddenAt = performance.now();
       else if (this.hiddenAt) this.since += performance.now() - this.hiddenAt;
+      // Somebody who comes back may have logged in, or found the network again.
+      if (document.hidden || !this.outbox.problem) return;
+      this.outbox.flush();
+      this.refill();
     }
 
     choose(dataset) {
@@ -163,6 +178,7 @@ window.StudioAnnotate = (() => {
       this.parts.empty.hidden = true;
       this.parts.work.hidden = false;
       page.fill(this.parts, card, this.draft, this.differences);
+      this.looking.announce(card);
       const drawn = sameImages && this.parts.stage.children.length
         ? this.viewer.zoomTo(1) : this.viewer.show(card.images);
       this.seen.watch(card, drawn, () => (this.since = performance.now()));
@@ -275,12 +291,15 @@ window.StudioAnnotate = (() => {
     }
 
     refuse(entry, reply) {
-      this.refused = entry.body.pair_id;
-      this.done = this.done.filter(({ pair_id }) => pair_id !== this.refused);
-      this.queue.versions.delete(this.refused);
+      const pair = entry.body.pair_id;
+      this.refused = [...this.refused.filter((other) => other !== pair), pair];
+      this.done = this.done.filter(({ pair_id }) => pair_id !== pair);
+      this.queue.versions.delete(pair);
       if (entry.path === "save") Draft.restore(this.outbox.user, entry.body);
-      const text = `An answer was not saved. ${reply.json.message ?? ""} ${reply.json.remedy ?? ""}`;
-      page.notice(this.parts, text, [["notice-look", "Look at that pair"]], "bad");
+      const several = this.refused.length > 1;
+      const what = several ? `${this.refused.length} answers were not saved.` : "An answer was not saved.";
+      const text = `${what} ${reply.json.message ?? ""} ${reply.json.remedy ?? ""}`;
+      page.notice(this.parts, text, [["notice-look", several ? "Look at the first" : "Look at that pair"]], "bad");
       this.parts.notice.scrollIntoView({ block: "nearest" });
     }
 
@@ -288,7 +307,8 @@ window.StudioAnnotate = (() => {
       if (this.writing.key(event) || this.marking.key(event)) return;
       if (event.target.closest?.("input, textarea, select, [contenteditable=true]")) return;
       if (this.parts.help.open) return;
-      if (event.key === "Escape" && this.viewer.isFull) return this.viewer.full(false);
+      if (event.key === "Escape") return this.looking.escape();
+      if (this.looking.moves(event)) return event.preventDefault();
       if (this.queue.isOld) this.refill();
       const name = words.plainKey(event);
       if (name === " " && words.pressable(event.target)) return;
@@ -302,7 +322,8 @@ window.StudioAnnotate = (() => {
     // A held Enter would press the focused button for pair after pair.
     const held = event.repeat && app?.root.contains(event.target);
     if (held && event.target.tagName === "BUTTON") event.preventDefault();
-    if (!app?.visible || event.repeat || event.isComposing || event.keyCode === 229) return;
+    const again = event.repeat && !window.StudioLooking.goesOn(event);
+    if (!app?.visible || again || event.isComposing || event.keyCode === 229) return;
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     app.key(event);
   });

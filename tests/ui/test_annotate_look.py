@@ -5,6 +5,14 @@ from __future__ import annotations
 import pytest
 from test_annotate_page import add_pairs, browser, page, press, saved, seen, site, studio, visit
 
+from studio.data.schema import Answer, Message, Part, Row
+
+# Whether the browser would ask before it closes the tab.
+LEAVING = """() => {
+  const event = new Event("beforeunload", { cancelable: true });
+  dispatchEvent(event);
+  return event.defaultPrevented;
+}"""
 __all__ = ["browser", "page", "site", "studio"]
 
 
@@ -52,6 +60,11 @@ def test_images_side_by_side_are_zoomed_moved_turned_and_shown_alone(site, page)
     assert moved["x"] < after["x"]
     assert moved["x"] + moved["width"] > frame["x"] + 0.9 * frame["width"]  # never dragged away
 
+    page.keyboard.press("Shift+ArrowLeft")
+    page.keyboard.press("Shift+ArrowUp")
+    assert boxes(page)[1]["x"] == pytest.approx(moved["x"] + 80, abs=1)
+    assert boxes(page)[1]["y"] == pytest.approx(moved["y"] + 80, abs=1)
+
     page.keyboard.press("0")
     page.keyboard.press("r")
     assert "rotate(90deg)" in page.locator(".an-stage img").first.get_attribute("style")
@@ -74,6 +87,7 @@ def test_differences_aspects_guidelines_help_and_forward_have_their_keys(site, p
     team.write_guidelines("lea", "charts", "# Look twice\n\nCount **every** bar.", 0)
     visit(page, site)
     seen(page)
+    assert page.locator("[data-act=guidelines][data-new]").count() == 1
     page.keyboard.press("d")
     marked = page.locator(".an-answer .an-different").all_inner_texts()
     assert {"good", "bad"} <= set(marked) and "0" not in marked
@@ -81,16 +95,18 @@ def test_differences_aspects_guidelines_help_and_forward_have_their_keys(site, p
     page.wait_for_selector(".an-guidelines:has-text('Guidelines, version 1')")
     assert page.inner_text(".an-guidelines h3") == "Look twice"
     assert page.inner_text(".an-guidelines strong") == "every"
-    page.keyboard.press("l")
+    assert page.locator("[data-act=guidelines][data-new]").count() == 0  # it has been read
+    page.keyboard.press("Escape")
+    assert page.is_hidden(".an-guidelines")
     page.keyboard.press("?")
     page.wait_for_selector(".an-help[open]")
     keys = {key for line in page.locator(".an-help kbd").all_inner_texts() for key in line.split()}
-    assert set("12TGBUSENCFMZDLR?") <= keys
+    assert set("12TGBUSENCFMZDLRVO?↑↓") <= keys
     page.keyboard.press("1")
     page.keyboard.press("Escape")
     assert page.inner_text(".an-question") == "Question 0?"
     for shown in ("Faithful: A", "Faithful: B", "Faithful: =", "Faithful: –", "Faithful: A"):
-        page.keyboard.press("5")
+        page.keyboard.press("4")
         assert shown in page.inner_text(".an-aspects")
     left = site.context.store.card(1, "local").left.candidate_id
     page.keyboard.press("f")
@@ -101,9 +117,37 @@ def test_differences_aspects_guidelines_help_and_forward_have_their_keys(site, p
     assert answer.aspects == {"Faithful": left} and answer.winner_id == left
     press(page, "ArrowLeft")
     assert "slightly better" in page.inner_text(".an-answer[data-side=left]")
+    page.keyboard.press("o")
+    page.wait_for_selector(".an-notice:has-text('Gold: everybody gets this pair')")
+    assert team.case(1, "lea").gold == ("choose", left)
+    page.keyboard.press("o")
+    page.wait_for_selector(".an-notice:has-text('gold no longer')")
+    assert team.gold_pairs("charts") == 0
+    page.keyboard.press("Escape")
+    assert page.is_hidden(".an-notice")
+    press(page, "Escape")
+    assert page.inner_text(".an-question") == "Question 1?"
+    press(page, "ArrowLeft")
     press(page, "ArrowRight")
     assert page.inner_text(".an-question") == "Question 1?"
+    team.write_guidelines("lea", "charts", "# Look three times", 1)
+    press(page, "1")
+    press(page, "1")
+    page.wait_for_selector(".an-empty:has-text('All 3 pairs done')")
+    site.context.store.add_rows("more", [long_row()])
+    page.keyboard.press("Enter")
+    seen(page)
+    before = page.evaluate("document.querySelector('.an-text').scrollTop")
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate("document.querySelector('.an-text').scrollTop") > before
     assert page.errors == []
+
+
+def long_row() -> Row:
+    """A pair whose answers do not fit the screen."""
+    texts = ("one\n" * 90, "two\n" * 90)
+    prompt = (Message("user", (Part("text", "Which is longer?"),)),)
+    return Row("long", (), prompt, candidates=tuple(Answer(text, text[:3]) for text in texts))
 
 
 def test_saved_is_said_after_the_commit_and_the_next_images_are_there_before(site, page):
@@ -124,10 +168,14 @@ def test_saved_is_said_after_the_commit_and_the_next_images_are_there_before(sit
     assert "saved" not in page.inner_text(".an-status")
     page.wait_for_timeout(300)
     assert page.get_attribute(".an-status", "data-state") == "saving"
-    for route in held:
-        route.continue_()
+    assert not page.evaluate(LEAVING)  # the answer is kept in the browser
+    page.evaluate("() => { Storage.prototype.setItem = () => { throw new Error('full') } }")
+    press(page, "2")
+    assert page.evaluate(LEAVING)
+    page.unroute("**/annotate/save")  # lets through what was held
     saved(page)
-    assert site.labelled == 1
+    assert not page.evaluate(LEAVING)
+    assert site.labelled == 2
 
 
 def pinch(page, apart: tuple[int, int], middle: tuple[float, float]) -> None:

@@ -256,7 +256,7 @@ def test_a_second_tab_s_answer_is_a_conflict_to_look_at(site, page):
     saved(page)
     press(other, "2")
     other.wait_for_selector(".an-notice:has-text('answered this pair elsewhere')")
-    other.click("[data-act=notice-look]")
+    other.keyboard.press("v")
     other.wait_for_selector(".an-answer[data-side=left][data-verdict=chosen]")
     press(other, "2")
     saved(other)

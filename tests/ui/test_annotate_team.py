@@ -142,6 +142,17 @@ def test_two_annotators_disagree_and_the_lead_decides_by_keyboard(shared, browse
         lea.keyboard.press("1")
         lea.wait_for_selector(f".tm-root:has-text('{left}')")
     assert len(store.preferences("charts")) == 2
+    lea.keyboard.press("ArrowLeft")
+    lea.wait_for_selector(".tm-root:has-text('Pair 2: decided: A')")
+    lea.keyboard.press("o")
+    lea.wait_for_selector(".tm-root:has-text('Pair 2: decided: A · gold')")
+    lea.keyboard.press("o")
+    lea.wait_for_selector(".tm-root:has-text('decided: A · 0 pairs to decide')")
+    lea.keyboard.press("x")
+    lea.wait_for_selector(".tm-root:has-text('Pair 2: no majority · 1 pair to decide')")
+    assert len(store.preferences("charts")) == 1
+    lea.keyboard.press("2")
+    lea.wait_for_selector(".tm-root:has-text('Nothing to decide')")
     lea.get_by_role("tab", name="Project").click()
     lea.get_by_label("Guidelines (Markdown)").fill("# Look twice")
     lea.click("#team-save")
