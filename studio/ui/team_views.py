@@ -15,17 +15,20 @@ from studio.ui.views import duration, empty
 MOST_KAPPAS = 15
 
 
-def figures(quality: Quality, standings: Mapping[str, str] | None = None) -> str:
+def figures(
+    quality: Quality, standings: Mapping[str, str] | None = None, to_decide: int = 0
+) -> str:
     """All figures of the dashboard.
 
     Args:
         standings: Of the people in a qualification round (`Team.standings`).
+        to_decide: Pairs that wait for a lead.
     """
     if not quality.answers:
         text = "Figures appear with the first answers. Give people accounts and ask for labels."
         return empty("No answers yet", text)
     return (
-        f'<div class="tm-figures">{"".join(_headline(quality))}</div>'
+        f'<div class="tm-figures">{"".join(_headline(quality, to_decide))}</div>'
         f"{_people(quality.people, standings or {})}{_kappas(quality)}{_reasons(quality)}"
         f'<div class="tm-plots">{_ranges("Left side chosen", quality.people, _left)}'
         f"{_ranges('Longer answer chosen', quality.people, _longer)}</div>"
@@ -33,13 +36,14 @@ def figures(quality: Quality, standings: Mapping[str, str] | None = None) -> str
     )
 
 
-def _headline(quality: Quality) -> list[str]:
+def _headline(quality: Quality, to_decide: int) -> list[str]:
     forecast = quality.forecast
     hours = "" if forecast.hours is None else f"{duration(3600 * forecast.hours)} of work"
     days = forecast.why if forecast.days is None else f"{forecast.days:g} days at last week's pace"
     return [
         _plain("Pairs done", f"{quality.done:,} of {quality.pairs:,}", "all answers are there"),
         _plain("Answers left", f"{forecast.answers:,}", f"{hours} · {days}".strip(" ·")),
+        _plain("To decide", f"{to_decide:,}", "no majority, skipped too often, or flagged"),
         _figure("α nominal", quality.nominal, "pairs", number=True),
         _figure("α ordinal", quality.ordinal, "pairs", number=True),
         _figure("Percent agreement", quality.percent, "comparisons"),

@@ -132,7 +132,8 @@ def test_a_qualification_round_without_gold_pairs_is_told_about(context):
 def test_figures_say_what_is_undefined_and_escape_names(context):
     assert "No answers yet" in figures(context.store.team.quality("charts", 0))
     label(context.store, "<img src=x>")
-    shown = figures(context.store.team.quality("charts", 0))
+    shown = figures(context.store.team.quality("charts", 0), {}, 1_234)
+    assert "<span>To decide</span><b>1,234</b>" in shown
     assert "ask more than one person per pair" in shown
     assert "<img" not in shown
     assert "<td>just now</td>" in shown

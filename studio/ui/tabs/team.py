@@ -118,9 +118,13 @@ class Actions:
             text = "Import rows with two answers each in Data; then ask people to compare them."
             nothing = empty("No pairs yet", text)
             return nothing, nothing, *[gr.skip()] * (len(FIELDS) + 2), ""
-        stored = self._stored(dataset)
+        stored, waiting = self._stored(dataset), team.queue_sizes(dataset)
         return (
-            team_views.figures(team.quality(dataset), team.standings(dataset)),
+            team_views.figures(
+                team.quality(dataset),
+                team.standings(dataset),
+                sum(number for why, number in waiting.items() if why != "decided"),
+            ),
             team_views.log(team.log(dataset=dataset)),
             *stored.values,
             stored.seen,
