@@ -16,7 +16,7 @@ from studio.annotation.export import explain, export_preferences
 from studio.annotation.formats import neutral
 from studio.annotation.preferences import Verdict, decide
 from studio.data.images import ImageStore
-from studio.data.schema import Answer
+from studio.data.schema import Answer, Message, Part
 from studio.data.sources import open_source
 from studio.errors import DataError, NotFoundError
 from studio.paths import Workspace
@@ -140,14 +140,21 @@ def test_parquet_holds_the_images(labelled, images, workspace):
     assert Image.open(io.BytesIO(records[0]["images"][0]["bytes"])).size == (8, 8)
 
 
-def test_csv_cells_are_never_formulas(store, images, workspace):
+def test_csv_cells_are_never_formulas_and_read_back_as_they_were(store, images, workspace):
     evil = (Answer('=HYPERLINK("http://x")'), Answer("-1+1"))
-    store.add_rows("charts", [make_row(1, images=(), candidates=evil)])
+    prompt = (Message("user", (Part("text", "'@home, it's '=1?"),)),)
+    row = make_row(1, images=(), prompt=prompt, candidates=evil)
+    store.add_rows("charts", [row])
     store.save(answer(store.claim("ana"), "ana"))
     made = export(store, images, workspace, format="csv")
-    with (made.path / "preferences.csv").open(encoding="utf-8-sig", newline="") as handle:
+    path = made.path / "preferences.csv"
+    with path.open(encoding="utf-8-sig", newline="") as handle:
         (row,) = csv.DictReader(handle)
     assert {row["chosen"], row["rejected"]} == {'\'=HYPERLINK("http://x")', "'-1+1"}
+    wanted = {pair(one) for one in store.preferences("charts")}
+    assert {pair(one) for one in read_back(made, "csv", workspace)} == wanted
+    (made.path / "manifest.json").unlink()  # somebody else's file keeps its apostrophes
+    assert {pair(one) for one in read_back(made, "csv", workspace)} != wanted
 
 
 def read_back(made, format: str, workspace: Workspace) -> list:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from studio.data.manifest import MANIFEST
 from studio.data.schema import BadRow
 from studio.data.sources.base import Reader, Record
 from studio.errors import DataError
+from studio.paths import read_json
 
 MAX_CELL = 4 * 1024 * 1024
+APOSTROPHE = re.compile(r"\A'(?='*[=+\-@\t\r])")
 
 
 @dataclass
@@ -36,7 +40,7 @@ class DelimitedReader(Reader):
         header_line = handle.readline()
         handle.seek(0)
         rows = csv.reader(handle, delimiter=_delimiter(self.path, header_line))
-        header = next(rows, [])
+        header, ours = next(rows, []), _of_an_export(self.path)
         if len(set(header)) < len(header):
             raise DataError(f"{self.path.name} names a column twice.", field="data.source")
         while True:
@@ -49,9 +53,20 @@ class DelimitedReader(Reader):
             if cells is None:
                 return
             if len(cells) == len(header):
+                cells = [APOSTROPHE.sub("", cell, 1) for cell in cells] if ours else cells
                 yield Record(line, dict(zip(header, cells, strict=True)))
             elif cells:
                 yield BadRow(line, f"{len(cells)} cells under {len(header)} column names")
+
+
+def _of_an_export(path: Path) -> bool:
+    """Whether the studio wrote it, with an apostrophe before what would be a formula."""
+    try:
+        manifest = read_json(path.with_name(MANIFEST))
+    except (OSError, ValueError):
+        return False
+    known = manifest if isinstance(manifest, dict) else {}
+    return known.get("format") == "csv" and "content_hash" in known
 
 
 def _delimiter(path: Path, header: str) -> str:
