@@ -38,6 +38,7 @@ SERVER = Path(__file__).with_name("annotation_server.py")
 sys.path.insert(0, str(ROOT))
 HEADERS = {"X-Studio": "1", "Content-Type": "application/json"}
 START_SECONDS = 300.0
+PAIRS_A_ROUND = 30
 
 
 @dataclass
@@ -237,7 +238,7 @@ def kill_often(rounds: int) -> dict:
     """SIGKILL in the middle of saves, again and again; every acknowledged label exactly once."""
     with tempfile.TemporaryDirectory() as folder:
         workspace = Path(folder)
-        fill(workspace, 60 * rounds)
+        fill(workspace, PAIRS_A_ROUND * rounds)
         studio = Studio(workspace)
         acknowledged: list[str] = []
         for number in range(rounds):
@@ -272,7 +273,10 @@ def save_until_killed(port: int, number: int, kill: Callable[[], None]) -> list[
                 if len(done) == 1:
                     timer.start()
     except (OSError, http.client.HTTPException):
-        timer.join()
+        pass
+    if not done:  # earlier rounds have saved all there was
+        timer.start()
+    timer.join()
     return done
 
 

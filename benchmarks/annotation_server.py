@@ -9,8 +9,10 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -19,41 +21,57 @@ def nursery(workspace: Path) -> None:
     """A process with everything imported; each line on its standard input forks a server.
 
     The studio's own routes, guards, store and images, with accounts by a header; only Gradio's
-    page is left out. A fork starts in a fraction of a second, so that many can be killed.
+    page is left out. The routes are made once and a fork opens the database: it serves in a
+    fraction of a second, so that many can be killed.
     """
     from studio.ui.quick import quick_imports
 
     with quick_imports():
         import uvicorn  # noqa: F401
+        from fastapi import FastAPI
 
-        from studio.annotation import store  # noqa: F401
-        from studio.ui import api  # noqa: F401
-
-    for _ in sys.stdin:
-        child = os.fork()
-        if child == 0:
-            serve(workspace)
-            os._exit(0)
-        os.waitpid(child, 0)
-
-
-def serve(workspace: Path) -> None:
-    """Serve on a free port, written with the process id into `workspace/port`."""
-    import uvicorn
-    from fastapi import FastAPI
-
-    from studio.annotation import AnnotationStore
-    from studio.data.images import ImageStore
-    from studio.paths import Workspace, write_json
-    from studio.ui.api import router
+        from studio.annotation import AnnotationStore
+        from studio.data.images import ImageStore
+        from studio.paths import Workspace
+        from studio.ui.api import router
 
     place = Workspace.locate(workspace)
+    opened: list[AnnotationStore] = []
     app = FastAPI()
-    app.include_router(router(Headers(AnnotationStore(place.database_url), ImageStore(place))))
+    app.include_router(router(Headers(Later(lambda: opened[0]), ImageStore(place))))
 
     @app.post("/nothing")
     def nothing() -> dict:
         return {}
+
+    for _ in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            opened.append(AnnotationStore(place.database_url))
+            serve(app, workspace)
+            os._exit(0)
+        os.waitpid(child, 0)
+
+
+class Later:
+    """Stands for something that is there when it is used, not when it is handed over."""
+
+    def __init__(self, find: Callable[[], Any]) -> None:
+        self._find = find
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            found = self._find()
+        except IndexError:
+            return Later(lambda: getattr(self._find(), name))
+        return getattr(found, name)
+
+
+def serve(app: Any, workspace: Path) -> None:
+    """Serve on a free port, written with the process id into `workspace/port`."""
+    import uvicorn
+
+    from studio.paths import write_json
 
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))
 

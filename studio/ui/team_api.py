@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from studio.annotation.adjudication import Case, DecisionEvent
-from studio.ui.context import StudioContext
 from studio.ui.guard import check_change
+
+if TYPE_CHECKING:
+    from studio.ui.context import StudioContext
 
 Id = Annotated[int, Field(ge=1, le=2**53)]
 Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{8,64}$")]
