@@ -84,7 +84,7 @@ class CheckPanel:
                 self.max_length = gr.Number(
                     None,
                     label="Maximum length",
-                    info="Tokens; empty or 0: none.",
+                    info="Tokens; 0: none.",
                     precision=0,
                     minimum=0,
                     min_width=130,
@@ -93,7 +93,7 @@ class CheckPanel:
                 self.longest_edge = gr.Number(
                     None,
                     label="Longest edge",
-                    info="Pixels; empty or 0: the model's own.",
+                    info="Pixels; 0: the model's own.",
                     precision=0,
                     minimum=0,
                     min_width=130,

@@ -127,14 +127,14 @@ class DataTab:
                 show_label=False,
                 placeholder="Search",
                 scale=4,
-                min_width=120,
+                min_width=100,
                 container=False,
                 elem_id="data-search",
             )
-            parts["labels"] = _choice(list(LABELS), "data-labels", 120)
-            parts["marks"] = _choice(list(MARKS), "data-marks", 110)
-            parts["order"] = _choice(list(ORDERS), "data-order", 150)
-            parts["view"] = _choice(["Table", "Gallery"], "data-view", 100)
+            parts["labels"] = _choice(list(LABELS), "data-labels", 132)
+            parts["marks"] = _choice(list(MARKS), "data-marks", 126)
+            parts["order"] = _choice(list(ORDERS), "data-order", 136)
+            parts["view"] = _choice(["Table", "Gallery"], "data-view", 92)
         with gr.Accordion("More filters", open=False, elem_id="data-more"):
             with gr.Row(elem_classes="data-filters"):
                 for name, words in ANY.items():
