@@ -90,8 +90,9 @@ def _card(summary: RunSummary, chosen: bool, waiting: list[str]) -> str:
 
 def head(summary: RunSummary) -> str:
     """Name, state, facts, progress, and whatever went wrong or stands out."""
+    ended = " data-ended" * (summary.run.status.state in ENDED)
     return (
-        f'<div class="run-head"><h2>{escape(summary.name)}</h2>{chip(summary.state)}</div>'
+        f'<div class="run-head"{ended}><h2>{escape(summary.name)}</h2>{chip(summary.state)}</div>'
         f'<div class="quiet">{escape(facts(summary))}</div>'
         f"{_progress(summary)}{_outcome(summary)}"
     )

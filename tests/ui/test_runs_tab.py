@@ -86,7 +86,7 @@ def visible(shown):
 def test_nothing_yet_says_what_to_do(tab):
     shown = view(tab.show(None))
     assert "No runs yet" in shown["list"]
-    assert shown["detail"]["visible"] is False
+    assert "Choose a run" in shown["head"]
 
 
 def test_chosen_run_is_drawn_and_inert(tab, run):
@@ -103,6 +103,12 @@ def test_poll_is_silent_until_something_changes(tab, run):
     assert all(value == gr.skip() for value in tab.poll(run.run_id, seen))
     EventLog(run.paths.events).append("metrics", step=4, loss=0.5)
     assert view(tab.poll(run.run_id, seen))["seen"] != seen
+
+
+def test_a_page_just_opened_shows_the_newest_run_and_then_what_changed(tab, run):
+    assert view(tab.look(None, ""))["chosen"] == run.run_id
+    seen = view(tab.look(run.run_id, ""))["seen"]
+    assert all(value == gr.skip() for value in tab.look(run.run_id, seen))
 
 
 def test_stale_poll_does_not_undo_a_choice(tab, run):
@@ -238,7 +244,7 @@ def test_an_ended_run_goes_back_or_on(tab, run):
     assert "data-step" not in view(tab.show(run.run_id))["checkpoints"]
     update_status(run.paths, state="finished")
     shown = view(tab.show(run.run_id))
-    assert 'data-step="2"' in shown["checkpoints"] and shown["longer"]["visible"]
+    assert 'data-step="2"' in shown["checkpoints"] and "data-ended" in shown["head"]
     assert "linear schedule is laid over the new length" in shown["longer_note"]
     write_json(run.paths.plan, {"train_rows": 160})
     update_status(run.paths, step=10, total_steps=10)

@@ -12,7 +12,6 @@ import gradio as gr
 from studio.errors import InputError, StudioError
 from studio.runs import queue
 from studio.runs.curves import tail
-from studio.runs.status import ENDED
 from studio.ui.context import StudioContext, go_to, link
 from studio.ui.plots import Look
 from studio.ui.pulse import LOOK_AGAIN, TICK
@@ -55,8 +54,9 @@ ACTIONS = (
     ("clone", "Clone into Train", "secondary"),
     ("delete", "Delete", "secondary"),
 )
-SHOWN = ("list", "head", "detail", "health", "compare", "curves", "exports", "probes")
-SHOWN = (*SHOWN, "checkpoints", "longer", "longer_note", "log", "settings")
+# No container is among them: Gradio's page goes through all that is in it, several times an event.
+SHOWN = ("list", "head", "health", "compare", "curves", "exports", "probes", "checkpoints")
+SHOWN = (*SHOWN, "longer_note", "log", "settings")
 
 
 @dataclass
@@ -78,7 +78,7 @@ class RunsTab:
                 parts["list"] = gr.HTML(run_list([], None), js_on_load=PICK, elem_id="run-list")
             with gr.Column(scale=3, min_width=320, elem_classes=["surface", "runs-detail"]):
                 parts["head"] = gr.HTML(NOTHING_CHOSEN, elem_id="run-head")
-                with gr.Column(visible=False) as parts["detail"]:
+                with gr.Column(elem_id="run-detail"):
                     self._actions()
                     parts["health"] = gr.HTML(elem_id="run-health", min_height=0)
                     self._curves()
@@ -118,7 +118,7 @@ class RunsTab:
             parts["probes"] = gr.HTML(elem_id="run-probes")
         with gr.Accordion("Checkpoints: go back, or train longer", open=False):
             parts["checkpoints"] = gr.HTML(js_on_load=PICK_STEP, elem_id="run-checkpoints")
-            with gr.Row(visible=False, elem_classes=["actions", "longer"]) as parts["longer"]:
+            with gr.Row(elem_classes=["actions", "longer"]):
                 self.epochs = gr.Number(
                     None, label="Epochs in all", precision=2, minimum=0, elem_id="run-epochs", scale=0,
                     min_width=140,
@@ -144,9 +144,8 @@ class RunsTab:
         queued = {**quick, "queue": True, "concurrency_limit": 4}
         now = {"inputs": [self.chosen, *looks], "outputs": shown, **quick}
         refusable = {**now, **queued}
-        parts["list"].tick(self.poll, [self.chosen, self.seen, *looks], shown, **LOOK_AGAIN)
+        parts["list"].tick(self.look, [self.chosen, self.seen, *looks], shown, **LOOK_AGAIN)
         shell.tab.select(self.open, **now)
-        shell.page.load(self.open, **now)
         self.parts["list"].click(self.pick, [self.chosen, *looks], shown, **quick)
         self.parts["checkpoints"].click(self.go_back, **refusable)
         for part in (self.parts["compare"], self.log_scale):
@@ -180,6 +179,10 @@ class RunsTab:
         if runs and run_id not in {item.run.run_id for item in runs}:
             return self._choose(runs[0].run.run_id, looks)
         return self.show(run_id, *looks)
+
+    def look(self, run_id: str | None, seen: str, *looks: Any) -> tuple[Any, ...]:
+        """What changed since `seen`; all of it on a page that was just opened."""
+        return self.poll(run_id, seen, *looks) if seen else self.open(run_id, *looks)
 
     def follow(self, target: tuple[str, int] | None, *looks: Any) -> tuple[Any, ...]:
         """The run a link of another tab points at."""
@@ -221,8 +224,8 @@ class RunsTab:
             return (gr.skip(),) * self._width
         listed = run_list(runs, run_id, paused)
         if chosen is None:
-            blank = (gr.update(visible=False), *(gr.skip(),) * (self._width - 5))
-            return gr.skip(), version, listed, NOTHING_CHOSEN, *blank
+            rest = (gr.skip(),) * (self._width - 4)
+            return gr.skip(), version, listed, NOTHING_CHOSEN, *rest
         look = Look(smoothing, log_scale)
         paths = chosen.run.paths
         return (
@@ -230,14 +233,12 @@ class RunsTab:
             version,
             listed,
             head(chosen),
-            gr.update(visible=True),
             health(chosen.diary),
             gr.update(choices=_comparable(runs, chosen)),
             curves(chosen, others, look),
             exports(chosen),
             probes(chosen.diary),
             checkpoint_list(chosen),
-            gr.update(visible=chosen.run.status.state in ENDED),
             longer_note(chosen),
             code(tail(paths.log) or "Nothing written yet.", "Last lines of the log"),
             code(paths.config.read_text(encoding="utf-8"), "Settings"),
