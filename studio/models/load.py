@@ -12,6 +12,7 @@ from studio.config.model import ModelConfig
 from studio.errors import ConfigError, ModelError
 from studio.models.crossattention import cover_answers
 from studio.models.devices import device_problems, pick_device, resolve_dtype
+from studio.models.patches import multiply_patches
 from studio.models.quantize import keep_differentiable, quantization_config
 from studio.models.source import load_config, load_processor, model_path
 
@@ -35,6 +36,7 @@ def skeleton_of(model: ModelConfig) -> PreTrainedModel:
     with torch.device("meta"):
         made = AutoModelForImageTextToText.from_config(config)
     cover_answers(made)
+    multiply_patches(made)
     return made
 
 
@@ -72,6 +74,7 @@ def load_model(model: ModelConfig, *, device: torch.device | None = None) -> Loa
             field="model.id",
         ) from error
     cover_answers(loaded)
+    multiply_patches(loaded)
     if device.type == "cuda":
         torch.cuda.empty_cache()  # what quantizing took beside the weights
     if quantized is not None:
