@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ import pytest
 from nursery import open_nursery
 
 from studio.services.pipe import PipeWorker
+from studio.start import loading
 
 HERE = Path(__file__).resolve().parent
 SLOW_FIRST = ("ui", "train", "services", "families")
@@ -29,12 +29,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[None]:
     """What is imported for the tests stays, so that nothing in it is ever looked for as garbage."""
-    gc.disable()
-    try:
+    with loading():
         return (yield)
-    finally:
-        gc.freeze()
-        gc.enable()
 
 
 def _rank(area: str) -> int:

@@ -10,7 +10,6 @@ and takes it along when it is killed.
 from __future__ import annotations
 
 import atexit
-import gc
 import importlib
 import json
 import os
@@ -231,22 +230,22 @@ def run(arguments: list[str]) -> None:
 
 def load() -> None:
     """Import what processes need, the classes of the embedded model among it."""
-    gc.disable()
-    import torch
+    from studio.start import loading
 
-    torch.set_num_threads(1)
-    for name in LOADED:
-        importlib.import_module(name)
-    from studio.config.model import ModelConfig
-    from studio.models.load import skeleton_of
-    from studio.models.quiet import quiet_libraries
-    from studio.models.source import load_processor
+    with loading():
+        import torch
 
-    quiet_libraries()
-    skeleton_of(ModelConfig())
-    load_processor(ModelConfig())
-    gc.enable()
-    gc.freeze()
+        torch.set_num_threads(1)
+        for name in LOADED:
+            importlib.import_module(name)
+        from studio.config.model import ModelConfig
+        from studio.models.load import skeleton_of
+        from studio.models.quiet import quiet_libraries
+        from studio.models.source import load_processor
+
+        quiet_libraries()
+        skeleton_of(ModelConfig())
+        load_processor(ModelConfig())
 
 
 def main(folder: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from studio.cli.options import WorkspaceOption, locate
+from studio.start import loading
 
 
 def worker(run_dir: Path) -> int:
@@ -45,7 +46,8 @@ def planner(workspace: WorkspaceOption = None) -> int:
 
 def checker(workspace: WorkspaceOption = None) -> int:
     """Answer checking requests over standard input and output."""
-    from studio.preflight.worker import main
+    with loading():
+        from studio.preflight.worker import main
 
     main(locate(workspace))
     return 0
@@ -53,7 +55,8 @@ def checker(workspace: WorkspaceOption = None) -> int:
 
 def inference(workspace: WorkspaceOption = None) -> int:
     """Answer chat requests over standard input and output."""
-    from studio.infer.worker import main
+    with loading():
+        from studio.infer.worker import main
 
     main(locate(workspace))
     return 0
@@ -61,7 +64,8 @@ def inference(workspace: WorkspaceOption = None) -> int:
 
 def dry_step(workspace: WorkspaceOption = None) -> int:
     """Measure one step of the run file given on standard input."""
-    from studio.train.memory.dry_step import main
+    with loading():
+        from studio.train.memory.dry_step import main
 
     main(locate(workspace))
     return 0

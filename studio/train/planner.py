@@ -14,6 +14,7 @@ from studio.child import Request, serve
 from studio.config import RunConfig, files
 from studio.paths import Workspace
 from studio.runs.lr_range import Point, Span
+from studio.start import loading
 
 Values = dict[str, Any]
 STAGES = (
@@ -44,9 +45,10 @@ class Libraries:
 
     def _load(self) -> None:
         try:
-            for self.stage, modules in STAGES:
-                for module in modules:
-                    importlib.import_module(module)
+            with loading():
+                for self.stage, modules in STAGES:
+                    for module in modules:
+                        importlib.import_module(module)
             from studio.models.quiet import quiet_libraries
 
             quiet_libraries()

@@ -21,6 +21,7 @@ from studio.errors import StudioError
 from studio.paths import RunPaths, Workspace
 from studio.runs.events import EventLog
 from studio.runs.status import State, update_status
+from studio.start import loading
 
 SLURM = "SLURM_JOB_ID"
 
@@ -54,11 +55,12 @@ def _run(paths: RunPaths, workspace: Workspace) -> int:
         lines=[],
     )
     try:
-        from studio.models.quiet import quiet_libraries
+        with loading():
+            from studio.models.quiet import quiet_libraries
 
-        quiet_libraries()
-        from studio.train.run import execute
-        from studio.train.world import for_all_there_are
+            quiet_libraries()
+            from studio.train.run import execute
+            from studio.train.world import for_all_there_are
 
         config = for_all_there_are(files.load(paths.config), paths)
         outcome = execute(config, paths, workspace)
