@@ -27,7 +27,7 @@ def nursery(workspace: Path) -> None:
     from studio.ui.quick import quick_imports
 
     with quick_imports():
-        import uvicorn  # noqa: F401
+        import uvicorn
         from fastapi import FastAPI
 
         from studio.annotation import AnnotationStore
@@ -44,6 +44,9 @@ def nursery(workspace: Path) -> None:
     def nothing() -> dict:
         return {}
 
+    # What serving and opening import on the way is then there in every fork.
+    uvicorn.Config(app).load()
+    AnnotationStore(place.database_url).close()
     for _ in sys.stdin:
         child = os.fork()
         if child == 0:
