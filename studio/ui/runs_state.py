@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from studio.config import RunConfig
-from studio.errors import StudioError
+from studio.errors import InputError, StudioError
 from studio.runs.cards import CardIndex, RunCard, Stamp, stamp
 from studio.runs.curves import Diary
 from studio.runs.status import RunStatus, read_status
@@ -165,3 +166,32 @@ def ago(when: float, now: float | None = None) -> str:
     if passed < 86_400:
         return f"{int(passed // 3600)} h ago"
     return time.strftime("%d %b %H:%M", time.localtime(when))
+
+
+def comparable(runs: list[RunSummary], chosen: RunSummary) -> list[tuple[str, str]]:
+    """Names and ids; where runs share a name, how long ago they were started tells them apart."""
+    others = [item for item in runs if item.run.run_id != chosen.run.run_id]
+    times = Counter(item.name for item in others)
+    return [
+        (
+            f"{item.name} · {ago(item.run.status.queued)}" if times[item.name] > 1 else item.name,
+            item.run.run_id,
+        )
+        for item in others
+    ]
+
+
+def epochs_of(text: str) -> float:
+    """The number of epochs that was typed.
+
+    Raises:
+        InputError: It is none.
+    """
+    try:
+        epochs = float(text.strip().replace(",", "."))
+    except ValueError:
+        epochs = 0.0
+    if not 0 < epochs < float("inf"):
+        said = f"{text.strip()[:40]!r} is no number of epochs." if text.strip() else "How long?"
+        raise InputError(said, remedy="Give the number of epochs in all, like 5 or 2.5.")
+    return epochs

@@ -248,10 +248,19 @@ def test_an_ended_run_goes_back_or_on(tab, run):
     assert "linear schedule is laid over the new length" in shown["longer_note"]
     write_json(run.paths.plan, {"train_rows": 160})
     update_status(run.paths, step=10, total_steps=10)
-    assert "at step 2 the learning rate goes from" in tab.foretell(run.run_id, 3.0)
+    assert "at step 2 the learning rate goes from" in tab.foretell(run.run_id, "3")
     tab.go_back(Clicked(step="2"), run.run_id)
-    tab.extend(run.run_id, 5.0)
+    tab.extend(run.run_id, "5,0")
     assert tab.context.supervisor.calls == [("resume", run.run_id, 2), ("extend", run.run_id, 5.0)]
+
+
+@pytest.mark.parametrize("typed", ["", "many", "0", "-1", "nan", "inf"])
+def test_what_is_no_number_of_epochs_is_said_and_starts_nothing(tab, run, monkeypatch, typed):
+    said = []
+    monkeypatch.setattr("studio.ui.tabs.runs.say", said.append)
+    assert set(map(str, tab.extend(run.run_id, typed))) == {str(gr.skip())}
+    assert "Give the number of epochs in all" in said[0].remedy and not tab.context.supervisor.calls
+    assert tab.foretell(run.run_id, typed) == ""
 
 
 def test_stop_goes_to_the_supervisor(tab, run):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +15,7 @@ from studio.ui.context import StudioContext, go_to, link
 from studio.ui.plots import Look
 from studio.ui.pulse import LOOK_AGAIN, TICK
 from studio.ui.runs_figures import MOST_COMPARED, curves
-from studio.ui.runs_state import RunReader, RunSummary, ago
+from studio.ui.runs_state import RunReader, RunSummary, comparable, epochs_of
 from studio.ui.runs_views import (
     checkpoint_list,
     exports,
@@ -119,10 +118,9 @@ class RunsTab:
         with gr.Accordion("Checkpoints: go back, or train longer", open=False):
             parts["checkpoints"] = gr.HTML(js_on_load=PICK_STEP, elem_id="run-checkpoints")
             with gr.Row(elem_classes=["actions", "longer"]):
-                self.epochs = gr.Number(
-                    None, label="Epochs in all", precision=2, minimum=0, elem_id="run-epochs", scale=0,
-                    min_width=140,
-                )  # fmt: skip
+                self.epochs = gr.Textbox(
+                    label="Epochs in all", max_lines=1, elem_id="run-epochs", scale=0, min_width=140
+                )
                 self.extend_button = gr.Button(
                     "Train longer", size="sm", min_width=0, elem_id="run-extend", scale=0
                 )
@@ -234,7 +232,7 @@ class RunsTab:
             listed,
             head(chosen),
             health(chosen.diary),
-            gr.update(choices=_comparable(runs, chosen)),
+            gr.update(choices=comparable(runs, chosen)),
             curves(chosen, others, look),
             exports(chosen),
             probes(chosen.diary),
@@ -286,17 +284,22 @@ class RunsTab:
         step = int(event._data.get("step") or 0)
         return self._act(self.context.supervisor.resume, run_id, looks, step)
 
-    def extend(self, run_id: str, epochs: float | None, *looks: Any) -> tuple[Any, ...]:
+    def extend(self, run_id: str, epochs: str, *looks: Any) -> tuple[Any, ...]:
         """Train an ended run for more epochs."""
-        if not epochs:
-            say(InputError("How long?", remedy="Give the number of epochs in all."))
+        try:
+            wanted = epochs_of(epochs)
+        except InputError as error:
+            say(error)
             return (gr.skip(),) * self._width
-        return self._act(self.context.supervisor.extend, run_id, looks, epochs)
+        return self._act(self.context.supervisor.extend, run_id, looks, wanted)
 
-    def foretell(self, run_id: str | None, epochs: float | None) -> str:
+    def foretell(self, run_id: str | None, epochs: str) -> str:
         """What so many epochs would do to the learning rate, said before it is decided."""
         chosen = self.reader.get(run_id)
-        return longer_note(chosen, epochs) if chosen else ""
+        try:
+            return longer_note(chosen, epochs_of(epochs)) if chosen else ""
+        except InputError:
+            return longer_note(chosen)
 
     def delete(self, run_id: str | None, *looks: Any) -> tuple[Any, ...]:
         """Remove the run; None is what a refused confirmation sends."""
@@ -321,19 +324,6 @@ def _version(
     shown = [item.detail_version for item in (chosen, *others) if item is not None]
     text = "|".join([item.version for item in runs] + shown + [str(paused)])
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _comparable(runs: list[RunSummary], chosen: RunSummary) -> list[tuple[str, str]]:
-    """Names and ids; where runs share a name, how long ago they were started tells them apart."""
-    others = [item for item in runs if item.run.run_id != chosen.run.run_id]
-    times = Counter(item.name for item in others)
-    return [
-        (
-            f"{item.name} · {ago(item.run.status.queued)}" if times[item.name] > 1 else item.name,
-            item.run.run_id,
-        )
-        for item in others
-    ]
 
 
 def _to(place: str) -> Any:
