@@ -33,7 +33,7 @@ from studio.train.recovery import (
 )
 from studio.train.resume import checkpoint_to_resume
 from studio.train.trainers import build_trainer
-from studio.train.world import whole_weights
+from studio.train.world import ensure_alike, whole_weights
 
 Outcome = Literal["finished", "stopped"]
 
@@ -52,6 +52,7 @@ def execute(config: RunConfig, paths: RunPaths, workspace: Workspace) -> Outcome
     if smaller is not config:
         config = smaller
         plan, data = plan_run(config, workspace)
+    ensure_alike(data)
     write_json(paths.plan, plan.to_json())
     for sentence in plan.warnings:
         EventLog(paths.events).append("warning", message=sentence)

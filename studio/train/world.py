@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 from typing import Any
 
+import pyarrow.compute as pc
 import torch
 from accelerate.utils import DistributedType
 from transformers import Trainer
 
 from studio.config import RunConfig
 from studio.config.checks import ensure_consistent
+from studio.errors import DataError
 from studio.models.load import SPREADING
 from studio.paths import RunPaths
 from studio.runs.events import EventLog
+from studio.train.data import RunData
 
 SPREADERS = (DistributedType.FSDP, DistributedType.DEEPSPEED)
 
@@ -45,6 +48,30 @@ def for_all_there_are(config: RunConfig, paths: RunPaths) -> RunConfig:
 def weights_are_spread() -> bool:
     """Whether accelerate was told to give each process a part of the weights."""
     return any(os.environ.get(name, "").lower() == "true" for name in SPREADING)
+
+
+def ensure_alike(data: RunData) -> None:
+    """Refuse rows with and without images where each process has a part of the weights.
+
+    A process whose rows have no image leaves the vision tower out while the others wait for its
+    part of it.
+
+    Raises:
+        DataError: Only some rows of a split have images.
+    """
+    for split in (data.train, data.evaluation):
+        if split is None or not weights_are_spread():
+            continue
+        column = split.dataset.with_format("arrow")[:]["images"]
+        pictured = pc.sum(pc.greater(pc.fill_null(pc.list_value_length(column), 0), 0)).as_py()
+        if 0 < pictured < split.used:
+            raise DataError(
+                f"{split.used - pictured:,} of {split.used:,} rows have no image; with the "
+                "weights spread over processes (FSDP, DeepSpeed) all rows must have one, or none.",
+                remedy="Leave those rows out, or train with DDP, where each process has all "
+                "weights.",
+                field="data.source",
+            )
 
 
 def wait_for_all() -> None:

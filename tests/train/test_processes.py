@@ -10,11 +10,14 @@ import pytest
 from fast_pair import OFF, write_rows
 from safetensors.numpy import load_file
 
+from studio.errors import DataError
 from studio.models.adapters import WEIGHTS
 from studio.runs import checkpoints
 from studio.runs.events import read_events
 from studio.runs.status import read_status
 from studio.services.launching import environment
+from studio.train.data import load_run_data
+from studio.train.world import ensure_alike
 
 IMAGES = [[0], [0, 1], [], [2], [1], [0], [2, 2], []]
 PATHS = {"stock": OFF, "fast": {}}
@@ -117,3 +120,19 @@ def test_spread_weights_are_kept_whole(together, alone):
     (path,) = [event["message"] for event in told(run, "fast_path")]
     assert "FSDP spreads the weights" in path
     assert any("No probes" in event["message"] for event in told(run, "warning"))
+
+
+@pytest.mark.parametrize("images", [IMAGES, EVERY_ROW, [[]] * 4], ids=["some", "all", "none"])
+def test_rows_with_and_without_images_are_refused_where_weights_are_spread(
+    shared_runner, tmp_path, monkeypatch, images
+):
+    source = write_rows(tmp_path, "sft", images)
+    data = load_run_data(shared_runner.config(data={"source": source}), shared_runner.workspace)
+    ensure_alike(data)
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    if images is not IMAGES:
+        ensure_alike(data)
+        return
+    with pytest.raises(DataError, match="2 of 8 rows have no image") as refused:
+        ensure_alike(data)
+    assert refused.value.field == "data.source"
