@@ -1,13 +1,14 @@
 """The run folder: events, status, checkpoints and last words."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 import pytest
 
 from studio.config import RunConfig
 from studio.errors import ConflictError, NotFoundError
-from studio.paths import RunPaths, Workspace
+from studio.paths import RunPaths, Workspace, write_atomic
 from studio.runs import checkpoints, control
 from studio.runs.events import EventLog, read_events
 from studio.runs.lastwords import ATTEMPT_MARK, explain_death
@@ -130,3 +131,10 @@ def test_a_damaged_status_is_that_of_a_run_whose_worker_is_gone(store):
     assert found.status.active and not found.alive
     mark_dead(found.paths)
     assert read_status(run.paths).state == "failed"
+
+
+def test_threads_that_write_one_file_at_once_leave_a_whole_one(tmp_path):
+    file, texts = tmp_path / "status.json", [str(n) * 200_000 for n in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda n: write_atomic(file, texts[n % 4], durable=False), range(200)))
+    assert file.read_text() in texts and list(tmp_path.iterdir()) == [file]
