@@ -22,7 +22,6 @@
   };
 
   // Asked only while the page can be seen; a lost connection is asked again at the next beat.
-  let pulse = null;
   let asking = false;
   const feelPulse = async () => {
     if (document.hidden || asking) return;
@@ -32,9 +31,7 @@
       .then((reply) => (reply.ok ? reply.text() : null))
       .catch(() => null);
     asking = false;
-    if (now === null || now === pulse) return;
-    pulse = now;
-    document.dispatchEvent(new CustomEvent("studio:pulse"));
+    if (now !== null) document.dispatchEvent(new CustomEvent("studio:pulse", { detail: now }));
   };
 
   const onClick = (event) => {

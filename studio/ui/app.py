@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import gradio as gr
 from fastapi import FastAPI, Request
@@ -20,7 +19,7 @@ from studio.services.planner import Planner
 from studio.services.supervisor import Supervisor
 from studio.ui import api, data_api, pulse, runs_api
 from studio.ui.auth import Accounts
-from studio.ui.context import Shell, StudioContext, go_to
+from studio.ui.context import Shell, StudioContext
 from studio.ui.header import Header
 from studio.ui.hub_login import HubAccounts, hub_login_router
 from studio.ui.login import ANNOTATE, HOME, Gate, login_router, only
@@ -75,7 +74,7 @@ def build_page(context: StudioContext, names: tuple[str, ...] = tuple(TABS)) -> 
     """The page with the tabs called `names`."""
     with gr.Blocks(title="VLM Studio", analytics_enabled=False, delete_cache=(DAY, DAY)) as page:
         links = [gr.State(None) for _ in range(4)]
-        header = Header(context, lead="runs" in names)
+        header = Header(context, names)
         header.layout()
         with gr.Tabs(elem_id="studio-tabs") as bar:
             for name in names:
@@ -83,19 +82,7 @@ def build_page(context: StudioContext, names: tuple[str, ...] = tuple(TABS)) -> 
                 with gr.Tab(title, id=name, elem_id=f"tab-{name}") as tab:
                     build(replace(context, shell=Shell(page, bar, tab, *links)))
         header.wire(page, bar, links[0])
-        quick: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
-        page.load(_open_named(names), None, bar, api_visibility="private", **quick)
     return page
-
-
-def _open_named(names: tuple[str, ...]) -> Callable[[gr.Request], Any]:
-    """Opens the tab that the address names; assets/studio.js writes it there."""
-
-    def open_named(request: gr.Request) -> Any:
-        wanted = str(request.query_params.get("tab", ""))
-        return go_to(wanted) if wanted in names else gr.skip()
-
-    return open_named
 
 
 def build_app(context: StudioContext) -> FastAPI:
@@ -114,7 +101,7 @@ def build_app(context: StudioContext) -> FastAPI:
     else:
         app.include_router(login_router(accounts))
     app.include_router(api.router(context), prefix=ANNOTATE)
-    app.include_router(pulse.router(context), prefix=ANNOTATE)
+    app.include_router(pulse.router(context, runs=False), prefix=ANNOTATE)
     _mount(app, build_page(context, ("annotate",)), ANNOTATE, only(accounts, "annotator", "lead"))
     return _mount(app, build_page(context), "/", only(accounts, "lead"))
 

@@ -10,14 +10,19 @@ import gradio as gr
 
 from studio.annotation.journal import JournalState
 from studio.ui.context import StudioContext, go_to, link
-from studio.ui.pulse import LOOK_AGAIN, TICK
-from studio.ui.runs_state import RunReader, RunSummary
+from studio.ui.pulse import LOOK_AGAIN, TICK, mark, pulse
+from studio.ui.runs_state import RunReader, RunSummary, current
 from studio.ui.views import bar, duration
 
 PICK = (
     "element.addEventListener('click', event => {"
     " const run = event.target.closest('[data-run]');"
     " if (run) trigger('click', {run: run.dataset.run}); });"
+)
+# The address names a tab other than the first; assets/studio.js writes it there.
+REOPEN = (
+    "const wanted = new URL(location.href).searchParams.get('tab');"
+    " if (wanted) setTimeout(() => trigger('submit', {tab: wanted}));"
 )
 MARK = (
     '<svg viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2" '
@@ -30,16 +35,16 @@ LOG_OUT = '<a class="quiet" href="/logout">Log out</a>'
 
 
 class Header:
-    """Header of one page; `reader` is shared by all who look at it."""
+    """Header of the page with the tabs called `tabs`; `reader` is shared by all who look at it."""
 
-    def __init__(self, context: StudioContext, lead: bool = True) -> None:
+    def __init__(self, context: StudioContext, tabs: tuple[str, ...]) -> None:
         self.context = context
-        self.lead = lead
+        self.tabs = tabs
         self.reader = RunReader(context.runs)
 
     def layout(self) -> None:
         """Draw it."""
-        self.line = gr.HTML(self.html(), js_on_load=PICK + TICK, elem_id="studio-header")
+        self.line = gr.HTML(self.html(), js_on_load=PICK + TICK + REOPEN, elem_id="studio-header")
 
     def wire(self, page: gr.Blocks, tabs: gr.Tabs, show_run: gr.State) -> None:
         """Keep it up to date, and let a click on the run lead to Runs."""
@@ -52,17 +57,25 @@ class Header:
         self.line.tick(self.html, None, self.line, **LOOK_AGAIN)
         queued = {**quick, "queue": True}  # only these tell the listeners of a state
         self.line.click(self.follow, None, [show_run, tabs], **queued)
+        self.line.submit(self.reopen, None, tabs, **quick)
 
     def follow(self, event: gr.EventData) -> tuple[Any, Any]:
         """Open the run that was clicked."""
         return link(str(event._data.get("run", ""))), go_to("runs")
 
+    def reopen(self, event: gr.EventData) -> Any:
+        """Open the tab that the address names."""
+        wanted = str(event._data.get("tab", ""))
+        return go_to(wanted) if wanted in self.tabs else gr.skip()
+
     def html(self) -> str:
         """The line as it is now."""
-        running = _running(self.reader.current()) if self.lead else ""
+        runs = self.reader.list() if "runs" in self.tabs else None
+        word = pulse(self.context, runs)
+        running = "" if runs is None else _running(current(runs))
         leave = LOG_OUT if self.context.accounts is not None else ""
         kept = journal(self.context.journal.state) if self.context.journal else ""
-        return header(self.context.workspace.root.name, kept + running + leave)
+        return mark(word) + header(self.context.workspace.root.name, kept + running + leave)
 
 
 def header(workspace: str, right: str) -> str:

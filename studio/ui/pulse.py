@@ -1,23 +1,27 @@
 """What makes an open page look again: a short word that changes whenever something shown does.
 
-The page asks for it (assets/studio.js) while somebody can see it, and only a new word makes its
-parts ask for what they show; a page that nobody looks at costs nothing.
+The page asks for it (assets/studio.js) while somebody can see it. A part that carries another word
+asks for what it shows, so an answer that comes late and paints over a newer one is mended; a page
+that nobody looks at costs nothing.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
+from html import escape
 
 from fastapi import APIRouter, Depends, Request, Response
 
 from studio.runs import queue
 from studio.ui.context import StudioContext
 from studio.ui.guard import StudioRoute, check_host
-from studio.ui.runs_state import RunReader
+from studio.ui.runs_state import RunReader, RunSummary
 
 TICK = (
-    "document.addEventListener('studio:pulse', () => {"
-    " if (element.offsetParent !== null) trigger('tick'); });"
+    "document.addEventListener('studio:pulse', ({detail}) => {"
+    " const shown = element.querySelector('[data-pulse]')?.dataset.pulse;"
+    " if (element.offsetParent !== null && shown !== detail) trigger('tick'); });"
 )
 """`js_on_load` of a component that looks again, by its `tick`, when it can be seen."""
 
@@ -30,17 +34,32 @@ LOOK_AGAIN = {
 """For the `tick` of such a component; a word that comes during an answer is not forgotten."""
 
 
-def pulse(context: StudioContext, reader: RunReader, lead: bool) -> str:
-    """A word that differs whenever anything of the runs, the queue or the journal does."""
+def mark(word: str) -> str:
+    """What a component carries to say when it was drawn: the word of before that."""
+    return f'<i data-pulse="{escape(word)}" hidden></i>'
+
+
+def pulse(context: StudioContext, runs: Iterable[RunSummary] | None) -> str:
+    """A word that differs whenever anything of the runs, the queue or the journal does.
+
+    What is drawn must be read after it, so that it is never older than the word it carries.
+
+    Args:
+        runs: None for whoever is not shown any.
+    """
     shown = [str(context.journal and context.journal.state)]
-    if lead:
-        shown += [item.detail_version for item in reader.list()]
+    if runs is not None:
+        shown += [item.detail_version for item in runs]
         shown.append(str(queue.is_paused(context.workspace)))
     return hashlib.sha256("|".join(shown).encode()).hexdigest()
 
 
-def router(context: StudioContext) -> APIRouter:
-    """The route, for everybody who is logged in; of runs only a lead is told."""
+def router(context: StudioContext, *, runs: bool = True) -> APIRouter:
+    """The route, for everybody who is logged in.
+
+    Args:
+        runs: Whether it is for a page with runs, of which only a lead is told.
+    """
     guards = [] if context.accounts else [Depends(check_host)]
     routes = APIRouter(prefix="/studio", route_class=StudioRoute, dependencies=guards)
     reader = RunReader(context.runs)
@@ -48,7 +67,8 @@ def router(context: StudioContext) -> APIRouter:
     @routes.get("/pulse")
     def read_pulse(request: Request) -> Response:
         context.user(request)
-        word = pulse(context, reader, context.is_lead(request))
+        told = runs and context.is_lead(request)
+        word = pulse(context, reader.list() if told else None)
         return Response(word, media_type="text/plain", headers={"Cache-Control": "no-store"})
 
     return routes

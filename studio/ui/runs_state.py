@@ -109,15 +109,6 @@ class RunReader:
         except StudioError:
             return None
 
-    def current(self) -> RunSummary | None:
-        """The run that is going on, else the one that waits longest."""
-        runs = self.list()
-        going = [item for item in runs if item.run.status.active]
-        waiting = [item for item in runs if item.run.status.state == "queued"]
-        if going:
-            return going[-1]
-        return min(waiting, key=lambda item: item.run.status.queued) if waiting else None
-
     def diary(self, run: Run) -> Diary:
         """The run's diary, read to the end."""
         with self._lock:
@@ -154,6 +145,15 @@ def _config(run: Run) -> RunConfig | None:
         return run.config
     except StudioError:
         return None
+
+
+def current(runs: list[RunSummary]) -> RunSummary | None:
+    """The run that is going on, else the one that waits longest."""
+    going = [item for item in runs if item.run.status.active]
+    waiting = [item for item in runs if item.run.status.state == "queued"]
+    if going:
+        return going[-1]
+    return min(waiting, key=lambda item: item.run.status.queued) if waiting else None
 
 
 def ago(when: float, now: float | None = None) -> str:

@@ -17,6 +17,7 @@ from studio.runs.store import RunStore
 from studio.ui import pulse
 from studio.ui.auth import Accounts, add_user
 from studio.ui.context import StudioContext
+from studio.ui.header import Header
 from studio.ui.login import login_router
 
 LOCAL = "http://127.0.0.1:7860"
@@ -29,13 +30,14 @@ def studio(folder: Path, accounts: Accounts | None = None) -> tuple[StudioContex
     context = StudioContext(workspace, None, images, runs, None, None, None, accounts)
     app = FastAPI()
     app.include_router(pulse.router(context))
+    app.include_router(pulse.router(context, runs=False), prefix="/annotate")
     if accounts is not None:
         app.include_router(login_router(accounts))
     return context, app
 
 
-def word(client: TestClient) -> str:
-    answer = client.get("/studio/pulse")
+def word(client: TestClient, page: str = "") -> str:
+    answer = client.get(f"{page}/studio/pulse")
     assert answer.status_code == 200 and answer.headers["cache-control"] == "no-store"
     return answer.text
 
@@ -72,6 +74,15 @@ def test_runs_move_the_word_of_leads_alone(tmp_path: Path, name: str, told: bool
     client = TestClient(app, base_url=LOCAL, follow_redirects=False)
     assert client.get("/studio/pulse").status_code == 401
     client.post("/login", data={"name": name, "password": f"password of {name}"})
-    before = word(client)
+    before, without_runs = word(client), word(client, "/annotate")
     context.runs.create(RunConfig(name="mine"))
     assert (word(client) != before) == told
+    assert word(client, "/annotate") == without_runs
+
+
+@pytest.mark.parametrize(("tabs", "page"), [(("data", "runs"), ""), (("annotate",), "/annotate")])
+def test_the_header_carries_the_word_of_its_page(tmp_path: Path, tabs, page: str) -> None:
+    context, app = studio(tmp_path)
+    context.runs.create(RunConfig(name="mine"))
+    drawn = Header(context, tabs).html()
+    assert pulse.mark(word(TestClient(app, base_url=LOCAL), page)) in drawn

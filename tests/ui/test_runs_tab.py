@@ -15,7 +15,7 @@ from studio.runs.events import EventLog
 from studio.runs.status import update_status
 from studio.runs.store import RunStore
 from studio.ui.context import StudioContext
-from studio.ui.runs_state import RunReader, ago
+from studio.ui.runs_state import RunReader, ago, current
 from studio.ui.tabs.runs import ACTIONS, SHOWN, RunsTab
 
 NAMES = ("chosen", "seen", *SHOWN)
@@ -103,6 +103,18 @@ def test_poll_is_silent_until_something_changes(tab, run):
     assert all(value == gr.skip() for value in tab.poll(run.run_id, seen))
     EventLog(run.paths.events).append("metrics", step=4, loss=0.5)
     assert view(tab.poll(run.run_id, seen))["seen"] != seen
+
+
+def test_what_happens_to_another_run_redraws_the_list_alone(tab, run):
+    seen = view(tab.show(run.run_id))["seen"]
+    other = tab.context.runs.create(RunConfig(name="other"), state="stopped")
+    seen = view(tab.poll(run.run_id, seen))["seen"]
+    other.paths.log.write_text("a line\n")
+    shown = view(tab.poll(run.run_id, seen))
+    changed = {name for name, value in shown.items() if value != gr.skip()}
+    assert changed == {"seen", "list"} and shown["seen"] != seen
+    word = shown["seen"].partition(" ")[2]
+    assert f'data-pulse="{word}"' in shown["list"]
 
 
 def test_a_page_just_opened_shows_the_newest_run_and_then_what_changed(tab, run):
@@ -297,9 +309,9 @@ def test_unreadable_run_file_does_not_hide_the_others(tab, run):
 
 
 def test_header_shows_the_run_going_on(tab, run):
-    assert RunReader(tab.context.runs).current().run.run_id == run.run_id
+    assert current(RunReader(tab.context.runs).list()).run.run_id == run.run_id
     update_status(run.paths, state="finished")
-    assert RunReader(tab.context.runs).current() is None
+    assert current(RunReader(tab.context.runs).list()) is None
 
 
 def test_times_in_words():

@@ -115,7 +115,6 @@ class CheckPanel:
         drawn = [self.state, self.report, self.strip, self.sight]
         running = [self.going, self.start_button, self.stop_button, self.timer]
         opened = {"outputs": [self.dataset, *running, *drawn], **QUICK}
-        self.context.shell.page.load(self.open, [self.state, self.dataset], **opened)
         self.context.shell.tab.select(self.open, [self.state, self.dataset], **opened)
         self.dataset.change(self.choose, [self.state, self.dataset], drawn, **QUICK)
         form = [self.dataset, self.model, self.max_length, self.longest_edge]

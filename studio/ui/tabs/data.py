@@ -177,7 +177,7 @@ class DataTab:
         """Connect events; the long work, importing, runs in the importer's own thread."""
         parts, library, state = self.parts, self.library, self.parts["state"]
         page, tab = self.context.shell.page, self.context.shell.tab
-        self._on(page.load, self.already_seen, None)
+        self._on(page.load, self.already_seen, None, ("seen",))
         self._on(page.load, library.visit, [state])
         self._on(tab.select, library.come_back, [state])
         for place in (parts["datasets"], parts["items"]):
@@ -294,7 +294,8 @@ class DataTab:
         @wraps(handler)
         def changed(*given: Any, **named: Any) -> Any:
             changes = handler(*given, **named)
-            return tuple(changes.get(name, gr.skip()) for name in names)
+            shown = tuple(changes.get(name, gr.skip()) for name in names)
+            return shown if len(shown) > 1 else shown[0]
 
         event(
             changed,

@@ -13,7 +13,7 @@ from studio.runs import queue
 from studio.runs.curves import tail
 from studio.ui.context import StudioContext, go_to, link
 from studio.ui.plots import Look
-from studio.ui.pulse import LOOK_AGAIN, TICK
+from studio.ui.pulse import LOOK_AGAIN, TICK, mark, pulse
 from studio.ui.runs_figures import MOST_COMPARED, curves
 from studio.ui.runs_state import RunReader, RunSummary, comparable, epochs_of
 from studio.ui.runs_views import (
@@ -214,21 +214,26 @@ class RunsTab:
         must not undo that, and the next poll paints over it.
         """
         runs = self.reader.list()
+        word = pulse(self.context, runs)
         paused = queue.is_paused(self.context.workspace)
+        listed = mark(word) + run_list(runs, run_id, paused)
         chosen = next((item for item in runs if item.run.run_id == run_id), None)
         others = [item for item in runs if item.run.run_id in (compare or []) and item != chosen]
         version = _version(runs, chosen, others, paused)
-        if version == seen:
+        if f"{version} {word}" == seen:
             return (gr.skip(),) * self._width
-        listed = run_list(runs, run_id, paused)
+        known, _, _ = seen.partition(" ")
+        seen = f"{version} {word}"
+        if version == known:  # something of a run that is not shown
+            return gr.skip(), seen, listed, *(gr.skip(),) * (self._width - 3)
         if chosen is None:
             rest = (gr.skip(),) * (self._width - 4)
-            return gr.skip(), version, listed, NOTHING_CHOSEN, *rest
+            return gr.skip(), seen, listed, NOTHING_CHOSEN, *rest
         look = Look(smoothing, log_scale)
         paths = chosen.run.paths
         return (
             gr.skip(),
-            version,
+            seen,
             listed,
             head(chosen),
             health(chosen.diary),
