@@ -85,17 +85,21 @@ def build_page(context: StudioContext, names: tuple[str, ...] = tuple(TABS)) -> 
     return page
 
 
-def build_app(context: StudioContext) -> FastAPI:
-    """The whole web application; with accounts, annotators get a page of their own."""
+def build_app(context: StudioContext, names: tuple[str, ...] = tuple(TABS)) -> FastAPI:
+    """The whole web application; with accounts, annotators get a page of their own.
+
+    Args:
+        names: The tabs of everybody else's page.
+    """
     app = FastAPI(title="VLM Studio", docs_url=None, redoc_url=None, openapi_url=None)
     accounts = context.accounts
     app.add_middleware(Gate, accounts=accounts)
     app.include_router(api.router(context))
     app.include_router(runs_api.router(context))
     app.include_router(data_api.router(context))
-    app.include_router(pulse.router(context))
+    app.include_router(pulse.router(context, runs="runs" in names))
     if accounts is None:
-        return _mount(app, build_page(context), "/")
+        return _mount(app, build_page(context, names), "/")
     if isinstance(accounts, HubAccounts):
         app.include_router(hub_login_router(accounts, HOME))
     else:
@@ -103,7 +107,7 @@ def build_app(context: StudioContext) -> FastAPI:
     app.include_router(api.router(context), prefix=ANNOTATE)
     app.include_router(pulse.router(context, runs=False), prefix=ANNOTATE)
     _mount(app, build_page(context, ("annotate",)), ANNOTATE, only(accounts, "annotator", "lead"))
-    return _mount(app, build_page(context), "/", only(accounts, "lead"))
+    return _mount(app, build_page(context, names), "/", only(accounts, "lead"))
 
 
 def _mount(

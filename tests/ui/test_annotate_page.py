@@ -6,7 +6,7 @@ import io
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from PIL import Image
@@ -45,7 +45,7 @@ def studio(tmp_path_factory) -> Iterator[tuple[Site, sqlite3.Connection]]:
     empty = sqlite3.connect(":memory:")
     with closing(sqlite3.connect(context.workspace.database)) as fresh:
         fresh.backup(empty)
-    with served(context) as address:
+    with served(context, ("annotate",)) as address:
         yield Site(address, context), empty
     empty.close()
     close_context(context)
@@ -283,6 +283,11 @@ def test_looking_back_and_answering_again_replaces(site, page):
 
 
 def test_from_nothing_to_an_export_ready_to_train_on(site, page):
+    with served(site.context, ("annotate", "train")) as address:
+        from_nothing_to_an_export(replace(site, url=address), page)
+
+
+def from_nothing_to_an_export(site: Site, page) -> None:
     visit(page, site)
     page.click("[data-act=import-samples]")
     page.wait_for_selector(".an-text:not(:empty)", timeout=60_000)

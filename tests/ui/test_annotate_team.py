@@ -101,7 +101,7 @@ def shared(tmp_path):
     for name, role in (("lea", "lead"), ("ana", "annotator"), ("ben", "annotator")):
         add_user(file, name, role, PASSWORD)
     context = open_context(str(tmp_path / "workspace"), Accounts.load(file))
-    with served(context) as address:
+    with served(context, ("annotate", "team")) as address:
         yield Site(address, context)
     close_context(context)
 

@@ -34,7 +34,7 @@ def page(tmp_path: Path, planner: FakePlanner, chromium: str) -> Iterator[Page]:
     expect.set_options(timeout=1000 * SECONDS)
     context = open_context(str(tmp_path / "workspace"))
     with (
-        served(replace(context, planner=planner)) as address,
+        served(replace(context, planner=planner), ("train",)) as address,
         launched(chromium) as browser,
         opened(browser, address, SECONDS) as page,
     ):

@@ -96,7 +96,7 @@ def context(
 @pytest.fixture
 def page(context: StudioContext, chromium: str) -> Iterator[Page]:
     with (
-        served(context) as address,
+        served(context, ("train", "runs")) as address,
         launched(chromium) as browser,
         opened(browser, address, 60) as page,
     ):
