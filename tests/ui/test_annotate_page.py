@@ -285,6 +285,7 @@ def test_looking_back_and_answering_again_replaces(site, page):
 def test_from_nothing_to_an_export_ready_to_train_on(site, page):
     with served(site.context, ("annotate", "train")) as address:
         from_nothing_to_an_export(replace(site, url=address), page)
+        page.close()  # the server ends when nobody listens to it
 
 
 def from_nothing_to_an_export(site: Site, page) -> None:
