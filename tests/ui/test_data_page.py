@@ -42,7 +42,7 @@ def site(context: StudioContext, chromium: str, python: str) -> Iterator[tuple[B
     with pytest.MonkeyPatch.context() as patch:
         usual = PipeWorker.__init__.__kwdefaults__
         patch.setitem(usual, "command", (python, "-m", "studio"))
-        with served(context) as address, launched(chromium) as browser:
+        with served(context, ("data", "annotate")) as address, launched(chromium) as browser:
             yield browser, address
 
 
