@@ -6,11 +6,11 @@ import io
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
 from PIL import Image
+from tab_context import Context
 
 from studio.annotation import AnnotationStore
 from studio.data.images import ImageStore
@@ -23,22 +23,6 @@ HOSTILE = "<img src=x onerror=alert(1)> ${alert(2)} {{constructor}}"
 REQUEST = SimpleNamespace(query_params={})
 FIELDS = ("",) * len(ROLES)
 ASK = ("", "ask", *FIELDS[2:])
-
-
-@dataclass
-class Context:
-    """What the tab needs of the studio's context."""
-
-    workspace: Workspace
-    store: AnnotationStore
-    images: ImageStore
-    lead: bool = True
-
-    def is_lead(self, request) -> bool:
-        return self.lead
-
-    def user(self, request) -> str:
-        return "ana"
 
 
 @contextmanager

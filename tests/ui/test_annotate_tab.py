@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tab_context import Context
 
 from studio.annotation import AnnotationStore, LabelEvent, publish
 from studio.annotation.export import export_name
@@ -22,22 +23,6 @@ REQUEST = object()
 
 
 @dataclass
-class Context:
-    """The parts of the studio's context that the tab uses."""
-
-    workspace: Workspace
-    store: AnnotationStore
-    images: ImageStore
-    lead: bool = True
-
-    def is_lead(self, request) -> bool:
-        return self.lead
-
-    def user(self, request) -> str:
-        return "lea"
-
-
-@dataclass
 class Event:
     """What the page sends along."""
 
@@ -48,7 +33,7 @@ class Event:
 def context(tmp_path: Path):
     workspace = Workspace.locate(tmp_path)
     store = AnnotationStore(f"sqlite:///{workspace.database}")
-    yield Context(workspace, store, ImageStore(workspace))
+    yield Context(workspace, store, ImageStore(workspace), name="lea")
     store.close()
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import SimpleNamespace
 
 import gradio as gr
 import pytest
+from tab_context import Context
 
 from studio.annotation import AnnotationStore, ItemFilter
 from studio.config.model import ModelConfig
@@ -22,22 +23,6 @@ from studio.ui.tabs.check import CheckPanel, Look, model_of
 from tests.preflight.conftest import drawing, saved
 
 HOSTILE = "<img src=x onerror=alert(1)> ${alert(2)} {{constructor}}"
-
-
-@dataclass
-class Context:
-    """What the panel needs of the studio's context."""
-
-    workspace: Workspace
-    store: AnnotationStore
-    images: ImageStore
-    lead: bool = True
-
-    def is_lead(self, request) -> bool:
-        return self.lead
-
-    def user(self, request) -> str:
-        return "ana"
 
 
 class FakeChecker:

@@ -1,0 +1,26 @@
+"""The parts of the studio's context that tabs with rows use, without a served page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from studio.annotation import AnnotationStore
+from studio.data.images import ImageStore
+from studio.paths import Workspace
+
+
+@dataclass
+class Context:
+    """Stands for a `StudioContext`; `name` is whoever asks."""
+
+    workspace: Workspace
+    store: AnnotationStore
+    images: ImageStore
+    lead: bool = True
+    name: str = "ana"
+
+    def is_lead(self, request) -> bool:
+        return self.lead
+
+    def user(self, request) -> str:
+        return self.name
