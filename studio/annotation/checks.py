@@ -6,13 +6,11 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, bindparam, func, select, text, update
+from sqlalchemy import Connection, and_, func, select, text, update
 
 from studio.annotation.settings import Project, ProjectSettings
 from studio.annotation.tables import Annotator, CurrentLabel, Label, Pair
 from studio.annotation.team_tables import Gold, Repeat
-
-BETWEEN = 10  # answers between the first showing and the second
 
 
 @dataclass(frozen=True)
@@ -50,40 +48,6 @@ def answer_repeat(connection: Connection, pair: int, who: int, label_id: int | N
     same = (Repeat.pair_id == pair, Repeat.annotator_id == who)
     changed = connection.execute(update(Repeat).where(*same).values(answer_id=label_id))
     return bool(changed.rowcount)
-
-
-_NTH_LATEST = (
-    select(Label.id)
-    .where(Label.annotator_id == bindparam("who"))
-    .order_by(Label.id.desc())
-    .offset(BETWEEN - 1)
-    .limit(1)
-    .scalar_subquery()
-)
-_DUE = (
-    select(Repeat.pair_id)
-    .join(Pair, Pair.id == Repeat.pair_id)
-    .join(
-        CurrentLabel,
-        and_(
-            CurrentLabel.pair_id == Repeat.pair_id,
-            CurrentLabel.annotator_id == Repeat.annotator_id,
-            CurrentLabel.label_id == Repeat.label_id,
-        ),
-    )
-    .where(Repeat.annotator_id == bindparam("who"), Repeat.answer_id.is_(None))
-    .where(Repeat.label_id < _NTH_LATEST, Pair.hidden.is_(False))
-    .order_by(Repeat.label_id)
-    .limit(bindparam("count"))
-)
-DUE = {False: _DUE, True: _DUE.where(Pair.dataset_id == bindparam("dataset"))}
-
-
-def due_repeats(connection: Connection, who: int, dataset_id: int | None, count: int) -> list[int]:
-    """Pairs whose second showing has come: `BETWEEN` answers after the first, which stands."""
-    given = {"who": who, "count": count}
-    given |= {} if dataset_id is None else {"dataset": dataset_id}
-    return list(connection.execute(DUE[dataset_id is not None], given).scalars())
 
 
 def scores(connection: Connection, who: int) -> dict[int, GoldScore]:

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
-from statistics import median
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, text, update
 
 from studio.annotation import checks
+from studio.annotation.ahead import LEASE_SECONDS, ahead, lease_seconds
 from studio.annotation.cards import cards
 from studio.annotation.checks import GoldScore
 from studio.annotation.settings import Project, projects
 from studio.annotation.staging import unpublished
-from studio.annotation.tables import Annotator, CurrentLabel, Dataset, Label, Lease, Pair
+from studio.annotation.tables import Annotator, CurrentLabel, Dataset, Lease, Pair
 from studio.annotation.views import PairCard
 from studio.errors import InputError
-
-LEASE_SECONDS = 600.0
-SHORTEST_LEASE, LONGEST_LEASE = 120.0, 3600.0
-RECENT, FEW, AHEAD = 50, 5, 3
 
 
 def annotator_id(connection: Connection, name: str, now: float) -> int:
@@ -54,19 +50,18 @@ def claim(
     id, where it is known.
     """
     who = who or annotator_id(connection, annotator, now)
+    before = ahead(connection, who, dataset, count, now)
     turn = _turn(connection, who, dataset)
-    special = [*turn.repeats, *turn.gold][:count]
-    held = _held(connection, who, dataset, count, now)
-    held = {pair: until for pair, until in held.items() if pair not in special}
+    special = [*before.repeats, *turn.gold][:count]
+    held = {pair: until for pair, until in before.held.items() if pair not in special}
     wanted = count - len(held) - len(special)
     free = []
     if wanted > 0:
         free = _free(connection, who, dataset, wanted, now, turn.blocked)
-    seconds = lease_seconds(connection, who)
-    aging = [pair for pair, expires in held.items() if expires < now + seconds / 2]
-    _hold(connection, aging + free, who, now + seconds)
+    aging = [pair for pair, expires in held.items() if expires < now + before.lease / 2]
+    _hold(connection, aging + free, who, now + before.lease)
     shown = [*special, *held, *free][:count]
-    found = cards(connection, shown, annotator, turn.repeats)
+    found = cards(connection, shown, annotator, before.repeats)
     if not turn.rounds:
         return found
     return [replace(card, qualifying=turn.rounds.get(card.pair_id, 0)) for card in found]
@@ -76,7 +71,6 @@ def claim(
 class _Turn:
     """`rounds`: by gold pair of a qualification round, how many are left with it."""
 
-    repeats: list[int]
     gold: list[int]
     blocked: dict[int, str]
     rounds: dict[int, int] = field(default_factory=dict)
@@ -86,11 +80,9 @@ def _turn(connection: Connection, who: int, dataset: str | None) -> _Turn:
     """What comes before ordinary pairs."""
     known = projects(connection)
     wanted = {number: one for number, one in known.items() if dataset in (None, one.name)}
-    only = next(iter(wanted), 0) if dataset is not None else None
-    repeats = checks.due_repeats(connection, who, only, 1)
     with_gold = {number for number, one in wanted.items() if one.has_gold}
     if not with_gold:
-        return _Turn(repeats, [], {})
+        return _Turn([], {})
     scored = checks.scores(connection, who)
     blocked = checks.blocked(connection, who, wanted, scored, with_gold)
     gold, rounds = [], {}
@@ -102,7 +94,7 @@ def _turn(connection: Connection, who: int, dataset: str | None) -> _Turn:
         gold += due
         if blocked.get(number) == "qualifying":
             rounds |= {pair: len(due) - place for place, pair in enumerate(due)}
-    return _Turn(repeats, gold, blocked, rounds)
+    return _Turn(gold, blocked, rounds)
 
 
 def standing(connection: Connection, annotator: str, dataset: str | None) -> dict[str, str]:
@@ -127,22 +119,6 @@ def standings(connection: Connection, project: Project) -> dict[str, str]:
         where = checks.blocked(connection, who, {project.id: project}, scored, {project.id})
         found[name] = "let on" if cleared else where.get(project.id, "passed")
     return found
-
-
-ELAPSED = (
-    select(Label.elapsed_ms)
-    .where(Label.annotator_id == bindparam("who"), Label.elapsed_ms.is_not(None))
-    .order_by(Label.id.desc())
-    .limit(RECENT)
-)
-
-
-def lease_seconds(connection: Connection, who: int) -> float:
-    """How long a claim lasts: three times the person's median time for each pair held ahead."""
-    elapsed = connection.execute(ELAPSED, {"who": who}).scalars().all()
-    if len(elapsed) < FEW:
-        return LEASE_SECONDS
-    return min(LONGEST_LEASE, max(SHORTEST_LEASE, AHEAD * 3 * median(elapsed) / 1000))
 
 
 def lease(
@@ -200,14 +176,6 @@ _ANSWERED = (
     )
     .exists()
 )
-_HELD = (
-    select(Lease.pair_id, Lease.expires_at)
-    .join(Pair, Pair.id == Lease.pair_id)
-    .where(Lease.annotator_id == bindparam("who"), Lease.expires_at > bindparam("now"))
-    .where(~_ANSWERED, Pair.hidden.is_(False))
-    .order_by(Lease.pair_id)
-    .limit(bindparam("count"))
-)
 _OTHERS = (
     select(func.count())
     .select_from(Lease)
@@ -243,19 +211,8 @@ _FREE = (
     .limit(bindparam("count"))
 )
 _OF = select(Dataset.id).where(Dataset.name == bindparam("dataset")).scalar_subquery()
-HELD = {False: _HELD, True: _HELD.where(Pair.dataset_id == _OF)}
 FREE = {False: _FREE, True: _FREE.where(Pair.dataset_id == _OF)}
 OPEN_TO_ALL = Pair.dataset_id.not_in(bindparam("blocked", expanding=True))
-
-
-def _held(
-    connection: Connection, who: int, dataset: str | None, count: int, now: float
-) -> dict[int, float]:
-    """Pairs held and not answered, with the time their lease ends."""
-    given = {"who": who, "now": now, "count": count}
-    given |= {} if dataset is None else {"dataset": dataset}
-    rows = connection.execute(HELD[dataset is not None], given)
-    return {row.pair_id: row.expires_at for row in rows}
 
 
 def _free(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, bindparam, func, select
 
-from studio.annotation import claims, labels
+from studio.annotation import labels
 from studio.annotation.importing import CHUNK, text_hash
 from studio.annotation.staging import unpublished
 from studio.annotation.tables import (
@@ -125,9 +125,8 @@ def _bring(connection: Connection, label: ForeignLabel, found: tuple[int, dict[T
         winner_id=ids[label.winner] if label.winner else None,
         shown_left_id=ids[label.left] if label.left else None,
     )
-    who = claims.annotator_id(connection, event.annotator, label.given_at)
     try:
-        labels.save(connection, event, label.given_at, who)
+        labels.save(connection, event, label.given_at)
     except ConflictError:
         return Brought(answered=1)
     return Brought(added=1)

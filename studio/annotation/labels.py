@@ -9,41 +9,58 @@ from sqlalchemy.orm import aliased
 
 from studio.annotation import checks, claims, written
 from studio.annotation.cards import cards
-from studio.annotation.projection import COLUMNS, project_pair, project_pairs
+from studio.annotation.projection import COLUMNS, project_pair, project_pairs, vote_of
 from studio.annotation.settings import stored
-from studio.annotation.tables import Candidate, CurrentLabel, Dataset, Label, Pair
+from studio.annotation.tables import Annotator, Candidate, CurrentLabel, Dataset, Label, Pair
 from studio.annotation.views import ABSTENTIONS, VOTES, HistoryEntry, LabelEvent, Saved
 from studio.errors import ConflictError, InputError, NotFoundError
 
 UNDO = "undo"
 STRENGTHS = ("", "slightly", "clearly")
 MOST_SPANS = 200
-PAIR = (
-    select(*COLUMNS, Pair.dataset_id, Pair.item_id, Pair.first_id, Pair.second_id)
+EARLIER = aliased(Label)
+# All that saving needs to know, in one statement: most of what one costs is not the database's.
+LOOK = (
+    select(
+        *COLUMNS,
+        Pair.dataset_id,
+        Pair.item_id,
+        Pair.first_id,
+        Pair.second_id,
+        Annotator.id.label("who"),
+        CurrentLabel.version,
+        EARLIER.id.label("earlier_id"),
+    )
     .join(Dataset, Dataset.id == Pair.dataset_id)
+    .outerjoin(Annotator, Annotator.name == bindparam("annotator"))
+    .outerjoin(
+        CurrentLabel,
+        (CurrentLabel.pair_id == Pair.id) & (CurrentLabel.annotator_id == Annotator.id),
+    )
+    .outerjoin(EARLIER, EARLIER.key == bindparam("key"))
     .where(Pair.id == bindparam("pair"))
 )
 
 
-def save(connection: Connection, event: LabelEvent, now: float, who: int | None = None) -> Saved:
+def save(connection: Connection, event: LabelEvent, now: float) -> tuple[Saved, int]:
     """Append `event`; the same key again gives the same answer and changes nothing.
 
-    `who` is the annotator's id, where it is known.
+    Returns what is saved, and the annotator's id.
 
     Raises:
         ConflictError: The pair got a newer answer by the same annotator elsewhere.
         InputError, NotFoundError: The event does not fit the pair.
     """
-    who = who or claims.annotator_id(connection, event.annotator, now)
-    if earlier := _by_key(connection, event.key):
-        return _repeated(earlier, who, event)
-    pair = _pair(connection, event.pair_id)
+    pair = _look(connection, event)
+    who = pair.who or claims.annotator_id(connection, event.annotator, now)
+    if pair.earlier_id:
+        return _repeated(_by_key(connection, event.key), who, event), who
     _check(event, pair)
-    version = _version(connection, event.pair_id, who)
+    version = pair.version or 0
     if version != event.expected_version:
         raise _conflict()
     if event.repeat:
-        return _save_repeat(connection, event, who, version, now)
+        return _save_repeat(connection, event, who, version, now), who
     made = _write(connection, event, pair, now)
     informed = version > 0 and stored(pair.overlap, pair.settings).show_authors
     values = _values(event, who, version, made)
@@ -51,9 +68,9 @@ def save(connection: Connection, event: LabelEvent, now: float, who: int | None 
     if made is not None:
         written.add_pairs(connection, made, saved.label_id, pair, event.winner_id, now)
     _stands(connection, saved.pair_id, who, saved.label_id, saved.version)
-    project_pair(connection, pair)
+    project_pair(connection, pair, vote_of(event.kind, event.winner_id, event.flagged))
     claims.release(connection, event.pair_id, who)
-    return _checked_by_gold(connection, event, pair, who, saved)
+    return _checked_by_gold(connection, event, pair, who, saved), who
 
 
 def _checked_by_gold(connection: Connection, event: LabelEvent, pair, who: int, saved: Saved):
@@ -253,10 +270,11 @@ def _repeated(earlier, who: int, event: LabelEvent) -> Saved:
     return _saved(earlier)
 
 
-def _pair(connection: Connection, pair: int):
-    found = connection.execute(PAIR, {"pair": pair}).first()
+def _look(connection: Connection, event: LabelEvent):
+    given = {"pair": event.pair_id, "annotator": event.annotator, "key": event.key}
+    found = connection.execute(LOOK, given).first()
     if found is None:
-        raise NotFoundError(f"There is no pair {pair}.", remedy="Reload the page.")
+        raise NotFoundError(f"There is no pair {event.pair_id}.", remedy="Reload the page.")
     return found
 
 

@@ -130,15 +130,24 @@ CHANGE = (
 )
 
 
-def project_pair(connection: Connection, pair) -> None:
+def project_pair(connection: Connection, pair, said: Vote) -> None:
     """`project_pairs` of one pair, after a label.
 
     Args:
-        pair: Row with `COLUMNS`, read in this transaction.
+        pair: Row with `COLUMNS`, read in this transaction before the label was written.
+        said: The label.
     """
-    votes = [_vote(row) for row in connection.execute(CURRENT_OF, {"pair": pair.id})]
+    votes = [said]
+    if pair.votes or pair.skips:  # else it is the first
+        rows = connection.execute(CURRENT_OF, {"pair": pair.id})
+        votes = [vote_of(row.kind, row.winner_id, row.flagged) for row in rows]
     if change := _change(pair, votes, pair.queue == "decided"):
         connection.execute(CHANGE, change)
+
+
+def vote_of(kind: str, winner_id: int | None, flagged: bool) -> Vote:
+    """The vote of an answer."""
+    return Vote(kind, winner_id if kind == "choose" else kind, flagged)
 
 
 def _decided(connection: Connection, given: dict) -> dict[int, bool]:
@@ -149,7 +158,7 @@ def _project(connection: Connection, pairs: Sequence[int], ruled: bool) -> None:
     given = {"pairs": list(pairs)}
     votes: dict[int, list[Vote]] = defaultdict(list)
     for row in connection.execute(CURRENT, given):
-        votes[row.pair_id].append(_vote(row))
+        votes[row.pair_id].append(vote_of(row.kind, row.winner_id, row.flagged))
     decided = _decided(connection, given) if ruled else {}
     changes = []
     for row in connection.execute(PAIRS, given):
@@ -158,11 +167,6 @@ def _project(connection: Connection, pairs: Sequence[int], ruled: bool) -> None:
             changes.append(change)
     if changes:
         connection.execute(CHANGE, changes)
-
-
-def _vote(row) -> Vote:
-    choice = row.winner_id if row.kind == "choose" else row.kind
-    return Vote(row.kind, choice, row.flagged)
 
 
 def _change(row, votes: Sequence[Vote], decided: bool) -> dict | None:

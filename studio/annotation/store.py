@@ -262,8 +262,7 @@ class AnnotationStore:
 
         def work(connection: Connection) -> tuple[Saved, list[PairCard]]:
             now = self._clock()
-            who = claims.annotator_id(connection, event.annotator, now)
-            saved = labels.save(connection, event, now, who)
+            saved, who = labels.save(connection, event, now)
             if not count:
                 return saved, []
             return saved, claims.claim(connection, event.annotator, dataset, count, now, who)

@@ -28,6 +28,10 @@ class _Job:
         self.error: Exception | None = None
 
     def run(self, connection: Connection) -> None:
+        """Do it. Raises what the work raises, and that leaves the transaction half done."""
+        self.value = self.work(connection)
+
+    def run_apart(self, connection: Connection) -> None:
         """Do it in a savepoint. Raises only what the database itself reports."""
         try:
             with connection.begin_nested():
@@ -44,6 +48,10 @@ class _Job:
             self.future.set_result(self.value)
 
 
+class _Refused(Exception):
+    """One of several pieces of work was refused: the transaction has to be begun again."""
+
+
 def _first(error: SQLAlchemyError) -> SQLAlchemyError:
     """What went wrong before the savepoint was lost: a full disk ends the whole transaction."""
     before: BaseException | None = error
@@ -57,8 +65,9 @@ class Writer:
     """Does submitted work, in the order it came.
 
     Writing a commit to the disk takes longer than what is written, so the waiting work of all is
-    done in one transaction, each piece in a savepoint of its own. A refused piece leaves the
-    others; a failing database fails all of them, and none is saved.
+    done in one transaction. When a piece is refused, it is done again with each piece in a
+    savepoint of its own, which leaves the others; so work must depend on nothing but the database.
+    A failing database fails all of them, and none is saved.
 
     Args:
         transaction: Begins one with the write lock held; durable when its block has ended.
@@ -107,11 +116,25 @@ class Writer:
 
     def _together(self, jobs: list[_Job]) -> None:
         try:
-            with self._transaction() as connection:
-                for job in jobs:
-                    job.run(connection)
+            try:
+                self._at_once(jobs)
+            except _Refused:
+                with self._transaction() as connection:
+                    for job in jobs:
+                        job.run_apart(connection)
         except (StudioError, SQLAlchemyError) as error:
             for job in jobs:
                 job.error = error
         for job in jobs:
             job.tell()
+
+    def _at_once(self, jobs: list[_Job]) -> None:
+        """Without savepoints: nearly always, nothing is refused."""
+        with self._transaction() as connection:
+            for job in jobs:
+                try:
+                    job.run(connection)
+                except SQLAlchemyError:
+                    raise
+                except Exception as error:
+                    raise _Refused from error

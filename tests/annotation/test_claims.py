@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
+from studio.annotation.ahead import LEASE_SECONDS
 from studio.annotation.cards import left_is_first
-from studio.annotation.claims import LEASE_SECONDS
 
 from .conftest import answer, make_rows
 

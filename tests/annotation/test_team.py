@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from studio.annotation import Span, TextChange, checks
+from studio.annotation import Span, TextChange, ahead, checks
 from studio.annotation.adjudication import DecisionEvent
 from studio.annotation.cards import left_is_first
 from studio.errors import ConflictError, InputError, NotFoundError
@@ -133,7 +133,7 @@ def test_a_pair_is_shown_again_swapped_and_does_not_count(store, monkeypatch):
     while card := store.claim("ana"):
         if card.repeat:
             again = card
-            assert len(seen) == checks.BETWEEN + 1
+            assert len(seen) == ahead.BETWEEN + 1
             assert card.current is None
             event = answer(card, "ana", by_first(card), repeat=True)
             store.save(event)
