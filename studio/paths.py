@@ -87,6 +87,12 @@ class RunPaths:
     def worker_lock(self) -> Path:
         return self.root / f".worker{self._suffix}.lock"
 
+    def others(self) -> list[RunPaths]:
+        """What the other processes of the run have left here, each seen by its rank."""
+        found = self.root.glob("status.rank*.json")
+        ranks = sorted(int(digits) for file in found if (digits := file.name[11:-5]).isdigit())
+        return [RunPaths(self.root, rank) for rank in ranks]
+
     @property
     def _suffix(self) -> str:
         return f".rank{self.rank}" if self.rank else ""

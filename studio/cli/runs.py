@@ -114,6 +114,17 @@ def resume(
 
 
 @app.command()
+def use(
+    run_id: RunId,
+    step: Annotated[int, typer.Option("--step", help="Of a complete checkpoint.")],
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Let an ended run's weights be those of a checkpoint: to chat with, continue or release."""
+    steering.use_checkpoint(RunStore(locate(workspace)), run_id, step)
+    say(f"The weights of {run_id} are those of step {step}.")
+
+
+@app.command()
 def extend(
     run_id: RunId,
     epochs: Annotated[float | None, typer.Option(help="Epochs in all.")] = None,

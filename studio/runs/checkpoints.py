@@ -6,10 +6,12 @@ import re
 import shutil
 from pathlib import Path
 
-from studio.errors import NotFoundError
-from studio.paths import RunPaths, write_json
+from studio.errors import ConflictError, NotFoundError
+from studio.paths import RunPaths, read_json, write_json
 
 MARKER = "complete.json"
+KEPT = (".safetensors", ".json", ".jinja", ".txt", ".model")
+STATE = ("trainer_state.json", MARKER)
 _NAME = re.compile(r"checkpoint-(\d+)$")
 
 
@@ -73,17 +75,53 @@ def go_back_to(paths: RunPaths, step: int) -> None:
     Raises:
         NotFoundError: There is no complete checkpoint of that step.
     """
-    complete = complete_checkpoints(paths)
-    if step not in map(step_of, complete):
-        there = ", ".join(str(step_of(folder)) for folder in complete) or "none"
+    _complete_of(paths, step)
+    for folder in reversed(complete_checkpoints(paths)):
+        if step_of(folder) > step:
+            (folder / MARKER).unlink()
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _complete_of(paths: RunPaths, step: int) -> Path:
+    complete = {step_of(folder): folder for folder in complete_checkpoints(paths)}
+    if step not in complete:
+        there = ", ".join(map(str, complete)) or "none"
         raise NotFoundError(
             f"Run {paths.run_id} has no complete checkpoint of step {step}.",
             remedy=f"Complete ones are of step: {there}.",
         )
-    for folder in reversed(complete):
-        if step_of(folder) > step:
-            (folder / MARKER).unlink()
-            shutil.rmtree(folder, ignore_errors=True)
+    return complete[step]
+
+
+def adapter_step(paths: RunPaths) -> int | None:
+    """The optimizer step that the run's weights are of; None without weights."""
+    step = (read_json(paths.adapter / MARKER) or {}).get("step")
+    return step if isinstance(step, int) else None
+
+
+def take_weights(paths: RunPaths, step: int, base: str) -> None:
+    """Make the weights of a complete checkpoint the run's own; what it trains on from stays.
+
+    Raises:
+        NotFoundError: There is no complete checkpoint of that step.
+        ConflictError: It holds its weights in parts (FSDP, DeepSpeed).
+    """
+    folder = _complete_of(paths, step)
+    files = [path for path in folder.iterdir() if path.suffix in KEPT and path.name not in STATE]
+    if not any(path.suffix == ".safetensors" for path in files):
+        raise ConflictError(
+            f"The checkpoint of step {step} holds its weights in parts.",
+            remedy="Resume from it: the run writes them whole when it stops.",
+        )
+    new = paths.root / "adapter-new"
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir()
+    for path in files:
+        shutil.copy2(path, new / path.name)
+    kind = "adapter" if (new / "adapter_config.json").is_file() else "model"
+    write_json(new / MARKER, {"kind": kind, "step": step, "base": base})
+    shutil.rmtree(paths.adapter, ignore_errors=True)
+    new.rename(paths.adapter)
 
 
 def has_adapter(paths: RunPaths) -> bool:

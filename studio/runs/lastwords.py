@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+
+import psutil
 
 from studio.paths import RunPaths
+from studio.runs.status import read_status
 
 TAIL_BYTES = 64_000
 LAST_LINES = 5
@@ -17,11 +22,18 @@ TRACEBACK = "Traceback (most recent call last)"
 
 @dataclass(frozen=True)
 class Death:
-    """What happened, what to do, and the log's lines that say so."""
+    """What happened, what to do, and the log's lines that say so.
+
+    Attributes:
+        kind: `memory` where that ran out; what it was otherwise is in the message.
+        field: The setting that most likely is at fault, when one is.
+    """
 
     message: str
     remedy: str
     lines: list[str] = field(default_factory=list)
+    kind: str = ""
+    field: str = ""
 
 
 @dataclass(frozen=True)
@@ -31,13 +43,23 @@ class Cause:
     pattern: str
     message: str
     remedy: str
+    kind: str = ""
+    field: str = ""
 
 
+MEMORY = "memory"
+LESS_MEMORY = (
+    "Clone it into Train with fewer rows at once, smaller images (model.image.longest_edge) or "
+    "model.quantization: nf4; with batch.on_oom: shrink a run takes fewer rows by itself."
+)
 CAUSES = (
     Cause(
-        r"OutOfMemoryError|out of memory|Cannot allocate memory|std::bad_alloc|MemoryError",
+        r"OutOfMemoryError|out of memory|[Cc]an(?:not|'t) allocate memory|std::bad_alloc"
+        r"|MemoryError|(?:CUBLAS|CUDNN)_STATUS_ALLOC_FAILED|killed by signal: Killed",
         "Memory ran out",
-        "Lower batch.per_device or model.image.longest_edge, or use model.quantization: nf4.",
+        LESS_MEMORY,
+        MEMORY,
+        "batch.per_device",
     ),
     Cause(
         r"No space left on device|os error 28|Disk quota exceeded|PytorchStreamWriter failed writing",
@@ -47,7 +69,7 @@ CAUSES = (
     Cause(
         r"ModuleNotFoundError|ImportError|undefined symbol|cannot open shared object file",
         "A package is missing or does not fit",
-        "Run `python -m studio doctor`, then `pip install -r requirements.txt`.",
+        "Run `python -m studio doctor`, then `pip install -r requirements.txt`, and resume.",
     ),
     Cause(
         r"CUDA error|CUDNN_STATUS|NCCL error|device-side assert|NVML",
@@ -63,29 +85,43 @@ CAUSES = (
     Cause(
         r"Non-finite|(?:loss|gradient|grad_norm) (?:became|is) (?:nan|inf)",
         "The loss was no number any more",
-        "Lower the learning rate or use bfloat16 or float32, then resume.",
+        "Clone it into Train and lower the learning rate, or train in bfloat16 or float32; its last "
+        "complete checkpoint is kept.",
+        field="optimizer.learning_rate",
     ),
     Cause(
         r"UnidentifiedImageError|ArrowInvalid|JSONDecodeError|DatasetGenerationError|DataError"
         r"|Number of images provided|image features? and image tokens do not match",
         "A row of the data could not be used",
-        "Check the data (the Check panel of Data names the rows), then resume.",
+        "The Check panel of Data names the rows. Mend or leave them out, then clone the run.",
+        field="data.source",
     ),
     Cause(
-        r"ConnectionError|ConnectTimeout|ReadTimeout|Max retries exceeded|OfflineModeIsEnabled",
+        r"ConnectionError|ConnectTimeout|ReadTimeout|Max retries exceeded|OfflineModeIsEnabled"
+        r"|LocalEntryNotFoundError|Temporary failure in name resolution",
         "The hub could not be reached",
-        "Check the network, or give a local folder as model.id; then resume.",
+        "Check the network, then resume; or clone the run with a local folder as model.id.",
     ),
     Cause(
         r"PermissionError|Permission denied|Read-only file system",
         "A file could not be written",
         "Check who owns the workspace's folder, then resume.",
     ),
+    Cause(
+        r"Address already in use|EADDRINUSE",
+        "The port over which the processes talk is taken",
+        "End the run that holds it, or name another main_process_port, then resume.",
+    ),
 )
 KILLED = "The worker was killed from outside, by a person or for want of memory"
 KILLED_REMEDY = "Resume it to go on from its last complete checkpoint."
+RESTARTED = "The machine was restarted while the run was going on"
+STARVED = "The system ended the worker because the machine's memory ran out"
 FATAL = "Fatal Python error"
-TROUBLE = re.compile(r"\b\w*(?:Error|Exception|Interrupt)\b|^Killed$|[Ss]ignal \d+")
+TROUBLE = re.compile(r"[\w.]*(?:Error|Exception|Interrupt)\b|Killed$|[Ss]ignal \d+")
+RANK = re.compile(r"^\[rank\d+\]:\s?")
+# The last words of who started several processes: one of those said before what went wrong.
+LAUNCHER = re.compile(r"ChildFailedError|CalledProcessError|torch\.distributed\.elastic")
 
 
 def tail(paths: RunPaths, lines: int = 200) -> list[str]:
@@ -101,27 +137,51 @@ def tail(paths: RunPaths, lines: int = 200) -> list[str]:
 
 
 def explain_death(paths: RunPaths) -> Death:
-    """A cause the log names, else that it was killed; always with the log's own lines."""
+    """A cause the log names, else what the system tells; always with the log's own lines."""
     lines = _of_last_attempt([line.rstrip() for line in tail(paths) if line.strip()])
     words = relevant(lines)
     for text in ("\n".join(words), "\n".join(lines[-60:])):
         for cause in CAUSES:
             if re.search(cause.pattern, text):
-                return Death(f"{cause.message}.", cause.remedy, words)
+                return Death(f"{cause.message}.", cause.remedy, words, cause.kind, cause.field)
     if any(TRACEBACK in line for line in lines):
         return Death("The worker failed.", "The log has the details.", words)
+    status = read_status(paths)
+    if 0 < status.updated < psutil.boot_time():
+        return Death(f"{RESTARTED}.", KILLED_REMEDY, words)
+    if 0 <= status.oom_kills < oom_kills():
+        return Death(f"{STARVED}.", LESS_MEMORY, words, MEMORY, "batch.per_device")
     return Death(f"{KILLED}.", KILLED_REMEDY, words)
 
 
+def oom_kills() -> int:
+    """Processes that this machine's system has ended for want of memory; -1 where it does not say.
+
+    Linux counts them since it started (`oom_kill` in /proc/vmstat, since 4.13).
+    """
+    try:
+        lines = Path("/proc/vmstat").read_text(encoding="ascii").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return -1
+    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), -1)
+
+
 def relevant(lines: list[str]) -> list[str]:
-    """The lines that tell what went wrong: the last traceback's end, else the last lines."""
+    """The lines that tell what went wrong: the end of a traceback, else the last lines.
+
+    Of several tracebacks the last one is meant; one of the launcher of several processes is only
+    where there is no other.
+    """
+    lines = [RANK.sub("", line) for line in lines]
     fatal = [index for index, line in enumerate(lines) if FATAL in line]
     if fatal:
         return _short(lines[fatal[-1] :][:MOST_LINES])
     starts = [index for index, line in enumerate(lines) if TRACEBACK in line]
     if not starts:
         return _short(lines[-LAST_LINES:])
-    block = lines[starts[-1] + 1 :]
+    blocks = [lines[start + 1 : end] for start, end in pairwise([*starts, len(lines)])]
+    own = [block for block in blocks if not any(map(LAUNCHER.search, block))]
+    block = (own or blocks)[-1]
     ends = [index for index, line in enumerate(block) if TROUBLE.match(line)]
     end = ends[0] + 1 if ends else len(block)
     return _short([*block[max(0, end - 7) : end], *block[end : end + 3]])

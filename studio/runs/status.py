@@ -14,6 +14,7 @@ from studio.paths import RunPaths, read_json, write_json
 
 State = Literal["queued", "starting", "running", "stopping", "stopped", "finished", "failed"]
 ACTIVE: tuple[State, ...] = ("starting", "running", "stopping")
+CACHING = "caching images"
 ENDED: tuple[State, ...] = ("stopped", "finished", "failed")
 
 
@@ -26,9 +27,14 @@ class RunStatus:
         stage: What it is at: checking, loading, caching images, probing, training, evaluating,
             saving.
         step, total_steps: Optimizer steps done and planned.
+        stage_done, stage_total: What the stage itself counts: images while they are cached, bytes
+            while a model is fetched (its size is not known).
         attempt: How often it was resumed; `launches`, how often its worker never came up.
         message, remedy: Why it ended, in words for the user; `lines`, what the log says of it.
         field: The setting at fault, when one is.
+        cause: `memory` where a worker died for want of it; empty otherwise.
+        oom_kills: Processes the system had ended for want of memory when the worker began; -1
+            where it does not say.
         host: The machine of a worker that no studio started (SLURM); empty: that of the studio.
         updated: Seconds since the epoch of the last sign of life.
     """
@@ -37,6 +43,8 @@ class RunStatus:
     stage: str = ""
     step: int = 0
     total_steps: int = 0
+    stage_done: int = 0
+    stage_total: int = 0
     pid: int = 0
     pid_started: float = 0.0
     attempt: int = 0
@@ -50,6 +58,8 @@ class RunStatus:
     remedy: str = ""
     field: str = ""
     lines: list[str] = field_(default_factory=list)
+    cause: str = ""
+    oom_kills: int = -1
     host: str = ""
 
     @property
@@ -66,9 +76,17 @@ class RunStatus:
         return self.state == "finished"
 
     @property
+    def counted(self) -> tuple[int, int]:
+        """How much of how much is done: images while they are cached, else optimizer steps."""
+        if self.stage == CACHING:
+            return self.stage_done, self.stage_total
+        return self.step, self.total_steps
+
+    @property
     def progress(self) -> float:
-        """Share of the steps done, 0 to 1."""
-        return self.step / self.total_steps if self.total_steps else 0.0
+        """Share of that, 0 to 1."""
+        done, total = self.counted
+        return done / total if total else 0.0
 
 
 def read_status(paths: RunPaths) -> RunStatus:

@@ -79,11 +79,12 @@ def follow(run: Run, quiet: bool = False) -> RunStatus:
         while True:
             try:
                 status = _look(run)
+                done, total = status.counted
                 bar.update(
                     task,
                     description=status.stage or status.state,
-                    completed=status.step,
-                    total=status.total_steps or None,
+                    completed=done,
+                    total=total or None,
                 )
                 if status.state in ENDED:
                     break
@@ -106,6 +107,9 @@ def _look(run: Run) -> RunStatus:
         steering.enforce_stop(Run(run.paths, status))
     elif gone and status.active:
         mark_dead(run.paths)
+        store = RunStore(Workspace.locate(run.paths.root.parent.parent))
+        if steering.go_on_with_less(store, run.run_id, state="starting"):
+            _workers[run.run_id] = launch_worker(store.get(run.run_id))
     return read_status(run.paths)
 
 

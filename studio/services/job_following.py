@@ -25,6 +25,7 @@ from studio.runs.lastwords import relevant, tail
 from studio.runs.status import update_status
 from studio.runs.store import Run, RunStore
 from studio.services.job_log import JobLog
+from studio.services.job_script import EVERY
 from studio.services.jobs import build_job, submit
 from studio.services.remote_files import bring_back, steps_of
 
@@ -117,6 +118,7 @@ def _watch(run: Run, api: HfApi, job_id: str, namespace: str) -> tuple[str, dict
     while True:
         if _asked_to_stop(paths):
             _cancel(paths, lambda: api.cancel_job(**here))
+        _answer_save(paths)
         info = _look(paths, api, job_id, namespace)
         stage = _stage(info)
         if stage not in ("SCHEDULING", "UPDATING") and not _asked_to_stop(paths):
@@ -125,6 +127,14 @@ def _watch(run: Run, api: HfApi, job_id: str, namespace: str) -> tuple[str, dict
             return DONE[stage], _reason(paths, info, stage)
         update_status(paths, stage="training" if stage == "RUNNING" else "waiting")
         _pause(paths, POLL)
+
+
+def _answer_save(paths: RunPaths) -> None:
+    """Nobody can reach into a job; it uploads its newest checkpoint by itself."""
+    if control.requested(paths) == "save":
+        control.request(paths, "none")
+        message = f"A job saves by itself: its newest weights are uploaded every {EVERY // 60} min."
+        EventLog(paths.events).append("changed", message=message)
 
 
 def _cancel(paths: RunPaths, cancel: Callable[[], None]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from studio.paths import RunPaths
 from studio.runs.events import EventLog, read_events
-from studio.runs.status import update_status
+from studio.runs.status import read_status, update_status
 from studio.runs.store import Run
 
 
@@ -32,6 +32,9 @@ class JobLog:
             kind = "evaluation" if any(key.startswith("eval_") for key in values) else "metrics"
             self.events.append(kind, step=step, **values)
             update_status(self.paths, step=step)
+        if len(found) > self.told:
+            total = read_status(self.paths).total_steps
+            self.events.append("progress", step=found[-1][0], total=total)
         self.told = max(self.told, len(found))
 
 

@@ -26,6 +26,8 @@ PROJECT_ROOT = Path(__file__).resolve().parents[2]
 def launch_worker(run: Run) -> subprocess.Popen:
     """Start the detached worker of `run`; its output goes to the run's log."""
     control.request(run.paths, "none")
+    for other in run.paths.others():
+        other.status.unlink(missing_ok=True)
     update_status(run.paths, state="starting", stage="starting", pid=0, pid_started=0.0, host="")
     with run.paths.log.open("ab") as log:
         log.write(f"{ATTEMPT_MARK} {run.status.attempt + 1}\n".encode())

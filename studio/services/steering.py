@@ -10,13 +10,15 @@ import time
 import psutil
 
 from studio.config import files
+from studio.config.adapter import MOVES_WEIGHTS
 from studio.config.checks import ensure_consistent
 from studio.errors import ConfigError, ConflictError, FieldProblem
 from studio.paths import RunPaths
 from studio.runs import checkpoints, control, queue
 from studio.runs import longer as longer_
 from studio.runs.events import EventLog
-from studio.runs.lastwords import explain_death
+from studio.runs.lastwords import MEMORY, Death, explain_death
+from studio.runs.less import less_at_once, with_batch
 from studio.runs.status import ENDED, State, process_alive, read_status, update_status
 from studio.runs.store import Run, RunStore
 
@@ -64,6 +66,29 @@ def resume(store: RunStore, run_id: str, step: int | None = None, state: State =
         if step is not None:
             checkpoints.go_back_to(run.paths, step)
         _requeue(run, state)
+
+
+def use_checkpoint(store: RunStore, run_id: str, step: int) -> None:
+    """Let the run's weights be those of a complete checkpoint: to chat with, continue, release.
+
+    Raises:
+        ConflictError: It has not ended, or a checkpoint of it does not fit the base model.
+        NotFoundError: There is no complete checkpoint of that step.
+    """
+    with queue.locked(store.workspace):
+        run = store.get(run_id)
+        if run.status.state not in ENDED or run.alive:
+            raise ConflictError(f"Run {run_id} is {run.status.state}.", remedy="Stop it first.")
+        adapter = run.config.adapter
+        if adapter and adapter.continue_from is None and adapter.init in MOVES_WEIGHTS:
+            raise ConflictError(
+                f"With {adapter.init} part of the base model moved into the adapter, and a "
+                "checkpoint does not fit the model as it came.",
+                remedy="Resume from it and stop: then the weights are written so that they fit.",
+            )
+        checkpoints.take_weights(run.paths, step, run.config.model.id)
+        message = f"The run's weights are those of step {step}."
+        EventLog(run.paths.events).append("changed", message=message)
 
 
 def extend(
@@ -121,19 +146,21 @@ def _ensure_longer(epochs: float | None, max_steps: int | None, run: Run) -> Non
         raise ConfigError([FieldProblem(field, f"must be more than {now}, where the run is now.")])
 
 
-def _requeue(run: Run, state: State) -> None:
+def _requeue(run: Run, state: State, queued: float | None = None) -> None:
     EventLog(run.paths.events).append("stage", stage="queued")
     update_status(
         run.paths,
         state=state,
         stage="",
-        queued=time.time(),
+        queued=queued or time.time(),
         pid=0,
         pid_started=0.0,
         ended=0.0,
         message="",
         remedy="",
         field="",
+        cause="",
+        lines=[],
         attempt=run.status.attempt + 1,
         launches=0,
     )
@@ -169,16 +196,37 @@ def mark_dead(paths: RunPaths) -> None:
     if not read_status(paths).active:
         return
     checkpoints.drop_torn(paths)
-    reason = explain_death(paths)
-    EventLog(paths.events).append(
-        "failed", message=reason.message, remedy=reason.remedy, lines=reason.lines
-    )
-    update_status(
-        paths,
-        state="failed",
-        stage="",
-        ended=time.time(),
-        message=reason.message,
-        remedy=reason.remedy,
-        lines=reason.lines,
-    )
+    reason = _said_elsewhere(paths) or explain_death(paths)
+    why = {"message": reason.message, "remedy": reason.remedy, "lines": reason.lines}
+    EventLog(paths.events).append("failed", **why)
+    more = {"field": reason.field, "cause": reason.kind}
+    update_status(paths, state="failed", stage="", ended=time.time(), **why, **more)
+
+
+def _said_elsewhere(paths: RunPaths) -> Death | None:
+    """Why another process of the run ended it, in the words of that one."""
+    for other in paths.others():
+        status = read_status(other)
+        if status.state == "failed" and status.message:
+            message = f"Process {other.rank + 1}: {status.message}"
+            return Death(message, status.remedy, status.lines, field=status.field)
+    return None
+
+
+def go_on_with_less(store: RunStore, run_id: str, state: State = "queued") -> bool:
+    """Put a run whose worker died for want of memory back, with less at once; whether it was.
+
+    A worker shrinks by itself where it can. It cannot when the system ends it, or when it is one
+    of several. Each time less is taken, so this ends; it goes on from the last complete checkpoint.
+    """
+    with queue.locked(store.workspace):
+        run = store.get(run_id)
+        stopping = control.requested(run.paths) in ("stop", "stop_now")
+        if run.status.state != "failed" or run.status.cause != MEMORY or stopping:
+            return False
+        less = less_at_once(run.config)
+        if less is None:
+            return False
+        with_batch(run.config, run.paths, less.changes, less.message)
+        _requeue(run, state, queued=run.status.queued)
+    return True

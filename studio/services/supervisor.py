@@ -6,6 +6,7 @@ detached: they outlive the studio and are found again by process id and start ti
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import threading
 import time
@@ -90,6 +91,14 @@ class Supervisor:
         steering.resume(self.store, run_id, step)
         self._wake.set()
 
+    def use_checkpoint(self, run_id: str, step: int) -> None:
+        """Let an ended run's weights be those of a complete checkpoint.
+
+        Raises:
+            ConflictError: It has not ended, or its checkpoints do not fit the base model.
+        """
+        steering.use_checkpoint(self.store, run_id, step)
+
     def extend(self, run_id: str, epochs: float) -> None:
         """Queue a run that ended again, to train for `epochs` in all.
 
@@ -158,6 +167,7 @@ class Supervisor:
             steering.enforce_stop(run)
         elif run.status.pid or ended or run.status.state != "starting":
             mark_dead(run.paths)
+            _go_on_with_less(self.store, run)
         elif child is None and time.time() - run.status.updated > STARTUP_GRACE:
             _start_over(run)
 
@@ -169,6 +179,11 @@ def _is_here(run: Run) -> bool:
     except InputError:  # its run file is damaged
         return True
     return not run.status.elsewhere and not engine.startswith(JOBS_ENGINE)
+
+
+def _go_on_with_less(store: RunStore, run: Run) -> None:
+    with contextlib.suppress(InputError):  # its run file is damaged
+        steering.go_on_with_less(store, run.run_id)
 
 
 def _start_over(run: Run) -> None:

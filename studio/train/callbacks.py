@@ -21,8 +21,10 @@ from studio.train.world import wait_for_all
 
 HEARTBEAT = 1.0
 PROGRESS = 2.0
+RATE = "optimizer.learning_rate"
 NOT_FINITE_REMEDY = (
-    "Lower the learning rate or use bfloat16 or float32; the last complete checkpoint is kept."
+    "Clone it into Train and lower the learning rate, or train in bfloat16 or float32; its last "
+    "complete checkpoint is kept."
 )
 
 
@@ -76,6 +78,13 @@ class RunReporter(TrainerCallback):
                 seconds_per_step=round(self.pace.seconds_per_step(state.global_step), 4),
             )
 
+    def on_substep_end(self, args, state, control, **_: Any) -> None:
+        """A step of many passes is no silence."""
+        now = time.monotonic()
+        if now - self.last_heartbeat >= HEARTBEAT:
+            self.last_heartbeat = now
+            beat(self.paths, stage="training")
+
     def on_prediction_step(self, args, state, control, **_: Any) -> None:
         now = time.monotonic()
         if now - self.last_heartbeat >= HEARTBEAT:
@@ -111,6 +120,7 @@ class RunReporter(TrainerCallback):
             raise RunFailedError(
                 f"The weights were no numbers any more at step {step}; they were not kept.",
                 remedy=NOT_FINITE_REMEDY,
+                field=RATE,
             )
         wait_for_all()  # each process writes a part of it
         if self.paths.rank == 0:
@@ -135,7 +145,9 @@ class RunReporter(TrainerCallback):
     def _ensure_finite(self, name: str, value: Any, step: int) -> None:
         if value is not None and not math.isfinite(float(value)):
             raise RunFailedError(
-                f"The {name} became {value} at step {step}.", remedy=NOT_FINITE_REMEDY
+                f"The {name} became {value} at step {step}.",
+                remedy=NOT_FINITE_REMEDY,
+                field=RATE,
             )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Literal
 
 from transformers import Trainer, TrainerCallback
@@ -11,12 +12,14 @@ from studio.config import RunConfig
 from studio.models.shortage import MEMORY_ERRORS, first_line, ran_out
 from studio.paths import RunPaths, Workspace, write_json
 from studio.runs import checkpoints
+from studio.runs.control import requested
 from studio.runs.events import EventLog
 from studio.runs.status import update_status
 from studio.train.callbacks import ControlFile, EarlyStopping, RunReporter
 from studio.train.data import RunData
 from studio.train.fast.fill import fill_cache, record_hits
 from studio.train.fast.trainers import FastTrainer
+from studio.train.fetching import fetching_told
 from studio.train.memory.heap import return_freed_memory
 from studio.train.narrow import report_narrow
 from studio.train.plan import plan_run
@@ -33,7 +36,7 @@ from studio.train.recovery import (
 )
 from studio.train.resume import checkpoint_to_resume
 from studio.train.trainers import build_trainer
-from studio.train.world import ensure_alike, whole_weights
+from studio.train.world import ensure_alike, is_alone, whole_weights
 
 Outcome = Literal["finished", "stopped"]
 
@@ -64,11 +67,16 @@ def execute(config: RunConfig, paths: RunPaths, workspace: Workspace) -> Outcome
 def _train_within_memory(
     config: RunConfig, paths: RunPaths, workspace: Workspace, data: RunData
 ) -> Outcome:
+    """Train, again with less at once when memory runs out.
+
+    One of several processes cannot change that alone: it ends, with it the others, and whoever
+    watches the run starts it again.
+    """
     while True:
         try:
             return _train(config, paths, workspace, data)
         except MEMORY_ERRORS as error:
-            if not ran_out(error):
+            if not ran_out(error) or not is_alone():
                 raise
             failure = first_line(error)
         free_memory()
@@ -76,12 +84,15 @@ def _train_within_memory(
 
 
 def _train(config: RunConfig, paths: RunPaths, workspace: Workspace, data: RunData) -> Outcome:
+    if _asked_to_stop(paths):
+        return "stopped"
     resume = checkpoint_to_resume(config, paths, data)
     if paths.rank == 0:
         write_recipe(config, paths, workspace)
     _stage(paths, "loading")
     set_seed(config.schedule.seed)
-    trainable = prepare_model(config, workspace)
+    with fetching_told(paths, config.model.id):
+        trainable = prepare_model(config, workspace)
     control, reporter = ControlFile(paths), _reporter(config, paths)
     guard = StepGuard(inside=config.optimizer.updates_inside)
     callbacks: list[TrainerCallback] = [control, reporter, guard]
@@ -95,14 +106,9 @@ def _train(config: RunConfig, paths: RunPaths, workspace: Workspace, data: RunDa
     if isinstance(trainer, FastTrainer):
         fill_cache(trainer, paths)
     smaller_evaluation(trainer, config, paths)
-    try:
-        trainer.train(resume_from_checkpoint=str(resume) if resume else None)
-    except MEMORY_ERRORS as error:
-        if ran_out(error):
-            keep_last_step(trainer, guard, paths)
-        raise
-    if isinstance(trainer, FastTrainer):
-        record_hits(trainer, paths)
+    if _asked_to_stop(paths):
+        return "stopped"
+    _train_on(trainer, guard, paths, resume)
     scored = reporter.evaluated_at == trainer.state.global_step
     if data.evaluation and not control.stopped and not scored:
         _stage(paths, "evaluating")
@@ -111,6 +117,22 @@ def _train(config: RunConfig, paths: RunPaths, workspace: Workspace, data: RunDa
     if paths.rank == 0:
         _save(trainer, config, paths, weights)
     return "stopped" if control.stopped else "finished"
+
+
+def _train_on(trainer: Trainer, guard: StepGuard, paths: RunPaths, resume: Path | None) -> None:
+    try:
+        trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+    except MEMORY_ERRORS as error:
+        if ran_out(error):
+            keep_last_step(trainer, guard, paths)
+        raise
+    if isinstance(trainer, FastTrainer):
+        record_hits(trainer, paths)
+
+
+def _asked_to_stop(paths: RunPaths) -> bool:
+    """Whether the run is to end before its first step; several processes agree in that step."""
+    return is_alone() and requested(paths) in ("stop", "stop_now")
 
 
 def _reporter(config: RunConfig, paths: RunPaths) -> RunReporter:

@@ -20,6 +20,7 @@ from studio.config import files
 from studio.errors import StudioError
 from studio.paths import RunPaths, Workspace
 from studio.runs.events import EventLog
+from studio.runs.lastwords import oom_kills
 from studio.runs.status import State, update_status
 from studio.start import loading
 
@@ -53,6 +54,8 @@ def _run(paths: RunPaths, workspace: Workspace) -> int:
         remedy="",
         field="",
         lines=[],
+        cause="",
+        oom_kills=oom_kills(),
     )
     try:
         with loading():

@@ -45,6 +45,11 @@ def for_all_there_are(config: RunConfig, paths: RunPaths) -> RunConfig:
     return changed
 
 
+def is_alone() -> bool:
+    """Whether this process trains by itself."""
+    return int(os.environ.get("WORLD_SIZE", "1")) == 1
+
+
 def weights_are_spread() -> bool:
     """Whether accelerate was told to give each process a part of the weights."""
     return any(os.environ.get(name, "").lower() == "true" for name in SPREADING)

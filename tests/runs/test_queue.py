@@ -9,6 +9,7 @@ from studio.runs import checkpoints, queue
 from studio.runs.changes import ensure_resumable
 from studio.runs.status import update_status
 from studio.runs.store import RunStore
+from studio.services import steering
 
 
 @pytest.fixture
@@ -74,3 +75,33 @@ def test_going_back_deletes_what_came_after(store):
         "checkpoint-10",
         "checkpoint-5",
     ]
+
+
+def test_a_run_takes_the_weights_of_a_checkpoint(store):
+    run = store.create(files.parse({"adapter": {"init": "pissa"}}))
+    folder = run.paths.checkpoints / "checkpoint-5"
+    folder.mkdir(parents=True)
+    for name in ("optimizer.pt", "trainer_state.json", "rng_state.pth"):
+        (folder / name).write_text("{}")
+    checkpoints.mark_complete(folder)
+    with pytest.raises(ConflictError, match="queued"):
+        steering.use_checkpoint(store, run.run_id, 5)
+    update_status(run.paths, state="failed")
+    with pytest.raises(ConflictError, match="pissa") as caught:
+        steering.use_checkpoint(store, run.run_id, 5)
+    assert "Resume" in caught.value.remedy
+    files.save(RunConfig(), run.paths.config)
+    with pytest.raises(ConflictError, match="in parts"):
+        steering.use_checkpoint(store, run.run_id, 5)
+    (folder / "adapter_model.safetensors").write_bytes(b"weights")
+    (folder / "adapter_config.json").write_text("{}")
+    run.paths.adapter.mkdir()
+    (run.paths.adapter / "old.json").write_text("{}")
+    steering.use_checkpoint(store, run.run_id, 5)
+    assert {file.name for file in run.paths.adapter.iterdir()} == {
+        "adapter_model.safetensors",
+        "adapter_config.json",
+        checkpoints.MARKER,
+    }
+    assert store.get(run.run_id).has_adapter and checkpoints.adapter_step(run.paths) == 5
+    assert checkpoints.complete_checkpoints(run.paths) == [folder], "it can still be resumed from"

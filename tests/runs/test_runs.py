@@ -9,7 +9,7 @@ import pytest
 from studio.config import RunConfig
 from studio.errors import ConflictError, NotFoundError
 from studio.paths import RunPaths, Workspace, write_atomic
-from studio.runs import checkpoints, control
+from studio.runs import checkpoints, control, lastwords
 from studio.runs.events import EventLog, read_events
 from studio.runs.lastwords import ATTEMPT_MARK, explain_death
 from studio.runs.status import process_alive, read_status, update_status
@@ -107,6 +107,12 @@ def test_the_last_wish_counts(tmp_path):
         ("ModuleNotFoundError: No module named 'trl'", "A package is missing"),
         ("Traceback (most recent call last):\nValueError: x", "The worker failed"),
         ("Fatal Python error: Segmentation fault", "A library crashed"),
+        ("RuntimeError: CUDA error: device-side assert triggered", "graphics card"),
+        ("RuntimeError: grad_norm is nan", "no number any more"),
+        ("PIL.UnidentifiedImageError: cannot identify image file", "row of the data"),
+        ("requests.exceptions.ConnectionError: hub", "hub could not be reached"),
+        ("PermissionError: [Errno 13] run.yaml", "could not be written"),
+        ("RuntimeError: EADDRINUSE: Address already in use", "port"),
         ("{'loss': 1}", "killed from outside"),
     ],
 )
@@ -116,6 +122,54 @@ def test_the_cause_of_death_is_read_from_the_log(tmp_path, log, said):
     death = explain_death(paths)
     assert said in death.message and death.remedy
     assert death.lines[-1] == log.splitlines()[-1]
+
+
+TORCHRUN = """\
+[rank1]: Traceback (most recent call last):
+[rank1]:   File "/venv/studio/train/run.py", line 80, in _train
+[rank1]: torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB.
+W1127 10:00:00.000 torch/distributed/elastic/multiprocessing/api.py:900] Sending process 12 SIGTERM
+Traceback (most recent call last):
+  File "/venv/torch/distributed/launcher/api.py", line 264, in launch_agent
+    raise ChildFailedError(
+torch.distributed.elastic.multiprocessing.errors.ChildFailedError:
+studio FAILED
+"""
+
+
+def test_of_several_processes_the_one_that_failed_is_heard(tmp_path):
+    paths = RunPaths(tmp_path)
+    paths.log.write_text(TORCHRUN)
+    death = explain_death(paths)
+    assert (death.message, death.kind) == ("Memory ran out.", lastwords.MEMORY)
+    assert "torch.OutOfMemoryError: CUDA out of memory" in death.lines[1]
+    assert not any("Child" in line for line in death.lines)
+    update_status(paths, state="running")
+    update_status(RunPaths(tmp_path, 1), state="failed", message="There is no model.", field="x")
+    mark_dead(paths)
+    status = read_status(paths)
+    assert (status.message, status.field) == ("Process 2: There is no model.", "x")
+
+
+def test_what_the_system_tells_of_a_death_without_words(tmp_path, monkeypatch):
+    paths = RunPaths(tmp_path)
+    paths.log.write_text("{'loss': 1}\n")
+    update_status(paths, state="running", oom_kills=4)
+    for count, said in ((4, "killed from outside"), (-1, "killed from outside"), (5, "memory ran")):
+        monkeypatch.setattr(lastwords, "oom_kills", lambda count=count: count)
+        assert said in explain_death(paths).message
+    monkeypatch.setattr(psutil, "boot_time", lambda: read_status(paths).updated + 60)
+    assert "machine was restarted" in explain_death(paths).message
+    monkeypatch.undo()
+    assert lastwords.oom_kills() >= -1
+
+
+@pytest.mark.parametrize("cause", lastwords.CAUSES, ids=lambda cause: cause.message)
+def test_what_to_do_is_something_that_can_be_done(cause):
+    """Settings that a resumed run may not change are changed in a clone."""
+    assert "resume" in cause.remedy.lower() or "clone" in cause.remedy.lower()
+    if cause.field:
+        assert "lone" in cause.remedy
 
 
 def test_an_earlier_attempt_is_not_blamed(tmp_path):

@@ -140,9 +140,13 @@ def test_a_job_is_sent_once_and_followed_to_its_end(workspace, hub):
     run = job_run(workspace)
     hub.stages = ["SCHEDULING", "RUNNING", "RUNNING", "COMPLETED"]
     hub.files[f"models/ana/studio-{run.run_id}"] = dict(TRAINED)
+    control.request(run.paths, "save")
     assert follow_remote(run.paths.root, hub.api) == 0
     assert follow_remote(run.paths.root, hub.api) == 0
-    assert len(hub.jobs) == 1
+    assert len(hub.jobs) == 1 and control.requested(run.paths) == "none"
+    assert any("A job saves by itself" in message for message in notices(run, "changed"))
+    diary = Diary(run.paths.events).refresh()
+    assert (diary.step, diary.total) == (2, 3), "what an ETA needs"
     assert Diary(run.paths.events).refresh().series["loss"] == [(1, 1.5), (2, 1.25)]
     assert (run.paths.adapter / "adapter_model.safetensors").read_bytes() == b"weights"
     assert not (run.paths.adapter / "evil.pkl").exists() and not notices(run, "warning")

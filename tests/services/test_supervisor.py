@@ -11,6 +11,7 @@ import pytest
 from studio.config import RunConfig, files
 from studio.errors import ConfigError, ConflictError
 from studio.paths import Workspace
+from studio.runs import control
 from studio.runs.events import read_events
 from studio.runs.status import ENDED, process_alive, update_status
 from studio.services import launching as module
@@ -219,3 +220,32 @@ def test_stop_now_ends_a_worker_that_does_not_listen(supervisor, sleeping_worker
     wait_for(
         supervisor, run_id, lambda run: not process_alive(run.status.pid, run.status.pid_started)
     )
+
+
+def test_a_worker_that_died_for_want_of_memory_goes_on_with_less(supervisor):
+    """Rows at once, then checkpointing, then the end; the effective batch stays."""
+    batch = {"per_device": 2, "total": 4}
+    run = supervisor.store.create(files.parse({"batch": batch}), state="running")
+    supervisor.pause(True)
+    queued, found = run.status.queued, []
+    for _ in range(3):
+        run.paths.log.write_text("torch.OutOfMemoryError: CUDA out of memory.\n")
+        update_status(run.paths, state="running", pid=2**22 + 1, pid_started=1.0)
+        supervisor.step()
+        made = supervisor.store.get(run.run_id)
+        now = made.config.batch
+        found.append((made.status.state, now.per_device, now.gradient_checkpointing, now.total))
+    assert found == [("queued", 1, False, 4), ("queued", 1, True, 4), ("failed", 1, True, 4)]
+    assert (made.status.queued, made.status.attempt) == (queued, 2)
+    assert made.status.field == "batch.per_device" and "Clone" in made.status.remedy
+
+
+def test_less_is_not_taken_where_the_run_is_to_fail_or_to_stop(supervisor):
+    supervisor.pause(True)
+    for values, wish in (({"batch": {"on_oom": "fail"}}, "none"), ({}, "stop")):
+        run = supervisor.store.create(files.parse(values), state="running")
+        run.paths.log.write_text("MemoryError\n")
+        control.request(run.paths, wish)
+        supervisor.step()
+        assert supervisor.store.get(run.run_id).status.state == "failed"
+        assert supervisor.store.get(run.run_id).config == run.config

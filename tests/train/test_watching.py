@@ -1,6 +1,7 @@
 """Going on exactly, being refused what would not be, and what a run tells of itself."""
 
 import errno
+import time
 from dataclasses import replace
 
 import pytest
@@ -12,8 +13,10 @@ from studio.errors import ConfigError, DataError, RunFailedError
 from studio.runs import checkpoints, control
 from studio.runs.curves import Diary
 from studio.runs.events import read_events
-from studio.runs.status import read_status, update_status
+from studio.runs.status import read_status, update_status, write_status
 from studio.services import steering
+from studio.train import fetching
+from studio.train.callbacks import RunReporter
 from studio.train.data import load_run_data
 from studio.train.narrow import narrow, small
 from studio.train.run import execute
@@ -113,7 +116,6 @@ class Hours:
 
 def _prober(runner, run, probes):
     from studio.models.source import load_processor
-    from studio.train.callbacks import RunReporter
     from studio.train.probes import Prober
 
     config = runner.config(**LONG | {"probes": probes})
@@ -180,6 +182,38 @@ def test_a_wish_to_stop_ends_answers_at_once(shared_runner):
     stopping.begin()
     assert stopping(grown[0], None).all() and stopping.stopped
     assert read_status(run.paths).stage == "probing"
+
+
+def test_a_run_asked_to_stop_before_its_first_step_trains_nothing(shared_runner):
+    run = shared_runner.store.create(shared_runner.config())
+    control.request(run.paths, "stop")
+    assert execute(run.config, run.paths, shared_runner.workspace) == "stopped"
+    assert not run.has_adapter and not told(run, "metrics")
+
+
+def test_a_long_step_is_no_silence(shared_runner):
+    run = shared_runner.store.create(shared_runner.config())
+    write_status(run.paths, replace(run.status, stage="loading", updated=0.0))
+    RunReporter(run.paths, keep=1).on_substep_end(None, None, None)
+    assert read_status(run.paths).stage == "training" and read_status(run.paths).updated > 0
+
+
+def test_what_is_fetched_from_the_hub_is_told(shared_runner, monkeypatch, tmp_path):
+    monkeypatch.setattr(fetching, "EVERY", 0.01)
+    monkeypatch.setattr(fetching.constants, "HF_HUB_CACHE", str(tmp_path))
+    blobs = tmp_path / "models--some--model" / "blobs"
+    blobs.mkdir(parents=True)
+    (blobs / "here").write_bytes(b"1234")
+    run = shared_runner.store.create(shared_runner.config())
+    with fetching.fetching_told(run.paths, "some/model"):
+        (blobs / "new.incomplete").write_bytes(b"x" * 70)
+        for _ in range(500):
+            if read_status(run.paths).stage_done:
+                break
+            time.sleep(0.01)
+    assert read_status(run.paths).stage_done == 70
+    with fetching.fetching_told(run.paths, "embedded"):
+        assert read_status(run.paths).stage_done == 70
 
 
 def test_an_extended_run_ends_where_a_long_one_ends(shared_runner, undisturbed):
@@ -260,13 +294,12 @@ def test_neither_bad_weights_nor_a_full_disk_cost_the_last_checkpoint(
 def test_a_loss_that_is_no_number_ends_the_run_and_is_shown(shared_runner):
     from transformers import TrainerState
 
-    from studio.train.callbacks import RunReporter
-
     run = shared_runner.store.create(shared_runner.config())
     reporter = RunReporter(run.paths, keep=1)
     with pytest.raises(RunFailedError, match="loss became nan at step 3") as caught:
         reporter.on_log(None, TrainerState(global_step=3), None, {"loss": float("nan")})
-    assert "last complete checkpoint is kept" in caught.value.remedy
+    assert "checkpoint is kept" in caught.value.remedy and "Clone" in caught.value.remedy
+    assert caught.value.field == "optimizer.learning_rate"
     assert Diary(run.paths.events).refresh().not_finite == {"loss": 3}
 
 

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 from studio.paths import RunPaths
 from studio.runs import control
 from studio.runs.events import EventLog
-from studio.runs.status import update_status
+from studio.runs.status import CACHING, update_status
 from studio.train.fast.collate import BatchImages
 from studio.train.fast.features import FeatureCache
 from studio.train.fast.idle import give_back, weights
@@ -20,7 +20,6 @@ from studio.train.fast.images import AT_ONCE
 from studio.train.fast.refs import ImageRef
 from studio.train.fast.trainers import FastTrainer
 
-STAGE = "caching images"
 HEARTBEAT = 1.0
 
 
@@ -55,7 +54,7 @@ def _fill(trainer: FastTrainer, cache: FeatureCache, paths: RunPaths) -> int:
     mine = [image for n, image in enumerate(_distinct(trainer)) if n % processes == rank]
     missing = [image for image in mine if not cache.holds(image.key)]
     if missing:
-        EventLog(paths.events).append("stage", stage=STAGE, images=len(missing))
+        EventLog(paths.events).append("stage", stage=CACHING, images=len(missing))
     report, done = _Reporter(paths, len(missing)), 0
     for images in _preprocessed(trainer, missing):
         if cache.full or control.requested(paths) in ("stop", "stop_now"):
@@ -104,4 +103,4 @@ class _Reporter:
         now = time.monotonic()
         if now - self.last >= HEARTBEAT or done == self.total:
             self.last = now
-            update_status(self.paths, stage=STAGE, step=done, total_steps=self.total)
+            update_status(self.paths, stage=CACHING, stage_done=done, stage_total=self.total)

@@ -1,0 +1,56 @@
+"""Fewer rows at once, the same effective batch: how a run goes on that memory ran out for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from studio.config import RunConfig, files
+from studio.paths import RunPaths
+from studio.runs.events import EventLog
+
+
+@dataclass(frozen=True)
+class Less:
+    """What to change in `batch`, and the sentence that says so."""
+
+    changes: dict[str, Any]
+    message: str
+
+
+def next_smaller(config: RunConfig) -> int:
+    """At most half the rows at once, such that every process keeps its share of the batch."""
+    share = config.batch.total // config.launch.processes
+    return next(n for n in range(config.batch.per_device // 2, 0, -1) if share % n == 0)
+
+
+def less_at_once(config: RunConfig) -> Less | None:
+    """Fewer rows at once, then gradient checkpointing; None when nothing is left or allowed."""
+    batch = config.batch
+    if batch.on_oom == "fail":
+        return None
+    if batch.per_device > 1 and not config.optimizer.updates_inside:
+        smaller = next_smaller(config)
+        return Less(
+            {"per_device": smaller},
+            f"Memory ran out: {smaller} rows at once instead of {batch.per_device}, "
+            f"effective batch still {batch.total}.",
+        )
+    if batch.gradient_checkpointing:
+        return None
+    rows = "one row" if batch.per_device == 1 else f"{batch.per_device} rows"
+    return Less(
+        {"gradient_checkpointing": True},
+        f"Memory ran out with {rows} at once: gradient checkpointing is on from here.",
+    )
+
+
+def with_batch(
+    config: RunConfig, paths: RunPaths, changes: dict[str, Any], message: str
+) -> RunConfig:
+    """`config` with some of `batch` changed, in the run file and the diary too."""
+    config = config.model_copy(update={"batch": config.batch.model_copy(update=changes)})
+    if paths.rank == 0:
+        files.save(config, paths.config)
+        EventLog(paths.events).append("changed", message=message, **changes)
+    return config
