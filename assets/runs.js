@@ -1,9 +1,20 @@
-// Draws the curves that are on the page into one picture. Text goes to the canvas as text.
+// What the tab shows already, for the server to leave out; and the curves that are on the page drawn
+// into one picture. Text goes to the canvas as text.
 (() => {
   const WIDTH = 560;
   const HEIGHT = 280;
   const SCALE = 2;
   const PAD = { left: 64, right: 16, top: 44, bottom: 28 };
+
+  window.studioRunsShown = () =>
+    JSON.stringify(
+      Object.fromEntries(
+        [...document.querySelectorAll("#runs [data-part]")].map(({ dataset }) => [
+          dataset.part,
+          dataset.shown,
+        ]),
+      ),
+    );
 
   const colour = (name) =>
     getComputedStyle(document.body).getPropertyValue(`--studio-${name}`).trim() || "#888";

@@ -6,7 +6,7 @@ import csv
 import io
 import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby, pairwise
 from pathlib import Path
@@ -238,16 +238,31 @@ def smooth(points: Points, weight: float = 0.9) -> Points:
 def table(diary: Diary) -> str:
     """All metrics as CSV: one line per step, one column per metric, every recorded point."""
     names = sorted(diary.series)
+    return _csv(["step", *names], _lines(diary, names))
+
+
+def compared(diaries: Mapping[str, Diary]) -> str:
+    """Several runs as one CSV: the lines of each below each other, its id in the first column."""
+    names = sorted({name for diary in diaries.values() for name in diary.series})
+    lines = ([run, *line] for run, diary in diaries.items() for line in _lines(diary, names))
+    return _csv(["run", "step", *names], lines)
+
+
+def _lines(diary: Diary, names: list[str]) -> Iterator[list[Any]]:
     steps: dict[int, dict[str, float]] = {}
     for name in names:
-        for step, value in diary.series[name]:
+        for step, value in diary.series.get(name, []):
             steps.setdefault(step, {})[name] = value
-    lines = io.StringIO()
-    writer = csv.writer(lines, lineterminator="\n")
-    writer.writerow(["step", *names])
     for step in sorted(steps):
-        writer.writerow([step, *(steps[step].get(name, "") for name in names)])
-    return lines.getvalue()
+        yield [step, *(steps[step].get(name, "") for name in names)]
+
+
+def _csv(head: list[str], lines: Iterable[list[Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(head)
+    writer.writerows(lines)
+    return text.getvalue()
 
 
 def tail(path: Path, lines: int = 40, most_bytes: int = 64_000) -> str:

@@ -111,7 +111,7 @@ def _running(current: RunSummary | None) -> str:
     status = current.run.status
     if status.state == "queued":
         words = "waits for its turn"
-    elif not status.total_steps:
+    elif not status.progress and status.stage != "training":
         words = status.stage or "starting"
     else:
         words = f"{100 * status.progress:.0f} %"

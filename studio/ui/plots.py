@@ -85,10 +85,10 @@ def chart(
         return ""
     look = look or Look()
     scale = _scale(lines, last_step, percent, look.log)
-    form = _percent if percent else _number
+    form = as_percent if percent else number
     drawn = "".join(_paths(line, scale, look.smoothing) for line in lines)
     data = json.dumps(
-        [{"label": line.label, "tone": line.tone, "points": line.points} for line in lines],
+        [{"label": line.label, "tone": line.tone, "points": _short(line.points)} for line in lines],
         separators=(",", ":"),
     )
     return (
@@ -100,6 +100,11 @@ def chart(
         f'role="img" aria-label="{escape(_summary(title, lines, form))}">{drawn}</svg>'
         '<div class="plot-cross" hidden></div><div class="plot-tip" hidden></div></div></figure>'
     )
+
+
+def _short(points: Points) -> list[list[float]]:
+    """Six digits, more than the tip shows: half as much to send."""
+    return [[step, float(f"{value:.6g}")] for step, value in points]
 
 
 def _scale(lines: list[Line], last_step: int, percent: bool, log: bool) -> _Scale:
@@ -193,7 +198,8 @@ def _summary(title: str, lines: list[Line], form: Form) -> str:
     return f"{title}: {ends}, steps {lines[0].points[0][0]} to {lines[0].points[-1][0]}"
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
+    """A value in about three digits."""
     if value and (abs(value) >= 1e7 or abs(value) < 0.001):
         digits, power = f"{value:.2e}".split("e")
         return f"{float(digits):g}e{int(power)}"
@@ -202,5 +208,6 @@ def _number(value: float) -> str:
     return f"{value:.3g}"
 
 
-def _percent(value: float) -> str:
+def as_percent(value: float) -> str:
+    """A share in percent."""
     return f"{100 * value:.3g} %"

@@ -1,15 +1,19 @@
-"""Downloads of a run: its metrics as a table, and itself as a script or a notebook."""
+"""Downloads of a run: its metrics as a table, its log, and itself as a script or a notebook."""
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Depends, HTTPException, Request, Response
+from typing import Annotated
 
-from studio.runs.curves import Diary, table
+from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
+from fastapi.responses import FileResponse
+
+from studio.runs.curves import Diary, compared, table
 from studio.runs.store import Run
 from studio.services.eject import notebook, script
 from studio.ui.context import StudioContext
 from studio.ui.guard import StudioRoute, check_host
 
+Beside = Annotated[str, Query(alias="with", max_length=1000)]
 NOSNIFF = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'"}
 
 
@@ -25,9 +29,18 @@ def router(context: StudioContext) -> APIRouter:
         return context.runs.get(run_id)
 
     @routes.get("/{run_id}/metrics.csv")
-    def metrics(run_id: str, request: Request) -> Response:
+    def metrics(run_id: str, request: Request, beside: Beside = "") -> Response:
+        runs = [found(name, request) for name in (run_id, *filter(None, beside.split(",")))]
+        diaries = {run.run_id: Diary(run.paths.events).refresh() for run in runs}
+        text = compared(diaries) if beside else table(diaries[run_id])
+        return _download(text, "text/csv", runs[0], "csv")
+
+    @routes.get("/{run_id}/log.txt")
+    def log(run_id: str, request: Request) -> Response:
         run = found(run_id, request)
-        return _download(table(Diary(run.paths.events).refresh()), "text/csv", run, "csv")
+        if not run.paths.log.is_file():
+            raise HTTPException(404, "The run has written no log yet.")
+        return FileResponse(run.paths.log, media_type="text/plain; charset=utf-8", headers=NOSNIFF)
 
     @routes.get("/{run_id}/train.py")
     def train(run_id: str, request: Request) -> Response:

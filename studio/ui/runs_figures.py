@@ -7,6 +7,7 @@ from html import escape
 
 from studio.runs.curves import Diary
 from studio.ui.plots import Line, Look, chart
+from studio.ui.runs_compare import table
 from studio.ui.runs_state import RunSummary
 
 MOST_COMPARED = 4
@@ -65,12 +66,16 @@ FIGURES = (
 
 
 def curves(summary: RunSummary, others: list[RunSummary], look: Look) -> str:
-    """All figures of a run; with `others`, one figure per metric with a line for each run.
+    """All figures of a run; with `others`, a table and one figure per metric with a line for each.
 
     While a run goes on its figures are as long as it will be; then as long as it was.
     """
+    before = ""
     if others:
-        drawn = "".join(_compared([summary, *others][: MOST_COMPARED + 1], look))
+        runs = [summary, *others][: MOST_COMPARED + 1]
+        labels = _distinct([run.name for run in runs])
+        before = table(runs, labels, TONES)
+        drawn = "".join(_compared(runs, labels, look))
     else:
         diary, status = summary.diary, summary.run.status
         total = status.total_steps if status.active else 0
@@ -85,19 +90,18 @@ def curves(summary: RunSummary, others: list[RunSummary], look: Look) -> str:
             for figure in FIGURES
         )
     if not drawn:
-        return NO_CURVES
-    return f'<div class="plots" data-name="{escape(summary.name)}">{drawn}</div>'
+        return before + NO_CURVES
+    return f'{before}<div class="plots" data-name="{escape(summary.name)}">{drawn}</div>'
 
 
-def _compared(runs: list[RunSummary], look: Look) -> list[str]:
-    diaries = [(run.name, run.diary) for run in runs]
-    labels = _distinct([name for name, _ in diaries])
+def _compared(runs: list[RunSummary], labels: list[str], look: Look) -> list[str]:
+    diaries = [run.diary for run in runs]
     charts = []
     for figure in FIGURES:
         for curve in figure.curves:
             lines = [
                 Line(label, diary.curve(curve.metric), TONES[place])
-                for place, (label, (_, diary)) in enumerate(zip(labels, diaries, strict=True))
+                for place, (label, diary) in enumerate(zip(labels, diaries, strict=True))
             ]
             title = f"{figure.title} · {curve.label}" if curve.label else figure.title
             charts.append(chart(title, lines, percent=figure.percent, look=look))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from studio.config import RunConfig
 from studio.errors import InputError, StudioError
+from studio.runs import control
 from studio.runs.cards import CardIndex, RunCard, Stamp, stamp
 from studio.runs.curves import Diary
 from studio.runs.status import RunStatus, read_status
@@ -53,6 +54,11 @@ class RunSummary:
         return "stalled" if self.run.stalled else self.run.status.state
 
     @property
+    def wish(self) -> control.Command:
+        """What the run was asked for and has not done yet."""
+        return control.requested(self.run.paths) if self.run.status.active else "none"
+
+    @property
     def seconds_left(self) -> float | None:
         """Training time left; None when it is not training or the pace is not known."""
         status = self.run.status
@@ -70,7 +76,8 @@ class RunSummary:
     def version(self) -> str:
         """Changes whenever the run's line in the list does."""
         status = self.run.status
-        return f"{self.run.run_id}:{self.state}:{status.updated}:{status.queued}:{self.name}"
+        shown = (self.run.run_id, self.state, status.updated, status.queued, self.name, self.wish)
+        return ":".join(map(str, shown))
 
     @property
     def detail_version(self) -> str:

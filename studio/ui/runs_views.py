@@ -6,10 +6,12 @@ from html import escape
 
 from studio.runs import checkpoints, longer
 from studio.runs.cards import RunCard
-from studio.runs.curves import Diary
+from studio.runs.curves import Diary, tail
 from studio.runs.health import Finding
+from studio.runs.outcome import results
 from studio.runs.signs import forgetting
-from studio.runs.status import ENDED
+from studio.runs.status import CACHING, ENDED
+from studio.ui.runs_compare import spans
 from studio.ui.runs_state import RunSummary, ago
 from studio.ui.views import bar, chip, code, duration, empty, notice
 
@@ -18,12 +20,13 @@ NO_PROBES = (
     '<div class="quiet">No answers yet. Fixed questions are answered before training and every '
     "few steps; set probes.every in Train.</div>"
 )
+LOG = "Last lines of the log"
 NO_CHECKPOINTS = '<div class="quiet">No complete checkpoint yet.</div>'
 STAGES = {
     "starting": "Starting",
     "checking": "Checking settings and rows",
     "loading": "Loading the model",
-    "caching images": "Encoding each image once",
+    CACHING: "Encoding each image once",
     "probing": "Answering the probes",
     "training": "Training",
     "evaluating": "Evaluating",
@@ -32,6 +35,20 @@ STAGES = {
     "submitting": "Submitting the job",
     "fetching": "Fetching what the job trained",
     "waiting": "Waiting for the machine",
+}
+
+
+USE = "Chat with and release what this checkpoint had learned; nothing is trained"
+GO_ON = "Train on from this step; later checkpoints are deleted"
+WISHES = {
+    "save": "Saves a checkpoint after this step and goes on.",
+    "stop": "Stops after this step, with a checkpoint.",
+    "stop_now": "Stops after this step without a checkpoint; after ten seconds it is ended.",
+}
+SILENT = {
+    "loading": "Loading a large model, or fetching it from the hub, can take that long.",
+    "checking": "Reading many rows, or fetching them from the hub, can take that long.",
+    "saving": "Writing many weights to a slow disk can take that long.",
 }
 
 
@@ -94,7 +111,7 @@ def head(summary: RunSummary) -> str:
     return (
         f'<div class="run-head"{ended}><h2>{escape(summary.name)}</h2>{chip(summary.state)}</div>'
         f'<div class="quiet">{escape(facts(summary))}</div>'
-        f"{_progress(summary)}{_outcome(summary)}"
+        f"{_progress(summary)}{_outcome(summary)}{_results(summary)}"
     )
 
 
@@ -119,16 +136,19 @@ def _progress(summary: RunSummary) -> str:
     status = summary.run.status
     if status.state == "queued":
         return '<div class="run-progress"><span>Waits for its turn.</span></div>'
-    stage = STAGES.get(status.stage, status.stage.capitalize())
-    if not status.total_steps:
-        words = f"{stage or 'Starting'} …" if status.active else "Nothing was trained."
-        return f'<div class="run-progress">{bar(0)}<span>{escape(words)}</span></div>'
-    unit = "image" if status.stage == "caching images" else "step"
-    words = [f"{unit} {status.step:,} of {status.total_steps:,}"]
-    if status.active:
-        words.insert(0, stage or "Training")
-        if summary.seconds_left is not None:
-            words.append(f"about {duration(summary.seconds_left)} left")
+    words = [STAGES.get(status.stage, status.stage.capitalize()) or "Starting"]
+    done, total = status.counted
+    if not status.active:
+        words = [] if total else ["Nothing was trained."]
+    if total:
+        unit = "image" if status.stage == CACHING else "step"
+        words.append(f"{unit} {done:,} of {total:,}")
+    elif status.active:
+        words[0] += " …"
+    if status.stage == "loading" and status.stage_done:
+        words.append(f"{status.stage_done / 1e9:.1f} GB fetched so far")
+    if status.active and summary.seconds_left is not None:
+        words.append(f"about {duration(summary.seconds_left)} left")
     line = escape(" · ".join(words))
     return f'<div class="run-progress">{bar(status.progress)}<span>{line}</span></div>'
 
@@ -136,11 +156,15 @@ def _progress(summary: RunSummary) -> str:
 def _outcome(summary: RunSummary) -> str:
     status = summary.run.status
     if summary.state == "stalled":
+        why = SILENT.get(status.stage, "A slow step can take that long.")
         return notice(
             "No sign of life for three minutes",
-            "The worker still runs; a slow step can take that long. Stop now ends it.",
+            f"The worker still runs, so it has not crashed. {why} Stop now ends it, and Resume goes "
+            "on from its last complete checkpoint.",
             tone="warn",
         )
+    if summary.wish in WISHES:
+        return notice("", WISHES[summary.wish])
     if status.state == "failed":
         where = f"Setting: {status.field}" if status.field else ""
         told = notice(status.message or "The run failed", status.remedy, where, tone="bad")
@@ -150,11 +174,37 @@ def _outcome(summary: RunSummary) -> str:
     return ""
 
 
+def _results(summary: RunSummary) -> str:
+    """What came of a run that ended."""
+    if summary.run.status.state not in ENDED:
+        return ""
+    parts = "".join(
+        f"<div><dt>{escape(result.measure.title)}</dt><dd>{escape(spans(result))}</dd></div>"
+        for result in results(summary.diary)
+    )
+    return f'<dl class="run-results" aria-label="What came of it">{parts}</dl>' if parts else ""
+
+
+def log(summary: RunSummary) -> str:
+    """The end of the log, and the way to all of it."""
+    text = tail(summary.run.paths.log)
+    if not text:
+        return code("Nothing written yet.", LOG)
+    address = f"/studio/runs/{escape(summary.run.run_id)}/log.txt"
+    whole = f'<a class="small" href="{address}" target="_blank" rel="noopener">Whole log</a>'
+    return f'<p class="log-tools">{whole}</p>{code(text, LOG)}'
+
+
+def settings(summary: RunSummary) -> str:
+    """The run file as it is."""
+    return code(summary.run.paths.config.read_text(encoding="utf-8"), "Settings")
+
+
 def _log_lines(lines: list[str]) -> str:
     if not lines:
         return ""
     label = "What the log says of it"
-    return f'<details class="run-lines"><summary>{label}</summary>{code(chr(10).join(lines), label)}</details>'
+    return f'<details class="run-lines" open><summary>{label}</summary>{code(chr(10).join(lines), label)}</details>'
 
 
 def _notices(diary: Diary) -> str:
@@ -227,18 +277,22 @@ def _probe(diary: Diary, place: int) -> str:
 
 
 def checkpoint_list(summary: RunSummary) -> str:
-    """Complete checkpoints, newest first; ended runs may go back to one."""
-    found = [checkpoints.step_of(folder) for folder in reversed(_complete(summary))]
+    """Complete checkpoints, newest first; ended runs may go back to one, or take its weights."""
+    paths = summary.run.paths
+    found = [checkpoints.step_of(folder) for folder in checkpoints.complete_checkpoints(paths)]
     if not found:
         return NO_CHECKPOINTS
-    ended = not summary.run.status.active and summary.run.status.state != "queued"
-    lines = "".join(
-        f"<li><span>step {step:,}</span>"
-        + (f'<button class="small" data-step="{step}">Resume from here</button>' if ended else "")
-        + "</li>"
-        for step in found
-    )
+    ended, used = summary.run.status.state in ENDED, checkpoints.adapter_step(paths)
+    lines = "".join(_checkpoint(step, ended, step == used) for step in reversed(found))
     return f'<ul class="checkpoints">{lines}</ul>'
+
+
+def _checkpoint(step: int, ended: bool, used: bool) -> str:
+    taken = '<span class="quiet">its weights are the run\'s</span>'
+    take = f'<button class="small" data-use="{step}" title="{USE}">Use its weights</button>'
+    go = f'<button class="small" data-step="{step}" title="{GO_ON}">Resume from here</button>'
+    buttons = f'<span class="small-buttons">{taken if used else take}{go}</span>'
+    return f"<li><span>step {step:,}</span>{buttons if ended else ''}</li>"
 
 
 def longer_note(summary: RunSummary, epochs: float | None = None) -> str:
@@ -249,15 +303,12 @@ def longer_note(summary: RunSummary, epochs: float | None = None) -> str:
     return f'<div class="quiet">{escape(text)}</div>' if text else ""
 
 
-def _complete(summary: RunSummary) -> list:
-    return checkpoints.complete_checkpoints(summary.run.paths)
-
-
-def exports(summary: RunSummary) -> str:
-    """Links that give the run away: table, picture, script, notebook."""
+def exports(summary: RunSummary, others: list[RunSummary]) -> str:
+    """Links that give the run away: table (of `others` too), picture, script, notebook."""
     base = f"/studio/runs/{escape(summary.run.run_id)}"
+    beside = f"?with={escape(','.join(item.run.run_id for item in others))}" if others else ""
     links = (
-        ("metrics.csv", "CSV", "Every recorded point as a table"),
+        (f"metrics.csv{beside}", "CSV", "Every recorded point as a table"),
         ("train.py", "Python script", "The run as one file for transformers, trl and peft"),
         ("train.ipynb", "Notebook", "The same as a notebook"),
     )

@@ -4,8 +4,9 @@ import json
 import math
 import random
 
-from studio.runs.curves import Diary, smooth, table, tail
+from studio.runs.curves import Diary, compared, smooth, table, tail
 from studio.runs.events import EventLog
+from studio.runs.outcome import results
 from studio.runs.thinning import Thinned, thin
 
 
@@ -128,6 +129,29 @@ def test_the_table_has_every_step_and_metric(tmp_path):
     metrics(log, 1, loss=2.0)
     log.append("evaluation", step=2, eval_loss=1.5)
     assert table(Diary(log.path).refresh()) == "step,eval_loss,loss\n1,,2.0\n2,1.5,\n"
+
+
+def test_several_runs_make_one_table(tmp_path):
+    diaries = {}
+    for name, metric in (("a", "loss"), ("b", "grad_norm")):
+        log = EventLog(tmp_path / f"{name}.jsonl")
+        log.append("metrics", step=1, **{metric: 0.5})
+        diaries[name] = Diary(log.path).refresh()
+    assert compared(diaries) == "run,step,grad_norm,loss\na,1,,0.5\nb,1,0.5,\n"
+
+
+def test_what_came_of_a_run(tmp_path):
+    log = EventLog(tmp_path / "events.jsonl")
+    for step in range(1, 31):
+        log.append("metrics", step=step, loss=float(step <= 10))
+    log.append("evaluation", step=10, eval_loss=2.0)
+    log.append("evaluation", step=30, eval_loss=1.0)
+    loss, evaluation = results(Diary(log.path).refresh())
+    assert (loss.before, loss.after, loss.best) == (1.0, 0.0, None)
+    assert (evaluation.before, evaluation.after, evaluation.best) == (2.0, 1.0, None)
+    log.append("evaluation", step=40, eval_loss=3.0)
+    evaluation = results(Diary(log.path).refresh())[1]
+    assert (evaluation.after, evaluation.best, evaluation.best_step) == (3.0, 1.0, 30)
 
 
 def test_findings_probes_and_forgetting_are_read(tmp_path):

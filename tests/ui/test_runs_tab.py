@@ -1,6 +1,8 @@
 """The Runs tab reads everything from disk and acts through the supervisor."""
 
+import json
 import os
+import re
 import time
 
 import gradio as gr
@@ -10,7 +12,7 @@ import pytest
 from studio.config import RunConfig
 from studio.errors import ConflictError
 from studio.paths import Workspace, write_json
-from studio.runs import checkpoints
+from studio.runs import checkpoints, control
 from studio.runs.events import EventLog
 from studio.runs.status import update_status
 from studio.runs.store import RunStore
@@ -18,7 +20,7 @@ from studio.ui.context import StudioContext
 from studio.ui.runs_state import RunReader, ago, current
 from studio.ui.tabs.runs import ACTIONS, SHOWN, RunsTab
 
-NAMES = ("chosen", "seen", *SHOWN)
+NAMES = ("chosen", *SHOWN)
 BUTTONS = tuple(name for name, *_ in ACTIONS)
 
 
@@ -39,6 +41,9 @@ class FakeSupervisor:
 
     def extend(self, run_id, epochs):
         self.calls.append(("extend", run_id, epochs))
+
+    def use_checkpoint(self, run_id, step):
+        self.calls.append(("use", run_id, step))
 
     def move(self, run_id, by):
         self.calls.append(("move", run_id, by))
@@ -83,6 +88,19 @@ def visible(shown):
     return {name for name in BUTTONS if shown[name]["visible"]}
 
 
+def seen(*answers):
+    """What a page carries that was painted with these answers, one after the other."""
+    words = {}
+    for answer in answers:
+        drawn = "".join(value for value in view(answer).values() if isinstance(value, str))
+        words |= dict(re.findall(r'data-part="([^"]*)" data-shown="([^"]*)"', drawn))
+    return json.dumps(words)
+
+
+def changed(answer):
+    return {name for name, value in view(answer).items() if value != gr.skip()}
+
+
 def test_nothing_yet_says_what_to_do(tab):
     shown = view(tab.show(None))
     assert "No runs yet" in shown["list"]
@@ -99,28 +117,59 @@ def test_chosen_run_is_drawn_and_inert(tab, run):
 
 
 def test_poll_is_silent_until_something_changes(tab, run):
-    seen = view(tab.show(run.run_id))["seen"]
-    assert all(value == gr.skip() for value in tab.poll(run.run_id, seen))
+    page = tab.show(run.run_id)
+    assert changed(tab.poll(run.run_id, seen(page))) == set()
     EventLog(run.paths.events).append("metrics", step=4, loss=0.5)
-    assert view(tab.poll(run.run_id, seen))["seen"] != seen
+    answer = tab.poll(run.run_id, seen(page))
+    assert changed(answer) == {"beat", "curves"}
+    assert changed(tab.poll(run.run_id, seen(page, answer))) == set()
 
 
 def test_what_happens_to_another_run_redraws_the_list_alone(tab, run):
-    seen = view(tab.show(run.run_id))["seen"]
+    page = tab.show(run.run_id)
     other = tab.context.runs.create(RunConfig(name="other"), state="stopped")
-    seen = view(tab.poll(run.run_id, seen))["seen"]
+    page = (page, tab.poll(run.run_id, seen(page)))
     other.paths.log.write_text("a line\n")
-    shown = view(tab.poll(run.run_id, seen))
-    changed = {name for name, value in shown.items() if value != gr.skip()}
-    assert changed == {"seen", "list"} and shown["seen"] != seen
-    word = shown["seen"].partition(" ")[2]
-    assert f'data-pulse="{word}"' in shown["list"]
+    answer = tab.poll(run.run_id, seen(*page))
+    assert changed(answer) == {"beat"} and 'data-pulse="' in view(answer)["beat"]
+    update_status(other.paths, state="queued")
+    assert changed(tab.poll(run.run_id, seen(*page, answer))) == {"beat", "list"}
+
+
+def test_an_answer_that_came_late_is_painted_over(tab, run):
+    other = tab.context.runs.create(RunConfig(name="other"), state="stopped")
+    update_status(other.paths, state="stopped")
+    late, page = tab.show(run.run_id), tab.show(other.run_id)
+    answer = view(tab.poll(other.run_id, seen(page, late)))
+    assert "other" in answer["head"] and answer["curves"] != gr.skip()
+    assert answer["resume"]["visible"] and answer["compare"] != gr.skip()
+
+
+def test_curves_of_a_run_under_way_follow_every_few_seconds(tab, run, monkeypatch):
+    update_status(run.paths, state="running", step=3, total_steps=10)
+    page = tab.show(run.run_id)
+    EventLog(run.paths.events).append("metrics", step=4, loss=0.5)
+    update_status(run.paths, state="running", step=4)
+    answer = tab.poll(run.run_id, seen(page))
+    assert changed(answer) == {"beat", "list", "head"}
+    assert 'data-pulse=""' in view(answer)["beat"], "it asks again"
+    update_status(run.paths, state="finished")
+    assert "curves" in changed(tab.poll(run.run_id, seen(page, answer))), "an end is shown at once"
+    update_status(run.paths, state="running")
+    later = time.time() + 5
+    monkeypatch.setattr(time, "time", lambda: later)
+    assert "curves" in changed(tab.poll(run.run_id, seen(page, answer)))
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"curves": 3, "beat": null}', '{"curves": "a b c"}'])
+def test_words_that_are_none_are_those_of_a_page_just_opened(tab, run, text):
+    assert "head" in changed(tab.look(run.run_id, text))
 
 
 def test_a_page_just_opened_shows_the_newest_run_and_then_what_changed(tab, run):
-    assert view(tab.look(None, ""))["chosen"] == run.run_id
-    seen = view(tab.look(run.run_id, ""))["seen"]
-    assert all(value == gr.skip() for value in tab.look(run.run_id, seen))
+    page = tab.look(None, "{}")
+    assert view(page)["chosen"] == run.run_id
+    assert changed(tab.look(run.run_id, seen(page))) == set()
 
 
 def test_stale_poll_does_not_undo_a_choice(tab, run):
@@ -132,12 +181,33 @@ def test_actions_fit_the_state(tab, run):
     assert visible(view(tab.show(run.run_id))) == {"stop_now", "clone"}
     update_status(run.paths, state="running")
     assert visible(view(tab.show(run.run_id))) == {"save", "stop", "stop_now", "clone"}
+    for wish, left, said in (
+        ("save", {"stop", "stop_now", "clone"}, "Saves a checkpoint"),
+        ("stop", {"stop_now", "clone"}, "Stops after this step, with"),
+        ("stop_now", {"clone"}, "without a checkpoint"),
+    ):
+        control.request(run.paths, wish)
+        shown = view(tab.show(run.run_id))
+        assert visible(shown) == left and said in shown["head"]
     update_status(run.paths, state="stopped")
     assert visible(view(tab.show(run.run_id))) == {"resume", "clone", "delete"}
     run.paths.adapter.mkdir()
     checkpoints.mark_complete(run.paths.adapter)
     update_status(run.paths, state="finished")
-    assert visible(view(tab.show(run.run_id))) == {"chat", "clone", "delete"}
+    shown = view(tab.show(run.run_id))
+    assert visible(shown) == {"chat", "clone", "delete"} and "Stops" not in shown["head"]
+
+
+def test_the_next_step_stands_out(tab, run):
+    def next_step(**status):
+        update_status(run.paths, **status)
+        shown = view(tab.show(run.run_id))
+        (name,) = (name for name in BUTTONS if shown[name]["variant"] == "primary")
+        return name
+
+    assert next_step(state="finished") == "chat" and next_step(state="stopped") == "resume"
+    assert next_step(state="failed") == "resume"
+    assert next_step(state="failed", field="optimizer.learning_rate") == "clone"
 
 
 def test_failure_shows_cause_remedy_and_the_lines_of_the_log(tab, run):
@@ -151,6 +221,7 @@ def test_failure_shows_cause_remedy_and_the_lines_of_the_log(tab, run):
     head = view(tab.show(run.run_id))["head"]
     assert "Memory ran out." in head and "Lower batch.per_device." in head
     assert "&lt;OutOfMemoryError&gt;" in head
+    assert f"/studio/runs/{run.run_id}/log.txt" in view(tab.show(run.run_id))["log"]
 
 
 def test_a_silent_worker_is_stalled_and_a_dead_one_is_not(tab, run, monkeypatch):
@@ -196,6 +267,22 @@ def test_runs_are_compared_in_one_figure_per_metric(tab, run):
     assert shown["curves"].count("<figcaption>Loss · training") == 1
     assert "other" in shown["curves"] and "--studio-run-2" in shown["curves"]
     assert [value for _, value in shown["compare"]["choices"]] == [other.run_id]
+    assert f"metrics.csv?with={other.run_id}" in shown["exports"]
+    table = shown["curves"].partition('<div class="plots"')[0]
+    for words in ("&lt;i&gt;mine&lt;/i&gt;", "3 → 1", ">dpo</td><td>sft<"):
+        assert words in table, words
+    assert "adapter.rank" not in table, "what is alike is left out"
+
+
+def test_what_came_of_a_run_is_said_when_it_has_ended(tab, run):
+    log = EventLog(run.paths.events)
+    for step, loss in ((1, 2.0), (2, 0.5), (3, 0.75)):
+        log.append("evaluation", step=step, eval_loss=loss)
+    assert "run-results" not in view(tab.show(run.run_id))["head"]
+    update_status(run.paths, state="finished")
+    head = view(tab.show(run.run_id))["head"]
+    assert "<dt>Loss</dt><dd>3 → 1</dd>" in head
+    assert "2 → 0.75 (lowest 0.5 at step 2)" in head
 
 
 def test_runs_of_one_name_are_told_apart_by_their_time(tab, run):
@@ -257,13 +344,21 @@ def test_an_ended_run_goes_back_or_on(tab, run):
     update_status(run.paths, state="finished")
     shown = view(tab.show(run.run_id))
     assert 'data-step="2"' in shown["checkpoints"] and "data-ended" in shown["head"]
+    assert 'data-use="2"' in shown["checkpoints"]
+    write_json(run.paths.adapter / checkpoints.MARKER, {"step": 2})
+    assert "data-use" not in view(tab.show(run.run_id))["checkpoints"]
     assert "linear schedule is laid over the new length" in shown["longer_note"]
     write_json(run.paths.plan, {"train_rows": 160})
     update_status(run.paths, step=10, total_steps=10)
     assert "at step 2 the learning rate goes from" in tab.foretell(run.run_id, "3")
     tab.go_back(Clicked(step="2"), run.run_id)
+    tab.go_back(Clicked(use="2"), run.run_id)
     tab.extend(run.run_id, "5,0")
-    assert tab.context.supervisor.calls == [("resume", run.run_id, 2), ("extend", run.run_id, 5.0)]
+    assert tab.context.supervisor.calls == [
+        ("resume", run.run_id, 2),
+        ("use", run.run_id, 2),
+        ("extend", run.run_id, 5.0),
+    ]
 
 
 @pytest.mark.parametrize("typed", ["", "many", "0", "-1", "nan", "inf"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,32 +9,36 @@ import gradio as gr
 
 from studio.errors import InputError, StudioError
 from studio.runs import queue
-from studio.runs.curves import tail
 from studio.ui.context import StudioContext, go_to, link
 from studio.ui.plots import Look
 from studio.ui.pulse import LOOK_AGAIN, TICK, mark, pulse
+from studio.ui.runs_actions import ACTIONS, updates
 from studio.ui.runs_figures import MOST_COMPARED, curves
+from studio.ui.runs_shown import SEEN, Shown, carry, curves_word, word_of
 from studio.ui.runs_state import RunReader, RunSummary, comparable, epochs_of
 from studio.ui.runs_views import (
     checkpoint_list,
     exports,
     head,
     health,
+    log,
     longer_note,
     probes,
     run_list,
+    settings,
 )
-from studio.ui.views import code, empty, say
+from studio.ui.views import empty, say
 
 SMOOTHING = 0.6
 PICK = (
     "element.addEventListener('click', event => {"
     " const card = event.target.closest('[data-run], [data-act]');"
-    " if (card) trigger('click', {run: card.dataset.run, act: card.dataset.act}); });" + TICK
+    " if (card) trigger('click', {run: card.dataset.run, act: card.dataset.act}); });"
 )
 PICK_STEP = (
     "element.addEventListener('click', event => {"
-    " const step = event.target.closest('[data-step]')?.dataset.step;"
+    " const {step, use} = event.target.closest('[data-step], [data-use]')?.dataset ?? {};"
+    " if (use) trigger('click', {use});"
     " if (step && confirm(`Go on from step ${step}? Later checkpoints are deleted.`))"
     " trigger('click', {step}); });"
 )
@@ -44,17 +47,8 @@ CONFIRM_DELETE = (
     " ? run : null, ...looks]"
 )
 NOTHING_CHOSEN = empty("Choose a run", "Its progress, curves and log are shown here.")
-ACTIONS = (
-    ("chat", "Chat with it", "primary"),
-    ("save", "Save now", "secondary"),
-    ("stop", "Stop and save", "secondary"),
-    ("stop_now", "Stop now", "secondary"),
-    ("resume", "Resume", "secondary"),
-    ("clone", "Clone into Train", "secondary"),
-    ("delete", "Delete", "secondary"),
-)
 # No container is among them: Gradio's page goes through all that is in it, several times an event.
-SHOWN = ("list", "head", "health", "compare", "curves", "exports", "probes", "checkpoints")
+SHOWN = ("beat", "list", "head", "health", "compare", "curves", "exports", "probes", "checkpoints")
 SHOWN = (*SHOWN, "longer_note", "log", "settings")
 
 
@@ -71,9 +65,12 @@ class RunsTab:
         """Draw the two columns."""
         parts = self.parts
         self.chosen = gr.BrowserState(None, storage_key="studio-run", secret="studio-run")
-        self.seen = gr.State("")
+        self.seen = gr.Textbox("", visible=False)
         with gr.Row(elem_id="runs", equal_height=False):
             with gr.Column(scale=1, min_width=260, elem_classes=["surface", "runs-side"]):
+                parts["beat"] = gr.HTML(
+                    mark(""), js_on_load=TICK, elem_id="run-beat", min_height=0, padding=False
+                )
                 parts["list"] = gr.HTML(run_list([], None), js_on_load=PICK, elem_id="run-list")
             with gr.Column(scale=3, min_width=320, elem_classes=["surface", "runs-detail"]):
                 parts["head"] = gr.HTML(NOTHING_CHOSEN, elem_id="run-head")
@@ -136,13 +133,14 @@ class RunsTab:
         Gradio shows messages of queued events alone, and only those tell listeners of a state.
         """
         shell, parts = self.context.shell, self.parts
-        shown = [self.chosen, self.seen, *(self.parts[n] for n in SHOWN), *self.buttons.values()]
+        shown = [self.chosen, *(self.parts[n] for n in SHOWN), *self.buttons.values()]
         looks = [self.parts["compare"], self.smoothing, self.log_scale]
         quick = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
         queued = {**quick, "queue": True, "concurrency_limit": 4}
         now = {"inputs": [self.chosen, *looks], "outputs": shown, **quick}
         refusable = {**now, **queued}
-        parts["list"].tick(self.look, [self.chosen, self.seen, *looks], shown, **LOOK_AGAIN)
+        seen = [self.chosen, self.seen, *looks]
+        parts["beat"].tick(self.look, seen, shown, js=SEEN, **LOOK_AGAIN)
         shell.tab.select(self.open, **now)
         self.parts["list"].click(self.pick, [self.chosen, *looks], shown, **quick)
         self.parts["checkpoints"].click(self.go_back, **refusable)
@@ -179,8 +177,9 @@ class RunsTab:
         return self.show(run_id, *looks)
 
     def look(self, run_id: str | None, seen: str, *looks: Any) -> tuple[Any, ...]:
-        """What changed since `seen`; all of it on a page that was just opened."""
-        return self.poll(run_id, seen, *looks) if seen else self.open(run_id, *looks)
+        """What is not as `seen` by the page; all of it on one that was just opened."""
+        opened = Shown(seen).words
+        return self.poll(run_id, seen, *looks) if opened else self.open(run_id, *looks)
 
     def follow(self, target: tuple[str, int] | None, *looks: Any) -> tuple[Any, ...]:
         """The run a link of another tab points at."""
@@ -208,69 +207,49 @@ class RunsTab:
         smoothing: float = SMOOTHING,
         log_scale: bool = False,
     ) -> tuple[Any, ...]:
-        """What changed on disk since `seen`; nothing when nothing did.
+        """What is on disk and not yet on the page; nothing when it shows all there is.
 
         The choice itself is never written here: an answer on its way when another run is chosen
         must not undo that, and the next poll paints over it.
+
+        Args:
+            seen: The words the page carries; see `studio.ui.runs_shown`.
         """
-        runs = self.reader.list()
+        runs, there = self.reader.list(), Shown(seen)
         word = pulse(self.context, runs)
         paused = queue.is_paused(self.context.workspace)
-        listed = mark(word) + run_list(runs, run_id, paused)
         chosen = next((item for item in runs if item.run.run_id == run_id), None)
         others = [item for item in runs if item.run.run_id in (compare or []) and item != chosen]
-        version = _version(runs, chosen, others, paused)
-        if f"{version} {word}" == seen:
+        look = Look(smoothing, log_scale)
+        page = word_of(word, run_id, look, [item.run.run_id for item in others])
+        if there.has("beat", page):
             return (gr.skip(),) * self._width
-        known, _, _ = seen.partition(" ")
-        seen = f"{version} {word}"
-        if version == known:  # something of a run that is not shown
-            return gr.skip(), seen, listed, *(gr.skip(),) * (self._width - 3)
+        listed = there.part("list", run_list(runs, run_id, paused))
         if chosen is None:
             rest = (gr.skip(),) * (self._width - 4)
-            return gr.skip(), seen, listed, NOTHING_CHOSEN, *rest
-        look = Look(smoothing, log_scale)
-        paths = chosen.run.paths
+            return gr.skip(), carry("beat", page) + mark(word), listed, NOTHING_CHOSEN, *rest
+        drawn, late = curves_word(there, chosen, others, look)
+        if late:  # asked for again at the next beat
+            page = word = ""
+        fresh = not there.has("curves", drawn)
         return (
             gr.skip(),
-            seen,
+            carry("beat", page) + mark(word),
             listed,
-            head(chosen),
-            health(chosen.diary),
-            gr.update(choices=comparable(runs, chosen)),
-            curves(chosen, others, look),
-            exports(chosen),
-            probes(chosen.diary),
-            checkpoint_list(chosen),
-            longer_note(chosen),
-            code(tail(paths.log) or "Nothing written yet.", "Last lines of the log"),
-            code(paths.config.read_text(encoding="utf-8"), "Settings"),
-            *self._button_updates(chosen),
+            *_top(there, chosen, runs),
+            carry("curves", drawn) + curves(chosen, others, look) if fresh else gr.skip(),
+            there.part("exports", exports(chosen, others)),
+            there.part("probes", probes(chosen.diary)),
+            there.part("checkpoints", checkpoint_list(chosen)),
+            there.part("longer_note", longer_note(chosen)),
+            there.part("log", log(chosen)),
+            there.part("settings", settings(chosen)),
+            *_buttons(there, chosen),
         )
 
     @property
     def _width(self) -> int:
-        return 2 + len(SHOWN) + len(self.buttons)
-
-    def _button_updates(self, summary: RunSummary) -> list[Any]:
-        state, run = summary.run.status.state, summary.run
-        going = state in ("queued", "starting", "running")
-        visible = {
-            "chat": run.has_adapter,
-            "save": state == "running",
-            "stop": going and state != "queued",
-            "stop_now": going or state == "stopping",
-            "resume": state in ("stopped", "failed"),
-            "clone": summary.card.readable,
-            "delete": not (run.status.active or state == "queued"),
-        }
-        updates = []
-        for name in self.buttons:
-            change: dict[str, Any] = {"visible": visible[name]}
-            if name == "stop_now":
-                change["value"] = "Take off the queue" if state == "queued" else "Stop now"
-            updates.append(gr.update(**change))
-        return updates
+        return 1 + len(SHOWN) + len(self.buttons)
 
     def save(self, run_id: str, *looks: Any) -> tuple[Any, ...]:
         return self._act(self.context.supervisor.save_now, run_id, looks)
@@ -285,9 +264,11 @@ class RunsTab:
         return self._act(self.context.supervisor.resume, run_id, looks)
 
     def go_back(self, event: gr.EventData, run_id: str, *looks: Any) -> tuple[Any, ...]:
-        """Resume from the checkpoint whose button was clicked."""
-        step = int(event._data.get("step") or 0)
-        return self._act(self.context.supervisor.resume, run_id, looks, step)
+        """Resume from the checkpoint whose button was clicked, or take its weights."""
+        supervisor, use = self.context.supervisor, event._data.get("use")
+        if use:
+            return self._act(supervisor.use_checkpoint, run_id, looks, int(use))
+        return self._act(supervisor.resume, run_id, looks, int(event._data.get("step") or 0))
 
     def extend(self, run_id: str, epochs: str, *looks: Any) -> tuple[Any, ...]:
         """Train an ended run for more epochs."""
@@ -322,13 +303,21 @@ class RunsTab:
         return self.show(run_id, *looks)
 
 
-def _version(
-    runs: list[RunSummary], chosen: RunSummary | None, others: list[RunSummary], paused: bool
-) -> str:
-    """Short, and different whenever anything shown is; it travels with every poll."""
-    shown = [item.detail_version for item in (chosen, *others) if item is not None]
-    text = "|".join([item.version for item in runs] + shown + [str(paused)])
-    return hashlib.sha256(text.encode()).hexdigest()
+def _top(there: Shown, chosen: RunSummary, runs: list[RunSummary]) -> tuple[Any, Any, Any]:
+    """Head, health and what to compare with; the head carries the words of what is no HTML."""
+    choices = comparable(runs, chosen)
+    carried = carry("compare", word_of(choices)) + carry("buttons", word_of(updates(chosen)))
+    same = there.has("compare", word_of(choices))
+    return (
+        there.part("head", carried + head(chosen)),
+        there.part("health", health(chosen.diary)),
+        gr.skip() if same else gr.update(choices=choices),
+    )
+
+
+def _buttons(there: Shown, chosen: RunSummary) -> list[Any]:
+    changed = updates(chosen)
+    return [gr.skip()] * len(changed) if there.has("buttons", word_of(changed)) else changed
 
 
 def _to(place: str) -> Any:

@@ -1,0 +1,58 @@
+"""What can be downloaded of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from studio.config import RunConfig
+from studio.paths import Workspace
+from studio.runs.events import EventLog
+from studio.runs.store import Run, RunStore
+from studio.ui import runs_api
+from studio.ui.context import StudioContext
+
+LOCAL = "http://127.0.0.1"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> RunStore:
+    return RunStore(Workspace.locate(tmp_path))
+
+
+@pytest.fixture
+def client(store: RunStore) -> TestClient:
+    app = FastAPI()
+    context = StudioContext(store.workspace, None, None, store, None, None, None)
+    app.include_router(runs_api.router(context))
+    return TestClient(app, base_url=LOCAL)
+
+
+def made(store: RunStore, name: str, loss: float) -> Run:
+    run = store.create(RunConfig(name=name))
+    EventLog(run.paths.events).append("metrics", step=1, loss=loss)
+    return run
+
+
+def test_one_table_of_one_run_or_of_those_compared(client: TestClient, store: RunStore) -> None:
+    one, two = made(store, "one", 0.5), made(store, "two", 0.25)
+    alone = client.get(f"/studio/runs/{one.run_id}/metrics.csv")
+    assert (
+        alone.text == "step,loss\n1,0.5\n" and "attachment" in alone.headers["content-disposition"]
+    )
+    both = client.get(f"/studio/runs/{one.run_id}/metrics.csv?with={two.run_id}")
+    assert both.text == f"run,step,loss\n{one.run_id},1,0.5\n{two.run_id},1,0.25\n"
+    assert client.get(f"/studio/runs/{one.run_id}/metrics.csv?with=../x").status_code == 404
+
+
+def test_the_log_is_shown_as_text_whatever_is_in_it(client: TestClient, store: RunStore) -> None:
+    run = made(store, "one", 0.5)
+    assert client.get(f"/studio/runs/{run.run_id}/log.txt").status_code == 404
+    run.paths.log.write_text("<script>alert(1)</script>\n")
+    answer = client.get(f"/studio/runs/{run.run_id}/log.txt")
+    assert answer.text == "<script>alert(1)</script>\n"
+    assert answer.headers["content-type"].startswith("text/plain")
+    assert answer.headers["x-content-type-options"] == "nosniff"
