@@ -6,8 +6,10 @@
 
 Planned is the memory plan before anything is loaded; measured is the peak resident memory of two
 real steps on the largest batch in a process of their own, or with `--device cuda` what the CUDA
-allocator reserved for them and the context; error is planned over measured, less one. With `--runs` the plan, now corrected by that dry step, is held against the peak of a whole
-run of several steps by the training worker (`run_error`).
+allocator reserved for them and the context; error is planned over measured, less one. With
+`--runs` the plan, now corrected by that dry step, is held against the peak of a whole run of
+several steps by the training worker (`run_error`): the most resident memory until it has ended.
+Pages of shared libraries that its process still reads while it exits are not the run's.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,6 +32,7 @@ from benchmarks.shapes import SHAPES, save_random, write_rows
 from studio.config import RunConfig, files
 from studio.models.quiet import quiet_libraries
 from studio.paths import Workspace
+from studio.runs.status import read_status
 from studio.runs.store import RunStore
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -36,6 +40,7 @@ CHARTS = ROOT.parent / "shared" / "data"
 STOCK = dict.fromkeys(("share_images", "share_prompts", "cache_features", "cache_reference"), "off")
 SAMPLES = {"sft": "embedded:sft", "dpo": "embedded:preferences"}
 RUN_STEPS = 4
+LOOK_SECONDS = 0.1
 
 
 def run_config(
@@ -85,16 +90,29 @@ def measure_one(config: RunConfig, workspace: Workspace, runs: bool) -> dict[str
 
 
 def peak_of_run(config: RunConfig, workspace: Workspace) -> int:
-    """Most resident bytes of a training worker over a whole run."""
-    run = RunStore(workspace).create(config)
+    """Most resident bytes of a training worker until its run has ended."""
+    run, peak = RunStore(workspace).create(config), 0
     command = [sys.executable, "-m", "studio", "worker", str(run.paths.root)]
     with (run.paths.root / "worker.txt").open("w") as log:
         child = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
-        _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode:
-        raise SystemExit(RunStore(workspace).get(run.run_id).status.message)
-    return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+        while child.poll() is None:
+            held = high_water(child.pid)
+            if read_status(run.paths).state == "finished":
+                break
+            peak = max(peak, held)
+            time.sleep(LOOK_SECONDS)
+    if child.wait():
+        raise SystemExit(read_status(run.paths).message)
+    return peak
+
+
+def high_water(pid: int) -> int:
+    """Most bytes that a process has had resident so far; 0 when it is gone."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), 0)
 
 
 def rows(arguments: argparse.Namespace, workspace: Workspace) -> Iterator[dict[str, Any]]:
@@ -151,6 +169,8 @@ def main() -> None:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
     elif arguments.runs:
         parser.error("--runs measures resident memory: leave it out with --device cuda.")
+    if arguments.runs and not Path("/proc/self/status").exists():
+        parser.error("--runs reads a process's resident memory from /proc, which Linux has.")
     quiet_libraries()
     found = []
     with tempfile.TemporaryDirectory() as place:

@@ -104,7 +104,9 @@ def _memory(found: Plan) -> list[str]:
     if memory is None:
         return []
     parts = ", ".join(f"{name} {size / GIB:.2f}" for name, size in memory.parts().items() if size)
-    source = "measured" if found.peak_measured else "planned"
+    source = "planned"
+    if found.peak_measured and found.total_planned:
+        source = f"measured; planned {found.total_planned / GIB:.2f}"
     return [
         f"memory {memory.total / GIB:.2f} of {found.device_memory / GIB:.1f} GiB, {source} "
         f"({parts})"

@@ -7,9 +7,16 @@ from typing import Literal
 from studio.config.base import Section, setting
 
 InitWeights = Literal[
-    "default", "gaussian", "orthogonal", "pissa", "olora", "eva", "loftq", "corda"
+    "default", "gaussian", "orthogonal", "pissa", "olora", "eva", "loftq", "corda", "mica"
 ]
-TARGET_GROUPS = ("language", "vision+language", "all-linear")
+TARGET_GROUPS = (
+    "language",
+    "vision",
+    "projector",
+    "vision+language",
+    "projector+language",
+    "all-linear",
+)
 MOVES_WEIGHTS = ("pissa", "olora")
 """Initialisations that move part of the base weights into the adapter."""
 
@@ -49,7 +56,7 @@ class AdapterConfig(Section):
     targets: str | list[str] = setting(
         "language",
         "Where it is applied",
-        "The language model, the vision tower too, every linear layer, or names or a pattern of yours.",
+        "The language model, the vision tower, the projector, or several joined by +; all-linear: every linear layer; or names or a pattern of yours.",
         effect="Adapting vision costs much more memory and time: images are encoded with gradients.",
         trl="target_modules",
         level="basic",
@@ -78,8 +85,8 @@ class AdapterConfig(Section):
     init: InitWeights = setting(
         "default",
         "Initialisation",
-        "How adapter weights start. PiSSA, OLoRA and orthogonal need unquantized weights.",
-        effect="Quality: PiSSA and OLoRA learn faster at first; a minute more at the start.",
+        "How adapter weights start. PiSSA, OLoRA and orthogonal need unquantized weights; EVA reads some rows first.",
+        effect="Quality: PiSSA, OLoRA and EVA learn faster at first; a minute more at the start.",
         trl="init_lora_weights",
     )
     lora_plus_ratio: float | None = setting(

@@ -104,17 +104,17 @@ TRACKERS = {
     "wandb": (Need("wandb"),),
 }
 INITIALISATIONS = {
-    "eva": "runs rows through the model before training and moves rank between its layers, which "
-    "the plan cannot know",
     "corda": "needs statistics of the layers over rows, collected beforehand in another pass",
     "loftq": "puts rounded weights in the place of the base's, so the adapter would fit no other "
     "copy of the model; nf4 with the default start comes close to it",
+    "mica": "freezes half of the adapter and takes every layer apart again each time the adapter is "
+    "loaded, for chat and evaluation too",
 }
 REMEDIES = {
     "model.quantization": "Use none.",
     "model.attention": "Use auto.",
     "model.dtype": "Use auto, float32 or bfloat16.",
-    "adapter.init": "Use default, gaussian, orthogonal, pissa or olora.",
+    "adapter.init": "Use default, gaussian, orthogonal, pissa, olora or eva.",
     "optimizer.name": "Use adamw_torch or adafactor, which need nothing else.",
     "report_to": "Leave it out: every run is recorded here in any case.",
 }

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from studio.config.adapter import MOVES_WEIGHTS
 from studio.config.availability import availability_problems
-from studio.config.engines import gpus_of, job_problems
+from studio.config.engines import engine_cautions, job_problems
 from studio.config.preference import DIFFERENCE_LOSSES, SMOOTHED, UNWEIGHTABLE
 from studio.config.run import RunConfig
 from studio.errors import ConfigError, FieldProblem
@@ -64,16 +64,15 @@ def cautions(config: RunConfig) -> list[str]:
             "The adapter continued from keeps its own rank, alpha, targets and variants; those "
             "set here are not used."
         )
+    if config.batch.largest:
+        found.append(
+            f"The run starts with the most rows at once that there is room for, not with "
+            f"{config.batch.per_device}."
+        )
     if config.data.max_length is not None and not config.speed.all_off:
         found.append(
             "A maximum length takes TRL's own path: every image is encoded again for each answer, "
             "and nothing is shared or cached. Without one the run is faster."
-        )
-    kind, _, flavor = config.launch.engine.partition(":")
-    if kind == "hf-jobs" and gpus_of(flavor) > config.launch.processes:
-        found.append(
-            f"The flavor {flavor} has {gpus_of(flavor)} GPUs, of which this uses "
-            f"{config.launch.processes}: set launch.processes to {gpus_of(flavor)}."
         )
     if optimizer.updates_inside:
         found.append(
@@ -86,7 +85,7 @@ def cautions(config: RunConfig) -> list[str]:
         )
     if optimizer.warmup and optimizer.schedule in ("constant", "reduce_lr_on_plateau"):
         found.append(f"The schedule {optimizer.schedule} has no warm-up, so it is not used.")
-    return found
+    return [*found, *engine_cautions(config)]
 
 
 def _quantization(config: RunConfig) -> Iterator[FieldProblem]:

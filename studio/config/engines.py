@@ -20,6 +20,17 @@ JOBS = "hf-jobs:"
 FIELD = "launch.engine"
 ZERO_3 = 3
 SPREADING = {"FSDP": "FSDP", "DEEPSPEED": "DeepSpeed"}
+GPUS = {
+    "t4": 16,
+    "l40s": 48,
+    "l4": 24,
+    "a10g": 24,
+    "a100": 80,
+    "h100": 80,
+    "h200": 141,
+    "rtx-pro-6000": 96,
+}
+"""GB of the GPUs that flavors of Hugging Face Jobs are named after; the first that fits counts."""
 MAKE_ONE = "Make one with `accelerate config --config_file FILE`, or use local."
 
 
@@ -94,6 +105,29 @@ def accelerate_problems(config: RunConfig, device: str | None = None) -> Iterato
         yield from _whole_weights_wanted(config, name or file.kind)
 
 
+def engine_cautions(config: RunConfig) -> Iterator[str]:
+    """What works where the run goes, but is probably not meant, or not what its plan says."""
+    engine, processes = config.launch.engine, config.launch.processes
+    if engine.startswith(JOBS) and gpus_of(engine) > processes:
+        flavor, gpus = engine.removeprefix(JOBS), gpus_of(engine)
+        yield (
+            f"The flavor {flavor} has {gpus} GPUs, of which this uses {processes}: set "
+            f"launch.processes to {gpus}."
+        )
+    if not engine.startswith(ENGINE):
+        return
+    try:
+        file = read_accelerate_file(Path(engine.removeprefix(ENGINE)))
+    except ValueError:
+        return  # refused by `accelerate_problems`
+    if file.splits_weights:
+        name = SPREADING.get(file.kind, file.kind)
+        yield (
+            f"{name} spreads the weights over processes: each device needs less than this plan, "
+            "which counts them whole."
+        )
+
+
 def _whole_weights_wanted(config: RunConfig, name: str) -> Iterator[FieldProblem]:
     if config.model.quantization != "none":
         yield FieldProblem(
@@ -102,10 +136,17 @@ def _whole_weights_wanted(config: RunConfig, name: str) -> Iterator[FieldProblem
             "Use none, or local with launch.processes: each GPU then holds the quantized model.",
         )
     adapter = config.adapter
-    if adapter and adapter.continue_from is None and adapter.init in MOVES_WEIGHTS:
+    fresh = adapter if adapter and adapter.continue_from is None else None
+    if fresh and fresh.init == "eva":
         yield FieldProblem(
             "adapter.init",
-            f"{adapter.init} is saved as plain LoRA at the end, which needs whole weights; {name} "
+            f"eva reads rows with the whole model before training; {name} splits it.",
+            "Use default.",
+        )
+    if fresh and fresh.init in MOVES_WEIGHTS:
+        yield FieldProblem(
+            "adapter.init",
+            f"{fresh.init} is saved as plain LoRA at the end, which needs whole weights; {name} "
             "splits them.",
             "Use default.",
         )
@@ -125,6 +166,19 @@ def job_problems(config: RunConfig) -> Iterator[FieldProblem]:
             "processes need one each.",
             f"Set it to {gpus}, or choose a larger flavor.",
         )
+
+
+def sent_elsewhere(config: RunConfig) -> bool:
+    """Whether the run leaves this machine, as a job."""
+    return config.launch.engine.startswith(JOBS)
+
+
+def gpu_memory(engine: str) -> int | None:
+    """GB of each GPU that a job of `engine` gets; None for other engines and unknown flavors."""
+    if not engine.startswith(JOBS):
+        return None
+    flavor = engine.removeprefix(JOBS)
+    return next((GPUS[name] for name in GPUS if flavor.startswith(name)), None)
 
 
 def gpus_of(flavor: str) -> int:

@@ -34,6 +34,13 @@ class BatchConfig(Section):
         ge=1,
         le=65536,
     )
+    largest: bool = setting(
+        False,
+        "Start with the largest batch",
+        "When the run starts, rows at once are set to the most that its plan has room for; the effective batch stays.",
+        effect="Time: fewer passes a step. Memory: up to what the device has.",
+        trl="auto_find_batch_size",
+    )
     on_oom: Literal["shrink", "fail"] = setting(
         "shrink",
         "When memory runs out",

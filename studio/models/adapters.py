@@ -17,7 +17,8 @@ from studio.models.targets import target_modules
 from studio.models.towers import find_towers
 
 WEIGHTS = "adapter_model.safetensors"
-INIT = {"default": True}
+INIT = {"default": True, "eva": True}
+"""As PEFT calls them; `studio.train.eva` sets what EVA begins with later."""
 
 
 def lora_config(adapter: AdapterConfig, skeleton: PreTrainedModel) -> LoraConfig:

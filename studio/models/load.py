@@ -27,14 +27,30 @@ class Loaded:
     dtype: torch.dtype
 
 
+PLAIN = ("eager", "sdpa")
+"""Attention that needs no package of its own, so that a plan for another device knows it too."""
 SPREADING = ("ACCELERATE_USE_FSDP", "ACCELERATE_USE_DEEPSPEED")
 
 
 def skeleton_of(model: ModelConfig) -> PreTrainedModel:
-    """The model's modules on the meta device: shapes and names, no weights."""
+    """The model's modules on the meta device: shapes and names, no weights.
+
+    Raises:
+        ModelError: The model cannot be read, or lacks the attention that was chosen.
+    """
     config = load_config(model)
-    with torch.device("meta"):
-        made = AutoModelForImageTextToText.from_config(config)
+    chosen = {"attn_implementation": model.attention} if model.attention in PLAIN else {}
+    try:
+        with torch.device("meta"):
+            made = AutoModelForImageTextToText.from_config(config, **chosen)
+    except ValueError as error:
+        if not chosen:
+            raise
+        raise ModelError(
+            f"{model.id} has no {model.attention} attention: {str(error).splitlines()[0]}",
+            remedy="Use auto.",
+            field="model.attention",
+        ) from error
     cover_answers(made)
     multiply_patches(made)
     return made

@@ -9,15 +9,12 @@ from collections.abc import Collection
 from torch import nn
 from transformers import PreTrainedModel
 
-from studio.config.adapter import AdapterConfig
+from studio.config.adapter import TARGET_GROUPS, AdapterConfig
 from studio.errors import ModelError
 from studio.models.towers import TOWERS, Tower, find_towers
 
-GROUPS: dict[str, tuple[Tower, ...]] = {
-    "language": ("language",),
-    "vision+language": ("vision", "language"),
-    "all-linear": ("vision", "projector", "language"),
-}
+ALL_LINEAR = "all-linear"
+ADAPTED: tuple[Tower, ...] = ("vision", "projector", "language")
 
 
 def matched_modules(model: PreTrainedModel, adapter: AdapterConfig) -> list[str]:
@@ -27,8 +24,8 @@ def matched_modules(model: PreTrainedModel, adapter: AdapterConfig) -> list[str]
         ModelError: Nothing matches, a chosen tower is left out, or the head is among them.
     """
     targets = adapter.targets
-    if isinstance(targets, str) and targets in GROUPS:
-        return _in_towers(model, targets)
+    if isinstance(targets, str) and (group := towers_of(targets)):
+        return _in_towers(model, targets, group)
     linear = [name for name, module in model.named_modules() if _adaptable(module)]
     if isinstance(targets, str):
         matched = [name for name in linear if _fullmatch(targets, name)]
@@ -37,6 +34,14 @@ def matched_modules(model: PreTrainedModel, adapter: AdapterConfig) -> list[str]
         _check_each(targets, matched)
     _check_matched(model, targets, matched)
     return matched
+
+
+def towers_of(targets: str) -> tuple[Tower, ...]:
+    """The parts that a word means: `language`, `vision+projector`, `all-linear`; else none."""
+    if targets == ALL_LINEAR:
+        return ADAPTED
+    named = {name.strip() for name in targets.split("+")}
+    return tuple(tower for tower in ADAPTED if tower in named) if named <= set(ADAPTED) else ()
 
 
 def target_modules(model: PreTrainedModel, adapter: AdapterConfig) -> list[str] | str:
@@ -96,7 +101,7 @@ def matched_per_tower(model: PreTrainedModel, matched: list[str]) -> dict[Tower,
     return {tower: counts.get(tower, 0) for tower in TOWERS}
 
 
-def _in_towers(model: PreTrainedModel, group: str) -> list[str]:
+def _in_towers(model: PreTrainedModel, targets: str, group: Collection[Tower]) -> list[str]:
     towers = find_towers(model)
     inside_attention = {
         f"{name}.{child}"
@@ -108,14 +113,16 @@ def _in_towers(model: PreTrainedModel, group: str) -> list[str]:
         name
         for name, module in model.named_modules()
         if isinstance(module, nn.Linear)
-        and towers.of(name) in GROUPS[group]
+        and towers.of(name) in group
         and name not in inside_attention
     ]
     hit = {towers.of(name) for name in matched}
-    missing = [tower for tower in GROUPS[group] if tower not in hit and tower != "projector"]
+    missing = [tower for tower in group if tower not in hit]
+    if targets == ALL_LINEAR:  # some models have no linear layer between the two
+        missing = [tower for tower in missing if tower != "projector"]
     if missing:
         raise ModelError(
-            f"targets: {group} finds no linear layer in the {missing[0]} tower of this model.",
+            f"targets: {targets} finds no linear layer in the {missing[0]} part of this model.",
             remedy="Choose other targets.",
             field="adapter.targets",
         )
@@ -135,7 +142,8 @@ def _fullmatch(pattern: str, name: str) -> bool:
         return re.fullmatch(pattern, name) is not None
     except re.error as error:
         raise ModelError(
-            f"{pattern!r} is neither one of {', '.join(GROUPS)} nor a regular expression: {error}.",
+            f"{pattern!r} is neither one of {', '.join(TARGET_GROUPS)} nor a regular expression: "
+            f"{error}.",
             remedy="Choose one of those, or give a list of module names.",
             field="adapter.targets",
         ) from error

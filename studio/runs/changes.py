@@ -12,6 +12,7 @@ from studio.errors import ConfigError, FieldProblem
 FREE = (
     "name",
     "batch.per_device",
+    "batch.largest",
     "batch.on_oom",
     "batch.gradient_checkpointing",
     "schedule.epochs",

@@ -134,6 +134,7 @@ class Plan:
         memory: None in plans written by earlier versions.
         device_memory: Bytes the device has.
         seconds_per_step, peak_measured: From a dry step; None without one.
+        total_planned: What the total was before a dry step put it right; None without one.
         skipped: One sentence per reason why rows are left out.
         fast_path: What work is saved, or why none; empty in plans of earlier versions.
         warnings: Sentences; none of them stops the run.
@@ -157,6 +158,7 @@ class Plan:
     device_memory: int = 0
     seconds_per_step: float | None = None
     peak_measured: int | None = None
+    total_planned: int | None = None
     suggestions: list[Suggestion] = field(default_factory=list)
     fast_path: str = ""
 

@@ -121,7 +121,7 @@ def render(recipe: Mapping[str, Any], rows: str, splits: list[str]) -> str:
     parts = (
         _head(recipe),
         _part("Imports", _imports(recipe)),
-        *([_part("What transformers lacks for this family", added)] if added else []),
+        *([_part("What the libraries lack for this run", added)] if added else []),
         _part("Model and processor", _model(recipe)),
         _part("Rows", _rows(rows, splits)),
         _part("Training", _training(recipe, splits)),

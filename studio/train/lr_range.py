@@ -77,6 +77,7 @@ def short_run(config: RunConfig, span: Span) -> RunConfig:
         "early_stopping": None,
         "keep_best": False,
     }
+    values["launch"] |= {"processes": 1, "engine": "local"}
     values["data"]["evaluation"] = None
     values["report_to"], values["push_to_hub"] = [], None
     return files.parse(values)

@@ -14,12 +14,13 @@ from transformers import PreTrainedModel, ProcessorMixin
 from studio.config import RunConfig
 from studio.config.availability import availability_problems
 from studio.config.checks import cautions, ensure_consistent
+from studio.config.engines import gpu_memory, sent_elsewhere
 from studio.config.run import speed_obstacle
 from studio.errors import ConfigError, ModelError
 from studio.models.devices import pick_device, resolve_dtype
 from studio.models.load import skeleton_of
 from studio.models.source import has_processor, load_config, load_processor
-from studio.models.targets import matched_modules, matched_per_tower
+from studio.models.targets import matched_modules, matched_per_tower, towers_of
 from studio.models.towers import TOWERS, Tower, find_towers
 from studio.paths import Workspace
 from studio.runs.plan import Plan, TowerPlan
@@ -104,18 +105,26 @@ def checked(config: RunConfig, workspace: Workspace, target: Target | None = Non
     """
     ensure_consistent(config)
     device = pick_device()
-    here = target is None
-    found = availability_problems(config, device.type) if here else []
+    here = target is None and not sent_elsewhere(config)
+    found = availability_problems(config, device.type) if target is None else []
     if found:
         raise ConfigError(found)
     adapters = _adapters(config, workspace)
-    target = target or Target.here(device)
+    target = target or _target(config, device)
     load_config(config.model)
     processor = load_processor(config.model) if has_processor(config.model) else None
     special = processor.tokenizer.all_special_tokens if processor else ()
     data = load_run_data(config, workspace, special)
     dtype = resolve_dtype(config.model.dtype, target.torch_device)
     return Start(config, workspace, target, here, dtype, processor, data, adapters)
+
+
+def _target(config: RunConfig, device: torch.device) -> Target:
+    """The GPU of the job that the run is sent to, or what each of its processes has here."""
+    elsewhere = gpu_memory(config.launch.engine)
+    if elsewhere:
+        return Target.gpu(elsewhere)
+    return Target.here(device).shared(config.launch.processes)
 
 
 def _adapters(config: RunConfig, workspace: Workspace) -> tuple[Path, ...]:
@@ -136,7 +145,10 @@ def _worked_out(start: Start) -> Preflight:
     plan = _plan(config, facts, batch, made)
     known = recall(config, plan, workspace) if start.here else None
     plan = _with_room(calibrated(plan, known) if known else plan)
-    what_if = WhatIf(config, workspace, facts.processor, batch, facts.dtype, facts.target)
+    correction = plan.memory.total - made.memory.total
+    what_if = WhatIf(
+        config, workspace, facts.processor, batch, facts.dtype, facts.target, correction
+    )
     offered = ensure_some_plan_fits(what_if, plan, suggestions(what_if, plan))
     plan = replace(plan, suggestions=offered)
     return Preflight(plan, facts.data, batch, numbers, made.inputs)
@@ -266,13 +278,17 @@ def _warnings(config: RunConfig, data: RunData, towers: list[TowerPlan], device:
     found = cautions(config)
     if device == "cpu" and config.optimizer.name.startswith("paged"):
         found.append("Paged optimizers do not page on a CPU; the plain 8- or 32-bit one is used.")
+    processes = config.launch.processes
+    if device == "cpu" and processes > 1:
+        found.append(f"{processes} processes share the main memory: this is the plan of each.")
     if data.train.used < config.batch.total:
         found.append(
             f"Only {data.train.used} rows: less than one effective batch of {config.batch.total}."
         )
     vision = next(tower for tower in towers if tower.name == "vision")
-    wanted = config.adapter.targets if config.adapter else None
-    if vision.matched and isinstance(wanted, list):
+    targets = config.adapter.targets if config.adapter else "all-linear"
+    by_name = isinstance(targets, list) or not towers_of(targets)
+    if vision.matched and by_name:
         found.append(
             f"The names also match {vision.matched} modules of the vision tower. "
             "Use language to leave it as it is."

@@ -23,7 +23,7 @@ from studio.models.source import load_processor, model_path
 from studio.paths import RunPaths, Workspace, write_json
 from studio.train.arguments import argument_values, best_of
 from studio.train.prepare import adapter_folder, reference_folder
-from studio.train.recipe_lines import lines_of
+from studio.train.recipe_lines import begins_with_rows, lines_of
 from studio.train.recipe_source import additions_of
 
 QUANTIZATION = (
@@ -73,7 +73,7 @@ def write_recipe(config: RunConfig, paths: RunPaths, workspace: Workspace) -> No
         "packages": packages_of(config, processor),
         "arguments": {key: _plain(value) for key, value in arguments.items()},
         "lines": lines_of(config, skeleton, workspace).to_json(),
-        "additions": additions_of(processor, skeleton).to_json(),
+        "additions": additions_of(processor, skeleton, eva=begins_with_rows(config)).to_json(),
         "special_tokens": list(processor.tokenizer.all_special_tokens),
     }
     write_json(paths.recipe, recipe)

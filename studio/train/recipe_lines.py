@@ -14,6 +14,7 @@ from studio.config import RunConfig
 from studio.config.adapter import MOVES_WEIGHTS
 from studio.models.towers import find_towers
 from studio.paths import Workspace
+from studio.train.eva import start_from_rows
 from studio.train.prepare import reference_folder
 from studio.train.rates import own_rates
 
@@ -46,7 +47,9 @@ def lines_of(config: RunConfig, skeleton: PreTrainedModel, workspace: Workspace)
                 "        weight.requires_grad = False",
             ]
         )
-    lines.after_trainer.extend([*_reference(config, workspace), *_rates(config, skeleton)])
+    lines.after_trainer.extend(
+        [*_begin(config), *_reference(config, workspace), *_rates(config, skeleton)]
+    )
     adapter = config.adapter
     if adapter and adapter.continue_from is None and adapter.init in MOVES_WEIGHTS:
         lines.after_trainer.append(f"trainer.model.save_pretrained({START})")
@@ -55,6 +58,19 @@ def lines_of(config: RunConfig, skeleton: PreTrainedModel, workspace: Workspace)
             f"path_initial_model_for_weight_conversion={START})"
         )
     return lines
+
+
+def begins_with_rows(config: RunConfig) -> bool:
+    """Whether a new adapter gets its start from rows (EVA)."""
+    adapter = config.adapter
+    return adapter is not None and adapter.continue_from is None and adapter.init == "eva"
+
+
+def _begin(config: RunConfig) -> list[str]:
+    if not begins_with_rows(config):
+        return []
+    given = f"trainer.model, processor, trainer.train_dataset, {config.method!r}"
+    return [f"{start_from_rows.__name__}({given}, {config.schedule.seed})"]
 
 
 def prefixes_of(model: PreTrainedModel, part: str) -> list[str]:

@@ -15,6 +15,7 @@ from transformers import MllamaForConditionalGeneration, PreTrainedModel, Proces
 
 from studio.models import crossattention, processors
 from studio.models.processors import COMPLETED, PALIGEMMA_TEMPLATE
+from studio.train import eva as starts
 
 TEMPLATE = "PALIGEMMA_TEMPLATE"
 
@@ -38,9 +39,17 @@ class Additions:
         return asdict(self)
 
 
-def additions_of(processor: ProcessorMixin, skeleton: PreTrainedModel) -> Additions:
-    """What `studio.models` adds to this processor and to models with these modules."""
+def additions_of(
+    processor: ProcessorMixin, skeleton: PreTrainedModel, *, eva: bool = False
+) -> Additions:
+    """What `studio.models` adds to this processor and to models with these modules.
+
+    Args:
+        eva: Whether the adapter gets its start from rows.
+    """
     found, wanted = Additions(), []
+    if eva:
+        wanted.append((starts, starts.start_from_rows.__name__))
     kind = type(processor)
     if kind in COMPLETED.values():
         wanted.append((processors, kind.__name__))

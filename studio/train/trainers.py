@@ -8,14 +8,19 @@ from trl import DPOTrainer, SFTTrainer
 from studio.config import RunConfig
 from studio.config.run import speed_obstacle, with_possible_speed
 from studio.config.training import SAVINGS
+from studio.errors import ModelError
+from studio.models.load import Loaded
 from studio.paths import RunPaths, Workspace
+from studio.runs import checkpoints
 from studio.runs.events import EventLog
 from studio.train.arguments import dpo_arguments, sft_arguments
 from studio.train.data import RunData
+from studio.train.eva import start_from_rows
 from studio.train.fast.setup import Setup
 from studio.train.fast.trainers import FastDPOTrainer, FastSFTTrainer
 from studio.train.prepare import Trainable, keep_adapter_precision, keep_start, set_reference
 from studio.train.rates import set_rates
+from studio.train.recipe_lines import begins_with_rows
 
 
 def build_trainer(
@@ -49,6 +54,7 @@ def build_trainer(
         )
     set_reference(trainer, config, workspace)
     keep_adapter_precision(trainer.model, loaded.dtype)
+    _begin(trainer, config, paths, loaded)
     keep_start(trainer.model, config, paths)
     set_rates(trainer, config)
     if stock:
@@ -58,3 +64,22 @@ def build_trainer(
     else:
         Setup(trainer, config, loaded, paths, workspace).run()
     return trainer
+
+
+def _begin(trainer: Trainer, config: RunConfig, paths: RunPaths, loaded: Loaded) -> None:
+    """Give a new adapter the start that needs rows, unless a checkpoint replaces it.
+
+    Raises:
+        ModelError: The rows give no such start.
+    """
+    if not begins_with_rows(config) or checkpoints.latest_checkpoint(paths):
+        return
+    rows = trainer.train_dataset
+    try:
+        start_from_rows(trainer.model, loaded.processor, rows, config.method, config.schedule.seed)
+    except (ValueError, IndexError) as error:
+        raise ModelError(
+            f"EVA finds no start for this adapter in these rows: {error}.",
+            remedy="Use init: default, a lower rank, or targets that every row reaches.",
+            field="adapter.init",
+        ) from error

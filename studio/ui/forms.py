@@ -5,6 +5,7 @@ No setting is named here; label, help, bounds and choices come from `studio.conf
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ import gradio as gr
 import yaml
 
 from studio.config import RunConfig
+from studio.config.adapter import TARGET_GROUPS
 from studio.config.fields import FieldSpec, field_specs
 from studio.config.files import parse, set_path
 from studio.errors import ConfigError, FieldProblem
@@ -27,6 +29,7 @@ ADAPTER = FieldSpec(
     effect="Memory: gradients and optimizer state of the adapter only, a few percent of the rest.",
     trl="peft_config",
 )
+NAME = re.compile(r"\w+")
 YES_NO = {"As the model ships": None, "Yes": True, "No": False}
 RADIO_MOST = 4
 
@@ -145,7 +148,7 @@ def to_value(spec: FieldSpec, shown: Any) -> Any:
         return _parts(shown)
     if spec.optional and _is_numeric(spec):
         return _number(spec, shown)
-    if spec.path == "adapter.targets" and isinstance(shown, str) and "," in shown:
+    if spec.path == "adapter.targets" and isinstance(shown, str) and _are_names(shown):
         return _parts(shown)
     return None if shown == "" and spec.optional else shown
 
@@ -236,6 +239,11 @@ def _is_numeric(spec: FieldSpec) -> bool:
 
 def _parts(text: str | None) -> list[str]:
     return [part.strip() for part in (text or "").split(",") if part.strip()]
+
+
+def _are_names(text: str) -> bool:
+    """Whether target modules are named, rather than parts of a model or a pattern of names."""
+    return "," in text or (text not in TARGET_GROUPS and NAME.fullmatch(text) is not None)
 
 
 def _words(value: bool | None) -> str:

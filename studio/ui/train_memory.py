@@ -68,7 +68,7 @@ def _headline(found: Plan) -> str:
 
 
 def _bar(found: Plan, parts: dict[str, int], seen: Measurement | None) -> str:
-    peak = seen.peak if seen and seen.peak else 0
+    peak = seen.peak if seen and seen.peak and not found.peak_measured else 0
     full = max(found.memory.total, found.device_memory, peak, 1)
     pieces = "".join(
         f'<i class="part-{name}" style="width:{100 * number / full:.2f}%" '
@@ -89,7 +89,8 @@ def _bar(found: Plan, parts: dict[str, int], seen: Measurement | None) -> str:
 def _words(found: Plan, parts: dict[str, int]) -> str:
     named = ", ".join(f"{PARTS[name].lower()} {size(n)}" for name, n in parts.items() if n)
     of = f" of {size(found.device_memory)}" if found.device_memory else ""
-    return escape(f"Memory planned: {size(found.memory.total)}{of}: {named}.")
+    how = "measured" if found.peak_measured else "planned"
+    return escape(f"Memory {how}: {size(found.memory.total)}{of}: {named}.")
 
 
 def _legend(parts: dict[str, int]) -> str:
@@ -102,13 +103,14 @@ def _legend(parts: dict[str, int]) -> str:
 
 
 def _compared(found: Plan, seen: Measurement | None) -> str:
-    if seen is None:
-        return ""
-    if seen.peak is None:
-        return '<p class="measured not">Measured: memory ran out in the dry step.</p>'
-    off = 100 * (found.memory.total - seen.peak) / seen.peak
+    peak = found.peak_measured or (seen.peak if seen else None)
+    if peak is None:
+        ran_out = '<p class="measured not">Measured: memory ran out in the dry step.</p>'
+        return ran_out if seen else ""
+    planned = found.total_planned or found.memory.total
+    off = 100 * (planned - peak) / peak
     side = "more" if off >= 0 else "less"
     return (
-        f'<p class="measured">Measured: <b>{size(seen.peak)}</b>, planned: '
-        f"<b>{size(found.memory.total)}</b> ({abs(off):.0f} % {side})</p>"
+        f'<p class="measured">Measured: <b>{size(peak)}</b>, planned: '
+        f"<b>{size(planned)}</b> ({abs(off):.0f} % {side})</p>"
     )

@@ -177,23 +177,29 @@ class PlanPanel:
         return found
 
     def remember(self, config: RunConfig, peak: int | None, seconds: float | None) -> Measurement:
-        """Keep what a dry step took for the settings it belongs to."""
+        """Keep what a dry step took for the settings it belongs to; it puts plans right."""
         key = state.measured_key(config)
         seen = Measurement(key, state.about(config), peak, seconds)
         self.measured.keep(key, seen)
+        self.plans.clear()
         return seen
 
     def _drawn(self, found: Plan, config: RunConfig, last: Measurement | None) -> str:
         return views.plan(found, self.measured.get(state.measured_key(config)), last)
 
-    def redraw(self, found: Values | None, seen: Measurement | None, *shown: Any) -> Any:
-        """The plan again, with what is measured by now for the settings as they are now."""
+    def redraw(
+        self, found: Values | None, seen: Measurement | None, *shown: Any
+    ) -> tuple[Any, Any]:
+        """The plan again, put right by what is measured by now for the settings as they are."""
         if found is None:
-            return SKIP
+            return SKIP, SKIP
         try:
-            return self._drawn(Plan.from_json(found), config_from(self.specs, shown), seen)
-        except InputError:
-            return SKIP
+            config, plan = config_from(self.specs, shown), Plan.from_json(found)
+            if self.measured.get(state.measured_key(config)):
+                plan = self.plan(config)
+        except StudioError:
+            return SKIP, SKIP
+        return self._drawn(plan, config, seen), plan.to_json()
 
     def apply(self, found: Values | None, event: gr.EventData) -> list[Any]:
         """Put a suggestion into the form; whatever else was typed stays."""

@@ -15,6 +15,7 @@ from studio.config import RunConfig
 from studio.config.checks import problems
 from studio.config.fields import FieldSpec
 from studio.config.files import parse
+from studio.config.preference import MPO
 from studio.config.presets import get_preset, list_presets
 from studio.config.saved import SavedSettings
 from studio.data.manifest import list_exports
@@ -29,15 +30,24 @@ SAMPLES = {
     "dpo": (("Embedded: preference pairs", "embedded:preferences"),),
 }
 DEFAULT_RATES = {"sft": 2e-4, "dpo": 1e-5}
-TARGETS = ("language", "vision+language", "all-linear")
-LOSSES = (
-    ("DPO (sigmoid)", "sigmoid: 1"),
-    ("IPO", "ipo: 1"),
-    ("Hinge (SLiC)", "hinge: 1"),
-    ("Robust DPO", "robust: 1"),
-    ("APO-zero", "apo_zero: 1"),
-    ("MPO: sigmoid 0.8, bco_pair 0.2, sft 1", "sigmoid: 0.8, bco_pair: 0.2, sft: 1"),
-)
+LOSS_NAMES = {
+    "sigmoid": "DPO",
+    "sigmoid_norm": "DPO per token",
+    "hinge": "SLiC",
+    "ipo": "IPO",
+    "exo_pair": "EXO",
+    "nca_pair": "NCA",
+    "robust": "robust DPO",
+    "bco_pair": "BCO",
+    "sppo_hard": "SPPO",
+    "aot": "AOT",
+    "aot_unpaired": "AOT, unpaired",
+    "apo_zero": "APO-zero",
+    "apo_down": "APO-down",
+    "discopop": "DiscoPOP",
+}
+"""What papers call the losses that can stand alone."""
+MIXTURES = {"MPO": MPO, "DPO with SFT": {"sigmoid": 1.0, "sft": 1.0}}
 HERE = "here"
 FORM = "form"
 MOST_GB = 1024
@@ -76,6 +86,17 @@ def data_choices(
     ]
     library = library_choices(store, method) if store else []
     return [*exports, *library, *SAMPLES[method]]
+
+
+def loss_choices() -> Choices:
+    """Every loss of TRL that can stand alone, and mixtures; other weights can be typed."""
+    alone = [(f"{loss} ({name})", f"{loss}: 1") for loss, name in LOSS_NAMES.items()]
+    mixed = [(name, _spelled(losses)) for name, losses in MIXTURES.items()]
+    return [*alone, *((f"{name}: {losses}", losses) for name, losses in mixed)]
+
+
+def _spelled(losses: Mapping[str, float]) -> str:
+    return ", ".join(f"{loss}: {weight:g}" for loss, weight in losses.items())
 
 
 def model_choices(store: RunStore) -> Choices:

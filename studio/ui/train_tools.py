@@ -63,8 +63,10 @@ class ToolsPanel:
         plan = self.plan
         self.range.wire(form, errors)
         drawn = {
-            "fn": plan.redraw, "inputs": [plan.current, plan.seen, *form], "outputs": plan.found
-        }  # fmt: skip
+            "fn": plan.redraw,
+            "inputs": [plan.current, plan.seen, *form],
+            "outputs": [plan.found, plan.current],
+        }
         self.measure_button.click(
             self.measure,
             [plan.target, *form],

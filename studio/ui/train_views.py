@@ -60,7 +60,8 @@ def plan(found: Plan, seen: Measurement | None = None, stale: Measurement | None
     """
     notices = "".join(notice("", text, tone="warn") for text in found.warnings)
     skipped = "".join(notice("", text) for text in found.skipped)
-    older = _stale(stale) if stale and seen is None else ""
+    measured = seen is not None or found.peak_measured is not None
+    older = _stale(stale) if stale and not measured else ""
     return (
         f'<div class="plan">{memory(found, seen)}{older}{notices}'
         f"{_suggestions(found.suggestions)}{_trained(found)}{_time(found, seen)}</div>{skipped}"

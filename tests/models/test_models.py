@@ -5,10 +5,11 @@ import shutil
 
 import pytest
 import torch
+from torch import nn
 from transformers import LlamaConfig
 
 from studio.config import files
-from studio.config.adapter import AdapterConfig
+from studio.config.adapter import TARGET_GROUPS, AdapterConfig
 from studio.config.model import ModelConfig
 from studio.errors import ModelError
 from studio.models.adapters import inspect_adapter
@@ -37,6 +38,8 @@ def test_the_towers_of_the_embedded_model(skeleton):
     [
         ("language", {"language"}),
         ("vision+language", {"vision", "language"}),
+        ("vision", {"vision"}),
+        ("projector + language", {"projector", "language"}),
         ("all-linear", {"vision", "projector", "language"}),
         (["q_proj"], {"vision", "language"}),
         (r"model\.text_model\..*\.down_proj", {"language"}),
@@ -51,7 +54,7 @@ def test_targets_hit_the_towers_they_name(skeleton, targets, towers):
 def test_peft_hits_exactly_what_the_plan_says(skeleton):
     from peft import LoraConfig, get_peft_model
 
-    for targets in ("language", "vision+language", "all-linear", ["q_proj", "v_proj"]):
+    for targets in (*TARGET_GROUPS, ["q_proj", "v_proj"]):
         adapter = AdapterConfig(targets=targets)
         wanted = set(matched_modules(skeleton, adapter))
         model = get_peft_model(
@@ -65,6 +68,27 @@ def test_targets_that_match_nothing_are_refused(skeleton, targets):
     with pytest.raises(ModelError) as caught:
         matched_modules(skeleton, AdapterConfig(targets=targets))
     assert caught.value.field == "adapter.targets" and caught.value.remedy
+
+
+def test_a_chosen_part_without_a_linear_layer_is_named():
+    bare = skeleton_of(ModelConfig())
+    bare.model.vision_model.encoder.layers = nn.ModuleList()
+    assert matched_modules(bare, AdapterConfig(targets="language"))
+    for targets in ("vision", "vision+language", "all-linear"):
+        with pytest.raises(ModelError, match="no linear layer in the vision part") as caught:
+            matched_modules(bare, AdapterConfig(targets=targets))
+        assert caught.value.field == "adapter.targets" and caught.value.remedy
+
+
+def test_attention_that_a_model_lacks_is_refused(monkeypatch):
+    assert skeleton_of(ModelConfig(attention="eager")).config._attn_implementation == "eager"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("transformers.PreTrainedModel._supports_sdpa", False)
+        patch.setattr("transformers.Idefics3ForConditionalGeneration._supports_sdpa", False)
+        patch.setattr("transformers.Idefics3PreTrainedModel._supports_sdpa", False)
+        with pytest.raises(ModelError, match="no sdpa attention") as caught:
+            skeleton_of(ModelConfig(attention="sdpa"))
+    assert caught.value.field == "model.attention" and caught.value.remedy == "Use auto."
 
 
 def test_a_text_only_model_is_refused(tmp_path):

@@ -32,8 +32,9 @@ SFT = {
 DPO = {
     **SMALL,
     "method": "dpo",
+    "adapter": {"rank": 4, "alpha": 8, "init": "eva"},
     "model": {"quantization": "nf4"},
-    "data": {"source": "embedded:preferences", "train": "train[:8]"},
+    "data": {"source": "embedded:preferences", "train": "train[:4]"},
 }
 
 

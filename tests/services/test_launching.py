@@ -16,8 +16,9 @@ import torch
 import yaml
 
 from studio.config import files
+from studio.config.adapter import AdapterConfig
 from studio.config.availability import availability_problems
-from studio.config.checks import problems
+from studio.config.checks import cautions, problems
 from studio.errors import ConfigError
 from studio.models.devices import pick_device
 from studio.paths import Workspace
@@ -179,6 +180,8 @@ def test_spread_weights_are_refused_where_they_cannot_be(tmp_path):
     path = accelerate_file(tmp_path, distributed_type="FSDP", fsdp_config={"fsdp_version": 2})
     fsdp = config(engine=f"accelerate:{path}")
     assert not availability_problems(fsdp, "cuda")
+    assert any("FSDP spreads the weights" in text for text in cautions(fsdp))
+    assert any("8 GPUs, of which" in text for text in cautions(config(engine="hf-jobs:a100x8")))
     (on_cpu,) = availability_problems(fsdp, "cpu")
     assert on_cpu.field == "launch.engine" and "FSDP" in on_cpu.message
     values = {**SMALL, "model": {"quantization": "nf4"}, "adapter": {"init": "default"}}
@@ -188,6 +191,8 @@ def test_spread_weights_are_refused_where_they_cannot_be(tmp_path):
         update={"launch": fsdp.launch}
     )
     assert [p.field for p in availability_problems(pissa, "cuda")] == ["adapter.init"]
+    eva = pissa.model_copy(update={"adapter": AdapterConfig(init="eva")})
+    assert [p.field for p in availability_problems(eva, "cuda")] == ["adapter.init"]
 
 
 def test_slurm_scripts_are_shell_and_start_the_worker(workspace, tmp_path):

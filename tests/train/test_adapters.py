@@ -29,7 +29,7 @@ VARIANTS = {
     "default": ({}, {"lora_B"}),
     "dora": ({"dora": True, "init": "gaussian"}, {"lora_B", "lora_magnitude_vector"}),
     "rslora": (
-        {"rslora": True, "bias": "lora_only", "targets": "vision+language"},
+        {"rslora": True, "bias": "lora_only", "targets": "vision+language", "init": "eva"},
         {"lora_B", "vision_model", ".bias"},
     ),
     "whole": (
@@ -97,6 +97,21 @@ def test_weights_moved_into_the_adapter_come_back_in_the_saved_one(one, init):
     assert json.loads((paths.adapter / "adapter_config.json").read_text())["r"] == 8
     assert torch.allclose(found, wanted, atol=1e-3) and not torch.allclose(found, before, atol=1e-3)
     assert torch.equal(untouched, before)
+
+
+def test_eva_begins_with_directions_of_the_rows_and_answers_as_the_base(one):
+    trainer = one.trainer(one.config("dpo", adapter={"init": "eva", "rank": 4}))
+    weights = dict(trainer.model.named_parameters())
+    starts = {n: w for n, w in weights.items() if "lora_A" in n}
+    assert starts and not any(w.any() for n, w in weights.items() if "lora_B" in n)
+    for weight in starts.values():
+        assert torch.allclose(weight @ weight.T, torch.eye(4), atol=1e-3)
+    q, k = (next(w for n, w in starts.items() if f".{p}_proj." in n) for p in "qk")
+    assert torch.equal(q, k), "both read the same inputs"
+    assert trainer.model.peft_config["default"].init_lora_weights is True
+    with pytest.raises(ModelError, match="no start for this adapter") as caught:
+        one.trainer(one.config(adapter={"init": "eva", "rank": 512}))
+    assert caught.value.field == "adapter.init" and "lower rank" in caught.value.remedy
 
 
 def test_lora_plus_and_parts_learn_at_their_own_rates(one):

@@ -8,22 +8,27 @@ import torch
 from torch import nn
 
 from studio.config import files, presets
+from studio.config.watching import LaunchConfig
 from studio.errors import ConfigError
 from studio.models.load import skeleton_of
 from studio.models.source import load_processor
 from studio.paths import Workspace
+from studio.runs.lr_range import Span
 from studio.runs.plan import MemoryPlan, Plan
 from studio.train.fast.choose import FastPath
+from studio.train.lr_range import short_run
 from studio.train.memory.devices import GIB, Target
+from studio.train.memory.dry_step import _two_steps, dry_step
 from studio.train.memory.estimate import Batch, adapted, estimate
 from studio.train.memory.measure import Measured, calibrated
 from studio.train.memory.meter import metered
 from studio.train.memory.optimizers import optimizer_bytes, projected_weights
 from studio.train.memory.remembered import recall, remember
 from studio.train.memory.rows import sample_rows
+from studio.train.memory.suggest import WhatIf
 from studio.train.memory.trace import Traceable, trace
 from studio.train.memory.weights import quantized_modules, weight_bytes
-from studio.train.plan import plan_run, preflight
+from studio.train.plan import checked, plan_run, preflight
 
 OFF = dict.fromkeys(("share_images", "share_prompts", "cache_features", "cache_reference"), "off")
 
@@ -144,6 +149,12 @@ def test_stock_activations_grow_with_rows_and_shrink_with_checkpointing(runner, 
     assert saved.saved < four.saved / 2 and saved.peak < four.peak
 
 
+def test_eager_attention_keeps_every_score(runner):
+    few = {"batch": {"per_device": 1, "total": 4}}
+    fused = _traced(runner, **few)
+    assert _traced(runner, model={"attention": "eager"}, **few).saved > 1.05 * fused.saved
+
+
 def test_a_gpu_works_on_logits_in_place(runner):
     sections = {"batch": {"gradient_checkpointing": True}, "adapter": {"rank": 1}}
     on_cpu = _traced(runner, torch.bfloat16, **sections)
@@ -254,6 +265,7 @@ def test_a_dry_step_puts_the_plan_right(usual):
     for peak in (plan.memory.total + 10**9, plan.memory.total // 2):
         fixed = calibrated(plan, Measured(peak, 1.5))
         assert fixed.memory.total == fixed.peak_measured == peak
+        assert fixed.total_planned == plan.memory.total
         assert fixed.seconds_per_step == 1.5
     assert "ran out" in calibrated(plan, Measured(None, None)).warnings[0]
 
@@ -335,3 +347,43 @@ def test_reference_needs_a_second_model_only_without_an_adapter(runner):
     assert memory[True].reference == memory[True].weights
     assert isinstance(memory[True], MemoryPlan) and memory[True].adapter == 0
     assert Target.gpu(8).memory == 8 * GIB
+
+
+def test_processes_exchange_gradients_and_a_measured_difference_reaches_suggestions(runner):
+    batch, gpu = Batch([], 2, 80), Target.gpu(8)
+    config = runner.config(method="dpo")
+    both = config.model_copy(update={"launch": LaunchConfig(processes=2)})
+    made = [
+        estimate(each, runner.workspace, None, batch, torch.float32, gpu).memory
+        for each in (config, both)
+    ]
+    assert made[1].gradients == 2 * made[0].gradients and made[1].adapter == made[0].adapter
+    what_if = WhatIf(config, runner.workspace, None, batch, torch.float32, gpu)
+    corrected = replace(what_if, correction=10**6)
+    assert corrected.total(config) == what_if.total(config) + 10**6 == made[0].total + 10**6
+
+
+def test_a_plan_is_for_where_the_run_goes(runner):
+    """A job's GPU; a share of main memory for each of several processes here."""
+    engines = {"hf-jobs:l4x1": 24, "hf-jobs:l40sx4": 48, "hf-jobs:a100-large": 80}
+    for engine, gigabytes in engines.items():
+        start = checked(runner.config(launch={"engine": engine}), runner.workspace)
+        assert start.target == Target.gpu(gigabytes) and not start.here
+    alone = checked(runner.config(), runner.workspace).target
+    two = checked(runner.config(launch={"processes": 2}, batch={"per_device": 2}), runner.workspace)
+    assert two.here and two.target.memory == alone.memory // 2
+    assert Target.gpu(8).shared(2) == Target.gpu(8)
+    sent = runner.config(launch={"engine": "hf-jobs:l4x1"})
+    with pytest.raises(ConfigError, match="this machine") as caught:
+        dry_step(sent, runner.workspace)
+    assert caught.value.field == "launch.engine"
+
+
+def test_what_is_tried_here_is_tried_by_one_process_at_the_whole_batch(runner):
+    config = runner.config(
+        launch={"processes": 2, "engine": "hf-jobs:l4x4"}, batch={"per_device": 2, "total": 8}
+    )
+    short = short_run(config, Span())
+    assert (short.accumulation, short.launch.engine) == (4, "local")
+    two = _two_steps(config, 2, 2)
+    assert (two.accumulation, two.launch.processes) == (2, 1)

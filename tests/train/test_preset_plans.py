@@ -105,3 +105,7 @@ def test_recipe_is_planned(name, models, workspace):
     assert matched["language"] > 0 and matched["head"] == 0
     if config.adapter.targets == "language":
         assert matched["vision"] == 0
+    hit = [text for text in plan.warnings if "also match" in text]
+    assert bool(hit) == (isinstance(config.adapter.targets, list) and matched["vision"] > 0)
+    if hit:
+        assert f"{matched['vision']} modules of the vision tower" in hit[0]

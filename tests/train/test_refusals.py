@@ -2,13 +2,15 @@
 
 import json
 import sys
-from typing import get_args
+from typing import get_args, get_type_hints
 
 import pytest
+from peft import LoraConfig
 from transformers.trainer_utils import SchedulerType
 from transformers.training_args import OptimizerNames
 
 from studio.config import RunConfig, files
+from studio.config.adapter import InitWeights
 from studio.config.availability import availability_problems, unavailable
 from studio.config.checks import cautions, problems
 from studio.config.optimizer import OptimizerName, ScheduleName
@@ -50,7 +52,7 @@ FORBIDDEN = {
     "pissa with DoRA": ({"adapter": {"init": "pissa", "dora": True}}, "adapter.dora"),
     **{
         f"start {init}": ({"adapter": {"init": init}}, "adapter.init")
-        for init in ("eva", "loftq", "corda")
+        for init in ("loftq", "corda", "mica")
     },
     "biases in DPO": ({"method": "dpo", "adapter": {"bias": "all"}}, "adapter.bias"),
     "exo_pair without smoothing": (
@@ -188,6 +190,12 @@ def test_optimizers_and_schedules_are_those_of_the_installed_transformers():
     assert set(get_args(OptimizerName)) == {item.value for item in OptimizerNames}
     others = {"cosine_warmup_with_min_lr", "greedy"}
     assert set(get_args(ScheduleName)) == {item.value for item in SchedulerType} - others
+
+
+def test_initialisations_are_those_of_the_installed_peft():
+    kinds = get_args(get_type_hints(LoraConfig)["init_lora_weights"])
+    named = {name for kind in kinds for name in get_args(kind) if "[" not in name}
+    assert set(get_args(InitWeights)) == named | {"default"}
 
 
 def test_trackers_that_are_not_installed_are_named(monkeypatch):

@@ -37,6 +37,7 @@ class FakePlanner:
     def __init__(self):
         self.asked = []
         self.problem = None
+        self.found = PLAN
         self.during = lambda: None
         self.losses = [3 - 0.05 * n for n in range(40)]
 
@@ -45,7 +46,7 @@ class FakePlanner:
         self.during()
         if self.problem:
             raise ConfigError([self.problem])
-        return PLAN
+        return self.found
 
     def measure(self, config, stopped=None):
         self.asked.append((config, "measured"))

@@ -4,6 +4,7 @@ import pytest
 
 from studio.config import RunConfig
 from studio.config.fields import field_specs
+from studio.config.preference import LOSSES, MPO
 from studio.config.presets import list_presets
 from studio.errors import ConfigError
 from studio.ui.forms import (
@@ -14,6 +15,7 @@ from studio.ui.forms import (
     help_of,
     widgets_of,
 )
+from studio.ui.train_state import loss_choices
 
 SPECS = form_specs()
 PATHS = [spec.path for spec in SPECS]
@@ -57,6 +59,20 @@ def test_full_fine_tuning_survives_the_form():
 def test_named_targets_are_a_list():
     config = config_from(SPECS, shown(adapter__targets="q_proj, v_proj"))
     assert config.adapter.targets == ["q_proj", "v_proj"]
+    for text, targets in (
+        ("q_proj", ["q_proj"]),
+        ("vision", "vision"),
+        ("vision+projector", "vision+projector"),
+        (r".*text_model.*\.q_proj", r".*text_model.*\.q_proj"),
+    ):
+        assert config_from(SPECS, shown(adapter__targets=text)).adapter.targets == targets
+
+
+def test_every_loss_is_offered_alone_and_mixtures_with_their_weights():
+    offered = [config_from(SPECS, shown(dpo__losses=v)).dpo.losses for _, v in loss_choices()]
+    alone = {name for losses in offered if len(losses) == 1 for name in losses}
+    assert alone == set(LOSSES) - {"sft"}
+    assert MPO in offered
 
 
 def test_losses_are_read_as_a_mixture():

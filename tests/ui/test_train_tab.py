@@ -3,7 +3,7 @@
 import gradio as gr
 import pytest
 import yaml
-from fake_planner import PLAN, FakePlanner
+from fake_planner import GIB, PLAN, FakePlanner
 
 from studio.config import RunConfig, files, presets
 from studio.data.manifest import MANIFEST
@@ -12,6 +12,7 @@ from studio.paths import Workspace, write_json
 from studio.runs.plan import Plan
 from studio.runs.store import RunStore
 from studio.services.planner import Loading
+from studio.train.memory.measure import Measured, calibrated
 from studio.ui.context import StudioContext
 from studio.ui.forms import widgets_of
 from studio.ui.tabs.train import TrainTab
@@ -139,8 +140,14 @@ def test_dry_step_belongs_to_its_settings(tab):
     other = planned(tab, seen=seen, shown=form(tab, batch__per_device=8))[-1][2]["value"]
     assert "Measured before, for SFT, embedded, 4 rows at once: 8 GiB" in other
     assert "2 s, measured" not in other
-    back = tab.plan.redraw(PLAN.to_json(), seen, *form(tab))
-    assert "Measured: <b>8 GiB" in back
+    tab.context.planner.found = calibrated(PLAN, Measured(8 * GIB, 2.0))
+    tab.plan.plans.clear()
+    for shown in (form(tab), form(tab, name="other")):
+        drawn, kept = tab.plan.redraw(PLAN.to_json(), seen, *shown)
+        assert kept["memory"]["total"] == 8 * GIB
+        assert "<b>8 GiB</b> of 8 GiB" in drawn and "✓ fits" in drawn
+        assert "Measured: <b>8 GiB</b>, planned: <b>10 GiB</b> (25 % more)" in drawn
+    assert tab.plan.redraw(None, seen, *form(tab)) == (gr.skip(), gr.skip())
 
 
 def test_dry_step_is_refused_beside_the_field_and_elsewhere(tab):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
@@ -41,6 +41,10 @@ class Target:
         if device.type == "cuda":
             return cls("cuda", torch.cuda.get_device_properties(device).total_memory)
         return cls(device.type, main_memory())
+
+    def shared(self, processes: int) -> Target:
+        """What each of several processes has: a GPU of its own, or a share of main memory."""
+        return self if self.kind == "cuda" else replace(self, memory=self.memory // processes)
 
     @classmethod
     def gpu(cls, gigabytes: float) -> Target:

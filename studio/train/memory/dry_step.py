@@ -21,7 +21,8 @@ from transformers.trainer_utils import set_seed
 
 from studio.child import encode_error
 from studio.config import RunConfig, files
-from studio.errors import ModelError, StudioError
+from studio.config.engines import sent_elsewhere
+from studio.errors import ConfigError, FieldProblem, ModelError, StudioError
 from studio.models.devices import pick_device
 from studio.models.quiet import quiet_libraries
 from studio.models.shortage import MEMORY_ERRORS, ran_out
@@ -29,6 +30,7 @@ from studio.models.source import has_processor, load_config, model_path
 from studio.paths import RunPaths, Workspace
 from studio.train.data import RunData
 from studio.train.memory.devices import CUDA_CONTEXT
+from studio.train.memory.estimate import exchanged
 from studio.train.memory.heap import return_freed_memory
 from studio.train.memory.measure import Measured
 from studio.train.memory.remembered import remember
@@ -36,6 +38,11 @@ from studio.train.plan import preflight
 from studio.train.prepare import prepare_model
 from studio.train.trainers import build_trainer
 
+NOT_HERE = FieldProblem(
+    "launch.engine",
+    "A dry step runs on this machine, and this run is sent elsewhere.",
+    "Use local to measure it here.",
+)
 STEPS, MOST_ACCUMULATION = 2, 2
 CLEAR_PEAK = Path("/proc/self/clear_refs")
 STATUS = Path("/proc/self/status")
@@ -61,6 +68,8 @@ def dry_step(config: RunConfig, workspace: Workspace) -> dict[str, Any]:
     Raises:
         InputError: The run cannot start.
     """
+    if sent_elsewhere(config):
+        raise ConfigError([NOT_HERE])
     if not has_processor(config.model):
         raise ModelError(
             f"{config.model.id} has no processor, so no real batch can be made.",
@@ -81,6 +90,7 @@ def dry_step(config: RunConfig, workspace: Workspace) -> dict[str, Any]:
         else:
             # The batches of all passes of a step are held at once; those left out are added.
             peak += found.inputs * (config.accumulation - accumulation)
+            peak += exchanged(config, found.plan.memory.gradients // 2)
             measured = Measured(peak, seconds * config.accumulation / accumulation)
     remember(config, found.plan, measured, workspace)
     return asdict(measured)
@@ -113,6 +123,7 @@ def _two_steps(config: RunConfig, size: int, accumulation: int) -> RunConfig:
         "save_every": 10**6,
         "early_stopping": None,
     }
+    values["launch"] |= {"processes": 1, "engine": "local"}
     values["data"]["evaluation"] = None
     values["report_to"], values["push_to_hub"] = [], None
     return files.parse(values)

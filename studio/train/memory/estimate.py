@@ -116,10 +116,19 @@ def estimate(
     activations = traced.peak + traced.inputs * batches_held(config, target)
     reference = _reference(config, workspace, weights, trainable)
     beside = trainable if config.adapter else 0
-    used = weights + beside + trainable + state + reference + activations
+    gradients = trainable + exchanged(config, trainable)
+    used = weights + beside + gradients + state + reference + activations
     process = target.process + unpacked + int(SLACK.get(target.kind, 0.05) * used)
-    memory = MemoryPlan(weights, beside, trainable, state, reference, activations, process)
+    memory = MemoryPlan(weights, beside, gradients, state, reference, activations, process)
     return Estimate(memory, traced.exact, path, traced.inputs)
+
+
+def exchanged(config: RunConfig, gradients: int) -> int:
+    """Bytes of the buckets in which processes exchange gradients: as much again.
+
+    PyTorch, "DistributedDataParallel": `gradient_as_bucket_view` is off.
+    """
+    return gradients if config.launch.processes > 1 else 0
 
 
 def batches_held(config: RunConfig, target: Target) -> int:

@@ -6,6 +6,7 @@ import threading
 from dataclasses import replace
 
 from studio.config import RunConfig
+from studio.config.engines import sent_elsewhere
 from studio.errors import ConfigError, FieldProblem, StoppedError
 from studio.paths import Workspace
 from studio.runs.plan import FoundBatch
@@ -47,7 +48,7 @@ def find_batch_size(
     facts = gather(config, workspace, target)
     search = _Search(config, workspace, facts, stopped or threading.Event())
     found = search.by_plan()
-    return search.confirmed(found) if confirm else found
+    return search.confirmed(found) if confirm and not sent_elsewhere(config) else found
 
 
 def possible_sizes(config: RunConfig, rows: int) -> list[int]:

@@ -109,5 +109,6 @@ def calibrated(plan: Plan, measured: Measured) -> Plan:
         plan,
         memory=memory,
         peak_measured=measured.peak,
+        total_planned=plan.memory.total,
         seconds_per_step=measured.seconds_per_step,
     )

@@ -33,6 +33,7 @@ class WhatIf:
     Attributes:
         rows: The largest batch, of as many rows as the run has at once.
         dtype: What `model.dtype` means on the target.
+        correction: Bytes that a dry step of the run took more than planned.
     """
 
     config: RunConfig
@@ -41,6 +42,7 @@ class WhatIf:
     batch: Batch
     dtype: torch.dtype
     target: Target
+    correction: int = 0
 
     def total(self, changed: RunConfig) -> int | None:
         """Bytes with `changed`; None when that cannot be run on the target."""
@@ -59,7 +61,7 @@ class WhatIf:
             made = estimate(changed, self.workspace, processor, batch, self.dtype, target)
         except StudioError:
             return None
-        return made.memory.total
+        return made.memory.total + self.correction
 
 
 def suggestions(what_if: WhatIf, plan: Plan) -> list[Suggestion]:

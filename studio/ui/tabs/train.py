@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 
 from studio.config import RunConfig, files, presets
+from studio.config.adapter import TARGET_GROUPS
 from studio.config.availability import unavailable
 from studio.errors import ConfigError, InputError, StudioError
 from studio.ui import train_state as state
@@ -125,8 +126,8 @@ class TrainTab:
             "model.id": state.model_choices(store),
             "data.source": state.data_choices(workspace, "sft", self.context.store),
             "adapter.continue_from": state.adapter_choices(store),
-            "adapter.targets": list(state.TARGETS),
-            "dpo.losses": list(state.LOSSES),
+            "adapter.targets": list(TARGET_GROUPS),
+            "dpo.losses": state.loss_choices(),
         }
 
     @property
