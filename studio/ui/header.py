@@ -10,7 +10,7 @@ import gradio as gr
 
 from studio.annotation.journal import JournalState
 from studio.ui.context import StudioContext, go_to, link
-from studio.ui.pulse import LOOK_AGAIN, TICK, mark, pulse
+from studio.ui.pulse import HEADER, LOOK_AGAIN, header_word, mark, tick
 from studio.ui.runs_state import RunReader, RunSummary, current
 from studio.ui.views import bar, duration
 
@@ -44,7 +44,9 @@ class Header:
 
     def layout(self) -> None:
         """Draw it."""
-        self.line = gr.HTML(self.html(), js_on_load=PICK + TICK + REOPEN, elem_id="studio-header")
+        self.line = gr.HTML(
+            self.html(), js_on_load=PICK + tick(HEADER) + REOPEN, elem_id="studio-header"
+        )
 
     def wire(self, page: gr.Blocks, tabs: gr.Tabs, show_run: gr.State) -> None:
         """Keep it up to date, and let a click on the run lead to Runs."""
@@ -71,7 +73,7 @@ class Header:
     def html(self) -> str:
         """The line as it is now."""
         runs = self.reader.list() if "runs" in self.tabs else None
-        word = pulse(self.context, runs)
+        word = header_word(self.context, runs)
         running = "" if runs is None else _running(current(runs))
         leave = LOG_OUT if self.context.accounts is not None else ""
         kept = journal(self.context.journal.state) if self.context.journal else ""

@@ -1,6 +1,7 @@
-"""What makes an open page look again: a short word that changes whenever something shown does.
+"""What makes an open page look again: short words that change whenever something shown does.
 
-The page asks for it (assets/studio.js) while somebody can see it. A part that carries another word
+The page asks for them (assets/studio.js) while somebody can see it: one for all that is told of
+runs, one for the header, which says little of them and need not be drawn as often. A part that carries another word
 asks for what it shows, so an answer that comes late and paints over a newer one is mended; a page
 that nobody looks at costs nothing.
 """
@@ -16,14 +17,30 @@ from fastapi import APIRouter, Depends, Request, Response
 from studio.runs import queue
 from studio.ui.context import StudioContext
 from studio.ui.guard import StudioRoute, check_host
-from studio.ui.runs_state import RunReader, RunSummary
+from studio.ui.runs_state import RunReader, RunSummary, current
 
-TICK = (
-    "document.addEventListener('studio:pulse', ({detail}) => {"
-    " const shown = element.querySelector('[data-pulse]')?.dataset.pulse;"
-    " if (element.offsetParent !== null && shown !== detail) trigger('tick'); });"
-)
-"""`js_on_load` of a component that looks again, by its `tick`, when it can be seen."""
+RUNS, HEADER = 0, 1
+HEADER_EVERY = 15.0
+
+
+def tick(place: int) -> str:
+    """`js_on_load` of a component that looks again, by its `tick`, when it can be seen.
+
+    Nothing is asked for in the first beat of a component that shows nothing yet: opening its tab
+    has asked already.
+
+    Args:
+        place: Of its word among those of a beat, `RUNS` or `HEADER`.
+    """
+    return (
+        "let waited = false; document.addEventListener('studio:pulse', ({detail}) => {"
+        f" const word = detail.split(' ')[{place}];"
+        " const shown = element.querySelector('[data-pulse]')?.dataset.pulse;"
+        " if (element.offsetParent === null || shown === word) return;"
+        " if (shown !== undefined || waited) trigger('tick');"
+        " waited = true; });"
+    )
+
 
 LOOK_AGAIN = {
     "queue": False,
@@ -54,6 +71,20 @@ def pulse(context: StudioContext, runs: Iterable[RunSummary] | None) -> str:
     return hashlib.sha256("|".join(shown).encode()).hexdigest()
 
 
+def header_word(context: StudioContext, runs: Iterable[RunSummary] | None) -> str:
+    """A word that differs whenever the header would say something else.
+
+    The time left of a run, which changes with every step, is taken up every 15 seconds.
+    """
+    shown = [context.journal and context.journal.state]
+    run = None if runs is None else current(list(runs))
+    if run is not None:
+        status = run.run.status
+        percent, when = int(100 * status.progress), int(status.updated // HEADER_EVERY)
+        shown += [run.run.run_id, run.name, run.state, status.stage, percent, when]
+    return hashlib.sha256("|".join(map(str, shown)).encode()).hexdigest()[:16]
+
+
 def router(context: StudioContext, *, runs: bool = True) -> APIRouter:
     """The route, for everybody who is logged in.
 
@@ -68,7 +99,8 @@ def router(context: StudioContext, *, runs: bool = True) -> APIRouter:
     def read_pulse(request: Request) -> Response:
         context.user(request)
         told = runs and context.is_lead(request)
-        word = pulse(context, reader.list() if told else None)
-        return Response(word, media_type="text/plain", headers={"Cache-Control": "no-store"})
+        seen = reader.list() if told else None
+        words = f"{pulse(context, seen)} {header_word(context, seen)}"
+        return Response(words, media_type="text/plain", headers={"Cache-Control": "no-store"})
 
     return routes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from studio.data.images import ImageStore
 from studio.paths import Workspace
 from studio.runs import control, queue
 from studio.runs.events import EventLog
-from studio.runs.status import update_status
+from studio.runs.status import update_status, write_status
 from studio.runs.store import RunStore
 from studio.ui import pulse
 from studio.ui.auth import Accounts, add_user
@@ -37,16 +38,24 @@ def studio(folder: Path, accounts: Accounts | None = None) -> tuple[StudioContex
     return context, app
 
 
-def word(client: TestClient, page: str = "") -> str:
+def words(client: TestClient, page: str = "") -> list[str]:
     answer = client.get(f"{page}/studio/pulse")
     assert answer.status_code == 200 and answer.headers["cache-control"] == "no-store"
-    return answer.text
+    return answer.text.split()
+
+
+def word(client: TestClient, page: str = "") -> str:
+    return words(client, page)[pulse.RUNS]
+
+
+def header_word(client: TestClient, page: str = "") -> str:
+    return words(client, page)[pulse.HEADER]
 
 
 def test_the_word_changes_when_something_shown_does_and_only_then(tmp_path: Path) -> None:
     context, app = studio(tmp_path)
     client = TestClient(app, base_url=LOCAL)
-    words = [word(client)]
+    told = [word(client)]
     run = context.runs.create(RunConfig(name="mine"))
     for change in (
         lambda: None,
@@ -58,9 +67,9 @@ def test_the_word_changes_when_something_shown_does_and_only_then(tmp_path: Path
         lambda: context.runs.delete(run.run_id),
     ):
         change()
-        words.append(word(client))
-        assert word(client) == words[-1]
-    assert len(set(words)) == len(words)
+        told.append(word(client))
+        assert word(client) == told[-1]
+    assert len(set(told)) == len(told)
 
 
 def test_another_host_is_refused(tmp_path: Path) -> None:
@@ -87,5 +96,21 @@ def test_runs_move_the_word_of_leads_alone(tmp_path: Path, name: str, told: bool
 def test_the_header_carries_the_word_of_its_page(tmp_path: Path, tabs, page: str) -> None:
     context, app = studio(tmp_path)
     context.runs.create(RunConfig(name="mine"))
-    drawn = Header(context, tabs).html()
-    assert pulse.mark(word(TestClient(app, base_url=LOCAL), page)) in drawn
+    client = TestClient(app, base_url=LOCAL)
+    assert pulse.mark(header_word(client, page)) in Header(context, tabs).html()
+
+
+def test_the_header_is_not_drawn_with_every_step(tmp_path: Path) -> None:
+    context, app = studio(tmp_path)
+    client = TestClient(app, base_url=LOCAL)
+    run = context.runs.create(RunConfig(name="mine"))
+
+    def now(**status: object) -> str:
+        known = {"state": "running", "stage": "training", "total_steps": 1000, "updated": 1500.0}
+        write_status(run.paths, replace(run.status, **(known | status)))
+        return header_word(client)
+
+    words = [now(step=11), now(step=14, updated=1501.0)]
+    assert words[0] == words[1]
+    words += [now(step=20), now(step=20, stage="saving"), now(step=20, updated=1516.0)]
+    assert len(set(words)) == 4

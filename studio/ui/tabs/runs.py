@@ -11,7 +11,7 @@ from studio.errors import InputError, StudioError
 from studio.runs import queue
 from studio.ui.context import StudioContext, go_to, link
 from studio.ui.plots import Look
-from studio.ui.pulse import LOOK_AGAIN, TICK, mark, pulse
+from studio.ui.pulse import LOOK_AGAIN, RUNS, mark, pulse, tick
 from studio.ui.runs_actions import ACTIONS, updates
 from studio.ui.runs_figures import MOST_COMPARED, curves
 from studio.ui.runs_shown import SEEN, Shown, carry, curves_word, word_of
@@ -69,7 +69,7 @@ class RunsTab:
         with gr.Row(elem_id="runs", equal_height=False):
             with gr.Column(scale=1, min_width=260, elem_classes=["surface", "runs-side"]):
                 parts["beat"] = gr.HTML(
-                    mark(""), js_on_load=TICK, elem_id="run-beat", min_height=0, padding=False
+                    js_on_load=tick(RUNS), elem_id="run-beat", min_height=0, padding=False
                 )
                 parts["list"] = gr.HTML(run_list([], None), js_on_load=PICK, elem_id="run-list")
             with gr.Column(scale=3, min_width=320, elem_classes=["surface", "runs-detail"]):
