@@ -17,7 +17,7 @@ from studio.runs.store import RunStore
 from studio.services.inference import InferenceClient
 from studio.services.planner import Planner
 from studio.services.supervisor import Supervisor
-from studio.ui import api, data_api, pulse, runs_api
+from studio.ui import api, data_api, opening, pulse, runs_api
 from studio.ui.auth import Accounts
 from studio.ui.context import Shell, StudioContext
 from studio.ui.header import Header
@@ -76,7 +76,7 @@ def build_page(context: StudioContext, names: tuple[str, ...] = tuple(TABS)) -> 
         links = [gr.State(None) for _ in range(4)]
         header = Header(context, names)
         header.layout()
-        with gr.Tabs(elem_id="studio-tabs") as bar:
+        with gr.Tabs(elem_id=opening.TABS) as bar:
             for name in names:
                 title, build = TABS[name]
                 with gr.Tab(title, id=name, elem_id=f"tab-{name}") as tab:
@@ -94,6 +94,7 @@ def build_app(context: StudioContext, names: tuple[str, ...] = tuple(TABS)) -> F
     app = FastAPI(title="VLM Studio", docs_url=None, redoc_url=None, openapi_url=None)
     accounts = context.accounts
     app.add_middleware(Gate, accounts=accounts)
+    app.add_middleware(opening.OpenTab, names=names)
     app.include_router(api.router(context))
     app.include_router(runs_api.router(context))
     app.include_router(data_api.router(context))

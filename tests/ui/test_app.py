@@ -57,7 +57,12 @@ def tabs_of(client, path):
 
 def test_page_has_every_tab_and_shows_no_internals(context):
     with TestClient(build_app(context), base_url=LOCAL) as client:
-        assert client.get("/").status_code == 200
+        page, runs = client.get("/"), client.get("/?tab=runs")
+        assert page.status_code == runs.status_code == 200
+        assert runs.text.count('"selected":"runs"') == 1 and '"selected":"runs"' not in page.text
+        assert client.get('/?tab="><script>').text.count('"selected":') == page.text.count(
+            '"selected":'
+        )
         assert tabs_of(client, "/") == ["Data", "Annotate", "Team", "Train", "Runs", "Chat"]
         assert client.get("/monitoring/summary").status_code in (403, 404)
         for path in ("/docs", "/openapi.json"):
