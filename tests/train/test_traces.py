@@ -54,7 +54,8 @@ def test_whatever_changes_what_it_takes_is_another_step(step, workspace, shared_
         replace(step, config=shared_runner.config(batch={"gradient_checkpointing": True})),
     )
     assert [count(other, workspace) for other in others] == [1] * len(others)
-    renamed = shared_runner.config(name="another", schedule={"seed": 7})
+    rate = {"name": "adafactor", "learning_rate": 1e-5}
+    renamed = shared_runner.config(name="another", schedule={"seed": 7}, optimizer=rate)
     assert count(replace(step, config=renamed), workspace) == 0
 
 

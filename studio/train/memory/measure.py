@@ -96,19 +96,21 @@ def _answer(
 
 
 def calibrated(plan: Plan, measured: Measured) -> Plan:
-    """`plan` with its total put right by what was measured; the difference goes to activations."""
+    """`plan` with its total put right by what was measured.
+
+    What is counted stays; activations and overhead share the difference by their sizes.
+    """
     plan = replace(plan, warnings=[text for text in plan.warnings if text != RAN_OUT])
     if measured.peak is None or plan.memory is None:
         return replace(plan, warnings=[RAN_OUT, *plan.warnings])
     memory = plan.memory
-    activations = memory.activations + measured.peak - memory.total
-    if activations < 0:
-        memory = replace(memory, overhead=max(0, memory.overhead + activations))
-    memory = replace(memory, activations=max(0, activations))
+    reckoned = memory.activations + memory.overhead
+    rest = max(0, reckoned + measured.peak - memory.total)
+    activations = round(rest * memory.activations / max(1, reckoned))
     return replace(
         plan,
-        memory=memory,
+        memory=replace(memory, activations=activations, overhead=rest - activations),
         peak_measured=measured.peak,
-        total_planned=plan.memory.total,
+        total_planned=plan.total_planned or plan.memory.total,
         seconds_per_step=measured.seconds_per_step,
     )

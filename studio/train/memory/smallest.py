@@ -34,7 +34,14 @@ def ensure_some_plan_fits(
 
 
 def smallest(what_if: WhatIf, plan: Plan) -> tuple[dict[str, Any], int]:
-    """The changes that take least together, and bytes with them."""
+    """The changes that take least together, and bytes with them.
+
+    All of them at once, where that can be run; else those that can, one after the other.
+    """
+    everything = {name: value for step in _steps(what_if) for name, value in step.items()}
+    total = what_if.total(apply(what_if.config, everything))
+    if total is not None and total < plan.memory.total:
+        return everything, total
     best: tuple[dict[str, Any], int] = ({}, plan.memory.total)
     changes: dict[str, Any] = {}
     for more in _steps(what_if):

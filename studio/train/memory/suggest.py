@@ -69,8 +69,10 @@ def suggestions(what_if: WhatIf, plan: Plan) -> list[Suggestion]:
     target = what_if.target
     if not plan.memory or plan.memory.total <= TIGHT * target.memory:
         return []
-    found = []
+    found: list[Suggestion] = []
     for title, cost, changes in _candidates(what_if.config, what_if.processor):
+        if sum(item.total <= target.memory for item in found) >= ENOUGH:
+            break
         total = what_if.total(apply(what_if.config, changes))
         if total is not None and total < plan.memory.total:
             found.append(suggestion(title, cost, changes, plan, total, target))

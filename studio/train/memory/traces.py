@@ -20,7 +20,7 @@ from studio.train.fast.choose import FastPath
 from studio.train.memory.notes import code_of, keep_note, key_of, libraries, read_note
 from studio.train.memory.trace import Traceable, Traced
 
-SECTIONS = ("method", "model", "adapter", "batch", "optimizer", "dpo", "speed")
+SECTIONS = ("method", "model", "adapter", "batch", "dpo", "speed")
 CODE = (Path(__file__).parent, Path(__file__).parent.parent / "fast")
 
 
