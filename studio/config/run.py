@@ -79,10 +79,12 @@ class RunConfig(Section):
         return max(1, self.batch.total // (self.batch.per_device * self.launch.processes))
 
     def total_steps(self, rows: int) -> int:
-        """Optimizer steps over `rows` training rows (the last batch of an epoch may be short)."""
+        """Optimizer steps over `rows` training rows (the last batch of an epoch may be short).
+
+        As transformers has it, `schedule.max_steps` replaces the epochs, be it fewer or more steps.
+        """
         per_epoch = math.ceil(rows / self.batch.total)
-        steps = math.ceil(per_epoch * self.schedule.epochs)
-        return min(steps, self.schedule.max_steps or steps)
+        return self.schedule.max_steps or math.ceil(per_epoch * self.schedule.epochs)
 
 
 def speed_obstacle(config: RunConfig) -> str:

@@ -12,7 +12,7 @@ from studio.runs.outcome import results
 from studio.runs.signs import forgetting
 from studio.runs.status import CACHING, ENDED
 from studio.ui.runs_compare import spans
-from studio.ui.runs_state import RunSummary, ago
+from studio.ui.runs_state import BEFORE_TRAINING, RunSummary, ago
 from studio.ui.views import bar, chip, code, duration, empty, notice
 
 NO_RUNS = empty("No runs yet", "Choose a preset in Train and press Start; the run shows up here.")
@@ -140,7 +140,8 @@ def _progress(summary: RunSummary) -> str:
     done, total = status.counted
     if not status.active:
         words = [] if total else ["Nothing was trained."]
-    if total:
+    early = status.active and not status.step and status.stage in BEFORE_TRAINING
+    if total and (not early or status.stage == CACHING):
         unit = "image" if status.stage == CACHING else "step"
         words.append(f"{unit} {done:,} of {total:,}")
     elif status.active:

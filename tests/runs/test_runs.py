@@ -154,9 +154,13 @@ def test_of_several_processes_the_one_that_failed_is_heard(tmp_path):
 def test_what_the_system_tells_of_a_death_without_words(tmp_path, monkeypatch):
     paths = RunPaths(tmp_path)
     paths.log.write_text("{'loss': 1}\n")
-    update_status(paths, state="running", oom_kills=4)
-    for count, said in ((4, "killed from outside"), (-1, "killed from outside"), (5, "memory ran")):
-        monkeypatch.setattr(lastwords, "oom_kills", lambda count=count: count)
+    for before, now, said in (
+        (4, 4, "killed from outside"),
+        (4, 5, "memory ran out"),
+        (-1, 5, "killed from outside"),
+    ):
+        monkeypatch.setattr(lastwords, "oom_kills", lambda now=now: now)
+        update_status(paths, state="running", oom_kills=before)
         assert said in explain_death(paths).message
     monkeypatch.setattr(psutil, "boot_time", lambda: read_status(paths).updated + 60)
     assert "machine was restarted" in explain_death(paths).message
