@@ -12,14 +12,16 @@ from typing import Any
 import torch
 from transformers import Trainer, TrainerCallback
 
-from studio.config import RunConfig, files
+from studio.config import RunConfig
 from studio.errors import RunFailedError
 from studio.models.shortage import MEMORY_ERRORS, first_line, ran_out
 from studio.paths import RunPaths, Workspace
 from studio.runs import checkpoints
 from studio.runs.events import EventLog
+from studio.runs.less import less_at_once, with_batch
 from studio.runs.plan import GIB, Plan
 from studio.train.memory.find_batch import find_batch_size
+from studio.train.world import is_alone
 
 
 class StepGuard(TrainerCallback):
@@ -44,10 +46,14 @@ class StepGuard(TrainerCallback):
 
 
 def keep_last_step(trainer: Trainer, guard: StepGuard, paths: RunPaths) -> None:
-    """Save the last complete step, unless it is saved already or its weights are half changed."""
+    """Save the last complete step, unless it is saved already or its weights are half changed.
+
+    One of several processes cannot: the others wait for it in the middle of a step.
+    """
     step = trainer.state.global_step
     latest = checkpoints.latest_checkpoint(paths)
-    if guard.changing or step == 0 or (latest and checkpoints.step_of(latest) >= step):
+    saved = latest is not None and checkpoints.step_of(latest) >= step
+    if saved or guard.changing or step == 0 or not is_alone():
         return
     trainer.model.zero_grad(set_to_none=True)
     trainer._save_checkpoint(trainer.model, None)
@@ -68,7 +74,7 @@ def smaller_evaluation(trainer: Trainer, config: RunConfig, paths: RunPaths) -> 
                 if not ran_out(error):
                     raise
                 failure, size = first_line(error), trainer.args.per_device_eval_batch_size
-                if config.batch.on_oom == "fail" or size == 1:
+                if config.batch.on_oom == "fail" or size == 1 or not is_alone():
                     raise
             trainer.args.per_device_eval_batch_size = size // 2
             trainer._eval_dataloaders = {}
@@ -85,8 +91,11 @@ def smaller_evaluation(trainer: Trainer, config: RunConfig, paths: RunPaths) -> 
 def within_plan(config: RunConfig, paths: RunPaths, workspace: Workspace, plan: Plan) -> RunConfig:
     """`config` with the most rows at once that the plan has room for; written to the run file.
 
-    Unchanged when its plan fits or nothing may be changed.
+    Unchanged when its plan fits or nothing may be changed; where the largest batch is wanted, it
+    is taken.
     """
+    if config.batch.largest:
+        return _largest(config, paths, workspace)
     if plan.fits or config.batch.on_oom == "fail":
         return config
     found = find_batch_size(config, workspace)
@@ -98,13 +107,13 @@ def within_plan(config: RunConfig, paths: RunPaths, workspace: Workspace, plan: 
         f"{plan.device_memory / GIB:.1f} GiB, so the run starts with {size}, effective batch "
         f"still {config.batch.total}."
     )
-    return _changed(config, paths, {"per_device": size}, message)
+    return with_batch(config, paths, {"per_device": size}, message)
 
 
-def next_smaller(config: RunConfig) -> int:
-    """At most half the rows at once, such that every process keeps its share of the batch."""
-    share = config.batch.total // config.launch.processes
-    return next(n for n in range(config.batch.per_device // 2, 0, -1) if share % n == 0)
+def _largest(config: RunConfig, paths: RunPaths, workspace: Workspace) -> RunConfig:
+    found = find_batch_size(config, workspace)
+    message = f"The run starts with the largest batch. {found.sentence}"
+    return with_batch(config, paths, {"per_device": found.per_device, "largest": False}, message)
 
 
 def with_less_memory(config: RunConfig, paths: RunPaths, failure: str) -> RunConfig:
@@ -113,34 +122,10 @@ def with_less_memory(config: RunConfig, paths: RunPaths, failure: str) -> RunCon
     Raises:
         RunFailedError: Nothing is left to change, or nothing may be changed.
     """
-    batch = config.batch
-    if batch.on_oom == "fail":
+    less = less_at_once(config)
+    if less is None:
         raise _explained(config, failure)
-    if batch.per_device > 1 and not config.optimizer.updates_inside:
-        size = batch.per_device
-        smaller = next_smaller(config)
-        changes: dict[str, Any] = {"per_device": smaller}
-        message = (
-            f"Memory ran out: {smaller} rows at once instead of {size}, "
-            f"effective batch still {batch.total}."
-        )
-    elif not batch.gradient_checkpointing:
-        changes = {"gradient_checkpointing": True}
-        rows = "one row" if batch.per_device == 1 else f"{batch.per_device} rows"
-        message = f"Memory ran out with {rows} at once: gradient checkpointing is on from here."
-    else:
-        raise _explained(config, failure)
-    return _changed(config, paths, changes, message)
-
-
-def _changed(
-    config: RunConfig, paths: RunPaths, changes: dict[str, Any], message: str
-) -> RunConfig:
-    config = config.model_copy(update={"batch": config.batch.model_copy(update=changes)})
-    if paths.rank == 0:
-        files.save(config, paths.config)
-        EventLog(paths.events).append("changed", message=message, **changes)
-    return config
+    return with_batch(config, paths, less.changes, less.message)
 
 
 def free_memory() -> None:

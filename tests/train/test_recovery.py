@@ -7,17 +7,21 @@ import torch
 from accelerate.optimizer import AcceleratedOptimizer
 
 from studio.config import files
+from studio.config.checks import cautions
 from studio.errors import RunFailedError
 from studio.models.shortage import first_line, ran_out
 from studio.runs.events import read_events
-from studio.train import prepare
+from studio.runs.less import next_smaller
+from studio.runs.plan import GIB, FoundBatch
+from studio.train import prepare, recovery
+from studio.train import run as run_module
 from studio.train.fast.trainers import FastDPOTrainer, FastSFTTrainer
 from studio.train.memory import dry_step, find_batch
 from studio.train.memory.devices import Target
 from studio.train.memory.find_batch import possible_sizes
 from studio.train.memory.measure import RAN_OUT, Measured
 from studio.train.plan import plan_run
-from studio.train.recovery import StepGuard, next_smaller, with_less_memory
+from studio.train.recovery import StepGuard, with_less_memory
 from studio.train.run import execute
 
 STEPS = {"schedule": {"max_steps": 3, "save_every": 100}, "batch": {"per_device": 4, "total": 8}}
@@ -117,6 +121,18 @@ def test_14_training_goes_on_from_the_last_complete_step(undisturbed, monkeypatc
     assert len([step for step, _ in disturbed.seen if step == 0]) == 2  # the first step ran once
     assert runner.values(run, "loss") == pytest.approx(losses, rel=1e-3)
     ensure_saved_as_it_ended(run, 2, 8)
+
+
+def test_one_of_several_processes_changes_nothing_alone(undisturbed, monkeypatch):
+    """The others wait for it in the middle of a step: it ends, and the run is started again."""
+    runner, config = undisturbed.runner, undisturbed.config("sft")
+    Injector(monkeypatch, at={3})
+    for module in (recovery, run_module):
+        monkeypatch.setattr(module, "is_alone", lambda: False)
+    run = runner.store.create(config)
+    with pytest.raises(torch.OutOfMemoryError):
+        execute(config, run.paths, runner.workspace)
+    assert changes(run) == [] and not list(run.paths.checkpoints.glob("*"))
 
 
 @pytest.mark.parametrize("save_every", [1, 100])
@@ -257,6 +273,20 @@ def test_the_batch_found_is_the_largest_whose_real_step_has_room(runner, monkeyp
     found = find_batch.find_batch_size(config, runner.workspace, confirm=True)
     assert (found.per_device, found.accumulation, found.tried) == (2, 4, [8, 4])
     assert found.measured and found.seconds_per_step
+
+
+def test_a_run_can_start_with_the_largest_batch(runner, monkeypatch):
+    found = FoundBatch(8, 16, 2, GIB, 2 * GIB, True, 16, 3 * GIB)
+    monkeypatch.setattr(recovery, "find_batch_size", lambda config, workspace: found)
+    config = runner.config(batch={"per_device": 2, "total": 16, "largest": True})
+    assert any("most rows at once" in text for text in cautions(config))
+    run = runner.store.create(config)
+    larger = recovery.within_plan(config, run.paths, runner.workspace, plan=None)
+    assert (larger.batch.per_device, larger.batch.total) == (8, 16)
+    (change,) = changes(run)
+    assert change["per_device"] == 8 and "8 rows at once × 2 accumulated" in change["message"]
+    assert files.load(run.paths.config) == larger, "asked for once: it goes on with what is saved"
+    assert not larger.batch.largest
 
 
 def test_optimizers_that_work_inside_the_backward_pass_never_accumulate(runner):
