@@ -82,7 +82,19 @@ def build_page(context: StudioContext, names: tuple[str, ...] = tuple(TABS)) -> 
                 with gr.Tab(title, id=name, elem_id=f"tab-{name}") as tab:
                     build(replace(context, shell=Shell(page, bar, tab, *links)))
         header.wire(page, bar, links[0])
+    _unshown(page, links[0])
     return page
+
+
+def _unshown(page: gr.Blocks, nothing: gr.State) -> None:
+    """Events that show no progress tell no component of it.
+
+    A page tells every component that any event ever reported to, each found by a walk through all
+    components, whenever one event begins or ends: with a hundred it is busy for a second.
+    """
+    for event in page.fns.values():
+        if event.show_progress == "hidden":
+            event.show_progress_on = [nothing]
 
 
 def build_app(context: StudioContext, names: tuple[str, ...] = tuple(TABS)) -> FastAPI:

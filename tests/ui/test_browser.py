@@ -7,7 +7,6 @@ import re
 import signal
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,9 +20,9 @@ STEPS = 3
 
 
 @pytest.fixture
-def studio(tmp_path: Path) -> Iterator[str]:
-    """Address of a studio started as a user starts it, in an empty workspace."""
-    command = [sys.executable, "app.py", "--port", "0", "--no-browser"]
+def studio(tmp_path: Path, python: str) -> Iterator[str]:
+    """Address of a studio in an empty workspace; all its processes have torch loaded at once."""
+    command = [python, "app.py", "--port", "0", "--no-browser"]
     process = subprocess.Popen(
         [*command, "--workspace", str(tmp_path / "workspace")],
         cwd=ROOT,
