@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from new_databases import made_quickly
 from nursery import open_nursery
 
 from studio.services.pipe import PipeWorker
@@ -60,3 +61,10 @@ def forked(python: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", python)
     usual = PipeWorker.__init__.__kwdefaults__
     monkeypatch.setitem(usual, "command", (python, "-m", "studio"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def migrate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., None]]:
+    """What really migrates; see `made_quickly`."""
+    with pytest.MonkeyPatch.context() as patch:
+        yield made_quickly(patch, tmp_path_factory.mktemp("database"))
