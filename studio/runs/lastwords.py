@@ -119,9 +119,13 @@ RESTARTED = "The machine was restarted while the run was going on"
 STARVED = "The system ended the worker because the machine's memory ran out"
 FATAL = "Fatal Python error"
 TROUBLE = re.compile(r"[\w.]*(?:Error|Exception|Interrupt)\b|Killed$|[Ss]ignal \d+")
+AGENT = "torch/distributed/elastic"
 RANK = re.compile(r"^\[rank\d+\]:\s?")
-# The last words of who started several processes: one of those said before what went wrong.
-LAUNCHER = re.compile(r"ChildFailedError|CalledProcessError|torch\.distributed\.elastic")
+# What the launcher of several processes says, and those that were waiting for the one that failed.
+ECHO = re.compile(
+    r"ChildFailedError|CalledProcessError|torch\.distributed\.elastic|remote worker crashing"
+    r"|Connection (?:closed|reset) by peer|ncclRemoteError|Some NCCL operations have failed"
+)
 
 
 def tail(paths: RunPaths, lines: int = 200) -> list[str]:
@@ -169,10 +173,10 @@ def oom_kills() -> int:
 def relevant(lines: list[str]) -> list[str]:
     """The lines that tell what went wrong: the end of a traceback, else the last lines.
 
-    Of several tracebacks the last one is meant; one of the launcher of several processes is only
-    where there is no other.
+    Of several tracebacks the last one is meant; of several processes not one of the launcher, or of
+    those that only lost the one that failed, unless there is no other.
     """
-    lines = [RANK.sub("", line) for line in lines]
+    lines = [RANK.sub("", line) for line in lines if line.strip(" ^~") and AGENT not in line]
     fatal = [index for index, line in enumerate(lines) if FATAL in line]
     if fatal:
         return _short(lines[fatal[-1] :][:MOST_LINES])
@@ -180,11 +184,11 @@ def relevant(lines: list[str]) -> list[str]:
     if not starts:
         return _short(lines[-LAST_LINES:])
     blocks = [lines[start + 1 : end] for start, end in pairwise([*starts, len(lines)])]
-    own = [block for block in blocks if not any(map(LAUNCHER.search, block))]
+    own = [block for block in blocks if not any(map(ECHO.search, block))]
     block = (own or blocks)[-1]
     ends = [index for index, line in enumerate(block) if TROUBLE.match(line)]
     end = ends[0] + 1 if ends else len(block)
-    return _short([*block[max(0, end - 7) : end], *block[end : end + 3]])
+    return _short([*block[:end][-7:], *block[end : end + 3]])
 
 
 def _short(lines: list[str]) -> list[str]:

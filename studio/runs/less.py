@@ -33,8 +33,8 @@ def less_at_once(config: RunConfig) -> Less | None:
         smaller = next_smaller(config)
         return Less(
             {"per_device": smaller},
-            f"Memory ran out: {smaller} rows at once instead of {batch.per_device}, "
-            f"effective batch still {batch.total}.",
+            f"Memory ran out: {smaller} row{'s' * (smaller > 1)} at once instead of "
+            f"{batch.per_device}, effective batch still {batch.total}.",
         )
     if batch.gradient_checkpointing:
         return None
