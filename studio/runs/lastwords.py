@@ -176,7 +176,8 @@ def relevant(lines: list[str]) -> list[str]:
     Of several tracebacks the last one is meant; of several processes not one of the launcher, or of
     those that only lost the one that failed, unless there is no other.
     """
-    lines = [RANK.sub("", line) for line in lines if line.strip(" ^~") and AGENT not in line]
+    lines = [RANK.sub("", line) for line in lines]
+    lines = [line for line in lines if line.strip(" ^~") and AGENT not in line]
     fatal = [index for index, line in enumerate(lines) if FATAL in line]
     if fatal:
         return _short(lines[fatal[-1] :][:MOST_LINES])
