@@ -229,7 +229,7 @@ def test_a_reload_comes_back_to_the_tab_and_one_nobody_sees_asks_nothing(page):
     page.wait_for_function("location.search.includes('tab=annotate')")
     page.reload()
     expect(annotate).to_have_attribute("aria-selected", "true")
-    page.wait_for_function("!document.querySelector('#data').offsetParent")
+    page.wait_for_function("!document.querySelector('#data')?.offsetParent")
     assert "tab=annotate" in page.url
     asked: list[bool] = []
     page.on("request", lambda request: asked.append(is_tick(request)))
