@@ -144,7 +144,7 @@ def _worked_out(start: Start) -> Preflight:
     made = estimate(config, workspace, facts.processor, batch, facts.dtype, facts.target)
     plan = _plan(config, facts, batch, made)
     known = recall(config, plan, workspace) if start.here else None
-    plan = _with_room(calibrated(plan, known) if known else plan)
+    plan = _with_room(calibrated(plan, known) if known else plan, facts.target)
     correction = plan.memory.total - made.memory.total
     what_if = WhatIf(
         config, workspace, facts.processor, batch, facts.dtype, facts.target, correction
@@ -226,11 +226,11 @@ def _plan(config: RunConfig, facts: Facts, batch: Batch, made: Estimate) -> Plan
     return replace(plan, warnings=warnings)
 
 
-def _with_room(plan: Plan) -> Plan:
+def _with_room(plan: Plan, target: Target) -> Plan:
     if plan.fits:
         return plan
     sentence = (
-        f"This run needs {plan.memory.total / GIB:.1f} GiB; the {plan.device} device has "
+        f"This run needs {plan.memory.total / GIB:.1f} GiB; {target.place} has "
         f"{plan.device_memory / GIB:.1f}."
     )
     return replace(plan, warnings=[sentence, *plan.warnings])

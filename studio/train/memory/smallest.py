@@ -97,7 +97,7 @@ def _too_small(what_if: WhatIf, changes: dict[str, Any], total: int) -> ConfigEr
         [
             FieldProblem(
                 "model.id",
-                f"No plan for {config.model.id} fits the {target.kind} device of "
+                f"No plan for {config.model.id} fits {target.place} of "
                 f"{target.memory / GIB:.2f} GiB: the smallest ({how}) needs {total / GIB:.2f} GiB.",
                 f"Choose a smaller model, or a device with at least {total / GIB:.1f} GiB.",
             )
