@@ -44,7 +44,7 @@ MEASURES = (
     Measure("rewards/accuracies", "Reward accuracy", percent=True),
     Measure("eval_rewards/accuracies", "Evaluation accuracy", lower=False, percent=True),
     Measure("eval_mean_token_accuracy", "Evaluation token accuracy", lower=False, percent=True),
-    Measure("answer_tokens", "Answer length"),
+    Measure("answer_tokens", "Answer length, tokens"),
 )
 
 

@@ -105,6 +105,8 @@ def _gap(seen: Seen) -> Sign | None:
     if len(scored) < 4:
         return None
     gaps = [evaluation - loss for evaluation, loss in zip(scored, trained, strict=True)]
+    if gaps[0] <= 0:  # the mean of training lags behind while the loss falls fast
+        return None
     growing = all(later > earlier for earlier, later in pairwise(gaps))
     by_chance = _clear(seen.series.get("loss", []))
     grown = gaps[-1] - gaps[0] >= max(2 * TINY, 0.25 * gaps[-1], by_chance)

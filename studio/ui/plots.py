@@ -147,17 +147,27 @@ def _log_stops(low: float, high: float) -> list[float]:
 
 
 def _ticks(scale: _Scale, form: Form) -> str:
-    stops = _log_stops if scale.log else _stops
+    stops = (_log_stops if scale.log else _stops)(scale.low, scale.high)
     parts = [
         f'<i class="grid" style="top:{scale.y(value):.2f}%"></i>'
-        f'<span class="tick-y" style="top:{scale.y(value):.2f}%">{form(value)}</span>'
-        for value in stops(scale.low, scale.high)
+        f'<span class="tick-y" style="top:{scale.y(value):.2f}%">{label}</span>'
+        for value, label in zip(stops, _labels(stops, form), strict=True)
     ]
     parts += [
         f'<span class="tick-x" style="left:{scale.x(step):.2f}%">{step:,.0f}</span>'
         for step in _stops(scale.left, scale.right, whole=True)
     ]
     return "".join(parts)
+
+
+def _labels(stops: list[float], form: Form) -> list[str]:
+    """The ticks in words, with more digits where they would read alike."""
+    labels = [form(stop) for stop in stops]
+    for digits in range(4, 9):
+        if len(set(labels)) == len(labels):
+            break
+        labels = [f"{stop:.{digits}g}" for stop in stops]
+    return labels
 
 
 def _paths(line: Line, scale: _Scale, smoothing: float) -> str:

@@ -133,6 +133,18 @@ def test_each_sign_is_seen_and_told_once(sign, method, metrics):
     assert told(metrics, method).count(sign) == 1
 
 
+def test_a_gap_that_grew_from_below_nothing_is_the_lag_of_a_mean():
+    """Training losses that fall fast: the mean of the last ten is above the evaluation at first."""
+
+    losses, scored = (6.0, 2.0, 1.0, 0.4), (4.5, 1.7, 1.2, 0.9)
+
+    def falling(step):
+        place = (step - 1) // 10
+        return {"loss": losses[place]} | ({} if step % 10 else {"eval_loss": scored[place]})
+
+    assert "gap" not in told(falling, steps=40)
+
+
 def test_accuracy_over_few_rows_is_said_to_mean_little():
     assert "few-rows" in told(healthy_dpo, "dpo", batch=2)
     assert "few-rows" not in told(healthy_sft, "sft", batch=2)

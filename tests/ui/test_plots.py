@@ -54,3 +54,9 @@ def test_small_numbers_are_written_alike_along_an_axis():
 def test_a_narrow_log_scale_has_round_ticks():
     drawn = chart("Loss", [Line("", [(1, 1.43), (9, 0.571)])], look=Look(log=True))
     assert ticks(drawn) == ["0.75", "1", "1.25"]
+
+
+def test_ticks_that_are_close_together_are_told_apart():
+    drawn = chart("Memory", [Line("", [(1, 1.0102), (2, 1.0181)])])
+    labels = re.findall(r'class="tick-y"[^>]*>([^<]*)<', drawn)
+    assert len(set(labels)) == len(labels) > 2 and labels[0].startswith("1.01")
