@@ -15,6 +15,7 @@ from studio.runs.lr_range import Point, RangeResult
 from studio.ui import train_state as state
 from studio.ui import train_views as views
 from studio.ui.forms import config_from
+from studio.ui.train_form import FormValues, of_form
 from studio.ui.train_plan import LATER, SKIP, PlanPanel, as_json
 from studio.ui.views import notice
 
@@ -50,11 +51,12 @@ class RangePanel:
         """What `test` answers to, before the form's errors."""
         return [self.button, self.plan.line, self.curve, self.use, self.stop_button, self.rate]
 
-    def wire(self, form: list[Any], errors: Any) -> None:
+    def wire(self, form: FormValues, errors: Any) -> None:
         """Connect the buttons."""
-        self.button.click(self.test, [self.plan.target, *form], [*self.outputs, errors], **LATER)
+        read, outputs = [self.plan.target, form.all], [*self.outputs, errors]
+        self.button.click(of_form(self.test), read, outputs, **LATER)
         self.stop_button.click(self.stop, None, None, **LATER)
-        self.use.click(self.plan.put, self.rate, form, **LATER).then(
+        self.use.click(self.plan.put, self.rate, form.items, **LATER).then(
             lambda: ("", gr.update(visible=False)), None, [self.curve, self.use], **LATER
         )
 

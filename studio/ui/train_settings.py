@@ -19,6 +19,7 @@ from studio.ui import train_state as state
 from studio.ui import train_views as views
 from studio.ui.context import StudioContext
 from studio.ui.forms import config_from, widgets_of
+from studio.ui.train_form import FormValues, of_form
 from studio.ui.train_plan import LATER, SKIP, as_json
 from studio.ui.train_state import FORM
 from studio.ui.views import notice
@@ -106,26 +107,29 @@ class SettingsPanel:
             self.right = gr.Dropdown(choices, value=None, label="B", elem_id="settings-b")
         self.table = gr.HTML("", elem_id="settings-diff")
 
-    def wire(self, form: list[Any], errors: Any, labels: Mapping[str, str]) -> None:
+    def wire(self, form: FormValues, errors: Any, labels: Mapping[str, str]) -> None:
         """Connect the buttons; whatever is refused changes nothing."""
         self.labels = labels
         lists = [self.kept, self.left, self.right]
         shell = self.context.shell
         shell.tab.select(self.refresh, None, lists, **QUICK)
         told = [self.told, *lists]
-        self.save_button.click(self.save, [self.name, *form], [*told, errors], **QUICK)
-        self.load_button.click(self.load, self.kept, [self.told, *form], **QUICK)
+        kept = [self.name, form.all]
+        self.save_button.click(of_form(self.save), kept, [*told, errors], **QUICK)
+        self.load_button.click(self.load, self.kept, [self.told, *form.items], **QUICK)
         self.copy_button.click(self.duplicate, self.kept, told, **QUICK)
         self.delete_button.click(
             self.delete, self.kept, told, js="name => confirm(`Delete ${name}?`) ? name : null",
             **QUICK,
         )  # fmt: skip
-        applied = [self.text_error, errors, *form]
+        applied = [self.text_error, errors, *form.items]
         self.apply.click(self.use_text, self.text, applied, **QUICK)
         self.upload.upload(self.use_file, self.upload, [self.text, *applied], **QUICK)
-        self.export.click(self.take_along, form, [self.exported, self.told], **QUICK)
+        taken = [self.exported, self.told]
+        self.export.click(of_form(self.take_along), form.all, taken, **QUICK)
         sides = [self.left, self.right]
-        gr.on([side.input for side in sides], self.compare, [*sides, *form], self.table, **LATER)
+        picked, read = [side.input for side in sides], [*sides, form.all]
+        gr.on(picked, of_form(self.compare), read, self.table, **LATER)
 
     def names(self) -> list[str]:
         """Names of saved settings."""

@@ -15,6 +15,7 @@ from studio.runs.plan import FoundBatch
 from studio.ui import train_state as state
 from studio.ui import train_views as views
 from studio.ui.forms import config_from
+from studio.ui.train_form import FormValues, of_form
 from studio.ui.train_memory import size
 from studio.ui.train_plan import AT_ONCE, LATER, SKIP, PlanPanel, as_json
 from studio.ui.train_range import RangePanel
@@ -58,24 +59,24 @@ class ToolsPanel:
         self.found_batch = gr.State(None)
         self.range.layout()
 
-    def wire(self, form: list[Any], errors: Any) -> None:
+    def wire(self, form: FormValues, errors: Any) -> None:
         """Connect the buttons."""
         plan = self.plan
         self.range.wire(form, errors)
         drawn = {
-            "fn": plan.redraw,
-            "inputs": [plan.current, plan.seen, *form],
+            "fn": of_form(plan.redraw),
+            "inputs": [plan.current, plan.seen, form.all],
             "outputs": [plan.found, plan.current],
         }
         self.measure_button.click(
-            self.measure,
-            [plan.target, *form],
+            of_form(self.measure),
+            [plan.target, form.all],
             [self.measure_button, self.stop_button, plan.line, plan.trouble, errors, plan.seen],
             **LATER,
         ).then(**drawn, **LATER)
         self.find.click(
-            self.find_batch,
-            [plan.target, *form],
+            of_form(self.find_batch),
+            [plan.target, form.all],
             [
                 self.find,
                 self.stop_button,
@@ -88,7 +89,7 @@ class ToolsPanel:
             **LATER,
         ).then(**drawn, **LATER)
         self.stop_button.click(self.stop, None, self.stop_button, **AT_ONCE)
-        self.use_batch.click(plan.put, self.found_batch, form, **LATER).then(
+        self.use_batch.click(plan.put, self.found_batch, form.items, **LATER).then(
             lambda: ("", gr.update(visible=False)), None, [self.batch, self.use_batch], **LATER
         )
 

@@ -69,6 +69,16 @@ def test_page_has_every_tab_and_shows_no_internals(context):
             assert "swagger" not in client.get(path).text.lower()
 
 
+def test_what_events_report_to_and_read_stays_little(guarded):
+    """All of it is walked through whenever any event of the page begins or ends."""
+    log_in(guarded, "lea")
+    events = guarded.get("/config").json()["dependencies"]
+    hidden = [event for event in events if event["show_progress"] == "hidden"]
+    assert len(hidden) > 100
+    assert len({tuple(event["show_progress_on"]) for event in hidden}) == 1
+    assert max(len(event["inputs"]) for event in events if event["backend_fn"]) <= 20
+
+
 def test_foreign_host_names_are_refused(context):
     with TestClient(build_app(context), base_url="http://rebound.example") as client:
         assert client.get("/").status_code == 403

@@ -1,5 +1,7 @@
 """The Train form's handlers, with a planner and a supervisor that only remember."""
 
+import inspect
+
 import gradio as gr
 import pytest
 import yaml
@@ -16,6 +18,7 @@ from studio.train.memory.measure import Measured, calibrated
 from studio.ui.context import StudioContext
 from studio.ui.forms import widgets_of
 from studio.ui.tabs.train import TrainTab
+from studio.ui.train_form import of_form
 from studio.ui.train_state import preset_choices
 
 
@@ -351,3 +354,16 @@ def test_two_settings_are_compared(tab):
     assert panel.compare("form", None, *form(tab)) == ""
     assert "There is no run" in panel.compare("form", "run:gone", *form(tab))
     assert "Most steps" in panel.compare("form", "form", *form(tab, schedule__max_steps="x"))
+
+
+def test_a_form_read_as_one_list_is_the_same_to_its_handlers():
+    def told(before, *shown):
+        return before, shown
+
+    def telling(before, *shown):
+        yield before, shown
+
+    assert of_form(told)(1, [2, None, "x"]) == (1, (2, None, "x"))
+    assert list(of_form(telling)(1, [2])) == [(1, (2,))]
+    assert inspect.isgeneratorfunction(of_form(telling))
+    assert not inspect.isgeneratorfunction(of_form(told))

@@ -15,8 +15,9 @@ from studio.errors import ConfigError, InputError, StudioError
 from studio.ui import train_state as state
 from studio.ui import train_views as views
 from studio.ui.context import StudioContext, go_to, link
-from studio.ui.forms import component, config_from, form_specs, help_of, widgets_of
+from studio.ui.forms import component, config_from, form_specs, help_of, to_widget, widgets_of
 from studio.ui.train_availability import Availability
+from studio.ui.train_form import FormValues, of_form
 from studio.ui.train_plan import LATER, PlanPanel, as_json
 from studio.ui.train_sections import SECTIONS, WHAT, jump_list, of_what
 from studio.ui.train_settings import SettingsPanel
@@ -65,6 +66,8 @@ class TrainTab:
             with gr.Column(scale=3, min_width=300, elem_classes=["train-plan"]):
                 self._plan()
         self.settings.layout()
+        shown = [to_widget(spec, spec.default) for spec in self.specs]
+        self.values = FormValues(self.inputs, shown)
         gr.HTML(help_of(self.specs), html_template="", js_on_load=PLACE_HELP, elem_id="train-help")
 
     def _what(self) -> None:
@@ -138,7 +141,7 @@ class TrainTab:
     def wire(self) -> None:
         """Connect events: quick ones outside the queue, planning and starting inside."""
         shell, form, target = self.context.shell, self.inputs, self.plan.target
-        opened = gr.State(False)
+        opened, work_out = gr.State(False), of_form(self.plan.work_out)
         checked = [
             self.summary,
             self.errors,
@@ -148,23 +151,24 @@ class TrainTab:
         ]
         checked = [*checked, self.start, self.reason]
         planned = {
-            "inputs": [opened, target, self.plan.seen, *form],
+            "inputs": [opened, target, self.plan.seen, self.values.all],
             "outputs": [*self.plan.planned, self.errors],
             "trigger_mode": "always_last",
             **LATER,
         }
-        changes = [item.change for item in [*form, target]]
-        told = [target, self.availability.usable, *form]
-        gr.on(changes, self.check, told, checked, trigger_mode="always_last", **QUICK)
-        gr.on(changes, self.plan.work_out, **planned)
+        self.values.wire()
+        changes = [self.values.all.change, target.change]
+        told = [target, self.availability.usable, self.values.all]
+        gr.on(changes, of_form(self.check), told, checked, trigger_mode="always_last", **QUICK)
+        gr.on(changes, work_out, **planned)
         shell.page.load(self.restore, self.saved, form, **QUICK)
-        shell.tab.select(self.warm, None, opened, **QUICK).then(self.plan.work_out, **planned)
+        shell.tab.select(self.warm, None, opened, **QUICK).then(work_out, **planned)
         self._wire_view()
         self._wire_filling(form)
-        self._wire_start(form)
+        self._wire_start()
         self.plan.wire(form)
-        self.tools.wire(form, self.errors)
-        self.settings.wire(form, self.errors, self.plan.labels)
+        self.tools.wire(self.values, self.errors)
+        self.settings.wire(self.values, self.errors, self.plan.labels)
 
     def _wire_view(self) -> None:
         shell, method = self.context.shell, self.fields["method"]
@@ -185,11 +189,11 @@ class TrainTab:
         target = [method, self.fields["data.source"]]
         shell.train_on.change(self.train_on, shell.train_on, target, **QUICK)
 
-    def _wire_start(self, form: list[Any]) -> None:
+    def _wire_start(self) -> None:
         shell = self.context.shell
         outputs = [self.start, self.plan.trouble, self.errors, shell.show_run, shell.tabs]
         self.start.click(starting, None, self.start, **QUICK).then(
-            self.submit, form, outputs, **LATER
+            of_form(self.submit), self.values.all, outputs, **LATER
         )
 
     def warm(self) -> bool:
