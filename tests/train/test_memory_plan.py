@@ -1,6 +1,7 @@
 """The memory plan against formulas worked out by hand, and against what tensors really take."""
 
 import json
+from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
@@ -21,7 +22,7 @@ from studio.train.memory.devices import GIB, Target
 from studio.train.memory.dry_step import _two_steps, dry_step
 from studio.train.memory.estimate import Batch, adapted, estimate
 from studio.train.memory.measure import Measured, calibrated
-from studio.train.memory.meter import metered
+from studio.train.memory.meter import grouped_heads_keep_scores, metered
 from studio.train.memory.optimizers import optimizer_bytes, projected_weights
 from studio.train.memory.remembered import recall, remember
 from studio.train.memory.rows import sample_rows
@@ -147,6 +148,22 @@ def test_stock_activations_grow_with_rows_and_shrink_with_checkpointing(runner, 
     saved = _traced(runner, method=method, batch={"gradient_checkpointing": True})
     assert 3 * one.saved < four.saved < 5 * one.saved
     assert saved.saved < four.saved / 2 and saved.peak < four.peak
+
+
+def test_grouped_heads_keep_every_score_on_a_cpu_as_pytorch_does():
+    def kept(*contexts):
+        query = torch.empty(1, 4, 32, 8, device="meta", requires_grad=True)
+        key, value = (torch.empty(1, 2, 32, 8, device="meta") for _ in range(2))
+        with ExitStack() as stack:
+            meter = stack.enter_context(metered(nn.Linear(1, 1)))
+            for context in contexts:
+                stack.enter_context(context())
+            out = nn.functional.scaled_dot_product_attention(query, key, value, enable_gqa=True)
+            return meter.now, out.shape
+
+    scores = 4 * 32 * 32 * 4
+    (fused, shape), (plain, same) = kept(), kept(grouped_heads_keep_scores)
+    assert plain > fused + scores - 4 * 32 * 8 * 4 and same == shape
 
 
 def test_eager_attention_keeps_every_score(runner):

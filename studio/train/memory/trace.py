@@ -31,7 +31,12 @@ from studio.train.fast.head import FEATURES, LayoutForward
 from studio.train.fast.images import AT_ONCE, flat_features
 from studio.train.fast.refs import image_ref
 from studio.train.fast.tokens import Preprocessed
-from studio.train.memory.meter import autocasting, in_place_head, metered
+from studio.train.memory.meter import (
+    autocasting,
+    grouped_heads_keep_scores,
+    in_place_head,
+    metered,
+)
 
 IGNORED = -100
 HALF = (torch.float16, torch.bfloat16)
@@ -87,6 +92,8 @@ class Traceable:
                 stack.enter_context(autocasting(self.base.dtype, plain))
             if self.device == "cuda":
                 stack.enter_context(in_place_head())
+            if self.device == "cpu":
+                stack.enter_context(grouped_heads_keep_scores())
             yield
 
 
