@@ -18,6 +18,7 @@ from studio.train.data import RunData
 from studio.train.eva import start_from_rows
 from studio.train.fast.setup import Setup
 from studio.train.fast.trainers import FastDPOTrainer, FastSFTTrainer
+from studio.train.memory.heap import trim_before_passes
 from studio.train.prepare import Trainable, keep_adapter_precision, keep_start, set_reference
 from studio.train.rates import set_rates
 from studio.train.recipe_lines import begins_with_rows
@@ -57,6 +58,8 @@ def build_trainer(
     _begin(trainer, config, paths, loaded)
     keep_start(trainer.model, config, paths)
     set_rates(trainer, config)
+    if trainer.args.device.type == "cpu":
+        trim_before_passes(trainer.model)
     if stock:
         EventLog(paths.events).append(
             "fast_path", message=f"Fast path ✗ {why_stock}.", **dict.fromkeys(SAVINGS, False)

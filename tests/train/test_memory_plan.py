@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 from torch import nn
+from transformers import LlamaConfig, LlamaModel
 
 from studio.config import files, presets
 from studio.config.watching import LaunchConfig
@@ -22,7 +23,7 @@ from studio.train.memory.devices import GIB, Target
 from studio.train.memory.dry_step import _two_steps, dry_step
 from studio.train.memory.estimate import Batch, adapted, estimate
 from studio.train.memory.measure import Measured, calibrated
-from studio.train.memory.meter import grouped_heads_keep_scores, metered
+from studio.train.memory.meter import grouped_heads_keep_scores, metered, padding_seen
 from studio.train.memory.optimizers import optimizer_bytes, projected_weights
 from studio.train.memory.remembered import recall, remember
 from studio.train.memory.rows import sample_rows
@@ -164,6 +165,27 @@ def test_grouped_heads_keep_every_score_on_a_cpu_as_pytorch_does():
     scores = 4 * 32 * 32 * 4
     (fused, shape), (plain, same) = kept(), kept(grouped_heads_keep_scores)
     assert plain > fused + scores - 4 * 32 * 8 * 4 and same == shape
+
+
+def test_padded_rows_have_a_mask_and_with_it_a_fused_kernel():
+    """Grouped heads fall back to plain matrices only where nothing is hidden by a mask."""
+    config = LlamaConfig(
+        vocab_size=16, hidden_size=32, intermediate_size=32, num_hidden_layers=1,
+        num_attention_heads=4, num_key_value_heads=2, attn_implementation="sdpa",
+    )  # fmt: skip
+    with torch.device("meta"):
+        model = LlamaModel(config).train()
+    whole, padded = torch.ones(2, 64, dtype=torch.long), torch.ones(2, 64, dtype=torch.long)
+    padded[0, -5:] = 0
+
+    def kept(mask):
+        with metered(model) as meter, grouped_heads_keep_scores(), padding_seen(mask):
+            out = model(input_ids=whole, attention_mask=mask, use_cache=False)
+            assert out.last_hidden_state.shape == (2, 64, 32)
+            return meter.now
+
+    scores = 2 * 4 * 64 * 64 * 4
+    assert kept(whole) > kept(padded) + scores / 2
 
 
 def test_eager_attention_keeps_every_score(runner):

@@ -5,6 +5,11 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from torch import nn
 
 # `mallopt` of glibc (malloc.h). Every block from this size on gets a mapping of its own.
 M_MMAP_THRESHOLD = -3
@@ -12,6 +17,7 @@ THRESHOLD = 8 * 2**20
 # Read by PyTorch's allocator before its first large block (c10/core/impl/alloc_cpu.cpp): memory
 # comes in pages of 2 MiB where the system has them, so that a new mapping costs little.
 HUGE_PAGES = "THP_MEM_ALLOC_ENABLE"
+MOST_FREE = 256 * 2**20
 
 
 def return_freed_memory() -> bool:
@@ -28,3 +34,44 @@ def return_freed_memory() -> bool:
     os.environ.setdefault(HUGE_PAGES, "1")
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     return mallopt is not None and mallopt(M_MMAP_THRESHOLD, THRESHOLD) == 1
+
+
+class _Mallinfo2(ctypes.Structure):
+    """`struct mallinfo2` of glibc (malloc.h)."""
+
+    _fields_ = [
+        (name, ctypes.c_size_t)
+        for name in (
+            *("arena", "ordblks", "smblks", "hblks", "hblkhd"),
+            *("usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"),
+        )
+    ]
+
+
+def trim_before_passes(model: nn.Module) -> None:
+    """Give what lies free in the heap back to the system before each forward pass of `model`.
+
+    Between two passes nearly all activations are free, but aligned blocks are not put where freed
+    ones lay (glibc before 2.38): pass after pass the heap holds old activations beside new ones,
+    up to a sixth of all memory. Nothing is done while less than `MOST_FREE` is free.
+    """
+    trim = _trimmer()
+    if trim is not None:
+        model.register_forward_pre_hook(trim)
+
+
+@cache
+def _trimmer() -> Callable[..., None] | None:
+    """A hook; None for other C libraries than glibc 2.33 and newer."""
+    if sys.platform != "linux":
+        return None
+    library = ctypes.CDLL(None)
+    if not (hasattr(library, "mallinfo2") and hasattr(library, "malloc_trim")):
+        return None
+    library.mallinfo2.restype = _Mallinfo2
+
+    def trim(*_: Any) -> None:
+        if library.mallinfo2().fordblks > MOST_FREE:
+            library.malloc_trim(0)
+
+    return trim

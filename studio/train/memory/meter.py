@@ -16,6 +16,7 @@ from torch.fx.experimental import _config as fx_config
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter, tree_map
+from transformers import masking_utils
 from trl.kernels import chunked_logprob
 
 META = torch.device("meta")
@@ -100,6 +101,19 @@ def grouped_heads_keep_scores() -> Iterator[None]:
             return ATTENTION(query, key, value, attn_mask, *args, **kwargs)
 
     with mock.patch.object(F, "scaled_dot_product_attention", attention):
+        yield
+
+
+@contextmanager
+def padding_seen(mask: torch.Tensor) -> Iterator[None]:
+    """Attention masks are made where rows are padded.
+
+    Without values, a mask looks like one that hides nothing, and transformers leaves such out.
+    """
+    if mask.is_meta or bool(mask.all()):
+        yield
+        return
+    with mock.patch.object(masking_utils, "_ignore_causal_mask_sdpa", lambda *_, **__: False):
         yield
 
 

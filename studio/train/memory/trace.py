@@ -36,6 +36,7 @@ from studio.train.memory.meter import (
     grouped_heads_keep_scores,
     in_place_head,
     metered,
+    padding_seen,
 )
 
 IGNORED = -100
@@ -194,7 +195,8 @@ def _stock_step(
 
     def step() -> torch.Tensor:
         inside = {"labels": labels, "use_cache": False, "fused_lm_head": True}
-        return traceable.model(**batch, **inside).log_probs
+        with padding_seen(batch["attention_mask"]):
+            return traceable.model(**batch, **inside).log_probs
 
     return step, inputs
 
