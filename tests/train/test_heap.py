@@ -29,14 +29,16 @@ def some_kept_among_many(count: int) -> list[torch.Tensor]:
     sys.platform != "linux" or not hasattr(ctypes.CDLL(None), "mallinfo2"),
     reason="another C library",
 )
-def test_free_memory_goes_back_before_a_pass_and_little_is_left_alone():
-    layer = nn.Linear(4, 4)
-    trim_before_passes(layer)
-    layer(torch.ones(1, 4))
+def test_free_memory_goes_back_before_a_pass_of_a_large_model():
+    layer, small = nn.Linear(8192, 8192), nn.Linear(4, 4)
+    for model in (layer, small):
+        trim_before_passes(model)
+    assert layer._forward_pre_hooks and not small._forward_pre_hooks
+    layer(torch.ones(1, 8192))
     before = resident()
     kept = some_kept_among_many(3 * MOST_FREE // 2 // SMALL)
     held = resident()
     assert held > before + MOST_FREE
-    layer(torch.ones(1, 4))
+    layer(torch.ones(1, 8192))
     assert resident() < held - MOST_FREE // 2
     assert all(bool((tensor == 1).all()) for tensor in kept)

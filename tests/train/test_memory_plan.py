@@ -1,12 +1,12 @@
 """The memory plan against formulas worked out by hand, and against what tensors really take."""
 
 import json
-from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
 import torch
 from torch import nn
+from torch.profiler import profile
 from transformers import LlamaConfig, LlamaModel
 
 from studio.config import files, presets
@@ -23,7 +23,7 @@ from studio.train.memory.devices import GIB, Target
 from studio.train.memory.dry_step import _two_steps, dry_step
 from studio.train.memory.estimate import Batch, adapted, estimate
 from studio.train.memory.measure import Measured, calibrated
-from studio.train.memory.meter import grouped_heads_keep_scores, metered, padding_seen
+from studio.train.memory.meter import metered, padding_seen
 from studio.train.memory.optimizers import optimizer_bytes, projected_weights
 from studio.train.memory.remembered import recall, remember
 from studio.train.memory.rows import sample_rows
@@ -151,27 +151,20 @@ def test_stock_activations_grow_with_rows_and_shrink_with_checkpointing(runner, 
     assert saved.saved < four.saved / 2 and saved.peak < four.peak
 
 
-def test_grouped_heads_keep_every_score_on_a_cpu_as_pytorch_does():
-    def kept(*contexts):
-        query = torch.empty(1, 4, 32, 8, device="meta", requires_grad=True)
-        key, value = (torch.empty(1, 2, 32, 8, device="meta") for _ in range(2))
-        with ExitStack() as stack:
-            meter = stack.enter_context(metered(nn.Linear(1, 1)))
-            for context in contexts:
-                stack.enter_context(context())
-            out = nn.functional.scaled_dot_product_attention(query, key, value, enable_gqa=True)
-            return meter.now, out.shape
-
-    scores = 4 * 32 * 32 * 4
-    (fused, shape), (plain, same) = kept(), kept(grouped_heads_keep_scores)
-    assert plain > fused + scores - 4 * 32 * 8 * 4 and same == shape
+def test_attention_of_grouped_heads_is_fused_on_a_cpu_too():
+    """No scores are kept: the plan counts on it."""
+    query = torch.ones(1, 4, 32, 8, requires_grad=True)
+    key = torch.ones(1, 2, 32, 8, requires_grad=True)
+    with profile() as seen:
+        nn.functional.scaled_dot_product_attention(query, key, key, is_causal=True, enable_gqa=True)
+    names = {event.key for event in seen.key_averages()}
+    assert "aten::_scaled_dot_product_flash_attention_for_cpu" in names
 
 
-def test_padded_rows_have_a_mask_and_with_it_a_fused_kernel():
-    """Grouped heads fall back to plain matrices only where nothing is hidden by a mask."""
+def test_padded_rows_have_a_mask_and_repeat_the_keys_of_grouped_heads():
     config = LlamaConfig(
         vocab_size=16, hidden_size=32, intermediate_size=32, num_hidden_layers=1,
-        num_attention_heads=4, num_key_value_heads=2, attn_implementation="sdpa",
+        num_attention_heads=8, num_key_value_heads=1, attn_implementation="sdpa",
     )  # fmt: skip
     with torch.device("meta"):
         model = LlamaModel(config).train()
@@ -179,13 +172,13 @@ def test_padded_rows_have_a_mask_and_with_it_a_fused_kernel():
     padded[0, -5:] = 0
 
     def kept(mask):
-        with metered(model) as meter, grouped_heads_keep_scores(), padding_seen(mask):
+        with metered(model) as meter, padding_seen(mask):
             out = model(input_ids=whole, attention_mask=mask, use_cache=False)
             assert out.last_hidden_state.shape == (2, 64, 32)
             return meter.now
 
-    scores = 2 * 4 * 64 * 64 * 4
-    assert kept(whole) > kept(padded) + scores / 2
+    repeated = 2 * 7 * 2 * 64 * 4 * 4  # keys and values, of seven more heads
+    assert kept(padded) >= kept(whole) + repeated
 
 
 def test_eager_attention_keeps_every_score(runner):

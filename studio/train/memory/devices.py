@@ -23,9 +23,11 @@ CUDA_CONTEXT = 603 * 2**20
 # What cuBLAS takes of the allocator (PyTorch, "CUDA semantics": 32 MiB on Hopper, 8 MiB before).
 CUBLAS_WORKSPACE = 32 * 2**20
 CUDA_PROCESS = CUDA_CONTEXT + CUBLAS_WORKSPACE
-# Share of the rest that allocators hold but do not use: rounding and fragmentation. On a CPU it is
-# about the same: `heap` has freed blocks returned, but blocks below its threshold stay.
-SLACK = {"cpu": 0.07, "cuda": 0.06, "mps": 0.06}
+# Share of the rest that allocators hold but do not use: rounding and fragmentation. On a CPU `heap`
+# has freed blocks returned, but those below its threshold stay until the next pass; where every pass
+# goes through the vision tower, its buffers lie between what is kept. Measured with SmolVLM-256M.
+SLACK = {"cpu": 0.08, "cuda": 0.06, "mps": 0.06}
+SLACK_APART = {"cpu": 0.02}  # images encoded before training
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from studio.models.load import skeleton_of
 from studio.paths import Workspace
 from studio.runs.plan import MemoryPlan
 from studio.train.fast.choose import FastPath, all_off, choose
-from studio.train.memory.devices import SLACK, Target
+from studio.train.memory.devices import SLACK, SLACK_APART, Target
 from studio.train.memory.optimizers import optimizer_bytes, projected_weights
 from studio.train.memory.trace import (
     Traceable,
@@ -118,7 +118,9 @@ def estimate(
     beside = trainable if config.adapter else 0
     gradients = trainable + exchanged(config, trainable)
     used = weights + beside + gradients + state + reference + activations
-    process = target.process + unpacked + int(SLACK.get(target.kind, 0.05) * used)
+    slack = SLACK_APART.get(target.kind) if path.features.on else None
+    slack = SLACK.get(target.kind, 0.05) if slack is None else slack
+    process = target.process + unpacked + int(slack * used)
     memory = MemoryPlan(weights, beside, gradients, state, reference, activations, process)
     return Estimate(memory, traced.exact, path, traced.inputs)
 

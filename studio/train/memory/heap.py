@@ -53,10 +53,11 @@ def trim_before_passes(model: nn.Module) -> None:
 
     Between two passes nearly all activations are free, but aligned blocks are not put where freed
     ones lay (glibc before 2.38): pass after pass the heap holds old activations beside new ones,
-    up to a sixth of all memory. Nothing is done while less than `MOST_FREE` is free.
+    up to a sixth of all memory. Nothing is done while less than `MOST_FREE` is free; looking takes
+    some milliseconds, so models smaller than that are left alone.
     """
     trim = _trimmer()
-    if trim is not None:
+    if trim is not None and sum(p.nbytes for p in model.parameters()) >= MOST_FREE:
         model.register_forward_pre_hook(trim)
 
 

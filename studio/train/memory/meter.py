@@ -13,7 +13,6 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.fx.experimental import _config as fx_config
-from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter, tree_map
 from transformers import masking_utils
@@ -84,24 +83,6 @@ def fused_attention(query, key, value, attn_mask=None, *args: Any, **kwargs: Any
     if query.is_meta:
         return _Attention.apply(query, key, value, attn_mask)
     return ATTENTION(query, key, value, attn_mask, *args, **kwargs)
-
-
-@contextmanager
-def grouped_heads_keep_scores() -> Iterator[None]:
-    """Attention as a CPU computes it where keys are shared by groups of heads.
-
-    Its fused kernel takes as many keys as queries only; otherwise PyTorch falls back to plain
-    matrices (`enable_gqa`), and every score is kept.
-    """
-
-    def attention(query, key, value, attn_mask=None, *args: Any, **kwargs: Any) -> torch.Tensor:
-        if not (query.is_meta and kwargs.get("enable_gqa")):
-            return fused_attention(query, key, value, attn_mask, *args, **kwargs)
-        with sdpa_kernel(SDPBackend.MATH):
-            return ATTENTION(query, key, value, attn_mask, *args, **kwargs)
-
-    with mock.patch.object(F, "scaled_dot_product_attention", attention):
-        yield
 
 
 @contextmanager

@@ -33,7 +33,6 @@ from studio.train.fast.refs import image_ref
 from studio.train.fast.tokens import Preprocessed
 from studio.train.memory.meter import (
     autocasting,
-    grouped_heads_keep_scores,
     in_place_head,
     metered,
     padding_seen,
@@ -93,8 +92,6 @@ class Traceable:
                 stack.enter_context(autocasting(self.base.dtype, plain))
             if self.device == "cuda":
                 stack.enter_context(in_place_head())
-            if self.device == "cpu":
-                stack.enter_context(grouped_heads_keep_scores())
             yield
 
 
