@@ -10,6 +10,7 @@ import psutil
 import torch
 
 from studio.errors import ConfigError, FieldProblem
+from studio.train.memory.heap import MOST_FREE
 
 GIB = 2**30
 AMOUNT = re.compile(r"(?P<number>\d+(\.\d+)?)\s*(?P<unit>[MGT]i?B?)?", re.IGNORECASE)
@@ -18,6 +19,9 @@ CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 # A training process on a CPU with everything imported and the run planned, but without weights and
 # activations: peak of the embedded model's dry step less what it holds.
 CPU_PROCESS = 980 * 2**20
+# Where what is free in the heap is given back before each pass (`heap.trim_before_passes`), less of
+# what loading left is held: measured with the shapes of SmolVLM-256M.
+CPU_PROCESS_TRIMMED = 800 * 2**20
 # CUDA context of a process that has multiplied and attended, measured on an H200 with driver 580.
 CUDA_CONTEXT = 603 * 2**20
 # What cuBLAS takes of the allocator (PyTorch, "CUDA semantics": 32 MiB on Hopper, 8 MiB before).
@@ -26,8 +30,8 @@ CUDA_PROCESS = CUDA_CONTEXT + CUBLAS_WORKSPACE
 # Share of the rest that allocators hold but do not use: rounding and fragmentation. On a CPU `heap`
 # has freed blocks returned, but those below its threshold stay until the next pass; where every pass
 # goes through the vision tower, its buffers lie between what is kept. Measured with SmolVLM-256M.
-SLACK = {"cpu": 0.08, "cuda": 0.06, "mps": 0.06}
-SLACK_APART = {"cpu": 0.02}  # images encoded before training
+SLACK = {"cpu": 0.18, "cuda": 0.06, "mps": 0.06}
+SLACK_APART = SLACK | {"cpu": 0.04}  # images encoded before training
 
 
 @dataclass(frozen=True)
@@ -79,10 +83,11 @@ class Target:
         """The device as torch names it."""
         return torch.device(self.kind)
 
-    @property
-    def process(self) -> int:
-        """Bytes taken before any weight is loaded."""
-        return CUDA_PROCESS if self.kind == "cuda" else CPU_PROCESS
+    def process(self, weights: int) -> int:
+        """Bytes taken beside a model of `weights` bytes, its activations and gradients."""
+        if self.kind == "cuda":
+            return CUDA_PROCESS
+        return CPU_PROCESS_TRIMMED if weights >= MOST_FREE and self.kind == "cpu" else CPU_PROCESS
 
 
 def main_memory() -> int:

@@ -118,9 +118,8 @@ def estimate(
     beside = trainable if config.adapter else 0
     gradients = trainable + exchanged(config, trainable)
     used = weights + beside + gradients + state + reference + activations
-    slack = SLACK_APART.get(target.kind) if path.features.on else None
-    slack = SLACK.get(target.kind, 0.05) if slack is None else slack
-    process = target.process + unpacked + int(slack * used)
+    slack = (SLACK_APART if path.features.on else SLACK).get(target.kind, 0.06)
+    process = target.process(weights) + unpacked + int(slack * used)
     memory = MemoryPlan(weights, beside, gradients, state, reference, activations, process)
     return Estimate(memory, traced.exact, path, traced.inputs)
 
