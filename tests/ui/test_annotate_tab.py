@@ -64,6 +64,12 @@ def test_an_export_says_how_many_and_what_was_left_out_and_can_be_trained_on(lab
     assert train.visible
 
 
+def test_an_export_before_the_list_is_there_is_of_what_it_offers_first(labelled):
+    _, message, source, _ = export(labelled, dataset=None)
+    assert "2 pairs exported" in message
+    assert (labelled.workspace.root / source / "manifest.json").is_file()
+
+
 def test_best_answers_for_sft_by_whom_it_was_asked(labelled):
     _, message, _, train = export(labelled, shape="completions", annotators="ana, ben")
     assert "2 pairs exported" in message

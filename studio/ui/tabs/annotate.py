@@ -128,10 +128,13 @@ class Actions:
 
     def choices(self, chosen: str | None) -> Any:
         """The datasets that have pairs, the one chosen kept, else the first with labels."""
+        names, best = self._datasets()
+        return gr.Dropdown(names, value=chosen if chosen in names else best)
+
+    def _datasets(self) -> tuple[list[str], str | None]:
         found = [dataset for dataset in self.context.store.datasets() if dataset.pairs]
-        names = [dataset.name for dataset in found]
         best = max(found, key=lambda dataset: dataset.labelled > 0, default=None)
-        return gr.Dropdown(names, value=chosen if chosen in names else best and best.name)
+        return [dataset.name for dataset in found], best and best.name
 
     def panel(self, request: gr.Request) -> Any:
         """The export form, for leads only."""
@@ -142,6 +145,8 @@ class Actions:
         form = dict(zip(FIELDS, fields, strict=True))
         try:
             self._lead_only(request)
+            # A quick hand is there before the list is: then what it will offer first is meant.
+            form["dataset"] = form["dataset"] or self._datasets()[1]
             made = self._export(form)
             self._note(request, form["dataset"], to=made.source, rows=made.rows)
         except StudioError as error:
