@@ -145,13 +145,19 @@ def test_the_button_of_the_page_exports_its_dataset_or_the_labelled_one(labelled
         assert source.startswith("exports/my-charts-")
 
 
-@pytest.mark.parametrize("changes", [{"name": "a/b"}, {"votes": 5}, {"dataset": None}])
+@pytest.mark.parametrize("changes", [{"name": "a/b"}, {"votes": 5}, {"dataset": "gone"}])
 def test_what_cannot_be_exported_is_said_and_nothing_is_written(labelled, changes):
     _, message, source, train = export(labelled, **changes)
     assert 'role="alert"' in message
     assert source == ""
     assert not train.visible
     assert list(labelled.workspace.exports.iterdir()) == []
+
+
+def test_an_empty_library_has_nothing_to_export(context):
+    _, message, source, train = export(context, dataset=None)
+    assert "There is no dataset to export" in message
+    assert source == "" and not train.visible
 
 
 def test_only_leads_import_and_export(labelled):
