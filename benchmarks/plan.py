@@ -1,6 +1,7 @@
 """Planned against measured peak memory, on random weights in the shapes of real models.
 
-    python benchmarks/plan.py [--json] [--shapes embedded smolvlm-256m] [--paths fast stock]
+    python benchmarks/plan.py [--json | --markdown]
+                              [--shapes embedded smolvlm-256m] [--paths fast stock]
                               [--methods sft dpo] [--checkpointing off on] [--runs]
                               [--dtype auto] [--quantization none] [--device cpu|cuda]
 
@@ -151,9 +152,33 @@ def shown(row: dict[str, Any]) -> str:
     return text
 
 
+HEAD = """\
+| Model | Method | Path | Checkpointing | Planned | Dry step | Error \
+| Whole run | Error after the dry step |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- |"""
+
+
+def markdown(row: dict[str, Any]) -> str:
+    """One row of the table in docs/memory-plan.md."""
+
+    def mib(size: int) -> str:
+        return f"{size / 2**20:,.0f} MiB"
+
+    def percent(error: float) -> str:
+        return f"{100 * error:+.1f} %".replace("-", "−")
+
+    cells = [row["model"], row["method"].upper(), row["path"]]
+    cells += ["on" if row["checkpointing"] else "off"]
+    cells += [mib(row["planned"]), mib(row["measured"]), percent(row["error"])]
+    ran = "run_peak" in row
+    cells += [mib(row["run_peak"]), percent(row["run_error"])] if ran else ["", ""]
+    return f"| {' | '.join(cells)} |"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--markdown", action="store_true", help="the table of the docs")
     parser.add_argument("--shapes", nargs="+", default=["embedded", "smolvlm-256m"])
     parser.add_argument("--tiles", type=int, default=5)
     parser.add_argument("--paths", nargs="+", default=["fast", "stock"])
@@ -176,10 +201,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         for row in rows(arguments, Workspace.locate(place)):
             found.append(row)
-            stream = sys.stderr if arguments.json else sys.stdout
+            stream = sys.stderr if arguments.json or arguments.markdown else sys.stdout
             print(shown(row), file=stream, flush=True)
     if arguments.json:
         print(json.dumps({"rows": found}))
+    if arguments.markdown:
+        print("\n".join([HEAD, *map(markdown, found)]))
 
 
 if __name__ == "__main__":
