@@ -237,3 +237,12 @@ def read_json(path: Path) -> dict | None:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
+
+
+def read_state(path: Path) -> dict:
+    """The JSON object in `path`; empty where there is none, or the file is damaged."""
+    try:
+        values = read_json(path)
+    except ValueError:
+        return {}
+    return values if isinstance(values, dict) else {}

@@ -46,7 +46,7 @@ def list_(workspace: WorkspaceOption = None, json: JsonOption = False) -> None:
         status = run.status
         started = time.strftime("%Y-%m-%d %H:%M", time.localtime(status.queued))
         typer.echo(
-            f"{run.run_id:<48} {run.config.method:<4} {status.state:<9} "
+            f"{run.run_id:<48} {_about(run)['method'] or '?':<4} {status.state:<9} "
             f"{status.step:>6}/{status.total_steps:<6} {started}"
         )
 
@@ -221,10 +221,21 @@ def summary(run: Run) -> dict[str, Any]:
     """A run as JSON."""
     return {
         "run_id": run.run_id,
-        "name": run.config.name,
-        "method": run.config.method,
-        "model": run.config.model.id,
-        "data": run.config.data.source,
+        **_about(run),
         "adapter": str(run.paths.adapter) if run.has_adapter else None,
         **asdict(run.status),
+    }
+
+
+def _about(run: Run) -> dict[str, str | None]:
+    """What its run file says; nulls and the `problem` where that cannot be read."""
+    try:
+        config = run.config
+    except InputError as error:
+        return {**dict.fromkeys(("name", "method", "model", "data")), "problem": str(error)}
+    return {
+        "name": config.name,
+        "method": config.method,
+        "model": config.model.id,
+        "data": config.data.source,
     }

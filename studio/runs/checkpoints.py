@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from studio.errors import ConflictError, NotFoundError
-from studio.paths import RunPaths, read_json, write_json
+from studio.paths import RunPaths, read_state, write_json
 
 MARKER = "complete.json"
 KEPT = (".safetensors", ".json", ".jinja", ".txt", ".model")
@@ -95,7 +95,7 @@ def _complete_of(paths: RunPaths, step: int) -> Path:
 
 def adapter_step(paths: RunPaths) -> int | None:
     """The optimizer step that the run's weights are of; None without weights."""
-    step = (read_json(paths.adapter / MARKER) or {}).get("step")
+    step = read_state(paths.adapter / MARKER).get("step")
     return step if isinstance(step, int) else None
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
-from studio.paths import RunPaths, read_json, write_json
+from studio.paths import RunPaths, read_state, write_json
 
 Command = Literal["none", "save", "stop", "stop_now"]
 
@@ -15,5 +15,6 @@ def request(paths: RunPaths, command: Command) -> None:
 
 
 def requested(paths: RunPaths) -> Command:
-    """The last wish."""
-    return (read_json(paths.control) or {}).get("command", "none")
+    """The last wish; `none` where the file is damaged or holds another word."""
+    command = read_state(paths.control).get("command")
+    return command if command in get_args(Command) else "none"

@@ -112,8 +112,12 @@ class Diary:
 
     def _take(self, event: Event) -> None:
         take = self._TAKES.get(event.type)
-        if take is not None:
+        if take is None:
+            return
+        try:
             take(self, event)
+        except (TypeError, ValueError, AttributeError, OverflowError):
+            return  # its values are not what a worker writes
 
     def _take_metrics(self, event: Event) -> None:
         self._add_metrics(event.values)
@@ -136,8 +140,11 @@ class Diary:
     def _take_notice(self, event: Event) -> None:
         said = (str(event.values.get(name, "")) for name in ("message", "remedy"))
         notice = Notice(event.type, *said)
-        if notice not in self.notices:
-            self.notices.append(notice)
+        if notice in self.notices and event.type == "warning":
+            return
+        if notice in self.notices:  # changed back and again: the latest word counts
+            self.notices.remove(notice)
+        self.notices.append(notice)
 
     def _take_finding(self, event: Event) -> None:
         finding = Finding.of_event(event)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 from studio.config import RunConfig
-from studio.paths import read_json
+from studio.paths import read_state
 from studio.runs import checkpoints
 from studio.runs.store import Run
 
@@ -18,8 +18,8 @@ LENGTHLESS = ("constant", "constant_with_warmup", "inverse_sqrt", "reduce_lr_on_
 
 def steps_with(run: Run, epochs: float) -> int | None:
     """Optimizer steps of the run at `epochs` in all; None before its rows were counted."""
-    rows = (read_json(run.paths.plan) or {}).get("train_rows")
-    if not rows:
+    rows = read_state(run.paths.plan).get("train_rows")
+    if not isinstance(rows, int) or rows < 1:
         return None
     per_epoch = math.ceil(rows / run.config.batch.total)
     return math.ceil(per_epoch * epochs)

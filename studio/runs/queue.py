@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from filelock import FileLock
 
 from studio.errors import ConflictError
-from studio.paths import Workspace, read_json, write_json
+from studio.paths import Workspace, read_state, write_json
 from studio.runs.status import update_status
 from studio.runs.store import Run, RunStore
 
@@ -25,7 +25,7 @@ def waiting(runs: Iterable[Run]) -> list[Run]:
 
 def is_paused(workspace: Workspace) -> bool:
     """Whether no waiting run is started; those under way go on."""
-    return bool((read_json(workspace.queue) or {}).get("paused"))
+    return bool(read_state(workspace.queue).get("paused"))
 
 
 def set_paused(workspace: Workspace, paused: bool) -> None:

@@ -6,7 +6,7 @@ import platform
 import time
 from dataclasses import asdict, dataclass, fields, replace
 from dataclasses import field as field_
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import psutil
 
@@ -89,14 +89,25 @@ class RunStatus:
         return done / total if total else 0.0
 
 
+_TYPES = {"int": int, "float": (int, float), "list[str]": list}
+KINDS = {item.name: _TYPES.get(str(item.type), str) for item in fields(RunStatus)}
+STATES = get_args(State)
+DAMAGED = RunStatus(state="running", queued=0.0)
+
+
 def read_status(paths: RunPaths) -> RunStatus:
     """The status on disk; a run without one is queued, one whose status is damaged has no worker."""
-    known = {item.name for item in fields(RunStatus)}
     try:
-        values = read_json(paths.status) or {}
+        values = read_json(paths.status)
     except ValueError:
-        return RunStatus(state="running", queued=0.0)
-    return RunStatus(**{key: value for key, value in values.items() if key in known})
+        return DAMAGED
+    if values is None:
+        return RunStatus()
+    if not isinstance(values, dict) or values.get("state") not in STATES:
+        return DAMAGED
+    kept = {key: values[key] for key in KINDS if key in values}
+    fits = all(isinstance(value, KINDS[key]) for key, value in kept.items())
+    return RunStatus(**kept) if fits else DAMAGED
 
 
 def write_status(paths: RunPaths, status: RunStatus, durable: bool = True) -> None:

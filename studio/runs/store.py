@@ -9,6 +9,8 @@ import time
 from dataclasses import dataclass
 from functools import cached_property
 
+from filelock import FileLock
+
 from studio.config import RunConfig, files
 from studio.errors import ConflictError, NotFoundError
 from studio.paths import RunPaths, Workspace
@@ -45,7 +47,12 @@ class Run:
         """Whether the worker lives but has given no sign, not even in its log, for three minutes."""
         if not self.status.active or time.time() - self.status.updated <= STALLED_AFTER:
             return False
-        return time.time() - _written(self.paths) > STALLED_AFTER and self.alive
+        return time.time() - self.last_sign > STALLED_AFTER and self.alive
+
+    @property
+    def last_sign(self) -> float:
+        """When it last gave a sign of life, in its status or its log; seconds since the epoch."""
+        return max(self.status.updated, _written(self.paths))
 
     @property
     def has_adapter(self) -> bool:
@@ -94,11 +101,26 @@ class RunStore:
         ]
 
     def delete(self, run_id: str) -> None:
-        """Remove a run that is not active, with everything in its folder."""
-        run = self.get(run_id)
-        if run.alive:
-            raise ConflictError(f"Run {run_id} is still going on.", remedy="Stop it first.")
-        shutil.rmtree(run.paths.root)
+        """Remove a run that neither waits nor goes on, with everything in its folder.
+
+        Raises:
+            ConflictError: It waits or goes on, or some of its files cannot be deleted.
+        """
+        with FileLock(self.workspace.queue_lock, timeout=30):
+            run = self.get(run_id)
+            if run.status.state == "queued":
+                raise ConflictError(
+                    f"Run {run_id} waits for its turn.", remedy="Take it off the queue first."
+                )
+            if run.alive or run.status.state == "starting":
+                raise ConflictError(f"Run {run_id} is still going on.", remedy="Stop it first.")
+            try:
+                shutil.rmtree(run.paths.root)
+            except OSError as error:
+                raise ConflictError(
+                    f"Not all of run {run_id} could be deleted: {error}.",
+                    remedy="See who owns its folder and what holds it open, then delete it again.",
+                ) from error
 
 
 def _written(paths: RunPaths) -> float:

@@ -12,7 +12,7 @@ import psutil
 from studio.config import files
 from studio.config.adapter import MOVES_WEIGHTS
 from studio.config.checks import ensure_consistent
-from studio.errors import ConfigError, ConflictError, FieldProblem
+from studio.errors import ConfigError, ConflictError, FieldProblem, InputError
 from studio.paths import RunPaths
 from studio.runs import checkpoints, control, queue
 from studio.runs import longer as longer_
@@ -112,19 +112,11 @@ def extend(
     """
     with queue.locked(store.workspace):
         run = store.get(run_id)
-        last = checkpoints.latest_checkpoint(run.paths)
-        if run.status.state not in ENDED or run.alive or last is None:
-            raise ConflictError(
-                f"Run {run_id} is {run.status.state} and has "
-                f"{'a' if last else 'no'} checkpoint to go on from.",
-                remedy="Stop and save it first.",
-            )
-        schedule = run.config.schedule
-        longer = schedule.model_copy(
-            update={"epochs": epochs or schedule.epochs, "max_steps": max_steps}
-        )
+        _ensure_extendable(run)
         _ensure_longer(epochs, max_steps, run)
-        config = run.config.model_copy(update={"schedule": longer})
+        values = run.config.model_dump(mode="json")
+        length = {"epochs": epochs or run.config.schedule.epochs, "max_steps": max_steps}
+        config = files.parse(values | {"schedule": values["schedule"] | length})
         ensure_consistent(config)
         files.save(config, run.paths.config)
         total = max_steps or longer_.steps_with(run, epochs or 0)
@@ -135,18 +127,37 @@ def extend(
     return message
 
 
+def _ensure_extendable(run: Run) -> None:
+    if run.status.state not in ENDED or run.alive:
+        raise ConflictError(
+            f"Run {run.run_id} is {run.status.state}.", remedy="Stop and save it first."
+        )
+    if checkpoints.latest_checkpoint(run.paths) is None:
+        raise ConflictError(
+            f"Run {run.run_id} left no checkpoint to go on from.",
+            remedy="Clone it into Train with more epochs.",
+        )
+
+
 def _ensure_longer(epochs: float | None, max_steps: int | None, run: Run) -> None:
     schedule, step = run.config.schedule, run.status.step
     if max_steps is not None:
-        good, field, now = max_steps > step, "schedule.max_steps", f"step {step}"
-    else:
-        before = 0.0 if schedule.max_steps else schedule.epochs
-        good, field, now = (epochs or 0) > before, "schedule.epochs", f"{schedule.epochs:g} epochs"
-    if not good:
-        raise ConfigError([FieldProblem(field, f"must be more than {now}, where the run is now.")])
+        if max_steps <= step:
+            message = f"must be more than {step}, where the run is now."
+            raise ConfigError([FieldProblem("schedule.max_steps", message)])
+        return
+    wanted, total = epochs or 0, longer_.steps_with(run, epochs or 0)
+    message = ""
+    if not schedule.max_steps and wanted <= schedule.epochs:
+        message = f"must be more than the {schedule.epochs:g} the run has now."
+    elif total is not None and total <= step:
+        message = f"{wanted:g} are {total:,} steps, and the run is at step {step:,} already."
+    if message:
+        raise ConfigError([FieldProblem("schedule.epochs", message)])
 
 
 def _requeue(run: Run, state: State, queued: float | None = None) -> None:
+    began = run.status.started > 0  # not one that was taken off the queue before its turn
     EventLog(run.paths.events).append("stage", stage="queued")
     update_status(
         run.paths,
@@ -161,7 +172,7 @@ def _requeue(run: Run, state: State, queued: float | None = None) -> None:
         field="",
         cause="",
         lines=[],
-        attempt=run.status.attempt + 1,
+        attempt=run.status.attempt + (began or run.status.state == "failed"),
         launches=0,
     )
 
@@ -201,6 +212,17 @@ def mark_dead(paths: RunPaths) -> None:
     EventLog(paths.events).append("failed", **why)
     more = {"field": reason.field, "cause": reason.kind}
     update_status(paths, state="failed", stage="", ended=time.time(), **why, **more)
+
+
+def mark_unstartable(paths: RunPaths, error: InputError | OSError) -> None:
+    """Record that no worker of a run could be started: its run file or the machine is at fault."""
+    message, remedy = f"No worker could be started: {error}.", "Resume the run when that is mended."
+    if isinstance(error, InputError):
+        message = f"Its run file cannot be used: {error}"
+        remedy = f"Mend {paths.config}, then resume the run."
+    why = {"message": message, "remedy": remedy}
+    EventLog(paths.events).append("failed", **why)
+    update_status(paths, state="failed", stage="", ended=time.time(), **why)
 
 
 def _said_elsewhere(paths: RunPaths) -> Death | None:

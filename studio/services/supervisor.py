@@ -7,6 +7,7 @@ detached: they outlive the studio and are found again by process id and start ti
 from __future__ import annotations
 
 import contextlib
+import logging
 import subprocess
 import threading
 import time
@@ -26,6 +27,7 @@ from studio.services.frozen import with_frozen_data
 from studio.services.launching import JOBS_ENGINE, launch_worker
 from studio.services.steering import mark_dead
 
+logger = logging.getLogger(__name__)
 INTERVAL = 0.5
 STARTUP_GRACE = 60.0
 MOST_LAUNCHES = 3
@@ -43,6 +45,7 @@ class Supervisor:
         self._closing = False
         self._thread: threading.Thread | None = None
         self._children: dict[str, subprocess.Popen] = {}
+        self._trouble = ""
 
     def start(self) -> None:
         """Begin supervising in a background thread."""
@@ -128,7 +131,13 @@ class Supervisor:
             busy = any(run.status.active and _is_here(run) for run in runs)
             free = bool(line) and not (busy and _is_here(line[0]))
             if free and not queue.is_paused(self.workspace):
-                self._children[line[0].run_id] = launch_worker(line[0])
+                self._launch(line[0])
+
+    def _launch(self, run: Run) -> None:
+        try:
+            self._children[run.run_id] = launch_worker(run)
+        except (InputError, OSError) as error:
+            steering.mark_unstartable(run.paths, error)
 
     def _refuse_twice(self, config: RunConfig) -> None:
         for run in self.store.list():
@@ -142,10 +151,20 @@ class Supervisor:
 
     def _loop(self) -> None:
         while not self._closing:
-            if self._supervising():
-                self.step()
+            self._round()
             self._wake.wait(INTERVAL)
             self._wake.clear()
+
+    def _round(self) -> None:
+        """`step`, if this studio supervises; what goes wrong is logged once and tried again."""
+        try:
+            if self._supervising():
+                self.step()
+            self._trouble = ""
+        except Exception as error:  # a full disk, a lock held for long: the queue must outlive it
+            if str(error) != self._trouble:
+                logger.exception("The supervisor of runs could not do its round; it tries again.")
+            self._trouble = str(error)
 
     def _supervising(self) -> bool:
         if self._lock.is_locked:

@@ -11,7 +11,9 @@ import yaml
 
 from studio.annotation import AnnotationStore
 from studio.cli.main import main
+from studio.config import RunConfig
 from studio.paths import Workspace
+from studio.runs.store import RunStore
 
 SAMPLE = "assets/samples/sft/images"
 
@@ -80,6 +82,19 @@ def test_import_label_export_round(tmp_path, capsys):
     assert "There are 2 with pairs" in said and first["dataset"] in said
     with closing(AnnotationStore(Workspace.locate(tmp_path).database_url)) as store:
         assert [line.action for line in store.team.log()].count("export") == 2
+
+
+def test_a_damaged_run_file_does_not_hide_the_other_runs(tmp_path, capsys):
+    store = RunStore(Workspace.locate(tmp_path))
+    broken, fine = (store.create(RunConfig(name=name), state="stopped") for name in ("b", "f"))
+    broken.paths.config.write_text("metod: sft\n")
+    assert main(["runs", "list", "--workspace", str(tmp_path)]) == 0
+    shown = capsys.readouterr().out
+    assert broken.run_id in shown and fine.run_id in shown
+    assert main(["runs", "list", "--json", "--workspace", str(tmp_path)]) == 0
+    told = {run["run_id"]: run for run in json.loads(capsys.readouterr().out)["runs"]}
+    assert told[fine.run_id]["method"] == "sft"
+    assert told[broken.run_id]["method"] is None and "metod" in told[broken.run_id]["problem"]
 
 
 def test_runs_of_an_empty_workspace(tmp_path, capsys):

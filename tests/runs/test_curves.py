@@ -79,6 +79,14 @@ def test_warning_said_twice_is_kept_once(tmp_path):
     ]
 
 
+def test_what_was_changed_last_is_said_last(tmp_path):
+    log = EventLog(tmp_path / "events.jsonl")
+    for said in ("weights of step 5", "weights of step 9", "weights of step 5"):
+        log.append("changed", message=said)
+    notices = Diary(log.path).refresh().notices
+    assert [item.message for item in notices] == ["weights of step 9", "weights of step 5"]
+
+
 def test_thinning_keeps_the_spike_and_the_ends():
     points = [(step, 0.0) for step in range(10_000)]
     points[7_321] = (7_321, 9.0)
@@ -188,6 +196,10 @@ def test_read_in_one_go_or_line_by_line_it_is_the_same(tmp_path):
 def test_foreign_lines_are_left_out(tmp_path):
     path = tmp_path / "events.jsonl"
     good = [json.dumps({"type": "metrics", "time": 1, "step": s, "loss": 3.0}) for s in (1, 2)]
-    for strange in (b"\xff\xfe", b"[", b'{"type": "metrics", "time": "now"}', b"7", b"{}],[{}"):
+    values = ('"metrics", "step": "x"', '"probe_rows", "rows": 5', '"probe", "answers": 7')
+    values += ('"finding", "step": []', '"progress", "step": 1e999', '"resumed", "step": [1]')
+    odd = [f'{{"time": 1, "type": {value}}}'.encode() for value in values]
+    torn = (b"\xff\xfe", b"[", b'{"type": "metrics", "time": "now"}', b"7", b"{}],[{}")
+    for strange in (*torn, *odd):
         path.write_bytes(b"\n".join([good[0].encode(), strange, good[1].encode(), b""]))
         assert Diary(path).refresh().series == {"loss": [(1, 3.0), (2, 3.0)]}, strange

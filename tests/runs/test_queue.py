@@ -39,6 +39,9 @@ def test_the_queue_is_paused_for_everyone(store):
     assert not queue.is_paused(store.workspace)
     queue.set_paused(store.workspace, True)
     assert queue.is_paused(Workspace.locate(store.workspace.root))
+    for damaged in ("", "[1]", "\0"):
+        store.workspace.queue.write_text(damaged)
+        assert not queue.is_paused(store.workspace)
 
 
 def test_length_may_change_between_attempts_but_not_what_is_learned():

@@ -61,6 +61,10 @@ def test_a_living_run_is_not_deleted(store):
     update_status(run.paths, state="running", pid=os.getpid(), pid_started=me.create_time())
     with pytest.raises(ConflictError):
         store.delete(run.run_id)
+    for state, said in (("queued", "waits"), ("starting", "going on")):
+        update_status(run.paths, state=state, pid=0)
+        with pytest.raises(ConflictError, match=said):
+            store.delete(run.run_id)
     update_status(run.paths, state="failed")
     store.delete(run.run_id)
     assert store.list() == []
@@ -97,6 +101,9 @@ def test_the_last_wish_counts(tmp_path):
     assert control.requested(paths) == "none"
     control.request(paths, "stop")
     assert control.requested(paths) == "stop"
+    for damaged in ("", "[]", '{"command": "dance"}', '{"command": ["stop"]}'):
+        paths.control.write_text(damaged)
+        assert control.requested(paths) == "none"
 
 
 @pytest.mark.parametrize(
@@ -185,9 +192,13 @@ def test_an_earlier_attempt_is_not_blamed(tmp_path):
     assert "disk" not in explain_death(paths).message
 
 
-def test_a_damaged_status_is_that_of_a_run_whose_worker_is_gone(store):
+@pytest.mark.parametrize(
+    "text",
+    ["", "[1]", '"x"', "{}", '{"state": "dancing"}', '{"state": "running", "pid": "x"}', "\xff"],
+)
+def test_a_damaged_status_is_that_of_a_run_whose_worker_is_gone(store, text):
     run = store.create(RunConfig())
-    run.paths.status.write_text("")
+    run.paths.status.write_text(text, encoding="latin-1")
     (found,) = store.list()
     assert found.status.active and not found.alive
     mark_dead(found.paths)

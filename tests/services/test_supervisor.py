@@ -10,12 +10,12 @@ import pytest
 
 from studio.config import RunConfig, files
 from studio.errors import ConfigError, ConflictError
-from studio.paths import Workspace
-from studio.runs import control
+from studio.paths import Workspace, write_json
+from studio.runs import checkpoints, control
 from studio.runs.events import read_events
 from studio.runs.status import ENDED, process_alive, update_status
 from studio.services import launching as module
-from studio.services.steering import kill_worker
+from studio.services.steering import extend, kill_worker
 from studio.services.supervisor import Supervisor
 
 DEADLINE = 240
@@ -209,6 +209,70 @@ def test_a_paused_queue_starts_nothing(supervisor, sleeping_worker):
     assert supervisor.store.get(run_id).status.state == "queued"
     supervisor.pause(False)
     wait_for(supervisor, run_id, lambda run: run.alive)
+
+
+def test_a_run_file_that_is_damaged_fails_its_run_and_not_the_queue(supervisor, sleeping_worker):
+    broken, fine = supervisor.submit(quick("broken")), supervisor.submit(quick("fine"))
+    path = supervisor.store.get(broken).paths.config
+    path.write_bytes(b"name: \xff\xfe\n")
+    wait_for(supervisor, fine, lambda run: run.alive)
+    status = supervisor.store.get(broken).status
+    assert status.state == "failed" and "run file" in status.message
+    assert str(path) in status.remedy
+
+
+def test_the_queue_outlives_a_round_that_went_wrong(supervisor, monkeypatch, caplog):
+    monkeypatch.setattr("studio.services.supervisor.INTERVAL", 0.01)
+    rounds = iter([OSError(28, "No space left on device")] * 3 + [None] * 10_000)
+    seen = []
+
+    def step():
+        trouble = next(rounds)
+        seen.append(trouble)
+        if trouble:
+            raise trouble
+
+    monkeypatch.setattr(supervisor, "step", step)
+    supervisor.start()
+    for _ in range(500):
+        if None in seen:
+            break
+        time.sleep(0.02)
+    assert None in seen, "it went on after the trouble"
+    assert caplog.text.count("No space left on device") == 1, "told once"
+
+
+@pytest.mark.parametrize(
+    ("length", "said"),
+    [
+        ({"epochs": 1e9}, "schedule.epochs"),
+        ({"epochs": 3}, "must be more than the 3"),
+        ({"epochs": 3.01}, "are 7 steps, and the run is at step 8"),
+        ({"max_steps": 8}, "more than 8"),
+    ],
+)
+def test_a_run_is_not_made_longer_by_what_it_cannot_be(supervisor, length, said):
+    config = quick().model_copy(
+        update={"schedule": files.parse({"schedule": {"epochs": 3}}).schedule}
+    )
+    run = supervisor.store.create(config, state="finished")
+    with pytest.raises(ConflictError, match="left no checkpoint"):
+        extend(supervisor.store, run.run_id, **length)
+    folder = run.paths.checkpoints / "checkpoint-8"
+    folder.mkdir(parents=True)
+    checkpoints.mark_complete(folder)
+    write_json(run.paths.plan, {"train_rows": 4})
+    update_status(run.paths, step=8, total_steps=8)
+    with pytest.raises(ConfigError, match=said):
+        extend(supervisor.store, run.run_id, **length)
+    assert supervisor.store.get(run.run_id).config.schedule.epochs == 3
+
+
+def test_a_run_that_never_began_was_not_resumed(supervisor):
+    run_id = supervisor.submit(quick())
+    supervisor.stop(run_id)
+    supervisor.resume(run_id)
+    assert supervisor.store.get(run_id).status.attempt == 0
 
 
 def test_stop_now_ends_a_worker_that_does_not_listen(supervisor, sleeping_worker, monkeypatch):
