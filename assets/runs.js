@@ -114,7 +114,7 @@
     picture([...all.querySelectorAll(".plot")]).toBlob((blob) => {
       const link = document.createElement("a");
       link.href = URL.createObjectURL(blob);
-      link.download = `${all.dataset.name.replace(/[^\p{L}\p{N}._-]+/gu, "-")}.png`;
+      link.download = `${all.dataset.name.replace(/[^\p{L}\p{N}._-]+/gu, "-").slice(0, 60)}.png`;
       link.click();
       setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
     });

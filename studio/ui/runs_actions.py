@@ -6,6 +6,7 @@ from typing import Any
 
 import gradio as gr
 
+from studio.runs.status import ENDED
 from studio.ui.runs_state import RunSummary
 
 ACTIONS = (
@@ -43,13 +44,22 @@ def next_step(summary: RunSummary) -> str:
     return "resume" if status.state == "stopped" else "chat"
 
 
+def _titles(summary: RunSummary) -> dict[str, str]:
+    """Buttons that do something else than they are called, for this run."""
+    status = summary.run.status
+    if status.state == "queued":
+        return {"stop_now": "Take off the queue"}
+    if status.state in ENDED and not summary.checkpoint:
+        return {"resume": "Start again" if status.started else "Put back into the queue"}
+    return {}
+
+
 def updates(summary: RunSummary) -> list[Any]:
     """The buttons, in the order of `ACTIONS`, as they are for this run."""
     shown, main = fitting(summary), next_step(summary)
     found = []
     for name, title, _ in ACTIONS:
-        if name == "stop_now" and summary.run.status.state == "queued":
-            title = "Take off the queue"
+        title = _titles(summary).get(name, title)
         variant = "primary" if name == main else "secondary"
         found.append(gr.update(visible=name in shown, value=title, variant=variant))
     return found

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from studio.config import RunConfig
+from studio.config.engines import JOBS
 from studio.errors import InputError, StudioError
-from studio.runs import control
+from studio.runs import checkpoints, control
 from studio.runs.cards import CardIndex, RunCard, Stamp, stamp
 from studio.runs.curves import Diary
 from studio.runs.status import RunStatus, read_status
@@ -24,6 +25,7 @@ from studio.runs.store import Run, RunStore
 if TYPE_CHECKING:
     from studio.paths import RunPaths
 
+MOST_EPOCHS = 1000
 BEFORE_TRAINING = ("starting", "checking", "loading", "caching images", "submitting", "waiting")
 
 
@@ -57,6 +59,18 @@ class RunSummary:
     def wish(self) -> control.Command:
         """What the run was asked for and has not done yet."""
         return control.requested(self.run.paths) if self.run.status.active else "none"
+
+    @property
+    def here(self) -> bool:
+        """Whether it trains on this machine, where one run goes on at a time."""
+        engine = self.config.launch.engine if self.config else ""
+        return not self.run.status.elsewhere and not engine.startswith(JOBS)
+
+    @property
+    def checkpoint(self) -> int:
+        """Step of the last complete checkpoint there is; 0 without one."""
+        last = checkpoints.latest_checkpoint(self.run.paths)
+        return checkpoints.step_of(last) if last else 0
 
     @property
     def seconds_left(self) -> float | None:
@@ -163,6 +177,28 @@ def current(runs: list[RunSummary]) -> RunSummary | None:
     return min(waiting, key=lambda item: item.run.status.queued) if waiting else None
 
 
+def in_line(runs: list[RunSummary]) -> list[RunSummary]:
+    """The waiting runs, the next one first."""
+    queued = [item for item in runs if item.run.status.state == "queued"]
+    return sorted(queued, key=lambda item: (item.run.status.queued, item.run.run_id))
+
+
+def turn(chosen: RunSummary, runs: list[RunSummary], paused: bool) -> str:
+    """When a waiting run starts; empty for one that does not wait."""
+    line = [item.run.run_id for item in in_line(runs)]
+    if chosen.run.run_id not in line:
+        return ""
+    if paused:
+        return "The queue is paused: no run starts until it goes on."
+    before = line.index(chosen.run.run_id)
+    if before:
+        return f"Waits for its turn; {before} run{'s go' if before > 1 else ' goes'} first."
+    busy = next((item for item in runs if item.run.status.active and item.here), None)
+    if busy is None or not chosen.here:
+        return "Starts in a moment."
+    return f'Next in line: starts when "{busy.name}" ends.'
+
+
 def ago(when: float, now: float | None = None) -> str:
     """How long since `when` (seconds since the epoch): `just now`, `5 min ago`, `24 Nov 13:05`."""
     passed = (now or time.time()) - when
@@ -201,4 +237,8 @@ def epochs_of(text: str) -> float:
     if not 0 < epochs < float("inf"):
         said = f"{text.strip()[:40]!r} is no number of epochs." if text.strip() else "How long?"
         raise InputError(said, remedy="Give the number of epochs in all, like 5 or 2.5.")
+    if epochs > MOST_EPOCHS:
+        raise InputError(
+            f"{text.strip()[:40]} epochs are too many.", remedy=f"{MOST_EPOCHS:,} are the most."
+        )
     return epochs

@@ -1,19 +1,16 @@
-"""How runs look: the list, the head of the chosen one, its health, probes and checkpoints."""
+"""How runs look: the list, and of the chosen one its health, probes, checkpoints, log, settings."""
 
 from __future__ import annotations
 
 from html import escape
 
 from studio.runs import checkpoints, longer
-from studio.runs.cards import RunCard
 from studio.runs.curves import Diary, tail
 from studio.runs.health import Finding
-from studio.runs.outcome import results
 from studio.runs.signs import forgetting
-from studio.runs.status import CACHING, ENDED
-from studio.ui.runs_compare import spans
-from studio.ui.runs_state import BEFORE_TRAINING, RunSummary, ago
-from studio.ui.views import bar, chip, code, duration, empty, notice
+from studio.runs.status import ENDED
+from studio.ui.runs_state import RunSummary, ago, in_line
+from studio.ui.views import bar, chip, code, empty, notice
 
 NO_RUNS = empty("No runs yet", "Choose a preset in Train and press Start; the run shows up here.")
 NO_PROBES = (
@@ -22,72 +19,52 @@ NO_PROBES = (
 )
 LOG = "Last lines of the log"
 NO_CHECKPOINTS = '<div class="quiet">No complete checkpoint yet.</div>'
-STAGES = {
-    "starting": "Starting",
-    "checking": "Checking settings and rows",
-    "loading": "Loading the model",
-    CACHING: "Encoding each image once",
-    "probing": "Answering the probes",
-    "training": "Training",
-    "evaluating": "Evaluating",
-    "saving": "Saving",
-    "pushing": "Pushing to the hub",
-    "submitting": "Submitting the job",
-    "fetching": "Fetching what the job trained",
-    "waiting": "Waiting for the machine",
-}
-
-
 USE = "Chat with and release what this checkpoint had learned; nothing is trained"
 GO_ON = "Train on from this step; later checkpoints are deleted"
-WISHES = {
-    "save": "Saves a checkpoint after this step and goes on.",
-    "stop": "Stops after this step, with a checkpoint.",
-    "stop_now": "Stops after this step without a checkpoint; after ten seconds it is ended.",
-}
-SILENT = {
-    "loading": "Loading a large model, or fetching it from the hub, can take that long.",
-    "checking": "Reading many rows, or fetching them from the hub, can take that long.",
-    "saving": "Writing many weights to a slow disk can take that long.",
-}
+PAUSE = "No waiting run is started; one that is under way goes on"
+UNPAUSE = "Waiting runs are started again"
 
 
 def run_list(runs: list[RunSummary], chosen: str | None, paused: bool = False) -> str:
-    """The queue, next run first, then other runs, newest first; buttons carry id and action."""
+    """What goes on, the queue with the next run first, then what ended, newest first.
+
+    Buttons carry id and action.
+    """
     if not runs:
         return NO_RUNS
-    line = _in_line(runs)
+    line = in_line(runs)
     waiting = [item.run.run_id for item in line]
-    rest = [item for item in runs if item.run.status.state != "queued"]
-    cards = "".join(_card(item, item.run.run_id == chosen, waiting) for item in (*line, *rest))
-    return f'{_queue(len(waiting), paused)}<div class="run-list">{cards}</div>'
 
+    def cards(items: list[RunSummary]) -> str:
+        return "".join(_card(item, item.run.run_id == chosen, waiting) for item in items)
 
-def _in_line(runs: list[RunSummary]) -> list[RunSummary]:
-    queued = [item for item in runs if item.run.status.state == "queued"]
-    return sorted(queued, key=lambda item: (item.run.status.queued, item.run.run_id))
+    going = cards([item for item in runs if item.run.status.active])
+    ended = cards([item for item in runs if item.run.status.state in ENDED])
+    queue = _queue(len(waiting), paused)
+    return f'<div class="run-list">{going}{queue}{cards(line)}{ended}</div>'
 
 
 def _queue(waiting: int, paused: bool) -> str:
     if not waiting and not paused:
         return ""
-    words = f"{waiting} waiting" + (" · paused" if paused else "")
-    act, label = ("go", "Go on") if paused else ("pause", "Pause")
+    words = ", ".join(filter(None, ["paused" * paused, f"{waiting} waiting" * (waiting > 0)]))
+    act, label, title = ("go", "Go on", UNPAUSE) if paused else ("pause", "Pause", PAUSE)
     return (
         f'<div class="run-queue"><span>Queue: {words}</span>'
-        f'<button class="small" data-act="{act}">{label}</button></div>'
+        f'<button class="small" data-act="{act}" title="{title}">{label}</button></div>'
     )
 
 
 def _card(summary: RunSummary, chosen: bool, waiting: list[str]) -> str:
     status, card, run_id = summary.run.status, summary.card, escape(summary.run.run_id)
     progress = bar(status.progress) if status.active else ""
+    when = status.queued if status.state == "queued" else status.started or status.queued
     facts = " · ".join(filter(None, [card.method.upper(), _last_part(card.model)]))
     button = (
         f'<button class="run-card" data-run="{run_id}" '
         f'aria-pressed="{str(chosen).lower()}"><span class="name">{escape(summary.name)}</span>'
         f'{chip(summary.state)}<span class="facts">{escape(facts)}</span>'
-        f'<span class="when">{ago(status.started or status.queued)}</span>{progress}</button>'
+        f'<span class="when">{ago(when)}</span>{progress}</button>'
     )
     if len(waiting) < 2 or summary.run.run_id not in waiting:
         return button
@@ -105,87 +82,6 @@ def _card(summary: RunSummary, chosen: bool, waiting: list[str]) -> str:
     )
 
 
-def head(summary: RunSummary) -> str:
-    """Name, state, facts, progress, and whatever went wrong or stands out."""
-    ended = " data-ended" * (summary.run.status.state in ENDED)
-    return (
-        f'<div class="run-head"{ended}><h2>{escape(summary.name)}</h2>{chip(summary.state)}</div>'
-        f'<div class="quiet">{escape(facts(summary))}</div>'
-        f"{_progress(summary)}{_outcome(summary)}{_results(summary)}"
-    )
-
-
-def facts(summary: RunSummary) -> str:
-    """The run in one line."""
-    card, status = summary.card, summary.run.status
-    if summary.config is None:
-        return f"{summary.run.run_id} · its run file cannot be read"
-    took = f"trained {duration(status.training_seconds)}" if status.training_seconds else ""
-    resumed = f"resumed {status.attempt} time{'s' * (status.attempt > 1)}" if status.attempt else ""
-    parts = (*_what(card), card.source, took, resumed)
-    return " · ".join(filter(None, parts))
-
-
-def _what(card: RunCard) -> tuple[str, ...]:
-    quantization = "" if card.quantization == "none" else card.quantization.upper()
-    adapter = f"LoRA rank {card.rank}" if card.rank else "all weights"
-    return card.method.upper(), _last_part(card.model), quantization, adapter
-
-
-def _progress(summary: RunSummary) -> str:
-    status = summary.run.status
-    if status.state == "queued":
-        return '<div class="run-progress"><span>Waits for its turn.</span></div>'
-    words = [STAGES.get(status.stage, status.stage.capitalize()) or "Starting"]
-    done, total = status.counted
-    if not status.active:
-        words = [] if total else ["Nothing was trained."]
-    early = status.active and not status.step and status.stage in BEFORE_TRAINING
-    if total and (not early or status.stage == CACHING):
-        unit = "image" if status.stage == CACHING else "step"
-        words.append(f"{unit} {done:,} of {total:,}")
-    elif status.active:
-        words[0] += " …"
-    if status.stage == "loading" and status.stage_done:
-        words.append(f"{status.stage_done / 1e9:.1f} GB fetched so far")
-    if status.active and summary.seconds_left is not None:
-        words.append(f"about {duration(summary.seconds_left)} left")
-    line = escape(" · ".join(words))
-    return f'<div class="run-progress">{bar(status.progress)}<span>{line}</span></div>'
-
-
-def _outcome(summary: RunSummary) -> str:
-    status = summary.run.status
-    if summary.state == "stalled":
-        why = SILENT.get(status.stage, "A slow step can take that long.")
-        return notice(
-            "No sign of life for three minutes",
-            f"The worker still runs, so it has not crashed. {why} Stop now ends it, and Resume goes "
-            "on from its last complete checkpoint.",
-            tone="warn",
-        )
-    if summary.wish in WISHES:
-        return notice("", WISHES[summary.wish])
-    if status.state == "failed":
-        where = f"Setting: {status.field}" if status.field else ""
-        told = notice(status.message or "The run failed", status.remedy, where, tone="bad")
-        return told + _log_lines(status.lines)
-    if status.state == "stopped" and summary.diary.checkpoint:
-        return notice("", f"Stopped; the checkpoint of step {summary.diary.checkpoint} is kept.")
-    return ""
-
-
-def _results(summary: RunSummary) -> str:
-    """What came of a run that ended."""
-    if summary.run.status.state not in ENDED:
-        return ""
-    parts = "".join(
-        f"<div><dt>{escape(result.measure.title)}</dt><dd>{escape(spans(result))}</dd></div>"
-        for result in results(summary.diary)
-    )
-    return f'<dl class="run-results" aria-label="What came of it">{parts}</dl>' if parts else ""
-
-
 def log(summary: RunSummary) -> str:
     """The end of the log, and the way to all of it."""
     text = tail(summary.run.paths.log)
@@ -198,14 +94,11 @@ def log(summary: RunSummary) -> str:
 
 def settings(summary: RunSummary) -> str:
     """The run file as it is."""
-    return code(summary.run.paths.config.read_text(encoding="utf-8"), "Settings")
-
-
-def _log_lines(lines: list[str]) -> str:
-    if not lines:
-        return ""
-    label = "What the log says of it"
-    return f'<details class="run-lines" open><summary>{label}</summary>{code(chr(10).join(lines), label)}</details>'
+    try:
+        text = summary.run.paths.config.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        return notice("", f"Its run file cannot be read: {error}.", tone="warn")
+    return code(text, "Settings")
 
 
 def _notices(diary: Diary) -> str:
@@ -298,9 +191,15 @@ def _checkpoint(step: int, ended: bool, used: bool) -> str:
 
 def longer_note(summary: RunSummary, epochs: float | None = None) -> str:
     """What training longer does to the learning rate; with `epochs`, in numbers."""
-    if summary.config is None or summary.run.status.state not in ENDED:
+    run = summary.run
+    if summary.config is None or run.status.state not in ENDED or not summary.checkpoint:
         return ""
-    text = longer.note(summary.run, longer.steps_with(summary.run, epochs) if epochs else None)
+    total = longer.steps_with(run, epochs) if epochs else None
+    text = longer.note(run, total)
+    if total is not None and total <= run.status.step:
+        text = f"No longer than now: that is {total:,} steps, and {run.status.step:,} are done."
+    elif total is not None:
+        text = f"{total:,} steps in all, {total - run.status.step:,} more than now. {text}"
     return f'<div class="quiet">{escape(text)}</div>' if text else ""
 
 
@@ -314,10 +213,14 @@ def exports(summary: RunSummary, others: list[RunSummary]) -> str:
         ("train.ipynb", "Notebook", "The same as a notebook"),
     )
     made = "".join(
-        f'<a class="small" href="{base}/{name}" download title="{title}">{label}</a>'
+        f'<a class="small{" of-curves" * (label == "CSV")}" href="{base}/{name}" download '
+        f'title="{title}">{label}</a>'
         for name, label, title in links
     )
-    picture = '<button class="small" data-studio="plots-png" title="All curves as one picture">PNG</button>'
+    picture = (
+        '<button class="small of-curves" data-studio="plots-png" '
+        'title="All curves as one picture">PNG</button>'
+    )
     return f'<div class="run-exports">{picture}{made}</div>'
 
 

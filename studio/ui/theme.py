@@ -8,6 +8,8 @@ from gradio.themes.utils import colors, sizes
 SCRIPTS = (
     "studio.js",
     "runs.js",
+    "runs-keep.js",
+    "runs-files.js",
     "train.js",
     "annotate-words.js",
     "annotate-panels.js",

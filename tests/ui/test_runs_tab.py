@@ -9,10 +9,10 @@ import gradio as gr
 import psutil
 import pytest
 
-from studio.config import RunConfig
+from studio.config import RunConfig, files
 from studio.errors import ConflictError
 from studio.paths import Workspace, write_json
-from studio.runs import checkpoints, control
+from studio.runs import checkpoints, control, queue
 from studio.runs.events import EventLog
 from studio.runs.status import update_status
 from studio.runs.store import RunStore
@@ -234,6 +234,7 @@ def test_a_silent_worker_is_stalled_and_a_dead_one_is_not(tab, run, monkeypatch)
     monkeypatch.setattr(time, "time", lambda: later)
     shown = view(tab.show(run.run_id))
     assert "No sign of life" in shown["list"] and "slow step" in shown["head"]
+    assert re.search(r"No sign of life since \d\d:\d\d", shown["head"])
     assert "left" not in shown["head"]
     update_status(run.paths, state="running", pid_started=started - 100)
     monkeypatch.setattr(time, "time", lambda: later + 200)
@@ -336,6 +337,74 @@ def test_the_queue_is_steered_from_the_list(tab, run):
     assert view(tab.pick(Clicked(run=second.run_id), run.run_id))["chosen"] == second.run_id
 
 
+def test_a_waiting_run_says_when_it_starts(tab, run):
+    second = tab.context.runs.create(RunConfig(name="second"))
+    job = {"launch": {"engine": "hf-jobs:t4-small"}}
+
+    def said(name, paused=False):
+        queue.set_paused(tab.context.workspace, paused)
+        return view(tab.show(name.run_id))["head"]
+
+    assert "Starts in a moment" in said(run) and "1 run goes first" in said(second)
+    assert "queue is paused" in said(second, paused=True)
+    busy = tab.context.runs.create(RunConfig(name="<busy>"), state="running")
+    assert "starts when &quot;&lt;busy&gt;&quot; ends" in said(run)
+    files.save(files.parse(job), busy.paths.config)
+    assert "Starts in a moment" in said(run), "a job takes no place here"
+    assert view(tab.show(run.run_id))["stop_now"]["value"] == "Take off the queue"
+
+
+def test_what_goes_on_stands_first_then_the_queue_then_what_ended(tab, run):
+    made = {
+        state: tab.context.runs.create(RunConfig(name=state), state=state)
+        for state in ("running", "failed")
+    }
+    shown = view(tab.show(run.run_id))["list"]
+    places = [shown.index(made["running"].run_id), shown.index("Queue: 1 waiting")]
+    places += [shown.index(run.run_id), shown.index(made["failed"].run_id)]
+    assert places == sorted(places)
+
+
+def test_a_run_that_left_no_checkpoint_is_started_again_and_not_made_longer(tab, run):
+    update_status(run.paths, state="stopped")
+    shown = view(tab.show(run.run_id))
+    assert shown["resume"]["value"] == "Put back into the queue"
+    assert "data-checkpoint" not in shown["head"] and shown["longer_note"].endswith("</i>")
+    update_status(run.paths, state="failed", started=time.time())
+    assert view(tab.show(run.run_id))["resume"]["value"] == "Start again"
+    folder = run.paths.checkpoints / "checkpoint-2"
+    folder.mkdir(parents=True)
+    checkpoints.mark_complete(folder)
+    shown = view(tab.show(run.run_id))
+    assert shown["resume"]["value"] == "Resume" and "data-checkpoint" in shown["head"]
+
+
+@pytest.mark.parametrize(
+    ("engine", "stage", "said"),
+    [
+        ("local", "loading", "nothing is trained"),
+        ("local", "training", "with a checkpoint"),
+        ("hf-jobs:t4-small", "waiting", "Cancels the job"),
+    ],
+)
+def test_what_becomes_of_a_wish_to_stop_depends_on_where_the_run_is(tab, run, engine, stage, said):
+    files.save(files.parse({"launch": {"engine": engine}}), run.paths.config)
+    update_status(run.paths, state="running", stage=stage)
+    control.request(run.paths, "stop")
+    assert said in view(tab.show(run.run_id))["head"]
+
+
+def test_a_run_that_is_gone_is_said_to_be_and_is_compared_with_no_more(tab, run):
+    other = tab.context.runs.create(RunConfig(name="other"), state="failed")
+    page = tab.show(run.run_id, [other.run_id], 0.0, False)
+    assert "value" not in view(page)["compare"]
+    tab.context.runs.delete(other.run_id)
+    shown = view(tab.poll(run.run_id, seen(page), [other.run_id], 0.0, False))
+    assert shown["compare"]["value"] == []
+    assert "was deleted" in view(tab.show(other.run_id))["head"]
+    assert view(tab.show(run.run_id, ["typed"]))["compare"]["value"] == []
+
+
 def test_an_ended_run_goes_back_or_on(tab, run):
     folder = run.paths.checkpoints / "checkpoint-2"
     folder.mkdir(parents=True)
@@ -361,12 +430,13 @@ def test_an_ended_run_goes_back_or_on(tab, run):
     ]
 
 
-@pytest.mark.parametrize("typed", ["", "many", "0", "-1", "nan", "inf"])
+@pytest.mark.parametrize("typed", ["", "many", "0", "-1", "nan", "inf", "1e9"])
 def test_what_is_no_number_of_epochs_is_said_and_starts_nothing(tab, run, monkeypatch, typed):
     said = []
     monkeypatch.setattr("studio.ui.tabs.runs.say", said.append)
     assert set(map(str, tab.extend(run.run_id, typed))) == {str(gr.skip())}
-    assert "Give the number of epochs in all" in said[0].remedy and not tab.context.supervisor.calls
+    assert re.search("number of epochs in all|are the most", said[0].remedy)
+    assert not tab.context.supervisor.calls
     assert tab.foretell(run.run_id, typed) == ""
 
 
@@ -396,11 +466,11 @@ def test_delete_needs_the_confirmation(tab, run):
 
 def test_unreadable_run_file_does_not_hide_the_others(tab, run):
     other = tab.context.runs.create(RunConfig(name="fine"))
-    run.paths.config.write_text("unknown: 1\n")
-    shown = view(tab.show(run.run_id))
-    assert "fine" in shown["list"] and run.run_id in shown["list"]
-    assert "cannot be read" in shown["head"]
-    assert other.run_id in shown["list"]
+    for damaged in (b"unknown: 1\n", b"", b"[1]", b"name: \xff", b"{", b"adapter: 7\n"):
+        run.paths.config.write_bytes(damaged)
+        shown = view(tab.show(run.run_id))
+        assert "fine" in shown["list"] and run.run_id in shown["list"], damaged
+        assert "cannot be read" in shown["head"] and other.run_id in shown["list"]
 
 
 def test_header_shows_the_run_going_on(tab, run):

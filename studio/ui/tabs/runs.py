@@ -14,12 +14,12 @@ from studio.ui.plots import Look
 from studio.ui.pulse import LOOK_AGAIN, RUNS, mark, pulse, tick
 from studio.ui.runs_actions import ACTIONS, updates
 from studio.ui.runs_figures import MOST_COMPARED, curves
+from studio.ui.runs_head import head
 from studio.ui.runs_shown import SEEN, Shown, carry, curves_word, word_of
-from studio.ui.runs_state import RunReader, RunSummary, comparable, epochs_of
+from studio.ui.runs_state import RunReader, RunSummary, comparable, epochs_of, turn
 from studio.ui.runs_views import (
     checkpoint_list,
     exports,
-    head,
     health,
     log,
     longer_note,
@@ -33,7 +33,11 @@ SMOOTHING = 0.6
 PICK = (
     "element.addEventListener('click', event => {"
     " const card = event.target.closest('[data-run], [data-act]');"
-    " if (card) trigger('click', {run: card.dataset.run, act: card.dataset.act}); });"
+    " if (!card) return;"
+    " trigger('click', {run: card.dataset.run, act: card.dataset.act});"
+    # On a narrow screen the run is below the list.
+    " if (!card.dataset.act && matchMedia('(max-width: 640px)').matches)"
+    "  document.getElementById('run-head').scrollIntoView(); });"
 )
 PICK_STEP = (
     "element.addEventListener('click', event => {"
@@ -47,6 +51,7 @@ CONFIRM_DELETE = (
     " ? run : null, ...looks]"
 )
 NOTHING_CHOSEN = empty("Choose a run", "Its progress, curves and log are shown here.")
+GONE = empty("This run was deleted", "Choose another one in the list.")
 # No container is among them: Gradio's page goes through all that is in it, several times an event.
 SHOWN = ("beat", "list", "head", "health", "compare", "curves", "exports", "probes", "checkpoints")
 SHOWN = (*SHOWN, "longer_note", "log", "settings")
@@ -93,6 +98,9 @@ class RunsTab:
                 [],
                 label="Compare with",
                 multiselect=True,
+                # Looked up in `_top`. Of a page that was open when the studio was restarted Gradio
+                # knows no choices, and would refuse every question that carries one.
+                allow_custom_value=True,
                 max_choices=MOST_COMPARED,
                 elem_id="run-compare",
                 scale=3,
@@ -227,7 +235,8 @@ class RunsTab:
         listed = there.part("list", run_list(runs, run_id, paused))
         if chosen is None:
             rest = (gr.skip(),) * (self._width - 4)
-            return gr.skip(), carry("beat", page) + mark(word), listed, NOTHING_CHOSEN, *rest
+            head_ = GONE if run_id else NOTHING_CHOSEN
+            return gr.skip(), carry("beat", page) + mark(word), listed, head_, *rest
         drawn, late = curves_word(there, chosen, others, look)
         if late:  # asked for again at the next beat
             page = word = ""
@@ -236,7 +245,7 @@ class RunsTab:
             gr.skip(),
             carry("beat", page) + mark(word),
             listed,
-            *_top(there, chosen, runs),
+            *_top(there, chosen, comparable(runs, chosen), compare, turn(chosen, runs, paused)),
             carry("curves", drawn) + curves(chosen, others, look) if fresh else gr.skip(),
             there.part("exports", exports(chosen, others)),
             there.part("probes", probes(chosen.diary)),
@@ -303,15 +312,23 @@ class RunsTab:
         return self.show(run_id, *looks)
 
 
-def _top(there: Shown, chosen: RunSummary, runs: list[RunSummary]) -> tuple[Any, Any, Any]:
+def _top(
+    there: Shown,
+    chosen: RunSummary,
+    choices: list[tuple[str, str]],
+    compare: list[str] | None,
+    turn_: str,
+) -> tuple[Any, Any, Any]:
     """Head, health and what to compare with; the head carries the words of what is no HTML."""
-    choices = comparable(runs, chosen)
     carried = carry("compare", word_of(choices)) + carry("buttons", word_of(updates(chosen)))
-    same = there.has("compare", word_of(choices))
+    beside = gr.skip() if there.has("compare", word_of(choices)) else gr.update(choices=choices)
+    left = [run_id for run_id in compare or [] if run_id in {value for _, value in choices}]
+    if left != (compare or []):  # a run was deleted, or is the chosen one now
+        beside = gr.update(choices=choices, value=left)
     return (
-        there.part("head", carried + head(chosen)),
+        there.part("head", carried + head(chosen, turn_)),
         there.part("health", health(chosen.diary)),
-        gr.skip() if same else gr.update(choices=choices),
+        beside,
     )
 
 
