@@ -69,7 +69,7 @@ PACE = (
 
 
 def _statement(*, of_dataset: bool) -> Select:
-    """Rows of (what, pair or None, number)."""
+    """Rows of (what, pair, number): the time a lease ends, or milliseconds an answer took."""
     in_sight = select(Pair.id).where(Pair.hidden.is_(False))
     if of_dataset:
         in_sight = in_sight.where(Pair.dataset_id == _OF)

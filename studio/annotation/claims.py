@@ -163,10 +163,11 @@ RELEASE = delete(Lease).where(
 
 
 def release(connection: Connection, pair: int, who: int) -> None:
+    """Give up one lease, if there is one: the pair was answered."""
     connection.execute(RELEASE, {"pair": pair, "who": who})
 
 
-# Pairs that somebody (`who`) has answered; pairs whose dataset is asked for (0: any).
+# Pairs that somebody (`who`) has answered, that others hold, that they hold themselves.
 _ANSWERED = (
     select(CurrentLabel.pair_id)
     .where(

@@ -7,7 +7,7 @@ from statistics import median
 from sqlalchemy import Connection, func, select
 
 from studio.annotation.claims import find_annotator
-from studio.annotation.labels import UNDO
+from studio.annotation.label_events import UNDO
 from studio.annotation.staging import unpublished
 from studio.annotation.tables import CurrentLabel, Dataset, Label, Pair
 from studio.annotation.views import Progress

@@ -12,7 +12,8 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from studio.annotation import answers as given
-from studio.annotation import browse, cards, claims, edits, labels, marks
+from studio.annotation import browse, cards, claims, edits, labels, marks, undoing
+from studio.annotation import history as past
 from studio.annotation import preferences as majority
 from studio.annotation import progress as counts
 from studio.annotation.database import Database
@@ -281,10 +282,10 @@ class AnnotationStore:
         key = key or uuid.uuid4().hex
 
         def work(connection: Connection) -> PairCard | None:
-            saved = labels.undo(connection, annotator, key, pair_id, self._clock())
+            saved = undoing.undo(connection, annotator, key, pair_id, self._clock())
             if saved is None:
                 return None
-            repeat = labels.undid_repeat(connection, saved)
+            repeat = undoing.undid_repeat(connection, saved)
             return cards.card(connection, saved.pair_id, annotator, repeat)
 
         return self._database.run(work)
@@ -294,7 +295,7 @@ class AnnotationStore:
     ) -> list[HistoryEntry]:
         """Answers of `annotator`, newest first; `before` is the last `label_id` seen."""
         with self._database.read() as connection:
-            return labels.history(connection, annotator, before, limit)
+            return past.history(connection, annotator, before, limit)
 
     def progress(self, annotator: str | None = None, dataset: str | None = None) -> Progress:
         """Progress of one annotator, or of all with None; `today` is the server's day."""

@@ -1,0 +1,56 @@
+"""What an answer has to be to be saved: of a known kind, and about the pair it names."""
+
+from __future__ import annotations
+
+from sqlalchemy import Row
+
+from studio.annotation import written
+from studio.annotation.settings import stored
+from studio.annotation.views import ABSTENTIONS, VOTES, LabelEvent
+from studio.errors import InputError
+
+STRENGTHS = ("", "slightly", "clearly")
+LONGEST_KEY = 64
+MOST_SPANS = 200
+
+
+def ensure_fits(event: LabelEvent, pair: Row) -> None:
+    """Refuse an event that is not an answer to `pair`.
+
+    Args:
+        pair: Row with `first_id`, `second_id`, and the `overlap` and `settings` of its dataset.
+
+    Raises:
+        InputError: `field` names the part of the event that does not fit.
+    """
+    candidates = (pair.first_id, pair.second_id)
+    if event.kind not in VOTES + ABSTENTIONS:
+        raise InputError(f"{event.kind!r} is not a kind of answer.", field="kind")
+    if not 1 <= len(event.key) <= LONGEST_KEY:
+        raise InputError(f"An answer needs a key of 1 to {LONGEST_KEY} characters.", field="key")
+    if event.kind == "choose" and event.winner_id not in candidates:
+        raise InputError("The chosen answer is not part of this pair.", field="winner_id")
+    if event.kind != "choose" and event.winner_id is not None:
+        raise InputError(f"An answer {event.kind!r} has no winner.", field="winner_id")
+    if event.shown_left_id is not None and event.shown_left_id not in candidates:
+        raise InputError("The answer on the left is not part of this pair.", field="shown_left_id")
+    if event.strength not in STRENGTHS or (event.strength and event.kind != "choose"):
+        raise InputError("Only a choice is slight or clear.", field="strength")
+    _ensure_spans_fit(event, candidates)
+    _ensure_aspects_fit(event, pair, candidates)
+    written.check(event.edit, event.ideal, event.winner_id)
+
+
+def _ensure_spans_fit(event: LabelEvent, candidates: tuple[int, int]) -> None:
+    if len(event.spans) > MOST_SPANS:
+        raise InputError(f"More than {MOST_SPANS} pieces are marked.", field="spans")
+    for span in event.spans:
+        if span.candidate_id not in candidates or not 0 <= span.start < span.end:
+            raise InputError("A marked piece is not part of this pair.", field="spans")
+
+
+def _ensure_aspects_fit(event: LabelEvent, pair: Row, candidates: tuple[int, int]) -> None:
+    known = stored(pair.overlap, pair.settings).aspects
+    for aspect, better in event.aspects.items():
+        if aspect not in known or better not in (0, *candidates):
+            raise InputError(f"{aspect[:40]!r} cannot be judged here.", field="aspects")

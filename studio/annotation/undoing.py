@@ -1,0 +1,98 @@
+"""Taking an answer back: an event of its own, after which the answer before it stands again."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, Row, exists, func, select
+from sqlalchemy.orm import aliased
+
+from studio.annotation import checks, claims
+from studio.annotation import label_events as events
+from studio.annotation.label_events import UNDO
+from studio.annotation.projection import project_pairs
+from studio.annotation.tables import Label
+from studio.annotation.views import Saved
+
+
+def undo(
+    connection: Connection, annotator: str, key: str, pair: int | None, now: float
+) -> Saved | None:
+    """Take back the annotator's latest answer that was not undone; None when there is none.
+
+    What (pair, annotator) said before it stands again. The pair is held for them anew.
+
+    Args:
+        key: The same key again gives the same answer and changes nothing.
+        pair: Only an answer about this pair.
+
+    Raises:
+        ConflictError: The key belongs to another event.
+    """
+    who = claims.annotator_id(connection, annotator, now)
+    if earlier := events.by_key(connection, key):
+        if earlier.annotator_id != who or earlier.kind != UNDO:
+            raise events.key_taken()
+        return events.saved_before(earlier)
+    last = _latest(connection, who, pair)
+    if last is None:
+        return None
+    saved = events.append(
+        connection,
+        now,
+        key=key,
+        pair_id=last.pair_id,
+        annotator_id=who,
+        version=events.version_of(connection, last.pair_id, who) + 1,
+        kind=UNDO,
+        undoes_id=last.id,
+    )
+    if last.repeat:
+        checks.answer_repeat(connection, last.pair_id, who, None)
+        events.set_version(connection, last.pair_id, who, saved.version)
+        return saved
+    standing = _standing(connection, last.pair_id, who)
+    events.set_standing(connection, last.pair_id, who, standing, saved.version)
+    project_pairs(connection, [last.pair_id])
+    claims.lease(connection, last.pair_id, who, now)
+    return saved
+
+
+def undid_repeat(connection: Connection, saved: Saved) -> bool:
+    """Whether an undo took back the answer to a second showing."""
+    undone = aliased(Label)
+    query = (
+        select(undone.repeat)
+        .join(Label, Label.undoes_id == undone.id)
+        .where(Label.id == saved.label_id)
+    )
+    return bool(connection.execute(query).scalar())
+
+
+def _latest(connection: Connection, who: int, pair: int | None) -> Row | None:
+    """The latest answer of `who` that was not undone, of all pairs or of one."""
+    undoing = aliased(Label)
+    query = (
+        select(Label.id, Label.pair_id, Label.repeat)
+        .where(Label.annotator_id == who, Label.kind != UNDO)
+        .where(~exists(select(undoing.id).where(undoing.undoes_id == Label.id)))
+        .order_by(Label.id.desc())
+        .limit(1)
+    )
+    if pair is not None:
+        query = query.where(Label.pair_id == pair)
+    return connection.execute(query).first()
+
+
+def _standing(connection: Connection, pair: int, who: int) -> int | None:
+    """The latest answer that has not been undone."""
+    undone = select(Label.undoes_id).where(
+        Label.pair_id == pair, Label.annotator_id == who, Label.undoes_id.is_not(None)
+    )
+    return connection.execute(
+        select(func.max(Label.id)).where(
+            Label.pair_id == pair,
+            Label.annotator_id == who,
+            Label.kind != UNDO,
+            Label.repeat.is_(False),
+            Label.id.not_in(undone),
+        )
+    ).scalar()
