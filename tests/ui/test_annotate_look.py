@@ -80,24 +80,20 @@ def test_images_side_by_side_are_zoomed_moved_turned_and_shown_alone(site, page)
     assert page.errors == []
 
 
-def test_differences_aspects_guidelines_help_and_forward_have_their_keys(site, page):
-    add_pairs(site, 3)
-    team = site.context.store.team
-    team.change_settings("lea", "charts", {"aspects": ["Faithful"], "repeat_share": 0})
-    team.write_guidelines("lea", "charts", "# Look twice\n\nCount **every** bar.", 0)
-    visit(page, site)
-    seen(page)
+def read_the_guidelines(page):
+    """They are marked as new until they have been read."""
     assert page.locator("[data-act=guidelines][data-new]").count() == 1
-    page.keyboard.press("d")
-    marked = page.locator(".an-answer .an-different").all_inner_texts()
-    assert {"good", "bad"} <= set(marked) and "0" not in marked
     page.keyboard.press("l")
     page.wait_for_selector(".an-guidelines:has-text('Guidelines, version 1')")
     assert page.inner_text(".an-guidelines h3") == "Look twice"
     assert page.inner_text(".an-guidelines strong") == "every"
-    assert page.locator("[data-act=guidelines][data-new]").count() == 0  # it has been read
+    assert page.locator("[data-act=guidelines][data-new]").count() == 0
     page.keyboard.press("Escape")
     assert page.is_hidden(".an-guidelines")
+
+
+def look_at_the_keys(page):
+    """Nothing is answered while they are shown."""
     page.keyboard.press("?")
     page.wait_for_selector(".an-help[open]")
     keys = {key for line in page.locator(".an-help kbd").all_inner_texts() for key in line.split()}
@@ -105,16 +101,10 @@ def test_differences_aspects_guidelines_help_and_forward_have_their_keys(site, p
     page.keyboard.press("1")
     page.keyboard.press("Escape")
     assert page.inner_text(".an-question") == "Question 0?"
-    for shown in ("Faithful: A", "Faithful: B", "Faithful: =", "Faithful: –", "Faithful: A"):
-        page.keyboard.press("4")
-        assert shown in page.inner_text(".an-aspects")
-    left = site.context.store.card(1, "local").left.candidate_id
-    page.keyboard.press("f")
-    press(page, "q")
-    saved(page)
-    answer = site.context.store.card(1, "local").current
-    assert (answer.strength, answer.flagged) == ("slightly", True)
-    assert answer.aspects == {"Faithful": left} and answer.winner_id == left
+
+
+def make_it_gold_and_not(page, team, left):
+    """The answer that is looked back at; then forward again."""
     press(page, "ArrowLeft")
     assert "slightly better" in page.inner_text(".an-answer[data-side=left]")
     page.keyboard.press("o")
@@ -127,6 +117,31 @@ def test_differences_aspects_guidelines_help_and_forward_have_their_keys(site, p
     assert page.is_hidden(".an-notice")
     press(page, "Escape")
     assert page.inner_text(".an-question") == "Question 1?"
+
+
+def test_differences_aspects_guidelines_help_and_forward_have_their_keys(site, page):
+    add_pairs(site, 3)
+    store, team = site.context.store, site.context.store.team
+    team.change_settings("lea", "charts", {"aspects": ["Faithful"], "repeat_share": 0})
+    team.write_guidelines("lea", "charts", "# Look twice\n\nCount **every** bar.", 0)
+    visit(page, site)
+    seen(page)
+    page.keyboard.press("d")
+    marked = page.locator(".an-answer .an-different").all_inner_texts()
+    assert {"good", "bad"} <= set(marked) and "0" not in marked
+    read_the_guidelines(page)
+    look_at_the_keys(page)
+    for shown in ("Faithful: A", "Faithful: B", "Faithful: =", "Faithful: –", "Faithful: A"):
+        page.keyboard.press("4")
+        assert shown in page.inner_text(".an-aspects")
+    left = store.card(1, "local").left.candidate_id
+    page.keyboard.press("f")
+    press(page, "q")
+    saved(page)
+    answer = store.card(1, "local").current
+    assert (answer.strength, answer.flagged) == ("slightly", True)
+    assert answer.aspects == {"Faithful": left} and answer.winner_id == left
+    make_it_gold_and_not(page, team, left)
     press(page, "ArrowLeft")
     press(page, "ArrowRight")
     assert page.inner_text(".an-question") == "Question 1?"
@@ -134,7 +149,7 @@ def test_differences_aspects_guidelines_help_and_forward_have_their_keys(site, p
     press(page, "1")
     press(page, "1")
     page.wait_for_selector(".an-empty:has-text('All 3 pairs done')")
-    site.context.store.add_rows("more", [long_row()])
+    store.add_rows("more", [long_row()])
     page.keyboard.press("Enter")
     seen(page)
     before = page.evaluate("document.querySelector('.an-text').scrollTop")

@@ -25,20 +25,15 @@ __all__ = ["browser", "page", "site", "studio"]
 PASSWORD = "correct horse battery"
 
 
-def test_thirty_pairs_by_keyboard_alone(site, page, monkeypatch):
-    monkeypatch.setattr(checks, "is_repeated", lambda *_: False)
-    add_pairs(site, 30)
-    visit(page, site)
-    page.wait_for_selector(".an-question:has-text('Question 0?')")
-    for key in ("1", "Shift+Digit1", "q", "2", "Shift+Digit2", "w", "t", "g"):
-        press(page, key)
-
+def write_what_would_be_right(page):
     seen(page)
     page.keyboard.press("b")
     page.wait_for_selector(".an-editor:not([hidden])")
     page.keyboard.type("It is 8, in teal.")
     press(page, "Enter")
 
+
+def edit_the_better_one(page):
     seen(page)
     page.keyboard.press("e")
     page.keyboard.press("1")
@@ -47,6 +42,8 @@ def test_thirty_pairs_by_keyboard_alone(site, page, monkeypatch):
     page.keyboard.type("Nine, exactly.")
     press(page, "Enter")
 
+
+def mark_flag_comment_and_undo(page):
     seen(page)
     page.keyboard.press("m")
     page.keyboard.press("ArrowRight")
@@ -61,8 +58,10 @@ def test_thirty_pairs_by_keyboard_alone(site, page, monkeypatch):
     press(page, "2")
     press(page, "z")
     page.wait_for_selector("[data-act=flag][aria-pressed=false]")
-    press(page, "t")
 
+
+def answer_without_a_network(page):
+    """Until there is nothing left to show; then all of it is saved."""
     page.context.set_offline(True)
     for _ in range(4):
         press(page, "1") if page.is_visible(".an-work") else page.wait_for_timeout(50)
@@ -72,6 +71,8 @@ def test_thirty_pairs_by_keyboard_alone(site, page, monkeypatch):
     page.context.set_offline(False)
     saved(page)
 
+
+def write_half_an_ideal_and_come_back(page, site):
     page.wait_for_selector(".an-work:not([hidden])")
     page.keyboard.press("n")
     page.keyboard.type("Half an ideal")
@@ -81,12 +82,31 @@ def test_thirty_pairs_by_keyboard_alone(site, page, monkeypatch):
     page.keyboard.press("n")
     assert page.input_value(".an-editor textarea") == "Half an ideal"
     page.keyboard.press("Enter")
-    done = page.locator(".an-empty:has-text('All 30 pairs done')")
+
+
+def answer_until(page, words):
+    done = page.locator(f".an-empty:has-text('{words}')")
     while not done.is_visible():
         page.locator(".an-work").or_(done).filter(visible=True).first.wait_for()
         if page.is_visible(".an-work"):
             press(page, "1")
     saved(page)
+
+
+def test_thirty_pairs_by_keyboard_alone(site, page, monkeypatch):
+    monkeypatch.setattr(checks, "is_repeated", lambda *_: False)
+    add_pairs(site, 30)
+    visit(page, site)
+    page.wait_for_selector(".an-question:has-text('Question 0?')")
+    for key in ("1", "Shift+Digit1", "q", "2", "Shift+Digit2", "w", "t", "g"):
+        press(page, key)
+    write_what_would_be_right(page)
+    edit_the_better_one(page)
+    mark_flag_comment_and_undo(page)
+    press(page, "t")
+    answer_without_a_network(page)
+    write_half_an_ideal_and_come_back(page, site)
+    answer_until(page, "All 30 pairs done")
 
     assert site.context.store.progress("local").labelled == 30
     assert page.errors == []
