@@ -89,3 +89,9 @@ class StoppedError(StudioError):
     """The user stopped it."""
 
     exit_code = 130
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what an error says; the name of its kind where it says nothing."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

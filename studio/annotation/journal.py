@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.annotation.backup import back_up, restore
-from studio.errors import InputError, RunFailedError, StudioError
+from studio.errors import InputError, RunFailedError, StudioError, first_line
 from studio.paths import Workspace
 
 VARIABLE = "STUDIO_JOURNAL"
@@ -132,7 +132,7 @@ class Journal:
             self._collect()
             sent = send()
         except (HTTPError, OSError, StudioError) as error:
-            said, failures = str(error).splitlines()[0][:200], self.state.failures + 1
+            said, failures = first_line(error)[:200], self.state.failures + 1
             self.state = JournalState(self.state.pushed_at, failures, said)
             return None
         self.state = JournalState(self._clock())

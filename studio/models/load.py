@@ -9,7 +9,7 @@ import torch
 from transformers import AutoModelForImageTextToText, PreTrainedModel, ProcessorMixin
 
 from studio.config.model import ModelConfig
-from studio.errors import ConfigError, ModelError
+from studio.errors import ConfigError, ModelError, first_line
 from studio.models.crossattention import cover_answers
 from studio.models.devices import device_problems, pick_device, resolve_dtype
 from studio.models.patches import multiply_patches
@@ -47,7 +47,7 @@ def skeleton_of(model: ModelConfig) -> PreTrainedModel:
         if not chosen:
             raise
         raise ModelError(
-            f"{model.id} has no {model.attention} attention: {str(error).splitlines()[0]}",
+            f"{model.id} has no {model.attention} attention: {first_line(error)}",
             remedy="Use auto.",
             field="model.attention",
         ) from error
@@ -85,7 +85,7 @@ def load_model(model: ModelConfig, *, device: torch.device | None = None) -> Loa
         )
     except (OSError, ValueError) as error:
         raise ModelError(
-            f"The weights of {model.id} cannot be loaded: {str(error).splitlines()[0]}",
+            f"The weights of {model.id} cannot be loaded: {first_line(error)}",
             remedy="Only weights in safetensors format are read. Check the id, folder and disk.",
             field="model.id",
         ) from error

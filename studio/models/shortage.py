@@ -6,7 +6,7 @@ import re
 
 import torch
 
-from studio.errors import StudioError
+from studio import errors
 
 MEMORY_ERRORS = (MemoryError, RuntimeError)
 """What to catch before asking `ran_out`; `torch.OutOfMemoryError` is a `RuntimeError`."""
@@ -22,7 +22,7 @@ CHECK = re.compile(r"^\[enforce fail at [^\]]*\]\s*(?:err == 0\.\s*)?")
 
 def ran_out(error: BaseException) -> bool:
     """Whether `error` says that memory ran out; false for what is already told in our own words."""
-    if isinstance(error, StudioError):
+    if isinstance(error, errors.StudioError):
         return False
     typed = isinstance(error, (MemoryError, torch.OutOfMemoryError))
     return typed or bool(SIGNS.search(str(error)))
@@ -30,5 +30,4 @@ def ran_out(error: BaseException) -> bool:
 
 def first_line(error: BaseException) -> str:
     """The first line of an error's text, without the check in PyTorch's code that failed."""
-    lines = str(error).strip().splitlines()
-    return CHECK.sub("", lines[0]) if lines else type(error).__name__
+    return CHECK.sub("", errors.first_line(error))

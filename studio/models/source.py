@@ -14,7 +14,7 @@ from transformers import (
 )
 
 from studio.config.model import ModelConfig
-from studio.errors import ModelError
+from studio.errors import ModelError, first_line
 from studio.models.processors import made_usable
 from studio.paths import EMBEDDED, TINY_VLM
 
@@ -116,7 +116,7 @@ def _apply_pixel_budget(processor: ProcessorMixin, model: ModelConfig) -> None:
 
 
 def _not_loadable(model: ModelConfig, error: Exception) -> ModelError:
-    text = str(error).splitlines()[0]
+    text = first_line(error)
     if "trust_remote_code" in str(error):
         return ModelError(
             f"{model.id} can only be loaded by running code from its repository.",

@@ -16,7 +16,7 @@ from typing import Any
 from PIL import Image
 from transformers import ProcessorMixin
 
-from studio.errors import ModelError
+from studio.errors import ModelError, first_line
 
 MEASURED = 12
 SPREAD = 8
@@ -82,7 +82,7 @@ class Expansions:
         except UNUSABLE as error:
             raise ModelError(
                 f"The model's processor refuses an image of {size[0]} × {size[1]} pixels: "
-                f"{str(error).splitlines()[0] if str(error) else type(error).__name__}",
+                f"{first_line(error)}",
                 remedy="Leave such images out, or choose another model.",
                 field="model.id",
             ) from error

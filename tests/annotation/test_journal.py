@@ -64,6 +64,9 @@ def test_repeated_failure_is_shown_to_everybody_and_success_ends_it(journal):
     def fail():
         raise OSError("<no> connection")
 
+    def fail_without_a_word():
+        raise TimeoutError
+
     def send():
         return "sent"
 
@@ -72,6 +75,8 @@ def test_repeated_failure_is_shown_to_everybody_and_success_ends_it(journal):
     assert "alert" not in good
     journal.push(fail)
     assert shown(journal.state) == good
+    journal.push(fail_without_a_word)
+    assert journal.state.problem == "TimeoutError"
     journal.push(fail)
     assert 'role="alert"' in shown(journal.state) and "&lt;no&gt;" in shown(journal.state)
     journal.push(send)

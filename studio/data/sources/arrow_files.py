@@ -9,7 +9,7 @@ from pathlib import Path
 
 from studio.data.schema import BadRow
 from studio.data.sources.base import Reader, Record
-from studio.errors import DataError
+from studio.errors import DataError, first_line
 
 BATCH = 16
 
@@ -56,7 +56,7 @@ def _batches(path: Path) -> Iterator:
                     yield batch.slice(start, BATCH)
     except (pa.ArrowException, OSError) as error:
         raise DataError(
-            f"{path.name} is no readable {path.suffix[1:]} file: {str(error).splitlines()[0]}",
+            f"{path.name} is no readable {path.suffix[1:]} file: {first_line(error)}",
             remedy="Write or download it again.",
             field="data.source",
         ) from error
