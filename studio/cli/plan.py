@@ -17,9 +17,7 @@ from studio.cli.options import (
     say,
 )
 from studio.errors import ConfigError
-from studio.runs.plan import MemoryPlan, Plan
-
-GIB = 2**30
+from studio.runs.plan import GIB, MemoryPlan, Plan
 
 
 def plan(
@@ -107,10 +105,8 @@ def _memory(found: Plan) -> list[str]:
     source = "planned"
     if found.peak_measured and found.total_planned:
         source = f"measured; planned {found.total_planned / GIB:.2f}"
-    return [
-        f"memory {memory.total / GIB:.2f} of {found.device_memory / GIB:.1f} GiB, {source} "
-        f"({parts})"
-    ]
+    of = f" of {found.device_memory / GIB:.1f}" if found.device_memory else ""
+    return [f"memory {memory.total / GIB:.2f}{of} GiB, {source} ({parts})"]
 
 
 def _time(found: Plan) -> list[str]:

@@ -13,14 +13,13 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
-from studio.config.engines import accelerate_problems
+from studio.config.engines import accelerate_problems, sent_elsewhere
 from studio.config.model import ModelConfig
 from studio.config.run import RunConfig
 from studio.errors import FieldProblem
 
 Device = Literal["cuda", "cpu", "mps"]
 Reasons = dict[str, dict[str, str]]
-JOBS = "hf-jobs:"
 
 
 @dataclass(frozen=True)
@@ -144,7 +143,7 @@ def unavailable(device: Device | None = None) -> Reasons:
 
 def availability_problems(config: RunConfig, device: Device | None = None) -> list[FieldProblem]:
     """What of `config` this machine lacks; nothing for a run that is sent elsewhere."""
-    if config.launch.engine.startswith(JOBS):
+    if sent_elsewhere(config):
         return [
             FieldProblem("adapter.init", _sentence(value, reason), REMEDIES["adapter.init"])
             for value, reason in INITIALISATIONS.items()

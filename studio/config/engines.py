@@ -13,7 +13,7 @@ import yaml
 
 from studio.config.adapter import MOVES_WEIGHTS
 from studio.config.run import RunConfig
-from studio.errors import FieldProblem
+from studio.errors import FieldProblem, first_line
 
 ENGINE = "accelerate:"
 JOBS = "hf-jobs:"
@@ -58,7 +58,7 @@ def read_accelerate_file(path: Path) -> AccelerateFile:
     except FileNotFoundError:
         raise ValueError(f"There is no file {path}.") from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ValueError(f"{path} cannot be read: {str(error).splitlines()[0]}.") from None
+        raise ValueError(f"{path} cannot be read: {first_line(error)}.") from None
     if not isinstance(values, dict) or "distributed_type" not in values:
         raise ValueError(f"{path} is no configuration of accelerate: it has no distributed_type.")
     kind = str(values["distributed_type"]).upper()
@@ -107,13 +107,9 @@ def accelerate_problems(config: RunConfig, device: str | None = None) -> Iterato
 
 def engine_cautions(config: RunConfig) -> Iterator[str]:
     """What works where the run goes, but is probably not meant, or not what its plan says."""
-    engine, processes = config.launch.engine, config.launch.processes
-    if engine.startswith(JOBS) and gpus_of(engine) > processes:
-        flavor, gpus = engine.removeprefix(JOBS), gpus_of(engine)
-        yield (
-            f"The flavor {flavor} has {gpus} GPUs, of which this uses {processes}: set "
-            f"launch.processes to {gpus}."
-        )
+    engine = config.launch.engine
+    if sent_elsewhere(config):
+        yield from _job_cautions(flavor_of(engine), config.launch.processes)
     if not engine.startswith(ENGINE):
         return
     try:
@@ -125,6 +121,19 @@ def engine_cautions(config: RunConfig) -> Iterator[str]:
         yield (
             f"{name} spreads the weights over processes: each device needs less than this plan, "
             "which counts them whole."
+        )
+
+
+def _job_cautions(flavor: str, processes: int) -> Iterator[str]:
+    if gpus_of(flavor) > processes:
+        yield (
+            f"The flavor {flavor} has {gpus_of(flavor)} GPUs, of which this uses {processes}: set "
+            f"launch.processes to {gpus_of(flavor)}."
+        )
+    if gpu_memory(flavor) is None:
+        yield (
+            f"How much memory the flavor {flavor} has is not known here, so it is not known either "
+            "whether the run has room."
         )
 
 
@@ -154,11 +163,16 @@ def _whole_weights_wanted(config: RunConfig, name: str) -> Iterator[FieldProblem
 
 def job_problems(config: RunConfig) -> Iterator[FieldProblem]:
     """Why a run cannot go as a job of the flavor it names; nothing for other engines."""
-    engine, processes = config.launch.engine, config.launch.processes
-    if not engine.startswith(JOBS):
+    if not sent_elsewhere(config):
         return
-    flavor = engine.removeprefix(JOBS)
+    flavor, processes = flavor_of(config.launch.engine), config.launch.processes
     gpus = gpus_of(flavor)
+    if config.batch.largest:
+        yield FieldProblem(
+            "batch.largest",
+            "A job trains as a script with the rows at once that it is given.",
+            "Switch it off; `plan --find-batch` finds the most that the flavor has room for.",
+        )
     if processes > gpus:
         yield FieldProblem(
             "launch.processes",
@@ -173,11 +187,13 @@ def sent_elsewhere(config: RunConfig) -> bool:
     return config.launch.engine.startswith(JOBS)
 
 
-def gpu_memory(engine: str) -> int | None:
-    """GB of each GPU that a job of `engine` gets; None for other engines and unknown flavors."""
-    if not engine.startswith(JOBS):
-        return None
-    flavor = engine.removeprefix(JOBS)
+def flavor_of(engine: str) -> str:
+    """The flavor in `hf-jobs:<flavor>`."""
+    return engine.removeprefix(JOBS)
+
+
+def gpu_memory(flavor: str) -> int | None:
+    """GB of each GPU of a flavor; None for those without a GPU, and for unknown ones."""
     return next((GPUS[name] for name in GPUS if flavor.startswith(name)), None)
 
 

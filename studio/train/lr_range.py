@@ -43,10 +43,9 @@ def range_test(
         RunFailedError: Memory ran out.
     """
     ensure_span(span)
-    found = preflight(config, workspace)
-    losses = Losses(span)
+    short, losses = short_run(config, span), Losses(span)
+    found = preflight(short, workspace)
     with tempfile.TemporaryDirectory() as folder:
-        short = short_run(config, span)
         set_seed(config.schedule.seed)
         watch = Raising(short, losses, report, EventLog(events) if events else None)
         trainable = prepare_model(short, workspace)

@@ -14,7 +14,7 @@ from transformers import PreTrainedModel, ProcessorMixin
 from studio.config import RunConfig
 from studio.config.availability import availability_problems
 from studio.config.checks import cautions, ensure_consistent
-from studio.config.engines import gpu_memory, sent_elsewhere
+from studio.config.engines import flavor_of, sent_elsewhere
 from studio.config.run import speed_obstacle
 from studio.errors import ConfigError, ModelError
 from studio.models.devices import pick_device, resolve_dtype
@@ -120,10 +120,9 @@ def checked(config: RunConfig, workspace: Workspace, target: Target | None = Non
 
 
 def _target(config: RunConfig, device: torch.device) -> Target:
-    """The GPU of the job that the run is sent to, or what each of its processes has here."""
-    elsewhere = gpu_memory(config.launch.engine)
-    if elsewhere:
-        return Target.gpu(elsewhere)
+    """The device of the job that the run is sent to, or what each of its processes has here."""
+    if sent_elsewhere(config):
+        return Target.of_flavor(flavor_of(config.launch.engine))
     return Target.here(device).shared(config.launch.processes)
 
 

@@ -254,3 +254,11 @@ def test_a_flavor_has_a_gpu_for_each_process():
     (problem,) = problems(config(engine="hf-jobs:l4x1", processes=2))
     assert problem.field == "launch.processes" and "l4x1 has 1 GPU" in problem.message
     assert not problems(config(engine="hf-jobs:l40sx4", processes=2))
+
+
+def test_a_job_is_not_asked_for_what_only_a_worker_does():
+    batch = {**SMALL["batch"], "largest": True}
+    (problem,) = problems(
+        files.parse({**SMALL, "batch": batch, "launch": {"engine": "hf-jobs:l4x1"}})
+    )
+    assert problem.field == "batch.largest" and "--find-batch" in problem.remedy

@@ -9,10 +9,11 @@ from pathlib import Path
 import psutil
 import torch
 
+from studio.config.engines import gpu_memory
 from studio.errors import ConfigError, FieldProblem
+from studio.runs.plan import GIB
 from studio.train.memory.heap import MOST_FREE
 
-GIB = 2**30
 AMOUNT = re.compile(r"(?P<number>\d+(\.\d+)?)\s*(?P<unit>[MGT]i?B?)?", re.IGNORECASE)
 UNITS = {"m": 2**20, "g": GIB, "t": 2**40}
 CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
@@ -36,7 +37,7 @@ SLACK_APART = SLACK | {"cpu": 0.04}  # images encoded before training
 
 @dataclass(frozen=True)
 class Target:
-    """The device a plan is made for; `memory` in bytes."""
+    """The device a plan is made for; `memory` in bytes, 0 where it is not known."""
 
     kind: str
     memory: int
@@ -51,6 +52,14 @@ class Target:
     def shared(self, processes: int) -> Target:
         """What each of several processes has: a GPU of its own, or a share of main memory."""
         return self if self.kind == "cuda" else replace(self, memory=self.memory // processes)
+
+    @classmethod
+    def of_flavor(cls, flavor: str) -> Target:
+        """One GPU of a flavor of Hugging Face Jobs, or its CPU."""
+        gigabytes = gpu_memory(flavor)
+        if gigabytes is not None:
+            return cls.gpu(gigabytes)
+        return cls("cpu" if flavor.startswith("cpu") else "cuda", 0)
 
     @classmethod
     def gpu(cls, gigabytes: float) -> Target:

@@ -16,6 +16,11 @@ from studio.train.memory.measure import measure
 from studio.train.plan import Facts, gather, largest_batch
 
 MOST_ROWS = 256
+NOT_KNOWN = FieldProblem(
+    "launch.engine",
+    "How much memory the flavor of this job has is not known here.",
+    "Say it with `--device-memory 24GB`, or choose a flavor named after its GPU.",
+)
 NOT_HERE = FieldProblem(
     "batch.per_device",
     "A dry step runs on this machine, not on the device planned for.",
@@ -33,19 +38,24 @@ def find_batch_size(
 ) -> FoundBatch:
     """Search the divisors of the effective batch by plan; with `confirm`, by a dry step as well.
 
+    A run that is sent elsewhere has no dry step here, so its size is found by plan only.
+
     Args:
         target: The device to plan for; this machine's when None.
         confirm: Run a real step of the size found, and of smaller ones while memory runs out.
         stopped: Ends the search when it is set.
 
     Raises:
-        InputError: The run cannot start, or a dry step was asked for on a device not here.
+        InputError: The run cannot start, a dry step was asked for on a device not here, or how
+            much memory the device has is not known.
         RunFailedError: The process of a dry step died, or there is no room even for the weights.
         StoppedError: `stopped` was set.
     """
     if confirm and target is not None:
         raise ConfigError([NOT_HERE])
     facts = gather(config, workspace, target)
+    if not facts.target.memory:
+        raise ConfigError([NOT_KNOWN])
     search = _Search(config, workspace, facts, stopped or threading.Event())
     found = search.by_plan()
     return search.confirmed(found) if confirm and not sent_elsewhere(config) else found

@@ -69,7 +69,7 @@ def _trimmer() -> Callable[..., None] | None:
     library = ctypes.CDLL(None)
     if not (hasattr(library, "mallinfo2") and hasattr(library, "malloc_trim")):
         return None
-    library.mallinfo2.restype = _Mallinfo2
+    library.mallinfo2.restype, library.malloc_trim.argtypes = _Mallinfo2, [ctypes.c_size_t]
 
     def trim(*_: Any) -> None:
         if library.mallinfo2().fordblks > MOST_FREE:

@@ -17,8 +17,9 @@ from studio.errors import StudioError
 from studio.models.devices import device_problems
 from studio.models.source import load_processor
 from studio.paths import Workspace
-from studio.runs.plan import Plan, Suggestion
-from studio.train.memory.devices import GIB, Target
+from studio.runs.less import next_smaller
+from studio.runs.plan import GIB, Plan, Suggestion
+from studio.train.memory.devices import Target
 from studio.train.memory.estimate import Batch, estimate
 
 ENOUGH = 4
@@ -31,7 +32,7 @@ class WhatIf:
     """Totals of a run with other settings.
 
     Attributes:
-        rows: The largest batch, of as many rows as the run has at once.
+        batch: The largest one, of as many rows as the run has at once.
         dtype: What `model.dtype` means on the target.
         correction: Bytes that a dry step of the run took more than planned.
     """
@@ -67,7 +68,7 @@ class WhatIf:
 def suggestions(what_if: WhatIf, plan: Plan) -> list[Suggestion]:
     """Changes that take less memory, with what each would need; empty when there is room."""
     target = what_if.target
-    if not plan.memory or plan.memory.total <= TIGHT * target.memory:
+    if not plan.memory or not target.memory or plan.memory.total <= TIGHT * target.memory:
         return []
     found: list[Suggestion] = []
     for title, cost, changes in _candidates(what_if.config, what_if.processor):
@@ -114,10 +115,10 @@ def _candidates(
             {"model.image.longest_edge": edge // 2},
         )
     if batch.per_device > 1:
-        share = batch.total // config.launch.processes
-        smaller = next(n for n in range(batch.per_device // 2, 0, -1) if share % n == 0)
+        smaller = next_smaller(config)
+        rows = f"{smaller} row{'s' if smaller > 1 else ''}"
         yield (
-            f"{smaller} rows at once instead of {batch.per_device}",
+            f"{rows} at once instead of {batch.per_device}",
             "the effective batch stays; a little slower",
             {"batch.per_device": smaller},
         )
