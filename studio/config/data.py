@@ -11,7 +11,7 @@ class DataConfig(Section):
     source: str = setting(
         "embedded:sft",
         "Data",
-        'A hub dataset id, a file, a folder, an export ("exports/…") or an embedded sample set.',
+        'A hub dataset id, a file, a folder, a dataset of the library ("library:…"), an export ("exports/…") or an embedded sample set.',
         effect="Quality, more than any other setting.",
         trl="train_dataset",
         level="basic",
