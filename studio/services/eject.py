@@ -6,8 +6,10 @@ rows in the same order, same weights at the start, same losses. Its rows lie bes
 
 from __future__ import annotations
 
+import ast
 import json
 import pprint
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -22,6 +24,8 @@ from studio.services.eject_rows import write_rows
 from studio.services.launching import environment
 
 CELL = "# %%"
+ALONE = "python train.py"
+SEVERAL = "On several GPUs"
 PARTS = ("lines", "additions", "packages", "reference", "early_stopping")
 PACKAGES = (
     "torch",
@@ -87,8 +91,10 @@ def eject(run: Run, workspace: Workspace, folder: Path) -> list[Path]:
 
 def notebook(text: str) -> str:
     """The script as a Jupyter notebook, one cell for each of its `# %%` parts."""
-    head, *parts = text.split(f"{CELL} ")
-    title = head.strip().strip('"').strip()
+    head, *parts = re.split(f"^{CELL} ", text, flags=re.MULTILINE)
+    title = ast.literal_eval(head.strip()).strip()
+    title = title.replace(f"    {ALONE}\n", "\nThen run the cells from top to bottom.\n")
+    title = "# " + title.replace(SEVERAL, f"{SEVERAL}, as a script")
     cells: list[dict[str, Any]] = [{"cell_type": "markdown", "metadata": {}, "source": title}]
     for part in parts:
         heading, _, body = part.partition("\n")
@@ -119,7 +125,7 @@ def render(recipe: Mapping[str, Any], rows: str, splits: list[str]) -> str:
     """
     added = recipe["additions"]["definitions"]
     parts = (
-        _head(recipe),
+        _head(recipe, rows),
         _part("Imports", _imports(recipe)),
         *([_part("What the libraries lack for this run", added)] if added else []),
         _part("Model and processor", _model(recipe)),
@@ -133,21 +139,29 @@ def _part(title: str, lines: list[str]) -> str:
     return "\n".join([f"{CELL} {title}", *lines])
 
 
-def _head(recipe: Mapping[str, Any]) -> str:
+def _head(recipe: Mapping[str, Any], rows: str) -> str:
     pins = " ".join(packages(recipe))
-    alone = "python train.py"
-    folders = [recipe["model"]["id"], recipe["continue_from"], recipe["reference"]]
-    local = ", ".join(folder for folder in folders if folder and Path(folder).is_dir())
-    needs = f"It reads folders of the machine it was written on: {local}.\n" if local else ""
     several = f"accelerate launch --num_processes {max(2, recipe['processes'])} train.py"
-    what = recipe["method"].upper()
-    return (
-        f'"""{recipe["name"]}: {what} of {recipe["model"]["id"]}\n\n'
-        f"    pip install {pins}\n    {alone}\n\n"
-        f"On several GPUs: {several}\n"
-        "(rows of one step stay the same). Not in here: what leaves the weights as they are, such as\n"
-        f'probes and pushing to the hub.\n{needs}"""'
-    )
+    lines = [
+        f"{recipe['name']}: {recipe['method'].upper()} of {recipe['model']['id']}",
+        "",
+        f"    pip install {pins}",
+        f"    {ALONE}",
+        "",
+        "What is learned is written to out/adapter, checkpoints beside it.",
+        f"{SEVERAL}: {several}",
+        "(rows of one step stay the same). Not in here: what leaves the weights as they are, such as",
+        "probes and pushing to the hub.",
+    ]
+    folders = [recipe["model"]["id"], recipe["continue_from"], recipe["reference"], rows]
+    here = [folder for folder in folders if folder and Path(folder).is_absolute()]
+    if here:
+        lines += [
+            "It reads folders of this machine; elsewhere, copy them and change their paths here:"
+        ]
+        lines += [f"    {folder}" for folder in here]
+    text = "\n".join(lines).replace("\\", "\\\\").replace('"', "'")
+    return f'"""{text}\n"""'
 
 
 def packages(recipe: Mapping[str, Any]) -> list[str]:

@@ -90,6 +90,17 @@ def test_the_script_is_python_and_names_no_studio(tmp_path):
     assert "use_dora=True" in text and "eval_dataset" not in text
 
 
+def test_a_name_is_only_a_name_and_folders_of_this_machine_are_named(tmp_path):
+    name = 'x""" + open("/tmp/no") + """ \\u12 # %% y'
+    text = render(recipe(tmp_path, {**SFT, "name": name}), str(tmp_path / "rows"), ["train"])
+    (said, *_), code = ast.parse(text).body, json.loads(notebook(text))["cells"]
+    assert isinstance(said.value, ast.Constant) and "\\u12" in said.value.value
+    assert str(tmp_path / "rows") in said.value.value and "out/adapter" in said.value.value
+    assert sum(cell["cell_type"] == "code" for cell in code) == 4
+    title = "".join(code[0]["source"])
+    assert title.startswith("# x") and "cells from top to bottom" in title
+
+
 def test_full_fine_tuning_has_a_reference_and_no_adapter(tmp_path):
     values = {"method": "dpo", "adapter": None, "data": {"source": "embedded:preferences"}}
     text = render(recipe(tmp_path, values), "rows", ["train"])
