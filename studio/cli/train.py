@@ -95,8 +95,10 @@ def _show_launch(config: RunConfig, place: Workspace, namespace: str) -> None:
     config = with_frozen_data(config, place)
     store = RunStore(place)
     run = store.create(config, state="stopped")
-    if config.launch.engine.startswith(JOBS_ENGINE):
-        print_json(build_job(run, place, namespace).to_json())
-    else:
-        print_json({"command": worker_command(config, run.paths)})
-    store.delete(run.run_id)
+    try:
+        if config.launch.engine.startswith(JOBS_ENGINE):
+            print_json(build_job(run, place, namespace).to_json())
+        else:
+            print_json({"command": worker_command(config, run.paths)})
+    finally:
+        store.delete(run.run_id)

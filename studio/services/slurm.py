@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 from dataclasses import dataclass
 
 from studio.config import RunConfig
 from studio.config.checks import ensure_consistent
+from studio.errors import InputError
 from studio.paths import Workspace
 from studio.runs.store import Run, RunStore
 from studio.services.frozen import with_frozen_data
 from studio.services.launching import ACCELERATE_ENGINE, JOBS_ENGINE, PROJECT_ROOT
 
+NAME = r"[\w.,:@+-]+"
+ABOUT = """\
+# The run {name}.
+# Start it with `sbatch` and this file. Given to sbatch again, it goes on from its last checkpoint.
+# `scancel --signal=TERM --batch JOB` saves and stops it. The machines must share its folder,
+# {run}"""
 BODY = """\
 
 {setup}set -euo pipefail
@@ -89,8 +97,11 @@ def slurm_script(run: Run, job: SlurmJob) -> str:
 
     Raises:
         ConfigError: That many processes cannot train it.
+        InputError: A name of the cluster is none.
     """
     ensure_consistent(_config_there(run.config, job))
+    for what in ("partition", "account"):
+        _ensure_name(what, getattr(job, what))
     options = {
         "job-name": run.run_id,
         "nodes": job.nodes,
@@ -115,7 +126,17 @@ def slurm_script(run: Run, job: SlurmJob) -> str:
         environment="\n".join(_environment(_alone(run, job))),
         command=_command(run, job),
     )
-    return "\n".join(["#!/bin/bash", *header, "#SBATCH --requeue", body])
+    about = ABOUT.format(name=run.config.name, run=run.paths.root)
+    return "\n".join(["#!/bin/bash", about, *header, "#SBATCH --requeue", body])
+
+
+def _ensure_name(what: str, text: str) -> None:
+    if text and not re.fullmatch(NAME, text):
+        raise InputError(
+            f"{text.splitlines()[0]!r} is no {what} of a cluster.",
+            remedy=f"Give the {what} as `sinfo` or `sacctmgr` shows it, or leave it out.",
+            field=what,
+        )
 
 
 def _config_there(config: RunConfig, job: SlurmJob) -> RunConfig:

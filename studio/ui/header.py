@@ -11,6 +11,7 @@ import gradio as gr
 from studio.annotation.journal import JournalState
 from studio.ui.context import StudioContext, go_to, link
 from studio.ui.pulse import HEADER, LOOK_AGAIN, header_word, mark, tick
+from studio.ui.runs_head import STAGES
 from studio.ui.runs_state import RunReader, RunSummary, current
 from studio.ui.views import bar, duration
 
@@ -113,8 +114,10 @@ def _running(current: RunSummary | None) -> str:
     status = current.run.status
     if status.state == "queued":
         words = "waits for its turn"
+    elif current.state == "stalled":
+        words = "no sign of life"
     elif not status.progress and status.stage != "training":
-        words = status.stage or "starting"
+        words = STAGES.get(status.stage, "Starting").lower()
     else:
         words = f"{100 * status.progress:.0f} %"
         if current.seconds_left is not None:

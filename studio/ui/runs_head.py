@@ -106,10 +106,11 @@ def _progress(summary: RunSummary, turn: str) -> str:
 
 def _outcome(summary: RunSummary) -> str:
     status = summary.run.status
+    asked = notice("", _wish(summary)) if summary.wish != "none" else ""
     if summary.state == "stalled":
-        return _silence(summary)
-    if summary.wish != "none":
-        return notice("", _wish(summary))
+        return _silence(summary) + asked
+    if asked:
+        return asked
     if status.state == "failed":
         where = f"Setting: {status.field}" if status.field else ""
         told = notice(status.message or "The run failed", status.remedy, where, tone="bad")
@@ -121,10 +122,12 @@ def _outcome(summary: RunSummary) -> str:
 
 def _silence(summary: RunSummary) -> str:
     why = SILENT.get(summary.run.status.stage, "A slow step can take that long.")
-    back = "goes on from its last complete checkpoint" if summary.checkpoint else "starts it anew"
+    back = "Start again begins from its first step"
+    if summary.checkpoint:
+        back = f"Resume goes on from the checkpoint of step {summary.checkpoint:,}"
     return notice(
         f"No sign of life since {_clock(summary.run.last_sign)}",
-        f"The worker still runs, so it has not crashed. {why} Stop now ends it, and Resume {back}.",
+        f"The worker still runs, so it has not crashed. {why} Stop now ends it; {back}.",
         tone="warn",
     )
 

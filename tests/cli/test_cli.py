@@ -84,6 +84,15 @@ def test_import_label_export_round(tmp_path, capsys):
         assert [line.action for line in store.team.log()].count("export") == 2
 
 
+def test_a_dry_run_that_is_refused_leaves_no_run(tmp_path, capsys):
+    values = {"data": {"source": "embedded:sft"}}
+    values["launch"] = {"engine": "hf-jobs:t4-small", "secrets": []}
+    workspace = ["--workspace", str(tmp_path / "workspace")]
+    assert main(["submit", write(tmp_path, values), "--dry-run", *workspace]) == 2
+    assert "launch.secrets" in capsys.readouterr().err
+    assert RunStore(Workspace.locate(tmp_path / "workspace")).list() == []
+
+
 def test_a_damaged_run_file_does_not_hide_the_other_runs(tmp_path, capsys):
     store = RunStore(Workspace.locate(tmp_path))
     broken, fine = (store.create(RunConfig(name=name), state="stopped") for name in ("b", "f"))

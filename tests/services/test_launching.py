@@ -19,7 +19,7 @@ from studio.config import files
 from studio.config.adapter import AdapterConfig
 from studio.config.availability import availability_problems
 from studio.config.checks import cautions, problems
-from studio.errors import ConfigError
+from studio.errors import ConfigError, InputError
 from studio.models.devices import pick_device
 from studio.paths import Workspace
 from studio.runs import control
@@ -208,8 +208,12 @@ def test_slurm_scripts_are_shell_and_start_the_worker(workspace, tmp_path):
     assert f"#SBATCH --job-name={run.run_id}" in text
     assert "--num_processes 2" in text and "--partition=gpu" in text
     assert "scontrol show hostnames" in text and text.index("module load") < text.index("set -eu")
+    assert "sbatch" in text.partition("#SBATCH")[0], "what to do with it comes first"
     with pytest.raises(ConfigError, match="do not divide"):
         slurm_script(run, SlurmJob(gpus=3))
+    for names in ({"partition": "a\n#SBATCH --wrap=x"}, {"account": "$(id)"}, {"account": "a b"}):
+        with pytest.raises(InputError, match=f"is no {next(iter(names))}"):
+            slurm_script(run, SlurmJob(**names))
 
 
 SLURM = {
