@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from sqlalchemy import Row
 
-from studio.annotation import written
 from studio.annotation.settings import stored
 from studio.annotation.views import ABSTENTIONS, VOTES, LabelEvent
-from studio.errors import InputError
+from studio.annotation.written import LONGEST
+from studio.data.turns import check_text
+from studio.errors import DataError, InputError
 
 STRENGTHS = ("", "slightly", "clearly")
 LONGEST_KEY = 64
@@ -38,7 +39,7 @@ def ensure_fits(event: LabelEvent, pair: Row) -> None:
         raise InputError("Only a choice is slight or clear.", field="strength")
     _ensure_spans_fit(event, candidates)
     _ensure_aspects_fit(event, pair, candidates)
-    written.check(event.edit, event.ideal, event.winner_id)
+    _ensure_texts_fit(event)
 
 
 def _ensure_spans_fit(event: LabelEvent, candidates: tuple[int, int]) -> None:
@@ -54,3 +55,16 @@ def _ensure_aspects_fit(event: LabelEvent, pair: Row, candidates: tuple[int, int
     for aspect, better in event.aspects.items():
         if aspect not in known or better not in (0, *candidates):
             raise InputError(f"{aspect[:40]!r} cannot be judged here.", field="aspects")
+
+
+def _ensure_texts_fit(event: LabelEvent) -> None:
+    for field in ("reason", "comment", "edit", "ideal"):
+        text = getattr(event, field)
+        if len(text) > LONGEST:
+            raise InputError(f"The text has more than {LONGEST:,} characters.", field=field)
+        try:
+            check_text(text, field)
+        except DataError as error:
+            raise InputError(error.message, field=field) from error
+    if event.edit.strip() and event.winner_id is None:
+        raise InputError("Choose the better answer to edit it.", field="edit")

@@ -10,12 +10,14 @@ from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from studio.errors import StudioError
 
 T = TypeVar("T")
 END_SECONDS = 60.0
+OF_ONE = (DataError, IntegrityError)
+"""What the database reports of a value that one piece of work gave it; the others are sound."""
 
 
 class _Job:
@@ -32,10 +34,12 @@ class _Job:
         self.value = self.work(connection)
 
     def run_apart(self, connection: Connection) -> None:
-        """Do it in a savepoint. Raises only what the database itself reports."""
+        """Do it in a savepoint. Raises only what the database reports of itself."""
         try:
             with connection.begin_nested():
                 self.value = self.work(connection)
+        except OF_ONE as error:
+            self.error = error
         except SQLAlchemyError as error:
             raise _first(error) from None
         except Exception as error:  # noqa: BLE001 - raised again for whoever asked
@@ -134,6 +138,8 @@ class Writer:
             for job in jobs:
                 try:
                     job.run(connection)
+                except OF_ONE as error:
+                    raise _Refused from error
                 except SQLAlchemyError:
                     raise
                 except Exception as error:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, insert, select, update
 
+from studio.annotation.importing import text_hash
 from studio.annotation.staging import refresh_search
 from studio.annotation.tables import Candidate, Pair
-from studio.data.turns import check_text
-from studio.errors import DataError, InputError
 
 AUTHOR = "person:"
 LONGEST = 8_000
+"""Characters of a text that somebody writes; longer ones are not saved."""
 
 
 @dataclass(frozen=True)
@@ -22,23 +21,6 @@ class Written:
 
     edit_id: int | None = None
     ideal_id: int | None = None
-
-
-def check(edit: str, ideal: str, winner_id: int | None) -> None:
-    """Refuse texts that cannot stand as answers.
-
-    Raises:
-        InputError: `field` is `edit` or `ideal`.
-    """
-    for field, text in (("edit", edit), ("ideal", ideal)):
-        if len(text) > LONGEST:
-            raise InputError(f"The text has more than {LONGEST:,} characters.", field=field)
-        try:
-            check_text(text, field)
-        except DataError as error:
-            raise InputError(error.message, field=field) from error
-    if edit.strip() and winner_id is None:
-        raise InputError("Choose the better answer to edit it.", field="edit")
 
 
 def write(
@@ -106,7 +88,6 @@ def _candidate(
 ) -> int | None:
     if not text.strip():
         return None
-    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
     known = select(Candidate.id).where(Candidate.item_id == item_id, Candidate.text == text)
     if found := connection.execute(known.order_by(Candidate.id).limit(1)).scalar():
         return found
@@ -114,7 +95,7 @@ def _candidate(
         insert(Candidate).values(
             item_id=item_id,
             text=text,
-            text_hash=digest,
+            text_hash=text_hash(text),
             author=f"{AUTHOR}{annotator}"[:300],
             length=len(text),
             decoding=how,

@@ -61,6 +61,7 @@ def test_an_answer_can_be_replaced_knowingly(store, card):
         ({"kind": "great", "winner_id": None}, "kind"),
         ({"shown_left_id": 10_000}, "shown_left_id"),
         ({"key": ""}, "key"),
+        ({"comment": "half\0said"}, "comment"),
         ({"annotator": ""}, "annotator"),
     ],
 )

@@ -7,7 +7,7 @@ from concurrent.futures import wait
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from studio.annotation.database import Database
 from studio.errors import ConflictError, StudioError
@@ -63,6 +63,13 @@ def test_refused_work_leaves_nothing_and_the_others_stand(database):
     found = together(database, ["ana", "refused", "ben"])
     assert [found[0], found[2]] == ["ana", "ben"]
     assert isinstance(found[1], ConflictError)
+    assert stored(database) == 2
+
+
+def test_a_value_that_the_database_refuses_is_the_fault_of_one(database):
+    found = together(database, ["ana", "ana", "ben"])
+    assert [found[0], found[2]] == ["ana", "ben"]
+    assert isinstance(found[1], IntegrityError)
     assert stored(database) == 2
 
 
