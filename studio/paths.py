@@ -173,10 +173,6 @@ class Workspace:
         return self.cache / "plans"
 
     @property
-    def uploads(self) -> Path:
-        return self.root / "uploads"
-
-    @property
     def queue(self) -> Path:
         return self.root / "queue.json"
 

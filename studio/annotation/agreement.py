@@ -83,10 +83,12 @@ def kappas(ratings: Iterable[Rating]) -> dict[tuple[Hashable, Hashable], Figure]
 
 
 def gold_accuracy(right: int, answered: int) -> Figure:
+    """Share of gold pairs answered rightly."""
     return share(right, answered, "No gold pair has been answered yet.")
 
 
 def self_consistency(same: int, repeated: int) -> Figure:
+    """Share of second showings answered like the first."""
     return share(same, repeated, "No pair has been shown a second time yet.")
 
 

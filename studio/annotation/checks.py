@@ -22,6 +22,7 @@ class GoldScore:
 
     @property
     def accuracy(self) -> float:
+        """Share answered rightly, 0 to 1; 0 before the first."""
         return self.right / self.answered if self.answered else 0.0
 
 

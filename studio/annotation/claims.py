@@ -33,6 +33,7 @@ FIND = select(Annotator.id).where(Annotator.name == bindparam("name"))
 
 
 def find_annotator(connection: Connection, name: str) -> int | None:
+    """The annotator's id; None of somebody who is not known yet."""
     return connection.execute(FIND, {"name": name}).scalar()
 
 

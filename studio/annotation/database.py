@@ -84,6 +84,7 @@ class Database:
         return self.submit(work).result()
 
     def close(self) -> None:
+        """Finish what was submitted, then close every connection."""
         self._work.close()
         self.engine.dispose()
 

@@ -21,12 +21,9 @@ class Figure:
     count: int = 0
     why: str = ""
 
-    @property
-    def defined(self) -> bool:
-        return self.value is not None
-
 
 def undefined(why: str, count: int = 0) -> Figure:
+    """A figure that has no value, and the words for why."""
     return Figure(why=why, count=count)
 
 

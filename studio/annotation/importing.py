@@ -125,10 +125,12 @@ def _identity(item_id: int, answer: Answer) -> tuple[int, str, str]:
 
 
 def text_hash(text: str) -> str:
+    """sha256 of a text, in hex; what compares texts and finds them again."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def taken(external_id: str) -> DataError:
+    """The refusal of an id that another row has."""
     return DataError(
         f"The id {external_id!r} already belongs to a different row of this dataset.",
         remedy="Give the row another id, or import into another dataset. Nothing was imported.",

@@ -64,5 +64,6 @@ def add_tag(connection: Connection, ids: Sequence[int], tag: str) -> int:
 
 
 def remove_tag(connection: Connection, ids: Sequence[int], tag: str) -> int:
+    """Take a tag off items; returns how many had it."""
     gone = delete(ItemTag).where(ItemTag.tag == tag, ItemTag.item_id.in_(ids))
     return connection.execute(gone).rowcount

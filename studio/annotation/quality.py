@@ -48,6 +48,7 @@ class GivenAnswer:
 
     @property
     def nominal(self) -> int:
+        """Which answer: 0 and 1 for the first and the second, more for each kind of tie."""
         if self.kind == "choose":
             return 0 if self.winner_id == self.first_id else 1
         return NOMINAL[self.kind]
@@ -70,12 +71,14 @@ class GivenAnswer:
 
     @property
     def longer_won(self) -> bool | None:
+        """Whether the longer answer was chosen; None without a choice or a longer one."""
         if self.kind != "choose" or self.first_length == self.second_length:
             return None
         return (self.winner_id == self.first_id) == (self.first_length > self.second_length)
 
     @property
     def left_won(self) -> bool | None:
+        """Whether the answer on the left was chosen; None where that is not known."""
         if self.kind != "choose" or self.shown_left_id is None:
             return None
         return self.winner_id == self.shown_left_id

@@ -70,6 +70,7 @@ class Batch:
 
     @property
     def number(self) -> int:
+        """Id of this batch in `import_batches`."""
         return self._target.batch
 
     def of_split(self, split: str) -> None:
@@ -87,6 +88,7 @@ class Batch:
             self._flush()
 
     def add_rows(self, rows: Iterable[Row]) -> None:
+        """`add` each of them."""
         for row in rows:
             self.add(row)
 

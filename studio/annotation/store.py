@@ -61,6 +61,7 @@ class AnnotationStore:
         self.team = Team(self._database, clock)
 
     def close(self) -> None:
+        """Finish what is being written and let go of the database."""
         self._database.close()
 
     def add_rows(self, dataset: str, rows: Iterable[Row]) -> AddReport:
@@ -102,6 +103,7 @@ class AnnotationStore:
             return bring(connection, dataset, given)
 
     def datasets(self) -> list[DatasetView]:
+        """Every dataset, with how far its labelling is."""
         with self._database.read() as connection:
             return browse.datasets(connection)
 
@@ -250,16 +252,13 @@ class AnnotationStore:
         """
         return self.saving(event, None, 0).result()[0]
 
-    def save_and_claim(
-        self, event: LabelEvent, dataset: str | None = None, count: int = 3
-    ) -> tuple[Saved, list[PairCard]]:
-        """`save` and `claim_several` in one transaction."""
-        return self.saving(event, dataset, count).result()
-
     def saving(
         self, event: LabelEvent, dataset: str | None, count: int
     ) -> Future[tuple[Saved, list[PairCard]]]:
-        """`save_and_claim`, not waited for; with a `count` of 0 nothing is claimed."""
+        """`save` and `claim_several` in one transaction, not waited for.
+
+        With a `count` of 0 nothing is claimed.
+        """
 
         def work(connection: Connection) -> tuple[Saved, list[PairCard]]:
             now = self._clock()

@@ -177,6 +177,7 @@ class Team:
             return claims.standings(connection, one)
 
     def queue_sizes(self, dataset: str | None = None) -> dict[str, int]:
+        """How many pairs wait for a decision, by why."""
         with self._database.read() as connection:
             return adjudication.queue_sizes(connection, dataset)
 
@@ -186,6 +187,7 @@ class Team:
             return adjudication.next_case(connection, lead, dataset, after)
 
     def case(self, pair_id: int, lead: str) -> Case:
+        """One pair with all its votes, as a lead decides it. Raises NotFoundError."""
         with self._database.read() as connection:
             return adjudication.case(connection, pair_id, lead)
 
@@ -202,6 +204,7 @@ class Team:
         return quality.measure(answers, self._clock(), resamples)
 
     def log(self, who: str = "", dataset: str = "", limit: int = 200) -> list[audit.LogLine]:
+        """What was done, newest first; see `annotation.audit.log`."""
         with self._database.read() as connection:
             return audit.log(connection, who, dataset, limit)
 

@@ -13,6 +13,7 @@ _ACCENTS = re.compile("[\u0300-\u036f]+")
 
 
 def prompt_to_json(prompt: Sequence[Message]) -> list[dict]:
+    """A prompt as the `prompt` column of `items` holds it."""
     return [
         {
             "role": message.role,
@@ -23,6 +24,7 @@ def prompt_to_json(prompt: Sequence[Message]) -> list[dict]:
 
 
 def prompt_from_json(stored: Sequence[dict]) -> tuple[Message, ...]:
+    """What `prompt_to_json` made."""
     return tuple(
         Message(message["role"], tuple(Part(**part) for part in message["parts"]))
         for message in stored

@@ -34,6 +34,7 @@ class Trainable:
 
     @property
     def rows(self) -> int:
+        """Rows of all splits."""
         return sum(map(len, self.splits.values()))
 
 

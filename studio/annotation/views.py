@@ -101,6 +101,7 @@ class ItemView:
 
     @property
     def labels(self) -> int:
+        """Votes on its pairs."""
         return sum(pair.votes for pair in self.pairs)
 
 

@@ -31,14 +31,17 @@ class Need:
 
     @property
     def missing(self) -> bool:
+        """Whether it is not installed."""
         return not _installed(self.module)
 
     @property
     def package(self) -> str:
+        """What pip calls it."""
         return self.extra or self.module
 
     @property
     def reason(self) -> str:
+        """Why what needs it cannot be used, as the end of a sentence."""
         return f"needs the package {self.package}, which is not installed"
 
 

@@ -178,22 +178,8 @@ def unusable(row: Row, method: Method, images: ImageStore) -> str:
     return ""
 
 
-def check_special_tokens(
-    rows: Iterable[Row | BadRow], tokens: Sequence[str]
-) -> list[tuple[Row, BadRow]]:
-    """The rows whose text contains one of a tokenizer's special tokens literally.
-
-    Such text would be read as the token itself, for example as one more image place.
-    """
-    found = []
-    for line, row in enumerate(rows, 1):
-        reason = "" if isinstance(row, BadRow) else _special(row, tokens)
-        if reason:
-            found.append((row, BadRow(line, reason)))
-    return found
-
-
 def _special(row: Row, tokens: Sequence[str]) -> str:
+    """Why a model would misread a row: text that spells a special token is read as the token."""
     texts = [message.text for message in row.prompt]
     answers = (row.completion, row.chosen, row.rejected, *row.candidates)
     texts += [answer.text for answer in answers if answer]

@@ -25,6 +25,7 @@ class Message:
 
     @property
     def text(self) -> str:
+        """Its text parts, joined."""
         return "".join(part.text for part in self.parts if part.type == "text")
 
 

@@ -28,6 +28,7 @@ class RunData:
 
     @property
     def evaluation_rows(self) -> int:
+        """Rows to evaluate on; 0 without such a split."""
         return self.evaluation.used if self.evaluation else 0
 
     @cached_property

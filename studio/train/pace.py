@@ -30,9 +30,11 @@ class Pace:
         self.began, self._first_step = time.monotonic(), step
 
     def step_begins(self) -> None:
+        """An optimizer step begins now."""
         self._step_began = time.monotonic()
 
     def step_ends(self) -> None:
+        """The optimizer step that began last has ended."""
         self._seconds += time.monotonic() - self._step_began
         self._steps += 1
 

@@ -9,7 +9,7 @@ import pytest
 from PIL.Image import Image
 from trl.data_utils import is_conversational, prepare_multimodal_messages
 
-from studio.data.convert import check_special_tokens, load_training_data, training_dataset
+from studio.data.convert import load_training_data, training_dataset
 from studio.data.freeze import freeze, list_exports
 from studio.data.schema import Answer, BadRow, Message, Part, Row
 from studio.data.sources import open_source
@@ -107,8 +107,8 @@ def test_literal_special_tokens_are_found_and_skipped(row, images):
         row("red", question="What is <image>?", completion="a tag"),
     ]
     tokens = ["<image>", "<end_of_utterance>"]
-    assert [found[1].line for found in check_special_tokens(rows, tokens)] == [2, 3]
     data = training_dataset(rows, "sft", images=images, special_tokens=tokens)
+    assert [bad.line for bad in data.skipped] == [2, 3]
     assert data.used == 1 and "<end_of_utterance>" in data.skipped[0].reason
 
 
