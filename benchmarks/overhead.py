@@ -40,6 +40,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from studio.config import RunConfig, files
+from studio.config.training import SAVINGS
 from studio.paths import PRESETS, Workspace
 from studio.runs.status import read_status
 from studio.runs.store import Run, RunStore
@@ -48,7 +49,6 @@ from studio.services.launching import environment
 
 LIMIT_PERCENT = 2.0
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-SPEED = ("share_images", "share_prompts", "cache_features", "cache_reference")
 RESAMPLES = 4000
 LEAST_PAIRS = 3
 PARTS = ("whole", "train")
@@ -60,7 +60,7 @@ Pair = tuple[Reading, Reading]
 def config(method: str, steps: int | None, probes: bool) -> RunConfig:
     """The preset of the embedded model with the fast path off."""
     values = files.load(PRESETS / f"embedded-{method}.yaml").model_dump(mode="json")
-    values["speed"] |= dict.fromkeys(SPEED, "off")
+    values["speed"] |= dict.fromkeys(SAVINGS, "off")
     values["schedule"]["max_steps"] = steps
     if not probes:
         values["probes"] |= {"count": 0, "forgetting": None}

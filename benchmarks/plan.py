@@ -31,6 +31,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.shapes import SHAPES, save_random, write_rows
 from studio.config import RunConfig, files
+from studio.config.training import SAVINGS
 from studio.models.quiet import quiet_libraries
 from studio.paths import Workspace
 from studio.runs.status import read_status
@@ -38,7 +39,7 @@ from studio.runs.store import RunStore
 
 ROOT = Path(__file__).resolve().parent.parent
 CHARTS = ROOT.parent / "shared" / "data"
-STOCK = dict.fromkeys(("share_images", "share_prompts", "cache_features", "cache_reference"), "off")
+STOCK = dict.fromkeys(SAVINGS, "off")
 SAMPLES = {"sft": "embedded:sft", "dpo": "embedded:preferences"}
 RUN_STEPS = 4
 LOOK_SECONDS = 0.1

@@ -19,12 +19,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from studio.config import files
+from studio.config.training import SAVINGS
 from studio.models.quiet import quiet_libraries
 from studio.paths import Workspace
 from studio.runs.store import RunStore
 from studio.train.memory.heap import return_freed_memory
 
-OFF = dict.fromkeys(("share_images", "share_prompts", "cache_features", "cache_reference"), "off")
+OFF = dict.fromkeys(SAVINGS, "off")
 
 
 class Clock:

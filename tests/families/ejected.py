@@ -7,13 +7,14 @@ from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
 
+from studio.config.training import SAVINGS
 from studio.runs.events import read_events
 from studio.runs.store import RunStore
 from studio.services.eject import eject
 from studio.train.run import execute
 from tests.families.trial import Bench
 
-OFF = dict.fromkeys(("share_images", "share_prompts", "cache_features", "cache_reference"), "off")
+OFF = dict.fromkeys(SAVINGS, "off")
 SCHEDULE = {"max_steps": 2, "save_every": 100}
 
 

@@ -8,6 +8,7 @@ import torch
 from transformers import Florence2Config
 
 from studio.config.model import ModelConfig
+from studio.config.training import SAVINGS
 from studio.errors import ModelError
 from studio.models.load import load_model, skeleton_of
 from studio.models.source import load_config, load_processor
@@ -141,9 +142,7 @@ def test_an_encoder_with_a_decoder_is_refused(tmp_path):
 
 def first_batch(bench, family):
     """The base model and the first batch of the stock path, in the order of the rows."""
-    off = dict.fromkeys(
-        ("share_images", "share_prompts", "cache_features", "cache_reference"), "off"
-    )
+    off = dict.fromkeys(SAVINGS, "off")
     config = bench.config(bench.model(family), "sft", speed=off)
     trainable = prepare_model(config, bench.workspace)
     data = load_run_data(config, bench.workspace)

@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 from studio.config import files
+from studio.config.training import SAVINGS
 from studio.paths import Workspace
 from studio.runs.events import read_events
 from studio.runs.store import RunStore
@@ -15,7 +16,7 @@ from studio.services.eject import eject, notebook, recipe_of, render
 from studio.train.recipe import write_recipe
 from studio.train.run import execute
 
-OFF = dict.fromkeys(("share_images", "share_prompts", "cache_features", "cache_reference"), "off")
+OFF = dict.fromkeys(SAVINGS, "off")
 SMALL = {
     "adapter": {"rank": 4, "alpha": 8},
     "batch": {"per_device": 2, "total": 4},

@@ -12,6 +12,7 @@ from safetensors.numpy import load_file, save
 
 from studio.config import files
 from studio.config.checks import problems
+from studio.config.training import SAVINGS
 from studio.errors import InputError
 from studio.models.source import model_path
 from studio.paths import Workspace
@@ -22,7 +23,7 @@ from studio.runs.store import RunStore
 from studio.services import job_following, job_script, jobs, remote_files
 from studio.services.job_following import follow_remote
 
-OFF = dict.fromkeys(("share_images", "share_prompts", "cache_features", "cache_reference"), "off")
+OFF = dict.fromkeys(SAVINGS, "off")
 SMALL = {
     "name": "small",
     "adapter": {"rank": 4},

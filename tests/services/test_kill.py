@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from studio.config import files
+from studio.config.training import SAVINGS
 from studio.paths import Workspace
 from studio.runs.curves import Diary
 from studio.runs.events import read_events
@@ -25,7 +26,7 @@ from studio.services.supervisor import Supervisor
 ROOT = Path(__file__).resolve().parents[2]
 KILLS = int(os.environ.get("STUDIO_KILLS", "5"))
 DEADLINE = 200
-OFF = dict.fromkeys(("share_images", "share_prompts", "cache_features", "cache_reference"), "off")
+OFF = dict.fromkeys(SAVINGS, "off")
 STUDIO = """
 import sys, time
 from studio.paths import Workspace

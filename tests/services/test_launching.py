@@ -19,6 +19,7 @@ from studio.config import files
 from studio.config.adapter import AdapterConfig
 from studio.config.availability import availability_problems
 from studio.config.checks import cautions, problems
+from studio.config.training import SAVINGS
 from studio.errors import ConfigError, InputError
 from studio.models.devices import pick_device
 from studio.paths import Workspace
@@ -33,7 +34,7 @@ from studio.services.supervisor import Supervisor
 from studio.train.world import for_all_there_are
 
 PROCESS = psutil.Process()
-OFF = dict.fromkeys(("share_images", "share_prompts", "cache_features", "cache_reference"), "off")
+OFF = dict.fromkeys(SAVINGS, "off")
 SMALL = {
     "name": "small",
     "adapter": {"rank": 4},

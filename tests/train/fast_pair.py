@@ -11,12 +11,13 @@ import pytest
 import torch
 from PIL import Image
 
+from studio.config.training import SAVINGS
 from studio.paths import SAMPLES
 from studio.train.data import load_run_data
 from studio.train.prepare import prepare_model
 from studio.train.trainers import build_trainer
 
-OFF = dict.fromkeys(("share_images", "share_prompts", "cache_features", "cache_reference"), "off")
+OFF = dict.fromkeys(SAVINGS, "off")
 IMAGES = sorted((SAMPLES / "sft" / "images").glob("*.png"))
 
 

@@ -8,6 +8,7 @@ from torch import nn
 from torch.profiler import profile
 from transformers import LlamaConfig, LlamaModel
 
+from studio.config.training import SAVINGS
 from studio.models.source import load_processor
 from studio.train.data import load_run_data
 from studio.train.fast.choose import FastPath
@@ -18,7 +19,7 @@ from studio.train.memory.weights import quantized_modules
 from studio.train.prepare import prepare_model
 from studio.train.trainers import build_trainer
 
-OFF = dict.fromkeys(("share_images", "share_prompts", "cache_features", "cache_reference"), "off")
+OFF = dict.fromkeys(SAVINGS, "off")
 
 
 @pytest.fixture(scope="module")

@@ -6,14 +6,13 @@ from transformers import AutoConfig
 
 from studio.config import files
 from studio.config.model import ModelConfig
+from studio.config.training import SAVINGS
 from studio.models.load import skeleton_of
 from studio.paths import TINY_VLM
 from studio.train.fast import choose as choosing
 from studio.train.fast.choose import choose
 from studio.train.fast.families import FAMILIES
 from studio.train.fast.layout import Cost, Strand, make_layout
-
-PARTS = ("share_images", "share_prompts", "cache_features", "cache_reference")
 
 
 @pytest.fixture
@@ -28,12 +27,12 @@ def run(**speed):
 
 def chosen(model, **options) -> tuple[list[str], str]:
     path = choose(run(**options.pop("speed", {})), model, **options)
-    return [name for name in PARTS if path.named[name].on], str(path)
+    return [name for name in SAVINGS if path.named[name].on], str(path)
 
 
 def test_everything_applies_to_a_frozen_vision_tower(frozen):
     on, said = chosen(frozen)
-    assert on == list(PARTS) and said.count("✓") == 4
+    assert on == list(SAVINGS) and said.count("✓") == 4
 
 
 @pytest.mark.parametrize("part", ["vision_model.encoder.layers.1.mlp.fc1", "connector"])
@@ -87,7 +86,7 @@ def test_spread_weights_take_the_stock_path(frozen):
 def test_prompts_are_not_shared_where_masks_say_too_little(frozen, change, words):
     change(frozen.config)
     on, said = chosen(frozen)
-    assert on == [name for name in PARTS if name != "share_prompts"]
+    assert on == [name for name in SAVINGS if name != "share_prompts"]
     assert "shared prompts ✗ because" in said and words in said
 
 
@@ -95,7 +94,7 @@ def test_each_part_can_be_switched_off(frozen):
     on, said = chosen(frozen, speed={"cache_features": "off"})
     assert "cache_features" not in on and len(on) == 3 and "switched off" in said
     assert not choosing.all_off(run(cache_features="off").speed)
-    assert choosing.all_off(run(**dict.fromkeys(PARTS, "off")).speed)
+    assert choosing.all_off(run(**dict.fromkeys(SAVINGS, "off")).speed)
 
 
 SMOLVLM = Cost(linear=2 * 576 * 64 * 12 + 3 * 576 * 1536, attention=2 * 576)

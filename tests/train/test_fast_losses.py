@@ -5,6 +5,7 @@ import torch
 from fast_pair import Bench, assert_same, compute, write_rows
 
 from studio.config.preference import LOSSES
+from studio.config.training import SAVINGS
 from studio.paths import TINY_VLM
 
 MIXED = [[0], [0, 1], [], [2]]
@@ -156,9 +157,7 @@ def test_switched_off_is_the_stock_trainer(shared_runner, tmp_path):
         trainer = stock.trainer(
             method=method,
             data={"source": source},
-            speed=dict.fromkeys(
-                ("share_images", "share_prompts", "cache_features", "cache_reference"), "off"
-            ),
+            speed=dict.fromkeys(SAVINGS, "off"),
         )
         assert type(trainer) is kind
         assert torch.is_tensor(next(iter(trainer.get_train_dataloader()))["pixel_values"])

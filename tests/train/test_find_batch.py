@@ -2,6 +2,7 @@
 
 import pytest
 
+from studio.config.training import SAVINGS
 from studio.errors import ConfigError
 from studio.train.memory import find_batch
 from studio.train.memory.devices import GIB, Target
@@ -9,7 +10,7 @@ from studio.train.memory.find_batch import find_batch_size, possible_sizes
 from studio.train.memory.measure import Measured
 from studio.train.plan import plan_run
 
-OFF = dict.fromkeys(("share_images", "share_prompts", "cache_features", "cache_reference"), "off")
+OFF = dict.fromkeys(SAVINGS, "off")
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from torch import nn
 
 from studio.cli.plan import describe
 from studio.config import files, presets
+from studio.config.training import SAVINGS
 from studio.config.watching import LaunchConfig
 from studio.errors import ConfigError
 from studio.models.load import skeleton_of
@@ -29,7 +30,7 @@ from studio.train.memory.suggest import WhatIf
 from studio.train.memory.weights import quantized_modules, weight_bytes
 from studio.train.plan import checked, plan_run, preflight
 
-OFF = dict.fromkeys(("share_images", "share_prompts", "cache_features", "cache_reference"), "off")
+OFF = dict.fromkeys(SAVINGS, "off")
 
 
 @pytest.fixture(scope="module")
