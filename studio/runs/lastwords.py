@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 
 from studio.paths import RunPaths
+from studio.runs.checkpoints import latest_checkpoint
 from studio.runs.status import read_status
 
 TAIL_BYTES = 64_000
@@ -115,10 +116,12 @@ CAUSES = (
 )
 KILLED = "The worker was killed from outside, by a person or for want of memory"
 KILLED_REMEDY = "Resume it to go on from its last complete checkpoint."
+KILLED_EARLY = "It left no checkpoint yet; start it again."
 RESTARTED = "The machine was restarted while the run was going on"
 STARVED = "The system ended the worker because the machine's memory ran out"
 FATAL = "Fatal Python error"
 TROUBLE = re.compile(r"[\w.]*(?:Error|Exception|Interrupt)\b|Killed$|[Ss]ignal \d+")
+METRICS = re.compile(r"\s*\{'[\w/]+': ")  # what the trainer prints at each step tells of no death
 AGENT = "torch/distributed/elastic"
 RANK = re.compile(r"^\[rank\d+\]:\s?")
 # What the launcher of several processes says, and those that were waiting for the one that failed.
@@ -151,11 +154,12 @@ def explain_death(paths: RunPaths) -> Death:
     if any(TRACEBACK in line for line in lines):
         return Death("The worker failed.", "The log has the details.", words)
     status = read_status(paths)
+    again = KILLED_REMEDY if latest_checkpoint(paths) else KILLED_EARLY
     if 0 < status.updated < psutil.boot_time():
-        return Death(f"{RESTARTED}.", KILLED_REMEDY, words)
+        return Death(f"{RESTARTED}.", again, words)
     if 0 <= status.oom_kills < oom_kills():
         return Death(f"{STARVED}.", LESS_MEMORY, words, MEMORY, "batch.per_device")
-    return Death(f"{KILLED}.", KILLED_REMEDY, words)
+    return Death(f"{KILLED}.", again, words)
 
 
 def oom_kills() -> int:
@@ -183,7 +187,7 @@ def relevant(lines: list[str]) -> list[str]:
         return _short(lines[fatal[-1] :][:MOST_LINES])
     starts = [index for index, line in enumerate(lines) if TRACEBACK in line]
     if not starts:
-        return _short(lines[-LAST_LINES:])
+        return _short([line for line in lines if not METRICS.match(line)][-LAST_LINES:])
     blocks = [lines[start + 1 : end] for start, end in pairwise([*starts, len(lines)])]
     own = [block for block in blocks if not any(map(ECHO.search, block))]
     block = (own or blocks)[-1]

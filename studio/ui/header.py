@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 
 from studio.annotation.journal import JournalState
+from studio.runs import queue
 from studio.ui.context import StudioContext, go_to, link
 from studio.ui.pulse import HEADER, LOOK_AGAIN, header_word, mark, tick
 from studio.ui.runs_head import STAGES
@@ -75,7 +76,8 @@ class Header:
         """The line as it is now."""
         runs = self.reader.list() if "runs" in self.tabs else None
         word = header_word(self.context, runs)
-        running = "" if runs is None else _running(current(runs))
+        paused = queue.is_paused(self.context.workspace)
+        running = "" if runs is None else _running(current(runs), paused)
         leave = LOG_OUT if self.context.accounts is not None else ""
         kept = journal(self.context.journal.state) if self.context.journal else ""
         return mark(word) + header(self.context.workspace.root.name, kept + running + leave)
@@ -108,12 +110,12 @@ def journal(state: JournalState) -> str:
     return f'<span class="quiet">labels copied to the hub: {when}</span>'
 
 
-def _running(current: RunSummary | None) -> str:
+def _running(current: RunSummary | None, paused: bool) -> str:
     if current is None:
         return '<span class="quiet">nothing running</span>'
     status = current.run.status
     if status.state == "queued":
-        words = "waits for its turn"
+        words = "waits, the queue is paused" if paused else "waits for its turn"
     elif current.state == "stalled":
         words = "no sign of life"
     elif not status.progress and status.stage != "training":
@@ -124,6 +126,6 @@ def _running(current: RunSummary | None) -> str:
             words += f" · {duration(current.seconds_left)} left"
     return (
         f'<button class="running" data-run="{escape(current.run.run_id)}" title="Show this run">'
-        f'<span aria-hidden="true">▶</span><span class="name">{escape(current.name)}</span>'
+        f'<span aria-hidden="true">{"▶" if status.active else "○"}</span><span class="name">{escape(current.name)}</span>'
         f"{bar(status.progress)}<span>{escape(words)}</span></button>"
     )

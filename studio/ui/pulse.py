@@ -82,6 +82,7 @@ def header_word(context: StudioContext, runs: Iterable[RunSummary] | None) -> st
         status = run.run.status
         percent, when = int(100 * status.progress), int(status.updated // HEADER_EVERY)
         shown += [run.run.run_id, run.name, run.state, status.stage, percent, when]
+        shown.append(queue.is_paused(context.workspace))
     return hashlib.sha256("|".join(map(str, shown)).encode()).hexdigest()[:16]
 
 

@@ -31,11 +31,16 @@ class Curve:
 
 @dataclass(frozen=True)
 class Figure:
-    """Curves that share an axis."""
+    """Curves that share an axis; exact ones have no noise that could be smoothed away."""
 
     title: str
     curves: tuple[Curve, ...]
     percent: bool = False
+    exact: bool = False
+
+    def look(self, look: Look) -> Look:
+        """`look` as it is for these curves."""
+        return Look(0.0, look.log) if self.exact else look
 
 
 def _both(metric: str) -> tuple[Curve, ...]:
@@ -57,7 +62,7 @@ FIGURES = (
     Figure("Drift from the reference, nats", (Curve("drift"),)),
     Figure("Token accuracy", _both("mean_token_accuracy"), percent=True),
     Figure("Answer length in probes, tokens", (Curve("answer_tokens", dots=True),)),
-    Figure("Learning rate", (Curve("learning_rate"),)),
+    Figure("Learning rate", (Curve("learning_rate"),), exact=True),
     Figure("Gradient norm", (Curve("grad_norm"),)),
     Figure("Rows per second", (Curve("samples_per_second"),)),
     Figure("Tokens per second", (Curve("tokens_per_second"),)),
@@ -85,7 +90,7 @@ def curves(summary: RunSummary, others: list[RunSummary], look: Look) -> str:
                 [curve.line(diary) for curve in figure.curves],
                 last_step=total,
                 percent=figure.percent,
-                look=look,
+                look=figure.look(look),
             )
             for figure in FIGURES
         )
@@ -104,7 +109,7 @@ def _compared(runs: list[RunSummary], labels: list[str], look: Look) -> list[str
                 for place, (label, diary) in enumerate(zip(labels, diaries, strict=True))
             ]
             title = f"{figure.title} · {curve.label}" if curve.label else figure.title
-            charts.append(chart(title, lines, percent=figure.percent, look=look))
+            charts.append(chart(title, lines, percent=figure.percent, look=figure.look(look)))
     return charts
 
 

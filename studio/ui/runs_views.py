@@ -189,11 +189,17 @@ def _checkpoint(step: int, ended: bool, used: bool) -> str:
     return f"<li><span>step {step:,}</span>{buttons if ended else ''}</li>"
 
 
-def longer_note(summary: RunSummary, epochs: float | None = None) -> str:
-    """What training longer does to the learning rate; with `epochs`, in numbers."""
+def longer_note(summary: RunSummary, epochs: float | None = None, trouble: str = "") -> str:
+    """What training longer does to the learning rate; with `epochs`, in numbers.
+
+    Args:
+        trouble: Why what was typed is no number of epochs.
+    """
     run = summary.run
     if summary.config is None or run.status.state not in ENDED or not summary.checkpoint:
         return ""
+    if trouble:
+        return f'<div class="field-error">{escape(trouble)}</div>'
     total = longer.steps_with(run, epochs) if epochs else None
     text = longer.note(run, total)
     if total is not None and total <= run.status.step:

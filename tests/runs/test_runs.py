@@ -120,7 +120,7 @@ def test_the_last_wish_counts(tmp_path):
         ("requests.exceptions.ConnectionError: hub", "hub could not be reached"),
         ("PermissionError: [Errno 13] run.yaml", "could not be written"),
         ("RuntimeError: EADDRINUSE: Address already in use", "port"),
-        ("{'loss': 1}", "killed from outside"),
+        ("{'loss': 1}\nLoading the rest", "killed from outside"),
     ],
 )
 def test_the_cause_of_death_is_read_from_the_log(tmp_path, log, said):
@@ -172,8 +172,13 @@ def test_what_the_system_tells_of_a_death_without_words(tmp_path, monkeypatch):
         monkeypatch.setattr(lastwords, "oom_kills", lambda now=now: now)
         update_status(paths, state="running", oom_kills=before)
         assert said in explain_death(paths).message
+    assert explain_death(paths).lines == [], "a loss is no last word"
+    assert "start it again" in explain_death(paths).remedy
+    (paths.checkpoints / "checkpoint-5").mkdir(parents=True)
+    checkpoints.mark_complete(paths.checkpoints / "checkpoint-5")
     monkeypatch.setattr(psutil, "boot_time", lambda: read_status(paths).updated + 60)
     assert "machine was restarted" in explain_death(paths).message
+    assert "last complete checkpoint" in explain_death(paths).remedy
     monkeypatch.undo()
     assert lastwords.oom_kills() >= -1
 

@@ -419,7 +419,12 @@ def test_an_ended_run_goes_back_or_on(tab, run):
     assert "linear schedule is laid over the new length" in shown["longer_note"]
     write_json(run.paths.plan, {"train_rows": 160})
     update_status(run.paths, step=10, total_steps=10)
-    assert "at step 2 the learning rate goes from" in tab.foretell(run.run_id, "3")
+    foretold = tab.foretell(run.run_id, "3")
+    assert "30 steps in all, 20 more than now" in foretold
+    assert "at step 2 the learning rate goes from" in foretold
+    assert "10 are done" in tab.foretell(run.run_id, "1")
+    assert "&#x27;&lt;b&gt;&#x27; is no number" in tab.foretell(run.run_id, "<b>")
+    assert tab.foretell(run.run_id, " ") == tab.foretell(run.run_id, "")
     tab.go_back(Clicked(step="2"), run.run_id)
     tab.go_back(Clicked(use="2"), run.run_id)
     tab.extend(run.run_id, "5,0")

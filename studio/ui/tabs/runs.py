@@ -291,10 +291,12 @@ class RunsTab:
     def foretell(self, run_id: str | None, epochs: str) -> str:
         """What so many epochs would do to the learning rate, said before it is decided."""
         chosen = self.reader.get(run_id)
+        if chosen is None:
+            return ""
         try:
-            return longer_note(chosen, epochs_of(epochs)) if chosen else ""
-        except InputError:
-            return longer_note(chosen)
+            return longer_note(chosen, epochs_of(epochs))
+        except InputError as error:
+            return longer_note(chosen, trouble=str(error) if epochs.strip() else "")
 
     def delete(self, run_id: str | None, *looks: Any) -> tuple[Any, ...]:
         """Remove the run; None is what a refused confirmation sends."""
