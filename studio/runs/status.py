@@ -15,6 +15,7 @@ from studio.paths import RunPaths, read_json, write_json
 State = Literal["queued", "starting", "running", "stopping", "stopped", "finished", "failed"]
 ACTIVE: tuple[State, ...] = ("starting", "running", "stopping")
 CACHING = "caching images"
+INITIALIZING = "initializing the adapter"
 ENDED: tuple[State, ...] = ("stopped", "finished", "failed")
 
 
@@ -24,11 +25,12 @@ class RunStatus:
 
     Attributes:
         pid, pid_started: The worker; both must match for it to count as alive.
-        stage: What it is at: checking, loading, caching images, probing, training, evaluating,
-            saving.
+        stage: What it is at: checking, loading, initializing the adapter, caching images, probing,
+            training, evaluating, saving.
         step, total_steps: Optimizer steps done and planned.
-        stage_done, stage_total: What the stage itself counts: images while they are cached, bytes
-            while a model is fetched (its size is not known).
+        stage_done, stage_total: What the stage itself counts: images while they are cached,
+            passes while an adapter is initialized, bytes while a model is fetched (its size is not
+            known).
         attempt: How often it was resumed; `launches`, how often its worker never came up.
         message, remedy: Why it ended, in words for the user; `lines`, what the log says of it.
         field: The setting at fault, when one is.

@@ -7,7 +7,7 @@ hold this text as it stands, so nothing of the studio is used in it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -29,12 +29,14 @@ def start_from_rows(
     rows: Sequence[dict[str, Any]],
     method: str,
     seed: int,
+    passed: Callable[[int], None] = lambda passes: None,
 ) -> None:
     """Set the matrices A of the adapter; B stays 0, so that the model answers as before.
 
     Args:
         rows: In TRL's columns, images open.
         method: `sft` or `dpo`.
+        passed: Called with the number of passes so far, `MOST_PASSES` at most.
 
     Raises:
         ValueError: The directions did not settle, or the rank is larger than a layer is wide or
@@ -55,13 +57,14 @@ def start_from_rows(
             dtype = model.dtype if value.is_floating_point() else value.dtype
             inputs[name] = value.to(model.device, dtype)
         base(**inputs, use_cache=False)
+        passed(passes)
 
     def some_tokens(inputs: tuple[torch.Tensor, ...], *_: Any) -> torch.Tensor:
         tokens = inputs[0].flatten(0, -2)
         if len(tokens) < config.r:
             raise ValueError(f"{len(tokens)} tokens of a few rows for a rank of {config.r}")
         most = max(MOST_TOKENS, 2 * config.r)
-        return tokens[:: -(-len(tokens) // most)]
+        return tokens[:: -(-len(tokens) // most)].contiguous()
 
     config = model.peft_config["default"]
     config.init_lora_weights, config.eva_config = "eva", EvaConfig(rho=1.0)

@@ -13,9 +13,10 @@ from studio.models.load import Loaded
 from studio.paths import RunPaths, Workspace
 from studio.runs import checkpoints
 from studio.runs.events import EventLog
+from studio.runs.status import INITIALIZING, beat
 from studio.train.arguments import dpo_arguments, sft_arguments
 from studio.train.data import RunData
-from studio.train.eva import start_from_rows
+from studio.train.eva import MOST_PASSES, start_from_rows
 from studio.train.fast.setup import Setup
 from studio.train.fast.trainers import FastDPOTrainer, FastSFTTrainer
 from studio.train.memory.heap import trim_before_passes
@@ -77,9 +78,15 @@ def _begin(trainer: Trainer, config: RunConfig, paths: RunPaths, loaded: Loaded)
     """
     if not begins_with_rows(config) or checkpoints.latest_checkpoint(paths):
         return
-    rows = trainer.train_dataset
+    given = (loaded.processor, trainer.train_dataset, config.method, config.schedule.seed)
+    EventLog(paths.events).append("stage", stage=INITIALIZING)
+
+    def passed(passes: int) -> None:
+        if paths.rank == 0:
+            beat(paths, stage=INITIALIZING, stage_done=passes, stage_total=MOST_PASSES)
+
     try:
-        start_from_rows(trainer.model, loaded.processor, rows, config.method, config.schedule.seed)
+        start_from_rows(trainer.model, *given, passed)
     except (ValueError, IndexError) as error:
         raise ModelError(
             f"EVA finds no start for this adapter in these rows: {error}.",

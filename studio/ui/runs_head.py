@@ -8,7 +8,7 @@ from html import escape
 from studio.config.engines import JOBS
 from studio.runs.cards import RunCard
 from studio.runs.outcome import results
-from studio.runs.status import CACHING, ENDED
+from studio.runs.status import CACHING, ENDED, INITIALIZING
 from studio.ui.runs_compare import spans
 from studio.ui.runs_state import BEFORE_TRAINING, RunSummary
 from studio.ui.views import bar, chip, code, duration, notice
@@ -17,6 +17,7 @@ STAGES = {
     "starting": "Starting",
     "checking": "Checking settings and rows",
     "loading": "Loading the model",
+    INITIALIZING: "Finding the start of the adapter in the rows",
     CACHING: "Encoding each image once",
     "probing": "Answering the probes",
     "training": "Training",
@@ -98,6 +99,8 @@ def _progress(summary: RunSummary, turn: str) -> str:
         words[0] += " …"
     if status.stage == "loading" and status.stage_done:
         words.append(f"{status.stage_done / 1e9:.1f} GB fetched so far")
+    if status.stage == INITIALIZING and status.stage_done:
+        words.append(f"pass {status.stage_done:,}, at most {status.stage_total:,}")
     if status.active and summary.seconds_left is not None:
         words.append(f"about {duration(summary.seconds_left)} left")
     line = escape(" · ".join(words))

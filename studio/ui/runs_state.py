@@ -19,14 +19,22 @@ from studio.errors import InputError, StudioError
 from studio.runs import checkpoints, control
 from studio.runs.cards import CardIndex, RunCard, Stamp, stamp
 from studio.runs.curves import Diary
-from studio.runs.status import RunStatus, read_status
+from studio.runs.status import CACHING, INITIALIZING, RunStatus, read_status
 from studio.runs.store import Run, RunStore
 
 if TYPE_CHECKING:
     from studio.paths import RunPaths
 
 MOST_EPOCHS = 1000
-BEFORE_TRAINING = ("starting", "checking", "loading", "caching images", "submitting", "waiting")
+BEFORE_TRAINING = (
+    "starting",
+    "checking",
+    "loading",
+    INITIALIZING,
+    CACHING,
+    "submitting",
+    "waiting",
+)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,8 @@ from studio.models.quantize import quantization_config
 from studio.models.source import load_config
 from studio.paths import RunPaths
 from studio.runs.events import read_events
+from studio.runs.status import INITIALIZING, read_status
+from studio.train import eva
 from studio.train.memory.weights import quantized_modules
 from studio.train.plan import preflight
 from studio.train.prepare import save_adapter
@@ -99,8 +101,13 @@ def test_weights_moved_into_the_adapter_come_back_in_the_saved_one(one, init):
     assert torch.equal(untouched, before)
 
 
-def test_eva_begins_with_directions_of_the_rows_and_answers_as_the_base(one):
+def test_eva_begins_with_directions_of_the_rows_and_answers_as_the_base(one, monkeypatch):
+    monkeypatch.setattr(eva, "MOST_TOKENS", 64)  # of the hundreds that two rows have
     trainer = one.trainer(one.config("dpo", adapter={"init": "eva", "rank": 4}))
+    paths = RunPaths(one.workspace.runs / f"run-{one.runs}")
+    status = read_status(paths)
+    assert read_events(paths.events).events[0].values["stage"] == status.stage == INITIALIZING
+    assert 1 < status.stage_done < status.stage_total
     weights = dict(trainer.model.named_parameters())
     starts = {n: w for n, w in weights.items() if "lora_A" in n}
     assert starts and not any(w.any() for n, w in weights.items() if "lora_B" in n)

@@ -127,6 +127,8 @@ def _two_steps(config: RunConfig, size: int, accumulation: int) -> RunConfig:
     values["launch"] |= {"processes": 1, "engine": "local"}
     values["data"]["evaluation"] = None
     values["report_to"], values["push_to_hub"] = [], None
+    if values["adapter"] and values["adapter"]["init"] == "eva":  # its start takes no more memory
+        values["adapter"]["init"] = "default"
     return files.parse(values)
 
 
