@@ -1,5 +1,5 @@
-// The Train form: more about each setting, finding one, jumping to a section, and the run file
-// as a download.
+// The Train form: more about each setting, finding one, jumping to a section, typing where a list
+// is offered, and the run file as a download.
 (() => {
   const element = (kind, name, text) => {
     const made = document.createElement(kind);
@@ -122,9 +122,32 @@
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   };
 
+  // Enter takes what was typed; what the list offers only after an arrow key has chosen it.
+  let typed = null;
+  const take = (event) => {
+    if (event.key.startsWith("Arrow")) typed = null;
+    if (event.key !== "Enter" || !typed || event.target !== typed) return;
+    event.preventDefault();
+    event.stopPropagation();
+    typed.blur();
+    typed = null;
+  };
+
+  // What stands there is chosen as a whole when it is entered, so that typing replaces it.
+  let entered = null;
+  document.addEventListener("focusin", (event) => {
+    entered = event.target.closest?.(".free") && event.target.matches("input") ? event.target : null;
+    entered?.select();
+  });
+  document.addEventListener("mouseup", (event) => {
+    if (event.target === entered) entered.select();
+    entered = null;
+  });
   document.addEventListener("input", (event) => {
     if (event.target.closest?.("#train-search")) search(event.target.value);
+    typed = event.target.closest?.(".free") ? event.target : null;
   });
+  document.addEventListener("keydown", take, true);
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && event.target.closest?.("#train-search")) clear(event.target);
   });

@@ -31,7 +31,7 @@ def matched_modules(model: PreTrainedModel, adapter: AdapterConfig) -> list[str]
         matched = [name for name in linear if _fullmatch(targets, name)]
     else:
         matched = [name for name in linear if any(_ends(name, target) for target in targets)]
-        _check_each(targets, matched)
+        _check_each(model, targets, matched)
     _check_matched(model, targets, matched)
     return matched
 
@@ -149,12 +149,23 @@ def _fullmatch(pattern: str, name: str) -> bool:
         ) from error
 
 
-def _check_each(targets: list[str], matched: list[str]) -> None:
+def _instead(model: PreTrainedModel) -> str:
+    """What could be named of this model."""
+    tower_of = find_towers(model).of
+    leaves = Counter(
+        name.rsplit(".", 1)[-1]
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Linear) and tower_of(name) == "language"
+    )
+    return f"Its language model has {', '.join(leaves)}; or use: language."
+
+
+def _check_each(model: PreTrainedModel, targets: list[str], matched: list[str]) -> None:
     for target in targets:
         if not any(_ends(name, target) for name in matched):
             raise ModelError(
                 f"Target {target!r} matches no module of this model.",
-                remedy="Remove it or use: language.",
+                remedy=_instead(model),
                 field="adapter.targets",
             )
 
@@ -162,14 +173,9 @@ def _check_each(targets: list[str], matched: list[str]) -> None:
 def _check_matched(model: PreTrainedModel, targets: str | list[str], matched: list[str]) -> None:
     towers = find_towers(model)
     if not matched:
-        leaves = Counter(
-            name.rsplit(".", 1)[-1]
-            for name, module in model.named_modules()
-            if isinstance(module, nn.Linear) and towers.of(name) == "language"
-        )
         raise ModelError(
             f"Targets {targets!r} match no module of this model.",
-            remedy=f"Its language model has {', '.join(leaves)}; or use: language.",
+            remedy=_instead(model),
             field="adapter.targets",
         )
     if any(towers.of(name) == "head" for name in matched):

@@ -88,6 +88,7 @@ def component(
         "elem_classes": ["setting", f"level-{spec.level}", f"only-{spec.method or 'any'}"],
     }
     if choices is not None:
+        common["elem_classes"].append("free")
         return gr.Dropdown(choices=list(choices), allow_custom_value=True, **common)
     if spec.kind == "boolean":
         return _boolean(spec, common)

@@ -85,6 +85,7 @@ class PlanPanel:
             info="Any number of GB can be typed.",
             allow_custom_value=True,
             elem_id="set-target",
+            elem_classes="free",
         )
         self.line = gr.HTML(
             views.state_line(views.UNPLANNED), elem_id="train-state", min_height=0, padding=False
