@@ -66,6 +66,18 @@ def suggestion_is_applied(page: Page) -> None:
     expect(page.locator("#train-summary")).to_contain_text("2 × 16 = 32")
 
 
+def what_is_typed_stands_where_a_list_is_offered(page: Page) -> None:
+    target = page.locator("#set-target input")
+    target.click()
+    page.keyboard.type("1")  # as "A GPU with 12 GB" begins, and others
+    page.keyboard.press("Enter")
+    expect(target).to_have_value("1")
+    target.click()
+    page.keyboard.type("This machine")
+    page.keyboard.press("Enter")
+    expect(target).to_have_value("This machine")
+
+
 def advanced_settings_are_shown_found_and_explained(page: Page) -> None:
     decay = page.locator("#set-optimizer-weight_decay")
     expect(decay).to_be_hidden()
@@ -160,6 +172,7 @@ def start_waits_with_a_reason(page: Page) -> None:
 def test_form_plan_import_and_comparison(page: Page, planner: FakePlanner):
     plan_dims_and_comes_back(page, planner)
     suggestion_is_applied(page)
+    what_is_typed_stands_where_a_list_is_offered(page)
     advanced_settings_are_shown_found_and_explained(page)
     sections_are_jumped_to_and_settings_found_by_what_they_offer(page)
     a_trial_is_stopped(page, planner)
