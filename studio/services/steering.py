@@ -163,6 +163,8 @@ def _requeue(run: Run, state: State, queued: float | None = None) -> None:
         run.paths,
         state=state,
         stage="",
+        stage_done=0,
+        stage_total=0,
         queued=queued or time.time(),
         pid=0,
         pid_started=0.0,

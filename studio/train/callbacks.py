@@ -48,15 +48,17 @@ class RunReporter(TrainerCallback):
         self.last_heartbeat = 0.0
         self.last_progress = 0.0
         self.evaluated_at = -1
+        self.trained_before = 0.0
 
     def on_train_begin(self, args, state: TrainerState, control, **_: Any) -> None:
         self.pace.begin(state.global_step)
         self.watch.total_steps = state.max_steps
         self.watch.replay(read_events(self.paths.events).events)
         self.events.append("stage", stage="training")
-        update_status(
+        status = update_status(
             self.paths, stage="training", step=state.global_step, total_steps=state.max_steps
         )
+        self.trained_before = status.training_seconds
 
     def on_step_begin(self, args, state, control, **_: Any) -> None:
         self.pace.step_begins()
@@ -68,7 +70,8 @@ class RunReporter(TrainerCallback):
         if saves or now - self.last_heartbeat >= HEARTBEAT or state.global_step == state.max_steps:
             self.last_heartbeat = now
             stage = "saving" if saves else "training"
-            beat(self.paths, stage=stage, step=state.global_step, total_steps=state.max_steps)
+            done = {"step": state.global_step, "training_seconds": self._trained()}
+            beat(self.paths, stage=stage, total_steps=state.max_steps, **done)
         if now - self.last_progress >= PROGRESS:
             self.last_progress = now
             self.events.append(
@@ -131,11 +134,11 @@ class RunReporter(TrainerCallback):
         beat(self.paths, stage="training")
 
     def on_train_end(self, args, state: TrainerState, control, **_: Any) -> None:
-        update_status(
-            self.paths,
-            step=state.global_step,
-            training_seconds=round(time.monotonic() - self.pace.began, 2),
-        )
+        update_status(self.paths, step=state.global_step, training_seconds=self._trained())
+
+    def _trained(self) -> float:
+        """Seconds that all attempts trained."""
+        return round(self.trained_before + time.monotonic() - self.pace.began, 2)
 
     def look_for_signs(self, values: dict[str, Any]) -> None:
         """Tell what these metrics show that was not told before."""

@@ -67,10 +67,12 @@ def steps_kept(run):
 def test_a_run_goes_on_from_any_checkpoint_as_if_nothing_had_been(shared_runner, undisturbed):
     expected, trained = losses(undisturbed), weights(undisturbed)
     assert steps_kept(undisturbed) == [2, 4, 6]
+    before = read_status(undisturbed.paths).training_seconds
     steering.resume(shared_runner.store, undisturbed.run_id, step=4)
     run = shared_runner.store.get(undisturbed.run_id)
     assert execute(run.config, run.paths, shared_runner.workspace) == "finished"
     assert told(run, "resumed") == [{"step": 4}]
+    assert read_status(run.paths).training_seconds > before > 0, "what all attempts took"
     assert losses(run) == pytest.approx(expected, abs=1e-5)
     for name, weight in weights(run).items():
         assert torch.allclose(weight, trained[name], atol=1e-6), name
