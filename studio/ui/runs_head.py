@@ -100,7 +100,7 @@ def _progress(summary: RunSummary, turn: str) -> str:
     if status.stage == "loading" and status.stage_done:
         words.append(f"{status.stage_done / 1e9:.1f} GB fetched so far")
     if status.stage == INITIALIZING and status.stage_done:
-        words.append(f"pass {status.stage_done:,}, at most {status.stage_total:,}")
+        words.append(f"pass {status.stage_done:,} of at most {status.stage_total:,}")
     if status.active and summary.seconds_left is not None:
         words.append(f"about {duration(summary.seconds_left)} left")
     line = escape(" · ".join(words))
