@@ -114,7 +114,9 @@ def describe(found: Report) -> str:
             f"{bias.mean_gap:+.1f} tokens on average"
         )
     lines += [line for finding in found.findings for line in _told(finding)]
-    return "\n".join(lines if found.findings else [*lines, "Nothing was found to be wrong."])
+    if not found.findings:
+        lines.append("Nothing was found to be wrong." if found.rows else "There are no rows.")
+    return "\n".join(lines)
 
 
 def _told(finding: Finding) -> list[str]:

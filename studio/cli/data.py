@@ -47,8 +47,10 @@ def import_(
     from studio.services.library import import_source
 
     place = locate(workspace)
-    store = AnnotationStore(place.database_url)
-    with progress_bar("Importing") as show:
+    with (
+        closing(AnnotationStore(place.database_url)) as store,
+        progress_bar("Importing") as show,
+    ):
         report = import_source(
             source,
             place,
@@ -60,7 +62,6 @@ def import_(
             labels=labels,
             on_progress=show,
         )
-    store.close()
     if json:
         print_json(_as_json(report))
         return 0

@@ -12,7 +12,7 @@ import typer
 
 from studio.cli.options import JsonOption, WorkspaceOption, locate, print_json, say
 from studio.config import files
-from studio.errors import InputError
+from studio.errors import ConflictError, InputError
 from studio.runs import queue
 from studio.runs.curves import Diary
 from studio.runs.lastwords import tail
@@ -78,7 +78,11 @@ def stop(
 ) -> None:
     """Ask a run to stop; it saves first. A waiting one is taken off the queue."""
     store = RunStore(locate(workspace))
+    before = store.get(run_id).status.state
     steering.stop(store, run_id, now)
+    if not store.get(run_id).status.active:
+        say(f"{run_id} " + ("is off the queue." if before == "queued" else f"is {before} already."))
+        return
     say(f"{run_id} stops after the current step.")
     if now:
         _end_by_force(store, run_id)
@@ -94,7 +98,14 @@ def _end_by_force(store: RunStore, run_id: str) -> None:
 @app.command()
 def save(run_id: RunId, workspace: WorkspaceOption = None) -> None:
     """Ask a running run for a checkpoint; it goes on."""
-    steering.save_now(RunStore(locate(workspace)), run_id)
+    store = RunStore(locate(workspace))
+    status = store.get(run_id).status
+    if not status.active:
+        raise ConflictError(
+            f"Run {run_id} is {status.state}: there is nothing to save.",
+            remedy="Only a run that is going on has steps that are not on disk.",
+        )
+    steering.save_now(store, run_id)
     say(f"{run_id} saves after the current step.")
 
 

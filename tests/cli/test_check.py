@@ -73,6 +73,8 @@ def test_a_dataset_of_the_library_is_checked_by_name(run, pairs, tmp_path):
     store.close()
     code, out, _ = run("library:mine", "--json")
     assert code == 0 and json.loads(out)["numbers"] == "items"
+    code, out, _ = run("library:mine?labelled")
+    assert code == 0 and "There are no rows." in out
 
 
 @pytest.mark.parametrize(
