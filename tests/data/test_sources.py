@@ -282,7 +282,7 @@ def test_a_hub_that_is_lost_half_way_is_a_sentence():
         next(rows)
 
 
-def test_an_offline_hub_is_a_sentence():
+def test_an_offline_hub_is_a_sentence(tmp_path):
     """In a process of its own: offline mode is read when the hub's library is imported."""
     code = (
         "from studio.paths import Workspace; from studio.data.sources import open_source;"
@@ -290,7 +290,7 @@ def test_an_offline_hub_is_a_sentence():
         "try: open_source('nobody/nothing', workspace=Workspace.locate())\n"
         "except DataError as error: print(error.field, error.remedy)"
     )
-    env = {"HF_HUB_OFFLINE": "1", "HF_HOME": "/nonexistent", "STUDIO_WORKSPACE": "/tmp/offline-ws"}
+    env = {"HF_HUB_OFFLINE": "1", "HF_HOME": "/nonexistent", "STUDIO_WORKSPACE": str(tmp_path)}
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env=env, check=False
     )
