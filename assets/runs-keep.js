@@ -14,9 +14,9 @@
     const like = [...(document.getElementById(id)?.querySelectorAll("button:enabled") ?? [])];
     const agrees = (names) => (button) =>
       names.every((name) => (button.dataset[name] ?? "") === (data[name] ?? ""));
-    // A queue's end has no further up or down: then the other way, then the run itself.
-    return like.find(agrees(NAMES)) ?? like.find((button) =>
-      data.act && data.run && button.dataset.run === data.run);
+    // A queue's end has no further up or down, weights that are taken are not taken again.
+    return like.find(agrees(NAMES)) ?? like.find(({ dataset }) =>
+      (data.act && data.run && dataset.run === data.run) || (data.use && dataset.step === data.use));
   };
 
   document.addEventListener("focusin", ({ target }) => {

@@ -38,10 +38,25 @@
     for (const line of body.querySelectorAll("polyline, path.dot")) drawLine(pen, line, area);
   };
 
+  const cut = (pen, text, width) => {
+    let length = text.length;
+    const made = () => (length < text.length ? `${text.slice(0, length).trimEnd()}…` : text);
+    while (length > 1 && pen.measureText(made()).width > width) length -= 1;
+    return made();
+  };
+
+  // A name is cut rather than the value after it.
   const drawLegend = (pen, caption, x, y) => {
     pen.font = "12px system-ui, sans-serif";
-    for (const key of caption.querySelectorAll(".key")) {
-      const text = key.textContent.trim();
+    const keys = [...caption.querySelectorAll(".key")];
+    const share = (WIDTH - 16) / keys.length - 31;
+    const all = keys.map((key) => pen.measureText(key.textContent.trim()).width);
+    const fits = all.reduce((sum, width) => sum + width + 31, 0) <= WIDTH - 16;
+    for (const key of keys) {
+      const value = key.querySelector("b")?.textContent ?? "";
+      const name = (key.firstChild?.textContent ?? "").trim();
+      const room = fits ? WIDTH : share - pen.measureText(` ${value}`).width;
+      const text = `${cut(pen, name, room)} ${value}`.trim();
       pen.fillStyle = getComputedStyle(key, "::before").borderTopColor;
       pen.fillRect(x, y - 5, 12, 2);
       pen.fillStyle = colour("text-2");

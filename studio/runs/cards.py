@@ -81,7 +81,7 @@ def stamp(path: Path) -> Stamp | None:
     """Changes whenever a file that is replaced or appended to does; None without a file."""
     try:
         found = path.stat()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # a stray file among the runs' folders
         return None
     return found.st_mtime_ns, found.st_size
 

@@ -114,6 +114,8 @@ def _scale(lines: list[Line], last_step: int, percent: bool, log: bool) -> _Scal
         return _Scale(left, right, 0.0, 1.0)
     values = [value for line in lines for _, value in line.points]
     low, high = min(values), max(values)
+    if low == high:  # a flat line, in the middle
+        low, high = min(0.0, 2 * low), max(0.0, 2 * high) or float(not low)
     if log and low > 0:
         return _Scale(left, right, low, max(high, low * 1.01), log=True)
     if low >= 0 and low < 0.35 * high:

@@ -11,6 +11,7 @@ from studio.ui.runs_compare import table
 from studio.ui.runs_state import RunSummary
 
 MOST_COMPARED = 4
+LONGEST_LABEL = 32
 TONES = ("accent", "run-2", "run-3", "run-4", "run-5")
 NO_CURVES = '<div class="quiet">Curves appear with the first recorded step.</div>'
 
@@ -78,7 +79,7 @@ def curves(summary: RunSummary, others: list[RunSummary], look: Look) -> str:
     before = ""
     if others:
         runs = [summary, *others][: MOST_COMPARED + 1]
-        labels = _distinct([run.name for run in runs])
+        labels = _distinct([_short(run.name) for run in runs])
         before = table(runs, labels, TONES)
         drawn = "".join(_compared(runs, labels, look))
     else:
@@ -111,6 +112,11 @@ def _compared(runs: list[RunSummary], labels: list[str], look: Look) -> list[str
             title = f"{figure.title} · {curve.label}" if curve.label else figure.title
             charts.append(chart(title, lines, percent=figure.percent, look=figure.look(look)))
     return charts
+
+
+def _short(name: str) -> str:
+    """A name that leaves room for the others in a legend."""
+    return name if len(name) <= LONGEST_LABEL else f"{name[: LONGEST_LABEL - 1].rstrip()}…"
 
 
 def _distinct(names: list[str]) -> list[str]:

@@ -40,14 +40,13 @@ def run_list(runs: list[RunSummary], chosen: str | None, paused: bool = False) -
 
     going = cards([item for item in runs if item.run.status.active])
     ended = cards([item for item in runs if item.run.status.state in ENDED])
-    queue = _queue(len(waiting), paused)
+    queue = _queue(len(waiting), paused) if going or waiting or paused else ""
     return f'<div class="run-list">{going}{queue}{cards(line)}{ended}</div>'
 
 
 def _queue(waiting: int, paused: bool) -> str:
-    if not waiting and not paused:
-        return ""
     words = ", ".join(filter(None, ["paused" * paused, f"{waiting} waiting" * (waiting > 0)]))
+    words = words or "empty"
     act, label, title = ("go", "Go on", UNPAUSE) if paused else ("pause", "Pause", PAUSE)
     return (
         f'<div class="run-queue"><span>Queue: {words}</span>'
@@ -182,7 +181,7 @@ def checkpoint_list(summary: RunSummary) -> str:
 
 
 def _checkpoint(step: int, ended: bool, used: bool) -> str:
-    taken = '<span class="quiet">its weights are the run\'s</span>'
+    taken = '<span class="quiet">used by chat and release</span>'
     take = f'<button class="small" data-use="{step}" title="{USE}">Use its weights</button>'
     go = f'<button class="small" data-step="{step}" title="{GO_ON}">Resume from here</button>'
     buttons = f'<span class="small-buttons">{taken if used else take}{go}</span>'

@@ -2,7 +2,18 @@
 
 import re
 
+import pytest
+
 from studio.ui.plots import Line, Look, chart
+
+
+@pytest.mark.parametrize("value", [1e-4, -3.0, 0.0])
+@pytest.mark.parametrize("log", [False, True])
+def test_a_flat_line_has_ticks_around_it(value, log):
+    drawn = chart("Flat", [Line("", [(1, value), (9, value)])], look=Look(log=log))
+    heights = {float(y) for y in re.findall(r",([\d.]+)", re.search('points="([^"]*)"', drawn)[1])}
+    assert len(heights) == 1 and drawn.count("tick-y") >= 2
+    assert 0 < heights.pop() < 100 or not value or log
 
 
 def test_nothing_to_draw_gives_nothing():

@@ -471,6 +471,8 @@ def test_delete_needs_the_confirmation(tab, run):
 
 def test_unreadable_run_file_does_not_hide_the_others(tab, run):
     other = tab.context.runs.create(RunConfig(name="fine"))
+    (tab.context.workspace.runs / ".DS_Store").write_text("what a desktop leaves behind")
+    (tab.context.workspace.runs / "empty").mkdir()
     for damaged in (b"unknown: 1\n", b"", b"[1]", b"name: \xff", b"{", b"adapter: 7\n"):
         run.paths.config.write_bytes(damaged)
         shown = view(tab.show(run.run_id))

@@ -47,8 +47,8 @@ PICK_STEP = (
     " trigger('click', {step}); });"
 )
 CONFIRM_DELETE = (
-    "(run, ...looks) => [confirm('Delete this run with its adapter, checkpoints and log?')"
-    " ? run : null, ...looks]"
+    "(run, ...looks) => [confirm('Delete \"' + document.querySelector('#run-head h2').textContent +"
+    " '\" with its adapter, checkpoints and log?') ? run : null, ...looks]"
 )
 NOTHING_CHOSEN = empty("Choose a run", "Its progress, curves and log are shown here.")
 GONE = empty("This run was deleted", "Choose another one in the list.")
