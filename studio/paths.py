@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -204,6 +207,26 @@ class Workspace:
 
     def run(self, run_id: str) -> RunPaths:
         return RunPaths(self.runs / run_id)
+
+
+@contextmanager
+def building(target: Path) -> Iterator[Path]:
+    """A new folder that becomes `target` when the block ends, and is gone when the block raises.
+
+    Where another has become `target` meanwhile, that one stays.
+    """
+    folder = target.with_name(f".{target.name}.{os.getpid()}.{threading.get_ident()}")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+        try:
+            folder.rename(target)
+        except OSError:
+            if not target.is_dir():
+                raise
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def write_atomic(path: Path, text: str, durable: bool = True) -> None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -21,7 +19,7 @@ from studio.annotation.store import AnnotationStore
 from studio.annotation.views import ExportPolicy, TiePolicy
 from studio.data.schema import Row
 from studio.errors import DataError, NotFoundError
-from studio.paths import Workspace, read_json, write_json
+from studio.paths import Workspace, building, read_json, write_json
 
 FORMATS = ("trl", *WRITERS)
 Shape = Literal["preferences", "completions", "ranked", "answers"]
@@ -179,13 +177,10 @@ def _freeze_files(
     target = workspace.exports / f"{name}-{digest[:12]}"
     if target.exists():
         return target
-    building = workspace.exports / f".{target.name}.{os.getpid()}"
-    shutil.rmtree(building, ignore_errors=True)
-    building.mkdir(parents=True)
-    write(building)
-    described = {"name": name, "format": format, "content_hash": digest, **manifest}
-    write_json(building / MANIFEST, described)
-    building.rename(target)
+    with building(target) as folder:
+        write(folder)
+        described = {"name": name, "format": format, "content_hash": digest, **manifest}
+        write_json(folder / MANIFEST, described)
     return target
 
 

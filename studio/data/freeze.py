@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -20,7 +18,7 @@ from studio.data.schema import Row
 from studio.data.split import split_by_image
 from studio.data.trl_format import ANSWERS, Method, answer_messages, features, prompt_messages
 from studio.errors import DataError
-from studio.paths import Workspace, read_json, write_json
+from studio.paths import Workspace, building, read_json, write_json
 
 __all__ = ["freeze", "freeze_splits", "list_exports"]
 ROWS_PER_GROUP = 50
@@ -73,18 +71,10 @@ def freeze_splits(
         if LIBRARY_SPEC in there and LIBRARY_SPEC not in manifest:
             write_json(target / MANIFEST, manifest)  # somebody wants it now: it is theirs
         return target
-    building = workspace.exports / f".{target.name}.{os.getpid()}"
-    shutil.rmtree(building, ignore_errors=True)
-    building.mkdir(parents=True)
-    for split, members in splits.items():
-        _write_parquet(building / f"{split}.parquet", members, method, images)
-    write_json(building / MANIFEST, manifest)
-    try:
-        building.rename(target)
-    except OSError:
-        shutil.rmtree(building, ignore_errors=True)
-        if not (target / MANIFEST).exists():
-            raise
+    with building(target) as folder:
+        for split, members in splits.items():
+            _write_parquet(folder / f"{split}.parquet", members, method, images)
+        write_json(folder / MANIFEST, manifest)
     return target
 
 

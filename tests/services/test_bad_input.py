@@ -209,6 +209,26 @@ def test_24_an_archive_cut_short_is_refused(tmp_path, store):
         import_source(str(path), store.workspace, store)
 
 
+@pytest.mark.parametrize("packing", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_24_an_archive_with_damaged_data_is_refused(tmp_path, store, packing):
+    path = tmp_path / "damaged.zip"
+    with zipfile.ZipFile(path, "w", packing) as packed:
+        packed.writestr("rows.jsonl", "".join(str(number**3) for number in range(1000)))
+    content = bytearray(path.read_bytes())
+    content[60:90] = b"\xff" * 30
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"not unpacked: it is damaged"):
+        import_source(str(path), store.workspace, store)
+    assert not list(store.workspace.unpacked.glob("*"))
+
+
+def test_24_a_name_that_no_disk_takes_is_a_sentence(tmp_path, store):
+    path = archive(tmp_path / "long.zip", **{f"data__{'a' * 300}.png": png()})
+    with pytest.raises(DataError, match="cannot be unpacked here"):
+        import_source(path, store.workspace, store)
+    assert not list(store.workspace.unpacked.glob("*"))
+
+
 def test_25_pairs_that_teach_nothing_are_counted_and_make_no_pair(bring, folder, store):
     bad = bring(
         {**GOOD, "image": None},

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import lzma
 import os
 import re
 import shutil
 import stat
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
 
 from studio.data.sources import folder as folders
 from studio.data.sources.base import Reader
 from studio.data.sources.files import ENDINGS, existing_file
-from studio.errors import DataError
-from studio.paths import Workspace
+from studio.errors import DataError, first_line
+from studio.paths import Workspace, building
 
 ENDING = ".zip"
 UNPACKED_ENDINGS = (*ENDINGS, *folders.IMAGE_ENDINGS, ".txt")
@@ -23,7 +25,16 @@ MAX_BYTES = 64 * 1024**3
 MAX_RATIO = 200
 SMALL = 1024 * 1024  # files below are no bomb, however well they are packed
 KEPT = 4
-_BROKEN = (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, EOFError, ValueError)
+# What reading a member raises whose bytes are not what they were packed as.
+_BROKEN = (
+    zipfile.BadZipFile,
+    zipfile.LargeZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    NotImplementedError,
+    EOFError,
+    ValueError,
+)
 
 
 def matches(spec: str, workspace: Workspace) -> bool:
@@ -49,27 +60,31 @@ def unpack(path: Path, workspace: Workspace) -> Path:
     identity = f"{path.resolve()}:{facts.st_size}:{facts.st_mtime_ns}"
     target = workspace.unpacked / hashlib.sha256(identity.encode()).hexdigest()[:16]
     if target.is_dir():
+        os.utime(target)  # the oldest goes first
         return target
-    building = target.with_name(f".{target.name}.{os.getpid()}")
-    shutil.rmtree(building, ignore_errors=True)
     try:
         with zipfile.ZipFile(path) as archive:
-            members = _checked(path, archive)
-            building.mkdir(parents=True)
-            for member in members:
-                _extract(archive, member, building)
-        building.rename(target)
+            members = _checked(path, archive, workspace)
+            with building(target) as folder:
+                for member in members:
+                    _extract(archive, member, folder)
+    except DataError:
+        raise
     except _BROKEN as error:
-        if isinstance(error, DataError):
-            raise
-        raise _refused(path, f"it is damaged ({error})", "Pack it again.") from error
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
+        raise _refused(path, f"it is damaged ({first_line(error)})", "Pack it again.") from error
+    except OSError as error:
+        if error.errno is None:  # so bzip2 says that its data are damaged
+            raise _refused(path, f"it is damaged ({error})", "Pack it again.") from error
+        raise _refused(
+            path,
+            f"it cannot be unpacked here ({error.strerror})",
+            "Check the free space, or unpack it by hand and import the folder.",
+        ) from error
     _forget_oldest(workspace)
     return target
 
 
-def _checked(path: Path, archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+def _checked(path: Path, archive: zipfile.ZipFile, workspace: Workspace) -> list[zipfile.ZipInfo]:
     members = archive.infolist()
     if len(members) > MAX_FILES:
         raise _refused(path, f"it holds {len(members):,} files", f"Keep below {MAX_FILES:,}.")
@@ -78,11 +93,11 @@ def _checked(path: Path, archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
         if problem:
             raise _refused(path, f"{member.filename[:80]!r} {problem}", "Pack it again without.")
     files = [member for member in members if not member.is_dir() and _wanted(member)]
-    names = {member.filename.lower() for member in files}
+    names = {_inside(member).lower() for member in files}
     if len(names) < len(files):
         raise _refused(path, "two files in it have the same name", "Pack it again.")
     total = sum(member.file_size for member in files)
-    free = shutil.disk_usage(path.parent if path.parent.is_dir() else ".").free
+    free = shutil.disk_usage(workspace.root).free
     if total > min(MAX_BYTES, free):
         raise _refused(
             path,
@@ -94,7 +109,7 @@ def _checked(path: Path, archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
 
 def _problem(member: zipfile.ZipInfo) -> str:
     """Why a member must not be unpacked; empty when it may."""
-    name = member.filename.replace("\\", "/")
+    name = _inside(member)
     if name.startswith("/") or ".." in PurePosixPath(name).parts or re.match("[A-Za-z]:", name):
         return "leads outside the archive"
     kind = stat.S_IFMT(member.external_attr >> 16)
@@ -107,14 +122,19 @@ def _problem(member: zipfile.ZipInfo) -> str:
     return ""
 
 
+def _inside(member: zipfile.ZipInfo) -> str:
+    """The name of a member; some programs write those of Windows."""
+    return member.filename.replace("\\", "/")
+
+
 def _wanted(member: zipfile.ZipInfo) -> bool:
-    name = PurePosixPath(member.filename.replace("\\", "/"))
+    name = PurePosixPath(_inside(member))
     hidden = any(part.startswith((".", "__MACOSX")) for part in name.parts)
     return not hidden and name.suffix.lower() in UNPACKED_ENDINGS
 
 
 def _extract(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path) -> None:
-    target = folder / member.filename.replace("\\", "/")
+    target = folder / _inside(member)
     target.parent.mkdir(parents=True, exist_ok=True)
     with archive.open(member) as packed, target.open("wb") as unpacked:
         shutil.copyfileobj(packed, unpacked, 1024 * 1024)
