@@ -72,7 +72,12 @@
 
   const KEPT = { "run-list": giveFocusBack, "run-checkpoints": giveFocusBack };
   Object.assign(KEPT, { "run-health": openAgain, "run-log": keepPlace });
-  const CHANGES = { childList: true, subtree: true, attributeFilter: NAMES.map((name) => `data-${name}`) };
+  const CHANGES = {
+    childList: true,
+    characterData: true,
+    subtree: true,
+    attributeFilter: NAMES.map((name) => `data-${name}`),
+  };
   const watched = new WeakSet();
   const watch = () => {
     for (const [id, keep] of Object.entries(KEPT)) {
@@ -80,6 +85,7 @@
       if (!part || watched.has(part)) continue;
       watched.add(part);
       new MutationObserver(keep).observe(part, CHANGES);
+      keep();
     }
   };
   document.addEventListener("studio:pulse", watch);

@@ -45,8 +45,10 @@ def recipe_of(run: Run) -> dict[str, Any]:
     One written by an earlier version is worked out again.
 
     Raises:
+        InputError: Its run file cannot be read.
         RunFailedError: It cannot be worked out; the message is the child's.
     """
+    _ = run.config  # refused here, before a child has loaded its libraries
     found = read_json(run.paths.recipe)
     if found is not None and all(part in found for part in PARTS):
         return found

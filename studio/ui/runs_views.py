@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from html import escape
+from itertools import groupby
 
 from studio.runs import checkpoints, longer
 from studio.runs.curves import Diary, tail
@@ -142,7 +143,7 @@ def _forgetting(diary: Diary) -> str:
 
 
 def probes(diary: Diary) -> str:
-    """Fixed questions: what the base answers, and what each probed step does, newest first."""
+    """Fixed questions: what the base answers, then each answer with the steps that gave it."""
     if not diary.probe_rows:
         return NO_PROBES
     return f'<div class="probes">{"".join(_probe(diary, i) for i in range(len(diary.probe_rows)))}</div>'
@@ -154,19 +155,29 @@ def _probe(diary: Diary, place: int) -> str:
         f'<img src="/studio/thumbs/{escape(sha)}" alt="Image {number + 1} of the probe" loading="lazy">'
         for number, sha in enumerate(row.images)
     )
-    said = [("base", row.base)] + [
-        (f"step {step:,}", answers[place])
-        for step, answers in sorted(diary.probes.items())
-        if place < len(answers)
-    ]
     lines = "".join(
         f'<li><span class="quiet">{escape(when)}</span><span>{escape(text) or "(nothing)"}</span></li>'
-        for when, text in said
+        for when, text in [("base", row.base), *_answers(diary, place)]
     )
     return (
         f'<figure class="probe"><div class="probe-images">{images}</div><div>'
         f"<figcaption>{escape(row.question)}</figcaption><ol>{lines}</ol></div></figure>"
     )
+
+
+def _answers(diary: Diary, place: int) -> list[tuple[str, str]]:
+    """The steps of an answer, and the answer; steps that follow each other with one are one line."""
+    said = [
+        (step, answers[place])
+        for step, answers in sorted(diary.probes.items())
+        if place < len(answers)
+    ]
+    found = []
+    for text, together in groupby(said, lambda answer: answer[1]):
+        steps = [step for step, _ in together]
+        until = f" – {steps[-1]:,}" if len(steps) > 1 else ""
+        found.append((f"step{'s' * bool(until)} {steps[0]:,}{until}", text))
+    return found
 
 
 def checkpoint_list(summary: RunSummary) -> str:

@@ -259,6 +259,17 @@ def test_probes_stand_beside_what_the_base_says(tab, run):
     for text in ("&lt;q&gt;", "/studio/thumbs/ab", "no idea", "step 5", "three"):
         assert text in shown["probes"]
     assert "Answer length" in shown["curves"]
+    for step, said in ((10, "four"), (15, "four"), (1000, "four"), (1100, "three")):
+        log.append("probe", step=step, answers=[said])
+    lines = re.findall(
+        r"<li><span[^>]*>([^<]*)</span><span>([^<]*)", view(tab.show(run.run_id))["probes"]
+    )
+    assert lines == [
+        ("base", "no idea"),
+        ("step 5", "three"),
+        ("steps 10 – 1,000", "four"),
+        ("step 1,100", "three"),
+    ]
 
 
 def test_runs_are_compared_in_one_figure_per_metric(tab, run):
