@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 
@@ -11,6 +12,7 @@ from studio.data.schema import Answer, Message, Part, Row
 from studio.data.turns import (
     Conversation,
     check_text,
+    flaw,
     is_turns,
     place_images,
     read_answer,
@@ -141,8 +143,8 @@ class RowMaker:
         value = values.get(column) if column else None
         if column is None or (role == "answer" and value in (None, "", [])):
             return None
-        author = self._value(values, f"{role}_author")
-        return Answer(read_answer(value, column), str(author or ""))
+        author = str(self._value(values, f"{role}_author") or "")
+        return Answer(read_answer(value, column), check_text(author, f"{role}_author"))
 
     def _candidates(self, values: Mapping[str, object]) -> tuple[Answer, ...]:
         value = self._value(values, "candidates")
@@ -151,19 +153,20 @@ class RowMaker:
         answers = []
         for part in value if isinstance(value, list) else []:
             author = part.get("author") or part.get("model") if isinstance(part, dict) else ""
-            answers.append(Answer(read_answer(part, "candidates"), str(author or "")))
+            author = check_text(str(author or ""), "candidates")
+            answers.append(Answer(read_answer(part, "candidates"), author))
         return tuple(answers)
 
     def _meta(self, values: Mapping[str, object]) -> dict[str, object]:
         used = set(self._mapping.values())
-        rest = {k: v for k, v in values.items() if k not in used and _is_plain(v)}
+        rest = {k: v for k, v in values.items() if k not in used and _is_plain(k) and _is_plain(v)}
         if isinstance(rest.get("meta"), str) and self._mapping.get("id") == "id":
             rest |= _packed(rest.pop("meta"))
         return rest
 
     def _identified(self, row: Row, given: object) -> Row:
         """The row under its own id, else one made of its contents; repeats are numbered."""
-        identity = str(given)[:MAX_ID] if given not in (None, "") else ""
+        identity = check_text(str(given)[:MAX_ID], "id") if given not in (None, "") else ""
         if not identity:
             content = json.dumps({**asdict(row), "meta": None}, sort_keys=True)
             identity = hashlib.sha256(content.encode()).hexdigest()[:16]
@@ -186,11 +189,12 @@ def _what(mapping: Mapping[str, str]) -> str:
 
 
 def _is_plain(value: object) -> bool:
+    """Whether a value can be kept beside a row: as JSON that every database and browser reads."""
     if isinstance(value, str):
-        return len(value) <= MAX_META_TEXT and "\0" not in value
+        return len(value) <= MAX_META_TEXT and not flaw(value)
     if isinstance(value, (list, tuple)):
         return len(value) <= 50 and all(_is_plain(part) for part in value)
-    return isinstance(value, (bool, int, float))
+    return isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
 
 
 def _packed(text: str) -> dict[str, object]:

@@ -157,7 +157,7 @@ def resolve_inside(folder: Path, name: str) -> Path:
     try:
         path = (root / plain).resolve()
         inside, there = path.is_relative_to(root), path.is_file()
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: characters that no file name has
         reason = getattr(error, "strerror", None) or type(error).__name__
         raise DataError(f"{said} is no usable file name: {reason}.", field="image") from error
     if not inside:

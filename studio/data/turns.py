@@ -36,11 +36,18 @@ def check_text(text: str, field: str) -> str:
         raise DataError(
             f"text of {len(text):,} characters; the limit is {MAX_TEXT:,}.", field=field
         )
-    if "\0" in text:
-        raise DataError("the text contains a NUL character.", field=field)
-    if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
-        raise DataError("the text contains half a surrogate pair.", field=field)
+    if found := flaw(text):
+        raise DataError(f"the text contains {found}.", field=field)
     return text
+
+
+def flaw(text: str) -> str:
+    """The character in a text that no store or tokenizer should meet; empty when there is none."""
+    if "\0" in text:
+        return "a NUL character"
+    if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
+        return "half a surrogate pair"
+    return ""
 
 
 def is_turns(value: object) -> bool:

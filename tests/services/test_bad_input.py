@@ -154,6 +154,26 @@ def test_22_damaged_lines_are_named(bring):
     assert "'image' appears twice" in bad[7]
 
 
+def test_22_what_no_database_takes_is_named_and_the_rest_comes_in(bring, store):
+    half = "half \ud800"
+    bad = bring(
+        {**GOOD, "id": half},
+        {**GOOD, "answer_author": "nul \0"},
+        {**GOOD, "image": f"{half}.png"},
+        {**GOOD, "answer": json.loads("[" * 400 + "]" * 400)},
+        {**GOOD, "note": half, half: 1, "score": float("inf"), "kept": [1, "two"]},
+    )
+    assert sorted(bad) == [2, 3, 4, 5, 6]
+    assert "surrogate" in bad[2] and "NUL" in bad[3] and "file name" in bad[4]
+    assert "nested" in bad[5] and "Infinity" in bad[6]
+
+
+def test_22_what_is_beside_a_row_is_kept_where_every_reader_can_read_it(bring, store):
+    half = "half \ud800"
+    assert bring({**GOOD, "note": half, half: 1, "kept": [1, "two"]}) == {}
+    assert store.browse()[1].meta == {"kept": [1, "two"]}
+
+
 @pytest.mark.parametrize(
     "name",
     ["../good.png", "/etc/passwd", "\\\\host\\share\\a.png", "C:\\a.png",

@@ -45,7 +45,7 @@ class HubReader(Reader):
 
     def between(self, start: int, stop: int | None) -> Iterator[Record | BadRow]:
         stream = self.stream.skip(start) if start else self.stream
-        stream = stream.take(stop - start) if stop is not None else stream
+        stream = stream.take(max(0, stop - start)) if stop is not None else stream
         rows = iter(stream)
         line = start
         while (values := _hub_call(self.path, next, rows, None)) is not None:

@@ -87,6 +87,8 @@ class Source:
                 yield maker.row(record.values)
             except DataError as error:
                 yield BadRow(record.line, error.message[:LONGEST_REASON].rstrip("."), error.field)
+            except RecursionError:
+                yield BadRow(record.line, "values are nested too deeply")
 
     def preview(self, n: int = 5) -> Preview:
         """The first `n` good rows and the bad ones met on the way (at most `10 * n` looked at)."""
