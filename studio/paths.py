@@ -123,7 +123,7 @@ class Workspace:
     @property
     def database_url(self) -> str:
         """SQLAlchemy URL: `STUDIO_DATABASE_URL` when set, else the workspace's SQLite file."""
-        return os.environ.get("STUDIO_DATABASE_URL") or f"sqlite:///{self.database}"
+        return os.environ.get("STUDIO_DATABASE_URL") or sqlite_url(self.database)
 
     @property
     def images(self) -> Path:
@@ -207,6 +207,11 @@ class Workspace:
 
     def run(self, run_id: str) -> RunPaths:
         return RunPaths(self.runs / run_id)
+
+
+def sqlite_url(path: Path) -> str:
+    """SQLAlchemy URL of a SQLite file, whatever characters its name has."""
+    return f"sqlite:///{str(path).replace('%', '%25').replace('?', '%3F')}"
 
 
 @contextmanager

@@ -12,12 +12,14 @@ import time
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from sqlalchemy.engine import make_url
 
 from studio.annotation import audit
 from studio.annotation.database import Database
 from studio.errors import ConflictError, DataError, InputError, NotFoundError
+from studio.paths import sqlite_url
 
 PAGES = 2_000
 
@@ -72,7 +74,7 @@ def restore(url: str, backup: Path) -> Path | None:
     building.unlink(missing_ok=True)
     try:
         _copy(backup, building)
-        _note(f"sqlite:///{building}", backup.name)
+        _note(sqlite_url(building), backup.name)
         kept = _set_aside(place)
         building.rename(place)
     finally:
@@ -95,7 +97,7 @@ def _copy(source: Path, target: Path) -> int:
     """Copy and check; the number of labels in the copy."""
     try:
         with (
-            closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True)) as reading,
+            closing(sqlite3.connect(f"file:{quote(str(source))}?mode=ro", uri=True)) as reading,
             closing(sqlite3.connect(target)) as writing,
         ):
             reading.backup(writing, pages=PAGES)

@@ -21,6 +21,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 
 from studio.annotation.writer import Writer
 from studio.errors import BusyError, DataError, StudioError
+from studio.paths import sqlite_url
 
 REVISION = "0004"
 APPLICATION_ID = 0x564C4D53
@@ -206,7 +207,7 @@ def _create_if_absent(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.new")
     fresh.unlink(missing_ok=True)
-    engine = create_engine(f"sqlite:///{fresh}")
+    engine = create_engine(sqlite_url(fresh))
     event.listen(engine, "connect", _begin_by_hand)
     event.listen(engine, "begin", _begin_sqlite)
     try:

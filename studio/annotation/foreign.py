@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from urllib.parse import quote
 
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, text
 from sqlalchemy.exc import DatabaseError
 
 from studio.annotation import browse
@@ -29,6 +30,13 @@ def is_workspace(spec: str) -> bool:
     return bool(spec.strip()) and path.is_dir() and Workspace(path.resolve()).database.is_file()
 
 
+def _reading(database: Path) -> Engine:
+    """An engine that changes nothing and keeps no file open."""
+    only = {"mode": "ro", "uri": "true"}
+    url = URL.create("sqlite", database=f"file:{quote(str(database))}", query=only)
+    return create_engine(url, poolclass=NullPool)
+
+
 class WorkspaceSource:
     """Rows of one dataset of another workspace; its datasets are the splits.
 
@@ -42,7 +50,7 @@ class WorkspaceSource:
     def __init__(self, spec: str, split: str | None, workspace: Workspace) -> None:
         place = Workspace(Path(spec.strip()).expanduser().resolve())
         self._theirs, self._ours = ImageStore(place), ImageStore(workspace)
-        self._engine = create_engine(f"sqlite:///file:{place.database}?mode=ro&uri=true")
+        self._engine = _reading(place.database)
         self.label, self.recognised_as = f"workspace {place.root.name}", "Another workspace"
         self.columns: tuple[str, ...] = ()
         self.mapping: dict[str, str] = {}

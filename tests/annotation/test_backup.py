@@ -17,7 +17,7 @@ def copied(store, url, tmp_path):
     store.add_rows("charts", make_rows(4))
     for _ in range(2):
         store.save(answer(store.claim("ana"), "ana"))
-    made = back_up(url, tmp_path / "copy.db")
+    made = back_up(url, tmp_path / "copy? 100%.db")
     assert made.labels == 2
     store.save(answer(store.claim("ana"), "ana"))
     return made.path

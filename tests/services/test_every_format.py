@@ -187,7 +187,7 @@ def test_all_splits_at_once_keep_their_names(folder, workspace, store):
 
 
 def other_workspace(tmp_path, folder) -> Workspace:
-    other = Workspace.locate(tmp_path / "other")
+    other = Workspace.locate(tmp_path / "other? 100%20 #1")
     theirs = AnnotationStore(other.database_url)
     (folder / "pairs.jsonl").write_text(
         "\n".join(json.dumps({**TRL_IMAGE, "prompt": f"Which {n}?"}) for n in range(3))
