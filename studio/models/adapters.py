@@ -87,9 +87,10 @@ def inspect_adapter(folder: Path, field: str = "adapter.continue_from") -> Adapt
     """
     try:
         values = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+        base, rank = str(values.get("base_model_name_or_path") or ""), int(values.get("r") or 0)
     except FileNotFoundError:
         raise _broken(folder, "it has no adapter_config.json", field) from None
-    except (ValueError, UnicodeDecodeError):
+    except (ValueError, TypeError, AttributeError):  # no JSON, no object, or no number
         raise _broken(folder, "its adapter_config.json is not readable", field) from None
     if "auto_map" in values:
         raise _broken(folder, "it asks for foreign code to be run, which is never done", field)
@@ -107,9 +108,7 @@ def inspect_adapter(folder: Path, field: str = "adapter.continue_from") -> Adapt
         raise _broken(folder, f"{WEIGHTS} is damaged ({error})", field) from error
     if not names:
         raise _broken(folder, f"{WEIGHTS} is empty", field)
-    return AdapterInfo(
-        folder, str(values.get("base_model_name_or_path", "")), int(values.get("r", 0))
-    )
+    return AdapterInfo(folder, base, rank)
 
 
 def _broken(folder: Path, reason: str, field: str) -> ModelError:

@@ -14,7 +14,7 @@ from studio.models.crossattention import cover_answers
 from studio.models.devices import device_problems, pick_device, resolve_dtype
 from studio.models.patches import multiply_patches
 from studio.models.quantize import keep_differentiable, quantization_config
-from studio.models.source import load_config, load_processor, model_path
+from studio.models.source import lacks_package, load_config, load_processor, model_path
 
 
 @dataclass(frozen=True)
@@ -36,13 +36,16 @@ def skeleton_of(model: ModelConfig) -> PreTrainedModel:
     """The model's modules on the meta device: shapes and names, no weights.
 
     Raises:
-        ModelError: The model cannot be read, or lacks the attention that was chosen.
+        ModelError: The model cannot be read, needs a package that is not here, or lacks the
+            attention that was chosen.
     """
     config = load_config(model)
     chosen = {"attn_implementation": model.attention} if model.attention in PLAIN else {}
     try:
         with torch.device("meta"):
             made = AutoModelForImageTextToText.from_config(config, **chosen)
+    except ImportError as error:
+        raise lacks_package(model, error) from error
     except ValueError as error:
         if not chosen:
             raise

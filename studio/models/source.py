@@ -66,12 +66,15 @@ def load_processor(model: ModelConfig) -> ProcessorMixin:
     """The model's processor with the run's pixel budget applied.
 
     Raises:
-        ModelError: The model has none, or none that a conversation can be written with.
+        ModelError: The model has none, none that a conversation can be written with, or one that
+            needs a package that is not here.
     """
     try:
         processor = AutoProcessor.from_pretrained(
             model_path(model.id), revision=model.revision, trust_remote_code=False
         )
+    except ImportError as error:
+        raise lacks_package(model, error) from error
     except UNREADABLE as error:
         raise _not_loadable(model, error) from error
     if not isinstance(processor, ProcessorMixin):
@@ -113,6 +116,15 @@ def _apply_pixel_budget(processor: ProcessorMixin, model: ModelConfig) -> None:
                 field="model.image.split",
             )
         image_processor.do_image_splitting = split
+
+
+def lacks_package(model: ModelConfig, error: ImportError) -> ModelError:
+    """The refusal of a model whose code needs a package that is not installed."""
+    return ModelError(
+        f"{model.id} needs a package that is not here: {first_line(error)}",
+        remedy="Install it, then start the studio again.",
+        field="model.id",
+    )
 
 
 def _not_loadable(model: ModelConfig, error: Exception) -> ModelError:

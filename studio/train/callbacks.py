@@ -167,7 +167,8 @@ class ControlFile(TrainerCallback):
         command = _agreed(control.requested(self.paths), args.world_size)
         if command == "save":
             control_.should_save = True
-            if self.paths.rank == 0:
+            # A wish to stop may have come since.
+            if self.paths.rank == 0 and control.requested(self.paths) == "save":
                 control.request(self.paths, "none")
         elif command in ("stop", "stop_now") and state.global_step < state.max_steps:
             self.stopped = True
@@ -202,7 +203,7 @@ class EarlyStopping(TrainerCallback):
         self, args, state: TrainerState, control_: TrainerControl, metrics=None, **_: Any
     ) -> TrainerControl:
         self._count((metrics or {}).get(self.metric, self.sign * math.inf))
-        if self.waited >= self.patience:
+        if self.waited >= self.patience and state.global_step < state.max_steps:
             control_.should_training_stop = True
             self.events.append(
                 "changed",

@@ -34,10 +34,11 @@ def main(run_dir: Path) -> int:
     workspace = Workspace.locate(paths.root.parent.parent)
     lock = FileLock(paths.worker_lock)
     try:
-        with lock.acquire(timeout=0):
-            return _run(paths, workspace)
+        held = lock.acquire(timeout=0)
     except Timeout:
         return 0
+    with held:
+        return _run(paths, workspace)
 
 
 def _run(paths: RunPaths, workspace: Workspace) -> int:

@@ -6,7 +6,7 @@ import shutil
 import pytest
 import torch
 from torch import nn
-from transformers import LlamaConfig
+from transformers import AutoProcessor, LlamaConfig
 
 from studio.config import files
 from studio.config.adapter import TARGET_GROUPS, AdapterConfig
@@ -165,6 +165,10 @@ def test_what_a_device_cannot_do_is_named_with_a_remedy(monkeypatch):
 def test_damaged_and_pickled_adapters_are_refused(tmp_path):
     with pytest.raises(ModelError, match="adapter_config"):
         inspect_adapter(tmp_path)
+    for damaged in ("{", "[]", '{"r": "four"}', '{"r": [4]}'):
+        (tmp_path / "adapter_config.json").write_text(damaged)
+        with pytest.raises(ModelError, match="not readable"):
+            inspect_adapter(tmp_path)
     (tmp_path / "adapter_config.json").write_text('{"r": 4}')
     (tmp_path / "adapter_model.bin").write_bytes(b"pickle")
     with pytest.raises(ModelError, match="pickled"):
@@ -172,6 +176,15 @@ def test_damaged_and_pickled_adapters_are_refused(tmp_path):
     (tmp_path / "adapter_model.safetensors").write_bytes(b"\x10\x00")
     with pytest.raises(ModelError, match="damaged"):
         inspect_adapter(tmp_path)
+
+
+def test_a_package_that_a_model_needs_is_named(monkeypatch):
+    def lacking(*_, **__):
+        raise ImportError("\nSmolVLMProcessor requires the num2words library.\nInstall it.")
+
+    monkeypatch.setattr(AutoProcessor, "from_pretrained", lacking)
+    with pytest.raises(ModelError, match="not here: SmolVLMProcessor requires the num2words"):
+        load_processor(ModelConfig())
 
 
 def test_pickled_base_weights_are_refused(tmp_path):

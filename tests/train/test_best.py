@@ -2,6 +2,8 @@
 
 import math
 
+from transformers import TrainerControl, TrainerState
+
 from studio.runs import checkpoints
 from studio.train.callbacks import EarlyStopping
 
@@ -46,3 +48,8 @@ def test_early_stopping_counts_the_score_that_was_chosen(runner):
             assert stopping.waited == waited
             stopping._count(math.nan)
             assert stopping.waited == waited + 1
+    control, state = TrainerControl(), TrainerState(max_steps=8)
+    stopping = EarlyStopping(paths, 1)
+    for state.global_step, stops in ((2, False), (8, False), (4, True)):
+        stopping.on_evaluate(None, state, control, metrics={"eval_loss": 1.0})
+        assert control.should_training_stop is stops, "a run at its end is not stopped early"
