@@ -99,7 +99,7 @@ class _Server:
         self._send(request_id, {"error": encode_error(error)})
 
     def _send(self, request_id: int, message: Message) -> None:
-        line = json.dumps({"id": request_id, **message}, ensure_ascii=False)
+        line = json.dumps({"id": request_id, **message})  # ASCII: no text can break the pipe
         with self._out_lock:
             self._out.write(line + "\n")
             self._out.flush()

@@ -120,7 +120,9 @@ def decide(connection: Connection, event: DecisionEvent, now: float) -> None:
     query = select(Decision.pair_id, Decision.kind).where(Decision.key == event.key)
     if earlier := connection.execute(query).first():
         if (earlier.pair_id, earlier.kind) != (event.pair_id, event.kind):
-            raise ConflictError("This key already belongs to another decision.", remedy="Reload.")
+            raise ConflictError(
+                "This key already belongs to another decision.", remedy="Reload the page."
+            )
         return
     pair = connection.execute(
         select(Pair.first_id, Pair.second_id).where(Pair.id == event.pair_id)
