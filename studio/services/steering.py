@@ -56,12 +56,11 @@ def resume(store: RunStore, run_id: str, step: int | None = None, state: State =
     """
     with queue.locked(store.workspace):
         run = store.get(run_id)
-        resumable = ENDED if step is not None else ("stopped", "failed")
-        if run.status.state not in resumable or run.alive:
+        _ensure_ended(run)
+        if run.status.state == "finished" and step is None:
             raise ConflictError(
-                f"Run {run_id} is {run.status.state}.",
-                remedy="Only stopped or failed runs can be resumed; a finished one can be "
-                "extended, or go back to one of its checkpoints.",
+                f"Run {run_id} is finished.",
+                remedy="It can be extended, or go back to one of its checkpoints.",
             )
         if step is not None:
             checkpoints.go_back_to(run.paths, step)
@@ -77,8 +76,7 @@ def use_checkpoint(store: RunStore, run_id: str, step: int) -> None:
     """
     with queue.locked(store.workspace):
         run = store.get(run_id)
-        if run.status.state not in ENDED or run.alive:
-            raise ConflictError(f"Run {run_id} is {run.status.state}.", remedy="Stop it first.")
+        _ensure_ended(run, remedy="Stop it first.")
         adapter = run.config.adapter
         if adapter and adapter.continue_from is None and adapter.init in MOVES_WEIGHTS:
             raise ConflictError(
@@ -127,11 +125,15 @@ def extend(
     return message
 
 
+def _ensure_ended(run: Run, remedy: str = "") -> None:
+    if run.status.state in ENDED and not run.alive:
+        return
+    what = "is queued" if run.status.state == "queued" else "is going on"
+    raise ConflictError(f"Run {run.run_id} {what} already.", remedy=remedy)
+
+
 def _ensure_extendable(run: Run) -> None:
-    if run.status.state not in ENDED or run.alive:
-        raise ConflictError(
-            f"Run {run.run_id} is {run.status.state}.", remedy="Stop and save it first."
-        )
+    _ensure_ended(run, remedy="Stop and save it first.")
     if checkpoints.latest_checkpoint(run.paths) is None:
         raise ConflictError(
             f"Run {run.run_id} left no checkpoint to go on from.",
@@ -158,11 +160,13 @@ def _ensure_longer(epochs: float | None, max_steps: int | None, run: Run) -> Non
 
 def _requeue(run: Run, state: State, queued: float | None = None) -> None:
     began = run.status.started > 0  # not one that was taken off the queue before its turn
+    last = checkpoints.latest_checkpoint(run.paths)
     EventLog(run.paths.events).append("stage", stage="queued")
     update_status(
         run.paths,
         state=state,
         stage="",
+        step=checkpoints.step_of(last) if last else 0,
         stage_done=0,
         stage_total=0,
         queued=queued or time.time(),

@@ -275,6 +275,24 @@ def test_a_run_that_never_began_was_not_resumed(supervisor):
     assert supervisor.store.get(run_id).status.attempt == 0
 
 
+def test_a_run_is_resumed_once_from_where_it_goes_on(supervisor):
+    run = supervisor.store.create(quick(), state="stopped")
+    for step in (2, 4):
+        folder = run.paths.checkpoints / f"checkpoint-{step}"
+        folder.mkdir(parents=True)
+        checkpoints.mark_complete(folder)
+    update_status(run.paths, step=5, total_steps=8, started=1.0)
+    supervisor.resume(run.run_id, 2)
+    assert supervisor.store.get(run.run_id).status.step == 2
+    for state, said in (("queued", "queued already"), ("running", "going on already")):
+        update_status(run.paths, state=state)
+        with pytest.raises(ConflictError, match=said):
+            supervisor.resume(run.run_id)
+    update_status(run.paths, state="finished")
+    with pytest.raises(ConflictError, match="is finished"):
+        supervisor.resume(run.run_id)
+
+
 def test_stop_now_ends_a_worker_that_does_not_listen(supervisor, sleeping_worker, monkeypatch):
     monkeypatch.setattr("studio.services.steering.STOP_GRACE", 0.2)
     run_id = supervisor.submit(quick())

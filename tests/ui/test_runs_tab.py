@@ -472,12 +472,14 @@ def test_refused_action_is_told_as_text(tab, run, monkeypatch):
     assert told == ["&lt;b&gt;is running&lt;/b&gt;"]
 
 
-def test_delete_needs_the_confirmation(tab, run):
+def test_delete_needs_the_confirmation(tab, run, monkeypatch):
     update_status(run.paths, state="finished")
     tab.delete(None)
     assert run.paths.root.exists()
     tab.delete(run.run_id)
     assert not run.paths.root.exists()
+    monkeypatch.setattr(gr, "Warning", lambda *_, **__: pytest.fail("it is gone, as was wanted"))
+    tab.delete(run.run_id)
 
 
 def test_unreadable_run_file_does_not_hide_the_others(tab, run):

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
 from typing import Any
 
 import gradio as gr
 
-from studio.errors import InputError, StudioError
+from studio.errors import InputError, NotFoundError, StudioError
 from studio.runs import queue
 from studio.ui.context import StudioContext, go_to, link
 from studio.ui.plots import Look
 from studio.ui.pulse import LOOK_AGAIN, RUNS, mark, pulse, tick
 from studio.ui.runs_actions import ACTIONS, updates
+from studio.ui.runs_clicks import CONFIRM_DELETE, PICK, PICK_STEP
 from studio.ui.runs_figures import MOST_COMPARED, curves
 from studio.ui.runs_head import head
 from studio.ui.runs_shown import SEEN, Shown, carry, curves_word, word_of
@@ -30,26 +32,6 @@ from studio.ui.runs_views import (
 from studio.ui.views import empty, say
 
 SMOOTHING = 0.6
-PICK = (
-    "element.addEventListener('click', event => {"
-    " const card = event.target.closest('[data-run], [data-act]');"
-    " if (!card) return;"
-    " trigger('click', {run: card.dataset.run, act: card.dataset.act});"
-    # On a narrow screen the run is below the list.
-    " if (!card.dataset.act && matchMedia('(max-width: 640px)').matches)"
-    "  document.getElementById('run-head').scrollIntoView(); });"
-)
-PICK_STEP = (
-    "element.addEventListener('click', event => {"
-    " const {step, use} = event.target.closest('[data-step], [data-use]')?.dataset ?? {};"
-    " if (use) trigger('click', {use});"
-    " if (step && confirm(`Go on from step ${step}? Later checkpoints are deleted.`))"
-    " trigger('click', {step}); });"
-)
-CONFIRM_DELETE = (
-    "(run, ...looks) => [confirm('Delete \"' + document.querySelector('#run-head h2').textContent +"
-    " '\" with its adapter, checkpoints and log?') ? run : null, ...looks]"
-)
 NOTHING_CHOSEN = empty("Choose a run", "Its progress, curves and log are shown here.")
 GONE = empty("This run was deleted", "Choose another one in the list.")
 # No container is among them: Gradio's page goes through all that is in it, several times an event.
@@ -302,7 +284,11 @@ class RunsTab:
         """Remove the run; None is what a refused confirmation sends."""
         if run_id is None:
             return (gr.skip(),) * self._width
-        return self._act(self.context.runs.delete, run_id, looks)
+        return self._act(self._delete, run_id, looks)
+
+    def _delete(self, run_id: str) -> None:
+        with contextlib.suppress(NotFoundError):  # another page was quicker
+            self.context.runs.delete(run_id)
 
     def _act(
         self, action: Any, run_id: str | None, looks: tuple[Any, ...], *arguments: Any, of_run=True
