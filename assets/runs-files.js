@@ -1,4 +1,4 @@
-// Files that the server makes of a run: the button says that it is at it, and what went wrong.
+// What the server makes of a run, file or text: the button says that it is at it, and what went wrong.
 (() => {
   const nameOf = (reply, link) =>
     /filename="([^"]+)"/.exec(reply.headers.get("content-disposition") ?? "")?.[1]
@@ -23,30 +23,51 @@
     place.append(note);
   };
 
-  const fetched = async (link, address) => {
-    if (link.getAttribute("aria-busy") === "true") return;
-    const label = link.textContent;
-    link.setAttribute("aria-busy", "true");
-    link.textContent = "Writing …";
-    tell(link, "");
+  const fetched = async (button, address, take) => {
+    if (button.getAttribute("aria-busy") === "true") return;
+    const label = button.textContent;
+    button.setAttribute("aria-busy", "true");
+    button.textContent = "Writing …";
+    tell(button, "");
     try {
       const reply = await fetch(address);
-      if (reply.ok) save(await reply.blob(), nameOf(reply, new URL(address)));
+      if (reply.ok) await take(reply);
       else {
         const { message, remedy } = await reply.json().catch(() => ({}));
-        tell(link, [message ?? `The server answered ${reply.status}.`, remedy].join(" ").trim());
+        tell(button, [message ?? `The server answered ${reply.status}.`, remedy].join(" ").trim());
       }
     } catch {
-      tell(link, "The studio does not answer. Is it still running?");
+      tell(button, "The studio does not answer. Is it still running?");
     }
-    link.removeAttribute("aria-busy");
-    link.textContent = label;
+    button.removeAttribute("aria-busy");
+    button.textContent = label;
   };
+
+  const download = (button, address) => fetched(button, address, async (reply) => {
+    save(await reply.blob(), nameOf(reply, new URL(address, document.baseURI)));
+  });
+
+  const show = (button, address, place) => fetched(button, address, async (reply) => {
+    const { sent, trouble } = await reply.json();
+    place.textContent = JSON.stringify(sent, null, 2);
+    place.hidden = false;
+    tell(button, trouble);
+  });
+
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    const { file, look } = form.dataset;
+    if (!file && !look) return;
+    event.preventDefault();
+    const button = form.querySelector("button");
+    if (look) show(button, look, form.querySelector("pre"));
+    else download(button, `${file}?${new URLSearchParams(new FormData(form))}`);
+  });
 
   document.addEventListener("click", (event) => {
     const link = event.target.closest?.("#run-exports a[download]");
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
-    fetched(link, link.href);
+    download(link, link.href);
   });
 })();

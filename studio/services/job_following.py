@@ -98,10 +98,16 @@ def _job_of(run: Run, workspace: Workspace, api: HfApi) -> tuple[str, str]:
             return known["id"], known["namespace"]
     try:
         namespace = api.whoami()["name"]
-    except (HTTPError, LocalTokenNotFoundError) as error:
+    except LocalTokenNotFoundError as error:
+        raise NotFoundError(
+            "There is no Hugging Face token on this machine, so nothing was sent.",
+            remedy="Run `hf auth login`, or set HF_TOKEN where the studio is started; then start "
+            "the run again.",
+        ) from error
+    except HTTPError as error:
         raise NotFoundError(
             f"Hugging Face does not know you: {str(error).splitlines()[0]}",
-            remedy="Run `hf auth login`, or check the network.",
+            remedy="Run `hf auth login` with a token that is valid, or check the network.",
         ) from error
     job = submit(build_job(run, workspace, namespace), api)
     found = {"id": job.id, "namespace": namespace, "url": job.url, "attempt": run.status.attempt}

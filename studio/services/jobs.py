@@ -167,10 +167,20 @@ def submit(job: Job, api: HfApi) -> JobInfo:
         ) from error
 
 
-def _secret(name: str, api: HfApi) -> str:
+def unset(names: list[str], api: HfApi) -> list[str]:
+    """Those of the secrets that this machine has no value for."""
+    return [name for name in names if not _value(name, api)]
+
+
+def _value(name: str, api: HfApi) -> str | None:
     value = os.environ.get(name)
     if not value and name == TOKEN:  # a login with `hf auth login` will do
         value = api.token if isinstance(api.token, str) else get_token()
+    return value
+
+
+def _secret(name: str, api: HfApi) -> str:
+    value = _value(name, api)
     if not value:
         raise InputError(
             f"The environment variable {name} is not set here, so the job cannot be given it.",

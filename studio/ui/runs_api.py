@@ -1,20 +1,41 @@
-"""Downloads of a run: its metrics as a table, its log, and itself as a script or a notebook."""
+"""Downloads of a run: its metrics as a table, its log, and itself as a script, a notebook or a job."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.responses import FileResponse
+from huggingface_hub import HfApi
+from pydantic import BaseModel, Field
 
+from studio.errors import ConflictError
 from studio.runs.curves import Diary, compared, table
 from studio.runs.store import Run
 from studio.services.eject import notebook, script
+from studio.services.jobs import build_job, unset
+from studio.services.slurm import SlurmJob, slurm_script
 from studio.ui.context import StudioContext
 from studio.ui.guard import StudioRoute, check_host
 
+ACCOUNT = "<account>"
 Beside = Annotated[str, Query(alias="with", max_length=1000)]
 NOSNIFF = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'"}
+
+
+class Cluster(BaseModel):
+    """What is asked of a cluster; see `studio.services.slurm.SlurmJob`."""
+
+    nodes: int = Field(1, ge=1, le=1024)
+    gpus: int = Field(1, ge=1, le=64)
+    hours: int = Field(24, ge=1, le=8760)
+    partition: str = Field("", max_length=200)
+    account: str = Field("", max_length=200)
+    setup: str = Field("", max_length=200)
+
+    def slurm(self) -> SlurmJob:
+        return SlurmJob(**{name: value for name, value in self if value != ""})
 
 
 def router(context: StudioContext) -> APIRouter:
@@ -53,7 +74,35 @@ def router(context: StudioContext) -> APIRouter:
         made = notebook(script(run, context.workspace))
         return _download(made, "application/x-ipynb+json", run, "ipynb")
 
+    _elsewhere(routes, context, found)
     return routes
+
+
+def _elsewhere(
+    routes: APIRouter, context: StudioContext, found: Callable[[str, Request], Run]
+) -> None:
+    """What other machines are given to train a run."""
+
+    @routes.get("/{run_id}/run.sbatch")
+    def sbatch(run_id: str, request: Request, job: Annotated[Cluster, Query()]) -> Response:
+        run = found(run_id, request)
+        return _download(slurm_script(run, job.slurm()), "text/x-shellscript", run, "sbatch")
+
+    @routes.get("/{run_id}/job")
+    def job(run_id: str, request: Request) -> dict[str, Any]:
+        run = found(run_id, request)
+        if run.status.active:
+            raise ConflictError(
+                "The job was sent already.", remedy="Its log says what became of it."
+            )
+        made = build_job(run, context.workspace, ACCOUNT)
+        return {"sent": made.to_json(), "trouble": _of_secrets(unset(made.secrets, HfApi()))}
+
+
+def _of_secrets(names: list[str]) -> str:
+    if not names:
+        return ""
+    return f"Not set on this machine, so the job would be refused: {', '.join(names)}."
 
 
 def _download(text: str, media_type: str, run: Run, ending: str) -> Response:

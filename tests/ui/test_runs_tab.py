@@ -416,6 +416,22 @@ def test_a_run_that_is_gone_is_said_to_be_and_is_compared_with_no_more(tab, run)
     assert view(tab.show(run.run_id, ["typed"]))["compare"]["value"] == []
 
 
+def test_other_machines_take_a_run_that_nobody_trains_here(tab, run):
+    for state, said in (
+        ("queued", "Take it off the queue"),
+        ("running", "stop it first"),
+        ("finished", "longer first"),
+        ("stopped", f'data-file="/studio/runs/{run.run_id}/run.sbatch"'),
+    ):
+        update_status(run.paths, state=state)
+        shown = view(tab.show(run.run_id))["elsewhere"]
+        assert said in shown and "hf-jobs:" in shown and "data-look" not in shown
+    files.save(files.parse({"launch": {"engine": "hf-jobs:t4-small"}}), run.paths.config)
+    assert "data-look" in view(tab.show(run.run_id))["elsewhere"]
+    update_status(run.paths, state="running")
+    assert "on its way" in view(tab.show(run.run_id))["elsewhere"]
+
+
 def test_an_ended_run_goes_back_or_on(tab, run):
     folder = run.paths.checkpoints / "checkpoint-2"
     folder.mkdir(parents=True)

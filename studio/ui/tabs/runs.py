@@ -15,6 +15,7 @@ from studio.ui.plots import Look
 from studio.ui.pulse import LOOK_AGAIN, RUNS, mark, pulse, tick
 from studio.ui.runs_actions import ACTIONS, updates
 from studio.ui.runs_clicks import CONFIRM_DELETE, PICK, PICK_STEP
+from studio.ui.runs_elsewhere import elsewhere
 from studio.ui.runs_figures import MOST_COMPARED, curves
 from studio.ui.runs_head import head
 from studio.ui.runs_shown import SEEN, Shown, carry, curves_word, word_of
@@ -36,7 +37,7 @@ NOTHING_CHOSEN = empty("Choose a run", "Its progress, curves and log are shown h
 GONE = empty("This run was deleted", "Choose another one in the list.")
 # No container is among them: Gradio's page goes through all that is in it, several times an event.
 SHOWN = ("beat", "list", "head", "health", "compare", "curves", "exports", "probes", "checkpoints")
-SHOWN = (*SHOWN, "longer_note", "log", "settings")
+SHOWN = (*SHOWN, "longer_note", "elsewhere", "log", "settings")
 
 
 @dataclass
@@ -112,6 +113,8 @@ class RunsTab:
                     "Train longer", size="sm", min_width=0, elem_id="run-extend", scale=0
                 )
             parts["longer_note"] = gr.HTML(elem_id="run-longer-note", min_height=0)
+        with gr.Accordion("Elsewhere: SLURM, Hugging Face Jobs", open=False):
+            parts["elsewhere"] = gr.HTML(elem_id="run-elsewhere")
         with gr.Accordion("Log", open=False):
             parts["log"] = gr.HTML(elem_id="run-log", autoscroll=False)
         with gr.Accordion("Settings", open=False):
@@ -233,6 +236,7 @@ class RunsTab:
             there.part("probes", probes(chosen.diary)),
             there.part("checkpoints", checkpoint_list(chosen)),
             there.part("longer_note", longer_note(chosen)),
+            there.part("elsewhere", elsewhere(chosen)),
             there.part("log", log(chosen)),
             there.part("settings", settings(chosen)),
             *_buttons(there, chosen),
