@@ -246,8 +246,9 @@ def test_a_secret_that_is_not_set_is_refused_before_anything_is_sent(workspace, 
 
 def test_without_a_token_nothing_is_sent_and_that_is_said(workspace, hub, monkeypatch):
     monkeypatch.delenv("HF_TOKEN")
+    monkeypatch.setattr("huggingface_hub.constants.HF_TOKEN_PATH", str(workspace.root / "none"))
     run = job_run(workspace)
-    assert follow_remote(run.paths.root, HfApi(endpoint=hub.url, token=False)) == 2
+    assert follow_remote(run.paths.root, HfApi(endpoint=hub.url)) == 2
     status = RunStore(workspace).get(run.run_id).status
     assert "no Hugging Face token" in status.message and "hf auth login" in status.remedy
     assert hub.jobs == [] and hub.files == {}
