@@ -90,7 +90,7 @@ def _progress(summary: RunSummary, turn: str) -> str:
     words = [STAGES.get(status.stage, status.stage.capitalize()) or "Starting"]
     done, total = status.counted
     if not status.active:
-        words = [] if done else ["Nothing was trained."]
+        words = [] if done or status.state == "finished" else ["Nothing was trained."]
     early = not status.step and status.stage in BEFORE_TRAINING
     if total and (done or status.active) and (not early or status.stage == CACHING):
         unit = "image" if status.stage == CACHING else "step"
