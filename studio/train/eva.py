@@ -16,7 +16,7 @@ from transformers import ProcessorMixin
 from trl.trainer.dpo_trainer import DataCollatorForVisionPreference
 from trl.trainer.sft_trainer import DataCollatorForVisionLanguageModeling
 
-ROWS_AT_ONCE = 4
+MOST_ROWS = 4
 MOST_PASSES = 200
 MOST_TOKENS = 1024
 COLLATORS = {"sft": DataCollatorForVisionLanguageModeling, "dpo": DataCollatorForVisionPreference}
@@ -44,6 +44,11 @@ def start_from_rows(
     """
     collate, base = COLLATORS[method](processor), model.get_base_model().base_model
     order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))
+    config = model.peft_config["default"]
+    most = max(MOST_TOKENS, 2 * config.r)
+    # More rows at once than give the tokens that are read would be passed for nothing.
+    tokens = collate([dict(rows[0])])["input_ids"].numel()
+    rows_at_once = min(MOST_ROWS, max(1, most // tokens))
     passes = 0
 
     def read(_: PeftModel, numbers: torch.Tensor) -> None:
@@ -63,15 +68,13 @@ def start_from_rows(
         tokens = inputs[0].flatten(0, -2)
         if len(tokens) < config.r:
             raise ValueError(f"{len(tokens)} tokens of a few rows for a rank of {config.r}")
-        most = max(MOST_TOKENS, 2 * config.r)
         return tokens[:: -(-len(tokens) // most)].contiguous()
 
-    config = model.peft_config["default"]
     config.init_lora_weights, config.eva_config = "eva", EvaConfig(rho=1.0)
     try:
         initialize_lora_eva_weights(
             model,
-            list(order.split(ROWS_AT_ONCE)),
+            list(order.split(rows_at_once)),
             forward_fn=read,
             prepare_model_inputs_fn=lambda inputs, config: None,
             prepare_layer_inputs_fn=some_tokens,
