@@ -23,6 +23,12 @@
     place.append(note);
   };
 
+  const refusal = ({ message, remedy, field }, status) => {
+    if (!message) return `The server answered ${status}.`;
+    const where = field && !message.includes(field) ? `${field}:` : "";
+    return [where, message, remedy].filter(Boolean).join(" ");
+  };
+
   const fetched = async (button, address, take) => {
     if (button.getAttribute("aria-busy") === "true") return;
     const label = button.textContent;
@@ -33,8 +39,7 @@
       const reply = await fetch(address);
       if (reply.ok) await take(reply);
       else {
-        const { message, remedy } = await reply.json().catch(() => ({}));
-        tell(button, [message ?? `The server answered ${reply.status}.`, remedy].join(" ").trim());
+        tell(button, refusal(await reply.json().catch(() => ({})), reply.status));
       }
     } catch {
       tell(button, "The studio does not answer. Is it still running?");

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from playwright.sync_api import Page
 from serving import launched, opened, served
 
 from studio.config import RunConfig
+from studio.runs import queue
 from studio.runs.events import EventLog, read_events
 from studio.runs.plan import MemoryPlan, Plan
 from studio.runs.store import Run, RunStore
@@ -139,6 +141,33 @@ def test_a_run_is_watched_steered_compared_and_exported(page: Page, context: Stu
     (run,) = [run for run in context.runs.list() if run.config.name == "embedded-sft"]
     kinds = [event.type for event in read_events(run.paths.events).events]
     assert kinds.count("checkpoint") >= 1
+    queue.set_paused(context.workspace, True)
+    reorder_by_keys(second, context.runs)
+    read_why_not(second, context.runs)
+
+
+def reorder_by_keys(page: Page, store: RunStore) -> None:
+    """The focus goes along with the run, although the list is drawn anew."""
+    for name in ("one", "two", "three"):
+        store.create(RunConfig(name=name))
+    page.wait_for_selector(".run-waiting:has-text('three')")
+    page.locator(".run-waiting", has_text="three").locator("[data-act=up]").focus()
+    for places in (["one", "three", "two"], ["three", "one", "two"]):
+        page.keyboard.press("Enter")
+        wanted = f"names => JSON.stringify(names) === '{json.dumps(places, separators=(',', ':'))}'"
+        names = "[...document.querySelectorAll('.run-waiting .name')].map(e => e.textContent)"
+        page.wait_for_function(f"({wanted})({names})")
+        page.wait_for_function("document.activeElement.dataset.run?.includes('three')")
+
+
+def read_why_not(page: Page, store: RunStore) -> None:
+    """A file that cannot be made is explained beside its button, on the same page."""
+    run = store.create(RunConfig(name="damaged"), state="stopped")
+    run.paths.config.write_text("metod: sft\n")
+    page.locator(f".run-card[data-run='{run.run_id}']").click()
+    page.wait_for_selector("#run-head:has-text('cannot be read')")
+    page.get_by_text("Python script", exact=True).click()
+    page.wait_for_selector("#run-exports .file-trouble:has-text('metod')")
 
 
 def compare_and_export(page: Page) -> None:
