@@ -122,6 +122,8 @@ def extend(
         message = f"Extended to {length}. {longer_.note(run, total)}".strip()
         EventLog(run.paths.events).append("changed", message=message)
         _requeue(run, state)
+        if total:
+            update_status(run.paths, total_steps=total)
     return message
 
 

@@ -266,6 +266,9 @@ def test_a_run_is_not_made_longer_by_what_it_cannot_be(supervisor, length, said)
     with pytest.raises(ConfigError, match=said):
         extend(supervisor.store, run.run_id, **length)
     assert supervisor.store.get(run.run_id).config.schedule.epochs == 3
+    assert "5 epochs" in extend(supervisor.store, run.run_id, epochs=5)
+    status = supervisor.store.get(run.run_id).status
+    assert (status.state, status.step, status.total_steps) == ("queued", 8, 10)
 
 
 def test_a_run_that_never_began_was_not_resumed(supervisor):
