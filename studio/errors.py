@@ -28,7 +28,7 @@ class StudioError(Exception):
 
     def __str__(self) -> str:
         where = f"{self.field}: " if self.field and self.field not in self.message else ""
-        return f"{where}{self.message} {self.remedy}".strip()
+        return f"{where}{_with_remedy(self.message, self.remedy)}"
 
 
 class InputError(StudioError, ValueError):
@@ -46,7 +46,7 @@ class FieldProblem:
     remedy: str = ""
 
     def __str__(self) -> str:
-        return f"{self.field}: {self.message} {self.remedy}".strip()
+        return f"{self.field}: {_with_remedy(self.message, self.remedy)}"
 
 
 class ConfigError(InputError):
@@ -89,6 +89,12 @@ class StoppedError(StudioError):
     """The user stopped it."""
 
     exit_code = 130
+
+
+def _with_remedy(message: str, remedy: str) -> str:
+    """Both as sentences; what a library said may end without a full stop."""
+    ended = message.endswith((".", "!", "?", ":", "…")) or not remedy
+    return f"{message if ended else message + '.'} {remedy}".strip()
 
 
 def first_line(error: BaseException) -> str:

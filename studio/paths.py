@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from studio.errors import InputError
+
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 TINY_VLM = ASSETS / "tiny-vlm"
 SAMPLES = ASSETS / "samples"
@@ -109,11 +111,21 @@ class Workspace:
 
     @classmethod
     def locate(cls, folder: str | os.PathLike[str] | None = None) -> Workspace:
-        """The workspace given, else `STUDIO_WORKSPACE`, else `./workspace`; created if absent."""
+        """The workspace given, else `STUDIO_WORKSPACE`, else `./workspace`; created if absent.
+
+        Raises:
+            InputError: There can be no such folder, or nothing may be made in it.
+        """
         chosen = Path(folder or os.environ.get("STUDIO_WORKSPACE") or "workspace")
         workspace = cls(chosen.expanduser().resolve())
-        for part in (workspace.images, workspace.thumbs, workspace.exports, workspace.runs):
-            part.mkdir(parents=True, exist_ok=True)
+        try:
+            for part in (workspace.images, workspace.thumbs, workspace.exports, workspace.runs):
+                part.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(
+                f"The workspace {workspace.root} cannot be used: {error.strerror}.",
+                remedy="Give another folder with --workspace, or see that this one can be written.",
+            ) from error
         return workspace
 
     @property

@@ -123,6 +123,13 @@ def test_what_a_run_is_asked_for_is_said_as_it_is(tmp_path, capsys):
     assert "stops after the current step" in capsys.readouterr().err
 
 
+def test_a_workspace_that_cannot_be_is_a_sentence(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert main(["runs", "list", "--workspace", str(tmp_path / "file")]) == 2
+    said = capsys.readouterr().err
+    assert f"{tmp_path / 'file'} cannot be used" in said and "--workspace" in said
+
+
 def test_runs_of_an_empty_workspace(tmp_path, capsys):
     assert main(["runs", "list", "--json", "--workspace", str(tmp_path)]) == 0
     assert json.loads(capsys.readouterr().out) == {"runs": []}

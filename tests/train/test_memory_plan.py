@@ -282,6 +282,7 @@ def test_a_plan_is_for_where_the_run_goes(runner):
     alone = checked(runner.config(), runner.workspace).target
     two = checked(runner.config(launch={"processes": 2}, batch={"per_device": 2}), runner.workspace)
     assert two.here and two.target.memory == alone.memory // 2
+    assert two.target.place == "a process's share of this machine"
     assert Target.gpu(8).shared(2) == Target.gpu(8)
     sent = runner.config(launch={"engine": "hf-jobs:l4x1"})
     with pytest.raises(ConfigError, match="this machine") as caught:

@@ -37,10 +37,17 @@ SLACK_APART = SLACK | {"cpu": 0.04}  # images encoded before training
 
 @dataclass(frozen=True)
 class Target:
-    """The device a plan is made for; `memory` in bytes, 0 where it is not known."""
+    """The device a plan is made for.
+
+    Attributes:
+        kind: As torch names it.
+        memory: In bytes; 0 where it is not known.
+        sharers: Processes that share it; `memory` is what each of them has.
+    """
 
     kind: str
     memory: int
+    sharers: int = 1
 
     @classmethod
     def here(cls, device: torch.device) -> Target:
@@ -51,7 +58,9 @@ class Target:
 
     def shared(self, processes: int) -> Target:
         """What each of several processes has: a GPU of its own, or a share of main memory."""
-        return self if self.kind == "cuda" else replace(self, memory=self.memory // processes)
+        if self.kind == "cuda":
+            return self
+        return replace(self, memory=self.memory // processes, sharers=processes)
 
     @classmethod
     def of_flavor(cls, flavor: str) -> Target:
@@ -85,7 +94,8 @@ class Target:
     @property
     def place(self) -> str:
         """The device in a sentence."""
-        return {"cuda": "the GPU", "mps": "the Apple GPU"}.get(self.kind, "this machine")
+        name = {"cuda": "the GPU", "mps": "the Apple GPU"}.get(self.kind, "this machine")
+        return name if self.sharers == 1 else f"a process's share of {name}"
 
     @property
     def torch_device(self) -> torch.device:

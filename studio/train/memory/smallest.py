@@ -93,13 +93,14 @@ def _plain(value: Any) -> str:
 def _too_small(what_if: WhatIf, changes: dict[str, Any], total: int) -> ConfigError:
     config, target = what_if.config, what_if.target
     how = spelled(changes) or "the settings as they are"
+    fewer = "Lower launch.processes, or choose" if target.sharers > 1 else "Choose"
     return ConfigError(
         [
             FieldProblem(
                 "model.id",
                 f"No plan for {config.model.id} fits {target.place} of "
                 f"{target.memory / GIB:.2f} GiB: the smallest ({how}) needs {total / GIB:.2f} GiB.",
-                f"Choose a smaller model, or a device with at least {total / GIB:.1f} GiB.",
+                f"{fewer} a smaller model, or a device with at least {total / GIB:.1f} GiB.",
             )
         ]
     )
