@@ -7,7 +7,7 @@ from pathlib import Path
 
 from studio.config.model import ModelConfig
 from studio.errors import ModelError
-from studio.paths import read_json
+from studio.paths import read_state
 from studio.runs.checkpoints import MARKER
 from studio.runs.store import RunStore
 
@@ -45,7 +45,7 @@ def resolve(runs: RunStore, model: ModelConfig, run_id: str = "") -> Answerer:
             remedy=f"Choose {base.id} as the base model.",
             field="run",
         )
-    marker = read_json(run.paths.adapter / MARKER) or {}
+    marker = read_state(run.paths.adapter / MARKER)
     if marker.get("kind") == "model":
         return Answerer(model.model_copy(update={"id": str(run.paths.adapter), "revision": None}))
     return Answerer(model, run.paths.adapter)

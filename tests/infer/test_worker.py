@@ -86,6 +86,8 @@ def test_a_run_is_resolved_to_its_adapter(workspace: Workspace, run: Run) -> Non
     runs = RunStore(workspace)
 
     assert resolve(runs, ModelConfig(), run.run_id).adapter == run.paths.adapter
+    (run.paths.adapter / MARKER).write_text("{")  # damaged: its files are looked at all the same
+    assert resolve(runs, ModelConfig(), run.run_id).adapter == run.paths.adapter
     assert resolve(runs, ModelConfig()).adapter is None
 
 
