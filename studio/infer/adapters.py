@@ -10,7 +10,7 @@ from peft import PeftModel
 from safetensors import safe_open
 from transformers import PreTrainedModel
 
-from studio.errors import ModelError
+from studio.errors import ModelError, first_line
 from studio.infer.biases import Biases, module_of
 from studio.models.adapters import WEIGHTS, inspect_adapter
 from studio.paths import EMBEDDED
@@ -94,7 +94,7 @@ class AdapterShelf:
                 self._peft.load_adapter(folder, adapter_name=name, use_safetensors=True)
         except (RuntimeError, ValueError, KeyError, TypeError) as error:
             self.spoiled = True
-            raise _wrong_base(folder, str(error).splitlines()[0]) from error
+            raise _wrong_base(folder, first_line(error)) from error
         self._peft.eval()
         return name
 

@@ -68,6 +68,14 @@ def test_the_budget_holds_and_the_unused_go_first(tmp_path):
     assert [p.parent.name for p in sorted((tmp_path / "m").glob("*/*/*.bin"))] == ["dd", "ee"]
 
 
+def test_a_file_that_another_run_removes_meanwhile_is_no_trouble(tmp_path):
+    cache = FeatureCache(tmp_path / "m" / "new", 10**6)
+    (cache.folder / "ab").mkdir()
+    (cache.folder / "ab" / "gone.bin").symlink_to("nowhere")
+    assert FeatureCache(cache.folder, 10**6).used == 0
+    assert prune(tmp_path / "m", 0, keep=cache.folder) == 0
+
+
 def test_reference_scores_survive_and_damaged_lines_do_not(tmp_path):
     first = ReferenceCache(tmp_path, "run-0")
     first.put(["k1", "k2"], torch.tensor([-1.1, -2.2]), torch.tensor([-3.3, -4.4]))

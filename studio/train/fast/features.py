@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -54,7 +56,7 @@ class FeatureCache:
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.used = sum(path.stat().st_size for path in self.folder.parent.glob("*/*/*.bin"))
+        self.used = sum(stat.st_size for _, stat in _files(self.folder.parent))
 
     def holds(self, key: str) -> bool:
         """Whether there is a file for an image, checked or not."""
@@ -66,7 +68,8 @@ class FeatureCache:
             record = read_record(self._path(key))
             if record is None:
                 return None
-            os.utime(self._path(key))
+            with suppress(FileNotFoundError):  # another run has just made room
+                os.utime(self._path(key))
             self.expansions[key] = _expansion(record)
         return self.expansions[key]
 
@@ -117,12 +120,19 @@ def _expansion(record: Record) -> Expansion:
     return Expansion(tuple(record.about["expansion"]), tuple(record.about["grid"]))
 
 
+def _files(root: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """Every file of every model below `root`, but those that another run removes meanwhile."""
+    for path in root.glob("*/*/*.bin"):
+        with suppress(FileNotFoundError):
+            yield path, path.stat()
+
+
 def prune(root: Path, budget: int, keep: Path) -> int:
     """Delete the files of `root` unused the longest, until all take at most `budget` bytes.
 
     Those below `keep` go last. Returns the bytes freed.
     """
-    files = [(path, path.stat()) for path in root.glob("*/*/*.bin")]
+    files = list(_files(root))
     excess = sum(stat.st_size for _, stat in files) - budget
     freed = 0
     for path, stat in sorted(files, key=lambda f: (keep in f[0].parents, f[1].st_mtime)):
