@@ -43,6 +43,8 @@ def load_values(path: Path) -> dict[str, Any]:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise NotFoundError(f"There is no run file {path}.", remedy="Check the path.") from None
+    except OSError as error:
+        raise ConfigError([FieldProblem(str(path), f"cannot be read: {error.strerror}.")]) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError([FieldProblem(str(path), f"is not valid YAML: {error}")]) from None
     if not isinstance(values, dict):
@@ -64,14 +66,23 @@ def override(values: dict[str, Any], assignments: list[str]) -> dict[str, Any]:
     """Apply `key.path=value` assignments (values in YAML) to plain values.
 
     Raises:
-        ConfigError: An assignment has no `=` or goes through something that is no section.
+        ConfigError: An assignment has no `=`, its value is not YAML, or it goes through something
+            that is no section.
     """
     for assignment in assignments:
         path, separator, text = assignment.partition("=")
         if not separator or not path:
             raise ConfigError([FieldProblem(assignment, "is not of the form key=value.")])
-        set_path(values, path.strip(), yaml.safe_load(text))
+        set_path(values, path.strip(), _value(path.strip(), text))
     return values
+
+
+def _value(path: str, text: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        said = " ".join(str(error).split())
+        raise ConfigError([FieldProblem(path, f"{text!r} is not valid YAML: {said}.")]) from None
 
 
 def set_path(values: dict[str, Any], path: str, value: Any) -> None:

@@ -86,6 +86,11 @@ class RunConfig(Section):
         per_epoch = math.ceil(rows / self.batch.total)
         return self.schedule.max_steps or math.ceil(per_epoch * self.schedule.epochs)
 
+    def epochs_over(self, rows: int) -> float:
+        """Times over `rows` training rows, however the length of the run is given."""
+        steps = self.schedule.max_steps
+        return steps * self.batch.total / max(1, rows) if steps else self.schedule.epochs
+
 
 def speed_obstacle(config: RunConfig) -> str:
     """Why a run takes TRL's own path whatever its model; empty when its settings allow more."""

@@ -35,7 +35,7 @@ def small(config: RunConfig, rows: int) -> Finding | None:
         "small-data",
         0,
         f"Few rows: {rows}",
-        f"In {config.schedule.epochs:g} epochs so few rows are soon known by heart; what is "
+        f"In {config.epochs_over(rows):.3g} epochs so few rows are soon known by heart; what is "
         "learned may not reach beyond them.",
         "Bring a few hundred rows, keep some for data.evaluation, and train for one to three epochs.",
     )

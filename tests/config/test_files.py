@@ -60,6 +60,8 @@ def test_no_yaml_no_file_no_mapping(tmp_path):
     (tmp_path / "list.yaml").write_text("- a")
     with pytest.raises(ConfigError, match="not a mapping"):
         files.load(tmp_path / "list.yaml")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        files.load(tmp_path)
 
 
 def test_assignments_override_the_file():
@@ -68,6 +70,9 @@ def test_assignments_override_the_file():
     assert (config.batch.total, config.adapter, config.name) == (8, None, "x")
     with pytest.raises(ConfigError, match="key=value"):
         files.override({}, ["batch.total"])
+    with pytest.raises(ConfigError, match="not valid YAML") as caught:
+        files.override({}, ["adapter.targets=[q_proj"])
+    assert caught.value.field == "adapter.targets"
 
 
 def test_an_unknown_dpo_loss_lists_the_known_ones():
@@ -83,6 +88,7 @@ def test_accumulation_is_derived_and_steps_are_counted():
     )
     assert limited.total_steps(33) == 5
     assert limited.total_steps(4) == 5, "whatever the epochs, as transformers has it"
+    assert (config.epochs_over(40), limited.epochs_over(40)) == (3, 2)
 
 
 def test_every_setting_has_words_and_a_place_in_the_form():

@@ -116,10 +116,7 @@ class Setup:
         known = [cache.expansion(i.key) or preprocess(processor, i).expansion for i in sample]
         tokens = [expansion.tokens.count(config.image_token_id) for expansion in known]
         each = max(tokens, default=0) * feature_width(config)
-        steps = self.config.schedule.max_steps
-        epochs = self.config.schedule.epochs
-        if steps is not None:
-            epochs = min(epochs, steps * self.config.batch.total / len(rows))
+        epochs = self.config.epochs_over(len(self.trainer.train_dataset))
         need = worth.Need(
             images=len(distinct),
             uses=sum(map(len, rows)) * epochs / max(1, len(distinct)),
