@@ -1,6 +1,7 @@
 // The Runs tab is drawn anew while one uses it. What one was at stays: the button that has the focus,
-// findings that were opened, the place in the log.
+// findings that were opened, the place in the log, how curves are drawn.
 (() => {
+  const LOOKS = "studio-run-looks";
   const NAMES = ["run", "act", "step", "use"];
   const opened = new Set();
   let focused = null;
@@ -17,6 +18,22 @@
     // A queue's end has no further up or down, weights that are taken are not taken again.
     return like.find(agrees(NAMES)) ?? like.find(({ dataset }) =>
       (data.act && data.run && dataset.run === data.run) || (data.use && dataset.step === data.use));
+  };
+
+  // Smoothing and log scale, as they were left; a browser that keeps nothing has those of the page.
+  window.studioLooks = (now) => {
+    try {
+      const [smoothing, log] = JSON.parse(localStorage.getItem(LOOKS));
+      return smoothing >= 0 && smoothing < 1 ? [smoothing, log === true] : now;
+    } catch {
+      return now;
+    }
+  };
+  window.studioKeepLooks = (looks) => {
+    try {
+      localStorage.setItem(LOOKS, JSON.stringify(looks));
+    } catch { /* no place for it */ }
+    return looks;
   };
 
   document.addEventListener("focusin", ({ target }) => {

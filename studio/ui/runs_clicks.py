@@ -1,4 +1,4 @@
-"""What clicks in the Runs tab send: scripts of its parts, and the question before a deletion."""
+"""Scripts of the Runs tab: what clicks send, what is asked before a deletion, how curves look."""
 
 from __future__ import annotations
 
@@ -22,3 +22,8 @@ CONFIRM_DELETE = (
     "(run, ...looks) => [confirm('Delete \"' + document.querySelector('#run-head h2').textContent +"
     " '\" with its adapter, checkpoints and log?') ? run : null, ...looks]"
 )
+KEEP_LOOKS = "(run, compare, ...looks) => [run, compare, ...window.studioKeepLooks(looks)]"
+"""For what changes smoothing or the log scale: the browser keeps both (assets/runs-keep.js)."""
+
+RECALL_LOOKS = "(run, compare, ...looks) => [run, compare, ...window.studioLooks(looks)]"
+"""For what may be asked before the page has them back in its fields."""

@@ -18,7 +18,10 @@ from studio.runs.cards import stamp
 from studio.ui.plots import Look
 from studio.ui.runs_state import RunSummary
 
-SEEN = "(run, _, ...looks) => [run, window.studioRunsShown(), ...looks]"
+SEEN = (
+    "(run, _, compare, ...looks) =>"
+    " [run, window.studioRunsShown(), compare, ...window.studioLooks(looks)]"
+)
 """For the `js` of a question whose second input is the words."""
 
 CURVES_EVERY = 4.0

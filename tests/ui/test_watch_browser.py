@@ -144,6 +144,17 @@ def test_a_run_is_watched_steered_compared_and_exported(page: Page, context: Stu
     queue.set_paused(context.workspace, True)
     reorder_by_keys(second, context.runs)
     read_why_not(second, context.runs)
+    reload_what_was_looked_at(second)
+
+
+def reload_what_was_looked_at(page: Page) -> None:
+    show(page, "earlier")
+    page.locator("#run-log-scale input").check()
+    page.locator("#run-smoothing input[type=range]").press("ArrowRight")
+    page.wait_for_function("localStorage.getItem('studio-run-looks') === '[0.65,true]'")
+    page.reload()
+    page.wait_for_selector("#run-head h2:has-text('earlier')")
+    page.wait_for_selector("#run-log-scale input:checked")
 
 
 def reorder_by_keys(page: Page, store: RunStore) -> None:

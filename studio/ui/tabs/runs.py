@@ -14,7 +14,7 @@ from studio.ui.context import StudioContext, go_to, link
 from studio.ui.plots import Look
 from studio.ui.pulse import LOOK_AGAIN, RUNS, mark, pulse, tick
 from studio.ui.runs_actions import ACTIONS, updates
-from studio.ui.runs_clicks import CONFIRM_DELETE, PICK, PICK_STEP
+from studio.ui.runs_clicks import CONFIRM_DELETE, KEEP_LOOKS, PICK, PICK_STEP, RECALL_LOOKS
 from studio.ui.runs_elsewhere import elsewhere
 from studio.ui.runs_figures import MOST_COMPARED, curves
 from studio.ui.runs_head import head
@@ -134,12 +134,14 @@ class RunsTab:
         refusable = {**now, **queued}
         seen = [self.chosen, self.seen, *looks]
         parts["beat"].tick(self.look, seen, shown, js=SEEN, **LOOK_AGAIN)
-        shell.tab.select(self.open, **now)
+        shell.tab.select(self.open, **now, js=RECALL_LOOKS)
         self.parts["list"].click(self.pick, [self.chosen, *looks], shown, **quick)
         self.parts["checkpoints"].click(self.go_back, **refusable)
-        for part in (self.parts["compare"], self.log_scale):
-            part.input(self.show, **now)
-        self.smoothing.release(self.show, **now)
+        self.parts["compare"].input(self.show, **now)
+        for part in (self.smoothing, self.log_scale):
+            part.input(self.show, **now, js=KEEP_LOOKS, trigger_mode="always_last")
+        recall = f"() => window.studioLooks([{SMOOTHING}, false])"
+        shell.page.load(None, None, [self.smoothing, self.log_scale], js=recall, **quick)
         shell.show_run.change(self.follow, [shell.show_run, *looks], shown, **quick)
         for name in ("save", "stop", "stop_now", "resume"):
             self.buttons[name].click(getattr(self, name), **refusable)
