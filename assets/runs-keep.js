@@ -5,7 +5,7 @@
   const NAMES = ["run", "act", "step", "use"];
   const opened = new Set();
   let focused = null;
-  let fromEnd = 0;
+  let atEnd = true;
 
   const place = (element) => element.closest?.("#run-list, #run-checkpoints");
   const chosen = () => document.querySelector('#run-list [aria-pressed="true"]')?.dataset.run ?? "";
@@ -77,14 +77,13 @@
 
   document.addEventListener("scroll", ({ target }) => {
     if (!target.matches?.("#run-log pre")) return;
-    fromEnd = target.scrollHeight - target.clientHeight - target.scrollTop;
+    atEnd = target.scrollHeight - target.clientHeight - target.scrollTop < 8;
   }, true);
 
   // At its end a log follows what is written; above it, it stays where one reads.
   const keepPlace = () => {
     const log = document.querySelector("#run-log pre");
-    if (log && fromEnd < 8) log.scrollTop = log.scrollHeight;
-    else if (log) log.scrollTop = log.scrollHeight - log.clientHeight - fromEnd;
+    if (log && atEnd) log.scrollTop = log.scrollHeight;
   };
 
   const KEPT = { "run-list": giveFocusBack, "run-checkpoints": giveFocusBack };
