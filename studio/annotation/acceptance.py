@@ -26,45 +26,54 @@ def ensure_fits(event: LabelEvent, pair: Row) -> None:
     """
     candidates = (pair.first_id, pair.second_id)
     if event.kind not in VOTES + ABSTENTIONS:
-        raise InputError(f"{event.kind!r} is not a kind of answer.", field="kind")
+        raise _unfit(f"{event.kind!r} is not a kind of answer.", "kind")
     if not 1 <= len(event.key) <= LONGEST_KEY:
-        raise InputError(f"An answer needs a key of 1 to {LONGEST_KEY} characters.", field="key")
+        raise _unfit(f"An answer needs a key of 1 to {LONGEST_KEY} characters.", "key")
     if event.kind == "choose" and event.winner_id not in candidates:
-        raise InputError("The chosen answer is not part of this pair.", field="winner_id")
+        raise _unfit("The chosen answer is not part of this pair.", "winner_id")
     if event.kind != "choose" and event.winner_id is not None:
-        raise InputError(f"An answer {event.kind!r} has no winner.", field="winner_id")
+        raise _unfit(f"An answer {event.kind!r} has no winner.", "winner_id")
     if event.shown_left_id is not None and event.shown_left_id not in candidates:
-        raise InputError("The answer on the left is not part of this pair.", field="shown_left_id")
+        raise _unfit("The answer on the left is not part of this pair.", "shown_left_id")
     if event.strength not in STRENGTHS or (event.strength and event.kind != "choose"):
-        raise InputError("Only a choice is slight or clear.", field="strength")
+        raise _unfit("Only a choice is slight or clear.", "strength")
     _ensure_spans_fit(event, candidates)
     _ensure_aspects_fit(event, pair, candidates)
     _ensure_texts_fit(event)
 
 
+def _unfit(message: str, field: str) -> InputError:
+    """What no page asks for that shows the pair as it is."""
+    return InputError(message, remedy="Reload the page.", field=field)
+
+
 def _ensure_spans_fit(event: LabelEvent, candidates: tuple[int, int]) -> None:
     if len(event.spans) > MOST_SPANS:
-        raise InputError(f"More than {MOST_SPANS} pieces are marked.", field="spans")
+        raise InputError(
+            f"More than {MOST_SPANS} pieces are marked.", remedy="Mark fewer.", field="spans"
+        )
     for span in event.spans:
         if span.candidate_id not in candidates or not 0 <= span.start < span.end:
-            raise InputError("A marked piece is not part of this pair.", field="spans")
+            raise _unfit("A marked piece is not part of this pair.", "spans")
 
 
 def _ensure_aspects_fit(event: LabelEvent, pair: Row, candidates: tuple[int, int]) -> None:
     known = stored(pair.overlap, pair.settings).aspects
     for aspect, better in event.aspects.items():
         if aspect not in known or better not in (0, *candidates):
-            raise InputError(f"{aspect[:40]!r} cannot be judged here.", field="aspects")
+            raise _unfit(f"{aspect[:40]!r} cannot be judged here.", "aspects")
 
 
 def _ensure_texts_fit(event: LabelEvent) -> None:
     for field in ("reason", "comment", "edit", "ideal"):
         text = getattr(event, field)
         if len(text) > LONGEST:
-            raise InputError(f"The text has more than {LONGEST:,} characters.", field=field)
+            raise InputError(
+                f"The text has more than {LONGEST:,} characters.", remedy="Shorten it.", field=field
+            )
         try:
             check_text(text, field)
         except DataError as error:
-            raise InputError(error.message, field=field) from error
+            raise InputError(error.message, remedy="Take it out.", field=field) from error
     if event.edit.strip() and event.winner_id is None:
         raise InputError("Choose the better answer to edit it.", field="edit")

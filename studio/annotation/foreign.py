@@ -109,7 +109,11 @@ class WorkspaceSource:
                 field="data.source",
             ) from error
         if not names:
-            raise DataError(f"The workspace {place.root.name!r} is empty.", field="data.source")
+            raise DataError(
+                f"The workspace {place.root.name!r} is empty.",
+                remedy="Choose one that rows were imported into.",
+                field="data.source",
+            )
         return names
 
     def _total(self) -> int:

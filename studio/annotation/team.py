@@ -88,7 +88,11 @@ class Team:
             ConflictError: Somebody wrote a newer one meanwhile.
         """
         if len(text) > LONGEST_GUIDELINES or "\0" in text:
-            raise InputError("The guidelines are too long or hold a NUL.", field="text")
+            raise InputError(
+                f"The guidelines hold a NUL, or more than {LONGEST_GUIDELINES:,} characters.",
+                remedy="Shorten them, or take it out.",
+                field="text",
+            )
         with self._database.write() as connection:
             number = settings.project(connection, dataset).id
             query = select(func.max(Guideline.version)).where(Guideline.dataset_id == number)
@@ -117,7 +121,11 @@ class Team:
             if kind not in VOTES or (kind == "choose") != (
                 winner_id in (pair.first_id, pair.second_id)
             ):
-                raise InputError("The right answer must be one to this pair.", field="kind")
+                raise InputError(
+                    "The right answer must be one to this pair.",
+                    remedy="Reload the page.",
+                    field="kind",
+                )
             values = {"kind": kind, "winner_id": winner_id, "explanation": explanation[:2000]}
             values["active"] = True
             same = Gold.pair_id == pair_id
@@ -156,7 +164,9 @@ class Team:
         with self._database.write() as connection:
             change = update(Annotator).where(Annotator.name == annotator).values(cleared=cleared)
             if not connection.execute(change).rowcount:
-                raise NotFoundError(f"Nobody called {annotator!r} has labelled yet.")
+                raise NotFoundError(
+                    f"Nobody called {annotator!r} has labelled yet.", remedy="Check the name."
+                )
             action = "cleared" if cleared else "no longer cleared"
             audit.note(connection, lead, action, "", {"annotator": annotator}, self._clock())
 

@@ -44,11 +44,21 @@ def load_values(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise NotFoundError(f"There is no run file {path}.", remedy="Check the path.") from None
     except OSError as error:
-        raise ConfigError([FieldProblem(str(path), f"cannot be read: {error.strerror}.")]) from None
+        raise ConfigError(
+            [FieldProblem(str(path), f"cannot be read: {error.strerror}.", "Check the path.")]
+        ) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError([FieldProblem(str(path), f"is not valid YAML: {error}")]) from None
     if not isinstance(values, dict):
-        raise ConfigError([FieldProblem(str(path), "is not a mapping of settings.")])
+        raise ConfigError(
+            [
+                FieldProblem(
+                    str(path),
+                    "is not a mapping of settings.",
+                    "Begin with, for example, name: my-run.",
+                )
+            ]
+        )
     return values
 
 
@@ -72,7 +82,15 @@ def override(values: dict[str, Any], assignments: list[str]) -> dict[str, Any]:
     for assignment in assignments:
         path, separator, text = assignment.partition("=")
         if not separator or not path:
-            raise ConfigError([FieldProblem(assignment, "is not of the form key=value.")])
+            raise ConfigError(
+                [
+                    FieldProblem(
+                        assignment,
+                        "is not of the form key=value.",
+                        "Write, for example, batch.total=8.",
+                    )
+                ]
+            )
         set_path(values, path.strip(), _value(path.strip(), text))
     return values
 

@@ -42,7 +42,12 @@ class DelimitedReader(Reader):
         rows = csv.reader(handle, delimiter=_delimiter(self.path, header_line))
         header, ours = next(rows, []), _of_an_export(self.path)
         if len(set(header)) < len(header):
-            raise DataError(f"{self.path.name} names a column twice.", field="data.source")
+            twice = next(name for name in header if header.count(name) > 1)
+            raise DataError(
+                f"{self.path.name} names the column {twice!r} twice.",
+                remedy="Rename one of the two.",
+                field="data.source",
+            )
         while True:
             line = rows.line_num + 1
             try:

@@ -74,7 +74,11 @@ def _saved_dict(folder: Path, split: str | None, field: str) -> Reader:
     """A folder written by `DatasetDict.save_to_disk`."""
     parts = {path.parent.name: path.parent for path in sorted(folder.glob("*/state.json"))}
     if not parts:
-        raise DataError(f"The saved dataset {folder.name!r} is empty.", field="data.source")
+        raise DataError(
+            f"The saved dataset {folder.name!r} is empty.",
+            remedy="Save it again with `save_to_disk`.",
+            field="data.source",
+        )
     name = choose_split(split, tuple(parts), field)
     return reader_of(sorted(parts[name].glob("*.arrow")), parts[name], tuple(parts))
 
