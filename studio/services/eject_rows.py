@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -34,11 +36,14 @@ def _write_parquet(data: TrainingData, config: RunConfig, path: Path) -> None:
     import pyarrow.parquet as pq
 
     schema = features(config.method, decode=True).arrow_schema
-    with pq.ParquetWriter(path, schema) as writer:
+    # Script and notebook may be asked for at once; neither may find half a file.
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
+    with pq.ParquetWriter(temporary, schema) as writer:
         for start in range(0, data.used, ROWS_PER_GROUP):
             rows = [data.dataset[i] for i in range(start, min(start + ROWS_PER_GROUP, data.used))]
             records = [row | {"images": [_png(image) for image in row["images"]]} for row in rows]
             writer.write_table(pa.Table.from_pylist(records, schema=schema))
+    temporary.replace(path)
 
 
 def _png(image: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -82,6 +83,7 @@ def _elsewhere(
     routes: APIRouter, context: StudioContext, found: Callable[[str, Request], Run]
 ) -> None:
     """What other machines are given to train a run."""
+    packing = threading.Lock()  # two pages that look at a run at once share the folder it fills
 
     @routes.get("/{run_id}/run.sbatch")
     def sbatch(run_id: str, request: Request, job: Annotated[Cluster, Query()]) -> Response:
@@ -95,7 +97,8 @@ def _elsewhere(
             raise ConflictError(
                 "The job was sent already.", remedy="Its log says what became of it."
             )
-        made = build_job(run, context.workspace, ACCOUNT)
+        with packing:
+            made = build_job(run, context.workspace, ACCOUNT)
         return {"sent": made.to_json(), "trouble": _of_secrets(unset(made.secrets, HfApi()))}
 
 

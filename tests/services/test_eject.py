@@ -4,7 +4,9 @@ import ast
 import json
 import runpy
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
+import pyarrow.parquet as pq
 import pytest
 
 from studio.config import files
@@ -13,6 +15,7 @@ from studio.paths import Workspace
 from studio.runs.events import read_events
 from studio.runs.store import RunStore
 from studio.services.eject import eject, notebook, recipe_of, render
+from studio.services.eject_rows import write_rows
 from studio.train.recipe import write_recipe
 from studio.train.run import execute
 
@@ -100,6 +103,14 @@ def test_a_name_is_only_a_name_and_folders_of_this_machine_are_named(tmp_path):
     assert sum(cell["cell_type"] == "code" for cell in code) == 4
     title = "".join(code[0]["source"])
     assert title.startswith("# x") and "cells from top to bottom" in title
+
+
+def test_rows_that_are_asked_for_twice_at_once_are_whole(tmp_path):
+    workspace, config = Workspace.locate(tmp_path / "workspace"), files.parse(SFT)
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(lambda _: write_rows(config, workspace, tmp_path / "rows", []), range(3)))
+    found = {path.name: pq.read_metadata(path).num_rows for path in (tmp_path / "rows").iterdir()}
+    assert found == {"train.parquet": 8, "evaluation.parquet": 2}
 
 
 def test_full_fine_tuning_has_a_reference_and_no_adapter(tmp_path):
