@@ -41,6 +41,21 @@ def test_a_wrong_choice_lists_the_right_ones_and_the_given_one():
     assert "model.quantization" in said and "'nf4'" in said and "'nf5'" in said
 
 
+@pytest.mark.parametrize(
+    ("launch", "said"),
+    [
+        ({"engine": "slurm"}, "give local, accelerate:<config file> or hf-jobs:<flavor>"),
+        ({"engine": "hf-jobs:"}, "hf-jobs:a10g-small"),
+        ({"timeout": "6x"}, "like 90m or 6h"),
+        ({"timeout": "0h"}, "like 90m or 6h"),
+    ],
+)
+def test_where_a_run_goes_is_asked_for_in_words(launch, said):
+    with pytest.raises(ConfigError, match="launch") as refused:
+        files.parse({"launch": launch})
+    assert said in str(refused.value) and "pattern" not in str(refused.value)
+
+
 def test_the_effective_batch_must_be_a_multiple():
     said = refusal({"batch": {"per_device": 3, "total": 16}})
     assert "Set batch.total to 18" in said
