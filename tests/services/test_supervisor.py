@@ -122,7 +122,7 @@ def test_a_killed_worker_is_failed_with_its_last_words_and_can_be_resumed(
     assert (
         status.lines == [f"hello from {pid}"]
         and "killed" in status.message
-        and "resume" in status.remedy.lower()
+        and "start it again" in status.remedy
     )
     supervisor.resume(run_id)
     wait_for(supervisor, run_id, lambda run: run.alive)
