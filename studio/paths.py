@@ -246,20 +246,25 @@ def building(target: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def write_atomic(path: Path, text: str, durable: bool = True) -> None:
+def write_atomic(path: Path, text: str, durable: bool = True, private: bool = False) -> None:
     """Replace `path` by `text` so that a reader sees the old or the new file, never a part.
 
     Args:
         durable: Wait until the disk has it. Without, a power cut may leave an empty file.
+        private: Nobody but its owner may read it, at any moment.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
-    with temporary.open("w", encoding="utf-8") as handle:
+    with open(temporary, "w", encoding="utf-8", opener=_owners if private else None) as handle:
         handle.write(text)
         handle.flush()
         if durable:
             os.fsync(handle.fileno())
     temporary.replace(path)
+
+
+def _owners(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def write_json(path: Path, value: object, durable: bool = True) -> None:

@@ -162,8 +162,7 @@ def add_user(path: Path, name: str, role: str, password: str) -> None:
     values.setdefault("key", secrets.token_hex(32))
     users = values.setdefault("users", {})
     users[name] = {"role": role, "password": _hash(password, secrets.token_bytes(16))}
-    write_atomic(path, yaml.safe_dump(values, sort_keys=False))
-    path.chmod(0o600)
+    write_atomic(path, yaml.safe_dump(values, sort_keys=False), private=True)
 
 
 def remove_user(path: Path, name: str) -> None:
@@ -179,8 +178,7 @@ def remove_user(path: Path, name: str) -> None:
     del users[name]
     if not any(isinstance(item, dict) and item.get("role") == "lead" for item in users.values()):
         raise InputError(f"{name} is the only lead.", remedy="Make another one first.")
-    write_atomic(path, yaml.safe_dump(values, sort_keys=False))
-    path.chmod(0o600)
+    write_atomic(path, yaml.safe_dump(values, sort_keys=False), private=True)
 
 
 def _stamp(path: Path) -> tuple[int, ...]:

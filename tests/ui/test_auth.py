@@ -1,5 +1,8 @@
 """Logins: hashes, cookies, limits, and who sees which page."""
 
+import stat
+from pathlib import Path
+
 import pytest
 import yaml
 
@@ -25,9 +28,17 @@ def file(tmp_path):
     return path
 
 
-def test_file_holds_no_password(file):
+def test_file_holds_no_password_and_is_never_open_to_others(file, monkeypatch):
     assert PASSWORD not in file.read_text()
     assert yaml.safe_load(file.read_text())["users"]["ana"]["role"] == "annotator"
+    modes = []
+    replace = Path.replace
+    monkeypatch.setattr(
+        Path, "replace", lambda own, new: modes.append(own.stat().st_mode) or replace(own, new)
+    )
+    add_user(file, "ben", "annotator", PASSWORD)
+    remove_user(file, "ben")
+    assert [stat.S_IMODE(mode) for mode in modes] == [0o600, 0o600]
 
 
 def test_a_hash_is_as_expensive_as_it_should_be(file, monkeypatch):
