@@ -18,7 +18,7 @@ from sqlalchemy.engine import make_url
 
 from studio.annotation import audit
 from studio.annotation.database import Database
-from studio.errors import ConflictError, DataError, InputError, NotFoundError
+from studio.errors import ConflictError, DataError, InputError, NotFoundError, RunFailedError
 from studio.paths import sqlite_url
 
 PAGES = 2_000
@@ -40,21 +40,42 @@ def back_up(url: str, target: Path) -> Backup:
         ConflictError: `target` exists.
         InputError: The database is not SQLite.
         NotFoundError: There is no database.
+        RunFailedError: The disk is full, or nothing may be written there.
     """
     source = _file(url)
     if not source.exists():
         raise NotFoundError(f"There is no database {source}.", remedy="Check the workspace.")
     if target.exists():
-        raise ConflictError(f"{target} exists already.", remedy="Choose another file.")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    building = target.with_name(f".{target.name}.{os.getpid()}.part")
-    building.unlink(missing_ok=True)
+        raise _taken(target)
     try:
-        labels = _copy(source, building)
-        os.link(building, target)
-    finally:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        building = target.with_name(f".{target.name}.{os.getpid()}.part")
         building.unlink(missing_ok=True)
-    return Backup(target, labels, target.stat().st_size)
+        try:
+            labels = _copy(source, building)
+            _name(building, target)
+        finally:
+            building.unlink(missing_ok=True)
+        return Backup(target, labels, target.stat().st_size)
+    except OSError as error:
+        raise RunFailedError(
+            f"The backup {target} cannot be written: {error.strerror}.",
+            remedy="Choose another place, or free some space.",
+        ) from error
+
+
+def _name(building: Path, target: Path) -> None:
+    """Give a finished file its name, unless something else has it by now."""
+    try:
+        os.link(building, target)
+    except OSError as error:
+        if target.exists():
+            raise _taken(target) from error
+        building.rename(target)  # some disks have no links
+
+
+def _taken(target: Path) -> ConflictError:
+    return ConflictError(f"{target} exists already.", remedy="Choose another file.")
 
 
 def restore(url: str, backup: Path) -> Path | None:

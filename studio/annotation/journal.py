@@ -8,6 +8,7 @@ consistent copy of the database and the images is pushed there by huggingface_hu
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -176,9 +177,12 @@ def open_journal(
 
 
 def _link_missing(source: Path, target: Path) -> None:
-    """Every file of `source` that `target` lacks, as a link to it; they never change."""
+    """Every file of `source` that `target` lacks, as a link to it or a copy; they never change."""
     for path in source.glob("*/*"):
         other = target / path.relative_to(source)
         if path.is_file() and not path.name.startswith(".") and not other.exists():
             other.parent.mkdir(parents=True, exist_ok=True)
-            os.link(path, other)
+            try:
+                os.link(path, other)
+            except OSError:  # some disks have no links
+                shutil.copyfile(path, other)

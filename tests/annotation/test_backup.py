@@ -6,7 +6,7 @@ import pytest
 
 from studio.annotation import AnnotationStore
 from studio.annotation.backup import back_up, restore
-from studio.errors import ConflictError, DataError, InputError, NotFoundError
+from studio.errors import ConflictError, DataError, InputError, NotFoundError, RunFailedError
 
 from .conftest import answer, make_rows
 
@@ -35,6 +35,17 @@ def test_what_was_backed_up_comes_back_and_what_was_there_is_kept(store, url, co
     before = AnnotationStore(f"sqlite:///{kept}")
     assert before.progress("ana").labelled == 3
     before.close()
+
+
+def test_a_backup_needs_no_links_and_a_place_that_can_be_written(store, url, tmp_path, monkeypatch):
+    monkeypatch.setattr("os.link", lambda *_: (_ for _ in ()).throw(OSError(1, "no links here")))
+    assert back_up(url, tmp_path / "first.db").path.is_file()
+    with pytest.raises(ConflictError, match="exists"):
+        back_up(url, tmp_path / "first.db")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunFailedError, match="cannot be written"):
+        back_up(url, tmp_path / "file" / "second.db")
+    assert not list(tmp_path.glob(".*.part"))
 
 
 def test_a_damaged_backup_or_another_program_s_changes_nothing(store, url, copied, tmp_path):
