@@ -16,6 +16,7 @@ from studio.runs import checkpoints, control, queue
 from studio.runs.events import EventLog
 from studio.runs.status import update_status
 from studio.runs.store import RunStore
+from studio.ui.app import build_page
 from studio.ui.context import StudioContext
 from studio.ui.runs_state import RunReader, ago, current
 from studio.ui.tabs.runs import ACTIONS, SHOWN, RunsTab
@@ -519,3 +520,14 @@ def test_times_in_words():
     assert ago(1000, 1030) == "just now"
     assert ago(1000, 1000 + 600) == "10 min ago"
     assert ago(1000, 1000 + 7300) == "2 h ago"
+
+
+def test_what_is_compared_is_never_checked_against_what_gradio_remembers(tab):
+    """It remembers nothing of a page that was open while the studio was restarted."""
+    page = build_page(tab.context, ("runs",))
+    asked = [
+        event
+        for event in page.fns.values()
+        if any(getattr(part, "elem_id", "") == "run-compare" for part in event.inputs)
+    ]
+    assert len(asked) > 10 and not any(event.preprocess for event in asked)

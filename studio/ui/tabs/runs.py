@@ -81,9 +81,6 @@ class RunsTab:
                 [],
                 label="Compare with",
                 multiselect=True,
-                # Looked up in `_top`. Of a page that was open when the studio was restarted Gradio
-                # knows no choices, and would refuse every question that carries one.
-                allow_custom_value=True,
                 max_choices=MOST_COMPARED,
                 elem_id="run-compare",
                 scale=3,
@@ -123,17 +120,20 @@ class RunsTab:
     def wire(self) -> None:
         """Connect events; reads are quick and pass the queue by, what can be refused goes through it.
 
-        Gradio shows messages of queued events alone, and only those tell listeners of a state.
+        Gradio shows messages of queued events alone, and only those tell listeners of a state. It
+        must not check values (`preprocess`): of a page that was open while the studio was restarted
+        it knows no choices, and would refuse every question about runs that are compared.
         """
         shell, parts = self.context.shell, self.parts
         shown = [self.chosen, *(self.parts[n] for n in SHOWN), *self.buttons.values()]
         looks = [self.parts["compare"], self.smoothing, self.log_scale]
         quick = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+        quick["preprocess"] = False
         queued = {**quick, "queue": True, "concurrency_limit": 4}
         now = {"inputs": [self.chosen, *looks], "outputs": shown, **quick}
         refusable = {**now, **queued}
         seen = [self.chosen, self.seen, *looks]
-        parts["beat"].tick(self.look, seen, shown, js=SEEN, **LOOK_AGAIN)
+        parts["beat"].tick(self.look, seen, shown, js=SEEN, preprocess=False, **LOOK_AGAIN)
         shell.tab.select(self.open, **now, js=RECALL_LOOKS)
         self.parts["list"].click(self.pick, [self.chosen, *looks], shown, **quick)
         self.parts["checkpoints"].click(self.go_back, **refusable)
