@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 from itertools import groupby
 
 from studio.runs import checkpoints, longer
-from studio.runs.curves import Diary, tail
+from studio.runs.curves import Diary, Notice, tail
 from studio.runs.health import Finding
 from studio.runs.signs import forgetting
 from studio.runs.status import ENDED
@@ -19,6 +20,8 @@ NO_PROBES = (
     "few steps; set probes.every in Train.</div>"
 )
 LOG = "Last lines of the log"
+MOST_NOTICES = 5
+ADDRESS = re.compile(r"(https?://[\w./:~%#?=&+-]+)")
 NO_CHECKPOINTS = '<div class="quiet">No complete checkpoint yet.</div>'
 USE = "Chat with and release what this checkpoint had learned; nothing is trained"
 GO_ON = "Train on from this step; later checkpoints are deleted"
@@ -106,11 +109,21 @@ def _notices(diary: Diary) -> str:
         notice(f"{name} was not a finite number at step {step}", tone="warn")
         for name, step in diary.not_finite.items()
     )
-    told = "".join(
-        notice("", item.message, item.remedy, tone="warn" if item.type == "warning" else "")
-        for item in diary.notices[-5:]
+    return broken + "".join(map(_notice, diary.notices[-MOST_NOTICES:]))
+
+
+def _notice(told: Notice) -> str:
+    if told.type == "warning":
+        return notice("", told.message, told.remedy, tone="warn")
+    parts = ADDRESS.split(told.message)  # of a job, to look at it where it runs
+    return '<div class="notice"><p>{}</p></div>'.format(
+        "".join(
+            f'<a href="{escape(part)}" target="_blank" rel="noopener noreferrer">{escape(part)}</a>'
+            if place % 2
+            else escape(part)
+            for place, part in enumerate(parts)
+        )
     )
-    return broken + told
 
 
 def health(diary: Diary) -> str:

@@ -522,6 +522,15 @@ def test_times_in_words():
     assert ago(1000, 1000 + 7300) == "2 h ago"
 
 
+def test_the_page_of_a_job_is_a_link_and_other_words_are_words(tab, run):
+    log = EventLog(run.paths.events)
+    log.append("changed", message='Submitted as job 1: https://hub.example/jobs/ana/1"><b>')
+    log.append("warning", message="Row 3 says http://row.example", remedy="<i>")
+    health = view(tab.show(run.run_id))["health"]
+    assert health.count("<a ") == 1 and '<a href="https://hub.example/jobs/ana/1"' in health
+    assert "<b>" not in health.replace("<p><b>", "") and "&lt;i&gt;" in health
+
+
 def test_what_is_compared_is_never_checked_against_what_gradio_remembers(tab):
     """It remembers nothing of a page that was open while the studio was restarted."""
     page = build_page(tab.context, ("runs",))
