@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from studio.data.schema import BadRow
 from studio.data.sources.base import Reader, Record
 from studio.errors import DataError, first_line
 
+if TYPE_CHECKING:
+    from pyarrow import RecordBatch
+
 BATCH = 16
+UNTOLD = (ValueError, OverflowError)
+"""What values raise that Python has none for: a time before year 1, JSON that is none."""
 
 
 @dataclass
@@ -24,26 +31,34 @@ class ArrowReader(Reader):
         line = 0
         for path in self.paths:
             for batch in _batches(path):
-                for values in batch.to_pylist():
+                for values in _rows(batch):
                     line += 1
-                    yield Record(line, _plain(values, batch.schema))
+                    bad = isinstance(values, str)
+                    yield BadRow(line, values) if bad else Record(line, values)
 
     def count(self) -> int:
         import pyarrow.parquet as pq
 
-        if all(path.suffix == ".parquet" for path in self.paths):
-            return sum(pq.read_metadata(path).num_rows for path in self.paths)
-        return super().count()
+        if not all(path.suffix.lower() == ".parquet" for path in self.paths):
+            return super().count()
+        total = 0
+        for path in self.paths:
+            with _readable(path):
+                total += pq.read_metadata(path).num_rows
+        return total
 
 
-def _batches(path: Path) -> Iterator:
+def _batches(path: Path) -> Iterator[RecordBatch]:
+    """What is in a file, a few rows at a time, each batch checked as a whole."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    try:
+    with _readable(path):
         if path.suffix.lower() == ".parquet":
             with pq.ParquetFile(path) as parquet:
-                yield from parquet.iter_batches(batch_size=BATCH)
+                for batch in parquet.iter_batches(batch_size=BATCH):
+                    batch.validate(full=True)
+                    yield batch
             return
         with pa.memory_map(str(path)) as handle:
             try:
@@ -52,14 +67,38 @@ def _batches(path: Path) -> Iterator:
                 reader = pa.ipc.open_file(handle)
                 batches = (reader.get_batch(i) for i in range(reader.num_record_batches))
             for batch in batches:
+                batch.validate(full=True)  # offsets of a damaged file may lead anywhere
                 for start in range(0, batch.num_rows, BATCH):
                     yield batch.slice(start, BATCH)
-    except (pa.ArrowException, OSError) as error:
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """What Arrow says of a file, as a reason."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise DataError(
             f"{path.name} is no readable {path.suffix[1:]} file: {first_line(error)}",
             remedy="Write or download it again.",
             field="data.source",
         ) from error
+
+
+def _rows(batch: RecordBatch) -> Iterator[dict[str, object] | str]:
+    """The rows of a checked batch; of one that cannot be told in Python's values, the reason."""
+    try:
+        whole = batch.to_pylist()
+    except UNTOLD:
+        whole = None
+    for number in range(batch.num_rows):
+        try:
+            values = whole[number] if whole else batch.slice(number, 1).to_pylist()[0]
+            yield _plain(values, batch.schema)
+        except UNTOLD as error:
+            yield f"a value that cannot be read: {first_line(error)}"
 
 
 def _plain(values: dict[str, object], schema) -> dict[str, object]:
