@@ -115,7 +115,7 @@ def _running(current: RunSummary | None, paused: bool) -> str:
         return '<span class="quiet">nothing running</span>'
     status = current.run.status
     if status.state == "queued":
-        words = "waits, the queue is paused" if paused else "waits for its turn"
+        words = "queue paused" if paused else "waits for its turn"
     elif current.state == "stalled":
         words = "no sign of life"
     elif not status.progress and status.stage != "training":
