@@ -26,7 +26,9 @@ def fitting(summary: RunSummary) -> set[str]:
     going, waiting = run.status.active, state == "queued"
     visible = {
         "chat": run.has_adapter,
-        "save": state == "running" and wish == "none",
+        "save": state == "running"
+        and wish == "none"
+        and not summary.job,  # jobs save by themselves
         "stop": state in ("starting", "running") and wish in ("none", "save"),
         "stop_now": waiting or (going and wish != "stop_now"),
         "resume": state in ("stopped", "failed"),

@@ -15,8 +15,10 @@ PICK_STEP = (
     "element.addEventListener('click', event => {"
     " const {step, use} = event.target.closest('[data-step], [data-use]')?.dataset ?? {};"
     " if (use) trigger('click', {use});"
-    " if (step && confirm(`Go on from step ${step}? Later checkpoints are deleted.`))"
-    " trigger('click', {step}); });"
+    " const later = [...element.querySelectorAll('[data-step]')].some(other =>"
+    "  Number(other.dataset.step) > Number(step));"
+    " const lost = later ? ' Later checkpoints are deleted.' : '';"
+    " if (step && confirm(`Go on from step ${step}?${lost}`)) trigger('click', {step}); });"
 )
 CONFIRM_DELETE = (
     "(run, ...looks) => [confirm('Delete \"' + document.querySelector('#run-head h2').textContent +"

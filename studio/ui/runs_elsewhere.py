@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from html import escape
 
-from studio.config.engines import JOBS
 from studio.runs.status import ENDED
 from studio.ui.runs_state import RunSummary
 
@@ -36,8 +35,7 @@ def elsewhere(summary: RunSummary) -> str:
     """Both, as far as the run's state allows."""
     if summary.config is None:
         return '<div class="quiet">Its run file cannot be read.</div>'
-    engine = summary.config.launch.engine
-    job = _job(summary) if engine.startswith(JOBS) else f'<p class="quiet">{escape(NO_JOB)}</p>'
+    job = _job(summary) if summary.job else f'<p class="quiet">{escape(NO_JOB)}</p>'
     return f'<div class="elsewhere">{_slurm(summary)}{job}</div>'
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from html import escape
 
-from studio.config.engines import JOBS
 from studio.runs.cards import RunCard
 from studio.runs.outcome import results
 from studio.runs.status import CACHING, ENDED, INITIALIZING
@@ -143,7 +142,7 @@ def _clock(when: float) -> str:
 def _wish(summary: RunSummary) -> str:
     """What becomes of what the run was asked for."""
     stage, wish = summary.run.status.stage, summary.wish
-    if summary.config is not None and summary.config.launch.engine.startswith(JOBS):
+    if summary.job:
         return JOB_WISHES[wish]
     if wish == "save" or stage not in BEFORE_TRAINING:
         return WISHES[wish]

@@ -69,10 +69,14 @@ class RunSummary:
         return control.requested(self.run.paths) if self.run.status.active else "none"
 
     @property
+    def job(self) -> bool:
+        """Whether it trains as a Hugging Face job."""
+        return self.config is not None and self.config.launch.engine.startswith(JOBS)
+
+    @property
     def here(self) -> bool:
         """Whether it trains on this machine, where one run goes on at a time."""
-        engine = self.config.launch.engine if self.config else ""
-        return not self.run.status.elsewhere and not engine.startswith(JOBS)
+        return not self.run.status.elsewhere and not self.job
 
     @property
     def checkpoint(self) -> int:

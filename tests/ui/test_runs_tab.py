@@ -402,6 +402,7 @@ def test_a_run_that_left_no_checkpoint_is_started_again_and_not_made_longer(tab,
 def test_what_becomes_of_a_wish_to_stop_depends_on_where_the_run_is(tab, run, engine, stage, said):
     files.save(files.parse({"launch": {"engine": engine}}), run.paths.config)
     update_status(run.paths, state="running", stage=stage)
+    assert ("save" in visible(view(tab.show(run.run_id)))) == (engine == "local")
     control.request(run.paths, "stop")
     assert said in view(tab.show(run.run_id))["head"]
 
