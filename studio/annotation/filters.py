@@ -6,6 +6,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterator
+from dataclasses import fields, replace
 
 from sqlalchemy import (
     ColumnElement,
@@ -58,6 +59,7 @@ DOCUMENT = f"to_tsvector('simple', translate(items.search, E'{_ESCAPED}', '{' ' 
 
 def conditions(connection: Connection, where: ItemFilter) -> Iterator[ColumnElement[bool]]:
     """What an item must fulfil; they are to be joined by `and`."""
+    where = _storable(where)
     yield Item.batch.not_in(unpublished())
     yield Item.deleted_at.is_not(None) if where.deleted else Item.deleted_at.is_(None)
     if where.dataset is not None:
@@ -69,6 +71,14 @@ def conditions(connection: Connection, where: ItemFilter) -> Iterator[ColumnElem
     if where.ids is not None:
         yield Item.id.in_(_numbers(connection, where.ids))
     yield from _search(connection, fold(where.search))
+
+
+def _storable(where: ItemFilter) -> ItemFilter:
+    """`where` in characters that a database can be asked for; the others are in none."""
+    given = ((part.name, getattr(where, part.name)) for part in fields(where))
+    texts = {name: value.replace("\0", " ") for name, value in given if isinstance(value, str)}
+    sent = {name: text.encode("utf-16", "surrogatepass") for name, text in texts.items()}
+    return replace(where, **{name: text.decode("utf-16", "replace") for name, text in sent.items()})
 
 
 def filtered(connection: Connection, query: Select, where: ItemFilter) -> Select:

@@ -16,6 +16,7 @@ from studio.annotation.views import ExportPolicy, ItemFilter, ItemView
 from studio.annotation.written import AUTHOR as WRITTEN_BY
 from studio.data.schema import Answer, Row
 from studio.data.sources.registry import LIBRARY
+from studio.data.turns import flaw
 from studio.errors import DataError
 
 TRAIN = "train"
@@ -47,6 +48,8 @@ def parse_library(spec: str) -> ItemFilter:
     Raises:
         DataError: A filter is unknown or has a value it cannot have.
     """
+    if found := flaw(spec):
+        raise _refused(f"The name of the dataset or a filter holds {found}.", "Take it out.")
     dataset, _, query = spec.removeprefix(LIBRARY).partition("?")
     values: dict[str, Any] = {"dataset": dataset.strip(), "excluded": False}
     for name, value in parse_qsl(query, keep_blank_values=True):

@@ -68,6 +68,13 @@ def test_orders_and_their_pages(store):
         assert seen == [f"row-{number}" for number in numbers], order
 
 
+@pytest.mark.parametrize("sign", ["\ud800", "a\0b"])
+def test_what_no_database_holds_is_found_nowhere(store, sign):
+    store.add_rows("charts", make_rows(2))
+    for where in ({"search": sign}, {"dataset": sign}, {"tag": sign}, {"labelled_by": sign}):
+        assert store.count(ItemFilter(**where)) == 0
+
+
 def test_search_knows_beginnings_punctuation_and_scripts_without_blanks(store):
     rows = [
         make_row(1, candidates=(Answer("Überraschung! C++ (1.5 %)"), Answer("no"))),
