@@ -7,6 +7,7 @@ from typing import Any
 
 from studio.config import RunConfig, files
 from studio.paths import RunPaths
+from studio.runs.checkpoints import latest_checkpoint, step_of
 from studio.runs.events import EventLog
 
 
@@ -24,9 +25,13 @@ def next_smaller(config: RunConfig) -> int:
     return next(n for n in range(config.batch.per_device // 2, 0, -1) if share % n == 0)
 
 
-def less_at_once(config: RunConfig) -> Less | None:
-    """Fewer rows at once, then gradient checkpointing; None when nothing is left or allowed."""
-    batch = config.batch
+def less_at_once(config: RunConfig, paths: RunPaths) -> Less | None:
+    """Fewer rows at once, then gradient checkpointing; None when nothing is left or allowed.
+
+    The run goes on from its last complete checkpoint.
+    """
+    batch, last = config.batch, latest_checkpoint(paths)
+    start = f"from step {step_of(last) + 1:,} on" if last else "from the start"
     if batch.on_oom == "fail":
         return None
     if batch.per_device > 1 and not config.optimizer.updates_inside:
@@ -34,14 +39,14 @@ def less_at_once(config: RunConfig) -> Less | None:
         return Less(
             {"per_device": smaller},
             f"Memory ran out: {smaller} row{'s' * (smaller > 1)} at once instead of "
-            f"{batch.per_device}, effective batch still {batch.total}.",
+            f"{batch.per_device} {start}, effective batch still {batch.total}.",
         )
     if batch.gradient_checkpointing:
         return None
     rows = "one row" if batch.per_device == 1 else f"{batch.per_device} rows"
     return Less(
         {"gradient_checkpointing": True},
-        f"Memory ran out with {rows} at once: gradient checkpointing is on from here.",
+        f"Memory ran out with {rows} at once: gradient checkpointing {start}.",
     )
 
 

@@ -254,7 +254,7 @@ def go_on_with_less(store: RunStore, run_id: str, state: State = "queued") -> bo
         stopping = control.requested(run.paths) in ("stop", "stop_now")
         if run.status.state != "failed" or run.status.cause != MEMORY or stopping:
             return False
-        less = less_at_once(run.config)
+        less = less_at_once(run.config, run.paths)
         if less is None:
             return False
         with_batch(run.config, run.paths, less.changes, less.message)

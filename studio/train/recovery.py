@@ -122,7 +122,7 @@ def with_less_memory(config: RunConfig, paths: RunPaths, failure: str) -> RunCon
     Raises:
         RunFailedError: Nothing is left to change, or nothing may be changed.
     """
-    less = less_at_once(config)
+    less = less_at_once(config, paths)
     if less is None:
         raise _explained(config, failure)
     return with_batch(config, paths, less.changes, less.message)
