@@ -74,10 +74,6 @@ class RunStatus:
         return bool(self.host) and self.host != platform.node()
 
     @property
-    def ended_well(self) -> bool:
-        return self.state == "finished"
-
-    @property
     def counted(self) -> tuple[int, int]:
         """How much of how much is done: images while they are cached, else optimizer steps."""
         if self.stage == CACHING:

@@ -7,18 +7,11 @@ from dataclasses import dataclass, field
 Points = list[tuple[int, float]]
 
 
-def thin(points: Points, most: int) -> Points:
-    """At most `most` of `points`: the lowest and the highest of each stretch, first and last kept."""
-    if len(points) <= most or most < 4:
-        return list(points)
-    return Thinned(most).update(points)
-
-
 @dataclass
 class Thinned:
     """A curve thinned to at most `most` points (4 or more), kept up to date as it grows.
 
-    Points are taken in stretches of equal length; when there are too many stretches, their length
+    The lowest and the highest of each stretch stay, and the first and the last. Points are taken in stretches of equal length; when there are too many stretches, their length
     doubles. So a new point costs a look at the last stretch, not at the whole curve.
     """
 

@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 from huggingface_hub import HfApi, JobInfo
 from huggingface_hub.errors import HTTPError, LocalTokenNotFoundError
 
-from studio.errors import NotFoundError, RunFailedError, StudioError
+from studio.errors import NotFoundError, RunFailedError, StudioError, first_line
 from studio.paths import RunPaths, Workspace, read_json, write_json
 from studio.runs import control
 from studio.runs.events import EventLog
@@ -106,7 +106,7 @@ def _job_of(run: Run, workspace: Workspace, api: HfApi) -> tuple[str, str]:
         ) from error
     except HTTPError as error:
         raise NotFoundError(
-            f"Hugging Face does not know you: {str(error).splitlines()[0]}",
+            f"Hugging Face does not know you: {first_line(error)}",
             remedy="Run `hf auth login` with a token that is valid, or check the network.",
         ) from error
     job = submit(build_job(run, workspace, namespace), api)
@@ -195,7 +195,7 @@ def _patiently(paths: RunPaths, ask: Callable[[], Answer]) -> Answer:
             passing = response is None or response.status_code in PASSING
             if not passing or time.monotonic() > end:
                 raise RunFailedError(
-                    f"Hugging Face tells nothing of the job any more: {str(error).splitlines()[0]}",
+                    f"Hugging Face tells nothing of the job any more: {first_line(error)}",
                     remedy="The job may be going on: resume the run to follow it again, or look "
                     "at https://huggingface.co/settings/jobs.",
                 ) from error

@@ -16,7 +16,7 @@ from huggingface_hub import HfApi, JobInfo, Volume, get_token
 from huggingface_hub.errors import HTTPError, LocalTokenNotFoundError
 
 from studio.config.adapter import MOVES_WEIGHTS
-from studio.errors import InputError, RunFailedError
+from studio.errors import InputError, RunFailedError, first_line
 from studio.paths import Workspace
 from studio.runs.store import Run
 from studio.services.eject import packages, recipe_of
@@ -161,7 +161,7 @@ def submit(job: Job, api: HfApi) -> JobInfo:
         )
     except (HTTPError, LocalTokenNotFoundError) as error:
         raise RunFailedError(
-            f"Hugging Face did not take the job: {str(error).splitlines()[0]}",
+            f"Hugging Face did not take the job: {first_line(error)}",
             remedy="Check the network, `hf auth whoami`, the flavor and the billing of the account.",
             field="launch.engine",
         ) from error

@@ -23,7 +23,6 @@ from studio.services.leftout import LeftOut
 
 Progress = Callable[[int, int | None], None]
 ALL_SPLITS = "all"
-REPORTED_BAD = 1_000
 EVERY = 20
 
 
@@ -56,7 +55,7 @@ class ImportReport:
         dataset: The name the rows are under.
         extended: Rows that were there and got new answers.
         identical: Rows whose chosen and rejected say the same: brought in, but no pair.
-        bad: Rows left out, with reasons (at most `REPORTED_BAD` of `bad_count`).
+        bad: Rows left out, with reasons (the first of them).
         left_out: A CSV file with the lines and reasons of all of them; None when there are none.
         number: Number of the import in this workspace.
         labels: What came of the labels of another workspace; None when they were not asked for.

@@ -11,7 +11,7 @@ from typing import Any
 from huggingface_hub import HfApi
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-from studio.errors import RunFailedError
+from studio.errors import RunFailedError, first_line
 from studio.paths import Workspace, read_json, write_json
 from studio.runs import checkpoints
 from studio.runs.store import Run
@@ -120,7 +120,7 @@ def _download(api: HfApi, repository: str, folder: Path) -> None:
             if not left:
                 raise RunFailedError(
                     f"The job has ended, but its weights could not be fetched from {repository}: "
-                    f"{str(error).splitlines()[0]}",
+                    f"{first_line(error)}",
                     remedy=f"Fetch them again with `python -m studio remote` and the run's folder, "
                     f"or look at https://huggingface.co/{repository}.",
                 ) from error

@@ -61,7 +61,7 @@ def where(found: Plan) -> str:
 
 def _headline(found: Plan) -> str:
     of = f" of {size(found.device_memory)} ({where(found)})" if found.device_memory else ""
-    state = '<span class="fits">✓ fits</span>'
+    state = '<span class="fits">✓ fits</span>' if found.device_memory else ""
     if not found.fits:
         state = '<span class="fits not">✕ does not fit</span>'
     return f'<p class="mem-total"><b>{size(found.memory.total)}</b>{escape(of)} {state}</p>'

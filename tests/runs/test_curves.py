@@ -7,7 +7,7 @@ import random
 from studio.runs.curves import Diary, compared, smooth, table, tail
 from studio.runs.events import EventLog
 from studio.runs.outcome import results
-from studio.runs.thinning import Thinned, thin
+from studio.runs.thinning import Thinned
 
 
 def metrics(log, step, **values):
@@ -90,7 +90,7 @@ def test_what_was_changed_last_is_said_last(tmp_path):
 def test_thinning_keeps_the_spike_and_the_ends():
     points = [(step, 0.0) for step in range(10_000)]
     points[7_321] = (7_321, 9.0)
-    kept = thin(points, 500)
+    kept = Thinned(500).update(points)
     assert len(kept) <= 500
     assert (7_321, 9.0) in kept
     assert kept[0] == points[0] and kept[-1] == points[-1]
@@ -127,9 +127,8 @@ def test_a_growing_curve_is_thinned_as_if_from_scratch():
             kept = growing.update(points)
             assert kept == Thinned(50).update(points) and len(kept) <= 50
     assert max(points, key=lambda point: point[1]) in growing.update(points)
-    assert growing.update([(step, -value) for step, value in points]) == thin(
-        [(step, -value) for step, value in points], 50
-    )
+    mirrored = [(step, -value) for step, value in points]
+    assert growing.update(mirrored) == Thinned(50).update(mirrored)
 
 
 def test_the_table_has_every_step_and_metric(tmp_path):
