@@ -31,6 +31,7 @@ REQUIRED = (
     "pydantic",
 )
 LOW_DISK = 5 * 1024**3
+PROBE_SECONDS = 120
 PROBE = """
 import torch
 print("cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu")
@@ -104,9 +105,14 @@ def _packages() -> list[Check]:
 
 
 def _device() -> Check:
-    done = subprocess.run(
-        [sys.executable, "-c", PROBE], capture_output=True, text=True, timeout=120, check=False
-    )
+    probe = [sys.executable, "-c", PROBE]
+    try:
+        done = subprocess.run(
+            probe, capture_output=True, text=True, timeout=PROBE_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        found = f"torch did not load within {PROBE_SECONDS} seconds"
+        return Check("device", False, found, "Try again when the disk and driver are idle.")
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         return Check("device", False, f"torch does not load: {last}", "Reinstall torch.")
