@@ -18,7 +18,7 @@ from trl.trainer.sft_trainer import DataCollatorForVisionLanguageModeling
 
 MOST_ROWS = 4
 MOST_PASSES = 200
-MOST_TOKENS = 1024
+MOST_TOKENS = 256
 COLLATORS = {"sft": DataCollatorForVisionLanguageModeling, "dpo": DataCollatorForVisionPreference}
 NOT_READ = ("labels", "completion_mask")
 
@@ -45,7 +45,7 @@ def start_from_rows(
     collate, base = COLLATORS[method](processor), model.get_base_model().base_model
     order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))
     config = model.peft_config["default"]
-    most = max(MOST_TOKENS, 2 * config.r)
+    most = max(MOST_TOKENS, 4 * config.r)
     # More rows at once than give the tokens that are read would be passed for nothing.
     tokens = collate([dict(rows[0])])["input_ids"].numel()
     rows_at_once = min(MOST_ROWS, max(1, most // tokens))
