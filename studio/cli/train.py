@@ -86,17 +86,18 @@ def submit(
 
 def _show_launch(config: RunConfig, place: Workspace, namespace: str) -> None:
     from studio.config.checks import ensure_consistent
+    from studio.config.engines import sent_elsewhere
     from studio.runs.store import RunStore
     from studio.services.frozen import with_frozen_data
     from studio.services.jobs import build_job
-    from studio.services.launching import JOBS_ENGINE, worker_command
+    from studio.services.launching import worker_command
 
     ensure_consistent(config)
     config = with_frozen_data(config, place)
     store = RunStore(place)
     run = store.create(config, state="stopped")
     try:
-        if config.launch.engine.startswith(JOBS_ENGINE):
+        if sent_elsewhere(config):
             print_json(build_job(run, place, namespace).to_json())
         else:
             print_json({"command": worker_command(config, run.paths)})

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from studio.config.adapter import MOVES_WEIGHTS
 from studio.config.availability import availability_problems
-from studio.config.engines import ENGINE, engine_cautions, job_problems
+from studio.config.engines import ACCELERATE_ENGINE, engine_cautions, job_problems
 from studio.config.preference import DIFFERENCE_LOSSES, SMOOTHED, UNWEIGHTABLE
 from studio.config.run import RunConfig
 from studio.errors import ConfigError, FieldProblem
@@ -281,7 +281,7 @@ def _rates(config: RunConfig) -> Iterator[FieldProblem]:
             f"{optimizer.name} makes its own parameter groups.",
             "Use another optimizer, or one learning rate for all.",
         )
-    if config.launch.engine.startswith(ENGINE):
+    if config.launch.engine.startswith(ACCELERATE_ENGINE):
         yield FieldProblem(
             own,
             "Parameter groups are made before accelerate spreads the weights over processes.",

@@ -15,8 +15,8 @@ from studio.config.adapter import MOVES_WEIGHTS
 from studio.config.run import RunConfig
 from studio.errors import FieldProblem, first_line
 
-ENGINE = "accelerate:"
-JOBS = "hf-jobs:"
+ACCELERATE_ENGINE = "accelerate:"
+JOBS_ENGINE = "hf-jobs:"
 FIELD = "launch.engine"
 ZERO_3 = 3
 SPREADING = {"FSDP": "FSDP", "DEEPSPEED": "DeepSpeed"}
@@ -78,9 +78,9 @@ def accelerate_problems(config: RunConfig, device: str | None = None) -> Iterato
         device: What is trained on; None leaves out what depends on it.
     """
     engine = config.launch.engine
-    if not engine.startswith(ENGINE):
+    if not engine.startswith(ACCELERATE_ENGINE):
         return
-    path = Path(engine.removeprefix(ENGINE))
+    path = Path(engine.removeprefix(ACCELERATE_ENGINE))
     try:
         file = read_accelerate_file(path)
     except ValueError as error:
@@ -110,10 +110,10 @@ def engine_cautions(config: RunConfig) -> Iterator[str]:
     engine = config.launch.engine
     if sent_elsewhere(config):
         yield from _job_cautions(flavor_of(engine), config.launch.processes)
-    if not engine.startswith(ENGINE):
+    if not engine.startswith(ACCELERATE_ENGINE):
         return
     try:
-        file = read_accelerate_file(Path(engine.removeprefix(ENGINE)))
+        file = read_accelerate_file(Path(engine.removeprefix(ACCELERATE_ENGINE)))
     except ValueError:
         return  # refused by `accelerate_problems`
     if file.splits_weights:
@@ -184,12 +184,12 @@ def job_problems(config: RunConfig) -> Iterator[FieldProblem]:
 
 def sent_elsewhere(config: RunConfig) -> bool:
     """Whether the run leaves this machine, as a job."""
-    return config.launch.engine.startswith(JOBS)
+    return config.launch.engine.startswith(JOBS_ENGINE)
 
 
 def flavor_of(engine: str) -> str:
     """The flavor in `hf-jobs:<flavor>`."""
-    return engine.removeprefix(JOBS)
+    return engine.removeprefix(JOBS_ENGINE)
 
 
 def gpu_memory(flavor: str) -> int | None:

@@ -9,6 +9,7 @@ from pydantic import model_validator
 from studio.config.base import Section, setting
 
 SAVINGS = ("share_images", "share_prompts", "cache_features", "cache_reference")
+MOST_EPOCHS = 1000
 
 
 class BatchConfig(Section):
@@ -78,7 +79,7 @@ class ScheduleConfig(Section):
         trl="num_train_epochs",
         level="basic",
         gt=0,
-        le=1000,
+        le=MOST_EPOCHS,
     )
     max_steps: int | None = setting(
         None,

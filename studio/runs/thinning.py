@@ -11,8 +11,9 @@ Points = list[tuple[int, float]]
 class Thinned:
     """A curve thinned to at most `most` points (4 or more), kept up to date as it grows.
 
-    The lowest and the highest of each stretch stay, and the first and the last. Points are taken in stretches of equal length; when there are too many stretches, their length
-    doubles. So a new point costs a look at the last stretch, not at the whole curve.
+    Points are taken in stretches of equal length, of each the lowest and the highest; when there
+    are too many stretches, their length doubles. So a new point costs a look at the last stretch,
+    not at the whole curve. The first point and the last stay.
     """
 
     most: int

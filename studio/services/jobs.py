@@ -16,12 +16,12 @@ from huggingface_hub import HfApi, JobInfo, Volume, get_token
 from huggingface_hub.errors import HTTPError, LocalTokenNotFoundError
 
 from studio.config.adapter import MOVES_WEIGHTS
+from studio.config.engines import flavor_of, sent_elsewhere
 from studio.errors import InputError, RunFailedError, first_line
 from studio.paths import Workspace
 from studio.runs.store import Run
 from studio.services.eject import packages, recipe_of
 from studio.services.job_script import job_script
-from studio.services.launching import JOBS_ENGINE
 from studio.services.remote_files import pack
 
 IMAGE = "ghcr.io/astral-sh/uv:python3.12-bookworm"
@@ -94,7 +94,7 @@ def build_job(run: Run, workspace: Workspace, namespace: str) -> Job:
             trained.
     """
     launch = run.config.launch
-    if not launch.engine.startswith(JOBS_ENGINE):
+    if not sent_elsewhere(run.config):
         raise InputError(
             f"Run {run.run_id} is for {launch.engine}.",
             remedy="Set launch.engine to hf-jobs:<flavor>, for example hf-jobs:a10g-small.",
@@ -117,7 +117,7 @@ def build_job(run: Run, workspace: Workspace, namespace: str) -> Job:
         output=repository,
         image=IMAGE,
         command=["bash", f"{MOUNT}/{shell.name}"],
-        flavor=launch.engine.removeprefix(JOBS_ENGINE),
+        flavor=flavor_of(launch.engine),
         timeout=launch.timeout,
         secrets=list(launch.secrets),
         labels={"name": run.run_id, "studio-run": run.run_id},

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from studio.config import RunConfig
+from studio.config.engines import ACCELERATE_ENGINE, sent_elsewhere
 from studio.paths import RunPaths
 from studio.runs import control
 from studio.runs.lastwords import ATTEMPT_MARK
@@ -18,8 +19,6 @@ from studio.runs.store import Run
 WORKER = ("-m", "studio", "worker")
 REMOTE = ("-m", "studio", "remote")
 ACCELERATE = ("-m", "accelerate.commands.launch")
-ACCELERATE_ENGINE = "accelerate:"
-JOBS_ENGINE = "hf-jobs:"
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -50,7 +49,7 @@ def worker_command(config: RunConfig, paths: RunPaths) -> list[str]:
     `hf-jobs:<flavor>` (a local process that submits the job and follows it).
     """
     engine, processes = config.launch.engine, config.launch.processes
-    if engine.startswith(JOBS_ENGINE):
+    if sent_elsewhere(config):
         return [sys.executable, *REMOTE, str(paths.root)]
     worker = [*WORKER, str(paths.root)]
     if engine.startswith(ACCELERATE_ENGINE):

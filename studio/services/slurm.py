@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 from studio.config import RunConfig
 from studio.config.checks import ensure_consistent
+from studio.config.engines import ACCELERATE_ENGINE, sent_elsewhere
 from studio.errors import InputError
 from studio.paths import Workspace
 from studio.runs.store import Run, RunStore
 from studio.services.frozen import with_frozen_data
-from studio.services.launching import ACCELERATE_ENGINE, JOBS_ENGINE, PROJECT_ROOT
+from studio.services.launching import PROJECT_ROOT
 
 NAME = r"[\w.,:@+-]+"
 ABOUT = """\
@@ -142,7 +143,7 @@ def _ensure_name(what: str, text: str) -> None:
 def _config_there(config: RunConfig, job: SlurmJob) -> RunConfig:
     """`config` as the processes on the cluster take it; a job's engine gives way to theirs."""
     launch = {"processes": job.nodes * job.gpus}
-    if config.launch.engine.startswith(JOBS_ENGINE):
+    if sent_elsewhere(config):
         launch["engine"] = "local"
     return config.model_copy(update={"launch": config.launch.model_copy(update=launch)})
 

@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 
 from studio.config import RunConfig
 from studio.config.checks import ensure_consistent
+from studio.config.engines import sent_elsewhere
 from studio.errors import ConflictError, InputError
 from studio.paths import Workspace
 from studio.runs import queue
@@ -24,7 +25,7 @@ from studio.runs.status import update_status
 from studio.runs.store import Run, RunStore
 from studio.services import steering
 from studio.services.frozen import with_frozen_data
-from studio.services.launching import JOBS_ENGINE, launch_worker
+from studio.services.launching import launch_worker
 from studio.services.steering import mark_dead
 
 logger = logging.getLogger(__name__)
@@ -194,10 +195,9 @@ class Supervisor:
 def _is_here(run: Run) -> bool:
     """Whether it trains on this machine; a job or a run of SLURM takes nobody's place."""
     try:
-        engine = run.config.launch.engine
+        return not run.status.elsewhere and not sent_elsewhere(run.config)
     except InputError:  # its run file is damaged
         return True
-    return not run.status.elsewhere and not engine.startswith(JOBS_ENGINE)
 
 
 def _go_on_with_less(store: RunStore, run: Run) -> None:

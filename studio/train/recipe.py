@@ -14,7 +14,7 @@ from transformers import BitsAndBytesConfig, ProcessorMixin
 
 from studio.config import RunConfig
 from studio.config.availability import OPTIMIZERS, TRACKERS
-from studio.config.engines import JOBS
+from studio.config.engines import JOBS_ENGINE
 from studio.models.adapters import lora_config
 from studio.models.devices import pick_device, resolve_dtype
 from studio.models.load import Loaded, skeleton_of
@@ -83,7 +83,7 @@ def _target(config: RunConfig) -> tuple[torch.device, torch.dtype]:
     """What the script trains on: this machine's device, or that of the job it is sent as."""
     kind, _, flavor = config.launch.engine.partition(":")
     device = pick_device()
-    if f"{kind}:" == JOBS:
+    if f"{kind}:" == JOBS_ENGINE:
         device = torch.device("cpu" if flavor.startswith("cpu") else "cuda")
         if config.model.dtype == "auto" and device.type == "cuda":
             old = flavor.startswith(WITHOUT_BFLOAT16)

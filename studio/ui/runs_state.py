@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from studio.config import RunConfig
-from studio.config.engines import JOBS
+from studio.config.engines import sent_elsewhere
+from studio.config.training import MOST_EPOCHS
 from studio.errors import InputError, StudioError
 from studio.runs import checkpoints, control
 from studio.runs.cards import CardIndex, RunCard, Stamp, stamp
@@ -25,7 +26,6 @@ from studio.runs.store import Run, RunStore
 if TYPE_CHECKING:
     from studio.paths import RunPaths
 
-MOST_EPOCHS = 1000
 BEFORE_TRAINING = (
     "starting",
     "checking",
@@ -71,7 +71,7 @@ class RunSummary:
     @property
     def job(self) -> bool:
         """Whether it trains as a Hugging Face job."""
-        return self.config is not None and self.config.launch.engine.startswith(JOBS)
+        return self.config is not None and sent_elsewhere(self.config)
 
     @property
     def here(self) -> bool:
