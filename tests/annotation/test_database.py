@@ -17,6 +17,7 @@ from studio.annotation.tables import Base
 from studio.errors import BusyError, DataError
 
 from .conftest import answer, make_rows
+from .open_files import copy_of, deleted_files, open_and_close, read_elsewhere
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -141,3 +142,15 @@ def test_a_url_without_its_driver_says_what_to_install(monkeypatch):
     with pytest.raises(DataError, match="needs a driver") as caught:
         Database("postgresql+psycopg://studio@localhost/labels")
     assert 'pip install "psycopg[binary]"' in caught.value.remedy
+
+
+def test_a_second_store_and_another_process_take_no_saved_label_away(url, path):
+    store = AnnotationStore(url)
+    store.add_rows("charts", make_rows(3))
+    AnnotationStore(url).close()
+    open_and_close(path)
+    card = store.claim("ana")
+    store.save(answer(card, "ana", key="kept-for-good"))
+    assert read_elsewhere(path, "SELECT key FROM labels") == [["kept-for-good"]]
+    assert deleted_files("studio.db") == []
+    store.close()
