@@ -115,7 +115,7 @@ def main(arguments: list[str] | None = None) -> int:
             return 0
         context = open_context(flags.workspace, accounts)
     except StudioError as error:
-        refuse(str(error))
+        refuse(error.in_full)
     context.supervisor.start()
     if accounts is None and os.environ.get("STUDIO_WARM", "1").lower() in YES:
         context.planner.warm_soon()

@@ -128,6 +128,7 @@ def encode_error(error: BaseException) -> Message:
         "message": error.message,
         "remedy": error.remedy,
         "field": error.field,
+        "detail": error.detail,
     }
     if isinstance(error, ConfigError):
         encoded["problems"] = [asdict(problem) for problem in error.problems]
@@ -145,4 +146,5 @@ def decode_error(encoded: Message) -> StudioError:
         str(encoded.get("message", "")),
         remedy=str(encoded.get("remedy", "")),
         field=str(encoded.get("field", "")),
+        detail=str(encoded.get("detail", "")),
     )

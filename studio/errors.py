@@ -16,15 +16,25 @@ class StudioError(Exception):
         message: What happened and where, in one sentence.
         remedy: What the user can do about it.
         field: Dotted path of the setting (`batch.total`) or the column at fault.
+        detail: What only whoever runs the studio is told, for example where a file is: it goes
+            to the log, to the command line and to leads, never to annotators.
     """
 
     exit_code = 1
 
-    def __init__(self, message: str, *, remedy: str = "", field: str = "") -> None:
+    def __init__(
+        self, message: str, *, remedy: str = "", field: str = "", detail: str = ""
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.remedy = remedy
         self.field = field
+        self.detail = detail
+
+    @property
+    def in_full(self) -> str:
+        """The sentences with the detail, for whoever runs the studio."""
+        return f"{self} {self.detail}".strip()
 
     def __str__(self) -> str:
         where = f"{self.field}: " if self.field and self.field not in self.message else ""

@@ -17,11 +17,12 @@ from urllib.parse import quote
 from sqlalchemy.engine import make_url
 
 from studio.annotation import audit
-from studio.annotation.database import Database
+from studio.annotation.database import Database, ensure_in_place
+from studio.annotation.sqlite_file import SET_ASIDE
 from studio.errors import ConflictError, DataError, InputError, NotFoundError, RunFailedError
 from studio.paths import sqlite_url
 
-PAGES = 2_000
+ALL = -1  # pages at once: one consistent look that no writer makes begin anew
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,10 @@ def back_up(url: str, target: Path) -> Backup:
         InputError: The database is not SQLite.
         NotFoundError: There is no database.
         RunFailedError: The disk is full, or nothing may be written there.
+        StudioError: The file is not the one that this process has open.
     """
     source = _file(url)
+    ensure_in_place(source)
     if not source.exists():
         raise NotFoundError(f"There is no database {source}.", remedy="Check the workspace.")
     if target.exists():
@@ -96,8 +99,8 @@ def restore(url: str, backup: Path) -> Path | None:
     try:
         _copy(backup, building)
         _note(sqlite_url(building), backup.name)
-        kept = _set_aside(place)
-        building.rename(place)
+        kept = _keep(place)
+        building.replace(place)
     finally:
         for name in (building.name, f"{building.name}-wal", f"{building.name}-shm"):
             building.with_name(name).unlink(missing_ok=True)
@@ -121,7 +124,7 @@ def _copy(source: Path, target: Path) -> int:
             closing(sqlite3.connect(f"file:{quote(str(source))}?mode=ro", uri=True)) as reading,
             closing(sqlite3.connect(target)) as writing,
         ):
-            reading.backup(writing, pages=PAGES)
+            reading.backup(writing, pages=ALL)
             found = writing.execute("PRAGMA integrity_check").fetchone()[0]
             labels = writing.execute("SELECT count(*) FROM labels").fetchone()[0]
     except sqlite3.DatabaseError as error:
@@ -133,8 +136,11 @@ def _copy(source: Path, target: Path) -> int:
     return labels
 
 
-def _set_aside(place: Path) -> Path | None:
-    """Fold the journal into the database and keep it under another name."""
+def _keep(place: Path) -> Path | None:
+    """Fold the journal into the database and give it a second name, under which it stays.
+
+    The first name is never without a file: a studio started meanwhile would begin an empty one.
+    """
     if not place.exists():
         return None
     try:
@@ -148,12 +154,15 @@ def _set_aside(place: Path) -> Path | None:
         ) from error
     except sqlite3.DatabaseError:
         pass  # A damaged database is why one restores; it is kept as it is.
-    kept = place.with_name(f"{place.name}.{time.strftime('%Y%m%d-%H%M%S')}.before-restore")
+    kept = place.with_name(f"{place.name}.{time.strftime('%Y%m%d-%H%M%S')}{SET_ASIDE}")
+    try:
+        os.link(place, kept)
+    except OSError:  # some disks have no links
+        place.rename(kept)
     for suffix in ("-wal", "-shm"):
         journal = place.with_name(place.name + suffix)
         if journal.exists():
             journal.rename(kept.with_name(kept.name + suffix))
-    place.rename(kept)
     return kept
 
 

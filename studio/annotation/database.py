@@ -7,24 +7,35 @@ reads cannot change before it writes. Readers never wait for it.
 
 from __future__ import annotations
 
+import logging
 import os
+import sqlite3
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from studio.annotation.sqlite_file import (
+    APPLICATION_ID,
+    OpenFile,
+    check_file,
+    damaged,
+    refuse_to_start_empty,
+)
 from studio.annotation.writer import Writer
 from studio.errors import BusyError, DataError, StudioError
 from studio.paths import sqlite_url
 
+logger = logging.getLogger(__name__)
 REVISION = "0004"
-APPLICATION_ID = 0x564C4D53
 MIGRATIONS = Path(__file__).with_name("migrations")
 BUSY_SECONDS = 30
 ADVISORY_LOCK = 5641
@@ -34,66 +45,142 @@ T = TypeVar("T")
 
 
 class Database:
-    """An open annotation database.
+    """An open annotation database; all of one process on one file share their connections.
 
     Raises:
         DataError: The URL is unusable, or the file is truncated, damaged, of another
             program, or made by a newer version. It is never replaced by an empty one.
+        StudioError: This process has had the file open since before it was replaced.
     """
 
     def __init__(self, url: str) -> None:
         self.url = url
-        path = _sqlite_path(url)
-        if path is not None:
-            _create_if_absent(path)
-            _check_file(path)
-        self.engine = _engine(url)
-        self._writer = threading.Lock()
-        self._work = Writer(self.write)
-        with _translating(url):
-            if path is not None:
-                self._check_integrity(path)
-            self._upgrade()
+        self._shared = _share(url)
+        self._release = weakref.finalize(self, _let_go, self._shared)
+        self._release.atexit = False
+
+    @property
+    def engine(self) -> Engine:
+        return self._shared.engine
+
+    @property
+    def _writer(self) -> threading.Lock:
+        return self._shared.writing
+
+    @property
+    def trouble(self) -> str:
+        """What happened to the file, for whoever runs the studio; empty while all is well."""
+        with suppress(StudioError):
+            self._shared.ensure_in_place()
+        return self._shared.file.trouble if self._shared.file else ""
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A consistent view of the database for as long as the block runs."""
-        with _translating(self.url), self.engine.connect() as connection, connection.begin():
+        with self._use().reading() as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """One transaction with the write lock held; durable when the block has ended."""
-        with self._writer, self._transaction() as connection:
+        with self._use().write() as connection:
             yield connection
-
-    @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
-        with _translating(self.url), self.engine.connect() as connection:
-            writing = connection.execution_options(studio_writes=True)
-            with writing.begin():
-                if writing.dialect.name == "postgresql":
-                    writing.execute(text(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"))
-                yield writing
 
     def submit(self, work: Callable[[Connection], T]) -> Future[T]:
         """`work` in a transaction, durable once the result is there; see `Writer`."""
-        return self._work.submit(work)
+        return self._use().work.submit(work)
 
     def run(self, work: Callable[[Connection], T]) -> T:
         """`submit`, waited for."""
         return self.submit(work).result()
 
     def close(self) -> None:
-        """Finish what was submitted, then close every connection."""
-        self._work.close()
+        """Finish what was submitted; the last to close ends every connection."""
+        if self._release.alive and self._shared.pid == os.getpid():
+            self._shared.work.finish()
+        self._release()
+
+    def _use(self) -> _Shared:
+        if not self._release.alive:
+            raise StudioError(
+                "The annotation database was closed.", remedy="Start the studio again."
+            )
+        if self._shared.pid != os.getpid():
+            raise _forked()
+        return self._shared
+
+
+class _Shared:
+    """The connections of this process to one database; `users` are the open `Database` objects."""
+
+    def __init__(self, url: str, path: Path | None) -> None:
+        self.url, self.users, self.pid = url, 0, os.getpid()
+        self.file: OpenFile | None = None
+        self.writing = threading.Lock()
+        self.work = Writer(self.write)
+        if path is not None:
+            _create_if_absent(path)
+            check_file(path)
+        self.engine = _engine(url)
+        try:
+            self._prepare(path)
+        except BaseException:
+            self.close()
+            raise
+
+    def _prepare(self, path: Path | None) -> None:
+        with _translating(self.url):
+            if path is not None:
+                self._check_integrity(path)
+                self.file = OpenFile(path, self._apart())
+            self._upgrade()
+
+    def _apart(self) -> sqlite3.Connection:
+        """A connection that does not go back to the others."""
+        lent = self.engine.raw_connection()
+        connection = lent.driver_connection
+        lent.detach()
+        return connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        self.ensure_in_place()
+        with _translating(self.url), self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        with self.writing, self._transaction() as connection:
+            yield connection
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        self.ensure_in_place()
+        with _translating(self.url), self.engine.connect() as connection:
+            writing = connection.execution_options(studio_writes=True)
+            with writing.begin():
+                if writing.dialect.name == "postgresql":
+                    writing.execute(text(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"))
+                yield writing
+        self.ensure_in_place()  # before anybody is told that it is saved
+
+    def ensure_in_place(self) -> None:
+        """Refuse when the file is not the one that was opened. Raises StudioError."""
+        if self.file is not None:
+            self.file.ensure_in_place()
+
+    def close(self) -> None:
+        """End every connection."""
+        self.work.close()
         self.engine.dispose()
+        if self.file is not None:
+            self.file.close()
 
     def _check_integrity(self, path: Path) -> None:
         with self.engine.connect() as connection:
             found = connection.execute(text("PRAGMA quick_check(1)")).scalar()
         if found != "ok":
-            raise _damaged(path, f"the integrity check says: {found}")
+            raise damaged(path, f"the integrity check says: {found}")
 
     def _upgrade(self) -> None:
         with self.engine.connect() as connection:
@@ -111,6 +198,74 @@ class Database:
             )
         with self.write() as connection:
             migrate(connection, _shown(self.url))
+
+
+class _Registry:
+    """What this process has open: one `_Shared` for each file."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.opened: list[_Shared] = []
+        self.inherited: list[_Shared] = []
+
+    def find(self, path: Path) -> _Shared | None:
+        if any(other.file.same(path) for other in self.inherited if other.file):
+            raise _forked()
+        return next((one for one in self.opened if one.file and one.file.same(path)), None)
+
+    def forget(self) -> None:
+        """After a fork: the parent's connections are neither used nor closed here."""
+        self.lock = threading.RLock()
+        self.inherited += self.opened
+        self.opened = []
+
+
+_REGISTRY = _Registry()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_REGISTRY.forget)
+
+
+def _share(url: str) -> _Shared:
+    """What is open of the database, opened if nothing is."""
+    path = _sqlite_path(url)
+    with _REGISTRY.lock:
+        shared = _REGISTRY.find(path) if path else None
+        if shared is None:
+            shared = _Shared(url, path)
+            _REGISTRY.opened.append(shared)
+        else:
+            shared.ensure_in_place()
+        shared.users += 1
+        return shared
+
+
+def _let_go(shared: _Shared) -> None:
+    if shared.pid != os.getpid():
+        return
+    with _REGISTRY.lock:
+        shared.users -= 1
+        if shared.users == 0:
+            _REGISTRY.opened.remove(shared)
+            shared.close()
+
+
+def ensure_in_place(path: Path) -> None:
+    """Refuse to use what has the name of a file that this process has open and has lost.
+
+    Raises:
+        StudioError: It was deleted or replaced since it was opened.
+    """
+    with _REGISTRY.lock:
+        shared = _REGISTRY.find(path)
+    if shared is not None:
+        shared.ensure_in_place()
+
+
+def _forked() -> StudioError:
+    return StudioError(
+        "The annotation database is open in the process that this one was forked from.",
+        remedy="Start the process anew (spawn, or subprocess) instead of forking it.",
+    )
 
 
 def migrate(connection: Connection, shown: str, revision: str = "head") -> None:
@@ -198,12 +353,7 @@ def _create_if_absent(path: Path) -> None:
     """Build a new database under another name, so that `path` is never half of one."""
     if path.exists():
         return
-    journal = path.with_name(path.name + "-wal")
-    if journal.exists():
-        raise DataError(
-            f"{path} is gone but its journal {journal.name} is still there.",
-            remedy="Restore the database from a backup, or move the journal away to start anew.",
-        )
+    refuse_to_start_empty(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.new")
     fresh.unlink(missing_ok=True)
@@ -226,68 +376,44 @@ def _create_if_absent(path: Path) -> None:
     fresh.unlink(missing_ok=True)
 
 
-def _check_file(path: Path) -> None:
-    """Refuse what SQLite would take for a new database, change by opening, or not notice.
-
-    The header is that of https://www.sqlite.org/fileformat.html, section 1.3.
-    """
-    with path.open("rb") as handle:
-        header = handle.read(100)
-    if len(header) < 100:
-        raise _damaged(path, f"it is {len(header)} bytes long")
-    if not header.startswith(b"SQLite format 3\0"):
-        raise _foreign(path, "is not a database of the studio")
-    if int.from_bytes(header[68:72]) != APPLICATION_ID:
-        raise _foreign(path, "is a database of another program")
-    size, page = path.stat().st_size, int.from_bytes(header[16:18])
-    expected = int.from_bytes(header[28:32]) * (65536 if page == 1 else page)
-    if size < expected and not _has_journal(path):
-        raise _damaged(path, f"it has {size:,} of {expected:,} bytes")
-
-
-def _has_journal(path: Path) -> bool:
-    """Whether changes wait beside the file, which then need not be complete by itself."""
-    journal = path.with_name(path.name + "-wal")
-    return journal.exists() and journal.stat().st_size > 0
-
-
-def _foreign(path: Path, what: str) -> DataError:
-    return DataError(
-        f"{path} {what}.", remedy="Choose another workspace folder, or move that file away."
-    )
-
-
-def _damaged(path: Path, reason: str) -> DataError:
-    return DataError(
-        f"The annotation database {path} is truncated or damaged: {reason}.",
-        remedy="Restore it from a backup; it was left as it is.",
-    )
-
-
 def _shown(url: str) -> str:
     return make_url(url).render_as_string(hide_password=True)
 
 
 @contextmanager
 def _translating(url: str) -> Iterator[None]:
-    """Say plainly what the driver reports."""
+    """Say plainly what the driver reports; where the file is and the traceback go to the log."""
     try:
         yield
+    except PoolTimeout as error:
+        raise _logged(_busy("There were too many requests at once"), url) from error
     except OperationalError as error:
         said = str(error.orig)
         if "locked" in said or "busy" in said:
-            raise BusyError(
-                f"The annotation database was in use for more than {BUSY_SECONDS} s.",
-                remedy="Nothing was saved; try again.",
-            ) from error
-        raise StudioError(
-            f"The annotation database {_shown(url)} cannot be used: {said}.",
+            long = f"The annotation database was in use for more than {BUSY_SECONDS} s"
+            raise _logged(_busy(long), url) from error
+        failed = StudioError(
+            f"The annotation database cannot be used: {said}.",
             remedy="Check the free space and the permissions of the workspace; nothing was saved.",
-        ) from error
+            detail=f"It is {_shown(url)}.",
+        )
+        raise _logged(failed, url) from error
     except DatabaseError as error:
         if "malformed" in str(error.orig) or "not a database" in str(error.orig):
-            raise DataError(
-                f"The annotation database {_shown(url)} is truncated or damaged: {error.orig}.",
+            failed = DataError(
+                f"The annotation database is truncated or damaged: {error.orig}.",
                 remedy="Restore it from a backup; it was left as it is.",
-            ) from error
+                detail=f"It is {_shown(url)}.",
+            )
+            raise _logged(failed, url) from error
         raise
+
+
+def _busy(what: str) -> BusyError:
+    return BusyError(f"{what}.", remedy="Nothing was saved; try again.")
+
+
+def _logged(error: StudioError, url: str) -> StudioError:
+    """`error`, with what the driver raised in the log."""
+    logger.exception("%s (%s)", error.message, _shown(url))
+    return error

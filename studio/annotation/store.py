@@ -45,7 +45,7 @@ CHANGED_AT_ONCE = 1_000
 
 
 class AnnotationStore:
-    """An open store.
+    """An open store; several of one process on one file share its connections.
 
     Args:
         url: SQLAlchemy URL, for example `Workspace.database_url`.
@@ -63,6 +63,11 @@ class AnnotationStore:
     def close(self) -> None:
         """Finish what is being written and let go of the database."""
         self._database.close()
+
+    @property
+    def trouble(self) -> str:
+        """Why nothing is saved any more, for whoever runs the studio; empty while all is well."""
+        return self._database.trouble
 
     def add_rows(self, dataset: str, rows: Iterable[Row]) -> AddReport:
         """Add rows to a dataset, made if new: all of them or, on an error, none.

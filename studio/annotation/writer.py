@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
@@ -99,7 +99,13 @@ class Writer:
             thread, self._thread = self._thread, None
         if thread is not None:
             self._jobs.put(None)
-            thread.join(END_SECONDS)
+            if thread is not threading.current_thread():
+                thread.join(END_SECONDS)
+
+    def finish(self) -> None:
+        """Wait for what was submitted so far; more may come."""
+        if self._thread is not None:
+            wait([self.submit(lambda _connection: None)], END_SECONDS)
 
     def _run(self) -> None:
         going = True

@@ -58,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return app(args=arguments, prog_name="python -m studio", standalone_mode=False) or 0
     except StudioError as error:
-        typer.echo(str(error), err=True)
+        typer.echo(error.in_full, err=True)
         return error.exit_code
     except UsageError as error:
         error.show(sys.stderr)

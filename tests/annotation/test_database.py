@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import sqlite3
+import subprocess
 import sys
 from pathlib import Path
 
@@ -12,9 +15,10 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from studio.annotation import AnnotationStore
+from studio.annotation.backup import back_up, restore
 from studio.annotation.database import MIGRATIONS, REVISION, Database
 from studio.annotation.tables import Base
-from studio.errors import BusyError, DataError
+from studio.errors import BusyError, DataError, StudioError
 
 from .conftest import answer, make_rows
 from .open_files import copy_of, deleted_files, open_and_close, read_elsewhere
@@ -154,3 +158,229 @@ def test_a_second_store_and_another_process_take_no_saved_label_away(url, path):
     assert read_elsewhere(path, "SELECT key FROM labels") == [["kept-for-good"]]
     assert deleted_files("studio.db") == []
     store.close()
+
+
+def saved_by(store: AnnotationStore, annotator: str) -> int:
+    """Save an answer to the next pair; its number."""
+    card = store.claim(annotator)
+    return store.save(answer(card, annotator)).label_id
+
+
+def in_progress(url: str) -> AnnotationStore:
+    """A store that has pairs and one saved label."""
+    store = AnnotationStore(url)
+    store.add_rows("charts", make_rows(5))
+    saved_by(store, "ana")
+    return store
+
+
+def deleted(path: Path) -> None:
+    path.unlink()
+
+
+def moved(path: Path) -> None:
+    path.parent.rename(path.parent.with_name("elsewhere"))
+
+
+def replaced(path: Path) -> None:
+    copy_of(path, path.with_name("copy.db")).replace(path)
+
+
+def without_journal(path: Path) -> None:
+    path.with_name("studio.db-wal").unlink()
+
+
+LOST = {
+    deleted: "deleted or moved",
+    moved: "deleted or moved",
+    replaced: "replaced by another file",
+    without_journal: "lost its journal",
+}
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    made = tmp_path / "workspace"
+    made.mkdir()
+    return made
+
+
+@pytest.mark.parametrize(("lose", "what"), LOST.items())
+def test_nothing_is_said_to_be_saved_into_a_lost_file(folder, lose, what, monkeypatch, caplog):
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(folder.parent))
+    path = folder / "studio.db"
+    store = in_progress(f"sqlite:///{path}")
+    card = store.claim("ana")
+    lose(path)
+    for _ in range(2):
+        with pytest.raises(StudioError, match=what) as caught:
+            store.save(answer(card, "ana"))
+        said = f"{caught.value.message} {caught.value.remedy}"
+        assert str(folder) not in said and "studio.db" not in said
+        assert "tell the lead" in said
+    with pytest.raises(StudioError, match=what):
+        store.progress("ana")
+    rescued = sorted(folder.parent.rglob("studio.db.rescued-*"))
+    assert len(rescued) == 1
+    assert f"1 labels, is in {rescued[0]}" in store.trouble
+    assert store.trouble == caught.value.detail
+    assert str(rescued[0]) in caplog.text
+    assert read_elsewhere(rescued[0], "SELECT count(*) FROM labels") == [[1]]
+    store.close()
+
+
+@pytest.mark.parametrize("lose", [deleted, replaced, without_journal])
+def test_what_was_rescued_is_put_back_by_restoring_it(folder, lose):
+    path = folder / "studio.db"
+    url = f"sqlite:///{path}"
+    store = in_progress(url)
+    lose(path)
+    with pytest.raises(StudioError):
+        store.claim("ana")
+    store.close()
+    restore(url, next(folder.glob("studio.db.rescued-*")))
+    again = AnnotationStore(url)
+    assert again.progress("ana").labelled == 1
+    saved_by(again, "ana")
+    assert again.progress("ana").labelled == 2
+    again.close()
+
+
+def test_a_file_that_took_the_place_is_neither_read_nor_backed_up(folder):
+    path = folder / "studio.db"
+    url = f"sqlite:///{path}"
+    store = in_progress(url)
+    replaced(path)
+    with pytest.raises(StudioError, match="replaced"):
+        AnnotationStore(url)
+    with pytest.raises(StudioError, match="replaced"):
+        back_up(url, folder / "backup.db")
+    assert not (folder / "backup.db").exists()
+    store.close()
+
+
+def test_a_lost_file_is_left_alone_when_the_studio_ends(folder):
+    path = folder / "studio.db"
+    store = in_progress(f"sqlite:///{path}")
+    without_journal(path)
+    with pytest.raises(StudioError):
+        store.claim("ana")
+    with sqlite3.connect(path) as other:
+        other.execute("SELECT count(*) FROM labels")
+        store.close()
+        assert path.with_name("studio.db-wal").exists()
+    other.close()
+
+
+def test_a_lost_database_is_not_begun_anew_where_a_copy_of_it_lies(folder):
+    path = folder / "studio.db"
+    url = f"sqlite:///{path}"
+    store = in_progress(url)
+    deleted(path)
+    with pytest.raises(StudioError):
+        store.claim("ana")
+    store.close()
+    for rest in ("studio.db-wal", "studio.db-shm"):
+        path.with_name(rest).unlink(missing_ok=True)
+    with pytest.raises(DataError, match="rescued") as caught:
+        AnnotationStore(url)
+    assert "studio restore" in caught.value.remedy
+    assert not path.exists()
+
+
+def test_a_disk_that_does_not_answer_is_said_and_asked_again(url, path, monkeypatch, caplog):
+    store = in_progress(url)
+    card = store.claim("ana")
+    stat = Path.stat
+
+    def failing(self, **options):
+        if self == path:
+            raise OSError(5, "Input/output error")
+        return stat(self, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "stat", failing)
+        with pytest.raises(StudioError, match="cannot be reached: Input/output error") as caught:
+            store.save(answer(card, "ana", key="asked-again"))
+    assert str(path) not in str(caught.value) and str(path) in caught.value.in_full
+    assert "Traceback" in caplog.text
+    store.save(answer(card, "ana", key="asked-again"))
+    assert read_elsewhere(path, "SELECT count(*) FROM labels") == [[2]]
+    store.close()
+
+
+def test_stores_of_one_file_share_it_until_the_last_is_closed(url, path, tmp_path):
+    one = in_progress(url)
+    (tmp_path / "other").symlink_to(path)
+    two = AnnotationStore(f"sqlite:///{tmp_path / 'other'}")
+    assert two._database.engine is one._database.engine
+    one.close()
+    with pytest.raises(StudioError, match="closed"):
+        one.claim("ben")
+    saved_by(two, "ben")
+    two.close()
+    two.close()
+    assert not path.with_name("studio.db-wal").exists()
+
+
+def test_a_store_that_nobody_has_any_more_lets_go_of_the_file(url, path):
+    store = in_progress(url)
+    del store
+    gc.collect()
+    assert not path.with_name("studio.db-wal").exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_process_neither_uses_nor_opens_what_its_parent_has_open(url, path):
+    store = in_progress(url)
+    said, tell = os.pipe()
+    child = os.fork()
+    if child == 0:
+        for attempt in (lambda: store.claim("ben"), lambda: AnnotationStore(url)):
+            try:
+                attempt()
+            except StudioError as error:
+                os.write(tell, f"{error.message}\n".encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    os.close(tell)
+    with os.fdopen(said) as heard:
+        assert heard.read().count("forked from") == 2
+    open_and_close(path)
+    saved_by(store, "ben")
+    assert read_elsewhere(path, "SELECT count(*) FROM labels") == [[2]]
+    store.close()
+
+
+FILL = """
+import resource, sys
+from pathlib import Path
+from studio.annotation import AnnotationStore
+from studio.errors import StudioError
+path = Path(sys.argv[1])
+store = AnnotationStore(f"sqlite:///{path}")
+held = path.with_name("studio.db-wal").stat().st_size + 4096
+resource.setrlimit(resource.RLIMIT_FSIZE, (held, resource.RLIM_INFINITY))
+told = []
+for number in range(40):
+    try:
+        store.claim(f"person-{number}")
+    except StudioError as error:
+        told.append(error.message)
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+store.claim("later")
+print(len(told), told[-1])
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit of file sizes")
+def test_a_full_disk_is_said_logged_and_over_when_there_is_room(url, path):
+    in_progress(url).close()
+    done = subprocess.run(
+        [sys.executable, "-c", FILL, str(path)], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert int(done.stdout.split()[0]) > 5
+    assert "cannot be used: d" in done.stdout and str(path) not in done.stdout  # disk …, database …
+    assert "Traceback" in done.stderr and str(path) in done.stderr
+    people = read_elsewhere(path, "SELECT name FROM annotators")
+    assert ["later"] in people and len(people) < 41
