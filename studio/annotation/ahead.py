@@ -5,8 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, literal, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Float,
+    Select,
+    bindparam,
+    literal,
+    select,
+    union_all,
+)
 
 from studio.annotation.tables import CurrentLabel, Dataset, Label, Lease, Pair
 from studio.annotation.team_tables import Repeat
@@ -30,6 +40,18 @@ class Ahead:
     repeats: list[int]
     held: dict[int, float]
     lease: float
+
+
+NOW = bindparam("now", type_=Float)
+
+
+def holds(now: Any) -> ColumnElement[bool]:
+    """The leases that hold at `now`.
+
+    One that lasts longer than any is given was made before the clock was set back: it holds
+    nobody's pair until the clock is there again.
+    """
+    return (Lease.expires_at > now) & (Lease.expires_at <= now + LONGEST_LEASE)
 
 
 _NTH_LATEST = (
@@ -84,7 +106,7 @@ def _statement(*, of_dataset: bool) -> Select:
     )
     held = (
         select(Lease.pair_id, Lease.expires_at)
-        .where(Lease.annotator_id == bindparam("who"), Lease.expires_at > bindparam("now"))
+        .where(Lease.annotator_id == bindparam("who"), holds(NOW))
         .where(~_ANSWERED, in_sight.where(Pair.id == Lease.pair_id).exists())
         .order_by(Lease.pair_id)
         .limit(bindparam("count"))

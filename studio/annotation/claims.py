@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, text, update
 
 from studio.annotation import checks
-from studio.annotation.ahead import LEASE_SECONDS, ahead, lease_seconds
+from studio.annotation.ahead import LEASE_SECONDS, NOW, ahead, holds, lease_seconds
 from studio.annotation.cards import cards
 from studio.annotation.checks import GoldScore
 from studio.annotation.settings import Project, projects
@@ -148,7 +148,7 @@ def heartbeat(connection: Connection, annotator: str, now: float) -> int:
     if who is None:
         return 0
     until = now + lease_seconds(connection, who)
-    mine = (Lease.annotator_id == who, Lease.expires_at > now)
+    mine = (Lease.annotator_id == who, holds(now))
     return connection.execute(update(Lease).where(*mine).values(expires_at=until)).rowcount
 
 
@@ -184,7 +184,7 @@ _OTHERS = (
     .where(
         Lease.pair_id == Pair.id,
         Lease.annotator_id != bindparam("who"),
-        Lease.expires_at > bindparam("now"),
+        holds(NOW),
     )
     .correlate(Pair)
     .scalar_subquery()
@@ -194,7 +194,7 @@ _MINE = (
     .where(
         Lease.pair_id == Pair.id,
         Lease.annotator_id == bindparam("who"),
-        Lease.expires_at > bindparam("now"),
+        holds(NOW),
     )
     .exists()
 )

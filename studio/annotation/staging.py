@@ -240,7 +240,7 @@ def _sweep(database: Database, now: float) -> None:
 
 def _alive(batch, now: float) -> bool:
     if batch.host != socket.gethostname():
-        return now - batch.touched_at < STALE_SECONDS
+        return abs(now - batch.touched_at) < STALE_SECONDS  # the clock may have been set back
     if batch.pid == os.getpid():
         return batch.id in _LIVE
     return process_alive(batch.pid, batch.pid_started)

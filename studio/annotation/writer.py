@@ -108,13 +108,16 @@ class Writer:
             wait([self.submit(lambda _connection: None)], END_SECONDS)
 
     def _run(self) -> None:
-        going = True
-        while going:
-            waiting = [self._jobs.get(), *self._more()]
-            going = None not in waiting
-            jobs = [job for job in waiting if job and job.future.set_running_or_notify_cancel()]
-            if jobs:
-                self._together(jobs)
+        while self._round():
+            pass  # what was done is let go of before the next is waited for
+
+    def _round(self) -> bool:
+        """Do what waits; whether there may be more."""
+        waiting = [self._jobs.get(), *self._more()]
+        jobs = [job for job in waiting if job and job.future.set_running_or_notify_cancel()]
+        if jobs:
+            self._together(jobs)
+        return None not in waiting
 
     def _more(self) -> list[_Job | None]:
         found = []

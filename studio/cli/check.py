@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated
+from contextlib import ExitStack, closing
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from studio.cli.data import mapping
 from studio.cli.options import JsonOption, WorkspaceOption, locate, print_json, say
 from studio.data.sources.registry import LIBRARY
+from studio.paths import Workspace
 from studio.preflight.report import Finding, Report
+
+if TYPE_CHECKING:
+    from studio.preflight.rows import Rows
 
 MARKS = {"error": "✕", "warning": "!", "info": "·"}
 SHOWN_ROWS = 8
@@ -47,30 +52,37 @@ def check(
 ) -> int:
     """Check rows: what the model will see, and what should not be trained on."""
     from studio.models.quiet import quiet_libraries
-    from studio.preflight.rows import source_rows
 
     place = locate(workspace)
-    if source.startswith(LIBRARY):
-        from studio.annotation import AnnotationStore
-        from studio.annotation.trainable import parse_library
-        from studio.preflight.library import library_rows
-
-        where = parse_library(source)
-        rows = library_rows(AnnotationStore(place.database_url), where.dataset or "", where)
-    else:
-        rows = source_rows(source, place, split=split, columns=mapping(column), limit=limit)
     quiet_libraries()
     from studio.config.model import ImageConfig, ModelConfig
     from studio.preflight.check import check_rows
     from studio.preflight.processor import open_model
 
     config = ModelConfig(id=model, image=ImageConfig(longest_edge=longest_edge))
-    found = _finish(check_rows(rows, place, open_model(config), max_length=max_length))
+    with ExitStack() as opened:
+        rows = _rows(opened, place, source, split=split, columns=mapping(column), limit=limit)
+        found = _finish(check_rows(rows, place, open_model(config), max_length=max_length))
     if json:
         print_json(found.to_json())
     else:
         typer.echo(describe(found))
     return 0
+
+
+def _rows(opened: ExitStack, place: Workspace, source: str, **chosen: Any) -> Rows:
+    """The rows to check; a store that they are read from stays open as long as `opened`."""
+    from studio.preflight.rows import source_rows
+
+    if not source.startswith(LIBRARY):
+        return source_rows(source, place, **chosen)
+    from studio.annotation import AnnotationStore
+    from studio.annotation.trainable import parse_library
+    from studio.preflight.library import library_rows
+
+    where = parse_library(source)
+    store = opened.enter_context(closing(AnnotationStore(place.database_url)))
+    return library_rows(store, where.dataset or "", where)
 
 
 def _finish(going) -> Report:

@@ -6,6 +6,7 @@ import re
 import threading
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import closing
 
 from studio.annotation import AnnotationStore, ItemFilter
 from studio.annotation.trainable import (
@@ -39,21 +40,25 @@ def library_choices(store: AnnotationStore, method: Method) -> list[tuple[str, s
     ]
 
 
-def with_frozen_data(config: RunConfig, workspace: Workspace) -> RunConfig:
+def with_frozen_data(
+    config: RunConfig, workspace: Workspace, store: AnnotationStore | None = None
+) -> RunConfig:
     """`config` with a `library:` source replaced by the frozen copy of its rows as they are now.
 
     Any other source stays. The same rows freeze to the same copy, however often.
+
+    Args:
+        store: The store that this process has open; None: one is opened when it is needed.
 
     Raises:
         DataError: No row can be trained on, or the dataset or a filter is unknown.
     """
     if not config.data.source.strip().startswith(LIBRARY):
         return config
-    store = AnnotationStore(workspace.database_url)
-    try:
-        frozen = freeze_library(config.data.source, config.method, workspace, store)
-    finally:
-        store.close()
+    if store is None:
+        with closing(AnnotationStore(workspace.database_url)) as opened:
+            return with_frozen_data(config, workspace, opened)
+    frozen = freeze_library(config.data.source, config.method, workspace, store)
     return config.model_copy(
         update={"data": config.data.model_copy(update={"source": frozen.source})}
     )

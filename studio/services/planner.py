@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 
 import psutil
 
+from studio.annotation import AnnotationStore
 from studio.config import RunConfig
 from studio.config.checks import ensure_consistent
 from studio.errors import StoppedError, StudioError
@@ -35,10 +36,14 @@ class Loading:
 
 
 class Planner:
-    """Answers what a run would do; the child starts with the first question, or with `warm`."""
+    """Answers what a run would do; the child starts with the first question, or with `warm`.
 
-    def __init__(self, workspace: Workspace) -> None:
-        self._workspace = workspace
+    Args:
+        store: The open store, from which rows of the library are frozen; None: opened for it.
+    """
+
+    def __init__(self, workspace: Workspace, store: AnnotationStore | None = None) -> None:
+        self._workspace, self._store = workspace, store
         self._child = PipeWorker(
             ["planner", "--workspace", str(workspace.root)], workspace.root / "planner.log"
         )
@@ -98,7 +103,7 @@ class Planner:
             RunFailedError: The planner died.
         """
         ensure_consistent(config)
-        config = with_frozen_data(config, self._workspace)
+        config = with_frozen_data(config, self._workspace, self._store)
         payload = {"config": config.model_dump(mode="json"), "gpu_gb": gpu_gb}
         found = Plan.from_json(self._child.call(payload)["plan"])
         self._loaded = self._child.pid
@@ -121,7 +126,7 @@ class Planner:
             StoppedError: `stopped` was set.
         """
         ensure_consistent(config)
-        config = with_frozen_data(config, self._workspace)
+        config = with_frozen_data(config, self._workspace, self._store)
         payload = {
             "config": config.model_dump(mode="json"),
             "gpu_gb": gpu_gb,
@@ -158,7 +163,7 @@ class Planner:
             StoppedError: `stopped` was set.
         """
         ensure_consistent(config)
-        config = with_frozen_data(config, self._workspace)
+        config = with_frozen_data(config, self._workspace, self._store)
         stopped = stopped or threading.Event()
         with self._one_at_a_time(stopped):
             return measure(config, self._workspace, stopped)
@@ -185,7 +190,7 @@ class Planner:
             RunFailedError: Memory ran out, the child died, or `stop_range_test` ended it.
         """
         ensure_consistent(config)
-        config = with_frozen_data(config, self._workspace)
+        config = with_frozen_data(config, self._workspace, self._store)
         values = {
             "config": config.model_dump(mode="json"),
             "lr_range": asdict(span or Span()),

@@ -14,6 +14,7 @@ import time
 
 from filelock import FileLock, Timeout
 
+from studio.annotation import AnnotationStore
 from studio.config import RunConfig
 from studio.config.checks import ensure_consistent
 from studio.config.engines import sent_elsewhere
@@ -36,10 +37,14 @@ TWICE_WITHIN = 5.0
 
 
 class Supervisor:
-    """Owns the queue of a workspace."""
+    """Owns the queue of a workspace.
 
-    def __init__(self, workspace: Workspace) -> None:
-        self.workspace = workspace
+    Args:
+        library: The open store, from which rows are frozen; None: opened for it.
+    """
+
+    def __init__(self, workspace: Workspace, library: AnnotationStore | None = None) -> None:
+        self.workspace, self._library = workspace, library
         self.store = RunStore(workspace)
         self._lock = FileLock(workspace.supervisor_lock)
         self._wake = threading.Event()
@@ -52,6 +57,11 @@ class Supervisor:
         """Begin supervising in a background thread."""
         self._thread = threading.Thread(target=self._loop, name="run-supervisor", daemon=True)
         self._thread.start()
+
+    @property
+    def supervising(self) -> bool:
+        """Whether this studio, not another one on the workspace, starts the runs."""
+        return self._lock.is_locked
 
     def shutdown(self) -> None:
         """Stop supervising; running workers go on."""
@@ -70,7 +80,7 @@ class Supervisor:
             ConflictError: The same run was submitted a moment ago (a button clicked twice).
         """
         ensure_consistent(config)
-        config = with_frozen_data(config, self.workspace)
+        config = with_frozen_data(config, self.workspace, self._library)
         with queue.locked(self.workspace):
             self._refuse_twice(config)
             run = self.store.create(config)
@@ -142,7 +152,7 @@ class Supervisor:
 
     def _refuse_twice(self, config: RunConfig) -> None:
         for run in self.store.list():
-            if time.time() - run.status.queued > TWICE_WITHIN:
+            if abs(time.time() - run.status.queued) > TWICE_WITHIN:
                 continue
             if run.status.state in ("queued", "starting", "running") and run.config == config:
                 raise ConflictError(
@@ -188,7 +198,7 @@ class Supervisor:
         elif run.status.pid or ended or run.status.state != "starting":
             mark_dead(run.paths)
             _go_on_with_less(self.store, run)
-        elif child is None and time.time() - run.status.updated > STARTUP_GRACE:
+        elif child is None and abs(time.time() - run.status.updated) > STARTUP_GRACE:
             _start_over(run)
 
 

@@ -44,13 +44,14 @@ def open_context(folder: str | None = None, accounts: Accounts | None = None) ->
     journal = open_journal(workspace)
     if journal is not None:
         journal.restore()
+    store = AnnotationStore(workspace.database_url)
     context = StudioContext(
         workspace=workspace,
-        store=AnnotationStore(workspace.database_url),
+        store=store,
         images=ImageStore(workspace),
         runs=RunStore(workspace),
-        supervisor=Supervisor(workspace),
-        planner=Planner(workspace),
+        supervisor=Supervisor(workspace, store),
+        planner=Planner(workspace, store),
         inference=InferenceClient(workspace),
         accounts=accounts,
         journal=journal,

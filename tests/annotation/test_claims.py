@@ -35,6 +35,27 @@ def test_an_absent_colleague_blocks_nobody(store, clock):
     assert store.claim("ben").pair_id == pair
 
 
+def test_a_clock_set_back_holds_nobody_s_pairs(store, clock):
+    store.add_rows("charts", make_rows(1))
+    before = store.claim("ana")
+    clock.now -= 48 * 3600
+    assert store.heartbeat("ana") == 0
+    assert store.claim("ben").pair_id == before.pair_id
+    assert store.claim("ana") is None
+
+
+def test_answers_keep_their_order_when_the_clock_is_set_back(store, clock):
+    store.add_rows("charts", make_rows(3))
+    saved = []
+    for _ in range(3):
+        card = store.claim("ana")
+        store.save(answer(card, "ana"))
+        saved.append(card.pair_id)
+        clock.now -= 48 * 3600
+    assert [entry.pair_id for entry in store.history("ana")] == saved[::-1]
+    assert store.undo("ana").pair_id == saved[-1]
+
+
 def test_a_lease_lasts_three_times_the_median_for_each_pair_held_ahead(store, clock):
     store.add_rows("charts", make_rows(9))
     for _ in range(5):
