@@ -8,7 +8,8 @@ next pairs with the reply, and fetches the image of the one to show. `p50_ms` an
 save and next together, `floor_p95_ms` of a request to a route that does nothing, in the same run
 under the same load. `server_cpu_ms` is the processor time the server used for each save with all that
 belongs to it; unlike the others it hardly depends on what else the machine does. With --kills the studio is killed with SIGKILL in the middle of saves and started
-again, and every acknowledged label is looked for.
+again, while commands that open the same database run beside (annotation_beside.py) and the studio
+itself freezes rows; every acknowledged label is looked for, under the name of who gave it.
 """
 
 from __future__ import annotations
@@ -27,7 +28,6 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,10 +35,13 @@ import psutil
 
 ROOT = Path(__file__).resolve().parents[1]
 SERVER = Path(__file__).with_name("annotation_server.py")
+BESIDE = Path(__file__).with_name("annotation_beside.py")
 sys.path.insert(0, str(ROOT))
 HEADERS = {"X-Studio": "1", "Content-Type": "application/json"}
 START_SECONDS = 300.0
 PAIRS_A_ROUND = 30
+PEOPLE = 3
+KILL_AT_LEAST_AFTER = 30.0
 
 
 @dataclass
@@ -120,9 +123,10 @@ class Client:
 class Studio:
     """The server as a process of its own, started as often as one likes."""
 
-    def __init__(self, workspace: Path) -> None:
-        self.file = workspace / "port"
+    def __init__(self, workspace: Path, freezing: bool = False) -> None:
+        self.file, self.deleted = workspace / "port", 0
         command = [sys.executable, str(SERVER), str(workspace)]
+        command += ["--freezing"] if freezing else []
         self.nursery = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, text=True)
         self.pid = 0
 
@@ -141,11 +145,24 @@ class Studio:
         return found["port"]
 
     def kill(self) -> None:
+        """End it at once; `deleted` is how many deleted files of the database it had open."""
+        self.deleted = len(deleted_files(self.pid))
         os.kill(self.pid, signal.SIGKILL)
 
     def close(self) -> None:
         self.nursery.stdin.close()
         self.nursery.wait()
+
+
+def deleted_files(pid: int) -> list[str]:
+    """Files of the database that a process writes into although they have no name any more."""
+    found = []
+    for descriptor in Path(f"/proc/{pid}/fd").glob("*"):
+        try:
+            found.append(str(descriptor.readlink()))
+        except OSError:  # closed meanwhile
+            continue
+    return [link for link in found if "studio.db" in link and link.endswith(" (deleted)")]
 
 
 def label(port: int, name: str, count: int, tally: Tally, lock: threading.Lock) -> None:
@@ -234,50 +251,122 @@ def percentile(seconds: list[float], share: float) -> float:
     return round(1000 * ordered[int(share * (len(ordered) - 1))], 1) if ordered else 0.0
 
 
-def kill_often(rounds: int) -> dict:
-    """SIGKILL in the middle of saves, again and again; every acknowledged label exactly once."""
-    with tempfile.TemporaryDirectory() as folder:
+Answer = tuple[str, str, int]
+"""The key of an answer, who gave it, and the pair."""
+
+
+def kill_often(rounds: int, beside: bool = True) -> dict:
+    """SIGKILL in the middle of saves, again and again; every acknowledged label exactly once.
+
+    Args:
+        beside: Let imports, exports, backups, checks, plans, doctor and, in the studio's own
+            process, freezes go on meanwhile.
+    """
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as scratch:
         workspace = Path(folder)
         fill(workspace, PAIRS_A_ROUND * rounds)
-        studio = Studio(workspace)
-        acknowledged: list[str] = []
+        others = Others(workspace, Path(scratch)) if beside else None
+        studio = Studio(workspace, freezing=beside)
+        acknowledged: list[Answer] = []
+        deleted = 0
         for number in range(rounds):
             port = studio.start()
-            acknowledged += save_until_killed(port, number, studio.kill)
+            acknowledged += save_until_killed(port, number, studio)
+            deleted += studio.deleted
         studio.close()
+        went = others.close() if others else {}
         with sqlite3.connect(workspace / "studio.db") as connection:
             check = connection.execute("PRAGMA integrity_check").fetchone()[0]
-            keys = Counter(key for (key,) in connection.execute("SELECT key FROM labels"))
+            stored = connection.execute(
+                "SELECT l.key, a.name, l.pair_id FROM labels l "
+                "JOIN annotators a ON a.id = l.annotator_id"
+            ).fetchall()
         connection.close()
+    return (
+        {"kills": rounds}
+        | compare(acknowledged, stored)
+        | {
+            "deleted_files_held": deleted,
+            "integrity": check,
+        }
+        | went
+    )
+
+
+def compare(acknowledged: list[Answer], stored: list[Answer]) -> dict[str, int]:
+    """What became of the answers that the studio said were saved."""
+    keys = Counter(key for key, _, _ in stored)
+    given = {key: (name, pair) for key, name, pair in stored}
     return {
-        "kills": rounds,
         "acknowledged": len(acknowledged),
-        "lost": sum(keys[key] == 0 for key in acknowledged),
+        "lost": sum(keys[key] == 0 for key, _, _ in acknowledged),
         "doubled": sum(count > 1 for count in keys.values()),
+        "misnamed": sum(
+            given.get(key, (name, pair)) != (name, pair) for key, name, pair in acknowledged
+        ),
         "unacknowledged": len(keys) - len(acknowledged),
-        "integrity": check,
     }
 
 
-def save_until_killed(port: int, number: int, kill: Callable[[], None]) -> list[str]:
-    """Keys of the answers the studio said were saved, until `kill` strikes between two of them."""
-    done: list[str] = []
-    client = Client(port, "person")
-    timer = threading.Timer(random.uniform(0.0, 0.15), kill)
+class Others:
+    """The process that does what else goes on; see `annotation_beside.py`."""
+
+    def __init__(self, workspace: Path, scratch: Path) -> None:
+        command = [sys.executable, str(BESIDE), str(workspace), str(scratch)]
+        self.process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        until = time.monotonic() + START_SECONDS
+        while not (scratch / "imported").exists():
+            if self.process.poll() is not None or time.monotonic() > until:
+                raise RuntimeError("The commands beside did not start.")
+            time.sleep(0.05)
+
+    def close(self) -> dict:
+        """End them; how often each was done, and how often it failed."""
+        said, _ = self.process.communicate()
+        return json.loads(said)
+
+
+def save_until_killed(port: int, number: int, studio: Studio) -> list[Answer]:
+    """The answers the studio said were saved, until it is killed in the middle of saves."""
+    done: list[Answer] = []
+    first = threading.Event()
+    people = [
+        threading.Thread(target=keep_saving, args=(port, number, f"person-{who}", done, first))
+        for who in range(PEOPLE)
+    ]
+    for person in people:
+        person.start()
+    first.wait(KILL_AT_LEAST_AFTER)
+    time.sleep(random.uniform(0.0, 0.15))
+    studio.kill()
+    for person in people:
+        person.join()
+    return done
+
+
+def keep_saving(
+    port: int, number: int, name: str, done: list[Answer], first: threading.Event
+) -> None:
+    """Save one answer after the other under one name, until the studio is gone."""
+    client = Client(port, name)
+    saved = 0
     try:
         while cards := client.next():
             for card in cards:
-                key = f"round-{number}-{len(done)}-key"
+                key = f"round-{number}-{name}-{saved}-key"
                 client.save(card, key)
-                done.append(key)
-                if len(done) == 1:
-                    timer.start()
+                done.append((key, name, card["pair_id"]))
+                saved += 1
+                first.set()
     except (OSError, http.client.HTTPException):
         pass
-    if not done:  # earlier rounds have saved all there was
-        timer.start()
-    timer.join()
-    return done
 
 
 def main() -> int:

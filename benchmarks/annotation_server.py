@@ -1,6 +1,6 @@
 """The studio's labelling routes for `annotation.py`: one process, forked for each server.
 
-python benchmarks/annotation_server.py WORKSPACE
+python benchmarks/annotation_server.py WORKSPACE [--freezing]
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 
-def nursery(workspace: Path) -> None:
+def nursery(workspace: Path, freezing: bool) -> None:
     """A process with everything imported; each line on its standard input forks a server.
 
     The studio's own routes, guards, store and images, with accounts by a header; only Gradio's
@@ -51,9 +52,27 @@ def nursery(workspace: Path) -> None:
         child = os.fork()
         if child == 0:
             opened.append(AnnotationStore(place.database_url))
+            if freezing:
+                threading.Thread(target=freeze, args=(place,), daemon=True).start()
             serve(app, workspace)
             os._exit(0)
         os.waitpid(child, 0)
+
+
+def freeze(place: Any) -> None:
+    """Freeze rows of the library again and again, as plans and starts do in the studio's process.
+
+    Each opens the database a second time and closes it.
+    """
+    from studio.config import files
+    from studio.errors import InputError
+    from studio.services.frozen import with_frozen_data
+
+    config = files.parse({"method": "dpo", "data": {"source": "library:imported"}})
+    while True:
+        with suppress(InputError):  # not imported yet
+            with_frozen_data(config, place)
+        time.sleep(0.02)
 
 
 class Later:
@@ -104,4 +123,4 @@ class Headers:
 
 
 if __name__ == "__main__":
-    nursery(Path(sys.argv[1]))
+    nursery(Path(sys.argv[1]), "--freezing" in sys.argv)

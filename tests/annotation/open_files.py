@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 import subprocess
 import sys
@@ -26,7 +25,7 @@ def deleted_files(name: str, pid: int | None = None) -> list[str]:
     links = []
     for descriptor in folder.iterdir():
         try:
-            links.append(os.readlink(descriptor))
+            links.append(str(descriptor.readlink()))
         except OSError:  # closed meanwhile
             continue
     return [link for link in links if link.endswith(" (deleted)") and name in link]

@@ -388,7 +388,11 @@ print(len(told), told[-1])
 def test_a_full_disk_is_said_logged_and_over_when_there_is_room(url, path):
     in_progress(url).close()
     done = subprocess.run(
-        [sys.executable, "-c", FILL, str(path)], capture_output=True, text=True, check=True, cwd=ROOT
+        [sys.executable, "-c", FILL, str(path)],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
     )
     assert int(done.stdout.split()[0]) > 5
     assert "cannot be used: d" in done.stdout and str(path) not in done.stdout  # disk …, database …
