@@ -105,7 +105,8 @@ def main(arguments: list[str] | None = None) -> int:
         from studio.ui.auth import Accounts
         from studio.ui.closed import closed_app
         from studio.ui.hub_login import hub_accounts
-        from studio.ui.server import serve
+        from studio.ui.notices import notices
+        from studio.ui.server import address, serve
 
     space = os.environ.get("SPACE_ID")
     try:
@@ -116,7 +117,10 @@ def main(arguments: list[str] | None = None) -> int:
         context = open_context(flags.workspace, accounts)
     except StudioError as error:
         refuse(error.in_full)
+    context.presence.serves_at(address(*bound.getsockname()[:2]))
     context.supervisor.start()
+    for notice in notices(context):
+        sys.stderr.write(f"{notice}\n")
     if accounts is None and os.environ.get("STUDIO_WARM", "1").lower() in YES:
         context.planner.warm_soon()
     try:

@@ -196,6 +196,11 @@ class Workspace:
         return self.root / "queue.lock"
 
     @property
+    def studios(self) -> Path:
+        """One small file for each studio that has the workspace open."""
+        return self.root / "studios"
+
+    @property
     def journal(self) -> Path:
         """What is pushed by, and came from, the journal of a Space."""
         return self.root / "journal"

@@ -14,6 +14,7 @@ from typing import Any
 from studio.annotation import AnnotationStore
 from studio.errors import StudioError
 from studio.paths import Workspace
+from studio.services.presence import Presence
 
 REQUIRED = (
     "torch",
@@ -78,6 +79,7 @@ def examine(workspace: Workspace) -> Report:
             *_abilities(device),
             _disk(workspace),
             _database(workspace),
+            _studios(workspace),
         ]
     )
 
@@ -159,5 +161,10 @@ def _database(workspace: Workspace) -> Check:
         found = f"{sum(1 for _ in store.datasets())} datasets"
         store.close()
     except StudioError as error:
-        return Check("database", False, error.message, error.remedy)
+        return Check("database", False, f"{error.message} {error.detail}".strip(), error.remedy)
     return Check("database", True, found)
+
+
+def _studios(workspace: Workspace) -> Check:
+    others = Presence(workspace).others()
+    return Check("studios", True, "; ".join(map(str, others)) or "none has this workspace open")

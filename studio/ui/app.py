@@ -16,6 +16,7 @@ from studio.paths import ASSETS, SAMPLES, Workspace
 from studio.runs.store import RunStore
 from studio.services.inference import InferenceClient
 from studio.services.planner import Planner
+from studio.services.presence import Presence
 from studio.services.supervisor import Supervisor
 from studio.ui import api, data_api, opening, pulse, runs_api
 from studio.ui.auth import Accounts
@@ -41,6 +42,16 @@ DAY = 86_400
 def open_context(folder: str | None = None, accounts: Accounts | None = None) -> StudioContext:
     """The services of the workspace in `folder`; only its journal is started, after it was read."""
     workspace = Workspace.locate(folder)
+    presence = Presence(workspace)
+    presence.enter(alone_on_machine=workspace.database_url.startswith("sqlite"))
+    try:
+        return _opened(workspace, presence, accounts)
+    except BaseException:
+        presence.leave()
+        raise
+
+
+def _opened(workspace: Workspace, presence: Presence, accounts: Accounts | None) -> StudioContext:
     journal = open_journal(workspace)
     if journal is not None:
         journal.restore()
@@ -55,6 +66,7 @@ def open_context(folder: str | None = None, accounts: Accounts | None = None) ->
         inference=InferenceClient(workspace),
         accounts=accounts,
         journal=journal,
+        presence=presence,
     )
     if journal is not None:
         journal.start()
@@ -69,6 +81,8 @@ def close_context(context: StudioContext) -> None:
     if context.journal is not None:
         context.journal.close()
     context.store.close()
+    if context.presence is not None:
+        context.presence.leave()
 
 
 def build_page(context: StudioContext, names: tuple[str, ...] = tuple(TABS)) -> gr.Blocks:

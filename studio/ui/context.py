@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from studio.runs.store import RunStore
     from studio.services.inference import InferenceClient
     from studio.services.planner import Planner
+    from studio.services.presence import Presence
     from studio.services.supervisor import Supervisor
     from studio.ui.auth import Accounts
 
@@ -67,6 +68,7 @@ class StudioContext:
     Attributes:
         accounts: Who may log in; None when the studio is used without logins.
         journal: Where labels are kept when this machine's disk does not last.
+        presence: Which other studios have the workspace open.
         shell: The page being built; None outside `build(context)`.
     """
 
@@ -79,6 +81,7 @@ class StudioContext:
     inference: InferenceClient
     accounts: Accounts | None = None
     journal: Journal | None = None
+    presence: Presence | None = None
     shell: Shell | None = None
 
     def user(self, request: Any) -> str:

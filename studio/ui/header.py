@@ -11,6 +11,7 @@ import gradio as gr
 from studio.annotation.journal import JournalState
 from studio.runs import queue
 from studio.ui.context import StudioContext, go_to, link
+from studio.ui.notices import notices
 from studio.ui.pulse import HEADER, LOOK_AGAIN, header_word, mark, tick
 from studio.ui.runs_head import STAGES
 from studio.ui.runs_state import RunReader, RunSummary, current
@@ -80,7 +81,17 @@ class Header:
         running = "" if runs is None else _running(current(runs), paused)
         leave = LOG_OUT if self.context.accounts is not None else ""
         kept = journal(self.context.journal.state) if self.context.journal else ""
-        return mark(word) + header(self.context.workspace.root.name, kept + running + leave)
+        line = header(self.context.workspace.root.name, kept + running + leave)
+        return mark(word) + line + self._notices()
+
+    def _notices(self) -> str:
+        """What only a lead is told; an annotator has a page of their own."""
+        if self.context.accounts is not None and self.tabs == ("annotate",):
+            return ""
+        return "".join(
+            f'<div class="studio-notice" role="alert">{escape(one)}</div>'
+            for one in notices(self.context)
+        )
 
 
 def header(workspace: str, right: str) -> str:

@@ -17,6 +17,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from studio.runs import queue
 from studio.ui.context import StudioContext
 from studio.ui.guard import StudioRoute, check_host
+from studio.ui.notices import notices
 from studio.ui.runs_state import RunReader, RunSummary, current
 
 RUNS, HEADER = 0, 1
@@ -76,7 +77,7 @@ def header_word(context: StudioContext, runs: Iterable[RunSummary] | None) -> st
 
     The time left of a run, which changes with every step, is taken up every 15 seconds.
     """
-    shown = [context.journal and context.journal.state]
+    shown: list[object] = [context.journal and context.journal.state, notices(context)]
     run = None if runs is None else current(list(runs))
     if run is not None:
         status = run.run.status

@@ -13,6 +13,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from open_files import copy_of, deleted_files, open_and_close, read_elsewhere
 
 from studio.annotation import AnnotationStore
 from studio.annotation.backup import back_up, restore
@@ -21,7 +22,6 @@ from studio.annotation.tables import Base
 from studio.errors import BusyError, DataError, StudioError
 
 from .conftest import answer, make_rows
-from .open_files import copy_of, deleted_files, open_and_close, read_elsewhere
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -231,7 +231,8 @@ def test_nothing_is_said_to_be_saved_into_a_lost_file(folder, lose, what, monkey
 
 IN_STUDIO = """
 import sys
-from tests.annotation import test_database
+sys.path.insert(0, "tests")
+from annotation import test_database
 from studio.errors import StudioError
 path = test_database.Path(sys.argv[1])
 store = test_database.in_progress(f"sqlite:///{path}")

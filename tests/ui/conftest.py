@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import serving
 
 
 @pytest.fixture(scope="session")
@@ -21,3 +23,11 @@ def chromium() -> str:
         if candidate and Path(candidate).exists():
             return candidate
     pytest.fail("No Chromium found: install one, or name it in STUDIO_CHROMIUM.")
+
+
+@pytest.fixture(autouse=True)
+def told_is_kept() -> Iterator[None]:
+    """After every test: what a page was told is saved is on the disk; see `serving`."""
+    yield
+    for studio in serving.LIVE:
+        studio.check()

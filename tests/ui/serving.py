@@ -1,18 +1,141 @@
-"""A served studio, and the browser that drives it."""
+"""A served studio, and the browser that drives it.
+
+Every test that is served ends in the same: what a page was told is saved lies on the disk under the
+right name, no traceback was logged, and no deleted file of the database is held open. `conftest`
+looks after each test, `served` when it ends.
+"""
 
 from __future__ import annotations
 
+import json
+import logging
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
 
 import uvicorn
+from open_files import deleted_files, read_elsewhere
 from playwright.sync_api import Browser, Page, sync_playwright
+from starlette.requests import Request
 
 from studio.ui.app import TABS, build_app
 from studio.ui.context import StudioContext
+
+SAVE = "/studio/annotate/save"
+TRACEBACK = "Traceback (most recent call last)"
+LABELS = "SELECT l.key, a.name, l.pair_id FROM labels l JOIN annotators a ON a.id = l.annotator_id"
+SETTLED_SECONDS = 30.0
+LIVE: list[Watched] = []
+
+
+@dataclass
+class Watched:
+    """A served application: what it told pages is saved, and what went wrong inside.
+
+    Attributes:
+        app: The application.
+        told: Key, name and pair of each answer whose save was answered with 200.
+        problems: Tracebacks that were logged or written to standard error.
+    """
+
+    context: StudioContext
+    app: Any
+    told: list[tuple[str, str, int]] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    under_way: int = 0
+
+    async def __call__(self, scope: dict, receive: Any, send: Any) -> None:
+        if scope["type"] != "http" or not scope["path"].endswith(SAVE):
+            return await self.app(scope, receive, send)
+        body, status = bytearray(), 0
+
+        async def heard() -> dict:
+            message = await receive()
+            body.extend(message.get("body", b""))
+            return message
+
+        async def sent(message: dict) -> None:
+            nonlocal status
+            status = message.get("status", status)
+            await send(message)
+
+        self.under_way += 1
+        try:
+            await self.app(scope, heard, sent)
+        finally:
+            if status == 200:
+                asked = json.loads(bytes(body))
+                user = self.context.user(Request(scope))
+                self.told.append((asked["key"], user, asked["pair_id"]))
+            self.under_way -= 1
+
+    def check(self) -> None:
+        """Fail unless what was told is so; then begin anew."""
+        until = time.monotonic() + SETTLED_SECONDS
+        while self.under_way and time.monotonic() < until:
+            time.sleep(0.02)
+        told, self.told = self.told, []
+        problems = self.problems[:]
+        self.problems.clear()
+        assert problems == []
+        database = self.context.workspace.database
+        assert deleted_files(str(database)) == []
+        if told:
+            stored = [tuple(row) for row in read_elsewhere(database, LABELS)]
+            assert [one for one in told if stored.count(one) != 1] == []
+
+
+class _Tracebacks(logging.Handler):
+    """Keeps log records that carry a traceback."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__()
+        self.problems = problems
+
+    def emit(self, record: logging.LogRecord) -> None:
+        said = self.format(record)
+        if TRACEBACK in said:
+            self.problems.append(said)
+
+
+class _Tee:
+    """Standard error, of which tracebacks are also kept."""
+
+    def __init__(self, stream: Any, problems: list[str]) -> None:
+        self._stream, self._problems = stream, problems
+
+    def write(self, text: str) -> int:
+        if TRACEBACK in text:
+            self._problems.append(text)
+        return self._stream.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextmanager
+def watched(context: StudioContext, app: Any) -> Iterator[Watched]:
+    """Looks at an application for as long as the block runs, and checks it at the end."""
+    found = Watched(context, app)
+    handler = _Tracebacks(found.problems)
+    loggers = [logging.getLogger(name) for name in ("", "uvicorn")]
+    for logger in loggers:
+        logger.addHandler(handler)
+    usual, sys.stderr = sys.stderr, _Tee(sys.stderr, found.problems)
+    LIVE.append(found)
+    try:
+        yield found
+        found.check()
+    finally:
+        LIVE.remove(found)
+        sys.stderr = usual
+        for logger in loggers:
+            logger.removeHandler(handler)
 
 
 @contextmanager
@@ -22,17 +145,19 @@ def served(context: StudioContext, names: tuple[str, ...] = tuple(TABS)) -> Iter
     Args:
         names: The tabs of its page; a page with few is loaded sooner.
     """
-    with socket.socket() as bound:
+    with socket.socket() as bound, watched(context, build_app(context, names)) as app:
         bound.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(build_app(context, names), log_level="error", ws="none")
+        config = uvicorn.Config(app, log_level="error", ws="none")
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
         thread.start()
         while not server.started:
             time.sleep(0.02)
         yield f"http://127.0.0.1:{bound.getsockname()[1]}/"
+        app.check()
         server.should_exit = True
         thread.join(30)
+        app.problems.clear()  # of streams that the end cut off
 
 
 @contextmanager

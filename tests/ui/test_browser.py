@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import re
 import signal
-import sqlite3
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from open_files import deleted_files, read_elsewhere
 from playwright.sync_api import Page
 from serving import launched, opened
 
@@ -23,17 +23,22 @@ STEPS = 3
 def studio(tmp_path: Path, python: str) -> Iterator[str]:
     """Address of a studio in an empty workspace; all its processes have torch loaded at once."""
     command = [python, "app.py", "--port", "0", "--no-browser"]
-    process = subprocess.Popen(
-        [*command, "--workspace", str(tmp_path / "workspace")],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    log = tmp_path / "stderr.txt"
+    with log.open("w") as told:
+        process = subprocess.Popen(
+            [*command, "--workspace", str(tmp_path / "workspace")],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=told,
+            text=True,
+        )
     try:
         line = process.stdout.readline()
         found = re.search(r"http://\S+", line)
-        assert found, f"The studio did not start: {line!r}"
+        assert found, f"The studio did not start: {line!r} {log.read_text()}"
         yield found.group()
+        assert "Traceback" not in log.read_text()
+        assert deleted_files("studio.db", process.pid) == []
     finally:
         process.send_signal(signal.SIGINT if os.name != "nt" else signal.SIGTERM)
         process.wait(timeout=30)
@@ -56,8 +61,8 @@ def label_one_pair(page: Page, database: Path) -> None:
     page.wait_for_selector(".an-work[data-seen]:not([hidden])")
     page.keyboard.press("1")
     page.wait_for_selector(".an-status[data-state=saved]:has-text('saved ✓')")
-    with sqlite3.connect(database) as connection:
-        assert connection.execute("SELECT kind FROM labels").fetchall() == [("choose",)]
+    query = "SELECT l.kind, a.name FROM labels l JOIN annotators a ON a.id = l.annotator_id"
+    assert read_elsewhere(database, query) == [["choose", "local"]]
 
 
 def launch_sft(page: Page, steps: int = STEPS) -> None:
