@@ -93,7 +93,7 @@ class _Server:
         if error is None:
             self._send(request_id, {**future.result(), "done": True})
             return
-        if not isinstance(error, StudioError):
+        if not isinstance(error, StudioError) or error.__cause__ is not None:
             traceback.print_exception(error, file=sys.stderr)
             sys.stderr.flush()
         self._send(request_id, {"error": encode_error(error)})

@@ -92,6 +92,10 @@ class RunPaths:
     def worker_lock(self) -> Path:
         return self.root / f".worker{self._suffix}.lock"
 
+    @property
+    def push_lock(self) -> Path:
+        return self.root / ".push.lock"
+
     def others(self) -> list[RunPaths]:
         """What the other processes of the run have left here, each seen by its rank."""
         found = self.root.glob("status.rank*.json")

@@ -77,7 +77,7 @@ class Journal:
             RunFailedError: The repository cannot be read. Going on without what it holds would
                 replace it by an empty one.
         """
-        from httpx import HTTPError
+        from huggingface_hub.errors import HTTPError
 
         if self.workspace.database.exists():
             return False
@@ -100,8 +100,8 @@ class Journal:
         Raises:
             RunFailedError: The repository cannot be made or written.
         """
-        from httpx import HTTPError
         from huggingface_hub import CommitScheduler
+        from huggingface_hub.errors import HTTPError
 
         journal = self
 
@@ -127,7 +127,7 @@ class Journal:
 
     def push(self, send: Callable[[], Any]) -> Any:
         """Copy what is new into the journal's folder and `send` it; notes how it went."""
-        from httpx import HTTPError
+        from huggingface_hub.errors import HTTPError
 
         try:
             self._collect()

@@ -76,8 +76,8 @@ def push(folder: Path, repo: str, *, private: bool = True, endpoint: str | None 
         raise InputError(
             f"{repo[:100]!r} cannot be a repository.", remedy="Use OWNER/NAME.", field="push"
         )
-    from httpx import HTTPError
     from huggingface_hub import HfApi
+    from huggingface_hub.errors import HTTPError
 
     write_card(folder)
     api = HfApi(endpoint=endpoint)
@@ -90,7 +90,7 @@ def push(folder: Path, repo: str, *, private: bool = True, endpoint: str | None 
             folder_path=folder,
             commit_message=f"Export {folder.name}",
         )
-    except (HTTPError, OSError) as error:
+    except (HTTPError, OSError, ValueError) as error:  # ValueError: a card the hub refuses
         raise RunFailedError(
             f"The push of {folder.name} to {repo} failed: {error}",
             remedy="Log in with `hf auth login`, check the name and the connection, push again.",

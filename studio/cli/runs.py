@@ -136,6 +136,20 @@ def use(
 
 
 @app.command()
+def push(
+    run_id: RunId,
+    to: Annotated[
+        str | None,
+        typer.Option("--to", metavar="USER/NAME", help="Instead of the run's push_to_hub."),
+    ] = None,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Push an ended run's weights to a private repository on the hub; again after a failure."""
+    address = steering.push(RunStore(locate(workspace)), run_id, to)
+    say(f"The weights of {run_id} are at {address}")
+
+
+@app.command()
 def extend(
     run_id: RunId,
     epochs: Annotated[float | None, typer.Option(help="Epochs in all.")] = None,

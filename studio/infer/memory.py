@@ -12,6 +12,7 @@ from studio.config.model import ModelConfig
 from studio.errors import BusyError
 from studio.models.devices import pick_device, resolve_dtype
 from studio.models.load import skeleton_of
+from studio.models.prequantized import settled
 from studio.runs.store import RunStore
 
 BITS = {"int8": 8, "nf4": 4.5, "fp4": 4.5}
@@ -42,6 +43,7 @@ class MemoryUse:
 
 def bytes_needed(model: ModelConfig, device: torch.device) -> float:
     """Estimate of a loaded model: its weights at their bit width, and a fifth for answering."""
+    model = settled(model)
     skeleton = skeleton_of(model)
     full = resolve_dtype(model.dtype, device).itemsize * 8
     bits = BITS.get(model.quantization, full)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from transformers import AutoModelForImageTextToText, PreTrainedModel, ProcessorMixin
 
 from studio.config.model import ModelConfig
@@ -13,8 +15,17 @@ from studio.errors import ConfigError, ModelError, first_line
 from studio.models.crossattention import cover_answers
 from studio.models.devices import device_problems, pick_device, resolve_dtype
 from studio.models.patches import multiply_patches
+from studio.models.prequantized import loading_config, prequantized, settled
 from studio.models.quantize import keep_differentiable, quantization_config
+from studio.models.shortage import ran_out
 from studio.models.source import lacks_package, load_config, load_processor, model_path
+from studio.models.weights_check import (
+    Differences,
+    check_files,
+    refuse_differences,
+    refuse_no_numbers,
+    unloadable,
+)
 
 
 @dataclass(frozen=True)
@@ -70,40 +81,73 @@ def load_model(model: ModelConfig, *, device: torch.device | None = None) -> Loa
     found = device_problems(model, device)
     if found:
         raise ConfigError(found)
+    model = settled(model)
     dtype = resolve_dtype(model.dtype, device)
-    quantized = None
-    if model.quantization != "none":
-        quantized = quantization_config(model, skeleton_of(model), dtype)
+    settings = _settings(model, dtype)
     processor = load_processor(model)
-    try:
-        loaded = AutoModelForImageTextToText.from_pretrained(
-            model_path(model.id),
-            revision=model.revision,
-            dtype=dtype,
-            quantization_config=quantized,
-            device_map={"": device} if _goes_there(device, quantized is not None) else None,
-            use_safetensors=True,
-            trust_remote_code=False,
-            **({} if model.attention == "auto" else {"attn_implementation": model.attention}),
-        )
-    except (OSError, ValueError) as error:
-        raise ModelError(
-            f"The weights of {model.id} cannot be loaded: {first_line(error)}",
-            remedy="Only weights in safetensors format are read. Check the id, folder and disk.",
-            field="model.id",
-        ) from error
+    loaded = _weights(model, dtype, device, settings)
     cover_answers(loaded)
     multiply_patches(loaded)
     if device.type == "cuda":
         torch.cuda.empty_cache()  # what quantizing took beside the weights
-    if quantized is not None:
+    if model.quantization != "none":
         keep_differentiable(loaded)
+    if not _spread():
+        refuse_no_numbers(model, loaded)
     return Loaded(loaded, processor, device, dtype)
+
+
+def _settings(model: ModelConfig, dtype: torch.dtype) -> dict[str, Any]:
+    """What says how weights are quantized: the checkpoint's own configuration, or ours."""
+    check_files(model)
+    own = prequantized(load_config(model))
+    if own is not None:
+        return {"config": loading_config(model, skeleton_of(model), dtype)}
+    if model.quantization == "none":
+        return {}
+    return {"quantization_config": quantization_config(model, skeleton_of(model), dtype)}
+
+
+def _weights(
+    model: ModelConfig, dtype: torch.dtype, device: torch.device, settings: dict[str, Any]
+) -> PreTrainedModel:
+    """The model with its weights, each of which must be in its files.
+
+    Raises:
+        ModelError: They cannot be read, or do not fit.
+    """
+    there = _goes_there(device, bool(settings))
+    try:
+        loaded, info = AutoModelForImageTextToText.from_pretrained(
+            model_path(model.id),
+            revision=model.revision,
+            dtype=dtype,
+            device_map={"": device} if there else None,
+            use_safetensors=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # they are refused below, with their names
+            **settings,
+            **({} if model.attention == "auto" else {"attn_implementation": model.attention}),
+        )
+    except ImportError as error:
+        raise lacks_package(model, error) from error
+    except (OSError, ValueError, SafetensorError, RuntimeError, KeyError) as error:
+        if ran_out(error):
+            raise
+        check_files(model)  # those of a model that has been fetched meanwhile
+        raise unloadable(model, error) from error
+    refuse_differences(model, Differences.of(info))
+    return loaded
 
 
 def _goes_there(device: torch.device, quantized: bool) -> bool:
     """Whether the weights are loaded onto the device; else the trainer brings them there."""
     if quantized:
         return True
-    spread = any(os.environ.get(name, "").lower() == "true" for name in SPREADING)
-    return device.type != "cpu" and not spread
+    return device.type != "cpu" and not _spread()
+
+
+def _spread() -> bool:
+    """Whether each process holds a part of the weights."""
+    return any(os.environ.get(name, "").lower() == "true" for name in SPREADING)

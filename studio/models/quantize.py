@@ -8,6 +8,7 @@ from transformers import BitsAndBytesConfig, PreTrainedModel
 
 from studio.config.model import ModelConfig
 from studio.errors import ModelError
+from studio.models.prequantized import checkpoint_quantization, prequantized
 
 
 def quantization_config(
@@ -24,6 +25,8 @@ def quantization_config(
     """
     if model.quantization == "none":
         return None
+    if prequantized(skeleton.config) is not None:
+        return checkpoint_quantization(model, skeleton, compute_dtype)
     skipped = sorted({*_named(skeleton, model.skip_modules), *always_skipped(skeleton)})
     if model.quantization == "int8":
         return BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=skipped)

@@ -16,6 +16,7 @@ from transformers import (
 from studio.config.model import ModelConfig
 from studio.errors import ModelError, first_line
 from studio.models.processors import made_usable
+from studio.models.weight_files import refuse_pointers
 from studio.paths import EMBEDDED, TINY_VLM
 
 PROCESSOR_FILES = ("processor_config.json", "preprocessor_config.json", "tokenizer_config.json")
@@ -34,6 +35,7 @@ def load_config(model: ModelConfig) -> PretrainedConfig:
         ModelError: It cannot be found or read, needs foreign code, sees no images, or does not
             continue its prompt.
     """
+    refuse_pointers(model)
     try:
         config = AutoConfig.from_pretrained(
             model_path(model.id), revision=model.revision, trust_remote_code=False

@@ -8,6 +8,7 @@ from transformers import ProcessorMixin
 
 from studio.config.model import ModelConfig
 from studio.models.source import load_config, load_processor
+from studio.models.weights_check import check_weights, weights_are_here
 from studio.preflight.tokens import TokenCounter
 
 
@@ -30,8 +31,14 @@ class Model:
 
 
 def open_model(config: ModelConfig) -> Model:
-    """Load a model's processor and configuration. Raises ModelError."""
+    """Load a model's processor and configuration, and check the weights that are here.
+
+    Raises:
+        ModelError: Something of them cannot be used.
+    """
     processor = load_processor(config)
+    if weights_are_here(config):
+        check_weights(config)
     text = load_config(config).get_text_config()
     return Model(
         config.id,

@@ -38,6 +38,8 @@ class RunStatus:
         oom_kills: Processes the system had ended for want of memory when the worker began; -1
             where it does not say.
         host: The machine of a worker that no studio started (SLURM); empty: that of the studio.
+        pushed: Address of the repository that has the weights; empty before a push succeeded.
+        push_error, push_remedy: Why the last push failed, and what to do; empty otherwise.
         updated: Seconds since the epoch of the last sign of life.
     """
 
@@ -63,6 +65,9 @@ class RunStatus:
     cause: str = ""
     oom_kills: int = -1
     host: str = ""
+    pushed: str = ""
+    push_error: str = ""
+    push_remedy: str = ""
 
     @property
     def active(self) -> bool:

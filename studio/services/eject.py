@@ -182,7 +182,9 @@ def pinned(name: str) -> str:
 def _imports(recipe: Mapping[str, Any]) -> list[str]:
     trainer = recipe["method"].upper()
     models = ["AutoModelForImageTextToText", "AutoProcessor"]
-    if recipe["model"]["quantization"]:
+    if recipe["model"].get("checkpoint"):
+        models.insert(0, "AutoConfig")
+    elif recipe["model"]["quantization"]:
         models.append("BitsAndBytesConfig")
     if recipe["early_stopping"]:
         models.append("EarlyStoppingCallback")
@@ -213,9 +215,14 @@ def _model(recipe: Mapping[str, Any]) -> list[str]:
     if model["attention"] != "auto":
         loading.append(f"attn_implementation={model['attention']!r}")
     lines = [f"MODEL = {model['id']!r}", "", f"set_seed({recipe['seed']})"]
-    if model["quantization"]:
+    if model.get("checkpoint"):
+        lines += _came_quantized(model, options)
+        loading.append("config=config")
+    elif model["quantization"]:
         lines += _call("quantization = BitsAndBytesConfig", model["quantization"])
-        loading += ["quantization_config=quantization", 'device_map={"": DEVICE}']
+        loading.append("quantization_config=quantization")
+    if model["quantization"]:
+        loading.append('device_map={"": DEVICE}')
         device = 'int(os.environ.get("LOCAL_RANK", 0)) if torch.cuda.is_available() else "cpu"'
         lines.insert(1, f"DEVICE = {device}")
     processor = ", ".join(["MODEL", *(f"{key}={value!r}" for key, value in options.items())])
@@ -229,6 +236,16 @@ def _model(recipe: Mapping[str, Any]) -> list[str]:
         folder = recipe["continue_from"]
         lines.append(f"model = PeftModel.from_pretrained(model, {folder!r}, is_trainable=True)")
     return [*lines, *_four_bit_on_cpu(model)]
+
+
+def _came_quantized(model: Mapping[str, Any], options: Mapping[str, Any]) -> list[str]:
+    """The configuration of files that hold quantized weights."""
+    named = ", ".join(["MODEL", *(f"{key}={value!r}" for key, value in options.items())])
+    settings = pprint.pformat(model["checkpoint"], width=90, sort_dicts=False)
+    return [
+        f"config = AutoConfig.from_pretrained({named})",
+        f"config.quantization_config = {settings}",
+    ]
 
 
 def _has_reference(recipe: Mapping[str, Any]) -> bool:

@@ -116,4 +116,7 @@ def _look(run: Run) -> RunStatus:
 def _verdict(run: Run, status: RunStatus) -> str:
     words = f"{status.state} after {status.step} steps, {status.training_seconds:.0f} s of training"
     why = f": {status.message} {status.remedy}" if status.message else ""
-    return f"{run.run_id} {words}{why}"
+    pushed = f"\nPushed to {status.pushed}" if status.pushed else ""
+    if status.push_error:
+        pushed = f"\n{status.push_error} {status.push_remedy}"
+    return f"{run.run_id} {words}{why}{pushed}"

@@ -12,11 +12,12 @@ import psutil
 from studio.config import files
 from studio.config.adapter import MOVES_WEIGHTS
 from studio.config.checks import ensure_consistent
-from studio.errors import ConfigError, ConflictError, FieldProblem, InputError
+from studio.errors import BusyError, ConfigError, ConflictError, FieldProblem, InputError
 from studio.paths import RunPaths
 from studio.runs import checkpoints, control, queue
 from studio.runs import longer as longer_
 from studio.runs.events import EventLog
+from studio.runs.hub_push import push_under_way, push_weights
 from studio.runs.lastwords import MEMORY, Death, explain_death
 from studio.runs.less import less_at_once, with_batch
 from studio.runs.status import ENDED, State, process_alive, read_status, update_status
@@ -87,6 +88,42 @@ def use_checkpoint(store: RunStore, run_id: str, step: int) -> None:
         checkpoints.take_weights(run.paths, step, run.config.model.id)
         message = f"The run's weights are those of step {step}."
         EventLog(run.paths.events).append("changed", message=message)
+
+
+def push(store: RunStore, run_id: str, repository: str | None = None) -> str:
+    """Push an ended run's weights to the hub, again or for the first time; the address.
+
+    Args:
+        repository: `user/name`; None: the one in the run's settings.
+
+    Raises:
+        ConflictError: It has not ended, or left no weights.
+        InputError: No repository is named.
+        BusyError: It is being pushed already.
+        RunFailedError: It could not be pushed.
+    """
+    run, repository = pushable(store, run_id, repository)
+    return push_weights(run.config, run.paths, repository)
+
+
+def pushable(store: RunStore, run_id: str, repository: str | None = None) -> tuple[Run, str]:
+    """The run and where `push` would send it. Raises what `push` refuses before it begins."""
+    run = store.get(run_id)
+    _ensure_ended(run)
+    if not run.has_adapter:
+        raise ConflictError(
+            f"Run {run_id} has left no complete weights to push.", remedy="Resume it first."
+        )
+    repository = repository or run.config.push_to_hub
+    if not repository:
+        raise InputError(
+            "Where to?",
+            remedy="Give --to USER/NAME, or set push_to_hub in the run's settings.",
+            field="push_to_hub",
+        )
+    if push_under_way(run.paths):
+        raise BusyError(f"{run_id} is being pushed already.", remedy="Wait for its end.")
+    return run, repository
 
 
 def extend(

@@ -18,7 +18,7 @@ from studio.annotation import AnnotationStore
 from studio.config import RunConfig
 from studio.config.checks import ensure_consistent
 from studio.config.engines import sent_elsewhere
-from studio.errors import ConflictError, InputError
+from studio.errors import ConflictError, InputError, StudioError
 from studio.paths import Workspace
 from studio.runs import queue
 from studio.runs.events import EventLog
@@ -112,6 +112,22 @@ class Supervisor:
             ConflictError: It has not ended, or its checkpoints do not fit the base model.
         """
         steering.use_checkpoint(self.store, run_id, step)
+
+    def push(self, run_id: str) -> None:
+        """Push an ended run's weights to the hub in the background; its status tells the end.
+
+        Raises:
+            ConflictError: It has not ended, or left no weights.
+            BusyError: It is being pushed already.
+        """
+        steering.pushable(self.store, run_id)
+        threading.Thread(target=self._push, args=(run_id,), name="push", daemon=True).start()
+
+    def _push(self, run_id: str) -> None:
+        try:
+            steering.push(self.store, run_id)
+        except StudioError as error:  # the run's status has it
+            logger.warning("%s", error)
 
     def extend(self, run_id: str, epochs: float) -> None:
         """Queue a run that ended again, to train for `epochs` in all.

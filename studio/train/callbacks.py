@@ -15,6 +15,7 @@ from studio.paths import RunPaths
 from studio.runs import checkpoints, control
 from studio.runs.events import EventLog, read_events
 from studio.runs.health import HealthWatch
+from studio.runs.hub_push import hide_local_base
 from studio.runs.status import beat, update_status
 from studio.train.pace import Pace
 from studio.train.world import wait_for_all
@@ -127,6 +128,7 @@ class RunReporter(TrainerCallback):
             )
         wait_for_all()  # each process writes a part of it
         if self.paths.rank == 0:
+            hide_local_base(folder)
             checkpoints.mark_complete(folder)
             best = state.best_global_step if args.load_best_model_at_end else None
             checkpoints.prune(self.paths, self.keep, best)

@@ -22,6 +22,7 @@ from studio.config.availability import unavailable
 from studio.config.model import ModelConfig
 from studio.models.adapters import WEIGHTS
 from studio.models.source import model_path
+from studio.models.weights_check import weight_stamps
 from studio.paths import Workspace
 from studio.runs.plan import Plan
 from studio.train.data import RunData, reasons
@@ -34,7 +35,7 @@ CHANGE_NOTHING = ("name", "probes", "report_to", "push_to_hub")
 STUDIO = Path(__file__).parent.parent
 CODE = tuple(STUDIO / name for name in ("train", "models", "data", "runs", "config"))
 DESCRIBING = (".json", ".jinja", ".txt", ".model")
-INDEX = ".index.json"  # comes with the weights, which no plan reads
+INDEX = ".index.json"  # comes with the weights, which are told by their stamps
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,7 @@ def _key(start: Start, folder: Path) -> str:
             unavailable(start.target.kind),
             start.processor.to_dict() if start.processor else None,
             list(_files(folder)),
+            weight_stamps(start.config.model) if start.processor else [],
             [list(_adapter_files(adapter)) for adapter in start.adapters],
             libraries(),
             code_of(*CODE),

@@ -19,9 +19,11 @@ from studio.config.run import speed_obstacle
 from studio.errors import ConfigError, ModelError
 from studio.models.devices import pick_device, resolve_dtype
 from studio.models.load import skeleton_of
+from studio.models.prequantized import prequantized
 from studio.models.source import has_processor, load_config, load_processor
 from studio.models.targets import matched_modules, matched_per_tower, towers_of
 from studio.models.towers import TOWERS, Tower, find_towers
+from studio.models.weights_check import check_weights, refuse_short_vocabulary
 from studio.paths import Workspace
 from studio.runs.plan import Plan, TowerPlan
 from studio.train.data import RunData, load_run_data, reasons
@@ -35,7 +37,12 @@ from studio.train.memory.remembered import recall
 from studio.train.memory.rows import Sample, guess_tokens, sample_rows
 from studio.train.memory.smallest import ensure_some_plan_fits
 from studio.train.memory.suggest import WhatIf, suggestions
-from studio.train.prepare import adapter_folder, check_base, reference_folder
+from studio.train.prepare import (
+    adapter_folder,
+    check_base,
+    reference_folder,
+    with_checkpoint_quantization,
+)
 
 GUESSED = 24
 
@@ -47,6 +54,7 @@ class Facts:
     Attributes:
         dtype: What `config.model.dtype` means on the target.
         sample: None when there is no processor to count tokens with.
+        notes: What is to be known of the weights, as sentences.
     """
 
     target: Target
@@ -56,6 +64,7 @@ class Facts:
     processor: ProcessorMixin | None
     data: RunData
     sample: Sample | None
+    notes: list[str]
 
 
 @dataclass(frozen=True)
@@ -112,6 +121,7 @@ def checked(config: RunConfig, workspace: Workspace, target: Target | None = Non
     adapters = _adapters(config, workspace)
     target = target or _target(config, device)
     load_config(config.model)
+    config = with_checkpoint_quantization(config)
     processor = load_processor(config.model) if has_processor(config.model) else None
     special = processor.tokenizer.all_special_tokens if processor else ()
     data = load_run_data(config, workspace, special)
@@ -170,9 +180,28 @@ def gathered(start: Start) -> Facts:
     """
     config, processor, data = start.config, start.processor, start.data
     skeleton = skeleton_of(config.model)
+    notes = _weight_notes(config, skeleton, processor)
     towers = tower_plans(config, skeleton, start.workspace)
     sample = sample_rows(data, processor, config.method) if processor else None
-    return Facts(start.target, start.dtype, skeleton, towers, processor, data, sample)
+    return Facts(start.target, start.dtype, skeleton, towers, processor, data, sample, notes)
+
+
+def _weight_notes(
+    config: RunConfig, skeleton: PreTrainedModel, processor: ProcessorMixin | None
+) -> list[str]:
+    """Check the model's weights by their headers; sentences on what remains to be known.
+
+    A folder with nothing but a configuration can be planned, not trained: it has no weights.
+
+    Raises:
+        ModelError: They do not fit the model, or its vocabulary not the tokenizer's.
+    """
+    if processor is None:
+        return []
+    refuse_short_vocabulary(config.model, skeleton, processor)
+    came = prequantized(skeleton.config)
+    found = [came.sentence if came else "", check_weights(config.model)]
+    return [sentence for sentence in found if sentence]
 
 
 def largest_batch(config: RunConfig, facts: Facts, size: int) -> tuple[Batch, list[int]]:
@@ -211,13 +240,14 @@ def _plan(config: RunConfig, facts: Facts, batch: Batch, made: Estimate) -> Plan
         tokens_max=batch.tokens,
         device=target.kind,
         dtype=str(facts.dtype).removeprefix("torch."),
+        quantization=config.model.quantization,
         skipped=reasons(data.train.skipped),
         memory=made.memory,
         device_memory=target.memory,
         fast_path=str(FastPath.off(obstacle) if obstacle else made.path),
     )
     cut = cut_rows(config, data, facts.sample, facts.processor)
-    warnings = [*_warnings(config, data, towers, target.kind), *cut]
+    warnings = [*facts.notes, *_warnings(config, data, towers, target.kind), *cut]
     if not made.exact:
         warnings.append(
             "Activations are a rough estimate for this model; a dry step measures them."

@@ -12,9 +12,11 @@ from transformers import PreTrainedModel, Trainer
 
 from studio.config import RunConfig
 from studio.config.adapter import MOVES_WEIGHTS
+from studio.config.checks import ensure_consistent
 from studio.errors import ModelError, RunFailedError
 from studio.models.adapters import inspect_adapter, lora_config
 from studio.models.load import Loaded, load_model
+from studio.models.prequantized import refuse_untrainable, settled
 from studio.models.shortage import MEMORY_ERRORS, first_line, ran_out
 from studio.models.source import model_path
 from studio.paths import RunPaths, Workspace
@@ -58,7 +60,7 @@ def _lighter(config: RunConfig) -> str:
     remedies = ["Choose a smaller model"]
     if config.adapter is None:
         remedies.append("train an adapter instead of every weight")
-    elif config.model.quantization in ("none", "int8"):
+    elif settled(config.model).quantization == "none":
         remedies.append("set model.quantization: nf4")
     return ", or ".join([*remedies, "end what else takes memory"]) + "."
 
@@ -76,6 +78,28 @@ def _prepared(config: RunConfig, workspace: Workspace) -> Trainable:
     check_base(config, folder)
     model = PeftModel.from_pretrained(loaded.model, folder, is_trainable=True)
     return Trainable(loaded, model, None)
+
+
+def with_checkpoint_quantization(config: RunConfig) -> RunConfig:
+    """`config` with the quantization that its model's files hold, where they hold one.
+
+    Raises:
+        ModelError: The settings contradict it, or such weights cannot be trained.
+    """
+    refuse_untrainable(config.model)
+    whole = config.adapter.modules_to_save if config.adapter else ()
+    model = settled(config.model, whole)
+    if model.quantization == config.model.quantization:
+        return config
+    if config.adapter is None:
+        raise ModelError(
+            f"{config.model.id} holds quantized weights, which cannot be trained themselves.",
+            remedy="Train an adapter, or choose the model's version in full precision.",
+            field="adapter",
+        )
+    config = config.model_copy(update={"model": model})
+    ensure_consistent(config)
+    return config
 
 
 def reference_folder(config: RunConfig, workspace: Workspace) -> Path | None:

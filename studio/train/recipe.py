@@ -10,19 +10,25 @@ from typing import Any
 
 import torch
 from peft import LoraConfig
-from transformers import BitsAndBytesConfig, ProcessorMixin
+from transformers import BitsAndBytesConfig, PreTrainedModel, ProcessorMixin
 
 from studio.config import RunConfig
 from studio.config.availability import OPTIMIZERS, TRACKERS
 from studio.config.engines import JOBS_ENGINE
+from studio.config.model import ModelConfig
 from studio.models.adapters import lora_config
 from studio.models.devices import pick_device, resolve_dtype
 from studio.models.load import Loaded, skeleton_of
+from studio.models.prequantized import loading_config
 from studio.models.quantize import quantization_config
 from studio.models.source import load_processor, model_path
 from studio.paths import RunPaths, Workspace, write_json
 from studio.train.arguments import argument_values, best_of
-from studio.train.prepare import adapter_folder, reference_folder
+from studio.train.prepare import (
+    adapter_folder,
+    reference_folder,
+    with_checkpoint_quantization,
+)
 from studio.train.recipe_lines import begins_with_rows, lines_of
 from studio.train.recipe_source import additions_of
 
@@ -40,6 +46,7 @@ NOT_OURS = ("peft_type", "base_model_name_or_path", "inference_mode", "runtime_c
 
 def write_recipe(config: RunConfig, paths: RunPaths, workspace: Workspace) -> None:
     """Write the recipe of a run into its folder; reads the model's configuration, no weights."""
+    config = with_checkpoint_quantization(config)
     skeleton = skeleton_of(config.model)
     device, dtype = _target(config)
     processor = load_processor(config.model)
@@ -63,6 +70,7 @@ def write_recipe(config: RunConfig, paths: RunPaths, workspace: Workspace) -> No
             "dtype": _name(dtype),
             "attention": config.model.attention,
             "quantization": _quantization(quantization_config(config.model, skeleton, dtype)),
+            "checkpoint": _of_checkpoint(config.model, skeleton, dtype),
         },
         "processor": config.model.image.model_dump(mode="json"),
         "adapter": _lora(lora_config(adapter, skeleton)) if fresh else None,
@@ -116,6 +124,16 @@ def _lora(lora: LoraConfig) -> dict[str, Any]:
         for name, value in values.items()
         if value != getattr(usual, name, None) or name in ("r", "lora_alpha", "lora_dropout")
     }
+
+
+def _of_checkpoint(
+    model: ModelConfig, skeleton: PreTrainedModel, dtype: torch.dtype
+) -> dict[str, Any] | None:
+    """The quantization that the files hold, as it is loaded; None for full weights."""
+    config = loading_config(model, skeleton, dtype)
+    if config is None:
+        return None
+    return {name: _plain(value) for name, value in config.quantization_config.items()}
 
 
 def _quantization(config: BitsAndBytesConfig | None) -> dict[str, Any] | None:

@@ -14,6 +14,7 @@ from transformers import Trainer, TrainerCallback
 
 from studio.config import RunConfig
 from studio.errors import RunFailedError
+from studio.models.prequantized import can_be_quantized
 from studio.models.shortage import MEMORY_ERRORS, first_line, ran_out
 from studio.paths import RunPaths, Workspace
 from studio.runs import checkpoints
@@ -140,7 +141,7 @@ def _explained(config: RunConfig, failure: str) -> RunFailedError:
     rows = "one row" if size == 1 else f"{size} rows"
     tried = " and gradient checkpointing" if config.batch.gradient_checkpointing else ""
     remedies = ["lower model.image.longest_edge"]
-    if config.model.quantization == "none" and config.adapter:
+    if config.adapter and can_be_quantized(config.model):
         remedies.append("use model.quantization: nf4")
     if config.adapter is None:
         remedies.append("train an adapter instead of every weight")

@@ -9,11 +9,13 @@ from transformers import Trainer, TrainerCallback
 from transformers.trainer_utils import set_seed
 
 from studio.config import RunConfig
+from studio.errors import BusyError, RunFailedError
 from studio.models.shortage import MEMORY_ERRORS, first_line, ran_out
 from studio.paths import RunPaths, Workspace, write_json
 from studio.runs import checkpoints
 from studio.runs.control import requested
 from studio.runs.events import EventLog
+from studio.runs.hub_push import hide_local_base, push_weights
 from studio.runs.status import update_status
 from studio.train.callbacks import ControlFile, EarlyStopping, RunReporter
 from studio.train.data import RunData
@@ -152,29 +154,22 @@ def _save(
         model.save_pretrained(paths.adapter, state_dict=weights)
         kind = "model"
     trainer.processing_class.save_pretrained(paths.adapter)
+    hide_local_base(paths.adapter)
     write_json(
         paths.adapter / checkpoints.MARKER,
         {"kind": kind, "step": trainer.state.global_step, "base": config.model.id},
     )
     if config.push_to_hub:
-        _push(paths, config.push_to_hub)
+        _push(config, paths, config.push_to_hub)
 
 
-def _push(paths: RunPaths, repository: str) -> None:
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError
-
+def _push(config: RunConfig, paths: RunPaths, repository: str) -> None:
+    """Push the weights; a run that trained is finished although that fails."""
     _stage(paths, "pushing")
     try:
-        api = HfApi()
-        api.create_repo(repository, private=True, exist_ok=True)
-        api.upload_folder(repo_id=repository, folder_path=paths.adapter)
-    except (HfHubHTTPError, LocalTokenNotFoundError, OSError) as error:
-        EventLog(paths.events).append(
-            "warning",
-            message=f"The weights are saved here but could not be pushed to {repository}: {error}",
-            remedy="Log in with `hf auth login` and push the run's adapter folder.",
-        )
+        push_weights(config, paths, repository)
+    except (RunFailedError, BusyError) as error:
+        EventLog(paths.events).append("warning", message=error.message, remedy=error.remedy)
 
 
 def _stage(paths: RunPaths, stage: str) -> None:

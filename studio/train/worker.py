@@ -11,6 +11,7 @@ import faulthandler
 import os
 import platform
 import time
+import traceback
 from pathlib import Path
 
 import psutil
@@ -56,6 +57,9 @@ def _run(paths: RunPaths, workspace: Workspace) -> int:
         field="",
         lines=[],
         cause="",
+        pushed="",
+        push_error="",
+        push_remedy="",
         oom_kills=oom_kills(),
     )
     try:
@@ -69,6 +73,8 @@ def _run(paths: RunPaths, workspace: Workspace) -> int:
         config = for_all_there_are(files.load(paths.config), paths)
         outcome = execute(config, paths, workspace)
     except StudioError as error:
+        if error.__cause__ is not None:  # what a library said, for the log
+            traceback.print_exception(error)
         _end(paths, "failed", message=error.message, remedy=error.remedy, field=error.field)
         return error.exit_code
     _end(paths, outcome)

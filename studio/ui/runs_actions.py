@@ -15,6 +15,7 @@ ACTIONS = (
     ("stop", "Stop and save", "secondary"),
     ("stop_now", "Stop now", "secondary"),
     ("resume", "Resume", "secondary"),
+    ("push", "Push again", "secondary"),
     ("clone", "Clone into Train", "secondary"),
     ("delete", "Delete", "secondary"),
 )
@@ -32,6 +33,10 @@ def fitting(summary: RunSummary) -> set[str]:
         "stop": state in ("starting", "running") and wish in ("none", "save"),
         "stop_now": waiting or (going and wish != "stop_now"),
         "resume": state in ("stopped", "failed"),
+        "push": bool(run.status.push_error)
+        and state in ENDED
+        and run.has_adapter
+        and not summary.pushing,
         "clone": summary.card.readable,
         "delete": not (going or waiting),
     }

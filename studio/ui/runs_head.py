@@ -58,7 +58,7 @@ def head(summary: RunSummary, turn: str = "") -> str:
         f'<div class="run-head"{ended}{longer}><h2>{escape(summary.name)}</h2>'
         f"{chip(summary.state)}</div>"
         f'<div class="quiet">{escape(facts(summary))}</div>'
-        f"{_progress(summary, turn)}{_outcome(summary)}{_results(summary)}"
+        f"{_progress(summary, turn)}{_outcome(summary)}{_push(summary)}{_results(summary)}"
     )
 
 
@@ -120,6 +120,20 @@ def _outcome(summary: RunSummary) -> str:
     if status.state == "stopped" and summary.checkpoint:
         return notice("", f"Stopped; the checkpoint of step {summary.checkpoint:,} is kept.")
     return ""
+
+
+def _push(summary: RunSummary) -> str:
+    """How the push to the hub went, of a run that ended."""
+    status = summary.run.status
+    if status.state not in ENDED:
+        return ""
+    if summary.pushing:
+        return notice("", "Pushing the weights to the hub …")
+    if status.push_error:
+        return notice(
+            "Trained, but not pushed", f"{status.push_error} {status.push_remedy}", tone="warn"
+        )
+    return notice("", f"Pushed to {status.pushed}") if status.pushed else ""
 
 
 def _silence(summary: RunSummary) -> str:

@@ -20,7 +20,8 @@ from studio.errors import InputError, StudioError
 from studio.runs import checkpoints, control
 from studio.runs.cards import CardIndex, RunCard, Stamp, stamp
 from studio.runs.curves import Diary
-from studio.runs.status import CACHING, INITIALIZING, RunStatus, read_status
+from studio.runs.hub_push import push_under_way
+from studio.runs.status import CACHING, ENDED, INITIALIZING, RunStatus, read_status
 from studio.runs.store import Run, RunStore
 
 if TYPE_CHECKING:
@@ -74,6 +75,11 @@ class RunSummary:
         return self.config is not None and sent_elsewhere(self.config)
 
     @property
+    def pushing(self) -> bool:
+        """Whether the weights of a run that ended are on their way to the hub."""
+        return self.run.status.state in ENDED and push_under_way(self.run.paths)
+
+    @property
     def here(self) -> bool:
         """Whether it trains on this machine, where one run goes on at a time."""
         return not self.run.status.elsewhere and not self.job
@@ -110,7 +116,8 @@ class RunSummary:
         """Changes whenever something of the run worth redrawing does."""
         paths = self.run.paths
         stamps = map(stamp, (paths.events, paths.log, paths.config))
-        return f"{self.version}:{self.run.has_adapter}:{list(stamps)}"
+        there = f"{self.run.has_adapter}:{self.pushing}"
+        return f"{self.version}:{there}:{list(stamps)}"
 
 
 class RunReader:

@@ -6,6 +6,7 @@ from typing import Any
 
 from studio.config import RunConfig
 from studio.errors import ConfigError, FieldProblem
+from studio.models.prequantized import can_be_quantized
 from studio.runs.plan import Plan, Suggestion
 from studio.train.memory.devices import GIB
 from studio.train.memory.suggest import EIGHT_BIT, WhatIf, apply, image_edge, suggestion
@@ -75,7 +76,7 @@ def _steps(what_if: WhatIf) -> list[dict[str, Any]]:
         steps.append({"model.image.longest_edge": least})
     if _plain_state(config):
         steps.append({"optimizer.name": EIGHT_BIT})
-    if config.model.quantization == "none":
+    if can_be_quantized(config.model):
         steps.append(QUANTIZED)
     return steps
 

@@ -15,6 +15,7 @@ from studio.config.checks import problems
 from studio.config.files import parse, set_path
 from studio.errors import StudioError
 from studio.models.devices import device_problems
+from studio.models.prequantized import can_be_quantized
 from studio.models.source import load_processor
 from studio.paths import Workspace
 from studio.runs.less import next_smaller
@@ -140,7 +141,7 @@ def _candidates(
             "usually as good on small data",
             {"adapter": {"rank": 16, "alpha": 32}},
         )
-    if config.adapter and config.model.quantization == "none":
+    if config.adapter and can_be_quantized(config.model):
         yield (
             "Quantize the frozen weights to NF4",
             "slightly slower, nearly the same quality (QLoRA)",

@@ -143,7 +143,7 @@ class RunsTab:
         recall = f"() => window.studioLooks([{SMOOTHING}, false])"
         shell.page.load(None, None, [self.smoothing, self.log_scale], js=recall, **quick)
         shell.show_run.change(self.follow, [shell.show_run, *looks], shown, **quick)
-        for name in ("save", "stop", "stop_now", "resume"):
+        for name in ("save", "stop", "stop_now", "resume", "push"):
             self.buttons[name].click(getattr(self, name), **refusable)
         self.buttons["delete"].click(self.delete, **refusable, js=CONFIRM_DELETE)
         self.epochs.input(self.foretell, [self.chosen, self.epochs], parts["longer_note"], **quick)
@@ -259,6 +259,9 @@ class RunsTab:
 
     def resume(self, run_id: str, *looks: Any) -> tuple[Any, ...]:
         return self._act(self.context.supervisor.resume, run_id, looks)
+
+    def push(self, run_id: str, *looks: Any) -> tuple[Any, ...]:
+        return self._act(self.context.supervisor.push, run_id, looks)
 
     def go_back(self, event: gr.EventData, run_id: str, *looks: Any) -> tuple[Any, ...]:
         """Resume from the checkpoint whose button was clicked, or take its weights."""
