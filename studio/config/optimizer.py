@@ -63,6 +63,8 @@ ScheduleName = Literal[
     "warmup_stable_decay",
     "reduce_lr_on_plateau",
 ]
+DEFAULT_RATES = {"sft": 2e-4, "dpo": 1e-5}
+"""Learning rate by method where a run file, a command or the form gives none: TRL's for LoRA."""
 TowerName = Literal["vision", "projector", "language", "head"]
 
 
@@ -79,10 +81,10 @@ class OptimizerConfig(Section):
         level="basic",
     )
     learning_rate: float = setting(
-        2e-4,
+        DEFAULT_RATES["sft"],
         "Learning rate",
-        "LoRA: 1e-4…2e-4 for SFT, 5e-6…1e-5 for DPO. The small embedded model "
-        "takes about ten times as much.",
+        "LoRA: 1e-4…2e-4 for SFT, 5e-6…1e-5 for DPO (1e-5 when a DPO run does not say). The small "
+        "embedded model takes about ten times as much for SFT, and fifty times for DPO.",
         effect="Quality: too low learns nothing, too high breaks the model.",
         trl="learning_rate",
         level="basic",

@@ -15,6 +15,7 @@ from studio.config import RunConfig
 from studio.config.checks import problems
 from studio.config.fields import FieldSpec
 from studio.config.files import parse
+from studio.config.optimizer import DEFAULT_RATES
 from studio.config.preference import MPO
 from studio.config.presets import get_preset, list_presets
 from studio.config.saved import SavedSettings
@@ -29,7 +30,6 @@ SAMPLES = {
     "sft": (("Embedded: report format", "embedded:sft"),),
     "dpo": (("Embedded: preference pairs", "embedded:preferences"),),
 }
-DEFAULT_RATES = {"sft": 2e-4, "dpo": 1e-5}
 LOSS_NAMES = {
     "sigmoid": "DPO",
     "sigmoid_norm": "DPO per token",
@@ -48,6 +48,8 @@ LOSS_NAMES = {
 }
 """What papers call the losses that can stand alone."""
 MIXTURES = {"MPO": MPO, "DPO with SFT": {"sigmoid": 1.0, "sft": 1.0}}
+EVALUATION = "evaluation"
+"""The split that freezing holds out."""
 HERE = "here"
 FORM = "form"
 MOST_GB = 1024
@@ -124,9 +126,23 @@ def for_method(method: str, source: str, rate: float | None) -> tuple[str, float
     other = "dpo" if method == "sft" else "sft"
     if source in {spec for _, spec in SAMPLES[other]}:
         source = SAMPLES[method][0][1]
+    return source, rate_for(method, rate)
+
+
+def rate_for(method: str, rate: float | None) -> float | None:
+    """The learning rate after the method was switched: the default follows, a chosen one stays."""
+    other = "dpo" if method == "sft" else "sft"
     if rate is not None and math.isclose(rate, DEFAULT_RATES[other]):
-        rate = DEFAULT_RATES[method]
-    return source, rate
+        return DEFAULT_RATES[method]
+    return rate
+
+
+def held_out_split(workspace: Workspace, source: str) -> str | None:
+    """The split that an export holds out to evaluate on; None without one."""
+    for export in list_exports(workspace):
+        if export.spec == source:
+            return EVALUATION if export.rows.get(EVALUATION) else None
+    return None
 
 
 def parse_text(text: str) -> RunConfig:

@@ -6,6 +6,7 @@ import pytest
 
 from studio.config import RunConfig, files
 from studio.config.fields import field_specs
+from studio.config.optimizer import DEFAULT_RATES, OptimizerConfig
 from studio.config.reference import reference
 from studio.errors import ConfigError, NotFoundError
 
@@ -19,6 +20,26 @@ def refusal(values: dict) -> str:
 def test_the_defaults_survive_a_round_trip(tmp_path):
     files.save(RunConfig(), tmp_path / "run.yaml")
     assert files.load(tmp_path / "run.yaml") == RunConfig()
+
+
+@pytest.mark.parametrize(
+    ("values", "rate"),
+    [
+        ({}, 2e-4),
+        ({"method": "sft"}, 2e-4),
+        ({"method": "dpo"}, 1e-5),
+        ({"method": "dpo", "optimizer": {"schedule": "constant"}}, 1e-5),
+        ({"method": "dpo", "optimizer": {"learning_rate": 2e-4}}, 2e-4),
+        ({"method": "dpo", "optimizer": OptimizerConfig()}, 1e-5),
+        ({"method": "dpo", "optimizer": OptimizerConfig(learning_rate=3e-4)}, 3e-4),
+    ],
+)
+def test_the_default_learning_rate_is_that_of_the_method(values, rate):
+    config = files.parse(values)
+    assert config.optimizer.learning_rate == rate
+    assert files.parse(config.model_dump()).optimizer.learning_rate == rate
+    overridden = files.override({"optimizer": {}}, [f"method={config.method}"])
+    assert files.parse(overridden).optimizer.learning_rate == DEFAULT_RATES[config.method]
 
 
 @pytest.mark.parametrize(

@@ -306,9 +306,22 @@ def test_export_can_be_trained_on_with_its_method(tab):
         folder / MANIFEST,
         {"format": "trl", "name": "mine", "method": "dpo", "rows": {"train": 40}, "created_at": 1},
     )
-    method, source = tab.train_on(("exports/mine-0123", 1))
+    method, source, rate, train, evaluation = tab.train_on(("exports/mine-0123", 1), 2e-4)
     assert (method, source["value"]) == ("dpo", "exports/mine-0123")
+    assert (rate, train, evaluation) == (1e-5, "train", "")
     assert ("mine · 40 rows", "exports/mine-0123") in source["choices"]
+
+
+def test_what_an_export_holds_out_is_evaluated_on_and_a_chosen_rate_stays(tab):
+    folder = tab.context.workspace.exports / "mine-0123"
+    folder.mkdir()
+    rows = {"train": 36, "evaluation": 4}
+    write_json(
+        folder / MANIFEST,
+        {"format": "trl", "name": "mine", "method": "dpo", "rows": rows, "created_at": 1},
+    )
+    _, _, rate, train, evaluation = tab.train_on(("exports/mine-0123", 1), 3e-4)
+    assert (rate, train, evaluation) == (3e-4, "train", "evaluation")
 
 
 def test_run_can_be_cloned(tab):

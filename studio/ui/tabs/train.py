@@ -186,8 +186,9 @@ class TrainTab:
         filled = [self.about, self.plan.target, *form]
         self.preset.input(self.use_preset, self.preset, filled, **QUICK)
         shell.clone_run.change(self.clone, shell.clone_run, form, **QUICK)
-        target = [method, self.fields["data.source"]]
-        shell.train_on.change(self.train_on, shell.train_on, target, **QUICK)
+        target = [method, *switched, self.fields["data.train"], self.fields["data.evaluation"]]
+        asked = [shell.train_on, self.fields["optimizer.learning_rate"]]
+        shell.train_on.change(self.train_on, asked, target, **QUICK)
 
     def _wire_start(self) -> None:
         shell = self.context.shell
@@ -271,14 +272,16 @@ class TrainTab:
             return [gr.skip()] * len(self.specs)
         return widgets_of(self.specs, config)
 
-    def train_on(self, target: tuple[str, int] | None) -> tuple[Any, Any]:
-        """Put an export into the form, with the method its rows are made for."""
-        source = target[0] if target else ""
+    def train_on(self, target: tuple[str, int] | None, rate: float | None) -> tuple[Any, ...]:
+        """Put an export into the form, with what its rows are made for and what it holds out."""
+        source, workspace = target[0] if target else "", self.context.workspace
         for method in state.SAMPLES:
-            choices = state.data_choices(self.context.workspace, method, self.context.store)
+            choices = state.data_choices(workspace, method, self.context.store)
             if source in {spec for _, spec in choices}:
-                return method, gr.update(choices=choices, value=source)
-        return gr.skip(), source or gr.skip()
+                held_out = state.held_out_split(workspace, source)
+                shown = gr.update(choices=choices, value=source)
+                return method, shown, state.rate_for(method, rate), "train", held_out or ""
+        return gr.skip(), source or gr.skip(), gr.skip(), gr.skip(), gr.skip()
 
 
 def starting() -> Any:
