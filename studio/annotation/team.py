@@ -228,6 +228,11 @@ class Team:
         with self._database.read() as connection:
             return adjudication.case(connection, pair_id, lead)
 
+    def candidate_on(self, lead: str, pair_id: int, side: str | None, token: str) -> int | None:
+        """The candidate on a side of a case as `lead` was shown it; see `adjudication`."""
+        with self._database.read() as connection:
+            return adjudication.candidate_on(connection, lead, pair_id, side, token)
+
     def decide(self, event: DecisionEvent) -> None:
         """Save a lead's decision on a pair; it stands above all votes."""
         with self._database.write() as connection:
