@@ -51,8 +51,7 @@ window.StudioAnnotate = (() => {
     }
 
     actions() {
-      const better = (side, strength) => () =>
-        this.answer("choose", this.shown?.[side].candidate_id, { strength });
+      const better = (side, strength) => () => this.answer("choose", side, { strength });
       return {
         left: () => this.writing.choose("left") || better("left", "")(),
         right: () => this.writing.choose("right") || better("right", "")(),
@@ -217,15 +216,15 @@ window.StudioAnnotate = (() => {
       if (!card || this.parts.work.hidden) return;
       const elapsed = Math.round(performance.now() - this.since);
       this.outbox.add("save", {
-        pair_id: card.pair_id, kind, winner_id: winner, expected_version: card.version,
-        elapsed_ms: Math.min(elapsed, DAY_MS), shown_left_id: card.left.candidate_id,
-        repeat: card.repeat, guideline: card.guideline, next: this.queue.wanted(),
+        pair_id: card.pair_id, showing: card.showing, kind, winner,
+        expected_version: card.version, elapsed_ms: Math.min(elapsed, DAY_MS),
+        guideline: card.guideline, next: this.queue.wanted(),
         ...this.draft.body(), ...more,
       });
       const before = card.current;
       this.done.push({ ...card, version: card.version + 1, before });
       this.queue.versions.set(card.pair_id, card.version + 1);
-      if (!before && !card.repeat) this.count(1);
+      if (!before) this.count(1);
       this.draft.forget();
       this.shown = null;
       if (this.held) this.queue.putBack(this.held);
@@ -245,9 +244,9 @@ window.StudioAnnotate = (() => {
     async undo() {
       const last = this.done.pop();
       if (!last) return this.undoEarlier();
-      this.outbox.add("undo", { pair_id: last.pair_id });
+      this.outbox.add("undo", { pair_id: last.pair_id, showing: last.showing });
       this.queue.versions.set(last.pair_id, last.version + 1);
-      if (!last.before && !last.repeat) this.count(-1);
+      if (!last.before) this.count(-1);
       this.bringBack({ ...last, version: last.version + 1, current: last.before });
     }
 
@@ -275,7 +274,7 @@ window.StudioAnnotate = (() => {
     sent(entry, reply) {
       if (reply.ok) {
         this.acknowledged = true;
-        if (entry.path === "undo" && reply.json.card) this.agree(reply.json.card);
+        if (entry.path === "undo" && reply.json.card) this.agree(reply.json);
         const { saved, next } = reply.json;
         if (saved?.feedback) page.notice(this.parts, saved.feedback);
         if (next) return this.queue.came(next, entry.body.next.dataset, this.shown);
@@ -285,7 +284,8 @@ window.StudioAnnotate = (() => {
     }
 
     // The server's word on the version of a pair that was undone.
-    agree(card) {
+    agree({ card, progress }) {
+      if (!this.outbox.entries.length) this.progress = progress;
       this.queue.versions.set(card.pair_id, card.version);
       if (this.shown?.pair_id === card.pair_id) this.shown.version = card.version;
     }

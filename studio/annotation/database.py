@@ -35,7 +35,7 @@ from studio.errors import BusyError, DataError, StudioError
 from studio.paths import sqlite_url
 
 logger = logging.getLogger(__name__)
-REVISION = "0004"
+REVISION = "0005"
 MIGRATIONS = Path(__file__).with_name("migrations")
 BUSY_SECONDS = 30
 ADVISORY_LOCK = 5641
