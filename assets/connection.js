@@ -1,7 +1,7 @@
 // What every request of the page carries, and how the page stays known without holding a line.
 // A page belongs to whoever opened it: each request names them, and the server refuses it when
-// somebody else is logged in by then. Gradio holds one request open per page; browsers allow six
-// per address, so six open pages would leave none for a save. Short beats take its place.
+// somebody else is logged in by then. Short beats say that the page is open (ui/heartbeats.py): a
+// request held open by each page would, in six of them, leave none for a save.
 window.StudioConnection = (() => {
   const HEARTBEAT = /\/gradio_api\/heartbeat\/[\w-]+$/;
   const TELLS = /\/studio\/(?!images\/|thumbs\/)/;
@@ -29,27 +29,21 @@ window.StudioConnection = (() => {
     return { ...init, headers };
   };
 
-  // What Gradio takes for its open line: it never ends before Gradio ends it.
-  const held = (address, signal) => {
-    const beat = () =>
-      send(address, named(address, { headers: { "X-Studio-Beat": "1" } })).catch(() => null);
-    const seen = () => document.hidden || beat();
-    const timer = setInterval(beat, BEAT_MS);
-    document.addEventListener("visibilitychange", seen);
-    beat();
-    const start = (line) => signal?.addEventListener("abort", () => {
-      clearInterval(timer);
-      document.removeEventListener("visibilitychange", seen);
-      line.error(signal.reason);
-    });
-    const headers = { "Content-Type": "text/event-stream" };
-    return Promise.resolve(new Response(new ReadableStream({ start }), { headers }));
+  // Gradio's own heartbeat is answered at once; beats to the same address go on in its place.
+  let heartbeat = null;
+  const beat = () => heartbeat && send(heartbeat, named(heartbeat)).catch(() => null);
+  const watch = (entries) => {
+    for (const { name } of entries.getEntries()) {
+      if (HEARTBEAT.test(new URL(name).pathname)) heartbeat = name;
+    }
   };
+  new PerformanceObserver(watch).observe({ type: "resource", buffered: true });
+  setInterval(beat, BEAT_MS);
+  document.addEventListener("visibilitychange", () => document.hidden || beat());
 
   window.fetch = async (input, init) => {
     const address = addressOf(input);
     if (address.origin !== location.origin) return send(input, init);
-    if (HEARTBEAT.test(address.pathname)) return held(address, init?.signal);
     const reply = await send(input, named(input, init));
     if (TELLS.test(address.pathname)) hear(reply);
     return reply;

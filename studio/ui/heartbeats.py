@@ -2,9 +2,10 @@
 
 Gradio's page keeps one request open for as long as it is open itself; when it breaks off, the
 session's state is deleted an hour later. Browsers allow six connections to one HTTP/1.1 address,
-so six open pages would leave none for a save. The page sends short beats instead
-(assets/connection.js), and the open request lives here, inside the server: it breaks off when a
-page has been silent for `SILENT_SECONDS`.
+so six open pages would leave none for a save. Here a browser's heartbeat is answered at once and
+the open request lives on inside the server: the page sends a beat to the same address now and
+then (assets/connection.js), and when it has been silent for `SILENT_SECONDS` the request breaks
+off.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 PATH = re.compile(r"(/annotate)?/gradio_api/heartbeat/[A-Za-z0-9_-]{1,64}")
-BEAT = b"x-studio-beat"
+BROWSER = b"Mozilla/"  # how every browser's name begins; a program keeps its open request
 # Browsers wake a hidden page once a minute; a machine that sleeps is not a page that was closed.
 SILENT_SECONDS = 600.0
 MOST_PAGES = 2_000
+NO_STORE = {"Cache-Control": "no-store"}
 # Of this version an answer that is streamed listens for the end of its request.
 LISTENS = {"version": "3.0", "spec_version": "2.3"}
 
@@ -46,7 +48,7 @@ class _Page:
 
 
 class Heartbeats:
-    """Middleware that answers a page's beat at once and holds Gradio's heartbeat for it."""
+    """Middleware that answers a page's heartbeat at once and holds Gradio's for it."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -58,7 +60,8 @@ class Heartbeats:
             await self.app(scope, receive, send)
             return
         self._hear(scope)
-        await Response(status_code=204)(scope, receive, send)
+        answer = Response("data: ALIVE\n\n", media_type="text/event-stream", headers=NO_STORE)
+        await answer(scope, receive, send)
 
     def _hear(self, scope: Scope) -> None:
         path = scope["path"]
@@ -101,5 +104,5 @@ def _is_beat(scope: Scope) -> bool:
     if scope["type"] != "http" or scope["method"] != "GET":
         return False
     return PATH.fullmatch(scope["path"]) is not None and any(
-        name == BEAT for name, _ in scope["headers"]
+        name == b"user-agent" and value.startswith(BROWSER) for name, value in scope["headers"]
     )

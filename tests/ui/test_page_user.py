@@ -12,6 +12,7 @@ from studio.annotation import AnnotationStore
 from studio.data.images import ImageStore
 from studio.data.schema import Answer, Message, Part, Row
 from studio.paths import Workspace
+from studio.runs.store import RunStore
 from studio.ui import api, pulse
 from studio.ui.auth import Accounts, add_user
 from studio.ui.context import StudioContext
@@ -28,7 +29,8 @@ def client_of(tmp_path: Path, accounts: Accounts | None) -> tuple[TestClient, St
     prompt = (Message("user", (Part("text", "How many?"),)),)
     rows = [Row(f"r{n}", (), prompt, candidates=(Answer("one"), Answer("two"))) for n in range(3)]
     store.add_rows("charts", rows)
-    context = StudioContext(workspace, store, ImageStore(workspace), None, None, None, None, accounts)  # fmt: skip
+    images, runs = ImageStore(workspace), RunStore(workspace)
+    context = StudioContext(workspace, store, images, runs, None, None, None, accounts)
     app = FastAPI()
     app.add_middleware(PageUser, accounts=accounts)
     app.include_router(api.router(context))
