@@ -4,6 +4,13 @@ window.StudioDraft = (() => {
     reason: "", comment: "", ideal: "", edit: "", side: "", flagged: false, aspects: {}, spans: [],
   };
 
+  // Marks and aspects of an earlier version named answers, not sides; nobody can tell which.
+  const bySide = (draft) => {
+    if (draft.spans?.some(({ side }) => !side)) delete draft.spans;
+    if (Object.values(draft.aspects ?? {}).some((best) => typeof best !== "string")) delete draft.aspects;
+    return draft;
+  };
+
   class Draft {
     constructor(user, pair, current) {
       this.name = `studio-draft/${user}/${pair}`;
@@ -19,7 +26,7 @@ window.StudioDraft = (() => {
 
     stored() {
       try {
-        return JSON.parse(localStorage.getItem(this.name)) ?? {};
+        return bySide(JSON.parse(localStorage.getItem(this.name)) ?? {});
       } catch {
         return {};
       }

@@ -156,15 +156,9 @@ window.StudioLooking = (() => {
       if (!VOTES.includes(current?.kind)) {
         return page.notice(parts, "Answer the pair, look back at it with ←, then make it gold.");
       }
-      const known = await request(`../team/case/${pair_id}`).catch(() => null);
-      if (!known?.ok) return page.notice(parts, "That pair cannot be read just now.");
-      const [kind, winner] = known.json.case.gold ?? [];
-      const same = kind === current.kind && (winner ?? null) === current.winner_id;
-      const wanted = same ? { pair_id } : { pair_id, kind: current.kind,
-        winner_id: current.winner_id, explanation: current.comment.slice(0, 2000) };
-      const reply = await request("../team/gold", wanted).catch(() => null);
+      const reply = await request("gold", { pair_id }).catch(() => null);
       if (!reply?.ok) return page.notice(parts, reply?.json.message ?? "No connection.");
-      page.notice(parts, same ? "This pair is gold no longer." : "Gold: everybody gets this pair, " +
+      page.notice(parts, !reply.json.gold ? "This pair is gold no longer." : "Gold: everybody gets this pair, " +
         "and your answer is the right one. Your comment explains it where feedback is on.");
     }
   }

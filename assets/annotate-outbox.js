@@ -76,13 +76,14 @@ window.StudioOutbox = (() => {
       this.flush();
     }
 
-    add(path, body) {
+    // `expects` is kept with the entry and not sent.
+    add(path, body, expects) {
       const key = newKey();
       const { user } = this;
       // The names are in the order of the answers, also when the clock is set back.
       this.stamp = Math.max(Date.now(), this.stamp + 1, stampOf(namesOf(user).at(-1) ?? "") + 1);
       const name = `${prefixOf(user)}${String(this.stamp).padStart(15, "0")}-${key}`;
-      const entry = { path, body: { key, ...body }, user, name };
+      const entry = { path, body: { key, ...body }, expects, user, name };
       this.entries.push(entry);
       this.keep(entry);
       this.flush();
@@ -102,17 +103,22 @@ window.StudioOutbox = (() => {
       localStorage.removeItem(entry.name);
     }
 
-    // An answer was refused that its giver had taken back already: then neither happened, and
-    // later answers to the pair build on what was there before. Whether it was so.
+    // An answer was refused that its giver had taken back already: then neither happened.
+    // Whether it was so.
     withdraw(pair) {
-      const later = this.entries.filter(({ body }) => body.pair_id === pair);
-      if (later[0]?.path !== "undo") return false;
-      this.remove(later[0]);
-      for (const entry of later.filter(({ path }) => path === "save")) {
-        entry.body.expected_version -= 2;
+      const later = this.entries.find(({ body }) => body.pair_id === pair);
+      if (later?.path !== "undo") return false;
+      this.remove(later);
+      return true;
+    }
+
+    // The pair is newer, or older, than what waits here was made for.
+    shift(pair, step) {
+      for (const entry of this.entries.filter(({ body }) => body.pair_id === pair)) {
+        if (entry.path === "save") entry.body.expected_version += step;
+        else if (entry.expects) entry.expects.version += step;
         this.keep(entry);
       }
-      return true;
     }
 
     holds(pair) {

@@ -13,10 +13,9 @@ window.StudioPage = (() => {
     parts.dataset = element("select", "an-select", "", { "aria-label": "Dataset" });
     parts.meter = element("progress", "an-meter", "", { "aria-label": "Pairs that need nothing from you", max: 1, value: 0 });
     parts.counts = element("span", "an-counts");
-    parts.round = element("span", "an-round", "", { role: "status", hidden: "" });
     parts.status = element("span", "an-status", "", { role: "status" });
     parts.export = button("export-form", "", "Export…", "quiet", "Export labelled pairs");
-    made.append(parts.dataset, parts.meter, parts.counts, parts.round, element("span", "an-space"), parts.status,
+    made.append(parts.dataset, parts.meter, parts.counts, element("span", "an-space"), parts.status,
       parts.export,
       button("back", "←", "", "quiet", "Look back at your answers"),
       button("forward", "→", "", "quiet", "Forward to the next pair"),
@@ -144,12 +143,14 @@ window.StudioPage = (() => {
     (there ? wanted : work.hidden ? empty : work).focus({ preventScroll: true });
   };
 
-  const fillText = (part, side, other, draft, { markdown, differences }) => {
-    const spans = draft.spans.filter((span) => span.candidate_id === side.candidate_id);
-    if (markdown && !differences && !spans.length) text.markdown(part.text, side.text);
+  const fillText = (parts, card, side, draft, { markdown, differences }) => {
+    const part = parts[side];
+    const [own, other] = side === "left" ? [card.left, card.right] : [card.right, card.left];
+    const spans = draft.spans.filter((span) => span.side === side);
+    if (markdown && !differences && !spans.length) text.markdown(part.text, own.text);
     else {
-      const different = differences ? text.differences(side.text, other.text) : [];
-      text.plain(part.text, side.text, spans, different);
+      const different = differences ? text.differences(own.text, other.text) : [];
+      text.plain(part.text, own.text, spans, different);
     }
     part.text.classList.toggle("an-prose", Boolean(part.text.querySelector("p")));
   };
@@ -167,7 +168,7 @@ window.StudioPage = (() => {
   };
 
   const fillVerdict = (part, side, current, author) => {
-    const chosen = current?.kind === "choose" && current.winner_id === side.candidate_id;
+    const chosen = current?.kind === "choose" && current.winner === side;
     const rejected = current?.kind === "choose" && !chosen;
     part.panel.dataset.verdict = chosen ? "chosen" : rejected ? "rejected" : "";
     const how = current?.strength ? `${current.strength} better` : "your choice";
@@ -178,8 +179,8 @@ window.StudioPage = (() => {
 
   const fillDraft = (parts, card, draft, differences) => {
     const view = { markdown: card.markdown, differences };
-    fillText(parts.left, card.left, card.right, draft, view);
-    fillText(parts.right, card.right, card.left, draft, view);
+    fillText(parts, card, "left", draft, view);
+    fillText(parts, card, "right", draft, view);
     const edited = draft.edit && draft.edit !== card[draft.side]?.text;
     const on = { edit: edited, ideal: draft.ideal, comment: draft.comment,
       flag: draft.flagged, mark: draft.spans.length, differences };
@@ -189,8 +190,7 @@ window.StudioPage = (() => {
     }
     parts.aspects.replaceChildren(...card.aspects.map((aspect, index) => {
       const better = draft.aspects[aspect];
-      const side = better === undefined ? "–" : better === 0 ? "="
-        : better === card.left.candidate_id ? "A" : "B";
+      const side = better === undefined ? "–" : { left: "A", right: "B" }[better] ?? "=";
       return button(`aspect-${index}`, String(index + 4), `${aspect}: ${side}`, "quiet");
     }));
   };
@@ -198,16 +198,13 @@ window.StudioPage = (() => {
   const fill = (parts, card, draft, differences) => {
     fillQuestion(parts, card);
     for (const [index, side] of ["left", "right"].entries()) {
-      fillVerdict(parts[side], card[side], card.current, card.authors[index]);
+      fillVerdict(parts[side], side, card.current, card.authors[index]);
       parts[side].text.scrollTop = 0;
     }
     fillDraft(parts, card, draft, differences);
     for (const place of [parts.question, parts.left.text, parts.right.text]) markMore(place);
     parts.work.classList.toggle("reviewing", Boolean(card.current));
     parts.work.classList.toggle("judged", VOTES.includes(card.current?.kind));
-    parts.round.hidden = !card.qualifying;
-    parts.round.textContent = card.qualifying
-      ? `Qualification round: ${many(card.qualifying, "pair")} to go` : "";
   };
 
   const fillProgress = (parts, progress) => {
@@ -259,7 +256,6 @@ window.StudioPage = (() => {
     parts.empty.replaceChildren(element("b", "", state.title), element("p", "", state.text), row);
     parts.empty.hidden = false;
     parts.work.hidden = true;
-    parts.round.hidden = true;
   };
 
   const notice = (parts, text, buttons = [], tone = "") => {

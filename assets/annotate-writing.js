@@ -123,8 +123,7 @@ window.StudioWriting = (() => {
       const value = this.parts.editorText.value;
       if (open === "bad") return app.answer("both_bad", null, { ideal: value });
       if (open === "edit") {
-        const { candidate_id, text: original } = app.shown[side];
-        return app.answer("choose", candidate_id, { edit: value === original ? "" : value });
+        return app.answer("choose", side, { edit: value === app.shown[side].text ? "" : value });
       }
       this.keep(SLOTS[open], value);
       this.close();
@@ -143,15 +142,14 @@ window.StudioWriting = (() => {
         return app.marking.start(side);
       }
       if (!side) return app.marking.start();
-      const { candidate_id } = app.shown[side];
       const piece = text.selected(parts[side].text);
-      const touches = (span) => span.candidate_id === candidate_id &&
+      const touches = (span) => span.side === side &&
         span.start < piece.end && piece.start < span.end;
       getSelection().removeAllRanges();
       this.change((draft) => {
         const touched = draft.spans.some(touches);
         draft.spans = draft.spans.filter((span) => !touches(span));
-        if (!touched) draft.spans.push({ candidate_id, ...piece });
+        if (!touched) draft.spans.push({ side, ...piece });
       });
     }
 
@@ -160,7 +158,7 @@ window.StudioWriting = (() => {
       const card = this.app.shown;
       const aspect = card?.aspects[index];
       if (!aspect) return;
-      const steps = [undefined, card.left.candidate_id, card.right.candidate_id, 0];
+      const steps = [undefined, "left", "right", ""];
       this.change(({ aspects }) => {
         const next = steps[(steps.indexOf(aspects[aspect]) + 1) % steps.length];
         if (next === undefined) delete aspects[aspect];

@@ -51,8 +51,7 @@ window.StudioAnnotate = (() => {
     }
 
     actions() {
-      const better = (side, strength) => () =>
-        this.answer("choose", this.shown?.[side].candidate_id, { strength });
+      const better = (side, strength) => () => this.answer("choose", side, { strength });
       return {
         left: () => this.writing.choose("left") || better("left", "")(),
         right: () => this.writing.choose("right") || better("right", "")(),
@@ -222,15 +221,15 @@ window.StudioAnnotate = (() => {
       if (!this.seen.judged()) return undefined;
       const elapsed = Math.round(performance.now() - this.since);
       this.outbox.add("save", {
-        pair_id: card.pair_id, kind, winner_id: winner, expected_version: card.version,
-        elapsed_ms: Math.min(elapsed, DAY_MS), shown_left_id: card.left.candidate_id,
-        repeat: card.repeat, guideline: card.guideline, next: this.queue.wanted(),
+        pair_id: card.pair_id, showing: card.showing, kind, winner,
+        expected_version: card.version, elapsed_ms: Math.min(elapsed, DAY_MS),
+        guideline: card.guideline, next: this.queue.wanted(),
         ...this.draft.body(), ...more,
       });
       const before = card.current;
       this.done.push({ ...card, version: card.version + 1, before });
       this.queue.grow(card.pair_id, card.version + 1);
-      if (!before && !card.repeat) this.count(1);
+      if (!before) this.count(1);
       this.draft.forget();
       this.shown = null;
       if (this.held) this.queue.putBack(this.held);
@@ -250,11 +249,12 @@ window.StudioAnnotate = (() => {
     async undo() {
       const last = this.done.pop();
       if (!last) return this.undoEarlier();
-      this.outbox.add("undo", { pair_id: last.pair_id });
       // An answer given again after this one has made the pair newer than this one left it.
       const version = Math.max(last.version, this.queue.versions.get(last.pair_id) ?? 0) + 1;
+      const expects = { version, kind: last.before?.kind, winner: last.before?.winner };
+      this.outbox.add("undo", { pair_id: last.pair_id, showing: last.showing }, expects);
       this.queue.grow(last.pair_id, version);
-      if (!last.before && !last.repeat) this.count(-1);
+      if (!last.before) this.count(-1);
       this.bringBack({ ...last, version, current: last.before });
     }
 
@@ -282,8 +282,7 @@ window.StudioAnnotate = (() => {
     sent(entry, reply) {
       if (reply.ok) {
         this.acknowledged = true;
-        const undone = entry.path === "undo" && reply.json.card;
-        if (undone) this.queue.grow(undone.pair_id, undone.version);
+        if (entry.path === "undo" && reply.json.card) this.agree(entry, reply.json);
         const { saved, next } = reply.json;
         if (saved?.feedback) page.notice(this.parts, saved.feedback);
         if (next) return this.queue.came(next, entry.body.next.dataset, this.shown);
@@ -292,9 +291,31 @@ window.StudioAnnotate = (() => {
       return undefined;
     }
 
+    // What the server says of a pair that was undone. An answer to its second showing, which
+    // nothing here tells from another pair, may have made it newer than was thought: then so are
+    // the answers that wait.
+    agree({ expects }, { card, progress }) {
+      if (!this.outbox.entries.length) this.progress = progress;
+      const { kind, winner } = card.current ?? {};
+      const same = expects && (expects.kind ?? null) === (kind ?? null) &&
+        (expects.winner ?? null) === (winner ?? null);
+      if (same && card.version > expects.version) {
+        this.shift(card.pair_id, card.version - expects.version);
+      }
+      this.queue.grow(card.pair_id, card.version);
+    }
+
+    // Everything known here of the versions of a pair, moved by `step`.
+    shift(pair, step) {
+      const known = [this.shown, this.held, ...this.done];
+      for (const card of known) if (card?.pair_id === pair) card.version += step;
+      this.queue.versions.set(pair, (this.queue.versions.get(pair) ?? 0) + step);
+      this.outbox.shift(pair, step);
+    }
+
     refuse(entry, reply) {
       const pair = entry.body.pair_id;
-      if (entry.path === "save" && this.outbox.withdraw(pair)) return this.neither(pair);
+      if (entry.path === "save" && this.outbox.withdraw(pair)) return this.shift(pair, -2);
       this.refused = [...this.refused.filter((other) => other !== pair), pair];
       this.done = this.done.filter(({ pair_id }) => pair_id !== pair);
       this.queue.versions.delete(pair); // The server knows better.
@@ -304,14 +325,6 @@ window.StudioAnnotate = (() => {
       const text = `${what} ${reply.json.message ?? ""} ${reply.json.remedy ?? ""}`;
       page.notice(this.parts, text, [["notice-look", several ? "Look at the first" : "Look at that pair"]], "bad");
       return undefined;
-    }
-
-    // A refused answer that had been taken back: the pair is as old as before both.
-    neither(pair) {
-      const { shown, queue } = this;
-      if (shown?.pair_id === pair) shown.version -= 2;
-      for (const card of this.done) if (card.pair_id === pair) card.version -= 2;
-      queue.versions.set(pair, queue.versions.get(pair) - 2);
     }
 
     key(event) {

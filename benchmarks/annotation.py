@@ -47,7 +47,7 @@ class Tally:
 
     times: list[float] = field(default_factory=list)
     floor: list[float] = field(default_factory=list)
-    acknowledged: list[tuple[str, int]] = field(default_factory=list)
+    acknowledged: list[str] = field(default_factory=list)
 
 
 def fill(workspace: Path, pairs: int) -> None:
@@ -107,11 +107,10 @@ class Client:
             "key": key,
             "pair_id": card["pair_id"],
             "kind": "choose",
-            "winner_id": random.choice((card["left"], card["right"]))["candidate_id"],
+            "winner": random.choice(("left", "right")),
             "expected_version": card["version"],
             "elapsed_ms": 1500,
-            "shown_left_id": card["left"]["candidate_id"],
-            "repeat": card["repeat"],
+            "showing": card["showing"],
             "next": {"progress": False},
         }
         return self.post("/studio/annotate/save", body)
@@ -158,10 +157,10 @@ def label(port: int, name: str, count: int, tally: Tally, lock: threading.Lock) 
             break
         card = cards[0]
         begun = time.perf_counter()
-        cards = client.save(card, f"{name}-{number:05d}-key")["next"]["cards"]
+        key = f"{name}-{number:05d}-key"
+        cards = client.save(card, key)["next"]["cards"]
         times.append(time.perf_counter() - begun)
-        if not card["repeat"]:
-            done.append((name, card["pair_id"]))
+        done.append(key)
         if cards:
             client.image(cards[0]["images"][0])
         if number % 10 == 0:
@@ -206,12 +205,11 @@ def result(workspace: Path, tally: Tally) -> dict:
     """The figures, checked against the database."""
     with sqlite3.connect(workspace / "studio.db") as connection:
         rows = connection.execute(
-            "SELECT a.name, l.pair_id FROM labels l JOIN annotators a ON a.id = l.annotator_id "
-            "WHERE l.repeat = 0"
+            "SELECT key, annotator_id, pair_id, repeat FROM labels"
         ).fetchall()
     connection.close()
-    stored = Counter(rows)
-    pairs = Counter(pair for _, pair in stored)
+    stored = Counter(key for key, *_ in rows)
+    pairs = Counter(pair for pair, _ in {(pair, who) for _, who, pair, again in rows if not again})
     return {
         "p50_ms": percentile(tally.times, 0.5),
         "p95_ms": percentile(tally.times, 0.95),

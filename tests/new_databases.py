@@ -48,4 +48,5 @@ def _statements(path: Path, migrate: Callable[..., None]) -> list[str]:
     with sqlite3.connect(path) as connection:
         made = [sql for (sql,) in connection.execute(TABLES)]
     connection.close()
-    return [*made, f"INSERT INTO alembic_version VALUES ('{database.REVISION}')"]
+    secret = "INSERT INTO secrets VALUES ('showings', lower(hex(randomblob(32))))"
+    return [*made, secret, f"INSERT INTO alembic_version VALUES ('{database.REVISION}')"]

@@ -17,7 +17,11 @@ from studio.annotation.views import (
     PairView,
     Progress,
     Saved,
+    Showing,
+    SideAnswer,
+    SideSpan,
     Span,
+    Taken,
     TextChange,
 )
 
@@ -38,6 +42,10 @@ __all__ = [
     "PairView",
     "Progress",
     "Saved",
+    "Showing",
+    "SideAnswer",
+    "SideSpan",
     "Span",
+    "Taken",
     "TextChange",
 ]

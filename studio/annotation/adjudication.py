@@ -106,7 +106,7 @@ def case(connection: Connection, pair: int, lead: str, dataset: str | None = Non
         authors={row.id: row.author for row in connection.execute(authors)},
         decided=_standing(connection, pair),
         waiting=sum(sizes[queue] for queue in WAITING),
-        gold=_gold(connection, pair),
+        gold=gold_of(connection, pair),
     )
 
 
@@ -153,7 +153,8 @@ def _standing(connection: Connection, pair: int) -> tuple[str, int | None] | Non
     return None if last is None or last.kind == REOPEN else (last.kind, last.winner_id)
 
 
-def _gold(connection: Connection, pair: int) -> tuple[str, int | None] | None:
+def gold_of(connection: Connection, pair: int) -> tuple[str, int | None] | None:
+    """The known right answer of a pair: kind, winner."""
     query = select(Gold.kind, Gold.winner_id).where(Gold.pair_id == pair, Gold.active.is_(True))
     found = connection.execute(query).first()
     return None if found is None else (found.kind, found.winner_id)

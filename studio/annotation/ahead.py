@@ -23,7 +23,7 @@ class Ahead:
 
     Attributes:
         repeats: Pairs whose second showing has come.
-        held: Pairs held and not answered, with the time their lease ends.
+        held: Pairs held, open still and not answered, with the time their lease ends.
         lease: Seconds a new claim lasts.
     """
 
@@ -85,7 +85,7 @@ def _statement(*, of_dataset: bool) -> Select:
     held = (
         select(Lease.pair_id, Lease.expires_at)
         .where(Lease.annotator_id == bindparam("who"), Lease.expires_at > bindparam("now"))
-        .where(~_ANSWERED, in_sight.where(Pair.id == Lease.pair_id).exists())
+        .where(~_ANSWERED, in_sight.where(Pair.id == Lease.pair_id, Pair.open.is_(True)).exists())
         .order_by(Lease.pair_id)
         .limit(bindparam("count"))
         .subquery()

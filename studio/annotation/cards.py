@@ -1,14 +1,14 @@
-"""What an annotator sees of a pair: blind, the sides drawn by a fair, repeatable coin."""
+"""A pair as somebody is to see it: the sides drawn by a fair coin that only the server can toss."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection, bindparam, func, select
 from sqlalchemy.orm import aliased
 
 from studio.annotation.settings import stored
+from studio.annotation.showings import SECRET, Viewer
 from studio.annotation.tables import (
     Annotator,
     Candidate,
@@ -46,6 +46,7 @@ CARDS = (
         Label.flagged,
         Label.aspects,
         Label.spans,
+        Label.shown_left_id,
         EDIT.text.label("edit"),
         IDEAL.text.label("ideal"),
         Dataset.overlap,
@@ -55,6 +56,7 @@ CARDS = (
         .correlate(Dataset)
         .scalar_subquery()
         .label("guideline"),
+        SECRET.label("secret"),
     )
     .join(Item, Item.id == Pair.item_id)
     .join(Dataset, Dataset.id == Pair.dataset_id)
@@ -70,12 +72,6 @@ CARDS = (
     .outerjoin(IDEAL, IDEAL.id == Label.ideal_id)
     .where(Pair.id.in_(bindparam("pairs", expanding=True)))
 )
-
-
-def left_is_first(pair: int, annotator: str) -> bool:
-    """Whether the pair's first candidate is shown on the left: a fair, repeatable coin."""
-    seed = hashlib.sha256(f"{pair}:{annotator}".encode("utf-8", "surrogatepass")).digest()
-    return seed[0] % 2 == 0
 
 
 def cards(
@@ -104,12 +100,13 @@ def card(connection: Connection, pair: int, annotator: str, repeat: bool = False
 
 
 def _card(row, annotator: str, repeat: bool) -> PairCard:
+    person = Viewer(row.secret, annotator)
     sides = [
         SideView(row.first_id, row.first_text),
         SideView(row.second_id, row.second_text),
     ]
     authors = [row.first_author, row.second_author]
-    if left_is_first(row.id, annotator) is repeat:
+    if _first_is_left(row, person) is repeat:
         sides.reverse()
         authors.reverse()
     settings = stored(row.overlap, row.settings)
@@ -129,7 +126,17 @@ def _card(row, annotator: str, repeat: bool) -> PairCard:
         markdown=settings.markdown,
         guideline=row.guideline or 0,
         authors=tuple(authors) if answered and settings.show_authors else (),
+        handle=person.handle(row.id, repeat),
+        showing=person.showing(row.id, repeat, sides[0].candidate_id),
+        base=person.base(row.id, repeat),
     )
+
+
+def _first_is_left(row, person: Viewer) -> bool:
+    """As the answer that stands was given; without one, as the coin falls."""
+    if row.shown_left_id in (row.first_id, row.second_id):
+        return row.shown_left_id == row.first_id
+    return person.left_is_first(row.id)
 
 
 def _answer(row) -> Answer:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, func, select, text, update
+from sqlalchemy import Connection, and_, bindparam, func, select, text, update
 
+from studio.annotation.label_events import UNDO
 from studio.annotation.settings import Project, ProjectSettings
+from studio.annotation.showings import Viewer
 from studio.annotation.tables import Annotator, CurrentLabel, Label, Pair
 from studio.annotation.team_tables import Gold, Repeat
 
@@ -26,10 +27,9 @@ class GoldScore:
         return self.right / self.answered if self.answered else 0.0
 
 
-def is_repeated(pair: int, annotator: str, share: float) -> bool:
+def is_repeated(person: Viewer, pair: int, share: float) -> bool:
     """Whether this pair is shown twice to this person: a repeatable draw."""
-    digest = hashlib.sha256(f"again:{pair}:{annotator}".encode("utf-8", "surrogatepass")).digest()
-    return int.from_bytes(digest[:6]) < share * 256**6
+    return person.draw(f"again:{pair}") < share
 
 
 # The same in SQLite and PostgreSQL.
@@ -51,24 +51,55 @@ def answer_repeat(connection: Connection, pair: int, who: int, label_id: int | N
     return bool(changed.rowcount)
 
 
+# The first answer of (pair, annotator), whatever came after it: undone, replaced or sent again.
+FIRST_ANSWER = (
+    select(func.min(Label.id))
+    .where(
+        Label.pair_id == Gold.pair_id,
+        Label.annotator_id == Annotator.id,
+        Label.kind != UNDO,
+        Label.repeat.is_(False),
+    )
+    .correlate(Gold, Annotator)
+    .scalar_subquery()
+)
+IS_RIGHT = and_(
+    Label.kind == Gold.kind,
+    func.coalesce(Label.winner_id, 0) == func.coalesce(Gold.winner_id, 0),
+)
+SCORES = (
+    select(
+        Gold.dataset_id,
+        func.count().label("answered"),
+        func.count().filter(IS_RIGHT).label("right"),
+    )
+    .select_from(Gold)
+    .join(Annotator, Annotator.id == bindparam("who"))
+    .join(Label, Label.id == FIRST_ANSWER)
+    .where(Gold.active.is_(True))
+    .group_by(Gold.dataset_id)
+)
+
+
 def scores(connection: Connection, who: int) -> dict[int, GoldScore]:
-    """By dataset, how the gold pairs were answered; abstentions count as answered."""
-    right = and_(
-        Label.kind == Gold.kind,
-        func.coalesce(Label.winner_id, 0) == func.coalesce(Gold.winner_id, 0),
-    )
+    """By dataset, how the gold pairs were answered first; abstentions count as answered."""
+    rows = connection.execute(SCORES, {"who": who})
+    return {row.dataset_id: GoldScore(row.answered, row.right) for row in rows}
+
+
+def first_answers(connection: Connection, dataset_id: int) -> list[tuple[str, bool]]:
+    """Of a dataset's gold pairs, everybody's first answers: by whom, and whether right."""
     query = (
-        select(
-            Gold.dataset_id,
-            func.count().label("answered"),
-            func.count(Label.id).filter(right).label("right"),
-        )
+        select(Annotator.name, IS_RIGHT)
+        .select_from(Gold)
+        .join(Pair, Pair.id == Gold.pair_id)
         .join(CurrentLabel, CurrentLabel.pair_id == Gold.pair_id)
-        .join(Label, Label.id == CurrentLabel.label_id)
-        .where(CurrentLabel.annotator_id == who, Gold.active.is_(True))
-        .group_by(Gold.dataset_id)
+        .join(Annotator, Annotator.id == CurrentLabel.annotator_id)
+        .join(Label, Label.id == FIRST_ANSWER)
+        .where(Gold.active.is_(True), Gold.dataset_id == dataset_id, Pair.hidden.is_(False))
+        .order_by(Label.id)
     )
-    return {row.dataset_id: GoldScore(row.answered, row.right) for row in connection.execute(query)}
+    return [(name, bool(right)) for name, right in connection.execute(query)]
 
 
 def due_gold(
@@ -100,10 +131,9 @@ def _turn_for_gold(
 
 
 def _unanswered_gold(connection: Connection, who: int, dataset_id: int, count: int) -> list[int]:
+    # There is no second chance: what was answered and undone is answered.
     answered = select(CurrentLabel.pair_id).where(
-        CurrentLabel.pair_id == Gold.pair_id,
-        CurrentLabel.annotator_id == who,
-        CurrentLabel.label_id.is_not(None),
+        CurrentLabel.pair_id == Gold.pair_id, CurrentLabel.annotator_id == who
     )
     query = (
         select(Gold.pair_id)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, text, update
+from sqlalchemy import Connection, bindparam, func, insert, select, text, update
+from sqlalchemy.sql.expression import TextClause
 
 from studio.annotation import checks
 from studio.annotation.ahead import LEASE_SECONDS, ahead, lease_seconds
@@ -48,33 +49,44 @@ def claim(
     """Up to `count` pairs held for `annotator`, those held before first; aging leases renewed.
 
     Second showings and gold pairs come among them when it is their turn. `who` is the annotator's
-    id, where it is known.
+    id, where it is known. That they were handed out stays known.
     """
     who = who or annotator_id(connection, annotator, now)
     before = ahead(connection, who, dataset, count, now)
     turn = _turn(connection, who, dataset)
-    special = [*before.repeats, *turn.gold][:count]
-    held = {pair: until for pair, until in before.held.items() if pair not in special}
+    shut = _shut(connection, [*before.repeats, *before.held], turn.blocked)
+    repeats = [pair for pair in before.repeats if pair not in shut]
+    special = [*repeats, *turn.gold][:count]
+    left = (pair for pair in before.held if pair not in shut and pair not in special)
+    held = {pair: before.held[pair] for pair in left}
     wanted = count - len(held) - len(special)
     free = []
     if wanted > 0:
         free = _free(connection, who, dataset, wanted, now, turn.blocked)
     aging = [pair for pair, expires in held.items() if expires < now + before.lease / 2]
-    _hold(connection, aging + free, who, now + before.lease)
+    _hold(connection, aging + free, who, now + before.lease, now)
+    _hand(connection, HAND_GOLD, turn.gold[:count], who, now)
+    _hand(connection, HAND_AGAIN, repeats[:count], who, now)
     shown = [*special, *held, *free][:count]
-    found = cards(connection, shown, annotator, before.repeats)
-    if not turn.rounds:
-        return found
-    return [replace(card, qualifying=turn.rounds.get(card.pair_id, 0)) for card in found]
+    return cards(connection, shown, annotator, repeats)
+
+
+def _shut(
+    connection: Connection, pairs: Collection[int], blocked: Collection[int]
+) -> Collection[int]:
+    """Those of `pairs` whose dataset is not open to this person."""
+    if not pairs or not blocked:
+        return ()
+    query = select(Pair.id).where(Pair.id.in_(pairs), Pair.dataset_id.in_(blocked))
+    return set(connection.execute(query).scalars())
 
 
 @dataclass(frozen=True)
 class _Turn:
-    """`rounds`: by gold pair of a qualification round, how many are left with it."""
+    """The gold pairs whose turn it is, and the datasets not open (yet), with why."""
 
     gold: list[int]
     blocked: dict[int, str]
-    rounds: dict[int, int] = field(default_factory=dict)
 
 
 def _turn(connection: Connection, who: int, dataset: str | None) -> _Turn:
@@ -86,16 +98,13 @@ def _turn(connection: Connection, who: int, dataset: str | None) -> _Turn:
         return _Turn([], {})
     scored = checks.scores(connection, who)
     blocked = checks.blocked(connection, who, wanted, scored, with_gold)
-    gold, rounds = [], {}
+    gold = []
     for number in sorted(with_gold):
         if blocked.get(number) == "failed":
             continue
         score = scored.get(number, GoldScore())
-        due = checks.due_gold(connection, who, wanted[number].settings, number, score)
-        gold += due
-        if blocked.get(number) == "qualifying":
-            rounds |= {pair: len(due) - place for place, pair in enumerate(due)}
-    return _Turn(gold, blocked, rounds)
+        gold += checks.due_gold(connection, who, wanted[number].settings, number, score)
+    return _Turn(gold, blocked)
 
 
 def standing(connection: Connection, annotator: str, dataset: str | None) -> dict[str, str]:
@@ -111,7 +120,7 @@ def standings(connection: Connection, project: Project) -> dict[str, str]:
     here = (
         select(CurrentLabel.annotator_id)
         .join(Pair, Pair.id == CurrentLabel.pair_id)
-        .where(Pair.dataset_id == project.id, CurrentLabel.label_id.is_not(None))
+        .where(Pair.dataset_id == project.id)
     )
     people = select(Annotator.id, Annotator.name, Annotator.cleared).where(Annotator.id.in_(here))
     found = {}
@@ -126,20 +135,40 @@ def lease(
     connection: Connection, pair: int, who: int, now: float, seconds: float = LEASE_SECONDS
 ) -> None:
     """Hold `pair` for `who` for `seconds` from `now`."""
-    _hold(connection, [pair], who, now + seconds)
+    _hold(connection, [pair], who, now + seconds, now)
 
 
 # The same in SQLite and PostgreSQL.
 HOLD = text(
-    "INSERT INTO leases (pair_id, annotator_id, expires_at) VALUES (:pair, :who, :until) "
-    "ON CONFLICT (pair_id, annotator_id) DO UPDATE SET expires_at = excluded.expires_at"
+    "INSERT INTO leases (pair_id, annotator_id, expires_at, handed_at) "
+    "VALUES (:pair, :who, :until, :now) "
+    "ON CONFLICT (pair_id, annotator_id) DO UPDATE SET expires_at = excluded.expires_at, "
+    "handed_at = COALESCE(leases.handed_at, excluded.handed_at)"
+)
+HAND_GOLD = text(
+    "INSERT INTO leases (pair_id, annotator_id, expires_at, handed_at) "
+    "VALUES (:pair, :who, 0, :now) ON CONFLICT DO NOTHING"
+)
+HAND_AGAIN = text(
+    "INSERT INTO leases (pair_id, annotator_id, expires_at, again_at) "
+    "VALUES (:pair, :who, 0, :now) ON CONFLICT (pair_id, annotator_id) "
+    "DO UPDATE SET again_at = excluded.again_at WHERE leases.again_at IS NULL"
 )
 
 
-def _hold(connection: Connection, pairs: Sequence[int], who: int, until: float) -> None:
+def _hold(connection: Connection, pairs: Sequence[int], who: int, until: float, now: float) -> None:
     if pairs:
-        values = [{"pair": pair, "who": who, "until": until} for pair in pairs]
+        values = [{"pair": pair, "who": who, "until": until, "now": now} for pair in pairs]
         connection.execute(HOLD, values)
+
+
+def _hand(
+    connection: Connection, statement: TextClause, pairs: Sequence[int], who: int, now: float
+) -> None:
+    """Note that pairs nobody holds alone were handed out."""
+    if pairs:
+        values = [{"pair": pair, "who": who, "now": now} for pair in pairs]
+        connection.execute(statement, values)
 
 
 def heartbeat(connection: Connection, annotator: str, now: float) -> int:
@@ -153,13 +182,20 @@ def heartbeat(connection: Connection, annotator: str, now: float) -> int:
 
 
 def release_all(connection: Connection, annotator: str) -> int:
-    """Give up every lease of `annotator`: they have left."""
+    """Give up every lease of `annotator` that holds: they have left."""
     who = find_annotator(connection, annotator) or 0
-    return connection.execute(delete(Lease).where(Lease.annotator_id == who)).rowcount
+    held = (Lease.annotator_id == who, Lease.expires_at > 0)
+    return connection.execute(update(Lease).where(*held).values(expires_at=0.0)).rowcount
 
 
-RELEASE = delete(Lease).where(
-    Lease.pair_id == bindparam("pair"), Lease.annotator_id == bindparam("who")
+RELEASE = (
+    update(Lease)
+    .where(
+        Lease.pair_id == bindparam("pair"),
+        Lease.annotator_id == bindparam("who"),
+        Lease.expires_at > 0,
+    )
+    .values(expires_at=0.0)
 )
 
 

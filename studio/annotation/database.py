@@ -23,7 +23,7 @@ from studio.annotation.writer import Writer
 from studio.errors import BusyError, DataError, StudioError
 from studio.paths import sqlite_url
 
-REVISION = "0004"
+REVISION = "0005"
 APPLICATION_ID = 0x564C4D53
 MIGRATIONS = Path(__file__).with_name("migrations")
 BUSY_SECONDS = 30

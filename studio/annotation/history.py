@@ -47,6 +47,7 @@ def history(
             reason=row.reason,
             created_at=row.created_at,
             current=row.standing == row.id,
+            handle=shown[row.pair_id].handle,
         )
         for row in rows
     ]

@@ -13,6 +13,7 @@ from studio.annotation import label_events as events
 from studio.annotation.acceptance import ensure_fits
 from studio.annotation.projection import COLUMNS, project_pair, vote_of
 from studio.annotation.settings import stored
+from studio.annotation.showings import SECRET, Viewer
 from studio.annotation.tables import Annotator, CurrentLabel, Dataset, Label, Pair
 from studio.annotation.views import VOTES, LabelEvent, Saved
 from studio.errors import ConflictError, InputError, NotFoundError
@@ -29,6 +30,7 @@ LOOK = (
         Annotator.id.label("who"),
         CurrentLabel.version,
         EARLIER.id.label("earlier_id"),
+        SECRET.label("secret"),
     )
     .join(Dataset, Dataset.id == Pair.dataset_id)
     .outerjoin(Annotator, Annotator.name == bindparam("annotator"))
@@ -150,7 +152,7 @@ def _checked_by_gold(
     settings = stored(pair.overlap, pair.settings)
     if not pair.gold:
         share = 0.0 if settings.show_authors else settings.repeat_share
-        drawn = checks.is_repeated(pair.id, event.annotator, share)
+        drawn = checks.is_repeated(Viewer(pair.secret, event.annotator), pair.id, share)
         # Only a first answer: one that replaces another has been thought over already.
         if event.kind in VOTES and drawn and saved.version == 1:
             checks.plan_repeat(connection, pair.id, who, saved.label_id)

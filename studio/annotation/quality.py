@@ -11,13 +11,23 @@ from statistics import median
 from sqlalchemy import Connection, and_, func, select
 from sqlalchemy.orm import aliased
 
-from studio.annotation import agreement
+from studio.annotation import agreement, checks
 from studio.annotation.figures import Figure, share
-from studio.annotation.tables import Annotator, Candidate, CurrentLabel, Dataset, Label, Pair
-from studio.annotation.team_tables import Gold, Repeat
+from studio.annotation.tables import (
+    Annotator,
+    Candidate,
+    CurrentLabel,
+    Dataset,
+    Label,
+    Lease,
+    Pair,
+)
+from studio.annotation.team_tables import Repeat
 from studio.annotation.views import ABSTENTIONS, VOTES
 
 TOO_FAST_MS = 500
+READ_A_SECOND = 250  # characters of both answers; ten times as fast as people read
+SLACK_MS = 1_000
 BREAK_SECONDS = 300.0
 PACE_DAYS = 7
 HOUR, DAY = 3_600.0, 86_400.0
@@ -42,9 +52,25 @@ class GivenAnswer:
     first_id: int
     first_length: int
     second_length: int
-    gold: str = ""
-    gold_right: bool = False
+    gold: bool = False
     repeat_same: bool | None = None
+    handed_at: float | None = None
+
+    @property
+    def too_fast(self) -> bool:
+        """Whether it was given before both answers can have been read.
+
+        The page says how long the pair was shown, and the studio knows when it handed it out: the
+        shorter of the two counts, and a page that says more than has passed says nothing.
+        """
+        times = [] if self.elapsed_ms is None else [float(self.elapsed_ms)]
+        if self.handed_at is not None and self.created_at >= self.handed_at:
+            since = 1000 * (self.created_at - self.handed_at)
+            if times and times[0] > since + SLACK_MS:
+                return True
+            times.append(since)
+        characters = self.first_length + self.second_length
+        return bool(times) and min(times) < max(TOO_FAST_MS, 1000 * characters / READ_A_SECOND)
 
     @property
     def nominal(self) -> int:
@@ -145,12 +171,13 @@ class Quality:
 
 @dataclass(frozen=True)
 class Gathered:
-    """What one read of the database gives."""
+    """What one read of the database gives; `golden`: see `checks.first_answers`."""
 
     answers: list[GivenAnswer]
     pairs: int
     done: int
     missing: int
+    golden: Sequence[tuple[str, bool]] = ()
 
 
 def gather(connection: Connection, dataset_id: int) -> Gathered:
@@ -167,7 +194,8 @@ def gather(connection: Connection, dataset_id: int) -> Gathered:
     overlap = _overlap(connection, dataset_id)
     missing = sum(max(0, overlap - given) * number for given, number in votes.items())
     rows = connection.execute(_query(dataset_id, here))
-    return Gathered([_given(row) for row in rows], totals[0], totals[1], missing)
+    golden = checks.first_answers(connection, dataset_id)
+    return Gathered([_given(row) for row in rows], totals[0], totals[1], missing, golden)
 
 
 def _overlap(connection: Connection, dataset_id: int) -> int:
@@ -191,8 +219,8 @@ def _query(dataset_id: int, here: tuple):
             Pair.first_id,
             first.length.label("first_length"),
             second.length.label("second_length"),
-            Gold.kind.label("gold_kind"),
-            Gold.winner_id.label("gold_winner"),
+            Pair.gold,
+            Lease.handed_at,
             again.kind.label("again_kind"),
             again.winner_id.label("again_winner"),
         )
@@ -202,7 +230,10 @@ def _query(dataset_id: int, here: tuple):
         .join(Annotator, Annotator.id == CurrentLabel.annotator_id)
         .join(first, first.id == Pair.first_id)
         .join(second, second.id == Pair.second_id)
-        .outerjoin(Gold, and_(Gold.pair_id == Pair.id, Gold.active.is_(True)))
+        .outerjoin(
+            Lease,
+            and_(Lease.pair_id == Pair.id, Lease.annotator_id == CurrentLabel.annotator_id),
+        )
         .outerjoin(
             Repeat,
             and_(
@@ -223,9 +254,9 @@ def _given(row) -> GivenAnswer:
         same = (row.again_kind, row.again_winner) == (row.kind, row.winner_id)
     return GivenAnswer(
         *row[:12],
-        gold=row.gold_kind or "",
-        gold_right=(row.gold_kind, row.gold_winner) == (row.kind, row.winner_id),
+        gold=row.gold,
         repeat_same=same,
+        handed_at=row.handed_at,
     )
 
 
@@ -245,14 +276,14 @@ def measure(found: Gathered, now: float, resamples: int = 1000) -> Quality:
         ordinal=agreement.alpha(ordinal, "ordinal", resamples=resamples),
         percent=agreement.percent_agreement(nominal),
         kappas=agreement.kappas(nominal),
-        gold=_gold(answers),
+        gold=_gold(found.golden),
         consistency=_consistency(answers),
         left=_rate([one.left_won for one in votes]),
         longer=_rate([one.longer_won for one in votes]),
         too_fast=share(_too_fast(votes), len(votes), "There are no answers yet."),
         median_seconds=_median(answers),
         skip_reasons=dict(reasons.most_common()),
-        people=_people(answers),
+        people=_people(answers, found.golden),
         forecast=_forecast(found, now),
         pace=_pace(answers),
         lengths=_lengths(votes),
@@ -263,14 +294,21 @@ def _why(abstention: GivenAnswer) -> str:
     return "can't tell" if abstention.kind == "unsure" else abstention.reason or "no reason"
 
 
-def _people(answers: Sequence[GivenAnswer]) -> list[Person]:
+def _people(answers: Sequence[GivenAnswer], golden: Sequence[tuple[str, bool]]) -> list[Person]:
+    """Everybody with an answer that stands or a first answer to a gold pair."""
     by_name: dict[str, list[GivenAnswer]] = defaultdict(list)
+    scored: dict[str, list[tuple[str, bool]]] = defaultdict(list)
     for one in answers:
         by_name[one.annotator].append(one)
-    return [_person(name, theirs) for name, theirs in sorted(by_name.items())]
+    for one in golden:
+        scored[one[0]].append(one)
+    names = sorted({*by_name, *scored})
+    return [_person(name, by_name[name], scored[name]) for name in names]
 
 
-def _person(name: str, answers: Sequence[GivenAnswer]) -> Person:
+def _person(
+    name: str, answers: Sequence[GivenAnswer], golden: Sequence[tuple[str, bool]]
+) -> Person:
     votes = [one for one in answers if one.kind in VOTES]
     return Person(
         name=name,
@@ -278,18 +316,17 @@ def _person(name: str, answers: Sequence[GivenAnswer]) -> Person:
         skips=sum(one.kind in ABSTENTIONS for one in answers),
         median_seconds=_median(answers),
         per_hour=_per_hour([one.created_at for one in answers]),
-        gold=_gold(answers),
+        gold=_gold(golden),
         consistency=_consistency(answers),
         left=_rate([one.left_won for one in votes]),
         longer=_rate([one.longer_won for one in votes]),
         too_fast=_too_fast(votes),
-        last_at=max(one.created_at for one in answers),
+        last_at=max((one.created_at for one in answers), default=None),
     )
 
 
-def _gold(answers: Sequence[GivenAnswer]) -> Figure:
-    golden = [one for one in answers if one.gold]
-    return agreement.gold_accuracy(sum(one.gold_right for one in golden), len(golden))
+def _gold(golden: Sequence[tuple[str, bool]]) -> Figure:
+    return agreement.gold_accuracy(sum(right for _, right in golden), len(golden))
 
 
 def _consistency(answers: Sequence[GivenAnswer]) -> Figure:
@@ -303,7 +340,7 @@ def _rate(values: Sequence[bool | None]) -> Figure:
 
 
 def _too_fast(votes: Sequence[GivenAnswer]) -> int:
-    return sum(one.elapsed_ms is not None and one.elapsed_ms < TOO_FAST_MS for one in votes)
+    return sum(one.too_fast for one in votes)
 
 
 def _lengths(votes: Sequence[GivenAnswer]) -> tuple[float, float] | None:

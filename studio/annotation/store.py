@@ -7,12 +7,13 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import Connection
 
+from studio.annotation import admission, browse, cards, claims, edits, labels, marks, undoing
 from studio.annotation import answers as given
-from studio.annotation import browse, cards, claims, edits, labels, marks, undoing
 from studio.annotation import history as past
 from studio.annotation import preferences as majority
 from studio.annotation import progress as counts
@@ -36,6 +37,8 @@ from studio.annotation.views import (
     PairCard,
     Progress,
     Saved,
+    SideAnswer,
+    Taken,
     TextChange,
 )
 from studio.data.schema import Row
@@ -239,49 +242,77 @@ class AnnotationStore:
             return claims.release_all(connection, annotator)
 
     def card(self, pair_id: int, annotator: str) -> PairCard:
-        """One pair as `annotator` sees it, with the answer they gave."""
+        """One pair as `annotator` would see it, with the answer they gave."""
         with self._database.read() as connection:
             return cards.card(connection, pair_id, annotator)
 
+    def look(self, handle: int, annotator: str) -> PairCard:
+        """The card that a page of `annotator` knows by `handle` (`PairCard.handle`).
+
+        Raises:
+            NotFoundError: They have not answered it and may not.
+        """
+        with self._database.read() as connection:
+            return admission.looked_at(connection, handle, annotator)
+
     def save(self, event: LabelEvent) -> Saved:
-        """Save an answer; it is on disk when this returns. The same key again changes nothing.
+        """Save an answer of a program; it is on disk when this returns.
+
+        The same key again changes nothing. That the pair was handed out is not asked; an answer
+        of a page is saved by `saving`.
 
         Raises:
             ConflictError: The pair got a newer answer by the same annotator elsewhere.
             InputError, NotFoundError: The event does not fit the pair.
         """
-        return self.saving(event, None, 0).result()[0]
+        return self._database.run(
+            lambda connection: labels.save(connection, event, self._clock())[0]
+        )
 
     def saving(
-        self, event: LabelEvent, dataset: str | None, count: int
-    ) -> Future[tuple[Saved, list[PairCard]]]:
-        """`save` and `claim_several` in one transaction, not waited for.
+        self, answer: SideAnswer | LabelEvent, dataset: str | None, count: int
+    ) -> Future[Taken]:
+        """Save the answer of a page and `claim_several` in one transaction, not waited for.
 
-        With a `count` of 0 nothing is claimed.
+        With a `count` of 0 nothing is claimed. Raises what `save` does, and NotFoundError when
+        the pair was not handed out to the annotator.
         """
 
-        def work(connection: Connection) -> tuple[Saved, list[PairCard]]:
+        def work(connection: Connection) -> Taken:
             now = self._clock()
+            event = admission.admitted(connection, answer)
             saved, who = labels.save(connection, event, now)
+            added = answer.expected_version - event.expected_version
+            saved = replace(saved, pair_id=answer.pair_id, version=saved.version + added)
             if not count:
-                return saved, []
-            return saved, claims.claim(connection, event.annotator, dataset, count, now, who)
+                return Taken(saved, (), event.repeat)
+            found = claims.claim(connection, event.annotator, dataset, count, now, who)
+            return Taken(saved, tuple(found), event.repeat)
 
         return self._database.submit(work)
 
     def undo(
-        self, annotator: str, key: str | None = None, pair_id: int | None = None
+        self,
+        annotator: str,
+        key: str | None = None,
+        pair_id: int | None = None,
+        *,
+        handle: int | None = None,
     ) -> PairCard | None:
         """Take back the latest answer that stands; returns its pair, held anew, or None.
 
         Args:
             key: Idempotency key, as in `LabelEvent`.
             pair_id: Only an answer of this pair.
+            handle: Only an answer of what a page knows by this handle.
         """
         key = key or uuid.uuid4().hex
 
         def work(connection: Connection) -> PairCard | None:
-            saved = undoing.undo(connection, annotator, key, pair_id, self._clock())
+            pair, again = pair_id, None
+            if handle is not None:
+                pair, again = admission.undoable(connection, annotator, handle)
+            saved = undoing.undo(connection, annotator, key, pair, self._clock(), again)
             if saved is None:
                 return None
             repeat = undoing.undid_repeat(connection, saved)

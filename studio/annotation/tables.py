@@ -5,7 +5,7 @@ Times are seconds since the epoch (UTC). Every change of a table needs a migrati
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Boolean, Float, ForeignKey, Index, Integer, String, Text
+from sqlalchemy import JSON, Boolean, Float, ForeignKey, Index, Integer, String, Text, false
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 # Columns that filters look at, kept in the indices so that counting never reads the texts.
@@ -236,10 +236,30 @@ class CurrentLabel(Base):
 
 
 class Lease(Base):
-    """A pair held for somebody until `expires_at`."""
+    """A pair handed out to somebody, and held for them until `expires_at`.
+
+    The row stays when the pair is answered or given up: whoever was handed a pair may answer it
+    late, nobody else may.
+
+    Attributes:
+        handed_at: When it was handed out first; None: by a version that did not note it.
+        again_at: When its second showing was handed out.
+        plain: Handed out by a version that named answers by id; answers in its words are taken.
+    """
 
     __tablename__ = "leases"
     pair_id: Mapped[int] = mapped_column(ForeignKey("pairs.id"), primary_key=True)
     annotator_id: Mapped[int] = mapped_column(ForeignKey("annotators.id"), primary_key=True)
     expires_at: Mapped[float] = mapped_column(Float)
+    handed_at: Mapped[float | None] = mapped_column(Float)
+    again_at: Mapped[float | None] = mapped_column(Float)
+    plain: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     __table_args__ = (Index("leases_annotator", "annotator_id", "expires_at"),)
+
+
+class Secret(Base):
+    """What only the server knows; `showings` keys the sides and the ids that a page is sent."""
+
+    __tablename__ = "secrets"
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    value: Mapped[str] = mapped_column(String(64))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import func, insert, select, update
 
-from studio.annotation import adjudication, audit, claims, quality, settings
+from studio.annotation import adjudication, admission, audit, cards, claims, quality, settings
 from studio.annotation.adjudication import Case, DecisionEvent
 from studio.annotation.database import Database
 from studio.annotation.projection import project_dataset, project_pairs
@@ -141,6 +141,33 @@ class Team:
             change = update(Gold).where(Gold.pair_id == pair_id).values(active=False)
             if connection.execute(change).rowcount:
                 self._mark_gold(connection, lead, pair, False, {"pair": pair_id})
+
+    def toggle_gold(self, lead: str, handle: int) -> bool:
+        """Make the answer that `lead` gave to a pair the known right one; the same again ends it.
+
+        Args:
+            handle: The pair as the lead's page knows it.
+
+        Returns:
+            Whether the pair is gold now.
+
+        Raises:
+            InputError: The lead has not judged the pair.
+            NotFoundError: The lead was never given it.
+        """
+        with self._database.read() as connection:
+            pair = admission.own_pair(connection, handle, lead)
+            given = cards.card(connection, pair, lead).current
+            known = adjudication.gold_of(connection, pair)
+        if given is None or given.kind not in VOTES:
+            raise InputError(
+                "You have not judged this pair.", remedy="Answer it first.", field="pair_id"
+            )
+        if known == (given.kind, given.winner_id):
+            self.unset_gold(lead, pair)
+            return False
+        self.set_gold(lead, pair, given.kind, given.winner_id, given.comment[:2000])
+        return True
 
     def _mark_gold(self, connection, lead: str, pair, gold: bool, details: dict) -> None:
         connection.execute(update(Pair).where(Pair.id == pair.id).values(gold=gold))

@@ -14,7 +14,12 @@ from studio.annotation.views import Saved
 
 
 def undo(
-    connection: Connection, annotator: str, key: str, pair: int | None, now: float
+    connection: Connection,
+    annotator: str,
+    key: str,
+    pair: int | None,
+    now: float,
+    repeat: bool | None = None,
 ) -> Saved | None:
     """Take back the annotator's latest answer that was not undone; None when there is none.
 
@@ -23,6 +28,7 @@ def undo(
     Args:
         key: The same key again gives the same answer and changes nothing.
         pair: Only an answer about this pair.
+        repeat: Only an answer to a second showing (True), or to a first (False).
 
     Raises:
         ConflictError: The key belongs to another event.
@@ -32,7 +38,7 @@ def undo(
         if earlier.annotator_id != who or earlier.kind != UNDO:
             raise events.key_taken()
         return events.saved_before(earlier)
-    last = _latest(connection, who, pair)
+    last = _latest(connection, who, pair, repeat)
     if last is None:
         return None
     saved = events.append(
@@ -67,7 +73,7 @@ def undid_repeat(connection: Connection, saved: Saved) -> bool:
     return bool(connection.execute(query).scalar())
 
 
-def _latest(connection: Connection, who: int, pair: int | None) -> Row | None:
+def _latest(connection: Connection, who: int, pair: int | None, repeat: bool | None) -> Row | None:
     """The latest answer of `who` that was not undone, of all pairs or of one."""
     undoing = aliased(Label)
     query = (
@@ -79,6 +85,8 @@ def _latest(connection: Connection, who: int, pair: int | None) -> Row | None:
     )
     if pair is not None:
         query = query.where(Label.pair_id == pair)
+    if repeat is not None:
+        query = query.where(Label.repeat.is_(repeat))
     return connection.execute(query).first()
 
 

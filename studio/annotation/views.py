@@ -11,6 +11,7 @@ LabelKind = Literal["choose", "tie", "both_good", "both_bad", "skip", "unsure"]
 TiePolicy = Literal["drop", "ignore"]
 Agreement = Literal["agree", "disagree"]
 Order = Literal["oldest", "newest", "shortest", "longest"]
+Side = Literal["left", "right"]
 VOTES: tuple[str, ...] = ("choose", "tie", "both_good", "both_bad")
 TIES: tuple[str, ...] = ("tie", "both_good", "both_bad")
 ABSTENTIONS: tuple[str, ...] = ("skip", "unsure")
@@ -174,7 +175,7 @@ class EditView:
 
 @dataclass(frozen=True)
 class SideView:
-    """One answer as an annotator may see it: no author."""
+    """One answer of a card, without its author."""
 
     candidate_id: int
     text: str
@@ -182,15 +183,16 @@ class SideView:
 
 @dataclass(frozen=True)
 class PairCard:
-    """One pair to be judged, blind.
+    """One pair as the studio itself handles it; a page is sent a `Showing` of it.
 
     Attributes:
         version: Goes back as `LabelEvent.expected_version`.
         repeat: A second showing, with the sides swapped; goes back as `LabelEvent.repeat`.
         aspects: What is judged besides the choice, if anything.
         guideline: Version of the guidelines that stand; 0 without any.
-        qualifying: Pairs left of the qualification round, this one among them; 0 outside of it.
         authors: Who wrote left and right; empty before the answer, and unless the lead shows it.
+        handle, showing, base: What stands for the pair, its sides and version 0 on a page
+            (`showings.Viewer`).
     """
 
     pair_id: int
@@ -206,8 +208,97 @@ class PairCard:
     aspects: tuple[str, ...] = ()
     markdown: bool = False
     guideline: int = 0
-    qualifying: int = 0
     authors: tuple[str, ...] = ()
+    handle: int = 0
+    showing: str = ""
+    base: int = 0
+
+
+@dataclass(frozen=True)
+class ShownSide:
+    """One answer on a page."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class SideSpan:
+    """A piece of the answer on one side marked as wrong; see `Span`."""
+
+    side: Side
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class ShownAnswer:
+    """The answer that somebody gives now, by sides; an aspect is empty when both are alike."""
+
+    kind: str
+    winner: Side | None
+    reason: str
+    comment: str
+    strength: str = ""
+    flagged: bool = False
+    aspects: dict[str, str] = field(default_factory=dict)
+    spans: tuple[SideSpan, ...] = ()
+    edit: str = ""
+    ideal: str = ""
+
+
+@dataclass(frozen=True)
+class Showing:
+    """All that a page is sent of a pair: nothing in it tells its source, its state or its past.
+
+    Attributes:
+        pair_id: Stands for this showing of the pair to this person.
+        showing: Goes back with the answer, and says which answer was on which side.
+        version: Grows by one with every answer and undo; it does not begin at 0.
+        authors: See `PairCard`.
+    """
+
+    pair_id: int
+    showing: str
+    dataset: str
+    images: tuple[str, ...]
+    prompt: tuple[Message, ...]
+    question: str
+    left: ShownSide
+    right: ShownSide
+    version: int
+    current: ShownAnswer | None = None
+    aspects: tuple[str, ...] = ()
+    markdown: bool = False
+    guideline: int = 0
+    authors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class SideAnswer:
+    """An answer of a page, about to be saved; see `LabelEvent`.
+
+    Attributes:
+        pair_id, showing, expected_version: Those of the `Showing`.
+        aspects: By aspect the better side; empty when both are alike.
+    """
+
+    key: str
+    pair_id: int
+    showing: str
+    annotator: str
+    kind: LabelKind
+    winner: Side | None = None
+    expected_version: int = 0
+    strength: str = ""
+    reason: str = ""
+    comment: str = ""
+    elapsed_ms: int | None = None
+    flagged: bool = False
+    aspects: dict[str, str] = field(default_factory=dict)
+    spans: tuple[SideSpan, ...] = ()
+    edit: str = ""
+    ideal: str = ""
+    guideline: int = 0
 
 
 @dataclass(frozen=True)
@@ -291,8 +382,20 @@ class Saved:
 
 
 @dataclass(frozen=True)
+class Taken:
+    """The answer of a page that is on disk, in the page's words, and the pairs that come next.
+
+    `repeat`: it was to a second showing, and does not count.
+    """
+
+    saved: Saved
+    cards: tuple[PairCard, ...]
+    repeat: bool
+
+
+@dataclass(frozen=True)
 class HistoryEntry:
-    """One past event of an annotator, newest first in a listing."""
+    """One past event of an annotator, newest first in a listing; `handle` is `PairCard.handle`."""
 
     label_id: int
     pair_id: int
@@ -303,6 +406,7 @@ class HistoryEntry:
     reason: str
     created_at: float
     current: bool
+    handle: int = 0
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from asyncio import wrap_future
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from fastapi.encoders import jsonable_encoder
-from fastapi.responses import FileResponse, JSONResponse
+from fastapi.responses import FileResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from studio.annotation import (
@@ -22,13 +22,18 @@ from studio.annotation import (
     PairCard,
     Progress,
     Saved,
+    Showing,
+    SideAnswer,
+    SideSpan,
     Span,
 )
+from studio.annotation.showings import showing
 from studio.annotation.team import GuidelineView
 from studio.annotation.written import LONGEST
-from studio.errors import ConflictError
+from studio.errors import InputError
 from studio.ui import team_api
-from studio.ui.guard import StudioRoute, check_change, own_host
+from studio.ui.guard import StudioRoute, check_change, own_host, refusal
+from studio.ui.save_rate import SaveRate
 
 if TYPE_CHECKING:
     from studio.ui.context import StudioContext
@@ -49,6 +54,13 @@ IMAGE_HEADERS = {
 READ_HERE, READ_AT_ONCE = 256 << 10, 2 << 20  # bytes; larger images are sent piece by piece
 DAY_MS = 86_400_000
 Id = Annotated[int, Field(ge=1, le=2**53)]
+Side = Literal["left", "right"]
+BOTH_FIELDS = (
+    "key", "pair_id", "kind", "expected_version", "strength", "reason", "comment", "elapsed_ms",
+    "flagged", "aspects", "edit", "ideal", "guideline",
+)  # fmt: skip
+SIDE_FIELDS = ("showing", "winner")
+ID_FIELDS = ("winner_id", "shown_left_id", "repeat")
 Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{8,64}$")]
 DatasetName = Annotated[str, Field(min_length=1, max_length=200)]
 Change = [Depends(check_change)]
@@ -67,39 +79,69 @@ class NextBody(Body):
 
 
 class SpanBody(Body):
-    """See `Span`."""
+    """See `SideSpan`; with `candidate_id` in place of `side` as the version before sent it."""
 
-    candidate_id: Id
+    side: Side | None = None
+    candidate_id: Id | None = None
     start: int = Field(ge=0, le=2_000_000)
     end: int = Field(ge=1, le=2_000_000)
 
 
 class SaveBody(Body):
-    """One answer; see `LabelEvent`."""
+    """One answer; see `SideAnswer`.
+
+    Without `showing` it is one that waited in a browser since the version before, which named
+    answers by `winner_id`, `shown_left_id` and `candidate_id`; see `LabelEvent`.
+    """
 
     key: Key
     pair_id: Id
+    showing: str = Field(default="", max_length=64)
     kind: LabelKind
-    winner_id: Id | None = None
+    winner: Side | None = None
     expected_version: int = Field(ge=0, le=2**31)
     strength: Literal["", "slightly", "clearly"] = ""
     reason: str = Field(default="", max_length=500)
     comment: str = Field(default="", max_length=4000)
     elapsed_ms: int | None = Field(default=None, ge=0, le=DAY_MS)
-    shown_left_id: Id | None = None
     flagged: bool = False
-    aspects: dict[str, int] = Field(default_factory=dict, max_length=6)
+    aspects: dict[str, Side | Literal[""] | int] = Field(default_factory=dict, max_length=6)
     spans: list[SpanBody] = Field(default_factory=list, max_length=200)
     edit: str = Field(default="", max_length=LONGEST)
     ideal: str = Field(default="", max_length=LONGEST)
-    repeat: bool = False
     guideline: int = Field(default=0, ge=0, le=2**31)
     next: NextBody | None = None
+    winner_id: Id | None = None
+    shown_left_id: Id | None = None
+    repeat: bool = False
 
-    def event(self, annotator: str) -> LabelEvent:
-        values = self.model_dump(exclude={"next"})
-        values["spans"] = tuple(Span(**span.model_dump()) for span in self.spans)
-        return LabelEvent(annotator=annotator, **values)
+    def answer(self, annotator: str) -> SideAnswer | LabelEvent:
+        """What is to be saved. Raises InputError when it names sides and ids at once."""
+        by_side = bool(self.showing)
+        if by_side:
+            self._refuse("winner_id", "shown_left_id", "repeat")
+        else:
+            self._refuse("winner")
+        if any((span.side is None) is by_side for span in self.spans):
+            raise InputError("A mark is on no side.", remedy="Reload the page.", field="spans")
+        if any(isinstance(best, str) is not by_side for best in self.aspects.values()):
+            raise InputError("An aspect has no side.", remedy="Reload the page.", field="aspects")
+        names = SIDE_FIELDS if by_side else ID_FIELDS
+        values = {name: getattr(self, name) for name in (*BOTH_FIELDS, *names)}
+        if by_side:
+            spans = tuple(SideSpan(one.side, one.start, one.end) for one in self.spans)
+            return SideAnswer(annotator=annotator, spans=spans, **values)
+        spans = tuple(Span(one.candidate_id or 0, one.start, one.end) for one in self.spans)
+        return LabelEvent(annotator=annotator, spans=spans, **values)
+
+    def _refuse(self, *names: str) -> None:
+        for name in names:
+            if getattr(self, name):
+                raise InputError(
+                    f"{name} does not belong to such an answer.",
+                    remedy="Reload the page.",
+                    field=name,
+                )
 
 
 class LeaveBody(Body):
@@ -109,16 +151,30 @@ class LeaveBody(Body):
 
 
 class UndoBody(Body):
-    """Undo the latest answer, or the latest of one pair."""
+    """Undo the latest answer, or the latest to one showing.
+
+    With a `pair_id` and no `showing` it waited in a browser since the version before.
+    """
 
     key: Key
     pair_id: Id | None = None
+    showing: str = Field(default="", max_length=64)
+
+
+class GoldBody(Body):
+    """The pair whose answer by this lead becomes, or is no longer, the known right one."""
+
+    pair_id: Id
+
+
+class GoldReply(BaseModel):
+    gold: bool
 
 
 class NextReply(BaseModel):
     user: str
     lead: bool
-    cards: list[PairCard]
+    cards: list[Showing]
     progress: Progress | None
     stamp: int
     standing: dict[str, str]
@@ -132,7 +188,7 @@ class SaveReply(BaseModel):
 
 
 class UndoReply(BaseModel):
-    card: PairCard | None
+    card: Showing | None
     progress: Progress
 
 
@@ -140,18 +196,18 @@ class HistoryReply(BaseModel):
     entries: list[HistoryEntry]
 
 
-def router(context: StudioContext) -> APIRouter:
-    """The routes, bound to the stores of `context`."""
+def router(context: StudioContext, rate: SaveRate | None = None) -> APIRouter:
+    """The routes, bound to the stores of `context`; answers are taken at `rate`."""
     guards = [] if context.accounts else [Depends(own_host)]
     routes = APIRouter(prefix="/studio", route_class=StudioRoute, dependencies=guards)
-    _annotate(routes, context)
+    _annotate(routes, context, rate or SaveRate())
     _review(routes, context)
     _images(routes, context)
     team_api.add_routes(routes, context)
     return routes
 
 
-def _annotate(routes: APIRouter, context: StudioContext) -> None:
+def _annotate(routes: APIRouter, context: StudioContext, rate: SaveRate) -> None:
     store, stamps = context.store, {}
 
     # These two wait for the disk without a thread each: fifty people may save at once.
@@ -165,16 +221,19 @@ def _annotate(routes: APIRouter, context: StudioContext) -> None:
     @routes.post("/annotate/save", dependencies=Change, response_model=SaveReply)
     async def save(body: SaveBody, request: Request) -> Response:
         user = context.user(request)
+        if seconds := rate.wait(user):
+            return _too_fast(seconds)
         ahead = body.next or NextBody(progress=False)
         if body.next:
             stamps[user] = time.monotonic_ns()
         count = ahead.count if body.next else 0
-        try:
-            saved, cards = await wrap_future(store.saving(body.event(user), ahead.dataset, count))
-        except ConflictError as error:
-            return _conflict(error, await run_in_threadpool(store.card, body.pair_id, user))
-        after = await _reply(context, request, ahead, cards, stamps[user]) if body.next else None
-        return _written(SaveReply(saved=saved, next=after))
+        taken = await wrap_future(store.saving(body.answer(user), ahead.dataset, count))
+        if not body.next:
+            return _written(SaveReply(saved=taken.saved))
+        # The page counted it; where it does not count, the page is told how far it is.
+        wanted = ahead.model_copy(update={"progress": ahead.progress or taken.repeat})
+        after = await _reply(context, request, wanted, taken.cards, stamps[user])
+        return _written(SaveReply(saved=taken.saved, next=after))
 
     @routes.post("/annotate/heartbeat", dependencies=Change)
     def heartbeat(request: Request) -> dict[str, int]:
@@ -189,12 +248,16 @@ def _annotate(routes: APIRouter, context: StudioContext) -> None:
     @routes.post("/annotate/undo", dependencies=Change)
     def undo(body: UndoBody, request: Request) -> UndoReply:
         user = context.user(request)
-        card = store.undo(user, body.key, body.pair_id)
-        return UndoReply(card=card, progress=store.progress(user, card and card.dataset))
+        if body.showing and body.pair_id:
+            card = store.undo(user, body.key, handle=body.pair_id)
+        else:
+            card = store.undo(user, body.key, body.pair_id)
+        progress = store.progress(user, card and card.dataset)
+        return UndoReply(card=card and showing(card), progress=progress)
 
 
 async def _reply(
-    context: StudioContext, request: Request, body: NextBody, cards: list[PairCard], stamp: int
+    context: StudioContext, request: Request, body: NextBody, cards: Sequence[PairCard], stamp: int
 ) -> NextReply:
     store, user = context.store, context.user(request)
     progress, standing = None, {}
@@ -205,7 +268,7 @@ async def _reply(
     return NextReply(
         user=user,
         lead=context.is_lead(request),
-        cards=cards,
+        cards=[showing(card) for card in cards],
         progress=progress,
         stamp=stamp,
         standing=standing,
@@ -221,11 +284,18 @@ def _review(routes: APIRouter, context: StudioContext) -> None:
         before: Annotated[int | None, Query(ge=1, le=2**53)] = None,
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
     ) -> HistoryReply:
-        return HistoryReply(entries=store.history(context.user(request), before, limit))
+        entries = store.history(context.user(request), before, limit)
+        return HistoryReply(entries=[replace(entry, pair_id=entry.handle) for entry in entries])
 
     @routes.get("/annotate/card/{pair_id}")
-    def card(pair_id: Id, request: Request) -> PairCard:
-        return store.card(pair_id, context.user(request))
+    def card(pair_id: Id, request: Request) -> Showing:
+        return showing(store.look(pair_id, context.user(request)))
+
+    lead = Depends(team_api.lead_only(context))
+
+    @routes.post("/annotate/gold", dependencies=Change)
+    def gold(body: GoldBody, name: str = lead) -> GoldReply:
+        return GoldReply(gold=store.team.toggle_gold(name, body.pair_id))
 
     @routes.get("/annotate/datasets")
     def datasets(request: Request) -> list[DatasetView]:
@@ -276,6 +346,12 @@ def _written(model: BaseModel) -> Response:
     return Response(model.model_dump_json(), media_type="application/json")
 
 
-def _conflict(error: ConflictError, card: PairCard) -> JSONResponse:
-    content = {"message": error.message, "remedy": error.remedy, "card": jsonable_encoder(card)}
-    return JSONResponse(content, 409)
+def _too_fast(seconds: int) -> Response:
+    """The refusal of an answer that comes before anybody could have read the pair."""
+    reply = refusal(
+        429,
+        "Your answers come faster than anybody can read.",
+        "Wait a moment: they are kept in this browser and sent again by themselves.",
+    )
+    reply.headers["Retry-After"] = str(seconds)
+    return reply

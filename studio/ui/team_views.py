@@ -52,7 +52,7 @@ def _headline(quality: Quality, to_decide: int) -> list[str]:
         _figure("Left side chosen", quality.left, "choices"),
         _figure("Longer answer chosen", quality.longer, "choices"),
         *_lengths(quality.lengths),
-        _figure("Answered in under 0.5 s", quality.too_fast, "answers"),
+        _figure("Faster than reading", quality.too_fast, "answers"),
     ]
 
 
@@ -86,7 +86,7 @@ def _box(label: str, value: str, note: str) -> str:
 
 
 def _people(people: Sequence[Person], standings: Mapping[str, str]) -> str:
-    head = ("Who", "Answers", "Skips", "Median", "Per hour", "Gold", "Consistent", "Left", "Longer", "< 0.5 s", "Last answer")  # fmt: skip
+    head = ("Who", "Answers", "Skips", "Median", "Per hour", "Gold", "Consistent", "Left", "Longer", "Too fast", "Last answer")  # fmt: skip
     rows = [
         (
             person.name,

@@ -66,7 +66,7 @@ class Postgres:
         with psycopg.connect(where, autocommit=True) as connection:
             found = connection.execute(
                 "SELECT tablename FROM pg_tables "
-                "WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
+                "WHERE schemaname = 'public' AND tablename NOT IN ('alembic_version', 'secrets')"
             ).fetchall()
             if found:
                 tables = ", ".join(name for (name,) in found)

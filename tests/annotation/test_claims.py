@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 from studio.annotation.ahead import LEASE_SECONDS
-from studio.annotation.cards import left_is_first
+from studio.annotation.showings import Viewer
 
 from .conftest import answer, make_rows
 
@@ -98,8 +98,8 @@ def test_a_dataset_can_be_chosen(store):
 
 
 def test_sides_are_fair_and_differ_between_people():
-    ana = [left_is_first(pair, "ana") for pair in range(2000)]
-    ben = [left_is_first(pair, "ben") for pair in range(2000)]
+    ana = [Viewer("s", "ana").left_is_first(pair) for pair in range(2000)]
+    ben = [Viewer("s", "ben").left_is_first(pair) for pair in range(2000)]
     assert 900 < sum(ana) < 1100
     assert 900 < sum(one == two for one, two in zip(ana, ben, strict=True)) < 1100
 

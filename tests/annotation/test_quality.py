@@ -26,7 +26,7 @@ ANSWERS = [
     given(1, "ana"),
     given(2, "ana", winner=21, strength="clearly"),
     given(3, "ana", "tie", elapsed_ms=400),
-    given(4, "ana", gold="choose", gold_right=True),
+    given(4, "ana", gold=True),
     given(5, "ana", repeat_same=False, created_at=START + 2_000),
     given(6, "ana", "skip", reason="Image unclear", elapsed_ms=1_000),
     given(1, "ben", elapsed_ms=8_000),
@@ -38,7 +38,8 @@ ANSWERS = [
 
 @pytest.fixture(scope="module")
 def found():
-    return measure(Gathered(ANSWERS, pairs=10, done=4, missing=6), START + 3_600, resamples=50)
+    gathered = Gathered(ANSWERS, pairs=10, done=4, missing=6, golden=[("ana", True)])
+    return measure(gathered, START + 3_600, resamples=50)
 
 
 def test_progress_and_forecast(found):

@@ -76,7 +76,8 @@ def body(card: dict, **changes) -> dict:
         "key": f"key-of-pair-{card['pair_id']}",
         "pair_id": card["pair_id"],
         "kind": "choose",
-        "winner_id": card["left"]["candidate_id"],
+        "showing": card["showing"],
+        "winner": "left",
         "expected_version": card["version"],
         "elapsed_ms": 900,
     }
@@ -92,10 +93,10 @@ def next_cards(client: TestClient, **changes) -> dict:
 def test_next_save_undo_history_progress(client, pairs):
     first = next_cards(client)
     card = first["cards"][0]
-    assert [c["pair_id"] for c in first["cards"]] == [1, 2, 3]
+    assert len({c["pair_id"] for c in first["cards"]}) == 3
     assert "secret-model" not in str(first)
     saved = client.post("/studio/annotate/save", json=body(card)).json()["saved"]
-    assert (saved["pair_id"], saved["version"]) == (card["pair_id"], 1)
+    assert (saved["pair_id"], saved["version"]) == (card["pair_id"], card["version"] + 1)
     assert next_cards(client)["progress"]["labelled"] == 1
     entries = client.get("/studio/annotate/history").json()["entries"]
     assert [entry["winner"] for entry in entries] == [card["left"]["text"]]
@@ -133,20 +134,28 @@ def test_a_full_disk_is_said_and_the_same_answer_is_saved_once_there_is_room(
     assert context.store.progress().labelled == 1
 
 
-def test_a_conflict_brings_the_card_as_it_stands(client, pairs):
+def test_a_conflict_is_said_and_the_pair_can_be_looked_at(client, pairs):
     card = next_cards(client)["cards"][0]
     client.post("/studio/annotate/save", json=body(card))
     reply = client.post("/studio/annotate/save", json=body(card, key="another-tab-1"))
     assert reply.status_code == 409
-    assert reply.json()["card"]["current"]["winner_id"] == card["left"]["candidate_id"]
-    assert reply.json()["card"]["version"] == 1
-    assert reply.json()["remedy"]
+    assert reply.json()["remedy"] and "card" not in reply.json()
+    found = client.get(f"/studio/annotate/card/{card['pair_id']}").json()
+    assert found["current"]["winner"] == "left"
+    assert found["version"] == card["version"] + 1
 
 
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
-        ({"winner_id": 999}, "winner_id"),
+        ({"winner": None}, "winner_id"),
+        ({"winner": "both"}, "winner"),
+        ({"winner_id": 1}, "winner_id"),
+        ({"repeat": True}, "repeat"),
+        ({"showing": "0" * 32}, "showing"),
+        ({"spans": [{"candidate_id": 1, "start": 0, "end": 1}]}, "spans"),
+        ({"spans": [{"side": "left", "start": 2, "end": 1}]}, "spans"),
+        ({"aspects": {"Faithful": 0}}, "aspects"),
         ({"kind": "undo"}, "kind"),
         ({"pair_id": 2**70}, "pair_id"),
         ({"elapsed_ms": -1}, "elapsed_ms"),
@@ -251,22 +260,23 @@ def test_saving_can_bring_the_next_pairs_along(client, pairs):
     event = body(card, next={"count": 2, "progress": False})
     replies = [client.post("/studio/annotate/save", json=event).json() for _ in range(2)]
     assert replies[0]["saved"] == replies[1]["saved"]
-    assert [one["pair_id"] for one in replies[0]["next"]["cards"]] == [2, 3]
+    following = [one["question"] for one in replies[0]["next"]["cards"]]
+    assert following == [one["question"] for one in next_cards(client, count=2)["cards"]]
     assert replies[0]["next"]["progress"] is None
 
 
 def test_everything_an_answer_can_carry(client, pairs, context):
     context.store.team.change_settings("lea", "charts", {"aspects": ["Faithful"]})
     card = next_cards(client)["cards"][0]
-    left = card["left"]["candidate_id"]
-    span = {"candidate_id": left, "start": 0, "end": 2}
+    span = {"side": "left", "start": 0, "end": 2}
     event = body(
         card, strength="slightly", flagged=True, comment="c", edit="one!", ideal="uno",
-        spans=[span], aspects={"Faithful": left},
+        spans=[span], aspects={"Faithful": "left"},
     )  # fmt: skip
     assert client.post("/studio/annotate/save", json=event).status_code == 200
     current = client.get(f"/studio/annotate/card/{card['pair_id']}").json()["current"]
     assert (current["edit"], current["ideal"], current["spans"]) == ("one!", "uno", [span])
+    assert current["aspects"] == {"Faithful": "left"}
 
 
 def test_progress_is_left_out_when_not_asked_for(client, pairs):
