@@ -47,7 +47,8 @@
     else {
       const waiting = pending(user);
       ask(`${many(waiting, "answer")} not saved yet`,
-        `They stay in this browser and are sent when ${user} logs in here again. ` +
+        `${waiting === 1 ? "It stays in this browser and is" : "They stay in this browser and are"} ` +
+        `sent when ${user} logs in here again. ` +
         "On a computer that is not yours, wait for the connection instead.",
         [["Stay", () => null], ["Log out all the same", go]]);
     }
