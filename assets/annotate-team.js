@@ -40,9 +40,13 @@ window.StudioTeam = (() => {
     parts.actions = actions;
     side.append(parts.question, answers, actions);
     parts.work = element("div", "an-work");
-    parts.work.append(page.imagePanel(parts), side);
-    parts.head = element("div", "an-counts", "", { role: "status" });
     parts.votes = element("table", "tm-votes");
+    const said = element("div", "tm-said", "", { tabindex: "0", role: "region", "aria-label": "Votes" });
+    said.append(parts.votes);
+    const look = element("div", "tm-look");
+    look.append(page.imagePanel(parts), said);
+    parts.work.append(look, side);
+    parts.head = element("div", "an-counts", "", { role: "status" });
     parts.comment = element("input", "", "", {
       type: "text", maxlength: "4000", placeholder: "C: why (goes with your decision; Enter leaves the field)",
       "aria-label": "Comment",
@@ -50,27 +54,23 @@ window.StudioTeam = (() => {
     const row = element("div", "an-row");
     row.append(parts.comment);
     parts.case = element("div", "tm-case", "", { hidden: "" });
-    parts.case.append(parts.work, row, parts.votes);
+    parts.case.append(parts.work, row);
     parts.empty = element("div", "empty", "", { hidden: "" });
     root.replaceChildren(parts.head, parts.case, parts.empty);
     return parts;
   };
 
-  const wordsOf = (vote, card) => {
-    const side = vote.winner_id === card.left.candidate_id ? "A" : "B";
-    const said = vote.kind === "choose" ? `${side} ${vote.strength}`.trim() : WORDS[vote.kind];
+  const NAMES = { left: "A", right: "B" };
+  const wordsOf = (vote) => {
+    const said = vote.kind === "choose" ? `${NAMES[vote.winner]} ${vote.strength}`.trim() : WORDS[vote.kind];
     return [said, vote.flagged && "⚑", vote.informed && "(authors seen)"].filter(Boolean).join(" ");
   };
 
   // What else somebody judged: aspects, and the words they marked as wrong.
   const detailsOf = ({ aspects, spans }, card) => {
-    const sideOf = (id) => (id === card.left.candidate_id ? "A" : "B");
-    const judged = Object.entries(aspects)
-      .map(([name, best]) => `${name}: ${best ? sideOf(best) : "="}`);
-    const marked = spans.map(({ candidate_id, start, end }) => {
-      const side = candidate_id === card.left.candidate_id ? "left" : "right";
-      return `wrong in ${sideOf(candidate_id)}: “${card[side].text.slice(start, end)}”`;
-    });
+    const judged = Object.entries(aspects).map(([name, best]) => `${name}: ${NAMES[best] ?? "="}`);
+    const marked = spans.map(({ side, start, end }) =>
+      `wrong in ${NAMES[side]}: “${card[side].text.slice(start, end)}”`);
     return [...judged, ...marked];
   };
 
@@ -81,7 +81,7 @@ window.StudioTeam = (() => {
       return made;
     };
     const lines = votes.map((vote) => row("td", [
-      vote.annotator, wordsOf(vote, card), [vote.reason, vote.comment, ...detailsOf(vote, card)].filter(Boolean).join(" · "),
+      vote.annotator, wordsOf(vote), [vote.reason, vote.comment, ...detailsOf(vote, card)].filter(Boolean).join(" · "),
       vote.edit || vote.ideal, vote.elapsed_ms === null ? "" : `${(vote.elapsed_ms / 1000).toFixed(1)} s`,
     ]));
     table.replaceChildren(row("th", ["Who", "Says", "Why", "Wrote", "Time"]), ...lines);
@@ -117,8 +117,7 @@ window.StudioTeam = (() => {
       if (name === "comment") return this.parts.comment.focus();
       if (!this.shown) return null;
       if (name === "gold") return this.gold();
-      const winner = this.shown.card[name]?.candidate_id ?? null;
-      return this.decide(winner ? "choose" : name, winner);
+      return name in NAMES ? this.decide("choose", name) : this.decide(name, null);
     }
 
     // On to the next case; the way back is kept.
@@ -166,18 +165,17 @@ window.StudioTeam = (() => {
         return;
       }
       const { card, authors, why, waiting, decided, gold, votes } = found;
-      const verdict = decided && { kind: decided[0], winner_id: decided[1], strength: "" };
-      const known = [verdict ? `decided: ${wordsOf(verdict, card)}` : why, gold && "gold",
+      const verdict = decided && { kind: decided[0], winner: decided[1], strength: "" };
+      const known = [verdict ? `decided: ${wordsOf(verdict)}` : why, gold && "gold",
         `${many(waiting, "pair")} to decide`];
       parts.head.textContent = `Pair ${card.pair_id}: ${known.filter(Boolean).join(" · ")}`;
       parts.actions.querySelector("[data-act=reopen]").hidden = !decided;
       parts.actions.querySelector("[data-act=gold] span").textContent = gold ? "No longer gold" : "Make gold";
       page.fillQuestion(parts, card);
-      for (const side of ["left", "right"]) {
-        const spans = votes.flatMap((vote) => vote.spans)
-          .filter((span) => span.candidate_id === card[side].candidate_id);
+      for (const [index, side] of ["left", "right"].entries()) {
+        const spans = votes.flatMap((vote) => vote.spans).filter((span) => span.side === side);
         text.plain(parts[side].text, card[side].text, spans, []);
-        parts[side].author.textContent = authors[card[side].candidate_id] || "";
+        parts[side].author.textContent = authors[index] ?? "";
       }
       parts.comment.value = this.comments.get(card.pair_id) ?? "";
       fillVotes(parts.votes, found);
@@ -188,9 +186,9 @@ window.StudioTeam = (() => {
     async decide(kind, winner) {
       if (this.deciding) return;
       this.deciding = true;
-      const pair = this.shown.card.pair_id;
+      const { pair_id: pair, showing } = this.shown.card;
       const comment = this.parts.comment.value;
-      const body = { key: newKey(), pair_id: pair, kind, winner_id: winner, comment };
+      const body = { key: newKey(), pair_id: pair, showing, kind, winner, comment };
       try {
         if (!(await this.ask("../team/decide", body))) return;
         this.past.push(pair);
@@ -203,13 +201,13 @@ window.StudioTeam = (() => {
     // The decision that stands, or the one answer everybody gave, becomes the known right one.
     async gold() {
       const { card, decided, votes, gold } = this.shown;
-      const given = new Set(votes.map(({ kind, winner_id }) => `${kind} ${winner_id}`));
-      const [kind, winner] = decided ?? (given.size === 1 ? [votes[0].kind, votes[0].winner_id] : []);
+      const given = new Set(votes.map(({ kind, winner }) => `${kind} ${winner}`));
+      const [kind, winner] = decided ?? (given.size === 1 ? [votes[0].kind, votes[0].winner] : []);
       if (!gold && (!kind || kind === "skip" || kind === "unsure")) {
         this.parts.head.textContent = "Decide the pair, go back to it with ←, then make it gold.";
         return;
       }
-      const made = { pair_id: card.pair_id, kind, winner_id: winner,
+      const made = { pair_id: card.pair_id, showing: card.showing, kind, winner,
         explanation: this.parts.comment.value.slice(0, 2000) };
       const reply = await this.ask("../team/gold", gold ? { pair_id: card.pair_id } : made);
       if (reply) this.show(reply.case);

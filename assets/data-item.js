@@ -29,6 +29,7 @@ const save = (place) => {
     item: row.id,
     revision: row.revision,
     candidate: place.dataset.candidate,
+    veiled: "veiled" in row,
     text: place.querySelector("textarea").value,
   });
 };

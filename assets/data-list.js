@@ -2,7 +2,7 @@
 const told = (target) => {
   const tick = target.closest("[data-tick]");
   if (tick) return { tick: tick.dataset.tick, on: tick.checked };
-  const found = target.closest("[data-item],[data-dataset]");
+  const found = target.closest("[data-item],[data-dataset],[data-reveal],[data-veil]");
   return found ? { ...found.dataset } : null;
 };
 const show = (item) => {

@@ -11,6 +11,8 @@ from sqlalchemy import Connection
 
 from studio.annotation import database
 
+SECRET = "b" * 64
+"""Of every database of a test, so that sides and second showings are drawn alike each time."""
 TABLES = (
     "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' "
     "AND name NOT IN (SELECT name FROM pragma_table_list WHERE type = 'shadow') "
@@ -48,5 +50,5 @@ def _statements(path: Path, migrate: Callable[..., None]) -> list[str]:
     with sqlite3.connect(path) as connection:
         made = [sql for (sql,) in connection.execute(TABLES)]
     connection.close()
-    secret = "INSERT INTO secrets VALUES ('showings', lower(hex(randomblob(32))))"
+    secret = f"INSERT INTO secrets VALUES ('showings', '{SECRET}')"
     return [*made, secret, f"INSERT INTO alembic_version VALUES ('{database.REVISION}')"]

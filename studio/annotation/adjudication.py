@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection, func, insert, select
 
 from studio.annotation.cards import card as blind_card
 from studio.annotation.projection import QUEUES, REOPEN, project_pairs
+from studio.annotation.showings import (
+    aspects_by_side,
+    showing,
+    side_of,
+    sides_of,
+    spans_by_side,
+    viewer,
+)
 from studio.annotation.tables import Annotator, Candidate, CurrentLabel, Dataset, Label, Pair
 from studio.annotation.team_tables import Decision, Gold
-from studio.annotation.views import VOTES, PairCard, Span
+from studio.annotation.views import VOTES, PairCard, Showing, Side, SideSpan, Span
 from studio.errors import ConflictError, InputError, NotFoundError
 
 WAITING = tuple(queue for queue in QUEUES if queue != "decided")
@@ -41,9 +49,9 @@ class Case:
     """A pair to be decided.
 
     Attributes:
-        card: As an annotator called like the lead would see it.
+        card: As an annotator called like the lead would see it; a page gets `shown`.
         queue: Why it is here (`projection.QUEUES`).
-        authors: By candidate, who wrote it; leads may see it.
+        authors: By candidate, who wrote it.
         decided: The decision that stands: kind, winner.
         gold: The right answer, where the pair is gold: kind, winner.
     """
@@ -56,6 +64,97 @@ class Case:
     decided: tuple[str, int | None] | None = None
     waiting: int = 0
     gold: tuple[str, int | None] | None = None
+
+
+@dataclass(frozen=True)
+class ShownVote:
+    """What one annotator says, by the sides as the lead sees them; see `VoteView`."""
+
+    annotator: str
+    kind: str
+    winner: Side | None
+    strength: str
+    reason: str
+    comment: str
+    flagged: bool
+    edit: str
+    ideal: str
+    elapsed_ms: int | None
+    informed: bool
+    aspects: dict[str, str]
+    spans: tuple[SideSpan, ...]
+
+
+@dataclass(frozen=True)
+class ShownCase:
+    """All that a lead's page is sent of a case; see `Case`.
+
+    Attributes:
+        card: With the pair's own number.
+        authors: Who wrote left and right; empty before the decision.
+        decided, gold: Kind, and the side of the winner.
+    """
+
+    card: Showing
+    queue: str
+    why: str
+    votes: list[ShownVote]
+    authors: tuple[str, ...] = ()
+    decided: tuple[str, Side | None] | None = None
+    waiting: int = 0
+    gold: tuple[str, Side | None] | None = None
+
+
+def shown(case: Case) -> ShownCase:
+    """The case as its lead may see it: blind until it is decided."""
+    card = replace(showing(case.card), pair_id=case.card.pair_id, current=None, authors=())
+    left, right = case.card.left.candidate_id, case.card.right.candidate_id
+    written = (case.authors[left], case.authors[right])
+    return ShownCase(
+        card=card,
+        queue=case.queue,
+        why=case.why,
+        votes=[_shown_vote(vote, left) for vote in case.votes],
+        authors=written if case.decided else (),
+        decided=case.decided and (case.decided[0], side_of(case.decided[1], left)),
+        waiting=case.waiting,
+        gold=case.gold and (case.gold[0], side_of(case.gold[1], left)),
+    )
+
+
+def _shown_vote(vote: VoteView, left_id: int) -> ShownVote:
+    return ShownVote(
+        annotator=vote.annotator,
+        kind=vote.kind,
+        winner=side_of(vote.winner_id, left_id),
+        strength=vote.strength,
+        reason=vote.reason,
+        comment=vote.comment,
+        flagged=vote.flagged,
+        edit=vote.edit,
+        ideal=vote.ideal,
+        elapsed_ms=vote.elapsed_ms,
+        informed=vote.informed,
+        aspects=aspects_by_side(vote.aspects, left_id),
+        spans=spans_by_side(vote.spans, left_id),
+    )
+
+
+def candidate_on(
+    connection: Connection, lead: str, pair: int, side: str | None, token: str
+) -> int | None:
+    """The candidate that a lead's page had on a side of a case; None without a side.
+
+    Raises:
+        InputError: The page had no such case.
+        NotFoundError: There is no such pair.
+    """
+    if side is None:
+        return None
+    both = connection.execute(select(Pair.first_id, Pair.second_id).where(Pair.id == pair)).first()
+    if both is None:
+        raise NotFoundError(f"There is no pair {pair}.", remedy="Reload the page.")
+    return sides_of(viewer(connection, lead), pair, False, tuple(both), token).of(side)
 
 
 @dataclass(frozen=True)

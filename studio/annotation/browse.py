@@ -187,6 +187,7 @@ def _pairs(
                 row.source_choice_id,
                 row.votes,
                 _winner(votes.get(row.item_id, {}).get(row.id)),
+                row.open or row.queue not in ("", "decided"),
             )
         )
     return grouped

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 
 from sqlalchemy import func, insert, select, update
 
-from studio.annotation import adjudication, admission, audit, cards, claims, quality, settings
+from studio.annotation import adjudication, admission, audit, cards, claims, quality, settings, veil
 from studio.annotation.adjudication import Case, DecisionEvent
 from studio.annotation.database import Database
 from studio.annotation.projection import project_dataset, project_pairs
 from studio.annotation.quality import Quality
 from studio.annotation.settings import ProjectSettings
+from studio.annotation.showings import Viewer, viewer
 from studio.annotation.tables import Annotator, Dataset, Pair
 from studio.annotation.team_tables import Gold, Guideline
 from studio.annotation.views import VOTES
@@ -228,6 +229,11 @@ class Team:
         with self._database.read() as connection:
             return adjudication.case(connection, pair_id, lead)
 
+    def candidate_on(self, lead: str, pair_id: int, side: str | None, token: str) -> int | None:
+        """The candidate on a side of a case as `lead` was shown it; see `adjudication`."""
+        with self._database.read() as connection:
+            return adjudication.candidate_on(connection, lead, pair_id, side, token)
+
     def decide(self, event: DecisionEvent) -> None:
         """Save a lead's decision on a pair; it stands above all votes."""
         with self._database.write() as connection:
@@ -244,6 +250,16 @@ class Team:
         """What was done, newest first; see `annotation.audit.log`."""
         with self._database.read() as connection:
             return audit.log(connection, who, dataset, limit)
+
+    def revealed(self, who: str) -> frozenset[str]:
+        """The datasets of which `who` sees what the source preferred, before it is judged."""
+        with self._database.read() as connection:
+            return veil.revealed(connection, who)
+
+    def viewer(self, who: str) -> Viewer:
+        """What makes the handles and the order of answers that `who` sees."""
+        with self._database.read() as connection:
+            return viewer(connection, who)
 
     def note(self, who: str, action: str, dataset: str, details: dict) -> None:
         """Put something done outside the database (an export, say) into the log."""

@@ -55,7 +55,7 @@ class PairView:
     """One pair with the count of votes people gave it.
 
     `source_choice_id` is what the source preferred, if it said so; `winner_id` what most people
-    chose.
+    chose. `waits`: for votes, or for a lead's decision.
     """
 
     id: int
@@ -64,6 +64,7 @@ class PairView:
     source_choice_id: int | None
     votes: int
     winner_id: int | None = None
+    waits: bool = False
 
     @property
     def preferred_id(self) -> int | None:
@@ -80,6 +81,7 @@ class ItemView:
         revision: Number of edits; goes back with the next one.
         agreement: Share of the votes that are for the commonest answer, over the pairs with two
             votes or more; None without such a pair.
+        veiled: Without what a pair that waits must not tell (`annotation.veil`).
     """
 
     id: int
@@ -99,6 +101,12 @@ class ItemView:
     revision: int = 0
     tags: tuple[str, ...] = ()
     agreement: float | None = None
+    veiled: bool = False
+
+    @property
+    def waits(self) -> bool:
+        """Whether a pair of it is to be judged blind."""
+        return any(pair.waits for pair in self.pairs)
 
     @property
     def labels(self) -> int:

@@ -14,7 +14,7 @@ from studio.ui.data_words import differences, safe
 def detail(item: ItemView, edits: list[EditView]) -> str:
     """The drawer; texts are edited where they stand (assets/data-item.js)."""
     return (
-        f'<div class="item-detail" data-id="{item.id}" data-revision="{item.revision}">'
+        f'<div class="item-detail" data-id="{item.id}" data-revision="{item.revision}"{_veiled(item)}>'
         f'<div class="item-head">{status(item)}'
         f'<a class="quiet" href="?row={item.id}" title="Address of this row">Link</a></div>'
         f'<div class="edit-actions item-marks">{_marks(item)}</div>'
@@ -23,6 +23,11 @@ def detail(item: ItemView, edits: list[EditView]) -> str:
         f'<div class="answer-cards">{_answers(item) or "No answers yet."}</div>'
         f'{_history(item, edits)}<dl class="item-meta">{_facts(item)}</dl></div>'
     )
+
+
+def _veiled(item: ItemView) -> str:
+    """A mark for the page: its answers have handles for ids."""
+    return " data-veiled" if item.veiled else ""
 
 
 def _marks(item: ItemView) -> str:
@@ -71,10 +76,9 @@ def _answers(item: ItemView) -> str:
 
 def _answer(answer: Named, text: str) -> str:
     candidate = answer.candidate
-    head = (
-        f"<b>{answer.word}</b>"
-        f'<span class="quiet">{safe(candidate.author)} · {candidate.length:,} characters</span>'
-    )
+    facts = [safe(candidate.author)] if candidate.author else []
+    facts.append(f"{candidate.length:,} characters")
+    head = f'<b>{answer.word}</b><span class="quiet">{" · ".join(facts)}</span>'
     body = f'<p class="turn">{text}</p>'
     return (
         f'<div class="answer-card {answer.tone}">{head}'

@@ -12,6 +12,8 @@ from typing import Any
 import gradio as gr
 
 from studio.annotation import AnnotationStore, DatasetView, Facets, ItemView, TextChange
+from studio.annotation.showings import Viewer
+from studio.annotation.veil import REVEALED, VEILED, veiled, veiled_edit
 from studio.errors import NotFoundError, StudioError
 from studio.services.library import list_datasets
 from studio.ui import data_views as look
@@ -19,7 +21,7 @@ from studio.ui.context import StudioContext
 from studio.ui.data_address import address_of, state_of
 from studio.ui.data_import import check_lead, refusal
 from studio.ui.data_item import detail
-from studio.ui.data_rows import NOTHING_FOUND, gallery, table
+from studio.ui.data_rows import NOTHING_FOUND, gallery, table, veil_line
 from studio.ui.data_state import (
     COUNTED,
     ORDERS,
@@ -54,6 +56,9 @@ class Library:
     def open(self, state: LibraryState, request: gr.Request | None = None) -> Changes:
         """Everything of one look."""
         check_lead(self.context, request)
+        if request is not None:
+            who = self.context.user(request)
+            state = replace(state, who=who, revealed=self.store.team.revealed(who))
         datasets = list_datasets(self.store)
         name = state.where.dataset
         if name and name not in {dataset.name for dataset in datasets}:
@@ -94,7 +99,8 @@ class Library:
             page = read_page(self.store, state)
         state = state.on(page)
         draw = gallery if state.gallery else table
-        shown = draw(page.items, state.item, self._ticked(state, page.items))
+        seen = state.seen(self.store, page.items)
+        shown = veil_line(seen, page.items) + draw(seen, state.item, self._ticked(state, seen))
         of = f"more than {COUNTED:,}" if state.uncounted else f"{page.total:,}"
         line = f"{page.first:,}–{page.last:,} of {of}" if page.items else "0 rows"
         return {
@@ -116,7 +122,7 @@ class Library:
             except NotFoundError as error:
                 trouble = refusal(error)
                 state = replace(state, item=None)
-        drawn = detail(item, self.store.edits(item.id)) if item else ""
+        drawn = self._detail(state, item) if item else ""
         return {
             "state": state,
             "drawer": gr.update(visible=item is not None),
@@ -124,6 +130,13 @@ class Library:
             "problem": "",
             "trouble": trouble,
         }
+
+    def _detail(self, state: LibraryState, item: ItemView) -> str:
+        edits = self.store.edits(item.id)
+        if not state.veils(item):
+            return detail(item, edits)
+        person = self.store.team.viewer(state.who)
+        return detail(veiled(item, person), [veiled_edit(edit, person) for edit in edits])
 
     def selection(self, state: LibraryState) -> Changes:
         """How many rows are selected and what can be done with them."""
@@ -148,10 +161,20 @@ class Library:
         picked = event._data
         if "dataset" in picked:
             return self.open(state.of(str(picked["dataset"])), request)
+        if "reveal" in picked or "veil" in picked:
+            return self._reveal(state, picked, request)
         if "tick" in picked:
             return self._tick(state, str(picked["tick"]), bool(picked.get("on")))
         number = str(picked.get("item", ""))
         return self.item(replace(state, item=int(number) if number.isdecimal() else None))
+
+    def _reveal(self, state: LibraryState, picked: dict[str, Any], request: gr.Request) -> Changes:
+        """Show, or hide again, what the source preferred; it goes into the log."""
+        action = REVEALED if "reveal" in picked else VEILED
+        dataset = str(picked.get("reveal", picked.get("veil")))
+        who = self.context.user(request)
+        self.store.team.note(who, action, dataset, {"preferences": "of pairs that wait"})
+        return self.open(state, request)
 
     def narrow(
         self,
@@ -242,7 +265,8 @@ class Library:
         """A text changed in the open row; when it is refused, the field stays as it is."""
         check_lead(self.context, request)
         try:
-            self.store.edit(_change(event._data, self.context.user(request)))
+            who = self.context.user(request)
+            self.store.edit(_change(event._data, who, self.store.team.viewer(who)))
         except StudioError as error:
             return {"problem": refusal(error)}
         return self.rows(state.changed())
@@ -263,11 +287,14 @@ class Library:
         return frozenset(item.id for item in items) if state.everything else state.selected
 
 
-def _change(sent: dict[str, Any], editor: str) -> TextChange:
+def _change(sent: dict[str, Any], editor: str, person: Viewer) -> TextChange:
     candidate = str(sent.get("candidate", ""))
+    number = int(candidate) if candidate else None
+    if number is not None and sent.get("veiled"):
+        number, _ = person.number(number)
     return TextChange(
         item_id=int(sent["item"]),
-        candidate_id=int(candidate) if candidate else None,
+        candidate_id=number,
         revision=int(sent["revision"]),
         text=str(sent["text"]),
         editor=editor,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from studio.annotation import CandidateView, ItemView, PairView
@@ -35,6 +36,32 @@ def table(items: list[ItemView], opened: int | None, ticked: frozenset[int]) -> 
     )
 
 
+def veil_line(shown: Sequence[ItemView], items: Sequence[ItemView]) -> str:
+    """What is hidden of rows whose pairs wait, or is not though they wait, with the way to change it.
+
+    Args:
+        shown: The rows as they are seen.
+        items: The same rows as they are.
+    """
+    both = list(zip(shown, items, strict=True))
+    hidden = sorted({one.dataset for one, _ in both if one.veiled})
+    seen = sorted({one.dataset for one, item in both if item.waits and not one.veiled})
+    buttons = [_veil_button("reveal", "Show what is known", name, hidden + seen) for name in hidden]
+    buttons += [_veil_button("veil", "Hide it again", name, hidden + seen) for name in seen]
+    if not buttons:
+        return ""
+    said = "Answers of pairs that wait for labels stand in a shuffled order; who wrote them and "
+    said += "which one is preferred is hidden until they are judged."
+    if not hidden:
+        said = "You see what is known of pairs that wait for labels; your own are not blind there."
+    return f'<p class="veil-line quiet">{said} {" ".join(buttons)}</p>'
+
+
+def _veil_button(what: str, words: str, dataset: str, all_of: Sequence[str]) -> str:
+    of = f" of {safe(dataset)}" if len(all_of) > 1 else ""
+    return f'<button class="quiet" data-{what}="{safe(dataset)}">{words}{of}</button>'
+
+
 def gallery(items: list[ItemView], opened: int | None, ticked: frozenset[int]) -> str:
     """Thumbnails with their questions and answers."""
     cards = "".join(_card(item, item.id == opened, item.id in ticked) for item in items)
@@ -43,6 +70,9 @@ def gallery(items: list[ItemView], opened: int | None, ticked: frozenset[int]) -
 
 def named_answers(item: ItemView) -> list[Named]:
     """Every answer, the preferred one first."""
+    if item.veiled:
+        numbered = enumerate(item.candidates, 1)
+        return [Named(f"Answer {number}", "tie", one) for number, one in numbered]
     preferred = _preferred(item)
     named = [_named(candidate, preferred) for candidate in item.candidates]
     return sorted(named, key=lambda answer: ("chosen", "rejected", "tie").index(answer.tone))

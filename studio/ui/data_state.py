@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from studio.annotation import AnnotationStore, ItemFilter, ItemView
+from studio.annotation.veil import veiled
 from studio.annotation.views import Order
 
 PAGE = 20
@@ -39,6 +40,8 @@ class LibraryState:
         selected: Ids ticked.
         everything: All that match are selected, not only those ticked.
         title: What `where.ids` are ("Near duplicates"); empty without ids.
+        who: Who looks.
+        revealed: Datasets of which they asked to see what the source preferred.
         visited: The page's address has been read; before, there is nothing to come back to.
     """
 
@@ -53,6 +56,8 @@ class LibraryState:
     everything: bool = False
     title: str = ""
     visited: bool = False
+    who: str = ""
+    revealed: frozenset[str] = frozenset()
 
     def narrowed(self, where: ItemFilter, order: Order | None = None) -> LibraryState:
         """The first page of what matches; nothing is selected or open."""
@@ -110,6 +115,15 @@ class LibraryState:
         ids = frozenset(ids)
         chosen = self.selected | ids if on else self.selected - ids
         return replace(self, selected=chosen, everything=False)
+
+    def seen(self, store: AnnotationStore, items: Sequence[ItemView]) -> list[ItemView]:
+        """The items as this person may see them."""
+        person = store.team.viewer(self.who)
+        return [veiled(item, person) if self.veils(item) else item for item in items]
+
+    def veils(self, item: ItemView) -> bool:
+        """Whether the item is shown without what its pairs must not tell."""
+        return item.waits and item.dataset not in self.revealed
 
     def chosen(self, store: AnnotationStore) -> list[int]:
         """Ids of all rows selected."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from studio.annotation.adjudication import Case, DecisionEvent
+from studio.annotation.adjudication import DecisionEvent, ShownCase, shown
 from studio.ui.guard import check_change
 
 if TYPE_CHECKING:
@@ -19,14 +19,15 @@ Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{8,64}$")]
 
 
 class DecisionBody(BaseModel):
-    """See `DecisionEvent`."""
+    """See `DecisionEvent`; the winner is a side of the `showing` that the page was sent."""
 
     model_config = ConfigDict(extra="forbid")
 
     key: Key
     pair_id: Id
     kind: Literal["choose", "tie", "both_good", "both_bad", "reopen"]
-    winner_id: Id | None = None
+    winner: Literal["left", "right"] | None = None
+    showing: str = Field(default="", max_length=64)
     comment: str = Field(default="", max_length=4000)
 
 
@@ -37,12 +38,13 @@ class GoldBody(BaseModel):
 
     pair_id: Id
     kind: Literal["choose", "tie", "both_good", "both_bad"] | None = None
-    winner_id: Id | None = None
+    winner: Literal["left", "right"] | None = None
+    showing: str = Field(default="", max_length=64)
     explanation: str = Field(default="", max_length=2000)
 
 
 class CaseReply(BaseModel):
-    case: Case | None
+    case: ShownCase | None
 
 
 def lead_only(context: StudioContext) -> Callable[[Request], str]:
@@ -69,21 +71,25 @@ def add_routes(routes: APIRouter, context: StudioContext) -> None:
         dataset: Annotated[str | None, Query(max_length=200)] = None,
         after: Annotated[int, Query(ge=0, le=2**53)] = 0,
     ) -> CaseReply:
-        return CaseReply(case=team.next_case(name, dataset, after))
+        found = team.next_case(name, dataset, after)
+        return CaseReply(case=found and shown(found))
 
     @routes.get("/team/case/{pair_id}")
     def case(pair_id: Id, name: str = lead) -> CaseReply:
-        return CaseReply(case=team.case(pair_id, name))
+        return CaseReply(case=shown(team.case(pair_id, name)))
 
     @routes.post("/team/decide", dependencies=change)
     def decide(body: DecisionBody, name: str = lead) -> CaseReply:
-        team.decide(DecisionEvent(lead=name, **body.model_dump()))
-        return CaseReply(case=team.case(body.pair_id, name))
+        winner = team.candidate_on(name, body.pair_id, body.winner, body.showing)
+        given = body.model_dump(exclude={"winner", "showing"})
+        team.decide(DecisionEvent(lead=name, winner_id=winner, **given))
+        return CaseReply(case=shown(team.case(body.pair_id, name)))
 
     @routes.post("/team/gold", dependencies=change)
     def gold(body: GoldBody, name: str = lead) -> CaseReply:
         if body.kind is None:
             team.unset_gold(name, body.pair_id)
         else:
-            team.set_gold(name, body.pair_id, body.kind, body.winner_id, body.explanation)
-        return CaseReply(case=team.case(body.pair_id, name))
+            winner = team.candidate_on(name, body.pair_id, body.winner, body.showing)
+            team.set_gold(name, body.pair_id, body.kind, winner, body.explanation)
+        return CaseReply(case=shown(team.case(body.pair_id, name)))

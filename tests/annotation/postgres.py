@@ -71,6 +71,7 @@ class Postgres:
             if found:
                 tables = ", ".join(name for (name,) in found)
                 connection.execute(f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
+                connection.execute("UPDATE secrets SET value = %s", ["b" * 64])
         return where.replace("postgresql:", "postgresql+psycopg:")
 
     def stop(self) -> None:
