@@ -275,7 +275,8 @@ window.StudioPage = (() => {
   };
 
   return {
-    build, imagePanel, fillQuestion, fill, reveal, announce, focus, watchMore, scroll, fillDraft, fillProgress, fillStatus,
+    build, imagePanel, fillQuestion, fill, reveal, announce, focus, watchMore, markMore,
+    scroll, fillDraft, fillProgress, fillStatus,
     fillDatasets, showEmpty, entered, notice, openForm,
   };
 })();
