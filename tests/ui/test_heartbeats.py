@@ -94,7 +94,10 @@ def test_more_pages_than_are_kept_end_the_one_that_was_silent_longest(monkeypatc
     run(play)
 
 
-@pytest.mark.parametrize("change", [{"headers": [(b"user-agent", b"python-httpx")]}, {"method": "POST"}, {"path": "/other"}])
+@pytest.mark.parametrize(
+    "change",
+    [{"headers": [(b"user-agent", b"python-httpx")]}, {"method": "POST"}, {"path": "/other"}],
+)
 def test_anything_else_goes_through_untouched(change):
     passed = []
 
