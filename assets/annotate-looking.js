@@ -58,9 +58,11 @@ window.StudioLooking = (() => {
     }
 
     async at(pair) {
+      const { app } = this;
+      // What the server has of a pair is old while an answer to it is on its way.
+      if (app.outbox.holds(pair)) return page.notice(this.parts, "Wait until all is saved.");
       const reply = await request(`card/${pair}`).catch(() => null);
       if (!reply?.ok) return page.notice(this.parts, "That pair cannot be read just now.");
-      const { app } = this;
       if (app.shown && !app.shown.current) app.held ??= app.shown;
       this.parts.notice.hidden = true;
       app.show(reply.json);

@@ -11,7 +11,7 @@ window.StudioPage = (() => {
   const bar = (parts) => {
     const made = element("header", "an-bar");
     parts.dataset = element("select", "an-select", "", { "aria-label": "Dataset" });
-    parts.meter = element("progress", "an-meter", "", { "aria-label": "Labelled", max: 1, value: 0 });
+    parts.meter = element("progress", "an-meter", "", { "aria-label": "Pairs that need nothing from you", max: 1, value: 0 });
     parts.counts = element("span", "an-counts");
     parts.status = element("span", "an-status", "", { role: "status" });
     parts.export = button("export-form", "", "Export…", "quiet", "Export labelled pairs");
@@ -76,20 +76,22 @@ window.StudioPage = (() => {
       parts.aspects,
       button("gold", "O", "Gold", "quiet an-lead", "Make this answer the known right one, or no longer"));
     parts.more = more;
-    parts.notice = element("div", "an-notice", "", { role: "alert", hidden: "" });
-    made.append(parts.question, answers, actions, more, skipPanel(parts), editorPanel(parts),
-      parts.notice);
+    made.append(parts.question, answers, actions, more, skipPanel(parts), editorPanel(parts));
+    for (const place of [parts.question, parts.left.text, parts.right.text]) watchMore(place);
     return made;
   };
 
   // Fills `root`; returns the parts that change.
   const build = (root) => {
     const parts = { root };
-    parts.work = element("div", "an-work", "", { hidden: "" });
+    parts.work = element("div", "an-work", "", { hidden: "", tabindex: "-1" });
     parts.work.append(imagePanel(parts), sidePanel(parts));
-    parts.empty = element("div", "an-empty", "", { hidden: "" });
+    parts.empty = element("div", "an-empty", "", { hidden: "", tabindex: "-1" });
+    parts.notice = element("div", "an-notice", "", { role: "alert", hidden: "" });
+    parts.news = element("div", "an-news", "", { role: "status", "aria-live": "polite" });
     parts.help = helpDialog();
-    root.replaceChildren(bar(parts), parts.work, parts.empty, guidelinesPanel(parts), parts.help);
+    root.replaceChildren(bar(parts), parts.work, parts.empty, parts.notice, parts.news,
+      guidelinesPanel(parts), parts.help);
     return parts;
   };
 
@@ -101,7 +103,44 @@ window.StudioPage = (() => {
       return turn;
     });
     parts.question.replaceChildren(...turns);
-    parts.question.scrollTop = parts.question.scrollHeight;
+    // A conversation opens at what is asked last, from its first word.
+    const asked = turns.findLast((turn) => turn.classList.contains("user")) ?? turns.at(-1);
+    parts.question.scrollTop = asked && turns.length > 1
+      ? asked.offsetTop - parts.question.offsetTop : 0;
+  };
+
+  // Whether there is more of a text above or below what is seen of it, for its look.
+  const markMore = (place) => {
+    const below = place.scrollHeight - place.clientHeight - place.scrollTop;
+    place.toggleAttribute("data-above", place.scrollTop > 1);
+    place.toggleAttribute("data-below", below > 1);
+  };
+  const watchMore = (place) => {
+    place.addEventListener("scroll", () => markMore(place), { passive: true });
+    new ResizeObserver(() => markMore(place)).observe(place);
+  };
+
+  // The pair from its top: a phone that was scrolled down to the buttons shows the next question.
+  const reveal = ({ work, question }) => {
+    const [box, asked] = [work.getBoundingClientRect(), question.getBoundingClientRect()];
+    if (box.height && (box.top < 0 || asked.bottom > innerHeight)) {
+      work.scrollIntoView({ block: "start", behavior: "instant" });
+    }
+  };
+
+  // For those who listen: a new pair is there.
+  const SAID = 400;
+  const announce = ({ news }, card) => {
+    const turns = card.prompt.filter(({ role }) => role === "user");
+    const asked = (turns.at(-1) ?? card.prompt.at(-1))?.parts.map(({ text }) => text).join("").trim();
+    const which = card.current ? "An answer of yours" : "Next pair";
+    news.textContent = `${which}: ${(asked ?? "").slice(0, SAID)}`;
+  };
+
+  // The focus on `wanted` where it still can be, else on the pair.
+  const focus = ({ root, work, empty }, wanted) => {
+    const there = wanted?.isConnected && root.contains(wanted) && wanted.getClientRects().length;
+    (there ? wanted : work.hidden ? empty : work).focus({ preventScroll: true });
   };
 
   const fillText = (parts, card, side, draft, { markdown, differences }) => {
@@ -116,11 +155,16 @@ window.StudioPage = (() => {
     part.text.classList.toggle("an-prose", Boolean(part.text.querySelector("p")));
   };
 
-  // Scrolls the answers that are longer than their place; whether there was one.
-  const scroll = ({ left, right }, pixels) => {
-    const long = [left.text, right.text].filter((one) => one.scrollHeight > one.clientHeight + 1);
-    for (const one of long) one.scrollTop += pixels;
-    return long.length > 0;
+  // Scrolls what is longer than its place, the question to its end before the answers, and back
+  // the other way round; whether there was anything.
+  const scroll = ({ question, left, right }, pixels) => {
+    const can = (one) => pixels > 0
+      ? one.scrollTop + one.clientHeight < one.scrollHeight - 1 : one.scrollTop > 0;
+    const answers = [left.text, right.text];
+    const order = pixels > 0 ? [[question], answers] : [answers, [question]];
+    const first = order.find((places) => places.some(can));
+    for (const one of first ?? []) one.scrollTop += pixels;
+    return [question, ...answers].some((one) => one.scrollHeight > one.clientHeight + 1);
   };
 
   const fillVerdict = (part, side, current, author) => {
@@ -158,17 +202,23 @@ window.StudioPage = (() => {
       parts[side].text.scrollTop = 0;
     }
     fillDraft(parts, card, draft, differences);
+    for (const place of [parts.question, parts.left.text, parts.right.text]) markMore(place);
     parts.work.classList.toggle("reviewing", Boolean(card.current));
     parts.work.classList.toggle("judged", VOTES.includes(card.current?.kind));
   };
 
   const fillProgress = (parts, progress) => {
-    const pieces = [`${progress.labelled.toLocaleString("en")} of ${many(progress.total, "pair")}`,
-      `${progress.today.toLocaleString("en")} today`];
+    const { labelled, total, waiting, today } = progress;
+    const number = (count) => count.toLocaleString("en");
+    const left = waiting ? `${number(waiting)} left of ${many(total, "pair")}`
+      : `none left of ${many(total, "pair")}`;
+    const pieces = [left, `${number(labelled)} by you`, `${number(today)} today`];
     if (progress.median_seconds !== null) pieces.push(`median ${progress.median_seconds} s`);
     parts.counts.textContent = pieces.join(" · ");
-    parts.meter.max = Math.max(progress.total, 1);
-    parts.meter.value = progress.labelled;
+    parts.counts.title = "Left: pairs that need an answer and that you have not answered. " +
+      "Pairs others have finished are not left.";
+    parts.meter.max = Math.max(total, 1);
+    parts.meter.value = total - waiting;
   };
 
   const fillDatasets = (parts, datasets, chosen) => {
@@ -225,7 +275,8 @@ window.StudioPage = (() => {
   };
 
   return {
-    build, imagePanel, fillQuestion, fill, scroll, fillDraft, fillProgress, fillStatus,
+    build, imagePanel, fillQuestion, fill, reveal, announce, focus, watchMore, markMore,
+    scroll, fillDraft, fillProgress, fillStatus,
     fillDatasets, showEmpty, entered, notice, openForm,
   };
 })();

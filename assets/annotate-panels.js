@@ -44,7 +44,7 @@ window.StudioPanels = (() => {
     const row = element("div", "an-row");
     parts.editorSave = button("editor-save", "↵", "", "primary");
     row.append(parts.editorSave, button("editor-cancel", "Esc", "Back"),
-      element("small", "", "Shift+Enter: a new line"));
+      element("small", "", "Shift+Enter: a new line. Ctrl+Enter saves too."));
     made.append(parts.editorTitle, parts.editorText, row);
     parts.editor = made;
     return made;

@@ -56,6 +56,12 @@ window.StudioQueue = (() => {
       this.onCards();
     }
 
+    // What is known of how often a pair was answered and undone only ever grows, whatever order
+    // the server's replies come in.
+    grow(pair, version) {
+      this.versions.set(pair, Math.max(version, this.versions.get(pair) ?? 0));
+    }
+
     take() {
       return this.waiting.shift();
     }

@@ -2,6 +2,7 @@
 window.StudioTeam = (() => {
   const { request, newKey } = window.StudioOutbox;
   const { Viewer } = window.StudioViewer;
+  const { Seen } = window.StudioSeen;
   const { element, button } = window.StudioPanels;
   const { WORDS, plainKey, pressable, many } = window.StudioWords;
   const page = window.StudioPage;
@@ -92,6 +93,9 @@ window.StudioTeam = (() => {
       Object.assign(this, { root, shown: null, dataset: "", past: [], comments: new Map() });
       this.parts = build(root);
       this.viewer = new Viewer(this.parts.stage, this.parts.zoom);
+      this.seen = new Seen(this.parts.work);
+      this.long = [this.parts.question, this.parts.left.text, this.parts.right.text];
+      for (const place of this.long) page.watchMore(place);
       root.addEventListener("click", (event) => {
         const act = event.target.closest("[data-act]");
         if (act && event.detail < 2) this.act(act.dataset.act);
@@ -117,6 +121,7 @@ window.StudioTeam = (() => {
       if (name === "comment") return this.parts.comment.focus();
       if (!this.shown) return null;
       if (name === "gold") return this.gold();
+      if (!this.seen.judged()) return null;
       return name in NAMES ? this.decide("choose", name) : this.decide(name, null);
     }
 
@@ -154,6 +159,7 @@ window.StudioTeam = (() => {
 
     show(found) {
       const { parts } = this;
+      const again = found && this.shown?.card.pair_id === found.card.pair_id;
       this.shown = found;
       parts.case.hidden = !found;
       parts.empty.hidden = Boolean(found);
@@ -179,7 +185,9 @@ window.StudioTeam = (() => {
       }
       parts.comment.value = this.comments.get(card.pair_id) ?? "";
       fillVotes(parts.votes, found);
-      this.viewer.show(card.images);
+      for (const place of this.long) page.markMore(place);
+      const drawn = this.viewer.show(card.images);
+      if (!again) this.seen.watch(card, drawn, () => null);
     }
 
     // One at a time: a second key would fall on the pair that is being decided.
@@ -215,15 +223,19 @@ window.StudioTeam = (() => {
 
     key(event) {
       const leaves = event.key === "Escape" || event.key === "Enter";
-      if (leaves && event.target === this.parts.comment) return event.target.blur();
+      if (leaves && event.target === this.parts.comment) {
+        this.seen.afterText();
+        return event.target.blur();
+      }
       if (event.target.closest?.("input, textarea, select, [contenteditable=true]")) return;
       if (event.key === "Escape" && this.viewer.isFull) return this.viewer.full(false);
       const name = plainKey(event);
       if (name === " " && pressable(event.target)) return;
+      if (name.length === 1 && this.seen.ignores()) return event.preventDefault();
       const act = KEYS[name];
-      if (!act) return;
+      if (!act) return name.length === 1 && this.seen.quiet();
       event.preventDefault();
-      this.act(act);
+      return this.act(act);
     }
   }
 

@@ -35,6 +35,7 @@ window.StudioWords = (() => {
     ["T", "tie: equally good"],
     ["G  B", "both good; both bad, and the right answer if you know it"],
     ["U", "you can't tell which is better"],
+    ["↵  Ctrl ↵", "in an editor: save; ⇧ ↵ is a new line"],
     ["S", "skip with a reason; somebody else gets the pair"],
     ["E", "edit the better answer; then 1 or 2"],
     ["N  C", "write the ideal answer; a comment"],
@@ -44,7 +45,7 @@ window.StudioWords = (() => {
     ["Z", "undo, as often as you like"],
     ["←  →", "look back through your answers; answering again replaces one"],
     ["D  L", "show differences; guidelines"],
-    ["↑  ↓", "scroll long answers"],
+    ["↑  ↓", "scroll a long question, then the answers"],
     ["+  −  0", "zoom in, out, fit; wheel, drag and two fingers work too"],
     ["⇧ ← → ↑ ↓", "move what is zoomed"],
     ["R  space", "rotate; the images alone on the screen"],
@@ -104,9 +105,11 @@ window.StudioWords = (() => {
     const votes = datasets.filter(({ name }) => !dataset || name === dataset)
       .reduce((sum, { labelled: pairs }) => sum + pairs, 0);
     const exporting = ["export-now", `Export ${many(votes, "labelled pair")} for training`, true];
+    const others = labelled < total;
     return {
-      title: `All ${many(total, "pair")} done`,
-      text: `You answered ${many(labelled, "pair")}. ` +
+      title: others ? "Nothing left for you" : `All ${many(total, "pair")} done`,
+      text: `You answered ${many(labelled, "pair")}${others ? ` of ${total.toLocaleString("en")}; ` +
+        "the others need no answer of yours" : ""}. ` +
         "Ties and skipped pairs are counted but not trained on.",
       buttons: [...(lead && votes ? [exporting] : []), ["look-again", "Look again", false]],
     };

@@ -54,22 +54,29 @@ window.StudioWriting = (() => {
       this.app.redraw();
     }
 
+    // The focus goes back to where it was before the panel opened.
     close() {
       this.picking = false;
       this.open = "";
       for (const panel of [this.parts.skip, this.parts.editor]) {
+        const within = panel.contains(document.activeElement);
         panel.hidden = true;
-        if (panel.contains(document.activeElement)) document.activeElement.blur();
+        if (within) page.focus(this.parts, this.opener);
       }
       this.parts.root.classList.remove("picking");
+    }
+
+    show(panel, field) {
+      this.opener = document.activeElement;
+      panel.hidden = false;
+      field.focus();
     }
 
     openSkip() {
       if (!this.app.shown) return;
       this.close();
       this.parts.reason.value = this.app.draft.reason;
-      this.parts.skip.hidden = false;
-      this.parts.skip.querySelector("button").focus();
+      this.show(this.parts.skip, this.parts.skip.querySelector("button"));
     }
 
     skip(reason) {
@@ -108,8 +115,7 @@ window.StudioWriting = (() => {
       parts.editorSave.querySelector("span").textContent = save;
       parts.editorText.placeholder = placeholder;
       parts.editorText.value = app.draft[SLOTS[what]];
-      parts.editor.hidden = false;
-      parts.editorText.focus();
+      this.show(parts.editor, parts.editorText);
     }
 
     save() {
@@ -160,6 +166,15 @@ window.StudioWriting = (() => {
       });
     }
 
+    // Enter, with or without Ctrl: what the open panel is for.
+    commit(event) {
+      if (!this.open && this.parts.skip.hidden) return;
+      event.preventDefault();
+      if (this.open) this.save();
+      else this.skip(this.parts.reason.value.trim());
+      this.app.seen.afterText();
+    }
+
     // Whether the key was for an open panel.
     key(event) {
       const skipping = !this.parts.skip.hidden;
@@ -170,8 +185,7 @@ window.StudioWriting = (() => {
       }
       if (this.open) {
         if (event.key === "Enter" && !event.shiftKey && event.target === this.parts.editorText) {
-          event.preventDefault();
-          this.save();
+          this.commit(event);
         }
         return true;
       }

@@ -81,7 +81,6 @@ window.StudioAnnotate = (() => {
 
     act(name, element) {
       this.queue.touched = Date.now();
-      if (!this.writing.picking && this.seen.tooEarly(name)) return;
       this.acts[name]?.(element);
     }
 
@@ -146,7 +145,9 @@ window.StudioAnnotate = (() => {
       if (document.hidden) this.hiddenAt = performance.now();
       else if (this.hiddenAt) this.since += performance.now() - this.hiddenAt;
       // Somebody who comes back may have logged in, or found the network again.
-      if (document.hidden || !this.outbox.problem) return;
+      if (document.hidden) return;
+      if (this.outbox.user !== null) this.outbox.collect();
+      if (!this.outbox.problem) return;
       this.outbox.flush();
       this.refill();
     }
@@ -154,6 +155,7 @@ window.StudioAnnotate = (() => {
     choose(dataset) {
       Object.assign(this, { shown: null, held: null });
       Object.assign(this.queue, { dataset, waiting: [], counted: 0 });
+      page.fillDatasets(this.parts, this.datasets, dataset);
       this.looking.stop();
       this.refill();
     }
@@ -177,6 +179,8 @@ window.StudioAnnotate = (() => {
       this.parts.empty.hidden = true;
       this.parts.work.hidden = false;
       page.fill(this.parts, card, this.draft, this.differences);
+      page.reveal(this.parts);
+      page.announce(this.parts, card);
       this.looking.announce(card);
       const drawn = sameImages && this.parts.stage.children.length
         ? this.viewer.zoomTo(1) : this.viewer.show(card.images);
@@ -213,7 +217,8 @@ window.StudioAnnotate = (() => {
 
     answer(kind, winner = null, more = {}) {
       const card = this.shown;
-      if (!card || this.parts.work.hidden) return;
+      if (!card || this.parts.work.hidden) return this.seen.quiet();
+      if (!this.seen.judged()) return undefined;
       const elapsed = Math.round(performance.now() - this.since);
       this.outbox.add("save", {
         pair_id: card.pair_id, showing: card.showing, kind, winner,
@@ -223,13 +228,13 @@ window.StudioAnnotate = (() => {
       });
       const before = card.current;
       this.done.push({ ...card, version: card.version + 1, before });
-      this.queue.versions.set(card.pair_id, card.version + 1);
+      this.queue.grow(card.pair_id, card.version + 1);
       if (!before) this.count(1);
       this.draft.forget();
       this.shown = null;
       if (this.held) this.queue.putBack(this.held);
       this.held = null;
-      this.showNext();
+      return this.showNext();
     }
 
     count(step) {
@@ -244,10 +249,13 @@ window.StudioAnnotate = (() => {
     async undo() {
       const last = this.done.pop();
       if (!last) return this.undoEarlier();
-      this.outbox.add("undo", { pair_id: last.pair_id, showing: last.showing });
-      this.queue.versions.set(last.pair_id, last.version + 1);
+      // An answer given again after this one has made the pair newer than this one left it.
+      const version = Math.max(last.version, this.queue.versions.get(last.pair_id) ?? 0) + 1;
+      const expects = { version, kind: last.before?.kind, winner: last.before?.winner };
+      this.outbox.add("undo", { pair_id: last.pair_id, showing: last.showing }, expects);
+      this.queue.grow(last.pair_id, version);
       if (!last.before) this.count(-1);
-      this.bringBack({ ...last, version: last.version + 1, current: last.before });
+      this.bringBack({ ...last, version, current: last.before });
     }
 
     // An answer from before this page was loaded: only the server knows which.
@@ -256,7 +264,7 @@ window.StudioAnnotate = (() => {
       const reply = await request("undo", { key: newKey() }).catch(() => null);
       if (!reply?.ok) return page.notice(this.parts, "Undo needs the connection; try again.");
       if (!reply.json.card) return page.notice(this.parts, "There is nothing to undo.");
-      this.queue.versions.set(reply.json.card.pair_id, reply.json.card.version);
+      this.queue.grow(reply.json.card.pair_id, reply.json.card.version);
       this.progress = reply.json.progress;
       this.bringBack(reply.json.card);
       this.refill();
@@ -274,7 +282,7 @@ window.StudioAnnotate = (() => {
     sent(entry, reply) {
       if (reply.ok) {
         this.acknowledged = true;
-        if (entry.path === "undo" && reply.json.card) this.agree(reply.json);
+        if (entry.path === "undo" && reply.json.card) this.agree(entry, reply.json);
         const { saved, next } = reply.json;
         if (saved?.feedback) page.notice(this.parts, saved.feedback);
         if (next) return this.queue.came(next, entry.body.next.dataset, this.shown);
@@ -283,24 +291,40 @@ window.StudioAnnotate = (() => {
       return undefined;
     }
 
-    // The server's word on the version of a pair that was undone.
-    agree({ card, progress }) {
+    // What the server says of a pair that was undone. An answer to its second showing, which
+    // nothing here tells from another pair, may have made it newer than was thought: then so are
+    // the answers that wait.
+    agree({ expects }, { card, progress }) {
       if (!this.outbox.entries.length) this.progress = progress;
-      this.queue.versions.set(card.pair_id, card.version);
-      if (this.shown?.pair_id === card.pair_id) this.shown.version = card.version;
+      const { kind, winner } = card.current ?? {};
+      const same = expects && (expects.kind ?? null) === (kind ?? null) &&
+        (expects.winner ?? null) === (winner ?? null);
+      if (same && card.version > expects.version) {
+        this.shift(card.pair_id, card.version - expects.version);
+      }
+      this.queue.grow(card.pair_id, card.version);
+    }
+
+    // Everything known here of the versions of a pair, moved by `step`.
+    shift(pair, step) {
+      const known = [this.shown, this.held, ...this.done];
+      for (const card of known) if (card?.pair_id === pair) card.version += step;
+      this.queue.versions.set(pair, (this.queue.versions.get(pair) ?? 0) + step);
+      this.outbox.shift(pair, step);
     }
 
     refuse(entry, reply) {
       const pair = entry.body.pair_id;
+      if (entry.path === "save" && this.outbox.withdraw(pair)) return this.shift(pair, -2);
       this.refused = [...this.refused.filter((other) => other !== pair), pair];
       this.done = this.done.filter(({ pair_id }) => pair_id !== pair);
-      this.queue.versions.delete(pair);
+      this.queue.versions.delete(pair); // The server knows better.
       if (entry.path === "save") Draft.restore(this.outbox.user, entry.body);
       const several = this.refused.length > 1;
       const what = several ? `${this.refused.length} answers were not saved.` : "An answer was not saved.";
       const text = `${what} ${reply.json.message ?? ""} ${reply.json.remedy ?? ""}`;
       page.notice(this.parts, text, [["notice-look", several ? "Look at the first" : "Look at that pair"]], "bad");
-      this.parts.notice.scrollIntoView({ block: "nearest" });
+      return undefined;
     }
 
     key(event) {
@@ -312,9 +336,11 @@ window.StudioAnnotate = (() => {
       if (this.queue.isOld) this.refill();
       const name = words.plainKey(event);
       if (name === " " && words.pressable(event.target)) return;
-      if (!(name in words.KEYS)) return;
+      if (name.length === 1 && this.seen.ignores()) return event.preventDefault();
+      // A letter that does nothing is one of a text that goes nowhere.
+      if (!(name in words.KEYS)) return name.length === 1 && this.seen.quiet();
       event.preventDefault();
-      this.act(words.KEYS[name]);
+      return this.act(words.KEYS[name]);
     }
   }
 
@@ -324,13 +350,25 @@ window.StudioAnnotate = (() => {
     if (held && event.target.tagName === "BUTTON") event.preventDefault();
     const again = event.repeat && !window.StudioLooking.goesOn(event);
     if (!app?.visible || again || event.isComposing || event.keyCode === 229) return;
-    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-    app.key(event);
+    if (event.altKey || event.defaultPrevented) return;
+    if (!event.ctrlKey && !event.metaKey) app.key(event);
+    else if (event.key === "Enter") app.writing.commit(event);
   });
+
+  // The dataset that another tab's button asked for, until the page is there.
+  let wanted = null;
 
   return {
     attach(root, trigger) {
-      if (app?.root !== root) app = new App(root, trigger);
+      if (app?.root === root) return;
+      app = new App(root, trigger);
+      if (wanted !== null) app.choose(wanted);
+      wanted = null;
+    },
+    // Only pairs of `dataset`; of all with an empty name.
+    choose(dataset) {
+      if (app) app.choose(dataset);
+      else wanted = dataset;
     },
     refresh() {
       return app?.load();

@@ -19,6 +19,7 @@
     document.addEventListener("pointerout", onLeave);
     document.addEventListener("visibilitychange", feelPulse);
     setInterval(feelPulse, PULSE_MS);
+    feelPulse(); // Its answer says first whose page this is.
   };
 
   // Asked only while the page can be seen; a lost connection is asked again at the next beat.

@@ -22,8 +22,10 @@ from studio.ui import api, data_api, opening, pulse, runs_api
 from studio.ui.auth import Accounts
 from studio.ui.context import Shell, StudioContext
 from studio.ui.header import Header
+from studio.ui.heartbeats import Heartbeats
 from studio.ui.hub_login import HubAccounts, hub_login_router
 from studio.ui.login import ANNOTATE, HOME, Gate, login_router, only
+from studio.ui.page_user import PageUser
 from studio.ui.tabs import annotate, chat, data, runs, team, train
 from studio.ui.theme import SCRIPTS, theme
 
@@ -120,6 +122,8 @@ def build_app(context: StudioContext, names: tuple[str, ...] = tuple(TABS)) -> F
     """
     app = FastAPI(title="VLM Studio", docs_url=None, redoc_url=None, openapi_url=None)
     accounts = context.accounts
+    app.add_middleware(Heartbeats)
+    app.add_middleware(PageUser, accounts=accounts)
     app.add_middleware(Gate, accounts=accounts)
     app.add_middleware(opening.OpenTab, names=names)
     app.include_router(api.router(context))

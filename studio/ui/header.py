@@ -10,7 +10,7 @@ import gradio as gr
 
 from studio.annotation.journal import JournalState
 from studio.runs import queue
-from studio.ui.context import StudioContext, go_to, link
+from studio.ui.context import LOCAL_USER, StudioContext, go_to, link
 from studio.ui.notices import notices
 from studio.ui.pulse import HEADER, LOOK_AGAIN, header_word, mark, tick
 from studio.ui.runs_head import STAGES
@@ -58,8 +58,8 @@ class Header:
             "show_progress": "hidden",
             "api_visibility": "private",
         }
-        page.load(self.html, None, self.line, **quick)
-        self.line.tick(self.html, None, self.line, **LOOK_AGAIN)
+        page.load(self.shown, None, self.line, **quick)
+        self.line.tick(self.shown, None, self.line, **LOOK_AGAIN)
         queued = {**quick, "queue": True}  # only these tell the listeners of a state
         self.line.click(self.follow, None, [show_run, tabs], **queued)
         self.line.submit(self.reopen, None, tabs, **quick)
@@ -73,15 +73,19 @@ class Header:
         wanted = str(event._data.get("tab", ""))
         return go_to(wanted) if wanted in self.tabs else gr.skip()
 
-    def html(self) -> str:
-        """The line as it is now."""
+    def shown(self, request: gr.Request) -> str:
+        """The line as whoever sent `request` sees it."""
+        return self.html(user(self.context, request))
+
+    def html(self, who: str = "") -> str:
+        """The line as it is now; `who` says whose page it is."""
         runs = self.reader.list() if "runs" in self.tabs else None
         word = header_word(self.context, runs)
         paused = queue.is_paused(self.context.workspace)
         running = "" if runs is None else _running(current(runs), paused)
         leave = LOG_OUT if self.context.accounts is not None else ""
         kept = journal(self.context.journal.state) if self.context.journal else ""
-        line = header(self.context.workspace.root.name, kept + running + leave)
+        line = header(self.context.workspace.root.name, kept + running + who + leave)
         return mark(word) + line + self._notices()
 
     def _notices(self) -> str:
@@ -103,6 +107,18 @@ def header(workspace: str, right: str) -> str:
         '<button data-studio="theme" aria-label="Light or dark" title="Light or dark">◐</button>'
         "</div>"
     )
+
+
+def user(context: StudioContext, request: gr.Request) -> str:
+    """Who is logged in, or under which name labels are saved without logins."""
+    if context.accounts is None:
+        title = f"Nobody logs in here: labels are saved under the name {LOCAL_USER}"
+        return f'<span class="who" title="{escape(title)}">{escape(LOCAL_USER)}</span>'
+    account = context.accounts.of_request(request)
+    if account is None:
+        return ""
+    title = f"Logged in as {account.name}, {account.role}: labels are saved under this name"
+    return f'<span class="who" title="{escape(title)}">{escape(account.name)}</span>'
 
 
 def journal(state: JournalState) -> str:

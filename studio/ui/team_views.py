@@ -41,7 +41,9 @@ def _headline(quality: Quality, to_decide: int) -> list[str]:
     hours = "" if forecast.hours is None else f"{duration(3600 * forecast.hours)} of work"
     days = forecast.why if forecast.days is None else f"{forecast.days:g} days at last week's pace"
     return [
-        _plain("Pairs done", f"{quality.done:,} of {quality.pairs:,}", "all answers are there"),
+        _plain(
+            "Pairs done", f"{quality.done:,} of {quality.pairs:,}", "have all the answers they need"
+        ),
         _plain("Answers left", f"{forecast.answers:,}", f"{hours} · {days}".strip(" ·")),
         _plain("To decide", f"{to_decide:,}", "no majority, skipped too often, or flagged"),
         _figure("α nominal", quality.nominal, "pairs", number=True),

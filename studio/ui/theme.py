@@ -6,6 +6,7 @@ from gradio.themes import Base
 from gradio.themes.utils import colors, sizes
 
 SCRIPTS = (
+    "connection.js",
     "studio.js",
     "runs.js",
     "runs-keep.js",
@@ -14,6 +15,7 @@ SCRIPTS = (
     "annotate-words.js",
     "annotate-panels.js",
     "annotate-outbox.js",
+    "login-state.js",
     "annotate-viewer.js",
     "annotate-text.js",
     "annotate-page.js",

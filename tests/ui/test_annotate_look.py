@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from test_annotate_page import add_pairs, browser, page, press, saved, seen, site, studio, visit
 
+from studio.annotation import LabelEvent
 from studio.data.schema import Answer, Message, Part, Row
 
 # Whether the browser would ask before it closes the tab.
@@ -235,3 +236,106 @@ def test_by_touch_on_a_narrow_screen(site, browser):
     saved(page)
     assert [kind for _, kind, _ in site.labels()] == ["choose", "tie", "both_bad"]
     phone.close()
+
+
+def question_row(name: str, *turns: tuple[str, str]) -> Row:
+    prompt = tuple(Message(role, (Part("text", text),)) for role, text in turns)
+    return Row(name, (), prompt, candidates=(Answer("short", "a"), Answer("long " * 900, "b")))
+
+
+LONG = "Look at the bars of every month, from left to right. " * 12
+SEEN_OF_QUESTION = """() => {
+  const place = document.querySelector('.an-question');
+  const box = place.getBoundingClientRect();
+  const asked = [...place.querySelectorAll('.an-turn.user')].at(-1).getBoundingClientRect();
+  return { top: Math.round(asked.top - box.top), scrolled: place.scrollTop,
+    above: place.hasAttribute('data-above'), below: place.hasAttribute('data-below') };
+}"""
+
+
+def test_a_long_question_opens_at_its_first_word_and_says_that_there_is_more(site, page):
+    site.context.store.add_rows("charts", [
+        question_row("long", ("user", LONG)),
+        question_row("talk", ("user", LONG), ("assistant", "Which?"), ("user", LONG)),
+        question_row("short", ("user", "How many?")),
+    ])  # fmt: skip
+    visit(page, site)
+    seen(page)
+    at = page.evaluate(SEEN_OF_QUESTION)
+    assert at["scrolled"] == 0 and at["below"] and not at["above"]
+    assert page.locator(".an-text[data-below]").count() == 1
+    for _ in range(12):
+        page.keyboard.press("ArrowDown")
+        if page.evaluate("document.querySelector('.an-text[data-below]').scrollTop"):
+            break
+    at = page.evaluate(SEEN_OF_QUESTION)
+    assert at["above"] and not at["below"]  # read to its end before the answers moved
+    press(page, "1")
+    at = page.evaluate(SEEN_OF_QUESTION)
+    assert at["above"] and at["below"] and 0 <= at["top"] <= 8
+    page.wait_for_function(
+        "document.querySelector('.an-text[data-below]').scrollTop === 0"
+    )  # the answers start at their top again
+    press(page, "1")
+    assert page.evaluate(SEEN_OF_QUESTION)["below"] is False
+    assert page.errors == []
+
+
+COVERED = """() => {
+  const box = (name) => document.querySelector(name).getBoundingClientRect();
+  const notice = box('.an-notice');
+  return ['.an-question', '.an-images', '.an-answers', '.an-actions'].filter((name) => {
+    const other = box(name);
+    return notice.left < other.right && other.left < notice.right &&
+      notice.top < other.bottom && other.top < notice.bottom;
+  });
+}"""
+
+
+def test_a_notice_covers_nothing_that_is_read_or_pressed(site, page):
+    add_pairs(site, 2)
+    visit(page, site)
+    seen(page)
+    page.keyboard.press("e")
+    page.wait_for_selector(".an-notice:has-text('Which answer do you improve?')")
+    assert page.evaluate(COVERED) == []
+    page.keyboard.press("Escape")
+    page.keyboard.press("m")
+    page.wait_for_selector(".an-notice:has-text('Marking')")
+    assert page.evaluate(COVERED) == []
+
+
+def test_after_an_answer_a_phone_shows_the_next_pair_from_its_top(site, browser):
+    add_pairs(site, 3)
+    phone = browser.new_context(
+        viewport={"width": 390, "height": 700}, has_touch=True, is_mobile=True
+    )
+    page = phone.new_page()
+    visit(page, site)
+    seen(page)
+    page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+    assert page.locator(".an-question").bounding_box()["y"] < 100
+    page.locator("[data-act=right]").tap()
+    page.wait_for_selector(".an-question:has-text('Question 1?')")
+    seen(page)
+    image, question = (page.locator(one).bounding_box() for one in (".an-images", ".an-question"))
+    assert image["y"] >= 0 and question["y"] + question["height"] < 700
+    phone.close()
+
+
+def test_nothing_left_is_not_all_done_by_oneself(site, page):
+    add_pairs(site, 3)
+    for _ in range(2):
+        card = site.context.store.claim("ben")
+        site.context.store.save(
+            LabelEvent(f"key-{card.pair_id}-ben", card.pair_id, "ben", "tie")
+        )  # fmt: skip
+    visit(page, site)
+    seen(page)
+    assert page.inner_text(".an-counts").startswith("1 left of 3 pairs · 0 by you")
+    press(page, "1")
+    page.wait_for_selector(".an-empty:has-text('Nothing left for you')")
+    assert "You answered 1 pair of 3; the others need no answer of yours" in page.inner_text(
+        ".an-empty"
+    )
+    assert page.inner_text(".an-counts").startswith("none left of 3 pairs · 1 by you")

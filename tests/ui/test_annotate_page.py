@@ -264,6 +264,79 @@ def test_a_second_tab_s_answer_is_a_conflict_to_look_at(site, page):
     assert [kind for _, kind, _ in site.labels()] == ["choose", "choose"]
 
 
+def test_late_replies_to_undos_make_no_conflict_of_an_answer_given_again(site, page):
+    """Every order of answers and undos is kept, whatever the server has acknowledged of them."""
+    add_pairs(site, 3)
+    visit(page, site)
+    held, passed = [], []
+
+    def all_but_the_first(route):
+        if passed:
+            held.append(route)
+        else:
+            passed.append(route)
+            route.continue_()
+
+    page.route("**/annotate/undo", all_but_the_first)
+    press(page, "1")
+    page.keyboard.press("z")
+    page.wait_for_selector(".an-question:has-text('Question 0?')")
+    press(page, "2")
+    with page.expect_response("**/annotate/save"):
+        press(page, "z")
+    press(page, "t")
+    page.keyboard.press("z")
+    page.wait_for_selector(".an-question:has-text('Question 0?')")
+    press(page, "g")
+    page.unroute("**/annotate/undo")  # lets through what was held
+    saved(page)
+    assert page.is_hidden(".an-notice")
+    assert [kind for _, kind, _ in site.labels()] == [
+        "choose", "undo", "choose", "undo", "tie", "undo", "both_good",
+    ]  # fmt: skip
+
+
+def test_two_undos_of_one_pair_and_an_answer_on_a_slow_link(site, page):
+    add_pairs(site, 3)
+    visit(page, site)
+    press(page, "1")
+    saved(page)
+    press(page, "ArrowLeft")
+    press(page, "2")
+    saved(page)
+    held = []
+    page.route("**/annotate/undo", lambda route: held.append(route))
+    page.keyboard.press("z")
+    page.wait_for_selector(".an-answer[data-side=left][data-verdict=chosen]")
+    page.keyboard.press("z")
+    page.wait_for_selector(".an-work:not(.reviewing)")
+    press(page, "t")
+    page.unroute("**/annotate/undo")  # lets through what was held
+    saved(page)
+    assert page.is_hidden(".an-notice")
+    assert [kind for _, kind, _ in site.labels()] == ["choose", "choose", "undo", "undo", "tie"]
+
+
+def test_a_refused_answer_that_was_taken_back_leaves_no_trace(site, page):
+    add_pairs(site, 3)
+    visit(page, site)
+    refused = []
+
+    def refuse_first(route):
+        if refused:
+            return route.continue_()
+        return refused.append(route)
+
+    page.route("**/annotate/save", refuse_first)
+    press(page, "1")
+    press(page, "z")
+    press(page, "t")
+    refused[0].fulfill(status=422, json={"message": "It does not fit."})
+    saved(page)
+    assert page.is_hidden(".an-notice")
+    assert [kind for _, kind, _ in site.labels()] == ["tie"]
+
+
 def test_looking_back_and_answering_again_replaces(site, page):
     add_pairs(site, 4)
     visit(page, site)

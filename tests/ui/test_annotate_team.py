@@ -159,6 +159,7 @@ def test_two_annotators_disagree_and_the_lead_decides_by_keyboard(shared, browse
     lea.wait_for_selector(".tm-case .tm-votes td:has-text('ben')")
     assert "no majority · 2 pairs to decide" in lea.inner_text(".tm-root")
     for left in ("1 pair to decide", "Nothing to decide"):
+        lea.wait_for_selector(".tm-case .an-work[data-seen]")
         lea.keyboard.press("1")
         lea.wait_for_selector(f".tm-root:has-text('{left}')")
     assert len(store.preferences("charts")) == 2

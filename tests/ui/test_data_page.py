@@ -299,3 +299,26 @@ def test_a_check_from_the_form_to_rows_shown_and_excluded(bars, page, context):
     page.locator("[data-finding=duplicates][data-action=include]").click()
     expect(page.locator("[data-finding=duplicates][data-action=exclude]")).to_be_visible()
     assert context.store.count(excluded) == 0
+
+
+def test_the_pairs_to_label_are_those_of_the_dataset_the_button_names(site, context):
+    browser, address = site
+    for name in ("first", "second"):
+        rows = [{"id": f"{name}{n}", "question": f"{name} {n}?", "chosen": "a", "rejected": "b"}
+                for n in range(2)]  # fmt: skip
+        path = context.workspace.root / f"{name}.jsonl"
+        path.write_text("\n".join(map(json.dumps, rows)))
+        import_source(str(path), context.workspace, context.store)
+    names = [found.name for found in context.store.datasets()]
+    second = next(name for name in names if "second" in name)
+    with opened(browser, address, 60) as page:
+        page.locator(f"[data-dataset='{second}']").click()
+        button = page.locator("#data-label:has-text('Label the 2 waiting pairs')")
+        button.click()
+        page.wait_for_selector(".an-question:has-text('second 0?')")
+        expect(page.locator(".an-select")).to_have_value(second)
+        page.get_by_role("tab", name="Data").click()
+        page.locator("[data-dataset='']").click()
+        page.locator("#data-label:not(:has-text('Label the 2 waiting'))").click()
+        expect(page.locator(".an-select")).to_have_value("")
+        page.close()

@@ -33,6 +33,11 @@ ARRIVED_JS = (
     " if (now && now !== last) { last = now; trigger('submit'); }"
     "}).observe(element, {childList: true, subtree: true, attributeFilter: ['data-arrived']});"
 )
+# The pairs that the button names are those of the dataset looked at, or of all.
+LABEL_JS = (
+    "() => window.StudioAnnotate.choose("
+    "document.querySelector('#dataset-list [aria-pressed=true]')?.dataset.dataset ?? '')"
+)
 BULK = {
     "flag": "Flag",
     "unflag": "Unflag",
@@ -220,7 +225,7 @@ class DataTab:
         for form, panel in ((self.form, self.import_panel), (self.add, self.add_panel)):
             form.close.click(partial(gr.update, visible=False), None, panel, **quick)
         self.parts["label"].click(
-            partial(go_to, "annotate"), None, self.context.shell.tabs, **quick
+            partial(go_to, "annotate"), None, self.context.shell.tabs, js=LABEL_JS, **quick
         )
         self.form.wire(self.parts["going"], quick)
         going = [self.parts["going"], self.form.result]

@@ -1,0 +1,141 @@
+"""Keys in a hurry, in a real browser: text that somebody types is never an answer."""
+
+from __future__ import annotations
+
+from test_annotate_page import add_pairs, browser, page, press, saved, seen, site, studio, visit
+
+__all__ = ["browser", "page", "site", "studio"]
+
+
+def hold_images(page) -> None:
+    held = []
+    page.route("**/studio/images/*", lambda route: held.append(route))
+
+
+def let_go(page) -> None:
+    page.unroute("**/studio/images/*")  # lets through what was held
+
+
+def shows(page, question: str) -> None:
+    page.wait_for_selector(f".an-question:has-text('{question}')")
+
+
+def test_text_after_a_swallowed_key_is_no_answer_once_the_picture_is_there(site, page):
+    add_pairs(site, 4)
+    hold_images(page)
+    visit(page, site)
+    shows(page, "Question 0?")
+    page.keyboard.press("t")
+    page.wait_for_selector(".an-early:has-text('Not counted')")
+    let_go(page)
+    page.wait_for_function("document.querySelector('.an-stage img').complete")
+    page.keyboard.type("he bigger bus stands left", delay=60)
+    page.wait_for_selector(".an-early:has-text('letters count again after a short pause')")
+    assert page.inner_text(".an-question") == "Question 0?"
+    assert page.is_hidden(".an-editor") and page.is_hidden(".an-skip")
+    assert site.labels() == []
+    press(page, "1")  # waits for the pause
+    saved(page)
+    assert [kind for _, kind, _ in site.labels()] == ["choose"]
+    assert page.errors == []
+
+
+def test_editors_open_before_the_picture_and_take_the_text_but_decide_nothing(site, page):
+    add_pairs(site, 4)
+    for key, panel in (("b", ".an-editor textarea"), ("n", ".an-editor textarea")):
+        hold_images(page)
+        page.goto("about:blank")
+        visit(page, site)
+        shows(page, "Question 0?")
+        page.keyboard.type(f"{key}It is 8, in teal", delay=20)
+        assert page.input_value(panel) == "It is 8, in teal"
+        if key == "b":
+            page.keyboard.press("Enter")
+            page.wait_for_selector(".an-early:has-text('Not counted')")
+            assert page.input_value(panel) == "It is 8, in teal"
+        let_go(page)
+    page.keyboard.press("Escape")
+    hold_images(page)
+    page.goto("about:blank")
+    visit(page, site)
+    shows(page, "Question 0?")
+    page.keyboard.type("s1")
+    page.wait_for_selector(".an-skip:not([hidden])")
+    page.wait_for_selector(".an-early:has-text('Not counted')")
+    page.keyboard.press("Escape")
+    page.keyboard.type("e2")
+    page.wait_for_selector(".an-editor:has-text('Improve this answer (B)')")
+    assert site.labels() == []
+    let_go(page)
+
+
+def test_text_that_goes_on_after_an_enter_is_no_answer(site, page):
+    add_pairs(site, 4)
+    visit(page, site)
+    seen(page)
+    page.keyboard.type("c", delay=10)
+    page.keyboard.type("Two legends", delay=20)
+    page.keyboard.press("Enter")
+    page.keyboard.type("that stand above the graph", delay=40)
+    assert page.inner_text(".an-question") == "Question 0?"
+    seen(page)
+    page.keyboard.press("b")
+    page.keyboard.type("It is 8")
+    page.keyboard.press("Enter")
+    shows(page, "Question 1?")
+    page.keyboard.type("but the ground is grey", delay=40)
+    assert page.inner_text(".an-question") == "Question 1?"
+    saved(page)
+    assert [kind for _, kind, _ in site.labels()] == ["both_bad"]
+    assert site.context.store.card(1, "local").current.comment == "Two legends"
+
+
+def test_control_and_enter_saves_in_every_editor(site, page):
+    add_pairs(site, 4)
+    visit(page, site)
+    seen(page)
+    page.keyboard.press("n")
+    page.keyboard.type("Eight")
+    page.keyboard.press("Control+Enter")
+    assert page.is_hidden(".an-editor")
+    for key, typed in (("b", "Nine"), ("s", "no legend")):
+        seen(page)
+        before = page.inner_text(".an-question")
+        page.keyboard.press(key)
+        if key == "s":
+            page.focus(".an-skip input")
+        page.keyboard.type(typed)
+        page.keyboard.press("Control+Enter")
+        page.wait_for_function(
+            "before => document.querySelector('.an-question').innerText !== before", arg=before
+        )
+    saved(page)
+    assert [(kind, reason) for _, kind, reason in site.labels()] == [
+        ("both_bad", ""), ("skip", "no legend"),
+    ]  # fmt: skip
+
+
+def test_closing_a_panel_gives_the_focus_back_and_a_new_pair_is_announced(site, page):
+    add_pairs(site, 4)
+    visit(page, site)
+    seen(page)
+    assert page.inner_text(".an-news[aria-live=polite]") == "Next pair: Question 0?"
+    focused = "document.activeElement.dataset.act ?? document.activeElement.className"
+    page.focus("[data-act=skip]")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".an-skip:not([hidden])")
+    page.keyboard.press("Escape")
+    assert page.evaluate(focused) == "skip"
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".an-skip:not([hidden])")
+    page.keyboard.press("1")
+    shows(page, "Question 1?")
+    assert page.evaluate(focused) == "skip"
+    assert page.inner_text(".an-news") == "Next pair: Question 1?"
+    page.evaluate("document.activeElement.blur()")
+    seen(page)
+    page.keyboard.press("s")
+    page.keyboard.press("Escape")
+    assert "an-work" in page.evaluate(focused)
+    press(page, "1")
+    assert page.inner_text(".an-news") == "Next pair: Question 2?"
