@@ -106,6 +106,7 @@ def main(arguments: list[str] | None = None) -> int:
         from studio.ui.closed import closed_app
         from studio.ui.hub_login import hub_accounts
         from studio.ui.server import serve
+        from studio.ui.uploads import own_folder
 
     space = os.environ.get("SPACE_ID")
     try:
@@ -116,6 +117,8 @@ def main(arguments: list[str] | None = None) -> int:
         context = open_context(flags.workspace, accounts)
     except StudioError as error:
         refuse(str(error))
+    if not os.environ.get("GRADIO_TEMP_DIR"):  # not one that every user of this machine can read
+        os.environ["GRADIO_TEMP_DIR"] = str(own_folder(context.workspace.uploads))
     context.supervisor.start()
     if accounts is None and os.environ.get("STUDIO_WARM", "1").lower() in YES:
         context.planner.warm_soon()

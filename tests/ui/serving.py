@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from studio.ui.app import TABS, build_app
 from studio.ui.context import StudioContext
+from studio.ui.server import configuration
 
 
 @contextmanager
@@ -24,7 +25,7 @@ def served(context: StudioContext, names: tuple[str, ...] = tuple(TABS)) -> Iter
     """
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(build_app(context, names), log_level="error", ws="none")
+        config = configuration(build_app(context, names), log_level="error")
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
         thread.start()
