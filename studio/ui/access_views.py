@@ -32,13 +32,13 @@ def _templates() -> Environment:
     return found
 
 
-def page(name: str, status: int = 200, *, alone: bool = False, **values: Any) -> HTMLResponse:
-    """The page of the template `name`.
+def page(template: str, status: int = 200, *, alone: bool = False, **values: Any) -> HTMLResponse:
+    """The page of this template.
 
     Args:
         alone: It is never shown inside another page, not even on a Space.
     """
-    text = _templates().get_template(f"{name}.html").render(**values)
+    text = _templates().get_template(f"{template}.html").render(**values)
     policy = f"{POLICY}; frame-ancestors 'none'" if alone else POLICY
     return HTMLResponse(
         text, status, {"Content-Security-Policy": policy, "Cache-Control": "no-store"}
