@@ -34,6 +34,8 @@ MARK = (
 )
 
 LOG_OUT = '<a class="quiet" href="/logout">Log out</a>'
+ACCOUNT = '<a class="quiet" href="/account">My account</a>'
+ACCOUNTS = '<a class="quiet" href="/accounts">Accounts</a>'
 
 
 class Header:
@@ -79,6 +81,8 @@ class Header:
         paused = queue.is_paused(self.context.workspace)
         running = "" if runs is None else _running(current(runs), paused)
         leave = LOG_OUT if self.context.accounts is not None else ""
+        if leave:
+            leave = (ACCOUNTS if "team" in self.tabs else "") + ACCOUNT + leave
         kept = journal(self.context.journal.state) if self.context.journal else ""
         return mark(word) + header(self.context.workspace.root.name, kept + running + leave)
 
