@@ -30,7 +30,7 @@ def check_password(name: str, password: str) -> None:
     """Refuse a password that is guessed soon. Raises InputError."""
     if problem := _problem(name, password):
         raise InputError(
-            problem, remedy="Three or four words that belong to nothing make a good one.",
+            problem, remedy="Three or four unrelated words make a good one.",
             field="password",
         )  # fmt: skip
 
