@@ -106,7 +106,7 @@ async def _log_in(accounts: Accounts, request: Request, name: str, password: str
     except InputError as error:
         return _page(name, {"": f"{error.message} {error.remedy}"}, 429)
     except BusyError as error:
-        accounts.succeeded(name, client, device)  # nothing was guessed
+        accounts.throttle.take_back(name, client, accounts.known_device(name, device))
         return _page(name, {"": f"{error.message} {error.remedy}"}, 503)
     if account is None:
         return _page(name, {"": "Name and password do not fit."}, 401)

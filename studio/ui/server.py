@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from studio.ui.connections import BoundedConnection
 
 GRACE_SECONDS = 3
-MOST_CONNECTIONS = 2_000
+MOST_CONNECTIONS = 800  # below the 1,024 files a process may have open on many machines
 
 
 def serve(app: FastAPI, bound: socket.socket, open_browser: bool = False) -> None:

@@ -49,7 +49,13 @@ class Throttle:
             for kind in _kinds(name, address, device):
                 if kind[0] in ("pair", "device"):
                     self._failures.pop(kind, None)
-                elif kind in self._failures:
+        self.take_back(name, address, device)
+
+    def take_back(self, name: str, address: str, device: str = "") -> None:
+        """The last attempt was none: no password was checked, or it was right."""
+        with self._lock:
+            for kind in _kinds(name, address, device):
+                if kind in self._failures:
                     self._failures[kind].count -= 1
 
     def _wait(self, kind: tuple[str, str]) -> float:

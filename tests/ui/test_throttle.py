@@ -43,6 +43,17 @@ def test_the_right_password_clears_what_its_owner_mistyped():
         throttle.succeeded("lea", "10.0.0.1")
 
 
+def test_an_attempt_nobody_had_time_for_counts_as_none_and_clears_none():
+    throttle = Throttle(Clock())
+    for _ in range(FREE["pair"] - 1):
+        throttle.attempt("lea", "10.0.0.1")
+    for _ in range(50):
+        assert throttle.attempt("lea", "10.0.0.1") == 0
+        throttle.take_back("lea", "10.0.0.1")
+    assert throttle.attempt("lea", "10.0.0.1") == 0
+    assert throttle.attempt("lea", "10.0.0.1") > 0
+
+
 def test_a_known_browser_counts_for_itself():
     throttle = Throttle(Clock())
     while throttle.attempt("lea", "10.0.0.1") == 0:
