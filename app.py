@@ -107,6 +107,7 @@ def main(arguments: list[str] | None = None) -> int:
         from studio.ui.hub_login import hub_accounts
         from studio.ui.notices import notices
         from studio.ui.server import address, serve
+        from studio.ui.uploads import own_folder
 
     space = os.environ.get("SPACE_ID")
     try:
@@ -118,6 +119,8 @@ def main(arguments: list[str] | None = None) -> int:
     except StudioError as error:
         refuse(error.in_full)
     context.presence.serves_at(address(*bound.getsockname()[:2]))
+    if not os.environ.get("GRADIO_TEMP_DIR"):  # not one that every user of this machine can read
+        os.environ["GRADIO_TEMP_DIR"] = str(own_folder(context.workspace.uploads))
     context.supervisor.start()
     for notice in notices(context):
         sys.stderr.write(f"{notice}\n")

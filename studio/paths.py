@@ -17,6 +17,8 @@ ASSETS = Path(__file__).resolve().parent.parent / "assets"
 TINY_VLM = ASSETS / "tiny-vlm"
 SAMPLES = ASSETS / "samples"
 PRESETS = ASSETS / "presets"
+ACCESS = ASSETS / "access"
+COMMON_PASSWORDS = ACCESS / "common-passwords.txt"
 EMBEDDED = "embedded"
 
 
@@ -208,6 +210,16 @@ class Workspace:
     def journal(self) -> Path:
         """What is pushed by, and came from, the journal of a Space."""
         return self.root / "journal"
+
+    @property
+    def sessions(self) -> Path:
+        """Who is logged in."""
+        return self.root / "sessions.json"
+
+    @property
+    def uploads(self) -> Path:
+        """Files sent by browsers, one folder per studio that runs; safe to delete without one."""
+        return self.cache / "uploads"
 
     @property
     def run_cards(self) -> Path:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import gradio as gr
 from fastapi import FastAPI, Request
+from gradio.utils import get_upload_folder
 
 from studio.annotation import AnnotationStore
 from studio.annotation.journal import open_journal
@@ -18,16 +19,20 @@ from studio.services.inference import InferenceClient
 from studio.services.planner import Planner
 from studio.services.presence import Presence
 from studio.services.supervisor import Supervisor
-from studio.ui import api, data_api, opening, pulse, runs_api
+from studio.ui import accounts_pages, api, data_api, opening, pulse, runs_api
+from studio.ui.access import ANNOTATE
 from studio.ui.auth import Accounts
 from studio.ui.context import Shell, StudioContext
+from studio.ui.gate import Gate
 from studio.ui.header import Header
 from studio.ui.heartbeats import Heartbeats
 from studio.ui.hub_login import HubAccounts, hub_login_router
-from studio.ui.login import ANNOTATE, HOME, Gate, login_router, only
+from studio.ui.login import health_router, login_router, only
+from studio.ui.page_scripts import PageScripts, SafePage
 from studio.ui.page_user import PageUser
 from studio.ui.tabs import annotate, chat, data, runs, team, train
-from studio.ui.theme import SCRIPTS, theme
+from studio.ui.theme import theme
+from studio.ui.uploads import MAX_FILE, Uploads
 
 TABS = {
     "data": ("Data", data.build),
@@ -37,7 +42,6 @@ TABS = {
     "runs": ("Runs", runs.build),
     "chat": ("Chat", chat.build),
 }
-MAX_UPLOAD = "2gb"
 DAY = 86_400
 
 
@@ -122,20 +126,28 @@ def build_app(context: StudioContext, names: tuple[str, ...] = tuple(TABS)) -> F
     """
     app = FastAPI(title="VLM Studio", docs_url=None, redoc_url=None, openapi_url=None)
     accounts = context.accounts
+    scripts = PageScripts()
     app.add_middleware(Heartbeats)
-    app.add_middleware(PageUser, accounts=accounts)
-    app.add_middleware(Gate, accounts=accounts)
     app.add_middleware(opening.OpenTab, names=names)
+    app.add_middleware(SafePage, scripts=scripts)
+    app.add_middleware(PageUser, accounts=accounts)
+    # The last one added is asked first.
+    app.add_middleware(Gate, accounts=accounts, uploads=Uploads(Path(get_upload_folder())))
+    app.include_router(health_router())
+    app.include_router(scripts.router())
     app.include_router(api.router(context))
     app.include_router(runs_api.router(context))
     app.include_router(data_api.router(context))
     app.include_router(pulse.router(context, runs="runs" in names))
     if accounts is None:
         return _mount(app, build_page(context, names), "/")
+    accounts.sessions.keep_in(context.workspace.sessions)
     if isinstance(accounts, HubAccounts):
-        app.include_router(hub_login_router(accounts, HOME))
+        app.include_router(hub_login_router(accounts))
     else:
         app.include_router(login_router(accounts))
+    app.include_router(accounts_pages.router(context))
+    app.include_router(scripts.router(), prefix=ANNOTATE)
     app.include_router(api.router(context), prefix=ANNOTATE)
     app.include_router(pulse.router(context, runs=False), prefix=ANNOTATE)
     _mount(app, build_page(context, ("annotate",)), ANNOTATE, only(accounts, "annotator", "lead"))
@@ -155,13 +167,12 @@ def _mount(
         auth_dependency=allowed,
         theme=theme(),
         css_paths=sorted(ASSETS.glob("*.css"), key=_style_first),
-        head="".join(_script(ASSETS / name) for name in SCRIPTS),
         allowed_paths=[str(SAMPLES)],
         footer_links=[],
         run_history=False,
         show_error=False,
         enable_monitoring=False,
-        max_file_size=MAX_UPLOAD,
+        max_file_size=MAX_FILE,
         ssr_mode=False,
         pwa=False,
         mcp_server=False,
@@ -170,7 +181,3 @@ def _mount(
 
 def _style_first(path: Path) -> tuple[bool, str]:
     return path.name != "style.css", path.name
-
-
-def _script(path: Path) -> str:
-    return f"<script>{path.read_text(encoding='utf-8')}</script>"

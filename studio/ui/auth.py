@@ -1,10 +1,11 @@
-"""Accounts in a YAML file, a login page, and a signed cookie; no password is kept, only its hash.
+"""Accounts in a YAML file; no password is kept, only its hash.
 
-    python -m studio.ui.auth accounts.yaml ana --role annotator     # asks for the password
+    python -m studio.ui.auth accounts.yaml ana --role annotator     # asks for the password twice
     python -m studio.ui.auth accounts.yaml ana --remove
+    python -m studio.ui.auth accounts.yaml --list
 
-A running studio reads the file again when it has changed. A cookie is signed with a key of the file and with the account's hash, so that it outlives a
-restart, and dies with a changed password.
+A running studio reads the file again when it has changed. A changed password, and a removed
+account, end the sessions they had.
 """
 
 from __future__ import annotations
@@ -17,24 +18,29 @@ import re
 import secrets
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
+from filelock import FileLock, Timeout
 
-from studio.errors import InputError, NotFoundError, StudioError
+from studio.errors import BusyError, InputError, NotFoundError, StudioError
 from studio.paths import write_atomic
+from studio.ui import passwords
+from studio.ui.sessions import SESSION_SECONDS, Session, Sessions
+from studio.ui.throttle import Throttle
 
 Role = Literal["lead", "annotator"]
 ROLES = ("lead", "annotator")
-COOKIE = "studio_session"
-SESSION_SECONDS = 7 * 86_400
-SCRYPT = {"n": 2**14, "r": 8, "p": 1, "dklen": 32}
-SHORTEST_PASSWORD = 10
-ATTEMPTS, WINDOW_SECONDS = 6, 300.0
-MOST_TRACKED = 10_000
+COOKIE, DEVICE = "studio_session", "studio_device"
+DEVICE_SECONDS = 365 * 86_400
+LOCK_SECONDS = 10
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
+
+__all__ = ["COOKIE", "SESSION_SECONDS", "Account", "Accounts", "add_user", "remove_user"]
 
 
 @dataclass(frozen=True)
@@ -48,13 +54,16 @@ class Account:
 
 @dataclass
 class Accounts:
-    """The accounts of one file, read again when it has changed."""
+    """The accounts of one file, read again when it has changed; and who of them is logged in."""
 
     by_name: dict[str, Account]
     key: bytes = field(repr=False)
     path: Path | None = field(default=None, repr=False)
-    _failures: dict[str, list[float]] = field(default_factory=dict, repr=False)
+    sessions: Sessions = field(default_factory=Sessions, repr=False)
+    throttle: Throttle = field(default_factory=Throttle, repr=False)
+    pool: passwords.HashPool = field(default_factory=passwords.HashPool, repr=False)
     _seen: tuple[int, ...] = field(default=(), repr=False)
+    in_a_frame = False  # whether its cookies must work in a page that the hub shows
 
     @classmethod
     def load(cls, path: Path) -> Accounts:
@@ -65,7 +74,7 @@ class Accounts:
             InputError: It holds no usable account.
         """
         seen = _stamp(path)
-        values = _read(path)
+        values = read_accounts(path)
         users = values.get("users")
         if not isinstance(users, dict) or not users:
             raise InputError(f"{path} has no users.", remedy=f"Add one: {_command(path)}")
@@ -87,40 +96,54 @@ class Accounts:
             return
         self.by_name, self.key = fresh.by_name, fresh.key
 
-    def check(self, name: str, password: str, client: str) -> Account | None:
-        """The account, when name and password fit; takes the same time for an unknown name.
+    def check(self, name: str, password: str, client: str, device: str = "") -> Account | None:
+        """The account, when name and password fit.
+
+        Args:
+            device: The cookie of a browser that has logged in before.
 
         Raises:
-            InputError: Too many failed attempts for this name or from this client.
+            InputError: Too many failed attempts; it says how long to wait.
         """
-        self.refresh()
-        for origin in (f"name {name}", f"client {client}"):
-            if len(self._recent(origin)) >= ATTEMPTS:
-                raise InputError("Too many attempts.", remedy="Wait five minutes.")
-        account = self.by_name.get(name)
-        fits = _fits(password, account.password if account else _DUMMY)
-        if account is not None and fits:
-            self._failures.pop(f"name {name}", None)
-            return account
-        for origin in (f"name {name}", f"client {client}"):
-            self._note_failure(origin)
-        return None
+        self.attempt(name, client, device)
+        account = self.verify(name, password)
+        if account is not None:
+            self.succeeded(name, client, device)
+        return account
 
-    def cookie(self, account: Account) -> str:
-        """A cookie that proves who this is, for a week."""
-        payload = f"{account.name}|{int(time.time()) + SESSION_SECONDS}"
-        return f"{payload}|{self._sign(payload, account)}"
+    def attempt(self, name: str, client: str, device: str = "") -> None:
+        """Count an attempt to log in. Raises InputError when it comes too soon."""
+        wait = self.throttle.attempt(name, client, self.known_device(name, device))
+        if wait > 0:
+            raise InputError(
+                "Too many attempts.", remedy=f"Wait {_duration(wait)}, then try again."
+            )
+
+    def verify(self, name: str, password: str) -> Account | None:
+        """The account, when name and password fit; takes the same time for an unknown name."""
+        self.refresh()
+        account = self.by_name.get(name)
+        fits = passwords.fits(password, account.password if account else passwords.DUMMY)
+        return account if fits else None
+
+    def succeeded(self, name: str, client: str, device: str = "") -> None:
+        """The attempt counted last was no guess."""
+        self.throttle.succeeded(name, client, self.known_device(name, device))
+
+    def cookie(self, account: Account, browser: str = "", address: str = "") -> str:
+        """A cookie that proves who this is, for a week or until they log out."""
+        return self.sessions.begin(account.name, self.proof(account), browser, address)
 
     def of_cookie(self, cookie: str | None) -> Account | None:
-        """Whose cookie this is; None when it is forged, stale or of nobody known."""
-        payload, _, signature = (cookie or "").rpartition("|")
-        name, _, until = payload.partition("|")
-        self.refresh()
-        account = self.account(name)
-        if account is None or not until.isdecimal() or int(until) < time.time():
+        """Whose cookie this is; None when it is forged, stale, ended or of nobody known."""
+        session = self.sessions.find(cookie or "")
+        if session is None:
             return None
-        good = hmac.compare_digest(signature.encode(), self._sign(payload, account).encode())
-        return account if good else None
+        self.refresh()
+        account = self.account(session.name)
+        if account is None or not hmac.compare_digest(session.proof, self.proof(account)):
+            return None
+        return account
 
     def account(self, name: str) -> Account | None:
         """The account called `name`, if there is one."""
@@ -130,18 +153,61 @@ class Accounts:
         """Who sent a request (FastAPI's or Gradio's)."""
         return self.of_cookie(request.cookies.get(COOKIE))
 
-    def _sign(self, payload: str, account: Account) -> str:
-        message = f"{payload}|{account.password}".encode()
-        return hmac.new(self.key, message, hashlib.sha256).hexdigest()
+    def session_of(self, request: Any) -> Session | None:
+        """The session a request belongs to."""
+        return self.sessions.find(request.cookies.get(COOKIE) or "")
 
-    def _recent(self, origin: str) -> list[float]:
-        since = time.monotonic() - WINDOW_SECONDS
-        return [when for when in self._failures.get(origin, []) if when > since]
+    def device_cookie(self, name: str) -> str:
+        """What tells a browser in which `name` has logged in from a stranger's."""
+        payload = f"{secrets.token_urlsafe(12)}|{int(time.time()) + DEVICE_SECONDS}"
+        return f"{payload}|{self._sign(f'device|{name}|{payload}')}"
 
-    def _note_failure(self, origin: str) -> None:
-        while len(self._failures) >= MOST_TRACKED:
-            self._failures.pop(next(iter(self._failures)))
-        self._failures[origin] = [*self._recent(origin), time.monotonic()]
+    def known_device(self, name: str, cookie: str) -> str:
+        """The device of such a cookie; empty when it isn't one of `name`."""
+        payload, _, signature = cookie.rpartition("|")
+        device, _, until = payload.partition("|")
+        if not until.isdecimal() or int(until) < time.time():
+            return ""
+        good = self._sign(f"device|{name}|{payload}")
+        return device if hmac.compare_digest(signature.encode(), good.encode()) else ""
+
+    def proof(self, account: Account) -> str:
+        """Changes with the account's password, which ends its sessions."""
+        return hashlib.sha256(f"{account.name}|{account.password}".encode()).hexdigest()
+
+    def _sign(self, message: str) -> str:
+        return hmac.new(self.key, message.encode(), hashlib.sha256).hexdigest()
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(1, round(seconds))} seconds"
+    return f"{round(seconds / 60)} minutes"
+
+
+@contextmanager
+def changing(path: Path) -> Iterator[dict[str, Any]]:
+    """The content of an accounts file, written when the block ends; one writer at a time.
+
+    Raises:
+        NotFoundError: There is no such file.
+        StudioError: It cannot be written.
+    """
+    try:
+        with FileLock(path.with_name(f".{path.name}.lock"), timeout=LOCK_SECONDS):
+            values = read_accounts(path)
+            values.setdefault("users", {})
+            yield values
+            write_atomic(path, yaml.safe_dump(values, sort_keys=False), private=True)
+    except Timeout:
+        raise BusyError(
+            f"{path} is being changed by another program.", remedy="Try again."
+        ) from None
+    except OSError as error:
+        raise StudioError(
+            f"The accounts could not be written to {path}: {error.strerror}.",
+            remedy="See that this file and its folder can be written.",
+        ) from error
 
 
 def add_user(path: Path, name: str, role: str, password: str) -> None:
@@ -150,19 +216,34 @@ def add_user(path: Path, name: str, role: str, password: str) -> None:
     Raises:
         InputError: The name, the role or the password cannot be used.
     """
-    if not _NAME.fullmatch(name):
-        raise InputError(f"{name!r} cannot be a name.", remedy="Use letters, digits and . _ @ -")
-    if role not in ROLES:
-        raise InputError(f"There is no role {role!r}.", remedy="Choose lead or annotator.")
-    if len(password) < SHORTEST_PASSWORD:
-        raise InputError(
-            "The password is too short.", remedy=f"Use {SHORTEST_PASSWORD} characters or more."
-        )
-    values = _read(path) if path.exists() else {}
-    values.setdefault("key", secrets.token_hex(32))
-    users = values.setdefault("users", {})
-    users[name] = {"role": role, "password": _hash(password, secrets.token_bytes(16))}
-    write_atomic(path, yaml.safe_dump(values, sort_keys=False), private=True)
+    check_name(name)
+    check_role(role)
+    passwords.check_password(name, password)
+    kept = passwords.new_hash(password)
+    if not path.exists():
+        first = {"key": secrets.token_hex(32), "users": {}}
+        write_atomic(path, yaml.safe_dump(first, sort_keys=False), private=True)
+    with changing(path) as values:
+        values.setdefault("key", secrets.token_hex(32))
+        values["users"][name] = {"role": role, "password": kept}
+        values.get("invites", {}).pop(name, None)
+
+
+def set_password(path: Path, name: str, password: str) -> None:
+    """Give an account another password. Raises NotFoundError, InputError."""
+    passwords.check_password(name, password)
+    kept = passwords.new_hash(password)
+    with changing(path) as values:
+        _user(path, values, name)["password"] = kept
+        values.get("invites", {}).pop(name, None)
+
+
+def set_role(path: Path, name: str, role: str) -> None:
+    """Give an account another role. Raises InputError for the only lead, NotFoundError."""
+    check_role(role)
+    with changing(path) as values:
+        _user(path, values, name)["role"] = role
+        _check_leads(values, name)
 
 
 def remove_user(path: Path, name: str) -> None:
@@ -171,14 +252,40 @@ def remove_user(path: Path, name: str) -> None:
     Raises:
         InputError: There is no such account, or it is the only lead.
     """
-    values = _read(path)
-    users = values.get("users") or {}
-    if name not in users:
-        raise InputError(f"{path} has no account {name!r}.", remedy="Check the name.")
-    del users[name]
-    if not any(isinstance(item, dict) and item.get("role") == "lead" for item in users.values()):
+    with changing(path) as values:
+        _user(path, values, name)
+        del values["users"][name]
+        values.get("invites", {}).pop(name, None)
+        _check_leads(values, name)
+
+
+def check_name(name: str) -> None:
+    """Raises InputError for what cannot be a name."""
+    if not _NAME.fullmatch(name):
+        raise InputError(
+            f"{name!r} cannot be a name.", remedy="Use letters, digits and . _ @ -", field="name"
+        )
+
+
+def check_role(role: str) -> None:
+    """Raises InputError for what is no role."""
+    if role not in ROLES:
+        raise InputError(
+            f"There is no role {role!r}.", remedy="Choose lead or annotator.", field="role"
+        )
+
+
+def _user(path: Path, values: dict[str, Any], name: str) -> dict[str, Any]:
+    user = values["users"].get(name)
+    if not isinstance(user, dict):
+        raise NotFoundError(f"{path} has no account {name!r}.", remedy="Check the name.")
+    return user
+
+
+def _check_leads(values: dict[str, Any], name: str) -> None:
+    users = values["users"].values()
+    if not any(isinstance(item, dict) and item.get("role") == "lead" for item in users):
         raise InputError(f"{name} is the only lead.", remedy="Make another one first.")
-    write_atomic(path, yaml.safe_dump(values, sort_keys=False), private=True)
 
 
 def _stamp(path: Path) -> tuple[int, ...]:
@@ -190,7 +297,8 @@ def _stamp(path: Path) -> tuple[int, ...]:
     return found.st_mtime_ns, found.st_ino, found.st_size
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_accounts(path: Path) -> dict[str, Any]:
+    """What an accounts file holds. Raises NotFoundError, InputError."""
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -217,41 +325,58 @@ def _command(path: Path) -> str:
     return f"python -m studio.ui.auth {path} NAME --role lead"
 
 
-def _hash(password: str, salt: bytes) -> str:
-    digest = hashlib.scrypt(password.encode(), salt=salt, **SCRYPT)
-    return f"scrypt${salt.hex()}${digest.hex()}"
-
-
-def _fits(password: str, stored: str) -> bool:
-    salt = bytes.fromhex(stored.split("$")[1])
-    return hmac.compare_digest(_hash(password, salt), stored)
-
-
-_DUMMY = f"scrypt${'00' * 16}${'00' * 32}"
-
-
 def main(arguments: list[str] | None = None) -> int:
-    """Add, change or remove an account from the command line."""
+    """Add, change, remove or list accounts from the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m studio.ui.auth",
-        description="Add an account, give it a new password, or remove it.",
+        description="Add an account, give it a new password or another role, remove or list them.",
     )
     parser.add_argument("file", type=Path)
-    parser.add_argument("name")
+    parser.add_argument("name", nargs="?")
     parser.add_argument("--role", choices=ROLES, default="annotator")
     parser.add_argument("--remove", action="store_true", help="Take the account away.")
+    parser.add_argument("--list", action="store_true", help="Show who may log in.")
     flags = parser.parse_args(arguments)
+    if flags.name is None and not flags.list:
+        parser.error("name the account, or use --list")
     try:
-        if flags.remove:
-            remove_user(flags.file, flags.name)
-        else:
-            add_user(flags.file, flags.name, flags.role, getpass.getpass("Password: "))
+        said = _do(flags)
     except StudioError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
-    done = "is removed" if flags.remove else f"may log in as {flags.role}"
-    sys.stdout.write(f"{flags.name} {done}.\n")
+    sys.stdout.write(f"{said}\n")
     return 0
+
+
+def _do(flags: argparse.Namespace) -> str:
+    if flags.list:
+        return _listed(flags.file)
+    if flags.remove:
+        remove_user(flags.file, flags.name)
+        return f"{flags.name} is removed."
+    check_name(flags.name)
+    add_user(flags.file, flags.name, flags.role, _asked_twice())
+    return f"{flags.name} may log in as {flags.role}."
+
+
+def _asked_twice() -> str:
+    password = getpass.getpass("Password: ")
+    if getpass.getpass("The same again: ") != password:
+        raise InputError("The two passwords differ.", remedy="Nothing was changed; try again.")
+    return password
+
+
+def _listed(path: Path) -> str:
+    values = read_accounts(path)
+    users = values.get("users") if isinstance(values.get("users"), dict) else {}
+    invites = values.get("invites") if isinstance(values.get("invites"), dict) else {}
+    lines = [f"{name}  {_role(item)}" for name, item in users.items()]
+    lines += [f"{name}  {_role(item)}  invited" for name, item in invites.items()]
+    return "\n".join(lines) or f"{path} has no accounts."
+
+
+def _role(item: Any) -> str:
+    return str(item.get("role", "?")) if isinstance(item, dict) else "?"
 
 
 if __name__ == "__main__":

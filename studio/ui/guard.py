@@ -19,6 +19,7 @@ from fastapi import HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
+from starlette.requests import HTTPConnection
 
 from studio.errors import BusyError, ConflictError, InputError, NotFoundError, StudioError
 
@@ -81,14 +82,23 @@ async def check_change(request: Request) -> None:
     """
     if not request.headers.get(HEADER):
         raise HTTPException(403, f"The header {HEADER.title()} is missing.")
-    origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc.lower() not in _hosts(request):
+    if not is_own_origin(request):
         raise HTTPException(403, "Another site cannot change anything here.")
 
 
-def check_host(request: Request) -> None:
+def is_own_origin(request: HTTPConnection) -> bool:
+    """Whether a request comes from the studio's own page, or from no page at all."""
+    origin = request.headers.get("origin")
+    return origin is None or origin.partition("://")[2].lower() in _hosts(request)
+
+
+def check_host(request: HTTPConnection) -> None:
     """Dependency of routes without logins: the host is this machine, not a stranger's name."""
-    host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
+    said = request.headers.get("host", "")
+    try:
+        host = urlsplit(f"//{said}").hostname or ""
+    except ValueError:  # brackets that are no address
+        raise HTTPException(400, f"{said!r} is no name of a host.") from None
     if not (_is_address(host) or host == "localhost" or host in own_names()):
         raise HTTPException(
             403, f"The studio does not answer to {host!r}; add it to STUDIO_HOSTS if it is yours."
@@ -109,7 +119,13 @@ def own_names() -> frozenset[str]:
     return frozenset(names | {name, f"{name}.local", f"{name}.lan"})
 
 
-def _hosts(request: Request) -> set[str]:
+def names_are_given() -> bool:
+    """Whether somebody has said under which names the studio is reached."""
+    return bool(os.environ.get("STUDIO_HOSTS", "").strip())
+
+
+def _hosts(request: HTTPConnection) -> set[str]:
+    # A page cannot make a browser send the second without asking first, which is refused.
     named = (request.headers.get("host", ""), request.headers.get("x-forwarded-host", ""))
     return {host.lower() for host in named} - {""}
 

@@ -35,6 +35,8 @@ MARK = (
 )
 
 LOG_OUT = '<a class="quiet" href="/logout">Log out</a>'
+ACCOUNT = '<a class="quiet" href="/account">My account</a>'
+ACCOUNTS = '<a class="quiet" href="/accounts">Accounts</a>'
 
 
 class Header:
@@ -84,6 +86,8 @@ class Header:
         paused = queue.is_paused(self.context.workspace)
         running = "" if runs is None else _running(current(runs), paused)
         leave = LOG_OUT if self.context.accounts is not None else ""
+        if leave:
+            leave = (ACCOUNTS if "team" in self.tabs else "") + ACCOUNT + leave
         kept = journal(self.context.journal.state) if self.context.journal else ""
         line = header(self.context.workspace.root.name, kept + running + who + leave)
         return mark(word) + line + self._notices()

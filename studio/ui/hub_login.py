@@ -9,29 +9,25 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from html import escape
 from typing import Annotated
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from studio.ui.auth import COOKIE, SESSION_SECONDS, Account, Accounts
+from studio.ui.access_views import page
+from studio.ui.auth import Account, Accounts
+from studio.ui.login import add_common, enter
 
+LOG = logging.getLogger(__name__)
 STATE, STATE_SECONDS = "studio_state", 600
 NEEDED = ("SPACE_ID", "SPACE_HOST", "OAUTH_CLIENT_ID", "OAUTH_CLIENT_SECRET", "OPENID_PROVIDER_URL")
 SECONDS = 15
 IN_A_FRAME = {"httponly": True, "secure": True, "samesite": "none"}  # a Space is shown in one
-PAGE = """<!doctype html><html lang="en"><meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1"><title>VLM Studio</title>
-<style>:root{{color-scheme:light dark}}body{{font:14px system-ui,sans-serif;display:grid;
-place-content:center;gap:16px;min-height:100vh;margin:0}}h1{{font-size:20px;margin:0}}
-a{{padding:10px 14px;border-radius:8px;background:#4f46e5;color:#fff;text-decoration:none;
-font-weight:600}}p{{margin:0;max-width:40ch}}</style><h1>VLM Studio</h1>{said}
-<a href="/login/hub">Log in with Hugging Face</a></html>"""
 
 
 @dataclass
@@ -41,11 +37,12 @@ class HubAccounts(Accounts):
     environment: Mapping[str, str] | None = None
     leads: frozenset[str] = frozenset()
     annotators: frozenset[str] = frozenset()
+    in_a_frame = True
 
     def account(self, name: str) -> Account | None:
         """The account of somebody the hub has vouched for; None when they may not come in.
 
-        Nothing is kept: a cookie is signed with the Space's secret, and outlives a restart.
+        Who may come in is read from the Space's variables each time, and kept nowhere else.
         """
         known = name.lower()
         if known in self.leads:
@@ -53,6 +50,10 @@ class HubAccounts(Accounts):
         if known in self.annotators or "*" in self.annotators:
             return Account(name, "annotator", "hub")
         return None
+
+    def proof(self, account: Account) -> str:
+        """Changes with the Space's secret: another one ends all sessions."""
+        return hmac.new(self.key, account.name.encode(), hashlib.sha256).hexdigest()
 
 
 def hub_accounts(environment: Mapping[str, str]) -> HubAccounts | None:
@@ -74,13 +75,14 @@ def _names(listed: str) -> frozenset[str]:
     return frozenset({name.strip().lower() for name in listed.split(",")} - {""})
 
 
-def hub_login_router(accounts: HubAccounts, home: Mapping[str, str]) -> APIRouter:
-    """`/login`, `/login/hub`, `/login/callback` and `/logout`; `home` is by role."""
+def hub_login_router(accounts: HubAccounts) -> APIRouter:
+    """`/login`, `/login/hub`, `/login/callback` and `/logout`."""
     routes = APIRouter()
+    add_common(routes, accounts)
 
     @routes.get("/login")
     def show() -> HTMLResponse:
-        return _page("")
+        return page("hub_login", said="")
 
     @routes.get("/login/hub")
     def leave() -> RedirectResponse:
@@ -94,14 +96,8 @@ def hub_login_router(accounts: HubAccounts, home: Mapping[str, str]) -> APIRoute
     ) -> Response:
         sent = request.cookies.get(STATE, "")
         if not code or not sent or not hmac.compare_digest(sent.encode(), state.encode()):
-            return _page("The login was interrupted. Try again.", 400)
-        return _enter(accounts, code, home)
-
-    @routes.get("/logout")
-    def log_out() -> RedirectResponse:
-        answer = RedirectResponse("/login", 303)
-        answer.delete_cookie(COOKIE, secure=True, samesite="none")
-        return answer
+            return page("hub_login", 400, said="The login was interrupted. Try again.")
+        return _enter(accounts, request, code)
 
     return routes
 
@@ -125,18 +121,20 @@ def _to_the_hub(accounts: HubAccounts) -> RedirectResponse:
     return answer
 
 
-def _enter(accounts: HubAccounts, code: str, home: Mapping[str, str]) -> Response:
+def _enter(accounts: HubAccounts, request: Request, code: str) -> Response:
     from httpx import HTTPError
 
     try:
         name = _name(accounts, code)
     except (HTTPError, ValueError, KeyError):
-        return _page("Hugging Face did not confirm who you are. Try again.", 502)
+        LOG.exception("Hugging Face did not confirm a login")
+        said = "Hugging Face did not confirm who you are. Try again."
+        return page("hub_login", 502, said=said)
     account = accounts.account(name)
     if account is None:
-        return _page(f"{name} may not use this studio. Ask its owner to add that name.", 403)
-    answer = RedirectResponse(home[account.role], 303)
-    answer.set_cookie(COOKIE, accounts.cookie(account), max_age=SESSION_SECONDS, **IN_A_FRAME)
+        said = f"{name} may not use this studio. Ask its owner to add that name."
+        return page("hub_login", 403, said=said)
+    answer = enter(accounts, request, account)
     answer.delete_cookie(STATE, secure=True, samesite="none")
     return answer
 
@@ -153,8 +151,3 @@ def _name(accounts: HubAccounts, code: str) -> str:
         headers = {"Authorization": f"Bearer {given['access_token']}"}
         person = client.get("/oauth/userinfo", headers=headers).raise_for_status().json()
     return str(person["preferred_username"])
-
-
-def _page(said: str, status: int = 200) -> HTMLResponse:
-    shown = f'<p role="alert">{escape(said)}</p>' if said else ""
-    return HTMLResponse(PAGE.format(said=shown), status, {"Cache-Control": "no-store"})

@@ -1,100 +1,130 @@
-"""The login page and the gate in front of every page."""
+"""Logging in and out with a name and a password."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
-from html import escape
 from typing import Annotated
-from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Form, HTTPException, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from starlette.responses import PlainTextResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from fastapi import APIRouter, Form, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
-from studio.errors import InputError
-from studio.ui.auth import COOKIE, SESSION_SECONDS, Account, Accounts
-from studio.ui.guard import check_host
+from studio.errors import BusyError, InputError
+from studio.ui import passwords
+from studio.ui.access import HOME
+from studio.ui.access_views import address_of, browser_of, is_https, page, styles
+from studio.ui.auth import COOKIE, DEVICE, DEVICE_SECONDS, SESSION_SECONDS, Account, Accounts
 
-ANNOTATE = "/annotate"
-HOME = {"lead": "/", "annotator": f"{ANNOTATE}/"}
-PAGE = """<!doctype html><html lang="en"><meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1"><title>VLM Studio</title>
-<style>:root{{color-scheme:light dark}}body{{font:14px system-ui,sans-serif;display:grid;
-place-items:center;min-height:100vh;margin:0;background:light-dark(#f7f7fa,#101116);
-color:light-dark(#1b1c22,#ececf2)}}form{{display:grid;gap:12px;width:min(300px,86vw)}}
-h1{{font-size:20px;margin:0 0 8px}}label{{display:grid;gap:4px;font-weight:600}}
-input,button{{font:inherit;padding:9px 10px;border-radius:8px;border:1px solid
-light-dark(#cdced8,#3d404e);background:light-dark(#fff,#1d1f27);color:inherit}}
-button{{background:#4f46e5;border-color:#4f46e5;color:#fff;font-weight:600;cursor:pointer}}
-p{{margin:0;color:light-dark(#b42318,#f58a80)}}</style>
-<form method="post" action="login"><h1>VLM Studio</h1>{problem}
-<label>Name<input name="name" value="{name}" autocomplete="username" required{name_focus}></label>
-<label>Password<input name="password" type="password" autocomplete="current-password" required
-{password_focus}></label><button>Log in</button></form></html>"""
-HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; "
-    "form-action 'self'; frame-ancestors 'none'",
-    "Cache-Control": "no-store",
-}
+LONGEST_NAME = 64
+RETRY = {"Retry-After": "5"}
+Text = Annotated[str, Form()]
+
+
+def health_router() -> APIRouter:
+    """`/health`, for whatever watches over the studio; it tells nothing else."""
+    routes = APIRouter()
+
+    @routes.get("/health")
+    async def health() -> PlainTextResponse:
+        return PlainTextResponse("ok", headers={"Cache-Control": "no-store"})
+
+    return routes
 
 
 def login_router(accounts: Accounts) -> APIRouter:
     """`/login` and `/logout`."""
     routes = APIRouter()
+    add_common(routes, accounts)
 
     @routes.get("/login")
     def show() -> HTMLResponse:
         return _page()
 
     @routes.post("/login")
-    def log_in(
-        request: Request,
-        name: Annotated[str, Form(max_length=64)],
-        password: Annotated[str, Form(max_length=1024)],
-    ) -> Response:
-        return _log_in(accounts, request, name, password)
-
-    @routes.get("/logout")
-    def log_out() -> RedirectResponse:
-        answer = RedirectResponse("/login", 303)
-        answer.delete_cookie(COOKIE)
-        return answer
+    async def log_in(request: Request, name: Text = "", password: Text = "") -> Response:
+        return await _log_in(accounts, request, name.strip(), password)
 
     return routes
 
 
-def _log_in(accounts: Accounts, request: Request, name: str, password: str) -> Response:
-    origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
-        return _page(name, "Another site cannot log in here.", 403)
-    client = request.client.host if request.client else ""
-    try:
-        account = accounts.check(name, password, client)
-    except InputError as error:
-        return _page(name, str(error), 429)
-    if account is None:
-        return _page(name, "Name and password do not fit.", 401)
+def add_common(routes: APIRouter, accounts: Accounts) -> None:
+    """What every kind of login has: its style, and the way out."""
+
+    @routes.get("/login/access.css")
+    def style() -> Response:
+        return styles()
+
+    @routes.get("/logout")
+    @routes.post("/logout")
+    def log_out(request: Request) -> RedirectResponse:
+        answer = RedirectResponse("/login", 303)
+        session = accounts.session_of(request)
+        if session is not None:  # a link on another site sends no cookie, and ends nothing
+            accounts.sessions.end(session.id)
+            answer.delete_cookie(COOKIE, **flags(request, accounts.in_a_frame))
+        return answer
+
+
+def flags(request: Request, in_a_frame: bool) -> dict[str, object]:
+    """How a cookie is set: no script reads it, and only the studio's own page sends it."""
+    if in_a_frame:
+        return {"httponly": True, "secure": True, "samesite": "none"}
+    return {"httponly": True, "secure": is_https(request), "samesite": "strict"}
+
+
+def enter(accounts: Accounts, request: Request, account: Account) -> RedirectResponse:
+    """Start a session, and send the browser to where this person works."""
+    before = accounts.session_of(request)
+    if before is not None:
+        accounts.sessions.end(before.id)
+    cookie = accounts.cookie(account, browser_of(request), address_of(request))
     answer = RedirectResponse(HOME[account.role], 303)
-    answer.set_cookie(
-        COOKIE,
-        accounts.cookie(account),
-        max_age=SESSION_SECONDS,
-        httponly=True,
-        samesite="strict",
-        secure=request.url.scheme == "https",
-    )
+    how = flags(request, accounts.in_a_frame)
+    answer.set_cookie(COOKIE, cookie, max_age=SESSION_SECONDS, **how)
     return answer
 
 
-def _page(name: str = "", problem: str = "", status: int = 200) -> HTMLResponse:
-    page = PAGE.format(
-        problem=f'<p role="alert">{escape(problem)}</p>' if problem else "",
-        name=escape(name),
-        name_focus="" if name else " autofocus",
-        password_focus=" autofocus" if name else "",
-    )
-    return HTMLResponse(page, status, HEADERS)
+def device_name(name: str) -> str:
+    """The cookie that tells that somebody has logged in here before; several people may."""
+    return f"{DEVICE}_{hashlib.sha256(name.encode()).hexdigest()[:12]}"
+
+
+async def _log_in(accounts: Accounts, request: Request, name: str, password: str) -> Response:
+    if not name or not password:
+        missing = {} if name else {"name": "Write your name."}
+        if not password:
+            missing["password"] = "Write your password."
+        return _page(name, missing, 422)
+    if len(name) > LONGEST_NAME or len(password) > passwords.LONGEST:
+        return _page(name[:LONGEST_NAME], {"": "Name and password do not fit."}, 401)
+    client, device = address_of(request), request.cookies.get(device_name(name), "")
+    try:
+        accounts.attempt(name, client, device)
+        known = bool(accounts.known_device(name, device))
+        account = await accounts.pool.run(accounts.verify, name, password, known=known)
+    except InputError as error:
+        return _page(name, {"": f"{error.message} {error.remedy}"}, 429)
+    except BusyError as error:
+        accounts.throttle.take_back(name, client, accounts.known_device(name, device))
+        return _page(name, {"": f"{error.message} {error.remedy}"}, 503)
+    if account is None:
+        return _page(name, {"": "Name and password do not fit."}, 401)
+    accounts.succeeded(name, client, device)
+    answer = await run_in_threadpool(enter, accounts, request, account)
+    how = flags(request, accounts.in_a_frame)
+    kept = accounts.device_cookie(account.name)
+    answer.set_cookie(device_name(account.name), kept, max_age=DEVICE_SECONDS, **how)
+    return answer
+
+
+def _page(
+    name: str = "", problems: dict[str, str] | None = None, status: int = 200
+) -> HTMLResponse:
+    answer = page("login", status, alone=True, name=name, problems=problems or {})
+    if status in (429, 503):
+        answer.headers.update(RETRY)
+    return answer
 
 
 def only(accounts: Accounts, *roles: str) -> Callable[[Request], str | None]:
@@ -105,40 +135,3 @@ def only(accounts: Accounts, *roles: str) -> Callable[[Request], str | None]:
         return account.name if account is not None and account.role in roles else None
 
     return name
-
-
-class Gate:
-    """Sends people without a session to the login page, and annotators to their own page.
-
-    Without accounts it only refuses hosts that are not this machine's, so that a page of another
-    site cannot reach the studio through a name it controls.
-    """
-
-    def __init__(self, app: ASGIApp, accounts: Accounts | None) -> None:
-        self.app = app
-        self.accounts = accounts
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        answer = self._answer(scope) if scope["type"] == "http" else None
-        await (answer or self.app)(scope, receive, send)
-
-    def _answer(self, scope: Scope) -> Response | None:
-        request = Request(scope)
-        if self.accounts is None:
-            return _host_problem(request)
-        if request.method != "GET" or request.url.path not in ("/", ANNOTATE, HOME["annotator"]):
-            return None
-        account: Account | None = self.accounts.of_request(request)
-        if account is None:
-            return RedirectResponse("/login", 303)
-        if account.role == "annotator" and request.url.path == "/":
-            return RedirectResponse(HOME["annotator"], 303)
-        return None
-
-
-def _host_problem(request: Request) -> Response | None:
-    try:
-        check_host(request)
-    except HTTPException as error:
-        return PlainTextResponse(str(error.detail), error.status_code)
-    return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
 import webbrowser
@@ -9,19 +10,40 @@ import webbrowser
 import uvicorn
 from fastapi import FastAPI
 
+from studio.ui.connections import BoundedConnection
+
 GRACE_SECONDS = 3
+MOST_CONNECTIONS = 800  # below the 1,024 files a process may have open on many machines
 
 
 def serve(app: FastAPI, bound: socket.socket, open_browser: bool = False) -> None:
     """Serve until interrupted; prints the address once pages are answered."""
-    config = uvicorn.Config(
-        app, log_level="warning", timeout_graceful_shutdown=GRACE_SECONDS, ws="none"
-    )
+    config = configuration(app)
     host, port = bound.getsockname()[:2]
     try:
         _Server(config, address(host, port), open_browser).run(sockets=[bound])
     except KeyboardInterrupt:
         sys.stdout.write("Stopped. Running trainings go on.\n")
+
+
+def configuration(app: FastAPI, log_level: str = "warning") -> uvicorn.Config:
+    """How the application is served.
+
+    What a proxy says of its clients' addresses is believed only of those that STUDIO_TRUSTED_PROXIES
+    names: anybody can send such a header.
+    """
+    proxies = os.environ.get("STUDIO_TRUSTED_PROXIES", "").strip()
+    return uvicorn.Config(
+        app,
+        log_level=log_level,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        http=BoundedConnection,
+        ws="none",
+        limit_concurrency=MOST_CONNECTIONS,
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=proxies or None,
+        server_header=False,
+    )
 
 
 def address(host: str, port: int) -> str:

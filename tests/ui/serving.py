@@ -25,6 +25,7 @@ from starlette.requests import Request
 
 from studio.ui.app import TABS, build_app
 from studio.ui.context import StudioContext
+from studio.ui.server import configuration
 
 SAVE = "/studio/annotate/save"
 TRACEBACK = "Traceback (most recent call last)"
@@ -147,7 +148,7 @@ def served(context: StudioContext, names: tuple[str, ...] = tuple(TABS)) -> Iter
     """
     with socket.socket() as bound, watched(context, build_app(context, names)) as app:
         bound.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(app, log_level="error", ws="none")
+        config = configuration(app, log_level="error")
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
         thread.start()

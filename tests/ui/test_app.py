@@ -9,9 +9,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 import app as entry
+from studio.ui.access import ANNOTATE
 from studio.ui.app import build_app, close_context, open_context
 from studio.ui.auth import Accounts, add_user
-from studio.ui.login import ANNOTATE
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = ("torch", "transformers", "trl", "peft", "bitsandbytes", "datasets")
@@ -104,7 +104,7 @@ def test_wrong_password_gives_no_cookie(guarded):
 
 def test_wrong_password_keeps_the_typed_name_as_text(guarded):
     page = guarded.post("/login", data={"name": '"><b>ana', "password": "wrong"}).text
-    assert 'value="&quot;&gt;&lt;b&gt;ana"' in page
+    assert 'value="&#34;&gt;&lt;b&gt;ana"' in page
     assert "<b>" not in page
 
 
@@ -128,9 +128,9 @@ def test_lead_sees_everything_and_can_leave(guarded):
 def test_annotator_sees_only_annotating(guarded):
     assert log_in(guarded, "ana").headers["location"] == f"{ANNOTATE}/"
     assert guarded.get("/").headers["location"] == f"{ANNOTATE}/"
-    assert guarded.get("/config").status_code == 401
+    assert guarded.get("/config").status_code == 403
     assert (
-        guarded.post("/gradio_api/run/predict", json={"fn_index": 0, "data": []}).status_code == 401
+        guarded.post("/gradio_api/run/predict", json={"fn_index": 0, "data": []}).status_code == 403
     )
     assert tabs_of(guarded, f"{ANNOTATE}/") == ["Annotate"]
 

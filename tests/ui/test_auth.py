@@ -7,17 +7,18 @@ import pytest
 import yaml
 
 from studio.errors import InputError, NotFoundError
-from studio.ui import auth
-from studio.ui.auth import ATTEMPTS, Accounts, add_user, main, remove_user
+from studio.ui import auth, passwords
+from studio.ui.auth import Accounts, add_user, main, remove_user, set_role
+from studio.ui.throttle import FREE
 
 PASSWORD = "correct horse"
-COST = dict(auth.SCRYPT)
+COST = dict(passwords.SCRYPT)
 
 
 @pytest.fixture(autouse=True)
 def cheap(monkeypatch):
     """Hashes that cost nothing; what they cost outside of tests has a test of its own."""
-    monkeypatch.setitem(auth.SCRYPT, "n", 16)
+    monkeypatch.setitem(passwords.SCRYPT, "n", 16)
 
 
 @pytest.fixture
@@ -39,39 +40,40 @@ def test_file_holds_no_password_and_is_never_open_to_others(file, monkeypatch):
     add_user(file, "ben", "annotator", PASSWORD)
     remove_user(file, "ben")
     assert [stat.S_IMODE(mode) for mode in modes] == [0o600, 0o600]
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
 def test_a_hash_is_as_expensive_as_it_should_be(file, monkeypatch):
     assert COST["n"] * COST["r"] * 128 >= 16 << 20  # bytes for each guess
-    before = auth._hash(PASSWORD, b"salt")
-    monkeypatch.setattr(auth, "SCRYPT", COST)
-    assert auth._hash(PASSWORD, b"salt") != before
+    before = passwords._hash(PASSWORD, b"salt")
+    monkeypatch.setattr(passwords, "SCRYPT", COST)
+    assert passwords._hash(PASSWORD, b"salt") != before
     assert Accounts.load(file).check("lea", PASSWORD, "here") is None
 
 
-def test_right_password_gives_a_cookie_that_outlives_a_restart(file):
-    account = Accounts.load(file).check("ana", PASSWORD + "2", "here")
-    cookie = Accounts.load(file).cookie(account)
-    assert Accounts.load(file).of_cookie(cookie).name == "ana"
+def test_right_password_gives_a_cookie_that_outlives_a_restart(file, tmp_path):
+    first, second = Accounts.load(file), Accounts.load(file)
+    first.sessions.keep_in(tmp_path / "sessions.json")
+    cookie = first.cookie(first.check("ana", PASSWORD + "2", "here"))
+    assert second.of_cookie(cookie) is None
+    second.sessions.keep_in(tmp_path / "sessions.json")
+    assert second.of_cookie(cookie).name == "ana"
 
 
-def test_forged_stale_and_foreign_cookies_are_nobodys(file, tmp_path):
+def test_made_up_cookies_are_nobodys(file):
     accounts = Accounts.load(file)
-    lea = accounts.by_name["lea"]
     good = accounts.cookie(accounts.by_name["ana"])
-    name, until, signature = good.split("|")
-    stale = f"ana|1|{accounts._sign('ana|1', accounts.by_name['ana'])}"
-    for cookie in (
-        None,
-        "",
-        "||",
-        f"lea|{until}|{signature}",
-        f"{name}|9{until}|{signature}",
-        stale,
-    ):
+    for cookie in (None, "", "||", "ana|9999999999|x", good[:-1], good + "x", good.swapcase()):
         assert accounts.of_cookie(cookie) is None
+    assert accounts.of_cookie(good).name == "ana"
+
+
+def test_a_new_password_ends_the_sessions_of_the_old_one(file):
+    accounts = Accounts.load(file)
+    lea, ana = (accounts.cookie(accounts.by_name[name]) for name in ("lea", "ana"))
     add_user(file, "lea", "lead", "another password")
-    assert Accounts.load(file).of_cookie(accounts.cookie(lea)) is None
+    assert accounts.of_cookie(lea) is None
+    assert accounts.of_cookie(ana).name == "ana"
 
 
 def test_a_running_studio_takes_over_what_was_written_to_the_file(file, capsys):
@@ -94,10 +96,71 @@ def test_a_running_studio_takes_over_what_was_written_to_the_file(file, capsys):
 
 def test_wrong_passwords_run_into_a_limit(file):
     accounts = Accounts.load(file)
-    for attempt in range(ATTEMPTS):
-        assert accounts.check("lea", f"wrong {attempt}", f"client {attempt}") is None
+    for attempt in range(FREE["pair"]):
+        assert accounts.check("lea", f"wrong {attempt}", "10.0.0.1") is None
+    with pytest.raises(InputError, match="Wait 5 seconds"):
+        accounts.check("lea", PASSWORD, "10.0.0.1")
+    assert accounts.check("lea", PASSWORD, "10.0.0.2").name == "lea"
+
+
+def test_a_browser_known_from_before_is_let_in_whoever_guesses_elsewhere(file):
+    accounts = Accounts.load(file)
+    device = accounts.device_cookie("lea")
+    for number in range(FREE["name"]):
+        accounts.check("lea", "a guess", f"10.0.{number}.1")
     with pytest.raises(InputError, match="Too many attempts"):
-        accounts.check("lea", PASSWORD, "another client")
+        accounts.check("lea", PASSWORD, "10.9.9.9")
+    for foreign in ("", accounts.device_cookie("ana"), device + "0", device.replace("|", "|9", 1)):
+        with pytest.raises(InputError, match="Too many attempts"):
+            accounts.check("lea", PASSWORD, "10.9.9.9", foreign)
+    assert accounts.check("lea", PASSWORD, "10.9.9.9", device).name == "lea"
+
+
+@pytest.mark.parametrize(
+    ("password", "why"),
+    [
+        ("1234567890", "first that are tried"),
+        ("password123!", "first that are tried"),
+        ("Qwertyuiop", "first that are tried"),
+        ("aaaaaaaabbbb", "repeats"),
+        ("annotator-7-2024", "little more than the name"),
+        ("short", "too short"),
+        ("x" * 2000, "longer than"),
+    ],
+)
+def test_the_worst_passwords_are_refused(tmp_path, password, why):
+    with pytest.raises(InputError, match=why):
+        add_user(tmp_path / "accounts.yaml", "annotator-7", "lead", password)
+    assert not (tmp_path / "accounts.yaml").exists()
+
+
+def test_the_command_asks_twice_and_lists(tmp_path, monkeypatch, capsys):
+    path = tmp_path / "accounts.yaml"
+    typed = ["three odd socks", "three odd sock", "three odd socks", "three odd socks"]
+    monkeypatch.setattr(auth.getpass, "getpass", lambda _: typed.pop(0))
+    assert main([str(path), "lea", "--role", "lead"]) == 2
+    assert "differ" in capsys.readouterr().err and not path.exists()
+    assert main([str(path), "lea", "--role", "lead"]) == 0
+    capsys.readouterr()
+    assert main([str(path), "--list"]) == 0
+    assert capsys.readouterr().out == "lea  lead\n"
+    with pytest.raises(SystemExit):
+        main([str(path)])
+
+
+def test_the_last_lead_stays_one(file):
+    with pytest.raises(InputError, match="only lead"):
+        set_role(file, "lea", "annotator")
+    set_role(file, "ana", "lead")
+    set_role(file, "lea", "annotator")
+    assert Accounts.load(file).by_name["lea"].role == "annotator"
+
+
+def test_a_file_of_an_earlier_studio_is_read_as_before(tmp_path):
+    path = tmp_path / "accounts.yaml"
+    kept = passwords._hash(PASSWORD, bytes(16))
+    path.write_text(f"key: abc\nusers:\n  lea: {{role: lead, password: {kept}}}\n")
+    assert Accounts.load(path).check("lea", PASSWORD, "here").role == "lead"
 
 
 def test_unknown_name_is_refused_like_a_wrong_password(file):

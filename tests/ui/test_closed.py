@@ -24,6 +24,7 @@ def started(monkeypatch, tmp_path):
     for name in (*OAUTH, "STUDIO_AUTH", "STUDIO_SHARE_WITHOUT_AUTH", "STUDIO_JOURNAL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("SPACE_ID", "lea/studio")
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
     monkeypatch.setattr(guard, "own_names", guard.own_names.__wrapped__)
     served = {}
 

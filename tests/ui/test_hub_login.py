@@ -11,8 +11,8 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from studio.ui.access import HOME
 from studio.ui.hub_login import hub_accounts, hub_login_router
-from studio.ui.login import HOME
 
 NAMES = {"code-of-lea": "Lea", "code-of-ana": "ana", "code-of-eve": "eve<b>"}
 
@@ -57,14 +57,20 @@ def space():
 
 
 @pytest.fixture
-def accounts(space):
-    return hub_accounts(space)
+def accounts(space, tmp_path):
+    return opened(space, tmp_path)
+
+
+def opened(space, folder):
+    found = hub_accounts(space)
+    found.sessions.keep_in(folder / "sessions.json")
+    return found
 
 
 @pytest.fixture
 def client(accounts):
     app = FastAPI()
-    app.include_router(hub_login_router(accounts, HOME))
+    app.include_router(hub_login_router(accounts))
     return TestClient(app, base_url="https://lea-studio.hf.space", follow_redirects=False)
 
 
@@ -75,16 +81,25 @@ def log_in(client, code: str):
 
 
 @pytest.mark.parametrize(("code", "role"), [("code-of-lea", "lead"), ("code-of-ana", "annotator")])
-def test_names_have_roles_and_a_cookie_proves_them(client, accounts, space, code, role):
+def test_names_have_roles_and_a_cookie_proves_them(client, accounts, space, tmp_path, code, role):
     answer = log_in(client, code)
     assert answer.headers["location"] == HOME[role]
     cookie = client.cookies["studio_session"]
-    for studio in (accounts, hub_accounts(space)):  # now, and after a restart
+    for studio in (accounts, opened(space, tmp_path)):  # now, and after a restart
         found = studio.of_cookie(cookie)
         assert (found.name, found.role) == (NAMES[code], role)
     others = space | {"STUDIO_LEADS": "zoe", "STUDIO_ANNOTATORS": "zoe"}
-    assert hub_accounts(others).of_cookie(cookie) is None
-    assert hub_accounts(space | {"OAUTH_CLIENT_SECRET": "new"}).of_cookie(cookie) is None
+    assert opened(others, tmp_path).of_cookie(cookie) is None
+    changed = space | {"OAUTH_CLIENT_SECRET": "new"}
+    assert opened(changed, tmp_path).of_cookie(cookie) is None
+
+
+def test_logging_out_ends_the_session_on_the_server(client, accounts, space, tmp_path):
+    log_in(client, "code-of-lea")
+    cookie = client.cookies["studio_session"]
+    assert client.get("/logout").headers["location"] == "/login"
+    assert accounts.of_cookie(cookie) is None
+    assert opened(space, tmp_path).of_cookie(cookie) is None
 
 
 def test_who_is_not_named_stays_outside(client):

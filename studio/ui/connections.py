@@ -1,0 +1,79 @@
+"""Connections that end when a request's first lines are too long, or too long in coming.
+
+Uvicorn waits for them without an end, and its fast parser keeps as many as are sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
+HEAD_SECONDS = 20.0
+MAX_HEAD = 96 << 10  # bytes of a request before, between and after its content
+TOO_LONG = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+
+
+class BoundedConnection(AutoHTTPProtocol):
+    """One connection of Uvicorn's, with those two ends."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._timer: asyncio.TimerHandle | None = None
+        self._spent, self._content = 0, 0
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._start()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._waits():
+            self._start()
+        self._spent += len(data)
+        super().data_received(data)
+        if self.transport.is_closing():
+            return
+        if not self._waits():
+            self._stop()
+            if not self._counts_content:
+                self._spent = 0
+        # Pieces of one byte take six: content may bring as much around it.
+        if self._spent - self._content > MAX_HEAD + 8 * self._content:
+            self.transport.write(TOO_LONG)
+            self.transport.close()
+
+    # The fast parser's; the other one bounds these itself.
+    def on_message_begin(self) -> None:
+        self._spent, self._content = 0, 0
+        super().on_message_begin()
+
+    def on_body(self, body: bytes) -> None:
+        self._content += len(body)
+        super().on_body(body)
+
+    @property
+    def _counts_content(self) -> bool:
+        return hasattr(super(), "on_body")
+
+    def _waits(self) -> bool:
+        """Whether the next request's first lines are what is awaited."""
+        return self.cycle is None or self.cycle.response_complete
+
+    def _start(self) -> None:
+        if self._timer is None:
+            self._timer = self.loop.call_later(HEAD_SECONDS, self._end)
+
+    def _stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _end(self) -> None:
+        self._timer = None
+        if self._waits() and not self.transport.is_closing():
+            self.transport.close()

@@ -1,0 +1,137 @@
+"""Links with which somebody sets a password of their own: once, and not for ever.
+
+The accounts file holds a hash of each link, so that reading it lets nobody in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from studio.errors import ConflictError, InputError, NotFoundError
+from studio.ui import auth, passwords
+
+INVITE_SECONDS = 3 * 86_400
+MOST_WAITING = 500
+
+
+@dataclass(frozen=True)
+class Invite:
+    """Whose a link is, and until when it works."""
+
+    name: str
+    role: str
+    until: float
+    by: str = ""
+
+    @property
+    def expired(self) -> bool:
+        return self.until < time.time()
+
+
+def invite(path: Path, name: str, role: str, by: str) -> str:
+    """Let somebody new in by a link; the secret part of it. One made before for them ends.
+
+    Raises:
+        InputError: The name or the role cannot be used.
+        ConflictError: The name is taken.
+    """
+    auth.check_name(name)
+    auth.check_role(role)
+    with auth.changing(path) as values:
+        if any(name.casefold() == str(taken).casefold() for taken in values["users"]):
+            raise ConflictError(
+                f"There is an account {name!r} already.",
+                remedy="Choose another name, or reset that account's password.",
+                field="name",
+            )
+        return _add(values, name, role, by)
+
+
+def reset(path: Path, name: str, by: str) -> str:
+    """End somebody's password, and let them set another by a link. Raises NotFoundError."""
+    nobody_knows = passwords.new_hash(secrets.token_urlsafe(32))
+    with auth.changing(path) as values:
+        user = values["users"].get(name)
+        if not isinstance(user, dict):
+            raise NotFoundError(f"There is no account {name!r}.", remedy="Reload the page.")
+        user["password"] = nobody_knows
+        return _add(values, name, str(user.get("role")), by)
+
+
+def withdraw(path: Path, name: str) -> None:
+    """End a link. Raises NotFoundError."""
+    with auth.changing(path) as values:
+        if values.get("invites", {}).pop(name, None) is None:
+            raise NotFoundError(f"{name!r} has no invitation.", remedy="Reload the page.")
+
+
+def find(path: Path, token: str) -> Invite:
+    """Whose link it is. Raises NotFoundError when it was used, has ended, or never was."""
+    return _found(auth.read_accounts(path), token)
+
+
+def accept(path: Path, token: str, password: str) -> Invite:
+    """Set the password of whoever the link is for; it works no more.
+
+    Raises:
+        NotFoundError: The link was used, has ended, or never was.
+        InputError: The password cannot be used; the link still works.
+    """
+    passwords.check_password(find(path, token).name, password)
+    kept = passwords.new_hash(password)
+    with auth.changing(path) as values:
+        found = _found(values, token)
+        user = values["users"].setdefault(found.name, {"role": found.role})
+        user["password"] = kept
+        del values["invites"][found.name]
+    return found
+
+
+def waiting(path: Path) -> list[Invite]:
+    """All links that were made and not used, also those that have ended."""
+    return [one for one, _ in _all(auth.read_accounts(path))]
+
+
+def _add(values: dict[str, Any], name: str, role: str, by: str) -> str:
+    invites = values.setdefault("invites", {})
+    invites.pop(name, None)
+    if len(invites) >= MOST_WAITING:
+        raise InputError("Too many invitations wait.", remedy="Withdraw some of them first.")
+    token = secrets.token_urlsafe(32)
+    until = int(time.time() + INVITE_SECONDS)
+    invites[name] = {"role": role, "token": _hashed(token), "until": until, "by": by}
+    return token
+
+
+def _found(values: dict[str, Any], token: str) -> Invite:
+    given = _hashed(token)
+    for one, kept in _all(values):
+        if hmac.compare_digest(kept.encode(), given.encode()) and not one.expired:
+            return one
+    raise NotFoundError(
+        "This link does not work: it was used, has ended, or was replaced.",
+        remedy="Ask the lead for a new one.",
+    )
+
+
+def _all(values: dict[str, Any]) -> list[tuple[Invite, str]]:
+    invites = values.get("invites")
+    items = invites.items() if isinstance(invites, dict) else ()
+    return [
+        (
+            Invite(str(name), str(item.get("role")), float(item.get("until", 0)), str(item.get("by", ""))),
+            str(item.get("token", "")),
+        )
+        for name, item in items
+        if isinstance(item, dict)
+    ]  # fmt: skip
+
+
+def _hashed(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -1,0 +1,275 @@
+"""Accounts in the browser: inviting, resetting, removing, one's own password, and where one is in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from fastapi.testclient import TestClient
+
+from studio.ui import invites, passwords
+from studio.ui.app import build_app, close_context, open_context
+from studio.ui.auth import COOKIE, Accounts, add_user, main
+
+LOCAL = "http://127.0.0.1:7860"
+NEW = "seven odd socks"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("accounts")
+
+
+@pytest.fixture(scope="module")
+def context(folder) -> Iterator:
+    cost, passwords.SCRYPT["n"] = passwords.SCRYPT["n"], 16
+    for name, role in (
+        ("lea", "lead"),
+        ("lou", "lead"),
+        ("ana", "annotator"),
+        ("ben", "annotator"),
+    ):
+        add_user(folder / "accounts.yaml", name, role, f"password of {name}")
+    opened = open_context(str(folder / "workspace"), Accounts.load(folder / "accounts.yaml"))
+    yield opened
+    close_context(opened)
+    passwords.SCRYPT["n"] = cost
+
+
+@pytest.fixture(scope="module")
+def app(context):
+    return build_app(context, ("team",))
+
+
+@pytest.fixture(autouse=True)
+def as_before(context, folder):
+    """Each test begins with the same accounts, and with nobody logged in."""
+    content = (folder / "accounts.yaml").read_text()
+    yield
+    (folder / "accounts.yaml").write_text(content)
+    context.accounts.refresh()
+    for name in context.accounts.sessions.names():
+        context.accounts.sessions.end_all(name)
+
+
+def client(app, name: str = "", password: str = "") -> TestClient:
+    found = TestClient(app, base_url=LOCAL, follow_redirects=False)
+    if name:
+        data = {"name": name, "password": password or f"password of {name}"}
+        assert found.post("/login", data=data).status_code == 303
+    return found
+
+
+def link_in(page: str) -> str:
+    return re.search(r"http://127\.0\.0\.1:7860(/invite/[\w-]+)", page)[1]
+
+
+def logged(context) -> list[tuple[str, str, str]]:
+    return [(line.who, line.action, line.what) for line in context.store.team.log(limit=5)]
+
+
+def test_an_invited_person_chooses_a_password_once(app, context, folder):
+    lea, zoe = client(app, "lea"), client(app)
+    page = lea.post("/accounts/invite", data={"name": " zoe ", "role": "annotator"}).text
+    link = link_in(page)
+    assert link.rpartition("/")[2] not in (folder / "accounts.yaml").read_text()
+    assert link not in lea.get("/accounts").text  # shown once
+    assert "zoe" in lea.get("/accounts").text and "zoe" in zoe.get(link).text
+    for password, again, why in (
+        ("short", "short", "too short"),
+        (NEW, "another", "The two differ"),
+        ("zoe1234567", "zoe1234567", "little more than the name"),
+    ):
+        refused = zoe.post(link, data={"password": password, "again": again})
+        assert refused.status_code == 422 and why in refused.text
+    entered = zoe.post(link, data={"password": NEW, "again": NEW})
+    assert entered.headers["location"] == "/annotate/"
+    assert zoe.get("/account").status_code == 200
+    for late in (zoe.get(link), zoe.post(link, data={"password": NEW, "again": NEW})):
+        assert late.status_code == 404 and "does not work" in late.text
+    assert client(app, "zoe", NEW).get("/account").status_code == 200
+    said = logged(context)
+    assert [one[:2] for one in said[:2]] == [
+        ("zoe", "set a password by invitation"),
+        ("lea", "invite"),
+    ]
+    assert "zoe" in said[1][2]
+
+
+def test_a_link_ends_by_time_by_a_new_one_and_when_withdrawn(app, folder, monkeypatch):
+    lea, zoe = client(app, "lea"), client(app)
+
+    def invited() -> str:
+        return link_in(lea.post("/accounts/invite", data={"name": "zoe", "role": "lead"}).text)
+
+    first = invited()
+    second = invited()
+    assert zoe.get(first).status_code == 404 and zoe.get(second).status_code == 200
+    assert lea.post("/accounts/withdraw", data={"name": "zoe"}).status_code == 303
+    assert zoe.get(second).status_code == 404
+    monkeypatch.setattr(invites, "INVITE_SECONDS", -1)
+    late = invited()
+    answered = zoe.post(late, data={"password": NEW, "again": NEW})
+    assert answered.status_code == 404
+    assert "zoe" not in Accounts.load(folder / "accounts.yaml").by_name
+
+
+def test_what_cannot_be_invited_is_said_beside_the_field_and_kept(app):
+    lea = client(app, "lea")
+    for name, why in (('z"o <b>', "cannot be a name"), ("Ana", "There is an account")):
+        page = lea.post("/accounts/invite", data={"name": name, "role": "lead"})
+        assert page.status_code in (409, 422)
+        assert why in page.text and 'id="problem-name"' in page.text
+        assert "<b>" not in page.text.split("<main>")[1].split("</form>")[0]
+        assert "<option selected>lead" in page.text
+    assert 'value="Ana"' in page.text
+
+
+def test_a_reset_ends_the_password_and_every_session(app, context):
+    lea, ana = client(app, "lea"), client(app, "ana")
+    page = lea.post("/accounts/reset", data={"name": "ana"}).text
+    assert ana.get("/account").headers["location"] == "/login"
+    data = {"name": "ana", "password": "password of ana"}
+    assert client(app).post("/login", data=data).status_code == 401
+    assert "must choose a new password" in lea.get("/accounts").text
+    entered = ana.post(link_in(page), data={"password": NEW, "again": NEW})
+    assert entered.headers["location"] == "/annotate/"
+    assert context.accounts.by_name["ana"].role == "annotator"
+    assert ("lea", "reset a password") in [one[:2] for one in logged(context)]
+
+
+def test_roles_change_at_once_and_a_removed_person_is_out(app, context):
+    lea, ana = client(app, "lea"), client(app, "ana")
+    assert ana.get("/accounts").status_code == 403
+    assert lea.post("/accounts/role", data={"name": "ana", "role": "lead"}).status_code == 303
+    assert ana.get("/accounts").status_code == 200
+    assert lea.post("/accounts/role", data={"name": "ana", "role": "boss"}).status_code == 422
+    assert lea.post("/accounts/remove", data={"name": "ana"}).status_code == 303
+    assert ana.get("/accounts").headers["location"] == "/login"
+    assert lea.post("/accounts/remove", data={"name": "ana"}).status_code == 404
+    actions = [one[:2] for one in logged(context)]
+    assert {("lea", "change a role"), ("lea", "remove an account")} <= set(actions)
+
+
+@pytest.mark.parametrize("action", ["remove", "reset", "role", "end-all"])
+def test_nobody_locks_themselves_out(app, folder, action):
+    lea = client(app, "lea")
+    data = {"name": "lea", "role": "annotator"}
+    refused = lea.post(f"/accounts/{action}", data=data)
+    assert refused.status_code == 422 and "your own account" in refused.text
+    assert lea.get("/accounts").status_code == 200
+    assert Accounts.load(folder / "accounts.yaml").by_name["lea"].role == "lead"
+
+
+@pytest.mark.parametrize("action", ["invite", "reset", "role", "remove", "withdraw", "end-all"])
+def test_annotators_and_strangers_change_no_account(app, folder, action):
+    before = (folder / "accounts.yaml").read_text()
+    data = {"name": "ben", "role": "lead"}
+    assert client(app, "ana").post(f"/accounts/{action}", data=data).status_code == 403
+    assert client(app).post(f"/accounts/{action}", data=data).status_code == 401
+    assert (folder / "accounts.yaml").read_text() == before
+
+
+def test_logging_out_kills_the_cookie_also_where_it_was_copied(app):
+    ana, thief = client(app, "ana"), client(app)
+    thief.cookies.set(COOKIE, ana.cookies[COOKIE])
+    assert thief.get("/account").status_code == 200
+    assert ana.get("/logout").headers["location"] == "/login"
+    assert thief.get("/account").headers["location"] == "/login"
+    assert (
+        thief.post("/studio/annotate/next", json={}, headers={"X-Studio": "1"}).status_code == 401
+    )
+
+
+def test_a_link_elsewhere_logs_nobody_out(app):
+    ana = client(app, "ana")
+    foreign = {
+        "sec-fetch-site": "cross-site",
+        "sec-fetch-mode": "navigate",
+        "sec-fetch-dest": "document",
+    }
+    assert ana.get("/logout", headers=foreign).status_code == 403
+    assert "set-cookie" not in client(app).get("/logout").headers
+    assert ana.get("/account").status_code == 200
+
+
+def test_a_changed_password_leaves_one_browser_logged_in(app, context):
+    here, there = client(app, "ben"), client(app, "ben")
+    for current, password, again, field in (
+        ("wrong password", NEW, NEW, "current"),
+        ("password of ben", NEW, "something else", "again"),
+        ("password of ben", "password12", "password12", "password"),
+    ):
+        data = {"current": current, "password": password, "again": again}
+        refused = here.post("/account/password", data=data)
+        assert refused.status_code == 422 and f'id="problem-{field}"' in refused.text
+    data = {"current": "password of ben", "password": NEW, "again": NEW}
+    assert here.post("/account/password", data=data).headers["location"] == "/account?done=password"
+    assert here.get("/account").status_code == 200
+    assert there.get("/account").headers["location"] == "/login"
+    assert client(app, "ben", NEW)
+    assert logged(context)[0][:2] == ("ben", "change a password")
+
+
+def test_a_password_changed_at_the_command_line_ends_sessions(app, folder, monkeypatch):
+    ben = client(app, "ben")
+    monkeypatch.setattr("studio.ui.auth.getpass.getpass", lambda _: NEW)
+    assert main([str(folder / "accounts.yaml"), "ben"]) == 0
+    assert ben.get("/account").headers["location"] == "/login"
+
+
+def test_one_browser_everywhere_and_by_the_lead(app, context):
+    here, there, lea = client(app, "ana"), client(app, "ana"), client(app, "lea")
+    sessions = context.accounts.sessions
+    there_id = sessions.find(there.cookies[COOKIE]).id
+    lea.post("/account/end", data={"session": there_id})
+    assert there.get("/account").status_code == 200  # somebody else's is not theirs to end
+    here.post("/account/end", data={"session": there_id})
+    assert there.get("/account").headers["location"] == "/login"
+    assert here.post("/account/end-all").headers["location"] == "/login"
+    assert here.get("/account").headers["location"] == "/login"
+    again = client(app, "ana")
+    assert lea.post("/accounts/end-all", data={"name": "ana"}).status_code == 303
+    assert again.get("/account").headers["location"] == "/login"
+    assert lea.get("/accounts").status_code == 200
+
+
+def test_sessions_outlive_the_studio_and_ended_ones_do_not(app, context, folder):
+    stays, ends = client(app, "ana"), client(app, "ana")
+    cookies = [stays.cookies[COOKIE], ends.cookies[COOKIE]]
+    ends.get("/logout")
+    restarted = Accounts.load(folder / "accounts.yaml")
+    restarted.sessions.keep_in(context.workspace.sessions)
+    assert [bool(restarted.of_cookie(one)) for one in cookies] == [True, False]
+
+
+def test_a_login_replaces_the_session_of_the_same_browser(app, context):
+    ana = client(app, "ana")
+    before = ana.cookies[COOKIE]
+    ana.post("/login", data={"name": "ben", "password": "password of ben"})
+    assert context.accounts.of_cookie(before) is None
+    assert context.accounts.of_cookie(ana.cookies[COOKIE]).name == "ben"
+
+
+def test_a_known_browser_gets_in_while_somebody_guesses(app):
+    ana = client(app, "ana")
+    ana.get("/logout")
+    stranger = client(app)
+    for _ in range(8):
+        guessed = stranger.post("/login", data={"name": "ana", "password": "a wrong guess"})
+    assert guessed.status_code == 429 and "Wait" in guessed.text and 'value="ana"' in guessed.text
+    data = {"name": "ana", "password": "password of ana"}
+    assert stranger.post("/login", data=data).status_code == 429
+    assert ana.post("/login", data=data).status_code == 303
+
+
+def test_a_user_file_that_cannot_be_written_is_said(app, folder, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    lea = client(app, "lea")
+    monkeypatch.setattr("studio.ui.auth.write_atomic", full)
+    refused = lea.post("/accounts/invite", data={"name": "zoe", "role": "lead"})
+    assert refused.status_code == 500 and "No space left on device" in refused.text
+    assert 'value="zoe"' in refused.text

@@ -1,0 +1,79 @@
+"""Guessing gets slower and slower, for whoever guesses."""
+
+from studio.ui.throttle import FIRST_WAIT, FREE, LONGEST_WAIT, LONGEST_WAIT_KNOWN, Throttle, network
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_waits_grow_to_an_end_and_are_forgotten_after_a_calm_hour():
+    throttle = Throttle(Clock())
+    for _ in range(FREE["pair"]):
+        assert throttle.attempt("lea", "10.0.0.1") == 0
+    waits = []
+    for _ in range(12):
+        waits.append(throttle.attempt("lea", "10.0.0.1"))
+        throttle.clock.now += waits[-1]
+        assert throttle.attempt("lea", "10.0.0.1") == 0
+    assert waits[:3] == [FIRST_WAIT, 2 * FIRST_WAIT, 4 * FIRST_WAIT]
+    assert waits == sorted(waits) and waits[-1] == LONGEST_WAIT
+    throttle.clock.now += 3601
+    assert throttle.attempt("lea", "10.0.0.1") == 0
+    assert throttle.attempt("lea", "10.0.0.1") == 0
+
+
+def test_attempts_at_once_are_all_counted():
+    """Each counts before it is known how it ends: a hundred at a time are no way around."""
+    throttle = Throttle(Clock())
+    assert [throttle.attempt("lea", "10.0.0.1") > 0 for _ in range(100)].count(False) == FREE[
+        "pair"
+    ]
+
+
+def test_the_right_password_clears_what_its_owner_mistyped():
+    throttle = Throttle(Clock())
+    for _ in range(50):
+        for _ in range(FREE["pair"]):
+            assert throttle.attempt("lea", "10.0.0.1") == 0
+        throttle.clock.now += 3601
+        throttle.succeeded("lea", "10.0.0.1")
+
+
+def test_an_attempt_nobody_had_time_for_counts_as_none_and_clears_none():
+    throttle = Throttle(Clock())
+    for _ in range(FREE["pair"] - 1):
+        throttle.attempt("lea", "10.0.0.1")
+    for _ in range(50):
+        assert throttle.attempt("lea", "10.0.0.1") == 0
+        throttle.take_back("lea", "10.0.0.1")
+    assert throttle.attempt("lea", "10.0.0.1") == 0
+    assert throttle.attempt("lea", "10.0.0.1") > 0
+
+
+def test_a_known_browser_counts_for_itself():
+    throttle = Throttle(Clock())
+    while throttle.attempt("lea", "10.0.0.1") == 0:
+        pass
+    assert throttle.attempt("lea", "10.0.0.1", "device") == 0
+    for _ in range(30):
+        throttle.clock.now += LONGEST_WAIT_KNOWN
+        assert throttle.attempt("lea", "10.0.0.1", "device") == 0
+
+
+def test_one_address_at_many_names_and_one_name_from_many_addresses():
+    throttle = Throttle(Clock())
+    tried = sum(throttle.attempt(f"name-{number}", "10.0.0.1") == 0 for number in range(100))
+    assert tried == FREE["address"]
+    tried = sum(throttle.attempt("lea", f"10.0.{number}.1") == 0 for number in range(1, 100))
+    assert tried == FREE["name"]
+
+
+def test_one_network_of_ipv6_is_one_address():
+    assert network("2001:db8::1") == network("2001:db8::ffff")
+    assert network("2001:db8::1") != network("2001:db8:0:1::1")
+    assert network("::ffff:10.0.0.1") == network("10.0.0.1") == "10.0.0.1"
+    assert network("testclient") == "testclient"
