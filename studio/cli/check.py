@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,10 @@ from studio.cli.data import mapping
 from studio.cli.options import JsonOption, WorkspaceOption, locate, print_json, say
 from studio.data.sources.registry import LIBRARY
 from studio.preflight.report import Finding, Report
+
+if TYPE_CHECKING:
+    from studio.config.model import ModelConfig
+    from studio.paths import Workspace
 
 MARKS = {"error": "✕", "warning": "!", "info": "·"}
 SHOWN_ROWS = 8
@@ -42,6 +46,20 @@ def check(
         list[str] | None, typer.Option("--column", metavar="ROLE=NAME", help="question=query")
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first rows.")] = None,
+    adapter: Annotated[
+        str | None,
+        typer.Option(help="Run id or adapter folder to be trained further: does it fit the model?"),
+    ] = None,
+    method: Annotated[
+        str, typer.Option(help="How the adapter will be trained: sft or dpo.")
+    ] = "sft",
+    same_base: Annotated[
+        bool,
+        typer.Option(
+            "--same-base",
+            help="The model that the adapter names is this one under another name or path.",
+        ),
+    ] = False,
     workspace: WorkspaceOption = None,
     json: JsonOption = False,
 ) -> int:
@@ -65,12 +83,31 @@ def check(
     from studio.preflight.processor import open_model
 
     config = ModelConfig(id=model, image=ImageConfig(longest_edge=longest_edge))
+    if adapter is not None:
+        _check_adapter(adapter, config, place, method, same_base)
     found = _finish(check_rows(rows, place, open_model(config), max_length=max_length))
     if json:
         print_json(found.to_json())
     else:
         typer.echo(describe(found))
     return 0
+
+
+def _check_adapter(
+    name: str, model: ModelConfig, place: Workspace, method: str, same_base: bool
+) -> None:
+    """Refuse an adapter that cannot be trained further on the model."""
+    from studio.errors import NotFoundError
+    from studio.models.adapter_weights import check_adapter
+    from studio.models.adapters import adapter_folder
+
+    if method not in ("sft", "dpo"):
+        raise NotFoundError(
+            f"There is no method {method!r}.", remedy="Use sft or dpo.", field="method"
+        )
+    folder = adapter_folder(name, place, field="adapter")
+    check_adapter(folder, model, purpose=method, field="adapter", same_base=same_base)
+    say(f"adapter: {name} fits {model.id}")
 
 
 def _finish(going) -> Report:

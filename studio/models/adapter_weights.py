@@ -384,6 +384,14 @@ def _refuse_other_names(
     missing = [name for name in expected if name not in set(kept.values())]
     unknown = [key for key, name in kept.items() if name not in expected]
     twice = len(kept) - len(set(kept.values()))
+    if len(missing) == len(expected) and len(unknown) == len(kept):
+        raise _unfit(
+            folder,
+            f"none of the {len(kept)} weights in its file is called as in this model "
+            f"({_some(unknown[:1])} and so on, where the model has {_some(missing[:1])}); it was "
+            "made for another model, or for an older layout that is not known",
+            setting,
+        )
     reasons = []
     if missing:
         reasons.append(

@@ -18,10 +18,12 @@ from studio.config.adapter import AdapterConfig
 from studio.errors import ModelError, first_line
 from studio.models.targets import target_modules
 from studio.models.towers import find_towers
+from studio.paths import Workspace
 
 logger = logging.getLogger(__name__)
 
 WEIGHTS = "adapter_model.safetensors"
+CONTINUE = "adapter.continue_from"
 INIT = {"default": True, "eva": True}
 """As PEFT calls them; `studio.train.eva` sets what EVA begins with later."""
 
@@ -92,7 +94,26 @@ class AdapterInfo:
         return str(self.config.peft_type.value)
 
 
-def inspect_adapter(folder: Path, field: str = "adapter.continue_from") -> AdapterInfo:
+def adapter_folder(name: str, workspace: Workspace, field: str = CONTINUE) -> Path:
+    """The folder of a run's adapter, or the folder itself.
+
+    Args:
+        field: The setting that names it, for the error.
+
+    Raises:
+        ModelError: There is neither such a run nor such a folder.
+    """
+    for folder in (workspace.run(name).adapter, Path(name)):
+        if folder.is_dir():
+            return folder
+    raise ModelError(
+        f"There is no run or adapter folder {name!r}.",
+        remedy="Give the id of a finished run, or the path of an adapter folder.",
+        field=field,
+    )
+
+
+def inspect_adapter(folder: Path, field: str = CONTINUE) -> AdapterInfo:
     """Read an adapter folder's description and check its weights file.
 
     Args:

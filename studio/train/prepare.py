@@ -23,13 +23,13 @@ from studio.models.adapter_weights import (
     fill,
     put_on,
 )
-from studio.models.adapters import lora_config
+from studio.models.adapters import CONTINUE, adapter_folder, lora_config
 from studio.models.load import Loaded, load_model
 from studio.models.shortage import MEMORY_ERRORS, first_line, ran_out
 from studio.paths import RunPaths, Workspace
 from studio.train.rates import freeze_towers
 
-CONTINUE, REFERENCE = "adapter.continue_from", "dpo.reference"
+REFERENCE = "dpo.reference"
 REF = "ref"
 
 
@@ -204,25 +204,6 @@ def drop_nothing(model: nn.Module) -> None:
                 rate.update({key: 0.0 for key, one in rate.items() if isinstance(one, float)})
         if "Dropout" in type(module).__name__ and isinstance(getattr(module, "p", None), float):
             module.p = 0.0
-
-
-def adapter_folder(name: str, workspace: Workspace, field: str = CONTINUE) -> Path:
-    """The folder of a run's adapter, or the folder itself.
-
-    Args:
-        field: The setting that names it, for the error.
-
-    Raises:
-        ModelError: There is neither such a run nor such a folder.
-    """
-    for folder in (workspace.run(name).adapter, Path(name)):
-        if folder.is_dir():
-            return folder
-    raise ModelError(
-        f"There is no run or adapter folder {name!r}.",
-        remedy="Give the id of a finished run, or the path of an adapter folder.",
-        field=field,
-    )
 
 
 def keep_adapter_precision(model: torch.nn.Module, dtype: torch.dtype) -> None:

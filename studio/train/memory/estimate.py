@@ -13,7 +13,7 @@ from transformers import PreTrainedModel, ProcessorMixin
 from studio.config import RunConfig
 from studio.config.run import with_possible_speed
 from studio.models.adapter_weights import buildable
-from studio.models.adapters import WEIGHTS, inspect_adapter, lora_config
+from studio.models.adapters import WEIGHTS, adapter_folder, inspect_adapter, lora_config
 from studio.models.load import skeleton_of
 from studio.paths import Workspace
 from studio.runs.plan import MemoryPlan
@@ -29,7 +29,7 @@ from studio.train.memory.trace import (
 )
 from studio.train.memory.traces import Step, traced_once
 from studio.train.memory.weights import largest_dequantized, quantized_modules, weight_bytes
-from studio.train.prepare import adapter_folder, reference_folder
+from studio.train.prepare import reference_folder
 from studio.train.rates import freeze_towers
 
 # What torch raises where code asks a tensor without storage for its values, or where the values
