@@ -19,6 +19,13 @@ def chat(
     adapter: Annotated[
         str | None, typer.Option("--adapter", help="Run id or adapter folder.")
     ] = None,
+    same_base: Annotated[
+        bool,
+        typer.Option(
+            "--same-base",
+            help="The model that the adapter names is this one under another name or path.",
+        ),
+    ] = False,
     compare: Annotated[bool, typer.Option("--compare", help="Ask the base model too.")] = False,
     max_new_tokens: Annotated[int, typer.Option(min=1, max=4096)] = 256,
     temperature: Annotated[float, typer.Option(min=0.0, max=2.0)] = 0.0,
@@ -42,6 +49,7 @@ def chat(
         compare=compare,
         sampling=Sampling(max_new_tokens=max_new_tokens, temperature=temperature),
         quantization=quantization,
+        same_base=same_base,
     )
     if json:
         print_json({"answers": [{"model": a.model, "text": a.text} for a in answers]})

@@ -15,6 +15,7 @@ from studio.paths import Workspace
 from studio.preflight.report import Finding, Report
 
 if TYPE_CHECKING:
+    from studio.config.model import ModelConfig
     from studio.preflight.rows import Rows
 
 MARKS = {"error": "✕", "warning": "!", "info": "·"}
@@ -47,6 +48,20 @@ def check(
         list[str] | None, typer.Option("--column", metavar="ROLE=NAME", help="question=query")
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first rows.")] = None,
+    adapter: Annotated[
+        str | None,
+        typer.Option(help="Run id or adapter folder to be trained further: does it fit the model?"),
+    ] = None,
+    method: Annotated[
+        str, typer.Option(help="How the adapter will be trained: sft or dpo.")
+    ] = "sft",
+    same_base: Annotated[
+        bool,
+        typer.Option(
+            "--same-base",
+            help="The model that the adapter names is this one under another name or path.",
+        ),
+    ] = False,
     workspace: WorkspaceOption = None,
     json: JsonOption = False,
 ) -> int:
@@ -60,6 +75,8 @@ def check(
     from studio.preflight.processor import open_model
 
     config = ModelConfig(id=model, image=ImageConfig(longest_edge=longest_edge))
+    if adapter is not None:
+        _check_adapter(adapter, config, place, method, same_base)
     with ExitStack() as opened:
         rows = _rows(opened, place, source, split=split, columns=mapping(column), limit=limit)
         found = _finish(check_rows(rows, place, open_model(config), max_length=max_length))
@@ -83,6 +100,23 @@ def _rows(opened: ExitStack, place: Workspace, source: str, **chosen: Any) -> Ro
     where = parse_library(source)
     store = opened.enter_context(closing(AnnotationStore(place.database_url)))
     return library_rows(store, where.dataset or "", where)
+
+
+def _check_adapter(
+    name: str, model: ModelConfig, place: Workspace, method: str, same_base: bool
+) -> None:
+    """Refuse an adapter that cannot be trained further on the model."""
+    from studio.errors import NotFoundError
+    from studio.models.adapter_weights import check_adapter
+    from studio.models.adapters import adapter_folder
+
+    if method not in ("sft", "dpo"):
+        raise NotFoundError(
+            f"There is no method {method!r}.", remedy="Use sft or dpo.", field="method"
+        )
+    folder = adapter_folder(name, place, field="adapter")
+    check_adapter(folder, model, purpose=method, field="adapter", same_base=same_base)
+    say(f"adapter: {name} fits {model.id}")
 
 
 def _finish(going) -> Report:

@@ -113,3 +113,9 @@ class AdapterConfig(Section):
         trl="PeftModel.from_pretrained",
         level="basic",
     )
+    base_is_same: bool = setting(
+        False,
+        "It is the same base model",
+        "The adapter to continue from, or DPO's reference, names its base model by another name or path than this run. Switch on when both are one model; the weights must fit exactly either way.",
+        effect="None: it only confirms what cannot be seen from the files.",
+    )

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import contextmanager
 
-from peft import PeftModel
 from transformers import PreTrainedModel
 
 from studio.config.model import ModelConfig
@@ -14,7 +12,7 @@ from studio.data.schema import Row
 from studio.evaluate.generate import generate_answers
 from studio.evaluate.score import preference_accuracy
 from studio.evaluate.sets import example_of, pairs_of
-from studio.models.adapters import inspect_adapter
+from studio.models.adapter_shelf import AdapterShelf
 from studio.models.load import load_model
 from studio.runs.store import Run
 
@@ -24,14 +22,14 @@ class Bench:
 
     def __init__(self, images: ImageStore, model: ModelConfig | None = None) -> None:
         self.images = images
-        self.loaded = load_model(model or ModelConfig())
-        self._adapted: PeftModel | None = None
+        model = model or ModelConfig()
+        self.loaded = load_model(model)
+        self._shelf = AdapterShelf(self.loaded.model, model)
 
     def answers(self, rows: Sequence[Row], run: Run | None = None) -> list[str]:
         """Greedy answers, in order."""
         examples = [example_of(row, self.images) for row in rows]
-        with self._using(run) as model:
-            return generate_answers(model, self.loaded.processor, examples, batch_size=32)
+        return generate_answers(self._as(run), self.loaded.processor, examples, batch_size=32)
 
     def answer(self, row: Row, run: Run | None = None) -> str:
         """The greedy answer to one row."""
@@ -39,27 +37,14 @@ class Bench:
 
     def preference_accuracy(self, rows: Sequence[Row], run: Run | None = None) -> float:
         """Share of pairs whose chosen answer is the likelier one."""
-        with self._using(run) as model:
-            return preference_accuracy(
-                model, self.loaded.processor, pairs_of(rows, self.images), batch_size=32
-            )
+        return preference_accuracy(
+            self._as(run), self.loaded.processor, pairs_of(rows, self.images), batch_size=32
+        )
 
-    @contextmanager
-    def _using(self, run: Run | None):
-        if run is None and self._adapted is None:
-            yield self.loaded.model
-        elif run is None:
-            with self._adapted.disable_adapter():
-                yield self._adapted
-        else:
-            yield self._with(run)
-
-    def _with(self, run: Run) -> PreTrainedModel | PeftModel:
-        folder, name = run.paths.adapter, run.run_id.replace(".", "_")
-        inspect_adapter(folder)
-        if self._adapted is None:
-            self._adapted = PeftModel.from_pretrained(self.loaded.model, folder, adapter_name=name)
-        elif name not in self._adapted.peft_config:
-            self._adapted.load_adapter(folder, adapter_name=name)
-        self._adapted.set_adapter(name)
-        return self._adapted
+    def _as(self, run: Run | None) -> PreTrainedModel:
+        """The model, answering as the run's adapter makes it."""
+        same = (
+            run is not None and run.config.adapter is not None and run.config.adapter.base_is_same
+        )
+        self._shelf.activate(run.paths.adapter if run else None, same_base=same)
+        return self.loaded.model

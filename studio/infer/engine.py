@@ -15,12 +15,12 @@ from PIL import Image
 from studio.config.model import ModelConfig
 from studio.data.schema import Message
 from studio.errors import BusyError, StoppedError
-from studio.infer.adapters import AdapterShelf
 from studio.infer.prompt import build_inputs, room_for_answer, stop_tokens
 from studio.infer.request import ChatDelta
 from studio.infer.sampling import Sampling
 from studio.infer.stream import Generation, stream
 from studio.infer.turns import Turns
+from studio.models.adapter_shelf import AdapterShelf
 from studio.models.load import Loaded, load_model
 from studio.models.shortage import MEMORY_ERRORS, first_line, ran_out
 
@@ -72,11 +72,14 @@ class Engine:
         images: Sequence[Image.Image],
         sampling: Sampling,
         cancelled: threading.Event | None = None,
+        *,
+        same_base: bool = False,
     ) -> Iterator[ChatDelta]:
         """Continue a conversation.
 
         Args:
             adapter: Folder of the adapter that answers; None for the base model itself.
+            same_base: The user says that the base which the adapter names is `model`.
             messages: Up to the last user turn; images as placeholders.
             images: RGB images, one for each placeholder, in order.
 
@@ -89,9 +92,9 @@ class Engine:
             yield ChatDelta(stage=f"Loading {model.id}")
         with self._using(model, cancelled) as base, _explained_oom(model):
             if adapter is not None:
-                self._load_adapter(base, adapter)
+                self._load_adapter(base, adapter, same_base)
             yield from stream(
-                self._generation(base, adapter, messages, images, sampling, cancelled)
+                self._generation(base, adapter, messages, images, sampling, cancelled, same_base)
             )
 
     def load(self, model: ModelConfig, adapter: Path | None = None) -> None:
@@ -122,9 +125,9 @@ class Engine:
         base = self._base
         return base is not None and base.config == model and not base.shelf.spoiled
 
-    def _load_adapter(self, base: _Base, folder: Path) -> None:
+    def _load_adapter(self, base: _Base, folder: Path, same_base: bool = False) -> None:
         with self._turns.held():
-            base.shelf.activate(folder)
+            base.shelf.activate(folder, same_base=same_base)
 
     def _generation(
         self,
@@ -134,6 +137,7 @@ class Engine:
         images: Sequence[Image.Image],
         sampling: Sampling,
         cancelled: threading.Event,
+        same_base: bool,
     ) -> Generation:
         model, processor = base.loaded.model, base.loaded.processor
         inputs = build_inputs(processor, model, messages, images)
@@ -148,7 +152,7 @@ class Engine:
             stops=stop_tokens(processor, model),
             seed=sampling.seed,
             turns=self._turns,
-            activate=lambda: base.shelf.activate(adapter),
+            activate=lambda: base.shelf.activate(adapter, same_base=same_base),
             cancelled=cancelled,
         )
 
@@ -173,7 +177,7 @@ class Engine:
                 with _explained_oom(model):
                     loaded = load_model(model)
                 loaded.model.eval()
-                self._base = _Base(model, loaded, AdapterShelf(loaded.model, model.id))
+                self._base = _Base(model, loaded, AdapterShelf(loaded.model, model))
             self._users += 1
             return self._base
 

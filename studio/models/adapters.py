@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import logging
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
-from peft import LoraConfig
+import peft
+from peft import LoraConfig, PeftConfig
+from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
 from safetensors import SafetensorError, safe_open
 from transformers import PreTrainedModel
 
 from studio.config.adapter import AdapterConfig
-from studio.errors import ModelError
+from studio.errors import ModelError, first_line
 from studio.models.targets import target_modules
 from studio.models.towers import find_towers
+from studio.paths import Workspace
+
+logger = logging.getLogger(__name__)
 
 WEIGHTS = "adapter_model.safetensors"
+CONTINUE = "adapter.continue_from"
 INIT = {"default": True, "eva": True}
 """As PEFT calls them; `studio.train.eva` sets what EVA begins with later."""
 
@@ -68,52 +75,136 @@ def _parts(model: PreTrainedModel) -> list[str]:
 
 @dataclass(frozen=True)
 class AdapterInfo:
-    """What a folder of trained weights holds."""
+    """What a folder of trained weights says of itself.
+
+    Attributes:
+        base: The model it was trained on, as it names it; empty when it does not.
+        field: The setting that names the folder, for errors.
+    """
 
     folder: Path
     base: str
     rank: int
-    kind: Literal["adapter", "model"] = "adapter"
+    config: PeftConfig
+    field: str
+
+    @property
+    def kind_of_peft(self) -> str:
+        """Its kind, as PEFT calls it: LORA, LOHA, …"""
+        return str(self.config.peft_type.value)
 
 
-def inspect_adapter(folder: Path, field: str = "adapter.continue_from") -> AdapterInfo:
+def adapter_folder(name: str, workspace: Workspace, field: str = CONTINUE) -> Path:
+    """The folder of a run's adapter, or the folder itself.
+
+    Args:
+        field: The setting that names it, for the error.
+
+    Raises:
+        ModelError: There is neither such a run nor such a folder.
+    """
+    for folder in (workspace.run(name).adapter, Path(name)):
+        if folder.is_dir():
+            return folder
+    raise ModelError(
+        f"There is no run or adapter folder {name!r}.",
+        remedy="Give the id of a finished run, or the path of an adapter folder.",
+        field=field,
+    )
+
+
+def inspect_adapter(folder: Path, field: str = CONTINUE) -> AdapterInfo:
     """Read an adapter folder's description and check its weights file.
 
     Args:
         field: The setting that names the folder, for the error.
 
     Raises:
-        ModelError: It is no adapter, holds pickled weights, or its file is damaged.
+        ModelError: It is no adapter, asks for foreign code, holds pickled weights, or is damaged.
     """
+    values = _described(folder, field)
+    _refuse_foreign(folder, values, field)
+    _check_weights(folder, field)
+    config = _configuration(folder, values, field)
+    base, rank = str(values.get("base_model_name_or_path") or ""), int(values.get("r") or 0)
+    return AdapterInfo(folder, base, rank, config, field)
+
+
+def _described(folder: Path, field: str) -> dict[str, Any]:
     try:
         values = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
-        base, rank = str(values.get("base_model_name_or_path") or ""), int(values.get("r") or 0)
+        int(values.get("r") or 0)
     except FileNotFoundError:
-        raise _broken(folder, "it has no adapter_config.json", field) from None
+        raise broken(folder, "it has no adapter_config.json", field) from None
     except (ValueError, TypeError, AttributeError):  # no JSON, no object, or no number
-        raise _broken(folder, "its adapter_config.json is not readable", field) from None
-    if "auto_map" in values:
-        raise _broken(folder, "it asks for foreign code to be run, which is never done", field)
+        raise broken(folder, "its adapter_config.json is not readable", field) from None
+    return values
+
+
+def _refuse_foreign(folder: Path, values: dict[str, Any], field: str) -> None:
+    """PEFT notes the class of the base model in `auto_mapping`; only transformers' own are known."""
+    mapping = values.get("auto_mapping") or {}
+    library = mapping.get("parent_library") if isinstance(mapping, dict) else mapping
+    known = library is None or str(library).split(".")[0] == "transformers"
+    if "auto_map" in values or values.get("megatron_config") or not known:
+        raise broken(folder, "it asks for foreign code to be run, which is never done", field)
+
+
+def _check_weights(folder: Path, field: str) -> None:
     weights = folder / WEIGHTS
     if not weights.is_file():
         pickled = any(folder.glob("adapter_model.bin"))
         reason = (
             "its weights are pickled, which can run code" if pickled else f"{WEIGHTS} is missing"
         )
-        raise _broken(folder, reason, field)
+        raise broken(folder, reason, field)
     try:
         with safe_open(weights, framework="numpy") as handle:
             names = handle.keys()
     except (SafetensorError, OSError) as error:
-        raise _broken(folder, f"{WEIGHTS} is damaged ({error})", field) from error
+        raise broken(folder, f"{WEIGHTS} is damaged ({error})", field) from error
     if not names:
-        raise _broken(folder, f"{WEIGHTS} is empty", field)
-    return AdapterInfo(folder, base, rank)
+        raise broken(folder, f"{WEIGHTS} is empty", field)
 
 
-def _broken(folder: Path, reason: str, field: str) -> ModelError:
+def _configuration(folder: Path, values: dict[str, Any], field: str) -> PeftConfig:
+    """The description as PEFT reads it; what PEFT would leave out with a warning is refused."""
+    kind = values.get("peft_type")
+    known = PEFT_TYPE_TO_CONFIG_MAPPING.get(str(kind))
+    if known is None:
+        raise broken(
+            folder,
+            f"its kind is {kind!r}, which the installed PEFT ({peft.__version__}) does not know",
+            field,
+        )
+    names = {entry.name for entry in fields(known)}
+    unknown = [name for name, value in values.items() if name not in names and value]
+    if unknown:
+        raise broken(
+            folder,
+            f"it is described with {', '.join(unknown[:3])}, which the installed PEFT "
+            f"({peft.__version__}) does not know",
+            field,
+        )
+    given = {name: value for name, value in values.items() if name in names}
+    try:
+        return known(**given)
+    except (ValueError, TypeError, KeyError, AttributeError, ImportError) as error:
+        logger.exception("PEFT refused the description of %s", folder)
+        raise broken(
+            folder, f"its adapter_config.json is not readable ({first_line(error)})", field
+        ) from error
+
+
+def broken(folder: Path, reason: str, field: str) -> ModelError:
+    """The refusal of an adapter for a reason that lies in its folder."""
     return ModelError(
-        f"The adapter in {folder.name} cannot be used: {reason}.",
+        f"The adapter in {place_of(folder)} cannot be used: {reason}.",
         remedy="Choose another adapter, or train it again; only safetensors are read.",
         field=field,
     )
+
+
+def place_of(folder: Path) -> str:
+    """A short name for an adapter's folder: a run's own is always called `adapter`."""
+    return folder.parent.name if folder.name == "adapter" and folder.parent.name else folder.name

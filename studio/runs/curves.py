@@ -177,6 +177,7 @@ class Diary:
         "resumed": _take_resumed,
         "warning": _take_notice,
         "changed": _take_notice,
+        "reference_check": _take_notice,
         "finding": _take_finding,
         "probe_rows": _take_probe_rows,
         "probe": _take_probe,

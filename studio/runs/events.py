@@ -16,8 +16,8 @@ class Event(NamedTuple):
 
     Attributes:
         type: `stage`, `progress`, `metrics`, `evaluation`, `checkpoint`, `resumed`, `finding`,
-            `probe_rows`, `probe`, `forgetting`, `warning`, `changed`, `finished`, `failed` or
-            `stopped`.
+            `probe_rows`, `probe`, `forgetting`, `warning`, `changed`, `reference_check`,
+            `finished`, `failed` or `stopped`.
         time: Seconds since the epoch.
         values: What the type carries; metrics keep TRL's names (`loss`, `rewards/margins`, …).
     """

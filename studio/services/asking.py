@@ -34,12 +34,14 @@ def ask(
     question: str,
     compare: bool = False,
     quantization: str = "none",
+    same_base: bool = False,
     sampling: Sampling | None = None,
 ) -> list[Asked]:
     """Ask the adapter (or the base model), and the base model too when comparing.
 
     Args:
         adapter: Run id, or an adapter folder.
+        same_base: The base that the adapter names is `model` under another name or path.
 
     Raises:
         InputError: The model, the adapter or an image cannot be used.
@@ -58,7 +60,12 @@ def ask(
             "".join(
                 delta.text
                 for delta in engine.chat(
-                    one.model, one.adapter, messages, pictures, sampling or Sampling()
+                    one.model,
+                    one.adapter,
+                    messages,
+                    pictures,
+                    sampling or Sampling(),
+                    same_base=same_base,
                 )
             ),
         )

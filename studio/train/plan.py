@@ -37,12 +37,7 @@ from studio.train.memory.remembered import recall
 from studio.train.memory.rows import Sample, guess_tokens, sample_rows
 from studio.train.memory.smallest import ensure_some_plan_fits
 from studio.train.memory.suggest import WhatIf, suggestions
-from studio.train.prepare import (
-    adapter_folder,
-    check_base,
-    reference_folder,
-    with_checkpoint_quantization,
-)
+from studio.train.prepare import run_adapters, with_checkpoint_quantization
 
 GUESSED = 24
 
@@ -138,11 +133,7 @@ def _target(config: RunConfig, device: torch.device) -> Target:
 
 def _adapters(config: RunConfig, workspace: Workspace) -> tuple[Path, ...]:
     """Folders of the adapters that the run continues from or compares with, each checked."""
-    found = [reference_folder(config, workspace)]
-    if config.adapter is not None and config.adapter.continue_from is not None:
-        found.append(adapter_folder(config.adapter.continue_from, workspace))
-        check_base(config, found[-1])
-    return tuple(folder for folder in found if folder is not None)
+    return tuple(adapter.folder for adapter in run_adapters(config, workspace) if adapter)
 
 
 def _worked_out(start: Start) -> Preflight:

@@ -8,32 +8,46 @@ from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel
+from torch import nn
 from transformers import PreTrainedModel, Trainer
 
 from studio.config import RunConfig
 from studio.config.adapter import MOVES_WEIGHTS
 from studio.config.checks import ensure_consistent
 from studio.errors import ModelError, RunFailedError
-from studio.models.adapters import inspect_adapter, lora_config
+from studio.models.adapter_kinds import LORA
+from studio.models.adapter_weights import (
+    DEFAULT,
+    AdapterFile,
+    check_adapter,
+    copy_adapter,
+    fill,
+    put_on,
+)
+from studio.models.adapters import CONTINUE, adapter_folder, lora_config
 from studio.models.load import Loaded, load_model
 from studio.models.prequantized import refuse_untrainable, settled
 from studio.models.shortage import MEMORY_ERRORS, first_line, ran_out
-from studio.models.source import model_path
 from studio.paths import RunPaths, Workspace
 from studio.train.rates import freeze_towers
 
-CONTINUE, REFERENCE = "adapter.continue_from", "dpo.reference"
+REFERENCE = "dpo.reference"
 REF = "ref"
 
 
 @dataclass(frozen=True)
 class Trainable:
-    """What the trainers take: a model, with an adapter on it or to be put on it by TRL."""
+    """What the trainers take: a model, with an adapter on it or to be put on it by TRL.
+
+    Attributes:
+        continued: The file of the adapter that is on it.
+    """
 
     loaded: Loaded
     model: PreTrainedModel | PeftModel
     peft_config: LoraConfig | None
     reference: PreTrainedModel | None = None
+    continued: AdapterFile | None = None
 
 
 def prepare_model(config: RunConfig, workspace: Workspace) -> Trainable:
@@ -74,10 +88,61 @@ def _prepared(config: RunConfig, workspace: Workspace) -> Trainable:
         return Trainable(loaded, loaded.model, None, reference)
     if adapter.continue_from is None:
         return Trainable(loaded, loaded.model, lora_config(adapter, loaded.model))
-    folder = adapter_folder(adapter.continue_from, workspace)
-    check_base(config, folder)
-    model = PeftModel.from_pretrained(loaded.model, folder, is_trainable=True)
-    return Trainable(loaded, model, None)
+    continued = continued_adapter(config, workspace)
+    model = put_on(loaded.model, continued, trainable=True)
+    return Trainable(loaded, model, None, continued=continued)
+
+
+def continued_adapter(config: RunConfig, workspace: Workspace) -> AdapterFile | None:
+    """The adapter that the run continues from, checked against its base model.
+
+    Raises:
+        ModelError: There is no such adapter, or it cannot be continued.
+    """
+    adapter = config.adapter
+    if adapter is None or adapter.continue_from is None:
+        return None
+    return _checked(config, adapter_folder(adapter.continue_from, workspace), CONTINUE)
+
+
+def reference_adapter(config: RunConfig, workspace: Workspace) -> AdapterFile | None:
+    """The adapter of `reference_folder`, checked against the base model.
+
+    Raises:
+        ModelError: There is no such adapter, or it cannot be the reference.
+    """
+    folder = reference_folder(config, workspace)
+    return _checked(config, folder, REFERENCE) if folder else None
+
+
+def run_adapters(
+    config: RunConfig, workspace: Workspace
+) -> tuple[AdapterFile | None, AdapterFile | None]:
+    """(continued from, compared with), checked: on their own, and that they go together.
+
+    Raises:
+        ModelError: One cannot be used, or both cannot be on one model.
+    """
+    continued, reference = (
+        continued_adapter(config, workspace),
+        reference_adapter(config, workspace),
+    )
+    trained = continued.kind if continued else LORA
+    if reference and reference.kind != trained:
+        raise ModelError(
+            f"The reference is an adapter of the kind {reference.kind}, the trained one of the "
+            f"kind {trained}; they cannot be on one model.",
+            remedy="Use base, or an adapter of the same kind.",
+            field=REFERENCE,
+        )
+    return continued, reference
+
+
+def _checked(config: RunConfig, folder: Path, field: str) -> AdapterFile:
+    same_base = config.adapter is not None and config.adapter.base_is_same
+    return check_adapter(
+        folder, config.model, purpose=config.method, field=field, same_base=same_base
+    )
 
 
 def with_checkpoint_quantization(config: RunConfig) -> RunConfig:
@@ -106,65 +171,63 @@ def reference_folder(config: RunConfig, workspace: Workspace) -> Path | None:
     """The adapter that is DPO's reference, when it is neither the base nor the one continued from.
 
     Raises:
-        ModelError: There is no such adapter, it is damaged, or was trained on another model.
+        ModelError: There is no such adapter.
     """
     name = config.dpo.reference
     if config.method != "dpo" or name in ("auto", "base", "adapter"):
         return None
-    folder = adapter_folder(name, workspace, field=REFERENCE)
-    check_base(config, folder, field=REFERENCE)
-    return folder
+    return adapter_folder(name, workspace, field=REFERENCE)
 
 
-def set_reference(trainer: Trainer, config: RunConfig, workspace: Workspace) -> None:
-    """Make `dpo.reference` what the trainer compares with.
+def set_weights(
+    trainer: Trainer, config: RunConfig, workspace: Workspace, trainable: Trainable
+) -> None:
+    """Give the adapters in a trainer the weights they start from, and the reference its own.
 
-    TRL scores the reference with the adapter named `ref` when there is one (it makes it as a
-    copy of the adapter continued from), else with no adapter.
+    TRL stores what is trained on a quantized model in bfloat16 and leaves the reference as it is;
+    it makes the reference as a copy of the adapter continued from, `ref`, but copies plain LoRA
+    only (huggingface/trl#6591). Both are done again: first the formats, then the file's weights,
+    then the copy.
     """
-    if config.method != "dpo" or config.adapter is None:
-        return
-    folder, model = reference_folder(config, workspace), trainer.model
-    if (folder or config.dpo.reference == "base") and REF in model.peft_config:
+    model = trainer.model
+    keep_adapter_precision(model, trainable.loaded.dtype)
+    if trainable.continued:
+        fill(model, trainable.continued, DEFAULT)
+    if config.method == "dpo":
+        drop_nothing(model)
+        if config.adapter is not None:
+            _set_reference(model, config, workspace)
+
+
+def _set_reference(model: PeftModel, config: RunConfig, workspace: Workspace) -> None:
+    """TRL scores the reference with the adapter `ref` when there is one, else with no adapter."""
+    reference = reference_adapter(config, workspace)
+    if (reference or config.dpo.reference == "base") and REF in model.peft_config:
         model.delete_adapter(REF)
-    if folder:
-        model.load_adapter(folder, adapter_name=REF, is_trainable=False, use_safetensors=True)
-        model.set_adapter("default")
+    if reference:
+        put_on(model, reference, REF)
+    elif REF in model.peft_config:
+        copy_adapter(model, DEFAULT, REF)
+    model.set_adapter(DEFAULT)
 
 
-def adapter_folder(name: str, workspace: Workspace, field: str = CONTINUE) -> Path:
-    """The folder of a run's adapter, or the folder itself.
+DROPPING = ("attention_dropout", "dropout", "rank_dropout", "module_dropout")
 
-    Args:
-        field: The setting that names it, for the error.
 
-    Raises:
-        ModelError: There is neither such a run nor such a folder.
+def drop_nothing(model: nn.Module) -> None:
+    """Switch off all dropout: DPO compares two passes over the same rows.
+
+    TRL does so for `nn.Dropout`; models and PEFT's kinds also drop with numbers of their own.
     """
-    for folder in (workspace.run(name).adapter, Path(name)):
-        if folder.is_dir():
-            return folder
-    raise ModelError(
-        f"There is no run or adapter folder {name!r}.",
-        remedy="Give the id of a finished run, or the path of an adapter folder.",
-        field=field,
-    )
-
-
-def check_base(config: RunConfig, folder: Path, field: str = CONTINUE) -> None:
-    """Refuse an adapter that is damaged or was trained on another model."""
-    info = inspect_adapter(folder, field)
-    expected = {config.model.id, model_path(config.model.id)}
-    if (
-        info.base
-        and info.base not in expected
-        and Path(info.base).name not in {Path(name).name for name in expected}
-    ):
-        raise ModelError(
-            f"The adapter in {folder.name} was trained on {info.base}, not on {config.model.id}.",
-            remedy="Choose the same base model.",
-            field=field,
-        )
+    for module in model.modules():
+        for name in DROPPING:
+            rate = getattr(module, name, None)
+            if isinstance(rate, float):
+                setattr(module, name, 0.0)
+            elif isinstance(rate, dict):
+                rate.update({key: 0.0 for key, one in rate.items() if isinstance(one, float)})
+        if "Dropout" in type(module).__name__ and isinstance(getattr(module, "p", None), float):
+            module.p = 0.0
 
 
 def keep_adapter_precision(model: torch.nn.Module, dtype: torch.dtype) -> None:

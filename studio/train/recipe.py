@@ -16,7 +16,7 @@ from studio.config import RunConfig
 from studio.config.availability import OPTIMIZERS, TRACKERS
 from studio.config.engines import JOBS_ENGINE
 from studio.config.model import ModelConfig
-from studio.models.adapters import lora_config
+from studio.models.adapters import adapter_folder, lora_config
 from studio.models.devices import pick_device, resolve_dtype
 from studio.models.load import Loaded, skeleton_of
 from studio.models.prequantized import loading_config
@@ -24,11 +24,7 @@ from studio.models.quantize import quantization_config
 from studio.models.source import load_processor, model_path
 from studio.paths import RunPaths, Workspace, write_json
 from studio.train.arguments import argument_values, best_of
-from studio.train.prepare import (
-    adapter_folder,
-    reference_folder,
-    with_checkpoint_quantization,
-)
+from studio.train.prepare import reference_folder, with_checkpoint_quantization
 from studio.train.recipe_lines import begins_with_rows, lines_of
 from studio.train.recipe_source import additions_of
 

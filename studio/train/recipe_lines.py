@@ -100,6 +100,13 @@ def _reference(config: RunConfig, workspace: Workspace) -> list[str]:
             f'trainer.model.load_adapter({str(folder)!r}, adapter_name="ref", is_trainable=False)',
             'trainer.model.set_adapter("default")',
         ]
+    elif continued and config.dpo.reference != "base":
+        lines += [  # TRL copies plain LoRA only
+            "from peft import get_peft_model_state_dict, set_peft_model_state_dict",
+            "",
+            "start = get_peft_model_state_dict(trainer.model, save_embedding_layers=False)",
+            'set_peft_model_state_dict(trainer.model, start, adapter_name="ref")',
+        ]
     return lines
 
 

@@ -20,9 +20,10 @@ from studio.train.eva import MOST_PASSES, start_from_rows
 from studio.train.fast.setup import Setup
 from studio.train.fast.trainers import FastDPOTrainer, FastSFTTrainer
 from studio.train.memory.heap import trim_before_passes
-from studio.train.prepare import Trainable, keep_adapter_precision, keep_start, set_reference
+from studio.train.prepare import Trainable, keep_start, set_weights
 from studio.train.rates import set_rates
 from studio.train.recipe_lines import begins_with_rows
+from studio.train.reference_check import check_reference
 
 
 def build_trainer(
@@ -54,8 +55,7 @@ def build_trainer(
         trainer = kind(
             args=dpo_arguments(config, paths, loaded), ref_model=trainable.reference, **common
         )
-    set_reference(trainer, config, workspace)
-    keep_adapter_precision(trainer.model, loaded.dtype)
+    set_weights(trainer, config, workspace, trainable)
     _begin(trainer, config, paths, loaded)
     keep_start(trainer.model, config, paths)
     set_rates(trainer, config)
@@ -67,6 +67,8 @@ def build_trainer(
         )
     else:
         Setup(trainer, config, loaded, paths, workspace).run()
+    if config.method == "dpo":
+        check_reference(trainer, config, paths)
     return trainer
 
 

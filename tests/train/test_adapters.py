@@ -12,7 +12,7 @@ from transformers import AutoModelForImageTextToText
 from studio.config.adapter import AdapterConfig
 from studio.config.model import ModelConfig
 from studio.errors import ConfigError, ModelError
-from studio.infer.adapters import AdapterShelf
+from studio.models.adapter_shelf import AdapterShelf
 from studio.models.load import load_model, skeleton_of
 from studio.models.quantize import quantization_config
 from studio.models.source import load_config
@@ -212,7 +212,7 @@ def test_trained_biases_come_and_go_with_their_adapter(one):
     def biases():
         return torch.cat([p.flatten() for n, p in base.named_parameters() if n.endswith("bias")])
 
-    before, shelf = biases(), AdapterShelf(base, "embedded")
+    before, shelf = biases(), AdapterShelf(base, one.config().model)
     shelf.activate(paths.adapter)
     trained = trainer.model.get_base_model().named_parameters()
     assert torch.equal(biases(), torch.cat([p.flatten() for n, p in trained if n.endswith("bias")]))

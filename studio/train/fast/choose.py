@@ -19,6 +19,8 @@ WORDS = {
     "cache_reference": "reference cache",
 }
 FLAGS = tuple(WORDS)
+REF = "ref"
+"""What TRL calls the adapter that is DPO's reference."""
 
 
 @dataclass(frozen=True)
@@ -110,8 +112,12 @@ def _obstacle(model: PreTrainedModel) -> str:
         return "because the loss of the experts' router counts every token of a batch"
     towers = find_towers(model)
     for name, parameter in model.named_parameters():
-        if parameter.requires_grad and towers.of(name) in ("vision", "projector"):
+        if towers.of(name) not in ("vision", "projector"):
+            continue
+        if parameter.requires_grad:
             return f"because the {towers.of(name)} is trained"
+        if REF in name.split("."):
+            return f"because the reference has a {towers.of(name)} of its own"
     if _drops(model, towers):
         return "because the vision tower has dropout"
     return ""

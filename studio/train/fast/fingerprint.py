@@ -11,6 +11,7 @@ from torch import nn
 from transformers import PreTrainedModel, ProcessorMixin
 
 from studio.models.towers import find_towers
+from studio.train.fast.choose import REF
 from studio.train.fast.idle import give_back
 
 VERSION = 3
@@ -18,6 +19,10 @@ AT_ONCE = 128 * 1024 * 1024
 """Bytes of weights that are read before they are given back to their file."""
 NAMES = ("_name_or_path",)
 """Entries of a configuration that say where a model is, not what it is."""
+
+DEFAULT = "default"
+SAID = ("base_model_name_or_path", "peft_version", "auto_mapping", "inference_mode", "revision")
+"""Entries of an adapter's description that change no number."""
 
 Named = Iterable[tuple[str, torch.Tensor]]
 
@@ -47,12 +52,16 @@ def reference_fingerprint(
         settings: What else they depend on.
     """
     base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    adapters = getattr(model, "peft_config", {}) if base is not model else {}
+    adapter = adapters[REF].to_dict() if REF in adapters else None
+    own = {name: value for name, value in (adapter or {}).items() if name not in SAID}
     weights = (
         (name, tensor)
         for name, tensor in _tensors(model)
-        if ".default" not in name and not _trained(tensor)
+        if DEFAULT not in name.split(".") and not _trained(tensor)
     )
-    return fingerprint(_settings(base, processor) | dict(settings), weights)
+    known = _settings(base, processor) | dict(settings)
+    return fingerprint(known | ({"adapter": own} if own else {}), weights)
 
 
 def fingerprint(settings: Mapping[str, object], weights: Named) -> str:

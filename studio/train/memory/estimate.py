@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from peft import LoraConfig, get_peft_model
+from peft import PeftConfig, get_peft_model
 from transformers import PreTrainedModel, ProcessorMixin
 
 from studio.config import RunConfig
 from studio.config.run import with_possible_speed
-from studio.models.adapters import WEIGHTS, lora_config
+from studio.models.adapter_weights import buildable
+from studio.models.adapters import WEIGHTS, adapter_folder, inspect_adapter, lora_config
 from studio.models.load import skeleton_of
 from studio.paths import Workspace
 from studio.runs.plan import MemoryPlan
@@ -28,7 +29,7 @@ from studio.train.memory.trace import (
 )
 from studio.train.memory.traces import Step, traced_once
 from studio.train.memory.weights import largest_dequantized, quantized_modules, weight_bytes
-from studio.train.prepare import adapter_folder, check_base, reference_folder
+from studio.train.prepare import reference_folder
 from studio.train.rates import freeze_towers
 
 # What torch raises where code asks a tensor without storage for its values, or where the values
@@ -76,7 +77,8 @@ def adapted(
         freeze_towers(base, config)
         return base, base
     lora = _lora(config, base, workspace)
-    lora.init_lora_weights = True
+    lora = buildable(lora)
+    lora.inference_mode = False
     model = get_peft_model(base, lora, low_cpu_mem_usage=True)
     if config.model.quantization != "none" and dtype != torch.float32:
         for name, parameter in model.named_parameters():
@@ -171,12 +173,8 @@ def _reference(config: RunConfig, workspace: Workspace, weights: int, trainable:
     return trainable if copied else 0
 
 
-def _lora(config: RunConfig, base: PreTrainedModel, workspace: Workspace) -> LoraConfig:
+def _lora(config: RunConfig, base: PreTrainedModel, workspace: Workspace) -> PeftConfig:
     adapter = config.adapter
     if adapter.continue_from is None:
         return lora_config(adapter, base)
-    folder = adapter_folder(adapter.continue_from, workspace)
-    check_base(config, folder)
-    lora = LoraConfig.from_pretrained(str(folder))
-    lora.inference_mode = False
-    return lora
+    return inspect_adapter(adapter_folder(adapter.continue_from, workspace)).config
