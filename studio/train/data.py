@@ -13,7 +13,9 @@ from typing import Any
 
 from studio.config import RunConfig
 from studio.data.convert import TrainingData, load_training_data
+from studio.data.fit import ANY_MODEL, Fit
 from studio.data.schema import BadRow
+from studio.data.trl_format import SCORED
 from studio.paths import Workspace
 
 ROWS_AT_ONCE = 1000
@@ -39,12 +41,18 @@ class RunData:
 
 
 def load_run_data(
-    config: RunConfig, workspace: Workspace, special_tokens: Sequence[str] = ()
+    config: RunConfig,
+    workspace: Workspace,
+    special_tokens: Sequence[str] = (),
+    fit: Fit = ANY_MODEL,
 ) -> RunData:
     """Read, check and convert the rows that `config` asks for.
 
     Rows whose text spells one of `special_tokens` are left out: the model would read the
     token, not the word.
+
+    Args:
+        fit: How the model's chat template wants the rows.
 
     Raises:
         DataError: The source, a split or a column is missing, or no row can be used.
@@ -59,6 +67,8 @@ def load_run_data(
         method=config.method,
         workspace=workspace,
         special_tokens=special_tokens,
+        turns=config.data.turns,
+        fit=fit,
     )
     return RunData(train, evaluation)
 
@@ -74,6 +84,8 @@ def _digest(data: TrainingData) -> dict[str, Any]:
     digest = hashlib.sha256()
     for start in range(0, len(table), ROWS_AT_ONCE):
         for row in table[start : start + ROWS_AT_ONCE].to_pylist():
+            if not row.get(SCORED):
+                row.pop(SCORED, None)  # as before there was such a column
             row["images"] = [_image_name(image) for image in row.get("images") or []]
             digest.update(json.dumps(row, sort_keys=True).encode("utf-8", "surrogatepass"))
     return {"rows": data.used, "digest": digest.hexdigest()}
