@@ -306,11 +306,7 @@ def _scored_places(rows: Sequence[Row], prompts: Sequence[list[dict]]) -> list[l
     for row, prompt in zip(rows, prompts, strict=True):
         before = len(prompt) - len(row.prompt)  # a system turn added, or one taken away
         found.append(
-            [
-                place + before
-                for place, message in enumerate(row.prompt)
-                if _is_learned(message)
-            ]
+            [place + before for place, message in enumerate(row.prompt) if _is_learned(message)]
         )
     return found
 
@@ -341,7 +337,9 @@ def _hold_out(rows: list[Row | BadRow], share: float, convert) -> tuple[Training
 
 def _renumbered(data: TrainingData, places: Mapping[str, int]) -> TrainingData:
     """The same with rows named by their place in the source, not among those of their split."""
-    names = (replace(name, number=places.get(whole_id(name.id), name.number)) for name in data.names)
+    names = (
+        replace(name, number=places.get(whole_id(name.id), name.number)) for name in data.names
+    )
     return replace(data, names=tuple(names))
 
 

@@ -24,7 +24,10 @@ Message = dict[str, Any]
 
 def turn(role: str, text: str, images: int = 0) -> Message:
     """A message as chat templates take it: image places, then text."""
-    return {"role": role, "content": [{"type": "image"}] * images + [{"type": "text", "text": text}]}
+    return {
+        "role": role,
+        "content": [{"type": "image"}] * images + [{"type": "text", "text": text}],
+    }
 
 
 def written(processor: ProcessorMixin, messages: Sequence[Message], *, asking: bool = False) -> str:

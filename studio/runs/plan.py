@@ -136,6 +136,7 @@ class Plan:
         seconds_per_step, peak_measured: From a dry step; None without one.
         total_planned: What the total was before a dry step put it right; None without one.
         skipped: One sentence per reason why rows are left out.
+        scored: How many answers are learned in how many rows; empty in plans of earlier versions.
         fast_path: What work is saved, or why none; empty in plans of earlier versions.
         warnings: Sentences; none of them stops the run.
     """
@@ -161,6 +162,7 @@ class Plan:
     total_planned: int | None = None
     suggestions: list[Suggestion] = field(default_factory=list)
     fast_path: str = ""
+    scored: str = ""
 
     @property
     def fits(self) -> bool:

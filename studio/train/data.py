@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import PurePath
 from typing import Any
@@ -23,15 +23,42 @@ ROWS_AT_ONCE = 1000
 
 @dataclass(frozen=True)
 class RunData:
-    """Training and evaluation rows of one run."""
+    """Training and evaluation rows of one run.
+
+    Attributes:
+        fit: How the model's chat template wanted them.
+        left_out: By split, places of the rows that the model could not be trained on, with the
+            reasons; places among all rows that the data alone allows.
+    """
 
     train: TrainingData
     evaluation: TrainingData | None
+    fit: Fit = ANY_MODEL
+    left_out: dict[str, dict[int, str]] = field(default_factory=dict)
 
     @property
     def evaluation_rows(self) -> int:
         """Rows to evaluate on; 0 without such a split."""
         return self.evaluation.used if self.evaluation else 0
+
+    def without(self, left_out: Mapping[str, Mapping[int, str]]) -> RunData:
+        """The same without some rows.
+
+        Args:
+            left_out: Places of rows with the reason, by split.
+        """
+        kept = {split: dict(rows) for split, rows in left_out.items()}
+        train = self.train.without(kept.get("train", {}))
+        held = self.evaluation
+        if held is not None:
+            held = held.without(kept.get("evaluation", {}))
+        return replace(self, train=train, evaluation=held, left_out=kept)
+
+    @property
+    def scores_earlier(self) -> bool:
+        """Whether some rows have earlier answers that are scored."""
+        parts = (self.train, self.evaluation)
+        return any(part is not None and SCORED in part.dataset.column_names for part in parts)
 
     @cached_property
     def identity(self) -> dict[str, Any]:
@@ -70,7 +97,7 @@ def load_run_data(
         turns=config.data.turns,
         fit=fit,
     )
-    return RunData(train, evaluation)
+    return RunData(train, evaluation, fit)
 
 
 def reasons(skipped: Sequence[BadRow]) -> list[str]:

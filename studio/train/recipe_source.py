@@ -16,6 +16,7 @@ from transformers import MllamaForConditionalGeneration, PreTrainedModel, Proces
 from studio.models import crossattention, processors
 from studio.models.processors import COMPLETED, PALIGEMMA_TEMPLATE
 from studio.train import eva as starts
+from studio.train import turns
 
 TEMPLATE = "PALIGEMMA_TEMPLATE"
 
@@ -40,16 +41,23 @@ class Additions:
 
 
 def additions_of(
-    processor: ProcessorMixin, skeleton: PreTrainedModel, *, eva: bool = False
+    processor: ProcessorMixin,
+    skeleton: PreTrainedModel,
+    *,
+    eva: bool = False,
+    earlier_answers: bool = False,
 ) -> Additions:
     """What `studio.models` adds to this processor and to models with these modules.
 
     Args:
         eva: Whether the adapter gets its start from rows.
+        earlier_answers: Whether rows have earlier answers that are scored.
     """
     found, wanted = Additions(), []
     if eva:
         wanted.append((starts, starts.start_from_rows.__name__))
+    if earlier_answers:
+        wanted.append((turns, turns.TurnCollator.__name__))
     kind = type(processor)
     if kind in COMPLETED.values():
         wanted.append((processors, kind.__name__))

@@ -23,7 +23,7 @@ from studio.train.memory.heap import trim_before_passes
 from studio.train.prepare import Trainable, keep_adapter_precision, keep_start, set_reference
 from studio.train.rates import set_rates
 from studio.train.recipe_lines import begins_with_rows
-from studio.train.turns import SCORED, TurnCollator
+from studio.train.turns import TurnCollator
 
 
 def build_trainer(
@@ -50,7 +50,7 @@ def build_trainer(
     if config.method == "sft":
         kind = SFTTrainer if stock else FastSFTTrainer
         trainer = kind(args=sft_arguments(config, paths, loaded), **common)
-        if SCORED in data.train.dataset.column_names:
+        if data.scores_earlier:
             trainer.data_collator.__class__ = TurnCollator
     else:
         kind = DPOTrainer if stock else FastDPOTrainer
