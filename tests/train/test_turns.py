@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
@@ -89,7 +90,7 @@ def test_every_answer_is_scored_once_and_weight_0_is_not(runner, source):
 
 def test_labels_are_those_of_trls_assistant_only_loss(runner, source, tmp_path):
     """Where TRL's own way works: all answers weigh 1, and the template marks them."""
-    rows = [json.loads(line) for line in open(source, encoding="utf-8")]
+    rows = [json.loads(line) for line in Path(source).read_text("utf-8").splitlines()]
     for row in rows:
         for turn in row["messages"]:
             turn.pop("weight", None)

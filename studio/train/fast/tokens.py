@@ -19,8 +19,9 @@ from PIL import Image
 from transformers import Idefics2Processor, PaliGemmaProcessor, ProcessorMixin
 from trl.data_utils import apply_chat_template, is_conversational, prepare_multimodal_messages
 
+from studio.data.trl_format import SCORED
+from studio.models.answer_places import scored_tokens
 from studio.train.fast.refs import ImageRef
-from studio.train.turns import SCORED, scored_tokens
 
 ANSWERS = {"sft": ("completion",), "dpo": ("chosen", "rejected")}
 GRID = "image_grid_thw"
