@@ -63,7 +63,7 @@ class TrainingData:
     skipped: list[BadRow]
     names: tuple[RowName, ...] = ()
     earlier: tuple[tuple[int, int], ...] = ()
-    merged: int = 0
+    merged: tuple[RowName, ...] = ()
     apart: int = 0
 
     @property
@@ -141,7 +141,8 @@ def training_dataset(
         raise _nothing_left(skipped, method)
     dataset, merged = _dataset(used, method, images, system_prompt, fit, every)
     earlier = tuple(_earlier(row, every) for row in used)
-    return TrainingData(dataset, len(used), skipped, tuple(names), earlier, merged, apart)
+    changed = tuple(names[place] for place in merged)
+    return TrainingData(dataset, len(used), skipped, tuple(names), earlier, changed, apart)
 
 
 def load_training_data(
@@ -277,14 +278,14 @@ def _dataset(
     system_prompt: str | None,
     fit: Fit,
     every: bool,
-) -> tuple[Dataset, int]:
-    """The dataset, and in how many rows the system text went into the question."""
+) -> tuple[Dataset, list[int]]:
+    """The dataset, and the places of rows whose system text went into the question."""
     from datasets import Dataset
 
     prompts = [prompt_messages(row, system_prompt) for row in rows]
-    merged = 0
+    merged: list[int] = []
     if not fit.system:
-        merged = sum(prompt[0]["role"] == "system" for prompt in prompts)
+        merged = [place for place, one in enumerate(prompts) if one[0]["role"] == "system"]
         prompts = [system_in_question(prompt) for prompt in prompts]
     columns: dict[str, list] = {
         "images": [[str(images.path(sha)) for sha in row.images] for row in rows],

@@ -46,12 +46,15 @@ def scored_tokens(
         marked = [place for place in wanted if begin <= place < end]
         if not marked:
             continue
-        last = end == len(plain)
-        first = marked[0] if last else begin + 1  # an image may melt with the token behind it
-        known = plain[first : end if last else marked[-1] + 1]
-        start = first_place(ids, known, len(ids) - len(known) if last else position)
-        found += [start + place - first for place in marked]
-        position = start + len(known)
+        last = marked[-1] + 1
+        if end == len(plain):
+            ending = len(ids) - (end - marked[0])
+            stop = end_of_first(ids, [plain[marked[0] : end]], ending) - (end - last)
+        else:  # an image may melt with the tokens behind it
+            texts = [plain[first:last] for first in range(begin, marked[0] + 1)]
+            stop = end_of_first(ids, texts, position)
+        found += [stop - (last - place) for place in marked]
+        position = stop
     return found
 
 
@@ -99,13 +102,16 @@ def texts_between(plain: Sequence[int], image: int) -> Iterator[tuple[int, int]]
     yield begin, len(plain)
 
 
-def first_place(ids: Sequence[int], known: Sequence[int], position: int) -> int:
-    """Where `known` first stands in `ids`, from `position` on.
+def end_of_first(
+    ids: Sequence[int], texts: Sequence[Sequence[int]], position: int
+) -> int:
+    """Where the first of `texts` that stands in `ids`, from `position` on, ends there.
 
     Raises:
-        ValueError: Nowhere.
+        ValueError: None does.
     """
-    for place in range(max(0, position), len(ids) - len(known) + 1):
-        if list(ids[place : place + len(known)]) == list(known):
-            return place
+    for text in texts:
+        for place in range(max(0, position), len(ids) - len(text) + 1):
+            if list(ids[place : place + len(text)]) == list(text):
+                return place + len(text)
     raise ValueError(OTHERWISE)

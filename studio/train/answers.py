@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from studio.config import RunConfig
+from studio.data.convert import RowName
 from studio.train.data import RunData
+
+NAMED = 5
 
 
 def answers_scored(config: RunConfig, data: RunData) -> str:
@@ -20,9 +25,9 @@ def said_of_rows(config: RunConfig, data: RunData) -> list[str]:
     train = data.train
     if train.merged:
         found.append(
-            f"The chat template of {config.model.id} takes no system turn: in {train.merged:,} of "
-            f"{_many(train.used, 'row')} its text is put in front of the question, in training and "
-            "in chat alike."
+            f"The chat template of {config.model.id} takes no system turn: in "
+            f"{len(train.merged):,} of {_many(train.used, 'row')} its text is put in front of the "
+            f"question, in training and in chat alike ({_named(train.merged)})."
         )
     if train.apart:
         found.append(
@@ -37,6 +42,11 @@ def said_of_rows(config: RunConfig, data: RunData) -> list[str]:
             f"{'is' if train.unscored == 1 else 'are'} read, not scored ({why})."
         )
     return found
+
+
+def _named(rows: Sequence[RowName]) -> str:
+    more = f" and {len(rows) - NAMED:,} more" if len(rows) > NAMED else ""
+    return ", ".join(map(str, rows[:NAMED])) + more
 
 
 def _many(number: int, thing: str) -> str:

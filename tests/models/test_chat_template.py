@@ -143,7 +143,8 @@ def test_system_turns_that_a_template_refuses_go_into_the_question(
     first, *others = data.train.dataset[0]["prompt"]
     assert first["role"] == "user" and not others
     assert [part.get("text") for part in first["content"]] == ["Be short.\n\n", None, "?"]
-    assert any("takes no system turn: in 1 of 3 rows" in text for text in plan.warnings)
+    (text,) = [one for one in plan.warnings if "takes no system turn" in one]
+    assert "in 1 of 3 rows" in text and "(row 1 (" in text
     assert plan.scored == "scores 4 assistant turns in 3 rows"
     report = checked(model(template), rows, workspace)
     assert finding(report, "system_in_question").rows == [1]
