@@ -102,9 +102,7 @@ def texts_between(plain: Sequence[int], image: int) -> Iterator[tuple[int, int]]
     yield begin, len(plain)
 
 
-def end_of_first(
-    ids: Sequence[int], texts: Sequence[Sequence[int]], position: int
-) -> int:
+def end_of_first(ids: Sequence[int], texts: Sequence[Sequence[int]], position: int) -> int:
     """Where the first of `texts` that stands in `ids`, from `position` on, ends there.
 
     Raises:

@@ -154,6 +154,7 @@ class Shapes:
 
     processor: ProcessorMixin
     _known: dict[tuple, str] = field(default_factory=dict)
+    _around: dict[tuple, int] = field(default_factory=dict)
 
     def refusal(self, prompt: Sequence[Message], answer: Sequence[Message] = ()) -> str:
         """Why a row cannot be trained on; empty when it can.
@@ -162,10 +163,19 @@ class Shapes:
             answer: The turn that follows the prompt; nothing when there is none yet.
         """
         turns = [*prompt, *answer]
-        shape = tuple((m["role"], *(part["type"] for part in m["content"])) for m in turns)
+        shape = _shape(turns)
         if shape not in self._known:
             self._known[shape] = self._found(prompt, turns)
         return self._known[shape]
+
+    def most_bytes(self, prompt: Sequence[Message], answer: Sequence[Message]) -> int:
+        """Bytes of a row as the template writes it; it must not be refused."""
+        turns = [*prompt, *answer]
+        shape = _shape(turns)
+        texts = sum(map(_bytes, (p.get("text") or "" for m in turns for p in m["content"])))
+        if shape not in self._around:
+            self._around[shape] = max(0, _bytes(written(self.processor, turns)) - texts)
+        return texts + self._around[shape]
 
     def _found(self, prompt: Sequence[Message], turns: Sequence[Message]) -> str:
         said = refusal(self.processor, prompt, asking=True) or refusal(self.processor, turns)
@@ -182,6 +192,14 @@ class Shapes:
         if _has_image(self.processor, written(self.processor, prompt, asking=True)):
             return ""
         return f"the model's chat template leaves out its {images} images"
+
+
+def _shape(turns: Sequence[Message]) -> tuple:
+    return tuple((m["role"], *(part["type"] for part in m["content"])) for m in turns)
+
+
+def _bytes(text: str) -> int:
+    return len(text.encode("utf-8", "surrogatepass"))
 
 
 def shared_start(first: str, second: str) -> int:

@@ -103,7 +103,9 @@ def load_run_data(
 def reasons(skipped: Sequence[BadRow]) -> list[str]:
     """One sentence per reason, most frequent first."""
     counts = Counter(row.reason for row in skipped)
-    return [f"{count} rows: {reason}" for reason, count in counts.most_common()]
+    return [
+        f"{count:,} row{'s' * (count != 1)}: {reason}" for reason, count in counts.most_common()
+    ]
 
 
 def _digest(data: TrainingData) -> dict[str, Any]:

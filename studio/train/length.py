@@ -35,7 +35,8 @@ OTHER_ROWS = (
     "Bring rows whose turns come in the order that the model knows, or choose another model."
 )
 AT_ONCE = 1_000
-MARKS_PER_TURN = 200
+ROOM = 64
+"""Tokens that a tokenizer may add to a text beyond one for each of its bytes."""
 STUDIO = Path(__file__).parent.parent
 CODE = tuple(STUDIO / name for name in ("train", "models", "data", "preflight"))
 
@@ -209,6 +210,7 @@ def _look(
     """Rows left out, the number of rows cut, and the tokens of the longest."""
     shapes, unfit = Shapes(processor), {}
     written: dict[int, tuple[Written, list[Size]]] = {}
+    most: dict[int, int] = {}
     for place, row in enumerate(_rows(data.dataset)):
         prompt = bare(row["prompt"])
         answers = [bare(row[name]) for name in ANSWERS[method]]
@@ -218,10 +220,11 @@ def _look(
         elif limit:
             sizes = [_size(image) for image in row["images"] or []]
             written[place] = Written(prompt, answers), sizes
+            most[place] = ROOM + max(shapes.most_bytes(prompt, one) for one in answers)
     if not limit:
         return unfit, 0, 0
     counter = TokenCounter(processor)
-    counted = _perhaps_longer(written, processor, limit)
+    counted = _perhaps_longer(written, most, processor, limit)
     for place in counted:
         counter.add_written(*written[place])
     for _ in counter.expand():
@@ -241,30 +244,25 @@ def _look(
 
 
 def _perhaps_longer(
-    written: Mapping[int, tuple[Written, list[Size]]], processor: ProcessorMixin, limit: int
+    written: Mapping[int, tuple[Written, list[Size]]],
+    most: Mapping[int, int],
+    processor: ProcessorMixin,
+    limit: int,
 ) -> list[int]:
-    """Rows that may have more than `limit` tokens: a token of text is a byte of it or more."""
+    """Rows that may have more than `limit` tokens: a token of text is a byte of it or more.
+
+    Args:
+        most: No fewer tokens than the text of each row has.
+    """
     uses: Counter[Kind] = Counter(
         (len(sizes), size) for _, sizes in written.values() for size in sizes
     )
     tokens = {kind: found.tokens for kind, found in Expansions(processor).of(uses)} if uses else {}
     return [
         place
-        for place, (row, sizes) in written.items()
-        if sum(tokens[len(sizes), size] for size in sizes) + _most_text(row) > limit
+        for place, (_, sizes) in written.items()
+        if sum(tokens[len(sizes), size] for size in sizes) + most[place] > limit
     ]
-
-
-def _most_text(row: Written) -> int:
-    """No fewer tokens than the text of a row has with what a template writes around it."""
-    sizes = [sum(map(_bytes, answer)) for answer in row.answers]
-    turns = len(row.prompt) + 1
-    return sum(map(_bytes, row.prompt)) + max(sizes, default=0) + MARKS_PER_TURN * turns
-
-
-def _bytes(message: Mapping[str, Any]) -> int:
-    texts = (part.get("text") or "" for part in message["content"])
-    return sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
 
 
 def _rows(dataset: Dataset) -> Iterable[dict[str, Any]]:

@@ -66,7 +66,7 @@ def _run(paths: RunPaths, workspace: Workspace) -> int:
             from studio.train.run import execute
             from studio.train.world import for_all_there_are
 
-        config = for_all_there_are(files.load(paths.config), paths)
+        config = for_all_there_are(files.load_run(paths.config), paths)
         outcome = execute(config, paths, workspace)
     except StudioError as error:
         _end(paths, "failed", message=error.message, remedy=error.remedy, field=error.field)

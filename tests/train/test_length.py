@@ -56,7 +56,7 @@ def test_one_row_that_is_too_long_is_left_out_and_named(runner, rows):
     assert "1 of 3 rows is left out" in said and "row 2 (r1) has" in said
     assert "raise data.max_length (the model reads 8,192)" in said
     assert "longest_edge" not in said, "its answer is long, not its image"
-    assert plan.skipped == ["1 rows: longer than 100 tokens"]
+    assert plan.skipped == ["1 row: longer than 100 tokens"]
     assert data.train.dataset[1]["completion"][0]["content"][0]["text"] == "Blue."
     again, same = planned(runner, source, max_length=100)
     assert said_of(again) == said and same.identity == data.identity
