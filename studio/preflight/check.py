@@ -21,7 +21,6 @@ from studio.preflight.checks.leakage import Leakage
 from studio.preflight.checks.length import length_bias, length_findings
 from studio.preflight.checks.repeats import Repeats
 from studio.preflight.checks.special import SpecialTokens
-from studio.preflight.checks.template import Template
 from studio.preflight.checks.unreadable import Unreadable
 from studio.preflight.pictures import Pictures
 from studio.preflight.report import (
@@ -34,10 +33,10 @@ from studio.preflight.report import (
     by_severity,
 )
 from studio.preflight.rows import Entry, Rows
-from studio.preflight.scored import rendering_of
 from studio.preflight.summary import shrunk, summarize, truncation_of
 
 if TYPE_CHECKING:
+    from studio.preflight.checks.template import Template
     from studio.preflight.expansion import Expansion, Kind
     from studio.preflight.processor import Model
     from studio.preflight.tokens import RowTokens
@@ -116,8 +115,11 @@ class _Run:
             self.languages,
             SpecialTokens(self.model.special_tokens if self.model else []),
         ]
-        self.template = Template(self.model) if self.model else None
-        if self.template:
+        self.template: Template | None = None
+        if self.model:
+            from studio.preflight.checks.template import Template
+
+            self.template = Template(self.model)
             self.checks.append(self.template)
 
     def add(self, entry: Entry) -> None:
@@ -140,6 +142,8 @@ class _Run:
         if self.template and self.template.refuses(row):
             return
         if self.model and self.rendering is None:
+            from studio.preflight.scored import rendering_of
+
             self.rendering = rendering_of(self.model, entry.number, row)
         if self.counter:
             self.counter.add(row, [self.pictures.sizes[picture] for picture in pictures])

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from studio.config import RunConfig, files
 from studio.config.fields import field_specs

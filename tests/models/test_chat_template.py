@@ -229,4 +229,4 @@ def test_the_check_shows_what_is_scored(model, source, workspace):
     ]
     assert type(report).from_json(json.loads(json.dumps(report.to_json()))) == report
     unended = checked(model(NO_END), rows, workspace)
-    assert unended.rendering.pieces[-1].text == " G.\n"
+    assert unended.rendering.pieces[-1].text == " G."

@@ -13,7 +13,7 @@ from studio.runs.events import read_events
 from studio.train.plan import plan_run
 from tests.train.fast_pair import IMAGES
 
-WORDS = "red " * 60
+WORDS = "red " * 120
 
 
 @pytest.fixture

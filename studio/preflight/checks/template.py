@@ -71,5 +71,9 @@ class Template(Check):
                 "SFT scores these too.",
                 "With data.turns: last it scores the last answer only.",
             )
-        for kind, sentence, remedy in template_cautions(self._model.processor, self._model.name):
-            yield Finding(kind, "warning", [], sentence, remedy)
+        cautions = template_cautions(self._model.processor, self._model.name)
+        said = {kind: (sentence, remedy) for kind, sentence, remedy in cautions}
+        if "asked_elsewhere" in said:
+            yield Finding("asked_elsewhere", "warning", [], *said["asked_elsewhere"])
+        if "no_end_token" in said:
+            yield Finding("no_end_token", "warning", [], *said["no_end_token"])
