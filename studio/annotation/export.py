@@ -17,7 +17,7 @@ from studio.annotation.publish import write_card
 from studio.annotation.shapes import completions
 from studio.annotation.store import AnnotationStore
 from studio.annotation.views import ExportPolicy, TiePolicy
-from studio.data.schema import Row
+from studio.data.schema import Row, plain_row
 from studio.errors import DataError, NotFoundError
 from studio.paths import Workspace, building, read_json, write_json
 
@@ -157,7 +157,7 @@ def _write(
         method = "sft" if shape == "completions" else "dpo"
         share = manifest["evaluation_share"]
         return freeze(rows, name, workspace, manifest, method=method, evaluation_share=share)
-    digest = _hash([f"{format} {shape}", *(asdict(row) for row in rows)])
+    digest = _hash([f"{format} {shape}", *(plain_row(row) for row in rows)])
 
     def write(folder: Path) -> None:
         (write_ranked if shape == "ranked" else WRITERS[format])(rows, images, folder)

@@ -134,7 +134,8 @@ def _turn(message: Message) -> dict:
         {"type": "text", "text": part.text} if part.type == "text" else {"type": "image"}
         for part in message.parts
     ]
-    return {"role": message.role, "content": content}
+    weight = {} if message.scored else {"weight": 0}
+    return {"role": message.role, "content": content, **weight}
 
 
 def _answer(answer: Answer) -> dict:

@@ -18,6 +18,7 @@ def prompt_to_json(prompt: Sequence[Message]) -> list[dict]:
         {
             "role": message.role,
             "parts": [{"type": part.type, "text": part.text} for part in message.parts],
+            **({} if message.scored else {"scored": False}),
         }
         for message in prompt
     ]
@@ -26,7 +27,11 @@ def prompt_to_json(prompt: Sequence[Message]) -> list[dict]:
 def prompt_from_json(stored: Sequence[dict]) -> tuple[Message, ...]:
     """What `prompt_to_json` made."""
     return tuple(
-        Message(message["role"], tuple(Part(**part) for part in message["parts"]))
+        Message(
+            message["role"],
+            tuple(Part(**part) for part in message["parts"]),
+            message.get("scored", True),
+        )
         for message in stored
     )
 

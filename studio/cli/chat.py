@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from studio.cli.options import JsonOption, WorkspaceOption, locate, print_json
 
+EMPTY = "(empty answer: the model ended it at once)"
+
 
 def chat(
     model: Annotated[str, typer.Argument(help='Hub id, folder or "embedded".')],
     question: Annotated[str, typer.Argument(help="What to ask.")],
     image: Annotated[
-        list[Path] | None, typer.Option("--image", help="An image; may be given several times.")
+        list[str] | None, typer.Option("--image", help="An image; may be given several times.")
     ] = None,
     adapter: Annotated[
         str | None, typer.Option("--adapter", help="Run id or adapter folder.")
@@ -55,5 +56,6 @@ def chat(
         print_json({"answers": [{"model": a.model, "text": a.text} for a in answers]})
     else:
         for answer in answers:
-            typer.echo(f"{answer.model}: {answer.text}" if len(answers) > 1 else answer.text)
+            text = answer.text if answer.text.strip() else EMPTY
+            typer.echo(f"{answer.model}: {text}" if len(answers) > 1 else text)
     return 0

@@ -12,7 +12,7 @@ from studio.cli.data import mapping
 from studio.cli.options import JsonOption, WorkspaceOption, locate, print_json, say
 from studio.data.sources.registry import LIBRARY
 from studio.paths import Workspace
-from studio.preflight.report import Finding, Report
+from studio.preflight.report import Finding, Rendering, Report
 
 if TYPE_CHECKING:
     from studio.config.model import ModelConfig
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 MARKS = {"error": "✕", "warning": "!", "info": "·"}
 SHOWN_ROWS = 8
 SHOWN_REASONS = 20
+SHOWN_TEXT = 400
+OPEN, CLOSE = "⟦", "⟧"
 TELL_EVERY = 1.0  # seconds
 FEW_DONE = 20
 
@@ -36,7 +38,7 @@ def check(
         str, typer.Option(help='Whose processor counts: a hub id, a folder or "embedded".')
     ] = "embedded",
     max_length: Annotated[
-        int | None, typer.Option(min=1, help="Tokens at which training would cut a row.")
+        int | None, typer.Option(min=1, help="The most tokens of a row, as data.max_length.")
     ] = None,
     longest_edge: Annotated[
         int | None, typer.Option(min=32, help="Pixel budget, as model.image.longest_edge.")
@@ -151,8 +153,8 @@ def describe(found: Report) -> str:
     ]
     if cut.max_length and cut.asked:
         lines.append(
-            f"{cut.max_length:,} tokens would cut {cut.rows:,} rows, "
-            f"{cut.through_images:,} of them through the image"
+            f"{cut.rows:,} rows are longer than {cut.max_length:,} tokens, "
+            f"{cut.through_images:,} of them with their images alone"
         )
     if bias.pairs:
         lines.append(
@@ -160,9 +162,32 @@ def describe(found: Report) -> str:
             f"{bias.mean_gap:+.1f} tokens on average"
         )
     lines += [line for finding in found.findings for line in _told(finding)]
+    if found.rendering:
+        lines += _rendered(found.rendering)
     if not found.findings:
         lines.append("Nothing was found to be wrong." if found.rows else "There are no rows.")
     return "\n".join(lines)
+
+
+def _rendered(rendering: Rendering) -> list[str]:
+    """A row as the model reads it; line breaks spelled out, what is learned between marks."""
+    parts = [
+        f"{OPEN}{_spelled(piece.text)}{CLOSE}" if piece.scored else _spelled(piece.text)
+        for piece in rendering.pieces
+    ]
+    return [
+        f"row {rendering.row} as the model reads it; what is learned is between {OPEN} and {CLOSE}:",
+        f"    {''.join(parts)}",
+    ]
+
+
+def _spelled(text: str) -> str:
+    shown = (
+        text
+        if len(text) <= SHOWN_TEXT
+        else f"{text[: SHOWN_TEXT // 2]} … {text[-SHOWN_TEXT // 2 :]}"
+    )
+    return shown.replace("\n", "↵")
 
 
 def _told(finding: Finding) -> list[str]:

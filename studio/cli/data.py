@@ -70,7 +70,7 @@ def import_(
     if report.extended:
         typer.echo(f"{report.extended} rows given new answers.")
     if report.identical:
-        typer.echo(f"{report.identical} rows have two answers that say the same: no pair.")
+        typer.echo(f"{report.identical} rows have answers that all say the same: no pair.")
     if report.labels:
         typer.echo(f"Labels: {described(report.labels)}.")
     for row in report.bad[:SHOWN_BAD]:

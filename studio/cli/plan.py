@@ -87,6 +87,7 @@ def describe(found: Plan) -> str:
         f"{found.train_rows:,} rows, {found.steps:,} steps of {found.effective_batch} "
         f"(accumulation {found.accumulation}), {found.tokens_median:,} tokens a row "
         f"(at most {found.tokens_max:,})",
+        *([found.scored] if found.scored else []),
         *_memory(found),
         *_time(found),
         *([found.fast_path] if found.fast_path else []),

@@ -25,7 +25,7 @@ def recipe(run_dir: Path) -> int:
     from studio.train.recipe import write_recipe
 
     paths = RunPaths(run_dir.resolve())
-    write_recipe(files.load(paths.config), paths, locate(str(paths.root.parent.parent)))
+    write_recipe(files.load_run(paths.config), paths, locate(str(paths.root.parent.parent)))
     return 0
 
 

@@ -69,10 +69,10 @@ def cautions(config: RunConfig) -> list[str]:
             f"The run starts with the most rows at once that there is room for, not with "
             f"{config.batch.per_device}."
         )
-    if config.data.max_length is not None and not config.speed.all_off:
+    if config.data.too_long == "cut_answer" and not config.speed.all_off:
         found.append(
-            "A maximum length takes TRL's own path: every image is encoded again for each answer, "
-            "and nothing is shared or cached. Without one the run is faster."
+            "data.too_long: cut_answer takes TRL's own path: every image is encoded again for each "
+            "answer, and nothing is shared or cached. leave_out is faster."
         )
     if optimizer.updates_inside:
         found.append(

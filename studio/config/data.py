@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from studio.config.base import Section, setting
 
 
@@ -57,8 +59,23 @@ class DataConfig(Section):
     max_length: int | None = setting(
         None,
         "Maximum length (tokens)",
-        "Answers are cut so that a row has no more tokens; a run that would lose image tokens is refused. Empty: nothing is cut, best with images.",
-        effect="Bounds memory; cut answers never learn to end. Takes the stock path.",
+        "The most tokens of a row, image tokens included; too_long says what becomes of longer ones. Empty: as many as the model reads.",
+        effect="Bounds memory.",
         trl="max_length",
         ge=16,
+    )
+    too_long: Literal["leave_out", "refuse", "cut_answer"] = setting(
+        "leave_out",
+        "Rows that are too long",
+        "Leave them out, counted and named; refuse the run; or cut the end of their answers. The question and its images are never cut. For DPO the longer answer counts.",
+        effect="Cut answers never learn to end, and take the stock path.",
+        trl="max_length",
+    )
+    turns: Literal["all", "last"] = setting(
+        "all",
+        "Answers to learn",
+        "SFT scores every answer of a conversation, or its last one only. A turn with weight: 0 is never scored. DPO compares last answers.",
+        effect="Quality: more answers learned from the same rows.",
+        trl="assistant_only_loss",
+        method="sft",
     )

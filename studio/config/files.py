@@ -37,6 +37,24 @@ def load(path: Path) -> RunConfig:
     return parse(load_values(path))
 
 
+def load_run(path: Path) -> RunConfig:
+    """The run file of a run's folder. It names every setting that there was when the run was made.
+
+    A run of an earlier version goes on as it began: it scores last answers, and cuts at its
+    maximum length.
+
+    Raises:
+        NotFoundError: There is no such file.
+        ConfigError: It is not YAML, or holds wrong keys or values.
+    """
+    values = load_values(path)
+    data = values.get("data")
+    if isinstance(data, dict) and "turns" not in data:
+        cut = {"too_long": "cut_answer"} if data.get("max_length") else {}
+        values["data"] = {"turns": "last", **cut, **data}
+    return parse(values)
+
+
 def load_values(path: Path) -> dict[str, Any]:
     """The mapping in a YAML file, unchecked but for being one."""
     try:

@@ -112,20 +112,20 @@ def speed_obstacle(config: RunConfig) -> str:
     """Why a run takes TRL's own path whatever its model; empty when its settings allow more."""
     if config.speed.all_off:
         return "because it is switched off"
-    if config.data.max_length is not None:
-        return "because data.max_length cuts rows, which only TRL's own layout does"
+    if config.data.too_long == "cut_answer":
+        return "because data.too_long: cut_answer cuts rows, which only TRL's own layout does"
     return ""
 
 
 def with_possible_speed(config: RunConfig) -> RunConfig:
     """`config` without the savings that its other settings rule out.
 
-    Rows cut at a maximum length keep TRL's own layout; NEFTune's noise depends on the length of a
+    Rows whose answers are cut keep TRL's own layout; NEFTune's noise depends on the length of a
     row, so prompts are not shared.
     """
     off: dict[str, str] = {}
     if config.optimizer.neftune is not None:
         off = {"share_prompts": "off"}
-    if config.data.max_length is not None:
+    if config.data.too_long == "cut_answer":
         off = {name: "off" for name in SAVINGS}
     return config.model_copy(update={"speed": config.speed.model_copy(update=off)})

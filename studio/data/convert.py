@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
 
+from studio.data.fit import ANY_MODEL, Fit, answers_apart, whole_id
 from studio.data.images import ImageStore
-from studio.data.schema import Answer, BadRow, Row
+from studio.data.schema import Answer, BadRow, Message, Row
 from studio.data.sources import open_source
 from studio.data.split import split_by_image
 from studio.data.trl_format import (
     ANSWERS,
+    SCORED,
     Method,
     answer_messages,
     features,
     prompt_messages,
+    system_in_question,
     trl_columns,
 )
 from studio.errors import DataError, NotFoundError
@@ -26,6 +29,18 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 IDENTICAL = "chosen and rejected are the same"
+Turns = Literal["all", "last"]
+
+
+@dataclass(frozen=True)
+class RowName:
+    """Which row it is: its place in its split of the source, from 1, and its id."""
+
+    number: int
+    id: str
+
+    def __str__(self) -> str:
+        return f"row {self.number} ({self.id[:40]})" if self.id else f"row {self.number}"
 
 
 @dataclass(frozen=True)
@@ -33,14 +48,53 @@ class TrainingData:
     """Rows ready for a trainer.
 
     Attributes:
-        dataset: TRL's columns; `images` decodes to RGB on access.
+        dataset: TRL's columns; `images` decodes to RGB on access. With several answers to score in
+            a row, also `scored`: the places of the earlier ones in its prompt.
         used: Number of rows in it.
         skipped: The rows left out, with the reason.
+        names: Which row each of them is.
+        earlier: For each row, its answers before the last one, and how many of them are scored.
+        merged: Rows whose system text was put in front of their question.
+        apart: Rows that are one answer of a conversation of several.
     """
 
     dataset: Dataset
     used: int
     skipped: list[BadRow]
+    names: tuple[RowName, ...] = ()
+    earlier: tuple[tuple[int, int], ...] = ()
+    merged: tuple[RowName, ...] = ()
+    apart: int = 0
+
+    @property
+    def scored(self) -> int:
+        """Answers that are scored, in all rows."""
+        return self.used + sum(scored for _, scored in self.earlier)
+
+    @property
+    def unscored(self) -> int:
+        """Earlier answers that are read only."""
+        return sum(there - scored for there, scored in self.earlier)
+
+    def without(self, numbers: Mapping[int, str]) -> TrainingData:
+        """What is left without some rows.
+
+        Args:
+            numbers: Places in `dataset`, with the reason why they are left out.
+        """
+        if not numbers:
+            return self
+        kept = [place for place in range(self.used) if place not in numbers]
+        left = [BadRow(self.names[place].number, reason) for place, reason in numbers.items()]
+        table = self.dataset.with_format(None).select(kept)
+        return replace(
+            self,
+            dataset=table.with_transform(trl_columns),
+            used=len(kept),
+            skipped=[*self.skipped, *left],
+            names=tuple(self.names[place] for place in kept),
+            earlier=tuple(self.earlier[place] for place in kept),
+        )
 
 
 def training_dataset(
@@ -50,6 +104,8 @@ def training_dataset(
     images: ImageStore,
     system_prompt: str | None = None,
     special_tokens: Sequence[str] = (),
+    turns: Turns = "all",
+    fit: Fit = ANY_MODEL,
 ) -> TrainingData:
     """Convert rows to `images` + `prompt` + `completion` (sft) or `chosen`, `rejected` (dpo).
 
@@ -58,12 +114,17 @@ def training_dataset(
     Args:
         rows: Good rows, and bad ones to be passed on as skipped.
         special_tokens: Rows whose text contains one of these literally are skipped.
+        turns: For sft, whether earlier answers of a conversation are scored too.
+        fit: How the model's chat template wants the rows.
 
     Raises:
         DataError: No row can be used; `field` is `data.source`.
     """
     used: list[Row] = []
+    names: list[RowName] = []
     skipped: list[BadRow] = []
+    every = method == "sft" and turns == "all"
+    apart = 0
     for line, row in enumerate(rows, 1):
         if isinstance(row, BadRow):
             skipped.append(row)
@@ -71,11 +132,17 @@ def training_dataset(
         reason = unusable(row, method, images) or _special(row, special_tokens)
         if reason:
             skipped.append(BadRow(line, reason))
-        else:
-            used.append(row)
+            continue
+        parts = answers_apart(row) if every and fit.parts(row) else [row]
+        apart += len(parts) if len(parts) > 1 else 0
+        used += parts
+        names += [RowName(line, part.external_id) for part in parts]
     if not used:
         raise _nothing_left(skipped, method)
-    return TrainingData(_dataset(used, method, images, system_prompt), len(used), skipped)
+    dataset, merged = _dataset(used, method, images, system_prompt, fit, every)
+    earlier = tuple(_earlier(row, every) for row in used)
+    changed = tuple(names[place] for place in merged)
+    return TrainingData(dataset, len(used), skipped, tuple(names), earlier, changed, apart)
 
 
 def load_training_data(
@@ -89,6 +156,8 @@ def load_training_data(
     method: Method,
     workspace: Workspace,
     special_tokens: Sequence[str] = (),
+    turns: Turns = "all",
+    fit: Fit = ANY_MODEL,
 ) -> tuple[TrainingData, TrainingData | None]:
     """(train, evaluation) of a run; no image is in both.
 
@@ -97,6 +166,7 @@ def load_training_data(
         evaluation: A split or slice, None for none, or a share such as "10%" of the training
             rows to be held out by image.
         where: Column → value that a row must have to be used.
+        turns, fit: As for `training_dataset`.
 
     Raises:
         DataError: The source, a split or a column is missing, or no row can be used.
@@ -119,7 +189,13 @@ def load_training_data(
 
     def convert(rows: Iterable[Row | BadRow]) -> TrainingData:
         return training_dataset(
-            rows, method, images=images, system_prompt=system_prompt, special_tokens=special_tokens
+            rows,
+            method,
+            images=images,
+            system_prompt=system_prompt,
+            special_tokens=special_tokens,
+            turns=turns,
+            fit=fit,
         )
 
     rows = read(train, "data.train")
@@ -196,22 +272,58 @@ def _answers(row: Row, method: Method) -> tuple[Answer | None, ...]:
 
 
 def _dataset(
-    rows: Sequence[Row], method: Method, images: ImageStore, system_prompt: str | None
-) -> Dataset:
+    rows: Sequence[Row],
+    method: Method,
+    images: ImageStore,
+    system_prompt: str | None,
+    fit: Fit,
+    every: bool,
+) -> tuple[Dataset, list[int]]:
+    """The dataset, and the places of rows whose system text went into the question."""
     from datasets import Dataset
 
+    prompts = [prompt_messages(row, system_prompt) for row in rows]
+    merged: list[int] = []
+    if not fit.system:
+        merged = [place for place, one in enumerate(prompts) if one[0]["role"] == "system"]
+        prompts = [system_in_question(prompt) for prompt in prompts]
     columns: dict[str, list] = {
         "images": [[str(images.path(sha)) for sha in row.images] for row in rows],
-        "prompt": [prompt_messages(row, system_prompt) for row in rows],
+        "prompt": prompts,
     }
     answers = [_answers(row, method) for row in rows]
     for index, name in enumerate(ANSWERS[method]):
         columns[name] = [answer_messages(answer[index]) for answer in answers]
-    return Dataset.from_dict(columns, features=features(method)).with_transform(trl_columns)
+    scored = _scored_places(rows, prompts) if every else []
+    if any(scored):
+        columns[SCORED] = scored
+    kinds = features(method, scored=SCORED in columns)
+    return Dataset.from_dict(columns, features=kinds).with_transform(trl_columns), merged
+
+
+def _scored_places(rows: Sequence[Row], prompts: Sequence[list[dict]]) -> list[list[int]]:
+    """Where the earlier answers to be scored stand in each prompt; a part of a row has none."""
+    found = []
+    for row, prompt in zip(rows, prompts, strict=True):
+        before = len(prompt) - len(row.prompt)  # a system turn added, or one taken away
+        found.append(
+            [place + before for place, message in enumerate(row.prompt) if _is_learned(message)]
+        )
+    return found
+
+
+def _earlier(row: Row, every: bool) -> tuple[int, int]:
+    answers = [message for message in row.prompt if message.role == "assistant"]
+    return len(answers), sum(map(_is_learned, answers)) if every else 0
+
+
+def _is_learned(message: Message) -> bool:
+    return message.role == "assistant" and message.scored and bool(message.text.strip())
 
 
 def _hold_out(rows: list[Row | BadRow], share: float, convert) -> tuple[TrainingData, TrainingData]:
     good = [row for row in rows if isinstance(row, Row)]
+    places = {row.external_id: place for place, row in enumerate(rows, 1) if isinstance(row, Row)}
     train, held = split_by_image(good, share)
     if not held:
         raise DataError(
@@ -219,7 +331,17 @@ def _hold_out(rows: list[Row | BadRow], share: float, convert) -> tuple[Training
             remedy="Leave the evaluation split empty, or bring rows with other images.",
             field="data.evaluation",
         )
-    return convert([*train, *(row for row in rows if isinstance(row, BadRow))]), convert(held)
+    bad = [row for row in rows if isinstance(row, BadRow)]
+    parts = convert([*train, *bad]), convert(held)
+    return tuple(_renumbered(part, places) for part in parts)
+
+
+def _renumbered(data: TrainingData, places: Mapping[str, int]) -> TrainingData:
+    """The same with rows named by their place in the source, not among those of their split."""
+    names = (
+        replace(name, number=places.get(whole_id(name.id), name.number)) for name in data.names
+    )
+    return replace(data, names=tuple(names))
 
 
 def _without_images_of(

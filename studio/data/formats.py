@@ -6,17 +6,19 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import replace
 
-from studio.data.schema import Answer, Message, Part, Row
+from studio.data.schema import Answer, Message, Part, Row, plain_row
 from studio.data.turns import (
     Conversation,
     check_text,
     flaw,
+    is_scored,
     is_turns,
     place_images,
     read_answer,
     read_conversation,
+    until_scored,
 )
 from studio.errors import DataError
 
@@ -83,11 +85,16 @@ class RowMaker:
 
     def row(self, values: Mapping[str, object]) -> Row:
         """The row of one record. Raises DataError with the reason when it cannot be used."""
-        conversation, completion = self._conversation(values)
+        conversation, completion, scored = self._conversation(values)
         images = self._images(values) or conversation.images
         prompt = place_images(conversation.messages, len(images))
         chosen, rejected = self._answer(values, "chosen"), self._answer(values, "rejected")
-        completion = completion or self._answer(values, "answer")
+        if completion is None:
+            completion, scored = self._answer(values, "answer"), self._scored(values)
+        if completion is not None and not scored:
+            prompt, text = until_scored(prompt, completion.text, scored, "weight")
+            completion = replace(completion, text=text)
+            images = images[: sum(part.type == "image" for one in prompt for part in one.parts)]
         row = Row(
             external_id="",
             images=tuple(self._keep_image(image) for image in images),
@@ -103,7 +110,16 @@ class RowMaker:
     def _value(self, values: Mapping[str, object], role: str) -> object:
         return values.get(self._mapping.get(role, ""))
 
-    def _conversation(self, values: Mapping[str, object]) -> tuple[Conversation, Answer | None]:
+    def _scored(self, values: Mapping[str, object]) -> bool:
+        """Whether the answer in a column of its own is to be learned."""
+        value = self._value(values, "answer")
+        turn = value[-1] if is_turns(value) else value
+        return not isinstance(turn, dict) or is_scored(turn, self._mapping["answer"])
+
+    def _conversation(
+        self, values: Mapping[str, object]
+    ) -> tuple[Conversation, Answer | None, bool]:
+        """Messages up to the last answer, that answer, and whether it is to be learned."""
         column = self._mapping.get("conversation") or self._mapping.get("question")
         if column:
             read = read_conversation(values.get(column), column)
@@ -113,9 +129,9 @@ class RowMaker:
         else:
             read = read_conversation(DEFAULT_QUESTION, "question")
         messages = read.messages
-        completion = None
+        completion, scored = None, True
         if messages[-1].role == "assistant":
-            text = read_answer(messages[-1].text, column or "question")
+            text, scored = read_answer(messages[-1].text, column or "question"), messages[-1].scored
             messages, completion = messages[:-1], Answer(text)
         if not any(message.role == "user" for message in messages):
             raise DataError("the conversation has no user turn.", field=column or "question")
@@ -123,7 +139,7 @@ class RowMaker:
         if system and messages[0].role != "system":
             text = check_text(str(system), "system")
             messages = (Message("system", (Part("text", text),)), *messages)
-        return Conversation(messages, read.images), completion
+        return Conversation(messages, read.images), completion, scored
 
     def _images(self, values: Mapping[str, object]) -> tuple[object, ...]:
         column = self._mapping.get("image")
@@ -168,7 +184,7 @@ class RowMaker:
         """The row under its own id, else one made of its contents; repeats are numbered."""
         identity = check_text(str(given)[:MAX_ID], "id") if given not in (None, "") else ""
         if not identity:
-            content = json.dumps({**asdict(row), "meta": None}, sort_keys=True)
+            content = json.dumps({**plain_row(row), "meta": None}, sort_keys=True)
             identity = hashlib.sha256(content.encode()).hexdigest()[:16]
         self._seen[identity] = self._seen.get(identity, 0) + 1
         if self._seen[identity] > 1:

@@ -7,14 +7,13 @@ import json
 import re
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 
 from studio.data.convert import unusable
 from studio.data.images import ImageStore
 from studio.data.manifest import LIBRARY_SPEC, MANIFEST, TRL, list_exports
-from studio.data.schema import Row
+from studio.data.schema import Row, plain_row
 from studio.data.split import split_by_image
 from studio.data.trl_format import ANSWERS, Method, answer_messages, features, prompt_messages
 from studio.errors import DataError
@@ -119,12 +118,17 @@ def _write_parquet(path: Path, rows: Sequence[Row], method: Method, images: Imag
     from datasets import Features, Value
 
     names = ("id", *(f"{answer}_author" for answer in ANSWERS[method]), "meta")
-    types = Features({**features(method, decode=True), **{name: Value("string") for name in names}})
+    weights = any(not message.scored for row in rows for message in row.prompt)
+    columns = features(method, decode=True, weights=weights)
+    types = Features({**columns, **{name: Value("string") for name in names}})
     schema = types.arrow_schema
     remaining = iter(rows)
     with pq.ParquetWriter(path, schema) as writer:
         while group := list(islice(remaining, ROWS_PER_GROUP)):
             records = [_record(row, method, images) for row in group]
+            for record, row in zip(records, group, strict=True):
+                for turn, message in zip(record["prompt"], row.prompt, strict=True):
+                    turn |= {"weight": int(message.scored)} if weights else {}
             writer.write_table(pa.Table.from_pylist(records, schema=schema))
 
 
@@ -147,7 +151,7 @@ def _record(row: Row, method: Method, images: ImageStore) -> dict[str, object]:
 
 
 def _content_hash(splits: Mapping[str, Sequence[Row]], method: Method) -> str:
-    content = {split: [asdict(row) for row in rows] for split, rows in splits.items()}
+    content = {split: [plain_row(row) for row in rows] for split, rows in splits.items()}
     text = json.dumps([method, content], sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 

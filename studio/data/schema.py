@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
 
 Role = Literal["system", "user", "assistant"]
 
@@ -18,10 +18,15 @@ class Part:
 
 @dataclass(frozen=True)
 class Message:
-    """One turn. Image parts are bare placeholders, filled from `Row.images` in order."""
+    """One turn. Image parts are bare placeholders, filled from `Row.images` in order.
+
+    Attributes:
+        scored: False for an assistant's turn that must not be learned (`weight: 0`).
+    """
 
     role: Role
     parts: tuple[Part, ...]
+    scored: bool = True
 
     @property
     def text(self) -> str:
@@ -74,3 +79,12 @@ class BadRow:
     line: int
     reason: str
     field: str = ""
+
+
+def plain_row(row: Row) -> dict[str, Any]:
+    """A row as plain values. Turns say `scored` only where they are not, so digests stay."""
+    values = asdict(row)
+    for message in values["prompt"]:
+        if message["scored"]:
+            del message["scored"]
+    return values

@@ -18,20 +18,30 @@ if TYPE_CHECKING:
 
 Method = Literal["sft", "dpo"]
 ANSWERS = {"sft": ("completion",), "dpo": ("chosen", "rejected")}
+SCORED = "scored"
+"""Column of a training dataset: places in the prompt of earlier answers that are scored too."""
 
 
-def features(method: Method, *, decode: bool = False) -> Features:
+def features(
+    method: Method, *, decode: bool = False, scored: bool = False, weights: bool = False
+) -> Features:
     """The Arrow types of a training dataset; images stay encoded (bytes or a path).
 
     Args:
         decode: Let `datasets` decode the images on access: for files meant for others.
+        scored: With the column that says which earlier answers are scored.
+        weights: Turns of prompts have a weight.
     """
     from datasets import Features, Image, List, Value
 
     part = {"type": Value("string"), "text": Value("string")}
-    messages = List({"role": Value("string"), "content": List(part)})
-    columns = {name: messages for name in ("prompt", *ANSWERS[method])}
-    return Features({"images": List(Image(decode=decode)), **columns})
+    turn = {"role": Value("string"), "content": List(part)}
+    weighted = {**turn, "weight": Value("int64")} if weights else turn
+    columns = {name: List(turn) for name in ANSWERS[method]}
+    more = {SCORED: List(Value("int64"))} if scored else {}
+    return Features(
+        {"images": List(Image(decode=decode)), "prompt": List(weighted), **columns, **more}
+    )
 
 
 def prompt_messages(row: Row, system_prompt: str | None = None) -> list[dict[str, Any]]:
@@ -45,6 +55,22 @@ def prompt_messages(row: Row, system_prompt: str | None = None) -> list[dict[str
     ]
 
 
+def system_in_question(messages: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Messages whose system text stands in front of the first question, two line breaks between.
+
+    For chat templates that take no system turn; what Gemma's own template does with one.
+    """
+    if not messages or messages[0]["role"] != "system":
+        return list(messages)
+    system, *rest = messages
+    text = "".join(part["text"] for part in system["content"] if part["type"] == "text")
+    first = next((place for place, one in enumerate(rest) if one["role"] == "user"), None)
+    if first is None:
+        return list(messages)
+    content = [{"type": "text", "text": f"{text}\n\n"}, *rest[first]["content"]]
+    return [*rest[:first], {**rest[first], "content": content}, *rest[first + 1 :]]
+
+
 def answer_messages(answer: Answer) -> list[dict[str, Any]]:
     """One assistant turn."""
     return [{"role": "assistant", "content": [{"type": "text", "text": answer.text}]}]
@@ -52,10 +78,13 @@ def answer_messages(answer: Answer) -> list[dict[str, Any]]:
 
 def trl_columns(batch: dict[str, list]) -> dict[str, list]:
     """A batch as trainers want it: decoded RGB images and bare parts (for `with_transform`)."""
-    return {
-        name: [_images(value) if name == "images" else bare(value) for value in values]
-        for name, values in batch.items()
-    }
+    return {name: [_cell(name, value) for value in values] for name, values in batch.items()}
+
+
+def _cell(name: str, value: Any) -> Any:
+    if name == SCORED:
+        return value
+    return _images(value) if name == "images" else bare(value)
 
 
 def bare(messages: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

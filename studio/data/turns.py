@@ -20,6 +20,9 @@ ROLES = {
     "system": "system",
 }
 IMAGE_KEYS = ("image", "image_url", "path", "url", "bytes")
+WEIGHT = "weight"
+SCORED_KEYS = (WEIGHT, "loss", "train")
+"""What OpenAI, swift and axolotl call it: whether an assistant's turn is learned."""
 
 
 @dataclass(frozen=True)
@@ -74,9 +77,46 @@ def read_conversation(value: object, field: str) -> Conversation:
     messages, images = [], []
     for turn in value:
         parts, found = _content(turn.get("content", turn.get("value")), field)
-        messages.append(Message(_role(turn, field), tuple(parts)))
+        role = _role(turn, field)
+        scored = role != "assistant" or is_scored(turn, field)
+        messages.append(Message(role, tuple(parts), scored))
         images += found
     return Conversation(tuple(messages), tuple(images))
+
+
+def is_scored(turn: dict, field: str) -> bool:
+    """Whether an assistant's turn is to be learned: unless it has `weight: 0`, or `loss: false`.
+
+    Raises:
+        DataError: The weight is neither 0 nor 1.
+    """
+    for key in SCORED_KEYS:
+        value = turn.get(key)
+        if isinstance(value, bool) or (key == WEIGHT and value in (0, 1)):
+            return bool(value)
+        if key == WEIGHT and value is not None:
+            raise DataError(f"a turn has the weight {value!r}; it must be 0 or 1.", field=field)
+    return True
+
+
+def until_scored(
+    messages: Sequence[Message], answer: str, scored: bool, field: str
+) -> tuple[tuple[Message, ...], str]:
+    """A conversation up to its last answer that is learned, and that answer.
+
+    Args:
+        messages: What comes before `answer`.
+        scored: Whether `answer` itself is learned.
+
+    Raises:
+        DataError: No answer is.
+    """
+    if scored:
+        return tuple(messages), answer
+    for place in range(len(messages) - 1, -1, -1):
+        if messages[place].role == "assistant" and messages[place].scored:
+            return tuple(messages[:place]), read_answer(messages[place].text, field)
+    raise DataError("no answer is to be learned: each has weight 0.", field=field)
 
 
 def read_answer(value: object, field: str) -> str:

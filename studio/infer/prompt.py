@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +10,11 @@ from PIL import Image
 from transformers import BatchFeature, PreTrainedModel, ProcessorMixin
 
 from studio.data.schema import Message
-from studio.errors import InputError
+from studio.data.trl_format import system_in_question
+from studio.errors import InputError, first_line
+from studio.models.chat_template import REFUSALS, takes_system, written
+
+logger = logging.getLogger(__name__)
 
 
 def build_inputs(
@@ -24,8 +29,8 @@ def build_inputs(
         images: In the order of the conversation's image placeholders, one each.
 
     Raises:
-        InputError: Placeholders and images differ in number, a message holds a control token,
-            or the conversation is longer than the model's context.
+        InputError: Placeholders and images differ in number, a message holds a control token, the
+            chat template refuses the conversation, or it is longer than the model's context.
     """
     places = sum(part.type == "image" for message in messages for part in message.parts)
     if places != len(images):
@@ -35,9 +40,7 @@ def build_inputs(
             field="images",
         )
     _refuse_control_tokens(processor, messages)
-    text = processor.apply_chat_template(
-        [as_template_message(message) for message in messages], add_generation_prompt=True
-    )
+    text = _written(processor, messages)
     inputs = processor(
         text=[text],
         images=[list(images)] if images else None,
@@ -46,6 +49,22 @@ def build_inputs(
     )
     _refuse_overlong(inputs, model)
     return inputs.to(model.device, dtype=model.dtype)
+
+
+def _written(processor: ProcessorMixin, messages: Sequence[Message]) -> str:
+    """The conversation up to its answer, fitted to the chat template as training rows are."""
+    turns = [as_template_message(message) for message in messages]
+    if turns[0]["role"] == "system" and not takes_system(processor):
+        turns = system_in_question(turns)
+    try:
+        return written(processor, turns, asking=True)
+    except REFUSALS as error:
+        logger.warning("The chat template refuses a conversation.", exc_info=True)
+        raise InputError(
+            f"The model's chat template refuses this conversation: {first_line(error)}",
+            remedy="Clear the conversation and ask anew, one question and one answer in turn.",
+            field="question",
+        ) from error
 
 
 def as_template_message(message: Message) -> dict[str, Any]:

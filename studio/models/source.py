@@ -15,6 +15,7 @@ from transformers import (
 
 from studio.config.model import ModelConfig
 from studio.errors import ModelError, first_line
+from studio.models.chat_template import ensure_usable
 from studio.models.processors import made_usable
 from studio.models.weight_files import refuse_pointers
 from studio.paths import EMBEDDED, TINY_VLM
@@ -68,8 +69,8 @@ def load_processor(model: ModelConfig) -> ProcessorMixin:
     """The model's processor with the run's pixel budget applied.
 
     Raises:
-        ModelError: The model has none, none that a conversation can be written with, or one that
-            needs a package that is not here.
+        ModelError: The model has none, none that a question about an image can be written with, or
+            one that needs a package that is not here.
     """
     try:
         processor = AutoProcessor.from_pretrained(
@@ -93,6 +94,7 @@ def load_processor(model: ModelConfig) -> ProcessorMixin:
             "copy of its folder.",
             field="model.id",
         )
+    ensure_usable(processor, model.id)
     _apply_pixel_budget(processor, model)
     return processor
 

@@ -23,11 +23,20 @@ from studio.preflight.checks.repeats import Repeats
 from studio.preflight.checks.special import SpecialTokens
 from studio.preflight.checks.unreadable import Unreadable
 from studio.preflight.pictures import Pictures
-from studio.preflight.report import Finding, Images, Report, SplitCount, Tokens, by_severity
+from studio.preflight.report import (
+    Finding,
+    Images,
+    Rendering,
+    Report,
+    SplitCount,
+    Tokens,
+    by_severity,
+)
 from studio.preflight.rows import Entry, Rows
 from studio.preflight.summary import shrunk, summarize, truncation_of
 
 if TYPE_CHECKING:
+    from studio.preflight.checks.template import Template
     from studio.preflight.expansion import Expansion, Kind
     from studio.preflight.processor import Model
     from studio.preflight.tokens import RowTokens
@@ -91,6 +100,7 @@ class _Run:
     numbers: list[int] = field(default_factory=list)
     images: list[tuple[int, ...]] = field(default_factory=list)
     splits: dict[str, list[int]] = field(default_factory=dict)
+    rendering: Rendering | None = None
 
     def __post_init__(self) -> None:
         self.counter = self.model.counter() if self.model else None
@@ -105,6 +115,12 @@ class _Run:
             self.languages,
             SpecialTokens(self.model.special_tokens if self.model else []),
         ]
+        self.template: Template | None = None
+        if self.model:
+            from studio.preflight.checks.template import Template
+
+            self.template = Template(self.model)
+            self.checks.append(self.template)
 
     def add(self, entry: Entry) -> None:
         self.splits.setdefault(entry.split, []).append(entry.number)
@@ -123,6 +139,12 @@ class _Run:
         seen = Seen(entry.number, entry.split, row, pictures)
         for check in self.checks:
             check.add(seen)
+        if self.template and self.template.refuses(row):
+            return
+        if self.model and self.rendering is None:
+            from studio.preflight.scored import rendering_of
+
+            self.rendering = rendering_of(self.model, entry.number, row)
         if self.counter:
             self.counter.add(row, [self.pictures.sizes[picture] for picture in pictures])
         self.numbers.append(entry.number)
@@ -160,6 +182,7 @@ class _Run:
             truncation=truncation,
             images=self._images(),
             languages=self.languages.shares,
+            rendering=self.rendering,
             splits=[_split(name, numbers) for name, numbers in self.splits.items()],
             numbers=rows.numbers,
             seconds=round(seconds, 2),

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from transformers import ProcessorMixin
 
 from studio.config.model import ModelConfig
+from studio.data.fit import Fit
+from studio.models.chat_template import fit_of
 from studio.models.source import load_config, load_processor
 from studio.models.weights_check import check_weights, weights_are_here
 from studio.preflight.tokens import TokenCounter
@@ -25,9 +28,14 @@ class Model:
     special_tokens: list[str]
     context: int | None
 
+    @cached_property
+    def fit(self) -> Fit:
+        """How its chat template wants the rows."""
+        return fit_of(self.processor)
+
     def counter(self) -> TokenCounter:
         """A counter of tokens that has counted nothing yet."""
-        return TokenCounter(self.processor)
+        return TokenCounter(self.processor, self.fit)
 
 
 def open_model(config: ModelConfig) -> Model:

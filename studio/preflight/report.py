@@ -140,6 +140,26 @@ class SplitCount:
 
 
 @dataclass(frozen=True)
+class Piece:
+    """A part of a row as the model's chat template writes it; `scored`: whether it is learned."""
+
+    text: str
+    scored: bool
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """A row as the model reads it, images as their placeholders; of a pair, its chosen answer.
+
+    Attributes:
+        row: Its number.
+    """
+
+    row: int
+    pieces: list[Piece]
+
+
+@dataclass(frozen=True)
 class Report:
     """Everything a check found.
 
@@ -152,6 +172,7 @@ class Report:
         numbers: Whether row numbers are places in the source or item ids of the library.
         languages: Share of the rows whose question is in each language (ISO 639 code).
         seconds: How long it took.
+        rendering: The first row as the model reads it; None without a model or an answer.
     """
 
     source: str
@@ -168,6 +189,7 @@ class Report:
     splits: list[SplitCount] = field(default_factory=list)
     numbers: Literal["rows", "items"] = "rows"
     seconds: float = 0.0
+    rendering: Rendering | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "findings": [finding.to_json() for finding in self.findings]}
@@ -175,7 +197,7 @@ class Report:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Report:
         tokens, images = values["tokens"], values["images"]
-        seen = images["seen"]
+        seen, rendering = images["seen"], values.get("rendering")
         return cls(
             **{
                 **values,
@@ -186,9 +208,14 @@ class Report:
                 "length_bias": LengthBias(**values["length_bias"]),
                 "truncation": Truncation(**values["truncation"]),
                 "images": Images(**{**images, "seen": tuple(seen) if seen else None}),
+                "rendering": _rendering(rendering) if rendering else None,
                 "splits": [SplitCount(**split) for split in values["splits"]],
             }
         )
+
+
+def _rendering(values: dict[str, Any]) -> Rendering:
+    return Rendering(values["row"], [Piece(**piece) for piece in values["pieces"]])
 
 
 def by_severity(findings: Sequence[Finding]) -> list[Finding]:

@@ -77,41 +77,34 @@ def truncation_of(
 def _cuts(
     rows: Sequence[Counted], numbers: Sequence[int], asked: int | None, context: int | None
 ) -> Iterator[Finding]:
-    def beyond(limit: int, key: str) -> list[int]:
-        pairs = zip(numbers, rows, strict=True)
-        return [number for number, row in pairs if getattr(row, key) > limit]
+    limit = min((n for n in (asked, context) if n), default=None)
+    if limit is None:
+        return
+    long = {number: row for number, row in zip(numbers, rows, strict=True) if row.total > limit}
+    if not long:
+        return
+    whose = "the model can read" if limit == context else "of the maximum length"
+    full = sum(row.images_end > limit for row in long.values())
+    inside = f"; in {counted(full)} the images alone fill them" if full else ""
+    yield Finding(
+        "too_long",
+        "error" if limit == context else "warning",
+        sorted(long),
+        f"{counted(len(long))} ({percent(len(long) / len(rows))}) longer than the {limit:,} tokens "
+        f"{whose} (the longest has {max(row.total for row in long.values()):,}{inside}). Training "
+        "leaves them out, unless data.too_long says otherwise.",
+        _shorter(list(long.values())),
+        {number: f"{row.total:,} tokens" for number, row in sorted(long.items())},
+    )
 
-    if asked:
-        through = beyond(asked, "images_end")
-        cut = sorted(set(beyond(asked, "total")) - set(through))
-        if through:
-            yield Finding(
-                "cut_images",
-                "error",
-                through,
-                f"A maximum length of {asked:,} tokens cuts through the image tokens of "
-                f"{counted(len(through))}: training on them fails.",
-                "Train without a maximum length, or lower the longest edge of the images.",
-            )
-        if cut:
-            yield Finding(
-                "cut_answers",
-                "warning",
-                cut,
-                f"A maximum length of {asked:,} tokens cuts the end of {counted(len(cut))} "
-                f"({percent(len(cut) / len(rows))}): their answers would be learned without an end.",
-                "Train without a maximum length, or exclude the longest rows.",
-            )
-    long = beyond(context, "total") if context else []
-    if long:
-        yield Finding(
-            "too_long",
-            "error",
-            long,
-            f"{counted(len(long))} longer than the {context:,} tokens the model can read "
-            f"(the longest has {max(row.total for row in rows):,}).",
-            "Lower the longest edge of the images, or exclude them.",
-        )
+
+def _shorter(long: Sequence[Counted]) -> str:
+    """What makes these rows shorter: fewer pixels where images fill them, else less text."""
+    images = sum(2 * row.images > row.total for row in long)
+    ways = ["lower the longest edge of the images, or use fewer of them"] if images else []
+    ways += ["shorten the texts"] if images < len(long) else []
+    text = "; ".join(ways)
+    return f"{text[0].upper()}{text[1:]}, or leave the rows out."
 
 
 def shrunk(

@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 from transformers import ProcessorMixin
 
+from studio.data.fit import ANY_MODEL, Fit
 from studio.data.schema import Answer, Row
-from studio.data.trl_format import answer_messages, bare, prompt_messages
+from studio.data.trl_format import answer_messages, bare, prompt_messages, system_in_question
 from studio.preflight.expansion import Expansion, Expansions, Kind, Size
-from studio.preflight.render import Renderer
+from studio.preflight.render import Message, Renderer
 
 BATCH = 256
 
@@ -30,6 +31,7 @@ class RowTokens:
     Attributes:
         images: Tokens of its images.
         images_end: Tokens up to and with the last image; 0 without images.
+        prompt: Tokens before the answer.
         chosen, rejected: Tokens of the two answers; 0 where there is none.
         total: Prompt and the longest answer.
     """
@@ -39,6 +41,20 @@ class RowTokens:
     chosen: int
     rejected: int
     total: int
+    prompt: int = 0
+
+
+@dataclass(frozen=True)
+class Written:
+    """A row as messages: its prompt, and the answers that may follow it.
+
+    Attributes:
+        paired: Whether the answers are a chosen and a rejected one.
+    """
+
+    prompt: Sequence[Message]
+    answers: Sequence[Sequence[Message]]
+    paired: bool = False
 
 
 @dataclass
@@ -46,7 +62,8 @@ class TokenCounter:
     """Gathers rows, and counts their tokens at the end."""
 
     processor: ProcessorMixin
-    _waiting: list[tuple[Row, tuple[Kind, ...]]] = field(default_factory=list)
+    fit: Fit = ANY_MODEL
+    _waiting: list[tuple[Written, tuple[Kind, ...]]] = field(default_factory=list)
     _counts: list[tuple[int, int, int, int, int]] = field(default_factory=list)
     _kinds: list[tuple[Kind, ...]] = field(default_factory=list)
 
@@ -68,7 +85,13 @@ class TokenCounter:
 
     def add(self, row: Row, sizes: Sequence[Size]) -> None:
         """Gather a row, whose images have these sizes (width, height)."""
-        self._waiting.append((row, tuple((len(sizes), size) for size in sizes)))
+        answers = [bare(answer_messages(answer)) for answer in learned(row)]
+        paired = row.chosen is not None and row.rejected is not None
+        self.add_written(Written(fitted_prompt(row, self.fit), answers, paired), sizes)
+
+    def add_written(self, written: Written, sizes: Sequence[Size]) -> None:
+        """Gather a row that is messages already."""
+        self._waiting.append((written, tuple((len(sizes), size) for size in sizes)))
         if len(self._waiting) >= BATCH:
             self._flush()
 
@@ -101,31 +124,29 @@ class TokenCounter:
             chosen=chosen,
             rejected=rejected,
             total=prompt + added + longest,
+            prompt=prompt + added,
         )
 
     def _flush(self) -> None:
         waiting, self._waiting = self._waiting, []
         prompts, answers, owners = [], [], []
-        for place, (row, _) in enumerate(waiting):
-            prompt, completions = self._texts(row)
+        for place, (written, _) in enumerate(waiting):
+            prompt, completions = self._texts(written)
             prompts.append(prompt)
             answers += completions
             owners += [place] * len(completions)
         lengths: list[list[int]] = [[] for _ in waiting]
         for owner, ids in zip(owners, self._ids(answers), strict=True):
             lengths[owner].append(len(ids))
-        for (row, kinds), ids, counts in zip(waiting, self._ids(prompts), lengths, strict=True):
-            self._counts.append((len(ids), self._last_image(ids), *_answer_counts(row, counts)))
+        for (written, kinds), ids, counts in zip(waiting, self._ids(prompts), lengths, strict=True):
+            self._counts.append((len(ids), self._last_image(ids), *_answer_counts(written, counts)))
             self._kinds.append(kinds)
 
-    def _texts(self, row: Row) -> tuple[str, list[str]]:
+    def _texts(self, written: Written) -> tuple[str, list[str]]:
         """The prompt and the answers that follow it, as TRL renders them."""
-        messages = bare(prompt_messages(row))
+        messages = written.prompt
         prompt = self._renderer.prompt(messages)
-        full = [
-            self._renderer.conversation([*messages, *bare(answer_messages(answer))])
-            for answer in _learned(row)
-        ]
+        full = [self._renderer.conversation([*messages, *one]) for one in written.answers]
         shared = _common_prefix([prompt, *full])
         return (shared if full else prompt), [text[len(shared) :] for text in full]
 
@@ -153,7 +174,13 @@ def _common_prefix(texts: Sequence[str]) -> str:
     return first[: next((place for place, (a, b) in pairs if a != b), len(first))]
 
 
-def _learned(row: Row) -> list[Answer]:
+def fitted_prompt(row: Row, fit: Fit) -> list[Message]:
+    """The prompt of a row as the chat template takes it."""
+    messages = bare(prompt_messages(row))
+    return messages if fit.system else system_in_question(messages)
+
+
+def learned(row: Row) -> list[Answer]:
     """The answers that are trained on or, before there are labels, could be."""
     if row.chosen and row.rejected:
         return [row.chosen, row.rejected]
@@ -161,7 +188,6 @@ def _learned(row: Row) -> list[Answer]:
     return [one] if one else list(row.candidates)
 
 
-def _answer_counts(row: Row, counts: list[int]) -> tuple[int, int, int]:
-    paired = row.chosen is not None and row.rejected is not None
-    chosen, rejected = counts if paired else (0, 0)
+def _answer_counts(written: Written, counts: list[int]) -> tuple[int, int, int]:
+    chosen, rejected = counts if written.paired else (0, 0)
     return chosen, rejected, max(counts, default=0)

@@ -138,6 +138,7 @@ class Plan:
         skipped: One sentence per reason why rows are left out.
         quantization: Of the weights the adapter is trained beside, by the settings or because the
             model came with it; empty in plans of earlier versions.
+        scored: How many answers are learned in how many rows; empty in plans of earlier versions.
         fast_path: What work is saved, or why none; empty in plans of earlier versions.
         warnings: Sentences; none of them stops the run.
     """
@@ -164,6 +165,7 @@ class Plan:
     suggestions: list[Suggestion] = field(default_factory=list)
     fast_path: str = ""
     quantization: str = ""
+    scored: str = ""
 
     @property
     def fits(self) -> bool:

@@ -34,7 +34,7 @@ class Run:
 
     @cached_property
     def config(self) -> RunConfig:
-        return files.load(self.paths.config)
+        return files.load_run(self.paths.config)
 
     @property
     def alive(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +10,14 @@ from pathlib import Path
 from studio.config import files
 from studio.config.model import ModelConfig
 from studio.data.images import open_image
-from studio.errors import NotFoundError
+from studio.errors import InputError, NotFoundError
 from studio.infer.request import said, user_turn
 from studio.infer.resolve import Answerer, resolve
 from studio.infer.sampling import Sampling
 from studio.paths import Workspace
 from studio.runs.store import RunStore
+
+ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ def ask(
     *,
     model: str,
     adapter: str | None,
-    images: Sequence[Path],
+    images: Sequence[str | Path],
     question: str,
     compare: bool = False,
     quantization: str = "none",
@@ -93,7 +96,14 @@ def _system_prompt(workspace: Workspace, adapter: str | None) -> str | None:
     return RunStore(workspace).get(adapter).config.data.system_prompt
 
 
-def _open(path: Path):
+def _open(name: str | Path):
+    path = Path(name)
+    if ADDRESS.match(str(name)):
+        raise InputError(
+            f"{name} is an address, not a file: nothing is fetched.",
+            remedy="Save the image, and give the path of the file.",
+            field="image",
+        )
     if not path.is_file():
         raise NotFoundError(f"There is no image {path}.", remedy="Check the path.", field="image")
     return open_image(path)

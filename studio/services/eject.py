@@ -26,7 +26,7 @@ from studio.services.launching import environment
 CELL = "# %%"
 ALONE = "python train.py"
 SEVERAL = "On several GPUs"
-PARTS = ("lines", "additions", "packages", "reference", "early_stopping")
+PARTS = ("lines", "additions", "packages", "reference", "early_stopping", "fit", "left_out")
 PACKAGES = (
     "torch",
     "torchvision",
@@ -75,7 +75,7 @@ def script(run: Run, workspace: Workspace, rows: str | None = None) -> str:
         rows: What the script calls the folder of its rows; None: the run's own, by its full path.
     """
     recipe = recipe_of(run)
-    splits = write_rows(run.config, workspace, run.paths.rows, recipe["special_tokens"])
+    splits = write_rows(run.config, workspace, run.paths.rows, recipe)
     return render(recipe, rows or str(run.paths.rows), splits)
 
 
@@ -83,7 +83,7 @@ def eject(run: Run, workspace: Workspace, folder: Path) -> list[Path]:
     """Write `train.py`, `train.ipynb` and `rows/` into `folder`, to be taken anywhere."""
     recipe = recipe_of(run)
     folder.mkdir(parents=True, exist_ok=True)
-    splits = write_rows(run.config, workspace, folder / "rows", recipe["special_tokens"])
+    splits = write_rows(run.config, workspace, folder / "rows", recipe)
     text = render(recipe, "rows", splits)
     files = [folder / "train.py", folder / "train.ipynb"]
     files[0].write_text(text, encoding="utf-8")
@@ -300,7 +300,8 @@ def _rows(rows: str, splits: list[str]) -> list[str]:
         "",
         "",
         "def tidy(batch):",
-        '    return {k: v if k == "images" else [bare(m) for m in v] for k, v in batch.items()}',
+        '    plain = ("images", "scored")  # scored: places of earlier answers that are learned too',
+        "    return {k: v if k in plain else [bare(m) for m in v] for k, v in batch.items()}",
         "",
         "",
         f"files = {{split: str(ROWS / f'{{split}}.parquet') for split in {splits!r}}}",

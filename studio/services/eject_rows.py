@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from studio.config import RunConfig
 from studio.data.convert import TrainingData
-from studio.data.trl_format import features
+from studio.data.fit import Fit
+from studio.data.trl_format import SCORED, features
 from studio.paths import Workspace
 from studio.train.data import load_run_data
 
@@ -19,10 +20,21 @@ ROWS_PER_GROUP = 50
 
 
 def write_rows(
-    config: RunConfig, workspace: Workspace, folder: Path, special_tokens: Iterable[str]
+    config: RunConfig, workspace: Workspace, folder: Path, recipe: Mapping[str, Any]
 ) -> list[str]:
-    """Write the rows the trainer gets as parquet, images inside as PNG; the names of the splits."""
-    data = load_run_data(config, workspace, list(special_tokens))
+    """Write the rows the trainer gets as parquet, images inside as PNG; the names of the splits.
+
+    Args:
+        recipe: Of the run: what its model makes of the rows.
+    """
+    fit = Fit.from_json(recipe["fit"])
+    data = load_run_data(config, workspace, recipe["special_tokens"], fit)
+    data = data.without(
+        {
+            split: {int(place): reason for place, reason in rows.items()}
+            for split, rows in recipe["left_out"].items()
+        }
+    )
     folder.mkdir(parents=True, exist_ok=True)
     _write_parquet(data.train, config, folder / "train.parquet")
     if data.evaluation is None:
@@ -35,7 +47,8 @@ def _write_parquet(data: TrainingData, config: RunConfig, path: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    schema = features(config.method, decode=True).arrow_schema
+    scored = SCORED in data.dataset.column_names
+    schema = features(config.method, decode=True, scored=scored).arrow_schema
     # Script and notebook may be asked for at once; neither may find half a file.
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
     with pq.ParquetWriter(temporary, schema) as writer:

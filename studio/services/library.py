@@ -54,7 +54,7 @@ class ImportReport:
     Attributes:
         dataset: The name the rows are under.
         extended: Rows that were there and got new answers.
-        identical: Rows whose chosen and rejected say the same: brought in, but no pair.
+        identical: Rows whose answers all say the same: brought in, but no pair.
         bad: Rows left out, with reasons (the first of them).
         left_out: A CSV file with the lines and reasons of all of them; None when there are none.
         number: Number of the import in this workspace.
@@ -274,9 +274,8 @@ def _id_of(name: str, split: str) -> str:
 
 
 def _says_the_same(row: Row) -> bool:
-    return bool(row.chosen and row.rejected) and (
-        row.chosen.text.strip() == row.rejected.text.strip()
-    )
+    answers = [one.text.strip() for one in (row.chosen, row.rejected, *row.candidates) if one]
+    return len(answers) > 1 and len(set(answers)) == 1
 
 
 def _nothing_usable(source: Source | WorkspaceSource, bad: LeftOut) -> DataError:

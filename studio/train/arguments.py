@@ -13,6 +13,7 @@ from studio.config.preference import DpoConfig
 from studio.models.load import Loaded
 from studio.models.targets import linear_pattern
 from studio.paths import RunPaths
+from studio.train.length import cut_length
 
 GPU_WORKERS = 2
 PREFETCH = 2
@@ -31,7 +32,7 @@ def dpo_arguments(config: RunConfig, paths: RunPaths, loaded: Loaded) -> DPOConf
 def argument_values(config: RunConfig, paths: RunPaths, loaded: Loaded) -> dict[str, Any]:
     """What is passed to `SFTConfig` or `DPOConfig`, as plain values."""
     common = _common(config, paths, loaded) | _best(config)
-    common["max_length"] = config.data.max_length
+    common["max_length"] = cut_length(config, loaded.model.config)
     kwargs = schedule_values(config)
     if kwargs:
         common["lr_scheduler_kwargs"] = kwargs

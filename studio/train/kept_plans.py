@@ -7,21 +7,17 @@ plan is looked up, and only a plan without an error is kept.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import try_to_load_from_cache
 from transformers import ProcessorMixin
 
 from studio.config import RunConfig
 from studio.config.availability import unavailable
-from studio.config.model import ModelConfig
 from studio.models.adapters import WEIGHTS
-from studio.models.source import model_path
 from studio.models.weights_check import weight_stamps
 from studio.paths import Workspace
 from studio.runs.plan import Plan
@@ -30,12 +26,12 @@ from studio.train.memory.devices import Target
 from studio.train.memory.measure import Measured
 from studio.train.memory.notes import code_of, keep_note, key_of, libraries, read_note
 from studio.train.memory.remembered import recall
+from studio.train.model_files import files_of, model_folder
 
 CHANGE_NOTHING = ("name", "probes", "report_to", "push_to_hub")
 STUDIO = Path(__file__).parent.parent
-CODE = tuple(STUDIO / name for name in ("train", "models", "data", "runs", "config"))
-DESCRIBING = (".json", ".jinja", ".txt", ".model")
-INDEX = ".index.json"  # comes with the weights, which are told by their stamps
+CODED = ("train", "models", "data", "runs", "config", "preflight")
+CODE = tuple(STUDIO / name for name in CODED)
 
 
 @dataclass(frozen=True)
@@ -47,6 +43,7 @@ class Start:
         dtype: What `config.model.dtype` means on the target.
         processor: None when the model has none.
         adapters: Folders of trained weights that it continues from or compares with.
+        said: Sentences on what the model's chat template and context make of the rows.
     """
 
     config: RunConfig
@@ -57,6 +54,7 @@ class Start:
     processor: ProcessorMixin | None
     data: RunData
     adapters: tuple[Path, ...]
+    said: tuple[str, ...] = ()
 
 
 def planned_once(start: Start, work_out: Callable[[], Plan]) -> Plan:
@@ -74,15 +72,6 @@ def planned_once(start: Start, work_out: Callable[[], Plan]) -> Plan:
     plan = work_out()
     keep_note(file, {"plan": plan.to_json(), "measured": _measured(start, plan)})
     return plan
-
-
-def model_folder(model: ModelConfig) -> Path | None:
-    """Where the files of a model lie; None when it is not known."""
-    path = model_path(model.id)
-    if Path(path).is_dir():
-        return Path(path)
-    found = try_to_load_from_cache(path, "config.json", revision=model.revision)
-    return Path(found).parent if isinstance(found, str) else None
 
 
 def _read(start: Start, file: Path) -> Plan | None:
@@ -106,11 +95,11 @@ def _key(start: Start, folder: Path) -> str:
         (
             settings,
             start.data.identity,
-            skipped,
+            (skipped, start.said, start.data.train.scored),
             (asdict(start.target), start.here, str(start.dtype)),
             unavailable(start.target.kind),
             start.processor.to_dict() if start.processor else None,
-            list(_files(folder)),
+            list(files_of(folder)),
             weight_stamps(start.config.model) if start.processor else [],
             [list(_adapter_files(adapter)) for adapter in start.adapters],
             libraries(),
@@ -119,13 +108,6 @@ def _key(start: Start, folder: Path) -> str:
     )
 
 
-def _files(folder: Path) -> Iterator[tuple[str, str]]:
-    """Names and digests of the files that describe a model and its processor."""
-    for file in sorted(folder.iterdir()):
-        if file.suffix in DESCRIBING and not file.name.endswith(INDEX):
-            yield file.name, hashlib.sha256(file.read_bytes()).hexdigest()
-
-
 def _adapter_files(folder: Path) -> Iterator[tuple[str, str | int]]:
-    yield from _files(folder)
+    yield from files_of(folder)
     yield WEIGHTS, (folder / WEIGHTS).stat().st_size

@@ -16,7 +16,9 @@ from studio.config.availability import availability_problems
 from studio.config.checks import cautions, ensure_consistent
 from studio.config.engines import flavor_of, sent_elsewhere
 from studio.config.run import speed_obstacle
-from studio.errors import ConfigError, ModelError
+from studio.data.fit import ANY_MODEL
+from studio.errors import ConfigError
+from studio.models.chat_template import fit_of, template_cautions
 from studio.models.devices import pick_device, resolve_dtype
 from studio.models.load import skeleton_of
 from studio.models.prequantized import prequantized
@@ -26,10 +28,11 @@ from studio.models.towers import TOWERS, Tower, find_towers
 from studio.models.weights_check import check_weights, refuse_short_vocabulary
 from studio.paths import Workspace
 from studio.runs.plan import Plan, TowerPlan
+from studio.train.answers import answers_scored, said_of_rows
 from studio.train.data import RunData, load_run_data, reasons
 from studio.train.fast.choose import FastPath
 from studio.train.kept_plans import Start, planned_once
-from studio.train.length import cut_rows, within_limit
+from studio.train.length import Fitted, context_of, fitted, within_limit
 from studio.train.memory.devices import GIB, Target
 from studio.train.memory.estimate import Batch, Estimate, adapted, estimate
 from studio.train.memory.measure import calibrated
@@ -50,6 +53,7 @@ class Facts:
         dtype: What `config.model.dtype` means on the target.
         sample: None when there is no processor to count tokens with.
         notes: What is to be known of the weights, as sentences.
+        said: Sentences on what the model makes of the rows.
     """
 
     target: Target
@@ -60,6 +64,7 @@ class Facts:
     data: RunData
     sample: Sample | None
     notes: list[str]
+    said: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -115,13 +120,32 @@ def checked(config: RunConfig, workspace: Workspace, target: Target | None = Non
         raise ConfigError(found)
     adapters = _adapters(config, workspace)
     target = target or _target(config, device)
-    load_config(config.model)
+    described = load_config(config.model)
     config = with_checkpoint_quantization(config)
     processor = load_processor(config.model) if has_processor(config.model) else None
-    special = processor.tokenizer.all_special_tokens if processor else ()
-    data = load_run_data(config, workspace, special)
+    rows = rows_of(config, workspace, processor, context_of(described))
     dtype = resolve_dtype(config.model.dtype, target.torch_device)
-    return Start(config, workspace, target, here, dtype, processor, data, adapters)
+    said = (*_said_of_template(config, processor), *said_of_rows(config, rows.data), *rows.said)
+    return Start(config, workspace, target, here, dtype, processor, rows.data, adapters, said)
+
+
+def rows_of(
+    config: RunConfig, workspace: Workspace, processor: ProcessorMixin | None, context: int | None
+) -> Fitted:
+    """The rows that a run trains on: what the data allows, without what the model does not take.
+
+    Raises:
+        DataError: No row can be used.
+    """
+    special = processor.tokenizer.all_special_tokens if processor else ()
+    fit = fit_of(processor) if processor else ANY_MODEL
+    data = load_run_data(config, workspace, special, fit)
+    return fitted(config, data, processor, context, workspace)
+
+
+def _said_of_template(config: RunConfig, processor: ProcessorMixin | None) -> list[str]:
+    found = template_cautions(processor, config.model.id) if processor else []
+    return [f"{sentence} {remedy}" for _, sentence, remedy in found]
 
 
 def _target(config: RunConfig, device: torch.device) -> Target:
@@ -140,7 +164,6 @@ def _worked_out(start: Start) -> Preflight:
     config, workspace = start.config, start.workspace
     facts = gathered(start)
     batch, numbers = largest_batch(config, facts, config.batch.per_device)
-    _check_length(config, facts.skeleton, batch.tokens)
     made = estimate(config, workspace, facts.processor, batch, facts.dtype, facts.target)
     plan = _plan(config, facts, batch, made)
     known = recall(config, plan, workspace) if start.here else None
@@ -174,7 +197,8 @@ def gathered(start: Start) -> Facts:
     notes = _weight_notes(config, skeleton, processor)
     towers = tower_plans(config, skeleton, start.workspace)
     sample = sample_rows(data, processor, config.method) if processor else None
-    return Facts(start.target, start.dtype, skeleton, towers, processor, data, sample, notes)
+    read = (processor, data, sample)
+    return Facts(start.target, start.dtype, skeleton, towers, *read, notes, start.said)
 
 
 def _weight_notes(
@@ -233,12 +257,12 @@ def _plan(config: RunConfig, facts: Facts, batch: Batch, made: Estimate) -> Plan
         dtype=str(facts.dtype).removeprefix("torch."),
         quantization=config.model.quantization,
         skipped=reasons(data.train.skipped),
+        scored=answers_scored(config, data),
         memory=made.memory,
         device_memory=target.memory,
         fast_path=str(FastPath.off(obstacle) if obstacle else made.path),
     )
-    cut = cut_rows(config, data, facts.sample, facts.processor)
-    warnings = [*facts.notes, *_warnings(config, data, towers, target.kind), *cut]
+    warnings = [*facts.notes, *_warnings(config, data, towers, target.kind), *facts.said]
     if not made.exact:
         warnings.append(
             "Activations are a rough estimate for this model; a dry step measures them."
@@ -281,17 +305,6 @@ def _count(model: PreTrainedModel, tower_of: Any, trainable_only: bool = False) 
         if parameter.requires_grad or not trainable_only:
             counts[tower_of(name)] += parameter.numel()
     return counts
-
-
-def _check_length(config: RunConfig, skeleton: PreTrainedModel, longest: int) -> None:
-    limit = getattr(skeleton.config.get_text_config(), "max_position_embeddings", None)
-    if limit and longest > limit:
-        raise ModelError(
-            f"Rows reach {longest:,} tokens; {config.model.id} can read {limit:,}. Cutting them "
-            "would cut image tokens.",
-            remedy="Lower model.image.longest_edge or leave out the longest rows.",
-            field="model.image.longest_edge",
-        )
 
 
 def _warnings(config: RunConfig, data: RunData, towers: list[TowerPlan], device: str) -> list[str]:

@@ -23,6 +23,7 @@ from studio.errors import DataError
 from studio.evaluate.example import EvalExample
 from studio.evaluate.generate import generate_answers
 from studio.evaluate.score import completion_log_probs
+from studio.models.chat_template import fit_of
 from studio.models.shortage import MEMORY_ERRORS, ran_out
 from studio.paths import RunPaths, Workspace
 from studio.runs.events import Event, EventLog, read_events
@@ -339,6 +340,7 @@ def _unrelated(
             method="sft",
             workspace=workspace,
             special_tokens=processor.tokenizer.all_special_tokens,
+            fit=fit_of(processor),
         )
     except DataError as error:
         raise DataError(error.message, remedy=error.remedy, field="probes.forgetting") from error

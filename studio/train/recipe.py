@@ -24,6 +24,9 @@ from studio.models.quantize import quantization_config
 from studio.models.source import load_processor, model_path
 from studio.paths import RunPaths, Workspace, write_json
 from studio.train.arguments import argument_values, best_of
+from studio.train.data import RunData
+from studio.train.length import context_of
+from studio.train.plan import rows_of
 from studio.train.prepare import reference_folder, with_checkpoint_quantization
 from studio.train.recipe_lines import begins_with_rows, lines_of
 from studio.train.recipe_source import additions_of
@@ -40,13 +43,21 @@ WITHOUT_BFLOAT16 = "t4"
 NOT_OURS = ("peft_type", "base_model_name_or_path", "inference_mode", "runtime_config")
 
 
-def write_recipe(config: RunConfig, paths: RunPaths, workspace: Workspace) -> None:
-    """Write the recipe of a run into its folder; reads the model's configuration, no weights."""
+def write_recipe(
+    config: RunConfig, paths: RunPaths, workspace: Workspace, data: RunData | None = None
+) -> None:
+    """Write the recipe of a run into its folder; reads the model's configuration, no weights.
+
+    Args:
+        data: Its rows, when they are known already.
+    """
     config = with_checkpoint_quantization(config)
     skeleton = skeleton_of(config.model)
     device, dtype = _target(config)
     processor = load_processor(config.model)
     loaded = Loaded(skeleton, processor, device, dtype)
+    if data is None:
+        data = rows_of(config, workspace, processor, context_of(skeleton.config)).data
     arguments = argument_values(config, paths, loaded)
     arguments |= {"output_dir": "out", "save_total_limit": config.schedule.keep}
     if config.schedule.early_stopping:
@@ -76,9 +87,16 @@ def write_recipe(config: RunConfig, paths: RunPaths, workspace: Workspace) -> No
         "reference": str(reference) if reference else None,
         "packages": packages_of(config, processor),
         "arguments": {key: _plain(value) for key, value in arguments.items()},
-        "lines": lines_of(config, skeleton, workspace).to_json(),
-        "additions": additions_of(processor, skeleton, eva=begins_with_rows(config)).to_json(),
+        "lines": lines_of(config, skeleton, workspace, data.scores_earlier).to_json(),
+        "additions": additions_of(
+            processor,
+            skeleton,
+            eva=begins_with_rows(config),
+            earlier_answers=data.scores_earlier,
+        ).to_json(),
         "special_tokens": list(processor.tokenizer.all_special_tokens),
+        "fit": data.fit.to_json(),
+        "left_out": data.left_out,
     }
     write_json(paths.recipe, recipe)
 

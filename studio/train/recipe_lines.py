@@ -17,6 +17,7 @@ from studio.paths import Workspace
 from studio.train.eva import start_from_rows
 from studio.train.prepare import reference_folder
 from studio.train.rates import own_rates
+from studio.train.turns import TurnCollator
 
 START = '"out/start"'
 
@@ -34,9 +35,20 @@ class Lines:
         return asdict(self)
 
 
-def lines_of(config: RunConfig, skeleton: PreTrainedModel, workspace: Workspace) -> Lines:
-    """The lines that `config` needs on a model with the modules of `skeleton`."""
+def lines_of(
+    config: RunConfig,
+    skeleton: PreTrainedModel,
+    workspace: Workspace,
+    earlier_answers: bool = False,
+) -> Lines:
+    """The lines that `config` needs on a model with the modules of `skeleton`.
+
+    Args:
+        earlier_answers: Whether rows have earlier answers that are scored.
+    """
     lines = Lines()
+    if earlier_answers:
+        lines.after_trainer.append(f"trainer.data_collator.__class__ = {TurnCollator.__name__}")
     frozen = config.optimizer.freeze if config.adapter is None else []
     if frozen:
         prefixes = tuple(p for part in frozen for p in prefixes_of(skeleton, part))

@@ -13,9 +13,10 @@ from types import ModuleType
 
 from transformers import MllamaForConditionalGeneration, PreTrainedModel, ProcessorMixin
 
-from studio.models import crossattention, processors
+from studio.models import answer_places, crossattention, processors
 from studio.models.processors import COMPLETED, PALIGEMMA_TEMPLATE
 from studio.train import eva as starts
+from studio.train import turns
 
 TEMPLATE = "PALIGEMMA_TEMPLATE"
 
@@ -40,16 +41,24 @@ class Additions:
 
 
 def additions_of(
-    processor: ProcessorMixin, skeleton: PreTrainedModel, *, eva: bool = False
+    processor: ProcessorMixin,
+    skeleton: PreTrainedModel,
+    *,
+    eva: bool = False,
+    earlier_answers: bool = False,
 ) -> Additions:
     """What `studio.models` adds to this processor and to models with these modules.
 
     Args:
         eva: Whether the adapter gets its start from rows.
+        earlier_answers: Whether rows have earlier answers that are scored.
     """
     found, wanted = Additions(), []
     if eva:
         wanted.append((starts, starts.start_from_rows.__name__))
+    if earlier_answers:
+        wanted.append((answer_places, answer_places.scored_tokens.__name__))
+        wanted.append((turns, turns.TurnCollator.__name__))
     kind = type(processor)
     if kind in COMPLETED.values():
         wanted.append((processors, kind.__name__))
@@ -99,6 +108,8 @@ def _defined(node: ast.stmt) -> set[str]:
 
 
 def _imports(node: ast.Import | ast.ImportFrom, needed: set[str]) -> Iterator[str]:
+    if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("studio"):
+        return  # its text comes along
     node.names = [alias for alias in node.names if (alias.asname or alias.name) in needed]
     if node.names:
         yield ast.unparse(node)

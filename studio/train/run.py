@@ -90,7 +90,7 @@ def _train(config: RunConfig, paths: RunPaths, workspace: Workspace, data: RunDa
         return "stopped"
     resume = checkpoint_to_resume(config, paths, data)
     if paths.rank == 0:
-        write_recipe(config, paths, workspace)
+        write_recipe(config, paths, workspace, data)
     _stage(paths, "loading")
     set_seed(config.schedule.seed)
     with fetching_told(paths, config.model.id):

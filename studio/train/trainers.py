@@ -24,6 +24,7 @@ from studio.train.prepare import Trainable, keep_start, set_weights
 from studio.train.rates import set_rates
 from studio.train.recipe_lines import begins_with_rows
 from studio.train.reference_check import check_reference
+from studio.train.turns import TurnCollator
 
 
 def build_trainer(
@@ -50,6 +51,8 @@ def build_trainer(
     if config.method == "sft":
         kind = SFTTrainer if stock else FastSFTTrainer
         trainer = kind(args=sft_arguments(config, paths, loaded), **common)
+        if data.scores_earlier:
+            trainer.data_collator.__class__ = TurnCollator
     else:
         kind = DPOTrainer if stock else FastDPOTrainer
         trainer = kind(

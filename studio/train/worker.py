@@ -70,7 +70,7 @@ def _run(paths: RunPaths, workspace: Workspace) -> int:
             from studio.train.run import execute
             from studio.train.world import for_all_there_are
 
-        config = for_all_there_are(files.load(paths.config), paths)
+        config = for_all_there_are(files.load_run(paths.config), paths)
         outcome = execute(config, paths, workspace)
     except StudioError as error:
         if error.__cause__ is not None:  # what a library said, for the log

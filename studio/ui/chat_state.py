@@ -13,12 +13,17 @@ STOPPED = {"end": "", "length": "cut at the longest answer", "cancelled": "stopp
 
 @dataclass
 class Answer:
-    """One model's answer to one turn, as far as it has come."""
+    """One model's answer to one turn, as far as it has come.
+
+    Attributes:
+        ended: Whether the model itself ended it, or it reached its longest.
+    """
 
     text: str = ""
     stage: str = ""
     error: str = ""
     stats: str = ""
+    ended: bool = False
 
     @property
     def open(self) -> bool:
@@ -31,6 +36,12 @@ class Answer:
         self.stage = "" if self.text else delta.stage or self.stage
         if delta.done:
             self.stats = describe(delta)
+            self.ended = delta.stopped != "cancelled"
+
+    @property
+    def empty(self) -> bool:
+        """Whether the model has answered, with nothing."""
+        return self.ended and not self.text.strip()
 
     def stop(self) -> None:
         """The user does not want the rest."""
@@ -78,7 +89,8 @@ class Conversation:
 
     def drop_empty(self) -> str:
         """Take back the last turn if nobody said anything to it; returns its question."""
-        if not self.turns or any(answer.text for answer in self.turns[-1].answers.values()):
+        last = self.turns[-1].answers.values() if self.turns else ()
+        if not self.turns or any(answer.text or answer.ended for answer in last):
             return ""
         return self.turns.pop().question
 

@@ -10,6 +10,11 @@ from studio.ui import views
 from studio.ui.chat_state import Answer, Conversation, Turn
 
 GB = 1e9
+EMPTY_ANSWER = (
+    f"<b>{views.EMPTY_ANSWER}</b> The model ended its answer at once, or wrote nothing that can be "
+    "seen. Ask otherwise, or choose an earlier checkpoint: a model trained too hard often says "
+    "nothing."
+)
 EMPTY = views.empty("Ask about the image", "Take a sample or give your own image, then press Send.")
 
 
@@ -35,6 +40,8 @@ def _turn(turn: Turn, key: str) -> str:
 
 
 def _answer(answer: Answer) -> str:
+    if answer.empty:
+        return f'<div class="chat-said model empty-answer"><p>{EMPTY_ANSWER}</p></div>'
     if answer.text:
         return f'<div class="chat-said model"><p>{escape(answer.text)}</p></div>'
     if answer.open:

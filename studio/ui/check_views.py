@@ -81,7 +81,7 @@ def report(kept: Kept, exclusions: Exclusions, chosen: str, rows_now: int) -> st
         f'<a href="studio/checks/report.json?dataset={quote(found.source, safe="")}" download>'
         "Report as JSON</a></p>"
         f"{changed}{_figures(found)}{_histogram(found)}"
-        f'<div class="check-findings">{findings}</div></div>'
+        f'<div class="check-findings">{findings}</div>{_rendering(found)}</div>'
     )
 
 
@@ -185,6 +185,28 @@ def _histogram(found: Report) -> str:
         f'<div class="check-axis"><span>{count(low)}</span><span>{count((low + high) // 2)}</span>'
         f"<span>{count(high)} tokens</span></div></figure>"
     )
+
+
+def _rendering(found: Report) -> str:
+    """A row as the model reads it, with what is learned marked."""
+    if found.rendering is None:
+        return ""
+    pieces = "".join(
+        f"<mark>{_spelled(piece.text)}</mark>" if piece.scored else _spelled(piece.text)
+        for piece in found.rendering.pieces
+    )
+    which = "item" if found.numbers == "items" else "row"
+    return (
+        f'<details class="check-rendering"><summary>What the model reads of {which} '
+        f"{found.rendering.row}, and what it learns</summary>"
+        '<p class="quiet">Marked: what is learned, with all that the chat template writes behind an '
+        "answer; ↵ is a line break. An image stands for all its tokens.</p>"
+        f"<pre>{pieces}</pre></details>"
+    )
+
+
+def _spelled(text: str) -> str:
+    return safe(text).replace("\n", "↵\n")
 
 
 def _bar(one: Bin, most: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from html import escape
 
+from studio.paths import read_state
 from studio.runs.cards import RunCard
 from studio.runs.outcome import results
 from studio.runs.status import CACHING, ENDED, INITIALIZING
@@ -58,7 +59,8 @@ def head(summary: RunSummary, turn: str = "") -> str:
         f'<div class="run-head"{ended}{longer}><h2>{escape(summary.name)}</h2>'
         f"{chip(summary.state)}</div>"
         f'<div class="quiet">{escape(facts(summary))}</div>'
-        f"{_progress(summary, turn)}{_outcome(summary)}{_push(summary)}{_results(summary)}"
+        f"{_rows(summary)}{_progress(summary, turn)}{_outcome(summary)}{_push(summary)}"
+        f"{_results(summary)}"
     )
 
 
@@ -71,6 +73,14 @@ def facts(summary: RunSummary) -> str:
     resumed = f"resumed {status.attempt} time{'s' * (status.attempt > 1)}" if status.attempt else ""
     parts = (*_what(card), card.source, took, resumed)
     return " · ".join(filter(None, parts))
+
+
+def _rows(summary: RunSummary) -> str:
+    """What is learned of the rows, and why some are left out, as the run's plan has it."""
+    plan = read_state(summary.run.paths.plan)
+    said = [plan.get("scored") or "", *(f"left out: {text}" for text in plan.get("skipped") or [])]
+    line = " · ".join(filter(None, said))
+    return f'<div class="quiet">{escape(line[:1].upper() + line[1:])}</div>' if line else ""
 
 
 def _what(card: RunCard) -> tuple[str, ...]:

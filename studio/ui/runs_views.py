@@ -12,13 +12,14 @@ from studio.runs.health import Finding
 from studio.runs.signs import forgetting
 from studio.runs.status import ENDED
 from studio.ui.runs_state import RunSummary, ago, in_line
-from studio.ui.views import bar, chip, code, empty, notice
+from studio.ui.views import EMPTY_ANSWER, bar, chip, code, empty, notice
 
 NO_RUNS = empty("No runs yet", "Choose a preset in Train and press Start; the run shows up here.")
 NO_PROBES = (
     '<div class="quiet">No answers yet. Fixed questions are answered before training and every '
     "few steps; set probes.every in Train.</div>"
 )
+ENDED_AT_ONCE = "The model ended its answer at once"
 LOG = "Last lines of the log"
 MOST_NOTICES = 5
 ADDRESS = re.compile(r"(https?://[\w./:~%#?=&+-]+)")
@@ -169,13 +170,19 @@ def _probe(diary: Diary, place: int) -> str:
         for number, sha in enumerate(row.images)
     )
     lines = "".join(
-        f'<li><span class="quiet">{escape(when)}</span><span>{escape(text) or "(nothing)"}</span></li>'
+        f'<li><span class="quiet">{escape(when)}</span>{_answer(text)}</li>'
         for when, text in [("base", row.base), *_answers(diary, place)]
     )
     return (
         f'<figure class="probe"><div class="probe-images">{images}</div><div>'
         f"<figcaption>{escape(row.question)}</figcaption><ol>{lines}</ol></div></figure>"
     )
+
+
+def _answer(text: str) -> str:
+    if text.strip():
+        return f"<span>{escape(text)}</span>"
+    return f'<span class="quiet" title="{ENDED_AT_ONCE}">{EMPTY_ANSWER}</span>'
 
 
 def _answers(diary: Diary, place: int) -> list[tuple[str, str]]:

@@ -85,6 +85,7 @@ def _time(found: Plan, seen: Measurement | None) -> str:
     seconds = seen.seconds_per_step if seen else found.seconds_per_step
     facts = [
         ("Rows", _rows(found)),
+        *([("Answers", found.scored)] if found.scored else []),
         ("Steps", f"{found.steps:,}"),
         ("Samples seen", f"{found.steps * found.effective_batch:,}"),
         ("Tokens a row", f"{found.tokens_median:,} (most {found.tokens_max:,})"),

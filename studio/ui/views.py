@@ -40,6 +40,9 @@ def empty(title: str, text: str) -> str:
     return f'<div class="empty"><b>{escape(title)}</b>{escape(text)}</div>'
 
 
+EMPTY_ANSWER = "(empty answer)"
+
+
 def notice(title: str, *paragraphs: str, tone: str = "") -> str:
     """A sentence that stands out; tone is `bad`, `warn` or nothing."""
     head = f"<p><b>{escape(title)}</b></p>" if title else ""

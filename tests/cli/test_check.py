@@ -54,7 +54,7 @@ def test_json_is_one_object_with_everything_promised(run, pairs):
         assert set(one) - {"reasons"} == {"id", "severity", "rows", "message", "remedy"}
     assert findings["duplicates"]["rows"] == [5]
     assert findings["unreadable_images"]["rows"] == [6]
-    assert findings["cut_answers"]["rows"] == [1, 2, 3, 4, 5]
+    assert findings["too_long"]["rows"] == [1, 2, 3, 4, 5]
 
 
 def test_people_read_sentences(run, pairs):

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from studio.config import RunConfig, files
 from studio.config.fields import field_specs
@@ -142,3 +143,15 @@ def test_the_page_of_settings_is_what_its_command_writes():
     assert page.read_text(encoding="utf-8") == reference(), (
         "run: python -m studio.config.reference > docs/settings.md"
     )
+
+
+def test_a_run_of_an_earlier_version_goes_on_as_it_began(tmp_path):
+    whole = files.parse({"data": {"max_length": 100}}).model_dump(mode="json")
+    path = tmp_path / "run.yaml"
+    files.save(files.parse(whole), path)
+    assert files.load_run(path) == files.parse(whole)
+    del whole["data"]["turns"], whole["data"]["too_long"]
+    path.write_text(yaml.safe_dump(whole), encoding="utf-8")
+    data = files.load_run(path).data
+    assert (data.turns, data.too_long) == ("last", "cut_answer")
+    assert (files.load(path).data.turns, files.load(path).data.too_long) == ("all", "leave_out")

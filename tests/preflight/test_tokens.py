@@ -215,25 +215,26 @@ def test_flat_patches_are_put_together_again():
     assert close(seen.picture.getpixel((width - 20, height - 20)), (20, 60, 220))
 
 
-def test_a_maximum_length_names_the_rows_it_cuts_and_how(workspace, check):
+def test_a_maximum_length_names_the_rows_that_are_longer(workspace, check):
     model = open_model(ModelConfig())
     whole = check("embedded:preferences", model, split="train", limit=40)
     assert whole.tokens.images_median == 39 and 0.4 < whole.tokens.image_share < 0.8
     assert sum(one.rows for one in whole.tokens.histogram) == 40
     assert (whole.length_bias.pairs, whole.truncation.max_length) == (40, 8192)
-    assert not {"cut_images", "cut_answers", "too_long"} & {one.id for one in whole.findings}
+    assert "too_long" not in {one.id for one in whole.findings}
 
     tight = check(
         "embedded:preferences", model, split="train", limit=40, max_length=whole.tokens.median
     )
-    (cut,) = [one for one in tight.findings if one.id == "cut_answers"]
+    (cut,) = [one for one in tight.findings if one.id == "too_long"]
+    assert cut.severity == "warning" and "leaves them out" in cut.message
     assert tight.truncation.rows == len(cut.rows) > 0
     assert tight.truncation.through_images == 0
 
     short = check("embedded:preferences", model, split="train", limit=40, max_length=20)
-    (through,) = [one for one in short.findings if one.id == "cut_images"]
+    (through,) = [one for one in short.findings if one.id == "too_long"]
     assert short.truncation.share == 1 and short.truncation.through_images == 40
-    assert (through.severity, len(through.rows)) == ("error", 40)
+    assert len(through.rows) == 40 and "in 40 rows the images alone fill them" in through.message
 
 
 def test_special_tokens_are_those_of_the_model(write, check):

@@ -261,16 +261,18 @@ def test_a_reference_that_is_not_there_names_its_setting(one):
     assert caught.value.field == "dpo.reference"
 
 
-def test_a_maximum_length_cuts_answers_on_the_stock_path(one):
+def test_cut_answers_take_the_stock_path(one):
     whole = one.trainer(one.config())
     tokens = next(iter(whole.get_train_dataloader()))["labels"].shape[1]
     trainer, loss, _ = one.step(
-        one.config(data={"source": "embedded:sft", "max_length": tokens - 2})
+        one.config(
+            data={"source": "embedded:sft", "max_length": tokens - 2, "too_long": "cut_answer"}
+        )
     )
     assert not hasattr(trainer, "saving") and math.isfinite(loss)
     assert next(iter(trainer.get_train_dataloader()))["labels"].shape[1] == tokens - 2
     (said,) = events_of(one, "fast_path")
-    assert "data.max_length" in said["message"] and said["share_images"] is False
+    assert "data.too_long" in said["message"] and said["share_images"] is False
 
 
 def events_of(one, kind):

@@ -219,7 +219,7 @@ def test_the_longest_rows_are_found(runner):
 
 
 def test_rows_are_planned_as_long_as_they_are_trained(runner):
-    rows = {"source": "embedded:sft", "train": "train[:40]"}
+    rows = {"source": "embedded:sft", "train": "train[:40]", "too_long": "cut_answer"}
     stock = runner.config(speed=OFF, data=rows)
     long, _ = plan_run(stock, runner.workspace)
     limit = long.tokens_max - 8
@@ -229,16 +229,16 @@ def test_rows_are_planned_as_long_as_they_are_trained(runner):
     assert short.tokens_max == limit and short.tokens_median <= limit
     assert short.memory.activations < long.memory.activations
     assert short.memory.weights == long.memory.weights
-    assert any("cuts the answers" in text for text in short.warnings)
+    assert any("are cut at" in text for text in short.warnings)
     assert not any("own path" in text for text in short.warnings), "it was chosen"
 
 
 def test_what_takes_the_stock_path_is_said_in_the_plan(runner, usual):
     _, whole = usual
     assert "each image encoded once ✓" in whole.fast_path
-    rows = {"source": "embedded:sft", "train": "train[:40]", "max_length": 500}
+    rows = {"source": "embedded:sft", "train": "train[:40]", "too_long": "cut_answer"}
     limited, _ = plan_run(runner.config(data=rows), runner.workspace)
-    assert "data.max_length" in limited.fast_path and "✓" not in limited.fast_path
+    assert "data.too_long" in limited.fast_path and "✓" not in limited.fast_path
     assert any("TRL's own path" in text for text in limited.warnings)
     stock, _ = plan_run(runner.config(speed=OFF), runner.workspace)
     assert "switched off" in stock.fast_path

@@ -17,11 +17,7 @@ from studio.config.optimizer import OptimizerName, ScheduleName
 from studio.config.preference import DIFFERENCE_LOSSES, LOSSES
 from studio.errors import ConfigError, DataError, ModelError
 from studio.models.load import load_model
-from studio.models.source import load_processor
 from studio.paths import TINY_VLM, Workspace
-from studio.train.data import load_run_data
-from studio.train.length import cut_rows
-from studio.train.memory.rows import sample_rows
 from studio.train.plan import preflight
 
 QUANTIZED = {"model": {"quantization": "nf4"}}
@@ -262,22 +258,14 @@ def test_29_a_base_model_with_foreign_code_is_refused(tmp_path):
     assert caught.value.field == "model.id" and caught.value.remedy
 
 
-def test_26_a_maximum_length_that_cuts_images_is_refused_one_that_cuts_answers_is_said(tmp_path):
+def test_26_a_maximum_length_never_cuts_images(tmp_path):
     workspace = Workspace.locate(tmp_path / "workspace")
-    config = files.parse({"data": {"source": "embedded:sft", "train": "train[:4]"}})
-    data, processor = load_run_data(config, workspace), load_processor(config.model)
-    sample = sample_rows(data, processor, config.method)
-    longest = max(sample.tokens.values())
-
-    def limited(limit):
-        return config.model_copy(
-            update={"data": config.data.model_copy(update={"max_length": limit})}
-        )
-
-    (said,) = cut_rows(limited(longest - 1), data, sample, processor)
-    assert "cuts the answers" in said and f"{longest:,} tokens" in said
-    assert cut_rows(limited(longest), data, sample, processor) == []
-    assert cut_rows(config, data, sample, processor) == []
-    with pytest.raises(DataError, match="image tokens") as caught:
-        preflight(limited(20), workspace)
-    assert caught.value.field == "data.max_length" and "longest_edge" in caught.value.remedy
+    rows = {"source": "embedded:sft", "train": "train[:4]", "too_long": "cut_answer"}
+    whole = preflight(files.parse({"data": rows}), workspace).plan
+    longest = whole.tokens_max
+    cut = preflight(files.parse({"data": rows | {"max_length": longest - 1}}), workspace).plan
+    (said,) = [text for text in cut.warnings if "are cut" in text]
+    assert "never learn to end" in said and f"the longest row has {longest:,}" in said
+    with pytest.raises(DataError, match="its question alone") as caught:
+        preflight(files.parse({"data": rows | {"max_length": 20}}), workspace)
+    assert caught.value.field == "data.source" and "longest_edge" in caught.value.remedy

@@ -236,3 +236,21 @@ def test_samples_come_with_an_image_and_a_question() -> None:
     assert samples
     assert all(sample.image.is_file() and sample.question for sample in samples)
     assert load_samples(Path("absent.jsonl")) == []
+
+
+def test_an_empty_answer_is_shown_as_such(tmp_path: Path, image: str) -> None:
+    chat = handlers(tmp_path, ChatDelta(text=" \n"), DONE)
+    conversation = Conversation()
+    *_, last = ask(chat, conversation, "Which?", [image], "run:r1", compare=True)
+    assert len(conversation.turns) == 1, "it was answered, with nothing"
+    shown = transcript(conversation, "run:r1", "Grounded")
+    assert "(empty answer)" in shown and "ended its answer at once" in shown
+    assert "(empty answer)" in transcript(conversation, EMBEDDED_KEY, "Base")
+
+
+def test_a_stopped_answer_is_not_called_empty(tmp_path: Path, image: str) -> None:
+    stopped = ChatDelta(done=True, tokens=0, tokens_per_second=0.0, stopped="cancelled")
+    chat = handlers(tmp_path, stopped)
+    conversation = Conversation()
+    *_, last = ask(chat, conversation, "Which?", [image])
+    assert conversation.turns == [] and last[QUESTION] == "Which?"

@@ -16,7 +16,16 @@ from studio.data.images import ImageStore
 from studio.data.schema import Answer, Message, Part, Row
 from studio.errors import InputError, ModelError
 from studio.paths import Workspace
-from studio.preflight.report import Bin, Finding, LengthBias, Report, Tokens, Truncation
+from studio.preflight.report import (
+    Bin,
+    Finding,
+    LengthBias,
+    Piece,
+    Rendering,
+    Report,
+    Tokens,
+    Truncation,
+)
 from studio.services.checker import CheckStatus, Kept, Shown
 from studio.ui import check_views as look
 from studio.ui.tabs.check import CheckPanel, Look, model_of
@@ -230,3 +239,11 @@ def test_an_empty_model_is_refused():
     with pytest.raises(InputError, match="longest edge of 9,000"):
         model_of("embedded", 9000)
     assert model_of("embedded", 0) == ModelConfig()
+
+
+def test_a_row_is_shown_as_the_model_reads_it_with_what_it_learns_marked():
+    pieces = [Piece(f"User: {HOSTILE}\nAssistant:", False), Piece(" Red.<end>\n", True)]
+    report = replace(report_of([1, 2]), rendering=Rendering(7, pieces))
+    shown = look.report(Kept(report, time.time(), ModelConfig()), look.Exclusions({}), "", 2)
+    assert "<mark> Red.&lt;end&gt;↵\n</mark>" in shown and "item 7" in shown
+    assert "<img src=x" not in shown and "${alert" not in shown

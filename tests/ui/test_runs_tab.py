@@ -273,6 +273,20 @@ def test_probes_stand_beside_what_the_base_says(tab, run):
     ]
 
 
+def test_a_probe_without_an_answer_says_so(tab, run):
+    log = EventLog(run.paths.events)
+    log.append("probe_rows", rows=[{"question": "q", "images": [], "base": " "}])
+    log.append("probe", step=5, answers=[""], answer_tokens=0.0)
+    assert view(tab.show(run.run_id))["probes"].count("(empty answer)") == 2
+
+
+def test_the_head_says_what_is_learned_of_the_rows_and_what_is_left_out(tab, run):
+    plan = {"scored": "scores 7 assistant turns in 3 rows", "skipped": ["2 rows: longer than <9>"]}
+    write_json(run.paths.plan, plan)
+    head = view(tab.show(run.run_id))["head"]
+    assert "Scores 7 assistant turns in 3 rows · left out: 2 rows: longer than &lt;9&gt;" in head
+
+
 def test_runs_are_compared_in_one_figure_per_metric(tab, run):
     other = tab.context.runs.create(RunConfig(name="other"))
     EventLog(other.paths.events).append("metrics", step=1, loss=1.0)

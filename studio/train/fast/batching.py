@@ -12,6 +12,7 @@ from datasets import Dataset
 from PIL import Image, UnidentifiedImageError
 from torch.utils.data import Sampler
 
+from studio.data.trl_format import SCORED
 from studio.train.fast.refs import ImageRef
 
 Size = tuple
@@ -56,7 +57,7 @@ def _size(row: dict) -> Size:
     text = sum(
         len(part.get("text") or "")
         for name, messages in row.items()
-        if name != "images"
+        if name not in ("images", SCORED)
         for message in messages
         for part in message["content"]
     )

@@ -159,6 +159,7 @@ class Collator:
         scored = np.ones(len(ids), dtype=bool)
         if self.completion_only:
             scored[: len(sample.prompt)] = False
+            scored[list(sample.scored)] = True
         slots = np.concatenate([slots, np.full(len(ending), -1, dtype=np.int64)])
         positions = self._positions(sample, slots)
         keys, prompt = tuple(sample.keys), len(sample.prompt)

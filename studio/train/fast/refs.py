@@ -12,7 +12,7 @@ from datasets import Dataset
 from PIL import Image
 
 from studio.data.images import open_image
-from studio.data.trl_format import bare
+from studio.data.trl_format import SCORED, bare
 
 
 @dataclass(frozen=True)
@@ -49,12 +49,13 @@ def with_refs(dataset: Dataset) -> Dataset:
 
 
 def _columns(batch: dict[str, list]) -> dict[str, list]:
-    return {
-        name: [[image_ref(cell) for cell in cells] for cells in values]
-        if name == "images"
-        else [bare(messages) for messages in values]
-        for name, values in batch.items()
-    }
+    return {name: [_cell(name, value) for value in values] for name, values in batch.items()}
+
+
+def _cell(name: str, value: Any) -> Any:
+    if name == "images":
+        return [image_ref(cell) for cell in value]
+    return value if name == SCORED else bare(value)
 
 
 @lru_cache(maxsize=65536)

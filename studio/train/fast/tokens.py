@@ -19,6 +19,8 @@ from PIL import Image
 from transformers import Idefics2Processor, PaliGemmaProcessor, ProcessorMixin
 from trl.data_utils import apply_chat_template, is_conversational, prepare_multimodal_messages
 
+from studio.data.trl_format import SCORED
+from studio.models.answer_places import scored_tokens
 from studio.train.fast.refs import ImageRef
 
 ANSWERS = {"sft": ("completion",), "dpo": ("chosen", "rejected")}
@@ -61,11 +63,13 @@ class Sample:
         prompt: Token ids of the prompt, images expanded.
         answers: Token ids of its answers: the completion, or chosen and rejected.
         images: Its images, in the order of the prompt.
+        scored: Places in the prompt of the tokens of earlier answers that are scored.
     """
 
     prompt: list[int]
     answers: tuple[list[int], ...]
     images: tuple[ImageRef, ...]
+    scored: tuple[int, ...] = ()
 
     @property
     def keys(self) -> list[str]:
@@ -128,7 +132,10 @@ def sample_of(
     images = tuple(row["images"])
     ids = processor.tokenizer(answers, add_special_tokens=False)["input_ids"]
     prompt = _prompt(processor, text, images, expansions)
-    return Sample(prompt, tuple(list(answer) for answer in ids), images)
+    scored: Sequence[int] = ()
+    if row.get(SCORED):
+        scored = scored_tokens(processor, row["prompt"], row["completion"], row[SCORED], prompt)
+    return Sample(prompt, tuple(list(answer) for answer in ids), images, tuple(scored))
 
 
 def _prompt(

@@ -11,9 +11,11 @@ from PIL import Image, UnidentifiedImageError
 from transformers import PretrainedConfig, ProcessorMixin
 from trl.data_utils import prepare_multimodal_messages
 
+from studio.data.trl_format import SCORED
 from studio.train.data import RunData
 
 SPREAD, LONGEST, LOOKED_AT = 24, 6, 20_000
+SKIP = ("images", SCORED)
 ANSWERS = {"sft": ("completion",), "dpo": ("chosen", "rejected")}
 
 
@@ -97,7 +99,7 @@ def _extremes(dataset: Dataset) -> list[int]:
 
 
 def _text_columns(dataset: Dataset) -> list[list[Any]]:
-    return [dataset[name][:] for name in dataset.column_names if name != "images"]
+    return [dataset[name][:] for name in dataset.column_names if name not in SKIP]
 
 
 def _area(images: Sequence[dict[str, Any]]) -> int:

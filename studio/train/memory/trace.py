@@ -31,6 +31,7 @@ from studio.train.fast.head import FEATURES, LayoutForward
 from studio.train.fast.images import AT_ONCE, flat_features
 from studio.train.fast.refs import image_ref
 from studio.train.fast.tokens import Preprocessed
+from studio.train.length import cut_length
 from studio.train.memory.meter import (
     autocasting,
     in_place_head,
@@ -179,7 +180,7 @@ def _stock_step(
         if config.method == "sft"
         else DataCollatorForVisionPreference
     )
-    collate = kind(traceable.processor, max_length=config.data.max_length)
+    collate = kind(traceable.processor, max_length=cut_length(config, traceable.base.config))
     batch = dict(collate([dict(row) for row in rows]))
     inputs = _bytes(batch)
     mask = batch.pop("completion_mask", None)

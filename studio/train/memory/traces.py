@@ -57,7 +57,7 @@ def _key(step: Step) -> str:
     traceable = step.traceable
     parts = (
         {name: settings[name] for name in SECTIONS},
-        settings["data"]["max_length"],
+        (settings["data"]["max_length"], settings["data"]["too_long"]),
         (step.size, step.tokens, str(step.path)),
         (str(traceable.base.dtype), _plain(traceable)),
         traceable.base.config.to_dict(),
