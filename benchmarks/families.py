@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from studio.models.quiet import quiet_libraries
 from tests.families.build import FAMILIES
+from tests.families.by_hand import measured
 from tests.families.matrix import render
 from tests.families.trial import Bench, Trial
 
@@ -35,28 +36,30 @@ def main() -> None:
     if arguments.write and len(arguments.only) < len(FAMILIES):
         parser.error("--write needs every family: leave out --only.")
     quiet_libraries()
-    trials, seconds = [], {}
+    trials, by_hand, seconds = [], {}, {}
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder))
         for family in arguments.only:
             started = time.process_time()
             trials.append(bench.trial(family))
+            by_hand[family] = measured(bench, family)
             seconds[family] = round(time.process_time() - started, 2)
             print(f"{family}: {seconds[family]} s of CPU", file=sys.stderr)
     if arguments.write:
-        PAGE.write_text(render(trials), encoding="utf-8")
+        PAGE.write_text(render(trials, by_hand), encoding="utf-8")
     if arguments.json:
-        print(json.dumps([_figures(trial, seconds[trial.family]) for trial in trials]))
+        print(json.dumps([_figures(t, by_hand[t.family], seconds[t.family]) for t in trials]))
     elif not arguments.write:
-        print(render(trials))
+        print(render(trials, by_hand))
 
 
-def _figures(trial: Trial, seconds: float) -> dict:
+def _figures(trial: Trial, by_hand: dict[str, float], seconds: float) -> dict:
     return {
         "family": trial.family,
         "model_type": trial.kind,
         "parameters": trial.parameters,
         "trainable": trial.trainable,
+        "by_hand": by_hand,
         "loss": {method: step.loss for method, step in trial.steps.items()},
         "fast_path": trial.steps["dpo"].fast_path.values,
         "answer_tokens": trial.answer.tokens,

@@ -12,8 +12,9 @@ from transformers import AutoModelForImageTextToText, PreTrainedModel, Processor
 
 from studio.config.model import ModelConfig
 from studio.errors import ConfigError, ModelError, first_line
-from studio.models.crossattention import cover_answers
+from studio.models.crossattention import correct_cross_attention
 from studio.models.devices import device_problems, pick_device, resolve_dtype
+from studio.models.logit_scale import scale_logits
 from studio.models.patches import multiply_patches
 from studio.models.prequantized import loading_config, prequantized, settled
 from studio.models.quantize import keep_differentiable, quantization_config
@@ -65,7 +66,7 @@ def skeleton_of(model: ModelConfig) -> PreTrainedModel:
             remedy="Use auto.",
             field="model.attention",
         ) from error
-    cover_answers(made)
+    correct_cross_attention(made)
     multiply_patches(made)
     return made
 
@@ -86,8 +87,9 @@ def load_model(model: ModelConfig, *, device: torch.device | None = None) -> Loa
     settings = _settings(model, dtype)
     processor = load_processor(model)
     loaded = _weights(model, dtype, device, settings)
-    cover_answers(loaded)
+    correct_cross_attention(loaded)
     multiply_patches(loaded)
+    scale_logits(loaded)
     if device.type == "cuda":
         torch.cuda.empty_cache()  # what quantizing took beside the weights
     if model.quantization != "none":

@@ -53,7 +53,24 @@ class Ovis2Processor(transformers.Ovis2Processor):
 
 
 class MllamaProcessor(transformers.MllamaProcessor):
-    """Puts no token for the beginning of a text in front of an answer."""
+    """Puts no token for the beginning of a text in front of an answer; takes rows without images.
+
+    The original's image processor fails on a first row without images and shifts the sizes of the
+    images behind a later one.
+    """
+
+    def _process_images(self, images: Any, **kwargs: Any) -> tuple[Any, Any]:
+        """As the original, of the rows that have images; the others get empty tiles."""
+        filled = [number for number, row in enumerate(images) if row]
+        made, rest = super()._process_images([images[number] for number in filled], **kwargs)
+        if len(filled) == len(images):
+            return made, rest
+        for name in ("pixel_values", "aspect_ratio_ids", "aspect_ratio_mask"):
+            made[name] = _spread(torch.as_tensor(made[name]), filled, len(images))
+        made["aspect_ratio_mask"][..., 0] = 1  # of an image that is not there, as for padding
+        tiles = dict(zip(filled, made["num_tiles"], strict=True))
+        made["num_tiles"] = [tiles.get(number, []) for number in range(len(images))]
+        return made, rest
 
     def prepare_inputs_layout(
         self, images: Any = None, text: Any = None, **kwargs: Any
@@ -80,6 +97,13 @@ def made_usable(processor: ProcessorMixin) -> ProcessorMixin:
     if completed is PaliGemmaProcessor and not processor.chat_template:
         processor.chat_template = PALIGEMMA_TEMPLATE
     return processor
+
+
+def _spread(values: torch.Tensor, places: list[int], rows: int) -> torch.Tensor:
+    """Return `rows` rows: `values` at `places`, zeros elsewhere."""
+    whole = values.new_zeros(rows, *values.shape[1:])
+    whole[places] = values
+    return whole
 
 
 def _ones(ids: Any) -> Any:

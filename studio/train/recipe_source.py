@@ -67,8 +67,8 @@ def additions_of(
             wanted.append((processors, TEMPLATE))
             found.processor.append(f"processor.chat_template = {TEMPLATE}")
     if isinstance(skeleton, MllamaForConditionalGeneration):
-        found.model.append(crossattention.cover_answers.__name__)
-        wanted.append((crossattention, crossattention.cover_answers.__name__))
+        found.model.append(crossattention.correct_cross_attention.__name__)
+        wanted.append((crossattention, crossattention.correct_cross_attention.__name__))
     found.definitions.extend(definitions(wanted))
     return found
 

@@ -7,6 +7,7 @@ from functools import cache
 import pytest
 
 from studio.models.quiet import quiet_libraries
+from tests.families.by_hand import measured
 from tests.families.trial import Bench
 
 
@@ -21,3 +22,9 @@ def bench(tmp_path_factory):
 def trial_of(bench):
     """What a family did, by its name."""
     return cache(bench.trial)
+
+
+@pytest.fixture(scope="session")
+def by_hand_of(bench):
+    """How far the log-probabilities of a family are from those by hand; see `measured`."""
+    return cache(lambda family: measured(bench, family))

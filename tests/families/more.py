@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import transformers
 
-from tests.families.parts import CLIP, LLAMA, QWEN2, SIGLIP, SQUARE, TEXT, VISION, tokenizer
+from tests.families.parts import CLIP, COHERE, LLAMA, QWEN2, SIGLIP, SQUARE, TEXT, VISION, tokenizer
 
 
 def vipllava():
@@ -87,7 +87,7 @@ def aya_vision():
     )
     config = transformers.AyaVisionConfig(
         vision_config=SIGLIP,
-        text_config=TEXT | {"model_type": "cohere2", "layer_types": ["full_attention"] * 2},
+        text_config=COHERE,
         image_token_id=words.convert_tokens_to_ids("<|IMG_PATCH|>"),
         adapter_layer_norm_eps=1e-6,
         alignment_intermediate_size=64,
@@ -108,7 +108,7 @@ def cohere2_vision():
     )
     config = transformers.Cohere2VisionConfig(
         vision_config=SIGLIP,
-        text_config=TEXT | {"model_type": "cohere2", "layer_types": ["full_attention"] * 2},
+        text_config=COHERE,
         image_token_id=words.image_token_id,
         alignment_intermediate_size=64,
     )

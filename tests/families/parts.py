@@ -30,6 +30,11 @@ VISION = {
 }
 LLAMA = TEXT | {"model_type": "llama"}
 QWEN2 = TEXT | {"model_type": "qwen2"}
+COHERE = TEXT | {
+    "model_type": "cohere2",
+    "layer_types": ["full_attention"] * 2,
+    "logit_scale": 0.25,
+}
 CLIP = VISION | {"model_type": "clip_vision_model", "projection_dim": 16}
 SIGLIP = VISION | {"model_type": "siglip_vision_model", "vision_use_head": False}
 MROPE = {"rope_type": "default", "mrope_section": [2, 1, 1], "rope_theta": 10000.0}

@@ -9,7 +9,7 @@ from tests.families.ejected import ejected
 ADDED = {
     "paligemma": "processor.chat_template = PALIGEMMA_TEMPLATE",
     "ovis2": "processor.__class__ = Ovis2Processor",
-    "mllama": "cover_answers(model)",
+    "mllama": "correct_cross_attention(model)",
 }
 
 

@@ -19,7 +19,7 @@ from studio.train.fast.families import FAMILIES as PROVED
 from studio.train.prepare import prepare_model
 from studio.train.trainers import build_trainer
 from tests.families.build import FAMILIES
-from tests.families.matrix import TITLES, render
+from tests.families.matrix import BY_HAND, TITLES, render
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "support-matrix.md"
 
@@ -65,10 +65,20 @@ def test_the_plan_is_exact(trial):
     assert {"vision", "projector", "language"} <= set(trial.parameters)
 
 
-def test_the_support_matrix_is_up_to_date(trial_of):
+@pytest.mark.parametrize("family", FAMILIES)
+def test_log_probabilities_are_those_of_one_sequence_at_a_time(family, by_hand_of, trial_of):
+    """Of padded batches of unlike rows, on both paths; and they depend on the image."""
+    found = dict(by_hand_of(family))
+    assert found.pop("sees") > 10 * BY_HAND
+    fast = {"sft fast", "dpo fast"} if trial_of(family).kind in PROVED else set()
+    assert set(found) == {"sft stock", "dpo stock"} | fast
+    assert max(found.values()) <= BY_HAND, found
+
+
+def test_the_support_matrix_is_up_to_date(trial_of, by_hand_of):
     """Its table; the lists below it follow the installed version of transformers."""
     assert set(TITLES) == set(FAMILIES)
-    page = render(map(trial_of, FAMILIES))
+    page = render(map(trial_of, FAMILIES), {name: by_hand_of(name) for name in FAMILIES})
     assert table(PAGE.read_text(encoding="utf-8")) == table(page), (
         "run: python benchmarks/families.py --write"
     )
