@@ -24,7 +24,7 @@ from studio.errors import DataError, StudioError
 logger = logging.getLogger(__name__)
 APPLICATION_ID = 0x564C4D53
 HEADER = 100
-TRIES = 5
+LOOKS, LOOK_SECONDS = 5, 0.1
 RESCUE_AGAIN = 60.0  # seconds until a rescue that failed is tried again
 RESCUED, SET_ASIDE = "rescued-", ".before-restore"
 MOVED = "was deleted or moved, or its disk is gone"
@@ -38,14 +38,26 @@ Identity = tuple[int, int]
 def check_file(path: Path) -> None:
     """Refuse what SQLite would take for a new database, change by opening, or not notice.
 
-    The header is read through SQLite, without locks and without the journal.
+    The header is read through SQLite, without locks and without the journal. So what another
+    process is folding into the file just then looks damaged: only what looks so each time is.
 
     Raises:
         DataError: The file is truncated, damaged, or of another program.
     """
+    for _ in range(LOOKS):
+        journal = _has_journal(path)
+        reason = _damage(path)
+        if not reason or journal or _has_journal(path):
+            return  # with the changes that wait there it may be whole
+        time.sleep(LOOK_SECONDS)
+    raise damaged(path, reason)
+
+
+def _damage(path: Path) -> str:
+    """What is wrong with a file by itself. Raises DataError where it is of another program."""
     size = path.stat().st_size
     if size < HEADER:
-        raise damaged(path, f"it is {size} bytes long")
+        return f"it is {size} bytes long"
     try:
         uri = f"{path.absolute().as_uri()}?immutable=1"
         with closing(sqlite3.connect(uri, uri=True)) as connection:
@@ -61,13 +73,12 @@ def check_file(path: Path) -> None:
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
             raise _foreign(path, "is not a database of the studio") from error
-        if _has_journal(path):
-            return  # with the changes that wait there it may be whole
-        raise damaged(path, str(error)) from error
+        return str(error)
     if identity != APPLICATION_ID:
         raise _foreign(path, "is a database of another program")
-    if size < pages * page_size and not _has_journal(path):
-        raise damaged(path, f"it has {size:,} of {pages * page_size:,} bytes")
+    if size < pages * page_size:
+        return f"it has {size:,} of {pages * page_size:,} bytes"
+    return ""
 
 
 def refuse_to_start_empty(path: Path) -> None:

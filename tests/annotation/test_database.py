@@ -54,6 +54,21 @@ def test_a_truncated_database_is_refused(url, path, keep):
     refused(url, path, "truncated or damaged")
 
 
+def test_what_another_process_folds_in_just_then_is_not_taken_for_damage(url, path, monkeypatch):
+    content = filled(url, path)
+    path.write_bytes(content[: len(content) // 2])
+    looks = []
+
+    def waited(seconds: float) -> None:
+        looks.append(seconds)
+        path.write_bytes(content)
+
+    monkeypatch.setattr("studio.annotation.sqlite_file.time.sleep", waited)
+    store = AnnotationStore(url)
+    assert store.count() == 200 and len(looks) == 1
+    store.close()
+
+
 def test_garbage_is_refused(url, path):
     path.write_bytes(b"not a database at all" * 100)
     refused(url, path, "not a database of the studio")
