@@ -44,6 +44,9 @@ def check_file(path: Path) -> None:
     Raises:
         DataError: The file is truncated, damaged, or of another program.
     """
+    size = path.stat().st_size
+    if size < HEADER:  # whatever its journal holds: SQLite would throw it away
+        raise damaged(path, f"it is {size} bytes long")
     for _ in range(LOOKS):
         journal = _has_journal(path)
         reason = _damage(path)
@@ -56,8 +59,6 @@ def check_file(path: Path) -> None:
 def _damage(path: Path) -> str:
     """What is wrong with a file by itself. Raises DataError where it is of another program."""
     size = path.stat().st_size
-    if size < HEADER:
-        return f"it is {size} bytes long"
     try:
         uri = f"{path.absolute().as_uri()}?immutable=1"
         with closing(sqlite3.connect(uri, uri=True)) as connection:

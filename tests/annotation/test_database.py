@@ -54,6 +54,13 @@ def test_a_truncated_database_is_refused(url, path, keep):
     refused(url, path, "truncated or damaged")
 
 
+def test_an_empty_file_with_a_journal_is_refused_and_the_journal_stays(url, path):
+    path.write_bytes(b"")
+    path.with_name("studio.db-wal").write_bytes(b"labels")
+    refused(url, path, "0 bytes long")
+    assert path.with_name("studio.db-wal").read_bytes() == b"labels"
+
+
 def test_what_another_process_folds_in_just_then_is_not_taken_for_damage(url, path, monkeypatch):
     content = filled(url, path)
     path.write_bytes(content[: len(content) // 2])
