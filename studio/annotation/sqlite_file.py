@@ -132,14 +132,14 @@ def _has_journal(path: Path) -> bool:
     return journal.exists() and journal.stat().st_size > 0
 
 
-def identity(path: Path) -> Identity | None:
+def identity(path: str | Path) -> Identity | None:
     """Device and inode of the file at `path`; None when there is none.
 
     Raises:
         OSError: The disk does not answer.
     """
     try:
-        found = path.stat()
+        found = os.stat(path)  # noqa: PTH116 - asked around every commit
     except (FileNotFoundError, NotADirectoryError):
         return None
     return found.st_dev, found.st_ino
@@ -182,6 +182,7 @@ class OpenFile:
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.path = path.absolute()
         self._journal = _journal(self.path.resolve())
+        self._names = str(self.path), str(self._journal)
         self._connection = connection
         self._lock = threading.Lock()
         self._rescue, self._rescued_at = Rescue(problem="not tried yet"), 0.0
@@ -210,8 +211,9 @@ class OpenFile:
         """
         if not self._gone:
             try:
-                if identity(self.path) == self._database_is and (
-                    self._journal_is is None or identity(self._journal) == self._journal_is
+                database, journal = self._names
+                if identity(database) == self._database_is and (
+                    self._journal_is is None or identity(journal) == self._journal_is
                 ):
                     return
             except OSError as error:
