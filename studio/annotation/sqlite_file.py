@@ -186,7 +186,7 @@ class OpenFile:
         self._connection = connection
         self._lock = threading.Lock()
         self._rescue, self._rescued_at = Rescue(problem="not tried yet"), 0.0
-        self._gone = ""
+        self._gone, self._unreachable = "", False
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         mode = connection.execute("PRAGMA journal_mode").fetchone()[0]
         self._database_is = identity(self.path)
@@ -215,9 +215,12 @@ class OpenFile:
                 if identity(database) == self._database_is and (
                     self._journal_is is None or identity(journal) == self._journal_is
                 ):
+                    self._unreachable = False
                     return
             except OSError as error:
-                logger.exception("The annotation database %s cannot be reached.", self.path)
+                if not self._unreachable:  # every open page asks every second
+                    logger.exception("The annotation database %s cannot be reached.", self.path)
+                self._unreachable = True
                 raise StudioError(
                     f"The disk with the labels cannot be reached: {error.strerror}.",
                     remedy="Nothing was saved; try again. Tell the lead if it goes on.",
