@@ -24,7 +24,7 @@ from studio.errors import DataError, StudioError
 logger = logging.getLogger(__name__)
 APPLICATION_ID = 0x564C4D53
 HEADER = 100
-TRIES = 5
+LOOKS, LOOK_SECONDS = 5, 0.1
 RESCUE_AGAIN = 60.0  # seconds until a rescue that failed is tried again
 RESCUED, SET_ASIDE = "rescued-", ".before-restore"
 MOVED = "was deleted or moved, or its disk is gone"
@@ -38,14 +38,27 @@ Identity = tuple[int, int]
 def check_file(path: Path) -> None:
     """Refuse what SQLite would take for a new database, change by opening, or not notice.
 
-    The header is read through SQLite, without locks and without the journal.
+    The header is read through SQLite, without locks and without the journal. So what another
+    process is folding into the file just then looks damaged: only what looks so each time is.
 
     Raises:
         DataError: The file is truncated, damaged, or of another program.
     """
     size = path.stat().st_size
-    if size < HEADER:
+    if size < HEADER:  # whatever its journal holds: SQLite would throw it away
         raise damaged(path, f"it is {size} bytes long")
+    for _ in range(LOOKS):
+        journal = _has_journal(path)
+        reason = _damage(path)
+        if not reason or journal or _has_journal(path):
+            return  # with the changes that wait there it may be whole
+        time.sleep(LOOK_SECONDS)
+    raise damaged(path, reason)
+
+
+def _damage(path: Path) -> str:
+    """What is wrong with a file by itself. Raises DataError where it is of another program."""
+    size = path.stat().st_size
     try:
         uri = f"{path.absolute().as_uri()}?immutable=1"
         with closing(sqlite3.connect(uri, uri=True)) as connection:
@@ -61,13 +74,12 @@ def check_file(path: Path) -> None:
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
             raise _foreign(path, "is not a database of the studio") from error
-        if _has_journal(path):
-            return  # with the changes that wait there it may be whole
-        raise damaged(path, str(error)) from error
+        return str(error)
     if identity != APPLICATION_ID:
         raise _foreign(path, "is a database of another program")
-    if size < pages * page_size and not _has_journal(path):
-        raise damaged(path, f"it has {size:,} of {pages * page_size:,} bytes")
+    if size < pages * page_size:
+        return f"it has {size:,} of {pages * page_size:,} bytes"
+    return ""
 
 
 def refuse_to_start_empty(path: Path) -> None:
@@ -120,14 +132,14 @@ def _has_journal(path: Path) -> bool:
     return journal.exists() and journal.stat().st_size > 0
 
 
-def identity(path: Path) -> Identity | None:
+def identity(path: str | Path) -> Identity | None:
     """Device and inode of the file at `path`; None when there is none.
 
     Raises:
         OSError: The disk does not answer.
     """
     try:
-        found = path.stat()
+        found = os.stat(path)  # noqa: PTH116 - asked around every commit
     except (FileNotFoundError, NotADirectoryError):
         return None
     return found.st_dev, found.st_ino
@@ -170,10 +182,11 @@ class OpenFile:
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.path = path.absolute()
         self._journal = _journal(self.path.resolve())
+        self._names = str(self.path), str(self._journal)
         self._connection = connection
         self._lock = threading.Lock()
         self._rescue, self._rescued_at = Rescue(problem="not tried yet"), 0.0
-        self._gone = ""
+        self._gone, self._unreachable = "", False
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         mode = connection.execute("PRAGMA journal_mode").fetchone()[0]
         self._database_is = identity(self.path)
@@ -198,12 +211,16 @@ class OpenFile:
         """
         if not self._gone:
             try:
-                if identity(self.path) == self._database_is and (
-                    self._journal_is is None or identity(self._journal) == self._journal_is
+                database, journal = self._names
+                if identity(database) == self._database_is and (
+                    self._journal_is is None or identity(journal) == self._journal_is
                 ):
+                    self._unreachable = False
                     return
             except OSError as error:
-                logger.exception("The annotation database %s cannot be reached.", self.path)
+                if not self._unreachable:  # every open page asks every second
+                    logger.exception("The annotation database %s cannot be reached.", self.path)
+                self._unreachable = True
                 raise StudioError(
                     f"The disk with the labels cannot be reached: {error.strerror}.",
                     remedy="Nothing was saved; try again. Tell the lead if it goes on.",

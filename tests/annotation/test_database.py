@@ -15,7 +15,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from open_files import copy_of, deleted_files, open_and_close, read_elsewhere
 
-from studio.annotation import AnnotationStore
+from studio.annotation import AnnotationStore, sqlite_file
 from studio.annotation.backup import back_up, restore
 from studio.annotation.database import MIGRATIONS, REVISION, Database
 from studio.annotation.tables import Base
@@ -52,6 +52,28 @@ def test_a_truncated_database_is_refused(url, path, keep):
     content = filled(url, path)
     path.write_bytes(content[: int(len(content) * keep) if isinstance(keep, float) else keep])
     refused(url, path, "truncated or damaged")
+
+
+def test_an_empty_file_with_a_journal_is_refused_and_the_journal_stays(url, path):
+    path.write_bytes(b"")
+    path.with_name("studio.db-wal").write_bytes(b"labels")
+    refused(url, path, "0 bytes long")
+    assert path.with_name("studio.db-wal").read_bytes() == b"labels"
+
+
+def test_what_another_process_folds_in_just_then_is_not_taken_for_damage(url, path, monkeypatch):
+    content = filled(url, path)
+    path.write_bytes(content[: len(content) // 2])
+    looks = []
+
+    def waited(seconds: float) -> None:
+        looks.append(seconds)
+        path.write_bytes(content)
+
+    monkeypatch.setattr("studio.annotation.sqlite_file.time.sleep", waited)
+    store = AnnotationStore(url)
+    assert store.count() == 200 and len(looks) == 1
+    store.close()
 
 
 def test_garbage_is_refused(url, path):
@@ -303,15 +325,12 @@ def test_a_lost_database_is_not_begun_anew_where_a_copy_of_it_lies(folder):
 def test_a_disk_that_does_not_answer_is_said_and_asked_again(url, path, monkeypatch, caplog):
     store = in_progress(url)
     card = store.claim("ana")
-    stat = Path.stat
 
-    def failing(self, **options):
-        if self == path:
-            raise OSError(5, "Input/output error")
-        return stat(self, **options)
+    def failing(_path):
+        raise OSError(5, "Input/output error")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "stat", failing)
+        patch.setattr(sqlite_file, "identity", failing)
         with pytest.raises(StudioError, match="cannot be reached: Input/output error") as caught:
             store.save(answer(card, "ana", key="asked-again"))
     assert str(path) not in str(caught.value) and str(path) in caught.value.in_full
@@ -367,7 +386,7 @@ def test_a_forked_process_neither_uses_nor_opens_what_its_parent_has_open(url, p
 FILL = """
 import resource, sys
 from pathlib import Path
-from studio.annotation import AnnotationStore
+from studio.annotation import AnnotationStore, sqlite_file
 from studio.errors import StudioError
 path = Path(sys.argv[1])
 store = AnnotationStore(f"sqlite:///{path}")

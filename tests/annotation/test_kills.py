@@ -20,7 +20,7 @@ def benchmark(monkeypatch):
     return loaded
 
 
-@pytest.mark.parametrize(("kills", "beside"), [(30, False), (12, True)])
+@pytest.mark.parametrize(("kills", "beside"), [(30, False), (8, True)])
 def test_every_acknowledged_label_survives_exactly_once(benchmark, kills, beside):
     """Also while imports, exports, backups, checks, plans, doctor and freezes go on beside."""
     found = benchmark.kill_often(kills, beside)

@@ -68,7 +68,7 @@ def test_a_studio_that_was_killed_is_forgotten(entered, workspace):
 
 def test_another_machine_is_refused_as_long_as_it_is_there(entered):
     there = entered(host="far", machine="far-away")
-    with pytest.raises(BusyError, match="another machine.*far") as caught:
+    with pytest.raises(BusyError, match=r"another machine.*far") as caught:
         entered()
     assert "STUDIO_DATABASE_URL" in caught.value.remedy
     there._left.set()
