@@ -56,9 +56,7 @@ class Library:
     def open(self, state: LibraryState, request: gr.Request | None = None) -> Changes:
         """Everything of one look."""
         check_lead(self.context, request)
-        if request is not None:
-            who = self.context.user(request)
-            state = replace(state, who=who, revealed=self.store.team.revealed(who))
+        state = self._of_person(state, request)
         datasets = list_datasets(self.store)
         name = state.where.dataset
         if name and name not in {dataset.name for dataset in datasets}:
@@ -131,6 +129,13 @@ class Library:
             "trouble": trouble,
         }
 
+    def _of_person(self, state: LibraryState, request: gr.Request | None) -> LibraryState:
+        """The look of whoever sent `request`, with what they have had revealed."""
+        if request is None:
+            return state
+        who = self.context.user(request)
+        return replace(state, who=who, revealed=self.store.team.revealed(who))
+
     def _detail(self, state: LibraryState, item: ItemView) -> str:
         edits = self.store.edits(item.id)
         if not state.veils(item):
@@ -158,7 +163,7 @@ class Library:
     def pick(self, state: LibraryState, event: gr.EventData, request: gr.Request) -> Changes:
         """The dataset, the row or the tick that was clicked."""
         check_lead(self.context, request)
-        picked = event._data
+        state, picked = self._of_person(state, request), event._data
         if "dataset" in picked:
             return self.open(state.of(str(picked["dataset"])), request)
         if "reveal" in picked or "veil" in picked:

@@ -6,8 +6,11 @@ import json
 import sqlite3
 from pathlib import Path
 
-from studio.annotation import AnnotationStore, ItemFilter
+import pytest
+
+from studio.annotation import AnnotationStore, ItemFilter, LabelEvent
 from studio.annotation import database as module
+from studio.errors import NotFoundError
 
 
 def as_of(revision: str, path: Path, monkeypatch) -> None:
@@ -41,6 +44,27 @@ def test_rows_of_the_first_version_are_there_and_searchable(tmp_path, url, monke
     assert store.count(ItemFilter(search="tallest cafe", dataset="old")) == 1
     assert store.count(ItemFilter(length=(15, 15))) == 1
     assert store.claim("ana").pair_id == 1
+    store.close()
+
+
+def test_what_was_handed_out_before_may_still_be_answered(tmp_path, url, monkeypatch):
+    first_version(tmp_path / "studio.db", monkeypatch)
+    with sqlite3.connect(tmp_path / "studio.db") as connection:
+        for number, name in enumerate(("ana", "ben", "cem"), 1):
+            connection.execute("INSERT INTO annotators VALUES (?, ?, 0)", (number, name))
+        connection.execute("INSERT INTO leases VALUES (1, 1, 5.0)")
+        values = "1, 'key-of-ben', 1, 2, 1, 'choose', 1, '', '', '', 900, 1, NULL, 0"
+        connection.execute(f"INSERT INTO labels VALUES ({values})")
+        connection.execute("INSERT INTO current_labels VALUES (1, 2, 1, 1)")
+    connection.close()
+    store = AnnotationStore(url)
+    for name, version in (("ana", 0), ("ben", 1)):
+        event = LabelEvent(f"waiting-of-{name}", 1, name, "tie", expected_version=version)
+        assert store.saving(event, None, 0).result().saved.kind == "tie"
+    with pytest.raises(NotFoundError, match="not given to you"):
+        store.saving(LabelEvent("waiting-of-cem", 1, "cem", "tie"), None, 0).result()
+    card = store.card(1, "ben")
+    assert store.look(card.handle, "ben").current.kind == "tie"
     store.close()
 
 

@@ -84,6 +84,20 @@ def test_the_figures_of_all(found):
     assert more.skip_reasons["can't tell"] == 1 and more.people[1].skips == 2
 
 
+def test_an_answer_is_too_fast_by_the_studio_s_clock_as_by_the_page_s():
+    def told(elapsed: int | None, since: float | None, length: int = 100) -> bool:
+        handed = None if since is None else START - since
+        return given(1, "ana", elapsed_ms=elapsed, created_at=START, handed_at=handed,
+                     first_length=length, second_length=length).too_fast  # fmt: skip
+
+    assert told(400, None) and told(400, 60) and not told(900, 60)
+    assert told(900, 60, length=400)  # 800 characters in 0.9 s
+    assert told(None, 0.2) and not told(None, None)
+    assert told(9_000, 2.0), "the page says more than has passed since the pair was handed out"
+    assert not told(2_500, 2.0)
+    assert not told(5_000, -9.0), "brought from elsewhere, with its own time"
+
+
 def test_strength_orders_the_answers():
     first, second = given(1, "ana", strength="slightly"), given(1, "ana", winner=11)
     clearly = given(1, "ana", winner=11, strength="clearly")

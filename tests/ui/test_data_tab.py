@@ -205,6 +205,47 @@ def test_a_row_opens_by_click_and_by_address_and_closes(tab, library, source):
     assert not gone["drawer"]["visible"] and "There is no item 999" in gone["trouble"]
 
 
+def test_pairs_that_wait_are_blind_until_a_lead_reveals_them(tab, library, source):
+    imported(tab, source(12))
+    items = tab.context.store.browse()
+    opened = library.visit(LibraryState(), SimpleNamespace(query_params={"row": str(items[0].id)}))
+    names = ("Chosen", "Rejected", 'class="chosen"', 'class="rejected"', "answer-card chosen")
+    shown = opened["items"] + opened["item"]
+    assert not [name for name in names if name in shown] and "Answer 1" in opened["item"]
+    assert "<dt>note</dt>" not in opened["item"]
+    order = [escaped_first(opened["items"], number) for number in range(12)]
+    assert {True, False} == set(order)
+    for candidate in items[0].candidates:
+        assert f'data-candidate="{candidate.id}"' not in opened["item"]
+    revealed = library.pick(opened["state"], event(reveal="pairs"), REQUEST)
+    assert "<th>Chosen</th>" in revealed["items"] and "answer-card chosen" in revealed["item"]
+    again = library.open(LibraryState(), REQUEST)
+    assert "<th>Chosen</th>" in again["items"]
+    hidden = library.pick(again["state"], event(veil="pairs"), REQUEST)
+    assert "Chosen" not in hidden["items"]
+    log = [(line.who, line.action, line.dataset) for line in tab.context.store.team.log()]
+    assert log[:2] == [("ana", "veiled again", "pairs"), ("ana", "revealed", "pairs")]
+
+
+def escaped_first(shown: str, number: int) -> bool:
+    """Whether the rejected answer of a row stands before the chosen one."""
+    row = shown.split("<tr ")[number + 1]
+    return row.index(f"no {number}") < row.index("onerror")
+
+
+def test_a_veiled_answer_is_edited_by_its_handle(tab, library, source):
+    imported(tab, source(1))
+    (item,) = tab.context.store.browse()
+    chosen = next(one for one in item.candidates if one.text == "no 0")
+    handle = tab.context.store.team.viewer("ana").handle(chosen.id)
+    state = library.open(LibraryState(item=item.id), REQUEST)["state"]
+    sent = {"item": str(item.id), "revision": "0", "candidate": str(handle), "text": "not at all",
+            "veiled": True}  # fmt: skip
+    edited = library.edit(state, event(**sent), REQUEST)
+    assert "not at all" in edited["item"] and "Rejected" not in edited["item"]
+    assert "not at all" in {one.text for one in tab.context.store.item(item.id).candidates}
+
+
 def test_answers_are_named_by_what_people_chose(tab):
     asked = Row("r", (), (Message("user", (Part("text", "Which?"),)),),
                 candidates=(Answer("left"), Answer("right")))  # fmt: skip

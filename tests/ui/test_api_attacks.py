@@ -1,0 +1,335 @@
+"""Annotators who write their own requests: nothing is retried, nothing is seen early."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from test_api import CHANGE, Context
+
+from studio.annotation import AnnotationStore, LabelEvent, ahead, checks
+from studio.annotation.adjudication import DecisionEvent
+from studio.data.images import ImageStore
+from studio.data.schema import Answer, Message, Part, Row
+from studio.paths import Workspace
+from studio.ui.api import router
+from studio.ui.save_rate import SaveRate
+
+KEYS = (f"attack-key-{number}" for number in itertools.count())
+PAIRS = 14
+
+
+@pytest.fixture
+def context(tmp_path: Path):
+    workspace = Workspace.locate(tmp_path)
+    store = AnnotationStore(f"sqlite:///{workspace.database}")
+    prompt = (Message("user", (Part("text", "How many?"),)),)
+    rows = [
+        Row(f"r{n}", (), prompt, chosen=Answer(f"good {n}", "model-x"), rejected=Answer(f"bad {n}"))
+        for n in range(PAIRS)
+    ]
+    store.add_rows("charts", rows)
+    store.team.change_settings("lea", "charts", {"repeat_share": 0})
+    yield Context(store, ImageStore(workspace), name="ana", lead=False)
+    store.close()
+
+
+@pytest.fixture
+def client(context) -> TestClient:
+    app = FastAPI()
+    app.include_router(router(context))
+    return TestClient(app, base_url="http://127.0.0.1:7860", headers=CHANGE)
+
+
+def claimed(client: TestClient, count: int = 1) -> list[dict]:
+    return client.post("/studio/annotate/next", json={"count": count}).json()["cards"]
+
+
+def saved(client: TestClient, card: dict, **changes):
+    values = {
+        "key": next(KEYS),
+        "pair_id": card["pair_id"],
+        "showing": card["showing"],
+        "kind": "choose",
+        "winner": "left",
+        "expected_version": card["version"],
+    }
+    return client.post("/studio/annotate/save", json=values | changes)
+
+
+def side(card: dict, beginning: str) -> str:
+    return "left" if card["left"]["text"].startswith(beginning) else "right"
+
+
+def make_gold(store: AnnotationStore, *pairs: int) -> None:
+    for pair in pairs:
+        store.team.set_gold("lea", pair, "choose", store.item(pair).pairs[0].source_choice_id)
+
+
+def gold(context, name: str = "ana") -> tuple[int, int]:
+    """Gold pairs answered, and rightly, as the lead sees it."""
+    people = {one.name: one for one in context.store.team.quality("charts", 0).people}
+    figure = people[name].gold
+    return figure.count, round((figure.value or 0) * figure.count)
+
+
+def test_gold_cannot_be_retried_until_right(client, context):
+    make_gold(context.store, 3, 4)
+    settings = {"qualification": 2, "qualification_pass": 1.0, "gold_feedback": True}
+    context.store.team.change_settings("lea", "charts", settings)
+    for card in claimed(client, 2):
+        wrong, right = side(card, "bad"), side(card, "good")
+        first = saved(client, card, winner=wrong)
+        assert "another one" in first.json()["saved"]["feedback"]
+        version = first.json()["saved"]["version"]
+        again = saved(client, card, winner=right, expected_version=version)
+        assert again.json()["saved"]["feedback"].startswith("Right.")
+        undone = {"key": next(KEYS), "pair_id": card["pair_id"], "showing": card["showing"]}
+        for number in range(2):
+            undo = undone | {"key": f"{undone['key']}-{number}"}
+            back = client.post("/studio/annotate/undo", json=undo).json()["card"]
+        assert back["current"] is None
+        assert saved(client, back, winner=side(back, "good")).status_code == 200
+    assert gold(context) == (2, 0)
+    assert context.store.team.standing("ana", None) == {"charts": "failed"}
+    reply = client.post("/studio/annotate/next", json={}).json()
+    assert (reply["cards"], reply["standing"]) == ([], {"charts": "failed"})
+
+
+def test_gold_undone_and_left_is_answered_and_not_asked_again(client, context):
+    make_gold(context.store, 1, 2)
+    settings = {"qualification": 2, "qualification_pass": 1.0}
+    context.store.team.change_settings("lea", "charts", settings)
+    one, two = claimed(client, 2)
+    saved(client, one, winner=side(one, "bad"))
+    client.post("/studio/annotate/undo", json={"key": next(KEYS)})
+    assert [card["pair_id"] for card in claimed(client, 5)] == [two["pair_id"]]
+    saved(client, two, winner=side(two, "good"))
+    assert gold(context) == (2, 1)
+    assert context.store.team.standings("charts") == {"ana": "failed"}
+
+
+def test_what_was_never_handed_out_takes_no_answer_and_shows_no_card(client, context):
+    (mine,) = claimed(client)
+    context.name = "ben"
+    foreign = claimed(client, 3)
+    context.name = "ana"
+    for card in foreign:
+        assert saved(client, card).status_code == 404
+        assert client.get(f"/studio/annotate/card/{card['pair_id']}").status_code == 404
+    for number in range(1, PAIRS + 1):
+        old = {"key": next(KEYS), "pair_id": number, "kind": "tie", "expected_version": 0}
+        reply = client.post("/studio/annotate/save", json=old)
+        assert reply.status_code == 404
+        assert "not given to you" in reply.json()["message"] and reply.json()["remedy"]
+        assert client.get(f"/studio/annotate/card/{number}").status_code == 404
+    assert saved(client, mine, showing=foreign[0]["showing"]).status_code == 422
+    assert context.store.progress().labelled == 0
+    assert saved(client, mine).status_code == 200
+
+
+def close(store: AnnotationStore, name: str, pair: int) -> None:
+    item = store.team.case(pair, "lea").card
+    if name == "decided":
+        store.team.decide(DecisionEvent("decision-1", pair, "lea", "tie"))
+    elif name == "excluded":
+        store.exclude(store.ids())
+    elif name == "binned":
+        store.delete(store.ids())
+    elif name == "gold":
+        store.team.set_gold("lea", pair, "tie", None)
+    else:
+        winner = item.left.candidate_id
+        store.save(LabelEvent("key-of-cem", pair, "cem", "choose", winner))
+
+
+@pytest.mark.parametrize("how", ["closed", "decided", "excluded", "binned", "gold"])
+def test_a_late_answer_of_a_holder_is_taken_and_of_nobody_else(client, context, how):
+    (held,) = claimed(client)
+    pair, _ = context.store.team.viewer("ana").number(held["pair_id"])
+    close(context.store, how, pair)
+    ben = context.store.team.viewer("ben")
+    context.name = "ben"
+    claimed(client)
+    forged = {"pair_id": ben.handle(pair), "showing": held["showing"], "version": 0}
+    assert saved(client, forged).status_code == 404
+    assert client.get(f"/studio/annotate/card/{ben.handle(pair)}").status_code == 404
+    context.name = "ana"
+    seen = client.get(f"/studio/annotate/card/{held['pair_id']}").status_code
+    assert seen == (200 if how == "gold" else 404)
+    client.post("/studio/annotate/leave", json={"stamp": 0})
+    context.store.release("ana")
+    assert saved(client, held).status_code == 200
+    replaced = client.get(f"/studio/annotate/card/{held['pair_id']}").json()
+    assert saved(client, replaced, kind="tie", winner=None).status_code == 200
+
+
+def test_answers_written_by_people_are_no_pairs_to_vote_on(client, context):
+    (card,) = claimed(client)
+    assert saved(client, card, edit="better still").status_code == 200
+    written = [pair.id for pair in context.store.item(1).pairs][-1]
+    handle = context.store.team.viewer("ana").handle(written)
+    assert saved(client, card | {"pair_id": handle}).status_code == 404
+    assert client.get(f"/studio/annotate/card/{handle}").status_code == 404
+
+
+def test_whoever_failed_gets_no_vote_in_and_sees_no_pair(client, context):
+    (held,) = claimed(client)
+    make_gold(context.store, 9)
+    settings = {"qualification": 1, "qualification_pass": 1.0, "gold_share": 0}
+    context.store.team.change_settings("lea", "charts", settings)
+    (test,) = claimed(client)
+    saved(client, test, winner=side(test, "bad"))
+    assert claimed(client, 5) == []
+    assert client.get(f"/studio/annotate/card/{held['pair_id']}").status_code == 404
+    ana = context.store.team.viewer("ana")
+    for pair in range(2, PAIRS + 1):
+        if pair != 9:
+            forged = {"pair_id": ana.handle(pair), "showing": "0" * 32, "version": 0}
+            assert saved(client, forged).status_code == 404
+
+
+def test_neither_order_nor_anything_sent_tells_what_the_source_preferred(client, context):
+    make_gold(context.store, 2, 11)
+    context.store.team.change_settings("lea", "charts", {"gold_share": 0.2})
+    cards = []
+    while found := claimed(client, 5):
+        cards += found
+        for card in found:
+            text = json.dumps(card)
+            for word in ("candidate", 'author"', "repeat", "qualifying", "gold", "model-x"):
+                assert word not in text
+            assert (card["authors"], card["current"]) == ([], None)
+            assert saved(client, card).status_code == 200
+    assert len(cards) == PAIRS
+    sides = [card["left"]["text"].startswith("good") for card in cards]
+    assert {True, False} == set(sides)
+    keys = {tuple(sorted(card)) for card in cards}
+    assert len(keys) == 1
+
+
+def test_a_second_showing_cannot_be_told_from_a_first(client, context, monkeypatch):
+    monkeypatch.setattr(checks, "is_repeated", lambda person, pair, share: pair == 1)
+    context.store.team.change_settings("lea", "charts", {"repeat_share": 1})
+    seen: dict[int, dict] = {}
+    (first,) = claimed(client)
+    early = context.store.team.viewer("ana").handle(1, True)
+    assert saved(client, first | {"pair_id": early}).status_code == 404
+    again = None
+    while found := claimed(client):
+        (card,) = found
+        assert card["pair_id"] not in seen
+        if card["left"]["text"] == first["right"]["text"]:
+            again = card
+            assert len(seen) == ahead.BETWEEN + 1
+            conflict = saved(client, card, expected_version=card["version"] + 1)
+            assert conflict.status_code == 409 and "current" not in conflict.text
+            looked = client.get(f"/studio/annotate/card/{card['pair_id']}").json()
+            assert looked == card
+        seen[card["pair_id"]] = card
+        assert saved(client, card, next={}).status_code == 200
+    assert again is not None and again["current"] is None
+    assert {tuple(sorted(one)) for one in seen.values()} == {tuple(sorted(first))}
+    assert context.store.progress("ana").labelled == PAIRS
+    undone = {"key": next(KEYS), "pair_id": again["pair_id"], "showing": again["showing"]}
+    back = client.post("/studio/annotate/undo", json=undone).json()["card"]
+    assert (back["pair_id"], back["current"]) == (again["pair_id"], None)
+
+
+def test_answers_of_the_version_before_that_wait_in_a_browser_are_taken(client, context):
+    claimed(client, 2)
+    with context.store._database.write() as connection:
+        connection.exec_driver_sql("UPDATE leases SET plain = 1 WHERE pair_id = 1")
+    pair = context.store.item(1).pairs[0]
+    old = {
+        "key": "waited-in-a-browser", "pair_id": 1, "kind": "choose", "winner_id": pair.second_id,
+        "shown_left_id": pair.first_id, "expected_version": 0, "repeat": False, "next": None,
+        "spans": [{"candidate_id": pair.first_id, "start": 0, "end": 2}], "aspects": {},
+    }  # fmt: skip
+    assert client.post("/studio/annotate/save", json=old).status_code == 200
+    assert client.post("/studio/annotate/save", json=old).status_code == 200
+    case = context.store.team.case(1, "lea")
+    assert [vote.winner_id for vote in case.votes] == [pair.second_id]
+    undo = client.post("/studio/annotate/undo", json={"key": "undo-waited", "pair_id": 1})
+    assert undo.json()["card"]["current"] is None
+    newer = old | {"key": "not-from-before", "pair_id": 2, "spans": [], "winner_id": None}
+    assert client.post("/studio/annotate/save", json=newer | {"kind": "tie"}).status_code == 404
+
+
+def test_an_outbox_drains_and_a_script_waits_and_nothing_is_lost(context):
+    now = [0.0]
+    app = FastAPI()
+    app.include_router(router(context, SaveRate(5, 1.0, lambda: now[0])))
+    client = TestClient(app, base_url="http://127.0.0.1:7860", headers=CHANGE)
+    cards = claimed(client, 5)
+    assert [saved(client, card).status_code for card in cards] == [200] * 5
+    (card,) = claimed(client)
+    refused = saved(client, card)
+    assert refused.status_code == 429 and refused.headers["retry-after"] == "1"
+    assert "sent again" in refused.json()["remedy"]
+    now[0] += 1.0
+    assert saved(client, card).status_code == 200
+    assert context.store.progress("ana").labelled == 6
+
+
+def test_answers_faster_than_reading_are_told_to_the_lead_whatever_the_page_says(client, context):
+    for card in claimed(client, 3):
+        saved(client, card, elapsed_ms=60_000)
+    (person,) = context.store.team.quality("charts", 0).people
+    assert person.too_fast == 3
+
+
+def test_decide_is_blind_until_it_is_decided(client, context):
+    context.store.team.change_settings("lea", "charts", {"overlap": 2})
+    for name, wish in (("ana", "good"), ("ben", "bad")):
+        context.name = name
+        (card,) = claimed(client)
+        span = {"side": side(card, wish), "start": 0, "end": 2}
+        assert saved(client, card, winner=side(card, wish), spans=[span]).status_code == 200
+    context.name, context.lead = "lea", True
+    case = client.get("/studio/team/case").json()["case"]
+    assert "model-x" not in json.dumps(case) and "candidate" not in json.dumps(case)
+    assert case["authors"] == []
+    votes = {vote["annotator"]: vote for vote in case["votes"]}
+    assert votes["ana"]["winner"] == side(case["card"], "good")
+    assert votes["ben"]["spans"][0]["side"] == side(case["card"], "bad")
+    body = {"key": "decision-1", "pair_id": case["card"]["pair_id"], "kind": "choose",
+            "winner": side(case["card"], "good")}  # fmt: skip
+    refused = client.post("/studio/team/decide", json=body | {"showing": "0" * 32})
+    assert refused.status_code == 422
+    decided = client.post(
+        "/studio/team/decide", json=body | {"showing": case["card"]["showing"]}
+    ).json()["case"]
+    assert decided["decided"] == ["choose", body["winner"]]
+    assert decided["authors"][("left", "right").index(body["winner"])] == "model-x"
+    sides = {
+        side({"left": {"text": context.store.team.case(1, f"lead-{n}").card.left.text}}, "good")
+        for n in range(12)
+    }
+    assert sides == {"left", "right"}
+
+
+def test_without_a_login_nothing_of_it_is_reached(client, context):
+    (card,) = claimed(client)
+    context.name = None
+    assert saved(client, card).status_code == 401
+    assert client.get(f"/studio/annotate/card/{card['pair_id']}").status_code == 401
+    assert client.post("/studio/annotate/gold", json={"pair_id": 1}).status_code == 401
+    context.name = "ana"
+    assert client.post("/studio/annotate/gold", json={"pair_id": 1}).status_code == 403
+
+
+def test_a_lead_s_own_answer_becomes_gold_and_is_gold_no_longer(client, context):
+    context.name, context.lead = "lea", True
+    (card,) = claimed(client)
+    wanted = {"pair_id": card["pair_id"]}
+    assert client.post("/studio/annotate/gold", json=wanted).status_code == 422
+    saved(client, card, winner=side(card, "good"), comment="because")
+    assert client.post("/studio/annotate/gold", json=wanted).json() == {"gold": True}
+    assert context.store.team.gold_pairs("charts") == 1
+    assert client.post("/studio/annotate/gold", json=wanted).json() == {"gold": False}
+    assert context.store.team.gold_pairs("charts") == 0
