@@ -34,8 +34,7 @@ window.StudioOutbox = (() => {
       .filter((name) => name.startsWith(prefix) && !name.slice(prefix.length).includes("/"))
       .sort();
   };
-  const stampOf = (name) => Number(name.slice(name.lastIndexOf("/") + 1).split("-")[0]);
-  const pending = (user) => namesOf(user).length;
+  const stampOf = ({ name }) => Number(name.slice(name.lastIndexOf("/") + 1).split("-")[0]) || 0;
   const stored = (name, user) => {
     try {
       const entry = JSON.parse(localStorage.getItem(name));
@@ -45,6 +44,9 @@ window.StudioOutbox = (() => {
       return null; // Not ours, or torn: it stays where it is.
     }
   };
+
+  // How many of `user`'s answers wait in this browser.
+  const pending = (user) => namesOf(user).filter((name) => stored(name, user)).length;
 
   class Outbox {
     // onState() after every change; onReply(entry, reply) when an entry has left the box.
@@ -81,7 +83,8 @@ window.StudioOutbox = (() => {
       const key = newKey();
       const { user } = this;
       // The names are in the order of the answers, also when the clock is set back.
-      this.stamp = Math.max(Date.now(), this.stamp + 1, stampOf(namesOf(user).at(-1) ?? "") + 1);
+      this.stamp = Math.max(Date.now(), this.stamp + 1,
+        ...this.entries.map((entry) => stampOf(entry) + 1));
       const name = `${prefixOf(user)}${String(this.stamp).padStart(15, "0")}-${key}`;
       const entry = { path, body: { key, ...body }, expects, user, name };
       this.entries.push(entry);

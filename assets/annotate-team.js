@@ -242,7 +242,7 @@ window.StudioTeam = (() => {
   document.addEventListener("keydown", (event) => {
     if (!team?.visible || event.repeat || event.isComposing || event.keyCode === 229) return;
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-    team.key(event);
+    if (!document.querySelector("dialog[open]")) team.key(event);
   });
 
   return {

@@ -324,13 +324,12 @@ window.StudioAnnotate = (() => {
       const what = several ? `${this.refused.length} answers were not saved.` : "An answer was not saved.";
       const text = `${what} ${reply.json.message ?? ""} ${reply.json.remedy ?? ""}`;
       page.notice(this.parts, text, [["notice-look", several ? "Look at the first" : "Look at that pair"]], "bad");
-      return undefined;
+      return this.parts.notice.scrollIntoView({ block: "nearest" });
     }
 
     key(event) {
       if (this.writing.key(event) || this.marking.key(event)) return;
       if (event.target.closest?.("input, textarea, select, [contenteditable=true]")) return;
-      if (this.parts.help.open) return;
       if (event.key === "Escape") return this.looking.escape();
       if (this.looking.moves(event)) return event.preventDefault();
       if (this.queue.isOld) this.refill();
@@ -350,7 +349,7 @@ window.StudioAnnotate = (() => {
     if (held && event.target.tagName === "BUTTON") event.preventDefault();
     const again = event.repeat && !window.StudioLooking.goesOn(event);
     if (!app?.visible || again || event.isComposing || event.keyCode === 229) return;
-    if (event.altKey || event.defaultPrevented) return;
+    if (event.altKey || event.defaultPrevented || document.querySelector("dialog[open]")) return;
     if (!event.ctrlKey && !event.metaKey) app.key(event);
     else if (event.key === "Enter") app.writing.commit(event);
   });

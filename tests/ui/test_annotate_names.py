@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
+import subprocess
+from pathlib import Path
 
 import pytest
 from serving import served
@@ -12,6 +15,7 @@ from studio.ui.app import close_context, open_context
 from studio.ui.auth import Accounts, add_user
 
 __all__ = ["browser"]
+ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "correct horse battery"
 PEOPLE = (("lea", "lead"), ("ana", "annotator"), ("ben", "annotator"))
 
@@ -77,7 +81,8 @@ def test_answers_wait_for_their_giver_while_another_is_logged_in(shared, window)
     assert "ben is logged in now" in dialog.inner_text()
     assert "2 answers of ana not saved yet" in dialog.inner_text()
     page.keyboard.press("Escape")
-    assert dialog.is_visible()
+    page.keyboard.press("1")
+    assert dialog.is_visible() and kept(page) == ["ana", "ana"]
     assert (gave(shared, "ana"), gave(shared, "ben")) == ([], ["both_good"])
     dialog.get_by_role("button", name="Go on as ben").click()
     page.wait_for_selector(".studio-header .who:has-text('ben')")
@@ -171,3 +176,60 @@ def test_logging_out_with_answers_that_are_not_saved_warns_and_can_be_stayed(sha
     assert sorted(gave(shared, "ana")) == ["choose", "tie"]
     page.get_by_text("Log out", exact=True).click()  # nothing waits: no question
     page.wait_for_selector("input[name=password]")
+
+
+def start(python: str, folder: Path, port: int) -> subprocess.Popen:
+    """A studio in a process of its own, ready to answer."""
+    process = subprocess.Popen(
+        [python, "app.py", "--port", str(port), "--no-browser", "--workspace",
+         str(folder / "workspace"), "--auth", str(folder / "accounts.yaml")],
+        cwd=ROOT, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert "http://" in process.stdout.readline()
+    return process
+
+
+def test_a_killed_server_and_a_change_of_login_give_nobody_another_s_answers(
+    tmp_path, window, python
+):
+    for name, role in PEOPLE:
+        add_user(tmp_path / "accounts.yaml", name, role, PASSWORD)
+    context = open_context(str(tmp_path / "workspace"))
+    site = Site("", context)
+    add_pairs(site, 6)
+    close_context(context)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    site.url = f"http://127.0.0.1:{port}/"
+    process = start(python, tmp_path, port)
+    try:
+        page = window.new_page()
+        page.set_default_timeout(60_000)
+        log_in(page, site, "ana")
+        seen(page)
+        process.kill()
+        process.wait()
+        press(page, "1")
+        press(page, "t")
+        page.wait_for_selector(".an-status:has-text('2 answers kept in this browser')")
+        process = start(python, tmp_path, port)
+        window.clear_cookies()  # the session ended; ben logs in on the page that opens
+        log_in(page, site, "ben")
+        seen(page)
+        press(page, "g")
+        saved(page)
+        assert kept(page) == ["ana", "ana"]
+        log_in(page, site, "ana")
+        saved(page)
+        page.wait_for_function(
+            "!Object.keys(localStorage).some(name => name.startsWith('studio-outbox/'))"
+        )
+    finally:
+        process.kill()
+        process.wait()
+    context = open_context(str(tmp_path / "workspace"))
+    site.context = context
+    assert sorted(gave(site, "ana")) == ["choose", "tie"]
+    assert gave(site, "ben") == ["both_good"]
+    close_context(context)
