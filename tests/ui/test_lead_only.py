@@ -31,7 +31,7 @@ THEIRS = re.compile(
 # Gradio's own files; test_access.py says of each route whom it answers.
 ANYBODY = re.compile(
     r"/(static|assets|pwa_icon|theme\.css|robots\.txt|favicon\.ico|manifest\.json)"
-    r"|/gradio_api/theme\.css$|/studio/page-"
+    r"|/gradio_api/theme\.css$|(/annotate)?/studio/page-"
 )
 REFUSED = (401, 403)
 
