@@ -83,8 +83,8 @@ def fill(folder: Path) -> None:
     from benchmarks.runs import fill as fill_runs
     from studio.annotation import AnnotationStore
     from studio.paths import Workspace
-    from studio.runs.store import RunStore
     from studio.runs.status import update_status
+    from studio.runs.store import RunStore
     from studio.services.library import import_source
 
     place = Workspace.locate(folder)

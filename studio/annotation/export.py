@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal, get_args
 
+from studio import spreadsheet
 from studio.annotation.formats import WRITERS, Images, write_answers, write_ranked
 from studio.annotation.preferences import REASONS
 from studio.annotation.publish import write_card
@@ -180,6 +181,8 @@ def _freeze_files(
     with building(target) as folder:
         write(folder)
         described = {"name": name, "format": format, "content_hash": digest, **manifest}
+        if format == "csv":
+            described["csv_cells"] = spreadsheet.VERSION
         write_json(folder / MANIFEST, described)
     return target
 
