@@ -101,6 +101,7 @@ def main(arguments: list[str] | None = None) -> int:
     from studio.ui.quick import quick_imports
 
     with quick_imports():
+        from studio.logs import configure
         from studio.ui.app import build_app, close_context, open_context
         from studio.ui.auth import Accounts
         from studio.ui.closed import closed_app
@@ -116,6 +117,7 @@ def main(arguments: list[str] | None = None) -> int:
         context = open_context(flags.workspace, accounts)
     except StudioError as error:
         refuse(str(error))
+    configure(context.workspace.log)
     context.supervisor.start()
     if accounts is None and os.environ.get("STUDIO_WARM", "1").lower() in YES:
         context.planner.warm_soon()

@@ -28,8 +28,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 MIB = 2**20
-START_SECONDS = 180.0
-WAIT_MS = 60_000
+START_SECONDS = 600.0
+WAIT_MS = 120_000
 LIMITS = {"growth_mb": 4.0}
 TOP = 15
 ROWS = 12

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -99,6 +100,7 @@ def export_preferences(
         "left_out": left_out,
         "pairs": len(rows),
         "evaluation_share": evaluation_share if format == "trl" else 0.0,
+        **_dates(store, dataset),
     }
     path = _write(rows, images, workspace, name, format, manifest)
     _also(path, manifest)
@@ -127,6 +129,7 @@ def _export_answers(
         "policy": {"annotators": policy.annotators},
         "left_out": {},
         "answers": len(records),
+        **_dates(store, dataset),
     }
     digest = _hash(["jsonl answers", records])
 
@@ -136,6 +139,11 @@ def _export_answers(
     path = _freeze_files(workspace, name, "jsonl", digest, manifest, write)
     write_card(path)
     return Export(path, len(records), {}, answers=True)
+
+
+def _dates(store: AnnotationStore, dataset: str) -> dict[str, object]:
+    """When it was exported, and over which period people answered (seconds since the epoch)."""
+    return {"exported_at": time.time(), "answered": store.team.answered(dataset)}
 
 
 def export_name(dataset: str) -> str:

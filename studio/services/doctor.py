@@ -13,6 +13,7 @@ from typing import Any
 
 from studio.annotation import AnnotationStore
 from studio.errors import StudioError
+from studio.logs import log_told
 from studio.paths import Workspace
 
 REQUIRED = (
@@ -78,6 +79,7 @@ def examine(workspace: Workspace) -> Report:
             *_abilities(device),
             _disk(workspace),
             _database(workspace),
+            Check("log", True, str(workspace.log)),
         ]
     )
 
@@ -159,5 +161,6 @@ def _database(workspace: Workspace) -> Check:
         found = f"{sum(1 for _ in store.datasets())} datasets"
         store.close()
     except StudioError as error:
+        log_told(error)
         return Check("database", False, error.message, error.remedy)
     return Check("database", True, found)

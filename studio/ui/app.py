@@ -17,7 +17,7 @@ from studio.runs.store import RunStore
 from studio.services.inference import InferenceClient
 from studio.services.planner import Planner
 from studio.services.supervisor import Supervisor
-from studio.ui import api, data_api, opening, pulse, runs_api
+from studio.ui import api, data_api, exports_api, opening, pulse, runs_api
 from studio.ui.auth import Accounts
 from studio.ui.context import Shell, StudioContext
 from studio.ui.header import Header
@@ -110,6 +110,7 @@ def build_app(context: StudioContext, names: tuple[str, ...] = tuple(TABS)) -> F
     app.include_router(api.router(context))
     app.include_router(runs_api.router(context))
     app.include_router(data_api.router(context))
+    app.include_router(exports_api.router(context))
     app.include_router(pulse.router(context, runs="runs" in names))
     if accounts is None:
         return _mount(app, build_page(context, names), "/")
@@ -118,6 +119,7 @@ def build_app(context: StudioContext, names: tuple[str, ...] = tuple(TABS)) -> F
     else:
         app.include_router(login_router(accounts))
     app.include_router(api.router(context), prefix=ANNOTATE)
+    app.include_router(exports_api.router(context), prefix=ANNOTATE)
     app.include_router(pulse.router(context, runs=False), prefix=ANNOTATE)
     _mount(app, build_page(context, ("annotate",)), ANNOTATE, only(accounts, "annotator", "lead"))
     return _mount(app, build_page(context, names), "/", only(accounts, "lead"))

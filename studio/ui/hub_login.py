@@ -19,6 +19,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from studio.logs import log_told
 from studio.ui.auth import COOKIE, SESSION_SECONDS, Account, Accounts
 
 STATE, STATE_SECONDS = "studio_state", 600
@@ -130,7 +131,8 @@ def _enter(accounts: HubAccounts, code: str, home: Mapping[str, str]) -> Respons
 
     try:
         name = _name(accounts, code)
-    except (HTTPError, ValueError, KeyError):
+    except (HTTPError, ValueError, KeyError) as error:
+        log_told(error)
         return _page("Hugging Face did not confirm who you are. Try again.", 502)
     account = accounts.account(name)
     if account is None:

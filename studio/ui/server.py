@@ -15,7 +15,11 @@ GRACE_SECONDS = 3
 def serve(app: FastAPI, bound: socket.socket, open_browser: bool = False) -> None:
     """Serve until interrupted; prints the address once pages are answered."""
     config = uvicorn.Config(
-        app, log_level="warning", timeout_graceful_shutdown=GRACE_SECONDS, ws="none"
+        app,
+        log_level="warning",
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        ws="none",
+        log_config=None,
     )
     host, port = bound.getsockname()[:2]
     try:
