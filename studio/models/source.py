@@ -16,6 +16,7 @@ from transformers import (
 from studio.config.model import ModelConfig
 from studio.errors import ModelError, first_line
 from studio.models.processors import made_usable
+from studio.models.rendering import bound_rendering
 from studio.paths import EMBEDDED, TINY_VLM
 
 PROCESSOR_FILES = ("processor_config.json", "preprocessor_config.json", "tokenizer_config.json")
@@ -84,6 +85,7 @@ def load_processor(model: ModelConfig) -> ProcessorMixin:
             field="model.id",
         )
     processor = made_usable(processor)
+    bound_rendering()
     if not (processor.chat_template or getattr(processor.tokenizer, "chat_template", None)):
         raise ModelError(
             f"{model.id} has no chat template, so it is not known how it is asked.",
