@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, MutableMapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -70,8 +71,18 @@ def close_context(context: StudioContext) -> None:
     context.store.close()
 
 
+def bound_gradio(environment: MutableMapping[str, str] = os.environ) -> None:
+    """Let Gradio keep no statistics of events: nobody reads them, the monitoring page is off.
+
+    It would keep 10,000 events and put all of them into a table again after each one.
+    """
+    environment.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "100")
+    environment.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", str(10**9))
+
+
 def build_page(context: StudioContext, names: tuple[str, ...] = tuple(TABS)) -> gr.Blocks:
     """The page with the tabs called `names`."""
+    bound_gradio()
     with gr.Blocks(title="VLM Studio", analytics_enabled=False, delete_cache=(DAY, DAY)) as page:
         links = [gr.State(None) for _ in range(4)]
         header = Header(context, names)
