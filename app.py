@@ -101,6 +101,7 @@ def main(arguments: list[str] | None = None) -> int:
     from studio.ui.quick import quick_imports
 
     with quick_imports():
+        from studio.logs import configure
         from studio.ui.app import build_app, close_context, open_context
         from studio.ui.auth import Accounts
         from studio.ui.closed import closed_app
@@ -118,6 +119,7 @@ def main(arguments: list[str] | None = None) -> int:
         context = open_context(flags.workspace, accounts)
     except StudioError as error:
         refuse(error.in_full)
+    configure(context.workspace.log)
     context.presence.serves_at(address(*bound.getsockname()[:2]))
     if not os.environ.get("GRADIO_TEMP_DIR"):  # not one that every user of this machine can read
         os.environ["GRADIO_TEMP_DIR"] = str(own_folder(context.workspace.uploads))

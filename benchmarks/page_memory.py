@@ -28,8 +28,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 MIB = 2**20
-START_SECONDS = 180.0
-WAIT_MS = 60_000
+START_SECONDS = 600.0
+WAIT_MS = 120_000
 LIMITS = {"growth_mb": 4.0}
 TOP = 15
 ROWS = 12
@@ -83,8 +83,8 @@ def fill(folder: Path) -> None:
     from benchmarks.runs import fill as fill_runs
     from studio.annotation import AnnotationStore
     from studio.paths import Workspace
-    from studio.runs.store import RunStore
     from studio.runs.status import update_status
+    from studio.runs.store import RunStore
     from studio.services.library import import_source
 
     place = Workspace.locate(folder)

@@ -1,6 +1,7 @@
 """The child's side of a JSON-lines pipe; the studio's side is `studio.services.pipe`.
 
 Lines in: `{"id": 1, "payload": {…}}` starts a request, `{"cancel": 1}` ends it early.
+Every cancel is answered by `{"id": 0, "heard": 1}`: who does not answer can do nothing any more.
 Lines out: `{"id": 1, …}` as often as the handler yields, then one with `"done": true`, or one
 with `"error": {"type", "message", "remedy", "field"}`. Nothing here imports torch.
 """
@@ -74,6 +75,7 @@ class _Server:
             request = self._running.get(line["cancel"])
             if request is not None:
                 request.cancelled.set()
+            self._send(0, {"heard": line["cancel"]})
             return
         request = Request(line["payload"])
         self._running[line["id"]] = request

@@ -235,6 +235,11 @@ class Workspace:
         return self.root / "imports" / f"{number}-left-out.csv"
 
     @property
+    def log(self) -> Path:
+        """What went wrong, with tracebacks; a few older files beside it."""
+        return self.root / "studio.log"
+
+    @property
     def supervisor_lock(self) -> Path:
         return self.root / "supervisor.lock"
 

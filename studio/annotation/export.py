@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Literal, get_args
 
+from studio import spreadsheet
 from studio.annotation.formats import WRITERS, Images, write_answers, write_ranked
 from studio.annotation.preferences import REASONS
 from studio.annotation.publish import write_card
@@ -98,6 +100,7 @@ def export_preferences(
         "left_out": left_out,
         "pairs": len(rows),
         "evaluation_share": evaluation_share if format == "trl" else 0.0,
+        **_dates(store, dataset),
     }
     path = _write(rows, images, workspace, name, format, manifest)
     _also(path, manifest)
@@ -126,6 +129,7 @@ def _export_answers(
         "policy": {"annotators": policy.annotators},
         "left_out": {},
         "answers": len(records),
+        **_dates(store, dataset),
     }
     digest = _hash(["jsonl answers", records])
 
@@ -135,6 +139,11 @@ def _export_answers(
     path = _freeze_files(workspace, name, "jsonl", digest, manifest, write)
     write_card(path)
     return Export(path, len(records), {}, answers=True)
+
+
+def _dates(store: AnnotationStore, dataset: str) -> dict[str, object]:
+    """When it was exported, and over which period people answered (seconds since the epoch)."""
+    return {"exported_at": time.time(), "answered": store.team.answered(dataset)}
 
 
 def export_name(dataset: str) -> str:
@@ -180,6 +189,8 @@ def _freeze_files(
     with building(target) as folder:
         write(folder)
         described = {"name": name, "format": format, "content_hash": digest, **manifest}
+        if format == "csv":
+            described["csv_cells"] = spreadsheet.VERSION
         write_json(folder / MANIFEST, described)
     return target
 

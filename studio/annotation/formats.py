@@ -13,9 +13,9 @@ from typing import Protocol
 from studio.annotation.shapes import rankings
 from studio.data.schema import Answer, Message, Row
 from studio.errors import NotFoundError
+from studio.spreadsheet import neutral
 
 ANSWERS = ("completion", "chosen", "rejected")
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Images(Protocol):
@@ -106,14 +106,6 @@ WRITERS: dict[str, Callable[[Sequence[Row], Images, Path], None]] = {
     "csv": write_csv,
     "parquet": write_parquet,
 }
-
-
-def neutral(cell: str) -> str:
-    """`cell`, with an apostrophe before what a spreadsheet would run as a formula.
-
-    What begins with apostrophes already gets one too, so that taking one away gives `cell` back.
-    """
-    return f"'{cell}" if cell.lstrip("'").startswith(FORMULA_STARTS) else cell
 
 
 def _record(row: Row, images: Images) -> dict:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -39,11 +40,26 @@ def card(manifest: Mapping) -> str:
         f"{_files(manifest)}---\n\n"
         f"# {manifest.get('name', 'Preferences')}\n\n"
         f"{manifest.get('pairs', 0)} rows from the dataset “{plain(manifest.get('dataset', ''))}”, "
-        "judged blind by people. Made with VLM Studio.\n\n"
+        f"judged blind by people. Made with VLM Studio.\n\n{dates(manifest)}"
         f"## How the rows were decided\n\n{rules or '- no policy recorded'}\n\n"
         f"## Left out\n\n{left or '- nothing'}\n\n"
         f"Content hash: `{manifest.get('content_hash', '')}`\n"
     )
+
+
+def dates(manifest: Mapping) -> str:
+    """When it was exported, and over which period people answered; nothing of older exports."""
+    made, answered = manifest.get("exported_at"), manifest.get("answered")
+    if not isinstance(made, int | float):
+        return ""
+    said = f"As of {_utc(made)}"
+    if isinstance(answered, list | tuple) and len(answered) == 2:
+        said += f", answers from {_utc(answered[0])} to {_utc(answered[1])}"
+    return f"{said} (UTC).\n\n"
+
+
+def _utc(at: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.gmtime(at))
 
 
 def plain(text: object) -> str:

@@ -147,7 +147,13 @@ class Pace:
 
 @dataclass(frozen=True)
 class Quality:
-    """All figures of one dataset; `lengths` are medians of the chosen and the rejected answers."""
+    """All figures of one dataset.
+
+    Attributes:
+        lengths: Medians of the chosen and the rejected answers.
+        as_of: When they were measured (seconds since the epoch).
+        answered: When the first and the last answer that counts was given.
+    """
 
     pairs: int
     done: int
@@ -167,6 +173,8 @@ class Quality:
     forecast: Forecast
     pace: Pace = field(default_factory=Pace)
     lengths: tuple[float, float] | None = None
+    as_of: float = 0.0
+    answered: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -287,7 +295,14 @@ def measure(found: Gathered, now: float, resamples: int = 1000) -> Quality:
         forecast=_forecast(found, now),
         pace=_pace(answers),
         lengths=_lengths(votes),
+        as_of=now,
+        answered=_answered(answers),
     )
+
+
+def _answered(answers: Sequence[GivenAnswer]) -> tuple[float, float] | None:
+    times = [one.created_at for one in answers]
+    return (min(times), max(times)) if times else None
 
 
 def _why(abstention: GivenAnswer) -> str:

@@ -17,7 +17,7 @@ from studio.annotation.projection import project_dataset, project_pairs
 from studio.annotation.quality import Quality
 from studio.annotation.settings import ProjectSettings
 from studio.annotation.showings import Viewer, viewer
-from studio.annotation.tables import Annotator, Dataset, Pair
+from studio.annotation.tables import Annotator, CurrentLabel, Dataset, Label, Pair
 from studio.annotation.team_tables import Gold, Guideline
 from studio.annotation.views import VOTES
 from studio.errors import ConflictError, InputError, NotFoundError
@@ -245,6 +245,19 @@ class Team:
             found = settings.project(connection, dataset)
             answers = quality.gather(connection, found.id)
         return quality.measure(answers, self._clock(), resamples)
+
+    def answered(self, dataset: str) -> tuple[float, float] | None:
+        """When the first and the last answer that stands was given; None without any."""
+        query = (
+            select(func.min(Label.created_at), func.max(Label.created_at))
+            .join(CurrentLabel, CurrentLabel.label_id == Label.id)
+            .join(Pair, Pair.id == Label.pair_id)
+            .join(Dataset, Dataset.id == Pair.dataset_id)
+            .where(Dataset.name == dataset)
+        )
+        with self._database.read() as connection:
+            first, last = connection.execute(query).one()
+        return None if first is None else (first, last)
 
     def log(self, who: str = "", dataset: str = "", limit: int = 200) -> list[audit.LogLine]:
         """What was done, newest first; see `annotation.audit.log`."""

@@ -208,8 +208,12 @@ def _export_json(made: Export) -> dict[str, Any]:
 
 def _tell_export(made: Export, pushed: str | None) -> None:
     from studio.annotation.preferences import REASONS
+    from studio.annotation.publish import MANIFEST, dates
+    from studio.paths import read_json
 
     typer.echo(f"{made.rows} rows in {made.source}")
+    if dated := dates(read_json(made.path / MANIFEST) or {}):
+        typer.echo(dated.strip())
     if pushed:
         typer.echo(f"Pushed to {pushed}")
     for reason, count in made.left_out.items():

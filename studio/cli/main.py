@@ -20,6 +20,7 @@ from studio.cli import (
     train,
 )
 from studio.errors import StudioError
+from studio.logs import log_told
 
 INTERRUPTED = 130
 UsageError = typer.BadParameter.__base__  # typer does not export it, and may carry its own click
@@ -58,6 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return app(args=arguments, prog_name="python -m studio", standalone_mode=False) or 0
     except StudioError as error:
+        log_told(error)
         typer.echo(error.in_full, err=True)
         return error.exit_code
     except UsageError as error:

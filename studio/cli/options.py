@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from studio.config import RunConfig, files
+from studio.logs import configure
 from studio.paths import Workspace
 
 WorkspaceOption = Annotated[
@@ -29,8 +30,10 @@ def read_config(run_file: Path, assignments: list[str] | None) -> RunConfig:
 
 
 def locate(folder: str | None) -> Workspace:
-    """The workspace to work in."""
-    return Workspace.locate(folder)
+    """The workspace to work in, which the log of what goes wrong is kept in."""
+    workspace = Workspace.locate(folder)
+    configure(workspace.log, to_stderr=False)
+    return workspace
 
 
 def print_json(value: Any) -> None:

@@ -13,6 +13,7 @@ import typer
 from studio.cli.options import JsonOption, WorkspaceOption, locate, print_json, say
 from studio.config import files
 from studio.errors import ConflictError, InputError
+from studio.logs import log_told
 from studio.runs import queue
 from studio.runs.curves import Diary
 from studio.runs.lastwords import tail
@@ -257,6 +258,7 @@ def _about(run: Run) -> dict[str, str | None]:
     try:
         config = run.config
     except InputError as error:
+        log_told(error)
         return {**dict.fromkeys(("name", "method", "model", "data")), "problem": str(error)}
     return {
         "name": config.name,

@@ -17,6 +17,7 @@ from studio.config.model import ModelConfig
 from studio.errors import ModelError, first_line
 from studio.models.chat_template import ensure_usable
 from studio.models.processors import made_usable
+from studio.models.rendering import bound_rendering
 from studio.models.weight_files import refuse_pointers
 from studio.paths import EMBEDDED, TINY_VLM
 
@@ -87,6 +88,7 @@ def load_processor(model: ModelConfig) -> ProcessorMixin:
             field="model.id",
         )
     processor = made_usable(processor)
+    bound_rendering()
     if not (processor.chat_template or getattr(processor.tokenizer, "chat_template", None)):
         raise ModelError(
             f"{model.id} has no chat template, so it is not known how it is asked.",

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 from studio.runs.events import Event, read_events
 from studio.runs.health import Finding
 from studio.runs.thinning import Points, Thinned
+from studio.spreadsheet import neutral
 
 MOST_POINTS = 300
 _NO_METRIC = {"step", "epoch", "total", "seconds_per_step"}
@@ -268,9 +269,12 @@ def _lines(diary: Diary, names: list[str]) -> Iterator[list[Any]]:
 def _csv(head: list[str], lines: Iterable[list[Any]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(head)
-    writer.writerows(lines)
+    writer.writerows(map(_plain, (head, *lines)))
     return text.getvalue()
+
+
+def _plain(line: Iterable[Any]) -> list[Any]:
+    return [neutral(cell) if isinstance(cell, str) else cell for cell in line]
 
 
 def tail(path: Path, lines: int = 40, most_bytes: int = 64_000) -> str:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from studio.config.model import ModelConfig
 from studio.errors import BusyError, StoppedError, StudioError
+from studio.logs import log_told
 from studio.paths import Workspace, read_json, write_json
 from studio.preflight.report import Report
 from studio.services.pipe import PipeWorker, Reply
@@ -164,8 +165,10 @@ class Checker:
         except StoppedError:
             self._status = replace(self._status, state="stopped")
         except StudioError as error:
+            log_told(error)
             self._status = replace(self._status, state="failed", error=str(error))
         except OSError as error:
+            log_told(error)
             said = f"The report cannot be kept: {error.strerror or error}."
             self._status = replace(self._status, state="failed", error=said)
         finally:

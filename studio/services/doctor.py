@@ -13,6 +13,7 @@ from typing import Any
 
 from studio.annotation import AnnotationStore
 from studio.errors import StudioError
+from studio.logs import log_told
 from studio.paths import Workspace
 from studio.services.presence import Presence
 
@@ -80,6 +81,7 @@ def examine(workspace: Workspace) -> Report:
             _disk(workspace),
             _database(workspace),
             _studios(workspace),
+            Check("log", True, str(workspace.log)),
         ]
     )
 
@@ -161,6 +163,7 @@ def _database(workspace: Workspace) -> Check:
         found = f"{sum(1 for _ in store.datasets())} datasets"
         store.close()
     except StudioError as error:
+        log_told(error)
         return Check("database", False, f"{error.message} {error.detail}".strip(), error.remedy)
     return Check("database", True, found)
 

@@ -10,6 +10,7 @@ from typing import Literal
 
 from studio.annotation import AnnotationStore
 from studio.errors import BusyError, StoppedError, StudioError
+from studio.logs import log_told
 from studio.paths import Workspace
 from studio.services.library import ImportReport, import_source
 
@@ -114,6 +115,7 @@ class Importer:
         except StoppedError as error:
             self._status = replace(self._status, state="stopped", error=str(error))
         except StudioError as error:
+            log_told(error)
             self._status = replace(self._status, state="failed", error=str(error))
         else:
             self._status = replace(self._status, state="done", report=report)

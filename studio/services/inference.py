@@ -13,6 +13,7 @@ from dataclasses import dataclass, fields
 from studio.config.model import ModelConfig
 from studio.errors import BusyError, StudioError
 from studio.infer.request import ChatDelta, ChatRequest, LoadRequest
+from studio.logs import log_told
 from studio.paths import EMBEDDED, Workspace
 from studio.runs.store import Run, RunStore
 from studio.services.pipe import PipeWorker, Reply
@@ -119,6 +120,7 @@ class InferenceClient:
                 for message in reply:
                     arrived.put((number, _delta(message)))
             except StudioError as error:
+                log_told(error)
                 arrived.put((number, error))
             finally:
                 arrived.put((number, None))

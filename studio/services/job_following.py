@@ -18,6 +18,7 @@ from huggingface_hub import HfApi, JobInfo
 from huggingface_hub.errors import HTTPError, LocalTokenNotFoundError
 
 from studio.errors import NotFoundError, RunFailedError, StudioError, first_line
+from studio.logs import log_told
 from studio.paths import RunPaths, Workspace, read_json, write_json
 from studio.runs import control
 from studio.runs.events import EventLog
@@ -68,6 +69,7 @@ def _follow(paths: RunPaths, workspace: Workspace, api: HfApi) -> int:
         outcome, why = _watch(run, api, job_id, namespace)
         _fetch(run, api, f"{namespace}/studio-{run.run_id}", outcome)
     except StudioError as error:
+        log_told(error)
         _end(paths, "failed", message=error.message, remedy=error.remedy, field=error.field)
         return error.exit_code
     _end(paths, outcome, **why)
@@ -82,6 +84,7 @@ def _fetch(run: Run, api: HfApi, repository: str, outcome: str) -> None:
     try:
         bring_back(run, api, repository)
     except RunFailedError as error:
+        log_told(error)
         if outcome == "finished":
             events.append("warning", message=error.message, remedy=error.remedy)
         return
@@ -147,6 +150,7 @@ def _cancel(paths: RunPaths, cancel: Callable[[], None]) -> None:
     try:
         _patiently(paths, cancel)
     except RunFailedError as error:  # it may have ended meanwhile, which is seen next
+        log_told(error)
         EventLog(paths.events).append("warning", message=error.message, remedy=error.remedy)
     control.request(paths, "none")
 

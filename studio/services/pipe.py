@@ -8,6 +8,7 @@ when its standard input closes, should the studio be killed.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import queue
 import signal
@@ -23,12 +24,15 @@ from studio.child import decode_error
 from studio.errors import RunFailedError
 
 Message = dict[str, Any]
+logger = logging.getLogger(__name__)
 _Messages = queue.SimpleQueue[Message | None]
 STUDIO = (sys.executable, "-m", "studio")
 PROJECT = Path(__file__).resolve().parent.parent.parent
 LOG_LIMIT = 2_000_000
 LAST_LINES = 4
 CLOSE_SECONDS = 2.0
+HEAR_SECONDS = 20.0
+"""A child that has not heard a cancel after so long is stuck for good, and is killed."""
 
 
 class Reply(Iterator[Message]):
@@ -140,6 +144,9 @@ class _Child:
         self._write_lock = threading.Lock()
         self._state_lock = threading.Lock()
         self._replies: dict[int, _Messages] = {}
+        self._unheard: dict[int, threading.Timer] = {}
+        self._spoke = False
+        self._stuck = False
         self._last_id = 0
         self._closed = False
         self._ended = False
@@ -174,7 +181,27 @@ class _Child:
 
     def cancel(self, request_id: int) -> None:
         if request_id in self._replies and self.alive:
+            self._expect_hearing(request_id)
             self._write({"cancel": request_id})
+
+    def _expect_hearing(self, request_id: int) -> None:
+        """Kill the child, unless it still starts, when it does not soon tell that it has heard."""
+        if not self._spoke:
+            return
+        timer = threading.Timer(HEAR_SECONDS, self._give_up)
+        timer.daemon = True
+        self._unheard[request_id] = timer
+        timer.start()
+
+    def _give_up(self) -> None:
+        logger.warning("%s does not hear that it should stop; it is killed.", self.process.args)
+        self._stuck = True
+        self._kill_at_exit()
+
+    def _heard(self, message: Message) -> None:
+        timer = self._unheard.pop(message.get("heard", 0), None)
+        if timer is not None:
+            timer.cancel()
 
     def forget(self, request_id: int) -> None:
         self._replies.pop(request_id, None)
@@ -204,15 +231,26 @@ class _Child:
                 if message is None:
                     noise.write(line)
                     noise.flush()
+                    continue
+                self._spoke = True
+                if message["id"] == 0:
+                    self._heard(message)
                 elif (messages := self._replies.get(message.pop("id"))) is not None:
                     messages.put(message)
         self.process.wait()
         with self._state_lock:
             self._ended = True
+            for timer in self._unheard.values():
+                timer.cancel()
             for messages in self._replies.values():
                 messages.put(None)
 
     def death(self) -> RunFailedError:
+        if self._stuck:
+            return RunFailedError(
+                "The process did not hear that it should stop, and was ended.",
+                remedy="Ask again to start it anew; something the model brings may loop for ever.",
+            )
         if self._closed:
             return RunFailedError("The process was closed.", remedy="Ask again to start it anew.")
         code = self.process.poll()

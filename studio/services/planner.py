@@ -14,6 +14,7 @@ from studio.annotation import AnnotationStore
 from studio.config import RunConfig
 from studio.config.checks import ensure_consistent
 from studio.errors import StoppedError, StudioError
+from studio.logs import log_told
 from studio.paths import Workspace
 from studio.runs.lr_range import Point, RangeResult, Span
 from studio.runs.plan import FoundBatch, Plan
@@ -90,8 +91,8 @@ class Planner:
                 for message in reply:
                     self._stage = message.get("loading", self._stage)
             self._loaded = self._child.pid
-        except StudioError:
-            pass  # whoever asks next starts it again and is told
+        except StudioError as error:  # whoever asks next starts it again and is told
+            log_told(error)
         finally:
             self._stage = ""
 

@@ -19,6 +19,7 @@ from studio.config import RunConfig
 from studio.config.checks import ensure_consistent
 from studio.config.engines import sent_elsewhere
 from studio.errors import ConflictError, InputError, StudioError
+from studio.logs import log_told
 from studio.paths import Workspace
 from studio.runs import queue
 from studio.runs.events import EventLog
@@ -164,6 +165,7 @@ class Supervisor:
         try:
             self._children[run.run_id] = launch_worker(run)
         except (InputError, OSError) as error:
+            log_told(error)
             steering.mark_unstartable(run.paths, error)
 
     def _refuse_twice(self, config: RunConfig) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, MutableMapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from studio.services.inference import InferenceClient
 from studio.services.planner import Planner
 from studio.services.presence import Presence
 from studio.services.supervisor import Supervisor
-from studio.ui import accounts_pages, api, data_api, opening, pulse, runs_api
+from studio.ui import accounts_pages, api, data_api, exports_api, opening, pulse, runs_api
 from studio.ui.access import ANNOTATE
 from studio.ui.auth import Accounts
 from studio.ui.context import Shell, StudioContext
@@ -91,8 +92,18 @@ def close_context(context: StudioContext) -> None:
         context.presence.leave()
 
 
+def bound_gradio(environment: MutableMapping[str, str] = os.environ) -> None:
+    """Let Gradio keep no statistics of events: nobody reads them, the monitoring page is off.
+
+    It would keep 10,000 events and put all of them into a table again after each one.
+    """
+    environment.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "100")
+    environment.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", str(10**9))
+
+
 def build_page(context: StudioContext, names: tuple[str, ...] = tuple(TABS)) -> gr.Blocks:
     """The page with the tabs called `names`."""
+    bound_gradio()
     with gr.Blocks(title="VLM Studio", analytics_enabled=False, delete_cache=(DAY, DAY)) as page:
         links = [gr.State(None) for _ in range(4)]
         header = Header(context, names)
@@ -138,6 +149,7 @@ def build_app(context: StudioContext, names: tuple[str, ...] = tuple(TABS)) -> F
     app.include_router(api.router(context))
     app.include_router(runs_api.router(context))
     app.include_router(data_api.router(context))
+    app.include_router(exports_api.router(context))
     app.include_router(pulse.router(context, runs="runs" in names))
     if accounts is None:
         return _mount(app, build_page(context, names), "/")
@@ -149,6 +161,7 @@ def build_app(context: StudioContext, names: tuple[str, ...] = tuple(TABS)) -> F
     app.include_router(accounts_pages.router(context))
     app.include_router(scripts.router(), prefix=ANNOTATE)
     app.include_router(api.router(context), prefix=ANNOTATE)
+    app.include_router(exports_api.router(context), prefix=ANNOTATE)
     app.include_router(pulse.router(context, runs=False), prefix=ANNOTATE)
     _mount(app, build_page(context, ("annotate",)), ANNOTATE, only(accounts, "annotator", "lead"))
     return _mount(app, build_page(context, names), "/", only(accounts, "lead"))

@@ -13,6 +13,7 @@ import gradio as gr
 from studio.errors import InputError, StudioError
 from studio.infer.request import ChatDelta, ChatRequest
 from studio.infer.sampling import Sampling
+from studio.logs import log_told
 from studio.services.inference import ChatModel, InferenceStatus
 from studio.ui import views
 from studio.ui.chat_models import choices, columns, find, key_of
@@ -134,7 +135,8 @@ class ChatHandlers:
         """What is in memory, in one line."""
         try:
             return memory_line(self.context.inference.status())
-        except StudioError:
+        except StudioError as error:
+            log_told(error)
             return memory_line(InferenceStatus())
 
     def _begin(

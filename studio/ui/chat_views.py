@@ -52,7 +52,7 @@ def _answer(answer: Answer) -> str:
 
 def failure(error: StudioError) -> str:
     """An error in place: what happened and what to do."""
-    return views.notice(error.message, error.remedy, tone="bad")
+    return views.told(error)
 
 
 def memory_line(status: InferenceStatus) -> str:

@@ -10,6 +10,7 @@ import gradio as gr
 from studio.data.sources.archive import ENDING as ZIP
 from studio.data.sources.files import ENDINGS
 from studio.errors import InputError, StudioError
+from studio.logs import log_told
 from studio.services.importer import Importer, ImportStatus
 from studio.services.library import preview_source, source_columns
 from studio.ui import data_views as look
@@ -145,7 +146,8 @@ class ImportForm:
             return unchanged
         try:
             columns = source_columns(source, self.context.workspace, split.strip() or None)
-        except StudioError:  # it has gone since
+        except StudioError as error:  # it has gone since
+            log_told(error)
             return unchanged
         choices = (gr.update(choices=["", *columns]),) * len(ROLES)
         return *choices, gr.update(open=True)
@@ -202,6 +204,7 @@ def outcome(status: ImportStatus) -> str:
 
 def refusal(error: StudioError) -> str:
     """What is wrong with what was typed."""
+    log_told(error)
     place = FIELDS.get(error.field, "")
     return look.said(f"{place}: {error.message}" if place else error.message, error.remedy)
 

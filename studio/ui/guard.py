@@ -22,6 +22,7 @@ from fastapi.routing import APIRoute
 from starlette.requests import HTTPConnection
 
 from studio.errors import BusyError, ConflictError, InputError, NotFoundError, StudioError
+from studio.logs import log_told
 
 HEADER = "x-studio"
 MAX_BODY = 64 * 1024
@@ -45,6 +46,7 @@ class StudioRoute(APIRoute):
                 check_size(request)
                 return await handle(request)
             except StudioError as error:
+                log_told(error)
                 return refusal(status_of(error), error.message, error.remedy, error.field)
             except RequestValidationError as error:
                 first = error.errors()[0]

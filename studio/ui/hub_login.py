@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import logging
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,11 +18,11 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from studio.logs import log_told
 from studio.ui.access_views import page
 from studio.ui.auth import Account, Accounts
 from studio.ui.login import add_common, enter
 
-LOG = logging.getLogger(__name__)
 STATE, STATE_SECONDS = "studio_state", 600
 NEEDED = ("SPACE_ID", "SPACE_HOST", "OAUTH_CLIENT_ID", "OAUTH_CLIENT_SECRET", "OPENID_PROVIDER_URL")
 SECONDS = 15
@@ -126,8 +125,8 @@ def _enter(accounts: HubAccounts, request: Request, code: str) -> Response:
 
     try:
         name = _name(accounts, code)
-    except (HTTPError, ValueError, KeyError):
-        LOG.exception("Hugging Face did not confirm a login")
+    except (HTTPError, ValueError, KeyError) as error:
+        log_told(error)
         said = "Hugging Face did not confirm who you are. Try again."
         return page("hub_login", 502, said=said)
     account = accounts.account(name)

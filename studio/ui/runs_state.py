@@ -11,7 +11,7 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from studio.config import RunConfig
 from studio.config.engines import sent_elsewhere
@@ -26,6 +26,9 @@ from studio.runs.store import Run, RunStore
 
 if TYPE_CHECKING:
     from studio.paths import RunPaths
+
+MOST_DIARIES = 16
+"""Of runs looked at lately; each holds thousands of points."""
 
 BEFORE_TRAINING = (
     "starting",
@@ -138,9 +141,18 @@ class RunReader:
                 names = sorted((entry.name for entry in found), reverse=True)
         except FileNotFoundError:
             return []
+        self._forget(set(names))
         runs = [run for run in map(self._summary, names) if run is not None]
         self.cards.save()
         return runs
+
+    def _forget(self, names: set[str]) -> None:
+        """Let go of what was read of runs that are no longer there."""
+        known: tuple[dict[str, Any], ...] = (self._statuses, self._configs, self._diaries)
+        with self._lock:
+            for read in known:
+                for gone in read.keys() - names:
+                    del read[gone]
 
     def get(self, run_id: str | None) -> RunSummary | None:
         """One run; None when there is none of that id."""
@@ -154,7 +166,11 @@ class RunReader:
         with self._lock:
             diary = self._diaries.get(run.run_id)
             if diary is None or (stamp(run.paths.events) or (0, 0))[1] < diary.offset:
-                diary = self._diaries[run.run_id] = Diary(run.paths.events)
+                diary = Diary(run.paths.events)
+            self._diaries.pop(run.run_id, None)
+            self._diaries[run.run_id] = diary  # the last in order: the first was used least lately
+            while len(self._diaries) > MOST_DIARIES:
+                del self._diaries[next(iter(self._diaries))]
             return diary.refresh()
 
     def config(self, run: Run) -> RunConfig | None:

@@ -39,6 +39,7 @@ def configuration(app: FastAPI, log_level: str = "warning") -> uvicorn.Config:
         timeout_graceful_shutdown=GRACE_SECONDS,
         http=BoundedConnection,
         ws="none",
+        log_config=None,  # the studio's own log has it, with the rest
         limit_concurrency=MOST_CONNECTIONS,
         proxy_headers=bool(proxies),
         forwarded_allow_ips=proxies or None,

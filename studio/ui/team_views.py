@@ -9,6 +9,7 @@ from html import escape
 from studio.annotation.audit import LogLine
 from studio.annotation.figures import Figure
 from studio.annotation.quality import Person, Quality
+from studio.config.team import LEAST_COMMON_PAIRS
 from studio.ui.plots import Line, chart
 from studio.ui.views import duration, empty
 
@@ -28,12 +29,22 @@ def figures(
         text = "Figures appear with the first answers. Give people accounts and ask for labels."
         return empty("No answers yet", text)
     return (
-        f'<div class="tm-figures">{"".join(_headline(quality, to_decide))}</div>'
+        f'{dated(quality)}<div class="tm-figures">{"".join(_headline(quality, to_decide))}</div>'
         f"{_people(quality.people, standings or {})}{_kappas(quality)}{_reasons(quality)}"
         f'<div class="tm-plots">{_ranges("Left side chosen", quality.people, _left)}'
         f"{_ranges('Longer answer chosen', quality.people, _longer)}</div>"
         f'<div class="plots">{_plots(quality)}</div>'
     )
+
+
+def dated(quality: Quality) -> str:
+    """When the figures were measured, and over which period answers were given."""
+    said = f"As of {_minute(quality.as_of)}"
+    if quality.answered is not None:
+        first, last = map(_minute, quality.answered)
+        said += f", answers from {first} to {last}"
+    zone = time.strftime("%Z", time.localtime(quality.as_of))
+    return f'<p class="tm-dated">{escape(said)} ({escape(zone)}).</p>'
 
 
 def _headline(quality: Quality, to_decide: int) -> list[str]:
@@ -111,7 +122,12 @@ def _people(people: Sequence[Person], standings: Mapping[str, str]) -> str:
 def _kappas(quality: Quality) -> str:
     if not quality.kappas:
         return ""
-    lowest = sorted(quality.kappas.items(), key=_by_kappa)
+    told = {two: one for two, one in quality.kappas.items() if one.count >= LEAST_COMMON_PAIRS}
+    few = len(quality.kappas) - len(told)
+    left_out = _few(few) if few else ""
+    if not told:
+        return f"<h3>Cohen's κ</h3>{left_out}"
+    lowest = sorted(told.items(), key=_by_kappa)
     rows = [
         (str(one), str(two), figure.why if figure.value is None else _two(figure.value),
          f"{figure.count:,}")
@@ -119,10 +135,18 @@ def _kappas(quality: Quality) -> str:
     ]  # fmt: skip
     head = ("Who", "with whom", "κ", "Pairs in common")
     shown = "<h3>Cohen's κ, lowest first</h3>" + table(head, rows[:MOST_KAPPAS])
+    shown += left_out
     if len(rows) <= MOST_KAPPAS:
         return shown
     more = f"<summary>{len(rows) - MOST_KAPPAS} more</summary>"
     return f"{shown}<details>{more}{table(head, rows[MOST_KAPPAS:])}</details>"
+
+
+def _few(number: int) -> str:
+    return (
+        f'<p class="tm-dated">Pairs of people with fewer than {LEAST_COMMON_PAIRS} common pairs '
+        f"are not listed: {number:,} of them.</p>"
+    )
 
 
 def _by_kappa(entry: tuple[tuple, Figure]) -> float:
@@ -215,6 +239,10 @@ def _ago(at: float | None) -> str:
     if passed < 90:
         return "just now"
     return f"{duration(passed)} ago" if passed < 86_400 else _when(at)[:10]
+
+
+def _minute(at: float) -> str:
+    return _when(at)[:16]
 
 
 def _when(at: float) -> str:

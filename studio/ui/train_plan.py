@@ -13,13 +13,14 @@ import gradio as gr
 from studio.config import RunConfig, files
 from studio.config.fields import FieldSpec
 from studio.errors import FieldProblem, InputError, StudioError
+from studio.logs import log_told
 from studio.runs.plan import Plan
 from studio.ui import train_state as state
 from studio.ui import train_views as views
 from studio.ui.context import StudioContext
 from studio.ui.forms import config_from
 from studio.ui.train_memory import Measurement
-from studio.ui.views import notice
+from studio.ui.views import told
 
 SETTLE_SECONDS = 0.4
 PLAN_SECONDS = 60.0
@@ -156,8 +157,8 @@ class PlanPanel:
             line = views.state_line(views.OUTDATED)
             return line, self.failed(error), SKIP, SKIP, as_json(error)
         except StudioError as error:
-            told = notice(error.message, error.remedy, tone="bad")
-            return views.state_line(views.OUTDATED), told, SKIP, SKIP, SKIP
+            problem = told(error)
+            return views.state_line(views.OUTDATED), problem, SKIP, SKIP, SKIP
         drawn = gr.update(value=self._drawn(found, config, seen), elem_classes=CLEAR)
         return views.state_line(views.FRESH), "", drawn, found.to_json(), []
 
@@ -217,6 +218,7 @@ class PlanPanel:
 
     def failed(self, error: InputError) -> str:
         """The problems with their fields' labels."""
+        log_told(error)
         return views.failed(state.problems_of(error), self.labels)
 
     @property

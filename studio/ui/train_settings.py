@@ -15,6 +15,7 @@ from studio.config.diff import Difference, differences
 from studio.config.fields import FieldSpec
 from studio.config.saved import SavedSettings
 from studio.errors import ConfigError, InputError, StudioError
+from studio.logs import log_told
 from studio.ui import train_state as state
 from studio.ui import train_views as views
 from studio.ui.context import StudioContext
@@ -22,7 +23,7 @@ from studio.ui.forms import config_from, widgets_of
 from studio.ui.train_form import FormValues, of_form
 from studio.ui.train_plan import LATER, SKIP, as_json
 from studio.ui.train_state import FORM
-from studio.ui.views import notice
+from studio.ui.views import notice, told
 
 MOST_BYTES = 256 * 1024
 QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
@@ -173,7 +174,7 @@ class SettingsPanel:
         try:
             copy = self.store.duplicate(name)
         except StudioError as error:
-            return [notice(error.message, error.remedy, tone="bad"), SKIP, SKIP, SKIP]
+            return [told(error), SKIP, SKIP, SKIP]
         return [notice("", f"Copied to {copy}."), *self.refresh(copy)]
 
     def delete(self, name: str | None) -> list[Any]:
@@ -183,7 +184,7 @@ class SettingsPanel:
         try:
             self.store.delete(name)
         except StudioError as error:
-            return [notice(error.message, error.remedy, tone="bad"), *self.refresh()]
+            return [told(error), *self.refresh()]
         kept, *sides = self.refresh()
         return [notice("", f"Deleted {name}."), kept | {"value": None}, *sides]
 
@@ -230,6 +231,7 @@ class SettingsPanel:
 
 
 def _refused(error: InputError, labels: Mapping[str, str]) -> str:
+    log_told(error)
     return views.failed(state.problems_of(error), dict(labels))
 
 

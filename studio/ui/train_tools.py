@@ -19,7 +19,7 @@ from studio.ui.train_form import FormValues, of_form
 from studio.ui.train_memory import size
 from studio.ui.train_plan import AT_ONCE, LATER, SKIP, PlanPanel, as_json
 from studio.ui.train_range import RangePanel
-from studio.ui.views import notice
+from studio.ui.views import notice, told
 
 MEASURE, MEASURING = "Measure with a dry step", "Measuring …"
 FIND, FINDING = "Find batch size", "Trying sizes …"
@@ -131,7 +131,7 @@ class ToolsPanel:
         except InputError as error:
             yield ready, HIDDEN, line, self.plan.failed(error), as_json(error), SKIP
         except StudioError as error:
-            told = notice(error.message, error.remedy, tone="bad")
+            told = told(error)
             yield ready, HIDDEN, line, told, SKIP, SKIP
         else:
             seen = self.plan.remember(config, took.peak, took.seconds_per_step)
@@ -156,8 +156,8 @@ class ToolsPanel:
         except InputError as error:
             yield ready, HIDDEN, line, self.plan.failed(error), HIDDEN, None, as_json(error)
         except StudioError as error:
-            told = notice(error.message, error.remedy, tone="bad")
-            yield ready, HIDDEN, line, told, HIDDEN, None, SKIP
+            problem = told(error)
+            yield ready, HIDDEN, line, problem, HIDDEN, None, SKIP
         else:
             now = config.batch.per_device
             if found.measured is not None:

@@ -7,6 +7,7 @@ from html import escape
 import gradio as gr
 
 from studio.errors import StudioError
+from studio.logs import log_told
 
 STATES = {
     "queued": ("○", "Queued", ""),
@@ -76,9 +77,16 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
+def told(error: StudioError) -> str:
+    """An error in place: what happened and what to do; its traceback goes into the log."""
+    log_told(error)
+    return notice(error.message, error.remedy, tone="bad")
+
+
 def say(error: StudioError) -> None:
     """Show an error as a passing message; Gradio renders these as HTML, so it is escaped.
 
     Only a queued event can show one: Gradio drops the messages of others.
     """
+    log_told(error)
     gr.Warning(escape(str(error)), title="That did not work")

@@ -147,6 +147,14 @@ def test_several_runs_make_one_table(tmp_path):
     assert compared(diaries) == "run,step,grad_norm,loss\na,1,,0.5\nb,1,0.5,\n"
 
 
+def test_no_cell_of_the_table_is_a_formula(tmp_path):
+    log = EventLog(tmp_path / "events.jsonl")
+    metrics(log, 1, **{"=HYPERLINK(1)": -2.5})
+    diary = Diary(log.path).refresh()
+    assert table(diary) == "step,'=HYPERLINK(1)\n1,-2.5\n"
+    assert compared({"@run": diary}) == "run,step,'=HYPERLINK(1)\n'@run,1,-2.5\n"
+
+
 def test_what_came_of_a_run(tmp_path):
     log = EventLog(tmp_path / "events.jsonl")
     for step in range(1, 31):

@@ -14,11 +14,11 @@ import pytest
 from PIL import Image
 
 from studio.annotation import AnnotationStore
-from studio.annotation.formats import neutral
 from studio.data import images as image_module
 from studio.errors import DataError
 from studio.paths import Workspace
 from studio.services.library import import_source
+from studio.spreadsheet import neutral
 from tests.data.conftest import slow_jpeg
 
 GOOD = {"image": "good.png", "question": "q", "answer": "a"}

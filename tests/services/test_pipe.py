@@ -10,10 +10,11 @@ import psutil
 import pytest
 
 from studio.errors import ConfigError, ModelError, RunFailedError
+from studio.services import pipe
 from studio.services.pipe import PipeWorker
 
 CHILD = """
-    import os, subprocess, sys, time
+    import ctypes, os, subprocess, sys, time
     from studio.child import serve
     from studio.errors import ConfigError, FieldProblem, ModelError
 
@@ -30,6 +31,10 @@ CHILD = """
             shown += 1
             yield {"shown": shown}
         return {"stopped": True}
+
+    def deaf(request):
+        yield {"began": True}
+        ctypes.PyDLL(None).sleep(600)  # keeps the interpreter to itself
 
     def answer(request):
         kind = request.payload["kind"]
@@ -48,6 +53,8 @@ CHILD = """
             raise ConfigError([FieldProblem("a", "wrong"), FieldProblem("b", "wrong too")])
         if kind == "bug":
             return {"value": [][0]}
+        if kind == "deaf":
+            return deaf(request)
         print("the last words", file=sys.stderr)
         sys.stderr.flush()
         os._exit(3)
@@ -97,6 +104,30 @@ def test_concurrent_requests_do_not_mix(worker: PipeWorker) -> None:
         next(counting)
 
     assert found == {value: value for value in range(12)}
+
+
+def test_a_child_that_cannot_hear_a_cancel_is_killed(worker: PipeWorker, monkeypatch) -> None:
+    monkeypatch.setattr(pipe, "HEAR_SECONDS", 0.2)
+    reply = worker.request({"kind": "deaf"})
+    next(reply)
+    worker.cancel(reply.request_id)
+
+    with pytest.raises(RunFailedError, match="did not hear that it should stop"):
+        next(reply)
+    assert not worker.alive
+    assert worker.call({"kind": "value", "value": 7})["value"] == 7
+
+
+def test_a_child_that_hears_a_cancel_lives(worker: PipeWorker, monkeypatch) -> None:
+    monkeypatch.setattr(pipe, "HEAR_SECONDS", 5.0)
+    reply = worker.request({"kind": "count"})
+    next(reply)
+    pid = worker.pid
+    worker.cancel(reply.request_id)
+    assert list(reply)[-1]["stopped"]
+    assert worker.call({"kind": "value", "value": 1})["value"] == 1
+    assert worker.pid == pid
+    assert not worker._child._unheard
 
 
 def test_cancel_is_seen_while_the_request_runs(worker: PipeWorker) -> None:

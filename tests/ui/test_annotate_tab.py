@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,6 +63,27 @@ def test_an_export_says_how_many_and_what_was_left_out_and_can_be_trained_on(lab
     assert "1 left out: no label yet" in message
     assert (labelled.workspace.root / source / "manifest.json").is_file()
     assert train.visible
+
+
+def test_an_export_is_offered_for_download_and_listed_with_its_date(labelled):
+    _, message, source, _ = export(labelled)
+    name = source.removeprefix("exports/")
+    assert f'href="studio/exports/{name}.zip"' in message and "Download (ZIP, " in message
+    past = Actions(labelled).past(REQUEST)
+    assert f'href="studio/exports/{name}.zip"' in past
+    assert time.strftime("%Y-%m-%d", time.localtime()) in past
+    labelled.lead = False
+    assert Actions(labelled).past(REQUEST) == ""
+
+
+def test_an_export_tells_when_it_was_made_and_when_people_answered(labelled):
+    _, _, source, _ = export(labelled, format="jsonl")
+    folder = labelled.workspace.root / source
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    first, last = manifest["answered"]
+    assert first <= last <= manifest["exported_at"]
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    assert "As of 20" in card and ", answers from 20" in card
 
 
 def test_an_export_before_the_list_is_there_is_of_what_it_offers_first(labelled):

@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 
 import app as entry
 from studio.ui.access import ANNOTATE
-from studio.ui.app import build_app, close_context, open_context
+from studio.ui.app import bound_gradio, build_app, build_page, close_context, open_context
 from studio.ui.auth import Accounts, add_user
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,6 +24,19 @@ def test_studio_process_loads_no_model_library():
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert json.loads(done.stdout) == []
+
+
+def test_gradio_keeps_few_events_and_never_tabulates_them(context):
+    environment = {"GRADIO_ANALYTICS_MAX_EVENTS": "7"}
+    bound_gradio(environment)
+    assert environment["GRADIO_ANALYTICS_MAX_EVENTS"] == "7"
+    assert int(environment["GRADIO_ANALYTICS_CACHE_FREQUENCY"]) >= 10**9
+    queue = build_page(context, ("runs",))._queue
+    assert queue.ANALYTICS_MAX_EVENTS == 100
+    queue.event_analytics["one"] = {"function": "f", "status": "success", "process_time": 1.0}
+    queue.events_recorded = 500
+    queue.compute_analytics_summary(list(queue.event_analytics.values()))
+    assert queue.cached_event_analytics_summary == {"functions": {}}
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 
 import pytest
@@ -142,11 +143,36 @@ def test_figures_say_what_is_undefined_and_escape_names(context):
 
 def test_of_many_people_the_lowest_agreement_comes_first(context):
     quality = context.store.team.quality("charts", 0)
-    kappas = {(f"p{n}", "q"): Figure(n / 20, count=n) for n in reversed(range(20))}
-    shown = figures(replace(quality, answers=1, kappas={**kappas, ("r", "s"): undefined("alike")}))
+    kappas = {(f"p{n}", "q"): Figure(n / 20, count=10 + n) for n in reversed(range(20))}
+    alike = {("r", "s"): undefined("alike", 10)}
+    shown = figures(replace(quality, answers=1, kappas={**kappas, **alike}))
     first, rest = shown.split("<details>")
     assert first.index(">p0<") < first.index(">p14<")
     assert "6 more" in rest and ">p15<" in rest and rest.index(">p19<") < rest.index("alike")
+
+
+def test_people_with_too_few_pairs_in_common_are_counted_not_listed(context):
+    quality = context.store.team.quality("charts", 0)
+    few = {("one", "pair"): Figure(-1.0, count=1), ("nine", "pairs"): Figure(0.0, count=9)}
+    enough = {("ten", "alike"): Figure(0.5, count=10)}
+    shown = figures(replace(quality, answers=1, kappas={**few, **enough}))
+    assert "<td>ten</td>" in shown
+    assert "<td>one</td>" not in shown and "<td>nine</td>" not in shown
+    assert "fewer than 10 common pairs are not listed: 2 of them" in shown
+    alone = figures(replace(quality, answers=1, kappas=few))
+    assert "not listed: 2 of them" in alone and "<td>one</td>" not in alone
+
+
+def test_figures_say_as_of_when_and_over_which_period_they_are(context):
+    quality = context.store.team.quality("charts", 0)
+    at = time.mktime((2026, 11, 30, 14, 2, 0, 0, 0, -1))
+    first = time.mktime((2026, 11, 3, 9, 5, 0, 0, 0, -1))
+    dated = replace(quality, answers=1, as_of=at, answered=(first, at - 60))
+    shown = figures(dated)
+    assert "As of 2026-11-30 14:02, answers from 2026-11-03 09:05 to 2026-11-30 14:01" in shown
+    label(context.store, "ana")
+    measured = context.store.team.quality("charts", 0)
+    assert measured.answered[0] == measured.answered[1] <= measured.as_of
 
 
 def test_only_leads_see_and_change(context):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +12,9 @@ from studio.data.schema import BadRow
 from studio.data.sources.base import Reader, Record
 from studio.errors import DataError
 from studio.paths import read_json
+from studio.spreadsheet import original
 
 MAX_CELL = 4 * 1024 * 1024
-APOSTROPHE = re.compile(r"\A'(?='*[=+\-@\t\r])")
 
 
 @dataclass
@@ -58,20 +57,23 @@ class DelimitedReader(Reader):
             if cells is None:
                 return
             if len(cells) == len(header):
-                cells = [APOSTROPHE.sub("", cell, 1) for cell in cells] if ours else cells
+                cells = [original(cell, ours) for cell in cells] if ours else cells
                 yield Record(line, dict(zip(header, cells, strict=True)))
             elif cells:
                 yield BadRow(line, f"{len(cells)} cells under {len(header)} column names")
 
 
-def _of_an_export(path: Path) -> bool:
-    """Whether the studio wrote it, with an apostrophe before what would be a formula."""
+def _of_an_export(path: Path) -> int:
+    """By which version of `spreadsheet.neutral` the studio wrote it; 0 when others did."""
     try:
         manifest = read_json(path.with_name(MANIFEST))
     except (OSError, ValueError):
-        return False
+        return 0
     known = manifest if isinstance(manifest, dict) else {}
-    return known.get("format") == "csv" and "content_hash" in known
+    if known.get("format") != "csv" or "content_hash" not in known:
+        return 0
+    version = known.get("csv_cells", 1)
+    return version if isinstance(version, int) and version > 0 else 1
 
 
 def _delimiter(path: Path, header: str) -> str:

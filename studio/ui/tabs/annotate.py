@@ -13,11 +13,13 @@ import gradio as gr
 
 from studio.annotation import publish
 from studio.annotation.export import FORMATS, Export, export_name, export_preferences
+from studio.annotation.kept_exports import describe
 from studio.annotation.preferences import REASONS
 from studio.errors import InputError, StudioError
 from studio.services.library import import_source
 from studio.ui.context import StudioContext, go_to, link
-from studio.ui.views import notice
+from studio.ui.exports_api import download_link, past_exports
+from studio.ui.views import notice, told
 
 ROOT = '<div class="annotate" data-annotate></div>'
 ATTACH = "window.StudioAnnotate.attach(element.querySelector('[data-annotate]'), trigger)"
@@ -47,16 +49,19 @@ def build(context: StudioContext) -> None:
     with gr.Accordion("Export labelled pairs", open=False, elem_id="annotate-export") as panel:
         fields = export_form()
         export = gr.Button("Export", variant="primary", elem_id="annotate-export-button")
+        kept = gr.HTML(elem_id="annotate-exports")
     shown = [result, message, source, train]
     for exporting in (
         export.click(actions.export, fields, shown, **QUIET),
         page.download(actions.export_now, None, shown, **QUIET),
     ):
         exporting.then(None, js=SHOW_RESULT)
+        exporting.then(actions.past, None, kept, **QUIET)
     page.upload(actions.import_samples, None, shown, **QUIET).then(None, js=REFRESH)
     context.shell.page.load(actions.panel, None, panel, **QUIET)
     for opening in (panel.expand, context.shell.tab.select):
         opening(actions.choices, fields[0], fields[0], **QUIET)
+        opening(actions.past, None, kept, **QUIET)
     train.click(actions.train, source, [context.shell.train_on, context.shell.tabs], **QUIET)
 
 
@@ -140,6 +145,10 @@ class Actions:
         """The export form, for leads only."""
         return gr.Accordion(visible=self.context.is_lead(request))
 
+    def past(self, request: gr.Request) -> str:
+        """The exports made so far, for leads only."""
+        return past_exports(self.context.workspace) if self.context.is_lead(request) else ""
+
     def export(self, request: gr.Request, *fields: Any) -> tuple:
         """Export as the form says. Gradio hands the request over by its place, so it comes first."""
         form = dict(zip(FIELDS, fields, strict=True))
@@ -217,6 +226,7 @@ def exported(
     thing = "answer" if made.answers else "pair"
     rows = f"{made.rows} {thing}" if made.rows == 1 else f"{made.rows} {thing}s"
     message = notice(f"{rows} exported to {made.source}", *left_out, *said)
+    message += f"<p>{download_link(describe(made.path))}</p>"
     if problem is not None:
         message += notice(problem.message, problem.remedy, tone="bad")
     return gr.Column(visible=True), message, made.source, gr.Button(visible=trainable)
@@ -224,5 +234,5 @@ def exported(
 
 def refused(error: StudioError) -> tuple:
     """An error in the place of the result."""
-    message = notice(error.message, error.remedy, tone="bad")
+    message = told(error)
     return gr.Column(visible=True), message, "", gr.Button(visible=False)

@@ -12,7 +12,7 @@ from studio.errors import InputError, StudioError
 from studio.ui import team_views
 from studio.ui.context import StudioContext
 from studio.ui.team_state import Draft, FormState
-from studio.ui.views import empty, notice
+from studio.ui.views import empty, notice, told
 
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 WAITING = QUIET | {"show_progress": "minimal"}
@@ -109,7 +109,7 @@ class Actions:
             self._lead(request)
             return self._shown(dataset)
         except StudioError as error:
-            said = notice(error.message, error.remedy, tone="bad")
+            said = told(error)
             return said, said, *[gr.skip()] * (len(FIELDS) + 2), said
 
     def _shown(self, dataset: str | None) -> tuple:
@@ -177,7 +177,7 @@ class Actions:
         try:
             self._lead(request)
         except StudioError as error:
-            return notice(error.message, error.remedy, tone="bad")
+            return told(error)
         most = max(1, min(MOST_LINES, int(lines or LINES)))
         return team_views.log(self.context.store.team.log(who.strip(), dataset or "", most))
 
@@ -196,7 +196,7 @@ class Actions:
             if guidelines != team.guidelines(dataset).text:
                 seen = team.write_guidelines(lead, dataset, guidelines, seen).version
         except StudioError as error:
-            return notice(error.message, error.remedy, tone="bad"), seen
+            return told(error), seen
         said = ["New answers are given under it; earlier ones stay."]
         gold = team.gold_pairs(dataset)
         if gold < changed.qualification:
@@ -211,7 +211,7 @@ class Actions:
         try:
             self.context.store.team.clear(self._lead(request), name.strip())
         except StudioError as error:
-            return notice(error.message, error.remedy, tone="bad")
+            return told(error)
         return notice(f"{name.strip()} may label now.")
 
     def _lead(self, request: gr.Request) -> str:

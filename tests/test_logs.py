@@ -1,0 +1,76 @@
+"""The log: tracebacks in it, secrets not."""
+
+from __future__ import annotations
+
+import logging
+import stat
+
+import pytest
+
+from studio import logs
+from studio.errors import InputError
+
+
+@pytest.fixture
+def file(tmp_path):
+    root, before = logging.getLogger(), logging.getLogger().handlers[:]
+    path = tmp_path / "studio.log"
+    logs.configure(path, to_stderr=False)
+    yield path
+    for handler in [one for one in root.handlers if one not in before]:
+        root.removeHandler(handler)
+        handler.close()
+
+
+def raised():
+    try:
+        try:
+            raise OSError("the disk is full")
+        except OSError as error:
+            raise InputError("It cannot be kept.", remedy="Free some space.") from error
+    except InputError as error:
+        return error
+
+
+def test_an_error_that_is_told_is_logged_with_its_cause(file):
+    logs.log_told(raised())
+    text = file.read_text(encoding="utf-8")
+    assert "Told: It cannot be kept." in text and "test_logs:" in text
+    assert "OSError: the disk is full" in text and "Traceback" in text
+
+
+def test_only_its_owner_reads_the_log(file):
+    logs.log_told(raised())
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_configuring_again_logs_once(file):
+    logs.configure(file, to_stderr=False)
+    logs.log_told(raised())
+    assert file.read_text(encoding="utf-8").count("Told:") == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "token hf_abcdEFGH12345secret",
+        "https://ana:secret@example.org/x",
+        "Authorization: Bearer secret",
+        "password=secret",
+        '{"password": "secret", "name": 1}',
+        "STUDIO_TOKEN='secret'",
+        "api_key: secret",
+    ],
+)
+def test_secrets_are_blotted_out(file, text):
+    logging.getLogger("studio").warning("With %s", text)
+    said = file.read_text(encoding="utf-8")
+    assert "secret" not in said and logs.HIDDEN in said
+
+
+def test_the_log_is_rotated(file, monkeypatch):
+    monkeypatch.setattr(logs, "LOG_BYTES", 500)
+    logs.configure(file, to_stderr=False)
+    for number in range(40):
+        logging.getLogger("studio").warning("line %d", number)
+    assert len(list(file.parent.glob("studio.log*"))) == 1 + logs.KEPT_FILES

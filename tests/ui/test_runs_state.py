@@ -1,0 +1,39 @@
+"""What a reader of runs keeps in memory: of the runs there are, and of few of them the curves."""
+
+from __future__ import annotations
+
+import shutil
+
+from studio.config import RunConfig
+from studio.paths import Workspace
+from studio.runs.store import RunStore
+from studio.ui import runs_state
+from studio.ui.runs_state import RunReader
+
+
+def made(tmp_path, number):
+    store = RunStore(Workspace.locate(tmp_path / "workspace"))
+    runs = [store.create(RunConfig(name=f"run-{n}"), state="stopped") for n in range(number)]
+    return RunReader(store), runs
+
+
+def test_what_was_read_of_a_run_goes_with_it(tmp_path):
+    reader, (first, second) = made(tmp_path, 2)
+    for run in (first, second):
+        reader.diary(run)
+        reader.config(run)
+    assert len(reader.list()) == 2
+    shutil.rmtree(first.paths.root)
+    reader.list()
+    for read in (reader._statuses, reader._configs, reader._diaries):
+        assert set(read) == {second.run_id}
+
+
+def test_only_the_curves_looked_at_lately_are_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(runs_state, "MOST_DIARIES", 2)
+    reader, (one, two, three) = made(tmp_path, 3)
+    kept = reader.diary(one)
+    reader.diary(two)
+    assert reader.diary(one) is kept
+    reader.diary(three)
+    assert list(reader._diaries) == [one.run_id, three.run_id]
