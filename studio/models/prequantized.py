@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from torch import nn
 from transformers import BitsAndBytesConfig, PretrainedConfig, PreTrainedModel
 from transformers.conversion_mapping import get_model_conversion_mapping
 from transformers.core_model_loading import WeightConverter, WeightRenaming, rename_source_key
-from transformers.quantizers import AutoHfQuantizer
+from transformers.quantizers.auto import AUTO_QUANTIZATION_CONFIG_MAPPING, AutoHfQuantizer
 
 from studio.config.model import ModelConfig, Quantization
 from studio.errors import ModelError, first_line
@@ -87,8 +88,8 @@ def prequantized(config: PretrainedConfig) -> Prequantized | None:
             BITSANDBYTES, kind, bool(values.get("bnb_4bit_use_double_quant")), values
         )
     method = getattr(values["quant_method"], "value", values["quant_method"])
-    settings = AutoHfQuantizer.from_config(values, pre_quantized=True).quantization_config
-    if hasattr(settings, "dequantize"):
+    settings = AUTO_QUANTIZATION_CONFIG_MAPPING[str(method)]
+    if "dequantize" in signature(settings.__init__).parameters:
         values["dequantize"] = True
     return Prequantized(str(method), values=values)
 

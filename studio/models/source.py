@@ -73,6 +73,7 @@ def load_processor(model: ModelConfig) -> ProcessorMixin:
         ModelError: The model has none, none that a question about an image can be written with, or
             one that needs a package that is not here.
     """
+    refuse_pointers(model)
     try:
         processor = AutoProcessor.from_pretrained(
             model_path(model.id), revision=model.revision, trust_remote_code=False
