@@ -123,7 +123,7 @@ def test_a_wrong_reference_ends_the_run_as_failed_before_its_first_step(
     monkeypatch.setattr(prepare, "copy_adapter", lambda *_: None)
     config = one.config("dpo", adapter={"continue_from": folder_of("LOHA")})
     run = RunStore(one.workspace).create(config)
-    with pytest.raises(ModelError, match="instead of 0.6931") as caught:
+    with pytest.raises(ModelError, match=r"instead of 0\.6931") as caught:
         execute(config, run.paths, one.workspace)
     assert caught.value.field == "dpo.reference" and caught.value.remedy
     events = read_events(run.paths.events).events
@@ -135,7 +135,7 @@ def test_a_wrong_reference_ends_the_run_as_failed_before_its_first_step(
 
 def test_the_check_is_among_what_the_runs_tab_tells(one, folder_of):
     one.trainer(one.config("dpo", adapter={"continue_from": folder_of("IA3")}))
-    diary = Diary(RunPaths(one.workspace.runs / f"run-{one.runs}"))
+    diary = Diary(RunPaths(one.workspace.runs / f"run-{one.runs}").events)
     diary.refresh()
     assert any("0.6931" in notice.message for notice in diary.notices)
 
