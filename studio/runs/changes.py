@@ -11,6 +11,7 @@ from studio.errors import ConfigError, FieldProblem
 
 FREE = (
     "name",
+    "adapter.base_is_same",
     "batch.per_device",
     "batch.largest",
     "batch.on_oom",

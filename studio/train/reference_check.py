@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from typing import Any
 
@@ -29,9 +29,10 @@ from studio.paths import RunPaths
 from studio.runs.events import EventLog
 from studio.train.fast.check import TOLERANCE
 from studio.train.fast.choose import REF
-from studio.train.fast.trainers import FastDPOTrainer
+from studio.train.fast.collate import IMAGES
+from studio.train.fast.trainers import FastDPOTrainer, FastTrainer
 
-ROWS = 2
+ROWS = 1
 LN2 = math.log(2)
 LIMIT = 1e-4
 """How far the loss of plain DPO may be from ln 2.
@@ -39,7 +40,8 @@ LIMIT = 1e-4
 Both passes run the same kernels on the same batch with equal weights, quantized or not, so that
 they differ by nothing at all; the limit is that of a loss printed with four digits.
 """
-NOT_INPUTS = ("completion_mask", "ref_chosen_logps", "ref_rejected_logps")
+REMEMBERED = ("ref_chosen_logps", "ref_rejected_logps")
+NOT_INPUTS = ("completion_mask", *REMEMBERED)
 SHARDED = (DistributedType.FSDP, DistributedType.DEEPSPEED)
 IGNORED = -100
 
@@ -143,7 +145,7 @@ def _scores(model: nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]
 def _from_cache(
     trainer: Trainer, batch: Batch, reference: torch.Tensor, tokens: torch.Tensor
 ) -> float | None:
-    known = [batch.get(name) for name in ("ref_chosen_logps", "ref_rejected_logps")]
+    known = [batch.get(name) for name in REMEMBERED]
     if trainer.ld_alpha is not None or None in known:
         return None
     apart = (torch.cat(known).to(reference) - reference).abs()
@@ -151,12 +153,27 @@ def _from_cache(
 
 
 def _first_batch(trainer: Trainer) -> Batch:
-    rows = min(ROWS, trainer.args.per_device_train_batch_size, len(trainer.train_dataset))
-    batch = trainer.data_collator([trainer.train_dataset[number] for number in range(rows)])
+    """The rows that the fast path was checked with, with what is remembered of the reference.
+
+    Nothing is added to the caches and no use of them is counted.
+    """
+    saving = trainer.saving if isinstance(trainer, FastDPOTrainer) else None
+    if saving is None:
+        rows = range(min(ROWS, len(trainer.train_dataset)))
+        batch = trainer.data_collator([trainer.train_dataset[number] for number in rows])
+        return trainer._prepare_inputs(batch)
+    rows = trainer.first_rows(ROWS)
+    batch = saving.collator([trainer.train_dataset[number] for number in rows])
     batch = trainer._prepare_inputs(batch)
-    if isinstance(trainer, FastDPOTrainer) and trainer.saving is not None:
-        return trainer.computable(batch)
-    return batch
+    keys, hits = batch[IMAGES].pairs, saving.cache and replace(saving.cache.hits)
+    batch = FastTrainer.computable(trainer, batch)
+    if saving.cache:
+        saving.cache.hits = hits
+    known = [saving.reference.known.get(key) for key in keys] if saving.reference else [None]
+    if None in known:
+        return batch
+    chosen, rejected = torch.tensor(known, dtype=torch.float64).T
+    return batch | dict(zip(REMEMBERED, (chosen, rejected), strict=True))
 
 
 def _check_at_first_batch(trainer: Trainer, config: RunConfig, paths: RunPaths) -> None:

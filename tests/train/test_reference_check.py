@@ -13,6 +13,7 @@ from studio.runs.events import read_events
 from studio.runs.store import RunStore
 from studio.train import prepare
 from studio.train.fast.fingerprint import reference_fingerprint
+from studio.train.fast.reference import LINE, _check
 from studio.train.prepare import drop_nothing
 from studio.train.reference_check import LN2, Figures
 from studio.train.run import execute
@@ -123,7 +124,7 @@ def test_a_wrong_reference_ends_the_run_as_failed_before_its_first_step(
     monkeypatch.setattr(prepare, "copy_adapter", lambda *_: None)
     config = one.config("dpo", adapter={"continue_from": folder_of("LOHA")})
     run = RunStore(one.workspace).create(config)
-    with pytest.raises(ModelError, match="instead of 0.6931") as caught:
+    with pytest.raises(ModelError, match=r"instead of 0\.6931") as caught:
         execute(config, run.paths, one.workspace)
     assert caught.value.field == "dpo.reference" and caught.value.remedy
     events = read_events(run.paths.events).events
@@ -135,7 +136,7 @@ def test_a_wrong_reference_ends_the_run_as_failed_before_its_first_step(
 
 def test_the_check_is_among_what_the_runs_tab_tells(one, folder_of):
     one.trainer(one.config("dpo", adapter={"continue_from": folder_of("IA3")}))
-    diary = Diary(RunPaths(one.workspace.runs / f"run-{one.runs}"))
+    diary = Diary(RunPaths(one.workspace.runs / f"run-{one.runs}").events)
     diary.refresh()
     assert any("0.6931" in notice.message for notice in diary.notices)
 
@@ -158,14 +159,20 @@ def test_remembered_scores_belong_to_the_strength_of_the_reference_too(one, tmp_
     assert len(names) == 2
 
 
-def test_remembered_scores_of_another_reference_are_not_used(one, monkeypatch):
-    from studio.train.fast.reference import ReferenceCache
-
-    monkeypatch.setattr(
-        ReferenceCache, "get", lambda _, keys: (torch.zeros(len(keys)), torch.ones(len(keys)))
-    )
-    trainer = one.trainer(one.config("dpo"))
-    assert trainer.saving.reference is None and not trainer.precompute_ref_logps
+def test_remembered_scores_of_another_reference_are_not_used(one):
+    config = one.config("dpo", adapter={"rank": 3})
+    trainer, _, _ = one.step(config)
+    assert trainer.saving.reference.known
+    for file in trainer.saving.reference.folder.glob("*.txt"):
+        lines = []
+        for line in file.read_text().splitlines():
+            key = line.split(" ")[0]
+            lines.append(
+                LINE.format(key=key, chosen=-7.5, rejected=-1.5, check=_check(key, -7.5, -1.5))
+            )
+        file.write_text("".join(lines))
+    other = one.trainer(config)
+    assert other.saving.reference is None and not other.precompute_ref_logps
     assert "remembered scores" in said(one, "warning")[-1]["message"]
 
 

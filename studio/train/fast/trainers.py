@@ -104,13 +104,18 @@ class FastTrainer:
         They begin `skip` rows after the first that has an image, if one has.
         """
         collate, dataset, _ = self._stock
-        named = with_refs(dataset.select_columns(["images"]))
-        first = next((index for index, row in enumerate(named) if row["images"]), 0)
-        chosen = [(first + skip + index) % len(dataset) for index in range(rows)]
+        chosen = self.first_rows(rows, skip)
         fast = self.saving.collator([self.train_dataset[index] for index in chosen])
         stock = collate([dataset[index] for index in chosen])
         fast, stock = self._prepare_inputs(fast), self._prepare_inputs(stock)
         return FastTrainer.computable(self, fast), stock
+
+    def first_rows(self, rows: int, skip: int = 0) -> list[int]:
+        """Numbers of some `rows` rows, from `skip` after the first that has an image, if one has."""
+        dataset = self._stock[1]
+        named = with_refs(dataset.select_columns(["images"]))
+        first = next((index for index, row in enumerate(named) if row["images"]), 0)
+        return [(first + skip + index) % len(dataset) for index in range(rows)]
 
     def get_train_dataloader(self) -> DataLoader:
         loader = super().get_train_dataloader()
