@@ -194,6 +194,11 @@ class Workspace:
         return self.cache / "plans"
 
     @property
+    def unfit_rows(self) -> Path:
+        """Rows that models cannot be trained on, by all that they depend on; safe to delete."""
+        return self.cache / "unfit-rows"
+
+    @property
     def queue(self) -> Path:
         return self.root / "queue.json"
 

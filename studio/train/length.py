@@ -177,7 +177,7 @@ def _found(
             code_of(*CODE),
         )
     )
-    file = workspace.plans / f"{key}.json"
+    file = workspace.unfit_rows / f"{key}.json"
     note = read_note(file)
     try:
         if note is not None:

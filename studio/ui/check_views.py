@@ -17,6 +17,8 @@ SEVERITY = {"error": ("✕", "Error"), "warning": ("!", "Warning"), "info": ("i"
 STAGES = {"model": "Opening the model's processor", "rows": "Reading", "images": "Measuring images"}
 NAMED_REASONS = 6
 EVERY_ROW = "It is about every row: without them there would be nothing to train on."
+OF_THE_MODEL = ("asked_elsewhere", "no_end_token")
+"""Findings about the model: no rows are to be shown or excluded for them."""
 NOT_YET = (
     '<p class="quiet">Not checked yet. A check reads every row the way the model would: its tokens '
     "and tiles, what a maximum length would cut, repeats, leaks between splits, empty and "
@@ -234,7 +236,7 @@ def _finding(one: Finding, found: Report, exclusions: Exclusions, chosen: bool) 
 
 def _buttons(one: Finding, found: Report, exclusions: Exclusions) -> str:
     """Show the rows, and exclude them where something would be left."""
-    if not found.rows or found.numbers != "items":
+    if not found.rows or found.numbers != "items" or one.id in OF_THE_MODEL:
         return ""
     number = len(one.rows) or found.rows
     everything = number >= found.rows

@@ -40,6 +40,7 @@ DPO = {
     "model": {"quantization": "nf4"},
     "data": {"source": "embedded:preferences", "train": "train[:4]"},
 }
+ALONE = {"special_tokens": [], "fit": {}, "left_out": {}}
 
 
 def logged(history, key):
@@ -68,6 +69,41 @@ def test_the_script_trains_as_the_run_did(tmp_path, monkeypatch, values):
         again = cell_by_cell(tmp_path / "away" / "train.ipynb")["trainer"].state.log_history
         for key in ("loss", "eval_loss"):
             assert logged(again, key) == logged(done["trainer"].state.log_history, key)
+
+
+def test_the_script_of_conversations_scores_every_answer_and_leaves_out_the_same(
+    tmp_path, monkeypatch
+):
+    def turns(*texts):
+        roles = ("user", "assistant") * len(texts)
+        return [{"role": role, "content": text} for role, text in zip(roles, texts, strict=False)]
+
+    rows = [
+        turns("One?", "First.", "Two?", "Second."),
+        turns("Long?", "red " * 200),
+        turns("A?", "B.", "C?", "D.", "E?", "F."),
+        turns("G?", "H."),
+    ]
+    rows[2][1]["weight"] = 0
+    source = tmp_path / "rows.jsonl"
+    source.write_text("\n".join(json.dumps({"messages": row}) for row in rows), encoding="utf-8")
+    data = {"source": str(source), "train": "train", "max_length": 150}
+    values = {**SFT, "data": data, "batch": {"per_device": 3, "total": 3}}
+    workspace = Workspace.locate(tmp_path / "workspace")
+    run = RunStore(workspace).create(files.parse(values))
+    execute(run.config, run.paths, workspace)
+    events = read_events(run.paths.events).events
+    expected = [e.values["loss"] for e in events if e.type == "metrics" and "loss" in e.values]
+    eject(run, workspace, tmp_path / "away")
+    assert "studio" not in (tmp_path / "away" / "train.py").read_text().replace(str(tmp_path), "")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    trainer = runpy.run_path(str(tmp_path / "away" / "train.py"))["trainer"]
+    assert len(trainer.train_dataset) == 3
+    labels = trainer.data_collator([trainer.train_dataset[n] for n in range(3)])["labels"]
+    text = trainer.processing_class.tokenizer.decode(labels[labels != -100])
+    assert text.replace("<end_of_utterance>\n", "") == " First. Second. D. F. H."
+    assert logged(trainer.state.log_history, "loss") == pytest.approx(expected, abs=1e-4)
 
 
 def cell_by_cell(path):
@@ -108,7 +144,7 @@ def test_a_name_is_only_a_name_and_folders_of_this_machine_are_named(tmp_path):
 def test_rows_that_are_asked_for_twice_at_once_are_whole(tmp_path):
     workspace, config = Workspace.locate(tmp_path / "workspace"), files.parse(SFT)
     with ThreadPoolExecutor(3) as pool:
-        list(pool.map(lambda _: write_rows(config, workspace, tmp_path / "rows", []), range(3)))
+        list(pool.map(lambda _: write_rows(config, workspace, tmp_path / "rows", ALONE), range(3)))
     found = {path.name: pq.read_metadata(path).num_rows for path in (tmp_path / "rows").iterdir()}
     assert found == {"train.parquet": 8, "evaluation.parquet": 2}
 

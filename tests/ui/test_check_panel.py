@@ -247,3 +247,10 @@ def test_a_row_is_shown_as_the_model_reads_it_with_what_it_learns_marked():
     shown = look.report(Kept(report, time.time(), ModelConfig()), look.Exclusions({}), "", 2)
     assert "<mark> Red.&lt;end&gt;↵\n</mark>" in shown and "item 7" in shown
     assert "<img src=x" not in shown and "${alert" not in shown
+
+
+def test_a_finding_about_the_model_excludes_no_rows():
+    about = [Finding("no_end_token", "warning", [], "No end.", "Put one.")]
+    report = replace(report_of([1, 2]), findings=about)
+    shown = look.report(Kept(report, time.time(), ModelConfig()), look.Exclusions({}), "", 2)
+    assert "No end." in shown and "data-action" not in shown and "Exclude" not in shown
