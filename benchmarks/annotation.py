@@ -250,7 +250,22 @@ def percentile(seconds: list[float], share: float) -> float:
 
 
 Answer = tuple[str, str, int]
-"""The key of an answer, who gave it, and the pair."""
+"""The key of an answer, who gave it, and the pair by the name that person's page has for it."""
+
+
+def answers_in(connection: sqlite3.Connection) -> list[Answer]:
+    """Every answer in the database."""
+    from studio.annotation.showings import Viewer
+
+    (secret,) = connection.execute("SELECT value FROM secrets WHERE name = 'showings'").fetchone()
+    rows = connection.execute(
+        "SELECT l.key, a.name, l.pair_id, l.repeat FROM labels l "
+        "JOIN annotators a ON a.id = l.annotator_id"
+    )
+    return [
+        (key, name, Viewer(secret, name).handle(pair, bool(repeat)))
+        for key, name, pair, repeat in rows
+    ]
 
 
 def kill_often(rounds: int, beside: bool = True) -> dict:
@@ -275,10 +290,7 @@ def kill_often(rounds: int, beside: bool = True) -> dict:
         went = others.close() if others else {}
         with sqlite3.connect(workspace / "studio.db") as connection:
             check = connection.execute("PRAGMA integrity_check").fetchone()[0]
-            stored = connection.execute(
-                "SELECT l.key, a.name, l.pair_id FROM labels l "
-                "JOIN annotators a ON a.id = l.annotator_id"
-            ).fetchall()
+            stored = answers_in(connection)
         connection.close()
     return (
         {"kills": rounds}

@@ -2,6 +2,7 @@
 
 import json
 import struct
+from typing import ClassVar
 
 import pytest
 
@@ -107,9 +108,9 @@ def test_weights_on_the_hub_are_read_there_or_said_to_be_out_of_reach(monkeypatc
 
     class Found:
         class File:
-            tensors = {"a": Tensor}
+            tensors: ClassVar = {"a": Tensor}
 
-        files_metadata = {"model.safetensors": File}
+        files_metadata: ClassVar = {"model.safetensors": File}
 
     class Hub:
         answer = Found

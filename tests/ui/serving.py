@@ -23,13 +23,18 @@ from open_files import deleted_files, read_elsewhere
 from playwright.sync_api import Browser, Page, sync_playwright
 from starlette.requests import Request
 
+from studio.annotation.showings import Viewer
 from studio.ui.app import TABS, build_app
 from studio.ui.context import StudioContext
 from studio.ui.server import configuration
 
 SAVE = "/studio/annotate/save"
 TRACEBACK = "Traceback (most recent call last)"
-LABELS = "SELECT l.key, a.name, l.pair_id FROM labels l JOIN annotators a ON a.id = l.annotator_id"
+LABELS = (
+    "SELECT l.key, a.name, l.pair_id, l.repeat FROM labels l "
+    "JOIN annotators a ON a.id = l.annotator_id"
+)
+SECRET = "SELECT value FROM secrets WHERE name = 'showings'"
 SETTLED_SECONDS = 30.0
 LIVE: list[Watched] = []
 
@@ -40,7 +45,8 @@ class Watched:
 
     Attributes:
         app: The application.
-        told: Key, name and pair of each answer whose save was answered with 200.
+        told: Key, name and pair, by the name its page has for it, of each answer whose save was
+            answered with 200.
         problems: Tracebacks that were logged or written to standard error.
     """
 
@@ -87,7 +93,11 @@ class Watched:
         database = self.context.workspace.database
         assert deleted_files(str(database)) == []
         if told:
-            stored = [tuple(row) for row in read_elsewhere(database, LABELS)]
+            ((secret,),) = read_elsewhere(database, SECRET)
+            stored = [
+                (key, name, Viewer(secret, name).handle(pair, bool(repeat)))
+                for key, name, pair, repeat in read_elsewhere(database, LABELS)
+            ]
             assert [one for one in told if stored.count(one) != 1] == []
 
 
@@ -124,6 +134,7 @@ def watched(context: StudioContext, app: Any) -> Iterator[Watched]:
     """Looks at an application for as long as the block runs, and checks it at the end."""
     found = Watched(context, app)
     handler = _Tracebacks(found.problems)
+    handler.setLevel(logging.WARNING)  # what people can mend themselves is logged below that
     loggers = [logging.getLogger(name) for name in ("", "uvicorn")]
     for logger in loggers:
         logger.addHandler(handler)
