@@ -49,7 +49,7 @@ def find_export(workspace: Workspace, name: str) -> Path:
     return folder
 
 
-def list_exports(workspace: Workspace, most: int) -> tuple[list[KeptExport], int]:
+def newest_exports(workspace: Workspace, most: int) -> tuple[list[KeptExport], int]:
     """The newest exports, newest first, and how many there are in all."""
     dated = [
         (manifest.stat().st_mtime, manifest.parent.name)

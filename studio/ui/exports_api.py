@@ -8,7 +8,7 @@ from html import escape
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import StreamingResponse
 
-from studio.annotation.kept_exports import KeptExport, archive, find_export, list_exports
+from studio.annotation.kept_exports import KeptExport, archive, find_export, newest_exports
 from studio.paths import Workspace
 from studio.ui.context import StudioContext
 from studio.ui.guard import StudioRoute, check_host
@@ -41,7 +41,7 @@ def download_link(kept: KeptExport) -> str:
 
 def past_exports(workspace: Workspace) -> str:
     """The exports there are, newest first, each to download."""
-    kept, number = list_exports(workspace, MOST_LISTED)
+    kept, number = newest_exports(workspace, MOST_LISTED)
     if not kept:
         return ""
     head = "".join(f"<th>{cell}</th>" for cell in ("Made", "Export", "Rows", "Format", ""))

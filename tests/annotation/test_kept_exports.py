@@ -8,7 +8,7 @@ import zipfile
 
 import pytest
 
-from studio.annotation.kept_exports import CHUNK, archive, describe, find_export, list_exports
+from studio.annotation.kept_exports import CHUNK, archive, describe, find_export, newest_exports
 from studio.errors import NotFoundError
 from studio.paths import Workspace
 
@@ -66,5 +66,5 @@ def test_the_list_tells_date_size_and_rows(workspace):
     assert (kept.rows, kept.format, kept.made_at) == (3, "jsonl", 1_700_000_000.5)
     assert kept.size > 3 * CHUNK
     make(workspace, "charts-4567")
-    newest, number = list_exports(workspace, 1)
+    newest, number = newest_exports(workspace, 1)
     assert number == 2 and len(newest) == 1
