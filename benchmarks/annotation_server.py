@@ -51,6 +51,8 @@ def nursery(workspace: Path, freezing: bool) -> None:
     # What serving and opening import on the way is then there in every fork.
     uvicorn.Config(app).load()
     AnnotationStore(place.database_url).close()
+    if freezing:
+        freeze(place, 1)
     for _ in sys.stdin:
         child = os.fork()
         if child == 0:
@@ -62,7 +64,7 @@ def nursery(workspace: Path, freezing: bool) -> None:
         os.waitpid(child, 0)
 
 
-def freeze(place: Any) -> None:
+def freeze(place: Any, times: int = sys.maxsize) -> None:
     """Freeze rows of the library again and again, as plans and starts do in the studio's process.
 
     Each opens the database a second time and closes it.
@@ -72,7 +74,7 @@ def freeze(place: Any) -> None:
     from studio.services.frozen import with_frozen_data
 
     config = files.parse({"method": "dpo", "data": {"source": "library:imported"}})
-    while True:
+    for _ in range(times):
         with suppress(InputError):  # not imported yet
             with_frozen_data(config, place)
         time.sleep(0.02)

@@ -113,7 +113,7 @@ def test_saving_again_with_the_same_key_is_one_label(client, pairs, context):
 
 
 def test_a_full_disk_is_said_and_the_same_answer_is_saved_once_there_is_room(
-    client, pairs, context
+    client, pairs, context, tmp_path
 ):
     engine = context.store._database.engine
 
@@ -127,7 +127,7 @@ def test_a_full_disk_is_said_and_the_same_answer_is_saved_once_there_is_room(
     reply = client.post("/studio/annotate/save", json=big)
     assert reply.status_code == 500
     assert "disk is full" in reply.json()["message"] and "free space" in reply.json()["remedy"]
-    assert str(context.workspace.root) not in reply.text and "studio.db" not in reply.text
+    assert str(tmp_path) not in reply.text and "studio.db" not in reply.text
     assert context.store.progress().labelled == 0
     event.remove(engine, "connect", fill)
     engine.dispose()

@@ -45,7 +45,7 @@ def test_both_studios_say_that_there_is_another_and_who_starts_runs(context, fol
 
 def test_a_lost_database_is_said_to_leads_and_not_to_annotators(context, folder, tmp_path):
     file = tmp_path / "accounts.yaml"
-    add_user(file, "lea", "a long password", "lead")
+    add_user(file, "lea", "lead", "a long password")
     closed = replace(context, accounts=Accounts.load(file))
     (folder / "studio.db").unlink()
     with pytest.raises(StudioError):
