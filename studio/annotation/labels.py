@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, select
 from sqlalchemy.orm import aliased
 
-from studio.annotation import checks, claims, written
+from studio.annotation import checks, claims, veil, written
 from studio.annotation import label_events as events
 from studio.annotation.acceptance import ensure_fits
 from studio.annotation.projection import COLUMNS, project_pair, vote_of
@@ -67,6 +67,7 @@ def save(connection: Connection, event: LabelEvent, now: float) -> tuple[Saved, 
         return _save_repeat(connection, event, who, version, now), who
     made = _write(connection, event, pair, now)
     informed = version > 0 and stored(pair.overlap, pair.settings).show_authors
+    informed = informed or veil.has_seen(connection, event.annotator, pair.dataset_id)
     values = _values(event, who, version, made)
     saved = events.append(connection, now, informed=informed, **values)
     if made is not None:

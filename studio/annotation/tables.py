@@ -192,7 +192,7 @@ class Label(Base):
     both saw version 3 cannot both write version 4. A `repeat` answers a second showing and never
     stands. `edit_id` and `ideal_id` are the candidates written with the answer; `guideline` is
     the version of the guidelines it was given under. `informed`: somebody who had answered before
-    and been told then who wrote what.
+    and been told then who wrote what, or who had it revealed in the library.
     """
 
     __tablename__ = "labels"

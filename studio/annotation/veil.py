@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from studio.annotation.showings import Viewer
+from studio.annotation.tables import Dataset
 from studio.annotation.team_tables import AuditEntry
 from studio.annotation.views import CandidateView, EditView, ItemView, PairView
 
@@ -24,6 +25,23 @@ def revealed(connection: Connection, who: str) -> frozenset[str]:
     )
     latest = {row.dataset: row.action for row in connection.execute(query.order_by(AuditEntry.id))}
     return frozenset(name for name, action in latest.items() if action == REVEALED)
+
+
+SEEN = (
+    select(AuditEntry.id)
+    .join(Dataset, Dataset.name == AuditEntry.dataset)
+    .where(
+        AuditEntry.who == bindparam("who"),
+        AuditEntry.action == REVEALED,
+        Dataset.id == bindparam("dataset"),
+    )
+    .limit(1)
+)
+
+
+def has_seen(connection: Connection, who: str, dataset_id: int) -> bool:
+    """Whether `who` was ever shown what the source of a dataset prefers."""
+    return connection.execute(SEEN, {"who": who[:200], "dataset": dataset_id}).first() is not None
 
 
 def veiled(item: ItemView, person: Viewer) -> ItemView:

@@ -45,6 +45,19 @@ def test_it_waits_until_it_is_judged_and_decided(store):
     assert not store.browse()[0].waits
 
 
+def test_an_answer_of_whoever_had_it_revealed_is_marked(store):
+    store.add_rows("charts", preferences(2))
+    store.add_rows("photos", preferences(1))
+    store.team.note("lea", REVEALED, "charts", {})
+    for name, dataset in (("lea", "charts"), ("ana", "charts"), ("lea", "photos")):
+        store.save(answer(store.claim(name, dataset), name))
+    votes = [vote for pair in (1, 2, 3) for vote in store.team.case(pair, "eve").votes]
+    assert [(vote.annotator, vote.informed) for vote in votes] == [
+        ("lea", True), ("ana", False), ("lea", False),
+    ]  # fmt: skip
+    assert "choose (authors seen)" in {line.action for line in store.team.log(who="lea")}
+
+
 def test_what_was_revealed_is_known_of_one_lead_and_taken_back(store):
     store.team.note("lea", REVEALED, "charts", {})
     assert store.team.revealed("lea") == {"charts"}

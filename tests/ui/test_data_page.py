@@ -119,6 +119,9 @@ def open_the_hostile_row(page: Page, rows: Locator) -> None:
 def turn_filter_and_search(page: Page) -> None:
     line, rows = page.locator("#data-page-line"), page.locator("#data-items [data-item]")
     expect(line).to_have_text(f"1–20 of {ROWS}")
+    expect(page.locator("#data-items")).not_to_contain_text("Chosen")
+    page.get_by_role("button", name="Show what is known").click()
+    expect(page.locator("#data-items")).to_contain_text("Chosen")
     page.locator("#data-next").click()
     expect(line).to_have_text(f"21–{ROWS} of {ROWS}")
     open_the_hostile_row(page, rows)
