@@ -42,7 +42,7 @@ def test_text_after_a_swallowed_key_is_no_answer_once_the_picture_is_there(site,
 
 def test_editors_open_before_the_picture_and_take_the_text_but_decide_nothing(site, page):
     add_pairs(site, 4)
-    for key, panel in (("b", ".an-editor textarea"), ("n", ".an-editor textarea")):
+    for key, panel in (("b", ".an-editor textarea"), ("c", ".an-editor textarea")):
         hold_images(page)
         page.goto("about:blank")
         visit(page, site)
