@@ -23,6 +23,7 @@ from studio.ui.access import ANNOTATE
 from studio.ui.auth import Accounts
 from studio.ui.context import Shell, StudioContext
 from studio.ui.gate import Gate
+from studio.ui.gradio_parts import bound_fields
 from studio.ui.header import Header
 from studio.ui.hub_login import HubAccounts, hub_login_router
 from studio.ui.login import health_router, login_router, only
@@ -109,6 +110,7 @@ def build_app(context: StudioContext, names: tuple[str, ...] = tuple(TABS)) -> F
     """
     app = FastAPI(title="VLM Studio", docs_url=None, redoc_url=None, openapi_url=None)
     accounts = context.accounts
+    bound_fields()
     scripts = PageScripts()
     app.add_middleware(opening.OpenTab, names=names)
     app.add_middleware(SafePage, scripts=scripts)
