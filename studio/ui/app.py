@@ -25,6 +25,7 @@ from studio.ui.access import ANNOTATE
 from studio.ui.auth import Accounts
 from studio.ui.context import Shell, StudioContext
 from studio.ui.gate import Gate
+from studio.ui.gradio_parts import bound_fields
 from studio.ui.header import Header
 from studio.ui.heartbeats import Heartbeats
 from studio.ui.hub_login import HubAccounts, hub_login_router
@@ -137,6 +138,7 @@ def build_app(context: StudioContext, names: tuple[str, ...] = tuple(TABS)) -> F
     """
     app = FastAPI(title="VLM Studio", docs_url=None, redoc_url=None, openapi_url=None)
     accounts = context.accounts
+    bound_fields()
     scripts = PageScripts()
     app.add_middleware(Heartbeats)
     app.add_middleware(opening.OpenTab, names=names)

@@ -29,6 +29,7 @@ from studio.ui.uploads import FRAMING, MAX_PERSON, Uploads
 LOG = logging.getLogger(__name__)
 PAGES = ("/", ANNOTATE, HOME["annotator"], "/account", "/accounts")
 PIECE_SECONDS, LINGER_SECONDS = 30.0, 10.0
+MOST_HEADERS = 150
 NOBODY = "local"
 SAFE = ("GET", "HEAD", "OPTIONS")
 HUB = "https://huggingface.co"
@@ -173,6 +174,8 @@ class Gate:
 
     def _wrong_size(self, asked: _Asked) -> Response | None:
         length = asked.length
+        if len(asked.scope["headers"]) > MOST_HEADERS:
+            return refusal(431, "The request has too many headers.", "Reload the page.")
         if length is None:
             return refusal(400, "The request does not say how long it is.", "Reload the page.")
         if asked.rule.upload:

@@ -110,6 +110,12 @@ def test_first_lines_have_an_end(guarded):
     assert grown(before) < GROWTH
 
 
+def test_headers_are_few(guarded):
+    many = {f"x-{number}": "y" for number in range(gate.MOST_HEADERS)}
+    assert httpx.get(f"{guarded}health", headers=many).status_code == 431
+    assert httpx.get(f"{guarded}health", headers=dict(list(many.items())[:50])).text == "ok"
+
+
 def test_who_never_ends_the_first_lines_is_cut_off(open_to_all, monkeypatch):
     monkeypatch.setattr(connections, "HEAD_SECONDS", 0.2)
     with connected(open_to_all) as silent, connected(open_to_all) as slow:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from studio.ui import accounts_pages
 from studio.ui.access import HOME
 from studio.ui.hub_login import hub_accounts, hub_login_router
 
@@ -107,6 +109,33 @@ def test_who_is_not_named_stays_outside(client):
     assert answer.status_code == 403
     assert "eve&lt;b&gt; may not use this studio" in answer.text
     assert "studio_session" not in client.cookies
+
+
+def test_the_lead_sees_who_is_in_and_ends_their_sessions(accounts, client):
+    noted = []
+
+    class Team:
+        def note(self, who, action, dataset, details):
+            noted.append((who, action, details["account"]))
+
+    client.app.include_router(
+        accounts_pages.router(
+            SimpleNamespace(accounts=accounts, store=SimpleNamespace(team=Team()))
+        )
+    )
+    log_in(client, "code-of-ana")
+    ana = client.cookies["studio_session"]
+    client.cookies.clear()
+    log_in(client, "code-of-lea")
+    page = client.get("/accounts").text
+    assert "STUDIO_ANNOTATORS" in page and "<b>ana</b>" in page
+    assert "Reset password" not in page and "Change password" not in client.get("/account").text
+    assert client.post("/accounts/remove", data={"name": "ana"}).status_code == 404
+    assert client.post("/accounts/invite", data={"name": "zoe"}).status_code == 404
+    assert client.post("/account/password", data={"password": "x"}).status_code == 422
+    assert client.post("/accounts/end-all", data={"name": "ana"}).status_code == 303
+    assert accounts.of_cookie(ana) is None
+    assert noted == [("Lea", "log out everywhere", "ana")]
 
 
 def test_a_star_lets_everybody_annotate(space):

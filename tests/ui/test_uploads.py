@@ -14,6 +14,7 @@ from studio.errors import InputError, StudioError
 from studio.ui import uploads
 from studio.ui.app import close_context, open_context
 from studio.ui.auth import Accounts, add_user
+from studio.ui.gradio_parts import MAX_FIELD
 from studio.ui.uploads import Uploads, own_folder
 
 MB = 1 << 20
@@ -54,6 +55,17 @@ def test_a_file_is_handed_to_whoever_sent_it_only(address):
         assert lou.get(place).text == "of lea"
         assert lea.get("/gradio_api/file=http://127.0.0.1/x.png").status_code == 403
         assert httpx.get(address.rstrip("/") + place).status_code == 401
+
+
+def test_a_field_that_is_no_file_has_an_end(address, folder):
+    with session(address, "lea") as lea:
+        fields = {"note": "x" * (MAX_FIELD + 1)}
+        refused = lea.post("/gradio_api/upload", data=fields, files={"files": ("a.txt", b"x")})
+        assert refused.status_code == 400 and "A field is longer" in refused.text
+        assert left(folder) == []
+        fields = {"note": "x" * 1000}
+        taken = lea.post("/gradio_api/upload", data=fields, files={"files": ("a.txt", b"x")})
+        assert taken.status_code == 200
 
 
 @pytest.mark.parametrize("chunked", [False, True])
