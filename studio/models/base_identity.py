@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from functools import lru_cache
 from pathlib import Path
@@ -46,8 +47,7 @@ def plain_name(base: str) -> str:
     cached = _CACHED.search(text)
     if cached:
         return f"{cached['owner']}/{cached['name']}"
-    folder = Path(base)
-    return str(folder.resolve()) if folder.is_dir() else text
+    return str(Path(base).resolve()) if os.path.isdir(base) else text
 
 
 def _fingerprint_of(name: str) -> str | None:
@@ -64,11 +64,14 @@ def _fingerprint_of(name: str) -> str | None:
 def _folder_of(name: str) -> Path | None:
     if name == EMBEDDED:
         return TINY_VLM
-    if Path(name).is_dir():
+    if os.path.isdir(name):  # False, not an error, for names that can be no path
         return Path(name)
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
         return None
-    found = try_to_load_from_cache(name, "config.json")
+    try:
+        found = try_to_load_from_cache(name, "config.json")
+    except ValueError:  # no name that the hub would have
+        return None
     return Path(found).parent if isinstance(found, str) else None
 
 

@@ -32,6 +32,8 @@ from studio.train.rates import freeze_towers
 
 REFERENCE = "dpo.reference"
 REF = "ref"
+DROPPING = ("attention_dropout", "dropout", "rank_dropout", "module_dropout")
+"""What modules call the share that they drop without an `nn.Dropout`."""
 
 
 @dataclass(frozen=True)
@@ -122,10 +124,8 @@ def run_adapters(
     Raises:
         ModelError: One cannot be used, or both cannot be on one model.
     """
-    continued, reference = (
-        continued_adapter(config, workspace),
-        reference_adapter(config, workspace),
-    )
+    continued = continued_adapter(config, workspace)
+    reference = reference_adapter(config, workspace)
     trained = continued.kind if continued else LORA
     if reference and reference.kind != trained:
         raise ModelError(
@@ -180,15 +180,15 @@ def set_reference(trainer: Trainer, config: RunConfig, workspace: Workspace) -> 
     if config.method != "dpo" or config.adapter is None:
         return
     model = trainer.model
-    reference = reference_adapter(config, workspace)
-    if (reference or config.dpo.reference == "base") and REF in model.peft_config:
-        model.delete_adapter(REF)
-    if reference:
-        put_on(model, reference, REF)
-    elif copies_start(config):
+    if copies_start(config):
         if REF not in model.peft_config:
             model.add_adapter(REF, buildable(model.peft_config[DEFAULT]))
         copy_adapter(model, DEFAULT, REF)
+    elif REF in model.peft_config:
+        model.delete_adapter(REF)
+    reference = None if copies_start(config) else reference_adapter(config, workspace)
+    if reference:
+        put_on(model, reference, REF)
     model.set_adapter(DEFAULT)
 
 
@@ -199,10 +199,7 @@ def copies_start(config: RunConfig) -> bool:
         return False
     if adapter.continue_from is None:
         return adapter.dora and reference in ("auto", "base")
-    return reference in ("auto", "adapter")
-
-
-DROPPING = ("attention_dropout", "dropout", "rank_dropout", "module_dropout")
+    return reference in ("auto", "adapter", adapter.continue_from)
 
 
 def drop_nothing(model: nn.Module) -> None:
