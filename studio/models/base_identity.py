@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from functools import lru_cache
 from pathlib import Path
@@ -47,7 +46,14 @@ def plain_name(base: str) -> str:
     cached = _CACHED.search(text)
     if cached:
         return f"{cached['owner']}/{cached['name']}"
-    return str(Path(base).resolve()) if os.path.isdir(base) else text
+    return str(Path(base).resolve()) if _is_folder(base) else text
+
+
+def _is_folder(name: str) -> bool:
+    try:
+        return Path(name).is_dir()
+    except OSError:  # too long for a path
+        return False
 
 
 def _fingerprint_of(name: str) -> str | None:
@@ -64,7 +70,7 @@ def _fingerprint_of(name: str) -> str | None:
 def _folder_of(name: str) -> Path | None:
     if name == EMBEDDED:
         return TINY_VLM
-    if os.path.isdir(name):  # False, not an error, for names that can be no path
+    if _is_folder(name):
         return Path(name)
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
         return None
