@@ -139,7 +139,7 @@ def put_on(
     config.inference_mode = not trainable
     # What was confirmed or found to be the same is known by its present name from now on.
     config.base_model_name_or_path = base.name_or_path or config.base_model_name_or_path
-    if not biases and adapter.biases:
+    if not biases and hasattr(config, "bias"):
         config.bias = "none"
     try:
         if isinstance(model, PeftModel):

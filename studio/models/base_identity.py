@@ -46,8 +46,14 @@ def plain_name(base: str) -> str:
     cached = _CACHED.search(text)
     if cached:
         return f"{cached['owner']}/{cached['name']}"
-    folder = Path(base)
-    return str(folder.resolve()) if folder.is_dir() else text
+    return str(Path(base).resolve()) if _is_folder(base) else text
+
+
+def _is_folder(name: str) -> bool:
+    try:
+        return Path(name).is_dir()
+    except OSError:  # too long for a path
+        return False
 
 
 def _fingerprint_of(name: str) -> str | None:
@@ -64,11 +70,14 @@ def _fingerprint_of(name: str) -> str | None:
 def _folder_of(name: str) -> Path | None:
     if name == EMBEDDED:
         return TINY_VLM
-    if Path(name).is_dir():
+    if _is_folder(name):
         return Path(name)
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
         return None
-    found = try_to_load_from_cache(name, "config.json")
+    try:
+        found = try_to_load_from_cache(name, "config.json")
+    except ValueError:  # no name that the hub would have
+        return None
     return Path(found).parent if isinstance(found, str) else None
 
 

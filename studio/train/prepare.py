@@ -19,6 +19,7 @@ from studio.models.adapter_kinds import LORA
 from studio.models.adapter_weights import (
     DEFAULT,
     AdapterFile,
+    buildable,
     check_adapter,
     copy_adapter,
     fill,
@@ -33,6 +34,8 @@ from studio.train.rates import freeze_towers
 
 REFERENCE = "dpo.reference"
 REF = "ref"
+DROPPING = ("attention_dropout", "dropout", "rank_dropout", "module_dropout")
+"""What modules call the share that they drop without an `nn.Dropout`."""
 
 
 @dataclass(frozen=True)
@@ -123,10 +126,8 @@ def run_adapters(
     Raises:
         ModelError: One cannot be used, or both cannot be on one model.
     """
-    continued, reference = (
-        continued_adapter(config, workspace),
-        reference_adapter(config, workspace),
-    )
+    continued = continued_adapter(config, workspace)
+    reference = reference_adapter(config, workspace)
     trained = continued.kind if continued else LORA
     if reference and reference.kind != trained:
         raise ModelError(
@@ -179,15 +180,11 @@ def reference_folder(config: RunConfig, workspace: Workspace) -> Path | None:
     return adapter_folder(name, workspace, field=REFERENCE)
 
 
-def set_weights(
-    trainer: Trainer, config: RunConfig, workspace: Workspace, trainable: Trainable
-) -> None:
-    """Give the adapters in a trainer the weights they start from, and the reference its own.
+def set_weights(trainer: Trainer, config: RunConfig, trainable: Trainable) -> None:
+    """Give the adapter in a trainer the weights it starts from, and take all dropout out of DPO.
 
-    TRL stores what is trained on a quantized model in bfloat16 and leaves the reference as it is;
-    it makes the reference as a copy of the adapter continued from, `ref`, but copies plain LoRA
-    only (huggingface/trl#6591). Both are done again: first the formats, then the file's weights,
-    then the copy.
+    TRL stores what is trained on a quantized model in bfloat16; the file's own weights replace
+    what that rounded.
     """
     model = trainer.model
     keep_adapter_precision(model, trainable.loaded.dtype)
@@ -195,23 +192,38 @@ def set_weights(
         fill(model, trainable.continued, DEFAULT)
     if config.method == "dpo":
         drop_nothing(model)
-        if config.adapter is not None:
-            _set_reference(model, config, workspace)
 
 
-def _set_reference(model: PeftModel, config: RunConfig, workspace: Workspace) -> None:
-    """TRL scores the reference with the adapter `ref` when there is one, else with no adapter."""
-    reference = reference_adapter(config, workspace)
-    if (reference or config.dpo.reference == "base") and REF in model.peft_config:
+def set_reference(trainer: Trainer, config: RunConfig, workspace: Workspace) -> None:
+    """Make `dpo.reference` what the trainer compares with.
+
+    TRL scores the reference with the adapter `ref` when there is one, else with no adapter. A new
+    DoRA adapter is compared with a copy of itself: in 16 bits its magnitudes divided by the norms
+    of the weights are not quite 1, so that the base alone is not where it starts.
+    """
+    if config.method != "dpo" or config.adapter is None:
+        return
+    model = trainer.model
+    if copies_start(config):
+        if REF not in model.peft_config:
+            model.add_adapter(REF, buildable(model.peft_config[DEFAULT]))
+        copy_adapter(model, DEFAULT, REF)
+    elif REF in model.peft_config:
         model.delete_adapter(REF)
+    reference = None if copies_start(config) else reference_adapter(config, workspace)
     if reference:
         put_on(model, reference, REF)
-    elif REF in model.peft_config:
-        copy_adapter(model, DEFAULT, REF)
     model.set_adapter(DEFAULT)
 
 
-DROPPING = ("attention_dropout", "dropout", "rank_dropout", "module_dropout")
+def copies_start(config: RunConfig) -> bool:
+    """Whether DPO's reference is a frozen copy of the adapter as training begins."""
+    adapter, reference = config.adapter, config.dpo.reference
+    if config.method != "dpo" or adapter is None:
+        return False
+    if adapter.continue_from is None:
+        return adapter.dora and reference in ("auto", "base")
+    return reference in ("auto", "adapter", adapter.continue_from)
 
 
 def drop_nothing(model: nn.Module) -> None:

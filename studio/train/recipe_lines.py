@@ -15,7 +15,7 @@ from studio.config.adapter import MOVES_WEIGHTS
 from studio.models.towers import find_towers
 from studio.paths import Workspace
 from studio.train.eva import start_from_rows
-from studio.train.prepare import reference_folder
+from studio.train.prepare import copies_start, reference_folder
 from studio.train.rates import own_rates
 from studio.train.turns import TurnCollator
 
@@ -112,12 +112,15 @@ def _reference(config: RunConfig, workspace: Workspace) -> list[str]:
             f'trainer.model.load_adapter({str(folder)!r}, adapter_name="ref", is_trainable=False)',
             'trainer.model.set_adapter("default")',
         ]
-    elif continued and config.dpo.reference != "base":
-        lines += [  # TRL copies plain LoRA only
+    elif copies_start(config):
+        if not continued:  # a new DoRA adapter rounds, so the base is not where it starts
+            lines += ['trainer.model.add_adapter("ref", trainer.model.peft_config["default"])']
+        lines += [  # TRL itself copies plain LoRA only
             "from peft import get_peft_model_state_dict, set_peft_model_state_dict",
             "",
             "start = get_peft_model_state_dict(trainer.model, save_embedding_layers=False)",
             'set_peft_model_state_dict(trainer.model, start, adapter_name="ref")',
+            'trainer.model.set_adapter("default")',
         ]
     return lines
 

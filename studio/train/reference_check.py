@@ -100,8 +100,14 @@ def starts_at_reference(config: RunConfig) -> bool:
     return reference in ("auto", "adapter") or reference == adapter.continue_from
 
 
-def measured(trainer: Trainer, batch: Batch, beta: float) -> Figures:
-    """Score a batch with the model and with the reference, in training mode as the run will."""
+def measured(
+    trainer: Trainer, batch: Batch, beta: float, policy_model: nn.Module | None = None
+) -> Figures:
+    """Score a batch with the model and with the reference, in training mode as the run will.
+
+    Args:
+        policy_model: The model as the trainer passes it to its loss, where it is wrapped.
+    """
     model = trainer.accelerator.unwrap_model(trainer.model)
     training = model.training
     model.train()
@@ -111,7 +117,7 @@ def measured(trainer: Trainer, batch: Batch, beta: float) -> Figures:
             disable_gradient_checkpointing(model, trainer.args.gradient_checkpointing_kwargs),
             trainer.accelerator.autocast(),
         ):
-            policy, _ = _scores(trainer.model, batch)
+            policy, _ = _scores(policy_model or trainer.model, batch)
             with _as_reference(trainer, model):
                 reference, tokens = _scores(trainer.ref_model or trainer.model, batch)
     finally:
@@ -183,7 +189,7 @@ def _check_at_first_batch(trainer: Trainer, config: RunConfig, paths: RunPaths) 
     def compute_loss(model: nn.Module, inputs: dict[str, Any], *args: Any, **kwargs: Any):
         trainer.compute_loss = usual
         if trainer.state.global_step == 0:
-            _judge(trainer, config, paths, measured(trainer, inputs, config.dpo.beta))
+            _judge(trainer, config, paths, measured(trainer, inputs, config.dpo.beta, model))
         return usual(model, inputs, *args, **kwargs)
 
     trainer.compute_loss = compute_loss

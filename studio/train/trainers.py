@@ -20,7 +20,7 @@ from studio.train.eva import MOST_PASSES, start_from_rows
 from studio.train.fast.setup import Setup
 from studio.train.fast.trainers import FastDPOTrainer, FastSFTTrainer
 from studio.train.memory.heap import trim_before_passes
-from studio.train.prepare import Trainable, keep_start, set_weights
+from studio.train.prepare import Trainable, keep_start, set_reference, set_weights
 from studio.train.rates import set_rates
 from studio.train.recipe_lines import begins_with_rows
 from studio.train.reference_check import check_reference
@@ -58,8 +58,9 @@ def build_trainer(
         trainer = kind(
             args=dpo_arguments(config, paths, loaded), ref_model=trainable.reference, **common
         )
-    set_weights(trainer, config, workspace, trainable)
+    set_weights(trainer, config, trainable)
     _begin(trainer, config, paths, loaded)
+    set_reference(trainer, config, workspace)
     keep_start(trainer.model, config, paths)
     set_rates(trainer, config)
     if trainer.args.device.type == "cpu":

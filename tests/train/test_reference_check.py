@@ -109,6 +109,17 @@ def test_fresh_adapters_and_whole_models_are_checked_too(one, adapter):
     assert event["ok"] and event["starts_at_reference"] and event["difference"] == 0.0
 
 
+@pytest.mark.parametrize("quantization", ["none", "nf4"])
+@pytest.mark.parametrize("reference", ["auto", "base"])
+def test_a_new_dora_adapter_starts_at_its_reference_in_16_bits_too(one, quantization, reference):
+    """Its magnitudes over the weights' norms are not quite 1 there: the base alone is elsewhere."""
+    model = {"dtype": "bfloat16", "quantization": quantization}
+    config = one.config("dpo", adapter={"dora": True}, model=model, dpo={"reference": reference})
+    _, loss, changed = one.step(config)
+    assert loss == pytest.approx(LN2, abs=1e-4) and said(one)[0]["difference"] == 0.0
+    assert changed and not [name for name in changed if "ref" in name.split(".")]
+
+
 def test_a_start_away_from_the_reference_that_is_wished_for_is_said(one, folder_of):
     adapter = {"continue_from": folder_of("LOHA")}
     trainer = one.trainer(one.config("dpo", adapter=adapter, dpo={"reference": "base"}))

@@ -29,7 +29,7 @@ from studio.train.memory.trace import (
 )
 from studio.train.memory.traces import Step, traced_once
 from studio.train.memory.weights import largest_dequantized, quantized_modules, weight_bytes
-from studio.train.prepare import reference_folder
+from studio.train.prepare import copies_start, reference_folder
 from studio.train.rates import freeze_towers
 
 # What torch raises where code asks a tensor without storage for its values, or where the values
@@ -169,8 +169,7 @@ def _reference(config: RunConfig, workspace: Workspace, weights: int, trainable:
     other = reference_folder(config, workspace)
     if other:
         return (other / WEIGHTS).stat().st_size
-    copied = config.adapter.continue_from and config.dpo.reference != "base"
-    return trainable if copied else 0
+    return trainable if copies_start(config) else 0
 
 
 def _lora(config: RunConfig, base: PreTrainedModel, workspace: Workspace) -> PeftConfig:

@@ -1,0 +1,95 @@
+"""What is wrong with an adapter to continue from is told in the plan and before the model trains."""
+
+import pytest
+import torch
+from one_step import OneStep
+
+from studio.data.images import ImageStore
+from studio.errors import ModelError
+from studio.evaluate.bench import Bench
+from studio.models.adapter_weights import DEFAULT, state_of
+from studio.runs.store import RunStore
+from studio.train.plan import preflight
+from studio.train.prepare import prepare_model
+from tests.adapter_folders import configured, describe, reweigh, save_adapter_of
+
+
+@pytest.fixture(scope="module")
+def one(tmp_path_factory):
+    return OneStep(tmp_path_factory.mktemp("continued"))
+
+
+def halve(folder):
+    reweigh(folder, lambda held: {k: v for k, v in held.items() if "lora_A" in k})
+
+
+def rename(folder):
+    reweigh(
+        folder,
+        lambda held: {k.replace("model.text_model", "language_model.model"): held[k] for k in held},
+    )
+
+
+def spoil(folder):
+    reweigh(folder, lambda held: {k: v / 0 for k, v in held.items()})
+
+
+WRONG = {
+    "half is missing": ({}, halve, "8 of the 16 weights"),
+    "another layout": ({}, rename, "none of the 16 weights"),
+    "no numbers": ({}, spoil, "NaN or infinity"),
+    "another base": (
+        {},
+        lambda f: describe(f, base_model_name_or_path="someone/tiny-vlm"),
+        "someone/tiny-vlm",
+    ),
+    "on the head": ({"target_modules": ["lm_head", "q_proj"]}, None, "output head"),
+    "biases": ({"bias": "all"}, None, "lose its reference"),
+    "foreign code": (
+        {},
+        lambda f: describe(f, auto_mapping={"parent_library": "transformers_modules.x"}),
+        "foreign code",
+    ),
+}
+
+
+@pytest.mark.parametrize("door", [preflight, prepare_model])
+@pytest.mark.parametrize("wrong", WRONG)
+@pytest.mark.parametrize("field", ["adapter.continue_from", "dpo.reference"])
+def test_it_is_refused_with_its_setting(one, tmp_path, wrong, door, field):
+    settings, damage, said = WRONG[wrong]
+    folder = save_adapter_of(configured("LORA", **settings), tmp_path / "made")
+    if damage:
+        damage(folder)
+    section, key = field.split(".")
+    config = one.config("dpo", **{section: {key: str(folder)}})
+    if door is prepare_model and section == "dpo":
+        door = preflight  # its reference comes on the model later, when the trainer is built
+    with pytest.raises(ModelError, match=said) as caught:
+        door(config, one.workspace)
+    assert caught.value.field == field and caught.value.remedy
+
+
+def test_what_is_confirmed_is_trained_further_and_answers_in_evaluation(one, tmp_path):
+    """The run's own adapter names the base as the run does, so nothing is asked again."""
+    folder = save_adapter_of(configured("LOHA"), tmp_path / "made", base="/data/models/Charts")
+    config = one.config("sft", adapter={"continue_from": str(folder), "base_is_same": True})
+    trainer, _, changed = one.step(config)
+    assert changed
+    run = RunStore(one.workspace).create(one.config("sft"))
+    trainer.model.save_pretrained(run.paths.adapter)
+    bench = Bench(ImageStore(one.workspace))
+    ids = torch.arange(2, 14).unsqueeze(0)
+    trainer.model.eval()
+    with torch.no_grad():
+        wanted = trainer.model(input_ids=ids).logits
+        assert torch.allclose(bench._as(run)(input_ids=ids).logits, wanted, atol=1e-5)
+        assert not torch.allclose(bench._as(None)(input_ids=ids).logits, wanted, atol=1e-3)
+
+
+def test_it_begins_with_the_weights_of_its_file(one, tmp_path):
+    folder = save_adapter_of(configured("LORA"), tmp_path / "made")
+    prepared = prepare_model(one.config(adapter={"continue_from": str(folder)}), one.workspace)
+    held = state_of(prepared.model, DEFAULT)
+    assert len(held) == 16
+    assert all(bool(value.any()) for name, value in held.items() if "lora_B" in name)
