@@ -153,7 +153,8 @@ class TokenCounter:
     def _ids(self, texts: list[str]) -> list[list[int]]:
         if not texts:
             return []
-        return self.processor.tokenizer(texts, add_special_tokens=False)["input_ids"]
+        made = self.processor.tokenizer(texts, add_special_tokens=False, verbose=False)
+        return made["input_ids"]
 
     def _last_image(self, ids: list[int]) -> int:
         places = np.flatnonzero(np.asarray(ids) == self._placeholder)

@@ -331,9 +331,10 @@ def _remedy(
     if images:
         ways.append("lower model.image.longest_edge or use fewer images")
     if images < len(rows):
-        ways.append("shorten their texts")
+        ways.append(f"shorten {'its text' if len(rows) == 1 else 'their texts'}")
     if not all(one.prompt for one in rows) and config.data.too_long != "cut_answer":
-        ways.append(f"cut the end of their answers with {FIELD}: cut_answer")
+        answers = "its answer" if len(rows) == 1 else "their answers"
+        ways.append(f"cut the end of {answers} with {FIELD}: cut_answer")
     text = ", or ".join(ways)
     return f"To train on {'it' if len(rows) == 1 else 'them'}, {text}."
 

@@ -316,7 +316,7 @@ def _warnings(config: RunConfig, data: RunData, towers: list[TowerPlan], device:
         found.append(f"{processes} processes share the main memory: this is the plan of each.")
     if data.train.used < config.batch.total:
         found.append(
-            f"Only {data.train.used} rows: less than one effective batch of {config.batch.total}."
+            f"Only {data.train.used} row{'s' * (data.train.used != 1)}: less than one effective batch of {config.batch.total}."
         )
     vision = next(tower for tower in towers if tower.name == "vision")
     targets = config.adapter.targets if config.adapter else "all-linear"

@@ -241,7 +241,7 @@ def test_samples_come_with_an_image_and_a_question() -> None:
 def test_an_empty_answer_is_shown_as_such(tmp_path: Path, image: str) -> None:
     chat = handlers(tmp_path, ChatDelta(text=" \n"), DONE)
     conversation = Conversation()
-    list(ask(chat, conversation, "Which?", [image], "run:r1", compare=True))
+    ask(chat, conversation, "Which?", [image], "run:r1", compare=True)
     assert len(conversation.turns) == 1, "it was answered, with nothing"
     shown = transcript(conversation, "run:r1", "Grounded")
     assert "(empty answer)" in shown and "ended its answer at once" in shown
