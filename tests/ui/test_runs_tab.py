@@ -40,6 +40,9 @@ class FakeSupervisor:
     def save_now(self, run_id):
         self.calls.append(("save_now", run_id))
 
+    def push(self, run_id):
+        self.calls.append(("push", run_id))
+
     def extend(self, run_id, epochs):
         self.calls.append(("extend", run_id, epochs))
 
