@@ -3,8 +3,10 @@
 import pytest
 from huggingface_hub.errors import HTTPError
 
+from studio.errors import InputError
 from studio.runs.events import read_events
 from studio.runs.status import read_status
+from studio.train.plan import plan_run
 from studio.train.worker import main as worker
 
 
@@ -32,3 +34,10 @@ def test_a_failed_push_leaves_a_finished_run(runner, monkeypatch, adapter):
     cards = [run.paths.adapter / "README.md", *run.paths.checkpoints.glob("*/README.md")]
     assert all("base_model" not in card.read_text() for card in cards if card.exists())
     assert cards[0].exists()
+
+
+@pytest.mark.parametrize("name", ["my run", "a/b/c", "user/", "../x"])
+def test_a_name_that_no_repository_can_have_is_refused_before_training(runner, name):
+    with pytest.raises(InputError) as caught:
+        plan_run(runner.config(push_to_hub=name), runner.workspace)
+    assert caught.value.field == "push_to_hub" and caught.value.remedy
