@@ -16,7 +16,7 @@ HEAD = "lm_head"
 FULL_PRECISION = (*MOVES_WEIGHTS, "orthogonal")
 LOW_RANK = ("galore", "apollo")
 OF_REWARDS = "rewards/"
-REPOSITORY = re.compile(r"([\w.-]+/)?[\w.-]+")
+REPOSITORY = re.compile(r"(\w[\w.-]*/)?\w[\w.-]*")
 
 
 def problems(config: RunConfig) -> list[FieldProblem]:
