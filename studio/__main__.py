@@ -1,7 +1,15 @@
 """`python -m studio`."""
 
+from __future__ import annotations
+
 import sys
+import tempfile
+import traceback
 from pathlib import Path
+from types import TracebackType
+
+CHILDREN = ("worker", "remote", "recipe", "planner", "checker", "inference", "dry-step")
+"""Commands that the studio starts itself, with a log that is to have every traceback."""
 
 
 def main(arguments: list[str]) -> int:
@@ -12,7 +20,25 @@ def main(arguments: list[str]) -> int:
         return worker(Path(arguments[1]))
     from studio.cli.main import main as command_line
 
+    if not set(arguments[:1]) & set(CHILDREN):
+        sys.excepthook = tell_failure
     return command_line(arguments)
+
+
+def tell_failure(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """Say in a sentence what no command foresaw, and keep its traceback in a file."""
+    with tempfile.NamedTemporaryFile(
+        "w", encoding="utf-8", prefix="vlm-studio-", suffix=".log", delete=False
+    ) as log:
+        traceback.print_exception(kind, error, trace, file=log)
+    said = str(error).strip().splitlines()
+    reason = f"{kind.__name__}: {said[0]}" if said else kind.__name__
+    sys.stderr.write(
+        f"The command failed: {reason}\nNothing else is known of it; {log.name} has the details. "
+        "`python -m studio doctor` shows whether something does not fit.\n"
+    )
 
 
 if __name__ == "__main__":

@@ -78,7 +78,7 @@ def describe(found: Plan) -> str:
     share = found.trainable_parameters / max(1, found.total_parameters)
     lines = [
         f"trains {found.trainable_parameters:,} of {found.total_parameters:,} parameters "
-        f"({share:.2%}) on {found.device} in {found.dtype}",
+        f"({share:.2%}) on {found.device} in {found.precision}",
         *(
             f"  {tower.name:<10} {tower.matched:>4} adapted modules, {tower.trainable:>12,} of "
             f"{tower.total:,}"

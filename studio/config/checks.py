@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from studio.config.adapter import MOVES_WEIGHTS
@@ -15,6 +16,7 @@ HEAD = "lm_head"
 FULL_PRECISION = (*MOVES_WEIGHTS, "orthogonal")
 LOW_RANK = ("galore", "apollo")
 OF_REWARDS = "rewards/"
+REPOSITORY = re.compile(r"(\w[\w.-]*/)?\w[\w.-]*")
 
 
 def problems(config: RunConfig) -> list[FieldProblem]:
@@ -34,6 +36,7 @@ def problems(config: RunConfig) -> list[FieldProblem]:
         _schedule,
         _best,
         _launch,
+        _push,
         availability_problems,
     )
     return [found for check in checks for found in check(config)]
@@ -328,6 +331,15 @@ def _best(config: RunConfig) -> Iterator[FieldProblem]:
             f"A checkpoint every {schedule.save_every} steps does not fall on an evaluation "
             f"every {every}.",
             f"Set it to {-(-schedule.save_every // every) * every}.",
+        )
+
+
+def _push(config: RunConfig) -> Iterator[FieldProblem]:
+    if config.push_to_hub and not REPOSITORY.fullmatch(config.push_to_hub):
+        yield FieldProblem(
+            "push_to_hub",
+            f"{config.push_to_hub!r} cannot be the name of a repository.",
+            "Give user/name, of letters, digits, dots, hyphens and underscores.",
         )
 
 

@@ -60,7 +60,7 @@ class ModelConfig(Section):
     quantization: Quantization = setting(
         "none",
         "Quantization",
-        "Store the frozen weights in 8 or 4 bits (QLoRA). NF4 needs about a quarter of the memory.",
+        "Store the frozen weights in 8 or 4 bits (QLoRA). NF4 needs about a quarter of the memory. A model that comes quantized is used as it comes: leave none.",
         effect="Weights take a half (8 bits) or a quarter (4 bits); a little slower.",
         trl="BitsAndBytesConfig",
         level="basic",

@@ -172,6 +172,12 @@ class Plan:
         """Whether the device has room; True when that is not known."""
         return not self.memory or not self.device_memory or self.memory.total <= self.device_memory
 
+    @property
+    def precision(self) -> str:
+        """Number format of the weights, and the quantization of those that are not trained."""
+        quantized = self.quantization not in ("", "none")
+        return f"{self.dtype}, weights in {self.quantization}" if quantized else self.dtype
+
     def to_json(self) -> dict[str, Any]:
         """Plain values, with the totals that readers want."""
         values = asdict(self)

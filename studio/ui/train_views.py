@@ -93,7 +93,7 @@ def _time(found: Plan, seen: Measurement | None) -> str:
     ]
     if seconds:
         facts.append(("In all", f"about {duration(seconds * found.steps)}"))
-    facts.append(("Device", f"{where(found)} · {found.dtype}"))
+    facts.append(("Device", f"{where(found)} · {found.precision}"))
     saved = f'<p class="fast-path">{escape(found.fast_path)}</p>' if found.fast_path else ""
     return f"<h4>Time and data</h4>{_facts(*facts)}{saved}"
 

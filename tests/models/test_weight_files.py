@@ -2,7 +2,7 @@
 
 import json
 import struct
-from typing import ClassVar
+from types import SimpleNamespace
 
 import pytest
 
@@ -103,17 +103,11 @@ def test_pickled_weights_and_none_are_refused(tmp_path):
 def test_weights_on_the_hub_are_read_there_or_said_to_be_out_of_reach(monkeypatch):
     from huggingface_hub.errors import HTTPError, NotASafetensorsRepoError
 
-    class Tensor:
-        dtype, shape = "BF16", [2, 3]
-
-    class Found:
-        class File:
-            tensors: ClassVar = {"a": Tensor}
-
-        files_metadata: ClassVar = {"model.safetensors": File}
+    tensor = SimpleNamespace(dtype="BF16", shape=[2, 3])
+    file = SimpleNamespace(tensors={"a": tensor})
 
     class Hub:
-        answer = Found
+        answer = SimpleNamespace(files_metadata={"model.safetensors": file})
 
         def get_safetensors_metadata(self, repo, revision=None):
             assert (repo, revision) == ("o/m", None)

@@ -8,6 +8,7 @@ import time
 import gradio as gr
 import psutil
 import pytest
+from filelock import FileLock
 
 from studio.config import RunConfig, files
 from studio.errors import ConflictError
@@ -39,6 +40,9 @@ class FakeSupervisor:
 
     def save_now(self, run_id):
         self.calls.append(("save_now", run_id))
+
+    def push(self, run_id):
+        self.calls.append(("push", run_id))
 
     def extend(self, run_id, epochs):
         self.calls.append(("extend", run_id, epochs))
@@ -555,3 +559,27 @@ def test_what_is_compared_is_never_checked_against_what_gradio_remembers(tab):
         if any(getattr(part, "elem_id", "") == "run-compare" for part in event.inputs)
     ]
     assert len(asked) > 10 and not any(event.preprocess for event in asked)
+
+
+def test_a_failed_push_is_told_in_the_head_and_can_be_tried_again(tab, run):
+    run.paths.adapter.mkdir()
+    write_json(run.paths.adapter / checkpoints.MARKER, {"kind": "adapter", "step": 3})
+    update_status(run.paths, state="finished", step=3)
+    shown = view(tab.show(run.run_id))
+    assert not shown["push"]["visible"] and "pushed" not in shown["head"]
+    update_status(
+        run.paths, push_error="Could not be pushed to me/<b>: refused.", push_remedy="Log in."
+    )
+    shown = view(tab.show(run.run_id))
+    assert shown["push"]["visible"] and shown["push"]["value"] == "Push again"
+    assert "Trained, but not pushed" in shown["head"] and "Log in." in shown["head"]
+    assert "me/&lt;b&gt;" in shown["head"] and "finished" in shown["head"]
+    tab.push(run.run_id)
+    assert tab.context.supervisor.calls == [("push", run.run_id)]
+    with FileLock(run.paths.push_lock):
+        shown = view(tab.show(run.run_id))
+        assert not shown["push"]["visible"] and "Pushing the weights" in shown["head"]
+    update_status(run.paths, push_error="", push_remedy="", pushed="https://huggingface.co/me/it")
+    shown = view(tab.show(run.run_id))
+    assert not shown["push"]["visible"]
+    assert "Pushed to https://huggingface.co/me/it" in shown["head"]

@@ -1,0 +1,152 @@
+"""A push that fails leaves a finished run that says so; trying again puts it right."""
+
+import pytest
+from filelock import FileLock
+from huggingface_hub import ModelCard
+from huggingface_hub.errors import HTTPError, LocalTokenNotFoundError
+
+from studio.cli.main import main
+from studio.config import RunConfig, files
+from studio.errors import BusyError, RunFailedError
+from studio.paths import Workspace, write_json
+from studio.runs import hub_push
+from studio.runs.checkpoints import MARKER
+from studio.runs.status import read_status, update_status
+from studio.runs.store import RunStore
+
+TOKEN = "hf_" + "a1B2c3D4" * 4
+LOCAL = """---
+base_model: /home/me/models/tiny
+library_name: peft
+pipeline_tag: text-generation
+tags:
+- base_model:adapter:/home/me/models/tiny
+- lora
+---
+
+# Model Card for Model ID
+"""
+
+
+class Hub:
+    """Takes folders, or answers with an error."""
+
+    def __init__(self, answer=None):
+        self.answer = answer
+        self.cards = []
+
+    def create_repo(self, repository, private, exist_ok):
+        assert private and exist_ok
+
+    def upload_folder(self, repo_id, folder_path):
+        self.cards.append((folder_path / "README.md").read_text())
+        if self.answer is not None:
+            raise self.answer
+
+
+@pytest.fixture
+def store(tmp_path):
+    return RunStore(Workspace.locate(tmp_path / "workspace"))
+
+
+@pytest.fixture
+def run(store):
+    made = store.create(RunConfig(name="mine", method="dpo", push_to_hub="me/mine"))
+    made.paths.adapter.mkdir()
+    (made.paths.adapter / "README.md").write_text(LOCAL)
+    write_json(made.paths.adapter / MARKER, {"kind": "adapter", "step": 1, "base": "embedded"})
+    update_status(made.paths, state="finished")
+    return store.get(made.run_id)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        HTTPError(f"Connection refused with {TOKEN}"),
+        OSError("Network is unreachable"),
+        LocalTokenNotFoundError("Token is required"),
+        ValueError('- Error in metadata: "base_model" is not valid'),
+    ],
+)
+def test_every_failure_is_a_sentence_and_a_traceback_in_the_log(run, error):
+    with pytest.raises(RunFailedError, match="could not be pushed to me/mine"):
+        hub_push.push_weights(run.config, run.paths, "me/mine", Hub(error))
+    status = read_status(run.paths)
+    assert status.state == "finished" and not status.pushed
+    assert "saved here" in status.push_error and f"runs push {run.run_id}" in status.push_remedy
+    log = run.paths.log.read_text()
+    assert "Traceback" in log and type(error).__name__ in log
+    assert TOKEN not in log + status.push_error
+
+
+def test_a_later_push_takes_the_failure_back(run):
+    with pytest.raises(RunFailedError):
+        hub_push.push_weights(run.config, run.paths, "me/mine", Hub(ValueError("no")))
+    address = hub_push.push_weights(run.config, run.paths, "me/mine", Hub())
+    status = read_status(run.paths)
+    assert status.pushed == address == "https://huggingface.co/me/mine"
+    assert not status.push_error and not status.push_remedy
+
+
+def test_the_card_names_a_hub_model_or_none(run):
+    hub = Hub()
+    hub_push.push_weights(run.config, run.paths, "me/mine", hub)
+    data = ModelCard(hub.cards[0]).data
+    assert data.base_model is None and "/home/me" not in hub.cards[0]
+    assert data.tags == ["dpo", "lora", "trl"] and data.library_name == "peft"
+    assert data.pipeline_tag == "image-text-to-text"
+    named = files.parse({"model": {"id": "HuggingFaceTB/SmolVLM-Instruct"}})
+    hub_push.push_weights(named, run.paths, "me/mine", hub)
+    data = ModelCard(hub.cards[1]).data
+    assert data.base_model == "HuggingFaceTB/SmolVLM-Instruct"
+    assert "base_model:adapter:HuggingFaceTB/SmolVLM-Instruct" in data.tags
+
+
+def test_all_weights_get_a_card_too(run):
+    hub = Hub()
+    (run.paths.adapter / "README.md").unlink()
+    whole = files.parse({"name": "whole", "adapter": None})
+    hub_push.push_weights(whole, run.paths, "me/mine", hub)
+    assert ModelCard(hub.cards[0]).data.library_name == "transformers"
+
+
+def test_folders_of_this_machine_leave_every_card(run):
+    hub_push.hide_local_base(run.paths.adapter)
+    text = (run.paths.adapter / "README.md").read_text()
+    assert "/home/me" not in text and "lora" in text
+    named = LOCAL.replace("/home/me/models/tiny", "o/m")
+    (run.paths.adapter / "README.md").write_text(named)
+    hub_push.hide_local_base(run.paths.adapter)
+    assert "base_model: o/m" in (run.paths.adapter / "README.md").read_text()
+
+
+def test_one_push_at_a_time(run):
+    assert not hub_push.push_under_way(run.paths)
+    with FileLock(run.paths.push_lock):
+        assert hub_push.push_under_way(run.paths)
+        with pytest.raises(BusyError):
+            hub_push.push_weights(run.config, run.paths, "me/mine", Hub())
+    assert not hub_push.push_under_way(run.paths)
+
+
+def test_the_command_pushes_again_and_says_what_came_of_it(run, store, monkeypatch, capsys):
+    hub = Hub(HTTPError("Connection refused"))
+    monkeypatch.setattr("huggingface_hub.HfApi", lambda: hub)
+    command = ["runs", "push", run.run_id, "--workspace", str(store.workspace.root)]
+    assert main(command) == 1
+    said = capsys.readouterr().err
+    assert "could not be pushed to me/mine: Connection refused" in said and "Traceback" not in said
+    hub.answer = None
+    assert main([*command, "--to", "me/other"]) == 0
+    assert "https://huggingface.co/me/other" in capsys.readouterr().err
+    update_status(run.paths, state="running")
+    assert main(command) == 1 and "still" in capsys.readouterr().err.lower()
+
+
+def test_without_a_repository_it_asks_where_to(store, capsys):
+    made = store.create(RunConfig(name="mine"))
+    made.paths.adapter.mkdir()
+    write_json(made.paths.adapter / MARKER, {"kind": "adapter", "step": 1, "base": "embedded"})
+    update_status(made.paths, state="finished")
+    assert main(["runs", "push", made.run_id, "--workspace", str(store.workspace.root)]) == 2
+    assert "--to USER/NAME" in capsys.readouterr().err
