@@ -115,18 +115,26 @@ def checked(config: RunConfig, workspace: Workspace, target: Target | None = Non
     ensure_consistent(config)
     device = pick_device()
     here = target is None and not sent_elsewhere(config)
-    found = availability_problems(config, device.type) if target is None else []
-    if found:
-        raise ConfigError(found)
+    for_here = target is None
+    if for_here:
+        _refuse_unavailable(config, device)
     adapters = _adapters(config, workspace)
     target = target or _target(config, device)
     load_config(config.model)
     config = with_checkpoint_quantization(config)
+    if for_here:
+        _refuse_unavailable(config, device)  # what holds for the quantization of its files too
     processor = load_processor(config.model) if has_processor(config.model) else None
     special = processor.tokenizer.all_special_tokens if processor else ()
     data = load_run_data(config, workspace, special)
     dtype = resolve_dtype(config.model.dtype, target.torch_device)
     return Start(config, workspace, target, here, dtype, processor, data, adapters)
+
+
+def _refuse_unavailable(config: RunConfig, device: torch.device) -> None:
+    found = availability_problems(config, device.type)
+    if found:
+        raise ConfigError(found)
 
 
 def _target(config: RunConfig, device: torch.device) -> Target:
