@@ -44,12 +44,12 @@ def push_weights(
     api = api or HfApi()
     lock = FileLock(paths.push_lock)
     try:
-        lock.acquire(timeout=0)
+        held = lock.acquire(timeout=0)
     except Timeout as error:
         raise BusyError(
             f"{paths.run_id} is being pushed already.", remedy="Wait for its end."
         ) from error
-    with lock:
+    with held:
         update_status(paths, push_error="", push_remedy="")
         try:
             write_card(config, paths.adapter)

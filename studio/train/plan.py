@@ -115,13 +115,15 @@ def checked(config: RunConfig, workspace: Workspace, target: Target | None = Non
     ensure_consistent(config)
     device = pick_device()
     here = target is None and not sent_elsewhere(config)
-    found = availability_problems(config, device.type) if target is None else []
-    if found:
-        raise ConfigError(found)
+    for_here = target is None
+    if for_here:
+        _refuse_unavailable(config, device)
     adapters = _adapters(config, workspace)
     target = target or _target(config, device)
     described = load_config(config.model)
     config = with_checkpoint_quantization(config)
+    if for_here:
+        _refuse_unavailable(config, device)  # what holds for the quantization of its files too
     processor = load_processor(config.model) if has_processor(config.model) else None
     rows = rows_of(config, workspace, processor, context_of(described))
     dtype = resolve_dtype(config.model.dtype, target.torch_device)
@@ -146,6 +148,12 @@ def rows_of(
 def _said_of_template(config: RunConfig, processor: ProcessorMixin | None) -> list[str]:
     found = template_cautions(processor, config.model.id) if processor else []
     return [f"{sentence} {remedy}" for _, sentence, remedy in found]
+
+
+def _refuse_unavailable(config: RunConfig, device: torch.device) -> None:
+    found = availability_problems(config, device.type)
+    if found:
+        raise ConfigError(found)
 
 
 def _target(config: RunConfig, device: torch.device) -> Target:

@@ -140,7 +140,7 @@ def test_the_command_pushes_again_and_says_what_came_of_it(run, store, monkeypat
     assert main([*command, "--to", "me/other"]) == 0
     assert "https://huggingface.co/me/other" in capsys.readouterr().err
     update_status(run.paths, state="running")
-    assert main(command) == 1 and "still" in capsys.readouterr().err.lower()
+    assert main(command) == 1 and "is going on already" in capsys.readouterr().err
 
 
 def test_without_a_repository_it_asks_where_to(store, capsys):

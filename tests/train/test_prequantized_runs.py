@@ -80,6 +80,10 @@ def test_rules_of_qlora_hold_for_them(runner, folders):
         with pytest.raises(InputError) as caught:
             plan_run(runner.config(model=model, adapter=adapter), runner.workspace)
         assert caught.value.field == field
+    eight = runner.config(model={"id": folders["int8"]}, adapter={"dora": True})
+    with pytest.raises(InputError, match="DoRA with int8") as caught:
+        plan_run(eight, runner.workspace)
+    assert caught.value.field == "adapter.dora"
     with pytest.raises(InputError) as caught:
         plan_run(runner.config(model=model | {"quantization": "int8"}), runner.workspace)
     assert caught.value.field == "model.quantization"

@@ -573,7 +573,7 @@ def test_a_failed_push_is_told_in_the_head_and_can_be_tried_again(tab, run):
     shown = view(tab.show(run.run_id))
     assert shown["push"]["visible"] and shown["push"]["value"] == "Push again"
     assert "Trained, but not pushed" in shown["head"] and "Log in." in shown["head"]
-    assert "me/&lt;b&gt;" in shown["head"] and "finished" in shown["head"]
+    assert "me/&lt;b&gt;" in shown["head"] and "Finished" in shown["head"]
     tab.push(run.run_id)
     assert tab.context.supervisor.calls == [("push", run.run_id)]
     with FileLock(run.paths.push_lock):
