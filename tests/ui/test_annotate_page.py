@@ -281,9 +281,9 @@ def test_late_replies_to_undos_make_no_conflict_of_an_answer_given_again(site, p
     press(page, "1")
     page.keyboard.press("z")
     page.wait_for_selector(".an-question:has-text('Question 0?')")
-    press(page, "2")
     with page.expect_response("**/annotate/save"):
-        press(page, "z")
+        press(page, "2")
+    press(page, "z")
     press(page, "t")
     page.keyboard.press("z")
     page.wait_for_selector(".an-question:has-text('Question 0?')")

@@ -10,7 +10,7 @@ import httpx
 import psutil
 import pytest
 from raw_http import answer, connected, head, poured
-from serving import served
+from serving import forgive, served
 
 from studio.ui import connections, gate, passwords
 from studio.ui.access import ANNOTATE, EVENT
@@ -95,6 +95,7 @@ def test_what_people_send_in_earnest_fits(guarded):
     with session(guarded, "lea") as site:
         body = {"data": ["x" * (EVENT // 2)], "fn_index": 100_000, "session_hash": "s"}
         assert site.post(JOIN, json=body).status_code not in (401, 403, 413)
+    forgive("KeyError: 100000")
 
 
 def test_first_lines_have_an_end(guarded):
