@@ -85,7 +85,6 @@ QUANTIZABLE = (
     "MISS",
     "OFT",
     "PVERA",
-    "RANDLORA",
     "ROAD",
     "TRAINABLE_TOKENS",
     "UNILORA",

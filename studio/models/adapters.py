@@ -200,7 +200,8 @@ def broken(folder: Path, reason: str, field: str) -> ModelError:
     """The refusal of an adapter for a reason that lies in its folder."""
     return ModelError(
         f"The adapter in {place_of(folder)} cannot be used: {reason}.",
-        remedy="Choose another adapter, or train it again; only safetensors are read.",
+        remedy="Choose another adapter, or train it again. Weights are read from safetensors only; "
+        "docs/runs.md says what is used in chat, SFT and DPO.",
         field=field,
     )
 
