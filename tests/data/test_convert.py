@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import pickle
+from dataclasses import replace
 
 import pytest
 from PIL.Image import Image
 from trl.data_utils import is_conversational, prepare_multimodal_messages
 
 from studio.data.convert import load_training_data, training_dataset
+from studio.data.fit import Fit
 from studio.data.freeze import freeze, list_exports
-from studio.data.schema import Answer, BadRow, Message, Part, Row
+from studio.data.schema import Answer, BadRow, Message, Part, Row, plain_row
 from studio.data.sources import open_source
 from studio.data.split import split_by_image
 from studio.errors import DataError
@@ -224,3 +226,55 @@ def test_other_contents_get_another_folder(row, workspace):
     with pytest.raises(DataError, match="empty"):
         freeze([row("red", chosen="a", rejected=" ")], "n", workspace)
     assert not [path for path in workspace.exports.iterdir() if path.name.startswith(".")]
+
+
+def conversation(images, first: bool = True) -> Row:
+    sha = images.add(png("red"))
+    turns = (
+        Message("user", (Part("image"), Part("text", "One?"))),
+        Message("assistant", (Part("text", "First."),), first),
+        Message("user", (Part("text", "Two?"),)),
+    )
+    return Row("talk", (sha,), turns, Answer("Second."))
+
+
+def test_earlier_answers_are_scored_unless_they_weigh_nothing(images):
+    for first, turns, places in ((True, "all", [1]), (False, "all", None), (True, "last", None)):
+        data = training_dataset([conversation(images, first)], "sft", images=images, turns=turns)
+        assert data.dataset[0].get("scored") == places
+        assert data.scored == (2 if places else 1) and data.unscored == (0 if places else 1)
+    prompted = training_dataset(
+        [conversation(images)], "sft", images=images, system_prompt="Be brief."
+    )
+    assert prompted.dataset[0]["scored"] == [2]
+
+
+def test_a_system_text_goes_into_the_question_where_the_model_takes_no_system_turn(images):
+    data = training_dataset(
+        [conversation(images)],
+        "sft",
+        images=images,
+        system_prompt="Be brief.",
+        fit=Fit(system=False),
+    )
+    row = data.dataset[0]
+    assert [turn["role"] for turn in row["prompt"]] == ["user", "assistant", "user"]
+    assert row["prompt"][0]["content"][0] == {"type": "text", "text": "Be brief.\n\n"}
+    assert row["scored"] == [1] and [name.number for name in data.merged] == [1]
+
+
+def test_an_export_keeps_the_weights_and_its_name_without_any(images, workspace):
+    weighed = freeze([conversation(images, False)], "talk", workspace, evaluation_share=0)
+    (back,) = open_source(f"exports/{weighed.name}", split="train", workspace=workspace).rows()
+    assert [turn.scored for turn in back.prompt] == [True, False, True]
+    plain = freeze([conversation(images)], "talk", workspace, evaluation_share=0)
+    (back,) = open_source(f"exports/{plain.name}", split="train", workspace=workspace).rows()
+    assert [turn.scored for turn in back.prompt] == [True, True, True] and plain != weighed
+    assert "scored" not in json.dumps(plain_row(back))
+
+
+def test_rows_left_out_are_named_by_their_place_in_the_source(images):
+    rows = [replace(conversation(images), external_id=name) for name in "abc"]
+    data = training_dataset(rows, "sft", images=images).without({1: "too long"})
+    assert data.used == 2 == len(data.dataset) and [str(n) for n in data.names][1] == "row 3 (c)"
+    assert data.skipped == [BadRow(2, "too long")] and data.scored == 4

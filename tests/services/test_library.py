@@ -136,3 +136,17 @@ def test_one_import_at_a_time(pairs, workspace, store, monkeypatch):
         importer.start("second")
     gate.set()
     importer.wait(30)
+
+
+def test_candidates_that_all_say_the_same_are_counted(tmp_path, store, workspace):
+    rows = [
+        {"question": "One?", "candidates": ["Red.", "Red. "]},
+        {"question": "Two?", "candidates": ["Red.", "Blue.", "Red."]},
+        {"question": "Three?", "candidates": ["Red."]},
+    ]
+    for row in rows:
+        row["candidates"] = [{"text": text, "author": "a"} for text in row["candidates"]]
+    path = tmp_path / "ties.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    report = import_source(str(path), workspace, store)
+    assert report.added == 3 and report.identical == 1
