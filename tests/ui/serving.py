@@ -135,7 +135,9 @@ class _Tee:
 
     def write(self, text: str) -> int:
         if TRACEBACK in text:
-            self._problems.append(text)
+            self._problems.append("")
+        if self._problems:  # one is written line by line
+            self._problems[-1] += text
         return self._stream.write(text)
 
     def __getattr__(self, name: str) -> Any:
