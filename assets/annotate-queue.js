@@ -42,8 +42,9 @@ window.StudioQueue = (() => {
       this.loaded = Date.now();
       if (!this.outbox.entries.length) Object.assign(this.outbox, { problem: "", loggedOut: false });
       this.stamp = reply.stamp;
-      if (reply.progress) this.counted = this.loaded;
       this.onReply(reply);
+      // Counts that come while answers wait are not shown: they are asked for again.
+      if (reply.progress && !this.outbox.entries.length) this.counted = this.loaded;
       this.merge(reply.cards, shown);
     }
 

@@ -1,8 +1,9 @@
-// When a pair counts as seen: its images are drawn or have failed, and a moment has passed.
+// When a pair counts as seen: its images are drawn or have failed, and a moment has passed in which
+// nobody can have looked at it. Shorter than that is the time between two letters of a hasty text.
 // A key pressed before that was meant for the pair before, or for none; what follows it is text
 // somebody goes on typing, so no letter counts until there is a pause.
 window.StudioSeen = (() => {
-  const MOMENT_MS = 80;
+  const MOMENT_MS = 400;
   const HINT_MS = 1800;
   const PAUSE_MS = 700;
   const AFTER_TEXT_MS = 350;

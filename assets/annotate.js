@@ -339,6 +339,8 @@ window.StudioAnnotate = (() => {
       // A letter that does nothing is one of a text that goes nowhere.
       if (!(name in words.KEYS)) return name.length === 1 && this.seen.quiet();
       event.preventDefault();
+      // A space this early stands between the words of a text.
+      if (name === " " && !this.seen.judged()) return undefined;
       return this.act(words.KEYS[name]);
     }
   }

@@ -81,7 +81,7 @@ def examine(workspace: Workspace) -> Report:
             _disk(workspace),
             _database(workspace),
             _studios(workspace),
-            Check("log", True, str(workspace.log)),
+            Check("log", True, _log(workspace)),
         ]
     )
 
@@ -166,6 +166,11 @@ def _database(workspace: Workspace) -> Check:
         log_told(error)
         return Check("database", False, f"{error.message} {error.detail}".strip(), error.remedy)
     return Check("database", True, found)
+
+
+def _log(workspace: Workspace) -> str:
+    begun = "" if workspace.log.exists() else " (begins with the first message)"
+    return f"{workspace.log}{begun}"
 
 
 def _studios(workspace: Workspace) -> Check:

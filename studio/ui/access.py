@@ -69,11 +69,11 @@ _FILES = (
         Rule(Who.MEMBER),
     ),
 )
-# Its page and its events; `{page}` is whoever the page is for.
+# Its page and its events.
+_EVENTS = r"/gradio_api/(queue/join|run/predict/?|cancel|reset/?)"
 _PAGE = (
     (_READ, r"/|/config/?", None),
     (_READ, r"/gradio_api/(queue/data|heartbeat/[^/]+|startup-events)", None),
-    (_WRITE, r"/gradio_api/(queue/join|run/predict/?|cancel|reset/?)", EVENT),
 )
 _LEAD = (
     (_WRITE, r"/gradio_api/upload", Rule(Who.LEAD, upload=True)),
@@ -92,8 +92,10 @@ def _compiled(rules, who: Who) -> list[tuple[tuple[str, ...], re.Pattern[str], R
     ]
 
 
-_MAIN = _compiled(_LOGIN + _STUDIO + _FILES + _PAGE + _LEAD, Who.LEAD)
-_ANNOTATORS = _compiled(_STUDIO + _FILES + _PAGE, Who.MEMBER)
+_MAIN = _compiled((*_LOGIN, *_STUDIO, *_FILES, *_PAGE, (_WRITE, _EVENTS, EVENT), *_LEAD), Who.LEAD)
+# Gradio keeps what an event of two thousand sessions has to say until it is fetched, and an error
+# repeats what was sent: an annotator's page sends little.
+_ANNOTATORS = _compiled((*_STUDIO, *_FILES, *_PAGE, (_WRITE, _EVENTS, SMALL)), Who.MEMBER)
 
 
 def rule_for(method: str, path: str) -> Rule:

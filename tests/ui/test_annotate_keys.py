@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from test_annotate_page import add_pairs, browser, page, press, saved, seen, site, studio, visit
 
 __all__ = ["browser", "page", "site", "studio"]
@@ -63,10 +64,23 @@ def test_editors_open_before_the_picture_and_take_the_text_but_decide_nothing(si
     page.wait_for_selector(".an-skip:not([hidden])")
     page.wait_for_selector(".an-early:has-text('Not counted')")
     page.keyboard.press("Escape")
+    page.wait_for_selector(".an-early:empty", state="attached")  # and so has the pause passed
     page.keyboard.type("e2")
     page.wait_for_selector(".an-editor:has-text('Improve this answer (B)')")
     assert site.labels() == []
     let_go(page)
+
+
+@pytest.mark.parametrize("delay", [40, 120, 180, 300])
+def test_text_typed_on_after_an_answer_decides_nothing(site, page, delay):
+    """The next pair's picture is there at once; its letters are still those of a text."""
+    add_pairs(site, 6)
+    visit(page, site)
+    seen(page)
+    page.keyboard.type("1 the bar is 12 high", delay=delay)
+    page.wait_for_selector(".an-early:has-text('Not counted')")
+    saved(page)
+    assert len(site.labels()) == 1
 
 
 def test_text_that_goes_on_after_an_enter_is_no_answer(site, page):

@@ -13,7 +13,7 @@ from raw_http import answer, connected, head, poured
 from serving import forgive, served
 
 from studio.ui import connections, gate, passwords
-from studio.ui.access import ANNOTATE, EVENT
+from studio.ui.access import ANNOTATE, EVENT, SMALL
 from studio.ui.app import close_context, open_context
 from studio.ui.auth import Accounts, add_user
 
@@ -96,6 +96,13 @@ def test_what_people_send_in_earnest_fits(guarded):
         body = {"data": ["x" * (EVENT // 2)], "fn_index": 100_000, "session_hash": "s"}
         assert site.post(JOIN, json=body).status_code not in (401, 403, 413)
     forgive("KeyError: 100000")
+
+
+def test_an_annotator_sends_gradio_little(guarded):
+    """What an event says is kept by Gradio until somebody fetches it."""
+    with session(guarded, "ana") as site:
+        body = {"data": ["x" * SMALL], "fn_index": 0, "session_hash": "s"}
+        assert site.post(f"{ANNOTATE}{JOIN}", json=body).status_code == 413
 
 
 def test_first_lines_have_an_end(guarded):
