@@ -21,18 +21,19 @@ RUN = "run"
 
 @dataclass(frozen=True)
 class _Shelved:
-    """An adapter in memory, and when its folder was completed."""
+    """An adapter in memory, when its folder was completed, and whether it lies alone."""
 
     name: str
     stamp: int
-    kind: str
+    alone: bool
 
 
 class AdapterShelf:
     """Adapters of one base model by folder; the least recently used go when it is full.
 
     Several LoRA adapters lie side by side. One of another kind lies alone: PEFT puts no two
-    kinds on one model.
+    kinds on one model. So does LoRA with trainable tokens: PEFT then expects tokens of every
+    adapter that is loaded after it.
 
     Every method must be called by whoever holds the model's turn. `spoiled` says that a failed
     load left the base model changed, so that it has to be loaded again.
@@ -84,15 +85,15 @@ class AdapterShelf:
                 folder, self._model, purpose="chat", field=RUN, same_base=same_base
             )
             name = self._load(adapter)
-            shelved = self._shelved[folder] = _Shelved(name, stamp, adapter.kind)
+            shelved = self._shelved[folder] = _Shelved(name, stamp, _lies_alone(adapter))
         self._shelved.move_to_end(folder)
         while len(self._shelved) > MOST_ADAPTERS:
             self._drop(next(iter(self._shelved)))
         return shelved.name
 
     def _load(self, adapter: AdapterFile) -> str:
-        beside = {shelved.kind for shelved in self._shelved.values()}
-        if self._peft is not None and beside | {adapter.kind} != {LORA}:
+        beside = [shelved.alone for shelved in self._shelved.values()]
+        if self._peft is not None and any((_lies_alone(adapter), *beside)):
             self._empty()
         self._loaded += 1
         name = f"adapter{self._loaded}"
@@ -116,6 +117,11 @@ class AdapterShelf:
 
     def _drop(self, folder: Path) -> None:
         self._peft.delete_adapter(self._shelved.pop(folder).name)
+
+
+def _lies_alone(adapter: AdapterFile) -> bool:
+    tokens = getattr(adapter.info.config, "trainable_token_indices", None)
+    return adapter.kind != LORA or bool(tokens)
 
 
 def _stamp(folder: Path) -> int:

@@ -36,7 +36,7 @@ def pack(run: Run, workspace: Workspace, folder: Path, mounted: str) -> list[Pat
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     recipe = _taken_along(recipe_of(run), folder, mounted)
-    splits = write_rows(run.config, workspace, folder / "rows", recipe["special_tokens"])
+    splits = write_rows(run.config, workspace, folder / "rows", recipe)
     script = folder / "train.py"
     script.write_text(render(recipe, "rows", splits), encoding="utf-8")
     rest = sorted(path for path in folder.rglob("*") if path.is_file() and path != script)

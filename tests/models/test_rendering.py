@@ -15,7 +15,7 @@ from studio.models.source import load_processor
 from studio.paths import TINY_VLM
 
 LOOP = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
-QUESTION = [{"role": "user", "content": [{"type": "text", "text": "How many?"}]}]
+QUESTION = [{"role": "user", "content": [{"type": "text", "text": "How many for ever?"}]}]
 
 
 @pytest.fixture
@@ -30,8 +30,16 @@ def hostile(tmp_path, monkeypatch):
             values = json.loads(path.read_text(encoding="utf-8"))
             values.pop("chat_template", None)
             path.write_text(json.dumps(values), encoding="utf-8")
-    (folder / "chat_template.jinja").write_text(LOOP, encoding="utf-8")
+    usual = (TINY_VLM / "chat_template.jinja").read_text(encoding="utf-8")
+    sometimes = f"{{% if 'for ever' in messages | string %}}{LOOP}{{% endif %}}{usual}"
+    (folder / "chat_template.jinja").write_text(sometimes, encoding="utf-8")
     return load_processor(ModelConfig(id=str(folder)))
+
+
+def test_a_template_that_never_ends_is_refused_with_its_model(hostile, tmp_path):
+    (tmp_path / "hostile" / "chat_template.jinja").write_text(LOOP, encoding="utf-8")
+    with pytest.raises(ModelError, match="chat template was not done"):
+        load_processor(ModelConfig(id=str(tmp_path / "hostile")))
 
 
 @pytest.mark.parametrize("part", ["processor", "tokenizer"])

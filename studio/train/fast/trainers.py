@@ -145,10 +145,17 @@ class FastDPOTrainer(FastTrainer, DPOTrainer):
         chosen, rejected = (values.to(self.accelerator.device) for values in known)
         return batch | {"ref_chosen_logps": chosen, "ref_rejected_logps": rejected}
 
+    reference_forward: LayoutForward | None = None
+
     def use_fast_path(self, *args: Any, **kwargs: Any) -> None:
         super().use_fast_path(*args, **kwargs)
+        if self.ref_model is not None:  # a model of its own, when every weight is trained
+            self.reference_forward = LayoutForward(self.accelerator.unwrap_model(self.ref_model))
         self.precompute_ref_logps = self.saving.reference is not None
 
     def use_stock_path(self) -> None:
         super().use_stock_path()
+        if self.reference_forward is not None:
+            self.reference_forward.remove()
+            self.reference_forward = None
         self.precompute_ref_logps = False
