@@ -275,7 +275,7 @@ def start_a_check(page: Page) -> Locator:
 def test_a_check_from_the_form_to_rows_shown_and_excluded(bars, page, context):
     report = start_a_check(page)
     expect(report).to_contain_text("6 rows with embedded")
-    expect(report).to_contain_text("A maximum length of 45 tokens cuts the end of 6 rows")
+    expect(report).to_contain_text("6 rows (100 %) longer than the 45 tokens of the maximum length")
     with page.expect_download() as waiting:
         page.get_by_role("link", name="Report as JSON").click()
     found = json.loads(Path(waiting.value.path()).read_text())

@@ -217,9 +217,9 @@ def lead(watch: Watch) -> None:
     open_tab(page, "Decide")
     watch.inert(".tm-root .an-answer .an-text")
     watch.inert(".tm-votes td:has-text('comment')")
-    page.keyboard.press("t")
-    page.wait_for_selector(".tm-case .tm-author:empty >> nth=0", state="attached")
-    page.wait_for_timeout(1000)
+    page.wait_for_selector(".tm-root .an-work[data-seen]")
+    with page.expect_response("**/team/decide"):
+        page.keyboard.press("t")
     page.keyboard.press("ArrowLeft")
     watch.inert(".tm-root .tm-author")
     watch.inert(".tm-votes td:has-text('edit')")

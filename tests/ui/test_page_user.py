@@ -85,8 +85,9 @@ def test_what_a_page_of_ana_sends_is_refused_while_lea_is_logged_in(studio, rout
 def test_an_answer_of_ana_is_hers_when_she_is_back(studio):
     client, context = studio
     log_in(client, "ana")
-    pair = client.post("/studio/annotate/next", json={}).json()["cards"][0]["pair_id"]
-    answer = {"key": "a-key-of-ana", "pair_id": pair, "kind": "tie", "expected_version": 0}
+    card = client.post("/studio/annotate/next", json={}).json()["cards"][0]
+    answer = {"key": "a-key-of-ana", "kind": "tie", "expected_version": card["version"]}
+    answer |= {name: card[name] for name in ("pair_id", "showing")}
     log_in(client, "ben")
     for user, status in (("ana", 409), ("ben", 200)):
         asked = client.get(f"/studio/annotate/history?user={user}", headers={HEADER: user})
