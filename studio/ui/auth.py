@@ -73,7 +73,7 @@ class Accounts:
             NotFoundError: It is not there.
             InputError: It holds no usable account.
         """
-        seen = _stamp(path)
+        seen = stamp(path)
         values = read_accounts(path)
         users = values.get("users")
         if not isinstance(users, dict) or not users:
@@ -86,7 +86,7 @@ class Accounts:
 
     def refresh(self) -> None:
         """Take over what was written to the file since; one that cannot be used changes nothing."""
-        if self.path is None or (seen := _stamp(self.path)) == self._seen:
+        if self.path is None or (seen := stamp(self.path)) == self._seen:
             return
         self._seen = seen
         try:
@@ -117,6 +117,15 @@ class Accounts:
         if wait > 0:
             raise InputError(
                 "Too many attempts.", remedy=f"Wait {_duration(wait)}, then try again."
+            )
+
+    def wrong_link(self, client: str) -> None:
+        """Count an invitation link that nobody was given. Raises BusyError for too many."""
+        wait = self.throttle.wrong_link(client)
+        if wait > 0:
+            raise BusyError(
+                "Too many links that do not work came from your network.",
+                remedy=f"Wait {_duration(wait)}, or ask the lead for a new link.",
             )
 
     def verify(self, name: str, password: str) -> Account | None:
@@ -288,7 +297,7 @@ def _check_leads(values: dict[str, Any], name: str) -> None:
         raise InputError(f"{name} is the only lead.", remedy="Make another one first.")
 
 
-def _stamp(path: Path) -> tuple[int, ...]:
+def stamp(path: Path) -> tuple[int, ...]:
     """Changes when the file does; empty without one."""
     try:
         found = path.stat()

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 FIRST_WAIT, LONGEST_WAIT, LONGEST_WAIT_KNOWN = 5.0, 900.0, 30.0
 FORGOTTEN_AFTER = 3600.0
 MOST_TRACKED = 10_000
-FREE = {"pair": 5, "device": 10, "address": 20, "name": 30}  # failures before the first wait
+# Failures before the first wait.
+FREE = {"pair": 5, "device": 10, "address": 20, "name": 30, "session": 10, "link": 20}
 
 
 @dataclass
@@ -50,6 +51,15 @@ class Throttle:
                 if kind[0] in ("pair", "device"):
                     self._failures.pop(kind, None)
         self.take_back(name, address, device)
+
+    def wrong_link(self, address: str) -> float:
+        """Count a link nobody was given; how many seconds to wait, when there were too many."""
+        kind = ("link", network(address))
+        with self._lock:
+            wait = self._wait(kind)
+            if wait <= 0:
+                self._count(kind)
+        return max(0.0, wait)
 
     def take_back(self, name: str, address: str, device: str = "") -> None:
         """The last attempt was none: no password was checked, or it was right."""
