@@ -24,6 +24,7 @@ FREE = {"pair": 5, "device": 10, "address": 20, "name": 30, "session": 10, "link
 class _Failures:
     count: int
     last: float
+    before: float = 0.0  # when the one before was
 
 
 @dataclass
@@ -65,8 +66,10 @@ class Throttle:
         """The last attempt was none: no password was checked, or it was right."""
         with self._lock:
             for kind in _kinds(name, address, device):
-                if kind in self._failures:
-                    self._failures[kind].count -= 1
+                found = self._failures.get(kind)
+                if found is not None:  # as if it had not been: it starts no new wait
+                    found.count -= 1
+                    found.last = found.before
 
     def _wait(self, kind: tuple[str, str]) -> float:
         found = self._failures.get(kind)
@@ -86,7 +89,7 @@ class Throttle:
             found = _Failures(0, now)
         while len(self._failures) >= MOST_TRACKED:
             self._failures.pop(next(iter(self._failures)))
-        self._failures[kind] = _Failures(found.count + 1, now)
+        self._failures[kind] = _Failures(found.count + 1, now, found.last)
 
 
 def _kinds(name: str, address: str, device: str) -> list[tuple[str, str]]:
