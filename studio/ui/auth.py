@@ -38,6 +38,7 @@ ROLES = ("lead", "annotator")
 COOKIE, DEVICE = "studio_session", "studio_device"
 DEVICE_SECONDS = 365 * 86_400
 LOCK_SECONDS = 10
+MOST_DIGITS = 12  # of a time in a cookie; Python reads no number without an end
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 
 __all__ = ["COOKIE", "SESSION_SECONDS", "Account", "Accounts", "add_user", "remove_user"]
@@ -175,7 +176,7 @@ class Accounts:
         """The device of such a cookie; empty when it isn't one of `name`."""
         payload, _, signature = cookie.rpartition("|")
         device, _, until = payload.partition("|")
-        if not until.isdecimal() or int(until) < time.time():
+        if len(until) > MOST_DIGITS or not until.isdecimal() or int(until) < time.time():
             return ""
         good = self._sign(f"device|{name}|{payload}")
         return device if hmac.compare_digest(signature.encode(), good.encode()) else ""
