@@ -10,6 +10,7 @@ from studio.annotation.claims import find_annotator
 from studio.annotation.label_events import UNDO
 from studio.annotation.staging import unpublished
 from studio.annotation.tables import CurrentLabel, Dataset, Label, Pair
+from studio.annotation.team_tables import Repeat
 from studio.annotation.views import Progress
 
 RECENT = 200
@@ -22,7 +23,8 @@ def progress(
     median time of the last answers in seconds.
 
     Excluded and deleted items do not count. For one annotator `waiting` leaves out the pairs they
-    have answered or skipped.
+    have answered or skipped, and their answers to second showings count as any other: a count
+    that stood still would tell which those are.
     """
     who = None if annotator is None else find_annotator(connection, annotator) or 0
     of_dataset = None
@@ -43,6 +45,13 @@ def progress(
     def number(query) -> int:
         return connection.execute(query).scalar_one()
 
+    def again(since: float) -> int:
+        query = pairs(select(func.count()).select_from(Repeat))
+        query = query.join(Pair, Pair.id == Repeat.pair_id)
+        query = query.join(Label, Label.id == Repeat.answer_id)
+        mine = (Repeat.annotator_id == who, Label.created_at >= since)
+        return 0 if who is None else number(query.where(*mine))
+
     labelled = answers(select(func.count()).select_from(CurrentLabel))
     waiting = pairs(select(func.count()).select_from(Pair)).where(Pair.open.is_(True))
     if who is not None:
@@ -54,9 +63,9 @@ def progress(
     times = times.where(Label.elapsed_ms.is_not(None)).order_by(Label.id.desc()).limit(RECENT)
     elapsed = connection.execute(times).scalars().all()
     return Progress(
-        labelled=number(labelled),
+        labelled=number(labelled) + again(0),
         total=number(pairs(select(func.count()).select_from(Pair))),
         waiting=number(waiting),
-        today=number(labelled.where(Label.created_at >= midnight)),
+        today=number(labelled.where(Label.created_at >= midnight)) + again(midnight),
         median_seconds=round(median(elapsed) / 1000, 1) if elapsed else None,
     )

@@ -290,9 +290,9 @@ class AnnotationStore:
             added = answer.expected_version - event.expected_version
             saved = replace(saved, pair_id=answer.pair_id, version=saved.version + added)
             if not count:
-                return Taken(saved, (), event.repeat)
+                return Taken(saved, ())
             found = claims.claim(connection, event.annotator, dataset, count, now, who)
-            return Taken(saved, tuple(found), event.repeat)
+            return Taken(saved, tuple(found))
 
         return self._database.submit(work)
 

@@ -391,14 +391,10 @@ class Saved:
 
 @dataclass(frozen=True)
 class Taken:
-    """The answer of a page that is on disk, in the page's words, and the pairs that come next.
-
-    `repeat`: it was to a second showing, and does not count.
-    """
+    """The answer of a page that is on disk, in the page's words, and the pairs that come next."""
 
     saved: Saved
     cards: tuple[PairCard, ...]
-    repeat: bool
 
 
 @dataclass(frozen=True)

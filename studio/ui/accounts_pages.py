@@ -15,7 +15,7 @@ from fastapi import APIRouter, Form, HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse, Response
 
-from studio.errors import BusyError, InputError, StudioError
+from studio.errors import InputError, NotFoundError, StudioError
 from studio.ui import auth, invites, passwords
 from studio.ui.access import HOME
 from studio.ui.access_views import address_of, is_https, page, problems
@@ -267,11 +267,19 @@ class _Invited(_Pages):
 
     def add(self, routes: APIRouter) -> None:
         path = self.accounts.path
+        links = invites.Links(path)
+
+        def found(request: Request, token: str) -> str:
+            try:
+                return links.find(token).name
+            except NotFoundError:
+                self.accounts.wrong_link(address_of(request))
+                raise
 
         @routes.get("/invite/{token}")
-        def show(token: str) -> Response:
+        def show(request: Request, token: str) -> Response:
             try:
-                return self.page(invites.find(path, token).name)
+                return self.page(found(request, token))
             except StudioError as error:
                 return self.page("", status_of(error), problems(error))
 
@@ -281,11 +289,9 @@ class _Invited(_Pages):
         ) -> Response:
             name = ""
             try:
-                name = invites.find(path, token).name
+                name = await run_in_threadpool(found, request, token)
                 _check_again(password, again)
                 await self.accounts.pool.run(invites.accept, path, token, password)
-            except BusyError as error:
-                return self.page(name, 503, problems(error))
             except StudioError as error:
                 return self.page(name, status_of(error), problems(error))
             return await run_in_threadpool(self._enter, request, name)

@@ -230,20 +230,22 @@ def _annotate(routes: APIRouter, context: StudioContext, rate: SaveRate) -> None
         taken = await wrap_future(store.saving(body.answer(user), ahead.dataset, count))
         if not body.next:
             return _written(SaveReply(saved=taken.saved))
-        # The page counted it; where it does not count, the page is told how far it is.
-        wanted = ahead.model_copy(update={"progress": ahead.progress or taken.repeat})
-        after = await _reply(context, request, wanted, taken.cards, stamps[user])
+        after = await _reply(context, request, ahead, taken.cards, stamps[user])
         return _written(SaveReply(saved=taken.saved, next=after))
 
     @routes.post("/annotate/heartbeat", dependencies=Change)
     def heartbeat(request: Request) -> dict[str, int]:
-        return {"held": store.heartbeat(context.user(request))}
+        # Nothing more: gold and second showings are not held, and a count would tell.
+        store.heartbeat(context.user(request))
+        return {}
 
     @routes.post("/annotate/leave", dependencies=Change)
     def leave(body: LeaveBody, request: Request) -> dict[str, int]:
         """Give up what is held, unless another page of the same person claimed meanwhile."""
         user = context.user(request)
-        return {"released": store.release(user) if stamps.get(user) == body.stamp else 0}
+        if stamps.get(user) == body.stamp:
+            store.release(user)
+        return {}
 
     @routes.post("/annotate/undo", dependencies=Change)
     def undo(body: UndoBody, request: Request) -> UndoReply:

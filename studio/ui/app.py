@@ -148,7 +148,8 @@ def build_app(context: StudioContext, names: tuple[str, ...] = tuple(TABS)) -> F
     app.add_middleware(Gate, accounts=accounts, uploads=Uploads(Path(get_upload_folder())))
     app.include_router(health_router())
     app.include_router(scripts.router())
-    app.include_router(api.router(context))
+    annotating = api.router(context)  # under both addresses: one person has one rate of answers
+    app.include_router(annotating)
     app.include_router(runs_api.router(context))
     app.include_router(data_api.router(context))
     app.include_router(exports_api.router(context))
@@ -162,7 +163,7 @@ def build_app(context: StudioContext, names: tuple[str, ...] = tuple(TABS)) -> F
         app.include_router(login_router(accounts))
     app.include_router(accounts_pages.router(context))
     app.include_router(scripts.router(), prefix=ANNOTATE)
-    app.include_router(api.router(context), prefix=ANNOTATE)
+    app.include_router(annotating, prefix=ANNOTATE)
     app.include_router(exports_api.router(context), prefix=ANNOTATE)
     app.include_router(pulse.router(context, runs=False), prefix=ANNOTATE)
     _mount(app, build_page(context, ("annotate",)), ANNOTATE, only(accounts, "annotator", "lead"))

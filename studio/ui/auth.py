@@ -38,6 +38,7 @@ ROLES = ("lead", "annotator")
 COOKIE, DEVICE = "studio_session", "studio_device"
 DEVICE_SECONDS = 365 * 86_400
 LOCK_SECONDS = 10
+MOST_DIGITS = 12  # of a time in a cookie; Python reads no number without an end
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 
 __all__ = ["COOKIE", "SESSION_SECONDS", "Account", "Accounts", "add_user", "remove_user"]
@@ -73,7 +74,7 @@ class Accounts:
             NotFoundError: It is not there.
             InputError: It holds no usable account.
         """
-        seen = _stamp(path)
+        seen = stamp(path)
         values = read_accounts(path)
         users = values.get("users")
         if not isinstance(users, dict) or not users:
@@ -86,7 +87,7 @@ class Accounts:
 
     def refresh(self) -> None:
         """Take over what was written to the file since; one that cannot be used changes nothing."""
-        if self.path is None or (seen := _stamp(self.path)) == self._seen:
+        if self.path is None or (seen := stamp(self.path)) == self._seen:
             return
         self._seen = seen
         try:
@@ -117,6 +118,15 @@ class Accounts:
         if wait > 0:
             raise InputError(
                 "Too many attempts.", remedy=f"Wait {_duration(wait)}, then try again."
+            )
+
+    def wrong_link(self, client: str) -> None:
+        """Count an invitation link that nobody was given. Raises BusyError for too many."""
+        wait = self.throttle.wrong_link(client)
+        if wait > 0:
+            raise BusyError(
+                "Too many links that do not work came from your network.",
+                remedy=f"Wait {_duration(wait)}, or ask the lead for a new link.",
             )
 
     def verify(self, name: str, password: str) -> Account | None:
@@ -166,7 +176,7 @@ class Accounts:
         """The device of such a cookie; empty when it isn't one of `name`."""
         payload, _, signature = cookie.rpartition("|")
         device, _, until = payload.partition("|")
-        if not until.isdecimal() or int(until) < time.time():
+        if len(until) > MOST_DIGITS or not until.isdecimal() or int(until) < time.time():
             return ""
         good = self._sign(f"device|{name}|{payload}")
         return device if hmac.compare_digest(signature.encode(), good.encode()) else ""
@@ -288,7 +298,7 @@ def _check_leads(values: dict[str, Any], name: str) -> None:
         raise InputError(f"{name} is the only lead.", remedy="Make another one first.")
 
 
-def _stamp(path: Path) -> tuple[int, ...]:
+def stamp(path: Path) -> tuple[int, ...]:
     """Changes when the file does; empty without one."""
     try:
         found = path.stat()

@@ -71,7 +71,7 @@ def check_size(request: Request) -> None:
     if request.method in ("GET", "HEAD"):
         return
     length = request.headers.get("content-length", "")
-    if not length.isdecimal():
+    if not length.isdecimal() or len(length) > 15:
         raise HTTPException(411, "The request must say how long it is.")
     if int(length) > MAX_BODY:
         raise HTTPException(413, f"The request is longer than {MAX_BODY >> 10} KB.")

@@ -8,8 +8,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,28 @@ class Invite:
     @property
     def expired(self) -> bool:
         return self.until < time.time()
+
+
+@dataclass
+class Links:
+    """The links of one accounts file, read again only when it has changed.
+
+    Strangers may ask for any link as often as they like, and the file may be long.
+    """
+
+    path: Path
+    _all: list[tuple[Invite, str]] = field(default_factory=list, repr=False)
+    _seen: tuple[int, ...] | None = field(default=None, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def find(self, token: str) -> Invite:
+        """Whose link it is. Raises NotFoundError when it was used, has ended, or never was."""
+        with self._lock:
+            if (seen := auth.stamp(self.path)) != self._seen:
+                self._seen, self._all = seen, []  # a broken file has no links until it is mended
+                self._all = _all(auth.read_accounts(self.path))
+            kept = self._all
+        return _found(kept, token)
 
 
 def invite(path: Path, name: str, role: str, by: str) -> str:
@@ -71,11 +94,6 @@ def withdraw(path: Path, name: str) -> None:
             raise NotFoundError(f"{name!r} has no invitation.", remedy="Reload the page.")
 
 
-def find(path: Path, token: str) -> Invite:
-    """Whose link it is. Raises NotFoundError when it was used, has ended, or never was."""
-    return _found(auth.read_accounts(path), token)
-
-
 def accept(path: Path, token: str, password: str) -> Invite:
     """Set the password of whoever the link is for; it works no more.
 
@@ -83,10 +101,11 @@ def accept(path: Path, token: str, password: str) -> Invite:
         NotFoundError: The link was used, has ended, or never was.
         InputError: The password cannot be used; the link still works.
     """
-    passwords.check_password(find(path, token).name, password)
+    found = _found(_all(auth.read_accounts(path)), token)
+    passwords.check_password(found.name, password)
     kept = passwords.new_hash(password)
     with auth.changing(path) as values:
-        found = _found(values, token)
+        found = _found(_all(values), token)
         user = values["users"].setdefault(found.name, {"role": found.role})
         user["password"] = kept
         del values["invites"][found.name]
@@ -109,9 +128,9 @@ def _add(values: dict[str, Any], name: str, role: str, by: str) -> str:
     return token
 
 
-def _found(values: dict[str, Any], token: str) -> Invite:
+def _found(links: list[tuple[Invite, str]], token: str) -> Invite:
     given = _hashed(token)
-    for one, kept in _all(values):
+    for one, kept in links:
         if hmac.compare_digest(kept.encode(), given.encode()) and not one.expired:
             return one
     raise NotFoundError(

@@ -16,13 +16,15 @@ from dataclasses import dataclass, field
 FIRST_WAIT, LONGEST_WAIT, LONGEST_WAIT_KNOWN = 5.0, 900.0, 30.0
 FORGOTTEN_AFTER = 3600.0
 MOST_TRACKED = 10_000
-FREE = {"pair": 5, "device": 10, "address": 20, "name": 30}  # failures before the first wait
+# Failures before the first wait.
+FREE = {"pair": 5, "device": 10, "address": 20, "name": 30, "session": 10, "link": 20}
 
 
 @dataclass
 class _Failures:
     count: int
     last: float
+    before: float = 0.0  # when the one before was
 
 
 @dataclass
@@ -51,12 +53,23 @@ class Throttle:
                     self._failures.pop(kind, None)
         self.take_back(name, address, device)
 
+    def wrong_link(self, address: str) -> float:
+        """Count a link nobody was given; how many seconds to wait, when there were too many."""
+        kind = ("link", network(address))
+        with self._lock:
+            wait = self._wait(kind)
+            if wait <= 0:
+                self._count(kind)
+        return max(0.0, wait)
+
     def take_back(self, name: str, address: str, device: str = "") -> None:
         """The last attempt was none: no password was checked, or it was right."""
         with self._lock:
             for kind in _kinds(name, address, device):
-                if kind in self._failures:
-                    self._failures[kind].count -= 1
+                found = self._failures.get(kind)
+                if found is not None:  # as if it had not been: it starts no new wait
+                    found.count -= 1
+                    found.last = found.before
 
     def _wait(self, kind: tuple[str, str]) -> float:
         found = self._failures.get(kind)
@@ -76,7 +89,7 @@ class Throttle:
             found = _Failures(0, now)
         while len(self._failures) >= MOST_TRACKED:
             self._failures.pop(next(iter(self._failures)))
-        self._failures[kind] = _Failures(found.count + 1, now)
+        self._failures[kind] = _Failures(found.count + 1, now, found.last)
 
 
 def _kinds(name: str, address: str, device: str) -> list[tuple[str, str]]:

@@ -97,8 +97,12 @@ class Uploads:
         """Whether a file may be handed to this person; what nobody sent is not judged here."""
         if "://" in path or path.startswith(("http:", "https:")):
             return False
+        try:
+            file = _absolute(path)
+        except ValueError:  # no file can be called so
+            return False
         with self._lock:
-            known = self._files.get(_absolute(path))
+            known = self._files.get(file)
             if known is None:
                 return True
             if person in known.owners:
@@ -161,7 +165,8 @@ def own_folder(folder: Path) -> Path:
 
 
 def _absolute(path: str | Path) -> Path:
-    return Path(os.path.abspath(path))  # noqa: PTH100 - like Gradio, which follows no links
+    """The file itself: there are many ways to it through links, as /proc/self/root is one."""
+    return Path(os.path.realpath(path))
 
 
 def _size(path: Path) -> int:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import re
 from collections.abc import Iterator
 
 import pytest
 from fastapi.testclient import TestClient
 
-from studio.ui import invites, passwords
+from studio.ui import auth, invites, passwords
 from studio.ui.app import build_app, close_context, open_context
 from studio.ui.auth import COOKIE, Accounts, add_user, main
+from studio.ui.throttle import FREE, Throttle
 
 LOCAL = "http://127.0.0.1:7860"
 NEW = "seven odd socks"
@@ -273,3 +276,27 @@ def test_a_user_file_that_cannot_be_written_is_said(app, folder, monkeypatch):
     refused = lea.post("/accounts/invite", data={"name": "zoe", "role": "lead"})
     assert refused.status_code == 500 and "No space left on device" in refused.text
     assert 'value="zoe"' in refused.text
+
+
+def test_made_up_links_read_no_file_and_slow_down_who_tries_them(app, context, monkeypatch):
+    lea, zoe, stranger = client(app, "lea"), client(app), client(app)
+    link = link_in(lea.post("/accounts/invite", data={"name": "zoe", "role": "lead"}).text)
+    assert zoe.get(link).status_code == 200
+    reads, read, loops = [], auth.read_accounts, []
+
+    def counted(path):
+        reads.append(path)
+        with contextlib.suppress(RuntimeError):
+            loops.append(asyncio.get_running_loop())
+        return read(path)
+
+    monkeypatch.setattr(auth, "read_accounts", counted)
+    monkeypatch.setattr(context.accounts, "throttle", Throttle())
+    made_up = f"/invite/{'x' * 24}"
+    answers = [stranger.post(made_up, data={"password": NEW}).status_code for _ in range(30)]
+    assert answers == [404] * FREE["link"] + [503] * (30 - FREE["link"])
+    assert "Wait" in stranger.get(made_up).text
+    assert reads == []
+    assert zoe.get(link).status_code == 200  # from the same address
+    assert zoe.post(link, data={"password": NEW, "again": NEW}).status_code == 303
+    assert reads and loops == []  # a thread's work, not the loop's

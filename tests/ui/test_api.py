@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 from sqlalchemy import event
 
-from studio.annotation import AnnotationStore
+from studio.annotation import AnnotationStore, checks
 from studio.data.images import ImageStore
 from studio.data.schema import Answer, Message, Part, Row
 from studio.paths import Workspace
@@ -288,12 +288,46 @@ def test_leaving_releases_unless_another_page_has_claimed_since(client, pairs, c
     first = next_cards(client)["stamp"]
     second = next_cards(client)["stamp"]
 
-    def leave(stamp: int) -> int:
-        return client.post("/studio/annotate/leave", json={"stamp": stamp}).json()["released"]
+    def leave(stamp: int) -> dict:
+        return client.post("/studio/annotate/leave", json={"stamp": stamp}).json()
 
-    assert client.post("/studio/annotate/heartbeat", json={}).json() == {"held": 3}
-    assert leave(first) == 0
-    assert leave(second) == 3
+    assert client.post("/studio/annotate/heartbeat", json={}).json() == {}
+    assert leave(first) == {}
+    assert context.store.heartbeat("local") == 3
+    assert leave(second) == {}
+    assert context.store.heartbeat("local") == 0
+
+
+def test_no_reply_tells_gold_or_a_second_showing(client, pairs, context, monkeypatch):
+    monkeypatch.setattr(checks, "is_repeated", lambda *_: True)
+    store = context.store
+    store.add_rows(
+        "more",
+        [
+            Row(
+                f"m{n}",
+                [Message("user", [Part.of_text("?")])],
+                chosen=Answer("a"),
+                rejected=Answer("b"),
+            )
+            for n in range(16)
+        ],
+    )
+    seen, gold = set(), store.count() - 1
+    store.team.set_gold("lea", gold, "tie", None)
+    counts = []
+    for number in range(14):
+        card = next_cards(client, count=1)["cards"][0]
+        assert client.post("/studio/annotate/heartbeat", json={}).json() == {}
+        wanted = {"count": 1, "progress": False}
+        event = body(card, key=f"blind-{number:04}", next=wanted)
+        reply = client.post("/studio/annotate/save", json=event).json()
+        assert reply["next"]["progress"] is None
+        counts.append(store.progress("local").labelled)
+        seen.add(client.post("/studio/annotate/leave", json={"stamp": reply["next"]["stamp"]}).text)
+    assert seen == {"{}"}
+    assert counts == list(range(1, 15))
+    assert len(store.history("local")) < 14  # there were second showings among them
 
 
 def test_guidelines_are_shown_to_everybody(client, pairs, context):

@@ -110,7 +110,8 @@ def test_a_browser_known_from_before_is_let_in_whoever_guesses_elsewhere(file):
         accounts.check("lea", "a guess", f"10.0.{number}.1")
     with pytest.raises(InputError, match="Too many attempts"):
         accounts.check("lea", PASSWORD, "10.9.9.9")
-    for foreign in ("", accounts.device_cookie("ana"), device + "0", device.replace("|", "|9", 1)):
+    for foreign in ("", accounts.device_cookie("ana"), device + "0", device.replace("|", "|9", 1),
+                    f"x|{'9' * 5000}|s"):  # fmt: skip
         with pytest.raises(InputError, match="Too many attempts"):
             accounts.check("lea", PASSWORD, "10.9.9.9", foreign)
     assert accounts.check("lea", PASSWORD, "10.9.9.9", device).name == "lea"

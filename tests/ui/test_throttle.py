@@ -77,3 +77,15 @@ def test_one_network_of_ipv6_is_one_address():
     assert network("2001:db8::1") != network("2001:db8:0:1::1")
     assert network("::ffff:10.0.0.1") == network("10.0.0.1") == "10.0.0.1"
     assert network("testclient") == "testclient"
+
+
+def test_a_right_password_starts_no_new_wait_for_others_at_its_address():
+    throttle = Throttle(Clock())
+    for number in range(FREE["address"]):
+        assert throttle.attempt(f"name-{number}", "10.0.0.1") == 0
+    throttle.clock.now += FIRST_WAIT
+    for number in range(5):
+        assert throttle.attempt(f"right-{number}", "10.0.0.1") == 0
+        throttle.succeeded(f"right-{number}", "10.0.0.1")
+    assert throttle.attempt("guess", "10.0.0.1") == 0
+    assert throttle.attempt("right", "10.0.0.1") > 0

@@ -194,3 +194,13 @@ def test_each_process_has_a_private_folder_and_those_of_dead_ones_go(tmp_path):
     assert own_folder(tmp_path) == own
     assert list(own.iterdir()) == [] and own.stat().st_mode & 0o077 == 0
     assert not dead.exists() and other.exists()
+
+
+def test_a_way_through_links_leads_to_no_file_of_others(tmp_path):
+    kept = Uploads(tmp_path)
+    (tmp_path / "a.txt").write_text("of lea")
+    (tmp_path / "link").symlink_to(tmp_path)
+    kept.keep("lea", [str(tmp_path / "a.txt")])
+    for way in (f"/proc/self/root{tmp_path}/a.txt", str(tmp_path / "link" / "a.txt")):
+        assert kept.may_read("lea", way) and not kept.may_read("lou", way)
+    assert not kept.may_read("lou", "a\0b")
