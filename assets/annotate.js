@@ -252,7 +252,8 @@ window.StudioAnnotate = (() => {
       // An answer given again after this one has made the pair newer than this one left it.
       const version = Math.max(last.version, this.queue.versions.get(last.pair_id) ?? 0) + 1;
       const expects = { version, kind: last.before?.kind, winner: last.before?.winner };
-      this.outbox.add("undo", { pair_id: last.pair_id, showing: last.showing }, expects);
+      const dataset = this.queue.dataset || null;
+      this.outbox.add("undo", { pair_id: last.pair_id, showing: last.showing, dataset }, expects);
       this.queue.grow(last.pair_id, version);
       if (!last.before) this.count(-1);
       this.bringBack({ ...last, version, current: last.before });
@@ -261,7 +262,8 @@ window.StudioAnnotate = (() => {
     // An answer from before this page was loaded: only the server knows which.
     async undoEarlier() {
       if (this.outbox.entries.length) return page.notice(this.parts, "Wait until all is saved.");
-      const reply = await request("undo", { key: newKey() }).catch(() => null);
+      const asked = { key: newKey(), dataset: this.queue.dataset || null };
+      const reply = await request("undo", asked).catch(() => null);
       if (!reply?.ok) return page.notice(this.parts, "Undo needs the connection; try again.");
       if (!reply.json.card) return page.notice(this.parts, "There is nothing to undo.");
       this.queue.grow(reply.json.card.pair_id, reply.json.card.version);

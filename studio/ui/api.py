@@ -153,12 +153,14 @@ class LeaveBody(Body):
 class UndoBody(Body):
     """Undo the latest answer, or the latest to one showing.
 
-    With a `pair_id` and no `showing` it waited in a browser since the version before.
+    With a `pair_id` and no `showing` it waited in a browser since the version before. `dataset` is
+    the one that the page counts, all of them without.
     """
 
     key: Key
     pair_id: Id | None = None
     showing: str = Field(default="", max_length=64)
+    dataset: DatasetName | None = None
 
 
 class GoldBody(Body):
@@ -233,6 +235,17 @@ def _annotate(routes: APIRouter, context: StudioContext, rate: SaveRate) -> None
         after = await _reply(context, request, ahead, taken.cards, stamps[user])
         return _written(SaveReply(saved=taken.saved, next=after))
 
+    _holding(routes, context, stamps)
+
+
+def _holding(routes: APIRouter, context: StudioContext, stamps: dict[str, int]) -> None:
+    """What becomes of pairs that are held.
+
+    Args:
+        stamps: By user, that of the latest claim.
+    """
+    store = context.store
+
     @routes.post("/annotate/heartbeat", dependencies=Change)
     def heartbeat(request: Request) -> dict[str, int]:
         # Nothing more: gold and second showings are not held, and a count would tell.
@@ -254,7 +267,7 @@ def _annotate(routes: APIRouter, context: StudioContext, rate: SaveRate) -> None
             card = store.undo(user, body.key, handle=body.pair_id)
         else:
             card = store.undo(user, body.key, body.pair_id)
-        progress = store.progress(user, card and card.dataset)
+        progress = store.progress(user, body.dataset)
         return UndoReply(card=card and showing(card), progress=progress)
 
 

@@ -306,7 +306,8 @@ def test_no_reply_tells_gold_or_a_second_showing(client, pairs, context, monkeyp
         [
             Row(
                 f"m{n}",
-                [Message("user", [Part.of_text("?")])],
+                (),
+                (Message("user", (Part("text", "?"),)),),
                 chosen=Answer("a"),
                 rejected=Answer("b"),
             )
