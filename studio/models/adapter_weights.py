@@ -29,6 +29,7 @@ from studio.errors import ModelError, first_line
 from studio.models.adapter_kinds import Purpose, refusals
 from studio.models.adapters import WEIGHTS, AdapterInfo, broken, inspect_adapter, place_of
 from studio.models.base_identity import is_same_base
+from studio.models.empty_weights import BUILDING
 from studio.models.load import skeleton_of
 from studio.models.towers import find_towers
 
@@ -250,7 +251,8 @@ def expected_shapes(
     """
     config = buildable(config)
     config.inference_mode = True
-    model = get_peft_model(skeleton, config, low_cpu_mem_usage=True)
+    with BUILDING:
+        model = get_peft_model(skeleton, config, low_cpu_mem_usage=True)
     return {name: tuple(value.shape) for name, value in state_of(model, DEFAULT).items()}, model
 
 

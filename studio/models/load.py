@@ -14,6 +14,7 @@ from studio.config.model import ModelConfig
 from studio.errors import ConfigError, ModelError, first_line
 from studio.models.crossattention import correct_cross_attention
 from studio.models.devices import device_problems, pick_device, resolve_dtype
+from studio.models.empty_weights import BUILDING
 from studio.models.logit_scale import scale_logits
 from studio.models.patches import multiply_patches
 from studio.models.prequantized import loading_config, prequantized, settled
@@ -54,7 +55,7 @@ def skeleton_of(model: ModelConfig) -> PreTrainedModel:
     config = load_config(model)
     chosen = {"attn_implementation": model.attention} if model.attention in PLAIN else {}
     try:
-        with torch.device("meta"):
+        with BUILDING, torch.device("meta"):
             made = AutoModelForImageTextToText.from_config(config, **chosen)
     except ImportError as error:
         raise lacks_package(model, error) from error

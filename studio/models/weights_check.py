@@ -21,6 +21,7 @@ from transformers.modeling_utils import str_to_torch_dtype
 
 from studio.config.model import ModelConfig
 from studio.errors import ModelError, first_line
+from studio.models.empty_weights import BUILDING
 from studio.models.prequantized import prequantized, unpacked_header
 from studio.models.source import load_config, model_path
 from studio.models.weight_files import (
@@ -153,15 +154,16 @@ def differences(config: PretrainedConfig, header: Header) -> Differences:
         name: torch.empty(tensor.shape, dtype=_dtype(tensor), device="meta")
         for name, tensor in header.tensors.items()
     }
-    _, info = MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING[type(config)].from_pretrained(
-        None,
-        config=config,
-        state_dict=tensors,
-        device_map={"": "meta"},
-        dtype=torch.float32,
-        output_loading_info=True,
-        ignore_mismatched_sizes=True,
-    )
+    with BUILDING:
+        _, info = MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING[type(config)].from_pretrained(
+            None,
+            config=config,
+            state_dict=tensors,
+            device_map={"": "meta"},
+            dtype=torch.float32,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,
+        )
     return Differences.of(info)
 
 

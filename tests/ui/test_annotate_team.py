@@ -135,6 +135,12 @@ def log_in(browser, site: Site, name: str):
     return opened
 
 
+def press_seen(page, key: str) -> None:
+    """Press a key once the pair to decide may be judged."""
+    page.wait_for_selector(".tm-case .an-work[data-seen]")
+    page.keyboard.press(key)
+
+
 def test_two_annotators_disagree_and_the_lead_decides_by_keyboard(shared, browser):
     add_pairs(shared, 2)
     store = shared.context.store
@@ -165,14 +171,14 @@ def test_two_annotators_disagree_and_the_lead_decides_by_keyboard(shared, browse
     assert len(store.preferences("charts")) == 2
     lea.keyboard.press("ArrowLeft")
     lea.wait_for_selector(".tm-root:has-text('Pair 2: decided: A')")
-    lea.keyboard.press("o")
+    press_seen(lea, "o")
     lea.wait_for_selector(".tm-root:has-text('Pair 2: decided: A · gold')")
-    lea.keyboard.press("o")
+    press_seen(lea, "o")
     lea.wait_for_selector(".tm-root:has-text('decided: A · 0 pairs to decide')")
-    lea.keyboard.press("x")
+    press_seen(lea, "x")
     lea.wait_for_selector(".tm-root:has-text('Pair 2: no majority · 1 pair to decide')")
     assert len(store.preferences("charts")) == 1
-    lea.keyboard.press("2")
+    press_seen(lea, "2")
     lea.wait_for_selector(".tm-root:has-text('Nothing to decide')")
     lea.get_by_role("tab", name="Project").click()
     lea.get_by_label("Guidelines (Markdown)").fill("# Look twice")

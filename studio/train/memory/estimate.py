@@ -14,6 +14,7 @@ from studio.config import RunConfig
 from studio.config.run import with_possible_speed
 from studio.models.adapter_weights import buildable
 from studio.models.adapters import WEIGHTS, adapter_folder, inspect_adapter, lora_config
+from studio.models.empty_weights import BUILDING
 from studio.models.load import skeleton_of
 from studio.paths import Workspace
 from studio.runs.plan import MemoryPlan
@@ -79,7 +80,8 @@ def adapted(
     lora = _lora(config, base, workspace)
     lora = buildable(lora)
     lora.inference_mode = False
-    model = get_peft_model(base, lora, low_cpu_mem_usage=True)
+    with BUILDING:
+        model = get_peft_model(base, lora, low_cpu_mem_usage=True)
     if config.model.quantization != "none" and dtype != torch.float32:
         for name, parameter in model.named_parameters():
             if parameter.requires_grad and "lora_magnitude_vector" not in name:
