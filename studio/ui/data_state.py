@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from threading import Lock
+from typing import Any
 
 from studio.annotation import AnnotationStore, ItemFilter, ItemView
 from studio.annotation.veil import veiled
@@ -141,6 +143,30 @@ class LibraryPage:
     @property
     def last(self) -> int:
         return self.first + len(self.items) - 1
+
+
+class PageLook:
+    """The look of one open page; what is clicked there is answered in turn.
+
+    Gradio answers the clicks of a page side by side and hands each the state as it was when the
+    click came. The slower of two would then undo the other: coming back to the tab would take
+    back the dataset that was clicked meanwhile.
+    """
+
+    def __init__(self) -> None:
+        self.state = LibraryState()
+        self._turn = Lock()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> PageLook:
+        """A look of its own for a page that is opened."""
+        return PageLook()
+
+    def answer(self, handler: Callable[..., dict[str, Any]], *given: Any) -> dict[str, Any]:
+        """Let `handler` answer with the latest state, and keep the one that it answers with."""
+        with self._turn:
+            changes = dict(handler(self.state, *given))
+            self.state = changes.pop("state", self.state)
+        return changes
 
 
 def read_page(store: AnnotationStore, state: LibraryState) -> LibraryPage:

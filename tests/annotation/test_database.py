@@ -178,7 +178,7 @@ def test_a_second_store_and_another_process_take_no_saved_label_away(url, path):
     card = store.claim("ana")
     store.save(answer(card, "ana", key="kept-for-good"))
     assert read_elsewhere(path, "SELECT key FROM labels") == [["kept-for-good"]]
-    assert deleted_files("studio.db") == []
+    assert deleted_files(str(path)) == []
     store.close()
 
 

@@ -16,7 +16,7 @@ from studio.ui.context import StudioContext, go_to
 from studio.ui.data_add import BLANK, AddForm, done
 from studio.ui.data_import import ImportForm, check_lead, outcome
 from studio.ui.data_library import ACTIONS, ANY, Changes, Library
-from studio.ui.data_state import AGREEMENTS, LABELS, MARKS, ORDERS, LibraryState
+from studio.ui.data_state import AGREEMENTS, LABELS, MARKS, ORDERS, LibraryState, PageLook
 from studio.ui.tabs.check import build_check_panel
 from studio.ui.views import empty
 
@@ -71,7 +71,7 @@ class DataTab:
     def layout(self) -> None:
         """Draw the sources at the left, the rows and the open row beside them."""
         parts = self.parts
-        parts["state"] = gr.State(LibraryState())
+        parts["state"] = gr.State(PageLook())
         parts["seen"] = gr.State(None)
         self.rows_of = gr.State(None)
         with gr.Row(elem_id="data", equal_height=False):
@@ -298,7 +298,12 @@ class DataTab:
 
         @wraps(handler)
         def changed(*given: Any, **named: Any) -> Any:
-            changes = handler(*given, **named)
+            answer = partial(handler, **named)
+            match given:
+                case (PageLook() as look, *others):
+                    changes = look.answer(answer, *others)
+                case _:
+                    changes = answer(*given)
             shown = tuple(changes.get(name, gr.skip()) for name in names)
             return shown if len(shown) > 1 else shown[0]
 
