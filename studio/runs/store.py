@@ -19,6 +19,7 @@ from studio.runs.events import EventLog
 from studio.runs.status import RunStatus, State, process_alive, read_status, write_status
 
 STALLED_AFTER = 180.0
+SAID_ID = 80  # characters of a run's id that an error repeats
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ class RunStore:
         paths = self.workspace.run(run_id)
         if not _is_id(run_id) or not paths.config.is_file():
             raise NotFoundError(
-                f"There is no run {run_id!r} in {self.workspace.root}.",
+                f"There is no run {run_id[:SAID_ID]!r} in {self.workspace.root}.",
                 remedy="`python -m studio runs list` shows those there are.",
             )
         return Run(paths, read_status(paths))
@@ -128,7 +129,7 @@ def _written(paths: RunPaths) -> float:
 
 
 def _is_id(run_id: str) -> bool:
-    return re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", run_id) is not None
+    return re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}", run_id) is not None
 
 
 def _slug(name: str) -> str:
