@@ -24,7 +24,9 @@ def test_what_no_file_can_be_called(name):
     assert not can_be_path(name)
 
 
-@pytest.mark.parametrize("name", ["", "a", "x" * 255, "/".join(["x" * 255] * 15), "ü" * 127, NOBODY])
+@pytest.mark.parametrize(
+    "name", ["", "a", "x" * 255, "/".join(["x" * 255] * 15), "ü" * 127, NOBODY]
+)
 def test_what_a_file_can_be_called(name, tmp_path):
     assert can_be_path(name)
     assert not (tmp_path / name / "none").exists()  # asked, the system has no objection

@@ -20,7 +20,8 @@ from studio.ui.event_values import LARGEST
 from studio.ui.gate import refusal
 from studio.ui.gradio_parts import is_session
 
-ASKS = re.compile(r"(/annotate)?/gradio_api/(queue/join|run/predict/?)")
+ASKS = re.compile(r"(/annotate)?/gradio_api/(queue/join|run/predict/?|cancel|reset/?)")
+ENDS = re.compile(r".*/(cancel|reset/?)")  # an event that was asked for
 LISTENS = re.compile(r"(/annotate)?/gradio_api/queue/data")
 SESSION = re.compile(r"[A-Za-z0-9_-]{1,64}")
 RELOAD = "Reload the page."
@@ -70,7 +71,8 @@ class EventRequests:
             body += message.get("body", b"")
             whole = not message.get("more_body", False)
         try:
-            problem = _problem(page, _parsed(bytes(body)))
+            asked = _parsed(bytes(body))
+            problem = "" if ENDS.fullmatch(scope["path"]) else _problem(page, asked)
         except (ValueError, RecursionError):
             problem = "This is no event of a page."
         if problem:

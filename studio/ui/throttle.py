@@ -13,10 +13,11 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import islice
 
 FIRST_WAIT, LONGEST_WAIT, LONGEST_WAIT_KNOWN = 5.0, 900.0, 30.0
 FORGOTTEN_AFTER = 3600.0
-MOST_TRACKED = 10_000
+MOST_TRACKED, LOOKED_AT = 10_000, 200
 # Failures before the first wait.
 FREE = {"pair": 5, "device": 10, "address": 20, "name": 30, "session": 10, "link": 20}
 
@@ -93,8 +94,16 @@ class Throttle:
         if found is None or now - found.last > FORGOTTEN_AFTER:
             found = _Failures(0, now)
         while len(self._failures) >= MOST_TRACKED:
-            self._failures.pop(next(iter(self._failures)))
+            self._forget_one()
         self._failures[kind] = _Failures(found.count + 1, now, found.last)
+
+    def _forget_one(self) -> None:
+        """Make room: of those that were counted longest ago, the one that failed least.
+
+        Whoever guesses at many made-up names must not free a name that is guessed at in earnest.
+        """
+        oldest = islice(self._failures.items(), LOOKED_AT)
+        self._failures.pop(min(oldest, key=lambda item: item[1].count)[0])
 
 
 def _kinds(name: str, address: str, device: str, session: str) -> list[tuple[str, str]]:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from fastapi.testclient import TestClient
@@ -100,6 +101,37 @@ def test_an_invited_person_chooses_a_password_once(app, context, folder):
         ("lea", "invite"),
     ]
     assert "zoe" in said[1][2]
+
+
+def test_a_link_that_many_send_at_once_works_once(app, folder):
+    lea = client(app, "lea")
+    link = link_in(lea.post("/accounts/invite", data={"name": "zoe", "role": "annotator"}).text)
+    chosen = [f"seven odd socks {number}" for number in range(8)]
+
+    def sent(password: str) -> int:
+        return client(app).post(link, data={"password": password, "again": password}).status_code
+
+    with ThreadPoolExecutor(len(chosen)) as threads:
+        answers = list(threads.map(sent, chosen))
+    assert sorted(answers) == [303] + [404] * (len(chosen) - 1)
+    assert client(app, "zoe", chosen[answers.index(303)])
+
+
+def test_who_is_removed_and_comes_back_is_not_logged_in(app, folder):
+    lea, ana = client(app, "lea"), client(app, "ana")
+    lea.post("/accounts/remove", data={"name": "ana"})
+    assert ana.post("/studio/annotate/next", json={}, headers={"X-Studio": "1"}).status_code == 401
+    add_user(folder / "accounts.yaml", "ana", "annotator", "password of ana")
+    assert ana.get("/account").headers["location"] == "/login"
+
+
+def test_a_cookie_from_before_the_login_is_not_taken_over(app, context):
+    ana = client(app)
+    ana.cookies.set(COOKIE, "chosen-by-somebody-else")
+    ana.post("/login", data={"name": "ana", "password": "password of ana"})
+    assert context.accounts.of_cookie("chosen-by-somebody-else") is None
+    cookies = [one.value for one in ana.cookies.jar if one.name == COOKIE]
+    assert "ana" in [found.name for one in cookies if (found := context.accounts.of_cookie(one))]
 
 
 def test_a_link_ends_by_time_by_a_new_one_and_when_withdrawn(app, folder, monkeypatch):

@@ -84,6 +84,15 @@ def test_a_broken_character_is_refused_wherever_it_is(lea, functions):
         assert answer.status_code == 422
 
 
+@pytest.mark.parametrize("path", ["/gradio_api/cancel", "/gradio_api/reset"])
+def test_what_ends_an_event_says_which_one(lea, path):
+    ended = {"session_hash": "s", "fn_index": 1, "event_id": "e"}
+    assert lea.post(path, json=ended).status_code == 200
+    for body in (b"{", b"[]", b'{"event_id": 5}', b'{"event_id": "\\ud800"}', b"\xff"):
+        answer = lea.post(path, content=body, headers={"Content-Type": "application/json"})
+        assert answer.status_code == 422, body
+
+
 def test_values_are_those_of_their_fields(lea, functions):
     garbage = {
         "number": ["x", [1], {}, 1e300, 10**30], "slider": ["x", {}], "checkbox": ["x", [], 2],
