@@ -33,7 +33,7 @@ DONE = {
     "ended": "That browser is logged out.",
     "withdrawn": "The invitation is withdrawn.",
     "role": "The role is changed.",
-    "removed": "The account is removed; its labels stay.",
+    "removed": "The account is removed; its labels stay. Links it made for others end.",
     "ended-all": "They are logged out everywhere.",
 }
 

@@ -291,6 +291,8 @@ def set_role(path: Path, name: str, role: str) -> None:
     with changing(path) as values:
         _user(path, values, name)["role"] = role
         _check_leads(values, name)
+        if role != "lead":
+            _end_links_of(values, name)
 
 
 def remove_user(path: Path, name: str) -> None:
@@ -304,6 +306,14 @@ def remove_user(path: Path, name: str) -> None:
         del values["users"][name]
         values.get("invites", {}).pop(name, None)
         _check_leads(values, name)
+        _end_links_of(values, name)
+
+
+def _end_links_of(values: dict[str, Any], lead: str) -> None:
+    """End the links that somebody has made who is a lead no more, and who may still hold them."""
+    for name, item in list(values.get("invites", {}).items()):
+        if isinstance(item, dict) and item.get("by") == lead:
+            del values["invites"][name]
 
 
 def check_name(name: str) -> None:

@@ -117,6 +117,20 @@ def test_a_link_that_many_send_at_once_works_once(app, folder):
     assert client(app, "zoe", chosen[answers.index(303)])
 
 
+@pytest.mark.parametrize("action", ["remove", "role"])
+def test_links_of_a_lead_end_with_the_lead(app, action):
+    """They were shown to that lead only, who could let themselves in again as somebody else."""
+    lea, lou = client(app, "lea"), client(app, "lou")
+    made = [
+        link_in(lou.post("/accounts/invite", data={"name": "zoe", "role": "lead"}).text),
+        link_in(lou.post("/accounts/reset", data={"name": "ana"}).text),
+    ]
+    kept = link_in(lea.post("/accounts/invite", data={"name": "zac", "role": "annotator"}).text)
+    assert [client(app).get(link).status_code for link in (*made, kept)] == [200] * 3
+    lea.post(f"/accounts/{action}", data={"name": "lou", "role": "annotator"})
+    assert [client(app).get(link).status_code for link in (*made, kept)] == [404, 404, 200]
+
+
 def test_who_is_removed_and_comes_back_is_not_logged_in(app, folder):
     lea, ana = client(app, "lea"), client(app, "ana")
     lea.post("/accounts/remove", data={"name": "ana"})
