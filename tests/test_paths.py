@@ -50,3 +50,9 @@ def test_a_name_that_names_nothing_is_refused_in_a_sentence(name, tmp_path):
     if name != NOBODY:
         with pytest.raises(ConfigError, match="can have this name"):
             files.parse({"model": {"id": name}})
+
+
+@pytest.mark.parametrize("kept", [5, ["x"], {"a": 1}, True, None, 1.5])
+def test_what_a_browser_has_kept_for_a_run_may_be_anything(kept, tmp_path):
+    with pytest.raises(NotFoundError):
+        RunStore(Workspace.locate(tmp_path / "workspace")).get(kept)

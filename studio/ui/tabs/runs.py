@@ -291,7 +291,7 @@ class RunsTab:
         try:
             return longer_note(chosen, epochs_of(epochs))
         except InputError as error:
-            return longer_note(chosen, trouble=str(error) if epochs.strip() else "")
+            return longer_note(chosen, trouble=str(error) if (epochs or "").strip() else "")
 
     def delete(self, run_id: str | None, *looks: Any) -> tuple[Any, ...]:
         """Remove the run; None is what a refused confirmation sends."""
