@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import threading
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ PRESETS = ASSETS / "presets"
 ACCESS = ASSETS / "access"
 COMMON_PASSWORDS = ACCESS / "common-passwords.txt"
 EMBEDDED = "embedded"
+LONGEST_PATH, LONGEST_PART = 4096, 255  # bytes; of Linux, and nowhere more
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ class Workspace:
             InputError: There can be no such folder, or nothing may be made in it.
         """
         chosen = Path(folder or os.environ.get("STUDIO_WORKSPACE") or "workspace")
-        workspace = cls(chosen.expanduser().resolve())
+        workspace = cls(typed_path(str(chosen)).resolve())
         try:
             for part in (workspace.images, workspace.thumbs, workspace.exports, workspace.runs):
                 part.mkdir(parents=True, exist_ok=True)
@@ -250,6 +252,22 @@ class Workspace:
 
     def run(self, run_id: str) -> RunPaths:
         return RunPaths(self.runs / run_id)
+
+
+def typed_path(text: str) -> Path:
+    """A path as people type it: `~` is their home. A user whom nobody knows has none."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        return Path(text)
+
+
+def can_be_path(name: str) -> bool:
+    """Whether a file can have this name: asking the system for another one is an error."""
+    encoded = name.encode("utf-8", "surrogatepass")
+    parts = re.split(rb"[/\\]", encoded)
+    longest = max(map(len, parts))
+    return b"\0" not in encoded and len(encoded) < LONGEST_PATH and longest <= LONGEST_PART
 
 
 def sqlite_url(path: Path) -> str:

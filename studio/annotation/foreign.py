@@ -21,13 +21,15 @@ from studio.data.schema import Answer, BadRow, Row
 from studio.data.slices import Split, choose_split, parse_split
 from studio.data.sources.source import Preview
 from studio.errors import DataError, NotFoundError
-from studio.paths import Workspace
+from studio.paths import Workspace, can_be_path, typed_path
 
 
 def is_workspace(spec: str) -> bool:
     """Whether `spec` is the folder of a workspace."""
-    path = Path(spec.strip()).expanduser()
-    return bool(spec.strip()) and path.is_dir() and Workspace(path.resolve()).database.is_file()
+    if not spec.strip() or not can_be_path(spec.strip()):
+        return False
+    path = typed_path(spec.strip())
+    return path.is_dir() and Workspace(path.resolve()).database.is_file()
 
 
 def _reading(database: Path) -> Engine:
@@ -48,7 +50,7 @@ class WorkspaceSource:
     """
 
     def __init__(self, spec: str, split: str | None, workspace: Workspace) -> None:
-        place = Workspace(Path(spec.strip()).expanduser().resolve())
+        place = Workspace(typed_path(spec.strip()).resolve())
         self._theirs, self._ours = ImageStore(place), ImageStore(workspace)
         self._engine = _reading(place.database)
         self.label, self.recognised_as = f"workspace {place.root.name}", "Another workspace"

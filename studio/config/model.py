@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import field_validator
+
 from studio.config.base import Section, setting
+from studio.paths import can_be_path
 
 Quantization = Literal["none", "int8", "nf4", "fp4"]
 
@@ -87,3 +90,10 @@ class ModelConfig(Section):
         trl="attn_implementation",
     )
     image: ImageConfig = setting(ImageConfig(), "Images", "What the model sees of an image.")
+
+    @field_validator("id")
+    @classmethod
+    def _names_something(cls, name: str) -> str:
+        if not can_be_path(name):
+            raise ValueError("no folder and no model of the hub can have this name")
+        return name

@@ -18,12 +18,13 @@ from studio.config.adapter import AdapterConfig
 from studio.errors import ModelError, first_line
 from studio.models.targets import target_modules
 from studio.models.towers import find_towers
-from studio.paths import Workspace
+from studio.paths import Workspace, can_be_path
 
 logger = logging.getLogger(__name__)
 
 WEIGHTS = "adapter_model.safetensors"
 CONTINUE = "adapter.continue_from"
+SAID_NAME = 200  # characters of a name that an error repeats
 INIT = {"default": True, "eva": True}
 """As PEFT calls them; `studio.train.eva` sets what EVA begins with later."""
 
@@ -104,10 +105,10 @@ def adapter_folder(name: str, workspace: Workspace, field: str = CONTINUE) -> Pa
         ModelError: There is neither such a run nor such a folder.
     """
     for folder in (workspace.run(name).adapter, Path(name)):
-        if folder.is_dir():
+        if can_be_path(name) and folder.is_dir():
             return folder
     raise ModelError(
-        f"There is no run or adapter folder {name!r}.",
+        f"There is no run or adapter folder {name[:SAID_NAME]!r}.",
         remedy="Give the id of a finished run, or the path of an adapter folder.",
         field=field,
     )

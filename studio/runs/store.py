@@ -19,6 +19,8 @@ from studio.runs.events import EventLog
 from studio.runs.status import RunStatus, State, process_alive, read_status, write_status
 
 STALLED_AFTER = 180.0
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
+SAID_ID = 80  # characters of a run's id that an error repeats
 
 
 @dataclass(frozen=True)
@@ -81,10 +83,9 @@ class RunStore:
         Raises:
             NotFoundError: There is none of that id.
         """
-        paths = self.workspace.run(run_id)
-        if not _is_id(run_id) or not paths.config.is_file():
+        if not is_run_id(run_id) or not (paths := self.workspace.run(run_id)).config.is_file():
             raise NotFoundError(
-                f"There is no run {run_id!r} in {self.workspace.root}.",
+                f"There is no run {str(run_id)[:SAID_ID]!r} in {self.workspace.root}.",
                 remedy="`python -m studio runs list` shows those there are.",
             )
         return Run(paths, read_status(paths))
@@ -127,8 +128,9 @@ def _written(paths: RunPaths) -> float:
     return paths.log.stat().st_mtime if paths.log.is_file() else 0.0
 
 
-def _is_id(run_id: str) -> bool:
-    return re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", run_id) is not None
+def is_run_id(run_id: object) -> bool:
+    """Whether a run can be called so; what a browser has kept may be anything."""
+    return isinstance(run_id, str) and bool(_ID.fullmatch(run_id))
 
 
 def _slug(name: str) -> str:

@@ -15,6 +15,7 @@ from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from studio.errors import StudioError
+from studio.logs import log_told
 from studio.paths import ACCESS
 
 POLICY = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'"
@@ -53,6 +54,7 @@ def styles() -> Response:
 
 def problems(error: StudioError, default: str = "") -> dict[str, str]:
     """What is wrong, by the field it stands beside; under `""` what belongs to none."""
+    log_told(error)
     sentence = f"{error.message} {error.remedy}".strip()
     return {error.field or default: sentence}
 

@@ -16,12 +16,13 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse, Response
 
 from studio.errors import InputError, NotFoundError, StudioError
+from studio.logs import log_told
 from studio.ui import auth, invites, passwords
 from studio.ui.access import HOME
 from studio.ui.access_views import address_of, is_https, page, problems
 from studio.ui.auth import ROLES, Account, Accounts
-from studio.ui.guard import status_of
-from studio.ui.login import device_name, enter
+from studio.ui.guard import FormRoute, status_of
+from studio.ui.login import enter, remember
 
 if TYPE_CHECKING:
     from studio.ui.context import StudioContext
@@ -32,7 +33,7 @@ DONE = {
     "ended": "That browser is logged out.",
     "withdrawn": "The invitation is withdrawn.",
     "role": "The role is changed.",
-    "removed": "The account is removed; its labels stay.",
+    "removed": "The account is removed; its labels stay. Links it made for others end.",
     "ended-all": "They are logged out everywhere.",
 }
 
@@ -43,7 +44,7 @@ def router(context: StudioContext) -> APIRouter:
     Args:
         context: With accounts; the outermost layer has checked who asks (studio/ui/access.py).
     """
-    routes = APIRouter()
+    routes = APIRouter(route_class=FormRoute)
     _Own(context).add(routes)
     _Everybody(context).add(routes)
     if context.accounts.path is not None:
@@ -65,6 +66,13 @@ class _Pages:
             raise HTTPException(401, "Log in first.")
         return account
 
+    def discreet(self, error: StudioError) -> StudioError:
+        """What those are told who are no leads: where the accounts are kept is not theirs to know."""
+        if str(self.accounts.path) not in error.message:
+            return error
+        log_told(error)
+        return StudioError("The accounts cannot be used now.", remedy="Tell the lead.")
+
     def note(self, who: str, action: str, **details: Any) -> None:
         self.context.store.team.note(who, action, "", details)
 
@@ -84,8 +92,11 @@ class _Own(_Pages):
             try:
                 await self.change(request, current, password, again)
             except StudioError as error:
-                return self.page(request, status_of(error), problems=problems(error))
-            return RedirectResponse("/account?done=password", 303)
+                told = self.discreet(error)
+                return self.page(request, status_of(told), problems=problems(told))
+            answer = RedirectResponse("/account?done=password", 303)
+            remember(self.accounts, request, self.me(request).name, answer)
+            return answer
 
         @routes.post("/account/end")
         def end(request: Request, session: Text = "") -> Response:
@@ -122,12 +133,8 @@ class _Own(_Pages):
             raise InputError("There is no password here.", remedy="Hugging Face keeps it.")
         _check_again(password, again)
         passwords.check_password(me.name, password)
-        client, device = address_of(request), request.cookies.get(device_name(me.name), "")
-        accounts.attempt(me.name, client, device)
-        if await accounts.pool.run(accounts.verify, me.name, current, known=True) is None:
-            raise InputError("This is not your password.", remedy="Type it again.", field="current")
-        accounts.succeeded(me.name, client, device)
-        await accounts.pool.run(auth.set_password, accounts.path, me.name, password, known=True)
+        checked = await accounts.confirm(session, current)
+        await accounts.pool.run(auth.set_password, accounts.path, checked, password, known=True)
         await run_in_threadpool(self._keep_only, me.name, session.id)
 
     def _keep_only(self, name: str, session_id: str) -> None:
@@ -281,7 +288,7 @@ class _Invited(_Pages):
             try:
                 return self.page(found(request, token))
             except StudioError as error:
-                return self.page("", status_of(error), problems(error))
+                return self.refused("", error)
 
         @routes.post("/invite/{token}")
         async def accept(
@@ -293,12 +300,16 @@ class _Invited(_Pages):
                 _check_again(password, again)
                 await self.accounts.pool.run(invites.accept, path, token, password)
             except StudioError as error:
-                return self.page(name, status_of(error), problems(error))
+                return self.refused(name, error)
             return await run_in_threadpool(self._enter, request, name)
 
     def page(self, name: str, status: int = 200, wrong: dict[str, str] | None = None) -> Response:
         shown = {"name": name, "problems": wrong or {}, "shortest": passwords.SHORTEST}
         return page("invite", status, alone=True, **shown)
+
+    def refused(self, name: str, error: StudioError) -> Response:
+        told = self.discreet(error)
+        return self.page(name, status_of(told), problems(told))
 
     def _enter(self, request: Request, name: str) -> Response:
         self.accounts.refresh()
@@ -307,7 +318,9 @@ class _Invited(_Pages):
         account = self.accounts.account(name)
         if account is None:
             return RedirectResponse("/login", 303)
-        return enter(self.accounts, request, account)
+        answer = enter(self.accounts, request, account)
+        remember(self.accounts, request, account.name, answer)
+        return answer
 
 
 def _check_again(password: str, again: str) -> None:

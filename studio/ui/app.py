@@ -24,6 +24,7 @@ from studio.ui import accounts_pages, api, data_api, exports_api, opening, pulse
 from studio.ui.access import ANNOTATE
 from studio.ui.auth import Accounts
 from studio.ui.context import Shell, StudioContext
+from studio.ui.event_requests import EventRequests
 from studio.ui.gate import Gate
 from studio.ui.gradio_parts import bound_fields
 from studio.ui.header import Header
@@ -140,6 +141,8 @@ def build_app(context: StudioContext, names: tuple[str, ...] = tuple(TABS)) -> F
     accounts = context.accounts
     bound_fields()
     scripts = PageScripts()
+    pages: dict[str, gr.Blocks] = {}
+    app.add_middleware(EventRequests, pages=pages)
     app.add_middleware(Heartbeats)
     app.add_middleware(opening.OpenTab, names=names)
     app.add_middleware(SafePage, scripts=scripts)
@@ -155,7 +158,8 @@ def build_app(context: StudioContext, names: tuple[str, ...] = tuple(TABS)) -> F
     app.include_router(exports_api.router(context))
     app.include_router(pulse.router(context, runs="runs" in names))
     if accounts is None:
-        return _mount(app, build_page(context, names), "/")
+        pages[""] = build_page(context, names)
+        return _mount(app, pages[""], "/")
     accounts.sessions.keep_in(context.workspace.sessions)
     if isinstance(accounts, HubAccounts):
         app.include_router(hub_login_router(accounts))
@@ -166,8 +170,10 @@ def build_app(context: StudioContext, names: tuple[str, ...] = tuple(TABS)) -> F
     app.include_router(annotating, prefix=ANNOTATE)
     app.include_router(exports_api.router(context), prefix=ANNOTATE)
     app.include_router(pulse.router(context, runs=False), prefix=ANNOTATE)
-    _mount(app, build_page(context, ("annotate",)), ANNOTATE, only(accounts, "annotator", "lead"))
-    return _mount(app, build_page(context, names), "/", only(accounts, "lead"))
+    pages[ANNOTATE] = build_page(context, ("annotate",))
+    _mount(app, pages[ANNOTATE], ANNOTATE, only(accounts, "annotator", "lead"))
+    pages[""] = build_page(context, names)
+    return _mount(app, pages[""], "/", only(accounts, "lead"))
 
 
 def _mount(

@@ -18,7 +18,8 @@ import re
 import secrets
 import sys
 import time
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,7 +28,7 @@ from typing import Any, Literal
 import yaml
 from filelock import FileLock, Timeout
 
-from studio.errors import BusyError, InputError, NotFoundError, StudioError
+from studio.errors import BusyError, ConflictError, InputError, NotFoundError, StudioError
 from studio.paths import write_atomic
 from studio.ui import passwords
 from studio.ui.sessions import SESSION_SECONDS, Session, Sessions
@@ -114,11 +115,29 @@ class Accounts:
 
     def attempt(self, name: str, client: str, device: str = "") -> None:
         """Count an attempt to log in. Raises InputError when it comes too soon."""
-        wait = self.throttle.attempt(name, client, self.known_device(name, device))
-        if wait > 0:
-            raise InputError(
-                "Too many attempts.", remedy=f"Wait {_duration(wait)}, then try again."
-            )
+        _check_wait(self.throttle.attempt(name, client, self.known_device(name, device)))
+
+    async def confirm(self, session: Session, password: str) -> Account:
+        """Check the password of somebody who is logged in, once more; their account.
+
+        It counts for the session alone: it makes nobody wait who logs in, and no guess from
+        elsewhere makes it wait.
+
+        Raises:
+            InputError: It is another one, or too many were tried in this session.
+            BusyError: Too many passwords are being checked; the attempt does not count.
+        """
+        counted = {"name": session.name, "address": "", "session": session.id}
+        _check_wait(self.throttle.attempt(**counted))
+        try:
+            account = await self.pool.run(self.verify, session.name, password, known=True)
+        except BusyError:
+            self.throttle.take_back(**counted)
+            raise
+        if account is None:
+            raise InputError("This is not your password.", remedy="Type it again.", field="current")
+        self.throttle.succeeded(**counted)
+        return account
 
     def wrong_link(self, client: str) -> None:
         """Count an invitation link that nobody was given. Raises BusyError for too many."""
@@ -189,6 +208,11 @@ class Accounts:
         return hmac.new(self.key, message.encode(), hashlib.sha256).hexdigest()
 
 
+def _check_wait(seconds: float) -> None:
+    if seconds > 0:
+        raise InputError("Too many attempts.", remedy=f"Wait {_duration(seconds)}, then try again.")
+
+
 def _duration(seconds: float) -> str:
     if seconds < 90:
         return f"{max(1, round(seconds))} seconds"
@@ -211,7 +235,7 @@ def changing(path: Path) -> Iterator[dict[str, Any]]:
             write_atomic(path, yaml.safe_dump(values, sort_keys=False), private=True)
     except Timeout:
         raise BusyError(
-            f"{path} is being changed by another program.", remedy="Try again."
+            "The accounts are being changed by another program.", remedy="Try again."
         ) from None
     except OSError as error:
         raise StudioError(
@@ -225,6 +249,7 @@ def add_user(path: Path, name: str, role: str, password: str) -> None:
 
     Raises:
         InputError: The name, the role or the password cannot be used.
+        ConflictError: The account would be new, and another's name looks the same.
     """
     check_name(name)
     check_role(role)
@@ -234,18 +259,30 @@ def add_user(path: Path, name: str, role: str, password: str) -> None:
         first = {"key": secrets.token_hex(32), "users": {}}
         write_atomic(path, yaml.safe_dump(first, sort_keys=False), private=True)
     with changing(path) as values:
+        check_free(name, values["users"], "account")
         values.setdefault("key", secrets.token_hex(32))
         values["users"][name] = {"role": role, "password": kept}
         values.get("invites", {}).pop(name, None)
 
 
-def set_password(path: Path, name: str, password: str) -> None:
-    """Give an account another password. Raises NotFoundError, InputError."""
-    passwords.check_password(name, password)
+def set_password(path: Path, account: Account, password: str) -> None:
+    """Give an account another password in place of the one it has now.
+
+    Raises:
+        NotFoundError: There is no such account any more.
+        ConflictError: It has been given another password meanwhile, by a reset for example.
+        InputError: The password cannot be used.
+    """
+    passwords.check_password(account.name, password)
     kept = passwords.new_hash(password)
     with changing(path) as values:
-        _user(path, values, name)["password"] = kept
-        values.get("invites", {}).pop(name, None)
+        user = _user(path, values, account.name)
+        if user.get("password") != account.password:
+            raise ConflictError(
+                "Your password was changed elsewhere meanwhile.", remedy="Log in again."
+            )
+        user["password"] = kept
+        values.get("invites", {}).pop(account.name, None)
 
 
 def set_role(path: Path, name: str, role: str) -> None:
@@ -254,6 +291,8 @@ def set_role(path: Path, name: str, role: str) -> None:
     with changing(path) as values:
         _user(path, values, name)["role"] = role
         _check_leads(values, name)
+        if role != "lead":
+            _end_links_of(values, name)
 
 
 def remove_user(path: Path, name: str) -> None:
@@ -267,6 +306,14 @@ def remove_user(path: Path, name: str) -> None:
         del values["users"][name]
         values.get("invites", {}).pop(name, None)
         _check_leads(values, name)
+        _end_links_of(values, name)
+
+
+def _end_links_of(values: dict[str, Any], lead: str) -> None:
+    """End the links that somebody has made who is a lead no more, and who may still hold them."""
+    for name, item in list(values.get("invites", {}).items()):
+        if isinstance(item, dict) and item.get("by") == lead:
+            del values["invites"][name]
 
 
 def check_name(name: str) -> None:
@@ -275,6 +322,29 @@ def check_name(name: str) -> None:
         raise InputError(
             f"{name!r} cannot be a name.", remedy="Use letters, digits and . _ @ -", field="name"
         )
+
+
+def check_free(name: str, taken: Iterable[Any], kind: str) -> None:
+    """Refuse a new name that people would take for another's. Raises ConflictError.
+
+    Args:
+        taken: Names there are; `name` itself among them is not new.
+        kind: What they belong to: "account", "invitation".
+    """
+    names = [str(one) for one in taken]
+    if name in names:
+        return
+    like = next((one for one in names if _looks(one) == _looks(name)), None)
+    if like is not None:
+        raise ConflictError(
+            f"There is an {kind} {like!r} already, and {name!r} looks the same.",
+            remedy="Choose a name that differs in more than capital letters.",
+            field="name",
+        )
+
+
+def _looks(name: str) -> str:
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
 
 
 def check_role(role: str) -> None:
@@ -314,7 +384,10 @@ def read_accounts(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise NotFoundError(f"There is no {path}.", remedy=f"Make it: {_command(path)}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not valid YAML: {error}") from None
+        # Without the lines themselves: they hold hashes.
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        raise InputError(f"{path} is not valid YAML{line}.", remedy="Correct it there.") from None
     if not isinstance(values, dict):
         raise InputError(f"{path} is not a mapping.", remedy="It needs the key: users.")
     return values

@@ -12,11 +12,13 @@ from fastapi import FastAPI
 from fastapi.responses import HTMLResponse, Response
 
 from studio.ui.access_views import page, styles
+from studio.ui.guard import ReadRoute
 
 
 def closed_app(space: str) -> FastAPI:
     """The application of the Space `space`, `OWNER/NAME`; it answers with one page and its style."""
     app = FastAPI(title="VLM Studio", docs_url=None, redoc_url=None, openapi_url=None)
+    app.router.route_class = ReadRoute
     settings = ""
     if re.fullmatch(r"[\w.-]+/[\w.-]+", space):
         settings = f"https://huggingface.co/spaces/{space}/settings"

@@ -12,6 +12,8 @@ from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 HEAD_SECONDS = 20.0
 MAX_HEAD = 96 << 10  # bytes of a request before, between and after its content
+MOST_AHEAD = 32  # requests of a connection that wait for the answer to the one before
+PIECE = 16 << 10  # what is read of a connection before it is counted again
 TOO_LONG = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
@@ -21,7 +23,7 @@ class BoundedConnection(AutoHTTPProtocol):
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._timer: asyncio.TimerHandle | None = None
-        self._spent, self._content = 0, 0
+        self._spent, self._content, self._piece = 0, 0, 0
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -32,24 +34,35 @@ class BoundedConnection(AutoHTTPProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        for at in range(0, len(data), PIECE):
+            if self.transport.is_closing():
+                return
+            self._take(data[at : at + PIECE])
+
+    def _take(self, piece: bytes) -> None:
+        """Read a piece on, unless it is one too many: what is refused is not begun."""
         if self._waits():
             self._start()
-        self._spent += len(data)
-        super().data_received(data)
-        if self.transport.is_closing():
-            return
-        if not self._waits():
-            self._stop()
-            if not self._counts_content:
-                self._spent = 0
+        self._piece = len(piece)
+        self._spent += self._piece
         # Pieces of one byte take six: content may bring as much around it.
         if self._spent - self._content > MAX_HEAD + 8 * self._content:
             self.transport.write(TOO_LONG)
             self.transport.close()
+            return
+        super().data_received(piece)
+        if not self._waits():
+            self._stop()
+            if not self._counts_content:
+                self._spent = 0
+        # Browsers send none ahead; each takes a hundred times the memory that it is long.
+        if len(getattr(self, "pipeline", ())) > MOST_AHEAD:
+            self.transport.abort()
 
     # The fast parser's; the other one bounds these itself.
     def on_message_begin(self) -> None:
-        self._spent, self._content = 0, 0
+        # What the piece holds of the request before counts for this one too.
+        self._spent, self._content = self._piece, 0
         super().on_message_begin()
 
     def on_body(self, body: bytes) -> None:

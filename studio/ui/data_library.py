@@ -14,7 +14,7 @@ import gradio as gr
 from studio.annotation import AnnotationStore, DatasetView, Facets, ItemView, TextChange
 from studio.annotation.showings import Viewer
 from studio.annotation.veil import REVEALED, VEILED, veiled, veiled_edit
-from studio.errors import NotFoundError, StudioError
+from studio.errors import InputError, NotFoundError, StudioError
 from studio.services.library import list_datasets
 from studio.ui import data_views as look
 from studio.ui.context import StudioContext
@@ -32,6 +32,7 @@ from studio.ui.data_state import (
     read_page,
 )
 from studio.ui.data_words import safe
+from studio.ui.event_values import details, number, text, whole_number
 from studio.ui.views import count
 
 Changes = dict[str, Any]
@@ -84,9 +85,9 @@ class Library:
     def visit(self, state: LibraryState, request: gr.Request) -> Changes:
         """The page as its address names it: a dataset, filters, and with `?row=` an open row."""
         state = replace(state_of(request.query_params), visited=True)
-        row = str(request.query_params.get("row", ""))
-        if row.isdecimal():
-            state = replace(state, item=int(row[:15]))
+        row = whole_number(request.query_params.get("row", ""))
+        if row is not None:
+            state = replace(state, item=row)
         return self.open(state, request)
 
     def rows(self, state: LibraryState) -> Changes:
@@ -163,15 +164,14 @@ class Library:
     def pick(self, state: LibraryState, event: gr.EventData, request: gr.Request) -> Changes:
         """The dataset, the row or the tick that was clicked."""
         check_lead(self.context, request)
-        state, picked = self._of_person(state, request), event._data
+        state, picked = self._of_person(state, request), details(event)
         if "dataset" in picked:
             return self.open(state.of(str(picked["dataset"])), request)
         if "reveal" in picked or "veil" in picked:
             return self._reveal(state, picked, request)
         if "tick" in picked:
             return self._tick(state, str(picked["tick"]), bool(picked.get("on")))
-        number = str(picked.get("item", ""))
-        return self.item(replace(state, item=int(number) if number.isdecimal() else None))
+        return self.item(replace(state, item=number(event, "item")))
 
     def _reveal(self, state: LibraryState, picked: dict[str, Any], request: gr.Request) -> Changes:
         """Show, or hide again, what the source preferred; it goes into the log."""
@@ -250,11 +250,11 @@ class Library:
     def act_on_open(self, state: LibraryState, event: gr.EventData, request: gr.Request) -> Changes:
         """One of ACTIONS on the open row, which stays open."""
         check_lead(self.context, request)
-        action, item = str(event._data.get("act", "")), str(event._data.get("item", ""))
-        if action not in ACTIONS or not item.isdecimal():
+        action, item = text(event, "act"), number(event, "item")
+        if action not in ACTIONS or item is None:
             return {}
-        self._note(state, request, f"{action} rows", rows=ACTIONS[action](self.store, [int(item)]))
-        return self.open(replace(state, selected=state.selected - {int(item)}), request)
+        self._note(state, request, f"{action} rows", rows=ACTIONS[action](self.store, [item]))
+        return self.open(replace(state, selected=state.selected - {item}), request)
 
     def tag(self, state: LibraryState, tag: str, on: bool, request: gr.Request) -> Changes:
         """Put a tag on all rows selected, or take it off."""
@@ -271,7 +271,7 @@ class Library:
         check_lead(self.context, request)
         try:
             who = self.context.user(request)
-            self.store.edit(_change(event._data, who, self.store.team.viewer(who)))
+            self.store.edit(_change(event, who, self.store.team.viewer(who)))
         except StudioError as error:
             return {"problem": refusal(error)}
         return self.rows(state.changed())
@@ -285,23 +285,27 @@ class Library:
         if key == "page":
             ids = tuple(item.id for item in read_page(self.store, state).items)
         else:
-            ids = (int(key),) if key.isdecimal() else ()
+            row = whole_number(key)
+            ids = () if row is None else (row,)
         return self.selection(state.ticked(ids, on))
 
     def _ticked(self, state: LibraryState, items: list[ItemView]) -> frozenset[int]:
         return frozenset(item.id for item in items) if state.everything else state.selected
 
 
-def _change(sent: dict[str, Any], editor: str, person: Viewer) -> TextChange:
-    candidate = str(sent.get("candidate", ""))
-    number = int(candidate) if candidate else None
-    if number is not None and sent.get("veiled"):
-        number, _ = person.number(number)
+def _change(event: gr.EventData, editor: str, person: Viewer) -> TextChange:
+    """The change that a page sent. Raises InputError when it does not say of what."""
+    item, revision, candidate = (number(event, name) for name in ("item", "revision", "candidate"))
+    whole = item is not None and revision is not None and "text" in details(event)
+    if not whole or (candidate is None and text(event, "candidate")):
+        raise InputError("The change does not say which text it is of.", remedy="Reload the page.")
+    if candidate is not None and details(event).get("veiled"):
+        candidate, _ = person.number(candidate)
     return TextChange(
-        item_id=int(sent["item"]),
-        candidate_id=number,
-        revision=int(sent["revision"]),
-        text=str(sent["text"]),
+        item_id=item,
+        candidate_id=candidate,
+        revision=revision,
+        text=text(event, "text"),
         editor=editor,
     )
 

@@ -21,6 +21,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from studio.errors import InputError, StudioError
+from studio.paths import can_be_path
 from studio.ui.access import ANNOTATE, HOME, NO_BODY, SMALL, Rule, Who, rule_for
 from studio.ui.auth import Account, Accounts
 from studio.ui.guard import check_host, is_own_origin, names_are_given
@@ -116,6 +117,7 @@ class Gate:
             self._wrong_host(asked)
             or self._wrong_origin(asked)
             or self._wrong_person(asked)
+            or _wrong_path(asked)
             or self._wrong_file(asked)
             or self._wrong_size(asked)
         )
@@ -385,6 +387,13 @@ def too_long(limit: int) -> JSONResponse:
         else f"The request is longer than {_size(limit)}"
     )
     return refusal(413, f"{size}.", "Shorten what you send.")
+
+
+def _wrong_path(asked: _Asked) -> Response | None:
+    """Refuse the name of a file that can be none: looking for it is an error, in Gradio too."""
+    if can_be_path(asked.scope["path"]):
+        return None
+    return refusal(404, "There is no such address.", "Open the studio's own page.")
 
 
 def _closed() -> JSONResponse:

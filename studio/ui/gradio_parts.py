@@ -1,11 +1,13 @@
-"""An end to the fields of an upload that are no files: Gradio keeps these in memory, whatever their size.
+"""What the studio needs of Gradio and Gradio has no public name for: an end to the fields of an
+upload that are no files, which it keeps in memory whatever their size; and which sessions there are.
 
-Names of Gradio's that are not public are used here only; `tests/ui/test_uploads.py` fails when they
-mean something else.
+Such names are used here only; `tests/ui/test_uploads.py` and `tests/ui/test_event_requests.py` fail
+when they mean something else.
 """
 
 from __future__ import annotations
 
+import gradio as gr
 from gradio import route_utils
 from starlette.formparsers import MultiPartException
 
@@ -25,3 +27,8 @@ class BoundedParser(route_utils.GradioMultiPartParser):
 def bound_fields() -> None:
     """Have all uploads read by it."""
     route_utils.GradioMultiPartParser = BoundedParser
+
+
+def is_session(page: gr.Blocks, session: str) -> bool:
+    """Whether a page of this session waits for answers to its events."""
+    return session in page._queue.pending_messages_per_session

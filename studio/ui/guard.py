@@ -25,6 +25,7 @@ from studio.errors import BusyError, ConflictError, InputError, NotFoundError, S
 from studio.logs import log_told
 
 HEADER = "x-studio"
+FORM = "application/x-www-form-urlencoded"
 MAX_BODY = 64 * 1024
 STATUS = (
     (NotFoundError, 404),
@@ -35,7 +36,36 @@ STATUS = (
 )
 
 
-class StudioRoute(APIRoute):
+class ReadRoute(APIRoute):
+    """A route that is asked by HEAD wherever it is by GET: the server leaves the content out."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **named: Any) -> None:
+        methods = set(named.pop("methods", None) or ("GET",))
+        if "GET" in methods:
+            methods.add("HEAD")
+        super().__init__(path, endpoint, methods=methods, **named)
+
+
+class FormRoute(ReadRoute):
+    """A route of a page with forms, as browsers send them: names and texts, in UTF-8.
+
+    The other kind of form says itself how its texts are encoded, and may name an encoding that
+    makes no text of them.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def guarded(request: Request) -> Response:
+            kind = request.headers.get("content-type", FORM).partition(";")[0].strip().lower()
+            if request.method == "POST" and kind != FORM:
+                return refusal(415, "This is not how the page sends its form.", "Reload the page.")
+            return await handle(request)
+
+        return guarded
+
+
+class StudioRoute(ReadRoute):
     """A route whose bodies are bounded and whose errors are `{"message", "remedy", "field"}`."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -75,6 +105,22 @@ def check_size(request: Request) -> None:
         raise HTTPException(411, "The request must say how long it is.")
     if int(length) > MAX_BODY:
         raise HTTPException(413, f"The request is longer than {MAX_BODY >> 10} KB.")
+
+
+def is_own_link(request: Request) -> bool:
+    """Whether a page of the studio, or the person alone, makes the browser ask for an address.
+
+    A browser says so by itself only where the studio is reached encrypted, or on its own machine;
+    elsewhere the page that a link was on is what it tells.
+    """
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        return site in ("same-origin", "none")
+    try:
+        page = urlsplit(request.headers.get("referer", "")).netloc.lower()
+    except ValueError:  # brackets that are no address
+        return False
+    return page in _hosts(request)
 
 
 async def check_change(request: Request) -> None:

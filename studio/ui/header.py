@@ -11,6 +11,7 @@ import gradio as gr
 from studio.annotation.journal import JournalState
 from studio.runs import queue
 from studio.ui.context import LOCAL_USER, StudioContext, go_to, link
+from studio.ui.event_values import text
 from studio.ui.notices import notices
 from studio.ui.pulse import HEADER, LOOK_AGAIN, header_word, mark, tick
 from studio.ui.runs_head import STAGES
@@ -68,11 +69,11 @@ class Header:
 
     def follow(self, event: gr.EventData) -> tuple[Any, Any]:
         """Open the run that was clicked."""
-        return link(str(event._data.get("run", ""))), go_to("runs")
+        return link(text(event, "run")), go_to("runs")
 
     def reopen(self, event: gr.EventData) -> Any:
         """Open the tab that the address names."""
-        wanted = str(event._data.get("tab", ""))
+        wanted = text(event, "tab")
         return go_to(wanted) if wanted in self.tabs else gr.skip()
 
     def shown(self, request: gr.Request) -> str:

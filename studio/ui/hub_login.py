@@ -21,6 +21,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from studio.logs import log_told
 from studio.ui.access_views import page
 from studio.ui.auth import Account, Accounts
+from studio.ui.guard import FormRoute
 from studio.ui.login import add_common, enter
 
 STATE, STATE_SECONDS = "studio_state", 600
@@ -76,7 +77,7 @@ def _names(listed: str) -> frozenset[str]:
 
 def hub_login_router(accounts: HubAccounts) -> APIRouter:
     """`/login`, `/login/hub`, `/login/callback` and `/logout`."""
-    routes = APIRouter()
+    routes = APIRouter(route_class=FormRoute)
     add_common(routes, accounts)
 
     @routes.get("/login")

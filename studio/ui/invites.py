@@ -67,12 +67,14 @@ def invite(path: Path, name: str, role: str, by: str) -> str:
     auth.check_name(name)
     auth.check_role(role)
     with auth.changing(path) as values:
-        if any(name.casefold() == str(taken).casefold() for taken in values["users"]):
+        if name in values["users"]:
             raise ConflictError(
                 f"There is an account {name!r} already.",
                 remedy="Choose another name, or reset that account's password.",
                 field="name",
             )
+        auth.check_free(name, values["users"], "account")
+        auth.check_free(name, _items(values), "invitation")
         return _add(values, name, role, by)
 
 
@@ -99,6 +101,7 @@ def accept(path: Path, token: str, password: str) -> Invite:
 
     Raises:
         NotFoundError: The link was used, has ended, or never was.
+        ConflictError: An account has been made since whose name looks the same.
         InputError: The password cannot be used; the link still works.
     """
     found = _found(_all(auth.read_accounts(path)), token)
@@ -106,6 +109,11 @@ def accept(path: Path, token: str, password: str) -> Invite:
     kept = passwords.new_hash(password)
     with auth.changing(path) as values:
         found = _found(_all(values), token)
+        try:
+            auth.check_free(found.name, values["users"], "account")
+        except ConflictError as error:  # who has the link cannot choose another name
+            ask = "Ask the lead for a link with another name."
+            raise ConflictError(error.message, remedy=ask) from error
         user = values["users"].setdefault(found.name, {"role": found.role})
         user["password"] = kept
         del values["invites"][found.name]
@@ -140,16 +148,19 @@ def _found(links: list[tuple[Invite, str]], token: str) -> Invite:
 
 
 def _all(values: dict[str, Any]) -> list[tuple[Invite, str]]:
-    invites = values.get("invites")
-    items = invites.items() if isinstance(invites, dict) else ()
     return [
         (
             Invite(str(name), str(item.get("role")), float(item.get("until", 0)), str(item.get("by", ""))),
             str(item.get("token", "")),
         )
-        for name, item in items
+        for name, item in _items(values).items()
         if isinstance(item, dict)
     ]  # fmt: skip
+
+
+def _items(values: dict[str, Any]) -> dict[Any, Any]:
+    invites = values.get("invites")
+    return invites if isinstance(invites, dict) else {}
 
 
 def _hashed(token: str) -> str:

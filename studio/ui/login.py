@@ -15,6 +15,7 @@ from studio.ui import passwords
 from studio.ui.access import HOME
 from studio.ui.access_views import address_of, browser_of, is_https, page, styles
 from studio.ui.auth import COOKIE, DEVICE, DEVICE_SECONDS, SESSION_SECONDS, Account, Accounts
+from studio.ui.guard import FormRoute, is_own_link
 
 LONGEST_NAME = 64
 RETRY = {"Retry-After": "5"}
@@ -23,7 +24,7 @@ Text = Annotated[str, Form()]
 
 def health_router() -> APIRouter:
     """`/health`, for whatever watches over the studio; it tells nothing else."""
-    routes = APIRouter()
+    routes = APIRouter(route_class=FormRoute)
 
     @routes.get("/health")
     async def health() -> PlainTextResponse:
@@ -34,7 +35,7 @@ def health_router() -> APIRouter:
 
 def login_router(accounts: Accounts) -> APIRouter:
     """`/login` and `/logout`."""
-    routes = APIRouter()
+    routes = APIRouter(route_class=FormRoute)
     add_common(routes, accounts)
 
     @routes.get("/login")
@@ -56,6 +57,14 @@ def add_common(routes: APIRouter, accounts: Accounts) -> None:
         return styles()
 
     @routes.get("/logout")
+    def ask(request: Request) -> Response:
+        """End the session where a link of the studio is followed, else ask whether to."""
+        if accounts.session_of(request) is None:
+            return RedirectResponse("/login", 303)
+        if request.method == "GET" and is_own_link(request):
+            return log_out(request)
+        return page("logout")
+
     @routes.post("/logout")
     def log_out(request: Request) -> RedirectResponse:
         answer = RedirectResponse("/login", 303)
@@ -85,6 +94,15 @@ def enter(accounts: Accounts, request: Request, account: Account) -> RedirectRes
     return answer
 
 
+def remember(accounts: Accounts, request: Request, name: str, answer: Response) -> None:
+    """Mark a browser as one in which this person has proved who they are.
+
+    Whoever guesses at their password elsewhere cannot keep it waiting then.
+    """
+    how, kept = flags(request, accounts.in_a_frame), accounts.device_cookie(name)
+    answer.set_cookie(device_name(name), kept, max_age=DEVICE_SECONDS, **how)
+
+
 def device_name(name: str) -> str:
     """The cookie that tells that somebody has logged in here before; several people may."""
     return f"{DEVICE}_{hashlib.sha256(name.encode()).hexdigest()[:12]}"
@@ -112,9 +130,7 @@ async def _log_in(accounts: Accounts, request: Request, name: str, password: str
         return _page(name, {"": "Name and password do not fit."}, 401)
     accounts.succeeded(name, client, device)
     answer = await run_in_threadpool(enter, accounts, request, account)
-    how = flags(request, accounts.in_a_frame)
-    kept = accounts.device_cookie(account.name)
-    answer.set_cookie(device_name(account.name), kept, max_age=DEVICE_SECONDS, **how)
+    remember(accounts, request, account.name, answer)
     return answer
 
 

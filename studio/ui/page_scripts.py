@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from studio.paths import ASSETS
 from studio.ui.access import HOME
 from studio.ui.gate import policy
+from studio.ui.guard import ReadRoute
 from studio.ui.theme import SCRIPTS
 
 PAGES = tuple(HOME.values())
@@ -35,7 +36,7 @@ class PageScripts:
 
     def router(self) -> APIRouter:
         """The route that hands the file out."""
-        routes = APIRouter(prefix="/studio")
+        routes = APIRouter(prefix="/studio", route_class=ReadRoute)
 
         @routes.get(f"/{self.name}")
         async def scripts(request: Request) -> Response:

@@ -15,6 +15,7 @@ from typing import Any
 import gradio as gr
 
 from studio.runs.cards import stamp
+from studio.ui.event_values import whole_number
 from studio.ui.plots import Look
 from studio.ui.runs_state import RunSummary
 
@@ -76,7 +77,7 @@ def curves_word(
         return there.words["curves"], False
     now = time.time()
     if before[:1] == [key] and chosen.run.status.active:
-        drawn_at = int(before[-1]) if before[-1].isdecimal() else 0
+        drawn_at = whole_number(before[-1]) or 0
         if 0 <= 1000 * now - drawn_at < 1000 * CURVES_EVERY:
             return there.words["curves"], True
     return f"{key} {steps} {1000 * now:.0f}", False

@@ -259,21 +259,22 @@ def comparable(runs: list[RunSummary], chosen: RunSummary) -> list[tuple[str, st
     ]
 
 
-def epochs_of(text: str) -> float:
+def epochs_of(text: str | None) -> float:
     """The number of epochs that was typed.
 
     Raises:
         InputError: It is none.
     """
+    said = (text or "").strip()
     try:
-        epochs = float(text.strip().replace(",", "."))
+        epochs = float(said.replace(",", "."))
     except ValueError:
         epochs = 0.0
     if not 0 < epochs < float("inf"):
-        said = f"{text.strip()[:40]!r} is no number of epochs." if text.strip() else "How long?"
-        raise InputError(said, remedy="Give the number of epochs in all, like 5 or 2.5.")
+        problem = f"{said[:40]!r} is no number of epochs." if said else "How long?"
+        raise InputError(problem, remedy="Give the number of epochs in all, like 5 or 2.5.")
     if epochs > MOST_EPOCHS:
         raise InputError(
-            f"{text.strip()[:40]} epochs are too many.", remedy=f"{MOST_EPOCHS:,} are the most."
+            f"{said[:40]} epochs are too many.", remedy=f"{MOST_EPOCHS:,} are the most."
         )
     return epochs

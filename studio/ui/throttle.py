@@ -2,7 +2,8 @@
 
 Attempts count for a name together with an address, for an address, and for a name. A browser in
 which somebody has logged in before counts for itself alone: it carries a signed cookie, so that
-whoever guesses at a name from elsewhere cannot keep its owner out.
+whoever guesses at a name from elsewhere cannot keep its owner out. Somebody who is logged in and
+types the old password to set another counts for that session, and for nothing else.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import islice
 
 FIRST_WAIT, LONGEST_WAIT, LONGEST_WAIT_KNOWN = 5.0, 900.0, 30.0
 FORGOTTEN_AFTER = 3600.0
-MOST_TRACKED = 10_000
+MOST_TRACKED, LOOKED_AT = 10_000, 200
 # Failures before the first wait.
 FREE = {"pair": 5, "device": 10, "address": 20, "name": 30, "session": 10, "link": 20}
 
@@ -35,9 +37,13 @@ class Throttle:
     _failures: dict[tuple[str, str], _Failures] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
-    def attempt(self, name: str, address: str, device: str = "") -> float:
-        """Count an attempt; how many seconds to wait instead, when it comes too soon."""
-        kinds = _kinds(name, address, device)
+    def attempt(self, name: str, address: str, device: str = "", session: str = "") -> float:
+        """Count an attempt; how many seconds to wait instead, when it comes too soon.
+
+        Args:
+            session: Of somebody who is logged in already; then the rest does not count.
+        """
+        kinds = _kinds(name, address, device, session)
         with self._lock:
             wait = max(self._wait(kind) for kind in kinds)
             if wait <= 0:
@@ -45,13 +51,13 @@ class Throttle:
                     self._count(kind)
         return max(0.0, wait)
 
-    def succeeded(self, name: str, address: str, device: str = "") -> None:
+    def succeeded(self, name: str, address: str, device: str = "", session: str = "") -> None:
         """The last attempt had the right password."""
         with self._lock:
-            for kind in _kinds(name, address, device):
-                if kind[0] in ("pair", "device"):
+            for kind in _kinds(name, address, device, session):
+                if kind[0] in ("pair", "device", "session"):
                     self._failures.pop(kind, None)
-        self.take_back(name, address, device)
+        self.take_back(name, address, device, session)
 
     def wrong_link(self, address: str) -> float:
         """Count a link nobody was given; how many seconds to wait, when there were too many."""
@@ -62,10 +68,10 @@ class Throttle:
                 self._count(kind)
         return max(0.0, wait)
 
-    def take_back(self, name: str, address: str, device: str = "") -> None:
+    def take_back(self, name: str, address: str, device: str = "", session: str = "") -> None:
         """The last attempt was none: no password was checked, or it was right."""
         with self._lock:
-            for kind in _kinds(name, address, device):
+            for kind in _kinds(name, address, device, session):
                 found = self._failures.get(kind)
                 if found is not None:  # as if it had not been: it starts no new wait
                     found.count -= 1
@@ -88,11 +94,21 @@ class Throttle:
         if found is None or now - found.last > FORGOTTEN_AFTER:
             found = _Failures(0, now)
         while len(self._failures) >= MOST_TRACKED:
-            self._failures.pop(next(iter(self._failures)))
+            self._forget_one()
         self._failures[kind] = _Failures(found.count + 1, now, found.last)
 
+    def _forget_one(self) -> None:
+        """Make room: of those that were counted longest ago, the one that failed least.
 
-def _kinds(name: str, address: str, device: str) -> list[tuple[str, str]]:
+        Whoever guesses at many made-up names must not free a name that is guessed at in earnest.
+        """
+        oldest = islice(self._failures.items(), LOOKED_AT)
+        self._failures.pop(min(oldest, key=lambda item: item[1].count)[0])
+
+
+def _kinds(name: str, address: str, device: str, session: str) -> list[tuple[str, str]]:
+    if session:
+        return [("session", session)]
     if device:
         return [("device", device)]
     where = network(address)

@@ -18,6 +18,7 @@ from studio.runs.plan import Plan
 from studio.ui import train_state as state
 from studio.ui import train_views as views
 from studio.ui.context import StudioContext
+from studio.ui.event_values import number
 from studio.ui.forms import config_from
 from studio.ui.train_memory import Measurement
 from studio.ui.views import told
@@ -205,11 +206,11 @@ class PlanPanel:
 
     def apply(self, found: Values | None, event: gr.EventData) -> list[Any]:
         """Put a suggestion into the form; whatever else was typed stays."""
-        index = str(event._data.get("index", ""))
+        index = number(event, "index")
         offered = Plan.from_json(found).suggestions if found else []
-        if not index.isdecimal() or int(index) >= len(offered):
+        if index is None or index >= len(offered):
             return [SKIP] * len(self.specs)
-        return self.put(offered[int(index)].changes)
+        return self.put(offered[index].changes)
 
     def put(self, changes: dict[str, Any] | None) -> list[Any]:
         """Updates of the form for a change of settings."""

@@ -155,6 +155,18 @@ def test_every_route_answers_whom_it_should(asked):
     assert wrong == []
 
 
+def test_what_is_read_by_get_is_asked_by_head(asked):
+    own = {(method, declared) for method, declared, _ in asked if is_own(declared)}
+    read = {declared for method, declared in own if method == "GET"}
+    assert {"/health", "/login", "/studio/pulse", "/studio/runs/{run_id}/log.txt"} <= read
+    assert read == {declared for method, declared in own if method == "HEAD"}
+
+
+def is_own(declared: str) -> bool:
+    """Whether the studio, and not Gradio, declares a route."""
+    return declared.removeprefix(ANNOTATE).startswith("/studio/") or declared in OWN
+
+
 def test_what_paths_hide():
     for action in ACTIONS:
         assert rule_for("POST", f"/accounts/{action}").who is Who.LEAD

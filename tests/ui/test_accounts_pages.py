@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from fastapi.testclient import TestClient
 
+from studio.errors import ConflictError, InputError
 from studio.ui import auth, invites, passwords
 from studio.ui.app import build_app, close_context, open_context
 from studio.ui.auth import COOKIE, Accounts, add_user, main
@@ -47,7 +49,8 @@ def app(context):
 
 @pytest.fixture(autouse=True)
 def as_before(context, folder):
-    """Each test begins with the same accounts, and with nobody logged in."""
+    """Each test begins with the same accounts, nobody logged in, and nobody who has guessed."""
+    context.accounts.throttle = Throttle()
     content = (folder / "accounts.yaml").read_text()
     yield
     (folder / "accounts.yaml").write_text(content)
@@ -98,6 +101,51 @@ def test_an_invited_person_chooses_a_password_once(app, context, folder):
         ("lea", "invite"),
     ]
     assert "zoe" in said[1][2]
+
+
+def test_a_link_that_many_send_at_once_works_once(app, folder):
+    lea = client(app, "lea")
+    link = link_in(lea.post("/accounts/invite", data={"name": "zoe", "role": "annotator"}).text)
+    chosen = [f"seven odd socks {number}" for number in range(8)]
+
+    def sent(password: str) -> int:
+        return client(app).post(link, data={"password": password, "again": password}).status_code
+
+    with ThreadPoolExecutor(len(chosen)) as threads:
+        answers = list(threads.map(sent, chosen))
+    assert sorted(answers) == [303] + [404] * (len(chosen) - 1)
+    assert client(app, "zoe", chosen[answers.index(303)])
+
+
+@pytest.mark.parametrize("action", ["remove", "role"])
+def test_links_of_a_lead_end_with_the_lead(app, action):
+    """They were shown to that lead only, who could let themselves in again as somebody else."""
+    lea, lou = client(app, "lea"), client(app, "lou")
+    made = [
+        link_in(lou.post("/accounts/invite", data={"name": "zoe", "role": "lead"}).text),
+        link_in(lou.post("/accounts/reset", data={"name": "ana"}).text),
+    ]
+    kept = link_in(lea.post("/accounts/invite", data={"name": "zac", "role": "annotator"}).text)
+    assert [client(app).get(link).status_code for link in (*made, kept)] == [200] * 3
+    lea.post(f"/accounts/{action}", data={"name": "lou", "role": "annotator"})
+    assert [client(app).get(link).status_code for link in (*made, kept)] == [404, 404, 200]
+
+
+def test_who_is_removed_and_comes_back_is_not_logged_in(app, folder):
+    lea, ana = client(app, "lea"), client(app, "ana")
+    lea.post("/accounts/remove", data={"name": "ana"})
+    assert ana.post("/studio/annotate/next", json={}, headers={"X-Studio": "1"}).status_code == 401
+    add_user(folder / "accounts.yaml", "ana", "annotator", "password of ana")
+    assert ana.get("/account").headers["location"] == "/login"
+
+
+def test_a_cookie_from_before_the_login_is_not_taken_over(app, context):
+    ana = client(app)
+    ana.cookies.set(COOKIE, "chosen-by-somebody-else")
+    ana.post("/login", data={"name": "ana", "password": "password of ana"})
+    assert context.accounts.of_cookie("chosen-by-somebody-else") is None
+    cookies = [one.value for one in ana.cookies.jar if one.name == COOKIE]
+    assert "ana" in [found.name for one in cookies if (found := context.accounts.of_cookie(one))]
 
 
 def test_a_link_ends_by_time_by_a_new_one_and_when_withdrawn(app, folder, monkeypatch):
@@ -178,7 +226,7 @@ def test_logging_out_kills_the_cookie_also_where_it_was_copied(app):
     ana, thief = client(app, "ana"), client(app)
     thief.cookies.set(COOKIE, ana.cookies[COOKIE])
     assert thief.get("/account").status_code == 200
-    assert ana.get("/logout").headers["location"] == "/login"
+    assert ana.post("/logout").headers["location"] == "/login"
     assert thief.get("/account").headers["location"] == "/login"
     assert (
         thief.post("/studio/annotate/next", json={}, headers={"X-Studio": "1"}).status_code == 401
@@ -195,6 +243,33 @@ def test_a_link_elsewhere_logs_nobody_out(app):
     assert ana.get("/logout", headers=foreign).status_code == 403
     assert "set-cookie" not in client(app).get("/logout").headers
     assert ana.get("/account").status_code == 200
+
+
+def test_over_plain_http_only_a_link_of_the_studio_logs_out(app):
+    """There a browser says of a link's page no more than the address, and not always that."""
+    ana = client(app, "ana")
+    for told in (
+        {},
+        {"referer": "http://127.0.0.1:8080/"},
+        {"referer": "http://evil.example/?http://127.0.0.1:7860/"},
+        {"referer": "http://[oops/"},
+        {"referer": "http://127.0.0.1:7860/", "sec-fetch-site": "same-site"},
+    ):
+        answer = ana.get("/logout", headers=told)
+        assert answer.status_code in (200, 403) and "set-cookie" not in answer.headers, told
+    assert 'method="post" action="/logout"' in ana.get("/logout").text
+    own = {"referer": f"{LOCAL}/annotate/"}
+    assert ana.head("/logout", headers=own).status_code == 200  # asked for, and not done
+    assert ana.get("/account").status_code == 200
+    assert ana.get("/logout", headers=own).headers["location"] == "/login"
+    assert ana.get("/account").headers["location"] == "/login"
+
+
+@pytest.mark.parametrize("site", ["same-origin", "none"])
+def test_a_browser_that_says_the_link_is_the_studio_s_is_logged_out_at_once(app, site):
+    ana = client(app, "ana")
+    assert ana.get("/logout", headers={"sec-fetch-site": site}).status_code == 303
+    assert ana.get("/account").headers["location"] == "/login"
 
 
 def test_a_changed_password_leaves_one_browser_logged_in(app, context):
@@ -241,7 +316,7 @@ def test_one_browser_everywhere_and_by_the_lead(app, context):
 def test_sessions_outlive_the_studio_and_ended_ones_do_not(app, context, folder):
     stays, ends = client(app, "ana"), client(app, "ana")
     cookies = [stays.cookies[COOKIE], ends.cookies[COOKIE]]
-    ends.get("/logout")
+    ends.post("/logout")
     restarted = Accounts.load(folder / "accounts.yaml")
     restarted.sessions.keep_in(context.workspace.sessions)
     assert [bool(restarted.of_cookie(one)) for one in cookies] == [True, False]
@@ -257,7 +332,7 @@ def test_a_login_replaces_the_session_of_the_same_browser(app, context):
 
 def test_a_known_browser_gets_in_while_somebody_guesses(app):
     ana = client(app, "ana")
-    ana.get("/logout")
+    ana.post("/logout")
     stranger = client(app)
     for _ in range(8):
         guessed = stranger.post("/login", data={"name": "ana", "password": "a wrong guess"})
@@ -265,6 +340,115 @@ def test_a_known_browser_gets_in_while_somebody_guesses(app):
     data = {"name": "ana", "password": "password of ana"}
     assert stranger.post("/login", data=data).status_code == 429
     assert ana.post("/login", data=data).status_code == 303
+
+
+def guessed(app, name: str) -> None:
+    """Somebody guesses at a name from the same address until they have to wait."""
+    stranger = client(app)
+    while (
+        stranger.post("/login", data={"name": name, "password": "a wrong guess"}).status_code != 429
+    ):
+        continue
+
+
+def test_who_came_by_an_invitation_gets_in_while_somebody_guesses(app):
+    lea, zoe = client(app, "lea"), client(app)
+    link = link_in(lea.post("/accounts/invite", data={"name": "zoe", "role": "annotator"}).text)
+    assert zoe.post(link, data={"password": NEW, "again": NEW}).status_code == 303
+    zoe.post("/logout")
+    guessed(app, "zoe")
+    assert zoe.post("/login", data={"name": "zoe", "password": NEW}).status_code == 303
+
+
+def test_a_password_is_changed_while_somebody_guesses(app):
+    ben = client(app, "ben")
+    for name in [name for name in ben.cookies if name.startswith("studio_device")]:
+        ben.cookies.delete(name)  # as of a browser that came before there were such
+    guessed(app, "ben")
+    data = {"current": "password of ben", "password": NEW, "again": NEW}
+    assert ben.post("/account/password", data=data).status_code == 303
+    ben.post("/logout")
+    assert ben.post("/login", data={"name": "ben", "password": NEW}).status_code == 303
+
+
+def test_who_mistypes_the_old_password_keeps_nobody_from_logging_in(app):
+    ben, other = client(app, "ben"), client(app, "ben")
+    wrong = {"current": "a wrong guess", "password": NEW, "again": NEW}
+    said = [ben.post("/account/password", data=wrong).text for _ in range(FREE["session"] + 3)]
+    assert ["Too many attempts" in page for page in said].count(True) == 3
+    assert client(app, "ben") and client(app, "ana")  # of the same address
+    right = wrong | {"current": "password of ben"}
+    assert other.post("/account/password", data=right).status_code == 303
+
+
+def test_an_attempt_that_nobody_had_time_for_does_not_count(app, monkeypatch):
+    ben = client(app, "ben")
+    data = {"current": "password of ben", "password": NEW, "again": NEW}
+    with monkeypatch.context() as busy:
+        busy.setattr(passwords, "WAITING_KNOWN", 0)
+        for _ in range(FREE["session"] + 3):
+            assert ben.post("/account/password", data=data).status_code == 503
+    assert ben.post("/account/password", data=data).status_code == 303
+
+
+def test_a_password_that_was_reset_meanwhile_is_not_set(app, context, folder):
+    ben = context.accounts.by_name["ben"]
+    token = invites.reset(folder / "accounts.yaml", "ben", "lea")
+    with pytest.raises(ConflictError, match="changed elsewhere"):
+        auth.set_password(folder / "accounts.yaml", ben, NEW)
+    assert invites.Links(folder / "accounts.yaml").find(token).name == "ben"
+
+
+def test_one_name_is_invited_in_one_way_of_writing_it(app, folder):
+    lea, zoe = client(app, "lea"), client(app)
+
+    def invited(name: str):
+        return lea.post("/accounts/invite", data={"name": name, "role": "annotator"})
+
+    link = link_in(invited("zoe").text)
+    assert invited("Zoe").status_code == 409 and "looks the same" in invited("Zoe").text
+    assert invited("zoe").status_code == 200  # a new link for the same person
+    link = link_in(invited("zoe").text)
+    values = auth.read_accounts(folder / "accounts.yaml")
+    values["users"]["ZOE"] = {"role": "annotator", "password": passwords.new_hash(NEW)}
+    (folder / "accounts.yaml").write_text(auth.yaml.safe_dump(values))
+    late = zoe.post(link, data={"password": NEW, "again": NEW})
+    assert late.status_code == 409 and "Ask the lead" in late.text
+    assert "zoe" not in Accounts.load(folder / "accounts.yaml").by_name
+
+
+def test_accounts_that_were_there_already_go_on_whatever_they_are_called(app, folder):
+    values = auth.read_accounts(folder / "accounts.yaml")
+    values["users"]["ANA"] = dict(values["users"]["ben"])
+    (folder / "accounts.yaml").write_text(auth.yaml.safe_dump(values))
+    add_user(folder / "accounts.yaml", "ANA", "annotator", NEW)  # another password, no new name
+    lea = client(app, "lea")
+    page = lea.post("/accounts/reset", data={"name": "ana"})
+    entered = client(app).post(link_in(page.text), data={"password": NEW, "again": NEW})
+    assert entered.status_code == 303
+    assert client(app, "ana", NEW) and client(app, "ANA", NEW)
+    with pytest.raises(ConflictError):
+        add_user(folder / "accounts.yaml", "Ben", "annotator", NEW)
+
+
+def test_strangers_are_not_told_where_the_accounts_are(app, folder):
+    broken = "users:\n  lea: {password: scrypt$00$11\n"
+    (folder / "accounts.yaml").write_text(broken)
+    said = client(app).get(f"/invite/{'x' * 24}")
+    assert said.status_code == 500 and "Tell the lead" in said.text
+    assert str(folder) not in said.text and "scrypt" not in said.text
+    with pytest.raises(InputError) as told:
+        Accounts.load(folder / "accounts.yaml")
+    assert "line " in str(told.value) and "scrypt" not in str(told.value)
+
+
+@pytest.mark.parametrize("coding", ["unicode_escape", "undefined", "utf-16"])
+def test_a_form_that_no_browser_sends_is_refused(app, coding):
+    """One that names an encoding which makes no text of what it holds."""
+    part = 'Content-Disposition: form-data; name="{}"\r\n\r\n\\ud800\r\n'
+    body = "".join(f"--b\r\n{part.format(name)}" for name in ("name", "password")) + "--b--\r\n"
+    kind = {"Content-Type": f"multipart/form-data; boundary=b; charset={coding}"}
+    assert client(app).post("/login", content=body, headers=kind).status_code == 415
 
 
 def test_a_user_file_that_cannot_be_written_is_said(app, folder, monkeypatch):
@@ -291,7 +475,6 @@ def test_made_up_links_read_no_file_and_slow_down_who_tries_them(app, context, m
         return read(path)
 
     monkeypatch.setattr(auth, "read_accounts", counted)
-    monkeypatch.setattr(context.accounts, "throttle", Throttle())
     made_up = f"/invite/{'x' * 24}"
     answers = [stranger.post(made_up, data={"password": NEW}).status_code for _ in range(30)]
     assert answers == [404] * FREE["link"] + [503] * (30 - FREE["link"])

@@ -134,7 +134,7 @@ def test_lead_sees_everything_and_can_leave(guarded):
         part.strip().lower() for part in answer.headers["set-cookie"].split(";")
     }
     assert len(tabs_of(guarded, "/")) == 6
-    guarded.get("/logout")
+    guarded.post("/logout")
     assert guarded.get("/config").status_code == 401
 
 

@@ -99,7 +99,7 @@ def test_names_have_roles_and_a_cookie_proves_them(client, accounts, space, tmp_
 def test_logging_out_ends_the_session_on_the_server(client, accounts, space, tmp_path):
     log_in(client, "code-of-lea")
     cookie = client.cookies["studio_session"]
-    assert client.get("/logout").headers["location"] == "/login"
+    assert client.post("/logout").headers["location"] == "/login"
     assert accounts.of_cookie(cookie) is None
     assert opened(space, tmp_path).of_cookie(cookie) is None
 

@@ -80,6 +80,48 @@ def test_every_route_is_the_annotator_s_or_refused(app):
     assert not [one for one in same if status(lea, *one) in REFUSED]
 
 
+FOREIGN = (
+    {"origin": "http://evil.example"},
+    {"origin": "null"},
+    {"origin": ""},
+    {"origin": "http://127.0.0.1:8080"},
+    {"sec-fetch-site": "cross-site"},
+    {"sec-fetch-site": "same-site", "origin": LOCAL},
+)
+
+
+def test_another_site_s_page_changes_nothing_on_any_route(app):
+    lea = logged_in(app, "lea")
+    asked = sorted(
+        {path for method, _, path in routes(app.routes) if method not in ("GET", "HEAD")}
+    )
+    assert len(asked) > 60
+    let_in = [
+        (path, told)
+        for path in asked
+        for told in FOREIGN
+        if lea.post(path, json={}, headers=told).status_code != 403
+    ]
+    assert let_in == []
+    assert lea.get("/account").status_code == 200  # nor was she logged out
+
+
+def test_nor_where_there_are_no_logins(tmp_path):
+    opened = open_context(str(tmp_path / "workspace"))
+    app = build_app(opened)
+    site = TestClient(app, base_url=LOCAL, headers={"X-Studio": "1"})
+    asked = sorted({path for method, _, path in routes(app.routes) if method == "POST"})
+    assert len(asked) > 30
+    let_in = [
+        (path, told)
+        for path in asked
+        for told in ({"origin": LOCAL, "host": "evil.example"}, *FOREIGN)
+        if site.post(path, json={}, headers=told).status_code not in (400, 403)
+    ]
+    assert let_in == []
+    close_context(opened)
+
+
 def status(client: TestClient, method: str, path: str) -> int:
     body = {"prompt": "x", "code": "x", "hash": "x"} if method == "POST" else None
     return client.request(method, path, json=body).status_code

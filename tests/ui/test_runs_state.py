@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import shutil
 
+import pytest
+
 from studio.config import RunConfig
+from studio.errors import InputError
 from studio.paths import Workspace
 from studio.runs.store import RunStore
 from studio.ui import runs_state
-from studio.ui.runs_state import RunReader
+from studio.ui.runs_state import RunReader, epochs_of
 
 
 def made(tmp_path, number):
@@ -37,3 +40,9 @@ def test_only_the_curves_looked_at_lately_are_kept(tmp_path, monkeypatch):
     assert reader.diary(one) is kept
     reader.diary(three)
     assert list(reader._diaries) == [one.run_id, three.run_id]
+
+
+@pytest.mark.parametrize("typed", [None, "", " ", "x", "-1", "nan", "inf", "1e999"])
+def test_what_is_no_number_of_epochs_is_refused(typed):
+    with pytest.raises(InputError):
+        epochs_of(typed)

@@ -89,3 +89,26 @@ def test_a_right_password_starts_no_new_wait_for_others_at_its_address():
         throttle.succeeded(f"right-{number}", "10.0.0.1")
     assert throttle.attempt("guess", "10.0.0.1") == 0
     assert throttle.attempt("right", "10.0.0.1") > 0
+
+
+def test_many_made_up_names_do_not_free_one_that_is_guessed_at(monkeypatch):
+    monkeypatch.setattr("studio.ui.throttle.MOST_TRACKED", 300)
+    throttle = Throttle(Clock())
+    for number in range(FREE["name"]):
+        assert throttle.attempt("lea", f"10.0.{number}.1") == 0
+    for number in range(1000):
+        throttle.attempt(f"made-up-{number}", f"10.{number // 250 + 1}.{number % 250}.1")
+    assert throttle.attempt("lea", "10.9.9.9") > 0
+
+
+def test_who_is_logged_in_counts_for_the_session_alone():
+    throttle = Throttle(Clock())
+    while throttle.attempt("lea", "10.0.0.1") == 0:
+        continue
+    for _ in range(FREE["session"]):
+        assert throttle.attempt("lea", "10.0.0.1", session="here") == 0
+    assert throttle.attempt("lea", "10.0.0.1", session="here") > 0
+    assert throttle.attempt("lea", "10.0.0.1", session="there") == 0
+    throttle.clock.now += LONGEST_WAIT
+    throttle.succeeded("lea", "10.0.0.1", session="here")
+    assert throttle.attempt("lea", "10.0.0.1", session="here") == 0

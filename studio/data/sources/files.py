@@ -11,7 +11,7 @@ from studio.data.sources.base import Reader
 from studio.data.sources.delimited import DelimitedReader
 from studio.data.sources.json_files import JsonLinesReader, JsonReader
 from studio.errors import DataError
-from studio.paths import Workspace
+from studio.paths import Workspace, typed_path
 
 READERS = {".jsonl": JsonLinesReader, ".json": JsonReader}
 READERS |= dict.fromkeys((".ndjson",), JsonLinesReader)
@@ -27,7 +27,7 @@ def matches(spec: str, workspace: Workspace) -> bool:
 
 def existing_file(spec: str) -> Path:
     """The file that `spec` names. Raises DataError when there is none."""
-    path = Path(spec).expanduser()
+    path = typed_path(spec)
     if not path.is_file():
         raise DataError(
             f"There is no file {spec!r}.",

@@ -12,7 +12,7 @@ from studio.data.slices import choose_split
 from studio.data.sources.base import Reader, Record
 from studio.data.sources.files import ARROW, ENDINGS, reader_of, split_of
 from studio.errors import DataError
-from studio.paths import Workspace
+from studio.paths import Workspace, typed_path
 
 IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp")
 NOT_DATA = ("dataset_info.json", "state.json", "dataset_dict.json", "manifest.json")
@@ -44,12 +44,12 @@ class ImageFolderReader(Reader):
 
 
 def matches(spec: str, workspace: Workspace) -> bool:
-    return Path(spec).expanduser().is_dir()
+    return typed_path(spec).is_dir()
 
 
 def open_reader(spec: str, split: str | None, workspace: Workspace, field: str) -> Reader:
     """The data files of a folder by split, else its images. Raises DataError."""
-    folder = Path(spec).expanduser().resolve()
+    folder = typed_path(spec).resolve()
     if (folder / "dataset_dict.json").is_file():
         return _saved_dict(folder, split, field)
     files = _data_files(folder)

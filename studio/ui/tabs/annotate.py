@@ -18,6 +18,7 @@ from studio.annotation.preferences import REASONS
 from studio.errors import InputError, StudioError
 from studio.services.library import import_source
 from studio.ui.context import StudioContext, go_to, link
+from studio.ui.event_values import text
 from studio.ui.exports_api import download_link, past_exports
 from studio.ui.views import notice, told
 
@@ -199,7 +200,7 @@ class Actions:
     def export_now(self, event: gr.EventData, request: gr.Request) -> tuple:
         """Export with the defaults; the page says which dataset, or the first with labels."""
         labelled = [found.name for found in self.context.store.datasets() if found.labelled]
-        dataset = event._data.get("dataset") or next(iter(labelled), None)
+        dataset = text(event, "dataset") or next(iter(labelled), None)
         return self.export(request, dataset, *DEFAULTS)
 
     def import_samples(self, request: gr.Request) -> tuple:

@@ -15,6 +15,7 @@ from studio.preflight.report import Finding
 from studio.services.checker import Checker, Kept
 from studio.ui import check_views as look
 from studio.ui.context import StudioContext, link
+from studio.ui.event_values import text
 from studio.ui.views import say
 
 POLL_SECONDS = 0.7
@@ -181,7 +182,7 @@ class CheckPanel:
     def act(self, state: Look, event: gr.EventData, request: gr.Request) -> tuple[Any, ...]:
         """Show a finding's rows, exclude them, or let them in again."""
         self._check_lead(request)
-        action, name = str(event._data.get("action", "")), str(event._data.get("finding", ""))
+        action, name = text(event, "action"), text(event, "finding")
         finding = self._finding(state.dataset, name)
         if finding is None or action not in ("show", "exclude", "include"):
             return (gr.skip(),) * 5
@@ -210,7 +211,7 @@ class CheckPanel:
     ) -> tuple[Any, ...]:
         """One image as the model gets it."""
         self._check_lead(request)
-        image = str(event._data.get("image", ""))
+        image = text(event, "image")
         kept = self.checker.kept(state.dataset)
         try:
             seen_by = kept.model if kept else model_of(model, longest_edge)

@@ -11,6 +11,7 @@ import gradio as gr
 from studio.errors import InputError, NotFoundError, StudioError
 from studio.runs import queue
 from studio.ui.context import StudioContext, go_to, link
+from studio.ui.event_values import number, text
 from studio.ui.plots import Look
 from studio.ui.pulse import LOOK_AGAIN, RUNS, mark, pulse, tick
 from studio.ui.runs_actions import ACTIONS, updates
@@ -182,7 +183,7 @@ class RunsTab:
 
     def pick(self, event: gr.EventData, run_id: str | None, *looks: Any) -> tuple[Any, ...]:
         """The card, or the queue's button, that was clicked."""
-        clicked, act = str(event._data.get("run") or ""), event._data.get("act")
+        clicked, act = text(event, "run"), text(event, "act")
         supervisor = self.context.supervisor
         if act in ("pause", "go"):
             return self._act(supervisor.pause, run_id, looks, act == "pause", of_run=False)
@@ -265,10 +266,13 @@ class RunsTab:
 
     def go_back(self, event: gr.EventData, run_id: str, *looks: Any) -> tuple[Any, ...]:
         """Resume from the checkpoint whose button was clicked, or take its weights."""
-        supervisor, use = self.context.supervisor, event._data.get("use")
-        if use:
-            return self._act(supervisor.use_checkpoint, run_id, looks, int(use))
-        return self._act(supervisor.resume, run_id, looks, int(event._data.get("step") or 0))
+        supervisor = self.context.supervisor
+        use, step = number(event, "use"), number(event, "step")
+        if use is not None:
+            return self._act(supervisor.use_checkpoint, run_id, looks, use)
+        if step is not None:
+            return self._act(supervisor.resume, run_id, looks, step)
+        return (gr.skip(),) * self._width
 
     def extend(self, run_id: str, epochs: str, *looks: Any) -> tuple[Any, ...]:
         """Train an ended run for more epochs."""
@@ -287,7 +291,7 @@ class RunsTab:
         try:
             return longer_note(chosen, epochs_of(epochs))
         except InputError as error:
-            return longer_note(chosen, trouble=str(error) if epochs.strip() else "")
+            return longer_note(chosen, trouble=str(error) if (epochs or "").strip() else "")
 
     def delete(self, run_id: str | None, *looks: Any) -> tuple[Any, ...]:
         """Remove the run; None is what a refused confirmation sends."""
