@@ -10,7 +10,17 @@ from dataclasses import dataclass
 
 from sqlalchemy import func, insert, select, update
 
-from studio.annotation import adjudication, admission, audit, cards, claims, quality, settings, veil
+from studio.annotation import (
+    adjudication,
+    admission,
+    audit,
+    cards,
+    checks,
+    claims,
+    quality,
+    settings,
+    veil,
+)
 from studio.annotation.adjudication import Case, DecisionEvent
 from studio.annotation.database import Database
 from studio.annotation.projection import project_dataset, project_pairs
@@ -173,7 +183,7 @@ class Team:
     def _mark_gold(self, connection, lead: str, pair, gold: bool, details: dict) -> None:
         connection.execute(update(Pair).where(Pair.id == pair.id).values(gold=gold))
         project_pairs(connection, [pair.id])
-        action = "gold" if gold else "no longer gold"
+        action = checks.GOLD if gold else "no longer gold"
         audit.note(connection, lead, action, pair.dataset, details, self._clock())
 
     def gold_pairs(self, dataset: str) -> int:
@@ -206,7 +216,9 @@ class Team:
     def standings(self, dataset: str) -> dict[str, str]:
         """Where everybody who has answered stands in the qualification round of a dataset.
 
-        By name `qualifying`, `failed`, `let on` (by a lead) or `passed`; empty without a round.
+        By name `qualifying`, `failed`, `let on` (by a lead), `passed`, or `not tested` where no
+        gold pair counts for somebody (they said what is right, or had answered before); empty
+        without a round.
         """
         with self._database.read() as connection:
             one = settings.project(connection, dataset)

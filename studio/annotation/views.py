@@ -415,13 +415,17 @@ class HistoryEntry:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far: `labelled` counts answers (skips too), `total` the pairs there are to answer."""
+    """How far: `labelled` counts answers (skips too), `total` what there is to answer.
+
+    `elsewhere` is said when nothing is left for an annotator: pairs that wait for other people.
+    """
 
     labelled: int
     total: int
     waiting: int
     today: int
     median_seconds: float | None
+    elsewhere: int = 0
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from studio.annotation import (
     SideSpan,
     Span,
 )
+from studio.annotation.acceptance import LONGEST_MS
 from studio.annotation.showings import showing
 from studio.annotation.team import GuidelineView
 from studio.annotation.written import LONGEST
@@ -52,7 +53,6 @@ IMAGE_HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 READ_HERE, READ_AT_ONCE = 256 << 10, 2 << 20  # bytes; larger images are sent piece by piece
-DAY_MS = 86_400_000
 Id = Annotated[int, Field(ge=1, le=2**53)]
 Side = Literal["left", "right"]
 BOTH_FIELDS = (
@@ -99,17 +99,17 @@ class SaveBody(Body):
     showing: str = Field(default="", max_length=64)
     kind: LabelKind
     winner: Side | None = None
-    expected_version: int = Field(ge=0, le=2**31)
+    expected_version: int = Field(ge=0, le=2**31 - 1)
     strength: Literal["", "slightly", "clearly"] = ""
     reason: str = Field(default="", max_length=500)
     comment: str = Field(default="", max_length=4000)
-    elapsed_ms: int | None = Field(default=None, ge=0, le=DAY_MS)
+    elapsed_ms: int | None = Field(default=None, ge=0, le=LONGEST_MS)
     flagged: bool = False
     aspects: dict[str, Side | Literal[""] | int] = Field(default_factory=dict, max_length=6)
     spans: list[SpanBody] = Field(default_factory=list, max_length=200)
     edit: str = Field(default="", max_length=LONGEST)
     ideal: str = Field(default="", max_length=LONGEST)
-    guideline: int = Field(default=0, ge=0, le=2**31)
+    guideline: int = Field(default=0, ge=0, le=2**31 - 1)
     next: NextBody | None = None
     winner_id: Id | None = None
     shown_left_id: Id | None = None
@@ -268,7 +268,7 @@ def _holding(routes: APIRouter, context: StudioContext, stamps: dict[str, int]) 
         else:
             card = store.undo(user, body.key, body.pair_id)
         progress = store.progress(user, body.dataset)
-        return UndoReply(card=card and showing(card), progress=progress)
+        return UndoReply(card=card and showing(card), progress=_with_card(progress, card))
 
 
 async def _reply(
@@ -276,10 +276,14 @@ async def _reply(
 ) -> NextReply:
     store, user = context.store, context.user(request)
     progress, standing = None, {}
-    if body.progress or not cards:
-        progress = await run_in_threadpool(store.progress, user, body.dataset)
     if not cards:
-        standing = await run_in_threadpool(store.team.standing, user, body.dataset)
+        progress = await run_in_threadpool(store.progress, user, body.dataset, at_end=True)
+        found = await run_in_threadpool(store.team.standing, user, body.dataset)
+        # That somebody is in a qualification round is not told.
+        standing = {name: why for name, why in found.items() if why == "failed"}
+    elif body.progress:
+        progress = await run_in_threadpool(store.progress, user, body.dataset)
+        progress = _with_card(progress, cards[0])
     return NextReply(
         user=user,
         lead=context.is_lead(request),
@@ -288,6 +292,13 @@ async def _reply(
         stamp=stamp,
         standing=standing,
     )
+
+
+def _with_card(progress: Progress, card: PairCard | None) -> Progress:
+    """A pair that is there is left, whatever was expected to come."""
+    if card is None or progress.waiting:
+        return progress
+    return replace(progress, waiting=1, total=max(progress.total, progress.labelled + 1))
 
 
 def _review(routes: APIRouter, context: StudioContext) -> None:
@@ -299,7 +310,7 @@ def _review(routes: APIRouter, context: StudioContext) -> None:
         before: Annotated[int | None, Query(ge=1, le=2**53)] = None,
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
     ) -> HistoryReply:
-        entries = store.history(context.user(request), before, limit)
+        entries = store.history(context.user(request), before, limit, again=True)
         return HistoryReply(entries=[replace(entry, pair_id=entry.handle) for entry in entries])
 
     @routes.get("/annotate/card/{pair_id}")
@@ -315,7 +326,11 @@ def _review(routes: APIRouter, context: StudioContext) -> None:
     @routes.get("/annotate/datasets")
     def datasets(request: Request) -> list[DatasetView]:
         context.user(request)
-        return store.datasets()
+        found = store.datasets()
+        if context.is_lead(request):
+            return found
+        # How many are labelled would tell, after an answer, whether the pair was an ordinary one.
+        return [replace(one, labelled=0, waiting=0) for one in found]
 
     @routes.get("/annotate/progress")
     def progress(

@@ -27,7 +27,7 @@ ANSWERS = [
     given(2, "ana", winner=21, strength="clearly"),
     given(3, "ana", "tie", elapsed_ms=400),
     given(4, "ana", gold=True),
-    given(5, "ana", repeat_same=False, created_at=START + 2_000),
+    given(5, "ana", created_at=START + 2_000),
     given(6, "ana", "skip", reason="Image unclear", elapsed_ms=1_000),
     given(1, "ben", elapsed_ms=8_000),
     given(2, "ben", winner=20, elapsed_ms=8_000),
@@ -38,7 +38,8 @@ ANSWERS = [
 
 @pytest.fixture(scope="module")
 def found():
-    gathered = Gathered(ANSWERS, pairs=10, done=4, missing=6, golden=[("ana", True)])
+    checked = {"golden": [("ana", True)], "again": [("ana", False)]}
+    gathered = Gathered(ANSWERS, pairs=10, done=4, missing=6, **checked)
     return measure(gathered, START + 3_600, resamples=50)
 
 

@@ -100,17 +100,41 @@ def test_gold_cannot_be_retried_until_right(client, context):
     assert (reply["cards"], reply["standing"]) == ([], {"charts": "failed"})
 
 
-def test_gold_undone_and_left_is_answered_and_not_asked_again(client, context):
+def test_gold_undone_and_left_comes_back_like_any_pair_and_its_first_answer_counts(client, context):
     make_gold(context.store, 1, 2)
     settings = {"qualification": 2, "qualification_pass": 1.0}
     context.store.team.change_settings("lea", "charts", settings)
     one, two = claimed(client, 2)
     saved(client, one, winner=side(one, "bad"))
     client.post("/studio/annotate/undo", json={"key": next(KEYS)})
-    assert [card["pair_id"] for card in claimed(client, 5)] == [two["pair_id"]]
-    saved(client, two, winner=side(two, "good"))
+    back = claimed(client, 5)
+    assert [card["pair_id"] for card in back] == [one["pair_id"], two["pair_id"]]
+    for card in back:
+        saved(client, card, winner=side(card, "good"))
     assert gold(context) == (2, 1)
     assert context.store.team.standings("charts") == {"ana": "failed"}
+
+
+def test_a_second_showing_cannot_be_retried_until_it_is_the_same(client, context, monkeypatch):
+    monkeypatch.setattr(checks, "is_repeated", lambda person, pair, share: pair == 1)
+    context.store.team.change_settings("lea", "charts", {"repeat_share": 0.05})
+    (first,) = claimed(client)
+    saved(client, first, winner=side(first, "good"))
+    while (card := claimed(client)[0])["left"]["text"] != first["right"]["text"]:
+        saved(client, card)
+    reply = saved(client, card, winner=side(card, "bad")).json()["saved"]
+    undone = {"key": next(KEYS), "pair_id": card["pair_id"], "showing": card["showing"]}
+    back = client.post("/studio/annotate/undo", json=undone).json()["card"]
+    assert back["pair_id"] == card["pair_id"]
+    again = saved(client, back, winner=side(back, "good")).json()["saved"]
+    assert again["version"] > reply["version"]
+    (person,) = context.store.team.quality("charts", 0).people
+    assert (person.consistency.value, person.consistency.count) == (0.0, 1)
+    # Nor by changing what it is compared with.
+    looked = client.get(f"/studio/annotate/card/{first['pair_id']}").json()
+    saved(client, looked, winner=side(looked, "bad"))
+    (person,) = context.store.team.quality("charts", 0).people
+    assert (person.consistency.value, person.consistency.count) == (0.0, 1)
 
 
 def test_what_was_never_handed_out_takes_no_answer_and_shows_no_card(client, context):
