@@ -210,13 +210,14 @@ window.StudioPage = (() => {
   const fillProgress = (parts, progress) => {
     const { labelled, total, waiting, today } = progress;
     const number = (count) => count.toLocaleString("en");
-    const left = waiting ? `${number(waiting)} left of ${many(total, "pair")}`
-      : `none left of ${many(total, "pair")}`;
+    // Pairs that came twice are answered twice: then there is no number that these are of.
+    const all = labelled > total ? "" : ` of ${many(total, "pair")}`;
+    const left = `${waiting ? number(waiting) : "none"} left${all}`;
     const pieces = [left, `${number(labelled)} by you`, `${number(today)} today`];
     if (progress.median_seconds !== null) pieces.push(`median ${progress.median_seconds} s`);
     parts.counts.textContent = pieces.join(" · ");
-    parts.counts.title = "Left: pairs that need an answer and that you have not answered. " +
-      "Pairs others have finished are not left.";
+    parts.counts.title = "Left: pairs that need an answer of yours, those that come twice counted " +
+      "twice. Pairs others have finished are not left.";
     parts.meter.max = Math.max(total, 1);
     parts.meter.value = total - waiting;
   };

@@ -76,7 +76,7 @@ window.StudioWords = (() => {
 
   // What is said when there is no pair to show, and the one next step.
   const emptyState = ({ progress, datasets, dataset, lead, standing }) => {
-    const { labelled = 0, total = 0, waiting = 0 } = progress ?? {};
+    const { labelled = 0, total = 0, waiting = 0, elsewhere = 0 } = progress ?? {};
     if (Object.values(standing ?? {}).includes("failed")) {
       return {
         title: "Please talk to the lead",
@@ -106,11 +106,14 @@ window.StudioWords = (() => {
       .reduce((sum, { labelled: pairs }) => sum + pairs, 0);
     const exporting = ["export-now", `Export ${many(votes, "labelled pair")} for training`, true];
     const others = labelled < total;
+    // Pairs that came twice were answered twice, so that there may be more answers than pairs.
+    const given = others ? `You answered ${many(labelled, "pair")} of ${total.toLocaleString("en")}; ` +
+      "the others need no answer of yours." : `You gave ${many(labelled, "answer")}.`;
+    const colleagues = elsewhere
+      ? ` ${many(elsewhere, "pair")} still ${elsewhere === 1 ? "waits" : "wait"} for other people.` : "";
     return {
-      title: others ? "Nothing left for you" : `All ${many(total, "pair")} done`,
-      text: `You answered ${many(labelled, "pair")}${others ? ` of ${total.toLocaleString("en")}; ` +
-        "the others need no answer of yours" : ""}. ` +
-        "Ties and skipped pairs are counted but not trained on.",
+      title: others || elsewhere ? "Nothing left for you" : `All ${many(total, "pair")} done`,
+      text: `${given}${colleagues} Ties and skipped pairs are counted but not trained on.`,
       buttons: [...(lead && votes ? [exporting] : []), ["look-again", "Look again", false]],
     };
   };

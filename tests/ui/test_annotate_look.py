@@ -325,6 +325,8 @@ def test_after_an_answer_a_phone_shows_the_next_pair_from_its_top(site, browser)
 
 def test_nothing_left_is_not_all_done_by_oneself(site, page):
     add_pairs(site, 3)
+    store = site.context.store
+    store.team.change_settings("lea", store.datasets()[0].name, {"repeat_share": 0})
     for _ in range(2):
         card = site.context.store.claim("ben")
         site.context.store.save(
