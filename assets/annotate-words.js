@@ -67,6 +67,13 @@ window.StudioWords = (() => {
   };
   const many = (number, word) => `${number.toLocaleString("en")} ${word}${number === 1 ? "" : "s"}`;
 
+  // 30 Nov of 2026-11-30; with the year where it is another one.
+  const date = (iso) => {
+    const day = new Date(`${iso}T12:00`);
+    const year = day.getFullYear() === new Date().getFullYear() ? {} : { year: "numeric" };
+    return day.toLocaleDateString("en-GB", { day: "numeric", month: "short", ...year });
+  };
+
   const SAVING = {
     title: "Saving your answers",
     text: "The next pairs come when the server has them. They are safe in this browser.",
@@ -118,5 +125,5 @@ window.StudioWords = (() => {
     };
   };
 
-  return { KEYS, plainKey, pressable, WORDS, REASONS, HELP, LEAD_HELP, EDITORS, SAVING, emptyState, many };
+  return { KEYS, plainKey, pressable, WORDS, REASONS, HELP, LEAD_HELP, EDITORS, SAVING, emptyState, many, date };
 })();

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from statistics import median
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
@@ -64,6 +65,7 @@ class _Counted:
             total=self._number(self._pairs()),
             waiting=self._number(self._pairs().where(Pair.open.is_(True))),
             today=self._number(standing.where(Label.created_at >= midnight)),
+            day=_day(midnight),
             median_seconds=self._median(times),
         )
 
@@ -73,8 +75,11 @@ class _Counted:
         today = standing.where(Label.created_at >= midnight)
         times = self._seen(select(Label.elapsed_ms).join(Pair, Pair.id == Label.pair_id))
         times = times.where(Label.annotator_id == who, Label.kind != UNDO)
+        first = times.with_only_columns(func.min(Label.created_at))
         common = {
             "labelled": labelled,
+            "day": _day(midnight),
+            "since": _day(self._connection.execute(first).scalar()),
             "today": self._number(today) + self._answered_again(who, midnight),
             "median_seconds": self._median(times),
         }
@@ -180,6 +185,10 @@ class _Counted:
 
     def _number(self, query: Select) -> int:
         return self._connection.execute(query).scalar_one()
+
+
+def _day(at: float | None) -> str:
+    return "" if at is None else datetime.fromtimestamp(at).date().isoformat()
 
 
 def _said(who: int) -> ColumnElement[bool]:

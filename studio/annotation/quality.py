@@ -12,7 +12,7 @@ from sqlalchemy import Connection, and_, func, select
 from sqlalchemy.orm import aliased
 
 from studio.annotation import agreement, checks
-from studio.annotation.figures import Figure, share
+from studio.annotation.figures import Figure, share, undefined
 from studio.annotation.tables import (
     Annotator,
     Candidate,
@@ -28,6 +28,9 @@ TOO_FAST_MS = 500
 READ_A_SECOND = 250  # characters of both answers; ten times as fast as people read
 SLACK_MS = 1_000
 BREAK_SECONDS = 300.0
+LEAST_WORK_SECONDS = 600.0
+LEAST_WORK_ANSWERS = 5
+"""From less than this, a number of answers an hour says nothing of anybody's pace."""
 PACE_DAYS = 7
 HOUR, DAY = 3_600.0, 86_400.0
 STEPS = {"clearly": 3, "": 2, "slightly": 1}
@@ -110,13 +113,17 @@ class GivenAnswer:
 
 @dataclass(frozen=True)
 class Person:
-    """The figures of one annotator; `per_hour` while working, breaks over five minutes left out."""
+    """The figures of one annotator.
+
+    Attributes:
+        per_hour: While working, breaks over five minutes left out; undefined of a short time.
+    """
 
     name: str
     answers: int
     skips: int
     median_seconds: float | None
-    per_hour: float | None
+    per_hour: Figure
     gold: Figure
     consistency: Figure
     left: Figure
@@ -360,12 +367,15 @@ def _median(answers: Sequence[GivenAnswer]) -> float | None:
     return round(median(times) / 1000, 1) if times else None
 
 
-def _per_hour(times: Sequence[float]) -> float | None:
+def _per_hour(times: Sequence[float]) -> Figure:
     ordered = sorted(times)
     gaps = [later - earlier for earlier, later in pairwise(ordered)]
     working = [gap for gap in gaps if gap <= BREAK_SECONDS]
     seconds = sum(working)
-    return round(3600 * len(working) / seconds, 1) if seconds else None
+    if seconds < LEAST_WORK_SECONDS or len(working) < LEAST_WORK_ANSWERS:
+        least = LEAST_WORK_SECONDS / 60
+        return undefined(f"Needs {least:g} minutes of work and {LEAST_WORK_ANSWERS} answers.")
+    return Figure(round(HOUR * len(working) / seconds, 1), count=len(working))
 
 
 def _forecast(found: Gathered, now: float) -> Forecast:

@@ -417,7 +417,10 @@ class HistoryEntry:
 class Progress:
     """How far: `labelled` counts answers (skips too), `total` what there is to answer.
 
-    `elsewhere` is said when nothing is left for an annotator: pairs that wait for other people.
+    Attributes:
+        elsewhere: Said when nothing is left for an annotator: pairs that wait for other people.
+        day: The server's, of which `today` is.
+        since: The day of the annotator's first answer; empty before it.
     """
 
     labelled: int
@@ -426,6 +429,8 @@ class Progress:
     today: int
     median_seconds: float | None
     elsewhere: int = 0
+    day: str = ""
+    since: str = ""
 
 
 @dataclass(frozen=True)
