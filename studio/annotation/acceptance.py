@@ -85,16 +85,20 @@ def _ensure_aspects_fit(event: LabelEvent, pair: Row, candidates: tuple[int, int
             raise _unfit(f"{aspect[:40]!r} cannot be judged here.", "aspects")
 
 
+def ensure_text_fits(text: str, field: str) -> None:
+    """Refuse a text that is too long, or that a database cannot hold. Raises InputError."""
+    if len(text) > LONGEST:
+        raise InputError(
+            f"The text has more than {LONGEST:,} characters.", remedy="Shorten it.", field=field
+        )
+    try:
+        check_text(text, field)
+    except DataError as error:
+        raise InputError(error.message, remedy="Take it out.", field=field) from error
+
+
 def _ensure_texts_fit(event: LabelEvent) -> None:
     for field in ("reason", "comment", "edit", "ideal"):
-        text = getattr(event, field)
-        if len(text) > LONGEST:
-            raise InputError(
-                f"The text has more than {LONGEST:,} characters.", remedy="Shorten it.", field=field
-            )
-        try:
-            check_text(text, field)
-        except DataError as error:
-            raise InputError(error.message, remedy="Take it out.", field=field) from error
+        ensure_text_fits(getattr(event, field), field)
     if event.edit.strip() and event.winner_id is None:
         raise InputError("Choose the better answer to edit it.", field="edit")

@@ -70,8 +70,15 @@ def admitted(connection: Connection, answer: SideAnswer | LabelEvent) -> LabelEv
 
 
 def undoable(connection: Connection, annotator: str, handle: int) -> tuple[int, bool]:
-    """The pair that a page takes an answer back of, and whether that of its second showing."""
-    return showings.viewer(connection, annotator).number(handle)
+    """The pair that a page takes an answer back of, and whether that of its second showing.
+
+    Raises:
+        NotFoundError: There can be no such pair.
+    """
+    pair, again = showings.viewer(connection, annotator).number(handle)
+    if pair > showings.LAST_ID:
+        raise not_yours()
+    return pair, again
 
 
 def looked_at(connection: Connection, handle: int, annotator: str) -> PairCard:
@@ -98,7 +105,7 @@ def own_pair(connection: Connection, handle: int, annotator: str) -> int:
 
 def _given(connection: Connection, pair: int, annotator: str) -> Row:
     found = None
-    if pair <= showings.LAST_PAIR:
+    if pair <= showings.LAST_ID:
         found = connection.execute(LOOK, {"pair": pair, "annotator": annotator}).first()
     if found is None:
         raise not_yours()

@@ -21,6 +21,7 @@ from studio.annotation import (
     settings,
     veil,
 )
+from studio.annotation.acceptance import ensure_text_fits
 from studio.annotation.adjudication import Case, DecisionEvent
 from studio.annotation.database import Database
 from studio.annotation.projection import project_dataset, project_pairs
@@ -137,6 +138,7 @@ class Team:
                     remedy="Reload the page.",
                     field="kind",
                 )
+            ensure_text_fits(explanation, "explanation")
             values = {"kind": kind, "winner_id": winner_id, "explanation": explanation[:2000]}
             values["active"] = True
             same = Gold.pair_id == pair_id

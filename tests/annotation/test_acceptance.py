@@ -6,8 +6,10 @@ import pytest
 
 from studio.annotation import Span
 from studio.annotation.acceptance import LONGEST_MS, MOST_SPANS, utf16_length
+from studio.annotation.adjudication import DecisionEvent
+from studio.annotation.showings import LAST_ID, LAST_PAIR
 from studio.data.schema import Answer
-from studio.errors import InputError
+from studio.errors import InputError, NotFoundError
 
 from .conftest import answer, make_row, make_rows
 
@@ -57,3 +59,27 @@ def test_an_answer_takes_a_time_that_there_is(store, elapsed):
         store.save(answer(card, "ana", elapsed_ms=elapsed))
     assert caught.value.field == "elapsed_ms"
     store.save(answer(card, "ana", elapsed_ms=LONGEST_MS))
+
+
+def test_a_number_that_no_pair_has_is_somebody_else_s_pair(store):
+    store.add_rows("charts", make_rows(1))
+    store.claim("ana")
+    ana = store.team.viewer("ana")
+    for number in (LAST_ID + 1, LAST_PAIR):
+        for ask in (store.look, lambda handle, who: store.undo(who, handle=handle)):
+            with pytest.raises(NotFoundError, match="not given to you"):
+                ask(ana.handle(number), "ana")
+    with pytest.raises(NotFoundError):
+        store.look(ana.handle(LAST_ID), "ana")
+
+
+def test_what_a_lead_writes_is_what_a_database_can_hold(store):
+    store.add_rows("charts", make_rows(1))
+    for text in ("a\0b", "\ud800", "x" * 9_000):
+        with pytest.raises(InputError) as caught:
+            store.team.decide(DecisionEvent("d-1", 1, "lea", "tie", comment=text))
+        assert caught.value.field == "comment"
+        with pytest.raises(InputError) as caught:
+            store.team.set_gold("lea", 1, "tie", None, text)
+        assert caught.value.field == "explanation"
+    assert store.team.gold_pairs("charts") == 0 and store.team.case(1, "lea").decided is None

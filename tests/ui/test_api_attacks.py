@@ -357,3 +357,61 @@ def test_a_lead_s_own_answer_becomes_gold_and_is_gold_no_longer(client, context)
     assert context.store.team.gold_pairs("charts") == 1
     assert client.post("/studio/annotate/gold", json=wanted).json() == {"gold": False}
     assert context.store.team.gold_pairs("charts") == 0
+
+
+BIG = 2**31
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("annotate/history?before={big}", 422),
+        ("annotate/card/{handle}", 404),
+        ("annotate/progress?dataset=%00", 422),
+        ("annotate/guidelines?dataset=a%00b", 422),
+        ("team/case?after={big}", 422),
+        ("team/case?dataset=%00", 422),
+        ("team/case/{big}", 422),
+    ],
+)
+def test_numbers_and_names_that_no_database_holds_are_refused(client, context, path, status):
+    claimed(client)
+    context.lead = True
+    handle = context.store.team.viewer("ana").handle(BIG)
+    reply = client.get(f"/studio/{path.format(big=BIG, handle=handle)}")
+    assert reply.status_code == status and reply.json()["message"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"guideline": BIG},
+        {"elapsed_ms": BIG},
+        {"expected_version": BIG},
+        {"spans": [{"side": "left", "start": 0, "end": 100}]},
+        {"spans": [{"side": "left", "start": 0, "end": BIG}]},
+        {"comment": "a\0b"},
+        {"next": {"dataset": "a\0b"}},
+    ],
+)
+def test_an_answer_out_of_bounds_is_refused_with_a_sentence(client, context, changes):
+    (card,) = claimed(client)
+    refused = saved(client, card, **changes)
+    assert refused.status_code == 422
+    assert refused.json()["message"] and refused.json()["field"] in (
+        *changes,
+        "spans.0.end",
+        "next.dataset",
+    )
+    assert context.store.progress().labelled == 0
+    assert saved(client, card, guideline=BIG - 1).status_code == 200
+    assert context.store.answers("charts")[0]["guideline"] is None
+
+
+def test_a_conflict_of_two_tabs_is_one_line_of_the_log(client, caplog):
+    (card,) = claimed(client)
+    saved(client, card)
+    caplog.set_level("INFO")
+    assert saved(client, card).status_code == 409
+    (told,) = [record for record in caplog.records if "elsewhere" in record.getMessage()]
+    assert told.exc_info is None
