@@ -119,7 +119,8 @@ window.StudioWords = (() => {
     const colleagues = elsewhere
       ? ` ${many(elsewhere, "pair")} still ${elsewhere === 1 ? "waits" : "wait"} for other people.` : "";
     return {
-      title: others || elsewhere ? "Nothing left for you" : `All ${many(total, "pair")} done`,
+      title: others ? "Nothing left for you"
+        : `All ${many(total, "pair")} done${elsewhere ? " by you" : ""}`,
       text: `${given}${colleagues} Ties and skipped pairs are counted but not trained on.`,
       buttons: [...(lead && votes ? [exporting] : []), ["look-again", "Look again", false]],
     };

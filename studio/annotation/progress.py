@@ -18,7 +18,7 @@ from studio.annotation.team_tables import Gold, Repeat
 from studio.annotation.views import ABSTENTIONS, Progress
 
 RECENT = 200
-DRAWN_ONE_BY_ONE = 5_000
+DRAWN_ONE_BY_ONE = 2_000
 """Waiting pairs of which it is drawn whether they come again; of more, their share is counted."""
 
 
@@ -83,8 +83,8 @@ class _Counted:
             "today": self._number(today) + self._answered_again(who, midnight),
             "median_seconds": self._median(times),
         }
-        pairs, unanswered = self._number(self._pairs()), self._number(self._waiting(who))
         if at_end:
+            pairs, unanswered = self._number(self._pairs()), self._number(self._waiting(who))
             still_open = self._number(self._pairs().where(Pair.open.is_(True)))
             elsewhere = still_open - unanswered
             return Progress(total=pairs, waiting=unanswered, elsewhere=elsewhere, **common)
@@ -159,20 +159,21 @@ class _Counted:
             if not share:
                 continue
             of_dataset = self._waiting(who).where(Pair.dataset_id == number, ~_touched(who))
-            ids = of_dataset.with_only_columns(Pair.id).order_by(Pair.id)
-            drawn = self._drawn(person, share, ids.limit(DRAWN_ONE_BY_ONE))
-            more = max(0, self._number(of_dataset) - DRAWN_ONE_BY_ONE)
+            ids = of_dataset.with_only_columns(Pair.id).order_by(Pair.id).limit(DRAWN_ONE_BY_ONE)
+            drawn, asked = self._drawn(person, share, ids)
+            more = self._number(of_dataset) - asked if asked == DRAWN_ONE_BY_ONE else 0
             # Skipped at first, so that they do not come again; they were counted before.
             skipped = self._seen(select(Pair.id).join(Label, Label.pair_id == Pair.id))
             skipped = skipped.where(Label.annotator_id == who, Label.version == 1)
             skipped = skipped.where(Label.kind.in_(ABSTENTIONS), Pair.dataset_id == number)
-            drawn += self._drawn(person, share, skipped.where(Pair.gold.is_(False)))
+            drawn += self._drawn(person, share, skipped.where(Pair.gold.is_(False)))[0]
             found[number] = found.get(number, 0) + drawn + int(share * more)
         return found
 
-    def _drawn(self, person: Viewer, share: float, ids: Select) -> int:
-        found = self._connection.execute(ids).scalars()
-        return sum(checks.is_repeated(person, pair, share) for pair in found)
+    def _drawn(self, person: Viewer, share: float, ids: Select) -> tuple[int, int]:
+        """How many of the pairs are drawn to come again, and of how many."""
+        found = self._connection.execute(ids).scalars().all()
+        return sum(checks.is_repeated(person, pair, share) for pair in found), len(found)
 
     def _by_dataset(self, query: Select) -> dict[int, int]:
         query = query.with_only_columns(Pair.dataset_id, func.count()).group_by(Pair.dataset_id)
@@ -193,18 +194,17 @@ def _day(at: float | None) -> str:
 
 def _said(who: int) -> ColumnElement[bool]:
     """Whether an answer of this person to the pair stands."""
-    return _labels_of(who).where(CurrentLabel.label_id.is_not(None)).exists()
+    return Pair.id.in_(_labels_of(who).where(CurrentLabel.label_id.is_not(None)))
 
 
 def _touched(who: int) -> ColumnElement[bool]:
     """Whether this person ever answered the pair."""
-    return _labels_of(who).exists()
+    return Pair.id.in_(_labels_of(who))
 
 
 def _labels_of(who: int) -> Select:
-    return select(CurrentLabel.pair_id).where(
-        CurrentLabel.pair_id == Pair.id, CurrentLabel.annotator_id == who
-    )
+    # Looked up once; asked pair by pair it would take a second of a large library.
+    return select(CurrentLabel.pair_id).where(CurrentLabel.annotator_id == who)
 
 
 def _gold_due(answered: int, settings: ProjectSettings) -> int:
