@@ -97,10 +97,14 @@ def looked_at(connection: Connection, handle: int, annotator: str) -> PairCard:
     return card(connection, pair, annotator, repeat)
 
 
-def own_pair(connection: Connection, handle: int, annotator: str) -> int:
-    """The pair behind a handle of somebody who was given it. Raises NotFoundError."""
-    pair, _ = showings.viewer(connection, annotator).number(handle)
-    return _given(connection, pair, annotator).id
+def own_showing(connection: Connection, handle: int, annotator: str) -> tuple[int, bool]:
+    """The pair behind a handle of somebody who was given it, and whether it is its second showing.
+
+    Raises:
+        NotFoundError: They were not.
+    """
+    pair, repeat = showings.viewer(connection, annotator).number(handle)
+    return _given(connection, pair, annotator).id, repeat
 
 
 def _given(connection: Connection, pair: int, annotator: str) -> Row:

@@ -169,8 +169,8 @@ class Team:
             NotFoundError: The lead was never given it.
         """
         with self._database.read() as connection:
-            pair = admission.own_pair(connection, handle, lead)
-            given = cards.card(connection, pair, lead).current
+            pair, repeat = admission.own_showing(connection, handle, lead)
+            given = cards.card(connection, pair, lead, repeat).current
             known = adjudication.gold_of(connection, pair)
         if given is None or given.kind not in VOTES:
             raise InputError(

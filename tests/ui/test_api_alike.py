@@ -157,3 +157,23 @@ def test_that_the_qualification_round_is_on_is_not_sent(client, context):
         assert "qualif" not in str(reply)
         reply = saved(client, reply["cards"][0], next={"count": 3}).json()["next"]
     assert reply["standing"] in ({}, {"charts": "failed"})
+
+
+def test_gold_made_of_a_second_showing_is_the_answer_that_is_looked_at(client, context):
+    context.name, context.lead = "lea", True
+    reply = following(client)
+    while reply["cards"]:
+        card = reply["cards"][0]
+        pair, again = context.store.team.viewer("lea").number(card["pair_id"])
+        saved(client, card, winner=side(card, "bad" if again else "good"))
+        if again:
+            assert client.post("/studio/annotate/gold", json={"pair_id": card["pair_id"]}).json()[
+                "gold"
+            ]
+            kind, winner = context.store.team.case(pair, "lea").gold
+            item = context.store.item(pair)
+            text = {one.id: one.text for one in item.candidates}[winner]
+            assert (kind, text[:3]) == ("choose", "bad")
+            return
+        reply = following(client)
+    raise AssertionError("there was no second showing")
