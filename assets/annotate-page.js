@@ -3,7 +3,8 @@
 window.StudioPage = (() => {
   const { element, button, skipPanel, editorPanel, guidelinesPanel, helpDialog } =
     window.StudioPanels;
-  const { WORDS, many } = window.StudioWords;
+  const words = window.StudioWords;
+  const { WORDS, many } = words;
   const text = window.StudioText;
   const VOTES = ["choose", "tie", "both_good", "both_bad"];
   const NOTICE_KEYS = { "notice-look": "V" };
@@ -208,15 +209,19 @@ window.StudioPage = (() => {
   };
 
   const fillProgress = (parts, progress) => {
-    const { labelled, total, waiting, today } = progress;
+    const { labelled, total, waiting, today, day, since } = progress;
     const number = (count) => count.toLocaleString("en");
-    const left = waiting ? `${number(waiting)} left of ${many(total, "pair")}`
-      : `none left of ${many(total, "pair")}`;
-    const pieces = [left, `${number(labelled)} by you`, `${number(today)} today`];
+    // Pairs that came twice are answered twice: then there is no number that these are of.
+    const all = labelled > total ? "" : ` of ${many(total, "pair")}`;
+    const left = `${waiting ? number(waiting) : "none"} left${all}`;
+    const from = since && since !== day ? ` since ${words.date(since)}` : "";
+    const pieces = [left, `${number(labelled)} by you${from}`,
+      `${number(today)} today${day ? `, ${words.date(day)}` : ""}`];
     if (progress.median_seconds !== null) pieces.push(`median ${progress.median_seconds} s`);
     parts.counts.textContent = pieces.join(" · ");
-    parts.counts.title = "Left: pairs that need an answer and that you have not answered. " +
-      "Pairs others have finished are not left.";
+    parts.counts.title = "Left: pairs that need an answer of yours, those that come twice counted " +
+      "twice. Pairs others have finished are not left. Today is the studio's day; the median is of your " +
+      "last 200 answers.";
     parts.meter.max = Math.max(total, 1);
     parts.meter.value = total - waiting;
   };

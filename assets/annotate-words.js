@@ -67,6 +67,13 @@ window.StudioWords = (() => {
   };
   const many = (number, word) => `${number.toLocaleString("en")} ${word}${number === 1 ? "" : "s"}`;
 
+  // 30 Nov of 2026-11-30; with the year where it is another one.
+  const date = (iso) => {
+    const day = new Date(`${iso}T12:00`);
+    const year = day.getFullYear() === new Date().getFullYear() ? {} : { year: "numeric" };
+    return day.toLocaleDateString("en-GB", { day: "numeric", month: "short", ...year });
+  };
+
   const SAVING = {
     title: "Saving your answers",
     text: "The next pairs come when the server has them. They are safe in this browser.",
@@ -76,7 +83,7 @@ window.StudioWords = (() => {
 
   // What is said when there is no pair to show, and the one next step.
   const emptyState = ({ progress, datasets, dataset, lead, standing }) => {
-    const { labelled = 0, total = 0, waiting = 0 } = progress ?? {};
+    const { labelled = 0, total = 0, waiting = 0, elsewhere = 0 } = progress ?? {};
     if (Object.values(standing ?? {}).includes("failed")) {
       return {
         title: "Please talk to the lead",
@@ -106,14 +113,18 @@ window.StudioWords = (() => {
       .reduce((sum, { labelled: pairs }) => sum + pairs, 0);
     const exporting = ["export-now", `Export ${many(votes, "labelled pair")} for training`, true];
     const others = labelled < total;
+    // Pairs that came twice were answered twice, so that there may be more answers than pairs.
+    const given = others ? `You answered ${many(labelled, "pair")} of ${total.toLocaleString("en")}; ` +
+      "the others need no answer of yours." : `You gave ${many(labelled, "answer")}.`;
+    const colleagues = elsewhere
+      ? ` ${many(elsewhere, "pair")} still ${elsewhere === 1 ? "waits" : "wait"} for other people.` : "";
     return {
-      title: others ? "Nothing left for you" : `All ${many(total, "pair")} done`,
-      text: `You answered ${many(labelled, "pair")}${others ? ` of ${total.toLocaleString("en")}; ` +
-        "the others need no answer of yours" : ""}. ` +
-        "Ties and skipped pairs are counted but not trained on.",
+      title: others ? "Nothing left for you"
+        : `All ${many(total, "pair")} done${elsewhere ? " by you" : ""}`,
+      text: `${given}${colleagues} Ties and skipped pairs are counted but not trained on.`,
       buttons: [...(lead && votes ? [exporting] : []), ["look-again", "Look again", false]],
     };
   };
 
-  return { KEYS, plainKey, pressable, WORDS, REASONS, HELP, LEAD_HELP, EDITORS, SAVING, emptyState, many };
+  return { KEYS, plainKey, pressable, WORDS, REASONS, HELP, LEAD_HELP, EDITORS, SAVING, emptyState, many, date };
 })();

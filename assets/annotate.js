@@ -242,7 +242,9 @@ window.StudioAnnotate = (() => {
       if (!progress) return;
       progress.labelled += step;
       progress.today += step;
-      progress.waiting -= step;
+      // Pairs that are here are left, whatever was expected to come.
+      progress.waiting = Math.max(progress.waiting - step, this.queue.waiting.length);
+      progress.total = Math.max(progress.total, progress.labelled + progress.waiting);
       this.showProgress();
     }
 

@@ -108,17 +108,36 @@
     pen.globalAlpha = 1;
   };
 
-  const picture = (plots) => {
+  // Which runs these are and when they trained, and when the picture was made.
+  const LINE = 20;
+  const minute = (date) => {
+    const two = (number) => String(number).padStart(2, "0");
+    const day = [date.getFullYear(), two(date.getMonth() + 1), two(date.getDate())].join("-");
+    return `${day} ${two(date.getHours())}:${two(date.getMinutes())}`;
+  };
+  const drawHead = (pen, lines, width) => {
+    pen.textAlign = "left";
+    lines.forEach((line, place) => {
+      pen.font = `${place < lines.length - 1 ? 600 : 400} 13px system-ui, sans-serif`;
+      pen.fillStyle = colour(place < lines.length - 1 ? "text" : "text-2");
+      pen.fillText(cut(pen, line, width - 16), 8, 20 + place * LINE);
+    });
+  };
+
+  const picture = (plots, dated) => {
+    const lines = [...dated, `Picture of ${minute(new Date())}`];
+    const head = 12 + lines.length * LINE;
     const columns = Math.min(2, plots.length);
     const canvas = document.createElement("canvas");
     canvas.width = WIDTH * columns * SCALE;
-    canvas.height = HEIGHT * Math.ceil(plots.length / columns) * SCALE;
+    canvas.height = (head + HEIGHT * Math.ceil(plots.length / columns)) * SCALE;
     const pen = canvas.getContext("2d");
     pen.scale(SCALE, SCALE);
     pen.fillStyle = colour("surface");
     pen.fillRect(0, 0, canvas.width, canvas.height);
+    drawHead(pen, lines, WIDTH * columns);
     plots.forEach((plot, place) => {
-      drawPlot(pen, plot, (place % columns) * WIDTH, Math.floor(place / columns) * HEIGHT);
+      drawPlot(pen, plot, (place % columns) * WIDTH, head + Math.floor(place / columns) * HEIGHT);
     });
     return canvas;
   };
@@ -126,7 +145,8 @@
   const save = () => {
     const all = document.querySelector("#run-curves .plots");
     if (!all) return;
-    picture([...all.querySelectorAll(".plot")]).toBlob((blob) => {
+    const dated = (all.dataset.dated ?? "").split("\n").filter(Boolean);
+    picture([...all.querySelectorAll(".plot")], dated).toBlob((blob) => {
       const link = document.createElement("a");
       link.href = URL.createObjectURL(blob);
       link.download = `${all.dataset.name.replace(/[^\p{L}\p{N}._-]+/gu, "-").slice(0, 60)}.png`;

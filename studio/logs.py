@@ -9,7 +9,7 @@ import sys
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
-from studio.errors import StudioError
+from studio.errors import ConflictError, StudioError
 
 LOG_BYTES = 2_000_000
 KEPT_FILES = 3
@@ -52,10 +52,13 @@ def configure(file: Path, *, to_stderr: bool = True) -> None:
 def log_told(error: BaseException) -> None:
     """Log an error that somebody is told in a sentence, at the place where that is done.
 
-    What people can mend themselves (`StudioError`) is information, everything else an error.
+    What people can mend themselves (`StudioError`) is information, everything else an error. A
+    conflict is no error of the studio's at all, but two pages at work: one line without traceback.
     """
     level = logging.INFO if isinstance(error, StudioError) else logging.ERROR
-    logger.log(level, "Told: %s", error, exc_info=error, stacklevel=2)
+    expected = isinstance(error, ConflictError) and error.__cause__ is None
+    traceback = None if expected else error
+    logger.log(level, "Told: %s", error, exc_info=traceback, stacklevel=2)
 
 
 def discreet(text: str) -> str:

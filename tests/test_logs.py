@@ -8,7 +8,7 @@ import stat
 import pytest
 
 from studio import logs
-from studio.errors import InputError
+from studio.errors import ConflictError, InputError
 
 
 @pytest.fixture
@@ -74,3 +74,16 @@ def test_the_log_is_rotated(file, monkeypatch):
     for number in range(40):
         logging.getLogger("studio").warning("line %d", number)
     assert len(list(file.parent.glob("studio.log*"))) == 1 + logs.KEPT_FILES
+
+
+def test_an_expected_conflict_is_one_line(file):
+    logs.log_told(ConflictError("You answered this pair elsewhere."))
+    assert len(file.read_text(encoding="utf-8").splitlines()) == 1
+
+
+def test_a_conflict_with_a_cause_is_logged_with_it(file):
+    try:
+        raise ConflictError("It cannot be deleted.") from OSError("busy")
+    except ConflictError as error:
+        logs.log_told(error)
+    assert "OSError: busy" in file.read_text(encoding="utf-8")

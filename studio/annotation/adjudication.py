@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection, func, insert, select
 
+from studio.annotation.acceptance import ensure_text_fits
 from studio.annotation.cards import card as blind_card
 from studio.annotation.projection import QUEUES, REOPEN, project_pairs
 from studio.annotation.showings import (
@@ -232,6 +233,7 @@ def decide(connection: Connection, event: DecisionEvent, now: float) -> None:
         raise InputError(f"{event.kind!r} is not a decision.", field="kind")
     if (event.kind == "choose") != (event.winner_id in (pair.first_id, pair.second_id)):
         raise InputError("The winner is not part of this pair.", field="winner_id")
+    ensure_text_fits(event.comment, "comment")
     connection.execute(
         insert(Decision).values(
             key=event.key,

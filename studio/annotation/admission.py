@@ -12,7 +12,6 @@ from studio.annotation.settings import projects
 from studio.annotation.showings import not_yours
 from studio.annotation.staging import unpublished
 from studio.annotation.tables import Annotator, CurrentLabel, Lease, Pair
-from studio.annotation.team_tables import Repeat
 from studio.annotation.views import LabelEvent, PairCard, SideAnswer
 
 LOOK = (
@@ -31,7 +30,6 @@ LOOK = (
         Lease.again_at,
         Lease.plain,
         CurrentLabel.version.label("answered"),
-        Repeat.answer_id.label("again_answered"),
     )
     .select_from(Pair)
     .join(Annotator, Annotator.name == bindparam("annotator"))
@@ -40,7 +38,6 @@ LOOK = (
         CurrentLabel,
         (CurrentLabel.pair_id == Pair.id) & (CurrentLabel.annotator_id == Annotator.id),
     )
-    .outerjoin(Repeat, (Repeat.pair_id == Pair.id) & (Repeat.annotator_id == Annotator.id))
     .where(Pair.id == bindparam("pair"), Pair.origin == "")
     .where(or_(Pair.batch == 0, Pair.batch.not_in(unpublished())))
     # What was handed out, or answered when nobody noted yet what was.
@@ -73,8 +70,15 @@ def admitted(connection: Connection, answer: SideAnswer | LabelEvent) -> LabelEv
 
 
 def undoable(connection: Connection, annotator: str, handle: int) -> tuple[int, bool]:
-    """The pair that a page takes an answer back of, and whether that of its second showing."""
-    return showings.viewer(connection, annotator).number(handle)
+    """The pair that a page takes an answer back of, and whether that of its second showing.
+
+    Raises:
+        NotFoundError: There can be no such pair.
+    """
+    pair, again = showings.viewer(connection, annotator).number(handle)
+    if pair > showings.LAST_ID:
+        raise not_yours()
+    return pair, again
 
 
 def looked_at(connection: Connection, handle: int, annotator: str) -> PairCard:
@@ -86,21 +90,26 @@ def looked_at(connection: Connection, handle: int, annotator: str) -> PairCard:
     person = showings.viewer(connection, annotator)
     pair, repeat = person.number(handle)
     given = _given(connection, pair, annotator)
-    again = repeat and given.again_at is not None and given.again_answered is None
+    if repeat and given.again_at is None:
+        raise not_yours()
     if given.answered is None and not _is_open(connection, given):
         raise not_yours()
-    return card(connection, pair, annotator, again)
+    return card(connection, pair, annotator, repeat)
 
 
-def own_pair(connection: Connection, handle: int, annotator: str) -> int:
-    """The pair behind a handle of somebody who was given it. Raises NotFoundError."""
-    pair, _ = showings.viewer(connection, annotator).number(handle)
-    return _given(connection, pair, annotator).id
+def own_showing(connection: Connection, handle: int, annotator: str) -> tuple[int, bool]:
+    """The pair behind a handle of somebody who was given it, and whether it is its second showing.
+
+    Raises:
+        NotFoundError: They were not.
+    """
+    pair, repeat = showings.viewer(connection, annotator).number(handle)
+    return _given(connection, pair, annotator).id, repeat
 
 
 def _given(connection: Connection, pair: int, annotator: str) -> Row:
     found = None
-    if pair <= showings.LAST_PAIR:
+    if pair <= showings.LAST_ID:
         found = connection.execute(LOOK, {"pair": pair, "annotator": annotator}).first()
     if found is None:
         raise not_yours()

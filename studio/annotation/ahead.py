@@ -13,6 +13,7 @@ from sqlalchemy import (
     Float,
     Select,
     bindparam,
+    func,
     literal,
     select,
     union_all,
@@ -32,13 +33,18 @@ class Ahead:
     """What one annotator has before them.
 
     Attributes:
-        repeats: Pairs whose second showing has come.
-        held: Pairs held, open still and not answered, with the time their lease ends.
+        repeats: Pairs handed out for their second showing, with when.
+        again: The pair whose second showing is next, with the number of answers given since its
+            first, no more than `BETWEEN`.
+        held: Pairs held, open still and not answered, with when they were handed out.
+        aging: Those of them whose lease ends soon.
         lease: Seconds a new claim lasts.
     """
 
-    repeats: list[int]
+    repeats: dict[int, float]
+    again: tuple[int, int] | None
     held: dict[int, float]
+    aging: list[int]
     lease: float
 
 
@@ -54,14 +60,15 @@ def holds(now: Any) -> ColumnElement[bool]:
     return (Lease.expires_at > now) & (Lease.expires_at <= now + LONGEST_LEASE)
 
 
-_NTH_LATEST = (
+# Answers since the first showing, counted no further than what is asked.
+_AFTER = (
     select(Label.id)
-    .where(Label.annotator_id == bindparam("who"))
-    .order_by(Label.id.desc())
-    .offset(BETWEEN - 1)
-    .limit(1)
-    .scalar_subquery()
+    .where(Label.annotator_id == bindparam("who"), Label.id > Repeat.label_id)
+    .correlate(Repeat)
+    .limit(BETWEEN)
+    .subquery()
 )
+_SINCE = select(func.count()).select_from(_AFTER).correlate(Repeat).scalar_subquery()
 # Begun from the few second showings, not from everything that was answered.
 _FIRST_STANDS = (
     select(CurrentLabel.label_id)
@@ -91,33 +98,42 @@ PACE = (
 
 
 def _statement(*, of_dataset: bool) -> Select:
-    """Rows of (what, pair, number): the time a lease ends, or milliseconds an answer took."""
+    """Rows of (what, pair, number, when it was handed out, else 0).
+
+    The number is that of answers since, the time a lease ends, or milliseconds an answer took.
+    """
     in_sight = select(Pair.id).where(Pair.hidden.is_(False))
     if of_dataset:
         in_sight = in_sight.where(Pair.dataset_id == _OF)
     repeats = (
-        select(Repeat.pair_id)
-        .where(Repeat.annotator_id == bindparam("who"), Repeat.answer_id.is_(None))
-        .where(Repeat.label_id < _NTH_LATEST, _FIRST_STANDS)
+        select(Repeat.pair_id, Repeat.label_id, Lease.again_at, _SINCE.label("since"))
+        .outerjoin(
+            Lease,
+            (Lease.pair_id == Repeat.pair_id) & (Lease.annotator_id == Repeat.annotator_id),
+        )
+        .where(Repeat.annotator_id == bindparam("who"), Repeat.answer_id.is_(None), _FIRST_STANDS)
         .where(in_sight.where(Pair.id == Repeat.pair_id).exists())
         .order_by(Repeat.label_id)
-        .limit(1)
+        .limit(bindparam("count"))
         .subquery()
     )
     held = (
-        select(Lease.pair_id, Lease.expires_at)
+        select(Lease.pair_id, Lease.expires_at, Lease.handed_at)
         .where(Lease.annotator_id == bindparam("who"), holds(NOW))
         .where(~_ANSWERED, in_sight.where(Pair.id == Lease.pair_id, Pair.open.is_(True)).exists())
-        .order_by(Lease.pair_id)
+        .order_by(func.coalesce(Lease.handed_at, 0.0), Lease.pair_id)
         .limit(bindparam("count"))
         .subquery()
     )
     pace = PACE.subquery()
+    zero = literal(0.0)
     return union_all(
-        select(literal("repeat").label("what"), repeats.c.pair_id, literal(0.0).label("number")),
-        select(literal("held"), held.c.pair_id, held.c.expires_at),
-        select(literal("pace"), literal(0), pace.c.elapsed_ms * 1.0),
-    )
+        select(literal("again").label("what"), repeats.c.pair_id, repeats.c.since * 1.0,
+               func.coalesce(repeats.c.again_at, 0.0)),
+        select(literal("held"), held.c.pair_id, held.c.expires_at,
+               func.coalesce(held.c.handed_at, 0.0)),
+        select(literal("pace"), literal(0), pace.c.elapsed_ms * 1.0, zero),
+    )  # fmt: skip
 
 
 STATEMENTS = {chosen: _statement(of_dataset=chosen) for chosen in (False, True)}
@@ -128,10 +144,15 @@ def ahead(connection: Connection, who: int, dataset: str | None, count: int, now
     given = {"who": who, "now": now, "count": count}
     given |= {} if dataset is None else {"dataset": dataset}
     rows = connection.execute(STATEMENTS[dataset is not None], given).all()
+    lease = lease_of([number for what, _, number, _ in rows if what == "pace"])
+    again = [(pair, int(since), at) for what, pair, since, at in rows if what == "again"]
+    held = [(pair, until, at) for what, pair, until, at in rows if what == "held"]
     return Ahead(
-        repeats=[pair for what, pair, _ in rows if what == "repeat"],
-        held=dict(sorted((pair, until) for what, pair, until in rows if what == "held")),
-        lease=lease_of([number for what, _, number in rows if what == "pace"]),
+        repeats={pair: at for pair, _, at in again if at},
+        again=next(((pair, since) for pair, since, at in again if not at), None),
+        held={pair: at for pair, _, at in held},
+        aging=[pair for pair, until, _ in held if until < now + lease / 2],
+        lease=lease,
     )
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, Row, bindparam, func, select
 from sqlalchemy.orm import aliased
 
 from studio.annotation.settings import stored
@@ -18,7 +18,7 @@ from studio.annotation.tables import (
     Label,
     Pair,
 )
-from studio.annotation.team_tables import Guideline
+from studio.annotation.team_tables import Guideline, Repeat
 from studio.annotation.texts import prompt_from_json
 from studio.annotation.views import Answer, PairCard, SideView, Span
 from studio.errors import NotFoundError
@@ -74,17 +74,46 @@ CARDS = (
 )
 
 
+SAID_AGAIN = (
+    select(
+        Repeat.pair_id,
+        Label.kind,
+        Label.winner_id,
+        Label.reason,
+        Label.comment,
+        Label.strength,
+        Label.flagged,
+        Label.aspects,
+        Label.spans,
+        EDIT.text.label("edit"),
+        IDEAL.text.label("ideal"),
+    )
+    .join(Annotator, Annotator.id == Repeat.annotator_id)
+    .join(Label, Label.id == Repeat.answer_id)
+    .outerjoin(EDIT, EDIT.id == Label.edit_id)
+    .outerjoin(IDEAL, IDEAL.id == Label.ideal_id)
+    .where(
+        Annotator.name == bindparam("annotator"),
+        Repeat.pair_id.in_(bindparam("pairs", expanding=True)),
+    )
+)
+
+
 def cards(
-    connection: Connection, pairs: Sequence[int], annotator: str, repeats: Iterable[int] = ()
+    connection: Connection, showings: Sequence[tuple[int, bool]], annotator: str
 ) -> list[PairCard]:
-    """The blind cards of `pairs`, in that order; `repeats` are second showings, swapped."""
-    again = set(repeats)
-    parameters = {"annotator": annotator, "pairs": list(pairs)}
-    found = {
-        row.id: _card(row, annotator, row.id in again)
-        for row in connection.execute(CARDS, parameters)
-    }
-    return [found[pair] for pair in pairs if pair in found]
+    """The blind cards of showings, in that order: pairs, with whether it is the second, swapped."""
+    parameters = {"annotator": annotator, "pairs": list({pair for pair, _ in showings})}
+    rows = {row.id: row for row in connection.execute(CARDS, parameters)}
+    again = {"annotator": annotator, "pairs": [pair for pair, repeat in showings if repeat]}
+    said = {}
+    if again["pairs"]:
+        said = {row.pair_id: row for row in connection.execute(SAID_AGAIN, again)}
+    return [
+        _card(rows[pair], annotator, repeat, said.get(pair) if repeat else rows[pair])
+        for pair, repeat in showings
+        if pair in rows
+    ]
 
 
 def card(connection: Connection, pair: int, annotator: str, repeat: bool = False) -> PairCard:
@@ -93,13 +122,14 @@ def card(connection: Connection, pair: int, annotator: str, repeat: bool = False
     Raises:
         NotFoundError: There is no such pair.
     """
-    found = cards(connection, [pair], annotator, [pair] if repeat else [])
+    found = cards(connection, [(pair, repeat)], annotator)
     if not found:
         raise NotFoundError(f"There is no pair {pair}.", remedy="Reload the page.")
     return found[0]
 
 
-def _card(row, annotator: str, repeat: bool) -> PairCard:
+def _card(row: Row, annotator: str, repeat: bool, said: Row | None) -> PairCard:
+    """The card of a pair with what was `said` of this showing of it."""
     person = Viewer(row.secret, annotator)
     sides = [
         SideView(row.first_id, row.first_text),
@@ -110,7 +140,7 @@ def _card(row, annotator: str, repeat: bool) -> PairCard:
         sides.reverse()
         authors.reverse()
     settings = stored(row.overlap, row.settings)
-    answered = bool(row.kind) and not repeat
+    answered = said is not None and bool(said.kind)
     return PairCard(
         pair_id=row.id,
         dataset=row.dataset,
@@ -120,7 +150,7 @@ def _card(row, annotator: str, repeat: bool) -> PairCard:
         left=sides[0],
         right=sides[1],
         version=row.version or 0,
-        current=_answer(row) if answered else None,
+        current=_answer(said) if answered else None,
         repeat=repeat,
         aspects=settings.aspects,
         markdown=settings.markdown,

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, bindparam, func, select, text, update
+from sqlalchemy import Connection, Select, and_, bindparam, func, or_, select, text, update
+from sqlalchemy.orm import aliased
 
 from studio.annotation.label_events import UNDO
 from studio.annotation.settings import Project, ProjectSettings
 from studio.annotation.showings import Viewer
-from studio.annotation.tables import Annotator, CurrentLabel, Label, Pair
-from studio.annotation.team_tables import Gold, Repeat
+from studio.annotation.tables import Annotator, CurrentLabel, Label, Lease, Pair
+from studio.annotation.team_tables import AuditEntry, Gold, Repeat
+
+GOLD = "gold"
+"""The action of the audit entry of whoever said which answer to a pair is right."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +49,49 @@ def plan_repeat(connection: Connection, pair: int, who: int, label_id: int) -> N
 
 
 def answer_repeat(connection: Connection, pair: int, who: int, label_id: int | None) -> bool:
-    """Note the answer to a second showing (None: undone). False when none was planned."""
+    """Note the answer to a second showing that stands (None: undone). False when none was planned.
+
+    What it is compared with the first one by is `second_answers`.
+    """
     same = (Repeat.pair_id == pair, Repeat.annotator_id == who)
     changed = connection.execute(update(Repeat).where(*same).values(answer_id=label_id))
     return bool(changed.rowcount)
+
+
+FIRST_SHOWN, SECOND_SHOWN = aliased(Label), aliased(Label)
+# The first answer to a second showing, whatever came after it.
+FIRST_AGAIN = (
+    select(func.min(Label.id))
+    .where(
+        Label.pair_id == Repeat.pair_id,
+        Label.annotator_id == Repeat.annotator_id,
+        Label.repeat.is_(True),
+    )
+    .correlate(Repeat)
+    .scalar_subquery()
+)
+IS_SAME = and_(
+    FIRST_SHOWN.kind == SECOND_SHOWN.kind,
+    func.coalesce(FIRST_SHOWN.winner_id, 0) == func.coalesce(SECOND_SHOWN.winner_id, 0),
+)
+
+
+def second_answers(connection: Connection, dataset_id: int) -> list[tuple[str, bool]]:
+    """Of a dataset's second showings, by whom, and whether the first answer to it was the same.
+
+    It is compared with the answer after which it was planned, the first to the pair.
+    """
+    query = (
+        select(Annotator.name, IS_SAME)
+        .select_from(Repeat)
+        .join(Pair, Pair.id == Repeat.pair_id)
+        .join(Annotator, Annotator.id == Repeat.annotator_id)
+        .join(FIRST_SHOWN, FIRST_SHOWN.id == Repeat.label_id)
+        .join(SECOND_SHOWN, SECOND_SHOWN.id == FIRST_AGAIN)
+        .where(Pair.dataset_id == dataset_id, Pair.hidden.is_(False), Pair.origin == "")
+        .order_by(SECOND_SHOWN.id)
+    )
+    return [(name, bool(same)) for name, same in connection.execute(query)]
 
 
 # The first answer of (pair, annotator), whatever came after it: undone, replaced or sent again.
@@ -63,6 +106,13 @@ FIRST_ANSWER = (
     .correlate(Gold, Annotator)
     .scalar_subquery()
 )
+# Said of an answer given before anybody had said what is right, or by whoever did: nothing.
+IS_OTHERS = Gold.pair_id.not_in(
+    select(AuditEntry.details["pair"].as_integer())
+    .where(AuditEntry.action == GOLD, AuditEntry.who == Annotator.name)
+    .correlate(Annotator)
+)
+IS_COUNTED = and_(Label.created_at >= Gold.created_at, IS_OTHERS)
 IS_RIGHT = and_(
     Label.kind == Gold.kind,
     func.coalesce(Label.winner_id, 0) == func.coalesce(Gold.winner_id, 0),
@@ -76,7 +126,7 @@ SCORES = (
     .select_from(Gold)
     .join(Annotator, Annotator.id == bindparam("who"))
     .join(Label, Label.id == FIRST_ANSWER)
-    .where(Gold.active.is_(True))
+    .where(Gold.active.is_(True), IS_COUNTED)
     .group_by(Gold.dataset_id)
 )
 
@@ -97,19 +147,72 @@ def first_answers(connection: Connection, dataset_id: int) -> list[tuple[str, bo
         .join(Annotator, Annotator.id == CurrentLabel.annotator_id)
         .join(Label, Label.id == FIRST_ANSWER)
         .where(Gold.active.is_(True), Gold.dataset_id == dataset_id, Pair.hidden.is_(False))
+        .where(IS_COUNTED)
         .order_by(Label.id)
     )
     return [(name, bool(right)) for name, right in connection.execute(query)]
 
 
 def due_gold(
-    connection: Connection, who: int, settings: ProjectSettings, dataset_id: int, score: GoldScore
+    connection: Connection,
+    who: int,
+    settings: ProjectSettings,
+    dataset_id: int,
+    score: GoldScore,
+    handed: int,
+    now: float,
 ) -> list[int]:
-    """The gold pairs to answer now: all of the qualification round, else one when it is its turn."""
+    """Gold pairs to hand out: all of the qualification round, else one when it is its turn.
+
+    Args:
+        handed: How many were handed out and never answered.
+    """
     wanted = max(0, settings.qualification - score.answered)
-    if not wanted and not _turn_for_gold(connection, who, settings, dataset_id, score):
-        return []
-    return _unanswered_gold(connection, who, dataset_id, wanted or 1)
+    if not wanted:
+        wanted = int(_turn_for_gold(connection, who, settings, dataset_id, score))
+    return _unanswered_gold(connection, who, dataset_id, wanted - handed, now)
+
+
+@dataclass(frozen=True)
+class HandedGold:
+    """A gold pair in somebody's hands.
+
+    Attributes:
+        at: When it was handed out.
+        undone: It was answered and that was taken back, so that its first answer is known.
+    """
+
+    pair: int
+    dataset_id: int
+    at: float
+    undone: bool
+
+
+def handed_gold(connection: Connection, who: int, now: float) -> list[HandedGold]:
+    """Gold pairs that were handed out to somebody and wait for their answer."""
+    query = (
+        select(
+            Gold.pair_id,
+            Gold.dataset_id,
+            func.coalesce(Lease.handed_at, 0.0),
+            CurrentLabel.version.is_not(None),
+        )
+        .join(Pair, Pair.id == Gold.pair_id)
+        .join(Lease, and_(Lease.pair_id == Gold.pair_id, Lease.annotator_id == who))
+        .outerjoin(
+            CurrentLabel,
+            and_(CurrentLabel.pair_id == Gold.pair_id, CurrentLabel.annotator_id == who),
+        )
+        .where(Gold.active.is_(True), Pair.hidden.is_(False), CurrentLabel.label_id.is_(None))
+        .where(
+            or_(
+                CurrentLabel.version.is_not(None),
+                Lease.handed_at >= Gold.created_at,
+                Lease.expires_at > now,
+            )
+        )
+    )
+    return [HandedGold(*row[:3], bool(row[3])) for row in connection.execute(query)]
 
 
 def _turn_for_gold(
@@ -130,19 +233,33 @@ def _turn_for_gold(
     return mixed_in < int(answered * settings.gold_share)
 
 
-def _unanswered_gold(connection: Connection, who: int, dataset_id: int, count: int) -> list[int]:
-    # There is no second chance: what was answered and undone is answered.
+def _never_answered(who: int, dataset_id: int) -> Select:
+    """Gold pairs that say something of this person, never answered by them."""
     answered = select(CurrentLabel.pair_id).where(
         CurrentLabel.pair_id == Gold.pair_id, CurrentLabel.annotator_id == who
     )
-    query = (
+    return (
         select(Gold.pair_id)
         .join(Pair, Pair.id == Gold.pair_id)
-        .where(Gold.active.is_(True), Gold.dataset_id == dataset_id, ~answered.exists())
-        .where(Pair.hidden.is_(False))
+        .join(Annotator, Annotator.id == who)
+        .where(Gold.active.is_(True), Gold.dataset_id == dataset_id, Pair.hidden.is_(False))
+        .where(~answered.exists(), IS_OTHERS)
         .order_by(Gold.pair_id)
-        .limit(count)
     )
+
+
+def _unanswered_gold(
+    connection: Connection, who: int, dataset_id: int, count: int, now: float
+) -> list[int]:
+    """Up to `count` of them that were not handed out either since they are gold."""
+    if count <= 0:
+        return []
+    handed = select(Lease.pair_id).where(
+        Lease.pair_id == Gold.pair_id,
+        Lease.annotator_id == who,
+        or_(Lease.handed_at >= Gold.created_at, Lease.expires_at > now),
+    )
+    query = _never_answered(who, dataset_id).where(~handed.exists()).limit(count)
     return list(connection.execute(query).scalars())
 
 
@@ -167,10 +284,10 @@ def blocked(
     found = {}
     for number, settings in rounds.items():
         score = scored.get(number, GoldScore())
-        left = bool(_unanswered_gold(connection, who, number, 1))
+        left = connection.execute(_never_answered(who, number).limit(1)).first() is not None
         if score.answered < settings.qualification and left:
             found[number] = "qualifying"
-        elif score.accuracy < settings.qualification_pass:
+        elif score.answered and score.accuracy < settings.qualification_pass:
             found[number] = "failed"
     return found
 

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, func, insert, select, text, update
 from sqlalchemy.sql.expression import TextClause
 
 from studio.annotation import checks
-from studio.annotation.ahead import LEASE_SECONDS, NOW, ahead, holds, lease_seconds
+from studio.annotation.ahead import (
+    BETWEEN,
+    LEASE_SECONDS,
+    NOW,
+    Ahead,
+    ahead,
+    holds,
+    lease_seconds,
+)
 from studio.annotation.cards import cards
 from studio.annotation.checks import GoldScore
 from studio.annotation.settings import Project, projects
@@ -46,29 +55,53 @@ def claim(
     now: float,
     who: int | None = None,
 ) -> list[PairCard]:
-    """Up to `count` pairs held for `annotator`, those held before first; aging leases renewed.
+    """Up to `count` pairs held for `annotator`, in the order they were handed out in; aging leases
+    renewed.
 
-    Second showings and gold pairs come among them when it is their turn. `who` is the annotator's
-    id, where it is known. That they were handed out stays known.
+    Second showings and gold pairs come among them when it is their turn: last, as what is new
+    does, so that their place tells nothing. `who` is the annotator's id, where it is known. That
+    they were handed out stays known.
     """
     who = who or annotator_id(connection, annotator, now)
     before = ahead(connection, who, dataset, count, now)
-    turn = _turn(connection, who, dataset)
+    turn = _turn(connection, who, dataset, now)
     shut = _shut(connection, [*before.repeats, *before.held], turn.blocked)
-    repeats = [pair for pair in before.repeats if pair not in shut]
-    special = [*repeats, *turn.gold][:count]
-    left = (pair for pair in before.held if pair not in shut and pair not in special)
-    held = {pair: before.held[pair] for pair in left}
-    wanted = count - len(held) - len(special)
+    line = [_Place(at, 0, pair) for pair, at in before.held.items() if pair not in shut]
+    line += [_Place(at, 1, pair) for pair, at in turn.handed.items()]
+    line += [_Place(at, 2, pair) for pair, at in before.repeats.items() if pair not in shut]
+    shown = sorted(line)[:count]
+    gold = turn.gold[: count - len(shown)]
+    room = count - len(shown) - len(gold)
+    again = _again(connection, before, turn, count - 1) if room else []
     free = []
-    if wanted > 0:
-        free = _free(connection, who, dataset, wanted, now, turn.blocked)
-    aging = [pair for pair, expires in held.items() if expires < now + before.lease / 2]
+    if room > len(again):
+        free = _free(connection, who, dataset, room - len(again), now, turn.blocked)
+    place = len(shown) + len(free) + len(gold)
+    if again and before.again[1] + place < BETWEEN:
+        again = []  # there are too few others to come between
+    aging = [pair for pair in before.aging if pair not in shut]
     _hold(connection, aging + free, who, now + before.lease, now)
-    _hand(connection, HAND_GOLD, turn.gold[:count], who, now)
-    _hand(connection, HAND_AGAIN, repeats[:count], who, now)
-    shown = [*special, *held, *free][:count]
-    return cards(connection, shown, annotator, repeats)
+    _hand(connection, HAND_GOLD, gold, who, now)
+    _hand(connection, HAND_AGAIN, again, who, now)
+    pairs = [*((one.pair, one.rank == 2) for one in shown), *((pair, False) for pair in free)]
+    pairs += [*((pair, False) for pair in gold), *((pair, True) for pair in again)]
+    return cards(connection, pairs, annotator)
+
+
+class _Place(NamedTuple):
+    """Where a pair stands in the line: since when, and after which of the same time."""
+
+    at: float
+    rank: int
+    pair: int
+
+
+def _again(connection: Connection, before: Ahead, turn: _Turn, place: int) -> list[int]:
+    """The pair to be shown again, when enough was answered by the time it stands at `place`."""
+    if before.again is None or before.again[1] + place < BETWEEN:
+        return []
+    pair = before.again[0]
+    return [] if _shut(connection, [pair], turn.blocked) else [pair]
 
 
 def _shut(
@@ -83,35 +116,43 @@ def _shut(
 
 @dataclass(frozen=True)
 class _Turn:
-    """The gold pairs whose turn it is, and the datasets not open (yet), with why."""
+    """Gold pairs whose turn it is, those handed out before with when, and the datasets that are
+    not open (yet), with why."""
 
     gold: list[int]
+    handed: dict[int, float]
     blocked: dict[int, str]
 
 
-def _turn(connection: Connection, who: int, dataset: str | None) -> _Turn:
-    """What comes before ordinary pairs."""
+def _turn(connection: Connection, who: int, dataset: str | None, now: float) -> _Turn:
+    """What comes among ordinary pairs."""
     known = projects(connection)
     wanted = {number: one for number, one in known.items() if dataset in (None, one.name)}
     with_gold = {number for number, one in wanted.items() if one.has_gold}
     if not with_gold:
-        return _Turn([], {})
+        return _Turn([], {}, {})
     scored = checks.scores(connection, who)
     blocked = checks.blocked(connection, who, wanted, scored, with_gold)
+    shown = {number for number in with_gold if blocked.get(number) != "failed"}
+    handed = [one for one in checks.handed_gold(connection, who, now) if one.dataset_id in shown]
     gold = []
-    for number in sorted(with_gold):
-        if blocked.get(number) == "failed":
-            continue
+    for number in sorted(shown):
         score = scored.get(number, GoldScore())
-        gold += checks.due_gold(connection, who, wanted[number].settings, number, score)
-    return _Turn(gold, blocked)
+        new = sum(one.dataset_id == number and not one.undone for one in handed)
+        settings = wanted[number].settings
+        gold += checks.due_gold(connection, who, settings, number, score, new, now)
+    return _Turn(gold, {one.pair: one.at for one in handed}, blocked)
 
 
 def standing(connection: Connection, annotator: str, dataset: str | None) -> dict[str, str]:
     """By dataset, why `annotator` is not given its ordinary pairs: `qualifying` or `failed`."""
     who = find_annotator(connection, annotator) or 0
-    names = {number: one.name for number, one in projects(connection).items()}
-    blocked = _turn(connection, who, dataset).blocked
+    known = projects(connection)
+    names = {number: one.name for number, one in known.items()}
+    wanted = {number: one for number, one in known.items() if dataset in (None, one.name)}
+    with_gold = {number for number, one in wanted.items() if one.has_gold}
+    scored = checks.scores(connection, who)
+    blocked = checks.blocked(connection, who, wanted, scored, with_gold)
     return {names[number]: why for number, why in blocked.items()}
 
 
@@ -127,7 +168,9 @@ def standings(connection: Connection, project: Project) -> dict[str, str]:
     for who, name, cleared in connection.execute(people.order_by(Annotator.name)).all():
         scored = checks.scores(connection, who)
         where = checks.blocked(connection, who, {project.id: project}, scored, {project.id})
-        found[name] = "let on" if cleared else where.get(project.id, "passed")
+        counted = scored.get(project.id, GoldScore()).answered
+        otherwise = "passed" if counted else "not tested"
+        found[name] = "let on" if cleared else where.get(project.id, otherwise)
     return found
 
 
@@ -147,7 +190,8 @@ HOLD = text(
 )
 HAND_GOLD = text(
     "INSERT INTO leases (pair_id, annotator_id, expires_at, handed_at) "
-    "VALUES (:pair, :who, 0, :now) ON CONFLICT DO NOTHING"
+    "VALUES (:pair, :who, 0, :now) ON CONFLICT (pair_id, annotator_id) "
+    "DO UPDATE SET handed_at = excluded.handed_at"
 )
 HAND_AGAIN = text(
     "INSERT INTO leases (pair_id, annotator_id, expires_at, again_at) "

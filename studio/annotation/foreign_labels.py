@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection, bindparam, func, select
 
 from studio.annotation import labels
+from studio.annotation.acceptance import LONGEST_MS
 from studio.annotation.importing import CHUNK, text_hash
 from studio.annotation.staging import unpublished
 from studio.annotation.tables import (
@@ -168,7 +169,7 @@ def _label(row, texts: dict[int, Text], written: dict[int, str]) -> ForeignLabel
         strength=row.strength,
         reason=row.reason,
         comment=row.comment,
-        elapsed_ms=row.elapsed_ms,
+        elapsed_ms=row.elapsed_ms if 0 <= (row.elapsed_ms or 0) <= LONGEST_MS else None,
         flagged=row.flagged,
         edit=written.get(row.edit_id, ""),
         ideal=written.get(row.ideal_id, ""),

@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, select
+from sqlalchemy import Connection, Row, bindparam, func, select
 from sqlalchemy.orm import aliased
 
 from studio.annotation import checks, claims, veil, written
 from studio.annotation import label_events as events
-from studio.annotation.acceptance import ensure_fits
+from studio.annotation.acceptance import ensure_fits, ensure_spans_fit, utf16_length
 from studio.annotation.projection import COLUMNS, project_pair, vote_of
 from studio.annotation.settings import stored
 from studio.annotation.showings import SECRET, Viewer
-from studio.annotation.tables import Annotator, CurrentLabel, Dataset, Label, Pair
+from studio.annotation.tables import Annotator, Candidate, CurrentLabel, Dataset, Label, Pair
+from studio.annotation.team_tables import Guideline
 from studio.annotation.views import VOTES, LabelEvent, Saved
 from studio.errors import ConflictError, InputError, NotFoundError
 
@@ -57,15 +58,17 @@ def save(connection: Connection, event: LabelEvent, now: float) -> tuple[Saved, 
     if pair.earlier_id:
         return _repeated(connection, event, who), who
     ensure_fits(event, pair)
+    ensure_spans_fit(event.spans, _lengths(connection, event, pair))
     version = pair.version or 0
     if version != event.expected_version:
         raise ConflictError(
             "You answered this pair elsewhere in the meantime.",
             remedy="The other answer stands; look at it, then answer again to replace it.",
         )
-    if event.repeat:
-        return _save_repeat(connection, event, who, version, now), who
+    event = replace(event, guideline=_known_guideline(connection, pair, event.guideline))
     made = _write(connection, event, pair, now)
+    if event.repeat:
+        return _save_repeat(connection, event, who, version, made, now), who
     informed = version > 0 and stored(pair.overlap, pair.settings).show_authors
     informed = informed or veil.has_seen(connection, event.annotator, pair.dataset_id)
     values = _values(event, who, version, made)
@@ -76,6 +79,16 @@ def save(connection: Connection, event: LabelEvent, now: float) -> tuple[Saved, 
     project_pair(connection, pair, vote_of(event.kind, event.winner_id, event.flagged))
     claims.release(connection, event.pair_id, who)
     return _checked_by_gold(connection, event, pair, who, saved), who
+
+
+def _lengths(connection: Connection, event: LabelEvent, pair: Row) -> dict[int, int]:
+    """Of the pair's answers, how long they are; read only where something is marked."""
+    if not event.spans:
+        return {}
+    both = select(Candidate.id, Candidate.text).where(
+        Candidate.id.in_((pair.first_id, pair.second_id))
+    )
+    return {row.id: utf16_length(row.text) for row in connection.execute(both)}
 
 
 def _look(connection: Connection, event: LabelEvent) -> Row:
@@ -96,13 +109,27 @@ def _repeated(connection: Connection, event: LabelEvent, who: int) -> Saved:
 
 
 def _save_repeat(
-    connection: Connection, event: LabelEvent, who: int, version: int, now: float
+    connection: Connection,
+    event: LabelEvent,
+    who: int,
+    version: int,
+    made: written.Written | None,
+    now: float,
 ) -> Saved:
-    saved = events.append(connection, now, **_values(event, who, version, None))
+    """What was written with it is kept with the answer and makes no pairs: it does not count."""
+    saved = events.append(connection, now, **_values(event, who, version, made))
     if not checks.answer_repeat(connection, event.pair_id, who, saved.label_id):
         raise InputError("This pair is not to be answered twice.", remedy="Reload the page.")
     events.set_version(connection, event.pair_id, who, saved.version)
     return saved
+
+
+def _known_guideline(connection: Connection, pair: Row, told: int) -> int:
+    """The version of the guidelines that a page tells of, no newer than the newest there is."""
+    if told <= 0:
+        return 0
+    query = select(func.max(Guideline.version)).where(Guideline.dataset_id == pair.dataset_id)
+    return min(told, connection.execute(query).scalar() or 0)
 
 
 def _write(

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, and_, func, select
 from sqlalchemy.orm import aliased
 
 from studio.annotation import agreement, checks
-from studio.annotation.figures import Figure, share
+from studio.annotation.figures import Figure, share, undefined
 from studio.annotation.tables import (
     Annotator,
     Candidate,
@@ -22,13 +22,15 @@ from studio.annotation.tables import (
     Lease,
     Pair,
 )
-from studio.annotation.team_tables import Repeat
 from studio.annotation.views import ABSTENTIONS, VOTES
 
 TOO_FAST_MS = 500
 READ_A_SECOND = 250  # characters of both answers; ten times as fast as people read
 SLACK_MS = 1_000
 BREAK_SECONDS = 300.0
+LEAST_WORK_SECONDS = 600.0
+LEAST_WORK_ANSWERS = 5
+"""From less than this, a number of answers an hour says nothing of anybody's pace."""
 PACE_DAYS = 7
 HOUR, DAY = 3_600.0, 86_400.0
 STEPS = {"clearly": 3, "": 2, "slightly": 1}
@@ -53,7 +55,6 @@ class GivenAnswer:
     first_length: int
     second_length: int
     gold: bool = False
-    repeat_same: bool | None = None
     handed_at: float | None = None
 
     @property
@@ -112,13 +113,17 @@ class GivenAnswer:
 
 @dataclass(frozen=True)
 class Person:
-    """The figures of one annotator; `per_hour` while working, breaks over five minutes left out."""
+    """The figures of one annotator.
+
+    Attributes:
+        per_hour: While working, breaks over five minutes left out; undefined of a short time.
+    """
 
     name: str
     answers: int
     skips: int
     median_seconds: float | None
-    per_hour: float | None
+    per_hour: Figure
     gold: Figure
     consistency: Figure
     left: Figure
@@ -179,13 +184,19 @@ class Quality:
 
 @dataclass(frozen=True)
 class Gathered:
-    """What one read of the database gives; `golden`: see `checks.first_answers`."""
+    """What one read of the database gives.
+
+    Attributes:
+        golden: See `checks.first_answers`.
+        again: See `checks.second_answers`.
+    """
 
     answers: list[GivenAnswer]
     pairs: int
     done: int
     missing: int
     golden: Sequence[tuple[str, bool]] = ()
+    again: Sequence[tuple[str, bool]] = ()
 
 
 def gather(connection: Connection, dataset_id: int) -> Gathered:
@@ -202,8 +213,14 @@ def gather(connection: Connection, dataset_id: int) -> Gathered:
     overlap = _overlap(connection, dataset_id)
     missing = sum(max(0, overlap - given) * number for given, number in votes.items())
     rows = connection.execute(_query(dataset_id, here))
-    golden = checks.first_answers(connection, dataset_id)
-    return Gathered([_given(row) for row in rows], totals[0], totals[1], missing, golden)
+    return Gathered(
+        [GivenAnswer(*row) for row in rows],
+        pairs=totals[0],
+        done=totals[1],
+        missing=missing,
+        golden=checks.first_answers(connection, dataset_id),
+        again=checks.second_answers(connection, dataset_id),
+    )
 
 
 def _overlap(connection: Connection, dataset_id: int) -> int:
@@ -212,7 +229,7 @@ def _overlap(connection: Connection, dataset_id: int) -> int:
 
 
 def _query(dataset_id: int, here: tuple):
-    first, second, again = aliased(Candidate), aliased(Candidate), aliased(Label)
+    first, second = aliased(Candidate), aliased(Candidate)
     return (
         select(
             Label.pair_id,
@@ -229,8 +246,6 @@ def _query(dataset_id: int, here: tuple):
             second.length.label("second_length"),
             Pair.gold,
             Lease.handed_at,
-            again.kind.label("again_kind"),
-            again.winner_id.label("again_winner"),
         )
         .select_from(CurrentLabel)
         .join(Label, Label.id == CurrentLabel.label_id)
@@ -242,29 +257,8 @@ def _query(dataset_id: int, here: tuple):
             Lease,
             and_(Lease.pair_id == Pair.id, Lease.annotator_id == CurrentLabel.annotator_id),
         )
-        .outerjoin(
-            Repeat,
-            and_(
-                Repeat.pair_id == Pair.id,
-                Repeat.annotator_id == CurrentLabel.annotator_id,
-                Repeat.label_id == CurrentLabel.label_id,
-            ),
-        )
-        .outerjoin(again, again.id == Repeat.answer_id)
         .where(*here)
         .order_by(Label.id)
-    )
-
-
-def _given(row) -> GivenAnswer:
-    same = None
-    if row.again_kind is not None:
-        same = (row.again_kind, row.again_winner) == (row.kind, row.winner_id)
-    return GivenAnswer(
-        *row[:12],
-        gold=row.gold,
-        repeat_same=same,
-        handed_at=row.handed_at,
     )
 
 
@@ -285,13 +279,13 @@ def measure(found: Gathered, now: float, resamples: int = 1000) -> Quality:
         percent=agreement.percent_agreement(nominal),
         kappas=agreement.kappas(nominal),
         gold=_gold(found.golden),
-        consistency=_consistency(answers),
+        consistency=_consistency(found.again),
         left=_rate([one.left_won for one in votes]),
         longer=_rate([one.longer_won for one in votes]),
         too_fast=share(_too_fast(votes), len(votes), "There are no answers yet."),
         median_seconds=_median(answers),
         skip_reasons=dict(reasons.most_common()),
-        people=_people(answers, found.golden),
+        people=_people(found),
         forecast=_forecast(found, now),
         pace=_pace(answers),
         lengths=_lengths(votes),
@@ -309,20 +303,23 @@ def _why(abstention: GivenAnswer) -> str:
     return "can't tell" if abstention.kind == "unsure" else abstention.reason or "no reason"
 
 
-def _people(answers: Sequence[GivenAnswer], golden: Sequence[tuple[str, bool]]) -> list[Person]:
-    """Everybody with an answer that stands or a first answer to a gold pair."""
-    by_name: dict[str, list[GivenAnswer]] = defaultdict(list)
-    scored: dict[str, list[tuple[str, bool]]] = defaultdict(list)
-    for one in answers:
-        by_name[one.annotator].append(one)
-    for one in golden:
-        scored[one[0]].append(one)
-    names = sorted({*by_name, *scored})
-    return [_person(name, by_name[name], scored[name]) for name in names]
+def _people(found: Gathered) -> list[Person]:
+    """Everybody with an answer that stands, or a first one to a gold pair or a second showing."""
+    answers, golden, again = defaultdict(list), defaultdict(list), defaultdict(list)
+    for one in found.answers:
+        answers[one.annotator].append(one)
+    for of_name, checked in ((golden, found.golden), (again, found.again)):
+        for name, right in checked:
+            of_name[name].append((name, right))
+    names = sorted({*answers, *golden, *again})
+    return [_person(name, answers[name], golden[name], again[name]) for name in names]
 
 
 def _person(
-    name: str, answers: Sequence[GivenAnswer], golden: Sequence[tuple[str, bool]]
+    name: str,
+    answers: Sequence[GivenAnswer],
+    golden: Sequence[tuple[str, bool]],
+    again: Sequence[tuple[str, bool]],
 ) -> Person:
     votes = [one for one in answers if one.kind in VOTES]
     return Person(
@@ -332,7 +329,7 @@ def _person(
         median_seconds=_median(answers),
         per_hour=_per_hour([one.created_at for one in answers]),
         gold=_gold(golden),
-        consistency=_consistency(answers),
+        consistency=_consistency(again),
         left=_rate([one.left_won for one in votes]),
         longer=_rate([one.longer_won for one in votes]),
         too_fast=_too_fast(votes),
@@ -344,9 +341,8 @@ def _gold(golden: Sequence[tuple[str, bool]]) -> Figure:
     return agreement.gold_accuracy(sum(right for _, right in golden), len(golden))
 
 
-def _consistency(answers: Sequence[GivenAnswer]) -> Figure:
-    again = [one.repeat_same for one in answers if one.repeat_same is not None]
-    return agreement.self_consistency(sum(again), len(again))
+def _consistency(again: Sequence[tuple[str, bool]]) -> Figure:
+    return agreement.self_consistency(sum(same for _, same in again), len(again))
 
 
 def _rate(values: Sequence[bool | None]) -> Figure:
@@ -371,12 +367,15 @@ def _median(answers: Sequence[GivenAnswer]) -> float | None:
     return round(median(times) / 1000, 1) if times else None
 
 
-def _per_hour(times: Sequence[float]) -> float | None:
+def _per_hour(times: Sequence[float]) -> Figure:
     ordered = sorted(times)
     gaps = [later - earlier for earlier, later in pairwise(ordered)]
     working = [gap for gap in gaps if gap <= BREAK_SECONDS]
     seconds = sum(working)
-    return round(3600 * len(working) / seconds, 1) if seconds else None
+    if seconds < LEAST_WORK_SECONDS or len(working) < LEAST_WORK_ANSWERS:
+        least = LEAST_WORK_SECONDS / 60
+        return undefined(f"Needs {least:g} minutes of work and {LEAST_WORK_ANSWERS} answers.")
+    return Figure(round(HOUR * len(working) / seconds, 1), count=len(working))
 
 
 def _forecast(found: Gathered, now: float) -> Forecast:

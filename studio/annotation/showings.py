@@ -35,6 +35,8 @@ HALF = (1 << HALF_BITS) - 1
 HIGHEST = 1 << (2 * HALF_BITS)
 """Handles are 1 to this, so that they are whole numbers in a browser."""
 LAST_PAIR = HIGHEST // 2 - 1
+LAST_ID = 2**31 - 1
+"""The highest number that a column of ids holds; PostgreSQL refuses to look for a higher one."""
 
 
 @dataclass(frozen=True)

@@ -287,8 +287,7 @@ class AnnotationStore:
             now = self._clock()
             event = admission.admitted(connection, answer)
             saved, who = labels.save(connection, event, now)
-            added = answer.expected_version - event.expected_version
-            saved = replace(saved, pair_id=answer.pair_id, version=saved.version + added)
+            saved = replace(saved, pair_id=answer.pair_id, version=answer.expected_version + 1)
             if not count:
                 return Taken(saved, ())
             found = claims.claim(connection, event.annotator, dataset, count, now, who)
@@ -326,18 +325,28 @@ class AnnotationStore:
         return self._database.run(work)
 
     def history(
-        self, annotator: str, before: int | None = None, limit: int = 50
+        self, annotator: str, before: int | None = None, limit: int = 50, *, again: bool = False
     ) -> list[HistoryEntry]:
-        """Answers of `annotator`, newest first; `before` is the last `label_id` seen."""
-        with self._database.read() as connection:
-            return past.history(connection, annotator, before, limit)
+        """Answers of `annotator`, newest first; `before` is the last `label_id` seen.
 
-    def progress(self, annotator: str | None = None, dataset: str | None = None) -> Progress:
-        """Progress of one annotator, or of all with None; `today` is the server's day."""
+        Args:
+            again: With those to second showings, which do not count.
+        """
+        with self._database.read() as connection:
+            return past.history(connection, annotator, before, limit, again=again)
+
+    def progress(
+        self, annotator: str | None = None, dataset: str | None = None, *, at_end: bool = False
+    ) -> Progress:
+        """Progress of one annotator, or of all with None; `today` is the server's day.
+
+        Args:
+            at_end: The annotator was given no pair just now; see `annotation.progress`.
+        """
         now = datetime.fromtimestamp(self._clock())
         midnight = now.replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
         with self._database.read() as connection:
-            return counts.progress(connection, annotator, dataset, midnight)
+            return counts.progress(connection, annotator, dataset, midnight, at_end=at_end)
 
     def preferences(self, dataset: str, policy: ExportPolicy | None = None) -> list[Row]:
         """Training rows of the majority answers; what was left out: `decided_preferences`."""

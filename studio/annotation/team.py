@@ -10,7 +10,18 @@ from dataclasses import dataclass
 
 from sqlalchemy import func, insert, select, update
 
-from studio.annotation import adjudication, admission, audit, cards, claims, quality, settings, veil
+from studio.annotation import (
+    adjudication,
+    admission,
+    audit,
+    cards,
+    checks,
+    claims,
+    quality,
+    settings,
+    veil,
+)
+from studio.annotation.acceptance import ensure_text_fits
 from studio.annotation.adjudication import Case, DecisionEvent
 from studio.annotation.database import Database
 from studio.annotation.projection import project_dataset, project_pairs
@@ -127,6 +138,7 @@ class Team:
                     remedy="Reload the page.",
                     field="kind",
                 )
+            ensure_text_fits(explanation, "explanation")
             values = {"kind": kind, "winner_id": winner_id, "explanation": explanation[:2000]}
             values["active"] = True
             same = Gold.pair_id == pair_id
@@ -157,8 +169,8 @@ class Team:
             NotFoundError: The lead was never given it.
         """
         with self._database.read() as connection:
-            pair = admission.own_pair(connection, handle, lead)
-            given = cards.card(connection, pair, lead).current
+            pair, repeat = admission.own_showing(connection, handle, lead)
+            given = cards.card(connection, pair, lead, repeat).current
             known = adjudication.gold_of(connection, pair)
         if given is None or given.kind not in VOTES:
             raise InputError(
@@ -173,7 +185,7 @@ class Team:
     def _mark_gold(self, connection, lead: str, pair, gold: bool, details: dict) -> None:
         connection.execute(update(Pair).where(Pair.id == pair.id).values(gold=gold))
         project_pairs(connection, [pair.id])
-        action = "gold" if gold else "no longer gold"
+        action = checks.GOLD if gold else "no longer gold"
         audit.note(connection, lead, action, pair.dataset, details, self._clock())
 
     def gold_pairs(self, dataset: str) -> int:
@@ -206,7 +218,9 @@ class Team:
     def standings(self, dataset: str) -> dict[str, str]:
         """Where everybody who has answered stands in the qualification round of a dataset.
 
-        By name `qualifying`, `failed`, `let on` (by a lead) or `passed`; empty without a round.
+        By name `qualifying`, `failed`, `let on` (by a lead), `passed`, or `not tested` where no
+        gold pair counts for somebody (they said what is right, or had answered before); empty
+        without a round.
         """
         with self._database.read() as connection:
             one = settings.project(connection, dataset)

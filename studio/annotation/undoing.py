@@ -52,7 +52,8 @@ def undo(
         undoes_id=last.id,
     )
     if last.repeat:
-        checks.answer_repeat(connection, last.pair_id, who, None)
+        standing = _standing(connection, last.pair_id, who, repeat=True)
+        checks.answer_repeat(connection, last.pair_id, who, standing)
         events.set_version(connection, last.pair_id, who, saved.version)
         return saved
     standing = _standing(connection, last.pair_id, who)
@@ -90,8 +91,8 @@ def _latest(connection: Connection, who: int, pair: int | None, repeat: bool | N
     return connection.execute(query).first()
 
 
-def _standing(connection: Connection, pair: int, who: int) -> int | None:
-    """The latest answer that has not been undone."""
+def _standing(connection: Connection, pair: int, who: int, *, repeat: bool = False) -> int | None:
+    """The latest answer that has not been undone, to the first showing or to the second."""
     undone = select(Label.undoes_id).where(
         Label.pair_id == pair, Label.annotator_id == who, Label.undoes_id.is_not(None)
     )
@@ -100,7 +101,7 @@ def _standing(connection: Connection, pair: int, who: int) -> int | None:
             Label.pair_id == pair,
             Label.annotator_id == who,
             Label.kind != UNDO,
-            Label.repeat.is_(False),
+            Label.repeat.is_(repeat),
             Label.id.not_in(undone),
         )
     ).scalar()

@@ -415,13 +415,22 @@ class HistoryEntry:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far: `labelled` counts answers (skips too), `total` the pairs there are to answer."""
+    """How far: `labelled` counts answers (skips too), `total` what there is to answer.
+
+    Attributes:
+        elsewhere: Said when nothing is left for an annotator: pairs that wait for other people.
+        day: The server's, of which `today` is.
+        since: The day of the annotator's first answer; empty before it.
+    """
 
     labelled: int
     total: int
     waiting: int
     today: int
     median_seconds: float | None
+    elsewhere: int = 0
+    day: str = ""
+    since: str = ""
 
 
 @dataclass(frozen=True)

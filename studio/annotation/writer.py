@@ -129,9 +129,7 @@ class Writer:
 
     def _together(self, jobs: list[_Job]) -> None:
         try:
-            try:
-                self._at_once(jobs)
-            except _Refused:
+            if not self._at_once(jobs):
                 with self._transaction() as connection:
                     for job in jobs:
                         job.run_apart(connection)
@@ -141,15 +139,25 @@ class Writer:
         for job in jobs:
             job.tell()
 
-    def _at_once(self, jobs: list[_Job]) -> None:
-        """Without savepoints: nearly always, nothing is refused."""
-        with self._transaction() as connection:
-            for job in jobs:
-                try:
-                    job.run(connection)
-                except OF_ONE as error:
-                    raise _Refused from error
-                except SQLAlchemyError:
-                    raise
-                except Exception as error:
-                    raise _Refused from error
+    def _at_once(self, jobs: list[_Job]) -> bool:
+        """Without savepoints: nearly always, nothing is refused. Whether it was so.
+
+        What a piece was refused for is raised when it is done again, with nothing before it.
+        """
+        try:
+            with self._transaction() as connection:
+                for job in jobs:
+                    self._attempt(job, connection)
+        except _Refused:
+            return False
+        return True
+
+    def _attempt(self, job: _Job, connection: Connection) -> None:
+        try:
+            job.run(connection)
+        except OF_ONE as error:
+            raise _Refused from error
+        except SQLAlchemyError:
+            raise
+        except Exception as error:
+            raise _Refused from error

@@ -27,7 +27,8 @@ from studio.annotation import (
     SideSpan,
     Span,
 )
-from studio.annotation.showings import showing
+from studio.annotation.acceptance import LONGEST_MS
+from studio.annotation.showings import LAST_ID, not_yours, showing
 from studio.annotation.team import GuidelineView
 from studio.annotation.written import LONGEST
 from studio.errors import InputError
@@ -52,8 +53,8 @@ IMAGE_HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 READ_HERE, READ_AT_ONCE = 256 << 10, 2 << 20  # bytes; larger images are sent piece by piece
-DAY_MS = 86_400_000
-Id = Annotated[int, Field(ge=1, le=2**53)]
+Handle = Annotated[int, Field(ge=1, le=2**53)]
+Id = team_api.Id
 Side = Literal["left", "right"]
 BOTH_FIELDS = (
     "key", "pair_id", "kind", "expected_version", "strength", "reason", "comment", "elapsed_ms",
@@ -62,7 +63,7 @@ BOTH_FIELDS = (
 SIDE_FIELDS = ("showing", "winner")
 ID_FIELDS = ("winner_id", "shown_left_id", "repeat")
 Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{8,64}$")]
-DatasetName = Annotated[str, Field(min_length=1, max_length=200)]
+DatasetName = team_api.DatasetName
 Change = [Depends(check_change)]
 
 
@@ -95,21 +96,21 @@ class SaveBody(Body):
     """
 
     key: Key
-    pair_id: Id
+    pair_id: Handle
     showing: str = Field(default="", max_length=64)
     kind: LabelKind
     winner: Side | None = None
-    expected_version: int = Field(ge=0, le=2**31)
+    expected_version: int = Field(ge=0, le=2**31 - 1)
     strength: Literal["", "slightly", "clearly"] = ""
     reason: str = Field(default="", max_length=500)
     comment: str = Field(default="", max_length=4000)
-    elapsed_ms: int | None = Field(default=None, ge=0, le=DAY_MS)
+    elapsed_ms: int | None = Field(default=None, ge=0, le=LONGEST_MS)
     flagged: bool = False
     aspects: dict[str, Side | Literal[""] | int] = Field(default_factory=dict, max_length=6)
     spans: list[SpanBody] = Field(default_factory=list, max_length=200)
     edit: str = Field(default="", max_length=LONGEST)
     ideal: str = Field(default="", max_length=LONGEST)
-    guideline: int = Field(default=0, ge=0, le=2**31)
+    guideline: int = Field(default=0, ge=0, le=2**31 - 1)
     next: NextBody | None = None
     winner_id: Id | None = None
     shown_left_id: Id | None = None
@@ -120,6 +121,8 @@ class SaveBody(Body):
         by_side = bool(self.showing)
         if by_side:
             self._refuse("winner_id", "shown_left_id", "repeat")
+        elif self.pair_id > LAST_ID:
+            raise not_yours()
         else:
             self._refuse("winner")
         if any((span.side is None) is by_side for span in self.spans):
@@ -158,7 +161,7 @@ class UndoBody(Body):
     """
 
     key: Key
-    pair_id: Id | None = None
+    pair_id: Handle | None = None
     showing: str = Field(default="", max_length=64)
     dataset: DatasetName | None = None
 
@@ -166,7 +169,7 @@ class UndoBody(Body):
 class GoldBody(Body):
     """The pair whose answer by this lead becomes, or is no longer, the known right one."""
 
-    pair_id: Id
+    pair_id: Handle
 
 
 class GoldReply(BaseModel):
@@ -265,10 +268,12 @@ def _holding(routes: APIRouter, context: StudioContext, stamps: dict[str, int]) 
         user = context.user(request)
         if body.showing and body.pair_id:
             card = store.undo(user, body.key, handle=body.pair_id)
+        elif (body.pair_id or 0) > LAST_ID:
+            raise not_yours()
         else:
             card = store.undo(user, body.key, body.pair_id)
         progress = store.progress(user, body.dataset)
-        return UndoReply(card=card and showing(card), progress=progress)
+        return UndoReply(card=card and showing(card), progress=_with_card(progress, card))
 
 
 async def _reply(
@@ -276,10 +281,14 @@ async def _reply(
 ) -> NextReply:
     store, user = context.store, context.user(request)
     progress, standing = None, {}
-    if body.progress or not cards:
-        progress = await run_in_threadpool(store.progress, user, body.dataset)
     if not cards:
-        standing = await run_in_threadpool(store.team.standing, user, body.dataset)
+        progress = await run_in_threadpool(store.progress, user, body.dataset, at_end=True)
+        found = await run_in_threadpool(store.team.standing, user, body.dataset)
+        # That somebody is in a qualification round is not told.
+        standing = {name: why for name, why in found.items() if why == "failed"}
+    elif body.progress:
+        progress = await run_in_threadpool(store.progress, user, body.dataset)
+        progress = _with_card(progress, cards[0])
     return NextReply(
         user=user,
         lead=context.is_lead(request),
@@ -290,20 +299,27 @@ async def _reply(
     )
 
 
+def _with_card(progress: Progress, card: PairCard | None) -> Progress:
+    """A pair that is there is left, whatever was expected to come."""
+    if card is None or progress.waiting:
+        return progress
+    return replace(progress, waiting=1, total=max(progress.total, progress.labelled + 1))
+
+
 def _review(routes: APIRouter, context: StudioContext) -> None:
     store = context.store
 
     @routes.get("/annotate/history")
     def history(
         request: Request,
-        before: Annotated[int | None, Query(ge=1, le=2**53)] = None,
+        before: Annotated[int | None, Query(ge=1, le=LAST_ID)] = None,
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
     ) -> HistoryReply:
-        entries = store.history(context.user(request), before, limit)
+        entries = store.history(context.user(request), before, limit, again=True)
         return HistoryReply(entries=[replace(entry, pair_id=entry.handle) for entry in entries])
 
     @routes.get("/annotate/card/{pair_id}")
-    def card(pair_id: Id, request: Request) -> Showing:
+    def card(pair_id: Handle, request: Request) -> Showing:
         return showing(store.look(pair_id, context.user(request)))
 
     lead = Depends(team_api.lead_only(context))
@@ -315,18 +331,18 @@ def _review(routes: APIRouter, context: StudioContext) -> None:
     @routes.get("/annotate/datasets")
     def datasets(request: Request) -> list[DatasetView]:
         context.user(request)
-        return store.datasets()
+        found = store.datasets()
+        if context.is_lead(request):
+            return found
+        # How many are labelled would tell, after an answer, whether the pair was an ordinary one.
+        return [replace(one, labelled=0, waiting=0) for one in found]
 
     @routes.get("/annotate/progress")
-    def progress(
-        request: Request, dataset: Annotated[str | None, Query(max_length=200)] = None
-    ) -> Progress:
+    def progress(request: Request, dataset: DatasetName | None = None) -> Progress:
         return store.progress(context.user(request), dataset)
 
     @routes.get("/annotate/guidelines")
-    def guidelines(
-        request: Request, dataset: Annotated[str, Query(max_length=200)]
-    ) -> GuidelineView:
+    def guidelines(request: Request, dataset: DatasetName) -> GuidelineView:
         context.user(request)
         return store.team.guidelines(dataset)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from html import escape
 from typing import Any
 
@@ -67,7 +68,12 @@ def _outcomes(runs: list[RunSummary]) -> list[Row]:
     steps = [f"{run.run.status.step:,} of {run.run.status.total_steps:,}" for run in runs]
     times = [run.run.status.training_seconds for run in runs]
     trained = [duration(seconds) if seconds else NOTHING for seconds in times]
-    return [("State", states), ("Steps", steps), ("Trained", trained), *rows]
+    began = [_started(run.run.status.started) for run in runs]
+    return [("State", states), ("Started", began), ("Steps", steps), ("Trained", trained), *rows]
+
+
+def _started(at: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(at)) if at else NOTHING
 
 
 def _settings(runs: list[RunSummary]) -> list[Row]:

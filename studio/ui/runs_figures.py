@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from html import escape
 
@@ -76,9 +77,8 @@ def curves(summary: RunSummary, others: list[RunSummary], look: Look) -> str:
 
     While a run goes on its figures are as long as it will be; then as long as it was.
     """
-    before = ""
+    before, runs = "", [summary, *others][: MOST_COMPARED + 1]
     if others:
-        runs = [summary, *others][: MOST_COMPARED + 1]
         labels = _distinct([_short(run.name) for run in runs])
         before = table(runs, labels, TONES)
         drawn = "".join(_compared(runs, labels, look))
@@ -97,7 +97,34 @@ def curves(summary: RunSummary, others: list[RunSummary], look: Look) -> str:
         )
     if not drawn:
         return before + NO_CURVES
-    return f'{before}<div class="plots" data-name="{escape(summary.name)}">{drawn}</div>'
+    day = _minute(_begun(summary))[:10]
+    said = "\n".join(map(dated, runs))
+    lines = "<br>".join(map(escape, said.split("\n")))
+    return (
+        f'{before}<p class="quiet plots-dated">{lines}</p>'
+        f'<div class="plots" data-name="{escape(summary.name)} {day}" '
+        f'data-dated="{escape(said)}">{drawn}</div>'
+    )
+
+
+def dated(summary: RunSummary) -> str:
+    """Which run it is and when it trained: `mine · 2026-11-30 10:00 to 2026-11-30 10:20`."""
+    status = summary.run.status
+    name = " ".join(summary.name.split())
+    if not status.started:
+        return f"{name} · made {_minute(status.queued)}"
+    until = f"to {_minute(status.ended)}" if status.ended else "and still going on"
+    if not status.active and not status.ended:
+        until = f"to {_minute(status.updated)}"
+    return f"{name} · {_minute(status.started)} {until}"
+
+
+def _begun(summary: RunSummary) -> float:
+    return summary.run.status.started or summary.run.status.queued
+
+
+def _minute(at: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(at))
 
 
 def _compared(runs: list[RunSummary], labels: list[str], look: Look) -> list[str]:

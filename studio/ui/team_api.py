@@ -9,12 +9,15 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from studio.annotation.adjudication import DecisionEvent, ShownCase, shown
+from studio.annotation.showings import LAST_ID
 from studio.ui.guard import check_change
 
 if TYPE_CHECKING:
     from studio.ui.context import StudioContext
 
-Id = Annotated[int, Field(ge=1, le=2**53)]
+Id = Annotated[int, Field(ge=1, le=LAST_ID)]
+# No database takes a name with a NUL in it, and not all say so politely.
+DatasetName = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
 Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{8,64}$")]
 
 
@@ -68,8 +71,8 @@ def add_routes(routes: APIRouter, context: StudioContext) -> None:
     @routes.get("/team/case")
     def next_case(
         name: str = lead,
-        dataset: Annotated[str | None, Query(max_length=200)] = None,
-        after: Annotated[int, Query(ge=0, le=2**53)] = 0,
+        dataset: DatasetName | None = None,
+        after: Annotated[int, Query(ge=0, le=LAST_ID)] = 0,
     ) -> CaseReply:
         found = team.next_case(name, dataset, after)
         return CaseReply(case=found and shown(found))

@@ -14,6 +14,9 @@ from studio.ui.plots import Line, chart
 from studio.ui.views import duration, empty
 
 MOST_KAPPAS = 15
+TOO_SHORT = "too short"
+LEAST_BARS = 2
+"""Hours or days from which a curve says more than a sentence."""
 
 
 def figures(
@@ -106,7 +109,7 @@ def _people(people: Sequence[Person], standings: Mapping[str, str]) -> str:
             f"{person.answers:,}",
             f"{person.skips:,}",
             _or_dash(person.median_seconds, "{:g} s"),
-            _or_dash(person.per_hour, "{:g}"),
+            _rate(person.per_hour),
             *map(_short, (person.gold, person.consistency, person.left, person.longer)),
             f"{person.too_fast:,}",
             _ago(person.last_at),
@@ -116,7 +119,11 @@ def _people(people: Sequence[Person], standings: Mapping[str, str]) -> str:
     if standings:
         head = (*head, "Qualification")
         rows = [(*row, standings.get(row[0], "–")) for row in rows]
-    return "<h3>People</h3>" + table(head, rows)
+    short = next((one.per_hour.why for one in people if one.per_hour.value is None), "")
+    note = (
+        f'<p class="tm-dated">Per hour, {TOO_SHORT}: {escape(_lower(short))}</p>' if short else ""
+    )
+    return "<h3>People</h3>" + table(head, rows) + note
 
 
 def _kappas(quality: Quality) -> str:
@@ -168,8 +175,25 @@ def _reasons(quality: Quality) -> str:
 
 def _plots(quality: Quality) -> str:
     unit, totals = quality.pace.unit, quality.pace.totals
+    if len(totals) <= LEAST_BARS:
+        return f'<p class="tm-dated">{escape(_short_pace(quality, unit))}</p>'
     points = [(place, float(total)) for place, total in totals]
     return chart(f"Answers, by {unit}", [Line("answers", points, dots=True)], unit=unit)
+
+
+def _short_pace(quality: Quality, unit: str) -> str:
+    """What there is to say in place of a curve of one hour or one day."""
+    first, last = quality.answered or (quality.as_of, quality.as_of)
+    said = f"{quality.answers:,} answer{'' if quality.answers == 1 else 's'}"
+    when = f"in {duration(last - first)}" if last - first >= 60 else "within a minute"
+    return (
+        f"Answers, by {unit}: {said} {when} ({_minute(first)}). "
+        f"A curve appears once answers span more than one {unit}."
+    )
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
 
 
 def _ranges(title: str, people: Sequence[Person], of: Callable[[Person], Figure]) -> str:
@@ -217,6 +241,11 @@ def _longer(person: Person) -> Figure:
 
 def _short(figure: Figure) -> str:
     return "–" if figure.value is None else f"{_percent(figure.value)} of {figure.count}"
+
+
+def _rate(figure: Figure) -> str:
+    """Answers an hour, or that there is too little work to tell."""
+    return TOO_SHORT if figure.value is None else f"{figure.value:,.0f}"
 
 
 def _or_dash(value: float | None, form: str) -> str:

@@ -27,7 +27,7 @@ ANSWERS = [
     given(2, "ana", winner=21, strength="clearly"),
     given(3, "ana", "tie", elapsed_ms=400),
     given(4, "ana", gold=True),
-    given(5, "ana", repeat_same=False, created_at=START + 2_000),
+    given(5, "ana", created_at=START + 2_000),
     given(6, "ana", "skip", reason="Image unclear", elapsed_ms=1_000),
     given(1, "ben", elapsed_ms=8_000),
     given(2, "ben", winner=20, elapsed_ms=8_000),
@@ -38,7 +38,8 @@ ANSWERS = [
 
 @pytest.fixture(scope="module")
 def found():
-    gathered = Gathered(ANSWERS, pairs=10, done=4, missing=6, golden=[("ana", True)])
+    checked = {"golden": [("ana", True)], "again": [("ana", False)]}
+    gathered = Gathered(ANSWERS, pairs=10, done=4, missing=6, **checked)
     return measure(gathered, START + 3_600, resamples=50)
 
 
@@ -56,7 +57,7 @@ def test_each_person_s_pace_and_habits(found):
     ana, ben = found.people
     assert (ana.name, ana.answers, ana.skips, ana.median_seconds) == ("ana", 6, 1, 4.0)
     assert (ben.name, ben.answers, ben.skips, ben.median_seconds) == ("ben", 4, 1, 8.0)
-    assert ana.per_hour == pytest.approx(3600 / 25)  # the long break is no working time
+    assert ana.per_hour.value is None and "10 minutes" in ana.per_hour.why
     assert (ana.left.value, ana.left.count) == (3 / 4, 4)
     assert ana.left.low < 0.5 < ana.left.high
     assert (ana.longer.value, ben.longer.value) == (1 / 4, 0.0)
@@ -66,6 +67,16 @@ def test_each_person_s_pace_and_habits(found):
     assert ben.gold.value is None and "gold pair" in ben.gold.why
     assert (ana.consistency.value, ana.consistency.count) == (0.0, 1)
     assert ben.consistency.value is None and "second time" in ben.consistency.why
+
+
+def test_a_rate_is_told_of_a_time_that_means_something():
+    def rate(count: int, gap: float):
+        answers = [given(n, "ana", created_at=START + gap * n) for n in range(1, count + 1)]
+        return measure(Gathered(answers, 90, 0, 90), START, resamples=0).people[0].per_hour
+
+    assert rate(31, 25).value == 3600 / 25 and rate(31, 25).count == 30
+    for figure in (rate(1, 1), rate(40, 0.26), rate(24, 25), rate(5, 299)):
+        assert figure.value is None and "10 minutes of work and 5 answers" in figure.why
 
 
 def test_the_figures_of_all(found):

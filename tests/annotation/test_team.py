@@ -235,3 +235,45 @@ def test_heartbeat_renews_and_leaving_releases(store, clock):
     assert store.release("ana") == 1
     assert store.claim("ben") is not None
     assert store.heartbeat("nobody") == 0
+
+
+def gold_of(store, name: str) -> tuple[float | None, int]:
+    figures = {one.name: one.gold for one in store.team.quality("charts", 0).people}
+    return figures[name].value, figures[name].count
+
+
+def test_an_answer_that_defined_the_gold_or_came_before_it_does_not_count(store, clock):
+    store.add_rows("charts", make_rows(3))
+    store.team.change_settings("lea", "charts", {"overlap": 3, "repeat_share": 0})
+    for name, side in (("lea", "left"), ("ben", "right")):
+        card = store.claim(name)
+        store.save(answer(card, name, side))
+    clock.now += 60
+    mine = store.card(1, "lea").current
+    store.team.set_gold("lea", 1, mine.kind, mine.winner_id)
+    assert gold_of(store, "lea") == gold_of(store, "ben") == (None, 0)
+    # Who says what is right without having answered is not asked, and answers late for nothing.
+    store.team.set_gold("eve", 2, "tie", None)
+    assert [card.pair_id for card in store.claim_several("eve", count=5)] == [3]
+    store.save(answer(store.card(2, "eve"), "eve", kind="tie"))
+    assert gold_of(store, "eve") == (None, 0)
+    for pair in (1, 2):
+        store.save(answer(store.card(pair, "cho"), "cho", kind="tie"))
+    assert gold_of(store, "cho") == (0.5, 2)
+    # Whoever corrects it later has defined it, too.
+    store.team.set_gold("cho", 1, "tie", None)
+    assert gold_of(store, "cho") == (1.0, 1)
+
+
+def test_nobody_fails_a_round_without_an_answer_that_counts(store, clock):
+    store.add_rows("charts", make_rows(4))
+    first = store.claim("lea")
+    store.save(answer(first, "lea"))
+    clock.now += 60
+    store.team.set_gold("lea", 1, "tie", None)
+    store.team.change_settings("lea", "charts", {"qualification": 1, "gold_share": 0})
+    assert store.team.standing("lea", None) == {}
+    assert store.claim("lea").pair_id == 2
+    assert store.team.standings("charts") == {"lea": "not tested"}
+    store.save(answer(store.claim("ben"), "ben"))
+    assert store.team.standing("ben", None) == {"charts": "failed"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from test_annotate_page import add_pairs, browser, page, press, saved, seen, site, studio, visit
 
-from studio.annotation import LabelEvent
+from studio.annotation import LabelEvent, checks
 from studio.data.schema import Answer, Message, Part, Row
 
 # Whether the browser would ask before it closes the tab.
@@ -325,6 +325,8 @@ def test_after_an_answer_a_phone_shows_the_next_pair_from_its_top(site, browser)
 
 def test_nothing_left_is_not_all_done_by_oneself(site, page):
     add_pairs(site, 3)
+    store = site.context.store
+    store.team.change_settings("lea", store.datasets()[0].name, {"repeat_share": 0})
     for _ in range(2):
         card = site.context.store.claim("ben")
         site.context.store.save(
@@ -339,3 +341,30 @@ def test_nothing_left_is_not_all_done_by_oneself(site, page):
         ".an-empty"
     )
     assert page.inner_text(".an-counts").startswith("none left of 3 pairs · 1 by you")
+
+
+def test_the_counts_move_by_one_whatever_is_shown_and_end_without_contradiction(
+    site, page, monkeypatch
+):
+    add_pairs(site, 14)
+    store = site.context.store
+    pairs = [pair.id for item in store.browse() for pair in item.pairs]
+    monkeypatch.setattr(checks, "is_repeated", lambda person, pair, share: pair == pairs[0])
+    for pair in pairs[-2:]:
+        store.team.set_gold("lea", pair, "tie", None)
+    store.team.change_settings("lea", "charts", {"gold_share": 0.2})
+    visit(page, site)
+    seen(page)
+    for answered in range(15):
+        counts = page.inner_text(".an-counts")
+        assert counts.startswith(f"{15 - answered} left of 15 pairs · {answered} by you"), counts
+        press(page, "1")
+        saved(page)
+        if answered in (3, 11, 13):
+            press(page, "z")
+            seen(page)
+            assert page.inner_text(".an-counts").startswith(f"{15 - answered} left of 15 pairs")
+            press(page, "1")
+    page.wait_for_selector(".an-empty:has-text('All 14 pairs done')")
+    assert "You gave 15 answers." in page.inner_text(".an-empty")
+    assert page.inner_text(".an-counts").startswith("none left · 15 by you · 15 today, ")

@@ -100,17 +100,41 @@ def test_gold_cannot_be_retried_until_right(client, context):
     assert (reply["cards"], reply["standing"]) == ([], {"charts": "failed"})
 
 
-def test_gold_undone_and_left_is_answered_and_not_asked_again(client, context):
+def test_gold_undone_and_left_comes_back_like_any_pair_and_its_first_answer_counts(client, context):
     make_gold(context.store, 1, 2)
     settings = {"qualification": 2, "qualification_pass": 1.0}
     context.store.team.change_settings("lea", "charts", settings)
     one, two = claimed(client, 2)
     saved(client, one, winner=side(one, "bad"))
     client.post("/studio/annotate/undo", json={"key": next(KEYS)})
-    assert [card["pair_id"] for card in claimed(client, 5)] == [two["pair_id"]]
-    saved(client, two, winner=side(two, "good"))
+    back = claimed(client, 5)
+    assert [card["pair_id"] for card in back] == [one["pair_id"], two["pair_id"]]
+    for card in back:
+        saved(client, card, winner=side(card, "good"))
     assert gold(context) == (2, 1)
     assert context.store.team.standings("charts") == {"ana": "failed"}
+
+
+def test_a_second_showing_cannot_be_retried_until_it_is_the_same(client, context, monkeypatch):
+    monkeypatch.setattr(checks, "is_repeated", lambda person, pair, share: pair == 1)
+    context.store.team.change_settings("lea", "charts", {"repeat_share": 0.05})
+    (first,) = claimed(client)
+    saved(client, first, winner=side(first, "good"))
+    while (card := claimed(client)[0])["left"]["text"] != first["right"]["text"]:
+        saved(client, card)
+    reply = saved(client, card, winner=side(card, "bad")).json()["saved"]
+    undone = {"key": next(KEYS), "pair_id": card["pair_id"], "showing": card["showing"]}
+    back = client.post("/studio/annotate/undo", json=undone).json()["card"]
+    assert back["pair_id"] == card["pair_id"]
+    again = saved(client, back, winner=side(back, "good")).json()["saved"]
+    assert again["version"] > reply["version"]
+    (person,) = context.store.team.quality("charts", 0).people
+    assert (person.consistency.value, person.consistency.count) == (0.0, 1)
+    # Nor by changing what it is compared with.
+    looked = client.get(f"/studio/annotate/card/{first['pair_id']}").json()
+    saved(client, looked, winner=side(looked, "bad"))
+    (person,) = context.store.team.quality("charts", 0).people
+    assert (person.consistency.value, person.consistency.count) == (0.0, 1)
 
 
 def test_what_was_never_handed_out_takes_no_answer_and_shows_no_card(client, context):
@@ -333,3 +357,61 @@ def test_a_lead_s_own_answer_becomes_gold_and_is_gold_no_longer(client, context)
     assert context.store.team.gold_pairs("charts") == 1
     assert client.post("/studio/annotate/gold", json=wanted).json() == {"gold": False}
     assert context.store.team.gold_pairs("charts") == 0
+
+
+BIG = 2**31
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("annotate/history?before={big}", 422),
+        ("annotate/card/{handle}", 404),
+        ("annotate/progress?dataset=%00", 422),
+        ("annotate/guidelines?dataset=a%00b", 422),
+        ("team/case?after={big}", 422),
+        ("team/case?dataset=%00", 422),
+        ("team/case/{big}", 422),
+    ],
+)
+def test_numbers_and_names_that_no_database_holds_are_refused(client, context, path, status):
+    claimed(client)
+    context.lead = True
+    handle = context.store.team.viewer("ana").handle(BIG)
+    reply = client.get(f"/studio/{path.format(big=BIG, handle=handle)}")
+    assert reply.status_code == status and reply.json()["message"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"guideline": BIG},
+        {"elapsed_ms": BIG},
+        {"expected_version": BIG},
+        {"spans": [{"side": "left", "start": 0, "end": 100}]},
+        {"spans": [{"side": "left", "start": 0, "end": BIG}]},
+        {"comment": "a\0b"},
+        {"next": {"dataset": "a\0b"}},
+    ],
+)
+def test_an_answer_out_of_bounds_is_refused_with_a_sentence(client, context, changes):
+    (card,) = claimed(client)
+    refused = saved(client, card, **changes)
+    assert refused.status_code == 422
+    assert refused.json()["message"] and refused.json()["field"] in (
+        *changes,
+        "spans.0.end",
+        "next.dataset",
+    )
+    assert context.store.progress().labelled == 0
+    assert saved(client, card, guideline=BIG - 1).status_code == 200
+    assert context.store.answers("charts")[0]["guideline"] is None
+
+
+def test_a_conflict_of_two_tabs_is_one_line_of_the_log(client, caplog):
+    (card,) = claimed(client)
+    saved(client, card)
+    caplog.set_level("INFO")
+    assert saved(client, card).status_code == 409
+    (told,) = [record for record in caplog.records if "elsewhere" in record.getMessage()]
+    assert told.exc_info is None

@@ -305,6 +305,18 @@ def test_runs_are_compared_in_one_figure_per_metric(tab, run):
     assert "adapter.rank" not in table, "what is alike is left out"
 
 
+def test_curves_carry_the_names_and_dates_of_their_runs(tab, run):
+    started = time.mktime((2026, 11, 30, 10, 0, 0, 0, 0, -1))
+    update_status(run.paths, started=started, ended=started + 1_200, state="finished")
+    other = tab.context.runs.create(RunConfig(name="other"))
+    EventLog(other.paths.events).append("metrics", step=1, loss=1.0)
+    shown = view(tab.show(run.run_id, [other.run_id], 0.0, False))["curves"]
+    assert "&lt;i&gt;mine&lt;/i&gt; · 2026-11-30 10:00 to 2026-11-30 10:20" in shown
+    day = time.strftime("%Y-%m-%d")
+    assert f"other · made {day}" in shown
+    assert "<td>2026-11-30 10:00</td><td>–</td>" in shown
+
+
 def test_what_came_of_a_run_is_said_when_it_has_ended(tab, run):
     log = EventLog(run.paths.events)
     for step, loss in ((1, 2.0), (2, 0.5), (3, 0.75)):

@@ -189,3 +189,17 @@ def test_nobody_known_cannot_be_let_on(context):
     assert "Nobody called" in Actions(context).clear("zoe", REQUEST)
     label(context.store, "ana")
     assert "ana may label" in Actions(context).clear("ana", REQUEST)
+
+
+def test_short_work_gives_no_rate_and_no_empty_curve(context):
+    for name in ("ana", "ben"):
+        label(context.store, name)
+    quality = context.store.team.quality("charts", 0)
+    shown = figures(quality)
+    assert "Answers, by hour: 2 answers within a minute (20" in shown
+    assert "A curve appears once answers span more than one hour." in shown
+    assert '<figure class="plot">' not in shown
+    assert shown.count("<td>too short</td>") == 2
+    assert "Per hour, too short: needs 10 minutes of work and 5 answers." in shown
+    pace = replace(quality.pace, totals=((0, 0), (1, 1), (2, 2)))
+    assert '<figure class="plot">' in figures(replace(quality, pace=pace))

@@ -187,7 +187,11 @@ def compare_and_export(page: Page) -> None:
     page.wait_for_selector("#run-curves .key:has-text('earlier')")
     with page.expect_download() as picture:
         page.locator("[data-studio='plots-png']").click()
-    assert Path(picture.value.path()).read_bytes().startswith(b"\x89PNG")
+    made = Path(picture.value.path()).read_bytes()
+    assert made.startswith(b"\x89PNG")
+    # Above the curves are the two runs with their dates, and when the picture was made.
+    rows = -(-page.locator("#run-curves .plot").count() // 2)
+    assert int.from_bytes(made[20:24]) == 2 * (12 + 3 * 20 + rows * 280)
     with page.expect_download() as table:
         page.get_by_text("CSV", exact=True).click()
     assert "loss" in Path(table.value.path()).read_text().splitlines()[0]
