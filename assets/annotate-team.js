@@ -90,7 +90,8 @@ window.StudioTeam = (() => {
 
   class Team {
     constructor(root) {
-      Object.assign(this, { root, shown: null, dataset: "", past: [], comments: new Map() });
+      Object.assign(this, { root, shown: null, dataset: "", past: [], comments: new Map(),
+        turn: Promise.resolve(), onTheirWay: 0 });
       this.parts = build(root);
       this.viewer = new Viewer(this.parts.stage, this.parts.zoom);
       this.seen = new Seen(this.parts.work);
@@ -101,7 +102,8 @@ window.StudioTeam = (() => {
         if (act && event.detail < 2) this.act(act.dataset.act);
       });
       new IntersectionObserver((seen) => {
-        if (seen.some((entry) => entry.isIntersecting) && !this.shown) this.next(0);
+        const there = seen.some((entry) => entry.isIntersecting);
+        if (there && !this.shown) this.inTurn(() => this.next(0));
       }).observe(root);
     }
 
@@ -116,13 +118,27 @@ window.StudioTeam = (() => {
         full: () => this.viewer.full(),
       };
       if (zooms[name]) return zooms[name]();
-      if (name === "next") return this.leave();
-      if (name === "back") return this.back();
+      if (name === "next") return this.inTurn(() => this.leave());
+      if (name === "back") return this.inTurn(() => this.back());
       if (name === "comment") return this.parts.comment.focus();
       if (!this.shown) return null;
-      if (name === "gold") return this.gold();
+      if (this.onTheirWay) return null; // what is pressed now is meant for the pair that goes
+      if (name === "gold") return this.inTurn(() => this.gold());
       if (!this.seen.judged()) return null;
-      return name in NAMES ? this.decide("choose", name) : this.decide(name, null);
+      const decision = name in NAMES ? ["choose", name] : [name, null];
+      return this.inTurn(() => this.decide(...decision));
+    }
+
+    // One request after the other: of two at once, the slower reply would show its case last.
+    async inTurn(step) {
+      this.onTheirWay += 1;
+      const before = this.turn;
+      this.turn = before.then(step, step);
+      try {
+        return await this.turn;
+      } finally {
+        this.onTheirWay -= 1;
+      }
     }
 
     // On to the next case; the way back is kept.
@@ -190,20 +206,13 @@ window.StudioTeam = (() => {
       if (!again) this.seen.watch(card, drawn, () => null);
     }
 
-    // One at a time: a second key would fall on the pair that is being decided.
     async decide(kind, winner) {
-      if (this.deciding) return;
-      this.deciding = true;
       const { pair_id: pair, showing } = this.shown.card;
       const comment = this.parts.comment.value;
       const body = { key: newKey(), pair_id: pair, showing, kind, winner, comment };
-      try {
-        if (!(await this.ask("../team/decide", body))) return;
-        this.past.push(pair);
-        await this.next(pair);
-      } finally {
-        this.deciding = false;
-      }
+      if (!(await this.ask("../team/decide", body))) return;
+      this.past.push(pair);
+      await this.next(pair);
     }
 
     // The decision that stands, or the one answer everybody gave, becomes the known right one.
@@ -252,7 +261,7 @@ window.StudioTeam = (() => {
     choose(dataset) {
       if (!team) return;
       team.dataset = dataset ?? "";
-      team.next(0);
+      team.inTurn(() => team.next(0));
     },
   };
 })();

@@ -171,6 +171,17 @@ def test_two_annotators_disagree_and_the_lead_decides_by_keyboard(shared, browse
     assert len(store.preferences("charts")) == 2
     lea.keyboard.press("ArrowLeft")
     lea.wait_for_selector(".tm-root:has-text('Pair 2: decided: A')")
+    lea.route("**/team/decide", lambda route: (lea.wait_for_timeout(300), route.continue_()))
+    press_seen(lea, "t")
+    for late in ("2", "o", "ArrowLeft"):  # the first two would fall on a pair that goes
+        lea.keyboard.press(late)
+    lea.wait_for_selector(".tm-root:has-text('Pair 2: decided: Tie')")
+    assert len(store.preferences("charts")) == 1
+    lea.unroute("**/team/decide")
+    press_seen(lea, "1")
+    lea.wait_for_selector(".tm-root:has-text('Nothing to decide')")
+    lea.keyboard.press("ArrowLeft")
+    lea.wait_for_selector(".tm-root:has-text('Pair 2: decided: A')")
     press_seen(lea, "o")
     lea.wait_for_selector(".tm-root:has-text('Pair 2: decided: A · gold')")
     press_seen(lea, "o")
