@@ -1,4 +1,7 @@
-"""An end to the fields of an upload that are no files: Gradio keeps these in memory, whatever their size.
+"""What is done with Gradio beside its components.
+
+Fields of an upload that are no files get an end: Gradio keeps these in memory, whatever their size.
+Files of the workspace go to a page as copies in Gradio's cache, so that no folder has to be allowed.
 
 Names of Gradio's that are not public are used here only; `tests/ui/test_uploads.py` fails when they
 mean something else.
@@ -6,7 +9,9 @@ mean something else.
 
 from __future__ import annotations
 
-from gradio import route_utils
+from pathlib import Path
+
+from gradio import processing_utils, route_utils, utils
 from starlette.formparsers import MultiPartException
 
 MAX_FIELD = 64 << 10
@@ -20,6 +25,11 @@ class BoundedParser(route_utils.GradioMultiPartParser):
         if part.file is None and len(part.data) + end - start > MAX_FIELD:
             raise MultiPartException(f"A field is longer than {MAX_FIELD >> 10} KB.")
         super().on_part_data(data, start, end)
+
+
+def cached(file: Path) -> str:
+    """A copy of `file` that a page may show; the same one each time."""
+    return processing_utils.save_file_to_cache(file, utils.get_upload_folder())
 
 
 def bound_fields() -> None:
