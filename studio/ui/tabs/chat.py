@@ -87,6 +87,7 @@ def _left(context: StudioContext, samples: list[Sample]) -> dict[str, Any]:
             buttons=[],
             elem_id="chat-images",
         ),
+        "samples_note": gr.HTML("", elem_id="chat-samples-note", min_height=0, padding=False),
         "samples": gr.Gallery(
             [str(sample.shown) for sample in samples],
             show_label=False,
@@ -100,7 +101,6 @@ def _left(context: StudioContext, samples: list[Sample]) -> dict[str, Any]:
             visible=bool(samples),
             elem_id="chat-samples",
         ),
-        "samples_note": gr.HTML("", elem_id="chat-samples-note", min_height=0, padding=False),
         "offered": gr.State(samples),
     }
     with gr.Accordion("Sampling and system prompt", open=False):
