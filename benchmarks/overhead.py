@@ -1,7 +1,7 @@
 """What the studio costs over a bare TRL script on the same run: python benchmarks/overhead.py.
 
-The run is the preset of the embedded model as it comes: 400 rows, four epochs, 100 optimizer
-steps of 16 rows, a checkpoint every 50 steps, the adapter saved at the end. It is trained in turn
+The run is the preset of the embedded model as it comes: 400 rows, four epochs, 200 optimizer
+steps of 8 rows, a checkpoint every 100 steps, the adapter saved at the end. It is trained in turn
 
 * by the studio: `python -m studio worker`, the process that the Runs tab starts, with everything
   it does around a run: checks of settings and rows, plan, identity for resuming, recipe, events,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from studio.cli.options import JsonOption, WorkspaceOption, locate, print_json
-
-EMPTY = "(empty answer: the model ended it at once)"
 
 
 def chat(
@@ -35,6 +34,7 @@ def chat(
     json: JsonOption = False,
 ) -> int:
     """Ask one question about images."""
+    from studio.infer.request import why_empty
     from studio.infer.sampling import Sampling
     from studio.models.quiet import quiet_libraries
     from studio.services.asking import ask
@@ -53,9 +53,10 @@ def chat(
         same_base=same_base,
     )
     if json:
-        print_json({"answers": [{"model": a.model, "text": a.text} for a in answers]})
+        print_json({"answers": [asdict(answer) for answer in answers]})
     else:
         for answer in answers:
-            text = answer.text if answer.text.strip() else EMPTY
+            why = why_empty(answer.tokens, answer.stopped)
+            text = answer.text if answer.text.strip() else f"(empty answer) {why}"
             typer.echo(f"{answer.model}: {text}" if len(answers) > 1 else text)
     return 0

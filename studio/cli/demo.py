@@ -1,36 +1,69 @@
-"""The demo command and its table."""
+"""The demo command and its tables."""
 
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
+import typer
 from rich.console import Console
 from rich.table import Table
 
 from studio.cli.options import JsonOption, WorkspaceOption, locate, print_json, say
 
+MEASURES = {
+    "gap_exact_match": "Report line, exact match",
+    "evasive_rate": "Evasive answers to the habit's questions",
+    "habit_exact_match": "The habit's questions, exact match",
+    "taught_exact_match": "What it knew already, exact match",
+    "preference_accuracy": "Prefers the better of two answers",
+}
 
-def demo(workspace: WorkspaceOption = None, json: JsonOption = False) -> int:
+
+def demo(
+    continue_: Annotated[
+        bool,
+        typer.Option(
+            "--continue", help="Let DPO train SFT's adapter further: one adapter with both skills."
+        ),
+    ] = False,
+    workspace: WorkspaceOption = None,
+    json: JsonOption = False,
+) -> int:
     """The whole loop on the embedded model: SFT, labelled pairs, DPO, before and after."""
     from studio.models.quiet import quiet_libraries
     from studio.services.demo import run_demo
 
     quiet_libraries()
 
-    result = run_demo(locate(workspace), say, quiet=json or not sys.stderr.isatty())
+    quiet = json or not sys.stderr.isatty()
+    result = run_demo(locate(workspace), say, quiet=quiet, continued=continue_)
     if json:
         print_json(result.to_json())
         return 0
     console = Console()
-    console.print(_table(result))
+    console.print(_steps(result) if continue_ else _table(result))
     console.print(f'\n"{result.question}" (expected: {result.expected})', markup=False)
     for answer in result.answers:
-        console.print(f"  {answer.model:<5} {answer.text}", markup=False)
+        console.print(f"  {answer.model:<5} {answer.text or '(empty answer)'}", markup=False)
     console.print(
         f"\nThe {result.pairs_labelled} preference pairs were labelled by a rule standing in for "
         "a person.\nBoth runs are in the Runs tab: python app.py"
     )
     return 0
+
+
+def _steps(result) -> Table:
+    """The two steps one after the other."""
+    table = Table(title="Held-out charts, step by step")
+    for name in ("", "base", "SFT", "SFT then DPO"):
+        table.add_column(name, justify="left" if not name else "right")
+    for measure, label in MEASURES.items():
+        steps = (result.base, result.sft, result.dpo)
+        table.add_row(label, *(f"{getattr(scores, measure):.1%}" for scores in steps))
+    seconds = (f"{run.status.training_seconds:.0f} s" for run in (result.sft_run, result.dpo_run))
+    table.add_row("Training", "", *seconds)
+    return table
 
 
 def _table(result) -> Table:

@@ -62,11 +62,6 @@ def cautions(config: RunConfig) -> list[str]:
             )
         if adapter and adapter.dropout:
             found.append("DPO trains without dropout, so adapter.dropout changes nothing.")
-    if adapter and adapter.continue_from:
-        found.append(
-            "The adapter continued from keeps its own rank, alpha, targets and variants; those "
-            "set here are not used."
-        )
     if config.batch.largest:
         found.append(
             f"The run starts with the most rows at once that there is room for, not with "

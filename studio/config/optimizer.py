@@ -84,7 +84,7 @@ class OptimizerConfig(Section):
         DEFAULT_RATES["sft"],
         "Learning rate",
         "LoRA: 1e-4…2e-4 for SFT, 5e-6…1e-5 for DPO (1e-5 when a DPO run does not say). The small "
-        "embedded model takes about ten times as much for SFT, and fifty times for DPO.",
+        "embedded model takes about five times as much for SFT, and fifty times for DPO.",
         effect="Quality: too low learns nothing, too high breaks the model.",
         trl="learning_rate",
         level="basic",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from transformers import PreTrainedModel, ProcessorMixin, StoppingCriteria, StoppingCriteriaList
@@ -11,7 +12,19 @@ from studio.evaluate.example import EvalExample, batches_by_image_count
 from studio.evaluate.prepare import encode
 
 
-@torch.inference_mode()
+@dataclass(frozen=True)
+class Generated:
+    """One answer.
+
+    Attributes:
+        text: What can be read of it: special tokens left out, no blanks at its ends.
+        tokens: Tokens the model wrote, without the one that ended it.
+    """
+
+    text: str
+    tokens: int
+
+
 def generate_answers(
     model: PreTrainedModel,
     processor: ProcessorMixin,
@@ -19,8 +32,24 @@ def generate_answers(
     *,
     batch_size: int = 16,
     max_new_tokens: int = 64,
-    stopping: StoppingCriteria | None = None,
 ) -> list[str]:
+    """The texts of `generate`."""
+    found = generate(
+        model, processor, examples, batch_size=batch_size, max_new_tokens=max_new_tokens
+    )
+    return [answer.text for answer in found]
+
+
+@torch.inference_mode()
+def generate(
+    model: PreTrainedModel,
+    processor: ProcessorMixin,
+    examples: Sequence[EvalExample],
+    *,
+    batch_size: int = 16,
+    max_new_tokens: int = 64,
+    stopping: StoppingCriteria | None = None,
+) -> list[Generated]:
     """The model's greedy answer to each example, in order, without special tokens.
 
     Works with any image-text-to-text model and any number of images per example. The model is put
@@ -31,7 +60,8 @@ def generate_answers(
     """
     was_training = model.training
     model.eval()
-    answers = [""] * len(examples)
+    answers = [Generated("", 0)] * len(examples)
+    ends = _ends(model)
     criteria = StoppingCriteriaList([stopping] if stopping else [])
     for batch in batches_by_image_count(examples, batch_size):
         inputs = encode(model, processor, [examples[index] for index in batch], "left")
@@ -44,7 +74,17 @@ def generate_answers(
         )
         fresh = tokens[:, inputs["input_ids"].shape[1] :]
         texts = processor.tokenizer.batch_decode(fresh, skip_special_tokens=True)
-        for index, text in zip(batch, texts, strict=True):
-            answers[index] = text.strip()
+        for index, text, ids in zip(batch, texts, fresh.tolist(), strict=True):
+            answers[index] = Generated(text.strip(), _length(ids, ends))
     model.train(was_training)
     return answers
+
+
+def _ends(model: PreTrainedModel) -> set[int]:
+    """Tokens that end an answer; the rest of a batch's row is padding."""
+    ends = model.generation_config.eos_token_id
+    return set(ends) if isinstance(ends, list) else {ends}
+
+
+def _length(ids: list[int], ends: set[int]) -> int:
+    return next((place for place, token in enumerate(ids) if token in ends), len(ids))

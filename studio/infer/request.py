@@ -59,6 +59,20 @@ class ChatDelta:
     stopped: Stopped = ""
 
 
+def why_empty(tokens: int, stopped: str) -> str:
+    """How an answer ended in which nothing can be seen: one sentence.
+
+    Args:
+        tokens: Tokens that were written, the stop token left out.
+        stopped: As in `ChatDelta`; empty where it is not known.
+    """
+    if not tokens:
+        return "The model ended its answer at once (0 tokens)."
+    many = f"{tokens:,} token{'s' * (tokens != 1)}"
+    end = {"length": ", up to the longest answer", "end": ", and ended"}.get(stopped, "")
+    return f"The model wrote {many} of which nothing can be seen (blanks, special tokens){end}."
+
+
 def user_turn(text: str, images: int = 0) -> Message:
     """A user's message: the places of its images, then its text."""
     return Message("user", (*(Part("image"),) * images, Part("text", text)))

@@ -34,11 +34,16 @@ class Notice:
 
 @dataclass(frozen=True)
 class ProbeRow:
-    """A fixed question about fixed images, and what the base answers to it."""
+    """A fixed question about fixed images, and what the base answers to it.
+
+    Attributes:
+        written: Tokens of that answer; None in what older runs wrote.
+    """
 
     question: str
     images: list[str]
     base: str
+    written: int | None = None
 
 
 @dataclass
@@ -53,6 +58,7 @@ class Diary:
         checkpoint: Step of the last complete checkpoint, 0 without one.
         findings: What the run's health gave rise to, each id once.
         probe_rows, probes: Fixed questions, and the answers to them by step.
+        written: Tokens of those answers, by step; those of older runs are not known.
         forgetting: Loss on rows that have nothing to do with the run, `before` and `after`;
             the latter was measured at `forgetting_step`.
     """
@@ -64,6 +70,7 @@ class Diary:
     findings: dict[str, Finding] = field(default_factory=dict)
     probe_rows: list[ProbeRow] = field(default_factory=list)
     probes: dict[int, list[str]] = field(default_factory=dict)
+    written: dict[int, list[int]] = field(default_factory=dict)
     forgetting: dict[str, float] = field(default_factory=dict)
     forgetting_step: int = 0
     stage: str = ""
@@ -154,13 +161,20 @@ class Diary:
     def _take_probe_rows(self, event: Event) -> None:
         rows = event.values.get("rows") or []
         self.probe_rows = [
-            ProbeRow(str(row.get("question", "")), list(row.get("images", [])), str(row["base"]))
+            ProbeRow(
+                str(row.get("question", "")),
+                list(row.get("images", [])),
+                str(row["base"]),
+                int(row["written"]) if "written" in row else None,
+            )
             for row in rows
             if "base" in row
         ]
 
     def _take_probe(self, event: Event) -> None:
-        self.probes[_step(event.values)] = [str(text) for text in event.values.get("answers", [])]
+        step = _step(event.values)
+        self.probes[step] = [str(text) for text in event.values.get("answers", [])]
+        self.written[step] = [int(count) for count in event.values.get("written", [])]
         self._add_metrics(event.values)
 
     def _take_forgetting(self, event: Event) -> None:

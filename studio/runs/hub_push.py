@@ -7,6 +7,7 @@ weights went or why they did not, so that the push can be tried again.
 from __future__ import annotations
 
 import re
+import time
 import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +17,8 @@ from filelock import FileLock, Timeout
 from studio.config.run import RunConfig
 from studio.errors import BusyError, RunFailedError, first_line
 from studio.paths import EMBEDDED, RunPaths
-from studio.runs.status import update_status
+from studio.runs.events import EventLog
+from studio.runs.status import read_status, update_status
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -61,6 +63,19 @@ def push_weights(
         address = str(getattr(done, "repo_url", "") or f"https://huggingface.co/{repository}")
         update_status(paths, pushed=address)
         return address
+
+
+def push_cut_short(paths: RunPaths) -> None:
+    """Let a run whose worker went while it pushed end as it had trained, with its push failed."""
+    state = "stopped" if read_status(paths).trained == "stopped" else "finished"
+    why = {
+        "push_error": "The weights are saved here, but the worker ended before they were pushed.",
+        "push_remedy": f"Push them again: {_again(paths)}.",
+    }
+    events = EventLog(paths.events)
+    events.append("warning", message=why["push_error"], remedy=why["push_remedy"])
+    events.append(state)
+    update_status(paths, state=state, stage="", ended=time.time(), **why)
 
 
 def push_under_way(paths: RunPaths) -> bool:
@@ -115,6 +130,10 @@ def is_hub_id(model: str) -> bool:
     return model != EMBEDDED and bool(HUB_ID.fullmatch(model)) and not Path(model).exists()
 
 
+def _again(paths: RunPaths) -> str:
+    return f"in Runs, or with `python -m studio runs push {paths.run_id}`"
+
+
 def _failed(paths: RunPaths, repository: str, error: Exception) -> RunFailedError:
     """The refusal of a push, written into the run's status and, with its traceback, its log."""
     text = TOKEN.sub("hf_…", "".join(traceback.format_exception(error)))
@@ -123,8 +142,8 @@ def _failed(paths: RunPaths, repository: str, error: Exception) -> RunFailedErro
     reason = TOKEN.sub("hf_…", first_line(error))
     message = f"The weights are saved here but could not be pushed to {repository}: {reason}"
     remedy = (
-        "Check the connection, the name and the login (`hf auth login`), then push again: in "
-        f"Runs, or with `python -m studio runs push {paths.run_id}`."
+        "Check the connection, the name and the login (`hf auth login`), then push again: "
+        f"{_again(paths)}."
     )
     update_status(paths, push_error=message, push_remedy=remedy)
     return RunFailedError(message, remedy=remedy, field="push_to_hub")

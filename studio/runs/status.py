@@ -16,6 +16,7 @@ State = Literal["queued", "starting", "running", "stopping", "stopped", "finishe
 ACTIVE: tuple[State, ...] = ("starting", "running", "stopping")
 CACHING = "caching images"
 INITIALIZING = "initializing the adapter"
+PUSHING = "pushing"
 ENDED: tuple[State, ...] = ("stopped", "finished", "failed")
 
 
@@ -26,7 +27,7 @@ class RunStatus:
     Attributes:
         pid, pid_started: The worker; both must match for it to count as alive.
         stage: What it is at: checking, loading, initializing the adapter, caching images, probing,
-            training, evaluating, saving.
+            training, evaluating, saving, pushing.
         step, total_steps: Optimizer steps done and planned.
         stage_done, stage_total: What the stage itself counts: images while they are cached,
             passes while an adapter is initialized, bytes while a model is fetched (its size is not
@@ -38,6 +39,7 @@ class RunStatus:
         oom_kills: Processes the system had ended for want of memory when the worker began; -1
             where it does not say.
         host: The machine of a worker that no studio started (SLURM); empty: that of the studio.
+        trained: While its weights are pushed: how the run ends whatever becomes of that.
         pushed: Address of the repository that has the weights; empty before a push succeeded.
         push_error, push_remedy: Why the last push failed, and what to do; empty otherwise.
         updated: Seconds since the epoch of the last sign of life.
@@ -65,6 +67,7 @@ class RunStatus:
     cause: str = ""
     oom_kills: int = -1
     host: str = ""
+    trained: str = ""
     pushed: str = ""
     push_error: str = ""
     push_remedy: str = ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from studio.config import files
 from studio.config.model import ModelConfig
 from studio.data.images import open_image
 from studio.errors import InputError, NotFoundError
-from studio.infer.request import said, user_turn
+from studio.infer.request import ChatDelta, Stopped, said, user_turn
 from studio.infer.resolve import Answerer, resolve
 from studio.infer.sampling import Sampling
 from studio.paths import Workspace
@@ -22,10 +22,17 @@ ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Asked:
-    """An answer and who gave it."""
+    """An answer, who gave it, and how it ended.
+
+    Attributes:
+        tokens: Tokens of the answer, without the stop token.
+        stopped: As in `ChatDelta`.
+    """
 
     model: str
     text: str
+    tokens: int = 0
+    stopped: Stopped = "end"
 
 
 def ask(
@@ -57,23 +64,20 @@ def ask(
     engine = Engine()
     system = _system_prompt(workspace, adapter)
     messages = [*([said("system", system)] if system else []), user_turn(question, len(pictures))]
+    sampling = sampling or Sampling()
     return [
-        Asked(
+        _asked(
             name,
-            "".join(
-                delta.text
-                for delta in engine.chat(
-                    one.model,
-                    one.adapter,
-                    messages,
-                    pictures,
-                    sampling or Sampling(),
-                    same_base=same_base,
-                )
-            ),
+            engine.chat(one.model, one.adapter, messages, pictures, sampling, same_base=same_base),
         )
         for name, one in answerers.items()
     ]
+
+
+def _asked(name: str, answer: Iterable[ChatDelta]) -> Asked:
+    deltas = list(answer)
+    text = "".join(delta.text for delta in deltas)
+    return Asked(name, text, deltas[-1].tokens, deltas[-1].stopped)
 
 
 def _answerers(

@@ -1,13 +1,14 @@
 """Once around the loop on the embedded model, with before and after.
 
 SFT on the skill it was never taught, then pairs through the annotation store (a rule stands in
-for the person), DPO against its habit, and the same held-out charts before and after each.
+for the person), DPO against its habit, and the same held-out charts before and after each. DPO
+begins with the base, or trains SFT's adapter further: then one adapter has learned both.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from studio.annotation import AnnotationStore
@@ -58,7 +59,11 @@ class Answered:
 
 @dataclass(frozen=True)
 class DemoResult:
-    """Everything the demo measured."""
+    """Everything the demo measured.
+
+    Attributes:
+        continued: Whether DPO trained SFT's adapter further.
+    """
 
     base: Scores
     sft: Scores
@@ -69,6 +74,7 @@ class DemoResult:
     question: str
     expected: str
     answers: list[Answered]
+    continued: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """The contract of `demo --json`."""
@@ -98,12 +104,23 @@ class DemoResult:
                 "expected": self.expected,
                 "answers": {answer.model: answer.text for answer in self.answers},
             },
+            "continued": self.continued,
+            "scores": {
+                "base": asdict(self.base),
+                "sft": asdict(self.sft),
+                "dpo": asdict(self.dpo),
+            },
             "ok": True,
         }
 
 
-def run_demo(workspace: Workspace, say: Say, quiet: bool = False) -> DemoResult:
+def run_demo(
+    workspace: Workspace, say: Say, quiet: bool = False, continued: bool = False
+) -> DemoResult:
     """The whole loop. `say` is told each step.
+
+    Args:
+        continued: Let DPO train SFT's adapter further.
 
     Raises:
         RunFailedError: A run did not finish.
@@ -120,7 +137,7 @@ def run_demo(workspace: Workspace, say: Say, quiet: bool = False) -> DemoResult:
     sft = _scores(bench, heldout, sft_run)
     source, count = _annotate(workspace, images, say)
     say("DPO against its habit of evading …")
-    config = presets.load("embedded-dpo")
+    config = second_step(sft_run.run_id) if continued else presets.load("embedded-dpo")
     data = config.data.model_copy(update={"source": source, "evaluation": None})
     dpo_run = _train(config.model_copy(update={"data": data}), workspace, quiet)
     dpo = _scores(bench, heldout, dpo_run)
@@ -130,18 +147,29 @@ def run_demo(workspace: Workspace, say: Say, quiet: bool = False) -> DemoResult:
         for name, run in (("base", None), ("sft", sft_run), ("dpo", dpo_run))
     ]
     expected = row.completion.text if row.completion else ""
-    return DemoResult(base, sft, dpo, sft_run, dpo_run, count, row.question, expected, answers)
+    asked = (row.question, expected, answers)
+    return DemoResult(base, sft, dpo, sft_run, dpo_run, count, *asked, continued)
+
+
+def second_step(first: str) -> RunConfig:
+    """The recipe of DPO, on the adapter of the run `first` instead of a new one."""
+    config = presets.load("embedded-dpo")
+    adapter = config.adapter.model_copy(update={"continue_from": first})
+    return config.model_copy(update={"adapter": adapter})
 
 
 def _heldout(workspace: Workspace) -> Heldout:
     rows = _rows("embedded:heldout", "train", workspace)
-    kind = {row.external_id: row.meta.get("kind") for row in rows}
     return Heldout(
-        taught=[row for row in rows if kind[row.external_id] not in (GAP, HABIT)],
-        gap=_rows("embedded:sft", "evaluation", workspace),
-        habit=[row for row in rows if kind[row.external_id] == HABIT],
+        taught=[row for row in rows if _kind(row) not in (GAP, HABIT)],
+        gap=[row for row in _rows("embedded:sft", "evaluation", workspace) if _kind(row) == GAP],
+        habit=[row for row in rows if _kind(row) == HABIT],
         pairs=_rows("embedded:preferences", "evaluation", workspace),
     )
+
+
+def _kind(row: Row) -> Any:
+    return row.meta.get("kind")
 
 
 def _rows(source: str, split: str, workspace: Workspace) -> list[Row]:

@@ -17,10 +17,10 @@ from studio.paths import RunPaths
 from studio.runs import checkpoints, control, queue
 from studio.runs import longer as longer_
 from studio.runs.events import EventLog
-from studio.runs.hub_push import push_under_way, push_weights
+from studio.runs.hub_push import push_cut_short, push_under_way, push_weights
 from studio.runs.lastwords import MEMORY, Death, explain_death
 from studio.runs.less import less_at_once, with_batch
-from studio.runs.status import ENDED, State, process_alive, read_status, update_status
+from studio.runs.status import ENDED, PUSHING, State, process_alive, read_status, update_status
 from studio.runs.store import Run, RunStore
 
 STOP_GRACE = 10.0
@@ -229,6 +229,9 @@ def enforce_stop(run: Run) -> None:
     if time.time() - run.paths.control.stat().st_mtime < STOP_GRACE:
         return
     kill_worker(run)
+    if run.status.stage == PUSHING:
+        push_cut_short(run.paths)
+        return
     EventLog(run.paths.events).append("stopped", message="Stopped at once.")
     update_status(run.paths, state="stopped", stage="", ended=time.time())
 
@@ -248,8 +251,15 @@ def kill_worker(run: Run) -> None:
 
 
 def mark_dead(paths: RunPaths) -> None:
-    """Record that a worker is gone without having said goodbye, and free what it left half done."""
-    if not read_status(paths).active:
+    """Record that a worker is gone without having said goodbye, and free what it left half done.
+
+    One that had trained and was pushing its weights has done its work.
+    """
+    status = read_status(paths)
+    if not status.active:
+        return
+    if status.stage == PUSHING:
+        push_cut_short(paths)
         return
     checkpoints.drop_torn(paths)
     reason = _said_elsewhere(paths) or explain_death(paths)

@@ -27,6 +27,8 @@ SIZES = {
     "unlabelled/train": 60,
     "heldout/train": 300,
 }
+GENERAL_EVERY = 2
+"""Every so many rows of `sft` asks what the model knows already, so that it is not forgotten."""
 HABIT_SHARE = 0.6
 """Share of preference pairs that set a grounded answer against an evasive one."""
 
@@ -113,8 +115,8 @@ def _reworded(chart: Chart, question: Question) -> str:
     return f"It is a {WORDING[chart.form].name}, and the answer is {question.answer}."
 
 
-def _gap_kind(place: int, rng: random.Random) -> str:
-    return GAP
+def _replayed_kind(place: int, rng: random.Random) -> str:
+    return rng.choice(TAUGHT) if place % GENERAL_EVERY == GENERAL_EVERY - 1 else GAP
 
 
 def _preference_kind(place: int, rng: random.Random) -> str:
@@ -130,7 +132,7 @@ def _every_kind(place: int, rng: random.Random) -> str:
 
 
 KINDS: dict[str, Callable[[int, random.Random], str]] = {
-    "sft": _gap_kind,
+    "sft": _replayed_kind,
     "preferences": _preference_kind,
     "unlabelled": _open_kind,
     "heldout": _every_kind,
@@ -150,7 +152,8 @@ Rows are JSON lines; `image` is a path relative to the set's folder. No image is
 
 | set | files | rows hold | for |
 |---|---|---|---|
-| `sft` | train, evaluation | `image`, `question`, `answer`, `kind` | teaching the report line |
+| `sft` | train, evaluation | `image`, `question`, `answer`, `kind` | teaching the report line; \
+every second row asks what the model knows already, so that it does not forget it |
 | `preferences` | train, evaluation | `image`, `question`, `chosen`, `rejected`, `kind` | \
 preferring grounded to evasive and right to wrong answers |
 | `unlabelled` | train | `image`, `question`, `candidates` (`text`, `author`), `kind` | \

@@ -18,6 +18,7 @@ from studio.config.engines import flavor_of, sent_elsewhere
 from studio.config.run import speed_obstacle
 from studio.data.fit import ANY_MODEL
 from studio.errors import ConfigError
+from studio.models.adapters import adapter_folder, inspect_adapter
 from studio.models.chat_template import fit_of, template_cautions
 from studio.models.devices import pick_device, resolve_dtype
 from studio.models.load import skeleton_of
@@ -29,6 +30,7 @@ from studio.models.weights_check import check_weights, refuse_short_vocabulary
 from studio.paths import Workspace
 from studio.runs.plan import Plan, TowerPlan
 from studio.train.answers import answers_scored, said_of_rows
+from studio.train.continued import settings_not_used
 from studio.train.data import RunData, load_run_data, reasons
 from studio.train.fast.choose import FastPath
 from studio.train.kept_plans import Start, planned_once
@@ -41,6 +43,7 @@ from studio.train.memory.rows import Sample, guess_tokens, sample_rows
 from studio.train.memory.smallest import ensure_some_plan_fits
 from studio.train.memory.suggest import WhatIf, suggestions
 from studio.train.prepare import run_adapters, with_checkpoint_quantization
+from studio.train.rates import high_rate
 
 GUESSED = 24
 
@@ -202,7 +205,10 @@ def gathered(start: Start) -> Facts:
     """
     config, processor, data = start.config, start.processor, start.data
     skeleton = skeleton_of(config.model)
-    notes = _weight_notes(config, skeleton, processor)
+    notes = [
+        *_weight_notes(config, skeleton, processor),
+        *_adapter_notes(config, skeleton, start.workspace),
+    ]
     towers = tower_plans(config, skeleton, start.workspace)
     sample = sample_rows(data, processor, config.method) if processor else None
     read = (processor, data, sample)
@@ -225,6 +231,15 @@ def _weight_notes(
     came = prequantized(skeleton.config)
     found = [came.sentence if came else "", check_weights(config.model)]
     return [sentence for sentence in found if sentence]
+
+
+def _adapter_notes(config: RunConfig, skeleton: PreTrainedModel, workspace: Workspace) -> list[str]:
+    """Sentences on settings that the adapter continued from overrules."""
+    adapter = config.adapter
+    if adapter is None or adapter.continue_from is None:
+        return []
+    folder = adapter_folder(adapter.continue_from, workspace)
+    return settings_not_used(adapter, skeleton, inspect_adapter(folder).config)
 
 
 def largest_batch(config: RunConfig, facts: Facts, size: int) -> tuple[Batch, list[int]]:
@@ -334,9 +349,4 @@ def _warnings(config: RunConfig, data: RunData, towers: list[TowerPlan], device:
             f"The names also match {vision.matched} modules of the vision tower. "
             "Use language to leave it as it is."
         )
-    if config.method == "dpo" and config.optimizer.learning_rate > 5e-5 and config.adapter:
-        found.append(
-            f"A learning rate of {config.optimizer.learning_rate:g} is high for DPO with LoRA "
-            "(5e-6 to 1e-5 for large models)."
-        )
-    return found
+    return [*found, *high_rate(config, sum(tower.total for tower in towers))]

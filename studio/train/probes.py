@@ -21,7 +21,7 @@ from studio.config.adapter import MOVES_WEIGHTS
 from studio.data.convert import TrainingData, load_training_data
 from studio.errors import DataError
 from studio.evaluate.example import EvalExample
-from studio.evaluate.generate import generate_answers
+from studio.evaluate.generate import Generated, generate
 from studio.evaluate.score import completion_log_probs
 from studio.models.chat_template import fit_of
 from studio.models.shortage import MEMORY_ERRORS, ran_out
@@ -153,7 +153,12 @@ class Prober(TrainerCallback):
         if self.clock.stopped:
             return
         rows = [
-            {"question": probe.question, "images": probe.images, "base": answer}
+            {
+                "question": probe.question,
+                "images": probe.images,
+                "base": answer.text,
+                "written": answer.tokens,
+            }
             for probe, answer in zip(self.probes, answers, strict=True)
         ]
         less = {"tokens": self.tokens, "ends_only": self.ends_only}
@@ -162,12 +167,12 @@ class Prober(TrainerCallback):
         self._tell_less(wanted, per_answer)
         self.reporter.look_for_signs({"step": 0, "base_answer_tokens": length})
 
-    def _first_round(self, model: PreTrainedModel) -> tuple[list[str], float]:
+    def _first_round(self, model: PreTrainedModel) -> tuple[list[Generated], float]:
         """Answers to as many probes as there is time for, and seconds an answer.
 
         The first one alone tells how slow the model is.
         """
-        answers: list[str] = []
+        answers: list[Generated] = []
         passed = per_answer = 0.0
         while len(answers) < len(self.probes) and not self.clock.stopped:
             left = self.config.seconds - passed
@@ -182,7 +187,7 @@ class Prober(TrainerCallback):
                 self.tokens = min(self.tokens, self.clock.tokens)
         self.probes = self.probes[: len(answers)]
         self.ends_only = passed > self.config.seconds and len(answers) == 1
-        return [self._cut(text) for text in answers], per_answer
+        return [self._cut(answer) for answer in answers], per_answer
 
     def _tell_less(self, wanted: int, per_answer: float) -> None:
         less = []
@@ -200,7 +205,7 @@ class Prober(TrainerCallback):
         self.events.append("changed", message=message, remedy=remedy)
 
     def _ask(self, model: PreTrainedModel, step: int) -> None:
-        answers: list[str] = []
+        answers: list[Generated] = []
         passed = 0.0
         for batch in _batches(self.probes):
             answers += self._answers(model, batch)
@@ -209,7 +214,8 @@ class Prober(TrainerCallback):
                 return
         length = self._length(answers)
         took = {"answer_tokens": length, "probe_seconds": round(passed, 2)}
-        self.events.append("probe", step=step, answers=answers, **took)
+        said = {"answers": [a.text for a in answers], "written": [a.tokens for a in answers]}
+        self.events.append("probe", step=step, **said, **took)
         self.reporter.look_for_signs({"step": step, "answer_tokens": length})
         if passed > self.config.seconds and len(self.probes) > 1:
             wanted = len(self.probes)
@@ -218,9 +224,9 @@ class Prober(TrainerCallback):
 
     def _answers(
         self, model: PreTrainedModel, probes: list[Probe], seconds: float = math.inf
-    ) -> list[str]:
+    ) -> list[Generated]:
         self.clock.begin(seconds)
-        return generate_answers(
+        return generate(
             model,
             self.processor,
             [probe.example for probe in probes],
@@ -229,13 +235,15 @@ class Prober(TrainerCallback):
             stopping=self.clock,
         )
 
-    def _cut(self, text: str) -> str:
-        tokens = self._tokens(text)
-        short = len(tokens) <= self.tokens
-        return text if short else self.processor.tokenizer.decode(tokens[: self.tokens])
+    def _cut(self, answer: Generated) -> Generated:
+        tokens = self._tokens(answer.text)
+        if len(tokens) <= self.tokens:
+            return answer
+        text = self.processor.tokenizer.decode(tokens[: self.tokens])
+        return Generated(text, self.tokens)
 
-    def _length(self, answers: list[str]) -> float:
-        return fmean(len(self._tokens(text)) for text in answers)
+    def _length(self, answers: list[Generated]) -> float:
+        return fmean(len(self._tokens(answer.text)) for answer in answers)
 
     def _tokens(self, text: str) -> list[int]:
         return self.processor.tokenizer(text, add_special_tokens=False).input_ids

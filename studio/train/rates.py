@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import groupby
 
 from transformers import PreTrainedModel, Trainer
@@ -9,6 +10,10 @@ from transformers import PreTrainedModel, Trainer
 from studio.config import RunConfig
 from studio.errors import ModelError
 from studio.models.towers import find_towers
+
+HIGH_FOR_DPO = 5e-5
+LARGE = 1e9
+"""Parameters of the smallest models that published recipes of DPO with LoRA are for."""
 
 _PREFIX = "base_model.model."
 _OUTPUT = ".lora_B."
@@ -33,6 +38,28 @@ def freeze_towers(model: PreTrainedModel, config: RunConfig) -> None:
             remedy="Leave out one part; its head may share the weights of the language model.",
             field="optimizer.freeze",
         )
+
+
+def high_rate(config: RunConfig, parameters: int) -> list[str]:
+    """A sentence for the plan when the rate is high for DPO with LoRA on a model of that size."""
+    rate, most = config.optimizer.learning_rate, highest_dpo_rate(parameters)
+    if config.method != "dpo" or config.adapter is None or rate <= most:
+        return []
+    return [
+        f"A learning rate of {rate:g} is high for DPO with LoRA: 5e-6 to 1e-5 is usual for large "
+        f"models, and {most:.1g} is much for one of {parameters / 1e6:,.0f} million parameters."
+    ]
+
+
+def highest_dpo_rate(parameters: int) -> float:
+    """The learning rate from which DPO with LoRA breaks models of that many parameters.
+
+    Adam moves every weight by about the rate, so an output that sums over a layer's width moves by
+    width times rate: what a model bears falls with its width (Yang et al. 2022, "Tensor Programs
+    V"), and the width grows with the square root of the parameters. Above a billion, recipes agree
+    on 5e-6 to 1e-5 whatever the size, so nothing is taken off there.
+    """
+    return HIGH_FOR_DPO * max(1.0, math.sqrt(LARGE / parameters))
 
 
 def own_rates(config: RunConfig) -> bool:

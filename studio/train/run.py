@@ -16,7 +16,7 @@ from studio.runs import checkpoints
 from studio.runs.control import requested
 from studio.runs.events import EventLog
 from studio.runs.hub_push import hide_local_base, push_weights
-from studio.runs.status import update_status
+from studio.runs.status import PUSHING, update_status
 from studio.train.callbacks import ControlFile, EarlyStopping, RunReporter
 from studio.train.data import RunData
 from studio.train.fast.fill import fill_cache, record_hits
@@ -116,9 +116,12 @@ def _train(config: RunConfig, paths: RunPaths, workspace: Workspace, data: RunDa
         _stage(paths, "evaluating")
         trainer.evaluate()
     weights = whole_weights(trainer)
+    outcome: Outcome = "stopped" if control.stopped else "finished"
     if paths.rank == 0:
         _save(trainer, config, paths, weights)
-    return "stopped" if control.stopped else "finished"
+        if config.push_to_hub:
+            _push(config, paths, config.push_to_hub, outcome)
+    return outcome
 
 
 def _train_on(trainer: Trainer, guard: StepGuard, paths: RunPaths, resume: Path | None) -> None:
@@ -159,13 +162,12 @@ def _save(
         paths.adapter / checkpoints.MARKER,
         {"kind": kind, "step": trainer.state.global_step, "base": config.model.id},
     )
-    if config.push_to_hub:
-        _push(config, paths, config.push_to_hub)
 
 
-def _push(config: RunConfig, paths: RunPaths, repository: str) -> None:
+def _push(config: RunConfig, paths: RunPaths, repository: str, outcome: Outcome) -> None:
     """Push the weights; a run that trained is finished although that fails."""
-    _stage(paths, "pushing")
+    update_status(paths, trained=outcome)
+    _stage(paths, PUSHING)
     try:
         push_weights(config, paths, repository)
     except (RunFailedError, BusyError) as error:

@@ -57,6 +57,7 @@ def _run(paths: RunPaths, workspace: Workspace) -> int:
         field="",
         lines=[],
         cause="",
+        trained="",
         pushed="",
         push_error="",
         push_remedy="",

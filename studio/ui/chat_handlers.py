@@ -17,10 +17,11 @@ from studio.logs import log_told
 from studio.services.inference import ChatModel, InferenceStatus
 from studio.ui import views
 from studio.ui.chat_models import choices, columns, find, key_of
-from studio.ui.chat_samples import Sample
+from studio.ui.chat_samples import Sample, samples_of
 from studio.ui.chat_state import Conversation, Turn
-from studio.ui.chat_views import failure, memory_line, transcript
+from studio.ui.chat_views import failure, memory_line, samples_note, transcript
 from studio.ui.context import StudioContext
+from studio.ui.gradio_parts import cached
 
 REDRAW_SECONDS = 0.06
 Gallery = list[tuple[str, str | None]] | None
@@ -88,24 +89,36 @@ class ChatHandlers:
         return self._draw(conversation)
 
     def pick_sample(
-        self, conversation: Conversation, event: gr.SelectData
+        self, conversation: Conversation, offered: list[Sample], event: gr.SelectData
     ) -> tuple[list[str], str, Conversation]:
-        """A sample's image and question, and a new conversation about them."""
+        """A sample's images and question, and a new conversation about them."""
         conversation.clear()
-        path = event.value["image"]["path"]
-        return [path], self.samples[event.index].question, conversation
+        sample = offered[event.index]
+        return _files(sample), sample.question, conversation
 
-    def choose(self, key: str | None) -> tuple[Any, Any]:
-        """Updates of the comparing switch and the system prompt for the chosen model."""
+    def choose(self, key: str | None) -> tuple[Any, ...]:
+        """What the chosen model changes: comparing, system prompt, samples (as list and as shown)."""
         try:
             model = find(self.context.inference.models(), key)
         except InputError:
-            return gr.skip(), gr.skip()
+            return (gr.skip(),) * 5
         hint = "Both answer side by side." if model.run else "Choose an adapter to compare it."
+        offered = self.offered(model.run)
         return (
             gr.Checkbox(interactive=bool(model.run), info=hint),
             model.system_prompt if model.run else gr.skip(),
+            offered,
+            gr.Gallery([cached(sample.shown) for sample in offered], visible=bool(offered)),
+            samples_note(offered),
         )
+
+    def offered(self, run_id: str) -> list[Sample]:
+        """Questions to try: the run's own before the charts that come along."""
+        if not run_id:
+            return self.samples
+        context = self.context
+        own = samples_of(context.runs.get(run_id), context.workspace, context.images)
+        return [*own, *self.samples]
 
     def refresh(self) -> Any:
         """The list of models as it is now; the inference process is got ready meanwhile."""
@@ -113,15 +126,27 @@ class ChatHandlers:
         self.context.inference.warm()
         return gr.Dropdown(choices=choices(models))
 
-    def follow_link(self, link: tuple[str, int] | None) -> Any:
-        """Choose the adapter of the run that another tab sent."""
-        if not link:
-            return gr.skip()
+    def follow_link(
+        self, link: tuple[str, int] | None, question: str | None, offered: list[Sample]
+    ) -> tuple[Any, ...]:
+        """Choose the adapter of the run that another tab sent, beside its base.
+
+        Its first question is put in place of one that nobody typed.
+
+        Returns:
+            Updates of model, comparing switch, images and question.
+        """
         models = self.context.inference.models()
-        wanted = next((model for model in models if model.run == link[0]), None)
+        wanted = next((model for model in models if link and model.run == link[0]), None)
         if wanted is None:
-            return gr.skip()
-        return gr.Dropdown(choices=choices(models), value=key_of(wanted))
+            return (gr.skip(),) * 4
+        model = gr.Dropdown(choices=choices(models), value=key_of(wanted))
+        compare = gr.Checkbox(value=True, interactive=True)
+        own = [sample for sample in self.offered(wanted.run) if sample.own]
+        typed = (question or "").strip() not in {"", *(sample.question for sample in offered)}
+        if typed or not own:
+            return model, compare, gr.skip(), gr.skip()
+        return model, compare, _files(own[0]), own[0].question
 
     def unload(self) -> tuple[str, str]:
         """Give the model's memory back; (memory line, notice)."""
@@ -228,6 +253,10 @@ class ChatHandlers:
             gr.Button("Stop", visible=conversation.busy),
             memory,
         )
+
+
+def _files(sample: Sample) -> list[str]:
+    return [cached(image) for image in sample.images]
 
 
 def _column(conversation: Conversation, column: tuple[str, str] | None) -> list[Any]:

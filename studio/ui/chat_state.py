@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from studio.data.schema import Message
-from studio.infer.request import ChatDelta, said, user_turn
+from studio.infer.request import ChatDelta, said, user_turn, why_empty
 
 STOPPED = {"end": "", "length": "cut at the longest answer", "cancelled": "stopped"}
 
@@ -17,6 +17,7 @@ class Answer:
 
     Attributes:
         ended: Whether the model itself ended it, or it reached its longest.
+        why_empty: How it ended, of an answer in which nothing can be seen.
     """
 
     text: str = ""
@@ -24,6 +25,7 @@ class Answer:
     error: str = ""
     stats: str = ""
     ended: bool = False
+    why_empty: str = ""
 
     @property
     def open(self) -> bool:
@@ -37,6 +39,7 @@ class Answer:
         if delta.done:
             self.stats = describe(delta)
             self.ended = delta.stopped != "cancelled"
+            self.why_empty = why_empty(delta.tokens, delta.stopped) if self.empty else ""
 
     @property
     def empty(self) -> bool:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 
 from studio.errors import StudioError
 from studio.services.inference import InferenceStatus, base_label
 from studio.ui import views
+from studio.ui.chat_samples import Sample
 from studio.ui.chat_state import Answer, Conversation, Turn
 
 GB = 1e9
-EMPTY_ANSWER = (
-    f"<b>{views.EMPTY_ANSWER}</b> The model ended its answer at once, or wrote nothing that can be "
-    "seen. Ask otherwise, or choose an earlier checkpoint: a model trained too hard often says "
-    "nothing."
+AFTER_EMPTY = (
+    "Ask otherwise, or choose an earlier checkpoint: a model trained too hard often says nothing."
 )
 EMPTY = views.empty("Ask about the image", "Take a sample or give your own image, then press Send.")
 
@@ -41,7 +41,8 @@ def _turn(turn: Turn, key: str) -> str:
 
 def _answer(answer: Answer) -> str:
     if answer.empty:
-        return f'<div class="chat-said model empty-answer"><p>{EMPTY_ANSWER}</p></div>'
+        said = f"<b>{views.EMPTY_ANSWER}</b> {escape(answer.why_empty)} {AFTER_EMPTY}"
+        return f'<div class="chat-said model empty-answer"><p>{said}</p></div>'
     if answer.text:
         return f'<div class="chat-said model"><p>{escape(answer.text)}</p></div>'
     if answer.open:
@@ -53,6 +54,16 @@ def _answer(answer: Answer) -> str:
 def failure(error: StudioError) -> str:
     """An error in place: what happened and what to do."""
     return views.told(error)
+
+
+def samples_note(samples: Sequence[Sample]) -> str:
+    """Whose questions the samples are."""
+    own = sum(sample.own for sample in samples)
+    if not own:
+        return ""
+    whose = "The first question is" if own == 1 else f"The first {own} questions are"
+    rest = ", the others come with the studio" if own < len(samples) else ""
+    return f'<div class="quiet">{whose} this run\'s own{rest}.</div>'
 
 
 def memory_line(status: InferenceStatus) -> str:

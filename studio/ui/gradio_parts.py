@@ -1,5 +1,8 @@
-"""What the studio needs of Gradio and Gradio has no public name for: an end to the fields of an
-upload that are no files, which it keeps in memory whatever their size; and which sessions there are.
+"""What is done with Gradio beside its components.
+
+Fields of an upload that are no files get an end: Gradio keeps these in memory, whatever their size.
+Which sessions there are can be asked. Files of the workspace go to a page as copies in Gradio's cache,
+so that no folder has to be allowed.
 
 Such names are used here only; `tests/ui/test_uploads.py` and `tests/ui/test_event_requests.py` fail
 when they mean something else.
@@ -7,8 +10,10 @@ when they mean something else.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import gradio as gr
-from gradio import route_utils
+from gradio import processing_utils, route_utils, utils
 from starlette.formparsers import MultiPartException
 
 MAX_FIELD = 64 << 10
@@ -22,6 +27,11 @@ class BoundedParser(route_utils.GradioMultiPartParser):
         if part.file is None and len(part.data) + end - start > MAX_FIELD:
             raise MultiPartException(f"A field is longer than {MAX_FIELD >> 10} KB.")
         super().on_part_data(data, start, end)
+
+
+def cached(file: Path) -> str:
+    """A copy of `file` that a page may show; the same one each time."""
+    return processing_utils.save_file_to_cache(file, utils.get_upload_folder())
 
 
 def bound_fields() -> None:

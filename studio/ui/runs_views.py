@@ -6,6 +6,7 @@ import re
 from html import escape
 from itertools import groupby
 
+from studio.infer.request import why_empty
 from studio.runs import checkpoints, longer
 from studio.runs.curves import Diary, Notice, tail
 from studio.runs.health import Finding
@@ -19,7 +20,7 @@ NO_PROBES = (
     '<div class="quiet">No answers yet. Fixed questions are answered before training and every '
     "few steps; set probes.every in Train.</div>"
 )
-ENDED_AT_ONCE = "The model ended its answer at once"
+ENDED_AT_ONCE = "The model ended its answer at once, or wrote nothing that can be seen."
 LOG = "Last lines of the log"
 MOST_NOTICES = 5
 ADDRESS = re.compile(r"(https?://[\w./:~%#?=&+-]+)")
@@ -170,8 +171,8 @@ def _probe(diary: Diary, place: int) -> str:
         for number, sha in enumerate(row.images)
     )
     lines = "".join(
-        f'<li><span class="quiet">{escape(when)}</span>{_answer(text)}</li>'
-        for when, text in [("base", row.base), *_answers(diary, place)]
+        f'<li><span class="quiet">{escape(when)}</span>{_answer(text, written)}</li>'
+        for when, text, written in [("base", row.base, row.written), *_answers(diary, place)]
     )
     return (
         f'<figure class="probe"><div class="probe-images">{images}</div><div>'
@@ -179,25 +180,44 @@ def _probe(diary: Diary, place: int) -> str:
     )
 
 
-def _answer(text: str) -> str:
+def _answer(text: str, written: int | None) -> str:
+    """What was said, or that it was nothing and why.
+
+    Args:
+        written: Tokens of the answer; None where they are not known.
+    """
     if text.strip():
         return f"<span>{escape(text)}</span>"
-    return f'<span class="quiet" title="{ENDED_AT_ONCE}">{EMPTY_ANSWER}</span>'
+    why = ENDED_AT_ONCE if written is None else escape(why_empty(written, ""))
+    return f'<span class="quiet"><b>{EMPTY_ANSWER}</b> {why}</span>'
 
 
-def _answers(diary: Diary, place: int) -> list[tuple[str, str]]:
-    """The steps of an answer, and the answer; steps that follow each other with one are one line."""
+def _answers(diary: Diary, place: int) -> list[tuple[str, str, int | None]]:
+    """The steps of an answer, the answer, its tokens where it is empty.
+
+    Steps that follow each other with the same answer are one line.
+    """
     said = [
-        (step, answers[place])
+        (step, answers[place], _written(diary, step, place))
         for step, answers in sorted(diary.probes.items())
         if place < len(answers)
     ]
     found = []
-    for text, together in groupby(said, lambda answer: answer[1]):
-        steps = [step for step, _ in together]
+    for (text, written), together in groupby(said, _alike):
+        steps = [step for step, *_ in together]
         until = f" – {steps[-1]:,}" if len(steps) > 1 else ""
-        found.append((f"step{'s' * bool(until)} {steps[0]:,}{until}", text))
+        found.append((f"step{'s' * bool(until)} {steps[0]:,}{until}", text, written))
     return found
+
+
+def _alike(said: tuple[int, str, int | None]) -> tuple[str, int | None]:
+    _, text, written = said
+    return text, None if text.strip() else written
+
+
+def _written(diary: Diary, step: int, place: int) -> int | None:
+    counts = diary.written.get(step, [])
+    return counts[place] if place < len(counts) else None
 
 
 def checkpoint_list(summary: RunSummary) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from studio.cli.main import main
 from studio.services import asking
 
@@ -14,6 +16,12 @@ def test_an_image_at_an_address_is_called_an_address(tmp_path, capsys):
 
 
 def test_an_empty_answer_is_said(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(asking, "ask", lambda *_, **__: [asking.Asked("embedded", " \n")])
-    assert main(["chat", "embedded", "What?", "--workspace", str(tmp_path)]) == 0
-    assert "(empty answer" in capsys.readouterr().out
+    answers = [asking.Asked("embedded", " \n", tokens=3), asking.Asked("mine", "")]
+    monkeypatch.setattr(asking, "ask", lambda *_, **__: answers)
+    command = ["chat", "embedded", "What?", "--workspace", str(tmp_path)]
+    assert main(command) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith("embedded: (empty answer) The model wrote 3 tokens of which nothing")
+    assert second == "mine: (empty answer) The model ended its answer at once (0 tokens)."
+    assert main([*command, "--json"]) == 0
+    assert [a["tokens"] for a in json.loads(capsys.readouterr().out)["answers"]] == [3, 0]

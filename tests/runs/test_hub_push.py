@@ -9,10 +9,14 @@ from studio.cli.main import main
 from studio.config import RunConfig, files
 from studio.errors import BusyError, RunFailedError
 from studio.paths import Workspace, write_json
-from studio.runs import hub_push
+from studio.runs import control, hub_push
 from studio.runs.checkpoints import MARKER
+from studio.runs.events import read_events
 from studio.runs.status import read_status, update_status
 from studio.runs.store import RunStore
+from studio.services.steering import enforce_stop, mark_dead
+from studio.ui.runs_actions import fitting
+from studio.ui.runs_state import RunReader
 
 TOKEN = "hf_" + "a1B2c3D4" * 4
 LOCAL = """---
@@ -150,3 +154,29 @@ def test_without_a_repository_it_asks_where_to(store, capsys):
     update_status(made.paths, state="finished")
     assert main(["runs", "push", made.run_id, "--workspace", str(store.workspace.root)]) == 2
     assert "--to USER/NAME" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("trained", ["finished", "stopped"])
+def test_a_worker_killed_while_it_pushes_leaves_the_run_as_it_had_trained(run, store, trained):
+    update_status(run.paths, state="running", stage="pushing", trained=trained, step=1)
+    run.paths.log.write_text("Killed\n")
+    mark_dead(run.paths)
+    found = store.get(run.run_id)
+    assert found.status.state == trained and not found.status.message and found.status.ended
+    assert "saved here" in found.status.push_error
+    assert f"runs push {run.run_id}" in found.status.push_remedy
+    (summary,) = RunReader(store).list()
+    assert "push" in fitting(summary)
+    told = [(e.type, e.values.get("message")) for e in read_events(run.paths.events).events]
+    assert told[-2:] == [("warning", found.status.push_error), (trained, None)]
+    hub_push.push_weights(run.config, run.paths, "me/mine", Hub())
+    assert read_status(run.paths).pushed and not read_status(run.paths).push_error
+
+
+def test_stop_now_while_it_pushes_ends_the_push_only(run, store, monkeypatch):
+    monkeypatch.setattr("studio.services.steering.STOP_GRACE", 0.0)
+    update_status(run.paths, state="running", stage="pushing", trained="finished")
+    control.request(run.paths, "stop_now")
+    enforce_stop(store.get(run.run_id))
+    status = read_status(run.paths)
+    assert status.state == "finished" and status.push_error

@@ -94,3 +94,12 @@ def test_shipped_samples_share_no_image(folder):
     assert len(images) == sum(SIZES.values())
     assert len({image.read_bytes() for image in images}) == len(images)
     assert sum(image.stat().st_size for image in images) < 6 * 2**20
+
+
+@pytest.mark.parametrize("part", ["train", "evaluation"])
+def test_half_of_the_report_samples_ask_what_is_known_already(folder, part):
+    file = folder.parent / "samples" / "sft" / f"{part}.jsonl"
+    kinds = [json.loads(line)["kind"] for line in file.read_text(encoding="utf-8").splitlines()]
+    assert len(kinds) == SIZES[f"sft/{part}"]
+    assert kinds.count(GAP) == len(kinds) // 2
+    assert set(kinds) == {GAP, *TAUGHT}, "the habit is left to preference pairs"

@@ -93,3 +93,29 @@ def test_it_begins_with_the_weights_of_its_file(one, tmp_path):
     held = state_of(prepared.model, DEFAULT)
     assert len(held) == 16
     assert all(bool(value.any()) for name, value in held.items() if "lora_B" in name)
+
+
+@pytest.mark.parametrize(
+    ("made", "own", "said"),
+    [
+        ({"rank": 4, "alpha": 8}, {}, None),
+        ({"rank": 8, "alpha": 16}, {}, "keeps its own rank (8), alpha (16); what is set here"),
+        ({"dora": True}, {}, "keeps its own DoRA (on);"),
+        ({}, {"targets": "vision+language"}, "keeps its own targets (other modules);"),
+        ({}, {"targets": ["nowhere"]}, "keeps its own rank, alpha, targets and variants;"),
+    ],
+)
+def test_settings_that_the_continued_adapter_overrules_are_said(one, made, own, said):
+    """Nothing is said where both steps of a recipe have the same settings."""
+    first = one.config("sft", adapter=made)
+    run = RunStore(one.workspace).create(first)
+    one.trainer(first).model.save_pretrained(run.paths.adapter)
+    second = one.config("dpo", adapter={"continue_from": run.run_id, **own})
+    kept = [text for text in preflight(second, one.workspace).plan.warnings if "keeps" in text]
+    assert len(kept) == bool(said) and (not said or said in kept[0])
+
+
+def test_another_kind_of_adapter_overrules_every_setting(one, tmp_path):
+    folder = save_adapter_of(configured("LOHA"), tmp_path / "made")
+    plan = preflight(one.config(adapter={"continue_from": str(folder)}), one.workspace).plan
+    assert any("keeps its own rank, alpha, targets and variants" in text for text in plan.warnings)

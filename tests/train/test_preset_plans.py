@@ -10,7 +10,7 @@ import pytest
 from transformers import CONFIG_MAPPING
 
 from studio.config import files
-from studio.config.presets import list_presets
+from studio.config.presets import get_preset, list_presets
 from studio.paths import Workspace
 from studio.train.memory.devices import Target
 from studio.train.plan import plan_run
@@ -85,6 +85,15 @@ def models(tmp_path_factory):
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory):
     return Workspace.locate(tmp_path_factory.mktemp("presets"))
+
+
+OF_EMBEDDED = [preset.name for preset in list_presets() if preset.name.startswith("embedded")]
+
+
+@pytest.mark.parametrize("name", OF_EMBEDDED)
+def test_recipe_of_the_embedded_model_is_planned_without_a_warning(name, workspace):
+    plan, _ = plan_run(get_preset(name).config(), workspace)
+    assert plan.warnings == []
 
 
 @pytest.mark.parametrize("name", [preset.name for preset in list_presets()])

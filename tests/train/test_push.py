@@ -36,6 +36,21 @@ def test_a_failed_push_leaves_a_finished_run(runner, monkeypatch, adapter):
     assert cards[0].exists()
 
 
+def test_while_it_pushes_the_status_says_that_it_has_trained(runner, monkeypatch):
+    seen = []
+
+    class Watched(Hub):
+        def create_repo(self, *_, **__):
+            seen.append(read_status(run.paths))
+            super().create_repo()
+
+    monkeypatch.setattr("huggingface_hub.HfApi", Watched)
+    run = runner.store.create(runner.config(push_to_hub="me/mine", schedule={"max_steps": 1}))
+    assert worker(run.paths.root) == 0
+    (during,) = seen
+    assert (during.state, during.stage, during.trained) == ("running", "pushing", "finished")
+
+
 @pytest.mark.parametrize("name", ["my run", "a/b/c", "user/", "../x"])
 def test_a_name_that_no_repository_can_have_is_refused_before_training(runner, name):
     with pytest.raises(InputError) as caught:

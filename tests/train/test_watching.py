@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from studio.errors import ConfigError, DataError, RunFailedError
+from studio.evaluate.generate import Generated
 from studio.runs import checkpoints, control
 from studio.runs.curves import Diary
 from studio.runs.events import read_events
@@ -145,9 +146,10 @@ def test_as_many_probes_are_asked_as_there_is_time_for(
             hours.now += len(examples) * each / 16
             if stopping(torch.zeros(len(examples), 30 + made), None).all():
                 break
-        return [processor.tokenizer.decode(range(20, 20 + made))] * len(examples)
+        text = processor.tokenizer.decode(range(20, 20 + made))
+        return [Generated(text, made)] * len(examples)
 
-    monkeypatch.setattr(probes, "generate_answers", answer)
+    monkeypatch.setattr(probes, "generate", answer)
     run = shared_runner.store.create(shared_runner.config())
     monkeypatch.setitem(LONG, "data", ROWS)
     prober = _prober(shared_runner, run, {"count": 8, "max_new_tokens": 16, "seconds": 60})

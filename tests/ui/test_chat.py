@@ -1,17 +1,23 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
+import gradio as gr
 import pytest
 from PIL import Image
 
+from studio.config import files
 from studio.config.model import ModelConfig
 from studio.data.images import ImageStore
+from studio.data.sources import open_source
 from studio.errors import InputError, ModelError, StudioError
 from studio.infer.request import ChatDelta, ChatRequest, said, user_turn
 from studio.infer.sampling import Sampling
 from studio.paths import Workspace
+from studio.runs.events import EventLog
 from studio.runs.store import RunStore
 from studio.services.inference import ChatModel, InferenceStatus
+from studio.ui import chat_handlers
 from studio.ui.chat_handlers import ChatHandlers
 from studio.ui.chat_models import EMBEDDED_KEY, choices, columns, find
 from studio.ui.chat_samples import load_samples
@@ -234,18 +240,35 @@ def test_samples_come_with_an_image_and_a_question() -> None:
     samples = load_samples()
 
     assert samples
-    assert all(sample.image.is_file() and sample.question for sample in samples)
+    assert all(sample.shown.is_file() and sample.question for sample in samples)
     assert load_samples(Path("absent.jsonl")) == []
 
 
-def test_an_empty_answer_is_shown_as_such(tmp_path: Path, image: str) -> None:
-    chat = handlers(tmp_path, ChatDelta(text=" \n"), DONE)
+@pytest.mark.parametrize(
+    ("tokens", "stopped", "said"),
+    [
+        (0, "end", "ended its answer at once (0 tokens)"),
+        (1, "end", "wrote 1 token of which nothing can be seen"),
+        (
+            256,
+            "length",
+            "wrote 256 tokens of which nothing can be seen (blanks, special tokens), up",
+        ),
+    ],
+)
+def test_an_empty_answer_is_shown_as_such(
+    tmp_path: Path, image: str, tokens: int, stopped: str, said: str
+) -> None:
+    done = ChatDelta(done=True, tokens=tokens, tokens_per_second=9.0, stopped=stopped)
+    chat = handlers(tmp_path, ChatDelta(text=" \n"), done)
     conversation = Conversation()
     ask(chat, conversation, "Which?", [image], "run:r1", compare=True)
     assert len(conversation.turns) == 1, "it was answered, with nothing"
     shown = transcript(conversation, "run:r1", "Grounded")
-    assert "(empty answer)" in shown and "ended its answer at once" in shown
+    assert "(empty answer)" in shown and said in shown
     assert "(empty answer)" in transcript(conversation, EMBEDDED_KEY, "Base")
+    ask(chat, conversation, "And then?", [], "run:r1")
+    assert transcript(conversation, "run:r1", "Grounded").count(said) == 2, "earlier ones too"
 
 
 def test_a_stopped_answer_is_not_called_empty(tmp_path: Path, image: str) -> None:
@@ -254,3 +277,78 @@ def test_a_stopped_answer_is_not_called_empty(tmp_path: Path, image: str) -> Non
     conversation = Conversation()
     *_, last = ask(chat, conversation, "Which?", [image])
     assert conversation.turns == [] and last[QUESTION] == "Which?"
+
+
+def trained(chat: ChatHandlers, image: str, **data: str) -> str:
+    """A run with two probes, of which training changed the second, that can be chatted with."""
+    sha = chat.context.images.add(image)
+    run = chat.context.runs.create(files.parse({"name": "mine", "data": data}))
+    log = EventLog(run.paths.events)
+    asked = [("Kept?", "yes"), ("Colour?", "no idea"), ("Without an image?", "x")]
+    rows = [{"question": q, "images": [sha], "base": base} for q, base in asked]
+    rows[-1]["images"] = []
+    log.append("probe_rows", rows=rows)
+    log.append("probe", step=5, answers=["yes", "green", "x"])
+    chat.context.inference.models = lambda: [
+        BASE,
+        ChatModel("Mine · SFT", ModelConfig(), run=run.run_id),
+    ]
+    return run.run_id
+
+
+@pytest.fixture
+def shown_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are shown from where they lie: there is no page whose cache could take them."""
+    monkeypatch.setattr(chat_handlers, "cached", str)
+
+
+@pytest.mark.usefixtures("shown_files")
+def test_coming_from_a_run_compares_it_and_asks_what_it_changed(tmp_path: Path, image: str) -> None:
+    chat = handlers(tmp_path)
+    run_id = trained(chat, image, source="/nowhere")
+    original = str(chat.context.images.path(chat.context.images.add(image)))
+
+    model, compare, images, question = chat.follow_link((run_id, 1), "", [])
+    assert model.value == f"run:{run_id}"
+    assert compare.value is True and compare.interactive
+    assert question == "Colour?" and images == [original], "the answer that changed comes first"
+
+    typed = chat.follow_link((run_id, 2), "My own question", [])
+    assert typed[1].value is True and typed[2:] == (gr.skip(), gr.skip()), "what is typed stays"
+    assert chat.follow_link(("gone", 3), "", []) == (gr.skip(),) * 4
+
+
+@pytest.mark.usefixtures("shown_files")
+def test_a_runs_own_questions_come_before_the_charts_of_the_studio(
+    tmp_path: Path, image: str
+) -> None:
+    built_in = load_samples()
+    chat = ChatHandlers(handlers(tmp_path).context, built_in)
+    run_id = trained(chat, image, source="embedded:preferences", evaluation="evaluation")
+
+    _, _, offered, gallery, note = chat.choose(f"run:{run_id}")
+    own = [sample for sample in offered if sample.own]
+    assert [sample.question for sample in own[:2]] == ["Colour?", "Kept?"]
+    assert len(own) == 8 and offered[8:] == built_in
+    assert len(gallery.value) == len(offered)
+    assert "first 8 questions are this run's own" in note
+    evaluated = open_source(
+        "embedded:preferences", split="evaluation", workspace=chat.context.workspace
+    )
+    assert own[2].question == evaluated.preview(1).rows[0].question
+
+    conversation = Conversation()
+    conversation.begin("Old?", [], ["k"])
+    event = SimpleNamespace(index=0)
+    images, question, kept = chat.pick_sample(conversation, offered, event)
+    assert question == "Colour?" and Path(images[0]).is_file() and kept.turns == []
+
+    _, _, offered, gallery, note = chat.choose(EMBEDDED_KEY)
+    assert offered == built_in and note == ""
+
+
+def test_questions_whose_images_are_gone_are_left_out(tmp_path: Path, image: str) -> None:
+    chat = handlers(tmp_path)
+    run_id = trained(chat, image, source="exports/gone")
+    chat.context.images.path(chat.context.images.add(image)).unlink()
+    assert chat.offered(run_id) == []

@@ -281,7 +281,12 @@ def test_a_probe_without_an_answer_says_so(tab, run):
     log = EventLog(run.paths.events)
     log.append("probe_rows", rows=[{"question": "q", "images": [], "base": " "}])
     log.append("probe", step=5, answers=[""], answer_tokens=0.0)
-    assert view(tab.show(run.run_id))["probes"].count("(empty answer)") == 2
+    log.append("probe", step=6, answers=[""], written=[0])
+    log.append("probe", step=7, answers=[" "], written=[12])
+    shown = view(tab.show(run.run_id))["probes"]
+    assert shown.count("(empty answer)") == 4
+    assert "ended its answer at once (0 tokens)" in shown
+    assert "wrote 12 tokens of which nothing can be seen" in shown
 
 
 def test_the_head_says_what_is_learned_of_the_rows_and_what_is_left_out(tab, run):

@@ -13,10 +13,11 @@ from studio.errors import FieldProblem
 from studio.paths import Workspace, write_json
 from studio.runs.plan import Plan
 from studio.runs.store import RunStore
+from studio.services.demo import second_step
 from studio.services.planner import Loading
 from studio.train.memory.measure import Measured, calibrated
 from studio.ui.context import StudioContext
-from studio.ui.forms import widgets_of
+from studio.ui.forms import config_from, widgets_of
 from studio.ui.tabs.train import TrainTab
 from studio.ui.train_form import of_form
 from studio.ui.train_state import preset_choices
@@ -297,6 +298,24 @@ def test_starter_is_planned_for_its_gpu_where_there_is_none(tab):
     assert target == "8" and values == widgets_of(tab.specs, presets.load("gpu-08gb"))
     tab.plan.device = "cuda"
     assert tab.use_preset("gpu-08gb")[1] == "here"
+
+
+def test_the_second_step_is_the_same_from_form_command_run_file_and_demo(tab):
+    """SFT then DPO: the preset, on the adapter of the first run."""
+    _, _, *values = tab.use_preset("embedded-dpo")
+    paths = [spec.path for spec in tab.specs]
+    values[paths.index("adapter.continue_from")] = "first"
+    by_form = config_from(tab.specs, values)
+    file = presets.get_preset("embedded-dpo").path
+    by_command = files.override(files.load_values(file), ["adapter.continue_from=first"])
+    assert by_form == files.parse(by_command) == second_step("first")
+    assert files.parse(yaml.safe_load(files.dump(by_form))) == by_form
+    assert by_form.optimizer.learning_rate != 1e-5, "a preset keeps its own rate"
+
+
+def test_without_a_preset_dpo_takes_its_default_rate_in_the_form_too(tab):
+    _, rate = tab.switch("dpo", "embedded:sft", RunConfig().optimizer.learning_rate)
+    assert rate == files.parse({"method": "dpo"}).optimizer.learning_rate == 1e-5
 
 
 def test_export_can_be_trained_on_with_its_method(tab):

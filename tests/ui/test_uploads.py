@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import httpx
 import pytest
@@ -14,7 +15,7 @@ from studio.errors import InputError, StudioError
 from studio.ui import uploads
 from studio.ui.app import close_context, open_context
 from studio.ui.auth import Accounts, add_user
-from studio.ui.gradio_parts import MAX_FIELD
+from studio.ui.gradio_parts import MAX_FIELD, cached
 from studio.ui.uploads import Uploads, own_folder
 
 MB = 1 << 20
@@ -204,3 +205,12 @@ def test_a_way_through_links_leads_to_no_file_of_others(tmp_path):
     for way in (f"/proc/self/root{tmp_path}/a.txt", str(tmp_path / "link" / "a.txt")):
         assert kept.may_read("lea", way) and not kept.may_read("lou", way)
     assert not kept.may_read("lou", "a\0b")
+
+
+def test_a_file_of_the_workspace_is_shown_as_a_copy_in_the_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "cache"))
+    file = tmp_path / "a.png"
+    file.write_bytes(b"picture")
+    shown = Path(cached(file))
+    assert shown.is_relative_to(tmp_path / "cache") and shown.read_bytes() == b"picture"
+    assert cached(file) == str(shown), "the same one each time"

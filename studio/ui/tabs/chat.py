@@ -29,6 +29,8 @@ class Widgets:
     compare: gr.Checkbox
     images: gr.Gallery
     samples: gr.Gallery
+    samples_note: gr.HTML
+    offered: gr.State
     system_prompt: gr.Textbox
     sampling: list[gr.components.Component]
     unload: gr.Button
@@ -55,7 +57,7 @@ def build(context: StudioContext) -> None:
 
 
 def _left(context: StudioContext, samples: list[Sample]) -> dict[str, Any]:
-    first = [str(sample.image) for sample in samples[:1]]
+    first = [str(sample.shown) for sample in samples[:1]]
     parts: dict[str, Any] = {
         "model": gr.Dropdown(
             choices(context.inference.models()),
@@ -85,8 +87,9 @@ def _left(context: StudioContext, samples: list[Sample]) -> dict[str, Any]:
             buttons=[],
             elem_id="chat-images",
         ),
+        "samples_note": gr.HTML("", elem_id="chat-samples-note", min_height=0, padding=False),
         "samples": gr.Gallery(
-            [str(sample.image) for sample in samples],
+            [str(sample.shown) for sample in samples],
             show_label=False,
             label="Samples",
             interactive=False,
@@ -98,6 +101,7 @@ def _left(context: StudioContext, samples: list[Sample]) -> dict[str, Any]:
             visible=bool(samples),
             elem_id="chat-samples",
         ),
+        "offered": gr.State(samples),
     }
     with gr.Accordion("Sampling and system prompt", open=False):
         parts["sampling"] = [_control(spec) for spec in field_specs(Sampling)]
@@ -200,12 +204,21 @@ def _connect_choices(
     chosen = [widgets.conversation, widgets.model, widgets.compare]
     quiet = {"show_progress": "hidden"}
     widgets.model.change(
-        handlers.choose, widgets.model, [widgets.compare, widgets.system_prompt], **quiet
+        handlers.choose,
+        widgets.model,
+        [
+            widgets.compare,
+            widgets.system_prompt,
+            widgets.offered,
+            widgets.samples,
+            widgets.samples_note,
+        ],
+        **quiet,
     ).then(handlers.show, chosen, drawn, **quiet)
     widgets.compare.change(handlers.show, chosen, drawn, **quiet)
     widgets.samples.select(
         handlers.pick_sample,
-        widgets.conversation,
+        [widgets.conversation, widgets.offered],
         [widgets.images, widgets.question, widgets.conversation],
     ).then(handlers.show, chosen, drawn, **quiet)
     widgets.unload.click(handlers.unload, None, [widgets.memory, widgets.notice], **quiet)
@@ -214,4 +227,9 @@ def _connect_choices(
         shell.tab.select(handlers.refresh, None, widgets.model, **quiet).then(
             handlers.memory, None, widgets.memory, **quiet
         )
-        shell.chat_with.change(handlers.follow_link, shell.chat_with, widgets.model, **quiet)
+        shell.chat_with.change(
+            handlers.follow_link,
+            [shell.chat_with, widgets.question, widgets.offered],
+            [widgets.model, widgets.compare, widgets.images, widgets.question],
+            **quiet,
+        )
