@@ -1,7 +1,8 @@
 // Clicks on rows, datasets and ticks; the handler in Python is told which.
+let ticks = 0;
 const told = (target) => {
   const tick = target.closest("[data-tick]");
-  if (tick) return { tick: tick.dataset.tick, on: tick.checked };
+  if (tick) return { tick: tick.dataset.tick, on: tick.checked, number: ++ticks };
   const found = target.closest("[data-item],[data-dataset],[data-reveal],[data-veil]");
   return found ? { ...found.dataset } : null;
 };
@@ -38,8 +39,17 @@ const name = () => {
   }
   history.replaceState(history.state, "", address);
 };
+// A box that was clicked no longer follows its attribute, so new rows set it here. Rows that were on
+// their way while something was ticked do not show that tick yet: those that follow will.
+let drawn = null;
+const tickAsDrawn = () => {
+  const rows = element.querySelector("[data-drawn]")?.dataset;
+  if (!rows || rows.drawn === drawn || Number(rows.ticks) < ticks) return;
+  drawn = rows.drawn;
+  for (const box of element.querySelectorAll("[data-tick]")) box.checked = box.hasAttribute("checked");
+};
 // Where only an attribute differs, nothing else of the element is made anew.
-new MutationObserver(name).observe(element, {
-  childList: true, subtree: true, attributeFilter: ["data-address"],
+new MutationObserver(() => { name(); tickAsDrawn(); }).observe(element, {
+  childList: true, subtree: true, attributeFilter: ["data-address", "data-drawn"],
 });
 name();

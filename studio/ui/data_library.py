@@ -103,11 +103,14 @@ class Library:
         of = f"more than {COUNTED:,}" if state.uncounted else f"{page.total:,}"
         line = f"{page.first:,}–{page.last:,} of {of}" if page.items else "0 rows"
         return {
-            "items": look.addressed(shown if page.items else NOTHING_FOUND, address_of(state)),
+            "items": look.addressed(
+                shown if page.items else NOTHING_FOUND, address_of(state), state.ticks
+            ),
             "page_line": line,
             "previous": gr.update(interactive=len(state.starts) > 1),
             "next": gr.update(interactive=state.goes_on),
             **_narrowed(state),
+            **_binned(state),
             **self.selection(state),
             **self.item(state),
         }
@@ -170,7 +173,8 @@ class Library:
         if "reveal" in picked or "veil" in picked:
             return self._reveal(state, picked, request)
         if "tick" in picked:
-            return self._tick(state, str(picked["tick"]), bool(picked.get("on")))
+            state = replace(state, ticks=number(event, "number") or 0)
+            return self._tick(state, text(event, "tick"), bool(picked.get("on")))
         return self.item(replace(state, item=number(event, "item")))
 
     def _reveal(self, state: LibraryState, picked: dict[str, Any], request: gr.Request) -> Changes:
@@ -241,11 +245,20 @@ class Library:
     def act(self, action: str, state: LibraryState, request: gr.Request) -> Changes:
         """One of ACTIONS, on all rows selected."""
         check_lead(self.context, request)
-        changed = ACTIONS[action](self.store, state.chosen(self.store))
+        chosen = state.chosen(self.store)
+        changed = ACTIONS[action](self.store, chosen)
         self._note(state, request, f"{action} rows", rows=changed)
         if action in ("delete", "restore"):
             state = replace(state, selected=frozenset(), everything=False, item=None)
-        return self.open(state, request)
+        binned = tuple(chosen) if action == "delete" else ()
+        return self.open(replace(state, binned=binned), request)
+
+    def undo_delete(self, state: LibraryState, request: gr.Request) -> Changes:
+        """Take the rows deleted last out of the bin again."""
+        check_lead(self.context, request)
+        changed = self.store.restore(list(state.binned))
+        self._note(state, request, "restore rows", rows=changed)
+        return self.open(replace(state, binned=()), request)
 
     def act_on_open(self, state: LibraryState, event: gr.EventData, request: gr.Request) -> Changes:
         """One of ACTIONS on the open row, which stays open."""
@@ -287,7 +300,7 @@ class Library:
         else:
             row = whole_number(key)
             ids = () if row is None else (row,)
-        return self.selection(state.ticked(ids, on))
+        return self.rows(state.ticked(ids, on))
 
     def _ticked(self, state: LibraryState, items: list[ItemView]) -> frozenset[int]:
         return frozenset(item.id for item in items) if state.everything else state.selected
@@ -308,6 +321,16 @@ def _change(event: gr.EventData, editor: str, person: Viewer) -> TextChange:
         text=text(event, "text"),
         editor=editor,
     )
+
+
+def _binned(state: LibraryState) -> Changes:
+    """What was deleted last, with the way back."""
+    number = len(state.binned)
+    rows = "1 row is" if number == 1 else f"{number:,} rows are"
+    return {
+        "binned": gr.update(visible=number > 0),
+        "binned_line": f'<span class="tabular">{rows} in the bin now.</span>' if number else "",
+    }
 
 
 def _known(state: LibraryState, facets: Facets) -> LibraryState:

@@ -45,6 +45,8 @@ class LibraryState:
         who: Who looks.
         revealed: Datasets of which they asked to see what the source preferred.
         visited: The page's address has been read; before, there is nothing to come back to.
+        ticks: Number of the last tick of the page's that is among `selected`.
+        binned: Rows that were deleted last, until something else is done with rows.
     """
 
     where: ItemFilter = field(default_factory=ItemFilter)
@@ -60,6 +62,8 @@ class LibraryState:
     visited: bool = False
     who: str = ""
     revealed: frozenset[str] = frozenset()
+    ticks: int = 0
+    binned: tuple[int, ...] = ()
 
     def narrowed(self, where: ItemFilter, order: Order | None = None) -> LibraryState:
         """The first page of what matches; nothing is selected or open."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import count as numbers
+
 from studio.annotation import DatasetView
 from studio.annotation.foreign_labels import described
 from studio.data.schema import BadRow, Row
@@ -12,6 +14,7 @@ from studio.ui.data_words import safe
 from studio.ui.views import bar, count, duration, notice
 
 SHOWN_BAD = 8
+DRAWN = numbers(1)
 
 
 def said(title: str, *paragraphs: str, tone: str = "bad") -> str:
@@ -19,9 +22,15 @@ def said(title: str, *paragraphs: str, tone: str = "bad") -> str:
     return notice(title, *paragraphs, tone=tone).replace("{", "&#123;").replace("$", "&#36;")
 
 
-def addressed(shown: str, address: str) -> str:
-    """Rows with the part of the page's address that names them (assets/data-list.js puts it in)."""
-    return f'<span hidden data-address="{safe(address)}"></span>{shown}'
+def addressed(shown: str, address: str, ticks: int) -> str:
+    """Rows, with what assets/data-list.js does beside them.
+
+    Args:
+        address: The part of the page's address that names them.
+        ticks: Number of the last tick that the rows show; what was ticked since stays ticked.
+    """
+    marks = f'data-address="{safe(address)}" data-ticks="{ticks}" data-drawn="{next(DRAWN)}"'
+    return f"<span hidden {marks}></span>{shown}"
 
 
 def dataset_list(datasets: list[DatasetView], chosen: str | None) -> str:

@@ -327,3 +327,34 @@ def test_the_pairs_to_label_are_those_of_the_dataset_the_button_names(site, cont
         page.locator("#data-label:not(:has-text('Label the 2 waiting'))").click()
         expect(page.locator(".an-select")).to_have_value("")
         page.close()
+
+
+def test_ticks_show_what_is_selected_however_fast_they_come(page, context, tmp_path):
+    rows = [{"id": f"t{n}", "question": f"{n}?", "answer": f"text {n}"} for n in range(4)]
+    path = tmp_path / "ticked.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    import_source(str(path), context.workspace, context.store)
+    page.reload()
+    page.locator("[data-dataset='ticked']").click()
+    boxes = page.locator("#data-items tbody [data-tick]")
+    expect(boxes).to_have_count(4)
+    page.evaluate(
+        "[...document.querySelectorAll('#data-items tbody [data-tick]')].slice(0, 2)"
+        ".forEach((box) => box.click())"
+    )
+    expect(page.locator("#data-bulk-line")).to_have_text("2 rows selected")
+    page.locator("#data-exclude").click()
+    expect(page.locator("#data-items .chip.bad")).to_have_text(["⊘excluded"] * 2)
+    ticked = page.locator("#data-items tbody [data-tick]:checked")
+    expect(ticked).to_have_count(2)
+    page.get_by_role("button", name="Clear selection").click()
+    expect(ticked).to_have_count(0)
+    boxes.nth(1).click()
+    expect(page.locator("#data-bulk-line")).to_have_text("1 row selected")
+    page.locator("#data-delete").click()
+    expect(page.locator("#data-binned-line")).to_have_text("1 row is in the bin now.")
+    expect(boxes).to_have_count(3)
+    expect(ticked).to_have_count(0)
+    page.locator("#data-undo-delete").click()
+    expect(boxes).to_have_count(4)
+    assert context.store.count(ItemFilter(dataset="ticked")) == 4

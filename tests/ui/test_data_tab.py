@@ -282,6 +282,10 @@ def test_ticked_rows_are_acted_on(tab, library, source):
     assert store.count(ItemFilter(tag="odd")) == PAGE + 2
     deleted = library.act("delete", state, REQUEST)
     assert store.count() == 0 and not deleted["bulk"]["visible"]
+    assert f"{PAGE + 2} rows are in the bin" in deleted["binned_line"]
+    undone = library.undo_delete(deleted["state"], REQUEST)
+    assert store.count() == PAGE + 2 and not undone["binned"]["visible"]
+    library.act("delete", replace(undone["state"], everything=True), REQUEST)
     binned = LibraryState(ItemFilter(deleted=True), everything=True)
     library.act("restore", binned, REQUEST)
     assert store.count() == PAGE + 2

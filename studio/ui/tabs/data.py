@@ -155,6 +155,11 @@ class DataTab:
             parts["asked"] = gr.HTML(elem_id="data-asked")
             self.clear = gr.Button("Show all rows", size="sm", min_width=0, elem_id="data-clear")
         self._bulk()
+        with gr.Row(visible=False, elem_id="data-binned", elem_classes="actions") as parts[
+            "binned"
+        ]:
+            parts["binned_line"] = gr.HTML(elem_id="data-binned-line")
+            self.undo_delete = gr.Button("Undo", size="sm", min_width=0, elem_id="data-undo-delete")
         parts["trouble"] = gr.HTML(elem_id="data-trouble")
         parts["items"] = gr.HTML(js_on_load=LIST_JS, elem_id="data-items")
         with gr.Row():
@@ -207,6 +212,7 @@ class DataTab:
         parts, library, state = self.parts, self.library, self.parts["state"]
         self._on(parts["everything"].click, library.select_everything, [state])
         self._on(self.nothing_selected.click, library.select_nothing, [state])
+        self._on(self.undo_delete.click, library.undo_delete, [state])
         for name in ACTIONS:
             self._on(parts[name].click, _acting(library, name), [state])
         for button, on in ((self.add_tag, True), (self.remove_tag, False)):
@@ -293,8 +299,13 @@ class DataTab:
         inputs: list[Any] | None,
         names: tuple[str, ...] = (),
     ) -> None:
-        """Let `handler` change the parts called `names` (all); quick, so none is queued."""
+        """Let `handler` change the parts called `names` (all); quick, so none is queued.
+
+        What a page's look answers in turn is all sent: of two clicks Gradio would drop the second
+        while the first is on its way.
+        """
         names = names or tuple(self.parts)
+        in_turn = bool(inputs) and inputs[0] is self.parts["state"]
 
         @wraps(handler)
         def changed(*given: Any, **named: Any) -> Any:
@@ -314,6 +325,7 @@ class DataTab:
             queue=False,
             show_progress="hidden",
             api_visibility="private",
+            trigger_mode="multiple" if in_turn else None,
         )
 
 
