@@ -22,6 +22,7 @@ from studio.services.presence import Presence
 from studio.services.supervisor import Supervisor
 from studio.ui import accounts_pages, api, data_api, exports_api, opening, pulse, runs_api
 from studio.ui.access import ANNOTATE
+from studio.ui.answers import Answers
 from studio.ui.auth import Accounts
 from studio.ui.context import Shell, StudioContext
 from studio.ui.event_requests import EventRequests
@@ -142,6 +143,7 @@ def build_app(context: StudioContext, names: tuple[str, ...] = tuple(TABS)) -> F
     bound_fields()
     scripts = PageScripts()
     pages: dict[str, gr.Blocks] = {}
+    app.add_middleware(Answers)
     app.add_middleware(EventRequests, pages=pages)
     app.add_middleware(Heartbeats)
     app.add_middleware(opening.OpenTab, names=names)

@@ -10,6 +10,7 @@ from typing import Any
 from studio.annotation import AnnotationStore, ItemFilter, ItemView
 from studio.annotation.veil import veiled
 from studio.annotation.views import Order
+from studio.ui.answers import after_answer
 
 PAGE = 20
 COUNTED = 10_000  # finds of a search; beyond, there are just more
@@ -154,7 +155,8 @@ class PageLook:
 
     Gradio answers the clicks of a page side by side and hands each the state as it was when the
     click came. The slower of two would then undo the other: coming back to the tab would take
-    back the dataset that was clicked meanwhile.
+    back the dataset that was clicked meanwhile. A turn ends when its answer has gone out, so that
+    answers arrive in the order of the clicks.
     """
 
     def __init__(self) -> None:
@@ -167,9 +169,12 @@ class PageLook:
 
     def answer(self, handler: Callable[..., dict[str, Any]], *given: Any) -> dict[str, Any]:
         """Let `handler` answer with the latest state, and keep the one that it answers with."""
-        with self._turn:
+        self._turn.acquire()
+        try:
             changes = dict(handler(self.state, *given))
             self.state = changes.pop("state", self.state)
+        finally:
+            after_answer(self._turn.release)
         return changes
 
 
