@@ -175,6 +175,16 @@ def test_figures_say_as_of_when_and_over_which_period_they_are(context):
     assert measured.answered[0] == measured.answered[1] <= measured.as_of
 
 
+def test_gold_pairs_are_counted_as_done_and_said(context):
+    first = min(candidate.id for candidate in context.store.item(1).candidates)
+    context.store.team.set_gold("lea", 1, "choose", first)
+    for _ in range(3):
+        label(context.store, "ana") if context.store.claim("ana", "charts") else None
+    shown = figures(context.store.team.quality("charts", 0))
+    assert "<b>3 of 3</b>" in shown and "1 of them is gold, which need none" in shown
+    assert "gold" not in figures(replace(context.store.team.quality("charts", 0), golden=0))
+
+
 def test_only_leads_see_and_change(context):
     context.lead = False
     actions = Actions(context)
