@@ -74,7 +74,8 @@ def _done(golden: int) -> str:
     said = "have all the answers they need"
     if not golden:
         return said
-    return f"{said}; {golden:,} of them {'is' if golden == 1 else 'are'} gold, which need none"
+    which = "is gold and needs" if golden == 1 else "are gold and need"
+    return f"{said}; {golden:,} of them {which} none"
 
 
 def _lengths(lengths: tuple[float, float] | None) -> list[str]:
