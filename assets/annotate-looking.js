@@ -10,7 +10,7 @@ window.StudioLooking = (() => {
 
   class Looking {
     constructor(app) {
-      Object.assign(this, { app, parts: app.parts, review: null });
+      Object.assign(this, { app, parts: app.parts, review: null, away: false });
     }
 
     actions() {
@@ -26,7 +26,7 @@ window.StudioLooking = (() => {
     }
 
     stop() {
-      this.review = null;
+      Object.assign(this, { review: null, away: false });
     }
 
     async step(step) {
@@ -65,6 +65,7 @@ window.StudioLooking = (() => {
       if (!reply?.ok) return page.notice(this.parts, "That pair cannot be read just now.");
       if (app.shown && !app.shown.current) app.held ??= app.shown;
       this.parts.notice.hidden = true;
+      this.away = true;
       app.show(reply.json);
     }
 
@@ -127,14 +128,16 @@ window.StudioLooking = (() => {
       this.announce({ dataset, guideline: version });
     }
 
-    // Closes the topmost of what is open.
+    // Closes the topmost of what is open. The bar is not in the way of work: it closes along with
+    // looking back, or somebody who pressed Esc once would answer the same pair again.
     escape() {
       const { app } = this;
       const { notice, guidelines } = this.parts;
-      if (app.viewer.isFull) app.viewer.full(false);
-      else if (!notice.hidden) notice.hidden = true;
-      else if (!guidelines.hidden) guidelines.hidden = true;
-      else if (this.review) this.backToWork();
+      if (app.viewer.isFull) return app.viewer.full(false);
+      const closed = !notice.hidden;
+      notice.hidden = true;
+      if (!guidelines.hidden) guidelines.hidden = !closed;
+      else if (this.away) this.backToWork();
     }
 
     // Whether the key moved the image, scrolled the answers, or took the one step there is.

@@ -13,6 +13,8 @@ window.StudioTeam = (() => {
     "-": "zoom-out", 0: "zoom-fit", r: "rotate", " ": "full",
   };
   let team = null;
+  // The dataset chosen above, also before Decide was first opened; all of them with an empty name.
+  let chosen = "";
 
   const answerPanel = (parts, side, key) => {
     const name = side === "left" ? "A" : "B";
@@ -89,8 +91,8 @@ window.StudioTeam = (() => {
   };
 
   class Team {
-    constructor(root) {
-      Object.assign(this, { root, shown: null, dataset: "", past: [], comments: new Map(),
+    constructor(root, dataset) {
+      Object.assign(this, { root, shown: null, dataset, past: [], comments: new Map(),
         turn: Promise.resolve(), onTheirWay: 0 });
       this.parts = build(root);
       this.viewer = new Viewer(this.parts.stage, this.parts.zoom);
@@ -147,6 +149,20 @@ window.StudioTeam = (() => {
       if (pair) this.past.push(pair);
       this.comments.set(pair, this.parts.comment.value);
       return this.next(pair);
+    }
+
+    // Cases of another dataset. The one on show goes at once: were there no reply, a key would
+    // decide a pair of the dataset that was left.
+    turnTo(dataset) {
+      const { parts } = this;
+      this.dataset = dataset;
+      return this.inTurn(() => {
+        if (this.shown) this.comments.set(this.shown.card.pair_id, parts.comment.value);
+        this.shown = null;
+        parts.case.hidden = parts.empty.hidden = true;
+        parts.head.textContent = "";
+        return this.next(0);
+      });
     }
 
     // The case looked at before, decided or not: to look again, or to decide otherwise.
@@ -256,12 +272,11 @@ window.StudioTeam = (() => {
 
   return {
     attach(root) {
-      if (team?.root !== root) team = new Team(root);
+      if (team?.root !== root) team = new Team(root, chosen);
     },
     choose(dataset) {
-      if (!team) return;
-      team.dataset = dataset ?? "";
-      team.inTurn(() => team.next(0));
+      chosen = dataset ?? "";
+      team?.turnTo(chosen);
     },
   };
 })();

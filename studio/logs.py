@@ -1,4 +1,4 @@
-"""The studio's log: where errors go, with their traceback, that people are told in a sentence."""
+"""The studio's log: where errors that people are told in a sentence go, faults with traceback."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
-from studio.errors import ConflictError, StudioError
+from studio.errors import BusyError, ConflictError, InputError, StudioError
 
 LOG_BYTES = 2_000_000
 KEPT_FILES = 3
@@ -26,6 +26,7 @@ _NAMED = re.compile(
     r"(?i)([\"']?\b[\w-]*(?:passwor[dt]|passwd|secret|token|api[_-]?key|cookie|authorization)\b"
     r"[\"']?\s*[:=]\s*)(\"[^\"\n]*\"|'[^'\n]*'|[^\s,;)}\]]+)"
 )
+REFUSALS = (InputError, ConflictError, BusyError)
 logger = logging.getLogger("studio")
 
 
@@ -53,12 +54,21 @@ def log_told(error: BaseException) -> None:
     """Log an error that somebody is told in a sentence, at the place where that is done.
 
     What people can mend themselves (`StudioError`) is information, everything else an error. A
-    conflict is no error of the studio's at all, but two pages at work: one line without traceback.
+    refusal is no error of the studio's at all: one line without traceback, so that nobody who asks
+    for what there is not can push real faults out of the log.
     """
     level = logging.INFO if isinstance(error, StudioError) else logging.ERROR
-    expected = isinstance(error, ConflictError) and error.__cause__ is None
-    traceback = None if expected else error
+    traceback = None if _is_refusal(error) else error
     logger.log(level, "Told: %s", error, exc_info=traceback, stacklevel=2)
+
+
+def _is_refusal(error: BaseException) -> bool:
+    """Whether the studio refused by itself, and no other exception led to it.
+
+    `raise … from None` says that the exception before it adds nothing to the sentence.
+    """
+    before = None if error.__suppress_context__ else error.__context__
+    return isinstance(error, REFUSALS) and error.__cause__ is None and before is None
 
 
 def discreet(text: str) -> str:

@@ -8,7 +8,15 @@ import stat
 import pytest
 
 from studio import logs
-from studio.errors import ConflictError, InputError
+from studio.errors import (
+    BusyError,
+    ConflictError,
+    DataError,
+    InputError,
+    NotFoundError,
+    RunFailedError,
+    StudioError,
+)
 
 
 @pytest.fixture
@@ -76,14 +84,45 @@ def test_the_log_is_rotated(file, monkeypatch):
     assert len(list(file.parent.glob("studio.log*"))) == 1 + logs.KEPT_FILES
 
 
-def test_an_expected_conflict_is_one_line(file):
-    logs.log_told(ConflictError("You answered this pair elsewhere."))
-    assert len(file.read_text(encoding="utf-8").splitlines()) == 1
+REFUSALS = (InputError, NotFoundError, DataError, ConflictError, BusyError)
 
 
-def test_a_conflict_with_a_cause_is_logged_with_it(file):
+@pytest.mark.parametrize("kind", REFUSALS)
+def test_a_refusal_is_one_line(file, kind):
     try:
-        raise ConflictError("It cannot be deleted.") from OSError("busy")
-    except ConflictError as error:
+        raise kind("There is no pair 7.", remedy="Reload the page.")
+    except StudioError as error:
+        logs.log_told(error)
+    (line,) = file.read_text(encoding="utf-8").splitlines()
+    assert "INFO" in line and line.endswith("Told: There is no pair 7. Reload the page.")
+
+
+@pytest.mark.parametrize("kind", REFUSALS)
+def test_a_refusal_with_a_cause_is_logged_with_it(file, kind):
+    try:
+        raise kind("It cannot be deleted.") from OSError("busy")
+    except StudioError as error:
         logs.log_told(error)
     assert "OSError: busy" in file.read_text(encoding="utf-8")
+
+
+def test_what_went_wrong_before_a_refusal_is_logged_unless_it_adds_nothing(file):
+    for suppressed in (True, False):
+        try:
+            try:
+                raise OSError("the disk is full")
+            except OSError:
+                if suppressed:
+                    raise InputError("It cannot be kept.") from None
+                raise InputError("It cannot be kept.")  # noqa: B904 - as it happens by accident
+        except InputError as error:
+            logs.log_told(error)
+    assert file.read_text(encoding="utf-8").count("OSError: the disk is full") == 1
+
+
+def test_what_failed_in_the_studio_keeps_its_traceback(file):
+    try:
+        raise RunFailedError("The worker ended.")
+    except StudioError as error:
+        logs.log_told(error)
+    assert "Traceback" in file.read_text(encoding="utf-8")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from sqlalchemy import Connection, Row, bindparam, or_, select
 
 from studio.annotation import checks, showings
@@ -120,15 +118,4 @@ def _is_open(connection: Connection, given: Row) -> bool:
     """Whether a pair that was handed out still waits for this person."""
     if given.hidden or not (given.open or given.gold):
         return False
-    return given.dataset_id not in _failed(connection, given.who)
-
-
-def _failed(connection: Connection, who: int) -> Collection[int]:
-    """Datasets whose qualification round this person failed."""
-    known = projects(connection)
-    with_gold = {number for number, one in known.items() if one.has_gold}
-    if not with_gold:
-        return ()
-    scored = checks.scores(connection, who)
-    blocked = checks.blocked(connection, who, known, scored, with_gold)
-    return {number for number, why in blocked.items() if why == "failed"}
+    return given.dataset_id not in checks.failed(connection, given.who, projects(connection))

@@ -292,6 +292,19 @@ def blocked(
     return found
 
 
+def failed(connection: Connection, who: int, projects: Mapping[int, Project]) -> set[int]:
+    """Datasets whose qualification round somebody failed: they are given nothing of them."""
+    rounds = {
+        number: project
+        for number, project in projects.items()
+        if project.has_gold and project.settings.qualification
+    }
+    if not rounds:
+        return set()
+    standing = blocked(connection, who, rounds, scores(connection, who), set(rounds))
+    return {number for number, why in standing.items() if why == "failed"}
+
+
 def feedback(connection: Connection, pair: int, kind: str, winner_id: int | None) -> str:
     """What to say about an answer to a gold pair."""
     query = select(Gold.kind, Gold.winner_id, Gold.explanation).where(

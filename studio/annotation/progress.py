@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from statistics import median
 
@@ -70,6 +71,8 @@ class _Counted:
         )
 
     def of_one(self, who: int, person: Viewer, midnight: float, at_end: bool) -> Progress:
+        known = projects(self._connection)
+        failed = checks.failed(self._connection, who, known)
         standing = self._standing().where(CurrentLabel.annotator_id == who)
         labelled = self._number(standing) + self._answered_again(who)
         today = standing.where(Label.created_at >= midnight)
@@ -84,11 +87,12 @@ class _Counted:
             "median_seconds": self._median(times),
         }
         if at_end:
-            pairs, unanswered = self._number(self._pairs()), self._number(self._waiting(who))
+            pairs = self._number(self._pairs())
+            unanswered = self._number(self._waiting(who, failed))
             still_open = self._number(self._pairs().where(Pair.open.is_(True)))
             elsewhere = still_open - unanswered
             return Progress(total=pairs, waiting=unanswered, elsewhere=elsewhere, **common)
-        showings = self._showings(who, person)
+        showings = self._showings(who, person, known, failed)
         waiting = max(0, showings - labelled)
         # What others have finished is in the total as it is in that of a dataset.
         closed = self._pairs().where(Pair.gold.is_(False), Pair.open.is_(False))
@@ -108,34 +112,51 @@ class _Counted:
         query = query.join(Label, Label.id == CurrentLabel.label_id)
         return self._seen(query.join(Pair, Pair.id == CurrentLabel.pair_id))
 
-    def _waiting(self, who: int) -> Select:
-        """Ordinary pairs that wait for an answer of this person."""
-        return self._pairs().where(Pair.open.is_(True), ~_said(who))
+    def _waiting(self, who: int, failed: Collection[int] = ()) -> Select:
+        """Ordinary pairs that wait for an answer of this person, who gets none of `failed`."""
+        query = self._pairs().where(Pair.open.is_(True), ~_said(who))
+        return query.where(Pair.dataset_id.not_in(failed)) if failed else query
 
     def _answered_again(self, who: int, since: float = 0.0) -> int:
+        return self._number(self._repeats(who).where(Label.created_at >= since))
+
+    def _repeats(self, who: int) -> Select:
+        """Answers of this person to second showings."""
         query = select(func.count()).select_from(Repeat)
         query = query.join(Pair, Pair.id == Repeat.pair_id)
         query = self._seen(query.join(Label, Label.id == Repeat.answer_id))
-        return self._number(query.where(Repeat.annotator_id == who, Label.created_at >= since))
+        return query.where(Repeat.annotator_id == who)
 
-    def _showings(self, who: int, person: Viewer) -> int:
+    def _showings(
+        self, who: int, person: Viewer, known: dict[int, Project], failed: Collection[int]
+    ) -> int:
         """What this person has been shown and will be, as far as that can be known.
 
         No answer of theirs changes it: gold pairs and second showings are counted as they are
-        expected, before they come.
+        expected, before they come. Of a dataset whose qualification round they failed it is what
+        they answered, because nothing of it comes any more.
         """
-        known = projects(self._connection)
         ordinary = self._by_dataset(
             self._pairs().where(Pair.gold.is_(False), or_(Pair.open.is_(True), _said(who)))
         )
         before, gold = self._gold(who)
         again = self._again(who, person, known)
-        total = 0
+        given = self._given(who) if failed else {}
+        total = sum(given.get(number, 0) for number in failed)
         for number, one in known.items():
+            if number in failed:
+                continue
             answered = ordinary.get(number, 0) + before.get(number, 0)
             total += answered + again.get(number, 0)
             total += min(gold.get(number, 0), _gold_due(answered, one.settings))
         return total
+
+    def _given(self, who: int) -> dict[int, int]:
+        """By dataset, answers of this person that stand, those to second showings too."""
+        found = self._by_dataset(self._standing().where(CurrentLabel.annotator_id == who))
+        for number, more in self._by_dataset(self._repeats(who)).items():
+            found[number] = found.get(number, 0) + more
+        return found
 
     def _gold(self, who: int) -> tuple[dict[int, int], dict[int, int]]:
         """By dataset, gold pairs whose answers of this person say nothing, and the others."""

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
+from operator import neg
 from statistics import median
 
 from sqlalchemy import Connection, and_, func, select
@@ -155,6 +156,8 @@ class Quality:
     """All figures of one dataset.
 
     Attributes:
+        done: Pairs that need no more answers, gold ones too: those need none.
+        golden: How many pairs are gold.
         lengths: Medians of the chosen and the rejected answers.
         as_of: When they were measured (seconds since the epoch).
         answered: When the first and the last answer that counts was given.
@@ -180,6 +183,7 @@ class Quality:
     lengths: tuple[float, float] | None = None
     as_of: float = 0.0
     answered: tuple[float, float] | None = None
+    golden: int = 0
 
 
 @dataclass(frozen=True)
@@ -189,6 +193,7 @@ class Gathered:
     Attributes:
         golden: See `checks.first_answers`.
         again: See `checks.second_answers`.
+        gold_pairs: How many of the pairs are gold; they are done.
     """
 
     answers: list[GivenAnswer]
@@ -197,6 +202,7 @@ class Gathered:
     missing: int
     golden: Sequence[tuple[str, bool]] = ()
     again: Sequence[tuple[str, bool]] = ()
+    gold_pairs: int = 0
 
 
 def gather(connection: Connection, dataset_id: int) -> Gathered:
@@ -205,7 +211,8 @@ def gather(connection: Connection, dataset_id: int) -> Gathered:
     totals = connection.execute(
         select(
             func.count(),
-            func.count().filter(and_(Pair.open.is_(False), Pair.gold.is_(False))),
+            func.count().filter(Pair.open.is_(False)),
+            func.count().filter(Pair.gold.is_(True)),
         ).where(*here)
     ).one()
     still_open = select(Pair.votes).where(*here, Pair.open.is_(True))
@@ -220,6 +227,7 @@ def gather(connection: Connection, dataset_id: int) -> Gathered:
         missing=missing,
         golden=checks.first_answers(connection, dataset_id),
         again=checks.second_answers(connection, dataset_id),
+        gold_pairs=totals[2],
     )
 
 
@@ -274,10 +282,10 @@ def measure(found: Gathered, now: float, resamples: int = 1000) -> Quality:
         pairs=found.pairs,
         done=found.done,
         answers=len(answers),
-        nominal=agreement.alpha(nominal, "nominal", resamples=resamples),
-        ordinal=agreement.alpha(ordinal, "ordinal", resamples=resamples),
+        nominal=agreement.alpha(nominal, "nominal", exchange=_other, resamples=resamples),
+        ordinal=agreement.alpha(ordinal, "ordinal", exchange=neg, resamples=resamples),
         percent=agreement.percent_agreement(nominal),
-        kappas=agreement.kappas(nominal),
+        kappas=agreement.kappas(nominal, _other),
         gold=_gold(found.golden),
         consistency=_consistency(found.again),
         left=_rate([one.left_won for one in votes]),
@@ -291,7 +299,13 @@ def measure(found: Gathered, now: float, resamples: int = 1000) -> Quality:
         lengths=_lengths(votes),
         as_of=now,
         answered=_answered(answers),
+        golden=found.gold_pairs,
     )
+
+
+def _other(nominal: int) -> int:
+    """What a nominal value is when the pair's first and second answer are exchanged."""
+    return {0: 1, 1: 0}.get(nominal, nominal)
 
 
 def _answered(answers: Sequence[GivenAnswer]) -> tuple[float, float] | None:

@@ -55,9 +55,7 @@ def _headline(quality: Quality, to_decide: int) -> list[str]:
     hours = "" if forecast.hours is None else f"{duration(3600 * forecast.hours)} of work"
     days = forecast.why if forecast.days is None else f"{forecast.days:g} days at last week's pace"
     return [
-        _plain(
-            "Pairs done", f"{quality.done:,} of {quality.pairs:,}", "have all the answers they need"
-        ),
+        _plain("Pairs done", f"{quality.done:,} of {quality.pairs:,}", _done(quality.golden)),
         _plain("Answers left", f"{forecast.answers:,}", f"{hours} · {days}".strip(" ·")),
         _plain("To decide", f"{to_decide:,}", "no majority, skipped too often, or flagged"),
         _figure("α nominal", quality.nominal, "pairs", number=True),
@@ -70,6 +68,14 @@ def _headline(quality: Quality, to_decide: int) -> list[str]:
         *_lengths(quality.lengths),
         _figure("Faster than reading", quality.too_fast, "answers"),
     ]
+
+
+def _done(golden: int) -> str:
+    said = "have all the answers they need"
+    if not golden:
+        return said
+    which = "is gold and needs" if golden == 1 else "are gold and need"
+    return f"{said}; {golden:,} of them {which} none"
 
 
 def _lengths(lengths: tuple[float, float] | None) -> list[str]:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import random
+from operator import neg
+
+import krippendorff
 import pytest
 
 from studio.annotation import agreement
@@ -48,11 +52,71 @@ def test_units_seen_by_one_person_do_not_count():
 
 
 @pytest.mark.parametrize("level", ["nominal", "ordinal"])
-def test_the_bootstrap_computes_the_same_alpha_as_the_package(level):
-    counts = agreement._value_counts(ratings(KRIPPENDORFF))
-    whole = agreement._coincidences(counts).sum(axis=0)[None]
-    mine = agreement._alphas(whole, level)[0]
-    assert mine == pytest.approx(alpha(ratings(KRIPPENDORFF), level, resamples=0).value)
+def test_alpha_is_the_same_as_that_of_the_package(level):
+    counts, _ = agreement._value_counts(ratings(KRIPPENDORFF))
+    package = krippendorff.alpha(value_counts=counts, level_of_measurement=level)
+    assert alpha(ratings(KRIPPENDORFF), level, resamples=0).value == pytest.approx(package)
+
+
+@pytest.mark.parametrize("level", ["nominal", "ordinal"])
+def test_an_exchange_counts_each_unit_half_as_it_is_and_half_exchanged(level):
+    """The package, given both forms of each unit, has twice the values: 2n − 1 for n − 1."""
+    rows = _preferred_first()
+    both = [*rows, *((f"{unit} exchanged", rater, -value) for unit, rater, value in rows)]
+    counts, _ = agreement._value_counts(both)
+    doubled = krippendorff.alpha(value_counts=counts, level_of_measurement=level)
+    n = len(rows)
+    wanted = 1 - (1 - doubled) * 2 * (n - 1) / (2 * n - 1)
+    assert alpha(rows, level, exchange=neg, resamples=0).value == pytest.approx(wanted)
+
+
+def _preferred_first() -> list[tuple[int, str, int]]:
+    """Thirty pairs whose better answer is stored first; two people err on three others each."""
+    wrong = {"ana": {1, 2, 3}, "ben": {11, 12, 13}}
+    return [(n, who, 2 if n in wrong[who] else -2) for n in range(30) for who in wrong]
+
+
+def test_good_annotators_agree_though_the_better_answer_is_always_stored_first():
+    rows = _preferred_first()
+    assert percent_agreement(rows).value == pytest.approx(0.8)
+    assert alpha(rows, "nominal").value < 0, "so it was"
+    for level in ("nominal", "ordinal"):
+        found = alpha(rows, level, exchange=neg)
+        assert found.value == pytest.approx(0.6, abs=0.02) and found.count == 30
+        assert 0.2 < found.low < found.value < found.high
+    assert kappas(rows, neg)["ana", "ben"].value == pytest.approx(0.6)
+    assert kappas(rows, neg)["ana", "ben"].count == 30
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_which_candidate_is_stored_first_changes_no_figure(seed):
+    draw = random.Random(seed)
+    people = ["ana", "ben", "cho", "dia"][: draw.randint(2, 4)]
+    rows = [
+        (unit, who, draw.choice((-3, -2, -2, -1, 0, 1, 2)))
+        for unit in range(draw.randint(4, 40))
+        for who in people
+        if draw.random() < 0.8
+    ]
+    exchanged = {unit for unit, _, _ in rows if draw.random() < 0.5}
+    other = [(unit, who, -value if unit in exchanged else value) for unit, who, value in rows]
+    for level in ("nominal", "ordinal"):
+        one, two = (alpha(given, level, exchange=neg, resamples=50) for given in (rows, other))
+        assert (one.value, one.low, one.high) == pytest.approx((two.value, two.low, two.high))
+        assert one.count == two.count
+    one, two = kappas(rows, neg), kappas(other, neg)
+    assert one.keys() == two.keys()
+    for pair, figure in one.items():
+        assert figure.value == pytest.approx(two[pair].value) and figure.why == two[pair].why
+
+
+def test_the_same_side_of_every_pair_is_agreement_ties_alone_are_not():
+    alike = [(unit, who, -2) for unit in range(5) for who in ("ana", "ben")]
+    assert alpha(alike, "nominal", exchange=neg).value == 1
+    assert kappas(alike, neg)["ana", "ben"].value == 1
+    ties = [(unit, who, 0) for unit, who, _ in alike]
+    assert alpha(ties, "ordinal", exchange=neg).why == SAME
+    assert kappas(ties, neg)["ana", "ben"].why == SAME
 
 
 def test_the_interval_is_repeatable_and_narrows_with_more_pairs():

@@ -129,3 +129,29 @@ def test_nothing_yet_is_said_and_not_a_number():
     for figure in (found.nominal, found.percent, found.gold, found.left, found.too_fast):
         assert figure.value is None and figure.why
     assert found.people == [] and found.pace.totals == ()
+
+
+def test_the_order_in_which_the_two_answers_are_stored_changes_no_agreement():
+    """Thirty pairs whose better answer is stored first; each of two people errs on three."""
+    wrong = {"ana": {1, 2, 3}, "ben": {11, 12, 13}}
+
+    def figures(last: int):
+        """The better answer of pairs above `last` is stored second."""
+        answers = []
+        for n in range(1, 31):
+            first, second = 10 * n, 10 * n + 1
+            better, worse = (first, second) if n <= last else (second, first)
+            answers += [given(n, who, winner=worse if n in wrong[who] else better) for who in wrong]
+        return measure(Gathered(answers, 30, 30, 0), START, resamples=20)
+
+    stored, exchanged = figures(30), figures(12)
+    assert stored.percent.value == pytest.approx(0.8)
+    assert stored.nominal.value == pytest.approx(0.6, abs=0.02)
+    assert stored.ordinal.value == pytest.approx(0.6, abs=0.02)
+    assert stored.kappas["ana", "ben"].value == pytest.approx(0.6)
+    for one, two in (
+        (stored.nominal, exchanged.nominal),
+        (stored.ordinal, exchanged.ordinal),
+        (stored.kappas["ana", "ben"], exchanged.kappas["ana", "ben"]),
+    ):
+        assert (one.value, one.low, one.high) == pytest.approx((two.value, two.low, two.high))

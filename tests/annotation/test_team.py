@@ -195,6 +195,35 @@ def test_the_qualification_round_comes_first_and_can_be_failed(store):
     assert store.team.standings("charts") == {"ana": "passed", "ben": "let on"}
 
 
+def test_nothing_waits_for_somebody_who_failed_the_qualification(store):
+    store.add_rows("charts", make_rows(6))
+    store.add_rows("more", make_rows(2))
+    for pair in (5, 6):
+        store.team.set_gold("lea", pair, "choose", store.item(pair).candidates[0].id)
+    store.team.change_settings("lea", "more", {"repeat_share": 0})
+    store.team.change_settings("lea", "charts", {"qualification": 2, "gold_share": 0})
+    assert store.progress("ben", "charts").waiting > 0
+    assert label_all(store, "ben", kind="tie") == 4  # both gold pairs, and all of the other dataset
+    for at_end in (False, True):
+        found = store.progress("ben", "charts", at_end=at_end)
+        assert (found.labelled, found.waiting) == (2, 0)
+        assert store.progress("ben", at_end=at_end).waiting == 0
+    assert store.progress("ben", "charts", at_end=True).elsewhere == 4
+    store.team.clear("lea", "ben")
+    assert store.progress("ben", "charts", at_end=True).waiting == 4
+
+
+def test_gold_pairs_are_done_because_they_need_no_answers(store):
+    store.add_rows("charts", make_rows(4))
+    store.team.set_gold("lea", 4, "choose", store.item(4).candidates[0].id)
+    store.team.change_settings("lea", "charts", {"repeat_share": 0})
+    found = store.team.quality("charts", 0)
+    assert (found.done, found.pairs, found.golden) == (1, 4, 1)
+    label_all(store, "ana")
+    found = store.team.quality("charts", 0)
+    assert (found.done, found.pairs, found.forecast.answers) == (4, 4, 0)
+
+
 def test_guidelines_are_versioned_and_a_stale_edit_is_a_conflict(store):
     store.add_rows("charts", make_rows(1))
     assert store.team.guidelines("charts").version == 0

@@ -114,9 +114,8 @@ def make_it_gold_and_not(page, team, left):
     page.keyboard.press("o")
     page.wait_for_selector(".an-notice:has-text('gold no longer')")
     assert team.gold_pairs("charts") == 0
-    page.keyboard.press("Escape")
-    assert page.is_hidden(".an-notice")
     press(page, "Escape")
+    assert page.is_hidden(".an-notice")
     assert page.inner_text(".an-question") == "Question 1?"
 
 

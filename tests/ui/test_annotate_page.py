@@ -262,6 +262,15 @@ def test_a_second_tab_s_answer_is_a_conflict_to_look_at(site, page):
     saved(other)
     assert site.labelled == 1
     assert [kind for _, kind, _ in site.labels()] == ["choose", "choose"]
+    press(page, "1")
+    saved(page)
+    press(other, "2")
+    other.wait_for_selector(".an-notice:has-text('answered this pair elsewhere')")
+    assert other.inner_text(".an-question") == "Question 2?"
+    other.keyboard.press("v")
+    other.wait_for_selector(".an-question:has-text('Question 1?')")
+    press(other, "Escape")
+    assert other.inner_text(".an-question") == "Question 2?"
 
 
 def test_late_replies_to_undos_make_no_conflict_of_an_answer_given_again(site, page):

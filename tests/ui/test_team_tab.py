@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 
+import gradio as gr
 import pytest
 
 from studio.annotation import AnnotationStore, LabelEvent
 from studio.annotation.figures import Figure, undefined
 from studio.data.schema import Answer, Message, Part, Row
 from studio.ui.tabs.team import FIELDS, Actions
-from studio.ui.team_state import FormState
+from studio.ui.team_state import Drafts, Filled
 from studio.ui.team_views import figures
 
 REQUEST = object()
@@ -52,44 +53,121 @@ def label(store: AnnotationStore, name: str) -> None:
     store.save(event)
 
 
-def save(context, **changes) -> tuple:
+def opened(context, dataset="charts", drafts=None, form=None) -> tuple:
+    """(figures, log, fields and guidelines and what they were filled with, message, drafts)."""
+    fields, guidelines, filled = form or ([None] * len(FIELDS), None, "")
+    given = (drafts or Drafts(), filled, guidelines)
+    figures, log, *shown, said, drafts = Actions(context).open(REQUEST, dataset, *given, *fields)
+    return figures, log, (shown[:-2], *shown[-2:]), said, drafts
+
+
+def save(context, dataset="charts", **changes) -> tuple:
+    """The message, what the form was filled with after it, and the drafts."""
+    _, _, (_, _, filled), _, _ = opened(context, dataset)
     fields = [(VALUES | changes)[name] for name in FIELDS]
-    return Actions(context).save(REQUEST, "charts", "# Look", 0, *fields)
+    return Actions(context).save(REQUEST, dataset, Drafts(), filled, "# Look", *fields)
+
+
+def changed(context) -> list[tuple[str, str]]:
+    """The changes of settings and guidelines in the log, oldest first."""
+    lines = context.store.team.log()
+    told = [line for line in lines if line.action in ("settings", "guidelines")]
+    return [(line.dataset, line.what) for line in reversed(told)]
 
 
 def test_what_the_form_saves_it_shows_again(context):
-    message, version = save(context)
+    message, filled, _ = save(context)
     assert "Saved" in message
-    assert version == 1
-    _, log, *fields, guidelines, seen, _ = Actions(context).show("charts", REQUEST)
+    assert Filled.read(filled).seen == 1
+    _, log, (fields, guidelines, filled), _, _ = opened(context)
     assert fields == [*[VALUES[name] for name in FIELDS[:-1]], "Faithful"]
-    assert (guidelines, seen) == ("# Look", 1)
+    assert (guidelines, Filled.read(filled).seen) == ("# Look", 1)
     assert "settings" in log
 
 
-def test_what_is_typed_and_not_saved_is_there_again(context):
+@pytest.fixture
+def two(context):
+    """A second dataset, `more`, beside `charts`; each with settings and guidelines of its own."""
     context.store.add_rows("more", [Row("r", (), (Message("user", (Part("text", "?"),)),))])
-    actions = Actions(context)
+    team = context.store.team
+    team.change_settings("eve", "charts", {"qualification": 3, "aspects": ("Faithful",)})
+    team.write_guidelines("eve", "charts", "Of charts", 0)
+    team.change_settings("eve", "more", {"overlap": 5})
+    return context
 
-    def opened(state, dataset, guidelines, seen, *fields):
-        _, _, *values, guidelines, seen, said, state = actions.open(
-            REQUEST, dataset, state, guidelines, seen, *fields
-        )
-        return state, [guidelines, seen, *values], said
 
-    state, form, said = opened(FormState(), "charts", None, 0, *[None] * len(FIELDS))
-    assert said == "" and opened(state, "charts", *form)[2] == ""
-    form[0] = "# Half a sentence"
-    state, elsewhere, said = opened(state, "more", *form)
-    assert (elsewhere[0], said) == ("", "")
-    state, form, said = opened(state, "charts", *elsewhere)
-    assert form[0] == "# Half a sentence" and "Not saved yet" in said
-    assert "Not saved yet" in opened(state, "charts", *form)[2]
-    refused, _, state = actions.keep(REQUEST, "charts", state, form[0], 0, 0, *form[3:])
-    assert 'role="alert"' in refused and "Not saved yet" in opened(state, "charts", *form)[2]
-    message, form[1], state = actions.keep(REQUEST, "charts", state, *form)
-    assert "Saved" in message and form[1] == 1
-    assert opened(state, "charts", *form)[2] == ""
+def test_what_is_typed_and_not_saved_is_there_again(two):
+    _, _, form, said, drafts = opened(two)
+    assert said == "" and opened(two, "charts", drafts, form)[3] == ""
+    form = (form[0], "# Half a sentence", form[2])
+    _, _, elsewhere, said, drafts = opened(two, "more", drafts, form)
+    assert (elsewhere[1], said) == ("", "")
+    _, _, form, said, drafts = opened(two, "charts", drafts, elsewhere)
+    assert form[1] == "# Half a sentence" and "Not saved yet" in said
+    assert "Not saved yet" in opened(two, "charts", drafts, form)[3]
+    fields, guidelines, filled = form
+    refused, _, drafts = Actions(two).save(
+        REQUEST, "charts", drafts, filled, guidelines, 0, *fields[1:]
+    )
+    assert 'role="alert"' in refused and "Not saved yet" in opened(two, "charts", drafts, form)[3]
+    message, filled, drafts = Actions(two).save(
+        REQUEST, "charts", drafts, filled, guidelines, *fields
+    )
+    assert "Saved" in message and Filled.read(filled).seen == 2
+    assert opened(two, "charts", drafts, (fields, guidelines, filled))[3] == ""
+
+
+def test_what_was_typed_and_taken_back_is_no_draft_any_more(two):
+    _, _, form, _, drafts = opened(two)
+    typed = (form[0], "# Half", form[2])
+    drafts = opened(two, "more", drafts, typed)[4]
+    _, _, _, said, drafts = opened(two, "charts", drafts, form)
+    assert said == "" and drafts == Drafts()
+
+
+def test_an_event_with_the_fields_of_before_does_not_move_them_to_another_dataset(two):
+    """The page sends the choice of a dataset twice, both times with what the form showed before."""
+    _, _, first, _, drafts = opened(two, "charts")
+    for _ in range(2):
+        _, _, form, said, drafts = opened(two, "more", drafts, first)
+        assert said == "" and form[0][0] == 5 and form[1] == ""
+        assert Filled.read(form[2]).dataset == "more"
+    typed = (first[0], "# Half a sentence", first[2])
+    for _ in range(2):
+        drafts = opened(two, "more", drafts, typed)[4]
+    assert set(drafts.by_dataset) == {"charts"}
+
+
+def test_a_form_of_another_dataset_is_not_saved_and_nothing_typed_is_lost(two):
+    _, _, (fields, _, filled), _, drafts = opened(two, "charts")
+    before = changed(two)
+    message, _, drafts = Actions(two).save(REQUEST, "more", drafts, filled, "# Typed", *fields)
+    assert "shows the settings of &#x27;charts&#x27;, and &#x27;more&#x27; is chosen" in message
+    assert changed(two) == before
+    drafts = opened(two, "more", drafts, (fields, "# Typed", filled))[4]
+    assert opened(two, "charts", drafts)[2][1] == "# Typed"
+    for text in ("", "[]", "{", "[1, [], 2]"):
+        message, *_ = Actions(two).save(REQUEST, "more", drafts, text, "# Typed", *fields)
+        assert 'role="alert"' in message and changed(two) == before
+
+
+def test_only_the_field_that_was_changed_is_written(two):
+    _, _, (fields, guidelines, filled), _, drafts = opened(two, "charts")
+    two.store.team.change_settings("eve", "charts", {"skip_limit": 9})
+    two.store.team.write_guidelines("eve", "charts", "Of eve", 1)
+    before = changed(two)
+    form = [4, *fields[1:]]
+    message, filled, drafts = Actions(two).save(
+        REQUEST, "charts", drafts, filled, guidelines, *form
+    )
+    assert "Saved" in message
+    assert changed(two)[len(before) :] == [("charts", "overlap: 4")]
+    settings = two.store.team.settings("charts")
+    assert (settings.overlap, settings.skip_limit, settings.qualification) == (4, 9, 3)
+    assert two.store.team.guidelines("charts").text == "Of eve"
+    form[2] = 2
+    Actions(two).save(REQUEST, "charts", drafts, filled, guidelines, *form)
+    assert changed(two)[len(before) + 1 :] == [("charts", "qualification: 2")]
 
 
 def test_the_log_of_one_person_and_its_length(context):
@@ -105,27 +183,28 @@ def test_the_log_of_one_person_and_its_length(context):
 
 @pytest.mark.parametrize("changes", [{"overlap": 0}, {"gold_share": 3}, {"aspects": "a, a"}])
 def test_what_cannot_be_saved_is_said_and_nothing_is_changed(context, changes):
-    message, version = save(context, **changes)
+    message, filled, _ = save(context, **changes)
     assert 'role="alert"' in message
-    assert version == 0
+    assert filled == gr.skip()
     assert context.store.team.settings("charts").overlap == 1
 
 
 def test_stale_guidelines_are_a_conflict_and_the_text_stays(context):
+    _, _, (fields, _, filled), _, drafts = opened(context)
     context.store.team.write_guidelines("eve", "charts", "hers", 0)
-    message, version = save(context)
+    message, kept, _ = Actions(context).save(REQUEST, "charts", drafts, filled, "# Look", *fields)
     assert "written meanwhile" in message
-    assert version == 0
+    assert kept == gr.skip()
     assert context.store.team.guidelines("charts").text == "hers"
 
 
 def test_a_qualification_round_without_gold_pairs_is_told_about(context):
-    message, _ = save(context, qualification=2)
+    message, *_ = save(context, qualification=2)
     assert "asks for 2 gold pairs and there are 0" in message
     first = min(candidate.id for candidate in context.store.item(1).candidates)
     context.store.team.set_gold("lea", 1, "choose", first)
     label(context.store, "ana")
-    shown, *_ = Actions(context).show("charts", REQUEST)
+    shown = opened(context)[0]
     assert "<th>Qualification</th>" in shown
     assert "<td>passed</td>" in shown or "<td>failed</td>" in shown
 
@@ -175,11 +254,25 @@ def test_figures_say_as_of_when_and_over_which_period_they_are(context):
     assert measured.answered[0] == measured.answered[1] <= measured.as_of
 
 
+def test_gold_pairs_are_counted_as_done_and_said(context):
+    first = min(candidate.id for candidate in context.store.item(1).candidates)
+    context.store.team.set_gold("lea", 1, "choose", first)
+    context.store.team.change_settings("lea", "charts", {"repeat_share": 0})
+    while card := context.store.claim("ana", "charts"):
+        chosen = card.left.candidate_id
+        context.store.save(LabelEvent(f"key-{card.pair_id}", card.pair_id, "ana", "choose", chosen))
+    shown = figures(context.store.team.quality("charts", 0))
+    assert "<b>3 of 3</b>" in shown and "they need; 1 of them is gold and needs none<" in shown
+    shown = figures(replace(context.store.team.quality("charts", 0), golden=0))
+    assert "<small>have all the answers they need</small>" in shown
+
+
 def test_only_leads_see_and_change(context):
     context.lead = False
     actions = Actions(context)
     assert actions.choices(None, REQUEST).choices == []
-    assert "Only a lead" in actions.show("charts", REQUEST)[0]
+    shown, _, (_, guidelines, _), *_ = opened(context)
+    assert "Only a lead" in shown and guidelines == gr.skip()
     assert "Only a lead" in save(context)[0]
     assert "Only a lead" in actions.clear("ana", REQUEST)
     assert context.store.team.log() == []

@@ -8,10 +8,10 @@ from typing import Any
 import gradio as gr
 
 from studio.annotation.settings import ProjectSettings
-from studio.errors import InputError, StudioError
+from studio.errors import ConflictError, InputError, StudioError
 from studio.ui import team_views
 from studio.ui.context import StudioContext
-from studio.ui.team_state import Draft, FormState
+from studio.ui.team_state import Draft, Drafts, Filled
 from studio.ui.views import empty, notice, told
 
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
@@ -24,6 +24,8 @@ SHARES = ("repeat_share", "gold_share", "qualification_pass")
 FLAGS = ("gold_feedback", "markdown", "show_authors")
 FIELDS = (*NUMBERS, *SHARES, *FLAGS, "aspects")
 LINES, MOST_LINES = 200, 10_000
+SAME_FORM = [gr.skip()] * (len(FIELDS) + 2)
+WORKING = empty("Working out the figures…", "")
 UNSAVED = "Not saved yet: what you typed before. Save it, or reload the page to drop it."
 
 
@@ -35,27 +37,28 @@ def build(context: StudioContext) -> None:
         refresh = gr.Button("Refresh", min_width=110, scale=0, elem_id="team-refresh")
     with gr.Tabs():
         with gr.Tab("Figures"):
-            shown = gr.HTML(elem_id="team-figures")
+            shown = gr.HTML(WORKING, elem_id="team-figures")
         with gr.Tab("Decide", elem_id="team-decide"):
             gr.HTML(ROOT, js_on_load=ATTACH, apply_default_css=False)
         with gr.Tab("Project", elem_id="team-project"):
-            fields, guidelines, seen, save, message = _project_form()
+            fields, guidelines, filled, save, message = _project_form()
             name, clear = _clear_form()
         with gr.Tab("Log"):
             with gr.Row():
                 who = gr.Textbox(label="Of one person", placeholder="everybody", max_length=200)
                 lines = gr.Number(LINES, label="Lines", precision=0, minimum=1, maximum=MOST_LINES)
             log = gr.HTML(elem_id="team-log")
-    typed = gr.State(FormState())
-    form = [dataset, typed, guidelines, seen, *fields]
-    everything = [shown, log, *fields, guidelines, seen, message, typed]
+    drafts = gr.State(Drafts())
+    form = [dataset, drafts, filled, guidelines, *fields]
+    everything = [shown, log, *fields, guidelines, filled, message, drafts]
     for opening in (context.shell.tab.select, refresh.click):
         opening(actions.choices, dataset, dataset, **QUIET).then(
             actions.open, form, everything, **WAITING
         )
-    dataset.input(actions.open, form, everything, **WAITING)
+    # The choice that comes while an earlier one is under way must not be dropped.
+    dataset.input(actions.open, form, everything, trigger_mode="always_last", **WAITING)
     dataset.change(None, dataset, js=CHOOSE)
-    save.click(actions.keep, form, [message, seen, typed], **QUIET)
+    save.click(actions.save, form, [message, filled, drafts], **QUIET)
     clear.click(actions.clear, name, message, **QUIET)
     for narrowing in (who.submit, who.blur, lines.change):
         narrowing(actions.log, [dataset, who, lines], log, **QUIET)
@@ -78,10 +81,11 @@ def _project_form() -> tuple:
         about = "Judged besides the choice; commas between."
         fields.append(gr.Textbox(label="Aspects", info=about, min_width=240))
     guidelines = gr.Textbox(label="Guidelines (Markdown)", lines=4, max_lines=24, max_length=60_000)
-    seen = gr.State(0)
+    # Beside the fields, so that what they were filled with always comes along with them.
+    filled = gr.Textbox(visible="hidden", max_length=10_000)
     message = gr.HTML()
     save = gr.Button("Save", variant="primary", elem_id="team-save")
-    return fields, guidelines, seen, save, message
+    return fields, guidelines, filled, save, message
 
 
 def _clear_form() -> tuple:
@@ -103,21 +107,13 @@ class Actions:
         names = [found.name for found in self.context.store.datasets() if found.pairs]
         return gr.Dropdown(names, value=chosen if chosen in names else next(iter(names), None))
 
-    def show(self, dataset: str | None, request: gr.Request) -> tuple:
-        """Values for (figures, log, fields…, guidelines, seen, message)."""
-        try:
-            self._lead(request)
-            return self._shown(dataset)
-        except StudioError as error:
-            said = told(error)
-            return said, said, *[gr.skip()] * (len(FIELDS) + 2), said
-
     def _shown(self, dataset: str | None) -> tuple:
+        """Values for (figures, log, fields…, guidelines, filled, message), nothing typed."""
         team = self.context.store.team
         if not dataset:
             text = "Import rows with two answers each in Data; then ask people to compare them."
             nothing = empty("No pairs yet", text)
-            return nothing, nothing, *[gr.skip()] * (len(FIELDS) + 2), ""
+            return nothing, nothing, *SAME_FORM, ""
         stored, waiting = self._stored(dataset), team.queue_sizes(dataset)
         return (
             team_views.figures(
@@ -126,51 +122,104 @@ class Actions:
                 sum(number for why, number in waiting.items() if why != "decided"),
             ),
             team_views.log(team.log(dataset=dataset)),
-            *stored.values,
-            stored.seen,
+            *_in_form(stored),
             "",
         )
 
     def _stored(self, dataset: str) -> Draft:
-        """What the form shows of a dataset: (fields…, guidelines) and their version."""
+        """What the form shows of a dataset where nothing is typed."""
         team = self.context.store.team
         settings, guidelines = team.settings(dataset), team.guidelines(dataset)
-        values = (getattr(settings, name) for name in FIELDS[:-1])
-        aspects = ", ".join(settings.aspects)
-        return Draft((*values, aspects, guidelines.text), guidelines.version)
+        values = [getattr(settings, name) for name in FIELDS[:-1]]
+        values.append(", ".join(settings.aspects))
+        filled = Filled(dataset, guidelines.version, tuple(values))
+        return Draft(filled.values, guidelines.text, filled)
 
     def open(
         self,
         request: gr.Request,
         dataset: str | None,
-        typed: FormState,
-        guidelines: str,
-        seen: int,
+        drafts: Drafts,
+        filled: str | None,
+        guidelines: str | None,
         *fields: Any,
     ) -> tuple:
-        """`show` and the form's new state; what was typed and not saved is shown instead."""
-        left = typed.left((*fields, guidelines), seen)
-        figures, log, *stored, version, said = self.show(dataset, request)
-        if not dataset or said:
-            return figures, log, *stored, version, said, left
-        state, draft, unsaved = left.show(dataset, Draft(tuple(stored), version))
-        said = notice(UNSAVED, tone="warn") if unsaved else ""
-        return figures, log, *draft.values, draft.seen, said, state
+        """Values for everything and the drafts; what was typed and not saved is shown again."""
+        try:
+            self._lead(request)
+            left = Draft(fields, guidelines or "", Filled.read(filled))
+            drafts = self._left(drafts, left)
+            shown = self._shown(dataset)
+        except StudioError as error:
+            said = told(error)
+            return said, said, *SAME_FORM, said, drafts
+        draft = drafts.of(dataset) if dataset else None
+        if draft is None:
+            return *shown, drafts
+        figures, log, *_ = shown
+        return figures, log, *_in_form(draft), notice(UNSAVED, tone="warn"), drafts
 
-    def keep(
+    def _left(self, drafts: Drafts, left: Draft) -> Drafts:
+        """The drafts when the form is about to be filled anew: with what was typed in it."""
+        dataset = left.filled.dataset
+        if not dataset:
+            return drafts
+        return drafts.keep(left) if self._typed(left) else drafts.drop(dataset)
+
+    def _typed(self, form: Draft) -> bool:
+        return form.values != form.filled.values or form.guidelines != self._before(form)
+
+    def _before(self, form: Draft) -> str:
+        """The guidelines that the form was filled with."""
+        return self.context.store.team.guidelines(form.filled.dataset, form.filled.seen).text
+
+    def save(
         self,
         request: gr.Request,
         dataset: str | None,
-        typed: FormState,
-        guidelines: str,
-        seen: int,
+        drafts: Drafts,
+        filled: str | None,
+        guidelines: str | None,
         *fields: Any,
     ) -> tuple:
-        """`save`, and the form's new state."""
-        message, seen = self.save(request, dataset, guidelines, seen, *fields)
-        if dataset and self.context.is_lead(request):
-            typed, _, _ = typed.show(dataset, self._stored(dataset))
-        return message, seen, typed
+        """Save what was changed in the form; returns (message, filled, drafts)."""
+        try:
+            lead = self._lead(request)
+            form = Draft(fields, guidelines or "", Filled.read(filled))
+            if not dataset:
+                raise InputError("There is no dataset to change.", remedy="Import one in Data.")
+            if form.filled.dataset != dataset:
+                raise _of_another(form.filled.dataset, dataset)
+            saved, said = self._save(lead, form)
+        except StudioError as error:
+            return told(error), gr.skip(), drafts
+        return notice(f"Saved. {said[0]}", *said[1:]), saved.text, drafts.drop(dataset)
+
+    def _save(self, lead: str, form: Draft) -> tuple[Filled, list[str]]:
+        """What the form is made from now, and what there is to say.
+
+        Only what was changed is written: what a colleague changed meanwhile in another field stays.
+        """
+        team, dataset, seen = self.context.store.team, form.filled.dataset, form.filled.seen
+        before = zip(FIELDS, form.values, form.filled.values, strict=True)
+        values = {name: value for name, value, filled in before if value != filled}
+        if "aspects" in values:
+            values["aspects"] = (values["aspects"] or "").split(",")
+        changed = team.change_settings(lead, dataset, values)
+        newest = team.guidelines(dataset)
+        if form.guidelines == newest.text:
+            seen = newest.version
+        elif form.guidelines != self._before(form):
+            seen = team.write_guidelines(lead, dataset, form.guidelines, seen).version
+        said = ["New answers are given under it; earlier ones stay."]
+        gold = team.gold_pairs(dataset)
+        if gold < changed.qualification:
+            said.append(
+                f"The qualification round asks for {changed.qualification} gold pairs and there "
+                f"{'is 1' if gold == 1 else f'are {gold}'}: in Annotate, look back at an answer "
+                "of yours and press O."
+            )
+        return Filled(dataset, seen, form.values), said
 
     def log(self, dataset: str | None, who: str, lines: float | None, request: gr.Request) -> str:
         """The log of one person, or of everybody."""
@@ -180,32 +229,6 @@ class Actions:
             return told(error)
         most = max(1, min(MOST_LINES, int(lines or LINES)))
         return team_views.log(self.context.store.team.log(who.strip(), dataset or "", most))
-
-    def save(
-        self, request: gr.Request, dataset: str | None, guidelines: str, seen: int, *fields: Any
-    ) -> tuple:
-        """Save settings and guidelines; returns (message, version of the guidelines on show)."""
-        try:
-            lead = self._lead(request)
-            if not dataset:
-                raise InputError("There is no dataset to change.", remedy="Import one in Data.")
-            values = dict(zip(FIELDS, fields, strict=True))
-            values["aspects"] = (values["aspects"] or "").split(",")
-            team = self.context.store.team
-            changed = team.change_settings(lead, dataset, values)
-            if guidelines != team.guidelines(dataset).text:
-                seen = team.write_guidelines(lead, dataset, guidelines, seen).version
-        except StudioError as error:
-            return told(error), seen
-        said = ["New answers are given under it; earlier ones stay."]
-        gold = team.gold_pairs(dataset)
-        if gold < changed.qualification:
-            said.append(
-                f"The qualification round asks for {changed.qualification} gold pairs and there "
-                f"{'is 1' if gold == 1 else f'are {gold}'}: in Annotate, look back at an answer "
-                "of yours and press O."
-            )
-        return notice(f"Saved. {said[0]}", *said[1:]), seen
 
     def clear(self, name: str, request: gr.Request) -> str:
         try:
@@ -218,6 +241,19 @@ class Actions:
         if not self.context.is_lead(request):
             raise InputError("Only a lead can see and do this.", remedy="Ask the lead.")
         return self.context.user(request)
+
+
+def _in_form(shown: Draft) -> tuple:
+    """Values for (fields…, guidelines, filled)."""
+    return *shown.values, shown.guidelines, shown.filled.text
+
+
+def _of_another(filled: str, dataset: str) -> ConflictError:
+    whose = f"of {filled!r}" if filled else "of no dataset yet"
+    return ConflictError(
+        f"The form shows the settings {whose}, and {dataset!r} is chosen: nothing was saved.",
+        remedy="Press Refresh and look at the form again; what you typed is kept.",
+    )
 
 
 def _label(name: str) -> str:
