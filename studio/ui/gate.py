@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,17 +20,18 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from studio.errors import InputError, StudioError
+from studio.logs import strangers
 from studio.paths import can_be_path
 from studio.ui.access import ANNOTATE, HOME, NO_BODY, SMALL, Rule, Who, rule_for
 from studio.ui.auth import Account, Accounts
 from studio.ui.guard import check_host, is_own_origin, names_are_given
 from studio.ui.uploads import FRAMING, MAX_PERSON, Uploads
 
-LOG = logging.getLogger(__name__)
 PAGES = ("/", ANNOTATE, HOME["annotator"], "/account", "/accounts")
 PIECE_SECONDS, LINGER_SECONDS = 30.0, 10.0
 MOST_HEADERS = 150
 NOBODY = "local"
+PERSON = "studio.person"  # where the layers below find who asks
 SAFE = ("GET", "HEAD", "OPTIONS")
 HUB = "https://huggingface.co"
 POLICY = {
@@ -96,6 +96,7 @@ class Gate:
         asked = _Asked(scope, rule_for(scope["method"], scope["path"]))
         if self.accounts is not None:
             asked.account = self.accounts.of_request(HTTPConnection(scope))
+        scope[PERSON] = asked.person
         refused = self._refusal(asked)
         if refused is not None:
             await self._refuse(asked, refused, receive, signed)
@@ -108,9 +109,13 @@ class Gate:
             await answer(asked.scope, receive, send)
             return
         answer.headers["Connection"] = "close"
-        if self.accounts is None or asked.account is not None:
+        if self.lingers(asked):
             send = _Lingering(send, receive)
         await answer(asked.scope, receive, send)
+
+    def lingers(self, asked: _Asked) -> bool:
+        """Whether what comes after a refusal is let come: of strangers nothing more is read."""
+        return self.accounts is None or asked.account is not None
 
     def _refusal(self, asked: _Asked) -> Response | None:
         return (
@@ -265,7 +270,10 @@ class _Exchange:
                 self.gate.uploads.ended(self.asked.person, self.came)
         if self.problem is not None and not self.started:
             self.started = True
-            await self.problem(self.asked.scope, self.receive, _Lingering(self.send, self.receive))
+            send = self.send
+            if self.gate.lingers(self.asked):
+                send = _Lingering(send, self.receive)
+            await self.problem(self.asked.scope, self.receive, send)
 
     async def _receive(self) -> Message:
         if self.whole:
@@ -340,7 +348,7 @@ class _Lingering:
                     if not piece.get("more_body"):
                         break
         except TimeoutError:
-            LOG.warning("A refused request went on for %.0f seconds", LINGER_SECONDS)
+            strangers.warning("A refused request went on for %.0f seconds", LINGER_SECONDS)
         await self.send({"type": "http.response.body", "body": b""})
 
 

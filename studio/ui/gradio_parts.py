@@ -1,7 +1,7 @@
 """What is done with Gradio beside its components.
 
 Fields of an upload that are no files get an end: Gradio keeps these in memory, whatever their size.
-Which sessions there are can be asked. Files of the workspace go to a page as copies in Gradio's cache,
+Which sessions there are, and what a session sees of a component, can be asked. Files of the workspace go to a page as copies in Gradio's cache,
 so that no folder has to be allowed.
 
 Such names are used here only; `tests/ui/test_uploads.py` and `tests/ui/test_event_requests.py` fail
@@ -10,11 +10,16 @@ when they mean something else.
 
 from __future__ import annotations
 
+import os
+import traceback
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
-from gradio import processing_utils, route_utils, utils
+from gradio import processing_utils, queueing, route_utils, routes, utils
 from starlette.formparsers import MultiPartException
+
+from studio.logs import events
 
 MAX_FIELD = 64 << 10
 
@@ -42,3 +47,50 @@ def bound_fields() -> None:
 def is_session(page: gr.Blocks, session: str) -> bool:
     """Whether a page of this session waits for answers to its events."""
     return session in page._queue.pending_messages_per_session
+
+
+def shown(page: gr.Blocks, session: str | None, component: Any) -> Any:
+    """A component as a session sees it: handlers may have given it other choices."""
+    state = page.state_holder.session_data.get(session) if session else None
+    return state.blocks_config.blocks.get(component._id, component) if state else component
+
+
+def has_only_own_files(value: Any, *, there: bool = True) -> bool:
+    """Whether all files that a value of a page names are ones that Gradio keeps for pages.
+
+    Args:
+        there: Whether they also have to be there.
+
+    Raises:
+        ValueError: A name is one that no file can have.
+    """
+    if isinstance(value, list):
+        return all(has_only_own_files(item, there=there) for item in value)
+    if not isinstance(value, dict):
+        return True
+    path = value.get("path")
+    if isinstance(path, str) and path:
+        if utils.is_static_file(path):
+            return True
+        return utils.is_in_or_equal(path, utils.get_upload_folder()) and (
+            not there or os.path.isfile(path)
+        )
+    return all(has_only_own_files(item, there=there) for item in value.values())
+
+
+class _LoggedTracebacks:
+    """Stands for the module `traceback` where Gradio prints the errors of events."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(traceback, name)
+
+    @staticmethod
+    def print_exc() -> None:
+        """Log the error being handled instead; the log has an end, and shortens what it repeats."""
+        events.error("An event failed", exc_info=True)
+
+
+def log_failed_events() -> None:
+    """Have Gradio log the errors of events, which it would print as long as they are."""
+    for module in (queueing, routes, utils):
+        module.traceback = _LoggedTracebacks()

@@ -15,6 +15,7 @@ from studio.errors import ConfigError, InputError, StudioError
 from studio.ui import train_state as state
 from studio.ui import train_views as views
 from studio.ui.context import StudioContext, go_to, link
+from studio.ui.event_fields import remembers
 from studio.ui.forms import component, config_from, form_specs, help_of, to_widget, widgets_of
 from studio.ui.train_availability import Availability
 from studio.ui.train_form import FormValues, of_form
@@ -53,7 +54,7 @@ class TrainTab:
     def layout(self) -> None:
         """Three columns (what, how, plan), and the settings kept below."""
         self.reasons, self.choices = unavailable(), self._choices()
-        self.saved = gr.BrowserState(None, storage_key="studio-train", secret="studio-train")
+        self.saved = remembers(gr.BrowserState(None, storage_key="studio-train", secret="studio-train"), dict)
         self.availability.layout()
         self.errors = gr.HTML([], html_template="", js_on_load=PLACE_ERRORS, elem_id="train-errors")
         with gr.Row(elem_id="train", equal_height=False):
