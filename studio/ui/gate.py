@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -25,12 +26,13 @@ from studio.paths import can_be_path
 from studio.ui.access import ANNOTATE, HOME, NO_BODY, SMALL, Rule, Who, rule_for
 from studio.ui.auth import Account, Accounts
 from studio.ui.guard import check_host, is_own_origin, names_are_given
-from studio.ui.uploads import FRAMING, MAX_PERSON, Uploads
+from studio.ui.uploads import FILE_BEGINS, FRAMING, MAX_PERSON, Uploads
 
 PAGES = ("/", ANNOTATE, HOME["annotator"], "/account", "/accounts")
 PIECE_SECONDS, LINGER_SECONDS = 30.0, 10.0
 MOST_HEADERS = 150
 NOBODY = "local"
+RANGE = re.compile(rb"bytes=([0-9]{1,15}-[0-9]{0,15}|-[0-9]{1,15})")
 PERSON = "studio.person"  # where the layers below find who asks
 SAFE = ("GET", "HEAD", "OPTIONS")
 HUB = "https://huggingface.co"
@@ -93,6 +95,7 @@ class Gate:
             await self.app(scope, receive, send)
             return
         signed = _Signed(send, self.frames)
+        scope = _without_odd_range(scope)
         asked = _Asked(scope, rule_for(scope["method"], scope["path"]))
         if self.accounts is not None:
             asked.account = self.accounts.of_request(HTTPConnection(scope))
@@ -248,6 +251,7 @@ class _Exchange:
     receive: Receive
     send: Send
     came: int = 0
+    files: int = 0
     until: float | None = None
     whole: bool = False
     problem: Response | None = None
@@ -260,6 +264,7 @@ class _Exchange:
         if self.asked.rule.upload:  # its answer is read here
             kept = [pair for pair in scope["headers"] if pair[0] != b"accept-encoding"]
             scope = {**scope, "headers": kept}
+            FILE_BEGINS.set(self._file_begins)
         try:
             await self.gate.app(scope, self._receive, self._send)
         except BodyRefused:
@@ -267,7 +272,7 @@ class _Exchange:
                 raise
         finally:
             if self.asked.rule.upload:
-                self.gate.uploads.ended(self.asked.person, self.came)
+                self.gate.uploads.ended(self.asked.person, self.came, self.files)
         if self.problem is not None and not self.started:
             self.started = True
             send = self.send
@@ -302,6 +307,13 @@ class _Exchange:
                 self.gate.uploads.coming(self.asked.person, length)
             except StudioError as error:
                 self._refuse(_upload_refusal(error))
+
+    def _file_begins(self) -> None:
+        self.files += 1
+        try:
+            self.gate.uploads.begins(self.asked.person)
+        except StudioError as error:
+            self._refuse(_upload_refusal(error))
 
     def _refuse(self, answer: Response) -> None:
         answer.headers["Connection"] = "close"
@@ -395,6 +407,16 @@ def too_long(limit: int) -> JSONResponse:
         else f"The request is longer than {_size(limit)}"
     )
     return refusal(413, f"{size}.", "Shorten what you send.")
+
+
+def _without_odd_range(scope: Scope) -> Scope:
+    """`scope` without ranges that Gradio cannot read: who asks for them gets the whole file."""
+    kept = [
+        (name, value)
+        for name, value in scope["headers"]
+        if name != b"range" or RANGE.fullmatch(value)
+    ]
+    return scope if len(kept) == len(scope["headers"]) else {**scope, "headers": kept}
 
 
 def _wrong_path(asked: _Asked) -> Response | None:

@@ -17,21 +17,36 @@ from typing import Any
 
 import gradio as gr
 from gradio import processing_utils, queueing, route_utils, routes, utils
+from python_multipart.exceptions import FormParserError
+from starlette.datastructures import FormData
 from starlette.formparsers import MultiPartException
 
 from studio.logs import events
+from studio.ui.uploads import FILE_BEGINS
 
 MAX_FIELD = 64 << 10
 
 
 class BoundedParser(route_utils.GradioMultiPartParser):
-    """Gradio's parser of uploads, which refuses long fields."""
+    """Gradio's parser of uploads, which refuses long fields and counts files."""
 
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
         part = self._current_part
         if part.file is None and len(part.data) + end - start > MAX_FIELD:
             raise MultiPartException(f"A field is longer than {MAX_FIELD >> 10} KB.")
         super().on_part_data(data, start, end)
+
+    def on_headers_finished(self) -> None:
+        super().on_headers_finished()
+        begins = FILE_BEGINS.get()
+        if begins is not None and self._current_part.file is not None:
+            begins()
+
+    async def parse(self) -> FormData:
+        try:
+            return await super().parse()
+        except FormParserError as error:  # also of what is wrong before the first part
+            raise MultiPartException(f"The upload cannot be read: {error}.") from error
 
 
 def cached(file: Path) -> str:
