@@ -14,7 +14,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from studio.errors import InputError, StudioError
+from studio.errors import BusyError, InputError, StudioError
 from studio.logs import log_told, strangers
 from studio.paths import ACCESS
 
@@ -58,7 +58,7 @@ def problems(error: StudioError, default: str = "", *, stranger: bool = False) -
     Args:
         stranger: Nobody has let in who is told: what they do wrong fills no log.
     """
-    if stranger and isinstance(error, InputError):
+    if stranger and isinstance(error, InputError | BusyError):
         strangers.info("Told somebody without a login: %s", error.message)
     elif stranger:
         strangers.error("Told somebody without a login: %s", error, exc_info=error)

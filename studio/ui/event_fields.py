@@ -96,7 +96,9 @@ def _has_shape(component: Any, value: Any) -> bool:
     kinds = next((kinds for kind, kinds in KINDS if isinstance(component, kind)), None)
     if kinds is not None and not _is_of(value, kinds):
         return False
-    return _has_items(component, value) and has_only_own_files(value) and _is_model(component, value)
+    return (
+        _has_items(component, value) and has_only_own_files(value) and _is_model(component, value)
+    )
 
 
 def _is_of(value: Any, kinds: tuple[type, ...]) -> bool:
@@ -107,7 +109,9 @@ def _is_of(value: Any, kinds: tuple[type, ...]) -> bool:
 
 def _has_items(component: Any, value: Any) -> bool:
     """Whether a choice is one, and several are a list of such."""
-    if isinstance(component, gr.Dropdown) and isinstance(value, list) != bool(component.multiselect):
+    if isinstance(component, gr.Dropdown) and isinstance(value, list) != bool(
+        component.multiselect
+    ):
         return False
     if isinstance(component, gr.Dropdown | gr.CheckboxGroup) and isinstance(value, list):
         return all(_is_of(item, (str, int, float)) for item in value)

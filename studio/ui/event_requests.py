@@ -161,5 +161,7 @@ def _wrong_values(
 def _make_usual(page: gr.Blocks, asked: dict[str, Any]) -> bool:
     """Put the values that handlers expect in place of those sent. Returns: whether one differs."""
     inputs, sent = page.fns[asked["fn_index"]].inputs, asked["data"]
-    asked["data"] = [usual(component, value) for component, value in zip(inputs, sent, strict=False)]
+    asked["data"] = [
+        usual(component, value) for component, value in zip(inputs, sent, strict=False)
+    ]
     return asked["data"] != sent

@@ -125,6 +125,7 @@ class Gate:
             self._wrong_host(asked)
             or self._wrong_origin(asked)
             or self._wrong_person(asked)
+            or self._missing_slash(asked)
             or _wrong_path(asked)
             or self._wrong_file(asked)
             or self._wrong_size(asked)
@@ -174,6 +175,11 @@ class Gate:
             if path == "/" and asked.scope["method"] in SAFE:
                 return RedirectResponse(HOME["annotator"], 303)
             return refusal(403, "Only a lead can do that.", "Ask a lead.")
+        return None
+
+    def _missing_slash(self, asked: _Asked) -> Response | None:
+        if asked.scope["path"] == ANNOTATE and asked.scope["method"] in SAFE:
+            return RedirectResponse(HOME["annotator"], 303)
         return None
 
     def _wrong_file(self, asked: _Asked) -> Response | None:

@@ -255,7 +255,10 @@ def test_a_session_belongs_to_whoever_used_it_first(address, lea, functions):
     with session(address, "ana") as ana, session(address, "bob") as bob:
         own = {"data": [], "fn_index": 0, "session_hash": "lea-s"}
         assert ana.post(f"{ANNOTATE}{JOIN}", json=own).status_code == 422
-        assert ana.post(f"{ANNOTATE}/gradio_api/cancel", json=own | {"event_id": "e"}).status_code == 422
+        assert (
+            ana.post(f"{ANNOTATE}/gradio_api/cancel", json=own | {"event_id": "e"}).status_code
+            == 422
+        )
         function = next(
             number for number, found in PAGES[ANNOTATE].fns.items()
             if found.fn is not None and not found.inputs

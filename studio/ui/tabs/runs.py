@@ -54,7 +54,9 @@ class RunsTab:
     def layout(self) -> None:
         """Draw the two columns."""
         parts = self.parts
-        self.chosen = remembers(gr.BrowserState(None, storage_key="studio-run", secret="studio-run"), str)
+        self.chosen = remembers(
+            gr.BrowserState(None, storage_key="studio-run", secret="studio-run"), str
+        )
         self.seen = gr.Textbox("", visible=False)
         with gr.Row(elem_id="runs", equal_height=False):
             with gr.Column(scale=1, min_width=260, elem_classes=["surface", "runs-side"]):

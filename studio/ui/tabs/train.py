@@ -54,7 +54,9 @@ class TrainTab:
     def layout(self) -> None:
         """Three columns (what, how, plan), and the settings kept below."""
         self.reasons, self.choices = unavailable(), self._choices()
-        self.saved = remembers(gr.BrowserState(None, storage_key="studio-train", secret="studio-train"), dict)
+        self.saved = remembers(
+            gr.BrowserState(None, storage_key="studio-train", secret="studio-train"), dict
+        )
         self.availability.layout()
         self.errors = gr.HTML([], html_template="", js_on_load=PLACE_ERRORS, elem_id="train-errors")
         with gr.Row(elem_id="train", equal_height=False):
