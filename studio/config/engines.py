@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-
 from studio.config import yaml_text
 from studio.config.adapter import MOVES_WEIGHTS
 from studio.config.run import RunConfig

@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-
 from studio.config import RunConfig, yaml_text
 from studio.paths import RunPaths, Workspace, read_json, write_json
 

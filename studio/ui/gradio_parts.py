@@ -10,7 +10,6 @@ when they mean something else.
 
 from __future__ import annotations
 
-import os
 import traceback
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from starlette.datastructures import FormData
 from starlette.formparsers import MultiPartException
 
 from studio.logs import events
+from studio.paths import can_be_path
 from studio.ui.uploads import FILE_BEGINS
 
 MAX_FIELD = 64 << 10
@@ -88,7 +88,7 @@ def has_only_own_files(value: Any, *, there: bool = True) -> bool:
         if utils.is_static_file(path):
             return True
         return utils.is_in_or_equal(path, utils.get_upload_folder()) and (
-            not there or os.path.isfile(path)
+            not there or (can_be_path(path) and Path(path).is_file())
         )
     return all(has_only_own_files(item, there=there) for item in value.values())
 

@@ -8,7 +8,6 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-
 from studio.annotation import AnnotationStore
 from studio.config import RunConfig, yaml_text
 from studio.config.checks import problems
