@@ -1,6 +1,5 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import SimpleNamespace
 
 import gradio as gr
 import pytest
@@ -339,7 +338,7 @@ def test_a_runs_own_questions_come_before_the_charts_of_the_studio(
 
     conversation = Conversation()
     conversation.begin("Old?", [], ["k"])
-    event = SimpleNamespace(index=0)
+    event = gr.EventData(None, {"index": 0})
     images, question, kept = chat.pick_sample(conversation, offered, event)
     assert question == "Colour?" and Path(images[0]).is_file() and kept.turns == []
 
