@@ -135,9 +135,9 @@ def _out_of_range(shown: Any, name: str, value: Any) -> Wrong | None:
         return None
     low, high = shown.minimum, shown.maximum
     if low is not None and value < low:
-        return Wrong(f"{name} is {value:g}; the least is {low:g}.", CHANGE)
+        return Wrong(f"{name} is {value:,}; the least is {low:,}.", CHANGE)
     if high is not None and value > high:
-        return Wrong(f"{name} is {value:g}; the most is {high:g}.", CHANGE)
+        return Wrong(f"{name} is {value:,}; the most is {high:,}.", CHANGE)
     return None
 
 

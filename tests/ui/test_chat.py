@@ -351,3 +351,10 @@ def test_questions_whose_images_are_gone_are_left_out(tmp_path: Path, image: str
     run_id = trained(chat, image, source="exports/gone")
     chat.context.images.path(chat.context.images.add(image)).unlink()
     assert chat.offered(run_id) == []
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "\x00", "a\x00b"])
+def test_a_name_that_no_model_can_have_is_refused_in_a_sentence(name: str) -> None:
+    with pytest.raises(InputError) as told:
+        find([], name)
+    assert told.value.field == "model" and "pydantic" not in str(told.value)

@@ -242,15 +242,19 @@ class TrainTab:
         saved = saved if isinstance(saved, dict) else {}
         return [saved[spec.path] if _known(spec, saved) else gr.skip() for spec in self.specs]
 
-    def offers(self, method: str) -> list[Any]:
-        """Fresh choices: new exports, bases and adapters."""
+    def offers(self, method: str | None) -> list[Any]:
+        """Fresh choices: new exports, bases and adapters; none of no method."""
+        if method is None:
+            return [gr.skip() for _ in OFFERED]
         choices = self._choices() | {
             "data.source": state.data_choices(self.context.workspace, method, self.context.store)
         }
         return [gr.update(choices=choices[path]) for path in OFFERED]
 
-    def switch(self, method: str, source: str, rate: float | None) -> tuple[Any, Any]:
+    def switch(self, method: str | None, source: str, rate: float | None) -> tuple[Any, Any]:
         """Data and learning rate that fit the method just chosen."""
+        if method is None:
+            return gr.skip(), gr.skip()
         source, rate = state.for_method(method, source, rate)
         choices = state.data_choices(self.context.workspace, method, self.context.store)
         return gr.update(choices=choices, value=source), rate
