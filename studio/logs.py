@@ -6,6 +6,9 @@ import logging
 import os
 import re
 import sys
+import threading
+import time
+from collections.abc import Callable
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
@@ -15,6 +18,8 @@ LOG_BYTES = 2_000_000
 KEPT_FILES = 3
 FORM = "%(asctime)s %(levelname)s %(name)s %(module)s:%(lineno)d %(message)s"
 HIDDEN = "[hidden]"
+LONGEST_LINE, LONGEST_RECORD = 1_000, 16_000
+ODD_PER_MINUTE = 10
 # What a secret looks like by itself, and what follows a name that secrets have.
 _SECRETS = (
     re.compile(r"\bhf_[A-Za-z0-9]{8,}"),
@@ -28,6 +33,11 @@ _NAMED = re.compile(
 )
 REFUSALS = (InputError, ConflictError, BusyError)
 logger = logging.getLogger("studio")
+# What people do whom nobody has let in, and events that no page sends: both can go on without end.
+strangers = logging.getLogger("studio.strangers")
+events = logging.getLogger("studio.events")
+# The server tells here of requests that are none.
+requests = logging.getLogger("uvicorn.error")
 
 
 def configure(file: Path, *, to_stderr: bool = True) -> None:
@@ -47,7 +57,13 @@ def configure(file: Path, *, to_stderr: bool = True) -> None:
         handler.setFormatter(_Discreet(FORM))
         handler.of_studio = True  # type: ignore[attr-defined]
         root.addHandler(handler)
+    if to_stderr:
+        handlers[-1].setFormatter(_Brief(FORM))
     logger.setLevel(logging.INFO)
+    for odd in (strangers, events, requests):
+        for bound in [one for one in odd.filters if isinstance(one, Bounded)]:
+            odd.removeFilter(bound)
+        odd.addFilter(Bounded())
 
 
 def log_told(error: BaseException) -> None:
@@ -78,9 +94,62 @@ def discreet(text: str) -> str:
     return _NAMED.sub(rf"\1{HIDDEN}", text)
 
 
+def shortened(text: str) -> str:
+    """`text` with an end: long lines without their end, and a long record without its middle."""
+    lines = [_cut(line) for line in text[: 100 * LONGEST_RECORD].split("\n")]
+    text = "\n".join(lines)
+    if len(text) <= LONGEST_RECORD:
+        return text
+    half = LONGEST_RECORD // 2
+    return f"{text[:half]}\n[{len(text) - 2 * half:,} characters]\n{text[-half:]}"
+
+
+def _cut(line: str) -> str:
+    over = len(line) - LONGEST_LINE
+    return line if over <= 0 else f"{line[:LONGEST_LINE]} [{over:,} more characters]"
+
+
+class Bounded(logging.Filter):
+    """Lets a few records a minute through of each place in the code.
+
+    The first of a later minute says how many were not logged.
+    """
+
+    def __init__(
+        self, most: int = ODD_PER_MINUTE, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        super().__init__()
+        self.most, self.clock = most, clock
+        self._begun: dict[tuple[str, int], tuple[float, int]] = {}  # and how many since
+        self._lock = threading.Lock()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        place = (record.pathname, record.lineno)
+        with self._lock:
+            now, left_out = self.clock(), 0
+            begun, count = self._begun.get(place, (now, 0))
+            if now - begun >= 60:
+                begun, count, left_out = now, 0, max(0, count - self.most)
+            self._begun[place] = (begun, count + 1)
+        if left_out:
+            record.msg = f"{record.getMessage()} ({left_out:,} more before were not logged)"
+            record.args = ()
+        return count < self.most
+
+
 class _Discreet(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        return discreet(super().format(record))
+        return discreet(shortened(super().format(record)))
+
+
+class _Brief(_Discreet):
+    """For standard error, which nothing rotates: events that failed without their traceback."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        if record.name != events.name or not record.exc_info:
+            return super().format(record)
+        brief = logging.makeLogRecord({**record.__dict__, "exc_info": None, "exc_text": None})
+        return f"{super().format(brief)}; the traceback is in studio.log"
 
 
 class _OwnersFile(RotatingFileHandler):

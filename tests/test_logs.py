@@ -126,3 +126,41 @@ def test_what_failed_in_the_studio_keeps_its_traceback(file):
     except StudioError as error:
         logs.log_told(error)
     assert "Traceback" in file.read_text(encoding="utf-8")
+
+
+def test_a_record_has_an_end_and_a_line_too(file):
+    logging.getLogger("studio").warning("x%s y", "a" * 50_000)
+    logging.getLogger("studio").warning("%s", "line\n" * 50_000)
+    text = file.read_text(encoding="utf-8")
+    assert len(text) < 3 * logs.LONGEST_RECORD and "more characters" in text
+
+
+def test_what_strangers_do_is_logged_a_few_times_a_minute():
+    now = [0.0]
+    bounded = logs.Bounded(2, lambda: now[0])
+
+    def passes(line: int) -> str | None:
+        record = logging.LogRecord("x", logging.INFO, "file.py", line, "said %s", ("so",), None)
+        return record.getMessage() if bounded.filter(record) else None
+
+    assert [passes(1) for _ in range(4)] == ["said so", "said so", None, None]
+    assert passes(2) == "said so"  # another place
+    now[0] = 61.0
+    assert passes(1) == "said so (2 more before were not logged)"
+    assert passes(1) == "said so"
+
+
+def test_failed_events_are_a_line_on_standard_error(tmp_path, capsys):
+    root, before = logging.getLogger(), logging.getLogger().handlers[:]
+    try:
+        logs.configure(tmp_path / "studio.log")
+        for _ in range(50):
+            logs.events.error("An event failed", exc_info=raised())
+    finally:
+        for handler in [one for one in root.handlers if one not in before]:
+            root.removeHandler(handler)
+            handler.close()
+    said = capsys.readouterr().err
+    assert "An event failed" in said and "Traceback" not in said
+    assert said.count("\n") == logs.ODD_PER_MINUTE
+    assert "Traceback" in (tmp_path / "studio.log").read_text(encoding="utf-8")

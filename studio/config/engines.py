@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from studio.config import yaml_text
 from studio.config.adapter import MOVES_WEIGHTS
 from studio.config.run import RunConfig
 from studio.errors import FieldProblem, first_line
@@ -54,10 +53,10 @@ def read_accelerate_file(path: Path) -> AccelerateFile:
         ValueError: It is not there, or not such a file; the message is a sentence.
     """
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = yaml_text.read(path)
     except FileNotFoundError:
         raise ValueError(f"There is no file {path}.") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, yaml_text.YamlError) as error:
         raise ValueError(f"{path} cannot be read: {first_line(error)}.") from None
     if not isinstance(values, dict) or "distributed_type" not in values:
         raise ValueError(f"{path} is no configuration of accelerate: it has no distributed_type.")

@@ -10,9 +10,12 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from studio.config import yaml_text
 from studio.config.run import RunConfig
 from studio.errors import ConfigError, FieldProblem, NotFoundError
 from studio.paths import write_atomic
+
+LONGEST_SHOWN = 200
 
 
 def parse(values: Mapping[str, Any]) -> RunConfig:
@@ -58,15 +61,15 @@ def load_run(path: Path) -> RunConfig:
 def load_values(path: Path) -> dict[str, Any]:
     """The mapping in a YAML file, unchecked but for being one."""
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = yaml_text.read(path)
     except FileNotFoundError:
         raise NotFoundError(f"There is no run file {path}.", remedy="Check the path.") from None
     except OSError as error:
         raise ConfigError(
             [FieldProblem(str(path), f"cannot be read: {error.strerror}.", "Check the path.")]
         ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError([FieldProblem(str(path), f"is not valid YAML: {error}")]) from None
+    except yaml_text.YamlError as error:
+        raise ConfigError([FieldProblem(str(path), f"{error}.", "Correct it there.")]) from error
     if not isinstance(values, dict):
         raise ConfigError(
             [
@@ -115,10 +118,9 @@ def override(values: dict[str, Any], assignments: list[str]) -> dict[str, Any]:
 
 def _value(path: str, text: str) -> Any:
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        said = " ".join(str(error).split())
-        raise ConfigError([FieldProblem(path, f"{text!r} is not valid YAML: {said}.")]) from None
+        return yaml_text.parse(text)
+    except yaml_text.YamlError as error:
+        raise ConfigError([FieldProblem(path, f"{_short(text)} {error}.")]) from error
 
 
 def set_path(values: dict[str, Any], path: str, value: Any) -> None:
@@ -141,8 +143,13 @@ def _problem(error: Any) -> FieldProblem:
         return FieldProblem(field, "unknown setting.", _nearest(location))
     message = str(error["msg"]).removeprefix("Value error, ").rstrip(".")
     given = error.get("input")
-    shown = f" (got {given!r})" if isinstance(given, (str, int, float, bool)) else ""
+    shown = f" (got {_short(given)})" if isinstance(given, (str, int, float, bool)) else ""
     return FieldProblem(field, f"{message}{shown}.")
+
+
+def _short(given: str | int | float | bool) -> str:
+    shown = repr(given)
+    return shown if len(shown) <= LONGEST_SHOWN else f"{shown[:LONGEST_SHOWN]}…"
 
 
 def _is_type_tag(part: str) -> bool:
@@ -153,6 +160,8 @@ def _nearest(location: list[str]) -> str:
     model: type[BaseModel] = RunConfig
     for part in location[:-1]:
         model = section_type(model, part) or model
+    if not location:  # a key that is no text
+        return f"Known here: {', '.join(model.model_fields)}."
     near = difflib.get_close_matches(location[-1], list(model.model_fields), n=1, cutoff=0.4)
     if near:
         return f"Did you mean {'.'.join([*location[:-1], near[0]])}?"

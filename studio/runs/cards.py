@@ -11,13 +11,10 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from studio.config import RunConfig
+from studio.config import RunConfig, yaml_text
 from studio.paths import RunPaths, Workspace, read_json, write_json
 
 Stamp = tuple[int, int]
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
@@ -88,9 +85,9 @@ def stamp(path: Path) -> Stamp | None:
 
 def _read(paths: RunPaths) -> RunCard:
     try:
-        values = yaml.load(paths.config.read_text(encoding="utf-8"), Loader=_Loader)
+        values = yaml_text.read(paths.config)
         return _card(values)
-    except (OSError, yaml.YAMLError, UnicodeDecodeError, TypeError, AttributeError, ValueError):
+    except (OSError, TypeError, AttributeError, ValueError):
         return RunCard(name=paths.run_id, readable=False)
 
 

@@ -14,8 +14,8 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from studio.errors import StudioError
-from studio.logs import log_told
+from studio.errors import BusyError, InputError, StudioError
+from studio.logs import log_told, strangers
 from studio.paths import ACCESS
 
 POLICY = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'"
@@ -52,9 +52,18 @@ def styles() -> Response:
     return Response(text, media_type="text/css", headers={"Cache-Control": "no-cache"})
 
 
-def problems(error: StudioError, default: str = "") -> dict[str, str]:
-    """What is wrong, by the field it stands beside; under `""` what belongs to none."""
-    log_told(error)
+def problems(error: StudioError, default: str = "", *, stranger: bool = False) -> dict[str, str]:
+    """What is wrong, by the field it stands beside; under `""` what belongs to none.
+
+    Args:
+        stranger: Nobody has let in who is told: what they do wrong fills no log.
+    """
+    if stranger and isinstance(error, InputError | BusyError):
+        strangers.info("Told somebody without a login: %s", error.message)
+    elif stranger:
+        strangers.error("Told somebody without a login: %s", error, exc_info=error)
+    else:
+        log_told(error)
     sentence = f"{error.message} {error.remedy}".strip()
     return {error.field or default: sentence}
 

@@ -309,7 +309,7 @@ class _Invited(_Pages):
 
     def refused(self, name: str, error: StudioError) -> Response:
         told = self.discreet(error)
-        return self.page(name, status_of(told), problems(told))
+        return self.page(name, status_of(told), problems(told, stranger=True))
 
     def _enter(self, request: Request, name: str) -> Response:
         self.accounts.refresh()

@@ -28,6 +28,7 @@ from typing import Any, Literal
 import yaml
 from filelock import FileLock, Timeout
 
+from studio.config import yaml_text
 from studio.errors import BusyError, ConflictError, InputError, NotFoundError, StudioError
 from studio.paths import write_atomic
 from studio.ui import passwords
@@ -39,6 +40,7 @@ ROLES = ("lead", "annotator")
 COOKIE, DEVICE = "studio_session", "studio_device"
 DEVICE_SECONDS = 365 * 86_400
 LOCK_SECONDS = 10
+MOST_BYTES = 8 << 20  # of the file
 MOST_DIGITS = 12  # of a time in a cookie; Python reads no number without an end
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 
@@ -380,12 +382,12 @@ def stamp(path: Path) -> tuple[int, ...]:
 def read_accounts(path: Path) -> dict[str, Any]:
     """What an accounts file holds. Raises NotFoundError, InputError."""
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = yaml_text.read(path, MOST_BYTES)
     except FileNotFoundError:
         raise NotFoundError(f"There is no {path}.", remedy=f"Make it: {_command(path)}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except yaml_text.YamlError as error:
         # Without the lines themselves: they hold hashes.
-        mark = getattr(error, "problem_mark", None)
+        mark = getattr(error.__cause__, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         raise InputError(f"{path} is not valid YAML{line}.", remedy="Correct it there.") from None
     if not isinstance(values, dict):

@@ -21,6 +21,7 @@ from studio.ui.chat_samples import Sample, samples_of
 from studio.ui.chat_state import Conversation, Turn
 from studio.ui.chat_views import failure, memory_line, samples_note, transcript
 from studio.ui.context import StudioContext
+from studio.ui.event_values import number
 from studio.ui.gradio_parts import cached
 
 REDRAW_SECONDS = 0.06
@@ -89,11 +90,14 @@ class ChatHandlers:
         return self._draw(conversation)
 
     def pick_sample(
-        self, conversation: Conversation, offered: list[Sample], event: gr.SelectData
-    ) -> tuple[list[str], str, Conversation]:
+        self, conversation: Conversation, offered: list[Sample], event: gr.EventData
+    ) -> tuple[Any, ...]:
         """A sample's images and question, and a new conversation about them."""
+        chosen = number(event, "index")
+        if chosen is None or chosen >= len(offered):
+            return gr.skip(), gr.skip(), gr.skip()
         conversation.clear()
-        sample = offered[event.index]
+        sample = offered[chosen]
         return _files(sample), sample.question, conversation
 
     def choose(self, key: str | None) -> tuple[Any, ...]:

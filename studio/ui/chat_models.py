@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pydantic import ValidationError
+
 from studio.config.model import ModelConfig
 from studio.errors import InputError
 from studio.paths import EMBEDDED
@@ -42,7 +44,15 @@ def find(models: Sequence[ChatModel], key: str | None) -> ChatModel:
         raise InputError(
             "The run of this adapter is gone.", remedy="Choose another model.", field="model"
         )
-    model = ModelConfig(id=wanted)
+    try:
+        model = ModelConfig(id=wanted)
+    except ValidationError as error:
+        said = str(error.errors()[0]["msg"]).removeprefix("Value error, ").rstrip(".")
+        raise InputError(
+            f"This cannot be a model: {said}.",
+            remedy="Give a hub id such as owner/name, or a folder.",
+            field="model",
+        ) from error
     return ChatModel(base_label(model), model)
 
 

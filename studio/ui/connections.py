@@ -10,11 +10,29 @@ from typing import Any
 
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
+from studio.ui.gate import HEADERS
+
 HEAD_SECONDS = 20.0
 MAX_HEAD = 96 << 10  # bytes of a request before, between and after its content
 MOST_AHEAD = 32  # requests of a connection that wait for the answer to the one before
 PIECE = 16 << 10  # what is read of a connection before it is counted again
-TOO_LONG = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+# What the server answers by itself never comes to the gate: it carries the gate's headers too.
+EARLY = {
+    **HEADERS,
+    "X-Frame-Options": "DENY",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
+}
+
+
+def _early(status: str, said: str = "") -> bytes:
+    lines = {"Content-Type": "text/plain; charset=utf-8", "Content-Length": str(len(said.encode())),
+             "Connection": "close", **EARLY}  # fmt: skip
+    head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+    return f"HTTP/1.1 {status}\r\n{head}\r\n{said}".encode()
+
+
+TOO_LONG = _early("431 Request Header Fields Too Large")
 
 
 class BoundedConnection(AutoHTTPProtocol):
@@ -58,6 +76,11 @@ class BoundedConnection(AutoHTTPProtocol):
         # Browsers send none ahead; each takes a hundred times the memory that it is long.
         if len(getattr(self, "pipeline", ())) > MOST_AHEAD:
             self.transport.abort()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no request; both parsers ask for it."""
+        self.transport.write(_early("400 Bad Request", msg))
+        self.transport.close()
 
     # The fast parser's; the other one bounds these itself.
     def on_message_begin(self) -> None:

@@ -10,9 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import gradio as gr
-import yaml
 
-from studio.config import RunConfig
+from studio.config import RunConfig, yaml_text
 from studio.config.adapter import TARGET_GROUPS
 from studio.config.fields import FieldSpec, field_specs
 from studio.config.files import parse, set_path
@@ -208,8 +207,8 @@ def _widget(spec: FieldSpec, config: RunConfig, values: Mapping[str, Any]) -> An
 
 def _mapping(spec: FieldSpec, text: Any) -> dict[str, Any]:
     try:
-        found = yaml.safe_load("{" + (text or "") + "}")
-    except yaml.YAMLError:
+        found = yaml_text.parse("{" + (text or "") + "}")
+    except yaml_text.YamlError:
         found = None
     if not isinstance(found, dict) or None in found.values():
         raise ConfigError(

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -21,17 +21,19 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from studio.errors import InputError, StudioError
+from studio.logs import strangers
 from studio.paths import can_be_path
 from studio.ui.access import ANNOTATE, HOME, NO_BODY, SMALL, Rule, Who, rule_for
 from studio.ui.auth import Account, Accounts
 from studio.ui.guard import check_host, is_own_origin, names_are_given
-from studio.ui.uploads import FRAMING, MAX_PERSON, Uploads
+from studio.ui.uploads import FILE_BEGINS, FRAMING, MAX_PERSON, Uploads
 
-LOG = logging.getLogger(__name__)
 PAGES = ("/", ANNOTATE, HOME["annotator"], "/account", "/accounts")
 PIECE_SECONDS, LINGER_SECONDS = 30.0, 10.0
 MOST_HEADERS = 150
 NOBODY = "local"
+RANGE = re.compile(rb"bytes=([0-9]{1,15}-[0-9]{0,15}|-[0-9]{1,15})")
+PERSON = "studio.person"  # where the layers below find who asks
 SAFE = ("GET", "HEAD", "OPTIONS")
 HUB = "https://huggingface.co"
 POLICY = {
@@ -93,9 +95,11 @@ class Gate:
             await self.app(scope, receive, send)
             return
         signed = _Signed(send, self.frames)
+        scope = _without_odd_range(scope)
         asked = _Asked(scope, rule_for(scope["method"], scope["path"]))
         if self.accounts is not None:
             asked.account = self.accounts.of_request(HTTPConnection(scope))
+        scope[PERSON] = asked.person
         refused = self._refusal(asked)
         if refused is not None:
             await self._refuse(asked, refused, receive, signed)
@@ -108,15 +112,20 @@ class Gate:
             await answer(asked.scope, receive, send)
             return
         answer.headers["Connection"] = "close"
-        if self.accounts is None or asked.account is not None:
+        if self.lingers(asked):
             send = _Lingering(send, receive)
         await answer(asked.scope, receive, send)
+
+    def lingers(self, asked: _Asked) -> bool:
+        """Whether what comes after a refusal is let come: of strangers nothing more is read."""
+        return self.accounts is None or asked.account is not None
 
     def _refusal(self, asked: _Asked) -> Response | None:
         return (
             self._wrong_host(asked)
             or self._wrong_origin(asked)
             or self._wrong_person(asked)
+            or self._missing_slash(asked)
             or _wrong_path(asked)
             or self._wrong_file(asked)
             or self._wrong_size(asked)
@@ -166,6 +175,11 @@ class Gate:
             if path == "/" and asked.scope["method"] in SAFE:
                 return RedirectResponse(HOME["annotator"], 303)
             return refusal(403, "Only a lead can do that.", "Ask a lead.")
+        return None
+
+    def _missing_slash(self, asked: _Asked) -> Response | None:
+        if asked.scope["path"] == ANNOTATE and asked.scope["method"] in SAFE:
+            return RedirectResponse(HOME["annotator"], 303)
         return None
 
     def _wrong_file(self, asked: _Asked) -> Response | None:
@@ -243,6 +257,7 @@ class _Exchange:
     receive: Receive
     send: Send
     came: int = 0
+    files: int = 0
     until: float | None = None
     whole: bool = False
     problem: Response | None = None
@@ -255,6 +270,7 @@ class _Exchange:
         if self.asked.rule.upload:  # its answer is read here
             kept = [pair for pair in scope["headers"] if pair[0] != b"accept-encoding"]
             scope = {**scope, "headers": kept}
+            FILE_BEGINS.set(self._file_begins)
         try:
             await self.gate.app(scope, self._receive, self._send)
         except BodyRefused:
@@ -262,10 +278,13 @@ class _Exchange:
                 raise
         finally:
             if self.asked.rule.upload:
-                self.gate.uploads.ended(self.asked.person, self.came)
+                self.gate.uploads.ended(self.asked.person, self.came, self.files)
         if self.problem is not None and not self.started:
             self.started = True
-            await self.problem(self.asked.scope, self.receive, _Lingering(self.send, self.receive))
+            send = self.send
+            if self.gate.lingers(self.asked):
+                send = _Lingering(send, self.receive)
+            await self.problem(self.asked.scope, self.receive, send)
 
     async def _receive(self) -> Message:
         if self.whole:
@@ -294,6 +313,13 @@ class _Exchange:
                 self.gate.uploads.coming(self.asked.person, length)
             except StudioError as error:
                 self._refuse(_upload_refusal(error))
+
+    def _file_begins(self) -> None:
+        self.files += 1
+        try:
+            self.gate.uploads.begins(self.asked.person)
+        except StudioError as error:
+            self._refuse(_upload_refusal(error))
 
     def _refuse(self, answer: Response) -> None:
         answer.headers["Connection"] = "close"
@@ -340,7 +366,7 @@ class _Lingering:
                     if not piece.get("more_body"):
                         break
         except TimeoutError:
-            LOG.warning("A refused request went on for %.0f seconds", LINGER_SECONDS)
+            strangers.warning("A refused request went on for %.0f seconds", LINGER_SECONDS)
         await self.send({"type": "http.response.body", "body": b""})
 
 
@@ -387,6 +413,16 @@ def too_long(limit: int) -> JSONResponse:
         else f"The request is longer than {_size(limit)}"
     )
     return refusal(413, f"{size}.", "Shorten what you send.")
+
+
+def _without_odd_range(scope: Scope) -> Scope:
+    """`scope` without ranges that Gradio cannot read: who asks for them gets the whole file."""
+    kept = [
+        (name, value)
+        for name, value in scope["headers"]
+        if name != b"range" or RANGE.fullmatch(value)
+    ]
+    return scope if len(kept) == len(scope["headers"]) else {**scope, "headers": kept}
 
 
 def _wrong_path(asked: _Asked) -> Response | None:

@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from studio.logs import log_told
+from studio.logs import strangers
 from studio.ui.access_views import page
 from studio.ui.auth import Account, Accounts
 from studio.ui.guard import FormRoute
@@ -127,7 +127,7 @@ def _enter(accounts: HubAccounts, request: Request, code: str) -> Response:
     try:
         name = _name(accounts, code)
     except (HTTPError, ValueError, KeyError) as error:
-        log_told(error)
+        strangers.error("Hugging Face did not confirm a login: %s", error, exc_info=error)
         said = "Hugging Face did not confirm who you are. Try again."
         return page("hub_login", 502, said=said)
     account = accounts.account(name)

@@ -57,7 +57,17 @@ def _is_common(plain: str) -> bool:
     if plain in _common() or (len(word) > 3 and word in _common()):
         return True
     letters = re.sub(r"[\W_]", "", plain)
+    if any(_is_repeated(text) for text in (word, letters, re.sub(r"\d", "", letters))):
+        return True
     return bool(letters) and any(letters in run or letters[::-1] in run for run in RUNS)
+
+
+def _is_repeated(text: str) -> bool:
+    """Whether it is a word of the list several times."""
+    found = re.fullmatch(r"(.+?)\1+", text)
+    return found is not None and (
+        found[1] in _common() or found[1].rstrip("0123456789") in _common()
+    )
 
 
 @cache

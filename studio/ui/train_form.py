@@ -9,6 +9,8 @@ from typing import Any
 
 import gradio as gr
 
+from studio.ui.event_fields import gathers
+
 GATHER = "(...values) => [values]"
 
 
@@ -22,7 +24,7 @@ class FormValues:
 
     def __init__(self, items: Sequence[Any], values: Sequence[Any]) -> None:
         self.items = list(items)
-        self.all = gr.JSON(list(values), visible=False)
+        self.all = gathers(gr.JSON(list(values), visible=False), self.items)
 
     def wire(self) -> None:
         """Follow every change."""

@@ -197,8 +197,10 @@ class SettingsPanel:
             return [problems, as_json(error), *[SKIP] * len(self.specs)]
         return ["", [], *widgets_of(self.specs, config)]
 
-    def use_file(self, content: bytes) -> list[Any]:
+    def use_file(self, content: bytes | None) -> list[Any]:
         """Fill the form from an uploaded run file; its text is shown either way."""
+        if content is None:  # nothing was chosen
+            return [SKIP] * (3 + len(self.specs))
         if len(content) > MOST_BYTES:
             told = notice("This is no run file", "It has more than 256 KiB.", tone="bad")
             return [SKIP, told, SKIP, *[SKIP] * len(self.specs)]

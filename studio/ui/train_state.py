@@ -8,10 +8,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import yaml
-
 from studio.annotation import AnnotationStore
-from studio.config import RunConfig
+from studio.config import RunConfig, yaml_text
 from studio.config.checks import problems
 from studio.config.fields import FieldSpec
 from studio.config.files import parse
@@ -152,9 +150,9 @@ def parse_text(text: str) -> RunConfig:
         ConfigError: It is not YAML, or settings are wrong.
     """
     try:
-        values: Any = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError([FieldProblem("run file", f"is not valid YAML: {error}")]) from None
+        values: Any = yaml_text.parse(text)
+    except yaml_text.YamlError as error:
+        raise ConfigError([FieldProblem("run file", f"{error}.", "Correct it there.")]) from error
     if not isinstance(values, dict):
         raise ConfigError([FieldProblem("run file", "is not a mapping of settings.")])
     config = parse(values)

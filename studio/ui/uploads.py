@@ -14,6 +14,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,6 +27,8 @@ DISK_FLOOR = 1 << 30
 KEPT_SECONDS, KEPT_WHEN_NEEDED, TORN_SECONDS = 12 * 3600.0, 1800.0, 900.0
 FRAMING = 1 << 20  # what a form puts around its files
 LOOK_EVERY = 16 << 20
+# Called when a file of the upload being read begins; raises what ends the reading.
+FILE_BEGINS: ContextVar[Callable[[], None] | None] = ContextVar("file_begins", default=None)
 
 
 @dataclass
@@ -49,6 +52,7 @@ class Uploads:
     free: Callable[[Path], int] | None = None
     _files: dict[Path, _File] = field(default_factory=dict, repr=False)
     _coming: dict[str, int] = field(default_factory=dict, repr=False)
+    _begun: dict[str, int] = field(default_factory=dict, repr=False)
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
     def admit(self, person: str, length: int) -> None:
@@ -65,9 +69,15 @@ class Uploads:
             )
         with self._lock:
             self._sweep(KEPT_SECONDS)
-            if self._is_full(person, length):
+            if self._is_full(person, length, 1):
                 self._sweep(KEPT_WHEN_NEEDED, person)
-            self._check(person, length)
+            self._check(person, length, 1)
+
+    def begins(self, person: str) -> None:
+        """Count a file whose first bytes have come. Raises like `admit`, when it is one too many."""
+        with self._lock:
+            self._begun[person] = self._begun.get(person, 0) + 1
+            self._check(person, 0)
 
     def coming(self, person: str, length: int) -> None:
         """Count bytes as they come. Raises like `admit`, when they are too many by now."""
@@ -77,12 +87,13 @@ class Uploads:
             if before // LOOK_EVERY != (before + length) // LOOK_EVERY or length > LOOK_EVERY:
                 self._check(person, 0)
 
-    def ended(self, person: str, length: int) -> None:
-        """An upload of so many bytes is over, kept or not."""
+    def ended(self, person: str, length: int, files: int = 0) -> None:
+        """An upload of so many bytes and files is over, kept or not."""
         with self._lock:
-            left = self._coming.pop(person, 0) - length
-            if left > 0:
-                self._coming[person] = left
+            for counted, over in ((self._coming, length), (self._begun, files)):
+                left = counted.pop(person, 0) - over
+                if left > 0:
+                    counted[person] = left
 
     def keep(self, person: str, paths: Iterable[str]) -> None:
         """These files have come and are this person's."""
@@ -109,16 +120,19 @@ class Uploads:
                 known.used = self.clock()
             return person in known.owners
 
-    def _is_full(self, person: str, length: int) -> bool:
+    def _is_full(self, person: str, length: int, more: int) -> bool:
         size, count = self._held(person)
-        return size + length > MAX_PERSON or count >= MAX_FILES
+        return size + length > MAX_PERSON or count + more > MAX_FILES
 
     def _held(self, person: str) -> tuple[int, int]:
         theirs = [one.size for one in self._files.values() if person in one.owners]
-        return sum(theirs) + self._coming.get(person, 0), len(theirs)
+        return (
+            sum(theirs) + self._coming.get(person, 0),
+            len(theirs) + self._begun.get(person, 0),
+        )
 
-    def _check(self, person: str, length: int) -> None:
-        if self._is_full(person, length):
+    def _check(self, person: str, length: int, more: int = 0) -> None:
+        if self._is_full(person, length, more):
             raise InputError(
                 f"You have sent {_gb(MAX_PERSON)} or {MAX_FILES:,} files, as much as one may.",
                 remedy="Files nobody has used for half an hour make room; try again later.",

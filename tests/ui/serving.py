@@ -101,19 +101,6 @@ class Watched:
             assert [one for one in told if stored.count(one) != 1] == []
 
 
-def forgive(words: str) -> None:
-    """Forget tracebacks of Gradio's own with these words, which a test has provoked on purpose.
-
-    They are logged after the answer has gone out, so they are waited for.
-    """
-    until = time.monotonic() + SETTLED_SECONDS
-    while not any(words in one for studio in LIVE for one in studio.problems):
-        assert time.monotonic() < until, f"nothing was logged with {words!r}"
-        time.sleep(0.02)
-    for studio in LIVE:
-        studio.problems[:] = [one for one in studio.problems if words not in one]
-
-
 class _Tracebacks(logging.Handler):
     """Keeps log records that carry a traceback."""
 

@@ -462,7 +462,8 @@ def test_a_user_file_that_cannot_be_written_is_said(app, folder, monkeypatch):
     assert 'value="zoe"' in refused.text
 
 
-def test_made_up_links_read_no_file_and_slow_down_who_tries_them(app, context, monkeypatch):
+def test_made_up_links_read_no_file_and_slow_down_who_tries_them(app, context, monkeypatch, caplog):
+    caplog.set_level("INFO", "studio")
     lea, zoe, stranger = client(app, "lea"), client(app), client(app)
     link = link_in(lea.post("/accounts/invite", data={"name": "zoe", "role": "lead"}).text)
     assert zoe.get(link).status_code == 200
@@ -479,6 +480,9 @@ def test_made_up_links_read_no_file_and_slow_down_who_tries_them(app, context, m
     answers = [stranger.post(made_up, data={"password": NEW}).status_code for _ in range(30)]
     assert answers == [404] * FREE["link"] + [503] * (30 - FREE["link"])
     assert "Wait" in stranger.get(made_up).text
+    said = [one for one in caplog.records if one.name.startswith("studio")]
+    assert {one.name for one in said} == {"studio.strangers"}
+    assert not any(one.exc_info for one in said)
     assert reads == []
     assert zoe.get(link).status_code == 200  # from the same address
     assert zoe.post(link, data={"password": NEW, "again": NEW}).status_code == 303

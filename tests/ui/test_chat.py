@@ -1,6 +1,5 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import SimpleNamespace
 
 import gradio as gr
 import pytest
@@ -339,7 +338,7 @@ def test_a_runs_own_questions_come_before_the_charts_of_the_studio(
 
     conversation = Conversation()
     conversation.begin("Old?", [], ["k"])
-    event = SimpleNamespace(index=0)
+    event = gr.EventData(None, {"index": 0})
     images, question, kept = chat.pick_sample(conversation, offered, event)
     assert question == "Colour?" and Path(images[0]).is_file() and kept.turns == []
 
@@ -352,3 +351,10 @@ def test_questions_whose_images_are_gone_are_left_out(tmp_path: Path, image: str
     run_id = trained(chat, image, source="exports/gone")
     chat.context.images.path(chat.context.images.add(image)).unlink()
     assert chat.offered(run_id) == []
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "\x00", "a\x00b"])
+def test_a_name_that_no_model_can_have_is_refused_in_a_sentence(name: str) -> None:
+    with pytest.raises(InputError) as told:
+        find([], name)
+    assert told.value.field == "model" and "pydantic" not in str(told.value)

@@ -112,3 +112,14 @@ def test_requests_sent_ahead_have_an_end():
     """Each is kept until the one before is answered, and takes a hundred times its length."""
     network = fed(b"GET / HTTP/1.1\r\n\r\n" * 14_000)
     assert network.aborted and len(APP) <= connections.MOST_AHEAD + 1_000
+
+
+@pytest.mark.parametrize(
+    "pieces", [(b"nonsense\r\n\r\n",), (b"GET / HTTP/1.1\r\nX: " + b"a" * MAX_HEAD,)]
+)
+def test_what_the_server_answers_by_itself_is_safe_too(pieces):
+    network = fed(*pieces)
+    head = network.written.partition(b"\r\n\r\n")[0].lower()
+    assert head.startswith((b"http/1.1 400 ", b"http/1.1 431 ")) and network.closing
+    assert b"x-content-type-options: nosniff" in head and b"x-frame-options: deny" in head
+    assert b"frame-ancestors 'none'" in head

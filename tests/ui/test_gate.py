@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing
@@ -106,6 +107,27 @@ def test_a_body_has_an_end_for_everybody(guarded, name, path, how):
         assert said.startswith(("HTTP/1.1 413 ", "HTTP/1.1 411 "))
         poured(line, MANY, "chunked" in how)
     assert grown(before) < GROWTH
+
+
+def test_nothing_more_is_read_of_a_stranger_who_was_refused(guarded, monkeypatch):
+    monkeypatch.setattr(gate, "LINGER_SECONDS", 600.0)
+    form = "Content-Type: application/x-www-form-urlencoded"
+    with connected(guarded) as line:
+        line.sendall(head(guarded, "POST", "/login", form, "Transfer-Encoding: chunked"))
+        line.sendall(b"4000\r\n" + b"a" * 0x4000 + b"\r\n")
+        line.settimeout(30)
+        got = b""
+        with contextlib.suppress(ConnectionError):
+            while piece := line.recv(65_536):  # until the studio ends the connection
+                got += piece
+    assert not got or got.startswith(b"HTTP/1.1 413 ")
+
+
+def test_annotate_is_found_without_its_slash(guarded):
+    with session(guarded, "ana") as ana, httpx.Client(base_url=guarded) as stranger:
+        answered = ana.get(ANNOTATE)
+        assert (answered.status_code, answered.headers["location"]) == (303, f"{ANNOTATE}/")
+        assert stranger.get(ANNOTATE).headers["location"] == "/login"
 
 
 def test_what_people_send_in_earnest_fits(guarded):

@@ -300,6 +300,19 @@ def test_starter_is_planned_for_its_gpu_where_there_is_none(tab):
     assert tab.use_preset("gpu-08gb")[1] == "here"
 
 
+def test_no_file_and_no_method_change_nothing(tab):
+    assert len(tab.settings.use_file(None)) == 3 + len(tab.specs)
+    assert all(item == gr.skip() for item in tab.settings.use_file(None))
+    assert all(item == gr.skip() for item in tab.offers(None))
+    assert tab.switch(None, "", None) == (gr.skip(), gr.skip())
+
+
+@pytest.mark.parametrize("text", ["notes: 2026-13-45", "a: !!int x", "a: " + "[" * 900, "1: 2"])
+def test_an_odd_value_of_a_pasted_run_file_is_told_in_a_sentence(tab, text):
+    told = tab.settings.use_text(text)[0]
+    assert "line 1" in told or "Keys should be strings" in told
+
+
 def test_the_second_step_is_the_same_from_form_command_run_file_and_demo(tab):
     """SFT then DPO: the preset, on the adapter of the first run."""
     _, _, *values = tab.use_preset("embedded-dpo")

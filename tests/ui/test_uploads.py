@@ -90,6 +90,42 @@ def test_more_than_one_may_send_is_cut_off_and_leaves_nothing(
         assert sent(lea, b"small").status_code == 200  # what was cut off counts no more
 
 
+def test_files_are_counted_as_they_come(address, folder, monkeypatch):
+    monkeypatch.setattr(uploads, "MAX_FILES", 5)
+    many = [("files", (f"{number}.txt", f"content {number}".encode())) for number in range(6)]
+    with session(address, "lea") as lea:
+        assert lea.post("/gradio_api/upload", files=many).status_code == 413
+        assert left(folder) == []
+        assert len(lea.post("/gradio_api/upload", files=many[:5]).json()) == 5
+        assert sent(lea, b"one more").status_code == 413
+    with session(address, "lou") as lou:
+        assert sent(lou, b"of another").status_code == 200
+
+
+def test_a_boundary_too_long_is_the_sender_s_fault(address):
+    with session(address, "lea") as lea:
+        for boundary in ("b" * 300, "b" * 5000):
+            kind = f"multipart/form-data; boundary={boundary}"
+            answer = lea.post("/gradio_api/upload", content=b"x", headers={"Content-Type": kind})
+            assert answer.status_code == 400, answer.text
+
+
+def test_a_range_that_is_none_is_the_whole_file(address):
+    with session(address, "lea") as lea:
+        (path,) = sent(lea, b"0123456789").json()
+        for odd in (
+            "bytes=0-0,2-3",
+            "bytes=abc",
+            "bytes=-",
+            "bytes=a-b",
+            "bytes=" + "9" * 5000 + "-",
+        ):
+            answer = lea.get(f"/gradio_api/file={path}", headers={"Range": odd})
+            assert (answer.status_code, answer.content) == (200, b"0123456789"), odd
+        part = lea.get(f"/gradio_api/file={path}", headers={"Range": "bytes=2-4"})
+        assert (part.status_code, part.content) == (206, b"234")
+
+
 def test_who_leaves_in_the_middle_leaves_nothing(address, folder):
     with session(address, "lea") as lea:
         with connected(address) as line:

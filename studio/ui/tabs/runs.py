@@ -11,6 +11,7 @@ import gradio as gr
 from studio.errors import InputError, NotFoundError, StudioError
 from studio.runs import queue
 from studio.ui.context import StudioContext, go_to, link
+from studio.ui.event_fields import remembers
 from studio.ui.event_values import number, text
 from studio.ui.plots import Look
 from studio.ui.pulse import LOOK_AGAIN, RUNS, mark, pulse, tick
@@ -53,7 +54,9 @@ class RunsTab:
     def layout(self) -> None:
         """Draw the two columns."""
         parts = self.parts
-        self.chosen = gr.BrowserState(None, storage_key="studio-run", secret="studio-run")
+        self.chosen = remembers(
+            gr.BrowserState(None, storage_key="studio-run", secret="studio-run"), str
+        )
         self.seen = gr.Textbox("", visible=False)
         with gr.Row(elem_id="runs", equal_height=False):
             with gr.Column(scale=1, min_width=260, elem_classes=["surface", "runs-side"]):

@@ -15,6 +15,7 @@ from studio.errors import ConfigError, InputError, StudioError
 from studio.ui import train_state as state
 from studio.ui import train_views as views
 from studio.ui.context import StudioContext, go_to, link
+from studio.ui.event_fields import remembers
 from studio.ui.forms import component, config_from, form_specs, help_of, to_widget, widgets_of
 from studio.ui.train_availability import Availability
 from studio.ui.train_form import FormValues, of_form
@@ -53,7 +54,9 @@ class TrainTab:
     def layout(self) -> None:
         """Three columns (what, how, plan), and the settings kept below."""
         self.reasons, self.choices = unavailable(), self._choices()
-        self.saved = gr.BrowserState(None, storage_key="studio-train", secret="studio-train")
+        self.saved = remembers(
+            gr.BrowserState(None, storage_key="studio-train", secret="studio-train"), dict
+        )
         self.availability.layout()
         self.errors = gr.HTML([], html_template="", js_on_load=PLACE_ERRORS, elem_id="train-errors")
         with gr.Row(elem_id="train", equal_height=False):
@@ -239,15 +242,19 @@ class TrainTab:
         saved = saved if isinstance(saved, dict) else {}
         return [saved[spec.path] if _known(spec, saved) else gr.skip() for spec in self.specs]
 
-    def offers(self, method: str) -> list[Any]:
-        """Fresh choices: new exports, bases and adapters."""
+    def offers(self, method: str | None) -> list[Any]:
+        """Fresh choices: new exports, bases and adapters; none of no method."""
+        if method is None:
+            return [gr.skip() for _ in OFFERED]
         choices = self._choices() | {
             "data.source": state.data_choices(self.context.workspace, method, self.context.store)
         }
         return [gr.update(choices=choices[path]) for path in OFFERED]
 
-    def switch(self, method: str, source: str, rate: float | None) -> tuple[Any, Any]:
+    def switch(self, method: str | None, source: str, rate: float | None) -> tuple[Any, Any]:
         """Data and learning rate that fit the method just chosen."""
+        if method is None:
+            return gr.skip(), gr.skip()
         source, rate = state.for_method(method, source, rate)
         choices = state.data_choices(self.context.workspace, method, self.context.store)
         return gr.update(choices=choices, value=source), rate
