@@ -27,7 +27,7 @@ from studio.ui.auth import Accounts
 from studio.ui.context import Shell, StudioContext
 from studio.ui.event_requests import EventRequests
 from studio.ui.gate import Gate
-from studio.ui.gradio_parts import bound_fields, log_failed_events
+from studio.ui.gradio_parts import bound_fields, log_failed_events, slim_sessions
 from studio.ui.header import Header
 from studio.ui.heartbeats import Heartbeats
 from studio.ui.hub_login import HubAccounts, hub_login_router
@@ -141,6 +141,7 @@ def build_app(context: StudioContext, names: tuple[str, ...] = tuple(TABS)) -> F
     app = FastAPI(title="VLM Studio", docs_url=None, redoc_url=None, openapi_url=None)
     accounts = context.accounts
     bound_fields()
+    slim_sessions()
     log_failed_events()
     scripts = PageScripts()
     pages: dict[str, gr.Blocks] = {}

@@ -1,11 +1,12 @@
 """What is done with Gradio beside its components.
 
 Fields of an upload that are no files get an end: Gradio keeps these in memory, whatever their size.
-Which sessions there are, and what a session sees of a component, can be asked. Files of the workspace go to a page as copies in Gradio's cache,
-so that no folder has to be allowed.
+Which sessions there are, and what a session sees of a component, can be asked. A session keeps one
+of each component, and not one more after every event. Files of the workspace go to a page as copies
+in Gradio's cache, so that no folder has to be allowed.
 
-Such names are used here only; `tests/ui/test_uploads.py` and `tests/ui/test_event_requests.py` fail
-when they mean something else.
+Such names are used here only; `tests/ui/test_uploads.py`, `test_event_requests.py` and
+`test_gradio_parts.py` fail when they mean something else.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio import processing_utils, queueing, route_utils, routes, utils
+from gradio import processing_utils, queueing, route_utils, routes, state_holder, utils
+from gradio.blocks import Block
 from python_multipart.exceptions import FormParserError
 from starlette.datastructures import FormData
 from starlette.formparsers import MultiPartException
@@ -47,6 +49,25 @@ class BoundedParser(route_utils.GradioMultiPartParser):
             return await super().parse()
         except FormParserError as error:  # also of what is wrong before the first part
             raise MultiPartException(f"The upload cannot be read: {error}.") from error
+
+
+class SlimSession(state_holder.SessionState):
+    """What Gradio keeps of one page, without the components of every event before.
+
+    An update makes a component anew, with a number of its own, and the session keeps it in place of
+    the one before. The next value of it is then kept under the new number as well, with all that
+    describes it, for as long as the page is known. With the number it stands for there is only one.
+    """
+
+    def __setitem__(self, key: int, value: Any) -> None:
+        if isinstance(value, Block):
+            value._id = key
+        super().__setitem__(key, value)
+
+
+def slim_sessions() -> None:
+    """Have the sessions of all pages kept by it."""
+    state_holder.SessionState = SlimSession
 
 
 def cached(file: Path) -> str:
