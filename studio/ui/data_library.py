@@ -173,7 +173,8 @@ class Library:
         if "reveal" in picked or "veil" in picked:
             return self._reveal(state, picked, request)
         if "tick" in picked:
-            state = replace(state, ticks=number(event, "number") or 0)
+            # Of two at once, the second may be the first to come.
+            state = replace(state, ticks=max(state.ticks, number(event, "number") or 0))
             return self._tick(state, text(event, "tick"), bool(picked.get("on")))
         return self.item(replace(state, item=number(event, "item")))
 

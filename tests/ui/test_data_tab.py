@@ -291,6 +291,18 @@ def test_ticked_rows_are_acted_on(tab, library, source):
     assert store.count() == PAGE + 2
 
 
+def test_ticks_that_come_in_another_order_are_all_shown(tab, library, source):
+    imported(tab, source(3))
+    first, second, _ = tab.context.store.ids()
+    state = library.open(LibraryState(), REQUEST)["state"]
+    for number, item in ((2, second), (1, first)):
+        tick = event(tick=str(item), on=True, number=number)
+        shown = library.pick(state, tick, REQUEST)
+        state = shown["state"]
+    assert state.selected == {first, second}
+    assert 'data-ticks="2"' in shown["items"] and shown["items"].count(" checked") == 2
+
+
 def test_the_open_row_is_marked_where_it_stands_open(tab, library, source):
     imported(tab, source(2))
     (item, _) = tab.context.store.browse()
