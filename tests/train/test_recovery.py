@@ -5,6 +5,7 @@ import json
 import pytest
 import torch
 from accelerate.optimizer import AcceleratedOptimizer
+from fast_pair import assistant, user
 
 from studio.config import files
 from studio.config.checks import cautions
@@ -189,12 +190,24 @@ def failing_evaluation(monkeypatch, method, most, fail=on_a_gpu):
     return sizes
 
 
+def answers_of_one_length(folder):
+    """Rows for SFT: the loss of an evaluation is the mean over its batches, however long they are."""
+    lines = [
+        {"prompt": [user(f"Question {n:02}?")], "completion": [assistant("Nine of them.")]}
+        for n in range(32)
+    ]
+    path = folder / "rows.jsonl"
+    path.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    return str(path)
+
+
 @pytest.mark.parametrize(("method", "fail"), [("sft", on_a_cpu), ("dpo", on_a_gpu)])
-def test_evaluation_halves_its_own_rows(undisturbed, monkeypatch, method, fail):
+def test_evaluation_halves_its_own_rows(undisturbed, monkeypatch, tmp_path, method, fail):
     runner = undisturbed.runner
+    source = answers_of_one_length(tmp_path) if method == "sft" else SOURCES[method]
     config = undisturbed.config(
         method,
-        data={"source": SOURCES[method], "train": "train[:24]", "evaluation": "25%"},
+        data={"source": source, "train": "train[:24]", "evaluation": "25%"},
         schedule={"max_steps": 2, "evaluate_every": 1, "save_every": 100},
         batch={"per_device": 4, "total": 4},
     )

@@ -99,11 +99,14 @@ def test_every_adapted_tower_gets_gradient(runner, method):
 
 @pytest.mark.parametrize("method", ["sft", "dpo"])
 def test_quantized_runs_lose_as_unquantized_ones(runner, method):
-    """Same rows, same order: the last loss is within 5 %."""
+    """The same four rows in every step: the loss falls, and the last is within 5 %."""
     last = {}
     for quantization in ("none", "int8", "nf4"):
         config = runner.config(
-            method=method, model={"quantization": quantization}, schedule={"max_steps": 4}
+            method=method,
+            model={"quantization": quantization},
+            data={"train": "train[:4]"},
+            schedule={"max_steps": 4},
         )
         run, outcome = runner.run(config)
         losses = runner.values(run, "loss")
