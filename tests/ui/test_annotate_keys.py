@@ -71,7 +71,7 @@ def test_editors_open_before_the_picture_and_take_the_text_but_decide_nothing(si
     let_go(page)
 
 
-@pytest.mark.parametrize("delay", [40, 120, 180, 300])
+@pytest.mark.parametrize("delay", [40, 120, 180, 240])
 def test_text_typed_on_after_an_answer_decides_nothing(site, page, delay):
     """The next pair's picture is there at once; its letters are still those of a text."""
     add_pairs(site, 6)
