@@ -24,6 +24,19 @@ from studio.annotation.views import Answer, PairCard, SideView, Span
 from studio.errors import NotFoundError
 
 FIRST, SECOND, EDIT, IDEAL = (aliased(Candidate) for _ in range(4))
+SAID = (
+    Label.kind,
+    Label.winner_id,
+    Label.reason,
+    Label.comment,
+    Label.strength,
+    Label.flagged,
+    Label.aspects,
+    Label.spans,
+    EDIT.text.label("edit"),
+    IDEAL.text.label("ideal"),
+)
+"""What somebody answered."""
 CARDS = (
     select(
         Pair.id,
@@ -38,17 +51,8 @@ CARDS = (
         SECOND.text.label("second_text"),
         SECOND.author.label("second_author"),
         CurrentLabel.version,
-        Label.kind,
-        Label.winner_id,
-        Label.reason,
-        Label.comment,
-        Label.strength,
-        Label.flagged,
-        Label.aspects,
-        Label.spans,
+        *SAID,
         Label.shown_left_id,
-        EDIT.text.label("edit"),
-        IDEAL.text.label("ideal"),
         Dataset.overlap,
         Dataset.settings,
         select(func.max(Guideline.version))
@@ -77,16 +81,7 @@ CARDS = (
 SAID_AGAIN = (
     select(
         Repeat.pair_id,
-        Label.kind,
-        Label.winner_id,
-        Label.reason,
-        Label.comment,
-        Label.strength,
-        Label.flagged,
-        Label.aspects,
-        Label.spans,
-        EDIT.text.label("edit"),
-        IDEAL.text.label("ideal"),
+        *SAID,
     )
     .join(Annotator, Annotator.id == Repeat.annotator_id)
     .join(Label, Label.id == Repeat.answer_id)
