@@ -97,11 +97,11 @@ def main(arguments: list[str] | None = None) -> int:
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     bound = listen(flags.host, flags.port)
 
-    from studio.errors import StudioError
+    from studio.core.errors import StudioError
     from studio.ui.quick import quick_imports
 
     with quick_imports():
-        from studio.logs import configure
+        from studio.core.logs import configure
         from studio.ui.app import build_app, close_context, open_context
         from studio.ui.auth import Accounts
         from studio.ui.closed import closed_app

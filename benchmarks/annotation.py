@@ -58,9 +58,9 @@ def fill(workspace: Path, pairs: int) -> None:
     from PIL import Image
 
     from studio.annotation import AnnotationStore
+    from studio.core.paths import Workspace
     from studio.data.images import ImageStore
     from studio.data.schema import Answer, Message, Part, Row
-    from studio.paths import Workspace
 
     place = Workspace.locate(workspace)
     images, store = ImageStore(place), AnnotationStore(place.database_url)
@@ -196,7 +196,7 @@ def measure(annotators: int, labels: int) -> dict:
         workspace = Path(folder)
         fill(workspace, labels + 5 * annotators)
         studio = Studio(workspace)
-        port = studio.start()
+        port = studio.core.startup()
         tally, lock = Tally(), threading.Lock()
         each = -(-labels // annotators)
         threads = [
@@ -283,7 +283,7 @@ def kill_often(rounds: int, beside: bool = True) -> dict:
         acknowledged: list[Answer] = []
         deleted = 0
         for number in range(rounds):
-            port = studio.start()
+            port = studio.core.startup()
             acknowledged += save_until_killed(port, number, studio)
             deleted += studio.deleted
         studio.close()

@@ -32,8 +32,8 @@ def nursery(workspace: Path, freezing: bool) -> None:
         from fastapi import FastAPI
 
         from studio.annotation import AnnotationStore
+        from studio.core.paths import Workspace
         from studio.data.images import ImageStore
-        from studio.paths import Workspace
         from studio.ui.api import router
         from studio.ui.save_rate import SaveRate
 
@@ -70,7 +70,7 @@ def freeze(place: Any, times: int = sys.maxsize) -> None:
     Each opens the database a second time and closes it.
     """
     from studio.config import files
-    from studio.errors import InputError
+    from studio.core.errors import InputError
     from studio.services.frozen import with_frozen_data
 
     config = files.parse({"method": "dpo", "data": {"source": "library:imported"}})
@@ -98,7 +98,7 @@ def serve(app: Any, workspace: Path) -> None:
     """Serve on a free port, written with the process id into `workspace/port`."""
     import uvicorn
 
-    from studio.paths import write_json
+    from studio.core.paths import write_json
 
     nursery = os.getppid()
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))

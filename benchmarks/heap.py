@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.shapes import SHAPES, save_random, write_rows
 from benchmarks.training import CHARTS, settings
-from studio.paths import Workspace
+from studio.core.paths import Workspace
 from studio.train.memory import heap
 
 WAYS = ("glibc", "512 KiB", "training")

@@ -41,7 +41,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from studio.config import RunConfig, files
 from studio.config.training import SAVINGS
-from studio.paths import PRESETS, Workspace
+from studio.core.paths import PRESETS, Workspace
 from studio.runs.status import read_status
 from studio.runs.store import Run, RunStore
 from studio.services.eject import eject

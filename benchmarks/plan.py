@@ -32,8 +32,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks.shapes import SHAPES, save_random, write_rows
 from studio.config import RunConfig, files
 from studio.config.training import SAVINGS
+from studio.core.paths import Workspace
 from studio.models.quiet import quiet_libraries
-from studio.paths import Workspace
 from studio.runs.status import read_status
 from studio.runs.store import RunStore
 

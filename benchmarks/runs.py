@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import psutil
 
 from studio.config import RunConfig
-from studio.paths import Workspace
+from studio.core.paths import Workspace
 from studio.runs.events import EventLog
 from studio.runs.status import update_status
 from studio.runs.store import RunStore

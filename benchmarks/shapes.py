@@ -12,7 +12,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from studio.paths import SAMPLES, TINY_VLM
+from studio.core.paths import SAMPLES, TINY_VLM
 
 SEED = 7
 

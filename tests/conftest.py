@@ -11,8 +11,8 @@ import pytest
 from new_databases import made_quickly
 from nursery import open_nursery
 
-from studio.services.pipe import PipeWorker
-from studio.start import loading
+from studio.core.child_client import PipeWorker
+from studio.core.startup import loading
 
 HERE = Path(__file__).resolve().parent
 SLOW_FIRST = ("ui", "train", "services", "families")

@@ -7,8 +7,8 @@ import stat
 
 import pytest
 
-from studio import logs
-from studio.errors import (
+from studio.core import logs
+from studio.core.errors import (
     BusyError,
     ConflictError,
     DataError,

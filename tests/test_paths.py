@@ -9,10 +9,10 @@ import pytest
 
 from studio.annotation.foreign import is_workspace
 from studio.config import files
+from studio.core.errors import ConfigError, DataError, ModelError, NotFoundError
+from studio.core.paths import Workspace, can_be_path, typed_path
 from studio.data.sources.registry import open_reader
-from studio.errors import ConfigError, DataError, ModelError, NotFoundError
 from studio.models.adapters import adapter_folder
-from studio.paths import Workspace, can_be_path, typed_path
 from studio.runs.store import RunStore
 
 LONG = ("x" * 256, "x" * 5000, "ü" * 128, "a/" + "x" * 256, "a\\" + "x" * 256, "a/" * 2048)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from studio.spreadsheet import neutral, original
+from studio.core.spreadsheet import neutral, original
 
 LIVE = [
     "=1",

@@ -9,8 +9,8 @@ from sqlalchemy import Row
 from studio.annotation.settings import stored
 from studio.annotation.views import ABSTENTIONS, VOTES, LabelEvent, Span
 from studio.annotation.written import LONGEST
+from studio.core.errors import DataError, InputError
 from studio.data.turns import check_text
-from studio.errors import DataError, InputError
 
 STRENGTHS = ("", "slightly", "clearly")
 LONGEST_KEY = 64

@@ -21,7 +21,7 @@ from studio.annotation.showings import (
 from studio.annotation.tables import Annotator, Candidate, CurrentLabel, Dataset, Label, Pair
 from studio.annotation.team_tables import Decision, Gold
 from studio.annotation.views import VOTES, PairCard, Showing, Side, SideSpan, Span
-from studio.errors import ConflictError, InputError, NotFoundError
+from studio.core.errors import ConflictError, InputError, NotFoundError
 
 WAITING = tuple(queue for queue in QUEUES if queue != "decided")
 

@@ -19,8 +19,8 @@ from sqlalchemy.engine import make_url
 from studio.annotation import audit
 from studio.annotation.database import Database, ensure_in_place
 from studio.annotation.sqlite_file import SET_ASIDE
-from studio.errors import ConflictError, DataError, InputError, NotFoundError, RunFailedError
-from studio.paths import sqlite_url
+from studio.core.errors import ConflictError, DataError, InputError, NotFoundError, RunFailedError
+from studio.core.paths import sqlite_url
 
 ALL = -1  # pages at once: one consistent look that no writer makes begin anew
 

@@ -31,7 +31,7 @@ from studio.annotation.views import (
     Order,
     PairView,
 )
-from studio.errors import NotFoundError
+from studio.core.errors import NotFoundError
 
 
 def datasets(connection: Connection) -> list[DatasetView]:

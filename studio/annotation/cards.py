@@ -21,7 +21,7 @@ from studio.annotation.tables import (
 from studio.annotation.team_tables import Guideline, Repeat
 from studio.annotation.texts import prompt_from_json
 from studio.annotation.views import Answer, PairCard, SideView, Span
-from studio.errors import NotFoundError
+from studio.core.errors import NotFoundError
 
 FIRST, SECOND, EDIT, IDEAL = (aliased(Candidate) for _ in range(4))
 SAID = (

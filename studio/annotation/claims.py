@@ -25,7 +25,7 @@ from studio.annotation.settings import Project, projects
 from studio.annotation.staging import unpublished
 from studio.annotation.tables import Annotator, CurrentLabel, Dataset, Lease, Pair
 from studio.annotation.views import PairCard
-from studio.errors import InputError
+from studio.core.errors import InputError
 
 
 def annotator_id(connection: Connection, name: str, now: float) -> int:

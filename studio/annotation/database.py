@@ -31,8 +31,8 @@ from studio.annotation.sqlite_file import (
     refuse_to_start_empty,
 )
 from studio.annotation.writer import Writer
-from studio.errors import BusyError, DataError, StudioError
-from studio.paths import sqlite_url
+from studio.core.errors import BusyError, DataError, StudioError
+from studio.core.paths import sqlite_url
 
 logger = logging.getLogger(__name__)
 REVISION = "0005"

@@ -10,9 +10,9 @@ from studio.annotation.staging import refresh_search
 from studio.annotation.tables import Candidate, Item, TextEdit
 from studio.annotation.texts import prompt_from_json, prompt_to_json
 from studio.annotation.views import EditView, TextChange
+from studio.core.errors import ConflictError, DataError, InputError, NotFoundError
 from studio.data.schema import Message, Part
 from studio.data.turns import IMAGE_TAG, check_text
-from studio.errors import ConflictError, DataError, InputError, NotFoundError
 
 
 def edit(connection: Connection, change: TextChange, now: float) -> bool:

@@ -12,16 +12,16 @@ from functools import cache
 from pathlib import Path
 from typing import Literal, get_args
 
-from studio import spreadsheet
 from studio.annotation.formats import WRITERS, Images, write_answers, write_ranked
 from studio.annotation.preferences import REASONS
 from studio.annotation.publish import write_card
 from studio.annotation.shapes import completions
 from studio.annotation.store import AnnotationStore
 from studio.annotation.views import ExportPolicy, TiePolicy
+from studio.core import spreadsheet
+from studio.core.errors import DataError, NotFoundError
+from studio.core.paths import Workspace, building, read_json, write_json
 from studio.data.schema import Row, plain_row
-from studio.errors import DataError, NotFoundError
-from studio.paths import Workspace, building, read_json, write_json
 
 FORMATS = ("trl", *WRITERS)
 Shape = Literal["preferences", "completions", "ranked", "answers"]

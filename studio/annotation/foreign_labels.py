@@ -21,7 +21,7 @@ from studio.annotation.tables import (
     Pair,
 )
 from studio.annotation.views import LabelEvent
-from studio.errors import ConflictError
+from studio.core.errors import ConflictError
 
 Text = tuple[str, str]
 """Who wrote an answer, and the hash of what it said when it was imported."""

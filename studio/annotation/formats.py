@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Protocol
 
 from studio.annotation.shapes import rankings
+from studio.core.errors import NotFoundError
+from studio.core.spreadsheet import neutral
 from studio.data.schema import Answer, Message, Row
-from studio.errors import NotFoundError
-from studio.spreadsheet import neutral
 
 ANSWERS = ("completion", "chosen", "rejected")
 

@@ -12,8 +12,8 @@ from sqlalchemy import Connection, insert, select
 
 from studio.annotation.tables import Candidate, Item, Pair
 from studio.annotation.texts import longest, prompt_from_json, prompt_to_json, search_text
+from studio.core.errors import DataError
 from studio.data.schema import Answer, Row
-from studio.errors import DataError
 
 __all__ = ["CHUNK", "Chunk", "Target", "check_name", "check_row", "prompt_from_json", "write_chunk"]
 CHUNK = 200

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from studio.annotation.backup import back_up, restore
-from studio.errors import InputError, RunFailedError, StudioError, first_line
-from studio.paths import Workspace
+from studio.core.errors import InputError, RunFailedError, StudioError, first_line
+from studio.core.paths import Workspace
 
 VARIABLE = "STUDIO_JOURNAL"
 COPY = "studio.db"

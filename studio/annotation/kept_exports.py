@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from studio.annotation.publish import MANIFEST
-from studio.errors import NotFoundError
-from studio.paths import Workspace, read_state
+from studio.core.errors import NotFoundError
+from studio.core.paths import Workspace, read_state
 
 CHUNK = 1024 * 1024
 COMPRESSED = frozenset((".parquet", ".png", ".jpg", ".jpeg", ".webp", ".gif", ".zip"))

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, text, update
 
 from studio.annotation.tables import CurrentLabel, Label
 from studio.annotation.views import Saved
-from studio.errors import ConflictError
+from studio.core.errors import ConflictError
 
 UNDO = "undo"
 """The kind of an event that takes another one back."""

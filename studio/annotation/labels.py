@@ -17,7 +17,7 @@ from studio.annotation.showings import SECRET, Viewer
 from studio.annotation.tables import Annotator, Candidate, CurrentLabel, Dataset, Label, Pair
 from studio.annotation.team_tables import Guideline
 from studio.annotation.views import VOTES, LabelEvent, Saved
-from studio.errors import ConflictError, InputError, NotFoundError
+from studio.core.errors import ConflictError, InputError, NotFoundError
 
 EARLIER = aliased(Label)
 # All that saving needs to know, in one statement: most of what one costs is not the database's.

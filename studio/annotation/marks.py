@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, delete, insert, select, update
 
 from studio.annotation.tables import Item, ItemTag, Pair
-from studio.errors import InputError
+from studio.core.errors import InputError
 
 MAX_TAG = 60
 

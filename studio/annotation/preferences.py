@@ -16,8 +16,8 @@ from studio.annotation.staging import unpublished
 from studio.annotation.tables import Annotator, CurrentLabel, Dataset, Item, Label, Pair
 from studio.annotation.team_tables import Decision, Gold
 from studio.annotation.views import ABSTENTIONS, TIES, ExportPolicy, ItemView, PairView
+from studio.core.errors import NotFoundError
 from studio.data.schema import Answer, Row
-from studio.errors import NotFoundError
 
 REASONS = {
     "unlabelled": "no label yet",

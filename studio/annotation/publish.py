@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from studio.annotation.preferences import REASONS
-from studio.errors import InputError, RunFailedError
-from studio.paths import read_json, write_atomic
+from studio.core.errors import InputError, RunFailedError
+from studio.core.paths import read_json, write_atomic
 
 CARD = "README.md"
 MANIFEST = "manifest.json"

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select, update
 
 from studio.annotation.tables import Dataset
 from studio.annotation.team_tables import Gold
-from studio.errors import InputError, NotFoundError
+from studio.core.errors import InputError, NotFoundError
 
 Share = Annotated[float, Field(ge=0, le=1)]
 

@@ -27,7 +27,7 @@ from studio.annotation.views import (
     SideSpan,
     Span,
 )
-from studio.errors import InputError, NotFoundError
+from studio.core.errors import InputError, NotFoundError
 
 SECRET = select(Secret.value).where(Secret.name == "showings").scalar_subquery()
 HALF_BITS, ROUNDS = 26, 4

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from studio.errors import DataError, StudioError
+from studio.core.errors import DataError, StudioError
 
 logger = logging.getLogger(__name__)
 APPLICATION_ID = 0x564C4D53

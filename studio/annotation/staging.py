@@ -21,8 +21,8 @@ from studio.annotation.database import Database
 from studio.annotation.tables import Candidate, Dataset, ImportBatch, Item, Pair
 from studio.annotation.texts import longest, search_text
 from studio.annotation.views import AddReport
+from studio.core.errors import BusyError, StudioError
 from studio.data.schema import Row
-from studio.errors import BusyError, StudioError
 from studio.runs.status import process_alive
 
 STALE_SECONDS = 3600.0

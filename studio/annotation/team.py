@@ -31,7 +31,7 @@ from studio.annotation.showings import Viewer, viewer
 from studio.annotation.tables import Annotator, CurrentLabel, Dataset, Label, Pair
 from studio.annotation.team_tables import Gold, Guideline
 from studio.annotation.views import VOTES
-from studio.errors import ConflictError, InputError, NotFoundError
+from studio.core.errors import ConflictError, InputError, NotFoundError
 
 LONGEST_GUIDELINES = 60_000
 

@@ -14,10 +14,10 @@ from studio.annotation.shapes import completions
 from studio.annotation.store import AnnotationStore
 from studio.annotation.views import ExportPolicy, ItemFilter, ItemView
 from studio.annotation.written import AUTHOR as WRITTEN_BY
+from studio.core.errors import DataError
 from studio.data.schema import Answer, Row
 from studio.data.sources.registry import LIBRARY
 from studio.data.turns import flaw
-from studio.errors import DataError
 
 TRAIN = "train"
 PAGE = 500

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
-from studio.errors import StudioError
+from studio.core.errors import StudioError
 
 T = TypeVar("T")
 END_SECONDS = 60.0

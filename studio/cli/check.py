@@ -10,8 +10,8 @@ import typer
 
 from studio.cli.data import mapping
 from studio.cli.options import JsonOption, WorkspaceOption, locate, print_json, say
+from studio.core.paths import Workspace
 from studio.data.sources.registry import LIBRARY
-from studio.paths import Workspace
 from studio.preflight.report import Finding, Rendering, Report
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def _check_adapter(
     name: str, model: ModelConfig, place: Workspace, method: str, same_base: bool
 ) -> None:
     """Refuse an adapter that cannot be trained further on the model."""
-    from studio.errors import NotFoundError
+    from studio.core.errors import NotFoundError
     from studio.models.adapter_weights import check_adapter
     from studio.models.adapters import adapter_folder
 

@@ -11,12 +11,12 @@ import typer
 
 from studio.cli.options import JsonOption, WorkspaceOption, locate, print_json, say
 from studio.cli.progress import progress_bar
-from studio.errors import InputError
+from studio.core.errors import InputError
 
 if TYPE_CHECKING:
     from studio.annotation import AnnotationStore
     from studio.annotation.export import Export
-    from studio.paths import Workspace
+    from studio.core.paths import Workspace
     from studio.services.library import ImportReport
 
 SHOWN_BAD = 20
@@ -209,7 +209,7 @@ def _export_json(made: Export) -> dict[str, Any]:
 def _tell_export(made: Export, pushed: str | None) -> None:
     from studio.annotation.preferences import REASONS
     from studio.annotation.publish import MANIFEST, dates
-    from studio.paths import read_json
+    from studio.core.paths import read_json
 
     typer.echo(f"{made.rows} rows in {made.source}")
     if dated := dates(read_json(made.path / MANIFEST) or {}):

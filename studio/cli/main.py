@@ -19,8 +19,8 @@ from studio.cli import (
     runs,
     train,
 )
-from studio.errors import StudioError
-from studio.logs import log_told
+from studio.core.errors import StudioError
+from studio.core.logs import log_told
 
 INTERRUPTED = 130
 UsageError = typer.BadParameter.__base__  # typer does not export it, and may carry its own click

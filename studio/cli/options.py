@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from studio.config import RunConfig, files
-from studio.logs import configure
-from studio.paths import Workspace
+from studio.core.logs import configure
+from studio.core.paths import Workspace
 
 WorkspaceOption = Annotated[
     str | None,

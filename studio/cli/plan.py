@@ -16,7 +16,7 @@ from studio.cli.options import (
     read_config,
     say,
 )
-from studio.errors import ConfigError
+from studio.core.errors import ConfigError
 from studio.runs.plan import GIB, MemoryPlan, Plan
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from studio.cli.options import WorkspaceOption, locate
-from studio.start import loading
+from studio.core.startup import loading
 
 
 def worker(run_dir: Path) -> int:
@@ -18,8 +18,8 @@ def worker(run_dir: Path) -> int:
 def recipe(run_dir: Path) -> int:
     """Write down what the run in RUN_DIR comes down to."""
     from studio.config import files
+    from studio.core.paths import RunPaths
     from studio.models.quiet import quiet_libraries
-    from studio.paths import RunPaths
 
     quiet_libraries()
     from studio.train.recipe import write_recipe

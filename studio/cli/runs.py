@@ -12,8 +12,8 @@ import typer
 
 from studio.cli.options import JsonOption, WorkspaceOption, locate, print_json, say
 from studio.config import files
-from studio.errors import ConflictError, InputError
-from studio.logs import log_told
+from studio.core.errors import ConflictError, InputError
+from studio.core.logs import log_told
 from studio.runs import queue
 from studio.runs.curves import Diary
 from studio.runs.lastwords import tail

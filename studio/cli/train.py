@@ -18,7 +18,7 @@ from studio.cli.options import (
 )
 from studio.cli.plan import describe
 from studio.config import RunConfig
-from studio.paths import Workspace
+from studio.core.paths import Workspace
 
 
 def train(

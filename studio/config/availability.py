@@ -16,7 +16,7 @@ from typing import Literal
 from studio.config.engines import accelerate_problems, sent_elsewhere
 from studio.config.model import ModelConfig
 from studio.config.run import RunConfig
-from studio.errors import FieldProblem
+from studio.core.errors import FieldProblem
 
 Device = Literal["cuda", "cpu", "mps"]
 Reasons = dict[str, dict[str, str]]

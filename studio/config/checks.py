@@ -10,7 +10,7 @@ from studio.config.availability import availability_problems
 from studio.config.engines import ACCELERATE_ENGINE, engine_cautions, job_problems
 from studio.config.preference import DIFFERENCE_LOSSES, SMOOTHED, UNWEIGHTABLE
 from studio.config.run import RunConfig
-from studio.errors import ConfigError, FieldProblem
+from studio.core.errors import ConfigError, FieldProblem
 
 HEAD = "lm_head"
 FULL_PRECISION = (*MOVES_WEIGHTS, "orthogonal")

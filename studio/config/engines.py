@@ -12,7 +12,7 @@ from typing import Any
 from studio.config import yaml_text
 from studio.config.adapter import MOVES_WEIGHTS
 from studio.config.run import RunConfig
-from studio.errors import FieldProblem, first_line
+from studio.core.errors import FieldProblem, first_line
 
 ACCELERATE_ENGINE = "accelerate:"
 JOBS_ENGINE = "hf-jobs:"

@@ -12,8 +12,8 @@ from pydantic import BaseModel, ValidationError
 
 from studio.config import yaml_text
 from studio.config.run import RunConfig
-from studio.errors import ConfigError, FieldProblem, NotFoundError
-from studio.paths import write_atomic
+from studio.core.errors import ConfigError, FieldProblem, NotFoundError
+from studio.core.paths import write_atomic
 
 LONGEST_SHOWN = 200
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from studio.config import files
 from studio.config.run import RunConfig
-from studio.errors import NotFoundError
-from studio.paths import PRESETS
+from studio.core.errors import NotFoundError
+from studio.core.paths import PRESETS
 
 
 @dataclass(frozen=True)

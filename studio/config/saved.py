@@ -8,8 +8,8 @@ from pathlib import Path
 
 from studio.config import files
 from studio.config.run import RunConfig
-from studio.errors import ConfigError, FieldProblem, NotFoundError
-from studio.paths import Workspace
+from studio.core.errors import ConfigError, FieldProblem, NotFoundError
+from studio.core.paths import Workspace
 
 ALLOWED = re.compile(r"[\w][\w .,()+-]{0,59}")
 MOST_COPIES = 1000

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 
+from studio.core.errors import DataError
 from studio.data.turns import is_turns
-from studio.errors import DataError
 
 NAMES: dict[str, tuple[str, ...]] = {
     "image": (

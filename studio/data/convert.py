@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from studio.core.errors import DataError, NotFoundError
+from studio.core.paths import Workspace
 from studio.data.fit import ANY_MODEL, Fit, answers_apart, whole_id
 from studio.data.images import ImageStore
 from studio.data.schema import Answer, BadRow, Message, Row
@@ -22,8 +24,6 @@ from studio.data.trl_format import (
     system_in_question,
     trl_columns,
 )
-from studio.errors import DataError, NotFoundError
-from studio.paths import Workspace
 
 if TYPE_CHECKING:
     from datasets import Dataset

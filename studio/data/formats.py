@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from studio.core.errors import DataError
 from studio.data.schema import Answer, Message, Part, Row, plain_row
 from studio.data.turns import (
     Conversation,
@@ -20,7 +21,6 @@ from studio.data.turns import (
     read_conversation,
     until_scored,
 )
-from studio.errors import DataError
 
 DEFAULT_QUESTION = "Describe this image."
 KNOWN = (

@@ -10,14 +10,14 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
+from studio.core.errors import DataError
+from studio.core.paths import Workspace, building, read_json, write_json
 from studio.data.convert import unusable
 from studio.data.images import ImageStore
 from studio.data.manifest import LIBRARY_SPEC, MANIFEST, TRL, list_exports
 from studio.data.schema import Row, plain_row
 from studio.data.split import split_by_image
 from studio.data.trl_format import ANSWERS, Method, answer_messages, features, prompt_messages
-from studio.errors import DataError
-from studio.paths import Workspace, building, read_json, write_json
 
 __all__ = ["freeze", "freeze_splits", "list_exports"]
 ROWS_PER_GROUP = 50

@@ -20,8 +20,8 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
-from studio.errors import DataError, NotFoundError
-from studio.paths import Workspace
+from studio.core.errors import DataError, NotFoundError
+from studio.core.paths import Workspace
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 # An MPO is opened as the JPEG it begins with.

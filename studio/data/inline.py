@@ -6,7 +6,7 @@ import base64
 import binascii
 import re
 
-from studio.errors import DataError
+from studio.core.errors import DataError
 
 _ADDRESS = re.compile(r"data:[\w.+-]+/[\w.+-]+(?:;[\w=.+-]+)*;base64,", re.IGNORECASE)
 # How PNG, JPEG, GIF, WebP and BMP files begin, in base64.

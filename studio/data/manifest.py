@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from studio.paths import Workspace, read_json
+from studio.core.paths import Workspace, read_json
 
 MANIFEST = "manifest.json"
 TRL = "trl"

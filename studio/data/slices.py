@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from studio.errors import DataError
+from studio.core.errors import DataError
 
 EVALUATION_NAMES = ("evaluation", "validation", "val", "valid", "eval", "dev", "test")
 _EDGE = r"(-?\d+(?:\.\d+)?%?)?"

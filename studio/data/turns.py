@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from studio.core.errors import DataError
 from studio.data.schema import Message, Part
-from studio.errors import DataError
 
 IMAGE_TAG = "<image>"
 MAX_TEXT = 100_000

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
-from studio.errors import InputError
+from studio.core.errors import InputError
 
 EVASIVE = re.compile(
     r"(does|do|did)(n't| not) (provide|contain|include|give|show|specify|mention) "

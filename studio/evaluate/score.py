@@ -8,7 +8,7 @@ import torch
 from torch.nn.functional import pad
 from transformers import BatchFeature, PreTrainedModel, ProcessorMixin
 
-from studio.errors import InputError
+from studio.core.errors import InputError
 from studio.evaluate.example import EvalExample, PreferencePair, batches_by_image_count
 from studio.evaluate.prepare import encode, render_completion
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from studio.core.errors import DataError
 from studio.data.images import ImageStore
 from studio.data.schema import Message, Row
-from studio.errors import DataError
 from studio.evaluate.example import EvalExample, PreferencePair
 
 

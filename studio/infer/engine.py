@@ -13,8 +13,8 @@ import torch
 from PIL import Image
 
 from studio.config.model import ModelConfig
+from studio.core.errors import BusyError, StoppedError
 from studio.data.schema import Message
-from studio.errors import BusyError, StoppedError
 from studio.infer.prompt import build_inputs, room_for_answer, stop_tokens
 from studio.infer.request import ChatDelta
 from studio.infer.sampling import Sampling

@@ -9,7 +9,7 @@ import psutil
 import torch
 
 from studio.config.model import ModelConfig
-from studio.errors import BusyError
+from studio.core.errors import BusyError
 from studio.models.devices import pick_device, resolve_dtype
 from studio.models.load import skeleton_of
 from studio.models.prequantized import settled

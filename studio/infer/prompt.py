@@ -9,9 +9,9 @@ from typing import Any
 from PIL import Image
 from transformers import BatchFeature, PreTrainedModel, ProcessorMixin
 
+from studio.core.errors import InputError, first_line
 from studio.data.schema import Message
 from studio.data.trl_format import system_in_question
-from studio.errors import InputError, first_line
 from studio.models.chat_template import REFUSALS, takes_system, written
 
 logger = logging.getLogger(__name__)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from studio.config.model import ModelConfig
-from studio.errors import ModelError
-from studio.paths import read_state
+from studio.core.errors import ModelError
+from studio.core.paths import read_state
 from studio.runs.checkpoints import MARKER
 from studio.runs.store import RunStore
 

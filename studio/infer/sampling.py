@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from studio.config.base import Section, setting
-from studio.errors import ConfigError, FieldProblem
+from studio.core.errors import ConfigError, FieldProblem
 
 
 class Sampling(Section):

@@ -11,16 +11,16 @@ from collections.abc import Generator
 from contextlib import suppress
 from dataclasses import asdict
 
-from studio.child import Message, Request, serve
 from studio.config.model import ModelConfig
+from studio.core.child_server import Message, Request, serve
+from studio.core.errors import BusyError, InputError
+from studio.core.paths import Workspace
 from studio.data.images import ImageStore
-from studio.errors import BusyError, InputError
 from studio.infer.engine import Engine
 from studio.infer.memory import MemoryUse, refuse_if_too_large
 from studio.infer.request import ChatRequest, LoadRequest
 from studio.infer.resolve import Answerer, resolve
 from studio.models.quiet import quiet_libraries
-from studio.paths import Workspace
 from studio.runs.store import RunStore
 
 

@@ -25,7 +25,7 @@ from transformers.conversion_mapping import get_model_conversion_mapping
 from transformers.core_model_loading import WeightRenaming, rename_source_key
 
 from studio.config.model import ModelConfig
-from studio.errors import ModelError, first_line
+from studio.core.errors import ModelError, first_line
 from studio.models.adapter_kinds import Purpose, refusals
 from studio.models.adapters import WEIGHTS, AdapterInfo, broken, inspect_adapter, place_of
 from studio.models.base_identity import is_same_base

@@ -15,10 +15,10 @@ from safetensors import SafetensorError, safe_open
 from transformers import PreTrainedModel
 
 from studio.config.adapter import AdapterConfig
-from studio.errors import ModelError, first_line
+from studio.core.errors import ModelError, first_line
+from studio.core.paths import Workspace, can_be_path
 from studio.models.targets import target_modules
 from studio.models.towers import find_towers
-from studio.paths import Workspace, can_be_path
 
 logger = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from huggingface_hub import try_to_load_from_cache
 
-from studio.paths import EMBEDDED, TINY_VLM
+from studio.core.paths import EMBEDDED, TINY_VLM
 
 BLOCKS = 16
 BLOCK = 64 * 1024

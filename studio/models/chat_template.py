@@ -13,8 +13,8 @@ import jinja2
 import transformers
 from transformers import ProcessorMixin
 
+from studio.core.errors import ModelError, first_line
 from studio.data.fit import THOUGHT, Fit
-from studio.errors import ModelError, first_line
 
 REFUSALS = (jinja2.TemplateError, TypeError, ValueError, KeyError, IndexError, AttributeError)
 SYSTEM, ASKED, SAID = "qsysq", "qaskq", "qsaidq"

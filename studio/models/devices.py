@@ -8,7 +8,7 @@ import torch
 
 from studio.config.availability import model_problems
 from studio.config.model import ModelConfig
-from studio.errors import FieldProblem
+from studio.core.errors import FieldProblem
 
 
 def pick_device() -> torch.device:

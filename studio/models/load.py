@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from transformers import AutoModelForImageTextToText, PreTrainedModel, ProcessorMixin
 
 from studio.config.model import ModelConfig
-from studio.errors import ConfigError, ModelError, first_line
+from studio.core.errors import ConfigError, ModelError, first_line
 from studio.models.crossattention import correct_cross_attention
 from studio.models.devices import device_problems, pick_device, resolve_dtype
 from studio.models.empty_weights import BUILDING

@@ -23,7 +23,7 @@ from transformers.core_model_loading import WeightConverter, WeightRenaming, ren
 from transformers.quantizers.auto import AUTO_QUANTIZATION_CONFIG_MAPPING, AutoHfQuantizer
 
 from studio.config.model import ModelConfig, Quantization
-from studio.errors import ModelError, first_line
+from studio.core.errors import ModelError, first_line
 from studio.models.source import load_config
 from studio.models.weight_files import Header, Tensor, WeightsElsewhereError, read_header
 

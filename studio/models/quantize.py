@@ -7,7 +7,7 @@ from torch import nn
 from transformers import BitsAndBytesConfig, PreTrainedModel
 
 from studio.config.model import ModelConfig
-from studio.errors import ModelError
+from studio.core.errors import ModelError
 from studio.models.prequantized import checkpoint_quantization, prequantized
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from transformers import processing_utils, tokenization_utils_base
 from transformers.utils import chat_template_utils
 
-from studio.errors import ModelError
+from studio.core.errors import ModelError
 
 SECONDS = 10.0
 """A usual template takes a thousandth of a second for a conversation."""

@@ -6,7 +6,7 @@ import re
 
 import torch
 
-from studio import errors
+from studio.core import errors
 
 MEMORY_ERRORS = (MemoryError, RuntimeError)
 """What to catch before asking `ran_out`; `torch.OutOfMemoryError` is a `RuntimeError`."""

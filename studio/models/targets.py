@@ -10,7 +10,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from studio.config.adapter import TARGET_GROUPS, AdapterConfig
-from studio.errors import ModelError
+from studio.core.errors import ModelError
 from studio.models.towers import TOWERS, Tower, find_towers
 
 ALL_LINEAR = "all-linear"

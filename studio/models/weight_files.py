@@ -22,8 +22,8 @@ from huggingface_hub.errors import (
 from safetensors import SafetensorError, safe_open
 
 from studio.config.model import ModelConfig
-from studio.errors import ModelError, first_line
-from studio.paths import EMBEDDED, TINY_VLM
+from studio.core.errors import ModelError, first_line
+from studio.core.paths import EMBEDDED, TINY_VLM
 
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 PICKLED = ("*.bin", "*.pt", "*.pth")

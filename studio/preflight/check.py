@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Literal
 
+from studio.core.errors import DataError, NotFoundError
+from studio.core.paths import Workspace
 from studio.data.images import ImageStore
 from studio.data.schema import BadRow, Row
-from studio.errors import DataError, NotFoundError
-from studio.paths import Workspace
 from studio.preflight.checks.answers import Answers
 from studio.preflight.checks.balance import Balance
 from studio.preflight.checks.base import Check, Seen

@@ -16,7 +16,7 @@ from typing import Any
 from PIL import Image
 from transformers import ProcessorMixin
 
-from studio.errors import ModelError, first_line
+from studio.core.errors import ModelError, first_line
 
 MEASURED = 12
 SPREAD = 8

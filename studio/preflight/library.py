@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from studio.annotation import AnnotationStore, ExportPolicy, ItemFilter, ItemView, PairView
+from studio.core.errors import NotFoundError
 from studio.data.schema import Answer, Row
-from studio.errors import NotFoundError
 from studio.preflight.rows import TRAIN, Entry, Rows
 
 PAGE = 500

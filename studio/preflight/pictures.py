@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from studio.core.errors import DataError
 from studio.data.images import EXIF_ORIENTATION, FORMATS, PILLOW_ERRORS, ImageStore
-from studio.errors import DataError
 
 HASH_SIDE = 16
 HASH_BITS = 10

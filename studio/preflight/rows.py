@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Literal
 
+from studio.core.paths import Workspace
 from studio.data.schema import BadRow, Row
 from studio.data.sources import Source, open_source
-from studio.paths import Workspace
 
 TRAIN = "train"
 

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 from transformers import ProcessorMixin
 
-from studio.errors import ModelError
+from studio.core.errors import ModelError
 from studio.preflight.expansion import UNUSABLE, patch_side, tile_layout, tiles_of
 
 GAP = 6

@@ -12,12 +12,12 @@ from typing import Any
 from PIL import Image
 
 from studio.annotation import AnnotationStore
-from studio.child import Request, serve
 from studio.config.model import ModelConfig
+from studio.core.child_server import Request, serve
+from studio.core.errors import StoppedError
+from studio.core.paths import Workspace
 from studio.data.images import ImageStore
-from studio.errors import StoppedError
 from studio.models.quiet import quiet_libraries
-from studio.paths import Workspace
 from studio.preflight.check import check_rows
 from studio.preflight.expansion import Expansions
 from studio.preflight.library import library_rows

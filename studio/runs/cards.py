@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.config import RunConfig, yaml_text
-from studio.paths import RunPaths, Workspace, read_json, write_json
+from studio.core.paths import RunPaths, Workspace, read_json, write_json
 
 Stamp = tuple[int, int]
 

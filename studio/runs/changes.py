@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from studio.config import RunConfig
-from studio.errors import ConfigError, FieldProblem
+from studio.core.errors import ConfigError, FieldProblem
 
 FREE = (
     "name",

@@ -6,8 +6,8 @@ import re
 import shutil
 from pathlib import Path
 
-from studio.errors import ConflictError, NotFoundError
-from studio.paths import RunPaths, read_state, write_json
+from studio.core.errors import ConflictError, NotFoundError
+from studio.core.paths import RunPaths, read_state, write_json
 
 MARKER = "complete.json"
 KEPT = (".safetensors", ".json", ".jinja", ".txt", ".model")

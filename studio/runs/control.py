@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-from studio.paths import RunPaths, read_state, write_json
+from studio.core.paths import RunPaths, read_state, write_json
 
 Command = Literal["none", "save", "stop", "stop_now"]
 

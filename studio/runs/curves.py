@@ -12,10 +12,10 @@ from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any, ClassVar
 
+from studio.core.spreadsheet import neutral
 from studio.runs.events import Event, read_events
 from studio.runs.health import Finding
 from studio.runs.thinning import Points, Thinned
-from studio.spreadsheet import neutral
 
 MOST_POINTS = 300
 _NO_METRIC = {"step", "epoch", "total", "seconds_per_step"}

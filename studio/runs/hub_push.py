@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 
 from studio.config.run import RunConfig
-from studio.errors import BusyError, RunFailedError, first_line
-from studio.paths import EMBEDDED, RunPaths
+from studio.core.errors import BusyError, RunFailedError, first_line
+from studio.core.paths import EMBEDDED, RunPaths
 from studio.runs.events import EventLog
 from studio.runs.status import read_status, update_status
 

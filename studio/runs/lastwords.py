@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from studio.paths import RunPaths
+from studio.core.paths import RunPaths
 from studio.runs.checkpoints import latest_checkpoint
 from studio.runs.status import read_status
 

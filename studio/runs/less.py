@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from studio.config import RunConfig, files
-from studio.paths import RunPaths
+from studio.core.paths import RunPaths
 from studio.runs.checkpoints import latest_checkpoint, step_of
 from studio.runs.events import EventLog
 

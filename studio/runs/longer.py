@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 from studio.config import RunConfig
-from studio.paths import read_state
+from studio.core.paths import read_state
 from studio.runs import checkpoints
 from studio.runs.store import Run
 

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from studio.errors import ConfigError, FieldProblem
+from studio.core.errors import ConfigError, FieldProblem
 
 SMOOTHING = 0.8
 DIVERGED = 4.0

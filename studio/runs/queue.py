@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from filelock import FileLock
 
-from studio.errors import ConflictError
-from studio.paths import Workspace, read_state, write_json
+from studio.core.errors import ConflictError
+from studio.core.paths import Workspace, read_state, write_json
 from studio.runs.status import update_status
 from studio.runs.store import Run, RunStore
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 
 import psutil
 
-from studio.paths import RunPaths, read_json, write_json
+from studio.core.paths import RunPaths, read_json, write_json
 
 State = Literal["queued", "starting", "running", "stopping", "stopped", "finished", "failed"]
 ACTIVE: tuple[State, ...] = ("starting", "running", "stopping")

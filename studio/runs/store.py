@@ -12,8 +12,8 @@ from functools import cached_property
 from filelock import FileLock
 
 from studio.config import RunConfig, files
-from studio.errors import ConflictError, NotFoundError
-from studio.paths import RunPaths, Workspace
+from studio.core.errors import ConflictError, NotFoundError
+from studio.core.paths import RunPaths, Workspace
 from studio.runs import checkpoints
 from studio.runs.events import EventLog
 from studio.runs.status import RunStatus, State, process_alive, read_status, write_status

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from studio.config import files
 from studio.config.model import ModelConfig
+from studio.core.errors import InputError, NotFoundError
+from studio.core.paths import Workspace
 from studio.data.images import open_image
-from studio.errors import InputError, NotFoundError
 from studio.infer.request import ChatDelta, Stopped, said, user_turn
 from studio.infer.resolve import Answerer, resolve
 from studio.infer.sampling import Sampling
-from studio.paths import Workspace
 from studio.runs.store import RunStore
 
 ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from studio.config.model import ModelConfig
-from studio.errors import BusyError, StoppedError, StudioError
-from studio.logs import log_told
-from studio.paths import Workspace, read_json, write_json
+from studio.core.child_client import PipeWorker, Reply
+from studio.core.errors import BusyError, StoppedError, StudioError
+from studio.core.logs import log_told
+from studio.core.paths import Workspace, read_json, write_json
 from studio.preflight.report import Report
-from studio.services.pipe import PipeWorker, Reply
 
 State = Literal["idle", "checking", "done", "stopped", "failed"]
 SETTLED_SECONDS = 2.0

@@ -13,9 +13,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from studio.annotation import ItemFilter
+from studio.core.paths import Workspace, read_json, write_json
 from studio.data.manifest import LIBRARY_SPEC, MANIFEST, Export, list_exports
 from studio.data.trl_format import Method
-from studio.paths import Workspace, read_json, write_json
 
 IN_USE_SECONDS = 900.0  # a plan or a dry step may still be reading it
 KEPT_NOTES = 500

@@ -14,11 +14,11 @@ from typing import Any
 from studio.annotation import AnnotationStore
 from studio.annotation.export import export_preferences
 from studio.config import RunConfig, presets
+from studio.core.errors import RunFailedError
+from studio.core.paths import Workspace
 from studio.data.images import ImageStore
 from studio.data.schema import Row
 from studio.data.sources import open_source
-from studio.errors import RunFailedError
-from studio.paths import Workspace
 from studio.runs.store import Run
 from studio.services.foreground import follow, start_now
 from studio.services.rule_annotator import label_all, unlabelled

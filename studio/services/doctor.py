@@ -12,9 +12,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from studio.annotation import AnnotationStore
-from studio.errors import StudioError
-from studio.logs import log_told
-from studio.paths import Workspace
+from studio.core.errors import StudioError
+from studio.core.logs import log_told
+from studio.core.paths import Workspace
 from studio.services.presence import Presence
 
 REQUIRED = (

@@ -17,8 +17,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from studio.errors import RunFailedError
-from studio.paths import Workspace, read_json
+from studio.core.errors import RunFailedError
+from studio.core.paths import Workspace, read_json
 from studio.runs.store import Run
 from studio.services.eject_rows import write_rows
 from studio.services.launching import environment

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from studio.config import RunConfig
+from studio.core.paths import Workspace
 from studio.data.convert import TrainingData
 from studio.data.fit import Fit
 from studio.data.trl_format import SCORED, features
-from studio.paths import Workspace
 from studio.train.data import load_run_data
 
 ROWS_PER_GROUP = 50

@@ -15,8 +15,8 @@ from rich.progress import (
 )
 
 from studio.config import RunConfig, files
-from studio.errors import NotFoundError
-from studio.paths import Workspace
+from studio.core.errors import NotFoundError
+from studio.core.paths import Workspace
 from studio.runs import control
 from studio.runs.changes import differences, ensure_resumable
 from studio.runs.status import ENDED, RunStatus, process_alive, read_status

@@ -17,6 +17,8 @@ from studio.annotation.trainable import (
     trainable_rows,
 )
 from studio.config import RunConfig
+from studio.core.errors import DataError
+from studio.core.paths import Workspace
 from studio.data.convert import unusable
 from studio.data.freeze import freeze_splits
 from studio.data.images import ImageStore
@@ -24,8 +26,6 @@ from studio.data.manifest import LIBRARY_SPEC
 from studio.data.schema import Row
 from studio.data.sources.registry import LIBRARY
 from studio.data.trl_format import Method
-from studio.errors import DataError
-from studio.paths import Workspace
 from studio.services.copies import Copies, Frozen
 
 _ONE_AT_A_TIME = threading.Lock()

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from studio.annotation import AnnotationStore
-from studio.errors import BusyError, StoppedError, StudioError
-from studio.logs import log_told
-from studio.paths import Workspace
+from studio.core.errors import BusyError, StoppedError, StudioError
+from studio.core.logs import log_told
+from studio.core.paths import Workspace
 from studio.services.library import ImportReport, import_source
 
 SETTLED_SECONDS = 2.0

@@ -11,12 +11,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields
 
 from studio.config.model import ModelConfig
-from studio.errors import BusyError, StudioError
+from studio.core.child_client import PipeWorker, Reply
+from studio.core.errors import BusyError, StudioError
+from studio.core.logs import log_told
+from studio.core.paths import EMBEDDED, Workspace
 from studio.infer.request import ChatDelta, ChatRequest, LoadRequest
-from studio.logs import log_told
-from studio.paths import EMBEDDED, Workspace
 from studio.runs.store import Run, RunStore
-from studio.services.pipe import PipeWorker, Reply
 
 IDLE_MINUTES = 15.0
 TICK_SECONDS = 0.5

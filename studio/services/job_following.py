@@ -17,9 +17,9 @@ from filelock import FileLock, Timeout
 from huggingface_hub import HfApi, JobInfo
 from huggingface_hub.errors import HTTPError, LocalTokenNotFoundError
 
-from studio.errors import NotFoundError, RunFailedError, StudioError, first_line
-from studio.logs import log_told
-from studio.paths import RunPaths, Workspace, read_json, write_json
+from studio.core.errors import NotFoundError, RunFailedError, StudioError, first_line
+from studio.core.logs import log_told
+from studio.core.paths import RunPaths, Workspace, read_json, write_json
 from studio.runs import control
 from studio.runs.events import EventLog
 from studio.runs.lastwords import relevant, tail

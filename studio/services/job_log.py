@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from studio.paths import RunPaths
+from studio.core.paths import RunPaths
 from studio.runs.events import EventLog, read_events
 from studio.runs.status import read_status, update_status
 from studio.runs.store import Run

@@ -17,8 +17,8 @@ from huggingface_hub.errors import HTTPError, LocalTokenNotFoundError
 
 from studio.config.adapter import MOVES_WEIGHTS
 from studio.config.engines import flavor_of, sent_elsewhere
-from studio.errors import InputError, RunFailedError, first_line
-from studio.paths import Workspace
+from studio.core.errors import InputError, RunFailedError, first_line
+from studio.core.paths import Workspace
 from studio.runs.store import Run
 from studio.services.eject import packages, recipe_of
 from studio.services.job_script import job_script

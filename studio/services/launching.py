@@ -10,7 +10,7 @@ from pathlib import Path
 
 from studio.config import RunConfig
 from studio.config.engines import ACCELERATE_ENGINE, sent_elsewhere
-from studio.paths import RunPaths
+from studio.core.paths import RunPaths
 from studio.runs import control
 from studio.runs.lastwords import ATTEMPT_MARK
 from studio.runs.status import update_status

@@ -9,8 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from studio.core.spreadsheet import neutral
 from studio.data.schema import BadRow
-from studio.spreadsheet import neutral
 
 IN_MEMORY = 1_000
 SPOOLED_BYTES = 1024 * 1024

@@ -13,13 +13,13 @@ import psutil
 from studio.annotation import AnnotationStore
 from studio.config import RunConfig
 from studio.config.checks import ensure_consistent
-from studio.errors import StoppedError, StudioError
-from studio.logs import log_told
-from studio.paths import Workspace
+from studio.core.child_client import Message, PipeWorker
+from studio.core.errors import StoppedError, StudioError
+from studio.core.logs import log_told
+from studio.core.paths import Workspace
 from studio.runs.lr_range import Point, RangeResult, Span
 from studio.runs.plan import FoundBatch, Plan
 from studio.services.frozen import with_frozen_data
-from studio.services.pipe import Message, PipeWorker
 from studio.train.memory.measure import Measured, measure
 
 LOOK_SECONDS = 0.2

@@ -19,8 +19,8 @@ from pathlib import Path
 
 import psutil
 
-from studio.errors import BusyError
-from studio.paths import Workspace, read_state, write_json
+from studio.core.errors import BusyError
+from studio.core.paths import Workspace, read_state, write_json
 from studio.runs.status import process_alive
 
 logger = logging.getLogger(__name__)

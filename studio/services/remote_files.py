@@ -11,8 +11,8 @@ from typing import Any
 from huggingface_hub import HfApi
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-from studio.errors import RunFailedError, first_line
-from studio.paths import Workspace, read_json, write_json
+from studio.core.errors import RunFailedError, first_line
+from studio.core.paths import Workspace, read_json, write_json
 from studio.runs import checkpoints
 from studio.runs.store import Run
 from studio.services.eject import recipe_of, render

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from studio.annotation import AnnotationStore, LabelEvent
 from studio.annotation.views import PairCard
+from studio.core.errors import DataError
 from studio.data.schema import Row
-from studio.errors import DataError
 
 RULE = "rule"
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from studio.config import RunConfig
 from studio.config.checks import ensure_consistent
 from studio.config.engines import ACCELERATE_ENGINE, sent_elsewhere
-from studio.errors import InputError
-from studio.paths import Workspace
+from studio.core.errors import InputError
+from studio.core.paths import Workspace
 from studio.runs.store import Run, RunStore
 from studio.services.frozen import with_frozen_data
 from studio.services.launching import PROJECT_ROOT

@@ -12,8 +12,8 @@ import psutil
 from studio.config import files
 from studio.config.adapter import MOVES_WEIGHTS
 from studio.config.checks import ensure_consistent
-from studio.errors import BusyError, ConfigError, ConflictError, FieldProblem, InputError
-from studio.paths import RunPaths
+from studio.core.errors import BusyError, ConfigError, ConflictError, FieldProblem, InputError
+from studio.core.paths import RunPaths
 from studio.runs import checkpoints, control, queue
 from studio.runs import longer as longer_
 from studio.runs.events import EventLog

@@ -18,9 +18,9 @@ from studio.annotation import AnnotationStore
 from studio.config import RunConfig
 from studio.config.checks import ensure_consistent
 from studio.config.engines import sent_elsewhere
-from studio.errors import ConflictError, InputError, StudioError
-from studio.logs import log_told
-from studio.paths import Workspace
+from studio.core.errors import ConflictError, InputError, StudioError
+from studio.core.logs import log_told
+from studio.core.paths import Workspace
 from studio.runs import queue
 from studio.runs.events import EventLog
 from studio.runs.status import update_status

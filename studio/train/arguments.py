@@ -10,9 +10,9 @@ from trl import DPOConfig, SFTConfig
 from studio.config import RunConfig
 from studio.config.checks import LOW_RANK
 from studio.config.preference import DpoConfig
+from studio.core.paths import RunPaths
 from studio.models.load import Loaded
 from studio.models.targets import linear_pattern
-from studio.paths import RunPaths
 from studio.train.length import cut_length
 
 GPU_WORKERS = 2

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from studio.errors import RunFailedError
-from studio.paths import RunPaths
+from studio.core.errors import RunFailedError
+from studio.core.paths import RunPaths
 from studio.runs import checkpoints, control
 from studio.runs.events import EventLog, read_events
 from studio.runs.health import HealthWatch

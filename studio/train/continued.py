@@ -8,7 +8,7 @@ from peft import LoraConfig, PeftConfig
 from transformers import PreTrainedModel
 
 from studio.config.adapter import AdapterConfig
-from studio.errors import ModelError
+from studio.core.errors import ModelError
 from studio.models.adapter_kinds import LORA
 from studio.models.adapters import lora_config
 

@@ -12,11 +12,11 @@ from pathlib import PurePath
 from typing import Any
 
 from studio.config import RunConfig
+from studio.core.paths import Workspace
 from studio.data.convert import TrainingData, load_training_data
 from studio.data.fit import ANY_MODEL, Fit
 from studio.data.schema import BadRow
 from studio.data.trl_format import SCORED
-from studio.paths import Workspace
 
 ROWS_AT_ONCE = 1000
 

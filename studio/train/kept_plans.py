@@ -17,9 +17,9 @@ from transformers import ProcessorMixin
 
 from studio.config import RunConfig
 from studio.config.availability import unavailable
+from studio.core.paths import Workspace
 from studio.models.adapters import WEIGHTS
 from studio.models.weights_check import weight_stamps
-from studio.paths import Workspace
 from studio.runs.plan import Plan
 from studio.train.data import RunData, reasons
 from studio.train.memory.devices import Target

@@ -17,11 +17,11 @@ from datasets import Dataset
 from transformers import PretrainedConfig, ProcessorMixin
 
 from studio.config import RunConfig
+from studio.core.errors import DataError
+from studio.core.paths import Workspace
 from studio.data.convert import TrainingData
 from studio.data.trl_format import ANSWERS, bare
-from studio.errors import DataError
 from studio.models.chat_template import Shapes
-from studio.paths import Workspace
 from studio.preflight.expansion import Expansions, Kind, Size
 from studio.preflight.pictures import upright_size
 from studio.preflight.tokens import TokenCounter, Written

@@ -8,8 +8,8 @@ from pathlib import PurePath
 from typing import Any
 
 from studio.config import RunConfig
+from studio.core.paths import RunPaths
 from studio.data.convert import TrainingData
-from studio.paths import RunPaths
 from studio.runs.events import EventLog, read_events
 from studio.runs.health import Finding
 

@@ -16,8 +16,9 @@ from studio.config.availability import availability_problems
 from studio.config.checks import cautions, ensure_consistent
 from studio.config.engines import flavor_of, sent_elsewhere
 from studio.config.run import speed_obstacle
+from studio.core.errors import ConfigError
+from studio.core.paths import Workspace
 from studio.data.fit import ANY_MODEL
-from studio.errors import ConfigError
 from studio.models.adapters import adapter_folder, inspect_adapter
 from studio.models.chat_template import fit_of, template_cautions
 from studio.models.devices import pick_device, resolve_dtype
@@ -27,7 +28,6 @@ from studio.models.source import has_processor, load_config, load_processor
 from studio.models.targets import matched_modules, matched_per_tower, towers_of
 from studio.models.towers import TOWERS, Tower, find_towers
 from studio.models.weights_check import check_weights, refuse_short_vocabulary
-from studio.paths import Workspace
 from studio.runs.plan import Plan, TowerPlan
 from studio.train.answers import answers_scored, said_of_rows
 from studio.train.continued import settings_not_used

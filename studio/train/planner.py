@@ -10,11 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from typing import Any
 
-from studio.child import Request, serve
 from studio.config import RunConfig, files
-from studio.paths import Workspace
+from studio.core.child_server import Request, serve
+from studio.core.paths import Workspace
+from studio.core.startup import loading
 from studio.runs.lr_range import Point, Span
-from studio.start import loading
 
 Values = dict[str, Any]
 STAGES = (

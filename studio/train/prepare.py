@@ -14,7 +14,8 @@ from transformers import PreTrainedModel, Trainer
 from studio.config import RunConfig
 from studio.config.adapter import MOVES_WEIGHTS
 from studio.config.checks import ensure_consistent
-from studio.errors import ModelError, RunFailedError
+from studio.core.errors import ModelError, RunFailedError
+from studio.core.paths import RunPaths, Workspace
 from studio.models.adapter_kinds import LORA
 from studio.models.adapter_weights import (
     DEFAULT,
@@ -29,7 +30,6 @@ from studio.models.adapters import CONTINUE, adapter_folder, lora_config
 from studio.models.load import Loaded, load_model
 from studio.models.prequantized import refuse_untrainable, settled
 from studio.models.shortage import MEMORY_ERRORS, first_line, ran_out
-from studio.paths import RunPaths, Workspace
 from studio.train.rates import freeze_towers
 
 REFERENCE = "dpo.reference"

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from transformers import StoppingCriteria
 
-from studio.paths import RunPaths
+from studio.core.paths import RunPaths
 from studio.runs import control
 from studio.runs.status import beat
 

@@ -18,14 +18,14 @@ from transformers import PreTrainedModel, ProcessorMixin, TrainerCallback, Train
 
 from studio.config import RunConfig
 from studio.config.adapter import MOVES_WEIGHTS
+from studio.core.errors import DataError
+from studio.core.paths import RunPaths, Workspace
 from studio.data.convert import TrainingData, load_training_data
-from studio.errors import DataError
 from studio.evaluate.example import EvalExample
 from studio.evaluate.generate import Generated, generate
 from studio.evaluate.score import completion_log_probs
 from studio.models.chat_template import fit_of
 from studio.models.shortage import MEMORY_ERRORS, ran_out
-from studio.paths import RunPaths, Workspace
 from studio.runs.events import Event, EventLog, read_events
 from studio.runs.status import beat
 from studio.train.callbacks import RunReporter

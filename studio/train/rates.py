@@ -8,7 +8,7 @@ from itertools import groupby
 from transformers import PreTrainedModel, Trainer
 
 from studio.config import RunConfig
-from studio.errors import ModelError
+from studio.core.errors import ModelError
 from studio.models.towers import find_towers
 
 HIGH_FOR_DPO = 5e-5

@@ -12,8 +12,8 @@ from transformers import PreTrainedModel
 
 from studio.config import RunConfig
 from studio.config.adapter import MOVES_WEIGHTS
+from studio.core.paths import Workspace
 from studio.models.towers import find_towers
-from studio.paths import Workspace
 from studio.train.eva import start_from_rows
 from studio.train.prepare import copies_start, reference_folder
 from studio.train.rates import own_rates

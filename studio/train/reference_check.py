@@ -24,8 +24,8 @@ from trl.models.utils import disable_gradient_checkpointing
 from trl.trainer.utils import use_adapter
 
 from studio.config import RunConfig
-from studio.errors import ModelError
-from studio.paths import RunPaths
+from studio.core.errors import ModelError
+from studio.core.paths import RunPaths
 from studio.runs.events import EventLog
 from studio.train.fast.check import TOLERANCE
 from studio.train.fast.choose import REF

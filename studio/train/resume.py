@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from studio.config import RunConfig
-from studio.errors import DataError
-from studio.paths import RunPaths, read_json, write_json
+from studio.core.errors import DataError
+from studio.core.paths import RunPaths, read_json, write_json
 from studio.runs import checkpoints
 from studio.runs.changes import ensure_resumable
 from studio.runs.events import EventLog

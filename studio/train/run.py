@@ -9,9 +9,9 @@ from transformers import Trainer, TrainerCallback
 from transformers.trainer_utils import set_seed
 
 from studio.config import RunConfig
-from studio.errors import BusyError, RunFailedError
+from studio.core.errors import BusyError, RunFailedError
+from studio.core.paths import RunPaths, Workspace, write_json
 from studio.models.shortage import MEMORY_ERRORS, first_line, ran_out
-from studio.paths import RunPaths, Workspace, write_json
 from studio.runs import checkpoints
 from studio.runs.control import requested
 from studio.runs.events import EventLog

@@ -8,9 +8,9 @@ from trl import DPOTrainer, SFTTrainer
 from studio.config import RunConfig
 from studio.config.run import speed_obstacle, with_possible_speed
 from studio.config.training import SAVINGS
-from studio.errors import ModelError
+from studio.core.errors import ModelError
+from studio.core.paths import RunPaths, Workspace
 from studio.models.load import Loaded
-from studio.paths import RunPaths, Workspace
 from studio.runs import checkpoints
 from studio.runs.events import EventLog
 from studio.runs.status import INITIALIZING, beat

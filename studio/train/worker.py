@@ -18,12 +18,12 @@ import psutil
 from filelock import FileLock, Timeout
 
 from studio.config import files
-from studio.errors import StudioError
-from studio.paths import RunPaths, Workspace
+from studio.core.errors import StudioError
+from studio.core.paths import RunPaths, Workspace
+from studio.core.startup import loading
 from studio.runs.events import EventLog
 from studio.runs.lastwords import oom_kills
 from studio.runs.status import State, update_status
-from studio.start import loading
 
 SLURM = "SLURM_JOB_ID"
 

@@ -12,9 +12,9 @@ from transformers import Trainer
 
 from studio.config import RunConfig
 from studio.config.checks import ensure_consistent
-from studio.errors import DataError
+from studio.core.errors import DataError
+from studio.core.paths import RunPaths
 from studio.models.load import SPREADING
-from studio.paths import RunPaths
 from studio.runs.events import EventLog
 from studio.train.data import RunData
 

@@ -14,9 +14,9 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from studio.errors import BusyError, InputError, StudioError
-from studio.logs import log_told, strangers
-from studio.paths import ACCESS
+from studio.core.errors import BusyError, InputError, StudioError
+from studio.core.logs import log_told, strangers
+from studio.core.paths import ACCESS
 
 POLICY = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'"
 BROWSERS = (("Edg", "Edge"), ("OPR", "Opera"), ("Firefox", "Firefox"), ("Chrome", "Chrome"),

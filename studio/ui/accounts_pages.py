@@ -15,8 +15,8 @@ from fastapi import APIRouter, Form, HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse, Response
 
-from studio.errors import InputError, NotFoundError, StudioError
-from studio.logs import log_told
+from studio.core.errors import InputError, NotFoundError, StudioError
+from studio.core.logs import log_told
 from studio.ui import auth, invites, passwords
 from studio.ui.access import HOME
 from studio.ui.access_views import address_of, is_https, page, problems

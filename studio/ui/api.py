@@ -31,7 +31,7 @@ from studio.annotation.acceptance import LONGEST_MS
 from studio.annotation.showings import LAST_ID, not_yours, showing
 from studio.annotation.team import GuidelineView
 from studio.annotation.written import LONGEST
-from studio.errors import InputError
+from studio.core.errors import InputError
 from studio.ui import team_api
 from studio.ui.guard import StudioRoute, check_change, own_host, refusal
 from studio.ui.save_rate import SaveRate

@@ -29,8 +29,8 @@ import yaml
 from filelock import FileLock, Timeout
 
 from studio.config import yaml_text
-from studio.errors import BusyError, ConflictError, InputError, NotFoundError, StudioError
-from studio.paths import write_atomic
+from studio.core.errors import BusyError, ConflictError, InputError, NotFoundError, StudioError
+from studio.core.paths import write_atomic
 from studio.ui import passwords
 from studio.ui.sessions import SESSION_SECONDS, Session, Sessions
 from studio.ui.throttle import Throttle

@@ -10,10 +10,10 @@ from typing import Any
 
 import gradio as gr
 
-from studio.errors import InputError, StudioError
+from studio.core.errors import InputError, StudioError
+from studio.core.logs import log_told
 from studio.infer.request import ChatDelta, ChatRequest
 from studio.infer.sampling import Sampling
-from studio.logs import log_told
 from studio.services.inference import ChatModel, InferenceStatus
 from studio.ui import views
 from studio.ui.chat_models import choices, columns, find, key_of

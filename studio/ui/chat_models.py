@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pydantic import ValidationError
 
 from studio.config.model import ModelConfig
-from studio.errors import InputError
-from studio.paths import EMBEDDED
+from studio.core.errors import InputError
+from studio.core.paths import EMBEDDED
 from studio.services.inference import ChatModel, base_label
 
 

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from studio.core.errors import DataError, NotFoundError
+from studio.core.paths import SAMPLES, Workspace
 from studio.data.images import ImageStore
 from studio.data.schema import Row
 from studio.data.sources import open_source
 from studio.data.sources.embedded import PREFIX as EMBEDDED_SETS
 from studio.data.sources.exports import PREFIX as EXPORTS
-from studio.errors import DataError, NotFoundError
-from studio.paths import SAMPLES, Workspace
 from studio.runs.curves import Diary
 from studio.runs.store import Run
 

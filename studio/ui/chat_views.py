@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from studio.errors import StudioError
+from studio.core.errors import StudioError
 from studio.services.inference import InferenceStatus, base_label
 from studio.ui import views
 from studio.ui.chat_samples import Sample

@@ -12,8 +12,8 @@ from fastapi import HTTPException
 if TYPE_CHECKING:
     from studio.annotation import AnnotationStore
     from studio.annotation.journal import Journal
+    from studio.core.paths import Workspace
     from studio.data.images import ImageStore
-    from studio.paths import Workspace
     from studio.runs.store import RunStore
     from studio.services.inference import InferenceClient
     from studio.services.planner import Planner

@@ -7,10 +7,10 @@ from typing import Any
 
 import gradio as gr
 
+from studio.core.errors import InputError, StudioError
+from studio.core.logs import log_told
 from studio.data.sources.archive import ENDING as ZIP
 from studio.data.sources.files import ENDINGS
-from studio.errors import InputError, StudioError
-from studio.logs import log_told
 from studio.services.importer import Importer, ImportStatus
 from studio.services.library import preview_source, source_columns
 from studio.ui import data_views as look

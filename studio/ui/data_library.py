@@ -14,7 +14,7 @@ import gradio as gr
 from studio.annotation import AnnotationStore, DatasetView, Facets, ItemView, TextChange
 from studio.annotation.showings import Viewer
 from studio.annotation.veil import REVEALED, VEILED, veiled, veiled_edit
-from studio.errors import InputError, NotFoundError, StudioError
+from studio.core.errors import InputError, NotFoundError, StudioError
 from studio.services.library import list_datasets
 from studio.ui import data_views as look
 from studio.ui.context import StudioContext

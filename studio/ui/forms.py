@@ -15,7 +15,7 @@ from studio.config import RunConfig, yaml_text
 from studio.config.adapter import TARGET_GROUPS
 from studio.config.fields import FieldSpec, field_specs
 from studio.config.files import parse, set_path
-from studio.errors import ConfigError, FieldProblem
+from studio.core.errors import ConfigError, FieldProblem
 
 ADAPTER = FieldSpec(
     path="adapter",

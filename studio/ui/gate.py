@@ -20,9 +20,9 @@ from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from studio.errors import InputError, StudioError
-from studio.logs import strangers
-from studio.paths import can_be_path
+from studio.core.errors import InputError, StudioError
+from studio.core.logs import strangers
+from studio.core.paths import can_be_path
 from studio.ui.access import ANNOTATE, HOME, NO_BODY, SMALL, Rule, Who, rule_for
 from studio.ui.auth import Account, Accounts
 from studio.ui.guard import check_host, is_own_origin, names_are_given

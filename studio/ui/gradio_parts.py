@@ -22,8 +22,8 @@ from python_multipart.exceptions import FormParserError
 from starlette.datastructures import FormData
 from starlette.formparsers import MultiPartException
 
-from studio.logs import events
-from studio.paths import can_be_path
+from studio.core.logs import events
+from studio.core.paths import can_be_path
 from studio.ui.uploads import FILE_BEGINS
 
 MAX_FIELD = 64 << 10

@@ -21,8 +21,8 @@ from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from starlette.requests import HTTPConnection
 
-from studio.errors import BusyError, ConflictError, InputError, NotFoundError, StudioError
-from studio.logs import log_told
+from studio.core.errors import BusyError, ConflictError, InputError, NotFoundError, StudioError
+from studio.core.logs import log_told
 
 HEADER = "x-studio"
 FORM = "application/x-www-form-urlencoded"

@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from studio.logs import strangers
+from studio.core.logs import strangers
 from studio.ui.access_views import page
 from studio.ui.auth import Account, Accounts
 from studio.ui.guard import FormRoute

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Form, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
-from studio.errors import BusyError, InputError
+from studio.core.errors import BusyError, InputError
 from studio.ui import passwords
 from studio.ui.access import HOME
 from studio.ui.access_views import address_of, browser_of, is_https, page, styles

@@ -15,7 +15,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from studio.paths import ASSETS
+from studio.core.paths import ASSETS
 from studio.ui.access import HOME
 from studio.ui.gate import policy
 from studio.ui.guard import ReadRoute

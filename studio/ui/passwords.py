@@ -14,8 +14,8 @@ import secrets
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
-from studio.errors import BusyError, InputError
-from studio.paths import COMMON_PASSWORDS
+from studio.core.errors import BusyError, InputError
+from studio.core.paths import COMMON_PASSWORDS
 
 SCRYPT = {"n": 2**14, "r": 8, "p": 1, "dklen": 32}
 SHORTEST, LONGEST = 10, 1024

@@ -11,7 +11,7 @@ from fastapi.responses import FileResponse
 from huggingface_hub import HfApi
 from pydantic import BaseModel, Field
 
-from studio.errors import ConflictError
+from studio.core.errors import ConflictError
 from studio.runs.curves import Diary, compared, table
 from studio.runs.store import Run
 from studio.services.eject import notebook, script

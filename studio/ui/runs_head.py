@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from html import escape
 
-from studio.paths import read_state
+from studio.core.paths import read_state
 from studio.runs.cards import RunCard
 from studio.runs.outcome import results
 from studio.runs.status import CACHING, ENDED, INITIALIZING

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from studio.config import RunConfig
 from studio.config.engines import sent_elsewhere
 from studio.config.training import MOST_EPOCHS
-from studio.errors import InputError, StudioError
+from studio.core.errors import InputError, StudioError
 from studio.runs import checkpoints, control
 from studio.runs.cards import CardIndex, RunCard, Stamp, stamp
 from studio.runs.curves import Diary
@@ -25,7 +25,7 @@ from studio.runs.status import CACHING, ENDED, INITIALIZING, RunStatus, read_sta
 from studio.runs.store import Run, RunStore
 
 if TYPE_CHECKING:
-    from studio.paths import RunPaths
+    from studio.core.paths import RunPaths
 
 MOST_DIARIES = 16
 """Of runs looked at lately; each holds thousands of points."""

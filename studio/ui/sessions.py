@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from studio.paths import read_state, write_atomic
+from studio.core.paths import read_state, write_atomic
 
 LOG = logging.getLogger(__name__)
 SESSION_SECONDS = 7 * 86_400

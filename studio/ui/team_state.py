@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from studio.errors import ConflictError
+from studio.core.errors import ConflictError
 
 Values = tuple[Any, ...]
 

@@ -11,7 +11,7 @@ import gradio as gr
 
 from studio.config.availability import unavailable
 from studio.config.fields import FieldSpec
-from studio.errors import ConfigError
+from studio.core.errors import ConfigError
 from studio.ui.forms import labelled
 from studio.ui.train_plan import LATER, PlanPanel
 from studio.ui.train_state import gigabytes

@@ -12,8 +12,8 @@ import gradio as gr
 
 from studio.config import RunConfig, files
 from studio.config.fields import FieldSpec
-from studio.errors import FieldProblem, InputError, StudioError
-from studio.logs import log_told
+from studio.core.errors import FieldProblem, InputError, StudioError
+from studio.core.logs import log_told
 from studio.runs.plan import Plan
 from studio.ui import train_state as state
 from studio.ui import train_views as views

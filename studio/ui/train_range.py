@@ -10,7 +10,7 @@ from typing import Any
 
 import gradio as gr
 
-from studio.errors import InputError, StudioError
+from studio.core.errors import InputError, StudioError
 from studio.runs.lr_range import Point, RangeResult
 from studio.ui import train_state as state
 from studio.ui import train_views as views

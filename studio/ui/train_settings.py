@@ -14,8 +14,8 @@ from studio.config import RunConfig, files
 from studio.config.diff import Difference, differences
 from studio.config.fields import FieldSpec
 from studio.config.saved import SavedSettings
-from studio.errors import ConfigError, InputError, StudioError
-from studio.logs import log_told
+from studio.core.errors import ConfigError, InputError, StudioError
+from studio.core.logs import log_told
 from studio.ui import train_state as state
 from studio.ui import train_views as views
 from studio.ui.context import StudioContext

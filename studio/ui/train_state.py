@@ -17,9 +17,9 @@ from studio.config.optimizer import DEFAULT_RATES
 from studio.config.preference import MPO
 from studio.config.presets import get_preset, list_presets
 from studio.config.saved import SavedSettings
+from studio.core.errors import ConfigError, FieldProblem, InputError, StudioError
+from studio.core.paths import EMBEDDED, Workspace
 from studio.data.manifest import list_exports
-from studio.errors import ConfigError, FieldProblem, InputError, StudioError
-from studio.paths import EMBEDDED, Workspace
 from studio.runs.store import Run, RunStore
 from studio.services.frozen import library_choices
 from studio.ui.forms import to_widget

@@ -10,7 +10,7 @@ from typing import Any
 
 import gradio as gr
 
-from studio.errors import InputError, StoppedError, StudioError
+from studio.core.errors import InputError, StoppedError, StudioError
 from studio.runs.plan import FoundBatch
 from studio.ui import train_state as state
 from studio.ui import train_views as views

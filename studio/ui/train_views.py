@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from studio.config import RunConfig
-from studio.errors import FieldProblem
+from studio.core.errors import FieldProblem
 from studio.runs.plan import Plan, Suggestion, TowerPlan
 from studio.ui.train_memory import Measurement, memory, size, where
 from studio.ui.views import count, duration, notice

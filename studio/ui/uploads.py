@@ -18,7 +18,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from studio.errors import InputError, StudioError
+from studio.core.errors import InputError, StudioError
 
 LOG = logging.getLogger(__name__)
 MAX_FILE = 2 << 30

@@ -6,8 +6,8 @@ from html import escape
 
 import gradio as gr
 
-from studio.errors import StudioError
-from studio.logs import log_told
+from studio.core.errors import StudioError
+from studio.core.logs import log_told
 
 STATES = {
     "queued": ("○", "Queued", ""),

@@ -8,8 +8,8 @@ from studio.annotation import Span
 from studio.annotation.acceptance import LONGEST_MS, MOST_SPANS, utf16_length
 from studio.annotation.adjudication import DecisionEvent
 from studio.annotation.showings import LAST_ID, LAST_PAIR
+from studio.core.errors import InputError, NotFoundError
 from studio.data.schema import Answer
-from studio.errors import InputError, NotFoundError
 
 from .conftest import answer, make_row, make_rows
 

@@ -6,7 +6,7 @@ import pytest
 
 from studio.annotation import AnnotationStore
 from studio.annotation.backup import back_up, restore
-from studio.errors import ConflictError, DataError, InputError, NotFoundError, RunFailedError
+from studio.core.errors import ConflictError, DataError, InputError, NotFoundError, RunFailedError
 
 from .conftest import answer, make_rows
 

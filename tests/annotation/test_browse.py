@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from studio.annotation import ItemFilter
+from studio.core.errors import NotFoundError
 from studio.data.schema import Answer
-from studio.errors import NotFoundError
 
 from .conftest import answer, make_row, make_rows
 

@@ -19,7 +19,7 @@ from studio.annotation import AnnotationStore, sqlite_file
 from studio.annotation.backup import back_up, restore
 from studio.annotation.database import MIGRATIONS, REVISION, Database
 from studio.annotation.tables import Base
-from studio.errors import BusyError, DataError, StudioError
+from studio.core.errors import BusyError, DataError, StudioError
 
 from .conftest import answer, make_rows
 
@@ -255,7 +255,7 @@ IN_STUDIO = """
 import sys
 sys.path.insert(0, "tests")
 from annotation import test_database
-from studio.errors import StudioError
+from studio.core.errors import StudioError
 path = test_database.Path(sys.argv[1])
 store = test_database.in_progress(f"sqlite:///{path}")
 getattr(test_database, sys.argv[2])(path)
@@ -387,7 +387,7 @@ FILL = """
 import resource, sys
 from pathlib import Path
 from studio.annotation import AnnotationStore, sqlite_file
-from studio.errors import StudioError
+from studio.core.errors import StudioError
 path = Path(sys.argv[1])
 store = AnnotationStore(f"sqlite:///{path}")
 held = path.with_name("studio.db-wal").stat().st_size + 4096

@@ -6,8 +6,8 @@ import pytest
 
 from studio.annotation import ItemFilter, TextChange
 from studio.annotation.edits import editable_question
+from studio.core.errors import ConflictError, InputError, NotFoundError
 from studio.data.schema import Message, Part
-from studio.errors import ConflictError, InputError, NotFoundError
 
 from .conftest import SHA, answer, make_row
 

@@ -14,11 +14,11 @@ from PIL import Image
 from studio.annotation import ExportPolicy, ItemFilter, TextChange
 from studio.annotation.export import explain, export_preferences
 from studio.annotation.preferences import Verdict, decide
+from studio.core.errors import DataError, NotFoundError
+from studio.core.paths import Workspace
 from studio.data.images import ImageStore
 from studio.data.schema import Answer, Message, Part
 from studio.data.sources import open_source
-from studio.errors import DataError, NotFoundError
-from studio.paths import Workspace
 
 from .conftest import answer, make_row
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from studio.annotation import AddReport, ItemFilter
+from studio.core.errors import DataError
 from studio.data.schema import Answer
-from studio.errors import DataError
 
 from .conftest import make_row, make_rows
 

@@ -6,8 +6,8 @@ import pytest
 
 from studio.annotation import AnnotationStore
 from studio.annotation.journal import Journal, JournalState, open_journal
-from studio.errors import InputError, RunFailedError
-from studio.paths import Workspace
+from studio.core.errors import InputError, RunFailedError
+from studio.core.paths import Workspace
 from studio.ui.header import journal as shown
 
 from .conftest import answer, make_rows

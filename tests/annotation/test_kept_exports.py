@@ -9,8 +9,8 @@ import zipfile
 import pytest
 
 from studio.annotation.kept_exports import CHUNK, archive, describe, find_export, newest_exports
-from studio.errors import NotFoundError
-from studio.paths import Workspace
+from studio.core.errors import NotFoundError
+from studio.core.paths import Workspace
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from studio.annotation import ExportPolicy, ItemFilter
-from studio.errors import InputError, NotFoundError
+from studio.core.errors import InputError, NotFoundError
 
 from .conftest import answer, make_rows
 

@@ -10,7 +10,7 @@ import pytest
 
 from studio.annotation import AnnotationStore, ItemFilter, LabelEvent
 from studio.annotation import database as module
-from studio.errors import NotFoundError
+from studio.core.errors import NotFoundError
 
 
 def as_of(revision: str, path: Path, monkeypatch) -> None:

@@ -13,11 +13,11 @@ from studio.annotation import ExportPolicy, Span
 from studio.annotation.export import export_preferences
 from studio.annotation.publish import card, push
 from studio.annotation.shapes import completions, rankings
+from studio.core.errors import DataError, InputError, RunFailedError
+from studio.core.paths import Workspace
 from studio.data.images import ImageStore
 from studio.data.schema import Answer, Message, Part
 from studio.data.sources import open_source
-from studio.errors import DataError, InputError, RunFailedError
-from studio.paths import Workspace
 
 from .conftest import answer, make_row
 from .hub import Hub, running

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from studio.annotation.database import Database
-from studio.errors import ConflictError, StudioError
+from studio.core.errors import ConflictError, StudioError
 
 COUNT = text("SELECT count(*) FROM annotators")
 

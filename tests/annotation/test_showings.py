@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from studio.annotation.showings import LAST_PAIR, Viewer, showing, sides_of
-from studio.errors import InputError
+from studio.core.errors import InputError
 
 from .conftest import answer, make_rows
 

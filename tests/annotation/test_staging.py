@@ -14,8 +14,8 @@ from sqlalchemy import text
 
 from studio.annotation import AnnotationStore, ItemFilter
 from studio.annotation.importing import CHUNK
+from studio.core.errors import BusyError
 from studio.data.schema import Answer
-from studio.errors import BusyError
 
 from .conftest import answer, make_row, make_rows
 

@@ -7,7 +7,7 @@ import pytest
 from studio.annotation import Span, TextChange, ahead, checks
 from studio.annotation.adjudication import DecisionEvent
 from studio.annotation.showings import Viewer
-from studio.errors import ConflictError, InputError, NotFoundError
+from studio.core.errors import ConflictError, InputError, NotFoundError
 
 from .conftest import answer, make_rows
 

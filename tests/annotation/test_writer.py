@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from studio.annotation.writer import Writer
-from studio.errors import ConflictError
+from studio.core.errors import ConflictError
 
 
 def test_a_refusal_carries_no_trace_of_the_first_attempt():

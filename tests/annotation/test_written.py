@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from studio.annotation import ExportPolicy, Span
-from studio.errors import InputError
+from studio.core.errors import InputError
 
 from .conftest import answer, make_rows
 

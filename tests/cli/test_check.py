@@ -8,7 +8,7 @@ import pytest
 
 from studio.annotation import AnnotationStore
 from studio.cli.main import main
-from studio.paths import Workspace
+from studio.core.paths import Workspace
 from studio.preflight.rows import source_rows
 from tests.preflight.conftest import drawing, saved
 

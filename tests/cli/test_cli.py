@@ -12,7 +12,7 @@ import yaml
 from studio.annotation import AnnotationStore
 from studio.cli.main import main
 from studio.config import RunConfig
-from studio.paths import Workspace
+from studio.core.paths import Workspace
 from studio.runs import control
 from studio.runs.status import update_status
 from studio.runs.store import RunStore

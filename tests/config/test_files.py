@@ -9,7 +9,7 @@ from studio.config import RunConfig, files
 from studio.config.fields import field_specs
 from studio.config.optimizer import DEFAULT_RATES, OptimizerConfig
 from studio.config.reference import reference
-from studio.errors import ConfigError, NotFoundError
+from studio.core.errors import ConfigError, NotFoundError
 
 
 def refusal(values: dict) -> str:

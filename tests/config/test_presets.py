@@ -6,7 +6,7 @@ import pytest
 
 from studio.config.checks import problems
 from studio.config.presets import get_preset, list_presets
-from studio.errors import NotFoundError
+from studio.core.errors import NotFoundError
 
 NAMES = [preset.name for preset in list_presets()]
 EXPECTED = {

@@ -5,8 +5,8 @@ import pytest
 from studio.config import RunConfig, files
 from studio.config.diff import differences
 from studio.config.saved import SavedSettings
-from studio.errors import ConfigError, NotFoundError
-from studio.paths import Workspace
+from studio.core.errors import ConfigError, NotFoundError
+from studio.core.paths import Workspace
 
 
 def test_settings_are_kept_duplicated_and_forgotten(tmp_path):

@@ -7,7 +7,7 @@ import yaml
 
 from studio.config import files, yaml_text
 from studio.config.yaml_text import YamlError, parse, read
-from studio.errors import ConfigError
+from studio.core.errors import ConfigError
 
 BILLION = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
     f"{new}: &{new} [{','.join([f'*{old}'] * 9)}]\n"

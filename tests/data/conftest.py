@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from studio.core.paths import Workspace
 from studio.data.images import ImageStore
-from studio.paths import Workspace
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 

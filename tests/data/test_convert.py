@@ -10,13 +10,13 @@ import pytest
 from PIL.Image import Image
 from trl.data_utils import is_conversational, prepare_multimodal_messages
 
+from studio.core.errors import DataError
 from studio.data.convert import load_training_data, training_dataset
 from studio.data.fit import Fit
 from studio.data.freeze import freeze, list_exports
 from studio.data.schema import Answer, BadRow, Message, Part, Row, plain_row
 from studio.data.sources import open_source
 from studio.data.split import split_by_image
-from studio.errors import DataError
 
 from .conftest import png
 

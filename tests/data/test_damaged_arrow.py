@@ -7,9 +7,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from studio.core.errors import DataError
 from studio.data.schema import BadRow
 from studio.data.sources import open_source
-from studio.errors import DataError
 
 
 def text_column(content: bytes, *offsets: int) -> pa.Table:

@@ -6,9 +6,9 @@ from base64 import b64encode
 
 import pytest
 
+from studio.core.errors import DataError
 from studio.data.schema import BadRow, Row
 from studio.data.sources import open_source
-from studio.errors import DataError
 
 from .conftest import png
 

@@ -6,9 +6,9 @@ import time
 import pytest
 from PIL import Image
 
+from studio.core.errors import DataError, NotFoundError
 from studio.data import images as module
 from studio.data.images import open_image, resolve_inside
-from studio.errors import DataError, NotFoundError
 
 from .conftest import encoded, leaping_bmp, png, slow_jpeg
 

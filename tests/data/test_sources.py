@@ -12,10 +12,10 @@ import pytest
 from datasets import Dataset, DatasetDict, Features, Image, Value
 
 from studio.annotation import AnnotationStore
+from studio.core.errors import DataError
 from studio.data.schema import BadRow, Row
 from studio.data.sources import open_source
 from studio.data.sources.hub import HubReader
-from studio.errors import DataError
 from studio.services.library import import_source
 
 from .conftest import png
@@ -211,8 +211,8 @@ def test_the_embedded_samples_are_whole(workspace, name, has):
 HUB_TALK = """
 import json
 from studio.data.sources import open_source
-from studio.errors import DataError
-from studio.paths import Workspace
+from studio.core.errors import DataError
+from studio.core.paths import Workspace
 place, said = Workspace.locate(), []
 for spec, split in [("owner/charts", "train[1:3]"), ("owner/charts@v1", None),
                     ("owner/charts", "train[:50%]"),
@@ -285,8 +285,8 @@ def test_a_hub_that_is_lost_half_way_is_a_sentence():
 def test_an_offline_hub_is_a_sentence(tmp_path):
     """In a process of its own: offline mode is read when the hub's library is imported."""
     code = (
-        "from studio.paths import Workspace; from studio.data.sources import open_source;"
-        "from studio.errors import DataError\n"
+        "from studio.core.paths import Workspace; from studio.data.sources import open_source;"
+        "from studio.core.errors import DataError\n"
         "try: open_source('nobody/nothing', workspace=Workspace.locate())\n"
         "except DataError as error: print(error.field, error.remedy)"
     )

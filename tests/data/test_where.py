@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from studio.config import files
-from studio.errors import DataError
-from studio.paths import Workspace
+from studio.core.errors import DataError
+from studio.core.paths import Workspace
 from studio.train.data import load_run_data
 
 

@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from studio.errors import InputError
+from studio.core.errors import InputError
 from studio.evaluate.metrics import evasive_rate, exact_match, is_evasive, normalise
 
 

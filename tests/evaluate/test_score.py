@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from studio.errors import InputError
+from studio.core.errors import InputError
 from studio.evaluate.example import EvalExample, PreferencePair
 from studio.evaluate.prepare import render_completion
 from studio.evaluate.score import completion_log_probs, preference_accuracy

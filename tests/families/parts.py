@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
-from studio.paths import TINY_VLM
+from studio.core.paths import TINY_VLM
 
 VOCABULARY = 640
 TEXT = {

@@ -9,7 +9,7 @@ from transformers import Florence2Config
 
 from studio.config.model import ModelConfig
 from studio.config.training import SAVINGS
-from studio.errors import ModelError
+from studio.core.errors import ModelError
 from studio.models.load import load_model, skeleton_of
 from studio.models.source import load_config, load_processor
 from studio.models.towers import find_towers

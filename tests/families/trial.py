@@ -15,13 +15,13 @@ from PIL import Image, ImageDraw
 from safetensors.numpy import load_file
 
 from studio.config import RunConfig, files
+from studio.core.paths import RunPaths, Workspace, read_json
 from studio.infer.engine import Engine
 from studio.infer.request import ChatDelta, user_turn
 from studio.infer.sampling import Sampling
 from studio.models.adapters import WEIGHTS, lora_config
 from studio.models.load import load_model
 from studio.models.towers import Towers, find_towers
-from studio.paths import RunPaths, Workspace, read_json
 from studio.runs.events import Event, read_events
 from studio.runs.store import Run, RunStore
 from studio.train.data import load_run_data

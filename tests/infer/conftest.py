@@ -7,10 +7,10 @@ from peft import LoraConfig, get_peft_model
 from PIL import Image
 
 from studio.config.model import ModelConfig
+from studio.core.paths import SAMPLES, write_json
 from studio.data.images import open_image
 from studio.infer.engine import Engine
 from studio.models.load import load_model
-from studio.paths import SAMPLES, write_json
 from studio.runs.checkpoints import MARKER
 
 TARGETS = r".*text_model.*(q_proj|v_proj|down_proj)"

@@ -8,8 +8,8 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from studio.config.model import ModelConfig
+from studio.core.errors import BusyError, InputError, ModelError
 from studio.data.schema import Message
-from studio.errors import BusyError, InputError, ModelError
 from studio.infer.engine import Engine
 from studio.infer.prompt import as_template_message
 from studio.infer.request import ChatDelta, said, user_turn

@@ -7,14 +7,14 @@ import torch
 
 from studio.config import RunConfig
 from studio.config.model import ModelConfig
-from studio.errors import BusyError
+from studio.core.errors import BusyError
+from studio.core.paths import Workspace
 from studio.infer import engine as engines
 from studio.infer.engine import Engine
 from studio.infer.memory import bytes_needed, refuse_if_too_large
 from studio.infer.request import user_turn
 from studio.infer.sampling import Sampling
 from studio.models.load import load_model
-from studio.paths import Workspace
 from studio.runs.status import update_status
 from studio.runs.store import RunStore
 

@@ -1,6 +1,6 @@
 import pytest
 
-from studio.errors import ConfigError
+from studio.core.errors import ConfigError
 from studio.infer.sampling import Sampling
 
 

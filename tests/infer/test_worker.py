@@ -4,16 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from studio.child import Request
 from studio.config import RunConfig
 from studio.config.model import ModelConfig
+from studio.core.child_server import Request
+from studio.core.errors import InputError, ModelError, NotFoundError
+from studio.core.paths import SAMPLES, Workspace, write_json
 from studio.data.images import ImageStore
-from studio.errors import InputError, ModelError, NotFoundError
 from studio.infer.engine import Engine
 from studio.infer.request import ChatRequest, user_turn
 from studio.infer.resolve import resolve
 from studio.infer.worker import InferenceHandler
-from studio.paths import SAMPLES, Workspace, write_json
 from studio.runs.checkpoints import MARKER
 from studio.runs.store import Run, RunStore
 

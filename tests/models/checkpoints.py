@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForImageTextToText, BitsAndBytesConfig
 
-from studio.paths import TINY_VLM
+from studio.core.paths import TINY_VLM
 
 WEIGHTS = "model.safetensors"
 BLOCK = 64

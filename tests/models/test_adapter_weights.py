@@ -8,13 +8,13 @@ import torch
 from peft import PeftModel, PromptTuningConfig, get_peft_model
 
 from studio.config.model import ModelConfig
-from studio.errors import ModelError
+from studio.core.errors import ModelError
+from studio.core.paths import TINY_VLM
 from studio.models import adapter_weights
 from studio.models.adapter_shelf import AdapterShelf
 from studio.models.adapter_weights import DEFAULT, check_adapter, put_on, state_of
 from studio.models.adapters import WEIGHTS
 from studio.models.load import load_model
-from studio.paths import TINY_VLM
 from tests.adapter_folders import configured, describe, reweigh, save_adapter_of
 from tests.families.build import save
 

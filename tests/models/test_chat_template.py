@@ -9,14 +9,14 @@ import pytest
 
 from studio.config import files
 from studio.config.model import ModelConfig
+from studio.core.errors import DataError, InputError, ModelError
+from studio.core.paths import TINY_VLM, Workspace
 from studio.data.fit import Fit
-from studio.errors import DataError, InputError, ModelError
 from studio.infer.prompt import build_inputs
 from studio.infer.request import said, user_turn
 from studio.models.chat_template import ends_answers, fit_of, unasked
 from studio.models.load import load_model
 from studio.models.source import load_processor
-from studio.paths import TINY_VLM, Workspace
 from studio.preflight.check import check_rows
 from studio.preflight.processor import open_model
 from studio.preflight.rows import source_rows

@@ -11,7 +11,7 @@ from transformers import AutoProcessor, LlamaConfig
 from studio.config import files
 from studio.config.adapter import TARGET_GROUPS, AdapterConfig
 from studio.config.model import ModelConfig
-from studio.errors import ModelError
+from studio.core.errors import ModelError
 from studio.models.adapters import inspect_adapter
 from studio.models.devices import device_problems
 from studio.models.load import load_model, skeleton_of
@@ -188,7 +188,7 @@ def test_a_package_that_a_model_needs_is_named(monkeypatch):
 
 
 def test_pickled_base_weights_are_refused(tmp_path):
-    from studio.paths import TINY_VLM
+    from studio.core.paths import TINY_VLM
 
     shutil.copytree(TINY_VLM, tmp_path / "model")
     (tmp_path / "model" / "model.safetensors").rename(tmp_path / "model" / "pytorch_model.bin")

@@ -8,7 +8,7 @@ from bitsandbytes.nn import Linear4bit, Linear8bitLt
 from torch import nn
 
 from studio.config.model import ModelConfig
-from studio.errors import ModelError
+from studio.core.errors import ModelError
 from studio.infer.memory import bytes_needed
 from studio.models.load import load_model, skeleton_of
 from studio.models.prequantized import (

@@ -9,10 +9,10 @@ import threading
 import pytest
 
 from studio.config.model import ModelConfig
-from studio.errors import ModelError
+from studio.core.errors import ModelError
+from studio.core.paths import TINY_VLM
 from studio.models import rendering
 from studio.models.source import load_processor
-from studio.paths import TINY_VLM
 
 LOOP = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
 QUESTION = [{"role": "user", "content": [{"type": "text", "text": "How many for ever?"}]}]

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from studio.config.model import ModelConfig
-from studio.errors import ModelError
+from studio.core.errors import ModelError
 from studio.models import weight_files
 from studio.models.source import load_config, load_processor
 from studio.models.weight_files import WeightsElsewhereError, read_header

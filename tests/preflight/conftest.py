@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageDraw
 
+from studio.core.paths import Workspace
 from studio.data.images import ImageStore
 from studio.data.schema import Answer, Message, Part, Row
-from studio.paths import Workspace
 from studio.preflight.check import check_rows
 from studio.preflight.checks.base import Seen
 from studio.preflight.report import Finding, Report

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from studio.annotation import AnnotationStore, ExportPolicy
-from studio.errors import NotFoundError
+from studio.core.errors import NotFoundError
 from studio.preflight.check import check_rows
 from studio.preflight.library import library_rows
 from studio.preflight.report import Report

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from PIL import Image, ImageDraw
 
-from studio.errors import DataError, NotFoundError
+from studio.core.errors import DataError, NotFoundError
 from studio.preflight.pictures import Pictures, upright_size
 from tests.preflight.conftest import drawing, saved
 

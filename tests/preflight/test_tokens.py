@@ -11,10 +11,10 @@ from trl.trainer.dpo_trainer import DataCollatorForVisionPreference
 from trl.trainer.sft_trainer import DataCollatorForVisionLanguageModeling
 
 from studio.config.model import ModelConfig
+from studio.core.errors import ModelError
 from studio.data.convert import training_dataset
 from studio.data.schema import BadRow
 from studio.data.trl_format import bare, prompt_messages
-from studio.errors import ModelError
 from studio.models.source import load_processor
 from studio.preflight import expansion
 from studio.preflight.expansion import Expansions

@@ -1,7 +1,7 @@
 """What the list says of runs, without parsing each run file every time."""
 
 from studio.config import RunConfig, files
-from studio.paths import Workspace
+from studio.core.paths import Workspace
 from studio.runs import cards
 from studio.runs.cards import CardIndex
 from studio.runs.store import RunStore

@@ -7,8 +7,8 @@ from huggingface_hub.errors import HTTPError, LocalTokenNotFoundError
 
 from studio.cli.main import main
 from studio.config import RunConfig, files
-from studio.errors import BusyError, RunFailedError
-from studio.paths import Workspace, write_json
+from studio.core.errors import BusyError, RunFailedError
+from studio.core.paths import Workspace, write_json
 from studio.runs import control, hub_push
 from studio.runs.checkpoints import MARKER
 from studio.runs.events import read_events

@@ -3,7 +3,7 @@
 import pytest
 
 from studio.config import files
-from studio.paths import Workspace, write_json
+from studio.core.paths import Workspace, write_json
 from studio.runs import checkpoints, longer
 from studio.runs.status import update_status
 from studio.runs.store import RunStore

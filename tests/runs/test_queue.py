@@ -3,8 +3,8 @@
 import pytest
 
 from studio.config import RunConfig, files
-from studio.errors import ConfigError, ConflictError, NotFoundError
-from studio.paths import Workspace
+from studio.core.errors import ConfigError, ConflictError, NotFoundError
+from studio.core.paths import Workspace
 from studio.runs import checkpoints, queue
 from studio.runs.changes import ensure_resumable
 from studio.runs.status import update_status

@@ -7,8 +7,8 @@ import psutil
 import pytest
 
 from studio.config import RunConfig
-from studio.errors import ConflictError, NotFoundError
-from studio.paths import RunPaths, Workspace, write_atomic
+from studio.core.errors import ConflictError, NotFoundError
+from studio.core.paths import RunPaths, Workspace, write_atomic
 from studio.runs import checkpoints, control, lastwords
 from studio.runs.events import EventLog, read_events
 from studio.runs.lastwords import ATTEMPT_MARK, explain_death

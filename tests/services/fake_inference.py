@@ -3,8 +3,8 @@
 import os
 import sys
 
-from studio.child import serve
-from studio.errors import ModelError
+from studio.core.child_server import serve
+from studio.core.errors import ModelError
 
 loaded: list[str] = []
 

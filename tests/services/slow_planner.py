@@ -2,8 +2,8 @@
 
 import time
 
-from studio.child import serve
-from studio.errors import StoppedError
+from studio.core.child_server import serve
+from studio.core.errors import StoppedError
 
 
 def handle(request):

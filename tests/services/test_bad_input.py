@@ -14,11 +14,11 @@ import pytest
 from PIL import Image
 
 from studio.annotation import AnnotationStore
+from studio.core.errors import DataError
+from studio.core.paths import Workspace
+from studio.core.spreadsheet import neutral
 from studio.data import images as image_module
-from studio.errors import DataError
-from studio.paths import Workspace
 from studio.services.library import import_source
-from studio.spreadsheet import neutral
 from tests.data.conftest import slow_jpeg
 
 GOOD = {"image": "good.png", "question": "q", "answer": "a"}
@@ -312,7 +312,7 @@ def test_an_import_cut_off_half_way_leaves_nothing(folder, store, monkeypatch):
         if read >= 700:
             raise OSError(28, "No space left on device")
 
-    from studio.errors import RunFailedError
+    from studio.core.errors import RunFailedError
 
     with pytest.raises(RunFailedError, match="No space left"):
         import_source(str(folder / "rows.jsonl"), store.workspace, store, on_progress=cut)

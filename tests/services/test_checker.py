@@ -9,17 +9,17 @@ import pytest
 
 from studio.annotation import AnnotationStore
 from studio.config.model import ModelConfig
+from studio.core.child_client import PipeWorker
+from studio.core.errors import BusyError, ModelError
+from studio.core.paths import Workspace
 from studio.data.schema import Answer, Message, Part, Row
-from studio.errors import BusyError, ModelError
-from studio.paths import Workspace
 from studio.services.checker import Checker, CheckStatus
-from studio.services.pipe import PipeWorker
 from tests.preflight.conftest import drawing, saved
 
 FAKE = """
 import sys
-from studio.child import serve
-from studio.errors import StoppedError
+from studio.core.child_server import serve
+from studio.core.errors import StoppedError
 
 def handle(request):
     yield {"step": {"stage": "rows", "done": 1, "total": 4}}

@@ -4,7 +4,7 @@ from collections import namedtuple
 
 import pytest
 
-from studio.paths import Workspace
+from studio.core.paths import Workspace
 from studio.services import doctor
 
 Usage = namedtuple("Usage", "total used free")

@@ -11,7 +11,7 @@ import pytest
 
 from studio.config import files
 from studio.config.training import SAVINGS
-from studio.paths import Workspace
+from studio.core.paths import Workspace
 from studio.runs.events import read_events
 from studio.runs.store import RunStore
 from studio.services.eject import eject, notebook, recipe_of, render

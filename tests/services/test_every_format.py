@@ -17,10 +17,10 @@ from PIL import Image
 
 from studio.annotation import AnnotationStore, ItemFilter, LabelEvent
 from studio.annotation.foreign_labels import Brought
+from studio.core.errors import DataError
+from studio.core.paths import Workspace
 from studio.data.convert import load_training_data
 from studio.data.schema import Answer, Message, Part, Row
-from studio.errors import DataError
-from studio.paths import Workspace
 from studio.services.library import import_source, preview_source
 
 

@@ -11,12 +11,12 @@ from studio.annotation import AnnotationStore, ItemFilter, LabelEvent, TextChang
 from studio.annotation.adjudication import DecisionEvent
 from studio.config import RunConfig
 from studio.config.files import parse
+from studio.core.errors import DataError
+from studio.core.paths import Workspace
 from studio.data.freeze import freeze_splits
 from studio.data.manifest import list_exports
 from studio.data.schema import Answer, Message, Part, Row
 from studio.data.sources import open_source
-from studio.errors import DataError
-from studio.paths import Workspace
 from studio.runs.store import RunStore
 from studio.services import frozen as module
 from studio.services.copies import IN_USE_SECONDS, Copies

@@ -8,14 +8,14 @@ import pytest
 
 from studio.config import RunConfig
 from studio.config.model import ModelConfig
-from studio.errors import BusyError, ModelError, RunFailedError
+from studio.core.child_client import PipeWorker
+from studio.core.errors import BusyError, ModelError, RunFailedError
+from studio.core.paths import Workspace, write_json
 from studio.infer.request import ChatDelta, ChatRequest, user_turn
-from studio.paths import Workspace, write_json
 from studio.runs.checkpoints import MARKER
 from studio.runs.status import update_status
 from studio.runs.store import RunStore
 from studio.services.inference import InferenceClient
-from studio.services.pipe import PipeWorker
 
 FAKE = Path(__file__).with_name("fake_inference.py")
 

@@ -13,9 +13,9 @@ from safetensors.numpy import load_file, save
 from studio.config import files
 from studio.config.checks import problems
 from studio.config.training import SAVINGS
-from studio.errors import InputError
+from studio.core.errors import InputError
+from studio.core.paths import Workspace
 from studio.models.source import model_path
-from studio.paths import Workspace
 from studio.runs import control
 from studio.runs.curves import Diary
 from studio.runs.status import update_status

@@ -16,7 +16,7 @@ import pytest
 
 from studio.config import files
 from studio.config.training import SAVINGS
-from studio.paths import Workspace
+from studio.core.paths import Workspace
 from studio.runs.curves import Diary
 from studio.runs.events import read_events
 from studio.runs.status import ENDED
@@ -29,7 +29,7 @@ DEADLINE = 200
 OFF = dict.fromkeys(SAVINGS, "off")
 STUDIO = """
 import sys, time
-from studio.paths import Workspace
+from studio.core.paths import Workspace
 from studio.services import launching, supervisor
 launching.WORKER = ("-c", sys.argv[2])
 supervisor.STARTUP_GRACE = 3.0

@@ -20,9 +20,9 @@ from studio.config.adapter import AdapterConfig
 from studio.config.availability import availability_problems
 from studio.config.checks import cautions, problems
 from studio.config.training import SAVINGS
-from studio.errors import ConfigError, InputError
+from studio.core.errors import ConfigError, InputError
+from studio.core.paths import Workspace
 from studio.models.devices import pick_device
-from studio.paths import Workspace
 from studio.runs import control
 from studio.runs.curves import Diary
 from studio.runs.status import update_status

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from studio.annotation import AnnotationStore
-from studio.errors import BusyError, DataError, RunFailedError
-from studio.paths import Workspace
+from studio.core.errors import BusyError, DataError, RunFailedError
+from studio.core.paths import Workspace
 from studio.services.importer import Importer
 from studio.services.library import dataset_name, import_source, list_datasets, preview_source
 

@@ -9,14 +9,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from studio.errors import ConfigError, ModelError, RunFailedError
-from studio.services import pipe
-from studio.services.pipe import PipeWorker
+from studio.core import child_client
+from studio.core.child_client import PipeWorker
+from studio.core.errors import ConfigError, ModelError, RunFailedError
 
 CHILD = """
     import ctypes, os, subprocess, sys, time
-    from studio.child import serve
-    from studio.errors import ConfigError, FieldProblem, ModelError
+    from studio.core.child_server import serve
+    from studio.core.errors import ConfigError, FieldProblem, ModelError
 
     def echo(request):
         print("library noise on standard output")
@@ -107,7 +107,7 @@ def test_concurrent_requests_do_not_mix(worker: PipeWorker) -> None:
 
 
 def test_a_child_that_cannot_hear_a_cancel_is_killed(worker: PipeWorker, monkeypatch) -> None:
-    monkeypatch.setattr(pipe, "HEAR_SECONDS", 0.2)
+    monkeypatch.setattr(child_client, "HEAR_SECONDS", 0.2)
     reply = worker.request({"kind": "deaf"})
     next(reply)
     worker.cancel(reply.request_id)
@@ -119,7 +119,7 @@ def test_a_child_that_cannot_hear_a_cancel_is_killed(worker: PipeWorker, monkeyp
 
 
 def test_a_child_that_hears_a_cancel_lives(worker: PipeWorker, monkeypatch) -> None:
-    monkeypatch.setattr(pipe, "HEAR_SECONDS", 5.0)
+    monkeypatch.setattr(child_client, "HEAR_SECONDS", 5.0)
     reply = worker.request({"kind": "count"})
     next(reply)
     pid = worker.pid
@@ -215,7 +215,7 @@ def test_close_ends_the_process(worker: PipeWorker) -> None:
 def test_the_child_ends_when_the_studio_is_killed(worker: PipeWorker, tmp_path: Path) -> None:
     worker.call({"kind": "value", "value": 1})
     program = (
-        "import sys; from pathlib import Path; from studio.services.pipe import PipeWorker\n"
+        "import sys; from pathlib import Path; from studio.core.child_client import PipeWorker\n"
         f"w = PipeWorker([{str(tmp_path / 'child.py')!r}], Path({str(tmp_path / 'l')!r}),"
         " command=[sys.executable])\n"
         "r = w.request({'kind': 'count'}); next(r); print(w.pid, flush=True); list(r)"

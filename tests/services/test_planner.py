@@ -10,11 +10,11 @@ from types import SimpleNamespace
 import pytest
 
 from studio.config import RunConfig
-from studio.errors import ModelError, RunFailedError, StoppedError
-from studio.paths import Workspace
+from studio.core.child_client import PipeWorker
+from studio.core.errors import ModelError, RunFailedError, StoppedError
+from studio.core.paths import Workspace
 from studio.runs.plan import Plan
 from studio.services import planner as service
-from studio.services.pipe import PipeWorker
 from studio.services.planner import Planner
 from studio.train.memory import measure as measuring
 from studio.train.memory.measure import Measured, measure

@@ -12,8 +12,8 @@ from dataclasses import replace
 import psutil
 import pytest
 
-from studio.errors import BusyError
-from studio.paths import Workspace
+from studio.core.errors import BusyError
+from studio.core.paths import Workspace
 from studio.services import presence
 from studio.services.presence import Presence, this_studio
 

@@ -9,8 +9,8 @@ import time
 import pytest
 
 from studio.config import RunConfig, files
-from studio.errors import ConfigError, ConflictError
-from studio.paths import Workspace, write_json
+from studio.core.errors import ConfigError, ConflictError
+from studio.core.paths import Workspace, write_json
 from studio.runs import checkpoints, control
 from studio.runs.events import read_events
 from studio.runs.status import ENDED, process_alive, update_status
@@ -36,7 +36,7 @@ def sleeping_worker(monkeypatch):
     """Workers that say who they are and then sleep, in place of ones that train."""
     script = (
         "import os, sys, time, psutil; sys.path.insert(0, os.environ['PYTHONPATH']);"
-        "from pathlib import Path; from studio.paths import RunPaths;"
+        "from pathlib import Path; from studio.core.paths import RunPaths;"
         "from studio.runs.status import update_status; print('hello from', os.getpid(), flush=True);"
         "update_status(RunPaths(Path(sys.argv[-1])), state='running', pid=os.getpid(),"
         " pid_started=psutil.Process().create_time()); time.sleep(600)"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from studio.config import RunConfig, files
-from studio.paths import Workspace
+from studio.core.paths import Workspace
 from studio.runs.events import read_events
 from studio.runs.store import Run, RunStore
 from studio.train.run import execute

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from studio.config.training import SAVINGS
-from studio.paths import SAMPLES
+from studio.core.paths import SAMPLES
 from studio.train.data import load_run_data
 from studio.train.prepare import prepare_model
 from studio.train.trainers import build_trainer

@@ -9,7 +9,7 @@ from transformers import Trainer
 
 from studio.config import RunConfig, files
 from studio.config.checks import ensure_consistent
-from studio.paths import RunPaths, Workspace
+from studio.core.paths import RunPaths, Workspace
 from studio.train.data import RunData, load_run_data
 from studio.train.prepare import prepare_model
 from studio.train.trainers import build_trainer

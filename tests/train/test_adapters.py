@@ -11,12 +11,12 @@ from transformers import AutoModelForImageTextToText
 
 from studio.config.adapter import AdapterConfig
 from studio.config.model import ModelConfig
-from studio.errors import ConfigError, ModelError
+from studio.core.errors import ConfigError, ModelError
+from studio.core.paths import RunPaths
 from studio.models.adapter_shelf import AdapterShelf
 from studio.models.load import load_model, skeleton_of
 from studio.models.quantize import quantization_config
 from studio.models.source import load_config
-from studio.paths import RunPaths
 from studio.runs.events import read_events
 from studio.runs.status import INITIALIZING, read_status
 from studio.train import eva

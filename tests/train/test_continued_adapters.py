@@ -4,8 +4,8 @@ import pytest
 import torch
 from one_step import OneStep
 
+from studio.core.errors import ModelError
 from studio.data.images import ImageStore
-from studio.errors import ModelError
 from studio.evaluate.bench import Bench
 from studio.models.adapter_weights import DEFAULT, state_of
 from studio.runs.store import RunStore

@@ -7,8 +7,8 @@ from transformers import AutoConfig
 from studio.config import files
 from studio.config.model import ModelConfig
 from studio.config.training import SAVINGS
+from studio.core.paths import TINY_VLM
 from studio.models.load import skeleton_of
-from studio.paths import TINY_VLM
 from studio.train.fast import choose as choosing
 from studio.train.fast.choose import choose
 from studio.train.fast.families import FAMILIES

@@ -6,7 +6,7 @@ from fast_pair import Bench, assert_same, compute, write_rows
 
 from studio.config.preference import LOSSES
 from studio.config.training import SAVINGS
-from studio.paths import TINY_VLM
+from studio.core.paths import TINY_VLM
 
 MIXED = [[0], [0, 1], [], [2]]
 """Images of four rows: one, two, none, another."""

@@ -3,7 +3,7 @@
 import pytest
 
 from studio.config.training import SAVINGS
-from studio.errors import ConfigError
+from studio.core.errors import ConfigError
 from studio.train.memory import find_batch
 from studio.train.memory.devices import GIB, Target
 from studio.train.memory.find_batch import find_batch_size, possible_sizes

@@ -8,8 +8,8 @@ import torch
 from PIL import Image
 
 from studio.config.model import ModelConfig
-from studio.errors import DataError, ModelError
-from studio.paths import TINY_VLM, read_json
+from studio.core.errors import DataError, ModelError
+from studio.core.paths import TINY_VLM, read_json
 from studio.train import plan as planning
 from studio.train.data import RunData
 from studio.train.kept_plans import model_folder, planned_once

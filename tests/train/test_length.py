@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from studio.config import files
-from studio.errors import DataError
+from studio.core.errors import DataError
 from studio.runs.events import read_events
 from studio.train.plan import plan_run
 from tests.train.fast_pair import IMAGES

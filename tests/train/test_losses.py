@@ -8,8 +8,8 @@ from one_step import OneStep
 from trl import DPOConfig
 
 from studio.config.preference import DIFFERENCE_LOSSES, LOSSES, MPO
+from studio.core.paths import RunPaths
 from studio.models.load import load_model
-from studio.paths import RunPaths
 from studio.train.arguments import argument_values
 
 LN2, BETA, EPSILON = math.log(2), 0.1, 0.1

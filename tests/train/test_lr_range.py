@@ -5,7 +5,7 @@ import math
 import pytest
 from one_step import OneStep
 
-from studio.errors import ConfigError
+from studio.core.errors import ConfigError
 from studio.runs.events import read_events
 from studio.runs.lr_range import Losses, RangeResult, Span
 from studio.train.lr_range import range_test

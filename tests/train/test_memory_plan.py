@@ -11,10 +11,10 @@ from studio.cli.plan import describe
 from studio.config import files, presets
 from studio.config.training import SAVINGS
 from studio.config.watching import LaunchConfig
-from studio.errors import ConfigError
+from studio.core.errors import ConfigError
+from studio.core.paths import Workspace
 from studio.models.load import skeleton_of
 from studio.models.source import load_processor
-from studio.paths import Workspace
 from studio.runs.lr_range import Span
 from studio.runs.plan import MemoryPlan, Plan
 from studio.train.lr_range import short_run

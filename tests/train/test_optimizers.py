@@ -12,7 +12,7 @@ from studio.config import files
 from studio.config.availability import OPTIMIZERS, unavailable
 from studio.config.checks import LOW_RANK, problems
 from studio.config.optimizer import OptimizerName
-from studio.errors import ModelError
+from studio.core.errors import ModelError
 from studio.models.load import skeleton_of
 from studio.models.targets import linear_pattern
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from studio.config.model import ModelConfig
-from studio.errors import InputError
+from studio.core.errors import InputError
 from studio.infer.engine import Engine
 from studio.infer.request import user_turn
 from studio.infer.sampling import Sampling

@@ -11,7 +11,7 @@ from transformers import CONFIG_MAPPING
 
 from studio.config import files
 from studio.config.presets import get_preset, list_presets
-from studio.paths import Workspace
+from studio.core.paths import Workspace
 from studio.train.memory.devices import Target
 from studio.train.plan import plan_run
 

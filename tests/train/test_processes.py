@@ -10,7 +10,7 @@ import pytest
 from fast_pair import OFF, write_rows
 from safetensors.numpy import load_file
 
-from studio.errors import DataError
+from studio.core.errors import DataError
 from studio.models.adapters import WEIGHTS
 from studio.runs import checkpoints
 from studio.runs.events import read_events

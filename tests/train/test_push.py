@@ -3,7 +3,7 @@
 import pytest
 from huggingface_hub.errors import HTTPError
 
-from studio.errors import InputError
+from studio.core.errors import InputError
 from studio.runs.events import read_events
 from studio.runs.status import read_status
 from studio.train.plan import plan_run

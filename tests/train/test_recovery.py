@@ -9,7 +9,7 @@ from fast_pair import assistant, user
 
 from studio.config import files
 from studio.config.checks import cautions
-from studio.errors import RunFailedError
+from studio.core.errors import RunFailedError
 from studio.models.shortage import first_line, ran_out
 from studio.runs.events import read_events
 from studio.runs.less import next_smaller

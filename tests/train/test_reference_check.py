@@ -6,8 +6,8 @@ import pytest
 import torch
 from one_step import OneStep
 
-from studio.errors import ModelError
-from studio.paths import RunPaths
+from studio.core.errors import ModelError
+from studio.core.paths import RunPaths
 from studio.runs.curves import Diary
 from studio.runs.events import read_events
 from studio.runs.store import RunStore

@@ -15,9 +15,9 @@ from studio.config.availability import availability_problems, unavailable
 from studio.config.checks import cautions, problems
 from studio.config.optimizer import OptimizerName, ScheduleName
 from studio.config.preference import DIFFERENCE_LOSSES, LOSSES
-from studio.errors import ConfigError, DataError, ModelError
+from studio.core.errors import ConfigError, DataError, ModelError
+from studio.core.paths import TINY_VLM, Workspace
 from studio.models.load import load_model
-from studio.paths import TINY_VLM, Workspace
 from studio.train.plan import preflight
 
 QUANTIZED = {"model": {"quantization": "nf4"}}

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from studio.paths import Workspace
+from studio.core.paths import Workspace
 from studio.train.fast.choose import FastPath
 from studio.train.memory import notes
 from studio.train.memory.estimate import adapted

@@ -9,7 +9,7 @@ import pytest
 import torch
 from peft import PeftModel
 
-from studio.errors import ConfigError, DataError, ModelError, RunFailedError
+from studio.core.errors import ConfigError, DataError, ModelError, RunFailedError
 from studio.models.load import load_model
 from studio.runs import checkpoints
 from studio.runs.events import read_events

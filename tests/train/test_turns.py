@@ -10,7 +10,7 @@ import pytest
 import torch
 from trl.trainer.sft_trainer import DataCollatorForVisionLanguageModeling
 
-from studio.errors import DataError
+from studio.core.errors import DataError
 from studio.models.source import load_processor
 from studio.train.data import load_run_data
 from studio.train.turns import TurnCollator
@@ -167,7 +167,7 @@ def test_a_conversation_ends_with_its_last_answer_of_weight_1(runner, tmp_path):
 @pytest.fixture
 def forgetful(tmp_path):
     """The embedded model with a template that drops the thoughts of earlier answers."""
-    from studio.paths import TINY_VLM
+    from studio.core.paths import TINY_VLM
 
     folder = tmp_path / "forgetful"
     shutil.copytree(TINY_VLM, folder)

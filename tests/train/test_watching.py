@@ -9,7 +9,7 @@ import safetensors.torch
 import torch
 from safetensors.torch import load_file
 
-from studio.errors import ConfigError, DataError, RunFailedError
+from studio.core.errors import ConfigError, DataError, RunFailedError
 from studio.evaluate.generate import Generated
 from studio.runs import checkpoints, control
 from studio.runs.curves import Diary

@@ -1,6 +1,6 @@
 """A planner that answers at once and remembers what it was asked."""
 
-from studio.errors import ConfigError, RunFailedError, StoppedError
+from studio.core.errors import ConfigError, RunFailedError, StoppedError
 from studio.runs.lr_range import Losses, Span
 from studio.runs.plan import FoundBatch, MemoryPlan, Plan, Suggestion, TowerPlan
 from studio.train.memory.measure import Measured

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from studio.annotation import AnnotationStore
+from studio.core.paths import Workspace
 from studio.data.images import ImageStore
-from studio.paths import Workspace
 
 
 @dataclass

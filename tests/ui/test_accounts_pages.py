@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from fastapi.testclient import TestClient
 
-from studio.errors import ConflictError, InputError
+from studio.core.errors import ConflictError, InputError
 from studio.ui import auth, invites, passwords
 from studio.ui.app import build_app, close_context, open_context
 from studio.ui.auth import COOKIE, Accounts, add_user, main

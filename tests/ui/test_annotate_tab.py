@@ -14,10 +14,10 @@ from tab_context import Context
 from studio.annotation import AnnotationStore, LabelEvent, publish
 from studio.annotation.export import export_name
 from studio.cli import data as command
+from studio.core.errors import RunFailedError
+from studio.core.paths import Workspace
 from studio.data.images import ImageStore
 from studio.data.schema import Answer, Message, Part, Row
-from studio.errors import RunFailedError
-from studio.paths import Workspace
 from studio.ui.tabs.annotate import DEFAULTS, FIELDS, Actions
 
 REQUEST = object()

@@ -13,9 +13,9 @@ from PIL import Image
 from sqlalchemy import event
 
 from studio.annotation import AnnotationStore, checks
+from studio.core.paths import Workspace
 from studio.data.images import ImageStore
 from studio.data.schema import Answer, Message, Part, Row
-from studio.paths import Workspace
 from studio.ui.api import router
 from studio.ui.guard import MAX_BODY
 

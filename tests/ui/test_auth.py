@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from studio.errors import InputError, NotFoundError
+from studio.core.errors import InputError, NotFoundError
 from studio.ui import auth, passwords
 from studio.ui.auth import Accounts, add_user, main, remove_user, set_role
 from studio.ui.throttle import FREE

@@ -7,12 +7,12 @@ from PIL import Image
 
 from studio.config import files
 from studio.config.model import ModelConfig
+from studio.core.errors import InputError, ModelError, StudioError
+from studio.core.paths import Workspace
 from studio.data.images import ImageStore
 from studio.data.sources import open_source
-from studio.errors import InputError, ModelError, StudioError
 from studio.infer.request import ChatDelta, ChatRequest, said, user_turn
 from studio.infer.sampling import Sampling
-from studio.paths import Workspace
 from studio.runs.events import EventLog
 from studio.runs.store import RunStore
 from studio.services.inference import ChatModel, InferenceStatus

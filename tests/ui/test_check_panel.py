@@ -12,10 +12,10 @@ from tab_context import Context
 
 from studio.annotation import AnnotationStore, ItemFilter
 from studio.config.model import ModelConfig
+from studio.core.errors import InputError, ModelError
+from studio.core.paths import Workspace
 from studio.data.images import ImageStore
 from studio.data.schema import Answer, Message, Part, Row
-from studio.errors import InputError, ModelError
-from studio.paths import Workspace
 from studio.preflight.report import (
     Bin,
     Finding,

@@ -13,8 +13,8 @@ from fastapi.testclient import TestClient
 from library_tab import FIELDS, HOSTILE, REQUEST, imported, opened_tab, write_pairs
 
 from studio.annotation import ItemFilter, LabelEvent
+from studio.core.errors import InputError
 from studio.data.schema import Answer, Message, Part, Row
-from studio.errors import InputError
 from studio.services.library import preview_source
 from studio.ui import data_views as look
 from studio.ui.app import build_app, close_context, open_context

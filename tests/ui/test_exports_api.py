@@ -11,7 +11,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from studio.paths import Workspace
+from studio.core.paths import Workspace
 from studio.ui.exports_api import past_exports, router, size
 
 

@@ -6,7 +6,7 @@ from studio.config import RunConfig
 from studio.config.fields import field_specs
 from studio.config.preference import LOSSES, MPO
 from studio.config.presets import list_presets
-from studio.errors import ConfigError
+from studio.core.errors import ConfigError
 from studio.ui.forms import (
     component,
     config_from,

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from studio.errors import StudioError
+from studio.core.errors import StudioError
 from studio.ui.app import close_context, open_context
 from studio.ui.auth import Accounts, add_user
 from studio.ui.header import Header

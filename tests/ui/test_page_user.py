@@ -9,9 +9,9 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from studio.annotation import AnnotationStore
+from studio.core.paths import Workspace
 from studio.data.images import ImageStore
 from studio.data.schema import Answer, Message, Part, Row
-from studio.paths import Workspace
 from studio.runs.store import RunStore
 from studio.ui import api, pulse
 from studio.ui.auth import Accounts, add_user

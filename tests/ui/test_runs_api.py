@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from studio.config import RunConfig, files
-from studio.paths import Workspace
+from studio.core.paths import Workspace
 from studio.runs.events import EventLog
 from studio.runs.status import update_status
 from studio.runs.store import Run, RunStore

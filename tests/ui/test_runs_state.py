@@ -7,8 +7,8 @@ import shutil
 import pytest
 
 from studio.config import RunConfig
-from studio.errors import InputError
-from studio.paths import Workspace
+from studio.core.errors import InputError
+from studio.core.paths import Workspace
 from studio.runs.store import RunStore
 from studio.ui import runs_state
 from studio.ui.runs_state import RunReader, epochs_of

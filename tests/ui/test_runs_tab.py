@@ -11,8 +11,8 @@ import pytest
 from filelock import FileLock
 
 from studio.config import RunConfig, files
-from studio.errors import ConflictError
-from studio.paths import Workspace, write_json
+from studio.core.errors import ConflictError
+from studio.core.paths import Workspace, write_json
 from studio.runs import checkpoints, control, queue
 from studio.runs.events import EventLog
 from studio.runs.status import update_status

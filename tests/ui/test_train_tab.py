@@ -8,9 +8,9 @@ import yaml
 from fake_planner import GIB, PLAN, FakePlanner
 
 from studio.config import RunConfig, files, presets
+from studio.core.errors import FieldProblem
+from studio.core.paths import Workspace, write_json
 from studio.data.manifest import MANIFEST
-from studio.errors import FieldProblem
-from studio.paths import Workspace, write_json
 from studio.runs.plan import Plan
 from studio.runs.store import RunStore
 from studio.services.demo import second_step

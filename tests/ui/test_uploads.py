@@ -11,7 +11,7 @@ from raw_http import answer, connected, head, poured
 from serving import served
 from test_gate import session
 
-from studio.errors import InputError, StudioError
+from studio.core.errors import InputError, StudioError
 from studio.ui import uploads
 from studio.ui.app import close_context, open_context
 from studio.ui.auth import Accounts, add_user

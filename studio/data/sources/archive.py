@@ -12,11 +12,11 @@ import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
+from studio.core.errors import DataError, first_line
+from studio.core.paths import Workspace, building
 from studio.data.sources import folder as folders
 from studio.data.sources.base import Reader
 from studio.data.sources.files import ENDINGS, existing_file
-from studio.errors import DataError, first_line
-from studio.paths import Workspace, building
 
 ENDING = ".zip"
 UNPACKED_ENDINGS = (*ENDINGS, *folders.IMAGE_ENDINGS, ".txt")

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from studio.core.errors import DataError, first_line
 from studio.data.schema import BadRow
 from studio.data.sources.base import Reader, Record
-from studio.errors import DataError, first_line
 
 if TYPE_CHECKING:
     from pyarrow import RecordBatch

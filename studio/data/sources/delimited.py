@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from studio.core.errors import DataError
+from studio.core.paths import read_json
+from studio.core.spreadsheet import original
 from studio.data.manifest import MANIFEST
 from studio.data.schema import BadRow
 from studio.data.sources.base import Reader, Record
-from studio.errors import DataError
-from studio.paths import read_json
-from studio.spreadsheet import original
 
 MAX_CELL = 4 * 1024 * 1024
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from studio.core.errors import DataError
+from studio.core.paths import EMBEDDED, SAMPLES, Workspace
 from studio.data.slices import choose_split
 from studio.data.sources.base import Reader
 from studio.data.sources.json_files import JsonLinesReader
-from studio.errors import DataError
-from studio.paths import EMBEDDED, SAMPLES, Workspace
 
 PREFIX = f"{EMBEDDED}:"
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from studio.core.errors import DataError
+from studio.core.paths import Workspace
 from studio.data.manifest import list_exports
 from studio.data.slices import choose_split
 from studio.data.sources.arrow_files import ArrowReader
 from studio.data.sources.base import Reader
-from studio.errors import DataError
-from studio.paths import Workspace
 
 PREFIX = "exports/"
 

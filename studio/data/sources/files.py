@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from studio.core.errors import DataError
+from studio.core.paths import Workspace, typed_path
 from studio.data.slices import EVALUATION_NAMES, choose_split
 from studio.data.sources.arrow_files import ArrowReader
 from studio.data.sources.base import Reader
 from studio.data.sources.delimited import DelimitedReader
 from studio.data.sources.json_files import JsonLinesReader, JsonReader
-from studio.errors import DataError
-from studio.paths import Workspace, typed_path
 
 READERS = {".jsonl": JsonLinesReader, ".json": JsonReader}
 READERS |= dict.fromkeys((".ndjson",), JsonLinesReader)

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from studio.core.errors import DataError
+from studio.core.paths import Workspace, typed_path
 from studio.data.schema import BadRow
 from studio.data.slices import choose_split
 from studio.data.sources.base import Reader, Record
 from studio.data.sources.files import ARROW, ENDINGS, reader_of, split_of
-from studio.errors import DataError
-from studio.paths import Workspace, typed_path
 
 IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp")
 NOT_DATA = ("dataset_info.json", "state.json", "dataset_dict.json", "manifest.json")

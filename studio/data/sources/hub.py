@@ -8,11 +8,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from studio.core.errors import DataError
+from studio.core.paths import Workspace
 from studio.data.schema import BadRow
 from studio.data.slices import choose_split
 from studio.data.sources.base import Reader, Record
-from studio.errors import DataError
-from studio.paths import Workspace
 
 if TYPE_CHECKING:
     from datasets import DatasetBuilder, IterableDataset

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from studio.core.errors import DataError
 from studio.data.schema import BadRow
 from studio.data.sources.base import Reader, Record
-from studio.errors import DataError
 
 MAX_LINE = 32 * 1024 * 1024
 MAX_JSON = 256 * 1024 * 1024

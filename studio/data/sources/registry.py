@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from types import ModuleType
 
+from studio.core.errors import DataError
+from studio.core.paths import Workspace
 from studio.data.sources import archive, embedded, exports, files, folder, hub
 from studio.data.sources.base import Reader
-from studio.errors import DataError
-from studio.paths import Workspace
 
 LIBRARY = "library:"
 KINDS: tuple[ModuleType, ...] = (embedded, exports, folder, archive, files, hub)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from studio.core.errors import DataError
+from studio.core.paths import Workspace
 from studio.data.columns import map_columns
 from studio.data.formats import RowMaker, check_mapping, describe
 from studio.data.images import ImageStore, resolve_inside
@@ -15,8 +17,6 @@ from studio.data.schema import BadRow, Row
 from studio.data.slices import Split, choose_split, parse_split
 from studio.data.sources.base import Reader
 from studio.data.sources.registry import open_reader
-from studio.errors import DataError
-from studio.paths import Workspace
 
 REMEMBERED_NAMES = 20_000
 LONGEST_REASON = 500  # characters; some quote what they are about

@@ -9,7 +9,7 @@ import torch
 from datasets import Dataset
 from torch.utils.data import DataLoader
 
-from studio.paths import RunPaths
+from studio.core.paths import RunPaths
 from studio.runs import control
 from studio.runs.events import EventLog
 from studio.runs.status import CACHING, update_status

@@ -9,8 +9,8 @@ from accelerate.utils import DistributedType
 from datasets import Dataset, concatenate_datasets
 
 from studio.config import RunConfig
+from studio.core.paths import RunPaths, Workspace
 from studio.models.load import Loaded
-from studio.paths import RunPaths, Workspace
 from studio.runs.events import EventLog
 from studio.train.fast import check, worth
 from studio.train.fast.batching import WHOLE_BATCH, Size, row_sizes

@@ -10,7 +10,7 @@ import psutil
 import torch
 
 from studio.config.engines import gpu_memory
-from studio.errors import ConfigError, FieldProblem
+from studio.core.errors import ConfigError, FieldProblem
 from studio.runs.plan import GIB
 from studio.train.memory.heap import MOST_FREE
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from studio.config import RunConfig
 from studio.config.engines import sent_elsewhere
-from studio.errors import ConfigError, FieldProblem, StoppedError
-from studio.paths import Workspace
+from studio.core.errors import ConfigError, FieldProblem, StoppedError
+from studio.core.paths import Workspace
 from studio.runs.plan import FoundBatch
 from studio.train.memory.devices import Target
 from studio.train.memory.estimate import estimate

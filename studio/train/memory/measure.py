@@ -9,10 +9,10 @@ import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from studio.child import decode_error
 from studio.config import RunConfig
-from studio.errors import RunFailedError, StoppedError
-from studio.paths import Workspace
+from studio.core.child_server import decode_error
+from studio.core.errors import RunFailedError, StoppedError
+from studio.core.paths import Workspace
 from studio.runs.plan import Plan
 
 RAN_OUT = "Memory ran out in the dry step."

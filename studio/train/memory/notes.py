@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from studio.paths import read_json, write_json
+from studio.core.paths import read_json, write_json
 
 LIBRARIES = ("torch", "transformers", "trl", "peft")
 MOST_KEPT = 500

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.config import RunConfig
-from studio.paths import Workspace, read_json, write_json
+from studio.core.paths import Workspace, read_json, write_json
 from studio.runs.plan import Plan
 from studio.train.memory.measure import Measured
 from studio.train.memory.notes import libraries

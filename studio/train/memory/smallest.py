@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from studio.config import RunConfig
-from studio.errors import ConfigError, FieldProblem
+from studio.core.errors import ConfigError, FieldProblem
 from studio.models.prequantized import can_be_quantized
 from studio.runs.plan import Plan, Suggestion
 from studio.train.memory.devices import GIB

@@ -13,11 +13,11 @@ from studio.config import RunConfig
 from studio.config.availability import availability_problems
 from studio.config.checks import problems
 from studio.config.files import parse, set_path
-from studio.errors import StudioError
+from studio.core.errors import StudioError
+from studio.core.paths import Workspace
 from studio.models.devices import device_problems
 from studio.models.prequantized import can_be_quantized
 from studio.models.source import load_processor
-from studio.paths import Workspace
 from studio.runs.less import next_smaller
 from studio.runs.plan import GIB, Plan, Suggestion
 from studio.train.memory.devices import Target

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.config import RunConfig
-from studio.paths import Workspace
+from studio.core.paths import Workspace
 from studio.train.fast.choose import FastPath
 from studio.train.memory.notes import code_of, keep_note, key_of, libraries, read_note
 from studio.train.memory.trace import Traceable, Traced

@@ -15,7 +15,7 @@ from studio.annotation import publish
 from studio.annotation.export import FORMATS, Export, export_name, export_preferences
 from studio.annotation.kept_exports import describe
 from studio.annotation.preferences import REASONS
-from studio.errors import InputError, StudioError
+from studio.core.errors import InputError, StudioError
 from studio.services.library import import_source
 from studio.ui.context import StudioContext, go_to, link
 from studio.ui.event_values import text

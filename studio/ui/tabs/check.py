@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from studio.annotation import ItemFilter
 from studio.config.model import ImageConfig, ModelConfig
-from studio.errors import InputError, StudioError
+from studio.core.errors import InputError, StudioError
 from studio.preflight.report import Finding
 from studio.services.checker import Checker, Kept
 from studio.ui import check_views as look

@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from studio.paths import ASSETS
+from studio.core.paths import ASSETS
 from studio.services.importer import Importer
 from studio.ui import data_views as look
 from studio.ui.context import StudioContext, go_to

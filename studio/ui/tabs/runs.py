@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from studio.errors import InputError, NotFoundError, StudioError
+from studio.core.errors import InputError, NotFoundError, StudioError
 from studio.runs import queue
 from studio.ui.context import StudioContext, go_to, link
 from studio.ui.event_fields import remembers

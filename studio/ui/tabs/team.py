@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from studio.annotation.settings import ProjectSettings
-from studio.errors import ConflictError, InputError, StudioError
+from studio.core.errors import ConflictError, InputError, StudioError
 from studio.ui import team_views
 from studio.ui.context import StudioContext
 from studio.ui.team_state import Draft, Drafts, Filled

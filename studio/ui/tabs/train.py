@@ -11,7 +11,7 @@ import gradio as gr
 from studio.config import RunConfig, files, presets
 from studio.config.adapter import TARGET_GROUPS
 from studio.config.availability import unavailable
-from studio.errors import ConfigError, InputError, StudioError
+from studio.core.errors import ConfigError, InputError, StudioError
 from studio.ui import train_state as state
 from studio.ui import train_views as views
 from studio.ui.context import StudioContext, go_to, link

@@ -1,4 +1,4 @@
-"""The child's side of a JSON-lines pipe; the studio's side is `studio.services.pipe`.
+"""The child's side of a JSON-lines pipe; the studio's side is `studio.core.child_client`.
 
 Lines in: `{"id": 1, "payload": {…}}` starts a request, `{"cancel": 1}` ends it early.
 Every cancel is answered by `{"id": 0, "heard": 1}`: who does not answer can do nothing any more.
@@ -19,8 +19,8 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any, TextIO
 
-from studio import errors
-from studio.errors import ConfigError, FieldProblem, RunFailedError, StudioError
+from studio.core import errors
+from studio.core.errors import ConfigError, FieldProblem, RunFailedError, StudioError
 
 Message = dict[str, Any]
 MAX_CONCURRENT = 32

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
-from studio.errors import BusyError, ConflictError, InputError, StudioError
+from studio.core.errors import BusyError, ConflictError, InputError, StudioError
 
 LOG_BYTES = 2_000_000
 KEPT_FILES = 3

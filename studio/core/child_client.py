@@ -1,4 +1,4 @@
-"""A long-living child process that answers requests over JSON lines (`studio.child.serve`).
+"""A long-living child process that answers requests over JSON lines (`studio.core.child_server.serve`).
 
 The child is started by the first request and again after it died or was closed. It leads a
 process group of its own, is killed with that group when the studio ends, and ends by itself
@@ -20,8 +20,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from studio.child import decode_error
-from studio.errors import RunFailedError
+from studio.core.child_server import decode_error
+from studio.core.errors import RunFailedError
 
 Message = dict[str, Any]
 logger = logging.getLogger(__name__)

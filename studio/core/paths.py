@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from studio.errors import InputError
+from studio.core.errors import InputError
 
-ASSETS = Path(__file__).resolve().parent.parent / "assets"
+ASSETS = Path(__file__).resolve().parents[2] / "assets"
 TINY_VLM = ASSETS / "tiny-vlm"
 SAMPLES = ASSETS / "samples"
 PRESETS = ASSETS / "presets"
