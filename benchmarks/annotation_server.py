@@ -69,11 +69,11 @@ def freeze(place: Any, times: int = sys.maxsize) -> None:
 
     Each opens the database a second time and closes it.
     """
-    from studio.config import files
+    from studio.config import run_file
     from studio.core.errors import InputError
     from studio.services.frozen import with_frozen_data
 
-    config = files.parse({"method": "dpo", "data": {"source": "library:imported"}})
+    config = run_file.parse({"method": "dpo", "data": {"source": "library:imported"}})
     for _ in range(times):
         with suppress(InputError):  # not imported yet
             with_frozen_data(config, place)

@@ -39,7 +39,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from studio.config import RunConfig, files
+from studio.config import RunConfig, run_file
 from studio.config.training import SAVINGS
 from studio.core.paths import PRESETS, Workspace
 from studio.runs.status import read_status
@@ -59,12 +59,12 @@ Pair = tuple[Reading, Reading]
 
 def config(method: str, steps: int | None, probes: bool) -> RunConfig:
     """The preset of the embedded model with the fast path off."""
-    values = files.load(PRESETS / f"embedded-{method}.yaml").model_dump(mode="json")
+    values = run_file.load(PRESETS / f"embedded-{method}.yaml").model_dump(mode="json")
     values["speed"] |= dict.fromkeys(SAVINGS, "off")
     values["schedule"]["max_steps"] = steps
     if not probes:
         values["probes"] |= {"count": 0, "forgetting": None}
-    return files.parse(values)
+    return run_file.parse(values)
 
 
 class Trainings:

@@ -30,7 +30,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.shapes import SHAPES, save_random, write_rows
-from studio.config import RunConfig, files
+from studio.config import RunConfig, run_file
 from studio.config.training import SAVINGS
 from studio.core.paths import Workspace
 from studio.models.quiet import quiet_libraries
@@ -51,7 +51,7 @@ def run_config(
     """One variant: LoRA on the language model, the embedded model in batches of 8, others of 1."""
     size = arguments.batch or (8 if model["id"] == "embedded" else 1)
     method, checkpointing = variant["method"], variant["checkpointing"]
-    return files.parse(
+    return run_file.parse(
         {
             "method": method,
             "model": model,

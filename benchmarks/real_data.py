@@ -18,7 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from studio.config import RunConfig, files
+from studio.config import RunConfig, run_file
 from studio.core.paths import Workspace
 from studio.models.quiet import quiet_libraries
 from studio.runs.events import read_events
@@ -34,7 +34,7 @@ RATES = {"sft": 1e-3, "dpo": 3e-4}
 
 def config_for(method: str, source: Path, quantization: str, rows: int) -> RunConfig:
     """Two epochs over the first `rows` rows."""
-    return files.parse(
+    return run_file.parse(
         {
             "name": f"{source.parent.name}-{method}-{quantization}",
             "method": method,

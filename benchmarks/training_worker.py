@@ -18,7 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from studio.config import files
+from studio.config import run_file
 from studio.config.training import SAVINGS
 from studio.core.paths import Workspace
 from studio.models.quiet import quiet_libraries
@@ -70,7 +70,7 @@ class Worker:
         from studio.train.trainers import build_trainer
 
         speed = {} if variant == "fast" else OFF
-        config = files.parse(settings | {"speed": speed})
+        config = run_file.parse(settings | {"speed": speed})
         self.paths = RunStore(workspace).create(config).paths
         trainable = prepare_model(config, workspace)
         base = trainable.loaded.model

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from studio.annotation.foreign import is_workspace
-from studio.config import files
+from studio.config import run_file
 from studio.core.errors import ConfigError, DataError, ModelError, NotFoundError
 from studio.core.paths import Workspace, can_be_path, typed_path
 from studio.data.sources.registry import open_reader
@@ -49,7 +49,7 @@ def test_a_name_that_names_nothing_is_refused_in_a_sentence(name, tmp_path):
     assert not is_workspace(name)
     if name != NOBODY:
         with pytest.raises(ConfigError, match="can have this name"):
-            files.parse({"model": {"id": name}})
+            run_file.parse({"model": {"id": name}})
 
 
 @pytest.mark.parametrize("kept", [5, ["x"], {"a": 1}, True, None, 1.5])

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from studio.config import RunConfig, files
+from studio.config import RunConfig
+from studio.config import run_file as files
 from studio.core.logs import configure
 from studio.core.paths import Workspace
 

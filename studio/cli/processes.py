@@ -17,7 +17,7 @@ def worker(run_dir: Path) -> int:
 
 def recipe(run_dir: Path) -> int:
     """Write down what the run in RUN_DIR comes down to."""
-    from studio.config import files
+    from studio.config import run_file
     from studio.core.paths import RunPaths
     from studio.models.quiet import quiet_libraries
 
@@ -25,7 +25,7 @@ def recipe(run_dir: Path) -> int:
     from studio.train.recipe import write_recipe
 
     paths = RunPaths(run_dir.resolve())
-    write_recipe(files.load_run(paths.config), paths, locate(str(paths.root.parent.parent)))
+    write_recipe(run_file.load_run(paths.config), paths, locate(str(paths.root.parent.parent)))
     return 0
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from studio.cli.options import JsonOption, WorkspaceOption, locate, print_json, say
-from studio.config import files
+from studio.config import run_file
 from studio.core.errors import ConflictError, InputError
 from studio.core.logs import log_told
 from studio.runs import queue
@@ -63,7 +63,7 @@ def show(run_id: RunId, workspace: WorkspaceOption = None, json: JsonOption = Fa
             {**summary(run), "findings": found, "config": run.config.model_dump(mode="json")}
         )
         return
-    typer.echo(files.dump(run.config))
+    typer.echo(run_file.dump(run.config))
     for key, value in summary(run).items():
         typer.echo(f"{key}: {value}")
     for finding in findings:
@@ -230,7 +230,7 @@ def slurm(
     place = locate(workspace)
     file = Path(run)
     if file.is_file():
-        found = made_for_slurm(files.load(file), place)
+        found = made_for_slurm(run_file.load(file), place)
         say(f"Run {found.run_id}")
     else:
         found = RunStore(place).get(run)

@@ -85,7 +85,7 @@ def submit(
 
 
 def _show_launch(config: RunConfig, place: Workspace, namespace: str) -> None:
-    from studio.config.checks import ensure_consistent
+    from studio.config.consistency import ensure_consistent
     from studio.config.engines import sent_elsewhere
     from studio.runs.store import RunStore
     from studio.services.frozen import with_frozen_data

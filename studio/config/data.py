@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from studio.config.base import Section, setting
+from studio.config.setting import Section, setting
 
 
 class DataConfig(Section):

@@ -10,8 +10,8 @@ from typing import Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from studio.config.files import section_type
 from studio.config.run import RunConfig
+from studio.config.run_file import section_type
 
 Kind = Literal["text", "number", "integer", "boolean", "choice", "choices", "list", "mapping"]
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import field_validator
 
-from studio.config.base import Section, setting
+from studio.config.setting import Section, setting
 from studio.core.paths import can_be_path
 
 Quantization = Literal["none", "int8", "nf4", "fp4"]

@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 from pydantic import field_validator
 
-from studio.config.base import Section, setting
+from studio.config.setting import Section, setting
 
 OptimizerName = Literal[
     "adamw_torch",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from studio.config import files
+from studio.config import run_file
 from studio.config.run import RunConfig
 from studio.core.errors import NotFoundError
 from studio.core.paths import PRESETS
@@ -21,7 +21,7 @@ class Preset:
 
     def config(self) -> RunConfig:
         """The recipe over the defaults."""
-        return files.load(self.path)
+        return run_file.load(self.path)
 
 
 def list_presets(folder: Path = PRESETS) -> list[Preset]:

@@ -9,13 +9,13 @@ from typing import Any, Literal
 from pydantic import field_validator, model_validator
 
 from studio.config.adapter import AdapterConfig
-from studio.config.base import Section, setting
 from studio.config.data import DataConfig
 from studio.config.model import ModelConfig
 from studio.config.optimizer import DEFAULT_RATES, OptimizerConfig
 from studio.config.preference import DpoConfig
+from studio.config.probes import LaunchConfig, ProbeConfig
+from studio.config.setting import Section, setting
 from studio.config.training import SAVINGS, BatchConfig, ScheduleConfig, SpeedConfig
-from studio.config.watching import LaunchConfig, ProbeConfig
 
 Method = Literal["sft", "dpo"]
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import model_validator
 
-from studio.config.base import Section, setting
+from studio.config.setting import Section, setting
 
 SAVINGS = ("share_images", "share_prompts", "cache_features", "cache_reference")
 MOST_EPOCHS = 1000

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from studio.config.base import Section
 from studio.config.model import ModelConfig
+from studio.config.setting import Section
 from studio.data.schema import Message, Part
 from studio.infer.sampling import Sampling
 

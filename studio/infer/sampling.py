@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from studio.config.base import Section, setting
+from studio.config.setting import Section, setting
 from studio.core.errors import ConfigError, FieldProblem
 
 

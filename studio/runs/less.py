@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from studio.config import RunConfig, files
+from studio.config import RunConfig, run_file
 from studio.core.paths import RunPaths
 from studio.runs.checkpoints import latest_checkpoint, step_of
 from studio.runs.events import EventLog
@@ -56,6 +56,6 @@ def with_batch(
     """`config` with some of `batch` changed, in the run file and the diary too."""
     config = config.model_copy(update={"batch": config.batch.model_copy(update=changes)})
     if paths.rank == 0:
-        files.save(config, paths.config)
+        run_file.save(config, paths.config)
         EventLog(paths.events).append("changed", message=message, **changes)
     return config

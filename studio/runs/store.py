@@ -11,7 +11,7 @@ from functools import cached_property
 
 from filelock import FileLock
 
-from studio.config import RunConfig, files
+from studio.config import RunConfig, run_file
 from studio.core.errors import ConflictError, NotFoundError
 from studio.core.paths import RunPaths, Workspace
 from studio.runs import checkpoints
@@ -36,7 +36,7 @@ class Run:
 
     @cached_property
     def config(self) -> RunConfig:
-        return files.load_run(self.paths.config)
+        return run_file.load_run(self.paths.config)
 
     @property
     def alive(self) -> bool:
@@ -72,7 +72,7 @@ class RunStore:
         run_id = f"{time.strftime('%Y%m%d-%H%M%S')}-{_slug(config.name)}-{secrets.token_hex(2)}"
         paths = self.workspace.run(run_id)
         paths.root.mkdir(parents=True)
-        files.save(config, paths.config)
+        run_file.save(config, paths.config)
         EventLog(paths.events).append("stage", stage="queued")
         write_status(paths, RunStatus(state=state, updated=time.time()))
         return self.get(run_id)

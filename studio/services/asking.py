@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from studio.config import files
+from studio.config import run_file
 from studio.config.model import ModelConfig
 from studio.core.errors import InputError, NotFoundError
 from studio.core.paths import Workspace
@@ -56,7 +56,7 @@ def ask(
     Raises:
         InputError: The model, the adapter or an image cannot be used.
     """
-    config = files.parse({"model": {"id": model, "quantization": quantization}}).model
+    config = run_file.parse({"model": {"id": model, "quantization": quantization}}).model
     answerers = _answerers(workspace, config, adapter, compare)
     pictures = [_open(path) for path in images]
     from studio.infer.engine import Engine

@@ -14,7 +14,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from studio.config import RunConfig, files
+from studio.config import RunConfig, run_file
 from studio.core.errors import NotFoundError
 from studio.core.paths import Workspace
 from studio.runs import control
@@ -41,7 +41,7 @@ def resumable(config: RunConfig, workspace: Workspace) -> Run:
             before = run.config.model_dump(mode="json")
             ensure_resumable(before, config)
             if differences(before, config.model_dump(mode="json")):
-                files.save(config, run.paths.config)
+                run_file.save(config, run.paths.config)
             return RunStore(workspace).get(run.run_id)
     raise NotFoundError(
         f"No stopped or failed run is called {config.name!r}.",

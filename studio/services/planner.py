@@ -12,7 +12,7 @@ import psutil
 
 from studio.annotation import AnnotationStore
 from studio.config import RunConfig
-from studio.config.checks import ensure_consistent
+from studio.config.consistency import ensure_consistent
 from studio.core.child_client import Message, PipeWorker
 from studio.core.errors import StoppedError, StudioError
 from studio.core.logs import log_told

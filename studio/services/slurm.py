@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 
 from studio.config import RunConfig
-from studio.config.checks import ensure_consistent
+from studio.config.consistency import ensure_consistent
 from studio.config.engines import ACCELERATE_ENGINE, sent_elsewhere
 from studio.core.errors import InputError
 from studio.core.paths import Workspace

@@ -9,9 +9,9 @@ import time
 
 import psutil
 
-from studio.config import files
+from studio.config import run_file
 from studio.config.adapter import MOVES_WEIGHTS
-from studio.config.checks import ensure_consistent
+from studio.config.consistency import ensure_consistent
 from studio.core.errors import BusyError, ConfigError, ConflictError, FieldProblem, InputError
 from studio.core.paths import RunPaths
 from studio.runs import checkpoints, control, queue
@@ -151,9 +151,9 @@ def extend(
         _ensure_longer(epochs, max_steps, run)
         values = run.config.model_dump(mode="json")
         length = {"epochs": epochs or run.config.schedule.epochs, "max_steps": max_steps}
-        config = files.parse(values | {"schedule": values["schedule"] | length})
+        config = run_file.parse(values | {"schedule": values["schedule"] | length})
         ensure_consistent(config)
-        files.save(config, run.paths.config)
+        run_file.save(config, run.paths.config)
         total = max_steps or longer_.steps_with(run, epochs or 0)
         length = f"{max_steps} steps" if max_steps else f"{epochs:g} epochs"
         message = f"Extended to {length}. {longer_.note(run, total)}".strip()

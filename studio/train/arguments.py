@@ -8,7 +8,7 @@ import torch
 from trl import DPOConfig, SFTConfig
 
 from studio.config import RunConfig
-from studio.config.checks import LOW_RANK
+from studio.config.consistency import LOW_RANK
 from studio.config.preference import DpoConfig
 from studio.core.paths import RunPaths
 from studio.models.load import Loaded

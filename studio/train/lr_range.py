@@ -14,7 +14,7 @@ from typing import Any
 from transformers import TrainerCallback, TrainerControl, TrainerState
 from transformers.trainer_utils import set_seed
 
-from studio.config import RunConfig, files
+from studio.config import RunConfig, run_file
 from studio.core.errors import RunFailedError
 from studio.core.paths import RunPaths, Workspace
 from studio.models.shortage import MEMORY_ERRORS, ran_out
@@ -79,7 +79,7 @@ def short_run(config: RunConfig, span: Span) -> RunConfig:
     values["launch"] |= {"processes": 1, "engine": "local"}
     values["data"]["evaluation"] = None
     values["report_to"], values["push_to_hub"] = [], None
-    return files.parse(values)
+    return run_file.parse(values)
 
 
 class Raising(TrainerCallback):

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from typing import Any
 
-from studio.config import RunConfig, files
+from studio.config import RunConfig, run_file
 from studio.core.child_server import Request, serve
 from studio.core.paths import Workspace
 from studio.core.startup import loading
@@ -116,7 +116,7 @@ def _answer(request: Request, workspace: Workspace) -> Values | Generator[Values
     from studio.train.plan import plan_run
 
     payload = request.payload
-    config = files.parse(payload["config"])
+    config = run_file.parse(payload["config"])
     elsewhere = Target.gpu(payload["gpu_gb"]) if payload.get("gpu_gb") else None
     if payload.get("lr_range"):
         return _range_test(config, workspace, Span(**payload["lr_range"]))

@@ -13,7 +13,7 @@ from transformers import PreTrainedModel, Trainer
 
 from studio.config import RunConfig
 from studio.config.adapter import MOVES_WEIGHTS
-from studio.config.checks import ensure_consistent
+from studio.config.consistency import ensure_consistent
 from studio.core.errors import ModelError, RunFailedError
 from studio.core.paths import RunPaths, Workspace
 from studio.models.adapter_kinds import LORA

@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 from filelock import FileLock, Timeout
 
-from studio.config import files
+from studio.config import run_file
 from studio.core.errors import StudioError
 from studio.core.paths import RunPaths, Workspace
 from studio.core.startup import loading
@@ -71,7 +71,7 @@ def _run(paths: RunPaths, workspace: Workspace) -> int:
             from studio.train.run import execute
             from studio.train.world import for_all_there_are
 
-        config = for_all_there_are(files.load_run(paths.config), paths)
+        config = for_all_there_are(run_file.load_run(paths.config), paths)
         outcome = execute(config, paths, workspace)
     except StudioError as error:
         if error.__cause__ is not None:  # what a library said, for the log

@@ -11,7 +11,7 @@ from accelerate.utils import DistributedType
 from transformers import Trainer
 
 from studio.config import RunConfig
-from studio.config.checks import ensure_consistent
+from studio.config.consistency import ensure_consistent
 from studio.core.errors import DataError
 from studio.core.paths import RunPaths
 from studio.models.load import SPREADING

@@ -14,7 +14,7 @@ import gradio as gr
 from studio.config import RunConfig, yaml_text
 from studio.config.adapter import TARGET_GROUPS
 from studio.config.fields import FieldSpec, field_specs
-from studio.config.files import parse, set_path
+from studio.config.run_file import parse, set_path
 from studio.core.errors import ConfigError, FieldProblem
 
 ADAPTER = FieldSpec(

@@ -9,7 +9,7 @@ from html import escape
 from studio.annotation.audit import LogLine
 from studio.annotation.figures import Figure
 from studio.annotation.quality import Person, Quality
-from studio.config.team import LEAST_COMMON_PAIRS
+from studio.config.team_bounds import LEAST_COMMON_PAIRS
 from studio.ui.plots import Line, chart
 from studio.ui.views import duration, empty
 

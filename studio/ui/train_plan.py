@@ -10,7 +10,7 @@ from typing import Any
 
 import gradio as gr
 
-from studio.config import RunConfig, files
+from studio.config import RunConfig, run_file
 from studio.config.fields import FieldSpec
 from studio.core.errors import FieldProblem, InputError, StudioError
 from studio.core.logs import log_told
@@ -170,7 +170,7 @@ class PlanPanel:
             InputError: The run cannot start.
             RunFailedError: The planner died.
         """
-        key = f"{gpu_gb}\n{files.dump(config)}"
+        key = f"{gpu_gb}\n{run_file.dump(config)}"
         made, found = self.plans.get(key, (0.0, None))
         if found is None or time.monotonic() - made > PLAN_SECONDS:
             found = self.context.planner.plan(config, gpu_gb)

@@ -10,10 +10,10 @@ from typing import Any
 
 import gradio as gr
 
-from studio.config import RunConfig, files
+from studio.config import RunConfig, run_file
 from studio.config.diff import Difference, differences
 from studio.config.fields import FieldSpec
-from studio.config.saved import SavedSettings
+from studio.config.saved_settings import SavedSettings
 from studio.core.errors import ConfigError, InputError, StudioError
 from studio.core.logs import log_told
 from studio.ui import train_state as state
@@ -76,7 +76,7 @@ class SettingsPanel:
     def _file(self) -> None:
         gr.HTML('<h4 class="settings-title">Run file</h4>')
         self.text = gr.Code(
-            files.dump(RunConfig()),
+            run_file.dump(RunConfig()),
             language="yaml",
             label="run.yaml: as the form is; or paste one here",
             interactive=True,
@@ -213,7 +213,7 @@ class SettingsPanel:
             config = config_from(self.specs, shown)
         except ConfigError as error:
             return SKIP, _refused(error, self.labels)
-        file = {"name": f"{config.name}.yaml", "text": files.dump(config), "at": time.time_ns()}
+        file = {"name": f"{config.name}.yaml", "text": run_file.dump(config), "at": time.time_ns()}
         return file, ""
 
     def compare(self, left: str | None, right: str | None, *shown: Any) -> Any:

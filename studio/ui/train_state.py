@@ -10,13 +10,13 @@ from typing import Any
 
 from studio.annotation import AnnotationStore
 from studio.config import RunConfig, yaml_text
-from studio.config.checks import problems
+from studio.config.consistency import problems
 from studio.config.fields import FieldSpec
-from studio.config.files import parse
 from studio.config.optimizer import DEFAULT_RATES
 from studio.config.preference import MPO
 from studio.config.presets import get_preset, list_presets
-from studio.config.saved import SavedSettings
+from studio.config.run_file import parse
+from studio.config.saved_settings import SavedSettings
 from studio.core.errors import ConfigError, FieldProblem, InputError, StudioError
 from studio.core.paths import EMBEDDED, Workspace
 from studio.data.manifest import list_exports

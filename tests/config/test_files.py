@@ -5,22 +5,22 @@ from pathlib import Path
 import pytest
 import yaml
 
-from studio.config import RunConfig, files
+from studio.config import RunConfig, run_file
 from studio.config.fields import field_specs
 from studio.config.optimizer import DEFAULT_RATES, OptimizerConfig
-from studio.config.reference import reference
+from studio.config.settings_reference import reference
 from studio.core.errors import ConfigError, NotFoundError
 
 
 def refusal(values: dict) -> str:
     with pytest.raises(ConfigError) as caught:
-        files.parse(values)
+        run_file.parse(values)
     return str(caught.value)
 
 
 def test_the_defaults_survive_a_round_trip(tmp_path):
-    files.save(RunConfig(), tmp_path / "run.yaml")
-    assert files.load(tmp_path / "run.yaml") == RunConfig()
+    run_file.save(RunConfig(), tmp_path / "run.yaml")
+    assert run_file.load(tmp_path / "run.yaml") == RunConfig()
 
 
 @pytest.mark.parametrize(
@@ -36,11 +36,11 @@ def test_the_defaults_survive_a_round_trip(tmp_path):
     ],
 )
 def test_the_default_learning_rate_is_that_of_the_method(values, rate):
-    config = files.parse(values)
+    config = run_file.parse(values)
     assert config.optimizer.learning_rate == rate
-    assert files.parse(config.model_dump()).optimizer.learning_rate == rate
-    overridden = files.override({"optimizer": {}}, [f"method={config.method}"])
-    assert files.parse(overridden).optimizer.learning_rate == DEFAULT_RATES[config.method]
+    assert run_file.parse(config.model_dump()).optimizer.learning_rate == rate
+    overridden = run_file.override({"optimizer": {}}, [f"method={config.method}"])
+    assert run_file.parse(overridden).optimizer.learning_rate == DEFAULT_RATES[config.method]
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_a_wrong_choice_lists_the_right_ones_and_the_given_one():
 )
 def test_where_a_run_goes_is_asked_for_in_words(launch, said):
     with pytest.raises(ConfigError, match="launch") as refused:
-        files.parse({"launch": launch})
+        run_file.parse({"launch": launch})
     assert said in str(refused.value) and "pattern" not in str(refused.value)
 
 
@@ -90,25 +90,25 @@ def test_every_problem_is_reported_at_once():
 
 def test_no_yaml_no_file_no_mapping(tmp_path):
     with pytest.raises(NotFoundError):
-        files.load(tmp_path / "none.yaml")
+        run_file.load(tmp_path / "none.yaml")
     (tmp_path / "bad.yaml").write_text("a: [")
     with pytest.raises(ConfigError, match="not valid YAML"):
-        files.load(tmp_path / "bad.yaml")
+        run_file.load(tmp_path / "bad.yaml")
     (tmp_path / "list.yaml").write_text("- a")
     with pytest.raises(ConfigError, match="not a mapping"):
-        files.load(tmp_path / "list.yaml")
+        run_file.load(tmp_path / "list.yaml")
     with pytest.raises(ConfigError, match="cannot be read"):
-        files.load(tmp_path)
+        run_file.load(tmp_path)
 
 
 def test_assignments_override_the_file():
-    values = files.override({"batch": {"total": 4}}, ["batch.total=8", "adapter=null", "name=x"])
-    config = files.parse(values | {"batch": values["batch"] | {"per_device": 2}})
+    values = run_file.override({"batch": {"total": 4}}, ["batch.total=8", "adapter=null", "name=x"])
+    config = run_file.parse(values | {"batch": values["batch"] | {"per_device": 2}})
     assert (config.batch.total, config.adapter, config.name) == (8, None, "x")
     with pytest.raises(ConfigError, match="key=value"):
-        files.override({}, ["batch.total"])
+        run_file.override({}, ["batch.total"])
     with pytest.raises(ConfigError, match="not valid YAML") as caught:
-        files.override({}, ["adapter.targets=[q_proj"])
+        run_file.override({}, ["adapter.targets=[q_proj"])
     assert caught.value.field == "adapter.targets"
 
 
@@ -117,7 +117,7 @@ def test_an_unknown_dpo_loss_lists_the_known_ones():
 
 
 def test_accumulation_is_derived_and_steps_are_counted():
-    config = files.parse({"batch": {"per_device": 4, "total": 16}, "schedule": {"epochs": 3}})
+    config = run_file.parse({"batch": {"per_device": 4, "total": 16}, "schedule": {"epochs": 3}})
     assert config.accumulation == 4
     assert config.total_steps(33) == 9
     limited = config.model_copy(
@@ -141,17 +141,20 @@ def test_every_setting_has_words_and_a_place_in_the_form():
 def test_the_page_of_settings_is_what_its_command_writes():
     page = Path(__file__).resolve().parents[2] / "docs" / "settings.md"
     assert page.read_text(encoding="utf-8") == reference(), (
-        "run: python -m studio.config.reference > docs/settings.md"
+        "run: python -m studio.config.settings_reference > docs/settings.md"
     )
 
 
 def test_a_run_of_an_earlier_version_goes_on_as_it_began(tmp_path):
-    whole = files.parse({"data": {"max_length": 100}}).model_dump(mode="json")
+    whole = run_file.parse({"data": {"max_length": 100}}).model_dump(mode="json")
     path = tmp_path / "run.yaml"
-    files.save(files.parse(whole), path)
-    assert files.load_run(path) == files.parse(whole)
+    run_file.save(run_file.parse(whole), path)
+    assert run_file.load_run(path) == run_file.parse(whole)
     del whole["data"]["turns"], whole["data"]["too_long"]
     path.write_text(yaml.safe_dump(whole), encoding="utf-8")
-    data = files.load_run(path).data
+    data = run_file.load_run(path).data
     assert (data.turns, data.too_long) == ("last", "cut_answer")
-    assert (files.load(path).data.turns, files.load(path).data.too_long) == ("all", "leave_out")
+    assert (run_file.load(path).data.turns, run_file.load(path).data.too_long) == (
+        "all",
+        "leave_out",
+    )

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from studio.config.checks import problems
+from studio.config.consistency import problems
 from studio.config.presets import get_preset, list_presets
 from studio.core.errors import NotFoundError
 

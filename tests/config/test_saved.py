@@ -2,16 +2,16 @@
 
 import pytest
 
-from studio.config import RunConfig, files
+from studio.config import RunConfig, run_file
 from studio.config.diff import differences
-from studio.config.saved import SavedSettings
+from studio.config.saved_settings import SavedSettings
 from studio.core.errors import ConfigError, NotFoundError
 from studio.core.paths import Workspace
 
 
 def test_settings_are_kept_duplicated_and_forgotten(tmp_path):
     saved = SavedSettings(Workspace.locate(tmp_path))
-    config = files.parse({"adapter": {"rank": 7}, "dpo": {"losses": {"ipo": 1.0}}})
+    config = run_file.parse({"adapter": {"rank": 7}, "dpo": {"losses": {"ipo": 1.0}}})
     assert saved.save("my first", config) == "my first"
     assert saved.load("my first") == config
     copy = saved.duplicate("my first")
@@ -28,7 +28,7 @@ def test_a_name_that_is_no_file_name_is_refused(tmp_path, name):
 
 
 def test_a_difference_names_every_setting():
-    before = files.parse({"adapter": {"rank": 8}, "dpo": {"losses": {"sigmoid": 1}}})
-    after = files.parse({"adapter": {"rank": 16}, "dpo": {"losses": {"ipo": 1}}})
+    before = run_file.parse({"adapter": {"rank": 8}, "dpo": {"losses": {"sigmoid": 1}}})
+    after = run_file.parse({"adapter": {"rank": 16}, "dpo": {"losses": {"ipo": 1}}})
     assert [row.path for row in differences(before, after)] == ["adapter.rank", "dpo.losses"]
     assert list(differences(before, before)) == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from studio.config import files, yaml_text
+from studio.config import run_file, yaml_text
 from studio.config.yaml_text import YamlError, parse, read
 from studio.core.errors import ConfigError
 
@@ -82,11 +82,11 @@ def test_a_run_file_with_an_odd_value_is_refused_in_a_sentence(tmp_path, text):
     path = tmp_path / "run.yaml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError):
-        files.load(path)
+        run_file.load(path)
 
 
 @pytest.mark.parametrize("value", ["!!int x", "[" * 900, "9" * 5000, "2026-13-45"])
 def test_an_override_with_an_odd_value_is_refused_in_a_sentence(value):
     with pytest.raises(ConfigError) as caught:
-        files.override({}, [f"seed={value}"])
+        run_file.override({}, [f"seed={value}"])
     assert len(str(caught.value)) < 500

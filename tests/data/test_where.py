@@ -5,7 +5,7 @@ import json
 import pytest
 from PIL import Image
 
-from studio.config import files
+from studio.config import run_file
 from studio.core.errors import DataError
 from studio.core.paths import Workspace
 from studio.train.data import load_run_data
@@ -25,7 +25,7 @@ def rows(tmp_path):
 
 
 def load(rows, where, split="train"):
-    config = files.parse({"data": {"source": str(rows), "train": split, "where": where}})
+    config = run_file.parse({"data": {"source": str(rows), "train": split, "where": where}})
     return load_run_data(config, Workspace.locate(rows.parent / "workspace"))
 
 

@@ -14,7 +14,7 @@ from peft import get_peft_model
 from PIL import Image, ImageDraw
 from safetensors.numpy import load_file
 
-from studio.config import RunConfig, files
+from studio.config import RunConfig, run_file
 from studio.core.paths import RunPaths, Workspace, read_json
 from studio.infer.engine import Engine
 from studio.infer.request import ChatDelta, user_turn
@@ -141,7 +141,7 @@ class Bench:
             "schedule": {"max_steps": 1, "save_every": 100},
             "probes": {"count": 0, "forgetting": None},
         }
-        return files.parse(values | sections)
+        return run_file.parse(values | sections)
 
     def _step(self, config: RunConfig) -> tuple[Step, dict[str, int]]:
         """The step, and the modules with NF4 weights by tower."""

@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from studio.config import files
+from studio.config import run_file
 from studio.config.model import ModelConfig
 from studio.core.errors import DataError, InputError, ModelError
 from studio.core.paths import TINY_VLM, Workspace
@@ -94,7 +94,7 @@ def source(tmp_path):
 
 def planned(model_id, source, workspace, **data):
     values = {"model": {"id": model_id}, "data": {"source": source} | data}
-    return plan_run(files.parse(values), workspace)
+    return plan_run(run_file.parse(values), workspace)
 
 
 def checked(model_id, source, workspace):

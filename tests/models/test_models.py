@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from transformers import AutoProcessor, LlamaConfig
 
-from studio.config import files
+from studio.config import run_file
 from studio.config.adapter import TARGET_GROUPS, AdapterConfig
 from studio.config.model import ModelConfig
 from studio.core.errors import ModelError
@@ -193,4 +193,4 @@ def test_pickled_base_weights_are_refused(tmp_path):
     shutil.copytree(TINY_VLM, tmp_path / "model")
     (tmp_path / "model" / "model.safetensors").rename(tmp_path / "model" / "pytorch_model.bin")
     with pytest.raises(ModelError, match="safetensors"):
-        load_model(files.parse({"model": {"id": str(tmp_path / "model")}}).model)
+        load_model(run_file.parse({"model": {"id": str(tmp_path / "model")}}).model)

@@ -1,6 +1,6 @@
 """What the list says of runs, without parsing each run file every time."""
 
-from studio.config import RunConfig, files
+from studio.config import RunConfig, run_file
 from studio.core.paths import Workspace
 from studio.runs import cards
 from studio.runs.cards import CardIndex
@@ -12,7 +12,7 @@ def test_a_card_follows_its_run_file(tmp_path):
     run = RunStore(workspace).create(RunConfig(name="one", method="dpo"))
     index = CardIndex(workspace)
     assert index.get(run.paths).name == "one" and index.get(run.paths).rank
-    files.save(RunConfig(name="renamed"), run.paths.config)
+    run_file.save(RunConfig(name="renamed"), run.paths.config)
     assert index.get(run.paths).name == "renamed"
     run.paths.config.write_text("unknown: 1\n")
     assert not index.get(run.paths).readable

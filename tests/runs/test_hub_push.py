@@ -6,7 +6,7 @@ from huggingface_hub import ModelCard
 from huggingface_hub.errors import HTTPError, LocalTokenNotFoundError
 
 from studio.cli.main import main
-from studio.config import RunConfig, files
+from studio.config import RunConfig, run_file
 from studio.core.errors import BusyError, RunFailedError
 from studio.core.paths import Workspace, write_json
 from studio.runs import control, hub_push
@@ -99,7 +99,7 @@ def test_the_card_names_a_hub_model_or_none(run):
     assert data.base_model is None and "/home/me" not in hub.cards[0]
     assert data.tags == ["dpo", "lora", "trl"] and data.library_name == "peft"
     assert data.pipeline_tag == "image-text-to-text"
-    named = files.parse({"model": {"id": "HuggingFaceTB/SmolVLM-Instruct"}})
+    named = run_file.parse({"model": {"id": "HuggingFaceTB/SmolVLM-Instruct"}})
     hub_push.push_weights(named, run.paths, "me/mine", hub)
     data = ModelCard(hub.cards[1]).data
     assert data.base_model == "HuggingFaceTB/SmolVLM-Instruct"
@@ -109,7 +109,7 @@ def test_the_card_names_a_hub_model_or_none(run):
 def test_all_weights_get_a_card_too(run):
     hub = Hub()
     (run.paths.adapter / "README.md").unlink()
-    whole = files.parse({"name": "whole", "adapter": None})
+    whole = run_file.parse({"name": "whole", "adapter": None})
     hub_push.push_weights(whole, run.paths, "me/mine", hub)
     assert ModelCard(hub.cards[0]).data.library_name == "transformers"
 

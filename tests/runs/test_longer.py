@@ -2,7 +2,7 @@
 
 import pytest
 
-from studio.config import files
+from studio.config import run_file
 from studio.core.paths import Workspace, write_json
 from studio.runs import checkpoints, longer
 from studio.runs.status import update_status
@@ -12,7 +12,7 @@ from studio.runs.store import RunStore
 def ended(tmp_path, schedule, warmup=0.1):
     store = RunStore(Workspace.locate(tmp_path))
     config = {"optimizer": {"schedule": schedule, "learning_rate": 1e-3, "warmup": warmup}}
-    run = store.create(files.parse({**config, "batch": {"per_device": 2, "total": 4}}))
+    run = store.create(run_file.parse({**config, "batch": {"per_device": 2, "total": 4}}))
     write_json(run.paths.plan, {"train_rows": 198})
     folder = run.paths.checkpoints / "checkpoint-50"
     folder.mkdir(parents=True)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from studio.config import RunConfig, files
+from studio.config import RunConfig, run_file
 from studio.core.errors import ConfigError, ConflictError, NotFoundError
 from studio.core.paths import Workspace
 from studio.runs import checkpoints, queue
@@ -46,10 +46,10 @@ def test_the_queue_is_paused_for_everyone(store):
 
 def test_length_may_change_between_attempts_but_not_what_is_learned():
     was = RunConfig(name="one").model_dump(mode="json")
-    ensure_resumable(was, files.parse({"name": "two", "schedule": {"epochs": 9}}))
+    ensure_resumable(was, run_file.parse({"name": "two", "schedule": {"epochs": 9}}))
     changed = {"optimizer": {"learning_rate": 0.5}, "data": {"source": "embedded:preferences"}}
     with pytest.raises(ConfigError) as caught:
-        ensure_resumable(was, files.parse(changed))
+        ensure_resumable(was, run_file.parse(changed))
     found = {problem.field: problem.message for problem in caught.value.problems}
     assert set(found) == {"optimizer.learning_rate", "data.source"}
     assert (
@@ -81,7 +81,7 @@ def test_going_back_deletes_what_came_after(store):
 
 
 def test_a_run_takes_the_weights_of_a_checkpoint(store):
-    run = store.create(files.parse({"adapter": {"init": "pissa"}}))
+    run = store.create(run_file.parse({"adapter": {"init": "pissa"}}))
     folder = run.paths.checkpoints / "checkpoint-5"
     folder.mkdir(parents=True)
     for name in ("optimizer.pt", "trainer_state.json", "rng_state.pth"):
@@ -93,7 +93,7 @@ def test_a_run_takes_the_weights_of_a_checkpoint(store):
     with pytest.raises(ConflictError, match="pissa") as caught:
         steering.use_checkpoint(store, run.run_id, 5)
     assert "Resume" in caught.value.remedy
-    files.save(RunConfig(), run.paths.config)
+    run_file.save(RunConfig(), run.paths.config)
     with pytest.raises(ConflictError, match="in parts"):
         steering.use_checkpoint(store, run.run_id, 5)
     (folder / "adapter_model.safetensors").write_bytes(b"weights")

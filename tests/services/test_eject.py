@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pyarrow.parquet as pq
 import pytest
 
-from studio.config import files
+from studio.config import run_file
 from studio.config.training import SAVINGS
 from studio.core.paths import Workspace
 from studio.runs.events import read_events
@@ -50,7 +50,7 @@ def logged(history, key):
 @pytest.mark.parametrize("values", [SFT, DPO], ids=["sft", "dpo-nf4"])
 def test_the_script_trains_as_the_run_did(tmp_path, monkeypatch, values):
     workspace = Workspace.locate(tmp_path / "workspace")
-    run = RunStore(workspace).create(files.parse(values))
+    run = RunStore(workspace).create(run_file.parse(values))
     execute(run.config, run.paths, workspace)
     events = read_events(run.paths.events).events
     expected = [e.values["loss"] for e in events if e.type == "metrics" and "loss" in e.values]
@@ -90,7 +90,7 @@ def test_the_script_of_conversations_scores_every_answer_and_leaves_out_the_same
     data = {"source": str(source), "train": "train", "max_length": 150}
     values = {**SFT, "data": data, "batch": {"per_device": 3, "total": 3}}
     workspace = Workspace.locate(tmp_path / "workspace")
-    run = RunStore(workspace).create(files.parse(values))
+    run = RunStore(workspace).create(run_file.parse(values))
     execute(run.config, run.paths, workspace)
     events = read_events(run.paths.events).events
     expected = [e.values["loss"] for e in events if e.type == "metrics" and "loss" in e.values]
@@ -117,7 +117,7 @@ def cell_by_cell(path):
 
 def recipe(tmp_path, values):
     workspace = Workspace.locate(tmp_path)
-    run = RunStore(workspace).create(files.parse(values))
+    run = RunStore(workspace).create(run_file.parse(values))
     write_recipe(run.config, run.paths, workspace)
     return json.loads(run.paths.recipe.read_text())
 
@@ -142,7 +142,7 @@ def test_a_name_is_only_a_name_and_folders_of_this_machine_are_named(tmp_path):
 
 
 def test_rows_that_are_asked_for_twice_at_once_are_whole(tmp_path):
-    workspace, config = Workspace.locate(tmp_path / "workspace"), files.parse(SFT)
+    workspace, config = Workspace.locate(tmp_path / "workspace"), run_file.parse(SFT)
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(lambda _: write_rows(config, workspace, tmp_path / "rows", ALONE), range(3)))
     found = {path.name: pq.read_metadata(path).num_rows for path in (tmp_path / "rows").iterdir()}
@@ -180,7 +180,7 @@ def test_the_rows_of_a_step_do_not_depend_on_the_number_of_processes(tmp_path):
 
 def test_a_recipe_of_an_earlier_version_is_worked_out_again(tmp_path, monkeypatch):
     workspace = Workspace.locate(tmp_path)
-    run = RunStore(workspace).create(files.parse(SFT))
+    run = RunStore(workspace).create(run_file.parse(SFT))
     run.paths.recipe.write_text('{"name": "old", "method": "sft"}')
 
     def child(command, **_):

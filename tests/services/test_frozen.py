@@ -10,7 +10,7 @@ import pytest
 from studio.annotation import AnnotationStore, ItemFilter, LabelEvent, TextChange
 from studio.annotation.adjudication import DecisionEvent
 from studio.config import RunConfig
-from studio.config.files import parse
+from studio.config.run_file import parse
 from studio.core.errors import DataError
 from studio.core.paths import Workspace
 from studio.data.freeze import freeze_splits

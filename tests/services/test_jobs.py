@@ -10,8 +10,8 @@ from huggingface_hub import HfApi
 from jobs_hub import TOKEN, serve
 from safetensors.numpy import load_file, save
 
-from studio.config import files
-from studio.config.checks import problems
+from studio.config import run_file
+from studio.config.consistency import problems
 from studio.config.training import SAVINGS
 from studio.core.errors import InputError
 from studio.core.paths import Workspace
@@ -61,7 +61,7 @@ def hub(monkeypatch):
 
 
 def config(**launch):
-    return files.parse({**SMALL, "launch": {"engine": "hf-jobs:a10g-small", **launch}})
+    return run_file.parse({**SMALL, "launch": {"engine": "hf-jobs:a10g-small", **launch}})
 
 
 def job_run(workspace, **launch):
@@ -117,7 +117,7 @@ def test_a_job_trains_the_run_and_its_adapter_comes_back(workspace, hub, tmp_pat
     """The job is really run, as it was sent."""
     from studio.train.run import execute
 
-    here = RunStore(workspace).create(files.parse(SMALL))
+    here = RunStore(workspace).create(run_file.parse(SMALL))
     execute(here.config, here.paths, workspace)
     run = job_run(workspace, engine="hf-jobs:cpu-basic")
     monkeypatch.setattr(jobs, "MOUNT", str(run.paths.root / "job"))
@@ -220,7 +220,7 @@ def test_what_a_run_starts_from_goes_along(workspace, tmp_path, hub):
     }
     from studio.train.recipe import write_recipe
 
-    run = RunStore(workspace).create(files.parse(values))
+    run = RunStore(workspace).create(run_file.parse(values))
     write_recipe(run.config, run.paths, workspace)
     job = jobs.build_job(run, workspace, "ana")
     names = {str(path.relative_to(job.folder)) for path in job.files}
@@ -270,6 +270,6 @@ def test_a_flavor_has_a_gpu_for_each_process():
 def test_a_job_is_not_asked_for_what_only_a_worker_does():
     batch = {**SMALL["batch"], "largest": True}
     (problem,) = problems(
-        files.parse({**SMALL, "batch": batch, "launch": {"engine": "hf-jobs:l4x1"}})
+        run_file.parse({**SMALL, "batch": batch, "launch": {"engine": "hf-jobs:l4x1"}})
     )
     assert problem.field == "batch.largest" and "--find-batch" in problem.remedy

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from studio.config import files
+from studio.config import run_file
 from studio.config.training import SAVINGS
 from studio.core.paths import Workspace
 from studio.runs.curves import Diary
@@ -52,7 +52,7 @@ def supervisor(tmp_path, client, monkeypatch):
 
 
 def config(name, steps):
-    return files.parse(
+    return run_file.parse(
         {
             "name": name,
             "adapter": {"rank": 4, "dropout": 0.1},

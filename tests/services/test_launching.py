@@ -15,10 +15,10 @@ import pytest
 import torch
 import yaml
 
-from studio.config import files
+from studio.config import run_file
 from studio.config.adapter import AdapterConfig
 from studio.config.availability import availability_problems
-from studio.config.checks import cautions, problems
+from studio.config.consistency import cautions, problems
 from studio.config.training import SAVINGS
 from studio.core.errors import ConfigError, InputError
 from studio.core.paths import Workspace
@@ -77,7 +77,7 @@ def accelerate_file(folder, name="accelerate.yaml", **values):
 
 
 def config(**launch):
-    return files.parse({**SMALL, "launch": launch})
+    return run_file.parse({**SMALL, "launch": launch})
 
 
 @pytest.mark.usefixtures("forked")
@@ -186,9 +186,9 @@ def test_spread_weights_are_refused_where_they_cannot_be(tmp_path):
     (on_cpu,) = availability_problems(fsdp, "cpu")
     assert on_cpu.field == "launch.engine" and "FSDP" in on_cpu.message
     values = {**SMALL, "model": {"quantization": "nf4"}, "adapter": {"init": "default"}}
-    quantized = files.parse(values | {"launch": {"engine": f"accelerate:{path}"}})
+    quantized = run_file.parse(values | {"launch": {"engine": f"accelerate:{path}"}})
     assert "model.quantization" in {p.field for p in availability_problems(quantized, "cuda")}
-    pissa = files.parse({**SMALL, "adapter": {"init": "pissa"}}).model_copy(
+    pissa = run_file.parse({**SMALL, "adapter": {"init": "pissa"}}).model_copy(
         update={"launch": fsdp.launch}
     )
     assert [p.field for p in availability_problems(pissa, "cuda")] == ["adapter.init"]

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from studio.config import RunConfig, files
+from studio.config import RunConfig, run_file
 from studio.core.errors import ConfigError, ConflictError
 from studio.core.paths import Workspace, write_json
 from studio.runs import checkpoints, control
@@ -51,7 +51,7 @@ def forked_worker(monkeypatch, client):
 
 
 def quick(name: str = "quick") -> RunConfig:
-    return files.parse(
+    return run_file.parse(
         {
             "name": name,
             "adapter": {"rank": 4},
@@ -97,7 +97,7 @@ def test_a_run_that_cannot_start_names_the_field(supervisor, forked_worker):
 
 def test_a_contradiction_is_not_even_queued(supervisor):
     with pytest.raises(ConfigError):
-        supervisor.submit(files.parse({"adapter": None, "model": {"quantization": "nf4"}}))
+        supervisor.submit(run_file.parse({"adapter": None, "model": {"quantization": "nf4"}}))
     assert supervisor.store.list() == []
 
 
@@ -253,7 +253,7 @@ def test_the_queue_outlives_a_round_that_went_wrong(supervisor, monkeypatch, cap
 )
 def test_a_run_is_not_made_longer_by_what_it_cannot_be(supervisor, length, said):
     config = quick().model_copy(
-        update={"schedule": files.parse({"schedule": {"epochs": 3}}).schedule}
+        update={"schedule": run_file.parse({"schedule": {"epochs": 3}}).schedule}
     )
     run = supervisor.store.create(config, state="finished")
     with pytest.raises(ConflictError, match="left no checkpoint"):
@@ -310,7 +310,7 @@ def test_stop_now_ends_a_worker_that_does_not_listen(supervisor, sleeping_worker
 def test_a_worker_that_died_for_want_of_memory_goes_on_with_less(supervisor):
     """Rows at once, then checkpointing, then the end; the effective batch stays."""
     batch = {"per_device": 2, "total": 4}
-    run = supervisor.store.create(files.parse({"batch": batch}), state="running")
+    run = supervisor.store.create(run_file.parse({"batch": batch}), state="running")
     supervisor.pause(True)
     queued, found = run.status.queued, []
     for _ in range(3):
@@ -328,7 +328,7 @@ def test_a_worker_that_died_for_want_of_memory_goes_on_with_less(supervisor):
 def test_less_is_not_taken_where_the_run_is_to_fail_or_to_stop(supervisor):
     supervisor.pause(True)
     for values, wish in (({"batch": {"on_oom": "fail"}}, "none"), ({}, "stop")):
-        run = supervisor.store.create(files.parse(values), state="running")
+        run = supervisor.store.create(run_file.parse(values), state="running")
         run.paths.log.write_text("MemoryError\n")
         control.request(run.paths, wish)
         supervisor.step()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from studio.config import RunConfig, files
+from studio.config import RunConfig, run_file
 from studio.core.paths import Workspace
 from studio.runs.events import read_events
 from studio.runs.store import Run, RunStore
@@ -35,7 +35,7 @@ class Runner:
         for key, value in sections.items():
             both = isinstance(value, dict) and isinstance(values.get(key), dict)
             values[key] = values[key] | value if both else value
-        return files.parse(values)
+        return run_file.parse(values)
 
     def run(self, config: RunConfig) -> tuple[Run, str]:
         """Execute to the end; the run and how it ended."""

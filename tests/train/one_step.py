@@ -7,8 +7,8 @@ from typing import Any
 
 from transformers import Trainer
 
-from studio.config import RunConfig, files
-from studio.config.checks import ensure_consistent
+from studio.config import RunConfig, run_file
+from studio.config.consistency import ensure_consistent
 from studio.core.paths import RunPaths, Workspace
 from studio.train.data import RunData, load_run_data
 from studio.train.prepare import prepare_model
@@ -39,7 +39,7 @@ class OneStep:
         for key, value in sections.items():
             both = isinstance(value, dict) and isinstance(values.get(key), dict)
             values[key] = values[key] | value if both else value
-        config = files.parse(values)
+        config = run_file.parse(values)
         ensure_consistent(config)
         return config
 

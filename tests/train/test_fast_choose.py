@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from transformers import AutoConfig
 
-from studio.config import files
+from studio.config import run_file
 from studio.config.model import ModelConfig
 from studio.config.training import SAVINGS
 from studio.core.paths import TINY_VLM
@@ -22,7 +22,7 @@ def frozen():
 
 
 def run(**speed):
-    return files.parse({"method": "dpo", "data": {"source": "rows.jsonl"}, "speed": speed})
+    return run_file.parse({"method": "dpo", "data": {"source": "rows.jsonl"}, "speed": speed})
 
 
 def chosen(model, **options) -> tuple[list[str], str]:

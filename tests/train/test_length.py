@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from studio.config import files
+from studio.config import run_file
 from studio.core.errors import DataError
 from studio.runs.events import read_events
 from studio.train.plan import plan_run
@@ -131,5 +131,5 @@ def test_the_run_trains_on_the_rest_and_says_so(runner, rows):
 
 
 def test_the_setting_is_declared_like_the_others():
-    assert files.parse({}).data.too_long == "leave_out"
-    assert files.parse({}).data.turns == "all"
+    assert run_file.parse({}).data.too_long == "leave_out"
+    assert run_file.parse({}).data.turns == "all"

@@ -8,9 +8,9 @@ import torch
 from torch import nn
 
 from studio.cli.plan import describe
-from studio.config import files, presets
+from studio.config import presets, run_file
+from studio.config.probes import LaunchConfig
 from studio.config.training import SAVINGS
-from studio.config.watching import LaunchConfig
 from studio.core.errors import ConfigError
 from studio.core.paths import Workspace
 from studio.models.load import skeleton_of
@@ -84,7 +84,7 @@ def test_state_of_projected_matrices_by_hand():
 def test_weights_take_what_the_loaded_model_takes(quantization):
     from studio.models.load import load_model
 
-    config = files.parse({"model": {"quantization": quantization, "dtype": "float32"}}).model
+    config = run_file.parse({"model": {"quantization": quantization, "dtype": "float32"}}).model
     skeleton = skeleton_of(config)
     loaded = load_model(config).model
     held = sum(p.numel() * p.element_size() for p in loaded.parameters())
@@ -117,7 +117,7 @@ def test_plan_goes_through_json(usual):
 
 
 def test_configuration_alone_is_enough(runner, usual, tmp_path):
-    skeleton_of(files.parse({}).model).config.save_pretrained(tmp_path / "bare")
+    skeleton_of(run_file.parse({}).model).config.save_pretrained(tmp_path / "bare")
     bare, _ = plan_run(runner.config(model={"id": str(tmp_path / "bare")}), runner.workspace)
     _, full = usual
     assert bare.total_parameters == full.total_parameters

@@ -8,9 +8,9 @@ import torch
 from one_step import OneStep
 from transformers.training_args import OptimizerNames
 
-from studio.config import files
+from studio.config import run_file
 from studio.config.availability import OPTIMIZERS, unavailable
-from studio.config.checks import LOW_RANK, problems
+from studio.config.consistency import LOW_RANK, problems
 from studio.config.optimizer import OptimizerName
 from studio.core.errors import ModelError
 from studio.models.load import skeleton_of
@@ -91,7 +91,7 @@ def test_optimizers_of_whole_matrices_take_a_step(one, name):
 @pytest.mark.parametrize("name", sorted(MISSING))
 def test_what_is_not_installed_is_refused_with_its_package(name):
     values = {"optimizer": {"name": name, "warmup": 0}, "adapter": None, "batch": {"total": 4}}
-    config = files.parse(values)
+    config = run_file.parse(values)
     refused = problems(config)
     assert refused[0].field == "optimizer.name"
     assert f"pip install {OPTIMIZERS[name].package}" in refused[0].remedy

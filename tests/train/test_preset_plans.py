@@ -9,7 +9,7 @@ import json
 import pytest
 from transformers import CONFIG_MAPPING
 
-from studio.config import files
+from studio.config import run_file
 from studio.config.presets import get_preset, list_presets
 from studio.core.paths import Workspace
 from studio.train.memory.devices import Target
@@ -107,7 +107,7 @@ def test_recipe_is_planned(name, models, workspace):
         "train": "train[:8]",
         "evaluation": "25%" if config.data.evaluation else None,
     }
-    plan, _ = plan_run(files.parse(values), workspace, Target.gpu(80))
+    plan, _ = plan_run(run_file.parse(values), workspace, Target.gpu(80))
     assert 0 < plan.trainable_parameters < plan.total_parameters
     assert plan.memory.total > plan.memory.weights > 0 and plan.steps >= 1
     matched = {tower.name: tower.matched for tower in plan.towers}

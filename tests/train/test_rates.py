@@ -2,14 +2,14 @@
 
 import pytest
 
-from studio.config import files
+from studio.config import run_file
 from studio.train.rates import high_rate, highest_dpo_rate
 
 TINY, SMALL, LARGE = 1_920_000, 256_000_000, 8_000_000_000
 
 
 def dpo(rate, **values):
-    return files.parse({"method": "dpo", "optimizer": {"learning_rate": rate}, **values})
+    return run_file.parse({"method": "dpo", "optimizer": {"learning_rate": rate}, **values})
 
 
 @pytest.mark.parametrize(

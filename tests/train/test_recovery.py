@@ -7,8 +7,8 @@ import torch
 from accelerate.optimizer import AcceleratedOptimizer
 from fast_pair import assistant, user
 
-from studio.config import files
-from studio.config.checks import cautions
+from studio.config import run_file
+from studio.config.consistency import cautions
 from studio.core.errors import RunFailedError
 from studio.models.shortage import first_line, ran_out
 from studio.runs.events import read_events
@@ -75,7 +75,7 @@ def changes(run):
 
 def ensure_saved_as_it_ended(run, per_device, total):
     """The run file and the recipe hold what the run ended with."""
-    saved = files.load(run.paths.config).batch
+    saved = run_file.load(run.paths.config).batch
     assert (saved.per_device, saved.total) == (per_device, total)
     arguments = json.loads(run.paths.recipe.read_text())["arguments"]
     assert arguments["per_device_train_batch_size"] == per_device
@@ -94,7 +94,7 @@ class Undisturbed:
 
     def of(self, config):
         """(rows of every step, losses, evaluation losses)."""
-        key = files.dump(config)
+        key = run_file.dump(config)
         if key not in self.known:
             with pytest.MonkeyPatch.context() as patch:
                 seen = Injector(patch, config.method)
@@ -174,7 +174,7 @@ def test_14_checkpointing_comes_after_one_row_then_a_plain_end(undisturbed, monk
         {name: c[name] for name in ("per_device", "gradient_checkpointing") if name in c}
         for c in changes(run)
     ] == [{"per_device": 1}, {"gradient_checkpointing": True}]
-    assert files.load(run.paths.config).batch.gradient_checkpointing
+    assert run_file.load(run.paths.config).batch.gradient_checkpointing
 
 
 def failing_evaluation(monkeypatch, method, most, fail=on_a_gpu):
@@ -299,7 +299,9 @@ def test_a_run_can_start_with_the_largest_batch(runner, monkeypatch):
     assert (larger.batch.per_device, larger.batch.total) == (8, 16)
     (change,) = changes(run)
     assert change["per_device"] == 8 and "8 rows at once × 2 accumulated" in change["message"]
-    assert files.load(run.paths.config) == larger, "asked for once: it goes on with what is saved"
+    assert run_file.load(run.paths.config) == larger, (
+        "asked for once: it goes on with what is saved"
+    )
     assert not larger.batch.largest
 
 
@@ -326,7 +328,7 @@ def test_optimizers_that_work_inside_the_backward_pass_never_accumulate(runner):
 )
 def test_fewer_rows_at_once_keep_the_batch_of_all_processes(per_device, total, processes, smaller):
     batch = {"per_device": per_device, "total": total}
-    config = files.parse({"batch": batch, "launch": {"processes": processes}})
+    config = run_file.parse({"batch": batch, "launch": {"processes": processes}})
     found = next_smaller(config)
     assert found == smaller and total % (found * processes) == 0
 

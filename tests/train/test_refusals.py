@@ -9,10 +9,10 @@ from peft import LoraConfig
 from transformers.trainer_utils import SchedulerType
 from transformers.training_args import OptimizerNames
 
-from studio.config import RunConfig, files
+from studio.config import RunConfig, run_file
 from studio.config.adapter import InitWeights
 from studio.config.availability import availability_problems, unavailable
-from studio.config.checks import cautions, problems
+from studio.config.consistency import cautions, problems
 from studio.config.optimizer import OptimizerName, ScheduleName
 from studio.config.preference import DIFFERENCE_LOSSES, LOSSES
 from studio.core.errors import ConfigError, DataError, ModelError
@@ -112,7 +112,7 @@ FORBIDDEN = {
 
 @pytest.mark.parametrize(("values", "field"), FORBIDDEN.values(), ids=FORBIDDEN.keys())
 def test_a_forbidden_combination_names_its_field_and_a_remedy(values, field):
-    found = problems(files.parse(values))
+    found = problems(run_file.parse(values))
     assert [problem.field for problem in found] == [field]
     assert found[0].message and found[0].remedy
 
@@ -141,7 +141,7 @@ def test_a_forbidden_combination_names_its_field_and_a_remedy(values, field):
 )
 def test_values_that_are_none_are_refused_when_read(values, field):
     with pytest.raises(ConfigError) as caught:
-        files.parse(values)
+        run_file.parse(values)
     assert caught.value.field == field and len(str(caught.value)) > len(field) + 10
 
 
@@ -149,30 +149,30 @@ def test_layerwise_and_low_rank_optimizers_name_what_they_cannot_do(monkeypatch)
     monkeypatch.setitem(sys.modules, "galore_torch", None)
     monkeypatch.setattr("studio.config.availability.Need.missing", False)
     layerwise = {"optimizer": {"name": "galore_adamw_layerwise"}, "adapter": None}
-    assert [p.field for p in problems(files.parse(layerwise))] == ["optimizer.name"]
+    assert [p.field for p in problems(run_file.parse(layerwise))] == ["optimizer.name"]
     alone = layerwise | {"batch": {"per_device": 4, "total": 4}}
-    assert problems(files.parse(alone)) == []
-    on_adapter = problems(files.parse({"optimizer": {"name": "galore_adamw"}}))
+    assert problems(run_file.parse(alone)) == []
+    on_adapter = problems(run_file.parse({"optimizer": {"name": "galore_adamw"}}))
     assert [p.field for p in on_adapter] == ["optimizer.name"] and "low-rank" in on_adapter[
         0
     ].message
     lomo = {"optimizer": {"name": "lomo"}, "adapter": None}
-    assert [p.field for p in problems(files.parse(lomo))] == ["optimizer.name"]
-    (said,) = [text for text in cautions(files.parse(lomo)) if "clipped" in text]
+    assert [p.field for p in problems(run_file.parse(lomo))] == ["optimizer.name"]
+    (said,) = [text for text in cautions(run_file.parse(lomo)) if "clipped" in text]
     assert "lomo" in said
     rated = {
         "optimizer": {"name": "lomo", "tower_rates": {"language": 1e-5}},
         "adapter": None,
         "batch": {"per_device": 4, "total": 4},
     }
-    assert [p.field for p in problems(files.parse(rated))] == ["optimizer.tower_rates"]
+    assert [p.field for p in problems(run_file.parse(rated))] == ["optimizer.tower_rates"]
 
 
 def test_schedule_free_optimizers_warm_up_in_steps(monkeypatch):
     monkeypatch.setattr("studio.config.availability.Need.missing", False)
 
     def found(**settings):
-        config = files.parse({"optimizer": {"name": "schedule_free_adamw"} | settings})
+        config = run_file.parse({"optimizer": {"name": "schedule_free_adamw"} | settings})
         return [p.field for p in problems(config)], cautions(config)
 
     fields, _ = found(warmup=0.03, schedule="constant")
@@ -196,7 +196,7 @@ def test_initialisations_are_those_of_the_installed_peft():
 
 def test_trackers_that_are_not_installed_are_named(monkeypatch):
     monkeypatch.setattr("studio.config.availability.Need.missing", True)
-    config = files.parse({"report_to": ["wandb", "tensorboard"]})
+    config = run_file.parse({"report_to": ["wandb", "tensorboard"]})
     found = problems(config)
     assert [problem.field for problem in found] == ["report_to", "report_to"]
     assert "wandb" in found[0].message and "pip install wandb" in found[0].remedy
@@ -212,14 +212,14 @@ def test_what_the_device_lacks_is_greyed_out_and_refused():
     assert on_cpu["model.attention"]["flash_attention_2"] == "needs a CUDA GPU"
     assert "float16" in on_cpu["model.dtype"] and "model.dtype" not in unavailable("cuda")
     assert set(unavailable("mps")["model.quantization"]) == {"int8", "nf4", "fp4"}
-    dora = files.parse({"adapter": {"dora": True}, "model": {"quantization": "int8"}})
+    dora = run_file.parse({"adapter": {"dora": True}, "model": {"quantization": "int8"}})
     assert [p.field for p in availability_problems(dora, "cpu")] == ["adapter.dora"]
     assert availability_problems(dora, "cuda") == []
 
 
 def test_what_is_ignored_is_said_in_the_plan():
     smoothed = {"method": "dpo", "dpo": {"label_smoothing": 0.1}, "adapter": {"dropout": 0.1}}
-    said = " ".join(cautions(files.parse(smoothed)))
+    said = " ".join(cautions(run_file.parse(smoothed)))
     assert "label smoothing" in said.lower() and "dropout" in said
     assert cautions(RunConfig()) == []
 
@@ -240,7 +240,7 @@ def test_29_unsafe_and_damaged_adapters_are_refused_in_every_place(tmp_path, bre
     (folder / "adapter_config.json").write_text(json.dumps(described))
     break_it(folder)
     section, key = field.split(".")
-    config = files.parse(
+    config = run_file.parse(
         {"method": "dpo", "data": {"source": "embedded:preferences"}, section: {key: str(folder)}}
     )
     with pytest.raises(ModelError, match=said) as caught:
@@ -254,18 +254,18 @@ def test_29_a_base_model_with_foreign_code_is_refused(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps(described))
     (tmp_path / "evil.py").write_text("raise SystemExit('ran foreign code')")
     with pytest.raises(ModelError) as caught:
-        load_model(files.parse({"model": {"id": str(tmp_path)}}).model)
+        load_model(run_file.parse({"model": {"id": str(tmp_path)}}).model)
     assert caught.value.field == "model.id" and caught.value.remedy
 
 
 def test_26_a_maximum_length_never_cuts_images(tmp_path):
     workspace = Workspace.locate(tmp_path / "workspace")
     rows = {"source": "embedded:sft", "train": "train[:4]", "too_long": "cut_answer"}
-    whole = preflight(files.parse({"data": rows}), workspace).plan
+    whole = preflight(run_file.parse({"data": rows}), workspace).plan
     longest = whole.tokens_max
-    cut = preflight(files.parse({"data": rows | {"max_length": longest - 1}}), workspace).plan
+    cut = preflight(run_file.parse({"data": rows | {"max_length": longest - 1}}), workspace).plan
     (said,) = [text for text in cut.warnings if "are cut" in text]
     assert "never learn to end" in said and f"the longest row has {longest:,}" in said
     with pytest.raises(DataError, match="its question alone") as caught:
-        preflight(files.parse({"data": rows | {"max_length": 20}}), workspace)
+        preflight(run_file.parse({"data": rows | {"max_length": 20}}), workspace)
     assert caught.value.field == "data.source" and "longest_edge" in caught.value.remedy

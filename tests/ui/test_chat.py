@@ -5,7 +5,7 @@ import gradio as gr
 import pytest
 from PIL import Image
 
-from studio.config import files
+from studio.config import run_file
 from studio.config.model import ModelConfig
 from studio.core.errors import InputError, ModelError, StudioError
 from studio.core.paths import Workspace
@@ -281,7 +281,7 @@ def test_a_stopped_answer_is_not_called_empty(tmp_path: Path, image: str) -> Non
 def trained(chat: ChatHandlers, image: str, **data: str) -> str:
     """A run with two probes, of which training changed the second, that can be chatted with."""
     sha = chat.context.images.add(image)
-    run = chat.context.runs.create(files.parse({"name": "mine", "data": data}))
+    run = chat.context.runs.create(run_file.parse({"name": "mine", "data": data}))
     log = EventLog(run.paths.events)
     asked = [("Kept?", "yes"), ("Colour?", "no idea"), ("Without an image?", "x")]
     rows = [{"question": q, "images": [sha], "base": base} for q, base in asked]

@@ -8,7 +8,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from studio.config import RunConfig, files
+from studio.config import RunConfig, run_file
 from studio.core.paths import Workspace
 from studio.runs.events import EventLog
 from studio.runs.status import update_status
@@ -66,7 +66,7 @@ def test_what_a_job_would_be_sent_is_shown_with_secrets_by_name(
     monkeypatch.setenv("HF_TOKEN", "hf_value")
     monkeypatch.delenv("OTHER_KEY", raising=False)
     launch = {"engine": "hf-jobs:t4-small", "secrets": ["HF_TOKEN", "OTHER_KEY"]}
-    config = files.parse({"launch": launch})
+    config = run_file.parse({"launch": launch})
     run = store.create(config, state="stopped")
     script = tmp_path / "train.py"
     script.write_text("pass\n")

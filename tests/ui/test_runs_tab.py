@@ -10,7 +10,7 @@ import psutil
 import pytest
 from filelock import FileLock
 
-from studio.config import RunConfig, files
+from studio.config import RunConfig, run_file
 from studio.core.errors import ConflictError
 from studio.core.paths import Workspace, write_json
 from studio.runs import checkpoints, control, queue
@@ -396,7 +396,7 @@ def test_a_waiting_run_says_when_it_starts(tab, run):
     assert "queue is paused" in said(second, paused=True)
     busy = tab.context.runs.create(RunConfig(name="<busy>"), state="running")
     assert "starts when &quot;&lt;busy&gt;&quot; ends" in said(run)
-    files.save(files.parse(job), busy.paths.config)
+    run_file.save(run_file.parse(job), busy.paths.config)
     assert "Starts in a moment" in said(run), "a job takes no place here"
     assert view(tab.show(run.run_id))["stop_now"]["value"] == "Take off the queue"
 
@@ -435,7 +435,7 @@ def test_a_run_that_left_no_checkpoint_is_started_again_and_not_made_longer(tab,
     ],
 )
 def test_what_becomes_of_a_wish_to_stop_depends_on_where_the_run_is(tab, run, engine, stage, said):
-    files.save(files.parse({"launch": {"engine": engine}}), run.paths.config)
+    run_file.save(run_file.parse({"launch": {"engine": engine}}), run.paths.config)
     update_status(run.paths, state="running", stage=stage)
     assert ("save" in visible(view(tab.show(run.run_id)))) == (engine == "local")
     control.request(run.paths, "stop")
@@ -463,7 +463,7 @@ def test_other_machines_take_a_run_that_nobody_trains_here(tab, run):
         update_status(run.paths, state=state)
         shown = view(tab.show(run.run_id))["elsewhere"]
         assert said in shown and "hf-jobs:" in shown and "data-look" not in shown
-    files.save(files.parse({"launch": {"engine": "hf-jobs:t4-small"}}), run.paths.config)
+    run_file.save(run_file.parse({"launch": {"engine": "hf-jobs:t4-small"}}), run.paths.config)
     assert "data-look" in view(tab.show(run.run_id))["elsewhere"]
     update_status(run.paths, state="running")
     assert "on its way" in view(tab.show(run.run_id))["elsewhere"]

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from fake_planner import GIB, PLAN, FakePlanner
 
-from studio.config import RunConfig, files, presets
+from studio.config import RunConfig, presets, run_file
 from studio.core.errors import FieldProblem
 from studio.core.paths import Workspace, write_json
 from studio.data.manifest import MANIFEST
@@ -69,7 +69,7 @@ def test_effective_batch_is_told_at_once(tab):
     summary, problems, text, remembered, *_ = tab.check("here", {}, *shown)
     assert "2 × 4 = 8" in summary
     assert problems == []
-    assert files.parse(yaml.safe_load(text)).batch.total == 8
+    assert run_file.parse(yaml.safe_load(text)).batch.total == 8
     assert remembered["batch.total"] == 8
 
 
@@ -320,15 +320,15 @@ def test_the_second_step_is_the_same_from_form_command_run_file_and_demo(tab):
     values[paths.index("adapter.continue_from")] = "first"
     by_form = config_from(tab.specs, values)
     file = presets.get_preset("embedded-dpo").path
-    by_command = files.override(files.load_values(file), ["adapter.continue_from=first"])
-    assert by_form == files.parse(by_command) == second_step("first")
-    assert files.parse(yaml.safe_load(files.dump(by_form))) == by_form
+    by_command = run_file.override(run_file.load_values(file), ["adapter.continue_from=first"])
+    assert by_form == run_file.parse(by_command) == second_step("first")
+    assert run_file.parse(yaml.safe_load(run_file.dump(by_form))) == by_form
     assert by_form.optimizer.learning_rate != 1e-5, "a preset keeps its own rate"
 
 
 def test_without_a_preset_dpo_takes_its_default_rate_in_the_form_too(tab):
     _, rate = tab.switch("dpo", "embedded:sft", RunConfig().optimizer.learning_rate)
-    assert rate == files.parse({"method": "dpo"}).optimizer.learning_rate == 1e-5
+    assert rate == run_file.parse({"method": "dpo"}).optimizer.learning_rate == 1e-5
 
 
 def test_export_can_be_trained_on_with_its_method(tab):

@@ -19,7 +19,7 @@ import torch
 from transformers import AutoModelForImageTextToText, TrainerCallback
 from transformers.trainer_utils import set_seed
 
-from studio.config import RunConfig, files
+from studio.config import RunConfig, run_file
 from studio.config.engines import sent_elsewhere
 from studio.core.child_server import encode_error
 from studio.core.errors import ConfigError, FieldProblem, ModelError, StudioError
@@ -55,7 +55,7 @@ def main(workspace: Workspace) -> None:
     quiet_libraries()
     return_freed_memory()
     try:
-        answer = dry_step(files.parse(json.load(sys.stdin)), workspace)
+        answer = dry_step(run_file.parse(json.load(sys.stdin)), workspace)
     except StudioError as error:
         answer = {"error": encode_error(error)}
     out.write(json.dumps(answer) + "\n")
@@ -129,7 +129,7 @@ def _two_steps(config: RunConfig, size: int, accumulation: int) -> RunConfig:
     values["report_to"], values["push_to_hub"] = [], None
     if values["adapter"] and values["adapter"]["init"] == "eva":  # its start takes no more memory
         values["adapter"]["init"] = "default"
-    return files.parse(values)
+    return run_file.parse(values)
 
 
 def _repeated(data: RunData, numbers: list[int], count: int) -> RunData:

@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from studio.config import RunConfig, files, presets
+from studio.config import RunConfig, presets, run_file
 from studio.config.adapter import TARGET_GROUPS
 from studio.config.availability import unavailable
 from studio.core.errors import ConfigError, InputError, StudioError
@@ -220,7 +220,7 @@ class TrainTab:
             return views.summary(None), *known, start, reason
         start = gr.update(interactive=elsewhere is None)
         reason = views.elsewhere(elsewhere) if elsewhere else ""
-        known = ([], files.dump(config), remembered, usable)
+        known = ([], run_file.dump(config), remembered, usable)
         return views.summary(config), *known, start, reason
 
     def submit(self, *shown: Any) -> tuple[Any, ...]:

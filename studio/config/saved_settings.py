@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from studio.config import files
+from studio.config import run_file
 from studio.config.run import RunConfig
 from studio.core.errors import ConfigError, FieldProblem, NotFoundError
 from studio.core.paths import Workspace
@@ -33,7 +33,7 @@ class SavedSettings:
         """
         path = self._path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
-        files.save(config, path)
+        run_file.save(config, path)
         return path.stem
 
     def load(self, name: str) -> RunConfig:
@@ -43,7 +43,7 @@ class SavedSettings:
             NotFoundError: There are none of that name.
             ConfigError: The file has settings that are not known.
         """
-        return files.load(self._existing(name))
+        return run_file.load(self._existing(name))
 
     def duplicate(self, name: str) -> str:
         """Copy `name` to a name that is free; that name.

@@ -1,6 +1,6 @@
 """The reference of all settings, generated from their declarations: `docs/settings.md`.
 
-python -m studio.config.reference > docs/settings.md
+python -m studio.config.settings_reference > docs/settings.md
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from studio.config.run import RunConfig
 HEAD = """# Settings
 
 Every setting of a run file, in its order. This page is generated:
-`python -m studio.config.reference > docs/settings.md`.
+`python -m studio.config.settings_reference > docs/settings.md`.
 
 **Basic** settings are those that the form shows at first. The last column is the setting's name
 in TRL, transformers or PEFT; it is empty for what only the studio has. What a machine lacks, and
