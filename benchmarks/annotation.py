@@ -59,7 +59,7 @@ def fill(workspace: Path, pairs: int) -> None:
 
     from studio.annotation import AnnotationStore
     from studio.core.paths import Workspace
-    from studio.data.images import ImageStore
+    from studio.data.image_store import ImageStore
     from studio.data.schema import Answer, Message, Part, Row
 
     place = Workspace.locate(workspace)

@@ -33,7 +33,7 @@ def nursery(workspace: Path, freezing: bool) -> None:
 
         from studio.annotation import AnnotationStore
         from studio.core.paths import Workspace
-        from studio.data.images import ImageStore
+        from studio.data.image_store import ImageStore
         from studio.ui.api import router
         from studio.ui.save_rate import SaveRate
 

@@ -10,7 +10,7 @@ from studio.annotation.settings import stored
 from studio.annotation.views import ABSTENTIONS, VOTES, LabelEvent, Span
 from studio.annotation.written import LONGEST
 from studio.core.errors import DataError, InputError
-from studio.data.turns import check_text
+from studio.data.conversation import check_text
 
 STRENGTHS = ("", "slightly", "clearly")
 LONGEST_KEY = 64

@@ -11,8 +11,8 @@ from studio.annotation.tables import Candidate, Item, TextEdit
 from studio.annotation.texts import prompt_from_json, prompt_to_json
 from studio.annotation.views import EditView, TextChange
 from studio.core.errors import ConflictError, DataError, InputError, NotFoundError
+from studio.data.conversation import IMAGE_TAG, check_text
 from studio.data.schema import Message, Part
-from studio.data.turns import IMAGE_TAG, check_text
 
 
 def edit(connection: Connection, change: TextChange, now: float) -> bool:

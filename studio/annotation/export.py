@@ -161,7 +161,7 @@ def _write(
 ) -> Path:
     shape = manifest["shape"]
     if format == "trl":
-        from studio.data.freeze import freeze
+        from studio.data.frozen_dataset import freeze
 
         method = "sft" if shape == "completions" else "dpo"
         share = manifest["evaluation_share"]

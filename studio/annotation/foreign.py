@@ -18,10 +18,10 @@ from studio.annotation.views import ItemFilter, ItemView
 from studio.annotation.written import AUTHOR as WRITTEN_BY
 from studio.core.errors import DataError, NotFoundError
 from studio.core.paths import Workspace, can_be_path, typed_path
-from studio.data.images import ImageStore
+from studio.data.image_store import ImageStore
 from studio.data.schema import Answer, BadRow, Row
-from studio.data.slices import Split, choose_split, parse_split
 from studio.data.sources.source import Preview
+from studio.data.split_slices import Split, choose_split, parse_split
 
 
 def is_workspace(spec: str) -> bool:

@@ -15,9 +15,9 @@ from studio.annotation.store import AnnotationStore
 from studio.annotation.views import ExportPolicy, ItemFilter, ItemView
 from studio.annotation.written import AUTHOR as WRITTEN_BY
 from studio.core.errors import DataError
+from studio.data.conversation import flaw
 from studio.data.schema import Answer, Row
 from studio.data.sources.registry import LIBRARY
-from studio.data.turns import flaw
 
 TRAIN = "train"
 PAGE = 500

@@ -16,7 +16,7 @@ from studio.preflight.report import Finding, Rendering, Report
 
 if TYPE_CHECKING:
     from studio.config.model import ModelConfig
-    from studio.preflight.rows import Rows
+    from studio.data.numbered_rows import Rows
 
 MARKS = {"error": "✕", "warning": "!", "info": "·"}
 SHOWN_ROWS = 8
@@ -91,7 +91,7 @@ def check(
 
 def _rows(opened: ExitStack, place: Workspace, source: str, **chosen: Any) -> Rows:
     """The rows to check; a store that they are read from stays open as long as `opened`."""
-    from studio.preflight.rows import source_rows
+    from studio.data.numbered_rows import source_rows
 
     if not source.startswith(LIBRARY):
         return source_rows(source, place, **chosen)

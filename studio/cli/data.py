@@ -163,7 +163,7 @@ def _export(
     """The export, and where it was pushed; both go into the audit log."""
     from studio.annotation import AnnotationStore, publish
     from studio.annotation.export import export_name, export_preferences
-    from studio.data.images import ImageStore
+    from studio.data.image_store import ImageStore
 
     with closing(AnnotationStore(place.database_url)) as store:
         chosen = dataset or _only_dataset(store)

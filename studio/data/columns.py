@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 
 from studio.core.errors import DataError
-from studio.data.turns import is_turns
+from studio.data.conversation import is_turns
 
 NAMES: dict[str, tuple[str, ...]] = {
     "image": (

@@ -9,8 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from studio.core.errors import DataError
-from studio.data.schema import Answer, Message, Part, Row, plain_row
-from studio.data.turns import (
+from studio.data.conversation import (
     Conversation,
     check_text,
     flaw,
@@ -21,6 +20,7 @@ from studio.data.turns import (
     read_conversation,
     until_scored,
 )
+from studio.data.schema import Answer, Message, Part, Row, plain_row
 
 DEFAULT_QUESTION = "Describe this image."
 KNOWN = (

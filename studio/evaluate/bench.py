@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from transformers import PreTrainedModel
 
 from studio.config.model import ModelConfig
-from studio.data.images import ImageStore
+from studio.data.image_store import ImageStore
 from studio.data.schema import Row
 from studio.evaluate.generate import generate_answers
 from studio.evaluate.score import preference_accuracy

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from studio.core.errors import DataError
-from studio.data.images import ImageStore
+from studio.data.image_store import ImageStore
 from studio.data.schema import Message, Row
 from studio.evaluate.example import EvalExample, PreferencePair
 

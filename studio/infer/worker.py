@@ -15,7 +15,7 @@ from studio.config.model import ModelConfig
 from studio.core.child_server import Message, Request, serve
 from studio.core.errors import BusyError, InputError
 from studio.core.paths import Workspace
-from studio.data.images import ImageStore
+from studio.data.image_store import ImageStore
 from studio.infer.engine import Engine
 from studio.infer.memory import MemoryUse, refuse_if_too_large
 from studio.infer.request import ChatRequest, LoadRequest

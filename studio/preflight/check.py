@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Literal
 
 from studio.core.errors import DataError, NotFoundError
 from studio.core.paths import Workspace
-from studio.data.images import ImageStore
+from studio.data.image_store import ImageStore
+from studio.data.numbered_rows import Entry, Rows
 from studio.data.schema import BadRow, Row
 from studio.preflight.checks.answers import Answers
 from studio.preflight.checks.balance import Balance
@@ -32,7 +33,6 @@ from studio.preflight.report import (
     Tokens,
     by_severity,
 )
-from studio.preflight.rows import Entry, Rows
 from studio.preflight.summary import shrunk, summarize, truncation_of
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from studio.annotation import AnnotationStore, ExportPolicy, ItemFilter, ItemView, PairView
 from studio.core.errors import NotFoundError
+from studio.data.numbered_rows import TRAIN, Entry, Rows
 from studio.data.schema import Answer, Row
-from studio.preflight.rows import TRAIN, Entry, Rows
 
 PAGE = 500
 Preference = tuple[Answer, Answer]

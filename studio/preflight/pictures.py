@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from studio.core.errors import DataError
-from studio.data.images import EXIF_ORIENTATION, FORMATS, PILLOW_ERRORS, ImageStore
+from studio.data.image_store import EXIF_ORIENTATION, FORMATS, PILLOW_ERRORS, ImageStore
 
 HASH_SIDE = 16
 HASH_BITS = 10

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from transformers import ProcessorMixin
 
-from studio.data.fit import ANY_MODEL, Fit
 from studio.data.schema import Answer, Row
+from studio.data.template_needs import ANY_MODEL, Fit
 from studio.data.trl_format import answer_messages, bare, prompt_messages, system_in_question
 from studio.preflight.expansion import Expansion, Expansions, Kind, Size
 from studio.preflight.render import Message, Renderer

@@ -16,13 +16,13 @@ from studio.config.model import ModelConfig
 from studio.core.child_server import Request, serve
 from studio.core.errors import StoppedError
 from studio.core.paths import Workspace
-from studio.data.images import ImageStore
+from studio.data.image_store import ImageStore
+from studio.data.numbered_rows import source_rows
 from studio.models.quiet import quiet_libraries
 from studio.preflight.check import check_rows
 from studio.preflight.expansion import Expansions
 from studio.preflight.library import library_rows
 from studio.preflight.processor import Model, open_model
-from studio.preflight.rows import source_rows
 from studio.preflight.sight import sight_of
 
 SHOWN_EDGE = 1_100

@@ -16,7 +16,7 @@ from studio.annotation.export import export_preferences
 from studio.config import RunConfig, presets
 from studio.core.errors import RunFailedError
 from studio.core.paths import Workspace
-from studio.data.images import ImageStore
+from studio.data.image_store import ImageStore
 from studio.data.schema import Row
 from studio.data.sources import open_source
 from studio.runs.store import Run

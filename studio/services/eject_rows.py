@@ -11,8 +11,8 @@ from typing import Any
 
 from studio.config import RunConfig
 from studio.core.paths import Workspace
-from studio.data.convert import TrainingData
-from studio.data.fit import Fit
+from studio.data.template_needs import Fit
+from studio.data.trl_conversion import TrainingData
 from studio.data.trl_format import SCORED, features
 from studio.train.data import load_run_data
 

@@ -19,12 +19,12 @@ from studio.annotation.trainable import (
 from studio.config import RunConfig
 from studio.core.errors import DataError
 from studio.core.paths import Workspace
-from studio.data.convert import unusable
-from studio.data.freeze import freeze_splits
-from studio.data.images import ImageStore
+from studio.data.frozen_dataset import freeze_splits
+from studio.data.image_store import ImageStore
 from studio.data.manifest import LIBRARY_SPEC
 from studio.data.schema import Row
 from studio.data.sources.registry import LIBRARY
+from studio.data.trl_conversion import unusable
 from studio.data.trl_format import Method
 from studio.services.copies import Copies, Frozen
 

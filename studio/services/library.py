@@ -14,11 +14,11 @@ from studio.annotation.staging import Batch
 from studio.core.errors import DataError, RunFailedError
 from studio.core.paths import Workspace
 from studio.data.schema import BadRow, Row
-from studio.data.slices import parse_split
 from studio.data.sources import Source, open_source
 from studio.data.sources.archive import ENDING as ZIP
 from studio.data.sources.files import ENDINGS
 from studio.data.sources.registry import open_reader
+from studio.data.split_slices import parse_split
 from studio.services.leftout import LeftOut
 
 Progress = Callable[[int, int | None], None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from studio.config import RunConfig
-from studio.data.convert import RowName
+from studio.data.trl_conversion import RowName
 from studio.train.data import RunData
 
 NAMED = 5

@@ -13,9 +13,9 @@ from typing import Any
 
 from studio.config import RunConfig
 from studio.core.paths import Workspace
-from studio.data.convert import TrainingData, load_training_data
-from studio.data.fit import ANY_MODEL, Fit
 from studio.data.schema import BadRow
+from studio.data.template_needs import ANY_MODEL, Fit
+from studio.data.trl_conversion import TrainingData, load_training_data
 from studio.data.trl_format import SCORED
 
 ROWS_AT_ONCE = 1000

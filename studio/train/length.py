@@ -19,7 +19,7 @@ from transformers import PretrainedConfig, ProcessorMixin
 from studio.config import RunConfig
 from studio.core.errors import DataError
 from studio.core.paths import Workspace
-from studio.data.convert import TrainingData
+from studio.data.trl_conversion import TrainingData
 from studio.data.trl_format import ANSWERS, bare
 from studio.models.chat_template import Shapes
 from studio.preflight.expansion import Expansions, Kind, Size

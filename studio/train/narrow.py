@@ -9,7 +9,7 @@ from typing import Any
 
 from studio.config import RunConfig
 from studio.core.paths import RunPaths
-from studio.data.convert import TrainingData
+from studio.data.trl_conversion import TrainingData
 from studio.runs.events import EventLog, read_events
 from studio.runs.health import Finding
 

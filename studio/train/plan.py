@@ -18,7 +18,7 @@ from studio.config.engines import flavor_of, sent_elsewhere
 from studio.config.run import speed_obstacle
 from studio.core.errors import ConfigError
 from studio.core.paths import Workspace
-from studio.data.fit import ANY_MODEL
+from studio.data.template_needs import ANY_MODEL
 from studio.models.adapters import adapter_folder, inspect_adapter
 from studio.models.chat_template import fit_of, template_cautions
 from studio.models.devices import pick_device, resolve_dtype

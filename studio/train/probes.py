@@ -20,7 +20,7 @@ from studio.config import RunConfig
 from studio.config.adapter import MOVES_WEIGHTS
 from studio.core.errors import DataError
 from studio.core.paths import RunPaths, Workspace
-from studio.data.convert import TrainingData, load_training_data
+from studio.data.trl_conversion import TrainingData, load_training_data
 from studio.evaluate.example import EvalExample
 from studio.evaluate.generate import Generated, generate
 from studio.evaluate.score import completion_log_probs

@@ -14,7 +14,7 @@ from gradio.utils import get_upload_folder
 from studio.annotation import AnnotationStore
 from studio.annotation.journal import open_journal
 from studio.core.paths import ASSETS, SAMPLES, Workspace
-from studio.data.images import ImageStore
+from studio.data.image_store import ImageStore
 from studio.runs.store import RunStore
 from studio.services.inference import InferenceClient
 from studio.services.planner import Planner

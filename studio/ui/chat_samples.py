@@ -11,7 +11,7 @@ from pathlib import Path
 
 from studio.core.errors import DataError, NotFoundError
 from studio.core.paths import SAMPLES, Workspace
-from studio.data.images import ImageStore
+from studio.data.image_store import ImageStore
 from studio.data.schema import Row
 from studio.data.sources import open_source
 from studio.data.sources.embedded import PREFIX as EMBEDDED_SETS

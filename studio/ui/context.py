@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from studio.annotation import AnnotationStore
     from studio.annotation.journal import Journal
     from studio.core.paths import Workspace
-    from studio.data.images import ImageStore
+    from studio.data.image_store import ImageStore
     from studio.runs.store import RunStore
     from studio.services.inference import InferenceClient
     from studio.services.planner import Planner

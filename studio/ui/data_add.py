@@ -10,9 +10,9 @@ import gradio as gr
 
 from studio.annotation import ItemFilter
 from studio.core.errors import InputError, StudioError
+from studio.data.conversation import check_text
 from studio.data.schema import Answer, Message, Part, Row
 from studio.data.sources.folder import IMAGE_ENDINGS
-from studio.data.turns import check_text
 from studio.ui.context import StudioContext
 from studio.ui.data_import import check_lead, refusal
 from studio.ui.data_views import said

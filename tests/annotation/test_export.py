@@ -16,7 +16,7 @@ from studio.annotation.export import explain, export_preferences
 from studio.annotation.preferences import Verdict, decide
 from studio.core.errors import DataError, NotFoundError
 from studio.core.paths import Workspace
-from studio.data.images import ImageStore
+from studio.data.image_store import ImageStore
 from studio.data.schema import Answer, Message, Part
 from studio.data.sources import open_source
 

@@ -15,7 +15,7 @@ from studio.annotation.publish import card, push
 from studio.annotation.shapes import completions, rankings
 from studio.core.errors import DataError, InputError, RunFailedError
 from studio.core.paths import Workspace
-from studio.data.images import ImageStore
+from studio.data.image_store import ImageStore
 from studio.data.schema import Answer, Message, Part
 from studio.data.sources import open_source
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from studio.core.paths import Workspace
-from studio.data.images import ImageStore
+from studio.data.image_store import ImageStore
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 

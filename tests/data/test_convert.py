@@ -11,12 +11,12 @@ from PIL.Image import Image
 from trl.data_utils import is_conversational, prepare_multimodal_messages
 
 from studio.core.errors import DataError
-from studio.data.convert import load_training_data, training_dataset
-from studio.data.fit import Fit
-from studio.data.freeze import freeze, list_exports
+from studio.data.frozen_dataset import freeze, list_exports
+from studio.data.image_split import split_by_image
 from studio.data.schema import Answer, BadRow, Message, Part, Row, plain_row
 from studio.data.sources import open_source
-from studio.data.split import split_by_image
+from studio.data.template_needs import Fit
+from studio.data.trl_conversion import load_training_data, training_dataset
 
 from .conftest import png
 

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from studio.core.errors import DataError, NotFoundError
-from studio.data import images as module
-from studio.data.images import open_image, resolve_inside
+from studio.data import image_store as module
+from studio.data.image_store import open_image, resolve_inside
 
 from .conftest import encoded, leaping_bmp, png, slow_jpeg
 

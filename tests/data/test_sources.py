@@ -312,7 +312,7 @@ def test_real_data_is_imported_whole(shared, workspace, name, rows):
 
 def test_importing_the_data_layer_brings_no_torch():
     code = (
-        "import sys, studio.data.convert, studio.data.freeze, studio.data.sources, "
+        "import sys, studio.data.trl_conversion, studio.data.frozen_dataset, studio.data.sources, "
         "studio.services.library\n"
         "print({'torch', 'transformers', 'trl', 'datasets', 'pandas'} & set(sys.modules))"
     )

@@ -9,7 +9,7 @@ from studio.config.model import ModelConfig
 from studio.core.child_server import Request
 from studio.core.errors import InputError, ModelError, NotFoundError
 from studio.core.paths import SAMPLES, Workspace, write_json
-from studio.data.images import ImageStore
+from studio.data.image_store import ImageStore
 from studio.infer.engine import Engine
 from studio.infer.request import ChatRequest, user_turn
 from studio.infer.resolve import resolve

@@ -11,7 +11,8 @@ from studio.config import run_file
 from studio.config.model import ModelConfig
 from studio.core.errors import DataError, InputError, ModelError
 from studio.core.paths import TINY_VLM, Workspace
-from studio.data.fit import Fit
+from studio.data.numbered_rows import source_rows
+from studio.data.template_needs import Fit
 from studio.infer.prompt import build_inputs
 from studio.infer.request import said, user_turn
 from studio.models.chat_template import ends_answers, fit_of, unasked
@@ -19,7 +20,6 @@ from studio.models.load import load_model
 from studio.models.source import load_processor
 from studio.preflight.check import check_rows
 from studio.preflight.processor import open_model
-from studio.preflight.rows import source_rows
 from studio.train.plan import plan_run
 from tests.train.fast_pair import IMAGES
 

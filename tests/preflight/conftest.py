@@ -11,12 +11,12 @@ import pytest
 from PIL import Image, ImageDraw
 
 from studio.core.paths import Workspace
-from studio.data.images import ImageStore
+from studio.data.image_store import ImageStore
+from studio.data.numbered_rows import source_rows
 from studio.data.schema import Answer, Message, Part, Row
 from studio.preflight.check import check_rows
 from studio.preflight.checks.base import Seen
 from studio.preflight.report import Finding, Report
-from studio.preflight.rows import source_rows
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 

@@ -12,15 +12,15 @@ from trl.trainer.sft_trainer import DataCollatorForVisionLanguageModeling
 
 from studio.config.model import ModelConfig
 from studio.core.errors import ModelError
-from studio.data.convert import training_dataset
+from studio.data.numbered_rows import source_rows
 from studio.data.schema import BadRow
+from studio.data.trl_conversion import training_dataset
 from studio.data.trl_format import bare, prompt_messages
 from studio.models.source import load_processor
 from studio.preflight import expansion
 from studio.preflight.expansion import Expansions
 from studio.preflight.processor import open_model
 from studio.preflight.render import Renderer
-from studio.preflight.rows import source_rows
 from studio.preflight.sight import sight_of
 from studio.preflight.tokens import RowTokens, TokenCounter
 from tests.preflight.conftest import drawing, row, saved

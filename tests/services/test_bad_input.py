@@ -17,7 +17,7 @@ from studio.annotation import AnnotationStore
 from studio.core.errors import DataError
 from studio.core.paths import Workspace
 from studio.core.spreadsheet import neutral
-from studio.data import images as image_module
+from studio.data import image_store as image_module
 from studio.services.library import import_source
 from tests.data.conftest import slow_jpeg
 

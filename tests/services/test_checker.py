@@ -46,7 +46,7 @@ def slow(workspace):
 
 def dataset(workspace: Workspace) -> str:
     """Three rows in the library, two of them the same; returns the image's sha256."""
-    from studio.data.images import ImageStore
+    from studio.data.image_store import ImageStore
 
     sha = ImageStore(workspace).add(saved(drawing(1)))
     prompt = (Message("user", (Part("image"), Part("text", "How many bars?"))),)

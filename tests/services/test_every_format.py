@@ -19,8 +19,8 @@ from studio.annotation import AnnotationStore, ItemFilter, LabelEvent
 from studio.annotation.foreign_labels import Brought
 from studio.core.errors import DataError
 from studio.core.paths import Workspace
-from studio.data.convert import load_training_data
 from studio.data.schema import Answer, Message, Part, Row
+from studio.data.trl_conversion import load_training_data
 from studio.services.library import import_source, preview_source
 
 

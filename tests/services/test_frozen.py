@@ -13,7 +13,7 @@ from studio.config import RunConfig
 from studio.config.run_file import parse
 from studio.core.errors import DataError
 from studio.core.paths import Workspace
-from studio.data.freeze import freeze_splits
+from studio.data.frozen_dataset import freeze_splits
 from studio.data.manifest import list_exports
 from studio.data.schema import Answer, Message, Part, Row
 from studio.data.sources import open_source

@@ -88,7 +88,7 @@ def test_a_full_disk_is_said_and_leaves_nothing(pairs, workspace, store, monkeyp
     def full(path, content, **options):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("studio.data.images._write", full)
+    monkeypatch.setattr("studio.data.image_store._write", full)
     with pytest.raises(RunFailedError, match="No space left on device"):
         import_source(pairs(3), workspace, store)
     assert list_datasets(store) == []

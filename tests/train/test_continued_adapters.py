@@ -5,7 +5,7 @@ import torch
 from one_step import OneStep
 
 from studio.core.errors import ModelError
-from studio.data.images import ImageStore
+from studio.data.image_store import ImageStore
 from studio.evaluate.bench import Bench
 from studio.models.adapter_weights import DEFAULT, state_of
 from studio.runs.store import RunStore

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 
 from studio.config import RunConfig, presets
-from studio.data.images import ImageStore
+from studio.data.image_store import ImageStore
 from studio.data.schema import Row
 from studio.data.sources import open_source
 from studio.evaluate.bench import Bench

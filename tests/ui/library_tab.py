@@ -14,7 +14,7 @@ from tab_context import Context
 
 from studio.annotation import AnnotationStore
 from studio.core.paths import Workspace
-from studio.data.images import ImageStore
+from studio.data.image_store import ImageStore
 from studio.services.importer import Importer
 from studio.ui.data_import import ROLES, ImportForm
 from studio.ui.tabs.data import DataTab

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from studio.annotation import AnnotationStore
 from studio.core.paths import Workspace
-from studio.data.images import ImageStore
+from studio.data.image_store import ImageStore
 
 
 @dataclass

@@ -16,7 +16,7 @@ from studio.annotation.export import export_name
 from studio.cli import data as command
 from studio.core.errors import RunFailedError
 from studio.core.paths import Workspace
-from studio.data.images import ImageStore
+from studio.data.image_store import ImageStore
 from studio.data.schema import Answer, Message, Part, Row
 from studio.ui.tabs.annotate import DEFAULTS, FIELDS, Actions
 

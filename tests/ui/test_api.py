@@ -14,7 +14,7 @@ from sqlalchemy import event
 
 from studio.annotation import AnnotationStore, checks
 from studio.core.paths import Workspace
-from studio.data.images import ImageStore
+from studio.data.image_store import ImageStore
 from studio.data.schema import Answer, Message, Part, Row
 from studio.ui.api import router
 from studio.ui.guard import MAX_BODY

@@ -13,7 +13,7 @@ from test_api_attacks import KEYS, make_gold, saved, side
 
 from studio.annotation import AnnotationStore, checks
 from studio.core.paths import Workspace
-from studio.data.images import ImageStore
+from studio.data.image_store import ImageStore
 from studio.data.schema import Answer, Message, Part, Row
 from studio.ui.api import router
 

@@ -14,7 +14,7 @@ from test_api import CHANGE, Context
 from studio.annotation import AnnotationStore, LabelEvent, ahead, checks
 from studio.annotation.adjudication import DecisionEvent
 from studio.core.paths import Workspace
-from studio.data.images import ImageStore
+from studio.data.image_store import ImageStore
 from studio.data.schema import Answer, Message, Part, Row
 from studio.ui.api import router
 from studio.ui.save_rate import SaveRate

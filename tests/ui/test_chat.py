@@ -9,7 +9,7 @@ from studio.config import run_file
 from studio.config.model import ModelConfig
 from studio.core.errors import InputError, ModelError, StudioError
 from studio.core.paths import Workspace
-from studio.data.images import ImageStore
+from studio.data.image_store import ImageStore
 from studio.data.sources import open_source
 from studio.infer.request import ChatDelta, ChatRequest, said, user_turn
 from studio.infer.sampling import Sampling

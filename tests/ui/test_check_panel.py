@@ -14,7 +14,7 @@ from studio.annotation import AnnotationStore, ItemFilter
 from studio.config.model import ModelConfig
 from studio.core.errors import InputError, ModelError
 from studio.core.paths import Workspace
-from studio.data.images import ImageStore
+from studio.data.image_store import ImageStore
 from studio.data.schema import Answer, Message, Part, Row
 from studio.preflight.report import (
     Bin,

@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 
 from studio.annotation import AnnotationStore
 from studio.core.paths import Workspace
-from studio.data.images import ImageStore
+from studio.data.image_store import ImageStore
 from studio.data.schema import Answer, Message, Part, Row
 from studio.runs.store import RunStore
 from studio.ui import api, pulse

@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 
 from studio.config import RunConfig
 from studio.core.paths import Workspace
-from studio.data.images import ImageStore
+from studio.data.image_store import ImageStore
 from studio.runs import control, queue
 from studio.runs.events import EventLog
 from studio.runs.status import update_status, write_status

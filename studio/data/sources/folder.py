@@ -10,9 +10,9 @@ from pathlib import Path
 from studio.core.errors import DataError
 from studio.core.paths import Workspace, typed_path
 from studio.data.schema import BadRow
-from studio.data.slices import choose_split
 from studio.data.sources.base import Reader, Record
 from studio.data.sources.files import ARROW, ENDINGS, reader_of, split_of
+from studio.data.split_slices import choose_split
 
 IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp")
 NOT_DATA = ("dataset_info.json", "state.json", "dataset_dict.json", "manifest.json")

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from studio.core.errors import DataError
 from studio.core.paths import Workspace
 from studio.data.schema import BadRow
-from studio.data.slices import choose_split
 from studio.data.sources.base import Reader, Record
+from studio.data.split_slices import choose_split
 
 if TYPE_CHECKING:
     from datasets import DatasetBuilder, IterableDataset

@@ -11,12 +11,12 @@ from studio.core.errors import DataError
 from studio.core.paths import Workspace
 from studio.data.columns import map_columns
 from studio.data.formats import RowMaker, check_mapping, describe
-from studio.data.images import ImageStore, resolve_inside
-from studio.data.inline import inline_image
+from studio.data.image_store import ImageStore, resolve_inside
+from studio.data.inline_images import inline_image
 from studio.data.schema import BadRow, Row
-from studio.data.slices import Split, choose_split, parse_split
 from studio.data.sources.base import Reader
 from studio.data.sources.registry import open_reader
+from studio.data.split_slices import Split, choose_split, parse_split
 
 REMEMBERED_NAMES = 20_000
 LONGEST_REASON = 500  # characters; some quote what they are about

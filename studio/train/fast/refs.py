@@ -11,7 +11,7 @@ from typing import Any
 from datasets import Dataset
 from PIL import Image
 
-from studio.data.images import open_image
+from studio.data.image_store import open_image
 from studio.data.trl_format import SCORED, bare
 
 

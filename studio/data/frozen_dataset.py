@@ -12,11 +12,11 @@ from pathlib import Path
 
 from studio.core.errors import DataError
 from studio.core.paths import Workspace, building, read_json, write_json
-from studio.data.convert import unusable
-from studio.data.images import ImageStore
+from studio.data.image_split import split_by_image
+from studio.data.image_store import ImageStore
 from studio.data.manifest import LIBRARY_SPEC, MANIFEST, TRL, list_exports
 from studio.data.schema import Row, plain_row
-from studio.data.split import split_by_image
+from studio.data.trl_conversion import unusable
 from studio.data.trl_format import ANSWERS, Method, answer_messages, features, prompt_messages
 
 __all__ = ["freeze", "freeze_splits", "list_exports"]

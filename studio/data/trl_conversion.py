@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Literal
 
 from studio.core.errors import DataError, NotFoundError
 from studio.core.paths import Workspace
-from studio.data.fit import ANY_MODEL, Fit, answers_apart, whole_id
-from studio.data.images import ImageStore
+from studio.data.image_split import split_by_image
+from studio.data.image_store import ImageStore
 from studio.data.schema import Answer, BadRow, Message, Row
 from studio.data.sources import open_source
-from studio.data.split import split_by_image
+from studio.data.template_needs import ANY_MODEL, Fit, answers_apart, whole_id
 from studio.data.trl_format import (
     ANSWERS,
     SCORED,
