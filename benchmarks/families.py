@@ -17,7 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from studio.models.quiet import quiet_libraries
+from studio.models.log_levels import quiet_libraries
 from tests.families.build import FAMILIES
 from tests.families.by_hand import measured
 from tests.families.matrix import render

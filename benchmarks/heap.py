@@ -34,7 +34,7 @@ GIB = 2**30
 def one(way: str, folder: Path, path: str) -> dict[str, float]:
     """Train `STEPS` steps in this process; peak in bytes, seconds of the last step."""
     from benchmarks.training_worker import Worker, peak_bytes
-    from studio.models.quiet import quiet_libraries
+    from studio.models.log_levels import quiet_libraries
 
     if way == "training":
         heap.return_freed_memory()

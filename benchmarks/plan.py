@@ -33,7 +33,7 @@ from benchmarks.shapes import SHAPES, save_random, write_rows
 from studio.config import RunConfig, run_file
 from studio.config.training import SAVINGS
 from studio.core.paths import Workspace
-from studio.models.quiet import quiet_libraries
+from studio.models.log_levels import quiet_libraries
 from studio.runs.status import read_status
 from studio.runs.store import RunStore
 

@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from studio.config import run_file
 from studio.config.training import SAVINGS
 from studio.core.paths import Workspace
-from studio.models.quiet import quiet_libraries
+from studio.models.log_levels import quiet_libraries
 from studio.runs.store import RunStore
 from studio.train.memory.heap import return_freed_memory
 

@@ -12,7 +12,7 @@ from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
 from safetensors.torch import load_file, save_file
 
 from studio.config.model import ModelConfig
-from studio.models.adapters import WEIGHTS
+from studio.models.adapter_config import WEIGHTS
 from studio.models.load import load_model
 
 LANGUAGE = r".*text_model.*\.(q_proj|v_proj)"

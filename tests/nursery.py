@@ -240,8 +240,8 @@ def load() -> None:
             importlib.import_module(name)
         from studio.config.model import ModelConfig
         from studio.models.load import skeleton_of
-        from studio.models.quiet import quiet_libraries
-        from studio.models.source import load_processor
+        from studio.models.log_levels import quiet_libraries
+        from studio.models.model_source import load_processor
 
         quiet_libraries()
         skeleton_of(ModelConfig())

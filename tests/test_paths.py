@@ -12,7 +12,7 @@ from studio.config import run_file
 from studio.core.errors import ConfigError, DataError, ModelError, NotFoundError
 from studio.core.paths import Workspace, can_be_path, typed_path
 from studio.data.sources.registry import open_reader
-from studio.models.adapters import adapter_folder
+from studio.models.adapter_config import adapter_folder
 from studio.runs.store import RunStore
 
 LONG = ("x" * 256, "x" * 5000, "ü" * 128, "a/" + "x" * 256, "a\\" + "x" * 256, "a/" * 2048)

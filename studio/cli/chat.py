@@ -36,7 +36,7 @@ def chat(
     """Ask one question about images."""
     from studio.infer.request import why_empty
     from studio.infer.sampling import Sampling
-    from studio.models.quiet import quiet_libraries
+    from studio.models.log_levels import quiet_libraries
     from studio.services.asking import ask
 
     quiet_libraries()

@@ -68,7 +68,7 @@ def check(
     json: JsonOption = False,
 ) -> int:
     """Check rows: what the model will see, and what should not be trained on."""
-    from studio.models.quiet import quiet_libraries
+    from studio.models.log_levels import quiet_libraries
 
     place = locate(workspace)
     quiet_libraries()
@@ -109,8 +109,8 @@ def _check_adapter(
 ) -> None:
     """Refuse an adapter that cannot be trained further on the model."""
     from studio.core.errors import NotFoundError
+    from studio.models.adapter_config import adapter_folder
     from studio.models.adapter_weights import check_adapter
-    from studio.models.adapters import adapter_folder
 
     if method not in ("sft", "dpo"):
         raise NotFoundError(

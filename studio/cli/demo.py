@@ -31,7 +31,7 @@ def demo(
     json: JsonOption = False,
 ) -> int:
     """The whole loop on the embedded model: SFT, labelled pairs, DPO, before and after."""
-    from studio.models.quiet import quiet_libraries
+    from studio.models.log_levels import quiet_libraries
     from studio.services.demo import run_demo
 
     quiet_libraries()

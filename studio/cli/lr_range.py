@@ -31,7 +31,7 @@ def lr_range(
     json: JsonOption = False,
 ) -> int:
     """Find a learning rate: train a few steps with growing rates, until the loss explodes."""
-    from studio.models.quiet import quiet_libraries
+    from studio.models.log_levels import quiet_libraries
     from studio.services.frozen import with_frozen_data
 
     quiet_libraries()

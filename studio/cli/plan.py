@@ -44,7 +44,7 @@ def plan(
     json: JsonOption = False,
 ) -> int:
     """Show what a run would do: memory, time, and what is trained."""
-    from studio.models.quiet import quiet_libraries
+    from studio.models.log_levels import quiet_libraries
     from studio.services.frozen import with_frozen_data
 
     quiet_libraries()

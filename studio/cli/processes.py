@@ -19,7 +19,7 @@ def recipe(run_dir: Path) -> int:
     """Write down what the run in RUN_DIR comes down to."""
     from studio.config import run_file
     from studio.core.paths import RunPaths
-    from studio.models.quiet import quiet_libraries
+    from studio.models.log_levels import quiet_libraries
 
     quiet_libraries()
     from studio.train.recipe import write_recipe

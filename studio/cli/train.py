@@ -31,7 +31,7 @@ def train(
     json: JsonOption = False,
 ) -> int:
     """Train in the foreground, with a progress bar."""
-    from studio.models.quiet import quiet_libraries
+    from studio.models.log_levels import quiet_libraries
     from studio.services.foreground import follow, resumable, start_now
     from studio.services.frozen import with_frozen_data
 

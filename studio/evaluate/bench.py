@@ -9,11 +9,11 @@ from transformers import PreTrainedModel
 from studio.config.model import ModelConfig
 from studio.data.image_store import ImageStore
 from studio.data.schema import Row
-from studio.evaluate.generate import generate_answers
-from studio.evaluate.score import preference_accuracy
 from studio.evaluate.sets import example_of, pairs_of
-from studio.models.adapter_shelf import AdapterShelf
+from studio.models.generation import generate_answers
+from studio.models.likelihood import preference_accuracy
 from studio.models.load import load_model
+from studio.models.loaded_adapters import AdapterShelf
 from studio.runs.store import Run
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from studio.core.errors import DataError
 from studio.data.image_store import ImageStore
 from studio.data.schema import Message, Row
-from studio.evaluate.example import EvalExample, PreferencePair
+from studio.models.prompts import EvalExample, PreferencePair
 
 
 def example_of(row: Row, images: ImageStore) -> EvalExample:

@@ -20,9 +20,9 @@ from studio.infer.request import ChatDelta
 from studio.infer.sampling import Sampling
 from studio.infer.stream import Generation, stream
 from studio.infer.turns import Turns
-from studio.models.adapter_shelf import AdapterShelf
 from studio.models.load import Loaded, load_model
-from studio.models.shortage import MEMORY_ERRORS, first_line, ran_out
+from studio.models.loaded_adapters import AdapterShelf
+from studio.models.oom import MEMORY_ERRORS, first_line, ran_out
 
 POLL_SECONDS = 0.1
 

@@ -20,7 +20,7 @@ from studio.infer.engine import Engine
 from studio.infer.memory import MemoryUse, refuse_if_too_large
 from studio.infer.request import ChatRequest, LoadRequest
 from studio.infer.resolve import Answerer, resolve
-from studio.models.quiet import quiet_libraries
+from studio.models.log_levels import quiet_libraries
 from studio.runs.store import RunStore
 
 

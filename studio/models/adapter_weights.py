@@ -26,8 +26,8 @@ from transformers.core_model_loading import WeightRenaming, rename_source_key
 
 from studio.config.model import ModelConfig
 from studio.core.errors import ModelError, first_line
+from studio.models.adapter_config import WEIGHTS, AdapterInfo, broken, inspect_adapter, place_of
 from studio.models.adapter_kinds import Purpose, refusals
-from studio.models.adapters import WEIGHTS, AdapterInfo, broken, inspect_adapter, place_of
 from studio.models.base_identity import is_same_base
 from studio.models.empty_weights import BUILDING
 from studio.models.load import skeleton_of

@@ -12,15 +12,15 @@ from transformers import AutoModelForImageTextToText, PreTrainedModel, Processor
 
 from studio.config.model import ModelConfig
 from studio.core.errors import ConfigError, ModelError, first_line
-from studio.models.crossattention import correct_cross_attention
+from studio.models.compat.cross_attention import correct_cross_attention
+from studio.models.compat.logit_scale import scale_logits
+from studio.models.compat.patch_embeddings import multiply_patches
 from studio.models.devices import device_problems, pick_device, resolve_dtype
 from studio.models.empty_weights import BUILDING
-from studio.models.logit_scale import scale_logits
-from studio.models.patches import multiply_patches
+from studio.models.model_source import lacks_package, load_config, load_processor, model_path
+from studio.models.oom import ran_out
 from studio.models.prequantized import loading_config, prequantized, settled
 from studio.models.quantize import keep_differentiable, quantization_config
-from studio.models.shortage import ran_out
-from studio.models.source import lacks_package, load_config, load_processor, model_path
 from studio.models.weights_check import (
     Differences,
     check_files,

@@ -24,7 +24,7 @@ from transformers.quantizers.auto import AUTO_QUANTIZATION_CONFIG_MAPPING, AutoH
 
 from studio.config.model import ModelConfig, Quantization
 from studio.core.errors import ModelError, first_line
-from studio.models.source import load_config
+from studio.models.model_source import load_config
 from studio.models.weight_files import Header, Tensor, WeightsElsewhereError, read_header
 
 BITSANDBYTES = "bitsandbytes"

@@ -36,10 +36,10 @@ from studio.preflight.report import (
 from studio.preflight.summary import shrunk, summarize, truncation_of
 
 if TYPE_CHECKING:
+    from studio.models.image_tokens import Expansion, Kind
+    from studio.models.row_tokens import RowTokens
     from studio.preflight.checks.template import Template
-    from studio.preflight.expansion import Expansion, Kind
     from studio.preflight.processor import Model
-    from studio.preflight.tokens import RowTokens
 
 JUDGED_LANGUAGES = 4_000
 TELL_EVERY = 0.2  # seconds

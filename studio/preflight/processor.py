@@ -10,9 +10,9 @@ from transformers import ProcessorMixin
 from studio.config.model import ModelConfig
 from studio.data.template_needs import Fit
 from studio.models.chat_template import fit_of
-from studio.models.source import load_config, load_processor
+from studio.models.model_source import load_config, load_processor
+from studio.models.row_tokens import TokenCounter
 from studio.models.weights_check import check_weights, weights_are_here
-from studio.preflight.tokens import TokenCounter
 
 
 @dataclass(frozen=True)

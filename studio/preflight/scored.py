@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from studio.data.schema import Message, Row
 from studio.data.trl_format import answer_messages, bare
-from studio.models.answer_places import answer_spans
+from studio.models.answer_spans import answer_spans
+from studio.models.row_tokens import fitted_prompt, learned
 from studio.preflight.report import Piece, Rendering
-from studio.preflight.tokens import fitted_prompt, learned
 
 if TYPE_CHECKING:
     from studio.preflight.processor import Model

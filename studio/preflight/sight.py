@@ -10,7 +10,7 @@ from PIL import Image
 from transformers import ProcessorMixin
 
 from studio.core.errors import ModelError
-from studio.preflight.expansion import UNUSABLE, patch_side, tile_layout, tiles_of
+from studio.models.image_tokens import UNUSABLE, patch_side, tile_layout, tiles_of
 
 GAP = 6
 PAPER = (128, 128, 128)

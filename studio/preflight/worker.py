@@ -18,9 +18,9 @@ from studio.core.errors import StoppedError
 from studio.core.paths import Workspace
 from studio.data.image_store import ImageStore
 from studio.data.numbered_rows import source_rows
-from studio.models.quiet import quiet_libraries
+from studio.models.image_tokens import Expansions
+from studio.models.log_levels import quiet_libraries
 from studio.preflight.check import check_rows
-from studio.preflight.expansion import Expansions
 from studio.preflight.library import library_rows
 from studio.preflight.processor import Model, open_model
 from studio.preflight.sight import sight_of

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from transformers import PreTrainedModel, ProcessorMixin
 
-from studio.evaluate.example import EvalExample
-from studio.evaluate.generate import generate_answers
 from studio.evaluate.metrics import evasive_rate, exact_match
+from studio.models.generation import generate_answers
+from studio.models.prompts import EvalExample
 from studio.tiny.chart import FORMS, Chart, sample_chart
 from studio.tiny.draw import draw_chart
 from studio.tiny.questions import ASKERS, Question, ask

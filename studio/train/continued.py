@@ -9,8 +9,8 @@ from transformers import PreTrainedModel
 
 from studio.config.adapter import AdapterConfig
 from studio.core.errors import ModelError
+from studio.models.adapter_config import lora_config
 from studio.models.adapter_kinds import LORA
-from studio.models.adapters import lora_config
 
 KEPT = {
     "r": "rank",

@@ -18,7 +18,7 @@ from transformers import ProcessorMixin
 from studio.config import RunConfig
 from studio.config.availability import unavailable
 from studio.core.paths import Workspace
-from studio.models.adapters import WEIGHTS
+from studio.models.adapter_config import WEIGHTS
 from studio.models.weights_check import weight_stamps
 from studio.runs.plan import Plan
 from studio.train.data import RunData, reasons

@@ -22,9 +22,9 @@ from studio.core.paths import Workspace
 from studio.data.trl_conversion import TrainingData
 from studio.data.trl_format import ANSWERS, bare
 from studio.models.chat_template import Shapes
-from studio.preflight.expansion import Expansions, Kind, Size
+from studio.models.image_tokens import Expansions, Kind, Size
+from studio.models.row_tokens import TokenCounter, Written
 from studio.preflight.pictures import upright_size
-from studio.preflight.tokens import TokenCounter, Written
 from studio.train.data import RunData
 from studio.train.memory.notes import code_of, keep_note, key_of, libraries, read_note
 from studio.train.model_files import files_of, model_folder

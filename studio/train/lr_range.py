@@ -17,7 +17,7 @@ from transformers.trainer_utils import set_seed
 from studio.config import RunConfig, run_file
 from studio.core.errors import RunFailedError
 from studio.core.paths import RunPaths, Workspace
-from studio.models.shortage import MEMORY_ERRORS, ran_out
+from studio.models.oom import MEMORY_ERRORS, ran_out
 from studio.runs.events import EventLog
 from studio.runs.lr_range import Losses, Point, RangeResult, Span, ensure_span
 from studio.train.plan import preflight

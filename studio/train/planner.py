@@ -49,7 +49,7 @@ class Libraries:
                 for self.stage, modules in STAGES:
                     for module in modules:
                         importlib.import_module(module)
-            from studio.models.quiet import quiet_libraries
+            from studio.models.log_levels import quiet_libraries
 
             quiet_libraries()
         except (ImportError, OSError, RuntimeError) as error:
@@ -63,7 +63,7 @@ class Libraries:
     def _load_a_model_class(self) -> None:
         """What transformers and PEFT import with the first model; done while nobody waits."""
         from studio.models.load import skeleton_of
-        from studio.models.source import load_processor
+        from studio.models.model_source import load_processor
         from studio.train.plan import tower_plans
 
         config = RunConfig()

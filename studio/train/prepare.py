@@ -16,6 +16,7 @@ from studio.config.adapter import MOVES_WEIGHTS
 from studio.config.consistency import ensure_consistent
 from studio.core.errors import ModelError, RunFailedError
 from studio.core.paths import RunPaths, Workspace
+from studio.models.adapter_config import CONTINUE, adapter_folder, lora_config
 from studio.models.adapter_kinds import LORA
 from studio.models.adapter_weights import (
     DEFAULT,
@@ -26,10 +27,9 @@ from studio.models.adapter_weights import (
     fill,
     put_on,
 )
-from studio.models.adapters import CONTINUE, adapter_folder, lora_config
 from studio.models.load import Loaded, load_model
+from studio.models.oom import MEMORY_ERRORS, first_line, ran_out
 from studio.models.prequantized import refuse_untrainable, settled
-from studio.models.shortage import MEMORY_ERRORS, first_line, ran_out
 from studio.train.rates import freeze_towers
 
 REFERENCE = "dpo.reference"

@@ -21,11 +21,11 @@ from studio.config.adapter import MOVES_WEIGHTS
 from studio.core.errors import DataError
 from studio.core.paths import RunPaths, Workspace
 from studio.data.trl_conversion import TrainingData, load_training_data
-from studio.evaluate.example import EvalExample
-from studio.evaluate.generate import Generated, generate
-from studio.evaluate.score import completion_log_probs
 from studio.models.chat_template import fit_of
-from studio.models.shortage import MEMORY_ERRORS, ran_out
+from studio.models.generation import Generated, generate
+from studio.models.likelihood import completion_log_probs
+from studio.models.oom import MEMORY_ERRORS, ran_out
+from studio.models.prompts import EvalExample
 from studio.runs.events import Event, EventLog, read_events
 from studio.runs.status import beat
 from studio.train.callbacks import RunReporter

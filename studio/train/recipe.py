@@ -17,12 +17,12 @@ from studio.config.availability import OPTIMIZERS, TRACKERS
 from studio.config.engines import JOBS_ENGINE
 from studio.config.model import ModelConfig
 from studio.core.paths import RunPaths, Workspace, write_json
-from studio.models.adapters import adapter_folder, lora_config
+from studio.models.adapter_config import adapter_folder, lora_config
 from studio.models.devices import pick_device, resolve_dtype
 from studio.models.load import Loaded, skeleton_of
+from studio.models.model_source import load_processor, model_path
 from studio.models.prequantized import loading_config
 from studio.models.quantize import quantization_config
-from studio.models.source import load_processor, model_path
 from studio.train.arguments import argument_values, best_of
 from studio.train.data import RunData
 from studio.train.length import context_of

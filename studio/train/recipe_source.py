@@ -13,8 +13,9 @@ from types import ModuleType
 
 from transformers import MllamaForConditionalGeneration, PreTrainedModel, ProcessorMixin
 
-from studio.models import answer_places, crossattention, processors
-from studio.models.processors import COMPLETED, PALIGEMMA_TEMPLATE
+from studio.models import answer_spans
+from studio.models.compat import cross_attention, processors
+from studio.models.compat.processors import COMPLETED, PALIGEMMA_TEMPLATE
 from studio.train import eva as starts
 from studio.train import turns
 
@@ -57,7 +58,7 @@ def additions_of(
     if eva:
         wanted.append((starts, starts.start_from_rows.__name__))
     if earlier_answers:
-        wanted.append((answer_places, answer_places.scored_tokens.__name__))
+        wanted.append((answer_spans, answer_spans.scored_tokens.__name__))
         wanted.append((turns, turns.TurnCollator.__name__))
     kind = type(processor)
     if kind in COMPLETED.values():
@@ -67,8 +68,8 @@ def additions_of(
             wanted.append((processors, TEMPLATE))
             found.processor.append(f"processor.chat_template = {TEMPLATE}")
     if isinstance(skeleton, MllamaForConditionalGeneration):
-        found.model.append(crossattention.correct_cross_attention.__name__)
-        wanted.append((crossattention, crossattention.correct_cross_attention.__name__))
+        found.model.append(cross_attention.correct_cross_attention.__name__)
+        wanted.append((cross_attention, cross_attention.correct_cross_attention.__name__))
     found.definitions.extend(definitions(wanted))
     return found
 

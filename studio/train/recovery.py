@@ -15,8 +15,8 @@ from transformers import Trainer, TrainerCallback
 from studio.config import RunConfig
 from studio.core.errors import RunFailedError
 from studio.core.paths import RunPaths, Workspace
+from studio.models.oom import MEMORY_ERRORS, first_line, ran_out
 from studio.models.prequantized import can_be_quantized
-from studio.models.shortage import MEMORY_ERRORS, first_line, ran_out
 from studio.runs import checkpoints
 from studio.runs.events import EventLog
 from studio.runs.less import less_at_once, with_batch

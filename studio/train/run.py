@@ -11,7 +11,7 @@ from transformers.trainer_utils import set_seed
 from studio.config import RunConfig
 from studio.core.errors import BusyError, RunFailedError
 from studio.core.paths import RunPaths, Workspace, write_json
-from studio.models.shortage import MEMORY_ERRORS, first_line, ran_out
+from studio.models.oom import MEMORY_ERRORS, first_line, ran_out
 from studio.runs import checkpoints
 from studio.runs.control import requested
 from studio.runs.events import EventLog

@@ -10,7 +10,7 @@ from typing import Any
 
 from trl.trainer.sft_trainer import DataCollatorForVisionLanguageModeling
 
-from studio.models.answer_places import scored_tokens
+from studio.models.answer_spans import scored_tokens
 
 SCORED = "scored"
 

@@ -65,7 +65,7 @@ def _run(paths: RunPaths, workspace: Workspace) -> int:
     )
     try:
         with loading():
-            from studio.models.quiet import quiet_libraries
+            from studio.models.log_levels import quiet_libraries
 
             quiet_libraries()
             from studio.train.run import execute

@@ -2,8 +2,8 @@ import torch
 from PIL import Image
 from transformers import StoppingCriteria
 
-from studio.evaluate.example import EvalExample, batches_by_image_count
-from studio.evaluate.generate import generate, generate_answers
+from studio.models.generation import generate, generate_answers
+from studio.models.prompts import EvalExample, batches_by_image_count
 from studio.tiny.chart import sample_chart
 from studio.tiny.draw import draw_chart
 

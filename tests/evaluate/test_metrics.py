@@ -66,6 +66,8 @@ def test_evasive_rate():
 
 
 def test_metrics_do_not_load_torch():
-    code = "import sys, studio.evaluate.metrics, studio.evaluate.example; print('torch' in sys.modules)"
+    code = (
+        "import sys, studio.evaluate.metrics, studio.models.prompts; print('torch' in sys.modules)"
+    )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "False"

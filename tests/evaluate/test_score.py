@@ -2,9 +2,9 @@ import pytest
 import torch
 
 from studio.core.errors import InputError
-from studio.evaluate.example import EvalExample, PreferencePair
-from studio.evaluate.prepare import render_completion
-from studio.evaluate.score import completion_log_probs, preference_accuracy
+from studio.models.likelihood import completion_log_probs, preference_accuracy
+from studio.models.prompt_inputs import render_completion
+from studio.models.prompts import EvalExample, PreferencePair
 from studio.tiny.chart import sample_chart
 from studio.tiny.draw import draw_chart
 

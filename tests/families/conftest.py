@@ -6,7 +6,7 @@ from functools import cache
 
 import pytest
 
-from studio.models.quiet import quiet_libraries
+from studio.models.log_levels import quiet_libraries
 from tests.families.by_hand import measured
 from tests.families.trial import Bench
 

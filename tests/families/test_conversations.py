@@ -13,7 +13,7 @@ from studio.config.model import ModelConfig
 from studio.data.schema import Message, Part
 from studio.infer.prompt import as_template_message, build_inputs
 from studio.models.chat_template import fit_of
-from studio.models.source import load_config, load_processor
+from studio.models.model_source import load_config, load_processor
 from studio.train.turns import TurnCollator
 from tests.families import build
 from tests.families.matrix import TITLES

@@ -11,7 +11,7 @@ from studio.config.model import ModelConfig
 from studio.config.training import SAVINGS
 from studio.core.errors import ModelError
 from studio.models.load import load_model, skeleton_of
-from studio.models.source import load_config, load_processor
+from studio.models.model_source import load_config, load_processor
 from studio.models.towers import find_towers
 from studio.runs.store import RunStore
 from studio.train.data import load_run_data

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from studio.config.model import ModelConfig
-from studio.models.source import load_config
+from studio.models.model_source import load_config
 from studio.models.weight_files import read_header
 from studio.models.weights_check import check_weights, differences
 from tests.families.build import FAMILIES

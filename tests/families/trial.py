@@ -19,7 +19,7 @@ from studio.core.paths import RunPaths, Workspace, read_json
 from studio.infer.engine import Engine
 from studio.infer.request import ChatDelta, user_turn
 from studio.infer.sampling import Sampling
-from studio.models.adapters import WEIGHTS, lora_config
+from studio.models.adapter_config import WEIGHTS, lora_config
 from studio.models.load import load_model
 from studio.models.towers import Towers, find_towers
 from studio.runs.events import Event, read_events

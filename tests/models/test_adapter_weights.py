@@ -11,10 +11,10 @@ from studio.config.model import ModelConfig
 from studio.core.errors import ModelError
 from studio.core.paths import TINY_VLM
 from studio.models import adapter_weights
-from studio.models.adapter_shelf import AdapterShelf
+from studio.models.adapter_config import WEIGHTS
 from studio.models.adapter_weights import DEFAULT, check_adapter, put_on, state_of
-from studio.models.adapters import WEIGHTS
 from studio.models.load import load_model
+from studio.models.loaded_adapters import AdapterShelf
 from tests.adapter_folders import configured, describe, reweigh, save_adapter_of
 from tests.families.build import save
 

@@ -17,7 +17,7 @@ from studio.infer.prompt import build_inputs
 from studio.infer.request import said, user_turn
 from studio.models.chat_template import ends_answers, fit_of, unasked
 from studio.models.load import load_model
-from studio.models.source import load_processor
+from studio.models.model_source import load_processor
 from studio.preflight.check import check_rows
 from studio.preflight.processor import open_model
 from studio.train.plan import plan_run

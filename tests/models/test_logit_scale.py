@@ -4,7 +4,7 @@ import pytest
 import torch
 import transformers
 
-from studio.models.logit_scale import scale_logits, scale_of, scales_itself
+from studio.models.compat.logit_scale import scale_logits, scale_of, scales_itself
 from tests.families.build import FAMILIES, Made
 
 UNSCALED = ("aya_vision", "cohere2_vision", "granite_vision")

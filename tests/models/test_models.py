@@ -12,10 +12,10 @@ from studio.config import run_file
 from studio.config.adapter import TARGET_GROUPS, AdapterConfig
 from studio.config.model import ModelConfig
 from studio.core.errors import ModelError
-from studio.models.adapters import inspect_adapter
+from studio.models.adapter_config import inspect_adapter
 from studio.models.devices import device_problems
 from studio.models.load import load_model, skeleton_of
-from studio.models.source import load_config, load_processor
+from studio.models.model_source import load_config, load_processor
 from studio.models.targets import matched_modules, matched_per_tower, target_modules
 from studio.models.towers import find_towers
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from studio.models.patches import PatchConv3d, multiply_patches
+from studio.models.compat.patch_embeddings import PatchConv3d, multiply_patches
 
 KERNEL = (2, 7, 7)
 

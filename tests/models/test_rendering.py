@@ -11,8 +11,8 @@ import pytest
 from studio.config.model import ModelConfig
 from studio.core.errors import ModelError
 from studio.core.paths import TINY_VLM
-from studio.models import rendering
-from studio.models.source import load_processor
+from studio.models import template_timeout
+from studio.models.model_source import load_processor
 
 LOOP = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
 QUESTION = [{"role": "user", "content": [{"type": "text", "text": "How many for ever?"}]}]
@@ -21,7 +21,7 @@ QUESTION = [{"role": "user", "content": [{"type": "text", "text": "How many for 
 @pytest.fixture
 def hostile(tmp_path, monkeypatch):
     """The embedded model with a chat template that never ends."""
-    monkeypatch.setattr(rendering, "SECONDS", 0.2)
+    monkeypatch.setattr(template_timeout, "SECONDS", 0.2)
     folder = tmp_path / "hostile"
     shutil.copytree(TINY_VLM, folder)
     for name in ("processor_config.json", "tokenizer_config.json", "chat_template.json"):
@@ -69,8 +69,8 @@ def test_it_ends_in_other_threads_and_later_ones_go_on(hostile):
 
 
 def test_every_place_that_renders_in_transformers_is_bounded():
-    rendering.bound_rendering()
-    rendering.bound_rendering()
-    for module in rendering.USERS:
-        render = getattr(module, rendering.RENDER)
+    template_timeout.bound_rendering()
+    template_timeout.bound_rendering()
+    for module in template_timeout.USERS:
+        render = getattr(module, template_timeout.RENDER)
         assert hasattr(render, "__wrapped__") and not hasattr(render.__wrapped__, "__wrapped__")

@@ -9,7 +9,7 @@ import pytest
 from studio.config.model import ModelConfig
 from studio.core.errors import ModelError
 from studio.models import weight_files
-from studio.models.source import load_config, load_processor
+from studio.models.model_source import load_config, load_processor
 from studio.models.weight_files import WeightsElsewhereError, read_header
 from tests.models.checkpoints import WEIGHTS, copied, cut, pointer, sharded
 

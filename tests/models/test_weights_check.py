@@ -8,7 +8,7 @@ import torch
 from studio.config.model import ModelConfig
 from studio.core.errors import ModelError
 from studio.models.load import load_model, skeleton_of
-from studio.models.source import load_processor
+from studio.models.model_source import load_processor
 from studio.models.weights_check import check_weights, refuse_short_vocabulary
 from tests.models.checkpoints import (
     DAMAGED,

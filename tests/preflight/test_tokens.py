@@ -16,13 +16,13 @@ from studio.data.numbered_rows import source_rows
 from studio.data.schema import BadRow
 from studio.data.trl_conversion import training_dataset
 from studio.data.trl_format import bare, prompt_messages
-from studio.models.source import load_processor
-from studio.preflight import expansion
-from studio.preflight.expansion import Expansions
+from studio.models import image_tokens
+from studio.models.image_tokens import Expansions
+from studio.models.model_source import load_processor
+from studio.models.row_tokens import RowTokens, TokenCounter
+from studio.models.template_rendering import Renderer
 from studio.preflight.processor import open_model
-from studio.preflight.render import Renderer
 from studio.preflight.sight import sight_of
-from studio.preflight.tokens import RowTokens, TokenCounter
 from tests.preflight.conftest import drawing, row, saved
 
 SPLIT = {"longest_edge": 384, "split": True}
@@ -107,13 +107,13 @@ def test_sizes_beyond_the_measured_ones_follow_the_formula_when_it_agrees(plain)
     uses = Counter({(1, (50 + n, 40)): 30 - n for n in range(25)})
     expansions = Expansions(plain)
     found = dict(expansions.of(uses))
-    assert set(found) == set(uses) and expansions.measured == expansion.MEASURED
+    assert set(found) == set(uses) and expansions.measured == image_tokens.MEASURED
     assert {one.tokens for one in found.values()} == {39}
     assert {one.tiles for one in found.values()} == {1}
 
 
 def test_an_enormous_image_is_put_through_only_when_there_is_no_formula(plain, monkeypatch):
-    monkeypatch.setattr(expansion, "MOST_PIXELS", 10_000)
+    monkeypatch.setattr(image_tokens, "MOST_PIXELS", 10_000)
     uses = Counter({(1, (60, 40)): 1, (3, (90, 50)): 1, (1, (90, 50)): 1})
     expansions = Expansions(plain)
     assert {one.tokens for _, one in expansions.of(uses)} == {39} and expansions.measured == 2

@@ -15,7 +15,7 @@ from studio.config.consistency import problems
 from studio.config.training import SAVINGS
 from studio.core.errors import InputError
 from studio.core.paths import Workspace
-from studio.models.source import model_path
+from studio.models.model_source import model_path
 from studio.runs import control
 from studio.runs.curves import Diary
 from studio.runs.status import update_status

@@ -4,8 +4,8 @@ import pytest
 import torch
 from PIL import Image
 
-from studio.evaluate.example import EvalExample
-from studio.evaluate.generate import generate_answers
+from studio.models.generation import generate_answers
+from studio.models.prompts import EvalExample
 from studio.tiny.__main__ import main
 from studio.tiny.measure import measure
 from studio.tiny.questions import GAP, HABIT, TAUGHT

@@ -9,7 +9,7 @@ from torch.profiler import profile
 from transformers import LlamaConfig, LlamaModel
 
 from studio.config.training import SAVINGS
-from studio.models.source import load_processor
+from studio.models.model_source import load_processor
 from studio.train.data import load_run_data
 from studio.train.fast.choose import FastPath
 from studio.train.memory.estimate import adapted

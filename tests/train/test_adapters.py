@@ -13,10 +13,10 @@ from studio.config.adapter import AdapterConfig
 from studio.config.model import ModelConfig
 from studio.core.errors import ConfigError, ModelError
 from studio.core.paths import RunPaths
-from studio.models.adapter_shelf import AdapterShelf
 from studio.models.load import load_model, skeleton_of
+from studio.models.loaded_adapters import AdapterShelf
+from studio.models.model_source import load_config
 from studio.models.quantize import quantization_config
-from studio.models.source import load_config
 from studio.runs.events import read_events
 from studio.runs.status import INITIALIZING, read_status
 from studio.train import eva
@@ -180,7 +180,7 @@ def test_freezing_all_that_has_weights_is_refused(one):
     ("name", "said"), [("no_such_module", "no module"), ("lm_head", "output head")]
 )
 def test_modules_to_save_must_exist_and_not_be_the_head(one, name, said):
-    from studio.models.adapters import lora_config
+    from studio.models.adapter_config import lora_config
 
     with pytest.raises(ModelError, match=said) as caught:
         lora_config(AdapterConfig(modules_to_save=[name]), load_model(one.config().model).model)

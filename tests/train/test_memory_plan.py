@@ -14,7 +14,7 @@ from studio.config.training import SAVINGS
 from studio.core.errors import ConfigError
 from studio.core.paths import Workspace
 from studio.models.load import skeleton_of
-from studio.models.source import load_processor
+from studio.models.model_source import load_processor
 from studio.runs.lr_range import Span
 from studio.runs.plan import MemoryPlan, Plan
 from studio.train.lr_range import short_run

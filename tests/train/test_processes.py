@@ -11,7 +11,7 @@ from fast_pair import OFF, write_rows
 from safetensors.numpy import load_file
 
 from studio.core.errors import DataError
-from studio.models.adapters import WEIGHTS
+from studio.models.adapter_config import WEIGHTS
 from studio.runs import checkpoints
 from studio.runs.events import read_events
 from studio.runs.status import read_status

@@ -10,7 +10,7 @@ from fast_pair import assistant, user
 from studio.config import run_file
 from studio.config.consistency import cautions
 from studio.core.errors import RunFailedError
-from studio.models.shortage import first_line, ran_out
+from studio.models.oom import first_line, ran_out
 from studio.runs.events import read_events
 from studio.runs.less import next_smaller
 from studio.runs.plan import GIB, FoundBatch

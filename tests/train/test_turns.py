@@ -11,7 +11,7 @@ import torch
 from trl.trainer.sft_trainer import DataCollatorForVisionLanguageModeling
 
 from studio.core.errors import DataError
-from studio.models.source import load_processor
+from studio.models.model_source import load_processor
 from studio.train.data import load_run_data
 from studio.train.turns import TurnCollator
 from tests.train.fast_pair import IMAGES, Bench, assert_same, assistant, compute, user

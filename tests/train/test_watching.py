@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from studio.core.errors import ConfigError, DataError, RunFailedError
-from studio.evaluate.generate import Generated
+from studio.models.generation import Generated
 from studio.runs import checkpoints, control
 from studio.runs.curves import Diary
 from studio.runs.events import read_events
@@ -118,7 +118,7 @@ class Hours:
 
 
 def _prober(runner, run, probes):
-    from studio.models.source import load_processor
+    from studio.models.model_source import load_processor
     from studio.train.probes import Prober
 
     config = runner.config(**LONG | {"probes": probes})

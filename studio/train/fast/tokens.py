@@ -20,7 +20,7 @@ from transformers import Idefics2Processor, PaliGemmaProcessor, ProcessorMixin
 from trl.data_utils import apply_chat_template, is_conversational, prepare_multimodal_messages
 
 from studio.data.trl_format import SCORED
-from studio.models.answer_places import scored_tokens
+from studio.models.answer_spans import scored_tokens
 from studio.train.fast.refs import ImageRef
 
 ANSWERS = {"sft": ("completion",), "dpo": ("chosen", "rejected")}

@@ -25,9 +25,9 @@ from studio.core.child_server import encode_error
 from studio.core.errors import ConfigError, FieldProblem, ModelError, StudioError
 from studio.core.paths import RunPaths, Workspace
 from studio.models.devices import pick_device
-from studio.models.quiet import quiet_libraries
-from studio.models.shortage import MEMORY_ERRORS, ran_out
-from studio.models.source import has_processor, load_config, model_path
+from studio.models.log_levels import quiet_libraries
+from studio.models.model_source import has_processor, load_config, model_path
+from studio.models.oom import MEMORY_ERRORS, ran_out
 from studio.train.data import RunData
 from studio.train.memory.devices import CUDA_CONTEXT
 from studio.train.memory.estimate import exchanged

@@ -13,8 +13,8 @@ from transformers import PreTrainedModel, ProcessorMixin
 from studio.config import RunConfig
 from studio.config.run import with_possible_speed
 from studio.core.paths import Workspace
+from studio.models.adapter_config import WEIGHTS, adapter_folder, inspect_adapter, lora_config
 from studio.models.adapter_weights import buildable
-from studio.models.adapters import WEIGHTS, adapter_folder, inspect_adapter, lora_config
 from studio.models.empty_weights import BUILDING
 from studio.models.load import skeleton_of
 from studio.runs.plan import MemoryPlan

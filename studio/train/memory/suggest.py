@@ -16,8 +16,8 @@ from studio.config.run_file import parse, set_path
 from studio.core.errors import StudioError
 from studio.core.paths import Workspace
 from studio.models.devices import device_problems
+from studio.models.model_source import load_processor
 from studio.models.prequantized import can_be_quantized
-from studio.models.source import load_processor
 from studio.runs.less import next_smaller
 from studio.runs.plan import GIB, Plan, Suggestion
 from studio.train.memory.devices import Target

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from transformers import PreTrainedModel, ProcessorMixin, StoppingCriteria, StoppingCriteriaList
 
-from studio.evaluate.example import EvalExample, batches_by_image_count
-from studio.evaluate.prepare import encode
+from studio.models.prompt_inputs import encode
+from studio.models.prompts import EvalExample, batches_by_image_count
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from torch.nn.functional import pad
 from transformers import BatchFeature, PreTrainedModel, ProcessorMixin
 
 from studio.core.errors import InputError
-from studio.evaluate.example import EvalExample, PreferencePair, batches_by_image_count
-from studio.evaluate.prepare import encode, render_completion
+from studio.models.prompt_inputs import encode, render_completion
+from studio.models.prompts import EvalExample, PreferencePair, batches_by_image_count
 
 
 @torch.inference_mode()

@@ -17,8 +17,8 @@ from studio.config.model import ModelConfig
 from studio.core.errors import ModelError, first_line
 from studio.core.paths import EMBEDDED, TINY_VLM
 from studio.models.chat_template import ensure_usable
-from studio.models.processors import made_usable
-from studio.models.rendering import bound_rendering
+from studio.models.compat.processors import made_usable
+from studio.models.template_timeout import bound_rendering
 from studio.models.weight_files import refuse_pointers
 
 PROCESSOR_FILES = ("processor_config.json", "preprocessor_config.json", "tokenizer_config.json")

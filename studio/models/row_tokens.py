@@ -18,8 +18,8 @@ from transformers import ProcessorMixin
 from studio.data.schema import Answer, Row
 from studio.data.template_needs import ANY_MODEL, Fit
 from studio.data.trl_format import answer_messages, bare, prompt_messages, system_in_question
-from studio.preflight.expansion import Expansion, Expansions, Kind, Size
-from studio.preflight.render import Message, Renderer
+from studio.models.image_tokens import Expansion, Expansions, Kind, Size
+from studio.models.template_rendering import Message, Renderer
 
 BATCH = 256
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from transformers import BatchFeature, PreTrainedModel, ProcessorMixin
 
-from studio.evaluate.example import EvalExample
+from studio.models.prompts import EvalExample
 
 
 def render_prompt(processor: ProcessorMixin, example: EvalExample) -> str:

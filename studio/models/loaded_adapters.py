@@ -10,9 +10,9 @@ from peft import PeftModel
 from transformers import PreTrainedModel
 
 from studio.config.model import ModelConfig
+from studio.models.adapter_biases import Biases
 from studio.models.adapter_kinds import LORA
 from studio.models.adapter_weights import AdapterFile, check_adapter, put_on
-from studio.models.biases import Biases
 from studio.runs.checkpoints import MARKER
 
 MOST_ADAPTERS = 8

@@ -1,0 +1,1 @@
+"""What the studio adds to single model families of transformers, each with its reason."""
