@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from studio.config import RunConfig, run_file
 from studio.core.paths import Workspace
 from studio.models.log_levels import quiet_libraries
-from studio.runs.events import read_events
+from studio.runs.event_log import read_events
 from studio.runs.store import RunStore
 
 SETS = (

@@ -26,7 +26,7 @@ import psutil
 
 from studio.config import RunConfig
 from studio.core.paths import Workspace
-from studio.runs.events import EventLog
+from studio.runs.event_log import EventLog
 from studio.runs.status import update_status
 from studio.runs.store import RunStore
 from studio.ui.context import StudioContext

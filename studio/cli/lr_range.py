@@ -16,7 +16,7 @@ from studio.cli.options import (
     read_config,
     say,
 )
-from studio.runs.lr_range import Point, RangeResult, Span
+from studio.runs.lr_range_result import Point, RangeResult, Span
 
 WIDTH = 40
 

@@ -17,7 +17,7 @@ from studio.cli.options import (
     say,
 )
 from studio.core.errors import ConfigError
-from studio.runs.plan import GIB, MemoryPlan, Plan
+from studio.runs.run_plan import GIB, MemoryPlan, Plan
 
 
 def plan(

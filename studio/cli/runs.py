@@ -15,10 +15,10 @@ from studio.config import run_file
 from studio.core.errors import ConflictError, InputError
 from studio.core.logs import log_told
 from studio.runs import queue
+from studio.runs.control import commands
 from studio.runs.curves import Diary
-from studio.runs.lastwords import tail
+from studio.runs.diagnostics.crash_report import tail
 from studio.runs.store import Run, RunStore
-from studio.services import steering
 from studio.services.foreground import follow, start_now
 
 app = typer.Typer(help="List, show, steer and give away runs.", no_args_is_help=False)
@@ -80,7 +80,7 @@ def stop(
     """Ask a run to stop; it saves first. A waiting one is taken off the queue."""
     store = RunStore(locate(workspace))
     before = store.get(run_id).status.state
-    steering.stop(store, run_id, now)
+    commands.stop(store, run_id, now)
     if not store.get(run_id).status.active:
         say(f"{run_id} " + ("is off the queue." if before == "queued" else f"is {before} already."))
         return
@@ -90,10 +90,10 @@ def stop(
 
 
 def _end_by_force(store: RunStore, run_id: str) -> None:
-    until = time.monotonic() + steering.STOP_GRACE + 2
+    until = time.monotonic() + commands.STOP_GRACE + 2
     while store.get(run_id).status.active and time.monotonic() < until:
         time.sleep(0.5)
-        steering.enforce_stop(store.get(run_id))
+        commands.enforce_stop(store.get(run_id))
 
 
 @app.command()
@@ -106,7 +106,7 @@ def save(run_id: RunId, workspace: WorkspaceOption = None) -> None:
             f"Run {run_id} is {status.state}: there is nothing to save.",
             remedy="Only a run that is going on has steps that are not on disk.",
         )
-    steering.save_now(store, run_id)
+    commands.save_now(store, run_id)
     say(f"{run_id} saves after the current step.")
 
 
@@ -132,7 +132,7 @@ def use(
     workspace: WorkspaceOption = None,
 ) -> None:
     """Let an ended run's weights be those of a checkpoint: to chat with, continue or release."""
-    steering.use_checkpoint(RunStore(locate(workspace)), run_id, step)
+    commands.use_checkpoint(RunStore(locate(workspace)), run_id, step)
     say(f"The weights of {run_id} are those of step {step}.")
 
 
@@ -146,7 +146,7 @@ def push(
     workspace: WorkspaceOption = None,
 ) -> None:
     """Push an ended run's weights to a private repository on the hub; again after a failure."""
-    address = steering.push(RunStore(locate(workspace)), run_id, to)
+    address = commands.push(RunStore(locate(workspace)), run_id, to)
     say(f"The weights of {run_id} are at {address}")
 
 
@@ -160,7 +160,7 @@ def extend(
     """Let a run that ended train for longer; a running studio takes it from the queue."""
     if (epochs is None) == (max_steps is None):
         raise InputError("How long?", remedy="Give --epochs or --max-steps.")
-    say(steering.extend(RunStore(locate(workspace)), run_id, epochs, max_steps))
+    say(commands.extend(RunStore(locate(workspace)), run_id, epochs, max_steps))
     say(f"{run_id} waits in the queue of this workspace.")
 
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from studio.core.spreadsheet import neutral
-from studio.runs.events import Event, read_events
-from studio.runs.health import Finding
-from studio.runs.thinning import Points, Thinned
+from studio.runs.curve_thinning import Points, Thinned
+from studio.runs.diagnostics.health_watch import Finding
+from studio.runs.event_log import Event, read_events
 
 MOST_POINTS = 300
 _NO_METRIC = {"step", "epoch", "total", "seconds_per_step"}

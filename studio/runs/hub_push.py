@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 from studio.config.run import RunConfig
 from studio.core.errors import BusyError, RunFailedError, first_line
 from studio.core.paths import EMBEDDED, RunPaths
-from studio.runs.events import EventLog
+from studio.runs.event_log import EventLog
 from studio.runs.status import read_status, update_status
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from statistics import fmean
 
+from studio.runs.curve_thinning import Points
 from studio.runs.curves import Diary
-from studio.runs.thinning import Points
 
 WINDOW = 10
 

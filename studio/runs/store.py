@@ -15,7 +15,7 @@ from studio.config import RunConfig, run_file
 from studio.core.errors import ConflictError, NotFoundError
 from studio.core.paths import RunPaths, Workspace
 from studio.runs import checkpoints
-from studio.runs.events import EventLog
+from studio.runs.event_log import EventLog
 from studio.runs.status import RunStatus, State, process_alive, read_status, write_status
 
 STALLED_AFTER = 180.0

@@ -17,13 +17,12 @@ from rich.progress import (
 from studio.config import RunConfig, run_file
 from studio.core.errors import NotFoundError
 from studio.core.paths import Workspace
-from studio.runs import control
-from studio.runs.changes import differences, ensure_resumable
+from studio.runs.control import command_file, commands
+from studio.runs.control.commands import mark_dead
+from studio.runs.control.resumable_changes import differences, ensure_resumable
 from studio.runs.status import ENDED, RunStatus, process_alive, read_status
 from studio.runs.store import Run, RunStore
-from studio.services import steering
 from studio.services.launching import launch_worker
-from studio.services.steering import mark_dead
 
 POLL = 0.2
 _workers: dict[str, subprocess.Popen] = {}
@@ -57,7 +56,7 @@ def start_now(
     if run is None:
         run = store.create(config, state="starting")
     else:
-        steering.resume(store, run.run_id, step, state="starting")
+        commands.resume(store, run.run_id, step, state="starting")
         run = store.get(run.run_id)
     _workers[run.run_id] = launch_worker(run)
     return store.get(run.run_id)
@@ -93,7 +92,7 @@ def follow(run: Run, quiet: bool = False) -> RunStatus:
                 if asked:
                     raise
                 asked = True
-                control.request(run.paths, "stop")
+                command_file.request(run.paths, "stop")
                 console.print("Stopping after this step; Ctrl-C again leaves it running.")
     console.print(_verdict(run, status))
     return status
@@ -104,11 +103,11 @@ def _look(run: Run) -> RunStatus:
     gone = worker.poll() is not None
     status = read_status(run.paths)
     if status.active and process_alive(status.pid, status.pid_started):
-        steering.enforce_stop(Run(run.paths, status))
+        commands.enforce_stop(Run(run.paths, status))
     elif gone and status.active:
         mark_dead(run.paths)
         store = RunStore(Workspace.locate(run.paths.root.parent.parent))
-        if steering.go_on_with_less(store, run.run_id, state="starting"):
+        if commands.go_on_with_less(store, run.run_id, state="starting"):
             _workers[run.run_id] = launch_worker(store.get(run.run_id))
     return read_status(run.paths)
 

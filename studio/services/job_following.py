@@ -20,9 +20,9 @@ from huggingface_hub.errors import HTTPError, LocalTokenNotFoundError
 from studio.core.errors import NotFoundError, RunFailedError, StudioError, first_line
 from studio.core.logs import log_told
 from studio.core.paths import RunPaths, Workspace, read_json, write_json
-from studio.runs import control
-from studio.runs.events import EventLog
-from studio.runs.lastwords import relevant, tail
+from studio.runs.control import command_file
+from studio.runs.diagnostics.crash_report import relevant, tail
+from studio.runs.event_log import EventLog
 from studio.runs.status import update_status
 from studio.runs.store import Run, RunStore
 from studio.services.job_log import JobLog
@@ -140,8 +140,8 @@ def _watch(run: Run, api: HfApi, job_id: str, namespace: str) -> tuple[str, dict
 
 def _answer_save(paths: RunPaths) -> None:
     """Nobody can reach into a job; it uploads its newest checkpoint by itself."""
-    if control.requested(paths) == "save":
-        control.request(paths, "none")
+    if command_file.requested(paths) == "save":
+        command_file.request(paths, "none")
         message = f"A job saves by itself: its newest weights are uploaded every {EVERY // 60} min."
         EventLog(paths.events).append("changed", message=message)
 
@@ -152,7 +152,7 @@ def _cancel(paths: RunPaths, cancel: Callable[[], None]) -> None:
     except RunFailedError as error:  # it may have ended meanwhile, which is seen next
         log_told(error)
         EventLog(paths.events).append("warning", message=error.message, remedy=error.remedy)
-    control.request(paths, "none")
+    command_file.request(paths, "none")
 
 
 def _look(paths: RunPaths, api: HfApi, job_id: str, namespace: str) -> JobInfo:
@@ -174,7 +174,7 @@ def _reason(paths: RunPaths, info: JobInfo, stage: str) -> dict[str, Any]:
 
 
 def _asked_to_stop(paths: RunPaths) -> bool:
-    return control.requested(paths) in ("stop", "stop_now")
+    return command_file.requested(paths) in ("stop", "stop_now")
 
 
 def _pause(paths: RunPaths, seconds: float) -> None:

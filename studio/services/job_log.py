@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from studio.core.paths import RunPaths
-from studio.runs.events import EventLog, read_events
+from studio.runs.event_log import EventLog, read_events
 from studio.runs.status import read_status, update_status
 from studio.runs.store import Run
 

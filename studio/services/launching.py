@@ -11,8 +11,8 @@ from pathlib import Path
 from studio.config import RunConfig
 from studio.config.engines import ACCELERATE_ENGINE, sent_elsewhere
 from studio.core.paths import RunPaths
-from studio.runs import control
-from studio.runs.lastwords import ATTEMPT_MARK
+from studio.runs.control import command_file
+from studio.runs.diagnostics.crash_report import ATTEMPT_MARK
 from studio.runs.status import update_status
 from studio.runs.store import Run
 
@@ -24,7 +24,7 @@ PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
 def launch_worker(run: Run) -> subprocess.Popen:
     """Start the detached worker of `run`; its output goes to the run's log."""
-    control.request(run.paths, "none")
+    command_file.request(run.paths, "none")
     for other in run.paths.others():
         other.status.unlink(missing_ok=True)
     update_status(run.paths, state="starting", stage="starting", pid=0, pid_started=0.0, host="")

@@ -17,8 +17,8 @@ from studio.core.child_client import Message, PipeWorker
 from studio.core.errors import StoppedError, StudioError
 from studio.core.logs import log_told
 from studio.core.paths import Workspace
-from studio.runs.lr_range import Point, RangeResult, Span
-from studio.runs.plan import FoundBatch, Plan
+from studio.runs.lr_range_result import Point, RangeResult, Span
+from studio.runs.run_plan import FoundBatch, Plan
 from studio.services.frozen import with_frozen_data
 from studio.train.memory.measure import Measured, measure
 

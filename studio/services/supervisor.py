@@ -22,13 +22,13 @@ from studio.core.errors import ConflictError, InputError, StudioError
 from studio.core.logs import log_told
 from studio.core.paths import Workspace
 from studio.runs import queue
-from studio.runs.events import EventLog
+from studio.runs.control import commands
+from studio.runs.control.commands import mark_dead
+from studio.runs.event_log import EventLog
 from studio.runs.status import update_status
 from studio.runs.store import Run, RunStore
-from studio.services import steering
 from studio.services.frozen import with_frozen_data
 from studio.services.launching import launch_worker
-from studio.services.steering import mark_dead
 
 logger = logging.getLogger(__name__)
 INTERVAL = 0.5
@@ -90,12 +90,12 @@ class Supervisor:
 
     def stop(self, run_id: str, now: bool = False) -> None:
         """Ask a run to stop, saving first unless `now`; a waiting one is taken off the queue."""
-        steering.stop(self.store, run_id, now)
+        commands.stop(self.store, run_id, now)
         self._wake.set()
 
     def save_now(self, run_id: str) -> None:
         """Ask a run for a checkpoint."""
-        steering.save_now(self.store, run_id)
+        commands.save_now(self.store, run_id)
 
     def resume(self, run_id: str, step: int | None = None) -> None:
         """Queue a run again; it goes on from its last complete checkpoint, or that of `step`.
@@ -103,7 +103,7 @@ class Supervisor:
         Raises:
             ConflictError: It is queued, running or done.
         """
-        steering.resume(self.store, run_id, step)
+        commands.resume(self.store, run_id, step)
         self._wake.set()
 
     def use_checkpoint(self, run_id: str, step: int) -> None:
@@ -112,7 +112,7 @@ class Supervisor:
         Raises:
             ConflictError: It has not ended, or its checkpoints do not fit the base model.
         """
-        steering.use_checkpoint(self.store, run_id, step)
+        commands.use_checkpoint(self.store, run_id, step)
 
     def push(self, run_id: str) -> None:
         """Push an ended run's weights to the hub in the background; its status tells the end.
@@ -121,12 +121,12 @@ class Supervisor:
             ConflictError: It has not ended, or left no weights.
             BusyError: It is being pushed already.
         """
-        steering.pushable(self.store, run_id)
+        commands.pushable(self.store, run_id)
         threading.Thread(target=self._push, args=(run_id,), name="push", daemon=True).start()
 
     def _push(self, run_id: str) -> None:
         try:
-            steering.push(self.store, run_id)
+            commands.push(self.store, run_id)
         except StudioError as error:  # the run's status has it
             logger.warning("%s", error)
 
@@ -137,7 +137,7 @@ class Supervisor:
             ConflictError: It has not ended, or left no checkpoint.
             ConfigError: It has trained that long already.
         """
-        steering.extend(self.store, run_id, epochs)
+        commands.extend(self.store, run_id, epochs)
         self._wake.set()
 
     def move(self, run_id: str, by: int) -> None:
@@ -166,7 +166,7 @@ class Supervisor:
             self._children[run.run_id] = launch_worker(run)
         except (InputError, OSError) as error:
             log_told(error)
-            steering.mark_unstartable(run.paths, error)
+            commands.mark_unstartable(run.paths, error)
 
     def _refuse_twice(self, config: RunConfig) -> None:
         for run in self.store.list():
@@ -212,7 +212,7 @@ class Supervisor:
         if not run.status.active:
             return
         if run.alive:
-            steering.enforce_stop(run)
+            commands.enforce_stop(run)
         elif run.status.pid or ended or run.status.state != "starting":
             mark_dead(run.paths)
             _go_on_with_less(self.store, run)
@@ -230,7 +230,7 @@ def _is_here(run: Run) -> bool:
 
 def _go_on_with_less(store: RunStore, run: Run) -> None:
     with contextlib.suppress(InputError):  # its run file is damaged
-        steering.go_on_with_less(store, run.run_id)
+        commands.go_on_with_less(store, run.run_id)
 
 
 def _start_over(run: Run) -> None:

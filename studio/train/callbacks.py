@@ -12,9 +12,10 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from studio.core.errors import RunFailedError
 from studio.core.paths import RunPaths
-from studio.runs import checkpoints, control
-from studio.runs.events import EventLog, read_events
-from studio.runs.health import HealthWatch
+from studio.runs import checkpoints
+from studio.runs.control import command_file
+from studio.runs.diagnostics.health_watch import HealthWatch
+from studio.runs.event_log import EventLog, read_events
 from studio.runs.hub_push import hide_local_base
 from studio.runs.status import beat, update_status
 from studio.train.pace import Pace
@@ -67,7 +68,7 @@ class RunReporter(TrainerCallback):
     def on_step_end(self, args, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         self.pace.step_ends()
         now = time.monotonic()
-        saves = control.should_save
+        saves = command_file.should_save
         if saves or now - self.last_heartbeat >= HEARTBEAT or state.global_step == state.max_steps:
             self.last_heartbeat = now
             stage = "saving" if saves else "training"
@@ -96,7 +97,7 @@ class RunReporter(TrainerCallback):
             beat(self.paths, stage="evaluating")
 
     def on_evaluate(self, args, state, control: TrainerControl, **_: Any) -> None:
-        if control.should_save:
+        if command_file.should_save:
             beat(self.paths, stage="saving")
 
     def on_log(self, args, state: TrainerState, control, logs=None, **_: Any) -> None:
@@ -166,12 +167,12 @@ class ControlFile(TrainerCallback):
     def on_step_end(
         self, args, state: TrainerState, control_: TrainerControl, **_: Any
     ) -> TrainerControl:
-        command = _agreed(control.requested(self.paths), args.world_size)
+        command = _agreed(command_file.requested(self.paths), args.world_size)
         if command == "save":
             control_.should_save = True
             # A wish to stop may have come since.
-            if self.paths.rank == 0 and control.requested(self.paths) == "save":
-                control.request(self.paths, "none")
+            if self.paths.rank == 0 and command_file.requested(self.paths) == "save":
+                command_file.request(self.paths, "none")
         elif command in ("stop", "stop_now") and state.global_step < state.max_steps:
             self.stopped = True
             control_.should_training_stop = True
@@ -243,7 +244,7 @@ def weights_are_finite(model: torch.nn.Module) -> bool:
     )
 
 
-def _agreed(command: control.Command, processes: int) -> control.Command:
+def _agreed(command: command_file.Command, processes: int) -> command_file.Command:
     if processes == 1 or not torch.distributed.is_initialized():
         return command
     said = [command]

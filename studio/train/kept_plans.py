@@ -20,7 +20,7 @@ from studio.config.availability import unavailable
 from studio.core.paths import Workspace
 from studio.models.adapter_config import WEIGHTS
 from studio.models.weights_check import weight_stamps
-from studio.runs.plan import Plan
+from studio.runs.run_plan import Plan
 from studio.train.data import RunData, reasons
 from studio.train.memory.devices import Target
 from studio.train.memory.measure import Measured

@@ -1,7 +1,7 @@
 """The learning-rate range test: a short training whose rate grows until the loss explodes.
 
 It trains the real model on the real rows with the run's optimizer, batch and adapter, keeps
-nothing, and reports every step. `studio.runs.lr_range` says what is read off the losses.
+nothing, and reports every step. `studio.runs.lr_range_result` says what is read off the losses.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from studio.config import RunConfig, run_file
 from studio.core.errors import RunFailedError
 from studio.core.paths import RunPaths, Workspace
 from studio.models.oom import MEMORY_ERRORS, ran_out
-from studio.runs.events import EventLog
-from studio.runs.lr_range import Losses, Point, RangeResult, Span, ensure_span
+from studio.runs.event_log import EventLog
+from studio.runs.lr_range_result import Losses, Point, RangeResult, Span, ensure_span
 from studio.train.plan import preflight
 from studio.train.prepare import prepare_model
 from studio.train.trainers import build_trainer

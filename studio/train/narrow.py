@@ -10,8 +10,8 @@ from typing import Any
 from studio.config import RunConfig
 from studio.core.paths import RunPaths
 from studio.data.trl_conversion import TrainingData
-from studio.runs.events import EventLog, read_events
-from studio.runs.health import Finding
+from studio.runs.diagnostics.health_watch import Finding
+from studio.runs.event_log import EventLog, read_events
 
 FEW_ROWS = 100
 FEWEST_TO_JUDGE = 20

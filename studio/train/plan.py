@@ -28,7 +28,7 @@ from studio.models.prequantized import prequantized
 from studio.models.targets import matched_modules, matched_per_tower, towers_of
 from studio.models.towers import TOWERS, Tower, find_towers
 from studio.models.weights_check import check_weights, refuse_short_vocabulary
-from studio.runs.plan import Plan, TowerPlan
+from studio.runs.run_plan import Plan, TowerPlan
 from studio.train.answers import answers_scored, said_of_rows
 from studio.train.continued import settings_not_used
 from studio.train.data import RunData, load_run_data, reasons

@@ -14,7 +14,7 @@ from studio.config import RunConfig, run_file
 from studio.core.child_server import Request, serve
 from studio.core.paths import Workspace
 from studio.core.startup import loading
-from studio.runs.lr_range import Point, Span
+from studio.runs.lr_range_result import Point, Span
 
 Values = dict[str, Any]
 STAGES = (

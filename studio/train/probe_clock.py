@@ -10,7 +10,7 @@ import torch
 from transformers import StoppingCriteria
 
 from studio.core.paths import RunPaths
-from studio.runs import control
+from studio.runs.control import command_file
 from studio.runs.status import beat
 
 LEAST_TOKENS = 8
@@ -53,7 +53,7 @@ class Clock(StoppingCriteria):
         if now - self._beat >= HEARTBEAT:
             self._beat = now
             beat(self.paths, stage="probing")
-            self.stopped = self.stopped or control.requested(self.paths) in STOPS
+            self.stopped = self.stopped or command_file.requested(self.paths) in STOPS
 
     def __call__(self, input_ids: torch.LongTensor, scores: Any, **_: Any) -> torch.BoolTensor:
         self._prompt = self._prompt or input_ids.shape[1] - 1

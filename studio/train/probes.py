@@ -26,7 +26,7 @@ from studio.models.generation import Generated, generate
 from studio.models.likelihood import completion_log_probs
 from studio.models.oom import MEMORY_ERRORS, ran_out
 from studio.models.prompts import EvalExample
-from studio.runs.events import Event, EventLog, read_events
+from studio.runs.event_log import Event, EventLog, read_events
 from studio.runs.status import beat
 from studio.train.callbacks import RunReporter
 from studio.train.data import RunData

@@ -18,9 +18,9 @@ from studio.core.paths import RunPaths, Workspace
 from studio.models.oom import MEMORY_ERRORS, first_line, ran_out
 from studio.models.prequantized import can_be_quantized
 from studio.runs import checkpoints
-from studio.runs.events import EventLog
-from studio.runs.less import less_at_once, with_batch
-from studio.runs.plan import GIB, Plan
+from studio.runs.control.oom_backoff import less_at_once, with_batch
+from studio.runs.event_log import EventLog
+from studio.runs.run_plan import GIB, Plan
 from studio.train.memory.find_batch import find_batch_size
 from studio.train.world import is_alone
 

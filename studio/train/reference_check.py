@@ -26,7 +26,7 @@ from trl.trainer.utils import use_adapter
 from studio.config import RunConfig
 from studio.core.errors import ModelError
 from studio.core.paths import RunPaths
-from studio.runs.events import EventLog
+from studio.runs.event_log import EventLog
 from studio.train.fast.check import TOLERANCE
 from studio.train.fast.choose import REF
 from studio.train.fast.collate import IMAGES

@@ -13,8 +13,8 @@ from studio.config import RunConfig
 from studio.core.errors import DataError
 from studio.core.paths import RunPaths, read_json, write_json
 from studio.runs import checkpoints
-from studio.runs.changes import ensure_resumable
-from studio.runs.events import EventLog
+from studio.runs.control.resumable_changes import ensure_resumable
+from studio.runs.event_log import EventLog
 from studio.train.data import RunData
 
 

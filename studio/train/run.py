@@ -13,8 +13,8 @@ from studio.core.errors import BusyError, RunFailedError
 from studio.core.paths import RunPaths, Workspace, write_json
 from studio.models.oom import MEMORY_ERRORS, first_line, ran_out
 from studio.runs import checkpoints
-from studio.runs.control import requested
-from studio.runs.events import EventLog
+from studio.runs.control.command_file import requested
+from studio.runs.event_log import EventLog
 from studio.runs.hub_push import hide_local_base, push_weights
 from studio.runs.status import PUSHING, update_status
 from studio.train.callbacks import ControlFile, EarlyStopping, RunReporter

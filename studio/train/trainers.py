@@ -12,7 +12,7 @@ from studio.core.errors import ModelError
 from studio.core.paths import RunPaths, Workspace
 from studio.models.load import Loaded
 from studio.runs import checkpoints
-from studio.runs.events import EventLog
+from studio.runs.event_log import EventLog
 from studio.runs.status import INITIALIZING, beat
 from studio.train.arguments import dpo_arguments, sft_arguments
 from studio.train.data import RunData

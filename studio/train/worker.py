@@ -21,8 +21,8 @@ from studio.config import run_file
 from studio.core.errors import StudioError
 from studio.core.paths import RunPaths, Workspace
 from studio.core.startup import loading
-from studio.runs.events import EventLog
-from studio.runs.lastwords import oom_kills
+from studio.runs.diagnostics.crash_report import oom_kills
+from studio.runs.event_log import EventLog
 from studio.runs.status import State, update_status
 
 SLURM = "SLURM_JOB_ID"

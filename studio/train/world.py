@@ -15,7 +15,7 @@ from studio.config.consistency import ensure_consistent
 from studio.core.errors import DataError
 from studio.core.paths import RunPaths
 from studio.models.load import SPREADING
-from studio.runs.events import EventLog
+from studio.runs.event_log import EventLog
 from studio.train.data import RunData
 
 SPREADERS = (DistributedType.FSDP, DistributedType.DEEPSPEED)

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
 
+from studio.runs.curve_thinning import Points
 from studio.runs.curves import smooth
-from studio.runs.thinning import Points
 
 SMOOTH_FROM = 20
 TICKS = 4

@@ -6,8 +6,8 @@ import time
 from html import escape
 
 from studio.core.paths import read_state
-from studio.runs.cards import RunCard
 from studio.runs.outcome import results
+from studio.runs.run_summary import RunCard
 from studio.runs.status import CACHING, ENDED, INITIALIZING
 from studio.ui.runs_compare import spans
 from studio.ui.runs_state import BEFORE_TRAINING, RunSummary

@@ -14,7 +14,7 @@ from typing import Any
 
 import gradio as gr
 
-from studio.runs.cards import stamp
+from studio.runs.run_summary import stamp
 from studio.ui.event_values import whole_number
 from studio.ui.plots import Look
 from studio.ui.runs_state import RunSummary

@@ -17,10 +17,11 @@ from studio.config import RunConfig
 from studio.config.engines import sent_elsewhere
 from studio.config.training import MOST_EPOCHS
 from studio.core.errors import InputError, StudioError
-from studio.runs import checkpoints, control
-from studio.runs.cards import CardIndex, RunCard, Stamp, stamp
+from studio.runs import checkpoints
+from studio.runs.control import command_file
 from studio.runs.curves import Diary
 from studio.runs.hub_push import push_under_way
+from studio.runs.run_summary import CardIndex, RunCard, Stamp, stamp
 from studio.runs.status import CACHING, ENDED, INITIALIZING, RunStatus, read_status
 from studio.runs.store import Run, RunStore
 
@@ -68,9 +69,9 @@ class RunSummary:
         return "stalled" if self.run.stalled else self.run.status.state
 
     @property
-    def wish(self) -> control.Command:
+    def wish(self) -> command_file.Command:
         """What the run was asked for and has not done yet."""
-        return control.requested(self.run.paths) if self.run.status.active else "none"
+        return command_file.requested(self.run.paths) if self.run.status.active else "none"
 
     @property
     def job(self) -> bool:

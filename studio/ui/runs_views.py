@@ -7,10 +7,11 @@ from html import escape
 from itertools import groupby
 
 from studio.infer.request import why_empty
-from studio.runs import checkpoints, longer
+from studio.runs import checkpoints
+from studio.runs.control import extend
 from studio.runs.curves import Diary, Notice, tail
-from studio.runs.health import Finding
-from studio.runs.signs import forgetting
+from studio.runs.diagnostics.health_watch import Finding
+from studio.runs.diagnostics.rules import forgetting
 from studio.runs.status import ENDED
 from studio.ui.runs_state import RunSummary, ago, in_line
 from studio.ui.views import EMPTY_ANSWER, bar, chip, code, empty, notice
@@ -250,8 +251,8 @@ def longer_note(summary: RunSummary, epochs: float | None = None, trouble: str =
         return ""
     if trouble:
         return f'<div class="field-error">{escape(trouble)}</div>'
-    total = longer.steps_with(run, epochs) if epochs else None
-    text = longer.note(run, total)
+    total = extend.steps_with(run, epochs) if epochs else None
+    text = extend.note(run, total)
     if total is not None and total <= run.status.step:
         text = f"No longer than now: that is {total:,} steps, and {run.status.step:,} are done."
     elif total is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from html import escape
 
-from studio.runs.plan import Plan
+from studio.runs.run_plan import Plan
 
 PARTS = {
     "weights": "Weights",

@@ -14,7 +14,7 @@ from studio.config import RunConfig, run_file
 from studio.config.fields import FieldSpec
 from studio.core.errors import FieldProblem, InputError, StudioError
 from studio.core.logs import log_told
-from studio.runs.plan import Plan
+from studio.runs.run_plan import Plan
 from studio.ui import train_state as state
 from studio.ui import train_views as views
 from studio.ui.context import StudioContext

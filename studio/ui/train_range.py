@@ -11,7 +11,7 @@ from typing import Any
 import gradio as gr
 
 from studio.core.errors import InputError, StudioError
-from studio.runs.lr_range import Point, RangeResult
+from studio.runs.lr_range_result import Point, RangeResult
 from studio.ui import train_state as state
 from studio.ui import train_views as views
 from studio.ui.forms import config_from

@@ -11,7 +11,7 @@ from typing import Any
 import gradio as gr
 
 from studio.core.errors import InputError, StoppedError, StudioError
-from studio.runs.plan import FoundBatch
+from studio.runs.run_plan import FoundBatch
 from studio.ui import train_state as state
 from studio.ui import train_views as views
 from studio.ui.forms import config_from

@@ -6,7 +6,7 @@ from html import escape
 
 from studio.config import RunConfig
 from studio.core.errors import FieldProblem
-from studio.runs.plan import Plan, Suggestion, TowerPlan
+from studio.runs.run_plan import Plan, Suggestion, TowerPlan
 from studio.ui.train_memory import Measurement, memory, size, where
 from studio.ui.views import count, duration, notice
 

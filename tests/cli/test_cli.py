@@ -13,7 +13,7 @@ from studio.annotation import AnnotationStore
 from studio.cli.main import main
 from studio.config import RunConfig
 from studio.core.paths import Workspace
-from studio.runs import control
+from studio.runs.control import command_file
 from studio.runs.status import update_status
 from studio.runs.store import RunStore
 
@@ -119,7 +119,7 @@ def test_what_a_run_is_asked_for_is_said_as_it_is(tmp_path, capsys):
     update_status(run.paths, state="running")
     assert main(["runs", "save", run.run_id, *place]) == 0
     assert main(["runs", "stop", run.run_id, *place]) == 0
-    assert control.requested(run.paths) == "stop"
+    assert command_file.requested(run.paths) == "stop"
     assert "stops after the current step" in capsys.readouterr().err
 
 

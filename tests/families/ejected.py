@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from studio.config.training import SAVINGS
-from studio.runs.events import read_events
+from studio.runs.event_log import read_events
 from studio.runs.store import RunStore
 from studio.services.eject import eject
 from studio.train.run import execute

@@ -22,7 +22,7 @@ from studio.infer.sampling import Sampling
 from studio.models.adapter_config import WEIGHTS, lora_config
 from studio.models.load import load_model
 from studio.models.towers import Towers, find_towers
-from studio.runs.events import Event, read_events
+from studio.runs.event_log import Event, read_events
 from studio.runs.store import Run, RunStore
 from studio.train.data import load_run_data
 from studio.train.prepare import prepare_model

@@ -2,8 +2,8 @@
 
 from studio.config import RunConfig, run_file
 from studio.core.paths import Workspace
-from studio.runs import cards
-from studio.runs.cards import CardIndex
+from studio.runs import run_summary
+from studio.runs.run_summary import CardIndex
 from studio.runs.store import RunStore
 
 
@@ -26,7 +26,7 @@ def test_the_index_spares_parsing_and_may_be_broken(tmp_path, monkeypatch):
     first = CardIndex(workspace)
     first.get(run.paths)
     first.save()
-    monkeypatch.setattr(cards, "_read", None)
+    monkeypatch.setattr(run_summary, "_read", None)
     assert CardIndex(workspace).get(run.paths).name == "one"
     monkeypatch.undo()
     workspace.run_cards.write_text("{torn")

@@ -4,10 +4,10 @@ import json
 import math
 import random
 
+from studio.runs.curve_thinning import Thinned
 from studio.runs.curves import Diary, compared, smooth, table, tail
-from studio.runs.events import EventLog
+from studio.runs.event_log import EventLog
 from studio.runs.outcome import results
-from studio.runs.thinning import Thinned
 
 
 def metrics(log, step, **values):

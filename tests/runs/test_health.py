@@ -5,9 +5,9 @@ import random
 
 import pytest
 
-from studio.runs.events import Event
-from studio.runs.health import HealthWatch
-from studio.runs.signs import forgetting
+from studio.runs.diagnostics.health_watch import HealthWatch
+from studio.runs.diagnostics.rules import forgetting
+from studio.runs.event_log import Event
 
 STEPS = 80
 

@@ -9,12 +9,13 @@ from studio.cli.main import main
 from studio.config import RunConfig, run_file
 from studio.core.errors import BusyError, RunFailedError
 from studio.core.paths import Workspace, write_json
-from studio.runs import control, hub_push
+from studio.runs import hub_push
 from studio.runs.checkpoints import MARKER
-from studio.runs.events import read_events
+from studio.runs.control import command_file
+from studio.runs.control.commands import enforce_stop, mark_dead
+from studio.runs.event_log import read_events
 from studio.runs.status import read_status, update_status
 from studio.runs.store import RunStore
-from studio.services.steering import enforce_stop, mark_dead
 from studio.ui.runs_actions import fitting
 from studio.ui.runs_state import RunReader
 
@@ -174,9 +175,9 @@ def test_a_worker_killed_while_it_pushes_leaves_the_run_as_it_had_trained(run, s
 
 
 def test_stop_now_while_it_pushes_ends_the_push_only(run, store, monkeypatch):
-    monkeypatch.setattr("studio.services.steering.STOP_GRACE", 0.0)
+    monkeypatch.setattr("studio.runs.control.commands.STOP_GRACE", 0.0)
     update_status(run.paths, state="running", stage="pushing", trained="finished")
-    control.request(run.paths, "stop_now")
+    command_file.request(run.paths, "stop_now")
     enforce_stop(store.get(run.run_id))
     status = read_status(run.paths)
     assert status.state == "finished" and status.push_error

@@ -4,7 +4,8 @@ import pytest
 
 from studio.config import run_file
 from studio.core.paths import Workspace, write_json
-from studio.runs import checkpoints, longer
+from studio.runs import checkpoints
+from studio.runs.control import extend
 from studio.runs.status import update_status
 from studio.runs.store import RunStore
 
@@ -33,16 +34,16 @@ def test_rates_are_those_of_transformers(tmp_path, schedule, warmup):
     steps = warmup if warmup >= 1 else round(warmup * 50)
     made = get_scheduler(schedule, optimizer, num_warmup_steps=steps, num_training_steps=50)
     for step in range(51):
-        assert longer.rate(run.config, step, 50) == pytest.approx(made.get_last_lr()[0], abs=1e-9)
+        assert extend.rate(run.config, step, 50) == pytest.approx(made.get_last_lr()[0], abs=1e-9)
         optimizer.step()
         made.step()
 
 
 def test_the_jump_of_the_rate_is_told(tmp_path):
     run = ended(tmp_path, "linear")
-    assert longer.steps_with(run, 2) == 100
-    assert "at step 50 the learning rate goes from 0 to 0.00056" in longer.note(run, 100)
+    assert extend.steps_with(run, 2) == 100
+    assert "at step 50 the learning rate goes from 0 to 0.00056" in extend.note(run, 100)
 
 
 def test_schedules_without_a_length_have_nothing_to_tell(tmp_path):
-    assert longer.note(ended(tmp_path, "constant"), 100) == ""
+    assert extend.note(ended(tmp_path, "constant"), 100) == ""

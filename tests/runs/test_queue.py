@@ -6,10 +6,10 @@ from studio.config import RunConfig, run_file
 from studio.core.errors import ConfigError, ConflictError, NotFoundError
 from studio.core.paths import Workspace
 from studio.runs import checkpoints, queue
-from studio.runs.changes import ensure_resumable
+from studio.runs.control import commands
+from studio.runs.control.resumable_changes import ensure_resumable
 from studio.runs.status import update_status
 from studio.runs.store import RunStore
-from studio.services import steering
 
 
 @pytest.fixture
@@ -88,19 +88,19 @@ def test_a_run_takes_the_weights_of_a_checkpoint(store):
         (folder / name).write_text("{}")
     checkpoints.mark_complete(folder)
     with pytest.raises(ConflictError, match="queued"):
-        steering.use_checkpoint(store, run.run_id, 5)
+        commands.use_checkpoint(store, run.run_id, 5)
     update_status(run.paths, state="failed")
     with pytest.raises(ConflictError, match="pissa") as caught:
-        steering.use_checkpoint(store, run.run_id, 5)
+        commands.use_checkpoint(store, run.run_id, 5)
     assert "Resume" in caught.value.remedy
     run_file.save(RunConfig(), run.paths.config)
     with pytest.raises(ConflictError, match="in parts"):
-        steering.use_checkpoint(store, run.run_id, 5)
+        commands.use_checkpoint(store, run.run_id, 5)
     (folder / "adapter_model.safetensors").write_bytes(b"weights")
     (folder / "adapter_config.json").write_text("{}")
     run.paths.adapter.mkdir()
     (run.paths.adapter / "old.json").write_text("{}")
-    steering.use_checkpoint(store, run.run_id, 5)
+    commands.use_checkpoint(store, run.run_id, 5)
     assert {file.name for file in run.paths.adapter.iterdir()} == {
         "adapter_model.safetensors",
         "adapter_config.json",

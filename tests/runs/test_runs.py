@@ -9,12 +9,14 @@ import pytest
 from studio.config import RunConfig
 from studio.core.errors import ConflictError, NotFoundError
 from studio.core.paths import RunPaths, Workspace, write_atomic
-from studio.runs import checkpoints, control, lastwords
-from studio.runs.events import EventLog, read_events
-from studio.runs.lastwords import ATTEMPT_MARK, explain_death
+from studio.runs import checkpoints
+from studio.runs.control import command_file
+from studio.runs.control.commands import mark_dead
+from studio.runs.diagnostics import crash_report
+from studio.runs.diagnostics.crash_report import ATTEMPT_MARK, explain_death
+from studio.runs.event_log import EventLog, read_events
 from studio.runs.status import process_alive, read_status, update_status
 from studio.runs.store import RunStore
-from studio.services.steering import mark_dead
 
 
 @pytest.fixture
@@ -98,12 +100,12 @@ def test_only_complete_checkpoints_count(tmp_path):
 
 def test_the_last_wish_counts(tmp_path):
     paths = RunPaths(tmp_path)
-    assert control.requested(paths) == "none"
-    control.request(paths, "stop")
-    assert control.requested(paths) == "stop"
+    assert command_file.requested(paths) == "none"
+    command_file.request(paths, "stop")
+    assert command_file.requested(paths) == "stop"
     for damaged in ("", "[]", '{"command": "dance"}', '{"command": ["stop"]}'):
         paths.control.write_text(damaged)
-        assert control.requested(paths) == "none"
+        assert command_file.requested(paths) == "none"
 
 
 @pytest.mark.parametrize(
@@ -151,7 +153,7 @@ def test_of_several_processes_the_one_that_failed_is_heard(tmp_path):
     paths = RunPaths(tmp_path)
     paths.log.write_text(TORCHRUN)
     death = explain_death(paths)
-    assert (death.message, death.kind) == ("Memory ran out.", lastwords.MEMORY)
+    assert (death.message, death.kind) == ("Memory ran out.", crash_report.MEMORY)
     assert "torch.OutOfMemoryError: CUDA out of memory" in death.lines[1]
     assert not any("Child" in line or "peer" in line for line in death.lines)
     update_status(paths, state="running")
@@ -169,7 +171,7 @@ def test_what_the_system_tells_of_a_death_without_words(tmp_path, monkeypatch):
         (4, 5, "memory ran out"),
         (-1, 5, "killed from outside"),
     ):
-        monkeypatch.setattr(lastwords, "oom_kills", lambda now=now: now)
+        monkeypatch.setattr(crash_report, "oom_kills", lambda now=now: now)
         update_status(paths, state="running", oom_kills=before)
         assert said in explain_death(paths).message
     assert explain_death(paths).lines == [], "a loss is no last word"
@@ -180,10 +182,10 @@ def test_what_the_system_tells_of_a_death_without_words(tmp_path, monkeypatch):
     assert "machine was restarted" in explain_death(paths).message
     assert "last complete checkpoint" in explain_death(paths).remedy
     monkeypatch.undo()
-    assert lastwords.oom_kills() >= -1
+    assert crash_report.oom_kills() >= -1
 
 
-@pytest.mark.parametrize("cause", lastwords.CAUSES, ids=lambda cause: cause.message)
+@pytest.mark.parametrize("cause", crash_report.CAUSES, ids=lambda cause: cause.message)
 def test_what_to_do_is_something_that_can_be_done(cause):
     """Settings that a resumed run may not change are changed in a clone."""
     assert "resume" in cause.remedy.lower() or "clone" in cause.remedy.lower()

@@ -12,7 +12,7 @@ import pytest
 from studio.config import run_file
 from studio.config.training import SAVINGS
 from studio.core.paths import Workspace
-from studio.runs.events import read_events
+from studio.runs.event_log import read_events
 from studio.runs.store import RunStore
 from studio.services.eject import eject, notebook, recipe_of, render
 from studio.services.eject_rows import write_rows

@@ -16,7 +16,7 @@ from studio.config.training import SAVINGS
 from studio.core.errors import InputError
 from studio.core.paths import Workspace
 from studio.models.model_source import model_path
-from studio.runs import control
+from studio.runs.control import command_file
 from studio.runs.curves import Diary
 from studio.runs.status import update_status
 from studio.runs.store import RunStore
@@ -141,10 +141,10 @@ def test_a_job_is_sent_once_and_followed_to_its_end(workspace, hub):
     run = job_run(workspace)
     hub.stages = ["SCHEDULING", "RUNNING", "RUNNING", "COMPLETED"]
     hub.files[f"models/ana/studio-{run.run_id}"] = dict(TRAINED)
-    control.request(run.paths, "save")
+    command_file.request(run.paths, "save")
     assert follow_remote(run.paths.root, hub.api) == 0
     assert follow_remote(run.paths.root, hub.api) == 0
-    assert len(hub.jobs) == 1 and control.requested(run.paths) == "none"
+    assert len(hub.jobs) == 1 and command_file.requested(run.paths) == "none"
     assert any("A job saves by itself" in message for message in notices(run, "changed"))
     diary = Diary(run.paths.events).refresh()
     assert (diary.step, diary.total) == (2, 3), "what an ETA needs"
@@ -168,7 +168,7 @@ def test_a_stopped_job_is_cancelled_and_leaves_its_last_checkpoint(workspace, hu
     run = job_run(workspace)
     hub.stages = ["RUNNING"]
     hub.files[f"models/ana/studio-{run.run_id}"] = dict(TRAINED)
-    control.request(run.paths, "stop")
+    command_file.request(run.paths, "stop")
     assert follow_remote(run.paths.root, hub.api) == 1
     ended = RunStore(workspace).get(run.run_id)
     assert hub.cancelled == 1 and ended.status.state == "stopped" and ended.has_adapter

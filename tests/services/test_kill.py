@@ -18,7 +18,7 @@ from studio.config import run_file
 from studio.config.training import SAVINGS
 from studio.core.paths import Workspace
 from studio.runs.curves import Diary
-from studio.runs.events import read_events
+from studio.runs.event_log import read_events
 from studio.runs.status import ENDED
 from studio.services import launching
 from studio.services.supervisor import Supervisor

@@ -23,7 +23,7 @@ from studio.config.training import SAVINGS
 from studio.core.errors import ConfigError, InputError
 from studio.core.paths import Workspace
 from studio.models.devices import pick_device
-from studio.runs import control
+from studio.runs.control import command_file
 from studio.runs.curves import Diary
 from studio.runs.status import update_status
 from studio.runs.store import RunStore
@@ -232,7 +232,7 @@ until grep -q stop "$RUN/control.json"; do sleep 0.05; done""",
 def test_a_slurm_job_saves_itself_before_its_time_is_up(workspace, tmp_path, name, state, asked):
     run = RunStore(workspace).create(config())
     update_status(run.paths, state=state)
-    control.request(run.paths, "stop")  # left by the time before
+    command_file.request(run.paths, "stop")  # left by the time before
     for called, body in SLURM.items():
         tool = tmp_path / called
         tool.write_text(f"#!/bin/bash\n{body}\n")
@@ -247,7 +247,7 @@ def test_a_slurm_job_saves_itself_before_its_time_is_up(workspace, tmp_path, nam
     job.send_signal(signal.Signals[f"SIG{name}"])
     assert job.wait(timeout=30) == 0
     assert json.loads((tmp_path / "begun").read_text()) == {"command": "none"}
-    assert control.requested(run.paths) == "stop"
+    assert command_file.requested(run.paths) == "stop"
     said = tmp_path / "asked"
     assert (said.read_text().splitlines() if said.exists() else []) == asked
 

@@ -13,7 +13,7 @@ from studio.config import RunConfig
 from studio.core.child_client import PipeWorker
 from studio.core.errors import ModelError, RunFailedError, StoppedError
 from studio.core.paths import Workspace
-from studio.runs.plan import Plan
+from studio.runs.run_plan import Plan
 from studio.services import planner as service
 from studio.services.planner import Planner
 from studio.train.memory import measure as measuring

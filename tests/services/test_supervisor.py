@@ -11,11 +11,12 @@ import pytest
 from studio.config import RunConfig, run_file
 from studio.core.errors import ConfigError, ConflictError
 from studio.core.paths import Workspace, write_json
-from studio.runs import checkpoints, control
-from studio.runs.events import read_events
+from studio.runs import checkpoints
+from studio.runs.control import command_file
+from studio.runs.control.commands import extend, kill_worker
+from studio.runs.event_log import read_events
 from studio.runs.status import ENDED, process_alive, update_status
 from studio.services import launching as module
-from studio.services.steering import extend, kill_worker
 from studio.services.supervisor import Supervisor
 
 DEADLINE = 240
@@ -297,7 +298,7 @@ def test_a_run_is_resumed_once_from_where_it_goes_on(supervisor):
 
 
 def test_stop_now_ends_a_worker_that_does_not_listen(supervisor, sleeping_worker, monkeypatch):
-    monkeypatch.setattr("studio.services.steering.STOP_GRACE", 0.2)
+    monkeypatch.setattr("studio.runs.control.commands.STOP_GRACE", 0.2)
     run_id = supervisor.submit(quick())
     wait_for(supervisor, run_id, lambda run: run.alive)
     supervisor.stop(run_id, now=True)
@@ -330,7 +331,7 @@ def test_less_is_not_taken_where_the_run_is_to_fail_or_to_stop(supervisor):
     for values, wish in (({"batch": {"on_oom": "fail"}}, "none"), ({}, "stop")):
         run = supervisor.store.create(run_file.parse(values), state="running")
         run.paths.log.write_text("MemoryError\n")
-        control.request(run.paths, wish)
+        command_file.request(run.paths, wish)
         supervisor.step()
         assert supervisor.store.get(run.run_id).status.state == "failed"
         assert supervisor.store.get(run.run_id).config == run.config

@@ -6,7 +6,7 @@ import pytest
 
 from studio.config import RunConfig, run_file
 from studio.core.paths import Workspace
-from studio.runs.events import read_events
+from studio.runs.event_log import read_events
 from studio.runs.store import Run, RunStore
 from studio.train.run import execute
 

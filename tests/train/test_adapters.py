@@ -17,7 +17,7 @@ from studio.models.load import load_model, skeleton_of
 from studio.models.loaded_adapters import AdapterShelf
 from studio.models.model_source import load_config
 from studio.models.quantize import quantization_config
-from studio.runs.events import read_events
+from studio.runs.event_log import read_events
 from studio.runs.status import INITIALIZING, read_status
 from studio.train import eva
 from studio.train.memory.weights import quantized_modules

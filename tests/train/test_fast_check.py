@@ -6,7 +6,7 @@ import pytest
 import torch
 from fast_pair import Bench, write_rows
 
-from studio.runs.events import read_events
+from studio.runs.event_log import read_events
 from studio.train.fast import check, head
 
 FLOAT32, BFLOAT16 = torch.float32, torch.bfloat16

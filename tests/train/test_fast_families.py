@@ -8,7 +8,7 @@ from tiny_families import NAMES, RECURRENT, save_sharp
 
 from studio.config.model import ModelConfig
 from studio.models.load import load_model
-from studio.runs.events import read_events
+from studio.runs.event_log import read_events
 from studio.train.fast import collate, head, masks
 from studio.train.fast.families import FULL, SLIDING
 from studio.train.fast.fingerprint import features_fingerprint

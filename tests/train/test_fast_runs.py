@@ -3,8 +3,8 @@
 import pytest
 from fast_pair import OFF, write_rows
 
-from studio.runs import control
-from studio.runs.events import read_events
+from studio.runs.control import command_file
+from studio.runs.event_log import read_events
 from studio.train.fast import check
 from studio.train.run import execute
 
@@ -85,11 +85,11 @@ def test_a_run_resumed_in_mid_epoch_uses_its_caches(runner, finished, monkeypatc
     config = runner.config(**values)
     run = runner.store.create(config)
     losses = runner.values(undisturbed, "loss")
-    control.request(run.paths, "stop")
+    command_file.request(run.paths, "stop")
     monkeypatch.setattr("studio.train.run.requested", lambda paths: "none")  # seen in a step only
     assert execute(config, run.paths, runner.workspace) == "stopped"
     assert run.has_adapter and runner.values(run, "loss") == pytest.approx(losses[:1])
-    control.request(run.paths, "none")
+    command_file.request(run.paths, "none")
     assert execute(config, run.paths, runner.workspace) == "finished"
     assert runner.values(run, "loss") == pytest.approx(losses, abs=1e-4)
     assert events(run, "cache_hits")[-1] == {

@@ -6,8 +6,8 @@ import pytest
 from one_step import OneStep
 
 from studio.core.errors import ConfigError
-from studio.runs.events import read_events
-from studio.runs.lr_range import Losses, RangeResult, Span
+from studio.runs.event_log import read_events
+from studio.runs.lr_range_result import Losses, RangeResult, Span
 from studio.train.lr_range import range_test
 
 

@@ -15,8 +15,8 @@ from studio.core.errors import ConfigError
 from studio.core.paths import Workspace
 from studio.models.load import skeleton_of
 from studio.models.model_source import load_processor
-from studio.runs.lr_range import Span
-from studio.runs.plan import MemoryPlan, Plan
+from studio.runs.lr_range_result import Span
+from studio.runs.run_plan import MemoryPlan, Plan
 from studio.train.lr_range import short_run
 from studio.train.memory.devices import GIB, Target
 from studio.train.memory.dry_step import _two_steps, dry_step

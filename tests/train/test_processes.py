@@ -13,7 +13,7 @@ from safetensors.numpy import load_file
 from studio.core.errors import DataError
 from studio.models.adapter_config import WEIGHTS
 from studio.runs import checkpoints
-from studio.runs.events import read_events
+from studio.runs.event_log import read_events
 from studio.runs.status import read_status
 from studio.services.launching import environment
 from studio.train.data import load_run_data

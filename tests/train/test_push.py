@@ -4,7 +4,7 @@ import pytest
 from huggingface_hub.errors import HTTPError
 
 from studio.core.errors import InputError
-from studio.runs.events import read_events
+from studio.runs.event_log import read_events
 from studio.runs.status import read_status
 from studio.train.plan import plan_run
 from studio.train.worker import main as worker

@@ -11,9 +11,9 @@ from studio.config import run_file
 from studio.config.consistency import cautions
 from studio.core.errors import RunFailedError
 from studio.models.oom import first_line, ran_out
-from studio.runs.events import read_events
-from studio.runs.less import next_smaller
-from studio.runs.plan import GIB, FoundBatch
+from studio.runs.control.oom_backoff import next_smaller
+from studio.runs.event_log import read_events
+from studio.runs.run_plan import GIB, FoundBatch
 from studio.train import prepare, recovery
 from studio.train import run as run_module
 from studio.train.fast.trainers import FastDPOTrainer, FastSFTTrainer

@@ -9,7 +9,7 @@ from one_step import OneStep
 from studio.core.errors import ModelError
 from studio.core.paths import RunPaths
 from studio.runs.curves import Diary
-from studio.runs.events import read_events
+from studio.runs.event_log import read_events
 from studio.runs.store import RunStore
 from studio.train import prepare
 from studio.train.fast.fingerprint import reference_fingerprint

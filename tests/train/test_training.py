@@ -12,7 +12,7 @@ from peft import PeftModel
 from studio.core.errors import ConfigError, DataError, ModelError, RunFailedError
 from studio.models.load import load_model
 from studio.runs import checkpoints
-from studio.runs.events import read_events
+from studio.runs.event_log import read_events
 from studio.train.data import load_run_data
 from studio.train.plan import plan_run
 from studio.train.prepare import prepare_model

@@ -12,7 +12,7 @@ from studio.evaluate.bench import Bench
 from studio.evaluate.metrics import evasive_rate, exact_match
 from studio.evaluate.sets import references_of
 from studio.runs.curves import Diary
-from studio.runs.signs import forgetting
+from studio.runs.diagnostics.rules import forgetting
 from studio.services.demo import second_step
 from studio.tiny.questions import GAP, HABIT, TAUGHT
 from studio.train.plan import plan_run

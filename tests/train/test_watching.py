@@ -11,11 +11,11 @@ from safetensors.torch import load_file
 
 from studio.core.errors import ConfigError, DataError, RunFailedError
 from studio.models.generation import Generated
-from studio.runs import checkpoints, control
+from studio.runs import checkpoints
+from studio.runs.control import command_file, commands
 from studio.runs.curves import Diary
-from studio.runs.events import read_events
+from studio.runs.event_log import read_events
 from studio.runs.status import read_status, update_status, write_status
-from studio.services import steering
 from studio.train import fetching
 from studio.train.callbacks import RunReporter
 from studio.train.data import load_run_data
@@ -69,7 +69,7 @@ def test_a_run_goes_on_from_any_checkpoint_as_if_nothing_had_been(shared_runner,
     expected, trained = losses(undisturbed), weights(undisturbed)
     assert steps_kept(undisturbed) == [2, 4, 6]
     before = read_status(undisturbed.paths).training_seconds
-    steering.resume(shared_runner.store, undisturbed.run_id, step=4)
+    commands.resume(shared_runner.store, undisturbed.run_id, step=4)
     run = shared_runner.store.get(undisturbed.run_id)
     assert execute(run.config, run.paths, shared_runner.workspace) == "finished"
     assert told(run, "resumed") == [{"step": 4}]
@@ -181,7 +181,7 @@ def test_a_wish_to_stop_ends_answers_at_once(shared_runner):
     grown = [torch.zeros(2, 10 + made) for made in range(1, LEAST_TOKENS + 1)]
     assert [bool(clock(ids, None).all()) for ids in grown] == [False] * 7 + [True]
     assert clock.late and not clock.stopped and clock.tokens == LEAST_TOKENS
-    control.request(run.paths, "stop")
+    command_file.request(run.paths, "stop")
     stopping = Clock(run.paths)
     stopping.begin()
     assert stopping(grown[0], None).all() and stopping.stopped
@@ -190,7 +190,7 @@ def test_a_wish_to_stop_ends_answers_at_once(shared_runner):
 
 def test_a_run_asked_to_stop_before_its_first_step_trains_nothing(shared_runner):
     run = shared_runner.store.create(shared_runner.config())
-    control.request(run.paths, "stop")
+    command_file.request(run.paths, "stop")
     assert execute(run.config, run.paths, shared_runner.workspace) == "stopped"
     assert not run.has_adapter and not told(run, "metrics")
 
@@ -225,8 +225,8 @@ def test_an_extended_run_ends_where_a_long_one_ends(shared_runner, undisturbed):
     run, _ = shared_runner.run(shared_runner.config(**LONG | {"schedule": short}))
     update_status(run.paths, state="finished", step=2, total_steps=2)
     with pytest.raises(ConfigError, match="max_steps"):
-        steering.extend(shared_runner.store, run.run_id, max_steps=2)
-    steering.extend(shared_runner.store, run.run_id, max_steps=6)
+        commands.extend(shared_runner.store, run.run_id, max_steps=2)
+    commands.extend(shared_runner.store, run.run_id, max_steps=6)
     run = shared_runner.store.get(run.run_id)
     assert run.status.state == "queued" and run.config.schedule.max_steps == 6
     execute(run.config, run.paths, shared_runner.workspace)
@@ -287,7 +287,7 @@ def test_neither_bad_weights_nor_a_full_disk_cost_the_last_checkpoint(
             execute(config, run.paths, shared_runner.workspace)
     run.paths.log.write_text("OSError: [Errno 28] No space left on device\n")
     update_status(run.paths, state="running")
-    steering.mark_dead(run.paths)
+    commands.mark_dead(run.paths)
     status = shared_runner.store.get(run.run_id).status
     assert status.message == "The disk is full." and "intact" in status.remedy
     assert [f.name for f in run.paths.checkpoints.glob("checkpoint-*")] == ["checkpoint-2"]

@@ -1,8 +1,8 @@
 """A planner that answers at once and remembers what it was asked."""
 
 from studio.core.errors import ConfigError, RunFailedError, StoppedError
-from studio.runs.lr_range import Losses, Span
-from studio.runs.plan import FoundBatch, MemoryPlan, Plan, Suggestion, TowerPlan
+from studio.runs.lr_range_result import Losses, Span
+from studio.runs.run_plan import FoundBatch, MemoryPlan, Plan, Suggestion, TowerPlan
 from studio.train.memory.measure import Measured
 
 GIB = 2**30

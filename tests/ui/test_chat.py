@@ -13,7 +13,7 @@ from studio.data.image_store import ImageStore
 from studio.data.sources import open_source
 from studio.infer.request import ChatDelta, ChatRequest, said, user_turn
 from studio.infer.sampling import Sampling
-from studio.runs.events import EventLog
+from studio.runs.event_log import EventLog
 from studio.runs.store import RunStore
 from studio.services.inference import ChatModel, InferenceStatus
 from studio.ui import chat_handlers

@@ -12,8 +12,9 @@ from fastapi.testclient import TestClient
 from studio.config import RunConfig
 from studio.core.paths import Workspace
 from studio.data.image_store import ImageStore
-from studio.runs import control, queue
-from studio.runs.events import EventLog
+from studio.runs import queue
+from studio.runs.control import command_file
+from studio.runs.event_log import EventLog
 from studio.runs.status import update_status, write_status
 from studio.runs.store import RunStore
 from studio.ui import pulse
@@ -62,7 +63,7 @@ def test_the_word_changes_when_something_shown_does_and_only_then(tmp_path: Path
         lambda: EventLog(run.paths.events).append("metrics", step=1, loss=1.0),
         lambda: run.paths.log.write_text("a line\n"),
         lambda: update_status(run.paths, state="running"),
-        lambda: control.request(run.paths, "stop"),
+        lambda: command_file.request(run.paths, "stop"),
         lambda: queue.set_paused(context.workspace, True),
         lambda: context.runs.delete(run.run_id),
     ):

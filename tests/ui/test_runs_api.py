@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 
 from studio.config import RunConfig, run_file
 from studio.core.paths import Workspace
-from studio.runs.events import EventLog
+from studio.runs.event_log import EventLog
 from studio.runs.status import update_status
 from studio.runs.store import Run, RunStore
 from studio.ui import runs_api

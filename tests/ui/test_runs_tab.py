@@ -13,8 +13,9 @@ from filelock import FileLock
 from studio.config import RunConfig, run_file
 from studio.core.errors import ConflictError
 from studio.core.paths import Workspace, write_json
-from studio.runs import checkpoints, control, queue
-from studio.runs.events import EventLog
+from studio.runs import checkpoints, queue
+from studio.runs.control import command_file
+from studio.runs.event_log import EventLog
 from studio.runs.status import update_status
 from studio.runs.store import RunStore
 from studio.ui.app import build_page
@@ -191,7 +192,7 @@ def test_actions_fit_the_state(tab, run):
         ("stop", {"stop_now", "clone"}, "Stops after this step, with"),
         ("stop_now", {"clone"}, "without a checkpoint"),
     ):
-        control.request(run.paths, wish)
+        command_file.request(run.paths, wish)
         shown = view(tab.show(run.run_id))
         assert visible(shown) == left and said in shown["head"]
     update_status(run.paths, state="stopped")
@@ -438,7 +439,7 @@ def test_what_becomes_of_a_wish_to_stop_depends_on_where_the_run_is(tab, run, en
     run_file.save(run_file.parse({"launch": {"engine": engine}}), run.paths.config)
     update_status(run.paths, state="running", stage=stage)
     assert ("save" in visible(view(tab.show(run.run_id)))) == (engine == "local")
-    control.request(run.paths, "stop")
+    command_file.request(run.paths, "stop")
     assert said in view(tab.show(run.run_id))["head"]
 
 

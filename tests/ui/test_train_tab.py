@@ -11,7 +11,7 @@ from studio.config import RunConfig, presets, run_file
 from studio.core.errors import FieldProblem
 from studio.core.paths import Workspace, write_json
 from studio.data.manifest import MANIFEST
-from studio.runs.plan import Plan
+from studio.runs.run_plan import Plan
 from studio.runs.store import RunStore
 from studio.services.demo import second_step
 from studio.services.planner import Loading

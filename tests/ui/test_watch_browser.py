@@ -13,11 +13,11 @@ from serving import launched, opened, served
 
 from studio.config import RunConfig
 from studio.runs import queue
-from studio.runs.events import EventLog, read_events
-from studio.runs.plan import MemoryPlan, Plan
+from studio.runs.control.commands import kill_worker
+from studio.runs.event_log import EventLog, read_events
+from studio.runs.run_plan import MemoryPlan, Plan
 from studio.runs.store import Run, RunStore
 from studio.services import launching
-from studio.services.steering import kill_worker
 from studio.ui.app import close_context, open_context
 from studio.ui.context import StudioContext
 

@@ -10,8 +10,8 @@ from datasets import Dataset
 from torch.utils.data import DataLoader
 
 from studio.core.paths import RunPaths
-from studio.runs import control
-from studio.runs.events import EventLog
+from studio.runs.control import command_file
+from studio.runs.event_log import EventLog
 from studio.runs.status import CACHING, update_status
 from studio.train.fast.collate import BatchImages
 from studio.train.fast.features import FeatureCache
@@ -57,7 +57,7 @@ def _fill(trainer: FastTrainer, cache: FeatureCache, paths: RunPaths) -> int:
         EventLog(paths.events).append("stage", stage=CACHING, images=len(missing))
     report, done = _Reporter(paths, len(missing)), 0
     for images in _preprocessed(trainer, missing):
-        if cache.full or control.requested(paths) in ("stop", "stop_now"):
+        if cache.full or command_file.requested(paths) in ("stop", "stop_now"):
             break
         trainer.features(images)
         done += len(images.refs)

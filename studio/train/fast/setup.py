@@ -11,7 +11,7 @@ from datasets import Dataset, concatenate_datasets
 from studio.config import RunConfig
 from studio.core.paths import RunPaths, Workspace
 from studio.models.load import Loaded
-from studio.runs.events import EventLog
+from studio.runs.event_log import EventLog
 from studio.train.fast import check, worth
 from studio.train.fast.batching import WHOLE_BATCH, Size, row_sizes
 from studio.train.fast.choose import Decision, FastPath, choose

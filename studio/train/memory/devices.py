@@ -11,7 +11,7 @@ import torch
 
 from studio.config.engines import gpu_memory
 from studio.core.errors import ConfigError, FieldProblem
-from studio.runs.plan import GIB
+from studio.runs.run_plan import GIB
 from studio.train.memory.heap import MOST_FREE
 
 AMOUNT = re.compile(r"(?P<number>\d+(\.\d+)?)\s*(?P<unit>[MGT]i?B?)?", re.IGNORECASE)

@@ -17,7 +17,7 @@ from studio.models.adapter_config import WEIGHTS, adapter_folder, inspect_adapte
 from studio.models.adapter_weights import buildable
 from studio.models.empty_weights import BUILDING
 from studio.models.load import skeleton_of
-from studio.runs.plan import MemoryPlan
+from studio.runs.run_plan import MemoryPlan
 from studio.train.fast.choose import FastPath, all_off, choose
 from studio.train.memory.devices import SLACK, SLACK_APART, Target
 from studio.train.memory.optimizers import optimizer_bytes, projected_weights

@@ -9,7 +9,7 @@ from studio.config import RunConfig
 from studio.config.engines import sent_elsewhere
 from studio.core.errors import ConfigError, FieldProblem, StoppedError
 from studio.core.paths import Workspace
-from studio.runs.plan import FoundBatch
+from studio.runs.run_plan import FoundBatch
 from studio.train.memory.devices import Target
 from studio.train.memory.estimate import estimate
 from studio.train.memory.measure import measure

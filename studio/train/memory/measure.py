@@ -13,7 +13,7 @@ from studio.config import RunConfig
 from studio.core.child_server import decode_error
 from studio.core.errors import RunFailedError, StoppedError
 from studio.core.paths import Workspace
-from studio.runs.plan import Plan
+from studio.runs.run_plan import Plan
 
 RAN_OUT = "Memory ran out in the dry step."
 LOOK_SECONDS = 0.2

@@ -10,7 +10,7 @@ from typing import Any
 
 from studio.config import RunConfig
 from studio.core.paths import Workspace, read_json, write_json
-from studio.runs.plan import Plan
+from studio.runs.run_plan import Plan
 from studio.train.memory.measure import Measured
 from studio.train.memory.notes import libraries
 

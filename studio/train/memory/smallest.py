@@ -7,7 +7,7 @@ from typing import Any
 from studio.config import RunConfig
 from studio.core.errors import ConfigError, FieldProblem
 from studio.models.prequantized import can_be_quantized
-from studio.runs.plan import Plan, Suggestion
+from studio.runs.run_plan import Plan, Suggestion
 from studio.train.memory.devices import GIB
 from studio.train.memory.suggest import EIGHT_BIT, WhatIf, apply, image_edge, suggestion
 

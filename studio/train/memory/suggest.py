@@ -18,8 +18,8 @@ from studio.core.paths import Workspace
 from studio.models.devices import device_problems
 from studio.models.model_source import load_processor
 from studio.models.prequantized import can_be_quantized
-from studio.runs.less import next_smaller
-from studio.runs.plan import GIB, Plan, Suggestion
+from studio.runs.control.oom_backoff import next_smaller
+from studio.runs.run_plan import GIB, Plan, Suggestion
 from studio.train.memory.devices import Target
 from studio.train.memory.estimate import Batch, estimate
 

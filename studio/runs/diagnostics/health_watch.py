@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, field
 from statistics import fmean
 from typing import Any
 
-from studio.runs.events import Event
-from studio.runs.signs import RULES, WINDOW, Seen
+from studio.runs.diagnostics.rules import RULES, WINDOW, Seen
+from studio.runs.event_log import Event
 
 MEASURED = ("metrics", "evaluation", "probe_rows", "probe")
 

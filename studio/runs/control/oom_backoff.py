@@ -8,7 +8,7 @@ from typing import Any
 from studio.config import RunConfig, run_file
 from studio.core.paths import RunPaths
 from studio.runs.checkpoints import latest_checkpoint, step_of
-from studio.runs.events import EventLog
+from studio.runs.event_log import EventLog
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,13 @@ from studio.config.adapter import MOVES_WEIGHTS
 from studio.config.consistency import ensure_consistent
 from studio.core.errors import BusyError, ConfigError, ConflictError, FieldProblem, InputError
 from studio.core.paths import RunPaths
-from studio.runs import checkpoints, control, queue
-from studio.runs import longer as longer_
-from studio.runs.events import EventLog
+from studio.runs import checkpoints, queue
+from studio.runs.control import command_file
+from studio.runs.control import extend as longer_
+from studio.runs.control.oom_backoff import less_at_once, with_batch
+from studio.runs.diagnostics.crash_report import MEMORY, Death, explain_death
+from studio.runs.event_log import EventLog
 from studio.runs.hub_push import push_cut_short, push_under_way, push_weights
-from studio.runs.lastwords import MEMORY, Death, explain_death
-from studio.runs.less import less_at_once, with_batch
 from studio.runs.status import ENDED, PUSHING, State, process_alive, read_status, update_status
 from studio.runs.store import Run, RunStore
 
@@ -33,15 +34,15 @@ def stop(store: RunStore, run_id: str, now: bool = False) -> None:
         if run.status.state == "queued":
             EventLog(run.paths.events).append("stopped", message="Taken off the queue.")
             update_status(run.paths, state="stopped", ended=time.time())
-        elif run.status.active and control.requested(run.paths) != "stop_now":
-            control.request(run.paths, "stop_now" if now else "stop")
+        elif run.status.active and command_file.requested(run.paths) != "stop_now":
+            command_file.request(run.paths, "stop_now" if now else "stop")
 
 
 def save_now(store: RunStore, run_id: str) -> None:
     """Ask a run for a checkpoint after its current step."""
     run = store.get(run_id)
-    if run.status.active and control.requested(run.paths) == "none":
-        control.request(run.paths, "save")
+    if run.status.active and command_file.requested(run.paths) == "none":
+        command_file.request(run.paths, "save")
 
 
 def resume(store: RunStore, run_id: str, step: int | None = None, state: State = "queued") -> None:
@@ -224,7 +225,7 @@ def _requeue(run: Run, state: State, queued: float | None = None) -> None:
 
 def enforce_stop(run: Run) -> None:
     """End a worker that was asked to stop now and has not done so within ten seconds."""
-    if control.requested(run.paths) != "stop_now":
+    if command_file.requested(run.paths) != "stop_now":
         return
     if time.time() - run.paths.control.stat().st_mtime < STOP_GRACE:
         return
@@ -298,7 +299,7 @@ def go_on_with_less(store: RunStore, run_id: str, state: State = "queued") -> bo
     """
     with queue.locked(store.workspace):
         run = store.get(run_id)
-        stopping = control.requested(run.paths) in ("stop", "stop_now")
+        stopping = command_file.requested(run.paths) in ("stop", "stop_now")
         if run.status.state != "failed" or run.status.cause != MEMORY or stopping:
             return False
         less = less_at_once(run.config, run.paths)

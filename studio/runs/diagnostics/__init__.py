@@ -1,0 +1,1 @@
+"""What a run's metrics and its log say about its health."""
