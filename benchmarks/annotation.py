@@ -255,7 +255,7 @@ Answer = tuple[str, str, int]
 
 def answers_in(connection: sqlite3.Connection) -> list[Answer]:
     """Every answer in the database."""
-    from studio.annotation.showings import Viewer
+    from studio.annotation.labeling.showings import Viewer
 
     (secret,) = connection.execute("SELECT value FROM secrets WHERE name = 'showings'").fetchone()
     rows = connection.execute(

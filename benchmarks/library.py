@@ -163,7 +163,7 @@ class Watch:
 
 def serve(workspace: str, path: str) -> dict[str, float]:
     """In the measured process: the whole studio's page in memory, an import, then questions."""
-    from studio.services.library import import_source
+    from studio.annotation.library.sources import import_source
     from studio.ui.app import build_page, close_context, open_context
 
     context = open_context(workspace)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
-from studio.annotation import database
+from studio.annotation.database import connection as database
 
 SECRET = "b" * 64
 """Of every database of a test, so that sides and second showings are drawn alike each time."""

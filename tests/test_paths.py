@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from studio.annotation.foreign import is_workspace
+from studio.annotation.library.other_workspace import is_workspace
 from studio.config import run_file
 from studio.core.errors import ConfigError, DataError, ModelError, NotFoundError
 from studio.core.paths import Workspace, can_be_path, typed_path

@@ -1,7 +1,6 @@
 """Items, candidates, pairs and the labels people give them, in one durable database."""
 
-from studio.annotation.store import AnnotationStore
-from studio.annotation.views import (
+from studio.annotation.records import (
     AddReport,
     CandidateView,
     DatasetView,
@@ -24,6 +23,7 @@ from studio.annotation.views import (
     Taken,
     TextChange,
 )
+from studio.annotation.store import AnnotationStore
 
 __all__ = [
     "AddReport",

@@ -12,18 +12,20 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from studio.annotation import admission, browse, cards, claims, edits, labels, marks, undoing
-from studio.annotation import answers as given
-from studio.annotation import history as past
-from studio.annotation import preferences as majority
-from studio.annotation import progress as counts
-from studio.annotation.database import Database
-from studio.annotation.foreign_labels import Brought, ForeignLabel, bring
-from studio.annotation.preferences import Preferences
-from studio.annotation.staging import Batch
-from studio.annotation.team import Team
-from studio.annotation.trainable_state import trainable_state
-from studio.annotation.views import (
+from studio.annotation.database.connection import Database
+from studio.annotation.export import answer_log as given
+from studio.annotation.export import label_policies as majority
+from studio.annotation.export.label_policies import Preferences
+from studio.annotation.labeling import answer_history as past
+from studio.annotation.labeling import answer_permission, assignment, labels, pair_card
+from studio.annotation.labeling import progress as counts
+from studio.annotation.labeling import undo as undoing
+from studio.annotation.library import browse, edits, item_marks
+from studio.annotation.library.other_workspace_labels import Brought, ForeignLabel, bring
+from studio.annotation.library.staged_import import Batch
+from studio.annotation.library.trainable_version import trainable_state
+from studio.annotation.quality.lead_actions import Team
+from studio.annotation.records import (
     AddReport,
     DatasetView,
     EditView,
@@ -161,7 +163,7 @@ class AnnotationStore:
     def flag(self, ids: Sequence[int], flagged: bool = True) -> int:
         """Mark items to be looked at again; returns how many there are of `ids`."""
         return self._each(
-            ids, lambda connection, some: marks.mark(connection, some, flagged=flagged)
+            ids, lambda connection, some: item_marks.mark(connection, some, flagged=flagged)
         )
 
     def exclude(self, ids: Sequence[int], excluded: bool = True) -> int:
@@ -172,27 +174,31 @@ class AnnotationStore:
         changes nothing.
         """
         return self._each(
-            ids, lambda connection, some: marks.mark(connection, some, excluded=excluded)
+            ids, lambda connection, some: item_marks.mark(connection, some, excluded=excluded)
         )
 
     def tag(self, ids: Sequence[int], tag: str) -> int:
         """Put a tag on items; returns how many did not have it. Raises InputError."""
-        tag = marks.check_tag(tag)
-        return self._each(ids, lambda connection, some: marks.add_tag(connection, some, tag))
+        tag = item_marks.check_tag(tag)
+        return self._each(ids, lambda connection, some: item_marks.add_tag(connection, some, tag))
 
     def untag(self, ids: Sequence[int], tag: str) -> int:
         """Take a tag off items; returns how many had it. Raises InputError."""
-        tag = marks.check_tag(tag)
-        return self._each(ids, lambda connection, some: marks.remove_tag(connection, some, tag))
+        tag = item_marks.check_tag(tag)
+        return self._each(
+            ids, lambda connection, some: item_marks.remove_tag(connection, some, tag)
+        )
 
     def delete(self, ids: Sequence[int]) -> int:
         """Put items into the bin, from where `restore` takes them; labels are kept."""
         now = self._clock()
-        return self._each(ids, lambda connection, some: marks.bin_items(connection, some, now))
+        return self._each(ids, lambda connection, some: item_marks.bin_items(connection, some, now))
 
     def restore(self, ids: Sequence[int]) -> int:
         """Take items out of the bin."""
-        return self._each(ids, lambda connection, some: marks.bin_items(connection, some, None))
+        return self._each(
+            ids, lambda connection, some: item_marks.bin_items(connection, some, None)
+        )
 
     def _each(self, ids: Sequence[int], change: Callable[[Connection, list[int]], int]) -> int:
         """Change items some at a time, so that nobody waits long for the write lock."""
@@ -233,23 +239,25 @@ class AnnotationStore:
     ) -> Future[list[PairCard]]:
         """`claim_several`, not waited for."""
         return self._database.submit(
-            lambda connection: claims.claim(connection, annotator, dataset, count, self._clock())
+            lambda connection: assignment.claim(
+                connection, annotator, dataset, count, self._clock()
+            )
         )
 
     def heartbeat(self, annotator: str) -> int:
         """Renew what `annotator` holds; returns how many pairs."""
         with self._database.write() as connection:
-            return claims.heartbeat(connection, annotator, self._clock())
+            return assignment.heartbeat(connection, annotator, self._clock())
 
     def release(self, annotator: str) -> int:
         """Give up what `annotator` holds: they have left."""
         with self._database.write() as connection:
-            return claims.release_all(connection, annotator)
+            return assignment.release_all(connection, annotator)
 
     def card(self, pair_id: int, annotator: str) -> PairCard:
         """One pair as `annotator` would see it, with the answer they gave."""
         with self._database.read() as connection:
-            return cards.card(connection, pair_id, annotator)
+            return pair_card.card(connection, pair_id, annotator)
 
     def look(self, handle: int, annotator: str) -> PairCard:
         """The card that a page of `annotator` knows by `handle` (`PairCard.handle`).
@@ -258,7 +266,7 @@ class AnnotationStore:
             NotFoundError: They have not answered it and may not.
         """
         with self._database.read() as connection:
-            return admission.looked_at(connection, handle, annotator)
+            return answer_permission.looked_at(connection, handle, annotator)
 
     def save(self, event: LabelEvent) -> Saved:
         """Save an answer of a program; it is on disk when this returns.
@@ -285,12 +293,12 @@ class AnnotationStore:
 
         def work(connection: Connection) -> Taken:
             now = self._clock()
-            event = admission.admitted(connection, answer)
+            event = answer_permission.admitted(connection, answer)
             saved, who = labels.save(connection, event, now)
             saved = replace(saved, pair_id=answer.pair_id, version=answer.expected_version + 1)
             if not count:
                 return Taken(saved, ())
-            found = claims.claim(connection, event.annotator, dataset, count, now, who)
+            found = assignment.claim(connection, event.annotator, dataset, count, now, who)
             return Taken(saved, tuple(found))
 
         return self._database.submit(work)
@@ -315,12 +323,12 @@ class AnnotationStore:
         def work(connection: Connection) -> PairCard | None:
             pair, again = pair_id, None
             if handle is not None:
-                pair, again = admission.undoable(connection, annotator, handle)
+                pair, again = answer_permission.undoable(connection, annotator, handle)
             saved = undoing.undo(connection, annotator, key, pair, self._clock(), again)
             if saved is None:
                 return None
             repeat = undoing.undid_repeat(connection, saved)
-            return cards.card(connection, saved.pair_id, annotator, repeat)
+            return pair_card.card(connection, saved.pair_id, annotator, repeat)
 
         return self._database.run(work)
 

@@ -16,7 +16,7 @@ def backup(
     json: JsonOption = False,
 ) -> int:
     """Copy the annotation database, also while people are labelling."""
-    from studio.annotation.backup import back_up
+    from studio.annotation.database.backup import back_up
 
     made = back_up(locate(workspace).database_url, file.resolve())
     if json:
@@ -32,7 +32,7 @@ def restore(
     json: JsonOption = False,
 ) -> int:
     """Put a copy in the database's place; the studio must not be running."""
-    from studio.annotation.backup import restore as put_back
+    from studio.annotation.database.backup import restore as put_back
 
     kept = put_back(locate(workspace).database_url, file.resolve())
     if json:

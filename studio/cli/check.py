@@ -96,8 +96,8 @@ def _rows(opened: ExitStack, place: Workspace, source: str, **chosen: Any) -> Ro
     if not source.startswith(LIBRARY):
         return source_rows(source, place, **chosen)
     from studio.annotation import AnnotationStore
-    from studio.annotation.trainable import parse_library
-    from studio.preflight.library import library_rows
+    from studio.annotation.library.checked_rows import library_rows
+    from studio.annotation.library.trainable_rows import parse_library
 
     where = parse_library(source)
     store = opened.enter_context(closing(AnnotationStore(place.database_url)))

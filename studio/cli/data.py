@@ -15,9 +15,9 @@ from studio.core.errors import InputError
 
 if TYPE_CHECKING:
     from studio.annotation import AnnotationStore
-    from studio.annotation.export import Export
+    from studio.annotation.export.preference_export import Export
+    from studio.annotation.library.sources import ImportReport
     from studio.core.paths import Workspace
-    from studio.services.library import ImportReport
 
 SHOWN_BAD = 20
 
@@ -43,8 +43,8 @@ def import_(
 ) -> int:
     """Import rows into the workspace."""
     from studio.annotation import AnnotationStore
-    from studio.annotation.foreign_labels import described
-    from studio.services.library import import_source
+    from studio.annotation.library.other_workspace_labels import described
+    from studio.annotation.library.sources import import_source
 
     place = locate(workspace)
     with (
@@ -161,8 +161,9 @@ def _export(
     place: Workspace, dataset: str | None, name: str | None, push: str | None, **settings: Any
 ) -> tuple[Export, str | None]:
     """The export, and where it was pushed; both go into the audit log."""
-    from studio.annotation import AnnotationStore, publish
-    from studio.annotation.export import export_name, export_preferences
+    from studio.annotation import AnnotationStore
+    from studio.annotation.export import hub_publish
+    from studio.annotation.export.preference_export import export_name, export_preferences
     from studio.data.image_store import ImageStore
 
     with closing(AnnotationStore(place.database_url)) as store:
@@ -171,7 +172,7 @@ def _export(
         images = ImageStore(place)
         made = export_preferences(store, images, place, dataset=chosen, name=named, **settings)
         store.team.note(_who(), "export", chosen, {"to": made.source, "rows": made.rows})
-        pushed = publish.push(made.path, push) if push else None
+        pushed = hub_publish.push(made.path, push) if push else None
         if pushed:
             store.team.note(_who(), "export", chosen, {"pushed": pushed})
     return made, pushed
@@ -207,8 +208,8 @@ def _export_json(made: Export) -> dict[str, Any]:
 
 
 def _tell_export(made: Export, pushed: str | None) -> None:
-    from studio.annotation.preferences import REASONS
-    from studio.annotation.publish import MANIFEST, dates
+    from studio.annotation.export.hub_publish import MANIFEST, dates
+    from studio.annotation.export.label_policies import REASONS
     from studio.core.paths import read_json
 
     typer.echo(f"{made.rows} rows in {made.source}")

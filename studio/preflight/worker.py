@@ -12,6 +12,7 @@ from typing import Any
 from PIL import Image
 
 from studio.annotation import AnnotationStore
+from studio.annotation.library.checked_rows import library_rows
 from studio.config.model import ModelConfig
 from studio.core.child_server import Request, serve
 from studio.core.errors import StoppedError
@@ -21,7 +22,6 @@ from studio.data.numbered_rows import source_rows
 from studio.models.image_tokens import Expansions
 from studio.models.log_levels import quiet_libraries
 from studio.preflight.check import check_rows
-from studio.preflight.library import library_rows
 from studio.preflight.processor import Model, open_model
 from studio.preflight.sight import sight_of
 

@@ -12,7 +12,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from studio.annotation import AnnotationStore
-from studio.annotation.export import export_preferences
+from studio.annotation.export.preference_export import export_preferences
+from studio.annotation.labeling.rule_annotator import label_all, unlabelled
 from studio.config import RunConfig, presets
 from studio.core.errors import RunFailedError
 from studio.core.paths import Workspace
@@ -21,7 +22,6 @@ from studio.data.schema import Row
 from studio.data.sources import open_source
 from studio.runs.store import Run
 from studio.services.foreground import follow, start_now
-from studio.services.rule_annotator import label_all, unlabelled
 
 GAP, HABIT = "report", "lowest"
 DATASET = "demo-pairs"

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import closing
 
 from studio.annotation import AnnotationStore, ItemFilter
-from studio.annotation.trainable import (
+from studio.annotation.library.trainable_rows import (
     TRAIN,
     Trainable,
     filters_of,

@@ -27,10 +27,10 @@ from studio.annotation import (
     SideSpan,
     Span,
 )
-from studio.annotation.acceptance import LONGEST_MS
-from studio.annotation.showings import LAST_ID, not_yours, showing
-from studio.annotation.team import GuidelineView
-from studio.annotation.written import LONGEST
+from studio.annotation.labeling.answer_validation import LONGEST_MS
+from studio.annotation.labeling.showings import LAST_ID, not_yours, showing
+from studio.annotation.labeling.written_answers import LONGEST
+from studio.annotation.quality.lead_actions import GuidelineView
 from studio.core.errors import InputError
 from studio.ui import team_api
 from studio.ui.guard import StudioRoute, check_change, own_host, refusal

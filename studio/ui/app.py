@@ -12,7 +12,7 @@ from fastapi import FastAPI, Request
 from gradio.utils import get_upload_folder
 
 from studio.annotation import AnnotationStore
-from studio.annotation.journal import open_journal
+from studio.annotation.database.journal import open_journal
 from studio.core.paths import ASSETS, SAMPLES, Workspace
 from studio.data.image_store import ImageStore
 from studio.runs.store import RunStore

@@ -11,7 +11,7 @@ from fastapi import HTTPException
 
 if TYPE_CHECKING:
     from studio.annotation import AnnotationStore
-    from studio.annotation.journal import Journal
+    from studio.annotation.database.journal import Journal
     from studio.core.paths import Workspace
     from studio.data.image_store import ImageStore
     from studio.runs.store import RunStore

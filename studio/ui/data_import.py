@@ -7,12 +7,12 @@ from typing import Any
 
 import gradio as gr
 
+from studio.annotation.library.background_import import Importer, ImportStatus
+from studio.annotation.library.sources import preview_source, source_columns
 from studio.core.errors import InputError, StudioError
 from studio.core.logs import log_told
 from studio.data.sources.archive import ENDING as ZIP
 from studio.data.sources.files import ENDINGS
-from studio.services.importer import Importer, ImportStatus
-from studio.services.library import preview_source, source_columns
 from studio.ui import data_views as look
 from studio.ui.context import StudioContext
 

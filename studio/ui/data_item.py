@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from studio.annotation import EditView, ItemView
-from studio.annotation.edits import editable_question
+from studio.annotation.library.edits import editable_question
 from studio.data.schema import Message
 from studio.ui.data_rows import Named, named_answers, status
 from studio.ui.data_words import differences, safe

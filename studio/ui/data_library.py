@@ -12,10 +12,10 @@ from typing import Any
 import gradio as gr
 
 from studio.annotation import AnnotationStore, DatasetView, Facets, ItemView, TextChange
-from studio.annotation.showings import Viewer
-from studio.annotation.veil import REVEALED, VEILED, veiled, veiled_edit
+from studio.annotation.labeling.showings import Viewer
+from studio.annotation.library.blinding import REVEALED, VEILED, veiled, veiled_edit
+from studio.annotation.library.sources import list_datasets
 from studio.core.errors import InputError, NotFoundError, StudioError
-from studio.services.library import list_datasets
 from studio.ui import data_views as look
 from studio.ui.context import StudioContext
 from studio.ui.data_address import address_of, state_of

@@ -8,8 +8,8 @@ from threading import Lock
 from typing import Any
 
 from studio.annotation import AnnotationStore, ItemFilter, ItemView
-from studio.annotation.veil import veiled
-from studio.annotation.views import Order
+from studio.annotation.library.blinding import veiled
+from studio.annotation.records import Order
 from studio.ui.answers import after_answer
 
 PAGE = 20

@@ -5,10 +5,10 @@ from __future__ import annotations
 from itertools import count as numbers
 
 from studio.annotation import DatasetView
-from studio.annotation.foreign_labels import described
+from studio.annotation.library.background_import import ImportStatus
+from studio.annotation.library.other_workspace_labels import described
+from studio.annotation.library.sources import ImportReport, SourcePreview
 from studio.data.schema import BadRow, Row
-from studio.services.importer import ImportStatus
-from studio.services.library import ImportReport, SourcePreview
 from studio.ui.data_rows import thumb
 from studio.ui.data_words import safe
 from studio.ui.views import bar, count, duration, notice

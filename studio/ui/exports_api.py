@@ -8,7 +8,7 @@ from html import escape
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import StreamingResponse
 
-from studio.annotation.kept_exports import KeptExport, archive, find_export, newest_exports
+from studio.annotation.export.kept_exports import KeptExport, archive, find_export, newest_exports
 from studio.core.paths import Workspace
 from studio.ui.context import StudioContext
 from studio.ui.guard import StudioRoute, check_host

@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from studio.annotation.journal import JournalState
+from studio.annotation.database.journal import JournalState
 from studio.runs import queue
 from studio.ui.context import LOCAL_USER, StudioContext, go_to, link
 from studio.ui.event_values import text

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy.engine import make_url
 
-from studio.annotation.sqlite_file import rescued_copies
+from studio.annotation.database.sqlite_file import rescued_copies
 from studio.ui.context import StudioContext
 
 

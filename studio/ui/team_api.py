@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from studio.annotation.adjudication import DecisionEvent, ShownCase, shown
-from studio.annotation.showings import LAST_ID
+from studio.annotation.labeling.showings import LAST_ID
+from studio.annotation.quality.adjudication import DecisionEvent, ShownCase, shown
 from studio.ui.guard import check_change
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 
-from studio.annotation.audit import LogLine
-from studio.annotation.figures import Figure
-from studio.annotation.quality import Person, Quality
+from studio.annotation.quality.annotator_figures import Person, Quality
+from studio.annotation.quality.audit_log import LogLine
+from studio.annotation.quality.estimate import Figure
 from studio.config.team_bounds import LEAST_COMMON_PAIRS
 from studio.ui.plots import Line, chart
 from studio.ui.views import duration, empty

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from studio.annotation import Span
-from studio.annotation.acceptance import LONGEST_MS, MOST_SPANS, utf16_length
-from studio.annotation.adjudication import DecisionEvent
-from studio.annotation.showings import LAST_ID, LAST_PAIR
+from studio.annotation.labeling.answer_validation import LONGEST_MS, MOST_SPANS, utf16_length
+from studio.annotation.labeling.showings import LAST_ID, LAST_PAIR
+from studio.annotation.quality.adjudication import DecisionEvent
 from studio.core.errors import InputError, NotFoundError
 from studio.data.schema import Answer
 

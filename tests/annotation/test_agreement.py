@@ -8,9 +8,9 @@ from operator import neg
 import krippendorff
 import pytest
 
-from studio.annotation import agreement
-from studio.annotation.agreement import ALONE, SAME, alpha, kappa, kappas, percent_agreement
-from studio.annotation.figures import share
+from studio.annotation.quality import agreement
+from studio.annotation.quality.agreement import ALONE, SAME, alpha, kappa, kappas, percent_agreement
+from studio.annotation.quality.estimate import share
 
 # Krippendorff, Computing Krippendorff's Alpha-Reliability (2011), section C: four observers,
 # twelve units, missing data; nominal α = .743, ordinal α = .815.

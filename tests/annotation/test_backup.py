@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from studio.annotation import AnnotationStore
-from studio.annotation.backup import back_up, restore
+from studio.annotation.database.backup import back_up, restore
 from studio.core.errors import ConflictError, DataError, InputError, NotFoundError, RunFailedError
 
 from .conftest import answer, make_rows

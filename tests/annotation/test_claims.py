@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-from studio.annotation.ahead import LEASE_SECONDS
-from studio.annotation.showings import Viewer
+from studio.annotation.labeling.assignment_queue import LEASE_SECONDS
+from studio.annotation.labeling.showings import Viewer
 
 from .conftest import answer, make_rows
 

@@ -15,10 +15,11 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from open_files import copy_of, deleted_files, open_and_close, read_elsewhere
 
-from studio.annotation import AnnotationStore, sqlite_file
-from studio.annotation.backup import back_up, restore
-from studio.annotation.database import MIGRATIONS, REVISION, Database
-from studio.annotation.tables import Base
+from studio.annotation import AnnotationStore
+from studio.annotation.database import sqlite_file
+from studio.annotation.database.backup import back_up, restore
+from studio.annotation.database.connection import MIGRATIONS, REVISION, Database
+from studio.annotation.database.tables import Base
 from studio.core.errors import BusyError, DataError, StudioError
 
 from .conftest import answer, make_rows
@@ -70,7 +71,7 @@ def test_what_another_process_folds_in_just_then_is_not_taken_for_damage(url, pa
         looks.append(seconds)
         path.write_bytes(content)
 
-    monkeypatch.setattr("studio.annotation.sqlite_file.time.sleep", waited)
+    monkeypatch.setattr("studio.annotation.database.sqlite_file.time.sleep", waited)
     store = AnnotationStore(url)
     assert store.count() == 200 and len(looks) == 1
     store.close()
@@ -142,7 +143,7 @@ def test_commits_are_durable_by_setting(url):
 
 
 def test_another_process_holding_the_lock_is_waited_for_then_named(url, path, monkeypatch):
-    monkeypatch.setattr("studio.annotation.database.BUSY_SECONDS", 0)
+    monkeypatch.setattr("studio.annotation.database.connection.BUSY_SECONDS", 0)
     store = AnnotationStore(url)
     store.add_rows("charts", make_rows(1))
     other = sqlite3.connect(path, isolation_level=None)

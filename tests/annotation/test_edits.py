@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from studio.annotation import ItemFilter, TextChange
-from studio.annotation.edits import editable_question
+from studio.annotation.library.edits import editable_question
 from studio.core.errors import ConflictError, InputError, NotFoundError
 from studio.data.schema import Message, Part
 

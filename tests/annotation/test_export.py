@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from studio.annotation import ExportPolicy, ItemFilter, TextChange
-from studio.annotation.export import explain, export_preferences
-from studio.annotation.preferences import Verdict, decide
+from studio.annotation.export.label_policies import Verdict, decide
+from studio.annotation.export.preference_export import explain, export_preferences
 from studio.core.errors import DataError, NotFoundError
 from studio.core.paths import Workspace
 from studio.data.image_store import ImageStore

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from studio.annotation import AnnotationStore
-from studio.annotation.journal import Journal, JournalState, open_journal
+from studio.annotation.database.journal import Journal, JournalState, open_journal
 from studio.core.errors import InputError, RunFailedError
 from studio.core.paths import Workspace
 from studio.ui.header import journal as shown

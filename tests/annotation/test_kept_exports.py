@@ -8,7 +8,13 @@ import zipfile
 
 import pytest
 
-from studio.annotation.kept_exports import CHUNK, archive, describe, find_export, newest_exports
+from studio.annotation.export.kept_exports import (
+    CHUNK,
+    archive,
+    describe,
+    find_export,
+    newest_exports,
+)
 from studio.core.errors import NotFoundError
 from studio.core.paths import Workspace
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from studio.annotation import AnnotationStore, ItemFilter, LabelEvent
-from studio.annotation import database as module
+from studio.annotation.database import connection as module
 from studio.core.errors import NotFoundError
 
 

@@ -6,7 +6,8 @@ import sqlite3
 
 from sqlalchemy import create_engine
 
-from studio.annotation import AnnotationStore, database
+from studio.annotation import AnnotationStore
+from studio.annotation.database import connection as database
 
 SCHEMA = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from studio.annotation.projection import State, Vote, pair_state
-from studio.annotation.settings import ProjectSettings
+from studio.annotation.labeling.project_settings import ProjectSettings
+from studio.annotation.labeling.projection import State, Vote, pair_state
 
 A, B, TIE = Vote("choose", 1), Vote("choose", 2), Vote("tie", "tie")
 SKIP, FLAGGED = Vote("skip", "skip"), Vote("choose", 1, flagged=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from studio.annotation.quality import DAY, Gathered, GivenAnswer, measure
+from studio.annotation.quality.annotator_figures import DAY, Gathered, GivenAnswer, measure
 
 START = 1_800_000_000.0
 

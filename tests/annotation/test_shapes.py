@@ -10,9 +10,9 @@ import pytest
 from markdown_it import MarkdownIt
 
 from studio.annotation import ExportPolicy, Span
-from studio.annotation.export import export_preferences
-from studio.annotation.publish import card, push
-from studio.annotation.shapes import completions, rankings
+from studio.annotation.export.export_shapes import completions, rankings
+from studio.annotation.export.hub_publish import card, push
+from studio.annotation.export.preference_export import export_preferences
 from studio.core.errors import DataError, InputError, RunFailedError
 from studio.core.paths import Workspace
 from studio.data.image_store import ImageStore

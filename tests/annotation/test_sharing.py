@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from studio.annotation.database import Database
+from studio.annotation.database.connection import Database
 from studio.core.errors import ConflictError, StudioError
 
 COUNT = text("SELECT count(*) FROM annotators")

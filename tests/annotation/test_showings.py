@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from studio.annotation.showings import LAST_PAIR, Viewer, showing, sides_of
+from studio.annotation.labeling.showings import LAST_PAIR, Viewer, showing, sides_of
 from studio.core.errors import InputError
 
 from .conftest import answer, make_rows
@@ -61,9 +61,9 @@ def test_a_showing_tells_nothing_that_its_pair_must_not_tell(store):
 
 
 def test_the_second_showing_looks_like_a_first(store, monkeypatch):
-    from studio.annotation import checks
+    from studio.annotation.quality import gold
 
-    monkeypatch.setattr(checks, "is_repeated", lambda person, pair, share: pair == 1)
+    monkeypatch.setattr(gold, "is_repeated", lambda person, pair, share: pair == 1)
     store.add_rows("charts", make_rows(14))
     shown = {}
     while card := store.claim("ana"):

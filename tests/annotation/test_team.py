@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from studio.annotation import Span, TextChange, ahead, checks
-from studio.annotation.adjudication import DecisionEvent
-from studio.annotation.showings import Viewer
+from studio.annotation import Span, TextChange
+from studio.annotation.labeling import assignment_queue
+from studio.annotation.labeling.showings import Viewer
+from studio.annotation.quality import gold
+from studio.annotation.quality.adjudication import DecisionEvent
 from studio.core.errors import ConflictError, InputError, NotFoundError
 
 from .conftest import answer, make_rows
@@ -127,14 +129,14 @@ def test_gold_is_mixed_in_for_everybody_and_scored(store):
 
 
 def test_a_pair_is_shown_again_swapped_and_does_not_count(store, monkeypatch):
-    monkeypatch.setattr(checks, "is_repeated", lambda person, pair, share: pair == 1)
+    monkeypatch.setattr(gold, "is_repeated", lambda person, pair, share: pair == 1)
     store.add_rows("charts", make_rows(14))
     seen, again = [], None
     first = store.claim("ana")
     while card := store.claim("ana"):
         if card.repeat:
             again = card
-            assert len(seen) == ahead.BETWEEN + 1
+            assert len(seen) == assignment_queue.BETWEEN + 1
             assert card.current is None
             event = answer(card, "ana", by_first(card), repeat=True)
             store.save(event)
@@ -155,7 +157,7 @@ def test_a_pair_is_shown_again_swapped_and_does_not_count(store, monkeypatch):
 
 
 def test_answering_a_second_showing_as_a_first_one_ends_it(store, monkeypatch):
-    monkeypatch.setattr(checks, "is_repeated", lambda *_: True)
+    monkeypatch.setattr(gold, "is_repeated", lambda *_: True)
     store.add_rows("charts", make_rows(30))
     answers = 0
     while card := store.claim("ana"):
@@ -166,7 +168,7 @@ def test_answering_a_second_showing_as_a_first_one_ends_it(store, monkeypatch):
 
 
 def test_the_share_shown_again_is_about_what_was_asked_for():
-    drawn = sum(checks.is_repeated(Viewer("s", "ana"), pair, 0.05) for pair in range(4000))
+    drawn = sum(gold.is_repeated(Viewer("s", "ana"), pair, 0.05) for pair in range(4000))
     assert 140 < drawn < 260
 
 

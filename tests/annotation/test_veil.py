@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from studio.annotation.adjudication import DecisionEvent
-from studio.annotation.veil import REVEALED, VEILED, veiled
+from studio.annotation.library.blinding import REVEALED, VEILED, veiled
+from studio.annotation.quality.adjudication import DecisionEvent
 from studio.data.schema import Answer
 
 from .conftest import answer, make_row

@@ -7,7 +7,7 @@ import traceback
 import pytest
 from sqlalchemy import create_engine, text
 
-from studio.annotation.writer import Writer
+from studio.annotation.database.group_commit import Writer
 from studio.core.errors import ConflictError
 
 

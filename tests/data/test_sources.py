@@ -12,11 +12,11 @@ import pytest
 from datasets import Dataset, DatasetDict, Features, Image, Value
 
 from studio.annotation import AnnotationStore
+from studio.annotation.library.sources import import_source
 from studio.core.errors import DataError
 from studio.data.schema import BadRow, Row
 from studio.data.sources import open_source
 from studio.data.sources.hub import HubReader
-from studio.services.library import import_source
 
 from .conftest import png
 from .hub import serving
@@ -313,7 +313,7 @@ def test_real_data_is_imported_whole(shared, workspace, name, rows):
 def test_importing_the_data_layer_brings_no_torch():
     code = (
         "import sys, studio.data.trl_conversion, studio.data.frozen_dataset, studio.data.sources, "
-        "studio.services.library\n"
+        "studio.annotation.library.sources\n"
         "print({'torch', 'transformers', 'trl', 'datasets', 'pandas'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -14,11 +14,11 @@ import pytest
 from PIL import Image
 
 from studio.annotation import AnnotationStore
+from studio.annotation.library.sources import import_source
 from studio.core.errors import DataError
 from studio.core.paths import Workspace
 from studio.core.spreadsheet import neutral
 from studio.data import image_store as image_module
-from studio.services.library import import_source
 from tests.data.conftest import slow_jpeg
 
 GOOD = {"image": "good.png", "question": "q", "answer": "a"}

@@ -16,12 +16,12 @@ from format_records import FORMATS, GEOPERCEPTION, IMAGE, RLAIF, SAID, TRL_IMAGE
 from PIL import Image
 
 from studio.annotation import AnnotationStore, ItemFilter, LabelEvent
-from studio.annotation.foreign_labels import Brought
+from studio.annotation.library.other_workspace_labels import Brought
+from studio.annotation.library.sources import import_source, preview_source
 from studio.core.errors import DataError
 from studio.core.paths import Workspace
 from studio.data.schema import Answer, Message, Part, Row
 from studio.data.trl_conversion import load_training_data
-from studio.services.library import import_source, preview_source
 
 
 def as_jsonl(record: dict, folder: Path) -> None:

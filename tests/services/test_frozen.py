@@ -8,7 +8,7 @@ from contextlib import suppress
 import pytest
 
 from studio.annotation import AnnotationStore, ItemFilter, LabelEvent, TextChange
-from studio.annotation.adjudication import DecisionEvent
+from studio.annotation.quality.adjudication import DecisionEvent
 from studio.config import RunConfig
 from studio.config.run_file import parse
 from studio.core.errors import DataError

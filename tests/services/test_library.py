@@ -9,10 +9,15 @@ import pytest
 from PIL import Image
 
 from studio.annotation import AnnotationStore
+from studio.annotation.library.background_import import Importer
+from studio.annotation.library.sources import (
+    dataset_name,
+    import_source,
+    list_datasets,
+    preview_source,
+)
 from studio.core.errors import BusyError, DataError, RunFailedError
 from studio.core.paths import Workspace
-from studio.services.importer import Importer
-from studio.services.library import dataset_name, import_source, list_datasets, preview_source
 
 
 @pytest.fixture
@@ -128,7 +133,8 @@ def test_one_import_at_a_time(pairs, workspace, store, monkeypatch):
 
     gate = threading.Event()
     monkeypatch.setattr(
-        "studio.services.importer.import_source", lambda *args, **kwargs: gate.wait(30)
+        "studio.annotation.library.background_import.import_source",
+        lambda *args, **kwargs: gate.wait(30),
     )
     importer = Importer(workspace, store)
     importer.start("first")

@@ -3,13 +3,13 @@
 import pytest
 
 from studio.annotation import AnnotationStore
-from studio.annotation.export import export_preferences
+from studio.annotation.export.preference_export import export_preferences
+from studio.annotation.labeling.rule_annotator import RULE, label_all, unlabelled
 from studio.core.errors import DataError
 from studio.core.paths import Workspace
 from studio.data.image_store import ImageStore
 from studio.data.schema import Row
 from studio.data.sources import open_source
-from studio.services.rule_annotator import RULE, label_all, unlabelled
 
 COUNT = 12
 

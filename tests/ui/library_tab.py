@@ -13,9 +13,9 @@ from PIL import Image
 from tab_context import Context
 
 from studio.annotation import AnnotationStore
+from studio.annotation.library.background_import import Importer
 from studio.core.paths import Workspace
 from studio.data.image_store import ImageStore
-from studio.services.importer import Importer
 from studio.ui.data_import import ROLES, ImportForm
 from studio.ui.tabs.data import DataTab
 

@@ -23,7 +23,7 @@ from open_files import deleted_files, read_elsewhere
 from playwright.sync_api import Browser, Page, sync_playwright
 from starlette.requests import Request
 
-from studio.annotation.showings import Viewer
+from studio.annotation.labeling.showings import Viewer
 from studio.ui.app import TABS, build_app
 from studio.ui.context import StudioContext
 from studio.ui.server import configuration

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from test_annotate_page import add_pairs, browser, page, press, saved, seen, site, studio, visit
 
-from studio.annotation import LabelEvent, checks
+from studio.annotation import LabelEvent
+from studio.annotation.quality import gold
 from studio.data.schema import Answer, Message, Part, Row
 
 # Whether the browser would ask before it closes the tab.
@@ -348,7 +349,7 @@ def test_the_counts_move_by_one_whatever_is_shown_and_end_without_contradiction(
     add_pairs(site, 14)
     store = site.context.store
     pairs = [pair.id for item in store.browse() for pair in item.pairs]
-    monkeypatch.setattr(checks, "is_repeated", lambda person, pair, share: pair == pairs[0])
+    monkeypatch.setattr(gold, "is_repeated", lambda person, pair, share: pair == pairs[0])
     for pair in pairs[-2:]:
         store.team.set_gold("lea", pair, "tie", None)
     store.team.change_settings("lea", "charts", {"gold_share": 0.2})

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from tab_context import Context
 
-from studio.annotation import AnnotationStore, LabelEvent, publish
-from studio.annotation.export import export_name
+from studio.annotation import AnnotationStore, LabelEvent
+from studio.annotation.export import hub_publish
+from studio.annotation.export.preference_export import export_name
 from studio.cli import data as command
 from studio.core.errors import RunFailedError
 from studio.core.paths import Workspace
@@ -110,7 +111,7 @@ def test_a_pushed_export_says_where_and_a_refused_push_leaves_the_export(labelle
             raise RunFailedError("The push failed: 403 <b>", remedy="Log in.")
         return f"https://huggingface.co/datasets/{repo}"
 
-    monkeypatch.setattr(publish, "push", push)
+    monkeypatch.setattr(hub_publish, "push", push)
     _, message, source, train = export(labelled, push=" me/mine ")
     assert "2 pairs exported" in message
     assert "Pushed to https://huggingface.co/datasets/me/mine." in message

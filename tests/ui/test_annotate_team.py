@@ -17,7 +17,7 @@ from test_annotate_page import (
     visit,
 )
 
-from studio.annotation import checks
+from studio.annotation.quality import gold
 from studio.ui.app import close_context, open_context
 from studio.ui.auth import Accounts, add_user
 
@@ -94,7 +94,7 @@ def answer_until(page, words):
 
 
 def test_thirty_pairs_by_keyboard_alone(site, page, monkeypatch):
-    monkeypatch.setattr(checks, "is_repeated", lambda *_: False)
+    monkeypatch.setattr(gold, "is_repeated", lambda *_: False)
     add_pairs(site, 30)
     visit(page, site)
     page.wait_for_selector(".an-question:has-text('Question 0?')")

@@ -12,7 +12,8 @@ from fastapi.testclient import TestClient
 from PIL import Image
 from sqlalchemy import event
 
-from studio.annotation import AnnotationStore, checks
+from studio.annotation import AnnotationStore
+from studio.annotation.quality import gold as checks
 from studio.core.paths import Workspace
 from studio.data.image_store import ImageStore
 from studio.data.schema import Answer, Message, Part, Row

@@ -11,7 +11,8 @@ from fastapi.testclient import TestClient
 from test_api import CHANGE, Context
 from test_api_attacks import KEYS, make_gold, saved, side
 
-from studio.annotation import AnnotationStore, checks
+from studio.annotation import AnnotationStore
+from studio.annotation.quality import gold
 from studio.core.paths import Workspace
 from studio.data.image_store import ImageStore
 from studio.data.schema import Answer, Message, Part, Row
@@ -24,7 +25,7 @@ GOLD = (20, 23, 26)
 
 @pytest.fixture
 def context(tmp_path: Path, monkeypatch):
-    monkeypatch.setattr(checks, "is_repeated", lambda person, pair, share: pair in AGAIN)
+    monkeypatch.setattr(gold, "is_repeated", lambda person, pair, share: pair in AGAIN)
     workspace = Workspace.locate(tmp_path)
     store = AnnotationStore(f"sqlite:///{workspace.database}")
     prompt = (Message("user", (Part("text", "How many?"),)),)

@@ -11,8 +11,10 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from test_api import CHANGE, Context
 
-from studio.annotation import AnnotationStore, LabelEvent, ahead, checks
-from studio.annotation.adjudication import DecisionEvent
+from studio.annotation import AnnotationStore, LabelEvent
+from studio.annotation.labeling import assignment_queue
+from studio.annotation.quality import gold as checks
+from studio.annotation.quality.adjudication import DecisionEvent
 from studio.core.paths import Workspace
 from studio.data.image_store import ImageStore
 from studio.data.schema import Answer, Message, Part, Row
@@ -249,7 +251,7 @@ def test_a_second_showing_cannot_be_told_from_a_first(client, context, monkeypat
         assert card["pair_id"] not in seen
         if card["left"]["text"] == first["right"]["text"]:
             again = card
-            assert len(seen) == ahead.BETWEEN + 1
+            assert len(seen) == assignment_queue.BETWEEN + 1
             conflict = saved(client, card, expected_version=card["version"] + 1)
             assert conflict.status_code == 409 and "current" not in conflict.text
             looked = client.get(f"/studio/annotate/card/{card['pair_id']}").json()

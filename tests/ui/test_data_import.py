@@ -11,7 +11,7 @@ import pytest
 from library_tab import ASK, FIELDS, HOSTILE, REQUEST, imported, opened_tab, write_pairs
 
 from studio.annotation import ItemFilter
-from studio.services.library import import_source
+from studio.annotation.library.sources import import_source
 from studio.ui.data_import import ROLES
 from studio.ui.data_state import LibraryState
 
@@ -97,7 +97,7 @@ def test_an_import_that_is_stopped_leaves_nothing(tab, source, monkeypatch):
         held.wait(30)
         return import_source(*given, **options)
 
-    monkeypatch.setattr("studio.services.importer.import_source", slow)
+    monkeypatch.setattr("studio.annotation.library.background_import.import_source", slow)
     tab.form.start(REQUEST, source(60), "", 0, "", False, {}, *ASK)
     assert tab.poll(0)["stop"]["visible"]
     going = tab.stop(REQUEST)

@@ -13,8 +13,8 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from serving import launched, opened, served
 
 from studio.annotation import ItemFilter
+from studio.annotation.library.sources import import_source
 from studio.core.child_client import PipeWorker
-from studio.services.library import import_source
 from studio.ui.app import close_context, open_context
 from studio.ui.context import StudioContext
 from tests.preflight.conftest import drawing, saved

@@ -13,9 +13,9 @@ from fastapi.testclient import TestClient
 from library_tab import FIELDS, HOSTILE, REQUEST, imported, opened_tab, write_pairs
 
 from studio.annotation import ItemFilter, LabelEvent
+from studio.annotation.library.sources import preview_source
 from studio.core.errors import InputError
 from studio.data.schema import Answer, Message, Part, Row
-from studio.services.library import preview_source
 from studio.ui import data_views as look
 from studio.ui.app import build_app, close_context, open_context
 from studio.ui.data_address import NAMES, address_of, state_of

@@ -13,7 +13,7 @@ from playwright.sync_api import Page
 from serving import launched, served
 
 from studio.annotation import LabelEvent
-from studio.annotation.views import TextChange
+from studio.annotation.records import TextChange
 from studio.config import RunConfig
 from studio.config.model import ModelConfig
 from studio.data.schema import Answer, Message, Part, Row

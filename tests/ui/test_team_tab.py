@@ -9,7 +9,7 @@ import gradio as gr
 import pytest
 
 from studio.annotation import AnnotationStore, LabelEvent
-from studio.annotation.figures import Figure, undefined
+from studio.annotation.quality.estimate import Figure, undefined
 from studio.data.schema import Answer, Message, Part, Row
 from studio.ui.tabs.team import FIELDS, Actions
 from studio.ui.team_state import Drafts, Filled

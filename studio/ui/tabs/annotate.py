@@ -11,12 +11,17 @@ from typing import Any
 
 import gradio as gr
 
-from studio.annotation import publish
-from studio.annotation.export import FORMATS, Export, export_name, export_preferences
-from studio.annotation.kept_exports import describe
-from studio.annotation.preferences import REASONS
+from studio.annotation.export import hub_publish
+from studio.annotation.export.kept_exports import describe
+from studio.annotation.export.label_policies import REASONS
+from studio.annotation.export.preference_export import (
+    FORMATS,
+    Export,
+    export_name,
+    export_preferences,
+)
+from studio.annotation.library.sources import import_source
 from studio.core.errors import InputError, StudioError
-from studio.services.library import import_source
 from studio.ui.context import StudioContext, go_to, link
 from studio.ui.event_values import text
 from studio.ui.exports_api import download_link, past_exports
@@ -165,7 +170,7 @@ class Actions:
         if not form["push"].strip():
             return exported(made, trainable=trainable)
         try:
-            address = publish.push(made.path, form["push"].strip())
+            address = hub_publish.push(made.path, form["push"].strip())
             self._note(request, form["dataset"], pushed=address)
         except StudioError as error:
             return exported(made, trainable=trainable, problem=error)

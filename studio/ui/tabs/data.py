@@ -9,8 +9,8 @@ from typing import Any
 
 import gradio as gr
 
+from studio.annotation.library.background_import import Importer
 from studio.core.paths import ASSETS
-from studio.services.importer import Importer
 from studio.ui import data_views as look
 from studio.ui.context import StudioContext, go_to
 from studio.ui.data_add import BLANK, AddForm, done

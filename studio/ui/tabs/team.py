@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from studio.annotation.settings import ProjectSettings
+from studio.annotation.labeling.project_settings import ProjectSettings
 from studio.core.errors import ConflictError, InputError, StudioError
 from studio.ui import team_views
 from studio.ui.context import StudioContext

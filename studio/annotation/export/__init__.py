@@ -1,0 +1,1 @@
+"""Exports: label policies, file formats, frozen datasets, the hub."""

@@ -1,0 +1,103 @@
+"""Every answer as it was given, ties, skips, marks and comments too, for analysis elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, select
+from sqlalchemy.orm import aliased
+
+from studio.annotation.database.tables import Annotator, Candidate, CurrentLabel, Item, Label, Pair
+from studio.annotation.labeling.project_settings import project
+from studio.annotation.library.staged_import import unpublished
+
+FIRST, SECOND, EDIT, IDEAL = (aliased(Candidate) for _ in range(4))
+
+
+def answers(
+    connection: Connection, dataset: str, annotators: Sequence[str] = ()
+) -> list[dict[str, Any]]:
+    """One record per (pair, annotator) with what stands now, in the order of the pairs.
+
+    `answers` of a record are the two candidates; `preferred`, `shown_left`, the aspects and the
+    marks name them by their place there, 0 or 1. Characters of marks are counted in UTF-16, as
+    browsers count them.
+
+    Args:
+        annotators: Only theirs; nobody named: everybody's.
+
+    Raises:
+        NotFoundError: There is no such dataset.
+    """
+    query = (
+        select(
+            Label,
+            Annotator.name,
+            Item.external_id,
+            Item.images,
+            Item.question,
+            Pair.first_id,
+            Pair.second_id,
+            FIRST.text.label("first_text"),
+            FIRST.author.label("first_author"),
+            SECOND.text.label("second_text"),
+            SECOND.author.label("second_author"),
+            EDIT.text.label("edit"),
+            IDEAL.text.label("ideal"),
+        )
+        .select_from(CurrentLabel)
+        .join(Label, Label.id == CurrentLabel.label_id)
+        .join(Annotator, Annotator.id == CurrentLabel.annotator_id)
+        .join(Pair, Pair.id == CurrentLabel.pair_id)
+        .join(Item, Item.id == Pair.item_id)
+        .join(FIRST, FIRST.id == Pair.first_id)
+        .join(SECOND, SECOND.id == Pair.second_id)
+        .outerjoin(EDIT, EDIT.id == Label.edit_id)
+        .outerjoin(IDEAL, IDEAL.id == Label.ideal_id)
+        .where(Pair.dataset_id == project(connection, dataset).id, Pair.hidden.is_(False))
+        .where(Pair.batch.not_in(unpublished()))
+        .order_by(Pair.id, Annotator.name)
+    )
+    if annotators:
+        query = query.where(Annotator.name.in_(annotators))
+    return [_record(row) for row in connection.execute(query)]
+
+
+def _record(row: Any) -> dict[str, Any]:
+    texts = (row.first_text, row.second_text)
+    places = {row.first_id: 0, row.second_id: 1}
+    return {
+        "pair": row.pair_id,
+        "id": row.external_id,
+        "images": list(row.images),
+        "question": row.question,
+        "answers": [
+            {"text": texts[0], "author": row.first_author},
+            {"text": texts[1], "author": row.second_author},
+        ],
+        "annotator": row.name,
+        "kind": row.kind,
+        "preferred": places.get(row.winner_id),
+        "strength": row.strength,
+        "aspects": {name: places.get(best, "both") for name, best in (row.aspects or {}).items()},
+        "marks": [_mark(span, places, texts) for span in row.spans or ()],
+        "edit": row.edit or "",
+        "ideal": row.ideal or "",
+        "reason": row.reason,
+        "comment": row.comment,
+        "flagged": row.flagged,
+        "shown_left": places.get(row.shown_left_id),
+        "seconds": None if row.elapsed_ms is None else row.elapsed_ms / 1000,
+        "guideline": row.guideline,
+        "authors_seen": row.informed,
+        "at": datetime.fromtimestamp(row.created_at, UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _mark(span: dict[str, int], places: dict[int, int], texts: Sequence[str]) -> dict[str, Any]:
+    place, start, end = places[span["candidate_id"]], span["start"], span["end"]
+    units = texts[place].encode("utf-16-le", "surrogatepass")[2 * start : 2 * end]
+    text = units.decode("utf-16-le", "surrogatepass")
+    return {"answer": place, "start": start, "end": end, "text": text}

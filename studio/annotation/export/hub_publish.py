@@ -1,0 +1,114 @@
+"""Exports on the hub: the dataset card, and the push through huggingface_hub."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from studio.annotation.export.label_policies import REASONS
+from studio.core.errors import InputError, RunFailedError
+from studio.core.paths import read_json, write_atomic
+
+CARD = "README.md"
+MANIFEST = "manifest.json"
+MARKUP = re.compile(r"([\\`*_{}\[\]()<>#+!|$~:/&\"])")
+REPO = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?")
+
+
+def write_card(folder: Path) -> Path:
+    """Write `README.md` from the manifest; what is there already is left as it is."""
+    path = folder / CARD
+    if not path.exists():
+        write_atomic(path, card(read_json(folder / MANIFEST) or {}))
+    return path
+
+
+def card(manifest: Mapping) -> str:
+    """A dataset card: what it holds, how it was decided, what was left out."""
+    policy = manifest.get("policy", {})
+    rules = "\n".join(
+        f"- {name.replace('_', ' ')}: {plain(_said(value))}" for name, value in policy.items()
+    )
+    left = "\n".join(
+        f"- {count}: {REASONS.get(why, why)}" for why, count in manifest.get("left_out", {}).items()
+    )
+    task = "image-text-to-text"
+    return (
+        f"---\ntask_categories:\n- {task}\ntags:\n- vlm-studio\n- {manifest.get('method', 'dpo')}\n"
+        f"{_files(manifest)}---\n\n"
+        f"# {manifest.get('name', 'Preferences')}\n\n"
+        f"{manifest.get('pairs', 0)} rows from the dataset “{plain(manifest.get('dataset', ''))}”, "
+        f"judged blind by people. Made with VLM Studio.\n\n{dates(manifest)}"
+        f"## How the rows were decided\n\n{rules or '- no policy recorded'}\n\n"
+        f"## Left out\n\n{left or '- nothing'}\n\n"
+        f"Content hash: `{manifest.get('content_hash', '')}`\n"
+    )
+
+
+def dates(manifest: Mapping) -> str:
+    """When it was exported, and over which period people answered; nothing of older exports."""
+    made, answered = manifest.get("exported_at"), manifest.get("answered")
+    if not isinstance(made, int | float):
+        return ""
+    said = f"As of {_utc(made)}"
+    if isinstance(answered, list | tuple) and len(answered) == 2:
+        said += f", answers from {_utc(answered[0])} to {_utc(answered[1])}"
+    return f"{said} (UTC).\n\n"
+
+
+def _utc(at: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.gmtime(at))
+
+
+def plain(text: object) -> str:
+    """Text of people in Markdown: one line, and nothing in it is markup, a link or a formula."""
+    return MARKUP.sub(r"\\\1", " ".join(str(text).split()))
+
+
+def _files(manifest: Mapping) -> str:
+    rows = manifest.get("rows")
+    if not isinstance(rows, Mapping):
+        return ""
+    parts = "".join(f"  - split: {split}\n    path: {split}.parquet\n" for split in rows)
+    return f"configs:\n- config_name: default\n  data_files:\n{parts}"
+
+
+def _said(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value)) or "everybody"
+    return str(value)
+
+
+def push(folder: Path, repo: str, *, private: bool = True, endpoint: str | None = None) -> str:
+    """Upload an export with its card to a dataset repository, made if new; returns its address.
+
+    Raises:
+        InputError: `repo` cannot be the name of one.
+        RunFailedError: The hub refused or cannot be reached; nothing local was changed.
+    """
+    if not REPO.fullmatch(repo):
+        raise InputError(
+            f"{repo[:100]!r} cannot be a repository.", remedy="Use OWNER/NAME.", field="push"
+        )
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HTTPError
+
+    write_card(folder)
+    api = HfApi(endpoint=endpoint)
+    try:
+        if not api.repo_exists(repo, repo_type="dataset"):
+            api.create_repo(repo, repo_type="dataset", private=private)
+        api.upload_folder(
+            repo_id=repo,
+            repo_type="dataset",
+            folder_path=folder,
+            commit_message=f"Export {folder.name}",
+        )
+    except (HTTPError, OSError, ValueError) as error:  # ValueError: a card the hub refuses
+        raise RunFailedError(
+            f"The push of {folder.name} to {repo} failed: {error}",
+            remedy="Log in with `hf auth login`, check the name and the connection, push again.",
+        ) from error
+    return f"{api.endpoint}/datasets/{repo}"

@@ -1,0 +1,1 @@
+"""Labelling: who is asked what, the answers, and what they add up to."""

@@ -1,0 +1,106 @@
+"""Answers people write: the better one edited, the ideal one. They become candidates and pairs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, insert, select, update
+
+from studio.annotation.database.tables import Candidate, Pair
+from studio.annotation.library.item_import import text_hash
+from studio.annotation.library.staged_import import refresh_search
+
+AUTHOR = "person:"
+LONGEST = 8_000
+"""Characters of a text that somebody writes; longer ones are not saved."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """Ids of the candidates written with one answer."""
+
+    edit_id: int | None = None
+    ideal_id: int | None = None
+
+
+def write(
+    connection: Connection,
+    *,
+    item_id: int,
+    annotator: str,
+    edit: str,
+    ideal: str,
+    winner_id: int | None,
+    now: float,
+) -> Written:
+    """Add the texts as candidates of the item; blank ones and an unchanged edit add nothing."""
+    made = Written(
+        _candidate(connection, item_id, annotator, edit, now, {"edited_from": winner_id}),
+        _candidate(connection, item_id, annotator, ideal, now, {"written": "ideal"}),
+    )
+    if made.edit_id == winner_id:
+        made = Written(None, made.ideal_id)
+    if made.edit_id or made.ideal_id:
+        refresh_search(connection, [item_id])
+    return made
+
+
+def add_pairs(
+    connection: Connection,
+    written: Written,
+    label_id: int,
+    pair,
+    winner_id: int | None,
+    now: float,
+) -> None:
+    """Pairs in which what was written is preferred: the edit to the original, the ideal to both.
+
+    Args:
+        pair: Row with `id`, `dataset_id`, `item_id`, `first_id`, `second_id`.
+    """
+    wanted = [(written.edit_id, winner_id, "edit")]
+    wanted += [(written.ideal_id, other, "ideal") for other in (pair.first_id, pair.second_id)]
+    for better, worse, origin in wanted:
+        if better is None or worse is None or better == worse:
+            continue
+        first, second = sorted((better, worse))
+        values = {"source_choice_id": better, "origin": origin, "origin_label_id": label_id}
+        same = (Pair.first_id == first, Pair.second_id == second)
+        known = connection.execute(select(Pair.origin).where(*same)).scalar()
+        if known:
+            connection.execute(update(Pair).where(*same).values(**values))
+        elif known is None:
+            connection.execute(
+                insert(Pair).values(
+                    dataset_id=pair.dataset_id,
+                    item_id=pair.item_id,
+                    first_id=first,
+                    second_id=second,
+                    open=False,
+                    created_at=now,
+                    **values,
+                )
+            )
+
+
+def _candidate(
+    connection: Connection, item_id: int, annotator: str, text: str, now: float, how: dict
+) -> int | None:
+    if not text.strip():
+        return None
+    known = select(Candidate.id).where(Candidate.item_id == item_id, Candidate.text == text)
+    if found := connection.execute(known.order_by(Candidate.id).limit(1)).scalar():
+        return found
+    added = connection.execute(
+        insert(Candidate).values(
+            item_id=item_id,
+            text=text,
+            text_hash=text_hash(text),
+            author=f"{AUTHOR}{annotator}"[:300],
+            length=len(text),
+            decoding=how,
+            reference=True,
+            created_at=now,
+        )
+    )
+    return added.inserted_primary_key[0]

@@ -1,0 +1,1 @@
+"""The library: rows imported, searched, filtered, edited and marked."""

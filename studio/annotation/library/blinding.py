@@ -1,0 +1,81 @@
+"""Rows of the library as a lead may see them who will label, too: blind, where pairs wait.
+
+Which answer the source or other people prefer, who wrote it and what else the source says stay
+hidden until the pair is done, or until the lead asks to see it; that is in the log.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sqlalchemy import Connection, bindparam, select
+
+from studio.annotation.database.tables import Dataset
+from studio.annotation.database.team_tables import AuditEntry
+from studio.annotation.labeling.showings import Viewer
+from studio.annotation.records import CandidateView, EditView, ItemView, PairView
+
+REVEALED, VEILED = "revealed", "veiled again"
+
+
+def revealed(connection: Connection, who: str) -> frozenset[str]:
+    """The datasets of which `who` has asked to see everything, and not taken it back."""
+    query = select(AuditEntry.dataset, AuditEntry.action).where(
+        AuditEntry.who == who[:200], AuditEntry.action.in_((REVEALED, VEILED))
+    )
+    latest = {row.dataset: row.action for row in connection.execute(query.order_by(AuditEntry.id))}
+    return frozenset(name for name, action in latest.items() if action == REVEALED)
+
+
+SEEN = (
+    select(AuditEntry.id)
+    .join(Dataset, Dataset.name == AuditEntry.dataset)
+    .where(
+        AuditEntry.who == bindparam("who"),
+        AuditEntry.action == REVEALED,
+        Dataset.id == bindparam("dataset"),
+    )
+    .limit(1)
+)
+
+
+def has_seen(connection: Connection, who: str, dataset_id: int) -> bool:
+    """Whether `who` was ever shown what the source of a dataset prefers."""
+    return connection.execute(SEEN, {"who": who[:200], "dataset": dataset_id}).first() is not None
+
+
+def veiled(item: ItemView, person: Viewer) -> ItemView:
+    """The item without what its pairs must not tell, its answers in an order drawn for `person`.
+
+    Answers and pairs have handles for ids: theirs grow in the order of the source.
+    """
+    order = sorted(item.candidates, key=lambda one: person.draw(f"order:{one.id}"))
+    return replace(
+        item,
+        candidates=tuple(_candidate(one, person) for one in order),
+        pairs=tuple(_pair(pair, person) for pair in item.pairs),
+        meta={},
+        veiled=True,
+    )
+
+
+def veiled_edit(edit: EditView, person: Viewer) -> EditView:
+    """The edit of what is known by a handle."""
+    if edit.candidate_id is None:
+        return edit
+    return replace(edit, candidate_id=person.handle(edit.candidate_id))
+
+
+def _candidate(candidate: CandidateView, person: Viewer) -> CandidateView:
+    return replace(candidate, id=person.handle(candidate.id), author="", reference=False)
+
+
+def _pair(pair: PairView, person: Viewer) -> PairView:
+    return replace(
+        pair,
+        id=person.handle(pair.id),
+        first_id=0,
+        second_id=0,
+        source_choice_id=None,
+        winner_id=None,
+    )

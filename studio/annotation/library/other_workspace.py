@@ -1,0 +1,173 @@
+"""The datasets of another workspace, read without changing anything in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from urllib.parse import quote
+
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, text
+from sqlalchemy.exc import DatabaseError
+
+from studio.annotation.database.connection import REVISION
+from studio.annotation.labeling.written_answers import AUTHOR as WRITTEN_BY
+from studio.annotation.library import browse
+from studio.annotation.library.item_import import CHUNK
+from studio.annotation.library.other_workspace_labels import (
+    ForeignLabel,
+    annotators,
+    standing_labels,
+)
+from studio.annotation.records import ItemFilter, ItemView
+from studio.core.errors import DataError, NotFoundError
+from studio.core.paths import Workspace, can_be_path, typed_path
+from studio.data.image_store import ImageStore
+from studio.data.schema import Answer, BadRow, Row
+from studio.data.sources.source import Preview
+from studio.data.split_slices import Split, choose_split, parse_split
+
+
+def is_workspace(spec: str) -> bool:
+    """Whether `spec` is the folder of a workspace."""
+    if not spec.strip() or not can_be_path(spec.strip()):
+        return False
+    path = typed_path(spec.strip())
+    return path.is_dir() and Workspace(path.resolve()).database.is_file()
+
+
+def _reading(database: Path) -> Engine:
+    """An engine that changes nothing and keeps no file open."""
+    only = {"mode": "ro", "uri": "true"}
+    url = URL.create("sqlite", database=f"file:{quote(str(database))}", query=only)
+    return create_engine(url, poolclass=NullPool)
+
+
+class WorkspaceSource:
+    """Rows of one dataset of another workspace; its datasets are the splits.
+
+    Answers and the preferences that were imported with them come along as rows; what people said
+    and wrote comes as `labels`. Attributes as of `studio.data.sources.source.Source`.
+
+    Raises:
+        DataError: Its database is of another version or damaged, or has no such dataset.
+    """
+
+    def __init__(self, spec: str, split: str | None, workspace: Workspace) -> None:
+        place = Workspace(typed_path(spec.strip()).resolve())
+        self._theirs, self._ours = ImageStore(place), ImageStore(workspace)
+        self._engine = _reading(place.database)
+        self.label, self.recognised_as = f"workspace {place.root.name}", "Another workspace"
+        self.columns: tuple[str, ...] = ()
+        self.mapping: dict[str, str] = {}
+        self.splits = self._datasets(place)
+        slice_of = parse_split(split) if split and split not in self.splits else Split(split or "")
+        self.split = choose_split(slice_of.name or None, self.splits)
+        self._slice = slice_of
+
+    def count(self) -> int:
+        """Rows in the slice."""
+        start, stop = self._slice.bounds(self._total)
+        return max(0, min(self._total(), stop if stop is not None else 1 << 62) - start)
+
+    def rows(self) -> Iterator[Row | BadRow]:
+        """Stream the rows, their images copied into this workspace."""
+        start, stop = self._slice.bounds(self._total)
+        for line, item in enumerate(islice(self._items(), start, stop), start + 1):
+            try:
+                yield self._row(item)
+            except (DataError, NotFoundError) as error:
+                yield BadRow(line, error.message.rstrip("."), error.field)
+
+    def preview(self, n: int = 5) -> Preview:
+        """The first rows."""
+        rows = list(islice(self.rows(), n))
+        bad = [row for row in rows if isinstance(row, BadRow)]
+        return Preview([row for row in rows if isinstance(row, Row)], bad)
+
+    def annotators(self) -> dict[str, int]:
+        """How many answers of each annotator stand in the dataset."""
+        with self._engine.connect() as connection:
+            return annotators(connection, self.split)
+
+    def labels(self) -> Iterator[list[ForeignLabel]]:
+        """The answers that stand in the dataset, some at a time."""
+        with self._engine.connect() as connection:
+            given = standing_labels(connection, self.split)
+            while some := list(islice(given, CHUNK)):
+                yield some
+
+    def _datasets(self, place: Workspace) -> tuple[str, ...]:
+        try:
+            with self._engine.connect() as connection:
+                found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+                if found != REVISION:
+                    raise DataError(
+                        f"The workspace {place.root.name!r} was made by another version.",
+                        remedy="Open it once with this studio, then import from it.",
+                        field="data.source",
+                    )
+                names = tuple(dataset.name for dataset in browse.datasets(connection))
+        except DatabaseError as error:
+            raise DataError(
+                f"The database of the workspace {place.root.name!r} cannot be read: {error.orig}.",
+                remedy="Check that it is whole and may be read.",
+                field="data.source",
+            ) from error
+        if not names:
+            raise DataError(
+                f"The workspace {place.root.name!r} is empty.",
+                remedy="Choose one that rows were imported into.",
+                field="data.source",
+            )
+        return names
+
+    def _total(self) -> int:
+        with self._engine.connect() as connection:
+            return browse.count(connection, ItemFilter(dataset=self.split))
+
+    def _items(self) -> Iterator[ItemView]:
+        after = None
+        while True:
+            with self._engine.connect() as connection:
+                page = self._page(connection, after)
+            yield from page
+            if len(page) < CHUNK:
+                return
+            after = page[-1].id
+
+    def _page(self, connection: Connection, after: int | None) -> list[ItemView]:
+        where = ItemFilter(dataset=self.split)
+        return browse.browse(connection, where, "oldest", after, CHUNK)
+
+    def _row(self, item: ItemView) -> Row:
+        for sha in item.images:
+            if self._ours.add(self._theirs.path(sha)) != sha:
+                raise DataError(f"the image {sha[:12]}… is not what it was", field="image")
+        answers = {
+            c.id: Answer(c.text, c.author)
+            for c in item.candidates
+            if not c.author.startswith(WRITTEN_BY)
+        }
+        reference = next((c.id for c in item.candidates if c.reference and c.id in answers), None)
+        pair = next(
+            (
+                p
+                for p in item.pairs
+                if p.source_choice_id and p.first_id in answers and p.second_id in answers
+            ),
+            None,
+        )
+        chosen = pair.source_choice_id if pair else None
+        rejected = pair and (pair.second_id if chosen == pair.first_id else pair.first_id)
+        used = {reference, chosen, rejected}
+        return Row(
+            external_id=item.external_id,
+            images=item.images,
+            prompt=item.prompt,
+            completion=answers.get(reference),
+            chosen=answers.get(chosen),
+            rejected=answers.get(rejected),
+            candidates=tuple(answer for key, answer in answers.items() if key not in used),
+            meta=item.meta,
+        )

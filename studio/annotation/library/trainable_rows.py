@@ -1,0 +1,132 @@
+"""The rows of a dataset that can be trained on, by split: `library:<dataset>?labelled&split=train`."""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+from urllib.parse import parse_qsl
+
+from studio.annotation.export.export_shapes import completions
+from studio.annotation.export.label_policies import REASONS
+from studio.annotation.labeling.written_answers import AUTHOR as WRITTEN_BY
+from studio.annotation.records import ExportPolicy, ItemFilter, ItemView
+from studio.annotation.store import AnnotationStore
+from studio.core.errors import DataError
+from studio.data.conversation import flaw
+from studio.data.schema import Answer, Row
+from studio.data.sources.registry import LIBRARY
+
+TRAIN = "train"
+PAGE = 500
+YES = {"": True, "yes": True, "true": True, "no": False, "false": False}
+FILTERS = ("labelled", "flagged", "by", "agreement", "source", "split", "tag", "search")
+POLICY = ExportPolicy(include_imported=True)
+
+
+@dataclass
+class Trainable:
+    """Rows by split, and how many items were left out for each reason, in words."""
+
+    splits: dict[str, list[Row]] = field(default_factory=lambda: defaultdict(list))
+    left_out: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def rows(self) -> int:
+        """Rows of all splits."""
+        return sum(map(len, self.splits.values()))
+
+
+def parse_library(spec: str) -> ItemFilter:
+    """The filter that `library:<dataset>[?filter&filter=value …]` stands for.
+
+    Filters: `labelled`, `flagged` (`=no` turns them round), `by`, `agreement`, `source`, `split`,
+    `tag`, `search`. What is excluded or in the bin is never in it.
+
+    Raises:
+        DataError: A filter is unknown or has a value it cannot have.
+    """
+    if found := flaw(spec):
+        raise _refused(f"The name of the dataset or a filter holds {found}.", "Take it out.")
+    dataset, _, query = spec.removeprefix(LIBRARY).partition("?")
+    values: dict[str, Any] = {"dataset": dataset.strip(), "excluded": False}
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        if name not in FILTERS:
+            near = difflib.get_close_matches(name, FILTERS, n=1) or [", ".join(FILTERS)]
+            raise _refused(f"The library has no filter {name[:60]!r}.", f"There is: {near[0]}.")
+        if name in ("labelled", "flagged"):
+            if value not in YES:
+                raise _refused(f"{name}={value[:60]!r} is neither yes nor no.", "Write yes or no.")
+            values[name] = YES[value]
+        elif name == "agreement" and value not in ("agree", "disagree"):
+            raise _refused(f"There is no agreement {value[:60]!r}.", "Write agree or disagree.")
+        else:
+            values["labelled_by" if name == "by" else name] = value
+    return ItemFilter(**values)
+
+
+def trainable_rows(
+    store: AnnotationStore, where: ItemFilter, method: Literal["sft", "dpo"]
+) -> Trainable:
+    """What `method` can learn from the items that `where` lets through.
+
+    dpo: every pair that people or a lead decided and, without votes, what the source preferred.
+    sft: answers that people wrote; else the reference answer; else the one preferred.
+
+    Raises:
+        NotFoundError: There is no such dataset.
+    """
+    decided = {
+        row.meta["pair"]: row for row in store.decided_preferences(where.dataset, POLICY).rows
+    }
+    found = Trainable()
+    for item in _items(store, where):
+        rows = [decided[pair.id] for pair in item.pairs if pair.id in decided]
+        if method == "sft":
+            rows, reason = _answers(item, rows)
+        else:
+            reason = _undecided(item)
+        if rows:
+            found.splits[item.split or TRAIN] += rows
+        else:
+            found.left_out[reason] += 1
+    return found
+
+
+def _items(store: AnnotationStore, where: ItemFilter) -> Iterator[ItemView]:
+    after = None
+    while page := store.browse(where, after=after, limit=PAGE):
+        yield from page
+        after = page[-1].id
+
+
+def _undecided(item: ItemView) -> str:
+    if any(pair.votes for pair in item.pairs):
+        return "a tie, or no majority"
+    return "no preference yet" if item.pairs else "no two answers to compare"
+
+
+def _answers(item: ItemView, preferences: Sequence[Row]) -> tuple[list[Row], str]:
+    """The SFT rows of one item, and why there are none."""
+    best, circular = completions(preferences)
+    written = [row for row in best if "written" in row.meta]
+    given = (one for one in item.candidates if not one.author.startswith(WRITTEN_BY))
+    reference = next((one for one in given if one.reference), None)
+    if reference is not None and not written:
+        row = Row(item.external_id, item.images, item.prompt, meta=item.meta)
+        return [replace(row, completion=Answer(reference.text, reference.author))], ""
+    return written or best, REASONS["circular"] if circular else "no answer yet"
+
+
+def filters_of(where: ItemFilter) -> Mapping[str, object]:
+    """What was asked for, for the manifest."""
+    empty = ItemFilter()
+    names = ("labelled", "flagged", "labelled_by", "agreement", "source", "split", "tag", "search")
+    values = {name: getattr(where, name) for name in names}
+    return {name: value for name, value in values.items() if value != getattr(empty, name)}
+
+
+def _refused(message: str, remedy: str) -> DataError:
+    return DataError(message, remedy=remedy, field="data.source")

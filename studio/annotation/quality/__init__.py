@@ -1,0 +1,1 @@
+"""The quality of labels: agreement, gold pairs, decisions, the audit log."""

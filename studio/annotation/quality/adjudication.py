@@ -1,0 +1,310 @@
+"""Pairs a lead should look at, with the votes side by side, and the lead's decisions."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
+
+from sqlalchemy import Connection, func, insert, select
+
+from studio.annotation.database.tables import (
+    Annotator,
+    Candidate,
+    CurrentLabel,
+    Dataset,
+    Label,
+    Pair,
+)
+from studio.annotation.database.team_tables import Decision, Gold
+from studio.annotation.labeling.answer_validation import ensure_text_fits
+from studio.annotation.labeling.pair_card import card as blind_card
+from studio.annotation.labeling.projection import QUEUES, REOPEN, project_pairs
+from studio.annotation.labeling.showings import (
+    aspects_by_side,
+    showing,
+    side_of,
+    sides_of,
+    spans_by_side,
+    viewer,
+)
+from studio.annotation.records import VOTES, PairCard, Showing, Side, SideSpan, Span
+from studio.core.errors import ConflictError, InputError, NotFoundError
+
+WAITING = tuple(queue for queue in QUEUES if queue != "decided")
+
+
+@dataclass(frozen=True)
+class VoteView:
+    """What one annotator says about the pair now; `informed`: having seen who wrote what."""
+
+    annotator: str
+    kind: str
+    winner_id: int | None
+    strength: str
+    reason: str
+    comment: str
+    flagged: bool
+    edit: str
+    ideal: str
+    elapsed_ms: int | None
+    informed: bool = False
+    aspects: dict[str, int] = field(default_factory=dict)
+    spans: tuple[Span, ...] = ()
+
+
+@dataclass(frozen=True)
+class Case:
+    """A pair to be decided.
+
+    Attributes:
+        card: As an annotator called like the lead would see it; a page gets `shown`.
+        queue: Why it is here (`projection.QUEUES`).
+        authors: By candidate, who wrote it.
+        decided: The decision that stands: kind, winner.
+        gold: The right answer, where the pair is gold: kind, winner.
+    """
+
+    card: PairCard
+    queue: str
+    why: str
+    votes: list[VoteView]
+    authors: dict[int, str]
+    decided: tuple[str, int | None] | None = None
+    waiting: int = 0
+    gold: tuple[str, int | None] | None = None
+
+
+@dataclass(frozen=True)
+class ShownVote:
+    """What one annotator says, by the sides as the lead sees them; see `VoteView`."""
+
+    annotator: str
+    kind: str
+    winner: Side | None
+    strength: str
+    reason: str
+    comment: str
+    flagged: bool
+    edit: str
+    ideal: str
+    elapsed_ms: int | None
+    informed: bool
+    aspects: dict[str, str]
+    spans: tuple[SideSpan, ...]
+
+
+@dataclass(frozen=True)
+class ShownCase:
+    """All that a lead's page is sent of a case; see `Case`.
+
+    Attributes:
+        card: With the pair's own number.
+        authors: Who wrote left and right; empty before the decision.
+        decided, gold: Kind, and the side of the winner.
+    """
+
+    card: Showing
+    queue: str
+    why: str
+    votes: list[ShownVote]
+    authors: tuple[str, ...] = ()
+    decided: tuple[str, Side | None] | None = None
+    waiting: int = 0
+    gold: tuple[str, Side | None] | None = None
+
+
+def shown(case: Case) -> ShownCase:
+    """The case as its lead may see it: blind until it is decided."""
+    card = replace(showing(case.card), pair_id=case.card.pair_id, current=None, authors=())
+    left, right = case.card.left.candidate_id, case.card.right.candidate_id
+    written = (case.authors[left], case.authors[right])
+    return ShownCase(
+        card=card,
+        queue=case.queue,
+        why=case.why,
+        votes=[_shown_vote(vote, left) for vote in case.votes],
+        authors=written if case.decided else (),
+        decided=case.decided and (case.decided[0], side_of(case.decided[1], left)),
+        waiting=case.waiting,
+        gold=case.gold and (case.gold[0], side_of(case.gold[1], left)),
+    )
+
+
+def _shown_vote(vote: VoteView, left_id: int) -> ShownVote:
+    return ShownVote(
+        annotator=vote.annotator,
+        kind=vote.kind,
+        winner=side_of(vote.winner_id, left_id),
+        strength=vote.strength,
+        reason=vote.reason,
+        comment=vote.comment,
+        flagged=vote.flagged,
+        edit=vote.edit,
+        ideal=vote.ideal,
+        elapsed_ms=vote.elapsed_ms,
+        informed=vote.informed,
+        aspects=aspects_by_side(vote.aspects, left_id),
+        spans=spans_by_side(vote.spans, left_id),
+    )
+
+
+def candidate_on(
+    connection: Connection, lead: str, pair: int, side: str | None, token: str
+) -> int | None:
+    """The candidate that a lead's page had on a side of a case; None without a side.
+
+    Raises:
+        InputError: The page had no such case.
+        NotFoundError: There is no such pair.
+    """
+    if side is None:
+        return None
+    both = connection.execute(select(Pair.first_id, Pair.second_id).where(Pair.id == pair)).first()
+    if both is None:
+        raise NotFoundError(f"There is no pair {pair}.", remedy="Reload the page.")
+    return sides_of(viewer(connection, lead), pair, False, tuple(both), token).of(side)
+
+
+@dataclass(frozen=True)
+class DecisionEvent:
+    """A decision about to be saved; `reopen` gives the pair back to the annotators."""
+
+    key: str
+    pair_id: int
+    lead: str
+    kind: str
+    winner_id: int | None = None
+    comment: str = ""
+
+
+def queue_sizes(connection: Connection, dataset: str | None) -> dict[str, int]:
+    """Number of pairs in each queue."""
+    query = select(Pair.queue, func.count()).where(Pair.queue != "", Pair.hidden.is_(False))
+    if dataset is not None:
+        query = query.where(Pair.dataset_id == _of_name(dataset))
+    found = {queue: number for queue, number in connection.execute(query.group_by(Pair.queue))}
+    return {queue: found.get(queue, 0) for queue in QUEUES}
+
+
+def next_case(
+    connection: Connection, lead: str, dataset: str | None, after: int = 0
+) -> Case | None:
+    """The first case above pair `after`, or None."""
+    query = select(Pair.id).where(Pair.queue.in_(WAITING), Pair.hidden.is_(False), Pair.id > after)
+    if dataset is not None:
+        query = query.where(Pair.dataset_id == _of_name(dataset))
+    pair = connection.execute(query.order_by(Pair.id).limit(1)).scalar()
+    return None if pair is None else case(connection, pair, lead, dataset)
+
+
+def case(connection: Connection, pair: int, lead: str, dataset: str | None = None) -> Case:
+    """One pair with all its votes. Raises NotFoundError."""
+    row = connection.execute(select(Pair.__table__).where(Pair.id == pair)).first()
+    if row is None:
+        raise NotFoundError(f"There is no pair {pair}.", remedy="Reload the page.")
+    ids = (row.first_id, row.second_id)
+    authors = select(Candidate.id, Candidate.author).where(Candidate.id.in_(ids))
+    sizes = queue_sizes(connection, dataset)
+    return Case(
+        card=blind_card(connection, pair, lead),
+        queue=row.queue,
+        why=QUEUES.get(row.queue, ""),
+        votes=_votes(connection, pair),
+        authors={row.id: row.author for row in connection.execute(authors)},
+        decided=_standing(connection, pair),
+        waiting=sum(sizes[queue] for queue in WAITING),
+        gold=gold_of(connection, pair),
+    )
+
+
+def decide(connection: Connection, event: DecisionEvent, now: float) -> None:
+    """Save a decision; the same key again changes nothing.
+
+    Raises:
+        InputError, NotFoundError: It does not fit the pair.
+        ConflictError: The key belongs to another decision.
+    """
+    query = select(Decision.pair_id, Decision.kind).where(Decision.key == event.key)
+    if earlier := connection.execute(query).first():
+        if (earlier.pair_id, earlier.kind) != (event.pair_id, event.kind):
+            raise ConflictError(
+                "This key already belongs to another decision.", remedy="Reload the page."
+            )
+        return
+    pair = connection.execute(
+        select(Pair.first_id, Pair.second_id).where(Pair.id == event.pair_id)
+    ).first()
+    if pair is None:
+        raise NotFoundError(f"There is no pair {event.pair_id}.", remedy="Reload the page.")
+    if event.kind not in (*VOTES, REOPEN):
+        raise InputError(f"{event.kind!r} is not a decision.", field="kind")
+    if (event.kind == "choose") != (event.winner_id in (pair.first_id, pair.second_id)):
+        raise InputError("The winner is not part of this pair.", field="winner_id")
+    ensure_text_fits(event.comment, "comment")
+    connection.execute(
+        insert(Decision).values(
+            key=event.key,
+            pair_id=event.pair_id,
+            lead=event.lead,
+            kind=event.kind,
+            winner_id=event.winner_id,
+            comment=event.comment,
+            created_at=now,
+        )
+    )
+    project_pairs(connection, [event.pair_id], ruled=True)
+
+
+def _standing(connection: Connection, pair: int) -> tuple[str, int | None] | None:
+    query = select(Decision.kind, Decision.winner_id).where(Decision.pair_id == pair)
+    last = connection.execute(query.order_by(Decision.id.desc()).limit(1)).first()
+    return None if last is None or last.kind == REOPEN else (last.kind, last.winner_id)
+
+
+def gold_of(connection: Connection, pair: int) -> tuple[str, int | None] | None:
+    """The known right answer of a pair: kind, winner."""
+    query = select(Gold.kind, Gold.winner_id).where(Gold.pair_id == pair, Gold.active.is_(True))
+    found = connection.execute(query).first()
+    return None if found is None else (found.kind, found.winner_id)
+
+
+def _votes(connection: Connection, pair: int) -> list[VoteView]:
+    query = (
+        select(Label, Annotator.name)
+        .select_from(CurrentLabel)
+        .join(Label, Label.id == CurrentLabel.label_id)
+        .join(Annotator, Annotator.id == Label.annotator_id)
+        .where(CurrentLabel.pair_id == pair)
+        .order_by(Annotator.name)
+    )
+    rows = connection.execute(query).all()
+    written = {row.edit_id for row in rows} | {row.ideal_id for row in rows}
+    texts = {
+        row.id: row.text
+        for row in connection.execute(
+            select(Candidate.id, Candidate.text).where(Candidate.id.in_(written - {None}))
+        )
+    }
+    by_candidate: dict[int, str] = defaultdict(str, texts)
+    return [
+        VoteView(
+            annotator=row.name,
+            kind=row.kind,
+            winner_id=row.winner_id,
+            strength=row.strength,
+            reason=row.reason,
+            comment=row.comment,
+            flagged=row.flagged,
+            edit=by_candidate[row.edit_id],
+            ideal=by_candidate[row.ideal_id],
+            elapsed_ms=row.elapsed_ms,
+            informed=row.informed,
+            aspects=row.aspects or {},
+            spans=tuple(Span(**span) for span in row.spans or ()),
+        )
+        for row in rows
+    ]
+
+
+def _of_name(dataset: str):
+    return select(Dataset.id).where(Dataset.name == dataset).scalar_subquery()
