@@ -74,7 +74,7 @@ def check(
     quiet_libraries()
     from studio.config.model import ImageConfig, ModelConfig
     from studio.preflight.check import check_rows
-    from studio.preflight.processor import open_model
+    from studio.preflight.model_processor import open_model
 
     config = ModelConfig(id=model, image=ImageConfig(longest_edge=longest_edge))
     if adapter is not None:

@@ -21,9 +21,9 @@ from studio.preflight.checks.language import Languages
 from studio.preflight.checks.leakage import Leakage
 from studio.preflight.checks.length import length_bias, length_findings
 from studio.preflight.checks.repeats import Repeats
-from studio.preflight.checks.special import SpecialTokens
+from studio.preflight.checks.special_tokens import SpecialTokens
 from studio.preflight.checks.unreadable import Unreadable
-from studio.preflight.pictures import Pictures
+from studio.preflight.image_facts import Pictures
 from studio.preflight.report import (
     Finding,
     Images,
@@ -33,13 +33,13 @@ from studio.preflight.report import (
     Tokens,
     by_severity,
 )
-from studio.preflight.summary import shrunk, summarize, truncation_of
+from studio.preflight.token_summary import shrunk, summarize, truncation_of
 
 if TYPE_CHECKING:
     from studio.models.image_tokens import Expansion, Kind
     from studio.models.row_tokens import RowTokens
     from studio.preflight.checks.template import Template
-    from studio.preflight.processor import Model
+    from studio.preflight.model_processor import Model
 
 JUDGED_LANGUAGES = 4_000
 TELL_EVERY = 0.2  # seconds
@@ -142,7 +142,7 @@ class _Run:
         if self.template and self.template.refuses(row):
             return
         if self.model and self.rendering is None:
-            from studio.preflight.scored import rendering_of
+            from studio.preflight.scored_row import rendering_of
 
             self.rendering = rendering_of(self.model, entry.number, row)
         if self.counter:

@@ -22,8 +22,8 @@ from studio.data.numbered_rows import source_rows
 from studio.models.image_tokens import Expansions
 from studio.models.log_levels import quiet_libraries
 from studio.preflight.check import check_rows
-from studio.preflight.processor import Model, open_model
-from studio.preflight.sight import sight_of
+from studio.preflight.model_processor import Model, open_model
+from studio.preflight.model_view import sight_of
 
 SHOWN_EDGE = 1_100
 JPEG_ABOVE = 400 * 400

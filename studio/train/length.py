@@ -24,7 +24,7 @@ from studio.data.trl_format import ANSWERS, bare
 from studio.models.chat_template import Shapes
 from studio.models.image_tokens import Expansions, Kind, Size
 from studio.models.row_tokens import TokenCounter, Written
-from studio.preflight.pictures import upright_size
+from studio.preflight.image_facts import upright_size
 from studio.train.data import RunData
 from studio.train.memory.notes import code_of, keep_note, key_of, libraries, read_note
 from studio.train.model_files import files_of, model_folder

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from studio.annotation import ItemView
+from studio.preflight.client import CheckStatus, Kept, Shown
 from studio.preflight.report import Bin, Finding, Report
-from studio.services.checker import CheckStatus, Kept, Shown
 from studio.ui.data_words import safe
 from studio.ui.views import bar, count, duration, notice
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, HTTPException, Path, Request
 from fastapi.responses import FileResponse, JSONResponse
 
 from studio.core.errors import NotFoundError
-from studio.services.checker import kept_report
+from studio.preflight.client import kept_report
 from studio.ui.context import StudioContext
 from studio.ui.guard import StudioRoute, check_host
 

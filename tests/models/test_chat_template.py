@@ -19,7 +19,7 @@ from studio.models.chat_template import ends_answers, fit_of, unasked
 from studio.models.load import load_model
 from studio.models.model_source import load_processor
 from studio.preflight.check import check_rows
-from studio.preflight.processor import open_model
+from studio.preflight.model_processor import open_model
 from studio.train.plan import plan_run
 from tests.train.fast_pair import IMAGES
 

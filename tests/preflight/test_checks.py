@@ -13,10 +13,10 @@ from studio.preflight.checks.language import Languages, language_of
 from studio.preflight.checks.leakage import Leakage
 from studio.preflight.checks.length import length_bias, length_findings
 from studio.preflight.checks.repeats import Repeats
-from studio.preflight.checks.special import SpecialTokens
+from studio.preflight.checks.special_tokens import SpecialTokens
 from studio.preflight.checks.unreadable import Unreadable
-from studio.preflight.pictures import Pictures
-from studio.preflight.summary import histogram
+from studio.preflight.image_facts import Pictures
+from studio.preflight.token_summary import histogram
 from tests.preflight.conftest import look, row
 
 ROOT = Path(__file__).resolve().parents[2]

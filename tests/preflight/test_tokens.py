@@ -21,8 +21,8 @@ from studio.models.image_tokens import Expansions
 from studio.models.model_source import load_processor
 from studio.models.row_tokens import RowTokens, TokenCounter
 from studio.models.template_rendering import Renderer
-from studio.preflight.processor import open_model
-from studio.preflight.sight import sight_of
+from studio.preflight.model_processor import open_model
+from studio.preflight.model_view import sight_of
 from tests.preflight.conftest import drawing, row, saved
 
 SPLIT = {"longest_edge": 384, "split": True}

@@ -13,7 +13,7 @@ from studio.core.child_client import PipeWorker
 from studio.core.errors import BusyError, ModelError
 from studio.core.paths import Workspace
 from studio.data.schema import Answer, Message, Part, Row
-from studio.services.checker import Checker, CheckStatus
+from studio.preflight.client import Checker, CheckStatus
 from tests.preflight.conftest import drawing, saved
 
 FAKE = """

@@ -16,6 +16,7 @@ from studio.core.errors import InputError, ModelError
 from studio.core.paths import Workspace
 from studio.data.image_store import ImageStore
 from studio.data.schema import Answer, Message, Part, Row
+from studio.preflight.client import CheckStatus, Kept, Shown
 from studio.preflight.report import (
     Bin,
     Finding,
@@ -26,7 +27,6 @@ from studio.preflight.report import (
     Tokens,
     Truncation,
 )
-from studio.services.checker import CheckStatus, Kept, Shown
 from studio.ui import check_views as look
 from studio.ui.tabs.check import CheckPanel, Look, model_of
 from tests.preflight.conftest import drawing, saved

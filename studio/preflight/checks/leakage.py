@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from studio.preflight.checks.base import Check, Seen, counted, plain
-from studio.preflight.pictures import Pictures
+from studio.preflight.image_facts import Pictures
 from studio.preflight.report import Finding
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from studio.data.schema import Row
 from studio.preflight.checks.base import Check, Seen, answers_of, counted, plain
-from studio.preflight.pictures import Pictures
+from studio.preflight.image_facts import Pictures
 from studio.preflight.report import Finding
 
 

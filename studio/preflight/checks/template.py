@@ -9,7 +9,7 @@ from studio.data.trl_format import answer_messages, bare
 from studio.models.chat_template import Shapes, template_cautions
 from studio.models.row_tokens import fitted_prompt, learned
 from studio.preflight.checks.base import Check, Seen, counted
-from studio.preflight.processor import Model
+from studio.preflight.model_processor import Model
 from studio.preflight.report import Finding
 
 

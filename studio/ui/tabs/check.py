@@ -11,8 +11,8 @@ from pydantic import ValidationError
 from studio.annotation import ItemFilter
 from studio.config.model import ImageConfig, ModelConfig
 from studio.core.errors import InputError, StudioError
+from studio.preflight.client import Checker, Kept
 from studio.preflight.report import Finding
-from studio.services.checker import Checker, Kept
 from studio.ui import check_views as look
 from studio.ui.context import StudioContext, link
 from studio.ui.event_values import text

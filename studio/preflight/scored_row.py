@@ -11,7 +11,7 @@ from studio.models.row_tokens import fitted_prompt, learned
 from studio.preflight.report import Piece, Rendering
 
 if TYPE_CHECKING:
-    from studio.preflight.processor import Model
+    from studio.preflight.model_processor import Model
 
 
 def rendering_of(model: Model, number: int, row: Row) -> Rendering | None:
