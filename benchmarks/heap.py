@@ -4,7 +4,7 @@
 
 One row on the widths of SmolVLM-256M with 8 language and 4 vision layers, 5 tiles, gradient
 checkpointing, one thread, each setting in a process of its own: as glibc likes it, 512 KiB, and
-what training processes use (`studio/train/memory/heap.py`). Ratios are against the first.
+what training processes use (`studio/training/planning/heap.py`). Ratios are against the first.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks.shapes import SHAPES, save_random, write_rows
 from benchmarks.training import CHARTS, settings
 from studio.core.paths import Workspace
-from studio.train.memory import heap
+from studio.training.planning import heap
 
 WAYS = ("glibc", "512 KiB", "training")
 STEPS = 2

@@ -70,8 +70,8 @@ def run_config(
 
 def measure_one(config: RunConfig, workspace: Workspace, runs: bool) -> dict[str, Any]:
     """Planned and measured bytes of one variant."""
-    from studio.train.memory.measure import calibrated, measure
-    from studio.train.plan import plan_run
+    from studio.training.planning.dry_step import calibrated, measure
+    from studio.training.planning.preflight_plan import plan_run
 
     plan, _ = plan_run(config, workspace)
     measured = measure(config, workspace)

@@ -29,7 +29,7 @@ QUANTIZATIONS = ("none", "int8", "nf4")
 
 def final_loss(config: RunConfig, workspace: Workspace) -> float:
     """Train `config` in this process; the mean of its last losses."""
-    from studio.train.run import execute
+    from studio.training.run_training import execute
 
     run = RunStore(workspace).create(config)
     with contextlib.redirect_stdout(sys.stderr):

@@ -49,7 +49,7 @@ def config_for(method: str, source: Path, quantization: str, rows: int) -> RunCo
 
 def losses_of(config: RunConfig, workspace: Workspace) -> list[float]:
     """Train in this process; the loss of each step."""
-    from studio.train.run import execute
+    from studio.training.run_training import execute
 
     run = RunStore(workspace).create(config)
     with contextlib.redirect_stdout(sys.stderr):

@@ -23,7 +23,7 @@ from studio.config.training import SAVINGS
 from studio.core.paths import Workspace
 from studio.models.log_levels import quiet_libraries
 from studio.runs.store import RunStore
-from studio.train.memory.heap import return_freed_memory
+from studio.training.planning.heap import return_freed_memory
 
 OFF = dict.fromkeys(SAVINGS, "off")
 
@@ -65,9 +65,9 @@ class Worker:
 
     def __init__(self, variant: str, settings: dict, workspace: Workspace) -> None:
         from studio.models.towers import find_towers
-        from studio.train.data import load_run_data
-        from studio.train.prepare import prepare_model
-        from studio.train.trainers import build_trainer
+        from studio.training.model_setup import prepare_model
+        from studio.training.run_rows import load_run_data
+        from studio.training.trainers import build_trainer
 
         speed = {} if variant == "fast" else OFF
         config = run_file.parse(settings | {"speed": speed})
@@ -96,7 +96,7 @@ class Worker:
 
         What the check of the first rows has cached is forgotten, so that all encoding counts.
         """
-        from studio.train.fast.fill import fill_cache
+        from studio.training.fast_path.feature_filling import fill_cache
 
         cache = self.trainer.saving.cache if hasattr(self.trainer, "saving") else None
         if cache:

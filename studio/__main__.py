@@ -15,7 +15,7 @@ CHILDREN = ("worker", "remote", "recipe", "planner", "checker", "inference", "dr
 def main(arguments: list[str]) -> int:
     """Run one command; a run's worker at once, since it needs nothing of the command line."""
     if arguments[:1] == ["worker"] and len(arguments) == 2 and Path(arguments[1]).is_dir():
-        from studio.train.worker import main as worker
+        from studio.training.worker import main as worker
 
         return worker(Path(arguments[1]))
     from studio.cli.main import main as command_line

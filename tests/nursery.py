@@ -30,8 +30,8 @@ from filelock import FileLock
 
 PROJECT = Path(__file__).resolve().parents[1]
 LOADED = (
-    "studio.train.run",
-    "studio.train.memory.dry_step",
+    "studio.training.run_training",
+    "studio.training.planning.dry_step_worker",
     "studio.infer.worker",
     "studio.preflight.worker",
     "studio.cli.main",

@@ -35,7 +35,7 @@ def lr_range(
     from studio.services.frozen import with_frozen_data
 
     quiet_libraries()
-    from studio.train.lr_range import range_test
+    from studio.training.lr_range_test import range_test
 
     place = locate(workspace)
     config = with_frozen_data(read_config(run_file, set_), place)

@@ -48,10 +48,10 @@ def plan(
     from studio.services.frozen import with_frozen_data
 
     quiet_libraries()
-    from studio.train.memory.devices import Target
-    from studio.train.memory.find_batch import NOT_HERE, find_batch_size
-    from studio.train.memory.measure import calibrated, measure
-    from studio.train.plan import plan_run
+    from studio.training.planning.batch_finder import NOT_HERE, find_batch_size
+    from studio.training.planning.device_memory import Target
+    from studio.training.planning.dry_step import calibrated, measure
+    from studio.training.planning.preflight_plan import plan_run
 
     place = locate(workspace)
     target = Target.parsed(device_memory) if device_memory else None

@@ -10,7 +10,7 @@ from studio.core.startup import loading
 
 def worker(run_dir: Path) -> int:
     """Train the run in RUN_DIR."""
-    from studio.train.worker import main
+    from studio.training.worker import main
 
     return main(run_dir)
 
@@ -22,7 +22,7 @@ def recipe(run_dir: Path) -> int:
     from studio.models.log_levels import quiet_libraries
 
     quiet_libraries()
-    from studio.train.recipe import write_recipe
+    from studio.training.recipe import write_recipe
 
     paths = RunPaths(run_dir.resolve())
     write_recipe(run_file.load_run(paths.config), paths, locate(str(paths.root.parent.parent)))
@@ -38,7 +38,7 @@ def remote(run_dir: Path) -> int:
 
 def planner(workspace: WorkspaceOption = None) -> int:
     """Answer planning requests over standard input and output."""
-    from studio.train.planner import main
+    from studio.training.planning.worker import main
 
     main(locate(workspace))
     return 0
@@ -65,7 +65,7 @@ def inference(workspace: WorkspaceOption = None) -> int:
 def dry_step(workspace: WorkspaceOption = None) -> int:
     """Measure one step of the run file given on standard input."""
     with loading():
-        from studio.train.memory.dry_step import main
+        from studio.training.planning.dry_step_worker import main
 
     main(locate(workspace))
     return 0

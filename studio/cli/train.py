@@ -36,7 +36,7 @@ def train(
     from studio.services.frozen import with_frozen_data
 
     quiet_libraries()
-    from studio.train.plan import plan_run
+    from studio.training.planning.preflight_plan import plan_run
 
     place = locate(workspace)
     config = with_frozen_data(read_config(run_file, set_), place)

@@ -26,7 +26,7 @@ WEIGHTS = "adapter_model.safetensors"
 CONTINUE = "adapter.continue_from"
 SAID_NAME = 200  # characters of a name that an error repeats
 INIT = {"default": True, "eva": True}
-"""As PEFT calls them; `studio.train.eva` sets what EVA begins with later."""
+"""As PEFT calls them; `studio.training.adapter_init` sets what EVA begins with later."""
 
 
 def lora_config(adapter: AdapterConfig, skeleton: PreTrainedModel) -> LoraConfig:

@@ -14,7 +14,7 @@ from studio.core.paths import Workspace
 from studio.data.template_needs import Fit
 from studio.data.trl_conversion import TrainingData
 from studio.data.trl_format import SCORED, features
-from studio.train.data import load_run_data
+from studio.training.run_rows import load_run_data
 
 ROWS_PER_GROUP = 50
 

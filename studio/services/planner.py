@@ -20,7 +20,7 @@ from studio.core.paths import Workspace
 from studio.runs.lr_range_result import Point, RangeResult, Span
 from studio.runs.run_plan import FoundBatch, Plan
 from studio.services.frozen import with_frozen_data
-from studio.train.memory.measure import Measured, measure
+from studio.training.planning.dry_step import Measured, measure
 
 LOOK_SECONDS = 0.2
 SETTLED_SECONDS = 4.0

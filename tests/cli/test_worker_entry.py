@@ -6,7 +6,7 @@ import sys
 ENTER = """
 import sys, types
 
-sys.modules["studio.train.worker"] = types.SimpleNamespace(main=lambda folder: print(folder) or 7)
+sys.modules["studio.training.worker"] = types.SimpleNamespace(main=lambda folder: print(folder) or 7)
 from studio.__main__ import main
 
 code = main(sys.argv[1:])

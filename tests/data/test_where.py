@@ -8,7 +8,7 @@ from PIL import Image
 from studio.config import run_file
 from studio.core.errors import DataError
 from studio.core.paths import Workspace
-from studio.train.data import load_run_data
+from studio.training.run_rows import load_run_data
 
 
 @pytest.fixture

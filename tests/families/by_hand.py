@@ -23,11 +23,11 @@ from studio.data.schema import Message, Part
 from studio.infer.prompt import as_template_message, build_inputs
 from studio.models.load import load_model
 from studio.runs.store import RunStore
-from studio.train.data import load_run_data
-from studio.train.fast.check import IGNORED, NOT_INPUTS
-from studio.train.fast.families import FAMILIES
-from studio.train.prepare import prepare_model
-from studio.train.trainers import build_trainer
+from studio.training.fast_path.families import FAMILIES
+from studio.training.fast_path.self_check import IGNORED, NOT_INPUTS
+from studio.training.model_setup import prepare_model
+from studio.training.run_rows import load_run_data
+from studio.training.trainers import build_trainer
 from tests.families.trial import Bench
 
 WITHOUT_TEXT_ROWS = ("paligemma",)

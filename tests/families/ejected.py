@@ -11,7 +11,7 @@ from studio.config.training import SAVINGS
 from studio.runs.event_log import read_events
 from studio.runs.store import RunStore
 from studio.services.eject import eject
-from studio.train.run import execute
+from studio.training.run_training import execute
 from tests.families.trial import Bench
 
 OFF = dict.fromkeys(SAVINGS, "off")

@@ -14,7 +14,7 @@ from studio.data.schema import Message, Part
 from studio.infer.prompt import as_template_message, build_inputs
 from studio.models.chat_template import fit_of
 from studio.models.model_source import load_config, load_processor
-from studio.train.turns import TurnCollator
+from studio.training.multi_turn_loss import TurnCollator
 from tests.families import build
 from tests.families.matrix import TITLES
 

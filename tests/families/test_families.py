@@ -14,10 +14,10 @@ from studio.models.load import load_model, skeleton_of
 from studio.models.model_source import load_config, load_processor
 from studio.models.towers import find_towers
 from studio.runs.store import RunStore
-from studio.train.data import load_run_data
-from studio.train.fast.families import FAMILIES as PROVED
-from studio.train.prepare import prepare_model
-from studio.train.trainers import build_trainer
+from studio.training.fast_path.families import FAMILIES as PROVED
+from studio.training.model_setup import prepare_model
+from studio.training.run_rows import load_run_data
+from studio.training.trainers import build_trainer
 from tests.families.build import FAMILIES
 from tests.families.matrix import BY_HAND, TITLES, render
 

@@ -24,10 +24,10 @@ from studio.models.load import load_model
 from studio.models.towers import Towers, find_towers
 from studio.runs.event_log import Event, read_events
 from studio.runs.store import Run, RunStore
-from studio.train.data import load_run_data
-from studio.train.prepare import prepare_model
-from studio.train.run import execute
-from studio.train.trainers import build_trainer
+from studio.training.model_setup import prepare_model
+from studio.training.run_rows import load_run_data
+from studio.training.run_training import execute
+from studio.training.trainers import build_trainer
 from tests.families import build
 
 SIZES = ((40, 24), (24, 40))

@@ -20,7 +20,7 @@ from studio.models.load import load_model
 from studio.models.model_source import load_processor
 from studio.preflight.check import check_rows
 from studio.preflight.model_processor import open_model
-from studio.train.plan import plan_run
+from studio.training.planning.preflight_plan import plan_run
 from tests.train.fast_pair import IMAGES
 
 OWN = (TINY_VLM / "chat_template.jinja").read_text(encoding="utf-8")

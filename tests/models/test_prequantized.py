@@ -18,7 +18,7 @@ from studio.models.prequantized import (
     settled,
 )
 from studio.models.weights_check import check_weights
-from studio.train.memory.weights import quantized_modules, weight_bytes
+from studio.training.planning.weight_memory import quantized_modules, weight_bytes
 from tests.models.checkpoints import (
     changed,
     copied,

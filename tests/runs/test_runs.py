@@ -135,7 +135,7 @@ def test_the_cause_of_death_is_read_from_the_log(tmp_path, log, said):
 
 TORCHRUN = """\
 [rank1]: Traceback (most recent call last):
-[rank1]:   File "/venv/studio/train/run.py", line 80, in _train
+[rank1]:   File "/venv/studio/training/run_training.py", line 80, in _train
 [rank1]: torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB.
 [rank0]: Traceback (most recent call last):
 [rank0]:   File "/venv/torch/nn/parallel/distributed.py", line 2364, in _broadcast

@@ -16,8 +16,8 @@ from studio.runs.event_log import read_events
 from studio.runs.store import RunStore
 from studio.services.eject import eject, notebook, recipe_of, render
 from studio.services.eject_rows import write_rows
-from studio.train.recipe import write_recipe
-from studio.train.run import execute
+from studio.training.recipe import write_recipe
+from studio.training.run_training import execute
 
 OFF = dict.fromkeys(SAVINGS, "off")
 SMALL = {

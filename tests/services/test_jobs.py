@@ -65,7 +65,7 @@ def config(**launch):
 
 
 def job_run(workspace, **launch):
-    from studio.train.recipe import write_recipe
+    from studio.training.recipe import write_recipe
 
     run = RunStore(workspace).create(config(timeout="2h", **launch))
     write_recipe(run.config, run.paths, workspace)
@@ -115,7 +115,7 @@ def test_the_shell_script_of_a_job_is_shell(workspace, tmp_path):
 
 def test_a_job_trains_the_run_and_its_adapter_comes_back(workspace, hub, tmp_path, monkeypatch):
     """The job is really run, as it was sent."""
-    from studio.train.run import execute
+    from studio.training.run_training import execute
 
     here = RunStore(workspace).create(run_file.parse(SMALL))
     execute(here.config, here.paths, workspace)
@@ -218,7 +218,7 @@ def test_what_a_run_starts_from_goes_along(workspace, tmp_path, hub):
         "data": {"source": "embedded:preferences", "train": "train[:4]"},
         "launch": {"engine": "hf-jobs:a10g-small"},
     }
-    from studio.train.recipe import write_recipe
+    from studio.training.recipe import write_recipe
 
     run = RunStore(workspace).create(run_file.parse(values))
     write_recipe(run.config, run.paths, workspace)

@@ -31,7 +31,7 @@ from studio.services import launching
 from studio.services.foreground import follow, start_now
 from studio.services.slurm import SlurmJob, made_for_slurm, slurm_script
 from studio.services.supervisor import Supervisor
-from studio.train.world import for_all_there_are
+from studio.training.distributed import for_all_there_are
 
 PROCESS = psutil.Process()
 OFF = dict.fromkeys(SAVINGS, "off")
@@ -55,7 +55,7 @@ def workspace(tmp_path):
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
     """The losses of one process, step by step."""
-    from studio.train.run import execute
+    from studio.training.run_training import execute
 
     workspace = Workspace.locate(tmp_path_factory.mktemp("alone"))
     run = RunStore(workspace).create(config())

@@ -16,8 +16,8 @@ from studio.core.paths import Workspace
 from studio.runs.run_plan import Plan
 from studio.services import planner as service
 from studio.services.planner import Planner
-from studio.train.memory import measure as measuring
-from studio.train.memory.measure import Measured, measure
+from studio.training.planning import dry_step as measuring
+from studio.training.planning.dry_step import Measured, measure
 
 SLOW = Path(__file__).with_name("slow_planner.py")
 WAIT = 20

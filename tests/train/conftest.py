@@ -8,7 +8,7 @@ from studio.config import RunConfig, run_file
 from studio.core.paths import Workspace
 from studio.runs.event_log import read_events
 from studio.runs.store import Run, RunStore
-from studio.train.run import execute
+from studio.training.run_training import execute
 
 SOURCES = {"sft": "embedded:sft", "dpo": "embedded:preferences"}
 FEW = "train[:8]"

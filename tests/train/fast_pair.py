@@ -13,9 +13,9 @@ from PIL import Image
 
 from studio.config.training import SAVINGS
 from studio.core.paths import SAMPLES
-from studio.train.data import load_run_data
-from studio.train.prepare import prepare_model
-from studio.train.trainers import build_trainer
+from studio.training.model_setup import prepare_model
+from studio.training.run_rows import load_run_data
+from studio.training.trainers import build_trainer
 
 OFF = dict.fromkeys(SAVINGS, "off")
 IMAGES = sorted((SAMPLES / "sft" / "images").glob("*.png"))

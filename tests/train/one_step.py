@@ -10,9 +10,9 @@ from transformers import Trainer
 from studio.config import RunConfig, run_file
 from studio.config.consistency import ensure_consistent
 from studio.core.paths import RunPaths, Workspace
-from studio.train.data import RunData, load_run_data
-from studio.train.prepare import prepare_model
-from studio.train.trainers import build_trainer
+from studio.training.model_setup import prepare_model
+from studio.training.run_rows import RunData, load_run_data
+from studio.training.trainers import build_trainer
 
 SOURCES = {"sft": "embedded:sft", "dpo": "embedded:preferences"}
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from accelerate.state import AcceleratorState, DistributedType, PartialState
 
-from studio.train.worker import main
+from studio.training.worker import main
 
 FSDP = "fsdp:"
 SETTINGS = {

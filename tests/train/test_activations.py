@@ -10,14 +10,14 @@ from transformers import LlamaConfig, LlamaModel
 
 from studio.config.training import SAVINGS
 from studio.models.model_source import load_processor
-from studio.train.data import load_run_data
-from studio.train.fast.choose import FastPath
-from studio.train.memory.estimate import adapted
-from studio.train.memory.meter import metered, padding_seen
-from studio.train.memory.trace import Traceable, trace
-from studio.train.memory.weights import quantized_modules
-from studio.train.prepare import prepare_model
-from studio.train.trainers import build_trainer
+from studio.training.fast_path.applicability import FastPath
+from studio.training.model_setup import prepare_model
+from studio.training.planning.activation_trace import Traceable, trace
+from studio.training.planning.memory_estimate import adapted
+from studio.training.planning.tensor_meter import metered, padding_seen
+from studio.training.planning.weight_memory import quantized_modules
+from studio.training.run_rows import load_run_data
+from studio.training.trainers import build_trainer
 
 OFF = dict.fromkeys(SAVINGS, "off")
 

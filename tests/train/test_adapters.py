@@ -19,11 +19,11 @@ from studio.models.model_source import load_config
 from studio.models.quantize import quantization_config
 from studio.runs.event_log import read_events
 from studio.runs.status import INITIALIZING, read_status
-from studio.train import eva
-from studio.train.memory.weights import quantized_modules
-from studio.train.plan import preflight
-from studio.train.prepare import save_adapter
-from studio.train.rates import freeze_towers
+from studio.training import adapter_init
+from studio.training.model_setup import save_adapter
+from studio.training.parameter_groups import freeze_towers
+from studio.training.planning.preflight_plan import preflight
+from studio.training.planning.weight_memory import quantized_modules
 
 PROJECTOR = "modality_projection"
 # Together these hold every value that is offered; each must move what it adds.
@@ -102,7 +102,7 @@ def test_weights_moved_into_the_adapter_come_back_in_the_saved_one(one, init):
 
 
 def test_eva_begins_with_directions_of_the_rows_and_answers_as_the_base(one, monkeypatch):
-    monkeypatch.setattr(eva, "MOST_TOKENS", 64)  # of the hundreds that two rows have
+    monkeypatch.setattr(adapter_init, "MOST_TOKENS", 64)  # of the hundreds that two rows have
     trainer = one.trainer(one.config("dpo", adapter={"init": "eva", "rank": 4}))
     paths = RunPaths(one.workspace.runs / f"run-{one.runs}")
     status = read_status(paths)

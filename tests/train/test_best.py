@@ -5,7 +5,7 @@ import math
 from transformers import TrainerControl, TrainerState
 
 from studio.runs import checkpoints
-from studio.train.callbacks import EarlyStopping
+from studio.training.callbacks import EarlyStopping
 
 
 def test_the_best_checkpoint_is_kept_and_ends_the_run(runner):

@@ -9,8 +9,8 @@ from studio.data.image_store import ImageStore
 from studio.evaluate.bench import Bench
 from studio.models.adapter_weights import DEFAULT, state_of
 from studio.runs.store import RunStore
-from studio.train.plan import preflight
-from studio.train.prepare import prepare_model
+from studio.training.model_setup import prepare_model
+from studio.training.planning.preflight_plan import preflight
 from tests.adapter_folders import configured, describe, reweigh, save_adapter_of
 
 

@@ -6,13 +6,13 @@ import pytest
 import torch
 from fast_pair import IMAGES, Bench, assert_same, compute, write_rows
 
-from studio.train.fast import worth
-from studio.train.fast.entries import read_record, write_record
-from studio.train.fast.features import FeatureCache, prune
-from studio.train.fast.fill import fill_cache
-from studio.train.fast.reference import ReferenceCache
-from studio.train.fast.refs import image_ref
-from studio.train.fast.tokens import Expansion, Preprocessed
+from studio.training.fast_path import cache_policy
+from studio.training.fast_path.cache_files import read_record, write_record
+from studio.training.fast_path.feature_cache import FeatureCache, prune
+from studio.training.fast_path.feature_filling import fill_cache
+from studio.training.fast_path.image_references import image_ref
+from studio.training.fast_path.reference_logps import ReferenceCache
+from studio.training.fast_path.row_token_ids import Expansion, Preprocessed
 
 GIB = 2**30
 MADE = Preprocessed({}, Expansion((3, 4, 4, 3), (1, 2, 2)))
@@ -91,22 +91,22 @@ def test_reference_scores_survive_and_damaged_lines_do_not(tmp_path):
 @pytest.mark.parametrize(
     ("need", "on", "words"),
     [
-        (worth.Need(100, 3, 1000), True, "each needed 3×"),
-        (worth.Need(100, 1, 1000), False, "seen once"),
-        (worth.Need(100, 1, 1000, present=5), True, "5 there already"),
-        (worth.Need(100, 3, GIB), False, "over the budget"),
-        (worth.Need(0, 3, 1000), False, "no images"),
+        (cache_policy.Need(100, 3, 1000), True, "each needed 3×"),
+        (cache_policy.Need(100, 1, 1000), False, "seen once"),
+        (cache_policy.Need(100, 1, 1000, present=5), True, "5 there already"),
+        (cache_policy.Need(100, 3, GIB), False, "over the budget"),
+        (cache_policy.Need(0, 3, 1000), False, "no images"),
     ],
 )
 def test_caching_is_decided_by_epochs_images_and_disk(tmp_path, need, on, words):
-    decision = worth.decide(need, tmp_path / "not" / "there", 20 * GIB)
+    decision = cache_policy.decide(need, tmp_path / "not" / "there", 20 * GIB)
     assert decision.on is on and words in decision.reason
 
 
 def test_caching_is_left_out_when_the_disk_is_small(tmp_path, monkeypatch):
     usage = type("Usage", (), {"free": 1000})
-    monkeypatch.setattr(worth.shutil, "disk_usage", lambda _: usage)
-    decision = worth.decide(worth.Need(10, 3, 100), tmp_path, GIB)
+    monkeypatch.setattr(cache_policy.shutil, "disk_usage", lambda _: usage)
+    decision = cache_policy.decide(cache_policy.Need(10, 3, 100), tmp_path, GIB)
     assert not decision.on and "free" in decision.reason
 
 

@@ -7,7 +7,7 @@ import torch
 from fast_pair import Bench, write_rows
 
 from studio.runs.event_log import read_events
-from studio.train.fast import check, head
+from studio.training.fast_path import layout_forward, self_check
 
 FLOAT32, BFLOAT16 = torch.float32, torch.bfloat16
 
@@ -25,17 +25,17 @@ FLOAT32, BFLOAT16 = torch.float32, torch.bfloat16
 def test_what_is_allowed(monkeypatch, dtype, device, found, own, most):
     """In 16 bits, twice what the stock path differs from itself by."""
     trainer = SimpleNamespace(accelerator=SimpleNamespace(device=torch.device(device)))
-    monkeypatch.setattr(check, "rounding", lambda _: own)
-    assert check.allowed(trainer, found, dtype) == pytest.approx(most)
+    monkeypatch.setattr(self_check, "rounding", lambda _: own)
+    assert self_check.allowed(trainer, found, dtype) == pytest.approx(most)
 
 
 def test_certain_tokens_are_measured_in_nats():
     tokens = torch.tensor([4.0, 4.0])
     certain = torch.tensor([-0.001, -8.0]), tokens
     close = torch.tensor([-0.002, -8.0]), tokens
-    assert check._apart(close, certain) == pytest.approx(0.001 / 4)
+    assert self_check._apart(close, certain) == pytest.approx(0.001 / 4)
     off = torch.tensor([-0.001, -9.0]), tokens
-    assert check._apart(off, certain) == pytest.approx(1 / 8)
+    assert self_check._apart(off, certain) == pytest.approx(1 / 8)
 
 
 @pytest.mark.parametrize("method", ["sft", "dpo"])
@@ -44,10 +44,10 @@ def test_16_bits_pass_and_a_wrong_mask_does_not(shared_runner, tmp_path, monkeyp
     values = {"method": method, "data": {"source": source}, "model": {"dtype": "bfloat16"}}
     fast = Bench(shared_runner).trainer(**values)
     assert fast.saving is not None
-    assert check.rounding(fast) < 3e-2
-    plain = head.attention_masks
+    assert self_check.rounding(fast) < 3e-2
+    plain = layout_forward.attention_masks
     monkeypatch.setattr(
-        head,
+        layout_forward,
         "attention_masks",
         lambda layout, **options: {
             kind: torch.ones_like(mask) for kind, mask in plain(layout, **options).items()

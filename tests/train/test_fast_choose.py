@@ -9,10 +9,10 @@ from studio.config.model import ModelConfig
 from studio.config.training import SAVINGS
 from studio.core.paths import TINY_VLM
 from studio.models.load import skeleton_of
-from studio.train.fast import choose as choosing
-from studio.train.fast.choose import choose
-from studio.train.fast.families import FAMILIES
-from studio.train.fast.layout import Cost, Strand, make_layout
+from studio.training.fast_path import applicability as choosing
+from studio.training.fast_path.applicability import choose
+from studio.training.fast_path.families import FAMILIES
+from studio.training.fast_path.layout import Cost, Strand, make_layout
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from tiny_families import NAMES, RECURRENT, save_sharp
 from studio.config.model import ModelConfig
 from studio.models.load import load_model
 from studio.runs.event_log import read_events
-from studio.train.fast import collate, head, masks
-from studio.train.fast.families import FULL, SLIDING
-from studio.train.fast.fingerprint import features_fingerprint
+from studio.training.fast_path import attention_masks, collator, layout_forward
+from studio.training.fast_path.cache_key import features_fingerprint
+from studio.training.fast_path.families import FULL, SLIDING
 
 IMAGES = [[0], [0, 1], [], [2]]
 ROWS = {"llava_onevision": [[0], [1], [], [2]], "paligemma": [[0], [0, 1], [1], [2]]}
@@ -79,12 +79,12 @@ def test_features_come_back_from_disk_with_their_grids(shared_runner, sections):
 @pytest.mark.parametrize(
     ("family", "module", "name", "wrong"),
     [
-        ("gemma3", masks, "image_blocks", lambda layout: torch.full_like(layout["slots"], -1)),
-        ("gemma3", head, "windows_of", lambda _: {FULL: None, SLIDING: 99}),
-        ("gemma4", head, "blocks_of", lambda _: ()),
-        ("paligemma", masks, "same_block", lambda layout: masks.visible(layout)),
-        ("idefics2", head, "windows_of", lambda _: {FULL: None}),
-        ("qwen2_5_vl", collate, "grid_positions", lambda seen, *_: np.tile(
+        ("gemma3", attention_masks, "image_blocks", lambda layout: torch.full_like(layout["slots"], -1)),
+        ("gemma3", layout_forward, "windows_of", lambda _: {FULL: None, SLIDING: 99}),
+        ("gemma4", layout_forward, "blocks_of", lambda _: ()),
+        ("paligemma", attention_masks, "same_block", lambda layout: attention_masks.visible(layout)),
+        ("idefics2", layout_forward, "windows_of", lambda _: {FULL: None}),
+        ("qwen2_5_vl", collator, "grid_positions", lambda seen, *_: np.tile(
             np.arange(len(seen)), (3, 1))),
     ],
     ids=[

@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from studio.train.fast.idle import give_back
+from studio.training.fast_path.weight_release import give_back
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="pages are forgotten on Linux")
 NUMBERS = 4_000_000

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from studio.train.fast.batching import StepSampler
-from studio.train.fast.families import FULL, SLIDING
-from studio.train.fast.layout import Cost, Strand, make_layout
-from studio.train.fast.masks import attention_masks
-from studio.train.fast.tree import lay_out
+from studio.training.fast_path.attention_masks import attention_masks
+from studio.training.fast_path.batching import StepSampler
+from studio.training.fast_path.families import FULL, SLIDING
+from studio.training.fast_path.layout import Cost, Strand, make_layout
+from studio.training.fast_path.prefix_tree import lay_out
 
 CHEAP_TOKENS = Cost(linear=1.0, attention=100.0)
 DEAR_TOKENS = Cost(linear=100.0, attention=0.01)

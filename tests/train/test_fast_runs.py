@@ -5,8 +5,8 @@ from fast_pair import OFF, write_rows
 
 from studio.runs.control import command_file
 from studio.runs.event_log import read_events
-from studio.train.fast import check
-from studio.train.run import execute
+from studio.training.fast_path import self_check
+from studio.training.run_training import execute
 
 IMAGES = [[0], [0, 1], [], [2], [1], [0], [2, 2], []]
 METRICS = {"sft": ("loss", "grad_norm"), "dpo": ("loss", "grad_norm", "rewards/margins")}
@@ -86,7 +86,9 @@ def test_a_run_resumed_in_mid_epoch_uses_its_caches(runner, finished, monkeypatc
     run = runner.store.create(config)
     losses = runner.values(undisturbed, "loss")
     command_file.request(run.paths, "stop")
-    monkeypatch.setattr("studio.train.run.requested", lambda paths: "none")  # seen in a step only
+    monkeypatch.setattr(
+        "studio.training.run_training.requested", lambda paths: "none"
+    )  # seen in a step only
     assert execute(config, run.paths, runner.workspace) == "stopped"
     assert run.has_adapter and runner.values(run, "loss") == pytest.approx(losses[:1])
     command_file.request(run.paths, "none")
@@ -103,7 +105,7 @@ def test_a_difference_on_the_first_rows_means_the_stock_path(
     shared_runner, finished, stock_runs, monkeypatch
 ):
     runner, (_, values) = shared_runner, finished["sft"]
-    monkeypatch.setattr(check, "difference", lambda *_: 0.5)
+    monkeypatch.setattr(self_check, "difference", lambda *_: 0.5)
     run, outcome = runner.run(runner.config(**values))
     assert outcome == "finished"
     assert "5.0e-01" in events(run, "warning")[0]["message"]
@@ -113,11 +115,11 @@ def test_a_difference_on_the_first_rows_means_the_stock_path(
 
 def test_a_wrong_layout_is_noticed(runner, tmp_path, monkeypatch):
     """The check is no formality: positions off by one are seen."""
-    from studio.train.fast import head
+    from studio.training.fast_path import layout_forward
 
-    plain = head.attention_masks
+    plain = layout_forward.attention_masks
     monkeypatch.setattr(
-        head,
+        layout_forward,
         "attention_masks",
         lambda layout, **options: plain(
             layout | {"ancestors": layout["ancestors"] | True}, **options

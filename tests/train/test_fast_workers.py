@@ -9,8 +9,8 @@ from fast_pair import IMAGES as FILES
 from fast_pair import Bench, assert_same, compute, write_rows
 from PIL import ImageFile
 
-from studio.train.fast import collate
-from studio.train.fast.fill import fill_cache
+from studio.training.fast_path import collator as collate
+from studio.training.fast_path.feature_filling import fill_cache
 
 IMAGES = [[0], [0, 1], [], [2], [1], [0]]
 

@@ -4,11 +4,11 @@ import pytest
 
 from studio.config.training import SAVINGS
 from studio.core.errors import ConfigError
-from studio.train.memory import find_batch
-from studio.train.memory.devices import GIB, Target
-from studio.train.memory.find_batch import find_batch_size, possible_sizes
-from studio.train.memory.measure import Measured
-from studio.train.plan import plan_run
+from studio.training.planning import batch_finder
+from studio.training.planning.batch_finder import find_batch_size, possible_sizes
+from studio.training.planning.device_memory import GIB, Target
+from studio.training.planning.dry_step import Measured
+from studio.training.planning.preflight_plan import plan_run
 
 OFF = dict.fromkeys(SAVINGS, "off")
 
@@ -50,7 +50,7 @@ def test_a_dry_step_that_runs_out_of_memory_means_the_next_smaller(
         asked.append(config.batch.per_device)
         return Measured(GIB, 0.5) if asked[-1] <= 4 else Measured(None, None)
 
-    monkeypatch.setattr(find_batch, "measure", measure)
+    monkeypatch.setattr(batch_finder, "measure", measure)
     found = find_batch_size(config, shared_runner.workspace, confirm=True)
     assert asked == [12, 6, 4] and found.tried == [12, 6]
     assert (found.per_device, found.measured, found.seconds_per_step) == (4, GIB, 0.5)

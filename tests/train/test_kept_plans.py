@@ -10,14 +10,14 @@ from PIL import Image
 from studio.config.model import ModelConfig
 from studio.core.errors import DataError, ModelError
 from studio.core.paths import TINY_VLM, read_json
-from studio.train import plan as planning
-from studio.train.data import RunData
-from studio.train.kept_plans import model_folder, planned_once
-from studio.train.memory import notes
-from studio.train.memory.devices import GIB, Target
-from studio.train.memory.measure import RAN_OUT, Measured
-from studio.train.memory.remembered import remember
-from studio.train.plan import checked, plan_run
+from studio.training.planning import preflight_plan as planning
+from studio.training.planning import result_cache
+from studio.training.planning.device_memory import GIB, Target
+from studio.training.planning.dry_step import RAN_OUT, Measured
+from studio.training.planning.dry_step_cache import remember
+from studio.training.planning.plan_cache import model_folder, planned_once
+from studio.training.planning.preflight_plan import checked, plan_run
+from studio.training.run_rows import RunData
 
 
 @pytest.fixture(scope="module")
@@ -111,9 +111,11 @@ def test_other_files_of_the_model_or_an_adapter_make_another_plan(usual, tmp_pat
 def test_other_code_and_libraries_make_another_plan(usual, monkeypatch):
     start, plan = usual
     count(start, plan)
-    monkeypatch.setattr("studio.train.kept_plans.libraries", lambda: ["torch of tomorrow"])
+    monkeypatch.setattr(
+        "studio.training.planning.plan_cache.libraries", lambda: ["torch of tomorrow"]
+    )
     assert count(start, plan) == 1
-    monkeypatch.setattr("studio.train.kept_plans.code_of", lambda *_: "changed")
+    monkeypatch.setattr("studio.training.planning.plan_cache.code_of", lambda *_: "changed")
     assert count(start, plan) == 1
 
 
@@ -169,7 +171,7 @@ def test_a_model_of_unknown_files_is_planned_each_time(usual):
 
 def test_old_plans_make_room(usual, monkeypatch):
     start, plan = usual
-    monkeypatch.setattr(notes, "MOST_KEPT", 3)
+    monkeypatch.setattr(result_cache, "MOST_KEPT", 3)
     for memory in range(1, 6):
         count(replace(start, target=Target("cpu", memory)), plan)
     assert len(list(start.workspace.plans.iterdir())) == 3

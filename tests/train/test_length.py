@@ -10,7 +10,7 @@ import pytest
 from studio.config import run_file
 from studio.core.errors import DataError
 from studio.runs.event_log import read_events
-from studio.train.plan import plan_run
+from studio.training.planning.preflight_plan import plan_run
 from tests.train.fast_pair import IMAGES
 
 WORDS = "red " * 120

@@ -8,7 +8,7 @@ from one_step import OneStep
 from studio.core.errors import ConfigError
 from studio.runs.event_log import read_events
 from studio.runs.lr_range_result import Losses, RangeResult, Span
-from studio.train.lr_range import range_test
+from studio.training.lr_range_test import range_test
 
 
 def taken(curve, steps=60):

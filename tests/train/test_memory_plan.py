@@ -17,18 +17,18 @@ from studio.models.load import skeleton_of
 from studio.models.model_source import load_processor
 from studio.runs.lr_range_result import Span
 from studio.runs.run_plan import MemoryPlan, Plan
-from studio.train.lr_range import short_run
-from studio.train.memory.devices import GIB, Target
-from studio.train.memory.dry_step import _two_steps, dry_step
-from studio.train.memory.estimate import Batch, adapted, estimate
-from studio.train.memory.find_batch import find_batch_size
-from studio.train.memory.measure import Measured, calibrated
-from studio.train.memory.optimizers import optimizer_bytes, projected_weights
-from studio.train.memory.remembered import recall, remember
-from studio.train.memory.rows import sample_rows
-from studio.train.memory.suggest import WhatIf
-from studio.train.memory.weights import quantized_modules, weight_bytes
-from studio.train.plan import checked, plan_run, preflight
+from studio.training.lr_range_test import short_run
+from studio.training.planning.batch_finder import find_batch_size
+from studio.training.planning.device_memory import GIB, Target
+from studio.training.planning.dry_step import Measured, calibrated
+from studio.training.planning.dry_step_cache import recall, remember
+from studio.training.planning.dry_step_worker import _two_steps, dry_step
+from studio.training.planning.largest_rows import sample_rows
+from studio.training.planning.memory_estimate import Batch, adapted, estimate
+from studio.training.planning.optimizer_memory import optimizer_bytes, projected_weights
+from studio.training.planning.preflight_plan import checked, plan_run, preflight
+from studio.training.planning.suggestions import WhatIf
+from studio.training.planning.weight_memory import quantized_modules, weight_bytes
 
 OFF = dict.fromkeys(SAVINGS, "off")
 
@@ -208,7 +208,7 @@ def test_all_batches_of_a_step_are_held(runner):
 
 
 def test_the_longest_rows_are_found(runner):
-    from studio.train.data import load_run_data
+    from studio.training.run_rows import load_run_data
 
     config = presets.load("embedded-dpo")
     data = load_run_data(config, runner.workspace)

@@ -15,8 +15,8 @@ from studio.infer.sampling import Sampling
 from studio.runs.status import read_status
 from studio.runs.store import RunStore
 from studio.services.eject import eject
-from studio.train.plan import plan_run
-from studio.train.worker import main as worker
+from studio.training.planning.preflight_plan import plan_run
+from studio.training.worker import main as worker
 from tests.models.checkpoints import DAMAGED, eight_bit, four_bit, fp8
 
 MAKE = {"nf4": four_bit, "int8": eight_bit, "none": fp8}

@@ -12,8 +12,8 @@ from transformers import CONFIG_MAPPING
 from studio.config import run_file
 from studio.config.presets import get_preset, list_presets
 from studio.core.paths import Workspace
-from studio.train.memory.devices import Target
-from studio.train.plan import plan_run
+from studio.training.planning.device_memory import Target
+from studio.training.planning.preflight_plan import plan_run
 
 FAMILIES = {
     "HuggingFaceTB/SmolVLM-Base": "idefics3",

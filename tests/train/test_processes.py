@@ -16,8 +16,8 @@ from studio.runs import checkpoints
 from studio.runs.event_log import read_events
 from studio.runs.status import read_status
 from studio.services.launching import environment
-from studio.train.data import load_run_data
-from studio.train.world import ensure_alike
+from studio.training.distributed import ensure_alike
+from studio.training.run_rows import load_run_data
 
 IMAGES = [[0], [0, 1], [], [2], [1], [0], [2, 2], []]
 PATHS = {"stock": OFF, "fast": {}}

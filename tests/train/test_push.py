@@ -6,8 +6,8 @@ from huggingface_hub.errors import HTTPError
 from studio.core.errors import InputError
 from studio.runs.event_log import read_events
 from studio.runs.status import read_status
-from studio.train.plan import plan_run
-from studio.train.worker import main as worker
+from studio.training.planning.preflight_plan import plan_run
+from studio.training.worker import main as worker
 
 
 class Hub:

@@ -3,7 +3,7 @@
 import pytest
 
 from studio.config import run_file
-from studio.train.rates import high_rate, highest_dpo_rate
+from studio.training.parameter_groups import high_rate, highest_dpo_rate
 
 TINY, SMALL, LARGE = 1_920_000, 256_000_000, 8_000_000_000
 

@@ -4,8 +4,8 @@ import pytest
 from one_step import OneStep
 
 from studio.models.load import skeleton_of
-from studio.train import trainers
-from studio.train.recipe_lines import lines_of, prefixes_of
+from studio.training import trainers
+from studio.training.recipe_lines import lines_of, prefixes_of
 
 
 @pytest.fixture(scope="module")

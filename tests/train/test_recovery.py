@@ -14,16 +14,16 @@ from studio.models.oom import first_line, ran_out
 from studio.runs.control.oom_backoff import next_smaller
 from studio.runs.event_log import read_events
 from studio.runs.run_plan import GIB, FoundBatch
-from studio.train import prepare, recovery
-from studio.train import run as run_module
-from studio.train.fast.trainers import FastDPOTrainer, FastSFTTrainer
-from studio.train.memory import dry_step, find_batch
-from studio.train.memory.devices import Target
-from studio.train.memory.find_batch import possible_sizes
-from studio.train.memory.measure import RAN_OUT, Measured
-from studio.train.plan import plan_run
-from studio.train.recovery import StepGuard, with_less_memory
-from studio.train.run import execute
+from studio.training import model_setup, oom_recovery
+from studio.training import run_training as run_module
+from studio.training.fast_path.fast_trainers import FastDPOTrainer, FastSFTTrainer
+from studio.training.oom_recovery import StepGuard, with_less_memory
+from studio.training.planning import batch_finder, dry_step_worker
+from studio.training.planning.batch_finder import possible_sizes
+from studio.training.planning.device_memory import Target
+from studio.training.planning.dry_step import RAN_OUT, Measured
+from studio.training.planning.preflight_plan import plan_run
+from studio.training.run_training import execute
 
 STEPS = {"schedule": {"max_steps": 3, "save_every": 100}, "batch": {"per_device": 4, "total": 8}}
 TRAINERS = {"sft": FastSFTTrainer, "dpo": FastDPOTrainer}
@@ -129,7 +129,7 @@ def test_one_of_several_processes_changes_nothing_alone(undisturbed, monkeypatch
     """The others wait for it in the middle of a step: it ends, and the run is started again."""
     runner, config = undisturbed.runner, undisturbed.config("sft")
     Injector(monkeypatch, at={3})
-    for module in (recovery, run_module):
+    for module in (oom_recovery, run_module):
         monkeypatch.setattr(module, "is_alone", lambda: False)
     run = runner.store.create(config)
     with pytest.raises(torch.OutOfMemoryError):
@@ -242,7 +242,7 @@ def test_evaluation_that_never_fits_keeps_what_was_trained(undisturbed, monkeypa
 
 def test_weights_that_do_not_fit_are_said_at_once(runner, monkeypatch):
     loads = []
-    monkeypatch.setattr(prepare, "load_model", lambda model: loads.append(model) or on_a_cpu())
+    monkeypatch.setattr(model_setup, "load_model", lambda model: loads.append(model) or on_a_cpu())
     config = runner.config(data=FEW)
     run = runner.store.create(config)
     with pytest.raises(RunFailedError, match="weights of embedded were loaded") as caught:
@@ -271,7 +271,7 @@ def test_a_dry_step_says_that_memory_ran_out_and_the_plan_keeps_it(
     Injector(monkeypatch, method, above=0, fail=fail)
     data = {"source": SOURCES[method], "train": "train[:24]"}
     config = runner.config(method=method, data=data)
-    answer = dry_step.dry_step(config, runner.workspace)
+    answer = dry_step_worker.dry_step(config, runner.workspace)
     assert answer == {"peak": None, "seconds_per_step": None}
     assert plan_run(config, runner.workspace)[0].warnings[0] == RAN_OUT
 
@@ -280,22 +280,22 @@ def test_the_batch_found_is_the_largest_whose_real_step_has_room(runner, monkeyp
     Injector(monkeypatch, above=2, fail=on_a_cpu)
 
     def here(config, workspace, stopped):
-        return Measured(**dry_step.dry_step(config, workspace))
+        return Measured(**dry_step_worker.dry_step(config, workspace))
 
-    monkeypatch.setattr(find_batch, "measure", here)
+    monkeypatch.setattr(batch_finder, "measure", here)
     config = runner.config(batch={"per_device": 1, "total": 8}, data=FEW)
-    found = find_batch.find_batch_size(config, runner.workspace, confirm=True)
+    found = batch_finder.find_batch_size(config, runner.workspace, confirm=True)
     assert (found.per_device, found.accumulation, found.tried) == (2, 4, [8, 4])
     assert found.measured and found.seconds_per_step
 
 
 def test_a_run_can_start_with_the_largest_batch(runner, monkeypatch):
     found = FoundBatch(8, 16, 2, GIB, 2 * GIB, True, 16, 3 * GIB)
-    monkeypatch.setattr(recovery, "find_batch_size", lambda config, workspace: found)
+    monkeypatch.setattr(oom_recovery, "find_batch_size", lambda config, workspace: found)
     config = runner.config(batch={"per_device": 2, "total": 16, "largest": True})
     assert any("most rows at once" in text for text in cautions(config))
     run = runner.store.create(config)
-    larger = recovery.within_plan(config, run.paths, runner.workspace, plan=None)
+    larger = oom_recovery.within_plan(config, run.paths, runner.workspace, plan=None)
     assert (larger.batch.per_device, larger.batch.total) == (8, 16)
     (change,) = changes(run)
     assert change["per_device"] == 8 and "8 rows at once × 2 accumulated" in change["message"]

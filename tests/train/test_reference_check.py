@@ -11,12 +11,12 @@ from studio.core.paths import RunPaths
 from studio.runs.curves import Diary
 from studio.runs.event_log import read_events
 from studio.runs.store import RunStore
-from studio.train import prepare
-from studio.train.fast.fingerprint import reference_fingerprint
-from studio.train.fast.reference import LINE, _check
-from studio.train.prepare import drop_nothing
-from studio.train.reference_check import LN2, Figures
-from studio.train.run import execute
+from studio.training import model_setup
+from studio.training.fast_path.cache_key import reference_fingerprint
+from studio.training.fast_path.reference_logps import LINE, _check
+from studio.training.model_setup import drop_nothing
+from studio.training.reference_check import LN2, Figures
+from studio.training.run_training import execute
 from tests.adapter_folders import configured, describe, save_adapter_of
 
 STOCK = dict.fromkeys(("share_images", "share_prompts", "cache_features", "cache_reference"), "off")
@@ -132,7 +132,7 @@ def test_a_wrong_reference_ends_the_run_as_failed_before_its_first_step(
     one, folder_of, monkeypatch
 ):
     """TRL's own copy leaves such a reference as it was made."""
-    monkeypatch.setattr(prepare, "copy_adapter", lambda *_: None)
+    monkeypatch.setattr(model_setup, "copy_adapter", lambda *_: None)
     config = one.config("dpo", adapter={"continue_from": folder_of("LOHA")})
     run = RunStore(one.workspace).create(config)
     with pytest.raises(ModelError, match=r"instead of 0\.6931") as caught:
@@ -155,7 +155,7 @@ def test_the_check_is_among_what_the_runs_tab_tells(one, folder_of):
 def test_a_reference_of_another_kind_is_refused(one, folder_of):
     config = one.config("dpo", dpo={"reference": folder_of("LOHA")})
     with pytest.raises(ModelError, match="kind LOHA, the trained one of the kind LORA") as caught:
-        prepare.run_adapters(config, one.workspace)
+        model_setup.run_adapters(config, one.workspace)
     assert caught.value.field == "dpo.reference"
 
 

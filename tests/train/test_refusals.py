@@ -18,7 +18,7 @@ from studio.config.preference import DIFFERENCE_LOSSES, LOSSES
 from studio.core.errors import ConfigError, DataError, ModelError
 from studio.core.paths import TINY_VLM, Workspace
 from studio.models.load import load_model
-from studio.train.plan import preflight
+from studio.training.planning.preflight_plan import preflight
 
 QUANTIZED = {"model": {"quantization": "nf4"}}
 EXCLUDED = sorted(set(LOSSES) - set(DIFFERENCE_LOSSES))

@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from studio.core.paths import Workspace
-from studio.train.fast.choose import FastPath
-from studio.train.memory import notes
-from studio.train.memory.estimate import adapted
-from studio.train.memory.trace import Traceable, Traced
-from studio.train.memory.traces import Step, traced_once
+from studio.training.fast_path.applicability import FastPath
+from studio.training.planning import result_cache
+from studio.training.planning.activation_cache import Step, traced_once
+from studio.training.planning.activation_trace import Traceable, Traced
+from studio.training.planning.memory_estimate import adapted
 
 FOUND = Traced(saved=3, peak=5, exact=True, inputs=2)
 
@@ -67,7 +67,7 @@ def test_a_damaged_note_is_as_none(step, workspace):
 
 
 def test_old_notes_make_room(step, workspace, monkeypatch):
-    monkeypatch.setattr(notes, "MOST_KEPT", 3)
+    monkeypatch.setattr(result_cache, "MOST_KEPT", 3)
     for size in range(1, 7):
         count(replace(step, size=size), workspace)
     assert len(list(workspace.traces.glob("*.json"))) == 3

@@ -13,10 +13,10 @@ from studio.core.errors import ConfigError, DataError, ModelError, RunFailedErro
 from studio.models.load import load_model
 from studio.runs import checkpoints
 from studio.runs.event_log import read_events
-from studio.train.data import load_run_data
-from studio.train.plan import plan_run
-from studio.train.prepare import prepare_model
-from studio.train.trainers import build_trainer
+from studio.training.model_setup import prepare_model
+from studio.training.planning.preflight_plan import plan_run
+from studio.training.run_rows import load_run_data
+from studio.training.trainers import build_trainer
 
 REAL = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 needs_real_data = pytest.mark.skipif(not REAL.is_dir(), reason="the shared data is not here")

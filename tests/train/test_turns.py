@@ -12,8 +12,8 @@ from trl.trainer.sft_trainer import DataCollatorForVisionLanguageModeling
 
 from studio.core.errors import DataError
 from studio.models.model_source import load_processor
-from studio.train.data import load_run_data
-from studio.train.turns import TurnCollator
+from studio.training.multi_turn_loss import TurnCollator
+from studio.training.run_rows import load_run_data
 from tests.train.fast_pair import IMAGES, Bench, assert_same, assistant, compute, user
 
 LONG = "It is so, so, so. "
@@ -187,7 +187,7 @@ def test_thoughts_that_a_template_drops_are_learned_in_rows_of_their_own(
     runner, forgetful, tmp_path
 ):
     from studio.models.chat_template import fit_of
-    from studio.train.plan import plan_run
+    from studio.training.planning.preflight_plan import plan_run
 
     config = runner.config(model={"id": forgetful})
     processor = load_processor(config.model)

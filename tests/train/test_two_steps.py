@@ -15,7 +15,7 @@ from studio.runs.curves import Diary
 from studio.runs.diagnostics.rules import forgetting
 from studio.services.demo import second_step
 from studio.tiny.questions import GAP, HABIT, TAUGHT
-from studio.train.plan import plan_run
+from studio.training.planning.preflight_plan import plan_run
 from tests.train.conftest import Runner
 
 pytestmark = pytest.mark.timeout(900)  # two real trainings; others may want the processor too

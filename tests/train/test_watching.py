@@ -16,11 +16,11 @@ from studio.runs.control import command_file, commands
 from studio.runs.curves import Diary
 from studio.runs.event_log import read_events
 from studio.runs.status import read_status, update_status, write_status
-from studio.train import fetching
-from studio.train.callbacks import RunReporter
-from studio.train.data import load_run_data
-from studio.train.narrow import narrow, small
-from studio.train.run import execute
+from studio.training import model_download
+from studio.training.callbacks import RunReporter
+from studio.training.narrow_data import narrow, small
+from studio.training.run_rows import load_run_data
+from studio.training.run_training import execute
 
 LONG = {
     "adapter": {"rank": 4, "alpha": 8, "dropout": 0.1},
@@ -119,7 +119,7 @@ class Hours:
 
 def _prober(runner, run, probes):
     from studio.models.model_source import load_processor
-    from studio.train.probes import Prober
+    from studio.training.probes.probe_rounds import Prober
 
     config = runner.config(**LONG | {"probes": probes})
     processor = load_processor(config.model)
@@ -135,10 +135,10 @@ def test_as_many_probes_are_asked_as_there_is_time_for(
     shared_runner, monkeypatch, each, asked, tokens, ends_only
 ):
     """`each`: seconds an answer of 16 tokens takes, of a minute a round."""
-    from studio.train import probe_clock, probes
+    from studio.training.probes import probe_rounds, time_limit
 
     hours = Hours()
-    monkeypatch.setattr(probe_clock, "time", hours)
+    monkeypatch.setattr(time_limit, "time", hours)
 
     def answer(model, processor, examples, *, batch_size, max_new_tokens, stopping):
         made = 0
@@ -149,7 +149,7 @@ def test_as_many_probes_are_asked_as_there_is_time_for(
         text = processor.tokenizer.decode(range(20, 20 + made))
         return [Generated(text, made)] * len(examples)
 
-    monkeypatch.setattr(probes, "generate", answer)
+    monkeypatch.setattr(probe_rounds, "generate", answer)
     run = shared_runner.store.create(shared_runner.config())
     monkeypatch.setitem(LONG, "data", ROWS)
     prober = _prober(shared_runner, run, {"count": 8, "max_new_tokens": 16, "seconds": 60})
@@ -173,7 +173,7 @@ def test_probes_that_run_out_of_memory_are_left_out_and_training_goes_on(shared_
 
 
 def test_a_wish_to_stop_ends_answers_at_once(shared_runner):
-    from studio.train.probe_clock import LEAST_TOKENS, Clock
+    from studio.training.probes.time_limit import LEAST_TOKENS, Clock
 
     run = shared_runner.store.create(shared_runner.config())
     clock = Clock(run.paths)
@@ -203,20 +203,20 @@ def test_a_long_step_is_no_silence(shared_runner):
 
 
 def test_what_is_fetched_from_the_hub_is_told(shared_runner, monkeypatch, tmp_path):
-    monkeypatch.setattr(fetching, "EVERY", 0.01)
-    monkeypatch.setattr(fetching.constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(model_download, "EVERY", 0.01)
+    monkeypatch.setattr(model_download.constants, "HF_HUB_CACHE", str(tmp_path))
     blobs = tmp_path / "models--some--model" / "blobs"
     blobs.mkdir(parents=True)
     (blobs / "here").write_bytes(b"1234")
     run = shared_runner.store.create(shared_runner.config())
-    with fetching.fetching_told(run.paths, "some/model"):
+    with model_download.fetching_told(run.paths, "some/model"):
         (blobs / "new.incomplete").write_bytes(b"x" * 70)
         for _ in range(500):
             if read_status(run.paths).stage_done:
                 break
             time.sleep(0.01)
     assert read_status(run.paths).stage_done == 70
-    with fetching.fetching_told(run.paths, "embedded"):
+    with model_download.fetching_told(run.paths, "embedded"):
         assert read_status(run.paths).stage_done == 70
 
 
@@ -264,7 +264,7 @@ def test_other_settings_or_rows_are_refused_by_name(shared_runner, undisturbed):
 def test_neither_bad_weights_nor_a_full_disk_cost_the_last_checkpoint(
     shared_runner, undisturbed, monkeypatch
 ):
-    from studio.train import callbacks
+    from studio.training import callbacks
 
     config = undisturbed.config
     run = shared_runner.store.create(config)
@@ -308,7 +308,7 @@ def test_a_loss_that_is_no_number_ends_the_run_and_is_shown(shared_runner):
 
 
 def test_weights_are_checked_for_numbers():
-    from studio.train.callbacks import weights_are_finite
+    from studio.training.callbacks import weights_are_finite
 
     layer = torch.nn.Linear(2, 2)
     assert weights_are_finite(layer)

@@ -3,7 +3,7 @@
 from studio.core.errors import ConfigError, RunFailedError, StoppedError
 from studio.runs.lr_range_result import Losses, Span
 from studio.runs.run_plan import FoundBatch, MemoryPlan, Plan, Suggestion, TowerPlan
-from studio.train.memory.measure import Measured
+from studio.training.planning.dry_step import Measured
 
 GIB = 2**30
 

@@ -15,7 +15,7 @@ from studio.runs.run_plan import Plan
 from studio.runs.store import RunStore
 from studio.services.demo import second_step
 from studio.services.planner import Loading
-from studio.train.memory.measure import Measured, calibrated
+from studio.training.planning.dry_step import Measured, calibrated
 from studio.ui.context import StudioContext
 from studio.ui.forms import config_from, widgets_of
 from studio.ui.tabs.train import TrainTab

@@ -1,0 +1,100 @@
+"""What a cached number depends on, as one short name."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+
+import torch
+from torch import nn
+from transformers import PreTrainedModel, ProcessorMixin
+
+from studio.models.towers import find_towers
+from studio.training.fast_path.applicability import REF
+from studio.training.fast_path.weight_release import give_back
+
+VERSION = 3
+AT_ONCE = 128 * 1024 * 1024
+"""Bytes of weights that are read before they are given back to their file."""
+NAMES = ("_name_or_path",)
+"""Entries of a configuration that say where a model is, not what it is."""
+
+DEFAULT = "default"
+SAID = ("base_model_name_or_path", "peft_version", "auto_mapping", "inference_mode", "revision")
+"""Entries of an adapter's description that change no number."""
+
+Named = Iterable[tuple[str, torch.Tensor]]
+
+
+def features_fingerprint(
+    model: PreTrainedModel, processor: ProcessorMixin, autocast: str, device: str
+) -> str:
+    """Of everything an image's features depend on, besides the image."""
+    towers = find_towers(model)
+    weights = (
+        (name, tensor)
+        for name, tensor in _tensors(model)
+        if towers.of(name) in ("vision", "projector")
+    )
+    settings = _settings(model, processor) | {"autocast": autocast, "device": device}
+    return fingerprint(settings, weights)
+
+
+def reference_fingerprint(
+    model: nn.Module, processor: ProcessorMixin, settings: Mapping[str, object]
+) -> str:
+    """Of everything a row's reference log-probabilities depend on, besides the row.
+
+    Args:
+        model: The reference: the model under training with its adapter, or one of its own. The
+            weights that are being trained are no part of it.
+        settings: What else they depend on.
+    """
+    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    adapters = getattr(model, "peft_config", {}) if base is not model else {}
+    adapter = adapters[REF].to_dict() if REF in adapters else None
+    own = {name: value for name, value in (adapter or {}).items() if name not in SAID}
+    weights = (
+        (name, tensor)
+        for name, tensor in _tensors(model)
+        if DEFAULT not in name.split(".") and not _trained(tensor)
+    )
+    known = _settings(base, processor) | dict(settings)
+    return fingerprint(known | ({"adapter": own} if own else {}), weights)
+
+
+def fingerprint(settings: Mapping[str, object], weights: Named) -> str:
+    """32 hexadecimal digits of settings and tensors' names, shapes and bytes."""
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode())
+    read: list[torch.Tensor] = []
+    for name, tensor in weights:
+        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+        flat = tensor.detach().contiguous().cpu().flatten()
+        digest.update(memoryview(flat.view(torch.uint8).numpy()))
+        read.append(tensor.detach())
+        if sum(one.nbytes for one in read) > AT_ONCE:
+            give_back(read)
+            read.clear()
+    return digest.hexdigest()[:32]
+
+
+def _settings(model: PreTrainedModel, processor: ProcessorMixin) -> dict[str, object]:
+    config = model.config.to_dict()
+    return {
+        "version": VERSION,
+        "dtype": str(model.dtype),
+        "attention": model.config._attn_implementation,
+        "model": {name: value for name, value in config.items() if name not in NAMES},
+        "processor": processor.to_dict(),
+        "placeholder": processor.image_token,
+    }
+
+
+def _tensors(model: nn.Module) -> Named:
+    yield from model.named_parameters()
+    yield from model.named_buffers()
+
+
+def _trained(tensor: torch.Tensor) -> bool:
+    return isinstance(tensor, nn.Parameter) and tensor.requires_grad

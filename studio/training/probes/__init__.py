@@ -1,0 +1,1 @@
+"""Questions asked while a run trains, and what it forgets."""
