@@ -32,7 +32,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 LOADED = (
     "studio.training.run_training",
     "studio.training.planning.dry_step_worker",
-    "studio.infer.worker",
+    "studio.inference.worker",
     "studio.preflight.worker",
     "studio.cli.main",
     "torch.distributed.launcher.api",

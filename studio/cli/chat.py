@@ -34,10 +34,10 @@ def chat(
     json: JsonOption = False,
 ) -> int:
     """Ask one question about images."""
-    from studio.infer.request import why_empty
-    from studio.infer.sampling import Sampling
+    from studio.inference.protocol import why_empty
+    from studio.inference.sampling import Sampling
+    from studio.inference.single_answer import ask
     from studio.models.log_levels import quiet_libraries
-    from studio.services.asking import ask
 
     quiet_libraries()
 

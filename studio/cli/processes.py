@@ -56,7 +56,7 @@ def checker(workspace: WorkspaceOption = None) -> int:
 def inference(workspace: WorkspaceOption = None) -> int:
     """Answer chat requests over standard input and output."""
     with loading():
-        from studio.infer.worker import main
+        from studio.inference.worker import main
 
     main(locate(workspace))
     return 0

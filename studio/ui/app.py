@@ -15,8 +15,8 @@ from studio.annotation import AnnotationStore
 from studio.annotation.database.journal import open_journal
 from studio.core.paths import ASSETS, SAMPLES, Workspace
 from studio.data.image_store import ImageStore
+from studio.inference.client import InferenceClient
 from studio.runs.store import RunStore
-from studio.services.inference import InferenceClient
 from studio.services.planner import Planner
 from studio.services.presence import Presence
 from studio.services.supervisor import Supervisor

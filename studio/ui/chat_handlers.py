@@ -12,9 +12,9 @@ import gradio as gr
 
 from studio.core.errors import InputError, StudioError
 from studio.core.logs import log_told
-from studio.infer.request import ChatDelta, ChatRequest
-from studio.infer.sampling import Sampling
-from studio.services.inference import ChatModel, InferenceStatus
+from studio.inference.client import ChatModel, InferenceStatus
+from studio.inference.protocol import ChatDelta, ChatRequest
+from studio.inference.sampling import Sampling
 from studio.ui import views
 from studio.ui.chat_models import choices, columns, find, key_of
 from studio.ui.chat_samples import Sample, samples_of

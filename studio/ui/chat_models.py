@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from studio.config.model import ModelConfig
 from studio.core.errors import InputError
 from studio.core.paths import EMBEDDED
-from studio.services.inference import ChatModel, base_label
+from studio.inference.client import ChatModel, base_label
 
 
 def key_of(model: ChatModel) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from studio.data.schema import Message
-from studio.infer.request import ChatDelta, said, user_turn, why_empty
+from studio.inference.protocol import ChatDelta, said, user_turn, why_empty
 
 STOPPED = {"end": "", "length": "cut at the longest answer", "cancelled": "stopped"}
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from studio.core.errors import StudioError
-from studio.services.inference import InferenceStatus, base_label
+from studio.inference.client import InferenceStatus, base_label
 from studio.ui import views
 from studio.ui.chat_samples import Sample
 from studio.ui.chat_state import Answer, Conversation, Turn

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from studio.annotation.database.journal import Journal
     from studio.core.paths import Workspace
     from studio.data.image_store import ImageStore
+    from studio.inference.client import InferenceClient
     from studio.runs.store import RunStore
-    from studio.services.inference import InferenceClient
     from studio.services.planner import Planner
     from studio.services.presence import Presence
     from studio.services.supervisor import Supervisor

@@ -6,7 +6,7 @@ import re
 from html import escape
 from itertools import groupby
 
-from studio.infer.request import why_empty
+from studio.inference.protocol import why_empty
 from studio.runs import checkpoints
 from studio.runs.control import extend
 from studio.runs.curves import Diary, Notice, tail

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from studio.cli.main import main
-from studio.services import asking
+from studio.inference import single_answer
 
 
 def test_an_image_at_an_address_is_called_an_address(tmp_path, capsys):
@@ -16,8 +16,8 @@ def test_an_image_at_an_address_is_called_an_address(tmp_path, capsys):
 
 
 def test_an_empty_answer_is_said(tmp_path, capsys, monkeypatch):
-    answers = [asking.Asked("embedded", " \n", tokens=3), asking.Asked("mine", "")]
-    monkeypatch.setattr(asking, "ask", lambda *_, **__: answers)
+    answers = [single_answer.Asked("embedded", " \n", tokens=3), single_answer.Asked("mine", "")]
+    monkeypatch.setattr(single_answer, "ask", lambda *_, **__: answers)
     command = ["chat", "embedded", "What?", "--workspace", str(tmp_path)]
     assert main(command) == 0
     first, second = capsys.readouterr().out.splitlines()

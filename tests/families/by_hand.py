@@ -20,7 +20,7 @@ from transformers import PreTrainedTokenizerBase
 from studio.config import RunConfig
 from studio.config.training import SAVINGS
 from studio.data.schema import Message, Part
-from studio.infer.prompt import as_template_message, build_inputs
+from studio.inference.chat_inputs import as_template_message, build_inputs
 from studio.models.load import load_model
 from studio.runs.store import RunStore
 from studio.training.fast_path.families import FAMILIES

@@ -11,7 +11,7 @@ from trl.trainer.sft_trainer import DataCollatorForVisionLanguageModeling
 
 from studio.config.model import ModelConfig
 from studio.data.schema import Message, Part
-from studio.infer.prompt import as_template_message, build_inputs
+from studio.inference.chat_inputs import as_template_message, build_inputs
 from studio.models.chat_template import fit_of
 from studio.models.model_source import load_config, load_processor
 from studio.training.multi_turn_loss import TurnCollator

@@ -16,9 +16,9 @@ from safetensors.numpy import load_file
 
 from studio.config import RunConfig, run_file
 from studio.core.paths import RunPaths, Workspace, read_json
-from studio.infer.engine import Engine
-from studio.infer.request import ChatDelta, user_turn
-from studio.infer.sampling import Sampling
+from studio.inference.engine import Engine
+from studio.inference.protocol import ChatDelta, user_turn
+from studio.inference.sampling import Sampling
 from studio.models.adapter_config import WEIGHTS, lora_config
 from studio.models.load import load_model
 from studio.models.towers import Towers, find_towers

@@ -10,10 +10,10 @@ from safetensors.torch import load_file, save_file
 from studio.config.model import ModelConfig
 from studio.core.errors import BusyError, InputError, ModelError
 from studio.data.schema import Message
-from studio.infer.engine import Engine
-from studio.infer.prompt import as_template_message
-from studio.infer.request import ChatDelta, said, user_turn
-from studio.infer.sampling import Sampling
+from studio.inference.chat_inputs import as_template_message
+from studio.inference.engine import Engine
+from studio.inference.protocol import ChatDelta, said, user_turn
+from studio.inference.sampling import Sampling
 from studio.models.load import load_model
 
 WEIGHTS = "adapter_model.safetensors"

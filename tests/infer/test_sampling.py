@@ -1,7 +1,7 @@
 import pytest
 
 from studio.core.errors import ConfigError
-from studio.infer.sampling import Sampling
+from studio.inference.sampling import Sampling
 
 
 def test_defaults_are_greedy() -> None:

@@ -10,10 +10,10 @@ from studio.core.child_server import Request
 from studio.core.errors import InputError, ModelError, NotFoundError
 from studio.core.paths import SAMPLES, Workspace, write_json
 from studio.data.image_store import ImageStore
-from studio.infer.engine import Engine
-from studio.infer.request import ChatRequest, user_turn
-from studio.infer.resolve import resolve
-from studio.infer.worker import InferenceHandler
+from studio.inference.engine import Engine
+from studio.inference.model_choice import resolve
+from studio.inference.protocol import ChatRequest, user_turn
+from studio.inference.worker import InferenceHandler
 from studio.runs.checkpoints import MARKER
 from studio.runs.store import Run, RunStore
 

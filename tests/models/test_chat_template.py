@@ -13,8 +13,8 @@ from studio.core.errors import DataError, InputError, ModelError
 from studio.core.paths import TINY_VLM, Workspace
 from studio.data.numbered_rows import source_rows
 from studio.data.template_needs import Fit
-from studio.infer.prompt import build_inputs
-from studio.infer.request import said, user_turn
+from studio.inference.chat_inputs import build_inputs
+from studio.inference.protocol import said, user_turn
 from studio.models.chat_template import ends_answers, fit_of, unasked
 from studio.models.load import load_model
 from studio.models.model_source import load_processor

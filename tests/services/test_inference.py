@@ -11,11 +11,11 @@ from studio.config.model import ModelConfig
 from studio.core.child_client import PipeWorker
 from studio.core.errors import BusyError, ModelError, RunFailedError
 from studio.core.paths import Workspace, write_json
-from studio.infer.request import ChatDelta, ChatRequest, user_turn
+from studio.inference.client import InferenceClient
+from studio.inference.protocol import ChatDelta, ChatRequest, user_turn
 from studio.runs.checkpoints import MARKER
 from studio.runs.status import update_status
 from studio.runs.store import RunStore
-from studio.services.inference import InferenceClient
 
 FAKE = Path(__file__).with_name("fake_inference.py")
 

@@ -9,9 +9,9 @@ import torch
 
 from studio.config.model import ModelConfig
 from studio.core.errors import InputError
-from studio.infer.engine import Engine
-from studio.infer.request import user_turn
-from studio.infer.sampling import Sampling
+from studio.inference.engine import Engine
+from studio.inference.protocol import user_turn
+from studio.inference.sampling import Sampling
 from studio.runs.status import read_status
 from studio.runs.store import RunStore
 from studio.services.eject import eject

@@ -11,11 +11,11 @@ from studio.core.errors import InputError, ModelError, StudioError
 from studio.core.paths import Workspace
 from studio.data.image_store import ImageStore
 from studio.data.sources import open_source
-from studio.infer.request import ChatDelta, ChatRequest, said, user_turn
-from studio.infer.sampling import Sampling
+from studio.inference.client import ChatModel, InferenceStatus
+from studio.inference.protocol import ChatDelta, ChatRequest, said, user_turn
+from studio.inference.sampling import Sampling
 from studio.runs.event_log import EventLog
 from studio.runs.store import RunStore
-from studio.services.inference import ChatModel, InferenceStatus
 from studio.ui import chat_handlers
 from studio.ui.chat_handlers import ChatHandlers
 from studio.ui.chat_models import EMBEDDED_KEY, choices, columns, find

@@ -17,9 +17,9 @@ from studio.annotation.records import TextChange
 from studio.config import RunConfig
 from studio.config.model import ModelConfig
 from studio.data.schema import Answer, Message, Part, Row
-from studio.infer.request import ChatDelta
+from studio.inference.client import ChatModel, InferenceStatus
+from studio.inference.protocol import ChatDelta
 from studio.runs.event_log import EventLog
-from studio.services.inference import ChatModel, InferenceStatus
 from studio.ui.app import close_context, open_context
 from studio.ui.context import StudioContext
 

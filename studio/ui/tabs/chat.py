@@ -8,8 +8,8 @@ from typing import Any
 import gradio as gr
 
 from studio.config.fields import FieldSpec, field_specs
-from studio.infer.sampling import Sampling
-from studio.services.inference import InferenceStatus
+from studio.inference.client import InferenceStatus
+from studio.inference.sampling import Sampling
 from studio.ui.chat_handlers import ChatHandlers
 from studio.ui.chat_models import EMBEDDED_KEY, choices
 from studio.ui.chat_samples import Sample, load_samples

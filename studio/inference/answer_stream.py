@@ -14,8 +14,8 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, StoppingCriteria
 from transformers.generation.streamers import BaseStreamer
 
-from studio.infer.request import ChatDelta, Stopped
-from studio.infer.turns import Turns
+from studio.inference.fair_lock import Turns
+from studio.inference.protocol import ChatDelta, Stopped
 
 REPLACEMENT = "\ufffd"
 

@@ -15,7 +15,7 @@ from studio.core.child_client import PipeWorker, Reply
 from studio.core.errors import BusyError, StudioError
 from studio.core.logs import log_told
 from studio.core.paths import EMBEDDED, Workspace
-from studio.infer.request import ChatDelta, ChatRequest, LoadRequest
+from studio.inference.protocol import ChatDelta, ChatRequest, LoadRequest
 from studio.runs.store import Run, RunStore
 
 IDLE_MINUTES = 15.0

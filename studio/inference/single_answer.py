@@ -12,9 +12,9 @@ from studio.config.model import ModelConfig
 from studio.core.errors import InputError, NotFoundError
 from studio.core.paths import Workspace
 from studio.data.image_store import open_image
-from studio.infer.request import ChatDelta, Stopped, said, user_turn
-from studio.infer.resolve import Answerer, resolve
-from studio.infer.sampling import Sampling
+from studio.inference.model_choice import Answerer, resolve
+from studio.inference.protocol import ChatDelta, Stopped, said, user_turn
+from studio.inference.sampling import Sampling
 from studio.runs.store import RunStore
 
 ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
@@ -59,7 +59,7 @@ def ask(
     config = run_file.parse({"model": {"id": model, "quantization": quantization}}).model
     answerers = _answerers(workspace, config, adapter, compare)
     pictures = [_open(path) for path in images]
-    from studio.infer.engine import Engine
+    from studio.inference.engine import Engine
 
     engine = Engine()
     system = _system_prompt(workspace, adapter)

@@ -15,11 +15,11 @@ from PIL import Image
 from studio.config.model import ModelConfig
 from studio.core.errors import BusyError, StoppedError
 from studio.data.schema import Message
-from studio.infer.prompt import build_inputs, room_for_answer, stop_tokens
-from studio.infer.request import ChatDelta
-from studio.infer.sampling import Sampling
-from studio.infer.stream import Generation, stream
-from studio.infer.turns import Turns
+from studio.inference.answer_stream import Generation, stream
+from studio.inference.chat_inputs import build_inputs, room_for_answer, stop_tokens
+from studio.inference.fair_lock import Turns
+from studio.inference.protocol import ChatDelta
+from studio.inference.sampling import Sampling
 from studio.models.load import Loaded, load_model
 from studio.models.loaded_adapters import AdapterShelf
 from studio.models.oom import MEMORY_ERRORS, first_line, ran_out

@@ -16,10 +16,10 @@ from studio.core.child_server import Message, Request, serve
 from studio.core.errors import BusyError, InputError
 from studio.core.paths import Workspace
 from studio.data.image_store import ImageStore
-from studio.infer.engine import Engine
-from studio.infer.memory import MemoryUse, refuse_if_too_large
-from studio.infer.request import ChatRequest, LoadRequest
-from studio.infer.resolve import Answerer, resolve
+from studio.inference.engine import Engine
+from studio.inference.memory_check import MemoryUse, refuse_if_too_large
+from studio.inference.model_choice import Answerer, resolve
+from studio.inference.protocol import ChatRequest, LoadRequest
 from studio.models.log_levels import quiet_libraries
 from studio.runs.store import RunStore
 

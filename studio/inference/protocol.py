@@ -8,7 +8,7 @@ from typing import Literal
 from studio.config.model import ModelConfig
 from studio.config.setting import Section
 from studio.data.schema import Message, Part
-from studio.infer.sampling import Sampling
+from studio.inference.sampling import Sampling
 
 Stopped = Literal["", "end", "length", "cancelled"]
 
