@@ -125,7 +125,7 @@ def run_demo(
     Raises:
         RunFailedError: A run did not finish.
     """
-    from studio.evaluate.bench import Bench
+    from studio.evaluation.embedded_benchmark import Bench
 
     images = ImageStore(workspace)
     heldout = _heldout(workspace)
@@ -185,8 +185,8 @@ def _rows(source: str, split: str, workspace: Workspace) -> list[Row]:
 
 
 def _scores(bench: Any, heldout: Heldout, run: Run | None) -> Scores:
-    from studio.evaluate.metrics import evasive_rate, exact_match
-    from studio.evaluate.sets import references_of
+    from studio.evaluation.evaluation_rows import references_of
+    from studio.evaluation.metrics import evasive_rate, exact_match
 
     habit = bench.answers(heldout.habit, run)
     return Scores(
@@ -202,7 +202,7 @@ def _scores(bench: Any, heldout: Heldout, run: Run | None) -> Scores:
 
 def _evaded(bench: Any, rows: list[Row]) -> Row:
     """The first row whose question the base model evades, else the first."""
-    from studio.evaluate.metrics import is_evasive
+    from studio.evaluation.metrics import is_evasive
 
     answers = zip(rows, bench.answers(rows), strict=True)
     return next((row for row, answer in answers if is_evasive(answer)), rows[0])

@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from studio.core.errors import InputError
-from studio.evaluate.metrics import evasive_rate, exact_match, is_evasive, normalise
+from studio.evaluation.metrics import evasive_rate, exact_match, is_evasive, normalise
 
 
 @pytest.mark.parametrize(
@@ -66,8 +66,6 @@ def test_evasive_rate():
 
 
 def test_metrics_do_not_load_torch():
-    code = (
-        "import sys, studio.evaluate.metrics, studio.models.prompts; print('torch' in sys.modules)"
-    )
+    code = "import sys, studio.evaluation.metrics, studio.models.prompts; print('torch' in sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "False"

@@ -6,7 +6,7 @@ from one_step import OneStep
 
 from studio.core.errors import ModelError
 from studio.data.image_store import ImageStore
-from studio.evaluate.bench import Bench
+from studio.evaluation.embedded_benchmark import Bench
 from studio.models.adapter_weights import DEFAULT, state_of
 from studio.runs.store import RunStore
 from studio.training.model_setup import prepare_model

@@ -8,9 +8,9 @@ from studio.config import RunConfig, presets
 from studio.data.image_store import ImageStore
 from studio.data.schema import Row
 from studio.data.sources import open_source
-from studio.evaluate.bench import Bench
-from studio.evaluate.metrics import evasive_rate, exact_match
-from studio.evaluate.sets import references_of
+from studio.evaluation.embedded_benchmark import Bench
+from studio.evaluation.evaluation_rows import references_of
+from studio.evaluation.metrics import evasive_rate, exact_match
 from studio.runs.curves import Diary
 from studio.runs.diagnostics.rules import forgetting
 from studio.services.demo import second_step
