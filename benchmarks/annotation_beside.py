@@ -62,7 +62,7 @@ def prepare(scratch: Path) -> None:
 
     for name in ("cli.main", "preflight.check", "services.frozen", "train.plan"):
         import_module(f"studio.{name}")
-    from studio.services import doctor
+    from studio.launch import doctor
 
     doctor.PROBE = "print('cpu')\nprint('fp32')"  # devices are not what this is about
     (scratch / "run.yaml").write_text(RUN, "utf-8")

@@ -71,7 +71,7 @@ def freeze(place: Any, times: int = sys.maxsize) -> None:
     """
     from studio.config import run_file
     from studio.core.errors import InputError
-    from studio.services.frozen import with_frozen_data
+    from studio.launch.frozen_rows import with_frozen_data
 
     config = run_file.parse({"method": "dpo", "data": {"source": "library:imported"}})
     for _ in range(times):

@@ -42,10 +42,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from studio.config import RunConfig, run_file
 from studio.config.training import SAVINGS
 from studio.core.paths import PRESETS, Workspace
+from studio.launch.training_script import eject
+from studio.launch.worker_process import environment
 from studio.runs.status import read_status
 from studio.runs.store import Run, RunStore
-from studio.services.eject import eject
-from studio.services.launching import environment
 
 LIMIT_PERCENT = 2.0
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}

@@ -31,8 +31,8 @@ def demo(
     json: JsonOption = False,
 ) -> int:
     """The whole loop on the embedded model: SFT, labelled pairs, DPO, before and after."""
+    from studio.launch.demo import run_demo
     from studio.models.log_levels import quiet_libraries
-    from studio.services.demo import run_demo
 
     quiet_libraries()
 

@@ -9,7 +9,7 @@ from studio.cli.options import JsonOption, WorkspaceOption, locate, print_json
 
 def doctor(workspace: WorkspaceOption = None, json: JsonOption = False) -> int:
     """Check python, libraries, devices, disk and database."""
-    from studio.services.doctor import examine
+    from studio.launch.doctor import examine
 
     report = examine(locate(workspace))
     if json:

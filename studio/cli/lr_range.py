@@ -31,8 +31,8 @@ def lr_range(
     json: JsonOption = False,
 ) -> int:
     """Find a learning rate: train a few steps with growing rates, until the loss explodes."""
+    from studio.launch.frozen_rows import with_frozen_data
     from studio.models.log_levels import quiet_libraries
-    from studio.services.frozen import with_frozen_data
 
     quiet_libraries()
     from studio.training.lr_range_test import range_test

@@ -44,8 +44,8 @@ def plan(
     json: JsonOption = False,
 ) -> int:
     """Show what a run would do: memory, time, and what is trained."""
+    from studio.launch.frozen_rows import with_frozen_data
     from studio.models.log_levels import quiet_libraries
-    from studio.services.frozen import with_frozen_data
 
     quiet_libraries()
     from studio.training.planning.batch_finder import NOT_HERE, find_batch_size

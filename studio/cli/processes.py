@@ -31,7 +31,7 @@ def recipe(run_dir: Path) -> int:
 
 def remote(run_dir: Path) -> int:
     """Send the run in RUN_DIR to Hugging Face Jobs and follow it."""
-    from studio.services.job_following import follow_remote
+    from studio.launch.hf_job_monitor import follow_remote
 
     return follow_remote(run_dir)
 

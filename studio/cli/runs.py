@@ -14,12 +14,12 @@ from studio.cli.options import JsonOption, WorkspaceOption, locate, print_json, 
 from studio.config import run_file
 from studio.core.errors import ConflictError, InputError
 from studio.core.logs import log_told
+from studio.launch.foreground_run import follow, start_now
 from studio.runs import queue
 from studio.runs.control import commands
 from studio.runs.curves import Diary
 from studio.runs.diagnostics.crash_report import tail
 from studio.runs.store import Run, RunStore
-from studio.services.foreground import follow, start_now
 
 app = typer.Typer(help="List, show, steer and give away runs.", no_args_is_help=False)
 RunId = Annotated[str, typer.Argument(metavar="RUN_ID")]
@@ -200,14 +200,14 @@ def script(
     workspace: WorkspaceOption = None,
 ) -> None:
     """The run as one Python file that needs only transformers, trl, peft and datasets."""
-    from studio.services import eject
+    from studio.launch import training_script
 
     place = locate(workspace)
     run = RunStore(place).get(run_id)
     if out is None:
-        typer.echo(eject.script(run, place))
+        typer.echo(training_script.script(run, place))
         return
-    for path in eject.eject(run, place, out):
+    for path in training_script.eject(run, place, out):
         typer.echo(str(path))
 
 
@@ -225,7 +225,7 @@ def slurm(
     workspace: WorkspaceOption = None,
 ) -> None:
     """The run as a batch script for SLURM: `… slurm RUN > run.sbatch; sbatch run.sbatch`."""
-    from studio.services.slurm import SlurmJob, made_for_slurm, slurm_script
+    from studio.launch.slurm import SlurmJob, made_for_slurm, slurm_script
 
     place = locate(workspace)
     file = Path(run)

@@ -31,9 +31,9 @@ def train(
     json: JsonOption = False,
 ) -> int:
     """Train in the foreground, with a progress bar."""
+    from studio.launch.foreground_run import follow, resumable, start_now
+    from studio.launch.frozen_rows import with_frozen_data
     from studio.models.log_levels import quiet_libraries
-    from studio.services.foreground import follow, resumable, start_now
-    from studio.services.frozen import with_frozen_data
 
     quiet_libraries()
     from studio.training.planning.preflight_plan import plan_run
@@ -74,7 +74,7 @@ def submit(
     workspace: WorkspaceOption = None,
 ) -> int:
     """Put a run into the queue of the workspace; a running studio takes it from there."""
-    from studio.services.supervisor import Supervisor
+    from studio.launch.supervisor import Supervisor
 
     if dry_run:
         _show_launch(read_config(run_file, set_), locate(workspace), namespace)
@@ -87,10 +87,10 @@ def submit(
 def _show_launch(config: RunConfig, place: Workspace, namespace: str) -> None:
     from studio.config.consistency import ensure_consistent
     from studio.config.engines import sent_elsewhere
+    from studio.launch.frozen_rows import with_frozen_data
+    from studio.launch.hf_jobs import build_job
+    from studio.launch.worker_process import worker_command
     from studio.runs.store import RunStore
-    from studio.services.frozen import with_frozen_data
-    from studio.services.jobs import build_job
-    from studio.services.launching import worker_command
 
     ensure_consistent(config)
     config = with_frozen_data(config, place)

@@ -1,6 +1,6 @@
 """What a run comes down to in the terms of transformers, TRL and PEFT, as plain values.
 
-The worker writes it down with what it really used; `studio.services.eject` makes a script of it.
+The worker writes it down with what it really used; `studio.launch.training_script` makes a script of it.
 """
 
 from __future__ import annotations

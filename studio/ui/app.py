@@ -16,10 +16,10 @@ from studio.annotation.database.journal import open_journal
 from studio.core.paths import ASSETS, SAMPLES, Workspace
 from studio.data.image_store import ImageStore
 from studio.inference.client import InferenceClient
+from studio.launch.planner import Planner
+from studio.launch.presence import Presence
+from studio.launch.supervisor import Supervisor
 from studio.runs.store import RunStore
-from studio.services.planner import Planner
-from studio.services.presence import Presence
-from studio.services.supervisor import Supervisor
 from studio.ui import accounts_pages, api, data_api, exports_api, opening, pulse, runs_api
 from studio.ui.access import ANNOTATE
 from studio.ui.answers import Answers

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from studio.core.paths import Workspace
     from studio.data.image_store import ImageStore
     from studio.inference.client import InferenceClient
+    from studio.launch.planner import Planner
+    from studio.launch.presence import Presence
+    from studio.launch.supervisor import Supervisor
     from studio.runs.store import RunStore
-    from studio.services.planner import Planner
-    from studio.services.presence import Presence
-    from studio.services.supervisor import Supervisor
     from studio.ui.auth import Accounts
 
 LOCAL_USER = "local"

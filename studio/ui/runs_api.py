@@ -12,11 +12,11 @@ from huggingface_hub import HfApi
 from pydantic import BaseModel, Field
 
 from studio.core.errors import ConflictError
+from studio.launch.hf_jobs import build_job, unset
+from studio.launch.slurm import SlurmJob, slurm_script
+from studio.launch.training_script import notebook, script
 from studio.runs.curves import Diary, compared, table
 from studio.runs.store import Run
-from studio.services.eject import notebook, script
-from studio.services.jobs import build_job, unset
-from studio.services.slurm import SlurmJob, slurm_script
 from studio.ui.context import StudioContext
 from studio.ui.guard import StudioRoute, check_host
 
@@ -26,7 +26,7 @@ NOSNIFF = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "defa
 
 
 class Cluster(BaseModel):
-    """What is asked of a cluster; see `studio.services.slurm.SlurmJob`."""
+    """What is asked of a cluster; see `studio.launch.slurm.SlurmJob`."""
 
     nodes: int = Field(1, ge=1, le=1024)
     gpus: int = Field(1, ge=1, le=64)

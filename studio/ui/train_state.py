@@ -20,8 +20,8 @@ from studio.config.saved_settings import SavedSettings
 from studio.core.errors import ConfigError, FieldProblem, InputError, StudioError
 from studio.core.paths import EMBEDDED, Workspace
 from studio.data.manifest import list_exports
+from studio.launch.frozen_rows import library_choices
 from studio.runs.store import Run, RunStore
-from studio.services.frozen import library_choices
 from studio.ui.forms import to_widget
 
 SAMPLES = {

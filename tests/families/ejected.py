@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from studio.config.training import SAVINGS
+from studio.launch.training_script import eject
 from studio.runs.event_log import read_events
 from studio.runs.store import RunStore
-from studio.services.eject import eject
 from studio.training.run_training import execute
 from tests.families.trial import Bench
 

@@ -5,7 +5,7 @@ from collections import namedtuple
 import pytest
 
 from studio.core.paths import Workspace
-from studio.services import doctor
+from studio.launch import doctor
 
 Usage = namedtuple("Usage", "total used free")
 

@@ -12,10 +12,10 @@ import pytest
 from studio.config import run_file
 from studio.config.training import SAVINGS
 from studio.core.paths import Workspace
+from studio.launch.script_rows import write_rows
+from studio.launch.training_script import eject, notebook, recipe_of, render
 from studio.runs.event_log import read_events
 from studio.runs.store import RunStore
-from studio.services.eject import eject, notebook, recipe_of, render
-from studio.services.eject_rows import write_rows
 from studio.training.recipe import write_recipe
 from studio.training.run_training import execute
 

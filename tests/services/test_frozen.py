@@ -17,11 +17,11 @@ from studio.data.frozen_dataset import freeze_splits
 from studio.data.manifest import list_exports
 from studio.data.schema import Answer, Message, Part, Row
 from studio.data.sources import open_source
+from studio.launch import frozen_rows as module
+from studio.launch.frozen_copies import IN_USE_SECONDS, Copies
+from studio.launch.frozen_rows import freeze_library, library_choices, with_frozen_data
+from studio.launch.supervisor import Supervisor
 from studio.runs.store import RunStore
-from studio.services import frozen as module
-from studio.services.copies import IN_USE_SECONDS, Copies
-from studio.services.frozen import freeze_library, library_choices, with_frozen_data
-from studio.services.supervisor import Supervisor
 
 
 def row(name: str, **answers) -> Row:

@@ -15,13 +15,13 @@ from studio.config.consistency import problems
 from studio.config.training import SAVINGS
 from studio.core.errors import InputError
 from studio.core.paths import Workspace
+from studio.launch import hf_job_monitor, hf_job_script, hf_jobs, remote_files
+from studio.launch.hf_job_monitor import follow_remote
 from studio.models.model_source import model_path
 from studio.runs.control import command_file
 from studio.runs.curves import Diary
 from studio.runs.status import update_status
 from studio.runs.store import RunStore
-from studio.services import job_following, job_script, jobs, remote_files
-from studio.services.job_following import follow_remote
 
 OFF = dict.fromkeys(SAVINGS, "off")
 SMALL = {
@@ -52,7 +52,7 @@ def hub(monkeypatch):
     """The stand-in; `hub.api` asks it."""
     state, server = serve()
     monkeypatch.setenv("HF_TOKEN", TOKEN)
-    monkeypatch.setattr(job_following, "POLL", 0.05)
+    monkeypatch.setattr(hf_job_monitor, "POLL", 0.05)
     monkeypatch.setattr(remote_files, "BETWEEN_TRIES", 0)
     state.api = HfApi(endpoint=state.url, token=TOKEN)
     state.log = list(PRINTED)
@@ -84,7 +84,7 @@ def written(run):
 
 def test_a_dry_run_shows_what_would_be_sent_without_secrets(workspace, hub):
     run = job_run(workspace)
-    shown = jobs.build_job(run, workspace, "ana").to_json()
+    shown = hf_jobs.build_job(run, workspace, "ana").to_json()
     assert hub.jobs == [] and hub.files == {}
     sent = set(shown["upload"]["files"])
     assert {"train.py", "job.sh", "rows/train.parquet", "model/model.safetensors"} <= sent
@@ -102,14 +102,14 @@ def test_a_dry_run_shows_what_would_be_sent_without_secrets(workspace, hub):
 
 def test_the_shell_script_of_a_job_is_shell(workspace, tmp_path):
     run = job_run(workspace, processes=2)
-    shell = jobs.build_job(run, workspace, "ana").folder / "job.sh"
+    shell = hf_jobs.build_job(run, workspace, "ana").folder / "job.sh"
     text = shell.read_text()
     assert subprocess.run(["bash", "-n", str(shell)], check=False).returncode == 0
     assert "accelerate launch --multi_gpu --num_processes 2" in text
     script = shell.with_name("train.py").read_text()
     assert "use_cpu=False," in script and "dtype=torch.bfloat16" in script
     assert "--with torch==" in text and "--with pillow==" in text and "*.bin" not in text
-    moved = job_script.job_script("/data/train.py", ["trl"], 1, "ana/x", checkpoints=False)
+    moved = hf_job_script.job_script("/data/train.py", ["trl"], 1, "ana/x", checkpoints=False)
     assert "checkpoint-" in text and "ls -t out" not in moved and " python /data" in moved
 
 
@@ -120,7 +120,7 @@ def test_a_job_trains_the_run_and_its_adapter_comes_back(workspace, hub, tmp_pat
     here = RunStore(workspace).create(run_file.parse(SMALL))
     execute(here.config, here.paths, workspace)
     run = job_run(workspace, engine="hf-jobs:cpu-basic")
-    monkeypatch.setattr(jobs, "MOUNT", str(run.paths.root / "job"))
+    monkeypatch.setattr(hf_jobs, "MOUNT", str(run.paths.root / "job"))
     hub.folder, hub.log = tmp_path / "machine", []
     hub.folder.mkdir()
     assert follow_remote(run.paths.root, hub.api) == 0, "\n".join(hub.log)
@@ -222,7 +222,7 @@ def test_what_a_run_starts_from_goes_along(workspace, tmp_path, hub):
 
     run = RunStore(workspace).create(run_file.parse(values))
     write_recipe(run.config, run.paths, workspace)
-    job = jobs.build_job(run, workspace, "ana")
+    job = hf_jobs.build_job(run, workspace, "ana")
     names = {str(path.relative_to(job.folder)) for path in job.files}
     assert {"adapter/adapter_model.safetensors", "reference/adapter_config.json"} <= names
     text = job.files[0].read_text()
@@ -233,14 +233,14 @@ def test_what_a_run_starts_from_goes_along(workspace, tmp_path, hub):
 def test_a_job_that_could_not_give_its_weights_back_is_refused(workspace):
     run = RunStore(workspace).create(config(secrets=[]))
     with pytest.raises(InputError, match="cannot upload"):
-        jobs.build_job(run, workspace, "ana")
+        hf_jobs.build_job(run, workspace, "ana")
 
 
 def test_a_secret_that_is_not_set_is_refused_before_anything_is_sent(workspace, hub):
     run = job_run(workspace, secrets=["HF_TOKEN", "WANDB_API_KEY"])
     assert "WANDB_API_KEY" not in os.environ
     with pytest.raises(InputError, match="WANDB_API_KEY"):
-        jobs.submit(jobs.build_job(run, workspace, "ana"), hub.api)
+        hf_jobs.submit(hf_jobs.build_job(run, workspace, "ana"), hub.api)
     assert hub.jobs == [] and hub.files == {}
 
 
@@ -257,7 +257,7 @@ def test_without_a_token_nothing_is_sent_and_that_is_said(workspace, hub, monkey
 def test_a_login_is_as_good_as_the_variable(workspace, hub, monkeypatch):
     monkeypatch.delenv("HF_TOKEN")
     run = job_run(workspace)
-    jobs.submit(jobs.build_job(run, workspace, "ana"), hub.api)
+    hf_jobs.submit(hf_jobs.build_job(run, workspace, "ana"), hub.api)
     assert hub.jobs[0]["secrets"] == {"HF_TOKEN": TOKEN}
 
 

@@ -17,11 +17,11 @@ import pytest
 from studio.config import run_file
 from studio.config.training import SAVINGS
 from studio.core.paths import Workspace
+from studio.launch import worker_process
+from studio.launch.supervisor import Supervisor
 from studio.runs.curves import Diary
 from studio.runs.event_log import read_events
 from studio.runs.status import ENDED
-from studio.services import launching
-from studio.services.supervisor import Supervisor
 
 ROOT = Path(__file__).resolve().parents[2]
 KILLS = int(os.environ.get("STUDIO_KILLS", "5"))
@@ -30,7 +30,7 @@ OFF = dict.fromkeys(SAVINGS, "off")
 STUDIO = """
 import sys, time
 from studio.core.paths import Workspace
-from studio.services import launching, supervisor
+from studio.launch import launching, supervisor
 launching.WORKER = ("-c", sys.argv[2])
 supervisor.STARTUP_GRACE = 3.0
 made = supervisor.Supervisor(Workspace.locate(sys.argv[1]))
@@ -42,7 +42,7 @@ time.sleep(600)
 
 @pytest.fixture
 def supervisor(tmp_path, client, monkeypatch):
-    monkeypatch.setattr(launching, "WORKER", ("-c", client))
+    monkeypatch.setattr(worker_process, "WORKER", ("-c", client))
     made = Supervisor(Workspace.locate(tmp_path / "workspace"))
     yield made
     for run in made.store.list():

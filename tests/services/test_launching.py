@@ -22,15 +22,15 @@ from studio.config.consistency import cautions, problems
 from studio.config.training import SAVINGS
 from studio.core.errors import ConfigError, InputError
 from studio.core.paths import Workspace
+from studio.launch import worker_process
+from studio.launch.foreground_run import follow, start_now
+from studio.launch.slurm import SlurmJob, made_for_slurm, slurm_script
+from studio.launch.supervisor import Supervisor
 from studio.models.devices import pick_device
 from studio.runs.control import command_file
 from studio.runs.curves import Diary
 from studio.runs.status import update_status
 from studio.runs.store import RunStore
-from studio.services import launching
-from studio.services.foreground import follow, start_now
-from studio.services.slurm import SlurmJob, made_for_slurm, slurm_script
-from studio.services.supervisor import Supervisor
 from studio.training.distributed import for_all_there_are
 
 PROCESS = psutil.Process()
@@ -104,7 +104,7 @@ def test_two_machines_learn_what_one_learns(workspace, alone, tmp_path):
     other = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(second)]
     joined = subprocess.run(
         [*other, "--module", "studio", "worker", str(run.paths.root)],
-        env=launching.environment() | {"ACCELERATE_USE_CPU": "true"},
+        env=worker_process.environment() | {"ACCELERATE_USE_CPU": "true"},
         capture_output=True,
         text=True,
         timeout=240,
@@ -136,18 +136,18 @@ def test_each_process_of_a_machine_has_its_own_gpu(monkeypatch):
 
 
 def test_the_command_follows_the_engine(workspace, tmp_path, monkeypatch):
-    monkeypatch.setattr(launching, "has_gpus", lambda: True)
+    monkeypatch.setattr(worker_process, "has_gpus", lambda: True)
     paths = workspace.run("r")
-    one = launching.worker_command(config(), paths)
+    one = worker_process.worker_command(config(), paths)
     assert one == [sys.executable, "-m", "studio", "worker", str(paths.root)]
-    many = launching.worker_command(config(processes=2), paths)
+    many = worker_process.worker_command(config(processes=2), paths)
     assert "--multi_gpu" in many and many[-4:] == ["--module", "studio", "worker", str(paths.root)]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,3")
-    assert launching._devices(config()) == {"CUDA_VISIBLE_DEVICES": "2"}
-    assert launching._devices(config(processes=2)) == {}
-    own = launching.worker_command(config(engine="accelerate:/fsdp.yaml"), paths)
+    assert worker_process._devices(config()) == {"CUDA_VISIBLE_DEVICES": "2"}
+    assert worker_process._devices(config(processes=2)) == {}
+    own = worker_process.worker_command(config(engine="accelerate:/fsdp.yaml"), paths)
     assert own[3:5] == ["--config_file", "/fsdp.yaml"] and "--num_processes" not in own
-    job = launching.worker_command(config(engine="hf-jobs:l4x1"), paths)
+    job = worker_process.worker_command(config(engine="hf-jobs:l4x1"), paths)
     assert job[1:4] == ["-m", "studio", "remote"]
 
 
@@ -263,7 +263,7 @@ def test_a_run_for_slurm_is_left_alone_by_the_studio(workspace, monkeypatch):
     there = RunStore(workspace).get(run.run_id)
     assert there.status.state == "running" and there.alive
     other = RunStore(workspace).create(config())
-    monkeypatch.setattr("studio.services.supervisor.launch_worker", started.append)
+    monkeypatch.setattr("studio.launch.supervisor.launch_worker", started.append)
     supervisor.step()
     assert [run.run_id for run in started] == [other.run_id]  # the other machine is not this one
     here = replace(there, status=replace(there.status, host=""))
@@ -272,7 +272,7 @@ def test_a_run_for_slurm_is_left_alone_by_the_studio(workspace, monkeypatch):
 
 def test_jobs_elsewhere_and_runs_here_do_not_wait_for_each_other(workspace, monkeypatch):
     started = []
-    monkeypatch.setattr("studio.services.supervisor.launch_worker", started.append)
+    monkeypatch.setattr("studio.launch.supervisor.launch_worker", started.append)
     store, supervisor = RunStore(workspace), Supervisor(workspace)
     here = store.create(config())
     update_status(here.paths, state="running", pid=os.getpid(), pid_started=PROCESS.create_time())

@@ -13,9 +13,9 @@ from studio.config import RunConfig
 from studio.core.child_client import PipeWorker
 from studio.core.errors import ModelError, RunFailedError, StoppedError
 from studio.core.paths import Workspace
+from studio.launch import planner as service
+from studio.launch.planner import Planner
 from studio.runs.run_plan import Plan
-from studio.services import planner as service
-from studio.services.planner import Planner
 from studio.training.planning import dry_step as measuring
 from studio.training.planning.dry_step import Measured, measure
 

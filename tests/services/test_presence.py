@@ -14,8 +14,8 @@ import pytest
 
 from studio.core.errors import BusyError
 from studio.core.paths import Workspace
-from studio.services import presence
-from studio.services.presence import Presence, this_studio
+from studio.launch import presence
+from studio.launch.presence import Presence, this_studio
 
 
 @pytest.fixture

@@ -11,13 +11,13 @@ import pytest
 from studio.config import RunConfig, run_file
 from studio.core.errors import ConfigError, ConflictError
 from studio.core.paths import Workspace, write_json
+from studio.launch import worker_process as module
+from studio.launch.supervisor import Supervisor
 from studio.runs import checkpoints
 from studio.runs.control import command_file
 from studio.runs.control.commands import extend, kill_worker
 from studio.runs.event_log import read_events
 from studio.runs.status import ENDED, process_alive, update_status
-from studio.services import launching as module
-from studio.services.supervisor import Supervisor
 
 DEADLINE = 240
 
@@ -172,7 +172,7 @@ def test_a_run_whose_studio_died_while_starting_it_waits_again(supervisor, monke
     supervisor.pause(True)
     supervisor.step()
     assert supervisor.store.get(run.run_id).status.state == "starting"
-    monkeypatch.setattr("studio.services.supervisor.STARTUP_GRACE", -1.0)
+    monkeypatch.setattr("studio.launch.supervisor.STARTUP_GRACE", -1.0)
     for _ in range(3):
         update_status(run.paths, state="starting")
         supervisor.step()
@@ -223,7 +223,7 @@ def test_a_run_file_that_is_damaged_fails_its_run_and_not_the_queue(supervisor, 
 
 
 def test_the_queue_outlives_a_round_that_went_wrong(supervisor, monkeypatch, caplog):
-    monkeypatch.setattr("studio.services.supervisor.INTERVAL", 0.01)
+    monkeypatch.setattr("studio.launch.supervisor.INTERVAL", 0.01)
     rounds = iter([OSError(28, "No space left on device")] * 3 + [None] * 10_000)
     seen = []
 

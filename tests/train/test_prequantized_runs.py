@@ -12,9 +12,9 @@ from studio.core.errors import InputError
 from studio.inference.engine import Engine
 from studio.inference.protocol import user_turn
 from studio.inference.sampling import Sampling
+from studio.launch.training_script import eject
 from studio.runs.status import read_status
 from studio.runs.store import RunStore
-from studio.services.eject import eject
 from studio.training.planning.preflight_plan import plan_run
 from studio.training.worker import main as worker
 from tests.models.checkpoints import DAMAGED, eight_bit, four_bit, fp8

@@ -11,11 +11,11 @@ from fast_pair import OFF, write_rows
 from safetensors.numpy import load_file
 
 from studio.core.errors import DataError
+from studio.launch.worker_process import environment
 from studio.models.adapter_config import WEIGHTS
 from studio.runs import checkpoints
 from studio.runs.event_log import read_events
 from studio.runs.status import read_status
-from studio.services.launching import environment
 from studio.training.distributed import ensure_alike
 from studio.training.run_rows import load_run_data
 

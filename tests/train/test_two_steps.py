@@ -11,9 +11,9 @@ from studio.data.sources import open_source
 from studio.evaluation.embedded_benchmark import Bench
 from studio.evaluation.evaluation_rows import references_of
 from studio.evaluation.metrics import evasive_rate, exact_match
+from studio.launch.demo import second_step
 from studio.runs.curves import Diary
 from studio.runs.diagnostics.rules import forgetting
-from studio.services.demo import second_step
 from studio.tiny.questions import GAP, HABIT, TAUGHT
 from studio.training.planning.preflight_plan import plan_run
 from tests.train.conftest import Runner

@@ -70,8 +70,8 @@ def test_what_a_job_would_be_sent_is_shown_with_secrets_by_name(
     run = store.create(config, state="stopped")
     script = tmp_path / "train.py"
     script.write_text("pass\n")
-    monkeypatch.setattr("studio.services.jobs.pack", lambda *_: [script])
-    monkeypatch.setattr("studio.services.jobs._shell", lambda *_: "true\n")
+    monkeypatch.setattr("studio.launch.hf_jobs.pack", lambda *_: [script])
+    monkeypatch.setattr("studio.launch.hf_jobs._shell", lambda *_: "true\n")
     answer = client.get(f"/studio/runs/{run.run_id}/job")
     told = answer.json()
     assert told["sent"]["job"]["body"]["flavor"] == "t4-small"

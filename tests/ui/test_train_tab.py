@@ -11,10 +11,10 @@ from studio.config import RunConfig, presets, run_file
 from studio.core.errors import FieldProblem
 from studio.core.paths import Workspace, write_json
 from studio.data.manifest import MANIFEST
+from studio.launch.demo import second_step
+from studio.launch.planner import Loading
 from studio.runs.run_plan import Plan
 from studio.runs.store import RunStore
-from studio.services.demo import second_step
-from studio.services.planner import Loading
 from studio.training.planning.dry_step import Measured, calibrated
 from studio.ui.context import StudioContext
 from studio.ui.forms import config_from, widgets_of

@@ -12,12 +12,12 @@ from playwright.sync_api import Page
 from serving import launched, opened, served
 
 from studio.config import RunConfig
+from studio.launch import worker_process
 from studio.runs import queue
 from studio.runs.control.commands import kill_worker
 from studio.runs.event_log import EventLog, read_events
 from studio.runs.run_plan import MemoryPlan, Plan
 from studio.runs.store import Run, RunStore
-from studio.services import launching
 from studio.ui.app import close_context, open_context
 from studio.ui.context import StudioContext
 
@@ -86,7 +86,7 @@ def context(
     tmp_path: Path, client: str, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[StudioContext]:
     """A studio whose workers are forked, and end with the test."""
-    monkeypatch.setattr(launching, "WORKER", ("-c", client))
+    monkeypatch.setattr(worker_process, "WORKER", ("-c", client))
     made = replace(open_context(str(tmp_path)), planner=Unplanned())
     made.supervisor.start()
     yield made

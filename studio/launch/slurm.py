@@ -12,9 +12,9 @@ from studio.config.consistency import ensure_consistent
 from studio.config.engines import ACCELERATE_ENGINE, sent_elsewhere
 from studio.core.errors import InputError
 from studio.core.paths import Workspace
+from studio.launch.frozen_rows import with_frozen_data
+from studio.launch.worker_process import PROJECT_ROOT
 from studio.runs.store import Run, RunStore
-from studio.services.frozen import with_frozen_data
-from studio.services.launching import PROJECT_ROOT
 
 NAME = r"[\w.,:@+-]+"
 ABOUT = """\

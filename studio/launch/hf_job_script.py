@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
-from studio.services.eject import pinned
+from studio.launch.training_script import pinned
 
 EVERY = 600
 WEIGHTS = "*.safetensors"

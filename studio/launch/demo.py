@@ -20,8 +20,8 @@ from studio.core.paths import Workspace
 from studio.data.image_store import ImageStore
 from studio.data.schema import Row
 from studio.data.sources import open_source
+from studio.launch.foreground_run import follow, start_now
 from studio.runs.store import Run
-from studio.services.foreground import follow, start_now
 
 GAP, HABIT = "report", "lowest"
 DATASET = "demo-pairs"

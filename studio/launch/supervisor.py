@@ -21,14 +21,14 @@ from studio.config.engines import sent_elsewhere
 from studio.core.errors import ConflictError, InputError, StudioError
 from studio.core.logs import log_told
 from studio.core.paths import Workspace
+from studio.launch.frozen_rows import with_frozen_data
+from studio.launch.worker_process import launch_worker
 from studio.runs import queue
 from studio.runs.control import commands
 from studio.runs.control.commands import mark_dead
 from studio.runs.event_log import EventLog
 from studio.runs.status import update_status
 from studio.runs.store import Run, RunStore
-from studio.services.frozen import with_frozen_data
-from studio.services.launching import launch_worker
 
 logger = logging.getLogger(__name__)
 INTERVAL = 0.5

@@ -26,7 +26,7 @@ from studio.data.schema import Row
 from studio.data.sources.registry import LIBRARY
 from studio.data.trl_conversion import unusable
 from studio.data.trl_format import Method
-from studio.services.copies import Copies, Frozen
+from studio.launch.frozen_copies import Copies, Frozen
 
 _ONE_AT_A_TIME = threading.Lock()
 

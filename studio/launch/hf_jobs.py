@@ -1,8 +1,8 @@
 """A run as a Hugging Face job: what is sent, and sending it.
 
-The run goes as the script of `studio.services.eject` with its rows, uploaded to a private dataset
+The run goes as the script of `studio.launch.training_script` with its rows, uploaded to a private dataset
 repository that the job mounts. The job uploads what it trained to a private model repository.
-`studio.services.job_following` does the rest.
+`studio.launch.hf_job_monitor` does the rest.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from studio.config.adapter import MOVES_WEIGHTS
 from studio.config.engines import flavor_of, sent_elsewhere
 from studio.core.errors import InputError, RunFailedError, first_line
 from studio.core.paths import Workspace
+from studio.launch.hf_job_script import job_script
+from studio.launch.remote_files import pack
+from studio.launch.training_script import packages, recipe_of
 from studio.runs.store import Run
-from studio.services.eject import packages, recipe_of
-from studio.services.job_script import job_script
-from studio.services.remote_files import pack
 
 IMAGE = "ghcr.io/astral-sh/uv:python3.12-bookworm"
 MOUNT = "/data"

@@ -13,11 +13,11 @@ from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
 from studio.core.errors import RunFailedError, first_line
 from studio.core.paths import Workspace, read_json, write_json
+from studio.launch.hf_job_script import WANTED, WEIGHTS
+from studio.launch.script_rows import write_rows
+from studio.launch.training_script import recipe_of, render
 from studio.runs import checkpoints
 from studio.runs.store import Run
-from studio.services.eject import recipe_of, render
-from studio.services.eject_rows import write_rows
-from studio.services.job_script import WANTED, WEIGHTS
 
 TRIES = 3
 BETWEEN_TRIES = 10.0

@@ -17,9 +17,9 @@ from studio.core.child_client import Message, PipeWorker
 from studio.core.errors import StoppedError, StudioError
 from studio.core.logs import log_told
 from studio.core.paths import Workspace
+from studio.launch.frozen_rows import with_frozen_data
 from studio.runs.lr_range_result import Point, RangeResult, Span
 from studio.runs.run_plan import FoundBatch, Plan
-from studio.services.frozen import with_frozen_data
 from studio.training.planning.dry_step import Measured, measure
 
 LOOK_SECONDS = 0.2

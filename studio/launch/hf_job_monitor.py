@@ -20,15 +20,15 @@ from huggingface_hub.errors import HTTPError, LocalTokenNotFoundError
 from studio.core.errors import NotFoundError, RunFailedError, StudioError, first_line
 from studio.core.logs import log_told
 from studio.core.paths import RunPaths, Workspace, read_json, write_json
+from studio.launch.hf_job_log import JobLog
+from studio.launch.hf_job_script import EVERY
+from studio.launch.hf_jobs import build_job, submit
+from studio.launch.remote_files import bring_back, steps_of
 from studio.runs.control import command_file
 from studio.runs.diagnostics.crash_report import relevant, tail
 from studio.runs.event_log import EventLog
 from studio.runs.status import update_status
 from studio.runs.store import Run, RunStore
-from studio.services.job_log import JobLog
-from studio.services.job_script import EVERY
-from studio.services.jobs import build_job, submit
-from studio.services.remote_files import bring_back, steps_of
 
 POLL = 5.0
 LOOK = 0.5

@@ -19,9 +19,9 @@ from typing import Any
 
 from studio.core.errors import RunFailedError
 from studio.core.paths import Workspace, read_json
+from studio.launch.script_rows import write_rows
+from studio.launch.worker_process import environment
 from studio.runs.store import Run
-from studio.services.eject_rows import write_rows
-from studio.services.launching import environment
 
 CELL = "# %%"
 ALONE = "python train.py"
