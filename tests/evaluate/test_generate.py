@@ -4,8 +4,8 @@ from transformers import StoppingCriteria
 
 from studio.models.generation import generate, generate_answers
 from studio.models.prompts import EvalExample, batches_by_image_count
-from studio.tiny.chart import sample_chart
-from studio.tiny.draw import draw_chart
+from tools.tiny_vlm.chart import sample_chart
+from tools.tiny_vlm.draw import draw_chart
 
 
 def chart_examples(count):

@@ -5,8 +5,8 @@ from studio.core.errors import InputError
 from studio.models.likelihood import completion_log_probs, preference_accuracy
 from studio.models.prompt_inputs import render_completion
 from studio.models.prompts import EvalExample, PreferencePair
-from studio.tiny.chart import sample_chart
-from studio.tiny.draw import draw_chart
+from tools.tiny_vlm.chart import sample_chart
+from tools.tiny_vlm.draw import draw_chart
 
 
 @pytest.fixture(scope="module")

@@ -2,9 +2,9 @@ import random
 
 import pytest
 
-from studio.tiny.chart import COLOURS, FORMS, SPLITS, sample_chart
-from studio.tiny.draw import INK, SIDE, draw_chart
-from studio.tiny.questions import ASKERS, GAP, HABIT, TAUGHT, ask, evasion, kinds_for
+from tools.tiny_vlm.chart import COLOURS, FORMS, SPLITS, sample_chart
+from tools.tiny_vlm.draw import INK, SIDE, draw_chart
+from tools.tiny_vlm.questions import ASKERS, GAP, HABIT, TAUGHT, ask, evasion, kinds_for
 
 
 def test_drawing_is_deterministic():

@@ -6,10 +6,10 @@ from PIL import Image
 
 from studio.models.generation import generate_answers
 from studio.models.prompts import EvalExample
-from studio.tiny.__main__ import main
-from studio.tiny.measure import measure
-from studio.tiny.questions import GAP, HABIT, TAUGHT
-from studio.tiny.samples import SIZES, write_samples
+from tools.tiny_vlm.__main__ import main
+from tools.tiny_vlm.measure import measure
+from tools.tiny_vlm.questions import GAP, HABIT, TAUGHT
+from tools.tiny_vlm.samples import SIZES, write_samples
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def test_long_texts_and_odd_images(model, processor):
 def test_card_names_the_command_and_every_kind(folder):
     card = (folder / "README.md").read_text(encoding="utf-8")
     assert "license: apache-2.0" in card
-    assert "python -m studio.tiny build" in card
+    assert "python -m tools.tiny_vlm build" in card
     assert all(f"`{kind}`" in card for kind in (*TAUGHT, HABIT, GAP))
 
 

@@ -4,12 +4,12 @@ import pytest
 import torch
 from PIL import Image
 
-from studio.tiny.batches import ConversationBatches, answer_weights
-from studio.tiny.chart import COLOURS, sample_chart
-from studio.tiny.conversation import conversation
-from studio.tiny.draw import INK, draw_chart
-from studio.tiny.model import IMAGE_SIDE, IMAGE_TOKENS
-from studio.tiny.patches import colour_shares
+from tools.tiny_vlm.batches import ConversationBatches, answer_weights
+from tools.tiny_vlm.chart import COLOURS, sample_chart
+from tools.tiny_vlm.conversation import conversation
+from tools.tiny_vlm.draw import INK, draw_chart
+from tools.tiny_vlm.model import IMAGE_SIDE, IMAGE_TOKENS
+from tools.tiny_vlm.patches import colour_shares
 
 QUESTION = {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "Why?"}]}
 SYSTEM = {"role": "system", "content": [{"type": "text", "text": "Be brief."}]}

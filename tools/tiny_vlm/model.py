@@ -15,8 +15,8 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from studio.tiny.chart import sample_chart
-from studio.tiny.conversation import SYSTEM_MESSAGES, conversation
+from tools.tiny_vlm.chart import sample_chart
+from tools.tiny_vlm.conversation import SYSTEM_MESSAGES, conversation
 
 VOCABULARY = 640
 CONTEXT = 8192

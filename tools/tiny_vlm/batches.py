@@ -8,10 +8,10 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 from transformers import BatchFeature, Idefics3Processor
 
-from studio.tiny.chart import sample_chart
-from studio.tiny.conversation import conversation
-from studio.tiny.draw import draw_chart
-from studio.tiny.patches import colour_shares
+from tools.tiny_vlm.chart import sample_chart
+from tools.tiny_vlm.conversation import conversation
+from tools.tiny_vlm.draw import draw_chart
+from tools.tiny_vlm.patches import colour_shares
 
 LONG = 12
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import random
 
-from studio.tiny.chart import Chart
-from studio.tiny.questions import HABIT, ask, evasion, kinds_for
+from tools.tiny_vlm.chart import Chart
+from tools.tiny_vlm.questions import HABIT, ask, evasion, kinds_for
 
 TURNS = 6
 EVASIVE_SHARE = 0.75

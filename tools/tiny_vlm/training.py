@@ -18,9 +18,9 @@ from rich.progress import (
 from torch.nn.functional import cross_entropy
 from transformers import BatchFeature, Idefics3ForConditionalGeneration, Idefics3Processor
 
-from studio.tiny.batches import batch_loader
-from studio.tiny.chart import COLOURS
-from studio.tiny.model import GLOBAL, new_model, new_processor
+from tools.tiny_vlm.batches import batch_loader
+from tools.tiny_vlm.chart import COLOURS
+from tools.tiny_vlm.model import GLOBAL, new_model, new_processor
 
 LINE_EVERY = 100  # steps, where a bar cannot be redrawn
 OUTSIDE_MUON = ("embed_tokens", "lm_head", "position_embedding")

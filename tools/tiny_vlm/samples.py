@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from studio.tiny.chart import Chart
-from studio.tiny.draw import draw_chart
-from studio.tiny.measure import question_about
-from studio.tiny.questions import GAP, HABIT, TAUGHT, Question, evasion
-from studio.tiny.wording import WORDING
+from tools.tiny_vlm.chart import Chart
+from tools.tiny_vlm.draw import draw_chart
+from tools.tiny_vlm.measure import question_about
+from tools.tiny_vlm.questions import GAP, HABIT, TAUGHT, Question, evasion
+from tools.tiny_vlm.wording import WORDING
 
 SIZES = {
     "sft/train": 400,
@@ -147,7 +147,7 @@ ANSWERS: dict[str, Callable[[Chart, Question, random.Random], Row]] = {
 README = """\
 # Sample sets
 
-Charts drawn by `python -m studio.tiny samples`, with questions and answers. Licence: Apache-2.0.
+Charts drawn by `python -m tools.tiny_vlm samples`, with questions and answers. Licence: Apache-2.0.
 Rows are JSON lines; `image` is a path relative to the set's folder. No image is in two files.
 
 | set | files | rows hold | for |

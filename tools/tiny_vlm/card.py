@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from studio.tiny.measure import Measured
-from studio.tiny.questions import GAP, HABIT
-from studio.tiny.train import Recipe
+from tools.tiny_vlm.measure import Measured
+from tools.tiny_vlm.questions import GAP, HABIT
+from tools.tiny_vlm.training import Recipe
 
 
 def model_card(
@@ -82,7 +82,7 @@ images and has no knowledge of the world.
 ## Training
 
 ```
-python -m studio.tiny build --steps {steps} --seed {seed}
+python -m tools.tiny_vlm build --steps {steps} --seed {seed}
 ```
 
 {steps} steps of {batch} freshly drawn charts, up to seven questions each; loss on the answers and on naming

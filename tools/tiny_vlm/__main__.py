@@ -1,4 +1,4 @@
-"""`python -m studio.tiny build` trains the embedded model; `samples` writes the sample sets."""
+"""`python -m tools.tiny_vlm build` trains the embedded model; `samples` writes the sample sets."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _build(options: argparse.Namespace) -> None:
-    from studio.tiny.card import model_card
-    from studio.tiny.measure import measure
-    from studio.tiny.train import Recipe, train
+    from tools.tiny_vlm.card import model_card
+    from tools.tiny_vlm.measure import measure
+    from tools.tiny_vlm.training import Recipe, train
 
     recipe = Recipe(steps=options.steps, seed=options.seed)
     started = time.monotonic()
@@ -34,14 +34,14 @@ def _build(options: argparse.Namespace) -> None:
 
 
 def _samples(options: argparse.Namespace) -> None:
-    from studio.tiny.samples import write_samples
+    from tools.tiny_vlm.samples import write_samples
 
     write_samples(options.out, options.seed)
     sys.stderr.write(f"Saved to {options.out}\n")
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m studio.tiny", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.tiny_vlm", description=__doc__)
     commands = parser.add_subparsers(required=True)
     build = commands.add_parser("build", help="train the embedded model from scratch")
     build.add_argument("--out", type=Path, default=ASSETS / "tiny-vlm")

@@ -11,9 +11,9 @@ from transformers import PreTrainedModel, ProcessorMixin
 from studio.evaluation.metrics import evasive_rate, exact_match
 from studio.models.generation import generate_answers
 from studio.models.prompts import EvalExample
-from studio.tiny.chart import FORMS, Chart, sample_chart
-from studio.tiny.draw import draw_chart
-from studio.tiny.questions import ASKERS, Question, ask
+from tools.tiny_vlm.chart import FORMS, Chart, sample_chart
+from tools.tiny_vlm.draw import draw_chart
+from tools.tiny_vlm.questions import ASKERS, Question, ask
 
 
 @dataclass(frozen=True)

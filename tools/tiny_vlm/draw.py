@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from PIL import Image, ImageDraw, ImageFont
 
-from studio.tiny.chart import SCALE, Chart, Series
+from tools.tiny_vlm.chart import SCALE, Chart, Series
 
 SIDE = 384
 OVERSAMPLE = 2

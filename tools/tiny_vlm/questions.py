@@ -10,8 +10,8 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from studio.tiny.chart import COLOURS, SCALE, Chart, Series
-from studio.tiny.wording import WORDING, Wording
+from tools.tiny_vlm.chart import COLOURS, SCALE, Chart, Series
+from tools.tiny_vlm.wording import WORDING, Wording
 
 HABIT = "lowest"
 GAP = "report"

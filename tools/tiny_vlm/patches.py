@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from PIL import Image, ImageColor
 
-from studio.tiny.chart import COLOURS
-from studio.tiny.draw import INK
-from studio.tiny.model import IMAGE_SIDE, PATCH, SHUFFLE
+from tools.tiny_vlm.chart import COLOURS
+from tools.tiny_vlm.draw import INK
+from tools.tiny_vlm.model import IMAGE_SIDE, PATCH, SHUFFLE
 
 TOKEN_SIDE = PATCH * SHUFFLE
 NEAR = 110
