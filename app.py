@@ -46,7 +46,7 @@ def parse_flags(arguments: list[str] | None = None) -> argparse.Namespace:
     if not (flags.auth or flags.share_without_auth or on_space or is_loopback(flags.host)):
         parser.error(
             f"--host {flags.host} lets others in, and there are no logins. Add --auth FILE "
-            "(python -m studio.ui.auth FILE NAME --role lead makes one), or "
+            "(python -m studio.api.access.accounts FILE NAME --role lead makes one), or "
             "--share-without-auth if everybody on that network may use the studio."
         )
     return flags
@@ -98,17 +98,17 @@ def main(arguments: list[str] | None = None) -> int:
     bound = listen(flags.host, flags.port)
 
     from studio.core.errors import StudioError
-    from studio.ui.quick import quick_imports
+    from studio.ui.shell.import_speed import quick_imports
 
     with quick_imports():
+        from studio.api.access.accounts import Accounts
+        from studio.api.access.closed_space import closed_app
+        from studio.api.access.hub_login import hub_accounts
+        from studio.api.server import address, serve
+        from studio.api.uploads import own_folder
         from studio.core.logs import configure
-        from studio.ui.app import build_app, close_context, open_context
-        from studio.ui.auth import Accounts
-        from studio.ui.closed import closed_app
-        from studio.ui.hub_login import hub_accounts
-        from studio.ui.notices import notices
-        from studio.ui.server import address, serve
-        from studio.ui.uploads import own_folder
+        from studio.ui.shell.app import build_app, close_context, open_context
+        from studio.ui.shell.notices import notices
 
     space = os.environ.get("SPACE_ID")
     try:

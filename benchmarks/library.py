@@ -164,7 +164,7 @@ class Watch:
 def serve(workspace: str, path: str) -> dict[str, float]:
     """In the measured process: the whole studio's page in memory, an import, then questions."""
     from studio.annotation.library.sources import import_source
-    from studio.ui.app import build_page, close_context, open_context
+    from studio.ui.shell.app import build_page, close_context, open_context
 
     context = open_context(workspace)
     build_page(context)
@@ -220,8 +220,8 @@ def _annotate(store, saves: list[float], stop: threading.Event) -> None:
 def ask(context) -> dict[str, float]:
     """p95 of what the Data tab's handlers take on the server, in milliseconds."""
     from studio.annotation import ItemFilter
-    from studio.ui.data_library import Library
-    from studio.ui.data_state import LibraryState
+    from studio.ui.data.library import Library
+    from studio.ui.data.state import LibraryState
 
     library, draw = Library(context), random.Random(2)
     opened = library.open(LibraryState().of("big"))["state"]

@@ -29,9 +29,9 @@ from studio.core.paths import Workspace
 from studio.runs.event_log import EventLog
 from studio.runs.status import update_status
 from studio.runs.store import RunStore
-from studio.ui.context import StudioContext
-from studio.ui.runs_state import RunReader
-from studio.ui.tabs.runs import ACTIONS, RunsTab
+from studio.ui.runs.state import RunReader
+from studio.ui.runs.tab import ACTIONS, RunsTab
+from studio.ui.shell.context import StudioContext
 
 LIMITS = {"open_ms": 500.0, "poll_ms": 50.0}
 POLLS = 20

@@ -8,7 +8,7 @@ from studio.annotation import AnnotationStore
 from studio.annotation.database.journal import Journal, JournalState, open_journal
 from studio.core.errors import InputError, RunFailedError
 from studio.core.paths import Workspace
-from studio.ui.header import journal as shown
+from studio.ui.shell.header import journal as shown
 
 from .conftest import answer, make_rows
 from .hub import Hub, running

@@ -156,7 +156,7 @@ def test_checks_without_a_model_load_no_torch():
     code = (
         "import sys\n"
         "import studio.preflight.check, studio.data.numbered_rows, studio.annotation.library.checked_rows\n"
-        "import studio.preflight.client, studio.ui.tabs.check\n"
+        "import studio.preflight.client, studio.ui.data.check_panel\n"
         "from studio.preflight.checks import repeats, leakage, language, balance\n"
         "heavy = {'torch', 'transformers', 'trl', 'peft', 'datasets'} & set(sys.modules)\n"
         "sys.exit(f'loaded: {heavy}' if heavy else 0)\n"

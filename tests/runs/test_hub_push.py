@@ -16,8 +16,8 @@ from studio.runs.control.commands import enforce_stop, mark_dead
 from studio.runs.event_log import read_events
 from studio.runs.status import read_status, update_status
 from studio.runs.store import RunStore
-from studio.ui.runs_actions import fitting
-from studio.ui.runs_state import RunReader
+from studio.ui.runs.actions import fitting
+from studio.ui.runs.state import RunReader
 
 TOKEN = "hf_" + "a1B2c3D4" * 4
 LOCAL = """---

@@ -16,8 +16,8 @@ from studio.annotation import AnnotationStore
 from studio.annotation.library.background_import import Importer
 from studio.core.paths import Workspace
 from studio.data.image_store import ImageStore
-from studio.ui.data_import import ROLES, ImportForm
-from studio.ui.tabs.data import DataTab
+from studio.ui.data.import_form import ROLES, ImportForm
+from studio.ui.data.tab import DataTab
 
 HOSTILE = "<img src=x onerror=alert(1)> ${alert(2)} {{constructor}}"
 REQUEST = SimpleNamespace(query_params={})

@@ -1,7 +1,7 @@
 """Every route of the application, and whom it answers.
 
 A route that is not in the table below fails this test: whoever brings it (a new version of Gradio,
-say) decides here who may ask for it, and in studio/ui/access.py, where it is closed until then.
+say) decides here who may ask for it, and in studio/api/access/rules.py, where it is closed until then.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 import pytest
 from app_routes import routes
 
-from studio.ui.access import ANNOTATE, CLOSED, Who, rule_for
-from studio.ui.app import build_app, close_context, open_context
-from studio.ui.auth import Accounts, add_user
+from studio.api.access.accounts import Accounts, add_user
+from studio.api.access.rules import ANNOTATE, CLOSED, Who, rule_for
+from studio.ui.shell.app import build_app, close_context, open_context
 
 G = "/gradio_api"
 # By path as it is declared: on the main page, and on the one of the annotators.

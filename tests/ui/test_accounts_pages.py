@@ -11,11 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from fastapi.testclient import TestClient
 
+from studio.api.access import accounts, invites, passwords
+from studio.api.access.accounts import COOKIE, Accounts, add_user, main
+from studio.api.access.login_throttle import FREE, Throttle
 from studio.core.errors import ConflictError, InputError
-from studio.ui import auth, invites, passwords
-from studio.ui.app import build_app, close_context, open_context
-from studio.ui.auth import COOKIE, Accounts, add_user, main
-from studio.ui.throttle import FREE, Throttle
+from studio.ui.shell.app import build_app, close_context, open_context
 
 LOCAL = "http://127.0.0.1:7860"
 NEW = "seven odd socks"
@@ -292,7 +292,7 @@ def test_a_changed_password_leaves_one_browser_logged_in(app, context):
 
 def test_a_password_changed_at_the_command_line_ends_sessions(app, folder, monkeypatch):
     ben = client(app, "ben")
-    monkeypatch.setattr("studio.ui.auth.getpass.getpass", lambda _: NEW)
+    monkeypatch.setattr("studio.api.access.accounts.getpass.getpass", lambda _: NEW)
     assert main([str(folder / "accounts.yaml"), "ben"]) == 0
     assert ben.get("/account").headers["location"] == "/login"
 
@@ -395,7 +395,7 @@ def test_a_password_that_was_reset_meanwhile_is_not_set(app, context, folder):
     ben = context.accounts.by_name["ben"]
     token = invites.reset(folder / "accounts.yaml", "ben", "lea")
     with pytest.raises(ConflictError, match="changed elsewhere"):
-        auth.set_password(folder / "accounts.yaml", ben, NEW)
+        accounts.set_password(folder / "accounts.yaml", ben, NEW)
     assert invites.Links(folder / "accounts.yaml").find(token).name == "ben"
 
 
@@ -409,18 +409,18 @@ def test_one_name_is_invited_in_one_way_of_writing_it(app, folder):
     assert invited("Zoe").status_code == 409 and "looks the same" in invited("Zoe").text
     assert invited("zoe").status_code == 200  # a new link for the same person
     link = link_in(invited("zoe").text)
-    values = auth.read_accounts(folder / "accounts.yaml")
+    values = accounts.read_accounts(folder / "accounts.yaml")
     values["users"]["ZOE"] = {"role": "annotator", "password": passwords.new_hash(NEW)}
-    (folder / "accounts.yaml").write_text(auth.yaml.safe_dump(values))
+    (folder / "accounts.yaml").write_text(accounts.yaml.safe_dump(values))
     late = zoe.post(link, data={"password": NEW, "again": NEW})
     assert late.status_code == 409 and "Ask the lead" in late.text
     assert "zoe" not in Accounts.load(folder / "accounts.yaml").by_name
 
 
 def test_accounts_that_were_there_already_go_on_whatever_they_are_called(app, folder):
-    values = auth.read_accounts(folder / "accounts.yaml")
+    values = accounts.read_accounts(folder / "accounts.yaml")
     values["users"]["ANA"] = dict(values["users"]["ben"])
-    (folder / "accounts.yaml").write_text(auth.yaml.safe_dump(values))
+    (folder / "accounts.yaml").write_text(accounts.yaml.safe_dump(values))
     add_user(folder / "accounts.yaml", "ANA", "annotator", NEW)  # another password, no new name
     lea = client(app, "lea")
     page = lea.post("/accounts/reset", data={"name": "ana"})
@@ -456,7 +456,7 @@ def test_a_user_file_that_cannot_be_written_is_said(app, folder, monkeypatch):
         raise OSError(28, "No space left on device")
 
     lea = client(app, "lea")
-    monkeypatch.setattr("studio.ui.auth.write_atomic", full)
+    monkeypatch.setattr("studio.api.access.accounts.write_atomic", full)
     refused = lea.post("/accounts/invite", data={"name": "zoe", "role": "lead"})
     assert refused.status_code == 500 and "No space left on device" in refused.text
     assert 'value="zoe"' in refused.text
@@ -467,7 +467,7 @@ def test_made_up_links_read_no_file_and_slow_down_who_tries_them(app, context, m
     lea, zoe, stranger = client(app, "lea"), client(app), client(app)
     link = link_in(lea.post("/accounts/invite", data={"name": "zoe", "role": "lead"}).text)
     assert zoe.get(link).status_code == 200
-    reads, read, loops = [], auth.read_accounts, []
+    reads, read, loops = [], accounts.read_accounts, []
 
     def counted(path):
         reads.append(path)
@@ -475,7 +475,7 @@ def test_made_up_links_read_no_file_and_slow_down_who_tries_them(app, context, m
             loops.append(asyncio.get_running_loop())
         return read(path)
 
-    monkeypatch.setattr(auth, "read_accounts", counted)
+    monkeypatch.setattr(accounts, "read_accounts", counted)
     made_up = f"/invite/{'x' * 24}"
     answers = [stranger.post(made_up, data={"password": NEW}).status_code for _ in range(30)]
     assert answers == [404] * FREE["link"] + [503] * (30 - FREE["link"])

@@ -19,7 +19,7 @@ from studio.core.errors import RunFailedError
 from studio.core.paths import Workspace
 from studio.data.image_store import ImageStore
 from studio.data.schema import Answer, Message, Part, Row
-from studio.ui.tabs.annotate import DEFAULTS, FIELDS, Actions
+from studio.ui.annotate.tab import DEFAULTS, FIELDS, Actions
 
 REQUEST = object()
 

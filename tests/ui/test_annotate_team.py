@@ -18,8 +18,8 @@ from test_annotate_page import (
 )
 
 from studio.annotation.quality import gold
-from studio.ui.app import close_context, open_context
-from studio.ui.auth import Accounts, add_user
+from studio.api.access.accounts import Accounts, add_user
+from studio.ui.shell.app import close_context, open_context
 
 __all__ = ["browser", "page", "site", "studio"]
 PASSWORD = "correct horse battery"

@@ -7,8 +7,8 @@ from threading import Thread
 
 import pytest
 
-from studio.ui.answers import Answers, after_answer
-from studio.ui.data_state import PageLook
+from studio.api.after_response import Answers, after_answer
+from studio.ui.data.state import PageLook
 
 SCOPE = {"type": "http"}
 

@@ -14,11 +14,11 @@ from sqlalchemy import event
 
 from studio.annotation import AnnotationStore
 from studio.annotation.quality import gold as checks
+from studio.api.access.request_checks import MAX_BODY
+from studio.api.annotate import router
 from studio.core.paths import Workspace
 from studio.data.image_store import ImageStore
 from studio.data.schema import Answer, Message, Part, Row
-from studio.ui.api import router
-from studio.ui.guard import MAX_BODY
 
 CHANGE = {"X-Studio": "1"}
 

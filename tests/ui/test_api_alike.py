@@ -13,10 +13,10 @@ from test_api_attacks import KEYS, make_gold, saved, side
 
 from studio.annotation import AnnotationStore
 from studio.annotation.quality import gold
+from studio.api.annotate import router
 from studio.core.paths import Workspace
 from studio.data.image_store import ImageStore
 from studio.data.schema import Answer, Message, Part, Row
-from studio.ui.api import router
 
 PAIRS = 26
 AGAIN = (1, 4)

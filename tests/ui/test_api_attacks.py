@@ -15,11 +15,11 @@ from studio.annotation import AnnotationStore, LabelEvent
 from studio.annotation.labeling import assignment_queue
 from studio.annotation.quality import gold as checks
 from studio.annotation.quality.adjudication import DecisionEvent
+from studio.api.annotate import router
+from studio.api.save_rate import SaveRate
 from studio.core.paths import Workspace
 from studio.data.image_store import ImageStore
 from studio.data.schema import Answer, Message, Part, Row
-from studio.ui.api import router
-from studio.ui.save_rate import SaveRate
 
 KEYS = (f"attack-key-{number}" for number in itertools.count())
 PAIRS = 14

@@ -9,9 +9,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 import app as entry
-from studio.ui.access import ANNOTATE
-from studio.ui.app import bound_gradio, build_app, build_page, close_context, open_context
-from studio.ui.auth import Accounts, add_user
+from studio.api.access.accounts import Accounts, add_user
+from studio.api.access.rules import ANNOTATE
+from studio.ui.shell.app import bound_gradio, build_app, build_page, close_context, open_context
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = ("torch", "transformers", "trl", "peft", "bitsandbytes", "datasets")
@@ -19,7 +19,7 @@ LOCAL = "http://127.0.0.1:7860"
 
 
 def test_studio_process_loads_no_model_library():
-    code = f"import studio.ui.app, sys, json; print(json.dumps([m for m in {HEAVY} if m in sys.modules]))"
+    code = f"import studio.ui.shell.app, sys, json; print(json.dumps([m for m in {HEAVY} if m in sys.modules]))"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )

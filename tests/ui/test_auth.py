@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from studio.api.access import accounts as auth
+from studio.api.access import passwords
+from studio.api.access.accounts import Accounts, add_user, main, remove_user, set_role
+from studio.api.access.login_throttle import FREE
 from studio.core.errors import InputError, NotFoundError
-from studio.ui import auth, passwords
-from studio.ui.auth import Accounts, add_user, main, remove_user, set_role
-from studio.ui.throttle import FREE
 
 PASSWORD = "correct horse"
 COST = dict(passwords.SCRYPT)

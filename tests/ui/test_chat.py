@@ -16,13 +16,13 @@ from studio.inference.protocol import ChatDelta, ChatRequest, said, user_turn
 from studio.inference.sampling import Sampling
 from studio.runs.event_log import EventLog
 from studio.runs.store import RunStore
-from studio.ui import chat_handlers
-from studio.ui.chat_handlers import ChatHandlers
-from studio.ui.chat_models import EMBEDDED_KEY, choices, columns, find
-from studio.ui.chat_samples import load_samples
-from studio.ui.chat_state import Answer, Conversation
-from studio.ui.chat_views import transcript
-from studio.ui.context import StudioContext
+from studio.ui.chat import handlers as chat_handlers
+from studio.ui.chat.handlers import ChatHandlers
+from studio.ui.chat.models import EMBEDDED_KEY, choices, columns, find
+from studio.ui.chat.samples import load_samples
+from studio.ui.chat.state import Answer, Conversation
+from studio.ui.chat.views import transcript
+from studio.ui.shell.context import StudioContext
 
 BASE = ChatModel("Embedded chart model", ModelConfig())
 ADAPTER = ChatModel("Grounded · DPO", ModelConfig(), run="r1", system_prompt="Be brief.")

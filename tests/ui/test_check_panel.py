@@ -27,8 +27,8 @@ from studio.preflight.report import (
     Tokens,
     Truncation,
 )
-from studio.ui import check_views as look
-from studio.ui.tabs.check import CheckPanel, Look, model_of
+from studio.ui.data import check_views as look
+from studio.ui.data.check_panel import CheckPanel, Look, model_of
 from tests.preflight.conftest import drawing, saved
 
 HOSTILE = "<img src=x onerror=alert(1)> ${alert(2)} {{constructor}}"

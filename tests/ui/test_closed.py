@@ -6,9 +6,11 @@ import pytest
 from fastapi.testclient import TestClient
 
 import app as entry
-from studio.ui import app, guard, server
-from studio.ui.auth import add_user
-from studio.ui.closed import closed_app
+from studio.api import server
+from studio.api.access import request_checks
+from studio.api.access.accounts import add_user
+from studio.api.access.closed_space import closed_app
+from studio.ui.shell import app
 
 OAUTH = {
     "SPACE_HOST": "lea-studio.hf.space",
@@ -25,7 +27,7 @@ def started(monkeypatch, tmp_path):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("SPACE_ID", "lea/studio")
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
-    monkeypatch.setattr(guard, "own_names", guard.own_names.__wrapped__)
+    monkeypatch.setattr(request_checks, "own_names", request_checks.own_names.__wrapped__)
     served = {}
 
     def open_context(folder, accounts):

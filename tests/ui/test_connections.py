@@ -8,8 +8,8 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from studio.ui import connections
-from studio.ui.connections import MAX_HEAD, BoundedConnection
+from studio.api import connections
+from studio.api.connections import MAX_HEAD, BoundedConnection
 
 KB = 1 << 10
 

@@ -12,8 +12,8 @@ from library_tab import ASK, FIELDS, HOSTILE, REQUEST, imported, opened_tab, wri
 
 from studio.annotation import ItemFilter
 from studio.annotation.library.sources import import_source
-from studio.ui.data_import import ROLES
-from studio.ui.data_state import LibraryState
+from studio.ui.data.import_form import ROLES
+from studio.ui.data.state import LibraryState
 
 
 @pytest.fixture

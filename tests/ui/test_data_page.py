@@ -15,8 +15,8 @@ from serving import launched, opened, served
 from studio.annotation import ItemFilter
 from studio.annotation.library.sources import import_source
 from studio.core.child_client import PipeWorker
-from studio.ui.app import close_context, open_context
-from studio.ui.context import StudioContext
+from studio.ui.shell.app import close_context, open_context
+from studio.ui.shell.context import StudioContext
 from tests.preflight.conftest import drawing, saved
 
 SECOND = 1000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from copy import deepcopy
 from threading import Event, Thread
 
-from studio.ui.data_state import LibraryState, PageLook
+from studio.ui.data.state import LibraryState, PageLook
 
 
 def test_coming_back_slowly_does_not_undo_the_click_that_follows():

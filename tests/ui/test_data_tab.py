@@ -16,13 +16,13 @@ from studio.annotation import ItemFilter, LabelEvent
 from studio.annotation.library.sources import preview_source
 from studio.core.errors import InputError
 from studio.data.schema import Answer, Message, Part, Row
-from studio.ui import data_views as look
-from studio.ui.app import build_app, close_context, open_context
-from studio.ui.data_address import NAMES, address_of, state_of
-from studio.ui.data_item import detail
-from studio.ui.data_rows import gallery, named_answers, table
-from studio.ui.data_state import PAGE, LibraryState, filter_of, read_page
-from studio.ui.data_words import differences
+from studio.ui.data import views as look
+from studio.ui.data.address import NAMES, address_of, state_of
+from studio.ui.data.item_view import detail
+from studio.ui.data.rows_view import gallery, named_answers, table
+from studio.ui.data.state import PAGE, LibraryState, filter_of, read_page
+from studio.ui.shared.text_differences import differences
+from studio.ui.shell.app import build_app, close_context, open_context
 
 NO_FILTER = ("", "Any labels", "All rows", "Oldest first", "Table", "", "", "", "", "", "", "")
 
@@ -103,8 +103,8 @@ def test_pages_turn_and_filters_start_over(tab, source):
 
 
 def test_a_search_that_finds_very_much_is_not_counted_to_the_end(tab, library, source, monkeypatch):
-    monkeypatch.setattr("studio.ui.data_state.COUNTED", PAGE)
-    monkeypatch.setattr("studio.ui.data_library.COUNTED", PAGE)
+    monkeypatch.setattr("studio.ui.data.state.COUNTED", PAGE)
+    monkeypatch.setattr("studio.ui.data.library.COUNTED", PAGE)
     imported(tab, source(2 * PAGE + 5))
     shown = library.rows(LibraryState(ItemFilter(search="many")))
     assert shown["page_line"] == "1–20 of more than 20" and shown["next"]["interactive"]

@@ -12,10 +12,10 @@ import serving
 from serving import served
 from test_gate import session
 
-from studio.ui.access import ANNOTATE
-from studio.ui.app import close_context, open_context
-from studio.ui.auth import Accounts, add_user
-from studio.ui.event_requests import EventRequests
+from studio.api.access.accounts import Accounts, add_user
+from studio.api.access.rules import ANNOTATE
+from studio.ui.events.requests import EventRequests
+from studio.ui.shell.app import close_context, open_context
 
 JOIN, RUN, DATA = "/gradio_api/queue/join", "/gradio_api/run/predict", "/gradio_api/queue/data"
 
@@ -221,7 +221,7 @@ def test_a_form_comes_whole(lea, functions, page):
 
 
 def test_no_text_is_an_empty_one_and_a_foreign_memory_none(page):
-    from studio.ui.event_fields import usual
+    from studio.ui.events.field_values import usual
 
     memory = next(part for part in page.blocks.values() if isinstance(part, gr.BrowserState))
     assert usual(gr.Textbox(), None) == "" and usual(gr.Number(), None) is None
@@ -276,7 +276,7 @@ def test_every_function_takes_what_its_fields_begin_with(lea, functions, page):
     """The check knows all components that the page has, and Gradio's names for them."""
     assert len(functions) > 50
     shown = {"number", "slider", "checkbox", "textbox", "code", "dropdown", "radio"}
-    from studio.ui.event_fields import KINDS, usual, wrong_value
+    from studio.ui.events.field_values import KINDS, usual, wrong_value
 
     assert shown <= {kind.__name__.lower() for kind, _ in KINDS}
     for one in functions:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from studio.ui.event_sessions import SessionOwners
+from studio.ui.events.sessions import SessionOwners
 
 
 def test_whoever_uses_a_session_first_owns_it():

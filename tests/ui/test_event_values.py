@@ -5,7 +5,7 @@ from __future__ import annotations
 import gradio as gr
 import pytest
 
-from studio.ui.event_values import LARGEST, details, number, text, whole_number
+from studio.ui.events.event_data import LARGEST, details, number, text, whole_number
 
 GARBAGE = (None, "", "x", "-1", "1.5", "²", "1" * 5000, "1e3", [1], {"a": 1}, LARGEST + 1, True)
 

@@ -11,8 +11,8 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from studio.api.exports import past_exports, router, size
 from studio.core.paths import Workspace
-from studio.ui.exports_api import past_exports, router, size
 
 
 @dataclass

@@ -7,7 +7,7 @@ from studio.config.fields import field_specs
 from studio.config.preference import LOSSES, MPO
 from studio.config.presets import list_presets
 from studio.core.errors import ConfigError
-from studio.ui.forms import (
+from studio.ui.train.settings_form import (
     component,
     config_from,
     element_id,
@@ -15,7 +15,7 @@ from studio.ui.forms import (
     help_of,
     widgets_of,
 )
-from studio.ui.train_state import loss_choices
+from studio.ui.train.state import loss_choices
 
 SPECS = form_specs()
 PATHS = [spec.path for spec in SPECS]

@@ -13,10 +13,11 @@ import pytest
 from raw_http import answer, connected, head, poured
 from serving import served
 
-from studio.ui import connections, gate, passwords
-from studio.ui.access import ANNOTATE, EVENT, SMALL
-from studio.ui.app import close_context, open_context
-from studio.ui.auth import Accounts, add_user
+from studio.api import connections
+from studio.api.access import gate, passwords
+from studio.api.access.accounts import Accounts, add_user
+from studio.api.access.rules import ANNOTATE, EVENT, SMALL
+from studio.ui.shell.app import close_context, open_context
 
 MANY = 250  # MB
 GROWTH = 80 << 20
@@ -381,7 +382,8 @@ def test_a_flood_of_logins_leaves_the_studio_answering(guarded, monkeypatch):
         answers.append(httpx.post(f"{guarded}login", data=data, timeout=60).status_code)
 
     monkeypatch.setattr(
-        "studio.ui.throttle.FREE", dict.fromkeys(("pair", "device", "address", "name"), 999)
+        "studio.api.access.login_throttle.FREE",
+        dict.fromkeys(("pair", "device", "address", "name"), 999),
     )
     threads = [threading.Thread(target=guess, args=(number,)) for number in range(24)]
     for one in threads:
@@ -399,7 +401,7 @@ def test_a_flood_of_logins_leaves_the_studio_answering(guarded, monkeypatch):
 
 def test_an_address_that_is_only_said_is_not_believed(guarded, monkeypatch):
     monkeypatch.setattr(
-        "studio.ui.throttle.FREE", {"pair": 2, "device": 9, "address": 99, "name": 99}
+        "studio.api.access.login_throttle.FREE", {"pair": 2, "device": 9, "address": 99, "name": 99}
     )
     codes = [
         httpx.post(

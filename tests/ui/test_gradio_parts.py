@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from gradio import state_holder
 
-from studio.ui.gradio_parts import SlimSession
+from studio.ui.compat.gradio_parts import SlimSession
 
 EVENTS = 5
 

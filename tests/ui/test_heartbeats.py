@@ -9,8 +9,8 @@ import pytest
 from serving import launched, served
 from test_annotate_page import add_pairs, press, saved, seen, site, studio, visit
 
-from studio.ui import heartbeats
-from studio.ui.heartbeats import Heartbeats
+from studio.ui.shell import heartbeats
+from studio.ui.shell.heartbeats import Heartbeats
 
 __all__ = ["site", "studio"]
 TABS = 8

@@ -12,9 +12,9 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from studio.ui import accounts_pages
-from studio.ui.access import HOME
-from studio.ui.hub_login import hub_accounts, hub_login_router
+from studio.api.access import accounts_pages
+from studio.api.access.hub_login import hub_accounts, hub_login_router
+from studio.api.access.rules import HOME
 
 NAMES = {"code-of-lea": "Lea", "code-of-ana": "ana", "code-of-eve": "eve<b>"}
 

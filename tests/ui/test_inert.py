@@ -20,8 +20,8 @@ from studio.data.schema import Answer, Message, Part, Row
 from studio.inference.client import ChatModel, InferenceStatus
 from studio.inference.protocol import ChatDelta
 from studio.runs.event_log import EventLog
-from studio.ui.app import close_context, open_context
-from studio.ui.context import StudioContext
+from studio.ui.shell.app import close_context, open_context
+from studio.ui.shell.context import StudioContext
 
 AWAY = "http://tracker.example"
 IMAGE = f'<img class=evil src="{AWAY}/a.png" onerror="document.title=\'hacked\'">'

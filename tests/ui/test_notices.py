@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from studio.api.access.accounts import Accounts, add_user
 from studio.core.errors import StudioError
-from studio.ui.app import close_context, open_context
-from studio.ui.auth import Accounts, add_user
-from studio.ui.header import Header
-from studio.ui.notices import notices
-from studio.ui.pulse import header_word
+from studio.ui.shell.app import close_context, open_context
+from studio.ui.shell.change_notification import header_word
+from studio.ui.shell.header import Header
+from studio.ui.shell.notices import notices
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 import pytest
 from serving import launched, served
 
-from studio.ui.app import TABS, close_context, open_context
-from studio.ui.auth import Accounts, add_user
-from studio.ui.page_scripts import PageScripts
+from studio.api.access.accounts import Accounts, add_user
+from studio.ui.shell.app import TABS, close_context, open_context
+from studio.ui.shell.page_assets import PageScripts
 
 SECONDS = 60_000
 VIOLATION = ("Content Security Policy", "Refused to", "violates")

@@ -9,15 +9,16 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from studio.annotation import AnnotationStore
+from studio.api import annotate
+from studio.api.access.accounts import Accounts, add_user
+from studio.api.access.login import login_router
+from studio.api.access.page_user import HEADER, PageUser
 from studio.core.paths import Workspace
 from studio.data.image_store import ImageStore
 from studio.data.schema import Answer, Message, Part, Row
 from studio.runs.store import RunStore
-from studio.ui import api, pulse
-from studio.ui.auth import Accounts, add_user
-from studio.ui.context import StudioContext
-from studio.ui.login import login_router
-from studio.ui.page_user import HEADER, PageUser
+from studio.ui.shell import change_notification
+from studio.ui.shell.context import StudioContext
 
 LOCAL = "http://127.0.0.1:7860"
 PASSWORD = "correct horse battery"
@@ -33,8 +34,8 @@ def client_of(tmp_path: Path, accounts: Accounts | None) -> tuple[TestClient, St
     context = StudioContext(workspace, store, images, runs, None, None, None, accounts)
     app = FastAPI()
     app.add_middleware(PageUser, accounts=accounts)
-    app.include_router(api.router(context))
-    app.include_router(pulse.router(context, runs=False))
+    app.include_router(annotate.router(context))
+    app.include_router(change_notification.router(context, runs=False))
     if accounts is not None:
         app.include_router(login_router(accounts))
     headers = {"X-Studio": "1"}

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from studio.ui.plots import Line, Look, chart
+from studio.ui.shared.line_charts import Line, Look, chart
 
 
 @pytest.mark.parametrize("value", [1e-4, -3.0, 0.0])

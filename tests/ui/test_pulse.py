@@ -9,6 +9,8 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from studio.api.access.accounts import Accounts, add_user
+from studio.api.access.login import login_router
 from studio.config import RunConfig
 from studio.core.paths import Workspace
 from studio.data.image_store import ImageStore
@@ -17,11 +19,9 @@ from studio.runs.control import command_file
 from studio.runs.event_log import EventLog
 from studio.runs.status import update_status, write_status
 from studio.runs.store import RunStore
-from studio.ui import pulse
-from studio.ui.auth import Accounts, add_user
-from studio.ui.context import StudioContext
-from studio.ui.header import Header
-from studio.ui.login import login_router
+from studio.ui.shell import change_notification
+from studio.ui.shell.context import StudioContext
+from studio.ui.shell.header import Header
 
 LOCAL = "http://127.0.0.1:7860"
 
@@ -32,8 +32,8 @@ def studio(folder: Path, accounts: Accounts | None = None) -> tuple[StudioContex
     images = ImageStore(workspace)
     context = StudioContext(workspace, None, images, runs, None, None, None, accounts)
     app = FastAPI()
-    app.include_router(pulse.router(context))
-    app.include_router(pulse.router(context, runs=False), prefix="/annotate")
+    app.include_router(change_notification.router(context))
+    app.include_router(change_notification.router(context, runs=False), prefix="/annotate")
     if accounts is not None:
         app.include_router(login_router(accounts))
     return context, app
@@ -46,11 +46,11 @@ def words(client: TestClient, page: str = "") -> list[str]:
 
 
 def word(client: TestClient, page: str = "") -> str:
-    return words(client, page)[pulse.RUNS]
+    return words(client, page)[change_notification.RUNS]
 
 
 def header_word(client: TestClient, page: str = "") -> str:
-    return words(client, page)[pulse.HEADER]
+    return words(client, page)[change_notification.HEADER]
 
 
 def test_the_word_changes_when_something_shown_does_and_only_then(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_the_header_carries_the_word_of_its_page(tmp_path: Path, tabs, page: str
     context, app = studio(tmp_path)
     context.runs.create(RunConfig(name="mine"))
     client = TestClient(app, base_url=LOCAL)
-    assert pulse.mark(header_word(client, page)) in Header(context, tabs).html()
+    assert change_notification.mark(header_word(client, page)) in Header(context, tabs).html()
 
 
 def test_the_header_is_not_drawn_with_every_step(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import ast
 import gc
 
-from studio.ui.quick import _LINE, quick_imports
+from studio.ui.shell.import_speed import _LINE, quick_imports
 
 
 def test_lines_are_those_of_python():

@@ -8,13 +8,13 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from studio.api import runs
 from studio.config import RunConfig, run_file
 from studio.core.paths import Workspace
 from studio.runs.event_log import EventLog
 from studio.runs.status import update_status
 from studio.runs.store import Run, RunStore
-from studio.ui import runs_api
-from studio.ui.context import StudioContext
+from studio.ui.shell.context import StudioContext
 
 LOCAL = "http://127.0.0.1"
 
@@ -28,7 +28,7 @@ def store(tmp_path: Path) -> RunStore:
 def client(store: RunStore) -> TestClient:
     app = FastAPI()
     context = StudioContext(store.workspace, None, None, store, None, None, None)
-    app.include_router(runs_api.router(context))
+    app.include_router(runs.router(context))
     return TestClient(app, base_url=LOCAL)
 
 

@@ -10,8 +10,8 @@ from studio.config import RunConfig
 from studio.core.errors import InputError
 from studio.core.paths import Workspace
 from studio.runs.store import RunStore
-from studio.ui import runs_state
-from studio.ui.runs_state import RunReader, epochs_of
+from studio.ui.runs import state
+from studio.ui.runs.state import RunReader, epochs_of
 
 
 def made(tmp_path, number):
@@ -33,7 +33,7 @@ def test_what_was_read_of_a_run_goes_with_it(tmp_path):
 
 
 def test_only_the_curves_looked_at_lately_are_kept(tmp_path, monkeypatch):
-    monkeypatch.setattr(runs_state, "MOST_DIARIES", 2)
+    monkeypatch.setattr(state, "MOST_DIARIES", 2)
     reader, (one, two, three) = made(tmp_path, 3)
     kept = reader.diary(one)
     reader.diary(two)

@@ -18,10 +18,10 @@ from studio.runs.control import command_file
 from studio.runs.event_log import EventLog
 from studio.runs.status import update_status
 from studio.runs.store import RunStore
-from studio.ui.app import build_page
-from studio.ui.context import StudioContext
-from studio.ui.runs_state import RunReader, ago, current
-from studio.ui.tabs.runs import ACTIONS, SHOWN, RunsTab
+from studio.ui.runs.state import RunReader, ago, current
+from studio.ui.runs.tab import ACTIONS, SHOWN, RunsTab
+from studio.ui.shell.app import build_page
+from studio.ui.shell.context import StudioContext
 
 NAMES = ("chosen", *SHOWN)
 BUTTONS = tuple(name for name, *_ in ACTIONS)
@@ -503,7 +503,7 @@ def test_an_ended_run_goes_back_or_on(tab, run):
 @pytest.mark.parametrize("typed", ["", "many", "0", "-1", "nan", "inf", "1e9"])
 def test_what_is_no_number_of_epochs_is_said_and_starts_nothing(tab, run, monkeypatch, typed):
     said = []
-    monkeypatch.setattr("studio.ui.tabs.runs.say", said.append)
+    monkeypatch.setattr("studio.ui.runs.tab.say", said.append)
     assert set(map(str, tab.extend(run.run_id, typed))) == {str(gr.skip())}
     assert re.search("number of epochs in all|are the most", said[0].remedy)
     assert not tab.context.supervisor.calls

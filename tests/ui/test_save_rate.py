@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from studio.ui.save_rate import A_SECOND, CAPACITY, SaveRate
+from studio.api.save_rate import A_SECOND, CAPACITY, SaveRate
 
 
 def test_an_outbox_is_taken_at_once_and_a_script_waits_for_each():

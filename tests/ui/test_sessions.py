@@ -4,8 +4,8 @@ import stat
 
 import pytest
 
-from studio.ui import sessions
-from studio.ui.sessions import MOST_PER_PERSON, SESSION_SECONDS, Sessions
+from studio.api.access import sessions
+from studio.api.access.sessions import MOST_PER_PERSON, SESSION_SECONDS, Sessions
 
 
 class Clock:

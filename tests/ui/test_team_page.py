@@ -8,7 +8,7 @@ from test_annotate_page import Site, browser, page
 
 from studio.annotation import LabelEvent
 from studio.data.schema import Answer, Message, Part, Row
-from studio.ui.app import close_context, open_context
+from studio.ui.shell.app import close_context, open_context
 
 __all__ = ["browser", "page"]
 

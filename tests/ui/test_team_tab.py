@@ -11,9 +11,9 @@ import pytest
 from studio.annotation import AnnotationStore, LabelEvent
 from studio.annotation.quality.estimate import Figure, undefined
 from studio.data.schema import Answer, Message, Part, Row
-from studio.ui.tabs.team import FIELDS, Actions
-from studio.ui.team_state import Drafts, Filled
-from studio.ui.team_views import figures
+from studio.ui.team.project_form import Drafts, Filled
+from studio.ui.team.tab import FIELDS, Actions
+from studio.ui.team.views import figures
 
 REQUEST = object()
 VALUES = {

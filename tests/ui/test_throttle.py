@@ -1,6 +1,13 @@
 """Guessing gets slower and slower, for whoever guesses."""
 
-from studio.ui.throttle import FIRST_WAIT, FREE, LONGEST_WAIT, LONGEST_WAIT_KNOWN, Throttle, network
+from studio.api.access.login_throttle import (
+    FIRST_WAIT,
+    FREE,
+    LONGEST_WAIT,
+    LONGEST_WAIT_KNOWN,
+    Throttle,
+    network,
+)
 
 
 class Clock:
@@ -92,7 +99,7 @@ def test_a_right_password_starts_no_new_wait_for_others_at_its_address():
 
 
 def test_many_made_up_names_do_not_free_one_that_is_guessed_at(monkeypatch):
-    monkeypatch.setattr("studio.ui.throttle.MOST_TRACKED", 300)
+    monkeypatch.setattr("studio.api.access.login_throttle.MOST_TRACKED", 300)
     throttle = Throttle(Clock())
     for number in range(FREE["name"]):
         assert throttle.attempt("lea", f"10.0.{number}.1") == 0

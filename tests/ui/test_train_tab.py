@@ -16,11 +16,11 @@ from studio.launch.planner import Loading
 from studio.runs.run_plan import Plan
 from studio.runs.store import RunStore
 from studio.training.planning.dry_step import Measured, calibrated
-from studio.ui.context import StudioContext
-from studio.ui.forms import config_from, widgets_of
-from studio.ui.tabs.train import TrainTab
-from studio.ui.train_form import of_form
-from studio.ui.train_state import preset_choices
+from studio.ui.shell.context import StudioContext
+from studio.ui.train.form_values import of_form
+from studio.ui.train.settings_form import config_from, widgets_of
+from studio.ui.train.state import preset_choices
+from studio.ui.train.tab import TrainTab
 
 
 class FakeSupervisor:
@@ -34,8 +34,8 @@ class FakeSupervisor:
 
 @pytest.fixture
 def tab(tmp_path, monkeypatch):
-    monkeypatch.setattr("studio.ui.train_plan.SETTLE_SECONDS", 0)
-    monkeypatch.setattr("studio.ui.train_plan.LOOK_SECONDS", 0)
+    monkeypatch.setattr("studio.ui.train.plan.SETTLE_SECONDS", 0)
+    monkeypatch.setattr("studio.ui.train.plan.LOOK_SECONDS", 0)
     workspace = Workspace.locate(tmp_path)
     context = StudioContext(
         workspace, None, None, RunStore(workspace), FakeSupervisor(), FakePlanner(), None
@@ -226,7 +226,7 @@ def test_suggestion_changes_its_settings_only(tab):
 
 def test_value_that_cannot_be_used_is_taken_back(tab, monkeypatch):
     reasons = {"optimizer.name": {"lomo": "needs the package lomo-optim"}}
-    monkeypatch.setattr("studio.ui.train_availability.unavailable", lambda device=None: reasons)
+    monkeypatch.setattr("studio.ui.train.availability.unavailable", lambda device=None: reasons)
     told = []
     monkeypatch.setattr(gr, "Warning", lambda text, title: told.append((title, text)))
     *_, usable, _, _ = tab.check("here", {}, *form(tab, optimizer__name="adafactor"))

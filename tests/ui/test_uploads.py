@@ -11,12 +11,12 @@ from raw_http import answer, connected, head, poured
 from serving import served
 from test_gate import session
 
+from studio.api import uploads
+from studio.api.access.accounts import Accounts, add_user
+from studio.api.uploads import Uploads, own_folder
 from studio.core.errors import InputError, StudioError
-from studio.ui import uploads
-from studio.ui.app import close_context, open_context
-from studio.ui.auth import Accounts, add_user
-from studio.ui.gradio_parts import MAX_FIELD, cached
-from studio.ui.uploads import Uploads, own_folder
+from studio.ui.compat.gradio_parts import MAX_FIELD, cached
+from studio.ui.shell.app import close_context, open_context
 
 MB = 1 << 20
 

@@ -18,8 +18,8 @@ from studio.runs.control.commands import kill_worker
 from studio.runs.event_log import EventLog, read_events
 from studio.runs.run_plan import MemoryPlan, Plan
 from studio.runs.store import Run, RunStore
-from studio.ui.app import close_context, open_context
-from studio.ui.context import StudioContext
+from studio.ui.shell.app import close_context, open_context
+from studio.ui.shell.context import StudioContext
 
 LONG = 5000
 PLAN = Plan(

@@ -1,0 +1,1 @@
+"""Who gets in: accounts, logins, sessions, invitations, and the gate before every route."""

@@ -1,0 +1,1 @@
+"""What is done with private names of Gradio."""

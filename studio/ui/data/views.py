@@ -1,0 +1,186 @@
+"""How the library's surroundings look: datasets, previews, imports on their way and done."""
+
+from __future__ import annotations
+
+from itertools import count as numbers
+
+from studio.annotation import DatasetView
+from studio.annotation.library.background_import import ImportStatus
+from studio.annotation.library.other_workspace_labels import described
+from studio.annotation.library.sources import ImportReport, SourcePreview
+from studio.data.schema import BadRow, Row
+from studio.ui.data.rows_view import thumb
+from studio.ui.shared.html import bar, count, duration, notice
+from studio.ui.shared.text_differences import safe
+
+SHOWN_BAD = 8
+DRAWN = numbers(1)
+
+
+def said(title: str, *paragraphs: str, tone: str = "bad") -> str:
+    """A notice in which text from outside is inert."""
+    return notice(title, *paragraphs, tone=tone).replace("{", "&#123;").replace("$", "&#36;")
+
+
+def addressed(shown: str, address: str, ticks: int) -> str:
+    """Rows, with what assets/data-list.js does beside them.
+
+    Args:
+        address: The part of the page's address that names them.
+        ticks: Number of the last tick that the rows show; what was ticked since stays ticked.
+    """
+    marks = f'data-address="{safe(address)}" data-ticks="{ticks}" data-drawn="{next(DRAWN)}"'
+    return f"<span hidden {marks}></span>{shown}"
+
+
+def dataset_list(datasets: list[DatasetView], chosen: str | None) -> str:
+    """The datasets with their counts; each is a button that carries its name."""
+    if not datasets:
+        return '<div class="quiet">No datasets yet.</div>'
+    cards = []
+    if len(datasets) > 1:
+        total = sum(dataset.items for dataset in datasets)
+        cards.append(_dataset("", "All datasets", f"{count(total)} rows", not chosen))
+    for dataset in datasets:
+        facts = f"{count(dataset.items)} rows"
+        if dataset.pairs:
+            facts += f" · {count(dataset.labelled)} of {count(dataset.pairs)} pairs labelled"
+        cards.append(_dataset(dataset.name, dataset.name, facts, dataset.name == chosen))
+    return f'<div class="dataset-list">{"".join(cards)}</div>'
+
+
+def preview(found: SourcePreview) -> str:
+    """What a source was recognised as, with its first rows and what is wrong with others."""
+    rows = "".join(_preview_row(row) for row in found.first)
+    counted = "number of rows unknown"
+    if found.rows is not None:
+        counted = f"{count(found.rows)} {'row' if found.rows == 1 else 'rows'}"
+    return (
+        f'<div class="preview"><p><b>Recognised as: {safe(found.recognised_as)}</b> · '
+        f"{counted} · {safe(found.label)}{_splits(found.splits)}</p>{_labels(found.labels)}"
+        f'<div class="preview-rows">{rows}</div>{_bad_among_first(found)}</div>'
+    )
+
+
+def _labels(labels: dict[str, int] | None) -> str:
+    """What another workspace holds besides rows."""
+    if labels is None:
+        return ""
+    if not labels:
+        return '<p class="quiet">Nobody has labelled these rows there.</p>'
+    who = ", ".join(f"{safe(name)} {given:,}" for name, given in labels.items())
+    return (
+        f'<p class="quiet">Labels given there: {who}. They stay there unless you tick that they '
+        "come too; importing again brings only what is new.</p>"
+    )
+
+
+def _splits(splits: tuple[str, ...]) -> str:
+    if len(splits) < 2:
+        return ""
+    return f" · splits: {safe(', '.join(splits[:12]))} (or “all”)"
+
+
+def progress(status: ImportStatus) -> str:
+    """An import on its way."""
+    if status.stopping:
+        return (
+            f'<div class="preview"><p><b>Stopping the import of {safe(status.source)}</b></p></div>'
+        )
+    share = status.read / status.total if status.total else 0.0
+    of = f" of {status.total:,}" if status.total else ""
+    left = status.seconds_left
+    when = f" · {duration(left)} left" if left is not None else ""
+    return (
+        f'<div class="preview"><p><b>Importing {safe(status.source)}</b> · '
+        f"{status.read:,}{of} rows read{when}</p>{bar(share)}"
+        '<p class="quiet">You may leave; it goes on. The rows appear when all are read.</p></div>'
+    )
+
+
+def arrived(number: int) -> str:
+    """A sign for the page that import `number` has ended."""
+    return f'<span data-arrived="{number}"></span>'
+
+
+def summary(done: ImportReport) -> str:
+    """What an import did, in one line."""
+    parts = [f"{count(done.added)} added"]
+    parts += [f"{count(done.unchanged)} already there"] if done.unchanged else []
+    parts += [f"{count(done.extended)} given new answers"] if done.extended else []
+    parts += [_left_out(done)] if done.bad_count else []
+    parts += [f"labels: {described(done.labels)}"] if done.labels else []
+    parts += [f"{count(done.identical)} with two equal answers"] if done.identical else []
+    return f'<div class="quiet">{safe(done.dataset)}: {", ".join(parts)}</div>'
+
+
+def _left_out(done: ImportReport) -> str:
+    """How many rows were left out; a click has them all."""
+    words = f"{count(done.bad_count)} left out"
+    if done.left_out is None:
+        return words
+    return f'<a href="studio/imports/{done.number}/left-out.csv" download>{words}</a>'
+
+
+def report(done: ImportReport) -> str:
+    """What an import did, with the rows it left out."""
+    return (
+        f'<div class="preview"><p><b>Imported into {safe(done.dataset)}</b></p>{summary(done)}'
+        f"{bad_rows(done.bad, done.bad_count)}{_download(done)}</div>"
+    )
+
+
+def _bad_among_first(found: SourcePreview) -> str:
+    looked = len(found.first) + len(found.bad)
+    return bad_rows(found.bad, len(found.bad), f" of the first {looked}")
+
+
+def bad_rows(bad: list[BadRow], total: int, among: str = "") -> str:
+    """Rows that cannot be used, with their lines and reasons."""
+    if not bad:
+        return ""
+    lines = [f"Row {row.line}: {row.reason}." for row in bad[:SHOWN_BAD]]
+    if total > len(lines):
+        lines.append(f"… and {count(total - SHOWN_BAD)} more.")
+    rows = among + (" rows" if among or total != 1 else " row")
+    title = f"{count(total)}{rows} cannot be used"
+    return said(title, *lines, tone="warn")
+
+
+def _download(done: ImportReport) -> str:
+    """All rows left out, as a file."""
+    if done.left_out is None:
+        return ""
+    return (
+        f'<p><a href="studio/imports/{done.number}/left-out.csv" download>'
+        f"Download all {count(done.bad_count)} with their reasons (CSV)</a></p>"
+    )
+
+
+def _dataset(name: str, title: str, facts: str, chosen: bool) -> str:
+    return (
+        f'<button class="dataset-card" data-dataset="{safe(name)}" '
+        f'aria-pressed="{str(chosen).lower()}"><span class="name">{safe(title)}</span>'
+        f'<span class="facts">{facts}</span></button>'
+    )
+
+
+def _preview_row(row: Row) -> str:
+    answers = [
+        (word, tone, answer.text)
+        for word, tone, answer in (
+            ("Answer", "tie", row.completion),
+            ("Chosen", "chosen", row.chosen),
+            ("Rejected", "rejected", row.rejected),
+        )
+        if answer
+    ]
+    answers += [("Answer", "tie", answer.text) for answer in row.candidates]
+    lines = "".join(
+        f'<span class="answer-line {tone}"><b>{word}</b> <span class="clip1">{safe(text)}</span></span>'
+        for word, tone, text in answers
+    )
+    return (
+        f'<div class="preview-row">{thumb(row.images)}<div>'
+        f'<span class="clip2">{safe(row.question)}</span>{lines}</div></div>'
+    )

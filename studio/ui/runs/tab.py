@@ -1,0 +1,355 @@
+"""Runs: the list, and the chosen run with its progress, curves, log, settings and actions."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, field
+from typing import Any
+
+import gradio as gr
+
+from studio.core.errors import InputError, NotFoundError, StudioError
+from studio.runs import queue
+from studio.ui.events.event_data import number, text
+from studio.ui.events.field_values import remembers
+from studio.ui.runs.actions import ACTIONS, updates
+from studio.ui.runs.curves import MOST_COMPARED, curves
+from studio.ui.runs.elsewhere import elsewhere
+from studio.ui.runs.head import head
+from studio.ui.runs.page_cache import SEEN, Shown, carry, curves_word, word_of
+from studio.ui.runs.scripts import CONFIRM_DELETE, KEEP_LOOKS, PICK, PICK_STEP, RECALL_LOOKS
+from studio.ui.runs.state import RunReader, RunSummary, comparable, epochs_of, turn
+from studio.ui.runs.views import (
+    checkpoint_list,
+    exports,
+    health,
+    log,
+    longer_note,
+    probes,
+    run_list,
+    settings,
+)
+from studio.ui.shared.html import empty, say
+from studio.ui.shared.line_charts import Look
+from studio.ui.shell.change_notification import LOOK_AGAIN, RUNS, mark, pulse, tick
+from studio.ui.shell.context import StudioContext, go_to, link
+
+SMOOTHING = 0.6
+NOTHING_CHOSEN = empty("Choose a run", "Its progress, curves and log are shown here.")
+GONE = empty("This run was deleted", "Choose another one in the list.")
+# No container is among them: Gradio's page goes through all that is in it, several times an event.
+SHOWN = ("beat", "list", "head", "health", "compare", "curves", "exports", "probes", "checkpoints")
+SHOWN = (*SHOWN, "longer_note", "elsewhere", "log", "settings")
+
+
+@dataclass
+class RunsTab:
+    """Components of the tab and what happens in it; everything shown is read from disk."""
+
+    context: StudioContext
+    reader: RunReader
+    parts: dict[str, Any] = field(default_factory=dict)
+    buttons: dict[str, Any] = field(default_factory=dict)
+
+    def layout(self) -> None:
+        """Draw the two columns."""
+        parts = self.parts
+        self.chosen = remembers(
+            gr.BrowserState(None, storage_key="studio-run", secret="studio-run"), str
+        )
+        self.seen = gr.Textbox("", visible=False)
+        with gr.Row(elem_id="runs", equal_height=False):
+            with gr.Column(scale=1, min_width=260, elem_classes=["surface", "runs-side"]):
+                parts["beat"] = gr.HTML(
+                    js_on_load=tick(RUNS), elem_id="run-beat", min_height=0, padding=False
+                )
+                parts["list"] = gr.HTML(run_list([], None), js_on_load=PICK, elem_id="run-list")
+            with gr.Column(scale=3, min_width=320, elem_classes=["surface", "runs-detail"]):
+                parts["head"] = gr.HTML(NOTHING_CHOSEN, elem_id="run-head")
+                with gr.Column(elem_id="run-detail"):
+                    self._actions()
+                    parts["health"] = gr.HTML(elem_id="run-health", min_height=0)
+                    self._curves()
+                    self._folded()
+
+    def _actions(self) -> None:
+        with gr.Row(elem_classes="actions"):
+            for name, title, variant in ACTIONS:
+                self.buttons[name] = gr.Button(
+                    title, variant=variant, size="sm", min_width=0, elem_id=f"run-{name}"
+                )
+
+    def _curves(self) -> None:
+        with gr.Row(elem_classes="curve-tools", equal_height=True):
+            self.parts["compare"] = gr.Dropdown(
+                [],
+                label="Compare with",
+                multiselect=True,
+                max_choices=MOST_COMPARED,
+                elem_id="run-compare",
+                scale=3,
+                min_width=220,
+            )
+            self.smoothing = gr.Slider(
+                0, 0.95, SMOOTHING, step=0.05, label="Smoothing", elem_id="run-smoothing",
+                min_width=140, buttons=[],
+            )  # fmt: skip
+            self.log_scale = gr.Checkbox(
+                False, label="Log scale", elem_id="run-log-scale", container=False, min_width=100
+            )
+            self.parts["exports"] = gr.HTML(elem_id="run-exports", min_height=0)
+        self.parts["curves"] = gr.HTML(elem_id="run-curves")
+
+    def _folded(self) -> None:
+        parts = self.parts
+        with gr.Accordion("Probes: the same questions, step by step", open=False):
+            parts["probes"] = gr.HTML(elem_id="run-probes")
+        with gr.Accordion("Checkpoints: go back, or train longer", open=False):
+            parts["checkpoints"] = gr.HTML(js_on_load=PICK_STEP, elem_id="run-checkpoints")
+            with gr.Row(elem_classes=["actions", "longer"]):
+                self.epochs = gr.Textbox(
+                    label="Epochs in all", max_lines=1, elem_id="run-epochs", scale=0, min_width=140
+                )
+                self.extend_button = gr.Button(
+                    "Train longer", size="sm", min_width=0, elem_id="run-extend", scale=0
+                )
+            parts["longer_note"] = gr.HTML(elem_id="run-longer-note", min_height=0)
+        with gr.Accordion("Elsewhere: SLURM, Hugging Face Jobs", open=False):
+            parts["elsewhere"] = gr.HTML(elem_id="run-elsewhere")
+        with gr.Accordion("Log", open=False):
+            parts["log"] = gr.HTML(elem_id="run-log", autoscroll=False)
+        with gr.Accordion("Settings", open=False):
+            parts["settings"] = gr.HTML(elem_id="run-settings")
+
+    def wire(self) -> None:
+        """Connect events; reads are quick and pass the queue by, what can be refused goes through it.
+
+        Gradio shows messages of queued events alone, and only those tell listeners of a state. It
+        must not check values (`preprocess`): of a page that was open while the studio was restarted
+        it knows no choices, and would refuse every question about runs that are compared.
+        """
+        shell, parts = self.context.shell, self.parts
+        shown = [self.chosen, *(self.parts[n] for n in SHOWN), *self.buttons.values()]
+        looks = [self.parts["compare"], self.smoothing, self.log_scale]
+        quick = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+        quick["preprocess"] = False
+        queued = {**quick, "queue": True, "concurrency_limit": 4}
+        now = {"inputs": [self.chosen, *looks], "outputs": shown, **quick}
+        refusable = {**now, **queued}
+        seen = [self.chosen, self.seen, *looks]
+        parts["beat"].tick(self.look, seen, shown, js=SEEN, preprocess=False, **LOOK_AGAIN)
+        shell.tab.select(self.open, **now, js=RECALL_LOOKS)
+        self.parts["list"].click(self.pick, [self.chosen, *looks], shown, **quick)
+        self.parts["checkpoints"].click(self.go_back, **refusable)
+        self.parts["compare"].input(self.show, **now)
+        for part in (self.smoothing, self.log_scale):
+            part.input(self.show, **now, js=KEEP_LOOKS, trigger_mode="always_last")
+        recall = f"() => window.studioLooks([{SMOOTHING}, false])"
+        shell.page.load(None, None, [self.smoothing, self.log_scale], js=recall, **quick)
+        shell.show_run.change(self.follow, [shell.show_run, *looks], shown, **quick)
+        for name in ("save", "stop", "stop_now", "resume", "push"):
+            self.buttons[name].click(getattr(self, name), **refusable)
+        self.buttons["delete"].click(self.delete, **refusable, js=CONFIRM_DELETE)
+        self.epochs.input(self.foretell, [self.chosen, self.epochs], parts["longer_note"], **quick)
+        self.extend_button.click(self.extend, [self.chosen, self.epochs, *looks], shown, **queued)
+        self._wire_links(quick, queued)
+
+    def _wire_links(self, quick: dict[str, Any], queued: dict[str, Any]) -> None:
+        shell = self.context.shell
+        for name, target, place in (
+            ("clone", shell.clone_run, "train"),
+            ("chat", shell.chat_with, "chat"),
+        ):
+            self.buttons[name].click(link, self.chosen, target, **queued).then(
+                _to(place), None, shell.tabs, **quick
+            )
+
+    def show(self, run_id: str | None, *looks: Any) -> tuple[Any, ...]:
+        """Everything about the run, whatever is on the page now."""
+        return self.poll(run_id, "", *looks)
+
+    def open(self, run_id: str | None, *looks: Any) -> tuple[Any, ...]:
+        """What one sees on coming here: the chosen run, else the newest."""
+        runs = self.reader.list()
+        if runs and run_id not in {item.run.run_id for item in runs}:
+            return self._choose(runs[0].run.run_id, looks)
+        return self.show(run_id, *looks)
+
+    def look(self, run_id: str | None, seen: str, *looks: Any) -> tuple[Any, ...]:
+        """What is not as `seen` by the page; all of it on one that was just opened."""
+        opened = Shown(seen).words
+        return self.poll(run_id, seen, *looks) if opened else self.open(run_id, *looks)
+
+    def follow(self, target: tuple[str, int] | None, *looks: Any) -> tuple[Any, ...]:
+        """The run a link of another tab points at."""
+        return self._choose(target[0] if target else None, looks)
+
+    def pick(self, event: gr.EventData, run_id: str | None, *looks: Any) -> tuple[Any, ...]:
+        """The card, or the queue's button, that was clicked."""
+        clicked, act = text(event, "run"), text(event, "act")
+        supervisor = self.context.supervisor
+        if act in ("pause", "go"):
+            return self._act(supervisor.pause, run_id, looks, act == "pause", of_run=False)
+        if act in ("up", "down"):
+            by = -1 if act == "up" else 1
+            return self._act(lambda _: supervisor.move(clicked, by), run_id, looks)
+        return self._choose(clicked, looks)
+
+    def _choose(self, run_id: str | None, looks: tuple[Any, ...]) -> tuple[Any, ...]:
+        return run_id, *self.show(run_id, *looks)[1:]
+
+    def poll(
+        self,
+        run_id: str | None,
+        seen: str,
+        compare: list[str] | None = None,
+        smoothing: float = SMOOTHING,
+        log_scale: bool = False,
+    ) -> tuple[Any, ...]:
+        """What is on disk and not yet on the page; nothing when it shows all there is.
+
+        The choice itself is never written here: an answer on its way when another run is chosen
+        must not undo that, and the next poll paints over it.
+
+        Args:
+            seen: The words the page carries; see `studio.ui.runs.page_cache`.
+        """
+        runs, there = self.reader.list(), Shown(seen)
+        word = pulse(self.context, runs)
+        paused = queue.is_paused(self.context.workspace)
+        chosen = next((item for item in runs if item.run.run_id == run_id), None)
+        others = [item for item in runs if item.run.run_id in (compare or []) and item != chosen]
+        look = Look(smoothing, log_scale)
+        page = word_of(word, run_id, look, [item.run.run_id for item in others])
+        if there.has("beat", page):
+            return (gr.skip(),) * self._width
+        listed = there.part("list", run_list(runs, run_id, paused))
+        if chosen is None:
+            rest = (gr.skip(),) * (self._width - 4)
+            head_ = GONE if run_id else NOTHING_CHOSEN
+            return gr.skip(), carry("beat", page) + mark(word), listed, head_, *rest
+        drawn, late = curves_word(there, chosen, others, look)
+        if late:  # asked for again at the next beat
+            page = word = ""
+        fresh = not there.has("curves", drawn)
+        return (
+            gr.skip(),
+            carry("beat", page) + mark(word),
+            listed,
+            *_top(there, chosen, comparable(runs, chosen), compare, turn(chosen, runs, paused)),
+            carry("curves", drawn) + curves(chosen, others, look) if fresh else gr.skip(),
+            there.part("exports", exports(chosen, others)),
+            there.part("probes", probes(chosen.diary)),
+            there.part("checkpoints", checkpoint_list(chosen)),
+            there.part("longer_note", longer_note(chosen)),
+            there.part("elsewhere", elsewhere(chosen)),
+            there.part("log", log(chosen)),
+            there.part("settings", settings(chosen)),
+            *_buttons(there, chosen),
+        )
+
+    @property
+    def _width(self) -> int:
+        return 1 + len(SHOWN) + len(self.buttons)
+
+    def save(self, run_id: str, *looks: Any) -> tuple[Any, ...]:
+        return self._act(self.context.supervisor.save_now, run_id, looks)
+
+    def stop(self, run_id: str, *looks: Any) -> tuple[Any, ...]:
+        return self._act(self.context.supervisor.stop, run_id, looks)
+
+    def stop_now(self, run_id: str, *looks: Any) -> tuple[Any, ...]:
+        return self._act(self.context.supervisor.stop, run_id, looks, True)
+
+    def resume(self, run_id: str, *looks: Any) -> tuple[Any, ...]:
+        return self._act(self.context.supervisor.resume, run_id, looks)
+
+    def push(self, run_id: str, *looks: Any) -> tuple[Any, ...]:
+        return self._act(self.context.supervisor.push, run_id, looks)
+
+    def go_back(self, event: gr.EventData, run_id: str, *looks: Any) -> tuple[Any, ...]:
+        """Resume from the checkpoint whose button was clicked, or take its weights."""
+        supervisor = self.context.supervisor
+        use, step = number(event, "use"), number(event, "step")
+        if use is not None:
+            return self._act(supervisor.use_checkpoint, run_id, looks, use)
+        if step is not None:
+            return self._act(supervisor.resume, run_id, looks, step)
+        return (gr.skip(),) * self._width
+
+    def extend(self, run_id: str, epochs: str, *looks: Any) -> tuple[Any, ...]:
+        """Train an ended run for more epochs."""
+        try:
+            wanted = epochs_of(epochs)
+        except InputError as error:
+            say(error)
+            return (gr.skip(),) * self._width
+        return self._act(self.context.supervisor.extend, run_id, looks, wanted)
+
+    def foretell(self, run_id: str | None, epochs: str) -> str:
+        """What so many epochs would do to the learning rate, said before it is decided."""
+        chosen = self.reader.get(run_id)
+        if chosen is None:
+            return ""
+        try:
+            return longer_note(chosen, epochs_of(epochs))
+        except InputError as error:
+            return longer_note(chosen, trouble=str(error) if (epochs or "").strip() else "")
+
+    def delete(self, run_id: str | None, *looks: Any) -> tuple[Any, ...]:
+        """Remove the run; None is what a refused confirmation sends."""
+        if run_id is None:
+            return (gr.skip(),) * self._width
+        return self._act(self._delete, run_id, looks)
+
+    def _delete(self, run_id: str) -> None:
+        with contextlib.suppress(NotFoundError):  # another page was quicker
+            self.context.runs.delete(run_id)
+
+    def _act(
+        self, action: Any, run_id: str | None, looks: tuple[Any, ...], *arguments: Any, of_run=True
+    ) -> tuple[Any, ...]:
+        try:
+            action(*((run_id,) if of_run else ()), *arguments)
+        except StudioError as error:
+            say(error)
+        return self.show(run_id, *looks)
+
+
+def _top(
+    there: Shown,
+    chosen: RunSummary,
+    choices: list[tuple[str, str]],
+    compare: list[str] | None,
+    turn_: str,
+) -> tuple[Any, Any, Any]:
+    """Head, health and what to compare with; the head carries the words of what is no HTML."""
+    carried = carry("compare", word_of(choices)) + carry("buttons", word_of(updates(chosen)))
+    beside = gr.skip() if there.has("compare", word_of(choices)) else gr.update(choices=choices)
+    left = [run_id for run_id in compare or [] if run_id in {value for _, value in choices}]
+    if left != (compare or []):  # a run was deleted, or is the chosen one now
+        beside = gr.update(choices=choices, value=left)
+    return (
+        there.part("head", carried + head(chosen, turn_)),
+        there.part("health", health(chosen.diary)),
+        beside,
+    )
+
+
+def _buttons(there: Shown, chosen: RunSummary) -> list[Any]:
+    changed = updates(chosen)
+    return [gr.skip()] * len(changed) if there.has("buttons", word_of(changed)) else changed
+
+
+def _to(place: str) -> Any:
+    def open_tab() -> Any:
+        return go_to(place)
+
+    return open_tab
+
+
+def build(context: StudioContext) -> None:
+    """Draw the tab and connect it."""
+    tab = RunsTab(context, RunReader(context.runs))
+    tab.layout()
+    tab.wire()

@@ -1,0 +1,1 @@
+"""The page around the tabs: header, navigation, theme, and what is sent to a page."""

@@ -1,0 +1,108 @@
+"""What makes an open page look again: short words that change whenever something shown does.
+
+The page asks for them (assets/studio.js) while somebody can see it: one for all that is told of
+runs, one for the header, which says little of them and need not be drawn as often. A part that carries another word
+asks for what it shows, so an answer that comes late and paints over a newer one is mended; a page
+that nobody looks at costs nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from html import escape
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from studio.api.access.request_checks import StudioRoute, check_host
+from studio.runs import queue
+from studio.ui.runs.state import RunReader, RunSummary, current
+from studio.ui.shell.context import StudioContext
+from studio.ui.shell.notices import notices
+
+RUNS, HEADER = 0, 1
+HEADER_EVERY = 15.0
+
+
+def tick(place: int) -> str:
+    """`js_on_load` of a component that looks again, by its `tick`, when it can be seen.
+
+    Nothing is asked for in the first beat of a component that shows nothing yet: opening its tab
+    has asked already.
+
+    Args:
+        place: Of its word among those of a beat, `RUNS` or `HEADER`.
+    """
+    return (
+        "let waited = false; document.addEventListener('studio:pulse', ({detail}) => {"
+        f" const word = detail.split(' ')[{place}];"
+        " const shown = element.querySelector('[data-pulse]')?.dataset.pulse;"
+        " if (element.offsetParent === null || shown === word) return;"
+        " if (shown !== undefined || waited) trigger('tick');"
+        " waited = true; });"
+    )
+
+
+LOOK_AGAIN = {
+    "queue": False,
+    "show_progress": "hidden",
+    "api_visibility": "private",
+    "trigger_mode": "always_last",
+}
+"""For the `tick` of such a component; a word that comes during an answer is not forgotten."""
+
+
+def mark(word: str) -> str:
+    """What a component carries to say when it was drawn: the word of before that."""
+    return f'<i data-pulse="{escape(word)}" hidden></i>'
+
+
+def pulse(context: StudioContext, runs: Iterable[RunSummary] | None) -> str:
+    """A word that differs whenever anything of the runs, the queue or the journal does.
+
+    What is drawn must be read after it, so that it is never older than the word it carries.
+
+    Args:
+        runs: None for whoever is not shown any.
+    """
+    shown = [str(context.journal and context.journal.state)]
+    if runs is not None:
+        shown += [item.detail_version for item in runs]
+        shown.append(str(queue.is_paused(context.workspace)))
+    return hashlib.sha256("|".join(shown).encode()).hexdigest()
+
+
+def header_word(context: StudioContext, runs: Iterable[RunSummary] | None) -> str:
+    """A word that differs whenever the header would say something else.
+
+    The time left of a run, which changes with every step, is taken up every 15 seconds.
+    """
+    shown: list[object] = [context.journal and context.journal.state, notices(context)]
+    run = None if runs is None else current(list(runs))
+    if run is not None:
+        status = run.run.status
+        percent, when = int(100 * status.progress), int(status.updated // HEADER_EVERY)
+        shown += [run.run.run_id, run.name, run.state, status.stage, percent, when]
+        shown.append(queue.is_paused(context.workspace))
+    return hashlib.sha256("|".join(map(str, shown)).encode()).hexdigest()[:16]
+
+
+def router(context: StudioContext, *, runs: bool = True) -> APIRouter:
+    """The route, for everybody who is logged in.
+
+    Args:
+        runs: Whether it is for a page with runs, of which only a lead is told.
+    """
+    guards = [] if context.accounts else [Depends(check_host)]
+    routes = APIRouter(prefix="/studio", route_class=StudioRoute, dependencies=guards)
+    reader = RunReader(context.runs)
+
+    @routes.get("/pulse")
+    def read_pulse(request: Request) -> Response:
+        context.user(request)
+        told = runs and context.is_lead(request)
+        seen = reader.list() if told else None
+        words = f"{pulse(context, seen)} {header_word(context, seen)}"
+        return Response(words, media_type="text/plain", headers={"Cache-Control": "no-store"})
+
+    return routes

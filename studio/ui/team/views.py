@@ -1,0 +1,284 @@
+"""The figures of a dataset and the log as HTML. Everything from outside is escaped here."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from html import escape
+
+from studio.annotation.quality.annotator_figures import Person, Quality
+from studio.annotation.quality.audit_log import LogLine
+from studio.annotation.quality.estimate import Figure
+from studio.config.team_bounds import LEAST_COMMON_PAIRS
+from studio.ui.shared.html import duration, empty
+from studio.ui.shared.line_charts import Line, chart
+
+MOST_KAPPAS = 15
+TOO_SHORT = "too short"
+LEAST_BARS = 2
+"""Hours or days from which a curve says more than a sentence."""
+
+
+def figures(
+    quality: Quality, standings: Mapping[str, str] | None = None, to_decide: int = 0
+) -> str:
+    """All figures of the dashboard.
+
+    Args:
+        standings: Of the people in a qualification round (`Team.standings`).
+        to_decide: Pairs that wait for a lead.
+    """
+    if not quality.answers:
+        text = "Figures appear with the first answers. Give people accounts and ask for labels."
+        return empty("No answers yet", text)
+    return (
+        f'{dated(quality)}<div class="tm-figures">{"".join(_headline(quality, to_decide))}</div>'
+        f"{_people(quality.people, standings or {})}{_kappas(quality)}{_reasons(quality)}"
+        f'<div class="tm-plots">{_ranges("Left side chosen", quality.people, _left)}'
+        f"{_ranges('Longer answer chosen', quality.people, _longer)}</div>"
+        f'<div class="plots">{_plots(quality)}</div>'
+    )
+
+
+def dated(quality: Quality) -> str:
+    """When the figures were measured, and over which period answers were given."""
+    said = f"As of {_minute(quality.as_of)}"
+    if quality.answered is not None:
+        first, last = map(_minute, quality.answered)
+        said += f", answers from {first} to {last}"
+    zone = time.strftime("%Z", time.localtime(quality.as_of))
+    return f'<p class="tm-dated">{escape(said)} ({escape(zone)}).</p>'
+
+
+def _headline(quality: Quality, to_decide: int) -> list[str]:
+    forecast = quality.forecast
+    hours = "" if forecast.hours is None else f"{duration(3600 * forecast.hours)} of work"
+    days = forecast.why if forecast.days is None else f"{forecast.days:g} days at last week's pace"
+    return [
+        _plain("Pairs done", f"{quality.done:,} of {quality.pairs:,}", _done(quality.golden)),
+        _plain("Answers left", f"{forecast.answers:,}", f"{hours} · {days}".strip(" ·")),
+        _plain("To decide", f"{to_decide:,}", "no majority, skipped too often, or flagged"),
+        _figure("α nominal", quality.nominal, "pairs", number=True),
+        _figure("α ordinal", quality.ordinal, "pairs", number=True),
+        _figure("Percent agreement", quality.percent, "comparisons"),
+        _figure("Gold accuracy", quality.gold, "gold answers"),
+        _figure("Self-consistency", quality.consistency, "second answers"),
+        _figure("Left side chosen", quality.left, "choices"),
+        _figure("Longer answer chosen", quality.longer, "choices"),
+        *_lengths(quality.lengths),
+        _figure("Faster than reading", quality.too_fast, "answers"),
+    ]
+
+
+def _done(golden: int) -> str:
+    said = "have all the answers they need"
+    if not golden:
+        return said
+    which = "is gold and needs" if golden == 1 else "are gold and need"
+    return f"{said}; {golden:,} of them {which} none"
+
+
+def _lengths(lengths: tuple[float, float] | None) -> list[str]:
+    if lengths is None:
+        return []
+    chosen, rejected = lengths
+    note = "characters of the chosen and the rejected answer, medians"
+    return [_plain("Length", f"{chosen:,.0f} · {rejected:,.0f}", note)]
+
+
+def _plain(label: str, value: str, note: str) -> str:
+    return _box(label, value, note)
+
+
+def _figure(label: str, figure: Figure, unit: str, *, number: bool = False) -> str:
+    if figure.value is None:
+        return _box(label, "–", figure.why)
+    form = _two if number else _percent
+    between = ""
+    if figure.low is not None and figure.high is not None:
+        between = f"95 %: {form(figure.low)} to {form(figure.high)} · "
+    return _box(label, form(figure.value), f"{between}{figure.count:,} {unit}")
+
+
+def _box(label: str, value: str, note: str) -> str:
+    return (
+        f'<div class="tm-figure"><span>{escape(label)}</span><b>{escape(value)}</b>'
+        f"<small>{escape(note)}</small></div>"
+    )
+
+
+def _people(people: Sequence[Person], standings: Mapping[str, str]) -> str:
+    head = ("Who", "Answers", "Skips", "Median", "Per hour", "Gold", "Consistent", "Left", "Longer", "Too fast", "Last answer")  # fmt: skip
+    rows = [
+        (
+            person.name,
+            f"{person.answers:,}",
+            f"{person.skips:,}",
+            _or_dash(person.median_seconds, "{:g} s"),
+            _rate(person.per_hour),
+            *map(_short, (person.gold, person.consistency, person.left, person.longer)),
+            f"{person.too_fast:,}",
+            _ago(person.last_at),
+        )
+        for person in people
+    ]
+    if standings:
+        head = (*head, "Qualification")
+        rows = [(*row, standings.get(row[0], "–")) for row in rows]
+    short = next((one.per_hour.why for one in people if one.per_hour.value is None), "")
+    note = (
+        f'<p class="tm-dated">Per hour, {TOO_SHORT}: {escape(_lower(short))}</p>' if short else ""
+    )
+    return "<h3>People</h3>" + table(head, rows) + note
+
+
+def _kappas(quality: Quality) -> str:
+    if not quality.kappas:
+        return ""
+    told = {two: one for two, one in quality.kappas.items() if one.count >= LEAST_COMMON_PAIRS}
+    few = len(quality.kappas) - len(told)
+    left_out = _few(few) if few else ""
+    if not told:
+        return f"<h3>Cohen's κ</h3>{left_out}"
+    lowest = sorted(told.items(), key=_by_kappa)
+    rows = [
+        (str(one), str(two), figure.why if figure.value is None else _two(figure.value),
+         f"{figure.count:,}")
+        for (one, two), figure in lowest
+    ]  # fmt: skip
+    head = ("Who", "with whom", "κ", "Pairs in common")
+    shown = "<h3>Cohen's κ, lowest first</h3>" + table(head, rows[:MOST_KAPPAS])
+    shown += left_out
+    if len(rows) <= MOST_KAPPAS:
+        return shown
+    more = f"<summary>{len(rows) - MOST_KAPPAS} more</summary>"
+    return f"{shown}<details>{more}{table(head, rows[MOST_KAPPAS:])}</details>"
+
+
+def _few(number: int) -> str:
+    return (
+        f'<p class="tm-dated">Pairs of people with fewer than {LEAST_COMMON_PAIRS} common pairs '
+        f"are not listed: {number:,} of them.</p>"
+    )
+
+
+def _by_kappa(entry: tuple[tuple, Figure]) -> float:
+    value = entry[1].value
+    return 2.0 if value is None else value
+
+
+def _reasons(quality: Quality) -> str:
+    if not quality.skip_reasons:
+        return ""
+    most = max(quality.skip_reasons.values())
+    bars = "".join(
+        f'<span>{escape(reason)}</span><i style="width:{100 * count / most:.0f}%"></i>'
+        f"<b>{count:,}</b>"
+        for reason, count in list(quality.skip_reasons.items())[:12]
+    )
+    return f'<h3>Why pairs are skipped</h3><div class="tm-bars">{bars}</div>'
+
+
+def _plots(quality: Quality) -> str:
+    unit, totals = quality.pace.unit, quality.pace.totals
+    if len(totals) <= LEAST_BARS:
+        return f'<p class="tm-dated">{escape(_short_pace(quality, unit))}</p>'
+    points = [(place, float(total)) for place, total in totals]
+    return chart(f"Answers, by {unit}", [Line("answers", points, dots=True)], unit=unit)
+
+
+def _short_pace(quality: Quality, unit: str) -> str:
+    """What there is to say in place of a curve of one hour or one day."""
+    first, last = quality.answered or (quality.as_of, quality.as_of)
+    said = f"{quality.answers:,} answer{'' if quality.answers == 1 else 's'}"
+    when = f"in {duration(last - first)}" if last - first >= 60 else "within a minute"
+    return (
+        f"Answers, by {unit}: {said} {when} ({_minute(first)}). "
+        f"A curve appears once answers span more than one {unit}."
+    )
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+def _ranges(title: str, people: Sequence[Person], of: Callable[[Person], Figure]) -> str:
+    """A share of each person as a dot with its interval, beside the half that chance gives."""
+    known = [(person.name, of(person)) for person in people if of(person).value is not None]
+    if not known:
+        return ""
+    lines = "".join(
+        f'<span>{escape(name)}</span><div class="tm-range" role="img" aria-label="{_said(figure)}">'
+        f'<i style="left:{100 * figure.low:.1f}%;width:{100 * (figure.high - figure.low):.1f}%"></i>'
+        f'<b style="left:{100 * figure.value:.1f}%"></b></div><span>{_said(figure)}</span>'
+        for name, figure in known
+    )
+    return f'<section><h3>{escape(title)}</h3><div class="tm-ranges">{lines}</div></section>'
+
+
+def _said(figure: Figure) -> str:
+    return f"{_percent(figure.value)} ({_percent(figure.low)} to {_percent(figure.high)})"
+
+
+def log(lines: Sequence[LogLine]) -> str:
+    """What happened, newest first."""
+    if not lines:
+        return empty("Nothing yet", "Answers, decisions and changes of settings appear here.")
+    rows = [(_when(line.at), line.who, line.action, line.dataset, line.what) for line in lines]
+    return table(("When", "Who", "What", "Dataset", ""), rows)
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A plain table of texts."""
+    top = "".join(f"<th>{escape(cell)}</th>" for cell in head)
+    body = "".join(
+        f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows
+    )
+    return f'<div class="tm-scroll"><table class="tm-votes"><tr>{top}</tr>{body}</table></div>'
+
+
+def _left(person: Person) -> Figure:
+    return person.left
+
+
+def _longer(person: Person) -> Figure:
+    return person.longer
+
+
+def _short(figure: Figure) -> str:
+    return "–" if figure.value is None else f"{_percent(figure.value)} of {figure.count}"
+
+
+def _rate(figure: Figure) -> str:
+    """Answers an hour, or that there is too little work to tell."""
+    return TOO_SHORT if figure.value is None else f"{figure.value:,.0f}"
+
+
+def _or_dash(value: float | None, form: str) -> str:
+    return "–" if value is None else form.format(value)
+
+
+def _two(value: float) -> str:
+    return f"{value:.2f}"
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.0f} %"
+
+
+def _ago(at: float | None) -> str:
+    """How long ago; the day, when that is more than one."""
+    if at is None:
+        return "–"
+    passed = time.time() - at
+    if passed < 90:
+        return "just now"
+    return f"{duration(passed)} ago" if passed < 86_400 else _when(at)[:10]
+
+
+def _minute(at: float) -> str:
+    return _when(at)[:16]
+
+
+def _when(at: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at))
