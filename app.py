@@ -104,10 +104,11 @@ def main(arguments: list[str] | None = None) -> int:
         from studio.api.access.accounts import Accounts
         from studio.api.access.closed_space import closed_app
         from studio.api.access.hub_login import hub_accounts
+        from studio.api.context import close_context, open_context
         from studio.api.server import address, serve
         from studio.api.uploads import own_folder
         from studio.core.logs import configure
-        from studio.ui.shell.app import build_app, close_context, open_context
+        from studio.ui.shell.app import build_app
         from studio.ui.shell.notices import notices
 
     space = os.environ.get("SPACE_ID")

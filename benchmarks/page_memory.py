@@ -41,8 +41,9 @@ def serve(workspace: str, ready: Path, trace: bool) -> None:
 
     if trace:
         tracemalloc.start(12)
+    from studio.api.context import close_context, open_context
     from studio.api.server import serve as serve_app
-    from studio.ui.shell.app import build_app, close_context, open_context
+    from studio.ui.shell.app import build_app
 
     context = open_context(workspace)
     app = build_app(context)

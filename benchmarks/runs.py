@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import psutil
 
+from studio.api.context import StudioContext
 from studio.config import RunConfig
 from studio.core.paths import Workspace
 from studio.runs.event_log import EventLog
@@ -31,7 +32,6 @@ from studio.runs.status import update_status
 from studio.runs.store import RunStore
 from studio.ui.runs.state import RunReader
 from studio.ui.runs.tab import ACTIONS, RunsTab
-from studio.ui.shell.context import StudioContext
 
 LIMITS = {"open_ms": 500.0, "poll_ms": 50.0}
 POLLS = 20

@@ -81,7 +81,7 @@ class ItemView:
         revision: Number of edits; goes back with the next one.
         agreement: Share of the votes that are for the commonest answer, over the pairs with two
             votes or more; None without such a pair.
-        veiled: Without what a pair that waits must not tell (`annotation.veil`).
+        veiled: Without what a pair that waits must not tell (`annotation.library.blinding`).
     """
 
     id: int

@@ -349,7 +349,7 @@ class AnnotationStore:
         """Progress of one annotator, or of all with None; `today` is the server's day.
 
         Args:
-            at_end: The annotator was given no pair just now; see `annotation.progress`.
+            at_end: The annotator was given no pair just now; see `annotation.labeling.progress`.
         """
         now = datetime.fromtimestamp(self._clock())
         midnight = now.replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
@@ -366,7 +366,7 @@ class AnnotationStore:
             return majority.preferences(connection, dataset, policy)
 
     def answers(self, dataset: str, annotators: Sequence[str] = ()) -> list[dict]:
-        """What everybody says now, as records for `export`; see `annotation.answers`."""
+        """What everybody says now, as records for `export`; see `annotation.export.answer_log`."""
         with self._database.read() as connection:
             return given.answers(connection, dataset, annotators)
 

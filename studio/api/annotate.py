@@ -37,7 +37,7 @@ from studio.api.save_rate import SaveRate
 from studio.core.errors import InputError
 
 if TYPE_CHECKING:
-    from studio.ui.shell.context import StudioContext
+    from studio.api.context import StudioContext
 
 MEDIA_TYPES = {
     ".png": "image/png",

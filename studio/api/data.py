@@ -8,9 +8,9 @@ from fastapi import APIRouter, Depends, HTTPException, Path, Request
 from fastapi.responses import FileResponse, JSONResponse
 
 from studio.api.access.request_checks import StudioRoute, check_host
+from studio.api.context import StudioContext
 from studio.core.errors import NotFoundError
 from studio.preflight.client import kept_report
-from studio.ui.shell.context import StudioContext
 
 Number = Annotated[int, Path(ge=1, le=2**53)]
 

@@ -10,8 +10,8 @@ from fastapi.responses import StreamingResponse
 
 from studio.annotation.export.kept_exports import KeptExport, archive, find_export, newest_exports
 from studio.api.access.request_checks import StudioRoute, check_host
+from studio.api.context import StudioContext
 from studio.core.paths import Workspace
-from studio.ui.shell.context import StudioContext
 
 MOST_LISTED = 50
 

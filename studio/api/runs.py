@@ -12,13 +12,13 @@ from huggingface_hub import HfApi
 from pydantic import BaseModel, Field
 
 from studio.api.access.request_checks import StudioRoute, check_host
+from studio.api.context import StudioContext
 from studio.core.errors import ConflictError
 from studio.launch.hf_jobs import build_job, unset
 from studio.launch.slurm import SlurmJob, slurm_script
 from studio.launch.training_script import notebook, script
 from studio.runs.curves import Diary, compared, table
 from studio.runs.store import Run
-from studio.ui.shell.context import StudioContext
 
 ACCOUNT = "<account>"
 Beside = Annotated[str, Query(alias="with", max_length=1000)]

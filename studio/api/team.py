@@ -13,7 +13,7 @@ from studio.annotation.quality.adjudication import DecisionEvent, ShownCase, sho
 from studio.api.access.request_checks import check_change
 
 if TYPE_CHECKING:
-    from studio.ui.shell.context import StudioContext
+    from studio.api.context import StudioContext
 
 Id = Annotated[int, Field(ge=1, le=LAST_ID)]
 # No database takes a name with a NUL in it, and not all say so politely.

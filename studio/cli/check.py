@@ -16,7 +16,7 @@ from studio.preflight.report import Finding, Rendering, Report
 
 if TYPE_CHECKING:
     from studio.config.model import ModelConfig
-    from studio.data.numbered_rows import Rows
+    from studio.data.numbered_rows import NumberedRows
 
 MARKS = {"error": "✕", "warning": "!", "info": "·"}
 SHOWN_ROWS = 8
@@ -89,7 +89,7 @@ def check(
     return 0
 
 
-def _rows(opened: ExitStack, place: Workspace, source: str, **chosen: Any) -> Rows:
+def _rows(opened: ExitStack, place: Workspace, source: str, **chosen: Any) -> NumberedRows:
     """The rows to check; a store that they are read from stays open as long as `opened`."""
     from studio.data.numbered_rows import source_rows
 

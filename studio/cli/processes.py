@@ -47,9 +47,10 @@ def planner(workspace: WorkspaceOption = None) -> int:
 def checker(workspace: WorkspaceOption = None) -> int:
     """Answer checking requests over standard input and output."""
     with loading():
+        from studio.annotation.library.checked_rows import opened_rows
         from studio.preflight.worker import main
 
-    main(locate(workspace))
+    main(locate(workspace), opened_rows)
     return 0
 
 

@@ -24,7 +24,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Rows:
+class NumberedRows:
     """Rows that can be gone through once.
 
     Attributes:
@@ -46,7 +46,7 @@ def source_rows(
     split: str | None = None,
     columns: Mapping[str, str] | None = None,
     limit: int | None = None,
-) -> Rows:
+) -> NumberedRows:
     """The rows of a source, numbered through all its splits from 1.
 
     Args:
@@ -77,4 +77,4 @@ def source_rows(
                 yield Entry(last, name, row)
             before = last
 
-    return Rows(first.label, tuple(sources), total, entries)
+    return NumberedRows(first.label, tuple(sources), total, entries)

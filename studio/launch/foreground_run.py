@@ -17,11 +17,12 @@ from rich.progress import (
 from studio.config import RunConfig, run_file
 from studio.core.errors import NotFoundError
 from studio.core.paths import Workspace
+from studio.core.process_identity import process_alive
 from studio.launch.worker_process import launch_worker
 from studio.runs.control import command_file, commands
 from studio.runs.control.commands import mark_dead
 from studio.runs.control.resumable_changes import differences, ensure_resumable
-from studio.runs.status import ENDED, RunStatus, process_alive, read_status
+from studio.runs.status import ENDED, RunStatus, read_status
 from studio.runs.store import Run, RunStore
 
 POLL = 0.2

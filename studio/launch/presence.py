@@ -21,7 +21,7 @@ import psutil
 
 from studio.core.errors import BusyError
 from studio.core.paths import Workspace, read_state, write_json
-from studio.runs.status import process_alive
+from studio.core.process_identity import process_alive
 
 logger = logging.getLogger(__name__)
 BEAT_SECONDS = 5.0

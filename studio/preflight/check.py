@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from studio.core.errors import DataError, NotFoundError
 from studio.core.paths import Workspace
 from studio.data.image_store import ImageStore
-from studio.data.numbered_rows import Entry, Rows
+from studio.data.numbered_rows import Entry, NumberedRows
 from studio.data.schema import BadRow, Row
 from studio.preflight.checks.answers import Answers
 from studio.preflight.checks.balance import Balance
@@ -60,7 +60,7 @@ class Step:
 
 
 def check_rows(
-    rows: Rows, workspace: Workspace, model: Model | None, *, max_length: int | None = None
+    rows: NumberedRows, workspace: Workspace, model: Model | None, *, max_length: int | None = None
 ) -> Generator[Step, None, Report]:
     """Check rows with a model's processor or, without a model, everything but tokens.
 
@@ -151,7 +151,7 @@ class _Run:
         self.images.append(pictures)
 
     def report(
-        self, rows: Rows, counted: list[RowTokens], max_length: int | None, seconds: float
+        self, rows: NumberedRows, counted: list[RowTokens], max_length: int | None, seconds: float
     ) -> Report:
         paired = [
             (number, (row.chosen, row.rejected))

@@ -60,7 +60,7 @@ class Kept:
 
 @dataclass(frozen=True)
 class Shown:
-    """An image as the model gets it; pictures are `data:` addresses (see `preflight.sight`).
+    """An image as the model gets it; pictures are `data:` addresses (see `preflight.model_view`).
 
     Attributes:
         tokens: What it becomes when it is the only image of its row.

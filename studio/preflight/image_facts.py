@@ -9,14 +9,13 @@ layout, such as two bar charts.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from studio.core.errors import DataError
-from studio.data.image_store import EXIF_ORIENTATION, FORMATS, PILLOW_ERRORS, ImageStore
+from studio.data.image_headers import decoding, upright_size
+from studio.data.image_store import FORMATS, ImageStore
 
 HASH_SIDE = 16
 HASH_BITS = 10
@@ -25,7 +24,6 @@ GREYS = 16
 COLOURS = 48
 BRIGHTNESS = np.array([0.299, 0.587, 0.114])
 BLOCK = 256
-SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 
 
 class Pictures:
@@ -94,29 +92,9 @@ class Pictures:
                     yield int(one), int(other)
 
 
-def upright_size(path: Path) -> tuple[int, int]:
-    """Width and height of an image once it is turned upright; only its header is read.
-
-    Raises:
-        DataError: It is no image that can be read.
-    """
-    with _decoding(), Image.open(path, formats=FORMATS) as image:
-        width, height = image.size
-        sideways = image.getexif().get(EXIF_ORIENTATION, 1) in SIDEWAYS
-    return (height, width) if sideways else (width, height)
-
-
 def _rgb(path: Path) -> Image.Image:
-    with _decoding(), Image.open(path, formats=FORMATS) as image:
+    with decoding(), Image.open(path, formats=FORMATS) as image:
         return image.convert("RGB")
-
-
-@contextmanager
-def _decoding() -> Iterator[None]:
-    try:
-        yield
-    except PILLOW_ERRORS as error:
-        raise DataError(f"damaged image: {error}.", field="image") from error
 
 
 def _perceptual_hash(image: Image.Image) -> np.ndarray:

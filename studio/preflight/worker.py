@@ -1,24 +1,23 @@
-"""The checking child: `python -m studio checker`. The studio's side is `services.checker`."""
+"""The checking child: `python -m studio checker`. The studio's side is `preflight.client`."""
 
 from __future__ import annotations
 
 import base64
 import io
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from typing import Any
 
 from PIL import Image
 
-from studio.annotation import AnnotationStore
-from studio.annotation.library.checked_rows import library_rows
 from studio.config.model import ModelConfig
 from studio.core.child_server import Request, serve
 from studio.core.errors import StoppedError
 from studio.core.paths import Workspace
 from studio.data.image_store import ImageStore
-from studio.data.numbered_rows import source_rows
+from studio.data.numbered_rows import NumberedRows, source_rows
 from studio.models.image_tokens import Expansions
 from studio.models.log_levels import quiet_libraries
 from studio.preflight.check import check_rows
@@ -29,11 +28,18 @@ SHOWN_EDGE = 1_100
 JPEG_ABOVE = 400 * 400
 
 
-class Desk:
-    """What the child keeps between requests: the model opened last."""
+LibraryRows = Callable[[Workspace, str], AbstractContextManager[NumberedRows]]
 
-    def __init__(self, workspace: Workspace) -> None:
-        self._workspace = workspace
+
+class Desk:
+    """What the child keeps between requests: the model opened last.
+
+    Args:
+        library: Opens the rows of a dataset of the library for as long as they are read.
+    """
+
+    def __init__(self, workspace: Workspace, library: LibraryRows) -> None:
+        self._workspace, self._library = workspace, library
         self._lock = threading.Lock()
         self._config: ModelConfig | None = None
         self._model: Model | None = None
@@ -55,12 +61,7 @@ class Desk:
         self, model: Model, request: Request
     ) -> Generator[dict[str, Any], None, dict[str, Any]]:
         payload = request.payload
-        store = AnnotationStore(self._workspace.database_url) if payload.get("dataset") else None
-        try:
-            if store:
-                rows = library_rows(store, payload["dataset"])
-            else:
-                rows = source_rows(payload["source"], self._workspace)
+        with self._rows(payload) as rows:
             going = check_rows(rows, self._workspace, model, max_length=payload["max_length"])
             while True:
                 try:
@@ -70,9 +71,11 @@ class Desk:
                 if request.cancelled.is_set():
                     raise StoppedError("The check was stopped.")
                 yield {"step": asdict(step)}
-        finally:
-            if store:
-                store.close()
+
+    def _rows(self, payload: dict[str, Any]) -> AbstractContextManager[NumberedRows]:
+        if payload.get("dataset"):
+            return self._library(self._workspace, payload["dataset"])
+        return nullcontext(source_rows(payload["source"], self._workspace))
 
     def _sight(self, model: Model, sha: str) -> dict[str, Any]:
         image = ImageStore(self._workspace).open(sha)
@@ -101,7 +104,7 @@ def encoded(picture: Image.Image) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
-def main(workspace: Workspace) -> None:
+def main(workspace: Workspace, library: LibraryRows) -> None:
     """Answer requests until standard input closes."""
     quiet_libraries()
-    serve(Desk(workspace).handle)
+    serve(Desk(workspace, library).handle)

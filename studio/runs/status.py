@@ -8,8 +8,6 @@ from dataclasses import asdict, dataclass, fields, replace
 from dataclasses import field as field_
 from typing import Any, Literal, get_args
 
-import psutil
-
 from studio.core.paths import RunPaths, read_json, write_json
 
 State = Literal["queued", "starting", "running", "stopping", "stopped", "finished", "failed"]
@@ -132,18 +130,3 @@ def beat(paths: RunPaths, **changes: Any) -> None:
     """A sign of life: `update_status` without waiting for the disk."""
     status = replace(read_status(paths), updated=time.time(), **changes)
     write_status(paths, status, durable=False)
-
-
-def process_alive(pid: int, started: float) -> bool:
-    """Whether process `pid` exists, is no zombie, and started when `started` says."""
-    if not pid:
-        return False
-    try:
-        process = psutil.Process(pid)
-        return (
-            process.status() != psutil.STATUS_ZOMBIE and abs(process.create_time() - started) < 1.0
-        )
-    except psutil.NoSuchProcess:
-        return False
-    except psutil.AccessDenied:
-        return True

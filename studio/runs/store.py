@@ -14,9 +14,10 @@ from filelock import FileLock
 from studio.config import RunConfig, run_file
 from studio.core.errors import ConflictError, NotFoundError
 from studio.core.paths import RunPaths, Workspace
+from studio.core.process_identity import process_alive
 from studio.runs import checkpoints
 from studio.runs.event_log import EventLog
-from studio.runs.status import RunStatus, State, process_alive, read_status, write_status
+from studio.runs.status import RunStatus, State, read_status, write_status
 
 STALLED_AFTER = 180.0
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")

@@ -19,12 +19,12 @@ from transformers import PretrainedConfig, ProcessorMixin
 from studio.config import RunConfig
 from studio.core.errors import DataError
 from studio.core.paths import Workspace
+from studio.data.image_headers import upright_size
 from studio.data.trl_conversion import TrainingData
 from studio.data.trl_format import ANSWERS, bare
 from studio.models.chat_template import Shapes
 from studio.models.image_tokens import Expansions, Kind, Size
 from studio.models.row_tokens import TokenCounter, Written
-from studio.preflight.image_facts import upright_size
 from studio.training.model_digest import files_of, model_folder
 from studio.training.planning.result_cache import code_of, keep_note, key_of, libraries, read_note
 from studio.training.run_rows import RunData
@@ -38,7 +38,7 @@ AT_ONCE = 1_000
 ROOM = 64
 """Tokens that a tokenizer may add to a text beyond one for each of its bytes."""
 STUDIO = Path(__file__).parent.parent
-CODE = tuple(STUDIO / name for name in ("train", "models", "data", "preflight"))
+CODE = tuple(STUDIO / name for name in ("training", "models", "data", "preflight"))
 
 
 @dataclass(frozen=True)

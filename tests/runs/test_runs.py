@@ -9,13 +9,14 @@ import pytest
 from studio.config import RunConfig
 from studio.core.errors import ConflictError, NotFoundError
 from studio.core.paths import RunPaths, Workspace, write_atomic
+from studio.core.process_identity import process_alive
 from studio.runs import checkpoints
 from studio.runs.control import command_file
 from studio.runs.control.commands import mark_dead
 from studio.runs.diagnostics import crash_report
 from studio.runs.diagnostics.crash_report import ATTEMPT_MARK, explain_death
 from studio.runs.event_log import EventLog, read_events
-from studio.runs.status import process_alive, read_status, update_status
+from studio.runs.status import read_status, update_status
 from studio.runs.store import RunStore
 
 

@@ -11,13 +11,14 @@ import pytest
 from studio.config import RunConfig, run_file
 from studio.core.errors import ConfigError, ConflictError
 from studio.core.paths import Workspace, write_json
+from studio.core.process_identity import process_alive
 from studio.launch import worker_process as module
 from studio.launch.supervisor import Supervisor
 from studio.runs import checkpoints
 from studio.runs.control import command_file
 from studio.runs.control.commands import extend, kill_worker
 from studio.runs.event_log import read_events
-from studio.runs.status import ENDED, process_alive, update_status
+from studio.runs.status import ENDED, update_status
 
 DEADLINE = 240
 

@@ -24,9 +24,9 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from starlette.requests import Request
 
 from studio.annotation.labeling.showings import Viewer
+from studio.api.context import StudioContext
 from studio.api.server import configuration
 from studio.ui.shell.app import TABS, build_app
-from studio.ui.shell.context import StudioContext
 
 SAVE = "/studio/annotate/save"
 TRACEBACK = "Traceback (most recent call last)"

@@ -11,7 +11,8 @@ from app_routes import routes
 
 from studio.api.access.accounts import Accounts, add_user
 from studio.api.access.rules import ANNOTATE, CLOSED, Who, rule_for
-from studio.ui.shell.app import build_app, close_context, open_context
+from studio.api.context import close_context, open_context
+from studio.ui.shell.app import build_app
 
 G = "/gradio_api"
 # By path as it is declared: on the main page, and on the one of the annotators.

@@ -14,8 +14,9 @@ from fastapi.testclient import TestClient
 from studio.api.access import accounts, invites, passwords
 from studio.api.access.accounts import COOKIE, Accounts, add_user, main
 from studio.api.access.login_throttle import FREE, Throttle
+from studio.api.context import close_context, open_context
 from studio.core.errors import ConflictError, InputError
-from studio.ui.shell.app import build_app, close_context, open_context
+from studio.ui.shell.app import build_app
 
 LOCAL = "http://127.0.0.1:7860"
 NEW = "seven odd socks"

@@ -12,7 +12,7 @@ from serving import served
 from test_annotate_page import Site, add_pairs, browser, press, saved, seen
 
 from studio.api.access.accounts import Accounts, add_user
-from studio.ui.shell.app import close_context, open_context
+from studio.api.context import close_context, open_context
 
 __all__ = ["browser"]
 ROOT = Path(__file__).resolve().parents[2]

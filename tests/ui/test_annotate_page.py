@@ -12,9 +12,8 @@ import pytest
 from PIL import Image
 from serving import launched, served
 
+from studio.api.context import StudioContext, close_context, open_context
 from studio.data.schema import Answer, Message, Part, Row
-from studio.ui.shell.app import close_context, open_context
-from studio.ui.shell.context import StudioContext
 
 PAIRS = 15
 HOSTILE = "<img src=x onerror=\"document.title='hacked'\"> =1+1 ${document.title}"

@@ -19,7 +19,7 @@ from test_annotate_page import (
 
 from studio.annotation.quality import gold
 from studio.api.access.accounts import Accounts, add_user
-from studio.ui.shell.app import close_context, open_context
+from studio.api.context import close_context, open_context
 
 __all__ = ["browser", "page", "site", "studio"]
 PASSWORD = "correct horse battery"

@@ -11,7 +11,8 @@ from fastapi.testclient import TestClient
 import app as entry
 from studio.api.access.accounts import Accounts, add_user
 from studio.api.access.rules import ANNOTATE
-from studio.ui.shell.app import bound_gradio, build_app, build_page, close_context, open_context
+from studio.api.context import close_context, open_context
+from studio.ui.shell.app import bound_gradio, build_app, build_page
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = ("torch", "transformers", "trl", "peft", "bitsandbytes", "datasets")

@@ -5,6 +5,7 @@ import gradio as gr
 import pytest
 from PIL import Image
 
+from studio.api.context import StudioContext
 from studio.config import run_file
 from studio.config.model import ModelConfig
 from studio.core.errors import InputError, ModelError, StudioError
@@ -22,7 +23,6 @@ from studio.ui.chat.models import EMBEDDED_KEY, choices, columns, find
 from studio.ui.chat.samples import load_samples
 from studio.ui.chat.state import Answer, Conversation
 from studio.ui.chat.views import transcript
-from studio.ui.shell.context import StudioContext
 
 BASE = ChatModel("Embedded chart model", ModelConfig())
 ADAPTER = ChatModel("Grounded · DPO", ModelConfig(), run="r1", system_prompt="Be brief.")

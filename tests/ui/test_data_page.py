@@ -14,9 +14,8 @@ from serving import launched, opened, served
 
 from studio.annotation import ItemFilter
 from studio.annotation.library.sources import import_source
+from studio.api.context import StudioContext, close_context, open_context
 from studio.core.child_client import PipeWorker
-from studio.ui.shell.app import close_context, open_context
-from studio.ui.shell.context import StudioContext
 from tests.preflight.conftest import drawing, saved
 
 SECOND = 1000

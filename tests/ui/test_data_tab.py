@@ -14,6 +14,7 @@ from library_tab import FIELDS, HOSTILE, REQUEST, imported, opened_tab, write_pa
 
 from studio.annotation import ItemFilter, LabelEvent
 from studio.annotation.library.sources import preview_source
+from studio.api.context import close_context, open_context
 from studio.core.errors import InputError
 from studio.data.schema import Answer, Message, Part, Row
 from studio.ui.data import views as look
@@ -22,7 +23,7 @@ from studio.ui.data.item_view import detail
 from studio.ui.data.rows_view import gallery, named_answers, table
 from studio.ui.data.state import PAGE, LibraryState, filter_of, read_page
 from studio.ui.shared.text_differences import differences
-from studio.ui.shell.app import build_app, close_context, open_context
+from studio.ui.shell.app import build_app
 
 NO_FILTER = ("", "Any labels", "All rows", "Oldest first", "Table", "", "", "", "", "", "", "")
 

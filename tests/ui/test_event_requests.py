@@ -14,8 +14,8 @@ from test_gate import session
 
 from studio.api.access.accounts import Accounts, add_user
 from studio.api.access.rules import ANNOTATE
+from studio.api.context import close_context, open_context
 from studio.ui.events.requests import EventRequests
-from studio.ui.shell.app import close_context, open_context
 
 JOIN, RUN, DATA = "/gradio_api/queue/join", "/gradio_api/run/predict", "/gradio_api/queue/data"
 

@@ -17,7 +17,7 @@ from studio.api import connections
 from studio.api.access import gate, passwords
 from studio.api.access.accounts import Accounts, add_user
 from studio.api.access.rules import ANNOTATE, EVENT, SMALL
-from studio.ui.shell.app import close_context, open_context
+from studio.api.context import close_context, open_context
 
 MANY = 250  # MB
 GROWTH = 80 << 20

@@ -14,14 +14,13 @@ from serving import launched, served
 
 from studio.annotation import LabelEvent
 from studio.annotation.records import TextChange
+from studio.api.context import StudioContext, close_context, open_context
 from studio.config import RunConfig
 from studio.config.model import ModelConfig
 from studio.data.schema import Answer, Message, Part, Row
 from studio.inference.client import ChatModel, InferenceStatus
 from studio.inference.protocol import ChatDelta
 from studio.runs.event_log import EventLog
-from studio.ui.shell.app import close_context, open_context
-from studio.ui.shell.context import StudioContext
 
 AWAY = "http://tracker.example"
 IMAGE = f'<img class=evil src="{AWAY}/a.png" onerror="document.title=\'hacked\'">'

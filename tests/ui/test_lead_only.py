@@ -17,9 +17,9 @@ from serving import served
 
 from studio.annotation import LabelEvent
 from studio.api.access.accounts import Accounts, add_user
+from studio.api.context import StudioContext, close_context, open_context
 from studio.data.schema import Answer, Message, Part, Row
-from studio.ui.shell.app import build_app, close_context, open_context
-from studio.ui.shell.context import StudioContext
+from studio.ui.shell.app import build_app
 
 LOCAL = "http://127.0.0.1:7860"
 # What an annotator may ask for: their own page, images, logging in and out.

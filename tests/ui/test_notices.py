@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from studio.api.access.accounts import Accounts, add_user
+from studio.api.context import close_context, open_context
 from studio.core.errors import StudioError
-from studio.ui.shell.app import close_context, open_context
 from studio.ui.shell.change_notification import header_word
 from studio.ui.shell.header import Header
 from studio.ui.shell.notices import notices

@@ -8,7 +8,8 @@ import pytest
 from serving import launched, served
 
 from studio.api.access.accounts import Accounts, add_user
-from studio.ui.shell.app import TABS, close_context, open_context
+from studio.api.context import close_context, open_context
+from studio.ui.shell.app import TABS
 from studio.ui.shell.page_assets import PageScripts
 
 SECONDS = 60_000

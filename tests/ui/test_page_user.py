@@ -13,12 +13,12 @@ from studio.api import annotate
 from studio.api.access.accounts import Accounts, add_user
 from studio.api.access.login import login_router
 from studio.api.access.page_user import HEADER, PageUser
+from studio.api.context import StudioContext
 from studio.core.paths import Workspace
 from studio.data.image_store import ImageStore
 from studio.data.schema import Answer, Message, Part, Row
 from studio.runs.store import RunStore
 from studio.ui.shell import change_notification
-from studio.ui.shell.context import StudioContext
 
 LOCAL = "http://127.0.0.1:7860"
 PASSWORD = "correct horse battery"

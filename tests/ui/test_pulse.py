@@ -11,6 +11,7 @@ from fastapi.testclient import TestClient
 
 from studio.api.access.accounts import Accounts, add_user
 from studio.api.access.login import login_router
+from studio.api.context import StudioContext
 from studio.config import RunConfig
 from studio.core.paths import Workspace
 from studio.data.image_store import ImageStore
@@ -20,7 +21,6 @@ from studio.runs.event_log import EventLog
 from studio.runs.status import update_status, write_status
 from studio.runs.store import RunStore
 from studio.ui.shell import change_notification
-from studio.ui.shell.context import StudioContext
 from studio.ui.shell.header import Header
 
 LOCAL = "http://127.0.0.1:7860"

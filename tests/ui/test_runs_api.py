@@ -9,12 +9,12 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from studio.api import runs
+from studio.api.context import StudioContext
 from studio.config import RunConfig, run_file
 from studio.core.paths import Workspace
 from studio.runs.event_log import EventLog
 from studio.runs.status import update_status
 from studio.runs.store import Run, RunStore
-from studio.ui.shell.context import StudioContext
 
 LOCAL = "http://127.0.0.1"
 

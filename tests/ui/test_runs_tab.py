@@ -10,6 +10,7 @@ import psutil
 import pytest
 from filelock import FileLock
 
+from studio.api.context import StudioContext
 from studio.config import RunConfig, run_file
 from studio.core.errors import ConflictError
 from studio.core.paths import Workspace, write_json
@@ -21,7 +22,6 @@ from studio.runs.store import RunStore
 from studio.ui.runs.state import RunReader, ago, current
 from studio.ui.runs.tab import ACTIONS, SHOWN, RunsTab
 from studio.ui.shell.app import build_page
-from studio.ui.shell.context import StudioContext
 
 NAMES = ("chosen", *SHOWN)
 BUTTONS = tuple(name for name, *_ in ACTIONS)

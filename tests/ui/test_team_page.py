@@ -7,8 +7,8 @@ from serving import served
 from test_annotate_page import Site, browser, page
 
 from studio.annotation import LabelEvent
+from studio.api.context import close_context, open_context
 from studio.data.schema import Answer, Message, Part, Row
-from studio.ui.shell.app import close_context, open_context
 
 __all__ = ["browser", "page"]
 

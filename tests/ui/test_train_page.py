@@ -13,7 +13,7 @@ from fake_planner import FakePlanner
 from playwright.sync_api import Page, expect
 from serving import launched, opened, served
 
-from studio.ui.shell.app import close_context, open_context
+from studio.api.context import close_context, open_context
 
 SECONDS = 60
 WRONG = "name: imported\nadapter: {rnk: 4}\n"

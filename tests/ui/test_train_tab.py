@@ -7,6 +7,7 @@ import pytest
 import yaml
 from fake_planner import GIB, PLAN, FakePlanner
 
+from studio.api.context import StudioContext
 from studio.config import RunConfig, presets, run_file
 from studio.core.errors import FieldProblem
 from studio.core.paths import Workspace, write_json
@@ -16,7 +17,6 @@ from studio.launch.planner import Loading
 from studio.runs.run_plan import Plan
 from studio.runs.store import RunStore
 from studio.training.planning.dry_step import Measured, calibrated
-from studio.ui.shell.context import StudioContext
 from studio.ui.train.form_values import of_form
 from studio.ui.train.settings_form import config_from, widgets_of
 from studio.ui.train.state import preset_choices

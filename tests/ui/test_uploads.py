@@ -13,10 +13,10 @@ from test_gate import session
 
 from studio.api import uploads
 from studio.api.access.accounts import Accounts, add_user
+from studio.api.context import close_context, open_context
 from studio.api.uploads import Uploads, own_folder
 from studio.core.errors import InputError, StudioError
 from studio.ui.compat.gradio_parts import MAX_FIELD, cached
-from studio.ui.shell.app import close_context, open_context
 
 MB = 1 << 20
 

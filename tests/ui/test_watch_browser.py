@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Page
 from serving import launched, opened, served
 
+from studio.api.context import StudioContext, close_context, open_context
 from studio.config import RunConfig
 from studio.launch import worker_process
 from studio.runs import queue
@@ -18,8 +19,6 @@ from studio.runs.control.commands import kill_worker
 from studio.runs.event_log import EventLog, read_events
 from studio.runs.run_plan import MemoryPlan, Plan
 from studio.runs.store import Run, RunStore
-from studio.ui.shell.app import close_context, open_context
-from studio.ui.shell.context import StudioContext
 
 LONG = 5000
 PLAN = Plan(

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from studio.annotation import AnnotationStore, ExportPolicy, ItemFilter, ItemView, PairView
 from studio.core.errors import NotFoundError
-from studio.data.numbered_rows import TRAIN, Entry, Rows
+from studio.core.paths import Workspace
+from studio.data.numbered_rows import TRAIN, Entry, NumberedRows
 from studio.data.schema import Answer, Row
 
 PAGE = 500
 Preference = tuple[Answer, Answer]
 
 
-def library_rows(store: AnnotationStore, dataset: str, where: ItemFilter | None = None) -> Rows:
+def library_rows(
+    store: AnnotationStore, dataset: str, where: ItemFilter | None = None
+) -> NumberedRows:
     """The items of a dataset that are neither excluded nor deleted; numbers are item ids.
 
     `where` narrows them down, as `trainable.parse_library` reads it.
@@ -43,7 +47,17 @@ def library_rows(store: AnnotationStore, dataset: str, where: ItemFilter | None 
                 yield Entry(item.id, item.split or TRAIN, row)
             after = items[-1].id
 
-    return Rows(dataset, (), store.count(where), entries, "items")
+    return NumberedRows(dataset, (), store.count(where), entries, "items")
+
+
+@contextmanager
+def opened_rows(workspace: Workspace, dataset: str) -> Iterator[NumberedRows]:
+    """`library_rows` of a store that is open for as long as they are read; for the checking child."""
+    store = AnnotationStore(workspace.database_url)
+    try:
+        yield library_rows(store, dataset)
+    finally:
+        store.close()
 
 
 def row_of(item: ItemView, decided: dict[int, Preference]) -> Row:

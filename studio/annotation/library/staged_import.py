@@ -22,8 +22,8 @@ from studio.annotation.database.tables import Candidate, Dataset, ImportBatch, I
 from studio.annotation.library import item_import
 from studio.annotation.records import AddReport
 from studio.core.errors import BusyError, StudioError
+from studio.core.process_identity import process_alive
 from studio.data.schema import Row
-from studio.runs.status import process_alive
 
 STALE_SECONDS = 3600.0
 _LIVE: set[int] = set()  # batches this process is working on

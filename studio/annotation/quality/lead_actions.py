@@ -267,7 +267,7 @@ class Team:
         return None if first is None else (first, last)
 
     def log(self, who: str = "", dataset: str = "", limit: int = 200) -> list[audit_log.LogLine]:
-        """What was done, newest first; see `annotation.audit.log`."""
+        """What was done, newest first; see `annotation.quality.audit_log.log`."""
         with self._database.read() as connection:
             return audit_log.log(connection, who, dataset, limit)
 

@@ -26,7 +26,7 @@ from studio.core.errors import InputError, NotFoundError, StudioError
 from studio.core.logs import log_told
 
 if TYPE_CHECKING:
-    from studio.ui.shell.context import StudioContext
+    from studio.api.context import StudioContext
 
 Text = Annotated[str, Form()]
 DONE = {

@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from studio.api.access.accounts import Accounts
-from studio.ui.shell.context import LOCAL_USER
+from studio.api.context import LOCAL_USER
 
 HEADER = "x-studio-user"
 FIELD = "user"

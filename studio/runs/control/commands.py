@@ -14,6 +14,7 @@ from studio.config.adapter import MOVES_WEIGHTS
 from studio.config.consistency import ensure_consistent
 from studio.core.errors import BusyError, ConfigError, ConflictError, FieldProblem, InputError
 from studio.core.paths import RunPaths
+from studio.core.process_identity import process_alive
 from studio.runs import checkpoints, queue
 from studio.runs.control import command_file
 from studio.runs.control import extend as longer_
@@ -21,7 +22,7 @@ from studio.runs.control.oom_backoff import less_at_once, with_batch
 from studio.runs.diagnostics.crash_report import MEMORY, Death, explain_death
 from studio.runs.event_log import EventLog
 from studio.runs.hub_push import push_cut_short, push_under_way, push_weights
-from studio.runs.status import ENDED, PUSHING, State, process_alive, read_status, update_status
+from studio.runs.status import ENDED, PUSHING, State, read_status, update_status
 from studio.runs.store import Run, RunStore
 
 STOP_GRACE = 10.0

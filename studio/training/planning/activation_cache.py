@@ -21,7 +21,7 @@ from studio.training.planning.activation_trace import Traceable, Traced
 from studio.training.planning.result_cache import code_of, keep_note, key_of, libraries, read_note
 
 SECTIONS = ("method", "model", "adapter", "batch", "dpo", "speed")
-CODE = (Path(__file__).parent, Path(__file__).parent.parent / "fast")
+CODE = (Path(__file__).parent, Path(__file__).parent.parent / "fast_path")
 
 
 @dataclass(frozen=True)

@@ -29,8 +29,8 @@ from studio.training.planning.result_cache import code_of, keep_note, key_of, li
 from studio.training.run_rows import RunData, reasons
 
 CHANGE_NOTHING = ("name", "probes", "report_to", "push_to_hub")
-STUDIO = Path(__file__).parent.parent
-CODED = ("train", "models", "data", "runs", "config", "preflight")
+STUDIO = Path(__file__).parents[2]
+CODED = ("training", "models", "data", "runs", "config", "preflight")
 CODE = tuple(STUDIO / name for name in CODED)
 
 

@@ -21,11 +21,12 @@ from studio.annotation.export.preference_export import (
     export_preferences,
 )
 from studio.annotation.library.sources import import_source
+from studio.api.context import StudioContext
 from studio.api.exports import download_link, past_exports
 from studio.core.errors import InputError, StudioError
 from studio.ui.events.event_data import text
 from studio.ui.shared.html import notice, told
-from studio.ui.shell.context import StudioContext, go_to, link
+from studio.ui.shell.navigation import go_to, link
 
 ROOT = '<div class="annotate" data-annotate></div>'
 ATTACH = "window.StudioAnnotate.attach(element.querySelector('[data-annotate]'), trigger)"

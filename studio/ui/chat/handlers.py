@@ -10,6 +10,7 @@ from typing import Any
 
 import gradio as gr
 
+from studio.api.context import StudioContext
 from studio.core.errors import InputError, StudioError
 from studio.core.logs import log_told
 from studio.inference.client import ChatModel, InferenceStatus
@@ -22,7 +23,6 @@ from studio.ui.chat.views import failure, memory_line, samples_note, transcript
 from studio.ui.compat.gradio_parts import cached
 from studio.ui.events.event_data import number
 from studio.ui.shared import html
-from studio.ui.shell.context import StudioContext
 
 REDRAW_SECONDS = 0.06
 Gallery = list[tuple[str, str | None]] | None

@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 
+from studio.api.context import StudioContext
 from studio.config.fields import FieldSpec, field_specs
 from studio.inference.client import InferenceStatus
 from studio.inference.sampling import Sampling
@@ -15,7 +16,6 @@ from studio.ui.chat.models import EMBEDDED_KEY, choices
 from studio.ui.chat.samples import Sample, load_samples
 from studio.ui.chat.state import Conversation
 from studio.ui.chat.views import memory_line, transcript
-from studio.ui.shell.context import StudioContext
 
 AT_ONCE = 8
 

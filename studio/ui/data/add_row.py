@@ -9,13 +9,13 @@ from typing import Any
 import gradio as gr
 
 from studio.annotation import ItemFilter
+from studio.api.context import StudioContext
 from studio.core.errors import InputError, StudioError
 from studio.data.conversation import check_text
 from studio.data.schema import Answer, Message, Part, Row
 from studio.data.sources.folder import IMAGE_ENDINGS
 from studio.ui.data.import_form import check_lead, refusal
 from studio.ui.data.views import said
-from studio.ui.shell.context import StudioContext
 
 DEFAULT_NAME = "by hand"
 BLANK = {"add_images": None, "add_question": "", "add_chosen": "", "add_rejected": ""}

@@ -9,6 +9,7 @@ import gradio as gr
 from pydantic import ValidationError
 
 from studio.annotation import ItemFilter
+from studio.api.context import StudioContext
 from studio.config.model import ImageConfig, ModelConfig
 from studio.core.errors import InputError, StudioError
 from studio.preflight.client import Checker, Kept
@@ -16,7 +17,7 @@ from studio.preflight.report import Finding
 from studio.ui.data import check_views as look
 from studio.ui.events.event_data import text
 from studio.ui.shared.html import say
-from studio.ui.shell.context import StudioContext, link
+from studio.ui.shell.navigation import link
 
 POLL_SECONDS = 0.7
 SHOWN_ROWS = 12

@@ -9,12 +9,12 @@ import gradio as gr
 
 from studio.annotation.library.background_import import Importer, ImportStatus
 from studio.annotation.library.sources import preview_source, source_columns
+from studio.api.context import StudioContext
 from studio.core.errors import InputError, StudioError
 from studio.core.logs import log_told
 from studio.data.sources.archive import ENDING as ZIP
 from studio.data.sources.files import ENDINGS
 from studio.ui.data import views as look
-from studio.ui.shell.context import StudioContext
 
 SAMPLE = "embedded:preferences"
 ROLES = {

@@ -15,6 +15,7 @@ from studio.annotation import AnnotationStore, DatasetView, Facets, ItemView, Te
 from studio.annotation.labeling.showings import Viewer
 from studio.annotation.library.blinding import REVEALED, VEILED, veiled, veiled_edit
 from studio.annotation.library.sources import list_datasets
+from studio.api.context import StudioContext
 from studio.core.errors import InputError, NotFoundError, StudioError
 from studio.ui.data import views as look
 from studio.ui.data.address import address_of, state_of
@@ -33,7 +34,6 @@ from studio.ui.data.state import (
 from studio.ui.events.event_data import details, number, text, whole_number
 from studio.ui.shared.html import count
 from studio.ui.shared.text_differences import safe
-from studio.ui.shell.context import StudioContext
 
 Changes = dict[str, Any]
 ACTIONS: dict[str, Callable[[AnnotationStore, Sequence[int]], int]] = {

@@ -10,6 +10,7 @@ from typing import Any
 import gradio as gr
 
 from studio.annotation.library.background_import import Importer
+from studio.api.context import StudioContext
 from studio.core.paths import ASSETS
 from studio.ui.data import views as look
 from studio.ui.data.add_row import BLANK, AddForm, done
@@ -18,7 +19,7 @@ from studio.ui.data.import_form import ImportForm, check_lead, outcome
 from studio.ui.data.library import ACTIONS, ANY, Changes, Library
 from studio.ui.data.state import AGREEMENTS, LABELS, MARKS, ORDERS, LibraryState, PageLook
 from studio.ui.shared.html import empty
-from studio.ui.shell.context import StudioContext, go_to
+from studio.ui.shell.navigation import go_to
 
 LIST_JS = (ASSETS / "data-list.js").read_text(encoding="utf-8")
 ITEM_JS = (ASSETS / "data-item.js").read_text(encoding="utf-8")

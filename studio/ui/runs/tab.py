@@ -8,6 +8,7 @@ from typing import Any
 
 import gradio as gr
 
+from studio.api.context import StudioContext
 from studio.core.errors import InputError, NotFoundError, StudioError
 from studio.runs import queue
 from studio.ui.events.event_data import number, text
@@ -32,7 +33,7 @@ from studio.ui.runs.views import (
 from studio.ui.shared.html import empty, say
 from studio.ui.shared.line_charts import Look
 from studio.ui.shell.change_notification import LOOK_AGAIN, RUNS, mark, pulse, tick
-from studio.ui.shell.context import StudioContext, go_to, link
+from studio.ui.shell.navigation import go_to, link
 
 SMOOTHING = 0.6
 NOTHING_CHOSEN = empty("Choose a run", "Its progress, curves and log are shown here.")

@@ -11,28 +11,20 @@ import gradio as gr
 from fastapi import FastAPI, Request
 from gradio.utils import get_upload_folder
 
-from studio.annotation import AnnotationStore
-from studio.annotation.database.journal import open_journal
 from studio.api import annotate as api
 from studio.api import data as data_api
 from studio.api import exports
 from studio.api import runs as runs_api
 from studio.api.access import accounts_pages
-from studio.api.access.accounts import Accounts
 from studio.api.access.gate import Gate
 from studio.api.access.hub_login import HubAccounts, hub_login_router
 from studio.api.access.login import health_router, login_router, only
 from studio.api.access.page_user import PageUser
 from studio.api.access.rules import ANNOTATE
 from studio.api.after_response import Answers
+from studio.api.context import StudioContext
 from studio.api.uploads import MAX_FILE, Uploads
-from studio.core.paths import ASSETS, SAMPLES, Workspace
-from studio.data.image_store import ImageStore
-from studio.inference.client import InferenceClient
-from studio.launch.planner import Planner
-from studio.launch.presence import Presence
-from studio.launch.supervisor import Supervisor
-from studio.runs.store import RunStore
+from studio.core.paths import ASSETS, SAMPLES
 from studio.ui.annotate import tab as annotate
 from studio.ui.chat import tab as chat
 from studio.ui.compat.gradio_parts import bound_fields, log_failed_events, slim_sessions
@@ -40,9 +32,9 @@ from studio.ui.data import tab as data
 from studio.ui.events.requests import EventRequests
 from studio.ui.runs import tab as runs
 from studio.ui.shell import change_notification, initial_tab
-from studio.ui.shell.context import Shell, StudioContext
 from studio.ui.shell.header import Header
 from studio.ui.shell.heartbeats import Heartbeats
+from studio.ui.shell.navigation import Shell
 from studio.ui.shell.page_assets import PageScripts, SafePage
 from studio.ui.shell.theme import theme
 from studio.ui.team import tab as team
@@ -57,52 +49,6 @@ TABS = {
     "chat": ("Chat", chat.build),
 }
 DAY = 86_400
-
-
-def open_context(folder: str | None = None, accounts: Accounts | None = None) -> StudioContext:
-    """The services of the workspace in `folder`; only its journal is started, after it was read."""
-    workspace = Workspace.locate(folder)
-    presence = Presence(workspace)
-    presence.enter(alone_on_machine=workspace.database_url.startswith("sqlite"))
-    try:
-        return _opened(workspace, presence, accounts)
-    except BaseException:
-        presence.leave()
-        raise
-
-
-def _opened(workspace: Workspace, presence: Presence, accounts: Accounts | None) -> StudioContext:
-    journal = open_journal(workspace)
-    if journal is not None:
-        journal.restore()
-    store = AnnotationStore(workspace.database_url)
-    context = StudioContext(
-        workspace=workspace,
-        store=store,
-        images=ImageStore(workspace),
-        runs=RunStore(workspace),
-        supervisor=Supervisor(workspace, store),
-        planner=Planner(workspace, store),
-        inference=InferenceClient(workspace),
-        accounts=accounts,
-        journal=journal,
-        presence=presence,
-    )
-    if journal is not None:
-        journal.start()
-    return context
-
-
-def close_context(context: StudioContext) -> None:
-    """End the children and release the workspace; running workers go on."""
-    context.supervisor.shutdown()
-    context.planner.close()
-    context.inference.close()
-    if context.journal is not None:
-        context.journal.close()
-    context.store.close()
-    if context.presence is not None:
-        context.presence.leave()
 
 
 def bound_gradio(environment: MutableMapping[str, str] = os.environ) -> None:

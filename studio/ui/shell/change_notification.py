@@ -15,9 +15,9 @@ from html import escape
 from fastapi import APIRouter, Depends, Request, Response
 
 from studio.api.access.request_checks import StudioRoute, check_host
+from studio.api.context import StudioContext
 from studio.runs import queue
 from studio.ui.runs.state import RunReader, RunSummary, current
-from studio.ui.shell.context import StudioContext
 from studio.ui.shell.notices import notices
 
 RUNS, HEADER = 0, 1

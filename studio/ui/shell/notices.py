@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy.engine import make_url
 
 from studio.annotation.database.sqlite_file import rescued_copies
-from studio.ui.shell.context import StudioContext
+from studio.api.context import StudioContext
 
 
 def notices(context: StudioContext) -> list[str]:

@@ -8,9 +8,9 @@ from typing import Any
 import gradio as gr
 
 from studio.annotation.labeling.project_settings import ProjectSettings
+from studio.api.context import StudioContext
 from studio.core.errors import ConflictError, InputError, StudioError
 from studio.ui.shared.html import empty, notice, told
-from studio.ui.shell.context import StudioContext
 from studio.ui.team import views
 from studio.ui.team.project_form import Draft, Drafts, Filled
 

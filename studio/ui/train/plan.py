@@ -10,6 +10,7 @@ from typing import Any
 
 import gradio as gr
 
+from studio.api.context import StudioContext
 from studio.config import RunConfig, run_file
 from studio.config.fields import FieldSpec
 from studio.core.errors import FieldProblem, InputError, StudioError
@@ -17,7 +18,6 @@ from studio.core.logs import log_told
 from studio.runs.run_plan import Plan
 from studio.ui.events.event_data import number
 from studio.ui.shared.html import told
-from studio.ui.shell.context import StudioContext
 from studio.ui.train import state, views
 from studio.ui.train.memory_view import Measurement
 from studio.ui.train.settings_form import config_from

@@ -10,6 +10,7 @@ from typing import Any
 
 import gradio as gr
 
+from studio.api.context import StudioContext
 from studio.config import RunConfig, run_file
 from studio.config.diff import Difference, differences
 from studio.config.fields import FieldSpec
@@ -17,7 +18,6 @@ from studio.config.saved_settings import SavedSettings
 from studio.core.errors import ConfigError, InputError, StudioError
 from studio.core.logs import log_told
 from studio.ui.shared.html import notice, told
-from studio.ui.shell.context import StudioContext
 from studio.ui.train import state, views
 from studio.ui.train.form_values import FormValues, of_form
 from studio.ui.train.plan import LATER, SKIP, as_json

@@ -8,13 +8,14 @@ from typing import Any
 
 import gradio as gr
 
+from studio.api.context import StudioContext
 from studio.config import RunConfig, presets, run_file
 from studio.config.adapter import TARGET_GROUPS
 from studio.config.availability import unavailable
 from studio.core.errors import ConfigError, InputError, StudioError
 from studio.ui.events.field_values import remembers
 from studio.ui.shared.html import say
-from studio.ui.shell.context import StudioContext, go_to, link
+from studio.ui.shell.navigation import go_to, link
 from studio.ui.train import state, views
 from studio.ui.train.availability import Availability
 from studio.ui.train.form_values import FormValues, of_form
