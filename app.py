@@ -46,7 +46,7 @@ def parse_flags(arguments: list[str] | None = None) -> argparse.Namespace:
     if not (flags.auth or flags.share_without_auth or on_space or is_loopback(flags.host)):
         parser.error(
             f"--host {flags.host} lets others in, and there are no logins. Add --auth FILE "
-            "(python -m studio.api.access.accounts FILE NAME --role lead makes one), or "
+            "(python -m studio accounts FILE NAME --role lead makes one), or "
             "--share-without-auth if everybody on that network may use the studio."
         )
     return flags

@@ -196,7 +196,7 @@ def measure(annotators: int, labels: int) -> dict:
         workspace = Path(folder)
         fill(workspace, labels + 5 * annotators)
         studio = Studio(workspace)
-        port = studio.core.startup()
+        port = studio.start()
         tally, lock = Tally(), threading.Lock()
         each = -(-labels // annotators)
         threads = [
@@ -283,7 +283,7 @@ def kill_often(rounds: int, beside: bool = True) -> dict:
         acknowledged: list[Answer] = []
         deleted = 0
         for number in range(rounds):
-            port = studio.core.startup()
+            port = studio.start()
             acknowledged += save_until_killed(port, number, studio)
             deleted += studio.deleted
         studio.close()

@@ -60,7 +60,12 @@ def prepare(scratch: Path) -> None:
     """Load what the commands need, so that each of them starts at once."""
     from importlib import import_module
 
-    for name in ("cli.main", "preflight.check", "services.frozen", "train.plan"):
+    for name in (
+        "cli.main",
+        "preflight.check",
+        "launch.frozen_rows",
+        "training.planning.preflight_plan",
+    ):
         import_module(f"studio.{name}")
     from studio.launch import doctor
 

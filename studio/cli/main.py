@@ -7,6 +7,7 @@ import sys
 import typer
 
 from studio.cli import (
+    accounts,
     backup,
     chat,
     check,
@@ -44,6 +45,7 @@ app.command("train")(train.train)
 app.command("submit")(train.submit)
 app.add_typer(runs.app, name="runs")
 app.command("chat")(chat.chat)
+app.command("accounts")(accounts.accounts)
 app.command("doctor")(doctor.doctor)
 app.command("worker", hidden=True)(processes.worker)
 app.command("remote", hidden=True)(processes.remote)

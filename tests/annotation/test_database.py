@@ -387,7 +387,7 @@ def test_a_forked_process_neither_uses_nor_opens_what_its_parent_has_open(url, p
 FILL = """
 import resource, sys
 from pathlib import Path
-from studio.annotation import AnnotationStore, sqlite_file
+from studio.annotation import AnnotationStore
 from studio.core.errors import StudioError
 path = Path(sys.argv[1])
 store = AnnotationStore(f"sqlite:///{path}")

@@ -30,8 +30,8 @@ OFF = dict.fromkeys(SAVINGS, "off")
 STUDIO = """
 import sys, time
 from studio.core.paths import Workspace
-from studio.launch import launching, supervisor
-launching.WORKER = ("-c", sys.argv[2])
+from studio.launch import supervisor, worker_process
+worker_process.WORKER = ("-c", sys.argv[2])
 supervisor.STARTUP_GRACE = 3.0
 made = supervisor.Supervisor(Workspace.locate(sys.argv[1]))
 made.start()

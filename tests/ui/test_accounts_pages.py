@@ -12,9 +12,10 @@ import pytest
 from fastapi.testclient import TestClient
 
 from studio.api.access import accounts, invites, passwords
-from studio.api.access.accounts import COOKIE, Accounts, add_user, main
+from studio.api.access.accounts import COOKIE, Accounts, add_user
 from studio.api.access.login_throttle import FREE, Throttle
 from studio.api.context import close_context, open_context
+from studio.cli.main import main
 from studio.core.errors import ConflictError, InputError
 from studio.ui.shell.app import build_app
 
@@ -293,8 +294,8 @@ def test_a_changed_password_leaves_one_browser_logged_in(app, context):
 
 def test_a_password_changed_at_the_command_line_ends_sessions(app, folder, monkeypatch):
     ben = client(app, "ben")
-    monkeypatch.setattr("studio.api.access.accounts.getpass.getpass", lambda _: NEW)
-    assert main([str(folder / "accounts.yaml"), "ben"]) == 0
+    monkeypatch.setattr("studio.cli.accounts.getpass.getpass", lambda _: NEW)
+    assert main(["accounts", str(folder / "accounts.yaml"), "ben"]) == 0
     assert ben.get("/account").headers["location"] == "/login"
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from studio.api.access import accounts as auth
 from studio.api.access import passwords
-from studio.api.access.accounts import Accounts, add_user, main, remove_user, set_role
+from studio.api.access.accounts import Accounts, add_user, remove_user, set_role
 from studio.api.access.login_throttle import FREE
+from studio.cli.main import main
 from studio.core.errors import InputError, NotFoundError
 
 PASSWORD = "correct horse"
@@ -83,7 +83,7 @@ def test_a_running_studio_takes_over_what_was_written_to_the_file(file, capsys):
     add_user(file, "ben", "annotator", PASSWORD)
     assert accounts.check("ben", PASSWORD, "here").role == "annotator"
     assert accounts.of_cookie(ana).name == "ana"
-    assert main([str(file), "ana", "--remove"]) == 0
+    assert main(["accounts", str(file), "ana", "--remove"]) == 0
     assert accounts.of_cookie(ana) is None
     good = file.read_text()
     file.write_text("users: [")
@@ -92,7 +92,7 @@ def test_a_running_studio_takes_over_what_was_written_to_the_file(file, capsys):
     file.write_text(good)
     with pytest.raises(InputError, match="only lead"):
         remove_user(file, "lea")
-    assert main([str(file), "zoe", "--remove"]) == 2
+    assert main(["accounts", str(file), "zoe", "--remove"]) == 2
 
 
 def test_wrong_passwords_run_into_a_limit(file):
@@ -142,15 +142,16 @@ def test_the_worst_passwords_are_refused(tmp_path, password, why):
 def test_the_command_asks_twice_and_lists(tmp_path, monkeypatch, capsys):
     path = tmp_path / "accounts.yaml"
     typed = ["three odd socks", "three odd sock", "three odd socks", "three odd socks"]
-    monkeypatch.setattr(auth.getpass, "getpass", lambda _: typed.pop(0))
-    assert main([str(path), "lea", "--role", "lead"]) == 2
+    monkeypatch.setattr("studio.cli.accounts.getpass.getpass", lambda _: typed.pop(0))
+    assert main(["accounts", str(path), "lea", "--role", "lead"]) == 2
     assert "differ" in capsys.readouterr().err and not path.exists()
-    assert main([str(path), "lea", "--role", "lead"]) == 0
+    assert main(["accounts", str(path), "lea", "--role", "lead"]) == 0
     capsys.readouterr()
-    assert main([str(path), "--list"]) == 0
+    assert main(["accounts", str(path), "--list"]) == 0
     assert capsys.readouterr().out == "lea  lead\n"
-    with pytest.raises(SystemExit):
-        main([str(path)])
+    assert main(["accounts", str(path)]) == 2
+    assert "Name one" in capsys.readouterr().err
+    assert main(["accounts", str(path), "lea", "--role", "owner"]) == 2
 
 
 def test_the_last_lead_stays_one(file):

@@ -1,17 +1,11 @@
 """Accounts in a YAML file; no password is kept, only its hash.
 
-    python -m studio.api.access.accounts accounts.yaml ana --role annotator     # asks for the password twice
-    python -m studio.api.access.accounts accounts.yaml ana --remove
-    python -m studio.api.access.accounts accounts.yaml --list
-
 A running studio reads the file again when it has changed. A changed password, and a removed
 account, end the sessions they had.
 """
 
 from __future__ import annotations
 
-import argparse
-import getpass
 import hashlib
 import hmac
 import re
@@ -407,62 +401,4 @@ def _account(path: Path, name: Any, item: Any) -> Account:
 
 
 def _command(path: Path) -> str:
-    return f"python -m studio.api.access.accounts {path} NAME --role lead"
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Add, change, remove or list accounts from the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m studio.api.access.accounts",
-        description="Add an account, give it a new password or another role, remove or list them.",
-    )
-    parser.add_argument("file", type=Path)
-    parser.add_argument("name", nargs="?")
-    parser.add_argument("--role", choices=ROLES, default="annotator")
-    parser.add_argument("--remove", action="store_true", help="Take the account away.")
-    parser.add_argument("--list", action="store_true", help="Show who may log in.")
-    flags = parser.parse_args(arguments)
-    if flags.name is None and not flags.list:
-        parser.error("name the account, or use --list")
-    try:
-        said = _do(flags)
-    except StudioError as error:
-        sys.stderr.write(f"{error}\n")
-        return error.exit_code
-    sys.stdout.write(f"{said}\n")
-    return 0
-
-
-def _do(flags: argparse.Namespace) -> str:
-    if flags.list:
-        return _listed(flags.file)
-    if flags.remove:
-        remove_user(flags.file, flags.name)
-        return f"{flags.name} is removed."
-    check_name(flags.name)
-    add_user(flags.file, flags.name, flags.role, _asked_twice())
-    return f"{flags.name} may log in as {flags.role}."
-
-
-def _asked_twice() -> str:
-    password = getpass.getpass("Password: ")
-    if getpass.getpass("The same again: ") != password:
-        raise InputError("The two passwords differ.", remedy="Nothing was changed; try again.")
-    return password
-
-
-def _listed(path: Path) -> str:
-    values = read_accounts(path)
-    users = values.get("users") if isinstance(values.get("users"), dict) else {}
-    invites = values.get("invites") if isinstance(values.get("invites"), dict) else {}
-    lines = [f"{name}  {_role(item)}" for name, item in users.items()]
-    lines += [f"{name}  {_role(item)}  invited" for name, item in invites.items()]
-    return "\n".join(lines) or f"{path} has no accounts."
-
-
-def _role(item: Any) -> str:
-    return str(item.get("role", "?")) if isinstance(item, dict) else "?"
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    return f"python -m studio accounts {path} NAME --role lead"

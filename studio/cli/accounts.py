@@ -1,0 +1,59 @@
+"""Who may log in to a studio with accounts."""
+
+from __future__ import annotations
+
+import getpass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from studio.api.access import accounts as store
+from studio.core.errors import InputError
+
+
+def accounts(
+    file: Annotated[Path, typer.Argument(help="The YAML file of accounts; made when missing.")],
+    name: Annotated[str | None, typer.Argument(help="Whose account it is.")] = None,
+    role: Annotated[str, typer.Option(help="lead or annotator.")] = "annotator",
+    remove: Annotated[bool, typer.Option("--remove", help="Take the account away.")] = False,
+    listed: Annotated[bool, typer.Option("--list", help="Show who may log in.")] = False,
+) -> int:
+    """Add an account, give it a new password or another role, remove or list them."""
+    if listed:
+        typer.echo(_list(file))
+        return 0
+    if name is None:
+        raise InputError("No account is named.", remedy="Name one, or use --list.")
+    if role not in store.ROLES:
+        raise InputError(
+            f"There is no role {role[:50]!r}.", remedy="A person is a lead or an annotator."
+        )
+    if remove:
+        store.remove_user(file, name)
+        typer.echo(f"{name} is removed.")
+        return 0
+    store.check_name(name)
+    store.add_user(file, name, role, _asked_twice())
+    typer.echo(f"{name} may log in as {role}.")
+    return 0
+
+
+def _asked_twice() -> str:
+    password = getpass.getpass("Password: ")
+    if getpass.getpass("The same again: ") != password:
+        raise InputError("The two passwords differ.", remedy="Nothing was changed; try again.")
+    return password
+
+
+def _list(path: Path) -> str:
+    values = store.read_accounts(path)
+    users = values.get("users") if isinstance(values.get("users"), dict) else {}
+    invites = values.get("invites") if isinstance(values.get("invites"), dict) else {}
+    lines = [f"{name}  {_role(item)}" for name, item in users.items()]
+    lines += [f"{name}  {_role(item)}  invited" for name, item in invites.items()]
+    return "\n".join(lines) or f"{path} has no accounts."
+
+
+def _role(item: object) -> str:
+    return str(item.get("role", "?")) if isinstance(item, dict) else "?"
