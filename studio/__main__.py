@@ -25,6 +25,16 @@ def main(arguments: list[str]) -> int:
     return command_line(arguments)
 
 
+def studio() -> int:
+    """Run `vlm-studio`: the studio in the browser, or one command where one is named."""
+    arguments = sys.argv[1:]
+    if not arguments or (arguments[0].startswith("--") and arguments[0] != "--help"):
+        from studio.ui.serve import main as serve
+
+        return serve(arguments, "vlm-studio")
+    return main(arguments)
+
+
 def tell_failure(
     kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> None:

@@ -14,7 +14,10 @@ from pathlib import Path
 
 from studio.core.errors import InputError
 
-ASSETS = Path(__file__).resolve().parents[2] / "assets"
+PACKAGE = Path(__file__).resolve().parents[1]
+INSTALLED_ASSETS = PACKAGE / "_assets"
+# A wheel carries the assets inside the package, a checkout beside it.
+ASSETS = INSTALLED_ASSETS if INSTALLED_ASSETS.is_dir() else PACKAGE.parent / "assets"
 TINY_VLM = ASSETS / "tiny-vlm"
 SAMPLES = ASSETS / "samples"
 PRESETS = ASSETS / "presets"

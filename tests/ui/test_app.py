@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-import app as entry
 from studio.api.access.accounts import Accounts, add_user
 from studio.api.access.rules import ANNOTATE
 from studio.api.context import close_context, open_context
+from studio.ui import serve as entry
 from studio.ui.shell.app import bound_gradio, build_app, build_page
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -184,7 +184,7 @@ def test_broken_files_are_refused_with_the_way_out(tmp_path, content):
 
 
 def test_missing_file_says_how_to_make_one(tmp_path):
-    with pytest.raises(NotFoundError, match=r"python -m studio\.ui\.auth"):
+    with pytest.raises(NotFoundError, match=r"python -m studio accounts"):
         Accounts.load(tmp_path / "none.yaml")
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import pytest
 from fastapi.testclient import TestClient
 
-import app as entry
-from studio.api import server
+from studio.api import context, server
 from studio.api.access import request_checks
 from studio.api.access.accounts import add_user
 from studio.api.access.closed_space import closed_app
-from studio.ui.shell import app
+from studio.ui import serve as entry
 
 OAUTH = {
     "SPACE_HOST": "lea-studio.hf.space",
@@ -34,8 +33,8 @@ def started(monkeypatch, tmp_path):
         served["accounts"] = accounts
         return opened(folder, accounts)
 
-    opened = app.open_context
-    monkeypatch.setattr(app, "open_context", open_context)
+    opened = context.open_context
+    monkeypatch.setattr(context, "open_context", open_context)
     monkeypatch.setattr(server, "serve", lambda given, *_, **__: served.update(app=given))
 
     def start(**environment: str) -> tuple[TestClient, dict]:
