@@ -1,0 +1,21 @@
+# Five commands; `make` alone shows them.
+.DEFAULT_GOAL := help
+.PHONY: help install run test check docs
+
+help: ## Show this list.
+	@grep -E '^[a-z]+: ' $(MAKEFILE_LIST) | sed 's/: ##/ -/'
+
+install: ## Install what developing needs.
+	pip install -r requirements-dev.txt
+
+run: ## Start the studio.
+	python app.py
+
+test: ## Run all tests.
+	pytest
+
+check: ## Lint, format check, layers.
+	ruff check . && ruff format --check . && lint-imports
+
+docs: ## Write the generated reference of settings again.
+	python -m studio.config.settings_reference > docs/settings.md
