@@ -48,10 +48,11 @@ def _asked_twice() -> str:
 
 def _list(path: Path) -> str:
     values = store.read_accounts(path)
-    users = values.get("users") if isinstance(values.get("users"), dict) else {}
-    invites = values.get("invites") if isinstance(values.get("invites"), dict) else {}
-    lines = [f"{name}  {_role(item)}" for name, item in users.items()]
-    lines += [f"{name}  {_role(item)}  invited" for name, item in invites.items()]
+    lines = []
+    for section, mark in (("users", ""), ("invites", "  invited")):
+        people = values.get(section)
+        if isinstance(people, dict):
+            lines += [f"{name}  {_role(item)}{mark}" for name, item in people.items()]
     return "\n".join(lines) or f"{path} has no accounts."
 
 

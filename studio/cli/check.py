@@ -10,6 +10,7 @@ import typer
 
 from studio.cli.data import mapping
 from studio.cli.options import JsonOption, WorkspaceOption, locate, print_json, say
+from studio.config import Method
 from studio.core.paths import Workspace
 from studio.data.sources.registry import LIBRARY
 from studio.preflight.report import Finding, Rendering, Report
@@ -117,7 +118,8 @@ def _check_adapter(
             f"There is no method {method!r}.", remedy="Use sft or dpo.", field="method"
         )
     folder = adapter_folder(name, place, field="adapter")
-    check_adapter(folder, model, purpose=method, field="adapter", same_base=same_base)
+    purpose: Method = "dpo" if method == "dpo" else "sft"
+    check_adapter(folder, model, purpose=purpose, field="adapter", same_base=same_base)
     say(f"adapter: {name} fits {model.id}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import typer
 
@@ -24,7 +25,9 @@ from studio.core.errors import StudioError
 from studio.core.logs import log_told
 
 INTERRUPTED = 130
-UsageError = typer.BadParameter.__base__  # typer does not export it, and may carry its own click
+UsageError: Any = (
+    typer.BadParameter.__base__
+)  # typer does not export it, and may carry its own click
 
 app = typer.Typer(
     name="studio",

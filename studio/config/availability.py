@@ -206,10 +206,9 @@ def _remedy(field: str, value: str) -> str:
     need = needs.get(field)
     if field == "model.quantization" and BITSANDBYTES.missing:
         need = BITSANDBYTES
-    lacking = need is not None and need.missing
-    return (
-        f"Run `pip install {need.package}`, or: {REMEDIES[field]}" if lacking else REMEDIES[field]
-    )
+    if need is None or not need.missing:
+        return REMEDIES[field]
+    return f"Run `pip install {need.package}`, or: {REMEDIES[field]}"
 
 
 def _optimizers(device: Device | None) -> dict[str, str]:

@@ -67,7 +67,7 @@ def read_accelerate_file(path: Path) -> AccelerateFile:
 def _zero_stage(values: dict[str, Any]) -> int | None:
     settings = values.get("deepspeed_config")
     found = settings.get("zero_stage") if isinstance(settings, dict) else None
-    return int(found) if str(found).isdigit() else None
+    return int(str(found)) if str(found).isdigit() else None
 
 
 def accelerate_problems(config: RunConfig, device: str | None = None) -> Iterator[FieldProblem]:

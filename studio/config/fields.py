@@ -73,7 +73,7 @@ def _spec(path: str, info: FieldInfo) -> FieldSpec:
         minimum=low,
         maximum=high,
         level=str(extra.get("level", "all")),
-        method=extra.get("method"),
+        method=str(extra["method"]) if extra.get("method") else None,
         effect=str(extra.get("effect", "")),
         trl=str(extra.get("trl", "")),
         example=str(extra.get("example", "")),

@@ -42,7 +42,13 @@ def setting(
         example: What an empty field of a form shows, for values with a form of their own.
         bounds: Passed to `pydantic.Field` (`ge`, `le`, `gt`, …).
     """
-    extra = {"level": level, "method": method, "effect": effect, "trl": trl, "example": example}
+    extra: dict[str, Any] = {
+        "level": level,
+        "method": method,
+        "effect": effect,
+        "trl": trl,
+        "example": example,
+    }
     if isinstance(default, (list, dict, BaseModel)):
         return Field(
             default_factory=lambda: (

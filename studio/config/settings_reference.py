@@ -10,6 +10,8 @@ import sys
 from collections.abc import Iterator
 from itertools import groupby
 
+from pydantic import BaseModel
+
 from studio.config.fields import FieldSpec, field_specs
 from studio.config.run import RunConfig
 
@@ -44,7 +46,7 @@ def _about(name: str) -> str:
     return (section.__doc__ or "").strip()
 
 
-def _sections(model: type, name: str) -> Iterator[type]:
+def _sections(model: type[BaseModel], name: str) -> Iterator[type[BaseModel]]:
     annotation = model.model_fields[name].annotation
     for candidate in (annotation, *getattr(annotation, "__args__", ())):
         if hasattr(candidate, "model_fields"):

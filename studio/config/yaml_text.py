@@ -77,7 +77,7 @@ def _check_shape(text: str) -> None:
         if isinstance(event, yaml.AliasEvent):
             if event.anchor in [anchor for anchor, _ in open_nodes]:
                 raise _refusal(event, f"*{event.anchor} is inside itself")
-            total += sizes.get(event.anchor, 0)
+            total += sizes.get(str(event.anchor), 0)
         elif isinstance(event, yaml.CollectionStartEvent):
             open_nodes.append((event.anchor, total))
         if len(open_nodes) > DEEPEST:
@@ -87,7 +87,8 @@ def _check_shape(text: str) -> None:
 
 
 def _refusal(event: yaml.NodeEvent, problem: str) -> ConstructorError:
-    return ConstructorError(None, None, problem, event.start_mark)
+    mark: Any = event.start_mark  # of the parser in C, where there is one
+    return ConstructorError(None, None, problem, mark)
 
 
 class _Loader(_Base):

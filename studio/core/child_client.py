@@ -161,6 +161,9 @@ class _Child:
                 errors="replace",
                 env=_environment(),
             )
+        if self.process.stdin is None or self.process.stdout is None:
+            raise RunFailedError("The child process has no pipes.")
+        self._input, self._output = self.process.stdin, self.process.stdout
         self._kill_at_exit = weakref.finalize(self, _kill, self.process)
         threading.Thread(target=self._read, name=f"pipe-{self.process.pid}", daemon=True).start()
 
@@ -219,14 +222,14 @@ class _Child:
     def _write(self, line: Message) -> None:
         try:
             with self._write_lock:
-                self.process.stdin.write(json.dumps(line, ensure_ascii=False) + "\n")
-                self.process.stdin.flush()
+                self._input.write(json.dumps(line, ensure_ascii=False) + "\n")
+                self._input.flush()
         except (BrokenPipeError, ValueError):
             pass  # the child is gone; the reading thread tells whoever waits
 
     def _read(self) -> None:
         with self.log.open("a", encoding="utf-8") as noise:
-            for line in self.process.stdout:
+            for line in self._output:
                 message = _parse(line)
                 if message is None:
                     noise.write(line)

@@ -44,7 +44,8 @@ class _Finder(importlib.abc.MetaPathFinder):
             return None
         spec = importlib.machinery.PathFinder.find_spec(name, path, target)
         if spec is not None and spec.loader is not None:
-            spec.loader.exec_module = functools.partial(_execute, spec.loader.exec_module)
+            loader: Any = spec.loader  # an instance attribute takes the method's place
+            loader.exec_module = functools.partial(_execute, loader.exec_module)
         return spec
 
 

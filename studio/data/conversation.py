@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any, TypeGuard
 
 from studio.core.errors import DataError
-from studio.data.schema import Message, Part
+from studio.data.schema import Message, Part, Role
 
 IMAGE_TAG = "<image>"
 MAX_TEXT = 100_000
-ROLES = {
+ROLES: dict[str, Role] = {
     "user": "user",
     "human": "user",
     "assistant": "assistant",
@@ -53,7 +54,7 @@ def flaw(text: str) -> str:
     return ""
 
 
-def is_turns(value: object) -> bool:
+def is_turns(value: object) -> TypeGuard[list[dict[str, Any]]]:
     """Whether `value` is a list of turns with a role."""
     return (
         isinstance(value, list)
@@ -74,7 +75,8 @@ def read_conversation(value: object, field: str) -> Conversation:
         raise DataError(
             "the question is missing." if value in (None, []) else "no turns.", field=field
         )
-    messages, images = [], []
+    messages: list[Message] = []
+    images: list[object] = []
     for turn in value:
         parts, found = _content(turn.get("content", turn.get("value")), field)
         role = _role(turn, field)
@@ -164,7 +166,7 @@ def place_images(messages: Sequence[Message], images: int) -> tuple[Message, ...
     return (*messages[:first], fronted, *messages[first + 1 :])
 
 
-def _role(turn: dict, field: str) -> str:
+def _role(turn: dict[str, Any], field: str) -> Role:
     role = str(turn.get("role", turn.get("from"))).lower()
     if role not in ROLES:
         raise DataError(f"turns of the role {role!r} are not supported.", field=field)

@@ -123,8 +123,8 @@ class RowMaker:
         column = self._mapping.get("conversation") or self._mapping.get("question")
         if column:
             read = read_conversation(values.get(column), column)
-        elif is_turns(self._value(values, "chosen")) and len(self._value(values, "chosen")) > 1:
-            read = read_conversation(self._value(values, "chosen"), "chosen")
+        elif is_turns(turns := self._value(values, "chosen")) and len(turns) > 1:
+            read = read_conversation(turns, "chosen")
             read = Conversation(read.messages[:-1], read.images)
         else:
             read = read_conversation(DEFAULT_QUESTION, "question")
@@ -176,8 +176,9 @@ class RowMaker:
     def _meta(self, values: Mapping[str, object]) -> dict[str, object]:
         used = set(self._mapping.values())
         rest = {k: v for k, v in values.items() if k not in used and _is_plain(k) and _is_plain(v)}
-        if isinstance(rest.get("meta"), str) and self._mapping.get("id") == "id":
-            rest |= _packed(rest.pop("meta"))
+        packed = rest.get("meta")
+        if isinstance(packed, str) and self._mapping.get("id") == "id":
+            rest = {k: v for k, v in rest.items() if k != "meta"} | _packed(packed)
         return rest
 
     def _identified(self, row: Row, given: object) -> Row:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from studio.core.errors import DataError
 from studio.core.paths import Workspace, building, read_json, write_json
@@ -132,8 +133,8 @@ def _write_parquet(path: Path, rows: Sequence[Row], method: Method, images: Imag
             writer.write_table(pa.Table.from_pylist(records, schema=schema))
 
 
-def _record(row: Row, method: Method, images: ImageStore) -> dict[str, object]:
-    record: dict[str, object] = {
+def _record(row: Row, method: Method, images: ImageStore) -> dict[str, Any]:
+    record: dict[str, Any] = {
         "images": [{"bytes": images.path(sha).read_bytes(), "path": None} for sha in row.images],
         "prompt": prompt_messages(row),
         "id": row.external_id,
@@ -145,8 +146,11 @@ def _record(row: Row, method: Method, images: ImageStore) -> dict[str, object]:
         "rejected": row.rejected,
     }
     for name in ANSWERS[method]:
-        record[name] = answer_messages(given[name])
-        record[f"{name}_author"] = given[name].author
+        answer = given[name]
+        if answer is None:  # `unusable` leaves such rows out before
+            raise DataError(f"no {name} answer")
+        record[name] = answer_messages(answer)
+        record[f"{name}_author"] = answer.author
     return record
 
 

@@ -224,7 +224,7 @@ def _opened(content: bytes) -> Image.Image:
 def _loaded(image: Image.Image) -> Image.Image:
     """The same image, decoded to its end."""
     if image.info.get("progressive"):
-        image.decodermaxblock = BLOCK
+        setattr(image, "decodermaxblock", BLOCK)  # noqa: B010 - only files have it
     image.load()
     return image
 

@@ -65,9 +65,10 @@ def source_rows(
     names = (split,) if split else sorted(first.splits, key=lambda name: name != TRAIN)
     sources = {name: opened(name) for name in names} if len(names) > 1 else {names[0]: first}
     counts = [source.count() for source in sources.values()]
+    known = [count for count in counts if count is not None]
     total = None
-    if all(count is not None for count in counts):
-        total = sum(min(count, limit or count) for count in counts)
+    if len(known) == len(counts):
+        total = sum(min(count, limit or count) for count in known)
 
     def entries() -> Iterator[Entry]:
         before = 0

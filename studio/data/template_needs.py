@@ -51,7 +51,7 @@ def answers_apart(row: Row) -> list[Row]:
 
     Earlier answers of these rows are read, not scored.
     """
-    found = []
+    found: list[Row] = []
     for place, message in enumerate(row.prompt):
         if message.role == "assistant" and message.scored and message.text.strip():
             completion = Answer(message.text)

@@ -238,13 +238,14 @@ def held_out_share(evaluation: str | None) -> float | None:
 
 def unusable(row: Row, method: Method, images: ImageStore) -> str:
     """Why a row must not be trained on; empty when it may."""
-    answers = _answers(row, method)
-    for name, answer in zip(ANSWERS[method], answers, strict=True):
+    texts = []
+    for name, answer in zip(ANSWERS[method], _answers(row, method), strict=True):
         if answer is None:
             return f"no {name} answer"
         if not answer.text.strip():
             return f"the {name} answer is empty"
-    if method == "dpo" and answers[0].text.strip() == answers[1].text.strip():
+        texts.append(answer.text.strip())
+    if method == "dpo" and texts[0] == texts[1]:
         return IDENTICAL
     try:
         for sha in row.images:
@@ -293,7 +294,7 @@ def _dataset(
     }
     answers = [_answers(row, method) for row in rows]
     for index, name in enumerate(ANSWERS[method]):
-        columns[name] = [answer_messages(answer[index]) for answer in answers]
+        columns[name] = [answer_messages(given) for answer in answers if (given := answer[index])]
     scored = _scored_places(rows, prompts) if every else []
     if any(scored):
         columns[SCORED] = scored
@@ -332,8 +333,7 @@ def _hold_out(rows: list[Row | BadRow], share: float, convert) -> tuple[Training
             field="data.evaluation",
         )
     bad = [row for row in rows if isinstance(row, BadRow)]
-    parts = convert([*train, *bad]), convert(held)
-    return tuple(_renumbered(part, places) for part in parts)
+    return _renumbered(convert([*train, *bad]), places), _renumbered(convert(held), places)
 
 
 def _renumbered(data: TrainingData, places: Mapping[str, int]) -> TrainingData:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import threading
 from collections import Counter
-from collections.abc import Sequence
 from contextlib import closing
 
 from studio.annotation import AnnotationStore, ItemFilter
@@ -144,7 +143,7 @@ def _usable(found: Trainable, method: Method, images: ImageStore) -> Trainable:
     return kept
 
 
-def _named(splits: dict[str, list[Row]]) -> dict[str, Sequence[Row]]:
+def _named(splits: dict[str, list[Row]]) -> dict[str, list[Row]]:
     """The splits under names that a run file can write."""
     if len(splits) == 1:
         return {TRAIN: next(iter(splits.values()))}

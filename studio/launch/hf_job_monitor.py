@@ -123,7 +123,7 @@ def _watch(run: Run, api: HfApi, job_id: str, namespace: str) -> tuple[str, dict
     """How the job ended, and what is to be said of it."""
     paths, log = run.paths, JobLog(run)
     update_status(paths, stage="waiting")
-    here = {"job_id": job_id, "namespace": namespace}
+    here: dict[str, Any] = {"job_id": job_id, "namespace": namespace}
     while True:
         if _asked_to_stop(paths):
             _cancel(paths, lambda: api.cancel_job(**here))

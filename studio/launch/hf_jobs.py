@@ -132,7 +132,7 @@ def _shell(run: Run, script: str, repository: str) -> str:
         packages(recipe_of(run)),
         run.config.launch.processes,
         repository,
-        checkpoints=not (fresh and adapter.init in MOVES_WEIGHTS),
+        checkpoints=not (fresh and adapter is not None and adapter.init in MOVES_WEIGHTS),
     )
 
 

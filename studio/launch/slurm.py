@@ -6,6 +6,7 @@ import re
 import shlex
 import sys
 from dataclasses import dataclass
+from typing import Any
 
 from studio.config import RunConfig
 from studio.config.consistency import ensure_consistent
@@ -142,7 +143,7 @@ def _ensure_name(what: str, text: str) -> None:
 
 def _config_there(config: RunConfig, job: SlurmJob) -> RunConfig:
     """`config` as the processes on the cluster take it; a job's engine gives way to theirs."""
-    launch = {"processes": job.nodes * job.gpus}
+    launch: dict[str, Any] = {"processes": job.nodes * job.gpus}
     if sent_elsewhere(config):
         launch["engine"] = "local"
     return config.model_copy(update={"launch": config.launch.model_copy(update=launch)})

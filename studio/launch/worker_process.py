@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from studio.config import RunConfig
 from studio.config.engines import ACCELERATE_ENGINE, sent_elsewhere
@@ -112,7 +113,7 @@ def _devices(config: RunConfig) -> dict[str, str]:
     return {} if alone else {"ACCELERATE_USE_CPU": "true"}
 
 
-def _detached() -> dict[str, object]:
-    if os.name == "nt":
+def _detached() -> dict[str, Any]:
+    if sys.platform == "win32":
         return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
     return {"start_new_session": True}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import jinja2
 import transformers
@@ -208,7 +208,7 @@ def shared_start(first: str, second: str) -> int:
     return next((place for place, (a, b) in pairs if a != b), min(len(first), len(second)))
 
 
-def _apart(processor: ProcessorMixin) -> str:
+def _apart(processor: ProcessorMixin) -> Literal["never", "thought", "always"]:
     if isinstance(processor, transformers.PaliGemmaProcessor) or not processor.tokenizer.is_fast:
         return "always"  # it reads its prompt in both directions; no places of texts are known
     if not _earlier_stays(processor, SAID):

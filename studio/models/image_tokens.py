@@ -94,6 +94,8 @@ class Expansions:
     def _seen(self, size: Size, tiles: int | None, tile: Size | None) -> Size | None:
         if tile is None or tiles == 1:
             return tile
+        if tiles is None:
+            return None
         layout = tile_layout(self._processor, size, tiles)
         return (layout[0] * tile[0], layout[1] * tile[1]) if layout else None
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from peft import PeftModel
 from transformers import PreTrainedModel
 
 from studio.config.model import ModelConfig
@@ -42,7 +42,7 @@ class AdapterShelf:
     def __init__(self, base: PreTrainedModel, model: ModelConfig) -> None:
         self._base = base
         self._model = model
-        self._peft: PeftModel | None = None
+        self._peft: Any = None  # a PeftModel once an adapter was loaded
         self._biases = Biases(base)
         self._shelved: OrderedDict[Path, _Shelved] = OrderedDict()
         self._loaded = 0

@@ -83,7 +83,9 @@ def prequantized(config: PretrainedConfig) -> Prequantized | None:
         return None  # transformers leaves it out, and loads the weights as they are
     four, eight = values.get("load_in_4bit"), values.get("load_in_8bit")
     if four or eight:
-        kind = str(values.get("bnb_4bit_quant_type", "fp4")) if four else INT8
+        kind: Quantization = INT8
+        if four:
+            kind = "nf4" if values.get("bnb_4bit_quant_type") == "nf4" else "fp4"
         return Prequantized(
             BITSANDBYTES, kind, bool(values.get("bnb_4bit_use_double_quant")), values
         )
@@ -224,7 +226,8 @@ def checkpoint_quantization(
     model: ModelConfig, skeleton: PreTrainedModel, dtype: torch.dtype
 ) -> BitsAndBytesConfig:
     """The configuration of what bitsandbytes wrote; `skeleton` is the model without weights."""
-    values = dict(prequantized(load_config(model)).values)
+    held = prequantized(load_config(model))
+    values = dict(held.values) if held else {}
     layers = quantized_layers(model, skeleton)
     if layers is not None:
         values["llm_int8_skip_modules"] = sorted(

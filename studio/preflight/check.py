@@ -203,15 +203,16 @@ class _Run:
         tiles = [
             found[kind].tiles for images in self.images for kind in self._kinds(images) if found
         ]
-        known = tiles and None not in tiles
+        known = [count for count in tiles if count is not None]
+        told = bool(known) and len(known) == len(tiles)
         commonest = self.counter.uses.most_common(1) if self.counter else []
         return Images(
             distinct=len(sizes),
             sizes=len(set(sizes)),
             width_median=int(statistics.median(width for width, _ in sizes)),
             height_median=int(statistics.median(height for _, height in sizes)),
-            tiles_median=int(statistics.median(tiles)) if known else None,
-            tiles_max=max(tiles) if known else None,
+            tiles_median=int(statistics.median(known)) if told else None,
+            tiles_max=max(known) if told else None,
             seen=found[commonest[0][0]].seen if commonest else None,
         )
 

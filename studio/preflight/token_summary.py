@@ -18,9 +18,12 @@ ROUND = (1, 2, 5)
 class Counted(Protocol):
     """The figures of one row (see `tokens.RowTokens`)."""
 
-    images: int
-    images_end: int
-    total: int
+    @property
+    def images(self) -> int: ...
+    @property
+    def images_end(self) -> int: ...
+    @property
+    def total(self) -> int: ...
 
 
 def summarize(rows: Sequence[Counted], measured: int = 0) -> Tokens:

@@ -213,7 +213,7 @@ class Diary:
 
     def _add_columns(self, rows: list[dict[str, Any]]) -> bool:
         """Add metrics of many steps at once; False, with nothing added, where one is unusual."""
-        steps = [row.get("step") for row in rows]
+        steps: list[Any] = [row.get("step") for row in rows]
         if set(map(type, steps)) != {int} or any(a >= b for a, b in pairwise(steps)):
             return False
         columns = {name: [row[name] for row in rows] for name in rows[0] if name not in _NO_METRIC}

@@ -93,7 +93,7 @@ class RunStatus:
         return done / total if total else 0.0
 
 
-_TYPES = {"int": int, "float": (int, float), "list[str]": list}
+_TYPES: dict[str, Any] = {"int": int, "float": (int, float), "list[str]": list}
 KINDS = {item.name: _TYPES.get(str(item.type), str) for item in fields(RunStatus)}
 STATES = get_args(State)
 DAMAGED = RunStatus(state="running", queued=0.0)

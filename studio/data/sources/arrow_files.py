@@ -33,8 +33,10 @@ class ArrowReader(Reader):
             for batch in _batches(path):
                 for values in _rows(batch):
                     line += 1
-                    bad = isinstance(values, str)
-                    yield BadRow(line, values) if bad else Record(line, values)
+                    if isinstance(values, str):
+                        yield BadRow(line, values)
+                    else:
+                        yield Record(line, values)
 
     def count(self) -> int:
         import pyarrow.parquet as pq

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from studio.core.errors import DataError
 from studio.core.paths import Workspace
@@ -15,7 +15,7 @@ from studio.data.sources.base import Reader, Record
 from studio.data.split_slices import choose_split
 
 if TYPE_CHECKING:
-    from datasets import DatasetBuilder, IterableDataset
+    from datasets import DatasetBuilder
 
 _ID = re.compile(
     r"(?P<id>[\w.-]+(?:/[\w.-]+)?)(?::(?P<config>[\w.-]+))?(?:@(?P<revision>[\w./-]+))?"
@@ -35,7 +35,7 @@ class HubReader(Reader):
     """
 
     path: str = ""
-    stream: IterableDataset | None = None
+    stream: Any = None  # an IterableDataset
     files: tuple[str, ...] = ()
     rows: int | None = None
     split_field: str = ""
@@ -77,6 +77,8 @@ def matches(spec: str, workspace: Workspace) -> bool:
 def open_reader(spec: str, split: str | None, workspace: Workspace, field: str) -> Reader:
     """The hub dataset named. Raises DataError when it cannot be found or reached."""
     match = _ID.fullmatch(spec)
+    if match is None:
+        raise DataError(f"{spec!r} is not the name of a hub dataset.", field=field)
     commit = find_commit(match["id"], match["revision"])
     return open_builder(match["id"], match["config"], commit, split, field)
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from studio.core.errors import DataError
 from studio.data.schema import BadRow
@@ -109,4 +110,4 @@ def _no_constant(name: str) -> object:
     raise ValueError(f"{name} is not a JSON value")
 
 
-_STRICT = {"object_pairs_hook": _unique_keys, "parse_constant": _no_constant}
+_STRICT: dict[str, Any] = {"object_pairs_hook": _unique_keys, "parse_constant": _no_constant}

@@ -95,7 +95,10 @@ class Source:
         rows: list[Row] = []
         bad: list[BadRow] = []
         for row in islice(self.rows(), 10 * n):
-            (bad if isinstance(row, BadRow) else rows).append(row)
+            if isinstance(row, BadRow):
+                bad.append(row)
+            else:
+                rows.append(row)
             if len(rows) == n:
                 break
         return Preview(rows, bad)

@@ -32,7 +32,7 @@ def length_findings(
     Args:
         numbers: Of the rows that `pairs` are of.
     """
-    if bias.pairs < ENOUGH_TO_JUDGE:
+    if bias.pairs < ENOUGH_TO_JUDGE or bias.chosen_longer is None:
         return
     shorter = sum(chosen < rejected for chosen, rejected in pairs) / bias.pairs
     share, word = max((bias.chosen_longer, "longer"), (shorter, "shorter"))

@@ -86,13 +86,18 @@ class Repeats(Check):
             for meant in (one.preference, one.answer):
                 if meant is not None:
                     said_here.setdefault(meant, []).append(one.number)
-        reversed_, different = set(), set()
+        reversed_: set[int] = set()
+        different: set[int] = set()
         for meanings in said.values():
             single = [rows for meant, rows in meanings.items() if isinstance(meant, int)]
             if len(single) > 1:
                 different.update(*single)
-            for meant, rows in meanings.items():
-                if isinstance(meant, tuple) and meant[::-1] in meanings and meant[0] != meant[1]:
+            for meaning, rows in meanings.items():
+                if (
+                    isinstance(meaning, tuple)
+                    and meaning[::-1] in meanings
+                    and meaning[0] != meaning[1]
+                ):
                     reversed_.update(rows)
         if reversed_:
             yield Finding(

@@ -157,8 +157,8 @@ def extend(
         ensure_consistent(config)
         run_file.save(config, run.paths.config)
         total = max_steps or longer_.steps_with(run, epochs or 0)
-        length = f"{max_steps} steps" if max_steps else f"{epochs:g} epochs"
-        message = f"Extended to {length}. {longer_.note(run, total)}".strip()
+        reached = f"{max_steps} steps" if max_steps else f"{epochs:g} epochs"
+        message = f"Extended to {reached}. {longer_.note(run, total)}".strip()
         EventLog(run.paths.events).append("changed", message=message)
         _requeue(run, state)
         if total:
