@@ -10,7 +10,7 @@ import typer
 
 from studio.cli.data import mapping
 from studio.cli.options import JsonOption, WorkspaceOption, locate, print_json, say
-from studio.config import Method
+from studio.config.run import Method
 from studio.core.paths import Workspace
 from studio.data.sources.registry import LIBRARY
 from studio.preflight.report import Finding, Rendering, Report

@@ -15,6 +15,7 @@ from studio.annotation import AnnotationStore
 from studio.annotation.export.preference_export import export_preferences
 from studio.annotation.labeling.rule_annotator import label_all, unlabelled
 from studio.config import RunConfig, presets
+from studio.config.adapter import AdapterConfig
 from studio.core.errors import RunFailedError
 from studio.core.paths import Workspace
 from studio.data.image_store import ImageStore
@@ -161,7 +162,7 @@ def dpo_alone() -> RunConfig:
 def second_step(first: str) -> RunConfig:
     """The recipe of DPO, on the adapter of the run `first` instead of a new one."""
     config = presets.load("embedded-dpo")
-    adapter = config.adapter.model_copy(update={"continue_from": first})
+    adapter = (config.adapter or AdapterConfig()).model_copy(update={"continue_from": first})
     return config.model_copy(update={"adapter": adapter})
 
 

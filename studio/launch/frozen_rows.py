@@ -79,7 +79,7 @@ def freeze_library(
     where = parse_library(spec.strip())
     made = _copy(spec.strip(), where, method, workspace, store)
     if not made.source:
-        raise _nothing(where.dataset, Counter(made.left_out), method)
+        raise _nothing(where.dataset or "", Counter(made.left_out), method)
     return made
 
 
@@ -87,16 +87,17 @@ def _copy(
     spec: str, where: ItemFilter, method: Method, workspace: Workspace, store: AnnotationStore
 ) -> Frozen:
     """The copy of the library as it is, made if there is none; one at a time is made."""
-    copies, state = Copies(workspace), store.trainable_state(where.dataset)
+    dataset = where.dataset or ""
+    copies, state = Copies(workspace), store.trainable_state(dataset)
     if there := copies.find(where, method, state):
         return there
-    _check_dataset(where.dataset, method, store)
+    _check_dataset(dataset, method, store)
     with _ONE_AT_A_TIME:
-        state = store.trainable_state(where.dataset)
+        state = store.trainable_state(dataset)
         if there := copies.find(where, method, state):
             return there
         made = _freeze(spec, where, method, workspace, store)
-        if store.trainable_state(where.dataset) == state:
+        if store.trainable_state(dataset) == state:
             copies.keep(where, method, state, made)
         copies.forget_unused()
     return made

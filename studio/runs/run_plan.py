@@ -168,6 +168,13 @@ class Plan:
     scored: str = ""
 
     @property
+    def counted(self) -> MemoryPlan:
+        """Its memory. Raises ValueError where that was not counted."""
+        if self.memory is None:
+            raise ValueError("The memory of this plan was not counted.")
+        return self.memory
+
+    @property
     def fits(self) -> bool:
         """Whether the device has room; True when that is not known."""
         return not self.memory or not self.device_memory or self.memory.total <= self.device_memory

@@ -14,7 +14,7 @@ from transformers import PreTrainedModel, Trainer
 from studio.config import RunConfig
 from studio.config.adapter import MOVES_WEIGHTS
 from studio.config.consistency import ensure_consistent
-from studio.core.errors import ModelError, RunFailedError
+from studio.core.errors import ModelError, NotFoundError, RunFailedError
 from studio.core.paths import RunPaths, Workspace
 from studio.models.adapter_config import CONTINUE, adapter_folder, lora_config
 from studio.models.adapter_kinds import LORA
@@ -92,6 +92,8 @@ def _prepared(config: RunConfig, workspace: Workspace) -> Trainable:
     if adapter.continue_from is None:
         return Trainable(loaded, loaded.model, lora_config(adapter, loaded.model))
     continued = continued_adapter(config, workspace)
+    if continued is None:
+        raise NotFoundError("There is no adapter to continue.", field="adapter.continue_from")
     model = put_on(loaded.model, continued, trainable=True)
     return Trainable(loaded, model, None, continued=continued)
 
@@ -258,8 +260,9 @@ def keep_adapter_precision(model: torch.nn.Module, dtype: torch.dtype) -> None:
 def keep_start(model: torch.nn.Module, config: RunConfig, paths: RunPaths) -> None:
     """Keep the adapter as it begins, when beginning moved part of the base weights into it."""
     adapter = config.adapter
-    fresh = adapter is not None and adapter.continue_from is None
-    if fresh and adapter.init in MOVES_WEIGHTS and paths.rank == 0:
+    if adapter is None or adapter.continue_from is not None or paths.rank != 0:
+        return
+    if adapter.init in MOVES_WEIGHTS:
         model.save_pretrained(paths.adapter_start, selected_adapters=["default"])
 
 

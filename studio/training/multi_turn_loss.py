@@ -23,10 +23,11 @@ class TurnCollator(DataCollatorForVisionLanguageModeling):
         rows = [(one["prompt"], one["completion"], one.get(SCORED)) for one in examples]
         output = super().torch_call(examples)
         for ids, labels, row in zip(output["input_ids"], output["labels"], rows, strict=True):
-            if not row[2]:
+            asked, said, scored = row
+            if not scored:
                 continue
             prompt = int((labels != -100).nonzero()[0])
-            inside = scored_tokens(self.processor, *row, ids[:prompt].tolist())
+            inside = scored_tokens(self.processor, asked, said, scored, ids[:prompt].tolist())
             for place in inside:
                 labels[place] = ids[place]
         return output

@@ -104,7 +104,7 @@ def within_plan(config: RunConfig, paths: RunPaths, workspace: Workspace, plan: 
     if size >= before:
         return config
     message = (
-        f"{before} rows at once would need {plan.memory.total / GIB:.1f} of "
+        f"{before} rows at once would need {plan.counted.total / GIB:.1f} of "
         f"{plan.device_memory / GIB:.1f} GiB, so the run starts with {size}, effective batch "
         f"still {config.batch.total}."
     )

@@ -80,7 +80,7 @@ def write_recipe(
             "checkpoint": _of_checkpoint(config.model, skeleton, dtype),
         },
         "processor": config.model.image.model_dump(mode="json"),
-        "adapter": _lora(lora_config(adapter, skeleton)) if fresh else None,
+        "adapter": _lora(lora_config(adapter, skeleton)) if fresh and adapter else None,
         "continue_from": str(adapter_folder(adapter.continue_from, workspace))
         if adapter is not None and adapter.continue_from
         else None,

@@ -171,10 +171,11 @@ def _first_batch(trainer: Trainer) -> Batch:
     rows = trainer.first_rows(ROWS)
     batch = saving.collator([trainer.train_dataset[number] for number in rows])
     batch = trainer._prepare_inputs(batch)
-    keys, hits = batch[IMAGES].pairs, saving.cache and replace(saving.cache.hits)
+    keys, cache = batch[IMAGES].pairs, saving.cache
+    hits = replace(cache.hits) if cache else None
     batch = FastTrainer.computable(trainer, batch)
-    if saving.cache:
-        saving.cache.hits = hits
+    if cache and hits:
+        cache.hits = hits
     known = [saving.reference.known.get(key) for key in keys] if saving.reference else [None]
     if None in known:
         return batch

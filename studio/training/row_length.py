@@ -113,8 +113,9 @@ def cut_length(config: RunConfig, model: PretrainedConfig) -> int | None:
 def within_limit(config: RunConfig, tokens: int) -> int:
     """Tokens of a row that trains, for the plan: cut answers count up to `data.max_length`."""
     limit = config.data.max_length
-    cut = limit is not None and config.data.too_long == "cut_answer"
-    return min(tokens, limit) if cut else tokens
+    if limit is None or config.data.too_long != "cut_answer":
+        return tokens
+    return min(tokens, limit)
 
 
 def fitted(
@@ -141,7 +142,7 @@ def fitted(
     if config.data.too_long == "refuse" and any(long.values()):
         raise _refused(config, data, long, limit, context)
     for split, rows in found.unfit.items():
-        part = data.train if split == "train" else data.evaluation
+        part = data.part(split)
         if rows and len(rows) == part.used:
             too_long = len(long[split]) == part.used
             remedy = _remedy(config, limit, context, rows.values()) if too_long else OTHER_ROWS
@@ -230,16 +231,16 @@ def _look(
     for _ in counter.expand():
         pass
     cut, longest = 0, 0
-    for place, row in zip(counted, counter.rows(), strict=True):
-        longest = max(longest, row.total)
-        if row.total <= limit:
+    for place, tokens in zip(counted, counter.rows(), strict=True):
+        longest = max(longest, tokens.total)
+        if tokens.total <= limit:
             continue
-        if cuts and row.prompt < limit:
+        if cuts and tokens.prompt < limit:
             cut += 1
             continue
         what = "its question alone has" if cuts else "it has"
         reason = f"longer than {limit:,} tokens" if not cuts else f"{what} {limit:,} tokens or more"
-        unfit[place] = Unfit(reason, row.total, row.images, row.prompt >= limit)
+        unfit[place] = Unfit(reason, tokens.total, tokens.images, tokens.prompt >= limit)
     return dict(sorted(unfit.items())), cut, longest
 
 
@@ -291,7 +292,7 @@ def _said_long(
     for split, rows in long.items():
         if not rows:
             continue
-        part = data.train if split == "train" else data.evaluation
+        part = data.part(split)
         whose = "rows" if split == "train" else "rows to evaluate on"
         said.append(
             f"{len(rows):,} of {part.used:,} {whose} {'is' if len(rows) == 1 else 'are'} left out: "
@@ -347,11 +348,7 @@ def _refused(
     context: int | None,
 ) -> DataError:
     rows = [one for part in long.values() for one in part.values()]
-    named = [
-        _named(data.train if split == "train" else data.evaluation, part)
-        for split, part in long.items()
-        if part
-    ]
+    named = [_named(data.part(split), part) for split, part in long.items() if part]
     every = {place: one for place, one in enumerate(rows)}
     return DataError(
         f"{len(rows):,} {'row has' if len(rows) == 1 else 'rows have'} "
@@ -364,7 +361,7 @@ def _refused(
 def _said_refused(data: RunData, found: Findings) -> list[str]:
     said = []
     for split, rows in found.unfit.items():
-        part = data.train if split == "train" else data.evaluation
+        part = data.part(split)
         refused = {place: one.reason for place, one in rows.items() if not one.tokens}
         for reason in dict.fromkeys(refused.values()):
             places = [place for place, why in refused.items() if why == reason]

@@ -36,6 +36,13 @@ class RunData:
     fit: Fit = ANY_MODEL
     left_out: dict[str, dict[int, str]] = field(default_factory=dict)
 
+    def part(self, split: str) -> TrainingData:
+        """The rows of a split, `train` or `evaluation`. Raises KeyError where there is none."""
+        found = self.train if split == "train" else self.evaluation
+        if found is None:
+            raise KeyError(split)
+        return found
+
     @property
     def evaluation_rows(self) -> int:
         """Rows to evaluate on; 0 without such a split."""

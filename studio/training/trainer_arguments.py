@@ -49,14 +49,15 @@ def argument_values(config: RunConfig, paths: RunPaths, loaded: Loaded) -> dict[
 def schedule_values(config: RunConfig) -> dict[str, Any]:
     """What the chosen learning-rate schedule takes besides steps and warm-up."""
     optimizer = config.optimizer
-    return {
+    values: dict[str, dict[str, Any]] = {
         "cosine_with_restarts": {"num_cycles": optimizer.cycles},
         "cosine_with_min_lr": {"min_lr_rate": optimizer.lowest_rate},
         "warmup_stable_decay": {
             "num_decay_steps": optimizer.decay_steps,
             "min_lr_ratio": optimizer.lowest_rate,
         },
-    }.get(optimizer.schedule, {})
+    }
+    return values.get(optimizer.schedule, {})
 
 
 def _dpo(dpo: DpoConfig) -> dict[str, Any]:

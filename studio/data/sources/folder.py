@@ -28,7 +28,7 @@ class ImageFolderReader(Reader):
 
     def records(self) -> Iterator[Record | BadRow]:
         for line, path in enumerate(self.paths, 1):
-            name = path.relative_to(self.folder).as_posix()
+            name = path.relative_to(self.folder or "").as_posix()
             values: dict[str, object] = {"image": name, "id": name}
             caption = path.with_suffix(".txt")
             if caption.is_file():

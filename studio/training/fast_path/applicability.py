@@ -108,7 +108,7 @@ def _obstacle(model: PreTrainedModel) -> str:
     if kind not in FAMILIES:
         return f"because {kind} is not among the families it is proved for"
     text = model.config.get_text_config()
-    if hasattr(text, "output_router_logits") and getattr(text, "router_aux_loss_coef", 0):
+    if hasattr(text, "output_router_logits") and getattr(text, "router_aux_loss_coef", False):
         return "because the loss of the experts' router counts every token of a batch"
     towers = find_towers(model)
     for name, parameter in model.named_parameters():

@@ -168,7 +168,7 @@ class Collator:
     def _positions(self, sample: Sample, slots: np.ndarray) -> np.ndarray | None:
         if not self.merge:
             return None
-        grids = [self.expansions[key].grid for key in sample.keys]
+        grids: list[Any] = [self.expansions[key].grid for key in sample.keys]
         return grid_positions(slots >= 0, grids, self.merge)
 
     def _stock(self, strands: Sequence[Strand]) -> dict[str, torch.Tensor]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from datasets import Dataset
 from torch.utils.data import DataLoader
-from transformers import PreTrainedModel
+from transformers import PreTrainedModel, Trainer
 from trl import DPOTrainer, SFTTrainer
 
 from studio.training.fast_path.batching import Size, StepSampler
@@ -32,10 +32,17 @@ class Saving:
     sizes: list[Size] | None
 
 
-class FastTrainer:
+# A mixin: beside it stands one of TRL's trainers, whose attributes it uses.
+Stock: Any = Trainer if TYPE_CHECKING else object
+
+
+class FastTrainer(Stock):
     """Mixed into a trainer: turns batches of `Collator` into what its loss code expects."""
 
     saving: Saving | None = None
+    data_collator: Any
+    train_dataset: Any
+    eval_dataset: Any
 
     def use_fast_path(
         self,
@@ -49,7 +56,11 @@ class FastTrainer:
         Args:
             sizes: Size of each training row, to sort the rows of a step by; None to keep order.
         """
-        self._stock = (self.data_collator, self.train_dataset, self.eval_dataset)
+        self._stock: tuple[Any, Any, Any] = (
+            self.data_collator,
+            self.train_dataset,
+            self.eval_dataset,
+        )
         forward = LayoutForward(self.bare_model)
         self.saving = Saving(collator, cache, reference, forward, sizes)
         self.data_collator = collator
@@ -59,9 +70,16 @@ class FastTrainer:
 
     def use_stock_path(self) -> None:
         """Switch off: batches, model and losses are TRL's again."""
-        self.saving.forward.remove()
+        self.on.forward.remove()
         self.data_collator, self.train_dataset, self.eval_dataset = self._stock
         self.saving = None
+
+    @property
+    def on(self) -> Saving:
+        """What the fast path works with. Raises RuntimeError while it is off."""
+        if self.saving is None:
+            raise RuntimeError("The fast path is off.")
+        return self.saving
 
     @property
     def bare_model(self) -> PreTrainedModel:
@@ -85,8 +103,10 @@ class FastTrainer:
 
     def features(self, images: BatchImages) -> torch.Tensor:
         """Features of a batch's images, one after the other: (features, hidden size)."""
-        cache, device = self.saving.cache, self.accelerator.device
-        found = {ref.key: cache.get(ref.key) if cache else None for ref in images.refs}
+        cache, device = self.on.cache, self.accelerator.device
+        found: dict[str, Any] = {
+            ref.key: cache.get(ref.key) if cache else None for ref in images.refs
+        }
         missing = [ref for ref in images.refs if found[ref.key] is None]
         made = [images.made.get(r.key) or preprocess(self.processing_class, r) for r in missing]
         with self.accelerator.autocast():
@@ -105,7 +125,7 @@ class FastTrainer:
         """
         collate, dataset, _ = self._stock
         chosen = self.first_rows(rows, skip)
-        fast = self.saving.collator([self.train_dataset[index] for index in chosen])
+        fast = self.on.collator([self.train_dataset[index] for index in chosen])
         stock = collate([dataset[index] for index in chosen])
         fast, stock = self._prepare_inputs(fast), self._prepare_inputs(stock)
         return FastTrainer.computable(self, fast), stock
@@ -134,7 +154,7 @@ class FastDPOTrainer(FastTrainer, DPOTrainer):
     """`DPOTrainer` on the fast path, which also remembers the reference."""
 
     def computable(self, batch: dict[str, Any]) -> dict[str, Any]:
-        keys, cache = batch[IMAGES].pairs, self.saving.reference
+        keys, cache = batch[IMAGES].pairs, self.on.reference
         batch = super().computable(batch)
         if cache is None:
             return batch
@@ -151,7 +171,7 @@ class FastDPOTrainer(FastTrainer, DPOTrainer):
         super().use_fast_path(*args, **kwargs)
         if self.ref_model is not None:  # a model of its own, when every weight is trained
             self.reference_forward = LayoutForward(self.accelerator.unwrap_model(self.ref_model))
-        self.precompute_ref_logps = self.saving.reference is not None
+        self.precompute_ref_logps = self.on.reference is not None
 
     def use_stock_path(self) -> None:
         super().use_stock_path()

@@ -75,7 +75,7 @@ def _preprocessed(trainer: FastTrainer, missing: Sequence[ImageRef]) -> Iterable
     return DataLoader(
         missing,
         batch_size=AT_ONCE,
-        collate_fn=trainer.saving.collator.images_of,
+        collate_fn=trainer.on.collator.images_of,
         num_workers=workers,
         prefetch_factor=arguments.dataloader_prefetch_factor if workers else None,
         pin_memory=arguments.dataloader_pin_memory,

@@ -182,7 +182,9 @@ def _axes(
     found = np.zeros((3, *shape), dtype=np.int64)
     for number, (group, row) in enumerate(zip(groups, rows, strict=True)):
         for index, places in zip(group, row.places, strict=True):
-            found[:, number, places] = strands[index].positions[:, :-1]
+            axes = strands[index].positions
+            if axes is not None:
+                found[:, number, places] = axes[:, :-1]
     return torch.from_numpy(found)
 
 

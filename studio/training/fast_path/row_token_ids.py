@@ -197,6 +197,8 @@ def slots_of(
     prompt = np.asarray(sample.prompt, dtype=np.int64)
     slots = np.full(len(prompt), -1, dtype=np.int64)
     if sample.images:
-        ranges = [np.arange(first, first + n) for first, n in map(features.get, sample.keys)]
+        ranges = [
+            np.arange(first, first + n) for first, n in (features[key] for key in sample.keys)
+        ]
         slots[prompt == image_token] = np.concatenate(ranges)
     return slots

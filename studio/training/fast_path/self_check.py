@@ -63,7 +63,7 @@ def rounding(trainer: FastTrainer) -> float:
 
 
 def _rows(trainer: FastTrainer) -> int:
-    answers = len(ANSWERS[trainer.saving.collator.method])
+    answers = len(ANSWERS[trainer.on.collator.method])
     return min(SEQUENCES // answers, len(trainer.train_dataset))
 
 
@@ -79,8 +79,8 @@ def _split(batch: Batch) -> list[Batch]:
 
 
 def _apart(ours: Scores, theirs: Scores) -> float:
-    (ours, tokens), (theirs, _) = ours, theirs
-    return float(((ours - theirs).abs() / torch.maximum(theirs.abs(), tokens.clamp(min=1))).max())
+    (one, tokens), (other, _) = ours, theirs
+    return float(((one - other).abs() / torch.maximum(other.abs(), tokens.clamp(min=1))).max())
 
 
 def _scores(trainer: FastTrainer, batches: Iterable[Batch]) -> Scores:

@@ -250,15 +250,16 @@ def _reference(model: nn.Module, step: Callable[[], torch.Tensor]) -> None:
 def _vision_bytes(config: RunConfig, base: PreTrainedModel, rows: int) -> int:
     settings = getattr(base.config, "vision_config", None)
     width = getattr(settings, "hidden_size", None) or getattr(settings, "embed_dim", 0)
-    size, patch = getattr(settings, "image_size", 384), getattr(settings, "patch_size", 14)
+    size: Any = getattr(settings, "image_size", 384)
+    patch: Any = getattr(settings, "patch_size", 14)
     size = size[0] if isinstance(size, (list, tuple)) else size
     patch = patch[0] if isinstance(patch, (list, tuple)) else patch
     patches = rows * (size // patch) ** 2
-    layers = getattr(settings, "num_hidden_layers", None) or getattr(settings, "depth", 24)
+    layers: Any = getattr(settings, "num_hidden_layers", None) or getattr(settings, "depth", 24)
     towers = find_towers(base)
     trained = any(
         p.requires_grad and towers.of(name) in ("vision", "projector")
         for name, p in base.named_parameters()
     )
     kept = VISION_SAVED * layers if trained and not config.batch.gradient_checkpointing else 0
-    return patches * (width or 0) * base.dtype.itemsize * (kept + VISION_TRANSIENT)
+    return (patches or 0) * (width or 0) * base.dtype.itemsize * (kept + VISION_TRANSIENT)

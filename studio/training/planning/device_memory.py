@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import psutil
 import torch
@@ -45,7 +46,7 @@ class Target:
         sharers: Processes that share it; `memory` is what each of them has.
     """
 
-    kind: str
+    kind: Literal["cuda", "cpu", "mps"]
     memory: int
     sharers: int = 1
 

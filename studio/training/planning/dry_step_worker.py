@@ -91,7 +91,7 @@ def dry_step(config: RunConfig, workspace: Workspace) -> dict[str, Any]:
             # The batches of all passes of a step are held at once; those left out are added.
             peak += found.inputs * (config.accumulation - accumulation)
             # Half of the planned gradients, where processes exchange them; else none.
-            peak += exchanged(config, found.plan.memory.gradients // 2)
+            peak += exchanged(config, found.plan.counted.gradients // 2)
             measured = Measured(peak, seconds * config.accumulation / accumulation)
     remember(config, found.plan, measured, workspace)
     return asdict(measured)

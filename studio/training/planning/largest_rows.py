@@ -53,7 +53,7 @@ def guess_tokens(config: PretrainedConfig, rows: Sequence[dict[str, Any]], metho
     """Tokens of a row when there is no processor: one tile per image, four letters per token."""
     vision = getattr(config, "vision_config", None)
     size, patch = _first(vision, "image_size", 384), _first(vision, "patch_size", 14)
-    shrink = getattr(config, "scale_factor", None) or getattr(vision, "spatial_merge_size", 1)
+    shrink: Any = getattr(config, "scale_factor", None) or getattr(vision, "spatial_merge_size", 1)
     pooled = getattr(config, "mm_tokens_per_image", None)
     per_image = pooled or max(1, (size // patch) ** 2 // int(shrink) ** 2)
     return max(_guess(row, per_image, method) for row in rows)

@@ -11,6 +11,7 @@ from peft import PeftConfig, get_peft_model
 from transformers import PreTrainedModel, ProcessorMixin
 
 from studio.config import RunConfig
+from studio.config.adapter import AdapterConfig
 from studio.config.run import with_possible_speed
 from studio.core.paths import Workspace
 from studio.models.adapter_config import WEIGHTS, adapter_folder, inspect_adapter, lora_config
@@ -81,7 +82,7 @@ def adapted(
     if config.adapter is None:
         freeze_towers(base, config)
         return base, base
-    lora = _lora(config, base, workspace)
+    lora = _lora(config.adapter, base, workspace)
     lora = buildable(lora)
     lora.inference_mode = False
     with BUILDING:
@@ -178,8 +179,7 @@ def _reference(config: RunConfig, workspace: Workspace, weights: int, trainable:
     return trainable if copies_start(config) else 0
 
 
-def _lora(config: RunConfig, base: PreTrainedModel, workspace: Workspace) -> PeftConfig:
-    adapter = config.adapter
+def _lora(adapter: AdapterConfig, base: PreTrainedModel, workspace: Workspace) -> PeftConfig:
     if adapter.continue_from is None:
         return lora_config(adapter, base)
     return inspect_adapter(adapter_folder(adapter.continue_from, workspace)).config

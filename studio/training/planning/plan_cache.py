@@ -77,8 +77,10 @@ def planned_once(start: Start, work_out: Callable[[], Plan]) -> Plan:
 def _read(start: Start, file: Path) -> Plan | None:
     note = read_note(file)
     try:
-        plan = Plan.from_json(note["plan"]) if note else None
-        return plan if plan and note["measured"] == _measured(start, plan) else None
+        if not note:
+            return None
+        plan = Plan.from_json(note["plan"])
+        return plan if note["measured"] == _measured(start, plan) else None
     except (ValueError, KeyError, TypeError, AttributeError):
         return None  # a damaged note: as if there were none
 

@@ -179,7 +179,7 @@ def _worked_out(start: Start) -> Preflight:
     plan = _plan(config, facts, batch, made)
     known = recall(config, plan, workspace) if start.here else None
     plan = _with_room(calibrated(plan, known) if known else plan, facts.target)
-    correction = plan.memory.total - made.memory.total
+    correction = plan.counted.total - made.memory.total
     what_if = WhatIf(
         config, workspace, facts.processor, batch, facts.dtype, facts.target, correction
     )
@@ -297,7 +297,7 @@ def _with_room(plan: Plan, target: Target) -> Plan:
     if plan.fits:
         return plan
     sentence = (
-        f"This run needs {plan.memory.total / GIB:.1f} GiB; {target.place} has "
+        f"This run needs {plan.counted.total / GIB:.1f} GiB; {target.place} has "
         f"{plan.device_memory / GIB:.1f}."
     )
     return replace(plan, warnings=[sentence, *plan.warnings])

@@ -41,9 +41,9 @@ def smallest(what_if: WhatIf, plan: Plan) -> tuple[dict[str, Any], int]:
     """
     everything = {name: value for step in _steps(what_if) for name, value in step.items()}
     total = what_if.total(apply(what_if.config, everything))
-    if total is not None and total < plan.memory.total:
+    if total is not None and total < plan.counted.total:
         return everything, total
-    best: tuple[dict[str, Any], int] = ({}, plan.memory.total)
+    best: tuple[dict[str, Any], int] = ({}, plan.counted.total)
     changes: dict[str, Any] = {}
     for more in _steps(what_if):
         tried = changes | more

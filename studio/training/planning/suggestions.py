@@ -69,14 +69,14 @@ class WhatIf:
 def suggestions(what_if: WhatIf, plan: Plan) -> list[Suggestion]:
     """Changes that take less memory, with what each would need; empty when there is room."""
     target = what_if.target
-    if not plan.memory or not target.memory or plan.memory.total <= TIGHT * target.memory:
+    if not plan.memory or not target.memory or plan.counted.total <= TIGHT * target.memory:
         return []
     found: list[Suggestion] = []
     for title, cost, changes in _candidates(what_if.config, what_if.processor):
         if sum(item.total <= target.memory for item in found) >= ENOUGH:
             break
         total = what_if.total(apply(what_if.config, changes))
-        if total is not None and total < plan.memory.total:
+        if total is not None and total < plan.counted.total:
             found.append(suggestion(title, cost, changes, plan, total, target))
     return sorted(found, key=lambda item: item.total > target.memory)[:ENOUGH]
 
@@ -166,7 +166,7 @@ def suggestion(
 ) -> Suggestion:
     """A change with what it saves and whether that is enough."""
     fits = "fits" if total <= target.memory else "still does not fit"
-    saved = (plan.memory.total - total) / GIB
+    saved = (plan.counted.total - total) / GIB
     return Suggestion(
         title, f"saves {saved:.1f} GiB: {total / GIB:.1f} GiB, {fits}; {cost}", changes, total
     )
