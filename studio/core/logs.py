@@ -9,8 +9,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
+from typing import Any
 
 from studio.core.errors import BusyError, ConflictError, InputError, StudioError
 
@@ -156,10 +158,11 @@ class _OwnersFile(RotatingFileHandler):
     def __init__(self, file: Path) -> None:
         super().__init__(file, "a", LOG_BYTES, KEPT_FILES, encoding="utf-8", delay=True)
 
-    def _open(self):  # type: ignore[no-untyped-def]
+    def _open(self) -> TextIOWrapper:
         def owners(path: str, flags: int) -> int:
             return os.open(path, flags, 0o600)
 
-        return open(
+        file: Any = open(
             self.baseFilename, self.mode, encoding=self.encoding, errors="replace", opener=owners
         )
+        return file

@@ -66,6 +66,13 @@ class Row:
     meta: dict[str, object] = field(default_factory=dict)
 
     @property
+    def preference(self) -> tuple[Answer, Answer]:
+        """The chosen and the rejected answer. Raises ValueError where one is missing."""
+        if self.chosen is None or self.rejected is None:
+            raise ValueError(f"row {self.external_id} has no preference")
+        return self.chosen, self.rejected
+
+    @property
     def question(self) -> str:
         """The text of the last user turn."""
         users = [message for message in self.prompt if message.role == "user"]

@@ -172,14 +172,15 @@ class Engine:
                 if cancelled.is_set():
                     raise StoppedError("The answer was stopped before it began.")
                 self._changed.wait(POLL_SECONDS)
-            if not self._holds(model):
+            base = self._base
+            if base is None or not self._holds(model):
                 self._drop()
                 with _explained_oom(model):
                     loaded = load_model(model)
                 loaded.model.eval()
-                self._base = _Base(model, loaded, AdapterShelf(loaded.model, model))
+                base = self._base = _Base(model, loaded, AdapterShelf(loaded.model, model))
             self._users += 1
-            return self._base
+            return base
 
     def _drop(self) -> None:
         self._base = None

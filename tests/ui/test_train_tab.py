@@ -9,7 +9,7 @@ from fake_planner import GIB, PLAN, FakePlanner
 
 from studio.api.context import StudioContext
 from studio.config import RunConfig, presets, run_file
-from studio.core.errors import FieldProblem
+from studio.core.errors import FieldProblem, RunFailedError
 from studio.core.paths import Workspace, write_json
 from studio.data.manifest import MANIFEST
 from studio.launch.demo import second_step
@@ -161,6 +161,16 @@ def test_dry_step_is_refused_beside_the_field_and_elsewhere(tab):
     assert problems[0]["field"] == "model.id" and is_skip(seen)
     *_, (_, _, _, trouble, _, _) = tab.tools.measure(None, "24", *form(tab))
     assert "this machine" in trouble
+
+
+def test_a_dry_step_whose_process_ends_says_so(tab):
+    def ends():
+        raise RunFailedError("The process was closed.", remedy="Try again.")
+
+    tab.context.planner.during = ends
+    *_, (button, _, line, trouble, _, _) = tab.tools.measure(None, "here", *form(tab))
+    assert button["interactive"] and "Not measured" in line
+    assert "The process was closed." in trouble and "Try again." in trouble
 
 
 def test_batch_size_found_can_be_used_and_counts_as_measured(tab):

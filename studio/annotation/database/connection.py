@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
@@ -138,7 +138,7 @@ class _Shared:
     def _apart(self) -> sqlite3.Connection:
         """A connection that does not go back to the others."""
         lent = self.engine.raw_connection()
-        connection = lent.driver_connection
+        connection: Any = lent.driver_connection
         lent.detach()
         return connection
 

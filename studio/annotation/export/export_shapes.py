@@ -63,27 +63,28 @@ def _item_name(row: Row) -> str:
 
 def _best(members: Sequence[Row]) -> list[tuple[Row, Answer]]:
     for origin in WRITTEN:
-        written = {
-            row.chosen.text: (row, row.chosen)
-            for row in members
-            if row.meta.get("written") == origin
-        }
+        written = _chosen([row for row in members if row.meta.get("written") == origin])
         if written:
             return list(written.values())
-    rejected = {row.rejected.text for row in members}
-    standing = {row.chosen.text: (row, row.chosen) for row in members}
+    rejected = {row.preference[1].text for row in members}
+    standing = _chosen(members)
     left = [found for text, found in standing.items() if text not in rejected]
     return left[:1]
 
 
+def _chosen(rows: Sequence[Row]) -> dict[str, tuple[Row, Answer]]:
+    return {row.preference[0].text: (row, row.preference[0]) for row in rows}
+
+
 def _ranking(members: Sequence[Row]) -> Ranking:
-    wins, losses = Counter(), Counter()
+    wins: Counter[str] = Counter()
+    losses: Counter[str] = Counter()
     answers: dict[str, Answer] = {}
     for row in members:
-        wins[row.chosen.text] += 1
-        losses[row.rejected.text] += 1
-        answers[row.chosen.text] = row.chosen
-        answers[row.rejected.text] = row.rejected
+        chosen, rejected = row.preference
+        wins[chosen.text] += 1
+        losses[rejected.text] += 1
+        answers |= {chosen.text: chosen, rejected.text: rejected}
     order = sorted(answers, key=lambda text: (losses[text] - wins[text], text))
     first = replace(members[0], external_id=_item_name(members[0]))
     return Ranking(

@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from studio.annotation.export.hub_publish import MANIFEST
 from studio.core.errors import NotFoundError
@@ -79,8 +80,8 @@ def describe(folder: Path) -> KeptExport:
 
 def archive(folder: Path) -> Iterator[bytes]:
     """The files of an export as a ZIP file, a part at a time; never more than one in memory."""
-    sink = _Sink()
-    with zipfile.ZipFile(sink, "w") as target:  # type: ignore[arg-type]
+    sink: Any = _Sink()  # what of a file a ZIP that is only written needs
+    with zipfile.ZipFile(sink, "w") as target:
         for path in _files(folder):
             info = zipfile.ZipInfo.from_file(path, f"{folder.name}/{path.relative_to(folder)}")
             packed = path.suffix.lower() in COMPRESSED

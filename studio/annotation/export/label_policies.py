@@ -65,9 +65,11 @@ def decide(votes: Counter, policy: ExportPolicy) -> Verdict:
     if not choices and not ties:
         abstained = any(votes[kind] for kind in ABSTENTIONS)
         return Verdict(reason="skipped" if abstained else "unlabelled")
-    (winner, most), *others = choices.most_common() or [(None, 0)]
+    if not choices:
+        return Verdict(reason="tied")
+    (winner, most), *others = choices.most_common()
     rivals = sum(n for _, n in others) + (ties if policy.ties == "drop" else 0)
-    if winner is None or most <= rivals:
+    if most <= rivals:
         return Verdict(reason="tied")
     if most < policy.minimum_votes:
         return Verdict(reason="too_few_votes")
@@ -174,9 +176,9 @@ def facts(
         .outerjoin(CurrentLabel, CurrentLabel.label_id == Pair.origin_label_id)
         .where(Pair.dataset_id == dataset_id, Pair.origin != "")
     )
-    for row in connection.execute(written):
-        asked = not annotators or row.name in annotators
-        found[row.id] = Fact(origin=row.origin, standing=row.label_id is not None and asked)
+    for one in connection.execute(written):
+        asked = not annotators or one.name in annotators
+        found[one.id] = Fact(origin=one.origin, standing=one.label_id is not None and asked)
     return found
 
 
@@ -207,12 +209,13 @@ def _verdict(pair: PairView, votes: Counter, policy: ExportPolicy, fact: Fact) -
 def _row(item: ItemView, pair: PairView, verdict: Verdict, fact: Fact) -> Row:
     answers = {c.id: Answer(c.text, c.author) for c in item.candidates}
     origin = {"written": fact.origin} if fact.origin else {}
-    loser = pair.second_id if verdict.winner_id == pair.first_id else pair.first_id
+    winner = pair.first_id if verdict.winner_id == pair.first_id else pair.second_id
+    loser = pair.second_id if winner == pair.first_id else pair.first_id
     return Row(
         external_id=item.external_id,
         images=item.images,
         prompt=item.prompt,
-        chosen=answers[verdict.winner_id],
+        chosen=answers[winner],
         rejected=answers[loser],
         meta={**item.meta, "votes": verdict.votes, "pair": pair.id, **origin},
     )
@@ -220,7 +223,7 @@ def _row(item: ItemView, pair: PairView, verdict: Verdict, fact: Fact) -> Row:
 
 def _flaw(row: Row) -> str:
     """Why two answers teach nothing, by its key in REASONS; empty when they do."""
-    chosen, rejected = row.chosen.text.strip(), row.rejected.text.strip()
+    chosen, rejected = (answer.text.strip() for answer in row.preference)
     if not chosen or not rejected:
         return "empty"
     return "same_text" if chosen == rejected else ""
@@ -237,7 +240,8 @@ def _balanced(found: Preferences) -> Preferences:
     """Leaves out rows by a repeatable draw until the longer answer wins in half of them."""
     sides: dict[bool, list[int]] = {True: [], False: []}
     for place, row in enumerate(found.rows):
-        longer = len(row.chosen.text) - len(row.rejected.text)
+        chosen, rejected = row.preference
+        longer = len(chosen.text) - len(rejected.text)
         if longer:
             sides[longer > 0].append(place)
     more, fewer = sorted(sides.values(), key=len, reverse=True)
@@ -250,5 +254,6 @@ def _balanced(found: Preferences) -> Preferences:
 
 
 def _draw(row: Row) -> str:
-    text = f"{row.external_id}|{row.chosen.text}|{row.rejected.text}"
+    chosen, rejected = row.preference
+    text = f"{row.external_id}|{chosen.text}|{rejected.text}"
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

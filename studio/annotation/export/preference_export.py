@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from studio.annotation.export.export_shapes import completions
 from studio.annotation.export.file_formats import WRITERS, Images, write_answers, write_ranked
@@ -18,6 +18,7 @@ from studio.annotation.export.hub_publish import write_card
 from studio.annotation.export.label_policies import REASONS
 from studio.annotation.records import ExportPolicy, TiePolicy
 from studio.annotation.store import AnnotationStore
+from studio.config.run import Method
 from studio.core import spreadsheet
 from studio.core.errors import DataError, NotFoundError
 from studio.core.paths import Workspace, building, read_json, write_json
@@ -64,7 +65,7 @@ def export_preferences(
     include_imported: bool = False,
     shape: Shape = "preferences",
     evaluation_share: float = 0.1,
-    **more: object,
+    **more: Any,
 ) -> Export:
     """Freeze what people decided about `dataset` below `exports/`.
 
@@ -163,7 +164,7 @@ def _write(
     if format == "trl":
         from studio.data.frozen_dataset import freeze
 
-        method = "sft" if shape == "completions" else "dpo"
+        method: Method = "sft" if shape == "completions" else "dpo"
         share = manifest["evaluation_share"]
         return freeze(rows, name, workspace, manifest, method=method, evaluation_share=share)
     digest = _hash([f"{format} {shape}", *(plain_row(row) for row in rows)])

@@ -42,14 +42,14 @@ def datasets(connection: Connection) -> list[DatasetView]:
     items = {row[0]: row[1] for row in connection.execute(query.group_by(Item.dataset_id))}
     waiting = func.sum(case((Pair.open, 1), else_=0))
     labelled = func.sum(case((Pair.votes > 0, 1), else_=0))
-    query = select(Pair.dataset_id, func.count(), labelled, waiting).where(
+    counted = select(Pair.dataset_id, func.count(), labelled, waiting).where(
         Pair.hidden.is_(False), Pair.origin == "", Pair.batch.not_in(unpublished())
     )
-    pairs = {row[0]: row[1:] for row in connection.execute(query.group_by(Pair.dataset_id))}
-    query = select(Dataset.id, Dataset.name).where(Dataset.staged.is_(False))
+    pairs = {row[0]: row[1:] for row in connection.execute(counted.group_by(Pair.dataset_id))}
+    named = select(Dataset.id, Dataset.name).where(Dataset.staged.is_(False))
     return [
         DatasetView(row.id, row.name, items.get(row.id, 0), *pairs.get(row.id, (0, 0, 0)))
-        for row in connection.execute(query.order_by(Dataset.id))
+        for row in connection.execute(named.order_by(Dataset.id))
     ]
 
 

@@ -97,4 +97,4 @@ def _preference(
 
 def _decided(store: AnnotationStore, dataset: str) -> dict[int, Preference]:
     rows = store.preferences(dataset, ExportPolicy())
-    return {int(row.meta["pair"]): (row.chosen, row.rejected) for row in rows}
+    return {int(str(row.meta["pair"])): row.preference for row in rows}

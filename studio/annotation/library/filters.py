@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import fields, replace
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -78,7 +79,8 @@ def _storable(where: ItemFilter) -> ItemFilter:
     given = ((part.name, getattr(where, part.name)) for part in fields(where))
     texts = {name: value.replace("\0", " ") for name, value in given if isinstance(value, str)}
     sent = {name: text.encode("utf-16", "surrogatepass") for name, text in texts.items()}
-    return replace(where, **{name: text.decode("utf-16", "replace") for name, text in sent.items()})
+    whole: dict[str, Any] = {name: text.decode("utf-16", "replace") for name, text in sent.items()}
+    return replace(where, **whole)
 
 
 def filtered(connection: Connection, query: Select, where: ItemFilter) -> Select:

@@ -158,16 +158,19 @@ class WorkspaceSource:
             ),
             None,
         )
-        chosen = pair.source_choice_id if pair else None
-        rejected = pair and (pair.second_id if chosen == pair.first_id else pair.first_id)
+        chosen = rejected = None
+        if pair is not None:
+            chosen = pair.source_choice_id
+            rejected = pair.second_id if chosen == pair.first_id else pair.first_id
         used = {reference, chosen, rejected}
+        known: dict[int | None, Answer] = dict(answers.items())
         return Row(
             external_id=item.external_id,
             images=item.images,
             prompt=item.prompt,
-            completion=answers.get(reference),
-            chosen=answers.get(chosen),
-            rejected=answers.get(rejected),
+            completion=known.get(reference),
+            chosen=known.get(chosen),
+            rejected=known.get(rejected),
             candidates=tuple(answer for key, answer in answers.items() if key not in used),
             meta=item.meta,
         )

@@ -245,7 +245,8 @@ def _sources(
 
 def _total(sources: list[Source | WorkspaceSource], limit: int | None) -> int | None:
     counts = [source.count() for source in sources]
-    total = None if None in counts else sum(counts)
+    known = [count for count in counts if count is not None]
+    total = sum(known) if len(known) == len(counts) else None
     return min(total, limit) if limit and total else total
 
 

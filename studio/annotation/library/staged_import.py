@@ -171,7 +171,7 @@ def _begin(
             touched_at=now,
         )
     )
-    batch = added.inserted_primary_key[0]
+    (batch,) = added.inserted_primary_key or (0,)
     return item_import.Target(found.id, found.overlap, batch, split, now)
 
 

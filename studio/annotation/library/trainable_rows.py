@@ -79,7 +79,7 @@ def trainable_rows(
         NotFoundError: There is no such dataset.
     """
     decided = {
-        row.meta["pair"]: row for row in store.decided_preferences(where.dataset, POLICY).rows
+        row.meta["pair"]: row for row in store.decided_preferences(where.dataset or "", POLICY).rows
     }
     found = Trainable()
     for item in _items(store, where):

@@ -268,7 +268,7 @@ class Prober(TrainerCallback):
 
     def _loss(self, model: PreTrainedModel, count: int) -> float:
         """Mean of the first `count` unrelated answers, in nats an answer."""
-        rows = [self.unrelated.dataset[index] for index in range(count)]
+        rows = [self.unrelated.dataset[index] for index in range(count)] if self.unrelated else []
         found: list[float] = []
         for batch in _batches(rows):
             examples = [EvalExample(row["images"], row["prompt"]) for row in batch]

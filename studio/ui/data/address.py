@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from operator import itemgetter
 from urllib.parse import urlencode
 
 from studio.ui.data.state import ORDERS, LibraryState, fields_of, filter_of
@@ -36,7 +37,8 @@ def state_of(address: Mapping[str, str]) -> LibraryState:
     usual = fields_of(LibraryState())
     given = {field: str(address.get(name) or usual[field]) for name, field in NAMES.items()}
     state = LibraryState().of(str(address.get("dataset") or "") or None)
-    more = tuple(given[name] for name in ("split", "source", "tag", "annotator", "agreement"))
+    named = itemgetter("split", "source", "tag", "annotator", "agreement")
+    more: tuple[str, str, str, str, str] = named(given)
     length = (given["shortest"], given["longest"])
     where = filter_of(state, given["search"], given["labels"], given["marks"], more, length)
     state = state.narrowed(where, ORDERS.get(given["order"], "oldest"))

@@ -97,7 +97,9 @@ def _editable(shown: str, text: str, candidate: str) -> str:
 def _history(item: ItemView, edits: list[EditView]) -> str:
     if not edits:
         return ""
-    names = {answer.candidate.id: answer.word for answer in named_answers(item)}
+    names: dict[int | None, str] = {
+        answer.candidate.id: answer.word for answer in named_answers(item)
+    }
     entries = "".join(_edit(edit, names.get(edit.candidate_id, "Question")) for edit in edits)
     count = "1 edit" if len(edits) == 1 else f"{len(edits)} edits"
     return f'<details class="item-history"><summary>History · {count}</summary>{entries}</details>'
@@ -113,7 +115,7 @@ def _edit(edit: EditView, what: str) -> str:
 
 
 def _facts(item: ItemView) -> str:
-    facts = {"Dataset": item.dataset, "Id": item.external_id}
+    facts: dict[str, object] = {"Dataset": item.dataset, "Id": item.external_id}
     facts |= {"Source": item.source} if item.source else {}
     facts |= {"Split": item.split} if item.split else {}
     facts |= item.meta

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from threading import Lock
-from typing import Any
+from typing import Any, Literal
 
 from studio.annotation import AnnotationStore, ItemFilter, ItemView
 from studio.annotation.library.blinding import veiled
@@ -22,7 +22,11 @@ MARKS: dict[str, dict[str, bool]] = {
     "Not excluded": {"excluded": False},
     "In the bin": {"deleted": True},
 }
-AGREEMENTS = {"Any votes": None, "All agree": "agree", "Disputed": "disagree"}
+AGREEMENTS: dict[str, Literal["agree", "disagree"] | None] = {
+    "Any votes": None,
+    "All agree": "agree",
+    "Disputed": "disagree",
+}
 ORDERS: dict[str, Order] = {
     "Oldest first": "oldest",
     "Newest first": "newest",
@@ -119,8 +123,8 @@ class LibraryState:
 
     def ticked(self, ids: tuple[int, ...], on: bool) -> LibraryState:
         """With rows ticked or not."""
-        ids = frozenset(ids)
-        chosen = self.selected | ids if on else self.selected - ids
+        rows = frozenset(ids)
+        chosen = self.selected | rows if on else self.selected - rows
         return replace(self, selected=chosen, everything=False)
 
     def seen(self, store: AnnotationStore, items: Sequence[ItemView]) -> list[ItemView]:
@@ -214,7 +218,7 @@ def filter_of(
         agreement=AGREEMENTS.get(agreement),
         source=source or None,
         split=split or None,
-        length=tuple(_bound(edge) for edge in length),
+        length=(_bound(length[0]), _bound(length[1])),
         tag=tag or None,
         **MARKS.get(marks, {}),
     )

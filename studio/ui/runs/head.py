@@ -94,8 +94,8 @@ def _progress(summary: RunSummary, turn: str) -> str:
     status = summary.run.status
     if status.state == "queued":
         on = f" It goes on from step {summary.checkpoint:,}." if summary.checkpoint else ""
-        words = f"{turn or 'Waits for its turn.'}{on}"
-        return f'<div class="run-progress"><span>{escape(words)}</span></div>'
+        waits = escape(f"{turn or 'Waits for its turn.'}{on}")
+        return f'<div class="run-progress"><span>{waits}</span></div>'
     words = [STAGES.get(status.stage, status.stage.capitalize()) or "Starting"]
     done, total = status.counted
     if not status.active:

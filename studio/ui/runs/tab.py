@@ -39,8 +39,10 @@ SMOOTHING = 0.6
 NOTHING_CHOSEN = empty("Choose a run", "Its progress, curves and log are shown here.")
 GONE = empty("This run was deleted", "Choose another one in the list.")
 # No container is among them: Gradio's page goes through all that is in it, several times an event.
-SHOWN = ("beat", "list", "head", "health", "compare", "curves", "exports", "probes", "checkpoints")
-SHOWN = (*SHOWN, "longer_note", "elsewhere", "log", "settings")
+SHOWN = (
+    *("beat", "list", "head", "health", "compare", "curves", "exports", "probes", "checkpoints"),
+    *("longer_note", "elsewhere", "log", "settings"),
+)
 
 
 @dataclass

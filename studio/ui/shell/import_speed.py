@@ -22,10 +22,10 @@ def quick_imports() -> Iterator[None]:
     slow = getattr(ast, "_splitlines_no_ff", None) if sys.version_info < (3, 12) else None
     gc.disable()
     if slow is not None:
-        ast._splitlines_no_ff = _LINE.findall
+        vars(ast)["_splitlines_no_ff"] = _LINE.findall
     try:
         yield
     finally:
         if slow is not None:
-            ast._splitlines_no_ff = slow
+            vars(ast)["_splitlines_no_ff"] = slow
         gc.enable()

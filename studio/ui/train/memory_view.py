@@ -64,12 +64,12 @@ def _headline(found: Plan) -> str:
     state = '<span class="fits">✓ fits</span>' if found.device_memory else ""
     if not found.fits:
         state = '<span class="fits not">✕ does not fit</span>'
-    return f'<p class="mem-total"><b>{size(found.memory.total)}</b>{escape(of)} {state}</p>'
+    return f'<p class="mem-total"><b>{size(found.counted.total)}</b>{escape(of)} {state}</p>'
 
 
 def _bar(found: Plan, parts: dict[str, int], seen: Measurement | None) -> str:
     peak = seen.peak if seen and seen.peak and not found.peak_measured else 0
-    full = max(found.memory.total, found.device_memory, peak, 1)
+    full = max(found.counted.total, found.device_memory, peak, 1)
     pieces = "".join(
         f'<i class="part-{name}" style="width:{100 * number / full:.2f}%" '
         f'title="{PARTS[name]} {size(number)}"></i>'
@@ -90,7 +90,7 @@ def _words(found: Plan, parts: dict[str, int]) -> str:
     named = ", ".join(f"{PARTS[name].lower()} {size(n)}" for name, n in parts.items() if n)
     of = f" of {size(found.device_memory)}" if found.device_memory else ""
     how = "measured" if found.peak_measured else "planned"
-    return escape(f"Memory {how}: {size(found.memory.total)}{of}: {named}.")
+    return escape(f"Memory {how}: {size(found.counted.total)}{of}: {named}.")
 
 
 def _legend(parts: dict[str, int]) -> str:
@@ -107,7 +107,7 @@ def _compared(found: Plan, seen: Measurement | None) -> str:
     if peak is None:
         ran_out = '<p class="measured not">Measured: memory ran out in the dry step.</p>'
         return ran_out if seen else ""
-    planned = found.total_planned or found.memory.total
+    planned = found.total_planned or found.counted.total
     off = 100 * (planned - peak) / peak
     side = "more" if off >= 0 else "less"
     return (

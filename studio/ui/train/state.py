@@ -84,7 +84,7 @@ def data_choices(
         for export in list_exports(workspace)
         if export.method == method and not export.automatic
     ]
-    library = library_choices(store, method) if store else []
+    library = library_choices(store, "dpo" if method == "dpo" else "sft") if store else []
     return [*exports, *library, *SAMPLES[method]]
 
 

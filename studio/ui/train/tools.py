@@ -115,8 +115,10 @@ class ToolsPanel:
         ready = gr.update(value=MEASURE, interactive=True)
         busy = gr.update(value=MEASURING, interactive=False)
         if target != state.HERE:
-            told = notice("", "A dry step runs on this machine. Plan for it first.", tone="warn")
-            yield ready, SKIP, SKIP, told, SKIP, SKIP
+            elsewhere = notice(
+                "", "A dry step runs on this machine. Plan for it first.", tone="warn"
+            )
+            yield ready, SKIP, SKIP, elsewhere, SKIP, SKIP
             return
         words = "Dry step: loading the model and training two steps that are thrown away …"
         yield busy, SHOWN, views.state_line(words, busy=True), SKIP, SKIP, SKIP
@@ -130,8 +132,7 @@ class ToolsPanel:
         except InputError as error:
             yield ready, HIDDEN, line, self.plan.failed(error), as_json(error), SKIP
         except StudioError as error:
-            told = told(error)
-            yield ready, HIDDEN, line, told, SKIP, SKIP
+            yield ready, HIDDEN, line, told(error), SKIP, SKIP
         else:
             seen = self.plan.remember(config, took.peak, took.seconds_per_step)
             yield ready, HIDDEN, views.state_line("Measured."), "", SKIP, seen

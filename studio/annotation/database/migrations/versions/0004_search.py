@@ -15,7 +15,9 @@ CHUNK = 500
 
 
 def upgrade() -> None:
-    informed = sa.Column("informed", sa.Boolean(), nullable=False, server_default=sa.false())
+    informed: sa.Column[bool] = sa.Column(
+        "informed", sa.Boolean(), nullable=False, server_default=sa.false()
+    )
     op.add_column("labels", informed)
     fold_texts()
     if op.get_bind().dialect.name == "postgresql":

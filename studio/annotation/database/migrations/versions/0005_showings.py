@@ -25,7 +25,9 @@ WHERE gold.active ON CONFLICT DO NOTHING
 
 
 def upgrade() -> None:
-    plain = sa.Column("plain", sa.Boolean(), nullable=False, server_default=sa.false())
+    plain: sa.Column[bool] = sa.Column(
+        "plain", sa.Boolean(), nullable=False, server_default=sa.false()
+    )
     op.add_column("leases", plain)
     for name in ("handed_at", "again_at"):
         op.add_column("leases", sa.Column(name, sa.Float(), nullable=True))
