@@ -162,7 +162,7 @@ class _OwnersFile(RotatingFileHandler):
         def owners(path: str, flags: int) -> int:
             return os.open(path, flags, 0o600)
 
-        file: Any = open(
+        file: Any = open(  # noqa: SIM115 - the handler closes it
             self.baseFilename, self.mode, encoding=self.encoding, errors="replace", opener=owners
         )
         return file

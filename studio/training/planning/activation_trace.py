@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
-from unittest import mock
 
 import torch
 from peft import PeftModel
@@ -24,6 +23,7 @@ from trl.trainer.sft_trainer import DataCollatorForVisionLanguageModeling
 from trl.trainer.utils import add_fused_lm_head
 
 from studio.config import RunConfig
+from studio.core.swapped import swapped
 from studio.models.towers import find_towers
 from studio.training.fast_path.applicability import FastPath
 from studio.training.fast_path.collator import IMAGES, LAYOUT, Collator, unknown
@@ -111,7 +111,7 @@ def trace(
     with (
         metered(model) as meter,
         traceable.as_on_device(),
-        mock.patch.object(trl_utils, "_CHUNKED_LOGPROB_CHUNK_SIZE", chunk),
+        swapped(trl_utils, "_CHUNKED_LOGPROB_CHUNK_SIZE", chunk),
     ):
         log_probs = step()
         saved = meter.now

@@ -7,7 +7,6 @@ import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
-from unittest import mock
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +16,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter, tree_map
 from transformers import masking_utils
 from trl.kernels import chunked_logprob
+
+from studio.core.swapped import swapped
 
 META = torch.device("meta")
 ATTENTION = F.scaled_dot_product_attention
@@ -94,7 +95,7 @@ def padding_seen(mask: torch.Tensor) -> Iterator[None]:
     if mask.is_meta or bool(mask.all()):
         yield
         return
-    with mock.patch.object(masking_utils, "_ignore_causal_mask_sdpa", lambda *_, **__: False):
+    with swapped(masking_utils, "_ignore_causal_mask_sdpa", lambda *_, **__: False):
         yield
 
 
@@ -138,8 +139,8 @@ def autocasting(dtype: torch.dtype, quantized: Iterable[nn.Module]) -> Iterator[
         return output.to(inputs[0].dtype)
 
     with ExitStack() as stack:
-        stack.enter_context(mock.patch.object(F, "linear", linear))
-        stack.enter_context(mock.patch.object(F, "layer_norm", layer_norm))
+        stack.enter_context(swapped(F, "linear", linear))
+        stack.enter_context(swapped(F, "layer_norm", layer_norm))
         for module in quantized:
             stack.callback(module.register_forward_hook(as_given).remove)
         yield
@@ -149,9 +150,9 @@ def autocasting(dtype: torch.dtype, quantized: Iterable[nn.Module]) -> Iterator[
 def in_place_head() -> Iterator[None]:
     """TRL's fused head as its Triton kernels run it: a tile of logits is worked on in place."""
     with (
-        mock.patch.object(chunked_logprob, "_forward_tile", _nothing),
-        mock.patch.object(chunked_logprob, "_backward_tile", _nothing),
-        mock.patch.object(chunked_logprob, "_addmm_fp32", _nothing),
+        swapped(chunked_logprob, "_forward_tile", _nothing),
+        swapped(chunked_logprob, "_backward_tile", _nothing),
+        swapped(chunked_logprob, "_addmm_fp32", _nothing),
     ):
         yield
 
@@ -170,17 +171,17 @@ def metered(model: nn.Module) -> Iterator[Meter]:
     enabled = torch.is_autocast_enabled
     with (
         ONE_AT_A_TIME,
-        mock.patch.object(
+        swapped(
             torch, "get_autocast_dtype", lambda kind: autocast("cpu" if kind == "meta" else kind)
         ),
-        mock.patch.object(
+        swapped(
             torch,
             "is_autocast_enabled",
             lambda kind="cpu": False if kind == "meta" else enabled(kind),
         ),
         fx_config.patch(meta_nonzero_assume_all_nonzero=True),
         Meter(model) as meter,
-        mock.patch.object(F, "scaled_dot_product_attention", fused_attention),
+        swapped(F, "scaled_dot_product_attention", fused_attention),
     ):
         yield meter
 
