@@ -31,14 +31,14 @@ def lr_range(
     json: JsonOption = False,
 ) -> int:
     """Find a learning rate: train a few steps with growing rates, until the loss explodes."""
-    from studio.launch.frozen_rows import with_frozen_data
+    from studio.launch.prepare import prepare
     from studio.models.log_levels import quiet_libraries
 
     quiet_libraries()
     from studio.training.lr_range_test import range_test
 
     place = locate(workspace)
-    config = with_frozen_data(read_config(run_file, set_), place)
+    config = prepare(read_config(run_file, set_), place)
     found = range_test(config, place, Span(low, high, steps), report=_tell)
     if json:
         print_json(found.to_json())

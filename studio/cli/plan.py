@@ -44,7 +44,7 @@ def plan(
     json: JsonOption = False,
 ) -> int:
     """Show what a run would do: memory, time, and what is trained."""
-    from studio.launch.frozen_rows import with_frozen_data
+    from studio.launch.prepare import prepare
     from studio.models.log_levels import quiet_libraries
 
     quiet_libraries()
@@ -57,7 +57,7 @@ def plan(
     target = Target.parsed(device_memory) if device_memory else None
     if dry_step and target:
         raise ConfigError([NOT_HERE])
-    config = with_frozen_data(read_config(run_file, set_), place)
+    config = prepare(read_config(run_file, set_), place)
     batch = find_batch_size(config, place, target, confirm=dry_step) if find_batch else None
     if batch:
         smaller = config.batch.model_copy(update={"per_device": batch.per_device})

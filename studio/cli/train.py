@@ -32,14 +32,14 @@ def train(
 ) -> int:
     """Train in the foreground, with a progress bar."""
     from studio.launch.foreground_run import follow, resumable, start_now
-    from studio.launch.frozen_rows import with_frozen_data
+    from studio.launch.prepare import prepare
     from studio.models.log_levels import quiet_libraries
 
     quiet_libraries()
     from studio.training.planning.preflight_plan import plan_run
 
     place = locate(workspace)
-    config = with_frozen_data(read_config(run_file, set_), place)
+    config = prepare(read_config(run_file, set_), place)
     if resume:
         run = resumable(config, place)
     else:
@@ -85,15 +85,13 @@ def submit(
 
 
 def _show_launch(config: RunConfig, place: Workspace, namespace: str) -> None:
-    from studio.config.consistency import ensure_consistent
     from studio.config.engines import sent_elsewhere
-    from studio.launch.frozen_rows import with_frozen_data
     from studio.launch.hf_jobs import build_job
+    from studio.launch.prepare import prepare
     from studio.launch.worker_process import worker_command
     from studio.runs.store import RunStore
 
-    ensure_consistent(config)
-    config = with_frozen_data(config, place)
+    config = prepare(config, place)
     store = RunStore(place)
     run = store.create(config, state="stopped")
     try:

@@ -12,12 +12,11 @@ import psutil
 
 from studio.annotation import AnnotationStore
 from studio.config import RunConfig
-from studio.config.consistency import ensure_consistent
 from studio.core.child_client import Message, PipeWorker
 from studio.core.errors import StoppedError, StudioError
 from studio.core.logs import log_told
 from studio.core.paths import Workspace
-from studio.launch.frozen_rows import with_frozen_data
+from studio.launch.prepare import prepare
 from studio.runs.lr_range_result import Point, RangeResult, Span
 from studio.runs.run_plan import FoundBatch, Plan
 from studio.training.planning.dry_step import Measured, measure
@@ -103,8 +102,7 @@ class Planner:
             InputError: It cannot be run; a `ConfigError` names every field at fault.
             RunFailedError: The planner died.
         """
-        ensure_consistent(config)
-        config = with_frozen_data(config, self._workspace, self._store)
+        config = prepare(config, self._workspace, self._store)
         payload = {"config": config.model_dump(mode="json"), "gpu_gb": gpu_gb}
         found = Plan.from_json(self._child.call(payload)["plan"])
         self._loaded = self._child.pid
@@ -126,8 +124,7 @@ class Planner:
             RunFailedError: The planner or the process of the dry step died.
             StoppedError: `stopped` was set.
         """
-        ensure_consistent(config)
-        config = with_frozen_data(config, self._workspace, self._store)
+        config = prepare(config, self._workspace, self._store)
         payload = {
             "config": config.model_dump(mode="json"),
             "gpu_gb": gpu_gb,
@@ -163,8 +160,7 @@ class Planner:
             RunFailedError: The process of the dry step died.
             StoppedError: `stopped` was set.
         """
-        ensure_consistent(config)
-        config = with_frozen_data(config, self._workspace, self._store)
+        config = prepare(config, self._workspace, self._store)
         stopped = stopped or threading.Event()
         with self._one_at_a_time(stopped):
             return measure(config, self._workspace, stopped)
@@ -190,8 +186,7 @@ class Planner:
             InputError: The run cannot start.
             RunFailedError: Memory ran out, the child died, or `stop_range_test` ended it.
         """
-        ensure_consistent(config)
-        config = with_frozen_data(config, self._workspace, self._store)
+        config = prepare(config, self._workspace, self._store)
         values = {
             "config": config.model_dump(mode="json"),
             "lr_range": asdict(span or Span()),

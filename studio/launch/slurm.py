@@ -13,7 +13,7 @@ from studio.config.consistency import ensure_consistent
 from studio.config.engines import ACCELERATE_ENGINE, sent_elsewhere
 from studio.core.errors import InputError
 from studio.core.paths import Workspace
-from studio.launch.frozen_rows import with_frozen_data
+from studio.launch.prepare import prepare
 from studio.launch.worker_process import PROJECT_ROOT
 from studio.runs.store import Run, RunStore
 
@@ -87,8 +87,7 @@ def made_for_slurm(config: RunConfig, workspace: Workspace) -> Run:
     Raises:
         ConfigError: The settings contradict each other.
     """
-    ensure_consistent(config)
-    return RunStore(workspace).create(with_frozen_data(config, workspace), state="stopped")
+    return RunStore(workspace).create(prepare(config, workspace), state="stopped")
 
 
 def slurm_script(run: Run, job: SlurmJob) -> str:

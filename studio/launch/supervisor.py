@@ -16,12 +16,11 @@ from filelock import FileLock, Timeout
 
 from studio.annotation import AnnotationStore
 from studio.config import RunConfig
-from studio.config.consistency import ensure_consistent
 from studio.config.engines import sent_elsewhere
 from studio.core.errors import ConflictError, InputError, StudioError
 from studio.core.logs import log_told
 from studio.core.paths import Workspace
-from studio.launch.frozen_rows import with_frozen_data
+from studio.launch.prepare import prepare
 from studio.launch.worker_process import launch_worker
 from studio.runs import queue
 from studio.runs.control import commands
@@ -80,8 +79,7 @@ class Supervisor:
             ConfigError: The settings contradict each other.
             ConflictError: The same run was submitted a moment ago (a button clicked twice).
         """
-        ensure_consistent(config)
-        config = with_frozen_data(config, self.workspace, self._library)
+        config = prepare(config, self.workspace, self._library)
         with queue.locked(self.workspace):
             self._refuse_twice(config)
             run = self.store.create(config)
