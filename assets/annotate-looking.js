@@ -159,8 +159,14 @@ window.StudioLooking = (() => {
       if (!VOTES.includes(current?.kind)) {
         return page.notice(parts, "Answer the pair, look back at it with ←, then make it gold.");
       }
-      const reply = await request("gold", { pair_id }).catch(() => null);
-      if (!reply?.ok) return page.notice(parts, reply?.json.message ?? "No connection.");
+      // Another lead's gold is changed only after this one was told of it.
+      const version = this.told?.pair_id === pair_id ? this.told.version : 0;
+      const reply = await request("gold", { pair_id, version }).catch(() => null);
+      this.told = reply?.json.version ? { pair_id, version: reply.json.version } : null;
+      if (!reply?.ok) {
+        const { message = "No connection.", remedy = "" } = reply?.json ?? {};
+        return page.notice(parts, `${message} ${remedy}`);
+      }
       page.notice(parts, !reply.json.gold ? "This pair is gold no longer." : "Gold: everybody gets this pair, " +
         "and your answer is the right one. Your comment explains it where feedback is on.");
     }

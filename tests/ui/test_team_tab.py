@@ -193,9 +193,32 @@ def test_stale_guidelines_are_a_conflict_and_the_text_stays(context):
     _, _, (fields, _, filled), _, drafts = opened(context)
     context.store.team.write_guidelines("eve", "charts", "hers", 0)
     message, kept, _ = Actions(context).save(REQUEST, "charts", drafts, filled, "# Look", *fields)
-    assert "written meanwhile" in message
-    assert kept == gr.skip()
+    assert "Guidelines were changed by eve meanwhile" in message
+    assert "-hers" in message and "+# Look" in message
+    assert Filled.read(kept).seen == 1
     assert context.store.team.guidelines("charts").text == "hers"
+
+
+def test_settings_of_two_leads_are_a_conflict_and_the_second_save_is_one_knowingly(two):
+    _, _, (fields, _, filled), _, drafts = opened(two, "charts")
+    theirs = {"overlap": 7, "aspects": ("Short",), "skip_limit": 9}
+    two.store.team.change_settings("eve", "charts", theirs)
+    two.store.team.write_guidelines("eve", "charts", "Of eve", 1)
+    before = changed(two)
+    form = [4, *fields[1:-1], "Brief <b>"]
+    message, filled, drafts = Actions(two).save(REQUEST, "charts", drafts, filled, "Mine", *form)
+    assert "Overlap, aspects, guidelines were changed by eve meanwhile" in message
+    assert "<td>7 (eve)</td><td>4</td>" in message
+    assert "<td>Short (eve)</td><td>Brief &lt;b&gt;</td>" in message
+    assert "-Of eve\n+Mine" in message and changed(two) == before
+    _, _, form, said, drafts = opened(two, "charts", drafts, (form, "Mine", filled))
+    assert form[0][0] == 4 and form[0][-1] == "Brief <b>" and form[1] == "Mine"
+    assert "Not saved yet" in said
+    message, *_ = Actions(two).save(REQUEST, "charts", drafts, form[2], form[1], *form[0])
+    assert "Saved" in message
+    settings = two.store.team.settings("charts")
+    assert (settings.overlap, settings.aspects, settings.skip_limit) == (4, ("Brief <b>",), 9)
+    assert two.store.team.guidelines("charts").text == "Mine"
 
 
 def test_a_qualification_round_without_gold_pairs_is_told_about(context):

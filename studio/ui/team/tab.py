@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from studio.annotation.labeling.project_settings import ProjectSettings
+from studio.annotation.quality.project_changes import GUIDELINES, ProjectConflict, ProjectForm
 from studio.api.context import StudioContext
 from studio.core.errors import ConflictError, InputError, StudioError
 from studio.ui.shared.html import empty, notice, told
@@ -191,6 +192,9 @@ class Actions:
             if form.filled.dataset != dataset:
                 raise _of_another(form.filled.dataset, dataset)
             saved, said = self._save(lead, form)
+        except ProjectConflict as error:
+            shown = told(error) + views.differences(error.clashes, _typed_values(form))
+            return shown, _as_told(form.filled, error).text, drafts
         except StudioError as error:
             return told(error), gr.skip(), drafts
         return notice(f"Saved. {said[0]}", *said[1:]), saved.text, drafts.drop(dataset)
@@ -198,19 +202,22 @@ class Actions:
     def _save(self, lead: str, form: Draft) -> tuple[Filled, list[str]]:
         """What the form is made from now, and what there is to say.
 
-        Only what was changed is written: what a colleague changed meanwhile in another field stays.
+        Only what was changed is written: what a colleague changed meanwhile in another field stays,
+        and in the same field is not written over (ProjectConflict).
         """
-        team, dataset, seen = self.context.store.team, form.filled.dataset, form.filled.seen
+        team, dataset = self.context.store.team, form.filled.dataset
         before = zip(FIELDS, form.values, form.filled.values, strict=True)
-        values = {name: value for name, value, filled in before if value != filled}
-        if "aspects" in values:
-            values["aspects"] = (values["aspects"] or "").split(",")
-        changed = team.change_settings(lead, dataset, values)
-        newest = team.guidelines(dataset)
-        if form.guidelines == newest.text:
-            seen = newest.version
-        elif form.guidelines != self._before(form):
-            seen = team.write_guidelines(lead, dataset, form.guidelines, seen).version
+        values = {name: (value, filled) for name, value, filled in before if value != filled}
+        changed, seen = team.save_project(
+            lead,
+            dataset,
+            ProjectForm(
+                values={name: _setting(name, value) for name, (value, _) in values.items()},
+                shown={name: _setting(name, filled) for name, (_, filled) in values.items()},
+                text=None if form.guidelines == self._before(form) else form.guidelines,
+                seen=form.filled.seen,
+            ),
+        )
         said = ["New answers are given under it; earlier ones stay."]
         gold = team.gold_pairs(dataset)
         if gold < changed.qualification:
@@ -246,6 +253,30 @@ class Actions:
 def _in_form(shown: Draft) -> tuple:
     """Values for (fields…, guidelines, filled)."""
     return *shown.values, shown.guidelines, shown.filled.text
+
+
+def _setting(name: str, value: Any) -> Any:
+    """A setting as it is stored, of what is in its field."""
+    if name != "aspects":
+        return value
+    return tuple(part.strip() for part in (value or "").split(",") if part.strip())
+
+
+def _typed_values(form: Draft) -> dict[str, Any]:
+    """What is in the form, by name, as it would be stored."""
+    named = zip(FIELDS, form.values, strict=True)
+    values = {name: _setting(name, value) for name, value in named}
+    return values | {GUIDELINES: form.guidelines}
+
+
+def _as_told(filled: Filled, conflict: ProjectConflict) -> Filled:
+    """What the form counts as filled with, now that its lead was told what others wrote."""
+    stands = {one.name: one.stands for one in conflict.clashes}
+    values = dict(zip(FIELDS, filled.values, strict=True))
+    for name in values.keys() & stands.keys():
+        values[name] = ", ".join(stands[name]) if name == "aspects" else stands[name]
+    seen = conflict.guidelines.version if GUIDELINES in stands else filled.seen
+    return Filled(filled.dataset, seen, tuple(values.values()))
 
 
 def _of_another(filled: str, dataset: str) -> ConflictError:
