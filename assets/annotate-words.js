@@ -79,6 +79,8 @@ window.StudioWords = (() => {
     text: "The next pairs come when the server has them. They are safe in this browser.",
     buttons: [],
   };
+  const nothingToUndo = (dataset) => dataset
+    ? `Nothing more of yours to take back here, in ${dataset}.` : "There is nothing to undo.";
   const AGAIN = ["look-again", "Look again", true];
 
   // What is said when there is no pair to show, and the one next step.
@@ -126,5 +128,5 @@ window.StudioWords = (() => {
     };
   };
 
-  return { KEYS, plainKey, pressable, WORDS, REASONS, HELP, LEAD_HELP, EDITORS, SAVING, emptyState, many, date };
+  return { KEYS, plainKey, pressable, WORDS, REASONS, HELP, LEAD_HELP, EDITORS, SAVING, emptyState, nothingToUndo, many, date };
 })();

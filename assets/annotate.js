@@ -249,8 +249,11 @@ window.StudioAnnotate = (() => {
     }
 
     async undo() {
-      const last = this.done.pop();
-      if (!last) return this.undoEarlier();
+      // Only what the chosen dataset shows is taken back.
+      const chosen = this.queue.dataset;
+      const at = this.done.findLastIndex((card) => !chosen || card.dataset === chosen);
+      if (at < 0) return this.undoEarlier();
+      const [last] = this.done.splice(at, 1);
       // An answer given again after this one has made the pair newer than this one left it.
       const version = Math.max(last.version, this.queue.versions.get(last.pair_id) ?? 0) + 1;
       const expects = { version, kind: last.before?.kind, winner: last.before?.winner };
@@ -267,7 +270,7 @@ window.StudioAnnotate = (() => {
       const asked = { key: newKey(), dataset: this.queue.dataset || null };
       const reply = await request("undo", asked).catch(() => null);
       if (!reply?.ok) return page.notice(this.parts, "Undo needs the connection; try again.");
-      if (!reply.json.card) return page.notice(this.parts, "There is nothing to undo.");
+      if (!reply.json.card) return page.notice(this.parts, words.nothingToUndo(asked.dataset));
       this.queue.grow(reply.json.card.pair_id, reply.json.card.version);
       this.progress = reply.json.progress;
       this.bringBack(reply.json.card);

@@ -165,7 +165,7 @@ class UndoBody(Body):
     """Undo the latest answer, or the latest to one showing.
 
     With a `pair_id` and no `showing` it waited in a browser since the version before. `dataset` is
-    the one that the page counts, all of them without.
+    the one that is chosen on the page, whose answers it counts and takes back; all of them without.
     """
 
     key: Key
@@ -283,7 +283,7 @@ def _holding(routes: APIRouter, context: StudioContext, stamps: dict[str, int]) 
         elif (body.pair_id or 0) > LAST_ID:
             raise not_yours()
         else:
-            card = store.undo(user, body.key, body.pair_id)
+            card = store.undo(user, body.key, body.pair_id, dataset=body.dataset)
         progress = store.progress(user, body.dataset)
         return UndoReply(card=card and showing(card), progress=_with_card(progress, card))
 
