@@ -30,11 +30,13 @@ window.StudioLooking = (() => {
     }
 
     async step(step) {
-      if (this.reading || (!this.review && step < 0)) return;
+      const { seen } = this.app;
+      if (this.reading) return seen.say("Not counted: your answers are being read");
+      if (!this.review && step < 0) return seen.say("There is nothing further on");
       const review = this.review ?? { pairs: [], at: -1, before: "", more: true };
       const at = review.at + step;
       if (at >= review.pairs.length && review.more && !(await this.read(review))) return;
-      if (at >= review.pairs.length) return;
+      if (at >= review.pairs.length) return seen.say("There is nothing further back");
       this.review = review;
       if (at < 0) return this.backToWork();
       review.at = at;
@@ -155,7 +157,7 @@ window.StudioLooking = (() => {
     async gold() {
       const { app, parts } = this;
       const { pair_id, current } = app.shown ?? {};
-      if (!app.lead || !pair_id) return;
+      if (!app.lead) return app.seen.missed("Not counted: only a lead makes pairs gold");
       if (!VOTES.includes(current?.kind)) {
         return page.notice(parts, "Answer the pair, look back at it with ←, then make it gold.");
       }

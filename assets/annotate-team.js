@@ -13,6 +13,7 @@ window.StudioTeam = (() => {
     "-": "zoom-out", 0: "zoom-fit", r: "rotate", " ": "full",
   };
   const LATE = "Not counted: what was pressed before is not done yet";
+  const NO_CASE = "Not counted: there is no pair to decide";
   let team = null;
   // The dataset chosen above, also before Decide was first opened; all of them with an empty name.
   let chosen = "";
@@ -98,7 +99,7 @@ window.StudioTeam = (() => {
         turn: Promise.resolve(), onTheirWay: 0 });
       this.parts = build(root);
       this.viewer = new Viewer(this.parts.stage, this.parts.zoom);
-      this.seen = new Seen(this.parts.work);
+      this.seen = new Seen(this.parts.work, root);
       this.long = [this.parts.question, this.parts.left.text, this.parts.right.text];
       for (const place of this.long) page.watchMore(place);
       root.addEventListener("click", (event) => {
@@ -125,8 +126,8 @@ window.StudioTeam = (() => {
       if (name === "next") return this.inTurn(() => this.leave());
       if (name === "back") return this.inTurn(() => this.back());
       // What is pressed now is meant for the pair that goes.
-      if (this.onTheirWay) return this.shown ? this.seen.say(LATE) : this.tell(LATE);
-      if (!this.shown) return null;
+      if (this.onTheirWay) return this.seen.missed(LATE);
+      if (!this.shown) return this.seen.missed(NO_CASE);
       if (name === "comment") return this.parts.comment.focus();
       if (name === "gold") return this.inTurn(() => this.gold());
       if (!this.seen.judged()) return null;
@@ -277,15 +278,17 @@ window.StudioTeam = (() => {
     key(event) {
       const leaves = event.key === "Escape" || event.key === "Enter";
       if (leaves && event.target === this.parts.comment) {
-        this.seen.afterText();
+        if (event.key === "Enter") this.seen.afterText();
         return event.target.blur();
       }
       if (event.target.closest?.("input, textarea, select, [contenteditable=true]")) return;
       if (event.key === "Escape" && this.viewer.isFull) return this.viewer.full(false);
       const name = plainKey(event);
       if (name === " " && pressable(event.target)) return;
-      if (name.length === 1 && this.seen.ignores()) return event.preventDefault();
       const act = KEYS[name];
+      if (name.length === 1 && this.seen.ignores(name, act && (() => this.act(act)))) {
+        return event.preventDefault();
+      }
       if (!act) return name.length === 1 && this.seen.quiet();
       event.preventDefault();
       return this.act(act);

@@ -79,6 +79,7 @@ window.StudioWords = (() => {
     text: "The next pairs come when the server has them. They are safe in this browser.",
     buttons: [],
   };
+  const NO_PAIR = "Not counted: there is no pair on show";
   const nothingToUndo = (dataset) => dataset
     ? `Nothing more of yours to take back here, in ${dataset}.` : "There is nothing to undo.";
   const AGAIN = ["look-again", "Look again", true];
@@ -128,5 +129,5 @@ window.StudioWords = (() => {
     };
   };
 
-  return { KEYS, plainKey, pressable, WORDS, REASONS, HELP, LEAD_HELP, EDITORS, SAVING, emptyState, nothingToUndo, many, date };
+  return { KEYS, plainKey, pressable, WORDS, REASONS, HELP, LEAD_HELP, EDITORS, SAVING, NO_PAIR, emptyState, nothingToUndo, many, date };
 })();

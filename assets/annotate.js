@@ -13,6 +13,10 @@ window.StudioAnnotate = (() => {
   const page = window.StudioPage;
   const ANSWERS = ["left", "right", "tie", "both_good", "unsure", "skip-reason", "editor-save",
     "left-slightly", "left-clearly", "right-slightly", "right-clearly"];
+  // What is done to the pair on show, or said about it.
+  const OF_PAIR = [...ANSWERS, "skip", "edit", "ideal", "comment", "both-bad", "flag", "mark",
+    "differences", "gold", "zoom-in", "zoom-out", "zoom-fit", "rotate", "full",
+    ...Array.from({ length: 6 }, (_, index) => `aspect-${index}`)];
   const DAY_MS = 86400000;
   let app = null;
 
@@ -30,7 +34,7 @@ window.StudioAnnotate = (() => {
       this.writing = new Writing(this);
       this.looking = new Looking(this);
       this.marking = new Marking(this);
-      this.seen = new Seen(this.parts.work);
+      this.seen = new Seen(this.parts.work, root);
       this.acts = this.actions();
       root.addEventListener("click", (event) => {
         const act = event.target.closest("[data-act]");
@@ -39,11 +43,21 @@ window.StudioAnnotate = (() => {
         this.act(act.dataset.act, act);
       });
       this.parts.dataset.addEventListener("change", () => this.choose(this.parts.dataset.value));
+      this.leaveTheList();
       new IntersectionObserver((seen) => {
         if (seen.some((entry) => entry.isIntersecting)) this.load();
       }).observe(root);
       addEventListener("resize", () => this.fit());
       document.addEventListener("visibilitychange", () => this.pause());
+    }
+
+    // Chosen with the mouse, the list gives the keys back to the pair; with the arrows one goes on.
+    leaveTheList() {
+      const { dataset } = this.parts;
+      let pointed = false;
+      dataset.addEventListener("pointerdown", () => (pointed = true));
+      dataset.addEventListener("keydown", () => (pointed = false));
+      dataset.addEventListener("change", () => pointed && dataset.blur());
     }
 
     get visible() {
@@ -81,7 +95,9 @@ window.StudioAnnotate = (() => {
 
     act(name, element) {
       this.queue.touched = Date.now();
-      this.acts[name]?.(element);
+      const onShow = this.shown && !this.parts.work.hidden;
+      if (!onShow && OF_PAIR.includes(name)) this.seen.missed(words.NO_PAIR);
+      else this.acts[name]?.(element);
     }
 
     // Pairs from the server
@@ -169,6 +185,8 @@ window.StudioAnnotate = (() => {
       else this.showNothing();
     }
 
+      this.writing.close();
+      this.seen.leave();
     show(card) {
       const sameImages = this.shown && String(this.shown.images) === String(card.images);
       this.shown = card;
@@ -217,7 +235,7 @@ window.StudioAnnotate = (() => {
 
     answer(kind, winner = null, more = {}) {
       const card = this.shown;
-      if (!card || this.parts.work.hidden) return this.seen.quiet();
+      if (!card || this.parts.work.hidden) return this.seen.missed(words.NO_PAIR);
       if (!this.seen.judged()) return undefined;
       const elapsed = Math.round(performance.now() - this.since);
       this.outbox.add("save", {
@@ -342,7 +360,8 @@ window.StudioAnnotate = (() => {
       if (this.queue.isOld) this.refill();
       const name = words.plainKey(event);
       if (name === " " && words.pressable(event.target)) return;
-      if (name.length === 1 && this.seen.ignores()) return event.preventDefault();
+      const act = name in words.KEYS && (() => this.act(words.KEYS[name]));
+      if (name.length === 1 && this.seen.ignores(name, act)) return event.preventDefault();
       // A letter that does nothing is one of a text that goes nowhere.
       if (!(name in words.KEYS)) return name.length === 1 && this.seen.quiet();
       event.preventDefault();

@@ -207,6 +207,7 @@ def test_two_annotators_disagree_and_the_lead_decides_by_keyboard(shared, browse
     press_seen(lea, "t")
     for late in ("2", "o", "ArrowLeft"):  # the first two would fall on a pair that goes
         lea.keyboard.press(late)
+    lea.wait_for_selector(".tm-root .an-early:has-text('Not counted')")
     lea.wait_for_selector(".tm-root:has-text('Pair 2: decided: Tie')")
     assert len(store.preferences("charts")) == 1
     lea.unroute("**/team/decide")
