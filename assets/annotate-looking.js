@@ -113,7 +113,7 @@ window.StudioLooking = (() => {
     }
 
     readName(dataset) {
-      return `studio-guidelines/${this.app.outbox.user}/${dataset}`;
+      return `studio-guidelines/${this.app.outbox.owner}/${dataset}`;
     }
 
     readVersion(dataset) {

@@ -86,6 +86,10 @@ window.StudioAnnotate = (() => {
         full: () => this.viewer.full(),
         "notice-close": () => (this.parts.notice.hidden = true),
         "notice-look": () => this.refused.length && this.looking.at(this.refused.shift()),
+        "drop-earlier": () => {
+          for (const name of this.outbox.earlier()) localStorage.removeItem(name);
+          this.parts.notice.hidden = true;
+        },
         "import-samples": () => this.trigger("upload", {}),
         "export-now": () => this.trigger("download", { dataset: this.queue.dataset }),
         "look-again": () => this.load(),
@@ -145,10 +149,21 @@ window.StudioAnnotate = (() => {
         this.root.classList.toggle("lead", this.lead);
         this.standing = reply.standing;
         this.parts.export.hidden = !this.lead;
-        this.outbox.setUser(reply.user);
+        this.belongTo(window.StudioConnection.own);
         if (reply.progress && !this.outbox.entries.length) this.progress = reply.progress;
       }
       this.showStatus();
+    }
+
+    // Whose answers these are; what an earlier account of the same name left here is told, not sent.
+    belongTo(own) {
+      const known = this.outbox.owner !== null;
+      this.outbox.setUser(own);
+      const left = known ? 0 : this.outbox.earlier().length;
+      if (!left) return;
+      const text = `${words.many(left, "answer")} in this browser came from an earlier account called ` +
+        `${own.user}: never sent in your name.`;
+      page.notice(this.parts, text, [["drop-earlier", "Delete"]]);
     }
 
     cameIn() {
@@ -170,6 +185,8 @@ window.StudioAnnotate = (() => {
 
     choose(dataset) {
       Object.assign(this, { shown: null, held: null });
+      this.writing.close();
+      this.seen.leave();
       Object.assign(this.queue, { dataset, waiting: [], counted: 0 });
       page.fillDatasets(this.parts, this.datasets, dataset);
       this.looking.stop();
@@ -185,12 +202,10 @@ window.StudioAnnotate = (() => {
       else this.showNothing();
     }
 
-      this.writing.close();
-      this.seen.leave();
     show(card) {
       const sameImages = this.shown && String(this.shown.images) === String(card.images);
       this.shown = card;
-      this.draft = new Draft(this.outbox.user, card.pair_id, card.current);
+      this.draft = new Draft(this.outbox.owner, card.pair_id, card.current);
       this.since = performance.now();
       this.writing.close();
       this.marking.stop();
@@ -344,7 +359,7 @@ window.StudioAnnotate = (() => {
       this.refused = [...this.refused.filter((other) => other !== pair), pair];
       this.done = this.done.filter(({ pair_id }) => pair_id !== pair);
       this.queue.versions.delete(pair); // The server knows better.
-      if (entry.path === "save") Draft.restore(this.outbox.user, entry.body);
+      if (entry.path === "save") Draft.restore(this.outbox.owner, entry.body);
       const several = this.refused.length > 1;
       const what = several ? `${this.refused.length} answers were not saved.` : "An answer was not saved.";
       const text = `${what} ${reply.json.message ?? ""} ${reply.json.remedy ?? ""}`;
