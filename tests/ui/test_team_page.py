@@ -9,6 +9,7 @@ from test_annotate_page import Site, browser, page
 from studio.annotation import LabelEvent
 from studio.api.context import close_context, open_context
 from studio.data.schema import Answer, Message, Part, Row
+from studio.ui.team.tab import FIELDS
 
 __all__ = ["browser", "page"]
 
@@ -126,6 +127,81 @@ def test_what_is_typed_stays_with_its_dataset(site, page):
     page.wait_for_selector("#tab-team :text('Saved. New answers are given under it')")
     assert site.context.store.team.guidelines("first").text == "Half a sentence"
     assert site.context.store.team.guidelines("second").text == ""
+
+
+JOIN = "**/gradio_api/queue/join**"
+
+
+def hold(page) -> list:
+    """Requests for the form's values wait until `let_go`; they fill the list."""
+    held = []
+
+    def join(route) -> None:
+        asks = len(route.request.post_data_json["data"]) > len(FIELDS)
+        held.append(route) if asks else route.continue_()
+
+    page.route(JOIN, join)
+    return held
+
+
+def waited_for(page, held: list) -> None:
+    while not held:
+        page.wait_for_timeout(20)
+
+
+def let_go(page) -> None:
+    page.unroute(JOIN)  # lets through what was held
+
+
+def test_values_that_come_late_overwrite_nothing_that_was_typed(site, page):
+    open_team(page, site)
+    page.get_by_role("tab", name="Project").click()
+    shows(page, FIRST)
+    settled(page)
+    site.context.store.team.change_settings("eve", "first", {"skip_limit": 4})
+    held = hold(page)
+    page.click("#team-refresh")
+    waited_for(page, held)
+    page.get_by_label("Guidelines (Markdown)").first.fill("Typed meanwhile")
+    let_go(page)
+    shows(page, ["2", "4", "3", "A", "Typed meanwhile"])
+    settled(page)
+    shows(page, ["2", "4", "3", "A", "Typed meanwhile"])
+    page.click("#team-save")
+    page.wait_for_selector("#tab-team :text('Saved. New answers are given under it')")
+    assert site.context.store.team.guidelines("first").text == "Typed meanwhile"
+    assert site.context.store.team.settings("first").skip_limit == 4
+
+
+def test_text_typed_before_another_dataset_arrives_stays_with_its_own(site, page):
+    open_team(page, site)
+    page.get_by_role("tab", name="Project").click()
+    shows(page, FIRST)
+    settled(page)
+    held = hold(page)
+    choose(page, "second")
+    waited_for(page, held)
+    page.get_by_label("Guidelines (Markdown)").first.fill("Of first, late")
+    let_go(page)
+    shows(page, SECOND)
+    settled(page)
+    choose(page, "first")
+    shows(page, [*FIRST[:-1], "Of first, late"])
+    assert site.context.store.team.guidelines("second").text == ""
+
+
+def test_what_is_typed_before_the_form_was_ever_filled_stays(site, page):
+    page.goto(site.url)
+    page.wait_for_selector(".studio-header")
+    held = hold(page)
+    page.get_by_role("tab", name="Team").click()
+    waited_for(page, held)
+    page.get_by_role("tab", name="Project").click()
+    page.get_by_label("Guidelines (Markdown)").first.fill("Typed at once")
+    let_go(page)
+    shows(page, [*FIRST[:-1], "Typed at once"])
+    settled(page)
+    shows(page, [*FIRST[:-1], "Typed at once"])
 
 
 def disagree(site: Site) -> None:

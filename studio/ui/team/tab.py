@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,8 @@ WAITING = QUIET | {"show_progress": "minimal"}
 ROOT = '<div class="annotate tm-root" data-team></div>'
 ATTACH = "window.StudioTeam.attach(element.querySelector('[data-team]'))"
 CHOOSE = "(dataset) => { window.StudioTeam.choose(dataset); }"
+ASK = "(...form) => window.StudioTeamForm.ask(form)"
+FILL = "(...form) => window.StudioTeamForm.fill(form)"
 NUMBERS = ("overlap", "skip_limit", "qualification")
 SHARES = ("repeat_share", "gold_share", "qualification_pass")
 FLAGS = ("gold_feedback", "markdown", "show_authors")
@@ -42,7 +45,7 @@ def build(context: StudioContext) -> None:
         with gr.Tab("Decide", elem_id="team-decide"):
             gr.HTML(ROOT, js_on_load=ATTACH, apply_default_css=False)
         with gr.Tab("Project", elem_id="team-project"):
-            fields, guidelines, filled, save, message = _project_form()
+            fields, guidelines, filled, arrived, save, message = _project_form()
             name, clear = _clear_form()
         with gr.Tab("Log"):
             with gr.Row():
@@ -51,13 +54,17 @@ def build(context: StudioContext) -> None:
             log = gr.HTML(elem_id="team-log")
     drafts = gr.State(Drafts())
     form = [dataset, drafts, filled, guidelines, *fields]
-    everything = [shown, log, *fields, guidelines, filled, message, drafts]
+    everything = [shown, log, arrived, message, drafts]
+    asking = {"js": ASK, **WAITING}
+    # Values that arrive late are put in by the page, which knows what was typed meanwhile.
+    filling = (None, [arrived, *form], [arrived, filled, guidelines, *fields])
     for opening in (context.shell.tab.select, refresh.click):
-        opening(actions.choices, dataset, dataset, **QUIET).then(
-            actions.open, form, everything, **WAITING
-        )
+        chosen = opening(actions.choices, dataset, dataset, **QUIET)
+        opened = chosen.then(actions.arrive, form, everything, **asking)
+        opened.then(*filling, js=FILL, **QUIET)
     # The choice that comes while an earlier one is under way must not be dropped.
-    dataset.input(actions.open, form, everything, trigger_mode="always_last", **WAITING)
+    opened = dataset.input(actions.arrive, form, everything, trigger_mode="always_last", **asking)
+    opened.then(*filling, js=FILL, **QUIET)
     dataset.change(None, dataset, js=CHOOSE)
     save.click(actions.save, form, [message, filled, drafts], **QUIET)
     clear.click(actions.clear, name, message, **QUIET)
@@ -84,9 +91,10 @@ def _project_form() -> tuple:
     guidelines = gr.Textbox(label="Guidelines (Markdown)", lines=4, max_lines=24, max_length=60_000)
     # Beside the fields, so that what they were filled with always comes along with them.
     filled = gr.Textbox(visible="hidden", max_length=10_000)
+    arrived = gr.Textbox(visible="hidden")
     message = gr.HTML()
     save = gr.Button("Save", variant="primary", elem_id="team-save")
-    return fields, guidelines, filled, save, message
+    return fields, guidelines, filled, arrived, save, message
 
 
 def _clear_form() -> tuple:
@@ -106,7 +114,9 @@ class Actions:
         if not self.context.is_lead(request):
             return gr.Dropdown([], value=None)
         names = [found.name for found in self.context.store.datasets() if found.pairs]
-        return gr.Dropdown(names, value=chosen if chosen in names else next(iter(names), None))
+        if chosen in names:  # or another one by now: that stays
+            return gr.Dropdown(names)
+        return gr.Dropdown(names, value=next(iter(names), None))
 
     def _shown(self, dataset: str | None) -> tuple:
         """Values for (figures, log, fields…, guidelines, filled, message), nothing typed."""
@@ -159,6 +169,13 @@ class Actions:
             return *shown, drafts
         figures, log, *_ = shown
         return figures, log, *_in_form(draft), notice(UNSAVED, tone="warn"), drafts
+
+    def arrive(self, request: gr.Request, *form: Any) -> tuple:
+        """`open` with the values of the form as one text, which the page puts into it (FILL)."""
+        figures, log, *shown, said, drafts = self.open(request, *form)
+        *fields, guidelines, filled = shown
+        arrived = "" if shown == SAME_FORM else json.dumps([filled, guidelines, *fields])
+        return figures, log, arrived, said, drafts
 
     def _left(self, drafts: Drafts, left: Draft) -> Drafts:
         """The drafts when the form is about to be filled anew: with what was typed in it."""
