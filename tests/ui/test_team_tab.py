@@ -12,7 +12,7 @@ from studio.annotation import AnnotationStore, LabelEvent
 from studio.annotation.quality.estimate import Figure, undefined
 from studio.data.schema import Answer, Message, Part, Row
 from studio.ui.team.project_form import Drafts, Filled
-from studio.ui.team.tab import FIELDS, Actions
+from studio.ui.team.tab import FIELDS, NUMBERS, Actions, _project_form
 from studio.ui.team.views import figures
 
 REQUEST = object()
@@ -179,6 +179,22 @@ def test_the_log_of_one_person_and_its_length(context):
     assert actions.log("charts", "", 1, REQUEST).count("<td>charts</td>") == 1
     context.lead = False
     assert "Only a lead" in actions.log("charts", "", 200, REQUEST)
+
+
+def test_a_number_that_is_not_whole_is_refused_and_not_rounded(context):
+    page = gr.Blocks()
+    with page:
+        fields = _project_form()[0]
+    for name in NUMBERS:
+        field = fields[FIELDS.index(name)]
+        typed = field.preprocess(2.7)
+        message, _, _ = save(context, **{name: typed})
+        label = name.replace("_", " ").capitalize()
+        assert f"{label}: 2.7 is not a whole number." in message
+        assert "there is no number" in save(context, **{name: None})[0]
+    assert context.store.team.log() == []
+    assert "2.7 is not a whole number" in Actions(context).log("charts", "", 2.7, REQUEST)
+    assert "Saved" in save(context, overlap=fields[0].preprocess(3.0))[0]
 
 
 @pytest.mark.parametrize("changes", [{"overlap": 0}, {"gold_share": 3}, {"aspects": "a, a"}])

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 from sqlalchemy import Connection, select, update
 
 from studio.annotation.database.tables import Dataset
@@ -82,7 +83,7 @@ def checked(values: dict) -> ProjectSettings:
         first = error.errors()[0]
         field = str(first["loc"][0])
         raise InputError(
-            f"{field.replace('_', ' ').capitalize()}: {first['msg']}.",
+            f"{field.replace('_', ' ').capitalize()}: {_why(first)}.",
             remedy="Nothing was changed; correct it and save again.",
             field=field,
         ) from None
@@ -91,6 +92,13 @@ def checked(values: dict) -> ProjectSettings:
 def projects(connection: Connection) -> dict[int, Project]:
     """Every project by the id of its dataset."""
     return {
+def _why(problem: ErrorDetails) -> str:
+    """What is wrong with a value, for whoever typed it."""
+    if problem["type"] == "int_from_float":
+        return f"{problem['input']} is not a whole number"
+    return "there is no number" if problem["input"] is None else problem["msg"]
+
+
         row.id: Project(row.id, row.name, stored(row.overlap, row.settings), bool(row.has_gold))
         for row in connection.execute(PROJECTS)
     }

@@ -50,7 +50,7 @@ def build(context: StudioContext) -> None:
         with gr.Tab("Log"):
             with gr.Row():
                 who = gr.Textbox(label="Of one person", placeholder="everybody", max_length=200)
-                lines = gr.Number(LINES, label="Lines", precision=0, minimum=1, maximum=MOST_LINES)
+                lines = gr.Number(LINES, label="Lines", minimum=1, maximum=MOST_LINES)
             log = gr.HTML(elem_id="team-log")
     drafts = gr.State(Drafts())
     form = [dataset, drafts, filled, guidelines, *fields]
@@ -77,7 +77,7 @@ def _project_form() -> tuple:
     fields = []
     with gr.Row():
         for name in NUMBERS:
-            fields.append(gr.Number(label=_label(name), info=described[name].description, precision=0))  # fmt: skip
+            fields.append(gr.Number(label=_label(name), info=described[name].description))
     with gr.Row():
         for name in SHARES:
             info = described[name].description
@@ -249,9 +249,10 @@ class Actions:
         """The log of one person, or of everybody."""
         try:
             self._lead(request)
+            most = _whole(lines or LINES)
         except StudioError as error:
             return told(error)
-        most = max(1, min(MOST_LINES, int(lines or LINES)))
+        most = max(1, min(MOST_LINES, most))
         return views.log(self.context.store.team.log(who.strip(), dataset or "", most))
 
     def clear(self, name: str, request: gr.Request) -> str:
@@ -270,6 +271,13 @@ class Actions:
 def _in_form(shown: Draft) -> tuple:
     """Values for (fields…, guidelines, filled)."""
     return *shown.values, shown.guidelines, shown.filled.text
+
+
+def _whole(number: float) -> int:
+    """Raises InputError when it is not a whole number."""
+    if number != int(number):
+        raise InputError(f"{number} is not a whole number.", remedy="Correct it.", field="lines")
+    return int(number)
 
 
 def _setting(name: str, value: Any) -> Any:
