@@ -278,6 +278,7 @@ window.StudioAnnotate = (() => {
       // Pairs that are here are left, whatever was expected to come.
       progress.waiting = Math.max(progress.waiting - step, this.queue.waiting.length);
       progress.total = Math.max(progress.total, progress.labelled + progress.waiting);
+      progress.pairs = progress.total - progress.twice;
       this.showProgress();
     }
 

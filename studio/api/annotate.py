@@ -315,7 +315,8 @@ def _with_card(progress: Progress, card: PairCard | None) -> Progress:
     """A pair that is there is left, whatever was expected to come."""
     if card is None or progress.waiting:
         return progress
-    return replace(progress, waiting=1, total=max(progress.total, progress.labelled + 1))
+    total = max(progress.total, progress.labelled + 1)
+    return replace(progress, waiting=1, total=total, pairs=total - progress.twice)
 
 
 def _review(routes: APIRouter, context: StudioContext) -> None:
