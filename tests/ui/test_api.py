@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -422,3 +423,28 @@ def test_images_of_any_size_come_whole(client, context, side):
 def test_what_is_no_image_of_the_workspace_is_404(client, sha, name):
     for kind in ("images", "thumbs"):
         assert client.get(f"/studio/{kind}/{name}").status_code == 404
+
+
+TEXTS = ("reason", "comment", "edit", "ideal")
+
+
+@pytest.mark.parametrize("flaw", ["a\0b", "a\ud800b"])
+@pytest.mark.parametrize("field", [*TEXTS, "decision", "explanation"])
+def test_a_character_that_no_store_takes_is_one_line_in_the_log(client, pairs, caplog, field, flaw):
+    caplog.set_level("INFO", "studio")
+    given = {"pair_id": 1, "kind": "tie", "key": "decision-1"}
+    if field == "decision":
+        address, event = "team/decide", given | {"comment": flaw}
+    elif field == "explanation":
+        address, event = "team/gold", {"pair_id": 1, "kind": "tie", "explanation": flaw}
+    else:
+        address, event = "annotate/save", body(next_cards(client)["cards"][0], **{field: flaw})
+    content = json.dumps(event)
+    reply = client.post(
+        f"/studio/{address}", content=content, headers={"Content-Type": "application/json"}
+    )
+    assert reply.status_code == 422 and reply.json()["message"] and reply.json()["remedy"]
+    told = [record for record in caplog.records if record.name.startswith("studio")]
+    # Half a surrogate pair is no text, and refused before it is one of an answer.
+    assert [record.getMessage()[:6] for record in told] == ["Told: "] * (flaw == "a\0b")
+    assert all(record.exc_info is None for record in told)

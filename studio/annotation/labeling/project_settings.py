@@ -14,6 +14,7 @@ from sqlalchemy import Connection, select, update
 from studio.annotation.database.tables import Dataset
 from studio.annotation.database.team_tables import Gold
 from studio.core.errors import InputError, NotFoundError
+from studio.data.conversation import flaw
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -44,6 +45,8 @@ class ProjectSettings(BaseModel):
         cleaned = tuple(aspect.strip() for aspect in aspects if aspect.strip())
         if any(len(aspect) > 40 for aspect in cleaned):
             raise ValueError("an aspect has at most 40 characters")
+        if any(flaw(aspect) for aspect in cleaned):
+            raise ValueError("an aspect has a character that no text may have")
         if len(set(cleaned)) < len(cleaned):
             raise ValueError("every aspect needs a name of its own")
         return cleaned
@@ -89,9 +92,6 @@ def checked(values: dict) -> ProjectSettings:
         ) from None
 
 
-def projects(connection: Connection) -> dict[int, Project]:
-    """Every project by the id of its dataset."""
-    return {
 def _why(problem: ErrorDetails) -> str:
     """What is wrong with a value, for whoever typed it."""
     if problem["type"] == "int_from_float":
@@ -99,6 +99,9 @@ def _why(problem: ErrorDetails) -> str:
     return "there is no number" if problem["input"] is None else problem["msg"]
 
 
+def projects(connection: Connection) -> dict[int, Project]:
+    """Every project by the id of its dataset."""
+    return {
         row.id: Project(row.id, row.name, stored(row.overlap, row.settings), bool(row.has_gold))
         for row in connection.execute(PROJECTS)
     }

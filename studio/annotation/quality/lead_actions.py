@@ -13,6 +13,7 @@ from studio.annotation.database.connection import Database
 from studio.annotation.database.tables import Annotator, CurrentLabel, Dataset, Label, Pair
 from studio.annotation.database.team_tables import Gold, Guideline
 from studio.annotation.labeling import assignment, project_settings
+from studio.annotation.labeling.answer_validation import ensure_storable
 from studio.annotation.labeling.project_settings import ProjectSettings
 from studio.annotation.labeling.showings import Viewer, viewer
 from studio.annotation.library import blinding
@@ -134,6 +135,7 @@ class Team:
 
     def clear(self, lead: str, annotator: str, cleared: bool = True) -> None:
         """Let somebody label whatever their qualification round says. Raises NotFoundError."""
+        ensure_storable(annotator, "annotator")
         with self._database.write() as connection:
             change = update(Annotator).where(Annotator.name == annotator).values(cleared=cleared)
             if not connection.execute(change).rowcount:
@@ -208,6 +210,7 @@ class Team:
 
     def log(self, who: str = "", dataset: str = "", limit: int = 200) -> list[audit_log.LogLine]:
         """What was done, newest first; see `annotation.quality.audit_log.log`."""
+        ensure_storable(who, "who")
         with self._database.read() as connection:
             return audit_log.log(connection, who, dataset, limit)
 

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, func, insert, select
 from studio.annotation.database.tables import Dataset
 from studio.annotation.database.team_tables import AuditEntry, Guideline
 from studio.annotation.labeling import project_settings
+from studio.annotation.labeling.answer_validation import ensure_storable
 from studio.annotation.labeling.project_settings import ProjectSettings
 from studio.annotation.labeling.projection import project_dataset
 from studio.annotation.quality import audit_log
@@ -137,12 +138,13 @@ def write_settings(
 
 def ensure_guidelines_fit(text: str) -> None:
     """Refuse guidelines that are too long, or that no database can hold. Raises InputError."""
-    if len(text) > LONGEST_GUIDELINES or "\0" in text:
+    if len(text) > LONGEST_GUIDELINES:
         raise InputError(
-            f"The guidelines hold a NUL, or more than {LONGEST_GUIDELINES:,} characters.",
-            remedy="Shorten them, or take it out.",
+            f"The guidelines have more than {LONGEST_GUIDELINES:,} characters.",
+            remedy="Shorten them.",
             field="text",
         )
+    ensure_storable(text, "text")
 
 
 def add_guidelines(
