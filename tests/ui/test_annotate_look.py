@@ -369,4 +369,31 @@ def test_the_counts_move_by_one_whatever_is_shown_and_end_without_contradiction(
             press(page, "1")
     page.wait_for_selector(".an-empty:has-text('All 14 pairs done')")
     assert "You gave 15 answers." in page.inner_text(".an-empty")
-    assert page.inner_text(".an-counts").startswith("none left · 15 by you · 15 today, ")
+    assert page.inner_text(".an-counts").startswith(
+        "none left of 14 pairs · 15 answers by you · 15 today, "
+    )
+
+
+READ = """() => {
+  const status = document.querySelector(".an-status");
+  const { left, right, height } = status.getBoundingClientRect();
+  return left >= 0 && right <= innerWidth && height > 0
+    && status.scrollWidth <= status.clientWidth && status.scrollHeight <= status.clientHeight + 1;
+}"""
+
+
+@pytest.mark.parametrize("width", [390, 1024, 1280, 1440])
+def test_what_is_not_saved_is_said_in_full_at_every_width(site, page, width):
+    add_pairs(site, 4)
+    page.set_viewport_size({"width": width, "height": 800})
+    visit(page, site)
+    seen(page)
+    page.route("**/annotate/save", lambda route: route.abort())
+    press(page, "1")
+    page.wait_for_selector(".an-status:has-text('Not saved: no connection · 1 answer kept')")
+    assert page.evaluate(READ)
+    page.unroute("**/annotate/save")
+    said = '{"message": "Your login has ended. Log in again, in this browser, to go on."}'
+    page.route("**/annotate/**", lambda route: route.fulfill(status=401, body=said))
+    page.wait_for_selector(".an-status:has-text('Log in · Not saved: Your login has ended')")
+    assert page.evaluate(READ)

@@ -252,3 +252,23 @@ def test_figures_say_that_they_are_being_worked_out(site, page):
     page.unroute_all(behavior="ignoreErrors")
     open_team(page, site)
     page.wait_for_selector("#team-figures:has-text('No answers yet')")
+
+
+def test_the_log_fits_a_phone(site, page):
+    store = site.context.store
+    reason = "the legend is cut off and the axis has no numbers " * 4
+    card = store.claim("a.long.name@an.organisation.example", "first")
+    event = LabelEvent(
+        "key-of-log", card.pair_id, "a.long.name@an.organisation.example", "skip", reason=reason
+    )
+    store.save(event)
+    page.set_viewport_size({"width": 390, "height": 844})
+    open_team(page, site)
+    page.get_by_role("tab", name="Log").click()
+    page.wait_for_selector("#team-log td:has-text('the legend is cut off')")
+    beyond = """() => [...document.querySelectorAll("#team-log td")]
+      .filter((cell) => cell.getBoundingClientRect().right > innerWidth
+        || cell.scrollWidth > cell.clientWidth + 1).map((cell) => cell.innerText)"""
+    assert page.evaluate(beyond) == []
+    scroll = page.evaluate("document.querySelector('#team-log .tm-scroll').scrollWidth")
+    assert scroll <= page.evaluate("document.querySelector('#team-log .tm-scroll').clientWidth")

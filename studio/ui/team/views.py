@@ -279,7 +279,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     body = "".join(
         f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows
     )
-    return f'<div class="tm-scroll"><table class="tm-votes"><tr>{top}</tr>{body}</table></div>'
+    return f'<div class="tm-scroll" tabindex="0"><table class="tm-votes"><tr>{top}</tr>{body}</table></div>'
 
 
 def _left(person: Person) -> Figure:
