@@ -26,9 +26,11 @@ window.StudioTeamForm = (() => {
       asked = form;
       return form;
     },
-    // `form`: what arrived, then the form as it is now. Returns nothing arrived, and the values.
-    fill([arrived, , , ...now]) {
-      return ["", ...(arrived ? merged(JSON.parse(arrived), now) : now)];
+    // What arrived, and the form as it is now; returns its values.
+    fill([arrived, ...now]) {
+      if (!arrived) return now;
+      const [, ...values] = JSON.parse(arrived);
+      return merged(values, now);
     },
   };
 })();

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,15 +57,14 @@ def build(context: StudioContext) -> None:
     form = [dataset, drafts, filled, guidelines, *fields]
     everything = [shown, log, arrived, message, drafts]
     asking = {"js": ASK, **WAITING}
-    # Values that arrive late are put in by the page, which knows what was typed meanwhile.
-    filling = (None, [arrived, *form], [arrived, filled, guidelines, *fields])
     for opening in (context.shell.tab.select, refresh.click):
         chosen = opening(actions.choices, dataset, dataset, **QUIET)
-        opened = chosen.then(actions.arrive, form, everything, **asking)
-        opened.then(*filling, js=FILL, **QUIET)
+        chosen.then(actions.arrive, form, everything, **asking)
     # The choice that comes while an earlier one is under way must not be dropped.
-    opened = dataset.input(actions.arrive, form, everything, trigger_mode="always_last", **asking)
-    opened.then(*filling, js=FILL, **QUIET)
+    dataset.input(actions.arrive, form, everything, trigger_mode="always_last", **asking)
+    # Values that arrive late are put in by the page, which knows what was typed meanwhile.
+    in_form = [filled, guidelines, *fields]
+    arrived.change(None, [arrived, *in_form], in_form, js=FILL, **QUIET)
     dataset.change(None, dataset, js=CHOOSE)
     save.click(actions.save, form, [message, filled, drafts], **QUIET)
     clear.click(actions.clear, name, message, **QUIET)
@@ -174,7 +174,9 @@ class Actions:
         """`open` with the values of the form as one text, which the page puts into it (FILL)."""
         figures, log, *shown, said, drafts = self.open(request, *form)
         *fields, guidelines, filled = shown
-        arrived = "" if shown == SAME_FORM else json.dumps([filled, guidelines, *fields])
+        # Never the same twice: the page puts it in when it changes.
+        new = [secrets.token_hex(4), filled, guidelines, *fields]
+        arrived = gr.skip() if shown == SAME_FORM else json.dumps(new)
         return figures, log, arrived, said, drafts
 
     def _left(self, drafts: Drafts, left: Draft) -> Drafts:
