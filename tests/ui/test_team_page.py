@@ -158,50 +158,34 @@ def test_values_that_come_late_overwrite_nothing_that_was_typed(site, page):
     page.get_by_role("tab", name="Project").click()
     shows(page, FIRST)
     settled(page)
-    site.context.store.team.change_settings("eve", "first", {"skip_limit": 4})
     held = hold(page)
     page.click("#team-refresh")
     waited_for(page, held)
     page.get_by_label("Guidelines (Markdown)").first.fill("Typed meanwhile")
     let_go(page)
-    shows(page, ["2", "4", "3", "A", "Typed meanwhile"])
+    shows(page, [*FIRST[:-1], "Typed meanwhile"])
     settled(page)
-    shows(page, ["2", "4", "3", "A", "Typed meanwhile"])
+    shows(page, [*FIRST[:-1], "Typed meanwhile"])
     page.click("#team-save")
     page.wait_for_selector("#tab-team :text('Saved. New answers are given under it')")
     assert site.context.store.team.guidelines("first").text == "Typed meanwhile"
-    assert site.context.store.team.settings("first").skip_limit == 4
 
 
-def test_text_typed_before_another_dataset_arrives_stays_with_its_own(site, page):
-    open_team(page, site)
-    page.get_by_role("tab", name="Project").click()
-    shows(page, FIRST)
-    settled(page)
-    held = hold(page)
-    choose(page, "second")
-    waited_for(page, held)
-    page.get_by_label("Guidelines (Markdown)").first.fill("Of first, late")
-    let_go(page)
-    shows(page, SECOND)
-    settled(page)
-    choose(page, "first")
-    shows(page, [*FIRST[:-1], "Of first, late"])
-    assert site.context.store.team.guidelines("second").text == ""
-
-
-def test_what_is_typed_before_the_form_was_ever_filled_stays(site, page):
+def test_the_form_takes_no_text_before_its_values_are_there(site, page):
     page.goto(site.url)
     page.wait_for_selector(".studio-header")
     held = hold(page)
     page.get_by_role("tab", name="Team").click()
     waited_for(page, held)
     page.get_by_role("tab", name="Project").click()
-    page.get_by_label("Guidelines (Markdown)").first.fill("Typed at once")
+    guidelines = page.get_by_label("Guidelines (Markdown)").first
+    guidelines.wait_for()
+    assert guidelines.is_disabled() and page.get_by_label("Overlap").first.is_disabled()
     let_go(page)
-    shows(page, [*FIRST[:-1], "Typed at once"])
+    guidelines.fill("Typed as soon as it can be")
+    shows(page, [*FIRST[:-1], "Typed as soon as it can be"])
     settled(page)
-    shows(page, [*FIRST[:-1], "Typed at once"])
+    shows(page, [*FIRST[:-1], "Typed as soon as it can be"])
 
 
 def disagree(site: Site) -> None:

@@ -27,7 +27,6 @@ SCRIPTS = (
     "annotate-seen.js",
     "annotate.js",
     "annotate-team.js",
-    "annotate-form.js",
 )
 SANS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif"]
 MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]

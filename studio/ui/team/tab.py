@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import secrets
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,8 +20,6 @@ WAITING = QUIET | {"show_progress": "minimal"}
 ROOT = '<div class="annotate tm-root" data-team></div>'
 ATTACH = "window.StudioTeam.attach(element.querySelector('[data-team]'))"
 CHOOSE = "(dataset) => { window.StudioTeam.choose(dataset); }"
-ASK = "(...form) => window.StudioTeamForm.ask(form)"
-FILL = "(...form) => window.StudioTeamForm.fill(form)"
 NUMBERS = ("overlap", "skip_limit", "qualification")
 SHARES = ("repeat_share", "gold_share", "qualification_pass")
 FLAGS = ("gold_feedback", "markdown", "show_authors")
@@ -46,7 +42,7 @@ def build(context: StudioContext) -> None:
         with gr.Tab("Decide", elem_id="team-decide"):
             gr.HTML(ROOT, js_on_load=ATTACH, apply_default_css=False)
         with gr.Tab("Project", elem_id="team-project"):
-            fields, guidelines, filled, arrived, save, message = _project_form()
+            fields, guidelines, filled, save, message = _project_form()
             name, clear = _clear_form()
         with gr.Tab("Log"):
             with gr.Row():
@@ -55,16 +51,13 @@ def build(context: StudioContext) -> None:
             log = gr.HTML(elem_id="team-log")
     drafts = gr.State(Drafts())
     form = [dataset, drafts, filled, guidelines, *fields]
-    everything = [shown, log, arrived, message, drafts]
-    asking = {"js": ASK, **WAITING}
+    everything = [shown, log, *fields, guidelines, filled, message, drafts]
     for opening in (context.shell.tab.select, refresh.click):
-        chosen = opening(actions.choices, dataset, dataset, **QUIET)
-        chosen.then(actions.arrive, form, everything, **asking)
+        opening(actions.choices, dataset, dataset, **QUIET).then(
+            actions.fill, form, everything, **WAITING
+        )
     # The choice that comes while an earlier one is under way must not be dropped.
-    dataset.input(actions.arrive, form, everything, trigger_mode="always_last", **asking)
-    # Values that arrive late are put in by the page, which knows what was typed meanwhile.
-    in_form = [filled, guidelines, *fields]
-    arrived.change(None, [arrived, *in_form], in_form, js=FILL, **QUIET)
+    dataset.input(actions.fill, form, everything, trigger_mode="always_last", **WAITING)
     dataset.change(None, dataset, js=CHOOSE)
     save.click(actions.save, form, [message, filled, drafts], **QUIET)
     clear.click(actions.clear, name, message, **QUIET)
@@ -89,12 +82,14 @@ def _project_form() -> tuple:
         about = "Judged besides the choice; commas between."
         fields.append(gr.Textbox(label="Aspects", info=about, min_width=240))
     guidelines = gr.Textbox(label="Guidelines (Markdown)", lines=4, max_lines=24, max_length=60_000)
+    # Until its values are there: what is typed before would be overwritten by them.
+    for field in (*fields, guidelines):
+        field.interactive = False
     # Beside the fields, so that what they were filled with always comes along with them.
     filled = gr.Textbox(visible="hidden", max_length=10_000)
-    arrived = gr.Textbox(visible="hidden")
     message = gr.HTML()
     save = gr.Button("Save", variant="primary", elem_id="team-save")
-    return fields, guidelines, filled, arrived, save, message
+    return fields, guidelines, filled, save, message
 
 
 def _clear_form() -> tuple:
@@ -170,14 +165,19 @@ class Actions:
         figures, log, *_ = shown
         return figures, log, *_in_form(draft), notice(UNSAVED, tone="warn"), drafts
 
-    def arrive(self, request: gr.Request, *form: Any) -> tuple:
-        """`open` with the values of the form as one text, which the page puts into it (FILL)."""
+    def fill(self, request: gr.Request, *form: Any) -> tuple:
+        """`open` as the page gets it: what the form has already is not put into it again.
+
+        So nothing that was typed meanwhile is overwritten; before the first values are there, the
+        fields take no text at all.
+        """
+        _, _, filled, guidelines, *fields = form
         figures, log, *shown, said, drafts = self.open(request, *form)
-        *fields, guidelines, filled = shown
-        # Never the same twice: the page puts it in when it changes.
-        new = [secrets.token_hex(4), filled, guidelines, *fields]
-        arrived = gr.skip() if shown == SAME_FORM else json.dumps(new)
-        return figures, log, arrived, said, drafts
+        if shown in (SAME_FORM, [*fields, guidelines, filled]):
+            return figures, log, *SAME_FORM, said, drafts
+        *values, made_from = shown
+        ready = [gr.update(value=value, interactive=True) for value in values]
+        return figures, log, *ready, made_from, said, drafts
 
     def _left(self, drafts: Drafts, left: Draft) -> Drafts:
         """The drafts when the form is about to be filled anew: with what was typed in it."""
