@@ -12,8 +12,8 @@ window.StudioDraft = (() => {
   };
 
   class Draft {
-    constructor(user, pair, current) {
-      this.name = `studio-draft/${user}/${pair}`;
+    constructor(owner, pair, current) {
+      this.name = `studio-draft/${owner}/${pair}`;
       Object.assign(this, structuredClone(EMPTY), this.answered(current), this.stored());
     }
 
@@ -56,8 +56,8 @@ window.StudioDraft = (() => {
     }
 
     // An answer that was refused: everything typed is a draft again.
-    static restore(user, { pair_id, reason, comment, ideal, edit, flagged, aspects, spans }) {
-      const draft = new Draft(user, pair_id, null);
+    static restore(owner, { pair_id, reason, comment, ideal, edit, flagged, aspects, spans }) {
+      const draft = new Draft(owner, pair_id, null);
       const values = { reason, comment, ideal, edit, flagged, aspects, spans };
       for (const [name, value] of Object.entries(values)) if (value) draft[name] = value;
       draft.keep();

@@ -30,11 +30,13 @@ window.StudioLooking = (() => {
     }
 
     async step(step) {
-      if (this.reading || (!this.review && step < 0)) return;
+      const { seen } = this.app;
+      if (this.reading) return seen.say("Not counted: your answers are being read");
+      if (!this.review && step < 0) return seen.say("There is nothing further on");
       const review = this.review ?? { pairs: [], at: -1, before: "", more: true };
       const at = review.at + step;
       if (at >= review.pairs.length && review.more && !(await this.read(review))) return;
-      if (at >= review.pairs.length) return;
+      if (at >= review.pairs.length) return seen.say("There is nothing further back");
       this.review = review;
       if (at < 0) return this.backToWork();
       review.at = at;
@@ -111,7 +113,7 @@ window.StudioLooking = (() => {
     }
 
     readName(dataset) {
-      return `studio-guidelines/${this.app.outbox.user}/${dataset}`;
+      return `studio-guidelines/${this.app.outbox.owner}/${dataset}`;
     }
 
     readVersion(dataset) {
@@ -155,12 +157,18 @@ window.StudioLooking = (() => {
     async gold() {
       const { app, parts } = this;
       const { pair_id, current } = app.shown ?? {};
-      if (!app.lead || !pair_id) return;
+      if (!app.lead) return app.seen.missed("Not counted: only a lead makes pairs gold");
       if (!VOTES.includes(current?.kind)) {
         return page.notice(parts, "Answer the pair, look back at it with ←, then make it gold.");
       }
-      const reply = await request("gold", { pair_id }).catch(() => null);
-      if (!reply?.ok) return page.notice(parts, reply?.json.message ?? "No connection.");
+      // Another lead's gold is changed only after this one was told of it.
+      const version = this.told?.pair_id === pair_id ? this.told.version : 0;
+      const reply = await request("gold", { pair_id, version }).catch(() => null);
+      this.told = reply?.json.version ? { pair_id, version: reply.json.version } : null;
+      if (!reply?.ok) {
+        const { message = "No connection.", remedy = "" } = reply?.json ?? {};
+        return page.notice(parts, `${message} ${remedy}`);
+      }
       page.notice(parts, !reply.json.gold ? "This pair is gold no longer." : "Gold: everybody gets this pair, " +
         "and your answer is the right one. Your comment explains it where feedback is on.");
     }

@@ -54,7 +54,7 @@ window.StudioMarking = (() => {
       else if (key === "Enter" || key.toLowerCase() === "m") {
         this.app.writing.mark();
         this.show();
-      }
+      } else if (key.length === 1) this.app.seen.say("Not counted: Esc ends marking first");
       return true;
     }
   }

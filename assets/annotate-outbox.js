@@ -5,7 +5,7 @@
 window.StudioOutbox = (() => {
   const RETRY_MS = [1000, 2000, 4000, 8000, 15000];
   const TIMEOUT_MS = 15000;
-  const { USER } = window.StudioConnection;
+  const { USER, ownerOf } = window.StudioConnection;
   const base = () => new URL("studio/annotate/", document.baseURI);
 
   // crypto.randomUUID is missing on plain http addresses of a local network.
@@ -26,10 +26,10 @@ window.StudioOutbox = (() => {
     return { status: reply.status, ok: reply.ok, json };
   };
 
-  const prefixOf = (user) => `studio-outbox/${user}/`;
-  // Names of what `user` has given and is not saved yet, oldest first.
-  const namesOf = (user) => {
-    const prefix = prefixOf(user);
+  const prefixOf = (owner) => `studio-outbox/${owner}/`;
+  // Names of what `owner` has given and is not saved yet, oldest first.
+  const namesOf = (owner) => {
+    const prefix = prefixOf(owner);
     return Object.keys(localStorage)
       .filter((name) => name.startsWith(prefix) && !name.slice(prefix.length).includes("/"))
       .sort();
@@ -45,13 +45,14 @@ window.StudioOutbox = (() => {
     }
   };
 
-  // How many of `user`'s answers wait in this browser.
-  const pending = (user) => namesOf(user).filter((name) => stored(name, user)).length;
+  // How many answers of an account wait in this browser; none of nobody.
+  const pending = (own) =>
+    own ? namesOf(ownerOf(own)).filter((name) => stored(name, own.user)).length : 0;
 
   class Outbox {
     // onState() after every change; onReply(entry, reply) when an entry has left the box.
     constructor(onState, onReply) {
-      Object.assign(this, { onState, onReply, user: null, entries: [], tries: 0, problem: "" });
+      Object.assign(this, { onState, onReply, user: null, owner: null, entries: [], tries: 0, problem: "" });
       this.loggedOut = false;
       Object.assign(this, { sending: false, stamp: 0 });
       addEventListener("online", () => this.flush());
@@ -61,17 +62,26 @@ window.StudioOutbox = (() => {
       });
     }
 
-    setUser(user) {
-      if (this.user === user) return;
-      this.user = user;
+    setUser(own) {
+      const owner = ownerOf(own);
+      if (this.owner === owner) return;
+      Object.assign(this, { user: own.user, owner });
       this.collect();
+    }
+
+    // Names of what an earlier account of the same name left here: it is never sent.
+    earlier() {
+      const own = new Set(namesOf(this.owner));
+      return Object.keys(localStorage)
+        .filter((name) => name.startsWith(prefixOf(this.user)) && !own.has(name))
+        .filter((name) => stored(name, this.user));
     }
 
     // What this user gave on pages that were closed, or that another page is sending too: the
     // server counts each key once.
     collect() {
       const known = new Set(this.entries.map(({ name }) => name));
-      const found = namesOf(this.user).filter((name) => !known.has(name))
+      const found = namesOf(this.owner).filter((name) => !known.has(name))
         .map((name) => stored(name, this.user)).filter(Boolean);
       if (!found.length) return;
       this.entries = [...this.entries, ...found].sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -81,11 +91,11 @@ window.StudioOutbox = (() => {
     // `expects` is kept with the entry and not sent.
     add(path, body, expects) {
       const key = newKey();
-      const { user } = this;
+      const { user, owner } = this;
       // The names are in the order of the answers, also when the clock is set back.
       this.stamp = Math.max(Date.now(), this.stamp + 1,
         ...this.entries.map((entry) => stampOf(entry) + 1));
-      const name = `${prefixOf(user)}${String(this.stamp).padStart(15, "0")}-${key}`;
+      const name = `${prefixOf(owner)}${String(this.stamp).padStart(15, "0")}-${key}`;
       const entry = { path, body: { key, ...body }, expects, user, name };
       this.entries.push(entry);
       this.keep(entry);

@@ -209,21 +209,20 @@ window.StudioPage = (() => {
   };
 
   const fillProgress = (parts, progress) => {
-    const { labelled, total, waiting, today, day, since } = progress;
+    const { labelled, total, waiting, today, day, since, pairs } = progress;
     const number = (count) => count.toLocaleString("en");
-    // Pairs that came twice are answered twice: then there is no number that these are of.
-    const all = labelled > total ? "" : ` of ${many(total, "pair")}`;
-    const left = `${waiting ? number(waiting) : "none"} left${all}`;
+    const still = words.pairsLeft(progress);
+    const left = `${still ? number(still) : "none"} left of ${many(pairs, "pair")}`;
     const from = since && since !== day ? ` since ${words.date(since)}` : "";
-    const pieces = [left, `${number(labelled)} by you${from}`,
+    const pieces = [left, `${many(labelled, "answer")} by you${from}`,
       `${number(today)} today${day ? `, ${words.date(day)}` : ""}`];
     if (progress.median_seconds !== null) pieces.push(`median ${progress.median_seconds} s`);
     parts.counts.textContent = pieces.join(" · ");
     parts.counts.title = "Left: pairs that need an answer of yours, those that come twice counted " +
-      "twice. Pairs others have finished are not left. Today is the studio's day; the median is of your " +
+      "once; their second answer is among those by you. Pairs others have finished are not left. Today is the studio's day; the median is of your " +
       "last 200 answers.";
     parts.meter.max = Math.max(total, 1);
-    parts.meter.value = total - waiting;
+    parts.meter.value = Math.max(0, total - waiting);
   };
 
   const fillDatasets = (parts, datasets, chosen) => {

@@ -1,7 +1,9 @@
 // When a pair counts as seen: its images are drawn or have failed, and a moment has passed in which
 // nobody can have looked at it. Shorter than that is the time between two letters of a hasty text.
 // A key pressed before that was meant for the pair before, or for none; what follows it is text
-// somebody goes on typing, so no letter counts until there is a pause.
+// somebody goes on typing, so no letter counts until there is a pause. A single letter right after a
+// text was finished waits for that pause: it is a key when nothing follows it. What does not count is
+// said, always.
 window.StudioSeen = (() => {
   const MOMENT_MS = 400;
   const HINT_MS = 1800;
@@ -11,14 +13,17 @@ window.StudioSeen = (() => {
   const moment = () => new Promise((done) => setTimeout(done, MOMENT_MS));
   const EARLY = "Not counted: this pair has only just appeared";
   const TYPING = "Not counted: letters count again after a short pause";
+  const waits = (name) => `${name.toUpperCase()}: one moment, in case you are still typing`;
 
   class Seen {
-    // `work` carries data-seen while the pair on it may be judged, by a key too.
-    constructor(work) {
+    // `work` carries data-seen while the pair on it may be judged, by a key too. `place` is where
+    // hints are said, also while `work` is not there.
+    constructor(work, place) {
       Object.assign(this, { work, card: null, drawn: false, quietUntil: 0 });
+      Object.assign(this, { finished: false, held: null });
       this.hint = Object.assign(document.createElement("div"), { className: "an-early" });
       this.hint.setAttribute("role", "status");
-      work.append(this.hint);
+      place.append(this.hint);
     }
 
     // Calls onSeen() when `card` may be judged, unless another pair came meanwhile.
@@ -35,6 +40,12 @@ window.StudioSeen = (() => {
       this.mark();
     }
 
+    // No pair is on show any more.
+    leave() {
+      Object.assign(this, { card: null, drawn: false });
+      this.mark();
+    }
+
     mark() {
       clearTimeout(this.marking);
       const left = this.quietUntil - performance.now();
@@ -45,13 +56,19 @@ window.StudioSeen = (() => {
     // Whether the pair on show can have been looked at; says so on the page when not.
     judged() {
       if (this.drawn) return true;
-      this.say(EARLY);
-      this.quiet();
+      this.missed(EARLY);
       return false;
+    }
+
+    // What was pressed does nothing, and why; what follows may be a text.
+    missed(why) {
+      this.say(why);
+      this.quiet();
     }
 
     // No letter counts until nothing was typed for a moment.
     quiet(how = PAUSE_MS) {
+      this.finished = false;
       this.quietUntil = Math.max(this.quietUntil, performance.now() + how);
       this.mark();
     }
@@ -59,14 +76,39 @@ window.StudioSeen = (() => {
     // A text was finished with Enter: whoever took that for a new line types on.
     afterText() {
       this.quiet(AFTER_TEXT_MS);
+      this.finished = true;
     }
 
-    // Whether a letter is one of a text that somebody goes on typing.
-    ignores() {
+    // Whether a letter does not count now: it is one of a text that somebody goes on typing, or may
+    // be, and then `act` is done after a pause. Without `act` the letter is no key.
+    ignores(name, act) {
       if (performance.now() >= this.quietUntil) return false;
-      this.say(TYPING);
-      this.quiet();
+      const first = this.finished && (!this.held || this.held.name === name);
+      if (first && act && this.drawn) this.hold(name, act);
+      else {
+        this.held = null;
+        this.missed(TYPING);
+      }
       return true;
+    }
+
+    // The key counts for the pair it was pressed on, when no other letter follows it.
+    hold(name, act) {
+      const { card } = this;
+      const held = { name };
+      this.held = held;
+      this.quiet();
+      this.finished = true;
+      this.say(waits(name));
+      setTimeout(() => {
+        if (this.held !== held) return;
+        this.held = null;
+        this.quietUntil = 0;
+        this.mark();
+        if (this.card !== card) return void this.missed(EARLY);
+        this.say("");
+        act();
+      }, PAUSE_MS);
     }
 
     say(words) {

@@ -12,6 +12,8 @@ window.StudioTeam = (() => {
     ArrowRight: "next", ArrowLeft: "back", z: "back", c: "comment", "+": "zoom-in", "=": "zoom-in",
     "-": "zoom-out", 0: "zoom-fit", r: "rotate", " ": "full",
   };
+  const LATE = "Not counted: what was pressed before is not done yet";
+  const NO_CASE = "Not counted: there is no pair to decide";
   let team = null;
   // The dataset chosen above, also before Decide was first opened; all of them with an empty name.
   let chosen = "";
@@ -50,6 +52,7 @@ window.StudioTeam = (() => {
     look.append(page.imagePanel(parts), said);
     parts.work.append(look, side);
     parts.head = element("div", "an-counts", "", { role: "status" });
+    parts.told = element("div", "tm-told", "", { role: "alert", hidden: "" });
     parts.comment = element("input", "", "", {
       type: "text", maxlength: "4000", placeholder: "C: why (goes with your decision; Enter leaves the field)",
       "aria-label": "Comment",
@@ -59,7 +62,7 @@ window.StudioTeam = (() => {
     parts.case = element("div", "tm-case", "", { hidden: "" });
     parts.case.append(parts.work, row);
     parts.empty = element("div", "empty", "", { hidden: "" });
-    root.replaceChildren(parts.head, parts.case, parts.empty);
+    root.replaceChildren(parts.head, parts.told, parts.case, parts.empty);
     return parts;
   };
 
@@ -96,7 +99,7 @@ window.StudioTeam = (() => {
         turn: Promise.resolve(), onTheirWay: 0 });
       this.parts = build(root);
       this.viewer = new Viewer(this.parts.stage, this.parts.zoom);
-      this.seen = new Seen(this.parts.work);
+      this.seen = new Seen(this.parts.work, root);
       this.long = [this.parts.question, this.parts.left.text, this.parts.right.text];
       for (const place of this.long) page.watchMore(place);
       root.addEventListener("click", (event) => {
@@ -122,9 +125,10 @@ window.StudioTeam = (() => {
       if (zooms[name]) return zooms[name]();
       if (name === "next") return this.inTurn(() => this.leave());
       if (name === "back") return this.inTurn(() => this.back());
+      // What is pressed now is meant for the pair that goes.
+      if (this.onTheirWay) return this.seen.missed(LATE);
+      if (!this.shown) return this.seen.missed(NO_CASE);
       if (name === "comment") return this.parts.comment.focus();
-      if (!this.shown) return null;
-      if (this.onTheirWay) return null; // what is pressed now is meant for the pair that goes
       if (name === "gold") return this.inTurn(() => this.gold());
       if (!this.seen.judged()) return null;
       const decision = name in NAMES ? ["choose", name] : [name, null];
@@ -133,6 +137,7 @@ window.StudioTeam = (() => {
 
     // One request after the other: of two at once, the slower reply would show its case last.
     async inTurn(step) {
+      this.tell("");
       this.onTheirWay += 1;
       const before = this.turn;
       this.turn = before.then(step, step);
@@ -157,7 +162,7 @@ window.StudioTeam = (() => {
       const { parts } = this;
       this.dataset = dataset;
       return this.inTurn(() => {
-        if (this.shown) this.comments.set(this.shown.card.pair_id, parts.comment.value);
+        this.keepComment();
         this.shown = null;
         parts.case.hidden = parts.empty.hidden = true;
         parts.head.textContent = "";
@@ -185,11 +190,30 @@ window.StudioTeam = (() => {
       const reply = await request(path, body).catch(() => null);
       if (reply?.ok) return reply.json;
       const said = reply ? `${reply.json.message ?? ""} ${reply.json.remedy ?? ""}` : "No connection.";
-      this.parts.head.textContent = `${body ? "Not saved. " : ""}${said}`;
+      if (reply?.status === 409 && body) await this.lookAgain(body.pair_id);
+      this.tell(`${body && reply?.status !== 409 ? "Not saved. " : ""}${said}`);
       return null;
     }
 
-    show(found) {
+    // Somebody else decided meanwhile: their decision is shown, and what was typed stays. A key
+    // counts once it can have been looked at.
+    async lookAgain(pair) {
+      const reply = await request(`../team/case/${pair}`).catch(() => null);
+      if (!reply?.ok || this.shown?.card.pair_id !== pair) return;
+      this.keepComment();
+      this.show(reply.json.case, true);
+    }
+
+    keepComment() {
+      if (this.shown) this.comments.set(this.shown.card.pair_id, this.parts.comment.value);
+    }
+
+    tell(said) {
+      this.parts.told.textContent = said;
+      this.parts.told.hidden = !said;
+    }
+
+    show(found, unseen = false) {
       const { parts } = this;
       const again = found && this.shown?.card.pair_id === found.card.pair_id;
       this.shown = found;
@@ -202,9 +226,10 @@ window.StudioTeam = (() => {
         if (this.past.length) parts.empty.append(button("back", "←", "Back to the last pair"));
         return;
       }
-      const { card, authors, why, waiting, decided, gold, votes } = found;
+      const { card, authors, why, waiting, decided, decided_by: lead, gold, votes } = found;
       const verdict = decided && { kind: decided[0], winner: decided[1], strength: "" };
-      const known = [verdict ? `decided: ${wordsOf(verdict)}` : why, gold && "gold",
+      const by = lead === window.StudioConnection.user ? "" : ` by ${lead}`;
+      const known = [verdict ? `decided${by}: ${wordsOf(verdict)}` : why, gold && "gold",
         `${many(waiting, "pair")} to decide`];
       parts.head.textContent = `Pair ${card.pair_id}: ${known.filter(Boolean).join(" · ")}`;
       parts.actions.querySelector("[data-act=reopen]").hidden = !decided;
@@ -219,45 +244,51 @@ window.StudioTeam = (() => {
       fillVotes(parts.votes, found);
       for (const place of this.long) page.markMore(place);
       const drawn = this.viewer.show(card.images);
-      if (!again) this.seen.watch(card, drawn, () => null);
+      if (!again || unseen) this.seen.watch(card, drawn, () => null);
     }
 
     async decide(kind, winner) {
-      const { pair_id: pair, showing } = this.shown.card;
+      const { card: { pair_id: pair, showing }, version } = this.shown;
       const comment = this.parts.comment.value;
-      const body = { key: newKey(), pair_id: pair, showing, kind, winner, comment };
+      const body = { key: newKey(), pair_id: pair, showing, kind, winner, comment, version };
       if (!(await this.ask("../team/decide", body))) return;
+      // What was typed after that goes with no decision yet.
+      if (this.parts.comment.value !== comment) this.keepComment();
       this.past.push(pair);
       await this.next(pair);
     }
 
     // The decision that stands, or the one answer everybody gave, becomes the known right one.
     async gold() {
-      const { card, decided, votes, gold } = this.shown;
+      const { card, decided, votes, gold, gold_version } = this.shown;
       const given = new Set(votes.map(({ kind, winner }) => `${kind} ${winner}`));
       const [kind, winner] = decided ?? (given.size === 1 ? [votes[0].kind, votes[0].winner] : []);
       if (!gold && (!kind || kind === "skip" || kind === "unsure")) {
-        this.parts.head.textContent = "Decide the pair, go back to it with ←, then make it gold.";
+        this.tell("Decide the pair, go back to it with ←, then make it gold.");
         return;
       }
-      const made = { pair_id: card.pair_id, showing: card.showing, kind, winner,
+      const told = { pair_id: card.pair_id, gold_version };
+      const made = { ...told, showing: card.showing, kind, winner,
         explanation: this.parts.comment.value.slice(0, 2000) };
-      const reply = await this.ask("../team/gold", gold ? { pair_id: card.pair_id } : made);
+      const reply = await this.ask("../team/gold", gold ? told : made);
+      this.keepComment();
       if (reply) this.show(reply.case);
     }
 
     key(event) {
       const leaves = event.key === "Escape" || event.key === "Enter";
       if (leaves && event.target === this.parts.comment) {
-        this.seen.afterText();
+        if (event.key === "Enter") this.seen.afterText();
         return event.target.blur();
       }
       if (event.target.closest?.("input, textarea, select, [contenteditable=true]")) return;
       if (event.key === "Escape" && this.viewer.isFull) return this.viewer.full(false);
       const name = plainKey(event);
       if (name === " " && pressable(event.target)) return;
-      if (name.length === 1 && this.seen.ignores()) return event.preventDefault();
       const act = KEYS[name];
+      if (name.length === 1 && this.seen.ignores(name, act && (() => this.act(act)))) {
+        return event.preventDefault();
+      }
       if (!act) return name.length === 1 && this.seen.quiet();
       event.preventDefault();
       return this.act(act);

@@ -79,11 +79,21 @@ window.StudioWords = (() => {
     text: "The next pairs come when the server has them. They are safe in this browser.",
     buttons: [],
   };
+  // Of the answers to come, how many pairs that is: in proportion, for which of them come twice is
+  // not to be told by a number that stands still.
+  const pairsLeft = ({ labelled, waiting, twice }) => {
+    const showings = labelled + waiting;
+    return waiting && Math.max(1, Math.round((waiting * (showings - Math.min(twice, showings))) / showings));
+  };
+  const NO_PAIR = "Not counted: there is no pair on show";
+  const nothingToUndo = (dataset) => dataset
+    ? `Nothing more of yours to take back here, in ${dataset}.` : "There is nothing to undo.";
   const AGAIN = ["look-again", "Look again", true];
 
   // What is said when there is no pair to show, and the one next step.
   const emptyState = ({ progress, datasets, dataset, lead, standing }) => {
-    const { labelled = 0, total = 0, waiting = 0, elsewhere = 0 } = progress ?? {};
+    const { labelled = 0, total = 0, waiting = 0, elsewhere = 0, twice = 0 } = progress ?? {};
+    const done = labelled - twice; // pairs, when nothing is left
     if (Object.values(standing ?? {}).includes("failed")) {
       return {
         title: "Please talk to the lead",
@@ -112,9 +122,9 @@ window.StudioWords = (() => {
     const votes = datasets.filter(({ name }) => !dataset || name === dataset)
       .reduce((sum, { labelled: pairs }) => sum + pairs, 0);
     const exporting = ["export-now", `Export ${many(votes, "labelled pair")} for training`, true];
-    const others = labelled < total;
+    const others = done < total;
     // Pairs that came twice were answered twice, so that there may be more answers than pairs.
-    const given = others ? `You answered ${many(labelled, "pair")} of ${total.toLocaleString("en")}; ` +
+    const given = others ? `You answered ${many(done, "pair")} of ${total.toLocaleString("en")}; ` +
       "the others need no answer of yours." : `You gave ${many(labelled, "answer")}.`;
     const colleagues = elsewhere
       ? ` ${many(elsewhere, "pair")} still ${elsewhere === 1 ? "waits" : "wait"} for other people.` : "";
@@ -126,5 +136,5 @@ window.StudioWords = (() => {
     };
   };
 
-  return { KEYS, plainKey, pressable, WORDS, REASONS, HELP, LEAD_HELP, EDITORS, SAVING, emptyState, many, date };
+  return { KEYS, plainKey, pressable, WORDS, REASONS, HELP, LEAD_HELP, EDITORS, SAVING, NO_PAIR, emptyState, nothingToUndo, pairsLeft, many, date };
 })();

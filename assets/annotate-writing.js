@@ -157,7 +157,7 @@ window.StudioWriting = (() => {
     judge(index) {
       const card = this.app.shown;
       const aspect = card?.aspects[index];
-      if (!aspect) return;
+      if (!aspect) return this.app.seen.missed(`Not counted: nothing is judged with ${index + 4} here`);
       const steps = [undefined, "left", "right", ""];
       this.change(({ aspects }) => {
         const next = steps[(steps.indexOf(aspects[aspect]) + 1) % steps.length];
@@ -172,7 +172,14 @@ window.StudioWriting = (() => {
       event.preventDefault();
       if (this.open) this.save();
       else this.skip(this.parts.reason.value.trim());
-      this.app.seen.afterText();
+      // With Ctrl it was no new line.
+      if (!event.ctrlKey && !event.metaKey) this.app.seen.afterText();
+    }
+
+    // A letter that an open panel keeps from the pair.
+    isOpen(event, what) {
+      const name = plainKey(event);
+      if (name.length === 1 && name !== " ") this.app.seen.say(`Not counted: the ${what} is open; Esc closes it`);
     }
 
     // Whether the key was for an open panel.
@@ -186,12 +193,13 @@ window.StudioWriting = (() => {
       if (this.open) {
         if (event.key === "Enter" && !event.shiftKey && event.target === this.parts.editorText) {
           this.commit(event);
-        }
+        } else if (event.target !== this.parts.editorText) this.isOpen(event, "editor");
         return true;
       }
       if (!skipping || event.target === this.parts.reason) return skipping;
       const reason = REASONS[Number(plainKey(event)) - 1];
       if (reason) this.skip(reason);
+      else this.isOpen(event, "list of reasons");
       return true;
     }
   }

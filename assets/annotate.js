@@ -13,6 +13,10 @@ window.StudioAnnotate = (() => {
   const page = window.StudioPage;
   const ANSWERS = ["left", "right", "tie", "both_good", "unsure", "skip-reason", "editor-save",
     "left-slightly", "left-clearly", "right-slightly", "right-clearly"];
+  // What is done to the pair on show, or said about it.
+  const OF_PAIR = [...ANSWERS, "skip", "edit", "ideal", "comment", "both-bad", "flag", "mark",
+    "differences", "gold", "zoom-in", "zoom-out", "zoom-fit", "rotate", "full",
+    ...Array.from({ length: 6 }, (_, index) => `aspect-${index}`)];
   const DAY_MS = 86400000;
   let app = null;
 
@@ -30,7 +34,7 @@ window.StudioAnnotate = (() => {
       this.writing = new Writing(this);
       this.looking = new Looking(this);
       this.marking = new Marking(this);
-      this.seen = new Seen(this.parts.work);
+      this.seen = new Seen(this.parts.work, root);
       this.acts = this.actions();
       root.addEventListener("click", (event) => {
         const act = event.target.closest("[data-act]");
@@ -39,11 +43,21 @@ window.StudioAnnotate = (() => {
         this.act(act.dataset.act, act);
       });
       this.parts.dataset.addEventListener("change", () => this.choose(this.parts.dataset.value));
+      this.leaveTheList();
       new IntersectionObserver((seen) => {
         if (seen.some((entry) => entry.isIntersecting)) this.load();
       }).observe(root);
       addEventListener("resize", () => this.fit());
       document.addEventListener("visibilitychange", () => this.pause());
+    }
+
+    // Chosen with the mouse, the list gives the keys back to the pair; with the arrows one goes on.
+    leaveTheList() {
+      const { dataset } = this.parts;
+      let pointed = false;
+      dataset.addEventListener("pointerdown", () => (pointed = true));
+      dataset.addEventListener("keydown", () => (pointed = false));
+      dataset.addEventListener("change", () => pointed && dataset.blur());
     }
 
     get visible() {
@@ -72,6 +86,10 @@ window.StudioAnnotate = (() => {
         full: () => this.viewer.full(),
         "notice-close": () => (this.parts.notice.hidden = true),
         "notice-look": () => this.refused.length && this.looking.at(this.refused.shift()),
+        "drop-earlier": () => {
+          for (const name of this.outbox.earlier()) localStorage.removeItem(name);
+          this.parts.notice.hidden = true;
+        },
         "import-samples": () => this.trigger("upload", {}),
         "export-now": () => this.trigger("download", { dataset: this.queue.dataset }),
         "look-again": () => this.load(),
@@ -81,7 +99,9 @@ window.StudioAnnotate = (() => {
 
     act(name, element) {
       this.queue.touched = Date.now();
-      this.acts[name]?.(element);
+      const onShow = this.shown && !this.parts.work.hidden;
+      if (!onShow && OF_PAIR.includes(name)) this.seen.missed(words.NO_PAIR);
+      else this.acts[name]?.(element);
     }
 
     // Pairs from the server
@@ -129,10 +149,21 @@ window.StudioAnnotate = (() => {
         this.root.classList.toggle("lead", this.lead);
         this.standing = reply.standing;
         this.parts.export.hidden = !this.lead;
-        this.outbox.setUser(reply.user);
+        this.belongTo(window.StudioConnection.own);
         if (reply.progress && !this.outbox.entries.length) this.progress = reply.progress;
       }
       this.showStatus();
+    }
+
+    // Whose answers these are; what an earlier account of the same name left here is told, not sent.
+    belongTo(own) {
+      const known = this.outbox.owner !== null;
+      this.outbox.setUser(own);
+      const left = known ? 0 : this.outbox.earlier().length;
+      if (!left) return;
+      const text = `${words.many(left, "answer")} in this browser came from an earlier account called ` +
+        `${own.user}: never sent in your name.`;
+      page.notice(this.parts, text, [["drop-earlier", "Delete"]]);
     }
 
     cameIn() {
@@ -154,6 +185,8 @@ window.StudioAnnotate = (() => {
 
     choose(dataset) {
       Object.assign(this, { shown: null, held: null });
+      this.writing.close();
+      this.seen.leave();
       Object.assign(this.queue, { dataset, waiting: [], counted: 0 });
       page.fillDatasets(this.parts, this.datasets, dataset);
       this.looking.stop();
@@ -172,7 +205,7 @@ window.StudioAnnotate = (() => {
     show(card) {
       const sameImages = this.shown && String(this.shown.images) === String(card.images);
       this.shown = card;
-      this.draft = new Draft(this.outbox.user, card.pair_id, card.current);
+      this.draft = new Draft(this.outbox.owner, card.pair_id, card.current);
       this.since = performance.now();
       this.writing.close();
       this.marking.stop();
@@ -217,7 +250,7 @@ window.StudioAnnotate = (() => {
 
     answer(kind, winner = null, more = {}) {
       const card = this.shown;
-      if (!card || this.parts.work.hidden) return this.seen.quiet();
+      if (!card || this.parts.work.hidden) return this.seen.missed(words.NO_PAIR);
       if (!this.seen.judged()) return undefined;
       const elapsed = Math.round(performance.now() - this.since);
       this.outbox.add("save", {
@@ -245,12 +278,16 @@ window.StudioAnnotate = (() => {
       // Pairs that are here are left, whatever was expected to come.
       progress.waiting = Math.max(progress.waiting - step, this.queue.waiting.length);
       progress.total = Math.max(progress.total, progress.labelled + progress.waiting);
+      progress.pairs = progress.total - progress.twice;
       this.showProgress();
     }
 
     async undo() {
-      const last = this.done.pop();
-      if (!last) return this.undoEarlier();
+      // Only what the chosen dataset shows is taken back.
+      const chosen = this.queue.dataset;
+      const at = this.done.findLastIndex((card) => !chosen || card.dataset === chosen);
+      if (at < 0) return this.undoEarlier();
+      const [last] = this.done.splice(at, 1);
       // An answer given again after this one has made the pair newer than this one left it.
       const version = Math.max(last.version, this.queue.versions.get(last.pair_id) ?? 0) + 1;
       const expects = { version, kind: last.before?.kind, winner: last.before?.winner };
@@ -267,7 +304,7 @@ window.StudioAnnotate = (() => {
       const asked = { key: newKey(), dataset: this.queue.dataset || null };
       const reply = await request("undo", asked).catch(() => null);
       if (!reply?.ok) return page.notice(this.parts, "Undo needs the connection; try again.");
-      if (!reply.json.card) return page.notice(this.parts, "There is nothing to undo.");
+      if (!reply.json.card) return page.notice(this.parts, words.nothingToUndo(asked.dataset));
       this.queue.grow(reply.json.card.pair_id, reply.json.card.version);
       this.progress = reply.json.progress;
       this.bringBack(reply.json.card);
@@ -323,7 +360,7 @@ window.StudioAnnotate = (() => {
       this.refused = [...this.refused.filter((other) => other !== pair), pair];
       this.done = this.done.filter(({ pair_id }) => pair_id !== pair);
       this.queue.versions.delete(pair); // The server knows better.
-      if (entry.path === "save") Draft.restore(this.outbox.user, entry.body);
+      if (entry.path === "save") Draft.restore(this.outbox.owner, entry.body);
       const several = this.refused.length > 1;
       const what = several ? `${this.refused.length} answers were not saved.` : "An answer was not saved.";
       const text = `${what} ${reply.json.message ?? ""} ${reply.json.remedy ?? ""}`;
@@ -339,7 +376,8 @@ window.StudioAnnotate = (() => {
       if (this.queue.isOld) this.refill();
       const name = words.plainKey(event);
       if (name === " " && words.pressable(event.target)) return;
-      if (name.length === 1 && this.seen.ignores()) return event.preventDefault();
+      const act = name in words.KEYS && (() => this.act(words.KEYS[name]));
+      if (name.length === 1 && this.seen.ignores(name, act)) return event.preventDefault();
       // A letter that does nothing is one of a text that goes nowhere.
       if (!(name in words.KEYS)) return name.length === 1 && this.seen.quiet();
       event.preventDefault();

@@ -7,8 +7,11 @@ window.StudioConnection = (() => {
   const TELLS = /\/studio\/(?!images\/|thumbs\/)/;
   const BEAT_MS = 20000;
   const USER = "X-Studio-User";
+  const ACCOUNT = "X-Studio-Account";
   const send = window.fetch.bind(window);
-  const page = { user: null, now: null };
+  const page = { own: null, now: null };
+  // Whose something is: an account made again under the same name is somebody else.
+  const ownerOf = ({ user, account }) => (account ? `${user}/${account}` : user);
 
   const addressOf = (input) => new URL(input instanceof Request ? input.url : input, location.href);
 
@@ -16,16 +19,19 @@ window.StudioConnection = (() => {
   const hear = (reply) => {
     const named = reply.headers.get(USER);
     if (named === null) return;
-    const now = decodeURIComponent(named);
-    if (now === page.now) return;
-    page.user ??= now;
+    const account = decodeURIComponent(reply.headers.get(ACCOUNT) ?? "");
+    const now = { user: decodeURIComponent(named), account };
+    if (page.now && ownerOf(now) === ownerOf(page.now)) return;
+    page.own ??= now;
     page.now = now;
     document.dispatchEvent(new CustomEvent("studio:user", { detail: { ...page } }));
   };
 
   const named = (input, init) => {
     const headers = new Headers(init?.headers ?? (input instanceof Request ? input.headers : {}));
-    if (page.user !== null && !headers.has(USER)) headers.set(USER, encodeURIComponent(page.user));
+    if (page.own === null) return { ...init, headers };
+    if (!headers.has(USER)) headers.set(USER, encodeURIComponent(page.own.user));
+    headers.set(ACCOUNT, encodeURIComponent(page.own.account));
     return { ...init, headers };
   };
 
@@ -51,8 +57,13 @@ window.StudioConnection = (() => {
 
   return {
     USER,
+    ownerOf,
     get user() {
-      return page.user;
+      return page.own?.user ?? null;
+    },
+    // Name and account; null before the studio has said them.
+    get own() {
+      return page.own;
     },
   };
 })();

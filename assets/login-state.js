@@ -2,6 +2,7 @@
 // logs in in another tab.
 (() => {
   const { pending } = window.StudioOutbox;
+  const { ownerOf } = window.StudioConnection;
   const { many } = window.StudioWords;
   const LEAVES = "a[href$='/logout']";
   const WAIT_MS = 2000;
@@ -32,20 +33,21 @@
   };
 
   // Logging out: answers on their way get a moment to arrive, then the person decides.
-  const arrived = async (user) => {
-    for (let waited = 0; pending(user) && waited < WAIT_MS; waited += STEP_MS) {
+  const arrived = async (own) => {
+    for (let waited = 0; pending(own) && waited < WAIT_MS; waited += STEP_MS) {
       await new Promise((done) => setTimeout(done, STEP_MS));
     }
-    return !pending(user);
+    return !pending(own);
   };
   let asking = false;
   const leave = async (go) => {
     if (asking) return;
     asking = true;
-    const { user } = window.StudioConnection;
-    if (await arrived(user)) go();
+    const { own } = window.StudioConnection;
+    if (await arrived(own)) go();
     else {
-      const waiting = pending(user);
+      const { user } = own;
+      const waiting = pending(own);
       ask(`${many(waiting, "answer")} not saved yet`,
         `${waiting === 1 ? "It stays in this browser and is" : "They stay in this browser and are"} ` +
         `sent when ${user} logs in here again. ` +
@@ -54,7 +56,7 @@
     }
     asking = false;
   };
-  const unsaved = () => pending(window.StudioConnection.user) > 0;
+  const unsaved = () => pending(window.StudioConnection.own) > 0;
   document.addEventListener("click", (event) => {
     const link = event.target.closest?.(LEAVES);
     if (!link || event.ctrlKey || event.metaKey || !unsaved()) return;
@@ -71,12 +73,15 @@
   // Somebody else logged in: this page can do nothing more, and says so; it goes on when its own
   // user is back.
   let other = null;
-  document.addEventListener("studio:user", ({ detail: { user, now } }) => {
+  document.addEventListener("studio:user", ({ detail }) => {
     other?.close();
     other = null;
-    if (user === now) return;
-    const waiting = pending(user);
-    const kept = waiting ? ` ${many(waiting, "answer")} of ${user} not saved yet: kept in this ` +
+    if (ownerOf(detail.own) === ownerOf(detail.now)) return;
+    const waiting = pending(detail.own);
+    const now = detail.now.user;
+    const again = detail.own.user === now;
+    const user = again ? `an earlier account called ${now}` : detail.own.user;
+    const kept = waiting && !again ? ` ${many(waiting, "answer")} of ${user} not saved yet: kept in this ` +
       `browser until ${user} logs in again.` : "";
     other = ask(`${now} is logged in now`,
       `This page was opened by ${user}. Nothing more of it is saved, so that nothing counts as ` +

@@ -421,6 +421,9 @@ class Progress:
         elsewhere: Said when nothing is left for an annotator: pairs that wait for other people.
         day: The server's, of which `today` is.
         since: The day of the annotator's first answer; empty before it.
+        twice: How many of an annotator's answers, given and to come, are to second showings; no
+            answer changes it.
+        pairs: How many pairs that are: `total` without those that come twice.
     """
 
     labelled: int
@@ -431,6 +434,8 @@ class Progress:
     elsewhere: int = 0
     day: str = ""
     since: str = ""
+    twice: int = 0
+    pairs: int = 0
 
 
 @dataclass(frozen=True)

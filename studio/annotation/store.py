@@ -310,6 +310,7 @@ class AnnotationStore:
         pair_id: int | None = None,
         *,
         handle: int | None = None,
+        dataset: str | None = None,
     ) -> PairCard | None:
         """Take back the latest answer that stands; returns its pair, held anew, or None.
 
@@ -317,6 +318,7 @@ class AnnotationStore:
             key: Idempotency key, as in `LabelEvent`.
             pair_id: Only an answer of this pair.
             handle: Only an answer of what a page knows by this handle.
+            dataset: Only an answer about a pair of this dataset.
         """
         key = key or uuid.uuid4().hex
 
@@ -324,7 +326,7 @@ class AnnotationStore:
             pair, again = pair_id, None
             if handle is not None:
                 pair, again = answer_permission.undoable(connection, annotator, handle)
-            saved = undoing.undo(connection, annotator, key, pair, self._clock(), again)
+            saved = undoing.undo(connection, annotator, key, pair, self._clock(), again, dataset)
             if saved is None:
                 return None
             repeat = undoing.undid_repeat(connection, saved)

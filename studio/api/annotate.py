@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from studio.annotation import (
@@ -30,11 +30,19 @@ from studio.annotation import (
 from studio.annotation.labeling.answer_validation import LONGEST_MS
 from studio.annotation.labeling.showings import LAST_ID, not_yours, showing
 from studio.annotation.labeling.written_answers import LONGEST
+from studio.annotation.quality.case_versions import GoldConflict
 from studio.annotation.quality.lead_actions import GuidelineView
 from studio.api import team
-from studio.api.access.request_checks import StudioRoute, check_change, own_host, refusal
+from studio.api.access.request_checks import (
+    StudioRoute,
+    check_change,
+    own_host,
+    refusal,
+    status_of,
+)
 from studio.api.save_rate import SaveRate
 from studio.core.errors import InputError
+from studio.core.logs import log_told
 
 if TYPE_CHECKING:
     from studio.api.context import StudioContext
@@ -157,7 +165,7 @@ class UndoBody(Body):
     """Undo the latest answer, or the latest to one showing.
 
     With a `pair_id` and no `showing` it waited in a browser since the version before. `dataset` is
-    the one that the page counts, all of them without.
+    the one that is chosen on the page, whose answers it counts and takes back; all of them without.
     """
 
     key: Key
@@ -167,9 +175,13 @@ class UndoBody(Body):
 
 
 class GoldBody(Body):
-    """The pair whose answer by this lead becomes, or is no longer, the known right one."""
+    """The pair whose answer by this lead becomes, or is no longer, the known right one.
+
+    `version` is the one a refusal told of, where another lead said what is right.
+    """
 
     pair_id: Handle
+    version: int = Field(default=0, ge=0, le=LAST_ID)
 
 
 class GoldReply(BaseModel):
@@ -271,7 +283,7 @@ def _holding(routes: APIRouter, context: StudioContext, stamps: dict[str, int]) 
         elif (body.pair_id or 0) > LAST_ID:
             raise not_yours()
         else:
-            card = store.undo(user, body.key, body.pair_id)
+            card = store.undo(user, body.key, body.pair_id, dataset=body.dataset)
         progress = store.progress(user, body.dataset)
         return UndoReply(card=card and showing(card), progress=_with_card(progress, card))
 
@@ -303,7 +315,8 @@ def _with_card(progress: Progress, card: PairCard | None) -> Progress:
     """A pair that is there is left, whatever was expected to come."""
     if card is None or progress.waiting:
         return progress
-    return replace(progress, waiting=1, total=max(progress.total, progress.labelled + 1))
+    total = max(progress.total, progress.labelled + 1)
+    return replace(progress, waiting=1, total=total, pairs=total - progress.twice)
 
 
 def _review(routes: APIRouter, context: StudioContext) -> None:
@@ -324,9 +337,15 @@ def _review(routes: APIRouter, context: StudioContext) -> None:
 
     lead = Depends(team.lead_only(context))
 
-    @routes.post("/annotate/gold", dependencies=Change)
-    def gold(body: GoldBody, name: str = lead) -> GoldReply:
-        return GoldReply(gold=store.team.toggle_gold(name, body.pair_id))
+    @routes.post("/annotate/gold", dependencies=Change, response_model=GoldReply)
+    def gold(body: GoldBody, name: str = lead) -> Response:
+        try:
+            made = store.team.toggle_gold(name, body.pair_id, body.version)
+        except GoldConflict as error:
+            log_told(error)
+            told = {"message": error.message, "remedy": error.remedy, "version": error.version}
+            return JSONResponse(told, status_of(error))
+        return _written(GoldReply(gold=made))
 
     @routes.get("/annotate/datasets")
     def datasets(request: Request) -> list[DatasetView]:

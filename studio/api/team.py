@@ -22,7 +22,10 @@ Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{8,64}$")]
 
 
 class DecisionBody(BaseModel):
-    """See `DecisionEvent`; the winner is a side of the `showing` that the page was sent."""
+    """See `DecisionEvent`; the winner is a side of the `showing` that the page was sent.
+
+    `version` is that of the case; a page that sends none decides pairs that nobody has decided.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -32,10 +35,14 @@ class DecisionBody(BaseModel):
     winner: Literal["left", "right"] | None = None
     showing: str = Field(default="", max_length=64)
     comment: str = Field(default="", max_length=4000)
+    version: int = Field(default=0, ge=0, le=LAST_ID)
 
 
 class GoldBody(BaseModel):
-    """The right answer to a pair; without `kind` the pair is gold no longer."""
+    """The right answer to a pair; without `kind` the pair is gold no longer.
+
+    `gold_version` is that of the case: what stands is replaced only by somebody who was shown it.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -44,6 +51,7 @@ class GoldBody(BaseModel):
     winner: Literal["left", "right"] | None = None
     showing: str = Field(default="", max_length=64)
     explanation: str = Field(default="", max_length=2000)
+    gold_version: int = Field(default=0, ge=0, le=LAST_ID)
 
 
 class CaseReply(BaseModel):
@@ -84,15 +92,16 @@ def add_routes(routes: APIRouter, context: StudioContext) -> None:
     @routes.post("/team/decide", dependencies=change)
     def decide(body: DecisionBody, name: str = lead) -> CaseReply:
         winner = team.candidate_on(name, body.pair_id, body.winner, body.showing)
-        given = body.model_dump(exclude={"winner", "showing"})
-        team.decide(DecisionEvent(lead=name, winner_id=winner, **given))
+        given = body.model_dump(exclude={"winner", "showing", "version"})
+        team.decide(DecisionEvent(lead=name, winner_id=winner, seen=body.version, **given))
         return CaseReply(case=shown(team.case(body.pair_id, name)))
 
     @routes.post("/team/gold", dependencies=change)
     def gold(body: GoldBody, name: str = lead) -> CaseReply:
         if body.kind is None:
-            team.unset_gold(name, body.pair_id)
+            team.unset_gold(name, body.pair_id, body.gold_version)
         else:
             winner = team.candidate_on(name, body.pair_id, body.winner, body.showing)
-            team.set_gold(name, body.pair_id, body.kind, winner, body.explanation)
+            said = (body.kind, winner, body.explanation)
+            team.set_gold(name, body.pair_id, *said, seen=body.gold_version)
         return CaseReply(case=shown(team.case(body.pair_id, name)))

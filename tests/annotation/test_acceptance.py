@@ -82,4 +82,15 @@ def test_what_a_lead_writes_is_what_a_database_can_hold(store):
         with pytest.raises(InputError) as caught:
             store.team.set_gold("lea", 1, "tie", None, text)
         assert caught.value.field == "explanation"
+    for text in ("a\0b", "\ud800", "x" * 61_000):
+        with pytest.raises(InputError):
+            store.team.write_guidelines("lea", "charts", text, 0)
+    for text in ("a\0b", "\ud800"):
+        for ask in (
+            lambda text: store.team.change_settings("lea", "charts", {"aspects": (text,)}),
+            lambda text: store.team.clear("lea", text),
+            lambda text: store.team.log(text),
+        ):
+            with pytest.raises(InputError, match=r"contains|character"):
+                ask(text)
     assert store.team.gold_pairs("charts") == 0 and store.team.case(1, "lea").decided is None

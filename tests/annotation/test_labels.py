@@ -149,3 +149,13 @@ def test_undo_of_one_pair_leaves_later_answers(store, card):
     assert store.undo("ana", pair_id=card.pair_id).current is None
     assert store.card(later.pair_id, "ana").current is not None
     assert store.undo("ana", pair_id=card.pair_id) is None
+
+
+def test_an_undo_within_a_dataset_leaves_the_answers_in_others(store):
+    for dataset in ("charts", "maps"):
+        store.add_rows(dataset, make_rows(1))
+        store.save(answer(store.claim("ana", dataset), "ana"))
+    assert store.undo("ana", dataset="charts").dataset == "charts"
+    assert store.undo("ana", dataset="charts") is None
+    assert store.progress("ana", "maps").labelled == 1
+    assert store.undo("ana").dataset == "maps"

@@ -9,6 +9,8 @@ from studio.annotation.labeling import assignment_queue
 from studio.annotation.labeling.showings import Viewer
 from studio.annotation.quality import gold
 from studio.annotation.quality.adjudication import DecisionEvent
+from studio.annotation.quality.case_versions import GoldConflict
+from studio.annotation.quality.project_changes import Clash, ProjectConflict, ProjectForm
 from studio.core.errors import ConflictError, InputError, NotFoundError
 
 from .conftest import answer, make_rows
@@ -80,6 +82,84 @@ def test_a_disagreement_waits_for_a_decision_and_reopening_gives_it_back(store):
     store.team.decide(DecisionEvent("d-1", ana.pair_id, "lea", "tie"))
     store.team.decide(DecisionEvent("d-2", ana.pair_id, "lea", "reopen"))
     assert store.team.queue_sizes()["disagreed"] == 1
+
+
+def test_a_decision_replaces_only_one_that_its_lead_was_shown(store):
+    store.add_rows("charts", make_rows(2))
+    lena, lee = store.team.case(1, "lena"), store.team.case(1, "lee")
+    assert (lena.version, lena.decided_by) == (0, "")
+    first = DecisionEvent("d-1", 1, "lena", "tie", seen=lena.version)
+    store.team.decide(first)
+    with pytest.raises(ConflictError, match="lena decided this pair meanwhile"):
+        store.team.decide(DecisionEvent("d-2", 1, "lee", "both_bad", seen=lee.version))
+    store.team.decide(first)  # the same key again is no conflict
+    case = store.team.case(1, "lee")
+    assert (case.decided, case.decided_by) == (("tie", None), "lena")
+    store.team.decide(DecisionEvent("d-3", 1, "lee", "both_bad", seen=case.version))
+    with pytest.raises(ConflictError, match="lee decided this pair meanwhile"):
+        store.team.decide(DecisionEvent("d-4", 1, "lena", "reopen", seen=case.version))
+    assert store.team.case(1, "lena").decided == ("both_bad", None)
+    store.team.decide(DecisionEvent("d-5", 2, "lena", "tie", seen=0))
+    with pytest.raises(ConflictError, match="You decided this pair elsewhere"):
+        store.team.decide(DecisionEvent("d-6", 2, "lena", "both_bad", seen=0))
+
+
+def test_gold_replaces_only_what_its_lead_was_shown(store):
+    store.add_rows("charts", make_rows(2))
+    shown = store.team.case(1, "lee").gold_version
+    store.team.set_gold("lena", 1, "tie", None, seen=shown)
+    with pytest.raises(ConflictError, match="lena made this pair gold meanwhile"):
+        store.team.set_gold("lee", 1, "both_bad", None, seen=shown)
+    with pytest.raises(ConflictError, match="lena made this pair gold meanwhile"):
+        store.team.unset_gold("lee", 1, shown)
+    case = store.team.case(1, "lee")
+    assert case.gold == ("tie", None)
+    store.team.unset_gold("lee", 1, case.gold_version)
+    with pytest.raises(ConflictError, match="lee made this pair an ordinary one again meanwhile"):
+        store.team.set_gold("lena", 1, "tie", None, seen=case.gold_version)
+    store.team.set_gold("lena", 2, "tie", None)
+    assert store.team.case(2, "lee").gold_version > store.team.case(1, "lee").gold_version > 0
+
+
+def test_gold_of_another_lead_is_changed_by_o_only_once_that_was_told(store):
+    store.add_rows("charts", make_rows(1))
+    store.team.change_settings("lea", "charts", {"overlap": 2, "repeat_share": 0})
+    handles = {}
+    for name in ("lena", "lee"):
+        card = store.claim(name)
+        handles[name] = card.handle
+        store.save(answer(card, name, kind="tie"))
+    assert store.team.toggle_gold("lena", handles["lena"]) is True
+    with pytest.raises(GoldConflict, match="lena made this pair gold") as caught:
+        store.team.toggle_gold("lee", handles["lee"])
+    assert store.team.case(1, "lee").gold == ("tie", None)
+    assert store.team.toggle_gold("lena", handles["lena"]) is False
+    with pytest.raises(GoldConflict, match="an ordinary one again"):
+        store.team.toggle_gold("lee", handles["lee"], caught.value.version)
+    version = store.team.case(1, "lee").gold_version
+    assert store.team.toggle_gold("lee", handles["lee"], version) is True
+
+
+def test_a_form_is_saved_whole_and_not_over_what_another_lead_changed(store):
+    store.add_rows("charts", make_rows(1))
+    store.team.change_settings("lena", "charts", {"overlap": 3})
+    store.team.change_settings("eve", "charts", {"skip_limit": 5})
+    store.team.write_guidelines("lena", "charts", "hers", 0)
+    form = ProjectForm({"overlap": 2, "qualification": 1}, {"overlap": 1, "qualification": 0})
+    with pytest.raises(ProjectConflict, match="Overlap was changed by lena meanwhile") as caught:
+        store.team.save_project("lee", "charts", form)
+    assert caught.value.clashes == [Clash("overlap", "lena", 3)]
+    with pytest.raises(ProjectConflict, match="Guidelines were changed by lena meanwhile"):
+        store.team.save_project("lee", "charts", ProjectForm({"qualification": 1}, {}, "mine", 0))
+    settings = store.team.settings("charts")
+    assert (settings.overlap, settings.qualification) == (3, 0)
+    assert store.team.guidelines("charts").text == "hers"
+    agreeing = ProjectForm({"overlap": 3}, {"overlap": 1}, "hers", 0)
+    assert store.team.save_project("lee", "charts", agreeing)[1] == 1
+    changed, seen = store.team.save_project(
+        "lee", "charts", ProjectForm({"overlap": 2}, {"overlap": 3}, "mine", 1)
+    )
+    assert (changed.overlap, changed.skip_limit, seen) == (2, 5, 2)
 
 
 @pytest.mark.parametrize(
@@ -231,7 +311,7 @@ def test_guidelines_are_versioned_and_a_stale_edit_is_a_conflict(store):
     assert store.team.guidelines("charts").version == 0
     store.team.write_guidelines("lea", "charts", "# One", seen=0)
     store.team.write_guidelines("lea", "charts", "# Two", seen=1)
-    with pytest.raises(ConflictError, match="Version 2"):
+    with pytest.raises(ConflictError, match="Guidelines were changed by lea meanwhile"):
         store.team.write_guidelines("eve", "charts", "# Mine", seen=1)
     assert store.team.guidelines("charts").text == "# Two"
     assert store.team.guidelines("charts", 1).text == "# One"

@@ -153,3 +153,118 @@ def test_closing_a_panel_gives_the_focus_back_and_a_new_pair_is_announced(site, 
     assert "an-work" in page.evaluate(focused)
     press(page, "1")
     assert page.inner_text(".an-news") == "Next pair: Question 2?"
+
+
+def comment(page, text: str, leave: str = "Enter") -> None:
+    seen(page)
+    page.keyboard.press("c")
+    page.wait_for_selector(".an-editor:not([hidden])")
+    page.keyboard.type(text)
+    page.keyboard.press(leave)
+
+
+FLAGGED = "[data-act=flag][aria-pressed=true]"
+
+
+@pytest.mark.parametrize("delay", [0, 100, 300])
+def test_a_single_key_right_after_a_text_counts_in_a_moment(site, page, delay):
+    add_pairs(site, 3)
+    visit(page, site)
+    comment(page, "Two legends")
+    page.wait_for_timeout(delay)
+    page.keyboard.press("f")
+    page.wait_for_selector(".an-early:has-text('F: one moment')")
+    page.keyboard.press("f")  # by somebody who saw nothing happen
+    page.wait_for_selector(FLAGGED)
+    seen(page)
+    page.wait_for_selector(FLAGGED)
+    page.keyboard.press("1")
+    shows(page, "Question 1?")
+    saved(page)
+    current = site.context.store.card(1, "local").current
+    assert (current.flagged, current.comment) == (True, "Two legends")
+    comment(page, "None", "Control+Enter")
+    page.keyboard.press("f")
+    page.wait_for_selector(FLAGGED, timeout=500)
+    assert page.errors == []
+
+
+def test_a_letter_that_waits_never_counts_for_another_pair(site, page):
+    add_pairs(site, 3)
+    visit(page, site)
+    comment(page, "Two legends")
+    page.keyboard.press("2")
+    page.click(".an-answer[data-side=left] .choose")
+    shows(page, "Question 1?")
+    page.wait_for_selector(".an-early:has-text('Not counted')")
+    page.wait_for_timeout(1000)
+    saved(page)
+    assert page.inner_text(".an-question") == "Question 1?"
+    assert len(site.labels()) == 1
+
+
+def said(page, key: str) -> str:
+    """What is said of a key, at once."""
+    page.evaluate("document.querySelector('.an-early').textContent = ''")
+    page.keyboard.press(key)
+    return page.inner_text(".an-early")
+
+
+def test_every_key_without_a_pair_says_that_it_does_not_count(site, page):
+    add_pairs(site, 1)
+    visit(page, site)
+    press(page, "t")
+    saved(page)
+    page.wait_for_selector(".an-empty:has-text('All 1 pair done')")
+    for key in (
+        "1",
+        "2",
+        "q",
+        "w",
+        "Shift+1",
+        "t",
+        "g",
+        "b",
+        "u",
+        "s",
+        "e",
+        "n",
+        "m",
+        "c",
+        "f",
+        "4",
+    ):
+        assert said(page, key).startswith("Not counted"), key
+    page.wait_for_timeout(800)
+    assert said(page, "c") == "Not counted: there is no pair on show"
+    assert "nothing further on" in said(page, "ArrowRight")
+
+
+def test_a_key_that_an_open_panel_keeps_says_so(site, page):
+    add_pairs(site, 2)
+    visit(page, site)
+    seen(page)
+    page.keyboard.press("s")
+    page.wait_for_selector(".an-skip:not([hidden])")
+    assert "list of reasons is open" in said(page, "t")
+    page.keyboard.press("Escape")
+    page.keyboard.press("m")
+    assert "Esc ends marking" in said(page, "t")
+    page.keyboard.press("Escape")
+    seen(page)
+    assert "nothing is judged with 5" in said(page, "5")
+    seen(page)
+    assert site.labels() == [] and page.inner_text(".an-question") == "Question 0?"
+
+
+def test_a_dataset_chosen_with_the_mouse_leaves_the_keys_to_the_pair(site, page):
+    add_pairs(site, 2)
+    visit(page, site)
+    seen(page)
+    page.focus(".an-select")
+    page.dispatch_event(".an-select", "pointerdown")
+    page.select_option(".an-select", "charts")
+    assert page.evaluate("document.activeElement.tagName") != "SELECT"
+    press(page, "1")
+    saved(page)
+    assert len(site.labels()) == 1

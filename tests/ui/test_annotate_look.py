@@ -334,13 +334,13 @@ def test_nothing_left_is_not_all_done_by_oneself(site, page):
         )  # fmt: skip
     visit(page, site)
     seen(page)
-    assert page.inner_text(".an-counts").startswith("1 left of 3 pairs · 0 by you")
+    assert page.inner_text(".an-counts").startswith("1 left of 3 pairs · 0 answers by you")
     press(page, "1")
     page.wait_for_selector(".an-empty:has-text('Nothing left for you')")
     assert "You answered 1 pair of 3; the others need no answer of yours" in page.inner_text(
         ".an-empty"
     )
-    assert page.inner_text(".an-counts").startswith("none left of 3 pairs · 1 by you")
+    assert page.inner_text(".an-counts").startswith("none left of 3 pairs · 1 answer by you")
 
 
 def test_the_counts_move_by_one_whatever_is_shown_and_end_without_contradiction(
@@ -357,14 +357,43 @@ def test_the_counts_move_by_one_whatever_is_shown_and_end_without_contradiction(
     seen(page)
     for answered in range(15):
         counts = page.inner_text(".an-counts")
-        assert counts.startswith(f"{15 - answered} left of 15 pairs · {answered} by you"), counts
+        given = "1 answer" if answered == 1 else f"{answered} answers"
+        left = round((15 - answered) * 14 / 15)  # 15 answers to 14 pairs, one of which comes twice
+        assert counts.startswith(f"{left} left of 14 pairs · {given} by you"), counts
         press(page, "1")
         saved(page)
         if answered in (3, 11, 13):
             press(page, "z")
             seen(page)
-            assert page.inner_text(".an-counts").startswith(f"{15 - answered} left of 15 pairs")
+            assert page.inner_text(".an-counts").startswith(f"{left} left of 14 pairs")
             press(page, "1")
     page.wait_for_selector(".an-empty:has-text('All 14 pairs done')")
     assert "You gave 15 answers." in page.inner_text(".an-empty")
-    assert page.inner_text(".an-counts").startswith("none left · 15 by you · 15 today, ")
+    assert page.inner_text(".an-counts").startswith(
+        "none left of 14 pairs · 15 answers by you · 15 today, "
+    )
+
+
+READ = """() => {
+  const status = document.querySelector(".an-status");
+  const { left, right, height } = status.getBoundingClientRect();
+  return left >= 0 && right <= innerWidth && height > 0
+    && status.scrollWidth <= status.clientWidth && status.scrollHeight <= status.clientHeight + 1;
+}"""
+
+
+@pytest.mark.parametrize("width", [390, 1024, 1280, 1440])
+def test_what_is_not_saved_is_said_in_full_at_every_width(site, page, width):
+    add_pairs(site, 4)
+    page.set_viewport_size({"width": width, "height": 800})
+    visit(page, site)
+    seen(page)
+    page.route("**/annotate/save", lambda route: route.abort())
+    press(page, "1")
+    page.wait_for_selector(".an-status:has-text('Not saved: no connection · 1 answer kept')")
+    assert page.evaluate(READ)
+    page.unroute("**/annotate/save")
+    said = '{"message": "Your login has ended. Log in again, in this browser, to go on."}'
+    page.route("**/annotate/**", lambda route: route.fulfill(status=401, body=said))
+    page.wait_for_selector(".an-status:has-text('Log in · Not saved: Your login has ended')")
+    assert page.evaluate(READ)

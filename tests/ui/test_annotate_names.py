@@ -11,7 +11,7 @@ import pytest
 from serving import served
 from test_annotate_page import Site, add_pairs, browser, press, saved, seen
 
-from studio.api.access.accounts import Accounts, add_user
+from studio.api.access.accounts import Accounts, add_user, remove_user
 from studio.api.context import close_context, open_context
 
 __all__ = ["browser"]
@@ -148,6 +148,42 @@ def test_what_an_older_version_kept_is_sent_for_the_user_in_its_name(shared, win
     log_in(page, shared, "ana")
     saved(page)
     assert (gave(shared, "ana"), gave(shared, "ben")) == (["tie"], ["both_good"])
+
+
+def test_an_account_made_again_sends_nothing_of_the_one_before(shared, window):
+    add_pairs(shared, 4)
+    page = window.new_page()
+    log_in(page, shared, "ana")
+    seen(page)
+    page.route("**/annotate/save", lambda route: route.abort())
+    press(page, "1")
+    page.keyboard.press("c")
+    page.keyboard.type("of the ana before")
+    page.wait_for_selector(".an-status:has-text('1 answer kept in this browser')")
+    file = shared.context.accounts.path
+    remove_user(file, "ana")
+    add_user(file, "ana", "annotator", PASSWORD)
+    page.goto("about:blank")
+    page.unroute("**/annotate/save")
+    log_in(page, shared, "ana")
+    seen(page)
+    notice = (
+        ".an-notice:has-text('1 answer in this browser came from an earlier account called ana')"
+    )
+    page.wait_for_selector(notice)
+    for _ in range(2):
+        seen(page)
+        page.keyboard.press("c")
+        assert page.input_value(".an-editor textarea") == ""
+        page.keyboard.press("Escape")
+        press(page, "g")
+    saved(page)
+    assert gave(shared, "ana") == ["both_good", "both_good"]
+    assert kept(page) == ["ana"]
+    page.reload()
+    page.wait_for_selector(notice)
+    page.click("[data-act=drop-earlier]")
+    page.wait_for_function("!Object.keys(localStorage).some(n => n.startsWith('studio-outbox/'))")
 
 
 def test_logging_out_with_answers_that_are_not_saved_warns_and_can_be_stayed(shared, window):

@@ -387,3 +387,44 @@ def from_nothing_to_an_export(site: Site, page) -> None:
         ".some(one => one.offsetParent && /exports\\/|2 pairs|2 rows/.test(one.value))"
     )
     assert page.errors == []
+
+
+def choose_dataset(page, name: str, question: str) -> None:
+    page.select_option(".an-select", name)
+    page.wait_for_selector(f".an-question:has-text('{question}')")
+
+
+def test_undo_stays_within_the_dataset_that_is_chosen(site, page):
+    add_pairs(site, 3)
+    prompt = (Message("user", (Part("text", "Of maps?"),)),)
+    answers = (Answer("north"), Answer("south"))
+    site.context.store.add_rows(
+        "maps", [Row(f"m{n}", (), prompt, candidates=answers) for n in (1, 2)]
+    )
+    visit(page, site)
+    choose_dataset(page, "charts", "Question 0?")
+    press(page, "t")
+    choose_dataset(page, "maps", "Of maps?")
+    seen(page)
+    page.keyboard.press("1")
+    saved(page)
+    for _ in range(3):
+        seen(page)
+        page.keyboard.press("z")
+        page.wait_for_timeout(150)
+    page.wait_for_selector(".an-notice:has-text('Nothing more of yours to take back here')")
+    saved(page)
+    assert [kind for _, kind, _ in site.labels()] == ["tie", "choose", "undo"]
+    page.reload()
+    visit(page, site)
+    page.select_option(".an-select", "maps")
+    page.wait_for_selector(".an-question:has-text('Of maps?')")
+    seen(page)
+    page.keyboard.press("z")
+    page.wait_for_selector(".an-notice:has-text('Nothing more of yours to take back here')")
+    page.select_option(".an-select", "")
+    page.wait_for_selector(".an-question:has-text('Question 1?')")
+    page.keyboard.press("z")
+    page.wait_for_selector(".an-question:has-text('Question 0?')")
+    assert [kind for _, kind, _ in site.labels()] == ["tie", "choose", "undo", "undo"]
+    assert page.errors == []

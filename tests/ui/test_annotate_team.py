@@ -17,6 +17,7 @@ from test_annotate_page import (
     visit,
 )
 
+from studio.annotation import LabelEvent
 from studio.annotation.quality import gold
 from studio.api.access.accounts import Accounts, add_user
 from studio.api.context import close_context, open_context
@@ -116,9 +117,10 @@ def test_thirty_pairs_by_keyboard_alone(site, page, monkeypatch):
 
 @pytest.fixture
 def shared(tmp_path):
-    """A studio with a lead, lea, and two annotators, ana and ben."""
+    """A studio with two leads, lea and leo, and two annotators, ana and ben."""
     file = tmp_path / "accounts.yaml"
-    for name, role in (("lea", "lead"), ("ana", "annotator"), ("ben", "annotator")):
+    roles = {"lea": "lead", "leo": "lead", "ana": "annotator", "ben": "annotator"}
+    for name, role in roles.items():
         add_user(file, name, role, PASSWORD)
     context = open_context(str(tmp_path / "workspace"), Accounts.load(file))
     with served(context, ("annotate", "team")) as address:
@@ -139,6 +141,36 @@ def press_seen(page, key: str) -> None:
     """Press a key once the pair to decide may be judged."""
     page.wait_for_selector(".tm-case .an-work[data-seen]")
     page.keyboard.press(key)
+
+
+def test_two_leads_have_one_case_open_and_neither_decides_over_the_other_unawares(shared, browser):
+    add_pairs(shared, 2)
+    store = shared.context.store
+    store.team.change_settings("lea", "charts", {"overlap": 2, "repeat_share": 0})
+    for who in ("ana", "ben"):
+        while card := store.claim(who, "charts"):
+            winner = sorted((card.left.candidate_id, card.right.candidate_id))[who == "ben"]
+            store.save(LabelEvent(f"key-{who}-{card.pair_id}", card.pair_id, who, "choose", winner))
+    lea, leo = log_in(browser, shared, "lea"), log_in(browser, shared, "leo")
+    for lead in (lea, leo):
+        lead.get_by_role("tab", name="Team").click()
+        lead.get_by_role("tab", name="Decide").click()
+        lead.wait_for_selector(".tm-root:has-text('Pair 1: no majority · 2 pairs to decide')")
+    press_seen(lea, "t")
+    lea.wait_for_selector(".tm-root:has-text('Pair 2: no majority')")
+    leo.fill(".tm-case input", "the axis")
+    leo.keyboard.press("Enter")
+    press_seen(leo, "b")
+    leo.wait_for_selector(".tm-told:has-text('lea decided this pair meanwhile')")
+    leo.wait_for_selector(".tm-root:has-text('Pair 1: decided by lea: Tie')")
+    assert leo.input_value(".tm-case input") == "the axis"
+    assert store.team.case(1, "leo").decided == ("tie", None)
+    press_seen(leo, "b")
+    leo.wait_for_selector(".tm-root:has-text('Pair 2: no majority')")
+    assert leo.is_hidden(".tm-told")
+    assert store.team.case(1, "leo").decided == ("both_bad", None)
+    for one in (lea, leo):
+        one.context.close()
 
 
 def test_two_annotators_disagree_and_the_lead_decides_by_keyboard(shared, browser):
@@ -175,6 +207,7 @@ def test_two_annotators_disagree_and_the_lead_decides_by_keyboard(shared, browse
     press_seen(lea, "t")
     for late in ("2", "o", "ArrowLeft"):  # the first two would fall on a pair that goes
         lea.keyboard.press(late)
+    lea.wait_for_selector(".tm-root .an-early:has-text('Not counted')")
     lea.wait_for_selector(".tm-root:has-text('Pair 2: decided: Tie')")
     assert len(store.preferences("charts")) == 1
     lea.unroute("**/team/decide")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -332,6 +333,52 @@ def test_no_reply_tells_gold_or_a_second_showing(client, pairs, context, monkeyp
     assert len(store.history("local")) < 14  # there were second showings among them
 
 
+def test_a_lead_s_decision_is_not_replaced_by_one_who_was_not_shown_it(client, pairs, context):
+    shown = {}
+    for context.name in ("lena", "lee"):
+        shown[context.name] = client.get("/studio/team/case/1").json()["case"]
+
+    def decide(key: str, kind: str, version: int):
+        body = {"key": key, "pair_id": 1, "kind": kind, "version": version}
+        return client.post("/studio/team/decide", json=body)
+
+    context.name = "lena"
+    assert decide("decision-1", "tie", shown["lena"]["version"]).status_code == 200
+    context.name = "lee"
+    refused = decide("decision-2", "both_bad", shown["lee"]["version"])
+    assert refused.status_code == 409 and "lena decided" in refused.json()["message"]
+    assert refused.json()["remedy"]
+    case = client.get("/studio/team/case/1").json()["case"]
+    assert (case["decided"], case["decided_by"]) == (["tie", None], "lena")
+    assert decide("decision-3", "both_bad", case["version"]).status_code == 200
+    gold = {"pair_id": 1, "kind": "both_bad", "gold_version": case["gold_version"]}
+    assert client.post("/studio/team/gold", json=gold).status_code == 200
+    context.name = "lena"
+    refused = client.post("/studio/team/gold", json=gold | {"kind": "tie"})
+    assert refused.status_code == 409 and "lee made" in refused.json()["message"]
+    assert client.post("/studio/team/gold", json={"pair_id": 1}).status_code == 409
+    assert context.store.team.case(1, "lena").gold == ("both_bad", None)
+
+
+def test_o_on_the_gold_of_another_lead_asks_first(client, pairs, context):
+    context.store.team.change_settings("lea", "charts", {"overlap": 2})
+    cards, replies = {}, []
+    for context.name in ("lena", "lee"):
+        cards[context.name] = next_cards(client)["cards"][0]
+    for context.name, card in cards.items():
+        event = body(card, key=f"key-of-{context.name}", kind="tie", winner=None)
+        assert client.post("/studio/annotate/save", json=event).status_code == 200
+        press = {"pair_id": card["pair_id"]}
+        replies.append(client.post("/studio/annotate/gold", json=press))
+    first, refused = replies
+    assert first.json() == {"gold": True}
+    assert refused.status_code == 409
+    told = refused.json()
+    assert "lena made this pair gold" in told["message"] and "Press O again" in told["remedy"]
+    again = client.post("/studio/annotate/gold", json=press | {"version": told["version"]})
+    assert again.json() == {"gold": False}
+
+
 def test_guidelines_are_shown_to_everybody(client, pairs, context):
     context.store.team.write_guidelines("lea", "charts", "# Look", seen=0)
     context.lead = False
@@ -376,3 +423,28 @@ def test_images_of_any_size_come_whole(client, context, side):
 def test_what_is_no_image_of_the_workspace_is_404(client, sha, name):
     for kind in ("images", "thumbs"):
         assert client.get(f"/studio/{kind}/{name}").status_code == 404
+
+
+TEXTS = ("reason", "comment", "edit", "ideal")
+
+
+@pytest.mark.parametrize("flaw", ["a\0b", "a\ud800b"])
+@pytest.mark.parametrize("field", [*TEXTS, "decision", "explanation"])
+def test_a_character_that_no_store_takes_is_one_line_in_the_log(client, pairs, caplog, field, flaw):
+    caplog.set_level("INFO", "studio")
+    given = {"pair_id": 1, "kind": "tie", "key": "decision-1"}
+    if field == "decision":
+        address, event = "team/decide", given | {"comment": flaw}
+    elif field == "explanation":
+        address, event = "team/gold", {"pair_id": 1, "kind": "tie", "explanation": flaw}
+    else:
+        address, event = "annotate/save", body(next_cards(client)["cards"][0], **{field: flaw})
+    content = json.dumps(event)
+    reply = client.post(
+        f"/studio/{address}", content=content, headers={"Content-Type": "application/json"}
+    )
+    assert reply.status_code == 422 and reply.json()["message"] and reply.json()["remedy"]
+    told = [record for record in caplog.records if record.name.startswith("studio")]
+    # Half a surrogate pair is no text, and refused before it is one of an answer.
+    assert [record.getMessage()[:6] for record in told] == ["Told: "] * (flaw == "a\0b")
+    assert all(record.exc_info is None for record in told)

@@ -178,3 +178,18 @@ def test_gold_made_of_a_second_showing_is_the_answer_that_is_looked_at(client, c
             return
         reply = following(client)
     raise AssertionError("there was no second showing")
+
+
+def test_second_showings_are_told_apart_from_pairs_and_always_the_same_number(client, context):
+    reply = following(client)
+    first = reply["progress"]
+    waiting = first["waiting"]
+    assert first["pairs"] == PAIRS and first["twice"] == len(AGAIN)
+    assert waiting == first["pairs"] + first["twice"]
+    while reply["cards"]:
+        now = reply["progress"]
+        assert (now["pairs"], now["twice"]) == (first["pairs"], first["twice"])
+        card = reply["cards"][0]
+        reply = saved(client, card, next={"count": 3}).json()["next"]
+    last = reply["progress"]
+    assert last["labelled"] - last["twice"] == last["pairs"] == PAIRS

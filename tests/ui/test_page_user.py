@@ -10,9 +10,9 @@ from fastapi.testclient import TestClient
 
 from studio.annotation import AnnotationStore
 from studio.api import annotate
-from studio.api.access.accounts import Accounts, add_user
+from studio.api.access.accounts import Accounts, add_user, changing, remove_user
 from studio.api.access.login import login_router
-from studio.api.access.page_user import HEADER, PageUser
+from studio.api.access.page_user import ACCOUNT, HEADER, PageUser
 from studio.api.context import StudioContext
 from studio.core.paths import Workspace
 from studio.data.image_store import ImageStore
@@ -98,6 +98,39 @@ def test_an_answer_of_ana_is_hers_when_she_is_back(studio):
     saved = client.post("/studio/annotate/save", json=answer, headers={HEADER: "ana"})
     assert saved.status_code == 200
     assert [len(context.store.history(name)) for name in ("ana", "ben")] == [1, 0]
+
+
+def test_a_page_of_an_account_that_was_made_again_is_another_s(studio, tmp_path):
+    client, context = studio
+    file = context.accounts.path
+    log_in(client, "ana")
+    before = {HEADER: "ana", ACCOUNT: client.get("/studio/pulse").headers[ACCOUNT]}
+    add_user(file, "ana", "annotator", "another good password")
+    assert context.accounts.load(file).account("ana").id == before[ACCOUNT] != ""
+    remove_user(file, "ana")
+    add_user(file, "ana", "annotator", PASSWORD)
+    log_in(client, "ana")
+    after = {HEADER: "ana", ACCOUNT: client.get("/studio/pulse").headers[ACCOUNT]}
+    assert after[ACCOUNT] != before[ACCOUNT]
+    refused = client.post("/studio/annotate/next", json={}, headers=before)
+    assert refused.status_code == 409
+    assert "an earlier account called ana" in refused.json()["message"]
+    assert client.post("/studio/annotate/next", json={}, headers=after).status_code == 200
+
+
+def test_accounts_of_a_file_of_before_have_no_id_and_work_as_before(studio):
+    client, context = studio
+    file = context.accounts.path
+    with changing(file) as values:
+        for user in values["users"].values():
+            del user["id"]
+    log_in(client, "ana")
+    assert client.get("/studio/pulse").headers[ACCOUNT] == ""
+    for headers in ({HEADER: "ana"}, {HEADER: "ana", ACCOUNT: ""}):
+        reply = client.post("/studio/annotate/next", json={}, headers=headers)
+        assert reply.status_code == 200
+    add_user(file, "ana", "annotator", "another good password")
+    assert Accounts.load(file).account("ana").id == ""
 
 
 def test_the_answers_say_who_is_logged_in_and_are_not_kept(studio):

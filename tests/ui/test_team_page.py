@@ -9,6 +9,7 @@ from test_annotate_page import Site, browser, page
 from studio.annotation import LabelEvent
 from studio.api.context import close_context, open_context
 from studio.data.schema import Answer, Message, Part, Row
+from studio.ui.team.tab import FIELDS
 
 __all__ = ["browser", "page"]
 
@@ -128,6 +129,65 @@ def test_what_is_typed_stays_with_its_dataset(site, page):
     assert site.context.store.team.guidelines("second").text == ""
 
 
+JOIN = "**/gradio_api/queue/join**"
+
+
+def hold(page) -> list:
+    """Requests for the form's values wait until `let_go`; they fill the list."""
+    held = []
+
+    def join(route) -> None:
+        asks = len(route.request.post_data_json["data"]) > len(FIELDS)
+        held.append(route) if asks else route.continue_()
+
+    page.route(JOIN, join)
+    return held
+
+
+def waited_for(page, held: list) -> None:
+    while not held:
+        page.wait_for_timeout(20)
+
+
+def let_go(page) -> None:
+    page.unroute(JOIN)  # lets through what was held
+
+
+def test_values_that_come_late_overwrite_nothing_that_was_typed(site, page):
+    open_team(page, site)
+    page.get_by_role("tab", name="Project").click()
+    shows(page, FIRST)
+    settled(page)
+    held = hold(page)
+    page.click("#team-refresh")
+    waited_for(page, held)
+    page.get_by_label("Guidelines (Markdown)").first.fill("Typed meanwhile")
+    let_go(page)
+    shows(page, [*FIRST[:-1], "Typed meanwhile"])
+    settled(page)
+    shows(page, [*FIRST[:-1], "Typed meanwhile"])
+    page.click("#team-save")
+    page.wait_for_selector("#tab-team :text('Saved. New answers are given under it')")
+    assert site.context.store.team.guidelines("first").text == "Typed meanwhile"
+
+
+def test_the_form_takes_no_text_before_its_values_are_there(site, page):
+    page.goto(site.url)
+    page.wait_for_selector(".studio-header")
+    held = hold(page)
+    page.get_by_role("tab", name="Team").click()
+    waited_for(page, held)
+    page.get_by_role("tab", name="Project").click()
+    guidelines = page.get_by_label("Guidelines (Markdown)").first
+    guidelines.wait_for()
+    assert guidelines.is_disabled() and page.get_by_label("Overlap").first.is_disabled()
+    let_go(page)
+    guidelines.fill("Typed as soon as it can be")
+    shows(page, [*FIRST[:-1], "Typed as soon as it can be"])
+    settled(page)
+    shows(page, [*FIRST[:-1], "Typed as soon as it can be"])
+
+
 def disagree(site: Site) -> None:
     """Two people answer every pair of both datasets differently."""
     team = site.context.store.team
@@ -176,3 +236,23 @@ def test_figures_say_that_they_are_being_worked_out(site, page):
     page.unroute_all(behavior="ignoreErrors")
     open_team(page, site)
     page.wait_for_selector("#team-figures:has-text('No answers yet')")
+
+
+def test_the_log_fits_a_phone(site, page):
+    store = site.context.store
+    reason = "the legend is cut off and the axis has no numbers " * 4
+    card = store.claim("a.long.name@an.organisation.example", "first")
+    event = LabelEvent(
+        "key-of-log", card.pair_id, "a.long.name@an.organisation.example", "skip", reason=reason
+    )
+    store.save(event)
+    page.set_viewport_size({"width": 390, "height": 844})
+    open_team(page, site)
+    page.get_by_role("tab", name="Log").click()
+    page.wait_for_selector("#team-log td:has-text('the legend is cut off')")
+    beyond = """() => [...document.querySelectorAll("#team-log td")]
+      .filter((cell) => cell.getBoundingClientRect().right > innerWidth
+        || cell.scrollWidth > cell.clientWidth + 1).map((cell) => cell.innerText)"""
+    assert page.evaluate(beyond) == []
+    scroll = page.evaluate("document.querySelector('#team-log .tm-scroll').scrollWidth")
+    assert scroll <= page.evaluate("document.querySelector('#team-log .tm-scroll').clientWidth")

@@ -12,7 +12,7 @@ from studio.annotation import AnnotationStore, LabelEvent
 from studio.annotation.quality.estimate import Figure, undefined
 from studio.data.schema import Answer, Message, Part, Row
 from studio.ui.team.project_form import Drafts, Filled
-from studio.ui.team.tab import FIELDS, Actions
+from studio.ui.team.tab import FIELDS, NUMBERS, Actions, _project_form
 from studio.ui.team.views import figures
 
 REQUEST = object()
@@ -181,6 +181,22 @@ def test_the_log_of_one_person_and_its_length(context):
     assert "Only a lead" in actions.log("charts", "", 200, REQUEST)
 
 
+def test_a_number_that_is_not_whole_is_refused_and_not_rounded(context):
+    page = gr.Blocks()
+    with page:
+        fields = _project_form()[0]
+    for name in NUMBERS:
+        field = fields[FIELDS.index(name)]
+        typed = field.preprocess(2.7)
+        message, _, _ = save(context, **{name: typed})
+        label = name.replace("_", " ").capitalize()
+        assert f"{label}: 2.7 is not a whole number." in message
+        assert "there is no number" in save(context, **{name: None})[0]
+    assert context.store.team.log() == []
+    assert "2.7 is not a whole number" in Actions(context).log("charts", "", 2.7, REQUEST)
+    assert "Saved" in save(context, overlap=fields[0].preprocess(3.0))[0]
+
+
 @pytest.mark.parametrize("changes", [{"overlap": 0}, {"gold_share": 3}, {"aspects": "a, a"}])
 def test_what_cannot_be_saved_is_said_and_nothing_is_changed(context, changes):
     message, filled, _ = save(context, **changes)
@@ -193,9 +209,32 @@ def test_stale_guidelines_are_a_conflict_and_the_text_stays(context):
     _, _, (fields, _, filled), _, drafts = opened(context)
     context.store.team.write_guidelines("eve", "charts", "hers", 0)
     message, kept, _ = Actions(context).save(REQUEST, "charts", drafts, filled, "# Look", *fields)
-    assert "written meanwhile" in message
-    assert kept == gr.skip()
+    assert "Guidelines were changed by eve meanwhile" in message
+    assert "-hers" in message and "+# Look" in message
+    assert Filled.read(kept).seen == 1
     assert context.store.team.guidelines("charts").text == "hers"
+
+
+def test_settings_of_two_leads_are_a_conflict_and_the_second_save_is_one_knowingly(two):
+    _, _, (fields, _, filled), _, drafts = opened(two, "charts")
+    theirs = {"overlap": 7, "aspects": ("Short",), "skip_limit": 9}
+    two.store.team.change_settings("eve", "charts", theirs)
+    two.store.team.write_guidelines("eve", "charts", "Of eve", 1)
+    before = changed(two)
+    form = [4, *fields[1:-1], "Brief <b>"]
+    message, filled, drafts = Actions(two).save(REQUEST, "charts", drafts, filled, "Mine", *form)
+    assert "Overlap, aspects, guidelines were changed by eve meanwhile" in message
+    assert "<td>7 (eve)</td><td>4</td>" in message
+    assert "<td>Short (eve)</td><td>Brief &lt;b&gt;</td>" in message
+    assert "-Of eve\n+Mine" in message and changed(two) == before
+    _, _, form, said, drafts = opened(two, "charts", drafts, (form, "Mine", filled))
+    assert form[0][0] == 4 and form[0][-1] == "Brief <b>" and form[1] == "Mine"
+    assert "Not saved yet" in said
+    message, *_ = Actions(two).save(REQUEST, "charts", drafts, form[2], form[1], *form[0])
+    assert "Saved" in message
+    settings = two.store.team.settings("charts")
+    assert (settings.overlap, settings.aspects, settings.skip_limit) == (4, ("Brief <b>",), 9)
+    assert two.store.team.guidelines("charts").text == "Mine"
 
 
 def test_a_qualification_round_without_gold_pairs_is_told_about(context):

@@ -9,8 +9,8 @@ from sqlalchemy import Row
 from studio.annotation.labeling.project_settings import stored
 from studio.annotation.labeling.written_answers import LONGEST
 from studio.annotation.records import ABSTENTIONS, VOTES, LabelEvent, Span
-from studio.core.errors import DataError, InputError
-from studio.data.conversation import check_text
+from studio.core.errors import InputError
+from studio.data.conversation import flaw
 
 STRENGTHS = ("", "slightly", "clearly")
 LONGEST_KEY = 64
@@ -91,10 +91,13 @@ def ensure_text_fits(text: str, field: str) -> None:
         raise InputError(
             f"The text has more than {LONGEST:,} characters.", remedy="Shorten it.", field=field
         )
-    try:
-        check_text(text, field)
-    except DataError as error:
-        raise InputError(error.message, remedy="Take it out.", field=field) from error
+    ensure_storable(text, field)
+
+
+def ensure_storable(text: str, field: str) -> None:
+    """Refuse a text that a database cannot hold. Raises InputError."""
+    if found := flaw(text):
+        raise InputError(f"The text contains {found}.", remedy="Take it out.", field=field)
 
 
 def _ensure_texts_fit(event: LabelEvent) -> None:

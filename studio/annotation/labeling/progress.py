@@ -61,9 +61,11 @@ class _Counted:
     def of_all(self, midnight: float) -> Progress:
         standing = self._standing()
         times = standing.with_only_columns(Label.elapsed_ms)
+        pairs = self._number(self._pairs())
         return Progress(
             labelled=self._number(standing),
-            total=self._number(self._pairs()),
+            total=pairs,
+            pairs=pairs,
             waiting=self._number(self._pairs().where(Pair.open.is_(True))),
             today=self._number(standing.where(Label.created_at >= midnight)),
             day=_day(midnight),
@@ -90,14 +92,21 @@ class _Counted:
             pairs = self._number(self._pairs())
             unanswered = self._number(self._waiting(who, failed))
             still_open = self._number(self._pairs().where(Pair.open.is_(True)))
-            elsewhere = still_open - unanswered
-            return Progress(total=pairs, waiting=unanswered, elsewhere=elsewhere, **common)
-        showings = self._showings(who, person, known, failed)
+            return Progress(
+                total=pairs,
+                pairs=pairs,
+                twice=self._answered_again(who),
+                waiting=unanswered,
+                elsewhere=still_open - unanswered,
+                **common,
+            )
+        showings, twice = self._showings(who, person, known, failed)
         waiting = max(0, showings - labelled)
         # What others have finished is in the total as it is in that of a dataset.
         closed = self._pairs().where(Pair.gold.is_(False), Pair.open.is_(False))
         others = self._number(closed.where(~_said(who)))
-        return Progress(total=max(showings, labelled + waiting) + others, waiting=waiting, **common)
+        total = max(showings, labelled + waiting) + others
+        return Progress(total=total, pairs=total - twice, twice=twice, waiting=waiting, **common)
 
     def _pairs(self) -> Select:
         return self._seen(select(func.count()).select_from(Pair))
@@ -129,8 +138,9 @@ class _Counted:
 
     def _showings(
         self, who: int, person: Viewer, known: dict[int, Project], failed: Collection[int]
-    ) -> int:
-        """What this person has been shown and will be, as far as that can be known.
+    ) -> tuple[int, int]:
+        """What this person has been shown and will be, as far as that can be known; and how much
+        of it is for the second time.
 
         No answer of theirs changes it: gold pairs and second showings are counted as they are
         expected, before they come. Of a dataset whose qualification round they failed it is what
@@ -142,14 +152,17 @@ class _Counted:
         before, gold = self._gold(who)
         again = self._again(who, person, known)
         given = self._given(who) if failed else {}
+        repeated = self._by_dataset(self._repeats(who)) if failed else {}
         total = sum(given.get(number, 0) for number in failed)
+        twice = sum(repeated.get(number, 0) for number in failed)
         for number, one in known.items():
             if number in failed:
                 continue
             answered = ordinary.get(number, 0) + before.get(number, 0)
+            twice += again.get(number, 0)
             total += answered + again.get(number, 0)
             total += min(gold.get(number, 0), _gold_due(answered, one.settings))
-        return total
+        return total, twice
 
     def _given(self, who: int) -> dict[int, int]:
         """By dataset, answers of this person that stand, those to second showings too."""

@@ -8,11 +8,13 @@ from functools import lru_cache
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 from sqlalchemy import Connection, select, update
 
 from studio.annotation.database.tables import Dataset
 from studio.annotation.database.team_tables import Gold
 from studio.core.errors import InputError, NotFoundError
+from studio.data.conversation import flaw
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -43,6 +45,8 @@ class ProjectSettings(BaseModel):
         cleaned = tuple(aspect.strip() for aspect in aspects if aspect.strip())
         if any(len(aspect) > 40 for aspect in cleaned):
             raise ValueError("an aspect has at most 40 characters")
+        if any(flaw(aspect) for aspect in cleaned):
+            raise ValueError("an aspect has a character that no text may have")
         if len(set(cleaned)) < len(cleaned):
             raise ValueError("every aspect needs a name of its own")
         return cleaned
@@ -82,10 +86,17 @@ def checked(values: dict) -> ProjectSettings:
         first = error.errors()[0]
         field = str(first["loc"][0])
         raise InputError(
-            f"{field.replace('_', ' ').capitalize()}: {first['msg']}.",
+            f"{field.replace('_', ' ').capitalize()}: {_why(first)}.",
             remedy="Nothing was changed; correct it and save again.",
             field=field,
         ) from None
+
+
+def _why(problem: ErrorDetails) -> str:
+    """What is wrong with a value, for whoever typed it."""
+    if problem["type"] == "int_from_float":
+        return f"{problem['input']} is not a whole number"
+    return "there is no number" if problem["input"] is None else problem["msg"]
 
 
 def projects(connection: Connection) -> dict[int, Project]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, Row, exists, func, select
 from sqlalchemy.orm import aliased
 
-from studio.annotation.database.tables import Label
+from studio.annotation.database.tables import Dataset, Label, Pair
 from studio.annotation.labeling import assignment
 from studio.annotation.labeling import label_events as events
 from studio.annotation.labeling.label_events import UNDO
@@ -21,6 +21,7 @@ def undo(
     pair: int | None,
     now: float,
     repeat: bool | None = None,
+    dataset: str | None = None,
 ) -> Saved | None:
     """Take back the annotator's latest answer that was not undone; None when there is none.
 
@@ -30,6 +31,7 @@ def undo(
         key: The same key again gives the same answer and changes nothing.
         pair: Only an answer about this pair.
         repeat: Only an answer to a second showing (True), or to a first (False).
+        dataset: Only an answer about a pair of this dataset.
 
     Raises:
         ConflictError: The key belongs to another event.
@@ -39,7 +41,7 @@ def undo(
         if earlier.annotator_id != who or earlier.kind != UNDO:
             raise events.key_taken()
         return events.saved_before(earlier)
-    last = _latest(connection, who, pair, repeat)
+    last = _latest(connection, who, pair, repeat, dataset)
     if last is None:
         return None
     saved = events.append(
@@ -75,8 +77,10 @@ def undid_repeat(connection: Connection, saved: Saved) -> bool:
     return bool(connection.execute(query).scalar())
 
 
-def _latest(connection: Connection, who: int, pair: int | None, repeat: bool | None) -> Row | None:
-    """The latest answer of `who` that was not undone, of all pairs or of one."""
+def _latest(
+    connection: Connection, who: int, pair: int | None, repeat: bool | None, dataset: str | None
+) -> Row | None:
+    """The latest answer of `who` that was not undone, of all pairs, of a dataset's or of one."""
     undoing = aliased(Label)
     query = (
         select(Label.id, Label.pair_id, Label.repeat)
@@ -87,6 +91,9 @@ def _latest(connection: Connection, who: int, pair: int | None, repeat: bool | N
     )
     if pair is not None:
         query = query.where(Label.pair_id == pair)
+    if dataset is not None:
+        query = query.join(Pair, Pair.id == Label.pair_id)
+        query = query.join(Dataset, Dataset.id == Pair.dataset_id).where(Dataset.name == dataset)
     if repeat is not None:
         query = query.where(Label.repeat.is_(repeat))
     return connection.execute(query).first()

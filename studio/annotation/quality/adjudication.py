@@ -27,6 +27,7 @@ from studio.annotation.labeling.showings import (
     spans_by_side,
     viewer,
 )
+from studio.annotation.quality import case_versions
 from studio.annotation.records import VOTES, PairCard, Showing, Side, SideSpan, Span
 from studio.core.errors import ConflictError, InputError, NotFoundError
 
@@ -61,7 +62,9 @@ class Case:
         queue: Why it is here (`projection.QUEUES`).
         authors: By candidate, who wrote it.
         decided: The decision that stands: kind, winner.
+        decided_by: Whose it is.
         gold: The right answer, where the pair is gold: kind, winner.
+        version, gold_version: Which decision and which gold these are; see `case_versions`.
     """
 
     card: PairCard
@@ -72,6 +75,9 @@ class Case:
     decided: tuple[str, int | None] | None = None
     waiting: int = 0
     gold: tuple[str, int | None] | None = None
+    decided_by: str = ""
+    version: int = 0
+    gold_version: int = 0
 
 
 @dataclass(frozen=True)
@@ -111,6 +117,9 @@ class ShownCase:
     decided: tuple[str, Side | None] | None = None
     waiting: int = 0
     gold: tuple[str, Side | None] | None = None
+    decided_by: str = ""
+    version: int = 0
+    gold_version: int = 0
 
 
 def shown(case: Case) -> ShownCase:
@@ -127,6 +136,9 @@ def shown(case: Case) -> ShownCase:
         decided=case.decided and (case.decided[0], side_of(case.decided[1], left)),
         waiting=case.waiting,
         gold=case.gold and (case.gold[0], side_of(case.gold[1], left)),
+        decided_by=case.decided_by,
+        version=case.version,
+        gold_version=case.gold_version,
     )
 
 
@@ -167,7 +179,11 @@ def candidate_on(
 
 @dataclass(frozen=True)
 class DecisionEvent:
-    """A decision about to be saved; `reopen` gives the pair back to the annotators."""
+    """A decision about to be saved; `reopen` gives the pair back to the annotators.
+
+    `seen` is the version of the case it was made on (`Case.version`); None replaces whatever there
+    is.
+    """
 
     key: str
     pair_id: int
@@ -175,6 +191,7 @@ class DecisionEvent:
     kind: str
     winner_id: int | None = None
     comment: str = ""
+    seen: int | None = None
 
 
 def queue_sizes(connection: Connection, dataset: str | None) -> dict[str, int]:
@@ -205,15 +222,19 @@ def case(connection: Connection, pair: int, lead: str, dataset: str | None = Non
     ids = (row.first_id, row.second_id)
     authors = select(Candidate.id, Candidate.author).where(Candidate.id.in_(ids))
     sizes = queue_sizes(connection, dataset)
+    decided, newest = _standing(connection, pair), case_versions.newest_decision(connection, pair)
     return Case(
         card=blind_card(connection, pair, lead),
         queue=row.queue,
         why=QUEUES.get(row.queue, ""),
         votes=_votes(connection, pair),
         authors={row.id: row.author for row in connection.execute(authors)},
-        decided=_standing(connection, pair),
+        decided=decided,
         waiting=sum(sizes[queue] for queue in WAITING),
         gold=gold_of(connection, pair),
+        decided_by=newest.lead if decided else "",
+        version=newest.number,
+        gold_version=case_versions.newest_gold(connection, pair).number,
     )
 
 
@@ -222,7 +243,7 @@ def decide(connection: Connection, event: DecisionEvent, now: float) -> None:
 
     Raises:
         InputError, NotFoundError: It does not fit the pair.
-        ConflictError: The key belongs to another decision.
+        ConflictError: The key belongs to another decision, or somebody decided since `event.seen`.
     """
     query = select(Decision.pair_id, Decision.kind).where(Decision.key == event.key)
     if earlier := connection.execute(query).first():
@@ -241,6 +262,7 @@ def decide(connection: Connection, event: DecisionEvent, now: float) -> None:
     if (event.kind == "choose") != (event.winner_id in (pair.first_id, pair.second_id)):
         raise InputError("The winner is not part of this pair.", field="winner_id")
     ensure_text_fits(event.comment, "comment")
+    case_versions.ensure_decision_seen(connection, event.pair_id, event.lead, event.seen)
     connection.execute(
         insert(Decision).values(
             key=event.key,

@@ -14,7 +14,7 @@ from studio.annotation.labeling.label_events import UNDO
 from studio.annotation.labeling.project_settings import Project, ProjectSettings
 from studio.annotation.labeling.showings import Viewer
 
-GOLD = "gold"
+GOLD, NO_LONGER_GOLD = "gold", "no longer gold"
 """The action of the audit entry of whoever said which answer to a pair is right."""
 
 

@@ -6,37 +6,29 @@ Each method is one transaction. Reached as `AnnotationStore.team`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, select, update
 
 from studio.annotation.database.connection import Database
 from studio.annotation.database.tables import Annotator, CurrentLabel, Dataset, Label, Pair
 from studio.annotation.database.team_tables import Gold, Guideline
-from studio.annotation.labeling import answer_permission, assignment, pair_card, project_settings
-from studio.annotation.labeling.answer_validation import ensure_text_fits
+from studio.annotation.labeling import assignment, project_settings
+from studio.annotation.labeling.answer_validation import ensure_storable
 from studio.annotation.labeling.project_settings import ProjectSettings
-from studio.annotation.labeling.projection import project_dataset, project_pairs
 from studio.annotation.labeling.showings import Viewer, viewer
 from studio.annotation.library import blinding
-from studio.annotation.quality import adjudication, annotator_figures, audit_log
-from studio.annotation.quality import gold as checks
+from studio.annotation.quality import (
+    adjudication,
+    annotator_figures,
+    audit_log,
+    case_versions,
+    gold_choice,
+    project_changes,
+)
 from studio.annotation.quality.adjudication import Case, DecisionEvent
 from studio.annotation.quality.annotator_figures import Quality
-from studio.annotation.records import VOTES
-from studio.core.errors import ConflictError, InputError, NotFoundError
-
-LONGEST_GUIDELINES = 60_000
-
-
-@dataclass(frozen=True)
-class GuidelineView:
-    """One version of the guidelines; version 0 is their absence."""
-
-    version: int = 0
-    text: str = ""
-    author: str = ""
-    created_at: float = 0.0
+from studio.annotation.quality.project_changes import GuidelineView, ProjectForm
+from studio.core.errors import NotFoundError
 
 
 class Team:
@@ -59,24 +51,19 @@ class Team:
         with self._database.write() as connection:
             found = project_settings.project(connection, dataset)
             changed = project_settings.checked(found.settings.model_dump() | values)
-            new = changed.model_dump(mode="json")
-            before = found.settings.model_dump(mode="json")
-            details = {name: value for name, value in new.items() if value != before[name]}
-            if details:
-                project_settings.write(connection, found.id, changed)
-                project_dataset(connection, found.id)
-                audit_log.note(connection, lead, "settings", dataset, details, self._clock())
+            project_changes.write_settings(connection, lead, found, changed, self._clock())
             return changed
+
+    def save_project(
+        self, lead: str, dataset: str, form: ProjectForm
+    ) -> tuple[ProjectSettings, int]:
+        """Save a project's form, all of it or nothing; see `project_changes.save_form`."""
+        with self._database.write() as connection:
+            return project_changes.save_form(connection, lead, dataset, form, self._clock())
 
     def guidelines(self, dataset: str, version: int | None = None) -> GuidelineView:
         """The newest version, or one; an empty one when there is none."""
-        query = (
-            select(Guideline.version, Guideline.text, Guideline.author, Guideline.created_at)
-            .join(Dataset, Dataset.id == Guideline.dataset_id)
-            .where(Dataset.name == dataset)
-            .order_by(Guideline.version.desc())
-            .limit(1)
-        )
+        query = project_changes.VERSIONS.where(Dataset.name == dataset)
         if version is not None:
             query = query.where(Guideline.version == version)
         with self._database.read() as connection:
@@ -92,94 +79,48 @@ class Team:
         Raises:
             ConflictError: Somebody wrote a newer one meanwhile.
         """
-        if len(text) > LONGEST_GUIDELINES or "\0" in text:
-            raise InputError(
-                f"The guidelines hold a NUL, or more than {LONGEST_GUIDELINES:,} characters.",
-                remedy="Shorten them, or take it out.",
-                field="text",
-            )
+        project_changes.ensure_guidelines_fit(text)
         with self._database.write() as connection:
             number = project_settings.project(connection, dataset).id
-            query = select(func.max(Guideline.version)).where(Guideline.dataset_id == number)
-            last = connection.execute(query).scalar() or 0
-            if last != seen:
-                raise ConflictError(
-                    f"Version {last} of the guidelines was written meanwhile.",
-                    remedy="Copy your text, reload, and put it together with that one.",
-                )
-            now = self._clock()
-            values = {"version": last + 1, "text": text, "author": lead, "created_at": now}
-            connection.execute(insert(Guideline).values(dataset_id=number, **values))
-            audit_log.note(connection, lead, "guidelines", dataset, {"version": last + 1}, now)
-            return GuidelineView(last + 1, text, lead, now)
+            newest = project_changes.newest_guidelines(connection, number)
+            if newest.version != seen:
+                clash = project_changes.Clash("guidelines", newest.author, newest.text)
+                raise project_changes.ProjectConflict([clash], newest)
+            return project_changes.add_guidelines(connection, lead, dataset, text, self._clock())
 
     def set_gold(
-        self, lead: str, pair_id: int, kind: str, winner_id: int | None, explanation: str = ""
+        self,
+        lead: str,
+        pair_id: int,
+        kind: str,
+        winner_id: int | None,
+        explanation: str = "",
+        seen: int | None = None,
     ) -> None:
         """Make a pair gold, or change what its right answer is.
 
+        Args:
+            seen: The `gold_version` of the case it was made on; None replaces whatever there is.
+
         Raises:
             InputError, NotFoundError: The answer does not fit the pair.
+            ConflictError: Somebody said what is right, or that it is an ordinary pair, since then.
         """
         with self._database.write() as connection:
-            pair = _pair(connection, pair_id)
-            if kind not in VOTES or (kind == "choose") != (
-                winner_id in (pair.first_id, pair.second_id)
-            ):
-                raise InputError(
-                    "The right answer must be one to this pair.",
-                    remedy="Reload the page.",
-                    field="kind",
-                )
-            ensure_text_fits(explanation, "explanation")
-            values = {"kind": kind, "winner_id": winner_id, "explanation": explanation[:2000]}
-            values["active"] = True
-            same = Gold.pair_id == pair_id
-            if not connection.execute(update(Gold).where(same).values(**values)).rowcount:
-                values |= {"dataset_id": pair.dataset_id, "created_at": self._clock()}
-                connection.execute(insert(Gold).values(pair_id=pair_id, **values))
-            self._mark_gold(connection, lead, pair, True, {"pair": pair_id, "kind": kind})
+            case_versions.ensure_gold_seen(connection, pair_id, lead, seen)
+            answer = (kind, winner_id)
+            gold_choice.set_gold(connection, lead, pair_id, answer, explanation, self._clock())
 
-    def unset_gold(self, lead: str, pair_id: int) -> None:
-        """Make a gold pair an ordinary one; what was answered stays."""
+    def unset_gold(self, lead: str, pair_id: int, seen: int | None = None) -> None:
+        """Make a gold pair an ordinary one; what was answered stays. See `set_gold`."""
         with self._database.write() as connection:
-            pair = _pair(connection, pair_id)
-            change = update(Gold).where(Gold.pair_id == pair_id).values(active=False)
-            if connection.execute(change).rowcount:
-                self._mark_gold(connection, lead, pair, False, {"pair": pair_id})
+            case_versions.ensure_gold_seen(connection, pair_id, lead, seen)
+            gold_choice.unset_gold(connection, lead, pair_id, self._clock())
 
-    def toggle_gold(self, lead: str, handle: int) -> bool:
-        """Make the answer that `lead` gave to a pair the known right one; the same again ends it.
-
-        Args:
-            handle: The pair as the lead's page knows it.
-
-        Returns:
-            Whether the pair is gold now.
-
-        Raises:
-            InputError: The lead has not judged the pair.
-            NotFoundError: The lead was never given it.
-        """
-        with self._database.read() as connection:
-            pair, repeat = answer_permission.own_showing(connection, handle, lead)
-            given = pair_card.card(connection, pair, lead, repeat).current
-            known = adjudication.gold_of(connection, pair)
-        if given is None or given.kind not in VOTES:
-            raise InputError(
-                "You have not judged this pair.", remedy="Answer it first.", field="pair_id"
-            )
-        if known == (given.kind, given.winner_id):
-            self.unset_gold(lead, pair)
-            return False
-        self.set_gold(lead, pair, given.kind, given.winner_id, given.comment[:2000])
-        return True
-
-    def _mark_gold(self, connection, lead: str, pair, gold: bool, details: dict) -> None:
-        connection.execute(update(Pair).where(Pair.id == pair.id).values(gold=gold))
-        project_pairs(connection, [pair.id])
-        action = checks.GOLD if gold else "no longer gold"
-        audit_log.note(connection, lead, action, pair.dataset, details, self._clock())
+    def toggle_gold(self, lead: str, handle: int, seen: int = 0) -> bool:
+        """Make an answer of `lead` the known right one; see `gold_choice.toggle_gold`."""
+        with self._database.write() as connection:
+            return gold_choice.toggle_gold(connection, lead, handle, seen, self._clock())
 
     def gold_pairs(self, dataset: str) -> int:
         """How many pairs of a dataset are gold."""
@@ -194,6 +135,7 @@ class Team:
 
     def clear(self, lead: str, annotator: str, cleared: bool = True) -> None:
         """Let somebody label whatever their qualification round says. Raises NotFoundError."""
+        ensure_storable(annotator, "annotator")
         with self._database.write() as connection:
             change = update(Annotator).where(Annotator.name == annotator).values(cleared=cleared)
             if not connection.execute(change).rowcount:
@@ -268,6 +210,7 @@ class Team:
 
     def log(self, who: str = "", dataset: str = "", limit: int = 200) -> list[audit_log.LogLine]:
         """What was done, newest first; see `annotation.quality.audit_log.log`."""
+        ensure_storable(who, "who")
         with self._database.read() as connection:
             return audit_log.log(connection, who, dataset, limit)
 
@@ -285,17 +228,3 @@ class Team:
         """Put something done outside the database (an export, say) into the log."""
         with self._database.write() as connection:
             audit_log.note(connection, who, action, dataset, details, self._clock())
-
-
-def _pair(connection, pair_id: int):
-    query = (
-        select(
-            Pair.id, Pair.dataset_id, Pair.first_id, Pair.second_id, Dataset.name.label("dataset")
-        )
-        .join(Dataset, Dataset.id == Pair.dataset_id)
-        .where(Pair.id == pair_id, Pair.origin == "")
-    )
-    found = connection.execute(query).first()
-    if found is None:
-        raise NotFoundError(f"There is no pair {pair_id} to label.", remedy="Reload the page.")
-    return found

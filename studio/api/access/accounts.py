@@ -43,11 +43,16 @@ __all__ = ["COOKIE", "SESSION_SECONDS", "Account", "Accounts", "add_user", "remo
 
 @dataclass(frozen=True)
 class Account:
-    """Somebody who may log in."""
+    """Somebody who may log in.
+
+    `id` is drawn when the account is made: one that is removed and made again under the same name
+    is another one. It is empty in files of before, and of accounts of the hub.
+    """
 
     name: str
     role: Role
     password: str = field(repr=False)
+    id: str = ""
 
 
 @dataclass
@@ -257,8 +262,15 @@ def add_user(path: Path, name: str, role: str, password: str) -> None:
     with changing(path) as values:
         check_free(name, values["users"], "account")
         values.setdefault("key", secrets.token_hex(32))
-        values["users"][name] = {"role": role, "password": kept}
+        there = values["users"].get(name)
+        user = there if isinstance(there, dict) else new_user(role)
+        values["users"][name] = user | {"role": role, "password": kept}
         values.get("invites", {}).pop(name, None)
+
+
+def new_user(role: str) -> dict[str, Any]:
+    """What the file holds of a new account, but for its password."""
+    return {"role": role, "id": f"a{secrets.token_hex(8)}"}
 
 
 def set_password(path: Path, account: Account, password: str) -> None:
@@ -397,7 +409,7 @@ def _account(path: Path, name: Any, item: Any) -> Account:
             f"{path}: the account {name!r} needs a role (lead or annotator) and a scrypt hash.",
             remedy=f"Write it with: {_command(path)}",
         )
-    return Account(str(name), role, password)
+    return Account(str(name), role, password, str(values.get("id") or ""))
 
 
 def _command(path: Path) -> str:

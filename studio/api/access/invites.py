@@ -114,7 +114,7 @@ def accept(path: Path, token: str, password: str) -> Invite:
         except ConflictError as error:  # who has the link cannot choose another name
             ask = "Ask the lead for a link with another name."
             raise ConflictError(error.message, remedy=ask) from error
-        user = values["users"].setdefault(found.name, {"role": found.role})
+        user = values["users"].setdefault(found.name, accounts.new_user(found.role))
         user["password"] = kept
         del values["invites"][found.name]
     return found

@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from studio.annotation.labeling.project_settings import ProjectSettings
+from studio.annotation.quality.project_changes import GUIDELINES, ProjectConflict, ProjectForm
 from studio.api.context import StudioContext
 from studio.core.errors import ConflictError, InputError, StudioError
 from studio.ui.shared.html import empty, notice, told
@@ -46,17 +47,17 @@ def build(context: StudioContext) -> None:
         with gr.Tab("Log"):
             with gr.Row():
                 who = gr.Textbox(label="Of one person", placeholder="everybody", max_length=200)
-                lines = gr.Number(LINES, label="Lines", precision=0, minimum=1, maximum=MOST_LINES)
+                lines = gr.Number(LINES, label="Lines", minimum=1, maximum=MOST_LINES)
             log = gr.HTML(elem_id="team-log")
     drafts = gr.State(Drafts())
     form = [dataset, drafts, filled, guidelines, *fields]
     everything = [shown, log, *fields, guidelines, filled, message, drafts]
     for opening in (context.shell.tab.select, refresh.click):
         opening(actions.choices, dataset, dataset, **QUIET).then(
-            actions.open, form, everything, **WAITING
+            actions.fill, form, everything, **WAITING
         )
     # The choice that comes while an earlier one is under way must not be dropped.
-    dataset.input(actions.open, form, everything, trigger_mode="always_last", **WAITING)
+    dataset.input(actions.fill, form, everything, trigger_mode="always_last", **WAITING)
     dataset.change(None, dataset, js=CHOOSE)
     save.click(actions.save, form, [message, filled, drafts], **QUIET)
     clear.click(actions.clear, name, message, **QUIET)
@@ -69,7 +70,7 @@ def _project_form() -> tuple:
     fields = []
     with gr.Row():
         for name in NUMBERS:
-            fields.append(gr.Number(label=_label(name), info=described[name].description, precision=0))  # fmt: skip
+            fields.append(gr.Number(label=_label(name), info=described[name].description))
     with gr.Row():
         for name in SHARES:
             info = described[name].description
@@ -81,6 +82,9 @@ def _project_form() -> tuple:
         about = "Judged besides the choice; commas between."
         fields.append(gr.Textbox(label="Aspects", info=about, min_width=240))
     guidelines = gr.Textbox(label="Guidelines (Markdown)", lines=4, max_lines=24, max_length=60_000)
+    # Until its values are there: what is typed before would be overwritten by them.
+    for field in (*fields, guidelines):
+        field.interactive = False
     # Beside the fields, so that what they were filled with always comes along with them.
     filled = gr.Textbox(visible="hidden", max_length=10_000)
     message = gr.HTML()
@@ -105,7 +109,9 @@ class Actions:
         if not self.context.is_lead(request):
             return gr.Dropdown([], value=None)
         names = [found.name for found in self.context.store.datasets() if found.pairs]
-        return gr.Dropdown(names, value=chosen if chosen in names else next(iter(names), None))
+        if chosen in names:  # or another one by now: that stays
+            return gr.Dropdown(names)
+        return gr.Dropdown(names, value=next(iter(names), None))
 
     def _shown(self, dataset: str | None) -> tuple:
         """Values for (figures, log, fields…, guidelines, filled, message), nothing typed."""
@@ -159,6 +165,20 @@ class Actions:
         figures, log, *_ = shown
         return figures, log, *_in_form(draft), notice(UNSAVED, tone="warn"), drafts
 
+    def fill(self, request: gr.Request, *form: Any) -> tuple:
+        """`open` as the page gets it: what the form has already is not put into it again.
+
+        So nothing that was typed meanwhile is overwritten; before the first values are there, the
+        fields take no text at all.
+        """
+        _, _, filled, guidelines, *fields = form
+        figures, log, *shown, said, drafts = self.open(request, *form)
+        if shown in (SAME_FORM, [*fields, guidelines, filled]):
+            return figures, log, *SAME_FORM, said, drafts
+        *values, made_from = shown
+        ready = [gr.update(value=value, interactive=True) for value in values]
+        return figures, log, *ready, made_from, said, drafts
+
     def _left(self, drafts: Drafts, left: Draft) -> Drafts:
         """The drafts when the form is about to be filled anew: with what was typed in it."""
         dataset = left.filled.dataset
@@ -191,6 +211,9 @@ class Actions:
             if form.filled.dataset != dataset:
                 raise _of_another(form.filled.dataset, dataset)
             saved, said = self._save(lead, form)
+        except ProjectConflict as error:
+            shown = told(error) + views.differences(error.clashes, _typed_values(form))
+            return shown, _as_told(form.filled, error).text, drafts
         except StudioError as error:
             return told(error), gr.skip(), drafts
         return notice(f"Saved. {said[0]}", *said[1:]), saved.text, drafts.drop(dataset)
@@ -198,19 +221,22 @@ class Actions:
     def _save(self, lead: str, form: Draft) -> tuple[Filled, list[str]]:
         """What the form is made from now, and what there is to say.
 
-        Only what was changed is written: what a colleague changed meanwhile in another field stays.
+        Only what was changed is written: what a colleague changed meanwhile in another field stays,
+        and in the same field is not written over (ProjectConflict).
         """
-        team, dataset, seen = self.context.store.team, form.filled.dataset, form.filled.seen
+        team, dataset = self.context.store.team, form.filled.dataset
         before = zip(FIELDS, form.values, form.filled.values, strict=True)
-        values = {name: value for name, value, filled in before if value != filled}
-        if "aspects" in values:
-            values["aspects"] = (values["aspects"] or "").split(",")
-        changed = team.change_settings(lead, dataset, values)
-        newest = team.guidelines(dataset)
-        if form.guidelines == newest.text:
-            seen = newest.version
-        elif form.guidelines != self._before(form):
-            seen = team.write_guidelines(lead, dataset, form.guidelines, seen).version
+        values = {name: (value, filled) for name, value, filled in before if value != filled}
+        changed, seen = team.save_project(
+            lead,
+            dataset,
+            ProjectForm(
+                values={name: _setting(name, value) for name, (value, _) in values.items()},
+                shown={name: _setting(name, filled) for name, (_, filled) in values.items()},
+                text=None if form.guidelines == self._before(form) else form.guidelines,
+                seen=form.filled.seen,
+            ),
+        )
         said = ["New answers are given under it; earlier ones stay."]
         gold = team.gold_pairs(dataset)
         if gold < changed.qualification:
@@ -225,9 +251,10 @@ class Actions:
         """The log of one person, or of everybody."""
         try:
             self._lead(request)
+            most = _whole(lines or LINES)
         except StudioError as error:
             return told(error)
-        most = max(1, min(MOST_LINES, int(lines or LINES)))
+        most = max(1, min(MOST_LINES, most))
         return views.log(self.context.store.team.log(who.strip(), dataset or "", most))
 
     def clear(self, name: str, request: gr.Request) -> str:
@@ -246,6 +273,37 @@ class Actions:
 def _in_form(shown: Draft) -> tuple:
     """Values for (fields…, guidelines, filled)."""
     return *shown.values, shown.guidelines, shown.filled.text
+
+
+def _whole(number: float) -> int:
+    """Raises InputError when it is not a whole number."""
+    if number != int(number):
+        raise InputError(f"{number} is not a whole number.", remedy="Correct it.", field="lines")
+    return int(number)
+
+
+def _setting(name: str, value: Any) -> Any:
+    """A setting as it is stored, of what is in its field."""
+    if name != "aspects":
+        return value
+    return tuple(part.strip() for part in (value or "").split(",") if part.strip())
+
+
+def _typed_values(form: Draft) -> dict[str, Any]:
+    """What is in the form, by name, as it would be stored."""
+    named = zip(FIELDS, form.values, strict=True)
+    values = {name: _setting(name, value) for name, value in named}
+    return values | {GUIDELINES: form.guidelines}
+
+
+def _as_told(filled: Filled, conflict: ProjectConflict) -> Filled:
+    """What the form counts as filled with, now that its lead was told what others wrote."""
+    stands = {one.name: one.stands for one in conflict.clashes}
+    values = dict(zip(FIELDS, filled.values, strict=True))
+    for name in values.keys() & stands.keys():
+        values[name] = ", ".join(stands[name]) if name == "aspects" else stands[name]
+    seen = conflict.guidelines.version if GUIDELINES in stands else filled.seen
+    return Filled(filled.dataset, seen, tuple(values.values()))
 
 
 def _of_another(filled: str, dataset: str) -> ConflictError:

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from difflib import unified_diff
 from html import escape
+from itertools import islice
+from typing import Any
 
 from studio.annotation.quality.annotator_figures import Person, Quality
 from studio.annotation.quality.audit_log import LogLine
 from studio.annotation.quality.estimate import Figure
+from studio.annotation.quality.project_changes import GUIDELINES, Clash
 from studio.config.team_bounds import LEAST_COMMON_PAIRS
-from studio.ui.shared.html import duration, empty
+from studio.ui.shared.html import code, duration, empty
 from studio.ui.shared.line_charts import Line, chart
 
 MOST_KAPPAS = 15
 TOO_SHORT = "too short"
+MOST_DIFFERENCES = 200
+"""Lines of the difference between two texts that are shown."""
 LEAST_BARS = 2
 """Hours or days from which a curve says more than a sentence."""
 
@@ -220,6 +226,45 @@ def _said(figure: Figure) -> str:
     return f"{_percent(figure.value)} ({_percent(figure.low)} to {_percent(figure.high)})"
 
 
+def differences(clashes: Sequence[Clash], typed: Mapping[str, Any]) -> str:
+    """What another lead changed meanwhile, beside what was typed.
+
+    Args:
+        typed: By name of the field.
+    """
+    rows = [
+        (
+            _field(one.name),
+            f"{_in_words(one.stands)} ({one.who or 'somebody else'})",
+            _in_words(typed[one.name]),
+        )
+        for one in clashes
+        if one.name != GUIDELINES
+    ]
+    shown = table(("Field", "Stands now", "You typed"), rows) if rows else ""
+    texts = [(one.stands, typed[GUIDELINES], one.who) for one in clashes if one.name == GUIDELINES]
+    for stands, mine, who in texts:
+        lines = unified_diff(
+            stands.splitlines(), mine.splitlines(), f"of {who}", "yours", lineterm="", n=1
+        )
+        said = [*islice(lines, MOST_DIFFERENCES)]
+        more = ["…"] if len(said) == MOST_DIFFERENCES else []
+        shown += code("\n".join(said + more), "Guidelines: theirs and yours")
+    return shown
+
+
+def _field(name: str) -> str:
+    return name.replace("_", " ").capitalize()
+
+
+def _in_words(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return ", ".join(value) or "none"
+    return "empty" if value is None else str(value)
+
+
 def log(lines: Sequence[LogLine]) -> str:
     """What happened, newest first."""
     if not lines:
@@ -234,7 +279,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     body = "".join(
         f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows
     )
-    return f'<div class="tm-scroll"><table class="tm-votes"><tr>{top}</tr>{body}</table></div>'
+    return f'<div class="tm-scroll" tabindex="0"><table class="tm-votes"><tr>{top}</tr>{body}</table></div>'
 
 
 def _left(person: Person) -> Figure:
