@@ -68,19 +68,41 @@
     leave(() => form.submit());
   }, true);
 
-  // Somebody else logged in: this page can do nothing more, and says so; it goes on when its own
-  // user is back.
-  let other = null;
-  document.addEventListener("studio:user", ({ detail: { user, now } }) => {
-    other?.close();
-    other = null;
-    if (user === now) return;
+  // This page can do nothing more, and says so. It goes on when its own user is back, as what they
+  // were: somebody else logged in, nobody is, or a lead is one no more.
+  const LEADS_PAGE = !/\/annotate\/?$/.test(location.pathname);
+  let said = null;
+  let saying = "";
+  const say = (what, ...words) => {
+    if (saying === what) return;
+    said?.close();
+    saying = what;
+    said = what ? ask(...words) : null;
+    said?.addEventListener("cancel", (event) => event.preventDefault());
+  };
+  document.addEventListener("studio:user", ({ detail: { user, now, role } }) => {
+    if (user !== now) sayOther(user, now);
+    else if (LEADS_PAGE && role === "annotator") sayNoLead();
+    else say("");
+  });
+  const sayOther = (user, now) => {
     const waiting = pending(user);
     const kept = waiting ? ` ${many(waiting, "answer")} of ${user} not saved yet: kept in this ` +
       `browser until ${user} logs in again.` : "";
-    other = ask(`${now} is logged in now`,
+    say(`other ${now}`, `${now} is logged in now`,
       `This page was opened by ${user}. Nothing more of it is saved, so that nothing counts as ` +
       `${now}’s.${kept}`, [[`Go on as ${now}`, () => location.reload()]]);
-    other.addEventListener("cancel", (event) => event.preventDefault());
+  };
+  const sayNoLead = () =>
+    say("no lead", "You are an annotator now",
+      "A lead has changed your role. This page is for leads: nothing more of it is saved. What you " +
+      "can do is on your own page.",
+      [["Go to my page", () => location.assign(new URL("annotate/", document.baseURI))]]);
+  // The annotators' page says it where their answers are.
+  document.addEventListener("studio:out", ({ detail: user }) => {
+    if (!LEADS_PAGE || user === null) return;
+    say("out", "You are logged out", "Nothing more of this page is saved until you log in again: " +
+      "your session has ended, here or in another tab, or a lead has ended it.",
+      [["Log in", () => location.assign(new URL("login", document.baseURI))]]);
   });
 })();

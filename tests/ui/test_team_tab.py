@@ -270,7 +270,7 @@ def test_gold_pairs_are_counted_as_done_and_said(context):
 def test_only_leads_see_and_change(context):
     context.lead = False
     actions = Actions(context)
-    assert actions.choices(None, REQUEST).choices == []
+    assert actions.choices(None, None, REQUEST).choices == []
     shown, _, (_, guidelines, _), *_ = opened(context)
     assert "Only a lead" in shown and guidelines == gr.skip()
     assert "Only a lead" in save(context)[0]

@@ -399,9 +399,14 @@ def policy(scripts: str) -> str:
     return "; ".join(f"{name} {value}" for name, value in {**POLICY, "script-src": scripts}.items())
 
 
-def refusal(status: int, message: str, remedy: str) -> JSONResponse:
-    """A refusal as every route of the studio says it."""
-    content = {"message": message, "remedy": remedy, "field": "", "detail": f"{message} {remedy}"}
+def refusal(status: int, message: str, remedy: str, field: str = "", **more: str) -> JSONResponse:
+    """A refusal as every route of the studio says it, and as Gradio's page shows it.
+
+    Of events that wait in its queue Gradio's page shows `detail`, of others `error`.
+    """
+    whole = f"{message} {remedy}"
+    content = {"message": message, "remedy": remedy, "field": field, **more}
+    content |= {"detail": whole, "error": whole}
     return JSONResponse(content, status, {"Cache-Control": "no-store"})
 
 

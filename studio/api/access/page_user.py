@@ -3,12 +3,17 @@
 All pages of a browser share one login. Somebody who logs in in a second tab changes who the first
 tab's requests are made by, without its page knowing: its answers would be saved under another's
 name. So a page names its user with every request (assets/connection.js), a request of somebody
-else's page is refused, and the studio's answers say who is logged in.
+else's page is refused, and the studio's answers say who is logged in, and as what.
+
+They also name the start of the studio. What an open page has chosen lies in the memory of the
+process that made it; after a restart its events mean something else, or nothing. So the page names
+the start it was made by with its events, which are refused after another one, and loads itself again.
 """
 
 from __future__ import annotations
 
 import re
+import secrets
 from urllib.parse import quote, unquote
 
 from starlette.datastructures import MutableHeaders
@@ -16,17 +21,19 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from studio.api.access.accounts import Accounts
+from studio.api.access.accounts import Account, Accounts
+from studio.api.access.gate import refusal
 from studio.api.context import LOCAL_USER
 
-HEADER = "x-studio-user"
+HEADER, ROLE, START = "x-studio-user", "x-studio-role", "x-studio-start"
 FIELD = "user"
 # Images are kept by the browser for a year: what they say of the login would be old.
 _TELLS = re.compile(r"(/annotate)?/studio/(?!images/|thumbs/)")
+_EVENTS = re.compile(r"(/annotate)?/gradio_api/(queue/join|run/predict/?)")
 
 
 class PageUser:
-    """Middleware that refuses requests of another person's page.
+    """Middleware that refuses requests of another person's page, or of another start's.
 
     Args:
         accounts: Who may log in; None when the studio is used without logins.
@@ -35,40 +42,54 @@ class PageUser:
     def __init__(self, app: ASGIApp, accounts: Accounts | None) -> None:
         self.app = app
         self.accounts = accounts
+        self.start = secrets.token_hex(8)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        name = self._name(scope)
-        if name is None:
+        asks = self._asks(scope)
+        if asks is None:
             await self.app(scope, receive, send)
             return
+        name, role = asks
+        headers = Request(scope).headers
+        meant = headers.get(HEADER)
+        answer: ASGIApp = self.app
+        if meant is not None and unquote(meant) != name:
+            answer = _refusal(unquote(meant), name)
+        elif _EVENTS.fullmatch(scope["path"]) and headers.get(START, self.start) != self.start:
+            answer = _restarted(self.start)
         if _TELLS.match(scope["path"]):
-            send = _telling(send, name)
-        meant = Request(scope).headers.get(HEADER)
-        answer = None if meant is None or unquote(meant) == name else _refusal(unquote(meant), name)
-        await (answer or self.app)(scope, receive, send)
+            send = _telling(send, {HEADER: quote(name, safe=""), ROLE: role, START: self.start})
+        await answer(scope, receive, send)
 
-    def _name(self, scope: Scope) -> str | None:
-        """Who is logged in; None when nobody is."""
+    def _asks(self, scope: Scope) -> tuple[str, str] | None:
+        """Who is logged in, and their role; None when nobody is."""
         if scope["type"] != "http":
             return None
         if self.accounts is None:
-            return LOCAL_USER
-        account = self.accounts.of_request(Request(scope))
-        return account and account.name
+            return LOCAL_USER, "lead"
+        account: Account | None = self.accounts.of_request(Request(scope))
+        return account and (account.name, account.role)
 
 
-def _telling(send: Send, name: str) -> Send:
-    """`send` with the name of whoever is logged in among the headers."""
+def _telling(send: Send, said: dict[str, str]) -> Send:
+    """`send` with what the page must know of its login among the headers."""
 
     async def told(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(raw=list(message["headers"]))
-            headers[HEADER] = quote(name, safe="")
+            headers.update(said)
             headers.setdefault("cache-control", "no-store")
             message = {**message, "headers": headers.raw}
         await send(message)
 
     return told
+
+
+def _restarted(start: str) -> JSONResponse:
+    message = "The studio was restarted after this page was loaded. Nothing was changed."
+    answer = refusal(409, message, "The page loads again; what you typed in it is kept.")
+    answer.headers[START] = start
+    return answer
 
 
 def _refusal(meant: str, name: str) -> JSONResponse:
@@ -77,5 +98,4 @@ def _refusal(meant: str, name: str) -> JSONResponse:
         f"Reload the page to go on as {name}. What {meant} answered and was not saved yet stays "
         f"in this browser until {meant} logs in again."
     )
-    said = {"message": message, "remedy": remedy, "field": FIELD, "user": name}
-    return JSONResponse({**said, "detail": f"{message} {remedy}"}, 409)
+    return refusal(409, message, remedy, FIELD, user=name)

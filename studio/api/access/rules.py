@@ -73,7 +73,7 @@ _FILES = (
 _EVENTS = r"/gradio_api/(queue/join|run/predict/?|cancel|reset/?)"
 _PAGE = (
     (_READ, r"/|/config/?", None),
-    (_READ, r"/gradio_api/(queue/data|heartbeat/[^/]+|startup-events)", None),
+    (_READ, r"/gradio_api/(queue/data|heartbeat/[^/]+|startup-events|app_id)", None),
 )
 _LEAD = (
     (_WRITE, r"/gradio_api/upload", Rule(Who.LEAD, upload=True)),
