@@ -97,14 +97,27 @@ def _has_shape(component: Any, value: Any) -> bool:
     if kinds is not None and not _is_of(value, kinds):
         return False
     return (
-        _has_items(component, value) and has_only_own_files(value) and _is_model(component, value)
+        _is_typed(component, value)
+        and _has_items(component, value)
+        and has_only_own_files(value)
+        and _is_model(component, value)
     )
 
 
 def _is_of(value: Any, kinds: tuple[type, ...]) -> bool:
+    if isinstance(value, bool):  # which counts as a number too
+        return bool in kinds
     if isinstance(value, int | float) and not abs(value) <= LARGEST:  # also of one that is too long
         return False
     return isinstance(value, kinds)
+
+
+def _is_typed(component: Any, value: Any) -> bool:
+    """Whether a list in which anything can be typed holds a text, or a value of its choices' kind."""
+    if not (isinstance(component, gr.Dropdown) and component.allow_custom_value):
+        return True
+    kinds = (str, *(type(choice) for _, choice in component.choices or ()))
+    return all(_is_of(one, kinds) for one in (value if isinstance(value, list) else [value]))
 
 
 def _has_items(component: Any, value: Any) -> bool:
