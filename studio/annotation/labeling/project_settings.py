@@ -13,6 +13,7 @@ from sqlalchemy import Connection, select, update
 from studio.annotation.database.tables import Dataset
 from studio.annotation.database.team_tables import Gold
 from studio.core.errors import InputError, NotFoundError
+from studio.core.value_problems import sentence
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -82,7 +83,7 @@ def checked(values: dict) -> ProjectSettings:
         first = error.errors()[0]
         field = str(first["loc"][0])
         raise InputError(
-            f"{field.replace('_', ' ').capitalize()}: {first['msg']}.",
+            sentence(field.replace("_", " ").capitalize(), first),
             remedy="Nothing was changed; correct it and save again.",
             field=field,
         ) from None
