@@ -443,8 +443,9 @@ def _sentences(status: int, said: bytes) -> tuple[str, str]:
     except ValueError:
         told = {"message": said.decode("utf-8", "replace")}
     told = told if isinstance(told, dict) else {}
-    if isinstance(told.get("message"), str) and told["message"] not in PLAIN:
-        return told["message"], str(told.get("remedy") or "")
+    message = told.get("message") or told.get("detail")
+    if isinstance(message, str) and message not in PLAIN:
+        return message, str(told.get("remedy") or "")
     return PLAIN_WORDS.get(status, "The studio cannot answer this."), "Open the studio's own page."
 
 
