@@ -60,11 +60,18 @@ def gathers(component: Any, parts: Sequence[Any]) -> Any:
 def usual(component: Any, value: Any) -> Any:
     """`value` as handlers expect it: no text is an empty one, a foreign memory is none."""
     if value is None:
-        return "" if isinstance(component, gr.Textbox | gr.Code) else None
+        return _nothing(component)
     expected = _expected(component)
     if expected.parts and isinstance(value, list) and len(value) == len(expected.parts):
         return [usual(part, item) for part, item in zip(expected.parts, value, strict=True)]
     return None if expected.kinds and not isinstance(value, expected.kinds) else value
+
+
+def _nothing(component: Any) -> Any:
+    """What handlers get of a field in which nothing is."""
+    if isinstance(component, gr.Textbox | gr.Code):
+        return ""
+    return [] if isinstance(component, gr.Dropdown) and component.multiselect else None
 
 
 def wrong_value(component: Any, shown: Any, value: Any) -> Wrong | None:
