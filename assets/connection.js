@@ -1,6 +1,7 @@
 // What every request of the page carries, and how the page stays known without holding a line.
 // A page belongs to whoever opened it: each request names them, and the server refuses it when
-// somebody else is logged in by then. Short beats say that the page is open (ui/heartbeats.py): a
+// somebody else is logged in by then. Its events also name the start of the studio that it was made
+// by (api/access/page_user.py). Short beats say that the page is open (ui/shell/heartbeats.py): a
 // request held open by each page would, in six of them, leave none for a save.
 window.StudioConnection = (() => {
   const HEARTBEAT = /\/gradio_api\/heartbeat\/[\w-]+$/;
@@ -8,10 +9,17 @@ window.StudioConnection = (() => {
   const BEAT_MS = 20000;
   const USER = "X-Studio-User";
   const ACCOUNT = "X-Studio-Account";
+  const ROLE = "X-Studio-Role";
+  const START = "X-Studio-Start";
+  const EVENTS = /\/gradio_api\/(queue\/join|run\/predict\/?)$/;
+  const ASKS_AGAIN = /\/gradio_api\/app_id\/?$/; // what Gradio's page does once it has lost the studio
+  // The annotators' page has all it needs in the browser: a restart is nothing to it.
+  const KEEPS_STATE = !/\/annotate\/?$/.test(location.pathname);
   const send = window.fetch.bind(window);
-  const page = { own: null, now: null };
+  const page = { own: null, now: null, role: null, start: null };
   // Whose something is: an account made again under the same name is somebody else.
   const ownerOf = ({ user, account }) => (account ? `${user}/${account}` : user);
+  const tell = (name, detail) => document.dispatchEvent(new CustomEvent(name, { detail }));
 
   const addressOf = (input) => new URL(input instanceof Request ? input.url : input, location.href);
 
@@ -21,14 +29,23 @@ window.StudioConnection = (() => {
     if (named === null) return;
     const account = decodeURIComponent(reply.headers.get(ACCOUNT) ?? "");
     const now = { user: decodeURIComponent(named), account };
-    if (page.now && ownerOf(now) === ownerOf(page.now)) return;
+    const role = reply.headers.get(ROLE);
+    if (page.now && ownerOf(now) === ownerOf(page.now) && role === page.role) return;
     page.own ??= now;
     page.now = now;
-    document.dispatchEvent(new CustomEvent("studio:user", { detail: { ...page } }));
+    page.role = role;
+    tell("studio:user", { ...page });
+  };
+  const hearStart = (reply) => {
+    const start = reply.headers.get(START);
+    if (start === null || start === page.start) return;
+    page.start ??= start;
+    if (start !== page.start) tell("studio:restart", { ...page });
   };
 
-  const named = (input, init) => {
+  const named = (input, init, pathname) => {
     const headers = new Headers(init?.headers ?? (input instanceof Request ? input.headers : {}));
+    if (page.start !== null && EVENTS.test(pathname)) headers.set(START, page.start);
     if (page.own === null) return { ...init, headers };
     if (!headers.has(USER)) headers.set(USER, encodeURIComponent(page.own.user));
     headers.set(ACCOUNT, encodeURIComponent(page.own.account));
@@ -37,7 +54,7 @@ window.StudioConnection = (() => {
 
   // Gradio's own heartbeat is answered at once; beats to the same address go on in its place.
   let heartbeat = null;
-  const beat = () => heartbeat && send(heartbeat, named(heartbeat)).catch(() => null);
+  const beat = () => heartbeat && send(heartbeat, named(heartbeat, {}, "")).catch(() => null);
   const watch = (entries) => {
     for (const { name } of entries.getEntries()) {
       if (HEARTBEAT.test(new URL(name).pathname)) heartbeat = name;
@@ -50,8 +67,14 @@ window.StudioConnection = (() => {
   window.fetch = async (input, init) => {
     const address = addressOf(input);
     if (address.origin !== location.origin) return send(input, init);
-    const reply = await send(input, named(input, init));
+    if (ASKS_AGAIN.test(address.pathname)) tell("studio:lost");
+    const reply = await send(input, named(input, init, address.pathname));
     if (TELLS.test(address.pathname)) hear(reply);
+    if (KEEPS_STATE) hearStart(reply);
+    if (reply.status === 401) {
+      page.now = null; // so that whoever logs in then is news
+      tell("studio:out", page.own);
+    }
     return reply;
   };
 
@@ -64,6 +87,13 @@ window.StudioConnection = (() => {
     // Name and account; null before the studio has said them.
     get own() {
       return page.own;
+    },
+    // The same as one word.
+    get owner() {
+      return page.own && ownerOf(page.own);
+    },
+    get start() {
+      return page.start;
     },
   };
 })();

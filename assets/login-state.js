@@ -70,22 +70,43 @@
     leave(() => form.submit());
   }, true);
 
-  // Somebody else logged in: this page can do nothing more, and says so; it goes on when its own
-  // user is back.
-  let other = null;
-  document.addEventListener("studio:user", ({ detail }) => {
-    other?.close();
-    other = null;
-    if (ownerOf(detail.own) === ownerOf(detail.now)) return;
-    const waiting = pending(detail.own);
-    const now = detail.now.user;
-    const again = detail.own.user === now;
-    const user = again ? `an earlier account called ${now}` : detail.own.user;
+  // This page can do nothing more, and says so. It goes on when its own user is back, as what they
+  // were: somebody else logged in, nobody is, or a lead is one no more.
+  const LEADS_PAGE = !/\/annotate\/?$/.test(location.pathname);
+  let said = null;
+  let saying = "";
+  const say = (what, ...words) => {
+    if (saying === what) return;
+    said?.close();
+    saying = what;
+    said = what ? ask(...words) : null;
+    said?.addEventListener("cancel", (event) => event.preventDefault());
+  };
+  document.addEventListener("studio:user", ({ detail: { own, now, role } }) => {
+    if (ownerOf(own) !== ownerOf(now)) sayOther(own, now);
+    else if (LEADS_PAGE && role === "annotator") sayNoLead();
+    else say("");
+  });
+  const sayOther = (own, { user: now, account }) => {
+    const waiting = pending(own);
+    const again = own.user === now;
+    const user = again ? `an earlier account called ${now}` : own.user;
     const kept = waiting && !again ? ` ${many(waiting, "answer")} of ${user} not saved yet: kept in this ` +
       `browser until ${user} logs in again.` : "";
-    other = ask(`${now} is logged in now`,
+    say(`other ${now} ${account}`, `${now} is logged in now`,
       `This page was opened by ${user}. Nothing more of it is saved, so that nothing counts as ` +
       `${now}’s.${kept}`, [[`Go on as ${now}`, () => location.reload()]]);
-    other.addEventListener("cancel", (event) => event.preventDefault());
+  };
+  const sayNoLead = () =>
+    say("no lead", "You are an annotator now",
+      "A lead has changed your role. This page is for leads: nothing more of it is saved. What you " +
+      "can do is on your own page.",
+      [["Go to my page", () => location.assign(new URL("annotate/", document.baseURI))]]);
+  // The annotators' page says it where their answers are.
+  document.addEventListener("studio:out", ({ detail: own }) => {
+    if (!LEADS_PAGE || own === null) return;
+    say("out", "You are logged out", "Nothing more of this page is saved until you log in again: " +
+      "your session has ended, here or in another tab, or a lead has ended it.",
+      [["Log in", () => location.assign(new URL("login", document.baseURI))]]);
   });
 })();

@@ -12,6 +12,7 @@ from studio.cli.data import mapping
 from studio.cli.options import JsonOption, WorkspaceOption, locate, print_json, say
 from studio.config.run import Method
 from studio.core.paths import Workspace
+from studio.core.plurals import counted
 from studio.data.sources.registry import LIBRARY
 from studio.preflight.report import Finding, Rendering, Report
 
@@ -148,14 +149,14 @@ def describe(found: Report) -> str:
     """A report in a few lines."""
     tokens, bias, cut = found.tokens, found.length_bias, found.truncation
     lines = [
-        f"{found.source}: {found.rows:,} rows, {found.images.distinct:,} images, "
+        f"{found.source}: {counted(found.rows)}, {counted(found.images.distinct, 'image')}, "
         f"{found.unreadable:,} unreadable, {found.duplicates:,} repeated",
         f"tokens with {found.model}: median {tokens.median:,}, 95 % up to {tokens.p95:,}, "
         f"at most {tokens.max:,}; {tokens.image_share:.0%} of them are image tokens",
     ]
     if cut.max_length and cut.asked:
         lines.append(
-            f"{cut.rows:,} rows are longer than {cut.max_length:,} tokens, "
+            f"{counted(cut.rows)} {'is' if cut.rows == 1 else 'are'} longer than {cut.max_length:,} tokens, "
             f"{cut.through_images:,} of them with their images alone"
         )
     if bias.pairs:

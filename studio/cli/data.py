@@ -12,6 +12,7 @@ import typer
 from studio.cli.options import JsonOption, WorkspaceOption, locate, print_json, say
 from studio.cli.progress import progress_bar
 from studio.core.errors import InputError
+from studio.core.plurals import counted
 
 if TYPE_CHECKING:
     from studio.annotation import AnnotationStore
@@ -76,7 +77,7 @@ def import_(
     for row in report.bad[:SHOWN_BAD]:
         say(f"line {row.line} left out: {row.reason}")
     if report.left_out:
-        say(f"{report.bad_count} rows left out, all listed in {report.left_out}")
+        say(f"{counted(report.bad_count)} left out, all listed in {report.left_out}")
     return 0
 
 
@@ -212,7 +213,7 @@ def _tell_export(made: Export, pushed: str | None) -> None:
     from studio.annotation.export.label_policies import REASONS
     from studio.core.paths import read_json
 
-    typer.echo(f"{made.rows} rows in {made.source}")
+    typer.echo(f"{counted(made.rows)} in {made.source}")
     if dated := dates(read_json(made.path / MANIFEST) or {}):
         typer.echo(dated.strip())
     if pushed:

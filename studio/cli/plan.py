@@ -17,6 +17,7 @@ from studio.cli.options import (
     say,
 )
 from studio.core.errors import ConfigError
+from studio.core.plurals import counted
 from studio.runs.run_plan import GIB, MemoryPlan, Plan
 
 
@@ -84,7 +85,7 @@ def describe(found: Plan) -> str:
             f"{tower.total:,}"
             for tower in found.towers
         ),
-        f"{found.train_rows:,} rows, {found.steps:,} steps of {found.effective_batch} "
+        f"{counted(found.train_rows)}, {counted(found.steps, 'step')} of {found.effective_batch} "
         f"(accumulation {found.accumulation}), {found.tokens_median:,} tokens a row "
         f"(at most {found.tokens_max:,})",
         *([found.scored] if found.scored else []),

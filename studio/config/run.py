@@ -71,9 +71,10 @@ class RunConfig(Section):
     @classmethod
     def _with_the_rate_of_its_method(cls, values: Any) -> Any:
         """Fill in the learning rate where none is given: DPO takes a twentieth of SFT's."""
-        if not isinstance(values, Mapping) or values.get("method") not in DEFAULT_RATES:
+        method = values.get("method") if isinstance(values, Mapping) else None
+        if not isinstance(method, str) or method not in DEFAULT_RATES:
             return values
-        given, rate = values.get("optimizer", {}), DEFAULT_RATES[values["method"]]
+        given, rate = values.get("optimizer", {}), DEFAULT_RATES[method]
         if isinstance(given, OptimizerConfig):
             if "learning_rate" in given.model_fields_set:
                 return values

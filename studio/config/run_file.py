@@ -14,6 +14,7 @@ from studio.config import yaml_text
 from studio.config.run import RunConfig
 from studio.core.errors import ConfigError, FieldProblem, NotFoundError
 from studio.core.paths import write_atomic
+from studio.core.value_problems import phrase
 
 LONGEST_SHOWN = 200
 
@@ -141,10 +142,9 @@ def _problem(error: Any) -> FieldProblem:
     field = ".".join(location) or "run file"
     if error["type"] == "extra_forbidden":
         return FieldProblem(field, "unknown setting.", _nearest(location))
-    message = str(error["msg"]).removeprefix("Value error, ").rstrip(".")
     given = error.get("input")
     shown = f" (got {_short(given)})" if isinstance(given, (str, int, float, bool)) else ""
-    return FieldProblem(field, f"{message}{shown}.")
+    return FieldProblem(field, f"{phrase(error)}{shown}.")
 
 
 def _short(given: str | int | float | bool) -> str:

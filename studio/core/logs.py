@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import binascii
+import csv
+import json
 import logging
 import os
 import re
 import sys
 import threading
 import time
+import zipfile
 from collections.abc import Callable
 from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any
+
+from pydantic import ValidationError
+from yaml import YAMLError
 
 from studio.core.errors import BusyError, ConflictError, InputError, StudioError
 
@@ -34,6 +41,11 @@ _NAMED = re.compile(
     r"[\"']?\s*[:=]\s*)(\"[^\"\n]*\"|'[^'\n]*'|[^\s,;)}\]]+)"
 )
 REFUSALS = (InputError, ConflictError, BusyError)
+# How readers of what people give say that it is wrong: their traceback is of no fault.
+JUDGEMENTS = (
+    ValidationError, YAMLError, UnicodeError, json.JSONDecodeError, binascii.Error, csv.Error,
+    zipfile.BadZipFile,
+)  # fmt: skip
 logger = logging.getLogger("studio")
 # What people do whom nobody has let in, and events that no page sends: both can go on without end.
 strangers = logging.getLogger("studio.strangers")
@@ -81,12 +93,17 @@ def log_told(error: BaseException) -> None:
 
 
 def _is_refusal(error: BaseException) -> bool:
-    """Whether the studio refused by itself, and no other exception led to it.
+    """Whether the studio refused by itself, and nothing led to it but that it looked at the input.
 
     `raise … from None` says that the exception before it adds nothing to the sentence.
     """
-    before = None if error.__suppress_context__ else error.__context__
-    return isinstance(error, REFUSALS) and error.__cause__ is None and before is None
+    before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return isinstance(error, REFUSALS) and (before is None or _is_about_input(before))
+
+
+def _is_about_input(error: BaseException) -> bool:
+    """Whether an exception, and all that led to it, says what is wrong with something given."""
+    return isinstance(error, JUDGEMENTS) or _is_refusal(error)
 
 
 def discreet(text: str) -> str:

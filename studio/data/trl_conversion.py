@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from studio.core.errors import DataError, NotFoundError
 from studio.core.paths import Workspace
+from studio.core.plurals import counted
 from studio.data.image_split import split_by_image
 from studio.data.image_store import ImageStore
 from studio.data.schema import Answer, BadRow, Message, Row
@@ -364,7 +365,7 @@ def _nothing_left(skipped: Sequence[BadRow], method: Method) -> DataError:
     reasons = [bad.reason for bad in skipped]
     if set(reasons) == {IDENTICAL}:
         return DataError(
-            f"There is no chosen/rejected difference in any of the {len(reasons)} rows.",
+            f"There is no chosen/rejected difference in any of the {counted(len(reasons))}.",
             remedy="DPO learns from differences: bring pairs whose answers differ.",
             field="data.source",
         )
@@ -372,7 +373,7 @@ def _nothing_left(skipped: Sequence[BadRow], method: Method) -> DataError:
     example = next(bad for bad in skipped if bad.reason == commonest)
     needed = "a chosen and a rejected answer" if method == "dpo" else "an answer"
     return DataError(
-        f"None of the {len(skipped)} rows can be trained on; {reasons.count(commonest)} because: "
+        f"None of the {counted(len(skipped))} can be trained on; {reasons.count(commonest)} because: "
         f"{commonest} (first in row {example.line}).",
         remedy=f"{method.upper()} needs {needed} in every row; check the source and its columns.",
         field="data.source",

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from studio.config.setting import Section, setting
 from studio.core.errors import ConfigError, FieldProblem
+from studio.core.value_problems import sentence
 
 
 class Sampling(Section):
@@ -83,6 +84,4 @@ def _problem(error: Any) -> FieldProblem:
     name = str(error["loc"][0])
     known = Sampling.model_fields.get(name)
     label = known.title if known is not None else name
-    return FieldProblem(
-        f"sampling.{name}", f"{label}: {error['msg'].rstrip('.')} (got {error.get('input')!r})."
-    )
+    return FieldProblem(f"sampling.{name}", sentence(label, error))

@@ -7,7 +7,8 @@ from typing import Protocol
 
 import numpy as np
 
-from studio.preflight.checks.base import counted, percent
+from studio.core.plurals import counted
+from studio.preflight.checks.base import percent
 from studio.preflight.report import Bin, Finding, Tokens, Truncation
 
 BINS = 24

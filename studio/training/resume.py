@@ -12,6 +12,7 @@ from typing import Any
 from studio.config import RunConfig
 from studio.core.errors import DataError
 from studio.core.paths import RunPaths, read_json, write_json
+from studio.core.plurals import counted
 from studio.runs import checkpoints
 from studio.runs.control.resumable_changes import ensure_resumable
 from studio.runs.event_log import EventLog
@@ -44,9 +45,9 @@ def _ensure_same_rows(was: dict[str, Any], now: dict[str, Any], config: RunConfi
         before, after = was[split], now.get(split)
         if after == before or split == "evaluation":
             continue
-        counts = f"{before['rows']} rows then, {after['rows'] if after else 0} now"
+        counts = f"{counted(before['rows'])} then, {after['rows'] if after else 0} now"
         if after and after["rows"] == before["rows"]:
-            counts = f"{before['rows']} rows as before, but other ones or in another order"
+            counts = f"{counted(before['rows'])} as before, but other ones or in another order"
         raise DataError(
             f"The rows of {config.data.source} are not those the run began with: {counts}.",
             remedy="Bring the old rows back (exports never change), or clone the run to train on "

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import logging
 import stat
 
 import pytest
+import yaml
+from pydantic import BaseModel
 
 from studio.core import logs
 from studio.core.errors import (
@@ -164,3 +168,40 @@ def test_failed_events_are_a_line_on_standard_error(tmp_path, capsys):
     assert "An event failed" in said and "Traceback" not in said
     assert said.count("\n") == logs.ODD_PER_MINUTE
     assert "Traceback" in (tmp_path / "studio.log").read_text(encoding="utf-8")
+
+
+def refused_by_a_reader(read, *, kind=InputError):
+    """A refusal that a reader of input led to."""
+    try:
+        try:
+            read()
+        except Exception as error:  # whatever the reader raises
+            raise kind("This cannot be used.") from error
+    except InputError as error:
+        return error
+
+
+class Number(BaseModel):
+    value: int
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda: Number(value="x"),
+        lambda: yaml.safe_load("{"),
+        lambda: b"\xff".decode(),
+        lambda: json.loads("{"),
+        lambda: base64.b64decode("a", validate=True),
+        lambda: (_ for _ in ()).throw(DataError("Line 3 is empty.")),
+    ],
+)
+def test_a_refusal_of_what_a_reader_says_is_wrong_is_one_line(file, read):
+    logs.log_told(refused_by_a_reader(read))
+    (line,) = file.read_text(encoding="utf-8").splitlines()
+    assert line.endswith("Told: This cannot be used.")
+
+
+def test_a_refusal_of_a_refusal_keeps_the_fault_that_led_to_both(file):
+    logs.log_told(refused_by_a_reader(lambda: (_ for _ in ()).throw(raised())))
+    assert "OSError: the disk is full" in file.read_text(encoding="utf-8")

@@ -159,19 +159,57 @@ def served(context: StudioContext, names: tuple[str, ...] = tuple(TABS)) -> Iter
     Args:
         names: The tabs of its page; a page with few is loaded sooner.
     """
-    with socket.socket() as bound, watched(context, build_app(context, names)) as app:
-        bound.bind(("127.0.0.1", 0))
-        config = configuration(app, log_level="error")
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
-        thread.start()
-        while not server.started:
-            time.sleep(0.02)
-        yield f"http://127.0.0.1:{bound.getsockname()[1]}/"
+    with restartable(context, names) as studio:
+        yield studio.address
+
+
+@contextmanager
+def restartable(context: StudioContext, names: tuple[str, ...]) -> Iterator[Restartable]:
+    """`served`, and restarted whenever the block asks for it."""
+    with watched(context, build_app(context, names)) as app:
+        studio = Restartable(app, names)
+        studio.start()
+        yield studio
         app.check()
-        server.should_exit = True
-        thread.join(30)
-        app.problems.clear()  # of streams that the end cut off
+        studio.stop()
+
+
+@dataclass
+class Restartable:
+    """A served studio that can be ended and started anew at the same address."""
+
+    watched: Watched
+    names: tuple[str, ...]
+    port: int = 0
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}/"
+
+    def start(self) -> None:
+        bound = socket.socket()
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(("127.0.0.1", self.port))
+        self.port = bound.getsockname()[1]
+        config = configuration(self.watched, log_level="error")
+        self.server = uvicorn.Server(config)
+        run = {"target": self.server.run, "kwargs": {"sockets": [bound]}, "daemon": True}
+        self.thread = threading.Thread(**run)
+        self.thread.start()
+        while not self.server.started:
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        self.server.should_exit = True
+        self.thread.join(30)
+        self.watched.problems.clear()  # of streams that the end cut off
+
+    def restart(self) -> None:
+        """Put one in its place that knows nothing of the pages which are open."""
+        self.server.force_exit = True
+        self.stop()
+        self.watched.app = build_app(self.watched.context, self.names)
+        self.start()
 
 
 @contextmanager

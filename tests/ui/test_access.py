@@ -58,7 +58,7 @@ GRADIO = {
     f"{G}/login_check/": ("nobody", "nobody"),
     f"{G}/token": ("nobody", "nobody"),
     f"{G}/token/": ("nobody", "nobody"),
-    f"{G}/app_id": ("nobody", "nobody"),
+    f"{G}/app_id": ("lead", "member"),
     f"{G}/app_id/": ("nobody", "nobody"),
     f"{G}/runs": ("nobody", "nobody"),
     f"{G}/runs/": ("nobody", "nobody"),

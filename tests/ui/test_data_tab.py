@@ -284,6 +284,10 @@ def test_ticked_rows_are_acted_on(tab, library, source):
     deleted = library.act("delete", state, REQUEST)
     assert store.count() == 0 and not deleted["bulk"]["visible"]
     assert f"{PAGE + 2} rows are in the bin" in deleted["binned_line"]
+    assert "no rows left" in deleted["items"] and "Undo brings back" in deleted["items"]
+    assert "Loosen" not in deleted["items"]
+    found = library.open(LibraryState(ItemFilter(search="nowhere")), REQUEST)
+    assert "Loosen the search" in found["items"]
     undone = library.undo_delete(deleted["state"], REQUEST)
     assert store.count() == PAGE + 2 and not undone["binned"]["visible"]
     library.act("delete", replace(undone["state"], everything=True), REQUEST)

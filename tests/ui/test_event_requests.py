@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import gradio as gr
 import httpx
@@ -114,6 +115,19 @@ def test_what_ends_an_event_says_which_one(lea, path):
     for body in (b"{", b"[]", b'{"event_id": 5}', b'{"event_id": "\\ud800"}', b"\xff"):
         answer = lea.post(path, content=body, headers={"Content-Type": "application/json"})
         assert answer.status_code == 422, body
+
+
+def test_an_event_of_another_session_is_not_ended(lea, page):
+    page._queue.event_ids_to_events["an-event"] = SimpleNamespace(session_hash="somebody-elses")
+    try:
+        asked = {"session_hash": "s", "fn_index": 1, "event_id": "an-event"}
+        refused = lea.post("/gradio_api/cancel", json=asked)
+        assert refused.status_code == 422 and "another page" in refused.json()["message"]
+        assert lea.post("/gradio_api/cancel", json={"event_id": "an-event"}).status_code == 422
+        # Gradio's page names no session here, and nothing is done.
+        assert lea.post("/gradio_api/reset", json={"event_id": "an-event"}).status_code == 200
+    finally:
+        del page._queue.event_ids_to_events["an-event"]
 
 
 def test_values_are_those_of_their_fields(lea, functions):

@@ -412,3 +412,48 @@ def test_an_address_that_is_only_said_is_not_believed(guarded, monkeypatch):
         for number in range(4)
     ]
     assert codes == [401, 401, 429, 429]
+
+
+OPENS = {
+    "sec-fetch-site": "same-origin",
+    "sec-fetch-mode": "navigate",
+    "sec-fetch-dest": "document",
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "headers", "status"),
+    [
+        (
+            "/accounts/remove",
+            "POST",
+            {"sec-fetch-site": "cross-site", "origin": "http://x.org"},
+            403,
+        ),
+        ("/gradio_api/info", "GET", {}, 401),
+        ("/no/such/page", "GET", {}, 401),
+        ("/studio/exports/none.zip", "GET", {}, 401),
+        ("/account/password", "POST", {}, 401),
+        ("/accounts", "POST", {}, 401),
+    ],
+)
+def test_what_a_browser_opens_answers_with_a_page(guarded, path, method, headers, status):
+    for shown in (OPENS | headers, {"accept": "text/html,application/xhtml+xml", **headers}):
+        answer = httpx.request(method, guarded.rstrip("/") + path, headers=shown)
+        assert answer.status_code == status
+        assert answer.headers["content-type"].startswith("text/html")
+        assert "<h1>" in answer.text and "{" not in answer.text.split("</style>")[1]
+    script = httpx.request(method, guarded.rstrip("/") + path, headers=headers)
+    assert script.headers["content-type"].startswith("application/json")
+
+
+def test_a_link_of_another_site_leads_to_a_page_that_asks(guarded):
+    foreign = OPENS | {"sec-fetch-site": "cross-site"}
+    asked = httpx.get(f"{guarded}logout", headers=foreign)
+    assert asked.status_code == 200 and '<form method="post" action="/logout">' in asked.text
+    with session_of_lea(guarded) as lea:
+        assert lea.get("/logout", headers=foreign).status_code == 200
+        assert lea.get("/account").status_code == 200
+        image = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors"}
+        assert lea.get("/logout", headers=image).status_code == 403
+        assert lea.get("/account").status_code == 200

@@ -8,12 +8,12 @@ from functools import lru_cache
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
-from pydantic_core import ErrorDetails
 from sqlalchemy import Connection, select, update
 
 from studio.annotation.database.tables import Dataset
 from studio.annotation.database.team_tables import Gold
 from studio.core.errors import InputError, NotFoundError
+from studio.core.value_problems import sentence
 from studio.data.conversation import flaw
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -86,17 +86,10 @@ def checked(values: dict) -> ProjectSettings:
         first = error.errors()[0]
         field = str(first["loc"][0])
         raise InputError(
-            f"{field.replace('_', ' ').capitalize()}: {_why(first)}.",
+            sentence(field.replace("_", " ").capitalize(), first),
             remedy="Nothing was changed; correct it and save again.",
             field=field,
         ) from None
-
-
-def _why(problem: ErrorDetails) -> str:
-    """What is wrong with a value, for whoever typed it."""
-    if problem["type"] == "int_from_float":
-        return f"{problem['input']} is not a whole number"
-    return "there is no number" if problem["input"] is None else problem["msg"]
 
 
 def projects(connection: Connection) -> dict[int, Project]:

@@ -14,6 +14,7 @@ from studio.annotation.library.rejected_rows import LeftOut
 from studio.annotation.library.staged_import import Batch
 from studio.core.errors import DataError, RunFailedError
 from studio.core.paths import Workspace
+from studio.core.plurals import counted
 from studio.data.schema import BadRow, Row
 from studio.data.sources import Source, open_source
 from studio.data.sources.archive import ENDING as ZIP
@@ -284,7 +285,7 @@ def _nothing_usable(source: Source | WorkspaceSource, bad: LeftOut) -> DataError
         return DataError(f"{source.label} has no rows.", field="data.source")
     first = bad.first[0]
     return DataError(
-        f"None of the {bad.count} rows of {source.label} can be used; row {first.line}: "
+        f"None of the {counted(bad.count)} of {source.label} can be used; row {first.line}: "
         f"{first.reason}.",
         remedy="Check the columns and that the images lie beside the data.",
         field="data.source",

@@ -215,6 +215,8 @@ class _Everybody(_Pages):
         self.note(lead, "remove an account", account=name)
 
     def _end_all(self, lead: str, name: str, role: str) -> None:
+        if name not in {one["name"] for one in self._people()}:
+            raise NotFoundError(f"There is no account {name!r}.", remedy="Reload the page.")
         ended = self.accounts.sessions.end_all(name)
         self.note(lead, "log out everywhere", account=name, browsers=ended)
 
@@ -230,7 +232,7 @@ class _Everybody(_Pages):
         except StudioError as error:
             known = name in {one["name"] for one in self._people()}
             shown = problems(
-                StudioError(error.message, remedy=error.remedy), known and f"row-{name}"
+                StudioError(error.message, remedy=error.remedy), f"row-{name}" if known else ""
             )
             return self.page(request, status_of(error), problems=shown)
         self.accounts.refresh()

@@ -21,6 +21,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from studio.api.access.accounts import Account, Accounts
+from studio.api.access.page_frame import refused_page
 from studio.api.access.request_checks import check_host, is_own_origin, names_are_given
 from studio.api.access.rules import ANNOTATE, HOME, NO_BODY, SMALL, Rule, Who, rule_for
 from studio.api.uploads import FILE_BEGINS, FRAMING, MAX_PERSON, Uploads
@@ -35,6 +36,8 @@ NOBODY = "local"
 RANGE = re.compile(rb"bytes=([0-9]{1,15}-[0-9]{0,15}|-[0-9]{1,15})")
 PERSON = "studio.person"  # where the layers below find who asks
 SAFE = ("GET", "HEAD", "OPTIONS")
+PLAIN = ("Not Found", "Method Not Allowed", "Internal Server Error")
+PLAIN_WORDS = {404: "There is no page at this address.", 405: "This address shows no page."}
 HUB = "https://huggingface.co"
 POLICY = {
     "default-src": "'none'",
@@ -94,7 +97,9 @@ class Gate:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        signed = _Signed(send, self.frames)
+        signed: Send = _Signed(send, self.frames)
+        if _opens_page(scope):
+            signed = _Shown(signed)
         scope = _without_odd_range(scope)
         asked = _Asked(scope, rule_for(scope["method"], scope["path"]))
         if self.accounts is not None:
@@ -146,11 +151,7 @@ class Gate:
         site = headers.get("sec-fetch-site")
         if site in ("cross-site", "same-site"):
             opens = headers.get("sec-fetch-mode") == "navigate" and method in SAFE
-            if (
-                opens
-                and headers.get("sec-fetch-dest") in self._may_hold()
-                and not asked.rule.changes
-            ):
+            if opens and headers.get("sec-fetch-dest") in self._may_hold():
                 return None
         elif method in SAFE or asked.is_own(site):
             return None
@@ -394,14 +395,73 @@ class _Signed:
         await self.send(message)
 
 
+@dataclass
+class _Shown:
+    """Makes a page of a refusal that a browser shows: who opens an address reads no JSON."""
+
+    send: Send
+    start: Message | None = None
+    said: bytes = b""
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start" and _is_refusal(message):
+            self.start = message
+            return
+        if self.start is None:
+            await self.send(message)
+            return
+        self.said += message.get("body", b"")
+        if message.get("more_body"):
+            return
+        status, headers = self.start["status"], MutableHeaders(raw=list(self.start["headers"]))
+        answer = refused_page(status, *_sentences(status, self.said))
+        for name in ("content-length", "content-type", "content-security-policy", "cache-control"):
+            headers[name] = answer.headers[name]
+        await self.send({**self.start, "headers": headers.raw})
+        await self.send({"type": "http.response.body", "body": answer.body})
+
+
+def _opens_page(scope: Scope) -> bool:
+    """Whether a browser shows somebody what comes, as a page of its own or in a frame."""
+    headers = Headers(scope=scope)
+    shown = headers.get("sec-fetch-dest")
+    if shown is None:  # over plain HTTP browsers do not say
+        kinds = headers.get("accept", "")
+        return scope["method"] != "HEAD" and kinds.startswith("text/html") and "xml" in kinds
+    return scope["method"] != "HEAD" and shown in ("document", "iframe", "frame")
+
+
+def _is_refusal(start: Message) -> bool:
+    kind = Headers(raw=start.get("headers", [])).get("content-type", "")
+    return start["status"] >= 400 and kind.startswith(("application/json", "text/plain"))
+
+
+def _sentences(status: int, said: bytes) -> tuple[str, str]:
+    """What a refusal says, and what it says to do about it; routes of libraries say neither."""
+    try:
+        told = json.loads(said)
+    except ValueError:
+        told = {"message": said.decode("utf-8", "replace")}
+    told = told if isinstance(told, dict) else {}
+    message = told.get("message") or told.get("detail")
+    if isinstance(message, str) and message not in PLAIN:
+        return message, str(told.get("remedy") or "")
+    return PLAIN_WORDS.get(status, "The studio cannot answer this."), "Open the studio's own page."
+
+
 def policy(scripts: str) -> str:
     """The content security policy of a page with these sources of scripts."""
     return "; ".join(f"{name} {value}" for name, value in {**POLICY, "script-src": scripts}.items())
 
 
-def refusal(status: int, message: str, remedy: str) -> JSONResponse:
-    """A refusal as every route of the studio says it."""
-    content = {"message": message, "remedy": remedy, "field": "", "detail": f"{message} {remedy}"}
+def refusal(status: int, message: str, remedy: str, field: str = "", **more: str) -> JSONResponse:
+    """A refusal as every route of the studio says it, and as Gradio's page shows it.
+
+    Of events that wait in its queue Gradio's page shows `detail`, of others `error`.
+    """
+    whole = f"{message} {remedy}"
+    content = {"message": message, "remedy": remedy, "field": field, **more}
+    content |= {"detail": whole, "error": whole}
     return JSONResponse(content, status, {"Cache-Control": "no-store"})
 
 

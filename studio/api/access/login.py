@@ -66,11 +66,11 @@ def add_common(routes: APIRouter, accounts: Accounts) -> None:
     @routes.get("/logout")
     def ask(request: Request) -> Response:
         """End the session where a link of the studio is followed, else ask whether to."""
+        if not is_own_link(request):  # whose link it is, the cookie does not come along
+            return page("logout")
         if accounts.session_of(request) is None:
             return RedirectResponse("/login", 303)
-        if request.method == "GET" and is_own_link(request):
-            return log_out(request)
-        return page("logout")
+        return log_out(request) if request.method == "GET" else page("logout")
 
     @routes.post("/logout")
     def log_out(request: Request) -> RedirectResponse:

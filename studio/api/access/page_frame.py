@@ -13,10 +13,12 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from studio.core.errors import BusyError, InputError, StudioError
 from studio.core.logs import log_told, strangers
 from studio.core.paths import ACCESS
+from studio.core.plurals import counted
 
 POLICY = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'"
 BROWSERS = (("Edg", "Edge"), ("OPR", "Opera"), ("Firefox", "Firefox"), ("Chrome", "Chrome"),
@@ -46,9 +48,26 @@ def page(template: str, status: int = 200, *, alone: bool = False, **values: Any
     )
 
 
+def refused_page(status: int, message: str, remedy: str) -> HTMLResponse:
+    """The page that says why there is no other; it has its style with it, whoever may ask for it."""
+    to_log_in = status == 401
+    text = (
+        _templates()
+        .get_template("refused.html")
+        .render(message=message, remedy=remedy, to_log_in=to_log_in, style=Markup(_style()))
+    )
+    policy = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; base-uri 'none'"
+    headers = {"Content-Security-Policy": policy, "Cache-Control": "no-store"}
+    return HTMLResponse(text, status, headers)
+
+
+def _style() -> str:
+    return (ACCESS / "access.css").read_text(encoding="utf-8")
+
+
 def styles() -> Response:
     """The style sheet of all of them."""
-    text = (ACCESS / "access.css").read_text(encoding="utf-8")
+    text = _style()
     return Response(text, media_type="text/css", headers={"Cache-Control": "no-cache"})
 
 
@@ -95,10 +114,10 @@ def when(at: float) -> str:
 def ago(at: float) -> str:
     """How long ago, roughly."""
     passed = time.time() - at
-    if passed < 600:
-        return "a few minutes ago"
+    if passed < 300:  # a session does not note every request
+        return "less than 5 minutes ago"
     if passed < 7200:
-        return f"{passed / 60:.0f} minutes ago"
-    return (
-        f"{passed / 3600:.0f} hours ago" if passed < 172_800 else f"{passed / 86_400:.0f} days ago"
-    )
+        return f"{counted(int(passed / 60), 'minute')} ago"
+    if passed < 172_800:
+        return f"{counted(int(passed / 3600), 'hour')} ago"
+    return f"{counted(int(passed / 86_400), 'day')} ago"

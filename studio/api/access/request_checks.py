@@ -23,6 +23,7 @@ from starlette.requests import HTTPConnection
 
 from studio.core.errors import BusyError, ConflictError, InputError, NotFoundError, StudioError
 from studio.core.logs import log_told
+from studio.core.value_problems import sentence
 
 HEADER = "x-studio"
 FORM = "application/x-www-form-urlencoded"
@@ -81,7 +82,7 @@ class StudioRoute(ReadRoute):
             except RequestValidationError as error:
                 first = error.errors()[0]
                 field = ".".join(str(part) for part in first["loc"][1:])
-                return refusal(422, f"{field}: {first['msg']}", "Reload the page.", field)
+                return refusal(422, sentence(field, first), "Reload the page.", field)
             except HTTPException as error:
                 return refusal(error.status_code, str(error.detail))
 

@@ -32,13 +32,11 @@ class Rule:
     Attributes:
         limit: Bytes that a request's body may have.
         upload: Whether it brings files; these have limits of their own (`studio.api.uploads`).
-        changes: Whether a foreign page must not make a browser ask for it, not even by GET.
     """
 
     who: Who
     limit: int = NO_BODY
     upload: bool = False
-    changes: bool = False
 
 
 _READ, _WRITE = ("GET", "HEAD"), ("POST",)
@@ -48,7 +46,7 @@ _LOGIN = (
     (_READ, r"/health|/favicon\.ico|/robots\.txt", Rule(Who.ANYBODY)),
     (_READ, r"/login(/access\.css|/hub|/callback)?|/invite/[\w-]{20,100}", Rule(Who.ANYBODY)),
     (_WRITE, r"/login|/invite/[\w-]{20,100}", Rule(Who.ANYBODY, 8 * KB)),
-    (_READ, r"/logout", Rule(Who.ANYBODY, changes=True)),
+    (_READ, r"/logout", Rule(Who.ANYBODY)),  # asks, unless a link of the studio is followed
     (_WRITE, r"/logout", Rule(Who.ANYBODY, 8 * KB)),
     (_READ, r"/account", Rule(Who.MEMBER)),
     (_WRITE, r"/account/(password|end|end-all)", Rule(Who.MEMBER, 8 * KB)),
@@ -73,7 +71,7 @@ _FILES = (
 _EVENTS = r"/gradio_api/(queue/join|run/predict/?|cancel|reset/?)"
 _PAGE = (
     (_READ, r"/|/config/?", None),
-    (_READ, r"/gradio_api/(queue/data|heartbeat/[^/]+|startup-events)", None),
+    (_READ, r"/gradio_api/(queue/data|heartbeat/[^/]+|startup-events|app_id)", None),
 )
 _LEAD = (
     (_WRITE, r"/gradio_api/upload", Rule(Who.LEAD, upload=True)),

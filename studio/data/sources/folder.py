@@ -9,6 +9,7 @@ from pathlib import Path
 
 from studio.core.errors import DataError
 from studio.core.paths import Workspace, typed_path
+from studio.core.plurals import counted
 from studio.data.schema import BadRow
 from studio.data.sources.base import Reader, Record
 from studio.data.sources.files import ARROW, ENDINGS, reader_of, split_of
@@ -67,7 +68,9 @@ def open_reader(spec: str, split: str | None, workspace: Workspace, field: str) 
             field="data.source",
         )
     choose_split(split, ("train",), field)
-    return ImageFolderReader(label=f"folder of {len(images)} images", folder=folder, paths=images)
+    return ImageFolderReader(
+        label=f"folder of {counted(len(images), 'image')}", folder=folder, paths=images
+    )
 
 
 def _saved_dict(folder: Path, split: str | None, field: str) -> Reader:

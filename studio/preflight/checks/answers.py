@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from studio.preflight.checks.base import Check, Seen, answers_of, counted
+from studio.core.plurals import counted
+from studio.preflight.checks.base import Check, Seen, answers_of
 from studio.preflight.report import Finding
 
 

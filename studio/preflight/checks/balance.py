@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from studio.preflight.checks.base import Check, Seen, counted, percent, plain
+from studio.core.plurals import counted
+from studio.preflight.checks.base import Check, Seen, percent, plain
 from studio.preflight.report import Finding
 
 FEW_ROWS = 100

@@ -33,11 +33,6 @@ class Check(ABC):
         """What was found in all of them."""
 
 
-def counted(number: int, thing: str = "row", things: str = "") -> str:
-    """`1 row`, `1,200 rows`."""
-    return f"{number:,} {thing if number == 1 else things or thing + 's'}"
-
-
 def verb(number: int, one: str, many: str) -> str:
     """The form of a verb that goes with a number."""
     return one if number == 1 else many

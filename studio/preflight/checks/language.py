@@ -10,7 +10,8 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 
-from studio.preflight.checks.base import Check, Seen, counted, percent
+from studio.core.plurals import counted
+from studio.preflight.checks.base import Check, Seen, percent
 from studio.preflight.report import Finding
 
 LETTERS = 18

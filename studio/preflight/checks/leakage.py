@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from studio.preflight.checks.base import Check, Seen, counted, plain
+from studio.core.plurals import counted
+from studio.preflight.checks.base import Check, Seen, plain
 from studio.preflight.image_facts import Pictures
 from studio.preflight.report import Finding
 

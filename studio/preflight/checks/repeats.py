@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from studio.core.plurals import counted
 from studio.data.schema import Row
-from studio.preflight.checks.base import Check, Seen, answers_of, counted, plain
+from studio.preflight.checks.base import Check, Seen, answers_of, plain
 from studio.preflight.image_facts import Pictures
 from studio.preflight.report import Finding
 

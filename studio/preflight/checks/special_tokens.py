@@ -6,7 +6,8 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from studio.preflight.checks.base import Check, Seen, answers_of, counted
+from studio.core.plurals import counted
+from studio.preflight.checks.base import Check, Seen, answers_of
 from studio.preflight.report import Finding
 
 

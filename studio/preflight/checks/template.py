@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from studio.core.plurals import counted
 from studio.data.schema import Row
 from studio.data.trl_format import answer_messages, bare
 from studio.models.chat_template import Shapes, template_cautions
 from studio.models.row_tokens import fitted_prompt, learned
-from studio.preflight.checks.base import Check, Seen, counted
+from studio.preflight.checks.base import Check, Seen
 from studio.preflight.model_processor import Model
 from studio.preflight.report import Finding
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from studio.preflight.checks.base import counted
+from studio.core.plurals import counted
 from studio.preflight.report import Finding
 
 NAMED_REASONS = 3

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from studio.config.model import ModelConfig
 from studio.core.errors import InputError
 from studio.core.paths import EMBEDDED
+from studio.core.value_problems import phrase
 from studio.inference.client import ChatModel, base_label
 
 
@@ -47,12 +48,11 @@ def find(models: Sequence[ChatModel], key: str | None) -> ChatModel:
     try:
         model = ModelConfig(id=wanted)
     except ValidationError as error:
-        said = str(error.errors()[0]["msg"]).removeprefix("Value error, ").rstrip(".")
         raise InputError(
-            f"This cannot be a model: {said}.",
+            f"This cannot be a model: {phrase(error.errors()[0])}.",
             remedy="Give a hub id such as owner/name, or a folder.",
             field="model",
-        ) from error
+        ) from None
     return ChatModel(base_label(model), model)
 
 

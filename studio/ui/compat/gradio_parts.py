@@ -85,6 +85,12 @@ def is_session(page: gr.Blocks, session: str) -> bool:
     return session in page._queue.pending_messages_per_session
 
 
+def is_event_of_another(page: gr.Blocks, event: str, session: Any) -> bool:
+    """Whether an event that is under way was asked for by another session than this one."""
+    known = page._queue.event_ids_to_events.get(event)
+    return known is not None and known.session_hash != session
+
+
 def shown(page: gr.Blocks, session: str | None, component: Any) -> Any:
     """A component as a session sees it: handlers may have given it other choices."""
     state = page.state_holder.session_data.get(session) if session else None

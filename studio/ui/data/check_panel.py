@@ -12,6 +12,7 @@ from studio.annotation import ItemFilter
 from studio.api.context import StudioContext
 from studio.config.model import ImageConfig, ModelConfig
 from studio.core.errors import InputError, StudioError
+from studio.core.value_problems import sentence
 from studio.preflight.client import Checker, Kept
 from studio.preflight.report import Finding
 from studio.ui.data import check_views as look
@@ -289,10 +290,11 @@ def model_of(name: str, longest_edge: float | None = None) -> ModelConfig:
                 f"A longest edge of {int(longest_edge or 0):,} pixels cannot be used.",
                 remedy="Use 32 to 8,192, or leave it empty.",
                 field="model.image.longest_edge",
-            ) from error
+            ) from None
+        said = sentence("The model", problem) if name.strip() else "No model is given."
         raise InputError(
-            "No model is given.", remedy='Give a hub id, a folder, or "embedded".', field="model.id"
-        ) from error
+            said, remedy='Give a hub id, a folder, or "embedded".', field="model.id"
+        ) from None
 
 
 def build_check_panel(context: StudioContext, shown_rows: gr.State) -> CheckPanel:

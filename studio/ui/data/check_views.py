@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from studio.annotation import ItemView
+from studio.core.plurals import counted
 from studio.preflight.client import CheckStatus, Kept, Shown
 from studio.preflight.report import Bin, Finding, Report
 from studio.ui.shared.html import bar, count, duration, notice
@@ -79,7 +80,7 @@ def report(kept: Kept, exclusions: Exclusions, chosen: str, rows_now: int) -> st
     verdict = _verdict(counts)
     return (
         f'<div class="check-report"><p class="check-head"><b>{verdict}</b> '
-        f'<span class="quiet">{count(found.rows)} rows with {safe(found.model)}{scaled}, {ago} ago</span>'
+        f'<span class="quiet">{counted(found.rows)} with {safe(found.model)}{scaled}, {ago} ago</span>'
         f'<a href="studio/checks/report.json?dataset={quote(found.source, safe="")}" download>'
         "Report as JSON</a></p>"
         f"{changed}{_figures(found)}{_histogram(found)}"
@@ -214,7 +215,7 @@ def _spelled(text: str) -> str:
 def _bar(one: Bin, most: int) -> str:
     height = 100 * one.rows / most
     least = "min-height:1px;" if one.rows else ""
-    said = f"{one.start:,}–{one.end - 1:,} tokens: {one.rows:,} rows"
+    said = f"{one.start:,}–{one.end - 1:,} tokens: {counted(one.rows)}"
     return f'<span title="{said}"><i style="{least}height:{height:.1f}%"></i></span>'
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import gradio as gr
 
-from studio.annotation import AnnotationStore, DatasetView, Facets, ItemView, TextChange
+from studio.annotation import AnnotationStore, DatasetView, Facets, ItemFilter, ItemView, TextChange
 from studio.annotation.labeling.showings import Viewer
 from studio.annotation.library.blinding import REVEALED, VEILED, veiled, veiled_edit
 from studio.annotation.library.sources import list_datasets
@@ -21,7 +21,7 @@ from studio.ui.data import views as look
 from studio.ui.data.address import address_of, state_of
 from studio.ui.data.import_form import check_lead, refusal
 from studio.ui.data.item_view import detail
-from studio.ui.data.rows_view import NOTHING_FOUND, gallery, table, veil_line
+from studio.ui.data.rows_view import NOTHING_FOUND, gallery, nothing_left, table, veil_line
 from studio.ui.data.state import (
     COUNTED,
     ORDERS,
@@ -104,7 +104,7 @@ class Library:
         line = f"{page.first:,}–{page.last:,} of {of}" if page.items else "0 rows"
         return {
             "items": look.addressed(
-                shown if page.items else NOTHING_FOUND, address_of(state), state.ticks
+                shown if page.items else _nothing(state), address_of(state), state.ticks
             ),
             "page_line": line,
             "previous": gr.update(interactive=len(state.starts) > 1),
@@ -322,6 +322,13 @@ def _change(event: gr.EventData, editor: str, person: Viewer) -> TextChange:
         text=text(event, "text"),
         editor=editor,
     )
+
+
+def _nothing(state: LibraryState) -> str:
+    """What is said where no row is: nothing matches, or there is nothing."""
+    if state.where != ItemFilter(dataset=state.where.dataset):
+        return NOTHING_FOUND
+    return nothing_left(state.where.dataset, just_deleted=bool(state.binned))
 
 
 def _binned(state: LibraryState) -> Changes:

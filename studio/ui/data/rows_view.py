@@ -13,6 +13,13 @@ SHORT = 400  # characters of an answer that a table cell may show
 NOTHING_FOUND = empty("No rows match", "Loosen the search or the filters.")
 
 
+def nothing_left(dataset: str | None, *, just_deleted: bool) -> str:
+    """What stands where a whole dataset would: nobody has narrowed it, it has no rows."""
+    title = f"{dataset} has no rows left" if dataset else "There are no rows left"
+    back = "Undo brings back what was deleted. " if just_deleted else ""
+    return empty(title, f"{back}Those that were deleted are under “In the bin”; or import others.")
+
+
 @dataclass(frozen=True)
 class Named:
     """One answer under the name it is shown by."""

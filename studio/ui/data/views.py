@@ -8,6 +8,7 @@ from studio.annotation import DatasetView
 from studio.annotation.library.background_import import ImportStatus
 from studio.annotation.library.other_workspace_labels import described
 from studio.annotation.library.sources import ImportReport, SourcePreview
+from studio.core.plurals import counted
 from studio.data.schema import BadRow, Row
 from studio.ui.data.rows_view import thumb
 from studio.ui.shared.html import bar, count, duration, notice
@@ -40,11 +41,11 @@ def dataset_list(datasets: list[DatasetView], chosen: str | None) -> str:
     cards = []
     if len(datasets) > 1:
         total = sum(dataset.items for dataset in datasets)
-        cards.append(_dataset("", "All datasets", f"{count(total)} rows", not chosen))
+        cards.append(_dataset("", "All datasets", counted(total), not chosen))
     for dataset in datasets:
-        facts = f"{count(dataset.items)} rows"
+        facts = counted(dataset.items)
         if dataset.pairs:
-            facts += f" · {count(dataset.labelled)} of {count(dataset.pairs)} pairs labelled"
+            facts += f" · {count(dataset.labelled)} of {counted(dataset.pairs, 'pair')} labelled"
         cards.append(_dataset(dataset.name, dataset.name, facts, dataset.name == chosen))
     return f'<div class="dataset-list">{"".join(cards)}</div>'
 

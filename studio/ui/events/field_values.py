@@ -60,11 +60,18 @@ def gathers(component: Any, parts: Sequence[Any]) -> Any:
 def usual(component: Any, value: Any) -> Any:
     """`value` as handlers expect it: no text is an empty one, a foreign memory is none."""
     if value is None:
-        return "" if isinstance(component, gr.Textbox | gr.Code) else None
+        return _nothing(component)
     expected = _expected(component)
     if expected.parts and isinstance(value, list) and len(value) == len(expected.parts):
         return [usual(part, item) for part, item in zip(expected.parts, value, strict=True)]
     return None if expected.kinds and not isinstance(value, expected.kinds) else value
+
+
+def _nothing(component: Any) -> Any:
+    """What handlers get of a field in which nothing is."""
+    if isinstance(component, gr.Textbox | gr.Code):
+        return ""
+    return [] if isinstance(component, gr.Dropdown) and component.multiselect else None
 
 
 def wrong_value(component: Any, shown: Any, value: Any) -> Wrong | None:
@@ -97,14 +104,27 @@ def _has_shape(component: Any, value: Any) -> bool:
     if kinds is not None and not _is_of(value, kinds):
         return False
     return (
-        _has_items(component, value) and has_only_own_files(value) and _is_model(component, value)
+        _is_typed(component, value)
+        and _has_items(component, value)
+        and has_only_own_files(value)
+        and _is_model(component, value)
     )
 
 
 def _is_of(value: Any, kinds: tuple[type, ...]) -> bool:
+    if isinstance(value, bool):  # which counts as a number too
+        return bool in kinds
     if isinstance(value, int | float) and not abs(value) <= LARGEST:  # also of one that is too long
         return False
     return isinstance(value, kinds)
+
+
+def _is_typed(component: Any, value: Any) -> bool:
+    """Whether a list in which anything can be typed holds a text, or a value of its choices' kind."""
+    if not (isinstance(component, gr.Dropdown) and component.allow_custom_value):
+        return True
+    kinds = (str, *(type(choice) for _, choice in component.choices or ()))
+    return all(_is_of(one, kinds) for one in (value if isinstance(value, list) else [value]))
 
 
 def _has_items(component: Any, value: Any) -> bool:

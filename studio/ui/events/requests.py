@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from studio.api.access.gate import PERSON, refusal
 from studio.api.access.rules import ANNOTATE
-from studio.ui.compat.gradio_parts import has_only_own_files, is_session, shown
+from studio.ui.compat.gradio_parts import has_only_own_files, is_event_of_another, is_session, shown
 from studio.ui.events.field_values import RELOAD, Wrong, usual, wrong_value
 from studio.ui.events.sessions import SessionOwners
 
@@ -97,7 +97,8 @@ class EventRequests:
         if isinstance(asked, dict) and (problem := self._wrong_session(scope, asked)):
             return body, problem
         if ENDS.fullmatch(scope["path"]):
-            return body, None
+            forgets = scope["path"].rstrip("/").endswith("/reset")  # which ends nothing
+            return body, None if forgets else _not_theirs(page, asked)
         problem = _problem(page, asked)
         if problem is None and _make_usual(page, asked):
             body = json.dumps(asked).encode()
@@ -110,6 +111,15 @@ class EventRequests:
         if not (isinstance(session, str) and SESSION.fullmatch(session)):
             return Wrong("This is no session of a page.")
         return None if self._owns(scope, session) else Wrong("This session is another's page.")
+
+
+def _not_theirs(page: gr.Blocks, asked: Any) -> Wrong | None:
+    """What is wrong with ending an event: Gradio ends any, whoever names it."""
+    known = asked if isinstance(asked, dict) else {}
+    event = known.get("event_id")
+    if isinstance(event, str) and is_event_of_another(page, event, known.get("session_hash")):
+        return Wrong("This event is another page's.")
+    return None
 
 
 def _parsed(body: bytes) -> Any:

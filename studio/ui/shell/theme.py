@@ -7,6 +7,7 @@ from gradio.themes.utils import colors, sizes
 
 SCRIPTS = (
     "connection.js",
+    "typed-text.js",
     "studio.js",
     "runs.js",
     "runs-keep.js",

@@ -11,6 +11,7 @@ from studio.annotation.labeling.project_settings import ProjectSettings
 from studio.annotation.quality.project_changes import GUIDELINES, ProjectConflict, ProjectForm
 from studio.api.context import StudioContext
 from studio.core.errors import ConflictError, InputError, StudioError
+from studio.ui.events.field_values import remembers
 from studio.ui.shared.html import empty, notice, told
 from studio.ui.team import views
 from studio.ui.team.project_form import Draft, Drafts, Filled
@@ -20,6 +21,7 @@ WAITING = QUIET | {"show_progress": "minimal"}
 ROOT = '<div class="annotate tm-root" data-team></div>'
 ATTACH = "window.StudioTeam.attach(element.querySelector('[data-team]'))"
 CHOOSE = "(dataset) => { window.StudioTeam.choose(dataset); }"
+REMEMBER = "(dataset, before) => dataset ?? before"
 NUMBERS = ("overlap", "skip_limit", "qualification")
 SHARES = ("repeat_share", "gold_share", "qualification_pass")
 FLAGS = ("gold_feedback", "markdown", "show_authors")
@@ -50,15 +52,17 @@ def build(context: StudioContext) -> None:
                 lines = gr.Number(LINES, label="Lines", minimum=1, maximum=MOST_LINES)
             log = gr.HTML(elem_id="team-log")
     drafts = gr.State(Drafts())
+    last = remembers(gr.BrowserState(None, storage_key="studio-team", secret="studio-team"), str)
     form = [dataset, drafts, filled, guidelines, *fields]
     everything = [shown, log, *fields, guidelines, filled, message, drafts]
     for opening in (context.shell.tab.select, refresh.click):
-        opening(actions.choices, dataset, dataset, **QUIET).then(
+        opening(actions.choices, [dataset, last], dataset, **QUIET).then(
             actions.fill, form, everything, **WAITING
         )
     # The choice that comes while an earlier one is under way must not be dropped.
     dataset.input(actions.fill, form, everything, trigger_mode="always_last", **WAITING)
     dataset.change(None, dataset, js=CHOOSE)
+    dataset.change(None, [dataset, last], last, js=REMEMBER)
     save.click(actions.save, form, [message, filled, drafts], **QUIET)
     clear.click(actions.clear, name, message, **QUIET)
     for narrowing in (who.submit, who.blur, lines.change):
@@ -86,7 +90,7 @@ def _project_form() -> tuple:
     for field in (*fields, guidelines):
         field.interactive = False
     # Beside the fields, so that what they were filled with always comes along with them.
-    filled = gr.Textbox(visible="hidden", max_length=10_000)
+    filled = gr.Textbox(visible="hidden", max_length=10_000, elem_id="team-filled")
     message = gr.HTML()
     save = gr.Button("Save", variant="primary", elem_id="team-save")
     return fields, guidelines, filled, save, message
@@ -105,13 +109,15 @@ class Actions:
 
     context: StudioContext
 
-    def choices(self, chosen: str | None, request: gr.Request) -> Any:
+    def choices(self, chosen: str | None, last: str | None, request: gr.Request) -> Any:
+        """The datasets with pairs; the one chosen stays, in a new page the last one comes back."""
         if not self.context.is_lead(request):
             return gr.Dropdown([], value=None)
         names = [found.name for found in self.context.store.datasets() if found.pairs]
         if chosen in names:  # or another one by now: that stays
             return gr.Dropdown(names)
-        return gr.Dropdown(names, value=next(iter(names), None))
+        wanted = (name for name in (last, *names) if name in names)
+        return gr.Dropdown(names, value=next(wanted, None))
 
     def _shown(self, dataset: str | None) -> tuple:
         """Values for (figures, log, fields…, guidelines, filled, message), nothing typed."""

@@ -19,6 +19,7 @@ from studio.config.run_file import parse
 from studio.config.saved_settings import SavedSettings
 from studio.core.errors import ConfigError, FieldProblem, InputError, StudioError
 from studio.core.paths import EMBEDDED, Workspace
+from studio.core.plurals import counted
 from studio.data.manifest import list_exports
 from studio.launch.frozen_rows import library_choices
 from studio.runs.store import Run, RunStore
@@ -80,7 +81,7 @@ def data_choices(
     Rows of the library are frozen when the run is planned or started; anything else can be typed.
     """
     exports = [
-        (f"{export.name} · {sum(export.rows.values()):,} rows", export.spec)
+        (f"{export.name} · {counted(sum(export.rows.values()))}", export.spec)
         for export in list_exports(workspace)
         if export.method == method and not export.automatic
     ]
