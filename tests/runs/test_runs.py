@@ -1,6 +1,8 @@
 """The run folder: events, status, checkpoints and last words."""
 
 import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import psutil
@@ -132,6 +134,58 @@ def test_the_cause_of_death_is_read_from_the_log(tmp_path, log, said):
     death = explain_death(paths)
     assert said in death.message and death.remedy
     assert death.lines[-1] == log.splitlines()[-1]
+
+
+NO_ROOM = """\
+import resource, sys, traceback, numpy, safetensors.torch, torch
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+weights = {"a": torch.zeros(1_000_000)}
+how = {
+    "torch": lambda: torch.save(weights, sys.argv[2]),
+    "safetensors": lambda: safetensors.torch.save_file(weights, sys.argv[2]),
+    "numpy": lambda: numpy.save(sys.argv[2], numpy.zeros(1_000_000)),
+    "text": lambda: open(sys.argv[2], "w").write(100_000 * "text"),
+}
+try:
+    how[sys.argv[1]]()
+except Exception:
+    traceback.print_exc()
+"""
+
+
+@pytest.mark.parametrize("library", ["torch", "safetensors", "numpy", "text"])
+def test_a_write_that_failed_is_heard_in_the_words_of_each_library(tmp_path, monkeypatch, library):
+    command = [sys.executable, "-c", NO_ROOM, library, str(tmp_path / "file.npy")]
+    said = subprocess.run(command, capture_output=True, text=True, check=False).stderr
+    paths = RunPaths(tmp_path)
+    paths.log.write_text(said)
+    monkeypatch.setattr(crash_report, "free_space", lambda paths: 2**40)
+    assert "could not be written whole" in explain_death(paths).message, said
+    if library in ("torch", "numpy"):  # which do not repeat why
+        monkeypatch.setattr(crash_report, "free_space", lambda paths: 5 * 2**20)
+        assert explain_death(paths).message == "The disk is full."
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        "RuntimeError: basic_ios::clear: iostream error",
+        "RuntimeError: [enforce fail at inline_container.cc:672] . unexpected pos 971008 vs 970896",
+        "SafetensorError: Error while serializing: I/O error: No space left on device (os error 28)",
+        "RuntimeError: write(): fd 3 failed with No space left on device",
+        "{'loss': 1}",
+    ],
+)
+def test_a_full_disk_is_found_by_looking_at_it(tmp_path, monkeypatch, last):
+    """It is looked at before the half-written checkpoint goes, which makes room."""
+    paths = RunPaths(tmp_path)
+    torn = paths.checkpoints / "checkpoint-2"
+    torn.mkdir(parents=True)
+    paths.log.write_text(last)
+    monkeypatch.setattr(crash_report, "free_space", lambda paths: 0 if torn.is_dir() else 2**40)
+    update_status(paths, state="running")
+    mark_dead(paths)
+    assert read_status(paths).message == "The disk is full." and not torn.exists()
 
 
 TORCHRUN = """\

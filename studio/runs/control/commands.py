@@ -263,8 +263,8 @@ def mark_dead(paths: RunPaths) -> None:
     if status.stage == PUSHING:
         push_cut_short(paths)
         return
-    checkpoints.drop_torn(paths)
     reason = _said_elsewhere(paths) or explain_death(paths)
+    checkpoints.drop_torn(paths)  # only now: what it frees would hide that the disk was full
     why = {"message": reason.message, "remedy": reason.remedy, "lines": reason.lines}
     EventLog(paths.events).append("failed", **why)
     more = {"field": reason.field, "cause": reason.kind}
