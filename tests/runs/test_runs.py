@@ -8,13 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 import psutil
 import pytest
 
-from studio.config import RunConfig
-from studio.core.errors import ConflictError, NotFoundError
+from studio.config import RunConfig, run_file
+from studio.core.errors import ConfigError, ConflictError, FieldProblem, NotFoundError
 from studio.core.paths import RunPaths, Workspace, write_atomic
 from studio.core.process_identity import process_alive
 from studio.runs import checkpoints
 from studio.runs.control import command_file
 from studio.runs.control.commands import mark_dead
+from studio.runs.control.resumable_changes import ensure_resumable
 from studio.runs.diagnostics import crash_report
 from studio.runs.diagnostics.crash_report import ATTEMPT_MARK, explain_death
 from studio.runs.event_log import EventLog, read_events
@@ -272,3 +273,30 @@ def test_threads_that_write_one_file_at_once_leave_a_whole_one(tmp_path):
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda n: write_atomic(file, texts[n % 4], durable=False), range(200)))
     assert file.read_text() in texts and list(tmp_path.iterdir()) == [file]
+
+
+def test_what_a_resumed_run_may_not_change_is_named_in_its_message():
+    """The status and the head show the message alone."""
+    was = RunConfig().model_dump(mode="json")
+    changed = {"optimizer": {"learning_rate": 0.002}, "batch": {"total": 64}}
+    with pytest.raises(ConfigError) as caught:
+        ensure_resumable(was, run_file.parse(changed))
+    rate = was["optimizer"]["learning_rate"]
+    assert f"optimizer.learning_rate was {rate!r} when the run began and is" in caught.value.message
+    assert "batch.total was" in caught.value.message
+    assert caught.value.remedy.count("clone it") == 1
+
+
+@pytest.mark.parametrize(
+    ("problem", "said"),
+    [
+        (FieldProblem("schedule.epochs", "must be more than 3."), "schedule.epochs must be more"),
+        (FieldProblem("a.yaml", "is not a mapping of settings."), "a.yaml is not a mapping"),
+        (FieldProblem("batch.x", "unknown setting."), "batch.x: unknown setting."),
+        (FieldProblem("batch.x", "Input should be 1 or more (got 0)."), "batch.x: Input should"),
+        (FieldProblem("adapter", "Quantized weights cannot be trained."), "Quantized weights"),
+        (FieldProblem("dpo", "In dpo there is no x."), "In dpo there"),
+    ],
+)
+def test_a_problem_is_a_whole_sentence_where_its_field_is_not_shown(problem, said):
+    assert ConfigError([problem]).message.startswith(said)
