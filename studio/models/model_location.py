@@ -65,8 +65,8 @@ def _ensure_hub_id(name: str) -> None:
         raise _refusal(f"There is no folder {name}.", f"Check the path. {NAMES}")
     try:
         validate_repo_id(name)
-    except HFValidationError as error:
-        raise _refusal(f"{name!r} is no folder here, and no hub id.", NAMES) from error
+    except HFValidationError:
+        raise _refusal(f"{name!r} is no folder here, and no hub id.", NAMES) from None
 
 
 def _adapter(name: str, folder: Path) -> ModelError:

@@ -45,6 +45,8 @@ def load_config(model: ModelConfig) -> PretrainedConfig:
             model_path(model.id), revision=model.revision, trust_remote_code=False
         )
     except UNREADABLE as error:
+        if known := unreached(model, error):
+            raise known from None  # which says all there is to know of it
         raise _not_loadable(model, error) from error
     if type(config) not in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING:
         raise ModelError(
@@ -84,7 +86,9 @@ def load_processor(model: ModelConfig) -> ProcessorMixin:
     except ImportError as error:
         raise lacks_package(model, error) from error
     except UNREADABLE as error:
-        raise lacks_processor(model) or _not_loadable(model, error) from error
+        if known := lacks_processor(model) or unreached(model, error):
+            raise known from None
+        raise _not_loadable(model, error) from error
     if not isinstance(processor, ProcessorMixin):
         raise lacks_processor(model) or ModelError(
             f"{model.id} comes without an image processor.",
@@ -144,9 +148,6 @@ def _not_loadable(model: ModelConfig, error: Exception) -> ModelError:
             remedy="This is never done. Choose a model that transformers supports itself.",
             field="model.id",
         )
-    known = unreached(model, error)
-    if known is not None:
-        return known
     remedy = "Choose another model, or another revision of it."
     if folder_of(model):
         remedy = "Check that the folder holds config.json and the processor files, whole."
