@@ -15,14 +15,18 @@ from studio.core.errors import InputError
 def accounts(
     file: Annotated[Path, typer.Argument(help="The YAML file of accounts; made when missing.")],
     name: Annotated[str | None, typer.Argument(help="Whose account it is.")] = None,
-    role: Annotated[str, typer.Option(help="lead or annotator.")] = "annotator",
+    role: Annotated[
+        str | None, typer.Option(help="lead or annotator.", show_default="annotator")
+    ] = None,
     remove: Annotated[bool, typer.Option("--remove", help="Take the account away.")] = False,
     listed: Annotated[bool, typer.Option("--list", help="Show who may log in.")] = False,
 ) -> int:
     """Add an account, give it a new password or another role, remove or list them."""
+    _refuse_unused(name, role, remove, listed)
     if listed:
         typer.echo(_list(file))
         return 0
+    role = role or "annotator"
     if name is None:
         raise InputError("No account is named.", remedy="Name one, or use --list.")
     if role not in store.ROLES:
@@ -37,6 +41,14 @@ def accounts(
     store.add_user(file, name, role, _asked_twice())
     typer.echo(f"{name} may log in as {role}.")
     return 0
+
+
+def _refuse_unused(name: str | None, role: str | None, remove: bool, listed: bool) -> None:
+    """Refuse what would be left aside: a list names nobody, and who goes needs no role."""
+    if listed and (name or role or remove):
+        raise InputError("--list shows all accounts.", remedy="Leave out the rest.")
+    if remove and role:
+        raise InputError("--remove takes no role.", remedy="Leave out --role or --remove.")
 
 
 def _asked_twice() -> str:

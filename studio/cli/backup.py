@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from studio.cli.options import JsonOption, WorkspaceOption, locate, print_json
+from studio.cli.options import JsonOption, WorkspaceOption, locate, look_at, print_json
 
 
 def backup(
@@ -18,7 +18,7 @@ def backup(
     """Copy the annotation database, also while people are labelling."""
     from studio.annotation.database.backup import back_up
 
-    made = back_up(locate(workspace).database_url, file.resolve())
+    made = back_up(look_at(workspace).database_url, file.resolve())
     if json:
         print_json({"path": str(made.path), "labels": made.labels, "bytes": made.bytes})
     else:

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from studio.cli.options import JsonOption, WorkspaceOption, locate, print_json
+from studio.cli.options import JsonOption, WorkspaceOption, look_at, print_json
+from studio.core.errors import InputError
 
 
 def chat(
@@ -40,9 +41,12 @@ def chat(
     from studio.models.log_levels import quiet_libraries
 
     quiet_libraries()
-
+    if adapter is None and (same_base or compare):
+        raise InputError(
+            "--compare and --same-base are about an adapter.", remedy="Name it with --adapter."
+        )
     answers = ask(
-        locate(workspace),
+        look_at(workspace),
         model=model,
         adapter=adapter,
         images=image or [],

@@ -11,6 +11,7 @@ import typer
 from studio.cli.data import mapping
 from studio.cli.options import JsonOption, WorkspaceOption, locate, print_json, say
 from studio.config.run import Method
+from studio.core.errors import InputError
 from studio.core.paths import Workspace
 from studio.core.plurals import counted
 from studio.data.sources.registry import LIBRARY
@@ -57,8 +58,9 @@ def check(
         typer.Option(help="Run id or adapter folder to be trained further: does it fit the model?"),
     ] = None,
     method: Annotated[
-        str, typer.Option(help="How the adapter will be trained: sft or dpo.")
-    ] = "sft",
+        str | None,
+        typer.Option(help="How the adapter will be trained: sft or dpo.", show_default="sft"),
+    ] = None,
     same_base: Annotated[
         bool,
         typer.Option(
@@ -80,7 +82,11 @@ def check(
 
     config = ModelConfig(id=model, image=ImageConfig(longest_edge=longest_edge))
     if adapter is not None:
-        _check_adapter(adapter, config, place, method, same_base)
+        _check_adapter(adapter, config, place, method or "sft", same_base)
+    elif method or same_base:
+        raise InputError(
+            "--method and --same-base are about an adapter.", remedy="Name it with --adapter."
+        )
     with ExitStack() as opened:
         rows = _rows(opened, place, source, split=split, columns=mapping(column), limit=limit)
         found = _finish(check_rows(rows, place, open_model(config), max_length=max_length))
@@ -97,6 +103,12 @@ def _rows(opened: ExitStack, place: Workspace, source: str, **chosen: Any) -> Nu
 
     if not source.startswith(LIBRARY):
         return source_rows(source, place, **chosen)
+    unused = [name for name, value in chosen.items() if value]
+    if unused:
+        raise InputError(
+            f"Rows of the library are checked as they are, without {' and '.join(unused)}.",
+            remedy="Leave that out; narrow them down in the address: library:<dataset>?split=train.",
+        )
     from studio.annotation import AnnotationStore
     from studio.annotation.library.checked_rows import library_rows
     from studio.annotation.library.trainable_rows import parse_library

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import typer
 
-from studio.cli.options import JsonOption, WorkspaceOption, locate, print_json
+from studio.cli.options import JsonOption, WorkspaceOption, look_at, print_json
 
 
 def doctor(workspace: WorkspaceOption = None, json: JsonOption = False) -> int:
     """Check python, libraries, devices, disk and database."""
     from studio.launch.doctor import examine
 
-    report = examine(locate(workspace))
+    report = examine(look_at(workspace))
     if json:
         print_json(report.to_json())
     else:

@@ -11,7 +11,7 @@ import typer
 from studio.config import RunConfig
 from studio.config import run_file as files
 from studio.core.logs import configure
-from studio.core.paths import Workspace
+from studio.core.paths import Workspace, unusable
 
 WorkspaceOption = Annotated[
     str | None,
@@ -35,6 +35,38 @@ def locate(folder: str | None) -> Workspace:
     workspace = Workspace.locate(folder)
     configure(workspace.log, to_stderr=False)
     return workspace
+
+
+def look_at(folder: str | None) -> Workspace:
+    """The workspace to read in; where there is none, none is made.
+
+    Raises:
+        InputError: There can be no such folder.
+    """
+    workspace = Workspace.named(folder)
+    try:
+        there = workspace.root.exists() and any(workspace.root.iterdir())
+    except OSError as error:
+        raise unusable(workspace.root, error) from error
+    if there:
+        configure(workspace.log, to_stderr=False)
+    return workspace
+
+
+def pass_on(context: typer.Context, **given: Any) -> None:
+    """Hand options of a group down to its command, whose own options come first.
+
+    Raises:
+        typer.BadParameter: The command has no such option.
+    """
+    command = context.command.get_command(context, context.invoked_subcommand or "")
+    if command is None:
+        return  # told by the group itself
+    known = {parameter.name for parameter in command.params}
+    given = {name: value for name, value in given.items() if value}
+    for name in given.keys() - known:
+        raise typer.BadParameter(f"{context.invoked_subcommand} has no option --{name}.")
+    context.default_map = {context.invoked_subcommand: given}
 
 
 def print_json(value: Any) -> None:

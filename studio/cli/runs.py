@@ -10,7 +10,15 @@ from typing import Annotated, Any
 
 import typer
 
-from studio.cli.options import JsonOption, WorkspaceOption, locate, print_json, say
+from studio.cli.options import (
+    JsonOption,
+    WorkspaceOption,
+    locate,
+    look_at,
+    pass_on,
+    print_json,
+    say,
+)
 from studio.config import run_file
 from studio.core.errors import ConflictError, InputError
 from studio.core.logs import log_told
@@ -32,12 +40,14 @@ def default(
     """List the runs of the workspace."""
     if context.invoked_subcommand is None:
         list_(workspace, json)
+    else:
+        pass_on(context, workspace=workspace, json=json)
 
 
 @app.command("list")
 def list_(workspace: WorkspaceOption = None, json: JsonOption = False) -> None:
     """All runs, newest first."""
-    found = RunStore(locate(workspace)).list()
+    found = RunStore(look_at(workspace)).list()
     if json:
         print_json({"runs": [summary(run) for run in found]})
         return
@@ -55,7 +65,7 @@ def list_(workspace: WorkspaceOption = None, json: JsonOption = False) -> None:
 @app.command()
 def show(run_id: RunId, workspace: WorkspaceOption = None, json: JsonOption = False) -> None:
     """Settings, state and the end of the log of one run."""
-    run = RunStore(locate(workspace)).get(run_id)
+    run = RunStore(look_at(workspace)).get(run_id)
     findings = Diary(run.paths.events).refresh().findings.values()
     if json:
         found = [finding.to_event() for finding in findings]
@@ -78,7 +88,7 @@ def stop(
     workspace: WorkspaceOption = None,
 ) -> None:
     """Ask a run to stop; it saves first. A waiting one is taken off the queue."""
-    store = RunStore(locate(workspace))
+    store = RunStore(look_at(workspace))
     before = store.get(run_id).status.state
     commands.stop(store, run_id, now)
     if not store.get(run_id).status.active:
@@ -99,7 +109,7 @@ def _end_by_force(store: RunStore, run_id: str) -> None:
 @app.command()
 def save(run_id: RunId, workspace: WorkspaceOption = None) -> None:
     """Ask a running run for a checkpoint; it goes on."""
-    store = RunStore(locate(workspace))
+    store = RunStore(look_at(workspace))
     status = store.get(run_id).status
     if not status.active:
         raise ConflictError(
@@ -120,7 +130,7 @@ def resume(
     workspace: WorkspaceOption = None,
 ) -> None:
     """Go on with a stopped or failed run, here in the foreground."""
-    place = locate(workspace)
+    place = look_at(workspace)
     run = RunStore(place).get(run_id)
     _follow(start_now(run.config, place, run, step))
 
@@ -132,7 +142,7 @@ def use(
     workspace: WorkspaceOption = None,
 ) -> None:
     """Let an ended run's weights be those of a checkpoint: to chat with, continue or release."""
-    commands.use_checkpoint(RunStore(locate(workspace)), run_id, step)
+    commands.use_checkpoint(RunStore(look_at(workspace)), run_id, step)
     say(f"The weights of {run_id} are those of step {step}.")
 
 
@@ -146,7 +156,7 @@ def push(
     workspace: WorkspaceOption = None,
 ) -> None:
     """Push an ended run's weights to a private repository on the hub; again after a failure."""
-    address = commands.push(RunStore(locate(workspace)), run_id, to)
+    address = commands.push(RunStore(look_at(workspace)), run_id, to)
     say(f"The weights of {run_id} are at {address}")
 
 
@@ -160,7 +170,7 @@ def extend(
     """Let a run that ended train for longer; a running studio takes it from the queue."""
     if (epochs is None) == (max_steps is None):
         raise InputError("How long?", remedy="Give --epochs or --max-steps.")
-    say(commands.extend(RunStore(locate(workspace)), run_id, epochs, max_steps))
+    say(commands.extend(RunStore(look_at(workspace)), run_id, epochs, max_steps))
     say(f"{run_id} waits in the queue of this workspace.")
 
 
@@ -175,7 +185,10 @@ def queue_(
     json: JsonOption = False,
 ) -> None:
     """The waiting runs in order; pause the queue, or let a run go first."""
-    store = RunStore(locate(workspace))
+    if pause and go:
+        raise InputError("Pause or go on?", remedy="Give --pause or --go, not both.")
+    changes = pause or go or first
+    store = RunStore(locate(workspace) if changes else look_at(workspace))
     if pause or go:
         queue.set_paused(store.workspace, pause)
     if first:
@@ -202,7 +215,7 @@ def script(
     """The run as one Python file that needs only transformers, trl, peft and datasets."""
     from studio.launch import training_script
 
-    place = locate(workspace)
+    place = look_at(workspace)
     run = RunStore(place).get(run_id)
     if out is None:
         typer.echo(training_script.script(run, place))
@@ -227,13 +240,12 @@ def slurm(
     """The run as a batch script for SLURM: `… slurm RUN > run.sbatch; sbatch run.sbatch`."""
     from studio.launch.slurm import SlurmJob, made_for_slurm, slurm_script
 
-    place = locate(workspace)
     file = Path(run)
     if file.is_file():
-        found = made_for_slurm(run_file.load(file), place)
+        found = made_for_slurm(run_file.load(file), locate(workspace))
         say(f"Run {found.run_id}")
     else:
-        found = RunStore(place).get(run)
+        found = RunStore(look_at(workspace)).get(run)
     job = SlurmJob(nodes, gpus, hours, partition, account, setup, python, cpus)
     typer.echo(slurm_script(found, job), nl=False)
 

@@ -18,6 +18,7 @@ from studio.cli.options import (
 )
 from studio.cli.plan import describe
 from studio.config import RunConfig
+from studio.core.errors import InputError
 from studio.core.paths import Workspace
 
 
@@ -69,16 +70,22 @@ def submit(
         bool, typer.Option("--dry-run", help="Show what would be started or sent, and do nothing.")
     ] = False,
     namespace: Annotated[
-        str, typer.Option(help="Account that a job would run under; for --dry-run.")
-    ] = "me",
+        str | None,
+        typer.Option(help="Account that a job would run under; for --dry-run.", show_default="me"),
+    ] = None,
     workspace: WorkspaceOption = None,
 ) -> int:
     """Put a run into the queue of the workspace; a running studio takes it from there."""
     from studio.launch.supervisor import Supervisor
 
     if dry_run:
-        _show_launch(read_config(run_file, set_), locate(workspace), namespace)
+        _show_launch(read_config(run_file, set_), locate(workspace), namespace or "me")
         return 0
+    if namespace:
+        raise InputError(
+            "--namespace is for --dry-run only.",
+            remedy="A run that is sent goes to the account whose token is used: leave it out.",
+        )
     run_id = Supervisor(locate(workspace)).submit(read_config(run_file, set_))
     typer.echo(run_id)
     return 0

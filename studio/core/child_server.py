@@ -12,6 +12,7 @@ import json
 import os
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,7 +21,14 @@ from functools import partial
 from typing import Any, TextIO
 
 from studio.core import errors
-from studio.core.errors import ConfigError, FieldProblem, RunFailedError, StudioError
+from studio.core.errors import (
+    ConfigError,
+    FieldProblem,
+    InputError,
+    RunFailedError,
+    StudioError,
+)
+from studio.core.logs import discreet
 
 Message = dict[str, Any]
 MAX_CONCURRENT = 32
@@ -95,9 +103,7 @@ class _Server:
         if error is None:
             self._send(request_id, {**future.result(), "done": True})
             return
-        if not isinstance(error, StudioError) or error.__cause__ is not None:
-            traceback.print_exception(error, file=sys.stderr)
-            sys.stderr.flush()
+        _log(error)
         self._send(request_id, {"error": encode_error(error)})
 
     def _send(self, request_id: int, message: Message) -> None:
@@ -105,6 +111,22 @@ class _Server:
         with self._out_lock:
             self._out.write(line + "\n")
             self._out.flush()
+
+
+def _log(error: BaseException) -> None:
+    """Write an error into the child's log, which its standard error is: faults with traceback.
+
+    What people can mend is one line, also where a file or an address was not there for a library.
+    """
+    cause = error.__cause__
+    plain = cause is None or (isinstance(error, InputError) and isinstance(cause, OSError))
+    if isinstance(error, StudioError) and plain:
+        when = time.strftime("%Y-%m-%d %H:%M:%S")
+        said = " ".join(str(error).split())
+        sys.stderr.write(discreet(f"{when} INFO Told: {said}\n"))
+    else:
+        traceback.print_exception(error, file=sys.stderr)
+    sys.stderr.flush()
 
 
 def yield_from(

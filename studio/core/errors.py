@@ -6,6 +6,7 @@ fault so that the form can show the sentence beside it. Exit codes follow from t
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 
@@ -58,13 +59,32 @@ class FieldProblem:
     def __str__(self) -> str:
         return f"{self.field}: {_with_remedy(self.message, self.remedy)}"
 
+    @property
+    def sentence(self) -> str:
+        """The message where no field is beside it: with its subject, when that is the field."""
+        if self.field in self.message:
+            return self.message
+        if _PREDICATE.match(self.message):
+            return f"{self.field} {self.message}"
+        return f"{self.field}: {self.message}" if _FRAGMENT.match(self.message) else self.message
+
+
+_PREDICATE = re.compile(r"(?:is|was|must|cannot|has|needs)\b")
+_FRAGMENT = re.compile(r"[a-z]|\w+ should\b|Field required")  # the latter two are pydantic's
+
 
 class ConfigError(InputError):
-    """A run file or a form that cannot be run; holds every problem found."""
+    """A run file or a form that cannot be run; holds every problem found.
+
+    Its message is whole sentences about all of them, its field that of the first.
+    """
 
     def __init__(self, problems: list[FieldProblem]) -> None:
-        first = problems[0]
-        super().__init__(first.message, remedy=first.remedy, field=first.field)
+        super().__init__(
+            " ".join(problem.sentence for problem in problems),
+            remedy=" ".join(dict.fromkeys(filter(None, (one.remedy for one in problems)))),
+            field=problems[0].field,
+        )
         self.problems = problems
 
     def __str__(self) -> str:

@@ -121,22 +121,24 @@ class Workspace:
     root: Path
 
     @classmethod
+    def named(cls, folder: str | os.PathLike[str] | None = None) -> Workspace:
+        """The same workspace as `locate` gives, as it is: nothing is made, it may not be there."""
+        chosen = Path(folder or os.environ.get("STUDIO_WORKSPACE") or "workspace")
+        return cls(typed_path(str(chosen)).resolve())
+
+    @classmethod
     def locate(cls, folder: str | os.PathLike[str] | None = None) -> Workspace:
         """The workspace given, else `STUDIO_WORKSPACE`, else `./workspace`; created if absent.
 
         Raises:
             InputError: There can be no such folder, or nothing may be made in it.
         """
-        chosen = Path(folder or os.environ.get("STUDIO_WORKSPACE") or "workspace")
-        workspace = cls(typed_path(str(chosen)).resolve())
+        workspace = cls.named(folder)
         try:
             for part in (workspace.images, workspace.thumbs, workspace.exports, workspace.runs):
                 part.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise InputError(
-                f"The workspace {workspace.root} cannot be used: {error.strerror}.",
-                remedy="Give another folder with --workspace, or see that this one can be written.",
-            ) from error
+            raise unusable(workspace.root, error) from error
         return workspace
 
     @property
@@ -255,6 +257,14 @@ class Workspace:
 
     def run(self, run_id: str) -> RunPaths:
         return RunPaths(self.runs / run_id)
+
+
+def unusable(root: Path, error: OSError) -> InputError:
+    """Say that a folder cannot be a workspace, and what to do."""
+    return InputError(
+        f"The workspace {root} cannot be used: {error.strerror}.",
+        remedy="Give another folder with --workspace, or see that this one can be written.",
+    )
 
 
 def typed_path(text: str) -> Path:

@@ -14,7 +14,7 @@ from typing import Any
 from studio.annotation import AnnotationStore
 from studio.core.errors import StudioError
 from studio.core.logs import log_told
-from studio.core.paths import Workspace
+from studio.core.paths import Workspace, sqlite_url
 from studio.launch.presence import Presence
 
 REQUIRED = (
@@ -148,7 +148,8 @@ def _abilities(device: Check) -> list[Check]:
 
 
 def _disk(workspace: Workspace) -> Check:
-    free = shutil.disk_usage(workspace.root).free
+    there = next(part for part in (workspace.root, *workspace.root.parents) if part.is_dir())
+    free = shutil.disk_usage(there).free
     return Check(
         "disk",
         free > LOW_DISK / 10,
@@ -158,6 +159,9 @@ def _disk(workspace: Workspace) -> Check:
 
 
 def _database(workspace: Workspace) -> Check:
+    own = workspace.database_url == sqlite_url(workspace.database)
+    if own and not workspace.root.is_dir():
+        return Check("database", True, "none yet; the first import makes it")
     try:
         store = AnnotationStore(workspace.database_url)
         found = f"{sum(1 for _ in store.datasets())} datasets"

@@ -106,6 +106,20 @@ MOVING = ("pissa", "olora", "corda", "loftq", "lora_ga")
 """Beginnings of `init_lora_weights` that write into the base model when an adapter is made."""
 
 
+def moves_base(config: PeftConfig) -> bool:
+    """Tell whether making an adapter of this description changes the base model's own weights.
+
+    Only LoRA has such starts (`MOVING`); the other kinds do not know the setting.
+    """
+    init = getattr(config, "init_lora_weights", True)
+    return isinstance(init, str) and init.lower().startswith(MOVING)
+
+
+def is_beside_base(config: PeftConfig) -> bool:
+    """Tell whether the base answers when the trained adapter is switched off."""
+    return not moves_base(config) and not _trains_biases(config)
+
+
 def refusals(config: PeftConfig, purpose: Purpose, quantization: str = "none") -> Iterator[str]:
     """Reasons why an adapter with this configuration cannot be used for `purpose`."""
     kind = str(getattr(config.peft_type, "value", config.peft_type))
@@ -124,10 +138,9 @@ def refusals(config: PeftConfig, purpose: Purpose, quantization: str = "none") -
             f"and not with model.quantization: {quantization}"
         )
     yield from (reason for name, reason in SETTINGS.items() if getattr(config, name, None))
-    init = getattr(config, "init_lora_weights", True)
-    if isinstance(init, str) and init.lower().startswith(MOVING):
+    if moves_base(config):
         yield (
-            f"it was saved with init_lora_weights={init!r}, so a part of the base model's weights "
+            f"it was saved with init_lora_weights={config.init_lora_weights!r}, so a part of the base model's weights "
             "is in it and would be counted twice"
         )
     if purpose == "dpo" and _trains_biases(config):

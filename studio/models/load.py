@@ -17,7 +17,8 @@ from studio.models.compat.logit_scale import scale_logits
 from studio.models.compat.patch_embeddings import multiply_patches
 from studio.models.devices import device_problems, pick_device, resolve_dtype
 from studio.models.empty_weights import BUILDING
-from studio.models.model_source import lacks_package, load_config, load_processor, model_path
+from studio.models.model_location import model_path
+from studio.models.model_source import lacks_package, load_config, load_processor
 from studio.models.oom import ran_out
 from studio.models.prequantized import loading_config, prequantized, settled
 from studio.models.quantize import keep_differentiable, quantization_config

@@ -15,19 +15,20 @@ from transformers import (
 
 from studio.config.model import ModelConfig
 from studio.core.errors import ModelError, first_line
-from studio.core.paths import EMBEDDED, TINY_VLM
 from studio.models.chat_template import ensure_usable
 from studio.models.compat.processors import made_usable
+from studio.models.model_location import (
+    ensure_there,
+    folder_of,
+    lacks_processor,
+    model_path,
+    unreached,
+)
 from studio.models.template_timeout import bound_rendering
 from studio.models.weight_files import refuse_pointers
 
 PROCESSOR_FILES = ("processor_config.json", "preprocessor_config.json", "tokenizer_config.json")
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, StrictDataclassError)
-
-
-def model_path(model_id: str) -> str:
-    """Folder or hub id that `from_pretrained` takes."""
-    return str(TINY_VLM) if model_id == EMBEDDED else model_id
 
 
 def load_config(model: ModelConfig) -> PretrainedConfig:
@@ -37,12 +38,15 @@ def load_config(model: ModelConfig) -> PretrainedConfig:
         ModelError: It cannot be found or read, needs foreign code, sees no images, or does not
             continue its prompt.
     """
+    ensure_there(model)
     refuse_pointers(model)
     try:
         config = AutoConfig.from_pretrained(
             model_path(model.id), revision=model.revision, trust_remote_code=False
         )
     except UNREADABLE as error:
+        if known := unreached(model, error):
+            raise known from None  # which says all there is to know of it
         raise _not_loadable(model, error) from error
     if type(config) not in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING:
         raise ModelError(
@@ -73,6 +77,7 @@ def load_processor(model: ModelConfig) -> ProcessorMixin:
         ModelError: The model has none, none that a question about an image can be written with, or
             one that needs a package that is not here.
     """
+    ensure_there(model)
     refuse_pointers(model)
     try:
         processor = AutoProcessor.from_pretrained(
@@ -81,9 +86,11 @@ def load_processor(model: ModelConfig) -> ProcessorMixin:
     except ImportError as error:
         raise lacks_package(model, error) from error
     except UNREADABLE as error:
+        if known := lacks_processor(model) or unreached(model, error):
+            raise known from None
         raise _not_loadable(model, error) from error
     if not isinstance(processor, ProcessorMixin):
-        raise ModelError(
+        raise lacks_processor(model) or ModelError(
             f"{model.id} comes without an image processor.",
             remedy="Choose a model whose folder holds a processor configuration.",
             field="model.id",
@@ -135,15 +142,14 @@ def lacks_package(model: ModelConfig, error: ImportError) -> ModelError:
 
 
 def _not_loadable(model: ModelConfig, error: Exception) -> ModelError:
-    text = first_line(error)
     if "trust_remote_code" in str(error):
         return ModelError(
             f"{model.id} can only be loaded by running code from its repository.",
             remedy="This is never done. Choose a model that transformers supports itself.",
             field="model.id",
         )
-    if Path(model_path(model.id)).exists():
-        remedy = "Check that the folder holds config.json and the processor files."
-    else:
-        remedy = 'Give a hub id (user/name), a folder, or "embedded"; private models need a login.'
-    return ModelError(f"{model.id} cannot be loaded: {text}", remedy=remedy, field="model.id")
+    remedy = "Choose another model, or another revision of it."
+    if folder_of(model):
+        remedy = "Check that the folder holds config.json and the processor files, whole."
+    text = first_line(error).rstrip(" .")
+    return ModelError(f"{model.id} cannot be loaded: {text}.", remedy=remedy, field="model.id")

@@ -22,7 +22,8 @@ from transformers.modeling_utils import str_to_torch_dtype
 from studio.config.model import ModelConfig
 from studio.core.errors import ModelError, first_line
 from studio.models.empty_weights import BUILDING
-from studio.models.model_source import load_config, model_path
+from studio.models.model_location import model_path
+from studio.models.model_source import load_config
 from studio.models.prequantized import prequantized, unpacked_header
 from studio.models.weight_files import (
     INDEX,

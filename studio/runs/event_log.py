@@ -17,7 +17,8 @@ class Event(NamedTuple):
     Attributes:
         type: `stage`, `progress`, `metrics`, `evaluation`, `checkpoint`, `resumed`, `finding`,
             `probe_rows`, `probe`, `forgetting`, `warning`, `changed`, `reference_check`,
-            `finished`, `failed` or `stopped`.
+            `finished`, `failed` or `stopped`. After `resumed` the steps above its own did not
+            happen: all of them where its step is 0.
         time: Seconds since the epoch.
         values: What the type carries; metrics keep TRL's names (`loss`, `rewards/margins`, …).
     """

@@ -30,7 +30,9 @@ class RunStatus:
         stage_done, stage_total: What the stage itself counts: images while they are cached,
             passes while an adapter is initialized, bytes while a model is fetched (its size is not
             known).
-        attempt: How often it was resumed; `launches`, how often its worker never came up.
+        attempt: How often it was resumed or started again; `launches`, how often its worker never
+            came up.
+        first_step_attempt: The attempt that began at the first step, with nothing of those before.
         message, remedy: Why it ended, in words for the user; `lines`, what the log says of it.
         field: The setting at fault, when one is.
         cause: `memory` where a worker died for want of it; empty otherwise.
@@ -52,6 +54,7 @@ class RunStatus:
     pid: int = 0
     pid_started: float = 0.0
     attempt: int = 0
+    first_step_attempt: int = 0
     launches: int = 0
     queued: float = field_(default_factory=time.time)
     started: float = 0.0
@@ -73,6 +76,13 @@ class RunStatus:
     @property
     def active(self) -> bool:
         return self.state in ACTIVE
+
+    @property
+    def again(self) -> str:
+        """How it came to go on, in words; empty for a run that is at its first attempt."""
+        resumed = self.attempt - self.first_step_attempt
+        times = f"resumed {resumed} time{'s' * (resumed > 1)}" if resumed > 0 else ""
+        return ", ".join(filter(None, ("started again" * (self.first_step_attempt > 0), times)))
 
     @property
     def elsewhere(self) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 from huggingface_hub import try_to_load_from_cache
 
 from studio.config.model import ModelConfig
-from studio.models.model_source import model_path
+from studio.models.model_location import model_path
 
 DESCRIBING = (".json", ".jinja", ".txt", ".model")
 INDEX = ".index.json"  # comes with the weights, which no plan reads

@@ -11,7 +11,7 @@ from huggingface_hub import constants
 from huggingface_hub.file_download import repo_folder_name
 
 from studio.core.paths import RunPaths
-from studio.models.model_source import model_path
+from studio.models.model_location import model_path
 from studio.runs.status import beat
 
 EVERY = 2.0

@@ -20,7 +20,8 @@ from studio.core.paths import RunPaths, Workspace, write_json
 from studio.models.adapter_config import adapter_folder, lora_config
 from studio.models.devices import pick_device, resolve_dtype
 from studio.models.load import Loaded, skeleton_of
-from studio.models.model_source import load_processor, model_path
+from studio.models.model_location import model_path
+from studio.models.model_source import load_processor
 from studio.models.prequantized import loading_config
 from studio.models.quantize import quantization_config
 from studio.training.model_setup import reference_folder, with_checkpoint_quantization

@@ -16,6 +16,7 @@ from studio.core.plurals import counted
 from studio.runs import checkpoints
 from studio.runs.control.resumable_changes import ensure_resumable
 from studio.runs.event_log import EventLog
+from studio.runs.status import update_status
 from studio.training.run_rows import RunData
 
 
@@ -37,6 +38,9 @@ def checkpoint_to_resume(config: RunConfig, paths: RunPaths, data: RunData) -> P
             write_json(paths.identity, now)
         if found is not None:
             EventLog(paths.events).append("resumed", step=checkpoints.step_of(found))
+        elif began is not None:  # it died before a checkpoint: none of its steps count
+            EventLog(paths.events).append("resumed", step=0)
+            update_status(paths, training_seconds=0.0)
     return found
 
 

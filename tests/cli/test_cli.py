@@ -151,3 +151,67 @@ def test_chat_asks_base_and_adapter_folder_errors_are_clear(tmp_path, capsys):
     assert capsys.readouterr().out.strip()
     assert main(["chat", "embedded", "x", "--image", "/no/image.png", *place]) == 2
     assert main(["chat", "embedded", "x", "--adapter", "nope", *place]) == 2
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_the_workspace_of_the_group_is_that_of_its_commands(tmp_path, capsys, monkeypatch, before):
+    monkeypatch.chdir(tmp_path)
+    run = RunStore(Workspace.locate(tmp_path / "mine")).create(RunConfig(name="here"))
+    place = ["--workspace", str(tmp_path / "mine"), "--json"]
+    for command in (["list"], ["show", run.run_id]):
+        asked = ["runs", *place, *command] if before else ["runs", *command, *place]
+        assert main(asked) == 0
+        said = json.loads(capsys.readouterr().out)
+        assert (said["runs"][0] if "runs" in said else said)["run_id"] == run.run_id
+    other = ["--workspace", str(tmp_path / "other")]
+    assert main(["runs", *other, "list", *place]) == 0, "a command's own comes first"
+    assert json.loads(capsys.readouterr().out)["runs"]
+    assert [folder.name for folder in tmp_path.iterdir()] == ["mine"]
+
+
+def test_an_option_of_the_group_that_a_command_lacks_is_refused(tmp_path, capsys):
+    assert main(["runs", "--workspace", str(tmp_path), "--json", "stop", "some-run"]) == 2
+    assert "stop has no option --json" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["runs"],
+        ["runs", "list"],
+        ["runs", "show", "none"],
+        ["runs", "queue"],
+        ["runs", "script", "none"],
+        ["runs", "stop", "none"],
+        ["runs", "resume", "none"],
+        ["backup", "copy.db"],
+        ["doctor"],
+    ],
+    ids=" ".join,
+)
+def test_looking_makes_no_workspace(tmp_path, monkeypatch, command):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("STUDIO_WORKSPACE", raising=False)
+    main(command)
+    main([*command, "--workspace", "elsewhere"])
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["accounts", "a.yaml", "ann", "--list"], "--list"),
+        (["accounts", "a.yaml", "ann", "--remove", "--role", "lead"], "--remove"),
+        (["submit", "run.yaml", "--namespace", "us"], "--dry-run"),
+        (["check", "embedded:sft", "--same-base"], "--adapter"),
+        (["check", "embedded:sft", "--method", "dpo"], "--adapter"),
+        (["check", "library:mine", "--limit", "3"], "limit"),
+        (["chat", "embedded", "What?", "--compare"], "--adapter"),
+        (["runs", "queue", "--pause", "--go"], "--go"),
+    ],
+    ids=" ".join,
+)
+def test_an_option_that_would_do_nothing_is_refused(tmp_path, monkeypatch, capsys, command, said):
+    monkeypatch.chdir(tmp_path)
+    assert main(command) == 2
+    assert said in capsys.readouterr().err

@@ -250,6 +250,6 @@ def test_an_adapter_answers_on_a_four_bit_base(image: Image.Image, adapter: Path
 
 def test_a_model_that_is_not_there_is_refused(image: Image.Image, tmp_path: Path) -> None:
     engine = Engine()
-    with pytest.raises(ModelError, match="cannot be loaded"):
+    with pytest.raises(ModelError, match="holds no model"):
         engine.load(ModelConfig(id=str(tmp_path)))
     assert engine.loaded is None

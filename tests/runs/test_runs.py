@@ -1,18 +1,21 @@
 """The run folder: events, status, checkpoints and last words."""
 
 import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 import pytest
 
-from studio.config import RunConfig
-from studio.core.errors import ConflictError, NotFoundError
+from studio.config import RunConfig, run_file
+from studio.core.errors import ConfigError, ConflictError, FieldProblem, NotFoundError
 from studio.core.paths import RunPaths, Workspace, write_atomic
 from studio.core.process_identity import process_alive
 from studio.runs import checkpoints
 from studio.runs.control import command_file
 from studio.runs.control.commands import mark_dead
+from studio.runs.control.resumable_changes import ensure_resumable
 from studio.runs.diagnostics import crash_report
 from studio.runs.diagnostics.crash_report import ATTEMPT_MARK, explain_death
 from studio.runs.event_log import EventLog, read_events
@@ -134,6 +137,58 @@ def test_the_cause_of_death_is_read_from_the_log(tmp_path, log, said):
     assert death.lines[-1] == log.splitlines()[-1]
 
 
+NO_ROOM = """\
+import resource, sys, traceback, numpy, safetensors.torch, torch
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+weights = {"a": torch.zeros(1_000_000)}
+how = {
+    "torch": lambda: torch.save(weights, sys.argv[2]),
+    "safetensors": lambda: safetensors.torch.save_file(weights, sys.argv[2]),
+    "numpy": lambda: numpy.save(sys.argv[2], numpy.zeros(1_000_000)),
+    "text": lambda: open(sys.argv[2], "w").write(100_000 * "text"),
+}
+try:
+    how[sys.argv[1]]()
+except Exception:
+    traceback.print_exc()
+"""
+
+
+@pytest.mark.parametrize("library", ["torch", "safetensors", "numpy", "text"])
+def test_a_write_that_failed_is_heard_in_the_words_of_each_library(tmp_path, monkeypatch, library):
+    command = [sys.executable, "-c", NO_ROOM, library, str(tmp_path / "file.npy")]
+    said = subprocess.run(command, capture_output=True, text=True, check=False).stderr
+    paths = RunPaths(tmp_path)
+    paths.log.write_text(said)
+    monkeypatch.setattr(crash_report, "free_space", lambda paths: 2**40)
+    assert "could not be written whole" in explain_death(paths).message, said
+    if library in ("torch", "numpy"):  # which do not repeat why
+        monkeypatch.setattr(crash_report, "free_space", lambda paths: 5 * 2**20)
+        assert explain_death(paths).message == "The disk is full."
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        "RuntimeError: basic_ios::clear: iostream error",
+        "RuntimeError: [enforce fail at inline_container.cc:672] . unexpected pos 971008 vs 970896",
+        "SafetensorError: Error while serializing: I/O error: No space left on device (os error 28)",
+        "RuntimeError: write(): fd 3 failed with No space left on device",
+        "{'loss': 1}",
+    ],
+)
+def test_a_full_disk_is_found_by_looking_at_it(tmp_path, monkeypatch, last):
+    """It is looked at before the half-written checkpoint goes, which makes room."""
+    paths = RunPaths(tmp_path)
+    torn = paths.checkpoints / "checkpoint-2"
+    torn.mkdir(parents=True)
+    paths.log.write_text(last)
+    monkeypatch.setattr(crash_report, "free_space", lambda paths: 0 if torn.is_dir() else 2**40)
+    update_status(paths, state="running")
+    mark_dead(paths)
+    assert read_status(paths).message == "The disk is full." and not torn.exists()
+
+
 TORCHRUN = """\
 [rank1]: Traceback (most recent call last):
 [rank1]:   File "/venv/studio/training/run_training.py", line 80, in _train
@@ -218,3 +273,30 @@ def test_threads_that_write_one_file_at_once_leave_a_whole_one(tmp_path):
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda n: write_atomic(file, texts[n % 4], durable=False), range(200)))
     assert file.read_text() in texts and list(tmp_path.iterdir()) == [file]
+
+
+def test_what_a_resumed_run_may_not_change_is_named_in_its_message():
+    """The status and the head show the message alone."""
+    was = RunConfig().model_dump(mode="json")
+    changed = {"optimizer": {"learning_rate": 0.002}, "batch": {"total": 64}}
+    with pytest.raises(ConfigError) as caught:
+        ensure_resumable(was, run_file.parse(changed))
+    rate = was["optimizer"]["learning_rate"]
+    assert f"optimizer.learning_rate was {rate!r} when the run began and is" in caught.value.message
+    assert "batch.total was" in caught.value.message
+    assert caught.value.remedy.count("clone it") == 1
+
+
+@pytest.mark.parametrize(
+    ("problem", "said"),
+    [
+        (FieldProblem("schedule.epochs", "must be more than 3."), "schedule.epochs must be more"),
+        (FieldProblem("a.yaml", "is not a mapping of settings."), "a.yaml is not a mapping"),
+        (FieldProblem("batch.x", "unknown setting."), "batch.x: unknown setting."),
+        (FieldProblem("batch.x", "Input should be 1 or more (got 0)."), "batch.x: Input should"),
+        (FieldProblem("adapter", "Quantized weights cannot be trained."), "Quantized weights"),
+        (FieldProblem("dpo", "In dpo there is no x."), "In dpo there"),
+    ],
+)
+def test_a_problem_is_a_whole_sentence_where_its_field_is_not_shown(problem, said):
+    assert ConfigError([problem]).message.startswith(said)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from contextlib import suppress
 
@@ -279,3 +280,14 @@ def test_an_export_that_people_made_is_never_taken_for_a_copy(workspace, store):
     label(store, "asked", "two")
     freeze_library("library:pairs", "dpo", workspace, store)
     assert later(workspace).forget_unused() == [newer.removeprefix("exports/")]
+
+
+def test_a_copy_that_is_gone_is_missed_with_what_to_do(workspace, store):
+    source = freeze_library("library:answers", "sft", workspace, store).source
+    folder = workspace.root / source
+    shutil.rmtree(folder)
+    with pytest.raises(DataError, match="deleted or moved") as caught:
+        open_source(source, workspace=workspace, split="train")
+    assert caught.value.field == "data.source"
+    assert str(folder) in caught.value.remedy and "clone the run" in caught.value.remedy
+    assert "none yet" not in str(caught.value)

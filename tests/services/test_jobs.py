@@ -17,7 +17,7 @@ from studio.core.errors import InputError
 from studio.core.paths import Workspace
 from studio.launch import hf_job_monitor, hf_job_script, hf_jobs, remote_files
 from studio.launch.hf_job_monitor import follow_remote
-from studio.models.model_source import model_path
+from studio.models.model_location import model_path
 from studio.runs.control import command_file
 from studio.runs.curves import Diary
 from studio.runs.status import update_status

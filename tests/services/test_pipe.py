@@ -11,7 +11,7 @@ import pytest
 
 from studio.core import child_client
 from studio.core.child_client import PipeWorker
-from studio.core.errors import ConfigError, ModelError, RunFailedError
+from studio.core.errors import ConfigError, ModelError, RunFailedError, StudioError
 
 CHILD = """
     import ctypes, os, subprocess, sys, time
@@ -49,6 +49,10 @@ CHILD = """
             return {}
         if kind == "refuse":
             raise ModelError("No such adapter.", remedy="Pick another.", field="adapter")
+        if kind == "gone":
+            raise ModelError("There is no such model.") from FileNotFoundError("config.json")
+        if kind == "broken":
+            raise ModelError("It cannot be loaded: odd.") from ValueError("odd")
         if kind == "problems":
             raise ConfigError([FieldProblem("a", "wrong"), FieldProblem("b", "wrong too")])
         if kind == "bug":
@@ -160,6 +164,23 @@ def test_errors_arrive_as_they_were_raised(worker: PipeWorker) -> None:
     with pytest.raises(ConfigError) as problems:
         worker.call({"kind": "problems"})
     assert [problem.field for problem in problems.value.problems] == ["a", "b"]
+
+
+@pytest.mark.parametrize("kind", ["refuse", "gone", "problems"])
+def test_what_people_can_mend_is_one_line_in_the_log(worker: PipeWorker, kind: str) -> None:
+    with pytest.raises(StudioError) as caught:
+        worker.call({"kind": kind})
+    log = worker.log.read_text()
+    (line,) = [text for text in log.splitlines() if "Told" in text]
+    assert "Traceback" not in log and line.endswith(
+        f"INFO Told: {' '.join(str(caught.value).split())}"
+    )
+
+
+def test_what_a_library_said_keeps_its_traceback(worker: PipeWorker) -> None:
+    with pytest.raises(ModelError):
+        worker.call({"kind": "broken"})
+    assert "ValueError: odd" in worker.log.read_text()
 
 
 def test_a_bug_in_the_handler_is_reported_and_logged(worker: PipeWorker) -> None:

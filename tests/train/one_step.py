@@ -10,7 +10,9 @@ from transformers import Trainer
 from studio.config import RunConfig, run_file
 from studio.config.consistency import ensure_consistent
 from studio.core.paths import RunPaths, Workspace
+from studio.training.callbacks import RunReporter
 from studio.training.model_setup import prepare_model
+from studio.training.probes.probe_rounds import make_prober
 from studio.training.run_rows import RunData, load_run_data
 from studio.training.trainers import build_trainer
 
@@ -50,7 +52,13 @@ class OneStep:
         self.runs += 1
         paths = RunPaths(self.workspace.runs / f"run-{self.runs}")
         trainable = prepare_model(config, self.workspace)
-        return build_trainer(config, paths, trainable, self.rows[config.method], [], self.workspace)
+        rows = self.rows[config.method]
+        beta = config.dpo.beta if config.method == "dpo" else None
+        reporter = RunReporter(paths, keep=1, beta=beta)
+        processor = trainable.loaded.processor
+        prober = make_prober(config, paths, self.workspace, processor, reporter, rows)
+        callbacks = [reporter, prober] if prober else []
+        return build_trainer(config, paths, trainable, rows, callbacks, self.workspace)
 
     def step(self, config: RunConfig) -> tuple[Trainer, float, set[str]]:
         """The trainer after its step, the loss before it, and the names of what it changed."""

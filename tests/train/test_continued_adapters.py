@@ -4,13 +4,22 @@ import pytest
 import torch
 from one_step import OneStep
 
+from studio.config.probes import ProbeConfig
 from studio.core.errors import ModelError
+from studio.core.paths import RunPaths
 from studio.data.image_store import ImageStore
 from studio.evaluation.embedded_benchmark import Bench
+from studio.models.adapter_kinds import KINDS, NOT_IN_DPO, NOT_TRAINED
 from studio.models.adapter_weights import DEFAULT, state_of
+from studio.models.generation import generate_answers
+from studio.models.load import load_model
+from studio.models.prompts import EvalExample
+from studio.runs.event_log import read_events
 from studio.runs.store import RunStore
 from studio.training.model_setup import prepare_model
 from studio.training.planning.preflight_plan import preflight
+from studio.training.reference_check import LN2
+from studio.training.run_rows import load_run_data
 from tests.adapter_folders import configured, describe, reweigh, save_adapter_of
 
 
@@ -93,6 +102,64 @@ def test_it_begins_with_the_weights_of_its_file(one, tmp_path):
     held = state_of(prepared.model, DEFAULT)
     assert len(held) == 16
     assert all(bool(value.any()) for name, value in held.items() if "lora_B" in name)
+
+
+TRAINED = tuple(kind for kind in KINDS if kind not in NOT_TRAINED)
+DEFAULT_PROBES = ProbeConfig().model_dump() | {"max_new_tokens": 4}
+
+
+@pytest.fixture(scope="module")
+def folder_of(tmp_path_factory):
+    """Folders of a kind, made when they are first asked for."""
+    place, made = tmp_path_factory.mktemp("kinds"), {}
+
+    def folder(kind):
+        if kind not in made:
+            made[kind] = save_adapter_of(configured(kind), place / kind)
+        return str(made[kind])
+
+    return folder
+
+
+@pytest.fixture(scope="module")
+def base_answers(one):
+    """What the base answers to the rows of a method."""
+    loaded, said = load_model(one.config().model), {}
+
+    def answers(method):
+        if method not in said:
+            rows = load_run_data(one.config(method), one.workspace).train.dataset
+            examples = [EvalExample(row["images"], row["prompt"]) for row in rows]
+            said[method] = generate_answers(
+                loaded.model, loaded.processor, examples, batch_size=1, max_new_tokens=4
+            )
+        return said[method]
+
+    return answers
+
+
+@pytest.mark.parametrize(
+    ("method", "kind"),
+    [("sft", kind) for kind in TRAINED]
+    + [("dpo", kind) for kind in TRAINED if kind not in NOT_IN_DPO],
+)
+def test_every_kind_trains_with_the_default_probes(one, folder_of, base_answers, method, kind):
+    """The base is asked with the adapter off, whatever its kind; then the adapter learns."""
+    adapter = {"continue_from": folder_of(kind)}
+    config = one.config(
+        method, adapter=adapter, schedule={"max_steps": 2, "log_every": 1}, probes=DEFAULT_PROBES
+    )
+    trainer, _, changed = one.step(config)
+    assert changed and trainer.state.global_step == 2
+    said = read_events(RunPaths(one.workspace.runs / f"run-{one.runs}").events).events
+    (asked,) = (event.values for event in said if event.type == "probe_rows")
+    for row, whole in zip(asked["rows"], base_answers(method), strict=True):
+        assert row["base"] and whole.startswith(row["base"]), "a short probe is cut by its tokens"
+    (probed,) = (event.values for event in said if event.type == "probe")
+    assert probed["step"] == 2 and len(probed["answers"]) == 2
+    if method == "dpo":
+        first = next(entry["loss"] for entry in trainer.state.log_history if "loss" in entry)
+        assert first == pytest.approx(LN2, abs=1e-4)
 
 
 @pytest.mark.parametrize(

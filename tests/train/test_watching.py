@@ -1,6 +1,7 @@
 """Going on exactly, being refused what would not be, and what a run tells of itself."""
 
 import errno
+import shutil
 import time
 from dataclasses import replace
 
@@ -77,6 +78,28 @@ def test_a_run_goes_on_from_any_checkpoint_as_if_nothing_had_been(shared_runner,
     assert losses(run) == pytest.approx(expected, abs=1e-5)
     for name, weight in weights(run).items():
         assert torch.allclose(weight, trained[name], atol=1e-6), name
+
+
+def test_a_run_that_left_no_checkpoint_starts_again_with_nothing_of_before(shared_runner, tmp_path):
+    few = {"data": LONG["data"], "schedule": {"max_steps": 2, "evaluate_every": 1}}
+    run, _ = shared_runner.run(shared_runner.config(**few))
+    shutil.rmtree(run.paths.checkpoints)
+    update_status(run.paths, state="failed", started=1.0, training_seconds=500.0)
+    commands.resume(shared_runner.store, run.run_id)
+    status = read_status(run.paths)
+    assert (status.again, status.training_seconds) == ("started again", 0.0)
+    execute(run.config, run.paths, shared_runner.workspace)
+    assert told(run, "resumed") == [{"step": 0}]
+    assert read_status(run.paths).training_seconds < 500
+    assert [step for step, _ in losses(run).items()] == [1, 2]
+    lines = run.paths.events.read_text().splitlines()
+    (mark,) = (number for number, line in enumerate(lines) if '"resumed"' in line)
+    begun = tmp_path / "events.jsonl"
+    begun.write_text("\n".join(lines[: mark + 1]) + "\n")
+    assert not any(Diary(begun).refresh().series.values()), "discarded steps are on no curve"
+    update_status(run.paths, state="failed")
+    commands.resume(shared_runner.store, run.run_id)
+    assert read_status(run.paths).again == "started again, resumed 1 time"
 
 
 def test_probes_change_nothing_of_what_is_learned(probed, undisturbed):

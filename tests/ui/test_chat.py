@@ -150,6 +150,34 @@ def test_an_error_is_shown_and_the_question_goes_back(tmp_path: Path, image: str
     assert conversation.turns == []
 
 
+def test_a_question_that_fails_leaves_the_exchange_before_it_as_it_was(
+    tmp_path: Path, image: str
+) -> None:
+    chat = handlers(tmp_path, ChatDelta(text="green"), DONE)
+    conversation = Conversation()
+    ask(chat, conversation, "Which?", [image])
+    chat.context.inference.script = (ModelError("Its weights are cut short.", remedy="Copy it."),)
+
+    chosen = chat.show(conversation, "run:r1", False)
+    *_, last = ask(chat, conversation, "Colour?", [image], "run:r1")
+
+    assert "green" in chosen[2].value and f"{BASE.label} answered" in chosen[2].value
+    assert last[QUESTION] == "Colour?" and "cut short" in last[NOTICE]
+    assert f"<h3>{BASE.label}</h3>" in last[2].value and "green" in last[2].value
+    assert ADAPTER.label not in last[2].value and "answered:" not in last[2].value
+
+
+def test_where_one_of_two_fails_its_column_says_so(tmp_path: Path) -> None:
+    conversation = Conversation(labels={"a": "Model <A>", "b": "B"})
+    turn = conversation.begin("Which?", [], ["a", "b"])
+    turn.answers["a"].take(ChatDelta(text="green"))
+    assert "green" not in transcript(conversation, "b", "B"), "its own is still to come"
+    turn.answers["b"].error = "No <b>room</b>."
+    assert conversation.drop_empty() == ""
+    said = transcript(conversation, "b", "B")
+    assert "No answer. No &lt;b&gt;room" in said and "Model &lt;A&gt; answered:" in said
+
+
 @pytest.mark.parametrize("question", [None, "  "])
 def test_nothing_is_asked_without_a_question(tmp_path: Path, question: str | None) -> None:
     chat = handlers(tmp_path)

@@ -104,6 +104,12 @@ def page(context: StudioContext, chromium: str) -> Iterator[Page]:
         yield page
 
 
+HEADS = """() => { window.heads = new Set(); setInterval(() => {
+    const head = document.querySelector('#run-head');
+    if (head?.offsetParent) window.heads.add(head.querySelector('h2')?.textContent ?? ''); }, 10) }"""
+"""Writes down whose heads are seen from now on."""
+
+
 def start(page: Page) -> None:
     open_tab(page, "Train")
     page.locator("#train-preset input").click()
@@ -111,14 +117,17 @@ def start(page: Page) -> None:
     page.wait_for_selector("#train-about:has-text('embedded model')")
     page.get_by_text("All settings").click()
     page.locator("#set-schedule-max_steps").locator("input, textarea").fill(str(LONG))
+    page.evaluate(HEADS)
     page.locator("#train-start").click()
 
 
 @pytest.mark.timeout(600)
 def test_a_run_is_watched_steered_compared_and_exported(page: Page, context: StudioContext):
     earlier(context.runs)
+    show(page, "earlier")
     start(page)
     page.wait_for_selector("#run-head:has-text('embedded-sft')", timeout=60 * SECOND)
+    assert "earlier" not in page.evaluate("[...window.heads]"), "the run before is not shown again"
     page.reload()
     elsewhere = page.context.browser.new_context(viewport={"width": 1280, "height": 800})
     second = elsewhere.new_page()

@@ -22,10 +22,14 @@ def open_reader(spec: str, split: str | None, workspace: Workspace, field: str) 
     wanted = spec.removeprefix(PREFIX).strip("/")
     found = [export for export in exports if wanted in (export.path.name, export.name)]
     if not found:
-        there = ", ".join(export.spec for export in exports[:8]) or "none yet"
+        there = ", ".join(export.spec for export in exports[:8])
+        choose = f"choose another ({there})" if there else "make one with Export in Data"
         raise DataError(
-            f"There is no export {wanted!r} in this workspace.",
-            remedy=f"There is: {there}.",
+            f"There is no export {wanted!r} in this workspace: it was deleted or moved, or the "
+            "name is another one.",
+            remedy=f"Put its folder back as {workspace.exports / wanted}, or {choose}. A run that "
+            "was trained on it cannot go on without it: clone the run and choose the dataset of "
+            "the library again, which freezes its rows anew.",
             field="data.source",
         )
     folder = found[0].path

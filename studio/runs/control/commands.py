@@ -201,7 +201,10 @@ def _ensure_longer(epochs: float | None, max_steps: int | None, run: Run) -> Non
 
 def _requeue(run: Run, state: State, queued: float | None = None) -> None:
     began = run.status.started > 0  # not one that was taken off the queue before its turn
+    attempt = run.status.attempt + (began or run.status.state == "failed")
     last = checkpoints.latest_checkpoint(run.paths)
+    # What was trained after the last checkpoint is not in the run; without one, nothing is.
+    kept = {} if last else {"training_seconds": 0.0, "first_step_attempt": attempt}
     EventLog(run.paths.events).append("stage", stage="queued")
     update_status(
         run.paths,
@@ -219,8 +222,9 @@ def _requeue(run: Run, state: State, queued: float | None = None) -> None:
         field="",
         cause="",
         lines=[],
-        attempt=run.status.attempt + (began or run.status.state == "failed"),
+        attempt=attempt,
         launches=0,
+        **kept,
     )
 
 
@@ -263,8 +267,8 @@ def mark_dead(paths: RunPaths) -> None:
     if status.stage == PUSHING:
         push_cut_short(paths)
         return
-    checkpoints.drop_torn(paths)
     reason = _said_elsewhere(paths) or explain_death(paths)
+    checkpoints.drop_torn(paths)  # only now: what it frees would hide that the disk was full
     why = {"message": reason.message, "remedy": reason.remedy, "lines": reason.lines}
     EventLog(paths.events).append("failed", **why)
     more = {"field": reason.field, "cause": reason.kind}

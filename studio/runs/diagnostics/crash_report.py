@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -39,19 +40,35 @@ class Death:
 
 @dataclass(frozen=True)
 class Cause:
-    """One way to die, recognised by what libraries write when it happens."""
+    """One way to die, recognised by what libraries write when it happens.
+
+    Attributes:
+        full_disk: Whether the words mean it only where the disk has no room left.
+    """
 
     pattern: str
     message: str
     remedy: str
     kind: str = ""
     field: str = ""
+    full_disk: bool = False
 
 
 MEMORY = "memory"
 LESS_MEMORY = (
     "Clone it into Train with fewer rows at once, smaller images (model.image.longest_edge) or "
     "model.quantization: nf4; with batch.on_oom: shrink a run takes fewer rows by itself."
+)
+FULL_DISK = "The disk is full"
+FREE_SPACE = "Free some space, then resume the run: its last complete checkpoint is intact."
+FULL = 64 * 2**20
+"""Free bytes below which a write that failed is believed to have failed for want of room."""
+NOTHING_LEFT = 2**20
+"""Free bytes below which a worker cannot even write down why it died."""
+# torch says so of every write that fails, whatever the reason; so does numpy.
+UNWRITTEN = (
+    r"iostream error|inline_container\.cc:\d+\] \. (?:unexpected pos|fail)"
+    r"|\d+ requested and \d+ written|Input/output error|os error 5\b"
 )
 CAUSES = (
     Cause(
@@ -64,8 +81,15 @@ CAUSES = (
     ),
     Cause(
         r"No space left on device|os error 28|Disk quota exceeded|PytorchStreamWriter failed writing",
-        "The disk is full",
-        "Free some space, then resume the run: its last complete checkpoint is intact.",
+        FULL_DISK,
+        FREE_SPACE,
+    ),
+    Cause(UNWRITTEN, FULL_DISK, FREE_SPACE, full_disk=True),
+    Cause(
+        rf"{UNWRITTEN}|File too large|os error 27\b",
+        "A file could not be written whole",
+        "See that the workspace's disk has room and no limit (`quota`, `ulimit -f`) is reached, "
+        "then resume the run: its last complete checkpoint is intact.",
     ),
     Cause(
         r"ModuleNotFoundError|ImportError|undefined symbol|cannot open shared object file",
@@ -146,11 +170,14 @@ def tail(paths: RunPaths, lines: int = 200) -> list[str]:
 def explain_death(paths: RunPaths) -> Death:
     """A cause the log names, else what the system tells; always with the log's own lines."""
     lines = _of_last_attempt([line.rstrip() for line in tail(paths) if line.strip()])
-    words = relevant(lines)
+    words, free = relevant(lines), free_space(paths)
     for text in ("\n".join(words), "\n".join(lines[-60:])):
         for cause in CAUSES:
-            if re.search(cause.pattern, text):
+            fits = not cause.full_disk or free < FULL
+            if fits and re.search(cause.pattern, text):
                 return Death(f"{cause.message}.", cause.remedy, words, cause.kind, cause.field)
+    if free < NOTHING_LEFT:
+        return Death(f"{FULL_DISK}.", FREE_SPACE, words)
     if any(TRACEBACK in line for line in lines):
         return Death("The worker failed.", "The log has the details.", words)
     status = read_status(paths)
@@ -160,6 +187,11 @@ def explain_death(paths: RunPaths) -> Death:
     if 0 <= status.oom_kills < oom_kills():
         return Death(f"{STARVED}.", LESS_MEMORY, words, MEMORY, "batch.per_device")
     return Death(f"{KILLED}.", again, words)
+
+
+def free_space(paths: RunPaths) -> int:
+    """Free bytes on the disk of the run's folder."""
+    return shutil.disk_usage(paths.root).free
 
 
 def oom_kills() -> int:

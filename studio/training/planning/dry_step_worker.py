@@ -26,7 +26,8 @@ from studio.core.errors import ConfigError, FieldProblem, ModelError, StudioErro
 from studio.core.paths import RunPaths, Workspace
 from studio.models.devices import pick_device
 from studio.models.log_levels import quiet_libraries
-from studio.models.model_source import has_processor, load_config, model_path
+from studio.models.model_location import model_path
+from studio.models.model_source import has_processor, load_config
 from studio.models.oom import MEMORY_ERRORS, ran_out
 from studio.training.model_setup import prepare_model
 from studio.training.planning.device_memory import CUDA_CONTEXT

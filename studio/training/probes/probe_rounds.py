@@ -17,10 +17,11 @@ from typing import Any
 from transformers import PreTrainedModel, ProcessorMixin, TrainerCallback, TrainerState
 
 from studio.config import RunConfig
-from studio.config.adapter import MOVES_WEIGHTS
 from studio.core.errors import DataError
 from studio.core.paths import RunPaths, Workspace
 from studio.data.trl_conversion import TrainingData, load_training_data
+from studio.models.adapter_kinds import is_beside_base, moves_base
+from studio.models.adapter_weights import DEFAULT
 from studio.models.chat_template import fit_of
 from studio.models.generation import Generated, generate
 from studio.models.likelihood import completion_log_probs
@@ -143,12 +144,13 @@ class Prober(TrainerCallback):
         self.ends_only = bool(known.get("ends_only"))
 
     def _ask_base(self, model: PreTrainedModel, step: int) -> None:
-        beside = _is_beside_the_base(model)
-        if step and not beside:  # resumed before it was asked; the base is no more
-            self.probes = []
+        adapter = getattr(model, "peft_config", {}).get(DEFAULT)
+        if step and (adapter is None or not is_beside_base(adapter)):
+            self.probes = []  # resumed before it was asked; the base is no more
             return
         wanted = len(self.probes)
-        with model.disable_adapter() if beside else nullcontext():
+        off = adapter is not None and not moves_base(adapter)
+        with model.disable_adapter() if off else nullcontext():
             answers, per_answer = self._first_round(model)
         if self.clock.stopped:
             return
@@ -299,12 +301,6 @@ def _batches(items: list[Any]) -> Iterator[list[Any]]:
     yield items[:1]
     for start in range(1, len(items), BATCH):
         yield items[start : start + BATCH]
-
-
-def _is_beside_the_base(model: PreTrainedModel) -> bool:
-    """Whether the model without its adapter is the base; PiSSA and OLoRA move weights out of it."""
-    adapters = getattr(model, "peft_config", {})
-    return bool(adapters) and adapters["default"].init_lora_weights not in MOVES_WEIGHTS
 
 
 def make_prober(

@@ -222,7 +222,7 @@ class ChatHandlers:
         self, conversation: Conversation, key: str | None, compare: bool
     ) -> list[ChatModel]:
         models = columns(self.context.inference.models(), key, compare)
-        conversation.columns = tuple((key_of(model), model.label) for model in models)
+        conversation.show((key_of(model), model.label) for model in models)
         return models
 
     def _training_notice(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from studio.data.schema import Message
@@ -61,6 +61,15 @@ class Turn:
     answers: dict[str, Answer] = field(default_factory=dict)
     stopped: bool = False
 
+    def heard(self, key: str) -> tuple[str, str]:
+        """What model `key` takes for the answer when it is asked on, and the key of who gave it.
+
+        Its own answer, else what another one said; two empty texts where nobody said anything.
+        """
+        said = {by: answer.text for by, answer in self.answers.items() if answer.text}
+        by = key if key in said else next(iter(said), "")
+        return said.get(by, ""), by
+
 
 @dataclass
 class Conversation:
@@ -68,10 +77,17 @@ class Conversation:
 
     Attributes:
         columns: (key, label) of the models shown side by side, left to right.
+        labels: Label of every model that was a column, by its key.
     """
 
     turns: list[Turn] = field(default_factory=list)
     columns: tuple[tuple[str, str], ...] = ()
+    labels: dict[str, str] = field(default_factory=dict)
+
+    def show(self, columns: Iterable[tuple[str, str]]) -> None:
+        """Show these models from now on."""
+        self.columns = tuple(columns)
+        self.labels |= dict(self.columns)
 
     @property
     def images(self) -> tuple[str, ...]:
@@ -95,7 +111,10 @@ class Conversation:
         last = self.turns[-1].answers.values() if self.turns else ()
         if not self.turns or any(answer.text or answer.ended for answer in last):
             return ""
-        return self.turns.pop().question
+        question = self.turns.pop().question
+        if self.turns:  # what is left is shown under the models that answered it
+            self.show((key, self.labels.get(key, key)) for key in self.turns[-1].answers)
+        return question
 
     def wants(self, turn: Turn) -> bool:
         """Whether answers to `turn` are still to be written: not stopped, not cleared."""
@@ -121,10 +140,8 @@ class Conversation:
             yield said("system", system_prompt.strip())
         for turn in self.turns:
             yield user_turn(turn.question, len(turn.images))
-            texts = [answer.text for answer in turn.answers.values() if answer.text]
-            own = turn.answers[key].text if key in turn.answers else ""
             if turn is not self.turns[-1]:
-                yield said("assistant", own or next(iter(texts), ""))
+                yield said("assistant", turn.heard(key)[0])
 
     def stats(self, key: str) -> str:
         """About the last answer of model `key`: tokens, speed, why it ended."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
 from studio.core.errors import StudioError
@@ -20,7 +20,7 @@ EMPTY = html.empty("Ask about the image", "Take a sample or give your own image,
 
 def transcript(conversation: Conversation, key: str, label: str) -> str:
     """All turns with model `key`, newest in sight, and the last answer's speed below."""
-    turns = "".join(_turn(turn, key) for turn in conversation.turns)
+    turns = "".join(_turn(turn, key, conversation.labels) for turn in conversation.turns)
     body = f"<div>{turns}</div>" if turns else EMPTY
     return (
         f'<section class="chat-column" aria-label="{escape(label)}">'
@@ -29,14 +29,26 @@ def transcript(conversation: Conversation, key: str, label: str) -> str:
     )
 
 
-def _turn(turn: Turn, key: str) -> str:
+def _turn(turn: Turn, key: str, labels: Mapping[str, str]) -> str:
     thumbs = "".join(
         f'<img src="studio/thumbs/{escape(sha)}" alt="Image of this question" height="48">'
         for sha in turn.images
     )
     asked = f'<div class="chat-said user">{thumbs}<p>{escape(turn.question)}</p></div>'
     answer = turn.answers.get(key)
-    return asked + (_answer(answer) if answer is not None else "")
+    own = _answer(answer) if answer is not None else ""
+    said, by = turn.heard(key)
+    if said and by != key and (answer is None or answer.error):
+        own += _of_another(said, labels.get(by, by))
+    return asked + own
+
+
+def _of_another(text: str, label: str) -> str:
+    """The answer of a model that is not this column's, which this one reads as its own."""
+    return (
+        f'<div class="quiet">{escape(label)} answered:</div>'
+        f'<div class="chat-said model"><p>{escape(text)}</p></div>'
+    )
 
 
 def _answer(answer: Answer) -> str:
@@ -48,6 +60,8 @@ def _answer(answer: Answer) -> str:
     if answer.open:
         stage = escape(answer.stage or "Reading")
         return f'<div class="chat-said model waiting"><p>{stage}…</p></div>'
+    if answer.error:
+        return f'<div class="chat-said model empty-answer"><p>No answer. {escape(answer.error)}</p></div>'
     return ""
 
 

@@ -70,8 +70,7 @@ def facts(summary: RunSummary) -> str:
     if summary.config is None:
         return f"{summary.run.run_id} · its run file cannot be read"
     took = f"trained {duration(status.training_seconds)}" if status.training_seconds else ""
-    resumed = f"resumed {status.attempt} time{'s' * (status.attempt > 1)}" if status.attempt else ""
-    parts = (*_what(card), card.source, took, resumed)
+    parts = (*_what(card), card.source, took, status.again)
     return " · ".join(filter(None, parts))
 
 

@@ -20,8 +20,8 @@ from studio.ui.runs.state import RunSummary
 from studio.ui.shared.line_charts import Look
 
 SEEN = (
-    "(run, _, compare, ...looks) =>"
-    " [run, window.studioRunsShown(), compare, ...window.studioLooks(looks)]"
+    "(run, _, compare, smoothing, log, ...links) => [run, window.studioRunsShown(), compare,"
+    " ...window.studioLooks([smoothing, log]), ...links]"
 )
 """For the `js` of a question whose second input is the words."""
 

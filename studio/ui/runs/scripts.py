@@ -27,5 +27,8 @@ CONFIRM_DELETE = (
 KEEP_LOOKS = "(run, compare, ...looks) => [run, compare, ...window.studioKeepLooks(looks)]"
 """For what changes smoothing or the log scale: the browser keeps both (assets/runs-keep.js)."""
 
-RECALL_LOOKS = "(run, compare, ...looks) => [run, compare, ...window.studioLooks(looks)]"
+RECALL_LOOKS = (
+    "(run, compare, smoothing, log, ...links) =>"
+    " [run, compare, ...window.studioLooks([smoothing, log]), ...links]"
+)
 """For what may be asked before the page has them back in its fields."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,12 +38,16 @@ from studio.ui.shell.navigation import go_to, link
 
 SMOOTHING = 0.6
 NOTHING_CHOSEN = empty("Choose a run", "Its progress, curves and log are shown here.")
+OPENING = empty("Opening the run", "Its progress, curves and log follow.")
 GONE = empty("This run was deleted", "Choose another one in the list.")
 # No container is among them: Gradio's page goes through all that is in it, several times an event.
 SHOWN = (
     *("beat", "list", "head", "health", "compare", "curves", "exports", "probes", "checkpoints"),
     *("longer_note", "elsewhere", "log", "settings"),
 )
+
+Link = tuple[str, int]
+"""A run, and the stamp that tells one link to it from another."""
 
 
 @dataclass
@@ -61,6 +66,7 @@ class RunsTab:
             gr.BrowserState(None, storage_key="studio-run", secret="studio-run"), str
         )
         self.seen = gr.Textbox("", visible=False)
+        self.followed = gr.Textbox("", visible="hidden")
         with gr.Row(elem_id="runs", equal_height=False):
             with gr.Column(scale=1, min_width=260, elem_classes=["surface", "runs-side"]):
                 parts["beat"] = gr.HTML(
@@ -139,9 +145,11 @@ class RunsTab:
         queued = {**quick, "queue": True, "concurrency_limit": 4}
         now = {"inputs": [self.chosen, *looks], "outputs": shown, **quick}
         refusable = {**now, **queued}
-        seen = [self.chosen, self.seen, *looks]
+        seen = [self.chosen, self.seen, *looks, shell.show_run, self.followed]
         parts["beat"].tick(self.look, seen, shown, js=SEEN, preprocess=False, **LOOK_AGAIN)
-        shell.tab.select(self.open, **now, js=RECALL_LOOKS)
+        links = [shell.show_run, self.followed]
+        arriving = {**now, "inputs": [self.chosen, *looks, *links]}
+        shell.tab.select(self.arrive, **arriving, js=RECALL_LOOKS)
         self.parts["list"].click(self.pick, [self.chosen, *looks], shown, **quick)
         self.parts["checkpoints"].click(self.go_back, **refusable)
         self.parts["compare"].input(self.show, **now)
@@ -149,7 +157,10 @@ class RunsTab:
             part.input(self.show, **now, js=KEEP_LOOKS, trigger_mode="always_last")
         recall = f"() => window.studioLooks([{SMOOTHING}, false])"
         shell.page.load(None, None, [self.smoothing, self.log_scale], js=recall, **quick)
-        shell.show_run.change(self.follow, [shell.show_run, *looks], shown, **quick)
+        blank = f"() => {json.dumps(OPENING)}"  # until the answer is here: not the run before
+        shell.show_run.change(None, None, parts["head"], js=blank, **quick)
+        following = [*shown, self.followed]
+        shell.show_run.change(self.follow, [shell.show_run, *looks], following, **quick)
         for name in ("save", "stop", "stop_now", "resume", "push"):
             self.buttons[name].click(getattr(self, name), **refusable)
         self.buttons["delete"].click(self.delete, **refusable, js=CONFIRM_DELETE)
@@ -178,14 +189,44 @@ class RunsTab:
             return self._choose(runs[0].run.run_id, looks)
         return self.show(run_id, *looks)
 
-    def look(self, run_id: str | None, seen: str, *looks: Any) -> tuple[Any, ...]:
+    def look(
+        self,
+        run_id: str | None,
+        seen: str,
+        compare: list[str] | None = None,
+        smoothing: float = SMOOTHING,
+        log_scale: bool = False,
+        target: Link | None = None,
+        followed: str = "",
+    ) -> tuple[Any, ...]:
         """What is not as `seen` by the page; all of it on one that was just opened."""
-        opened = Shown(seen).words
+        if _under_way(target, followed):
+            return (gr.skip(),) * self._width
+        opened, looks = Shown(seen).words, (compare, smoothing, log_scale)
         return self.poll(run_id, seen, *looks) if opened else self.open(run_id, *looks)
 
-    def follow(self, target: tuple[str, int] | None, *looks: Any) -> tuple[Any, ...]:
-        """The run a link of another tab points at."""
-        return self._choose(target[0] if target else None, looks)
+    def arrive(
+        self,
+        run_id: str | None,
+        compare: list[str] | None,
+        smoothing: float,
+        log_scale: bool,
+        target: Link | None,
+        followed: str,
+    ) -> tuple[Any, ...]:
+        """What one sees on opening the tab: the run of a link that is still being followed first.
+
+        `follow` and this are asked at once, and answer in any order.
+        """
+        looks = (compare, smoothing, log_scale)
+        if target and _under_way(target, followed):
+            return self._choose(target[0], looks)
+        return self.open(run_id, *looks)
+
+    def follow(self, target: Link | None, *looks: Any) -> tuple[Any, ...]:
+        """The run a link of another tab points at, and the link's stamp as followed."""
+        stamp = str(target[1]) if target else ""
+        return *self._choose(target[0] if target else None, looks), stamp
 
     def pick(self, event: gr.EventData, run_id: str | None, *looks: Any) -> tuple[Any, ...]:
         """The card, or the queue's button, that was clicked."""
@@ -356,3 +397,8 @@ def build(context: StudioContext) -> None:
     tab = RunsTab(context, RunReader(context.runs))
     tab.layout()
     tab.wire()
+
+
+def _under_way(target: Link | None, followed: str) -> bool:
+    """Whether the page has not yet the run that a link points at: what it calls chosen is old."""
+    return target is not None and str(target[1]) != followed
