@@ -14,8 +14,8 @@ run: ## Start the studio.
 test: ## Run all tests.
 	pytest
 
-check: ## Lint, format check, layers.
-	ruff check . && ruff format --check . && lint-imports
+check: ## Lint, format check, layers, types.
+	ruff check . && ruff format --check . && lint-imports && mypy
 
 docs: ## Write the generated reference of settings again.
 	python -m studio.config.settings_reference > docs/settings.md

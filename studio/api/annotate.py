@@ -140,8 +140,8 @@ class SaveBody(Body):
         names = SIDE_FIELDS if by_side else ID_FIELDS
         values = {name: getattr(self, name) for name in (*BOTH_FIELDS, *names)}
         if by_side:
-            spans = tuple(SideSpan(one.side, one.start, one.end) for one in self.spans)
-            return SideAnswer(annotator=annotator, spans=spans, **values)
+            marks = [SideSpan(one.side, one.start, one.end) for one in self.spans if one.side]
+            return SideAnswer(annotator=annotator, spans=tuple(marks), **values)
         spans = tuple(Span(one.candidate_id or 0, one.start, one.end) for one in self.spans)
         return LabelEvent(annotator=annotator, spans=spans, **values)
 
@@ -285,7 +285,7 @@ def _holding(routes: APIRouter, context: StudioContext, stamps: dict[str, int]) 
         else:
             card = store.undo(user, body.key, body.pair_id, dataset=body.dataset)
         progress = store.progress(user, body.dataset)
-        return UndoReply(card=card and showing(card), progress=_with_card(progress, card))
+        return UndoReply(card=showing(card) if card else None, progress=_with_card(progress, card))
 
 
 async def _reply(

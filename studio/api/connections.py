@@ -35,7 +35,11 @@ def _early(status: str, said: str = "") -> bytes:
 TOO_LONG = _early("431 Request Header Fields Too Large")
 
 
-class BoundedConnection(AutoHTTPProtocol):
+# Which of two classes it is depends on what is installed.
+Connection: Any = AutoHTTPProtocol
+
+
+class BoundedConnection(Connection):
     """One connection of Uvicorn's, with those two ends."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:

@@ -83,7 +83,7 @@ def add_routes(routes: APIRouter, context: StudioContext) -> None:
         after: Annotated[int, Query(ge=0, le=LAST_ID)] = 0,
     ) -> CaseReply:
         found = team.next_case(name, dataset, after)
-        return CaseReply(case=found and shown(found))
+        return CaseReply(case=shown(found) if found else None)
 
     @routes.get("/team/case/{pair_id}")
     def case(pair_id: Id, name: str = lead) -> CaseReply:

@@ -59,14 +59,16 @@ def pass_on(context: typer.Context, **given: Any) -> None:
     Raises:
         typer.BadParameter: The command has no such option.
     """
-    command = context.command.get_command(context, context.invoked_subcommand or "")
+    group: Any = context.command  # which has subcommands, since it was called with one
+    name = context.invoked_subcommand or ""
+    command = group.get_command(context, name)
     if command is None:
         return  # told by the group itself
     known = {parameter.name for parameter in command.params}
-    given = {name: value for name, value in given.items() if value}
-    for name in given.keys() - known:
-        raise typer.BadParameter(f"{context.invoked_subcommand} has no option --{name}.")
-    context.default_map = {context.invoked_subcommand: given}
+    given = {option: value for option, value in given.items() if value}
+    for option in given.keys() - known:
+        raise typer.BadParameter(f"{name} has no option --{option}.")
+    context.default_map = {name: given}
 
 
 def print_json(value: Any) -> None:

@@ -83,5 +83,5 @@ class Sampling(Section):
 def _problem(error: Any) -> FieldProblem:
     name = str(error["loc"][0])
     known = Sampling.model_fields.get(name)
-    label = known.title if known is not None else name
+    label = (known.title if known is not None else None) or name
     return FieldProblem(f"sampling.{name}", sentence(label, error))

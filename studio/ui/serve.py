@@ -125,7 +125,8 @@ def main(arguments: list[str] | None = None, command: str = "app.py") -> int:
     except StudioError as error:
         refuse(error.in_full)
     configure(context.workspace.log)
-    context.presence.serves_at(address(*bound.getsockname()[:2]))
+    if context.presence is not None:
+        context.presence.serves_at(address(*bound.getsockname()[:2]))
     if not os.environ.get("GRADIO_TEMP_DIR"):  # not one that every user of this machine can read
         os.environ["GRADIO_TEMP_DIR"] = str(own_folder(context.workspace.uploads))
     context.supervisor.start()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, func, insert, select, text, update
 from sqlalchemy.sql.expression import TextClause
@@ -36,7 +36,8 @@ def annotator_id(connection: Connection, name: str, now: float) -> int:
     if not name or len(name) > 200:
         raise InputError("An annotator needs a name of 1 to 200 characters.", field="annotator")
     added = connection.execute(insert(Annotator).values(name=name, created_at=now))
-    return added.inserted_primary_key[0]
+    (made,) = added.inserted_primary_key or (0,)
+    return made
 
 
 FIND = select(Annotator.id).where(Annotator.name == bindparam("name"))
@@ -77,7 +78,7 @@ def claim(
     if room > len(again):
         free = _free(connection, who, dataset, room - len(again), now, turn.blocked)
     place = len(shown) + len(free) + len(gold)
-    if again and before.again[1] + place < BETWEEN:
+    if again and before.again and before.again[1] + place < BETWEEN:
         again = []  # there are too few others to come between
     aging = [pair for pair in before.aging if pair not in shut]
     _hold(connection, aging + free, who, now + before.lease, now)
@@ -306,7 +307,8 @@ def _free(
     blocked: Collection[int],
 ) -> list[int]:
     """Pairs that wait for answers, neither answered nor held by `who`."""
-    query, given = FREE[dataset is not None], {"who": who, "now": now, "count": count}
+    query = FREE[dataset is not None]
+    given: dict[str, Any] = {"who": who, "now": now, "count": count}
     given |= {} if dataset is None else {"dataset": dataset}
     if blocked:
         query, given["blocked"] = query.where(OPEN_TO_ALL), list(blocked)

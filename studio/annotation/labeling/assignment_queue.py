@@ -9,9 +9,9 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    CompoundSelect,
     Connection,
     Float,
-    Select,
     bindparam,
     func,
     literal,
@@ -97,7 +97,7 @@ PACE = (
 )
 
 
-def _statement(*, of_dataset: bool) -> Select:
+def _statement(*, of_dataset: bool) -> CompoundSelect:
     """Rows of (what, pair, number, when it was handed out, else 0).
 
     The number is that of answers since, the time a lease ends, or milliseconds an answer took.
@@ -141,7 +141,7 @@ STATEMENTS = {chosen: _statement(of_dataset=chosen) for chosen in (False, True)}
 
 def ahead(connection: Connection, who: int, dataset: str | None, count: int, now: float) -> Ahead:
     """What `who` has before them, of one dataset or all; up to `count` pairs held."""
-    given = {"who": who, "now": now, "count": count}
+    given: dict[str, Any] = {"who": who, "now": now, "count": count}
     given |= {} if dataset is None else {"dataset": dataset}
     rows = connection.execute(STATEMENTS[dataset is not None], given).all()
     lease = lease_of([number for what, _, number, _ in rows if what == "pace"])
@@ -158,7 +158,8 @@ def ahead(connection: Connection, who: int, dataset: str | None, count: int, now
 
 def lease_seconds(connection: Connection, who: int) -> float:
     """How long a claim of `who` lasts."""
-    return lease_of(connection.execute(PACE, {"who": who}).scalars().all())
+    took = connection.execute(PACE, {"who": who}).scalars()
+    return lease_of([ms for ms in took if ms is not None])
 
 
 def lease_of(elapsed_ms: Sequence[float]) -> float:

@@ -37,8 +37,9 @@ COUNTED = (
 def append(connection: Connection, now: float, **values: Any) -> Saved:
     """Add an event; `values` are columns of `Label`."""
     added = connection.execute(ADD, {"created_at": now, **values})
+    (label_id,) = added.inserted_primary_key or (0,)
     return Saved(
-        label_id=added.inserted_primary_key[0],
+        label_id=label_id,
         key=values["key"],
         pair_id=values["pair_id"],
         kind=values["kind"],

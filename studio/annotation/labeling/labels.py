@@ -111,6 +111,8 @@ def _look(connection: Connection, event: LabelEvent) -> Row:
 def _repeated(connection: Connection, event: LabelEvent, who: int) -> Saved:
     """What was said when an event with this key was saved: a client that asks again."""
     earlier = events.by_key(connection, event.key)
+    if earlier is None:  # it is not there after all
+        raise events.key_taken()
     same = (earlier.annotator_id, earlier.pair_id, earlier.kind, earlier.winner_id)
     if same != (who, event.pair_id, event.kind, event.winner_id):
         raise events.key_taken()

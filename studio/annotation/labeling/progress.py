@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 from statistics import median
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
 
@@ -81,7 +82,7 @@ class _Counted:
         times = self._seen(select(Label.elapsed_ms).join(Pair, Pair.id == Label.pair_id))
         times = times.where(Label.annotator_id == who, Label.kind != UNDO)
         first = times.with_only_columns(func.min(Label.created_at))
-        common = {
+        common: dict[str, Any] = {
             "labelled": labelled,
             "day": _day(midnight),
             "since": _day(self._connection.execute(first).scalar()),

@@ -147,7 +147,7 @@ def project_pair(connection: Connection, pair, said: Vote) -> None:
 
 def vote_of(kind: str, winner_id: int | None, flagged: bool) -> Vote:
     """The vote of an answer."""
-    return Vote(kind, winner_id if kind == "choose" else kind, flagged)
+    return Vote(kind, kind if kind != "choose" or winner_id is None else winner_id, flagged)
 
 
 def _decided(connection: Connection, given: dict) -> dict[int, bool]:

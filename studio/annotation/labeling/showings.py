@@ -155,7 +155,8 @@ def aspects_by_side(aspects: dict[str, int], left_id: int) -> dict[str, str]:
 def spans_by_side(spans: tuple[Span, ...], left_id: int) -> tuple[SideSpan, ...]:
     """Marked pieces by the side they are on."""
     return tuple(
-        SideSpan(side_of(span.candidate_id, left_id), span.start, span.end) for span in spans
+        SideSpan("left" if span.candidate_id == left_id else "right", span.start, span.end)
+        for span in spans
     )
 
 

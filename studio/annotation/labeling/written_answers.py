@@ -103,4 +103,5 @@ def _candidate(
             created_at=now,
         )
     )
-    return added.inserted_primary_key[0]
+    (made,) = added.inserted_primary_key or (0,)
+    return made

@@ -174,7 +174,9 @@ def candidate_on(
     both = connection.execute(select(Pair.first_id, Pair.second_id).where(Pair.id == pair)).first()
     if both is None:
         raise NotFoundError(f"There is no pair {pair}.", remedy="Reload the page.")
-    return sides_of(viewer(connection, lead), pair, False, tuple(both), token).of(side)
+    return sides_of(
+        viewer(connection, lead), pair, False, (both.first_id, both.second_id), token
+    ).of(side)
 
 
 @dataclass(frozen=True)

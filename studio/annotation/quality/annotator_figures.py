@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 from operator import neg
@@ -170,7 +170,7 @@ class Quality:
     nominal: Figure
     ordinal: Figure
     percent: Figure
-    kappas: dict[tuple[str, str], Figure]
+    kappas: Mapping[tuple[str, str], Figure]
     gold: Figure
     consistency: Figure
     left: Figure
@@ -286,7 +286,7 @@ def measure(found: Gathered, now: float, resamples: int = 1000) -> Quality:
         nominal=agreement.alpha(nominal, "nominal", exchange=_other, resamples=resamples),
         ordinal=agreement.alpha(ordinal, "ordinal", exchange=neg, resamples=resamples),
         percent=agreement.percent_agreement(nominal),
-        kappas=agreement.kappas(nominal, _other),
+        kappas={(str(a), str(b)): k for (a, b), k in agreement.kappas(nominal, _other).items()},
         gold=_gold(found.golden),
         consistency=_consistency(found.again),
         left=_rate([one.left_won for one in votes]),
@@ -320,7 +320,9 @@ def _why(abstention: GivenAnswer) -> str:
 
 def _people(found: Gathered) -> list[Person]:
     """Everybody with an answer that stands, or a first one to a gold pair or a second showing."""
-    answers, golden, again = defaultdict(list), defaultdict(list), defaultdict(list)
+    answers: defaultdict[str, list[GivenAnswer]] = defaultdict(list)
+    golden: defaultdict[str, list[tuple[str, bool]]] = defaultdict(list)
+    again: defaultdict[str, list[tuple[str, bool]]] = defaultdict(list)
     for one in found.answers:
         answers[one.annotator].append(one)
     for of_name, checked in ((golden, found.golden), (again, found.again)):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import Connection, Row, insert, select, update
 
 from studio.annotation.database.tables import Dataset, Pair
@@ -41,7 +43,7 @@ def set_gold(
             "The right answer must be one to this pair.", remedy="Reload the page.", field="kind"
         )
     ensure_text_fits(explanation, "explanation")
-    values = {"kind": kind, "winner_id": winner_id, "active": True}
+    values: dict[str, Any] = {"kind": kind, "winner_id": winner_id, "active": True}
     values["explanation"] = explanation[:LONGEST_EXPLANATION]
     same = Gold.pair_id == pair_id
     if not connection.execute(update(Gold).where(same).values(**values)).rowcount:

@@ -7,8 +7,9 @@ its field with what was typed. Everything that is done is in the log of the Team
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Form, HTTPException, Request
@@ -48,7 +49,7 @@ def router(context: StudioContext) -> APIRouter:
     routes = APIRouter(route_class=FormRoute)
     _Own(context).add(routes)
     _Everybody(context).add(routes)
-    if context.accounts.path is not None:
+    if context.accounts is not None and context.accounts.path is not None:
         _Invited(context).add(routes)
     return routes
 
@@ -59,7 +60,17 @@ class _Pages:
 
     @property
     def accounts(self) -> Accounts:
-        return self.context.accounts
+        found = self.context.accounts
+        if found is None:
+            raise RuntimeError("There are no accounts, so these pages are not there.")
+        return found
+
+    @property
+    def file(self) -> Path:
+        """The file of the accounts. Raises RuntimeError where they are the hub's."""
+        if self.accounts.path is None:
+            raise RuntimeError("The accounts are not kept in a file.")
+        return self.accounts.path
 
     def me(self, request: Request) -> Account:
         account = self.accounts.of_request(request)
@@ -116,7 +127,7 @@ class _Own(_Pages):
 
     def page(self, request: Request, status: int = 200, **shown: Any) -> Response:
         me, session = self.me(request), self.accounts.session_of(request)
-        values = {
+        values: dict[str, Any] = {
             "me": me,
             "home": HOME[me.role],
             "has_password": self.accounts.path is not None,
@@ -173,7 +184,7 @@ class _Everybody(_Pages):
             return refused or RedirectResponse(f"/accounts?done={done}", 303)
 
     def _add_links(self, routes: APIRouter) -> None:
-        path = self.accounts.path
+        path = self.file
 
         @routes.post("/accounts/invite")
         def invite(request: Request, name: Text = "", role: Text = "annotator") -> Response:
@@ -202,15 +213,15 @@ class _Everybody(_Pages):
             return refused or self.page(request, link=link)
 
     def _withdraw(self, lead: str, name: str, role: str) -> None:
-        invites.withdraw(self.accounts.path, name)
+        invites.withdraw(self.file, name)
         self.note(lead, "withdraw an invitation", account=name)
 
     def _change_role(self, lead: str, name: str, role: str) -> None:
-        auth.set_role(self.accounts.path, name, role)
+        auth.set_role(self.file, name, role)
         self.note(lead, "change a role", account=name, role=role)
 
     def _remove(self, lead: str, name: str, role: str) -> None:
-        auth.remove_user(self.accounts.path, name)
+        auth.remove_user(self.file, name)
         self.accounts.sessions.end_all(name)
         self.note(lead, "remove an account", account=name)
 
@@ -243,7 +254,7 @@ class _Everybody(_Pages):
         me, path = self.me(request), self.accounts.path
         waiting = invites.waiting(path) if path else []
         known = set(self.accounts.by_name)
-        values = {
+        values: dict[str, Any] = {
             "me": me,
             "home": HOME[me.role],
             "editable": path is not None,
@@ -257,7 +268,7 @@ class _Everybody(_Pages):
         }
         return page("accounts", status, **(values | shown))
 
-    def _people(self, reset: set[str] = frozenset()) -> list[dict[str, Any]]:
+    def _people(self, reset: Collection[str] = ()) -> list[dict[str, Any]]:
         sessions = self.accounts.sessions
         names = self.accounts.by_name if self.accounts.path else sessions.names()
         found = [account for name in names if (account := self.accounts.account(name))]
@@ -276,7 +287,7 @@ class _Invited(_Pages):
     """Whoever has a link."""
 
     def add(self, routes: APIRouter) -> None:
-        path = self.accounts.path
+        path = self.file
         links = invites.Links(path)
 
         def found(request: Request, token: str) -> str:

@@ -11,8 +11,8 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Annotated
+from dataclasses import dataclass, field
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
@@ -27,14 +27,18 @@ from studio.core.logs import strangers
 STATE, STATE_SECONDS = "studio_state", 600
 NEEDED = ("SPACE_ID", "SPACE_HOST", "OAUTH_CLIENT_ID", "OAUTH_CLIENT_SECRET", "OPENID_PROVIDER_URL")
 SECONDS = 15
-IN_A_FRAME = {"httponly": True, "secure": True, "samesite": "none"}  # a Space is shown in one
+IN_A_FRAME: dict[str, Any] = {
+    "httponly": True,
+    "secure": True,
+    "samesite": "none",
+}  # a Space is shown in one
 
 
 @dataclass
 class HubAccounts(Accounts):
     """Accounts by Hugging Face names; nobody has a password here."""
 
-    environment: Mapping[str, str] | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
     leads: frozenset[str] = frozenset()
     annotators: frozenset[str] = frozenset()
     in_a_frame = True

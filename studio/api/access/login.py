@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
 from fastapi.concurrency import run_in_threadpool
@@ -82,7 +82,7 @@ def add_common(routes: APIRouter, accounts: Accounts) -> None:
         return answer
 
 
-def flags(request: Request, in_a_frame: bool) -> dict[str, object]:
+def flags(request: Request, in_a_frame: bool) -> dict[str, Any]:
     """How a cookie is set: no script reads it, and only the studio's own page sends it."""
     if in_a_frame:
         return {"httponly": True, "secure": True, "samesite": "none"}

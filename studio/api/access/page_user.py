@@ -82,7 +82,7 @@ class PageUser:
         if self.accounts is None:
             return Asking(LOCAL_USER, "", "lead")
         account: Account | None = self.accounts.of_request(Request(scope))
-        return account and Asking(account.name, account.id, account.role)
+        return Asking(account.name, account.id, account.role) if account else None
 
 
 def _telling(send: Send, said: dict[str, str]) -> Send:

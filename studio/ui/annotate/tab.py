@@ -146,7 +146,7 @@ class Actions:
     def _datasets(self) -> tuple[list[str], str | None]:
         found = [dataset for dataset in self.context.store.datasets() if dataset.pairs]
         best = max(found, key=lambda dataset: dataset.labelled > 0, default=None)
-        return [dataset.name for dataset in found], best and best.name
+        return [dataset.name for dataset in found], best.name if best else None
 
     def panel(self, request: gr.Request) -> Any:
         """The export form, for leads only."""

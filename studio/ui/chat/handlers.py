@@ -203,7 +203,8 @@ class ChatHandlers:
         answers = list(turn.answers.values())
         errors: list[StudioError] = []
         drawn = time.monotonic()
-        with closing(self.context.inference.compare(requests)) as arriving:
+        answering: Any = self.context.inference.compare(requests)
+        with closing(answering) as arriving:
             for number, what in arriving:
                 if not conversation.wants(turn):
                     break

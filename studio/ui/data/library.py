@@ -310,8 +310,8 @@ class Library:
 def _change(event: gr.EventData, editor: str, person: Viewer) -> TextChange:
     """The change that a page sent. Raises InputError when it does not say of what."""
     item, revision, candidate = (number(event, name) for name in ("item", "revision", "candidate"))
-    whole = item is not None and revision is not None and "text" in details(event)
-    if not whole or (candidate is None and text(event, "candidate")):
+    named = candidate is not None or not text(event, "candidate")
+    if item is None or revision is None or "text" not in details(event) or not named:
         raise InputError("The change does not say which text it is of.", remedy="Reload the page.")
     if candidate is not None and details(event).get("veiled"):
         candidate, _ = person.number(candidate)
@@ -354,7 +354,8 @@ def _known(state: LibraryState, facets: Facets) -> LibraryState:
     }
     if not gone:
         return state
-    narrowed = state.narrowed(replace(state.where, **dict.fromkeys(gone)))
+    without: dict[str, Any] = dict.fromkeys(gone)
+    narrowed = state.narrowed(replace(state.where, **without))
     return replace(narrowed, item=state.item)
 
 

@@ -306,7 +306,7 @@ class DataTab:
         while the first is on its way.
         """
         names = names or tuple(self.parts)
-        in_turn = bool(inputs) and inputs[0] is self.parts["state"]
+        in_turn = bool(inputs and inputs[0] is self.parts["state"])
 
         @wraps(handler)
         def changed(*given: Any, **named: Any) -> Any:

@@ -123,7 +123,7 @@ def _is_typed(component: Any, value: Any) -> bool:
     """Whether a list in which anything can be typed holds a text, or a value of its choices' kind."""
     if not (isinstance(component, gr.Dropdown) and component.allow_custom_value):
         return True
-    kinds = (str, *(type(choice) for _, choice in component.choices or ()))
+    kinds: tuple[type, ...] = (str, *(type(choice) for _, choice in component.choices or ()))
     return all(_is_of(one, kinds) for one in (value if isinstance(value, list) else [value]))
 
 

@@ -36,7 +36,7 @@ class Shell:
     train_on: gr.State
 
 
-def link(value: str) -> tuple[str, int]:
+def link(value: Any) -> tuple[Any, int]:
     """A link's content; the stamp makes following the same link twice a change."""
     return value, time.time_ns()
 

@@ -114,8 +114,8 @@ def _box(label: str, value: str, note: str) -> str:
 
 
 def _people(people: Sequence[Person], standings: Mapping[str, str]) -> str:
-    head = ("Who", "Answers", "Skips", "Median", "Per hour", "Gold", "Consistent", "Left", "Longer", "Too fast", "Last answer")  # fmt: skip
-    rows = [
+    head: tuple[str, ...] = ("Who", "Answers", "Skips", "Median", "Per hour", "Gold", "Consistent", "Left", "Longer", "Too fast", "Last answer")  # fmt: skip
+    rows: list[tuple[str, ...]] = [
         (
             person.name,
             f"{person.answers:,}",
@@ -213,17 +213,18 @@ def _ranges(title: str, people: Sequence[Person], of: Callable[[Person], Figure]
     known = [(person.name, of(person)) for person in people if of(person).value is not None]
     if not known:
         return ""
-    lines = "".join(
-        f'<span>{escape(name)}</span><div class="tm-range" role="img" aria-label="{_said(figure)}">'
-        f'<i style="left:{100 * figure.low:.1f}%;width:{100 * (figure.high - figure.low):.1f}%"></i>'
-        f'<b style="left:{100 * figure.value:.1f}%"></b></div><span>{_said(figure)}</span>'
-        for name, figure in known
-    )
+    lines = "".join(_range(name, figure) for name, figure in known)
     return f'<section><h3>{escape(title)}</h3><div class="tm-ranges">{lines}</div></section>'
 
 
-def _said(figure: Figure) -> str:
-    return f"{_percent(figure.value)} ({_percent(figure.low)} to {_percent(figure.high)})"
+def _range(name: str, figure: Figure) -> str:
+    low, value, high = (end or 0.0 for end in (figure.low, figure.value, figure.high))
+    said = f"{_percent(value)} ({_percent(low)} to {_percent(high)})"
+    return (
+        f'<span>{escape(name)}</span><div class="tm-range" role="img" aria-label="{said}">'
+        f'<i style="left:{100 * low:.1f}%;width:{100 * (high - low):.1f}%"></i>'
+        f'<b style="left:{100 * value:.1f}%"></b></div><span>{said}</span>'
+    )
 
 
 def differences(clashes: Sequence[Clash], typed: Mapping[str, Any]) -> str:
