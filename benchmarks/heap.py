@@ -4,7 +4,7 @@
 
 One row on the widths of SmolVLM-256M with 8 language and 4 vision layers, 5 tiles, gradient
 checkpointing, one thread, each setting in a process of its own: as glibc likes it, 512 KiB, and
-what training processes use (`studio/training/planning/heap.py`). Ratios are against the first.
+what training processes use (`studio/training/planning/allocator_heap.py`). Ratios are against the first.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks.shapes import SHAPES, save_random, write_rows
 from benchmarks.training import CHARTS, settings
 from studio.core.paths import Workspace
-from studio.training.planning import heap
+from studio.training.planning import allocator_heap
 
 WAYS = ("glibc", "512 KiB", "training")
 STEPS = 2
@@ -37,9 +37,9 @@ def one(way: str, folder: Path, path: str) -> dict[str, float]:
     from studio.models.log_levels import quiet_libraries
 
     if way == "training":
-        heap.return_freed_memory()
+        allocator_heap.return_freed_memory()
     elif way == "512 KiB":
-        ctypes.CDLL(None).mallopt(heap.M_MMAP_THRESHOLD, 512 * 1024)
+        ctypes.CDLL(None).mallopt(allocator_heap.M_MMAP_THRESHOLD, 512 * 1024)
     quiet_libraries()
     values = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
     worker = Worker(path, values, Workspace.locate(folder / way.replace(" ", "")))

@@ -23,7 +23,7 @@ from studio.config.training import SAVINGS
 from studio.core.paths import Workspace
 from studio.models.log_levels import quiet_libraries
 from studio.runs.store import RunStore
-from studio.training.planning.heap import return_freed_memory
+from studio.training.planning.allocator_heap import return_freed_memory
 
 OFF = dict.fromkeys(SAVINGS, "off")
 

@@ -21,8 +21,8 @@ from studio.annotation.labeling import answer_permission, assignment, labels, pa
 from studio.annotation.labeling import progress as counts
 from studio.annotation.labeling import undo as undoing
 from studio.annotation.library import browse, edits, item_marks
+from studio.annotation.library.import_staging import Batch
 from studio.annotation.library.other_workspace_labels import Brought, ForeignLabel, bring
-from studio.annotation.library.staged_import import Batch
 from studio.annotation.library.trainable_version import trainable_state
 from studio.annotation.quality.lead_actions import Team
 from studio.annotation.records import (

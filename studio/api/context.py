@@ -12,8 +12,8 @@ from studio.annotation.database.journal import Journal, open_journal
 from studio.core.paths import Workspace
 from studio.data.image_store import ImageStore
 from studio.inference.client import InferenceClient
+from studio.launch.open_studios import Presence
 from studio.launch.planner import Planner
-from studio.launch.presence import Presence
 from studio.launch.supervisor import Supervisor
 from studio.runs.store import RunStore
 

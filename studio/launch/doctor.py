@@ -15,7 +15,7 @@ from studio.annotation import AnnotationStore
 from studio.core.errors import StudioError
 from studio.core.logs import log_told
 from studio.core.paths import Workspace, sqlite_url
-from studio.launch.presence import Presence
+from studio.launch.open_studios import Presence
 
 REQUIRED = (
     "torch",

@@ -23,7 +23,6 @@ from studio.training.fast_path.fast_trainers import FastTrainer
 from studio.training.fast_path.feature_filling import fill_cache, record_hits
 from studio.training.model_download import fetching_told
 from studio.training.model_setup import prepare_model, save_adapter
-from studio.training.narrow_data import report_narrow
 from studio.training.oom_recovery import (
     StepGuard,
     free_memory,
@@ -32,12 +31,13 @@ from studio.training.oom_recovery import (
     with_less_memory,
     within_plan,
 )
-from studio.training.planning.heap import return_freed_memory
+from studio.training.planning.allocator_heap import return_freed_memory
 from studio.training.planning.preflight_plan import plan_run
 from studio.training.probes.probe_rounds import make_prober
 from studio.training.recipe import write_recipe
 from studio.training.resume import checkpoint_to_resume
 from studio.training.run_rows import RunData
+from studio.training.too_few_rows import report_narrow
 from studio.training.trainers import build_trainer
 
 Outcome = Literal["finished", "stopped"]

@@ -20,7 +20,7 @@ from studio.training.fast_path.setup import Setup
 from studio.training.model_setup import Trainable, keep_start, set_reference, set_weights
 from studio.training.multi_turn_loss import TurnCollator
 from studio.training.parameter_groups import set_rates
-from studio.training.planning.heap import trim_before_passes
+from studio.training.planning.allocator_heap import trim_before_passes
 from studio.training.recipe_lines import begins_with_rows
 from studio.training.reference_check import check_reference
 from studio.training.run_rows import RunData

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import text
 
 from studio.annotation import AnnotationStore, ItemFilter
-from studio.annotation.library.item_import import CHUNK
+from studio.annotation.library.import_rows import CHUNK
 from studio.core.errors import BusyError
 from studio.data.schema import Answer
 

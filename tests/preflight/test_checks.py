@@ -15,7 +15,7 @@ from studio.preflight.checks.length import length_bias, length_findings
 from studio.preflight.checks.repeats import Repeats
 from studio.preflight.checks.special_tokens import SpecialTokens
 from studio.preflight.checks.unreadable import Unreadable
-from studio.preflight.image_facts import Pictures
+from studio.preflight.image_fingerprints import Pictures
 from studio.preflight.token_summary import histogram
 from tests.preflight.conftest import look, row
 

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from studio.core.errors import DataError, NotFoundError
-from studio.preflight.image_facts import Pictures, upright_size
+from studio.preflight.image_fingerprints import Pictures, upright_size
 from tests.preflight.conftest import drawing, saved
 
 
@@ -38,7 +38,7 @@ def test_charts_with_other_bars_or_colours_are_not_alike(store):
 
 
 def test_many_pictures_are_compared_across_blocks(store, monkeypatch):
-    monkeypatch.setattr("studio.preflight.image_facts.BLOCK", 4)
+    monkeypatch.setattr("studio.preflight.image_fingerprints.BLOCK", 4)
     pictures = [saved(drawing(seed)) for seed in range(10)]
     assert alike(store, *pictures, saved(drawing(3), "JPEG", quality=80)) == {10: 3}
 

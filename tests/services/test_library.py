@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from studio.annotation import AnnotationStore
-from studio.annotation.library.background_import import Importer
+from studio.annotation.library.import_job import Importer
 from studio.annotation.library.sources import (
     dataset_name,
     import_source,
@@ -133,7 +133,7 @@ def test_one_import_at_a_time(pairs, workspace, store, monkeypatch):
 
     gate = threading.Event()
     monkeypatch.setattr(
-        "studio.annotation.library.background_import.import_source",
+        "studio.annotation.library.import_job.import_source",
         lambda *args, **kwargs: gate.wait(30),
     )
     importer = Importer(workspace, store)

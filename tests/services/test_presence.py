@@ -14,14 +14,14 @@ import pytest
 
 from studio.core.errors import BusyError
 from studio.core.paths import Workspace
-from studio.launch import presence
-from studio.launch.presence import Presence, this_studio
+from studio.launch import open_studios
+from studio.launch.open_studios import Presence, this_studio
 
 
 @pytest.fixture
 def workspace(tmp_path, monkeypatch) -> Workspace:
-    monkeypatch.setattr(presence, "BEAT_SECONDS", 0.2)
-    monkeypatch.setattr(presence, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(open_studios, "BEAT_SECONDS", 0.2)
+    monkeypatch.setattr(open_studios, "LOOK_SECONDS", 0.0)
     return Workspace.locate(tmp_path)
 
 
@@ -97,7 +97,7 @@ def test_a_damaged_file_and_a_full_disk_stop_nobody(entered, workspace, monkeypa
         told.set()
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(presence, "write_json", full)
+    monkeypatch.setattr(open_studios, "write_json", full)
     here = entered()
     assert told.is_set() and here.others() == []
     assert "cannot be told" in caplog.text and "Traceback" in caplog.text
@@ -106,6 +106,6 @@ def test_a_damaged_file_and_a_full_disk_stop_nobody(entered, workspace, monkeypa
 def test_what_stays_of_long_ago_does_not_count(entered, workspace, monkeypatch):
     entered(host="far", machine=this_studio().machine)._left.set()
     here = entered()
-    now = time.time() + presence.GONE_SECONDS + 1
-    monkeypatch.setattr(presence.time, "time", lambda: now)
+    now = time.time() + open_studios.GONE_SECONDS + 1
+    monkeypatch.setattr(open_studios.time, "time", lambda: now)
     assert here.others() == []

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from studio.training.planning.heap import MOST_FREE, trim_before_passes
+from studio.training.planning.allocator_heap import MOST_FREE, trim_before_passes
 
 STATUS = Path("/proc/self/status")
 SMALL = 64 * 1024  # bytes: in the heap whatever the threshold for mappings is

@@ -19,9 +19,9 @@ from studio.runs.event_log import read_events
 from studio.runs.status import read_status, update_status, write_status
 from studio.training import model_download
 from studio.training.callbacks import RunReporter
-from studio.training.narrow_data import narrow, small
 from studio.training.run_rows import load_run_data
 from studio.training.run_training import execute
+from studio.training.too_few_rows import narrow, small
 
 LONG = {
     "adapter": {"rank": 4, "alpha": 8, "dropout": 0.1},

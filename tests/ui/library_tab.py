@@ -13,7 +13,7 @@ from PIL import Image
 from tab_context import Context
 
 from studio.annotation import AnnotationStore
-from studio.annotation.library.background_import import Importer
+from studio.annotation.library.import_job import Importer
 from studio.core.paths import Workspace
 from studio.data.image_store import ImageStore
 from studio.ui.data.import_form import ROLES, ImportForm

@@ -97,7 +97,7 @@ def test_an_import_that_is_stopped_leaves_nothing(tab, source, monkeypatch):
         held.wait(30)
         return import_source(*given, **options)
 
-    monkeypatch.setattr("studio.annotation.library.background_import.import_source", slow)
+    monkeypatch.setattr("studio.annotation.library.import_job.import_source", slow)
     tab.form.start(REQUEST, source(60), "", 0, "", False, {}, *ASK)
     assert tab.poll(0)["stop"]["visible"]
     going = tab.stop(REQUEST)

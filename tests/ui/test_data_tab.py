@@ -18,8 +18,8 @@ from studio.api.context import close_context, open_context
 from studio.core.errors import InputError
 from studio.data.schema import Answer, Message, Part, Row
 from studio.ui.data import views as look
-from studio.ui.data.address import NAMES, address_of, state_of
 from studio.ui.data.item_view import detail
+from studio.ui.data.page_address import NAMES, address_of, state_of
 from studio.ui.data.rows_view import gallery, named_answers, table
 from studio.ui.data.state import PAGE, LibraryState, filter_of, read_page
 from studio.ui.shared.text_differences import differences

@@ -27,7 +27,7 @@ def context(folder):
 
 
 def test_both_studios_say_that_there_is_another_and_who_starts_runs(context, folder, monkeypatch):
-    monkeypatch.setattr("studio.launch.presence.LOOK_SECONDS", 0.0)
+    monkeypatch.setattr("studio.launch.open_studios.LOOK_SECONDS", 0.0)
     assert notices(context) == []
     before = header_word(context, None)
     context.supervisor._supervising()

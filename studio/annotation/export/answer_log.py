@@ -11,7 +11,7 @@ from sqlalchemy.orm import aliased
 
 from studio.annotation.database.tables import Annotator, Candidate, CurrentLabel, Item, Label, Pair
 from studio.annotation.labeling.project_settings import project
-from studio.annotation.library.staged_import import unpublished
+from studio.annotation.library.import_staging import unpublished
 
 FIRST, SECOND, EDIT, IDEAL = (aliased(Candidate) for _ in range(4))
 

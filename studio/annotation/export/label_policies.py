@@ -13,8 +13,8 @@ from studio.annotation.database.tables import Annotator, CurrentLabel, Dataset, 
 from studio.annotation.database.team_tables import Decision, Gold
 from studio.annotation.labeling.projection import REOPEN
 from studio.annotation.library import browse
-from studio.annotation.library.item_import import CHUNK
-from studio.annotation.library.staged_import import unpublished
+from studio.annotation.library.import_rows import CHUNK
+from studio.annotation.library.import_staging import unpublished
 from studio.annotation.records import ABSTENTIONS, TIES, ExportPolicy, ItemView, PairView
 from studio.core.errors import NotFoundError
 from studio.data.schema import Answer, Row

@@ -9,7 +9,7 @@ from studio.annotation.labeling import showings
 from studio.annotation.labeling.pair_card import card
 from studio.annotation.labeling.project_settings import projects
 from studio.annotation.labeling.showings import not_yours
-from studio.annotation.library.staged_import import unpublished
+from studio.annotation.library.import_staging import unpublished
 from studio.annotation.quality import gold
 from studio.annotation.records import LabelEvent, PairCard, SideAnswer
 

@@ -21,7 +21,7 @@ from studio.annotation.labeling.assignment_queue import (
 )
 from studio.annotation.labeling.pair_card import cards
 from studio.annotation.labeling.project_settings import Project, projects
-from studio.annotation.library.staged_import import unpublished
+from studio.annotation.library.import_staging import unpublished
 from studio.annotation.quality import gold as checks
 from studio.annotation.quality.gold import GoldScore
 from studio.annotation.records import PairCard

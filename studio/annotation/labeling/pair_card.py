@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, Row, bindparam, func, select
 from sqlalchemy.orm import aliased
 
-from studio.annotation.database.item_texts import prompt_from_json
+from studio.annotation.database.search_text import prompt_from_json
 from studio.annotation.database.tables import (
     Annotator,
     Candidate,

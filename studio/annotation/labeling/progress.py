@@ -15,7 +15,7 @@ from studio.annotation.labeling.assignment import find_annotator
 from studio.annotation.labeling.label_events import UNDO
 from studio.annotation.labeling.project_settings import Project, ProjectSettings, projects
 from studio.annotation.labeling.showings import Viewer, viewer
-from studio.annotation.library.staged_import import unpublished
+from studio.annotation.library.import_staging import unpublished
 from studio.annotation.quality import gold as checks
 from studio.annotation.records import ABSTENTIONS, Progress
 

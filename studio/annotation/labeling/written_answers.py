@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, insert, select, update
 
 from studio.annotation.database.tables import Candidate, Pair
-from studio.annotation.library.item_import import text_hash
-from studio.annotation.library.staged_import import refresh_search
+from studio.annotation.library.import_rows import text_hash
+from studio.annotation.library.import_staging import refresh_search
 
 AUTHOR = "person:"
 LONGEST = 8_000

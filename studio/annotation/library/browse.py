@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, Select, case, func, select
 
-from studio.annotation.database.item_texts import prompt_from_json
+from studio.annotation.database.search_text import prompt_from_json
 from studio.annotation.database.tables import (
     Annotator,
     Candidate,
@@ -20,7 +20,7 @@ from studio.annotation.database.tables import (
     Pair,
 )
 from studio.annotation.library.filters import filtered
-from studio.annotation.library.staged_import import unpublished
+from studio.annotation.library.import_staging import unpublished
 from studio.annotation.records import (
     VOTES,
     CandidateView,

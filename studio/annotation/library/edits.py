@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, insert, select, update
 
-from studio.annotation.database.item_texts import prompt_from_json, prompt_to_json
+from studio.annotation.database.search_text import prompt_from_json, prompt_to_json
 from studio.annotation.database.tables import Candidate, Item, TextEdit
-from studio.annotation.library.staged_import import refresh_search
+from studio.annotation.library.import_staging import refresh_search
 from studio.annotation.records import EditView, TextChange
 from studio.core.errors import ConflictError, DataError, InputError, NotFoundError
 from studio.data.conversation import IMAGE_TAG, check_text

@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import Text
 
-from studio.annotation.database.item_texts import fold
+from studio.annotation.database.search_text import fold
 from studio.annotation.database.tables import (
     Annotator,
     CurrentLabel,
@@ -36,7 +36,7 @@ from studio.annotation.database.tables import (
     Label,
     Pair,
 )
-from studio.annotation.library.staged_import import unpublished
+from studio.annotation.library.import_staging import unpublished
 from studio.annotation.records import VOTES, ItemFilter
 
 _WORD = re.compile(r"\w+")

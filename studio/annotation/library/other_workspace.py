@@ -13,7 +13,7 @@ from sqlalchemy.exc import DatabaseError
 from studio.annotation.database.connection import REVISION
 from studio.annotation.labeling.written_answers import AUTHOR as WRITTEN_BY
 from studio.annotation.library import browse
-from studio.annotation.library.item_import import CHUNK
+from studio.annotation.library.import_rows import CHUNK
 from studio.annotation.library.other_workspace_labels import (
     ForeignLabel,
     annotators,
@@ -24,7 +24,7 @@ from studio.core.errors import DataError, NotFoundError
 from studio.core.paths import Workspace, can_be_path, typed_path
 from studio.data.image_store import ImageStore
 from studio.data.schema import Answer, BadRow, Row
-from studio.data.sources.source import Preview
+from studio.data.sources.opened_source import Preview
 from studio.data.split_slices import Split, choose_split, parse_split
 
 
@@ -47,7 +47,7 @@ class WorkspaceSource:
     """Rows of one dataset of another workspace; its datasets are the splits.
 
     Answers and the preferences that were imported with them come along as rows; what people said
-    and wrote comes as `labels`. Attributes as of `studio.data.sources.source.Source`.
+    and wrote comes as `labels`. Attributes as of `studio.data.sources.opened_source.Source`.
 
     Raises:
         DataError: Its database is of another version or damaged, or has no such dataset.

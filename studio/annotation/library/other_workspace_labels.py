@@ -18,8 +18,8 @@ from studio.annotation.database.tables import (
 )
 from studio.annotation.labeling import labels
 from studio.annotation.labeling.answer_validation import LONGEST_MS
-from studio.annotation.library.item_import import CHUNK, text_hash
-from studio.annotation.library.staged_import import unpublished
+from studio.annotation.library.import_rows import CHUNK, text_hash
+from studio.annotation.library.import_staging import unpublished
 from studio.annotation.records import LabelEvent
 from studio.core.errors import ConflictError
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 
 from studio.annotation import AnnotationStore, DatasetView
+from studio.annotation.library.import_staging import Batch
 from studio.annotation.library.other_workspace import WorkspaceSource, is_workspace
 from studio.annotation.library.other_workspace_labels import Brought
 from studio.annotation.library.rejected_rows import LeftOut
-from studio.annotation.library.staged_import import Batch
 from studio.core.errors import DataError, RunFailedError
 from studio.core.paths import Workspace
 from studio.core.plurals import counted

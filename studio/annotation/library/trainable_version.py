@@ -23,7 +23,7 @@ from studio.annotation.database.tables import (
     TextEdit,
 )
 from studio.annotation.database.team_tables import Decision, Gold
-from studio.annotation.library.staged_import import STAGING
+from studio.annotation.library.import_staging import STAGING
 
 
 def trainable_state(connection: Connection, dataset: str) -> str:

@@ -16,7 +16,7 @@ from studio.annotation.database.tables import (
     TextEdit,
 )
 from studio.annotation.database.team_tables import AuditEntry, Decision
-from studio.annotation.library.staged_import import STAGING
+from studio.annotation.library.import_staging import STAGING
 
 
 @dataclass(frozen=True)

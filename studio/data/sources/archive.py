@@ -15,8 +15,8 @@ from pathlib import Path, PurePosixPath
 from studio.core.errors import DataError, first_line
 from studio.core.paths import Workspace, building
 from studio.data.sources import folder as folders
-from studio.data.sources.base import Reader
 from studio.data.sources.files import ENDINGS, existing_file
+from studio.data.sources.reader import Reader
 
 ENDING = ".zip"
 UNPACKED_ENDINGS = (*ENDINGS, *folders.IMAGE_ENDINGS, ".txt")

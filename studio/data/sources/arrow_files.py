@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from studio.core.errors import DataError, first_line
 from studio.data.schema import BadRow
-from studio.data.sources.base import Reader, Record
+from studio.data.sources.reader import Reader, Record
 
 if TYPE_CHECKING:
     from pyarrow import RecordBatch

@@ -12,7 +12,7 @@ from studio.core.paths import read_json
 from studio.core.spreadsheet import original
 from studio.data.manifest import MANIFEST
 from studio.data.schema import BadRow
-from studio.data.sources.base import Reader, Record
+from studio.data.sources.reader import Reader, Record
 
 MAX_CELL = 4 * 1024 * 1024
 

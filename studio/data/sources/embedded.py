@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from studio.core.errors import DataError
 from studio.core.paths import EMBEDDED, SAMPLES, Workspace
-from studio.data.sources.base import Reader
 from studio.data.sources.json_files import JsonLinesReader
+from studio.data.sources.reader import Reader
 from studio.data.split_slices import choose_split
 
 PREFIX = f"{EMBEDDED}:"

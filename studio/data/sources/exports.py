@@ -6,7 +6,7 @@ from studio.core.errors import DataError
 from studio.core.paths import Workspace
 from studio.data.manifest import list_exports
 from studio.data.sources.arrow_files import ArrowReader
-from studio.data.sources.base import Reader
+from studio.data.sources.reader import Reader
 from studio.data.split_slices import choose_split
 
 PREFIX = "exports/"

@@ -8,9 +8,9 @@ from pathlib import Path
 from studio.core.errors import DataError
 from studio.core.paths import Workspace, typed_path
 from studio.data.sources.arrow_files import ArrowReader
-from studio.data.sources.base import Reader
 from studio.data.sources.delimited import DelimitedReader
 from studio.data.sources.json_files import JsonLinesReader, JsonReader
+from studio.data.sources.reader import Reader
 from studio.data.split_slices import EVALUATION_NAMES, choose_split
 
 READERS = {".jsonl": JsonLinesReader, ".json": JsonReader}

@@ -11,8 +11,8 @@ from studio.core.errors import DataError
 from studio.core.paths import Workspace, typed_path
 from studio.core.plurals import counted
 from studio.data.schema import BadRow
-from studio.data.sources.base import Reader, Record
 from studio.data.sources.files import ARROW, ENDINGS, reader_of, split_of
+from studio.data.sources.reader import Reader, Record
 from studio.data.split_slices import choose_split
 
 IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from studio.core.errors import DataError
 from studio.core.paths import Workspace
 from studio.data.schema import BadRow
-from studio.data.sources.base import Reader, Record
+from studio.data.sources.reader import Reader, Record
 from studio.data.split_slices import choose_split
 
 if TYPE_CHECKING:

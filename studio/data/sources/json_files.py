@@ -10,7 +10,7 @@ from typing import Any
 
 from studio.core.errors import DataError
 from studio.data.schema import BadRow
-from studio.data.sources.base import Reader, Record
+from studio.data.sources.reader import Reader, Record
 
 MAX_LINE = 32 * 1024 * 1024
 MAX_JSON = 256 * 1024 * 1024

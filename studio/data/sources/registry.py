@@ -7,7 +7,7 @@ from types import ModuleType
 from studio.core.errors import DataError
 from studio.core.paths import Workspace
 from studio.data.sources import archive, embedded, exports, files, folder, hub
-from studio.data.sources.base import Reader
+from studio.data.sources.reader import Reader
 
 LIBRARY = "library:"
 KINDS: tuple[ModuleType, ...] = (embedded, exports, folder, archive, files, hub)

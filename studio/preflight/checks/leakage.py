@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from studio.core.plurals import counted
 from studio.preflight.checks.base import Check, Seen, plain
-from studio.preflight.image_facts import Pictures
+from studio.preflight.image_fingerprints import Pictures
 from studio.preflight.report import Finding
 
 

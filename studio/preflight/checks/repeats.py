@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from studio.core.plurals import counted
 from studio.data.schema import Row
 from studio.preflight.checks.base import Check, Seen, answers_of, plain
-from studio.preflight.image_facts import Pictures
+from studio.preflight.image_fingerprints import Pictures
 from studio.preflight.report import Finding
 
 

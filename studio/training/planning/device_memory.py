@@ -13,7 +13,7 @@ import torch
 from studio.config.engines import gpu_memory
 from studio.core.errors import ConfigError, FieldProblem
 from studio.runs.run_plan import GIB
-from studio.training.planning.heap import MOST_FREE
+from studio.training.planning.allocator_heap import MOST_FREE
 
 AMOUNT = re.compile(r"(?P<number>\d+(\.\d+)?)\s*(?P<unit>[MGT]i?B?)?", re.IGNORECASE)
 UNITS = {"m": 2**20, "g": GIB, "t": 2**40}

@@ -30,10 +30,10 @@ from studio.models.model_location import model_path
 from studio.models.model_source import has_processor, load_config
 from studio.models.oom import MEMORY_ERRORS, ran_out
 from studio.training.model_setup import prepare_model
+from studio.training.planning.allocator_heap import return_freed_memory
 from studio.training.planning.device_memory import CUDA_CONTEXT
 from studio.training.planning.dry_step import Measured
 from studio.training.planning.dry_step_cache import remember
-from studio.training.planning.heap import return_freed_memory
 from studio.training.planning.memory_estimate import exchanged
 from studio.training.planning.preflight_plan import preflight
 from studio.training.run_rows import RunData

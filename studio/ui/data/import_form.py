@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from studio.annotation.library.background_import import Importer, ImportStatus
+from studio.annotation.library.import_job import Importer, ImportStatus
 from studio.annotation.library.sources import preview_source, source_columns
 from studio.api.context import StudioContext
 from studio.core.errors import InputError, StudioError

@@ -18,9 +18,9 @@ from studio.annotation.library.sources import list_datasets
 from studio.api.context import StudioContext
 from studio.core.errors import InputError, NotFoundError, StudioError
 from studio.ui.data import views as look
-from studio.ui.data.address import address_of, state_of
 from studio.ui.data.import_form import check_lead, refusal
 from studio.ui.data.item_view import detail
+from studio.ui.data.page_address import address_of, state_of
 from studio.ui.data.rows_view import NOTHING_FOUND, gallery, nothing_left, table, veil_line
 from studio.ui.data.state import (
     COUNTED,

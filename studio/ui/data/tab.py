@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from studio.annotation.library.background_import import Importer
+from studio.annotation.library.import_job import Importer
 from studio.api.context import StudioContext
 from studio.core.paths import ASSETS
 from studio.ui.data import views as look

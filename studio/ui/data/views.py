@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import count as numbers
 
 from studio.annotation import DatasetView
-from studio.annotation.library.background_import import ImportStatus
+from studio.annotation.library.import_job import ImportStatus
 from studio.annotation.library.other_workspace_labels import described
 from studio.annotation.library.sources import ImportReport, SourcePreview
 from studio.core.plurals import counted

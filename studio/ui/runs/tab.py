@@ -16,9 +16,9 @@ from studio.ui.events.event_data import number, text
 from studio.ui.events.field_values import remembers
 from studio.ui.runs.actions import ACTIONS, updates
 from studio.ui.runs.curves import MOST_COMPARED, curves
-from studio.ui.runs.elsewhere import elsewhere
-from studio.ui.runs.head import head
+from studio.ui.runs.other_machines import elsewhere
 from studio.ui.runs.page_cache import SEEN, Shown, carry, curves_word, word_of
+from studio.ui.runs.run_header import head
 from studio.ui.runs.scripts import CONFIRM_DELETE, KEEP_LOOKS, PICK, PICK_STEP, RECALL_LOOKS
 from studio.ui.runs.state import RunReader, RunSummary, comparable, epochs_of, turn
 from studio.ui.runs.views import (

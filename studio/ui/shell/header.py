@@ -12,7 +12,7 @@ from studio.annotation.database.journal import JournalState
 from studio.api.context import LOCAL_USER, StudioContext
 from studio.runs import queue
 from studio.ui.events.event_data import text
-from studio.ui.runs.head import STAGES
+from studio.ui.runs.run_header import STAGES
 from studio.ui.runs.state import RunReader, RunSummary, current
 from studio.ui.shared.html import bar, duration
 from studio.ui.shell.change_notification import HEADER, LOOK_AGAIN, header_word, mark, tick

@@ -30,7 +30,7 @@ from studio.ui.train.settings_form import (
     to_widget,
     widgets_of,
 )
-from studio.ui.train.tools import ToolsPanel
+from studio.ui.train.trials import ToolsPanel
 
 OFFERED = ("model.id", "data.source", "adapter.continue_from")
 LEVELS = ["Basic", "All settings"]

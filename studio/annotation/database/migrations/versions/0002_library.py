@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from studio.annotation.database.item_texts import longest, search_text
+from studio.annotation.database.search_text import longest, search_text
 
 revision = "0002"
 down_revision = "0001"

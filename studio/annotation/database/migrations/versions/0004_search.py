@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from studio.annotation.database.item_texts import fold
+from studio.annotation.database.search_text import fold
 from studio.annotation.library.filters import DOCUMENT
 
 revision = "0004"

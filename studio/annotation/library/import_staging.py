@@ -17,9 +17,9 @@ import psutil
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from studio.annotation.database.connection import Database
-from studio.annotation.database.item_texts import longest, search_text
+from studio.annotation.database.search_text import longest, search_text
 from studio.annotation.database.tables import Candidate, Dataset, ImportBatch, Item, Pair
-from studio.annotation.library import item_import
+from studio.annotation.library import import_rows
 from studio.annotation.records import AddReport
 from studio.core.errors import BusyError, StudioError
 from studio.core.process_identity import process_alive
@@ -50,7 +50,7 @@ class Batch:
         source: str = "",
         split: str = "",
     ) -> None:
-        self.dataset = item_import.check_name(dataset)
+        self.dataset = import_rows.check_name(dataset)
         self.report = AddReport()
         self.published = False
         self._database, self._clock = database, clock
@@ -80,11 +80,11 @@ class Batch:
 
     def add(self, row: Row) -> None:
         """Take one row. Raises DataError when the tables cannot hold it."""
-        item_import.check_row(row)
+        import_rows.check_row(row)
         if row.external_id in self._waiting:
             self._flush()
         self._waiting[row.external_id] = row
-        if len(self._waiting) >= item_import.CHUNK:
+        if len(self._waiting) >= import_rows.CHUNK:
             self._flush()
 
     def add_rows(self, rows: Iterable[Row]) -> None:
@@ -121,7 +121,7 @@ class Batch:
             return
         with self._database.write() as connection:
             _still_mine(connection, self._target.batch)
-            chunk = item_import.write_chunk(connection, self._target, rows)
+            chunk = import_rows.write_chunk(connection, self._target, rows)
             _touch(connection, self._target.batch, self._clock())
         again = chunk.extended & self._extended
         self._extended |= chunk.extended
@@ -136,7 +136,7 @@ class Batch:
 
 def _begin(
     connection: Connection, dataset: str, source: str, split: str, now: float
-) -> item_import.Target:
+) -> import_rows.Target:
     """A new batch. Raises BusyError while another one goes into the same dataset."""
     query = select(Dataset.id, Dataset.overlap).where(Dataset.name == dataset)
     found = connection.execute(query).first()
@@ -172,7 +172,7 @@ def _begin(
         )
     )
     (batch,) = added.inserted_primary_key or (0,)
-    return item_import.Target(found.id, found.overlap, batch, split, now)
+    return import_rows.Target(found.id, found.overlap, batch, split, now)
 
 
 def _still_mine(connection: Connection, batch: int) -> None:
@@ -188,7 +188,7 @@ def _touch(connection: Connection, batch: int, now: float) -> None:
     connection.execute(update(ImportBatch).where(ImportBatch.id == batch).values(touched_at=now))
 
 
-def _publish(connection: Connection, target: item_import.Target, now: float) -> None:
+def _publish(connection: Connection, target: import_rows.Target, now: float) -> None:
     connection.execute(
         update(ImportBatch)
         .where(ImportBatch.id == target.batch)
@@ -199,9 +199,9 @@ def _publish(connection: Connection, target: item_import.Target, now: float) -> 
 
 def _finish(database: Database, batch: int, extended: list[int]) -> None:
     """Let search see the new answers of items that were there before."""
-    for start in range(0, len(extended), item_import.CHUNK):
+    for start in range(0, len(extended), import_rows.CHUNK):
         with database.write() as connection:
-            refresh_search(connection, extended[start : start + item_import.CHUNK])
+            refresh_search(connection, extended[start : start + import_rows.CHUNK])
     with database.write() as connection:
         connection.execute(update(ImportBatch).where(ImportBatch.id == batch).values(state=DONE))
 

@@ -14,7 +14,7 @@ from studio.data.formats import RowMaker, check_mapping, describe
 from studio.data.image_store import ImageStore, resolve_inside
 from studio.data.inline_images import inline_image
 from studio.data.schema import BadRow, Row
-from studio.data.sources.base import Reader
+from studio.data.sources.reader import Reader
 from studio.data.sources.registry import open_reader
 from studio.data.split_slices import Split, choose_split, parse_split
 

@@ -10,7 +10,7 @@ from itertools import combinations
 
 from sqlalchemy import Connection, insert, select
 
-from studio.annotation.database.item_texts import (
+from studio.annotation.database.search_text import (
     longest,
     prompt_from_json,
     prompt_to_json,
