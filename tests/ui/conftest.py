@@ -16,6 +16,7 @@ def chromium() -> str:
     """A Chromium to drive; a machine without one fails the tests that need it."""
     candidates = (
         os.environ.get("STUDIO_CHROMIUM"),
+        shutil.which("chromium-headless-shell"),  # a page takes a third less of the processor
         "/usr/bin/chromium",
         *map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome")),
     )
