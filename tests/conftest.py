@@ -15,7 +15,7 @@ from studio.core.child_client import PipeWorker
 from studio.core.startup import loading
 
 HERE = Path(__file__).resolve().parent
-SLOW_FIRST = ("ui", "train", "services", "families")
+SLOW_FIRST = ("ui", "training", "launch", "families")
 # Tests run side by side, and small models gain nothing from a second thread.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # A planner that gets ready while nobody waits takes the processor from the next test.

@@ -21,7 +21,7 @@ from studio.models.model_source import load_processor
 from studio.preflight.check import check_rows
 from studio.preflight.model_processor import open_model
 from studio.training.planning.preflight_plan import plan_run
-from tests.train.fast_pair import IMAGES
+from tests.training.fast_pair import IMAGES
 
 OWN = (TINY_VLM / "chat_template.jinja").read_text(encoding="utf-8")
 REFUSE = "{%% if %s %%}{{ raise_exception('%s') }}{%% endif %%}"

@@ -14,7 +14,7 @@ from studio.core.errors import DataError
 from studio.models.model_source import load_processor
 from studio.training.multi_turn_loss import TurnCollator
 from studio.training.run_rows import load_run_data
-from tests.train.fast_pair import IMAGES, Bench, assert_same, assistant, compute, user
+from tests.training.fast_pair import IMAGES, Bench, assert_same, assistant, compute, user
 
 LONG = "It is so, so, so. "
 

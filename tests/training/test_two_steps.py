@@ -15,7 +15,7 @@ from studio.launch.demo import second_step
 from studio.runs.curves import Diary
 from studio.runs.diagnostics.rules import forgetting
 from studio.training.planning.preflight_plan import plan_run
-from tests.train.conftest import Runner
+from tests.training.conftest import Runner
 from tools.tiny_vlm.questions import GAP, HABIT, TAUGHT
 
 pytestmark = pytest.mark.timeout(900)  # two real trainings; others may want the processor too

@@ -11,7 +11,7 @@ from studio.config import run_file
 from studio.core.errors import DataError
 from studio.runs.event_log import read_events
 from studio.training.planning.preflight_plan import plan_run
-from tests.train.fast_pair import IMAGES
+from tests.training.fast_pair import IMAGES
 
 WORDS = "red " * 120
 
