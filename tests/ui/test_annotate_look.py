@@ -253,6 +253,10 @@ SEEN_OF_QUESTION = """() => {
 }"""
 
 
+def wait_for_question(page: Page, state: str) -> None:
+    page.wait_for_function(f"() => {{ const at = ({SEEN_OF_QUESTION})(); return {state}; }}")
+
+
 def test_a_long_question_opens_at_its_first_word_and_says_that_there_is_more(site, page):
     site.context.store.add_rows("charts", [
         question_row("long", ("user", LONG)),
@@ -268,11 +272,10 @@ def test_a_long_question_opens_at_its_first_word_and_says_that_there_is_more(sit
         page.keyboard.press("ArrowDown")
         if page.evaluate("document.querySelector('.an-text[data-below]').scrollTop"):
             break
-    at = page.evaluate(SEEN_OF_QUESTION)
-    assert at["above"] and not at["below"]  # read to its end before the answers moved
+    # Read to its end before the answers moved; a browser may scroll there in steps.
+    wait_for_question(page, "at.above && !at.below")
     press(page, "1")
-    at = page.evaluate(SEEN_OF_QUESTION)
-    assert at["above"] and at["below"] and 0 <= at["top"] <= 8
+    wait_for_question(page, "at.above && at.below && 0 <= at.top && at.top <= 8")
     page.wait_for_function(
         "document.querySelector('.an-text[data-below]').scrollTop === 0"
     )  # the answers start at their top again
