@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from playwright.sync_api import Page
 from test_annotate_page import add_pairs, browser, page, press, saved, seen, site, studio, visit
 
 from studio.annotation import LabelEvent
