@@ -17,6 +17,7 @@ from PIL import Image
 from transformers import ProcessorMixin
 
 from studio.core.errors import ModelError, first_line
+from studio.models.compat import transformers_internals
 
 MEASURED = 12
 SPREAD = 8
@@ -127,9 +128,7 @@ class Expansions:
 
     def _computed(self, kind: Kind) -> tuple[int, int]:
         width, height = kind[1]
-        data = self._processor._get_num_multimodal_tokens(image_sizes=[(height, width)])
-        patches = data.num_image_patches
-        return int(data.num_image_tokens[0]), int(patches[0]) if patches else 0
+        return transformers_internals.image_tokens(self._processor, height, width)
 
 
 def tiles_of(encoded: Any, images: int) -> tuple[int | None, Size | None]:

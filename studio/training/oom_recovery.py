@@ -15,6 +15,7 @@ from transformers import Trainer, TrainerCallback
 from studio.config import RunConfig
 from studio.core.errors import RunFailedError
 from studio.core.paths import RunPaths, Workspace
+from studio.models.compat.transformers_internals import forget_evaluation_loaders, save_checkpoint
 from studio.models.oom import MEMORY_ERRORS, first_line, ran_out
 from studio.models.prequantized import can_be_quantized
 from studio.runs import checkpoints
@@ -57,7 +58,7 @@ def keep_last_step(trainer: Trainer, guard: StepGuard, paths: RunPaths) -> None:
     if saved or guard.changing or step == 0 or not is_alone():
         return
     trainer.model.zero_grad(set_to_none=True)
-    trainer._save_checkpoint(trainer.model, None)
+    save_checkpoint(trainer)
     if paths.rank == 0:
         checkpoints.mark_complete(paths.checkpoints / f"checkpoint-{step}")
         EventLog(paths.events).append("checkpoint", step=step)
@@ -78,7 +79,7 @@ def smaller_evaluation(trainer: Trainer, config: RunConfig, paths: RunPaths) -> 
                 if config.batch.on_oom == "fail" or size == 1 or not is_alone():
                     raise
             trainer.args.per_device_eval_batch_size = size // 2
-            trainer._eval_dataloaders = {}
+            forget_evaluation_loaders(trainer)
             free_memory()
             EventLog(paths.events).append(
                 "changed",

@@ -26,6 +26,7 @@ from trl.trainer.utils import use_adapter
 from studio.config import RunConfig
 from studio.core.errors import ModelError
 from studio.core.paths import RunPaths
+from studio.models.compat.transformers_internals import prepared
 from studio.runs.event_log import EventLog
 from studio.training.fast_path.applicability import REF
 from studio.training.fast_path.collator import IMAGES
@@ -167,10 +168,10 @@ def _first_batch(trainer: Trainer) -> Batch:
     if saving is None:
         rows = range(min(ROWS, len(trainer.train_dataset)))
         batch = trainer.data_collator([trainer.train_dataset[number] for number in rows])
-        return trainer._prepare_inputs(batch)
+        return prepared(trainer, batch)
     rows = trainer.first_rows(ROWS)
     batch = saving.collator([trainer.train_dataset[number] for number in rows])
-    batch = trainer._prepare_inputs(batch)
+    batch = prepared(trainer, batch)
     keys, cache = batch[IMAGES].pairs, saving.cache
     hits = replace(cache.hits) if cache else None
     batch = FastTrainer.computable(trainer, batch)

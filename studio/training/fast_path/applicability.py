@@ -9,6 +9,7 @@ from transformers import PreTrainedModel
 
 from studio.config import RunConfig
 from studio.config.training import SpeedConfig
+from studio.models.compat.transformers_internals import attention_of
 from studio.models.towers import Towers, find_towers
 from studio.training.fast_path.families import FAMILIES, MASKS, windows_of
 
@@ -124,7 +125,7 @@ def _obstacle(model: PreTrainedModel) -> str:
 
 
 def _prompt_obstacle(model: PreTrainedModel) -> str:
-    backend = model.config.get_text_config()._attn_implementation
+    backend = attention_of(model.config.get_text_config())
     if backend not in MASKS:
         return f"because {backend} attention takes no masks of its own"
     windows = windows_of(model.config.get_text_config())

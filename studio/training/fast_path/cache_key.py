@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel, ProcessorMixin
 
+from studio.models.compat.transformers_internals import attention_of
 from studio.models.towers import find_towers
 from studio.training.fast_path.applicability import REF
 from studio.training.fast_path.weight_release import give_back
@@ -84,7 +85,7 @@ def _settings(model: PreTrainedModel, processor: ProcessorMixin) -> dict[str, ob
     return {
         "version": VERSION,
         "dtype": str(model.dtype),
-        "attention": model.config._attn_implementation,
+        "attention": attention_of(model.config),
         "model": {name: value for name, value in config.items() if name not in NAMES},
         "processor": processor.to_dict(),
         "placeholder": processor.image_token,

@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader
 from transformers import PreTrainedModel, Trainer
 from trl import DPOTrainer, SFTTrainer
 
+from studio.models.compat.transformers_internals import prepared
 from studio.training.fast_path.batching import Size, StepSampler
 from studio.training.fast_path.collator import IMAGES, LAYOUT, BatchImages, Collator
 from studio.training.fast_path.feature_cache import FeatureCache
@@ -127,7 +128,7 @@ class FastTrainer(Stock):
         chosen = self.first_rows(rows, skip)
         fast = self.on.collator([self.train_dataset[index] for index in chosen])
         stock = collate([dataset[index] for index in chosen])
-        fast, stock = self._prepare_inputs(fast), self._prepare_inputs(stock)
+        fast, stock = prepared(self, fast), prepared(self, stock)
         return FastTrainer.computable(self, fast), stock
 
     def first_rows(self, rows: int, skip: int = 0) -> list[int]:

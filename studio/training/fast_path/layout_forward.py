@@ -16,6 +16,7 @@ from torch import nn
 from transformers import PreTrainedModel
 from trl.trainer.utils import FusedCausalLMOutput
 
+from studio.models.compat.transformers_internals import attention_of
 from studio.training.fast_path.attention_masks import attention_masks
 from studio.training.fast_path.families import FAMILIES, FULL, blocks_of, windows_of
 from studio.training.fast_path.image_encoder import as_outputs
@@ -82,7 +83,7 @@ class LayoutForward:
             layout,
             windows={FULL: None} if family.prefix else windows_of(text),
             blocks=(FULL,) if family.prefix else blocks_of(config),
-            additive=self.model.dtype if text._attn_implementation == "eager" else None,
+            additive=self.model.dtype if attention_of(text) == "eager" else None,
         )
         one = len(masks) == 1 and not family.blocks
         return {"attention_mask": masks.popitem()[1] if one else masks}

@@ -17,21 +17,20 @@ import torch
 from peft import PeftModel
 from torch import nn
 from transformers import PreTrainedModel, ProcessorMixin
-from trl.trainer import utils as trl_utils
 from trl.trainer.dpo_trainer import DataCollatorForVisionPreference
 from trl.trainer.sft_trainer import DataCollatorForVisionLanguageModeling
 from trl.trainer.utils import add_fused_lm_head
 
 from studio.config import RunConfig
-from studio.core.swapped import swapped
 from studio.models.towers import find_towers
+from studio.training.compat.trl_internals import head_chunk, head_chunk_of, in_place_head
 from studio.training.fast_path.applicability import FastPath
 from studio.training.fast_path.collator import IMAGES, LAYOUT, Collator, unknown
 from studio.training.fast_path.image_encoder import AT_ONCE, flat_features
 from studio.training.fast_path.image_references import image_ref
 from studio.training.fast_path.layout_forward import FEATURES, LayoutForward
 from studio.training.fast_path.row_token_ids import Preprocessed
-from studio.training.planning.tensor_meter import autocasting, in_place_head, metered, padding_seen
+from studio.training.planning.tensor_meter import autocasting, metered, padding_seen
 from studio.training.row_length import cut_length
 
 IGNORED = -100
@@ -107,11 +106,11 @@ def trace(
     # The fused head's buffer is as wide as its chunk even where the vocabulary is narrower; what
     # is never touched takes no memory.
     vocabulary = traceable.base.get_output_embeddings().weight.shape[0]
-    chunk = min(trl_utils._CHUNKED_LOGPROB_CHUNK_SIZE, vocabulary)
+    chunk = min(head_chunk(), vocabulary)
     with (
         metered(model) as meter,
         traceable.as_on_device(),
-        swapped(trl_utils, "_CHUNKED_LOGPROB_CHUNK_SIZE", chunk),
+        head_chunk_of(chunk),
     ):
         log_probs = step()
         saved = meter.now

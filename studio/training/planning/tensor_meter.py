@@ -11,13 +11,17 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import nn
-from torch.fx.experimental import _config as fx_config
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_iter, tree_map
-from transformers import masking_utils
-from trl.kernels import chunked_logprob
 
 from studio.core.swapped import swapped
+from studio.models.compat.transformers_internals import masks_always_made
+from studio.training.compat.torch_internals import (
+    READS_A_VALUE,
+    TorchDispatchMode,
+    nothing_is_zero,
+    storage_id,
+    tree_iter,
+    tree_map,
+)
 
 META = torch.device("meta")
 ATTENTION = F.scaled_dot_product_attention
@@ -42,7 +46,7 @@ class Meter(TorchDispatchMode):
         self.now = self.peak = 0
         self._alive: dict[int, int] = {}
         self._ignored = {
-            tensor.untyped_storage()._cdata
+            storage_id(tensor.untyped_storage())
             for tensor in (*ignored.parameters(), *ignored.buffers())
             if tensor.is_meta
         }
@@ -50,7 +54,7 @@ class Meter(TorchDispatchMode):
     def __torch_dispatch__(self, func, types, args=(), kwargs=None) -> Any:
         kwargs = kwargs or {}
         if any(_is_meta(item) for item in tree_iter((args, kwargs))):
-            if func is aten._local_scalar_dense.default:
+            if func is READS_A_VALUE:
                 return args[0].dtype == torch.bool or 1
             if func is aten.equal.default:
                 return True
@@ -63,7 +67,7 @@ class Meter(TorchDispatchMode):
 
     def _count(self, tensor: torch.Tensor) -> None:
         storage = tensor.untyped_storage()
-        key = storage._cdata
+        key = storage_id(storage)
         if key in self._alive or key in self._ignored:
             return
         self._alive[key] = storage.nbytes()
@@ -95,7 +99,7 @@ def padding_seen(mask: torch.Tensor) -> Iterator[None]:
     if mask.is_meta or bool(mask.all()):
         yield
         return
-    with swapped(masking_utils, "_ignore_causal_mask_sdpa", lambda *_, **__: False):
+    with masks_always_made():
         yield
 
 
@@ -147,21 +151,6 @@ def autocasting(dtype: torch.dtype, quantized: Iterable[nn.Module]) -> Iterator[
 
 
 @contextmanager
-def in_place_head() -> Iterator[None]:
-    """TRL's fused head as its Triton kernels run it: a tile of logits is worked on in place."""
-    with (
-        swapped(chunked_logprob, "_forward_tile", _nothing),
-        swapped(chunked_logprob, "_backward_tile", _nothing),
-        swapped(chunked_logprob, "_addmm_fp32", _nothing),
-    ):
-        yield
-
-
-def _nothing(*_: Any, **__: Any) -> None:
-    return None
-
-
-@contextmanager
 def metered(model: nn.Module) -> Iterator[Meter]:
     """Count what is made inside; the parameters of `model` are not.
 
@@ -179,7 +168,7 @@ def metered(model: nn.Module) -> Iterator[Meter]:
             "is_autocast_enabled",
             lambda kind="cpu": False if kind == "meta" else enabled(kind),
         ),
-        fx_config.patch(meta_nonzero_assume_all_nonzero=True),
+        nothing_is_zero(),
         Meter(model) as meter,
         swapped(F, "scaled_dot_product_attention", fused_attention),
     ):

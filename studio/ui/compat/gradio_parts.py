@@ -120,6 +120,11 @@ def has_only_own_files(value: Any, *, there: bool = True) -> bool:
     return all(has_only_own_files(item, there=there) for item in value.values())
 
 
+def data_of(event: gr.EventData) -> Any:
+    """What a script sent with an event of the page; it may be anything."""
+    return event._data
+
+
 class _LoggedTracebacks:
     """Stands for the module `traceback` where Gradio prints the errors of events."""
 

@@ -6,12 +6,14 @@ from typing import Any
 
 import gradio as gr
 
+from studio.ui.compat.gradio_parts import data_of
+
 LARGEST = 2**53  # what a script counts to exactly, and a database takes
 
 
 def details(event: gr.EventData) -> dict[str, Any]:
     """What the event carries, by name; nothing when it carries something else."""
-    found = event._data
+    found = data_of(event)
     return found if isinstance(found, dict) else {}
 
 
