@@ -21,7 +21,7 @@ from studio.annotation.labeling import answer_permission, assignment, labels, pa
 from studio.annotation.labeling import progress as counts
 from studio.annotation.labeling import undo as undoing
 from studio.annotation.library import browse, edits, item_marks
-from studio.annotation.library.import_staging import Batch
+from studio.annotation.library.import_staging import StagedRows
 from studio.annotation.library.other_workspace_labels import Brought, ForeignLabel, bring
 from studio.annotation.library.trainable_version import trainable_state
 from studio.annotation.quality.lead_actions import Team
@@ -85,7 +85,7 @@ class AnnotationStore:
         return batch.report
 
     @contextmanager
-    def importing(self, dataset: str, *, source: str = "", split: str = "") -> Iterator[Batch]:
+    def importing(self, dataset: str, *, source: str = "", split: str = "") -> Iterator[StagedRows]:
         """Add rows with `batch.add(row)`; all of them appear when the block ends.
 
         Nothing appears, and nothing stays, when the block raises or the process is killed.
@@ -99,7 +99,7 @@ class AnnotationStore:
             BusyError: Another import goes into the same dataset.
             DataError: See `add_rows`.
         """
-        batch = Batch(self._database, self._clock, dataset, source, split)
+        batch = StagedRows(self._database, self._clock, dataset, source, split)
         try:
             yield batch
             batch.publish()

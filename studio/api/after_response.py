@@ -43,7 +43,7 @@ def after_answer(call: Callable[[], None]) -> None:
         answer.call_after(call)
 
 
-class Answers:
+class AfterResponse:
     """Middleware that knows when the answer to a request has gone out, or was given up."""
 
     def __init__(self, app: ASGIApp) -> None:

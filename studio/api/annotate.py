@@ -174,7 +174,7 @@ class UndoBody(Body):
     dataset: DatasetName | None = None
 
 
-class GoldBody(Body):
+class MarkGoldBody(Body):
     """The pair whose answer by this lead becomes, or is no longer, the known right one.
 
     `version` is the one a refusal told of, where another lead said what is right.
@@ -338,7 +338,7 @@ def _review(routes: APIRouter, context: StudioContext) -> None:
     lead = Depends(team.lead_only(context))
 
     @routes.post("/annotate/gold", dependencies=Change, response_model=GoldReply)
-    def gold(body: GoldBody, name: str = lead) -> Response:
+    def gold(body: MarkGoldBody, name: str = lead) -> Response:
         try:
             made = store.team.toggle_gold(name, body.pair_id, body.version)
         except GoldConflict as error:

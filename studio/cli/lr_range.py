@@ -16,7 +16,7 @@ from studio.cli.options import (
     read_config,
     say,
 )
-from studio.runs.lr_range_result import Point, RangeResult, Span
+from studio.runs.lr_range_result import Point, RangeResult, RateSpan
 
 WIDTH = 40
 
@@ -39,7 +39,7 @@ def lr_range(
 
     place = locate(workspace)
     config = prepare(read_config(run_file, set_), place)
-    found = range_test(config, place, Span(low, high, steps), report=_tell)
+    found = range_test(config, place, RateSpan(low, high, steps), report=_tell)
     if json:
         print_json(found.to_json())
     else:

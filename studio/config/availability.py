@@ -23,7 +23,7 @@ Reasons = dict[str, dict[str, str]]
 
 
 @dataclass(frozen=True)
-class Need:
+class Requirement:
     """A package that some values of a setting need; `extra` is what pip calls it."""
 
     module: str
@@ -50,11 +50,14 @@ def _installed(module: str) -> bool:
     return importlib.util.find_spec(module) is not None
 
 
-BITSANDBYTES = Need("bitsandbytes")
-GALORE, APOLLO = Need("galore_torch", "galore-torch"), Need("apollo_torch", "apollo-torch")
-LOMO, SCHEDULE_FREE = Need("lomo_optim", "lomo-optim"), Need("schedulefree")
-TORCHAO = Need("torchao")
-OPTIMIZERS: dict[str, Need] = {
+BITSANDBYTES = Requirement("bitsandbytes")
+GALORE, APOLLO = (
+    Requirement("galore_torch", "galore-torch"),
+    Requirement("apollo_torch", "apollo-torch"),
+)
+LOMO, SCHEDULE_FREE = Requirement("lomo_optim", "lomo-optim"), Requirement("schedulefree")
+TORCHAO = Requirement("torchao")
+OPTIMIZERS: dict[str, Requirement] = {
     **dict.fromkeys(
         (
             "adamw_8bit",
@@ -77,9 +80,9 @@ OPTIMIZERS: dict[str, Need] = {
     ),
     "adamw_torch_8bit": TORCHAO,
     "adamw_torch_4bit": TORCHAO,
-    "adamw_torch_xla": Need("torch_xla"),
-    "adamw_torch_npu_fused": Need("torch_npu"),
-    "adamw_anyprecision": Need("torchdistx"),
+    "adamw_torch_xla": Requirement("torch_xla"),
+    "adamw_torch_npu_fused": Requirement("torch_npu"),
+    "adamw_anyprecision": Requirement("torchdistx"),
     "galore_adamw": GALORE,
     "galore_adamw_8bit": GALORE,
     "galore_adafactor": GALORE,
@@ -90,20 +93,20 @@ OPTIMIZERS: dict[str, Need] = {
     "apollo_adamw_layerwise": APOLLO,
     "lomo": LOMO,
     "adalomo": LOMO,
-    "grokadamw": Need("grokadamw"),
+    "grokadamw": Requirement("grokadamw"),
     "schedule_free_adamw": SCHEDULE_FREE,
     "schedule_free_radam": SCHEDULE_FREE,
     "schedule_free_sgd": SCHEDULE_FREE,
-    "stable_adamw": Need("optimi", "torch-optimi"),
+    "stable_adamw": Requirement("optimi", "torch-optimi"),
 }
 CUDA_ONLY = ("galore_adamw_8bit", "galore_adamw_8bit_layerwise", "adalomo", "stable_adamw")
 CONTRADICTORY = {
     "galore_adafactor_layerwise": "is given arguments by transformers that exclude each other"
 }
 TRACKERS = {
-    "trackio": (Need("trackio"),),
-    "tensorboard": (Need("tensorboard"), Need("tensorboardX")),
-    "wandb": (Need("wandb"),),
+    "trackio": (Requirement("trackio"),),
+    "tensorboard": (Requirement("tensorboard"), Requirement("tensorboardX")),
+    "wandb": (Requirement("wandb"),),
 }
 INITIALISATIONS = {
     "corda": "needs statistics of the layers over rows, collected beforehand in another pass",
@@ -230,7 +233,7 @@ def _quantization(device: Device | None) -> dict[str, str]:
 
 
 def _attention(device: Device | None) -> dict[str, str]:
-    need = Need("flash_attn", "flash-attn")
+    need = Requirement("flash_attn", "flash-attn")
     if device in ("cpu", "mps"):
         return {"flash_attention_2": "needs a CUDA GPU"}
     return {"flash_attention_2": need.reason} if need.missing else {}

@@ -10,7 +10,7 @@ from studio.config.run import RunConfig
 
 
 @dataclass(frozen=True)
-class Difference:
+class SettingDifference:
     """One setting with two values; None also stands for a section that is switched off."""
 
     path: str
@@ -18,17 +18,17 @@ class Difference:
     right: Any
 
 
-def differences(left: RunConfig, right: RunConfig) -> list[Difference]:
+def differences(left: RunConfig, right: RunConfig) -> list[SettingDifference]:
     """Every setting that differs, in the order of the run file.
 
     A section that only one of them has (`adapter: null`) is one difference of that section.
     """
     a, b = left.model_dump(mode="json"), right.model_dump(mode="json")
-    found: dict[str, Difference] = {}
+    found: dict[str, SettingDifference] = {}
     for spec in field_specs():
         path, one, other = _both(a, b, spec.path)
         if one != other:
-            found.setdefault(path, Difference(path, one, other))
+            found.setdefault(path, SettingDifference(path, one, other))
     return list(found.values())
 
 

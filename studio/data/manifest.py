@@ -13,7 +13,7 @@ LIBRARY_SPEC = "library"  # in the manifest: the source that a run gave, `librar
 
 
 @dataclass(frozen=True)
-class Export:
+class FrozenExport:
     """One frozen dataset of a workspace.
 
     Attributes:
@@ -42,14 +42,14 @@ class Export:
         return f"exports/{self.path.name}"
 
 
-def list_exports(workspace: Workspace) -> list[Export]:
+def list_exports(workspace: Workspace) -> list[FrozenExport]:
     """The exports of a workspace, newest first; files for other tools are left out."""
     exports = []
     for folder in sorted(workspace.exports.glob("*/")):
         manifest = None if folder.name.startswith(".") else read_json(folder / MANIFEST)
         if manifest is not None and manifest.get("format") == TRL:
             exports.append(
-                Export(
+                FrozenExport(
                     name=manifest["name"],
                     path=folder,
                     method=manifest["method"],

@@ -46,7 +46,7 @@ print("bf16" if torch.cuda.is_available() and torch.cuda.is_bf16_supported() els
 
 
 @dataclass(frozen=True)
-class Check:
+class Examined:
     """One thing looked at. `ok` is false only when something needed does not work."""
 
     name: str
@@ -56,10 +56,10 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Report:
+class Examination:
     """All checks."""
 
-    checks: list[Check]
+    checks: list[Examined]
 
     @property
     def ok(self) -> bool:
@@ -69,10 +69,10 @@ class Report:
         return {"ok": self.ok, "checks": [asdict(check) for check in self.checks]}
 
 
-def examine(workspace: Workspace) -> Report:
+def examine(workspace: Workspace) -> Examination:
     """Look at everything; takes a few seconds because torch is loaded in a child."""
     device = _device()
-    return Report(
+    return Examination(
         [
             _python(),
             *_packages(),
@@ -81,14 +81,14 @@ def examine(workspace: Workspace) -> Report:
             _disk(workspace),
             _database(workspace),
             _studios(workspace),
-            Check("log", True, _log(workspace)),
+            Examined("log", True, _log(workspace)),
         ]
     )
 
 
-def _python() -> Check:
+def _python() -> Examined:
     fits = sys.version_info >= (3, 11)
-    return Check(
+    return Examined(
         "python",
         fits,
         f"{platform.python_version()} on {platform.system()} {platform.machine()}",
@@ -96,19 +96,19 @@ def _python() -> Check:
     )
 
 
-def _packages() -> list[Check]:
+def _packages() -> list[Examined]:
     checks = []
     for name in REQUIRED:
         try:
-            checks.append(Check(name, True, importlib.metadata.version(name)))
+            checks.append(Examined(name, True, importlib.metadata.version(name)))
         except importlib.metadata.PackageNotFoundError:
             checks.append(
-                Check(name, False, "not installed", "Run `pip install -r requirements.txt`.")
+                Examined(name, False, "not installed", "Run `pip install -r requirements.txt`.")
             )
     return checks
 
 
-def _device() -> Check:
+def _device() -> Examined:
     probe = [sys.executable, "-c", PROBE]
     try:
         done = subprocess.run(
@@ -116,28 +116,28 @@ def _device() -> Check:
         )
     except subprocess.TimeoutExpired:
         found = f"torch did not load within {PROBE_SECONDS} seconds"
-        return Check("device", False, found, "Try again when the disk and driver are idle.")
+        return Examined("device", False, found, "Try again when the disk and driver are idle.")
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        return Check("device", False, f"torch does not load: {last}", "Reinstall torch.")
-    return Check("device", True, "; ".join(done.stdout.split("\n")).strip("; "))
+        return Examined("device", False, f"torch does not load: {last}", "Reinstall torch.")
+    return Examined("device", True, "; ".join(done.stdout.split("\n")).strip("; "))
 
 
-def _abilities(device: Check) -> list[Check]:
+def _abilities(device: Examined) -> list[Examined]:
     kind = device.found.split(";")[0]
     quantizes = kind == "cuda" or (
         kind == "cpu" and platform.machine().lower() in ("x86_64", "amd64")
     )
     slow = " (works, slowly: meant for the embedded model)" if kind == "cpu" else ""
     return [
-        Check("SFT, DPO, LoRA", device.ok, f"on {kind}{slow}"),
-        Check(
+        Examined("SFT, DPO, LoRA", device.ok, f"on {kind}{slow}"),
+        Examined(
             "int8, NF4, FP4",
             True,
             "available" if quantizes else f"not available on {kind}",
             "" if quantizes else "Use model.quantization: none.",
         ),
-        Check(
+        Examined(
             "flash attention",
             True,
             "available"
@@ -147,10 +147,10 @@ def _abilities(device: Check) -> list[Check]:
     ]
 
 
-def _disk(workspace: Workspace) -> Check:
+def _disk(workspace: Workspace) -> Examined:
     there = next(part for part in (workspace.root, *workspace.root.parents) if part.is_dir())
     free = shutil.disk_usage(there).free
-    return Check(
+    return Examined(
         "disk",
         free > LOW_DISK / 10,
         f"{free / 1024**3:.1f} GB free at {workspace.root}",
@@ -158,18 +158,18 @@ def _disk(workspace: Workspace) -> Check:
     )
 
 
-def _database(workspace: Workspace) -> Check:
+def _database(workspace: Workspace) -> Examined:
     own = workspace.database_url == sqlite_url(workspace.database)
     if own and not workspace.root.is_dir():
-        return Check("database", True, "none yet; the first import makes it")
+        return Examined("database", True, "none yet; the first import makes it")
     try:
         store = AnnotationStore(workspace.database_url)
         found = f"{sum(1 for _ in store.datasets())} datasets"
         store.close()
     except StudioError as error:
         log_told(error)
-        return Check("database", False, f"{error.message} {error.detail}".strip(), error.remedy)
-    return Check("database", True, found)
+        return Examined("database", False, f"{error.message} {error.detail}".strip(), error.remedy)
+    return Examined("database", True, found)
 
 
 def _log(workspace: Workspace) -> str:
@@ -177,6 +177,6 @@ def _log(workspace: Workspace) -> str:
     return f"{workspace.log}{begun}"
 
 
-def _studios(workspace: Workspace) -> Check:
+def _studios(workspace: Workspace) -> Examined:
     others = Presence(workspace).others()
-    return Check("studios", True, "; ".join(map(str, others)) or "none has this workspace open")
+    return Examined("studios", True, "; ".join(map(str, others)) or "none has this workspace open")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from studio.annotation import ItemFilter
 from studio.core.paths import Workspace, read_json, write_json
-from studio.data.manifest import LIBRARY_SPEC, MANIFEST, Export, list_exports
+from studio.data.manifest import LIBRARY_SPEC, MANIFEST, FrozenExport, list_exports
 from studio.data.trl_format import Method
 
 IN_USE_SECONDS = 900.0  # a plan or a dry step may still be reading it
@@ -106,7 +106,7 @@ class Copies:
         return self._workspace.frozen / f"{name}.json"
 
 
-def _used_at(export: Export) -> float:
+def _used_at(export: FrozenExport) -> float:
     return (export.path / MANIFEST).stat().st_mtime
 
 

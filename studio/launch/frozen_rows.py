@@ -10,7 +10,7 @@ from contextlib import closing
 from studio.annotation import AnnotationStore, ItemFilter
 from studio.annotation.library.trainable_rows import (
     TRAIN,
-    Trainable,
+    TrainableRows,
     filters_of,
     parse_library,
     trainable_rows,
@@ -132,8 +132,8 @@ def _freeze(
     return Frozen(f"exports/{path.name}", rows, left_out)
 
 
-def _usable(found: Trainable, method: Method, images: ImageStore) -> Trainable:
-    kept = Trainable(left_out=Counter(found.left_out))
+def _usable(found: TrainableRows, method: Method, images: ImageStore) -> TrainableRows:
+    kept = TrainableRows(left_out=Counter(found.left_out))
     for split, rows in found.splits.items():
         for row in rows:
             reason = unusable(row, method, images)

@@ -17,7 +17,7 @@ from studio.core.errors import StoppedError, StudioError
 from studio.core.logs import log_told
 from studio.core.paths import Workspace
 from studio.launch.prepare import prepare
-from studio.runs.lr_range_result import Point, RangeResult, Span
+from studio.runs.lr_range_result import Point, RangeResult, RateSpan
 from studio.runs.run_plan import FoundBatch, Plan
 from studio.training.planning.dry_step import Measured, measure
 
@@ -176,7 +176,7 @@ class Planner:
             self._measuring.release()
 
     def range_test(
-        self, config: RunConfig, span: Span | None = None
+        self, config: RunConfig, span: RateSpan | None = None
     ) -> Iterator[Point | RangeResult]:
         """Every step of a learning-rate range test, then what follows from them.
 
@@ -189,7 +189,7 @@ class Planner:
         config = prepare(config, self._workspace, self._store)
         values = {
             "config": config.model_dump(mode="json"),
-            "lr_range": asdict(span or Span()),
+            "lr_range": asdict(span or RateSpan()),
         }
         with self._measuring:
             try:

@@ -25,7 +25,7 @@ from transformers.quantizers.auto import AUTO_QUANTIZATION_CONFIG_MAPPING, AutoH
 from studio.config.model import ModelConfig, Quantization
 from studio.core.errors import ModelError, first_line
 from studio.models.model_source import load_config
-from studio.models.weight_files import Header, Tensor, WeightsElsewhereError, read_header
+from studio.models.weight_files import SafetensorsHeader, Tensor, WeightsElsewhereError, read_header
 
 BITSANDBYTES = "bitsandbytes"
 HEAD = "lm_head"
@@ -277,7 +277,7 @@ def _of_state(key: str) -> str:
     return key.split(STATE)[0].removesuffix(".weight")
 
 
-def unpacked_header(header: Header) -> Header:
+def unpacked_header(header: SafetensorsHeader) -> SafetensorsHeader:
     """`header` as if its 4- and 8-bit layers were full ones, so that shapes can be compared."""
     tensors: dict[str, Tensor] = {}
     shapes = _shapes_of_states(header)
@@ -289,10 +289,10 @@ def unpacked_header(header: Header) -> Header:
         elif f"{key.removesuffix('.weight')}{SCALES}" in header.tensors:
             tensor = Tensor("F32", tensor.shape)
         tensors[key] = tensor
-    return Header(tensors, header.files)
+    return SafetensorsHeader(tensors, header.files)
 
 
-def _shapes_of_states(header: Header) -> dict[str, tuple[int, ...]]:
+def _shapes_of_states(header: SafetensorsHeader) -> dict[str, tuple[int, ...]]:
     """Shape of every 4-bit weight, from the JSON that bitsandbytes stores beside it."""
     states = [key for key in header.tensors if STATE in key]
     found: dict[str, tuple[int, ...]] = {}

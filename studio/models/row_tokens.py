@@ -45,7 +45,7 @@ class RowTokens:
 
 
 @dataclass(frozen=True)
-class Written:
+class WrittenRow:
     """A row as messages: its prompt, and the answers that may follow it.
 
     Attributes:
@@ -63,7 +63,7 @@ class TokenCounter:
 
     processor: ProcessorMixin
     fit: Fit = ANY_MODEL
-    _waiting: list[tuple[Written, tuple[Kind, ...]]] = field(default_factory=list)
+    _waiting: list[tuple[WrittenRow, tuple[Kind, ...]]] = field(default_factory=list)
     _counts: list[tuple[int, int, int, int, int]] = field(default_factory=list)
     _kinds: list[tuple[Kind, ...]] = field(default_factory=list)
 
@@ -87,9 +87,9 @@ class TokenCounter:
         """Gather a row, whose images have these sizes (width, height)."""
         answers = [bare(answer_messages(answer)) for answer in learned(row)]
         paired = row.chosen is not None and row.rejected is not None
-        self.add_written(Written(fitted_prompt(row, self.fit), answers, paired), sizes)
+        self.add_written(WrittenRow(fitted_prompt(row, self.fit), answers, paired), sizes)
 
-    def add_written(self, written: Written, sizes: Sequence[Size]) -> None:
+    def add_written(self, written: WrittenRow, sizes: Sequence[Size]) -> None:
         """Gather a row that is messages already."""
         self._waiting.append((written, tuple((len(sizes), size) for size in sizes)))
         if len(self._waiting) >= BATCH:
@@ -142,7 +142,7 @@ class TokenCounter:
             self._counts.append((len(ids), self._last_image(ids), *_answer_counts(written, counts)))
             self._kinds.append(kinds)
 
-    def _texts(self, written: Written) -> tuple[str, list[str]]:
+    def _texts(self, written: WrittenRow) -> tuple[str, list[str]]:
         """The prompt and the answers that follow it, as TRL renders them."""
         messages = written.prompt
         prompt = self._renderer.prompt(messages)
@@ -189,6 +189,6 @@ def learned(row: Row) -> list[Answer]:
     return [one] if one else list(row.candidates)
 
 
-def _answer_counts(written: Written, counts: list[int]) -> tuple[int, int, int]:
+def _answer_counts(written: WrittenRow, counts: list[int]) -> tuple[int, int, int]:
     chosen, rejected = counts if written.paired else (0, 0)
     return chosen, rejected, max(counts, default=0)

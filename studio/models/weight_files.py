@@ -43,7 +43,7 @@ class Tensor:
 
 
 @dataclass(frozen=True)
-class Header:
+class SafetensorsHeader:
     """All tensors of a model by name, and its files; without files where it lies on the hub."""
 
     tensors: dict[str, Tensor]
@@ -54,7 +54,7 @@ class WeightsElsewhereError(Exception):
     """The weights are not on this machine, and the hub does not answer; the text says why."""
 
 
-def read_header(model: ModelConfig, named: str | None = None) -> Header:
+def read_header(model: ModelConfig, named: str | None = None) -> SafetensorsHeader:
     """The names, dtypes and shapes of a model's weights; from the hub where they are not here.
 
     Args:
@@ -70,7 +70,7 @@ def read_header(model: ModelConfig, named: str | None = None) -> Header:
     tensors: dict[str, Tensor] = {}
     for file in files:
         tensors |= _header_of(model, file)
-    return Header(tensors, tuple(files))
+    return SafetensorsHeader(tensors, tuple(files))
 
 
 def weight_files(model: ModelConfig, named: str | None = None) -> list[Path] | None:
@@ -168,7 +168,7 @@ def _cached(model: ModelConfig, repository: str, name: str) -> Path | None:
     return Path(found) if isinstance(found, str) else None
 
 
-def _header_on_hub(model: ModelConfig) -> Header:
+def _header_on_hub(model: ModelConfig) -> SafetensorsHeader:
     try:
         found = HfApi().get_safetensors_metadata(model.id, revision=model.revision)
     except NotASafetensorsRepoError as error:
@@ -181,7 +181,7 @@ def _header_on_hub(model: ModelConfig) -> Header:
         ) from error
     except UNREACHABLE as error:
         raise WeightsElsewhereError(first_line(error)) from error
-    return Header(
+    return SafetensorsHeader(
         {
             name: Tensor(str(tensor.dtype), tuple(tensor.shape))
             for file in found.files_metadata.values()

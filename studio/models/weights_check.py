@@ -28,7 +28,7 @@ from studio.models.prequantized import prequantized, unpacked_header
 from studio.models.weight_files import (
     INDEX,
     PICKLED,
-    Header,
+    SafetensorsHeader,
     Tensor,
     WeightsElsewhereError,
     read_header,
@@ -145,7 +145,7 @@ def _named(model: ModelConfig) -> str | None:
     return getattr(load_config(model), "transformers_weights", None)
 
 
-def differences(config: PretrainedConfig, header: Header) -> Differences:
+def differences(config: PretrainedConfig, header: SafetensorsHeader) -> Differences:
     """What transformers would miss, not know, or find of another shape, by its own rules.
 
     It loads tensors that have shapes and no values into a model that has none either.

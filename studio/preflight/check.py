@@ -14,9 +14,9 @@ from studio.core.paths import Workspace
 from studio.data.image_store import ImageStore
 from studio.data.numbered_rows import Entry, NumberedRows
 from studio.data.schema import BadRow, Row
-from studio.preflight.checks.answers import Answers
+from studio.preflight.checks.answers import EmptyAnswers
 from studio.preflight.checks.balance import Balance
-from studio.preflight.checks.base import Check, Seen
+from studio.preflight.checks.base import Check, SeenRow
 from studio.preflight.checks.language import Languages
 from studio.preflight.checks.leakage import Leakage
 from studio.preflight.checks.length import length_bias, length_findings
@@ -26,7 +26,7 @@ from studio.preflight.checks.unreadable import Unreadable
 from studio.preflight.image_fingerprints import Pictures
 from studio.preflight.report import (
     Finding,
-    Images,
+    ImageFigures,
     Rendering,
     Report,
     SplitCount,
@@ -46,7 +46,7 @@ TELL_EVERY = 0.2  # seconds
 
 
 @dataclass(frozen=True)
-class Step:
+class CheckStep:
     """How far a check is.
 
     Attributes:
@@ -61,7 +61,7 @@ class Step:
 
 def check_rows(
     rows: NumberedRows, workspace: Workspace, model: Model | None, *, max_length: int | None = None
-) -> Generator[Step, None, Report]:
+) -> Generator[CheckStep, None, Report]:
     """Check rows with a model's processor or, without a model, everything but tokens.
 
     Yields how far it is, a few times a second; returns the report.
@@ -75,18 +75,18 @@ def check_rows(
     """
     started = last = time.monotonic()
     run = _Run(Pictures(ImageStore(workspace)), model, rows.total)
-    yield Step("rows", 0, rows.total)
+    yield CheckStep("rows", 0, rows.total)
     for done, entry in enumerate(rows.entries(), 1):
         run.add(entry)
         if time.monotonic() - last >= TELL_EVERY:
             last = time.monotonic()
-            yield Step("rows", done, rows.total)
+            yield CheckStep("rows", done, rows.total)
     counted: list[RowTokens] = []
     if run.counter:
         for done, total in run.counter.expand():
             if time.monotonic() - last >= TELL_EVERY:
                 last = time.monotonic()
-                yield Step("images", done, total)
+                yield CheckStep("images", done, total)
         counted = run.counter.rows()
     return run.report(rows, counted, max_length, time.monotonic() - started)
 
@@ -104,7 +104,7 @@ class _Run:
 
     def __post_init__(self) -> None:
         self.counter = self.model.counter() if self.model else None
-        self.answers = Answers()
+        self.answers = EmptyAnswers()
         self.repeats = Repeats(self.pictures)
         self.languages = Languages(-(-(self.total or 0) // JUDGED_LANGUAGES))
         self.checks: list[Check] = [
@@ -136,7 +136,7 @@ class _Run:
         self._look(entry, entry.row, pictures)
 
     def _look(self, entry: Entry, row: Row, pictures: tuple[int, ...]) -> None:
-        seen = Seen(entry.number, entry.split, row, pictures)
+        seen = SeenRow(entry.number, entry.split, row, pictures)
         for check in self.checks:
             check.add(seen)
         if self.template and self.template.refuses(row):
@@ -195,10 +195,10 @@ class _Run:
             pairs = list(zip(self.numbers, self.images, strict=True))
             yield from shrunk(self.pictures.sizes, pairs, most)
 
-    def _images(self) -> Images:
+    def _images(self) -> ImageFigures:
         sizes = self.pictures.sizes
         if not sizes:
-            return Images()
+            return ImageFigures()
         found = self._expansions()
         tiles = [
             found[kind].tiles for images in self.images for kind in self._kinds(images) if found
@@ -206,7 +206,7 @@ class _Run:
         known = [count for count in tiles if count is not None]
         told = bool(known) and len(known) == len(tiles)
         commonest = self.counter.uses.most_common(1) if self.counter else []
-        return Images(
+        return ImageFigures(
             distinct=len(sizes),
             sizes=len(set(sizes)),
             width_median=int(statistics.median(width for width, _ in sizes)),

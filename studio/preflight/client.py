@@ -59,7 +59,7 @@ class Kept:
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownImage:
     """An image as the model gets it; pictures are `data:` addresses (see `preflight.model_view`).
 
     Attributes:
@@ -142,7 +142,7 @@ class Checker:
         """The last report of a dataset, if there is one."""
         return kept_report(self._workspace, dataset)
 
-    def show(self, image: str, model: ModelConfig) -> Shown:
+    def show(self, image: str, model: ModelConfig) -> ShownImage:
         """One image of the store (sha256) as the model gets it.
 
         Raises:
@@ -151,8 +151,8 @@ class Checker:
         """
         payload = {"image": image, "model": model.model_dump(mode="json")}
         answer = self._child.call(payload)
-        values = {field.name: answer[field.name] for field in fields(Shown)}
-        return Shown(**{**values, "original": tuple(values["original"])})
+        values = {field.name: answer[field.name] for field in fields(ShownImage)}
+        return ShownImage(**{**values, "original": tuple(values["original"])})
 
     def close(self) -> None:
         """End the child."""

@@ -75,7 +75,7 @@ class Tokens:
 
 
 @dataclass(frozen=True)
-class Images:
+class ImageFigures:
     """The distinct images and what the model gets of them.
 
     Attributes:
@@ -184,7 +184,7 @@ class Report:
     duplicates: int = 0
     unreadable: int = 0
     truncation: Truncation = field(default_factory=Truncation)
-    images: Images = field(default_factory=Images)
+    images: ImageFigures = field(default_factory=ImageFigures)
     languages: dict[str, float] = field(default_factory=dict)
     splits: list[SplitCount] = field(default_factory=list)
     numbers: Literal["rows", "items"] = "rows"
@@ -207,7 +207,7 @@ class Report:
                 ),
                 "length_bias": LengthBias(**values["length_bias"]),
                 "truncation": Truncation(**values["truncation"]),
-                "images": Images(**{**images, "seen": tuple(seen) if seen else None}),
+                "images": ImageFigures(**{**images, "seen": tuple(seen) if seen else None}),
                 "rendering": _rendering(rendering) if rendering else None,
                 "splits": [SplitCount(**split) for split in values["splits"]],
             }

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from studio.core.spreadsheet import neutral
 from studio.runs.curve_thinning import Points, Thinned
-from studio.runs.diagnostics.health_watch import Finding
+from studio.runs.diagnostics.health_watch import HealthFinding
 from studio.runs.event_log import Event, read_events
 
 MOST_POINTS = 300
@@ -67,7 +67,7 @@ class Diary:
     series: dict[str, Points] = field(default_factory=dict)
     not_finite: dict[str, int] = field(default_factory=dict)
     notices: list[Notice] = field(default_factory=list)
-    findings: dict[str, Finding] = field(default_factory=dict)
+    findings: dict[str, HealthFinding] = field(default_factory=dict)
     probe_rows: list[ProbeRow] = field(default_factory=list)
     probes: dict[int, list[str]] = field(default_factory=dict)
     written: dict[int, list[int]] = field(default_factory=dict)
@@ -155,7 +155,7 @@ class Diary:
         self.notices.append(notice)
 
     def _take_finding(self, event: Event) -> None:
-        finding = Finding.of_event(event)
+        finding = HealthFinding.of_event(event)
         self.findings.setdefault(finding.id, finding)
 
     def _take_probe_rows(self, event: Event) -> None:

@@ -55,23 +55,23 @@ def _ends_with_newline(path: Path) -> bool:
 
 
 @dataclass(frozen=True)
-class Batch:
+class EventBatch:
     """Events read, and where to go on reading."""
 
     events: list[Event]
     offset: int
 
 
-def read_events(path: Path, offset: int = 0) -> Batch:
+def read_events(path: Path, offset: int = 0) -> EventBatch:
     """Complete lines after byte `offset`; torn or foreign lines are left out."""
     try:
         with path.open("rb") as handle:
             handle.seek(offset)
             data = handle.read()
     except FileNotFoundError:
-        return Batch([], 0)
+        return EventBatch([], 0)
     end = data.rfind(b"\n") + 1
-    return Batch(list(_parse(data[:end])), offset + end)
+    return EventBatch(list(_parse(data[:end])), offset + end)
 
 
 def _parse(data: bytes) -> Iterator[Event]:

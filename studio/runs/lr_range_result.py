@@ -26,7 +26,7 @@ SKIPPED = 0.1
 
 
 @dataclass(frozen=True)
-class Span:
+class RateSpan:
     """Rates from `low` to `high` in `steps` steps."""
 
     low: float = 1e-6
@@ -39,7 +39,7 @@ class Span:
         return self.low * (self.high / self.low) ** share
 
 
-def ensure_span(span: Span) -> None:
+def ensure_span(span: RateSpan) -> None:
     """Refuse rates that do not grow, or too few steps to read anything off them."""
     problems = []
     if not 0 < span.low < span.high <= 10:
@@ -100,10 +100,10 @@ class RangeResult:
         return cls(**(values | {"points": points}))
 
 
-class Losses:
+class RangeLosses:
     """The losses of a test as they come in."""
 
-    def __init__(self, span: Span) -> None:
+    def __init__(self, span: RateSpan) -> None:
         self.span = span
         self.points: list[Point] = []
         self.diverged = False

@@ -19,7 +19,7 @@ from studio.runs.event_log import EventLog, read_events
 from studio.runs.hub_push import hide_local_base
 from studio.runs.status import beat, update_status
 from studio.training.distributed import wait_for_all
-from studio.training.throughput import Pace
+from studio.training.throughput import Throughput
 
 HEARTBEAT = 1.0
 PROGRESS = 2.0
@@ -45,7 +45,7 @@ class RunReporter(TrainerCallback):
         self.events = EventLog(paths.events)
         self.keep = keep
         self.beta = beta
-        self.pace = Pace(batch)
+        self.pace = Throughput(batch)
         self.watch = HealthWatch("sft" if beta is None else "dpo", batch, beta=beta)
         self.last_heartbeat = 0.0
         self.last_progress = 0.0

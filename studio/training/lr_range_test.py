@@ -19,7 +19,7 @@ from studio.core.errors import RunFailedError
 from studio.core.paths import RunPaths, Workspace
 from studio.models.oom import MEMORY_ERRORS, ran_out
 from studio.runs.event_log import EventLog
-from studio.runs.lr_range_result import Losses, Point, RangeResult, Span, ensure_span
+from studio.runs.lr_range_result import Point, RangeLosses, RangeResult, RateSpan, ensure_span
 from studio.training.model_setup import prepare_model
 from studio.training.planning.preflight_plan import preflight
 from studio.training.trainers import build_trainer
@@ -28,7 +28,7 @@ from studio.training.trainers import build_trainer
 def range_test(
     config: RunConfig,
     workspace: Workspace,
-    span: Span,
+    span: RateSpan,
     report: Callable[[Point], None] = lambda point: None,
     events: Path | None = None,
 ) -> RangeResult:
@@ -43,7 +43,7 @@ def range_test(
         RunFailedError: Memory ran out.
     """
     ensure_span(span)
-    short, losses = short_run(config, span), Losses(span)
+    short, losses = short_run(config, span), RangeLosses(span)
     found = preflight(short, workspace)
     with tempfile.TemporaryDirectory() as folder:
         set_seed(config.schedule.seed)
@@ -64,7 +64,7 @@ def range_test(
     return losses.result()
 
 
-def short_run(config: RunConfig, span: Span) -> RunConfig:
+def short_run(config: RunConfig, span: RateSpan) -> RunConfig:
     """`config` for the test: the rate is set step by step, nothing is saved, asked or sent."""
     values = config.model_dump(mode="json")
     values["optimizer"] |= {"schedule": "constant", "warmup": 0}
@@ -88,7 +88,7 @@ class Raising(TrainerCallback):
     def __init__(
         self,
         config: RunConfig,
-        losses: Losses,
+        losses: RangeLosses,
         report: Callable[[Point], None],
         events: EventLog | None,
     ) -> None:

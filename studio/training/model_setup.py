@@ -39,7 +39,7 @@ DROPPING = ("attention_dropout", "dropout", "rank_dropout", "module_dropout")
 
 
 @dataclass(frozen=True)
-class Trainable:
+class PreparedModel:
     """What the trainers take: a model, with an adapter on it or to be put on it by TRL.
 
     Attributes:
@@ -53,7 +53,7 @@ class Trainable:
     continued: AdapterFile | None = None
 
 
-def prepare_model(config: RunConfig, workspace: Workspace) -> Trainable:
+def prepare_model(config: RunConfig, workspace: Workspace) -> PreparedModel:
     """Load the base model, and the adapter to continue from when there is one.
 
     Raises:
@@ -82,20 +82,20 @@ def _lighter(config: RunConfig) -> str:
     return ", or ".join([*remedies, "end what else takes memory"]) + "."
 
 
-def _prepared(config: RunConfig, workspace: Workspace) -> Trainable:
+def _prepared(config: RunConfig, workspace: Workspace) -> PreparedModel:
     loaded = load_model(config.model)
     adapter = config.adapter
     if adapter is None:
         reference = load_model(config.model).model if config.method == "dpo" else None
         freeze_towers(loaded.model, config)
-        return Trainable(loaded, loaded.model, None, reference)
+        return PreparedModel(loaded, loaded.model, None, reference)
     if adapter.continue_from is None:
-        return Trainable(loaded, loaded.model, lora_config(adapter, loaded.model))
+        return PreparedModel(loaded, loaded.model, lora_config(adapter, loaded.model))
     continued = continued_adapter(config, workspace)
     if continued is None:
         raise NotFoundError("There is no adapter to continue.", field="adapter.continue_from")
     model = put_on(loaded.model, continued, trainable=True)
-    return Trainable(loaded, model, None, continued=continued)
+    return PreparedModel(loaded, model, None, continued=continued)
 
 
 def continued_adapter(config: RunConfig, workspace: Workspace) -> AdapterFile | None:
@@ -182,7 +182,7 @@ def reference_folder(config: RunConfig, workspace: Workspace) -> Path | None:
     return adapter_folder(name, workspace, field=REFERENCE)
 
 
-def set_weights(trainer: Trainer, config: RunConfig, trainable: Trainable) -> None:
+def set_weights(trainer: Trainer, config: RunConfig, trainable: PreparedModel) -> None:
     """Give the adapter in a trainer the weights it starts from, and take all dropout out of DPO.
 
     TRL stores what is trained on a quantized model in bfloat16; the file's own weights replace

@@ -24,7 +24,7 @@ from studio.data.trl_conversion import TrainingData
 from studio.data.trl_format import ANSWERS, bare
 from studio.models.chat_template import Shapes
 from studio.models.image_tokens import Expansions, Kind, Size
-from studio.models.row_tokens import TokenCounter, Written
+from studio.models.row_tokens import TokenCounter, WrittenRow
 from studio.training.model_digest import files_of, model_folder
 from studio.training.planning.result_cache import code_of, keep_note, key_of, libraries, read_note
 from studio.training.run_rows import RunData
@@ -210,7 +210,7 @@ def _look(
 ) -> tuple[dict[int, Unfit], int, int]:
     """Rows left out, the number of rows cut, and the tokens of the longest."""
     shapes, unfit = Shapes(processor), {}
-    written: dict[int, tuple[Written, list[Size]]] = {}
+    written: dict[int, tuple[WrittenRow, list[Size]]] = {}
     most: dict[int, int] = {}
     for place, row in enumerate(_rows(data.dataset)):
         prompt = bare(row["prompt"])
@@ -220,7 +220,7 @@ def _look(
             unfit[place] = Unfit(said)
         elif limit:
             sizes = [_size(image) for image in row["images"] or []]
-            written[place] = Written(prompt, answers), sizes
+            written[place] = WrittenRow(prompt, answers), sizes
             most[place] = ROOM + max(shapes.most_bytes(prompt, one) for one in answers)
     if not limit:
         return unfit, 0, 0
@@ -245,7 +245,7 @@ def _look(
 
 
 def _perhaps_longer(
-    written: Mapping[int, tuple[Written, list[Size]]],
+    written: Mapping[int, tuple[WrittenRow, list[Size]]],
     most: Mapping[int, int],
     processor: ProcessorMixin,
     limit: int,

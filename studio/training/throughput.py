@@ -8,7 +8,7 @@ import psutil
 import torch
 
 
-class Pace:
+class Throughput:
     """Times optimizer steps; `rates` covers the steps since it was last asked.
 
     Args:

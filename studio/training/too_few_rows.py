@@ -10,7 +10,7 @@ from typing import Any
 from studio.config import RunConfig
 from studio.core.paths import RunPaths
 from studio.data.trl_conversion import TrainingData
-from studio.runs.diagnostics.health_watch import Finding
+from studio.runs.diagnostics.health_watch import HealthFinding
 from studio.runs.event_log import EventLog, read_events
 
 FEW_ROWS = 100
@@ -27,11 +27,11 @@ def report_narrow(config: RunConfig, paths: RunPaths, data: TrainingData) -> Non
             EventLog(paths.events).append("finding", **finding.to_event())
 
 
-def small(config: RunConfig, rows: int) -> Finding | None:
+def small(config: RunConfig, rows: int) -> HealthFinding | None:
     """Fewer than a hundred rows."""
     if rows >= FEW_ROWS:
         return None
-    return Finding(
+    return HealthFinding(
         "small-data",
         0,
         f"Few rows: {rows}",
@@ -41,7 +41,7 @@ def small(config: RunConfig, rows: int) -> Finding | None:
     )
 
 
-def narrow(data: TrainingData) -> Finding | None:
+def narrow(data: TrainingData) -> HealthFinding | None:
     """Rows that share their answer, their question or their images."""
     table = data.dataset.with_format("arrow")[: min(data.used, MOST_ROWS)]
     rows = table.to_pylist()
@@ -59,7 +59,7 @@ def narrow(data: TrainingData) -> Finding | None:
         seen.append(f"{len(rows):,} share {len(images):,} images")
     if not seen:
         return None
-    return Finding(
+    return HealthFinding(
         "narrow-data",
         0,
         f"Narrow rows: {', '.join(seen)}",

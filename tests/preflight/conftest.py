@@ -15,7 +15,7 @@ from studio.data.image_store import ImageStore
 from studio.data.numbered_rows import source_rows
 from studio.data.schema import Answer, Message, Part, Row
 from studio.preflight.check import check_rows
-from studio.preflight.checks.base import Seen
+from studio.preflight.checks.base import SeenRow
 from studio.preflight.report import Finding, Report
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
@@ -53,7 +53,7 @@ def row(question: str = "How many?", images: int = 0, **answers: str) -> Row:
 def look(check, *rows: Row, splits: tuple[str, ...] = ()) -> dict[str, Finding]:
     """What a check finds in rows without images, by id."""
     for number, one in enumerate(rows, 1):
-        check.add(Seen(number, splits[number - 1] if splits else "train", one))
+        check.add(SeenRow(number, splits[number - 1] if splits else "train", one))
     return {finding.id: finding for finding in check.findings()}
 
 

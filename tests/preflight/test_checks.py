@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from studio.preflight.checks.answers import Answers
+from studio.preflight.checks.answers import EmptyAnswers
 from studio.preflight.checks.balance import Balance
 from studio.preflight.checks.language import Languages, language_of
 from studio.preflight.checks.leakage import Leakage
@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def test_the_same_answer_twice_is_found_whatever_surrounds_it():
     found = look(
-        Answers(),
+        EmptyAnswers(),
         row(chosen="Three.", rejected="Three. "),
         row(chosen="Three", rejected="Four"),
         row(chosen="three", rejected="Three"),
@@ -35,7 +35,7 @@ def test_the_same_answer_twice_is_found_whatever_surrounds_it():
 
 def test_empty_answers_and_questions_and_half_pairs_are_named():
     found = look(
-        Answers(),
+        EmptyAnswers(),
         row(completion="  "),
         row(question=" ", completion="x"),
         row(chosen="only one"),
@@ -48,13 +48,13 @@ def test_empty_answers_and_questions_and_half_pairs_are_named():
 
 
 def test_two_empty_answers_are_empty_not_identical():
-    found = look(Answers(), row(chosen="", rejected=""))
+    found = look(EmptyAnswers(), row(chosen="", rejected=""))
     assert set(found) == {"empty_answers"}
 
 
 def test_rows_before_any_answer_are_no_fault_but_single_ones_are():
-    assert look(Answers(), row(), row())["unanswered"].severity == "info"
-    found = look(Answers(), row(), row(completion="x"))
+    assert look(EmptyAnswers(), row(), row())["unanswered"].severity == "info"
+    found = look(EmptyAnswers(), row(), row(completion="x"))
     assert (found["unanswered"].severity, found["unanswered"].rows) == ("warning", [1])
 
 

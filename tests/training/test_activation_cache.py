@@ -8,7 +8,7 @@ import torch
 from studio.core.paths import Workspace
 from studio.training.fast_path.applicability import FastPath
 from studio.training.planning import result_cache
-from studio.training.planning.activation_cache import Step, traced_once
+from studio.training.planning.activation_cache import TracedStep, traced_once
 from studio.training.planning.activation_trace import Traceable, Traced
 from studio.training.planning.memory_estimate import adapted
 
@@ -25,7 +25,7 @@ def step(shared_runner):
     config = shared_runner.config()
     base, model = adapted(config, shared_runner.workspace, torch.float32)
     rows = [{"images": [], "prompt": "q", "completion": "a"}]
-    return Step(config, Traceable(model, base, None), rows, 4, 70, FastPath.off("a test"))
+    return TracedStep(config, Traceable(model, base, None), rows, 4, 70, FastPath.off("a test"))
 
 
 def count(step, workspace):

@@ -12,10 +12,10 @@ from studio.training.fast_path.feature_cache import FeatureCache, prune
 from studio.training.fast_path.feature_filling import fill_cache
 from studio.training.fast_path.image_references import image_ref
 from studio.training.fast_path.reference_logps import ReferenceCache
-from studio.training.fast_path.row_token_ids import Expansion, Preprocessed
+from studio.training.fast_path.row_token_ids import ImageExpansion, Preprocessed
 
 GIB = 2**30
-MADE = Preprocessed({}, Expansion((3, 4, 4, 3), (1, 2, 2)))
+MADE = Preprocessed({}, ImageExpansion((3, 4, 4, 3), (1, 2, 2)))
 
 
 def filled(folder: Path, keys: str = "abc") -> FeatureCache:
@@ -91,11 +91,11 @@ def test_reference_scores_survive_and_damaged_lines_do_not(tmp_path):
 @pytest.mark.parametrize(
     ("need", "on", "words"),
     [
-        (cache_policy.Need(100, 3, 1000), True, "each needed 3×"),
-        (cache_policy.Need(100, 1, 1000), False, "seen once"),
-        (cache_policy.Need(100, 1, 1000, present=5), True, "5 there already"),
-        (cache_policy.Need(100, 3, GIB), False, "over the budget"),
-        (cache_policy.Need(0, 3, 1000), False, "no images"),
+        (cache_policy.ImageUse(100, 3, 1000), True, "each needed 3×"),
+        (cache_policy.ImageUse(100, 1, 1000), False, "seen once"),
+        (cache_policy.ImageUse(100, 1, 1000, present=5), True, "5 there already"),
+        (cache_policy.ImageUse(100, 3, GIB), False, "over the budget"),
+        (cache_policy.ImageUse(0, 3, 1000), False, "no images"),
     ],
 )
 def test_caching_is_decided_by_epochs_images_and_disk(tmp_path, need, on, words):
@@ -106,7 +106,7 @@ def test_caching_is_decided_by_epochs_images_and_disk(tmp_path, need, on, words)
 def test_caching_is_left_out_when_the_disk_is_small(tmp_path, monkeypatch):
     usage = type("Usage", (), {"free": 1000})
     monkeypatch.setattr(cache_policy.shutil, "disk_usage", lambda _: usage)
-    decision = cache_policy.decide(cache_policy.Need(10, 3, 100), tmp_path, GIB)
+    decision = cache_policy.decide(cache_policy.ImageUse(10, 3, 100), tmp_path, GIB)
     assert not decision.on and "free" in decision.reason
 
 

@@ -7,12 +7,12 @@ from one_step import OneStep
 
 from studio.core.errors import ConfigError
 from studio.runs.event_log import read_events
-from studio.runs.lr_range_result import Losses, RangeResult, Span
+from studio.runs.lr_range_result import RangeLosses, RangeResult, RateSpan
 from studio.training.lr_range_test import range_test
 
 
 def taken(curve, steps=60):
-    losses = Losses(Span(1e-5, 1.0, steps))
+    losses = RangeLosses(RateSpan(1e-5, 1.0, steps))
     for step in range(steps):
         losses.add(curve(losses.span.rate(step)))
         if losses.diverged:
@@ -45,9 +45,9 @@ def test_no_number_stops_it_and_rising_losses_suggest_no_fall():
 @pytest.mark.parametrize(
     ("span", "field"),
     [
-        (Span(1e-2, 1e-3), "optimizer.learning_rate"),
-        (Span(0, 1e-3), "optimizer.learning_rate"),
-        (Span(steps=3), "schedule.max_steps"),
+        (RateSpan(1e-2, 1e-3), "optimizer.learning_rate"),
+        (RateSpan(0, 1e-3), "optimizer.learning_rate"),
+        (RateSpan(steps=3), "schedule.max_steps"),
     ],
 )
 def test_a_span_that_is_none_is_refused(tmp_path, span, field):
@@ -58,7 +58,7 @@ def test_a_span_that_is_none_is_refused(tmp_path, span, field):
 
 
 def test_the_embedded_model_is_tested_with_its_own_rates_and_events(tmp_path):
-    one, span, told = OneStep(tmp_path), Span(1e-4, 10.0, 14), []
+    one, span, told = OneStep(tmp_path), RateSpan(1e-4, 10.0, 14), []
     config = one.config(
         data={"source": "embedded:sft", "train": "train[:4]"}, adapter={"lora_plus_ratio": 2}
     )

@@ -15,7 +15,7 @@ from studio.core.errors import ConfigError
 from studio.core.paths import Workspace
 from studio.models.load import skeleton_of
 from studio.models.model_source import load_processor
-from studio.runs.lr_range_result import Span
+from studio.runs.lr_range_result import RateSpan
 from studio.runs.run_plan import MemoryPlan, Plan
 from studio.training.lr_range_test import short_run
 from studio.training.planning.batch_finder import find_batch_size
@@ -24,7 +24,7 @@ from studio.training.planning.dry_step import Measured, calibrated
 from studio.training.planning.dry_step_cache import recall, remember
 from studio.training.planning.dry_step_worker import _two_steps, dry_step
 from studio.training.planning.largest_rows import sample_rows
-from studio.training.planning.memory_estimate import Batch, adapted, estimate
+from studio.training.planning.memory_estimate import LargestBatch, adapted, estimate
 from studio.training.planning.optimizer_memory import optimizer_bytes, projected_weights
 from studio.training.planning.preflight_plan import checked, plan_run, preflight
 from studio.training.planning.suggestions import WhatIf
@@ -250,7 +250,7 @@ def test_reference_needs_a_second_model_only_without_an_adapter(runner):
     for adapter in ({"rank": 4}, None):
         config = runner.config(method="dpo", adapter=adapter)
         made = estimate(
-            config, runner.workspace, None, Batch([], 2, 80), torch.float32, Target.gpu(8)
+            config, runner.workspace, None, LargestBatch([], 2, 80), torch.float32, Target.gpu(8)
         )
         memory[adapter is None] = made.memory
     assert memory[False].reference == 0
@@ -260,7 +260,7 @@ def test_reference_needs_a_second_model_only_without_an_adapter(runner):
 
 
 def test_processes_exchange_gradients_and_a_measured_difference_reaches_suggestions(runner):
-    batch, gpu = Batch([], 2, 80), Target.gpu(8)
+    batch, gpu = LargestBatch([], 2, 80), Target.gpu(8)
     config = runner.config(method="dpo")
     both = config.model_copy(update={"launch": LaunchConfig(processes=2)})
     made = [
@@ -305,7 +305,7 @@ def test_what_is_tried_here_is_tried_by_one_process_at_the_whole_batch(runner):
     config = runner.config(
         launch={"processes": 2, "engine": "hf-jobs:l4x4"}, batch={"per_device": 2, "total": 8}
     )
-    short = short_run(config, Span())
+    short = short_run(config, RateSpan())
     assert (short.accumulation, short.launch.engine) == (4, "local")
     two = _two_steps(config, 2, 2)
     assert (two.accumulation, two.launch.processes) == (2, 1)

@@ -1,7 +1,7 @@
 """A planner that answers at once and remembers what it was asked."""
 
 from studio.core.errors import ConfigError, RunFailedError, StoppedError
-from studio.runs.lr_range_result import Losses, Span
+from studio.runs.lr_range_result import RangeLosses, RateSpan
 from studio.runs.run_plan import FoundBatch, MemoryPlan, Plan, Suggestion, TowerPlan
 from studio.training.planning.dry_step import Measured
 
@@ -66,7 +66,7 @@ class FakePlanner:
         pass
 
     def range_test(self, config):
-        losses = Losses(Span(1e-5, 1e-1, 40))
+        losses = RangeLosses(RateSpan(1e-5, 1e-1, 40))
         for loss in self.losses:
             if loss is None:
                 raise RunFailedError("The process was closed.")

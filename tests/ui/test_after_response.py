@@ -7,7 +7,7 @@ from threading import Thread
 
 import pytest
 
-from studio.api.after_response import Answers, after_answer
+from studio.api.after_response import AfterResponse, after_answer
 from studio.ui.data.state import PageLook
 
 SCOPE = {"type": "http"}
@@ -33,7 +33,7 @@ def test_it_is_called_when_the_answer_has_gone_out_or_was_given_up(broken):
     async def send(piece):
         said.append(piece)
 
-    asked = Answers(app)(SCOPE, None, send)
+    asked = AfterResponse(app)(SCOPE, None, send)
     if broken:
         with pytest.raises(ConnectionError):
             asyncio.run(asked)
@@ -53,7 +53,7 @@ def test_what_comes_after_the_end_is_called_at_once():
         late.append(asyncio.get_running_loop().create_task(afterwards()))
 
     async def both():
-        await Answers(app)(SCOPE, None, None)
+        await AfterResponse(app)(SCOPE, None, None)
         await late[0]
 
     asyncio.run(both())
@@ -79,6 +79,6 @@ def test_the_next_click_is_answered_after_the_answer_before_has_gone_out():
         order.append(f"sent {piece}")
 
     threads: list[Thread] = []
-    asyncio.run(Answers(app)(SCOPE, None, send))
+    asyncio.run(AfterResponse(app)(SCOPE, None, send))
     threads[0].join(10)
     assert order == ["answered first", "sent first", "answered second"]

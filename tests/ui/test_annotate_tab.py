@@ -19,7 +19,7 @@ from studio.core.errors import RunFailedError
 from studio.core.paths import Workspace
 from studio.data.image_store import ImageStore
 from studio.data.schema import Answer, Message, Part, Row
-from studio.ui.annotate.tab import DEFAULTS, FIELDS, Actions
+from studio.ui.annotate.tab import DEFAULTS, FIELDS, ExportActions
 
 REQUEST = object()
 
@@ -55,7 +55,7 @@ def labelled(context) -> Context:
 
 def export(context, **changes) -> tuple:
     values = dict(zip(FIELDS, ("my charts", *DEFAULTS), strict=True))
-    return Actions(context).export(REQUEST, *(values | changes).values())
+    return ExportActions(context).export(REQUEST, *(values | changes).values())
 
 
 def test_an_export_says_how_many_and_what_was_left_out_and_can_be_trained_on(labelled):
@@ -70,11 +70,11 @@ def test_an_export_is_offered_for_download_and_listed_with_its_date(labelled):
     _, message, source, _ = export(labelled)
     name = source.removeprefix("exports/")
     assert f'href="studio/exports/{name}.zip"' in message and "Download (ZIP, " in message
-    past = Actions(labelled).past(REQUEST)
+    past = ExportActions(labelled).past(REQUEST)
     assert f'href="studio/exports/{name}.zip"' in past
     assert time.strftime("%Y-%m-%d", time.localtime()) in past
     labelled.lead = False
-    assert Actions(labelled).past(REQUEST) == ""
+    assert ExportActions(labelled).past(REQUEST) == ""
 
 
 def test_an_export_tells_when_it_was_made_and_when_people_answered(labelled):
@@ -163,7 +163,7 @@ def test_other_formats_are_not_offered_for_training(labelled):
 
 def test_the_button_of_the_page_exports_its_dataset_or_the_labelled_one(labelled):
     for data in ({"dataset": "my charts"}, {"dataset": ""}, {}):
-        _, message, source, _ = Actions(labelled).export_now(Event(data), REQUEST)
+        _, message, source, _ = ExportActions(labelled).export_now(Event(data), REQUEST)
         assert "2 pairs exported" in message
         assert source.startswith("exports/my-charts-")
 
@@ -187,14 +187,14 @@ def test_only_leads_import_and_export(labelled):
     labelled.lead = False
     _, message, _, _ = export(labelled)
     assert "Only a lead" in message
-    _, message, _, _ = Actions(labelled).import_samples(REQUEST)
+    _, message, _, _ = ExportActions(labelled).import_samples(REQUEST)
     assert "Only a lead" in message
     assert len(labelled.store.datasets()) == 1
-    assert not Actions(labelled).panel(REQUEST).visible
+    assert not ExportActions(labelled).panel(REQUEST).visible
 
 
 def test_the_form_offers_datasets_with_pairs(labelled):
-    choices = Actions(labelled).choices(None)
+    choices = ExportActions(labelled).choices(None)
     assert (choices.choices, choices.value) == ([("my charts", "my charts")], "my charts")
 
 

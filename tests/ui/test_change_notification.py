@@ -21,7 +21,7 @@ from studio.runs.event_log import EventLog
 from studio.runs.status import update_status, write_status
 from studio.runs.store import RunStore
 from studio.ui.shell import change_notification
-from studio.ui.shell.header import Header
+from studio.ui.shell.header import PageHeader
 
 LOCAL = "http://127.0.0.1:7860"
 
@@ -98,7 +98,7 @@ def test_the_header_carries_the_word_of_its_page(tmp_path: Path, tabs, page: str
     context, app = studio(tmp_path)
     context.runs.create(RunConfig(name="mine"))
     client = TestClient(app, base_url=LOCAL)
-    assert change_notification.mark(header_word(client, page)) in Header(context, tabs).html()
+    assert change_notification.mark(header_word(client, page)) in PageHeader(context, tabs).html()
 
 
 def test_the_header_is_not_drawn_with_every_step(tmp_path: Path) -> None:

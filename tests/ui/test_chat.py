@@ -21,7 +21,7 @@ from studio.ui.chat import handlers as chat_handlers
 from studio.ui.chat.handlers import ChatHandlers
 from studio.ui.chat.models import EMBEDDED_KEY, choices, columns, find
 from studio.ui.chat.samples import load_samples
-from studio.ui.chat.state import Answer, Conversation
+from studio.ui.chat.state import ChatAnswer, ChatConversation
 from studio.ui.chat.views import transcript
 
 BASE = ChatModel("Embedded chart model", ModelConfig())
@@ -83,7 +83,7 @@ def handlers(tmp_path: Path, *script: ChatDelta | StudioError) -> ChatHandlers:
 
 def ask(
     chat: ChatHandlers,
-    conversation: Conversation,
+    conversation: ChatConversation,
     question: str | None,
     images: list[str],
     key: str = EMBEDDED_KEY,
@@ -95,7 +95,7 @@ def ask(
 
 def test_an_answer_is_asked_for_and_shown(tmp_path: Path, image: str) -> None:
     chat = handlers(tmp_path, ChatDelta(text="green"), DONE)
-    conversation = Conversation()
+    conversation = ChatConversation()
 
     first, *_, last = ask(chat, conversation, " Which? ", [image])
 
@@ -114,7 +114,7 @@ def test_a_follow_up_carries_the_conversation_and_no_image_twice(
     tmp_path: Path, image: str
 ) -> None:
     chat = handlers(tmp_path, ChatDelta(text="green"), DONE)
-    conversation = Conversation()
+    conversation = ChatConversation()
     ask(chat, conversation, "Which?", [image])
     ask(chat, conversation, "And then?", [image])
 
@@ -129,7 +129,7 @@ def test_a_follow_up_carries_the_conversation_and_no_image_twice(
 
 def test_base_and_adapter_are_asked_the_same(tmp_path: Path, image: str) -> None:
     chat = handlers(tmp_path, ChatDelta(text="x"), DONE)
-    *_, last = ask(chat, Conversation(), "Which?", [image], "run:r1", compare=True)
+    *_, last = ask(chat, ChatConversation(), "Which?", [image], "run:r1", compare=True)
 
     base, adapter = chat.context.inference.asked
     assert (base.run, adapter.run) == ("", "r1")
@@ -140,7 +140,7 @@ def test_base_and_adapter_are_asked_the_same(tmp_path: Path, image: str) -> None
 
 def test_an_error_is_shown_and_the_question_goes_back(tmp_path: Path, image: str) -> None:
     chat = handlers(tmp_path, ModelError("No <b>luck</b>.", remedy="Try again."))
-    conversation = Conversation()
+    conversation = ChatConversation()
 
     *_, last = ask(chat, conversation, "Which?", [image], "run:r1", compare=True)
 
@@ -154,7 +154,7 @@ def test_a_question_that_fails_leaves_the_exchange_before_it_as_it_was(
     tmp_path: Path, image: str
 ) -> None:
     chat = handlers(tmp_path, ChatDelta(text="green"), DONE)
-    conversation = Conversation()
+    conversation = ChatConversation()
     ask(chat, conversation, "Which?", [image])
     chat.context.inference.script = (ModelError("Its weights are cut short.", remedy="Copy it."),)
 
@@ -168,7 +168,7 @@ def test_a_question_that_fails_leaves_the_exchange_before_it_as_it_was(
 
 
 def test_where_one_of_two_fails_its_column_says_so(tmp_path: Path) -> None:
-    conversation = Conversation(labels={"a": "Model <A>", "b": "B"})
+    conversation = ChatConversation(labels={"a": "Model <A>", "b": "B"})
     turn = conversation.begin("Which?", [], ["a", "b"])
     turn.answers["a"].take(ChatDelta(text="green"))
     assert "green" not in transcript(conversation, "b", "B"), "its own is still to come"
@@ -181,7 +181,7 @@ def test_where_one_of_two_fails_its_column_says_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize("question", [None, "  "])
 def test_nothing_is_asked_without_a_question(tmp_path: Path, question: str | None) -> None:
     chat = handlers(tmp_path)
-    [only] = ask(chat, Conversation(), question, [])
+    [only] = ask(chat, ChatConversation(), question, [])
 
     assert "There is no question." in only[NOTICE]
     assert chat.context.inference.asked == []
@@ -192,7 +192,7 @@ def test_an_unreadable_image_is_refused_before_the_model_is_asked(tmp_path: Path
     bad.write_text("<svg/>")
     chat = handlers(tmp_path)
 
-    [only] = ask(chat, Conversation(), "Which?", [str(bad)])
+    [only] = ask(chat, ChatConversation(), "Which?", [str(bad)])
 
     assert "not a PNG" in only[NOTICE]
     assert chat.context.inference.asked == []
@@ -203,7 +203,7 @@ def test_stop_and_clear_end_the_answer_and_the_generation(
     tmp_path: Path, image: str, end: str
 ) -> None:
     chat = handlers(tmp_path, *[ChatDelta(text="more ")] * 1000)
-    conversation = Conversation()
+    conversation = ChatConversation()
     steps = chat.ask(conversation, "Which?", [(image, None)], EMBEDDED_KEY, False, "", *DEFAULTS)
     next(steps)
     getattr(chat, end)(conversation)
@@ -216,7 +216,7 @@ def test_stop_and_clear_end_the_answer_and_the_generation(
 
 
 def test_a_stopped_answer_keeps_what_has_come(tmp_path: Path) -> None:
-    conversation = Conversation()
+    conversation = ChatConversation()
     turn = conversation.begin("Which?", [], ["k"])
     turn.answers["k"].take(ChatDelta(text="gre"))
     conversation.stop()
@@ -227,8 +227,8 @@ def test_a_stopped_answer_keeps_what_has_come(tmp_path: Path) -> None:
 
 
 def test_a_model_new_to_the_conversation_sees_what_the_other_said() -> None:
-    conversation = Conversation()
-    conversation.begin("One?", [], ["a"]).answers["a"] = Answer("from a", stats="done")
+    conversation = ChatConversation()
+    conversation.begin("One?", [], ["a"]).answers["a"] = ChatAnswer("from a", stats="done")
     conversation.begin("Two?", [], ["b"])
 
     assert conversation.messages("b", "Be brief.") == (
@@ -241,7 +241,7 @@ def test_a_model_new_to_the_conversation_sees_what_the_other_said() -> None:
 
 def test_nothing_a_model_says_becomes_markup() -> None:
     hostile = "<img src=x onerror=alert(1)> ${alert(1)} {{alert(1)}} ![t](http://x/t.png)"
-    conversation = Conversation()
+    conversation = ChatConversation()
     conversation.begin(hostile, [], ["k"]).answers["k"].take(ChatDelta(text=hostile))
 
     page = transcript(conversation, "k", hostile)
@@ -288,7 +288,7 @@ def test_an_empty_answer_is_shown_as_such(
 ) -> None:
     done = ChatDelta(done=True, tokens=tokens, tokens_per_second=9.0, stopped=stopped)
     chat = handlers(tmp_path, ChatDelta(text=" \n"), done)
-    conversation = Conversation()
+    conversation = ChatConversation()
     ask(chat, conversation, "Which?", [image], "run:r1", compare=True)
     assert len(conversation.turns) == 1, "it was answered, with nothing"
     shown = transcript(conversation, "run:r1", "Grounded")
@@ -301,7 +301,7 @@ def test_an_empty_answer_is_shown_as_such(
 def test_a_stopped_answer_is_not_called_empty(tmp_path: Path, image: str) -> None:
     stopped = ChatDelta(done=True, tokens=0, tokens_per_second=0.0, stopped="cancelled")
     chat = handlers(tmp_path, stopped)
-    conversation = Conversation()
+    conversation = ChatConversation()
     *_, last = ask(chat, conversation, "Which?", [image])
     assert conversation.turns == [] and last[QUESTION] == "Which?"
 
@@ -364,7 +364,7 @@ def test_a_runs_own_questions_come_before_the_charts_of_the_studio(
     )
     assert own[2].question == evaluated.preview(1).rows[0].question
 
-    conversation = Conversation()
+    conversation = ChatConversation()
     conversation.begin("Old?", [], ["k"])
     event = gr.EventData(None, {"index": 0})
     images, question, kept = chat.pick_sample(conversation, offered, event)

@@ -16,7 +16,7 @@ from studio.core.errors import InputError, ModelError
 from studio.core.paths import Workspace
 from studio.data.image_store import ImageStore
 from studio.data.schema import Answer, Message, Part, Row
-from studio.preflight.client import CheckStatus, Kept, Shown
+from studio.preflight.client import CheckStatus, Kept, ShownImage
 from studio.preflight.report import (
     Bin,
     Finding,
@@ -28,7 +28,7 @@ from studio.preflight.report import (
     Truncation,
 )
 from studio.ui.data import check_views as look
-from studio.ui.data.check_panel import CheckPanel, Look, model_of
+from studio.ui.data.check_panel import CheckLook, CheckPanel, model_of
 from tests.preflight.conftest import drawing, saved
 
 HOSTILE = "<img src=x onerror=alert(1)> ${alert(2)} {{constructor}}"
@@ -55,10 +55,10 @@ class FakeChecker:
     def stop(self) -> None:
         self.asked.append("stop")
 
-    def show(self, image, model) -> Shown:
+    def show(self, image, model) -> ShownImage:
         if self.refuse:
             raise self.refuse
-        return Shown(39, (160, 120), 1, 96, 96, "data:image/png;base64,AA==", None)
+        return ShownImage(39, (160, 120), 1, 96, 96, "data:image/png;base64,AA==", None)
 
 
 def report_of(ids: list[int]) -> Report:
@@ -96,12 +96,12 @@ def clicked(**data) -> SimpleNamespace:
 
 
 def drawn(panel: CheckPanel) -> str:
-    return panel.choose(Look(), "mine", None)[1]
+    return panel.choose(CheckLook(), "mine", None)[1]
 
 
 def test_opening_shows_the_last_report_of_the_newest_dataset(panel):
-    dataset, going, _, _, timer, state, report, strip, _ = panel.open(Look(), None, None)
-    assert dataset["value"] == "mine" and state == Look("mine")
+    dataset, going, _, _, timer, state, report, strip, _ = panel.open(CheckLook(), None, None)
+    assert dataset["value"] == "mine" and state == CheckLook("mine")
     assert going == "" and timer.active is False
     assert "1 error, 1 warning, 1 note" in report and "2 min ago" in report
     assert "has changed" not in report
@@ -110,8 +110,8 @@ def test_opening_shows_the_last_report_of_the_newest_dataset(panel):
 
 def test_a_dataset_without_a_report_shows_none(panel):
     panel.checker.reports.clear()
-    assert panel.choose(Look(), "mine", None) == (Look("mine"), look.NOT_YET, "", "")
-    assert panel.choose(Look("mine"), None, None) == (Look(), "", "", "")
+    assert panel.choose(CheckLook(), "mine", None) == (CheckLook("mine"), look.NOT_YET, "", "")
+    assert panel.choose(CheckLook("mine"), None, None) == (CheckLook(), "", "", "")
 
 
 def test_findings_come_with_their_buttons_and_figures(panel):
@@ -127,7 +127,7 @@ def test_findings_come_with_their_buttons_and_figures(panel):
 
 
 def test_text_from_the_data_is_inert(panel):
-    _, report, strip, _ = panel.choose(Look(), "mine", None)
+    _, report, strip, _ = panel.choose(CheckLook(), "mine", None)
     for shown in (report, strip, look.going(CheckStatus(1, "failed", error=HOSTILE))):
         assert "<img src=x" not in shown and "${" not in shown and "{{" not in shown
 
@@ -135,7 +135,7 @@ def test_text_from_the_data_is_inert(panel):
 def test_show_hands_the_rows_to_the_tab(panel):
     ids = tuple(panel.context.store.ids()[:2])
     state, report, strip, _, shown = panel.act(
-        Look("mine"), clicked(action="show", finding="identical_answers"), None
+        CheckLook("mine"), clicked(action="show", finding="identical_answers"), None
     )
     assert shown[0] == ("mine", "Identical answers", ids)
     assert state.finding == "identical_answers" and 'aria-current="true"' in report
@@ -145,7 +145,7 @@ def test_show_hands_the_rows_to_the_tab(panel):
 def test_a_finding_about_the_data_as_a_whole_shows_every_row(panel):
     panel.context.store.exclude(panel.context.store.ids()[3:])
     _, report, strip, _, shown = panel.act(
-        Look("mine"), clicked(action="show", finding="length_bias"), None
+        CheckLook("mine"), clicked(action="show", finding="length_bias"), None
     )
     assert shown[0] == ("mine", "Length bias", tuple(panel.context.store.ids()[:3]))
     assert 'aria-current="true"' in report and strip.count("data-image") == 2
@@ -162,14 +162,14 @@ def test_exclude_is_a_mark_in_the_library_and_can_be_undone(panel):
     ids = panel.context.store.ids()
     excluded = ItemFilter(excluded=True)
     *_, shown = panel.act(
-        Look("mine"), clicked(action="exclude", finding="identical_answers"), None
+        CheckLook("mine"), clicked(action="exclude", finding="identical_answers"), None
     )
     assert shown[0] is None, "the tab draws the rows again"
     assert panel.context.store.ids(excluded) == ids[:2]
     report = drawn(panel)
     assert "✓ Excluded" in report and "Let them in again" in report
     assert "2 rows now" in report
-    panel.act(Look("mine"), clicked(action="include", finding="identical_answers"), None)
+    panel.act(CheckLook("mine"), clicked(action="include", finding="identical_answers"), None)
     assert panel.context.store.ids(excluded) == []
     assert "has changed" not in drawn(panel)
     logged = [
@@ -183,7 +183,7 @@ def test_exclude_is_a_mark_in_the_library_and_can_be_undone(panel):
     "data", [{}, {"action": "delete", "finding": "identical_answers"}, {"action": "exclude"}]
 )
 def test_foreign_clicks_change_nothing(panel, data):
-    assert panel.act(Look("mine"), clicked(**data), None) == (gr.skip(),) * 5
+    assert panel.act(CheckLook("mine"), clicked(**data), None) == (gr.skip(),) * 5
     assert panel.context.store.count(ItemFilter(excluded=True)) == 0
 
 
@@ -192,11 +192,11 @@ def test_a_check_is_started_watched_and_stopped(panel):
     assert panel.checker.asked == [("mine", "embedded", 1500, 96)]
     assert "Reading 30 of 60 rows · 3 s left" in going and timer.active
     assert not start["visible"] and stop["visible"]
-    assert panel.poll(Look("mine"), "mine", None)[4:] == (gr.skip(),) * 4
+    assert panel.poll(CheckLook("mine"), "mine", None)[4:] == (gr.skip(),) * 4
     panel.stop(None)
     assert panel.checker.asked[-1] == "stop"
     panel.checker.status = replace(panel.checker.status, state="done")
-    going, _, _, timer, _, report, *_ = panel.poll(Look("mine"), "mine", None)
+    going, _, _, timer, _, report, *_ = panel.poll(CheckLook("mine"), "mine", None)
     assert going == "" and not timer.active and "1 error" in report
 
 
@@ -211,7 +211,9 @@ def test_what_cannot_be_checked_is_said_and_nothing_starts(panel, dataset, model
 
 def test_an_image_is_shown_beside_what_the_model_gets(panel):
     sha = panel.context.store.browse()[0].images[0]
-    state, strip, shown = panel.show_image(Look("mine"), "other", None, clicked(image=sha), None)
+    state, strip, shown = panel.show_image(
+        CheckLook("mine"), "other", None, clicked(image=sha), None
+    )
     assert state.image == sha and 'aria-pressed="true"' in strip
     assert "160 × 120 pixels" in shown and "What embedded gets: 96 × 96 pixels, 1 tile" in shown
     panel.checker.refuse = ModelError("refused.")
@@ -222,12 +224,12 @@ def test_annotators_see_nothing(panel):
     panel.context.lead = False
     asked = SimpleNamespace(username="ana")
     for call in (
-        lambda: panel.open(Look(), None, asked),
-        lambda: panel.choose(Look(), "mine", asked),
-        lambda: panel.act(Look("mine"), clicked(action="show", finding="x"), asked),
-        lambda: panel.show_image(Look("mine"), "embedded", None, clicked(image="0"), asked),
+        lambda: panel.open(CheckLook(), None, asked),
+        lambda: panel.choose(CheckLook(), "mine", asked),
+        lambda: panel.act(CheckLook("mine"), clicked(action="show", finding="x"), asked),
+        lambda: panel.show_image(CheckLook("mine"), "embedded", None, clicked(image="0"), asked),
         lambda: panel.stop(asked),
-        lambda: panel.poll(Look(), "mine", asked),
+        lambda: panel.poll(CheckLook(), "mine", asked),
     ):
         with pytest.raises(InputError, match="Only leads"):
             call()

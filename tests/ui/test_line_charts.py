@@ -4,13 +4,13 @@ import re
 
 import pytest
 
-from studio.ui.shared.line_charts import Line, Look, chart
+from studio.ui.shared.line_charts import ChartLook, Line, chart
 
 
 @pytest.mark.parametrize("value", [1e-4, -3.0, 0.0])
 @pytest.mark.parametrize("log", [False, True])
 def test_a_flat_line_has_ticks_around_it(value, log):
-    drawn = chart("Flat", [Line("", [(1, value), (9, value)])], look=Look(log=log))
+    drawn = chart("Flat", [Line("", [(1, value), (9, value)])], look=ChartLook(log=log))
     heights = {float(y) for y in re.findall(r",([\d.]+)", re.search('points="([^"]*)"', drawn)[1])}
     assert len(heights) == 1 and drawn.count("tick-y") >= 2
     assert 0 < heights.pop() < 100 or not value or log
@@ -42,13 +42,13 @@ def test_summary_for_screen_readers_has_the_ends():
 
 def test_log_scale_spreads_decades_evenly():
     points = [(1, 1.0), (2, 10.0), (3, 100.0)]
-    drawn = chart("Loss", [Line("t", points)], look=Look(log=True))
+    drawn = chart("Loss", [Line("t", points)], look=ChartLook(log=True))
     assert "0.00,100.00 50.00,50.00 100.00,0.00" in drawn
 
 
 def test_log_scale_is_left_where_values_reach_zero():
     points = [(1, 0.0), (2, 10.0)]
-    assert chart("Loss", [Line("t", points)], look=Look(log=True)) == chart(
+    assert chart("Loss", [Line("t", points)], look=ChartLook(log=True)) == chart(
         "Loss", [Line("t", points)]
     )
 
@@ -63,7 +63,7 @@ def test_small_numbers_are_written_alike_along_an_axis():
 
 
 def test_a_narrow_log_scale_has_round_ticks():
-    drawn = chart("Loss", [Line("", [(1, 1.43), (9, 0.571)])], look=Look(log=True))
+    drawn = chart("Loss", [Line("", [(1, 1.43), (9, 0.571)])], look=ChartLook(log=True))
     assert ticks(drawn) == ["0.75", "1", "1.25"]
 
 

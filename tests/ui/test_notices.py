@@ -10,7 +10,7 @@ from studio.api.access.accounts import Accounts, add_user
 from studio.api.context import close_context, open_context
 from studio.core.errors import StudioError
 from studio.ui.shell.change_notification import header_word
-from studio.ui.shell.header import Header
+from studio.ui.shell.header import PageHeader
 from studio.ui.shell.notices import notices
 
 
@@ -37,7 +37,7 @@ def test_both_studios_say_that_there_is_another_and_who_starts_runs(context, fol
     assert "Another studio at http://127.0.0.1:7861" in here and "This studio starts" in here
     assert "Another studio" in there and "The other starts" in there
     assert header_word(context, None) != before
-    page = Header(context, ("data", "runs")).html()
+    page = PageHeader(context, ("data", "runs")).html()
     assert 'role="alert"' in page and "Another studio at" in page
     close_context(second)
     assert notices(context) == []
@@ -52,9 +52,9 @@ def test_a_lost_database_is_said_to_leads_and_not_to_annotators(context, folder,
         context.store.claim("ana")
     [said] = notices(closed)
     assert said.startswith("Nothing is saved") and "studio.db.rescued-" in said
-    assert "Nothing is saved" in Header(closed, ("data", "runs")).html()
-    assert "Nothing is saved" not in Header(closed, ("annotate",)).html()
-    assert "Nothing is saved" in Header(context, ("annotate",)).html()
+    assert "Nothing is saved" in PageHeader(closed, ("data", "runs")).html()
+    assert "Nothing is saved" not in PageHeader(closed, ("annotate",)).html()
+    assert "Nothing is saved" in PageHeader(context, ("annotate",)).html()
 
 
 def test_rescued_labels_are_named_until_they_are_moved_away(context, folder):

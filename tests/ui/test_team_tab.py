@@ -9,10 +9,10 @@ import gradio as gr
 import pytest
 
 from studio.annotation import AnnotationStore, LabelEvent
-from studio.annotation.quality.estimate import Figure, undefined
+from studio.annotation.quality.estimate import MeasuredFigure, undefined
 from studio.data.schema import Answer, Message, Part, Row
 from studio.ui.team.project_form import Drafts, Filled
-from studio.ui.team.tab import FIELDS, NUMBERS, Actions, _project_form
+from studio.ui.team.tab import FIELDS, NUMBERS, TeamActions, _project_form
 from studio.ui.team.views import figures
 
 REQUEST = object()
@@ -57,7 +57,9 @@ def opened(context, dataset="charts", drafts=None, form=None) -> tuple:
     """(figures, log, fields and guidelines and what they were filled with, message, drafts)."""
     fields, guidelines, filled = form or ([None] * len(FIELDS), None, "")
     given = (drafts or Drafts(), filled, guidelines)
-    figures, log, *shown, said, drafts = Actions(context).open(REQUEST, dataset, *given, *fields)
+    figures, log, *shown, said, drafts = TeamActions(context).open(
+        REQUEST, dataset, *given, *fields
+    )
     return figures, log, (shown[:-2], *shown[-2:]), said, drafts
 
 
@@ -65,7 +67,7 @@ def save(context, dataset="charts", **changes) -> tuple:
     """The message, what the form was filled with after it, and the drafts."""
     _, _, (_, _, filled), _, _ = opened(context, dataset)
     fields = [(VALUES | changes)[name] for name in FIELDS]
-    return Actions(context).save(REQUEST, dataset, Drafts(), filled, "# Look", *fields)
+    return TeamActions(context).save(REQUEST, dataset, Drafts(), filled, "# Look", *fields)
 
 
 def changed(context) -> list[tuple[str, str]]:
@@ -106,11 +108,11 @@ def test_what_is_typed_and_not_saved_is_there_again(two):
     assert form[1] == "# Half a sentence" and "Not saved yet" in said
     assert "Not saved yet" in opened(two, "charts", drafts, form)[3]
     fields, guidelines, filled = form
-    refused, _, drafts = Actions(two).save(
+    refused, _, drafts = TeamActions(two).save(
         REQUEST, "charts", drafts, filled, guidelines, 0, *fields[1:]
     )
     assert 'role="alert"' in refused and "Not saved yet" in opened(two, "charts", drafts, form)[3]
-    message, filled, drafts = Actions(two).save(
+    message, filled, drafts = TeamActions(two).save(
         REQUEST, "charts", drafts, filled, guidelines, *fields
     )
     assert "Saved" in message and Filled.read(filled).seen == 2
@@ -141,13 +143,13 @@ def test_an_event_with_the_fields_of_before_does_not_move_them_to_another_datase
 def test_a_form_of_another_dataset_is_not_saved_and_nothing_typed_is_lost(two):
     _, _, (fields, _, filled), _, drafts = opened(two, "charts")
     before = changed(two)
-    message, _, drafts = Actions(two).save(REQUEST, "more", drafts, filled, "# Typed", *fields)
+    message, _, drafts = TeamActions(two).save(REQUEST, "more", drafts, filled, "# Typed", *fields)
     assert "shows the settings of &#x27;charts&#x27;, and &#x27;more&#x27; is chosen" in message
     assert changed(two) == before
     drafts = opened(two, "more", drafts, (fields, "# Typed", filled))[4]
     assert opened(two, "charts", drafts)[2][1] == "# Typed"
     for text in ("", "[]", "{", "[1, [], 2]"):
-        message, *_ = Actions(two).save(REQUEST, "more", drafts, text, "# Typed", *fields)
+        message, *_ = TeamActions(two).save(REQUEST, "more", drafts, text, "# Typed", *fields)
         assert 'role="alert"' in message and changed(two) == before
 
 
@@ -157,7 +159,7 @@ def test_only_the_field_that_was_changed_is_written(two):
     two.store.team.write_guidelines("eve", "charts", "Of eve", 1)
     before = changed(two)
     form = [4, *fields[1:]]
-    message, filled, drafts = Actions(two).save(
+    message, filled, drafts = TeamActions(two).save(
         REQUEST, "charts", drafts, filled, guidelines, *form
     )
     assert "Saved" in message
@@ -166,14 +168,14 @@ def test_only_the_field_that_was_changed_is_written(two):
     assert (settings.overlap, settings.skip_limit, settings.qualification) == (4, 9, 3)
     assert two.store.team.guidelines("charts").text == "Of eve"
     form[2] = 2
-    Actions(two).save(REQUEST, "charts", drafts, filled, guidelines, *form)
+    TeamActions(two).save(REQUEST, "charts", drafts, filled, guidelines, *form)
     assert changed(two)[len(before) + 1 :] == [("charts", "qualification: 2")]
 
 
 def test_the_log_of_one_person_and_its_length(context):
     for name in ("ana", "ben"):
         label(context.store, name)
-    actions = Actions(context)
+    actions = TeamActions(context)
     assert ">ana<" in actions.log("charts", "", 200, REQUEST)
     assert ">ana<" not in actions.log("charts", " ben ", 200, REQUEST)
     assert actions.log("charts", "", 1, REQUEST).count("<td>charts</td>") == 1
@@ -193,7 +195,7 @@ def test_a_number_that_is_not_whole_is_refused_and_not_rounded(context):
         assert f"{label} must be a whole number." in message
         assert "must be a whole number" in save(context, **{name: None})[0]
     assert context.store.team.log() == []
-    assert "2.7 is not a whole number" in Actions(context).log("charts", "", 2.7, REQUEST)
+    assert "2.7 is not a whole number" in TeamActions(context).log("charts", "", 2.7, REQUEST)
     assert "Saved" in save(context, overlap=fields[0].preprocess(3.0))[0]
 
 
@@ -208,7 +210,9 @@ def test_what_cannot_be_saved_is_said_and_nothing_is_changed(context, changes):
 def test_stale_guidelines_are_a_conflict_and_the_text_stays(context):
     _, _, (fields, _, filled), _, drafts = opened(context)
     context.store.team.write_guidelines("eve", "charts", "hers", 0)
-    message, kept, _ = Actions(context).save(REQUEST, "charts", drafts, filled, "# Look", *fields)
+    message, kept, _ = TeamActions(context).save(
+        REQUEST, "charts", drafts, filled, "# Look", *fields
+    )
     assert "Guidelines were changed by eve meanwhile" in message
     assert "-hers" in message and "+# Look" in message
     assert Filled.read(kept).seen == 1
@@ -222,7 +226,9 @@ def test_settings_of_two_leads_are_a_conflict_and_the_second_save_is_one_knowing
     two.store.team.write_guidelines("eve", "charts", "Of eve", 1)
     before = changed(two)
     form = [4, *fields[1:-1], "Brief <b>"]
-    message, filled, drafts = Actions(two).save(REQUEST, "charts", drafts, filled, "Mine", *form)
+    message, filled, drafts = TeamActions(two).save(
+        REQUEST, "charts", drafts, filled, "Mine", *form
+    )
     assert "Overlap, aspects, guidelines were changed by eve meanwhile" in message
     assert "<td>7 (eve)</td><td>4</td>" in message
     assert "<td>Short (eve)</td><td>Brief &lt;b&gt;</td>" in message
@@ -230,7 +236,7 @@ def test_settings_of_two_leads_are_a_conflict_and_the_second_save_is_one_knowing
     _, _, form, said, drafts = opened(two, "charts", drafts, (form, "Mine", filled))
     assert form[0][0] == 4 and form[0][-1] == "Brief <b>" and form[1] == "Mine"
     assert "Not saved yet" in said
-    message, *_ = Actions(two).save(REQUEST, "charts", drafts, form[2], form[1], *form[0])
+    message, *_ = TeamActions(two).save(REQUEST, "charts", drafts, form[2], form[1], *form[0])
     assert "Saved" in message
     settings = two.store.team.settings("charts")
     assert (settings.overlap, settings.aspects, settings.skip_limit) == (4, ("Brief <b>",), 9)
@@ -261,7 +267,7 @@ def test_figures_say_what_is_undefined_and_escape_names(context):
 
 def test_of_many_people_the_lowest_agreement_comes_first(context):
     quality = context.store.team.quality("charts", 0)
-    kappas = {(f"p{n}", "q"): Figure(n / 20, count=10 + n) for n in reversed(range(20))}
+    kappas = {(f"p{n}", "q"): MeasuredFigure(n / 20, count=10 + n) for n in reversed(range(20))}
     alike = {("r", "s"): undefined("alike", 10)}
     shown = figures(replace(quality, answers=1, kappas={**kappas, **alike}))
     first, rest = shown.split("<details>")
@@ -271,8 +277,11 @@ def test_of_many_people_the_lowest_agreement_comes_first(context):
 
 def test_people_with_too_few_pairs_in_common_are_counted_not_listed(context):
     quality = context.store.team.quality("charts", 0)
-    few = {("one", "pair"): Figure(-1.0, count=1), ("nine", "pairs"): Figure(0.0, count=9)}
-    enough = {("ten", "alike"): Figure(0.5, count=10)}
+    few = {
+        ("one", "pair"): MeasuredFigure(-1.0, count=1),
+        ("nine", "pairs"): MeasuredFigure(0.0, count=9),
+    }
+    enough = {("ten", "alike"): MeasuredFigure(0.5, count=10)}
     shown = figures(replace(quality, answers=1, kappas={**few, **enough}))
     assert "<td>ten</td>" in shown
     assert "<td>one</td>" not in shown and "<td>nine</td>" not in shown
@@ -308,7 +317,7 @@ def test_gold_pairs_are_counted_as_done_and_said(context):
 
 def test_only_leads_see_and_change(context):
     context.lead = False
-    actions = Actions(context)
+    actions = TeamActions(context)
     assert actions.choices(None, None, REQUEST).choices == []
     shown, _, (_, guidelines, _), *_ = opened(context)
     assert "Only a lead" in shown and guidelines == gr.skip()
@@ -318,9 +327,9 @@ def test_only_leads_see_and_change(context):
 
 
 def test_nobody_known_cannot_be_let_on(context):
-    assert "Nobody called" in Actions(context).clear("zoe", REQUEST)
+    assert "Nobody called" in TeamActions(context).clear("zoe", REQUEST)
     label(context.store, "ana")
-    assert "ana may label" in Actions(context).clear("ana", REQUEST)
+    assert "ana may label" in TeamActions(context).clear("ana", REQUEST)
 
 
 def test_short_work_gives_no_rate_and_no_empty_curve(context):

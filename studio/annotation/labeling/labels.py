@@ -124,7 +124,7 @@ def _save_repeat(
     event: LabelEvent,
     who: int,
     version: int,
-    made: written_answers.Written | None,
+    made: written_answers.WrittenAnswer | None,
     now: float,
 ) -> Saved:
     """What was written with it is kept with the answer and makes no pairs: it does not count."""
@@ -145,7 +145,7 @@ def _known_guideline(connection: Connection, pair: Row, told: int) -> int:
 
 def _write(
     connection: Connection, event: LabelEvent, pair: Row, now: float
-) -> written_answers.Written | None:
+) -> written_answers.WrittenAnswer | None:
     if not event.edit.strip() and not event.ideal.strip():
         return None
     return written_answers.write(
@@ -160,7 +160,7 @@ def _write(
 
 
 def _values(
-    event: LabelEvent, who: int, version: int, made: written_answers.Written | None
+    event: LabelEvent, who: int, version: int, made: written_answers.WrittenAnswer | None
 ) -> dict[str, Any]:
     return {
         "key": event.key,

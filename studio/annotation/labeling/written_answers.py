@@ -16,7 +16,7 @@ LONGEST = 8_000
 
 
 @dataclass(frozen=True)
-class Written:
+class WrittenAnswer:
     """Ids of the candidates written with one answer."""
 
     edit_id: int | None = None
@@ -32,14 +32,14 @@ def write(
     ideal: str,
     winner_id: int | None,
     now: float,
-) -> Written:
+) -> WrittenAnswer:
     """Add the texts as candidates of the item; blank ones and an unchanged edit add nothing."""
-    made = Written(
+    made = WrittenAnswer(
         _candidate(connection, item_id, annotator, edit, now, {"edited_from": winner_id}),
         _candidate(connection, item_id, annotator, ideal, now, {"written": "ideal"}),
     )
     if made.edit_id == winner_id:
-        made = Written(None, made.ideal_id)
+        made = WrittenAnswer(None, made.ideal_id)
     if made.edit_id or made.ideal_id:
         refresh_search(connection, [item_id])
     return made
@@ -47,7 +47,7 @@ def write(
 
 def add_pairs(
     connection: Connection,
-    written: Written,
+    written: WrittenAnswer,
     label_id: int,
     pair,
     winner_id: int | None,

@@ -20,12 +20,20 @@ from studio.annotation.database.tables import Candidate, Item, Pair
 from studio.core.errors import DataError
 from studio.data.schema import Answer, Row
 
-__all__ = ["CHUNK", "Chunk", "Target", "check_name", "check_row", "prompt_from_json", "write_chunk"]
+__all__ = [
+    "CHUNK",
+    "Chunk",
+    "ImportTarget",
+    "check_name",
+    "check_row",
+    "prompt_from_json",
+    "write_chunk",
+]
 CHUNK = 200
 
 
 @dataclass(frozen=True)
-class Target:
+class ImportTarget:
     """Where rows go: a dataset, the batch they belong to, the split they come from."""
 
     dataset_id: int
@@ -88,7 +96,7 @@ def fingerprint(row: Row) -> str:
     return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def write_chunk(connection: Connection, target: Target, rows: Sequence[Row]) -> Chunk:
+def write_chunk(connection: Connection, target: ImportTarget, rows: Sequence[Row]) -> Chunk:
     """Write checked rows with different ids; those already there are left as they are.
 
     Raises:
@@ -156,7 +164,7 @@ def _known_items(connection: Connection, dataset_id: int, rows: Sequence[Row]) -
     return known
 
 
-def _add_items(connection: Connection, target: Target, rows: list[Row]) -> dict[str, int]:
+def _add_items(connection: Connection, target: ImportTarget, rows: list[Row]) -> dict[str, int]:
     if not rows:
         return {}
     connection.execute(insert(Item), [_item(row, target) for row in rows])
@@ -167,7 +175,7 @@ def _add_items(connection: Connection, target: Target, rows: list[Row]) -> dict[
     return dict(connection.execute(query).tuples().all())
 
 
-def _item(row: Row, target: Target) -> dict:
+def _item(row: Row, target: ImportTarget) -> dict:
     prompt = prompt_to_json(row.prompt)
     answers = [proposed.answer.text for proposed in _answers(row)]
     return {
@@ -197,7 +205,7 @@ def _known_candidates(connection: Connection, items: list[int]) -> dict[tuple[in
 
 
 def _missing_candidates(
-    rows: Sequence[Row], items: dict[str, int], known: dict, target: Target
+    rows: Sequence[Row], items: dict[str, int], known: dict, target: ImportTarget
 ) -> list[dict]:
     missing: dict[tuple, dict] = {}
     for row in rows:
@@ -231,7 +239,7 @@ def _wanted_pairs(row: Row, item_id: int, ids: dict) -> Iterator[tuple[int, int,
 
 def _add_pairs(
     connection: Connection,
-    target: Target,
+    target: ImportTarget,
     rows: Sequence[Row],
     items: dict[str, int],
     ids: dict,
@@ -260,7 +268,7 @@ def _add_pairs(
 
 
 def _pair(
-    target: Target, item_id: int, wanted: tuple[int, int, int | None], hidden: set[int]
+    target: ImportTarget, item_id: int, wanted: tuple[int, int, int | None], hidden: set[int]
 ) -> dict:
     return {
         "dataset_id": target.dataset_id,

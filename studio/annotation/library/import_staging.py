@@ -36,7 +36,7 @@ def unpublished():
     return select(ImportBatch.id).where(ImportBatch.state == STAGING).scalar_subquery()
 
 
-class Batch:
+class StagedRows:
     """Rows on their way into one dataset; made by `AnnotationStore.importing`.
 
     `report` says how many rows are new so far; it is final once the block has ended.
@@ -136,7 +136,7 @@ class Batch:
 
 def _begin(
     connection: Connection, dataset: str, source: str, split: str, now: float
-) -> import_rows.Target:
+) -> import_rows.ImportTarget:
     """A new batch. Raises BusyError while another one goes into the same dataset."""
     query = select(Dataset.id, Dataset.overlap).where(Dataset.name == dataset)
     found = connection.execute(query).first()
@@ -172,7 +172,7 @@ def _begin(
         )
     )
     (batch,) = added.inserted_primary_key or (0,)
-    return import_rows.Target(found.id, found.overlap, batch, split, now)
+    return import_rows.ImportTarget(found.id, found.overlap, batch, split, now)
 
 
 def _still_mine(connection: Connection, batch: int) -> None:
@@ -188,7 +188,7 @@ def _touch(connection: Connection, batch: int, now: float) -> None:
     connection.execute(update(ImportBatch).where(ImportBatch.id == batch).values(touched_at=now))
 
 
-def _publish(connection: Connection, target: import_rows.Target, now: float) -> None:
+def _publish(connection: Connection, target: import_rows.ImportTarget, now: float) -> None:
     connection.execute(
         update(ImportBatch)
         .where(ImportBatch.id == target.batch)

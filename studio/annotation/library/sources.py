@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 
 from studio.annotation import AnnotationStore, DatasetView
-from studio.annotation.library.import_staging import Batch
+from studio.annotation.library.import_staging import StagedRows
 from studio.annotation.library.other_workspace import WorkspaceSource, is_workspace
 from studio.annotation.library.other_workspace_labels import Brought
 from studio.annotation.library.rejected_rows import LeftOut
@@ -189,7 +189,7 @@ def import_source(
     )
 
 
-def _add(row: Row | BadRow, batch: Batch, bad: LeftOut) -> bool:
+def _add(row: Row | BadRow, batch: StagedRows, bad: LeftOut) -> bool:
     """Whether the row was brought in although its two answers say the same."""
     if isinstance(row, BadRow):
         bad.add(row)
@@ -252,7 +252,7 @@ def _total(sources: list[Source | WorkspaceSource], limit: int | None) -> int | 
 
 
 def _rows(
-    sources: list[Source | WorkspaceSource], batch: Batch, limit: int | None
+    sources: list[Source | WorkspaceSource], batch: StagedRows, limit: int | None
 ) -> Iterator[Row | BadRow]:
     """All rows; of several splits, those after the first have it in their ids and reasons."""
     good = 0

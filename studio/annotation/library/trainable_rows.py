@@ -27,7 +27,7 @@ POLICY = ExportPolicy(include_imported=True)
 
 
 @dataclass
-class Trainable:
+class TrainableRows:
     """Rows by split, and how many items were left out for each reason, in words."""
 
     splits: dict[str, list[Row]] = field(default_factory=lambda: defaultdict(list))
@@ -69,7 +69,7 @@ def parse_library(spec: str) -> ItemFilter:
 
 def trainable_rows(
     store: AnnotationStore, where: ItemFilter, method: Literal["sft", "dpo"]
-) -> Trainable:
+) -> TrainableRows:
     """What `method` can learn from the items that `where` lets through.
 
     dpo: every pair that people or a lead decided and, without votes, what the source preferred.
@@ -81,7 +81,7 @@ def trainable_rows(
     decided = {
         row.meta["pair"]: row for row in store.decided_preferences(where.dataset or "", POLICY).rows
     }
-    found = Trainable()
+    found = TrainableRows()
     for item in _items(store, where):
         rows = [decided[pair.id] for pair in item.pairs if pair.id in decided]
         if method == "sft":

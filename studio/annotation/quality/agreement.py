@@ -17,7 +17,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING, Literal
 
-from studio.annotation.quality.estimate import Figure, share, undefined
+from studio.annotation.quality.estimate import MeasuredFigure, share, undefined
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,7 +39,7 @@ def alpha(
     exchange: Exchange | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
-) -> Figure:
+) -> MeasuredFigure:
     """Krippendorff's α with a 95 % bootstrap interval over units (percentiles).
 
     Args:
@@ -56,10 +56,10 @@ def alpha(
         return undefined(SAME, len(counts))
     value = float(_alphas(total[None], level)[0])
     low, high = _interval(counts, mirror, level, resamples, seed) if resamples else (None, None)
-    return Figure(value, low, high, len(counts))
+    return MeasuredFigure(value, low, high, len(counts))
 
 
-def percent_agreement(ratings: Iterable[Rating]) -> Figure:
+def percent_agreement(ratings: Iterable[Rating]) -> MeasuredFigure:
     """Share of all comparisons of two people on one pair that are equal (no chance correction)."""
     counts, _ = _value_counts(ratings)
     if not len(counts):
@@ -67,10 +67,12 @@ def percent_agreement(ratings: Iterable[Rating]) -> Figure:
     people = counts.sum(axis=1)
     same = (counts * (counts - 1)).sum() / 2
     compared = (people * (people - 1)).sum() / 2
-    return Figure(float(same / compared), count=int(compared))
+    return MeasuredFigure(float(same / compared), count=int(compared))
 
 
-def kappa(one: Sequence[int], two: Sequence[int], exchange: Exchange | None = None) -> Figure:
+def kappa(
+    one: Sequence[int], two: Sequence[int], exchange: Exchange | None = None
+) -> MeasuredFigure:
     """Cohen's κ of two people over the same pairs, in the same order; `exchange` as for α."""
     count = len(one)
     if not count:
@@ -82,12 +84,12 @@ def kappa(one: Sequence[int], two: Sequence[int], exchange: Exchange | None = No
         return undefined(SAME, count)
     from sklearn.metrics import cohen_kappa_score
 
-    return Figure(float(cohen_kappa_score(one, two)), count=count)
+    return MeasuredFigure(float(cohen_kappa_score(one, two)), count=count)
 
 
 def kappas(
     ratings: Iterable[Rating], exchange: Exchange | None = None
-) -> dict[tuple[Hashable, Hashable], Figure]:
+) -> dict[tuple[Hashable, Hashable], MeasuredFigure]:
     """κ of every two people with a pair in common."""
     units: dict[Hashable, dict[Hashable, int]] = defaultdict(dict)
     for unit, rater, value in ratings:
@@ -102,12 +104,12 @@ def kappas(
     }
 
 
-def gold_accuracy(right: int, answered: int) -> Figure:
+def gold_accuracy(right: int, answered: int) -> MeasuredFigure:
     """Share of gold pairs answered rightly."""
     return share(right, answered, "No gold pair has been answered yet.")
 
 
-def self_consistency(same: int, repeated: int) -> Figure:
+def self_consistency(same: int, repeated: int) -> MeasuredFigure:
     """Share of second showings answered like the first."""
     return share(same, repeated, "No pair has been shown a second time yet.")
 

@@ -23,7 +23,7 @@ from studio.annotation.database.tables import (
 )
 from studio.annotation.quality import agreement
 from studio.annotation.quality import gold as checks
-from studio.annotation.quality.estimate import Figure, share, undefined
+from studio.annotation.quality.estimate import MeasuredFigure, share, undefined
 from studio.annotation.records import ABSTENTIONS, VOTES
 
 TOO_FAST_MS = 500
@@ -125,11 +125,11 @@ class Person:
     answers: int
     skips: int
     median_seconds: float | None
-    per_hour: Figure
-    gold: Figure
-    consistency: Figure
-    left: Figure
-    longer: Figure
+    per_hour: MeasuredFigure
+    gold: MeasuredFigure
+    consistency: MeasuredFigure
+    left: MeasuredFigure
+    longer: MeasuredFigure
     too_fast: int
     last_at: float | None = None
 
@@ -145,7 +145,7 @@ class Forecast:
 
 
 @dataclass(frozen=True)
-class Pace:
+class AnswerPace:
     """Answers so far at the end of each `unit` (hour or day) since the first, from 0 on."""
 
     unit: str = "day"
@@ -167,20 +167,20 @@ class Quality:
     pairs: int
     done: int
     answers: int
-    nominal: Figure
-    ordinal: Figure
-    percent: Figure
-    kappas: Mapping[tuple[str, str], Figure]
-    gold: Figure
-    consistency: Figure
-    left: Figure
-    longer: Figure
-    too_fast: Figure
+    nominal: MeasuredFigure
+    ordinal: MeasuredFigure
+    percent: MeasuredFigure
+    kappas: Mapping[tuple[str, str], MeasuredFigure]
+    gold: MeasuredFigure
+    consistency: MeasuredFigure
+    left: MeasuredFigure
+    longer: MeasuredFigure
+    too_fast: MeasuredFigure
     median_seconds: float | None
     skip_reasons: dict[str, int]
     people: list[Person]
     forecast: Forecast
-    pace: Pace = field(default_factory=Pace)
+    pace: AnswerPace = field(default_factory=AnswerPace)
     lengths: tuple[float, float] | None = None
     as_of: float = 0.0
     answered: tuple[float, float] | None = None
@@ -354,15 +354,15 @@ def _person(
     )
 
 
-def _gold(golden: Sequence[tuple[str, bool]]) -> Figure:
+def _gold(golden: Sequence[tuple[str, bool]]) -> MeasuredFigure:
     return agreement.gold_accuracy(sum(right for _, right in golden), len(golden))
 
 
-def _consistency(again: Sequence[tuple[str, bool]]) -> Figure:
+def _consistency(again: Sequence[tuple[str, bool]]) -> MeasuredFigure:
     return agreement.self_consistency(sum(same for _, same in again), len(again))
 
 
-def _rate(values: Sequence[bool | None]) -> Figure:
+def _rate(values: Sequence[bool | None]) -> MeasuredFigure:
     known = [value for value in values if value is not None]
     return share(sum(known), len(known), NO_CHOICE)
 
@@ -384,7 +384,7 @@ def _median(answers: Sequence[GivenAnswer]) -> float | None:
     return round(median(times) / 1000, 1) if times else None
 
 
-def _per_hour(times: Sequence[float]) -> Figure:
+def _per_hour(times: Sequence[float]) -> MeasuredFigure:
     ordered = sorted(times)
     gaps = [later - earlier for earlier, later in pairwise(ordered)]
     working = [gap for gap in gaps if gap <= BREAK_SECONDS]
@@ -392,7 +392,7 @@ def _per_hour(times: Sequence[float]) -> Figure:
     if seconds < LEAST_WORK_SECONDS or len(working) < LEAST_WORK_ANSWERS:
         least = LEAST_WORK_SECONDS / 60
         return undefined(f"Needs {least:g} minutes of work and {LEAST_WORK_ANSWERS} answers.")
-    return Figure(round(HOUR * len(working) / seconds, 1), count=len(working))
+    return MeasuredFigure(round(HOUR * len(working) / seconds, 1), count=len(working))
 
 
 def _forecast(found: Gathered, now: float) -> Forecast:
@@ -406,12 +406,12 @@ def _forecast(found: Gathered, now: float) -> Forecast:
     return Forecast(found.missing, hours, round(found.missing * days / len(recent), 1))
 
 
-def _pace(answers: Sequence[GivenAnswer]) -> Pace:
+def _pace(answers: Sequence[GivenAnswer]) -> AnswerPace:
     if not answers:
-        return Pace()
+        return AnswerPace()
     times = [one.created_at for one in answers]
     start = min(times)
     unit, seconds = ("day", DAY) if max(times) - start >= 2 * DAY else ("hour", HOUR)
     counts = Counter(int((at - start) // seconds) for at in times)
     totals = accumulate(counts[place] for place in range(max(counts) + 1))
-    return Pace(unit, ((0, 0), *((place, total) for place, total in enumerate(totals, 1))))
+    return AnswerPace(unit, ((0, 0), *((place, total) for place, total in enumerate(totals, 1))))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Figure:
+class MeasuredFigure:
     """One figure.
 
     Attributes:
@@ -22,16 +22,16 @@ class Figure:
     why: str = ""
 
 
-def undefined(why: str, count: int = 0) -> Figure:
+def undefined(why: str, count: int = 0) -> MeasuredFigure:
     """A figure that has no value, and the words for why."""
-    return Figure(why=why, count=count)
+    return MeasuredFigure(why=why, count=count)
 
 
-def share(successes: int, count: int, why: str) -> Figure:
+def share(successes: int, count: int, why: str) -> MeasuredFigure:
     """`successes` of `count` with Wilson's interval (Wilson 1927); undefined, saying `why`, of 0."""
     if not count:
         return undefined(why)
     from scipy.stats import binomtest
 
     interval = binomtest(successes, count).proportion_ci(0.95, method="wilson")
-    return Figure(successes / count, float(interval.low), float(interval.high), count)
+    return MeasuredFigure(successes / count, float(interval.low), float(interval.high), count)

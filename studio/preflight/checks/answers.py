@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from studio.core.plurals import counted
-from studio.preflight.checks.base import Check, Seen, answers_of
+from studio.preflight.checks.base import Check, SeenRow, answers_of
 from studio.preflight.report import Finding
 
 
-class Answers(Check):
+class EmptyAnswers(Check):
     """Empty questions and answers, chosen equal to rejected, rows without an answer."""
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class Answers(Check):
         self._rows += 1
         return True
 
-    def add(self, seen: Seen) -> None:
+    def add(self, seen: SeenRow) -> None:
         row, answers = seen.row, answers_of(seen.row)
         self._rows += 1
         if not row.question.strip():

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from studio.core.plurals import counted
-from studio.preflight.checks.base import Check, Seen, percent, plain
+from studio.preflight.checks.base import Check, SeenRow, percent, plain
 from studio.preflight.report import Finding
 
 FEW_ROWS = 100
@@ -27,7 +27,7 @@ class Balance(Check):
         self._no_image: list[int] = []
         self._small: list[int] = []
 
-    def add(self, seen: Seen) -> None:
+    def add(self, seen: SeenRow) -> None:
         self._rows += 1
         wanted = seen.row.completion or seen.row.chosen
         if wanted and wanted.text.strip():

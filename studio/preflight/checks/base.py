@@ -12,7 +12,7 @@ from studio.preflight.report import Finding
 
 
 @dataclass(frozen=True)
-class Seen:
+class SeenRow:
     """A row that could be read; `pictures` are the numbers of its images in `Pictures`."""
 
     number: int
@@ -25,7 +25,7 @@ class Check(ABC):
     """Looks at the rows one after the other and tells at the end what it found."""
 
     @abstractmethod
-    def add(self, seen: Seen) -> None:
+    def add(self, seen: SeenRow) -> None:
         """Look at one row."""
 
     @abstractmethod

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from functools import cache
 
 from studio.core.plurals import counted
-from studio.preflight.checks.base import Check, Seen, percent
+from studio.preflight.checks.base import Check, SeenRow, percent
 from studio.preflight.report import Finding
 
 LETTERS = 18
@@ -44,7 +44,7 @@ class Languages(Check):
         self._questions: dict[int, str] = {}
         self._elsewhere: dict[int, tuple[str, str]] = {}
 
-    def add(self, seen: Seen) -> None:
+    def add(self, seen: SeenRow) -> None:
         self._met += 1
         if (self._met - 1) % self._stride:
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from studio.core.plurals import counted
-from studio.preflight.checks.base import Check, Seen, plain
+from studio.preflight.checks.base import Check, SeenRow, plain
 from studio.preflight.image_fingerprints import Pictures
 from studio.preflight.report import Finding
 
@@ -20,7 +20,7 @@ class Leakage(Check):
         self._pictures = pictures
         self._rows: list[tuple[int, str, tuple[int, ...]]] = []
 
-    def add(self, seen: Seen) -> None:
+    def add(self, seen: SeenRow) -> None:
         keys = seen.pictures or (-1 - abs(hash(plain(seen.row.question))),)
         self._rows.append((seen.number, seen.split, keys))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from studio.core.plurals import counted
 from studio.data.schema import Row
-from studio.preflight.checks.base import Check, Seen, answers_of, plain
+from studio.preflight.checks.base import Check, SeenRow, answers_of, plain
 from studio.preflight.image_fingerprints import Pictures
 from studio.preflight.report import Finding
 
@@ -37,7 +37,7 @@ class Repeats(Check):
         self._prints: list[_Print] = []
         self.count = 0
 
-    def add(self, seen: Seen) -> None:
+    def add(self, seen: SeenRow) -> None:
         self._prints.append(_print(seen))
 
     def findings(self) -> Iterator[Finding]:
@@ -139,7 +139,7 @@ def _mapped(pictures: tuple[int, ...], alike: dict[int, int]) -> tuple[int, ...]
     return tuple(alike.get(picture, picture) for picture in pictures)
 
 
-def _print(seen: Seen) -> _Print:
+def _print(seen: SeenRow) -> _Print:
     row = seen.row
     answers = {name: answer.text for name, answer in answers_of(row).items()}
     asked = tuple((message.role, message.text) for message in row.prompt)

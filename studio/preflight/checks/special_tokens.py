@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from studio.core.plurals import counted
-from studio.preflight.checks.base import Check, Seen, answers_of
+from studio.preflight.checks.base import Check, SeenRow, answers_of
 from studio.preflight.report import Finding
 
 
@@ -19,7 +19,7 @@ class SpecialTokens(Check):
         self._pattern = re.compile("|".join(map(re.escape, spelled)) or r"(?!)")
         self._found: dict[int, str] = {}
 
-    def add(self, seen: Seen) -> None:
+    def add(self, seen: SeenRow) -> None:
         texts = [message.text for message in seen.row.prompt]
         texts += [answer.text for answer in answers_of(seen.row).values()]
         for text in texts:

@@ -9,7 +9,7 @@ from studio.data.schema import Row
 from studio.data.trl_format import answer_messages, bare
 from studio.models.chat_template import Shapes, template_cautions
 from studio.models.row_tokens import fitted_prompt, learned
-from studio.preflight.checks.base import Check, Seen
+from studio.preflight.checks.base import Check, SeenRow
 from studio.preflight.model_processor import Model
 from studio.preflight.report import Finding
 
@@ -30,7 +30,7 @@ class Template(Check):
         answers = [bare(answer_messages(answer)) for answer in learned(row)] or [[]]
         return next(filter(None, (self._shapes.refusal(prompt, one) for one in answers)), "")
 
-    def add(self, seen: Seen) -> None:
+    def add(self, seen: SeenRow) -> None:
         row = seen.row
         if said := self.refuses(row):
             self._refused[seen.number] = said

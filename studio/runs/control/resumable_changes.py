@@ -33,7 +33,7 @@ CLONE = "A resumed run must go on as it began: clone it to train with other sett
 
 
 @dataclass(frozen=True)
-class Difference:
+class ResumeDifference:
     """One setting that is not what it was."""
 
     field: str
@@ -46,18 +46,18 @@ class Difference:
         return any(self.field == name or self.field.startswith(f"{name}.") for name in FREE)
 
 
-def differences(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[Difference]:
+def differences(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[ResumeDifference]:
     """Settings that differ between two dumped run files, by their dotted paths."""
     return list(_walk(was, now, ""))
 
 
-def _walk(was: Any, now: Any, path: str) -> Iterator[Difference]:
+def _walk(was: Any, now: Any, path: str) -> Iterator[ResumeDifference]:
     if isinstance(was, Mapping) and isinstance(now, Mapping):
         for key in dict.fromkeys((*was, *now)):
             if key in was and key in now:
                 yield from _walk(was[key], now[key], f"{path}.{key}".lstrip("."))
     elif was != now:
-        yield Difference(path, was, now)
+        yield ResumeDifference(path, was, now)
 
 
 def ensure_resumable(was: Mapping[str, Any], now: RunConfig) -> None:

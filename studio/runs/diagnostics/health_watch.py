@@ -7,14 +7,14 @@ from dataclasses import asdict, dataclass, field
 from statistics import fmean
 from typing import Any
 
-from studio.runs.diagnostics.rules import RULES, WINDOW, Seen
+from studio.runs.diagnostics.rules import RULES, WINDOW, MetricHistory
 from studio.runs.event_log import Event
 
 MEASURED = ("metrics", "evaluation", "probe_rows", "probe")
 
 
 @dataclass(frozen=True)
-class Finding:
+class HealthFinding:
     """One sign.
 
     Attributes:
@@ -35,14 +35,14 @@ class Finding:
         return asdict(self)
 
     @classmethod
-    def of_event(cls, event: Event) -> Finding:
+    def of_event(cls, event: Event) -> HealthFinding:
         text = {name: str(event.values.get(name, "")) for name in ("id", "title")}
         more = {name: str(event.values.get(name, "")) for name in ("meaning", "remedy")}
         return cls(step=int(event.values.get("step") or 0), **text, **more)
 
 
 @dataclass
-class HealthWatch(Seen):
+class HealthWatch(MetricHistory):
     """Takes metrics as they come and says what is new."""
 
     told: set[str] = field(default_factory=set)
@@ -63,7 +63,7 @@ class HealthWatch(Seen):
         for event in kept:
             self._take(event.values)
 
-    def see(self, values: dict[str, Any]) -> list[Finding]:
+    def see(self, values: dict[str, Any]) -> list[HealthFinding]:
         """New metrics, `step` among them; the findings they give rise to."""
         self._take(values)
         return list(self._new())
@@ -80,14 +80,14 @@ class HealthWatch(Seen):
             trained = fmean(self.last("loss")) if self.last("loss") else float("inf")
             self.series.setdefault("loss at evaluation", []).append(trained)
 
-    def _new(self) -> Iterator[Finding]:
+    def _new(self) -> Iterator[HealthFinding]:
         for name, rule in RULES.items():
             if name in self.told:
                 continue
             sign = rule(self)
             if sign is not None:
                 self.told.add(name)
-                yield Finding(name, self.step, *sign)
+                yield HealthFinding(name, self.step, *sign)
 
 
 def _step(event: Event) -> int:

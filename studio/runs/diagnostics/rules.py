@@ -28,11 +28,11 @@ ENOUGH_PAIRS = 160
 CLEAR = 5.0
 
 Sign = tuple[str, str, str]
-Rule = Callable[["Seen"], Sign | None]
+Rule = Callable[["MetricHistory"], Sign | None]
 
 
 @dataclass
-class Seen:
+class MetricHistory:
     """The metrics of a run so far.
 
     Attributes:
@@ -82,7 +82,7 @@ def forgetting(before: float, after: float) -> Sign | None:
     )
 
 
-def _overfitting(seen: Seen) -> Sign | None:
+def _overfitting(seen: MetricHistory) -> Sign | None:
     scored, trained = seen.series.get("eval_loss", []), seen.series.get("loss at evaluation", [])
     if len(scored) < 3:
         return None
@@ -100,7 +100,7 @@ def _overfitting(seen: Seen) -> Sign | None:
     )
 
 
-def _gap(seen: Seen) -> Sign | None:
+def _gap(seen: MetricHistory) -> Sign | None:
     scored, trained = seen.last("eval_loss", 4), seen.last("loss at evaluation", 4)
     if len(scored) < 4:
         return None
@@ -119,7 +119,7 @@ def _gap(seen: Seen) -> Sign | None:
     )
 
 
-def _divergence(seen: Seen) -> Sign | None:
+def _divergence(seen: MetricHistory) -> Sign | None:
     losses, low = seen.series.get("loss", []), seen.lowest
     if len(losses) < 2 * WINDOW:
         return None
@@ -134,7 +134,7 @@ def _divergence(seen: Seen) -> Sign | None:
     )
 
 
-def _chosen_falls(seen: Seen) -> Sign | None:
+def _chosen_falls(seen: MetricHistory) -> Sign | None:
     before = seen.first("logps/chosen")
     if seen.method != "dpo" or len(seen.series.get("logps/chosen", [])) < 2 * WINDOW:
         return None
@@ -150,7 +150,7 @@ def _chosen_falls(seen: Seen) -> Sign | None:
     )
 
 
-def _fall_of_chosen(seen: Seen) -> float:
+def _fall_of_chosen(seen: MetricHistory) -> float:
     """Nats an answer since the reference; 0 where it cannot be told from the choice of rows."""
     rewards = seen.last("rewards/chosen")
     if rewards and seen.beta:
@@ -161,7 +161,7 @@ def _fall_of_chosen(seen: Seen) -> float:
     return fell
 
 
-def _margins(seen: Seen) -> Sign | None:
+def _margins(seen: MetricHistory) -> Sign | None:
     margins, right = seen.last("rewards/margins", 2 * WINDOW), seen.last("rewards/accuracies")
     if len(margins) < 2 * WINDOW or len(right) < WINDOW:
         return None
@@ -176,7 +176,7 @@ def _margins(seen: Seen) -> Sign | None:
     )
 
 
-def _saturated(seen: Seen) -> Sign | None:
+def _saturated(seen: MetricHistory) -> Sign | None:
     points = max(2 * WINDOW, math.ceil(ENOUGH_PAIRS / max(1, seen.batch)))
     right = seen.last("rewards/accuracies", points)
     if len(right) < points or min(right) < 0.99:
@@ -190,7 +190,7 @@ def _saturated(seen: Seen) -> Sign | None:
     )
 
 
-def _few_rows(seen: Seen) -> Sign | None:
+def _few_rows(seen: MetricHistory) -> Sign | None:
     if seen.method != "dpo" or seen.batch >= FEW_ROWS or not seen.last("rewards/accuracies"):
         return None
     return (
@@ -200,7 +200,7 @@ def _few_rows(seen: Seen) -> Sign | None:
     )
 
 
-def _too_low(seen: Seen) -> Sign | None:
+def _too_low(seen: MetricHistory) -> Sign | None:
     losses = seen.series.get("loss", [])
     if len(losses) < 3 * WINDOW or seen.share() < 0.25:
         return None
@@ -221,7 +221,7 @@ def _too_low(seen: Seen) -> Sign | None:
     )
 
 
-def _too_high(seen: Seen) -> Sign | None:
+def _too_high(seen: MetricHistory) -> Sign | None:
     norms = seen.last("grad_norm", 3 * WINDOW)
     if len(norms) < 2 * WINDOW:
         return None
@@ -237,7 +237,7 @@ def _too_high(seen: Seen) -> Sign | None:
     )
 
 
-def _drift(seen: Seen) -> Sign | None:
+def _drift(seen: MetricHistory) -> Sign | None:
     drifts, answers = seen.last("drift"), seen.first("logps/chosen")
     usual = abs(fmean(answers)) if answers else 0.0
     if len(drifts) < WINDOW or fmean(drifts) < max(20.0, 0.2 * usual):
@@ -249,7 +249,7 @@ def _drift(seen: Seen) -> Sign | None:
     )
 
 
-def _longer(seen: Seen) -> Sign | None:
+def _longer(seen: MetricHistory) -> Sign | None:
     lengths, base = seen.last("answer_tokens", 2), seen.series.get("base_answer_tokens", [])
     if seen.method != "dpo" or len(lengths) < 2 or not base:
         return None

@@ -25,7 +25,7 @@ REF = "ref"
 
 
 @dataclass(frozen=True)
-class Decision:
+class PathDecision:
     """Whether one part is used, with the reason."""
 
     on: bool
@@ -40,18 +40,18 @@ class Decision:
 class FastPath:
     """What a run saves."""
 
-    features: Decision
-    prompts: Decision
-    cache: Decision
-    reference: Decision
+    features: PathDecision
+    prompts: PathDecision
+    cache: PathDecision
+    reference: PathDecision
 
     @classmethod
     def off(cls, reason: str) -> FastPath:
         """Nothing saved, for one reason."""
-        return cls(*(Decision(False, reason) for _ in range(4)))
+        return cls(*(PathDecision(False, reason) for _ in range(4)))
 
     @property
-    def named(self) -> dict[str, Decision]:
+    def named(self) -> dict[str, PathDecision]:
         """The parts by the name of their setting."""
         return dict(
             zip(FLAGS, (self.features, self.prompts, self.cache, self.reference), strict=True)
@@ -91,15 +91,15 @@ def choose(config: RunConfig, model: PreTrainedModel, sharded: str = "") -> Fast
     )
 
 
-def _decide(flag: str, obstacle: str) -> Decision:
+def _decide(flag: str, obstacle: str) -> PathDecision:
     if flag == "off":
-        return Decision(False, "because it is switched off")
-    return Decision(not obstacle, obstacle)
+        return PathDecision(False, "because it is switched off")
+    return PathDecision(not obstacle, obstacle)
 
 
-def _reference(config: RunConfig, needs: str) -> Decision:
+def _reference(config: RunConfig, needs: str) -> PathDecision:
     if config.method != "dpo":
-        return Decision(False, "because SFT has no reference")
+        return PathDecision(False, "because SFT has no reference")
     return _decide(config.speed.cache_reference, needs)
 
 

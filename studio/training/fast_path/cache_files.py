@@ -20,7 +20,7 @@ HEADER = struct.Struct("<8sIQ32s")
 
 
 @dataclass(frozen=True)
-class Record:
+class CacheRecord:
     """What a file holds: a description and raw bytes."""
 
     about: dict[str, Any]
@@ -46,7 +46,7 @@ def write_record(path: Path, about: dict[str, Any], body: bytes | memoryview) ->
     return HEADER.size + len(described) + len(body)
 
 
-def read_record(path: Path, *, check: bool = True) -> Record | None:
+def read_record(path: Path, *, check: bool = True) -> CacheRecord | None:
     """The record in `path`, mapped into memory; None when there is none or it is damaged.
 
     Args:
@@ -65,7 +65,7 @@ def read_record(path: Path, *, check: bool = True) -> Record | None:
     return record
 
 
-def _parsed(mapped: memoryview, *, check: bool) -> Record | None:
+def _parsed(mapped: memoryview, *, check: bool) -> CacheRecord | None:
     if len(mapped) < HEADER.size:
         return None
     magic, described, length, digest = HEADER.unpack(mapped[: HEADER.size])
@@ -74,4 +74,4 @@ def _parsed(mapped: memoryview, *, check: bool) -> Record | None:
         return None
     if check and hashlib.sha256(content).digest() != digest:
         return None
-    return Record(json.loads(bytes(content[:described])), content[described:])
+    return CacheRecord(json.loads(bytes(content[:described])), content[described:])

@@ -7,13 +7,13 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from studio.training.fast_path.applicability import Decision
+from studio.training.fast_path.applicability import PathDecision
 
 GIB = 2**30
 
 
 @dataclass(frozen=True)
-class Need:
+class ImageUse:
     """What a run would keep.
 
     Attributes:
@@ -34,21 +34,23 @@ class Need:
         return self.images * self.bytes_each
 
 
-def decide(need: Need, folder: Path, budget: int) -> Decision:
+def decide(need: ImageUse, folder: Path, budget: int) -> PathDecision:
     """Whether to cache, by epochs × images × free disk."""
     if not need.images:
-        return Decision(False, "because there are no images")
+        return PathDecision(False, "because there are no images")
     size = f"{need.images} images, {need.size / GIB:.2f} GiB"
     if need.uses <= 1 and not need.present:
-        return Decision(False, "because each image is seen once")
+        return PathDecision(False, "because each image is seen once")
     if need.size > budget:
-        return Decision(False, f"because {size} are over the budget of {budget / GIB:.0f} GiB")
+        return PathDecision(False, f"because {size} are over the budget of {budget / GIB:.0f} GiB")
     free = shutil.disk_usage(_existing(folder)).free
     if need.size > free / 2:
-        return Decision(False, f"because {size} would take most of the {free / GIB:.1f} GiB free")
+        return PathDecision(
+            False, f"because {size} would take most of the {free / GIB:.1f} GiB free"
+        )
     times = f"each needed {math.floor(need.uses * 10) / 10:g}×"
     found = f", {need.present} there already" if need.present else ""
-    return Decision(True, f"({size}, {times}{found})")
+    return PathDecision(True, f"({size}, {times}{found})")
 
 
 def _existing(folder: Path) -> Path:

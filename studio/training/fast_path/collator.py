@@ -20,9 +20,9 @@ from studio.training.fast_path.layout import Cost, Strand, make_layout
 from studio.training.fast_path.position_ids import grid_positions
 from studio.training.fast_path.reference_logps import row_keys
 from studio.training.fast_path.row_token_ids import (
-    Expansion,
+    ImageExpansion,
     Preprocessed,
-    Sample,
+    RowIds,
     preprocess,
     sample_of,
     slots_of,
@@ -32,7 +32,7 @@ LAYOUT = "layout"
 IMAGES = "images"
 IGNORED = -100
 
-Known = Callable[[str], Expansion | None]
+Known = Callable[[str], ImageExpansion | None]
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Collator:
     prefix: bool = False
     longest: int | None = None
     completion_only: bool = True
-    expansions: dict[str, Expansion] = field(default_factory=dict)
+    expansions: dict[str, ImageExpansion] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -141,7 +141,7 @@ class Collator:
             self.expansions[key] = expansion
         return BatchImages(tuple(distinct.values()), made)
 
-    def _strands(self, samples: Sequence[Sample], images: BatchImages) -> list[Strand]:
+    def _strands(self, samples: Sequence[RowIds], images: BatchImages) -> list[Strand]:
         features, first = {}, 0
         for ref in images.refs:
             count = self.expansions[ref.key].tokens.count(self.image_token)
@@ -153,7 +153,7 @@ class Collator:
             for row, sample in enumerate(samples)
         ]
 
-    def _strand(self, sample: Sample, answer: int, row: int, slots: np.ndarray) -> Strand:
+    def _strand(self, sample: RowIds, answer: int, row: int, slots: np.ndarray) -> Strand:
         ending = sample.answers[answer]
         ids = np.asarray(sample.prompt + ending, dtype=np.int64)
         scored = np.ones(len(ids), dtype=bool)
@@ -165,7 +165,7 @@ class Collator:
         keys, prompt = tuple(sample.keys), len(sample.prompt)
         return Strand(ids, slots, scored, row, keys, prompt, positions)
 
-    def _positions(self, sample: Sample, slots: np.ndarray) -> np.ndarray | None:
+    def _positions(self, sample: RowIds, slots: np.ndarray) -> np.ndarray | None:
         if not self.merge:
             return None
         grids: list[Any] = [self.expansions[key].grid for key in sample.keys]
@@ -190,6 +190,6 @@ def _images(row: dict[str, Any]) -> list[Any]:
     return [row["image"]] if "image" in row else row["images"]
 
 
-def unknown(key: str) -> Expansion | None:
+def unknown(key: str) -> ImageExpansion | None:
     """What is known of every image without a cache: nothing."""
     return None

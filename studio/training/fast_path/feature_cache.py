@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from studio.training.fast_path.cache_files import Record, read_record, write_record
-from studio.training.fast_path.row_token_ids import Expansion, Preprocessed
+from studio.training.fast_path.cache_files import CacheRecord, read_record, write_record
+from studio.training.fast_path.row_token_ids import ImageExpansion, Preprocessed
 
 SPARE = 1 << 30
 
@@ -52,7 +52,7 @@ class FeatureCache:
     budget: int
     hits: Hits = field(default_factory=Hits)
     full: str = ""
-    expansions: dict[str, Expansion] = field(default_factory=dict)
+    expansions: dict[str, ImageExpansion] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -62,7 +62,7 @@ class FeatureCache:
         """Whether there is a file for an image, checked or not."""
         return self._path(key).exists()
 
-    def expansion(self, key: str) -> Expansion | None:
+    def expansion(self, key: str) -> ImageExpansion | None:
         """What stands for an image in a prompt; None when its features must be computed."""
         if key not in self.expansions:
             record = read_record(self._path(key))
@@ -116,8 +116,8 @@ class FeatureCache:
         return self.folder / key[:2] / f"{key}.bin"
 
 
-def _expansion(record: Record) -> Expansion:
-    return Expansion(tuple(record.about["expansion"]), tuple(record.about["grid"]))
+def _expansion(record: CacheRecord) -> ImageExpansion:
+    return ImageExpansion(tuple(record.about["expansion"]), tuple(record.about["grid"]))
 
 
 def _files(root: Path) -> Iterator[tuple[Path, os.stat_result]]:

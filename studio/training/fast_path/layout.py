@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from transformers import PretrainedConfig
 
-from studio.training.fast_path.prefix_tree import Row, lay_out
+from studio.training.fast_path.prefix_tree import TreeRow, lay_out
 
 IMAGE_SHIFT = 32
 
@@ -122,10 +122,10 @@ def make_layout(
     return layout | _scores(strands, groups, rows, layout["input_ids"].shape[1], width)
 
 
-def _alone(strand: Strand) -> Row:
+def _alone(strand: Strand) -> TreeRow:
     length = len(strand.ids) - 1
     places = np.arange(length)
-    return Row(
+    return TreeRow(
         [strand.content[:-1]], [places], [np.zeros_like(places)], [-1], [places], length=length
     )
 
@@ -145,7 +145,7 @@ def _grouped(keys: Sequence[object]) -> list[list[int]]:
     return list(groups.values())
 
 
-def _tensors(rows: Sequence[Row], pad: int, *, shared: bool) -> Layout:
+def _tensors(rows: Sequence[TreeRow], pad: int, *, shared: bool) -> Layout:
     length = max(row.length for row in rows)
     tokens = np.full((len(rows), length), pad, dtype=np.int64)
     positions = np.zeros((len(rows), length), dtype=np.int64)
@@ -176,7 +176,7 @@ def _tensors(rows: Sequence[Row], pad: int, *, shared: bool) -> Layout:
 def _axes(
     strands: Sequence[Strand],
     groups: Sequence[Sequence[int]],
-    rows: Sequence[Row],
+    rows: Sequence[TreeRow],
     shape: tuple[int, int],
 ) -> torch.Tensor:
     found = np.zeros((3, *shape), dtype=np.int64)
@@ -191,7 +191,7 @@ def _axes(
 def _prefix(
     strands: Sequence[Strand],
     groups: Sequence[Sequence[int]],
-    rows: Sequence[Row],
+    rows: Sequence[TreeRow],
     shape: tuple[int, int],
 ) -> torch.Tensor:
     found = np.zeros(shape, dtype=bool)
@@ -204,7 +204,7 @@ def _prefix(
 def _scores(
     strands: Sequence[Strand],
     groups: Sequence[Sequence[int]],
-    rows: Sequence[Row],
+    rows: Sequence[TreeRow],
     length: int,
     width: int,
 ) -> Layout:

@@ -15,7 +15,7 @@ import numpy as np
 
 
 @dataclass
-class Row:
+class TreeRow:
     """One laid-out trie.
 
     Attributes:
@@ -42,9 +42,9 @@ class Row:
         return seen
 
 
-def lay_out(sequences: Sequence[np.ndarray]) -> Row:
+def lay_out(sequences: Sequence[np.ndarray]) -> TreeRow:
     """The row of `sequences`, each an integer array in which equal numbers mean equal content."""
-    row = Row(places=[np.empty(len(s) - 1, dtype=np.int64) for s in sequences])
+    row = TreeRow(places=[np.empty(len(s) - 1, dtype=np.int64) for s in sequences])
     pending = [(list(range(len(sequences))), 0, -1)]
     while pending:
         members, start, parent = pending.pop()
@@ -60,7 +60,7 @@ def lay_out(sequences: Sequence[np.ndarray]) -> Row:
 
 
 def _write(
-    row: Row,
+    row: TreeRow,
     sequences: Sequence[np.ndarray],
     members: list[int],
     start: int,

@@ -30,7 +30,7 @@ STAND_IN = (Idefics2Processor, PaliGemmaProcessor)
 TEXT_KEYS = ("input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids")
 
 
-class Expansion(NamedTuple):
+class ImageExpansion(NamedTuple):
     """What stands for an image in a prompt.
 
     Attributes:
@@ -47,7 +47,7 @@ class Preprocessed:
     """One image as the processor makes it: model inputs, and what stands for it in a prompt."""
 
     inputs: dict[str, torch.Tensor]
-    expansion: Expansion
+    expansion: ImageExpansion
 
     def pin_memory(self) -> Preprocessed:
         """In page-locked memory, from which a GPU copies while it computes."""
@@ -56,7 +56,7 @@ class Preprocessed:
 
 
 @dataclass(frozen=True)
-class Sample:
+class RowIds:
     """One row.
 
     Attributes:
@@ -87,7 +87,7 @@ def preprocess(processor: ProcessorMixin, image: ImageRef) -> Preprocessed:
     )
     inputs = {name: value for name, value in made.items() if name not in TEXT_KEYS}
     grid = tuple(inputs[GRID][0].tolist()) if GRID in inputs else ()
-    return Preprocessed(inputs, Expansion(tuple(made["input_ids"][0].tolist()), grid))
+    return Preprocessed(inputs, ImageExpansion(tuple(made["input_ids"][0].tolist()), grid))
 
 
 def blank() -> Image.Image:
@@ -121,8 +121,8 @@ def sample_of(
     processor: ProcessorMixin,
     row: dict[str, Any],
     method: str,
-    expansions: Mapping[str, Expansion],
-) -> Sample:
+    expansions: Mapping[str, ImageExpansion],
+) -> RowIds:
     """Tokenize `row`.
 
     Args:
@@ -135,14 +135,14 @@ def sample_of(
     scored: Sequence[int] = ()
     if row.get(SCORED):
         scored = scored_tokens(processor, row["prompt"], row["completion"], row[SCORED], prompt)
-    return Sample(prompt, tuple(list(answer) for answer in ids), images, tuple(scored))
+    return RowIds(prompt, tuple(list(answer) for answer in ids), images, tuple(scored))
 
 
 def _prompt(
     processor: ProcessorMixin,
     text: str,
     images: tuple[ImageRef, ...],
-    expansions: Mapping[str, Expansion],
+    expansions: Mapping[str, ImageExpansion],
 ) -> list[int]:
     if isinstance(processor, STAND_IN):
         pixels = {"images": [[blank()] * len(images)]} if images else {}
@@ -182,7 +182,7 @@ def _spelled_prompt(
 
 
 def slots_of(
-    sample: Sample, image_token: int, features: Mapping[str, tuple[int, int]]
+    sample: RowIds, image_token: int, features: Mapping[str, tuple[int, int]]
 ) -> np.ndarray:
     """Where the tokens of a prompt find their image features.
 

@@ -13,7 +13,7 @@ from studio.core.paths import RunPaths, Workspace
 from studio.models.load import Loaded
 from studio.runs.event_log import EventLog
 from studio.training.fast_path import cache_policy, self_check
-from studio.training.fast_path.applicability import Decision, FastPath, choose
+from studio.training.fast_path.applicability import FastPath, PathDecision, choose
 from studio.training.fast_path.batching import WHOLE_BATCH, Size, row_sizes
 from studio.training.fast_path.cache_key import features_fingerprint, reference_fingerprint
 from studio.training.fast_path.collator import Collator, unknown
@@ -108,7 +108,7 @@ class Setup:
             return None
         return row_sizes(with_refs(self.trainer.train_dataset))
 
-    def _worth(self, cache: FeatureCache) -> Decision:
+    def _worth(self, cache: FeatureCache) -> PathDecision:
         rows = self._images()
         distinct = {image.key: image for images in rows for image in images}
         sample = list(distinct.values())[:SAMPLED]
@@ -117,7 +117,7 @@ class Setup:
         tokens = [expansion.tokens.count(config.image_token_id) for expansion in known]
         each = max(tokens, default=0) * feature_width(config)
         epochs = self.config.epochs_over(len(self.trainer.train_dataset))
-        need = cache_policy.Need(
+        need = cache_policy.ImageUse(
             images=len(distinct),
             uses=sum(map(len, rows)) * epochs / max(1, len(distinct)),
             bytes_each=each * self.trainer.bare_model.dtype.itemsize,

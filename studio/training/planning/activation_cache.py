@@ -25,7 +25,7 @@ CODE = (Path(__file__).parent, Path(__file__).parent.parent / "fast_path")
 
 
 @dataclass(frozen=True)
-class Step:
+class TracedStep:
     """What is traced: one training step of `rows` on the meta device.
 
     Attributes:
@@ -40,7 +40,7 @@ class Step:
     path: FastPath
 
 
-def traced_once(step: Step, workspace: Workspace, trace: Callable[[], Traced]) -> Traced:
+def traced_once(step: TracedStep, workspace: Workspace, trace: Callable[[], Traced]) -> Traced:
     """What `trace` found for this step, now or earlier; kept in the cache, safe to delete."""
     file = workspace.traces / f"{_key(step)}.json"
     known = read_note(file)
@@ -52,7 +52,7 @@ def traced_once(step: Step, workspace: Workspace, trace: Callable[[], Traced]) -
     return found
 
 
-def _key(step: Step) -> str:
+def _key(step: TracedStep) -> str:
     settings = step.config.model_dump(mode="json")
     traceable = step.traceable
     parts = (

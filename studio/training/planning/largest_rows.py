@@ -20,7 +20,7 @@ ANSWERS = {"sft": ("completion",), "dpo": ("chosen", "rejected")}
 
 
 @dataclass(frozen=True)
-class Sample:
+class RowSample:
     """Rows and their tokens.
 
     Attributes:
@@ -34,14 +34,14 @@ class Sample:
     spread: list[int]
 
 
-def sample_rows(data: RunData, processor: ProcessorMixin, method: str) -> Sample:
+def sample_rows(data: RunData, processor: ProcessorMixin, method: str) -> RowSample:
     """Count the tokens of rows spread evenly, and of those with the most text or pixels."""
     dataset = data.train.dataset
     even = range(0, len(dataset), max(1, len(dataset) // SPREAD))[:SPREAD]
     numbers = dict.fromkeys([*even, *_extremes(dataset)])
     tokens = {n: count_tokens(dataset[n], processor, method) for n in numbers}
     largest = sorted(tokens, key=lambda n: (-tokens[n], n))
-    return Sample(largest, tokens, [tokens[n] for n in even])
+    return RowSample(largest, tokens, [tokens[n] for n in even])
 
 
 def count_tokens(row: dict[str, Any], processor: ProcessorMixin, method: str) -> int:

@@ -22,7 +22,7 @@ from studio.runs.run_plan import MemoryPlan
 from studio.training.fast_path.applicability import FastPath, all_off, choose
 from studio.training.model_setup import copies_start, reference_folder
 from studio.training.parameter_groups import freeze_towers
-from studio.training.planning.activation_cache import Step, traced_once
+from studio.training.planning.activation_cache import TracedStep, traced_once
 from studio.training.planning.activation_trace import (
     Traceable,
     Traced,
@@ -45,7 +45,7 @@ STOCK = FastPath.off("because it is switched off")
 
 
 @dataclass(frozen=True)
-class Batch:
+class LargestBatch:
     """The largest batch of a run.
 
     Attributes:
@@ -98,7 +98,7 @@ def estimate(
     config: RunConfig,
     workspace: Workspace,
     processor: ProcessorMixin | None,
-    batch: Batch,
+    batch: LargestBatch,
     dtype: torch.dtype,
     target: Target,
 ) -> Estimate:
@@ -120,7 +120,7 @@ def estimate(
     projected = projected_weights(optimizer, base, base.get_output_embeddings())
     state = optimizer_bytes(optimizer, trained, projected)
     traceable = Traceable(model, base, processor, frozenset(quantized), target.kind)
-    step = Step(config, traceable, batch.rows, batch.size, batch.tokens, path)
+    step = TracedStep(config, traceable, batch.rows, batch.size, batch.tokens, path)
     traced = traced_once(step, workspace, lambda: _traced(config, traceable, batch, path))
     activations = traced.peak + traced.inputs * batches_held(config, target)
     reference = _reference(config, workspace, weights, trainable)
@@ -150,7 +150,7 @@ def batches_held(config: RunConfig, target: Target) -> int:
     return config.accumulation + (target.kind != "cuda")
 
 
-def _traced(config: RunConfig, traceable: Traceable, batch: Batch, path: FastPath) -> Traced:
+def _traced(config: RunConfig, traceable: Traceable, batch: LargestBatch, path: FastPath) -> Traced:
     traced: Traced | None = None
     if batch.rows and traceable.processor is not None:
         try:

@@ -37,8 +37,8 @@ from studio.training.parameter_groups import high_rate
 from studio.training.planning.device_memory import GIB, Target
 from studio.training.planning.dry_step import calibrated
 from studio.training.planning.dry_step_cache import recall
-from studio.training.planning.largest_rows import Sample, guess_tokens, sample_rows
-from studio.training.planning.memory_estimate import Batch, Estimate, adapted, estimate
+from studio.training.planning.largest_rows import RowSample, guess_tokens, sample_rows
+from studio.training.planning.memory_estimate import Estimate, LargestBatch, adapted, estimate
 from studio.training.planning.plan_cache import Start, planned_once
 from studio.training.planning.smallest_plan import ensure_some_plan_fits
 from studio.training.planning.suggestions import WhatIf, suggestions
@@ -65,7 +65,7 @@ class Facts:
     towers: list[TowerPlan]
     processor: ProcessorMixin | None
     data: RunData
-    sample: Sample | None
+    sample: RowSample | None
     notes: list[str]
     said: tuple[str, ...] = ()
 
@@ -81,7 +81,7 @@ class Preflight:
 
     plan: Plan
     data: RunData
-    batch: Batch
+    batch: LargestBatch
     numbers: list[int]
     inputs: int
 
@@ -242,7 +242,7 @@ def _adapter_notes(config: RunConfig, skeleton: PreTrainedModel, workspace: Work
     return settings_not_used(adapter, skeleton, inspect_adapter(folder).config)
 
 
-def largest_batch(config: RunConfig, facts: Facts, size: int) -> tuple[Batch, list[int]]:
+def largest_batch(config: RunConfig, facts: Facts, size: int) -> tuple[LargestBatch, list[int]]:
     """The batch of `size` rows that takes most memory, and the numbers of its rows.
 
     The rows sampled come first, longest first; where they are too few, others fill it up.
@@ -252,15 +252,15 @@ def largest_batch(config: RunConfig, facts: Facts, size: int) -> tuple[Batch, li
     if facts.sample is None:
         rows = [dataset[n] for n in range(min(len(dataset), GUESSED))]
         tokens = guess_tokens(load_config(config.model), rows, config.method)
-        return Batch([], size, within_limit(config, tokens)), []
+        return LargestBatch([], size, within_limit(config, tokens)), []
     known = facts.sample.tokens
     others = (n for n in range(len(dataset)) if n not in known)
     numbers = list(islice(chain(facts.sample.largest, others), size))
     longest = known[facts.sample.largest[0]]
-    return Batch([dataset[n] for n in numbers], size, within_limit(config, longest)), numbers
+    return LargestBatch([dataset[n] for n in numbers], size, within_limit(config, longest)), numbers
 
 
-def _plan(config: RunConfig, facts: Facts, batch: Batch, made: Estimate) -> Plan:
+def _plan(config: RunConfig, facts: Facts, batch: LargestBatch, made: Estimate) -> Plan:
     data, towers, target = facts.data, facts.towers, facts.target
     spread = facts.sample.spread if facts.sample else [batch.tokens]
     spread = [within_limit(config, tokens) for tokens in spread]

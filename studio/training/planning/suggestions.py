@@ -21,7 +21,7 @@ from studio.models.prequantized import can_be_quantized
 from studio.runs.control.oom_backoff import next_smaller
 from studio.runs.run_plan import GIB, Plan, Suggestion
 from studio.training.planning.device_memory import Target
-from studio.training.planning.memory_estimate import Batch, estimate
+from studio.training.planning.memory_estimate import LargestBatch, estimate
 
 ENOUGH = 4
 TIGHT = 0.9
@@ -41,7 +41,7 @@ class WhatIf:
     config: RunConfig
     workspace: Workspace
     processor: ProcessorMixin | None
-    batch: Batch
+    batch: LargestBatch
     dtype: torch.dtype
     target: Target
     correction: int = 0

@@ -14,7 +14,7 @@ from studio.config import RunConfig, run_file
 from studio.core.child_server import Request, serve
 from studio.core.paths import Workspace
 from studio.core.startup import loading
-from studio.runs.lr_range_result import Point, Span
+from studio.runs.lr_range_result import Point, RateSpan
 
 Values = dict[str, Any]
 STAGES = (
@@ -98,7 +98,7 @@ def main(workspace: Workspace) -> None:
     A request holds `config` and, for a GPU that is not here, `gpu_gb`; one without `config` is
     told what is `loading` and ends when the libraries are loaded. The answer is a `plan`. With
     `find_batch` it is a `found` (`FoundBatch`); with `confirm` as well, after a dry step;
-    cancelling it ends the search. With `lr_range` (a `Span`) every step is a `point`, and the
+    cancelling it ends the search. With `lr_range` (a `RateSpan`) every step is a `point`, and the
     last message a `found` (`RangeResult`).
     """
     libraries = Libraries(workspace)
@@ -122,7 +122,7 @@ def _answer(request: Request, workspace: Workspace) -> Values | Generator[Values
     config = run_file.parse(payload["config"])
     elsewhere = Target.gpu(payload["gpu_gb"]) if payload.get("gpu_gb") else None
     if payload.get("lr_range"):
-        return _range_test(config, workspace, Span(**payload["lr_range"]))
+        return _range_test(config, workspace, RateSpan(**payload["lr_range"]))
     if payload.get("find_batch"):
         confirm = bool(payload.get("confirm"))
         found = find_batch_size(
@@ -134,7 +134,7 @@ def _answer(request: Request, workspace: Workspace) -> Values | Generator[Values
 
 
 def _range_test(
-    config: RunConfig, workspace: Workspace, span: Span
+    config: RunConfig, workspace: Workspace, span: RateSpan
 ) -> Generator[Values, None, Values]:
     from studio.training.lr_range_test import range_test
 

@@ -47,7 +47,7 @@ TIES = [
 
 def build(context: StudioContext) -> None:
     """Lay out the tab inside the current `gr.Blocks`."""
-    actions = Actions(context)
+    actions = ExportActions(context)
     page = gr.HTML(ROOT, js_on_load=ATTACH, elem_id="annotate-page", apply_default_css=False)
     with gr.Column(elem_id="annotate-result", visible=False) as result:
         message = gr.HTML()
@@ -133,7 +133,7 @@ def export_form() -> list[gr.components.Component]:
 
 
 @dataclass(frozen=True)
-class Actions:
+class ExportActions:
     """What the tab's buttons do. Each returns updates for (result, message, source, train)."""
 
     context: StudioContext

@@ -17,8 +17,8 @@ from studio.inference.client import ChatModel, InferenceStatus
 from studio.inference.protocol import ChatDelta, ChatRequest
 from studio.inference.sampling import Sampling
 from studio.ui.chat.models import choices, columns, find, key_of
-from studio.ui.chat.samples import Sample, samples_of
-from studio.ui.chat.state import Conversation, Turn
+from studio.ui.chat.samples import ChatSample, samples_of
+from studio.ui.chat.state import ChatConversation, Turn
 from studio.ui.chat.views import failure, memory_line, samples_note, transcript
 from studio.ui.compat.gradio_parts import cached
 from studio.ui.events.event_data import number
@@ -37,11 +37,11 @@ class ChatHandlers:
     """
 
     context: StudioContext
-    samples: list[Sample]
+    samples: list[ChatSample]
 
     def ask(
         self,
-        conversation: Conversation,
+        conversation: ChatConversation,
         question: str | None,
         gallery: Gallery,
         key: str | None,
@@ -71,17 +71,17 @@ class ChatHandlers:
             memory=self.memory(),
         )
 
-    def stop(self, conversation: Conversation) -> Any:
+    def stop(self, conversation: ChatConversation) -> Any:
         """End the answers under way; `ask` draws what has come."""
         conversation.stop()
         return gr.Button("Stopping")
 
-    def clear(self, conversation: Conversation) -> Updates:
+    def clear(self, conversation: ChatConversation) -> Updates:
         """Begin anew with the same models and images."""
         conversation.clear()
         return self._draw(conversation)
 
-    def show(self, conversation: Conversation, key: str | None, compare: bool) -> Updates:
+    def show(self, conversation: ChatConversation, key: str | None, compare: bool) -> Updates:
         """The conversation with the models chosen now."""
         try:
             self._choose_columns(conversation, key, compare)
@@ -90,7 +90,7 @@ class ChatHandlers:
         return self._draw(conversation)
 
     def pick_sample(
-        self, conversation: Conversation, offered: list[Sample], event: gr.EventData
+        self, conversation: ChatConversation, offered: list[ChatSample], event: gr.EventData
     ) -> tuple[Any, ...]:
         """A sample's images and question, and a new conversation about them."""
         chosen = number(event, "index")
@@ -116,7 +116,7 @@ class ChatHandlers:
             samples_note(offered),
         )
 
-    def offered(self, run_id: str) -> list[Sample]:
+    def offered(self, run_id: str) -> list[ChatSample]:
         """Questions to try: the run's own before the charts that come along."""
         if not run_id:
             return self.samples
@@ -131,7 +131,7 @@ class ChatHandlers:
         return gr.Dropdown(choices=choices(models))
 
     def follow_link(
-        self, link: tuple[str, int] | None, question: str | None, offered: list[Sample]
+        self, link: tuple[str, int] | None, question: str | None, offered: list[ChatSample]
     ) -> tuple[Any, ...]:
         """Choose the adapter of the run that another tab sent, beside its base.
 
@@ -170,7 +170,7 @@ class ChatHandlers:
 
     def _begin(
         self,
-        conversation: Conversation,
+        conversation: ChatConversation,
         question: str | None,
         gallery: Gallery,
         key: str | None,
@@ -197,7 +197,7 @@ class ChatHandlers:
         ]
 
     def _answer(
-        self, conversation: Conversation, turn: Turn, requests: list[ChatRequest]
+        self, conversation: ChatConversation, turn: Turn, requests: list[ChatRequest]
     ) -> Iterator[list[StudioError]]:
         """Take in answers until they end or are not wanted; the errors since the last redraw."""
         answers = list(turn.answers.values())
@@ -220,7 +220,7 @@ class ChatHandlers:
         yield errors
 
     def _choose_columns(
-        self, conversation: Conversation, key: str | None, compare: bool
+        self, conversation: ChatConversation, key: str | None, compare: bool
     ) -> list[ChatModel]:
         models = columns(self.context.inference.models(), key, compare)
         conversation.show((key_of(model), model.label) for model in models)
@@ -238,7 +238,7 @@ class ChatHandlers:
 
     def _draw(
         self,
-        conversation: Conversation,
+        conversation: ChatConversation,
         *,
         question: Any = gr.skip(),  # noqa: B008  (a marker, never changed)
         notice: str = "",
@@ -260,11 +260,11 @@ class ChatHandlers:
         )
 
 
-def _files(sample: Sample) -> list[str]:
+def _files(sample: ChatSample) -> list[str]:
     return [cached(image) for image in sample.images]
 
 
-def _column(conversation: Conversation, column: tuple[str, str] | None) -> list[Any]:
+def _column(conversation: ChatConversation, column: tuple[str, str] | None) -> list[Any]:
     if column is None:
         return [gr.HTML(visible=False)]
     return [gr.HTML(transcript(conversation, *column), visible=True)]

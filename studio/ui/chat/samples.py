@@ -28,7 +28,7 @@ SHARE = "%"
 
 
 @dataclass(frozen=True)
-class Sample:
+class ChatSample:
     """Images and a question about them.
 
     Attributes:
@@ -42,21 +42,21 @@ class Sample:
     own: bool = False
 
 
-def load_samples(rows: Path = ROWS) -> list[Sample]:
+def load_samples(rows: Path = ROWS) -> list[ChatSample]:
     """The first sample of every kind in `SHOWN_KINDS`; none when the file is not there."""
     if not rows.is_file():
         return []
-    first: dict[str, Sample] = {}
+    first: dict[str, ChatSample] = {}
     for line in rows.read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
         image = rows.parent / row["image"]
-        first.setdefault(row["kind"], Sample((image,), row["question"], image))
+        first.setdefault(row["kind"], ChatSample((image,), row["question"], image))
     return [first[kind] for kind in SHOWN_KINDS if kind in first]
 
 
-def samples_of(run: Run, workspace: Workspace, images: ImageStore) -> list[Sample]:
+def samples_of(run: Run, workspace: Workspace, images: ImageStore) -> list[ChatSample]:
     """What shows what the run changed: its probes, answers that changed first, then its rows."""
-    found: dict[Sample, None] = {}
+    found: dict[ChatSample, None] = {}
     for shas, question in (*_probes(run), *_rows(run, workspace)):
         sample = _sample(shas, question, images)
         if sample is not None:
@@ -97,12 +97,12 @@ def _rows(run: Run, workspace: Workspace) -> Iterator[tuple[tuple[str, ...], str
     yield from ((row.images, row.question) for row in rows)
 
 
-def _sample(shas: tuple[str, ...], question: str, images: ImageStore) -> Sample | None:
+def _sample(shas: tuple[str, ...], question: str, images: ImageStore) -> ChatSample | None:
     """None without an image, and where one is not in the workspace any more."""
     if not shas or not question:
         return None
     try:
         paths = tuple(images.path(sha) for sha in shas)
-        return Sample(paths, question, images.thumb_path(shas[0]), own=True)
+        return ChatSample(paths, question, images.thumb_path(shas[0]), own=True)
     except NotFoundError:
         return None

@@ -12,7 +12,7 @@ STOPPED = {"end": "", "length": "cut at the longest answer", "cancelled": "stopp
 
 
 @dataclass
-class Answer:
+class ChatAnswer:
     """One model's answer to one turn, as far as it has come.
 
     Attributes:
@@ -58,7 +58,7 @@ class Turn:
 
     question: str
     images: tuple[str, ...] = ()
-    answers: dict[str, Answer] = field(default_factory=dict)
+    answers: dict[str, ChatAnswer] = field(default_factory=dict)
     stopped: bool = False
 
     def heard(self, key: str) -> tuple[str, str]:
@@ -72,7 +72,7 @@ class Turn:
 
 
 @dataclass
-class Conversation:
+class ChatConversation:
     """All turns; several models may have answered them.
 
     Attributes:
@@ -102,7 +102,7 @@ class Conversation:
     def begin(self, question: str, images: list[str], models: list[str]) -> Turn:
         """Add a turn; only images that were not shown before go with it."""
         fresh = tuple(sha for sha in images if sha not in self.images)
-        turn = Turn(question, fresh, {key: Answer() for key in models})
+        turn = Turn(question, fresh, {key: ChatAnswer() for key in models})
         self.turns.append(turn)
         return turn
 

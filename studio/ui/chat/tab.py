@@ -13,8 +13,8 @@ from studio.inference.client import InferenceStatus
 from studio.inference.sampling import Sampling
 from studio.ui.chat.handlers import ChatHandlers
 from studio.ui.chat.models import EMBEDDED_KEY, choices
-from studio.ui.chat.samples import Sample, load_samples
-from studio.ui.chat.state import Conversation
+from studio.ui.chat.samples import ChatSample, load_samples
+from studio.ui.chat.state import ChatConversation
 from studio.ui.chat.views import memory_line, transcript
 
 AT_ONCE = 8
@@ -46,7 +46,7 @@ class Widgets:
 def build(context: StudioContext) -> None:
     """Lay the tab out and connect it."""
     samples = load_samples()
-    conversation = gr.State(Conversation())
+    conversation = gr.State(ChatConversation())
     with gr.Row(elem_id="chat", equal_height=False):
         with gr.Column(scale=1, min_width=320, elem_classes="surface"):
             left = _left(context, samples)
@@ -56,7 +56,7 @@ def build(context: StudioContext) -> None:
     _connect(ChatHandlers(context, samples), widgets, context)
 
 
-def _left(context: StudioContext, samples: list[Sample]) -> dict[str, Any]:
+def _left(context: StudioContext, samples: list[ChatSample]) -> dict[str, Any]:
     first = [str(sample.shown) for sample in samples[:1]]
     parts: dict[str, Any] = {
         "model": gr.Dropdown(
@@ -114,8 +114,8 @@ def _left(context: StudioContext, samples: list[Sample]) -> dict[str, Any]:
     return parts
 
 
-def _right(samples: list[Sample]) -> dict[str, Any]:
-    nothing = transcript(Conversation(), "", "Answer")
+def _right(samples: list[ChatSample]) -> dict[str, Any]:
+    nothing = transcript(ChatConversation(), "", "Answer")
     with gr.Row(equal_height=True):
         chats = [
             gr.HTML(visible=False, elem_id="chat-base"),

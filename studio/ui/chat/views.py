@@ -7,8 +7,8 @@ from html import escape
 
 from studio.core.errors import StudioError
 from studio.inference.client import InferenceStatus, base_label
-from studio.ui.chat.samples import Sample
-from studio.ui.chat.state import Answer, Conversation, Turn
+from studio.ui.chat.samples import ChatSample
+from studio.ui.chat.state import ChatAnswer, ChatConversation, Turn
 from studio.ui.shared import html
 
 GB = 1e9
@@ -18,7 +18,7 @@ AFTER_EMPTY = (
 EMPTY = html.empty("Ask about the image", "Take a sample or give your own image, then press Send.")
 
 
-def transcript(conversation: Conversation, key: str, label: str) -> str:
+def transcript(conversation: ChatConversation, key: str, label: str) -> str:
     """All turns with model `key`, newest in sight, and the last answer's speed below."""
     turns = "".join(_turn(turn, key, conversation.labels) for turn in conversation.turns)
     body = f"<div>{turns}</div>" if turns else EMPTY
@@ -51,7 +51,7 @@ def _of_another(text: str, label: str) -> str:
     )
 
 
-def _answer(answer: Answer) -> str:
+def _answer(answer: ChatAnswer) -> str:
     if answer.empty:
         said = f"<b>{html.EMPTY_ANSWER}</b> {escape(answer.why_empty)} {AFTER_EMPTY}"
         return f'<div class="chat-said model empty-answer"><p>{said}</p></div>'
@@ -70,7 +70,7 @@ def failure(error: StudioError) -> str:
     return html.told(error)
 
 
-def samples_note(samples: Sequence[Sample]) -> str:
+def samples_note(samples: Sequence[ChatSample]) -> str:
     """Whose questions the samples are."""
     own = sum(sample.own for sample in samples)
     if not own:

@@ -37,7 +37,7 @@ PICK = (
 
 
 @dataclass(frozen=True)
-class Look:
+class CheckLook:
     """What of a check is looked at.
 
     Attributes:
@@ -66,7 +66,7 @@ class CheckPanel:
 
     def layout(self) -> None:
         """Draw the panel, folded."""
-        self.state = gr.State(Look())
+        self.state = gr.State(CheckLook())
         self.timer = gr.Timer(POLL_SECONDS, active=False)
         with gr.Accordion("Check what a model sees", open=False, elem_id="check"):
             with gr.Row(elem_id="check-form"):
@@ -135,18 +135,18 @@ class CheckPanel:
             api_visibility="private",
         )
 
-    def open(self, state: Look, dataset: str | None, request: gr.Request) -> tuple[Any, ...]:
+    def open(self, state: CheckLook, dataset: str | None, request: gr.Request) -> tuple[Any, ...]:
         """The datasets there are, and the last report of the chosen one."""
         self._check_lead(request)
         names = [one.name for one in self.context.store.datasets()]
         chosen = dataset if dataset in names else names[-1] if names else None
-        state = state if state.dataset == chosen else Look(chosen or "")
+        state = state if state.dataset == chosen else CheckLook(chosen or "")
         return gr.update(choices=names, value=chosen), *self._running(), *self._drawn(state)
 
-    def choose(self, state: Look, dataset: str | None, request: gr.Request) -> tuple[Any, ...]:
+    def choose(self, state: CheckLook, dataset: str | None, request: gr.Request) -> tuple[Any, ...]:
         """The last report of another dataset."""
         self._check_lead(request)
-        return self._drawn(Look(dataset or ""))
+        return self._drawn(CheckLook(dataset or ""))
 
     def start(
         self,
@@ -173,15 +173,15 @@ class CheckPanel:
         self.checker.stop()
         return self._running()
 
-    def poll(self, state: Look, dataset: str | None, request: gr.Request) -> tuple[Any, ...]:
+    def poll(self, state: CheckLook, dataset: str | None, request: gr.Request) -> tuple[Any, ...]:
         """How the check goes; its report once it has ended."""
         self._check_lead(request)
         status = self.checker.status
         if status.state == "checking":
             return *self._running(), *(gr.skip(),) * 4
-        return *self._running(), *self._drawn(Look(dataset or state.dataset))
+        return *self._running(), *self._drawn(CheckLook(dataset or state.dataset))
 
-    def act(self, state: Look, event: gr.EventData, request: gr.Request) -> tuple[Any, ...]:
+    def act(self, state: CheckLook, event: gr.EventData, request: gr.Request) -> tuple[Any, ...]:
         """Show a finding's rows, exclude them, or let them in again."""
         self._check_lead(request)
         action, name = text(event, "action"), text(event, "finding")
@@ -205,7 +205,7 @@ class CheckPanel:
 
     def show_image(
         self,
-        state: Look,
+        state: CheckLook,
         model: str,
         longest_edge: float | None,
         event: gr.EventData,
@@ -234,7 +234,7 @@ class CheckPanel:
             gr.Timer(active=checking),
         )
 
-    def _drawn(self, state: Look) -> tuple[Any, ...]:
+    def _drawn(self, state: CheckLook) -> tuple[Any, ...]:
         kept = self.checker.kept(state.dataset) if state.dataset else None
         if kept is None:
             return state, look.NOT_YET if state.dataset else "", "", ""
@@ -245,7 +245,7 @@ class CheckPanel:
         drawn = look.report(kept, look.Exclusions(excluded), state.finding, rows_now)
         return state, drawn, self._strip(state, kept), gr.skip() if state.image else ""
 
-    def _strip(self, state: Look, kept: Kept | None) -> str:
+    def _strip(self, state: CheckLook, kept: Kept | None) -> str:
         finding = (
             next((f for f in kept.report.findings if f.id == state.finding), None) if kept else None
         )

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from studio.annotation import ItemView
 from studio.core.plurals import counted
-from studio.preflight.client import CheckStatus, Kept, Shown
+from studio.preflight.client import CheckStatus, Kept, ShownImage
 from studio.preflight.report import Bin, Finding, Report
 from studio.ui.shared.html import bar, count, duration, notice
 from studio.ui.shared.text_differences import safe
@@ -106,7 +106,7 @@ def strip(items: Sequence[ItemView], opened: str, title: str) -> str:
     )
 
 
-def sight(shown: Shown, image: str, model: str) -> str:
+def sight(shown: ShownImage, image: str, model: str) -> str:
     """An image beside what the model gets of it."""
     width, height = shown.original
     tiles = "1 tile" if shown.tiles == 1 else f"{shown.tiles} tiles"

@@ -9,7 +9,7 @@ from html import escape
 from studio.runs.curves import Diary
 from studio.ui.runs.compare import table
 from studio.ui.runs.state import RunSummary
-from studio.ui.shared.line_charts import Line, Look, chart
+from studio.ui.shared.line_charts import ChartLook, Line, chart
 
 MOST_COMPARED = 4
 LONGEST_LABEL = 32
@@ -32,7 +32,7 @@ class Curve:
 
 
 @dataclass(frozen=True)
-class Figure:
+class CurveFigure:
     """Curves that share an axis; exact ones have no noise that could be smoothed away."""
 
     title: str
@@ -40,9 +40,9 @@ class Figure:
     percent: bool = False
     exact: bool = False
 
-    def look(self, look: Look) -> Look:
+    def look(self, look: ChartLook) -> ChartLook:
         """`look` as it is for these curves."""
-        return Look(0.0, look.log) if self.exact else look
+        return ChartLook(0.0, look.log) if self.exact else look
 
 
 def _both(metric: str) -> tuple[Curve, ...]:
@@ -56,23 +56,23 @@ def _answers(metric: str) -> tuple[Curve, ...]:
 
 
 FIGURES = (
-    Figure("Loss", _both("loss")),
-    Figure("Reward margin", _both("rewards/margins")),
-    Figure("Reward accuracy", _both("rewards/accuracies"), percent=True),
-    Figure("Rewards", _answers("rewards")),
-    Figure("Log-probability of an answer", _answers("logps")),
-    Figure("Drift from the reference, nats", (Curve("drift"),)),
-    Figure("Token accuracy", _both("mean_token_accuracy"), percent=True),
-    Figure("Answer length in probes, tokens", (Curve("answer_tokens", dots=True),)),
-    Figure("Learning rate", (Curve("learning_rate"),), exact=True),
-    Figure("Gradient norm", (Curve("grad_norm"),)),
-    Figure("Rows per second", (Curve("samples_per_second"),)),
-    Figure("Tokens per second", (Curve("tokens_per_second"),)),
-    Figure("Memory, GB", (Curve("memory_gb"),)),
+    CurveFigure("Loss", _both("loss")),
+    CurveFigure("Reward margin", _both("rewards/margins")),
+    CurveFigure("Reward accuracy", _both("rewards/accuracies"), percent=True),
+    CurveFigure("Rewards", _answers("rewards")),
+    CurveFigure("Log-probability of an answer", _answers("logps")),
+    CurveFigure("Drift from the reference, nats", (Curve("drift"),)),
+    CurveFigure("Token accuracy", _both("mean_token_accuracy"), percent=True),
+    CurveFigure("Answer length in probes, tokens", (Curve("answer_tokens", dots=True),)),
+    CurveFigure("Learning rate", (Curve("learning_rate"),), exact=True),
+    CurveFigure("Gradient norm", (Curve("grad_norm"),)),
+    CurveFigure("Rows per second", (Curve("samples_per_second"),)),
+    CurveFigure("Tokens per second", (Curve("tokens_per_second"),)),
+    CurveFigure("Memory, GB", (Curve("memory_gb"),)),
 )
 
 
-def curves(summary: RunSummary, others: list[RunSummary], look: Look) -> str:
+def curves(summary: RunSummary, others: list[RunSummary], look: ChartLook) -> str:
     """All figures of a run; with `others`, a table and one figure per metric with a line for each.
 
     While a run goes on its figures are as long as it will be; then as long as it was.
@@ -127,7 +127,7 @@ def _minute(at: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(at))
 
 
-def _compared(runs: list[RunSummary], labels: list[str], look: Look) -> list[str]:
+def _compared(runs: list[RunSummary], labels: list[str], look: ChartLook) -> list[str]:
     diaries = [run.diary for run in runs]
     charts = []
     for figure in FIGURES:

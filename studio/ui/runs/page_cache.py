@@ -17,7 +17,7 @@ import gradio as gr
 from studio.runs.run_summary import stamp
 from studio.ui.events.event_data import whole_number
 from studio.ui.runs.state import RunSummary
-from studio.ui.shared.line_charts import Look
+from studio.ui.shared.line_charts import ChartLook
 
 SEEN = (
     "(run, _, compare, smoothing, log, ...links) => [run, window.studioRunsShown(), compare,"
@@ -28,7 +28,7 @@ SEEN = (
 CURVES_EVERY = 4.0
 
 
-class Shown:
+class ShownRuns:
     """The words a page carries, by part; none of a page that was just opened."""
 
     def __init__(self, seen: str = "") -> None:
@@ -60,7 +60,7 @@ def carry(part: str, word: str) -> str:
 
 
 def curves_word(
-    there: Shown, chosen: RunSummary, others: list[RunSummary], look: Look
+    there: ShownRuns, chosen: RunSummary, others: list[RunSummary], look: ChartLook
 ) -> tuple[str, bool]:
     """The word of the curves as they would be drawn now, and whether that can wait.
 

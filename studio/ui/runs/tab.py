@@ -17,7 +17,7 @@ from studio.ui.events.field_values import remembers
 from studio.ui.runs.actions import ACTIONS, updates
 from studio.ui.runs.curves import MOST_COMPARED, curves
 from studio.ui.runs.other_machines import elsewhere
-from studio.ui.runs.page_cache import SEEN, Shown, carry, curves_word, word_of
+from studio.ui.runs.page_cache import SEEN, ShownRuns, carry, curves_word, word_of
 from studio.ui.runs.run_header import head
 from studio.ui.runs.scripts import CONFIRM_DELETE, KEEP_LOOKS, PICK, PICK_STEP, RECALL_LOOKS
 from studio.ui.runs.state import RunReader, RunSummary, comparable, epochs_of, turn
@@ -32,7 +32,7 @@ from studio.ui.runs.views import (
     settings,
 )
 from studio.ui.shared.html import empty, say
-from studio.ui.shared.line_charts import Look
+from studio.ui.shared.line_charts import ChartLook
 from studio.ui.shell.change_notification import LOOK_AGAIN, RUNS, mark, pulse, tick
 from studio.ui.shell.navigation import go_to, link
 
@@ -202,7 +202,7 @@ class RunsTab:
         """What is not as `seen` by the page; all of it on one that was just opened."""
         if _under_way(target, followed):
             return (gr.skip(),) * self._width
-        opened, looks = Shown(seen).words, (compare, smoothing, log_scale)
+        opened, looks = ShownRuns(seen).words, (compare, smoothing, log_scale)
         return self.poll(run_id, seen, *looks) if opened else self.open(run_id, *looks)
 
     def arrive(
@@ -258,12 +258,12 @@ class RunsTab:
         Args:
             seen: The words the page carries; see `studio.ui.runs.page_cache`.
         """
-        runs, there = self.reader.list(), Shown(seen)
+        runs, there = self.reader.list(), ShownRuns(seen)
         word = pulse(self.context, runs)
         paused = queue.is_paused(self.context.workspace)
         chosen = next((item for item in runs if item.run.run_id == run_id), None)
         others = [item for item in runs if item.run.run_id in (compare or []) and item != chosen]
-        look = Look(smoothing, log_scale)
+        look = ChartLook(smoothing, log_scale)
         page = word_of(word, run_id, look, [item.run.run_id for item in others])
         if there.has("beat", page):
             return (gr.skip(),) * self._width
@@ -361,7 +361,7 @@ class RunsTab:
 
 
 def _top(
-    there: Shown,
+    there: ShownRuns,
     chosen: RunSummary,
     choices: list[tuple[str, str]],
     compare: list[str] | None,
@@ -380,7 +380,7 @@ def _top(
     )
 
 
-def _buttons(there: Shown, chosen: RunSummary) -> list[Any]:
+def _buttons(there: ShownRuns, chosen: RunSummary) -> list[Any]:
     changed = updates(chosen)
     return [gr.skip()] * len(changed) if there.has("buttons", word_of(changed)) else changed
 

@@ -10,7 +10,7 @@ from studio.inference.protocol import why_empty
 from studio.runs import checkpoints
 from studio.runs.control import extend
 from studio.runs.curves import Diary, Notice, tail
-from studio.runs.diagnostics.health_watch import Finding
+from studio.runs.diagnostics.health_watch import HealthFinding
 from studio.runs.diagnostics.rules import forgetting
 from studio.runs.status import ENDED
 from studio.ui.runs.state import RunSummary, ago, in_line
@@ -138,7 +138,7 @@ def health(diary: Diary) -> str:
     return _notices(diary) + signs
 
 
-def _finding(finding: Finding) -> str:
+def _finding(finding: HealthFinding) -> str:
     when = f"step {finding.step:,}" if finding.step else "before training"
     return (
         f'<details class="finding" data-finding="{escape(finding.id)}"><summary>'
@@ -152,7 +152,7 @@ def _forgetting(diary: Diary) -> str:
     before, after = diary.forgetting["before"], diary.forgetting["after"]
     sign = forgetting(before, after)
     if sign is not None:
-        return _finding(Finding("forgetting", diary.forgetting_step, *sign))
+        return _finding(HealthFinding("forgetting", diary.forgetting_step, *sign))
     amount = "Nothing" if after <= before else "Little"
     text = f"{amount} was forgotten: loss on unrelated questions {before:.3g} → {after:.3g}."
     return f'<p class="quiet">{text}</p>'

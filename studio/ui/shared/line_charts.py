@@ -33,7 +33,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Look:
+class ChartLook:
     """How curves are drawn.
 
     Attributes:
@@ -70,7 +70,7 @@ def chart(
     *,
     last_step: int = 0,
     percent: bool = False,
-    look: Look | None = None,
+    look: ChartLook | None = None,
     unit: str = "step",
 ) -> str:
     """A figure with a title, direct labels and about four ticks a side; empty without points.
@@ -83,7 +83,7 @@ def chart(
     lines = [line for line in lines if line.points]
     if not lines:
         return ""
-    look = look or Look()
+    look = look or ChartLook()
     scale = _scale(lines, last_step, percent, look.log)
     form = as_percent if percent else number
     drawn = "".join(_paths(line, scale, look.smoothing) for line in lines)

@@ -21,7 +21,7 @@ from studio.api.access.hub_login import HubAccounts, hub_login_router
 from studio.api.access.login import health_router, login_router, only
 from studio.api.access.page_user import PageUser
 from studio.api.access.rules import ANNOTATE
-from studio.api.after_response import Answers
+from studio.api.after_response import AfterResponse
 from studio.api.context import StudioContext
 from studio.api.uploads import MAX_FILE, Uploads
 from studio.core.paths import ASSETS, SAMPLES
@@ -32,7 +32,7 @@ from studio.ui.data import tab as data
 from studio.ui.events.requests import EventRequests
 from studio.ui.runs import tab as runs
 from studio.ui.shell import change_notification, initial_tab
-from studio.ui.shell.header import Header
+from studio.ui.shell.header import PageHeader
 from studio.ui.shell.heartbeats import Heartbeats
 from studio.ui.shell.navigation import Shell
 from studio.ui.shell.page_assets import PageScripts, SafePage
@@ -65,7 +65,7 @@ def build_page(context: StudioContext, names: tuple[str, ...] = tuple(TABS)) -> 
     bound_gradio()
     with gr.Blocks(title="VLM Studio", analytics_enabled=False, delete_cache=(DAY, DAY)) as page:
         links = [gr.State(None) for _ in range(4)]
-        header = Header(context, names)
+        header = PageHeader(context, names)
         header.layout()
         with gr.Tabs(elem_id=initial_tab.TABS) as bar:
             for name in names:
@@ -101,7 +101,7 @@ def build_app(context: StudioContext, names: tuple[str, ...] = tuple(TABS)) -> F
     log_failed_events()
     scripts = PageScripts()
     pages: dict[str, gr.Blocks] = {}
-    app.add_middleware(Answers)
+    app.add_middleware(AfterResponse)
     app.add_middleware(EventRequests, pages=pages)
     app.add_middleware(Heartbeats)
     app.add_middleware(initial_tab.OpenTab, names=names)

@@ -41,7 +41,7 @@ ACCOUNT = '<a class="quiet" href="/account">My account</a>'
 ACCOUNTS = '<a class="quiet" href="/accounts">Accounts</a>'
 
 
-class Header:
+class PageHeader:
     """Header of the page with the tabs called `tabs`; `reader` is shared by all who look at it."""
 
     def __init__(self, context: StudioContext, tabs: tuple[str, ...]) -> None:

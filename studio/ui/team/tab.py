@@ -34,7 +34,7 @@ UNSAVED = "Not saved yet: what you typed before. Save it, or reload the page to 
 
 def build(context: StudioContext) -> None:
     """Lay out the tab inside the current `gr.Blocks`."""
-    actions = Actions(context)
+    actions = TeamActions(context)
     with gr.Row():
         dataset = gr.Dropdown([], label="Dataset", elem_id="team-dataset", scale=2)
         refresh = gr.Button("Refresh", min_width=110, scale=0, elem_id="team-refresh")
@@ -104,7 +104,7 @@ def _clear_form() -> tuple:
 
 
 @dataclass(frozen=True)
-class Actions:
+class TeamActions:
     """What the tab's events do; all of it for leads only."""
 
     context: StudioContext

@@ -11,7 +11,7 @@ from typing import Any
 
 from studio.annotation.quality.annotator_figures import Person, Quality
 from studio.annotation.quality.audit_log import LogLine
-from studio.annotation.quality.estimate import Figure
+from studio.annotation.quality.estimate import MeasuredFigure
 from studio.annotation.quality.project_changes import GUIDELINES, Clash
 from studio.config.team_bounds import LEAST_COMMON_PAIRS
 from studio.ui.shared.html import code, duration, empty
@@ -96,7 +96,7 @@ def _plain(label: str, value: str, note: str) -> str:
     return _box(label, value, note)
 
 
-def _figure(label: str, figure: Figure, unit: str, *, number: bool = False) -> str:
+def _figure(label: str, figure: MeasuredFigure, unit: str, *, number: bool = False) -> str:
     if figure.value is None:
         return _box(label, "–", figure.why)
     form = _two if number else _percent
@@ -168,7 +168,7 @@ def _few(number: int) -> str:
     )
 
 
-def _by_kappa(entry: tuple[tuple, Figure]) -> float:
+def _by_kappa(entry: tuple[tuple, MeasuredFigure]) -> float:
     value = entry[1].value
     return 2.0 if value is None else value
 
@@ -208,7 +208,7 @@ def _lower(text: str) -> str:
     return text[:1].lower() + text[1:]
 
 
-def _ranges(title: str, people: Sequence[Person], of: Callable[[Person], Figure]) -> str:
+def _ranges(title: str, people: Sequence[Person], of: Callable[[Person], MeasuredFigure]) -> str:
     """A share of each person as a dot with its interval, beside the half that chance gives."""
     known = [(person.name, of(person)) for person in people if of(person).value is not None]
     if not known:
@@ -217,7 +217,7 @@ def _ranges(title: str, people: Sequence[Person], of: Callable[[Person], Figure]
     return f'<section><h3>{escape(title)}</h3><div class="tm-ranges">{lines}</div></section>'
 
 
-def _range(name: str, figure: Figure) -> str:
+def _range(name: str, figure: MeasuredFigure) -> str:
     low, value, high = (end or 0.0 for end in (figure.low, figure.value, figure.high))
     said = f"{_percent(value)} ({_percent(low)} to {_percent(high)})"
     return (
@@ -283,19 +283,19 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return f'<div class="tm-scroll" tabindex="0"><table class="tm-votes"><tr>{top}</tr>{body}</table></div>'
 
 
-def _left(person: Person) -> Figure:
+def _left(person: Person) -> MeasuredFigure:
     return person.left
 
 
-def _longer(person: Person) -> Figure:
+def _longer(person: Person) -> MeasuredFigure:
     return person.longer
 
 
-def _short(figure: Figure) -> str:
+def _short(figure: MeasuredFigure) -> str:
     return "–" if figure.value is None else f"{_percent(figure.value)} of {figure.count}"
 
 
-def _rate(figure: Figure) -> str:
+def _rate(figure: MeasuredFigure) -> str:
     """Answers an hour, or that there is too little work to tell."""
     return TOO_SHORT if figure.value is None else f"{figure.value:,.0f}"
 

@@ -12,7 +12,7 @@ import gradio as gr
 
 from studio.api.context import StudioContext
 from studio.config import RunConfig, run_file
-from studio.config.diff import Difference, differences
+from studio.config.diff import SettingDifference, differences
 from studio.config.fields import FieldSpec
 from studio.config.saved_settings import SavedSettings
 from studio.core.errors import ConfigError, InputError, StudioError
@@ -236,7 +236,7 @@ def _refused(error: InputError, labels: Mapping[str, str]) -> str:
     return views.failed(state.problems_of(error), dict(labels))
 
 
-def table(found: list[Difference], labels: Mapping[str, str]) -> str:
+def table(found: list[SettingDifference], labels: Mapping[str, str]) -> str:
     """Field, A and B for every setting that differs."""
     if not found:
         return notice("", "The same settings.")

@@ -12,7 +12,7 @@ WHAT = "sec-what"
 
 
 @dataclass(frozen=True)
-class Section:
+class FormSection:
     """Settings that stand together.
 
     Attributes:
@@ -32,20 +32,20 @@ class Section:
 
 
 SECTIONS = (
-    Section(
+    FormSection(
         "sec-precision",
         "Quantization",
         ("model.dtype", "model.quantization", "model.double", "model.skip", "model.attention"),
     ),
-    Section("sec-adapter", "LoRA adapter", ("adapter",)),
-    Section("sec-batch", "Batch", ("batch.",)),
-    Section("sec-optimizer", "Optimizer", ("optimizer.",)),
-    Section("sec-schedule", "Schedule", ("schedule.",)),
-    Section("sec-dpo", "Preference loss", ("dpo.",), "dpo"),
-    Section("sec-probes", "Probes", ("probes.",)),
-    Section("sec-speed", "Speed", ("speed.",)),
-    Section("sec-launch", "Where it runs", ("launch.",)),
-    Section("sec-reporting", "Reporting", ("report_to", "push_to_hub")),
+    FormSection("sec-adapter", "LoRA adapter", ("adapter",)),
+    FormSection("sec-batch", "Batch", ("batch.",)),
+    FormSection("sec-optimizer", "Optimizer", ("optimizer.",)),
+    FormSection("sec-schedule", "Schedule", ("schedule.",)),
+    FormSection("sec-dpo", "Preference loss", ("dpo.",), "dpo"),
+    FormSection("sec-probes", "Probes", ("probes.",)),
+    FormSection("sec-speed", "Speed", ("speed.",)),
+    FormSection("sec-launch", "Where it runs", ("launch.",)),
+    FormSection("sec-reporting", "Reporting", ("report_to", "push_to_hub")),
 )
 
 
