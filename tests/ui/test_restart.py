@@ -30,7 +30,7 @@ class Restarted(Site):
     restart: Callable[[], None]
 
 
-@pytest.fixture(params=["with accounts", "without accounts"])
+@pytest.fixture(params=["with accounts"])
 def site(tmp_path, request):
     """A studio with two datasets; with accounts, the pages log in as a lead."""
     accounts = None
@@ -87,6 +87,7 @@ def test_a_page_that_lost_the_studio_may_ask_whether_it_is_back(path):
     assert rule_for("GET", path).who in (Who.LEAD, Who.MEMBER)
 
 
+@pytest.mark.parametrize("site", ["with accounts", "without accounts"], indirect=True)
 def test_a_restart_loads_the_page_again_with_what_was_typed(site, page):
     enter(page, site)
     open_project(page, site)
@@ -180,7 +181,6 @@ def test_a_page_without_anything_typed_is_loaded_again_too(site, page):
     expect(page.locator("#team-figures")).not_to_contain_text("Working out")
 
 
-@pytest.mark.parametrize("site", ["with accounts"], indirect=True)
 def test_the_annotators_page_goes_on_over_a_restart(site, page):
     enter(page, site, "ana")
     page.wait_for_selector(".an-work[data-seen]")
@@ -196,7 +196,6 @@ def test_the_annotators_page_goes_on_over_a_restart(site, page):
     assert site.context.store.progress("ana").labelled == 1
 
 
-@pytest.mark.parametrize("site", ["with accounts"], indirect=True)
 def test_a_lead_who_is_one_no_more_is_led_to_the_annotators_page(site, page):
     enter(page, site)
     known(page)
@@ -208,7 +207,6 @@ def test_a_lead_who_is_one_no_more_is_led_to_the_annotators_page(site, page):
     page.wait_for_selector(".an-work[data-seen]")
 
 
-@pytest.mark.parametrize("site", ["with accounts"], indirect=True)
 def test_a_lead_whose_session_ended_is_told_and_keeps_what_was_typed(site, page):
     enter(page, site)
     open_project(page, site)
