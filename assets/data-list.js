@@ -2,7 +2,11 @@
 let ticks = 0;
 const told = (target) => {
   const tick = target.closest("[data-tick]");
-  if (tick) return { tick: tick.dataset.tick, on: tick.checked, number: ++ticks };
+  if (tick) {
+    ticks += 1;
+    askAgain();
+    return { tick: tick.dataset.tick, on: tick.checked, number: ticks };
+  }
   const found = target.closest("[data-item],[data-dataset],[data-reveal],[data-veil]");
   return found ? { ...found.dataset } : null;
 };
@@ -42,9 +46,26 @@ const name = () => {
 // A box that was clicked no longer follows its attribute, so new rows set it here. Rows that were on
 // their way while something was ticked do not show that tick yet: those that follow will.
 let drawn = null;
+let newest = 0;
+// An answer that overtook the one before it, or never came: after a moment the page asks again.
+const AGAIN_MS = 1000;
+let asking = null;
+const isOld = (rows) => Number(rows.drawn) < newest || Number(rows.ticks) < ticks;
+const askAgain = () => {
+  asking ??= setTimeout(() => {
+    asking = null;
+    const rows = element.querySelector("[data-drawn]")?.dataset;
+    if (rows && isOld(rows)) trigger("click", { again: true, number: ticks });
+  }, AGAIN_MS);
+};
 const tickAsDrawn = () => {
   const rows = element.querySelector("[data-drawn]")?.dataset;
-  if (!rows || rows.drawn === drawn || Number(rows.ticks) < ticks) return;
+  if (!rows || rows.drawn === drawn) return;
+  if (isOld(rows)) {
+    askAgain();
+    return;
+  }
+  newest = Number(rows.drawn);
   drawn = rows.drawn;
   for (const box of element.querySelectorAll("[data-tick]")) box.checked = box.hasAttribute("checked");
 };

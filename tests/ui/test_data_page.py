@@ -357,3 +357,34 @@ def test_ticks_show_what_is_selected_however_fast_they_come(page, context, tmp_p
     page.locator("#data-undo-delete").click()
     expect(boxes).to_have_count(4)
     assert context.store.count(ItemFilter(dataset="ticked")) == 4
+
+
+def test_of_two_answers_the_later_one_counts_whichever_arrives_first(page, context, tmp_path):
+    rows = [{"id": f"o{n}", "question": f"{n}?", "answer": f"text {n}"} for n in range(3)]
+    path = tmp_path / "overtaken.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    import_source(str(path), context.workspace, context.store)
+    page.reload()
+    page.locator("[data-dataset='overtaken']").click()
+    boxes = page.locator("#data-items tbody [data-tick]")
+    expect(boxes).to_have_count(3)
+    held = []
+
+    def late(route):
+        answer = route.fetch()
+        if not held and '"tick"' in (route.request.post_data or ""):
+            held.append((route, answer))
+        else:
+            route.fulfill(response=answer)
+
+    line = page.locator("#data-bulk-line")
+    page.route("**/gradio_api/run/predict**", late)
+    boxes.nth(0).click()
+    boxes.nth(1).click()
+    expect(line).to_have_text("2 rows selected")
+    first, answer = held[0]
+    first.fulfill(response=answer)
+    expect(line).to_have_text("1 row selected")  # the answer to the first tick, shown too late
+    expect(line).to_have_text("2 rows selected")
+    expect(page.locator("#data-items tbody [data-tick]:checked")).to_have_count(2)
+    page.unroute_all(behavior="wait")

@@ -172,9 +172,12 @@ class Library:
             return self.open(state.of(str(picked["dataset"])), request)
         if "reveal" in picked or "veil" in picked:
             return self._reveal(state, picked, request)
-        if "tick" in picked:
+        if "tick" in picked or "again" in picked:
             # Of two at once, the second may be the first to come.
             state = replace(state, ticks=max(state.ticks, number(event, "number") or 0))
+        if "again" in picked:
+            return self.rows(state)
+        if "tick" in picked:
             return self._tick(state, text(event, "tick"), bool(picked.get("on")))
         return self.item(replace(state, item=number(event, "item")))
 
