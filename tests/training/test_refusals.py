@@ -147,7 +147,7 @@ def test_values_that_are_none_are_refused_when_read(values, field):
 
 def test_layerwise_and_low_rank_optimizers_name_what_they_cannot_do(monkeypatch):
     monkeypatch.setitem(sys.modules, "galore_torch", None)
-    monkeypatch.setattr("studio.config.availability.Need.missing", False)
+    monkeypatch.setattr("studio.config.availability.Requirement.missing", False)
     layerwise = {"optimizer": {"name": "galore_adamw_layerwise"}, "adapter": None}
     assert [p.field for p in problems(run_file.parse(layerwise))] == ["optimizer.name"]
     alone = layerwise | {"batch": {"per_device": 4, "total": 4}}
@@ -169,7 +169,7 @@ def test_layerwise_and_low_rank_optimizers_name_what_they_cannot_do(monkeypatch)
 
 
 def test_schedule_free_optimizers_warm_up_in_steps(monkeypatch):
-    monkeypatch.setattr("studio.config.availability.Need.missing", False)
+    monkeypatch.setattr("studio.config.availability.Requirement.missing", False)
 
     def found(**settings):
         config = run_file.parse({"optimizer": {"name": "schedule_free_adamw"} | settings})
@@ -195,7 +195,7 @@ def test_initialisations_are_those_of_the_installed_peft():
 
 
 def test_trackers_that_are_not_installed_are_named(monkeypatch):
-    monkeypatch.setattr("studio.config.availability.Need.missing", True)
+    monkeypatch.setattr("studio.config.availability.Requirement.missing", True)
     config = run_file.parse({"report_to": ["wandb", "tensorboard"]})
     found = problems(config)
     assert [problem.field for problem in found] == ["report_to", "report_to"]

@@ -166,15 +166,19 @@ def comment(page, text: str, leave: str = "Enter") -> None:
 FLAGGED = "[data-act=flag][aria-pressed=true]"
 
 
-@pytest.mark.parametrize("delay", [0, 100, 300])
+EARLY = ".an-early:has-text('F: one moment')"
+
+
+@pytest.mark.parametrize("delay", [0, 100])
 def test_a_single_key_right_after_a_text_counts_in_a_moment(site, page, delay):
     add_pairs(site, 3)
     visit(page, site)
     comment(page, "Two legends")
     page.wait_for_timeout(delay)
     page.keyboard.press("f")
-    page.wait_for_selector(".an-early:has-text('F: one moment')")
-    page.keyboard.press("f")  # by somebody who saw nothing happen
+    page.wait_for_selector(f"{EARLY}, {FLAGGED}")  # a slow machine presses after the pause
+    if page.locator(EARLY).is_visible():
+        page.keyboard.press("f")  # by somebody who saw nothing happen
     page.wait_for_selector(FLAGGED)
     seen(page)
     page.wait_for_selector(FLAGGED)
@@ -185,7 +189,10 @@ def test_a_single_key_right_after_a_text_counts_in_a_moment(site, page, delay):
     assert (current.flagged, current.comment) == (True, "Two legends")
     comment(page, "None", "Control+Enter")
     page.keyboard.press("f")
-    page.wait_for_selector(FLAGGED, timeout=500)
+    page.wait_for_selector(f"{EARLY}, {FLAGGED}")
+    assert not page.locator(
+        EARLY
+    ).is_visible()  # Ctrl+Enter ends a text for good: no pause is needed
     assert page.errors == []
 
 
