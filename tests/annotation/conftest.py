@@ -17,7 +17,7 @@ from studio.data.schema import Answer, Message, Part, Row
 from .postgres import Postgres, find_binaries
 
 SHA = "ab" * 32
-OF_SQLITE = {"test_backup", "test_database"}  # about its files
+OF_SQLITE = {"test_backup", "test_connection"}  # about its files
 BINARIES = find_binaries()
 
 

@@ -255,11 +255,11 @@ def test_nothing_is_said_to_be_saved_into_a_lost_file(folder, lose, what, monkey
 IN_STUDIO = """
 import sys
 sys.path.insert(0, "tests")
-from annotation import test_database
+from annotation import test_connection
 from studio.core.errors import StudioError
-path = test_database.Path(sys.argv[1])
-store = test_database.in_progress(f"sqlite:///{path}")
-getattr(test_database, sys.argv[2])(path)
+path = test_connection.Path(sys.argv[1])
+store = test_connection.in_progress(f"sqlite:///{path}")
+getattr(test_connection, sys.argv[2])(path)
 try:
     store.claim("ana")
 except StudioError:
