@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from new_databases import made_quickly
-from nursery import open_nursery
 
 from studio.core.child_client import PipeWorker
 from studio.core.startup import loading
+from tests.new_databases import made_quickly
+from tests.nursery import open_nursery
 
 HERE = Path(__file__).resolve().parent
-SLOW_FIRST = ("ui", "training", "launch", "families")
+SLOW_FIRST = ("browser", "ui", "training", "launch", "families")
 # Tests run side by side, and small models gain nothing from a second thread.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # A planner that gets ready while nobody waits takes the processor from the next test.

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
+from tests.places import ROOT
+
 ENTRY = "import sys; from studio.__main__ import studio; sys.exit(studio())"
 
 

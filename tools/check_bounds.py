@@ -27,10 +27,10 @@ CORE = (
     "tests/training/test_fast_losses.py",
     "tests/training/test_memory_plan.py",
     "tests/training/test_adapters.py",
-    "tests/ui/test_app.py",
-    "tests/ui/test_access.py",
-    "tests/ui/test_event_requests.py",
-    "tests/ui/test_gradio_parts.py",
+    "tests/ui/shell/test_app.py",
+    "tests/api/access/test_rules.py",
+    "tests/ui/events/test_requests.py",
+    "tests/ui/compat/test_gradio_parts.py",
 )
 BOUND = re.compile(r"^([\w.\[\]-]+)>=([\w.]+)")
 

@@ -13,8 +13,7 @@ import pytest
 
 from studio.annotation import AnnotationStore, LabelEvent, PairCard
 from studio.data.schema import Answer, Message, Part, Row
-
-from .postgres import Postgres, find_binaries
+from tests.annotation.postgres import Postgres, find_binaries
 
 SHA = "ab" * 32
 OF_SQLITE = {"test_backup", "test_connection"}  # about its files

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from pathlib import Path
 
 import pytest
 
-BENCHMARK = Path(__file__).resolve().parents[2] / "benchmarks" / "annotation.py"
+from tests.places import ROOT
+
+BENCHMARK = ROOT / "benchmarks" / "annotation.py"
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """Run files: what is refused, and in which words."""
 
-from pathlib import Path
-
 import pytest
 import yaml
 
@@ -10,6 +8,7 @@ from studio.config.fields import field_specs
 from studio.config.optimizer import DEFAULT_RATES, OptimizerConfig
 from studio.config.settings_reference import reference
 from studio.core.errors import ConfigError, NotFoundError
+from tests.places import ROOT
 
 
 def refusal(values: dict) -> str:
@@ -139,7 +138,7 @@ def test_every_setting_has_words_and_a_place_in_the_form():
 
 
 def test_the_page_of_settings_is_what_its_command_writes():
-    page = Path(__file__).resolve().parents[2] / "docs" / "settings.md"
+    page = ROOT / "docs" / "settings.md"
     assert page.read_text(encoding="utf-8") == reference(), (
         "run: python -m studio.config.settings_reference > docs/settings.md"
     )

@@ -12,8 +12,9 @@ from PIL import Image
 
 from studio.core.paths import Workspace
 from studio.data.image_store import ImageStore
+from tests.places import SHARED
 
-SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
+REAL_DATA = SHARED / "data"
 
 
 def png(colour: str = "red", size: tuple[int, int] = (8, 6)) -> bytes:
@@ -82,6 +83,6 @@ def jsonl(folder):
 
 @pytest.fixture
 def shared() -> Path:
-    if not SHARED.is_dir():
+    if not REAL_DATA.is_dir():
         pytest.skip("the shared real data is not here")
-    return SHARED
+    return REAL_DATA

@@ -9,8 +9,7 @@ import pytest
 from studio.core.errors import DataError
 from studio.data.schema import BadRow, Row
 from studio.data.sources import open_source
-
-from .conftest import png
+from tests.data.conftest import png
 
 
 @pytest.fixture

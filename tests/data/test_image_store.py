@@ -9,8 +9,7 @@ from PIL import Image
 from studio.core.errors import DataError, NotFoundError
 from studio.data import image_store as module
 from studio.data.image_store import open_image, resolve_inside
-
-from .conftest import encoded, leaping_bmp, png, slow_jpeg
+from tests.data.conftest import encoded, leaping_bmp, png, slow_jpeg
 
 
 def pixel(content: bytes, at=(0, 0)) -> tuple[int, int, int]:

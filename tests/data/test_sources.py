@@ -17,9 +17,8 @@ from studio.core.errors import DataError
 from studio.data.schema import BadRow, Row
 from studio.data.sources import open_source
 from studio.data.sources.hub import HubReader
-
-from .conftest import png
-from .hub import serving
+from tests.data.conftest import png
+from tests.data.hub import serving
 
 QA = {"image": "a.png", "question": "q", "answer": "a"}
 

@@ -17,8 +17,7 @@ from studio.data.schema import Answer, BadRow, Message, Part, Row, plain_row
 from studio.data.sources import open_source
 from studio.data.template_needs import Fit
 from studio.data.trl_conversion import load_training_data, training_dataset
-
-from .conftest import png
+from tests.data.conftest import png
 
 
 @pytest.fixture

@@ -1,9 +1,9 @@
-from pathlib import Path
-
 import pytest
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
-FOLDER = Path(__file__).resolve().parents[2] / "assets" / "tiny-vlm"
+from tests.places import TINY_VLM
+
+FOLDER = TINY_VLM
 
 
 @pytest.fixture(scope="session")

@@ -20,8 +20,9 @@ from studio.training.run_rows import load_run_data
 from studio.training.trainers import build_trainer
 from tests.families.build import FAMILIES
 from tests.families.matrix import BY_HAND, TITLES, render
+from tests.places import ROOT
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "support-matrix.md"
+PAGE = ROOT / "docs" / "support-matrix.md"
 
 
 @pytest.fixture(params=FAMILIES)

@@ -12,7 +12,6 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from format_records import FORMATS, GEOPERCEPTION, IMAGE, RLAIF, SAID, TRL_IMAGE, VQAV2
 from PIL import Image
 
 from studio.annotation import AnnotationStore, ItemFilter, LabelEvent
@@ -22,6 +21,8 @@ from studio.core.errors import DataError
 from studio.core.paths import Workspace
 from studio.data.schema import Answer, Message, Part, Row
 from studio.data.trl_conversion import load_training_data
+from tests.launch.format_records import FORMATS, GEOPERCEPTION, IMAGE, RLAIF, SAID, TRL_IMAGE, VQAV2
+from tests.places import SHARED
 
 
 def as_jsonl(record: dict, folder: Path) -> None:
@@ -261,15 +262,15 @@ def test_a_workspace_of_another_version_is_refused(tmp_path, folder, workspace):
         preview_source(str(other.root), workspace)
 
 
-SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
+REAL_DATA = SHARED / "data"
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the shared real data is not here")
+@pytest.mark.skipif(not REAL_DATA.is_dir(), reason="the shared real data is not here")
 @pytest.mark.parametrize(
     ("name", "rows", "bad"), [("mllm_bench/pairs.jsonl", 291, 0), ("hostile_images", 14, 80)]
 )
 def test_real_files_import_whole_or_say_why(name, rows, bad, workspace, store):
-    report = import_source(str(SHARED / name), workspace, store)
+    report = import_source(str(REAL_DATA / name), workspace, store)
     assert (report.added, report.bad_count) == (rows, bad)
     assert len({row.line for row in report.bad}) == bad and all(row.reason for row in report.bad)
     listed = report.left_out.read_text(encoding="utf-8-sig").splitlines() if bad else [""]

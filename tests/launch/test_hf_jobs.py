@@ -7,7 +7,6 @@ import subprocess
 import numpy as np
 import pytest
 from huggingface_hub import HfApi
-from jobs_hub import TOKEN, serve
 from safetensors.numpy import load_file, save
 
 from studio.config import run_file
@@ -22,6 +21,7 @@ from studio.runs.control import command_file
 from studio.runs.curves import Diary
 from studio.runs.status import update_status
 from studio.runs.store import RunStore
+from tests.launch.jobs_hub import TOKEN, serve
 
 OFF = dict.fromkeys(SAVINGS, "off")
 SMALL = {

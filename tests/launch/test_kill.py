@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
@@ -22,8 +21,8 @@ from studio.launch.supervisor import Supervisor
 from studio.runs.curves import Diary
 from studio.runs.event_log import read_events
 from studio.runs.status import ENDED
+from tests.places import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 KILLS = int(os.environ.get("STUDIO_KILLS", "5"))
 DEADLINE = 200
 OFF = dict.fromkeys(SAVINGS, "off")

@@ -17,8 +17,9 @@ from studio.data.schema import Answer, Message, Part, Row
 from studio.preflight.check import check_rows
 from studio.preflight.checks.base import SeenRow
 from studio.preflight.report import Finding, Report
+from tests.places import SHARED
 
-SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
+REAL_DATA = SHARED / "data"
 
 
 def drawing(seed: int, size: tuple[int, int] = (160, 120)) -> Image.Image:
@@ -106,6 +107,6 @@ def check(workspace):
 
 @pytest.fixture
 def shared() -> Path:
-    if not SHARED.is_dir():
+    if not REAL_DATA.is_dir():
         pytest.skip("the shared real data is not here")
-    return SHARED
+    return REAL_DATA

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
@@ -17,9 +16,8 @@ from studio.preflight.checks.special_tokens import SpecialTokens
 from studio.preflight.checks.unreadable import Unreadable
 from studio.preflight.image_fingerprints import Pictures
 from studio.preflight.token_summary import histogram
+from tests.places import ROOT
 from tests.preflight.conftest import look, row
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_the_same_answer_twice_is_found_whatever_surrounds_it():

@@ -1,12 +1,12 @@
-from pathlib import Path
-
 import pytest
 from transformers import AutoModelForImageTextToText, AutoProcessor
+
+from tests.places import TINY_VLM
 
 
 @pytest.fixture(scope="session")
 def folder():
-    return Path(__file__).resolve().parents[2] / "assets" / "tiny-vlm"
+    return TINY_VLM
 
 
 @pytest.fixture(scope="session")

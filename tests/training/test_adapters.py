@@ -5,7 +5,6 @@ import math
 
 import pytest
 import torch
-from one_step import OneStep
 from peft import PeftModel
 from transformers import AutoModelForImageTextToText
 
@@ -24,6 +23,7 @@ from studio.training.model_setup import save_adapter
 from studio.training.parameter_groups import freeze_towers
 from studio.training.planning.preflight_plan import preflight
 from studio.training.planning.weight_memory import quantized_modules
+from tests.training.one_step import OneStep
 
 PROJECTOR = "modality_projection"
 # Together these hold every value that is offered; each must move what it adds.

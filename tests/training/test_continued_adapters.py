@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from one_step import OneStep
 
 from studio.config.probes import ProbeConfig
 from studio.core.errors import ModelError
@@ -21,6 +20,7 @@ from studio.training.planning.preflight_plan import preflight
 from studio.training.reference_check import LN2
 from studio.training.run_rows import load_run_data
 from tests.adapter_folders import configured, describe, reweigh, save_adapter_of
+from tests.training.one_step import OneStep
 
 
 @pytest.fixture(scope="module")

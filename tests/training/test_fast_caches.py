@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from fast_pair import IMAGES, Bench, assert_same, compute, write_rows
 
 from studio.training.fast_path import cache_policy
 from studio.training.fast_path.cache_files import read_record, write_record
@@ -13,6 +12,7 @@ from studio.training.fast_path.feature_filling import fill_cache
 from studio.training.fast_path.image_references import image_ref
 from studio.training.fast_path.reference_logps import ReferenceCache
 from studio.training.fast_path.row_token_ids import ImageExpansion, Preprocessed
+from tests.training.fast_pair import IMAGES, Bench, assert_same, compute, write_rows
 
 GIB = 2**30
 MADE = Preprocessed({}, ImageExpansion((3, 4, 4, 3), (1, 2, 2)))

@@ -3,8 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from fast_pair import Bench, assert_same, compute, write_rows
-from tiny_families import NAMES, RECURRENT, save_sharp
 
 from studio.config.model import ModelConfig
 from studio.models.load import load_model
@@ -12,6 +10,8 @@ from studio.runs.event_log import read_events
 from studio.training.fast_path import attention_masks, collator, layout_forward
 from studio.training.fast_path.cache_key import features_fingerprint
 from studio.training.fast_path.families import FULL, SLIDING
+from tests.training.fast_pair import Bench, assert_same, compute, write_rows
+from tests.training.tiny_families import NAMES, RECURRENT, save_sharp
 
 IMAGES = [[0], [0, 1], [], [2]]
 ROWS = {"llava_onevision": [[0], [1], [], [2]], "paligemma": [[0], [0, 1], [1], [2]]}

@@ -2,11 +2,11 @@
 
 import pytest
 import torch
-from fast_pair import Bench, assert_same, compute, write_rows
 
 from studio.config.preference import LOSSES
 from studio.config.training import SAVINGS
 from studio.core.paths import TINY_VLM
+from tests.training.fast_pair import Bench, assert_same, compute, write_rows
 
 MIXED = [[0], [0, 1], [], [2]]
 """Images of four rows: one, two, none, another."""

@@ -1,12 +1,12 @@
 """Whole runs on the fast path: the curves of stock runs, caches, resumes."""
 
 import pytest
-from fast_pair import OFF, write_rows
 
 from studio.runs.control import command_file
 from studio.runs.event_log import read_events
 from studio.training.fast_path import self_check
 from studio.training.run_training import execute
+from tests.training.fast_pair import OFF, write_rows
 
 IMAGES = [[0], [0, 1], [], [2], [1], [0], [2, 2], []]
 METRICS = {"sft": ("loss", "grad_norm"), "dpo": ("loss", "grad_norm", "rewards/margins")}

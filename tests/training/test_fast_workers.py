@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from fast_pair import IMAGES as FILES
-from fast_pair import Bench, assert_same, compute, write_rows
 from PIL import ImageFile
 
 from studio.training.fast_path import collator as collate
 from studio.training.fast_path.feature_filling import fill_cache
+from tests.training.fast_pair import IMAGES as FILES
+from tests.training.fast_pair import Bench, assert_same, compute, write_rows
 
 IMAGES = [[0], [0, 1], [], [2], [1], [0]]
 

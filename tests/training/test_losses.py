@@ -4,13 +4,13 @@ import math
 
 import pytest
 import torch
-from one_step import OneStep
 from trl import DPOConfig
 
 from studio.config.preference import DIFFERENCE_LOSSES, LOSSES, MPO
 from studio.core.paths import RunPaths
 from studio.models.load import load_model
 from studio.training.trainer_arguments import argument_values
+from tests.training.one_step import OneStep
 
 LN2, BETA, EPSILON = math.log(2), 0.1, 0.1
 # Before the first step the policy is the reference: all log-ratios are 0.

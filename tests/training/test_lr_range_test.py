@@ -3,12 +3,12 @@
 import math
 
 import pytest
-from one_step import OneStep
 
 from studio.core.errors import ConfigError
 from studio.runs.event_log import read_events
 from studio.runs.lr_range_result import RangeLosses, RangeResult, RateSpan
 from studio.training.lr_range_test import range_test
+from tests.training.one_step import OneStep
 
 
 def taken(curve, steps=60):

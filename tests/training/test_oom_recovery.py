@@ -5,7 +5,6 @@ import json
 import pytest
 import torch
 from accelerate.optimizer import AcceleratedOptimizer
-from fast_pair import assistant, user
 
 from studio.config import run_file
 from studio.config.consistency import cautions
@@ -24,6 +23,7 @@ from studio.training.planning.device_memory import Target
 from studio.training.planning.dry_step import RAN_OUT, Measured
 from studio.training.planning.preflight_plan import plan_run
 from studio.training.run_training import execute
+from tests.training.fast_pair import assistant, user
 
 STEPS = {"schedule": {"max_steps": 3, "save_every": 100}, "batch": {"per_device": 4, "total": 8}}
 TRAINERS = {"sft": FastSFTTrainer, "dpo": FastDPOTrainer}

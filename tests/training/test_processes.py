@@ -7,7 +7,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from fast_pair import OFF, write_rows
 from safetensors.numpy import load_file
 
 from studio.core.errors import DataError
@@ -18,6 +17,7 @@ from studio.runs.event_log import read_events
 from studio.runs.status import read_status
 from studio.training.distributed import ensure_alike
 from studio.training.run_rows import load_run_data
+from tests.training.fast_pair import OFF, write_rows
 
 IMAGES = [[0], [0, 1], [], [2], [1], [0], [2, 2], []]
 PATHS = {"stock": OFF, "fast": {}}

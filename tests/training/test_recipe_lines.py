@@ -1,11 +1,11 @@
 """The lines of a script do to a trainer what the studio does to its own."""
 
 import pytest
-from one_step import OneStep
 
 from studio.models.load import skeleton_of
 from studio.training import trainers
 from studio.training.recipe_lines import lines_of, prefixes_of
+from tests.training.one_step import OneStep
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ import math
 
 import pytest
 import torch
-from one_step import OneStep
 
 from studio.core.errors import ModelError
 from studio.core.paths import RunPaths
@@ -18,6 +17,7 @@ from studio.training.model_setup import drop_nothing
 from studio.training.reference_check import LN2, Figures
 from studio.training.run_training import execute
 from tests.adapter_folders import configured, describe, save_adapter_of
+from tests.training.one_step import OneStep
 
 STOCK = dict.fromkeys(("share_images", "share_prompts", "cache_features", "cache_reference"), "off")
 KINDS = {

@@ -17,8 +17,9 @@ from studio.training.model_setup import prepare_model
 from studio.training.planning.preflight_plan import plan_run
 from studio.training.run_rows import load_run_data
 from studio.training.trainers import build_trainer
+from tests.places import SHARED
 
-REAL = Path(__file__).resolve().parents[2].parent / "shared" / "data"
+REAL = SHARED / "data"
 needs_real_data = pytest.mark.skipif(not REAL.is_dir(), reason="the shared data is not here")
 
 

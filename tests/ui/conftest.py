@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import serving
+
+from tests.ui import serving
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from PIL import Image
-from tab_context import Context
 
 from studio.annotation import AnnotationStore
 from studio.annotation.library.import_job import Importer
@@ -18,6 +17,7 @@ from studio.core.paths import Workspace
 from studio.data.image_store import ImageStore
 from studio.ui.data.import_form import ROLES, ImportForm
 from studio.ui.data.tab import DataTab
+from tests.ui.tab_context import Context
 
 HOSTILE = "<img src=x onerror=alert(1)> ${alert(2)} {{constructor}}"
 REQUEST = SimpleNamespace(query_params={})

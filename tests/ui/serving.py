@@ -19,7 +19,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import uvicorn
-from open_files import deleted_files, read_elsewhere
 from playwright.sync_api import Browser, Page, sync_playwright
 from starlette.requests import Request
 
@@ -27,6 +26,7 @@ from studio.annotation.labeling.showings import Viewer
 from studio.api.context import StudioContext
 from studio.api.server import configuration
 from studio.ui.shell.app import TABS, build_app
+from tests.open_files import deleted_files, read_elsewhere
 
 SAVE = "/studio/annotate/save"
 TRACEBACK = "Traceback (most recent call last)"

@@ -8,12 +8,12 @@ from functools import partial
 
 import gradio as gr
 import pytest
-from library_tab import ASK, FIELDS, HOSTILE, REQUEST, imported, opened_tab, write_pairs
 
 from studio.annotation import ItemFilter
 from studio.annotation.library.sources import import_source
 from studio.ui.data.import_form import ROLES
 from studio.ui.data.state import LibraryState
+from tests.ui.library_tab import ASK, FIELDS, HOSTILE, REQUEST, imported, opened_tab, write_pairs
 
 
 @pytest.fixture

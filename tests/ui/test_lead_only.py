@@ -11,15 +11,15 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from app_routes import routes
 from fastapi.testclient import TestClient
-from serving import served
 
 from studio.annotation import LabelEvent
 from studio.api.access.accounts import Accounts, add_user
 from studio.api.context import StudioContext, close_context, open_context
 from studio.data.schema import Answer, Message, Part, Row
 from studio.ui.shell.app import build_app
+from tests.ui.app_routes import routes
+from tests.ui.serving import served
 
 LOCAL = "http://127.0.0.1:7860"
 # What an annotator may ask for: their own page, images, logging in and out.
@@ -28,7 +28,7 @@ THEIRS = re.compile(
     r"|/log(in|out)$|/login/access\.css$|/health$|/invite/|/account(/|$)"
     r"|/annotate(/(?!studio)|$)"
 )
-# Gradio's own files; test_access.py says of each route whom it answers.
+# Gradio's own files; tests/api/access/test_rules.py says of each route whom it answers.
 ANYBODY = re.compile(
     r"/(static|assets|pwa_icon|theme\.css|robots\.txt|favicon\.ico|manifest\.json)"
     r"|/gradio_api/theme\.css$|(/annotate)?/studio/page-"

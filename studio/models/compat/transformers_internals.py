@@ -1,6 +1,6 @@
 """Private names of transformers that the studio uses, all of them here.
 
-`tests/compat/test_transformers_internals.py` fails when one of them means something else.
+`tests/models/compat/test_transformers_internals.py` fails when one of them means something else.
 """
 
 from __future__ import annotations

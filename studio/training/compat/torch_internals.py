@@ -1,6 +1,6 @@
 """Private names of torch that the studio uses, all of them here.
 
-`tests/compat/test_torch_internals.py` fails when one of them means something else.
+`tests/training/compat/test_torch_internals.py` fails when one of them means something else.
 """
 
 from __future__ import annotations

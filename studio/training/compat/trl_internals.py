@@ -1,6 +1,6 @@
 """Private names of TRL that the studio uses, all of them here.
 
-`tests/compat/test_trl_internals.py` fails when one of them means something else.
+`tests/training/compat/test_trl_internals.py` fails when one of them means something else.
 """
 
 from __future__ import annotations

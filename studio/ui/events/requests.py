@@ -13,10 +13,12 @@ from typing import Any
 
 import gradio as gr
 from starlette.datastructures import QueryParams
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from studio.api.access.gate import PERSON, refusal
 from studio.api.access.rules import ANNOTATE
+from studio.core.logs import events
 from studio.ui.compat.gradio_parts import has_only_own_files, is_event_of_another, is_session, shown
 from studio.ui.events.field_values import RELOAD, Wrong, usual, wrong_value
 from studio.ui.events.sessions import SessionOwners
@@ -50,13 +52,26 @@ class EventRequests:
         elif self._listens_elsewhere(page, scope):
             gone = refusal(404, "The page's connection has ended.", RELOAD)
             await gone(scope, receive, send)
+        elif LISTENS.fullmatch(path):
+            await self._listens(page, scope, receive, send)
         else:
             await self.app(scope, receive, send)
+
+    async def _listens(self, page: gr.Blocks, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a page listen, which may leave while its answers begin: that is no fault."""
+        try:
+            await self.app(scope, receive, send)
+        except (HTTPException, KeyError, RuntimeError) as error:
+            # What Gradio raises once a session is gone cannot be answered any more: its reply began.
+            cause = error.__cause__ if isinstance(error, RuntimeError) else error
+            if is_session(page, _session(scope)) or not isinstance(cause, HTTPException | KeyError):
+                raise
+            events.info("A page left as its answers began", exc_info=True)
 
     def _listens_elsewhere(self, page: gr.Blocks, scope: Scope) -> bool:
         """Whether a request is about a session that does not exist, or is another's."""
         if LISTENS.fullmatch(scope["path"]):
-            session = QueryParams(scope["query_string"]).get("session_hash", "")
+            session = _session(scope)
             return not (is_session(page, session) and self._owns(scope, session))
         beat = BEATS.fullmatch(scope["path"])
         return beat is not None and not self._owns(scope, beat[2])
@@ -111,6 +126,10 @@ class EventRequests:
         if not (isinstance(session, str) and SESSION.fullmatch(session)):
             return Wrong("This is no session of a page.")
         return None if self._owns(scope, session) else Wrong("This session is another's page.")
+
+
+def _session(scope: Scope) -> str:
+    return QueryParams(scope["query_string"]).get("session_hash", "")
 
 
 def _not_theirs(page: gr.Blocks, asked: Any) -> Wrong | None:
