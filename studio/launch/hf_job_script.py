@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
+from studio.launch.script_templates import fill
 from studio.launch.training_script import pinned
 
 EVERY = 600
@@ -12,45 +13,6 @@ WEIGHTS = "*.safetensors"
 WANTED = (WEIGHTS, "*.json", "*.jinja", "*.txt", "*.model")
 """What is handed over: weights and what goes with them. No model card: the hub refuses one that
 names a folder as its base model."""
-
-NEWEST = (  # the trainer writes trainer_state.json last
-    "ls -t out/checkpoint-*/trainer_state.json 2>/dev/null | head -n 1 | xargs -r dirname"
-)
-SHELL = """\
-#!/bin/bash
-# Trains, and uploads the newest checkpoint's weights now and then, so that a job that is
-# cancelled or runs out of time leaves them behind. The whole folder goes up at the end.
-set -m
-cd "$(mktemp -d)"
-
-upload() {{
-    {upload}
-}}
-
-newest() {{
-    {newest}
-}}
-
-(
-    while sleep {every}; do
-        folder=$(newest)
-        [ -z "$folder" ] || [ "$folder" = "$last" ] || {{ upload "$folder" && last=$folder; }}
-    done
-) &
-uploads=$!
-
-{train}
-code=$?
-kill -- -$uploads
-wait $uploads 2>/dev/null
-if [ $code -eq 0 ]; then
-    upload out/adapter
-    exit
-fi
-folder=$(newest)
-[ -z "$folder" ] || upload "$folder"
-exit $code
-"""
 
 
 def job_script(
@@ -72,9 +34,10 @@ def job_script(
     kinds = [option for kind in WANTED for option in ("--include", kind)]
     upload = ["uv", "run", "--with", pinned("huggingface_hub"), "hf", "upload", "--private"]
     upload += [*kinds, output]
-    return SHELL.format(
-        upload=f'{shlex.join(upload)} "$1" .',
+    return fill(
+        "hf_job.sh.j2",
+        upload=shlex.join(upload),
         train=shlex.join(["uv", "run", *needs, *python, script]),
-        newest=NEWEST if checkpoints else "true",
+        checkpoints=checkpoints,
         every=EVERY,
     )

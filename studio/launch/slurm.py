@@ -14,46 +14,11 @@ from studio.config.engines import ACCELERATE_ENGINE, sent_elsewhere
 from studio.core.errors import InputError
 from studio.core.paths import Workspace
 from studio.launch.prepare import prepare
+from studio.launch.script_templates import fill
 from studio.launch.worker_process import PROJECT_ROOT
 from studio.runs.store import Run, RunStore
 
 NAME = r"[\w.,:@+-]+"
-ABOUT = """\
-# The run {name}.
-# Start it with `sbatch` and this file. Given to sbatch again, it goes on from its last checkpoint.
-# `scancel --signal=TERM --batch JOB` saves and stops it. The machines must share its folder,
-# {run}"""
-BODY = """\
-
-{setup}set -euo pipefail
-cd {project}
-RUN={run}
-
-# The batch shell alone gets USR1, {grace} seconds before time is up. The run is then asked to save
-# and stop, and the job goes back into the queue; it starts again from its last checkpoint.
-ask() {{
-    printf '{{"command": "%s"}}\\n' "$1" > "$RUN/control.json.asked"
-    mv "$RUN/control.json.asked" "$RUN/control.json"
-}}
-again=no
-trap 'woken=yes; again=yes; ask stop' USR1
-trap 'woken=yes; ask stop' TERM
-
-ask none
-{environment}
-{command} &
-training=$!
-woken=yes
-while [ $woken = yes ]; do  # a signal ends the waiting, not the run
-    woken=no
-    code=0
-    wait $training || code=$?
-done
-if [ $again = yes ] && ! grep -q '"state": "finished"' "$RUN/status.json"; then
-    scontrol requeue "$SLURM_JOB_ID"
-fi
-exit $code
-"""
 
 
 @dataclass(frozen=True)
@@ -116,19 +81,17 @@ def slurm_script(run: Run, job: SlurmJob) -> str:
         "partition": job.partition,
         "account": job.account,
     }
-    header = [
-        f"#SBATCH --{key}={shlex.quote(str(value))}" for key, value in options.items() if value
-    ]
-    body = BODY.format(
-        project=shlex.quote(str(PROJECT_ROOT)),
-        run=shlex.quote(str(run.paths.root)),
-        setup=f"{job.setup}\n" if job.setup else "",
+    return fill(
+        "slurm.sh.j2",
+        name=run.config.name,
+        run=run.paths.root,
+        project=PROJECT_ROOT,
+        options=options,
+        setup=job.setup,
         grace=job.grace,
-        environment="\n".join(_environment(_alone(run, job))),
+        alone=_alone(run, job),
         command=_command(run, job),
     )
-    about = ABOUT.format(name=run.config.name, run=run.paths.root)
-    return "\n".join(["#!/bin/bash", about, *header, "#SBATCH --requeue", body])
 
 
 def _ensure_name(what: str, text: str) -> None:
@@ -151,18 +114,6 @@ def _config_there(config: RunConfig, job: SlurmJob) -> RunConfig:
 def _alone(run: Run, job: SlurmJob) -> bool:
     """Whether there is one process, which accelerate need not start."""
     return job.nodes * job.gpus == 1 and not run.config.launch.engine.startswith(ACCELERATE_ENGINE)
-
-
-def _environment(alone: bool) -> list[str]:
-    lines = ['export SRUN_CPUS_PER_TASK="$SLURM_CPUS_PER_TASK"']
-    if alone:
-        return lines
-    return [
-        *lines,
-        'MASTER_ADDR="$(scontrol show hostnames "$SLURM_JOB_NODELIST" | sed -n 1p)"',
-        'MASTER_PORT="$((20000 + SLURM_JOB_ID % 20000))"',
-        "export MASTER_ADDR MASTER_PORT",
-    ]
 
 
 def _command(run: Run, job: SlurmJob) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import json
-import pprint
 import re
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from typing import Any
 from studio.core.errors import RunFailedError
 from studio.core.paths import Workspace, read_json
 from studio.launch.script_rows import write_rows
+from studio.launch.script_templates import fill
 from studio.launch.worker_process import environment
 from studio.runs.store import Run
 
@@ -119,51 +119,43 @@ def notebook(text: str) -> str:
 
 
 def render(recipe: Mapping[str, Any], rows: str, splits: list[str]) -> str:
-    """The source text of a recipe.
+    """Fill the script's template with a recipe; returns the source text.
 
     Args:
         rows: Folder of `<split>.parquet`; a relative one is looked for beside the script.
         splits: `train`, and `evaluation` when there is one.
     """
-    added = recipe["additions"]["definitions"]
-    parts = (
-        _head(recipe, rows),
-        _part("Imports", _imports(recipe)),
-        *([_part("What the libraries lack for this run", added)] if added else []),
-        _part("Model and processor", _model(recipe)),
-        _part("Rows", _rows(rows, splits)),
-        _part("Training", _training(recipe, splits)),
+    model, method = recipe["model"], recipe["method"].upper()
+    # Beside an adapter, DPO's reference is the base with the adapter off.
+    with_reference = method == "DPO" and not (recipe["adapter"] or recipe["continue_from"])
+    revision = f", revision={model['revision']!r}" if model["revision"] else ""
+    about = fill(
+        "about_script.txt.j2",
+        **{**recipe, "method": method},
+        folders=_folders_of_this_machine(recipe, rows),
+        pins=packages(recipe),
     )
-    return "\n\n".join(parts) + "\n"
+    holes = {
+        **recipe,
+        "about": about.replace("\\", "\\\\").replace('"', "'"),
+        "method": method,
+        "model": {"checkpoint": None, **model},
+        "lines": {"before_trainer": [], "after_trainer": [], "save": [], **recipe["lines"]},
+        "transformers_names": _transformers_names(recipe),
+        "revision": revision,
+        "loading": _loading(model),
+        "with_reference": with_reference,
+        "rows": rows,
+        "rows_elsewhere": Path(rows).is_absolute(),
+        "splits": splits,
+        "values": _for_any_number(recipe),
+    }
+    return fill("train.py.j2", **holes)
 
 
-def _part(title: str, lines: list[str]) -> str:
-    return "\n".join([f"{CELL} {title}", *lines])
-
-
-def _head(recipe: Mapping[str, Any], rows: str) -> str:
-    pins = " ".join(packages(recipe))
-    several = f"accelerate launch --num_processes {max(2, recipe['processes'])} train.py"
-    lines = [
-        f"{recipe['name']}: {recipe['method'].upper()} of {recipe['model']['id']}",
-        "",
-        f"    pip install {pins}",
-        f"    {ALONE}",
-        "",
-        "What is learned is written to out/adapter, checkpoints beside it.",
-        f"{SEVERAL}: {several}",
-        "(rows of one step stay the same). Not in here: what leaves the weights as they are, such as",
-        "probes and pushing to the hub.",
-    ]
+def _folders_of_this_machine(recipe: Mapping[str, Any], rows: str) -> list[str]:
     folders = [recipe["model"]["id"], recipe["continue_from"], recipe["reference"], rows]
-    here = [folder for folder in folders if folder and Path(folder).is_absolute()]
-    if here:
-        lines += [
-            "It reads folders of this machine; elsewhere, copy them and change their paths here:"
-        ]
-        lines += [f"    {folder}" for folder in here]
-    text = "\n".join(lines).replace("\\", "\\\\").replace('"', "'")
-    return f'"""{text}\n"""'
+    return [folder for folder in folders if folder and Path(folder).is_absolute()]
 
 
 def packages(recipe: Mapping[str, Any]) -> list[str]:
@@ -179,166 +171,31 @@ def pinned(name: str) -> str:
         return name
 
 
-def _imports(recipe: Mapping[str, Any]) -> list[str]:
-    trainer = recipe["method"].upper()
-    models = ["AutoModelForImageTextToText", "AutoProcessor"]
+def _transformers_names(recipe: Mapping[str, Any]) -> list[str]:
+    names = ["AutoModelForImageTextToText", "AutoProcessor"]
     if recipe["model"].get("checkpoint"):
-        models.insert(0, "AutoConfig")
+        names.insert(0, "AutoConfig")
     elif recipe["model"]["quantization"]:
-        models.append("BitsAndBytesConfig")
+        names.append("BitsAndBytesConfig")
     if recipe["early_stopping"]:
-        models.append("EarlyStoppingCallback")
-    peft = ["LoraConfig"] if recipe["adapter"] else []
-    if recipe["continue_from"]:
-        peft = ["PeftModel"]
-    return [
-        "import os",
-        "from pathlib import Path",
-        "",
-        'if "LOCAL_RANK" not in os.environ:  # started alone: on one GPU',
-        '    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")',
-        "",
-        "import torch",
-        "from datasets import load_dataset",
-        *([f"from peft import {', '.join(peft)}"] if peft else []),
-        f"from transformers import {', '.join(models)}, set_seed",
-        f"from trl import {trainer}Config, {trainer}Trainer",
-    ]
+        names.append("EarlyStoppingCallback")
+    return names
 
 
-def _model(recipe: Mapping[str, Any]) -> list[str]:
-    model, options = recipe["model"], {}
+def _loading(model: Mapping[str, Any]) -> list[str]:
+    """The keyword arguments that the weights are loaded with."""
+    keywords = [f"dtype=torch.{model['dtype']}", "use_safetensors=True"]
     if model["revision"]:
-        options["revision"] = model["revision"]
-    loading = [f"dtype=torch.{model['dtype']}", "use_safetensors=True"]
-    loading += [f"{key}={value!r}" for key, value in options.items()]
+        keywords.append(f"revision={model['revision']!r}")
     if model["attention"] != "auto":
-        loading.append(f"attn_implementation={model['attention']!r}")
-    lines = [f"MODEL = {model['id']!r}", "", f"set_seed({recipe['seed']})"]
+        keywords.append(f"attn_implementation={model['attention']!r}")
     if model.get("checkpoint"):
-        lines += _came_quantized(model, options)
-        loading.append("config=config")
+        keywords.append("config=config")
     elif model["quantization"]:
-        lines += _call("quantization = BitsAndBytesConfig", model["quantization"])
-        loading.append("quantization_config=quantization")
+        keywords.append("quantization_config=quantization")
     if model["quantization"]:
-        loading.append('device_map={"": DEVICE}')
-        device = 'int(os.environ.get("LOCAL_RANK", 0)) if torch.cuda.is_available() else "cpu"'
-        lines.insert(1, f"DEVICE = {device}")
-    processor = ", ".join(["MODEL", *(f"{key}={value!r}" for key, value in options.items())])
-    lines += ["", f"processor = AutoProcessor.from_pretrained({processor})"]
-    lines += recipe["additions"]["processor"] + _pixel_budget(recipe["processor"])
-    load = f"AutoModelForImageTextToText.from_pretrained(MODEL, {', '.join(loading)})"
-    for name in ("model", "reference") if _has_reference(recipe) else ("model",):
-        lines.append(f"{name} = {load}")
-        lines += [f"{call}({name})" for call in recipe["additions"]["model"]]
-    if recipe["continue_from"]:
-        folder = recipe["continue_from"]
-        lines.append(f"model = PeftModel.from_pretrained(model, {folder!r}, is_trainable=True)")
-    return [*lines, *_four_bit_on_cpu(model)]
-
-
-def _came_quantized(model: Mapping[str, Any], options: Mapping[str, Any]) -> list[str]:
-    """The configuration of files that hold quantized weights."""
-    named = ", ".join(["MODEL", *(f"{key}={value!r}" for key, value in options.items())])
-    settings = pprint.pformat(model["checkpoint"], width=90, sort_dicts=False)
-    return [
-        f"config = AutoConfig.from_pretrained({named})",
-        f"config.quantization_config = {settings}",
-    ]
-
-
-def _has_reference(recipe: Mapping[str, Any]) -> bool:
-    """Whether DPO's reference is a model of its own; beside an adapter it is the base."""
-    adapted = recipe["adapter"] or recipe["continue_from"]
-    return recipe["method"] == "dpo" and not adapted
-
-
-def _pixel_budget(image: Mapping[str, Any]) -> list[str]:
-    lines = []
-    if image.get("longest_edge") is not None:
-        edge = image["longest_edge"]
-        lines += [
-            "size = dict(processor.image_processor.size)",
-            "kept = {key: value for key, value in size.items() if value is not None}",
-            "processor.image_processor.size = type(processor.image_processor.size)(",
-            f'    **(kept | {{"longest_edge": {edge!r}}})',
-            ")",
-        ]
-    if image.get("split") is not None:
-        lines.append(f"processor.image_processor.do_image_splitting = {image['split']!r}")
-    return lines
-
-
-def _four_bit_on_cpu(model: Mapping[str, Any]) -> list[str]:
-    if not (model["quantization"] or {}).get("load_in_4bit"):
-        return []
-    return [
-        "for module in model.modules():  # on CPUs, keep the layout that has a backward pass",
-        '    if hasattr(module, "support_avx512bf16_for_cpu"):',
-        "        module.support_avx512bf16_for_cpu = False",
-    ]
-
-
-def _rows(rows: str, splits: list[str]) -> list[str]:
-    folder = f"Path({rows!r})" if Path(rows).is_absolute() else f"Path(__file__).parent / {rows!r}"
-    if not Path(rows).is_absolute():
-        folder = f'(Path(__file__).parent if "__file__" in globals() else Path()) / {rows!r}'
-    return [
-        f"ROWS = {folder}",
-        "",
-        "",
-        "def bare(messages):",
-        '    """Arrow gives every part a text; image parts must have none."""',
-        "    return [",
-        '        {"role": m["role"], "content": [',
-        '            {"type": "image"} if p["type"] == "image" else {"type": "text", "text": p["text"]}',
-        '            for p in m["content"]',
-        "        ]}",
-        "        for m in messages",
-        "    ]",
-        "",
-        "",
-        "def tidy(batch):",
-        '    plain = ("images", "scored")  # scored: places of earlier answers that are learned too',
-        "    return {k: v if k in plain else [bare(m) for m in v] for k, v in batch.items()}",
-        "",
-        "",
-        f"files = {{split: str(ROWS / f'{{split}}.parquet') for split in {splits!r}}}",
-        'rows = load_dataset("parquet", data_files=files).with_transform(tidy)',
-    ]
-
-
-def _training(recipe: Mapping[str, Any], splits: list[str]) -> list[str]:
-    kind = recipe["method"].upper()
-    lines = ['PROCESSES = int(os.environ.get("WORLD_SIZE", 1))', ""]
-    lines += _call(f"arguments = {kind}Config", _for_any_number(recipe))
-    options = ["model=model"]
-    if recipe["adapter"]:
-        lines += _call("adapter = LoraConfig", recipe["adapter"])
-    if _has_reference(recipe):
-        options.append("ref_model=reference")
-    options += ["args=arguments", 'train_dataset=rows["train"]']
-    if "evaluation" in splits:
-        options.append('eval_dataset=rows["evaluation"]')
-    options.append("processing_class=processor")
-    if recipe["adapter"]:
-        options.append("peft_config=adapter")
-    if recipe["early_stopping"]:
-        patience = f"early_stopping_patience={recipe['early_stopping']}"
-        options.append(f"callbacks=[EarlyStoppingCallback({patience})]")
-    extra = recipe.get("lines", {})
-    lines += extra.get("before_trainer", [])
-    lines += [f"trainer = {kind}Trainer(", *(f"    {option}," for option in options), ")"]
-    if recipe["model"]["dtype"] == "float32":
-        lines += [
-            "for weight in trainer.model.parameters():  # full precision for what is trained",
-            "    if weight.requires_grad:",
-            "        weight.data = weight.data.float()",
-        ]
-    lines += extra.get("after_trainer", [])
-    save = extra.get("save") or ['trainer.save_model("out/adapter")']
-    return [*lines, "trainer.train()", *save]
+        keywords.append('device_map={"": DEVICE}')
+    return keywords
 
 
 class _Code(str):
@@ -355,11 +212,3 @@ def _for_any_number(recipe: Mapping[str, Any]) -> dict[str, Any]:
     name = "gradient_accumulation_steps"
     alone = recipe["arguments"][name] * recipe["processes"]
     return {**recipe["arguments"], name: _Code(f"{alone} // PROCESSES")}
-
-
-def _call(start: str, values: Mapping[str, Any]) -> list[str]:
-    lines = []
-    for key, value in values.items():
-        shown = pprint.pformat(value, width=86, sort_dicts=False).replace("\n", "\n    ")
-        lines.append(f"    {key}={shown},")
-    return [f"{start}(", *lines, ")"]
