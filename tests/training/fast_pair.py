@@ -93,8 +93,8 @@ class Bench:
         trainer.run = run
         disturb(trainer.model)
         if trainer.args.gradient_checkpointing:  # as `train` does before the first step
-            trainer.model.activation_checkpointing_enable(
-                activation_checkpointing_kwargs=trainer.args.gradient_checkpointing_kwargs
+            trainer.model.gradient_checkpointing_enable(
+                gradient_checkpointing_kwargs=trainer.args.gradient_checkpointing_kwargs
             )
         return trainer
 
