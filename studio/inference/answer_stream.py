@@ -16,8 +16,7 @@ from transformers.generation.streamers import BaseStreamer
 
 from studio.inference.fair_lock import Turns
 from studio.inference.protocol import ChatDelta, Stopped
-
-REPLACEMENT = "\ufffd"
+from studio.inference.token_text import TokenText
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ def stream(generation: Generation) -> Iterator[ChatDelta]:
     Errors of the model are raised here.
     """
     tokens: queue.SimpleQueue[int | None] = queue.SimpleQueue()
-    answer = _Answer(generation.tokenizer)
+    answer = TokenText(generation.tokenizer)
     started = time.perf_counter()
     with ThreadPoolExecutor(1, thread_name_prefix="generate") as pool:
         running = pool.submit(_generate, generation, tokens)
@@ -134,30 +133,3 @@ class _Streamer(BaseStreamer):
 
     def end(self) -> None:
         """Nothing is held back here."""
-
-
-class _Answer:
-    """Text of the ids so far, given out in pieces that end on whole characters."""
-
-    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
-        self.ids: list[int] = []
-        self._tokenizer = tokenizer
-        self._shown = ""
-
-    def add(self, token: int) -> str:
-        """What may be shown now that `token` has come."""
-        self.ids.append(token)
-        text = self._text()
-        return "" if text.endswith(REPLACEMENT) else self._grow(text.rstrip())
-
-    def rest(self) -> str:
-        """What is left at the end."""
-        return self._grow(self._text().rstrip())
-
-    def _text(self) -> str:
-        return self._tokenizer.decode(self.ids, skip_special_tokens=True).lstrip()
-
-    def _grow(self, text: str) -> str:
-        new = text[len(self._shown) :]
-        self._shown += new
-        return new
