@@ -11,10 +11,11 @@ import platform
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
+from typing import Literal, get_args
 
 from studio.config.engines import accelerate_problems, sent_elsewhere
 from studio.config.model import ModelConfig
+from studio.config.optimizer import OptimizerName
 from studio.config.run import RunConfig
 from studio.core.errors import FieldProblem
 
@@ -51,53 +52,25 @@ def _installed(module: str) -> bool:
 
 
 BITSANDBYTES = Requirement("bitsandbytes")
-GALORE, APOLLO = (
-    Requirement("galore_torch", "galore-torch"),
-    Requirement("apollo_torch", "apollo-torch"),
+# By a part of an optimizer's name, the package it needs; the first part found counts.
+PACKAGES = (
+    ("galore", Requirement("galore_torch", "galore-torch")),
+    ("apollo", Requirement("apollo_torch", "apollo-torch")),
+    ("lomo", Requirement("lomo_optim", "lomo-optim")),
+    ("schedule_free", Requirement("schedulefree")),
+    ("adamw_torch_8bit", Requirement("torchao")),
+    ("adamw_torch_4bit", Requirement("torchao")),
+    ("xla", Requirement("torch_xla")),
+    ("npu", Requirement("torch_npu")),
+    ("anyprecision", Requirement("torchdistx")),
+    ("grokadamw", Requirement("grokadamw")),
+    ("stable_adamw", Requirement("optimi", "torch-optimi")),
+    *((part, BITSANDBYTES) for part in ("8bit", "bnb", "paged", "lion", "ademamix")),
 )
-LOMO, SCHEDULE_FREE = Requirement("lomo_optim", "lomo-optim"), Requirement("schedulefree")
-TORCHAO = Requirement("torchao")
 OPTIMIZERS: dict[str, Requirement] = {
-    **dict.fromkeys(
-        (
-            "adamw_8bit",
-            "adamw_bnb_8bit",
-            "paged_adamw_32bit",
-            "paged_adamw_8bit",
-            "lion_32bit",
-            "lion_8bit",
-            "paged_lion_32bit",
-            "paged_lion_8bit",
-            "ademamix",
-            "ademamix_8bit",
-            "paged_ademamix_32bit",
-            "paged_ademamix_8bit",
-            "rmsprop_bnb",
-            "rmsprop_bnb_8bit",
-            "rmsprop_bnb_32bit",
-        ),
-        BITSANDBYTES,
-    ),
-    "adamw_torch_8bit": TORCHAO,
-    "adamw_torch_4bit": TORCHAO,
-    "adamw_torch_xla": Requirement("torch_xla"),
-    "adamw_torch_npu_fused": Requirement("torch_npu"),
-    "adamw_anyprecision": Requirement("torchdistx"),
-    "galore_adamw": GALORE,
-    "galore_adamw_8bit": GALORE,
-    "galore_adafactor": GALORE,
-    "galore_adamw_layerwise": GALORE,
-    "galore_adamw_8bit_layerwise": GALORE,
-    "galore_adafactor_layerwise": GALORE,
-    "apollo_adamw": APOLLO,
-    "apollo_adamw_layerwise": APOLLO,
-    "lomo": LOMO,
-    "adalomo": LOMO,
-    "grokadamw": Requirement("grokadamw"),
-    "schedule_free_adamw": SCHEDULE_FREE,
-    "schedule_free_radam": SCHEDULE_FREE,
-    "schedule_free_sgd": SCHEDULE_FREE,
-    "stable_adamw": Requirement("optimi", "torch-optimi"),
+    name: need
+    for name in get_args(OptimizerName)
+    if (need := next((need for part, need in PACKAGES if part in name), None))
 }
 CUDA_ONLY = ("galore_adamw_8bit", "galore_adamw_8bit_layerwise", "adalomo", "stable_adamw")
 CONTRADICTORY = {

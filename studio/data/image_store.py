@@ -38,6 +38,7 @@ THUMB_EDGE = 320
 LONGEST_NAME = 4096  # characters of a file name with its folders
 SAID_NAME = 200  # of them, those that a reason quotes
 EXIF_ORIENTATION = 0x0112
+SHA256 = re.compile("[0-9a-f]{64}")
 
 # What Pillow's own corpus of broken files raises: OSError alone is not enough.
 PILLOW_ERRORS = (
@@ -99,6 +100,10 @@ class ImageStore:
         _write(self._images / sha[:2] / f"{sha}.{extension}", content)
         return sha
 
+    def has(self, sha: str) -> bool:
+        """Return whether the image with this sha256 is here."""
+        return self._find(sha) is not None
+
     def path(self, sha: str) -> Path:
         """The original file. Raises NotFoundError."""
         found = self._find(sha)
@@ -126,7 +131,7 @@ class ImageStore:
         return open_image(self.path(sha))
 
     def _find(self, sha: str) -> Path | None:
-        if not re.fullmatch(r"[0-9a-f]{64}", sha):
+        if not SHA256.fullmatch(sha):
             return None
         names = (self._images / sha[:2] / f"{sha}.{ext}" for ext in set(EXTENSIONS.values()))
         return next((name for name in names if name.exists()), None)
@@ -136,6 +141,11 @@ class ImageStore:
 
     def _view(self, sha: str) -> Path:
         return self._thumbs / sha[:2] / f"{sha}.view.png"
+
+
+def named_sha(path: Path) -> str:
+    """Return the sha256 that a file of the store has as its name; empty for any other file."""
+    return path.stem if SHA256.fullmatch(path.stem) else ""
 
 
 def resolve_inside(folder: Path, name: str) -> Path:

@@ -9,6 +9,8 @@ from studio.core.paths import Workspace, read_json
 
 MANIFEST = "manifest.json"
 TRL = "trl"
+IMAGES = "images"
+"""Folder of an automatic copy with links to its images, each named by its sha256."""
 LIBRARY_SPEC = "library"  # in the manifest: the source that a run gave, `library:<dataset>…`
 
 

@@ -8,7 +8,6 @@ consistent copy of the database and the images is pushed there by huggingface_hu
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from typing import Any
 
 from studio.annotation.database.backup import back_up, restore
 from studio.core.errors import InputError, RunFailedError, StudioError, first_line
-from studio.core.paths import Workspace
+from studio.core.paths import Workspace, link_or_copy
 
 VARIABLE = "STUDIO_JOURNAL"
 COPY = "studio.db"
@@ -181,8 +180,4 @@ def _link_missing(source: Path, target: Path) -> None:
     for path in source.glob("*/*"):
         other = target / path.relative_to(source)
         if path.is_file() and not path.name.startswith(".") and not other.exists():
-            other.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                os.link(path, other)
-            except OSError:  # some disks have no links
-                shutil.copyfile(path, other)
+            link_or_copy(path, other)

@@ -7,13 +7,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, select
-from sqlalchemy.orm import aliased
 
-from studio.annotation.database.tables import Annotator, Candidate, CurrentLabel, Item, Label, Pair
+from studio.annotation.database.tables import Annotator, CurrentLabel, Item, Label, Pair
+from studio.annotation.labeling.pair_card import EDIT, FIRST, IDEAL, SECOND
 from studio.annotation.labeling.project_settings import project
 from studio.annotation.library.import_staging import unpublished
-
-FIRST, SECOND, EDIT, IDEAL = (aliased(Candidate) for _ in range(4))
+from studio.annotation.records import details_of
 
 
 def answers(
@@ -80,14 +79,10 @@ def _record(row: Any) -> dict[str, Any]:
         "annotator": row.name,
         "kind": row.kind,
         "preferred": places.get(row.winner_id),
-        "strength": row.strength,
+        "strength": row.strength,  # its place: the hash of an export is that of its records
         "aspects": {name: places.get(best, "both") for name, best in (row.aspects or {}).items()},
         "marks": [_mark(span, places, texts) for span in row.spans or ()],
-        "edit": row.edit or "",
-        "ideal": row.ideal or "",
-        "reason": row.reason,
-        "comment": row.comment,
-        "flagged": row.flagged,
+        **details_of(row),
         "shown_left": places.get(row.shown_left_id),
         "seconds": None if row.elapsed_ms is None else row.elapsed_ms / 1000,
         "guideline": row.guideline,

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from studio.annotation.export.export_shapes import rankings
 from studio.core.errors import NotFoundError
+from studio.core.paths import link_or_copy
 from studio.core.spreadsheet import neutral
-from studio.data.schema import Answer, Message, Row
+from studio.data.schema import Message, Row
+from studio.data.trl_format import answer_messages
 
 ANSWERS = ("completion", "chosen", "rejected")
 
@@ -94,7 +94,7 @@ def write_answers(records: Sequence[dict], images: Images, folder: Path) -> None
             names[sha] = _image_name(images, sha)
         except NotFoundError:
             continue
-        _copy(images.path(sha), folder / "images")
+        link_or_copy(images.path(sha), folder / names[sha])
     with (folder / "answers.jsonl").open("w", encoding="utf-8", newline="\n") as handle:
         for record in records:
             shown = record | {"images": [names.get(sha, sha) for sha in record["images"]]}
@@ -115,7 +115,7 @@ def _record(row: Row, images: Images) -> dict:
         "id": row.external_id,
         "images": [_image_name(images, sha) for sha in row.images],
         "prompt": [_turn(message) for message in row.prompt],
-        **{name: [_answer(answer)] for name, answer in given.items()},
+        **{name: answer_messages(answer) for name, answer in given.items()},
         **{f"{name}_author": answer.author for name, answer in given.items()},
         "votes": row.meta.get("votes", 0),
     }
@@ -130,10 +130,6 @@ def _turn(message: Message) -> dict:
     return {"role": message.role, "content": content, **weight}
 
 
-def _answer(answer: Answer) -> dict:
-    return {"role": "assistant", "content": [{"type": "text", "text": answer.text}]}
-
-
 def _image_name(images: Images, sha: str) -> str:
     return f"images/{images.path(sha).name}"
 
@@ -142,11 +138,4 @@ def _copy_images(rows: Sequence[Row], images: Images, folder: Path) -> None:
     target = folder / "images"
     target.mkdir()
     for sha in {sha for row in rows for sha in row.images}:
-        _copy(images.path(sha), target)
-
-
-def _copy(source: Path, folder: Path) -> None:
-    try:
-        os.link(source, folder / source.name)
-    except OSError:
-        shutil.copyfile(source, folder / source.name)
+        link_or_copy(images.path(sha), target / images.path(sha).name)

@@ -25,7 +25,7 @@ from studio.annotation.labeling.projection import COLUMNS, project_pair, vote_of
 from studio.annotation.labeling.showings import SECRET, Viewer
 from studio.annotation.library import blinding
 from studio.annotation.quality import gold
-from studio.annotation.records import VOTES, LabelEvent, Saved
+from studio.annotation.records import VOTES, WRITTEN, LabelEvent, Saved, details_of
 from studio.core.errors import ConflictError, InputError, NotFoundError
 
 EARLIER = aliased(Label)
@@ -169,18 +169,15 @@ def _values(
         "version": version + 1,
         "kind": event.kind,
         "winner_id": event.winner_id,
-        "strength": event.strength,
-        "reason": event.reason,
-        "comment": event.comment,
         "elapsed_ms": event.elapsed_ms,
         "shown_left_id": event.shown_left_id,
-        "flagged": event.flagged,
         "repeat": event.repeat,
         "aspects": event.aspects or None,
         "spans": [asdict(span) for span in event.spans] or None,
         "edit_id": made and made.edit_id,
         "ideal_id": made and made.ideal_id,
         "guideline": event.guideline or None,
+        **{name: value for name, value in details_of(event).items() if name not in WRITTEN},
     }
 
 

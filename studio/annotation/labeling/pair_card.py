@@ -20,19 +20,24 @@ from studio.annotation.database.tables import (
 from studio.annotation.database.team_tables import Guideline, Repeat
 from studio.annotation.labeling.project_settings import stored
 from studio.annotation.labeling.showings import SECRET, Viewer
-from studio.annotation.records import Answer, PairCard, SideView, Span
+from studio.annotation.records import (
+    DETAILS,
+    WRITTEN,
+    Answer,
+    PairCard,
+    SideView,
+    Span,
+    details_of,
+)
 from studio.core.errors import NotFoundError
 
 FIRST, SECOND, EDIT, IDEAL = (aliased(Candidate) for _ in range(4))
 SAID = (
     Label.kind,
     Label.winner_id,
-    Label.reason,
-    Label.comment,
-    Label.strength,
-    Label.flagged,
     Label.aspects,
     Label.spans,
+    *(getattr(Label, name) for name in DETAILS if name not in WRITTEN),
     EDIT.text.label("edit"),
     IDEAL.text.label("ideal"),
 )
@@ -79,10 +84,7 @@ CARDS = (
 
 
 SAID_AGAIN = (
-    select(
-        Repeat.pair_id,
-        *SAID,
-    )
+    select(Repeat.pair_id, *SAID)
     .join(Annotator, Annotator.id == Repeat.annotator_id)
     .join(Label, Label.id == Repeat.answer_id)
     .outerjoin(EDIT, EDIT.id == Label.edit_id)
@@ -168,12 +170,7 @@ def _answer(row) -> Answer:
     return Answer(
         kind=row.kind,
         winner_id=row.winner_id,
-        reason=row.reason,
-        comment=row.comment,
-        strength=row.strength,
-        flagged=row.flagged,
         aspects=row.aspects or {},
         spans=tuple(Span(**span) for span in row.spans or ()),
-        edit=row.edit or "",
-        ideal=row.ideal or "",
+        **details_of(row),
     )

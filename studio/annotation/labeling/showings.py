@@ -26,6 +26,7 @@ from studio.annotation.records import (
     SideAnswer,
     SideSpan,
     Span,
+    details_of,
 )
 from studio.core.errors import InputError, NotFoundError
 
@@ -136,14 +137,9 @@ def _shown_answer(answer: Answer, left_id: int) -> ShownAnswer:
     return ShownAnswer(
         kind=answer.kind,
         winner=side_of(answer.winner_id, left_id),
-        reason=answer.reason,
-        comment=answer.comment,
-        strength=answer.strength,
-        flagged=answer.flagged,
         aspects=aspects_by_side(answer.aspects, left_id),
         spans=spans_by_side(answer.spans, left_id),
-        edit=answer.edit,
-        ideal=answer.ideal,
+        **details_of(answer),
     )
 
 
@@ -207,18 +203,13 @@ def event_of(
         kind=answer.kind,
         winner_id=sides.of(answer.winner),
         expected_version=answer.expected_version - person.base(pair, repeat),
-        strength=answer.strength,
-        reason=answer.reason,
-        comment=answer.comment,
         elapsed_ms=answer.elapsed_ms,
         shown_left_id=sides.left,
-        flagged=answer.flagged,
         aspects={name: sides.of(side) or 0 for name, side in answer.aspects.items()},
-        spans=tuple(Span(sides.of(one.side) or 0, one.start, one.end) for one in answer.spans),
-        edit=answer.edit,
-        ideal=answer.ideal,
+        spans=tuple(Span(sides.of(span.side) or 0, span.start, span.end) for span in answer.spans),
         repeat=repeat,
         guideline=answer.guideline,
+        **details_of(answer),
     )
 
 

@@ -18,9 +18,10 @@ from studio.annotation.database.tables import (
 )
 from studio.annotation.labeling import labels
 from studio.annotation.labeling.answer_validation import LONGEST_MS
+from studio.annotation.labeling.pair_card import EDIT, IDEAL
 from studio.annotation.library.import_rows import CHUNK, text_hash
 from studio.annotation.library.import_staging import unpublished
-from studio.annotation.records import LabelEvent
+from studio.annotation.records import LabelEvent, details_of
 from studio.core.errors import ConflictError
 
 Text = tuple[str, str]
@@ -90,16 +91,20 @@ def annotators(connection: Connection, dataset: str) -> dict[str, int]:
 
 def standing_labels(connection: Connection, dataset: str) -> Iterator[ForeignLabel]:
     """The answers that stand in a dataset, oldest first."""
-    query = _standing(dataset).add_columns(
-        Annotator.name.label("annotator"), Item.external_id, Pair.first_id, Pair.second_id
+    query = (
+        _standing(dataset)
+        .add_columns(Annotator.name.label("annotator"), Item.external_id)
+        .add_columns(Pair.first_id, Pair.second_id)
+        .add_columns(EDIT.text.label("edit"), IDEAL.text.label("ideal"))
+        .join(Annotator, Annotator.id == Label.annotator_id)
+        .outerjoin(EDIT, EDIT.id == Label.edit_id)
+        .outerjoin(IDEAL, IDEAL.id == Label.ideal_id)
     )
-    query = query.join(Annotator, Annotator.id == Label.annotator_id)
     rows = connection.execute(query.order_by(Label.id)).all()
     for start in range(0, len(rows), CHUNK):
         some = rows[start : start + CHUNK]
         texts = _texts(connection, some, as_now=True)
-        written = _written(connection, some)
-        yield from (_label(row, texts, written) for row in some)
+        yield from (_label(row, texts) for row in some)
 
 
 def bring(connection: Connection, dataset: str, given: Sequence[ForeignLabel]) -> Brought:
@@ -154,25 +159,14 @@ def _texts(connection: Connection, pairs: Sequence, *, as_now: bool = False) -> 
     }
 
 
-def _written(connection: Connection, rows: Sequence) -> dict[int, str]:
-    ids = {one for row in rows for one in (row.edit_id, row.ideal_id) if one}
-    query = select(Candidate.id, Candidate.text).where(Candidate.id.in_(ids))
-    return {row.id: row.text for row in connection.execute(query)}
-
-
-def _label(row, texts: dict[int, Text], written: dict[int, str]) -> ForeignLabel:
+def _label(row, texts: dict[int, Text]) -> ForeignLabel:
     event = LabelEvent(
         key=row.key,
         pair_id=0,
         annotator=row.annotator,
         kind=row.kind,
-        strength=row.strength,
-        reason=row.reason,
-        comment=row.comment,
         elapsed_ms=row.elapsed_ms if 0 <= (row.elapsed_ms or 0) <= LONGEST_MS else None,
-        flagged=row.flagged,
-        edit=written.get(row.edit_id, ""),
-        ideal=written.get(row.ideal_id, ""),
+        **details_of(row),
     )
     return ForeignLabel(
         item=row.external_id,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection, func, insert, select
@@ -17,6 +16,7 @@ from studio.annotation.database.tables import (
 )
 from studio.annotation.database.team_tables import Decision, Gold
 from studio.annotation.labeling.answer_validation import ensure_text_fits
+from studio.annotation.labeling.pair_card import EDIT, IDEAL, SAID
 from studio.annotation.labeling.pair_card import card as blind_card
 from studio.annotation.labeling.projection import QUEUES, REOPEN, project_pairs
 from studio.annotation.labeling.showings import (
@@ -28,25 +28,28 @@ from studio.annotation.labeling.showings import (
     viewer,
 )
 from studio.annotation.quality import case_versions
-from studio.annotation.records import VOTES, PairCard, Showing, Side, SideSpan, Span
+from studio.annotation.records import (
+    VOTES,
+    AnswerDetails,
+    PairCard,
+    Showing,
+    Side,
+    SideSpan,
+    Span,
+    details_of,
+)
 from studio.core.errors import ConflictError, InputError, NotFoundError
 
 WAITING = tuple(queue for queue in QUEUES if queue != "decided")
 
 
 @dataclass(frozen=True)
-class VoteView:
+class VoteView(AnswerDetails):
     """What one annotator says about the pair now; `informed`: having seen who wrote what."""
 
     annotator: str
     kind: str
     winner_id: int | None
-    strength: str
-    reason: str
-    comment: str
-    flagged: bool
-    edit: str
-    ideal: str
     elapsed_ms: int | None
     informed: bool = False
     aspects: dict[str, int] = field(default_factory=dict)
@@ -81,18 +84,12 @@ class Case:
 
 
 @dataclass(frozen=True)
-class ShownVote:
+class ShownVote(AnswerDetails):
     """What one annotator says, by the sides as the lead sees them; see `VoteView`."""
 
     annotator: str
     kind: str
     winner: Side | None
-    strength: str
-    reason: str
-    comment: str
-    flagged: bool
-    edit: str
-    ideal: str
     elapsed_ms: int | None
     informed: bool
     aspects: dict[str, str]
@@ -147,16 +144,11 @@ def _shown_vote(vote: VoteView, left_id: int) -> ShownVote:
         annotator=vote.annotator,
         kind=vote.kind,
         winner=side_of(vote.winner_id, left_id),
-        strength=vote.strength,
-        reason=vote.reason,
-        comment=vote.comment,
-        flagged=vote.flagged,
-        edit=vote.edit,
-        ideal=vote.ideal,
         elapsed_ms=vote.elapsed_ms,
         informed=vote.informed,
         aspects=aspects_by_side(vote.aspects, left_id),
         spans=spans_by_side(vote.spans, left_id),
+        **details_of(vote),
     )
 
 
@@ -294,39 +286,27 @@ def gold_of(connection: Connection, pair: int) -> tuple[str, int | None] | None:
 
 def _votes(connection: Connection, pair: int) -> list[VoteView]:
     query = (
-        select(Label, Annotator.name)
+        select(*SAID, Label.elapsed_ms, Label.informed, Annotator.name)
         .select_from(CurrentLabel)
         .join(Label, Label.id == CurrentLabel.label_id)
         .join(Annotator, Annotator.id == Label.annotator_id)
+        .outerjoin(EDIT, EDIT.id == Label.edit_id)
+        .outerjoin(IDEAL, IDEAL.id == Label.ideal_id)
         .where(CurrentLabel.pair_id == pair)
         .order_by(Annotator.name)
     )
-    rows = connection.execute(query).all()
-    written = {row.edit_id for row in rows} | {row.ideal_id for row in rows}
-    texts = {
-        row.id: row.text
-        for row in connection.execute(
-            select(Candidate.id, Candidate.text).where(Candidate.id.in_(written - {None}))
-        )
-    }
-    by_candidate: dict[int, str] = defaultdict(str, texts)
     return [
         VoteView(
             annotator=row.name,
             kind=row.kind,
             winner_id=row.winner_id,
-            strength=row.strength,
-            reason=row.reason,
-            comment=row.comment,
-            flagged=row.flagged,
-            edit=by_candidate[row.edit_id],
-            ideal=by_candidate[row.ideal_id],
             elapsed_ms=row.elapsed_ms,
             informed=row.informed,
             aspects=row.aspects or {},
             spans=tuple(Span(**span) for span in row.spans or ()),
+            **details_of(row),
         )
-        for row in rows
+        for row in connection.execute(query)
     ]
 
 

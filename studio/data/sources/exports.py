@@ -32,7 +32,13 @@ def open_reader(spec: str, split: str | None, workspace: Workspace, field: str) 
             "the library again, which freezes its rows anew.",
             field="data.source",
         )
-    folder = found[0].path
+    folder, linked = found[0].path, found[0].automatic
     files = {path.stem: path for path in sorted(folder.glob("*.parquet"), reverse=True)}
     name = choose_split(split, tuple(files), field)
-    return ArrowReader(label=f"export {folder.name}", splits=tuple(files), paths=(files[name],))
+    return ArrowReader(
+        label=f"export {folder.name}",
+        splits=tuple(files),
+        folder=folder if linked else None,
+        named_by_content=linked,
+        paths=(files[name],),
+    )

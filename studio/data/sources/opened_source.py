@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
+from pathlib import PurePath
 
 from studio.core.errors import DataError
 from studio.core.paths import Workspace
@@ -76,7 +76,7 @@ class Source:
 
     def rows(self) -> Iterator[Row | BadRow]:
         """Stream the rows; one that cannot be used is a BadRow with its line and the reason."""
-        maker = RowMaker(self.mapping, _Keeper(self._images, self._reader.folder))
+        maker = RowMaker(self.mapping, _Keeper(self._images, self._reader))
         for record in self._reader.between(*self.bounds()):
             if isinstance(record, BadRow):
                 yield record
@@ -146,8 +146,9 @@ def _ensure_columns(where: Mapping[str, str], columns: Sequence[str]) -> None:
 class _Keeper:
     """Puts raw image values into the store; remembers file names already stored."""
 
-    def __init__(self, store: ImageStore, folder: Path | None) -> None:
-        self._store, self._folder = store, folder
+    def __init__(self, store: ImageStore, reader: Reader) -> None:
+        self._store, self._folder = store, reader.folder
+        self._named_by_content = reader.named_by_content
         self._known: dict[str, str] = {}
 
     def __call__(self, value: object) -> str:
@@ -162,6 +163,9 @@ class _Keeper:
         raise DataError("the image is missing.", field="image")
 
     def _named(self, name: str) -> str:
+        # Hashed when it came in; a stranger's file may have any name, and is hashed.
+        if self._named_by_content and self._store.has(sha := PurePath(name).stem):
+            return sha
         if name not in self._known:
             if self._folder is None:
                 raise DataError(

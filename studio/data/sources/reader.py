@@ -29,11 +29,13 @@ class Reader(ABC):
         label: What the source is, in a few words ("JSONL file pairs.jsonl").
         splits: Names of all splits of the source.
         folder: Where relative image names are looked up; None when names are refused.
+        named_by_content: The studio wrote the source, and each image's name is its sha256.
     """
 
     label: str
     splits: tuple[str, ...] = ("train",)
     folder: Path | None = None
+    named_by_content: bool = False
     _peeked: list[Record] = field(default_factory=list, repr=False)
 
     @abstractmethod
