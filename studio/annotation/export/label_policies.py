@@ -9,14 +9,14 @@ from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection, func, select
 
-from studio.annotation.database.tables import Annotator, CurrentLabel, Dataset, Item, Label, Pair
+from studio.annotation.database.tables import Annotator, CurrentLabel, Item, Label, Pair
 from studio.annotation.database.team_tables import Decision, Gold
+from studio.annotation.labeling.project_settings import project
 from studio.annotation.labeling.projection import REOPEN
 from studio.annotation.library import browse
 from studio.annotation.library.import_rows import CHUNK
 from studio.annotation.library.import_staging import unpublished
 from studio.annotation.records import ABSTENTIONS, TIES, ExportPolicy, ItemView, PairView
-from studio.core.errors import NotFoundError
 from studio.data.schema import Answer, Row
 
 REASONS = {
@@ -85,12 +85,7 @@ def preferences(connection: Connection, dataset: str, policy: ExportPolicy) -> P
     Raises:
         NotFoundError: There is no such dataset.
     """
-    query = select(Dataset.id).where(Dataset.name == dataset)
-    dataset_id = connection.execute(query).scalar()
-    if dataset_id is None:
-        raise NotFoundError(
-            f"There is no dataset {dataset!r}.", remedy="Import it first.", field="dataset"
-        )
+    dataset_id = project(connection, dataset).id
     votes = _votes(connection, dataset_id, policy.annotators)
     settled = facts(connection, dataset_id, policy.annotators)
     found = Preferences()
@@ -109,7 +104,12 @@ def preferences(connection: Connection, dataset: str, policy: ExportPolicy) -> P
                 found.left_out[verdict.reason] += 1
             else:
                 rows.append(row)
-        found.rows.extend(_named(item, rows))
+        # One row keeps the item's id; several get the pair's added, so that ids stay unique.
+        several = len(rows) > 1
+        found.rows += [
+            replace(row, external_id=f"{item.external_id}#{row.meta['pair']}") if several else row
+            for row in rows
+        ]
     return _balanced(found) if policy.balance_lengths else found
 
 
@@ -227,13 +227,6 @@ def _flaw(row: Row) -> str:
     if not chosen or not rejected:
         return "empty"
     return "same_text" if chosen == rejected else ""
-
-
-def _named(item: ItemView, rows: list[Row]) -> list[Row]:
-    """One row keeps the item's id; several get the pair's added, so that ids stay unique."""
-    if len(rows) < 2:
-        return rows
-    return [replace(row, external_id=f"{item.external_id}#{row.meta['pair']}") for row in rows]
 
 
 def _balanced(found: Preferences) -> Preferences:

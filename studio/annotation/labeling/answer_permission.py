@@ -91,8 +91,11 @@ def looked_at(connection: Connection, handle: int, annotator: str) -> PairCard:
     given = _given(connection, pair, annotator)
     if repeat and given.again_at is None:
         raise not_yours()
-    if given.answered is None and not _is_open(connection, given):
-        raise not_yours()
+    if given.answered is None:
+        waits = not given.hidden and (given.open or given.gold)
+        shut = gold.failed(connection, given.who, projects(connection)) if waits else ()
+        if not waits or given.dataset_id in shut:
+            raise not_yours()
     return card(connection, pair, annotator, repeat)
 
 
@@ -113,10 +116,3 @@ def _given(connection: Connection, pair: int, annotator: str) -> Row:
     if found is None:
         raise not_yours()
     return found
-
-
-def _is_open(connection: Connection, given: Row) -> bool:
-    """Whether a pair that was handed out still waits for this person."""
-    if given.hidden or not (given.open or given.gold):
-        return False
-    return given.dataset_id not in gold.failed(connection, given.who, projects(connection))

@@ -22,11 +22,11 @@ from studio.annotation.labeling import label_events as events
 from studio.annotation.labeling.answer_validation import ensure_fits, ensure_spans_fit, utf16_length
 from studio.annotation.labeling.project_settings import stored
 from studio.annotation.labeling.projection import COLUMNS, project_pair, vote_of
-from studio.annotation.labeling.showings import SECRET, Viewer
+from studio.annotation.labeling.showings import SECRET, Viewer, no_such_pair
 from studio.annotation.library import blinding
 from studio.annotation.quality import gold
 from studio.annotation.records import VOTES, WRITTEN, LabelEvent, Saved, details_of
-from studio.core.errors import ConflictError, InputError, NotFoundError
+from studio.core.errors import ConflictError, InputError
 
 EARLIER = aliased(Label)
 # All that saving needs to know, in one statement: most of what one costs is not the database's.
@@ -62,7 +62,10 @@ def save(connection: Connection, event: LabelEvent, now: float) -> tuple[Saved, 
         ConflictError: The pair got a newer answer by the same annotator elsewhere.
         InputError, NotFoundError: The event does not fit the pair.
     """
-    pair = _look(connection, event)
+    given = {"pair": event.pair_id, "annotator": event.annotator, "key": event.key}
+    pair = connection.execute(LOOK, given).first()
+    if pair is None:
+        raise no_such_pair(event.pair_id)
     who = pair.who or assignment.annotator_id(connection, event.annotator, now)
     if pair.earlier_id:
         return _repeated(connection, event, who), who
@@ -75,7 +78,9 @@ def save(connection: Connection, event: LabelEvent, now: float) -> tuple[Saved, 
             remedy="The other answer stands; look at it, then answer again to replace it.",
         )
     event = replace(event, guideline=_known_guideline(connection, pair, event.guideline))
-    made = _write(connection, event, pair, now)
+    made = None
+    if event.edit.strip() or event.ideal.strip():
+        made = written_answers.write(connection, pair.item_id, event, now)
     if event.repeat:
         return _save_repeat(connection, event, who, version, made, now), who
     informed = version > 0 and stored(pair.overlap, pair.settings).show_authors
@@ -98,14 +103,6 @@ def _lengths(connection: Connection, event: LabelEvent, pair: Row) -> dict[int, 
         Candidate.id.in_((pair.first_id, pair.second_id))
     )
     return {row.id: utf16_length(row.text) for row in connection.execute(both)}
-
-
-def _look(connection: Connection, event: LabelEvent) -> Row:
-    given = {"pair": event.pair_id, "annotator": event.annotator, "key": event.key}
-    found = connection.execute(LOOK, given).first()
-    if found is None:
-        raise NotFoundError(f"There is no pair {event.pair_id}.", remedy="Reload the page.")
-    return found
 
 
 def _repeated(connection: Connection, event: LabelEvent, who: int) -> Saved:
@@ -141,22 +138,6 @@ def _known_guideline(connection: Connection, pair: Row, told: int) -> int:
         return 0
     query = select(func.max(Guideline.version)).where(Guideline.dataset_id == pair.dataset_id)
     return min(told, connection.execute(query).scalar() or 0)
-
-
-def _write(
-    connection: Connection, event: LabelEvent, pair: Row, now: float
-) -> written_answers.WrittenAnswer | None:
-    if not event.edit.strip() and not event.ideal.strip():
-        return None
-    return written_answers.write(
-        connection,
-        item_id=pair.item_id,
-        annotator=event.annotator,
-        edit=event.edit,
-        ideal=event.ideal,
-        winner_id=event.winner_id,
-        now=now,
-    )
 
 
 def _values(

@@ -19,7 +19,7 @@ from studio.annotation.database.tables import (
 )
 from studio.annotation.database.team_tables import Guideline, Repeat
 from studio.annotation.labeling.project_settings import stored
-from studio.annotation.labeling.showings import SECRET, Viewer
+from studio.annotation.labeling.showings import SECRET, Viewer, no_such_pair
 from studio.annotation.records import (
     DETAILS,
     WRITTEN,
@@ -29,7 +29,6 @@ from studio.annotation.records import (
     Span,
     details_of,
 )
-from studio.core.errors import NotFoundError
 
 FIRST, SECOND, EDIT, IDEAL = (aliased(Candidate) for _ in range(4))
 SAID = (
@@ -121,7 +120,7 @@ def card(connection: Connection, pair: int, annotator: str, repeat: bool = False
     """
     found = cards(connection, [(pair, repeat)], annotator)
     if not found:
-        raise NotFoundError(f"There is no pair {pair}.", remedy="Reload the page.")
+        raise no_such_pair(pair)
     return found[0]
 
 
@@ -133,7 +132,11 @@ def _card(row: Row, annotator: str, repeat: bool, said: Row | None) -> PairCard:
         SideView(row.second_id, row.second_text),
     ]
     authors = [row.first_author, row.second_author]
-    if _first_is_left(row, person) is repeat:
+    # As the answer that stands was given; without one, as the coin falls.
+    first_is_left = person.left_is_first(row.id)
+    if row.shown_left_id in (row.first_id, row.second_id):
+        first_is_left = row.shown_left_id == row.first_id
+    if first_is_left is repeat:
         sides.reverse()
         authors.reverse()
     settings = stored(row.overlap, row.settings)
@@ -157,13 +160,6 @@ def _card(row: Row, annotator: str, repeat: bool, said: Row | None) -> PairCard:
         showing=person.showing(row.id, repeat, sides[0].candidate_id),
         base=person.base(row.id, repeat),
     )
-
-
-def _first_is_left(row, person: Viewer) -> bool:
-    """As the answer that stands was given; without one, as the coin falls."""
-    if row.shown_left_id in (row.first_id, row.second_id):
-        return row.shown_left_id == row.first_id
-    return person.left_is_first(row.id)
 
 
 def _answer(row) -> Answer:

@@ -152,10 +152,12 @@ class _Counted:
         )
         before, gold = self._gold(who)
         again = self._again(who, person, known)
-        given = self._given(who) if failed else {}
-        repeated = self._by_dataset(self._repeats(who)) if failed else {}
-        total = sum(given.get(number, 0) for number in failed)
-        twice = sum(repeated.get(number, 0) for number in failed)
+        total = twice = 0
+        if failed:
+            given = self._by_dataset(self._standing().where(CurrentLabel.annotator_id == who))
+            repeated = self._by_dataset(self._repeats(who))
+            twice = sum(repeated.get(number, 0) for number in failed)
+            total = sum(given.get(number, 0) for number in failed) + twice
         for number, one in known.items():
             if number in failed:
                 continue
@@ -164,13 +166,6 @@ class _Counted:
             total += answered + again.get(number, 0)
             total += min(gold.get(number, 0), _gold_due(answered, one.settings))
         return total, twice
-
-    def _given(self, who: int) -> dict[int, int]:
-        """By dataset, answers of this person that stand, those to second showings too."""
-        found = self._by_dataset(self._standing().where(CurrentLabel.annotator_id == who))
-        for number, more in self._by_dataset(self._repeats(who)).items():
-            found[number] = found.get(number, 0) + more
-        return found
 
     def _gold(self, who: int) -> tuple[dict[int, int], dict[int, int]]:
         """By dataset, gold pairs whose answers of this person say nothing, and the others."""
@@ -193,7 +188,8 @@ class _Counted:
             share = 0.0 if one.settings.show_authors else one.settings.repeat_share
             if not share:
                 continue
-            of_dataset = self._waiting(who).where(Pair.dataset_id == number, ~_touched(who))
+            untouched = Pair.id.not_in(_labels_of(who))
+            of_dataset = self._waiting(who).where(Pair.dataset_id == number, untouched)
             ids = of_dataset.with_only_columns(Pair.id).order_by(Pair.id).limit(DRAWN_ONE_BY_ONE)
             drawn, asked = self._drawn(person, share, ids)
             more = self._number(of_dataset) - asked if asked == DRAWN_ONE_BY_ONE else 0
@@ -230,11 +226,6 @@ def _day(at: float | None) -> str:
 def _said(who: int) -> ColumnElement[bool]:
     """Whether an answer of this person to the pair stands."""
     return Pair.id.in_(_labels_of(who).where(CurrentLabel.label_id.is_not(None)))
-
-
-def _touched(who: int) -> ColumnElement[bool]:
-    """Whether this person ever answered the pair."""
-    return Pair.id.in_(_labels_of(who))
 
 
 def _labels_of(who: int) -> Select:

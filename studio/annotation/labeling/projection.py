@@ -150,16 +150,14 @@ def vote_of(kind: str, winner_id: int | None, flagged: bool) -> Vote:
     return Vote(kind, kind if kind != "choose" or winner_id is None else winner_id, flagged)
 
 
-def _decided(connection: Connection, given: dict) -> dict[int, bool]:
-    return {row.pair_id: row.kind != REOPEN for row in connection.execute(DECIDED, given)}
-
-
 def _project(connection: Connection, pairs: Sequence[int], ruled: bool) -> None:
     given = {"pairs": list(pairs)}
     votes: dict[int, list[Vote]] = defaultdict(list)
     for row in connection.execute(CURRENT, given):
         votes[row.pair_id].append(vote_of(row.kind, row.winner_id, row.flagged))
-    decided = _decided(connection, given) if ruled else {}
+    decided = {}
+    if ruled:
+        decided = {row.pair_id: row.kind != REOPEN for row in connection.execute(DECIDED, given)}
     changes = []
     for row in connection.execute(PAIRS, given):
         stands = decided.get(row.id, False) if ruled else row.queue == "decided"

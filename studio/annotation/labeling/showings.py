@@ -213,6 +213,11 @@ def event_of(
     )
 
 
+def no_such_pair(number: int) -> NotFoundError:
+    """Make the refusal of a pair that is not there."""
+    return NotFoundError(f"There is no pair {number}.", remedy="Reload the page.")
+
+
 def not_yours() -> NotFoundError:
     """The refusal of a pair that somebody was not given."""
     return NotFoundError(

@@ -7,13 +7,14 @@ hidden until the pair is done, or until the lead asks to see it; that is in the 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
 
 from studio.annotation.database.tables import Dataset
 from studio.annotation.database.team_tables import AuditEntry
 from studio.annotation.labeling.showings import Viewer
-from studio.annotation.records import CandidateView, EditView, ItemView, PairView
+from studio.annotation.records import EditView, ItemView
 
 REVEALED, VEILED = "revealed", "veiled again"
 
@@ -49,11 +50,16 @@ def veiled(item: ItemView, person: Viewer) -> ItemView:
 
     Answers and pairs have handles for ids: theirs grow in the order of the source.
     """
-    order = sorted(item.candidates, key=lambda one: person.draw(f"order:{one.id}"))
+    order = sorted(item.candidates, key=lambda answer: person.draw(f"order:{answer.id}"))
+    hidden: dict[str, Any] = dict.fromkeys(("first_id", "second_id"), 0)
+    hidden |= dict.fromkeys(("source_choice_id", "winner_id"))
     return replace(
         item,
-        candidates=tuple(_candidate(one, person) for one in order),
-        pairs=tuple(_pair(pair, person) for pair in item.pairs),
+        candidates=tuple(
+            replace(answer, id=person.handle(answer.id), author="", reference=False)
+            for answer in order
+        ),
+        pairs=tuple(replace(pair, id=person.handle(pair.id), **hidden) for pair in item.pairs),
         meta={},
         veiled=True,
     )
@@ -64,18 +70,3 @@ def veiled_edit(edit: EditView, person: Viewer) -> EditView:
     if edit.candidate_id is None:
         return edit
     return replace(edit, candidate_id=person.handle(edit.candidate_id))
-
-
-def _candidate(candidate: CandidateView, person: Viewer) -> CandidateView:
-    return replace(candidate, id=person.handle(candidate.id), author="", reference=False)
-
-
-def _pair(pair: PairView, person: Viewer) -> PairView:
-    return replace(
-        pair,
-        id=person.handle(pair.id),
-        first_id=0,
-        second_id=0,
-        source_choice_id=None,
-        winner_id=None,
-    )

@@ -119,7 +119,10 @@ def items(connection: Connection, ids: Sequence[int]) -> list[ItemView]:
     """Items with their candidates and pairs, in the order of `ids`; a few queries in all."""
     votes = _votes(connection, ids)
     candidates, pairs = _candidates(connection, ids), _pairs(connection, ids, votes)
-    tags = _tags(connection, ids)
+    tagged = select(ItemTag.item_id, ItemTag.tag).where(ItemTag.item_id.in_(ids))
+    tags = defaultdict(list)
+    for row in connection.execute(tagged.order_by(ItemTag.tag)):
+        tags[row.item_id].append(row.tag)
     query = (
         select(Item.__table__, Dataset.name.label("dataset"), ImportBatch.source)
         .join(Dataset, Dataset.id == Item.dataset_id)
@@ -190,14 +193,6 @@ def _pairs(
                 row.open or row.queue not in ("", "decided"),
             )
         )
-    return grouped
-
-
-def _tags(connection: Connection, ids: Sequence[int]) -> dict[int, list[str]]:
-    query = select(ItemTag.item_id, ItemTag.tag).where(ItemTag.item_id.in_(ids))
-    grouped = defaultdict(list)
-    for row in connection.execute(query.order_by(ItemTag.tag)):
-        grouped[row.item_id].append(row.tag)
     return grouped
 
 

@@ -35,7 +35,8 @@ def library_rows(
             f"There is no dataset {dataset[:200]!r} in the library.", remedy="Import it first."
         )
     where = where or ItemFilter(dataset=dataset, excluded=False)
-    decided = _decided(store, dataset) if view.labelled else {}
+    voted = store.preferences(dataset, ExportPolicy()) if view.labelled else []
+    decided = {int(str(row.meta["pair"])): row.preference for row in voted}
 
     def entries() -> Iterator[Entry]:
         after = None
@@ -93,8 +94,3 @@ def _preference(
         return None
     other = pair.second_id if pair.source_choice_id == pair.first_id else pair.first_id
     return answers[pair.source_choice_id], answers[other]
-
-
-def _decided(store: AnnotationStore, dataset: str) -> dict[int, Preference]:
-    rows = store.preferences(dataset, ExportPolicy())
-    return {int(str(row.meta["pair"])): row.preference for row in rows}

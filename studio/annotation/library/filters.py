@@ -147,14 +147,10 @@ def _numbers(connection: Connection, ids: tuple[int, ...]) -> Select:
     packed = bindparam(None, json.dumps(ids), type_=Text)
     if connection.dialect.name == "sqlite":
         return select(func.json_each(packed).table_valued("value").c.value)
-    values = func.jsonb_array_elements_text(cast(packed, _jsonb())).table_valued("value")
-    return select(cast(values.c.value, Integer))
-
-
-def _jsonb():
     from sqlalchemy.dialects.postgresql import JSONB
 
-    return JSONB
+    values = func.jsonb_array_elements_text(cast(packed, JSONB)).table_valued("value")
+    return select(cast(values.c.value, Integer))
 
 
 def _search(connection: Connection, search: str) -> Iterator[ColumnElement[bool]]:
@@ -164,7 +160,7 @@ def _search(connection: Connection, search: str) -> Iterator[ColumnElement[bool]
         found = [] if _is_read(word) else _WORD.findall(word.replace("_", " "))
         terms += found
         if found != [word]:
-            yield Item.search.ilike(_pattern(word), escape="\\")
+            yield Item.search.icontains(word, autoescape=True, escape="\\")
     if terms:
         yield _full_text(connection, terms)
 
@@ -173,11 +169,6 @@ def _is_read(word: str) -> bool:
     """Whether the index cannot cut `word` into words."""
     marks = not word.isascii() and any(unicodedata.category(sign)[0] == "M" for sign in word)
     return marks or bool(_WITHOUT_BLANKS.search(word))
-
-
-def _pattern(word: str) -> str:
-    escaped = word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return f"%{escaped}%"
 
 
 def _full_text(connection: Connection, terms: list[str]) -> ColumnElement[bool]:

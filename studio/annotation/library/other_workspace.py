@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
-from pathlib import Path
 from urllib.parse import quote
 
-from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, text
+from sqlalchemy import URL, NullPool, create_engine, text
 from sqlalchemy.exc import DatabaseError
 
 from studio.annotation.database.connection import REVISION
@@ -36,13 +35,6 @@ def is_workspace(spec: str) -> bool:
     return path.is_dir() and Workspace(path.resolve()).database.is_file()
 
 
-def _reading(database: Path) -> Engine:
-    """An engine that changes nothing and keeps no file open."""
-    only = {"mode": "ro", "uri": "true"}
-    url = URL.create("sqlite", database=f"file:{quote(str(database))}", query=only)
-    return create_engine(url, poolclass=NullPool)
-
-
 class WorkspaceSource:
     """Rows of one dataset of another workspace; its datasets are the splits.
 
@@ -56,7 +48,10 @@ class WorkspaceSource:
     def __init__(self, spec: str, split: str | None, workspace: Workspace) -> None:
         place = Workspace(typed_path(spec.strip()).resolve())
         self._theirs, self._ours = ImageStore(place), ImageStore(workspace)
-        self._engine = _reading(place.database)
+        # Changes nothing there, and keeps no file open between two reads.
+        only = {"mode": "ro", "uri": "true"}
+        url = URL.create("sqlite", database=f"file:{quote(str(place.database))}", query=only)
+        self._engine = create_engine(url, poolclass=NullPool)
         self.label, self.recognised_as = f"workspace {place.root.name}", "Another workspace"
         self.columns: tuple[str, ...] = ()
         self.mapping: dict[str, str] = {}
@@ -130,15 +125,12 @@ class WorkspaceSource:
         after = None
         while True:
             with self._engine.connect() as connection:
-                page = self._page(connection, after)
+                where = ItemFilter(dataset=self.split)
+                page = browse.browse(connection, where, "oldest", after, CHUNK)
             yield from page
             if len(page) < CHUNK:
                 return
             after = page[-1].id
-
-    def _page(self, connection: Connection, after: int | None) -> list[ItemView]:
-        where = ItemFilter(dataset=self.split)
-        return browse.browse(connection, where, "oldest", after, CHUNK)
 
     def _row(self, item: ItemView) -> Row:
         for sha in item.images:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 
@@ -156,14 +156,23 @@ def import_source(
         DataError: The source cannot be read, or none of its rows can be used.
         RunFailedError: The disk is full or broken.
     """
-    sources = _sources(spec, workspace, split or None, columns)
-    dataset = name or _name(spec, sources[0])
+    splits: Sequence[str | None] = (split or None,)
+    if split == ALL_SPLITS:
+        splits = open_any(spec, workspace, None, columns).splits
+    sources = [open_any(spec, workspace, one, columns) for one in splits]
+    first = sources[0]
+    named = first.split if isinstance(first, WorkspaceSource) else dataset_name(spec)
+    dataset = name or named
     total = _total(sources, limit) if on_progress else None
     try:
         with store.importing(dataset, source=spec.strip()) as batch, LeftOut() as bad:
             identical = 0
             for read, row in enumerate(_rows(sources, batch, limit), 1):
-                identical += _add(row, batch, bad)
+                if isinstance(row, BadRow):
+                    bad.add(row)
+                else:
+                    batch.add(row)
+                    identical += _says_the_same(row)
                 if on_progress and (read % EVERY == 0 or read == total):
                     on_progress(read, total)
             if not batch.rows:
@@ -187,15 +196,6 @@ def import_source(
         number=batch.number,
         labels=_bring_labels(sources, store, batch.dataset) if labels else None,
     )
-
-
-def _add(row: Row | BadRow, batch: StagedRows, bad: LeftOut) -> bool:
-    """Whether the row was brought in although its two answers say the same."""
-    if isinstance(row, BadRow):
-        bad.add(row)
-        return False
-    batch.add(row)
-    return _says_the_same(row)
 
 
 def _bring_labels(
@@ -229,19 +229,6 @@ def dataset_name(spec: str) -> str:
     else:
         name = spec
     return name[:200] or "dataset"
-
-
-def _name(spec: str, source: Source | WorkspaceSource) -> str:
-    return source.split if isinstance(source, WorkspaceSource) else dataset_name(spec)
-
-
-def _sources(
-    spec: str, workspace: Workspace, split: str | None, columns: Mapping[str, str] | None
-) -> list[Source | WorkspaceSource]:
-    if split != ALL_SPLITS:
-        return [open_any(spec, workspace, split, columns)]
-    splits = open_any(spec, workspace, None, columns).splits
-    return [open_any(spec, workspace, name, columns) for name in splits]
 
 
 def _total(sources: list[Source | WorkspaceSource], limit: int | None) -> int | None:

@@ -86,8 +86,10 @@ def trainable_rows(
         rows = [decided[pair.id] for pair in item.pairs if pair.id in decided]
         if method == "sft":
             rows, reason = _answers(item, rows)
+        elif any(pair.votes for pair in item.pairs):
+            reason = "a tie, or no majority"
         else:
-            reason = _undecided(item)
+            reason = "no preference yet" if item.pairs else "no two answers to compare"
         if rows:
             found.splits[item.split or TRAIN] += rows
         else:
@@ -100,12 +102,6 @@ def _items(store: AnnotationStore, where: ItemFilter) -> Iterator[ItemView]:
     while page := store.browse(where, after=after, limit=PAGE):
         yield from page
         after = page[-1].id
-
-
-def _undecided(item: ItemView) -> str:
-    if any(pair.votes for pair in item.pairs):
-        return "a tie, or no majority"
-    return "no preference yet" if item.pairs else "no two answers to compare"
 
 
 def _answers(item: ItemView, preferences: Sequence[Row]) -> tuple[list[Row], str]:
@@ -123,7 +119,7 @@ def _answers(item: ItemView, preferences: Sequence[Row]) -> tuple[list[Row], str
 def filters_of(where: ItemFilter) -> Mapping[str, object]:
     """What was asked for, for the manifest."""
     empty = ItemFilter()
-    names = ("labelled", "flagged", "labelled_by", "agreement", "source", "split", "tag", "search")
+    names = ["labelled_by" if name == "by" else name for name in FILTERS]
     values = {name: getattr(where, name) for name in names}
     return {name: value for name, value in values.items() if value != getattr(empty, name)}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 
 from sqlalchemy import Connection, func, insert, select
 
@@ -21,6 +21,7 @@ from studio.annotation.labeling.pair_card import card as blind_card
 from studio.annotation.labeling.projection import QUEUES, REOPEN, project_pairs
 from studio.annotation.labeling.showings import (
     aspects_by_side,
+    no_such_pair,
     showing,
     side_of,
     sides_of,
@@ -38,7 +39,7 @@ from studio.annotation.records import (
     Span,
     details_of,
 )
-from studio.core.errors import ConflictError, InputError, NotFoundError
+from studio.core.errors import ConflictError, InputError
 
 WAITING = tuple(queue for queue in QUEUES if queue != "decided")
 
@@ -56,31 +57,40 @@ class VoteView(AnswerDetails):
     spans: tuple[Span, ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True)
+class CaseState:
+    """What a case is in every form.
+
+    Attributes:
+        queue: Why it is here (`projection.QUEUES`).
+        decided_by: Whose decision stands.
+        version, gold_version: Which decision and which gold these are; see `case_versions`.
+    """
+
+    queue: str
+    why: str
+    waiting: int = 0
+    decided_by: str = ""
+    version: int = 0
+    gold_version: int = 0
+
+
 @dataclass(frozen=True)
-class Case:
+class Case(CaseState):
     """A pair to be decided.
 
     Attributes:
         card: As an annotator called like the lead would see it; a page gets `shown`.
-        queue: Why it is here (`projection.QUEUES`).
         authors: By candidate, who wrote it.
         decided: The decision that stands: kind, winner.
-        decided_by: Whose it is.
         gold: The right answer, where the pair is gold: kind, winner.
-        version, gold_version: Which decision and which gold these are; see `case_versions`.
     """
 
     card: PairCard
-    queue: str
-    why: str
     votes: list[VoteView]
     authors: dict[int, str]
     decided: tuple[str, int | None] | None = None
-    waiting: int = 0
     gold: tuple[str, int | None] | None = None
-    decided_by: str = ""
-    version: int = 0
-    gold_version: int = 0
 
 
 @dataclass(frozen=True)
@@ -97,7 +107,7 @@ class ShownVote(AnswerDetails):
 
 
 @dataclass(frozen=True)
-class ShownCase:
+class ShownCase(CaseState):
     """All that a lead's page is sent of a case; see `Case`.
 
     Attributes:
@@ -107,16 +117,10 @@ class ShownCase:
     """
 
     card: Showing
-    queue: str
-    why: str
     votes: list[ShownVote]
     authors: tuple[str, ...] = ()
     decided: tuple[str, Side | None] | None = None
-    waiting: int = 0
     gold: tuple[str, Side | None] | None = None
-    decided_by: str = ""
-    version: int = 0
-    gold_version: int = 0
 
 
 def shown(case: Case) -> ShownCase:
@@ -126,16 +130,11 @@ def shown(case: Case) -> ShownCase:
     written = (case.authors[left], case.authors[right])
     return ShownCase(
         card=card,
-        queue=case.queue,
-        why=case.why,
         votes=[_shown_vote(vote, left) for vote in case.votes],
         authors=written if case.decided else (),
         decided=case.decided and (case.decided[0], side_of(case.decided[1], left)),
-        waiting=case.waiting,
         gold=case.gold and (case.gold[0], side_of(case.gold[1], left)),
-        decided_by=case.decided_by,
-        version=case.version,
-        gold_version=case.gold_version,
+        **{one.name: getattr(case, one.name) for one in fields(CaseState)},
     )
 
 
@@ -163,12 +162,16 @@ def candidate_on(
     """
     if side is None:
         return None
+    both = _candidates(connection, pair)
+    return sides_of(viewer(connection, lead), pair, False, both, token).of(side)
+
+
+def _candidates(connection: Connection, pair: int) -> tuple[int, int]:
+    """Return the ids of a pair's answers. Raises NotFoundError."""
     both = connection.execute(select(Pair.first_id, Pair.second_id).where(Pair.id == pair)).first()
     if both is None:
-        raise NotFoundError(f"There is no pair {pair}.", remedy="Reload the page.")
-    return sides_of(
-        viewer(connection, lead), pair, False, (both.first_id, both.second_id), token
-    ).of(side)
+        raise no_such_pair(pair)
+    return both.first_id, both.second_id
 
 
 @dataclass(frozen=True)
@@ -210,17 +213,18 @@ def next_case(
 
 def case(connection: Connection, pair: int, lead: str, dataset: str | None = None) -> Case:
     """One pair with all its votes. Raises NotFoundError."""
-    row = connection.execute(select(Pair.__table__).where(Pair.id == pair)).first()
-    if row is None:
-        raise NotFoundError(f"There is no pair {pair}.", remedy="Reload the page.")
-    ids = (row.first_id, row.second_id)
-    authors = select(Candidate.id, Candidate.author).where(Candidate.id.in_(ids))
+    both = _candidates(connection, pair)
+    authors = select(Candidate.id, Candidate.author).where(Candidate.id.in_(both))
     sizes = queue_sizes(connection, dataset)
-    decided, newest = _standing(connection, pair), case_versions.newest_decision(connection, pair)
+    decisions = select(Decision.kind, Decision.winner_id).where(Decision.pair_id == pair)
+    last = connection.execute(decisions.order_by(Decision.id.desc()).limit(1)).first()
+    decided = None if last is None or last.kind == REOPEN else (last.kind, last.winner_id)
+    newest = case_versions.newest_decision(connection, pair)
+    queue = connection.execute(select(Pair.queue).where(Pair.id == pair)).scalar_one()
     return Case(
         card=blind_card(connection, pair, lead),
-        queue=row.queue,
-        why=QUEUES.get(row.queue, ""),
+        queue=queue,
+        why=QUEUES.get(queue, ""),
         votes=_votes(connection, pair),
         authors={row.id: row.author for row in connection.execute(authors)},
         decided=decided,
@@ -246,14 +250,10 @@ def decide(connection: Connection, event: DecisionEvent, now: float) -> None:
                 "This key already belongs to another decision.", remedy="Reload the page."
             )
         return
-    pair = connection.execute(
-        select(Pair.first_id, Pair.second_id).where(Pair.id == event.pair_id)
-    ).first()
-    if pair is None:
-        raise NotFoundError(f"There is no pair {event.pair_id}.", remedy="Reload the page.")
+    both = _candidates(connection, event.pair_id)
     if event.kind not in (*VOTES, REOPEN):
         raise InputError(f"{event.kind!r} is not a decision.", field="kind")
-    if (event.kind == "choose") != (event.winner_id in (pair.first_id, pair.second_id)):
+    if (event.kind == "choose") != (event.winner_id in both):
         raise InputError("The winner is not part of this pair.", field="winner_id")
     ensure_text_fits(event.comment, "comment")
     case_versions.ensure_decision_seen(connection, event.pair_id, event.lead, event.seen)
@@ -269,12 +269,6 @@ def decide(connection: Connection, event: DecisionEvent, now: float) -> None:
         )
     )
     project_pairs(connection, [event.pair_id], ruled=True)
-
-
-def _standing(connection: Connection, pair: int) -> tuple[str, int | None] | None:
-    query = select(Decision.kind, Decision.winner_id).where(Decision.pair_id == pair)
-    last = connection.execute(query.order_by(Decision.id.desc()).limit(1)).first()
-    return None if last is None or last.kind == REOPEN else (last.kind, last.winner_id)
 
 
 def gold_of(connection: Connection, pair: int) -> tuple[str, int | None] | None:

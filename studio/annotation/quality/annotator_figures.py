@@ -218,7 +218,8 @@ def gather(connection: Connection, dataset_id: int) -> Gathered:
     ).one()
     still_open = select(Pair.votes).where(*here, Pair.open.is_(True))
     votes = Counter(connection.execute(still_open).scalars())
-    overlap = _overlap(connection, dataset_id)
+    asked = select(Dataset.overlap).where(Dataset.id == dataset_id)
+    overlap = connection.execute(asked).scalar_one()
     missing = sum(max(0, overlap - given) * number for given, number in votes.items())
     rows = connection.execute(_query(dataset_id, here))
     return Gathered(
@@ -230,11 +231,6 @@ def gather(connection: Connection, dataset_id: int) -> Gathered:
         again=checks.second_answers(connection, dataset_id),
         gold_pairs=totals[2],
     )
-
-
-def _overlap(connection: Connection, dataset_id: int) -> int:
-    query = select(Dataset.overlap).where(Dataset.id == dataset_id)
-    return connection.execute(query).scalar_one()
 
 
 def _query(dataset_id: int, here: tuple):
@@ -278,7 +274,12 @@ def measure(found: Gathered, now: float, resamples: int = 1000) -> Quality:
     ordinary = [one for one in votes if not one.gold]
     nominal = [(one.pair_id, one.annotator, one.nominal) for one in ordinary]
     ordinal = [(one.pair_id, one.annotator, one.ordinal) for one in ordinary]
-    reasons = Counter(map(_why, (one for one in answers if one.kind in ABSTENTIONS)))
+    reasons = Counter(
+        "can't tell" if one.kind == "unsure" else one.reason or "no reason"
+        for one in answers
+        if one.kind in ABSTENTIONS
+    )
+    times = [one.created_at for one in answers]
     return Quality(
         pairs=found.pairs,
         done=found.done,
@@ -299,7 +300,7 @@ def measure(found: Gathered, now: float, resamples: int = 1000) -> Quality:
         pace=_pace(answers),
         lengths=_lengths(votes),
         as_of=now,
-        answered=_answered(answers),
+        answered=(min(times), max(times)) if times else None,
         golden=found.gold_pairs,
     )
 
@@ -307,15 +308,6 @@ def measure(found: Gathered, now: float, resamples: int = 1000) -> Quality:
 def _other(nominal: int) -> int:
     """What a nominal value is when the pair's first and second answer are exchanged."""
     return {0: 1, 1: 0}.get(nominal, nominal)
-
-
-def _answered(answers: Sequence[GivenAnswer]) -> tuple[float, float] | None:
-    times = [one.created_at for one in answers]
-    return (min(times), max(times)) if times else None
-
-
-def _why(abstention: GivenAnswer) -> str:
-    return "can't tell" if abstention.kind == "unsure" else abstention.reason or "no reason"
 
 
 def _people(found: Gathered) -> list[Person]:
