@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import platform
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal, get_args
@@ -105,8 +105,10 @@ def unavailable(device: Device | None = None) -> Reasons:
     Args:
         device: What is trained on (`Plan.device` names it); None leaves out what depends on it.
     """
+    elsewhere = CUDA_ONLY if device in ("cpu", "mps") else ()
+    missing = {name: need.reason for name, need in OPTIMIZERS.items() if need.missing}
     found: Reasons = {
-        "optimizer.name": _optimizers(device),
+        "optimizer.name": CONTRADICTORY | dict.fromkeys(elsewhere, "needs a CUDA GPU") | missing,
         "report_to": {
             name: needs[0].reason
             for name, needs in TRACKERS.items()
@@ -124,13 +126,24 @@ def availability_problems(config: RunConfig, device: Device | None = None) -> li
     """What of `config` this machine lacks; nothing for a run that is sent elsewhere."""
     if sent_elsewhere(config):
         return [
-            FieldProblem("adapter.init", _sentence(value, reason), REMEDIES["adapter.init"])
+            FieldProblem("adapter.init", f"{value} {reason}.", REMEDIES["adapter.init"])
             for value, reason in INITIALISATIONS.items()
             if config.adapter and config.adapter.init == value
         ]
-    found = [*model_problems(config.model, device), *_refused(_chosen(config), device)]
-    if device == "cpu" and config.model.quantization == "int8":
-        found += _without_dora(config)
+    chosen = [("optimizer.name", config.optimizer.name)]
+    chosen += [("report_to", tracker) for tracker in config.report_to]
+    if config.adapter:
+        chosen.insert(0, ("adapter.init", config.adapter.init))
+    found = [*model_problems(config.model, device), *_refused(chosen, device)]
+    on_cpu = device == "cpu" and config.model.quantization == "int8"
+    if on_cpu and config.adapter and config.adapter.dora:
+        found.append(
+            FieldProblem(
+                "adapter.dora",
+                "DoRA with int8 loses the scales of the weights on a CPU.",
+                "Use model.quantization: nf4 or none, or switch DoRA off.",
+            )
+        )
     return [*found, *accelerate_problems(config, device)]
 
 
@@ -147,34 +160,10 @@ def model_problems(model: ModelConfig, device: Device | None = None) -> list[Fie
 def _refused(chosen: Iterable[tuple[str, str]], device: Device | None) -> list[FieldProblem]:
     reasons = unavailable(device)
     return [
-        FieldProblem(field, _sentence(value, reasons[field][value]), _remedy(field, value))
+        FieldProblem(field, f"{value} {reasons[field][value]}.", _remedy(field, value))
         for field, value in chosen
         if value in reasons.get(field, {})
     ]
-
-
-def _without_dora(config: RunConfig) -> list[FieldProblem]:
-    if config.adapter is None or not config.adapter.dora:
-        return []
-    return [
-        FieldProblem(
-            "adapter.dora",
-            "DoRA with int8 loses the scales of the weights on a CPU.",
-            "Use model.quantization: nf4 or none, or switch DoRA off.",
-        )
-    ]
-
-
-def _chosen(config: RunConfig) -> Iterator[tuple[str, str]]:
-    if config.adapter:
-        yield "adapter.init", config.adapter.init
-    yield "optimizer.name", config.optimizer.name
-    for tracker in config.report_to:
-        yield "report_to", tracker
-
-
-def _sentence(value: str, reason: str) -> str:
-    return f"{value} {reason}."
 
 
 def _remedy(field: str, value: str) -> str:
@@ -185,12 +174,6 @@ def _remedy(field: str, value: str) -> str:
     if need is None or not need.missing:
         return REMEDIES[field]
     return f"Run `pip install {need.package}`, or: {REMEDIES[field]}"
-
-
-def _optimizers(device: Device | None) -> dict[str, str]:
-    elsewhere = CUDA_ONLY if device in ("cpu", "mps") else ()
-    missing = {name: need.reason for name, need in OPTIMIZERS.items() if need.missing}
-    return CONTRADICTORY | dict.fromkeys(elsewhere, "needs a CUDA GPU") | missing
 
 
 def _quantization(device: Device | None) -> dict[str, str]:

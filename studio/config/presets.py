@@ -26,8 +26,11 @@ class Preset:
 
 def list_presets(folder: Path = PRESETS) -> list[Preset]:
     """All recipes, those for the embedded model first."""
-    found = [Preset(path.stem, _about(path), path) for path in sorted(folder.glob("*.yaml"))]
-    return sorted(found, key=lambda preset: not preset.name.startswith("embedded"))
+    presets = []
+    for path in sorted(folder.glob("*.yaml")):
+        with path.open(encoding="utf-8") as handle:
+            presets.append(Preset(path.stem, handle.readline().lstrip("# ").strip(), path))
+    return sorted(presets, key=lambda preset: not preset.name.startswith("embedded"))
 
 
 def get_preset(name: str, folder: Path = PRESETS) -> Preset:
@@ -46,8 +49,3 @@ def get_preset(name: str, folder: Path = PRESETS) -> Preset:
 def load(name: str) -> RunConfig:
     """The run file of the recipe called `name`."""
     return get_preset(name).config()
-
-
-def _about(path: Path) -> str:
-    with path.open(encoding="utf-8") as handle:
-        return handle.readline().lstrip("# ").strip()

@@ -75,14 +75,10 @@ class SavedSettings:
     def _path(self, name: str) -> Path:
         name = name.strip()
         if not ALLOWED.fullmatch(name):
-            raise ConfigError(
-                [
-                    FieldProblem(
-                        "saved name",
-                        f"{name!r} is no name to save settings under.",
-                        "Use up to 60 letters, digits, spaces and . , ( ) + - _, a letter or "
-                        "digit first.",
-                    )
-                ]
+            problem = FieldProblem(
+                "saved name",
+                f"{name!r} is no name to save settings under.",
+                "Use up to 60 letters, digits, spaces and . , ( ) + - _, a letter or digit first.",
             )
+            raise ConfigError([problem])
         return self.workspace.settings / f"{name}.yaml"

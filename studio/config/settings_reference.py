@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
 from itertools import groupby
 
 from pydantic import BaseModel
 
 from studio.config.fields import FieldSpec, field_specs
 from studio.config.run import RunConfig
+from studio.config.run_file import section_type
 
 HEAD = """# Settings
 
@@ -40,17 +40,10 @@ def _section(name: str, specs: list[FieldSpec]) -> str:
 
 
 def _about(name: str) -> str:
-    section: type = RunConfig
+    section: type[BaseModel] = RunConfig
     for part in name.split("."):
-        section = next(_sections(section, part))
+        section = section_type(section, part) or section
     return (section.__doc__ or "").strip()
-
-
-def _sections(model: type[BaseModel], name: str) -> Iterator[type[BaseModel]]:
-    annotation = model.model_fields[name].annotation
-    for candidate in (annotation, *getattr(annotation, "__args__", ())):
-        if hasattr(candidate, "model_fields"):
-            yield candidate
 
 
 def _row(spec: FieldSpec) -> str:
@@ -58,12 +51,9 @@ def _row(spec: FieldSpec) -> str:
     only = f" ({spec.method.upper()} only)" if spec.method else ""
     choices = f" One of {', '.join(spec.choices)}." if spec.choices else ""
     default = f"`{json.dumps(spec.default, ensure_ascii=False)}`"
-    cells = (name + only, default, spec.help + choices, spec.effect, _code(spec.trl))
+    elsewhere = f"`{spec.trl}`" if spec.trl else ""
+    cells = (name + only, default, spec.help + choices, spec.effect, elsewhere)
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
-
-
-def _code(name: str) -> str:
-    return f"`{name}`" if name else ""
 
 
 if __name__ == "__main__":

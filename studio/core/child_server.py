@@ -94,8 +94,7 @@ class _Server:
         answer = self._handler(request)
         if isinstance(answer, dict):
             return answer
-        last = yield_from(answer, partial(self._send, request_id))
-        return last or {}
+        return yield_from(answer, partial(self._send, request_id)) or {}
 
     def _finish(self, request_id: int, future: Future[Message]) -> None:
         self._running.pop(request_id, None)

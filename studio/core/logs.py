@@ -98,12 +98,9 @@ def _is_refusal(error: BaseException) -> bool:
     `raise … from None` says that the exception before it adds nothing to the sentence.
     """
     before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    return isinstance(error, REFUSALS) and (before is None or _is_about_input(before))
-
-
-def _is_about_input(error: BaseException) -> bool:
-    """Whether an exception, and all that led to it, says what is wrong with something given."""
-    return isinstance(error, JUDGEMENTS) or _is_refusal(error)
+    return isinstance(error, REFUSALS) and (
+        before is None or isinstance(before, JUDGEMENTS) or _is_refusal(before)
+    )
 
 
 def discreet(text: str) -> str:

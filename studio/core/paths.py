@@ -227,16 +227,16 @@ def write_atomic(path: Path, text: str, durable: bool = True, private: bool = Fa
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
-    with open(temporary, "w", encoding="utf-8", opener=_owners if private else None) as handle:
+    mode = 0o600 if private else 0o666
+    # Created with its mode: a file made readable first could be read before it is closed.
+    with open(
+        temporary, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, mode)
+    ) as handle:
         handle.write(text)
         handle.flush()
         if durable:
             os.fsync(handle.fileno())
     temporary.replace(path)
-
-
-def _owners(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 def write_json(path: Path, value: object, durable: bool = True) -> None:

@@ -48,7 +48,10 @@ def guess_columns(
     for role, names in NAMES.items():
         for name in names:
             column = lowered.get(name)
-            if column and column not in found.values() and _fits(role, _first(column, samples)):
+            if not column or column in found.values():
+                continue
+            values = (sample.get(column) for sample in samples)
+            if _fits(role, next((value for value in values if value not in (None, "", [])), None)):
                 found[role] = column
                 break
     if "conversation" in found:
@@ -104,11 +107,6 @@ def _check(role: str, name: str, columns: Sequence[str]) -> None:
             remedy=f"{hint}The columns are: {', '.join(columns)}.",
             field=field,
         )
-
-
-def _first(column: str, samples: Sequence[Mapping[str, object]]) -> object:
-    values = (sample.get(column) for sample in samples)
-    return next((value for value in values if value not in (None, "", [])), None)
 
 
 def _fits(role: str, value: object) -> bool:

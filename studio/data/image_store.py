@@ -253,7 +253,8 @@ def _decoding() -> Iterator[None]:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise DataError("image of too many pixels (decompression bomb).", field="image") from error
     except PILLOW_ERRORS as error:
-        raise DataError(f"damaged image: {_one_line(error)}.", field="image") from error
+        said = " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
+        raise DataError(f"damaged image: {said}.", field="image") from error
 
 
 def _shown(original: Image.Image) -> tuple[bytes, bytes | None]:
@@ -346,7 +347,3 @@ def _write(path: Path, content: bytes, *, sync: bool = True) -> None:
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__

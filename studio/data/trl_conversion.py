@@ -141,9 +141,12 @@ def training_dataset(
     if not used:
         raise _nothing_left(skipped, method)
     dataset, merged = _dataset(used, method, images, system_prompt, fit, every)
-    earlier = tuple(_earlier(row, every) for row in used)
+    earlier = []
+    for row in used:
+        answers = [message for message in row.prompt if message.role == "assistant"]
+        earlier.append((len(answers), sum(map(_is_learned, answers)) if every else 0))
     changed = tuple(names[place] for place in merged)
-    return TrainingData(dataset, len(used), skipped, tuple(names), earlier, changed, apart)
+    return TrainingData(dataset, len(used), skipped, tuple(names), tuple(earlier), changed, apart)
 
 
 def load_training_data(
@@ -185,7 +188,12 @@ def load_training_data(
         )
         rows = list(opened.rows())
         if where and not rows:
-            raise _none_has(where, split)
+            wanted = ", ".join(f"{name}: {value}" for name, value in where.items())
+            raise DataError(
+                f"No row of {split} has {wanted}.",
+                remedy="Correct the value, or empty it to use all rows.",
+                field="data.where",
+            )
         return rows
 
     def convert(rows: Iterable[Row | BadRow]) -> TrainingData:
@@ -211,15 +219,6 @@ def load_training_data(
         return trained, convert(held)
     except DataError as error:
         raise DataError(error.message, remedy=error.remedy, field="data.evaluation") from error
-
-
-def _none_has(where: Mapping[str, object], split: str) -> DataError:
-    wanted = ", ".join(f"{name}: {value}" for name, value in where.items())
-    return DataError(
-        f"No row of {split} has {wanted}.",
-        remedy="Correct the value, or empty it to use all rows.",
-        field="data.where",
-    )
 
 
 def held_out_share(evaluation: str | None) -> float | None:
@@ -312,11 +311,6 @@ def _scored_places(rows: Sequence[Row], prompts: Sequence[list[dict]]) -> list[l
             [place + before for place, message in enumerate(row.prompt) if _is_learned(message)]
         )
     return found
-
-
-def _earlier(row: Row, every: bool) -> tuple[int, int]:
-    answers = [message for message in row.prompt if message.role == "assistant"]
-    return len(answers), sum(map(_is_learned, answers)) if every else 0
 
 
 def _is_learned(message: Message) -> bool:

@@ -50,7 +50,13 @@ def prompt_messages(row: Row, system_prompt: str | None = None) -> list[dict[str
     if system_prompt and messages[0].role != "system":
         messages = (Message("system", (Part("text", system_prompt),)), *messages)
     return [
-        {"role": message.role, "content": [_part(part) for part in message.parts]}
+        {
+            "role": message.role,
+            "content": [
+                {"type": part.type, "text": part.text if part.type == "text" else None}
+                for part in message.parts
+            ],
+        }
         for message in messages
     ]
 
@@ -84,7 +90,9 @@ def trl_columns(batch: dict[str, list]) -> dict[str, list]:
 def _cell(name: str, value: Any) -> Any:
     if name == SCORED:
         return value
-    return _images(value) if name == "images" else bare(value)
+    if name == "images":
+        return [open_image(image["bytes"] or image["path"]) for image in value]
+    return bare(value)
 
 
 def bare(messages: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -101,11 +109,3 @@ def bare(messages: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         }
         for message in messages
     ]
-
-
-def _images(values: Sequence[dict[str, Any]]) -> list:
-    return [open_image(value["bytes"] or value["path"]) for value in values]
-
-
-def _part(part: Part) -> dict[str, str | None]:
-    return {"type": part.type, "text": part.text if part.type == "text" else None}

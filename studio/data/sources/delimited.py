@@ -38,7 +38,9 @@ class DelimitedReader(Reader):
     def _rows(self, handle) -> Iterator[Record | BadRow]:
         header_line = handle.readline()
         handle.seek(0)
-        rows = csv.reader(handle, delimiter=_delimiter(self.path, header_line))
+        mark = max((",", ";", "\t"), key=header_line.count)
+        mark = "\t" if self.path.suffix.lower() == ".tsv" else mark
+        rows = csv.reader(handle, delimiter=mark)
         header, ours = next(rows, []), _of_an_export(self.path)
         if len(set(header)) < len(header):
             twice = next(name for name in header if header.count(name) > 1)
@@ -74,9 +76,3 @@ def _of_an_export(path: Path) -> int:
         return 0
     version = known.get("csv_cells", 1)
     return version if isinstance(version, int) and version > 0 else 1
-
-
-def _delimiter(path: Path, header: str) -> str:
-    if path.suffix.lower() == ".tsv":
-        return "\t"
-    return max((",", ";", "\t"), key=header.count)

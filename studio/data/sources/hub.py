@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from studio.core.errors import DataError
 from studio.core.paths import Workspace
 from studio.data.schema import BadRow
 from studio.data.sources.reader import Reader, Record
 from studio.data.split_slices import choose_split
-
-if TYPE_CHECKING:
-    from datasets import DatasetBuilder
 
 _ID = re.compile(
     r"(?P<id>[\w.-]+(?:/[\w.-]+)?)(?::(?P<config>[\w.-]+))?(?:@(?P<revision>[\w./-]+))?"
@@ -93,24 +90,17 @@ def open_builder(
     streams = _hub_call(path, builder.as_streaming_dataset)
     name = choose_split(split, tuple(streams), field)
     known = (builder.info.splits or {}).get(name)
-    files = {str(split): tuple(map(str, names)) for split, names in _data_files(builder)}
+    given: Mapping[object, Iterable[object]] = builder.config.data_files or {}
+    files = next((tuple(map(str, names)) for one, names in given.items() if str(one) == name), ())
     return HubReader(
         label=f"hub dataset {path}{f' at {revision[:8]}' if revision else ''}",
         splits=tuple(streams),
         path=path,
         stream=streams[name].decode(False),
-        files=_all_parquet(files.get(name, ())),
+        files=files if all(file.endswith(".parquet") for file in files) else (),
         rows=(known.num_examples if known else 0) or None,
         split_field=field,
     )
-
-
-def _data_files(builder: DatasetBuilder) -> Iterable[tuple[object, Iterable[object]]]:
-    return (builder.config.data_files or {}).items()
-
-
-def _all_parquet(files: tuple[str, ...]) -> tuple[str, ...]:
-    return files if all(name.endswith(".parquet") for name in files) else ()
 
 
 def _rows_in(files: tuple[str, ...]) -> int:

@@ -28,7 +28,8 @@ class JsonLinesReader(Reader):
             while raw := handle.readline(MAX_LINE + 1):
                 line += 1
                 if len(raw) > MAX_LINE:
-                    _skip_line(handle, raw)
+                    while raw and not raw.endswith(b"\n"):
+                        raw = handle.readline(MAX_LINE)
                     yield BadRow(line, f"line over {MAX_LINE >> 20} MB")
                 elif raw.strip():
                     yield _parsed(raw, line)
@@ -90,11 +91,6 @@ def _parsed(raw: bytes, line: int) -> Record | BadRow:
     if not isinstance(values, dict):
         return BadRow(line, "not an object with named fields")
     return Record(line, values)
-
-
-def _skip_line(handle, raw: bytes) -> None:
-    while raw and not raw.endswith(b"\n"):
-        raw = handle.readline(MAX_LINE)
 
 
 def _unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
