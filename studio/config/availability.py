@@ -100,7 +100,7 @@ X86 = ("x86_64", "amd64")
 
 
 def unavailable(device: Device | None = None) -> Reasons:
-    """Setting → value → why it cannot be used on this machine.
+    """List by setting and value why it cannot be used on this machine.
 
     Args:
         device: What is trained on (`Plan.device` names it); None leaves out what depends on it.
@@ -123,7 +123,7 @@ def unavailable(device: Device | None = None) -> Reasons:
 
 
 def availability_problems(config: RunConfig, device: Device | None = None) -> list[FieldProblem]:
-    """What of `config` this machine lacks; nothing for a run that is sent elsewhere."""
+    """List what this machine lacks for `config`; nothing for a run that is sent elsewhere."""
     if sent_elsewhere(config):
         return [
             FieldProblem("adapter.init", f"{value} {reason}.", REMEDIES["adapter.init"])
@@ -148,7 +148,7 @@ def availability_problems(config: RunConfig, device: Device | None = None) -> li
 
 
 def model_problems(model: ModelConfig, device: Device | None = None) -> list[FieldProblem]:
-    """What of a model's settings this machine lacks."""
+    """List what this machine lacks for a model's settings."""
     chosen = {
         "model.quantization": model.quantization,
         "model.attention": model.attention,

@@ -20,7 +20,7 @@ REPOSITORY = re.compile(r"(\w[\w.-]*/)?\w[\w.-]*")
 
 
 def problems(config: RunConfig) -> list[FieldProblem]:
-    """Everything in `config` that contradicts itself or that is not installed here.
+    """List what in `config` contradicts itself or is not installed here.
 
     What depends on the device is told by `studio.models.devices.device_problems`.
     """
@@ -50,7 +50,7 @@ def ensure_consistent(config: RunConfig) -> None:
 
 
 def cautions(config: RunConfig) -> list[str]:
-    """What works but is probably not meant; sentences for the plan."""
+    """List what works but is probably not meant, in sentences for the plan."""
     found = []
     adapter, optimizer = config.adapter, config.optimizer
     if config.method == "dpo":

@@ -19,7 +19,7 @@ class SettingDifference:
 
 
 def differences(left: RunConfig, right: RunConfig) -> list[SettingDifference]:
-    """Every setting that differs, in the order of the run file.
+    """List every setting that differs, in the order of the run file.
 
     A section that only one of them has (`adapter: null`) is one difference of that section.
     """

@@ -71,7 +71,7 @@ def _zero_stage(values: dict[str, Any]) -> int | None:
 
 
 def accelerate_problems(config: RunConfig, device: str | None = None) -> Iterator[FieldProblem]:
-    """Why the run cannot go as its accelerate file says; nothing for other engines.
+    """Say why the run cannot go as its accelerate file says; nothing for other engines.
 
     Args:
         device: What is trained on; None leaves out what depends on it.
@@ -105,7 +105,7 @@ def accelerate_problems(config: RunConfig, device: str | None = None) -> Iterato
 
 
 def engine_cautions(config: RunConfig) -> Iterator[str]:
-    """What works where the run goes, but is probably not meant, or not what its plan says."""
+    """Say what works on the engine but is probably not meant, or not what the plan says."""
     engine = config.launch.engine
     if sent_elsewhere(config):
         yield from _job_cautions(flavor_of(engine), config.launch.processes)
@@ -161,7 +161,7 @@ def _whole_weights_wanted(config: RunConfig, name: str) -> Iterator[FieldProblem
 
 
 def job_problems(config: RunConfig) -> Iterator[FieldProblem]:
-    """Why a run cannot go as a job of the flavor it names; nothing for other engines."""
+    """Say why a run cannot go as a job of its flavor; nothing for other engines."""
     if not sent_elsewhere(config):
         return
     flavor, processes = flavor_of(config.launch.engine), config.launch.processes
@@ -182,21 +182,21 @@ def job_problems(config: RunConfig) -> Iterator[FieldProblem]:
 
 
 def sent_elsewhere(config: RunConfig) -> bool:
-    """Whether the run leaves this machine, as a job."""
+    """Return whether the run leaves this machine, as a job."""
     return config.launch.engine.startswith(JOBS_ENGINE)
 
 
 def flavor_of(engine: str) -> str:
-    """The flavor in `hf-jobs:<flavor>`."""
+    """Return the flavor in `hf-jobs:<flavor>`."""
     return engine.removeprefix(JOBS_ENGINE)
 
 
 def gpu_memory(flavor: str) -> int | None:
-    """GB of each GPU of a flavor; None for those without a GPU, and for unknown ones."""
+    """Return GB of each GPU of a flavor; None without a GPU, and for unknown flavors."""
     return next((GPUS[name] for name in GPUS if flavor.startswith(name)), None)
 
 
 def gpus_of(flavor: str) -> int:
-    """GPUs of a flavor of Hugging Face Jobs, by its name (`a10g-largex4`); 1 where it has none."""
+    """Count the GPUs of a flavor of Hugging Face Jobs by its name (`a10g-largex4`); else 1."""
     found = re.search(r"x(\d+)$", flavor)
     return int(found.group(1)) if found else 1

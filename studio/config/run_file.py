@@ -22,7 +22,7 @@ TYPE_TAGS = ("str", "list[str]", "int", "float")
 
 
 def parse(values: Mapping[str, Any]) -> RunConfig:
-    """A `RunConfig` from plain values.
+    """Make a `RunConfig` of plain values.
 
     Raises:
         ConfigError: With one problem per wrong key or value.
@@ -44,7 +44,7 @@ def load(path: Path) -> RunConfig:
 
 
 def load_run(path: Path) -> RunConfig:
-    """The run file of a run's folder. It names every setting that there was when the run was made.
+    """Read the run file of a run's folder; it names every setting that existed at its start.
 
     A run of an earlier version goes on as it began: it scores last answers, and cuts at its
     maximum length.
@@ -62,7 +62,7 @@ def load_run(path: Path) -> RunConfig:
 
 
 def load_values(path: Path) -> dict[str, Any]:
-    """The mapping in a YAML file, unchecked but for being one."""
+    """Read the mapping in a YAML file; its keys and values are not checked."""
     try:
         values = yaml_text.read(path)
     except FileNotFoundError:
@@ -80,7 +80,7 @@ def load_values(path: Path) -> dict[str, Any]:
 
 
 def dump(config: RunConfig) -> str:
-    """The run file of `config`: all settings, in the order they are declared."""
+    """Write the run file of `config` as text: all settings, in the order they are declared."""
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
@@ -151,7 +151,7 @@ def _nearest(location: list[str]) -> str:
 
 
 def section_type(model: type[BaseModel], name: str) -> type[BaseModel] | None:
-    """The section class of field `name`, looking through `Section | None`."""
+    """Find the section class of field `name`, looking through `Section | None`."""
     field = model.model_fields.get(name)
     if field is None:
         return None

@@ -28,7 +28,7 @@ COLUMNS = "| setting | default | what it does | effect | elsewhere |\n|---|---|-
 
 
 def reference() -> str:
-    """The page as Markdown."""
+    """Write the page as Markdown."""
     sections = groupby(field_specs(), key=lambda spec: spec.path.rpartition(".")[0])
     parts = [_section(name, list(specs)) for name, specs in sections]
     return "\n".join([HEAD, *parts])

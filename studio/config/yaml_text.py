@@ -22,7 +22,7 @@ class YamlError(ValueError):
 
 
 def read(path: Path, most: int = MOST_BYTES) -> Any:
-    """What a file holds. Raises OSError, YamlError."""
+    """Read what a file holds. Raises OSError, YamlError."""
     with path.open("rb") as file:
         content = file.read(most + 1)
     try:
@@ -34,7 +34,7 @@ def read(path: Path, most: int = MOST_BYTES) -> Any:
 
 
 def parse(text: str, most: int = MOST_BYTES) -> Any:
-    """What a text says: mappings, lists and values.
+    """Parse a text: mappings, lists and values.
 
     Args:
         most: Bytes that it may have.

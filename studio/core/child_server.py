@@ -141,7 +141,7 @@ def yield_from(
 
 
 def encode_error(error: BaseException) -> Message:
-    """An error as plain values; one that is not for users' eyes becomes a `RunFailedError`."""
+    """Turn an error into plain values; one not meant for users becomes a `RunFailedError`."""
     if not isinstance(error, StudioError):
         error = RunFailedError(
             f"{type(error).__name__}: {error}", remedy="The log has the details."
@@ -159,7 +159,7 @@ def encode_error(error: BaseException) -> Message:
 
 
 def decode_error(encoded: Message) -> StudioError:
-    """The error that `encode_error` encoded."""
+    """Make the error that `encode_error` encoded."""
     if encoded.get("problems"):
         return ConfigError([FieldProblem(**problem) for problem in encoded["problems"]])
     kind = getattr(errors, str(encoded.get("type")), RunFailedError)

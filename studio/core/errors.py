@@ -128,6 +128,6 @@ def _with_remedy(message: str, remedy: str) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of what an error says; the name of its kind where it says nothing."""
+    """Return the first line of what an error says; its kind when it says nothing."""
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__

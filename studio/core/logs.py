@@ -104,14 +104,14 @@ def _is_refusal(error: BaseException) -> bool:
 
 
 def discreet(text: str) -> str:
-    """`text` with passwords, tokens and keys blotted out."""
+    """Hide passwords, tokens and keys in `text`."""
     for secret in _SECRETS:
         text = secret.sub(HIDDEN, text)
     return _NAMED.sub(rf"\1{HIDDEN}", text)
 
 
 def shortened(text: str) -> str:
-    """`text` with an end: long lines without their end, and a long record without its middle."""
+    """Shorten `text`: long lines lose their end, and a long record its middle."""
     lines = [_cut(line) for line in text[: 100 * LONGEST_RECORD].split("\n")]
     text = "\n".join(lines)
     if len(text) <= LONGEST_RECORD:

@@ -153,7 +153,7 @@ class Workspace:
         return os.environ.get("STUDIO_DATABASE_URL") or sqlite_url(self.database)
 
     def left_out(self, number: int) -> Path:
-        """The rows that import `number` left out, with reasons."""
+        """Return the file with the rows that import `number` left out, with reasons."""
         return self.root / "imports" / f"{number}-left-out.csv"
 
     def run(self, run_id: str) -> RunPaths:
@@ -169,7 +169,7 @@ def unusable(root: Path, error: OSError) -> InputError:
 
 
 def typed_path(text: str) -> Path:
-    """A path as people type it: `~` is their home. A user whom nobody knows has none."""
+    """Read a path as people type it: `~` is their home; an unknown user has none."""
     try:
         return Path(text).expanduser()
     except RuntimeError:
@@ -177,7 +177,7 @@ def typed_path(text: str) -> Path:
 
 
 def can_be_path(name: str) -> bool:
-    """Whether a file can have this name: asking the system for another one is an error."""
+    """Return whether a file can have this name: asking the system for another one is an error."""
     encoded = name.encode("utf-8", "surrogatepass")
     parts = re.split(rb"[/\\]", encoded)
     longest = max(map(len, parts))
@@ -185,13 +185,13 @@ def can_be_path(name: str) -> bool:
 
 
 def sqlite_url(path: Path) -> str:
-    """SQLAlchemy URL of a SQLite file, whatever characters its name has."""
+    """Make the SQLAlchemy URL of a SQLite file, whatever characters its name has."""
     return f"sqlite:///{str(path).replace('%', '%25').replace('?', '%3F')}"
 
 
 @contextmanager
 def building(target: Path) -> Iterator[Path]:
-    """A new folder that becomes `target` when the block ends, and is gone when the block raises.
+    """Make a new folder that becomes `target` at the end, and is gone when the block raises.
 
     Where another has become `target` meanwhile, that one stays.
     """
@@ -245,7 +245,7 @@ def write_json(path: Path, value: object, durable: bool = True) -> None:
 
 
 def read_json(path: Path) -> dict | None:
-    """The JSON object in `path`, or None when the file is not there."""
+    """Read the JSON object in `path`; None when the file is not there."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -253,7 +253,7 @@ def read_json(path: Path) -> dict | None:
 
 
 def read_state(path: Path) -> dict:
-    """The JSON object in `path`; empty where there is none, or the file is damaged."""
+    """Read the JSON object in `path`; empty when the file is missing or damaged."""
     try:
         values = read_json(path)
     except ValueError:

@@ -42,7 +42,7 @@ SAME_ROLE = {
 def guess_columns(
     columns: Sequence[str], samples: Sequence[Mapping[str, object]]
 ) -> dict[str, str]:
-    """Role → column, for the roles that can be told from the names and the first values."""
+    """Guess which column has which role, from the names and the first values."""
     lowered = {name.lower(): name for name in reversed(columns)}
     found: dict[str, str] = {}
     for role, names in NAMES.items():
@@ -67,7 +67,7 @@ def map_columns(
     samples: Sequence[Mapping[str, object]],
     explicit: Mapping[str, str] | None,
 ) -> dict[str, str]:
-    """The guess with `explicit` (role → column) laid over it; an empty name: no column has it.
+    """Lay `explicit` (role → column) over the guess; an empty name: no column has the role.
 
     Raises:
         DataError: For a role there is none of, or a column that is not there; `field` is

@@ -35,7 +35,7 @@ class Conversation:
 
 
 def check_text(text: str, field: str) -> str:
-    """`text` itself. Raises DataError for what no store or tokenizer should meet."""
+    """Return `text`. Raises DataError for what no store or tokenizer should meet."""
     if len(text) > MAX_TEXT:
         raise DataError(
             f"text of {len(text):,} characters; the limit is {MAX_TEXT:,}.", field=field
@@ -46,7 +46,7 @@ def check_text(text: str, field: str) -> str:
 
 
 def flaw(text: str) -> str:
-    """The character in a text that no store or tokenizer should meet; empty when there is none."""
+    """Name the character in a text that no store or tokenizer should meet; empty when none."""
     if "\0" in text:
         return "a NUL character"
     if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
@@ -55,7 +55,7 @@ def flaw(text: str) -> str:
 
 
 def is_turns(value: object) -> TypeGuard[list[dict[str, Any]]]:
-    """Whether `value` is a list of turns with a role."""
+    """Return whether `value` is a list of turns with a role."""
     return (
         isinstance(value, list)
         and bool(value)
@@ -64,7 +64,7 @@ def is_turns(value: object) -> TypeGuard[list[dict[str, Any]]]:
 
 
 def read_conversation(value: object, field: str) -> Conversation:
-    """Turns (`role`/`content` or `from`/`value`), or one user text. Raises DataError."""
+    """Read turns (`role`/`content` or `from`/`value`), or one user text. Raises DataError."""
     if isinstance(value, str):
         if not value.strip():
             raise DataError("the question is empty.", field=field)
@@ -87,7 +87,7 @@ def read_conversation(value: object, field: str) -> Conversation:
 
 
 def is_scored(turn: dict, field: str) -> bool:
-    """Whether an assistant's turn is to be learned: unless it has `weight: 0`, or `loss: false`.
+    """Return whether an assistant's turn is learned: not with `weight: 0` or `loss: false`.
 
     Raises:
         DataError: The weight is neither 0 nor 1.
@@ -104,7 +104,7 @@ def is_scored(turn: dict, field: str) -> bool:
 def until_scored(
     messages: Sequence[Message], answer: str, scored: bool, field: str
 ) -> tuple[tuple[Message, ...], str]:
-    """A conversation up to its last answer that is learned, and that answer.
+    """Cut a conversation after its last answer that is learned; return both apart.
 
     Args:
         messages: What comes before `answer`.
@@ -122,7 +122,7 @@ def until_scored(
 
 
 def read_answer(value: object, field: str) -> str:
-    """The text of an answer: a string, a number, a list of them, a turn, or turns."""
+    """Read the text of an answer: a string, a number, a list of them, a turn, or turns."""
     if isinstance(value, (list, dict)) and value:
         if isinstance(value, dict) and "role" not in value and "from" not in value:
             value = next(
@@ -141,7 +141,7 @@ def read_answer(value: object, field: str) -> str:
 
 
 def place_images(messages: Sequence[Message], images: int) -> tuple[Message, ...]:
-    """Messages with exactly `images` image places: those there, the `<image>` tags, or in front.
+    """Give messages exactly `images` image places: their own, the `<image>` tags, or in front.
 
     Raises:
         DataError: When the places written do not match the number of images.

@@ -34,7 +34,7 @@ MAX_META_TEXT = 2_000
 
 
 def describe(columns: Sequence[str], mapping: Mapping[str, str], sample: Mapping | None) -> str:
-    """A few words that say what the rows are: "LLaMA-Factory / ShareGPT preferences"."""
+    """Say in a few words what the rows are: "LLaMA-Factory / ShareGPT preferences"."""
     sample = sample or {}
     for name, needed in KNOWN:
         if needed <= set(columns) and "conversation" not in mapping:
@@ -84,7 +84,7 @@ class RowMaker:
         self._seen: dict[str, int] = {}
 
     def row(self, values: Mapping[str, object]) -> Row:
-        """The row of one record. Raises DataError with the reason when it cannot be used."""
+        """Make the row of one record. Raises DataError with the reason when it cannot be used."""
         conversation, completion, scored = self._conversation(values)
         images = self._images(values) or conversation.images
         prompt = place_images(conversation.messages, len(images))

@@ -15,7 +15,7 @@ SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 
 
 def upright_size(path: Path) -> tuple[int, int]:
-    """Width and height of an image once it is turned upright; only its header is read.
+    """Read width and height of an image once it is turned upright, from its header only.
 
     Raises:
         DataError: It is no image that can be read.

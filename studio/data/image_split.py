@@ -9,7 +9,7 @@ from studio.data.schema import Row
 
 
 def split_by_image(rows: Sequence[Row], share: float) -> tuple[list[Row], list[Row]]:
-    """(train, evaluation): rows linked by any image stay on one side.
+    """Split rows into (train, evaluation); rows linked by any image stay on one side.
 
     The side depends on the images alone, so a dataset that grows keeps its split; rows without
     an image go by their question. With two groups or more neither side is empty.

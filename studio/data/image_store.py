@@ -105,7 +105,7 @@ class ImageStore:
         return self._find(sha) is not None
 
     def path(self, sha: str) -> Path:
-        """The original file. Raises NotFoundError."""
+        """Find the original file. Raises NotFoundError."""
         found = self._find(sha)
         if found is None:
             raise NotFoundError(
@@ -116,18 +116,18 @@ class ImageStore:
         return found
 
     def thumb_path(self, sha: str) -> Path:
-        """The thumbnail, at most `THUMB_EDGE` pixels a side. Raises NotFoundError."""
+        """Find the thumbnail, at most `THUMB_EDGE` pixels a side. Raises NotFoundError."""
         self.path(sha)
         return self._thumb(sha)
 
     def view_path(self, sha: str) -> Path:
-        """The file to show in a browser: the original, or its normalised copy where they differ."""
+        """Find the file to show in a browser: the original, or its normalised copy if they differ."""
         original = self.path(sha)
         view = self._view(sha)
         return view if view.exists() else original
 
     def open(self, sha: str) -> Image.Image:
-        """The decoded image. Raises NotFoundError, DataError."""
+        """Decode an image. Raises NotFoundError, DataError."""
         return open_image(self.path(sha))
 
     def _find(self, sha: str) -> Path | None:
@@ -149,7 +149,7 @@ def named_sha(path: Path) -> str:
 
 
 def resolve_inside(folder: Path, name: str) -> Path:
-    """The file `name` below `folder`.
+    """Find the file `name` below `folder`.
 
     Raises:
         DataError: For addresses, absolute names, `..`, links that lead outside, or no such file.

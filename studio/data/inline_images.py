@@ -16,7 +16,7 @@ SHORTEST = 64  # no image file is smaller, and few names are longer
 
 
 def inline_image(text: str) -> bytes | None:
-    """The file that `text` holds; None when it is a name.
+    """Decode the file that `text` holds; None when it is a name.
 
     Raises:
         DataError: The base64 of a `data:` address is damaged.

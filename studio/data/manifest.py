@@ -45,7 +45,7 @@ class FrozenExport:
 
 
 def list_exports(workspace: Workspace) -> list[FrozenExport]:
-    """The exports of a workspace, newest first; files for other tools are left out."""
+    """List the exports of a workspace, newest first, without files for other tools."""
     exports = []
     for folder in sorted(workspace.exports.glob("*/")):
         manifest = None if folder.name.startswith(".") else read_json(folder / MANIFEST)

@@ -78,7 +78,7 @@ class TrainingData:
         return sum(there - scored for there, scored in self.earlier)
 
     def without(self, numbers: Mapping[int, str]) -> TrainingData:
-        """What is left without some rows.
+        """Leave some rows out.
 
         Args:
             numbers: Places in `dataset`, with the reason why they are left out.
@@ -163,7 +163,7 @@ def load_training_data(
     turns: Turns = "all",
     fit: Fit = ANY_MODEL,
 ) -> tuple[TrainingData, TrainingData | None]:
-    """(train, evaluation) of a run; no image is in both.
+    """Load (train, evaluation) of a run; no image is in both.
 
     Args:
         train: A split or a slice of one.
@@ -222,7 +222,7 @@ def load_training_data(
 
 
 def held_out_share(evaluation: str | None) -> float | None:
-    """0.1 for "10%"; None when it is a split. Raises DataError for a share out of range."""
+    """Read a share: 0.1 for "10%"; None for a split. Raises DataError when out of range."""
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*%\s*", evaluation or "")
     if not match:
         return None
@@ -237,7 +237,7 @@ def held_out_share(evaluation: str | None) -> float | None:
 
 
 def unusable(row: Row, method: Method, images: ImageStore) -> str:
-    """Why a row must not be trained on; empty when it may."""
+    """Say why a row must not be trained on; empty when it may."""
     texts = []
     for name, answer in zip(ANSWERS[method], _answers(row, method), strict=True):
         if answer is None:

@@ -76,22 +76,22 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A consistent view of the database for as long as the block runs."""
+        """Open a consistent view of the database for as long as the block runs."""
         with self._use().reading() as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """One transaction with the write lock held; durable when the block has ended."""
+        """Begin a transaction with the write lock held; it is durable when the block has ended."""
         with self._use().write() as connection:
             yield connection
 
     def submit(self, work: Callable[[Connection], T]) -> Future[T]:
-        """`work` in a transaction, durable once the result is there; see `Writer`."""
+        """Do `work` in a transaction; it is durable once the result is there. See `Writer`."""
         return self._use().work.submit(work)
 
     def run(self, work: Callable[[Connection], T]) -> T:
-        """`submit`, waited for."""
+        """Do `work` as `submit` does, and wait for its result."""
         return self.submit(work).result()
 
     def close(self) -> None:
@@ -214,7 +214,7 @@ class _Registry:
         return next((one for one in self.opened if one.file and one.file.same(path)), None)
 
     def forget(self) -> None:
-        """After a fork: the parent's connections are neither used nor closed here."""
+        """Leave the parent's connections alone after a fork: they are neither used nor closed here."""
         self.lock = threading.RLock()
         self.inherited += self.opened
         self.opened = []

@@ -156,7 +156,7 @@ class Journal:
 def open_journal(
     workspace: Workspace, environment: Mapping[str, str] = os.environ
 ) -> Journal | None:
-    """The journal that `STUDIO_JOURNAL` asks for, if it does.
+    """Make the journal that `STUDIO_JOURNAL` names; None when it names none.
 
     Raises:
         InputError: It is not the name of a repository, or the database is not SQLite.

@@ -104,12 +104,12 @@ def refuse_to_start_empty(path: Path) -> None:
 
 
 def rescued_copies(path: Path) -> list[Path]:
-    """Copies that a studio made when the file was taken away while it ran, oldest first."""
+    """List copies that a studio made when the file was taken away while it ran, oldest first."""
     return sorted(path.parent.glob(f"{path.name}.{RESCUED}*"))
 
 
 def damaged(path: Path, reason: str) -> DataError:
-    """The error of a file that is not whole."""
+    """Make the error of a file that is not whole."""
     return DataError(
         f"The annotation database {path} is truncated or damaged: {reason}.",
         remedy="Restore it from a backup; it was left as it is.",
@@ -133,7 +133,7 @@ def _has_journal(path: Path) -> bool:
 
 
 def identity(path: str | Path) -> Identity | None:
-    """Device and inode of the file at `path`; None when there is none.
+    """Read device and inode of the file at `path`; None when there is none.
 
     Raises:
         OSError: The disk does not answer.
@@ -193,7 +193,7 @@ class OpenFile:
         self._journal_is = identity(self._journal) if mode == "wal" else None
 
     def same(self, path: Path) -> bool:
-        """Whether `path` names this file, or another name of it."""
+        """Return whether `path` names this file, or another name of it."""
         return path.absolute() == self.path or identity(path) == self._database_is
 
     @property

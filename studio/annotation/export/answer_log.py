@@ -18,7 +18,7 @@ from studio.annotation.records import details_of
 def answers(
     connection: Connection, dataset: str, annotators: Sequence[str] = ()
 ) -> list[dict[str, Any]]:
-    """One record per (pair, annotator) with what stands now, in the order of the pairs.
+    """List what each person says of each pair now, one record each, in the order of the pairs.
 
     `answers` of a record are the two candidates; `preferred`, `shown_left`, the aspects and the
     marks name them by their place there, 0 or 1. Characters of marks are counted in UTF-16, as

@@ -25,7 +25,7 @@ class Images(Protocol):
 
 
 def write_jsonl(rows: Sequence[Row], images: Images, folder: Path) -> None:
-    """`preferences.jsonl` with the images beside it; conversations as TRL takes them."""
+    """Write `preferences.jsonl` with the images beside it; conversations as TRL takes them."""
     with (folder / "preferences.jsonl").open("w", encoding="utf-8", newline="\n") as handle:
         for row in rows:
             handle.write(json.dumps(_record(row, images), ensure_ascii=False) + "\n")
@@ -33,7 +33,7 @@ def write_jsonl(rows: Sequence[Row], images: Images, folder: Path) -> None:
 
 
 def write_csv(rows: Sequence[Row], images: Images, folder: Path) -> None:
-    """`preferences.csv` in UTF-8 with a mark, so that spreadsheets read it; no cell is a formula."""
+    """Write `preferences.csv` for spreadsheets (UTF-8 with a mark); no cell is a formula."""
     with (folder / "preferences.csv").open("w", encoding="utf-8-sig", newline="") as handle:
         writer = csv.writer(handle)
         answers = [name for name in ANSWERS if getattr(rows[0], name) is not None]
@@ -49,7 +49,7 @@ def write_csv(rows: Sequence[Row], images: Images, folder: Path) -> None:
 
 
 def write_parquet(rows: Sequence[Row], images: Images, folder: Path) -> None:
-    """`preferences.parquet` with the images inside, as `datasets` reads them."""
+    """Write `preferences.parquet` with the images inside, as `datasets` reads them."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -67,7 +67,7 @@ def write_parquet(rows: Sequence[Row], images: Images, folder: Path) -> None:
 
 
 def write_ranked(rows: Sequence[Row], images: Images, folder: Path) -> None:
-    """`ranked.jsonl`: per item its answers, best first, with comparisons won and lost."""
+    """Write `ranked.jsonl`: the answers of each item, best first, with comparisons won and lost."""
     with (folder / "ranked.jsonl").open("w", encoding="utf-8", newline="\n") as handle:
         for ranking in rankings(rows):
             record = {
@@ -86,7 +86,7 @@ def write_ranked(rows: Sequence[Row], images: Images, folder: Path) -> None:
 
 
 def write_answers(records: Sequence[dict], images: Images, folder: Path) -> None:
-    """`answers.jsonl`: what each person said about each pair, with the images that are there."""
+    """Write `answers.jsonl`: what each person said about each pair, with the images that exist."""
     (folder / "images").mkdir()
     names: dict[str, str] = {}
     for sha in {sha for record in records for sha in record["images"]}:

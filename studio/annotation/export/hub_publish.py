@@ -26,7 +26,7 @@ def write_card(folder: Path) -> Path:
 
 
 def card(manifest: Mapping) -> str:
-    """A dataset card: what it holds, how it was decided, what was left out."""
+    """Write the text of a dataset card: what it holds, how it was decided, what was left out."""
     policy = manifest.get("policy", {})
     rules = "\n".join(
         f"- {name.replace('_', ' ')}: {plain(_said(value))}" for name, value in policy.items()
@@ -48,7 +48,7 @@ def card(manifest: Mapping) -> str:
 
 
 def dates(manifest: Mapping) -> str:
-    """When it was exported, and over which period people answered; nothing of older exports."""
+    """Say when it was exported, and when people answered; nothing for older exports."""
     made, answered = manifest.get("exported_at"), manifest.get("answered")
     if not isinstance(made, int | float):
         return ""
@@ -63,7 +63,7 @@ def _utc(at: float) -> str:
 
 
 def plain(text: object) -> str:
-    """Text of people in Markdown: one line, and nothing in it is markup, a link or a formula."""
+    """Escape a person's text for Markdown: one line without markup, links or formulas."""
     return MARKUP.sub(r"\\\1", " ".join(str(text).split()))
 
 

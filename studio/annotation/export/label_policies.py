@@ -54,7 +54,7 @@ class Verdict:
 
 
 def decide(votes: Counter, policy: ExportPolicy) -> Verdict:
-    """Majority of one pair.
+    """Decide one pair by the majority of its votes.
 
     Args:
         votes: Count by candidate id for choices, by kind for everything else.
@@ -80,7 +80,7 @@ def decide(votes: Counter, policy: ExportPolicy) -> Verdict:
 
 
 def preferences(connection: Connection, dataset: str, policy: ExportPolicy) -> Preferences:
-    """The preferences of a dataset, in the order of its items.
+    """Make training rows of a dataset's labels, in the order of its items.
 
     Raises:
         NotFoundError: There is no such dataset.
@@ -153,7 +153,7 @@ NOTHING = Fact()
 def facts(
     connection: Connection, dataset_id: int, annotators: tuple[str, ...] = ()
 ) -> dict[int, Fact]:
-    """By pair, what is known besides its votes."""
+    """Read by pair what is known besides its votes."""
     newest = select(func.max(Decision.id)).group_by(Decision.pair_id)
     golden = (
         select(Gold.pair_id, Gold.kind, Gold.winner_id)

@@ -148,12 +148,12 @@ def _dates(store: AnnotationStore, dataset: str) -> dict[str, object]:
 
 
 def export_name(dataset: str) -> str:
-    """A dataset's name as the name of an export: `embedded:unlabelled` → `embedded-unlabelled`."""
+    """Make an export's name of a dataset's: `embedded:unlabelled` gives `embedded-unlabelled`."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", dataset).strip("-._")[:60] or "preferences"
 
 
 def explain(left_out: dict[str, int]) -> str:
-    """The reasons in words: "3 with no label yet, 1 skipped"; empty when nothing was left out."""
+    """Say the reasons in words: "3: no label yet, 1: only skipped"; empty when there are none."""
     return ", ".join(f"{number}: {REASONS[reason]}" for reason, number in left_out.items())
 
 

@@ -15,7 +15,7 @@ from studio.annotation.records import HistoryEntry, PairCard
 def history(
     connection: Connection, annotator: str, before: int | None, limit: int, *, again: bool = False
 ) -> list[HistoryEntry]:
-    """Answers of `annotator`, newest first, from below event `before` on. Undoing is left out.
+    """List answers of `annotator`, newest first, older than event `before`; undoing is left out.
 
     Args:
         again: With those to second showings, as their page has them: a gap there would tell which

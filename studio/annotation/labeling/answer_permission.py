@@ -45,7 +45,7 @@ LOOK = (
 
 
 def admitted(connection: Connection, answer: SideAnswer | LabelEvent) -> LabelEvent:
-    """The answer of a page, to be saved.
+    """Check the answer of a page, and return the event to be saved.
 
     It may come late: what was handed out may be closed, decided or excluded by now. An answer in
     the words of the version before (a `LabelEvent`) waited in a browser while the studio was
@@ -69,7 +69,7 @@ def admitted(connection: Connection, answer: SideAnswer | LabelEvent) -> LabelEv
 
 
 def undoable(connection: Connection, annotator: str, handle: int) -> tuple[int, bool]:
-    """The pair that a page takes an answer back of, and whether that of its second showing.
+    """Find the pair whose answer a page takes back, and whether it is the second showing.
 
     Raises:
         NotFoundError: There can be no such pair.
@@ -81,7 +81,7 @@ def undoable(connection: Connection, annotator: str, handle: int) -> tuple[int, 
 
 
 def looked_at(connection: Connection, handle: int, annotator: str) -> PairCard:
-    """The card of a pair that `annotator` has answered or may answer now.
+    """Return the card of a pair that `annotator` has answered or may answer now.
 
     Raises:
         NotFoundError: It is neither.
@@ -100,7 +100,7 @@ def looked_at(connection: Connection, handle: int, annotator: str) -> PairCard:
 
 
 def own_showing(connection: Connection, handle: int, annotator: str) -> tuple[int, bool]:
-    """The pair behind a handle of somebody who was given it, and whether it is its second showing.
+    """Find the pair behind a handle of its annotator, and whether it is the second showing.
 
     Raises:
         NotFoundError: They were not.

@@ -52,7 +52,7 @@ def _unfit(message: str, field: str) -> InputError:
 
 
 def utf16_length(text: str) -> int:
-    """How long a text is as browsers count: in units of UTF-16."""
+    """Count a text's characters as browsers do: in units of UTF-16."""
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 

@@ -29,7 +29,7 @@ from studio.core.errors import InputError
 
 
 def annotator_id(connection: Connection, name: str, now: float) -> int:
-    """The annotator's id; added when new. Needs a writing transaction."""
+    """Return the annotator's id; a new one is added. Needs a writing transaction."""
     known = find_annotator(connection, name)
     if known is not None:
         return known
@@ -44,7 +44,7 @@ FIND = select(Annotator.id).where(Annotator.name == bindparam("name"))
 
 
 def find_annotator(connection: Connection, name: str) -> int | None:
-    """The annotator's id; None of somebody who is not known yet."""
+    """Find the annotator's id; None for somebody who is not known yet."""
     return connection.execute(FIND, {"name": name}).scalar()
 
 
@@ -56,8 +56,8 @@ def claim(
     now: float,
     who: int | None = None,
 ) -> list[PairCard]:
-    """Up to `count` pairs held for `annotator`, in the order they were handed out in; aging leases
-    renewed.
+    """Hold up to `count` pairs for `annotator`, in the order they were handed out; renew old
+    leases.
 
     Second showings and gold pairs come among them when it is their turn: last, as what is new
     does, so that their place tells nothing. `who` is the annotator's id, where it is known. That
@@ -146,7 +146,7 @@ def _turn(connection: Connection, who: int, dataset: str | None, now: float) -> 
 
 
 def standing(connection: Connection, annotator: str, dataset: str | None) -> dict[str, str]:
-    """By dataset, why `annotator` is not given its ordinary pairs: `qualifying` or `failed`."""
+    """Say by dataset why `annotator` gets no ordinary pairs: `qualifying` or `failed`."""
     who = find_annotator(connection, annotator) or 0
     known = projects(connection)
     names = {number: one.name for number, one in known.items()}
@@ -158,7 +158,7 @@ def standing(connection: Connection, annotator: str, dataset: str | None) -> dic
 
 
 def standings(connection: Connection, project: Project) -> dict[str, str]:
-    """How everybody who answered here stands in its qualification round; see `Team.standings`."""
+    """Say how each annotator of a project stands in its qualification round (`Team.standings`)."""
     here = (
         select(CurrentLabel.annotator_id)
         .join(Pair, Pair.id == CurrentLabel.pair_id)

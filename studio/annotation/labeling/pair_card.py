@@ -98,7 +98,7 @@ SAID_AGAIN = (
 def cards(
     connection: Connection, showings: Sequence[tuple[int, bool]], annotator: str
 ) -> list[PairCard]:
-    """The blind cards of showings, in that order: pairs, with whether it is the second, swapped."""
+    """Make the blind cards of showings (pair, is it the second), in that order."""
     parameters = {"annotator": annotator, "pairs": list({pair for pair, _ in showings})}
     rows = {row.id: row for row in connection.execute(CARDS, parameters)}
     again = {"annotator": annotator, "pairs": [pair for pair, repeat in showings if repeat]}
@@ -113,7 +113,7 @@ def cards(
 
 
 def card(connection: Connection, pair: int, annotator: str, repeat: bool = False) -> PairCard:
-    """One card.
+    """Make the card of one pair.
 
     Raises:
         NotFoundError: There is no such pair.

@@ -32,8 +32,7 @@ def progress(
     *,
     at_end: bool = False,
 ) -> Progress:
-    """Answers that stand, pairs in all, pairs still open, answers since `midnight`, and the
-    median time of the last answers in seconds.
+    """Count the answers that stand, all pairs, the open ones, today's answers and the median time.
 
     Excluded and deleted items do not count. For one annotator every showing counts alike, a gold
     pair and a second showing too: `labelled` and `waiting` move by one with each answer, because

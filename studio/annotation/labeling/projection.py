@@ -45,7 +45,7 @@ class State:
 def pair_state(
     votes: Sequence[Vote], settings: ProjectSettings, *, decided: bool = False, closed: bool = False
 ) -> State:
-    """The state of one pair.
+    """Compute the state of one pair from its votes and settings.
 
     Args:
         decided: A lead's decision stands.
@@ -85,7 +85,7 @@ def project_pairs(connection: Connection, pairs: Sequence[int], *, ruled: bool =
 
 
 def project_dataset(connection: Connection, dataset_id: int) -> None:
-    """The same for every pair of a dataset, after its settings changed."""
+    """Bring the states of all pairs of a dataset up to date, after its settings changed."""
     ids = connection.execute(select(Pair.id).where(Pair.dataset_id == dataset_id)).scalars()
     project_pairs(connection, list(ids))
 
@@ -131,7 +131,7 @@ CHANGE = (
 
 
 def project_pair(connection: Connection, pair, said: Vote) -> None:
-    """`project_pairs` of one pair, after a label.
+    """Bring the state of one pair up to date, after a label.
 
     Args:
         pair: Row with `COLUMNS`, read in this transaction before the label was written.
@@ -146,7 +146,7 @@ def project_pair(connection: Connection, pair, said: Vote) -> None:
 
 
 def vote_of(kind: str, winner_id: int | None, flagged: bool) -> Vote:
-    """The vote of an answer."""
+    """Make the vote of an answer."""
     return Vote(kind, kind if kind != "choose" or winner_id is None else winner_id, flagged)
 
 

@@ -53,7 +53,7 @@ class Viewer:
     name: str
 
     def handle(self, number: int, repeat: bool = False) -> int:
-        """The number by which this person's pages know a pair, or its second showing.
+        """Return the number by which this person's pages know a pair, or its second showing.
 
         A Feistel network: every number has one handle and every handle one number.
         """
@@ -63,7 +63,7 @@ class Viewer:
         return (left << HALF_BITS) + right + 1
 
     def number(self, handle: int) -> tuple[int, bool]:
-        """What `handle` made a handle of; of a foreign one, anything."""
+        """Find the pair of a handle and which showing it is; a foreign handle gives any number."""
         left, right = divmod((handle - 1) % HIGHEST, HALF + 1)
         for turn in reversed(range(ROUNDS)):
             left, right = right ^ self._mixed(turn, left), left
@@ -71,19 +71,19 @@ class Viewer:
         return number, bool(repeat)
 
     def showing(self, pair: int, repeat: bool, left_id: int) -> str:
-        """The token of a showing with the candidate `left_id` on the left."""
+        """Make the token of a showing with the candidate `left_id` on the left."""
         return self._digest(f"showing:{pair}:{int(repeat)}:{left_id}").hex()[:32]
 
     def base(self, pair: int, repeat: bool) -> int:
-        """What is added to versions, so that none tells how often a pair was answered."""
+        """Return what is added to versions, so that none tells how often a pair was answered."""
         return int.from_bytes(self._digest(f"version:{pair}:{int(repeat)}")[:3])
 
     def left_is_first(self, pair: int) -> bool:
-        """Whether the pair's first candidate is shown on the left: a fair, repeatable coin."""
+        """Toss a fair, repeatable coin: is the pair's first candidate shown on the left?"""
         return self._digest(f"side:{pair}")[0] % 2 == 0
 
     def draw(self, what: str) -> float:
-        """A repeatable number from 0 to 1, drawn for `what`."""
+        """Draw a repeatable number from 0 to 1 for `what`."""
         return int.from_bytes(self._digest(f"draw:{what}")[:6]) / 256**6
 
     @cached_property
@@ -99,12 +99,12 @@ class Viewer:
 
 
 def viewer(connection: Connection, name: str) -> Viewer:
-    """The viewer called `name`."""
+    """Make the viewer called `name`."""
     return Viewer(connection.execute(select(SECRET)).scalar_one(), name)
 
 
 def showing(card: PairCard) -> Showing:
-    """What a page is sent of a card."""
+    """Turn a card into all that a page is sent of it."""
     current = None
     if card.current is not None:
         current = _shown_answer(card.current, card.left.candidate_id)
@@ -127,7 +127,7 @@ def showing(card: PairCard) -> Showing:
 
 
 def side_of(candidate: int | None, left_id: int) -> Side | None:
-    """The side of a candidate of a pair; None of none."""
+    """Return the side that a candidate of a pair is on; None for no candidate."""
     if candidate is None:
         return None
     return "left" if candidate == left_id else "right"
@@ -144,12 +144,12 @@ def _shown_answer(answer: Answer, left_id: int) -> ShownAnswer:
 
 
 def aspects_by_side(aspects: dict[str, int], left_id: int) -> dict[str, str]:
-    """By aspect the better side; empty when both are alike."""
+    """Name by aspect the better side; empty when both are alike."""
     return {name: side_of(best or None, left_id) or "" for name, best in aspects.items()}
 
 
 def spans_by_side(spans: tuple[Span, ...], left_id: int) -> tuple[SideSpan, ...]:
-    """Marked pieces by the side they are on."""
+    """Place marked pieces on the side of their answer."""
     return tuple(
         SideSpan("left" if span.candidate_id == left_id else "right", span.start, span.end)
         for span in spans
@@ -164,12 +164,12 @@ class Sides:
     right: int
 
     def of(self, side: str | None) -> int | None:
-        """The candidate on a side."""
+        """Return the candidate on a side."""
         return {"left": self.left, "right": self.right}.get(side or "")
 
 
 def sides_of(person: Viewer, pair: int, repeat: bool, both: tuple[int, int], token: str) -> Sides:
-    """Which candidate was where when `token` was given out.
+    """Find which candidate was on which side when `token` was given out.
 
     Raises:
         InputError: The token belongs to no showing of this pair to this person.
@@ -187,7 +187,7 @@ def sides_of(person: Viewer, pair: int, repeat: bool, both: tuple[int, int], tok
 def event_of(
     answer: SideAnswer, person: Viewer, pair: int, repeat: bool, both: tuple[int, int]
 ) -> LabelEvent:
-    """An answer by sides as one by candidates.
+    """Turn an answer by sides into an event by candidates.
 
     Args:
         both: The pair's candidates.
@@ -219,7 +219,7 @@ def no_such_pair(number: int) -> NotFoundError:
 
 
 def not_yours() -> NotFoundError:
-    """The refusal of a pair that somebody was not given."""
+    """Make the refusal of a pair that was not given to somebody."""
     return NotFoundError(
         "This pair was not given to you, so your answer to it was not saved.",
         remedy="Go on with the next pair; reload the page if none comes.",

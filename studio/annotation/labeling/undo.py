@@ -67,7 +67,7 @@ def undo(
 
 
 def undid_repeat(connection: Connection, saved: Saved) -> bool:
-    """Whether an undo took back the answer to a second showing."""
+    """Return whether an undo took back the answer to a second showing."""
     undone = aliased(Label)
     query = (
         select(undone.repeat)

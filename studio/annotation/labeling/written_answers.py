@@ -46,7 +46,7 @@ def add_pairs(
     winner_id: int | None,
     now: float,
 ) -> None:
-    """Pairs in which what was written is preferred: the edit to the original, the ideal to both.
+    """Add pairs that prefer what was written: the edit to its original, the ideal to both.
 
     Args:
         pair: Row with `id`, `dataset_id`, `item_id`, `first_id`, `second_id`.

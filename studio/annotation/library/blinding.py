@@ -20,7 +20,7 @@ REVEALED, VEILED = "revealed", "veiled again"
 
 
 def revealed(connection: Connection, who: str) -> frozenset[str]:
-    """The datasets of which `who` has asked to see everything, and not taken it back."""
+    """List the datasets that `who` asked to see unblinded and has not hidden again."""
     query = select(AuditEntry.dataset, AuditEntry.action).where(
         AuditEntry.who == who[:200], AuditEntry.action.in_((REVEALED, VEILED))
     )
@@ -41,12 +41,12 @@ SEEN = (
 
 
 def has_seen(connection: Connection, who: str, dataset_id: int) -> bool:
-    """Whether `who` was ever shown what the source of a dataset prefers."""
+    """Return whether `who` was ever shown what the source of a dataset prefers."""
     return connection.execute(SEEN, {"who": who[:200], "dataset": dataset_id}).first() is not None
 
 
 def veiled(item: ItemView, person: Viewer) -> ItemView:
-    """The item without what its pairs must not tell, its answers in an order drawn for `person`.
+    """Hide what the pairs of an item must not tell; its answers get an order drawn for `person`.
 
     Answers and pairs have handles for ids: theirs grow in the order of the source.
     """
@@ -66,7 +66,7 @@ def veiled(item: ItemView, person: Viewer) -> ItemView:
 
 
 def veiled_edit(edit: EditView, person: Viewer) -> EditView:
-    """The edit of what is known by a handle."""
+    """Name the answer of an edit by its handle."""
     if edit.candidate_id is None:
         return edit
     return replace(edit, candidate_id=person.handle(edit.candidate_id))

@@ -19,7 +19,7 @@ Preference = tuple[Answer, Answer]
 def library_rows(
     store: AnnotationStore, dataset: str, where: ItemFilter | None = None
 ) -> NumberedRows:
-    """The items of a dataset that are neither excluded nor deleted; numbers are item ids.
+    """Read the items of a dataset that are neither excluded nor deleted, numbered by item id.
 
     `where` narrows them down, as `trainable.parse_library` reads it.
 
@@ -53,7 +53,7 @@ def library_rows(
 
 @contextmanager
 def opened_rows(workspace: Workspace, dataset: str) -> Iterator[NumberedRows]:
-    """`library_rows` of a store that is open for as long as they are read; for the checking child."""
+    """Open a store for as long as its rows are read; for the checking child."""
     store = AnnotationStore(workspace.database_url)
     try:
         yield library_rows(store, dataset)
@@ -62,7 +62,7 @@ def opened_rows(workspace: Workspace, dataset: str) -> Iterator[NumberedRows]:
 
 
 def row_of(item: ItemView, decided: dict[int, Preference]) -> Row:
-    """An item as one row.
+    """Turn an item into one row.
 
     Args:
         decided: Pair → chosen and rejected, where people voted.

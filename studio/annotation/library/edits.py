@@ -50,7 +50,7 @@ def edit(connection: Connection, change: TextChange, now: float) -> bool:
 
 
 def edits(connection: Connection, item_id: int) -> list[EditView]:
-    """Past changes of an item's texts, newest first."""
+    """List past changes of an item's texts, newest first."""
     query = select(TextEdit.__table__).where(TextEdit.item_id == item_id)
     return [
         EditView(row.candidate_id, row.editor, row.before, row.after, row.created_at)
@@ -59,7 +59,7 @@ def edits(connection: Connection, item_id: int) -> list[EditView]:
 
 
 def editable_question(prompt: Sequence[Message]) -> str:
-    """The last user turn as one text: images in front left out, those between words as `<image>`."""
+    """Write the last user turn as one text, with `<image>` for each image between the words."""
     _, inner = _last_user(prompt)
     return "".join(IMAGE_TAG if part.type == "image" else part.text for part in inner)
 

@@ -59,7 +59,7 @@ DOCUMENT = f"to_tsvector('simple', translate(items.search, E'{_ESCAPED}', '{' ' 
 
 
 def conditions(connection: Connection, where: ItemFilter) -> Iterator[ColumnElement[bool]]:
-    """What an item must fulfil; they are to be joined by `and`."""
+    """Yield what an item must fulfil; the conditions are to be joined by `and`."""
     where = _storable(where)
     yield Item.batch.not_in(unpublished())
     yield Item.deleted_at.is_not(None) if where.deleted else Item.deleted_at.is_(None)
@@ -84,7 +84,7 @@ def _storable(where: ItemFilter) -> ItemFilter:
 
 
 def filtered(connection: Connection, query: Select, where: ItemFilter) -> Select:
-    """`query` over items, narrowed to those that `where` lets through."""
+    """Narrow a query over items to those that `where` lets through."""
     return query.where(*conditions(connection, where))
 
 

@@ -59,7 +59,7 @@ class Chunk:
 
 
 def check_name(name: str) -> str:
-    """A dataset name without surrounding blanks.
+    """Check the name of a dataset, and strip it.
 
     Raises:
         DataError: It is empty, too long or has control characters.
@@ -91,7 +91,7 @@ def check_row(row: Row) -> None:
 
 
 def fingerprint(row: Row) -> str:
-    """sha256 of what an item is: its images and its prompt."""
+    """Hash what an item is: its images and its prompt (sha256, hex)."""
     content = json.dumps([row.images, prompt_to_json(row.prompt)], ensure_ascii=False)
     return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
 
@@ -138,12 +138,12 @@ def _identity(item_id: int, answer: Answer) -> tuple[int, str, str]:
 
 
 def text_hash(text: str) -> str:
-    """sha256 of a text, in hex; what compares texts and finds them again."""
+    """Hash a text (sha256, hex), by which texts are compared and found again."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def taken(external_id: str) -> DataError:
-    """The refusal of an id that another row has."""
+    """Make the refusal of an id that another row has."""
     return DataError(
         f"The id {external_id!r} already belongs to a different row of this dataset.",
         remedy="Give the row another id, or import into another dataset. Nothing was imported.",

@@ -33,7 +33,7 @@ STAGING, PUBLISHED, DONE = "staging", "published", "done"
 
 
 def unpublished():
-    """Ids of the batches that nobody sees yet, as a subquery."""
+    """Select the ids of the batches that nobody sees yet."""
     return select(ImportBatch.id).where(ImportBatch.state == STAGING).scalar_subquery()
 
 
@@ -75,7 +75,7 @@ class StagedRows:
         return self._target.batch
 
     def of_split(self, split: str) -> None:
-        """The rows that follow are of this split."""
+        """Set the split of the rows that follow."""
         self._flush()
         self._target = replace(self._target, split=split)
 
@@ -89,7 +89,7 @@ class StagedRows:
             self._flush()
 
     def add_rows(self, rows: Iterable[Row]) -> None:
-        """`add` each of them."""
+        """Take rows, each as `add` does."""
         for row in rows:
             self.add(row)
 

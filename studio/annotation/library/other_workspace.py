@@ -28,7 +28,7 @@ from studio.data.split_slices import Split, choose_split, parse_split
 
 
 def is_workspace(spec: str) -> bool:
-    """Whether `spec` is the folder of a workspace."""
+    """Return whether `spec` is the folder of a workspace."""
     if not spec.strip() or not can_be_path(spec.strip()):
         return False
     path = typed_path(spec.strip())
@@ -61,7 +61,7 @@ class WorkspaceSource:
         self._slice = slice_of
 
     def count(self) -> int:
-        """Rows in the slice."""
+        """Count the rows in the slice."""
         start, stop = self._slice.bounds(self._total)
         return max(0, min(self._total(), stop if stop is not None else 1 << 62) - start)
 
@@ -75,18 +75,18 @@ class WorkspaceSource:
                 yield BadRow(line, error.message.rstrip("."), error.field)
 
     def preview(self, n: int = 5) -> Preview:
-        """The first rows."""
+        """Read the first rows."""
         rows = list(islice(self.rows(), n))
         bad = [row for row in rows if isinstance(row, BadRow)]
         return Preview([row for row in rows if isinstance(row, Row)], bad)
 
     def annotators(self) -> dict[str, int]:
-        """How many answers of each annotator stand in the dataset."""
+        """Count the answers of each annotator that stand in the dataset."""
         with self._engine.connect() as connection:
             return annotators(connection, self.split)
 
     def labels(self) -> Iterator[list[ForeignLabel]]:
-        """The answers that stand in the dataset, some at a time."""
+        """Yield the answers that stand in the dataset, some at a time."""
         with self._engine.connect() as connection:
             given = standing_labels(connection, self.split)
             while some := list(islice(given, CHUNK)):

@@ -69,7 +69,7 @@ class Brought:
 
 
 def described(brought: Brought) -> str:
-    """What came of labels, in words."""
+    """Say in words what came of labels."""
     words = [f"{brought.added:,} added"]
     words += [f"{brought.unchanged:,} already there"] if brought.unchanged else []
     words += [f"{brought.answered:,} answered here meanwhile"] if brought.answered else []
@@ -78,7 +78,7 @@ def described(brought: Brought) -> str:
 
 
 def annotators(connection: Connection, dataset: str) -> dict[str, int]:
-    """How many answers of each annotator stand in a dataset."""
+    """Count the answers of each annotator that stand in a dataset."""
     standing = _standing(dataset).subquery()
     query = (
         select(Annotator.name, func.count())
@@ -90,7 +90,7 @@ def annotators(connection: Connection, dataset: str) -> dict[str, int]:
 
 
 def standing_labels(connection: Connection, dataset: str) -> Iterator[ForeignLabel]:
-    """The answers that stand in a dataset, oldest first."""
+    """Yield the answers that stand in a dataset, oldest first."""
     query = (
         _standing(dataset)
         .add_columns(Annotator.name.label("annotator"), Item.external_id)

@@ -78,7 +78,7 @@ class ImportReport:
 def open_any(
     spec: str, workspace: Workspace, split: str | None, columns: Mapping[str, str] | None
 ) -> Source | WorkspaceSource:
-    """A source to import from: all that `open_source` knows, and another workspace.
+    """Open a source to import from: all that `open_source` knows, and another workspace.
 
     Raises:
         DataError: It cannot be read, or lacks the split or a column.
@@ -118,7 +118,7 @@ def preview_source(
 
 
 def source_columns(spec: str, workspace: Workspace, split: str | None = None) -> tuple[str, ...]:
-    """The columns of a source whose format nobody recognised, to be mapped by hand.
+    """List the columns of a source that nobody recognised, to be mapped by hand.
 
     Raises:
         DataError: It cannot be read, or lacks the split.
@@ -212,12 +212,12 @@ def _bring_labels(
 
 
 def list_datasets(store: AnnotationStore) -> list[DatasetView]:
-    """The datasets of the library with their counts, in the order they were made."""
+    """List the datasets of the library with their counts, in the order they were made."""
     return store.datasets()
 
 
 def dataset_name(spec: str) -> str:
-    """The name a source gets: `pairs` for `/data/pairs.jsonl`, `owner/name` for a hub id."""
+    """Name a source: `pairs` for `/data/pairs.jsonl`, `owner/name` for a hub id."""
     spec = spec.strip()
     path = PurePath(spec)
     if spec.startswith(("embedded:", "exports/")):

@@ -40,7 +40,7 @@ class TrainableRows:
 
 
 def parse_library(spec: str) -> ItemFilter:
-    """The filter that `library:<dataset>[?filter&filter=value …]` stands for.
+    """Read the filter of `library:<dataset>[?filter&filter=value …]`.
 
     Filters: `labelled`, `flagged` (`=no` turns them round), `by`, `agreement`, `source`, `split`,
     `tag`, `search`. What is excluded or in the bin is never in it.
@@ -70,7 +70,7 @@ def parse_library(spec: str) -> ItemFilter:
 def trainable_rows(
     store: AnnotationStore, where: ItemFilter, method: Literal["sft", "dpo"]
 ) -> TrainableRows:
-    """What `method` can learn from the items that `where` lets through.
+    """Gather what `method` can learn from the items that `where` lets through.
 
     dpo: every pair that people or a lead decided and, without votes, what the source preferred.
     sft: answers that people wrote; else the reference answer; else the one preferred.
@@ -117,7 +117,7 @@ def _answers(item: ItemView, preferences: Sequence[Row]) -> tuple[list[Row], str
 
 
 def filters_of(where: ItemFilter) -> Mapping[str, object]:
-    """What was asked for, for the manifest."""
+    """List the filters that were asked for, for the manifest."""
     empty = ItemFilter()
     names = ["labelled_by" if name == "by" else name for name in FILTERS]
     values = {name: getattr(where, name) for name in names}

@@ -124,7 +124,7 @@ class ShownCase(CaseState):
 
 
 def shown(case: Case) -> ShownCase:
-    """The case as its lead may see it: blind until it is decided."""
+    """Show a case as its lead may see it: blind until it is decided."""
     card = replace(showing(case.card), pair_id=case.card.pair_id, current=None, authors=())
     left, right = case.card.left.candidate_id, case.card.right.candidate_id
     written = (case.authors[left], case.authors[right])
@@ -154,7 +154,7 @@ def _shown_vote(vote: VoteView, left_id: int) -> ShownVote:
 def candidate_on(
     connection: Connection, lead: str, pair: int, side: str | None, token: str
 ) -> int | None:
-    """The candidate that a lead's page had on a side of a case; None without a side.
+    """Find the candidate that a lead's page had on a side of a case; None without a side.
 
     Raises:
         InputError: The page had no such case.
@@ -203,7 +203,7 @@ def queue_sizes(connection: Connection, dataset: str | None) -> dict[str, int]:
 def next_case(
     connection: Connection, lead: str, dataset: str | None, after: int = 0
 ) -> Case | None:
-    """The first case above pair `after`, or None."""
+    """Find the first case above pair `after`; None when there is none."""
     query = select(Pair.id).where(Pair.queue.in_(WAITING), Pair.hidden.is_(False), Pair.id > after)
     if dataset is not None:
         query = query.where(Pair.dataset_id == _of_name(dataset))
@@ -212,7 +212,7 @@ def next_case(
 
 
 def case(connection: Connection, pair: int, lead: str, dataset: str | None = None) -> Case:
-    """One pair with all its votes. Raises NotFoundError."""
+    """Read one pair with all its votes. Raises NotFoundError."""
     both = _candidates(connection, pair)
     authors = select(Candidate.id, Candidate.author).where(Candidate.id.in_(both))
     sizes = queue_sizes(connection, dataset)
@@ -272,7 +272,7 @@ def decide(connection: Connection, event: DecisionEvent, now: float) -> None:
 
 
 def gold_of(connection: Connection, pair: int) -> tuple[str, int | None] | None:
-    """The known right answer of a pair: kind, winner."""
+    """Read the known right answer of a pair: kind, winner."""
     query = select(Gold.kind, Gold.winner_id).where(Gold.pair_id == pair, Gold.active.is_(True))
     found = connection.execute(query).first()
     return None if found is None else (found.kind, found.winner_id)

@@ -207,7 +207,7 @@ class Gathered:
 
 
 def gather(connection: Connection, dataset_id: int) -> Gathered:
-    """The current answers of a dataset, and how many are still missing."""
+    """Read the current answers of a dataset, and count those still missing."""
     here = (Pair.dataset_id == dataset_id, Pair.hidden.is_(False), Pair.origin == "")
     totals = connection.execute(
         select(
@@ -268,7 +268,7 @@ def _query(dataset_id: int, here: tuple):
 
 
 def measure(found: Gathered, now: float, resamples: int = 1000) -> Quality:
-    """The figures; gold pairs count for accuracy, not for agreement."""
+    """Compute the figures; gold pairs count for accuracy, not for agreement."""
     answers = found.answers
     votes = [one for one in answers if one.kind in VOTES]
     ordinary = [one for one in votes if not one.gold]

@@ -41,7 +41,7 @@ def note(
 def log(
     connection: Connection, who: str = "", dataset: str = "", limit: int = 200
 ) -> list[LogLine]:
-    """The newest `limit` labels, decisions, edits, imports and leads' actions.
+    """List the newest `limit` labels, decisions, edits, imports and leads' actions.
 
     Args:
         who: Of one person; imports, which keep no name, are left out then.

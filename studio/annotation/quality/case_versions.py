@@ -35,7 +35,7 @@ class GoldConflict(ConflictError):
 
 
 def newest_decision(connection: Connection, pair: int) -> Said:
-    """The newest decision on a pair, one that gave it back too."""
+    """Find the newest decision on a pair, also one that gave it back."""
     query = select(Decision.id, Decision.lead, Decision.kind).where(Decision.pair_id == pair)
     found = connection.execute(query.order_by(Decision.id.desc()).limit(1)).first()
     if found is None:
@@ -45,7 +45,7 @@ def newest_decision(connection: Connection, pair: int) -> Said:
 
 
 def newest_gold(connection: Connection, pair: int) -> Said:
-    """The newest time that a pair was made gold, or an ordinary one again."""
+    """Find the newest time that a pair was made gold, or an ordinary one again."""
     if connection.execute(select(Gold.pair_id).where(Gold.pair_id == pair)).first() is None:
         return Said()
     query = (
@@ -75,7 +75,7 @@ def ensure_decision_seen(connection: Connection, pair: int, lead: str, seen: int
 
 
 def ensure_gold_seen(connection: Connection, pair: int, lead: str, seen: int | None) -> None:
-    """`ensure_decision_seen`, of the known right answer."""
+    """Refuse to replace a known right answer that the lead was not shown."""
     _ensure_seen(newest_gold(connection, pair), lead, seen)
 
 

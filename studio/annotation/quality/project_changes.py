@@ -150,7 +150,7 @@ def ensure_guidelines_fit(text: str) -> None:
 def add_guidelines(
     connection: Connection, lead: str, dataset: str, text: str, now: float
 ) -> GuidelineView:
-    """A new version of the guidelines; the earlier ones are kept."""
+    """Add a new version of the guidelines; the earlier ones are kept."""
     number = project_settings.project(connection, dataset).id
     query = select(func.max(Guideline.version)).where(Guideline.dataset_id == number)
     version = (connection.execute(query).scalar() or 0) + 1
@@ -161,7 +161,7 @@ def add_guidelines(
 
 
 def newest_guidelines(connection: Connection, number: int) -> GuidelineView:
-    """The newest version of the guidelines of the dataset with this id."""
+    """Read the newest version of the guidelines of the dataset with this id."""
     row = connection.execute(VERSIONS.where(Dataset.id == number)).first()
     return GuidelineView(*row) if row else GuidelineView()
 

@@ -42,7 +42,7 @@ def matches(spec: str, workspace: Workspace) -> bool:
 
 
 def open_reader(spec: str, split: str | None, workspace: Workspace, field: str) -> Reader:
-    """What is in the archive, as from a folder. Raises DataError naming the member at fault."""
+    """Read an archive like a folder. Raises DataError naming the member at fault."""
     path = existing_file(spec)
     folder = unpack(path, workspace)
     # Archives of a folder have it as the only one in them.
@@ -54,7 +54,7 @@ def open_reader(spec: str, split: str | None, workspace: Workspace, field: str) 
 
 
 def unpack(path: Path, workspace: Workspace) -> Path:
-    """The folder with the data files, images and captions of an archive; unpacked once.
+    """Unpack the data files, images and captions of an archive once; return the folder.
 
     Raises:
         DataError: It is damaged, or a member leads outside, is a link, is encrypted, or unpacks

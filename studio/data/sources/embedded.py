@@ -12,7 +12,7 @@ PREFIX = f"{EMBEDDED}:"
 
 
 def embedded_sets() -> list[str]:
-    """Specs of the sample sets that are installed."""
+    """List the specs of the sample sets that are installed."""
     return [f"{PREFIX}{path.parent.name}" for path in sorted(SAMPLES.glob("*/train.jsonl"))]
 
 
@@ -21,7 +21,7 @@ def matches(spec: str, workspace: Workspace) -> bool:
 
 
 def open_reader(spec: str, split: str | None, workspace: Workspace, field: str) -> Reader:
-    """The sample set after `embedded:`. Raises DataError naming the sets there are."""
+    """Open the sample set after `embedded:`. Raises DataError naming the sets there are."""
     if spec not in embedded_sets():
         raise DataError(
             f"There is no sample set {spec!r}.",

@@ -17,7 +17,7 @@ def matches(spec: str, workspace: Workspace) -> bool:
 
 
 def open_reader(spec: str, split: str | None, workspace: Workspace, field: str) -> Reader:
-    """The export named. Raises DataError naming the exports there are."""
+    """Open the export named. Raises DataError naming the exports there are."""
     exports = list_exports(workspace)
     wanted = spec.removeprefix(PREFIX).strip("/")
     found = [export for export in exports if wanted in (export.path.name, export.name)]

@@ -26,7 +26,7 @@ def matches(spec: str, workspace: Workspace) -> bool:
 
 
 def existing_file(spec: str) -> Path:
-    """The file that `spec` names. Raises DataError when there is none."""
+    """Find the file that `spec` names. Raises DataError when there is none."""
     path = typed_path(spec)
     if not path.is_file():
         raise DataError(
@@ -38,7 +38,7 @@ def existing_file(spec: str) -> Path:
 
 
 def open_reader(spec: str, split: str | None, workspace: Workspace, field: str) -> Reader:
-    """A single file, which is the split `train` unless its name says otherwise."""
+    """Open a single file, which is the split `train` unless its name says otherwise."""
     path = existing_file(spec)
     with path.open("rb"):
         name = split_of(path)
@@ -47,13 +47,13 @@ def open_reader(spec: str, split: str | None, workspace: Workspace, field: str) 
 
 
 def split_of(path: Path) -> str:
-    """The split a file name tells: `test-00000-of-00001.parquet` is `test`; else `train`."""
+    """Read the split from a file name: `test-00000-of-00001.parquet` is `test`; else `train`."""
     word = path.stem.lower().replace("_", "-").replace(".", "-").split("-")[0]
     return word if word in EVALUATION_NAMES else "train"
 
 
 def reader_of(paths: Sequence[Path], folder: Path, splits: tuple[str, ...]) -> Reader:
-    """A reader of the files of one split."""
+    """Make a reader of the files of one split."""
     first = paths[0]
     kind = KINDS.get(first.suffix.lower(), first.suffix[1:].upper())
     label = f"{kind} file {first.name}" if len(paths) == 1 else f"{len(paths)} {kind} files"

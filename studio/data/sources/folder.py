@@ -49,7 +49,7 @@ def matches(spec: str, workspace: Workspace) -> bool:
 
 
 def open_reader(spec: str, split: str | None, workspace: Workspace, field: str) -> Reader:
-    """The data files of a folder by split, else its images. Raises DataError."""
+    """Open the data files of a folder by split, else its images. Raises DataError."""
     folder = typed_path(spec).resolve()
     if (folder / "dataset_dict.json").is_file():
         return _saved_dict(folder, split, field)

@@ -72,7 +72,7 @@ def matches(spec: str, workspace: Workspace) -> bool:
 
 
 def open_reader(spec: str, split: str | None, workspace: Workspace, field: str) -> Reader:
-    """The hub dataset named. Raises DataError when it cannot be found or reached."""
+    """Open the hub dataset named. Raises DataError when it cannot be found or reached."""
     match = _ID.fullmatch(spec)
     if match is None:
         raise DataError(f"{spec!r} is not the name of a hub dataset.", field=field)
@@ -83,7 +83,7 @@ def open_reader(spec: str, split: str | None, workspace: Workspace, field: str) 
 def open_builder(
     path: str, config: str | None, revision: str | None, split: str | None, field: str
 ) -> HubReader:
-    """A reader of what `datasets.load_dataset` finds at `path`."""
+    """Make a reader of what `datasets.load_dataset` finds at `path`."""
     from datasets import load_dataset_builder
 
     builder = _hub_call(path, load_dataset_builder, path, name=config, revision=revision)
@@ -116,7 +116,7 @@ def _rows_in(files: tuple[str, ...]) -> int:
 
 
 def find_commit(path: str, revision: str | None) -> str | None:
-    """The commit that a revision (None: the newest) is, so that all splits come from one.
+    """Find the commit of a revision (None: the newest), so that all splits come from one.
 
     One quick request, so that an unreachable hub is said at once; without network, `revision`.
 

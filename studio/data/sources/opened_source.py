@@ -63,11 +63,11 @@ class Source:
         self.recognised_as = describe(self.columns, self.mapping, samples[0] if samples else None)
 
     def bounds(self) -> tuple[int, int | None]:
-        """First record and the one after the last, of the slice asked for."""
+        """Return the first record and the one after the last, of the slice asked for."""
         return self._slice.bounds(self._reader.count) if self._slice else (0, None)
 
     def count(self) -> int | None:
-        """Records in the slice, damaged ones included; None when only fetching all would tell."""
+        """Count the records in the slice, damaged ones too; None when that means fetching all."""
         start, stop = self.bounds()
         total = self._reader.known_count()
         if total is None:
@@ -91,7 +91,7 @@ class Source:
                 yield BadRow(record.line, "values are nested too deeply")
 
     def preview(self, n: int = 5) -> Preview:
-        """The first `n` good rows and the bad ones met on the way (at most `10 * n` looked at)."""
+        """Read the first `n` good rows and the bad ones on the way (at most `10 * n` in all)."""
         rows: list[Row] = []
         bad: list[BadRow] = []
         for row in islice(self.rows(), 10 * n):

@@ -40,7 +40,7 @@ class Reader(ABC):
 
     @abstractmethod
     def records(self) -> Iterator[Record | BadRow]:
-        """All records from the first on; a damaged one is a BadRow. Raises DataError."""
+        """Yield all records from the first on; a damaged one is a BadRow. Raises DataError."""
 
     def count(self) -> int:
         """Number of records, damaged ones included; may read the whole source."""
@@ -51,11 +51,11 @@ class Reader(ABC):
         return self.count()
 
     def between(self, start: int, stop: int | None) -> Iterator[Record | BadRow]:
-        """The records of a slice."""
+        """Yield the records of a slice."""
         return islice(self.records(), start, stop)
 
     def peek(self) -> list[Record]:
-        """The first good records, read once."""
+        """Read the first good records, once."""
         if not self._peeked:
             good = (record for record in self.records() if isinstance(record, Record))
             self._peeked = list(islice(good, PEEKED))

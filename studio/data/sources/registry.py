@@ -16,7 +16,7 @@ KINDS: tuple[ModuleType, ...] = (embedded, exports, folder, archive, files, hub)
 def open_reader(
     spec: str, split: str | None, workspace: Workspace, field: str = "data.train"
 ) -> Reader:
-    """The reader of one split of `spec`.
+    """Open the reader of one split of `spec`.
 
     Raises:
         DataError: Nothing is called so, or it lacks the split (then naming `field`).
