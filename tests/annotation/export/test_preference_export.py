@@ -66,9 +66,9 @@ def test_what_cannot_be_learned_from_is_left_out_and_counted(labelled, images, w
         ({"minimum_votes": 0}, "minimum_votes"),
     ],
 )
-def test_unusable_settings_are_refused(labelled, images, workspace, changes, field):
+def test_unusable_settings_are_refused(store, workspace, changes, field):
     with pytest.raises(DataError) as caught:
-        export(labelled, workspace, **changes)
+        export(store, workspace, **changes)
     assert caught.value.field == field
     assert list(workspace.exports.iterdir()) == []
 
@@ -129,7 +129,7 @@ def test_another_rule_for_the_same_rows_is_written_down_too(voted, workspace, fo
         ({"minimum_agreement": 1.5}, "minimum_agreement"),
     ],
 )
-def test_what_cannot_be_exported(voted, workspace, changes, field):
+def test_what_cannot_be_exported(store, workspace, changes, field):
     with pytest.raises(DataError) as caught:
-        export(voted, workspace, **changes)
+        export(store, workspace, **changes)
     assert caught.value.field == field
