@@ -300,8 +300,8 @@ class AnnotationStore:
             saved = replace(saved, pair_id=answer.pair_id, version=answer.expected_version + 1)
             if not count:
                 return Taken(saved, ())
-            found = assignment.claim(connection, event.annotator, dataset, count, now, who)
-            return Taken(saved, tuple(found))
+            cards = assignment.claim(connection, event.annotator, dataset, count, now, who)
+            return Taken(saved, tuple(cards))
 
         return self._database.submit(work)
 

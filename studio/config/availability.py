@@ -134,17 +134,17 @@ def availability_problems(config: RunConfig, device: Device | None = None) -> li
     chosen += [("report_to", tracker) for tracker in config.report_to]
     if config.adapter:
         chosen.insert(0, ("adapter.init", config.adapter.init))
-    found = [*model_problems(config.model, device), *_refused(chosen, device)]
+    problems = [*model_problems(config.model, device), *_refused(chosen, device)]
     on_cpu = device == "cpu" and config.model.quantization == "int8"
     if on_cpu and config.adapter and config.adapter.dora:
-        found.append(
+        problems.append(
             FieldProblem(
                 "adapter.dora",
                 "DoRA with int8 loses the scales of the weights on a CPU.",
                 "Use model.quantization: nf4 or none, or switch DoRA off.",
             )
         )
-    return [*found, *accelerate_problems(config, device)]
+    return [*problems, *accelerate_problems(config, device)]
 
 
 def model_problems(model: ModelConfig, device: Device | None = None) -> list[FieldProblem]:

@@ -66,8 +66,8 @@ def read_accelerate_file(path: Path) -> AccelerateFile:
 
 def _zero_stage(values: dict[str, Any]) -> int | None:
     settings = values.get("deepspeed_config")
-    found = settings.get("zero_stage") if isinstance(settings, dict) else None
-    return int(str(found)) if str(found).isdigit() else None
+    stage = settings.get("zero_stage") if isinstance(settings, dict) else None
+    return int(str(stage)) if str(stage).isdigit() else None
 
 
 def accelerate_problems(config: RunConfig, device: str | None = None) -> Iterator[FieldProblem]:
@@ -198,5 +198,5 @@ def gpu_memory(flavor: str) -> int | None:
 
 def gpus_of(flavor: str) -> int:
     """Count the GPUs of a flavor of Hugging Face Jobs by its name (`a10g-largex4`); else 1."""
-    found = re.search(r"x(\d+)$", flavor)
-    return int(found.group(1)) if found else 1
+    count = re.search(r"x(\d+)$", flavor)
+    return int(count.group(1)) if count else 1

@@ -103,7 +103,7 @@ class _Loader(_Base):
         try:
             return super().construct_object(node, deep)
         except (ValueError, LookupError, AttributeError, TypeError, OverflowError) as error:
-            said = node.value if isinstance(node.value, str) else "this"
-            shown = said if len(said) <= SHOWN else f"{said[:SHOWN]}…"
+            value = node.value if isinstance(node.value, str) else "this"
+            shown = value if len(value) <= SHOWN else f"{value[:SHOWN]}…"
             problem = f"{shown!r} is no {_KINDS.get(kind, kind)}"
             raise ConstructorError(None, None, problem, node.start_mark) from error

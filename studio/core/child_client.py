@@ -257,9 +257,9 @@ class _Child:
         if code == -signal.SIGKILL:
             why += ", often because memory ran out"
         words = self._last_words()
-        said = f" Its last words: {words}" if words else ""
+        told = f" Its last words: {words}" if words else ""
         return RunFailedError(
-            f"The process ended unexpectedly ({why}).{said}",
+            f"The process ended unexpectedly ({why}).{told}",
             remedy=f"Ask again to start it anew; its log is {self.log}.",
         )
 

@@ -140,13 +140,13 @@ class Bounded(logging.Filter):
         self._lock = threading.Lock()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        place = (record.pathname, record.lineno)
+        source = (record.pathname, record.lineno)
         with self._lock:
             now, left_out = self.clock(), 0
-            begun, count = self._begun.get(place, (now, 0))
+            begun, count = self._begun.get(source, (now, 0))
             if now - begun >= 60:
                 begun, count, left_out = now, 0, max(0, count - self.most)
-            self._begun[place] = (begun, count + 1)
+            self._begun[source] = (begun, count + 1)
         if left_out:
             record.msg = f"{record.getMessage()} ({left_out:,} more before were not logged)"
             record.args = ()

@@ -77,8 +77,8 @@ class RunPaths:
 
     def others(self) -> list[RunPaths]:
         """List what the other processes of the run have left here, each seen by its rank."""
-        found = self.root.glob("status.rank*.json")
-        ranks = sorted(int(digits) for file in found if (digits := file.name[11:-5]).isdigit())
+        files = self.root.glob("status.rank*.json")
+        ranks = sorted(int(digits) for file in files if (digits := file.name[11:-5]).isdigit())
         return [RunPaths(self.root, rank) for rank in ranks]
 
 

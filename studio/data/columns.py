@@ -44,22 +44,22 @@ def guess_columns(
 ) -> dict[str, str]:
     """Guess which column has which role, from the names and the first values."""
     lowered = {name.lower(): name for name in reversed(columns)}
-    found: dict[str, str] = {}
+    guessed: dict[str, str] = {}
     for role, names in NAMES.items():
         for name in names:
             column = lowered.get(name)
-            if not column or column in found.values():
+            if not column or column in guessed.values():
                 continue
             values = (sample.get(column) for sample in samples)
             if _fits(role, next((value for value in values if value not in (None, "", [])), None)):
-                found[role] = column
+                guessed[role] = column
                 break
-    if "conversation" in found:
+    if "conversation" in guessed:
         for role in ("question", "answer", "candidates"):
-            found.pop(role, None)
-    if "candidates" in found and "chosen" in found:
-        found.pop("candidates")
-    return found
+            guessed.pop(role, None)
+    if "candidates" in guessed and "chosen" in guessed:
+        guessed.pop("candidates")
+    return guessed
 
 
 def map_columns(

@@ -40,8 +40,8 @@ def check_text(text: str, field: str) -> str:
         raise DataError(
             f"text of {len(text):,} characters; the limit is {MAX_TEXT:,}.", field=field
         )
-    if found := flaw(text):
-        raise DataError(f"the text contains {found}.", field=field)
+    if character := flaw(text):
+        raise DataError(f"the text contains {character}.", field=field)
     return text
 
 
@@ -78,11 +78,11 @@ def read_conversation(value: object, field: str) -> Conversation:
     messages: list[Message] = []
     images: list[object] = []
     for turn in value:
-        parts, found = _content(turn.get("content", turn.get("value")), field)
+        parts, inside = _content(turn.get("content", turn.get("value")), field)
         role = _role(turn, field)
         scored = role != "assistant" or is_scored(turn, field)
         messages.append(Message(role, tuple(parts), scored))
-        images += found
+        images += inside
     return Conversation(tuple(messages), tuple(images))
 
 
@@ -115,9 +115,9 @@ def until_scored(
     """
     if scored:
         return tuple(messages), answer
-    for place in range(len(messages) - 1, -1, -1):
-        if messages[place].role == "assistant" and messages[place].scored:
-            return tuple(messages[:place]), read_answer(messages[place].text, field)
+    for number in range(len(messages) - 1, -1, -1):
+        if messages[number].role == "assistant" and messages[number].scored:
+            return tuple(messages[:number]), read_answer(messages[number].text, field)
     raise DataError("no answer is to be learned: each has weight 0.", field=field)
 
 

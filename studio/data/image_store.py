@@ -106,14 +106,14 @@ class ImageStore:
 
     def path(self, sha: str) -> Path:
         """Find the original file. Raises NotFoundError."""
-        found = self._find(sha)
-        if found is None:
+        file = self._find(sha)
+        if file is None:
             raise NotFoundError(
                 f"The image {sha[:12]}… is not in this workspace.",
                 remedy="Import its dataset again.",
                 field="image",
             )
-        return found
+        return file
 
     def thumb_path(self, sha: str) -> Path:
         """Find the thumbnail, at most `THUMB_EDGE` pixels a side. Raises NotFoundError."""
@@ -154,26 +154,26 @@ def resolve_inside(folder: Path, name: str) -> Path:
     Raises:
         DataError: For addresses, absolute names, `..`, links that lead outside, or no such file.
     """
-    said = repr(name if len(name) <= SAID_NAME else f"{name[:SAID_NAME]}…")
+    shown = repr(name if len(name) <= SAID_NAME else f"{name[:SAID_NAME]}…")
     if len(name) > LONGEST_NAME:
-        raise DataError(f"{said} is no file name: {len(name):,} characters.", field="image")
+        raise DataError(f"{shown} is no file name: {len(name):,} characters.", field="image")
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", name) or name.startswith(("//", "\\\\")):
-        raise DataError(f"{said} is an address; images are never fetched.", field="image")
+        raise DataError(f"{shown} is an address; images are never fetched.", field="image")
     plain = name.replace("\\", "/")
     parts = plain.split("/")
     if "\0" in name or plain.startswith(("/", "~")) or ".." in parts or re.match("[A-Za-z]:", name):
-        raise DataError(f"{said} leads outside the folder of the data.", field="image")
+        raise DataError(f"{shown} leads outside the folder of the data.", field="image")
     root = folder.resolve()
     try:
         path = (root / plain).resolve()
         inside, there = path.is_relative_to(root), path.is_file()
     except (OSError, ValueError) as error:  # ValueError: characters that no file name has
         reason = getattr(error, "strerror", None) or type(error).__name__
-        raise DataError(f"{said} is no usable file name: {reason}.", field="image") from error
+        raise DataError(f"{shown} is no usable file name: {reason}.", field="image") from error
     if not inside:
-        raise DataError(f"{said} is a link out of the folder of the data.", field="image")
+        raise DataError(f"{shown} is a link out of the folder of the data.", field="image")
     if not there:
-        raise DataError(f"there is no image file {said}.", field="image")
+        raise DataError(f"there is no image file {shown}.", field="image")
     return path
 
 
@@ -253,8 +253,8 @@ def _decoding() -> Iterator[None]:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise DataError("image of too many pixels (decompression bomb).", field="image") from error
     except PILLOW_ERRORS as error:
-        said = " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
-        raise DataError(f"damaged image: {said}.", field="image") from error
+        reason = " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
+        raise DataError(f"damaged image: {reason}.", field="image") from error
 
 
 def _shown(original: Image.Image) -> tuple[bytes, bytes | None]:

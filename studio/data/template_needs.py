@@ -51,12 +51,12 @@ def answers_apart(row: Row) -> list[Row]:
 
     Earlier answers of these rows are read, not scored.
     """
-    found: list[Row] = []
-    for place, message in enumerate(row.prompt):
+    parts: list[Row] = []
+    for number, message in enumerate(row.prompt):
         if message.role == "assistant" and message.scored and message.text.strip():
             completion = Answer(message.text)
-            found.append(_part(row, row.prompt[:place], completion, len(found) + 1))
-    return [*found, _part(row, row.prompt, row.completion or row.chosen, len(found) + 1)]
+            parts.append(_part(row, row.prompt[:number], completion, len(parts) + 1))
+    return [*parts, _part(row, row.prompt, row.completion or row.chosen, len(parts) + 1)]
 
 
 def whole_id(part_id: str) -> str:

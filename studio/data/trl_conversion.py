@@ -304,13 +304,13 @@ def _dataset(
 
 def _scored_places(rows: Sequence[Row], prompts: Sequence[list[dict]]) -> list[list[int]]:
     """Where the earlier answers to be scored stand in each prompt; a part of a row has none."""
-    found = []
+    places = []
     for row, prompt in zip(rows, prompts, strict=True):
         before = len(prompt) - len(row.prompt)  # a system turn added, or one taken away
-        found.append(
+        places.append(
             [place + before for place, message in enumerate(row.prompt) if _is_learned(message)]
         )
-    return found
+    return places
 
 
 def _is_learned(message: Message) -> bool:

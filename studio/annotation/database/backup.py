@@ -90,17 +90,17 @@ def restore(url: str, backup: Path) -> Path | None:
         DataError: The backup is damaged or of another program; nothing was changed.
         ConflictError: The database is in use.
     """
-    place = _file(url)
+    database = _file(url)
     if not backup.exists():
         raise NotFoundError(f"There is no backup {backup}.", remedy="Check the path.")
-    place.parent.mkdir(parents=True, exist_ok=True)
-    building = place.with_name(f".{place.name}.{os.getpid()}.restored")
+    database.parent.mkdir(parents=True, exist_ok=True)
+    building = database.with_name(f".{database.name}.{os.getpid()}.restored")
     building.unlink(missing_ok=True)
     try:
         _copy(backup, building)
         _note(sqlite_url(building), backup.name)
-        kept = _keep(place)
-        building.replace(place)
+        kept = _keep(database)
+        building.replace(database)
     finally:
         for name in (building.name, f"{building.name}-wal", f"{building.name}-shm"):
             building.with_name(name).unlink(missing_ok=True)
@@ -125,14 +125,14 @@ def _copy(source: Path, target: Path) -> int:
             closing(sqlite3.connect(target)) as writing,
         ):
             reading.backup(writing, pages=ALL)
-            found = writing.execute("PRAGMA integrity_check").fetchone()[0]
+            verdict = writing.execute("PRAGMA integrity_check").fetchone()[0]
             labels = writing.execute("SELECT count(*) FROM labels").fetchone()[0]
     except sqlite3.DatabaseError as error:
         raise DataError(
             f"{source} cannot be copied: {error}.", remedy="Use another backup."
         ) from error
-    if found != "ok":
-        raise DataError(f"The copy of {source} is damaged: {found}.", remedy="Check the disk.")
+    if verdict != "ok":
+        raise DataError(f"The copy of {source} is damaged: {verdict}.", remedy="Check the disk.")
     return labels
 
 

@@ -178,20 +178,20 @@ class _Shared:
 
     def _check_integrity(self, path: Path) -> None:
         with self.engine.connect() as connection:
-            found = connection.execute(text("PRAGMA quick_check(1)")).scalar()
-        if found != "ok":
-            raise damaged(path, f"the integrity check says: {found}")
+            verdict = connection.execute(text("PRAGMA quick_check(1)")).scalar()
+        if verdict != "ok":
+            raise damaged(path, f"the integrity check says: {verdict}")
 
     def _upgrade(self) -> None:
         with self.engine.connect() as connection:
             tables = set(inspect(connection).get_table_names())
-            found = None
+            revision = None
             if "alembic_version" in tables:
                 query = text("SELECT version_num FROM alembic_version")
-                found = connection.execute(query).scalar()
-        if found == REVISION:
+                revision = connection.execute(query).scalar()
+        if revision == REVISION:
             return
-        if found is None and tables:
+        if revision is None and tables:
             raise DataError(
                 f"The database {_shown(self.url)} holds tables of another program.",
                 remedy="Point STUDIO_DATABASE_URL at an empty database.",
@@ -388,12 +388,12 @@ def _translating(url: str) -> Iterator[None]:
     except PoolTimeout as error:
         raise _logged(_busy("There were too many requests at once"), url) from error
     except OperationalError as error:
-        said = str(error.orig)
-        if "locked" in said or "busy" in said:
+        reason = str(error.orig)
+        if "locked" in reason or "busy" in reason:
             long = f"The annotation database was in use for more than {BUSY_SECONDS} s"
             raise _logged(_busy(long), url) from error
         failed = StudioError(
-            f"The annotation database cannot be used: {said}.",
+            f"The annotation database cannot be used: {reason}.",
             remedy="Check the free space and the permissions of the workspace; nothing was saved.",
             detail=f"It is {_shown(url)}.",
         )

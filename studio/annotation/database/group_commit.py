@@ -120,12 +120,12 @@ class Writer:
         return None not in waiting
 
     def _more(self) -> list[_Job | None]:
-        found = []
+        jobs = []
         try:
             while True:
-                found.append(self._jobs.get_nowait())
+                jobs.append(self._jobs.get_nowait())
         except Empty:
-            return found
+            return jobs
 
     def _together(self, jobs: list[_Job]) -> None:
         try:

@@ -132,8 +132,8 @@ class Journal:
             self._collect()
             sent = send()
         except (HTTPError, OSError, StudioError) as error:
-            said, failures = first_line(error)[:200], self.state.failures + 1
-            self.state = JournalState(self.state.pushed_at, failures, said)
+            problem, failures = first_line(error)[:200], self.state.failures + 1
+            self.state = JournalState(self.state.pushed_at, failures, problem)
             return None
         self.state = JournalState(self._clock())
         return sent

@@ -139,10 +139,10 @@ def identity(path: str | Path) -> Identity | None:
         OSError: The disk does not answer.
     """
     try:
-        found = os.stat(path)  # noqa: PTH116 - asked around every commit
+        facts = os.stat(path)  # noqa: PTH116 - asked around every commit
     except (FileNotFoundError, NotADirectoryError):
         return None
-    return found.st_dev, found.st_ino
+    return facts.st_dev, facts.st_ino
 
 
 @dataclass(frozen=True)
@@ -248,10 +248,10 @@ class OpenFile:
             logger.error("%s", self.trouble)
 
     def _what_happened(self) -> str:
-        found = identity(self.path)
-        if found is None:
+        current = identity(self.path)
+        if current is None:
             return MOVED
-        return JOURNAL_LOST if found == self._database_is else REPLACED
+        return JOURNAL_LOST if current == self._database_is else REPLACED
 
     def _copy(self) -> Rescue:
         """Copy what the open files hold to where there is room."""
@@ -271,7 +271,7 @@ class OpenFile:
         try:
             with closing(sqlite3.connect(building)) as writing:
                 self._connection.backup(writing)
-                found = writing.execute("PRAGMA integrity_check(1)").fetchone()[0]
+                verdict = writing.execute("PRAGMA integrity_check(1)").fetchone()[0]
                 labels = writing.execute("SELECT count(*) FROM labels").fetchone()[0]
                 writing.execute("PRAGMA journal_mode=DELETE")
             when = time.strftime("%Y%m%d-%H%M%S")
@@ -280,7 +280,7 @@ class OpenFile:
         finally:
             for suffix in ("", "-wal", "-shm"):
                 building.with_name(building.name + suffix).unlink(missing_ok=True)
-        return Rescue(target, labels, "" if found == "ok" else found)
+        return Rescue(target, labels, "" if verdict == "ok" else verdict)
 
     def close(self) -> None:
         """Let go of the file; of one that is lost, never.

@@ -92,7 +92,7 @@ def _record(row: Any) -> dict[str, Any]:
 
 
 def _mark(span: dict[str, int], places: dict[int, int], texts: Sequence[str]) -> dict[str, Any]:
-    place, start, end = places[span["candidate_id"]], span["start"], span["end"]
-    units = texts[place].encode("utf-16-le", "surrogatepass")[2 * start : 2 * end]
+    number, start, end = places[span["candidate_id"]], span["start"], span["end"]
+    units = texts[number].encode("utf-16-le", "surrogatepass")[2 * start : 2 * end]
     text = units.decode("utf-16-le", "surrogatepass")
-    return {"answer": place, "start": start, "end": end, "text": text}
+    return {"answer": number, "start": start, "end": end, "text": text}

@@ -68,7 +68,7 @@ def _best(members: Sequence[Row]) -> list[tuple[Row, Answer]]:
             return list(written.values())
     rejected = {row.preference[1].text for row in members}
     standing = _chosen(members)
-    left = [found for text, found in standing.items() if text not in rejected]
+    left = [answer for text, answer in standing.items() if text not in rejected]
     return left[:1]
 
 

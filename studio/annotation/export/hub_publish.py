@@ -52,10 +52,10 @@ def dates(manifest: Mapping) -> str:
     made, answered = manifest.get("exported_at"), manifest.get("answered")
     if not isinstance(made, int | float):
         return ""
-    said = f"As of {_utc(made)}"
+    period = f"As of {_utc(made)}"
     if isinstance(answered, list | tuple) and len(answered) == 2:
-        said += f", answers from {_utc(answered[0])} to {_utc(answered[1])}"
-    return f"{said} (UTC).\n\n"
+        period += f", answers from {_utc(answered[0])} to {_utc(answered[1])}"
+    return f"{period} (UTC).\n\n"
 
 
 def _utc(at: float) -> str:

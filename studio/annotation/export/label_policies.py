@@ -88,10 +88,10 @@ def preferences(connection: Connection, dataset: str, policy: ExportPolicy) -> P
     dataset_id = project(connection, dataset).id
     votes = _votes(connection, dataset_id, policy.annotators)
     settled = facts(connection, dataset_id, policy.annotators)
-    found = Preferences()
+    result = Preferences()
     for item in _items(connection, dataset_id):
         if item.excluded:
-            found.left_out["excluded"] += len(item.pairs)
+            result.left_out["excluded"] += len(item.pairs)
             continue
         rows = []
         for pair in item.pairs:
@@ -101,16 +101,16 @@ def preferences(connection: Connection, dataset: str, policy: ExportPolicy) -> P
             if row is not None and (flaw := _flaw(row)):
                 verdict, row = Verdict(reason=flaw), None
             if row is None:
-                found.left_out[verdict.reason] += 1
+                result.left_out[verdict.reason] += 1
             else:
                 rows.append(row)
         # One row keeps the item's id; several get the pair's added, so that ids stay unique.
         several = len(rows) > 1
-        found.rows += [
+        result.rows += [
             replace(row, external_id=f"{item.external_id}#{row.meta['pair']}") if several else row
             for row in rows
         ]
-    return _balanced(found) if policy.balance_lengths else found
+    return _balanced(result) if policy.balance_lengths else result
 
 
 def _votes(
@@ -165,10 +165,10 @@ def facts(
         .join(Pair, Pair.id == Decision.pair_id)
         .where(Decision.id.in_(newest), Decision.kind != REOPEN, Pair.dataset_id == dataset_id)
     )
-    found = {}
+    known = {}
     for query in (golden, decisions):
         for row in connection.execute(query):
-            found[row.pair_id] = Fact(decided=(row.kind, row.winner_id))
+            known[row.pair_id] = Fact(decided=(row.kind, row.winner_id))
     written = (
         select(Pair.id, Pair.origin, CurrentLabel.label_id, Annotator.name)
         .join(Label, Label.id == Pair.origin_label_id)
@@ -178,8 +178,8 @@ def facts(
     )
     for one in connection.execute(written):
         asked = not annotators or one.name in annotators
-        found[one.id] = Fact(origin=one.origin, standing=one.label_id is not None and asked)
-    return found
+        known[one.id] = Fact(origin=one.origin, standing=one.label_id is not None and asked)
+    return known
 
 
 def _items(connection: Connection, dataset_id: int) -> Iterator[ItemView]:
@@ -229,21 +229,21 @@ def _flaw(row: Row) -> str:
     return "same_text" if chosen == rejected else ""
 
 
-def _balanced(found: Preferences) -> Preferences:
+def _balanced(result: Preferences) -> Preferences:
     """Leaves out rows by a repeatable draw until the longer answer wins in half of them."""
     sides: dict[bool, list[int]] = {True: [], False: []}
-    for place, row in enumerate(found.rows):
+    for number, row in enumerate(result.rows):
         chosen, rejected = row.preference
         longer = len(chosen.text) - len(rejected.text)
         if longer:
-            sides[longer > 0].append(place)
+            sides[longer > 0].append(number)
     more, fewer = sorted(sides.values(), key=len, reverse=True)
     surplus = len(more) - len(fewer)
-    dropped = set(sorted(more, key=lambda place: _draw(found.rows[place]))[:surplus])
-    rows = [row for place, row in enumerate(found.rows) if place not in dropped]
+    dropped = set(sorted(more, key=lambda number: _draw(result.rows[number]))[:surplus])
+    rows = [row for number, row in enumerate(result.rows) if number not in dropped]
     if surplus:
-        found.left_out["lengths"] += surplus
-    return Preferences(rows, found.left_out)
+        result.left_out["lengths"] += surplus
+    return Preferences(rows, result.left_out)
 
 
 def _draw(row: Row) -> str:

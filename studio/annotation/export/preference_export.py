@@ -85,8 +85,8 @@ def export_preferences(
     _check(name, format, policy, shape, evaluation_share)
     if shape == "answers":
         return _export_answers(store, images, workspace, dataset, name, policy)
-    found = store.decided_preferences(dataset, policy)
-    rows, left_out = found.rows, dict(found.left_out)
+    decided = store.decided_preferences(dataset, policy)
+    rows, left_out = decided.rows, dict(decided.left_out)
     if shape == "completions":
         rows, circular = completions(rows)
         left_out |= {"circular": circular} if circular else {}
@@ -199,12 +199,12 @@ def _freeze_files(
 def _also(path: Path, manifest: dict) -> None:
     """Write down a rule that gives exactly the rows of an export that was made by another."""
     rule = ("policy", "left_out", "evaluation_share")
-    said = json.loads(json.dumps({name: manifest[name] for name in rule}))
+    rules = json.loads(json.dumps({name: manifest[name] for name in rule}))
     there = read_json(path / MANIFEST) or {}
     others = there.get("also_by", [])
-    if said in ({name: there.get(name) for name in said}, *others):
+    if rules in ({name: there.get(name) for name in rules}, *others):
         return
-    write_json(path / MANIFEST, there | {"also_by": [*others, said]})
+    write_json(path / MANIFEST, there | {"also_by": [*others, rules]})
 
 
 def _hash(content: object) -> str:

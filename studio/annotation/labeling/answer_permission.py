@@ -110,9 +110,9 @@ def own_showing(connection: Connection, handle: int, annotator: str) -> tuple[in
 
 
 def _given(connection: Connection, pair: int, annotator: str) -> Row:
-    found = None
+    row = None
     if pair <= showings.LAST_ID:
-        found = connection.execute(LOOK, {"pair": pair, "annotator": annotator}).first()
-    if found is None:
+        row = connection.execute(LOOK, {"pair": pair, "annotator": annotator}).first()
+    if row is None:
         raise not_yours()
-    return found
+    return row

@@ -88,8 +88,8 @@ def ensure_text_fits(text: str, field: str) -> None:
 
 def ensure_storable(text: str, field: str) -> None:
     """Refuse a text that a database cannot hold. Raises InputError."""
-    if found := flaw(text):
-        raise InputError(f"The text contains {found}.", remedy="Take it out.", field=field)
+    if character := flaw(text):
+        raise InputError(f"The text contains {character}.", remedy="Take it out.", field=field)
 
 
 def _ensure_details_fit(

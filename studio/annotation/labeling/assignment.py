@@ -77,8 +77,8 @@ def claim(
     free = []
     if room > len(again):
         free = _free(connection, who, dataset, room - len(again), now, turn.blocked)
-    place = len(shown) + len(free) + len(gold)
-    if again and before.again and before.again[1] + place < BETWEEN:
+    ahead_of_it = len(shown) + len(free) + len(gold)
+    if again and before.again and before.again[1] + ahead_of_it < BETWEEN:
         again = []  # there are too few others to come between
     aging = [pair for pair in before.aging if pair not in shut]
     _hold(connection, aging + free, who, now + before.lease, now)
@@ -165,14 +165,14 @@ def standings(connection: Connection, project: Project) -> dict[str, str]:
         .where(Pair.dataset_id == project.id)
     )
     people = select(Annotator.id, Annotator.name, Annotator.cleared).where(Annotator.id.in_(here))
-    found = {}
+    by_name = {}
     for who, name, cleared in connection.execute(people.order_by(Annotator.name)).all():
         scored = checks.scores(connection, who)
         where = checks.blocked(connection, who, {project.id: project}, scored, {project.id})
         counted = scored.get(project.id, GoldScore()).answered
         otherwise = "passed" if counted else "not tested"
-        found[name] = "let on" if cleared else where.get(project.id, otherwise)
-    return found
+        by_name[name] = "let on" if cleared else where.get(project.id, otherwise)
+    return by_name
 
 
 def lease(

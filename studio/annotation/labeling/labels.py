@@ -176,5 +176,5 @@ def _checked_by_gold(
         return saved
     if not settings.gold_feedback:
         return saved
-    said = gold.feedback(connection, pair.id, event.kind, event.winner_id)
-    return replace(saved, feedback=said)
+    feedback = gold.feedback(connection, pair.id, event.kind, event.winner_id)
+    return replace(saved, feedback=feedback)

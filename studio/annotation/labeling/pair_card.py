@@ -118,10 +118,10 @@ def card(connection: Connection, pair: int, annotator: str, repeat: bool = False
     Raises:
         NotFoundError: There is no such pair.
     """
-    found = cards(connection, [(pair, repeat)], annotator)
-    if not found:
+    made = cards(connection, [(pair, repeat)], annotator)
+    if not made:
         raise no_such_pair(pair)
-    return found[0]
+    return made[0]
 
 
 def _card(row: Row, annotator: str, repeat: bool, said: Row | None) -> PairCard:

@@ -171,18 +171,18 @@ class _Counted:
         query = self._pairs().join(Gold, Gold.pair_id == Pair.id).where(Gold.active.is_(True))
         query = query.join(Annotator, Annotator.id == who)
         earlier = select(Label.id).where(Label.id == checks.FIRST_ANSWER)
-        told = or_(
+        says_nothing = or_(
             earlier.where(Label.created_at < Gold.created_at).correlate(Gold, Annotator).exists(),
             and_(~checks.IS_OTHERS, earlier.correlate(Gold, Annotator).exists()),
         )
-        return self._by_dataset(query.where(told)), self._by_dataset(
-            query.where(~told, checks.IS_OTHERS)
+        return self._by_dataset(query.where(says_nothing)), self._by_dataset(
+            query.where(~says_nothing, checks.IS_OTHERS)
         )
 
     def _again(self, who: int, person: Viewer, known: dict[int, Project]) -> dict[int, int]:
         """By dataset, second showings that were planned, and those that will be."""
         planned = self._pairs().join(Repeat, Repeat.pair_id == Pair.id)
-        found = self._by_dataset(planned.where(Repeat.annotator_id == who))
+        counts = self._by_dataset(planned.where(Repeat.annotator_id == who))
         for number, one in known.items():
             share = 0.0 if one.settings.show_authors else one.settings.repeat_share
             if not share:
@@ -197,13 +197,13 @@ class _Counted:
             skipped = skipped.where(Label.annotator_id == who, Label.version == 1)
             skipped = skipped.where(Label.kind.in_(ABSTENTIONS), Pair.dataset_id == number)
             drawn += self._drawn(person, share, skipped.where(Pair.gold.is_(False)))[0]
-            found[number] = found.get(number, 0) + drawn + int(share * more)
-        return found
+            counts[number] = counts.get(number, 0) + drawn + int(share * more)
+        return counts
 
     def _drawn(self, person: Viewer, share: float, ids: Select) -> tuple[int, int]:
         """How many of the pairs are drawn to come again, and of how many."""
-        found = self._connection.execute(ids).scalars().all()
-        return sum(checks.is_repeated(person, pair, share) for pair in found), len(found)
+        pairs = self._connection.execute(ids).scalars().all()
+        return sum(checks.is_repeated(person, pair, share) for pair in pairs), len(pairs)
 
     def _by_dataset(self, query: Select) -> dict[int, int]:
         query = query.with_only_columns(Pair.dataset_id, func.count()).group_by(Pair.dataset_id)

@@ -82,8 +82,8 @@ def _candidate(
     if not text.strip():
         return None
     known = select(Candidate.id).where(Candidate.item_id == item_id, Candidate.text == text)
-    if found := connection.execute(known.order_by(Candidate.id).limit(1)).scalar():
-        return found
+    if existing := connection.execute(known.order_by(Candidate.id).limit(1)).scalar():
+        return existing
     added = connection.execute(
         insert(Candidate).values(
             item_id=item_id,

@@ -79,8 +79,8 @@ def ids(
 
 def count(connection: Connection, where: ItemFilter, most: int | None = None) -> int:
     """Count the items that `where` lets through, no further than `most`."""
-    found = filtered(connection, select(Item.id), where).limit(most).subquery()
-    return connection.execute(select(func.count()).select_from(found)).scalar_one()
+    matching = filtered(connection, select(Item.id), where).limit(most).subquery()
+    return connection.execute(select(func.count()).select_from(matching)).scalar_one()
 
 
 def facets(connection: Connection, dataset: str | None) -> Facets:
@@ -109,10 +109,10 @@ def item(connection: Connection, item_id: int) -> ItemView:
     Raises:
         NotFoundError: There is none with this id.
     """
-    found = items(connection, [item_id])
-    if not found:
+    views = items(connection, [item_id])
+    if not views:
         raise NotFoundError(f"There is no item {item_id}.", remedy="Reload the list.")
-    return found[0]
+    return views[0]
 
 
 def items(connection: Connection, ids: Sequence[int]) -> list[ItemView]:
@@ -129,7 +129,7 @@ def items(connection: Connection, ids: Sequence[int]) -> list[ItemView]:
         .outerjoin(ImportBatch, ImportBatch.id == Item.batch)
         .where(Item.id.in_(ids), Item.batch.not_in(unpublished()))
     )
-    found = {
+    views = {
         row.id: ItemView(
             id=row.id,
             dataset=row.dataset,
@@ -151,7 +151,7 @@ def items(connection: Connection, ids: Sequence[int]) -> list[ItemView]:
         )
         for row in connection.execute(query)
     }
-    return [found[item_id] for item_id in ids if item_id in found]
+    return [views[item_id] for item_id in ids if item_id in views]
 
 
 def _beyond(connection: Connection, keys: tuple, after: int, descending: bool):

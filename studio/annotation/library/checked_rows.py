@@ -69,7 +69,8 @@ def row_of(item: ItemView, decided: dict[int, Preference]) -> Row:
     """
     answers = {one.id: Answer(one.text, one.author) for one in item.candidates}
     preference = next(
-        (found for pair in item.pairs if (found := _preference(pair, answers, decided))), None
+        (preferred for pair in item.pairs if (preferred := _preference(pair, answers, decided))),
+        None,
     )
     reference = next((answers[one.id] for one in item.candidates if one.reference), None)
     chosen, rejected = preference or (None, None)

@@ -66,15 +66,15 @@ def editable_question(prompt: Sequence[Message]) -> str:
 
 def _item(connection: Connection, change: TextChange):
     query = select(Item.prompt, Item.revision).where(Item.id == change.item_id)
-    found = connection.execute(query).first()
-    if found is None:
+    row = connection.execute(query).first()
+    if row is None:
         raise NotFoundError(f"There is no item {change.item_id}.", remedy="Reload the list.")
-    if found.revision != change.revision:
+    if row.revision != change.revision:
         raise ConflictError(
             "Somebody edited this row in the meantime.",
             remedy="Copy your text, open the row again, and edit it there.",
         )
-    return found
+    return row
 
 
 def _checked(text: str, field: str) -> str:
@@ -102,10 +102,10 @@ def _edit_question(
 ) -> str:
     before = editable_question(prompt)
     if text != before:
-        place, inner = _last_user(prompt)
-        parts = prompt[place].parts
+        number, inner = _last_user(prompt)
+        parts = prompt[number].parts
         turn = Message("user", (*parts[: len(parts) - len(inner)], *_parts(text, inner)))
-        changed = (*prompt[:place], turn, *prompt[place + 1 :])
+        changed = (*prompt[:number], turn, *prompt[number + 1 :])
         values = {"prompt": prompt_to_json(changed), "question": turn.text}
         connection.execute(update(Item).where(Item.id == change.item_id).values(**values))
     return before
@@ -113,10 +113,10 @@ def _edit_question(
 
 def _last_user(prompt: Sequence[Message]) -> tuple[int, tuple[Part, ...]]:
     """Its place, and its parts after the images in front."""
-    place = max(place for place, message in enumerate(prompt) if message.role == "user")
-    parts = prompt[place].parts
+    number = max(number for number, message in enumerate(prompt) if message.role == "user")
+    parts = prompt[number].parts
     first = next((i for i, part in enumerate(parts) if part.type == "text"), len(parts))
-    return place, parts[first:]
+    return number, parts[first:]
 
 
 def _parts(text: str, old: Sequence[Part]) -> tuple[Part, ...]:

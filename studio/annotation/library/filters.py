@@ -131,14 +131,14 @@ def _labelled_by(annotator: str) -> Select:
 
 def _disputed() -> Select:
     """Items with a pair on which two people say different things."""
-    said = case((Label.kind == "choose", cast(Label.winner_id, Text)), else_=Label.kind)
+    choice = case((Label.kind == "choose", cast(Label.winner_id, Text)), else_=Label.kind)
     return (
         select(Pair.item_id)
         .join(CurrentLabel, CurrentLabel.pair_id == Pair.id)
         .join(Label, Label.id == CurrentLabel.label_id)
         .where(Pair.votes > 1, Label.kind.in_(VOTES))
         .group_by(Pair.id, Pair.item_id)
-        .having(func.count(said.distinct()) > 1)
+        .having(func.count(choice.distinct()) > 1)
     )
 
 
@@ -157,9 +157,9 @@ def _search(connection: Connection, search: str) -> Iterator[ColumnElement[bool]
     """Whole words by the index; what it cannot find (signs, scripts without blanks) by reading."""
     terms: list[str] = []
     for word in search.split():
-        found = [] if _is_read(word) else _WORD.findall(word.replace("_", " "))
-        terms += found
-        if found != [word]:
+        words = [] if _is_read(word) else _WORD.findall(word.replace("_", " "))
+        terms += words
+        if words != [word]:
             yield Item.search.icontains(word, autoescape=True, escape="\\")
     if terms:
         yield _full_text(connection, terms)

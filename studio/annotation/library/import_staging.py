@@ -143,13 +143,13 @@ def _begin(
 ) -> import_rows.ImportTarget:
     """A new batch. Raises BusyError while another one goes into the same dataset."""
     query = select(Dataset.id, Dataset.overlap).where(Dataset.name == dataset)
-    found = connection.execute(query).first()
-    if found is None:
+    row = connection.execute(query).first()
+    if row is None:
         values = {"name": dataset, "overlap": 1, "created_at": now, "staged": True}
         connection.execute(insert(Dataset), values)
-        found = connection.execute(query).one()
+        row = connection.execute(query).one()
     busy = select(ImportBatch.id).where(
-        ImportBatch.state == STAGING, ImportBatch.dataset_id == found.id
+        ImportBatch.state == STAGING, ImportBatch.dataset_id == row.id
     )
     if connection.execute(busy).first():
         raise BusyError(
@@ -162,7 +162,7 @@ def _begin(
 
     added = connection.execute(
         insert(ImportBatch).values(
-            dataset_id=found.id,
+            dataset_id=row.id,
             source=source[:500],
             state=STAGING,
             host=socket.gethostname(),
@@ -176,7 +176,7 @@ def _begin(
         )
     )
     (batch,) = added.inserted_primary_key or (0,)
-    return import_rows.ImportTarget(found.id, found.overlap, batch, split, now)
+    return import_rows.ImportTarget(row.id, row.overlap, batch, split, now)
 
 
 def _still_mine(connection: Connection, batch: int) -> None:

@@ -46,16 +46,16 @@ class WorkspaceSource:
     """
 
     def __init__(self, spec: str, split: str | None, workspace: Workspace) -> None:
-        place = Workspace(typed_path(spec.strip()).resolve())
-        self._theirs, self._ours = ImageStore(place), ImageStore(workspace)
+        other = Workspace(typed_path(spec.strip()).resolve())
+        self._theirs, self._ours = ImageStore(other), ImageStore(workspace)
         # Changes nothing there, and keeps no file open between two reads.
         only = {"mode": "ro", "uri": "true"}
-        url = URL.create("sqlite", database=f"file:{quote(str(place.database))}", query=only)
+        url = URL.create("sqlite", database=f"file:{quote(str(other.database))}", query=only)
         self._engine = create_engine(url, poolclass=NullPool)
-        self.label, self.recognised_as = f"workspace {place.root.name}", "Another workspace"
+        self.label, self.recognised_as = f"workspace {other.root.name}", "Another workspace"
         self.columns: tuple[str, ...] = ()
         self.mapping: dict[str, str] = {}
-        self.splits = self._datasets(place)
+        self.splits = self._datasets(other)
         slice_of = parse_split(split) if split and split not in self.splits else Split(split or "")
         self.split = choose_split(slice_of.name or None, self.splits)
         self._slice = slice_of
@@ -92,26 +92,28 @@ class WorkspaceSource:
             while some := list(islice(given, CHUNK)):
                 yield some
 
-    def _datasets(self, place: Workspace) -> tuple[str, ...]:
+    def _datasets(self, other: Workspace) -> tuple[str, ...]:
         try:
             with self._engine.connect() as connection:
-                found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-                if found != REVISION:
+                revision = connection.execute(
+                    text("SELECT version_num FROM alembic_version")
+                ).scalar()
+                if revision != REVISION:
                     raise DataError(
-                        f"The workspace {place.root.name!r} was made by another version.",
+                        f"The workspace {other.root.name!r} was made by another version.",
                         remedy="Open it once with this studio, then import from it.",
                         field="data.source",
                     )
                 names = tuple(dataset.name for dataset in browse.datasets(connection))
         except DatabaseError as error:
             raise DataError(
-                f"The database of the workspace {place.root.name!r} cannot be read: {error.orig}.",
+                f"The database of the workspace {other.root.name!r} cannot be read: {error.orig}.",
                 remedy="Check that it is whole and may be read.",
                 field="data.source",
             ) from error
         if not names:
             raise DataError(
-                f"The workspace {place.root.name!r} is empty.",
+                f"The workspace {other.root.name!r} is empty.",
                 remedy="Choose one that rows were imported into.",
                 field="data.source",
             )

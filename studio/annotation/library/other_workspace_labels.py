@@ -115,13 +115,13 @@ def bring(connection: Connection, dataset: str, given: Sequence[ForeignLabel]) -
     pairs = _pairs(connection, dataset, {label.item for label in given})
     done = Brought()
     for label in given:
-        found = pairs.get((label.item, label.sides))
-        done += _bring(connection, label, found) if found else Brought(homeless=1)
+        target = pairs.get((label.item, label.sides))
+        done += _bring(connection, label, target) if target else Brought(homeless=1)
     return done
 
 
-def _bring(connection: Connection, label: ForeignLabel, found: tuple[int, dict[Text, int]]):
-    pair, ids = found
+def _bring(connection: Connection, label: ForeignLabel, target: tuple[int, dict[Text, int]]):
+    pair, ids = target
     known = select(Label.id).where(Label.key == label.event.key)
     if connection.execute(known).first():
         return Brought(unchanged=1)
@@ -191,8 +191,8 @@ def _pairs(
     )
     rows = connection.execute(query, {"items": list(items)}).all()
     texts = _texts(connection, rows)
-    found = {}
+    pairs = {}
     for row in rows:
         ids = {texts[row.first_id]: row.first_id, texts[row.second_id]: row.second_id}
-        found[row.external_id, frozenset(ids)] = (row.id, ids)
-    return found
+        pairs[row.external_id, frozenset(ids)] = (row.id, ids)
+    return pairs

@@ -202,10 +202,10 @@ def _bring_labels(
     sources: list[Source | WorkspaceSource], store: AnnotationStore, dataset: str
 ) -> Brought:
     done = Brought()
-    for place, source in enumerate(sources):
+    for number, source in enumerate(sources):
         if isinstance(source, WorkspaceSource):
             for some in source.labels():
-                if place:
+                if number:
                     some = [replace(one, item=_id_of(one.item, source.split)) for one in some]
                 done += store.bring_labels(dataset, some)
     return done
@@ -243,10 +243,10 @@ def _rows(
 ) -> Iterator[Row | BadRow]:
     """All rows; of several splits, those after the first have it in their ids and reasons."""
     good = 0
-    for place, source in enumerate(sources):
+    for number, source in enumerate(sources):
         batch.of_split(source.split)
         for row in source.rows():
-            yield _of_split(row, source.split) if place else row
+            yield _of_split(row, source.split) if number else row
             good += isinstance(row, Row)
             if limit is not None and good >= limit:
                 return

@@ -48,8 +48,8 @@ def parse_library(spec: str) -> ItemFilter:
     Raises:
         DataError: A filter is unknown or has a value it cannot have.
     """
-    if found := flaw(spec):
-        raise _refused(f"The name of the dataset or a filter holds {found}.", "Take it out.")
+    if character := flaw(spec):
+        raise _refused(f"The name of the dataset or a filter holds {character}.", "Take it out.")
     dataset, _, query = spec.removeprefix(LIBRARY).partition("?")
     values: dict[str, Any] = {"dataset": dataset.strip(), "excluded": False}
     for name, value in parse_qsl(query, keep_blank_values=True):
@@ -81,7 +81,7 @@ def trainable_rows(
     decided = {
         row.meta["pair"]: row for row in store.decided_preferences(where.dataset or "", POLICY).rows
     }
-    found = TrainableRows()
+    result = TrainableRows()
     for item in _items(store, where):
         rows = [decided[pair.id] for pair in item.pairs if pair.id in decided]
         if method == "sft":
@@ -91,10 +91,10 @@ def trainable_rows(
         else:
             reason = "no preference yet" if item.pairs else "no two answers to compare"
         if rows:
-            found.splits[item.split or TRAIN] += rows
+            result.splits[item.split or TRAIN] += rows
         else:
-            found.left_out[reason] += 1
-    return found
+            result.left_out[reason] += 1
+    return result
 
 
 def _items(store: AnnotationStore, where: ItemFilter) -> Iterator[ItemView]:

@@ -196,8 +196,8 @@ def queue_sizes(connection: Connection, dataset: str | None) -> dict[str, int]:
     query = select(Pair.queue, func.count()).where(Pair.queue != "", Pair.hidden.is_(False))
     if dataset is not None:
         query = query.where(Pair.dataset_id == _of_name(dataset))
-    found = {queue: number for queue, number in connection.execute(query.group_by(Pair.queue))}
-    return {queue: found.get(queue, 0) for queue in QUEUES}
+    counts = {queue: number for queue, number in connection.execute(query.group_by(Pair.queue))}
+    return {queue: counts.get(queue, 0) for queue in QUEUES}
 
 
 def next_case(
@@ -274,8 +274,8 @@ def decide(connection: Connection, event: DecisionEvent, now: float) -> None:
 def gold_of(connection: Connection, pair: int) -> tuple[str, int | None] | None:
     """Read the known right answer of a pair: kind, winner."""
     query = select(Gold.kind, Gold.winner_id).where(Gold.pair_id == pair, Gold.active.is_(True))
-    found = connection.execute(query).first()
-    return None if found is None else (found.kind, found.winner_id)
+    row = connection.execute(query).first()
+    return None if row is None else (row.kind, row.winner_id)
 
 
 def _votes(connection: Connection, pair: int) -> list[VoteView]:

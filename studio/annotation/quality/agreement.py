@@ -167,8 +167,8 @@ def _coincidences(counts: np.ndarray, mirror: list[int]) -> np.ndarray:
     people = counts.sum(axis=1)[:, None, None]
     both = counts[:, :, None] * counts[:, None, :]
     diagonal = np.einsum("uc,cd->ucd", counts, np.eye(counts.shape[1], dtype=int))
-    found = (both - diagonal) / (people - 1)
-    return (found + found[:, mirror][:, :, mirror]) / 2
+    both_orders = (both - diagonal) / (people - 1)
+    return (both_orders + both_orders[:, mirror][:, :, mirror]) / 2
 
 
 def _alphas(coincidences: np.ndarray, level: Level) -> np.ndarray:

@@ -267,9 +267,9 @@ def _query(dataset_id: int, here: tuple):
     )
 
 
-def measure(found: Gathered, now: float, resamples: int = 1000) -> Quality:
+def measure(gathered: Gathered, now: float, resamples: int = 1000) -> Quality:
     """Compute the figures; gold pairs count for accuracy, not for agreement."""
-    answers = found.answers
+    answers = gathered.answers
     votes = [one for one in answers if one.kind in VOTES]
     ordinary = [one for one in votes if not one.gold]
     nominal = [(one.pair_id, one.annotator, one.nominal) for one in ordinary]
@@ -281,27 +281,27 @@ def measure(found: Gathered, now: float, resamples: int = 1000) -> Quality:
     )
     times = [one.created_at for one in answers]
     return Quality(
-        pairs=found.pairs,
-        done=found.done,
+        pairs=gathered.pairs,
+        done=gathered.done,
         answers=len(answers),
         nominal=agreement.alpha(nominal, "nominal", exchange=_other, resamples=resamples),
         ordinal=agreement.alpha(ordinal, "ordinal", exchange=neg, resamples=resamples),
         percent=agreement.percent_agreement(nominal),
         kappas={(str(a), str(b)): k for (a, b), k in agreement.kappas(nominal, _other).items()},
-        gold=_gold(found.golden),
-        consistency=_consistency(found.again),
+        gold=_gold(gathered.golden),
+        consistency=_consistency(gathered.again),
         left=_rate([one.left_won for one in votes]),
         longer=_rate([one.longer_won for one in votes]),
         too_fast=share(_too_fast(votes), len(votes), "There are no answers yet."),
         median_seconds=_median(answers),
         skip_reasons=dict(reasons.most_common()),
-        people=_people(found),
-        forecast=_forecast(found, now),
+        people=_people(gathered),
+        forecast=_forecast(gathered, now),
         pace=_pace(answers),
         lengths=_lengths(votes),
         as_of=now,
         answered=(min(times), max(times)) if times else None,
-        golden=found.gold_pairs,
+        golden=gathered.gold_pairs,
     )
 
 
@@ -310,14 +310,14 @@ def _other(nominal: int) -> int:
     return {0: 1, 1: 0}.get(nominal, nominal)
 
 
-def _people(found: Gathered) -> list[Person]:
+def _people(gathered: Gathered) -> list[Person]:
     """Everybody with an answer that stands, or a first one to a gold pair or a second showing."""
     answers: defaultdict[str, list[GivenAnswer]] = defaultdict(list)
     golden: defaultdict[str, list[tuple[str, bool]]] = defaultdict(list)
     again: defaultdict[str, list[tuple[str, bool]]] = defaultdict(list)
-    for one in found.answers:
+    for one in gathered.answers:
         answers[one.annotator].append(one)
-    for of_name, checked in ((golden, found.golden), (again, found.again)):
+    for of_name, checked in ((golden, gathered.golden), (again, gathered.again)):
         for name, right in checked:
             of_name[name].append((name, right))
     names = sorted({*answers, *golden, *again})
@@ -387,15 +387,15 @@ def _per_hour(times: Sequence[float]) -> MeasuredFigure:
     return MeasuredFigure(round(HOUR * len(working) / seconds, 1), count=len(working))
 
 
-def _forecast(found: Gathered, now: float) -> Forecast:
-    typical = _median(found.answers)
-    recent = [one for one in found.answers if one.created_at > now - PACE_DAYS * DAY]
-    hours = None if typical is None else found.missing * typical / 3600
+def _forecast(gathered: Gathered, now: float) -> Forecast:
+    typical = _median(gathered.answers)
+    recent = [one for one in gathered.answers if one.created_at > now - PACE_DAYS * DAY]
+    hours = None if typical is None else gathered.missing * typical / 3600
     if not recent:
-        return Forecast(found.missing, hours, None, "No answers in the last seven days.")
+        return Forecast(gathered.missing, hours, None, "No answers in the last seven days.")
     first = min(one.created_at for one in recent)
     days = max((now - first) / DAY, 1 / 24)
-    return Forecast(found.missing, hours, round(found.missing * days / len(recent), 1))
+    return Forecast(gathered.missing, hours, round(gathered.missing * days / len(recent), 1))
 
 
 def _pace(answers: Sequence[GivenAnswer]) -> AnswerPace:
@@ -405,5 +405,5 @@ def _pace(answers: Sequence[GivenAnswer]) -> AnswerPace:
     start = min(times)
     unit, seconds = ("day", DAY) if max(times) - start >= 2 * DAY else ("hour", HOUR)
     counts = Counter(int((at - start) // seconds) for at in times)
-    totals = accumulate(counts[place] for place in range(max(counts) + 1))
-    return AnswerPace(unit, ((0, 0), *((place, total) for place, total in enumerate(totals, 1))))
+    totals = accumulate(counts[number] for number in range(max(counts) + 1))
+    return AnswerPace(unit, ((0, 0), *((number, total) for number, total in enumerate(totals, 1))))

@@ -281,15 +281,15 @@ def blocked(
     cleared = select(Annotator.cleared).where(Annotator.id == who)
     if connection.execute(cleared).scalar():
         return {}
-    found = {}
+    reasons = {}
     for number, settings in rounds.items():
         score = scored.get(number, GoldScore())
         left = connection.execute(_never_answered(who, number).limit(1)).first() is not None
         if score.answered < settings.qualification and left:
-            found[number] = "qualifying"
+            reasons[number] = "qualifying"
         elif score.answered and score.accuracy < settings.qualification_pass:
-            found[number] = "failed"
-    return found
+            reasons[number] = "failed"
+    return reasons
 
 
 def failed(connection: Connection, who: int, projects: Mapping[int, Project]) -> set[int]:

@@ -49,9 +49,9 @@ class Team:
             InputError: A value cannot be used; nothing was changed.
         """
         with self._database.write() as connection:
-            found = project_settings.project(connection, dataset)
-            changed = project_settings.checked(found.settings.model_dump() | values)
-            project_changes.write_settings(connection, lead, found, changed, self._clock())
+            project = project_settings.project(connection, dataset)
+            changed = project_settings.checked(project.settings.model_dump() | values)
+            project_changes.write_settings(connection, lead, project, changed, self._clock())
             return changed
 
     def save_project(
@@ -191,8 +191,8 @@ class Team:
     def quality(self, dataset: str, resamples: int = 1000) -> Quality:
         """Compute all figures of a dataset. Raises NotFoundError."""
         with self._database.read() as connection:
-            found = project_settings.project(connection, dataset)
-            answers = annotator_figures.gather(connection, found.id)
+            project = project_settings.project(connection, dataset)
+            answers = annotator_figures.gather(connection, project.id)
         return annotator_figures.measure(answers, self._clock(), resamples)
 
     def answered(self, dataset: str) -> tuple[float, float] | None:

@@ -99,11 +99,11 @@ def save_form(
         ProjectConflict: Another lead changed the same since the form was filled.
     """
     ensure_guidelines_fit(form.text or "")
-    found = project_settings.project(connection, dataset)
-    changed = project_settings.checked(found.settings.model_dump() | dict(form.values))
-    newest = newest_guidelines(connection, found.id)
+    project = project_settings.project(connection, dataset)
+    changed = project_settings.checked(project.settings.model_dump() | dict(form.values))
+    newest = newest_guidelines(connection, project.id)
     text = None if form.text == newest.text else form.text
-    stands, wanted = found.settings.model_dump(), changed.model_dump()
+    stands, wanted = project.settings.model_dump(), changed.model_dump()
     clashes = [
         Clash(name, _who_set(connection, dataset, name), stands[name])
         for name, shown in form.shown.items()
@@ -113,7 +113,7 @@ def save_form(
         clashes.append(Clash(GUIDELINES, newest.author, newest.text))
     if clashes:
         raise ProjectConflict(clashes, newest)
-    write_settings(connection, lead, found, changed, now)
+    write_settings(connection, lead, project, changed, now)
     if text is not None:
         return changed, add_guidelines(connection, lead, dataset, text, now).version
     return changed, newest.version if form.text == newest.text else form.seen
@@ -122,18 +122,18 @@ def save_form(
 def write_settings(
     connection: Connection,
     lead: str,
-    found: project_settings.Project,
+    project: project_settings.Project,
     changed: ProjectSettings,
     now: float,
 ) -> None:
     """Write the settings of a project where they differ, with an entry in the log."""
-    before, new = found.settings.model_dump(mode="json"), changed.model_dump(mode="json")
+    before, new = project.settings.model_dump(mode="json"), changed.model_dump(mode="json")
     details = {name: value for name, value in new.items() if value != before[name]}
     if not details:
         return
-    project_settings.write(connection, found.id, changed)
-    project_dataset(connection, found.id)
-    audit_log.note(connection, lead, "settings", found.name, details, now)
+    project_settings.write(connection, project.id, changed)
+    project_dataset(connection, project.id)
+    audit_log.note(connection, lead, "settings", project.name, details, now)
 
 
 def ensure_guidelines_fit(text: str) -> None:
@@ -173,5 +173,5 @@ def _who_set(connection: Connection, dataset: str, name: str) -> str:
         .where(AuditEntry.action == "settings", AuditEntry.dataset == dataset)
         .order_by(AuditEntry.id.desc())
     )
-    found = (row.who for row in connection.execute(query) if name in row.details)
-    return next(found, "")
+    names = (row.who for row in connection.execute(query) if name in row.details)
+    return next(names, "")

@@ -20,8 +20,8 @@ def open_reader(spec: str, split: str | None, workspace: Workspace, field: str) 
     """Open the export named. Raises DataError naming the exports there are."""
     exports = list_exports(workspace)
     wanted = spec.removeprefix(PREFIX).strip("/")
-    found = [export for export in exports if wanted in (export.path.name, export.name)]
-    if not found:
+    named = [export for export in exports if wanted in (export.path.name, export.name)]
+    if not named:
         there = ", ".join(export.spec for export in exports[:8])
         choose = f"choose another ({there})" if there else "make one with Export in Data"
         raise DataError(
@@ -32,7 +32,7 @@ def open_reader(spec: str, split: str | None, workspace: Workspace, field: str) 
             "the library again, which freezes its rows anew.",
             field="data.source",
         )
-    folder, linked = found[0].path, found[0].automatic
+    folder, linked = named[0].path, named[0].automatic
     files = {path.stem: path for path in sorted(folder.glob("*.parquet"), reverse=True)}
     name = choose_split(split, tuple(files), field)
     return ArrowReader(

@@ -87,15 +87,15 @@ def _saved_dict(folder: Path, split: str | None, field: str) -> Reader:
 
 
 def _data_files(folder: Path) -> list[Path]:
-    for place in (folder, folder / "data"):
-        found = [
+    for where in (folder, folder / "data"):
+        files = [
             path
-            for path in sorted(place.glob("*"))
+            for path in sorted(where.glob("*"))
             if path.suffix.lower() in ENDINGS and path.name not in NOT_DATA and path.is_file()
         ]
-        arrow = [path for path in found if path.suffix.lower() in ARROW]
-        if found:
-            return arrow if (place / "state.json").exists() else found
+        arrow = [path for path in files if path.suffix.lower() in ARROW]
+        if files:
+            return arrow if (where / "state.json").exists() else files
     return []
 
 
