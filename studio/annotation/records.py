@@ -222,34 +222,43 @@ class SideView:
     text: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class PairContent:
+    """What a pair shows on a card and on a page alike.
+
+    Attributes:
+        aspects: What is judged besides the choice, if anything.
+        guideline: Version of the guidelines that stand; 0 without any.
+        authors: Who wrote left and right; empty before the answer, and unless the lead shows it.
+    """
+
+    dataset: str
+    images: tuple[str, ...]
+    prompt: tuple[Message, ...]
+    question: str
+    aspects: tuple[str, ...] = ()
+    markdown: bool = False
+    guideline: int = 0
+    authors: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
-class PairCard:
+class PairCard(PairContent):
     """One pair as the studio itself handles it; a page is sent a `Showing` of it.
 
     Attributes:
         version: Goes back as `LabelEvent.expected_version`.
         repeat: A second showing, with the sides swapped; goes back as `LabelEvent.repeat`.
-        aspects: What is judged besides the choice, if anything.
-        guideline: Version of the guidelines that stand; 0 without any.
-        authors: Who wrote left and right; empty before the answer, and unless the lead shows it.
         handle, showing, base: What stands for the pair, its sides and version 0 on a page
             (`showings.Viewer`).
     """
 
     pair_id: int
-    dataset: str
-    images: tuple[str, ...]
-    prompt: tuple[Message, ...]
-    question: str
     left: SideView
     right: SideView
     version: int
     current: Answer | None = None
     repeat: bool = False
-    aspects: tuple[str, ...] = ()
-    markdown: bool = False
-    guideline: int = 0
-    authors: tuple[str, ...] = ()
     handle: int = 0
     showing: str = ""
     base: int = 0
@@ -282,30 +291,21 @@ class ShownAnswer(AnswerDetails):
 
 
 @dataclass(frozen=True)
-class Showing:
+class Showing(PairContent):
     """All that a page is sent of a pair: nothing in it tells its source, its state or its past.
 
     Attributes:
         pair_id: Stands for this showing of the pair to this person.
         showing: Goes back with the answer, and says which answer was on which side.
         version: Grows by one with every answer and undo; it does not begin at 0.
-        authors: See `PairCard`.
     """
 
     pair_id: int
     showing: str
-    dataset: str
-    images: tuple[str, ...]
-    prompt: tuple[Message, ...]
-    question: str
     left: ShownSide
     right: ShownSide
     version: int
     current: ShownAnswer | None = None
-    aspects: tuple[str, ...] = ()
-    markdown: bool = False
-    guideline: int = 0
-    authors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

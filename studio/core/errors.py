@@ -95,6 +95,11 @@ class DataError(InputError):
     """A data source, a row or an image that cannot be used."""
 
 
+def source_error(message: str, remedy: str = "") -> DataError:
+    """Make the error of a data source, told beside the setting that names it."""
+    return DataError(message, remedy=remedy, field="data.source")
+
+
 class ModelError(InputError):
     """A model, an adapter or a combination of settings a model cannot take."""
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from studio.core.errors import DataError, NotFoundError
+from studio.core.errors import DataError, NotFoundError, source_error
 from studio.core.paths import Workspace
 from studio.core.plurals import counted
 from studio.data.image_split import split_by_image
@@ -353,22 +353,18 @@ def _without_images_of(
 
 def _nothing_left(skipped: Sequence[BadRow], method: Method) -> DataError:
     if not skipped:
-        return DataError(
-            "The source has no rows.", remedy="Choose another one.", field="data.source"
-        )
+        return source_error("The source has no rows.", "Choose another one.")
     reasons = [bad.reason for bad in skipped]
     if set(reasons) == {IDENTICAL}:
-        return DataError(
+        return source_error(
             f"There is no chosen/rejected difference in any of the {counted(len(reasons))}.",
-            remedy="DPO learns from differences: bring pairs whose answers differ.",
-            field="data.source",
+            "DPO learns from differences: bring pairs whose answers differ.",
         )
     commonest = max(dict.fromkeys(reasons), key=reasons.count)
     example = next(bad for bad in skipped if bad.reason == commonest)
     needed = "a chosen and a rejected answer" if method == "dpo" else "an answer"
-    return DataError(
+    return source_error(
         f"None of the {counted(len(skipped))} can be trained on; {reasons.count(commonest)} because: "
         f"{commonest} (first in row {example.line}).",
-        remedy=f"{method.upper()} needs {needed} in every row; check the source and its columns.",
-        field="data.source",
+        f"{method.upper()} needs {needed} in every row; check the source and its columns.",
     )

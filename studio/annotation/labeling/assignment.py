@@ -81,9 +81,9 @@ def claim(
     if again and before.again and before.again[1] + ahead_of_it < BETWEEN:
         again = []  # there are too few others to come between
     aging = [pair for pair in before.aging if pair not in shut]
-    _hold(connection, aging + free, who, now + before.lease, now)
-    _hand(connection, HAND_GOLD, gold, who, now)
-    _hand(connection, HAND_AGAIN, again, who, now)
+    _hand(connection, HOLD, aging + free, who=who, until=now + before.lease, now=now)
+    _hand(connection, HAND_GOLD, gold, who=who, now=now)
+    _hand(connection, HAND_AGAIN, again, who=who, now=now)
     pairs = [*((one.pair, one.rank == 2) for one in shown), *((pair, False) for pair in free)]
     pairs += [*((pair, False) for pair in gold), *((pair, True) for pair in again)]
     return cards(connection, pairs, annotator)
@@ -179,7 +179,7 @@ def lease(
     connection: Connection, pair: int, who: int, now: float, seconds: float = LEASE_SECONDS
 ) -> None:
     """Hold `pair` for `who` for `seconds` from `now`."""
-    _hold(connection, [pair], who, now + seconds, now)
+    _hand(connection, HOLD, [pair], who=who, until=now + seconds, now=now)
 
 
 # The same in SQLite and PostgreSQL.
@@ -201,19 +201,12 @@ HAND_AGAIN = text(
 )
 
 
-def _hold(connection: Connection, pairs: Sequence[int], who: int, until: float, now: float) -> None:
-    if pairs:
-        values = [{"pair": pair, "who": who, "until": until, "now": now} for pair in pairs]
-        connection.execute(HOLD, values)
-
-
 def _hand(
-    connection: Connection, statement: TextClause, pairs: Sequence[int], who: int, now: float
+    connection: Connection, statement: TextClause, pairs: Sequence[int], **values: float
 ) -> None:
-    """Note that pairs nobody holds alone were handed out."""
+    """Note that pairs were handed out; gold and second showings nobody holds alone."""
     if pairs:
-        values = [{"pair": pair, "who": who, "now": now} for pair in pairs]
-        connection.execute(statement, values)
+        connection.execute(statement, [{"pair": pair, **values} for pair in pairs])
 
 
 def heartbeat(connection: Connection, annotator: str, now: float) -> int:

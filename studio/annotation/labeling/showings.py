@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 
 from sqlalchemy import Connection, select
@@ -19,6 +19,7 @@ from studio.annotation.records import (
     Answer,
     LabelEvent,
     PairCard,
+    PairContent,
     Showing,
     ShownAnswer,
     ShownSide,
@@ -111,18 +112,11 @@ def showing(card: PairCard) -> Showing:
     return Showing(
         pair_id=card.handle,
         showing=card.showing,
-        dataset=card.dataset,
-        images=card.images,
-        prompt=card.prompt,
-        question=card.question,
         left=ShownSide(card.left.text),
         right=ShownSide(card.right.text),
         version=card.base + card.version,
         current=current,
-        aspects=card.aspects,
-        markdown=card.markdown,
-        guideline=card.guideline,
-        authors=card.authors,
+        **{content.name: getattr(card, content.name) for content in fields(PairContent)},
     )
 
 

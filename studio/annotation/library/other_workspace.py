@@ -19,7 +19,7 @@ from studio.annotation.library.other_workspace_labels import (
     standing_labels,
 )
 from studio.annotation.records import ItemFilter, ItemView
-from studio.core.errors import DataError, NotFoundError
+from studio.core.errors import DataError, NotFoundError, source_error
 from studio.core.paths import Workspace, can_be_path, typed_path
 from studio.data.image_store import ImageStore
 from studio.data.schema import Answer, BadRow, Row
@@ -99,23 +99,20 @@ class WorkspaceSource:
                     text("SELECT version_num FROM alembic_version")
                 ).scalar()
                 if revision != REVISION:
-                    raise DataError(
+                    raise source_error(
                         f"The workspace {other.root.name!r} was made by another version.",
-                        remedy="Open it once with this studio, then import from it.",
-                        field="data.source",
+                        "Open it once with this studio, then import from it.",
                     )
                 names = tuple(dataset.name for dataset in browse.datasets(connection))
         except DatabaseError as error:
-            raise DataError(
+            raise source_error(
                 f"The database of the workspace {other.root.name!r} cannot be read: {error.orig}.",
-                remedy="Check that it is whole and may be read.",
-                field="data.source",
+                "Check that it is whole and may be read.",
             ) from error
         if not names:
-            raise DataError(
+            raise source_error(
                 f"The workspace {other.root.name!r} is empty.",
-                remedy="Choose one that rows were imported into.",
-                field="data.source",
+                "Choose one that rows were imported into.",
             )
         return names
 

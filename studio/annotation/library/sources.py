@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 
-from studio.annotation import AnnotationStore, DatasetView
+from studio.annotation import AnnotationStore
 from studio.annotation.library.import_staging import StagedRows
 from studio.annotation.library.other_workspace import WorkspaceSource, is_workspace
 from studio.annotation.library.other_workspace_labels import Brought
 from studio.annotation.library.rejected_rows import LeftOut
-from studio.core.errors import DataError, RunFailedError
+from studio.core.errors import DataError, RunFailedError, source_error
 from studio.core.paths import Workspace
 from studio.core.plurals import counted
 from studio.data.schema import BadRow, Row
@@ -87,9 +87,7 @@ def open_any(
         if is_workspace(spec):
             return WorkspaceSource(spec, split, workspace)
     except OSError as error:
-        raise DataError(
-            f"{spec[:200]!r} cannot be read: {error.strerror or error}.", field="data.source"
-        ) from error
+        raise source_error(f"{spec[:200]!r} cannot be read: {error.strerror or error}.") from error
     return open_source(spec, split=split, columns=columns, workspace=workspace)
 
 
@@ -211,11 +209,6 @@ def _bring_labels(
     return done
 
 
-def list_datasets(store: AnnotationStore) -> list[DatasetView]:
-    """List the datasets of the library with their counts, in the order they were made."""
-    return store.datasets()
-
-
 def dataset_name(spec: str) -> str:
     """Name a source: `pairs` for `/data/pairs.jsonl`, `owner/name` for a hub id."""
     spec = spec.strip()
@@ -269,11 +262,10 @@ def _says_the_same(row: Row) -> bool:
 
 def _nothing_usable(source: Source | WorkspaceSource, bad: LeftOut) -> DataError:
     if not bad.count:
-        return DataError(f"{source.label} has no rows.", field="data.source")
+        return source_error(f"{source.label} has no rows.")
     first = bad.first[0]
-    return DataError(
+    return source_error(
         f"None of the {counted(bad.count)} of {source.label} can be used; row {first.line}: "
         f"{first.reason}.",
-        remedy="Check the columns and that the images lie beside the data.",
-        field="data.source",
+        "Check the columns and that the images lie beside the data.",
     )

@@ -14,7 +14,7 @@ from studio.annotation.export.label_policies import REASONS
 from studio.annotation.labeling.written_answers import AUTHOR as WRITTEN_BY
 from studio.annotation.records import ExportPolicy, ItemFilter, ItemView
 from studio.annotation.store import AnnotationStore
-from studio.core.errors import DataError
+from studio.core.errors import DataError, source_error
 from studio.data.conversation import flaw
 from studio.data.schema import Answer, Row
 from studio.data.sources.registry import LIBRARY
@@ -125,4 +125,4 @@ def filters_of(where: ItemFilter) -> Mapping[str, object]:
 
 
 def _refused(message: str, remedy: str) -> DataError:
-    return DataError(message, remedy=remedy, field="data.source")
+    return source_error(message, remedy)

@@ -12,7 +12,7 @@ import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
-from studio.core.errors import DataError, first_line
+from studio.core.errors import DataError, first_line, source_error
 from studio.core.paths import Workspace, building
 from studio.data.sources import folder as folders
 from studio.data.sources.files import ENDINGS, existing_file
@@ -143,4 +143,4 @@ def _wanted(member: zipfile.ZipInfo) -> bool:
 
 
 def _refused(path: Path, reason: str, remedy: str) -> DataError:
-    return DataError(f"{path.name} was not unpacked: {reason}.", remedy=remedy, field="data.source")
+    return source_error(f"{path.name} was not unpacked: {reason}.", remedy)

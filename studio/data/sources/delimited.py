@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from studio.core.errors import DataError
+from studio.core.errors import source_error
 from studio.core.paths import read_json
 from studio.core.spreadsheet import original
 from studio.data.manifest import MANIFEST
@@ -29,10 +29,8 @@ class DelimitedReader(Reader):
             with self.path.open(encoding="utf-8-sig", newline="") as handle:
                 yield from self._rows(handle)
         except UnicodeDecodeError as error:
-            raise DataError(
-                f"{self.path.name} is not UTF-8 text.",
-                remedy="Save it as UTF-8.",
-                field="data.source",
+            raise source_error(
+                f"{self.path.name} is not UTF-8 text.", "Save it as UTF-8."
             ) from error
 
     def _rows(self, handle) -> Iterator[Record | BadRow]:
@@ -44,10 +42,8 @@ class DelimitedReader(Reader):
         header, ours = next(rows, []), _of_an_export(self.path)
         if len(set(header)) < len(header):
             twice = next(name for name in header if header.count(name) > 1)
-            raise DataError(
-                f"{self.path.name} names the column {twice!r} twice.",
-                remedy="Rename one of the two.",
-                field="data.source",
+            raise source_error(
+                f"{self.path.name} names the column {twice!r} twice.", "Rename one of the two."
             )
         while True:
             line = rows.line_num + 1

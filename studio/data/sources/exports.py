@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from studio.core.errors import DataError
+from studio.core.errors import source_error
 from studio.core.paths import Workspace
 from studio.data.manifest import list_exports
 from studio.data.sources.arrow_files import ArrowReader
@@ -24,13 +24,12 @@ def open_reader(spec: str, split: str | None, workspace: Workspace, field: str) 
     if not named:
         there = ", ".join(export.spec for export in exports[:8])
         choose = f"choose another ({there})" if there else "make one with Export in Data"
-        raise DataError(
+        raise source_error(
             f"There is no export {wanted!r} in this workspace: it was deleted or moved, or the "
             "name is another one.",
-            remedy=f"Put its folder back as {workspace.exports / wanted}, or {choose}. A run that "
+            f"Put its folder back as {workspace.exports / wanted}, or {choose}. A run that "
             "was trained on it cannot go on without it: clone the run and choose the dataset of "
             "the library again, which freezes its rows anew.",
-            field="data.source",
         )
     folder, linked = named[0].path, named[0].automatic
     files = {path.stem: path for path in sorted(folder.glob("*.parquet"), reverse=True)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from studio.core.errors import DataError
+from studio.core.errors import source_error
 from studio.core.paths import Workspace, typed_path
 from studio.data.sources.arrow_files import ArrowReader
 from studio.data.sources.delimited import DelimitedReader
@@ -29,10 +29,9 @@ def existing_file(spec: str) -> Path:
     """Find the file that `spec` names. Raises DataError when there is none."""
     path = typed_path(spec)
     if not path.is_file():
-        raise DataError(
+        raise source_error(
             f"There is no file {spec!r}.",
-            remedy="Give a path on the machine the studio runs on, or upload the file.",
-            field="data.source",
+            "Give a path on the machine the studio runs on, or upload the file.",
         )
     return path
 
@@ -60,9 +59,8 @@ def reader_of(paths: Sequence[Path], folder: Path, splits: tuple[str, ...]) -> R
     if first.suffix.lower() in ARROW:
         return ArrowReader(label=label, splits=splits, folder=folder, paths=tuple(paths))
     if len(paths) > 1:
-        raise DataError(
+        raise source_error(
             f"The folder {folder.name!r} holds several data files.",
-            remedy=f"Name one of them: {', '.join(path.name for path in paths[:8])}.",
-            field="data.source",
+            f"Name one of them: {', '.join(path.name for path in paths[:8])}.",
         )
     return READERS[first.suffix.lower()](label=label, splits=splits, folder=folder, path=first)

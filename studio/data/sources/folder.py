@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from studio.core.errors import DataError
+from studio.core.errors import source_error
 from studio.core.paths import Workspace, typed_path
 from studio.core.plurals import counted
 from studio.data.schema import BadRow
@@ -62,10 +62,9 @@ def open_reader(spec: str, split: str | None, workspace: Workspace, field: str) 
         return reader_of(by_split[name], by_split[name][0].parent, tuple(by_split))
     images = _images(folder)
     if not images:
-        raise DataError(
+        raise source_error(
             f"The folder {folder.name!r} holds neither data files nor images.",
-            remedy=f"Data files end in {', '.join(ENDINGS)}; images in {', '.join(IMAGE_ENDINGS)}.",
-            field="data.source",
+            f"Data files end in {', '.join(ENDINGS)}; images in {', '.join(IMAGE_ENDINGS)}.",
         )
     choose_split(split, ("train",), field)
     return ImageFolderReader(
@@ -77,10 +76,8 @@ def _saved_dict(folder: Path, split: str | None, field: str) -> Reader:
     """A folder written by `DatasetDict.save_to_disk`."""
     parts = {path.parent.name: path.parent for path in sorted(folder.glob("*/state.json"))}
     if not parts:
-        raise DataError(
-            f"The saved dataset {folder.name!r} is empty.",
-            remedy="Save it again with `save_to_disk`.",
-            field="data.source",
+        raise source_error(
+            f"The saved dataset {folder.name!r} is empty.", "Save it again with `save_to_disk`."
         )
     name = choose_split(split, tuple(parts), field)
     return reader_of(sorted(parts[name].glob("*.arrow")), parts[name], tuple(parts))
@@ -102,10 +99,9 @@ def _data_files(folder: Path) -> list[Path]:
 def _images(folder: Path) -> tuple[Path, ...]:
     entries = list(islice(folder.rglob("*"), MAX_ENTRIES + 1))
     if len(entries) > MAX_ENTRIES:
-        raise DataError(
+        raise source_error(
             f"The folder {folder.name!r} holds more than {MAX_ENTRIES:,} files.",
-            remedy="Name a folder further down, or a file that lists the images.",
-            field="data.source",
+            "Name a folder further down, or a file that lists the images.",
         )
     return tuple(
         path

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from studio.core.errors import DataError
+from studio.core.errors import DataError, source_error
 from studio.core.paths import Workspace
 from studio.data.schema import BadRow
 from studio.data.sources.reader import Reader, Record
@@ -136,10 +136,9 @@ def find_commit(path: str, revision: str | None) -> str | None:
     try:
         return HfApi().dataset_info(path, revision=revision, timeout=TIMEOUT_SECONDS).sha
     except RevisionNotFoundError as error:
-        raise DataError(
+        raise source_error(
             f"The hub dataset {path!r} has no revision {revision!r}.",
-            remedy="Give a branch, a tag or a commit, or leave out the part after @.",
-            field="data.source",
+            "Give a branch, a tag or a commit, or leave out the part after @.",
         ) from error
     except HFValidationError as error:
         raise _not_found(path) from error
@@ -163,25 +162,21 @@ def _hub_call(path: str, function, *args, **kwargs):
     except (HTTPError, OSError) as error:
         raise _unreachable(path, error) from error
     except (DatasetsError, ValueError, RuntimeError) as error:
-        raise DataError(
+        raise source_error(
             f"The hub dataset cannot be read: {' '.join(str(error).split())[:300]}",
-            remedy="Name a configuration as owner/name:config, or download it as Parquet.",
-            field="data.source",
+            "Name a configuration as owner/name:config, or download it as Parquet.",
         ) from error
 
 
 def _not_found(path: str) -> DataError:
-    return DataError(
+    return source_error(
         f"There is no file, folder or hub dataset {path!r} that you may read.",
-        remedy="Check the spelling; for a gated dataset accept its terms and log in "
-        "(`hf auth login`).",
-        field="data.source",
+        "Check the spelling; for a gated dataset accept its terms and log in (`hf auth login`).",
     )
 
 
 def _unreachable(path: str, error: Exception) -> DataError:
-    return DataError(
+    return source_error(
         f"{path!r} is no file here, and the hub cannot be reached ({error}).",
-        remedy="Check the path or the network; set HF_HUB_OFFLINE=1 to use what is cached.",
-        field="data.source",
+        "Check the path or the network; set HF_HUB_OFFLINE=1 to use what is cached.",
     )

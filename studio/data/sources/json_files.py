@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from studio.core.errors import DataError
+from studio.core.errors import source_error
 from studio.data.schema import BadRow
 from studio.data.sources.reader import Reader, Record
 
@@ -47,10 +47,9 @@ class JsonReader(Reader):
 
     def records(self) -> Iterator[Record | BadRow]:
         if self.path.stat().st_size > MAX_JSON:
-            raise DataError(
+            raise source_error(
                 f"{self.path.name} is over {MAX_JSON >> 20} MB; JSON is read as a whole.",
-                remedy="Save it as JSON Lines (.jsonl) or Parquet.",
-                field="data.source",
+                "Save it as JSON Lines (.jsonl) or Parquet.",
             )
         for line, values in enumerate(self._objects(), 1):
             if isinstance(values, dict):
@@ -62,19 +61,17 @@ class JsonReader(Reader):
         try:
             value = json.loads(self.path.read_text(encoding="utf-8-sig"), **_STRICT)
         except (ValueError, RecursionError) as error:
-            raise DataError(
+            raise source_error(
                 f"{self.path.name} is not valid JSON: {error}.",
-                remedy="Save one object a line as .jsonl, so that single bad rows can be skipped.",
-                field="data.source",
+                "Save one object a line as .jsonl, so that single bad rows can be skipped.",
             ) from error
         if isinstance(value, dict):
             lists = [part for part in value.values() if isinstance(part, list)]
             value = lists[0] if len(lists) == 1 else None
         if not isinstance(value, list):
-            raise DataError(
+            raise source_error(
                 f"{self.path.name} holds no list of rows.",
-                remedy="Save a list of objects, or one object a line as .jsonl.",
-                field="data.source",
+                "Save a list of objects, or one object a line as .jsonl.",
             )
         return value
 

@@ -10,7 +10,6 @@ from studio.annotation import ItemFilter
 from studio.annotation.library.sources import (
     dataset_name,
     import_source,
-    list_datasets,
     preview_source,
 )
 from studio.core.errors import DataError, RunFailedError
@@ -36,7 +35,7 @@ def test_a_preview_changes_nothing(pairs, workspace, library):
     assert found.recognised_as == "Preferences" and found.rows == 5
     assert len(found.first) == 3 and [bad.line for bad in found.bad] == [4, 5]
     assert found.mapping["image"] == "image"
-    assert list_datasets(library) == []
+    assert library.datasets() == []
 
 
 def test_importing_twice_adds_once_and_then_only_what_is_new(pairs, workspace, library):
@@ -48,7 +47,7 @@ def test_importing_twice_adds_once_and_then_only_what_is_new(pairs, workspace, l
     assert seen == [(20, 32), (32, 32)]
     again = import_source(pairs(31), workspace, library)
     assert (again.added, again.unchanged) == (1, 30)
-    (dataset,) = list_datasets(library)
+    (dataset,) = library.datasets()
     assert (dataset.items, dataset.pairs) == (31, 31)
 
 
@@ -66,7 +65,7 @@ def test_an_import_that_fails_midway_leaves_nothing(pairs, workspace, library):
 
     with pytest.raises(Unplugged):
         import_source(pairs(40), workspace, library, on_progress=fail)
-    assert list_datasets(library) == []
+    assert library.datasets() == []
 
 
 def test_a_full_disk_is_said_and_leaves_nothing(pairs, workspace, library, monkeypatch):
@@ -76,7 +75,7 @@ def test_a_full_disk_is_said_and_leaves_nothing(pairs, workspace, library, monke
     monkeypatch.setattr("studio.data.image_store._write", full)
     with pytest.raises(RunFailedError, match="No space left on device"):
         import_source(pairs(3), workspace, library)
-    assert list_datasets(library) == []
+    assert library.datasets() == []
 
 
 def test_a_source_without_one_usable_row_is_refused(tmp_path, workspace, library):
@@ -84,7 +83,7 @@ def test_a_source_without_one_usable_row_is_refused(tmp_path, workspace, library
     path.write_text(json.dumps({"image": "no.png", "question": "q", "answer": "a"}))
     with pytest.raises(DataError, match="row 1: there is no image file"):
         import_source(str(path), workspace, library)
-    assert list_datasets(library) == []
+    assert library.datasets() == []
 
 
 @pytest.mark.parametrize(
