@@ -47,6 +47,7 @@ from studio.data.schema import Row
 
 EVERYTHING = ItemFilter()
 CHANGED_AT_ONCE = 1_000
+PAGE = 500
 
 
 class AnnotationStore:
@@ -128,6 +129,13 @@ class AnnotationStore:
         """Read a page: the next `limit` items in `order` after the item with the id `after`."""
         with self._database.read() as connection:
             return browse.browse(connection, where, order, after, limit)
+
+    def every(self, where: ItemFilter = EVERYTHING) -> Iterator[ItemView]:
+        """Yield all items that `where` lets through, oldest first; a page of them is in memory."""
+        after = None
+        while page := self.browse(where, after=after, limit=PAGE):
+            yield from page
+            after = page[-1].id
 
     def count(self, where: ItemFilter = EVERYTHING, most: int | None = None) -> int:
         """Count the items that `browse` would go through, no further than `most`."""

@@ -20,15 +20,9 @@ FIELD = "launch.engine"
 ZERO_3 = 3
 SPREADING = {"FSDP": "FSDP", "DEEPSPEED": "DeepSpeed"}
 GPUS = {
-    "t4": 16,
-    "l40s": 48,
-    "l4": 24,
-    "a10g": 24,
-    "a100": 80,
-    "h100": 80,
-    "h200": 141,
+    "t4": 16, "l40s": 48, "l4": 24, "a10g": 24, "a100": 80, "h100": 80, "h200": 141,
     "rtx-pro-6000": 96,
-}
+}  # fmt: skip
 """GB of the GPUs that flavors of Hugging Face Jobs are named after; the first that fits counts."""
 MAKE_ONE = "Make one with `accelerate config --config_file FILE`, or use local."
 
@@ -108,7 +102,17 @@ def engine_cautions(config: RunConfig) -> Iterator[str]:
     """Say what works on the engine but is probably not meant, or not what the plan says."""
     engine = config.launch.engine
     if sent_elsewhere(config):
-        yield from _job_cautions(flavor_of(engine), config.launch.processes)
+        flavor, gpus = flavor_of(engine), gpus_of(flavor_of(engine))
+        if gpus > config.launch.processes:
+            yield (
+                f"The flavor {flavor} has {gpus} GPUs, of which this uses "
+                f"{config.launch.processes}: set launch.processes to {gpus}."
+            )
+        if gpu_memory(flavor) is None:
+            yield (
+                f"How much memory the flavor {flavor} has is not known here, so it is not known "
+                "either whether the run has room."
+            )
     if not engine.startswith(ACCELERATE_ENGINE):
         return
     try:
@@ -120,19 +124,6 @@ def engine_cautions(config: RunConfig) -> Iterator[str]:
         yield (
             f"{name} spreads the weights over processes: each device needs less than this plan, "
             "which counts them whole."
-        )
-
-
-def _job_cautions(flavor: str, processes: int) -> Iterator[str]:
-    if gpus_of(flavor) > processes:
-        yield (
-            f"The flavor {flavor} has {gpus_of(flavor)} GPUs, of which this uses {processes}: set "
-            f"launch.processes to {gpus_of(flavor)}."
-        )
-    if gpu_memory(flavor) is None:
-        yield (
-            f"How much memory the flavor {flavor} has is not known here, so it is not known either "
-            "whether the run has room."
         )
 
 

@@ -73,7 +73,16 @@ def freeze_splits(
     _check(rows, method, images)
     digest = _content_hash(splits, method)
     target = workspace.exports / f"{_slug(name)}-{digest[:10]}"
-    manifest = _manifest(name, method, splits, digest, manifest_extra)
+    manifest: dict[str, object] = {
+        **(manifest_extra or {}),
+        "name": _slug(name),
+        "format": TRL,
+        "method": method,
+        "rows": {split: len(members) for split, members in splits.items()},
+        "images": len({sha for row in rows for sha in row.images}),
+        "content_hash": digest,
+        "created_at": time.time(),
+    }
     automatic = LIBRARY_SPEC in manifest
     there = read_json(target / MANIFEST)
     if there is None:
@@ -86,26 +95,6 @@ def freeze_splits(
         _write_splits(target, splits, method, images, linked=False)
         write_json(target / MANIFEST, manifest)
     return target
-
-
-def _manifest(
-    name: str,
-    method: Method,
-    splits: Mapping[str, Sequence[Row]],
-    digest: str,
-    extra: Mapping[str, object] | None,
-) -> dict[str, object]:
-    rows = [row for members in splits.values() for row in members]
-    return {
-        **(extra or {}),
-        "name": _slug(name),
-        "format": TRL,
-        "method": method,
-        "rows": {split: len(members) for split, members in splits.items()},
-        "images": len({sha for row in rows for sha in row.images}),
-        "content_hash": digest,
-        "created_at": time.time(),
-    }
 
 
 def _check(rows: Sequence[Row], method: Method, images: ImageStore) -> None:

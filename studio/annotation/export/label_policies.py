@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection, func, select
 
-from studio.annotation.database.tables import Annotator, CurrentLabel, Item, Label, Pair
+from studio.annotation.database.tables import Annotator, CurrentLabel, Label, Pair
 from studio.annotation.database.team_tables import Decision, Gold
 from studio.annotation.labeling.project_settings import project
 from studio.annotation.labeling.projection import REOPEN
 from studio.annotation.library import browse
 from studio.annotation.library.import_rows import CHUNK
-from studio.annotation.library.import_staging import unpublished
-from studio.annotation.records import ABSTENTIONS, TIES, ExportPolicy, ItemView, PairView
+from studio.annotation.records import (
+    ABSTENTIONS,
+    TIES,
+    ExportPolicy,
+    ItemFilter,
+    ItemView,
+    PairView,
+)
 from studio.data.schema import Answer, Row
 
 REASONS = {
@@ -89,7 +94,9 @@ def preferences(connection: Connection, dataset: str, policy: ExportPolicy) -> P
     votes = _votes(connection, dataset_id, policy.annotators)
     settled = facts(connection, dataset_id, policy.annotators)
     result = Preferences()
-    for item in _items(connection, dataset_id):
+    ids = browse.ids(connection, ItemFilter(dataset=dataset))
+    pages = (ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK))
+    for item in (item for page in pages for item in browse.items(connection, page)):
         if item.excluded:
             result.left_out["excluded"] += len(item.pairs)
             continue
@@ -182,14 +189,6 @@ def facts(
     return known
 
 
-def _items(connection: Connection, dataset_id: int) -> Iterator[ItemView]:
-    query = select(Item.id).where(Item.dataset_id == dataset_id, Item.deleted_at.is_(None))
-    query = query.where(Item.batch.not_in(unpublished())).order_by(Item.id)
-    ids = list(connection.execute(query).scalars())
-    for start in range(0, len(ids), CHUNK):
-        yield from browse.items(connection, ids[start : start + CHUNK])
-
-
 def _verdict(pair: PairView, votes: Counter, policy: ExportPolicy, fact: Fact) -> Verdict:
     if fact.origin:
         if not policy.include_written:
@@ -239,14 +238,14 @@ def _balanced(result: Preferences) -> Preferences:
             sides[longer > 0].append(number)
     more, fewer = sorted(sides.values(), key=len, reverse=True)
     surplus = len(more) - len(fewer)
-    dropped = set(sorted(more, key=lambda number: _draw(result.rows[number]))[:surplus])
+
+    def draw(number: int) -> str:
+        chosen, rejected = result.rows[number].preference
+        text = f"{result.rows[number].external_id}|{chosen.text}|{rejected.text}"
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+    dropped = set(sorted(more, key=draw)[:surplus])
     rows = [row for number, row in enumerate(result.rows) if number not in dropped]
     if surplus:
         result.left_out["lengths"] += surplus
     return Preferences(rows, result.left_out)
-
-
-def _draw(row: Row) -> str:
-    chosen, rejected = row.preference
-    text = f"{row.external_id}|{chosen.text}|{rejected.text}"
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -12,7 +12,6 @@ from studio.core.paths import Workspace
 from studio.data.numbered_rows import TRAIN, Entry, NumberedRows
 from studio.data.schema import Answer, Row
 
-PAGE = 500
 Preference = tuple[Answer, Answer]
 
 
@@ -39,14 +38,11 @@ def library_rows(
     decided = {int(str(row.meta["pair"])): row.preference for row in voted}
 
     def entries() -> Iterator[Entry]:
-        after = None
-        while items := store.browse(where, after=after, limit=PAGE):
-            for item in items:
-                row = row_of(item, decided)
-                if view.pairs and not item.pairs and len(row.candidates) == 1:
-                    row = replace(row, chosen=row.candidates[0], candidates=())
-                yield Entry(item.id, item.split or TRAIN, row)
-            after = items[-1].id
+        for item in store.every(where):
+            row = row_of(item, decided)
+            if view.pairs and not item.pairs and len(row.candidates) == 1:
+                row = replace(row, chosen=row.candidates[0], candidates=())
+            yield Entry(item.id, item.split or TRAIN, row)
 
     return NumberedRows(dataset, (), store.count(where), entries, "items")
 

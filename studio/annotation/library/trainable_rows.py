@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 from urllib.parse import parse_qsl
@@ -16,11 +16,10 @@ from studio.annotation.records import ExportPolicy, ItemFilter, ItemView
 from studio.annotation.store import AnnotationStore
 from studio.core.errors import DataError, source_error
 from studio.data.conversation import flaw
+from studio.data.numbered_rows import TRAIN
 from studio.data.schema import Answer, Row
 from studio.data.sources.registry import LIBRARY
 
-TRAIN = "train"
-PAGE = 500
 YES = {"": True, "yes": True, "true": True, "no": False, "false": False}
 FILTERS = ("labelled", "flagged", "by", "agreement", "source", "split", "tag", "search")
 POLICY = ExportPolicy(include_imported=True)
@@ -82,7 +81,7 @@ def trainable_rows(
         row.meta["pair"]: row for row in store.decided_preferences(where.dataset or "", POLICY).rows
     }
     result = TrainableRows()
-    for item in _items(store, where):
+    for item in store.every(where):
         rows = [decided[pair.id] for pair in item.pairs if pair.id in decided]
         if method == "sft":
             rows, reason = _answers(item, rows)
@@ -95,13 +94,6 @@ def trainable_rows(
         else:
             result.left_out[reason] += 1
     return result
-
-
-def _items(store: AnnotationStore, where: ItemFilter) -> Iterator[ItemView]:
-    after = None
-    while page := store.browse(where, after=after, limit=PAGE):
-        yield from page
-        after = page[-1].id
 
 
 def _answers(item: ItemView, preferences: Sequence[Row]) -> tuple[list[Row], str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 from operator import neg
 from statistics import median
+from typing import Any
 
 from sqlalchemy import Connection, and_, func, select
 from sqlalchemy.orm import aliased
@@ -113,8 +114,20 @@ class GivenAnswer:
         return self.winner_id == self.shown_left_id
 
 
-@dataclass(frozen=True)
-class Person:
+@dataclass(frozen=True, kw_only=True)
+class Habits:
+    """The figures that one annotator and all together have alike."""
+
+    answers: int
+    median_seconds: float | None
+    gold: MeasuredFigure
+    consistency: MeasuredFigure
+    left: MeasuredFigure
+    longer: MeasuredFigure
+
+
+@dataclass(frozen=True, kw_only=True)
+class Person(Habits):
     """The figures of one annotator.
 
     Attributes:
@@ -122,14 +135,8 @@ class Person:
     """
 
     name: str
-    answers: int
     skips: int
-    median_seconds: float | None
     per_hour: MeasuredFigure
-    gold: MeasuredFigure
-    consistency: MeasuredFigure
-    left: MeasuredFigure
-    longer: MeasuredFigure
     too_fast: int
     last_at: float | None = None
 
@@ -152,8 +159,8 @@ class AnswerPace:
     totals: tuple[tuple[int, int], ...] = ()
 
 
-@dataclass(frozen=True)
-class Quality:
+@dataclass(frozen=True, kw_only=True)
+class Quality(Habits):
     """All figures of one dataset.
 
     Attributes:
@@ -166,17 +173,11 @@ class Quality:
 
     pairs: int
     done: int
-    answers: int
     nominal: MeasuredFigure
     ordinal: MeasuredFigure
     percent: MeasuredFigure
     kappas: Mapping[tuple[str, str], MeasuredFigure]
-    gold: MeasuredFigure
-    consistency: MeasuredFigure
-    left: MeasuredFigure
-    longer: MeasuredFigure
     too_fast: MeasuredFigure
-    median_seconds: float | None
     skip_reasons: dict[str, int]
     people: list[Person]
     forecast: Forecast
@@ -283,17 +284,11 @@ def measure(gathered: Gathered, now: float, resamples: int = 1000) -> Quality:
     return Quality(
         pairs=gathered.pairs,
         done=gathered.done,
-        answers=len(answers),
         nominal=agreement.alpha(nominal, "nominal", exchange=_other, resamples=resamples),
         ordinal=agreement.alpha(ordinal, "ordinal", exchange=neg, resamples=resamples),
         percent=agreement.percent_agreement(nominal),
         kappas={(str(a), str(b)): k for (a, b), k in agreement.kappas(nominal, _other).items()},
-        gold=_gold(gathered.golden),
-        consistency=_consistency(gathered.again),
-        left=_rate([one.left_won for one in votes]),
-        longer=_rate([one.longer_won for one in votes]),
         too_fast=share(_too_fast(votes), len(votes), "There are no answers yet."),
-        median_seconds=_median(answers),
         skip_reasons=dict(reasons.most_common()),
         people=_people(gathered),
         forecast=_forecast(gathered, now),
@@ -302,7 +297,25 @@ def measure(gathered: Gathered, now: float, resamples: int = 1000) -> Quality:
         as_of=now,
         answered=(min(times), max(times)) if times else None,
         golden=gathered.gold_pairs,
+        **_habits(answers, gathered.golden, gathered.again),
     )
+
+
+def _habits(
+    answers: Sequence[GivenAnswer],
+    golden: Sequence[tuple[str, bool]],
+    again: Sequence[tuple[str, bool]],
+) -> dict[str, Any]:
+    """Compute the `Habits` that answers show."""
+    votes = [answer for answer in answers if answer.kind in VOTES]
+    return {
+        "answers": len(answers),
+        "median_seconds": _median(answers),
+        "gold": agreement.gold_accuracy(sum(right for _, right in golden), len(golden)),
+        "consistency": agreement.self_consistency(sum(same for _, same in again), len(again)),
+        "left": _rate([vote.left_won for vote in votes]),
+        "longer": _rate([vote.longer_won for vote in votes]),
+    }
 
 
 def _other(nominal: int) -> int:
@@ -333,25 +346,12 @@ def _person(
     votes = [one for one in answers if one.kind in VOTES]
     return Person(
         name=name,
-        answers=len(answers),
         skips=sum(one.kind in ABSTENTIONS for one in answers),
-        median_seconds=_median(answers),
         per_hour=_per_hour([one.created_at for one in answers]),
-        gold=_gold(golden),
-        consistency=_consistency(again),
-        left=_rate([one.left_won for one in votes]),
-        longer=_rate([one.longer_won for one in votes]),
         too_fast=_too_fast(votes),
         last_at=max((one.created_at for one in answers), default=None),
+        **_habits(answers, golden, again),
     )
-
-
-def _gold(golden: Sequence[tuple[str, bool]]) -> MeasuredFigure:
-    return agreement.gold_accuracy(sum(right for _, right in golden), len(golden))
-
-
-def _consistency(again: Sequence[tuple[str, bool]]) -> MeasuredFigure:
-    return agreement.self_consistency(sum(same for _, same in again), len(again))
 
 
 def _rate(values: Sequence[bool | None]) -> MeasuredFigure:

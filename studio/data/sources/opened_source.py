@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import PurePath
@@ -59,7 +59,12 @@ class Source:
         self.mapping = map_columns(self.columns, samples, explicit)
         if samples:
             check_mapping(self.columns, self.mapping)
-            _ensure_columns(self._where, self.columns)
+            if missing := [name for name in self._where if name not in self.columns]:
+                raise DataError(
+                    f"There is no column {missing[0]!r} to choose rows by.",
+                    remedy=f"The columns are {', '.join(self.columns)}.",
+                    field="data.where",
+                )
         self.recognised_as = describe(self.columns, self.mapping, samples[0] if samples else None)
 
     def bounds(self) -> tuple[int, int | None]:
@@ -131,16 +136,6 @@ def open_source(
     name = slice_of.name if slice_of else None
     reader = open_reader(spec, name, workspace, split_field)
     return Source(reader, slice_of, ImageStore(workspace), columns, where)
-
-
-def _ensure_columns(where: Mapping[str, str], columns: Sequence[str]) -> None:
-    missing = [name for name in where if name not in columns]
-    if missing:
-        raise DataError(
-            f"There is no column {missing[0]!r} to choose rows by.",
-            remedy=f"The columns are {', '.join(columns)}.",
-            field="data.where",
-        )
 
 
 class _Keeper:
