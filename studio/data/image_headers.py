@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from PIL import Image
 
-from studio.data.image_store import EXIF_ORIENTATION, FORMATS, decoding
+from studio.core.errors import DataError
+from studio.data.image_store import EXIF_ORIENTATION, FORMATS, PILLOW_ERRORS
 
 SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 
@@ -21,3 +24,12 @@ def upright_size(path: Path) -> tuple[int, int]:
         width, height = image.size
         sideways = image.getexif().get(EXIF_ORIENTATION, 1) in SIDEWAYS
     return (height, width) if sideways else (width, height)
+
+
+@contextmanager
+def decoding() -> Iterator[None]:
+    """Raise what Pillow finds wrong with a kept image as a DataError: it was whole once."""
+    try:
+        yield
+    except PILLOW_ERRORS as error:
+        raise DataError(f"damaged image: {error}.", field="image") from error

@@ -69,7 +69,7 @@ def open_image(source: bytes | str | os.PathLike[str]) -> Image.Image:
             `MAX_BYTES` bytes, `MAX_PIXELS` pixels or `MAX_EDGE` pixels a side, or takes more than
             `MAX_SECONDS` of a processor to decode.
     """
-    with decoding():
+    with _decoding():
         return _normalise(_loaded(_opened(_read(source))))
 
 
@@ -90,7 +90,7 @@ class ImageStore:
         sha = hashlib.sha256(content).hexdigest()
         if self._find(sha) and self._thumb(sha).exists():
             return sha
-        with decoding():
+        with _decoding():
             original = _opened(content)
             thumb, view = _shown(original)
         if view is not None:
@@ -240,8 +240,8 @@ def _loaded(image: Image.Image) -> Image.Image:
 
 
 @contextmanager
-def decoding() -> Iterator[None]:
-    """Raise what Pillow finds wrong with an image as a DataError with the reason."""
+def _decoding() -> Iterator[None]:
+    """What Pillow raises, as a reason."""
     try:
         yield
     except DataError:

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from studio.data.image_headers import upright_size
-from studio.data.image_store import FORMATS, ImageStore, decoding
+from studio.data.image_headers import decoding, upright_size
+from studio.data.image_store import FORMATS, ImageStore
 
 HASH_SIDE = 16
 HASH_BITS = 10

@@ -25,5 +25,5 @@ def test_no_pixel_is_read_and_what_is_no_image_is_refused(tmp_path):
     path.write_bytes(png(size=(300, 200))[:60])
     assert upright_size(path) == (300, 200)
     path.write_bytes(b"<svg/>")
-    with pytest.raises(DataError, match="not a PNG"):
+    with pytest.raises(DataError, match="damaged image"):
         upright_size(path)
