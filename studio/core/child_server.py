@@ -21,13 +21,7 @@ from functools import partial
 from typing import Any, TextIO
 
 from studio.core import errors
-from studio.core.errors import (
-    ConfigError,
-    FieldProblem,
-    InputError,
-    RunFailedError,
-    StudioError,
-)
+from studio.core.errors import ConfigError, FieldProblem, InputError, RunFailedError, StudioError
 from studio.core.logs import discreet
 
 Message = dict[str, Any]

@@ -17,12 +17,10 @@ from urllib.parse import quote
 from sqlalchemy.engine import make_url
 
 from studio.annotation.database.connection import Database, ensure_in_place
-from studio.annotation.database.sqlite_file import SET_ASIDE
+from studio.annotation.database.sqlite_file import SET_ASIDE, copy_into
 from studio.annotation.quality import audit_log
 from studio.core.errors import ConflictError, DataError, InputError, NotFoundError, RunFailedError
 from studio.core.paths import sqlite_url
-
-ALL = -1  # pages at once: one consistent look that no writer makes begin anew
 
 
 @dataclass(frozen=True)
@@ -124,15 +122,13 @@ def _copy(source: Path, target: Path) -> int:
             closing(sqlite3.connect(f"file:{quote(str(source))}?mode=ro", uri=True)) as reading,
             closing(sqlite3.connect(target)) as writing,
         ):
-            reading.backup(writing, pages=ALL)
-            verdict = writing.execute("PRAGMA integrity_check").fetchone()[0]
-            labels = writing.execute("SELECT count(*) FROM labels").fetchone()[0]
+            flaw, labels = copy_into(writing, reading)
     except sqlite3.DatabaseError as error:
         raise DataError(
             f"{source} cannot be copied: {error}.", remedy="Use another backup."
         ) from error
-    if verdict != "ok":
-        raise DataError(f"The copy of {source} is damaged: {verdict}.", remedy="Check the disk.")
+    if flaw:
+        raise DataError(f"The copy of {source} is damaged: {flaw}.", remedy="Check the disk.")
     return labels
 
 

@@ -108,6 +108,17 @@ def rescued_copies(path: Path) -> list[Path]:
     return sorted(path.parent.glob(f"{path.name}.{RESCUED}*"))
 
 
+def copy_into(target: sqlite3.Connection, source: sqlite3.Connection) -> tuple[str, int]:
+    """Copy a database by SQLite's own interface; return what is wrong with it, and its labels.
+
+    All pages go at once: one consistent look that no writer makes begin anew.
+    """
+    source.backup(target, pages=-1)
+    verdict = target.execute("PRAGMA integrity_check(1)").fetchone()[0]
+    labels = target.execute("SELECT count(*) FROM labels").fetchone()[0]
+    return "" if verdict == "ok" else verdict, labels
+
+
 def damaged(path: Path, reason: str) -> DataError:
     """Make the error of a file that is not whole."""
     return DataError(
@@ -270,9 +281,7 @@ class OpenFile:
         building.unlink(missing_ok=True)
         try:
             with closing(sqlite3.connect(building)) as writing:
-                self._connection.backup(writing)
-                verdict = writing.execute("PRAGMA integrity_check(1)").fetchone()[0]
-                labels = writing.execute("SELECT count(*) FROM labels").fetchone()[0]
+                flaw, labels = copy_into(writing, self._connection)
                 writing.execute("PRAGMA journal_mode=DELETE")
             when = time.strftime("%Y%m%d-%H%M%S")
             target = folder / f"{self.path.name}.{RESCUED}{when}-{os.getpid()}"
@@ -280,7 +289,7 @@ class OpenFile:
         finally:
             for suffix in ("", "-wal", "-shm"):
                 building.with_name(building.name + suffix).unlink(missing_ok=True)
-        return Rescue(target, labels, "" if verdict == "ok" else verdict)
+        return Rescue(target, labels, flaw)
 
     def close(self) -> None:
         """Let go of the file; of one that is lost, never.

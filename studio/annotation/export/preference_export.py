@@ -247,9 +247,7 @@ def _check(
         )
     if not 0 <= policy.minimum_agreement <= 1:
         raise DataError(
-            "The agreement asked for is a share.",
-            remedy="Use 0 to 1.",
-            field="minimum_agreement",
+            "The agreement asked for is a share.", remedy="Use 0 to 1.", field="minimum_agreement"
         )
     if policy.minimum_votes < 1:
         raise DataError(

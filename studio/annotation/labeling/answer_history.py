@@ -35,8 +35,7 @@ def history(
             & (CurrentLabel.annotator_id == Label.annotator_id),
         )
         .outerjoin(
-            Repeat,
-            (Repeat.pair_id == Label.pair_id) & (Repeat.annotator_id == Label.annotator_id),
+            Repeat, (Repeat.pair_id == Label.pair_id) & (Repeat.annotator_id == Label.annotator_id)
         )
         .where(Label.annotator_id == find_annotator(connection, annotator))
         .where(Label.kind != UNDO)

@@ -127,9 +127,7 @@ class _Turn:
 
 def _turn(connection: Connection, who: int, dataset: str | None, now: float) -> _Turn:
     """What comes among ordinary pairs."""
-    known = projects(connection)
-    wanted = {number: one for number, one in known.items() if dataset in (None, one.name)}
-    with_gold = {number for number, one in wanted.items() if one.has_gold}
+    wanted, with_gold = _projects_with_gold(connection, dataset)
     if not with_gold:
         return _Turn([], {}, {})
     scored = checks.scores(connection, who)
@@ -148,13 +146,17 @@ def _turn(connection: Connection, who: int, dataset: str | None, now: float) -> 
 def standing(connection: Connection, annotator: str, dataset: str | None) -> dict[str, str]:
     """Say by dataset why `annotator` gets no ordinary pairs: `qualifying` or `failed`."""
     who = find_annotator(connection, annotator) or 0
-    known = projects(connection)
-    names = {number: one.name for number, one in known.items()}
-    wanted = {number: one for number, one in known.items() if dataset in (None, one.name)}
-    with_gold = {number for number, one in wanted.items() if one.has_gold}
-    scored = checks.scores(connection, who)
-    blocked = checks.blocked(connection, who, wanted, scored, with_gold)
-    return {names[number]: why for number, why in blocked.items()}
+    wanted, with_gold = _projects_with_gold(connection, dataset)
+    blocked = checks.blocked(connection, who, wanted, checks.scores(connection, who), with_gold)
+    return {wanted[number].name: why for number, why in blocked.items()}
+
+
+def _projects_with_gold(
+    connection: Connection, dataset: str | None
+) -> tuple[dict[int, Project], set[int]]:
+    """Read the projects of one dataset or of all, and which of them have gold pairs."""
+    wanted = {n: one for n, one in projects(connection).items() if dataset in (None, one.name)}
+    return wanted, {number for number, one in wanted.items() if one.has_gold}
 
 
 def standings(connection: Connection, project: Project) -> dict[str, str]:
@@ -255,21 +257,13 @@ _ANSWERED = (
 _OTHERS = (
     select(func.count())
     .select_from(Lease)
-    .where(
-        Lease.pair_id == Pair.id,
-        Lease.annotator_id != bindparam("who"),
-        holds(NOW),
-    )
+    .where(Lease.pair_id == Pair.id, Lease.annotator_id != bindparam("who"), holds(NOW))
     .correlate(Pair)
     .scalar_subquery()
 )
 _MINE = (
     select(Lease.pair_id)
-    .where(
-        Lease.pair_id == Pair.id,
-        Lease.annotator_id == bindparam("who"),
-        holds(NOW),
-    )
+    .where(Lease.pair_id == Pair.id, Lease.annotator_id == bindparam("who"), holds(NOW))
     .exists()
 )
 _FREE = (

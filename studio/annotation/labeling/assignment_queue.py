@@ -108,8 +108,7 @@ def _statement(*, of_dataset: bool) -> CompoundSelect:
     repeats = (
         select(Repeat.pair_id, Repeat.label_id, Lease.again_at, _SINCE.label("since"))
         .outerjoin(
-            Lease,
-            (Lease.pair_id == Repeat.pair_id) & (Lease.annotator_id == Repeat.annotator_id),
+            Lease, (Lease.pair_id == Repeat.pair_id) & (Lease.annotator_id == Repeat.annotator_id)
         )
         .where(Repeat.annotator_id == bindparam("who"), Repeat.answer_id.is_(None), _FIRST_STANDS)
         .where(in_sight.where(Pair.id == Repeat.pair_id).exists())

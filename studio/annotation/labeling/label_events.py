@@ -78,6 +78,5 @@ def set_version(connection: Connection, pair: int, who: int, version: int) -> No
 def key_taken() -> ConflictError:
     """Make the refusal of a key that belongs to something else."""
     return ConflictError(
-        "This key already belongs to another answer.",
-        remedy="Reload the page and answer again.",
+        "This key already belongs to another answer.", remedy="Reload the page and answer again."
     )

@@ -20,15 +20,7 @@ from studio.annotation.database.tables import (
 from studio.annotation.database.team_tables import Guideline, Repeat
 from studio.annotation.labeling.project_settings import stored
 from studio.annotation.labeling.showings import SECRET, Viewer, no_such_pair
-from studio.annotation.records import (
-    DETAILS,
-    WRITTEN,
-    Answer,
-    PairCard,
-    SideView,
-    Span,
-    details_of,
-)
+from studio.annotation.records import DETAILS, WRITTEN, Answer, PairCard, SideView, Span, details_of
 
 FIRST, SECOND, EDIT, IDEAL = (aliased(Candidate) for _ in range(4))
 SAID = (
@@ -127,10 +119,7 @@ def card(connection: Connection, pair: int, annotator: str, repeat: bool = False
 def _card(row: Row, annotator: str, repeat: bool, said: Row | None) -> PairCard:
     """The card of a pair with what was `said` of this showing of it."""
     person = Viewer(row.secret, annotator)
-    sides = [
-        SideView(row.first_id, row.first_text),
-        SideView(row.second_id, row.second_text),
-    ]
+    sides = [SideView(row.first_id, row.first_text), SideView(row.second_id, row.second_text)]
     authors = [row.first_author, row.second_author]
     # As the answer that stands was given; without one, as the coin falls.
     first_is_left = person.left_is_first(row.id)

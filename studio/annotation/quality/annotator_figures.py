@@ -260,8 +260,7 @@ def _query(dataset_id: int, here: tuple):
         .join(first, first.id == Pair.first_id)
         .join(second, second.id == Pair.second_id)
         .outerjoin(
-            Lease,
-            and_(Lease.pair_id == Pair.id, Lease.annotator_id == CurrentLabel.annotator_id),
+            Lease, and_(Lease.pair_id == Pair.id, Lease.annotator_id == CurrentLabel.annotator_id)
         )
         .where(*here)
         .order_by(Label.id)

@@ -114,8 +114,7 @@ IS_OTHERS = Gold.pair_id.not_in(
 )
 IS_COUNTED = and_(Label.created_at >= Gold.created_at, IS_OTHERS)
 IS_RIGHT = and_(
-    Label.kind == Gold.kind,
-    func.coalesce(Label.winner_id, 0) == func.coalesce(Gold.winner_id, 0),
+    Label.kind == Gold.kind, func.coalesce(Label.winner_id, 0) == func.coalesce(Gold.winner_id, 0)
 )
 SCORES = (
     select(
