@@ -201,7 +201,7 @@ def building(target: Path) -> Iterator[Path]:
     try:
         yield folder
         try:
-            folder.rename(target)
+            folder.rename(target)  # at once, so that nobody finds half of it
         except OSError:
             if not target.is_dir():
                 raise

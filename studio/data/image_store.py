@@ -96,6 +96,7 @@ class ImageStore:
         if view is not None:
             _write(self._view(sha), view, sync=False)
         _write(self._thumb(sha), thumb, sync=False)
+        # The original comes last and is synced: where it is, all that a page asks for is there.
         extension = EXTENSIONS[original.format or "PNG"]
         _write(self._images / sha[:2] / f"{sha}.{extension}", content)
         return sha

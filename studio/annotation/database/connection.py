@@ -366,6 +366,7 @@ def _create_if_absent(path: Path) -> None:
             migrate(connection, str(fresh))
     finally:
         engine.dispose()
+    # A link never replaces: of two processes that begin at once, the second takes the first's file.
     try:
         os.link(fresh, path)
     except FileExistsError:

@@ -185,7 +185,7 @@ def _freeze_files(
 ) -> Path:
     """`exports/<name>-<hash>/` with what `write` puts there; the one that is there stays."""
     target = workspace.exports / f"{name}-{digest[:12]}"
-    if target.exists():
+    if target.exists():  # the hash is of its content: what is there is the same
         return target
     with building(target) as folder:
         write(folder)

@@ -113,6 +113,6 @@ def _given(connection: Connection, pair: int, annotator: str) -> Row:
     row = None
     if pair <= showings.LAST_ID:
         row = connection.execute(LOOK, {"pair": pair, "annotator": annotator}).first()
-    if row is None:
+    if row is None:  # the same words for a pair of others and for none: neither can be told apart
         raise not_yours()
     return row

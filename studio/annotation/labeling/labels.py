@@ -67,10 +67,12 @@ def save(connection: Connection, event: LabelEvent, now: float) -> tuple[Saved, 
     if pair is None:
         raise no_such_pair(event.pair_id)
     who = pair.who or assignment.annotator_id(connection, event.annotator, now)
+    # A client that got no reply asks again: it must hear what it would have heard, not a conflict.
     if pair.earlier_id:
         return _repeated(connection, event, who), who
     ensure_fits(event, pair)
     ensure_spans_fit(event.spans, _lengths(connection, event, pair))
+    # The write lock is held since before `pair` was read: nothing comes between look and write.
     version = pair.version or 0
     if version != event.expected_version:
         raise ConflictError(

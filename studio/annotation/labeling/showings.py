@@ -168,6 +168,7 @@ def sides_of(person: Viewer, pair: int, repeat: bool, both: tuple[int, int], tok
     Raises:
         InputError: The token belongs to no showing of this pair to this person.
     """
+    # Compared in constant time: how long a wrong token takes must not tell how much of it is right.
     for left, right in (both, both[::-1]):
         if hmac.compare_digest(person.showing(pair, repeat, left).encode(), token.encode()):
             return Sides(left, right)

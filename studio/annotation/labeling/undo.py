@@ -50,6 +50,7 @@ def undo(
         key=key,
         pair_id=last.pair_id,
         annotator_id=who,
+        # It grows although an older answer stands again: another tab must notice that it is stale.
         version=events.version_of(connection, last.pair_id, who) + 1,
         kind=UNDO,
         undoes_id=last.id,

@@ -133,7 +133,7 @@ def _bring(connection: Connection, label: ForeignLabel, target: tuple[int, dict[
     )
     try:
         labels.save(connection, event, label.given_at)
-    except ConflictError:
+    except ConflictError:  # what somebody said here stands above what they said there
         return Brought(answered=1)
     return Brought(added=1)
 

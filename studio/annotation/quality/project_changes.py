@@ -113,6 +113,7 @@ def save_form(
         clashes.append(Clash(GUIDELINES, newest.author, newest.text))
     if clashes:
         raise ProjectConflict(clashes, newest)
+    # Both in the transaction that looked for clashes, so that a form is saved whole or not at all.
     write_settings(connection, lead, project, changed, now)
     if text is not None:
         return changed, add_guidelines(connection, lead, dataset, text, now).version

@@ -102,6 +102,7 @@ def _checked(path: Path, archive: zipfile.ZipFile, workspace: Workspace) -> list
         if problem:
             raise _refused(path, f"{member.filename[:80]!r} {problem}", "Pack it again without.")
     files = [member for member in members if not member.is_dir() and _wanted(member)]
+    # A disk that ignores case would write one of the two over the other.
     names = {_inside(member).lower() for member in files}
     if len(names) < len(files):
         raise _refused(path, "two files in it have the same name", "Pack it again.")

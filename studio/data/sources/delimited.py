@@ -24,7 +24,7 @@ class DelimitedReader(Reader):
     path: Path = Path()
 
     def records(self) -> Iterator[Record | BadRow]:
-        csv.field_size_limit(MAX_CELL)
+        csv.field_size_limit(MAX_CELL)  # of the whole process; the module has no other
         try:
             with self.path.open(encoding="utf-8-sig", newline="") as handle:
                 yield from self._rows(handle)
