@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from studio.annotation import ItemFilter
 from tests.annotation.conftest import make_row, make_rows
 
 
