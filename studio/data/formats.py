@@ -94,7 +94,9 @@ class RowMaker:
         if completion is not None and not scored:
             prompt, text = until_scored(prompt, completion.text, scored, "weight")
             completion = replace(completion, text=text)
-            images = images[: sum(part.type == "image" for one in prompt for part in one.parts)]
+            images = images[
+                : sum(part.type == "image" for message in prompt for part in message.parts)
+            ]
         row = Row(
             external_id="",
             images=tuple(self._keep_image(image) for image in images),

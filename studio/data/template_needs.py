@@ -28,10 +28,10 @@ class Fit:
 
     def parts(self, row: Row) -> bool:
         """Return whether the answers of a row are to be trained apart."""
-        earlier = [one for one in row.prompt if one.role == "assistant"]
-        if not any(one.scored for one in earlier) or self.apart == "never":
+        earlier = [message for message in row.prompt if message.role == "assistant"]
+        if not any(message.scored for message in earlier) or self.apart == "never":
             return False
-        return self.apart == "always" or any(THOUGHT in one.text for one in earlier)
+        return self.apart == "always" or any(THOUGHT in message.text for message in earlier)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""

@@ -70,7 +70,7 @@ def system_in_question(messages: Sequence[dict[str, Any]]) -> list[dict[str, Any
         return list(messages)
     system, *rest = messages
     text = "".join(part["text"] for part in system["content"] if part["type"] == "text")
-    first = next((place for place, one in enumerate(rest) if one["role"] == "user"), None)
+    first = next((place for place, turn in enumerate(rest) if turn["role"] == "user"), None)
     if first is None:
         return list(messages)
     content = [{"type": "text", "text": f"{text}\n\n"}, *rest[first]["content"]]

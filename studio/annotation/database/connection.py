@@ -211,7 +211,9 @@ class _Registry:
     def find(self, path: Path) -> _Shared | None:
         if any(other.file.same(path) for other in self.inherited if other.file):
             raise _forked()
-        return next((one for one in self.opened if one.file and one.file.same(path)), None)
+        return next(
+            (shared for shared in self.opened if shared.file and shared.file.same(path)), None
+        )
 
     def forget(self) -> None:
         """Leave the parent's connections alone after a fork: they are neither used nor closed here."""

@@ -42,8 +42,8 @@ def write_csv(rows: Sequence[Row], images: Images, folder: Path) -> None:
         for row in rows:
             names = ";".join(_image_name(images, sha) for sha in row.images)
             given = [getattr(row, name) for name in answers]
-            cells = [row.external_id, names, row.question, *(one.text for one in given)]
-            cells += [one.author for one in given]
+            cells = [row.external_id, names, row.question, *(answer.text for answer in given)]
+            cells += [answer.author for answer in given]
             writer.writerow([*map(neutral, cells), row.meta.get("votes", 0)])
     _copy_images(rows, images, folder)
 

@@ -84,7 +84,7 @@ def claim(
     _hand(connection, HOLD, aging + free, who=who, until=now + before.lease, now=now)
     _hand(connection, HAND_GOLD, gold, who=who, now=now)
     _hand(connection, HAND_AGAIN, again, who=who, now=now)
-    pairs = [*((one.pair, one.rank == 2) for one in shown), *((pair, False) for pair in free)]
+    pairs = [*((entry.pair, entry.rank == 2) for entry in shown), *((pair, False) for pair in free)]
     pairs += [*((pair, False) for pair in gold), *((pair, True) for pair in again)]
     return cards(connection, pairs, annotator)
 
@@ -155,8 +155,10 @@ def _projects_with_gold(
     connection: Connection, dataset: str | None
 ) -> tuple[dict[int, Project], set[int]]:
     """Read the projects of one dataset or of all, and which of them have gold pairs."""
-    wanted = {n: one for n, one in projects(connection).items() if dataset in (None, one.name)}
-    return wanted, {number for number, one in wanted.items() if one.has_gold}
+    wanted = {
+        n: project for n, project in projects(connection).items() if dataset in (None, project.name)
+    }
+    return wanted, {number for number, project in wanted.items() if project.has_gold}
 
 
 def standings(connection: Connection, project: Project) -> dict[str, str]:

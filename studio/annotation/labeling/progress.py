@@ -157,13 +157,13 @@ class _Counted:
             repeated = self._by_dataset(self._repeats(who))
             twice = sum(repeated.get(number, 0) for number in failed)
             total = sum(given.get(number, 0) for number in failed) + twice
-        for number, one in known.items():
+        for number, project in known.items():
             if number in failed:
                 continue
             answered = ordinary.get(number, 0) + before.get(number, 0)
             twice += again.get(number, 0)
             total += answered + again.get(number, 0)
-            total += min(gold.get(number, 0), _gold_due(answered, one.settings))
+            total += min(gold.get(number, 0), _gold_due(answered, project.settings))
         return total, twice
 
     def _gold(self, who: int) -> tuple[dict[int, int], dict[int, int]]:
@@ -183,8 +183,8 @@ class _Counted:
         """By dataset, second showings that were planned, and those that will be."""
         planned = self._pairs().join(Repeat, Repeat.pair_id == Pair.id)
         counts = self._by_dataset(planned.where(Repeat.annotator_id == who))
-        for number, one in known.items():
-            share = 0.0 if one.settings.show_authors else one.settings.repeat_share
+        for number, project in known.items():
+            share = 0.0 if project.settings.show_authors else project.settings.repeat_share
             if not share:
                 continue
             untouched = Pair.id.not_in(_labels_of(who))

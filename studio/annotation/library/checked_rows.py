@@ -28,7 +28,7 @@ def library_rows(
     Raises:
         NotFoundError: There is no such dataset.
     """
-    view = next((one for one in store.datasets() if one.name == dataset), None)
+    view = next((known for known in store.datasets() if known.name == dataset), None)
     if view is None:
         raise NotFoundError(
             f"There is no dataset {dataset[:200]!r} in the library.", remedy="Import it first."
@@ -63,12 +63,16 @@ def row_of(item: ItemView, decided: dict[int, Preference]) -> Row:
     Args:
         decided: Pair → chosen and rejected, where people voted.
     """
-    answers = {one.id: Answer(one.text, one.author) for one in item.candidates}
+    answers = {
+        candidate.id: Answer(candidate.text, candidate.author) for candidate in item.candidates
+    }
     preference = next(
         (preferred for pair in item.pairs if (preferred := _preference(pair, answers, decided))),
         None,
     )
-    reference = next((answers[one.id] for one in item.candidates if one.reference), None)
+    reference = next(
+        (answers[candidate.id] for candidate in item.candidates if candidate.reference), None
+    )
     chosen, rejected = preference or (None, None)
     return Row(
         external_id=item.external_id,

@@ -151,7 +151,7 @@ def _standing(dataset: str):
 
 def _texts(connection: Connection, pairs: Sequence, *, as_now: bool = False) -> dict[int, Text]:
     """The answers of pairs, as they were imported or, with `as_now`, as they were edited last."""
-    ids = {one for pair in pairs for one in (pair.first_id, pair.second_id)}
+    ids = {number for pair in pairs for number in (pair.first_id, pair.second_id)}
     query = select(Candidate.id, Candidate.author, Candidate.text, Candidate.text_hash)
     return {
         row.id: (row.author, text_hash(row.text) if as_now else row.text_hash)

@@ -157,7 +157,7 @@ def import_source(
     splits: Sequence[str | None] = (split or None,)
     if split == ALL_SPLITS:
         splits = open_any(spec, workspace, None, columns).splits
-    sources = [open_any(spec, workspace, one, columns) for one in splits]
+    sources = [open_any(spec, workspace, name_of_split, columns) for name_of_split in splits]
     first = sources[0]
     named = first.split if isinstance(first, WorkspaceSource) else dataset_name(spec)
     dataset = name or named
@@ -204,7 +204,7 @@ def _bring_labels(
         if isinstance(source, WorkspaceSource):
             for some in source.labels():
                 if number:
-                    some = [replace(one, item=_id_of(one.item, source.split)) for one in some]
+                    some = [replace(label, item=_id_of(label.item, source.split)) for label in some]
                 done += store.bring_labels(dataset, some)
     return done
 
@@ -256,7 +256,9 @@ def _id_of(name: str, split: str) -> str:
 
 
 def _says_the_same(row: Row) -> bool:
-    answers = [one.text.strip() for one in (row.chosen, row.rejected, *row.candidates) if one]
+    answers = [
+        answer.text.strip() for answer in (row.chosen, row.rejected, *row.candidates) if answer
+    ]
     return len(answers) > 1 and len(set(answers)) == 1
 
 

@@ -100,8 +100,10 @@ def _answers(item: ItemView, preferences: Sequence[Row]) -> tuple[list[Row], str
     """The SFT rows of one item, and why there are none."""
     best, circular = completions(preferences)
     written = [row for row in best if "written" in row.meta]
-    given = (one for one in item.candidates if not one.author.startswith(WRITTEN_BY))
-    reference = next((one for one in given if one.reference), None)
+    given = (
+        candidate for candidate in item.candidates if not candidate.author.startswith(WRITTEN_BY)
+    )
+    reference = next((candidate for candidate in given if candidate.reference), None)
     if reference is not None and not written:
         row = Row(item.external_id, item.images, item.prompt, meta=item.meta)
         return [replace(row, completion=Answer(reference.text, reference.author))], ""

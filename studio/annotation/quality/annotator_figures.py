@@ -270,16 +270,16 @@ def _query(dataset_id: int, here: tuple):
 def measure(gathered: Gathered, now: float, resamples: int = 1000) -> Quality:
     """Compute the figures; gold pairs count for accuracy, not for agreement."""
     answers = gathered.answers
-    votes = [one for one in answers if one.kind in VOTES]
-    ordinary = [one for one in votes if not one.gold]
-    nominal = [(one.pair_id, one.annotator, one.nominal) for one in ordinary]
-    ordinal = [(one.pair_id, one.annotator, one.ordinal) for one in ordinary]
+    votes = [answer for answer in answers if answer.kind in VOTES]
+    ordinary = [answer for answer in votes if not answer.gold]
+    nominal = [(answer.pair_id, answer.annotator, answer.nominal) for answer in ordinary]
+    ordinal = [(answer.pair_id, answer.annotator, answer.ordinal) for answer in ordinary]
     reasons = Counter(
-        "can't tell" if one.kind == "unsure" else one.reason or "no reason"
-        for one in answers
-        if one.kind in ABSTENTIONS
+        "can't tell" if answer.kind == "unsure" else answer.reason or "no reason"
+        for answer in answers
+        if answer.kind in ABSTENTIONS
     )
-    times = [one.created_at for one in answers]
+    times = [answer.created_at for answer in answers]
     return Quality(
         pairs=gathered.pairs,
         done=gathered.done,
@@ -327,8 +327,8 @@ def _people(gathered: Gathered) -> list[Person]:
     answers: defaultdict[str, list[GivenAnswer]] = defaultdict(list)
     golden: defaultdict[str, list[tuple[str, bool]]] = defaultdict(list)
     again: defaultdict[str, list[tuple[str, bool]]] = defaultdict(list)
-    for one in gathered.answers:
-        answers[one.annotator].append(one)
+    for answer in gathered.answers:
+        answers[answer.annotator].append(answer)
     for of_name, checked in ((golden, gathered.golden), (again, gathered.again)):
         for name, right in checked:
             of_name[name].append((name, right))
@@ -342,13 +342,13 @@ def _person(
     golden: Sequence[tuple[str, bool]],
     again: Sequence[tuple[str, bool]],
 ) -> Person:
-    votes = [one for one in answers if one.kind in VOTES]
+    votes = [answer for answer in answers if answer.kind in VOTES]
     return Person(
         name=name,
-        skips=sum(one.kind in ABSTENTIONS for one in answers),
-        per_hour=_per_hour([one.created_at for one in answers]),
+        skips=sum(answer.kind in ABSTENTIONS for answer in answers),
+        per_hour=_per_hour([answer.created_at for answer in answers]),
         too_fast=_too_fast(votes),
-        last_at=max((one.created_at for one in answers), default=None),
+        last_at=max((answer.created_at for answer in answers), default=None),
         **_habits(answers, golden, again),
     )
 
@@ -359,7 +359,7 @@ def _rate(values: Sequence[bool | None]) -> MeasuredFigure:
 
 
 def _too_fast(votes: Sequence[GivenAnswer]) -> int:
-    return sum(one.too_fast for one in votes)
+    return sum(vote.too_fast for vote in votes)
 
 
 def _lengths(votes: Sequence[GivenAnswer]) -> tuple[float, float] | None:
@@ -371,7 +371,7 @@ def _lengths(votes: Sequence[GivenAnswer]) -> tuple[float, float] | None:
 
 
 def _median(answers: Sequence[GivenAnswer]) -> float | None:
-    times = [one.elapsed_ms for one in answers if one.elapsed_ms is not None]
+    times = [answer.elapsed_ms for answer in answers if answer.elapsed_ms is not None]
     return round(median(times) / 1000, 1) if times else None
 
 
@@ -388,11 +388,11 @@ def _per_hour(times: Sequence[float]) -> MeasuredFigure:
 
 def _forecast(gathered: Gathered, now: float) -> Forecast:
     typical = _median(gathered.answers)
-    recent = [one for one in gathered.answers if one.created_at > now - PACE_DAYS * DAY]
+    recent = [answer for answer in gathered.answers if answer.created_at > now - PACE_DAYS * DAY]
     hours = None if typical is None else gathered.missing * typical / 3600
     if not recent:
         return Forecast(gathered.missing, hours, None, "No answers in the last seven days.")
-    first = min(one.created_at for one in recent)
+    first = min(answer.created_at for answer in recent)
     days = max((now - first) / DAY, 1 / 24)
     return Forecast(gathered.missing, hours, round(gathered.missing * days / len(recent), 1))
 
@@ -400,7 +400,7 @@ def _forecast(gathered: Gathered, now: float) -> Forecast:
 def _pace(answers: Sequence[GivenAnswer]) -> AnswerPace:
     if not answers:
         return AnswerPace()
-    times = [one.created_at for one in answers]
+    times = [answer.created_at for answer in answers]
     start = min(times)
     unit, seconds = ("day", DAY) if max(times) - start >= 2 * DAY else ("hour", HOUR)
     counts = Counter(int((at - start) // seconds) for at in times)

@@ -73,8 +73,8 @@ class ProjectConflict(ConflictError):
     """Fields of a form were changed by somebody else meanwhile; nothing was saved."""
 
     def __init__(self, clashes: list[Clash], guidelines: GuidelineView) -> None:
-        names = [one.name.replace("_", " ") for one in clashes]
-        whose = " and ".join(sorted({one.who or "somebody else" for one in clashes}))
+        names = [clash.name.replace("_", " ") for clash in clashes]
+        whose = " and ".join(sorted({clash.who or "somebody else" for clash in clashes}))
         verb = "was" if len(names) == 1 and names[0] != GUIDELINES else "were"
         said = f"{', '.join(names)} {verb} changed by {whose} meanwhile: nothing was saved."
         super().__init__(
