@@ -30,13 +30,11 @@ COLUMNS = "| setting | default | what it does | effect | elsewhere |\n|---|---|-
 def reference() -> str:
     """Write the page as Markdown."""
     sections = groupby(field_specs(), key=lambda spec: spec.path.rpartition(".")[0])
-    parts = [_section(name, list(specs)) for name, specs in sections]
-    return "\n".join([HEAD, *parts])
-
-
-def _section(name: str, specs: list[FieldSpec]) -> str:
-    title = f"## {name}\n\n{_about(name)}" if name else "## The run"
-    return "\n".join([title, "", COLUMNS, *map(_row, specs), ""])
+    parts = [HEAD]
+    for name, specs in sections:
+        title = f"## {name}\n\n{_about(name)}" if name else "## The run"
+        parts.append("\n".join([title, "", COLUMNS, *map(_row, specs), ""]))
+    return "\n".join(parts)
 
 
 def _about(name: str) -> str:

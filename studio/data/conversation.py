@@ -79,7 +79,9 @@ def read_conversation(value: object, field: str) -> Conversation:
     images: list[object] = []
     for turn in value:
         parts, inside = _content(turn.get("content", turn.get("value")), field)
-        role = _role(turn, field)
+        role = ROLES.get(named := str(turn.get("role", turn.get("from"))).lower())
+        if role is None:
+            raise DataError(f"turns of the role {named!r} are not supported.", field=field)
         scored = role != "assistant" or is_scored(turn, field)
         messages.append(Message(role, tuple(parts), scored))
         images += inside
@@ -164,13 +166,6 @@ def place_images(messages: Sequence[Message], images: int) -> tuple[Message, ...
     user = messages[first]
     fronted = replace(user, parts=(Part("image"),) * images + user.parts)
     return (*messages[:first], fronted, *messages[first + 1 :])
-
-
-def _role(turn: dict[str, Any], field: str) -> Role:
-    role = str(turn.get("role", turn.get("from"))).lower()
-    if role not in ROLES:
-        raise DataError(f"turns of the role {role!r} are not supported.", field=field)
-    return ROLES[role]
 
 
 def _content(content: object, field: str) -> tuple[list[Part], list[object]]:

@@ -252,17 +252,13 @@ class OpenFile:
     def _notice(self) -> None:
         first = not self._gone
         if first:
-            self._gone = self._what_happened()
+            current = identity(self.path)
+            lost = JOURNAL_LOST if current == self._database_is else REPLACED
+            self._gone = MOVED if current is None else lost
         now = time.monotonic()
         if first or (self._rescue.path is None and now - self._rescued_at > RESCUE_AGAIN):
             self._rescue, self._rescued_at = self._copy(), now
             logger.error("%s", self.trouble)
-
-    def _what_happened(self) -> str:
-        current = identity(self.path)
-        if current is None:
-            return MOVED
-        return JOURNAL_LOST if current == self._database_is else REPLACED
 
     def _copy(self) -> Rescue:
         """Copy what the open files hold to where there is room."""

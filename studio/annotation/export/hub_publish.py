@@ -28,9 +28,11 @@ def write_card(folder: Path) -> Path:
 def card(manifest: Mapping) -> str:
     """Write the text of a dataset card: what it holds, how it was decided, what was left out."""
     policy = manifest.get("policy", {})
-    rules = "\n".join(
-        f"- {name.replace('_', ' ')}: {plain(_said(value))}" for name, value in policy.items()
-    )
+    rules = ""
+    for name, value in policy.items():
+        if isinstance(value, list | tuple):
+            value = ", ".join(map(str, value)) or "everybody"
+        rules += f"- {name.replace('_', ' ')}: {plain(value)}\n"
     left = "\n".join(
         f"- {count}: {REASONS.get(why, why)}" for why, count in manifest.get("left_out", {}).items()
     )
@@ -41,7 +43,7 @@ def card(manifest: Mapping) -> str:
         f"# {manifest.get('name', 'Preferences')}\n\n"
         f"{manifest.get('pairs', 0)} rows from the dataset “{plain(manifest.get('dataset', ''))}”, "
         f"judged blind by people. Made with VLM Studio.\n\n{dates(manifest)}"
-        f"## How the rows were decided\n\n{rules or '- no policy recorded'}\n\n"
+        f"## How the rows were decided\n\n{rules.rstrip() or '- no policy recorded'}\n\n"
         f"## Left out\n\n{left or '- nothing'}\n\n"
         f"Content hash: `{manifest.get('content_hash', '')}`\n"
     )
@@ -73,12 +75,6 @@ def _files(manifest: Mapping) -> str:
         return ""
     parts = "".join(f"  - split: {split}\n    path: {split}.parquet\n" for split in rows)
     return f"configs:\n- config_name: default\n  data_files:\n{parts}"
-
-
-def _said(value: object) -> str:
-    if isinstance(value, list | tuple):
-        return ", ".join(map(str, value)) or "everybody"
-    return str(value)
 
 
 def push(folder: Path, repo: str, *, private: bool = True, endpoint: str | None = None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, func, select, update
@@ -54,6 +54,7 @@ def pair_state(
     counted = [vote for vote in votes if vote.kind in VOTES]
     skips = sum(vote.kind in ABSTENTIONS for vote in votes)
     full = len(counted) >= settings.overlap
+    most = max(Counter(vote.choice for vote in counted).values(), default=0)
     queue = ""
     if decided:
         queue = "decided"
@@ -61,17 +62,12 @@ def pair_state(
         queue = ""
     elif not full and skips >= settings.skip_limit:
         queue = "skipped"
-    elif full and len(counted) > 1 and not _has_majority(counted):
+    elif full and 2 * most <= len(counted) > 1:  # no majority
         queue = "disagreed"
     elif any(vote.flagged for vote in votes):
         queue = "flagged"
     waiting = not full and not closed and queue not in ("decided", "skipped")
     return State(len(counted), skips, waiting, queue)
-
-
-def _has_majority(votes: Iterable[Vote]) -> bool:
-    counts = Counter(vote.choice for vote in votes)
-    return counts.most_common(1)[0][1] * 2 > counts.total()
 
 
 def project_pairs(connection: Connection, pairs: Sequence[int], *, ruled: bool = False) -> None:
