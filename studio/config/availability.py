@@ -130,7 +130,7 @@ def availability_problems(config: RunConfig, device: Device | None = None) -> li
             for value, reason in INITIALISATIONS.items()
             if config.adapter and config.adapter.init == value
         ]
-    chosen = [("optimizer.name", config.optimizer.name)]
+    chosen: list[tuple[str, str]] = [("optimizer.name", config.optimizer.name)]
     chosen += [("report_to", tracker) for tracker in config.report_to]
     if config.adapter:
         chosen.insert(0, ("adapter.init", config.adapter.init))
