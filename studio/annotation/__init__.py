@@ -22,30 +22,12 @@ from studio.annotation.records import (
     Span,
     Taken,
     TextChange,
-)
+)  # fmt: skip
 from studio.annotation.store import AnnotationStore
 
 __all__ = [
-    "AddReport",
-    "AnnotationStore",
-    "CandidateView",
-    "DatasetView",
-    "EditView",
-    "ExportPolicy",
-    "Facets",
-    "HistoryEntry",
-    "ItemFilter",
-    "ItemView",
-    "LabelEvent",
-    "LabelKind",
-    "PairCard",
-    "PairView",
-    "Progress",
-    "Saved",
-    "Showing",
-    "SideAnswer",
-    "SideSpan",
-    "Span",
-    "Taken",
+    "AddReport", "AnnotationStore", "CandidateView", "DatasetView", "EditView", "ExportPolicy",
+    "Facets", "HistoryEntry", "ItemFilter", "ItemView", "LabelEvent", "LabelKind", "PairCard",
+    "PairView", "Progress", "Saved", "Showing", "SideAnswer", "SideSpan", "Span", "Taken",
     "TextChange",
-]
+]  # fmt: skip

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal
 
 from studio.data.schema import Message
 
@@ -15,6 +15,39 @@ Side = Literal["left", "right"]
 VOTES: tuple[str, ...] = ("choose", "tie", "both_good", "both_bad")
 TIES: tuple[str, ...] = ("tie", "both_good", "both_bad")
 ABSTENTIONS: tuple[str, ...] = ("skip", "unsure")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswerDetails:
+    """What somebody says about a pair besides which answer is better.
+
+    Every form of an answer has these fields: on a page, in an event, on a card, as a vote. A new
+    one is declared here and as a column of `Label`, and bounded in `SaveBody`.
+
+    Attributes:
+        strength: "slightly", "clearly" or nothing; only with kind `choose`.
+        flagged: A lead should look at the pair.
+        edit: The chosen answer, improved.
+        ideal: The best answer the annotator can write.
+    """
+
+    strength: str = ""
+    edit: str = ""
+    ideal: str = ""
+    reason: str = ""
+    comment: str = ""
+    flagged: bool = False
+
+
+DETAILS = tuple(detail.name for detail in fields(AnswerDetails))
+WRITTEN = ("edit", "ideal")
+"""Details that are texts of candidates: a label keeps their ids."""
+
+
+def details_of(answer: Any) -> dict[str, Any]:
+    """Read the `AnswerDetails` of an answer or a database row; texts that are not there are empty."""
+    values = {name: getattr(answer, name) for name in DETAILS}
+    return {name: "" if value is None else value for name, value in values.items()}
 
 
 @dataclass(frozen=True)
@@ -189,34 +222,43 @@ class SideView:
     text: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class PairContent:
+    """What a pair shows on a card and on a page alike.
+
+    Attributes:
+        aspects: What is judged besides the choice, if anything.
+        guideline: Version of the guidelines that stand; 0 without any.
+        authors: Who wrote left and right; empty before the answer, and unless the lead shows it.
+    """
+
+    dataset: str
+    images: tuple[str, ...]
+    prompt: tuple[Message, ...]
+    question: str
+    aspects: tuple[str, ...] = ()
+    markdown: bool = False
+    guideline: int = 0
+    authors: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
-class PairCard:
+class PairCard(PairContent):
     """One pair as the studio itself handles it; a page is sent a `Showing` of it.
 
     Attributes:
         version: Goes back as `LabelEvent.expected_version`.
         repeat: A second showing, with the sides swapped; goes back as `LabelEvent.repeat`.
-        aspects: What is judged besides the choice, if anything.
-        guideline: Version of the guidelines that stand; 0 without any.
-        authors: Who wrote left and right; empty before the answer, and unless the lead shows it.
         handle, showing, base: What stands for the pair, its sides and version 0 on a page
             (`showings.Viewer`).
     """
 
     pair_id: int
-    dataset: str
-    images: tuple[str, ...]
-    prompt: tuple[Message, ...]
-    question: str
     left: SideView
     right: SideView
     version: int
     current: Answer | None = None
     repeat: bool = False
-    aspects: tuple[str, ...] = ()
-    markdown: bool = False
-    guideline: int = 0
-    authors: tuple[str, ...] = ()
     handle: int = 0
     showing: str = ""
     base: int = 0
@@ -239,50 +281,35 @@ class SideSpan:
 
 
 @dataclass(frozen=True)
-class ShownAnswer:
+class ShownAnswer(AnswerDetails):
     """The answer that somebody gives now, by sides; an aspect is empty when both are alike."""
 
     kind: str
     winner: Side | None
-    reason: str
-    comment: str
-    strength: str = ""
-    flagged: bool = False
     aspects: dict[str, str] = field(default_factory=dict)
     spans: tuple[SideSpan, ...] = ()
-    edit: str = ""
-    ideal: str = ""
 
 
 @dataclass(frozen=True)
-class Showing:
+class Showing(PairContent):
     """All that a page is sent of a pair: nothing in it tells its source, its state or its past.
 
     Attributes:
         pair_id: Stands for this showing of the pair to this person.
         showing: Goes back with the answer, and says which answer was on which side.
         version: Grows by one with every answer and undo; it does not begin at 0.
-        authors: See `PairCard`.
     """
 
     pair_id: int
     showing: str
-    dataset: str
-    images: tuple[str, ...]
-    prompt: tuple[Message, ...]
-    question: str
     left: ShownSide
     right: ShownSide
     version: int
     current: ShownAnswer | None = None
-    aspects: tuple[str, ...] = ()
-    markdown: bool = False
-    guideline: int = 0
-    authors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class SideAnswer:
+class SideAnswer(AnswerDetails):
     """An answer of a page, about to be saved; see `LabelEvent`.
 
     Attributes:
@@ -297,15 +324,9 @@ class SideAnswer:
     kind: LabelKind
     winner: Side | None = None
     expected_version: int = 0
-    strength: str = ""
-    reason: str = ""
-    comment: str = ""
     elapsed_ms: int | None = None
-    flagged: bool = False
     aspects: dict[str, str] = field(default_factory=dict)
     spans: tuple[SideSpan, ...] = ()
-    edit: str = ""
-    ideal: str = ""
     guideline: int = 0
 
 
@@ -319,23 +340,17 @@ class Span:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Answer(AnswerDetails):
     """The answer that (pair, annotator) gives now."""
 
     kind: str
     winner_id: int | None
-    reason: str
-    comment: str
-    strength: str = ""
-    flagged: bool = False
     aspects: dict[str, int] = field(default_factory=dict)
     spans: tuple[Span, ...] = ()
-    edit: str = ""
-    ideal: str = ""
 
 
 @dataclass(frozen=True)
-class LabelEvent:
+class LabelEvent(AnswerDetails):
     """An answer about to be saved.
 
     Attributes:
@@ -344,12 +359,8 @@ class LabelEvent:
         expected_version: `PairCard.version` at the moment of answering.
         elapsed_ms: Milliseconds from the pair being shown to the answer.
         shown_left_id: The candidate that was on the left.
-        strength: "slightly", "clearly" or nothing; only with kind `choose`.
-        flagged: A lead should look at the pair.
         aspects: By aspect the candidate that is better in it; 0 when both are alike.
         spans: Pieces of the answers that are wrong.
-        edit: The chosen answer, improved.
-        ideal: The best answer the annotator can write.
         repeat: Answers a second showing; it is compared and does not count.
         guideline: Version of the guidelines on show.
     """
@@ -360,16 +371,10 @@ class LabelEvent:
     kind: LabelKind
     winner_id: int | None = None
     expected_version: int = 0
-    strength: str = ""
-    reason: str = ""
-    comment: str = ""
     elapsed_ms: int | None = None
     shown_left_id: int | None = None
-    flagged: bool = False
     aspects: dict[str, int] = field(default_factory=dict)
     spans: tuple[Span, ...] = ()
-    edit: str = ""
-    ideal: str = ""
     repeat: bool = False
     guideline: int = 0
 

@@ -47,6 +47,7 @@ from studio.data.schema import Row
 
 EVERYTHING = ItemFilter()
 CHANGED_AT_ONCE = 1_000
+PAGE = 500
 
 
 class AnnotationStore:
@@ -113,7 +114,7 @@ class AnnotationStore:
             return bring(connection, dataset, given)
 
     def datasets(self) -> list[DatasetView]:
-        """Every dataset, with how far its labelling is."""
+        """List every dataset, with how far its labelling is."""
         with self._database.read() as connection:
             return browse.datasets(connection)
 
@@ -125,19 +126,26 @@ class AnnotationStore:
         after: int | None = None,
         limit: int = 50,
     ) -> list[ItemView]:
-        """A page: the next `limit` items in `order` after the item with the id `after`."""
+        """Read a page: the next `limit` items in `order` after the item with the id `after`."""
         with self._database.read() as connection:
             return browse.browse(connection, where, order, after, limit)
 
+    def every(self, where: ItemFilter = EVERYTHING) -> Iterator[ItemView]:
+        """Yield all items that `where` lets through, oldest first; a page of them is in memory."""
+        after = None
+        while page := self.browse(where, after=after, limit=PAGE):
+            yield from page
+            after = page[-1].id
+
     def count(self, where: ItemFilter = EVERYTHING, most: int | None = None) -> int:
-        """How many items `browse` would go through; counts no further than `most`."""
+        """Count the items that `browse` would go through, no further than `most`."""
         with self._database.read() as connection:
             return browse.count(connection, where, most)
 
     def find(
         self, where: ItemFilter, *, order: Order = "oldest", limit: int = 50, most: int = 10_000
     ) -> tuple[list[ItemView], int]:
-        """The first page and how many items there are, counted no further than `most`.
+        """Read the first page, and count all items, no further than `most`.
 
         One look at the search index instead of the two that `browse` and `count` take.
         """
@@ -146,17 +154,19 @@ class AnnotationStore:
             return browse.items(connection, ids[:limit]), len(ids)
 
     def ids(self, where: ItemFilter = EVERYTHING) -> list[int]:
-        """Ids of all items that `where` lets through, for `flag`, `exclude`, `tag`, `delete`."""
+        """List the ids of all items that `where` lets through, for `flag`, `exclude`, `tag`,
+        `delete`.
+        """
         with self._database.read() as connection:
             return browse.ids(connection, where)
 
     def facets(self, dataset: str | None = None) -> Facets:
-        """What there is to filter by."""
+        """List what there is to filter by."""
         with self._database.read() as connection:
             return browse.facets(connection, dataset)
 
     def item(self, item_id: int) -> ItemView:
-        """One item, also from the bin. Raises NotFoundError."""
+        """Read one item, also from the bin. Raises NotFoundError."""
         with self._database.read() as connection:
             return browse.item(connection, item_id)
 
@@ -220,24 +230,24 @@ class AnnotationStore:
             return browse.item(connection, change.item_id)
 
     def edits(self, item_id: int) -> list[EditView]:
-        """Past changes of an item's texts, newest first."""
+        """List past changes of an item's texts, newest first."""
         with self._database.read() as connection:
             return edits.edits(connection, item_id)
 
     def claim(self, annotator: str, dataset: str | None = None) -> PairCard | None:
-        """The next pair for `annotator`, held for them; the same one until it is answered."""
+        """Hold the next pair for `annotator`; it is the same one until it is answered."""
         return next(iter(self.claim_several(annotator, dataset, 1)), None)
 
     def claim_several(
         self, annotator: str, dataset: str | None = None, count: int = 3
     ) -> list[PairCard]:
-        """The next pair and those after it, so that their images can be fetched ahead."""
+        """Hold the next pair and those after it, so that their images can be fetched ahead."""
         return self.claiming(annotator, dataset, count).result()
 
     def claiming(
         self, annotator: str, dataset: str | None = None, count: int = 3
     ) -> Future[list[PairCard]]:
-        """`claim_several`, not waited for."""
+        """Hold pairs as `claim_several` does, without waiting for it."""
         return self._database.submit(
             lambda connection: assignment.claim(
                 connection, annotator, dataset, count, self._clock()
@@ -255,12 +265,12 @@ class AnnotationStore:
             return assignment.release_all(connection, annotator)
 
     def card(self, pair_id: int, annotator: str) -> PairCard:
-        """One pair as `annotator` would see it, with the answer they gave."""
+        """Read one pair as `annotator` would see it, with the answer they gave."""
         with self._database.read() as connection:
             return pair_card.card(connection, pair_id, annotator)
 
     def look(self, handle: int, annotator: str) -> PairCard:
-        """The card that a page of `annotator` knows by `handle` (`PairCard.handle`).
+        """Read the card that a page of `annotator` knows by `handle` (`PairCard.handle`).
 
         Raises:
             NotFoundError: They have not answered it and may not.
@@ -298,8 +308,8 @@ class AnnotationStore:
             saved = replace(saved, pair_id=answer.pair_id, version=answer.expected_version + 1)
             if not count:
                 return Taken(saved, ())
-            found = assignment.claim(connection, event.annotator, dataset, count, now, who)
-            return Taken(saved, tuple(found))
+            cards = assignment.claim(connection, event.annotator, dataset, count, now, who)
+            return Taken(saved, tuple(cards))
 
         return self._database.submit(work)
 
@@ -337,7 +347,7 @@ class AnnotationStore:
     def history(
         self, annotator: str, before: int | None = None, limit: int = 50, *, again: bool = False
     ) -> list[HistoryEntry]:
-        """Answers of `annotator`, newest first; `before` is the last `label_id` seen.
+        """List answers of `annotator`, newest first; `before` is the last `label_id` seen.
 
         Args:
             again: With those to second showings, which do not count.
@@ -348,7 +358,7 @@ class AnnotationStore:
     def progress(
         self, annotator: str | None = None, dataset: str | None = None, *, at_end: bool = False
     ) -> Progress:
-        """Progress of one annotator, or of all with None; `today` is the server's day.
+        """Count the progress of one annotator, or of all (None); `today` is the server's day.
 
         Args:
             at_end: The annotator was given no pair just now; see `annotation.labeling.progress`.
@@ -359,20 +369,20 @@ class AnnotationStore:
             return counts.progress(connection, annotator, dataset, midnight, at_end=at_end)
 
     def preferences(self, dataset: str, policy: ExportPolicy | None = None) -> list[Row]:
-        """Training rows of the majority answers; what was left out: `decided_preferences`."""
+        """Make training rows of the majority answers; `decided_preferences` says what is left out."""
         return self.decided_preferences(dataset, policy or ExportPolicy()).rows
 
     def decided_preferences(self, dataset: str, policy: ExportPolicy) -> Preferences:
-        """The rows, and the number of pairs left out by reason."""
+        """Make training rows, and count the pairs left out by reason."""
         with self._database.read() as connection:
             return majority.preferences(connection, dataset, policy)
 
     def answers(self, dataset: str, annotators: Sequence[str] = ()) -> list[dict]:
-        """What everybody says now, as records for `export`; see `annotation.export.answer_log`."""
+        """List what everybody says now, as records; see `annotation.export.answer_log`."""
         with self._database.read() as connection:
             return given.answers(connection, dataset, annotators)
 
     def trainable_state(self, dataset: str) -> str:
-        """A hash that changes with everything that training on `dataset` depends on."""
+        """Hash everything that training on `dataset` depends on."""
         with self._database.read() as connection:
             return trainable_state(connection, dataset)

@@ -32,6 +32,7 @@ from studio.annotation.labeling.showings import LAST_ID, not_yours, showing
 from studio.annotation.labeling.written_answers import LONGEST
 from studio.annotation.quality.case_versions import GoldConflict
 from studio.annotation.quality.lead_actions import GuidelineView
+from studio.annotation.records import DETAILS
 from studio.api import team
 from studio.api.access.request_checks import (
     StudioRoute,
@@ -65,8 +66,7 @@ Handle = Annotated[int, Field(ge=1, le=2**53)]
 Id = team.Id
 Side = Literal["left", "right"]
 BOTH_FIELDS = (
-    "key", "pair_id", "kind", "expected_version", "strength", "reason", "comment", "elapsed_ms",
-    "flagged", "aspects", "edit", "ideal", "guideline",
+    *DETAILS, "key", "pair_id", "kind", "expected_version", "elapsed_ms", "aspects", "guideline",
 )  # fmt: skip
 SIDE_FIELDS = ("showing", "winner")
 ID_FIELDS = ("winner_id", "shown_left_id", "repeat")

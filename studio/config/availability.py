@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import importlib.util
 import platform
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
+from typing import Literal, get_args
 
 from studio.config.engines import accelerate_problems, sent_elsewhere
 from studio.config.model import ModelConfig
+from studio.config.optimizer import OptimizerName
 from studio.config.run import RunConfig
 from studio.core.errors import FieldProblem
 
@@ -51,53 +52,25 @@ def _installed(module: str) -> bool:
 
 
 BITSANDBYTES = Requirement("bitsandbytes")
-GALORE, APOLLO = (
-    Requirement("galore_torch", "galore-torch"),
-    Requirement("apollo_torch", "apollo-torch"),
+# By a part of an optimizer's name, the package it needs; the first part found counts.
+PACKAGES = (
+    ("galore", Requirement("galore_torch", "galore-torch")),
+    ("apollo", Requirement("apollo_torch", "apollo-torch")),
+    ("lomo", Requirement("lomo_optim", "lomo-optim")),
+    ("schedule_free", Requirement("schedulefree")),
+    ("adamw_torch_8bit", Requirement("torchao")),
+    ("adamw_torch_4bit", Requirement("torchao")),
+    ("xla", Requirement("torch_xla")),
+    ("npu", Requirement("torch_npu")),
+    ("anyprecision", Requirement("torchdistx")),
+    ("grokadamw", Requirement("grokadamw")),
+    ("stable_adamw", Requirement("optimi", "torch-optimi")),
+    *((part, BITSANDBYTES) for part in ("8bit", "bnb", "paged", "lion", "ademamix")),
 )
-LOMO, SCHEDULE_FREE = Requirement("lomo_optim", "lomo-optim"), Requirement("schedulefree")
-TORCHAO = Requirement("torchao")
 OPTIMIZERS: dict[str, Requirement] = {
-    **dict.fromkeys(
-        (
-            "adamw_8bit",
-            "adamw_bnb_8bit",
-            "paged_adamw_32bit",
-            "paged_adamw_8bit",
-            "lion_32bit",
-            "lion_8bit",
-            "paged_lion_32bit",
-            "paged_lion_8bit",
-            "ademamix",
-            "ademamix_8bit",
-            "paged_ademamix_32bit",
-            "paged_ademamix_8bit",
-            "rmsprop_bnb",
-            "rmsprop_bnb_8bit",
-            "rmsprop_bnb_32bit",
-        ),
-        BITSANDBYTES,
-    ),
-    "adamw_torch_8bit": TORCHAO,
-    "adamw_torch_4bit": TORCHAO,
-    "adamw_torch_xla": Requirement("torch_xla"),
-    "adamw_torch_npu_fused": Requirement("torch_npu"),
-    "adamw_anyprecision": Requirement("torchdistx"),
-    "galore_adamw": GALORE,
-    "galore_adamw_8bit": GALORE,
-    "galore_adafactor": GALORE,
-    "galore_adamw_layerwise": GALORE,
-    "galore_adamw_8bit_layerwise": GALORE,
-    "galore_adafactor_layerwise": GALORE,
-    "apollo_adamw": APOLLO,
-    "apollo_adamw_layerwise": APOLLO,
-    "lomo": LOMO,
-    "adalomo": LOMO,
-    "grokadamw": Requirement("grokadamw"),
-    "schedule_free_adamw": SCHEDULE_FREE,
-    "schedule_free_radam": SCHEDULE_FREE,
-    "schedule_free_sgd": SCHEDULE_FREE,
-    "stable_adamw": Requirement("optimi", "torch-optimi"),
+    name: need
+    for name in get_args(OptimizerName)
+    if (need := next((need for part, need in PACKAGES if part in name), None))
 }
 CUDA_ONLY = ("galore_adamw_8bit", "galore_adamw_8bit_layerwise", "adalomo", "stable_adamw")
 CONTRADICTORY = {
@@ -127,13 +100,15 @@ X86 = ("x86_64", "amd64")
 
 
 def unavailable(device: Device | None = None) -> Reasons:
-    """Setting → value → why it cannot be used on this machine.
+    """List by setting and value why it cannot be used on this machine.
 
     Args:
         device: What is trained on (`Plan.device` names it); None leaves out what depends on it.
     """
+    elsewhere = CUDA_ONLY if device in ("cpu", "mps") else ()
+    missing = {name: need.reason for name, need in OPTIMIZERS.items() if need.missing}
     found: Reasons = {
-        "optimizer.name": _optimizers(device),
+        "optimizer.name": CONTRADICTORY | dict.fromkeys(elsewhere, "needs a CUDA GPU") | missing,
         "report_to": {
             name: needs[0].reason
             for name, needs in TRACKERS.items()
@@ -148,21 +123,32 @@ def unavailable(device: Device | None = None) -> Reasons:
 
 
 def availability_problems(config: RunConfig, device: Device | None = None) -> list[FieldProblem]:
-    """What of `config` this machine lacks; nothing for a run that is sent elsewhere."""
+    """List what this machine lacks for `config`; nothing for a run that is sent elsewhere."""
     if sent_elsewhere(config):
         return [
-            FieldProblem("adapter.init", _sentence(value, reason), REMEDIES["adapter.init"])
+            FieldProblem("adapter.init", f"{value} {reason}.", REMEDIES["adapter.init"])
             for value, reason in INITIALISATIONS.items()
             if config.adapter and config.adapter.init == value
         ]
-    found = [*model_problems(config.model, device), *_refused(_chosen(config), device)]
-    if device == "cpu" and config.model.quantization == "int8":
-        found += _without_dora(config)
-    return [*found, *accelerate_problems(config, device)]
+    chosen: list[tuple[str, str]] = [("optimizer.name", config.optimizer.name)]
+    chosen += [("report_to", tracker) for tracker in config.report_to]
+    if config.adapter:
+        chosen.insert(0, ("adapter.init", config.adapter.init))
+    problems = [*model_problems(config.model, device), *_refused(chosen, device)]
+    on_cpu = device == "cpu" and config.model.quantization == "int8"
+    if on_cpu and config.adapter and config.adapter.dora:
+        problems.append(
+            FieldProblem(
+                "adapter.dora",
+                "DoRA with int8 loses the scales of the weights on a CPU.",
+                "Use model.quantization: nf4 or none, or switch DoRA off.",
+            )
+        )
+    return [*problems, *accelerate_problems(config, device)]
 
 
 def model_problems(model: ModelConfig, device: Device | None = None) -> list[FieldProblem]:
-    """What of a model's settings this machine lacks."""
+    """List what this machine lacks for a model's settings."""
     chosen = {
         "model.quantization": model.quantization,
         "model.attention": model.attention,
@@ -174,34 +160,10 @@ def model_problems(model: ModelConfig, device: Device | None = None) -> list[Fie
 def _refused(chosen: Iterable[tuple[str, str]], device: Device | None) -> list[FieldProblem]:
     reasons = unavailable(device)
     return [
-        FieldProblem(field, _sentence(value, reasons[field][value]), _remedy(field, value))
+        FieldProblem(field, f"{value} {reasons[field][value]}.", _remedy(field, value))
         for field, value in chosen
         if value in reasons.get(field, {})
     ]
-
-
-def _without_dora(config: RunConfig) -> list[FieldProblem]:
-    if config.adapter is None or not config.adapter.dora:
-        return []
-    return [
-        FieldProblem(
-            "adapter.dora",
-            "DoRA with int8 loses the scales of the weights on a CPU.",
-            "Use model.quantization: nf4 or none, or switch DoRA off.",
-        )
-    ]
-
-
-def _chosen(config: RunConfig) -> Iterator[tuple[str, str]]:
-    if config.adapter:
-        yield "adapter.init", config.adapter.init
-    yield "optimizer.name", config.optimizer.name
-    for tracker in config.report_to:
-        yield "report_to", tracker
-
-
-def _sentence(value: str, reason: str) -> str:
-    return f"{value} {reason}."
 
 
 def _remedy(field: str, value: str) -> str:
@@ -212,12 +174,6 @@ def _remedy(field: str, value: str) -> str:
     if need is None or not need.missing:
         return REMEDIES[field]
     return f"Run `pip install {need.package}`, or: {REMEDIES[field]}"
-
-
-def _optimizers(device: Device | None) -> dict[str, str]:
-    elsewhere = CUDA_ONLY if device in ("cpu", "mps") else ()
-    missing = {name: need.reason for name, need in OPTIMIZERS.items() if need.missing}
-    return CONTRADICTORY | dict.fromkeys(elsewhere, "needs a CUDA GPU") | missing
 
 
 def _quantization(device: Device | None) -> dict[str, str]:

@@ -20,7 +20,7 @@ REPOSITORY = re.compile(r"(\w[\w.-]*/)?\w[\w.-]*")
 
 
 def problems(config: RunConfig) -> list[FieldProblem]:
-    """Everything in `config` that contradicts itself or that is not installed here.
+    """List what in `config` contradicts itself or is not installed here.
 
     What depends on the device is told by `studio.models.devices.device_problems`.
     """
@@ -39,51 +39,51 @@ def problems(config: RunConfig) -> list[FieldProblem]:
         _push,
         availability_problems,
     )
-    return [found for check in checks for found in check(config)]
+    return [problem for check in checks for problem in check(config)]
 
 
 def ensure_consistent(config: RunConfig) -> None:
     """Raise `ConfigError` with every contradiction found."""
-    found = problems(config)
-    if found:
-        raise ConfigError(found)
+    contradictions = problems(config)
+    if contradictions:
+        raise ConfigError(contradictions)
 
 
 def cautions(config: RunConfig) -> list[str]:
-    """What works but is probably not meant; sentences for the plan."""
-    found = []
+    """List what works but is probably not meant, in sentences for the plan."""
+    sentences = []
     adapter, optimizer = config.adapter, config.optimizer
     if config.method == "dpo":
         losses = {name for name, weight in config.dpo.losses.items() if weight > 0}
         if config.dpo.label_smoothing > 0 and not losses & set(SMOOTHED):
-            found.append(
+            sentences.append(
                 f"Label smoothing is read by {', '.join(SMOOTHED)} only; "
                 f"{', '.join(sorted(losses))} ignores it."
             )
         if adapter and adapter.dropout:
-            found.append("DPO trains without dropout, so adapter.dropout changes nothing.")
+            sentences.append("DPO trains without dropout, so adapter.dropout changes nothing.")
     if config.batch.largest:
-        found.append(
+        sentences.append(
             f"The run starts with the most rows at once that there is room for, not with "
             f"{config.batch.per_device}."
         )
     if config.data.too_long == "cut_answer" and not config.speed.all_off:
-        found.append(
+        sentences.append(
             "data.too_long: cut_answer takes TRL's own path: every image is encoded again for each "
             "answer, and nothing is shared or cached. leave_out is faster."
         )
     if optimizer.updates_inside:
-        found.append(
+        sentences.append(
             f"{optimizer.name} changes weights while gradients are made, so they are not clipped: "
             "optimizer.max_grad_norm does nothing."
         )
     if optimizer.name.startswith("schedule_free") and optimizer.schedule != "constant":
-        found.append(
+        sentences.append(
             f"{optimizer.name} needs no schedule; with {optimizer.schedule} it learns less."
         )
     if optimizer.warmup and optimizer.schedule in ("constant", "reduce_lr_on_plateau"):
-        found.append(f"The schedule {optimizer.schedule} has no warm-up, so it is not used.")
-    return [*found, *engine_cautions(config)]
+        sentences.append(f"The schedule {optimizer.schedule} has no warm-up, so it is not used.")
+    return [*sentences, *engine_cautions(config)]
 
 
 def _quantization(config: RunConfig) -> Iterator[FieldProblem]:

@@ -19,17 +19,17 @@ class SettingDifference:
 
 
 def differences(left: RunConfig, right: RunConfig) -> list[SettingDifference]:
-    """Every setting that differs, in the order of the run file.
+    """List every setting that differs, in the order of the run file.
 
     A section that only one of them has (`adapter: null`) is one difference of that section.
     """
     a, b = left.model_dump(mode="json"), right.model_dump(mode="json")
-    found: dict[str, SettingDifference] = {}
+    changed: dict[str, SettingDifference] = {}
     for spec in field_specs():
         path, one, other = _both(a, b, spec.path)
         if one != other:
-            found.setdefault(path, SettingDifference(path, one, other))
-    return list(found.values())
+            changed.setdefault(path, SettingDifference(path, one, other))
+    return list(changed.values())
 
 
 def _both(left: Any, right: Any, path: str) -> tuple[str, Any, Any]:

@@ -20,15 +20,9 @@ FIELD = "launch.engine"
 ZERO_3 = 3
 SPREADING = {"FSDP": "FSDP", "DEEPSPEED": "DeepSpeed"}
 GPUS = {
-    "t4": 16,
-    "l40s": 48,
-    "l4": 24,
-    "a10g": 24,
-    "a100": 80,
-    "h100": 80,
-    "h200": 141,
+    "t4": 16, "l40s": 48, "l4": 24, "a10g": 24, "a100": 80, "h100": 80, "h200": 141,
     "rtx-pro-6000": 96,
-}
+}  # fmt: skip
 """GB of the GPUs that flavors of Hugging Face Jobs are named after; the first that fits counts."""
 MAKE_ONE = "Make one with `accelerate config --config_file FILE`, or use local."
 
@@ -66,12 +60,12 @@ def read_accelerate_file(path: Path) -> AccelerateFile:
 
 def _zero_stage(values: dict[str, Any]) -> int | None:
     settings = values.get("deepspeed_config")
-    found = settings.get("zero_stage") if isinstance(settings, dict) else None
-    return int(str(found)) if str(found).isdigit() else None
+    stage = settings.get("zero_stage") if isinstance(settings, dict) else None
+    return int(str(stage)) if str(stage).isdigit() else None
 
 
 def accelerate_problems(config: RunConfig, device: str | None = None) -> Iterator[FieldProblem]:
-    """Why the run cannot go as its accelerate file says; nothing for other engines.
+    """Say why the run cannot go as its accelerate file says; nothing for other engines.
 
     Args:
         device: What is trained on; None leaves out what depends on it.
@@ -105,10 +99,20 @@ def accelerate_problems(config: RunConfig, device: str | None = None) -> Iterato
 
 
 def engine_cautions(config: RunConfig) -> Iterator[str]:
-    """What works where the run goes, but is probably not meant, or not what its plan says."""
+    """Say what works on the engine but is probably not meant, or not what the plan says."""
     engine = config.launch.engine
     if sent_elsewhere(config):
-        yield from _job_cautions(flavor_of(engine), config.launch.processes)
+        flavor, gpus = flavor_of(engine), gpus_of(flavor_of(engine))
+        if gpus > config.launch.processes:
+            yield (
+                f"The flavor {flavor} has {gpus} GPUs, of which this uses "
+                f"{config.launch.processes}: set launch.processes to {gpus}."
+            )
+        if gpu_memory(flavor) is None:
+            yield (
+                f"How much memory the flavor {flavor} has is not known here, so it is not known "
+                "either whether the run has room."
+            )
     if not engine.startswith(ACCELERATE_ENGINE):
         return
     try:
@@ -120,19 +124,6 @@ def engine_cautions(config: RunConfig) -> Iterator[str]:
         yield (
             f"{name} spreads the weights over processes: each device needs less than this plan, "
             "which counts them whole."
-        )
-
-
-def _job_cautions(flavor: str, processes: int) -> Iterator[str]:
-    if gpus_of(flavor) > processes:
-        yield (
-            f"The flavor {flavor} has {gpus_of(flavor)} GPUs, of which this uses {processes}: set "
-            f"launch.processes to {gpus_of(flavor)}."
-        )
-    if gpu_memory(flavor) is None:
-        yield (
-            f"How much memory the flavor {flavor} has is not known here, so it is not known either "
-            "whether the run has room."
         )
 
 
@@ -161,7 +152,7 @@ def _whole_weights_wanted(config: RunConfig, name: str) -> Iterator[FieldProblem
 
 
 def job_problems(config: RunConfig) -> Iterator[FieldProblem]:
-    """Why a run cannot go as a job of the flavor it names; nothing for other engines."""
+    """Say why a run cannot go as a job of its flavor; nothing for other engines."""
     if not sent_elsewhere(config):
         return
     flavor, processes = flavor_of(config.launch.engine), config.launch.processes
@@ -182,21 +173,21 @@ def job_problems(config: RunConfig) -> Iterator[FieldProblem]:
 
 
 def sent_elsewhere(config: RunConfig) -> bool:
-    """Whether the run leaves this machine, as a job."""
+    """Return whether the run leaves this machine, as a job."""
     return config.launch.engine.startswith(JOBS_ENGINE)
 
 
 def flavor_of(engine: str) -> str:
-    """The flavor in `hf-jobs:<flavor>`."""
+    """Return the flavor in `hf-jobs:<flavor>`."""
     return engine.removeprefix(JOBS_ENGINE)
 
 
 def gpu_memory(flavor: str) -> int | None:
-    """GB of each GPU of a flavor; None for those without a GPU, and for unknown ones."""
+    """Return GB of each GPU of a flavor; None without a GPU, and for unknown flavors."""
     return next((GPUS[name] for name in GPUS if flavor.startswith(name)), None)
 
 
 def gpus_of(flavor: str) -> int:
-    """GPUs of a flavor of Hugging Face Jobs, by its name (`a10g-largex4`); 1 where it has none."""
-    found = re.search(r"x(\d+)$", flavor)
-    return int(found.group(1)) if found else 1
+    """Count the GPUs of a flavor of Hugging Face Jobs by its name (`a10g-largex4`); else 1."""
+    count = re.search(r"x(\d+)$", flavor)
+    return int(count.group(1)) if count else 1

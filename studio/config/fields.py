@@ -47,7 +47,7 @@ class FieldSpec:
 
 
 def field_specs(model: type[BaseModel] = RunConfig, prefix: str = "") -> Iterator[FieldSpec]:
-    """Every setting, depth first, in the order of the run file."""
+    """Yield every setting, depth first, in the order of the run file."""
     for name, info in model.model_fields.items():
         path = f"{prefix}{name}"
         section = section_type(model, name)

@@ -9,22 +9,9 @@ from pydantic import field_validator
 from studio.config.setting import Section, setting
 
 LOSSES = (
-    "sigmoid",
-    "hinge",
-    "ipo",
-    "exo_pair",
-    "nca_pair",
-    "robust",
-    "bco_pair",
-    "sppo_hard",
-    "aot",
-    "aot_unpaired",
-    "apo_zero",
-    "apo_down",
-    "discopop",
-    "sft",
-    "sigmoid_norm",
-)
+    "sigmoid", "hinge", "ipo", "exo_pair", "nca_pair", "robust", "bco_pair", "sppo_hard", "aot",
+    "aot_unpaired", "apo_zero", "apo_down", "discopop", "sft", "sigmoid_norm",
+)  # fmt: skip
 MPO = {"sigmoid": 0.8, "bco_pair": 0.2, "sft": 1.0}
 """Mixed preference optimization (Wang et al. 2024), as the cookbook weighs it."""
 
@@ -32,15 +19,8 @@ SMOOTHED = ("exo_pair", "robust", "aot", "aot_unpaired")
 """Losses that read `label_smoothing`; the others ignore it."""
 
 DIFFERENCE_LOSSES = (
-    "sigmoid",
-    "sigmoid_norm",
-    "hinge",
-    "ipo",
-    "exo_pair",
-    "robust",
-    "discopop",
-    "sft",
-)
+    "sigmoid", "sigmoid_norm", "hinge", "ipo", "exo_pair", "robust", "discopop", "sft",
+)  # fmt: skip
 """Losses of the difference of two scores, the only ones another f-divergence is defined for."""
 
 UNWEIGHTABLE = ("aot", "aot_unpaired")

@@ -20,18 +20,21 @@ class Preset:
     path: Path
 
     def config(self) -> RunConfig:
-        """The recipe over the defaults."""
+        """Load the recipe over the defaults."""
         return run_file.load(self.path)
 
 
 def list_presets(folder: Path = PRESETS) -> list[Preset]:
-    """All recipes, those for the embedded model first."""
-    found = [Preset(path.stem, _about(path), path) for path in sorted(folder.glob("*.yaml"))]
-    return sorted(found, key=lambda preset: not preset.name.startswith("embedded"))
+    """List all recipes, those for the embedded model first."""
+    presets = []
+    for path in sorted(folder.glob("*.yaml")):
+        with path.open(encoding="utf-8") as handle:
+            presets.append(Preset(path.stem, handle.readline().lstrip("# ").strip(), path))
+    return sorted(presets, key=lambda preset: not preset.name.startswith("embedded"))
 
 
 def get_preset(name: str, folder: Path = PRESETS) -> Preset:
-    """The recipe called `name`.
+    """Find the recipe called `name`.
 
     Raises:
         NotFoundError: There is none of that name.
@@ -44,10 +47,5 @@ def get_preset(name: str, folder: Path = PRESETS) -> Preset:
 
 
 def load(name: str) -> RunConfig:
-    """The run file of the recipe called `name`."""
+    """Load the run file of the recipe called `name`."""
     return get_preset(name).config()
-
-
-def _about(path: Path) -> str:
-    with path.open(encoding="utf-8") as handle:
-        return handle.readline().lstrip("# ").strip()

@@ -96,7 +96,8 @@ class RunConfig(Section):
         return max(1, self.batch.total // (self.batch.per_device * self.launch.processes))
 
     def total_steps(self, rows: int) -> int:
-        """Optimizer steps over `rows` training rows (the last batch of an epoch may be short).
+        """Count optimizer steps over `rows` training rows (the last batch of an epoch may be
+        short).
 
         As transformers has it, `schedule.max_steps` replaces the epochs, be it fewer or more steps.
         """
@@ -104,13 +105,13 @@ class RunConfig(Section):
         return self.schedule.max_steps or math.ceil(per_epoch * self.schedule.epochs)
 
     def epochs_over(self, rows: int) -> float:
-        """Times over `rows` training rows, however the length of the run is given."""
+        """Count passes over `rows` training rows, however the length of the run is given."""
         steps = self.schedule.max_steps
         return steps * self.batch.total / max(1, rows) if steps else self.schedule.epochs
 
 
 def speed_obstacle(config: RunConfig) -> str:
-    """Why a run takes TRL's own path whatever its model; empty when its settings allow more."""
+    """Say why a run takes TRL's own path whatever its model; empty when it need not."""
     if config.speed.all_off:
         return "because it is switched off"
     if config.data.too_long == "cut_answer":
@@ -119,7 +120,7 @@ def speed_obstacle(config: RunConfig) -> str:
 
 
 def with_possible_speed(config: RunConfig) -> RunConfig:
-    """`config` without the savings that its other settings rule out.
+    """Switch off the savings that the other settings of `config` rule out.
 
     Rows whose answers are cut keep TRL's own layout; NEFTune's noise depends on the length of a
     row, so prompts are not shared.

@@ -17,10 +17,12 @@ from studio.core.paths import write_atomic
 from studio.core.value_problems import phrase
 
 LONGEST_SHOWN = 200
+TYPE_TAGS = ("str", "list[str]", "int", "float")
+"""What pydantic adds to the place of a problem in a field of several types."""
 
 
 def parse(values: Mapping[str, Any]) -> RunConfig:
-    """A `RunConfig` from plain values.
+    """Make a `RunConfig` of plain values.
 
     Raises:
         ConfigError: With one problem per wrong key or value.
@@ -42,7 +44,7 @@ def load(path: Path) -> RunConfig:
 
 
 def load_run(path: Path) -> RunConfig:
-    """The run file of a run's folder. It names every setting that there was when the run was made.
+    """Read the run file of a run's folder; it names every setting that existed at its start.
 
     A run of an earlier version goes on as it began: it scores last answers, and cuts at its
     maximum length.
@@ -60,7 +62,7 @@ def load_run(path: Path) -> RunConfig:
 
 
 def load_values(path: Path) -> dict[str, Any]:
-    """The mapping in a YAML file, unchecked but for being one."""
+    """Read the mapping in a YAML file; its keys and values are not checked."""
     try:
         values = yaml_text.read(path)
     except FileNotFoundError:
@@ -72,20 +74,13 @@ def load_values(path: Path) -> dict[str, Any]:
     except yaml_text.YamlError as error:
         raise ConfigError([FieldProblem(str(path), f"{error}.", "Correct it there.")]) from error
     if not isinstance(values, dict):
-        raise ConfigError(
-            [
-                FieldProblem(
-                    str(path),
-                    "is not a mapping of settings.",
-                    "Begin with, for example, name: my-run.",
-                )
-            ]
-        )
+        remedy = "Begin with, for example, name: my-run."
+        raise ConfigError([FieldProblem(str(path), "is not a mapping of settings.", remedy)])
     return values
 
 
 def dump(config: RunConfig) -> str:
-    """The run file of `config`: all settings, in the order they are declared."""
+    """Write the run file of `config` as text: all settings, in the order they are declared."""
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
@@ -104,24 +99,15 @@ def override(values: dict[str, Any], assignments: list[str]) -> dict[str, Any]:
     for assignment in assignments:
         path, separator, text = assignment.partition("=")
         if not separator or not path:
-            raise ConfigError(
-                [
-                    FieldProblem(
-                        assignment,
-                        "is not of the form key=value.",
-                        "Write, for example, batch.total=8.",
-                    )
-                ]
-            )
-        set_path(values, path.strip(), _value(path.strip(), text))
+            remedy = "Write, for example, batch.total=8."
+            raise ConfigError([FieldProblem(assignment, "is not of the form key=value.", remedy)])
+        try:
+            value = yaml_text.parse(text)
+        except yaml_text.YamlError as error:
+            problem = FieldProblem(path.strip(), f"{_short(text)} {error}.")
+            raise ConfigError([problem]) from error
+        set_path(values, path.strip(), value)
     return values
-
-
-def _value(path: str, text: str) -> Any:
-    try:
-        return yaml_text.parse(text)
-    except yaml_text.YamlError as error:
-        raise ConfigError([FieldProblem(path, f"{_short(text)} {error}.")]) from error
 
 
 def set_path(values: dict[str, Any], path: str, value: Any) -> None:
@@ -138,7 +124,7 @@ def set_path(values: dict[str, Any], path: str, value: Any) -> None:
 
 
 def _problem(error: Any) -> FieldProblem:
-    location = [part for part in error["loc"] if isinstance(part, str) and not _is_type_tag(part)]
+    location = [part for part in error["loc"] if isinstance(part, str) and part not in TYPE_TAGS]
     field = ".".join(location) or "run file"
     if error["type"] == "extra_forbidden":
         return FieldProblem(field, "unknown setting.", _nearest(location))
@@ -150,10 +136,6 @@ def _problem(error: Any) -> FieldProblem:
 def _short(given: str | int | float | bool) -> str:
     shown = repr(given)
     return shown if len(shown) <= LONGEST_SHOWN else f"{shown[:LONGEST_SHOWN]}…"
-
-
-def _is_type_tag(part: str) -> bool:
-    return part in ("str", "list[str]", "int", "float")
 
 
 def _nearest(location: list[str]) -> str:
@@ -169,7 +151,7 @@ def _nearest(location: list[str]) -> str:
 
 
 def section_type(model: type[BaseModel], name: str) -> type[BaseModel] | None:
-    """The section class of field `name`, looking through `Section | None`."""
+    """Find the section class of field `name`, looking through `Section | None`."""
     field = model.model_fields.get(name)
     if field is None:
         return None

@@ -22,7 +22,7 @@ class SavedSettings:
     workspace: Workspace
 
     def names(self) -> list[str]:
-        """All names, in alphabetical order."""
+        """List all names, in alphabetical order."""
         return sorted(path.stem for path in self.workspace.settings.glob("*.yaml"))
 
     def save(self, name: str, config: RunConfig) -> str:
@@ -37,7 +37,7 @@ class SavedSettings:
         return path.stem
 
     def load(self, name: str) -> RunConfig:
-        """The settings called `name`.
+        """Load the settings called `name`.
 
         Raises:
             NotFoundError: There are none of that name.
@@ -75,14 +75,10 @@ class SavedSettings:
     def _path(self, name: str) -> Path:
         name = name.strip()
         if not ALLOWED.fullmatch(name):
-            raise ConfigError(
-                [
-                    FieldProblem(
-                        "saved name",
-                        f"{name!r} is no name to save settings under.",
-                        "Use up to 60 letters, digits, spaces and . , ( ) + - _, a letter or "
-                        "digit first.",
-                    )
-                ]
+            problem = FieldProblem(
+                "saved name",
+                f"{name!r} is no name to save settings under.",
+                "Use up to 60 letters, digits, spaces and . , ( ) + - _, a letter or digit first.",
             )
+            raise ConfigError([problem])
         return self.workspace.settings / f"{name}.yaml"

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
 from itertools import groupby
 
 from pydantic import BaseModel
 
 from studio.config.fields import FieldSpec, field_specs
 from studio.config.run import RunConfig
+from studio.config.run_file import section_type
 
 HEAD = """# Settings
 
@@ -28,29 +28,20 @@ COLUMNS = "| setting | default | what it does | effect | elsewhere |\n|---|---|-
 
 
 def reference() -> str:
-    """The page as Markdown."""
+    """Write the page as Markdown."""
     sections = groupby(field_specs(), key=lambda spec: spec.path.rpartition(".")[0])
-    parts = [_section(name, list(specs)) for name, specs in sections]
-    return "\n".join([HEAD, *parts])
-
-
-def _section(name: str, specs: list[FieldSpec]) -> str:
-    title = f"## {name}\n\n{_about(name)}" if name else "## The run"
-    return "\n".join([title, "", COLUMNS, *map(_row, specs), ""])
+    parts = [HEAD]
+    for name, specs in sections:
+        title = f"## {name}\n\n{_about(name)}" if name else "## The run"
+        parts.append("\n".join([title, "", COLUMNS, *map(_row, specs), ""]))
+    return "\n".join(parts)
 
 
 def _about(name: str) -> str:
-    section: type = RunConfig
+    section: type[BaseModel] = RunConfig
     for part in name.split("."):
-        section = next(_sections(section, part))
+        section = section_type(section, part) or section
     return (section.__doc__ or "").strip()
-
-
-def _sections(model: type[BaseModel], name: str) -> Iterator[type[BaseModel]]:
-    annotation = model.model_fields[name].annotation
-    for candidate in (annotation, *getattr(annotation, "__args__", ())):
-        if hasattr(candidate, "model_fields"):
-            yield candidate
 
 
 def _row(spec: FieldSpec) -> str:
@@ -58,12 +49,9 @@ def _row(spec: FieldSpec) -> str:
     only = f" ({spec.method.upper()} only)" if spec.method else ""
     choices = f" One of {', '.join(spec.choices)}." if spec.choices else ""
     default = f"`{json.dumps(spec.default, ensure_ascii=False)}`"
-    cells = (name + only, default, spec.help + choices, spec.effect, _code(spec.trl))
+    elsewhere = f"`{spec.trl}`" if spec.trl else ""
+    cells = (name + only, default, spec.help + choices, spec.effect, elsewhere)
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
-
-
-def _code(name: str) -> str:
-    return f"`{name}`" if name else ""
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ class YamlError(ValueError):
 
 
 def read(path: Path, most: int = MOST_BYTES) -> Any:
-    """What a file holds. Raises OSError, YamlError."""
+    """Read what a file holds. Raises OSError, YamlError."""
     with path.open("rb") as file:
         content = file.read(most + 1)
     try:
@@ -34,7 +34,7 @@ def read(path: Path, most: int = MOST_BYTES) -> Any:
 
 
 def parse(text: str, most: int = MOST_BYTES) -> Any:
-    """What a text says: mappings, lists and values.
+    """Parse a text: mappings, lists and values.
 
     Args:
         most: Bytes that it may have.
@@ -103,7 +103,7 @@ class _Loader(_Base):
         try:
             return super().construct_object(node, deep)
         except (ValueError, LookupError, AttributeError, TypeError, OverflowError) as error:
-            said = node.value if isinstance(node.value, str) else "this"
-            shown = said if len(said) <= SHOWN else f"{said[:SHOWN]}…"
+            value = node.value if isinstance(node.value, str) else "this"
+            shown = value if len(value) <= SHOWN else f"{value[:SHOWN]}…"
             problem = f"{shown!r} is no {_KINDS.get(kind, kind)}"
             raise ConstructorError(None, None, problem, node.start_mark) from error

@@ -17,6 +17,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -140,7 +141,10 @@ class PipeWorker:
 class _Child:
     def __init__(self, command: list[str], log: Path) -> None:
         self.log = log
-        self._log_start = _prepare_log(log)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        if log.exists() and log.stat().st_size > LOG_LIMIT:
+            log.unlink()
+        self._log_start = log.stat().st_size if log.exists() else 0
         self._write_lock = threading.Lock()
         self._state_lock = threading.Lock()
         self._replies: dict[int, _Messages] = {}
@@ -183,40 +187,29 @@ class _Child:
         return Reply(self, request_id, messages)
 
     def cancel(self, request_id: int) -> None:
-        if request_id in self._replies and self.alive:
-            self._expect_hearing(request_id)
-            self._write({"cancel": request_id})
-
-    def _expect_hearing(self, request_id: int) -> None:
-        """Kill the child, unless it still starts, when it does not soon tell that it has heard."""
-        if not self._spoke:
+        if request_id not in self._replies or not self.alive:
             return
-        timer = threading.Timer(HEAR_SECONDS, self._give_up)
-        timer.daemon = True
-        self._unheard[request_id] = timer
-        timer.start()
+        if self._spoke:  # while it still starts it cannot answer, and is not killed for that
+            timer = threading.Timer(HEAR_SECONDS, self._give_up)
+            timer.daemon = True
+            self._unheard[request_id] = timer
+            timer.start()
+        self._write({"cancel": request_id})
 
     def _give_up(self) -> None:
         logger.warning("%s does not hear that it should stop; it is killed.", self.process.args)
         self._stuck = True
         self._kill_at_exit()
 
-    def _heard(self, message: Message) -> None:
-        timer = self._unheard.pop(message.get("heard", 0), None)
-        if timer is not None:
-            timer.cancel()
-
     def forget(self, request_id: int) -> None:
         self._replies.pop(request_id, None)
 
     def close(self) -> None:
         self._closed = True
-        if self.process.stdin is not None and self.process.poll() is None:
-            try:
-                self.process.stdin.close()
+        if self.process.poll() is None:
+            with suppress(subprocess.TimeoutExpired, BrokenPipeError):
+                self._input.close()
                 self.process.wait(CLOSE_SECONDS)
-            except (subprocess.TimeoutExpired, BrokenPipeError):
-                pass
         self._kill_at_exit()
 
     def _write(self, line: Message) -> None:
@@ -237,7 +230,8 @@ class _Child:
                     continue
                 self._spoke = True
                 if message["id"] == 0:
-                    self._heard(message)
+                    if timer := self._unheard.pop(message.get("heard", 0), None):
+                        timer.cancel()
                 elif (messages := self._replies.get(message.pop("id"))) is not None:
                     messages.put(message)
         self.process.wait()
@@ -263,9 +257,9 @@ class _Child:
         if code == -signal.SIGKILL:
             why += ", often because memory ran out"
         words = self._last_words()
-        said = f" Its last words: {words}" if words else ""
+        told = f" Its last words: {words}" if words else ""
         return RunFailedError(
-            f"The process ended unexpectedly ({why}).{said}",
+            f"The process ended unexpectedly ({why}).{told}",
             remedy=f"Ask again to start it anew; its log is {self.log}.",
         )
 
@@ -282,13 +276,6 @@ def _parse(line: str) -> Message | None:
     except ValueError:
         return None
     return message if isinstance(message, dict) and "id" in message else None
-
-
-def _prepare_log(log: Path) -> int:
-    log.parent.mkdir(parents=True, exist_ok=True)
-    if log.exists() and log.stat().st_size > LOG_LIMIT:
-        log.unlink()
-    return log.stat().st_size if log.exists() else 0
 
 
 def _environment() -> dict[str, str]:

@@ -21,13 +21,7 @@ from functools import partial
 from typing import Any, TextIO
 
 from studio.core import errors
-from studio.core.errors import (
-    ConfigError,
-    FieldProblem,
-    InputError,
-    RunFailedError,
-    StudioError,
-)
+from studio.core.errors import ConfigError, FieldProblem, InputError, RunFailedError, StudioError
 from studio.core.logs import discreet
 
 Message = dict[str, Any]
@@ -94,8 +88,7 @@ class _Server:
         answer = self._handler(request)
         if isinstance(answer, dict):
             return answer
-        last = yield_from(answer, partial(self._send, request_id))
-        return last or {}
+        return yield_from(answer, partial(self._send, request_id)) or {}
 
     def _finish(self, request_id: int, future: Future[Message]) -> None:
         self._running.pop(request_id, None)
@@ -142,7 +135,7 @@ def yield_from(
 
 
 def encode_error(error: BaseException) -> Message:
-    """An error as plain values; one that is not for users' eyes becomes a `RunFailedError`."""
+    """Turn an error into plain values; one not meant for users becomes a `RunFailedError`."""
     if not isinstance(error, StudioError):
         error = RunFailedError(
             f"{type(error).__name__}: {error}", remedy="The log has the details."
@@ -160,7 +153,7 @@ def encode_error(error: BaseException) -> Message:
 
 
 def decode_error(encoded: Message) -> StudioError:
-    """The error that `encode_error` encoded."""
+    """Make the error that `encode_error` encoded."""
     if encoded.get("problems"):
         return ConfigError([FieldProblem(**problem) for problem in encoded["problems"]])
     kind = getattr(errors, str(encoded.get("type")), RunFailedError)

@@ -95,6 +95,11 @@ class DataError(InputError):
     """A data source, a row or an image that cannot be used."""
 
 
+def source_error(message: str, remedy: str = "") -> DataError:
+    """Make the error of a data source, told beside the setting that names it."""
+    return DataError(message, remedy=remedy, field="data.source")
+
+
 class ModelError(InputError):
     """A model, an adapter or a combination of settings a model cannot take."""
 
@@ -128,6 +133,6 @@ def _with_remedy(message: str, remedy: str) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of what an error says; the name of its kind where it says nothing."""
+    """Return the first line of what an error says; its kind when it says nothing."""
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__

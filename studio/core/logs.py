@@ -98,23 +98,20 @@ def _is_refusal(error: BaseException) -> bool:
     `raise … from None` says that the exception before it adds nothing to the sentence.
     """
     before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    return isinstance(error, REFUSALS) and (before is None or _is_about_input(before))
-
-
-def _is_about_input(error: BaseException) -> bool:
-    """Whether an exception, and all that led to it, says what is wrong with something given."""
-    return isinstance(error, JUDGEMENTS) or _is_refusal(error)
+    return isinstance(error, REFUSALS) and (
+        before is None or isinstance(before, JUDGEMENTS) or _is_refusal(before)
+    )
 
 
 def discreet(text: str) -> str:
-    """`text` with passwords, tokens and keys blotted out."""
+    """Hide passwords, tokens and keys in `text`."""
     for secret in _SECRETS:
         text = secret.sub(HIDDEN, text)
     return _NAMED.sub(rf"\1{HIDDEN}", text)
 
 
 def shortened(text: str) -> str:
-    """`text` with an end: long lines without their end, and a long record without its middle."""
+    """Shorten `text`: long lines lose their end, and a long record its middle."""
     lines = [_cut(line) for line in text[: 100 * LONGEST_RECORD].split("\n")]
     text = "\n".join(lines)
     if len(text) <= LONGEST_RECORD:
@@ -143,13 +140,13 @@ class Bounded(logging.Filter):
         self._lock = threading.Lock()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        place = (record.pathname, record.lineno)
+        source = (record.pathname, record.lineno)
         with self._lock:
             now, left_out = self.clock(), 0
-            begun, count = self._begun.get(place, (now, 0))
+            begun, count = self._begun.get(source, (now, 0))
             if now - begun >= 60:
                 begun, count, left_out = now, 0, max(0, count - self.most)
-            self._begun[place] = (begun, count + 1)
+            self._begun[source] = (begun, count + 1)
         if left_out:
             record.msg = f"{record.getMessage()} ({left_out:,} more before were not logged)"
             record.args = ()

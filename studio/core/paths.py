@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from studio.core.errors import InputError
 
@@ -27,6 +28,16 @@ EMBEDDED = "embedded"
 LONGEST_PATH, LONGEST_PART = 4096, 255  # bytes; of Linux, and nowhere more
 
 
+class Below:
+    """A path below the root of a folder that is described as a class; `{rank}` is a process's mark."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, folder: RunPaths | Workspace, kind: type) -> Path:
+        return folder.root / self._name.format(rank=folder.mark)
+
+
 @dataclass(frozen=True)
 class RunPaths:
     """The files of one run.
@@ -38,97 +49,92 @@ class RunPaths:
     root: Path
     rank: int = 0
 
+    config = Below("run.yaml")
+    events = Below("events{rank}.jsonl")
+    status = Below("status{rank}.json")
+    control = Below("control.json")
+    plan = Below("plan{rank}.json")
+    identity = Below("began-with.json")
+    log = Below("log.txt")
+    checkpoints = Below("checkpoints")
+    adapter = Below("adapter")
+    adapter_start = Below("adapter-start")
+    """The adapter as it began, of runs that need it to be saved."""
+    probes = Below("probes")
+    recipe = Below("recipe.json")
+    rows = Below("rows")
+    worker_lock = Below(".worker{rank}.lock")
+    push_lock = Below(".push.lock")
+
     @property
     def run_id(self) -> str:
         return self.root.name
 
     @property
-    def config(self) -> Path:
-        return self.root / "run.yaml"
-
-    @property
-    def events(self) -> Path:
-        return self.root / f"events{self._suffix}.jsonl"
-
-    @property
-    def status(self) -> Path:
-        return self.root / f"status{self._suffix}.json"
-
-    @property
-    def control(self) -> Path:
-        return self.root / "control.json"
-
-    @property
-    def plan(self) -> Path:
-        return self.root / f"plan{self._suffix}.json"
-
-    @property
-    def identity(self) -> Path:
-        return self.root / "began-with.json"
-
-    @property
-    def log(self) -> Path:
-        return self.root / "log.txt"
-
-    @property
-    def checkpoints(self) -> Path:
-        return self.root / "checkpoints"
-
-    @property
-    def adapter(self) -> Path:
-        return self.root / "adapter"
-
-    @property
-    def adapter_start(self) -> Path:
-        """The adapter as it began, of runs that need it to be saved."""
-        return self.root / "adapter-start"
-
-    @property
-    def probes(self) -> Path:
-        return self.root / "probes"
-
-    @property
-    def recipe(self) -> Path:
-        return self.root / "recipe.json"
-
-    @property
-    def rows(self) -> Path:
-        return self.root / "rows"
-
-    @property
-    def worker_lock(self) -> Path:
-        return self.root / f".worker{self._suffix}.lock"
-
-    @property
-    def push_lock(self) -> Path:
-        return self.root / ".push.lock"
+    def mark(self) -> str:
+        """What the names of files have that each process keeps for itself."""
+        return f".rank{self.rank}" if self.rank else ""
 
     def others(self) -> list[RunPaths]:
-        """What the other processes of the run have left here, each seen by its rank."""
-        found = self.root.glob("status.rank*.json")
-        ranks = sorted(int(digits) for file in found if (digits := file.name[11:-5]).isdigit())
+        """List what the other processes of the run have left here, each seen by its rank."""
+        files = self.root.glob("status.rank*.json")
+        ranks = sorted(int(digits) for file in files if (digits := file.name[11:-5]).isdigit())
         return [RunPaths(self.root, rank) for rank in ranks]
-
-    @property
-    def _suffix(self) -> str:
-        return f".rank{self.rank}" if self.rank else ""
 
 
 @dataclass(frozen=True)
 class Workspace:
-    """One folder with all state."""
+    """One folder with all state. What lies below `cache` is safe to delete."""
 
     root: Path
+    mark: ClassVar[str] = ""
+
+    database = Below("studio.db")
+    images = Below("images")
+    thumbs = Below("thumbs")
+    exports = Below("exports")
+    runs = Below("runs")
+    settings = Below("settings")
+    """Run files saved under a name, to start from again."""
+    queue = Below("queue.json")
+    queue_lock = Below("queue.lock")
+    supervisor_lock = Below("supervisor.lock")
+    studios = Below("studios")
+    """One small file for each studio that has the workspace open."""
+    sessions = Below("sessions.json")
+    """Who is logged in."""
+    journal = Below("journal")
+    """What is pushed by, and came from, the journal of a Space."""
+    log = Below("studio.log")
+    """What went wrong, with tracebacks; a few older files beside it."""
+    cache = Below("cache")
+    checks = Below("cache/checks")
+    """The last check of each dataset."""
+    frozen = Below("cache/frozen")
+    """Which export holds a state of the library."""
+    dry_steps = Below("cache/dry-steps")
+    """What dry steps took, by settings."""
+    traces = Below("cache/traces")
+    """Memory that steps took when they were traced."""
+    plans = Below("cache/plans")
+    """Plans by everything they depend on."""
+    unfit_rows = Below("cache/unfit-rows")
+    """Rows that models cannot be trained on, by all that they depend on."""
+    run_cards = Below("cache/run-cards.json")
+    unpacked = Below("cache/unpacked")
+    """Archives unpacked for reading."""
+    uploads = Below("cache/uploads")
+    """Files sent by browsers, one folder per studio that runs; safe to delete without one."""
 
     @classmethod
     def named(cls, folder: str | os.PathLike[str] | None = None) -> Workspace:
-        """The same workspace as `locate` gives, as it is: nothing is made, it may not be there."""
+        """Return the same workspace as `locate`, as it is: nothing is made, it may not be there."""
         chosen = Path(folder or os.environ.get("STUDIO_WORKSPACE") or "workspace")
         return cls(typed_path(str(chosen)).resolve())
 
     @classmethod
     def locate(cls, folder: str | os.PathLike[str] | None = None) -> Workspace:
-        """The workspace given, else `STUDIO_WORKSPACE`, else `./workspace`; created if absent.
+        """Return the workspace given, else `STUDIO_WORKSPACE`, else `./workspace`; make it if absent.
 
         Raises:
             InputError: There can be no such folder, or nothing may be made in it.
@@ -142,118 +148,13 @@ class Workspace:
         return workspace
 
     @property
-    def database(self) -> Path:
-        return self.root / "studio.db"
-
-    @property
     def database_url(self) -> str:
         """SQLAlchemy URL: `STUDIO_DATABASE_URL` when set, else the workspace's SQLite file."""
         return os.environ.get("STUDIO_DATABASE_URL") or sqlite_url(self.database)
 
-    @property
-    def images(self) -> Path:
-        return self.root / "images"
-
-    @property
-    def thumbs(self) -> Path:
-        return self.root / "thumbs"
-
-    @property
-    def exports(self) -> Path:
-        return self.root / "exports"
-
-    @property
-    def runs(self) -> Path:
-        return self.root / "runs"
-
-    @property
-    def settings(self) -> Path:
-        """Run files saved under a name, to start from again."""
-        return self.root / "settings"
-
-    @property
-    def cache(self) -> Path:
-        return self.root / "cache"
-
-    @property
-    def checks(self) -> Path:
-        """The last check of each dataset; safe to delete."""
-        return self.cache / "checks"
-
-    @property
-    def frozen(self) -> Path:
-        """Which export holds a state of the library; safe to delete."""
-        return self.cache / "frozen"
-
-    @property
-    def dry_steps(self) -> Path:
-        """What dry steps took, by settings; safe to delete."""
-        return self.cache / "dry-steps"
-
-    @property
-    def traces(self) -> Path:
-        """Memory that steps took when they were traced; safe to delete."""
-        return self.cache / "traces"
-
-    @property
-    def plans(self) -> Path:
-        """Plans by everything they depend on; safe to delete."""
-        return self.cache / "plans"
-
-    @property
-    def unfit_rows(self) -> Path:
-        """Rows that models cannot be trained on, by all that they depend on; safe to delete."""
-        return self.cache / "unfit-rows"
-
-    @property
-    def queue(self) -> Path:
-        return self.root / "queue.json"
-
-    @property
-    def queue_lock(self) -> Path:
-        return self.root / "queue.lock"
-
-    @property
-    def studios(self) -> Path:
-        """One small file for each studio that has the workspace open."""
-        return self.root / "studios"
-
-    @property
-    def journal(self) -> Path:
-        """What is pushed by, and came from, the journal of a Space."""
-        return self.root / "journal"
-
-    @property
-    def sessions(self) -> Path:
-        """Who is logged in."""
-        return self.root / "sessions.json"
-
-    @property
-    def uploads(self) -> Path:
-        """Files sent by browsers, one folder per studio that runs; safe to delete without one."""
-        return self.cache / "uploads"
-
-    @property
-    def run_cards(self) -> Path:
-        return self.cache / "run-cards.json"
-
-    @property
-    def unpacked(self) -> Path:
-        """Archives unpacked for reading; safe to delete."""
-        return self.cache / "unpacked"
-
     def left_out(self, number: int) -> Path:
-        """The rows that import `number` left out, with reasons."""
+        """Return the file with the rows that import `number` left out, with reasons."""
         return self.root / "imports" / f"{number}-left-out.csv"
-
-    @property
-    def log(self) -> Path:
-        """What went wrong, with tracebacks; a few older files beside it."""
-        return self.root / "studio.log"
-
-    @property
-    def supervisor_lock(self) -> Path:
-        return self.root / "supervisor.lock"
 
     def run(self, run_id: str) -> RunPaths:
         return RunPaths(self.runs / run_id)
@@ -268,7 +169,7 @@ def unusable(root: Path, error: OSError) -> InputError:
 
 
 def typed_path(text: str) -> Path:
-    """A path as people type it: `~` is their home. A user whom nobody knows has none."""
+    """Read a path as people type it: `~` is their home; an unknown user has none."""
     try:
         return Path(text).expanduser()
     except RuntimeError:
@@ -276,7 +177,7 @@ def typed_path(text: str) -> Path:
 
 
 def can_be_path(name: str) -> bool:
-    """Whether a file can have this name: asking the system for another one is an error."""
+    """Return whether a file can have this name: asking the system for another one is an error."""
     encoded = name.encode("utf-8", "surrogatepass")
     parts = re.split(rb"[/\\]", encoded)
     longest = max(map(len, parts))
@@ -284,13 +185,13 @@ def can_be_path(name: str) -> bool:
 
 
 def sqlite_url(path: Path) -> str:
-    """SQLAlchemy URL of a SQLite file, whatever characters its name has."""
+    """Make the SQLAlchemy URL of a SQLite file, whatever characters its name has."""
     return f"sqlite:///{str(path).replace('%', '%25').replace('?', '%3F')}"
 
 
 @contextmanager
 def building(target: Path) -> Iterator[Path]:
-    """A new folder that becomes `target` when the block ends, and is gone when the block raises.
+    """Make a new folder that becomes `target` at the end, and is gone when the block raises.
 
     Where another has become `target` meanwhile, that one stays.
     """
@@ -300,12 +201,21 @@ def building(target: Path) -> Iterator[Path]:
     try:
         yield folder
         try:
-            folder.rename(target)
+            folder.rename(target)  # at once, so that nobody finds half of it
         except OSError:
             if not target.is_dir():
                 raise
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Give a file that never changes a second name; some disks have no links, and get a copy."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
 
 
 def write_atomic(path: Path, text: str, durable: bool = True, private: bool = False) -> None:
@@ -317,16 +227,16 @@ def write_atomic(path: Path, text: str, durable: bool = True, private: bool = Fa
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
-    with open(temporary, "w", encoding="utf-8", opener=_owners if private else None) as handle:
+    mode = 0o600 if private else 0o666
+    # Created with its mode: a file made readable first could be read before it is closed.
+    with open(
+        temporary, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, mode)
+    ) as handle:
         handle.write(text)
         handle.flush()
         if durable:
             os.fsync(handle.fileno())
     temporary.replace(path)
-
-
-def _owners(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 def write_json(path: Path, value: object, durable: bool = True) -> None:
@@ -335,7 +245,7 @@ def write_json(path: Path, value: object, durable: bool = True) -> None:
 
 
 def read_json(path: Path) -> dict | None:
-    """The JSON object in `path`, or None when the file is not there."""
+    """Read the JSON object in `path`; None when the file is not there."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -343,7 +253,7 @@ def read_json(path: Path) -> dict | None:
 
 
 def read_state(path: Path) -> dict:
-    """The JSON object in `path`; empty where there is none, or the file is damaged."""
+    """Read the JSON object in `path`; empty when the file is missing or damaged."""
     try:
         values = read_json(path)
     except ValueError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def counted(number: int, thing: str = "row", things: str = "") -> str:
-    """`1 row`, `1,200 rows`.
+    """Write a number with its thing: `1 row`, `1,200 rows`.
 
     Args:
         things: The plural, where it is not `thing` with an s.

@@ -6,7 +6,7 @@ import psutil
 
 
 def process_alive(pid: int, started: float) -> bool:
-    """Whether process `pid` exists, is no zombie, and started when `started` says."""
+    """Return whether process `pid` exists, is no zombie, and started when `started` says."""
     if not pid:
         return False
     try:

@@ -37,7 +37,9 @@ def _is_live(cell: str) -> bool:
     # Apostrophes do not count, so that `neutral` can be undone: one more changes nothing here.
     if (bare := cell.lstrip("'")).startswith(RAW_STARTS):
         return True
-    start = next((place for place, one in enumerate(bare) if not _is_passed(one)), len(bare))
+    start = next(
+        (place for place, character in enumerate(bare) if not _is_passed(character)), len(bare)
+    )
     rest = bare[start:]
     if _NUMBER.fullmatch(rest.rstrip()):
         return False

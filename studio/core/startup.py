@@ -63,7 +63,7 @@ def _execute(execute: Callable[[ModuleType], None], module: ModuleType) -> None:
 def compiled_when_called(
     compile: Callable[..., Any], function: Callable[..., Any], **options: Any
 ) -> Callable[..., Any]:
-    """`compile(function, **options)`, once it is called."""
+    """Compile `function` with `compile(function, **options)` when it is first called."""
 
     @functools.cache
     def compiled() -> Callable[..., Any]:

@@ -52,7 +52,7 @@ WORDS = {
 
 
 def phrase(problem: Mapping[str, Any]) -> str:
-    """One of `ValidationError.errors()` in words, without the name and without a full stop."""
+    """Say one of `ValidationError.errors()` in words, without the name and a full stop."""
     words = WORDS.get(problem["type"])
     if words is None:
         return str(problem["msg"]).removeprefix("Value error, ").rstrip(".")
@@ -61,6 +61,6 @@ def phrase(problem: Mapping[str, Any]) -> str:
 
 
 def sentence(name: str, problem: Mapping[str, Any]) -> str:
-    """The same as a whole sentence about what is called `name`."""
+    """Say a problem as a whole sentence about what is called `name`."""
     between = " " if problem["type"] in WORDS else ": "
     return f"{name}{between}{phrase(problem)}."

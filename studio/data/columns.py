@@ -42,21 +42,24 @@ SAME_ROLE = {
 def guess_columns(
     columns: Sequence[str], samples: Sequence[Mapping[str, object]]
 ) -> dict[str, str]:
-    """Role → column, for the roles that can be told from the names and the first values."""
+    """Guess which column has which role, from the names and the first values."""
     lowered = {name.lower(): name for name in reversed(columns)}
-    found: dict[str, str] = {}
+    guessed: dict[str, str] = {}
     for role, names in NAMES.items():
         for name in names:
             column = lowered.get(name)
-            if column and column not in found.values() and _fits(role, _first(column, samples)):
-                found[role] = column
+            if not column or column in guessed.values():
+                continue
+            values = (sample.get(column) for sample in samples)
+            if _fits(role, next((value for value in values if value not in (None, "", [])), None)):
+                guessed[role] = column
                 break
-    if "conversation" in found:
+    if "conversation" in guessed:
         for role in ("question", "answer", "candidates"):
-            found.pop(role, None)
-    if "candidates" in found and "chosen" in found:
-        found.pop("candidates")
-    return found
+            guessed.pop(role, None)
+    if "candidates" in guessed and "chosen" in guessed:
+        guessed.pop("candidates")
+    return guessed
 
 
 def map_columns(
@@ -64,7 +67,7 @@ def map_columns(
     samples: Sequence[Mapping[str, object]],
     explicit: Mapping[str, str] | None,
 ) -> dict[str, str]:
-    """The guess with `explicit` (role → column) laid over it; an empty name: no column has it.
+    """Lay `explicit` (role → column) over the guess; an empty name: no column has the role.
 
     Raises:
         DataError: For a role there is none of, or a column that is not there; `field` is
@@ -104,11 +107,6 @@ def _check(role: str, name: str, columns: Sequence[str]) -> None:
             remedy=f"{hint}The columns are: {', '.join(columns)}.",
             field=field,
         )
-
-
-def _first(column: str, samples: Sequence[Mapping[str, object]]) -> object:
-    values = (sample.get(column) for sample in samples)
-    return next((value for value in values if value not in (None, "", [])), None)
 
 
 def _fits(role: str, value: object) -> bool:

@@ -35,18 +35,18 @@ class Conversation:
 
 
 def check_text(text: str, field: str) -> str:
-    """`text` itself. Raises DataError for what no store or tokenizer should meet."""
+    """Return `text`. Raises DataError for what no store or tokenizer should meet."""
     if len(text) > MAX_TEXT:
         raise DataError(
             f"text of {len(text):,} characters; the limit is {MAX_TEXT:,}.", field=field
         )
-    if found := flaw(text):
-        raise DataError(f"the text contains {found}.", field=field)
+    if character := flaw(text):
+        raise DataError(f"the text contains {character}.", field=field)
     return text
 
 
 def flaw(text: str) -> str:
-    """The character in a text that no store or tokenizer should meet; empty when there is none."""
+    """Name the character in a text that no store or tokenizer should meet; empty when none."""
     if "\0" in text:
         return "a NUL character"
     if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
@@ -55,7 +55,7 @@ def flaw(text: str) -> str:
 
 
 def is_turns(value: object) -> TypeGuard[list[dict[str, Any]]]:
-    """Whether `value` is a list of turns with a role."""
+    """Return whether `value` is a list of turns with a role."""
     return (
         isinstance(value, list)
         and bool(value)
@@ -64,7 +64,7 @@ def is_turns(value: object) -> TypeGuard[list[dict[str, Any]]]:
 
 
 def read_conversation(value: object, field: str) -> Conversation:
-    """Turns (`role`/`content` or `from`/`value`), or one user text. Raises DataError."""
+    """Read turns (`role`/`content` or `from`/`value`), or one user text. Raises DataError."""
     if isinstance(value, str):
         if not value.strip():
             raise DataError("the question is empty.", field=field)
@@ -78,16 +78,18 @@ def read_conversation(value: object, field: str) -> Conversation:
     messages: list[Message] = []
     images: list[object] = []
     for turn in value:
-        parts, found = _content(turn.get("content", turn.get("value")), field)
-        role = _role(turn, field)
+        parts, inside = _content(turn.get("content", turn.get("value")), field)
+        role = ROLES.get(named := str(turn.get("role", turn.get("from"))).lower())
+        if role is None:
+            raise DataError(f"turns of the role {named!r} are not supported.", field=field)
         scored = role != "assistant" or is_scored(turn, field)
         messages.append(Message(role, tuple(parts), scored))
-        images += found
+        images += inside
     return Conversation(tuple(messages), tuple(images))
 
 
 def is_scored(turn: dict, field: str) -> bool:
-    """Whether an assistant's turn is to be learned: unless it has `weight: 0`, or `loss: false`.
+    """Return whether an assistant's turn is learned: not with `weight: 0` or `loss: false`.
 
     Raises:
         DataError: The weight is neither 0 nor 1.
@@ -104,7 +106,7 @@ def is_scored(turn: dict, field: str) -> bool:
 def until_scored(
     messages: Sequence[Message], answer: str, scored: bool, field: str
 ) -> tuple[tuple[Message, ...], str]:
-    """A conversation up to its last answer that is learned, and that answer.
+    """Cut a conversation after its last answer that is learned; return both apart.
 
     Args:
         messages: What comes before `answer`.
@@ -115,14 +117,14 @@ def until_scored(
     """
     if scored:
         return tuple(messages), answer
-    for place in range(len(messages) - 1, -1, -1):
-        if messages[place].role == "assistant" and messages[place].scored:
-            return tuple(messages[:place]), read_answer(messages[place].text, field)
+    for number in range(len(messages) - 1, -1, -1):
+        if messages[number].role == "assistant" and messages[number].scored:
+            return tuple(messages[:number]), read_answer(messages[number].text, field)
     raise DataError("no answer is to be learned: each has weight 0.", field=field)
 
 
 def read_answer(value: object, field: str) -> str:
-    """The text of an answer: a string, a number, a list of them, a turn, or turns."""
+    """Read the text of an answer: a string, a number, a list of them, a turn, or turns."""
     if isinstance(value, (list, dict)) and value:
         if isinstance(value, dict) and "role" not in value and "from" not in value:
             value = next(
@@ -141,7 +143,7 @@ def read_answer(value: object, field: str) -> str:
 
 
 def place_images(messages: Sequence[Message], images: int) -> tuple[Message, ...]:
-    """Messages with exactly `images` image places: those there, the `<image>` tags, or in front.
+    """Give messages exactly `images` image places: their own, the `<image>` tags, or in front.
 
     Raises:
         DataError: When the places written do not match the number of images.
@@ -164,13 +166,6 @@ def place_images(messages: Sequence[Message], images: int) -> tuple[Message, ...
     user = messages[first]
     fronted = replace(user, parts=(Part("image"),) * images + user.parts)
     return (*messages[:first], fronted, *messages[first + 1 :])
-
-
-def _role(turn: dict[str, Any], field: str) -> Role:
-    role = str(turn.get("role", turn.get("from"))).lower()
-    if role not in ROLES:
-        raise DataError(f"turns of the role {role!r} are not supported.", field=field)
-    return ROLES[role]
 
 
 def _content(content: object, field: str) -> tuple[list[Part], list[object]]:

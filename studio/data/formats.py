@@ -34,7 +34,7 @@ MAX_META_TEXT = 2_000
 
 
 def describe(columns: Sequence[str], mapping: Mapping[str, str], sample: Mapping | None) -> str:
-    """A few words that say what the rows are: "LLaMA-Factory / ShareGPT preferences"."""
+    """Say in a few words what the rows are: "LLaMA-Factory / ShareGPT preferences"."""
     sample = sample or {}
     for name, needed in KNOWN:
         if needed <= set(columns) and "conversation" not in mapping:
@@ -84,7 +84,7 @@ class RowMaker:
         self._seen: dict[str, int] = {}
 
     def row(self, values: Mapping[str, object]) -> Row:
-        """The row of one record. Raises DataError with the reason when it cannot be used."""
+        """Make the row of one record. Raises DataError with the reason when it cannot be used."""
         conversation, completion, scored = self._conversation(values)
         images = self._images(values) or conversation.images
         prompt = place_images(conversation.messages, len(images))
@@ -94,7 +94,9 @@ class RowMaker:
         if completion is not None and not scored:
             prompt, text = until_scored(prompt, completion.text, scored, "weight")
             completion = replace(completion, text=text)
-            images = images[: sum(part.type == "image" for one in prompt for part in one.parts)]
+            images = images[
+                : sum(part.type == "image" for message in prompt for part in message.parts)
+            ]
         row = Row(
             external_id="",
             images=tuple(self._keep_image(image) for image in images),

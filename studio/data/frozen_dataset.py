@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from itertools import islice
@@ -12,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from studio.core.errors import DataError
-from studio.core.paths import Workspace, building, read_json, write_json
+from studio.core.paths import Workspace, building, link_or_copy, read_json, write_json
 from studio.data.image_split import split_by_image
 from studio.data.image_store import ImageStore
-from studio.data.manifest import LIBRARY_SPEC, MANIFEST, TRL, list_exports
+from studio.data.manifest import IMAGES, LIBRARY_SPEC, MANIFEST, TRL, list_exports
 from studio.data.schema import Row, plain_row
 from studio.data.trl_conversion import unusable
 from studio.data.trl_format import ANSWERS, Method, answer_messages, features, prompt_messages
@@ -59,35 +61,20 @@ def freeze_splits(
     *,
     method: Method | None = None,
 ) -> Path:
-    """Like `freeze`, with the rows of each split given: one parquet file a split."""
+    """Freeze the rows of each split into a parquet file of its own; see `freeze`.
+
+    The copy that a run makes of library rows for itself (its manifest has `LIBRARY_SPEC`) holds no
+    image bytes: its images are links to those of the workspace, named by their sha256. So a freeze
+    before every run costs no disk, and what reads it hashes nothing.
+    """
     rows = [row for members in splits.values() for row in members]
     method = method or ("dpo" if any(row.chosen for row in rows) else "sft")
     images = ImageStore(workspace)
     _check(rows, method, images)
     digest = _content_hash(splits, method)
     target = workspace.exports / f"{_slug(name)}-{digest[:10]}"
-    manifest = _manifest(name, method, splits, digest, manifest_extra)
-    if (there := read_json(target / MANIFEST)) is not None:
-        if LIBRARY_SPEC in there and LIBRARY_SPEC not in manifest:
-            write_json(target / MANIFEST, manifest)  # somebody wants it now: it is theirs
-        return target
-    with building(target) as folder:
-        for split, members in splits.items():
-            _write_parquet(folder / f"{split}.parquet", members, method, images)
-        write_json(folder / MANIFEST, manifest)
-    return target
-
-
-def _manifest(
-    name: str,
-    method: Method,
-    splits: Mapping[str, Sequence[Row]],
-    digest: str,
-    extra: Mapping[str, object] | None,
-) -> dict[str, object]:
-    rows = [row for members in splits.values() for row in members]
-    return {
-        **(extra or {}),
+    manifest: dict[str, object] = {
+        **(manifest_extra or {}),
         "name": _slug(name),
         "format": TRL,
         "method": method,
@@ -96,6 +83,18 @@ def _manifest(
         "content_hash": digest,
         "created_at": time.time(),
     }
+    automatic = LIBRARY_SPEC in manifest
+    there = read_json(target / MANIFEST)
+    if there is None:
+        with building(target) as folder:
+            _write_splits(folder, splits, method, images, linked=automatic)
+            write_json(folder / MANIFEST, manifest)
+    elif LIBRARY_SPEC in there and not automatic:
+        # Somebody wants it now, so it is theirs and has to be readable elsewhere. The links stay:
+        # a run that has begun on it may have their names.
+        _write_splits(target, splits, method, images, linked=False)
+        write_json(target / MANIFEST, manifest)
+    return target
 
 
 def _check(rows: Sequence[Row], method: Method, images: ImageStore) -> None:
@@ -113,7 +112,28 @@ def _check(rows: Sequence[Row], method: Method, images: ImageStore) -> None:
             )
 
 
-def _write_parquet(path: Path, rows: Sequence[Row], method: Method, images: ImageStore) -> None:
+def _write_splits(
+    folder: Path,
+    splits: Mapping[str, Sequence[Row]],
+    method: Method,
+    images: ImageStore,
+    *,
+    linked: bool,
+) -> None:
+    for split, rows in splits.items():
+        path = folder / f"{split}.parquet"
+        # A reader finds the old file or the new one, never half of it.
+        building = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
+        _write_parquet(building, rows, method, images, linked)
+        building.replace(path)
+    if linked:
+        for sha in {sha for rows in splits.values() for row in rows for sha in row.images}:
+            link_or_copy(images.path(sha), folder / IMAGES / images.path(sha).name)
+
+
+def _write_parquet(
+    path: Path, rows: Sequence[Row], method: Method, images: ImageStore, linked: bool
+) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
     from datasets import Features, Value
@@ -126,16 +146,22 @@ def _write_parquet(path: Path, rows: Sequence[Row], method: Method, images: Imag
     remaining = iter(rows)
     with pq.ParquetWriter(path, schema) as writer:
         while group := list(islice(remaining, ROWS_PER_GROUP)):
-            records = [_record(row, method, images) for row in group]
+            records = [_record(row, method, images, linked) for row in group]
             for record, row in zip(records, group, strict=True):
                 for turn, message in zip(record["prompt"], row.prompt, strict=True):
                     turn |= {"weight": int(message.scored)} if weights else {}
             writer.write_table(pa.Table.from_pylist(records, schema=schema))
 
 
-def _record(row: Row, method: Method, images: ImageStore) -> dict[str, Any]:
+def _record(row: Row, method: Method, images: ImageStore, linked: bool) -> dict[str, Any]:
+    files = [images.path(sha) for sha in row.images]
     record: dict[str, Any] = {
-        "images": [{"bytes": images.path(sha).read_bytes(), "path": None} for sha in row.images],
+        "images": [
+            {"bytes": None, "path": f"{IMAGES}/{file.name}"}
+            if linked
+            else {"bytes": file.read_bytes(), "path": None}
+            for file in files
+        ],
         "prompt": prompt_messages(row),
         "id": row.external_id,
         "meta": json.dumps(row.meta, ensure_ascii=False),

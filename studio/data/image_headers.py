@@ -15,7 +15,7 @@ SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 
 
 def upright_size(path: Path) -> tuple[int, int]:
-    """Width and height of an image once it is turned upright; only its header is read.
+    """Read width and height of an image once it is turned upright, from its header only.
 
     Raises:
         DataError: It is no image that can be read.
@@ -28,6 +28,7 @@ def upright_size(path: Path) -> tuple[int, int]:
 
 @contextmanager
 def decoding() -> Iterator[None]:
+    """Raise what Pillow finds wrong with a kept image as a DataError: it was whole once."""
     try:
         yield
     except PILLOW_ERRORS as error:

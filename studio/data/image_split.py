@@ -9,7 +9,7 @@ from studio.data.schema import Row
 
 
 def split_by_image(rows: Sequence[Row], share: float) -> tuple[list[Row], list[Row]]:
-    """(train, evaluation): rows linked by any image stay on one side.
+    """Split rows into (train, evaluation); rows linked by any image stay on one side.
 
     The side depends on the images alone, so a dataset that grows keeps its split; rows without
     an image go by their question. With two groups or more neither side is empty.
@@ -18,7 +18,9 @@ def split_by_image(rows: Sequence[Row], share: float) -> tuple[list[Row], list[R
         share: Share of the groups to hold out, 0 to 1 (0 holds out nothing).
     """
     groups = _groups(rows)
-    ranks = {name: _rank(name) for name in set(groups)}
+    # A number from 0 to 1 that depends on nothing but the name.
+    digests = {name: hashlib.sha256(name.encode()).hexdigest() for name in set(groups)}
+    ranks = {name: int(digest[:13], 16) / 16**13 for name, digest in digests.items()}
     held_out = {name for name, rank in ranks.items() if rank < share}
     if share > 0 and len(ranks) > 1:
         ordered = sorted(ranks, key=ranks.__getitem__)
@@ -47,7 +49,3 @@ def _groups(rows: Sequence[Row]) -> list[str]:
             low, high = sorted((root(first), root(other)))
             parents[high] = low
     return [root(key[0]) for key in keys]
-
-
-def _rank(name: str) -> float:
-    return int(hashlib.sha256(name.encode()).hexdigest()[:13], 16) / 16**13

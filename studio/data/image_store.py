@@ -38,6 +38,7 @@ THUMB_EDGE = 320
 LONGEST_NAME = 4096  # characters of a file name with its folders
 SAID_NAME = 200  # of them, those that a reason quotes
 EXIF_ORIENTATION = 0x0112
+SHA256 = re.compile("[0-9a-f]{64}")
 
 # What Pillow's own corpus of broken files raises: OSError alone is not enough.
 PILLOW_ERRORS = (
@@ -95,38 +96,43 @@ class ImageStore:
         if view is not None:
             _write(self._view(sha), view, sync=False)
         _write(self._thumb(sha), thumb, sync=False)
+        # The original comes last and is synced: where it is, all that a page asks for is there.
         extension = EXTENSIONS[original.format or "PNG"]
         _write(self._images / sha[:2] / f"{sha}.{extension}", content)
         return sha
 
+    def has(self, sha: str) -> bool:
+        """Return whether the image with this sha256 is here."""
+        return self._find(sha) is not None
+
     def path(self, sha: str) -> Path:
-        """The original file. Raises NotFoundError."""
-        found = self._find(sha)
-        if found is None:
+        """Find the original file. Raises NotFoundError."""
+        file = self._find(sha)
+        if file is None:
             raise NotFoundError(
                 f"The image {sha[:12]}… is not in this workspace.",
                 remedy="Import its dataset again.",
                 field="image",
             )
-        return found
+        return file
 
     def thumb_path(self, sha: str) -> Path:
-        """The thumbnail, at most `THUMB_EDGE` pixels a side. Raises NotFoundError."""
+        """Find the thumbnail, at most `THUMB_EDGE` pixels a side. Raises NotFoundError."""
         self.path(sha)
         return self._thumb(sha)
 
     def view_path(self, sha: str) -> Path:
-        """The file to show in a browser: the original, or its normalised copy where they differ."""
+        """Find the file to show in a browser: the original, or its normalised copy if they differ."""
         original = self.path(sha)
         view = self._view(sha)
         return view if view.exists() else original
 
     def open(self, sha: str) -> Image.Image:
-        """The decoded image. Raises NotFoundError, DataError."""
+        """Decode an image. Raises NotFoundError, DataError."""
         return open_image(self.path(sha))
 
     def _find(self, sha: str) -> Path | None:
-        if not re.fullmatch(r"[0-9a-f]{64}", sha):
+        if not SHA256.fullmatch(sha):
             return None
         names = (self._images / sha[:2] / f"{sha}.{ext}" for ext in set(EXTENSIONS.values()))
         return next((name for name in names if name.exists()), None)
@@ -138,32 +144,37 @@ class ImageStore:
         return self._thumbs / sha[:2] / f"{sha}.view.png"
 
 
+def named_sha(path: Path) -> str:
+    """Return the sha256 that a file of the store has as its name; empty for any other file."""
+    return path.stem if SHA256.fullmatch(path.stem) else ""
+
+
 def resolve_inside(folder: Path, name: str) -> Path:
-    """The file `name` below `folder`.
+    """Find the file `name` below `folder`.
 
     Raises:
         DataError: For addresses, absolute names, `..`, links that lead outside, or no such file.
     """
-    said = repr(name if len(name) <= SAID_NAME else f"{name[:SAID_NAME]}…")
+    shown = repr(name if len(name) <= SAID_NAME else f"{name[:SAID_NAME]}…")
     if len(name) > LONGEST_NAME:
-        raise DataError(f"{said} is no file name: {len(name):,} characters.", field="image")
+        raise DataError(f"{shown} is no file name: {len(name):,} characters.", field="image")
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", name) or name.startswith(("//", "\\\\")):
-        raise DataError(f"{said} is an address; images are never fetched.", field="image")
+        raise DataError(f"{shown} is an address; images are never fetched.", field="image")
     plain = name.replace("\\", "/")
     parts = plain.split("/")
     if "\0" in name or plain.startswith(("/", "~")) or ".." in parts or re.match("[A-Za-z]:", name):
-        raise DataError(f"{said} leads outside the folder of the data.", field="image")
+        raise DataError(f"{shown} leads outside the folder of the data.", field="image")
     root = folder.resolve()
     try:
         path = (root / plain).resolve()
         inside, there = path.is_relative_to(root), path.is_file()
     except (OSError, ValueError) as error:  # ValueError: characters that no file name has
         reason = getattr(error, "strerror", None) or type(error).__name__
-        raise DataError(f"{said} is no usable file name: {reason}.", field="image") from error
+        raise DataError(f"{shown} is no usable file name: {reason}.", field="image") from error
     if not inside:
-        raise DataError(f"{said} is a link out of the folder of the data.", field="image")
+        raise DataError(f"{shown} is a link out of the folder of the data.", field="image")
     if not there:
-        raise DataError(f"there is no image file {said}.", field="image")
+        raise DataError(f"there is no image file {shown}.", field="image")
     return path
 
 
@@ -243,7 +254,8 @@ def _decoding() -> Iterator[None]:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise DataError("image of too many pixels (decompression bomb).", field="image") from error
     except PILLOW_ERRORS as error:
-        raise DataError(f"damaged image: {_one_line(error)}.", field="image") from error
+        reason = " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
+        raise DataError(f"damaged image: {reason}.", field="image") from error
 
 
 def _shown(original: Image.Image) -> tuple[bytes, bytes | None]:
@@ -336,7 +348,3 @@ def _write(path: Path, content: bytes, *, sync: bool = True) -> None:
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__

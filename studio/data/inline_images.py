@@ -16,24 +16,17 @@ SHORTEST = 64  # no image file is smaller, and few names are longer
 
 
 def inline_image(text: str) -> bytes | None:
-    """The file that `text` holds; None when it is a name.
+    """Decode the file that `text` holds; None when it is a name.
 
     Raises:
         DataError: The base64 of a `data:` address is damaged.
     """
     address = _ADDRESS.match(text)
-    if address is None and not _is_base64(text):
+    looks_like_it = len(text) >= SHORTEST and text.startswith(_BEGINNINGS)
+    if address is None and not (looks_like_it and _BASE64.fullmatch(text)):
         return None
     body = text[address.end() :] if address else text
     try:
         return base64.b64decode("".join(body.split()), validate=True)
     except (binascii.Error, ValueError) as error:
         raise DataError(f"the base64 of the image is damaged: {error}.", field="image") from error
-
-
-def _is_base64(text: str) -> bool:
-    return (
-        len(text) >= SHORTEST
-        and text.startswith(_BEGINNINGS)
-        and _BASE64.fullmatch(text) is not None
-    )

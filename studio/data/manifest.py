@@ -9,6 +9,8 @@ from studio.core.paths import Workspace, read_json
 
 MANIFEST = "manifest.json"
 TRL = "trl"
+IMAGES = "images"
+"""Folder of an automatic copy with links to its images, each named by its sha256."""
 LIBRARY_SPEC = "library"  # in the manifest: the source that a run gave, `library:<dataset>…`
 
 
@@ -43,7 +45,7 @@ class FrozenExport:
 
 
 def list_exports(workspace: Workspace) -> list[FrozenExport]:
-    """The exports of a workspace, newest first; files for other tools are left out."""
+    """List the exports of a workspace, newest first, without files for other tools."""
     exports = []
     for folder in sorted(workspace.exports.glob("*/")):
         manifest = None if folder.name.startswith(".") else read_json(folder / MANIFEST)

@@ -47,7 +47,7 @@ def source_rows(
     columns: Mapping[str, str] | None = None,
     limit: int | None = None,
 ) -> NumberedRows:
-    """The rows of a source, numbered through all its splits from 1.
+    """Read the rows of a source, numbered through all its splits from 1.
 
     Args:
         spec: As for `open_source`.

@@ -89,7 +89,7 @@ class BadRow:
 
 
 def plain_row(row: Row) -> dict[str, Any]:
-    """A row as plain values. Turns say `scored` only where they are not, so digests stay."""
+    """Turn a row into plain values; turns say `scored` only if they are not, so digests stay."""
     values = asdict(row)
     for message in values["prompt"]:
         if message["scored"]:

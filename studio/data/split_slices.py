@@ -22,7 +22,9 @@ class Split:
     stop: str = ""
 
     def bounds(self, count: Callable[[], int]) -> tuple[int, int | None]:
-        """First row and the row after the last; `count` is asked only when an edge needs it."""
+        """Return the first row and the one after the last; `count` is asked only if an edge needs
+        it.
+        """
         start = _edge(self.start, count) if self.start else 0
         return start, _edge(self.stop, count) if self.stop else None
 
@@ -40,7 +42,7 @@ def parse_split(text: str, field: str = "data.train") -> Split:
 
 
 def choose_split(wanted: str | None, available: Sequence[str], field: str = "data.train") -> str:
-    """The available split meant by `wanted`; None takes `train`, else the first.
+    """Choose the available split meant by `wanted`; None takes `train`, else the first.
 
     `evaluation`, `validation`, `val`, `test`, … stand for one another when only one is there.
     Raises DataError naming the splits there are.

@@ -27,19 +27,19 @@ class Fit:
     apart: Literal["never", "thought", "always"] = "never"
 
     def parts(self, row: Row) -> bool:
-        """Whether the answers of a row are to be trained apart."""
-        earlier = [one for one in row.prompt if one.role == "assistant"]
-        if not any(one.scored for one in earlier) or self.apart == "never":
+        """Return whether the answers of a row are to be trained apart."""
+        earlier = [message for message in row.prompt if message.role == "assistant"]
+        if not any(message.scored for message in earlier) or self.apart == "never":
             return False
-        return self.apart == "always" or any(THOUGHT in one.text for one in earlier)
+        return self.apart == "always" or any(THOUGHT in message.text for message in earlier)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return plain values."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Fit:
-        """What `to_json` made."""
+        """Read what `to_json` made."""
         return cls(**values)
 
 
@@ -47,20 +47,20 @@ ANY_MODEL = Fit()
 
 
 def answers_apart(row: Row) -> list[Row]:
-    """One row for each answer that is learned: the conversation up to it, and that answer.
+    """Make one row for each answer that is learned: the conversation up to it, and that answer.
 
     Earlier answers of these rows are read, not scored.
     """
-    found: list[Row] = []
-    for place, message in enumerate(row.prompt):
+    parts: list[Row] = []
+    for number, message in enumerate(row.prompt):
         if message.role == "assistant" and message.scored and message.text.strip():
             completion = Answer(message.text)
-            found.append(_part(row, row.prompt[:place], completion, len(found) + 1))
-    return [*found, _part(row, row.prompt, row.completion or row.chosen, len(found) + 1)]
+            parts.append(_part(row, row.prompt[:number], completion, len(parts) + 1))
+    return [*parts, _part(row, row.prompt, row.completion or row.chosen, len(parts) + 1)]
 
 
 def whole_id(part_id: str) -> str:
-    """The id of the row that a part is of."""
+    """Return the id of the row that a part belongs to."""
     return part_id.partition(PART)[0]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from studio.core.errors import DataError, NotFoundError
+from studio.core.errors import DataError, NotFoundError, source_error
 from studio.core.paths import Workspace
 from studio.core.plurals import counted
 from studio.data.image_split import split_by_image
@@ -78,7 +78,7 @@ class TrainingData:
         return sum(there - scored for there, scored in self.earlier)
 
     def without(self, numbers: Mapping[int, str]) -> TrainingData:
-        """What is left without some rows.
+        """Leave some rows out.
 
         Args:
             numbers: Places in `dataset`, with the reason why they are left out.
@@ -141,9 +141,12 @@ def training_dataset(
     if not used:
         raise _nothing_left(skipped, method)
     dataset, merged = _dataset(used, method, images, system_prompt, fit, every)
-    earlier = tuple(_earlier(row, every) for row in used)
+    earlier = []
+    for row in used:
+        answers = [message for message in row.prompt if message.role == "assistant"]
+        earlier.append((len(answers), sum(map(_is_learned, answers)) if every else 0))
     changed = tuple(names[place] for place in merged)
-    return TrainingData(dataset, len(used), skipped, tuple(names), earlier, changed, apart)
+    return TrainingData(dataset, len(used), skipped, tuple(names), tuple(earlier), changed, apart)
 
 
 def load_training_data(
@@ -160,7 +163,7 @@ def load_training_data(
     turns: Turns = "all",
     fit: Fit = ANY_MODEL,
 ) -> tuple[TrainingData, TrainingData | None]:
-    """(train, evaluation) of a run; no image is in both.
+    """Load (train, evaluation) of a run; no image is in both.
 
     Args:
         train: A split or a slice of one.
@@ -185,7 +188,12 @@ def load_training_data(
         )
         rows = list(opened.rows())
         if where and not rows:
-            raise _none_has(where, split)
+            wanted = ", ".join(f"{name}: {value}" for name, value in where.items())
+            raise DataError(
+                f"No row of {split} has {wanted}.",
+                remedy="Correct the value, or empty it to use all rows.",
+                field="data.where",
+            )
         return rows
 
     def convert(rows: Iterable[Row | BadRow]) -> TrainingData:
@@ -213,17 +221,8 @@ def load_training_data(
         raise DataError(error.message, remedy=error.remedy, field="data.evaluation") from error
 
 
-def _none_has(where: Mapping[str, object], split: str) -> DataError:
-    wanted = ", ".join(f"{name}: {value}" for name, value in where.items())
-    return DataError(
-        f"No row of {split} has {wanted}.",
-        remedy="Correct the value, or empty it to use all rows.",
-        field="data.where",
-    )
-
-
 def held_out_share(evaluation: str | None) -> float | None:
-    """0.1 for "10%"; None when it is a split. Raises DataError for a share out of range."""
+    """Read a share: 0.1 for "10%"; None for a split. Raises DataError when out of range."""
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*%\s*", evaluation or "")
     if not match:
         return None
@@ -238,7 +237,7 @@ def held_out_share(evaluation: str | None) -> float | None:
 
 
 def unusable(row: Row, method: Method, images: ImageStore) -> str:
-    """Why a row must not be trained on; empty when it may."""
+    """Say why a row must not be trained on; empty when it may."""
     texts = []
     for name, answer in zip(ANSWERS[method], _answers(row, method), strict=True):
         if answer is None:
@@ -305,18 +304,13 @@ def _dataset(
 
 def _scored_places(rows: Sequence[Row], prompts: Sequence[list[dict]]) -> list[list[int]]:
     """Where the earlier answers to be scored stand in each prompt; a part of a row has none."""
-    found = []
+    places = []
     for row, prompt in zip(rows, prompts, strict=True):
         before = len(prompt) - len(row.prompt)  # a system turn added, or one taken away
-        found.append(
+        places.append(
             [place + before for place, message in enumerate(row.prompt) if _is_learned(message)]
         )
-    return found
-
-
-def _earlier(row: Row, every: bool) -> tuple[int, int]:
-    answers = [message for message in row.prompt if message.role == "assistant"]
-    return len(answers), sum(map(_is_learned, answers)) if every else 0
+    return places
 
 
 def _is_learned(message: Message) -> bool:
@@ -359,22 +353,18 @@ def _without_images_of(
 
 def _nothing_left(skipped: Sequence[BadRow], method: Method) -> DataError:
     if not skipped:
-        return DataError(
-            "The source has no rows.", remedy="Choose another one.", field="data.source"
-        )
+        return source_error("The source has no rows.", "Choose another one.")
     reasons = [bad.reason for bad in skipped]
     if set(reasons) == {IDENTICAL}:
-        return DataError(
+        return source_error(
             f"There is no chosen/rejected difference in any of the {counted(len(reasons))}.",
-            remedy="DPO learns from differences: bring pairs whose answers differ.",
-            field="data.source",
+            "DPO learns from differences: bring pairs whose answers differ.",
         )
     commonest = max(dict.fromkeys(reasons), key=reasons.count)
     example = next(bad for bad in skipped if bad.reason == commonest)
     needed = "a chosen and a rejected answer" if method == "dpo" else "an answer"
-    return DataError(
+    return source_error(
         f"None of the {counted(len(skipped))} can be trained on; {reasons.count(commonest)} because: "
         f"{commonest} (first in row {example.line}).",
-        remedy=f"{method.upper()} needs {needed} in every row; check the source and its columns.",
-        field="data.source",
+        f"{method.upper()} needs {needed} in every row; check the source and its columns.",
     )

@@ -25,7 +25,7 @@ SCORED = "scored"
 def features(
     method: Method, *, decode: bool = False, scored: bool = False, weights: bool = False
 ) -> Features:
-    """The Arrow types of a training dataset; images stay encoded (bytes or a path).
+    """Describe the Arrow types of a training dataset; images stay encoded (bytes or a path).
 
     Args:
         decode: Let `datasets` decode the images on access: for files meant for others.
@@ -45,18 +45,24 @@ def features(
 
 
 def prompt_messages(row: Row, system_prompt: str | None = None) -> list[dict[str, Any]]:
-    """The prompt as TRL takes it; `system_prompt` goes in front unless the row has its own."""
+    """Turn a prompt into TRL's; `system_prompt` goes in front unless the row has its own."""
     messages = row.prompt
     if system_prompt and messages[0].role != "system":
         messages = (Message("system", (Part("text", system_prompt),)), *messages)
     return [
-        {"role": message.role, "content": [_part(part) for part in message.parts]}
+        {
+            "role": message.role,
+            "content": [
+                {"type": part.type, "text": part.text if part.type == "text" else None}
+                for part in message.parts
+            ],
+        }
         for message in messages
     ]
 
 
 def system_in_question(messages: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Messages whose system text stands in front of the first question, two line breaks between.
+    """Put the system text in front of the first question, two line breaks between.
 
     For chat templates that take no system turn; what Gemma's own template does with one.
     """
@@ -64,7 +70,7 @@ def system_in_question(messages: Sequence[dict[str, Any]]) -> list[dict[str, Any
         return list(messages)
     system, *rest = messages
     text = "".join(part["text"] for part in system["content"] if part["type"] == "text")
-    first = next((place for place, one in enumerate(rest) if one["role"] == "user"), None)
+    first = next((place for place, turn in enumerate(rest) if turn["role"] == "user"), None)
     if first is None:
         return list(messages)
     content = [{"type": "text", "text": f"{text}\n\n"}, *rest[first]["content"]]
@@ -72,23 +78,25 @@ def system_in_question(messages: Sequence[dict[str, Any]]) -> list[dict[str, Any
 
 
 def answer_messages(answer: Answer) -> list[dict[str, Any]]:
-    """One assistant turn."""
+    """Make one assistant turn."""
     return [{"role": "assistant", "content": [{"type": "text", "text": answer.text}]}]
 
 
 def trl_columns(batch: dict[str, list]) -> dict[str, list]:
-    """A batch as trainers want it: decoded RGB images and bare parts (for `with_transform`)."""
+    """Prepare a batch for trainers: decoded RGB images, bare parts (for `with_transform`)."""
     return {name: [_cell(name, value) for value in values] for name, values in batch.items()}
 
 
 def _cell(name: str, value: Any) -> Any:
     if name == SCORED:
         return value
-    return _images(value) if name == "images" else bare(value)
+    if name == "images":
+        return [open_image(image["bytes"] or image["path"]) for image in value]
+    return bare(value)
 
 
 def bare(messages: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Messages whose image parts are exactly `{"type": "image"}`."""
+    """Reduce the image parts of messages to exactly `{"type": "image"}`."""
     return [
         {
             "role": message["role"],
@@ -101,11 +109,3 @@ def bare(messages: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         }
         for message in messages
     ]
-
-
-def _images(values: Sequence[dict[str, Any]]) -> list:
-    return [open_image(value["bytes"] or value["path"]) for value in values]
-
-
-def _part(part: Part) -> dict[str, str | None]:
-    return {"type": part.type, "text": part.text if part.type == "text" else None}

@@ -16,7 +16,9 @@ from studio.data.schema import Answer, Message, Part, Row
 from tests.annotation.postgres import Postgres, find_binaries
 
 SHA = "ab" * 32
+
 OF_SQLITE = {"test_backup", "test_connection"}  # about its files
+
 BINARIES = find_binaries()
 
 
@@ -38,7 +40,8 @@ def clock() -> Clock:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Everything about the store runs on SQLite and, where there is one, on PostgreSQL."""
     module = metafunc.module.__name__.rpartition(".")[2]
-    if module not in OF_SQLITE and "store" in metafunc.fixturenames:
+    of_store = {"store", "url"} <= set(metafunc.fixturenames)
+    if module not in OF_SQLITE and of_store:
         kinds = ["sqlite", "postgresql"] if BINARIES else ["sqlite"]
         metafunc.parametrize("url", kinds, indirect=True)
 
@@ -100,3 +103,16 @@ def answer(card: PairCard, annotator: str, side: str = "left", **changes) -> Lab
     if changes.get("kind", "choose") != "choose":
         values["winner_id"] = None
     return LabelEvent(**(values | changes))
+
+
+def label_all(store, name: str, side: str = "left", **changes) -> int:
+    count = 0
+    while card := store.claim(name):
+        store.save(answer(card, name, side, **changes))
+        count += 1
+    return count
+
+
+def by_first(card) -> str:
+    """The side on which the pair's first candidate is."""
+    return "left" if card.left.candidate_id < card.right.candidate_id else "right"

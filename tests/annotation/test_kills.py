@@ -13,7 +13,9 @@ BENCHMARK = ROOT / "benchmarks" / "annotation.py"
 
 
 @pytest.fixture
-def benchmark(monkeypatch):
+def benchmark(monkeypatch, python):
+    """The benchmark, whose processes are forked with their libraries loaded."""
+    monkeypatch.setattr(sys, "executable", python)
     spec = importlib.util.spec_from_file_location("labelling_benchmark", BENCHMARK)
     loaded = importlib.util.module_from_spec(spec)
     monkeypatch.setitem(sys.modules, spec.name, loaded)

@@ -1,9 +1,8 @@
-"""Settings kept by name, and compared."""
+"""Settings kept under a name."""
 
 import pytest
 
 from studio.config import RunConfig, run_file
-from studio.config.diff import differences
 from studio.config.saved_settings import SavedSettings
 from studio.core.errors import ConfigError, NotFoundError
 from studio.core.paths import Workspace
@@ -25,10 +24,3 @@ def test_settings_are_kept_duplicated_and_forgotten(tmp_path):
 def test_a_name_that_is_no_file_name_is_refused(tmp_path, name):
     with pytest.raises(ConfigError):
         SavedSettings(Workspace.locate(tmp_path)).save(name, RunConfig())
-
-
-def test_a_difference_names_every_setting():
-    before = run_file.parse({"adapter": {"rank": 8}, "dpo": {"losses": {"sigmoid": 1}}})
-    after = run_file.parse({"adapter": {"rank": 16}, "dpo": {"losses": {"ipo": 1}}})
-    assert [row.path for row in differences(before, after)] == ["adapter.rank", "dpo.losses"]
-    assert list(differences(before, before)) == []

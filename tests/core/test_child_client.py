@@ -1,7 +1,6 @@
 import os
 import subprocess
 import sys
-import textwrap
 import threading
 import time
 from pathlib import Path
@@ -11,71 +10,8 @@ import pytest
 
 from studio.core import child_client
 from studio.core.child_client import PipeWorker
-from studio.core.errors import ConfigError, ModelError, RunFailedError, StudioError
+from studio.core.errors import RunFailedError
 from tests.places import ROOT
-
-CHILD = """
-    import ctypes, os, subprocess, sys, time
-    from studio.core.child_server import serve
-    from studio.core.errors import ConfigError, FieldProblem, ModelError
-
-    def echo(request):
-        print("library noise on standard output")
-        subprocess.run(["echo", '{"id": 1, "text": "noise of a subprocess"}'])
-        yield {"text": "one"}
-        yield {"text": "two"}
-        return {"pid": os.getpid(), **request.payload}
-
-    def count(request):
-        shown = 0
-        while not request.cancelled.wait(0.01):
-            shown += 1
-            yield {"shown": shown}
-        return {"stopped": True}
-
-    def deaf(request):
-        yield {"began": True}
-        ctypes.PyDLL(None).sleep(600)  # keeps the interpreter to itself
-
-    def answer(request):
-        kind = request.payload["kind"]
-        if kind == "echo":
-            return echo(request)
-        if kind == "count":
-            return count(request)
-        if kind == "value":
-            return {"value": request.payload["value"]}
-        if kind == "stderr":
-            sys.stderr.write("x" * 1_000_000 + "\\n")
-            return {}
-        if kind == "refuse":
-            raise ModelError("No such adapter.", remedy="Pick another.", field="adapter")
-        if kind == "gone":
-            raise ModelError("There is no such model.") from FileNotFoundError("config.json")
-        if kind == "broken":
-            raise ModelError("It cannot be loaded: odd.") from ValueError("odd")
-        if kind == "problems":
-            raise ConfigError([FieldProblem("a", "wrong"), FieldProblem("b", "wrong too")])
-        if kind == "bug":
-            return {"value": [][0]}
-        if kind == "deaf":
-            return deaf(request)
-        print("the last words", file=sys.stderr)
-        sys.stderr.flush()
-        os._exit(3)
-
-    print("import noise")
-    serve(answer)
-"""
-
-
-@pytest.fixture
-def worker(tmp_path: Path):
-    child = tmp_path / "child.py"
-    child.write_text(textwrap.dedent(CHILD))
-    worker = PipeWorker([str(child)], tmp_path / "child.log", command=[sys.executable])
-    yield worker
-    worker.close()
 
 
 def test_messages_come_in_order_and_noise_does_not(worker: PipeWorker) -> None:
@@ -152,43 +88,6 @@ def test_closing_a_reply_cancels_it_and_leaves_the_child_usable(worker: PipeWork
     assert list(reply) == []
     assert worker.call({"kind": "value", "value": 1})["value"] == 1
     assert worker.pid == pid
-
-
-def test_errors_arrive_as_they_were_raised(worker: PipeWorker) -> None:
-    with pytest.raises(ModelError) as refused:
-        worker.call({"kind": "refuse"})
-    assert (refused.value.message, refused.value.remedy, refused.value.field) == (
-        "No such adapter.",
-        "Pick another.",
-        "adapter",
-    )
-    with pytest.raises(ConfigError) as problems:
-        worker.call({"kind": "problems"})
-    assert [problem.field for problem in problems.value.problems] == ["a", "b"]
-
-
-@pytest.mark.parametrize("kind", ["refuse", "gone", "problems"])
-def test_what_people_can_mend_is_one_line_in_the_log(worker: PipeWorker, kind: str) -> None:
-    with pytest.raises(StudioError) as caught:
-        worker.call({"kind": kind})
-    log = worker.log.read_text()
-    (line,) = [text for text in log.splitlines() if "Told" in text]
-    assert "Traceback" not in log and line.endswith(
-        f"INFO Told: {' '.join(str(caught.value).split())}"
-    )
-
-
-def test_what_a_library_said_keeps_its_traceback(worker: PipeWorker) -> None:
-    with pytest.raises(ModelError):
-        worker.call({"kind": "broken"})
-    assert "ValueError: odd" in worker.log.read_text()
-
-
-def test_a_bug_in_the_handler_is_reported_and_logged(worker: PipeWorker) -> None:
-    with pytest.raises(RunFailedError, match="IndexError"):
-        worker.call({"kind": "bug"})
-    assert "Traceback" in worker.log.read_text()
-    assert worker.call({"kind": "value", "value": 2})["value"] == 2
 
 
 def test_a_dead_child_leaves_its_last_words_and_is_started_anew(worker: PipeWorker) -> None:

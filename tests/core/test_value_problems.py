@@ -16,6 +16,7 @@ from studio.inference.sampling import Sampling
 PYDANTIC = re.compile(
     r"Input should|after validation|valid (integer|number|string)|unable to|Tuple|\{"
 )
+
 WRONG = (-(10**9), 10**9, 0.5, "x", "x" * 70_000, [], ["x"] * 50, [["x"]], {}, {"x": 1}, None, True,
          float("nan"), "\ud800", "9" * 5000)  # fmt: skip
 
@@ -58,13 +59,3 @@ def test_no_other_form_is_either(model, parsed):
                 said = re.sub(r"\(got .*", "", str(error), flags=re.S)
                 assert not PYDANTIC.search(said), said
     assert refused > len(model.model_fields)
-
-
-def test_the_project_form_says_how_many_there_may_be():
-    with pytest.raises(InputError, match="Aspects can have at most 6 entries, and has 10") as told:
-        checked({"aspects": [f"aspect {n}" for n in range(10)]})
-    assert told.value.field == "aspects"
-    with pytest.raises(InputError, match=r"Overlap must be at least 1\. Nothing was changed"):
-        checked({"overlap": 0})
-    with pytest.raises(InputError, match="Aspects: an aspect has at most 40 characters"):
-        checked({"aspects": ["x" * 50]})

@@ -12,6 +12,8 @@ from PIL import Image
 
 from studio.core.paths import Workspace
 from studio.data.image_store import ImageStore
+from studio.data.schema import Answer, BadRow, Message, Part, Row
+from studio.data.sources import open_source
 from tests.places import SHARED
 
 REAL_DATA = SHARED / "data"
@@ -86,3 +88,55 @@ def shared() -> Path:
     if not REAL_DATA.is_dir():
         pytest.skip("the shared real data is not here")
     return REAL_DATA
+
+
+QA = {"image": "a.png", "question": "q", "answer": "a"}
+
+
+def good(source) -> list[Row]:
+    return [row for row in source.rows() if isinstance(row, Row)]
+
+
+@pytest.fixture
+def read(jsonl, workspace):
+    def of(*records, **options) -> tuple[str, list[Row | BadRow]]:
+        source = open_source(jsonl(*records), workspace=workspace, **options)
+        return source.recognised_as, list(source.rows())
+
+    return of
+
+
+def parts(row: Row) -> list[str]:
+    return ["<>" if part.type == "image" else part.text for part in row.prompt[-1].parts]
+
+
+def text(value: str) -> list[dict]:
+    return [{"type": "text", "text": value}]
+
+
+@pytest.fixture
+def row(images):
+    """Makes a row about one image per colour."""
+
+    def make(*colours: str, question: str = "Q", **answers) -> Row:
+        shas = tuple(images.add(png(colour)) for colour in colours)
+        parts = (Part("image"),) * len(shas) + (Part("text", question),)
+        given = {name: Answer(text) for name, text in answers.items()}
+        identity = f"{colours}{question}{answers}"
+        return Row(identity, shas, (Message("user", parts),), **given)
+
+    return make
+
+
+def shas(rows) -> set[str]:
+    return {sha for row in rows for sha in row.images}
+
+
+def conversation(images, first: bool = True) -> Row:
+    sha = images.add(png("red"))
+    turns = (
+        Message("user", (Part("image"), Part("text", "One?"))),
+        Message("assistant", (Part("text", "First."),), first),
+        Message("user", (Part("text", "Two?"),)),
+    )
+    return Row("talk", (sha,), turns, Answer("Second."))

@@ -2,31 +2,11 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
-
 import pytest
 
 from studio.core.errors import DataError
 from studio.data.schema import BadRow, Row
-from studio.data.sources import open_source
-from tests.data.conftest import png
-
-
-@pytest.fixture
-def read(jsonl, workspace):
-    def of(*records, **options) -> tuple[str, list[Row | BadRow]]:
-        source = open_source(jsonl(*records), workspace=workspace, **options)
-        return source.recognised_as, list(source.rows())
-
-    return of
-
-
-def parts(row: Row) -> list[str]:
-    return ["<>" if part.type == "image" else part.text for part in row.prompt[-1].parts]
-
-
-def text(value: str) -> list[dict]:
-    return [{"type": "text", "text": value}]
+from tests.data.conftest import parts, text
 
 
 def test_chartqa(read):
@@ -131,18 +111,6 @@ def test_trl_messages_text_only_and_image_in_content(read):
     assert len(rows[1].images) == 1 and parts(rows[1]) == ["<>", "What?"]
 
 
-def test_preferences_with_the_prompt_inside(read):
-    turns = [{"role": "user", "content": "Q"}]
-    _, (row,) = read(
-        {
-            "image": "a.png",
-            "chosen": [*turns, {"role": "assistant", "content": "x"}],
-            "rejected": [*turns, {"role": "assistant", "content": "y"}],
-        }
-    )
-    assert parts(row) == ["<>", "Q"] and row.chosen.text == "x"
-
-
 def test_models_become_authors_and_candidates_keep_theirs(read):
     _, (row,) = read(
         {"image": "a.png", "prompt": "Q", "chosen": "x", "rejected": "y",
@@ -154,56 +122,6 @@ def test_models_become_authors_and_candidates_keep_theirs(read):
     assert [(c.text, c.author) for c in row.candidates] == [("x", "m1"), ("y", "m2")]
     _, (row,) = read({"image": "a.png", "prompt": "Q", "answers": {"m1": "x", "m2": "y"}})
     assert [(c.text, c.author) for c in row.candidates] == [("x", "m1"), ("y", "m2")]
-
-
-def test_a_mapping_wins_and_the_rest_is_still_recognised(read):
-    _, (row,) = read(
-        {"picture_a": "a.png", "question": "wrong", "ask": "right", "answer": "x"},
-        columns={"image": "picture_a", "prompt": "ask"},
-    )
-    assert parts(row) == ["<>", "right"] and row.completion.text == "x"
-
-
-def test_an_empty_name_takes_a_column_away(read):
-    record = {"image": "a.png", "question": "q", "label": "x", "answer": "y"}
-    name, (row,) = read(record, columns={"answer": ""})
-    assert row.completion is None and name == "Questions without answers"
-    assert (row.meta["label"], row.meta["answer"]) == ("x", "y")
-    _, (row,) = read(record, columns={"image": "", "label": "label"})
-    assert row.images == () and row.completion.text == "x"
-
-
-def test_images_written_into_the_text(read):
-    address = f"data:image/png;base64,{b64encode(png()).decode()}"
-    alone = b64encode(png(size=(64, 64))).decode()
-    said = [
-        {
-            "role": "user",
-            "content": [
-                {"type": "image_url", "image_url": {"url": address}},
-                {"type": "text", "text": "q"},
-            ],
-        }
-    ]
-    for record in ({"image": address}, {"image_base64": alone}, {"image_url": address}):
-        _, (row,) = read({**record, "question": "q", "answer": "a"})
-        assert len(row.images) == 1 and row.meta == {}
-    _, (row,) = read({"messages": said})
-    assert parts(row) == ["<>", "q"] and len(row.images) == 1
-
-
-@pytest.mark.parametrize(
-    ("columns", "field", "hint"),
-    [
-        ({"answer": "lable"}, "data.columns.answer", "'label'"),
-        ({"imge": "image"}, "data.columns.imge", "'image'"),
-    ],
-)
-def test_a_wrong_mapping_names_the_field_and_the_nearest(read, columns, field, hint):
-    with pytest.raises(DataError) as caught:
-        read({"image": "a.png", "query": "q", "label": "x"}, columns=columns)
-    assert caught.value.field == field
-    assert hint in str(caught.value)
 
 
 def test_half_a_preference_and_unknown_columns_are_refused(read):
@@ -242,12 +160,6 @@ def test_bad_rows_are_named_with_their_reason(read, record, reason):
     assert [type(row) for row in rows] == [Row, BadRow, Row]
     assert rows[1].line == 2 and reason in rows[1].reason
     assert len(rows[1].reason) <= 500
-
-
-def test_literal_tags_in_answers_stay_text(read):
-    _, (row,) = read({"image": "a.png", "question": "Which tag?", "answer": "It is <image>."})
-    assert parts(row) == ["<>", "Which tag?"]
-    assert row.completion.text == "It is <image>."
 
 
 def test_ids_are_stable_and_never_collide(read):

@@ -1,8 +1,7 @@
-"""Rows → TRL, splitting by image, freezing."""
+"""Rows become what TRL trains on, and the others are counted with their reason."""
 
 from __future__ import annotations
 
-import json
 import pickle
 from dataclasses import replace
 
@@ -11,27 +10,10 @@ from PIL.Image import Image
 from trl.data_utils import is_conversational, prepare_multimodal_messages
 
 from studio.core.errors import DataError
-from studio.data.frozen_dataset import freeze, list_exports
-from studio.data.image_split import split_by_image
-from studio.data.schema import Answer, BadRow, Message, Part, Row, plain_row
-from studio.data.sources import open_source
+from studio.data.schema import Answer, BadRow, Message, Part, Row
 from studio.data.template_needs import Fit
 from studio.data.trl_conversion import load_training_data, training_dataset
-from tests.data.conftest import png
-
-
-@pytest.fixture
-def row(images):
-    """Makes a row about one image per colour."""
-
-    def make(*colours: str, question: str = "Q", **answers) -> Row:
-        shas = tuple(images.add(png(colour)) for colour in colours)
-        parts = (Part("image"),) * len(shas) + (Part("text", question),)
-        given = {name: Answer(text) for name, text in answers.items()}
-        identity = f"{colours}{question}{answers}"
-        return Row(identity, shas, (Message("user", parts),), **given)
-
-    return make
+from tests.data.conftest import conversation
 
 
 def test_sft_rows_are_what_trl_takes(row, images):
@@ -118,35 +100,6 @@ def test_sft_on_preferences_trains_on_the_chosen_answer(row, images):
     assert data.dataset[0]["completion"][0]["content"][0]["text"] == "a"
 
 
-def shas(rows) -> set[str]:
-    return {sha for row in rows for sha in row.images}
-
-
-def test_no_image_is_on_both_sides(row):
-    colours = [f"#{value:06x}" for value in range(0, 240_000, 6_000)]
-    rows = [row(colour, question=str(n), completion="x") for colour in colours for n in range(3)]
-    rows += [row(colours[0], colours[1], completion="linked")]
-    train, held = split_by_image(rows, 0.3)
-    assert len(train) + len(held) == len(rows)
-    assert not shas(train) & shas(held)
-    assert 0.1 < len(held) / len(rows) < 0.5
-
-
-def test_a_growing_dataset_keeps_its_split(row):
-    colours = [f"#{value:06x}" for value in range(0, 240_000, 6_000)]
-    rows = [row(colour, completion="x") for colour in colours]
-    before = shas(split_by_image(rows[:20], 0.3)[1])
-    assert before <= shas(split_by_image(rows, 0.3)[1])
-
-
-def test_small_sets_have_both_sides(row):
-    rows = [row("red", completion="x"), row("blue", completion="x")]
-    train, held = split_by_image(rows, 0.05)
-    assert (len(train), len(held)) == (1, 1)
-    assert split_by_image(rows[:1], 0.5) == (rows[:1], [])
-    assert split_by_image(rows, 0.0) == (rows, [])
-
-
 def test_load_training_data_holds_out_by_image(jsonl, workspace):
     names = ["a.png", "b.png", "c.png"]
     path = jsonl(*({"image": name, "question": f"q{n}", "answer": "x"} for name in names
@@ -185,58 +138,6 @@ def test_load_training_data_names_the_setting_at_fault(jsonl, workspace, change,
     assert caught.value.field == field
 
 
-def test_an_export_reads_back_as_the_same_rows(row, workspace, images):
-    rows = [row(colour, question=f"q{n}", chosen=f"yes {n}", rejected="no") for n, colour in
-            enumerate(["red", "green", "blue", "black", "white"])]  # fmt: skip
-    rows[0].meta["kind"] = "count"
-    path = freeze(rows, "My pairs", workspace, {"policy": {"ties": "drop"}})
-    assert freeze(rows, "My pairs", workspace) == path
-    manifest = json.loads((path / "manifest.json").read_text())
-    assert manifest["policy"] == {"ties": "drop"} and sum(manifest["rows"].values()) == 5
-    (export,) = list_exports(workspace)
-    assert export.method == "dpo" and export.spec == f"exports/{path.name}"
-    back = []
-    for split in export.rows:
-        back += open_source("exports/My-pairs", split=split, workspace=workspace).rows()
-    assert sorted(back, key=lambda r: r.external_id) == sorted(rows, key=lambda r: r.external_id)
-
-
-def test_an_export_trains_and_loads_elsewhere(row, workspace, tmp_path):
-    from datasets import load_dataset
-
-    rows = [row("red", completion="x"), row("blue", completion="y")]
-    path = freeze(rows, "sft", workspace)
-    train, held = load_training_data(
-        source=f"exports/{path.name}", evaluation="evaluation", method="sft", workspace=workspace
-    )
-    assert (train.used, held.used) == (1, 1)
-    loaded = load_dataset("parquet", data_files=str(path / "*.parquet"), cache_dir=tmp_path / "c")
-    example = loaded["train"][0]
-    assert isinstance(example["images"][0], Image)
-    prepare_multimodal_messages(example["prompt"], images=example["images"])
-
-
-def test_other_contents_get_another_folder(row, workspace):
-    one = freeze([row("red", completion="x")], "n", workspace)
-    two = freeze([row("red", completion="y")], "n", workspace)
-    assert one != two
-    with pytest.raises(DataError):
-        freeze([], "n", workspace)
-    with pytest.raises(DataError, match="empty"):
-        freeze([row("red", chosen="a", rejected=" ")], "n", workspace)
-    assert not [path for path in workspace.exports.iterdir() if path.name.startswith(".")]
-
-
-def conversation(images, first: bool = True) -> Row:
-    sha = images.add(png("red"))
-    turns = (
-        Message("user", (Part("image"), Part("text", "One?"))),
-        Message("assistant", (Part("text", "First."),), first),
-        Message("user", (Part("text", "Two?"),)),
-    )
-    return Row("talk", (sha,), turns, Answer("Second."))
-
-
 def test_earlier_answers_are_scored_unless_they_weigh_nothing(images):
     for first, turns, places in ((True, "all", [1]), (False, "all", None), (True, "last", None)):
         data = training_dataset([conversation(images, first)], "sft", images=images, turns=turns)
@@ -260,16 +161,6 @@ def test_a_system_text_goes_into_the_question_where_the_model_takes_no_system_tu
     assert [turn["role"] for turn in row["prompt"]] == ["user", "assistant", "user"]
     assert row["prompt"][0]["content"][0] == {"type": "text", "text": "Be brief.\n\n"}
     assert row["scored"] == [1] and [name.number for name in data.merged] == [1]
-
-
-def test_an_export_keeps_the_weights_and_its_name_without_any(images, workspace):
-    weighed = freeze([conversation(images, False)], "talk", workspace, evaluation_share=0)
-    (back,) = open_source(f"exports/{weighed.name}", split="train", workspace=workspace).rows()
-    assert [turn.scored for turn in back.prompt] == [True, False, True]
-    plain = freeze([conversation(images)], "talk", workspace, evaluation_share=0)
-    (back,) = open_source(f"exports/{plain.name}", split="train", workspace=workspace).rows()
-    assert [turn.scored for turn in back.prompt] == [True, True, True] and plain != weighed
-    assert "scored" not in json.dumps(plain_row(back))
 
 
 def test_rows_left_out_are_named_by_their_place_in_the_source(images):

@@ -17,12 +17,10 @@ from urllib.parse import quote
 from sqlalchemy.engine import make_url
 
 from studio.annotation.database.connection import Database, ensure_in_place
-from studio.annotation.database.sqlite_file import SET_ASIDE
+from studio.annotation.database.sqlite_file import SET_ASIDE, copy_into
 from studio.annotation.quality import audit_log
 from studio.core.errors import ConflictError, DataError, InputError, NotFoundError, RunFailedError
 from studio.core.paths import sqlite_url
-
-ALL = -1  # pages at once: one consistent look that no writer makes begin anew
 
 
 @dataclass(frozen=True)
@@ -90,17 +88,17 @@ def restore(url: str, backup: Path) -> Path | None:
         DataError: The backup is damaged or of another program; nothing was changed.
         ConflictError: The database is in use.
     """
-    place = _file(url)
+    database = _file(url)
     if not backup.exists():
         raise NotFoundError(f"There is no backup {backup}.", remedy="Check the path.")
-    place.parent.mkdir(parents=True, exist_ok=True)
-    building = place.with_name(f".{place.name}.{os.getpid()}.restored")
+    database.parent.mkdir(parents=True, exist_ok=True)
+    building = database.with_name(f".{database.name}.{os.getpid()}.restored")
     building.unlink(missing_ok=True)
     try:
         _copy(backup, building)
         _note(sqlite_url(building), backup.name)
-        kept = _keep(place)
-        building.replace(place)
+        kept = _keep(database)
+        building.replace(database)
     finally:
         for name in (building.name, f"{building.name}-wal", f"{building.name}-shm"):
             building.with_name(name).unlink(missing_ok=True)
@@ -124,15 +122,13 @@ def _copy(source: Path, target: Path) -> int:
             closing(sqlite3.connect(f"file:{quote(str(source))}?mode=ro", uri=True)) as reading,
             closing(sqlite3.connect(target)) as writing,
         ):
-            reading.backup(writing, pages=ALL)
-            found = writing.execute("PRAGMA integrity_check").fetchone()[0]
-            labels = writing.execute("SELECT count(*) FROM labels").fetchone()[0]
+            flaw, labels = copy_into(writing, reading)
     except sqlite3.DatabaseError as error:
         raise DataError(
             f"{source} cannot be copied: {error}.", remedy="Use another backup."
         ) from error
-    if found != "ok":
-        raise DataError(f"The copy of {source} is damaged: {found}.", remedy="Check the disk.")
+    if flaw:
+        raise DataError(f"The copy of {source} is damaged: {flaw}.", remedy="Check the disk.")
     return labels
 
 

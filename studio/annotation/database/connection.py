@@ -76,22 +76,22 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A consistent view of the database for as long as the block runs."""
+        """Open a consistent view of the database for as long as the block runs."""
         with self._use().reading() as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """One transaction with the write lock held; durable when the block has ended."""
+        """Begin a transaction with the write lock held; it is durable when the block has ended."""
         with self._use().write() as connection:
             yield connection
 
     def submit(self, work: Callable[[Connection], T]) -> Future[T]:
-        """`work` in a transaction, durable once the result is there; see `Writer`."""
+        """Do `work` in a transaction; it is durable once the result is there. See `Writer`."""
         return self._use().work.submit(work)
 
     def run(self, work: Callable[[Connection], T]) -> T:
-        """`submit`, waited for."""
+        """Do `work` as `submit` does, and wait for its result."""
         return self.submit(work).result()
 
     def close(self) -> None:
@@ -178,20 +178,20 @@ class _Shared:
 
     def _check_integrity(self, path: Path) -> None:
         with self.engine.connect() as connection:
-            found = connection.execute(text("PRAGMA quick_check(1)")).scalar()
-        if found != "ok":
-            raise damaged(path, f"the integrity check says: {found}")
+            verdict = connection.execute(text("PRAGMA quick_check(1)")).scalar()
+        if verdict != "ok":
+            raise damaged(path, f"the integrity check says: {verdict}")
 
     def _upgrade(self) -> None:
         with self.engine.connect() as connection:
             tables = set(inspect(connection).get_table_names())
-            found = None
+            revision = None
             if "alembic_version" in tables:
                 query = text("SELECT version_num FROM alembic_version")
-                found = connection.execute(query).scalar()
-        if found == REVISION:
+                revision = connection.execute(query).scalar()
+        if revision == REVISION:
             return
-        if found is None and tables:
+        if revision is None and tables:
             raise DataError(
                 f"The database {_shown(self.url)} holds tables of another program.",
                 remedy="Point STUDIO_DATABASE_URL at an empty database.",
@@ -211,10 +211,12 @@ class _Registry:
     def find(self, path: Path) -> _Shared | None:
         if any(other.file.same(path) for other in self.inherited if other.file):
             raise _forked()
-        return next((one for one in self.opened if one.file and one.file.same(path)), None)
+        return next(
+            (shared for shared in self.opened if shared.file and shared.file.same(path)), None
+        )
 
     def forget(self) -> None:
-        """After a fork: the parent's connections are neither used nor closed here."""
+        """Leave the parent's connections alone after a fork: they are neither used nor closed here."""
         self.lock = threading.RLock()
         self.inherited += self.opened
         self.opened = []
@@ -366,6 +368,7 @@ def _create_if_absent(path: Path) -> None:
             migrate(connection, str(fresh))
     finally:
         engine.dispose()
+    # A link never replaces: of two processes that begin at once, the second takes the first's file.
     try:
         os.link(fresh, path)
     except FileExistsError:
@@ -388,12 +391,12 @@ def _translating(url: str) -> Iterator[None]:
     except PoolTimeout as error:
         raise _logged(_busy("There were too many requests at once"), url) from error
     except OperationalError as error:
-        said = str(error.orig)
-        if "locked" in said or "busy" in said:
+        reason = str(error.orig)
+        if "locked" in reason or "busy" in reason:
             long = f"The annotation database was in use for more than {BUSY_SECONDS} s"
             raise _logged(_busy(long), url) from error
         failed = StudioError(
-            f"The annotation database cannot be used: {said}.",
+            f"The annotation database cannot be used: {reason}.",
             remedy="Check the free space and the permissions of the workspace; nothing was saved.",
             detail=f"It is {_shown(url)}.",
         )

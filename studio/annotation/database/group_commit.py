@@ -84,7 +84,7 @@ class Writer:
         self._thread: threading.Thread | None = None
 
     def submit(self, work: Callable[[Connection], T]) -> Future[T]:
-        """The result of `work`, durable once it is there."""
+        """Queue `work`; its result is durable once it is there."""
         with self._starting:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
@@ -120,12 +120,12 @@ class Writer:
         return None not in waiting
 
     def _more(self) -> list[_Job | None]:
-        found = []
+        jobs = []
         try:
             while True:
-                found.append(self._jobs.get_nowait())
+                jobs.append(self._jobs.get_nowait())
         except Empty:
-            return found
+            return jobs
 
     def _together(self, jobs: list[_Job]) -> None:
         try:

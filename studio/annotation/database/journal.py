@@ -8,7 +8,6 @@ consistent copy of the database and the images is pushed there by huggingface_hu
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from typing import Any
 
 from studio.annotation.database.backup import back_up, restore
 from studio.core.errors import InputError, RunFailedError, StudioError, first_line
-from studio.core.paths import Workspace
+from studio.core.paths import Workspace, link_or_copy
 
 VARIABLE = "STUDIO_JOURNAL"
 COPY = "studio.db"
@@ -133,8 +132,8 @@ class Journal:
             self._collect()
             sent = send()
         except (HTTPError, OSError, StudioError) as error:
-            said, failures = first_line(error)[:200], self.state.failures + 1
-            self.state = JournalState(self.state.pushed_at, failures, said)
+            problem, failures = first_line(error)[:200], self.state.failures + 1
+            self.state = JournalState(self.state.pushed_at, failures, problem)
             return None
         self.state = JournalState(self._clock())
         return sent
@@ -157,7 +156,7 @@ class Journal:
 def open_journal(
     workspace: Workspace, environment: Mapping[str, str] = os.environ
 ) -> Journal | None:
-    """The journal that `STUDIO_JOURNAL` asks for, if it does.
+    """Make the journal that `STUDIO_JOURNAL` names; None when it names none.
 
     Raises:
         InputError: It is not the name of a repository, or the database is not SQLite.
@@ -181,8 +180,4 @@ def _link_missing(source: Path, target: Path) -> None:
     for path in source.glob("*/*"):
         other = target / path.relative_to(source)
         if path.is_file() and not path.name.startswith(".") and not other.exists():
-            other.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                os.link(path, other)
-            except OSError:  # some disks have no links
-                shutil.copyfile(path, other)
+            link_or_copy(path, other)

@@ -13,7 +13,7 @@ _ACCENTS = re.compile("[\u0300-\u036f]+")
 
 
 def prompt_to_json(prompt: Sequence[Message]) -> list[dict]:
-    """A prompt as the `prompt` column of `items` holds it."""
+    """Turn a prompt into what the `prompt` column of `items` holds."""
     return [
         {
             "role": message.role,
@@ -25,7 +25,7 @@ def prompt_to_json(prompt: Sequence[Message]) -> list[dict]:
 
 
 def prompt_from_json(stored: Sequence[dict]) -> tuple[Message, ...]:
-    """What `prompt_to_json` made."""
+    """Read a prompt that `prompt_to_json` wrote."""
     return tuple(
         Message(
             message["role"],
@@ -37,13 +37,13 @@ def prompt_from_json(stored: Sequence[dict]) -> tuple[Message, ...]:
 
 
 def search_text(external_id: str, prompt: Sequence[dict], answers: Iterable[str]) -> str:
-    """What full-text search looks at: id, the stored prompt and the answers, a line each, folded."""
+    """Join what full-text search looks at: id, prompt and answers, a line each, folded."""
     turns = ("".join(part["text"] for part in message["parts"]) for message in prompt)
     return fold("\n".join([external_id, *turns, *answers])[:MAX_SEARCH])[:MAX_SEARCH]
 
 
 def fold(text: str) -> str:
-    """`text` as search compares it: Überraschung is uberraschung, ﬁ is fi, STRASSE is straße.
+    """Fold `text` as search compares it: Überraschung to uberraschung, ﬁ to fi, ß to ss.
 
     Done here and not by the database, so that SQLite and PostgreSQL find the same. Marks of other
     scripts than Latin, Greek and Cyrillic stay: there they are letters. ASCII stays as it is; both
@@ -56,5 +56,5 @@ def fold(text: str) -> str:
 
 
 def longest(answers: Iterable[str]) -> int:
-    """Characters of the longest answer; 0 without any."""
+    """Count the characters of the longest answer; 0 without any."""
     return max(map(len, answers), default=0)

@@ -104,12 +104,23 @@ def refuse_to_start_empty(path: Path) -> None:
 
 
 def rescued_copies(path: Path) -> list[Path]:
-    """Copies that a studio made when the file was taken away while it ran, oldest first."""
+    """List copies that a studio made when the file was taken away while it ran, oldest first."""
     return sorted(path.parent.glob(f"{path.name}.{RESCUED}*"))
 
 
+def copy_into(target: sqlite3.Connection, source: sqlite3.Connection) -> tuple[str, int]:
+    """Copy a database by SQLite's own interface; return what is wrong with it, and its labels.
+
+    All pages go at once: one consistent look that no writer makes begin anew.
+    """
+    source.backup(target, pages=-1)
+    verdict = target.execute("PRAGMA integrity_check(1)").fetchone()[0]
+    labels = target.execute("SELECT count(*) FROM labels").fetchone()[0]
+    return "" if verdict == "ok" else verdict, labels
+
+
 def damaged(path: Path, reason: str) -> DataError:
-    """The error of a file that is not whole."""
+    """Make the error of a file that is not whole."""
     return DataError(
         f"The annotation database {path} is truncated or damaged: {reason}.",
         remedy="Restore it from a backup; it was left as it is.",
@@ -133,16 +144,16 @@ def _has_journal(path: Path) -> bool:
 
 
 def identity(path: str | Path) -> Identity | None:
-    """Device and inode of the file at `path`; None when there is none.
+    """Read device and inode of the file at `path`; None when there is none.
 
     Raises:
         OSError: The disk does not answer.
     """
     try:
-        found = os.stat(path)  # noqa: PTH116 - asked around every commit
+        facts = os.stat(path)  # noqa: PTH116 - asked around every commit
     except (FileNotFoundError, NotADirectoryError):
         return None
-    return found.st_dev, found.st_ino
+    return facts.st_dev, facts.st_ino
 
 
 @dataclass(frozen=True)
@@ -193,7 +204,7 @@ class OpenFile:
         self._journal_is = identity(self._journal) if mode == "wal" else None
 
     def same(self, path: Path) -> bool:
-        """Whether `path` names this file, or another name of it."""
+        """Return whether `path` names this file, or another name of it."""
         return path.absolute() == self.path or identity(path) == self._database_is
 
     @property
@@ -241,17 +252,13 @@ class OpenFile:
     def _notice(self) -> None:
         first = not self._gone
         if first:
-            self._gone = self._what_happened()
+            current = identity(self.path)
+            lost = JOURNAL_LOST if current == self._database_is else REPLACED
+            self._gone = MOVED if current is None else lost
         now = time.monotonic()
         if first or (self._rescue.path is None and now - self._rescued_at > RESCUE_AGAIN):
             self._rescue, self._rescued_at = self._copy(), now
             logger.error("%s", self.trouble)
-
-    def _what_happened(self) -> str:
-        found = identity(self.path)
-        if found is None:
-            return MOVED
-        return JOURNAL_LOST if found == self._database_is else REPLACED
 
     def _copy(self) -> Rescue:
         """Copy what the open files hold to where there is room."""
@@ -270,9 +277,7 @@ class OpenFile:
         building.unlink(missing_ok=True)
         try:
             with closing(sqlite3.connect(building)) as writing:
-                self._connection.backup(writing)
-                found = writing.execute("PRAGMA integrity_check(1)").fetchone()[0]
-                labels = writing.execute("SELECT count(*) FROM labels").fetchone()[0]
+                flaw, labels = copy_into(writing, self._connection)
                 writing.execute("PRAGMA journal_mode=DELETE")
             when = time.strftime("%Y%m%d-%H%M%S")
             target = folder / f"{self.path.name}.{RESCUED}{when}-{os.getpid()}"
@@ -280,7 +285,7 @@ class OpenFile:
         finally:
             for suffix in ("", "-wal", "-shm"):
                 building.with_name(building.name + suffix).unlink(missing_ok=True)
-        return Rescue(target, labels, "" if found == "ok" else found)
+        return Rescue(target, labels, flaw)
 
     def close(self) -> None:
         """Let go of the file; of one that is lost, never.

@@ -7,19 +7,18 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, select
-from sqlalchemy.orm import aliased
 
-from studio.annotation.database.tables import Annotator, Candidate, CurrentLabel, Item, Label, Pair
+from studio.annotation.database.tables import Annotator, CurrentLabel, Item, Label, Pair
+from studio.annotation.labeling.pair_card import EDIT, FIRST, IDEAL, SECOND
 from studio.annotation.labeling.project_settings import project
 from studio.annotation.library.import_staging import unpublished
-
-FIRST, SECOND, EDIT, IDEAL = (aliased(Candidate) for _ in range(4))
+from studio.annotation.records import details_of
 
 
 def answers(
     connection: Connection, dataset: str, annotators: Sequence[str] = ()
 ) -> list[dict[str, Any]]:
-    """One record per (pair, annotator) with what stands now, in the order of the pairs.
+    """List what each person says of each pair now, one record each, in the order of the pairs.
 
     `answers` of a record are the two candidates; `preferred`, `shown_left`, the aspects and the
     marks name them by their place there, 0 or 1. Characters of marks are counted in UTF-16, as
@@ -80,14 +79,10 @@ def _record(row: Any) -> dict[str, Any]:
         "annotator": row.name,
         "kind": row.kind,
         "preferred": places.get(row.winner_id),
-        "strength": row.strength,
+        "strength": row.strength,  # its place: the hash of an export is that of its records
         "aspects": {name: places.get(best, "both") for name, best in (row.aspects or {}).items()},
         "marks": [_mark(span, places, texts) for span in row.spans or ()],
-        "edit": row.edit or "",
-        "ideal": row.ideal or "",
-        "reason": row.reason,
-        "comment": row.comment,
-        "flagged": row.flagged,
+        **details_of(row),
         "shown_left": places.get(row.shown_left_id),
         "seconds": None if row.elapsed_ms is None else row.elapsed_ms / 1000,
         "guideline": row.guideline,
@@ -97,7 +92,7 @@ def _record(row: Any) -> dict[str, Any]:
 
 
 def _mark(span: dict[str, int], places: dict[int, int], texts: Sequence[str]) -> dict[str, Any]:
-    place, start, end = places[span["candidate_id"]], span["start"], span["end"]
-    units = texts[place].encode("utf-16-le", "surrogatepass")[2 * start : 2 * end]
+    number, start, end = places[span["candidate_id"]], span["start"], span["end"]
+    units = texts[number].encode("utf-16-le", "surrogatepass")[2 * start : 2 * end]
     text = units.decode("utf-16-le", "surrogatepass")
-    return {"answer": place, "start": start, "end": end, "text": text}
+    return {"answer": number, "start": start, "end": end, "text": text}

@@ -22,7 +22,7 @@ class Ranking:
 
 
 def completions(rows: Sequence[Row]) -> tuple[list[Row], int]:
-    """SFT rows and the number of items left out because their preferences go in circles.
+    """Make SFT rows of preferences, and count items whose preferences go in circles.
 
     What people wrote comes first: every ideal answer, else every edit; else the one chosen
     answer that is never rejected.
@@ -46,7 +46,7 @@ def completions(rows: Sequence[Row]) -> tuple[list[Row], int]:
 
 
 def rankings(rows: Sequence[Row]) -> list[Ranking]:
-    """Per item its answers by comparisons won minus lost, best first; equals by text."""
+    """Rank the answers of each item by comparisons won minus lost; equals by text."""
     return [_ranking(members) for members in _items(rows)]
 
 
@@ -68,7 +68,7 @@ def _best(members: Sequence[Row]) -> list[tuple[Row, Answer]]:
             return list(written.values())
     rejected = {row.preference[1].text for row in members}
     standing = _chosen(members)
-    left = [found for text, found in standing.items() if text not in rejected]
+    left = [answer for text, answer in standing.items() if text not in rejected]
     return left[:1]
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from studio.annotation.export.export_shapes import rankings
 from studio.core.errors import NotFoundError
+from studio.core.paths import link_or_copy
 from studio.core.spreadsheet import neutral
-from studio.data.schema import Answer, Message, Row
+from studio.data.schema import Message, Row
+from studio.data.trl_format import answer_messages
 
 ANSWERS = ("completion", "chosen", "rejected")
 
@@ -25,7 +25,7 @@ class Images(Protocol):
 
 
 def write_jsonl(rows: Sequence[Row], images: Images, folder: Path) -> None:
-    """`preferences.jsonl` with the images beside it; conversations as TRL takes them."""
+    """Write `preferences.jsonl` with the images beside it; conversations as TRL takes them."""
     with (folder / "preferences.jsonl").open("w", encoding="utf-8", newline="\n") as handle:
         for row in rows:
             handle.write(json.dumps(_record(row, images), ensure_ascii=False) + "\n")
@@ -33,7 +33,7 @@ def write_jsonl(rows: Sequence[Row], images: Images, folder: Path) -> None:
 
 
 def write_csv(rows: Sequence[Row], images: Images, folder: Path) -> None:
-    """`preferences.csv` in UTF-8 with a mark, so that spreadsheets read it; no cell is a formula."""
+    """Write `preferences.csv` for spreadsheets (UTF-8 with a mark); no cell is a formula."""
     with (folder / "preferences.csv").open("w", encoding="utf-8-sig", newline="") as handle:
         writer = csv.writer(handle)
         answers = [name for name in ANSWERS if getattr(rows[0], name) is not None]
@@ -42,14 +42,14 @@ def write_csv(rows: Sequence[Row], images: Images, folder: Path) -> None:
         for row in rows:
             names = ";".join(_image_name(images, sha) for sha in row.images)
             given = [getattr(row, name) for name in answers]
-            cells = [row.external_id, names, row.question, *(one.text for one in given)]
-            cells += [one.author for one in given]
+            cells = [row.external_id, names, row.question, *(answer.text for answer in given)]
+            cells += [answer.author for answer in given]
             writer.writerow([*map(neutral, cells), row.meta.get("votes", 0)])
     _copy_images(rows, images, folder)
 
 
 def write_parquet(rows: Sequence[Row], images: Images, folder: Path) -> None:
-    """`preferences.parquet` with the images inside, as `datasets` reads them."""
+    """Write `preferences.parquet` with the images inside, as `datasets` reads them."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -67,7 +67,7 @@ def write_parquet(rows: Sequence[Row], images: Images, folder: Path) -> None:
 
 
 def write_ranked(rows: Sequence[Row], images: Images, folder: Path) -> None:
-    """`ranked.jsonl`: per item its answers, best first, with comparisons won and lost."""
+    """Write `ranked.jsonl`: the answers of each item, best first, with comparisons won and lost."""
     with (folder / "ranked.jsonl").open("w", encoding="utf-8", newline="\n") as handle:
         for ranking in rankings(rows):
             record = {
@@ -86,7 +86,7 @@ def write_ranked(rows: Sequence[Row], images: Images, folder: Path) -> None:
 
 
 def write_answers(records: Sequence[dict], images: Images, folder: Path) -> None:
-    """`answers.jsonl`: what each person said about each pair, with the images that are there."""
+    """Write `answers.jsonl`: what each person said about each pair, with the images that exist."""
     (folder / "images").mkdir()
     names: dict[str, str] = {}
     for sha in {sha for record in records for sha in record["images"]}:
@@ -94,7 +94,7 @@ def write_answers(records: Sequence[dict], images: Images, folder: Path) -> None
             names[sha] = _image_name(images, sha)
         except NotFoundError:
             continue
-        _copy(images.path(sha), folder / "images")
+        link_or_copy(images.path(sha), folder / names[sha])
     with (folder / "answers.jsonl").open("w", encoding="utf-8", newline="\n") as handle:
         for record in records:
             shown = record | {"images": [names.get(sha, sha) for sha in record["images"]]}
@@ -115,7 +115,7 @@ def _record(row: Row, images: Images) -> dict:
         "id": row.external_id,
         "images": [_image_name(images, sha) for sha in row.images],
         "prompt": [_turn(message) for message in row.prompt],
-        **{name: [_answer(answer)] for name, answer in given.items()},
+        **{name: answer_messages(answer) for name, answer in given.items()},
         **{f"{name}_author": answer.author for name, answer in given.items()},
         "votes": row.meta.get("votes", 0),
     }
@@ -130,10 +130,6 @@ def _turn(message: Message) -> dict:
     return {"role": message.role, "content": content, **weight}
 
 
-def _answer(answer: Answer) -> dict:
-    return {"role": "assistant", "content": [{"type": "text", "text": answer.text}]}
-
-
 def _image_name(images: Images, sha: str) -> str:
     return f"images/{images.path(sha).name}"
 
@@ -142,11 +138,4 @@ def _copy_images(rows: Sequence[Row], images: Images, folder: Path) -> None:
     target = folder / "images"
     target.mkdir()
     for sha in {sha for row in rows for sha in row.images}:
-        _copy(images.path(sha), target)
-
-
-def _copy(source: Path, folder: Path) -> None:
-    try:
-        os.link(source, folder / source.name)
-    except OSError:
-        shutil.copyfile(source, folder / source.name)
+        link_or_copy(images.path(sha), target / images.path(sha).name)

@@ -26,11 +26,13 @@ def write_card(folder: Path) -> Path:
 
 
 def card(manifest: Mapping) -> str:
-    """A dataset card: what it holds, how it was decided, what was left out."""
+    """Write the text of a dataset card: what it holds, how it was decided, what was left out."""
     policy = manifest.get("policy", {})
-    rules = "\n".join(
-        f"- {name.replace('_', ' ')}: {plain(_said(value))}" for name, value in policy.items()
-    )
+    rules = ""
+    for name, value in policy.items():
+        if isinstance(value, list | tuple):
+            value = ", ".join(map(str, value)) or "everybody"
+        rules += f"- {name.replace('_', ' ')}: {plain(value)}\n"
     left = "\n".join(
         f"- {count}: {REASONS.get(why, why)}" for why, count in manifest.get("left_out", {}).items()
     )
@@ -41,21 +43,21 @@ def card(manifest: Mapping) -> str:
         f"# {manifest.get('name', 'Preferences')}\n\n"
         f"{manifest.get('pairs', 0)} rows from the dataset “{plain(manifest.get('dataset', ''))}”, "
         f"judged blind by people. Made with VLM Studio.\n\n{dates(manifest)}"
-        f"## How the rows were decided\n\n{rules or '- no policy recorded'}\n\n"
+        f"## How the rows were decided\n\n{rules.rstrip() or '- no policy recorded'}\n\n"
         f"## Left out\n\n{left or '- nothing'}\n\n"
         f"Content hash: `{manifest.get('content_hash', '')}`\n"
     )
 
 
 def dates(manifest: Mapping) -> str:
-    """When it was exported, and over which period people answered; nothing of older exports."""
+    """Say when it was exported, and when people answered; nothing for older exports."""
     made, answered = manifest.get("exported_at"), manifest.get("answered")
     if not isinstance(made, int | float):
         return ""
-    said = f"As of {_utc(made)}"
+    period = f"As of {_utc(made)}"
     if isinstance(answered, list | tuple) and len(answered) == 2:
-        said += f", answers from {_utc(answered[0])} to {_utc(answered[1])}"
-    return f"{said} (UTC).\n\n"
+        period += f", answers from {_utc(answered[0])} to {_utc(answered[1])}"
+    return f"{period} (UTC).\n\n"
 
 
 def _utc(at: float) -> str:
@@ -63,7 +65,7 @@ def _utc(at: float) -> str:
 
 
 def plain(text: object) -> str:
-    """Text of people in Markdown: one line, and nothing in it is markup, a link or a formula."""
+    """Escape a person's text for Markdown: one line without markup, links or formulas."""
     return MARKUP.sub(r"\\\1", " ".join(str(text).split()))
 
 
@@ -73,12 +75,6 @@ def _files(manifest: Mapping) -> str:
         return ""
     parts = "".join(f"  - split: {split}\n    path: {split}.parquet\n" for split in rows)
     return f"configs:\n- config_name: default\n  data_files:\n{parts}"
-
-
-def _said(value: object) -> str:
-    if isinstance(value, list | tuple):
-        return ", ".join(map(str, value)) or "everybody"
-    return str(value)
 
 
 def push(folder: Path, repo: str, *, private: bool = True, endpoint: str | None = None) -> str:

@@ -38,7 +38,7 @@ class KeptExport:
 
 
 def find_export(workspace: Workspace, name: str) -> Path:
-    """The folder of an export. Raises NotFoundError for everything that is not one."""
+    """Find the folder of an export. Raises NotFoundError for everything that is not one."""
     folder = workspace.exports / name
     if (
         not _NAME.fullmatch(name)
@@ -51,7 +51,7 @@ def find_export(workspace: Workspace, name: str) -> Path:
 
 
 def newest_exports(workspace: Workspace, most: int) -> tuple[list[KeptExport], int]:
-    """The newest exports, newest first, and how many there are in all."""
+    """List the newest exports, newest first, and count all of them."""
     dated = [
         (manifest.stat().st_mtime, manifest.parent.name)
         for manifest in workspace.exports.glob(f"*/{MANIFEST}")
@@ -62,7 +62,7 @@ def newest_exports(workspace: Workspace, most: int) -> tuple[list[KeptExport], i
 
 
 def describe(folder: Path) -> KeptExport:
-    """One export as its manifest and its files tell."""
+    """Describe one export by its manifest and its files."""
     manifest = read_state(folder / MANIFEST)
     rows = manifest.get("pairs", manifest.get("answers", 0))
     made_at = manifest.get("exported_at")
@@ -79,7 +79,7 @@ def describe(folder: Path) -> KeptExport:
 
 
 def archive(folder: Path) -> Iterator[bytes]:
-    """The files of an export as a ZIP file, a part at a time; never more than one in memory."""
+    """Stream the files of an export as a ZIP file; never more than one part is in memory."""
     sink: Any = _Sink()  # what of a file a ZIP that is only written needs
     with zipfile.ZipFile(sink, "w") as target:
         for path in _files(folder):
@@ -108,7 +108,7 @@ class _Sink:
         return len(part)
 
     def flush(self) -> None:
-        """There is nothing below that could be flushed."""
+        """Do nothing: there is no file below that could be flushed."""
 
     def take(self) -> bytes:
         taken = b"".join(self._parts)

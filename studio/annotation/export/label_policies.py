@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection, func, select
 
-from studio.annotation.database.tables import Annotator, CurrentLabel, Dataset, Item, Label, Pair
+from studio.annotation.database.tables import Annotator, CurrentLabel, Label, Pair
 from studio.annotation.database.team_tables import Decision, Gold
+from studio.annotation.labeling.project_settings import project
 from studio.annotation.labeling.projection import REOPEN
 from studio.annotation.library import browse
 from studio.annotation.library.import_rows import CHUNK
-from studio.annotation.library.import_staging import unpublished
-from studio.annotation.records import ABSTENTIONS, TIES, ExportPolicy, ItemView, PairView
-from studio.core.errors import NotFoundError
+from studio.annotation.records import (
+    ABSTENTIONS,
+    TIES,
+    ExportPolicy,
+    ItemFilter,
+    ItemView,
+    PairView,
+)
 from studio.data.schema import Answer, Row
 
 REASONS = {
@@ -54,7 +59,7 @@ class Verdict:
 
 
 def decide(votes: Counter, policy: ExportPolicy) -> Verdict:
-    """Majority of one pair.
+    """Decide one pair by the majority of its votes.
 
     Args:
         votes: Count by candidate id for choices, by kind for everything else.
@@ -80,23 +85,20 @@ def decide(votes: Counter, policy: ExportPolicy) -> Verdict:
 
 
 def preferences(connection: Connection, dataset: str, policy: ExportPolicy) -> Preferences:
-    """The preferences of a dataset, in the order of its items.
+    """Make training rows of a dataset's labels, in the order of its items.
 
     Raises:
         NotFoundError: There is no such dataset.
     """
-    query = select(Dataset.id).where(Dataset.name == dataset)
-    dataset_id = connection.execute(query).scalar()
-    if dataset_id is None:
-        raise NotFoundError(
-            f"There is no dataset {dataset!r}.", remedy="Import it first.", field="dataset"
-        )
+    dataset_id = project(connection, dataset).id
     votes = _votes(connection, dataset_id, policy.annotators)
     settled = facts(connection, dataset_id, policy.annotators)
-    found = Preferences()
-    for item in _items(connection, dataset_id):
+    result = Preferences()
+    ids = browse.ids(connection, ItemFilter(dataset=dataset))
+    pages = (ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK))
+    for item in (item for page in pages for item in browse.items(connection, page)):
         if item.excluded:
-            found.left_out["excluded"] += len(item.pairs)
+            result.left_out["excluded"] += len(item.pairs)
             continue
         rows = []
         for pair in item.pairs:
@@ -106,11 +108,16 @@ def preferences(connection: Connection, dataset: str, policy: ExportPolicy) -> P
             if row is not None and (flaw := _flaw(row)):
                 verdict, row = Verdict(reason=flaw), None
             if row is None:
-                found.left_out[verdict.reason] += 1
+                result.left_out[verdict.reason] += 1
             else:
                 rows.append(row)
-        found.rows.extend(_named(item, rows))
-    return _balanced(found) if policy.balance_lengths else found
+        # One row keeps the item's id; several get the pair's added, so that ids stay unique.
+        several = len(rows) > 1
+        result.rows += [
+            replace(row, external_id=f"{item.external_id}#{row.meta['pair']}") if several else row
+            for row in rows
+        ]
+    return _balanced(result) if policy.balance_lengths else result
 
 
 def _votes(
@@ -153,7 +160,7 @@ NOTHING = Fact()
 def facts(
     connection: Connection, dataset_id: int, annotators: tuple[str, ...] = ()
 ) -> dict[int, Fact]:
-    """By pair, what is known besides its votes."""
+    """Read by pair what is known besides its votes."""
     newest = select(func.max(Decision.id)).group_by(Decision.pair_id)
     golden = (
         select(Gold.pair_id, Gold.kind, Gold.winner_id)
@@ -165,10 +172,10 @@ def facts(
         .join(Pair, Pair.id == Decision.pair_id)
         .where(Decision.id.in_(newest), Decision.kind != REOPEN, Pair.dataset_id == dataset_id)
     )
-    found = {}
+    known = {}
     for query in (golden, decisions):
         for row in connection.execute(query):
-            found[row.pair_id] = Fact(decided=(row.kind, row.winner_id))
+            known[row.pair_id] = Fact(decided=(row.kind, row.winner_id))
     written = (
         select(Pair.id, Pair.origin, CurrentLabel.label_id, Annotator.name)
         .join(Label, Label.id == Pair.origin_label_id)
@@ -178,16 +185,8 @@ def facts(
     )
     for one in connection.execute(written):
         asked = not annotators or one.name in annotators
-        found[one.id] = Fact(origin=one.origin, standing=one.label_id is not None and asked)
-    return found
-
-
-def _items(connection: Connection, dataset_id: int) -> Iterator[ItemView]:
-    query = select(Item.id).where(Item.dataset_id == dataset_id, Item.deleted_at.is_(None))
-    query = query.where(Item.batch.not_in(unpublished())).order_by(Item.id)
-    ids = list(connection.execute(query).scalars())
-    for start in range(0, len(ids), CHUNK):
-        yield from browse.items(connection, ids[start : start + CHUNK])
+        known[one.id] = Fact(origin=one.origin, standing=one.label_id is not None and asked)
+    return known
 
 
 def _verdict(pair: PairView, votes: Counter, policy: ExportPolicy, fact: Fact) -> Verdict:
@@ -229,31 +228,24 @@ def _flaw(row: Row) -> str:
     return "same_text" if chosen == rejected else ""
 
 
-def _named(item: ItemView, rows: list[Row]) -> list[Row]:
-    """One row keeps the item's id; several get the pair's added, so that ids stay unique."""
-    if len(rows) < 2:
-        return rows
-    return [replace(row, external_id=f"{item.external_id}#{row.meta['pair']}") for row in rows]
-
-
-def _balanced(found: Preferences) -> Preferences:
+def _balanced(result: Preferences) -> Preferences:
     """Leaves out rows by a repeatable draw until the longer answer wins in half of them."""
     sides: dict[bool, list[int]] = {True: [], False: []}
-    for place, row in enumerate(found.rows):
+    for number, row in enumerate(result.rows):
         chosen, rejected = row.preference
         longer = len(chosen.text) - len(rejected.text)
         if longer:
-            sides[longer > 0].append(place)
+            sides[longer > 0].append(number)
     more, fewer = sorted(sides.values(), key=len, reverse=True)
     surplus = len(more) - len(fewer)
-    dropped = set(sorted(more, key=lambda place: _draw(found.rows[place]))[:surplus])
-    rows = [row for place, row in enumerate(found.rows) if place not in dropped]
+
+    def draw(number: int) -> str:
+        chosen, rejected = result.rows[number].preference
+        text = f"{result.rows[number].external_id}|{chosen.text}|{rejected.text}"
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+    dropped = set(sorted(more, key=draw)[:surplus])
+    rows = [row for number, row in enumerate(result.rows) if number not in dropped]
     if surplus:
-        found.left_out["lengths"] += surplus
-    return Preferences(rows, found.left_out)
-
-
-def _draw(row: Row) -> str:
-    chosen, rejected = row.preference
-    text = f"{row.external_id}|{chosen.text}|{rejected.text}"
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        result.left_out["lengths"] += surplus
+    return Preferences(rows, result.left_out)

@@ -85,8 +85,8 @@ def export_preferences(
     _check(name, format, policy, shape, evaluation_share)
     if shape == "answers":
         return _export_answers(store, images, workspace, dataset, name, policy)
-    found = store.decided_preferences(dataset, policy)
-    rows, left_out = found.rows, dict(found.left_out)
+    decided = store.decided_preferences(dataset, policy)
+    rows, left_out = decided.rows, dict(decided.left_out)
     if shape == "completions":
         rows, circular = completions(rows)
         left_out |= {"circular": circular} if circular else {}
@@ -148,12 +148,12 @@ def _dates(store: AnnotationStore, dataset: str) -> dict[str, object]:
 
 
 def export_name(dataset: str) -> str:
-    """A dataset's name as the name of an export: `embedded:unlabelled` → `embedded-unlabelled`."""
+    """Make an export's name of a dataset's: `embedded:unlabelled` gives `embedded-unlabelled`."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", dataset).strip("-._")[:60] or "preferences"
 
 
 def explain(left_out: dict[str, int]) -> str:
-    """The reasons in words: "3 with no label yet, 1 skipped"; empty when nothing was left out."""
+    """Say the reasons in words: "3: no label yet, 1: only skipped"; empty when there are none."""
     return ", ".join(f"{number}: {REASONS[reason]}" for reason, number in left_out.items())
 
 
@@ -185,7 +185,7 @@ def _freeze_files(
 ) -> Path:
     """`exports/<name>-<hash>/` with what `write` puts there; the one that is there stays."""
     target = workspace.exports / f"{name}-{digest[:12]}"
-    if target.exists():
+    if target.exists():  # the hash is of its content: what is there is the same
         return target
     with building(target) as folder:
         write(folder)
@@ -199,12 +199,12 @@ def _freeze_files(
 def _also(path: Path, manifest: dict) -> None:
     """Write down a rule that gives exactly the rows of an export that was made by another."""
     rule = ("policy", "left_out", "evaluation_share")
-    said = json.loads(json.dumps({name: manifest[name] for name in rule}))
+    rules = json.loads(json.dumps({name: manifest[name] for name in rule}))
     there = read_json(path / MANIFEST) or {}
     others = there.get("also_by", [])
-    if said in ({name: there.get(name) for name in said}, *others):
+    if rules in ({name: there.get(name) for name in rules}, *others):
         return
-    write_json(path / MANIFEST, there | {"also_by": [*others, said]})
+    write_json(path / MANIFEST, there | {"also_by": [*others, rules]})
 
 
 def _hash(content: object) -> str:
@@ -247,9 +247,7 @@ def _check(
         )
     if not 0 <= policy.minimum_agreement <= 1:
         raise DataError(
-            "The agreement asked for is a share.",
-            remedy="Use 0 to 1.",
-            field="minimum_agreement",
+            "The agreement asked for is a share.", remedy="Use 0 to 1.", field="minimum_agreement"
         )
     if policy.minimum_votes < 1:
         raise DataError(

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, select
 
 from studio.annotation.database.tables import Candidate, CurrentLabel, Label
 from studio.annotation.database.team_tables import Repeat
 from studio.annotation.labeling.assignment import find_annotator
 from studio.annotation.labeling.label_events import UNDO
 from studio.annotation.labeling.pair_card import cards
-from studio.annotation.records import HistoryEntry, PairCard
+from studio.annotation.records import HistoryEntry
 
 
 def history(
     connection: Connection, annotator: str, before: int | None, limit: int, *, again: bool = False
 ) -> list[HistoryEntry]:
-    """Answers of `annotator`, newest first, from below event `before` on. Undoing is left out.
+    """List answers of `annotator`, newest first, older than event `before`; undoing is left out.
 
     Args:
         again: With those to second showings, as their page has them: a gap there would tell which
@@ -35,8 +35,7 @@ def history(
             & (CurrentLabel.annotator_id == Label.annotator_id),
         )
         .outerjoin(
-            Repeat,
-            (Repeat.pair_id == Label.pair_id) & (Repeat.annotator_id == Label.annotator_id),
+            Repeat, (Repeat.pair_id == Label.pair_id) & (Repeat.annotator_id == Label.annotator_id)
         )
         .where(Label.annotator_id == find_annotator(connection, annotator))
         .where(Label.kind != UNDO)
@@ -49,21 +48,20 @@ def history(
         query = query.where(Label.id < before)
     rows = connection.execute(query).all()
     showings = list({(row.pair_id, bool(row.repeat)) for row in rows})
-    found = cards(connection, showings, annotator)
-    shown = {(card.pair_id, card.repeat): card for card in found}
-    return [_entry(row, shown[row.pair_id, bool(row.repeat)]) for row in rows]
-
-
-def _entry(row: Row, card: PairCard) -> HistoryEntry:
-    return HistoryEntry(
-        label_id=row.id,
-        pair_id=row.pair_id,
-        dataset=card.dataset,
-        question=card.question,
-        kind=row.kind,
-        winner=row.winner or "",
-        reason=row.reason,
-        created_at=row.created_at,
-        current=row.id == (row.standing_again if row.repeat else row.standing),
-        handle=card.handle,
-    )
+    shown = {(card.pair_id, card.repeat): card for card in cards(connection, showings, annotator)}
+    return [
+        HistoryEntry(
+            label_id=row.id,
+            pair_id=row.pair_id,
+            dataset=card.dataset,
+            question=card.question,
+            kind=row.kind,
+            winner=row.winner or "",
+            reason=row.reason,
+            created_at=row.created_at,
+            current=row.id == (row.standing_again if row.repeat else row.standing),
+            handle=card.handle,
+        )
+        for row in rows
+        if (card := shown[row.pair_id, bool(row.repeat)])
+    ]

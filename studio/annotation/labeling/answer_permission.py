@@ -45,7 +45,7 @@ LOOK = (
 
 
 def admitted(connection: Connection, answer: SideAnswer | LabelEvent) -> LabelEvent:
-    """The answer of a page, to be saved.
+    """Check the answer of a page, and return the event to be saved.
 
     It may come late: what was handed out may be closed, decided or excluded by now. An answer in
     the words of the version before (a `LabelEvent`) waited in a browser while the studio was
@@ -69,7 +69,7 @@ def admitted(connection: Connection, answer: SideAnswer | LabelEvent) -> LabelEv
 
 
 def undoable(connection: Connection, annotator: str, handle: int) -> tuple[int, bool]:
-    """The pair that a page takes an answer back of, and whether that of its second showing.
+    """Find the pair whose answer a page takes back, and whether it is the second showing.
 
     Raises:
         NotFoundError: There can be no such pair.
@@ -81,7 +81,7 @@ def undoable(connection: Connection, annotator: str, handle: int) -> tuple[int, 
 
 
 def looked_at(connection: Connection, handle: int, annotator: str) -> PairCard:
-    """The card of a pair that `annotator` has answered or may answer now.
+    """Return the card of a pair that `annotator` has answered or may answer now.
 
     Raises:
         NotFoundError: It is neither.
@@ -91,13 +91,16 @@ def looked_at(connection: Connection, handle: int, annotator: str) -> PairCard:
     given = _given(connection, pair, annotator)
     if repeat and given.again_at is None:
         raise not_yours()
-    if given.answered is None and not _is_open(connection, given):
-        raise not_yours()
+    if given.answered is None:
+        waits = not given.hidden and (given.open or given.gold)
+        shut = gold.failed(connection, given.who, projects(connection)) if waits else ()
+        if not waits or given.dataset_id in shut:
+            raise not_yours()
     return card(connection, pair, annotator, repeat)
 
 
 def own_showing(connection: Connection, handle: int, annotator: str) -> tuple[int, bool]:
-    """The pair behind a handle of somebody who was given it, and whether it is its second showing.
+    """Find the pair behind a handle of its annotator, and whether it is the second showing.
 
     Raises:
         NotFoundError: They were not.
@@ -107,16 +110,9 @@ def own_showing(connection: Connection, handle: int, annotator: str) -> tuple[in
 
 
 def _given(connection: Connection, pair: int, annotator: str) -> Row:
-    found = None
+    row = None
     if pair <= showings.LAST_ID:
-        found = connection.execute(LOOK, {"pair": pair, "annotator": annotator}).first()
-    if found is None:
+        row = connection.execute(LOOK, {"pair": pair, "annotator": annotator}).first()
+    if row is None:  # the same words for a pair of others and for none: neither can be told apart
         raise not_yours()
-    return found
-
-
-def _is_open(connection: Connection, given: Row) -> bool:
-    """Whether a pair that was handed out still waits for this person."""
-    if given.hidden or not (given.open or given.gold):
-        return False
-    return given.dataset_id not in gold.failed(connection, given.who, projects(connection))
+    return row

@@ -8,7 +8,7 @@ from sqlalchemy import Row
 
 from studio.annotation.labeling.project_settings import stored
 from studio.annotation.labeling.written_answers import LONGEST
-from studio.annotation.records import ABSTENTIONS, VOTES, LabelEvent, Span
+from studio.annotation.records import ABSTENTIONS, VOTES, LabelEvent, Span, details_of
 from studio.core.errors import InputError
 from studio.data.conversation import flaw
 
@@ -43,8 +43,7 @@ def ensure_fits(event: LabelEvent, pair: Row) -> None:
         raise _unfit("Only a choice is slight or clear.", "strength")
     if event.elapsed_ms is not None and not 0 <= event.elapsed_ms <= LONGEST_MS:
         raise _unfit("An answer takes from no time to a day.", "elapsed_ms")
-    _ensure_aspects_fit(event, pair, candidates)
-    _ensure_texts_fit(event)
+    _ensure_details_fit(event, stored(pair.overlap, pair.settings).aspects, candidates)
 
 
 def _unfit(message: str, field: str) -> InputError:
@@ -53,7 +52,7 @@ def _unfit(message: str, field: str) -> InputError:
 
 
 def utf16_length(text: str) -> int:
-    """How long a text is as browsers count: in units of UTF-16."""
+    """Count a text's characters as browsers do: in units of UTF-16."""
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
@@ -78,13 +77,6 @@ def ensure_spans_fit(spans: Sequence[Span], lengths: Mapping[int, int]) -> None:
             )
 
 
-def _ensure_aspects_fit(event: LabelEvent, pair: Row, candidates: tuple[int, int]) -> None:
-    known = stored(pair.overlap, pair.settings).aspects
-    for aspect, better in event.aspects.items():
-        if aspect not in known or better not in (0, *candidates):
-            raise _unfit(f"{aspect[:40]!r} cannot be judged here.", "aspects")
-
-
 def ensure_text_fits(text: str, field: str) -> None:
     """Refuse a text that is too long, or that a database cannot hold. Raises InputError."""
     if len(text) > LONGEST:
@@ -96,12 +88,18 @@ def ensure_text_fits(text: str, field: str) -> None:
 
 def ensure_storable(text: str, field: str) -> None:
     """Refuse a text that a database cannot hold. Raises InputError."""
-    if found := flaw(text):
-        raise InputError(f"The text contains {found}.", remedy="Take it out.", field=field)
+    if character := flaw(text):
+        raise InputError(f"The text contains {character}.", remedy="Take it out.", field=field)
 
 
-def _ensure_texts_fit(event: LabelEvent) -> None:
-    for field in ("reason", "comment", "edit", "ideal"):
-        ensure_text_fits(getattr(event, field), field)
+def _ensure_details_fit(
+    event: LabelEvent, known: Sequence[str], candidates: tuple[int, int]
+) -> None:
+    for aspect, better in event.aspects.items():
+        if aspect not in known or better not in (0, *candidates):
+            raise _unfit(f"{aspect[:40]!r} cannot be judged here.", "aspects")
+    for name, value in details_of(event).items():
+        if isinstance(value, str):
+            ensure_text_fits(value, name)
     if event.edit.strip() and event.winner_id is None:
         raise InputError("Choose the better answer to edit it.", field="edit")

@@ -29,7 +29,7 @@ from studio.core.errors import InputError
 
 
 def annotator_id(connection: Connection, name: str, now: float) -> int:
-    """The annotator's id; added when new. Needs a writing transaction."""
+    """Return the annotator's id; a new one is added. Needs a writing transaction."""
     known = find_annotator(connection, name)
     if known is not None:
         return known
@@ -44,7 +44,7 @@ FIND = select(Annotator.id).where(Annotator.name == bindparam("name"))
 
 
 def find_annotator(connection: Connection, name: str) -> int | None:
-    """The annotator's id; None of somebody who is not known yet."""
+    """Find the annotator's id; None for somebody who is not known yet."""
     return connection.execute(FIND, {"name": name}).scalar()
 
 
@@ -56,8 +56,8 @@ def claim(
     now: float,
     who: int | None = None,
 ) -> list[PairCard]:
-    """Up to `count` pairs held for `annotator`, in the order they were handed out in; aging leases
-    renewed.
+    """Hold up to `count` pairs for `annotator`, in the order they were handed out; renew old
+    leases.
 
     Second showings and gold pairs come among them when it is their turn: last, as what is new
     does, so that their place tells nothing. `who` is the annotator's id, where it is known. That
@@ -77,14 +77,14 @@ def claim(
     free = []
     if room > len(again):
         free = _free(connection, who, dataset, room - len(again), now, turn.blocked)
-    place = len(shown) + len(free) + len(gold)
-    if again and before.again and before.again[1] + place < BETWEEN:
+    ahead_of_it = len(shown) + len(free) + len(gold)
+    if again and before.again and before.again[1] + ahead_of_it < BETWEEN:
         again = []  # there are too few others to come between
     aging = [pair for pair in before.aging if pair not in shut]
-    _hold(connection, aging + free, who, now + before.lease, now)
-    _hand(connection, HAND_GOLD, gold, who, now)
-    _hand(connection, HAND_AGAIN, again, who, now)
-    pairs = [*((one.pair, one.rank == 2) for one in shown), *((pair, False) for pair in free)]
+    _hand(connection, HOLD, aging + free, who=who, until=now + before.lease, now=now)
+    _hand(connection, HAND_GOLD, gold, who=who, now=now)
+    _hand(connection, HAND_AGAIN, again, who=who, now=now)
+    pairs = [*((entry.pair, entry.rank == 2) for entry in shown), *((pair, False) for pair in free)]
     pairs += [*((pair, False) for pair in gold), *((pair, True) for pair in again)]
     return cards(connection, pairs, annotator)
 
@@ -127,9 +127,7 @@ class _Turn:
 
 def _turn(connection: Connection, who: int, dataset: str | None, now: float) -> _Turn:
     """What comes among ordinary pairs."""
-    known = projects(connection)
-    wanted = {number: one for number, one in known.items() if dataset in (None, one.name)}
-    with_gold = {number for number, one in wanted.items() if one.has_gold}
+    wanted, with_gold = _projects_with_gold(connection, dataset)
     if not with_gold:
         return _Turn([], {}, {})
     scored = checks.scores(connection, who)
@@ -146,40 +144,46 @@ def _turn(connection: Connection, who: int, dataset: str | None, now: float) -> 
 
 
 def standing(connection: Connection, annotator: str, dataset: str | None) -> dict[str, str]:
-    """By dataset, why `annotator` is not given its ordinary pairs: `qualifying` or `failed`."""
+    """Say by dataset why `annotator` gets no ordinary pairs: `qualifying` or `failed`."""
     who = find_annotator(connection, annotator) or 0
-    known = projects(connection)
-    names = {number: one.name for number, one in known.items()}
-    wanted = {number: one for number, one in known.items() if dataset in (None, one.name)}
-    with_gold = {number for number, one in wanted.items() if one.has_gold}
-    scored = checks.scores(connection, who)
-    blocked = checks.blocked(connection, who, wanted, scored, with_gold)
-    return {names[number]: why for number, why in blocked.items()}
+    wanted, with_gold = _projects_with_gold(connection, dataset)
+    blocked = checks.blocked(connection, who, wanted, checks.scores(connection, who), with_gold)
+    return {wanted[number].name: why for number, why in blocked.items()}
+
+
+def _projects_with_gold(
+    connection: Connection, dataset: str | None
+) -> tuple[dict[int, Project], set[int]]:
+    """Read the projects of one dataset or of all, and which of them have gold pairs."""
+    wanted = {
+        n: project for n, project in projects(connection).items() if dataset in (None, project.name)
+    }
+    return wanted, {number for number, project in wanted.items() if project.has_gold}
 
 
 def standings(connection: Connection, project: Project) -> dict[str, str]:
-    """How everybody who answered here stands in its qualification round; see `Team.standings`."""
+    """Say how each annotator of a project stands in its qualification round (`Team.standings`)."""
     here = (
         select(CurrentLabel.annotator_id)
         .join(Pair, Pair.id == CurrentLabel.pair_id)
         .where(Pair.dataset_id == project.id)
     )
     people = select(Annotator.id, Annotator.name, Annotator.cleared).where(Annotator.id.in_(here))
-    found = {}
+    by_name = {}
     for who, name, cleared in connection.execute(people.order_by(Annotator.name)).all():
         scored = checks.scores(connection, who)
         where = checks.blocked(connection, who, {project.id: project}, scored, {project.id})
         counted = scored.get(project.id, GoldScore()).answered
         otherwise = "passed" if counted else "not tested"
-        found[name] = "let on" if cleared else where.get(project.id, otherwise)
-    return found
+        by_name[name] = "let on" if cleared else where.get(project.id, otherwise)
+    return by_name
 
 
 def lease(
     connection: Connection, pair: int, who: int, now: float, seconds: float = LEASE_SECONDS
 ) -> None:
     """Hold `pair` for `who` for `seconds` from `now`."""
-    _hold(connection, [pair], who, now + seconds, now)
+    _hand(connection, HOLD, [pair], who=who, until=now + seconds, now=now)
 
 
 # The same in SQLite and PostgreSQL.
@@ -201,19 +205,12 @@ HAND_AGAIN = text(
 )
 
 
-def _hold(connection: Connection, pairs: Sequence[int], who: int, until: float, now: float) -> None:
-    if pairs:
-        values = [{"pair": pair, "who": who, "until": until, "now": now} for pair in pairs]
-        connection.execute(HOLD, values)
-
-
 def _hand(
-    connection: Connection, statement: TextClause, pairs: Sequence[int], who: int, now: float
+    connection: Connection, statement: TextClause, pairs: Sequence[int], **values: float
 ) -> None:
-    """Note that pairs nobody holds alone were handed out."""
+    """Note that pairs were handed out; gold and second showings nobody holds alone."""
     if pairs:
-        values = [{"pair": pair, "who": who, "now": now} for pair in pairs]
-        connection.execute(statement, values)
+        connection.execute(statement, [{"pair": pair, **values} for pair in pairs])
 
 
 def heartbeat(connection: Connection, annotator: str, now: float) -> int:
@@ -262,21 +259,13 @@ _ANSWERED = (
 _OTHERS = (
     select(func.count())
     .select_from(Lease)
-    .where(
-        Lease.pair_id == Pair.id,
-        Lease.annotator_id != bindparam("who"),
-        holds(NOW),
-    )
+    .where(Lease.pair_id == Pair.id, Lease.annotator_id != bindparam("who"), holds(NOW))
     .correlate(Pair)
     .scalar_subquery()
 )
 _MINE = (
     select(Lease.pair_id)
-    .where(
-        Lease.pair_id == Pair.id,
-        Lease.annotator_id == bindparam("who"),
-        holds(NOW),
-    )
+    .where(Lease.pair_id == Pair.id, Lease.annotator_id == bindparam("who"), holds(NOW))
     .exists()
 )
 _FREE = (

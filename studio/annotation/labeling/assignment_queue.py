@@ -52,7 +52,7 @@ NOW = bindparam("now", type_=Float)
 
 
 def holds(now: Any) -> ColumnElement[bool]:
-    """The leases that hold at `now`.
+    """Select the leases that hold at `now`.
 
     One that lasts longer than any is given was made before the clock was set back: it holds
     nobody's pair until the clock is there again.
@@ -108,8 +108,7 @@ def _statement(*, of_dataset: bool) -> CompoundSelect:
     repeats = (
         select(Repeat.pair_id, Repeat.label_id, Lease.again_at, _SINCE.label("since"))
         .outerjoin(
-            Lease,
-            (Lease.pair_id == Repeat.pair_id) & (Lease.annotator_id == Repeat.annotator_id),
+            Lease, (Lease.pair_id == Repeat.pair_id) & (Lease.annotator_id == Repeat.annotator_id)
         )
         .where(Repeat.annotator_id == bindparam("who"), Repeat.answer_id.is_(None), _FIRST_STANDS)
         .where(in_sight.where(Pair.id == Repeat.pair_id).exists())
@@ -140,7 +139,7 @@ STATEMENTS = {chosen: _statement(of_dataset=chosen) for chosen in (False, True)}
 
 
 def ahead(connection: Connection, who: int, dataset: str | None, count: int, now: float) -> Ahead:
-    """What `who` has before them, of one dataset or all; up to `count` pairs held."""
+    """Read what `who` has before them, of one dataset or all; up to `count` pairs held."""
     given: dict[str, Any] = {"who": who, "now": now, "count": count}
     given |= {} if dataset is None else {"dataset": dataset}
     rows = connection.execute(STATEMENTS[dataset is not None], given).all()
@@ -157,13 +156,13 @@ def ahead(connection: Connection, who: int, dataset: str | None, count: int, now
 
 
 def lease_seconds(connection: Connection, who: int) -> float:
-    """How long a claim of `who` lasts."""
+    """Return how many seconds a claim of `who` lasts."""
     took = connection.execute(PACE, {"who": who}).scalars()
     return lease_of([ms for ms in took if ms is not None])
 
 
 def lease_of(elapsed_ms: Sequence[float]) -> float:
-    """Three times the median time of the latest answers for each pair held ahead, in seconds."""
+    """Compute a lease: three median answer times for each pair held ahead, in seconds."""
     if len(elapsed_ms) < FEW:
         return LEASE_SECONDS
     return min(LONGEST_LEASE, max(SHORTEST_LEASE, AHEAD * 3 * median(elapsed_ms) / 1000))

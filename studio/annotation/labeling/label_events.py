@@ -48,17 +48,17 @@ def append(connection: Connection, now: float, **values: Any) -> Saved:
 
 
 def by_key(connection: Connection, key: str) -> Row | None:
-    """The event with this idempotency key, with all columns of `Label`."""
+    """Find the event with this idempotency key, with all columns of `Label`."""
     return connection.execute(BY_KEY, {"key": key}).first()
 
 
 def saved_before(row: Row) -> Saved:
-    """What was answered when the event `row` was saved, without feedback."""
+    """Repeat what was answered when the event `row` was saved, without feedback."""
     return Saved(row.id, row.key, row.pair_id, row.kind, row.version)
 
 
 def version_of(connection: Connection, pair: int, who: int) -> int:
-    """Events of `who` about `pair` so far."""
+    """Count the events of `who` about `pair` so far."""
     return connection.execute(VERSION, {"pair": pair, "who": who}).scalar() or 0
 
 
@@ -76,8 +76,7 @@ def set_version(connection: Connection, pair: int, who: int, version: int) -> No
 
 
 def key_taken() -> ConflictError:
-    """The refusal of a key that somebody used for something else."""
+    """Make the refusal of a key that belongs to something else."""
     return ConflictError(
-        "This key already belongs to another answer.",
-        remedy="Reload the page and answer again.",
+        "This key already belongs to another answer.", remedy="Reload the page and answer again."
     )

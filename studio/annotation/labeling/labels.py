@@ -22,11 +22,11 @@ from studio.annotation.labeling import label_events as events
 from studio.annotation.labeling.answer_validation import ensure_fits, ensure_spans_fit, utf16_length
 from studio.annotation.labeling.project_settings import stored
 from studio.annotation.labeling.projection import COLUMNS, project_pair, vote_of
-from studio.annotation.labeling.showings import SECRET, Viewer
+from studio.annotation.labeling.showings import SECRET, Viewer, no_such_pair
 from studio.annotation.library import blinding
 from studio.annotation.quality import gold
-from studio.annotation.records import VOTES, LabelEvent, Saved
-from studio.core.errors import ConflictError, InputError, NotFoundError
+from studio.annotation.records import VOTES, WRITTEN, LabelEvent, Saved, details_of
+from studio.core.errors import ConflictError, InputError
 
 EARLIER = aliased(Label)
 # All that saving needs to know, in one statement: most of what one costs is not the database's.
@@ -62,12 +62,17 @@ def save(connection: Connection, event: LabelEvent, now: float) -> tuple[Saved, 
         ConflictError: The pair got a newer answer by the same annotator elsewhere.
         InputError, NotFoundError: The event does not fit the pair.
     """
-    pair = _look(connection, event)
+    given = {"pair": event.pair_id, "annotator": event.annotator, "key": event.key}
+    pair = connection.execute(LOOK, given).first()
+    if pair is None:
+        raise no_such_pair(event.pair_id)
     who = pair.who or assignment.annotator_id(connection, event.annotator, now)
+    # A client that got no reply asks again: it must hear what it would have heard, not a conflict.
     if pair.earlier_id:
         return _repeated(connection, event, who), who
     ensure_fits(event, pair)
     ensure_spans_fit(event.spans, _lengths(connection, event, pair))
+    # The write lock is held since before `pair` was read: nothing comes between look and write.
     version = pair.version or 0
     if version != event.expected_version:
         raise ConflictError(
@@ -75,7 +80,9 @@ def save(connection: Connection, event: LabelEvent, now: float) -> tuple[Saved, 
             remedy="The other answer stands; look at it, then answer again to replace it.",
         )
     event = replace(event, guideline=_known_guideline(connection, pair, event.guideline))
-    made = _write(connection, event, pair, now)
+    made = None
+    if event.edit.strip() or event.ideal.strip():
+        made = written_answers.write(connection, pair.item_id, event, now)
     if event.repeat:
         return _save_repeat(connection, event, who, version, made, now), who
     informed = version > 0 and stored(pair.overlap, pair.settings).show_authors
@@ -98,14 +105,6 @@ def _lengths(connection: Connection, event: LabelEvent, pair: Row) -> dict[int, 
         Candidate.id.in_((pair.first_id, pair.second_id))
     )
     return {row.id: utf16_length(row.text) for row in connection.execute(both)}
-
-
-def _look(connection: Connection, event: LabelEvent) -> Row:
-    given = {"pair": event.pair_id, "annotator": event.annotator, "key": event.key}
-    found = connection.execute(LOOK, given).first()
-    if found is None:
-        raise NotFoundError(f"There is no pair {event.pair_id}.", remedy="Reload the page.")
-    return found
 
 
 def _repeated(connection: Connection, event: LabelEvent, who: int) -> Saved:
@@ -143,22 +142,6 @@ def _known_guideline(connection: Connection, pair: Row, told: int) -> int:
     return min(told, connection.execute(query).scalar() or 0)
 
 
-def _write(
-    connection: Connection, event: LabelEvent, pair: Row, now: float
-) -> written_answers.WrittenAnswer | None:
-    if not event.edit.strip() and not event.ideal.strip():
-        return None
-    return written_answers.write(
-        connection,
-        item_id=pair.item_id,
-        annotator=event.annotator,
-        edit=event.edit,
-        ideal=event.ideal,
-        winner_id=event.winner_id,
-        now=now,
-    )
-
-
 def _values(
     event: LabelEvent, who: int, version: int, made: written_answers.WrittenAnswer | None
 ) -> dict[str, Any]:
@@ -169,18 +152,15 @@ def _values(
         "version": version + 1,
         "kind": event.kind,
         "winner_id": event.winner_id,
-        "strength": event.strength,
-        "reason": event.reason,
-        "comment": event.comment,
         "elapsed_ms": event.elapsed_ms,
         "shown_left_id": event.shown_left_id,
-        "flagged": event.flagged,
         "repeat": event.repeat,
         "aspects": event.aspects or None,
         "spans": [asdict(span) for span in event.spans] or None,
         "edit_id": made and made.edit_id,
         "ideal_id": made and made.ideal_id,
         "guideline": event.guideline or None,
+        **{name: value for name, value in details_of(event).items() if name not in WRITTEN},
     }
 
 
@@ -198,5 +178,5 @@ def _checked_by_gold(
         return saved
     if not settings.gold_feedback:
         return saved
-    said = gold.feedback(connection, pair.id, event.kind, event.winner_id)
-    return replace(saved, feedback=said)
+    feedback = gold.feedback(connection, pair.id, event.kind, event.winner_id)
+    return replace(saved, feedback=feedback)

@@ -19,20 +19,16 @@ from studio.annotation.database.tables import (
 )
 from studio.annotation.database.team_tables import Guideline, Repeat
 from studio.annotation.labeling.project_settings import stored
-from studio.annotation.labeling.showings import SECRET, Viewer
-from studio.annotation.records import Answer, PairCard, SideView, Span
-from studio.core.errors import NotFoundError
+from studio.annotation.labeling.showings import SECRET, Viewer, no_such_pair
+from studio.annotation.records import DETAILS, WRITTEN, Answer, PairCard, SideView, Span, details_of
 
 FIRST, SECOND, EDIT, IDEAL = (aliased(Candidate) for _ in range(4))
 SAID = (
     Label.kind,
     Label.winner_id,
-    Label.reason,
-    Label.comment,
-    Label.strength,
-    Label.flagged,
     Label.aspects,
     Label.spans,
+    *(getattr(Label, name) for name in DETAILS if name not in WRITTEN),
     EDIT.text.label("edit"),
     IDEAL.text.label("ideal"),
 )
@@ -79,10 +75,7 @@ CARDS = (
 
 
 SAID_AGAIN = (
-    select(
-        Repeat.pair_id,
-        *SAID,
-    )
+    select(Repeat.pair_id, *SAID)
     .join(Annotator, Annotator.id == Repeat.annotator_id)
     .join(Label, Label.id == Repeat.answer_id)
     .outerjoin(EDIT, EDIT.id == Label.edit_id)
@@ -97,7 +90,7 @@ SAID_AGAIN = (
 def cards(
     connection: Connection, showings: Sequence[tuple[int, bool]], annotator: str
 ) -> list[PairCard]:
-    """The blind cards of showings, in that order: pairs, with whether it is the second, swapped."""
+    """Make the blind cards of showings (pair, is it the second), in that order."""
     parameters = {"annotator": annotator, "pairs": list({pair for pair, _ in showings})}
     rows = {row.id: row for row in connection.execute(CARDS, parameters)}
     again = {"annotator": annotator, "pairs": [pair for pair, repeat in showings if repeat]}
@@ -112,26 +105,27 @@ def cards(
 
 
 def card(connection: Connection, pair: int, annotator: str, repeat: bool = False) -> PairCard:
-    """One card.
+    """Make the card of one pair.
 
     Raises:
         NotFoundError: There is no such pair.
     """
-    found = cards(connection, [(pair, repeat)], annotator)
-    if not found:
-        raise NotFoundError(f"There is no pair {pair}.", remedy="Reload the page.")
-    return found[0]
+    made = cards(connection, [(pair, repeat)], annotator)
+    if not made:
+        raise no_such_pair(pair)
+    return made[0]
 
 
 def _card(row: Row, annotator: str, repeat: bool, said: Row | None) -> PairCard:
     """The card of a pair with what was `said` of this showing of it."""
     person = Viewer(row.secret, annotator)
-    sides = [
-        SideView(row.first_id, row.first_text),
-        SideView(row.second_id, row.second_text),
-    ]
+    sides = [SideView(row.first_id, row.first_text), SideView(row.second_id, row.second_text)]
     authors = [row.first_author, row.second_author]
-    if _first_is_left(row, person) is repeat:
+    # As the answer that stands was given; without one, as the coin falls.
+    first_is_left = person.left_is_first(row.id)
+    if row.shown_left_id in (row.first_id, row.second_id):
+        first_is_left = row.shown_left_id == row.first_id
+    if first_is_left is repeat:
         sides.reverse()
         authors.reverse()
     settings = stored(row.overlap, row.settings)
@@ -157,23 +151,11 @@ def _card(row: Row, annotator: str, repeat: bool, said: Row | None) -> PairCard:
     )
 
 
-def _first_is_left(row, person: Viewer) -> bool:
-    """As the answer that stands was given; without one, as the coin falls."""
-    if row.shown_left_id in (row.first_id, row.second_id):
-        return row.shown_left_id == row.first_id
-    return person.left_is_first(row.id)
-
-
 def _answer(row) -> Answer:
     return Answer(
         kind=row.kind,
         winner_id=row.winner_id,
-        reason=row.reason,
-        comment=row.comment,
-        strength=row.strength,
-        flagged=row.flagged,
         aspects=row.aspects or {},
         spans=tuple(Span(**span) for span in row.spans or ()),
-        edit=row.edit or "",
-        ideal=row.ideal or "",
+        **details_of(row),
     )

@@ -32,8 +32,7 @@ def progress(
     *,
     at_end: bool = False,
 ) -> Progress:
-    """Answers that stand, pairs in all, pairs still open, answers since `midnight`, and the
-    median time of the last answers in seconds.
+    """Count the answers that stand, all pairs, the open ones, today's answers and the median time.
 
     Excluded and deleted items do not count. For one annotator every showing counts alike, a gold
     pair and a second showing too: `labelled` and `waiting` move by one with each answer, because
@@ -152,48 +151,44 @@ class _Counted:
         )
         before, gold = self._gold(who)
         again = self._again(who, person, known)
-        given = self._given(who) if failed else {}
-        repeated = self._by_dataset(self._repeats(who)) if failed else {}
-        total = sum(given.get(number, 0) for number in failed)
-        twice = sum(repeated.get(number, 0) for number in failed)
-        for number, one in known.items():
+        total = twice = 0
+        if failed:
+            given = self._by_dataset(self._standing().where(CurrentLabel.annotator_id == who))
+            repeated = self._by_dataset(self._repeats(who))
+            twice = sum(repeated.get(number, 0) for number in failed)
+            total = sum(given.get(number, 0) for number in failed) + twice
+        for number, project in known.items():
             if number in failed:
                 continue
             answered = ordinary.get(number, 0) + before.get(number, 0)
             twice += again.get(number, 0)
             total += answered + again.get(number, 0)
-            total += min(gold.get(number, 0), _gold_due(answered, one.settings))
+            total += min(gold.get(number, 0), _gold_due(answered, project.settings))
         return total, twice
-
-    def _given(self, who: int) -> dict[int, int]:
-        """By dataset, answers of this person that stand, those to second showings too."""
-        found = self._by_dataset(self._standing().where(CurrentLabel.annotator_id == who))
-        for number, more in self._by_dataset(self._repeats(who)).items():
-            found[number] = found.get(number, 0) + more
-        return found
 
     def _gold(self, who: int) -> tuple[dict[int, int], dict[int, int]]:
         """By dataset, gold pairs whose answers of this person say nothing, and the others."""
         query = self._pairs().join(Gold, Gold.pair_id == Pair.id).where(Gold.active.is_(True))
         query = query.join(Annotator, Annotator.id == who)
         earlier = select(Label.id).where(Label.id == checks.FIRST_ANSWER)
-        told = or_(
+        says_nothing = or_(
             earlier.where(Label.created_at < Gold.created_at).correlate(Gold, Annotator).exists(),
             and_(~checks.IS_OTHERS, earlier.correlate(Gold, Annotator).exists()),
         )
-        return self._by_dataset(query.where(told)), self._by_dataset(
-            query.where(~told, checks.IS_OTHERS)
+        return self._by_dataset(query.where(says_nothing)), self._by_dataset(
+            query.where(~says_nothing, checks.IS_OTHERS)
         )
 
     def _again(self, who: int, person: Viewer, known: dict[int, Project]) -> dict[int, int]:
         """By dataset, second showings that were planned, and those that will be."""
         planned = self._pairs().join(Repeat, Repeat.pair_id == Pair.id)
-        found = self._by_dataset(planned.where(Repeat.annotator_id == who))
-        for number, one in known.items():
-            share = 0.0 if one.settings.show_authors else one.settings.repeat_share
+        counts = self._by_dataset(planned.where(Repeat.annotator_id == who))
+        for number, project in known.items():
+            share = 0.0 if project.settings.show_authors else project.settings.repeat_share
             if not share:
                 continue
-            of_dataset = self._waiting(who).where(Pair.dataset_id == number, ~_touched(who))
+            untouched = Pair.id.not_in(_labels_of(who))
+            of_dataset = self._waiting(who).where(Pair.dataset_id == number, untouched)
             ids = of_dataset.with_only_columns(Pair.id).order_by(Pair.id).limit(DRAWN_ONE_BY_ONE)
             drawn, asked = self._drawn(person, share, ids)
             more = self._number(of_dataset) - asked if asked == DRAWN_ONE_BY_ONE else 0
@@ -202,13 +197,13 @@ class _Counted:
             skipped = skipped.where(Label.annotator_id == who, Label.version == 1)
             skipped = skipped.where(Label.kind.in_(ABSTENTIONS), Pair.dataset_id == number)
             drawn += self._drawn(person, share, skipped.where(Pair.gold.is_(False)))[0]
-            found[number] = found.get(number, 0) + drawn + int(share * more)
-        return found
+            counts[number] = counts.get(number, 0) + drawn + int(share * more)
+        return counts
 
     def _drawn(self, person: Viewer, share: float, ids: Select) -> tuple[int, int]:
         """How many of the pairs are drawn to come again, and of how many."""
-        found = self._connection.execute(ids).scalars().all()
-        return sum(checks.is_repeated(person, pair, share) for pair in found), len(found)
+        pairs = self._connection.execute(ids).scalars().all()
+        return sum(checks.is_repeated(person, pair, share) for pair in pairs), len(pairs)
 
     def _by_dataset(self, query: Select) -> dict[int, int]:
         query = query.with_only_columns(Pair.dataset_id, func.count()).group_by(Pair.dataset_id)
@@ -230,11 +225,6 @@ def _day(at: float | None) -> str:
 def _said(who: int) -> ColumnElement[bool]:
     """Whether an answer of this person to the pair stands."""
     return Pair.id.in_(_labels_of(who).where(CurrentLabel.label_id.is_not(None)))
-
-
-def _touched(who: int) -> ColumnElement[bool]:
-    """Whether this person ever answered the pair."""
-    return Pair.id.in_(_labels_of(who))
 
 
 def _labels_of(who: int) -> Select:

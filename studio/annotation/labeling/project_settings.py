@@ -75,7 +75,7 @@ PROJECTS = select(
 
 
 def checked(values: dict) -> ProjectSettings:
-    """Settings from a form.
+    """Check the settings that a form gives.
 
     Raises:
         InputError: One of them cannot be used; `field` names it.
@@ -93,7 +93,7 @@ def checked(values: dict) -> ProjectSettings:
 
 
 def projects(connection: Connection) -> dict[int, Project]:
-    """Every project by the id of its dataset."""
+    """Read every project by the id of its dataset."""
     return {
         row.id: Project(row.id, row.name, stored(row.overlap, row.settings), bool(row.has_gold))
         for row in connection.execute(PROJECTS)
@@ -101,7 +101,7 @@ def projects(connection: Connection) -> dict[int, Project]:
 
 
 def project(connection: Connection, dataset: str) -> Project:
-    """One project.
+    """Read the project of a dataset.
 
     Raises:
         NotFoundError: There is no such dataset.
@@ -122,7 +122,7 @@ def write(connection: Connection, dataset_id: int, settings: ProjectSettings) ->
 
 
 def stored(overlap: int, values: dict | None) -> ProjectSettings:
-    """Settings as a row of `datasets` holds them; keys of another version are left out."""
+    """Read settings from a row of `datasets`; keys of another version are left out."""
     return _stored(max(1, overlap), json.dumps(values or {}, sort_keys=True))
 
 

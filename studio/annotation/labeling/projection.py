@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, func, select, update
@@ -45,7 +45,7 @@ class State:
 def pair_state(
     votes: Sequence[Vote], settings: ProjectSettings, *, decided: bool = False, closed: bool = False
 ) -> State:
-    """The state of one pair.
+    """Compute the state of one pair from its votes and settings.
 
     Args:
         decided: A lead's decision stands.
@@ -54,6 +54,7 @@ def pair_state(
     counted = [vote for vote in votes if vote.kind in VOTES]
     skips = sum(vote.kind in ABSTENTIONS for vote in votes)
     full = len(counted) >= settings.overlap
+    most = max(Counter(vote.choice for vote in counted).values(), default=0)
     queue = ""
     if decided:
         queue = "decided"
@@ -61,17 +62,12 @@ def pair_state(
         queue = ""
     elif not full and skips >= settings.skip_limit:
         queue = "skipped"
-    elif full and len(counted) > 1 and not _has_majority(counted):
+    elif full and 2 * most <= len(counted) > 1:  # no majority
         queue = "disagreed"
     elif any(vote.flagged for vote in votes):
         queue = "flagged"
     waiting = not full and not closed and queue not in ("decided", "skipped")
     return State(len(counted), skips, waiting, queue)
-
-
-def _has_majority(votes: Iterable[Vote]) -> bool:
-    counts = Counter(vote.choice for vote in votes)
-    return counts.most_common(1)[0][1] * 2 > counts.total()
 
 
 def project_pairs(connection: Connection, pairs: Sequence[int], *, ruled: bool = False) -> None:
@@ -85,7 +81,7 @@ def project_pairs(connection: Connection, pairs: Sequence[int], *, ruled: bool =
 
 
 def project_dataset(connection: Connection, dataset_id: int) -> None:
-    """The same for every pair of a dataset, after its settings changed."""
+    """Bring the states of all pairs of a dataset up to date, after its settings changed."""
     ids = connection.execute(select(Pair.id).where(Pair.dataset_id == dataset_id)).scalars()
     project_pairs(connection, list(ids))
 
@@ -131,7 +127,7 @@ CHANGE = (
 
 
 def project_pair(connection: Connection, pair, said: Vote) -> None:
-    """`project_pairs` of one pair, after a label.
+    """Bring the state of one pair up to date, after a label.
 
     Args:
         pair: Row with `COLUMNS`, read in this transaction before the label was written.
@@ -146,12 +142,8 @@ def project_pair(connection: Connection, pair, said: Vote) -> None:
 
 
 def vote_of(kind: str, winner_id: int | None, flagged: bool) -> Vote:
-    """The vote of an answer."""
+    """Make the vote of an answer."""
     return Vote(kind, kind if kind != "choose" or winner_id is None else winner_id, flagged)
-
-
-def _decided(connection: Connection, given: dict) -> dict[int, bool]:
-    return {row.pair_id: row.kind != REOPEN for row in connection.execute(DECIDED, given)}
 
 
 def _project(connection: Connection, pairs: Sequence[int], ruled: bool) -> None:
@@ -159,7 +151,9 @@ def _project(connection: Connection, pairs: Sequence[int], ruled: bool) -> None:
     votes: dict[int, list[Vote]] = defaultdict(list)
     for row in connection.execute(CURRENT, given):
         votes[row.pair_id].append(vote_of(row.kind, row.winner_id, row.flagged))
-    decided = _decided(connection, given) if ruled else {}
+    decided = {}
+    if ruled:
+        decided = {row.pair_id: row.kind != REOPEN for row in connection.execute(DECIDED, given)}
     changes = []
     for row in connection.execute(PAIRS, given):
         stands = decided.get(row.id, False) if ruled else row.queue == "decided"

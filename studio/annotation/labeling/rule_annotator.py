@@ -15,7 +15,7 @@ RULE = "rule"
 
 
 def unlabelled(rows: Iterable[Row]) -> list[Row]:
-    """Rows with a known preference, made into candidates nobody has judged yet.
+    """Turn rows with a known preference into candidates that nobody has judged yet.
 
     Candidates are in alphabetical order, so their order says nothing.
     """

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 
 from sqlalchemy import Connection, select
@@ -19,6 +19,7 @@ from studio.annotation.records import (
     Answer,
     LabelEvent,
     PairCard,
+    PairContent,
     Showing,
     ShownAnswer,
     ShownSide,
@@ -26,6 +27,7 @@ from studio.annotation.records import (
     SideAnswer,
     SideSpan,
     Span,
+    details_of,
 )
 from studio.core.errors import InputError, NotFoundError
 
@@ -52,7 +54,7 @@ class Viewer:
     name: str
 
     def handle(self, number: int, repeat: bool = False) -> int:
-        """The number by which this person's pages know a pair, or its second showing.
+        """Return the number by which this person's pages know a pair, or its second showing.
 
         A Feistel network: every number has one handle and every handle one number.
         """
@@ -62,7 +64,7 @@ class Viewer:
         return (left << HALF_BITS) + right + 1
 
     def number(self, handle: int) -> tuple[int, bool]:
-        """What `handle` made a handle of; of a foreign one, anything."""
+        """Find the pair of a handle and which showing it is; a foreign handle gives any number."""
         left, right = divmod((handle - 1) % HIGHEST, HALF + 1)
         for turn in reversed(range(ROUNDS)):
             left, right = right ^ self._mixed(turn, left), left
@@ -70,19 +72,19 @@ class Viewer:
         return number, bool(repeat)
 
     def showing(self, pair: int, repeat: bool, left_id: int) -> str:
-        """The token of a showing with the candidate `left_id` on the left."""
+        """Make the token of a showing with the candidate `left_id` on the left."""
         return self._digest(f"showing:{pair}:{int(repeat)}:{left_id}").hex()[:32]
 
     def base(self, pair: int, repeat: bool) -> int:
-        """What is added to versions, so that none tells how often a pair was answered."""
+        """Return what is added to versions, so that none tells how often a pair was answered."""
         return int.from_bytes(self._digest(f"version:{pair}:{int(repeat)}")[:3])
 
     def left_is_first(self, pair: int) -> bool:
-        """Whether the pair's first candidate is shown on the left: a fair, repeatable coin."""
+        """Toss a fair, repeatable coin: is the pair's first candidate shown on the left?"""
         return self._digest(f"side:{pair}")[0] % 2 == 0
 
     def draw(self, what: str) -> float:
-        """A repeatable number from 0 to 1, drawn for `what`."""
+        """Draw a repeatable number from 0 to 1 for `what`."""
         return int.from_bytes(self._digest(f"draw:{what}")[:6]) / 256**6
 
     @cached_property
@@ -98,35 +100,28 @@ class Viewer:
 
 
 def viewer(connection: Connection, name: str) -> Viewer:
-    """The viewer called `name`."""
+    """Make the viewer called `name`."""
     return Viewer(connection.execute(select(SECRET)).scalar_one(), name)
 
 
 def showing(card: PairCard) -> Showing:
-    """What a page is sent of a card."""
+    """Turn a card into all that a page is sent of it."""
     current = None
     if card.current is not None:
         current = _shown_answer(card.current, card.left.candidate_id)
     return Showing(
         pair_id=card.handle,
         showing=card.showing,
-        dataset=card.dataset,
-        images=card.images,
-        prompt=card.prompt,
-        question=card.question,
         left=ShownSide(card.left.text),
         right=ShownSide(card.right.text),
         version=card.base + card.version,
         current=current,
-        aspects=card.aspects,
-        markdown=card.markdown,
-        guideline=card.guideline,
-        authors=card.authors,
+        **{content.name: getattr(card, content.name) for content in fields(PairContent)},
     )
 
 
 def side_of(candidate: int | None, left_id: int) -> Side | None:
-    """The side of a candidate of a pair; None of none."""
+    """Return the side that a candidate of a pair is on; None for no candidate."""
     if candidate is None:
         return None
     return "left" if candidate == left_id else "right"
@@ -136,24 +131,19 @@ def _shown_answer(answer: Answer, left_id: int) -> ShownAnswer:
     return ShownAnswer(
         kind=answer.kind,
         winner=side_of(answer.winner_id, left_id),
-        reason=answer.reason,
-        comment=answer.comment,
-        strength=answer.strength,
-        flagged=answer.flagged,
         aspects=aspects_by_side(answer.aspects, left_id),
         spans=spans_by_side(answer.spans, left_id),
-        edit=answer.edit,
-        ideal=answer.ideal,
+        **details_of(answer),
     )
 
 
 def aspects_by_side(aspects: dict[str, int], left_id: int) -> dict[str, str]:
-    """By aspect the better side; empty when both are alike."""
+    """Name by aspect the better side; empty when both are alike."""
     return {name: side_of(best or None, left_id) or "" for name, best in aspects.items()}
 
 
 def spans_by_side(spans: tuple[Span, ...], left_id: int) -> tuple[SideSpan, ...]:
-    """Marked pieces by the side they are on."""
+    """Place marked pieces on the side of their answer."""
     return tuple(
         SideSpan("left" if span.candidate_id == left_id else "right", span.start, span.end)
         for span in spans
@@ -168,16 +158,17 @@ class Sides:
     right: int
 
     def of(self, side: str | None) -> int | None:
-        """The candidate on a side."""
+        """Return the candidate on a side."""
         return {"left": self.left, "right": self.right}.get(side or "")
 
 
 def sides_of(person: Viewer, pair: int, repeat: bool, both: tuple[int, int], token: str) -> Sides:
-    """Which candidate was where when `token` was given out.
+    """Find which candidate was on which side when `token` was given out.
 
     Raises:
         InputError: The token belongs to no showing of this pair to this person.
     """
+    # Compared in constant time: how long a wrong token takes must not tell how much of it is right.
     for left, right in (both, both[::-1]):
         if hmac.compare_digest(person.showing(pair, repeat, left).encode(), token.encode()):
             return Sides(left, right)
@@ -191,7 +182,7 @@ def sides_of(person: Viewer, pair: int, repeat: bool, both: tuple[int, int], tok
 def event_of(
     answer: SideAnswer, person: Viewer, pair: int, repeat: bool, both: tuple[int, int]
 ) -> LabelEvent:
-    """An answer by sides as one by candidates.
+    """Turn an answer by sides into an event by candidates.
 
     Args:
         both: The pair's candidates.
@@ -207,23 +198,23 @@ def event_of(
         kind=answer.kind,
         winner_id=sides.of(answer.winner),
         expected_version=answer.expected_version - person.base(pair, repeat),
-        strength=answer.strength,
-        reason=answer.reason,
-        comment=answer.comment,
         elapsed_ms=answer.elapsed_ms,
         shown_left_id=sides.left,
-        flagged=answer.flagged,
         aspects={name: sides.of(side) or 0 for name, side in answer.aspects.items()},
-        spans=tuple(Span(sides.of(one.side) or 0, one.start, one.end) for one in answer.spans),
-        edit=answer.edit,
-        ideal=answer.ideal,
+        spans=tuple(Span(sides.of(span.side) or 0, span.start, span.end) for span in answer.spans),
         repeat=repeat,
         guideline=answer.guideline,
+        **details_of(answer),
     )
 
 
+def no_such_pair(number: int) -> NotFoundError:
+    """Make the refusal of a pair that is not there."""
+    return NotFoundError(f"There is no pair {number}.", remedy="Reload the page.")
+
+
 def not_yours() -> NotFoundError:
-    """The refusal of a pair that somebody was not given."""
+    """Make the refusal of a pair that was not given to somebody."""
     return NotFoundError(
         "This pair was not given to you, so your answer to it was not saved.",
         remedy="Go on with the next pair; reload the page if none comes.",

@@ -50,6 +50,7 @@ def undo(
         key=key,
         pair_id=last.pair_id,
         annotator_id=who,
+        # It grows although an older answer stands again: another tab must notice that it is stale.
         version=events.version_of(connection, last.pair_id, who) + 1,
         kind=UNDO,
         undoes_id=last.id,
@@ -67,7 +68,7 @@ def undo(
 
 
 def undid_repeat(connection: Connection, saved: Saved) -> bool:
-    """Whether an undo took back the answer to a second showing."""
+    """Return whether an undo took back the answer to a second showing."""
     undone = aliased(Label)
     query = (
         select(undone.repeat)

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, insert, select, update
 from studio.annotation.database.tables import Candidate, Pair
 from studio.annotation.library.import_rows import text_hash
 from studio.annotation.library.import_staging import refresh_search
+from studio.annotation.records import LabelEvent
 
 AUTHOR = "person:"
 LONGEST = 8_000
@@ -23,22 +24,14 @@ class WrittenAnswer:
     ideal_id: int | None = None
 
 
-def write(
-    connection: Connection,
-    *,
-    item_id: int,
-    annotator: str,
-    edit: str,
-    ideal: str,
-    winner_id: int | None,
-    now: float,
-) -> WrittenAnswer:
-    """Add the texts as candidates of the item; blank ones and an unchanged edit add nothing."""
+def write(connection: Connection, item_id: int, event: LabelEvent, now: float) -> WrittenAnswer:
+    """Add the texts of an answer as candidates; blank ones and an unchanged edit add nothing."""
+    who, edited = event.annotator, {"edited_from": event.winner_id}
     made = WrittenAnswer(
-        _candidate(connection, item_id, annotator, edit, now, {"edited_from": winner_id}),
-        _candidate(connection, item_id, annotator, ideal, now, {"written": "ideal"}),
+        _candidate(connection, item_id, who, event.edit, now, edited),
+        _candidate(connection, item_id, who, event.ideal, now, {"written": "ideal"}),
     )
-    if made.edit_id == winner_id:
+    if made.edit_id == event.winner_id:
         made = WrittenAnswer(None, made.ideal_id)
     if made.edit_id or made.ideal_id:
         refresh_search(connection, [item_id])
@@ -53,7 +46,7 @@ def add_pairs(
     winner_id: int | None,
     now: float,
 ) -> None:
-    """Pairs in which what was written is preferred: the edit to the original, the ideal to both.
+    """Add pairs that prefer what was written: the edit to its original, the ideal to both.
 
     Args:
         pair: Row with `id`, `dataset_id`, `item_id`, `first_id`, `second_id`.
@@ -89,8 +82,8 @@ def _candidate(
     if not text.strip():
         return None
     known = select(Candidate.id).where(Candidate.item_id == item_id, Candidate.text == text)
-    if found := connection.execute(known.order_by(Candidate.id).limit(1)).scalar():
-        return found
+    if existing := connection.execute(known.order_by(Candidate.id).limit(1)).scalar():
+        return existing
     added = connection.execute(
         insert(Candidate).values(
             item_id=item_id,

@@ -7,19 +7,20 @@ hidden until the pair is done, or until the lead asks to see it; that is in the 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
 
 from studio.annotation.database.tables import Dataset
 from studio.annotation.database.team_tables import AuditEntry
 from studio.annotation.labeling.showings import Viewer
-from studio.annotation.records import CandidateView, EditView, ItemView, PairView
+from studio.annotation.records import EditView, ItemView
 
 REVEALED, VEILED = "revealed", "veiled again"
 
 
 def revealed(connection: Connection, who: str) -> frozenset[str]:
-    """The datasets of which `who` has asked to see everything, and not taken it back."""
+    """List the datasets that `who` asked to see unblinded and has not hidden again."""
     query = select(AuditEntry.dataset, AuditEntry.action).where(
         AuditEntry.who == who[:200], AuditEntry.action.in_((REVEALED, VEILED))
     )
@@ -40,42 +41,32 @@ SEEN = (
 
 
 def has_seen(connection: Connection, who: str, dataset_id: int) -> bool:
-    """Whether `who` was ever shown what the source of a dataset prefers."""
+    """Return whether `who` was ever shown what the source of a dataset prefers."""
     return connection.execute(SEEN, {"who": who[:200], "dataset": dataset_id}).first() is not None
 
 
 def veiled(item: ItemView, person: Viewer) -> ItemView:
-    """The item without what its pairs must not tell, its answers in an order drawn for `person`.
+    """Hide what the pairs of an item must not tell; its answers get an order drawn for `person`.
 
     Answers and pairs have handles for ids: theirs grow in the order of the source.
     """
-    order = sorted(item.candidates, key=lambda one: person.draw(f"order:{one.id}"))
+    order = sorted(item.candidates, key=lambda answer: person.draw(f"order:{answer.id}"))
+    hidden: dict[str, Any] = dict.fromkeys(("first_id", "second_id"), 0)
+    hidden |= dict.fromkeys(("source_choice_id", "winner_id"))
     return replace(
         item,
-        candidates=tuple(_candidate(one, person) for one in order),
-        pairs=tuple(_pair(pair, person) for pair in item.pairs),
+        candidates=tuple(
+            replace(answer, id=person.handle(answer.id), author="", reference=False)
+            for answer in order
+        ),
+        pairs=tuple(replace(pair, id=person.handle(pair.id), **hidden) for pair in item.pairs),
         meta={},
         veiled=True,
     )
 
 
 def veiled_edit(edit: EditView, person: Viewer) -> EditView:
-    """The edit of what is known by a handle."""
+    """Name the answer of an edit by its handle."""
     if edit.candidate_id is None:
         return edit
     return replace(edit, candidate_id=person.handle(edit.candidate_id))
-
-
-def _candidate(candidate: CandidateView, person: Viewer) -> CandidateView:
-    return replace(candidate, id=person.handle(candidate.id), author="", reference=False)
-
-
-def _pair(pair: PairView, person: Viewer) -> PairView:
-    return replace(
-        pair,
-        id=person.handle(pair.id),
-        first_id=0,
-        second_id=0,
-        source_choice_id=None,
-        winner_id=None,
-    )

@@ -35,7 +35,7 @@ from studio.core.errors import NotFoundError
 
 
 def datasets(connection: Connection) -> list[DatasetView]:
-    """Every dataset, in the order they were made, without what is staged or in the bin."""
+    """List every dataset in the order they were made, without what is staged or in the bin."""
     query = select(Item.dataset_id, func.count()).where(
         Item.deleted_at.is_(None), Item.batch.not_in(unpublished())
     )
@@ -56,7 +56,7 @@ def datasets(connection: Connection) -> list[DatasetView]:
 def browse(
     connection: Connection, where: ItemFilter, order: Order, after: int | None, limit: int
 ) -> list[ItemView]:
-    """The next `limit` items after the one with the id `after`."""
+    """Read the next `limit` items after the item with the id `after`."""
     return items(connection, ids(connection, where, order, after, limit))
 
 
@@ -67,7 +67,7 @@ def ids(
     after: int | None = None,
     limit: int | None = None,
 ) -> list[int]:
-    """Ids of the items that `where` lets through, in order."""
+    """List the ids of the items that `where` lets through, in order."""
     query = filtered(connection, select(Item.id), where)
     keys = (Item.length, Item.id) if order in ("shortest", "longest") else (Item.id,)
     descending = order in ("newest", "longest")
@@ -78,13 +78,13 @@ def ids(
 
 
 def count(connection: Connection, where: ItemFilter, most: int | None = None) -> int:
-    """How many items `where` lets through; counts no further than `most`."""
-    found = filtered(connection, select(Item.id), where).limit(most).subquery()
-    return connection.execute(select(func.count()).select_from(found)).scalar_one()
+    """Count the items that `where` lets through, no further than `most`."""
+    matching = filtered(connection, select(Item.id), where).limit(most).subquery()
+    return connection.execute(select(func.count()).select_from(matching)).scalar_one()
 
 
 def facets(connection: Connection, dataset: str | None) -> Facets:
-    """What there is to filter by."""
+    """List what there is to filter by."""
     where = ItemFilter(dataset=dataset)
     splits = filtered(connection, select(Item.split).distinct(), where)
     sources = select(ImportBatch.source).distinct().where(ImportBatch.source != "")
@@ -104,29 +104,32 @@ def facets(connection: Connection, dataset: str | None) -> Facets:
 
 
 def item(connection: Connection, item_id: int) -> ItemView:
-    """One item, also from the bin.
+    """Read one item, also from the bin.
 
     Raises:
         NotFoundError: There is none with this id.
     """
-    found = items(connection, [item_id])
-    if not found:
+    views = items(connection, [item_id])
+    if not views:
         raise NotFoundError(f"There is no item {item_id}.", remedy="Reload the list.")
-    return found[0]
+    return views[0]
 
 
 def items(connection: Connection, ids: Sequence[int]) -> list[ItemView]:
-    """Items with their candidates and pairs, in the order of `ids`; a few queries in all."""
+    """Read items with their candidates and pairs, in the order of `ids`, in a few queries."""
     votes = _votes(connection, ids)
     candidates, pairs = _candidates(connection, ids), _pairs(connection, ids, votes)
-    tags = _tags(connection, ids)
+    tagged = select(ItemTag.item_id, ItemTag.tag).where(ItemTag.item_id.in_(ids))
+    tags = defaultdict(list)
+    for row in connection.execute(tagged.order_by(ItemTag.tag)):
+        tags[row.item_id].append(row.tag)
     query = (
         select(Item.__table__, Dataset.name.label("dataset"), ImportBatch.source)
         .join(Dataset, Dataset.id == Item.dataset_id)
         .outerjoin(ImportBatch, ImportBatch.id == Item.batch)
         .where(Item.id.in_(ids), Item.batch.not_in(unpublished()))
     )
-    found = {
+    views = {
         row.id: ItemView(
             id=row.id,
             dataset=row.dataset,
@@ -148,7 +151,7 @@ def items(connection: Connection, ids: Sequence[int]) -> list[ItemView]:
         )
         for row in connection.execute(query)
     }
-    return [found[item_id] for item_id in ids if item_id in found]
+    return [views[item_id] for item_id in ids if item_id in views]
 
 
 def _beyond(connection: Connection, keys: tuple, after: int, descending: bool):
@@ -190,14 +193,6 @@ def _pairs(
                 row.open or row.queue not in ("", "decided"),
             )
         )
-    return grouped
-
-
-def _tags(connection: Connection, ids: Sequence[int]) -> dict[int, list[str]]:
-    query = select(ItemTag.item_id, ItemTag.tag).where(ItemTag.item_id.in_(ids))
-    grouped = defaultdict(list)
-    for row in connection.execute(query.order_by(ItemTag.tag)):
-        grouped[row.item_id].append(row.tag)
     return grouped
 
 

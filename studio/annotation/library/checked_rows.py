@@ -12,14 +12,13 @@ from studio.core.paths import Workspace
 from studio.data.numbered_rows import TRAIN, Entry, NumberedRows
 from studio.data.schema import Answer, Row
 
-PAGE = 500
 Preference = tuple[Answer, Answer]
 
 
 def library_rows(
     store: AnnotationStore, dataset: str, where: ItemFilter | None = None
 ) -> NumberedRows:
-    """The items of a dataset that are neither excluded nor deleted; numbers are item ids.
+    """Read the items of a dataset that are neither excluded nor deleted, numbered by item id.
 
     `where` narrows them down, as `trainable.parse_library` reads it.
 
@@ -29,30 +28,28 @@ def library_rows(
     Raises:
         NotFoundError: There is no such dataset.
     """
-    view = next((one for one in store.datasets() if one.name == dataset), None)
+    view = next((known for known in store.datasets() if known.name == dataset), None)
     if view is None:
         raise NotFoundError(
             f"There is no dataset {dataset[:200]!r} in the library.", remedy="Import it first."
         )
     where = where or ItemFilter(dataset=dataset, excluded=False)
-    decided = _decided(store, dataset) if view.labelled else {}
+    voted = store.preferences(dataset, ExportPolicy()) if view.labelled else []
+    decided = {int(str(row.meta["pair"])): row.preference for row in voted}
 
     def entries() -> Iterator[Entry]:
-        after = None
-        while items := store.browse(where, after=after, limit=PAGE):
-            for item in items:
-                row = row_of(item, decided)
-                if view.pairs and not item.pairs and len(row.candidates) == 1:
-                    row = replace(row, chosen=row.candidates[0], candidates=())
-                yield Entry(item.id, item.split or TRAIN, row)
-            after = items[-1].id
+        for item in store.every(where):
+            row = row_of(item, decided)
+            if view.pairs and not item.pairs and len(row.candidates) == 1:
+                row = replace(row, chosen=row.candidates[0], candidates=())
+            yield Entry(item.id, item.split or TRAIN, row)
 
     return NumberedRows(dataset, (), store.count(where), entries, "items")
 
 
 @contextmanager
 def opened_rows(workspace: Workspace, dataset: str) -> Iterator[NumberedRows]:
-    """`library_rows` of a store that is open for as long as they are read; for the checking child."""
+    """Open a store for as long as its rows are read; for the checking child."""
     store = AnnotationStore(workspace.database_url)
     try:
         yield library_rows(store, dataset)
@@ -61,16 +58,21 @@ def opened_rows(workspace: Workspace, dataset: str) -> Iterator[NumberedRows]:
 
 
 def row_of(item: ItemView, decided: dict[int, Preference]) -> Row:
-    """An item as one row.
+    """Turn an item into one row.
 
     Args:
         decided: Pair → chosen and rejected, where people voted.
     """
-    answers = {one.id: Answer(one.text, one.author) for one in item.candidates}
+    answers = {
+        candidate.id: Answer(candidate.text, candidate.author) for candidate in item.candidates
+    }
     preference = next(
-        (found for pair in item.pairs if (found := _preference(pair, answers, decided))), None
+        (preferred for pair in item.pairs if (preferred := _preference(pair, answers, decided))),
+        None,
     )
-    reference = next((answers[one.id] for one in item.candidates if one.reference), None)
+    reference = next(
+        (answers[candidate.id] for candidate in item.candidates if candidate.reference), None
+    )
     chosen, rejected = preference or (None, None)
     return Row(
         external_id=item.external_id,
@@ -93,8 +95,3 @@ def _preference(
         return None
     other = pair.second_id if pair.source_choice_id == pair.first_id else pair.first_id
     return answers[pair.source_choice_id], answers[other]
-
-
-def _decided(store: AnnotationStore, dataset: str) -> dict[int, Preference]:
-    rows = store.preferences(dataset, ExportPolicy())
-    return {int(str(row.meta["pair"])): row.preference for row in rows}

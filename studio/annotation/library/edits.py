@@ -50,7 +50,7 @@ def edit(connection: Connection, change: TextChange, now: float) -> bool:
 
 
 def edits(connection: Connection, item_id: int) -> list[EditView]:
-    """Past changes of an item's texts, newest first."""
+    """List past changes of an item's texts, newest first."""
     query = select(TextEdit.__table__).where(TextEdit.item_id == item_id)
     return [
         EditView(row.candidate_id, row.editor, row.before, row.after, row.created_at)
@@ -59,22 +59,22 @@ def edits(connection: Connection, item_id: int) -> list[EditView]:
 
 
 def editable_question(prompt: Sequence[Message]) -> str:
-    """The last user turn as one text: images in front left out, those between words as `<image>`."""
+    """Write the last user turn as one text, with `<image>` for each image between the words."""
     _, inner = _last_user(prompt)
     return "".join(IMAGE_TAG if part.type == "image" else part.text for part in inner)
 
 
 def _item(connection: Connection, change: TextChange):
     query = select(Item.prompt, Item.revision).where(Item.id == change.item_id)
-    found = connection.execute(query).first()
-    if found is None:
+    row = connection.execute(query).first()
+    if row is None:
         raise NotFoundError(f"There is no item {change.item_id}.", remedy="Reload the list.")
-    if found.revision != change.revision:
+    if row.revision != change.revision:
         raise ConflictError(
             "Somebody edited this row in the meantime.",
             remedy="Copy your text, open the row again, and edit it there.",
         )
-    return found
+    return row
 
 
 def _checked(text: str, field: str) -> str:
@@ -102,10 +102,10 @@ def _edit_question(
 ) -> str:
     before = editable_question(prompt)
     if text != before:
-        place, inner = _last_user(prompt)
-        parts = prompt[place].parts
+        number, inner = _last_user(prompt)
+        parts = prompt[number].parts
         turn = Message("user", (*parts[: len(parts) - len(inner)], *_parts(text, inner)))
-        changed = (*prompt[:place], turn, *prompt[place + 1 :])
+        changed = (*prompt[:number], turn, *prompt[number + 1 :])
         values = {"prompt": prompt_to_json(changed), "question": turn.text}
         connection.execute(update(Item).where(Item.id == change.item_id).values(**values))
     return before
@@ -113,10 +113,10 @@ def _edit_question(
 
 def _last_user(prompt: Sequence[Message]) -> tuple[int, tuple[Part, ...]]:
     """Its place, and its parts after the images in front."""
-    place = max(place for place, message in enumerate(prompt) if message.role == "user")
-    parts = prompt[place].parts
+    number = max(number for number, message in enumerate(prompt) if message.role == "user")
+    parts = prompt[number].parts
     first = next((i for i, part in enumerate(parts) if part.type == "text"), len(parts))
-    return place, parts[first:]
+    return number, parts[first:]
 
 
 def _parts(text: str, old: Sequence[Part]) -> tuple[Part, ...]:

@@ -59,7 +59,7 @@ DOCUMENT = f"to_tsvector('simple', translate(items.search, E'{_ESCAPED}', '{' ' 
 
 
 def conditions(connection: Connection, where: ItemFilter) -> Iterator[ColumnElement[bool]]:
-    """What an item must fulfil; they are to be joined by `and`."""
+    """Yield what an item must fulfil; the conditions are to be joined by `and`."""
     where = _storable(where)
     yield Item.batch.not_in(unpublished())
     yield Item.deleted_at.is_not(None) if where.deleted else Item.deleted_at.is_(None)
@@ -84,7 +84,7 @@ def _storable(where: ItemFilter) -> ItemFilter:
 
 
 def filtered(connection: Connection, query: Select, where: ItemFilter) -> Select:
-    """`query` over items, narrowed to those that `where` lets through."""
+    """Narrow a query over items to those that `where` lets through."""
     return query.where(*conditions(connection, where))
 
 
@@ -131,14 +131,14 @@ def _labelled_by(annotator: str) -> Select:
 
 def _disputed() -> Select:
     """Items with a pair on which two people say different things."""
-    said = case((Label.kind == "choose", cast(Label.winner_id, Text)), else_=Label.kind)
+    choice = case((Label.kind == "choose", cast(Label.winner_id, Text)), else_=Label.kind)
     return (
         select(Pair.item_id)
         .join(CurrentLabel, CurrentLabel.pair_id == Pair.id)
         .join(Label, Label.id == CurrentLabel.label_id)
         .where(Pair.votes > 1, Label.kind.in_(VOTES))
         .group_by(Pair.id, Pair.item_id)
-        .having(func.count(said.distinct()) > 1)
+        .having(func.count(choice.distinct()) > 1)
     )
 
 
@@ -147,24 +147,20 @@ def _numbers(connection: Connection, ids: tuple[int, ...]) -> Select:
     packed = bindparam(None, json.dumps(ids), type_=Text)
     if connection.dialect.name == "sqlite":
         return select(func.json_each(packed).table_valued("value").c.value)
-    values = func.jsonb_array_elements_text(cast(packed, _jsonb())).table_valued("value")
-    return select(cast(values.c.value, Integer))
-
-
-def _jsonb():
     from sqlalchemy.dialects.postgresql import JSONB
 
-    return JSONB
+    values = func.jsonb_array_elements_text(cast(packed, JSONB)).table_valued("value")
+    return select(cast(values.c.value, Integer))
 
 
 def _search(connection: Connection, search: str) -> Iterator[ColumnElement[bool]]:
     """Whole words by the index; what it cannot find (signs, scripts without blanks) by reading."""
     terms: list[str] = []
     for word in search.split():
-        found = [] if _is_read(word) else _WORD.findall(word.replace("_", " "))
-        terms += found
-        if found != [word]:
-            yield Item.search.ilike(_pattern(word), escape="\\")
+        words = [] if _is_read(word) else _WORD.findall(word.replace("_", " "))
+        terms += words
+        if words != [word]:
+            yield Item.search.icontains(word, autoescape=True, escape="\\")
     if terms:
         yield _full_text(connection, terms)
 
@@ -173,11 +169,6 @@ def _is_read(word: str) -> bool:
     """Whether the index cannot cut `word` into words."""
     marks = not word.isascii() and any(unicodedata.category(sign)[0] == "M" for sign in word)
     return marks or bool(_WITHOUT_BLANKS.search(word))
-
-
-def _pattern(word: str) -> str:
-    escaped = word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return f"%{escaped}%"
 
 
 def _full_text(connection: Connection, terms: list[str]) -> ColumnElement[bool]:

@@ -102,7 +102,7 @@ class Importer:
         self._stopping.set()
 
     def wait(self, timeout: float | None = None) -> ImportStatus:
-        """The status once the import that runs has ended, or after `timeout` seconds."""
+        """Wait until the running import has ended, or for `timeout` seconds; return its status."""
         if self._thread is not None:
             self._thread.join(timeout)
         return self._status

@@ -10,25 +10,11 @@ from itertools import combinations
 
 from sqlalchemy import Connection, insert, select
 
-from studio.annotation.database.search_text import (
-    longest,
-    prompt_from_json,
-    prompt_to_json,
-    search_text,
-)
+from studio.annotation.database.search_text import longest, prompt_to_json, search_text
 from studio.annotation.database.tables import Candidate, Item, Pair
 from studio.core.errors import DataError
 from studio.data.schema import Answer, Row
 
-__all__ = [
-    "CHUNK",
-    "Chunk",
-    "ImportTarget",
-    "check_name",
-    "check_row",
-    "prompt_from_json",
-    "write_chunk",
-]
 CHUNK = 200
 
 
@@ -59,7 +45,7 @@ class Chunk:
 
 
 def check_name(name: str) -> str:
-    """A dataset name without surrounding blanks.
+    """Check the name of a dataset, and strip it.
 
     Raises:
         DataError: It is empty, too long or has control characters.
@@ -91,7 +77,7 @@ def check_row(row: Row) -> None:
 
 
 def fingerprint(row: Row) -> str:
-    """sha256 of what an item is: its images and its prompt."""
+    """Hash what an item is: its images and its prompt (sha256, hex)."""
     content = json.dumps([row.images, prompt_to_json(row.prompt)], ensure_ascii=False)
     return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
 
@@ -119,18 +105,11 @@ def write_chunk(connection: Connection, target: ImportTarget, rows: Sequence[Row
     return chunk
 
 
-@dataclass(frozen=True)
-class _Proposed:
-    answer: Answer
-    reference: bool = False
-
-
-def _answers(row: Row) -> Iterator[_Proposed]:
+def _answers(row: Row) -> Iterator[tuple[Answer, bool]]:
+    """Yield the answers of a row, each with whether it is the reference."""
     if row.completion is not None:
-        yield _Proposed(row.completion, reference=True)
-    for answer in (row.chosen, row.rejected, *row.candidates):
-        if answer is not None:
-            yield _Proposed(answer)
+        yield row.completion, True
+    yield from ((answer, False) for answer in (row.chosen, row.rejected, *row.candidates) if answer)
 
 
 def _identity(item_id: int, answer: Answer) -> tuple[int, str, str]:
@@ -138,12 +117,12 @@ def _identity(item_id: int, answer: Answer) -> tuple[int, str, str]:
 
 
 def text_hash(text: str) -> str:
-    """sha256 of a text, in hex; what compares texts and finds them again."""
+    """Hash a text (sha256, hex), by which texts are compared and found again."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def taken(external_id: str) -> DataError:
-    """The refusal of an id that another row has."""
+    """Make the refusal of an id that another row has."""
     return DataError(
         f"The id {external_id!r} already belongs to a different row of this dataset.",
         remedy="Give the row another id, or import into another dataset. Nothing was imported.",
@@ -177,7 +156,7 @@ def _add_items(connection: Connection, target: ImportTarget, rows: list[Row]) ->
 
 def _item(row: Row, target: ImportTarget) -> dict:
     prompt = prompt_to_json(row.prompt)
-    answers = [proposed.answer.text for proposed in _answers(row)]
+    answers = [answer.text for answer, _ in _answers(row)]
     return {
         "dataset_id": target.dataset_id,
         "external_id": row.external_id,
@@ -209,17 +188,17 @@ def _missing_candidates(
 ) -> list[dict]:
     missing: dict[tuple, dict] = {}
     for row in rows:
-        for proposed in _answers(row):
-            identity = _identity(items[row.external_id], proposed.answer)
+        for answer, reference in _answers(row):
+            identity = _identity(items[row.external_id], answer)
             if identity in known or identity in missing:
                 continue
             missing[identity] = {
                 "item_id": identity[0],
                 "author": identity[1],
                 "text_hash": identity[2],
-                "text": proposed.answer.text,
-                "length": len(proposed.answer.text),
-                "reference": proposed.reference,
+                "text": answer.text,
+                "length": len(answer.text),
+                "reference": reference,
                 "created_at": target.now,
                 "batch": target.batch,
             }

@@ -12,6 +12,7 @@ import socket
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 import psutil
 from sqlalchemy import Connection, delete, func, insert, select, update
@@ -32,7 +33,7 @@ STAGING, PUBLISHED, DONE = "staging", "published", "done"
 
 
 def unpublished():
-    """Ids of the batches that nobody sees yet, as a subquery."""
+    """Select the ids of the batches that nobody sees yet."""
     return select(ImportBatch.id).where(ImportBatch.state == STAGING).scalar_subquery()
 
 
@@ -74,7 +75,7 @@ class StagedRows:
         return self._target.batch
 
     def of_split(self, split: str) -> None:
-        """The rows that follow are of this split."""
+        """Set the split of the rows that follow."""
         self._flush()
         self._target = replace(self._target, split=split)
 
@@ -88,7 +89,7 @@ class StagedRows:
             self._flush()
 
     def add_rows(self, rows: Iterable[Row]) -> None:
-        """`add` each of them."""
+        """Take rows, each as `add` does."""
         for row in rows:
             self.add(row)
 
@@ -103,7 +104,10 @@ class StagedRows:
                     .where(Pair.first_id == first, Pair.second_id == second)
                     .values(source_choice_id=choice)
                 )
-            _publish(connection, self._target, self._clock())
+            # The one row by which everything is seen: a kill before this commit leaves nothing.
+            _set_batch(connection, self.number, state=PUBLISHED, touched_at=self._clock())
+            published = update(Dataset).where(Dataset.id == self._target.dataset_id)
+            connection.execute(published.values(staged=False))
         self.published = True
         _finish(self._database, self._target.batch, list(self._extended))
         _LIVE.discard(self._target.batch)
@@ -122,7 +126,7 @@ class StagedRows:
         with self._database.write() as connection:
             _still_mine(connection, self._target.batch)
             chunk = import_rows.write_chunk(connection, self._target, rows)
-            _touch(connection, self._target.batch, self._clock())
+            _set_batch(connection, self._target.batch, touched_at=self._clock())
         again = chunk.extended & self._extended
         self._extended |= chunk.extended
         self._choices += chunk.choices
@@ -139,13 +143,13 @@ def _begin(
 ) -> import_rows.ImportTarget:
     """A new batch. Raises BusyError while another one goes into the same dataset."""
     query = select(Dataset.id, Dataset.overlap).where(Dataset.name == dataset)
-    found = connection.execute(query).first()
-    if found is None:
+    row = connection.execute(query).first()
+    if row is None:
         values = {"name": dataset, "overlap": 1, "created_at": now, "staged": True}
         connection.execute(insert(Dataset), values)
-        found = connection.execute(query).one()
+        row = connection.execute(query).one()
     busy = select(ImportBatch.id).where(
-        ImportBatch.state == STAGING, ImportBatch.dataset_id == found.id
+        ImportBatch.state == STAGING, ImportBatch.dataset_id == row.id
     )
     if connection.execute(busy).first():
         raise BusyError(
@@ -158,7 +162,7 @@ def _begin(
 
     added = connection.execute(
         insert(ImportBatch).values(
-            dataset_id=found.id,
+            dataset_id=row.id,
             source=source[:500],
             state=STAGING,
             host=socket.gethostname(),
@@ -172,7 +176,7 @@ def _begin(
         )
     )
     (batch,) = added.inserted_primary_key or (0,)
-    return import_rows.ImportTarget(found.id, found.overlap, batch, split, now)
+    return import_rows.ImportTarget(row.id, row.overlap, batch, split, now)
 
 
 def _still_mine(connection: Connection, batch: int) -> None:
@@ -184,17 +188,8 @@ def _still_mine(connection: Connection, batch: int) -> None:
         )
 
 
-def _touch(connection: Connection, batch: int, now: float) -> None:
-    connection.execute(update(ImportBatch).where(ImportBatch.id == batch).values(touched_at=now))
-
-
-def _publish(connection: Connection, target: import_rows.ImportTarget, now: float) -> None:
-    connection.execute(
-        update(ImportBatch)
-        .where(ImportBatch.id == target.batch)
-        .values(state=PUBLISHED, touched_at=now)
-    )
-    connection.execute(update(Dataset).where(Dataset.id == target.dataset_id).values(staged=False))
+def _set_batch(connection: Connection, batch: int, **values: Any) -> None:
+    connection.execute(update(ImportBatch).where(ImportBatch.id == batch).values(**values))
 
 
 def _finish(database: Database, batch: int, extended: list[int]) -> None:
@@ -203,7 +198,7 @@ def _finish(database: Database, batch: int, extended: list[int]) -> None:
         with database.write() as connection:
             refresh_search(connection, extended[start : start + import_rows.CHUNK])
     with database.write() as connection:
-        connection.execute(update(ImportBatch).where(ImportBatch.id == batch).values(state=DONE))
+        _set_batch(connection, batch, state=DONE)
 
 
 def refresh_search(connection: Connection, items: list[int]) -> None:

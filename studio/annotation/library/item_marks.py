@@ -41,7 +41,7 @@ def _hide(connection: Connection, ids: Sequence[int]) -> None:
 
 
 def check_tag(tag: str) -> str:
-    """A tag without surrounding blanks. Raises InputError."""
+    """Check a tag, and strip it. Raises InputError."""
     cleaned = " ".join(tag.split())
     if not cleaned or len(cleaned) > MAX_TAG or not cleaned.isprintable():
         raise InputError(

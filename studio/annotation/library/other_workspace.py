@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
-from pathlib import Path
 from urllib.parse import quote
 
-from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, text
+from sqlalchemy import URL, NullPool, create_engine, text
 from sqlalchemy.exc import DatabaseError
 
 from studio.annotation.database.connection import REVISION
@@ -20,7 +19,7 @@ from studio.annotation.library.other_workspace_labels import (
     standing_labels,
 )
 from studio.annotation.records import ItemFilter, ItemView
-from studio.core.errors import DataError, NotFoundError
+from studio.core.errors import DataError, NotFoundError, source_error
 from studio.core.paths import Workspace, can_be_path, typed_path
 from studio.data.image_store import ImageStore
 from studio.data.schema import Answer, BadRow, Row
@@ -29,18 +28,11 @@ from studio.data.split_slices import Split, choose_split, parse_split
 
 
 def is_workspace(spec: str) -> bool:
-    """Whether `spec` is the folder of a workspace."""
+    """Return whether `spec` is the folder of a workspace."""
     if not spec.strip() or not can_be_path(spec.strip()):
         return False
     path = typed_path(spec.strip())
     return path.is_dir() and Workspace(path.resolve()).database.is_file()
-
-
-def _reading(database: Path) -> Engine:
-    """An engine that changes nothing and keeps no file open."""
-    only = {"mode": "ro", "uri": "true"}
-    url = URL.create("sqlite", database=f"file:{quote(str(database))}", query=only)
-    return create_engine(url, poolclass=NullPool)
 
 
 class WorkspaceSource:
@@ -54,19 +46,22 @@ class WorkspaceSource:
     """
 
     def __init__(self, spec: str, split: str | None, workspace: Workspace) -> None:
-        place = Workspace(typed_path(spec.strip()).resolve())
-        self._theirs, self._ours = ImageStore(place), ImageStore(workspace)
-        self._engine = _reading(place.database)
-        self.label, self.recognised_as = f"workspace {place.root.name}", "Another workspace"
+        other = Workspace(typed_path(spec.strip()).resolve())
+        self._theirs, self._ours = ImageStore(other), ImageStore(workspace)
+        # Changes nothing there, and keeps no file open between two reads.
+        only = {"mode": "ro", "uri": "true"}
+        url = URL.create("sqlite", database=f"file:{quote(str(other.database))}", query=only)
+        self._engine = create_engine(url, poolclass=NullPool)
+        self.label, self.recognised_as = f"workspace {other.root.name}", "Another workspace"
         self.columns: tuple[str, ...] = ()
         self.mapping: dict[str, str] = {}
-        self.splits = self._datasets(place)
+        self.splits = self._datasets(other)
         slice_of = parse_split(split) if split and split not in self.splits else Split(split or "")
         self.split = choose_split(slice_of.name or None, self.splits)
         self._slice = slice_of
 
     def count(self) -> int:
-        """Rows in the slice."""
+        """Count the rows in the slice."""
         start, stop = self._slice.bounds(self._total)
         return max(0, min(self._total(), stop if stop is not None else 1 << 62) - start)
 
@@ -80,45 +75,44 @@ class WorkspaceSource:
                 yield BadRow(line, error.message.rstrip("."), error.field)
 
     def preview(self, n: int = 5) -> Preview:
-        """The first rows."""
+        """Read the first rows."""
         rows = list(islice(self.rows(), n))
         bad = [row for row in rows if isinstance(row, BadRow)]
         return Preview([row for row in rows if isinstance(row, Row)], bad)
 
     def annotators(self) -> dict[str, int]:
-        """How many answers of each annotator stand in the dataset."""
+        """Count the answers of each annotator that stand in the dataset."""
         with self._engine.connect() as connection:
             return annotators(connection, self.split)
 
     def labels(self) -> Iterator[list[ForeignLabel]]:
-        """The answers that stand in the dataset, some at a time."""
+        """Yield the answers that stand in the dataset, some at a time."""
         with self._engine.connect() as connection:
             given = standing_labels(connection, self.split)
             while some := list(islice(given, CHUNK)):
                 yield some
 
-    def _datasets(self, place: Workspace) -> tuple[str, ...]:
+    def _datasets(self, other: Workspace) -> tuple[str, ...]:
         try:
             with self._engine.connect() as connection:
-                found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-                if found != REVISION:
-                    raise DataError(
-                        f"The workspace {place.root.name!r} was made by another version.",
-                        remedy="Open it once with this studio, then import from it.",
-                        field="data.source",
+                revision = connection.execute(
+                    text("SELECT version_num FROM alembic_version")
+                ).scalar()
+                if revision != REVISION:
+                    raise source_error(
+                        f"The workspace {other.root.name!r} was made by another version.",
+                        "Open it once with this studio, then import from it.",
                     )
                 names = tuple(dataset.name for dataset in browse.datasets(connection))
         except DatabaseError as error:
-            raise DataError(
-                f"The database of the workspace {place.root.name!r} cannot be read: {error.orig}.",
-                remedy="Check that it is whole and may be read.",
-                field="data.source",
+            raise source_error(
+                f"The database of the workspace {other.root.name!r} cannot be read: {error.orig}.",
+                "Check that it is whole and may be read.",
             ) from error
         if not names:
-            raise DataError(
-                f"The workspace {place.root.name!r} is empty.",
-                remedy="Choose one that rows were imported into.",
-                field="data.source",
+            raise source_error(
+                f"The workspace {other.root.name!r} is empty.",
+                "Choose one that rows were imported into.",
             )
         return names
 
@@ -130,15 +124,12 @@ class WorkspaceSource:
         after = None
         while True:
             with self._engine.connect() as connection:
-                page = self._page(connection, after)
+                where = ItemFilter(dataset=self.split)
+                page = browse.browse(connection, where, "oldest", after, CHUNK)
             yield from page
             if len(page) < CHUNK:
                 return
             after = page[-1].id
-
-    def _page(self, connection: Connection, after: int | None) -> list[ItemView]:
-        where = ItemFilter(dataset=self.split)
-        return browse.browse(connection, where, "oldest", after, CHUNK)
 
     def _row(self, item: ItemView) -> Row:
         for sha in item.images:

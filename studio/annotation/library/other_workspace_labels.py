@@ -18,9 +18,10 @@ from studio.annotation.database.tables import (
 )
 from studio.annotation.labeling import labels
 from studio.annotation.labeling.answer_validation import LONGEST_MS
+from studio.annotation.labeling.pair_card import EDIT, IDEAL
 from studio.annotation.library.import_rows import CHUNK, text_hash
 from studio.annotation.library.import_staging import unpublished
-from studio.annotation.records import LabelEvent
+from studio.annotation.records import LabelEvent, details_of
 from studio.core.errors import ConflictError
 
 Text = tuple[str, str]
@@ -68,7 +69,7 @@ class Brought:
 
 
 def described(brought: Brought) -> str:
-    """What came of labels, in words."""
+    """Say in words what came of labels."""
     words = [f"{brought.added:,} added"]
     words += [f"{brought.unchanged:,} already there"] if brought.unchanged else []
     words += [f"{brought.answered:,} answered here meanwhile"] if brought.answered else []
@@ -77,7 +78,7 @@ def described(brought: Brought) -> str:
 
 
 def annotators(connection: Connection, dataset: str) -> dict[str, int]:
-    """How many answers of each annotator stand in a dataset."""
+    """Count the answers of each annotator that stand in a dataset."""
     standing = _standing(dataset).subquery()
     query = (
         select(Annotator.name, func.count())
@@ -89,17 +90,21 @@ def annotators(connection: Connection, dataset: str) -> dict[str, int]:
 
 
 def standing_labels(connection: Connection, dataset: str) -> Iterator[ForeignLabel]:
-    """The answers that stand in a dataset, oldest first."""
-    query = _standing(dataset).add_columns(
-        Annotator.name.label("annotator"), Item.external_id, Pair.first_id, Pair.second_id
+    """Yield the answers that stand in a dataset, oldest first."""
+    query = (
+        _standing(dataset)
+        .add_columns(Annotator.name.label("annotator"), Item.external_id)
+        .add_columns(Pair.first_id, Pair.second_id)
+        .add_columns(EDIT.text.label("edit"), IDEAL.text.label("ideal"))
+        .join(Annotator, Annotator.id == Label.annotator_id)
+        .outerjoin(EDIT, EDIT.id == Label.edit_id)
+        .outerjoin(IDEAL, IDEAL.id == Label.ideal_id)
     )
-    query = query.join(Annotator, Annotator.id == Label.annotator_id)
     rows = connection.execute(query.order_by(Label.id)).all()
     for start in range(0, len(rows), CHUNK):
         some = rows[start : start + CHUNK]
         texts = _texts(connection, some, as_now=True)
-        written = _written(connection, some)
-        yield from (_label(row, texts, written) for row in some)
+        yield from (_label(row, texts) for row in some)
 
 
 def bring(connection: Connection, dataset: str, given: Sequence[ForeignLabel]) -> Brought:
@@ -110,13 +115,13 @@ def bring(connection: Connection, dataset: str, given: Sequence[ForeignLabel]) -
     pairs = _pairs(connection, dataset, {label.item for label in given})
     done = Brought()
     for label in given:
-        found = pairs.get((label.item, label.sides))
-        done += _bring(connection, label, found) if found else Brought(homeless=1)
+        target = pairs.get((label.item, label.sides))
+        done += _bring(connection, label, target) if target else Brought(homeless=1)
     return done
 
 
-def _bring(connection: Connection, label: ForeignLabel, found: tuple[int, dict[Text, int]]):
-    pair, ids = found
+def _bring(connection: Connection, label: ForeignLabel, target: tuple[int, dict[Text, int]]):
+    pair, ids = target
     known = select(Label.id).where(Label.key == label.event.key)
     if connection.execute(known).first():
         return Brought(unchanged=1)
@@ -128,7 +133,7 @@ def _bring(connection: Connection, label: ForeignLabel, found: tuple[int, dict[T
     )
     try:
         labels.save(connection, event, label.given_at)
-    except ConflictError:
+    except ConflictError:  # what somebody said here stands above what they said there
         return Brought(answered=1)
     return Brought(added=1)
 
@@ -146,7 +151,7 @@ def _standing(dataset: str):
 
 def _texts(connection: Connection, pairs: Sequence, *, as_now: bool = False) -> dict[int, Text]:
     """The answers of pairs, as they were imported or, with `as_now`, as they were edited last."""
-    ids = {one for pair in pairs for one in (pair.first_id, pair.second_id)}
+    ids = {number for pair in pairs for number in (pair.first_id, pair.second_id)}
     query = select(Candidate.id, Candidate.author, Candidate.text, Candidate.text_hash)
     return {
         row.id: (row.author, text_hash(row.text) if as_now else row.text_hash)
@@ -154,25 +159,14 @@ def _texts(connection: Connection, pairs: Sequence, *, as_now: bool = False) -> 
     }
 
 
-def _written(connection: Connection, rows: Sequence) -> dict[int, str]:
-    ids = {one for row in rows for one in (row.edit_id, row.ideal_id) if one}
-    query = select(Candidate.id, Candidate.text).where(Candidate.id.in_(ids))
-    return {row.id: row.text for row in connection.execute(query)}
-
-
-def _label(row, texts: dict[int, Text], written: dict[int, str]) -> ForeignLabel:
+def _label(row, texts: dict[int, Text]) -> ForeignLabel:
     event = LabelEvent(
         key=row.key,
         pair_id=0,
         annotator=row.annotator,
         kind=row.kind,
-        strength=row.strength,
-        reason=row.reason,
-        comment=row.comment,
         elapsed_ms=row.elapsed_ms if 0 <= (row.elapsed_ms or 0) <= LONGEST_MS else None,
-        flagged=row.flagged,
-        edit=written.get(row.edit_id, ""),
-        ideal=written.get(row.ideal_id, ""),
+        **details_of(row),
     )
     return ForeignLabel(
         item=row.external_id,
@@ -197,8 +191,8 @@ def _pairs(
     )
     rows = connection.execute(query, {"items": list(items)}).all()
     texts = _texts(connection, rows)
-    found = {}
+    pairs = {}
     for row in rows:
         ids = {texts[row.first_id]: row.first_id, texts[row.second_id]: row.second_id}
-        found[row.external_id, frozenset(ids)] = (row.id, ids)
-    return found
+        pairs[row.external_id, frozenset(ids)] = (row.id, ids)
+    return pairs

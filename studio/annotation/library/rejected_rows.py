@@ -46,7 +46,7 @@ class LeftOut:
         self._file.close()
 
     def add(self, row: BadRow) -> None:
-        """One more; no cell becomes a formula."""
+        """Add one more row; no cell becomes a formula."""
         self.count += 1
         if self.count <= IN_MEMORY:
             self.first.append(row)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 
-from studio.annotation import AnnotationStore, DatasetView
+from studio.annotation import AnnotationStore
 from studio.annotation.library.import_staging import StagedRows
 from studio.annotation.library.other_workspace import WorkspaceSource, is_workspace
 from studio.annotation.library.other_workspace_labels import Brought
 from studio.annotation.library.rejected_rows import LeftOut
-from studio.core.errors import DataError, RunFailedError
+from studio.core.errors import DataError, RunFailedError, source_error
 from studio.core.paths import Workspace
 from studio.core.plurals import counted
 from studio.data.schema import BadRow, Row
@@ -78,7 +78,7 @@ class ImportReport:
 def open_any(
     spec: str, workspace: Workspace, split: str | None, columns: Mapping[str, str] | None
 ) -> Source | WorkspaceSource:
-    """A source to import from: all that `open_source` knows, and another workspace.
+    """Open a source to import from: all that `open_source` knows, and another workspace.
 
     Raises:
         DataError: It cannot be read, or lacks the split or a column.
@@ -87,9 +87,7 @@ def open_any(
         if is_workspace(spec):
             return WorkspaceSource(spec, split, workspace)
     except OSError as error:
-        raise DataError(
-            f"{spec[:200]!r} cannot be read: {error.strerror or error}.", field="data.source"
-        ) from error
+        raise source_error(f"{spec[:200]!r} cannot be read: {error.strerror or error}.") from error
     return open_source(spec, split=split, columns=columns, workspace=workspace)
 
 
@@ -118,7 +116,7 @@ def preview_source(
 
 
 def source_columns(spec: str, workspace: Workspace, split: str | None = None) -> tuple[str, ...]:
-    """The columns of a source whose format nobody recognised, to be mapped by hand.
+    """List the columns of a source that nobody recognised, to be mapped by hand.
 
     Raises:
         DataError: It cannot be read, or lacks the split.
@@ -156,14 +154,23 @@ def import_source(
         DataError: The source cannot be read, or none of its rows can be used.
         RunFailedError: The disk is full or broken.
     """
-    sources = _sources(spec, workspace, split or None, columns)
-    dataset = name or _name(spec, sources[0])
+    splits: Sequence[str | None] = (split or None,)
+    if split == ALL_SPLITS:
+        splits = open_any(spec, workspace, None, columns).splits
+    sources = [open_any(spec, workspace, name_of_split, columns) for name_of_split in splits]
+    first = sources[0]
+    named = first.split if isinstance(first, WorkspaceSource) else dataset_name(spec)
+    dataset = name or named
     total = _total(sources, limit) if on_progress else None
     try:
         with store.importing(dataset, source=spec.strip()) as batch, LeftOut() as bad:
             identical = 0
             for read, row in enumerate(_rows(sources, batch, limit), 1):
-                identical += _add(row, batch, bad)
+                if isinstance(row, BadRow):
+                    bad.add(row)
+                else:
+                    batch.add(row)
+                    identical += _says_the_same(row)
                 if on_progress and (read % EVERY == 0 or read == total):
                     on_progress(read, total)
             if not batch.rows:
@@ -189,35 +196,21 @@ def import_source(
     )
 
 
-def _add(row: Row | BadRow, batch: StagedRows, bad: LeftOut) -> bool:
-    """Whether the row was brought in although its two answers say the same."""
-    if isinstance(row, BadRow):
-        bad.add(row)
-        return False
-    batch.add(row)
-    return _says_the_same(row)
-
-
 def _bring_labels(
     sources: list[Source | WorkspaceSource], store: AnnotationStore, dataset: str
 ) -> Brought:
     done = Brought()
-    for place, source in enumerate(sources):
+    for number, source in enumerate(sources):
         if isinstance(source, WorkspaceSource):
             for some in source.labels():
-                if place:
-                    some = [replace(one, item=_id_of(one.item, source.split)) for one in some]
+                if number:
+                    some = [replace(label, item=_id_of(label.item, source.split)) for label in some]
                 done += store.bring_labels(dataset, some)
     return done
 
 
-def list_datasets(store: AnnotationStore) -> list[DatasetView]:
-    """The datasets of the library with their counts, in the order they were made."""
-    return store.datasets()
-
-
 def dataset_name(spec: str) -> str:
-    """The name a source gets: `pairs` for `/data/pairs.jsonl`, `owner/name` for a hub id."""
+    """Name a source: `pairs` for `/data/pairs.jsonl`, `owner/name` for a hub id."""
     spec = spec.strip()
     path = PurePath(spec)
     if spec.startswith(("embedded:", "exports/")):
@@ -229,19 +222,6 @@ def dataset_name(spec: str) -> str:
     else:
         name = spec
     return name[:200] or "dataset"
-
-
-def _name(spec: str, source: Source | WorkspaceSource) -> str:
-    return source.split if isinstance(source, WorkspaceSource) else dataset_name(spec)
-
-
-def _sources(
-    spec: str, workspace: Workspace, split: str | None, columns: Mapping[str, str] | None
-) -> list[Source | WorkspaceSource]:
-    if split != ALL_SPLITS:
-        return [open_any(spec, workspace, split, columns)]
-    splits = open_any(spec, workspace, None, columns).splits
-    return [open_any(spec, workspace, name, columns) for name in splits]
 
 
 def _total(sources: list[Source | WorkspaceSource], limit: int | None) -> int | None:
@@ -256,10 +236,10 @@ def _rows(
 ) -> Iterator[Row | BadRow]:
     """All rows; of several splits, those after the first have it in their ids and reasons."""
     good = 0
-    for place, source in enumerate(sources):
+    for number, source in enumerate(sources):
         batch.of_split(source.split)
         for row in source.rows():
-            yield _of_split(row, source.split) if place else row
+            yield _of_split(row, source.split) if number else row
             good += isinstance(row, Row)
             if limit is not None and good >= limit:
                 return
@@ -276,17 +256,18 @@ def _id_of(name: str, split: str) -> str:
 
 
 def _says_the_same(row: Row) -> bool:
-    answers = [one.text.strip() for one in (row.chosen, row.rejected, *row.candidates) if one]
+    answers = [
+        answer.text.strip() for answer in (row.chosen, row.rejected, *row.candidates) if answer
+    ]
     return len(answers) > 1 and len(set(answers)) == 1
 
 
 def _nothing_usable(source: Source | WorkspaceSource, bad: LeftOut) -> DataError:
     if not bad.count:
-        return DataError(f"{source.label} has no rows.", field="data.source")
+        return source_error(f"{source.label} has no rows.")
     first = bad.first[0]
-    return DataError(
+    return source_error(
         f"None of the {counted(bad.count)} of {source.label} can be used; row {first.line}: "
         f"{first.reason}.",
-        remedy="Check the columns and that the images lie beside the data.",
-        field="data.source",
+        "Check the columns and that the images lie beside the data.",
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 from urllib.parse import parse_qsl
@@ -14,13 +14,12 @@ from studio.annotation.export.label_policies import REASONS
 from studio.annotation.labeling.written_answers import AUTHOR as WRITTEN_BY
 from studio.annotation.records import ExportPolicy, ItemFilter, ItemView
 from studio.annotation.store import AnnotationStore
-from studio.core.errors import DataError
+from studio.core.errors import DataError, source_error
 from studio.data.conversation import flaw
+from studio.data.numbered_rows import TRAIN
 from studio.data.schema import Answer, Row
 from studio.data.sources.registry import LIBRARY
 
-TRAIN = "train"
-PAGE = 500
 YES = {"": True, "yes": True, "true": True, "no": False, "false": False}
 FILTERS = ("labelled", "flagged", "by", "agreement", "source", "split", "tag", "search")
 POLICY = ExportPolicy(include_imported=True)
@@ -40,7 +39,7 @@ class TrainableRows:
 
 
 def parse_library(spec: str) -> ItemFilter:
-    """The filter that `library:<dataset>[?filter&filter=value …]` stands for.
+    """Read the filter of `library:<dataset>[?filter&filter=value …]`.
 
     Filters: `labelled`, `flagged` (`=no` turns them round), `by`, `agreement`, `source`, `split`,
     `tag`, `search`. What is excluded or in the bin is never in it.
@@ -48,8 +47,8 @@ def parse_library(spec: str) -> ItemFilter:
     Raises:
         DataError: A filter is unknown or has a value it cannot have.
     """
-    if found := flaw(spec):
-        raise _refused(f"The name of the dataset or a filter holds {found}.", "Take it out.")
+    if character := flaw(spec):
+        raise _refused(f"The name of the dataset or a filter holds {character}.", "Take it out.")
     dataset, _, query = spec.removeprefix(LIBRARY).partition("?")
     values: dict[str, Any] = {"dataset": dataset.strip(), "excluded": False}
     for name, value in parse_qsl(query, keep_blank_values=True):
@@ -70,7 +69,7 @@ def parse_library(spec: str) -> ItemFilter:
 def trainable_rows(
     store: AnnotationStore, where: ItemFilter, method: Literal["sft", "dpo"]
 ) -> TrainableRows:
-    """What `method` can learn from the items that `where` lets through.
+    """Gather what `method` can learn from the items that `where` lets through.
 
     dpo: every pair that people or a lead decided and, without votes, what the source preferred.
     sft: answers that people wrote; else the reference answer; else the one preferred.
@@ -81,39 +80,30 @@ def trainable_rows(
     decided = {
         row.meta["pair"]: row for row in store.decided_preferences(where.dataset or "", POLICY).rows
     }
-    found = TrainableRows()
-    for item in _items(store, where):
+    result = TrainableRows()
+    for item in store.every(where):
         rows = [decided[pair.id] for pair in item.pairs if pair.id in decided]
         if method == "sft":
             rows, reason = _answers(item, rows)
+        elif any(pair.votes for pair in item.pairs):
+            reason = "a tie, or no majority"
         else:
-            reason = _undecided(item)
+            reason = "no preference yet" if item.pairs else "no two answers to compare"
         if rows:
-            found.splits[item.split or TRAIN] += rows
+            result.splits[item.split or TRAIN] += rows
         else:
-            found.left_out[reason] += 1
-    return found
-
-
-def _items(store: AnnotationStore, where: ItemFilter) -> Iterator[ItemView]:
-    after = None
-    while page := store.browse(where, after=after, limit=PAGE):
-        yield from page
-        after = page[-1].id
-
-
-def _undecided(item: ItemView) -> str:
-    if any(pair.votes for pair in item.pairs):
-        return "a tie, or no majority"
-    return "no preference yet" if item.pairs else "no two answers to compare"
+            result.left_out[reason] += 1
+    return result
 
 
 def _answers(item: ItemView, preferences: Sequence[Row]) -> tuple[list[Row], str]:
     """The SFT rows of one item, and why there are none."""
     best, circular = completions(preferences)
     written = [row for row in best if "written" in row.meta]
-    given = (one for one in item.candidates if not one.author.startswith(WRITTEN_BY))
-    reference = next((one for one in given if one.reference), None)
+    given = (
+        candidate for candidate in item.candidates if not candidate.author.startswith(WRITTEN_BY)
+    )
+    reference = next((candidate for candidate in given if candidate.reference), None)
     if reference is not None and not written:
         row = Row(item.external_id, item.images, item.prompt, meta=item.meta)
         return [replace(row, completion=Answer(reference.text, reference.author))], ""
@@ -121,12 +111,12 @@ def _answers(item: ItemView, preferences: Sequence[Row]) -> tuple[list[Row], str
 
 
 def filters_of(where: ItemFilter) -> Mapping[str, object]:
-    """What was asked for, for the manifest."""
+    """List the filters that were asked for, for the manifest."""
     empty = ItemFilter()
-    names = ("labelled", "flagged", "labelled_by", "agreement", "source", "split", "tag", "search")
+    names = ["labelled_by" if name == "by" else name for name in FILTERS]
     values = {name: getattr(where, name) for name in names}
     return {name: value for name, value in values.items() if value != getattr(empty, name)}
 
 
 def _refused(message: str, remedy: str) -> DataError:
-    return DataError(message, remedy=remedy, field="data.source")
+    return source_error(message, remedy)

@@ -27,7 +27,7 @@ from studio.annotation.library.import_staging import STAGING
 
 
 def trainable_state(connection: Connection, dataset: str) -> str:
-    """A hash (hex) that is another one after every change of what can be learned from `dataset`.
+    """Hash everything that training on `dataset` depends on (hex); every change gives another hash.
 
     The same hash twice means the same rows from `trainable_rows`, whatever the filter. Empty when
     there is no such dataset.

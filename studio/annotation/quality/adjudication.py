@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 
 from sqlalchemy import Connection, func, insert, select
 
@@ -17,10 +16,12 @@ from studio.annotation.database.tables import (
 )
 from studio.annotation.database.team_tables import Decision, Gold
 from studio.annotation.labeling.answer_validation import ensure_text_fits
+from studio.annotation.labeling.pair_card import EDIT, IDEAL, SAID
 from studio.annotation.labeling.pair_card import card as blind_card
 from studio.annotation.labeling.projection import QUEUES, REOPEN, project_pairs
 from studio.annotation.labeling.showings import (
     aspects_by_side,
+    no_such_pair,
     showing,
     side_of,
     sides_of,
@@ -28,71 +29,77 @@ from studio.annotation.labeling.showings import (
     viewer,
 )
 from studio.annotation.quality import case_versions
-from studio.annotation.records import VOTES, PairCard, Showing, Side, SideSpan, Span
-from studio.core.errors import ConflictError, InputError, NotFoundError
+from studio.annotation.records import (
+    VOTES,
+    AnswerDetails,
+    PairCard,
+    Showing,
+    Side,
+    SideSpan,
+    Span,
+    details_of,
+)
+from studio.core.errors import ConflictError, InputError
 
 WAITING = tuple(queue for queue in QUEUES if queue != "decided")
 
 
 @dataclass(frozen=True)
-class VoteView:
+class VoteView(AnswerDetails):
     """What one annotator says about the pair now; `informed`: having seen who wrote what."""
 
     annotator: str
     kind: str
     winner_id: int | None
-    strength: str
-    reason: str
-    comment: str
-    flagged: bool
-    edit: str
-    ideal: str
     elapsed_ms: int | None
     informed: bool = False
     aspects: dict[str, int] = field(default_factory=dict)
     spans: tuple[Span, ...] = ()
 
 
-@dataclass(frozen=True)
-class Case:
-    """A pair to be decided.
+@dataclass(frozen=True, kw_only=True)
+class CaseState:
+    """What a case is in every form.
 
     Attributes:
-        card: As an annotator called like the lead would see it; a page gets `shown`.
         queue: Why it is here (`projection.QUEUES`).
-        authors: By candidate, who wrote it.
-        decided: The decision that stands: kind, winner.
-        decided_by: Whose it is.
-        gold: The right answer, where the pair is gold: kind, winner.
+        decided_by: Whose decision stands.
         version, gold_version: Which decision and which gold these are; see `case_versions`.
     """
 
-    card: PairCard
     queue: str
     why: str
-    votes: list[VoteView]
-    authors: dict[int, str]
-    decided: tuple[str, int | None] | None = None
     waiting: int = 0
-    gold: tuple[str, int | None] | None = None
     decided_by: str = ""
     version: int = 0
     gold_version: int = 0
 
 
 @dataclass(frozen=True)
-class ShownVote:
+class Case(CaseState):
+    """A pair to be decided.
+
+    Attributes:
+        card: As an annotator called like the lead would see it; a page gets `shown`.
+        authors: By candidate, who wrote it.
+        decided: The decision that stands: kind, winner.
+        gold: The right answer, where the pair is gold: kind, winner.
+    """
+
+    card: PairCard
+    votes: list[VoteView]
+    authors: dict[int, str]
+    decided: tuple[str, int | None] | None = None
+    gold: tuple[str, int | None] | None = None
+
+
+@dataclass(frozen=True)
+class ShownVote(AnswerDetails):
     """What one annotator says, by the sides as the lead sees them; see `VoteView`."""
 
     annotator: str
     kind: str
     winner: Side | None
-    strength: str
-    reason: str
-    comment: str
-    flagged: bool
-    edit: str
-    ideal: str
     elapsed_ms: int | None
     informed: bool
     aspects: dict[str, str]
@@ -100,7 +107,7 @@ class ShownVote:
 
 
 @dataclass(frozen=True)
-class ShownCase:
+class ShownCase(CaseState):
     """All that a lead's page is sent of a case; see `Case`.
 
     Attributes:
@@ -110,35 +117,24 @@ class ShownCase:
     """
 
     card: Showing
-    queue: str
-    why: str
     votes: list[ShownVote]
     authors: tuple[str, ...] = ()
     decided: tuple[str, Side | None] | None = None
-    waiting: int = 0
     gold: tuple[str, Side | None] | None = None
-    decided_by: str = ""
-    version: int = 0
-    gold_version: int = 0
 
 
 def shown(case: Case) -> ShownCase:
-    """The case as its lead may see it: blind until it is decided."""
+    """Show a case as its lead may see it: blind until it is decided."""
     card = replace(showing(case.card), pair_id=case.card.pair_id, current=None, authors=())
     left, right = case.card.left.candidate_id, case.card.right.candidate_id
     written = (case.authors[left], case.authors[right])
     return ShownCase(
         card=card,
-        queue=case.queue,
-        why=case.why,
         votes=[_shown_vote(vote, left) for vote in case.votes],
         authors=written if case.decided else (),
         decided=case.decided and (case.decided[0], side_of(case.decided[1], left)),
-        waiting=case.waiting,
         gold=case.gold and (case.gold[0], side_of(case.gold[1], left)),
-        decided_by=case.decided_by,
-        version=case.version,
-        gold_version=case.gold_version,
+        **{one.name: getattr(case, one.name) for one in fields(CaseState)},
     )
 
 
@@ -147,23 +143,18 @@ def _shown_vote(vote: VoteView, left_id: int) -> ShownVote:
         annotator=vote.annotator,
         kind=vote.kind,
         winner=side_of(vote.winner_id, left_id),
-        strength=vote.strength,
-        reason=vote.reason,
-        comment=vote.comment,
-        flagged=vote.flagged,
-        edit=vote.edit,
-        ideal=vote.ideal,
         elapsed_ms=vote.elapsed_ms,
         informed=vote.informed,
         aspects=aspects_by_side(vote.aspects, left_id),
         spans=spans_by_side(vote.spans, left_id),
+        **details_of(vote),
     )
 
 
 def candidate_on(
     connection: Connection, lead: str, pair: int, side: str | None, token: str
 ) -> int | None:
-    """The candidate that a lead's page had on a side of a case; None without a side.
+    """Find the candidate that a lead's page had on a side of a case; None without a side.
 
     Raises:
         InputError: The page had no such case.
@@ -171,12 +162,16 @@ def candidate_on(
     """
     if side is None:
         return None
+    both = _candidates(connection, pair)
+    return sides_of(viewer(connection, lead), pair, False, both, token).of(side)
+
+
+def _candidates(connection: Connection, pair: int) -> tuple[int, int]:
+    """Return the ids of a pair's answers. Raises NotFoundError."""
     both = connection.execute(select(Pair.first_id, Pair.second_id).where(Pair.id == pair)).first()
     if both is None:
-        raise NotFoundError(f"There is no pair {pair}.", remedy="Reload the page.")
-    return sides_of(
-        viewer(connection, lead), pair, False, (both.first_id, both.second_id), token
-    ).of(side)
+        raise no_such_pair(pair)
+    return both.first_id, both.second_id
 
 
 @dataclass(frozen=True)
@@ -201,14 +196,14 @@ def queue_sizes(connection: Connection, dataset: str | None) -> dict[str, int]:
     query = select(Pair.queue, func.count()).where(Pair.queue != "", Pair.hidden.is_(False))
     if dataset is not None:
         query = query.where(Pair.dataset_id == _of_name(dataset))
-    found = {queue: number for queue, number in connection.execute(query.group_by(Pair.queue))}
-    return {queue: found.get(queue, 0) for queue in QUEUES}
+    counts = {queue: number for queue, number in connection.execute(query.group_by(Pair.queue))}
+    return {queue: counts.get(queue, 0) for queue in QUEUES}
 
 
 def next_case(
     connection: Connection, lead: str, dataset: str | None, after: int = 0
 ) -> Case | None:
-    """The first case above pair `after`, or None."""
+    """Find the first case above pair `after`; None when there is none."""
     query = select(Pair.id).where(Pair.queue.in_(WAITING), Pair.hidden.is_(False), Pair.id > after)
     if dataset is not None:
         query = query.where(Pair.dataset_id == _of_name(dataset))
@@ -217,18 +212,19 @@ def next_case(
 
 
 def case(connection: Connection, pair: int, lead: str, dataset: str | None = None) -> Case:
-    """One pair with all its votes. Raises NotFoundError."""
-    row = connection.execute(select(Pair.__table__).where(Pair.id == pair)).first()
-    if row is None:
-        raise NotFoundError(f"There is no pair {pair}.", remedy="Reload the page.")
-    ids = (row.first_id, row.second_id)
-    authors = select(Candidate.id, Candidate.author).where(Candidate.id.in_(ids))
+    """Read one pair with all its votes. Raises NotFoundError."""
+    both = _candidates(connection, pair)
+    authors = select(Candidate.id, Candidate.author).where(Candidate.id.in_(both))
     sizes = queue_sizes(connection, dataset)
-    decided, newest = _standing(connection, pair), case_versions.newest_decision(connection, pair)
+    decisions = select(Decision.kind, Decision.winner_id).where(Decision.pair_id == pair)
+    last = connection.execute(decisions.order_by(Decision.id.desc()).limit(1)).first()
+    decided = None if last is None or last.kind == REOPEN else (last.kind, last.winner_id)
+    newest = case_versions.newest_decision(connection, pair)
+    queue = connection.execute(select(Pair.queue).where(Pair.id == pair)).scalar_one()
     return Case(
         card=blind_card(connection, pair, lead),
-        queue=row.queue,
-        why=QUEUES.get(row.queue, ""),
+        queue=queue,
+        why=QUEUES.get(queue, ""),
         votes=_votes(connection, pair),
         authors={row.id: row.author for row in connection.execute(authors)},
         decided=decided,
@@ -254,14 +250,10 @@ def decide(connection: Connection, event: DecisionEvent, now: float) -> None:
                 "This key already belongs to another decision.", remedy="Reload the page."
             )
         return
-    pair = connection.execute(
-        select(Pair.first_id, Pair.second_id).where(Pair.id == event.pair_id)
-    ).first()
-    if pair is None:
-        raise NotFoundError(f"There is no pair {event.pair_id}.", remedy="Reload the page.")
+    both = _candidates(connection, event.pair_id)
     if event.kind not in (*VOTES, REOPEN):
         raise InputError(f"{event.kind!r} is not a decision.", field="kind")
-    if (event.kind == "choose") != (event.winner_id in (pair.first_id, pair.second_id)):
+    if (event.kind == "choose") != (event.winner_id in both):
         raise InputError("The winner is not part of this pair.", field="winner_id")
     ensure_text_fits(event.comment, "comment")
     case_versions.ensure_decision_seen(connection, event.pair_id, event.lead, event.seen)
@@ -279,54 +271,36 @@ def decide(connection: Connection, event: DecisionEvent, now: float) -> None:
     project_pairs(connection, [event.pair_id], ruled=True)
 
 
-def _standing(connection: Connection, pair: int) -> tuple[str, int | None] | None:
-    query = select(Decision.kind, Decision.winner_id).where(Decision.pair_id == pair)
-    last = connection.execute(query.order_by(Decision.id.desc()).limit(1)).first()
-    return None if last is None or last.kind == REOPEN else (last.kind, last.winner_id)
-
-
 def gold_of(connection: Connection, pair: int) -> tuple[str, int | None] | None:
-    """The known right answer of a pair: kind, winner."""
+    """Read the known right answer of a pair: kind, winner."""
     query = select(Gold.kind, Gold.winner_id).where(Gold.pair_id == pair, Gold.active.is_(True))
-    found = connection.execute(query).first()
-    return None if found is None else (found.kind, found.winner_id)
+    row = connection.execute(query).first()
+    return None if row is None else (row.kind, row.winner_id)
 
 
 def _votes(connection: Connection, pair: int) -> list[VoteView]:
     query = (
-        select(Label, Annotator.name)
+        select(*SAID, Label.elapsed_ms, Label.informed, Annotator.name)
         .select_from(CurrentLabel)
         .join(Label, Label.id == CurrentLabel.label_id)
         .join(Annotator, Annotator.id == Label.annotator_id)
+        .outerjoin(EDIT, EDIT.id == Label.edit_id)
+        .outerjoin(IDEAL, IDEAL.id == Label.ideal_id)
         .where(CurrentLabel.pair_id == pair)
         .order_by(Annotator.name)
     )
-    rows = connection.execute(query).all()
-    written = {row.edit_id for row in rows} | {row.ideal_id for row in rows}
-    texts = {
-        row.id: row.text
-        for row in connection.execute(
-            select(Candidate.id, Candidate.text).where(Candidate.id.in_(written - {None}))
-        )
-    }
-    by_candidate: dict[int, str] = defaultdict(str, texts)
     return [
         VoteView(
             annotator=row.name,
             kind=row.kind,
             winner_id=row.winner_id,
-            strength=row.strength,
-            reason=row.reason,
-            comment=row.comment,
-            flagged=row.flagged,
-            edit=by_candidate[row.edit_id],
-            ideal=by_candidate[row.ideal_id],
             elapsed_ms=row.elapsed_ms,
             informed=row.informed,
             aspects=row.aspects or {},
             spans=tuple(Span(**span) for span in row.spans or ()),
+            **details_of(row),
         )
-        for row in rows
+        for row in connection.execute(query)
     ]
 
 

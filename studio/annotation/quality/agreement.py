@@ -40,7 +40,7 @@ def alpha(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> MeasuredFigure:
-    """Krippendorff's α with a 95 % bootstrap interval over units (percentiles).
+    """Compute Krippendorff's α with a 95 % bootstrap interval over units (percentiles).
 
     Args:
         ratings: (unit, rater, value); values are ordered by size for `ordinal`.
@@ -60,7 +60,7 @@ def alpha(
 
 
 def percent_agreement(ratings: Iterable[Rating]) -> MeasuredFigure:
-    """Share of all comparisons of two people on one pair that are equal (no chance correction)."""
+    """Compute the share of comparisons of two people that are equal (no chance correction)."""
     counts, _ = _value_counts(ratings)
     if not len(counts):
         return undefined(ALONE)
@@ -73,7 +73,7 @@ def percent_agreement(ratings: Iterable[Rating]) -> MeasuredFigure:
 def kappa(
     one: Sequence[int], two: Sequence[int], exchange: Exchange | None = None
 ) -> MeasuredFigure:
-    """Cohen's κ of two people over the same pairs, in the same order; `exchange` as for α."""
+    """Compute Cohen's κ of two people over the same pairs in the same order; `exchange` as for α."""
     count = len(one)
     if not count:
         return undefined("These two have no pair in common.")
@@ -90,7 +90,7 @@ def kappa(
 def kappas(
     ratings: Iterable[Rating], exchange: Exchange | None = None
 ) -> dict[tuple[Hashable, Hashable], MeasuredFigure]:
-    """κ of every two people with a pair in common."""
+    """Compute κ of every two people with a pair in common."""
     units: dict[Hashable, dict[Hashable, int]] = defaultdict(dict)
     for unit, rater, value in ratings:
         units[unit][rater] = value
@@ -105,12 +105,12 @@ def kappas(
 
 
 def gold_accuracy(right: int, answered: int) -> MeasuredFigure:
-    """Share of gold pairs answered rightly."""
+    """Compute the share of gold pairs answered rightly."""
     return share(right, answered, "No gold pair has been answered yet.")
 
 
 def self_consistency(same: int, repeated: int) -> MeasuredFigure:
-    """Share of second showings answered like the first."""
+    """Compute the share of second showings answered like the first."""
     return share(same, repeated, "No pair has been shown a second time yet.")
 
 
@@ -167,8 +167,8 @@ def _coincidences(counts: np.ndarray, mirror: list[int]) -> np.ndarray:
     people = counts.sum(axis=1)[:, None, None]
     both = counts[:, :, None] * counts[:, None, :]
     diagonal = np.einsum("uc,cd->ucd", counts, np.eye(counts.shape[1], dtype=int))
-    found = (both - diagonal) / (people - 1)
-    return (found + found[:, mirror][:, :, mirror]) / 2
+    both_orders = (both - diagonal) / (people - 1)
+    return (both_orders + both_orders[:, mirror][:, :, mirror]) / 2
 
 
 def _alphas(coincidences: np.ndarray, level: Level) -> np.ndarray:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 from operator import neg
 from statistics import median
+from typing import Any
 
 from sqlalchemy import Connection, and_, func, select
 from sqlalchemy.orm import aliased
@@ -113,8 +114,20 @@ class GivenAnswer:
         return self.winner_id == self.shown_left_id
 
 
-@dataclass(frozen=True)
-class Person:
+@dataclass(frozen=True, kw_only=True)
+class Habits:
+    """The figures that one annotator and all together have alike."""
+
+    answers: int
+    median_seconds: float | None
+    gold: MeasuredFigure
+    consistency: MeasuredFigure
+    left: MeasuredFigure
+    longer: MeasuredFigure
+
+
+@dataclass(frozen=True, kw_only=True)
+class Person(Habits):
     """The figures of one annotator.
 
     Attributes:
@@ -122,14 +135,8 @@ class Person:
     """
 
     name: str
-    answers: int
     skips: int
-    median_seconds: float | None
     per_hour: MeasuredFigure
-    gold: MeasuredFigure
-    consistency: MeasuredFigure
-    left: MeasuredFigure
-    longer: MeasuredFigure
     too_fast: int
     last_at: float | None = None
 
@@ -152,8 +159,8 @@ class AnswerPace:
     totals: tuple[tuple[int, int], ...] = ()
 
 
-@dataclass(frozen=True)
-class Quality:
+@dataclass(frozen=True, kw_only=True)
+class Quality(Habits):
     """All figures of one dataset.
 
     Attributes:
@@ -166,17 +173,11 @@ class Quality:
 
     pairs: int
     done: int
-    answers: int
     nominal: MeasuredFigure
     ordinal: MeasuredFigure
     percent: MeasuredFigure
     kappas: Mapping[tuple[str, str], MeasuredFigure]
-    gold: MeasuredFigure
-    consistency: MeasuredFigure
-    left: MeasuredFigure
-    longer: MeasuredFigure
     too_fast: MeasuredFigure
-    median_seconds: float | None
     skip_reasons: dict[str, int]
     people: list[Person]
     forecast: Forecast
@@ -207,7 +208,7 @@ class Gathered:
 
 
 def gather(connection: Connection, dataset_id: int) -> Gathered:
-    """The current answers of a dataset, and how many are still missing."""
+    """Read the current answers of a dataset, and count those still missing."""
     here = (Pair.dataset_id == dataset_id, Pair.hidden.is_(False), Pair.origin == "")
     totals = connection.execute(
         select(
@@ -218,7 +219,8 @@ def gather(connection: Connection, dataset_id: int) -> Gathered:
     ).one()
     still_open = select(Pair.votes).where(*here, Pair.open.is_(True))
     votes = Counter(connection.execute(still_open).scalars())
-    overlap = _overlap(connection, dataset_id)
+    asked = select(Dataset.overlap).where(Dataset.id == dataset_id)
+    overlap = connection.execute(asked).scalar_one()
     missing = sum(max(0, overlap - given) * number for given, number in votes.items())
     rows = connection.execute(_query(dataset_id, here))
     return Gathered(
@@ -230,11 +232,6 @@ def gather(connection: Connection, dataset_id: int) -> Gathered:
         again=checks.second_answers(connection, dataset_id),
         gold_pairs=totals[2],
     )
-
-
-def _overlap(connection: Connection, dataset_id: int) -> int:
-    query = select(Dataset.overlap).where(Dataset.id == dataset_id)
-    return connection.execute(query).scalar_one()
 
 
 def _query(dataset_id: int, here: tuple):
@@ -263,45 +260,61 @@ def _query(dataset_id: int, here: tuple):
         .join(first, first.id == Pair.first_id)
         .join(second, second.id == Pair.second_id)
         .outerjoin(
-            Lease,
-            and_(Lease.pair_id == Pair.id, Lease.annotator_id == CurrentLabel.annotator_id),
+            Lease, and_(Lease.pair_id == Pair.id, Lease.annotator_id == CurrentLabel.annotator_id)
         )
         .where(*here)
         .order_by(Label.id)
     )
 
 
-def measure(found: Gathered, now: float, resamples: int = 1000) -> Quality:
-    """The figures; gold pairs count for accuracy, not for agreement."""
-    answers = found.answers
-    votes = [one for one in answers if one.kind in VOTES]
-    ordinary = [one for one in votes if not one.gold]
-    nominal = [(one.pair_id, one.annotator, one.nominal) for one in ordinary]
-    ordinal = [(one.pair_id, one.annotator, one.ordinal) for one in ordinary]
-    reasons = Counter(map(_why, (one for one in answers if one.kind in ABSTENTIONS)))
+def measure(gathered: Gathered, now: float, resamples: int = 1000) -> Quality:
+    """Compute the figures; gold pairs count for accuracy, not for agreement."""
+    answers = gathered.answers
+    votes = [answer for answer in answers if answer.kind in VOTES]
+    ordinary = [answer for answer in votes if not answer.gold]
+    nominal = [(answer.pair_id, answer.annotator, answer.nominal) for answer in ordinary]
+    ordinal = [(answer.pair_id, answer.annotator, answer.ordinal) for answer in ordinary]
+    reasons = Counter(
+        "can't tell" if answer.kind == "unsure" else answer.reason or "no reason"
+        for answer in answers
+        if answer.kind in ABSTENTIONS
+    )
+    times = [answer.created_at for answer in answers]
     return Quality(
-        pairs=found.pairs,
-        done=found.done,
-        answers=len(answers),
+        pairs=gathered.pairs,
+        done=gathered.done,
         nominal=agreement.alpha(nominal, "nominal", exchange=_other, resamples=resamples),
         ordinal=agreement.alpha(ordinal, "ordinal", exchange=neg, resamples=resamples),
         percent=agreement.percent_agreement(nominal),
         kappas={(str(a), str(b)): k for (a, b), k in agreement.kappas(nominal, _other).items()},
-        gold=_gold(found.golden),
-        consistency=_consistency(found.again),
-        left=_rate([one.left_won for one in votes]),
-        longer=_rate([one.longer_won for one in votes]),
         too_fast=share(_too_fast(votes), len(votes), "There are no answers yet."),
-        median_seconds=_median(answers),
         skip_reasons=dict(reasons.most_common()),
-        people=_people(found),
-        forecast=_forecast(found, now),
+        people=_people(gathered),
+        forecast=_forecast(gathered, now),
         pace=_pace(answers),
         lengths=_lengths(votes),
         as_of=now,
-        answered=_answered(answers),
-        golden=found.gold_pairs,
+        answered=(min(times), max(times)) if times else None,
+        golden=gathered.gold_pairs,
+        **_habits(answers, gathered.golden, gathered.again),
     )
+
+
+def _habits(
+    answers: Sequence[GivenAnswer],
+    golden: Sequence[tuple[str, bool]],
+    again: Sequence[tuple[str, bool]],
+) -> dict[str, Any]:
+    """Compute the `Habits` that answers show."""
+    votes = [answer for answer in answers if answer.kind in VOTES]
+    return {
+        "answers": len(answers),
+        "median_seconds": _median(answers),
+        "gold": agreement.gold_accuracy(sum(right for _, right in golden), len(golden)),
+        "consistency": agreement.self_consistency(sum(same for _, same in again), len(again)),
+        "left": _rate([vote.left_won for vote in votes]),
+        "longer": _rate([vote.longer_won for vote in votes]),
+    }
 
 
 def _other(nominal: int) -> int:
@@ -309,23 +322,14 @@ def _other(nominal: int) -> int:
     return {0: 1, 1: 0}.get(nominal, nominal)
 
 
-def _answered(answers: Sequence[GivenAnswer]) -> tuple[float, float] | None:
-    times = [one.created_at for one in answers]
-    return (min(times), max(times)) if times else None
-
-
-def _why(abstention: GivenAnswer) -> str:
-    return "can't tell" if abstention.kind == "unsure" else abstention.reason or "no reason"
-
-
-def _people(found: Gathered) -> list[Person]:
+def _people(gathered: Gathered) -> list[Person]:
     """Everybody with an answer that stands, or a first one to a gold pair or a second showing."""
     answers: defaultdict[str, list[GivenAnswer]] = defaultdict(list)
     golden: defaultdict[str, list[tuple[str, bool]]] = defaultdict(list)
     again: defaultdict[str, list[tuple[str, bool]]] = defaultdict(list)
-    for one in found.answers:
-        answers[one.annotator].append(one)
-    for of_name, checked in ((golden, found.golden), (again, found.again)):
+    for answer in gathered.answers:
+        answers[answer.annotator].append(answer)
+    for of_name, checked in ((golden, gathered.golden), (again, gathered.again)):
         for name, right in checked:
             of_name[name].append((name, right))
     names = sorted({*answers, *golden, *again})
@@ -338,28 +342,15 @@ def _person(
     golden: Sequence[tuple[str, bool]],
     again: Sequence[tuple[str, bool]],
 ) -> Person:
-    votes = [one for one in answers if one.kind in VOTES]
+    votes = [answer for answer in answers if answer.kind in VOTES]
     return Person(
         name=name,
-        answers=len(answers),
-        skips=sum(one.kind in ABSTENTIONS for one in answers),
-        median_seconds=_median(answers),
-        per_hour=_per_hour([one.created_at for one in answers]),
-        gold=_gold(golden),
-        consistency=_consistency(again),
-        left=_rate([one.left_won for one in votes]),
-        longer=_rate([one.longer_won for one in votes]),
+        skips=sum(answer.kind in ABSTENTIONS for answer in answers),
+        per_hour=_per_hour([answer.created_at for answer in answers]),
         too_fast=_too_fast(votes),
-        last_at=max((one.created_at for one in answers), default=None),
+        last_at=max((answer.created_at for answer in answers), default=None),
+        **_habits(answers, golden, again),
     )
-
-
-def _gold(golden: Sequence[tuple[str, bool]]) -> MeasuredFigure:
-    return agreement.gold_accuracy(sum(right for _, right in golden), len(golden))
-
-
-def _consistency(again: Sequence[tuple[str, bool]]) -> MeasuredFigure:
-    return agreement.self_consistency(sum(same for _, same in again), len(again))
 
 
 def _rate(values: Sequence[bool | None]) -> MeasuredFigure:
@@ -368,7 +359,7 @@ def _rate(values: Sequence[bool | None]) -> MeasuredFigure:
 
 
 def _too_fast(votes: Sequence[GivenAnswer]) -> int:
-    return sum(one.too_fast for one in votes)
+    return sum(vote.too_fast for vote in votes)
 
 
 def _lengths(votes: Sequence[GivenAnswer]) -> tuple[float, float] | None:
@@ -380,7 +371,7 @@ def _lengths(votes: Sequence[GivenAnswer]) -> tuple[float, float] | None:
 
 
 def _median(answers: Sequence[GivenAnswer]) -> float | None:
-    times = [one.elapsed_ms for one in answers if one.elapsed_ms is not None]
+    times = [answer.elapsed_ms for answer in answers if answer.elapsed_ms is not None]
     return round(median(times) / 1000, 1) if times else None
 
 
@@ -395,23 +386,23 @@ def _per_hour(times: Sequence[float]) -> MeasuredFigure:
     return MeasuredFigure(round(HOUR * len(working) / seconds, 1), count=len(working))
 
 
-def _forecast(found: Gathered, now: float) -> Forecast:
-    typical = _median(found.answers)
-    recent = [one for one in found.answers if one.created_at > now - PACE_DAYS * DAY]
-    hours = None if typical is None else found.missing * typical / 3600
+def _forecast(gathered: Gathered, now: float) -> Forecast:
+    typical = _median(gathered.answers)
+    recent = [answer for answer in gathered.answers if answer.created_at > now - PACE_DAYS * DAY]
+    hours = None if typical is None else gathered.missing * typical / 3600
     if not recent:
-        return Forecast(found.missing, hours, None, "No answers in the last seven days.")
-    first = min(one.created_at for one in recent)
+        return Forecast(gathered.missing, hours, None, "No answers in the last seven days.")
+    first = min(answer.created_at for answer in recent)
     days = max((now - first) / DAY, 1 / 24)
-    return Forecast(found.missing, hours, round(found.missing * days / len(recent), 1))
+    return Forecast(gathered.missing, hours, round(gathered.missing * days / len(recent), 1))
 
 
 def _pace(answers: Sequence[GivenAnswer]) -> AnswerPace:
     if not answers:
         return AnswerPace()
-    times = [one.created_at for one in answers]
+    times = [answer.created_at for answer in answers]
     start = min(times)
     unit, seconds = ("day", DAY) if max(times) - start >= 2 * DAY else ("hour", HOUR)
     counts = Counter(int((at - start) // seconds) for at in times)
-    totals = accumulate(counts[place] for place in range(max(counts) + 1))
-    return AnswerPace(unit, ((0, 0), *((place, total) for place, total in enumerate(totals, 1))))
+    totals = accumulate(counts[number] for number in range(max(counts) + 1))
+    return AnswerPace(unit, ((0, 0), *((number, total) for number, total in enumerate(totals, 1))))

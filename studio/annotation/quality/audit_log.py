@@ -41,7 +41,7 @@ def note(
 def log(
     connection: Connection, who: str = "", dataset: str = "", limit: int = 200
 ) -> list[LogLine]:
-    """The newest `limit` labels, decisions, edits, imports and leads' actions.
+    """List the newest `limit` labels, decisions, edits, imports and leads' actions.
 
     Args:
         who: Of one person; imports, which keep no name, are left out then.
@@ -64,19 +64,14 @@ def _labels(connection: Connection, who: str, dataset: str, limit: int) -> list[
         .join(Pair, Pair.id == Label.pair_id)
         .join(Dataset, Dataset.id == Pair.dataset_id)
     )
-    query = _of(query, Annotator.name, who, Dataset.name, dataset)
-    rows = connection.execute(query.order_by(Label.id.desc()).limit(limit))
-    return [
-        LogLine(
-            row.created_at,
-            row.who,
-            ("second answer" if row.repeat else row.kind)
-            + (" (authors seen)" if row.informed else ""),
-            row.dataset,
-            f"pair {row.pair_id}" + (f": {row.reason}" if row.reason else ""),
-        )
-        for row in rows
-    ]
+    query = _newest(query, Label.id, limit, Annotator.name, who, Dataset.name, dataset)
+    lines = []
+    for row in connection.execute(query):
+        action = "second answer" if row.repeat else row.kind
+        action += " (authors seen)" if row.informed else ""
+        what = f"pair {row.pair_id}" + (f": {row.reason}" if row.reason else "")
+        lines.append(LogLine(row.created_at, row.who, action, row.dataset, what))
+    return lines
 
 
 def _decisions(connection: Connection, who: str, dataset: str, limit: int) -> list[LogLine]:
@@ -85,31 +80,25 @@ def _decisions(connection: Connection, who: str, dataset: str, limit: int) -> li
         .join(Pair, Pair.id == Decision.pair_id)
         .join(Dataset, Dataset.id == Pair.dataset_id)
     )
-    query = _of(query, Decision.lead, who, Dataset.name, dataset)
-    rows = connection.execute(query.order_by(Decision.id.desc()).limit(limit))
+    query = _newest(query, Decision.id, limit, Decision.lead, who, Dataset.name, dataset)
     return [
         LogLine(
             row.created_at, row.lead, f"decided: {row.kind}", row.dataset, f"pair {row.pair_id}"
         )
-        for row in rows
+        for row in connection.execute(query)
     ]
 
 
 def _entries(connection: Connection, who: str, dataset: str, limit: int) -> list[LogLine]:
-    query = _of(select(AuditEntry.__table__), AuditEntry.who, who, AuditEntry.dataset, "")
-    if dataset:
+    query = select(AuditEntry.__table__)
+    query = _newest(query, AuditEntry.id, limit, AuditEntry.who, who, AuditEntry.dataset, "")
+    if dataset:  # with what was done to no single dataset
         query = query.where(AuditEntry.dataset.in_((dataset, "")))
-    rows = connection.execute(query.order_by(AuditEntry.id.desc()).limit(limit))
-    return [
-        LogLine(
-            row.created_at,
-            row.who,
-            row.action,
-            row.dataset,
-            ", ".join(f"{name}: {value}" for name, value in row.details.items())[:300],
-        )
-        for row in rows
-    ]
+    lines = []
+    for row in connection.execute(query):
+        details = ", ".join(f"{name}: {value}" for name, value in row.details.items())
+        lines.append(LogLine(row.created_at, row.who, row.action, row.dataset, details[:300]))
+    return lines
 
 
 def _edits(connection: Connection, who: str, dataset: str, limit: int) -> list[LogLine]:
@@ -118,18 +107,13 @@ def _edits(connection: Connection, who: str, dataset: str, limit: int) -> list[L
         .join(Item, Item.id == TextEdit.item_id)
         .join(Dataset, Dataset.id == Item.dataset_id)
     )
-    query = _of(query, TextEdit.editor, who, Dataset.name, dataset)
-    rows = connection.execute(query.order_by(TextEdit.id.desc()).limit(limit))
-    return [
-        LogLine(
-            row.created_at,
-            row.editor,
-            "edited a question" if row.candidate_id is None else "edited an answer",
-            row.dataset,
-            f"row {row.external_id}",
-        )
-        for row in rows
-    ]
+    query = _newest(query, TextEdit.id, limit, TextEdit.editor, who, Dataset.name, dataset)
+    lines = []
+    for row in connection.execute(query):
+        action = "edited a question" if row.candidate_id is None else "edited an answer"
+        what = f"row {row.external_id}"
+        lines.append(LogLine(row.created_at, row.editor, action, row.dataset, what))
+    return lines
 
 
 def _imports(connection: Connection, dataset: str, limit: int) -> list[LogLine]:
@@ -138,11 +122,15 @@ def _imports(connection: Connection, dataset: str, limit: int) -> list[LogLine]:
         .join(Dataset, Dataset.id == ImportBatch.dataset_id)
         .where(ImportBatch.state != STAGING, ImportBatch.source != "")
     )
-    query = _of(query, Dataset.name, "", Dataset.name, dataset)
-    rows = connection.execute(query.order_by(ImportBatch.id.desc()).limit(limit))
-    return [LogLine(row.touched_at, "", "import", row.dataset, row.source) for row in rows]
+    query = _newest(query, ImportBatch.id, limit, Dataset.name, "", Dataset.name, dataset)
+    return [
+        LogLine(row.touched_at, "", "import", row.dataset, row.source)
+        for row in connection.execute(query)
+    ]
 
 
-def _of(query: Select, name, who: str, of, dataset: str) -> Select:
+def _newest(query: Select, number, limit: int, name, who: str, of, dataset: str) -> Select:
+    """Narrow a query to the newest rows of a person and a dataset, where these are given."""
     query = query.where(name == who) if who else query
-    return query.where(of == dataset) if dataset else query
+    query = query.where(of == dataset) if dataset else query
+    return query.order_by(number.desc()).limit(limit)

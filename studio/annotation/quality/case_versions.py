@@ -35,17 +35,17 @@ class GoldConflict(ConflictError):
 
 
 def newest_decision(connection: Connection, pair: int) -> Said:
-    """The newest decision on a pair, one that gave it back too."""
+    """Find the newest decision on a pair, also one that gave it back."""
     query = select(Decision.id, Decision.lead, Decision.kind).where(Decision.pair_id == pair)
-    found = connection.execute(query.order_by(Decision.id.desc()).limit(1)).first()
-    if found is None:
+    row = connection.execute(query.order_by(Decision.id.desc()).limit(1)).first()
+    if row is None:
         return Said()
-    what = "reopened this pair" if found.kind == REOPEN else "decided this pair"
-    return Said(found.id, found.lead, what)
+    what = "reopened this pair" if row.kind == REOPEN else "decided this pair"
+    return Said(row.id, row.lead, what)
 
 
 def newest_gold(connection: Connection, pair: int) -> Said:
-    """The newest time that a pair was made gold, or an ordinary one again."""
+    """Find the newest time that a pair was made gold, or an ordinary one again."""
     if connection.execute(select(Gold.pair_id).where(Gold.pair_id == pair)).first() is None:
         return Said()
     query = (
@@ -55,11 +55,11 @@ def newest_gold(connection: Connection, pair: int) -> Said:
         .order_by(AuditEntry.id.desc())
         .limit(1)
     )
-    found = connection.execute(query).first()
-    if found is None:
+    row = connection.execute(query).first()
+    if row is None:
         return Said()
-    what = "made this pair gold" if found.action == GOLD else "made this pair an ordinary one again"
-    return Said(found.id, found.who, what)
+    what = "made this pair gold" if row.action == GOLD else "made this pair an ordinary one again"
+    return Said(row.id, row.who, what)
 
 
 def ensure_decision_seen(connection: Connection, pair: int, lead: str, seen: int | None) -> None:
@@ -75,7 +75,7 @@ def ensure_decision_seen(connection: Connection, pair: int, lead: str, seen: int
 
 
 def ensure_gold_seen(connection: Connection, pair: int, lead: str, seen: int | None) -> None:
-    """`ensure_decision_seen`, of the known right answer."""
+    """Refuse to replace a known right answer that the lead was not shown."""
     _ensure_seen(newest_gold(connection, pair), lead, seen)
 
 

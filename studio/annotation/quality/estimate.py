@@ -23,12 +23,12 @@ class MeasuredFigure:
 
 
 def undefined(why: str, count: int = 0) -> MeasuredFigure:
-    """A figure that has no value, and the words for why."""
+    """Make a figure without a value that says why."""
     return MeasuredFigure(why=why, count=count)
 
 
 def share(successes: int, count: int, why: str) -> MeasuredFigure:
-    """`successes` of `count` with Wilson's interval (Wilson 1927); undefined, saying `why`, of 0."""
+    """Compute a share with Wilson's interval (Wilson 1927); undefined, saying `why`, for none."""
     if not count:
         return undefined(why)
     from scipy.stats import binomtest

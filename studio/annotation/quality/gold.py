@@ -32,7 +32,7 @@ class GoldScore:
 
 
 def is_repeated(person: Viewer, pair: int, share: float) -> bool:
-    """Whether this pair is shown twice to this person: a repeatable draw."""
+    """Draw, repeatably, whether this pair is shown twice to this person."""
     return person.draw(f"again:{pair}") < share
 
 
@@ -77,7 +77,7 @@ IS_SAME = and_(
 
 
 def second_answers(connection: Connection, dataset_id: int) -> list[tuple[str, bool]]:
-    """Of a dataset's second showings, by whom, and whether the first answer to it was the same.
+    """List by whom second showings were answered, and whether as the first time.
 
     It is compared with the answer after which it was planned, the first to the pair.
     """
@@ -114,8 +114,7 @@ IS_OTHERS = Gold.pair_id.not_in(
 )
 IS_COUNTED = and_(Label.created_at >= Gold.created_at, IS_OTHERS)
 IS_RIGHT = and_(
-    Label.kind == Gold.kind,
-    func.coalesce(Label.winner_id, 0) == func.coalesce(Gold.winner_id, 0),
+    Label.kind == Gold.kind, func.coalesce(Label.winner_id, 0) == func.coalesce(Gold.winner_id, 0)
 )
 SCORES = (
     select(
@@ -132,13 +131,13 @@ SCORES = (
 
 
 def scores(connection: Connection, who: int) -> dict[int, GoldScore]:
-    """By dataset, how the gold pairs were answered first; abstentions count as answered."""
+    """Count by dataset the first answers to gold pairs; abstentions count as answered."""
     rows = connection.execute(SCORES, {"who": who})
     return {row.dataset_id: GoldScore(row.answered, row.right) for row in rows}
 
 
 def first_answers(connection: Connection, dataset_id: int) -> list[tuple[str, bool]]:
-    """Of a dataset's gold pairs, everybody's first answers: by whom, and whether right."""
+    """List by whom gold pairs were answered first, and whether rightly."""
     query = (
         select(Annotator.name, IS_RIGHT)
         .select_from(Gold)
@@ -162,7 +161,7 @@ def due_gold(
     handed: int,
     now: float,
 ) -> list[int]:
-    """Gold pairs to hand out: all of the qualification round, else one when it is its turn.
+    """List the gold pairs to hand out: the whole qualification round, else one at its turn.
 
     Args:
         handed: How many were handed out and never answered.
@@ -189,7 +188,7 @@ class HandedGold:
 
 
 def handed_gold(connection: Connection, who: int, now: float) -> list[HandedGold]:
-    """Gold pairs that were handed out to somebody and wait for their answer."""
+    """List gold pairs that were handed out to somebody and wait for their answer."""
     query = (
         select(
             Gold.pair_id,
@@ -270,7 +269,7 @@ def blocked(
     scored: Mapping[int, GoldScore],
     with_gold: Sequence[int] | set[int],
 ) -> dict[int, str]:
-    """Datasets somebody cannot label (yet), with `qualifying` or `failed`."""
+    """Say by dataset why somebody cannot label it: `qualifying` or `failed`."""
     rounds = {
         number: project.settings
         for number, project in projects.items()
@@ -281,19 +280,19 @@ def blocked(
     cleared = select(Annotator.cleared).where(Annotator.id == who)
     if connection.execute(cleared).scalar():
         return {}
-    found = {}
+    reasons = {}
     for number, settings in rounds.items():
         score = scored.get(number, GoldScore())
         left = connection.execute(_never_answered(who, number).limit(1)).first() is not None
         if score.answered < settings.qualification and left:
-            found[number] = "qualifying"
+            reasons[number] = "qualifying"
         elif score.answered and score.accuracy < settings.qualification_pass:
-            found[number] = "failed"
-    return found
+            reasons[number] = "failed"
+    return reasons
 
 
 def failed(connection: Connection, who: int, projects: Mapping[int, Project]) -> set[int]:
-    """Datasets whose qualification round somebody failed: they are given nothing of them."""
+    """List the datasets whose qualification round somebody failed: they get nothing of them."""
     rounds = {
         number: project
         for number, project in projects.items()
@@ -306,7 +305,7 @@ def failed(connection: Connection, who: int, projects: Mapping[int, Project]) ->
 
 
 def feedback(connection: Connection, pair: int, kind: str, winner_id: int | None) -> str:
-    """What to say about an answer to a gold pair."""
+    """Say whether an answer to a gold pair was right."""
     query = select(Gold.kind, Gold.winner_id, Gold.explanation).where(
         Gold.pair_id == pair, Gold.active.is_(True)
     )

@@ -107,7 +107,7 @@ def _pair(connection: Connection, pair_id: int) -> Row:
         .join(Dataset, Dataset.id == Pair.dataset_id)
         .where(Pair.id == pair_id, Pair.origin == "")
     )
-    found = connection.execute(query).first()
-    if found is None:
+    row = connection.execute(query).first()
+    if row is None:
         raise NotFoundError(f"There is no pair {pair_id} to label.", remedy="Reload the page.")
-    return found
+    return row

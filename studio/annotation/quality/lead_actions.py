@@ -38,7 +38,7 @@ class Team:
         self._database, self._clock = database, clock
 
     def settings(self, dataset: str) -> ProjectSettings:
-        """Raises NotFoundError when there is no such dataset."""
+        """Read the settings of a dataset's project. Raises NotFoundError."""
         with self._database.read() as connection:
             return project_settings.project(connection, dataset).settings
 
@@ -49,9 +49,9 @@ class Team:
             InputError: A value cannot be used; nothing was changed.
         """
         with self._database.write() as connection:
-            found = project_settings.project(connection, dataset)
-            changed = project_settings.checked(found.settings.model_dump() | values)
-            project_changes.write_settings(connection, lead, found, changed, self._clock())
+            project = project_settings.project(connection, dataset)
+            changed = project_settings.checked(project.settings.model_dump() | values)
+            project_changes.write_settings(connection, lead, project, changed, self._clock())
             return changed
 
     def save_project(
@@ -62,7 +62,7 @@ class Team:
             return project_changes.save_form(connection, lead, dataset, form, self._clock())
 
     def guidelines(self, dataset: str, version: int | None = None) -> GuidelineView:
-        """The newest version, or one; an empty one when there is none."""
+        """Read the newest version of the guidelines, or one; an empty one when there is none."""
         query = project_changes.VERSIONS.where(Dataset.name == dataset)
         if version is not None:
             query = query.where(Guideline.version == version)
@@ -71,7 +71,7 @@ class Team:
             return GuidelineView(*row) if row else GuidelineView()
 
     def write_guidelines(self, lead: str, dataset: str, text: str, seen: int) -> GuidelineView:
-        """A new version; the earlier ones are kept.
+        """Write a new version of the guidelines; the earlier ones are kept.
 
         Args:
             seen: The version the text was made from.
@@ -123,7 +123,7 @@ class Team:
             return gold_choice.toggle_gold(connection, lead, handle, seen, self._clock())
 
     def gold_pairs(self, dataset: str) -> int:
-        """How many pairs of a dataset are gold."""
+        """Count the gold pairs of a dataset."""
         query = (
             select(func.count())
             .select_from(Gold)
@@ -146,12 +146,12 @@ class Team:
             audit_log.note(connection, lead, action, "", {"annotator": annotator}, self._clock())
 
     def standing(self, annotator: str, dataset: str | None) -> dict[str, str]:
-        """By dataset, why somebody gets no ordinary pairs: `qualifying` or `failed`."""
+        """Say by dataset why somebody gets no ordinary pairs: `qualifying` or `failed`."""
         with self._database.read() as connection:
             return assignment.standing(connection, annotator, dataset)
 
     def standings(self, dataset: str) -> dict[str, str]:
-        """Where everybody who has answered stands in the qualification round of a dataset.
+        """Say how everybody who has answered stands in the qualification round of a dataset.
 
         By name `qualifying`, `failed`, `let on` (by a lead), `passed`, or `not tested` where no
         gold pair counts for somebody (they said what is right, or had answered before); empty
@@ -164,22 +164,22 @@ class Team:
             return assignment.standings(connection, one)
 
     def queue_sizes(self, dataset: str | None = None) -> dict[str, int]:
-        """How many pairs wait for a decision, by why."""
+        """Count the pairs that wait for a decision, by reason."""
         with self._database.read() as connection:
             return adjudication.queue_sizes(connection, dataset)
 
     def next_case(self, lead: str, dataset: str | None = None, after: int = 0) -> Case | None:
-        """The next pair to decide above pair `after`; None when there is none."""
+        """Find the next pair to decide above pair `after`; None when there is none."""
         with self._database.read() as connection:
             return adjudication.next_case(connection, lead, dataset, after)
 
     def case(self, pair_id: int, lead: str) -> Case:
-        """One pair with all its votes, as a lead decides it. Raises NotFoundError."""
+        """Read one pair with all its votes, as a lead decides it. Raises NotFoundError."""
         with self._database.read() as connection:
             return adjudication.case(connection, pair_id, lead)
 
     def candidate_on(self, lead: str, pair_id: int, side: str | None, token: str) -> int | None:
-        """The candidate on a side of a case as `lead` was shown it; see `adjudication`."""
+        """Find the candidate on a side of a case as `lead` was shown it; see `adjudication`."""
         with self._database.read() as connection:
             return adjudication.candidate_on(connection, lead, pair_id, side, token)
 
@@ -189,14 +189,14 @@ class Team:
             adjudication.decide(connection, event, self._clock())
 
     def quality(self, dataset: str, resamples: int = 1000) -> Quality:
-        """All figures of a dataset. Raises NotFoundError."""
+        """Compute all figures of a dataset. Raises NotFoundError."""
         with self._database.read() as connection:
-            found = project_settings.project(connection, dataset)
-            answers = annotator_figures.gather(connection, found.id)
+            project = project_settings.project(connection, dataset)
+            answers = annotator_figures.gather(connection, project.id)
         return annotator_figures.measure(answers, self._clock(), resamples)
 
     def answered(self, dataset: str) -> tuple[float, float] | None:
-        """When the first and the last answer that stands was given; None without any."""
+        """Find when the first and the last answer that stands was given; None without any."""
         query = (
             select(func.min(Label.created_at), func.max(Label.created_at))
             .join(CurrentLabel, CurrentLabel.label_id == Label.id)
@@ -209,18 +209,18 @@ class Team:
         return None if first is None else (first, last)
 
     def log(self, who: str = "", dataset: str = "", limit: int = 200) -> list[audit_log.LogLine]:
-        """What was done, newest first; see `annotation.quality.audit_log.log`."""
+        """List what was done, newest first; see `annotation.quality.audit_log.log`."""
         ensure_storable(who, "who")
         with self._database.read() as connection:
             return audit_log.log(connection, who, dataset, limit)
 
     def revealed(self, who: str) -> frozenset[str]:
-        """The datasets of which `who` sees what the source preferred, before it is judged."""
+        """List the datasets of which `who` sees what the source preferred before judging."""
         with self._database.read() as connection:
             return blinding.revealed(connection, who)
 
     def viewer(self, who: str) -> Viewer:
-        """What makes the handles and the order of answers that `who` sees."""
+        """Make the viewer with the handles and the order of answers that `who` sees."""
         with self._database.read() as connection:
             return viewer(connection, who)
 

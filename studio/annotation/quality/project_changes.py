@@ -73,8 +73,8 @@ class ProjectConflict(ConflictError):
     """Fields of a form were changed by somebody else meanwhile; nothing was saved."""
 
     def __init__(self, clashes: list[Clash], guidelines: GuidelineView) -> None:
-        names = [one.name.replace("_", " ") for one in clashes]
-        whose = " and ".join(sorted({one.who or "somebody else" for one in clashes}))
+        names = [clash.name.replace("_", " ") for clash in clashes]
+        whose = " and ".join(sorted({clash.who or "somebody else" for clash in clashes}))
         verb = "was" if len(names) == 1 and names[0] != GUIDELINES else "were"
         said = f"{', '.join(names)} {verb} changed by {whose} meanwhile: nothing was saved."
         super().__init__(
@@ -99,11 +99,11 @@ def save_form(
         ProjectConflict: Another lead changed the same since the form was filled.
     """
     ensure_guidelines_fit(form.text or "")
-    found = project_settings.project(connection, dataset)
-    changed = project_settings.checked(found.settings.model_dump() | dict(form.values))
-    newest = newest_guidelines(connection, found.id)
+    project = project_settings.project(connection, dataset)
+    changed = project_settings.checked(project.settings.model_dump() | dict(form.values))
+    newest = newest_guidelines(connection, project.id)
     text = None if form.text == newest.text else form.text
-    stands, wanted = found.settings.model_dump(), changed.model_dump()
+    stands, wanted = project.settings.model_dump(), changed.model_dump()
     clashes = [
         Clash(name, _who_set(connection, dataset, name), stands[name])
         for name, shown in form.shown.items()
@@ -113,7 +113,8 @@ def save_form(
         clashes.append(Clash(GUIDELINES, newest.author, newest.text))
     if clashes:
         raise ProjectConflict(clashes, newest)
-    write_settings(connection, lead, found, changed, now)
+    # Both in the transaction that looked for clashes, so that a form is saved whole or not at all.
+    write_settings(connection, lead, project, changed, now)
     if text is not None:
         return changed, add_guidelines(connection, lead, dataset, text, now).version
     return changed, newest.version if form.text == newest.text else form.seen
@@ -122,18 +123,18 @@ def save_form(
 def write_settings(
     connection: Connection,
     lead: str,
-    found: project_settings.Project,
+    project: project_settings.Project,
     changed: ProjectSettings,
     now: float,
 ) -> None:
     """Write the settings of a project where they differ, with an entry in the log."""
-    before, new = found.settings.model_dump(mode="json"), changed.model_dump(mode="json")
+    before, new = project.settings.model_dump(mode="json"), changed.model_dump(mode="json")
     details = {name: value for name, value in new.items() if value != before[name]}
     if not details:
         return
-    project_settings.write(connection, found.id, changed)
-    project_dataset(connection, found.id)
-    audit_log.note(connection, lead, "settings", found.name, details, now)
+    project_settings.write(connection, project.id, changed)
+    project_dataset(connection, project.id)
+    audit_log.note(connection, lead, "settings", project.name, details, now)
 
 
 def ensure_guidelines_fit(text: str) -> None:
@@ -150,7 +151,7 @@ def ensure_guidelines_fit(text: str) -> None:
 def add_guidelines(
     connection: Connection, lead: str, dataset: str, text: str, now: float
 ) -> GuidelineView:
-    """A new version of the guidelines; the earlier ones are kept."""
+    """Add a new version of the guidelines; the earlier ones are kept."""
     number = project_settings.project(connection, dataset).id
     query = select(func.max(Guideline.version)).where(Guideline.dataset_id == number)
     version = (connection.execute(query).scalar() or 0) + 1
@@ -161,7 +162,7 @@ def add_guidelines(
 
 
 def newest_guidelines(connection: Connection, number: int) -> GuidelineView:
-    """The newest version of the guidelines of the dataset with this id."""
+    """Read the newest version of the guidelines of the dataset with this id."""
     row = connection.execute(VERSIONS.where(Dataset.id == number)).first()
     return GuidelineView(*row) if row else GuidelineView()
 
@@ -173,5 +174,5 @@ def _who_set(connection: Connection, dataset: str, name: str) -> str:
         .where(AuditEntry.action == "settings", AuditEntry.dataset == dataset)
         .order_by(AuditEntry.id.desc())
     )
-    found = (row.who for row in connection.execute(query) if name in row.details)
-    return next(found, "")
+    names = (row.who for row in connection.execute(query) if name in row.details)
+    return next(names, "")

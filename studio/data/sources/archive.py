@@ -12,7 +12,7 @@ import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
-from studio.core.errors import DataError, first_line
+from studio.core.errors import DataError, first_line, source_error
 from studio.core.paths import Workspace, building
 from studio.data.sources import folder as folders
 from studio.data.sources.files import ENDINGS, existing_file
@@ -42,15 +42,19 @@ def matches(spec: str, workspace: Workspace) -> bool:
 
 
 def open_reader(spec: str, split: str | None, workspace: Workspace, field: str) -> Reader:
-    """What is in the archive, as from a folder. Raises DataError naming the member at fault."""
+    """Read an archive like a folder. Raises DataError naming the member at fault."""
     path = existing_file(spec)
-    reader = folders.open_reader(str(_top(unpack(path, workspace))), split, workspace, field)
+    folder = unpack(path, workspace)
+    # Archives of a folder have it as the only one in them.
+    while len(inside := list(folder.iterdir())) == 1 and inside[0].is_dir():
+        folder = inside[0]
+    reader = folders.open_reader(str(folder), split, workspace, field)
     reader.label = f"ZIP file {path.name}: {reader.label}"
     return reader
 
 
 def unpack(path: Path, workspace: Workspace) -> Path:
-    """The folder with the data files, images and captions of an archive; unpacked once.
+    """Unpack the data files, images and captions of an archive once; return the folder.
 
     Raises:
         DataError: It is damaged, or a member leads outside, is a link, is encrypted, or unpacks
@@ -67,7 +71,10 @@ def unpack(path: Path, workspace: Workspace) -> Path:
             members = _checked(path, archive, workspace)
             with building(target) as folder:
                 for member in members:
-                    _extract(archive, member, folder)
+                    file = folder / _inside(member)
+                    file.parent.mkdir(parents=True, exist_ok=True)
+                    with archive.open(member) as packed, file.open("wb") as unpacked:
+                        shutil.copyfileobj(packed, unpacked, 1024 * 1024)
     except DataError:
         raise
     except _BROKEN as error:
@@ -80,7 +87,9 @@ def unpack(path: Path, workspace: Workspace) -> Path:
             f"it cannot be unpacked here ({error.strerror})",
             "Check the free space, or unpack it by hand and import the folder.",
         ) from error
-    _forget_oldest(workspace)
+    there = sorted(workspace.unpacked.glob("[!.]*"), key=lambda path: path.stat().st_mtime)
+    for old in there[:-KEPT]:
+        shutil.rmtree(old, ignore_errors=True)
     return target
 
 
@@ -93,6 +102,7 @@ def _checked(path: Path, archive: zipfile.ZipFile, workspace: Workspace) -> list
         if problem:
             raise _refused(path, f"{member.filename[:80]!r} {problem}", "Pack it again without.")
     files = [member for member in members if not member.is_dir() and _wanted(member)]
+    # A disk that ignores case would write one of the two over the other.
     names = {_inside(member).lower() for member in files}
     if len(names) < len(files):
         raise _refused(path, "two files in it have the same name", "Pack it again.")
@@ -133,27 +143,5 @@ def _wanted(member: zipfile.ZipInfo) -> bool:
     return not hidden and name.suffix.lower() in UNPACKED_ENDINGS
 
 
-def _extract(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path) -> None:
-    target = folder / _inside(member)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with archive.open(member) as packed, target.open("wb") as unpacked:
-        shutil.copyfileobj(packed, unpacked, 1024 * 1024)
-
-
-def _top(folder: Path) -> Path:
-    """The folder itself, or the only one in it, as archives of a folder have it."""
-    inside = list(folder.iterdir())
-    while len(inside) == 1 and inside[0].is_dir():
-        folder = inside[0]
-        inside = list(folder.iterdir())
-    return folder
-
-
-def _forget_oldest(workspace: Workspace) -> None:
-    there = sorted(workspace.unpacked.glob("[!.]*"), key=lambda path: path.stat().st_mtime)
-    for old in there[:-KEPT]:
-        shutil.rmtree(old, ignore_errors=True)
-
-
 def _refused(path: Path, reason: str, remedy: str) -> DataError:
-    return DataError(f"{path.name} was not unpacked: {reason}.", remedy=remedy, field="data.source")
+    return source_error(f"{path.name} was not unpacked: {reason}.", remedy)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from studio.core.errors import DataError, first_line
+from studio.core.errors import first_line, source_error
 from studio.data.schema import BadRow
 from studio.data.sources.reader import Reader, Record
 
@@ -82,10 +82,9 @@ def _readable(path: Path) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise DataError(
+        raise source_error(
             f"{path.name} is no readable {path.suffix[1:]} file: {first_line(error)}",
-            remedy="Write or download it again.",
-            field="data.source",
+            "Write or download it again.",
         ) from error
 
 

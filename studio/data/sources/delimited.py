@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from studio.core.errors import DataError
+from studio.core.errors import source_error
 from studio.core.paths import read_json
 from studio.core.spreadsheet import original
 from studio.data.manifest import MANIFEST
@@ -24,28 +24,26 @@ class DelimitedReader(Reader):
     path: Path = Path()
 
     def records(self) -> Iterator[Record | BadRow]:
-        csv.field_size_limit(MAX_CELL)
+        csv.field_size_limit(MAX_CELL)  # of the whole process; the module has no other
         try:
             with self.path.open(encoding="utf-8-sig", newline="") as handle:
                 yield from self._rows(handle)
         except UnicodeDecodeError as error:
-            raise DataError(
-                f"{self.path.name} is not UTF-8 text.",
-                remedy="Save it as UTF-8.",
-                field="data.source",
+            raise source_error(
+                f"{self.path.name} is not UTF-8 text.", "Save it as UTF-8."
             ) from error
 
     def _rows(self, handle) -> Iterator[Record | BadRow]:
         header_line = handle.readline()
         handle.seek(0)
-        rows = csv.reader(handle, delimiter=_delimiter(self.path, header_line))
+        mark = max((",", ";", "\t"), key=header_line.count)
+        mark = "\t" if self.path.suffix.lower() == ".tsv" else mark
+        rows = csv.reader(handle, delimiter=mark)
         header, ours = next(rows, []), _of_an_export(self.path)
         if len(set(header)) < len(header):
             twice = next(name for name in header if header.count(name) > 1)
-            raise DataError(
-                f"{self.path.name} names the column {twice!r} twice.",
-                remedy="Rename one of the two.",
-                field="data.source",
+            raise source_error(
+                f"{self.path.name} names the column {twice!r} twice.", "Rename one of the two."
             )
         while True:
             line = rows.line_num + 1
@@ -74,9 +72,3 @@ def _of_an_export(path: Path) -> int:
         return 0
     version = known.get("csv_cells", 1)
     return version if isinstance(version, int) and version > 0 else 1
-
-
-def _delimiter(path: Path, header: str) -> str:
-    if path.suffix.lower() == ".tsv":
-        return "\t"
-    return max((",", ";", "\t"), key=header.count)

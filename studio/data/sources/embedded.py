@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from studio.core.errors import DataError
+from studio.core.errors import source_error
 from studio.core.paths import EMBEDDED, SAMPLES, Workspace
 from studio.data.sources.json_files import JsonLinesReader
 from studio.data.sources.reader import Reader
@@ -12,7 +12,7 @@ PREFIX = f"{EMBEDDED}:"
 
 
 def embedded_sets() -> list[str]:
-    """Specs of the sample sets that are installed."""
+    """List the specs of the sample sets that are installed."""
     return [f"{PREFIX}{path.parent.name}" for path in sorted(SAMPLES.glob("*/train.jsonl"))]
 
 
@@ -21,12 +21,10 @@ def matches(spec: str, workspace: Workspace) -> bool:
 
 
 def open_reader(spec: str, split: str | None, workspace: Workspace, field: str) -> Reader:
-    """The sample set after `embedded:`. Raises DataError naming the sets there are."""
+    """Open the sample set after `embedded:`. Raises DataError naming the sets there are."""
     if spec not in embedded_sets():
-        raise DataError(
-            f"There is no sample set {spec!r}.",
-            remedy=f"There is: {', '.join(embedded_sets())}.",
-            field="data.source",
+        raise source_error(
+            f"There is no sample set {spec!r}.", f"There is: {', '.join(embedded_sets())}."
         )
     folder = SAMPLES / spec.removeprefix(PREFIX)
     files = {path.stem: path for path in sorted(folder.glob("*.jsonl"))}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from studio.core.errors import DataError
+from studio.core.errors import source_error
 from studio.core.paths import Workspace, typed_path
 from studio.data.sources.arrow_files import ArrowReader
 from studio.data.sources.delimited import DelimitedReader
@@ -26,19 +26,18 @@ def matches(spec: str, workspace: Workspace) -> bool:
 
 
 def existing_file(spec: str) -> Path:
-    """The file that `spec` names. Raises DataError when there is none."""
+    """Find the file that `spec` names. Raises DataError when there is none."""
     path = typed_path(spec)
     if not path.is_file():
-        raise DataError(
+        raise source_error(
             f"There is no file {spec!r}.",
-            remedy="Give a path on the machine the studio runs on, or upload the file.",
-            field="data.source",
+            "Give a path on the machine the studio runs on, or upload the file.",
         )
     return path
 
 
 def open_reader(spec: str, split: str | None, workspace: Workspace, field: str) -> Reader:
-    """A single file, which is the split `train` unless its name says otherwise."""
+    """Open a single file, which is the split `train` unless its name says otherwise."""
     path = existing_file(spec)
     with path.open("rb"):
         name = split_of(path)
@@ -47,22 +46,21 @@ def open_reader(spec: str, split: str | None, workspace: Workspace, field: str) 
 
 
 def split_of(path: Path) -> str:
-    """The split a file name tells: `test-00000-of-00001.parquet` is `test`; else `train`."""
+    """Read the split from a file name: `test-00000-of-00001.parquet` is `test`; else `train`."""
     word = path.stem.lower().replace("_", "-").replace(".", "-").split("-")[0]
     return word if word in EVALUATION_NAMES else "train"
 
 
 def reader_of(paths: Sequence[Path], folder: Path, splits: tuple[str, ...]) -> Reader:
-    """A reader of the files of one split."""
+    """Make a reader of the files of one split."""
     first = paths[0]
     kind = KINDS.get(first.suffix.lower(), first.suffix[1:].upper())
     label = f"{kind} file {first.name}" if len(paths) == 1 else f"{len(paths)} {kind} files"
     if first.suffix.lower() in ARROW:
         return ArrowReader(label=label, splits=splits, folder=folder, paths=tuple(paths))
     if len(paths) > 1:
-        raise DataError(
+        raise source_error(
             f"The folder {folder.name!r} holds several data files.",
-            remedy=f"Name one of them: {', '.join(path.name for path in paths[:8])}.",
-            field="data.source",
+            f"Name one of them: {', '.join(path.name for path in paths[:8])}.",
         )
     return READERS[first.suffix.lower()](label=label, splits=splits, folder=folder, path=first)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from studio.core.errors import DataError
+from studio.core.errors import source_error
 from studio.core.paths import Workspace, typed_path
 from studio.core.plurals import counted
 from studio.data.schema import BadRow
@@ -49,7 +49,7 @@ def matches(spec: str, workspace: Workspace) -> bool:
 
 
 def open_reader(spec: str, split: str | None, workspace: Workspace, field: str) -> Reader:
-    """The data files of a folder by split, else its images. Raises DataError."""
+    """Open the data files of a folder by split, else its images. Raises DataError."""
     folder = typed_path(spec).resolve()
     if (folder / "dataset_dict.json").is_file():
         return _saved_dict(folder, split, field)
@@ -62,10 +62,9 @@ def open_reader(spec: str, split: str | None, workspace: Workspace, field: str) 
         return reader_of(by_split[name], by_split[name][0].parent, tuple(by_split))
     images = _images(folder)
     if not images:
-        raise DataError(
+        raise source_error(
             f"The folder {folder.name!r} holds neither data files nor images.",
-            remedy=f"Data files end in {', '.join(ENDINGS)}; images in {', '.join(IMAGE_ENDINGS)}.",
-            field="data.source",
+            f"Data files end in {', '.join(ENDINGS)}; images in {', '.join(IMAGE_ENDINGS)}.",
         )
     choose_split(split, ("train",), field)
     return ImageFolderReader(
@@ -77,35 +76,32 @@ def _saved_dict(folder: Path, split: str | None, field: str) -> Reader:
     """A folder written by `DatasetDict.save_to_disk`."""
     parts = {path.parent.name: path.parent for path in sorted(folder.glob("*/state.json"))}
     if not parts:
-        raise DataError(
-            f"The saved dataset {folder.name!r} is empty.",
-            remedy="Save it again with `save_to_disk`.",
-            field="data.source",
+        raise source_error(
+            f"The saved dataset {folder.name!r} is empty.", "Save it again with `save_to_disk`."
         )
     name = choose_split(split, tuple(parts), field)
     return reader_of(sorted(parts[name].glob("*.arrow")), parts[name], tuple(parts))
 
 
 def _data_files(folder: Path) -> list[Path]:
-    for place in (folder, folder / "data"):
-        found = [
+    for where in (folder, folder / "data"):
+        files = [
             path
-            for path in sorted(place.glob("*"))
+            for path in sorted(where.glob("*"))
             if path.suffix.lower() in ENDINGS and path.name not in NOT_DATA and path.is_file()
         ]
-        arrow = [path for path in found if path.suffix.lower() in ARROW]
-        if found:
-            return arrow if (place / "state.json").exists() else found
+        arrow = [path for path in files if path.suffix.lower() in ARROW]
+        if files:
+            return arrow if (where / "state.json").exists() else files
     return []
 
 
 def _images(folder: Path) -> tuple[Path, ...]:
     entries = list(islice(folder.rglob("*"), MAX_ENTRIES + 1))
     if len(entries) > MAX_ENTRIES:
-        raise DataError(
+        raise source_error(
             f"The folder {folder.name!r} holds more than {MAX_ENTRIES:,} files.",
-            remedy="Name a folder further down, or a file that lists the images.",
-            field="data.source",
+            "Name a folder further down, or a file that lists the images.",
         )
     return tuple(
         path

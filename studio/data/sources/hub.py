@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from studio.core.errors import DataError
+from studio.core.errors import DataError, source_error
 from studio.core.paths import Workspace
 from studio.data.schema import BadRow
 from studio.data.sources.reader import Reader, Record
 from studio.data.split_slices import choose_split
-
-if TYPE_CHECKING:
-    from datasets import DatasetBuilder
 
 _ID = re.compile(
     r"(?P<id>[\w.-]+(?:/[\w.-]+)?)(?::(?P<config>[\w.-]+))?(?:@(?P<revision>[\w./-]+))?"
@@ -75,7 +72,7 @@ def matches(spec: str, workspace: Workspace) -> bool:
 
 
 def open_reader(spec: str, split: str | None, workspace: Workspace, field: str) -> Reader:
-    """The hub dataset named. Raises DataError when it cannot be found or reached."""
+    """Open the hub dataset named. Raises DataError when it cannot be found or reached."""
     match = _ID.fullmatch(spec)
     if match is None:
         raise DataError(f"{spec!r} is not the name of a hub dataset.", field=field)
@@ -86,31 +83,24 @@ def open_reader(spec: str, split: str | None, workspace: Workspace, field: str) 
 def open_builder(
     path: str, config: str | None, revision: str | None, split: str | None, field: str
 ) -> HubReader:
-    """A reader of what `datasets.load_dataset` finds at `path`."""
+    """Make a reader of what `datasets.load_dataset` finds at `path`."""
     from datasets import load_dataset_builder
 
     builder = _hub_call(path, load_dataset_builder, path, name=config, revision=revision)
     streams = _hub_call(path, builder.as_streaming_dataset)
     name = choose_split(split, tuple(streams), field)
     known = (builder.info.splits or {}).get(name)
-    files = {str(split): tuple(map(str, names)) for split, names in _data_files(builder)}
+    given: Mapping[object, Iterable[object]] = builder.config.data_files or {}
+    files = next((tuple(map(str, names)) for one, names in given.items() if str(one) == name), ())
     return HubReader(
         label=f"hub dataset {path}{f' at {revision[:8]}' if revision else ''}",
         splits=tuple(streams),
         path=path,
         stream=streams[name].decode(False),
-        files=_all_parquet(files.get(name, ())),
+        files=files if all(file.endswith(".parquet") for file in files) else (),
         rows=(known.num_examples if known else 0) or None,
         split_field=field,
     )
-
-
-def _data_files(builder: DatasetBuilder) -> Iterable[tuple[object, Iterable[object]]]:
-    return (builder.config.data_files or {}).items()
-
-
-def _all_parquet(files: tuple[str, ...]) -> tuple[str, ...]:
-    return files if all(name.endswith(".parquet") for name in files) else ()
 
 
 def _rows_in(files: tuple[str, ...]) -> int:
@@ -126,7 +116,7 @@ def _rows_in(files: tuple[str, ...]) -> int:
 
 
 def find_commit(path: str, revision: str | None) -> str | None:
-    """The commit that a revision (None: the newest) is, so that all splits come from one.
+    """Find the commit of a revision (None: the newest), so that all splits come from one.
 
     One quick request, so that an unreachable hub is said at once; without network, `revision`.
 
@@ -146,10 +136,9 @@ def find_commit(path: str, revision: str | None) -> str | None:
     try:
         return HfApi().dataset_info(path, revision=revision, timeout=TIMEOUT_SECONDS).sha
     except RevisionNotFoundError as error:
-        raise DataError(
+        raise source_error(
             f"The hub dataset {path!r} has no revision {revision!r}.",
-            remedy="Give a branch, a tag or a commit, or leave out the part after @.",
-            field="data.source",
+            "Give a branch, a tag or a commit, or leave out the part after @.",
         ) from error
     except HFValidationError as error:
         raise _not_found(path) from error
@@ -173,25 +162,21 @@ def _hub_call(path: str, function, *args, **kwargs):
     except (HTTPError, OSError) as error:
         raise _unreachable(path, error) from error
     except (DatasetsError, ValueError, RuntimeError) as error:
-        raise DataError(
+        raise source_error(
             f"The hub dataset cannot be read: {' '.join(str(error).split())[:300]}",
-            remedy="Name a configuration as owner/name:config, or download it as Parquet.",
-            field="data.source",
+            "Name a configuration as owner/name:config, or download it as Parquet.",
         ) from error
 
 
 def _not_found(path: str) -> DataError:
-    return DataError(
+    return source_error(
         f"There is no file, folder or hub dataset {path!r} that you may read.",
-        remedy="Check the spelling; for a gated dataset accept its terms and log in "
-        "(`hf auth login`).",
-        field="data.source",
+        "Check the spelling; for a gated dataset accept its terms and log in (`hf auth login`).",
     )
 
 
 def _unreachable(path: str, error: Exception) -> DataError:
-    return DataError(
+    return source_error(
         f"{path!r} is no file here, and the hub cannot be reached ({error}).",
-        remedy="Check the path or the network; set HF_HUB_OFFLINE=1 to use what is cached.",
-        field="data.source",
+        "Check the path or the network; set HF_HUB_OFFLINE=1 to use what is cached.",
     )

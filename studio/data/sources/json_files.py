@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from studio.core.errors import DataError
+from studio.core.errors import source_error
 from studio.data.schema import BadRow
 from studio.data.sources.reader import Reader, Record
 
@@ -28,7 +28,8 @@ class JsonLinesReader(Reader):
             while raw := handle.readline(MAX_LINE + 1):
                 line += 1
                 if len(raw) > MAX_LINE:
-                    _skip_line(handle, raw)
+                    while raw and not raw.endswith(b"\n"):
+                        raw = handle.readline(MAX_LINE)
                     yield BadRow(line, f"line over {MAX_LINE >> 20} MB")
                 elif raw.strip():
                     yield _parsed(raw, line)
@@ -46,10 +47,9 @@ class JsonReader(Reader):
 
     def records(self) -> Iterator[Record | BadRow]:
         if self.path.stat().st_size > MAX_JSON:
-            raise DataError(
+            raise source_error(
                 f"{self.path.name} is over {MAX_JSON >> 20} MB; JSON is read as a whole.",
-                remedy="Save it as JSON Lines (.jsonl) or Parquet.",
-                field="data.source",
+                "Save it as JSON Lines (.jsonl) or Parquet.",
             )
         for line, values in enumerate(self._objects(), 1):
             if isinstance(values, dict):
@@ -61,19 +61,17 @@ class JsonReader(Reader):
         try:
             value = json.loads(self.path.read_text(encoding="utf-8-sig"), **_STRICT)
         except (ValueError, RecursionError) as error:
-            raise DataError(
+            raise source_error(
                 f"{self.path.name} is not valid JSON: {error}.",
-                remedy="Save one object a line as .jsonl, so that single bad rows can be skipped.",
-                field="data.source",
+                "Save one object a line as .jsonl, so that single bad rows can be skipped.",
             ) from error
         if isinstance(value, dict):
             lists = [part for part in value.values() if isinstance(part, list)]
             value = lists[0] if len(lists) == 1 else None
         if not isinstance(value, list):
-            raise DataError(
+            raise source_error(
                 f"{self.path.name} holds no list of rows.",
-                remedy="Save a list of objects, or one object a line as .jsonl.",
-                field="data.source",
+                "Save a list of objects, or one object a line as .jsonl.",
             )
         return value
 
@@ -90,11 +88,6 @@ def _parsed(raw: bytes, line: int) -> Record | BadRow:
     if not isinstance(values, dict):
         return BadRow(line, "not an object with named fields")
     return Record(line, values)
-
-
-def _skip_line(handle, raw: bytes) -> None:
-    while raw and not raw.endswith(b"\n"):
-        raw = handle.readline(MAX_LINE)
 
 
 def _unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
+from pathlib import PurePath
 
 from studio.core.errors import DataError
 from studio.core.paths import Workspace
@@ -59,15 +59,20 @@ class Source:
         self.mapping = map_columns(self.columns, samples, explicit)
         if samples:
             check_mapping(self.columns, self.mapping)
-            _ensure_columns(self._where, self.columns)
+            if missing := [name for name in self._where if name not in self.columns]:
+                raise DataError(
+                    f"There is no column {missing[0]!r} to choose rows by.",
+                    remedy=f"The columns are {', '.join(self.columns)}.",
+                    field="data.where",
+                )
         self.recognised_as = describe(self.columns, self.mapping, samples[0] if samples else None)
 
     def bounds(self) -> tuple[int, int | None]:
-        """First record and the one after the last, of the slice asked for."""
+        """Return the first record and the one after the last, of the slice asked for."""
         return self._slice.bounds(self._reader.count) if self._slice else (0, None)
 
     def count(self) -> int | None:
-        """Records in the slice, damaged ones included; None when only fetching all would tell."""
+        """Count the records in the slice, damaged ones too; None when that means fetching all."""
         start, stop = self.bounds()
         total = self._reader.known_count()
         if total is None:
@@ -76,7 +81,7 @@ class Source:
 
     def rows(self) -> Iterator[Row | BadRow]:
         """Stream the rows; one that cannot be used is a BadRow with its line and the reason."""
-        maker = RowMaker(self.mapping, _Keeper(self._images, self._reader.folder))
+        maker = RowMaker(self.mapping, _Keeper(self._images, self._reader))
         for record in self._reader.between(*self.bounds()):
             if isinstance(record, BadRow):
                 yield record
@@ -91,7 +96,7 @@ class Source:
                 yield BadRow(record.line, "values are nested too deeply")
 
     def preview(self, n: int = 5) -> Preview:
-        """The first `n` good rows and the bad ones met on the way (at most `10 * n` looked at)."""
+        """Read the first `n` good rows and the bad ones on the way (at most `10 * n` in all)."""
         rows: list[Row] = []
         bad: list[BadRow] = []
         for row in islice(self.rows(), 10 * n):
@@ -133,21 +138,12 @@ def open_source(
     return Source(reader, slice_of, ImageStore(workspace), columns, where)
 
 
-def _ensure_columns(where: Mapping[str, str], columns: Sequence[str]) -> None:
-    missing = [name for name in where if name not in columns]
-    if missing:
-        raise DataError(
-            f"There is no column {missing[0]!r} to choose rows by.",
-            remedy=f"The columns are {', '.join(columns)}.",
-            field="data.where",
-        )
-
-
 class _Keeper:
     """Puts raw image values into the store; remembers file names already stored."""
 
-    def __init__(self, store: ImageStore, folder: Path | None) -> None:
-        self._store, self._folder = store, folder
+    def __init__(self, store: ImageStore, reader: Reader) -> None:
+        self._store, self._folder = store, reader.folder
+        self._named_by_content = reader.named_by_content
         self._known: dict[str, str] = {}
 
     def __call__(self, value: object) -> str:
@@ -162,6 +158,9 @@ class _Keeper:
         raise DataError("the image is missing.", field="image")
 
     def _named(self, name: str) -> str:
+        # Hashed when it came in; a stranger's file may have any name, and is hashed.
+        if self._named_by_content and self._store.has(sha := PurePath(name).stem):
+            return sha
         if name not in self._known:
             if self._folder is None:
                 raise DataError(

@@ -29,16 +29,18 @@ class Reader(ABC):
         label: What the source is, in a few words ("JSONL file pairs.jsonl").
         splits: Names of all splits of the source.
         folder: Where relative image names are looked up; None when names are refused.
+        named_by_content: The studio wrote the source, and each image's name is its sha256.
     """
 
     label: str
     splits: tuple[str, ...] = ("train",)
     folder: Path | None = None
+    named_by_content: bool = False
     _peeked: list[Record] = field(default_factory=list, repr=False)
 
     @abstractmethod
     def records(self) -> Iterator[Record | BadRow]:
-        """All records from the first on; a damaged one is a BadRow. Raises DataError."""
+        """Yield all records from the first on; a damaged one is a BadRow. Raises DataError."""
 
     def count(self) -> int:
         """Number of records, damaged ones included; may read the whole source."""
@@ -49,11 +51,11 @@ class Reader(ABC):
         return self.count()
 
     def between(self, start: int, stop: int | None) -> Iterator[Record | BadRow]:
-        """The records of a slice."""
+        """Yield the records of a slice."""
         return islice(self.records(), start, stop)
 
     def peek(self) -> list[Record]:
-        """The first good records, read once."""
+        """Read the first good records, once."""
         if not self._peeked:
             good = (record for record in self.records() if isinstance(record, Record))
             self._peeked = list(islice(good, PEEKED))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from studio.core.errors import DataError
+from studio.core.errors import source_error
 from studio.core.paths import Workspace
 from studio.data.sources import archive, embedded, exports, files, folder, hub
 from studio.data.sources.reader import Reader
@@ -16,30 +16,27 @@ KINDS: tuple[ModuleType, ...] = (embedded, exports, folder, archive, files, hub)
 def open_reader(
     spec: str, split: str | None, workspace: Workspace, field: str = "data.train"
 ) -> Reader:
-    """The reader of one split of `spec`.
+    """Open the reader of one split of `spec`.
 
     Raises:
         DataError: Nothing is called so, or it lacks the split (then naming `field`).
     """
     spec = spec.strip()
     if spec.startswith(LIBRARY):
-        raise DataError(
+        raise source_error(
             f"{spec[:200]!r} is the library, which changes; only training and checks read it.",
-            remedy='Export the dataset and name the export: "exports/<name>".',
-            field="data.source",
+            'Export the dataset and name the export: "exports/<name>".',
         )
     try:
         kind = next((kind for kind in KINDS if spec and kind.matches(spec, workspace)), None)
         if kind is not None:
             return kind.open_reader(spec, split, workspace, field)
     except OSError as error:
-        raise DataError(
+        raise source_error(
             f"{spec[:200]!r} cannot be read: {error.strerror or error}.",
-            remedy="Check its name and its permissions.",
-            field="data.source",
+            "Check its name and its permissions.",
         ) from error
-    raise DataError(
+    raise source_error(
         f"{spec[:200]!r} is no file, folder or hub dataset." if spec else "No source is given.",
-        remedy='Give a path, a hub id such as "owner/name", "exports/<name>" or "embedded:sft".',
-        field="data.source",
+        'Give a path, a hub id such as "owner/name", "exports/<name>" or "embedded:sft".',
     )

@@ -11,7 +11,7 @@ from typing import Any
 from datasets import Dataset
 from PIL import Image
 
-from studio.data.image_store import open_image
+from studio.data.image_store import named_sha, open_image
 from studio.data.trl_format import SCORED, bare
 
 
@@ -39,6 +39,8 @@ def image_ref(value: Any) -> ImageRef:
     if isinstance(value, bytes):
         return ImageRef(hashlib.sha256(value).hexdigest(), value)
     path = Path(value)
+    if sha := named_sha(path):  # hashed when it came into the workspace
+        return ImageRef(sha, str(path))
     stat = path.stat()
     return ImageRef(_file_key(str(path), stat.st_size, stat.st_mtime_ns), str(path))
 

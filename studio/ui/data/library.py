@@ -14,7 +14,6 @@ import gradio as gr
 from studio.annotation import AnnotationStore, DatasetView, Facets, ItemFilter, ItemView, TextChange
 from studio.annotation.labeling.showings import Viewer
 from studio.annotation.library.blinding import REVEALED, VEILED, veiled, veiled_edit
-from studio.annotation.library.sources import list_datasets
 from studio.api.context import StudioContext
 from studio.core.errors import InputError, NotFoundError, StudioError
 from studio.ui.data import views as look
@@ -58,7 +57,7 @@ class Library:
         """Everything of one look."""
         check_lead(self.context, request)
         state = self._of_person(state, request)
-        datasets = list_datasets(self.store)
+        datasets = self.store.datasets()
         name = state.where.dataset
         if name and name not in {dataset.name for dataset in datasets}:
             state = replace(state.of(None), item=state.item)

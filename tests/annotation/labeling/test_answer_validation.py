@@ -6,28 +6,10 @@ import pytest
 
 from studio.annotation import Span
 from studio.annotation.labeling.answer_validation import LONGEST_MS, MOST_SPANS, utf16_length
-from studio.annotation.labeling.showings import LAST_ID, LAST_PAIR
 from studio.annotation.quality.adjudication import DecisionEvent
-from studio.core.errors import InputError, NotFoundError
+from studio.core.errors import InputError
 from studio.data.schema import Answer
 from tests.annotation.conftest import answer, make_row, make_rows
-
-
-def guideline_of(store) -> int | None:
-    return store.answers("charts")[0]["guideline"]
-
-
-def test_a_guideline_is_no_newer_than_the_newest(store):
-    store.add_rows("charts", make_rows(3))
-    for told, wanted in ((9, None), (2**31, None), (-3, None)):
-        card = store.card(1, "ana")
-        store.save(answer(card, "ana", guideline=told))
-        assert guideline_of(store) == wanted
-    store.team.write_guidelines("lea", "charts", "# One", seen=0)
-    store.team.write_guidelines("lea", "charts", "# Two", seen=1)
-    for told, wanted in ((2**31, 2), (1, 1), (2, 2)):
-        store.save(answer(store.card(1, "ana"), "ana", guideline=told))
-        assert guideline_of(store) == wanted
 
 
 def test_a_mark_is_on_the_text_as_a_browser_counts_it(store):
@@ -58,18 +40,6 @@ def test_an_answer_takes_a_time_that_there_is(store, elapsed):
         store.save(answer(card, "ana", elapsed_ms=elapsed))
     assert caught.value.field == "elapsed_ms"
     store.save(answer(card, "ana", elapsed_ms=LONGEST_MS))
-
-
-def test_a_number_that_no_pair_has_is_somebody_else_s_pair(store):
-    store.add_rows("charts", make_rows(1))
-    store.claim("ana")
-    ana = store.team.viewer("ana")
-    for number in (LAST_ID + 1, LAST_PAIR):
-        for ask in (store.look, lambda handle, who: store.undo(who, handle=handle)):
-            with pytest.raises(NotFoundError, match="not given to you"):
-                ask(ana.handle(number), "ana")
-    with pytest.raises(NotFoundError):
-        store.look(ana.handle(LAST_ID), "ana")
 
 
 def test_what_a_lead_writes_is_what_a_database_can_hold(store):

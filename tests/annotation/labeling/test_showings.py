@@ -72,3 +72,10 @@ def test_the_second_showing_looks_like_a_first(store, monkeypatch):
         shown[sent.pair_id] = sent.version
         store.save(answer(card, "ana", repeat=card.repeat))
     assert len(shown) == 15 and min(shown.values()) > 0
+
+
+def test_sides_are_fair_and_differ_between_people():
+    ana = [Viewer("s", "ana").left_is_first(pair) for pair in range(2000)]
+    ben = [Viewer("s", "ben").left_is_first(pair) for pair in range(2000)]
+    assert 900 < sum(ana) < 1100
+    assert 900 < sum(one == two for one, two in zip(ana, ben, strict=True)) < 1100

@@ -64,21 +64,6 @@ def test_they_can_be_left_out(store, card):
     assert len(rows) == 1
 
 
-def test_marks_aspects_and_comment_come_back_with_the_card(store, card):
-    store.team.change_settings("lea", "charts", {"aspects": ["Faithful"]})
-    span = Span(card.right.candidate_id, 0, 4)
-    store.save(
-        answer(
-            card, "ana", strength="slightly", spans=(span,), comment="off by one", flagged=True,
-            aspects={"Faithful": card.left.candidate_id},
-        )
-    )  # fmt: skip
-    current = store.card(card.pair_id, "ana").current
-    assert (current.strength, current.comment, current.flagged) == ("slightly", "off by one", True)
-    assert current.spans == (span,)
-    assert current.aspects == {"Faithful": card.left.candidate_id}
-
-
 @pytest.mark.parametrize(
     ("changes", "field"),
     [

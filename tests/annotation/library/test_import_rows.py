@@ -62,16 +62,6 @@ def test_an_id_of_another_question_is_refused_and_nothing_is_imported(store):
     assert store.count(ItemFilter(dataset="charts")) == 1
 
 
-def test_a_batch_that_fails_half_way_leaves_nothing(store):
-    def rows():
-        yield make_row(1)
-        raise ValueError("the file ends here")
-
-    with pytest.raises(ValueError, match="ends here"), store.importing("charts") as batch:
-        batch.add_rows(rows())
-    assert store.datasets() == []
-
-
 def test_half_a_preference_is_refused(store):
     with pytest.raises(DataError, match="only one of chosen and rejected"):
         store.add_rows("charts", [make_row(1, chosen=Answer("yes"))])
@@ -81,11 +71,3 @@ def test_half_a_preference_is_refused(store):
 def test_unusable_dataset_names_are_refused(store, name):
     with pytest.raises(DataError, match="name of a dataset"):
         store.add_rows(name, make_rows(1))
-
-
-def test_annotators_go_on_while_rows_are_gathered(store):
-    store.add_rows("charts", make_rows(1))
-    with store.importing("more") as batch:
-        batch.add(make_row(2))
-        assert store.claim("ana") is not None
-    assert batch.report.added == 1

@@ -120,11 +120,11 @@ IMPORTER = """
 import sys
 sys.path.insert(0, sys.argv[2])
 from studio.annotation import AnnotationStore
-from tests.annotation.conftest import make_rows
+from tests.annotation.conftest import make_row
 store = AnnotationStore(sys.argv[1])
 with store.importing("charts") as batch:
-    for row in make_rows(100_000):
-        batch.add(row)
+    for number in range(100_000):
+        batch.add(make_row(number))
         if batch.report.added >= 400:
             print("half way", flush=True)
             sys.stdin.read()

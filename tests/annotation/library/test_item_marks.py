@@ -88,13 +88,6 @@ def test_unusable_tags_are_refused(store, ids, tag):
         store.tag(ids, tag)
 
 
-def test_exactly_the_rows_of_a_finding(store, ids):
-    assert found(store, ids=(ids[2], ids[0], 999)) == [ids[0], ids[2]]
-    assert found(store, ids=()) == []
-    assert found(store, ids=tuple(ids), excluded=True) == []
-    assert len(found(store, ids=tuple(range(200_000)))) == 4
-
-
 def test_rows_that_are_not_there_change_nothing(store, ids):
     assert store.exclude([999]) == 0 and store.tag([999], "x") == 0
     with pytest.raises(NotFoundError):

@@ -10,7 +10,6 @@ import pytest
 
 from studio.annotation.quality import agreement
 from studio.annotation.quality.agreement import ALONE, SAME, alpha, kappa, kappas, percent_agreement
-from studio.annotation.quality.estimate import share
 
 # Krippendorff, Computing Krippendorff's Alpha-Reliability (2011), section C: four observers,
 # twelve units, missing data; nominal α = .743, ordinal α = .815.
@@ -20,6 +19,7 @@ KRIPPENDORFF = """
     . 3 3 3 2 3 4 2 2 5 1 .
     1 2 3 3 2 4 4 1 2 5 1 .
 """
+
 # The same paper, section A: two observers, ten units, two values; α = .095.
 BINARY = "0 1 0 0 0 0 0 0 1 0\n1 1 1 0 0 1 0 0 0 0"
 
@@ -170,12 +170,3 @@ def test_what_is_undefined_is_said_in_words():
     assert "in common" in kappa([], []).why
     assert "gold" in agreement.gold_accuracy(0, 0).why
     assert "second time" in agreement.self_consistency(0, 0).why
-
-
-def test_wilson_s_interval():
-    # Newcombe (1998), table I, method 3: 81 of 263 and 15 of 148.
-    found = share(81, 263, "")
-    assert (found.low, found.high) == pytest.approx((0.2553, 0.3662), abs=0.0001)
-    found = share(15, 148, "")
-    assert (found.low, found.high) == pytest.approx((0.0624, 0.1605), abs=0.0001)
-    assert share(0, 0, "nothing yet").why == "nothing yet"

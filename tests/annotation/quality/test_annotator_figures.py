@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from studio.annotation.quality.annotator_figures import DAY, Gathered, GivenAnswer, measure
+from tests.annotation.conftest import label_all, make_rows
 
 START = 1_800_000_000.0
 
@@ -155,3 +156,14 @@ def test_the_order_in_which_the_two_answers_are_stored_changes_no_agreement():
         (stored.kappas["ana", "ben"], exchanged.kappas["ana", "ben"]),
     ):
         assert (one.value, one.low, one.high) == pytest.approx((two.value, two.low, two.high))
+
+
+def test_gold_pairs_are_done_because_they_need_no_answers(store):
+    store.add_rows("charts", make_rows(4))
+    store.team.set_gold("lea", 4, "choose", store.item(4).candidates[0].id)
+    store.team.change_settings("lea", "charts", {"repeat_share": 0})
+    found = store.team.quality("charts", 0)
+    assert (found.done, found.pairs, found.golden) == (1, 4, 1)
+    label_all(store, "ana")
+    found = store.team.quality("charts", 0)
+    assert (found.done, found.pairs, found.forecast.answers) == (4, 4, 0)

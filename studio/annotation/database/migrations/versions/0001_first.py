@@ -48,10 +48,7 @@ def create_people_and_items() -> None:
         sa.Column("fingerprint", sa.String(length=64), nullable=False),
         sa.Column("meta", sa.JSON(), nullable=False),
         sa.Column("created_at", sa.Float(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["dataset_id"],
-            ["datasets.id"],
-        ),
+        sa.ForeignKeyConstraint(["dataset_id"], ["datasets.id"]),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("items_external", "items", ["dataset_id", "external_id"], unique=True)
@@ -68,10 +65,7 @@ def create_people_and_items() -> None:
         sa.Column("decoding", sa.JSON(), nullable=True),
         sa.Column("reference", sa.Boolean(), nullable=False),
         sa.Column("created_at", sa.Float(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["item_id"],
-            ["items.id"],
-        ),
+        sa.ForeignKeyConstraint(["item_id"], ["items.id"]),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index(
@@ -91,26 +85,11 @@ def create_pairs() -> None:
         sa.Column("votes", sa.Integer(), nullable=False),
         sa.Column("open", sa.Boolean(), nullable=False),
         sa.Column("created_at", sa.Float(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["dataset_id"],
-            ["datasets.id"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["first_id"],
-            ["candidates.id"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["item_id"],
-            ["items.id"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["second_id"],
-            ["candidates.id"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["source_choice_id"],
-            ["candidates.id"],
-        ),
+        sa.ForeignKeyConstraint(["dataset_id"], ["datasets.id"]),
+        sa.ForeignKeyConstraint(["first_id"], ["candidates.id"]),
+        sa.ForeignKeyConstraint(["item_id"], ["items.id"]),
+        sa.ForeignKeyConstraint(["second_id"], ["candidates.id"]),
+        sa.ForeignKeyConstraint(["source_choice_id"], ["candidates.id"]),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("pairs_dataset", "pairs", ["dataset_id", "id"], unique=False)
@@ -136,26 +115,11 @@ def create_labels() -> None:
         sa.Column("shown_left_id", sa.Integer(), nullable=True),
         sa.Column("undoes_id", sa.Integer(), nullable=True),
         sa.Column("created_at", sa.Float(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["annotator_id"],
-            ["annotators.id"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["pair_id"],
-            ["pairs.id"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["shown_left_id"],
-            ["candidates.id"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["undoes_id"],
-            ["labels.id"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["winner_id"],
-            ["candidates.id"],
-        ),
+        sa.ForeignKeyConstraint(["annotator_id"], ["annotators.id"]),
+        sa.ForeignKeyConstraint(["pair_id"], ["pairs.id"]),
+        sa.ForeignKeyConstraint(["shown_left_id"], ["candidates.id"]),
+        sa.ForeignKeyConstraint(["undoes_id"], ["labels.id"]),
+        sa.ForeignKeyConstraint(["winner_id"], ["candidates.id"]),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("key"),
         sa.UniqueConstraint("undoes_id"),
@@ -170,14 +134,8 @@ def create_leases() -> None:
         sa.Column("pair_id", sa.Integer(), nullable=False),
         sa.Column("annotator_id", sa.Integer(), nullable=False),
         sa.Column("expires_at", sa.Float(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["annotator_id"],
-            ["annotators.id"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["pair_id"],
-            ["pairs.id"],
-        ),
+        sa.ForeignKeyConstraint(["annotator_id"], ["annotators.id"]),
+        sa.ForeignKeyConstraint(["pair_id"], ["pairs.id"]),
         sa.PrimaryKeyConstraint("pair_id", "annotator_id"),
     )
     op.create_index("leases_annotator", "leases", ["annotator_id", "expires_at"], unique=False)
@@ -190,18 +148,9 @@ def create_current_labels() -> None:
         sa.Column("annotator_id", sa.Integer(), nullable=False),
         sa.Column("label_id", sa.Integer(), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["annotator_id"],
-            ["annotators.id"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["label_id"],
-            ["labels.id"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["pair_id"],
-            ["pairs.id"],
-        ),
+        sa.ForeignKeyConstraint(["annotator_id"], ["annotators.id"]),
+        sa.ForeignKeyConstraint(["label_id"], ["labels.id"]),
+        sa.ForeignKeyConstraint(["pair_id"], ["pairs.id"]),
         sa.PrimaryKeyConstraint("pair_id", "annotator_id"),
     )
     op.create_index(

@@ -1,4 +1,4 @@
-"""Arrow and Parquet files that are not what they say: told, never followed."""
+"""Arrow and Parquet files: read in pieces, and refused where they are damaged."""
 
 from __future__ import annotations
 
@@ -10,6 +10,28 @@ import pytest
 from studio.core.errors import DataError
 from studio.data.schema import BadRow
 from studio.data.sources import open_source
+from tests.data.conftest import png
+
+
+def test_parquet_with_images_as_structs_bytes_and_names(folder, workspace):
+    columns = {"question": ["q"], "answer": ["a"]}
+    for name, value in (
+        ("struct", {"bytes": png(), "path": None}),
+        ("bytes", png()),
+        ("name", "a.png"),
+    ):
+        path = folder / f"{name}.parquet"
+        pq.write_table(pa.table({"image": [value], **columns}), path)
+        (row,) = open_source(str(path), workspace=workspace).rows()
+        assert len(row.images) == 1
+
+
+def test_a_truncated_parquet_file_is_refused(folder, workspace):
+    path = folder / "x.parquet"
+    pq.write_table(pa.table({"image": [png()], "question": ["q"], "answer": ["a"]}), path)
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(DataError, match=r"x\.parquet"):
+        open_source(str(path), workspace=workspace)
 
 
 def text_column(content: bytes, *offsets: int) -> pa.Table:

@@ -1,6 +1,10 @@
-"""Rows chosen by the values of their columns."""
+"""A source opened: chosen rows, and rows without torch."""
+
+from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 from PIL import Image
@@ -9,6 +13,16 @@ from studio.config import run_file
 from studio.core.errors import DataError
 from studio.core.paths import Workspace
 from studio.training.run_rows import load_run_data
+
+
+def test_importing_the_data_layer_brings_no_torch():
+    code = (
+        "import sys, studio.data.trl_conversion, studio.data.frozen_dataset, studio.data.sources, "
+        "studio.annotation.library.sources\n"
+        "print({'torch', 'transformers', 'trl', 'datasets', 'pandas'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
 
 
 @pytest.fixture

@@ -5,9 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-import stat
 import time
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -15,13 +13,13 @@ from PIL import Image
 
 from studio.annotation import AnnotationStore
 from studio.annotation.library.sources import import_source
-from studio.core.errors import DataError
 from studio.core.paths import Workspace
 from studio.core.spreadsheet import neutral
 from studio.data import image_store as image_module
 from tests.data.conftest import slow_jpeg
 
 GOOD = {"image": "good.png", "question": "q", "answer": "a"}
+
 SVG = b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>"
 
 
@@ -185,68 +183,6 @@ def test_23_images_are_looked_up_beside_the_data_only(bring, folder, tmp_path, n
     monkeypatch.setattr("socket.socket.connect", lambda *given: pytest.fail("fetched"))
     bad = bring({**GOOD, "image": name})
     assert list(bad) == [2] and any(word in bad[2] for word in ("outside", "address", "out of"))
-
-
-def archive(path: Path, **members) -> str:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
-        packed.writestr("data/rows.jsonl", json.dumps(GOOD))
-        packed.writestr("data/good.png", png())
-        for name, content in members.items():
-            packed.writestr(name.replace("__", "/"), content)
-    return str(path)
-
-
-def linked(path: Path) -> str:
-    with zipfile.ZipFile(path, "w") as packed:
-        link = zipfile.ZipInfo("data/good.png")
-        link.external_attr = (stat.S_IFLNK | 0o777) << 16
-        packed.writestr(link, "/etc/passwd")
-    return str(path)
-
-
-@pytest.mark.parametrize(
-    ("made", "reason"),
-    [
-        (lambda path: archive(path, **{"..__evil.png": b"x"}), "leads outside"),
-        (lambda path: archive(path, **{"__etc__evil.png": b"x"}), "leads outside"),
-        (linked, "is a link"),
-        (lambda path: archive(path, **{"data__zeros.txt": bytes(20_000_000)}), "times its size"),
-        (lambda path: archive(path, **{"data__GOOD.png": png()}), "same name"),
-    ],
-)
-def test_24_archives_are_checked_before_anything_is_unpacked(tmp_path, store, made, reason):
-    with pytest.raises(DataError, match=reason) as caught:
-        import_source(made(tmp_path / "given.zip"), store.workspace, store)
-    assert caught.value.field == "data.source" and caught.value.remedy
-    assert not list(store.workspace.unpacked.glob("*")) and store.datasets() == []
-    assert not list(tmp_path.rglob("evil.png"))
-
-
-def test_24_an_archive_cut_short_is_refused(tmp_path, store):
-    path = Path(archive(tmp_path / "cut.zip"))
-    path.write_bytes(path.read_bytes()[:-60])
-    with pytest.raises(DataError, match="damaged"):
-        import_source(str(path), store.workspace, store)
-
-
-@pytest.mark.parametrize("packing", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_24_an_archive_with_damaged_data_is_refused(tmp_path, store, packing):
-    path = tmp_path / "damaged.zip"
-    with zipfile.ZipFile(path, "w", packing) as packed:
-        packed.writestr("rows.jsonl", "".join(str(number**3) for number in range(1000)))
-    content = bytearray(path.read_bytes())
-    content[60:90] = b"\xff" * 30
-    path.write_bytes(content)
-    with pytest.raises(DataError, match=r"not unpacked: it is damaged"):
-        import_source(str(path), store.workspace, store)
-    assert not list(store.workspace.unpacked.glob("*"))
-
-
-def test_24_a_name_that_no_disk_takes_is_a_sentence(tmp_path, store):
-    path = archive(tmp_path / "long.zip", **{f"data__{'a' * 300}.png": png()})
-    with pytest.raises(DataError, match="cannot be unpacked here"):
-        import_source(path, store.workspace, store)
-    assert not list(store.workspace.unpacked.glob("*"))
 
 
 def test_25_pairs_that_teach_nothing_are_counted_and_make_no_pair(bring, folder, store):

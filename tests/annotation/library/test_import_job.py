@@ -1,0 +1,36 @@
+"""Imports in the background, one at a time."""
+
+from __future__ import annotations
+
+import pytest
+
+from studio.annotation.library.import_job import Importer
+from studio.core.errors import BusyError
+
+
+def test_imports_in_the_background(pairs, workspace, library):
+    importer = Importer(workspace, library)
+    assert importer.status.state == "idle"
+    importer.start(pairs(30))
+    done = importer.wait(30)
+    assert (done.state, done.report.added, done.read) == ("done", 30, 32)
+    importer.start("nope.jsonl")
+    failed = importer.wait(30)
+    assert failed.state == "failed" and failed.number == 2
+    assert "nope.jsonl" in failed.error
+
+
+def test_one_import_at_a_time(pairs, workspace, library, monkeypatch):
+    import threading
+
+    gate = threading.Event()
+    monkeypatch.setattr(
+        "studio.annotation.library.import_job.import_source",
+        lambda *args, **kwargs: gate.wait(30),
+    )
+    importer = Importer(workspace, library)
+    importer.start("first")
+    with pytest.raises(BusyError, match="first"):
+        importer.start("second")
+    gate.set()
+    importer.wait(30)

@@ -1,0 +1,30 @@
+"""One row of data, whatever file it came from."""
+
+from __future__ import annotations
+
+import pytest
+
+from studio.data.schema import Answer, Message, Part, Row, plain_row
+
+TURNS = (
+    Message("user", (Part("image"), Part("text", "One?"))),
+    Message("assistant", (Part("text", "First."),), scored=False),
+    Message("user", (Part("text", "Two"), Part("text", "?"))),
+)
+
+
+def test_the_question_is_the_last_user_turn():
+    assert Row("a", (), TURNS).question == "Two?"
+    assert Row("a", (), TURNS[1:2]).question == ""
+
+
+def test_half_a_preference_is_none():
+    with pytest.raises(ValueError, match="row a has no preference"):
+        _ = Row("a", (), TURNS, chosen=Answer("yes")).preference
+    both = Row("a", (), TURNS, chosen=Answer("yes"), rejected=Answer("no"))
+    assert both.preference == (Answer("yes"), Answer("no"))
+
+
+def test_digests_of_rows_without_weights_stay_as_they_were():
+    prompt = plain_row(Row("a", ("ab",), TURNS))["prompt"]
+    assert [turn.get("scored") for turn in prompt] == [None, False, None]
