@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 from pathlib import Path
 
 from huggingface_hub.errors import StrictDataclassError
@@ -18,6 +20,7 @@ from studio.core.errors import ModelError, first_line
 from studio.models.chat_template import ensure_usable
 from studio.models.compat.processors import made_usable
 from studio.models.model_location import (
+    CONFIG,
     ensure_there,
     folder_of,
     lacks_processor,
@@ -41,9 +44,7 @@ def load_config(model: ModelConfig) -> PretrainedConfig:
     ensure_there(model)
     refuse_pointers(model)
     try:
-        config = AutoConfig.from_pretrained(
-            model_path(model.id), revision=model.revision, trust_remote_code=False
-        )
+        config = _parsed(model)
     except UNREADABLE as error:
         if known := unreached(model, error):
             raise known from None  # which says all there is to know of it
@@ -62,6 +63,26 @@ def load_config(model: ModelConfig) -> PretrainedConfig:
             field="model.id",
         )
     return config
+
+
+def _parsed(model: ModelConfig) -> PretrainedConfig:
+    folder = folder_of(model)
+    if folder is None:
+        return AutoConfig.from_pretrained(
+            model_path(model.id), revision=model.revision, trust_remote_code=False
+        )
+    file = (folder / CONFIG).stat()
+    return copy.deepcopy(_parsed_folder(model_path(model.id), file.st_mtime_ns, file.st_size))
+
+
+@functools.lru_cache(maxsize=4)
+def _parsed_folder(folder: str, changed_ns: int, size: int) -> PretrainedConfig:
+    """Read a folder's configuration, once for each state of its file.
+
+    A plan and its run ask for it a dozen times, and transformers checks and prints every field
+    each time.
+    """
+    return AutoConfig.from_pretrained(folder, trust_remote_code=False)
 
 
 def has_processor(model: ModelConfig) -> bool:
