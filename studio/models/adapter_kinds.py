@@ -45,7 +45,7 @@ KINDS = (
     "WAVEFT",
 )
 """All but ADALORA and PVERA are continued with either method; each was tried on the embedded
-model (tests/models/test_adapter_weights.py, tests/training/test_reference_check.py)."""
+model (tests/models/test_loaded_adapters.py, tests/training/test_continued_adapter.py)."""
 
 PROMPTS = "it puts learned tokens before the prompt, where a model counts the places of its images"
 REFUSED = {

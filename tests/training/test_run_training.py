@@ -3,7 +3,6 @@
 import json
 import math
 import shutil
-from pathlib import Path
 
 import pytest
 import torch
@@ -13,13 +12,12 @@ from studio.core.errors import ConfigError, DataError, ModelError, RunFailedErro
 from studio.models.load import load_model
 from studio.runs import checkpoints
 from studio.runs.event_log import read_events
-from studio.training.model_setup import prepare_model
 from studio.training.planning.preflight_plan import plan_run
-from studio.training.run_rows import load_run_data
-from studio.training.trainers import build_trainer
 from tests.places import SHARED
 
 REAL = SHARED / "data"
+
+
 needs_real_data = pytest.mark.skipif(not REAL.is_dir(), reason="the shared data is not here")
 
 
@@ -46,63 +44,11 @@ def quantized(runner):
     return run
 
 
-def first_batch(runner, config):
-    run = runner.store.create(config)
-    trainable = prepare_model(config, runner.workspace)
-    data = load_run_data(config, runner.workspace)
-    trainer = build_trainer(config, run.paths, trainable, data, [], runner.workspace)
-    return trainer, next(iter(trainer.get_train_dataloader()))
-
-
-def test_sft_learns_from_the_answer_and_its_end_only(runner):
-    trainer, batch = first_batch(runner, runner.config())
-    tokenizer = trainer.processing_class.tokenizer
-    labels = batch["labels"][0]
-    ids = labels[labels != -100]
-    row = trainer.train_dataset
-    answers = {row[i]["completion"][0]["content"][0]["text"] for i in range(len(row))}
-    text = tokenizer.decode(ids)
-    assert text.replace("<end_of_utterance>", "").strip() in answers
-    assert tokenizer.eos_token_id in ids.tolist()
-    assert not set(ids.tolist()) & {trainer.processing_class.image_token_id}
-
-
-def test_dpo_scores_both_answers_to_the_same_prompt(runner):
-    _, batch = first_batch(runner, runner.config(method="dpo"))
-    rows = batch["input_ids"].shape[0]
-    assert rows == 8
-    for index in range(4):
-        chosen_prompt = batch["input_ids"][index][batch["completion_mask"][index] == 0]
-        rejected_prompt = batch["input_ids"][index + 4][batch["completion_mask"][index + 4] == 0]
-        length = min(len(chosen_prompt), len(rejected_prompt)) - 12
-        assert torch.equal(chosen_prompt[:length], rejected_prompt[:length])
-
-
-@pytest.mark.parametrize("method", ["sft", "dpo"])
-def test_every_adapted_tower_gets_gradient(runner, method):
-    config = runner.config(
-        method=method,
-        adapter={"targets": "vision+language", "init": "gaussian"},
-        batch={"gradient_checkpointing": True},
-    )
-    trainer, batch = first_batch(runner, config)
-    model = trainer.model
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            if "lora_B" in name:
-                parameter.normal_(std=0.02)
-    model.train()
-    trainer.compute_loss(model, batch).backward()
-    for part in ("vision", "text"):
-        found = [p.grad for n, p in model.named_parameters() if p.requires_grad and part in n]
-        assert found and all(g is not None and g.abs().sum() > 0 for g in found), part
-
-
-@pytest.mark.parametrize("method", ["sft", "dpo"])
-def test_quantized_runs_lose_as_unquantized_ones(runner, method):
+@pytest.mark.parametrize(("method", "quantized"), [("sft", "nf4"), ("dpo", "int8")])
+def test_quantized_runs_lose_as_unquantized_ones(runner, method, quantized):
     """The same four rows in every step: the loss falls, and the last is within 5 %."""
     last = {}
-    for quantization in ("none", "int8", "nf4"):
+    for quantization in ("none", quantized):
         config = runner.config(
             method=method,
             model={"quantization": quantization},
@@ -231,43 +177,6 @@ def test_what_cannot_run_is_refused_before_training(runner, sections, field):
     assert caught.value.field.startswith(field) and caught.value.remedy
 
 
-def write_rows(folder: Path, rows: list[dict]) -> str:
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "rows.jsonl"
-    path.write_text("\n".join(json.dumps(row) for row in rows))
-    return str(path)
-
-
-def test_rows_that_teach_nothing_are_refused(runner, tmp_path):
-    image = next((Path("assets/samples/sft/images")).glob("*.png"))
-    shutil.copy(image, tmp_path / "a.png")
-    same = {"image": "a.png", "question": "q", "chosen": "x", "rejected": "x"}
-    for rows in ([], [same], [same | {"image": "gone.png", "rejected": "y"}]):
-        source = write_rows(tmp_path, rows)
-        with pytest.raises(DataError) as caught:
-            plan_run(runner.config(method="dpo", data={"source": source}), runner.workspace)
-        assert caught.value.field == "data.source"
-
-
-def test_text_only_rows_train_beside_rows_with_images(runner, tmp_path):
-    image = next((Path("assets/samples/sft/images")).glob("*.png"))
-    shutil.copy(image, tmp_path / "a.png")
-    user = {"role": "user", "content": "What is it?"}
-    rows = [
-        {
-            "images": ["a.png"] * (index % 3),
-            "prompt": [user],
-            "completion": [{"role": "assistant", "content": f"answer {index}"}],
-        }
-        for index in range(8)
-    ]
-    config = runner.config(data={"source": write_rows(tmp_path, rows)})
-    plan, _ = plan_run(config, runner.workspace)
-    assert plan.train_rows == 8
-    run, outcome = runner.run(config)
-    assert outcome == "finished" and all(map(math.isfinite, runner.values(run, "loss")))
-
-
 @needs_real_data
 @pytest.mark.parametrize(
     ("method", "source", "quantization"),
@@ -282,19 +191,9 @@ def test_real_rows_train(runner, method, source, quantization):
     config = runner.config(
         method=method,
         model={"quantization": quantization},
-        data={"source": str(REAL / source), "train": "train[:4]"},
+        data={"source": str(REAL / source), "train": "train[:2]"},
+        batch={"per_device": 2, "total": 2},
     )
     run, outcome = runner.run(config)
     losses = runner.values(run, "loss")
     assert outcome == "finished" and len(losses) == 2 and all(map(math.isfinite, losses))
-
-
-def test_the_plan_counts_exactly_what_is_trained(runner):
-    config = runner.config(adapter={"rank": 4, "targets": "all-linear"})
-    plan, _ = plan_run(config, runner.workspace)
-    trainer, _ = first_batch(runner, config)
-    actual = sum(p.numel() for p in trainer.model.parameters() if p.requires_grad)
-    assert plan.trainable_parameters == actual
-    base = sum(p.numel() for p in load_model(config.model).model.parameters())
-    assert plan.total_parameters == base
-    assert plan.tokens_max >= plan.tokens_median > 36

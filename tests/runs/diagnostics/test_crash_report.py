@@ -1,115 +1,17 @@
-"""The run folder: events, status, checkpoints and last words."""
+"""Why a worker died, in words, from its log and the system."""
 
-import os
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 import pytest
 
-from studio.config import RunConfig, run_file
-from studio.core.errors import ConfigError, ConflictError, FieldProblem, NotFoundError
-from studio.core.paths import RunPaths, Workspace, write_atomic
-from studio.core.process_identity import process_alive
+from studio.core.paths import RunPaths
 from studio.runs import checkpoints
-from studio.runs.control import command_file
 from studio.runs.control.commands import mark_dead
-from studio.runs.control.resumable_changes import ensure_resumable
 from studio.runs.diagnostics import crash_report
 from studio.runs.diagnostics.crash_report import ATTEMPT_MARK, explain_death
-from studio.runs.event_log import EventLog, read_events
 from studio.runs.status import read_status, update_status
-from studio.runs.store import RunStore
-
-
-@pytest.fixture
-def store(tmp_path):
-    return RunStore(Workspace.locate(tmp_path))
-
-
-def test_events_are_read_from_where_one_left_off(tmp_path):
-    log = EventLog(tmp_path / "events.jsonl")
-    log.append("metrics", loss=1.0)
-    first = read_events(log.path)
-    log.append("metrics", loss=float("nan"))
-    second = read_events(log.path, first.offset)
-    assert [event.values for event in first.events] == [{"loss": 1.0}]
-    assert len(second.events) == 1 and second.events[0].values["loss"] != 1.0
-
-
-def test_a_torn_line_is_skipped_and_does_not_swallow_the_next(tmp_path):
-    log = EventLog(tmp_path / "events.jsonl")
-    log.append("metrics", loss=1.0)
-    with log.path.open("ab") as handle:
-        handle.write(b'{"type": "metrics", "ti')
-    assert len(read_events(log.path).events) == 1
-    log.append("metrics", loss=2.0)
-    assert [event.values["loss"] for event in read_events(log.path).events] == [1.0, 2.0]
-
-
-def test_a_run_is_made_found_and_listed(store):
-    run = store.create(RunConfig(name="Ünïcode / name"))
-    assert store.get(run.run_id).config.name == "Ünïcode / name"
-    assert [found.run_id for found in store.list()] == [run.run_id]
-    assert run.status.state == "queued" and not run.alive
-
-
-@pytest.mark.parametrize("name", ["none", "../runs", "", ".", "a/b"])
-def test_a_run_id_never_leaves_the_folder(store, name):
-    with pytest.raises(NotFoundError):
-        store.get(name)
-
-
-def test_a_living_run_is_not_deleted(store):
-    run = store.create(RunConfig())
-    me = psutil.Process()
-    update_status(run.paths, state="running", pid=os.getpid(), pid_started=me.create_time())
-    with pytest.raises(ConflictError):
-        store.delete(run.run_id)
-    for state, said in (("queued", "waits"), ("starting", "going on")):
-        update_status(run.paths, state=state, pid=0)
-        with pytest.raises(ConflictError, match=said):
-            store.delete(run.run_id)
-    update_status(run.paths, state="failed")
-    store.delete(run.run_id)
-    assert store.list() == []
-
-
-def test_a_reused_process_id_is_not_taken_for_the_worker():
-    started = psutil.Process().create_time()
-    assert process_alive(os.getpid(), started)
-    assert not process_alive(os.getpid(), started - 100)
-    assert not process_alive(0, 0.0)
-
-
-def test_unknown_keys_of_a_later_version_do_not_break_the_status(store):
-    run = store.create(RunConfig())
-    text = run.paths.status.read_text().replace("{", '{"from_the_future": 1,', 1)
-    run.paths.status.write_text(text)
-    assert read_status(run.paths).state == "queued"
-
-
-def test_only_complete_checkpoints_count(tmp_path):
-    paths = RunPaths(tmp_path)
-    for step in (5, 10, 15, 20):
-        (paths.checkpoints / f"checkpoint-{step}").mkdir(parents=True)
-    for step in (5, 10, 15):
-        checkpoints.mark_complete(paths.checkpoints / f"checkpoint-{step}")
-    assert checkpoints.step_of(checkpoints.latest_checkpoint(paths)) == 15
-    checkpoints.prune(paths, keep=2)
-    left = sorted(folder.name for folder in paths.checkpoints.iterdir())
-    assert left == ["checkpoint-10", "checkpoint-15", "checkpoint-20"]
-
-
-def test_the_last_wish_counts(tmp_path):
-    paths = RunPaths(tmp_path)
-    assert command_file.requested(paths) == "none"
-    command_file.request(paths, "stop")
-    assert command_file.requested(paths) == "stop"
-    for damaged in ("", "[]", '{"command": "dance"}', '{"command": ["stop"]}'):
-        paths.control.write_text(damaged)
-        assert command_file.requested(paths) == "none"
 
 
 @pytest.mark.parametrize(
@@ -253,50 +155,3 @@ def test_an_earlier_attempt_is_not_blamed(tmp_path):
     paths = RunPaths(tmp_path)
     paths.log.write_text(f"No space left on device\n{ATTEMPT_MARK} 2\n{{'loss': 1}}\n")
     assert "disk" not in explain_death(paths).message
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["", "[1]", '"x"', "{}", '{"state": "dancing"}', '{"state": "running", "pid": "x"}', "\xff"],
-)
-def test_a_damaged_status_is_that_of_a_run_whose_worker_is_gone(store, text):
-    run = store.create(RunConfig())
-    run.paths.status.write_text(text, encoding="latin-1")
-    (found,) = store.list()
-    assert found.status.active and not found.alive
-    mark_dead(found.paths)
-    assert read_status(run.paths).state == "failed"
-
-
-def test_threads_that_write_one_file_at_once_leave_a_whole_one(tmp_path):
-    file, texts = tmp_path / "status.json", [str(n) * 200_000 for n in range(4)]
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda n: write_atomic(file, texts[n % 4], durable=False), range(200)))
-    assert file.read_text() in texts and list(tmp_path.iterdir()) == [file]
-
-
-def test_what_a_resumed_run_may_not_change_is_named_in_its_message():
-    """The status and the head show the message alone."""
-    was = RunConfig().model_dump(mode="json")
-    changed = {"optimizer": {"learning_rate": 0.002}, "batch": {"total": 64}}
-    with pytest.raises(ConfigError) as caught:
-        ensure_resumable(was, run_file.parse(changed))
-    rate = was["optimizer"]["learning_rate"]
-    assert f"optimizer.learning_rate was {rate!r} when the run began and is" in caught.value.message
-    assert "batch.total was" in caught.value.message
-    assert caught.value.remedy.count("clone it") == 1
-
-
-@pytest.mark.parametrize(
-    ("problem", "said"),
-    [
-        (FieldProblem("schedule.epochs", "must be more than 3."), "schedule.epochs must be more"),
-        (FieldProblem("a.yaml", "is not a mapping of settings."), "a.yaml is not a mapping"),
-        (FieldProblem("batch.x", "unknown setting."), "batch.x: unknown setting."),
-        (FieldProblem("batch.x", "Input should be 1 or more (got 0)."), "batch.x: Input should"),
-        (FieldProblem("adapter", "Quantized weights cannot be trained."), "Quantized weights"),
-        (FieldProblem("dpo", "In dpo there is no x."), "In dpo there"),
-    ],
-)
-def test_a_problem_is_a_whole_sentence_where_its_field_is_not_shown(problem, said):
-    assert ConfigError([problem]).message.startswith(said)
