@@ -13,11 +13,8 @@ from transformers import PreTrainedModel, ProcessorMixin
 from studio.models.compat.transformers_internals import attention_of
 from studio.models.towers import find_towers
 from studio.training.fast_path.applicability import REF
-from studio.training.fast_path.weight_release import give_back
 
 VERSION = 3
-AT_ONCE = 128 * 1024 * 1024
-"""Bytes of weights that are read before they are given back to their file."""
 NAMES = ("_name_or_path",)
 """Entries of a configuration that say where a model is, not what it is."""
 
@@ -68,15 +65,10 @@ def reference_fingerprint(
 def fingerprint(settings: Mapping[str, object], weights: Named) -> str:
     """32 hexadecimal digits of settings and tensors' names, shapes and bytes."""
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode())
-    read: list[torch.Tensor] = []
     for name, tensor in weights:
         digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
         flat = tensor.detach().contiguous().cpu().flatten()
         digest.update(memoryview(flat.view(torch.uint8).numpy()))
-        read.append(tensor.detach())
-        if sum(one.nbytes for one in read) > AT_ONCE:
-            give_back(read)
-            read.clear()
     return digest.hexdigest()[:32]
 
 

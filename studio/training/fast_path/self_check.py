@@ -7,10 +7,8 @@ from typing import Any
 
 import torch
 
-from studio.models.towers import TOWERS
 from studio.training.fast_path.fast_trainers import FastTrainer
 from studio.training.fast_path.row_token_ids import ANSWERS
-from studio.training.fast_path.weight_release import give_back, one_at_a_time, weights
 
 SEQUENCES = 2
 TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 3e-2, torch.float16: 3e-2}
@@ -35,9 +33,7 @@ def difference(trainer: FastTrainer) -> float:
     Args:
         trainer: On the fast path.
     """
-    give_back(weights(trainer.bare_model, *TOWERS))
     fast, stock = trainer.collated(_rows(trainer))
-    give_back(weights(trainer.bare_model, "vision", "projector"))
     return _apart(_scores(trainer, [fast]), _scores(trainer, _split(stock)))
 
 
@@ -88,7 +84,7 @@ def _scores(trainer: FastTrainer, batches: Iterable[Batch]) -> Scores:
     training = model.training
     model.eval()
     try:
-        with torch.no_grad(), trainer.accelerator.autocast(), one_at_a_time(model):
+        with torch.no_grad(), trainer.accelerator.autocast():
             found = [_of_batch(trainer, batch) for batch in batches]
     finally:
         model.train(training)
