@@ -61,7 +61,8 @@ def generate(
     was_training = model.training
     model.eval()
     answers = [Generated("", 0)] * len(examples)
-    ends = _ends(model)
+    ends = model.generation_config.eos_token_id
+    ends = set(ends) if isinstance(ends, list) else {ends}
     criteria = StoppingCriteriaList([stopping] if stopping else [])
     for batch in batches_by_image_count(examples, batch_size):
         inputs = encode(model, processor, [examples[index] for index in batch], "left")
@@ -78,12 +79,6 @@ def generate(
             answers[index] = Generated(text.strip(), _length(ids, ends))
     model.train(was_training)
     return answers
-
-
-def _ends(model: PreTrainedModel) -> set[int]:
-    """Tokens that end an answer; the rest of a batch's row is padding."""
-    ends = model.generation_config.eos_token_id
-    return set(ends) if isinstance(ends, list) else {ends}
 
 
 def _length(ids: list[int], ends: set[int]) -> int:

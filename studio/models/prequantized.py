@@ -251,7 +251,7 @@ def quantized_layers(
         header = read_header(model, getattr(load_config(model), "transformers_weights", None))
     except WeightsElsewhereError:
         return None
-    keys = {_of_state(key) for key in header.tensors if STATE in key}
+    keys = {key.split(STATE)[0].removesuffix(".weight") for key in header.tensors if STATE in key}
     keys |= {key.removesuffix(SCALES) for key in header.tensors if key.endswith(SCALES)}
     if skeleton is None:
         return keys

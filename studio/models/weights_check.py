@@ -29,7 +29,6 @@ from studio.models.weight_files import (
     INDEX,
     PICKLED,
     SafetensorsHeader,
-    Tensor,
     WeightsElsewhereError,
     read_header,
     weight_files,
@@ -152,7 +151,11 @@ def differences(config: PretrainedConfig, header: SafetensorsHeader) -> Differen
     """
     config = _in_full(config)
     tensors = {
-        name: torch.empty(tensor.shape, dtype=_dtype(tensor), device="meta")
+        name: torch.empty(
+            tensor.shape,
+            dtype=str_to_torch_dtype.get(tensor.dtype, torch.float32),
+            device="meta",
+        )
         for name, tensor in header.tensors.items()
     }
     with BUILDING:
@@ -166,10 +169,6 @@ def differences(config: PretrainedConfig, header: SafetensorsHeader) -> Differen
             ignore_mismatched_sizes=True,
         )
     return Differences.of(info)
-
-
-def _dtype(tensor: Tensor) -> torch.dtype:
-    return str_to_torch_dtype.get(tensor.dtype, torch.float32)
 
 
 def _in_full(config: PretrainedConfig) -> PretrainedConfig:

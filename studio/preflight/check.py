@@ -183,7 +183,10 @@ class _Run:
             images=self._images(),
             languages=self.languages.shares,
             rendering=self.rendering,
-            splits=[_split(name, numbers) for name, numbers in self.splits.items()],
+            splits=[
+                SplitCount(name, min(numbers), max(numbers), len(numbers))
+                for name, numbers in self.splits.items()
+            ],
             numbers=rows.numbers,
             seconds=round(seconds, 2),
         )
@@ -221,7 +224,3 @@ class _Run:
 
     def _expansions(self) -> dict[Kind, Expansion]:
         return self.counter.found if self.counter else {}
-
-
-def _split(name: str, numbers: list[int]) -> SplitCount:
-    return SplitCount(name, min(numbers), max(numbers), len(numbers))

@@ -55,7 +55,8 @@ class Run:
     @property
     def last_sign(self) -> float:
         """When it last gave a sign of life, in its status or its log; seconds since the epoch."""
-        return max(self.status.updated, _written(self.paths))
+        log = self.paths.log
+        return max(self.status.updated, log.stat().st_mtime if log.is_file() else 0.0)
 
     @property
     def has_adapter(self) -> bool:
@@ -123,10 +124,6 @@ class RunStore:
                     f"Not all of run {run_id} could be deleted: {error}.",
                     remedy="See who owns its folder and what holds it open, then delete it again.",
                 ) from error
-
-
-def _written(paths: RunPaths) -> float:
-    return paths.log.stat().st_mtime if paths.log.is_file() else 0.0
 
 
 def is_run_id(run_id: object) -> bool:

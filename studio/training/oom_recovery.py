@@ -97,7 +97,10 @@ def within_plan(config: RunConfig, paths: RunPaths, workspace: Workspace, plan: 
     is taken.
     """
     if config.batch.largest:
-        return _largest(config, paths, workspace)
+        found = find_batch_size(config, workspace)
+        message = f"The run starts with the largest batch. {found.sentence}"
+        changes = {"per_device": found.per_device, "largest": False}
+        return with_batch(config, paths, changes, message)
     if plan.fits or config.batch.on_oom == "fail":
         return config
     found = find_batch_size(config, workspace)
@@ -110,12 +113,6 @@ def within_plan(config: RunConfig, paths: RunPaths, workspace: Workspace, plan: 
         f"still {config.batch.total}."
     )
     return with_batch(config, paths, {"per_device": size}, message)
-
-
-def _largest(config: RunConfig, paths: RunPaths, workspace: Workspace) -> RunConfig:
-    found = find_batch_size(config, workspace)
-    message = f"The run starts with the largest batch. {found.sentence}"
-    return with_batch(config, paths, {"per_device": found.per_device, "largest": False}, message)
 
 
 def with_less_memory(config: RunConfig, paths: RunPaths, failure: str) -> RunConfig:

@@ -219,7 +219,7 @@ def _look(
         if said:
             unfit[place] = Unfit(said)
         elif limit:
-            sizes = [_size(image) for image in row["images"] or []]
+            sizes = [_size_of(image["path"]) for image in row["images"] or []]
             written[place] = WrittenRow(prompt, answers), sizes
             most[place] = ROOM + max(shapes.most_bytes(prompt, one) for one in answers)
     if not limit:
@@ -270,10 +270,6 @@ def _rows(dataset: Dataset) -> Iterable[dict[str, Any]]:
     table = dataset.with_format("arrow")
     for start in range(0, len(table), AT_ONCE):
         yield from table[start : start + AT_ONCE].to_pylist()
-
-
-def _size(image: Mapping[str, Any]) -> Size:
-    return _size_of(image["path"])
 
 
 @lru_cache(maxsize=1 << 17)

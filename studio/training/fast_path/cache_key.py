@@ -56,7 +56,8 @@ def reference_fingerprint(
     weights = (
         (name, tensor)
         for name, tensor in _tensors(model)
-        if DEFAULT not in name.split(".") and not _trained(tensor)
+        if DEFAULT not in name.split(".")
+        and not (isinstance(tensor, nn.Parameter) and tensor.requires_grad)
     )
     known = _settings(base, processor) | dict(settings)
     return fingerprint(known | ({"adapter": own} if own else {}), weights)
@@ -87,7 +88,3 @@ def _settings(model: PreTrainedModel, processor: ProcessorMixin) -> dict[str, ob
 def _tensors(model: nn.Module) -> Named:
     yield from model.named_parameters()
     yield from model.named_buffers()
-
-
-def _trained(tensor: torch.Tensor) -> bool:
-    return isinstance(tensor, nn.Parameter) and tensor.requires_grad

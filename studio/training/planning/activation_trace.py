@@ -115,7 +115,9 @@ def trace(
         log_probs = step()
         saved = meter.now
         if config.method == "dpo" and not path.reference.on:
-            _reference(model, step)
+            adapter = model.disable_adapter() if isinstance(model, PeftModel) else nullcontext()
+            with torch.no_grad(), adapter:
+                step()
         log_probs.sum().backward()
     return Traced(saved, meter.peak, exact=True, inputs=inputs)
 
@@ -238,12 +240,6 @@ def _encoded(base: PreTrainedModel, made: Sequence[Preprocessed]) -> list[torch.
                     flat_features(base.base_model.get_image_features(**inputs, return_dict=True))
                 )
     return found
-
-
-def _reference(model: nn.Module, step: Callable[[], torch.Tensor]) -> None:
-    adapter = model.disable_adapter() if isinstance(model, PeftModel) else nullcontext()
-    with torch.no_grad(), adapter:
-        step()
 
 
 def _vision_bytes(config: RunConfig, base: PreTrainedModel, rows: int) -> int:

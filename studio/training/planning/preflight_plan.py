@@ -5,7 +5,6 @@ from __future__ import annotations
 import statistics
 from dataclasses import dataclass, replace
 from itertools import chain, islice
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -121,8 +120,10 @@ def checked(config: RunConfig, workspace: Workspace, target: Target | None = Non
     for_here = target is None
     if for_here:
         _refuse_unavailable(config, device)
-    adapters = _adapters(config, workspace)
-    target = target or _target(config, device)
+    adapters = tuple(found.folder for found in run_adapters(config, workspace) if found)
+    if target is None and sent_elsewhere(config):
+        target = Target.of_flavor(flavor_of(config.launch.engine))
+    target = target or Target.here(device).shared(config.launch.processes)
     described = load_config(config.model)
     config = with_checkpoint_quantization(config)
     if for_here:
@@ -157,18 +158,6 @@ def _refuse_unavailable(config: RunConfig, device: torch.device) -> None:
     found = availability_problems(config, device.type)
     if found:
         raise ConfigError(found)
-
-
-def _target(config: RunConfig, device: torch.device) -> Target:
-    """The device of the job that the run is sent to, or what each of its processes has here."""
-    if sent_elsewhere(config):
-        return Target.of_flavor(flavor_of(config.launch.engine))
-    return Target.here(device).shared(config.launch.processes)
-
-
-def _adapters(config: RunConfig, workspace: Workspace) -> tuple[Path, ...]:
-    """Folders of the adapters that the run continues from or compares with, each checked."""
-    return tuple(adapter.folder for adapter in run_adapters(config, workspace) if adapter)
 
 
 def _worked_out(start: Start) -> Preflight:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from studio.config import RunConfig
 from studio.core.errors import ConfigError, FieldProblem
 from studio.models.prequantized import can_be_quantized
 from studio.runs.run_plan import Plan, Suggestion
@@ -74,15 +73,11 @@ def _steps(what_if: WhatIf) -> list[dict[str, Any]]:
     edge, least = image_edge(what_if.processor) or (0, 0)
     if 0 < least < edge:
         steps.append({"model.image.longest_edge": least})
-    if _plain_state(config):
+    if "8bit" not in config.optimizer.name and config.optimizer.name != "adafactor":
         steps.append({"optimizer.name": EIGHT_BIT})
     if can_be_quantized(config.model):
         steps.append(QUANTIZED)
     return steps
-
-
-def _plain_state(config: RunConfig) -> bool:
-    return "8bit" not in config.optimizer.name and config.optimizer.name != "adafactor"
 
 
 def _plain(value: Any) -> str:
