@@ -2,7 +2,6 @@
 
 import errno
 import shutil
-from dataclasses import replace
 
 import pytest
 import safetensors.torch
@@ -15,9 +14,7 @@ from studio.runs.control import command_file, commands
 from studio.runs.curves import Diary
 from studio.runs.event_log import read_events
 from studio.runs.status import read_status, update_status
-from studio.training.run_rows import load_run_data
 from studio.training.run_training import execute
-from studio.training.too_few_rows import narrow, small
 
 LONG = {
     "adapter": {"rank": 4, "alpha": 8, "dropout": 0.1},
@@ -60,6 +57,7 @@ def test_a_run_goes_on_from_any_checkpoint_as_if_nothing_had_been(shared_runner,
     run = shared_runner.store.get(undisturbed.run_id)
     assert execute(run.config, run.paths, shared_runner.workspace) == "finished"
     assert told(run, "resumed") == [{"step": 4}]
+    assert [finding["id"] for finding in told(run, "finding")].count("small-data") == 1
     assert read_status(run.paths).training_seconds > before > 0, "what all attempts took"
     assert losses(run) == pytest.approx(expected, abs=1e-5)
     for name, weight in weights(run).items():
@@ -106,19 +104,6 @@ def test_an_extended_run_ends_where_a_long_one_ends(shared_runner, undisturbed):
     assert run.status.state == "queued" and run.config.schedule.max_steps == 6
     execute(run.config, run.paths, shared_runner.workspace)
     assert losses(run) == pytest.approx(losses(undisturbed), abs=1e-5)
-
-
-def test_few_and_narrow_rows_are_told_once(shared_runner, undisturbed):
-    ids = [found["id"] for found in told(undisturbed, "finding")]
-    assert ids.count("small-data") == 1 and "narrow-data" not in ids
-    config = undisturbed.config
-    data = load_run_data(config, shared_runner.workspace, []).train
-    assert narrow(data) is None
-    same = data.dataset.select([0] * 30)
-    finding = narrow(replace(data, dataset=same, used=30))
-    for words in ("100% have the same answer", "100% ask the same", "30 share 1 images"):
-        assert words in finding.title
-    assert finding.meaning and finding.remedy and small(config, 400) is None
 
 
 def test_other_settings_or_rows_are_refused_by_name(shared_runner, undisturbed):

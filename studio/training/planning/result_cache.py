@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from functools import cache
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,12 @@ MOST_KEPT = 500
 
 
 def key_of(parts: Iterable[Any], texts: Iterable[str] = ()) -> str:
-    """32 hexadecimal digits of plain values and of texts, in this order."""
+    """Digest plain values and texts, in this order, to 32 hexadecimal digits."""
     digest = hashlib.sha256()
-    for part in parts:
-        digest.update(json.dumps(part, sort_keys=True, default=str).encode())
-    for text in texts:
-        digest.update(text.encode("utf-8", "surrogatepass"))
+    spelled = (json.dumps(part, sort_keys=True, default=str) for part in parts)
+    for text in chain(spelled, texts):
+        data = text.encode("utf-8", "surrogatepass")
+        digest.update(b"%d:%b" % (len(data), data))  # 1, 2 is not 12
     return digest.hexdigest()[:32]
 
 
