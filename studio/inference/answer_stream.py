@@ -44,7 +44,7 @@ class Generation:
 
 
 def stream(generation: Generation) -> Iterator[ChatDelta]:
-    """The text as it is generated, then one delta with `done`.
+    """Yield the text as it is generated, then one delta with `done`.
 
     Closing the iterator early cancels the generation and waits for its current token.
     Errors of the model are raised here.
@@ -145,13 +145,13 @@ class _Answer:
         self._shown = ""
 
     def add(self, token: int) -> str:
-        """What may be shown now that `token` has come."""
+        """Return what may be shown now that `token` has come."""
         self.ids.append(token)
         text = self._text()
         return "" if text.endswith(REPLACEMENT) else self._grow(text.rstrip())
 
     def rest(self) -> str:
-        """What is left at the end."""
+        """Return what is left at the end."""
         return self._grow(self._text().rstrip())
 
     def _text(self) -> str:

@@ -96,7 +96,7 @@ class AdapterInfo:
 
 
 def adapter_folder(name: str, workspace: Workspace, field: str = CONTINUE) -> Path:
-    """The folder of a run's adapter, or the folder itself.
+    """Return the folder of a run's adapter, or the folder itself.
 
     Args:
         field: The setting that names it, for the error.
@@ -198,7 +198,7 @@ def _configuration(folder: Path, values: dict[str, Any], field: str) -> PeftConf
 
 
 def broken(folder: Path, reason: str, field: str) -> ModelError:
-    """The refusal of an adapter for a reason that lies in its folder."""
+    """Return the refusal of an adapter for a reason that lies in its folder."""
     return ModelError(
         f"The adapter in {place_of(folder)} cannot be used: {reason}.",
         remedy="Choose another adapter, or train it again. Weights are read from safetensors only; "
@@ -208,5 +208,5 @@ def broken(folder: Path, reason: str, field: str) -> ModelError:
 
 
 def place_of(folder: Path) -> str:
-    """A short name for an adapter's folder: a run's own is always called `adapter`."""
+    """Return a short name for an adapter's folder: a run's own is always called `adapter`."""
     return folder.parent.name if folder.name == "adapter" and folder.parent.name else folder.name

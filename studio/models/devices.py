@@ -24,7 +24,7 @@ def pick_device() -> torch.device:
 
 
 def resolve_dtype(name: str, device: torch.device) -> torch.dtype:
-    """The dtype for `name`; `auto` is bfloat16 where the GPU has it, else what is safe."""
+    """Return the dtype for `name`; `auto` is bfloat16 where the GPU has it, else what is safe."""
     if name != "auto":
         return getattr(torch, name)
     if device.type == "cuda":
@@ -34,5 +34,5 @@ def resolve_dtype(name: str, device: torch.device) -> torch.dtype:
 
 
 def device_problems(model: ModelConfig, device: torch.device) -> list[FieldProblem]:
-    """What of `model` this machine cannot do."""
+    """Return what of `model` this machine cannot do."""
     return model_problems(model, device.type)

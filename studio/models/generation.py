@@ -33,7 +33,7 @@ def generate_answers(
     batch_size: int = 16,
     max_new_tokens: int = 64,
 ) -> list[str]:
-    """The texts of `generate`."""
+    """Return the texts of `generate`."""
     found = generate(
         model, processor, examples, batch_size=batch_size, max_new_tokens=max_new_tokens
     )
@@ -50,7 +50,7 @@ def generate(
     max_new_tokens: int = 64,
     stopping: StoppingCriteria | None = None,
 ) -> list[Generated]:
-    """The model's greedy answer to each example, in order, without special tokens.
+    """Return the model's greedy answer to each example, in order, without special tokens.
 
     Works with any image-text-to-text model and any number of images per example. The model is put
     into evaluation mode for the duration.

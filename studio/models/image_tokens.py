@@ -51,7 +51,7 @@ class Expansions:
         self.measured = 0
 
     def of(self, uses: Counter[Kind]) -> Iterator[tuple[Kind, Expansion]]:
-        """The expansion of every kind, one after the other.
+        """Yield the expansion of every kind, one after the other.
 
         Args:
             uses: How often each kind occurs.

@@ -47,7 +47,7 @@ SPREADING = ("ACCELERATE_USE_FSDP", "ACCELERATE_USE_DEEPSPEED")
 
 
 def skeleton_of(model: ModelConfig) -> PreTrainedModel:
-    """The model's modules on the meta device: shapes and names, no weights.
+    """Return the model's modules on the meta device: shapes and names, no weights.
 
     Raises:
         ModelError: The model cannot be read, needs a package that is not here, or lacks the

@@ -35,7 +35,7 @@ UNREADABLE = (OSError, ValueError, KeyError, TypeError, StrictDataclassError)
 
 
 def load_config(model: ModelConfig) -> PretrainedConfig:
-    """The configuration of a vision-language model.
+    """Return the configuration of a vision-language model.
 
     Raises:
         ModelError: It cannot be found or read, needs foreign code, sees no images, or does not
@@ -86,13 +86,13 @@ def _parsed_folder(folder: str, changed_ns: int, size: int) -> PretrainedConfig:
 
 
 def has_processor(model: ModelConfig) -> bool:
-    """Whether there may be a processor; a folder with nothing but a configuration has none."""
+    """Return whether there may be a processor; a folder with nothing but a configuration has none."""
     folder = Path(model_path(model.id))
     return not folder.is_dir() or any((folder / name).is_file() for name in PROCESSOR_FILES)
 
 
 def load_processor(model: ModelConfig) -> ProcessorMixin:
-    """The model's processor with the run's pixel budget applied.
+    """Return the model's processor with the run's pixel budget applied.
 
     Raises:
         ModelError: The model has none, none that a question about an image can be written with, or
@@ -154,7 +154,7 @@ def _apply_pixel_budget(processor: ProcessorMixin, model: ModelConfig) -> None:
 
 
 def lacks_package(model: ModelConfig, error: ImportError) -> ModelError:
-    """The refusal of a model whose code needs a package that is not installed."""
+    """Return the refusal of a model whose code needs a package that is not installed."""
     return ModelError(
         f"{model.id} needs a package that is not here: {first_line(error)}",
         remedy="Install it, then start the studio again.",

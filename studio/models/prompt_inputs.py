@@ -10,14 +10,14 @@ from studio.models.prompts import EvalExample
 
 
 def render_prompt(processor: ProcessorMixin, example: EvalExample) -> str:
-    """The prompt as text, up to the point where the answer begins."""
+    """Return the prompt as text, up to the point where the answer begins."""
     return processor.apply_chat_template(
         list(example.prompt), tokenize=False, add_generation_prompt=True
     )
 
 
 def render_completion(processor: ProcessorMixin, example: EvalExample, completion: str) -> str:
-    """The text that follows the rendered prompt when `completion` is the answer.
+    """Return the text that follows the rendered prompt when `completion` is the answer.
 
     It ends with the tokenizer's end-of-sequence token if the template writes one.
     """
@@ -34,7 +34,7 @@ def encode(
     examples: Sequence[EvalExample],
     padding_side: str,
 ) -> BatchFeature:
-    """Encoded prompts on the model's device; `input_ids` has shape (examples, tokens)."""
+    """Return encoded prompts on the model's device; `input_ids` has shape (examples, tokens)."""
     images = [list(example.images) for example in examples]
     inputs = processor(
         images=images if images[0] else None,

@@ -108,7 +108,7 @@ class TokenCounter:
             yield len(self.found), len(kinds)
 
     def rows(self) -> list[RowTokens]:
-        """Tokens of every row, in the order they were added; `expand` must have ended."""
+        """Return the tokens of every row, in the order they were added; `expand` must have ended."""
         return [
             self._row(counts, kinds)
             for counts, kinds in zip(self._counts, self._kinds, strict=True)
@@ -162,7 +162,7 @@ class TokenCounter:
 
 
 def placeholder_id(processor: ProcessorMixin) -> int | None:
-    """The token that stands for an image before it is expanded."""
+    """Return the token that stands for an image before it is expanded."""
     token: Any = getattr(processor, "image_token", None)
     if token is None:
         return getattr(processor, "image_token_id", None)
@@ -176,13 +176,13 @@ def _common_prefix(texts: Sequence[str]) -> str:
 
 
 def fitted_prompt(row: Row, fit: Fit) -> list[Message]:
-    """The prompt of a row as the chat template takes it."""
+    """Return the prompt of a row as the chat template takes it."""
     messages = bare(prompt_messages(row))
     return messages if fit.system else system_in_question(messages)
 
 
 def learned(row: Row) -> list[Answer]:
-    """The answers that are trained on or, before there are labels, could be."""
+    """Return the answers that are trained on or, before there are labels, could be."""
     if row.chosen and row.rejected:
         return [row.chosen, row.rejected]
     one = row.completion or row.chosen

@@ -40,7 +40,7 @@ class Pictures:
         return len(self.sizes)
 
     def add(self, sha: str) -> int:
-        """The number of an image.
+        """Return the number of an image.
 
         Raises:
             NotFoundError: It is not in the store.

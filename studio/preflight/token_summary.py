@@ -61,7 +61,7 @@ def histogram(totals: np.ndarray) -> list[Bin]:
 def truncation_of(
     rows: Sequence[Counted], numbers: Sequence[int], asked: int | None, context: int | None
 ) -> tuple[Truncation, list[Finding]]:
-    """What a maximum length does to the rows; without one, what the model's context does.
+    """Return what a maximum length does to the rows; without one, what the model's context does.
 
     Args:
         numbers: The rows' numbers.

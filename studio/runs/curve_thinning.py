@@ -23,7 +23,7 @@ class Thinned:
     _kept: Points = field(default_factory=list)
 
     def update(self, points: Points) -> Points:
-        """The thinned curve; `points` is the whole one, longer than last time or changed."""
+        """Return the thinned curve; `points` is the whole one, longer than last time or changed."""
         if self._taken > len(points) or (self._taken and points[self._taken - 1] != self._last):
             self._width, self._taken, self._kept = 1, 0, []
         stretches = max(1, (self.most - 2) // 2 - 1)

@@ -40,7 +40,7 @@ class CardIndex:
         self._changed = False
 
     def get(self, paths: RunPaths) -> RunCard | None:
-        """The card of a run; None when it has no run file."""
+        """Return the card of a run; None when it has no run file."""
         now = stamp(paths.config)
         if now is None:
             return None

@@ -80,7 +80,7 @@ class RunStore:
         return self.get(run_id)
 
     def get(self, run_id: str) -> Run:
-        """The run `run_id`.
+        """Return the run `run_id`.
 
         Raises:
             NotFoundError: There is none of that id.
@@ -93,7 +93,7 @@ class RunStore:
         return Run(paths, read_status(paths))
 
     def list(self) -> list[Run]:
-        """All runs, newest first."""
+        """Return all runs, newest first."""
         if not self.workspace.runs.is_dir():
             return []
         names = sorted((folder.name for folder in self.workspace.runs.iterdir()), reverse=True)
@@ -127,7 +127,7 @@ class RunStore:
 
 
 def is_run_id(run_id: object) -> bool:
-    """Whether a run can be called so; what a browser has kept may be anything."""
+    """Return whether a run can be called so; what a browser has kept may be anything."""
     return isinstance(run_id, str) and bool(_ID.fullmatch(run_id))
 
 

@@ -46,12 +46,12 @@ def for_all_there_are(config: RunConfig, paths: RunPaths) -> RunConfig:
 
 
 def is_alone() -> bool:
-    """Whether this process trains by itself."""
+    """Return whether this process trains by itself."""
     return int(os.environ.get("WORLD_SIZE", "1")) == 1
 
 
 def weights_are_spread() -> bool:
-    """Whether accelerate was told to give each process a part of the weights."""
+    """Return whether accelerate was told to give each process a part of the weights."""
     return any(os.environ.get(name, "").lower() == "true" for name in SPREADING)
 
 
@@ -86,7 +86,8 @@ def wait_for_all() -> None:
 
 
 def whole_weights(trainer: Trainer) -> dict[str, Any] | None:
-    """All weights, on the first process, where they are spread; None where each has them all.
+    """Return all weights, on the first process, where they are spread; None where each has them
+    all.
 
     Every process must call this.
     """

@@ -99,7 +99,7 @@ def _prepared(config: RunConfig, workspace: Workspace) -> PreparedModel:
 
 
 def continued_adapter(config: RunConfig, workspace: Workspace) -> AdapterFile | None:
-    """The adapter that the run continues from, checked against its base model.
+    """Return the adapter that the run continues from, checked against its base model.
 
     Raises:
         ModelError: There is no such adapter, or it cannot be continued.
@@ -111,7 +111,7 @@ def continued_adapter(config: RunConfig, workspace: Workspace) -> AdapterFile | 
 
 
 def reference_adapter(config: RunConfig, workspace: Workspace) -> AdapterFile | None:
-    """The adapter of `reference_folder`, checked against the base model.
+    """Return the adapter of `reference_folder`, checked against the base model.
 
     Raises:
         ModelError: There is no such adapter, or it cannot be the reference.
@@ -171,7 +171,8 @@ def with_checkpoint_quantization(config: RunConfig) -> RunConfig:
 
 
 def reference_folder(config: RunConfig, workspace: Workspace) -> Path | None:
-    """The adapter that is DPO's reference, when it is neither the base nor the one continued from.
+    """Return the adapter that is DPO's reference, when it is neither the base nor the one continued
+    from.
 
     Raises:
         ModelError: There is no such adapter.
@@ -219,7 +220,7 @@ def set_reference(trainer: Trainer, config: RunConfig, workspace: Workspace) -> 
 
 
 def copies_start(config: RunConfig) -> bool:
-    """Whether DPO's reference is a frozen copy of the adapter as training begins."""
+    """Return whether DPO's reference is a frozen copy of the adapter as training begins."""
     adapter, reference = config.adapter, config.dpo.reference
     if config.method != "dpo" or adapter is None:
         return False

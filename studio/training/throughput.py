@@ -39,11 +39,11 @@ class Throughput:
         self._steps += 1
 
     def seconds_per_step(self, step: int) -> float:
-        """Mean over this attempt, evaluating and saving included: what an ETA needs."""
+        """Return the mean over this attempt, evaluating and saving included: what an ETA needs."""
         return (time.monotonic() - self.began) / max(1, step - self._first_step)
 
     def rates(self, tokens: float | None) -> dict[str, float]:
-        """Rows and tokens per second since the last call, and memory in GB (10⁹ bytes).
+        """Return the rows and tokens per second since the last call, and memory in GB (10⁹ bytes).
 
         Args:
             tokens: All tokens of this attempt so far, padding left out, as TRL counts them.

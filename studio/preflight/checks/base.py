@@ -30,11 +30,11 @@ class Check(ABC):
 
     @abstractmethod
     def findings(self) -> Iterator[Finding]:
-        """What was found in all of them."""
+        """Yield what was found in all of them."""
 
 
 def verb(number: int, one: str, many: str) -> str:
-    """The form of a verb that goes with a number."""
+    """Return the form of a verb that goes with a number."""
     return one if number == 1 else many
 
 
@@ -44,12 +44,12 @@ def percent(share: float) -> str:
 
 
 def plain(text: str) -> str:
-    """The form in which texts are compared: case and spacing do not matter."""
+    """Return the form in which texts are compared: case and spacing do not matter."""
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def answers_of(row: Row) -> dict[str, Answer]:
-    """The answers of a row by name: completion, chosen, rejected, candidates."""
+    """Return the answers of a row by name: completion, chosen, rejected, candidates."""
     named = {"completion": row.completion, "chosen": row.chosen, "rejected": row.rejected}
     named |= {f"candidate {place}": one for place, one in enumerate(row.candidates, 1)}
     return {name: answer for name, answer in named.items() if answer is not None}

@@ -26,7 +26,7 @@ def steps_with(run: Run, epochs: float) -> int | None:
 
 
 def note(run: Run, total: int | None) -> str:
-    """A sentence or two on the learning rate when the run becomes `total` steps long.
+    """Return a sentence or two on the learning rate when the run becomes `total` steps long.
 
     Empty where the schedule does not depend on the length.
     """

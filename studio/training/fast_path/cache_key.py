@@ -64,7 +64,7 @@ def reference_fingerprint(
 
 
 def fingerprint(settings: Mapping[str, object], weights: Named) -> str:
-    """32 hexadecimal digits of settings and tensors' names, shapes and bytes."""
+    """Return 32 hexadecimal digits of settings and tensors' names, shapes and bytes."""
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode())
     for name, tensor in weights:
         digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())

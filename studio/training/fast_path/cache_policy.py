@@ -35,7 +35,7 @@ class ImageUse:
 
 
 def decide(need: ImageUse, folder: Path, budget: int) -> PathDecision:
-    """Whether to cache, by epochs × images × free disk."""
+    """Return whether to cache, by epochs × images × free disk."""
     if not need.images:
         return PathDecision(False, "because there are no images")
     size = f"{need.images} images, {need.size / GIB:.2f} GiB"

@@ -71,7 +71,9 @@ FAMILIES: dict[str, Family] = {
 
 
 def windows_of(config: PretrainedConfig) -> Windows:
-    """The kinds of layers of a language model; empty where a layer is not attention over tokens."""
+    """Return the kinds of layers of a language model; empty where a layer is not attention over
+    tokens.
+    """
     window = getattr(config, "sliding_window", None)
     kinds = getattr(config, "layer_types", None)
     if not kinds:
@@ -90,7 +92,9 @@ def blocks_of(config: PretrainedConfig) -> tuple[str, ...]:
 
 
 def feature_width(config: PretrainedConfig) -> int:
-    """Numbers per image token: one hidden state, and one more for each layer that is fed again."""
+    """Return the numbers per image token: one hidden state, and one more for each layer that is fed
+    again.
+    """
     vision = getattr(config, "vision_config", None)
     again = getattr(vision, "deepstack_visual_indexes", None) or ()
     return config.get_text_config().hidden_size * (1 + len(again))

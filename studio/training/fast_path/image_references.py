@@ -28,7 +28,9 @@ class ImageRef:
 
 
 def image_ref(value: Any) -> ImageRef:
-    """The reference of a cell of an `images` column: a path, bytes, a picture, or Arrow's struct."""
+    """Return the reference of a cell of an `images` column: a path, bytes, a picture, or Arrow's
+    struct.
+    """
     if isinstance(value, ImageRef):
         return value
     if isinstance(value, dict):

@@ -86,7 +86,7 @@ Layout = dict[str, torch.Tensor]
 def make_layout(
     strands: Sequence[Strand], width: int, pad: int, cost: Cost | None, *, prefix: bool = False
 ) -> Layout:
-    """The rows the model computes for `strands`, and where its log-probabilities belong.
+    """Return the rows the model computes for `strands`, and where its log-probabilities belong.
 
     Args:
         width: Padded length of the sequences in the trainer's own layout.

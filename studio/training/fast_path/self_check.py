@@ -25,7 +25,7 @@ Scores = tuple[torch.Tensor, torch.Tensor]
 
 
 def difference(trainer: FastTrainer) -> float:
-    """Largest difference of a sequence's log-probability between the two ways.
+    """Return the largest difference of a sequence's log-probability between the two ways.
 
     Relative to its size, or to one nat per token where that is more: what a token that is as good
     as certain loses to rounding says nothing.
@@ -38,7 +38,7 @@ def difference(trainer: FastTrainer) -> float:
 
 
 def allowed(trainer: FastTrainer, found: float, dtype: torch.dtype) -> float:
-    """The largest difference that is rounding, for a model that computes in `dtype`.
+    """Return the largest difference that is rounding, for a model that computes in `dtype`.
 
     In 16 bits a sequence's score depends on what else is in its batch, on the stock path too; how
     much is measured when `found` is more than usual.

@@ -123,7 +123,7 @@ def trace(
 
 
 def trace_language(config: RunConfig, traceable: Traceable, rows: int, tokens: int) -> Traced:
-    """The language model alone on `rows` of `tokens`, and the vision tower by formula."""
+    """Return the language model alone on `rows` of `tokens`, and the vision tower by formula."""
     model, base = traceable.model, traceable.base
     _prepare(config, model)
     width = base.get_input_embeddings().weight.shape[1]
@@ -141,7 +141,7 @@ def trace_language(config: RunConfig, traceable: Traceable, rows: int, tokens: i
 
 
 def guess_language(config: RunConfig, traceable: Traceable, rows: int, tokens: int) -> Traced:
-    """Everything by formula, for language models that do not run without values."""
+    """Return everything by formula, for language models that do not run without values."""
     base = traceable.base
     settings = base.config.get_text_config()
     inner = getattr(settings, "intermediate_size", None) or 4 * settings.hidden_size

@@ -45,12 +45,14 @@ def sample_rows(data: RunData, processor: ProcessorMixin, method: str) -> RowSam
 
 
 def count_tokens(row: dict[str, Any], processor: ProcessorMixin, method: str) -> int:
-    """Tokens of one row as the processor makes them, image tokens included."""
+    """Return the tokens of one row as the processor makes them, image tokens included."""
     return max(_tokens(row, answer, processor) for answer in ANSWERS[method])
 
 
 def guess_tokens(config: PretrainedConfig, rows: Sequence[dict[str, Any]], method: str) -> int:
-    """Tokens of a row when there is no processor: one tile per image, four letters per token."""
+    """Return the tokens of a row when there is no processor: one tile per image, four letters per
+    token.
+    """
     vision = getattr(config, "vision_config", None)
     size, patch = _first(vision, "image_size", 384), _first(vision, "patch_size", 14)
     shrink: Any = getattr(config, "scale_factor", None) or getattr(vision, "spatial_merge_size", 1)

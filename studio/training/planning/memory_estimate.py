@@ -102,7 +102,7 @@ def estimate(
     dtype: torch.dtype,
     target: Target,
 ) -> Estimate:
-    """Bytes of every part of `config` on `target`.
+    """Return the bytes of every part of `config` on `target`.
 
     Args:
         dtype: What `config.model.dtype` means on the target.
@@ -134,7 +134,7 @@ def estimate(
 
 
 def exchanged(config: RunConfig, gradients: int) -> int:
-    """Bytes of the buckets in which processes exchange gradients: as much again.
+    """Return the bytes of the buckets in which processes exchange gradients: as much again.
 
     PyTorch, "DistributedDataParallel": `gradient_as_bucket_view` is off.
     """

@@ -88,7 +88,7 @@ class Preflight:
 def plan_run(
     config: RunConfig, workspace: Workspace, target: Target | None = None
 ) -> tuple[Plan, RunData]:
-    """What `config` would do on this machine or on `target`, and the rows it would use.
+    """Return what `config` would do on this machine or on `target`, and the rows it would use.
 
     A plan worked out before is taken from the workspace's cache.
 
@@ -138,7 +138,8 @@ def checked(config: RunConfig, workspace: Workspace, target: Target | None = Non
 def rows_of(
     config: RunConfig, workspace: Workspace, processor: ProcessorMixin | None, context: int | None
 ) -> Fitted:
-    """The rows that a run trains on: what the data allows, without what the model does not take.
+    """Return the rows that a run trains on: what the data allows, without what the model does not
+    take.
 
     Raises:
         DataError: No row can be used.
@@ -232,7 +233,7 @@ def _adapter_notes(config: RunConfig, skeleton: PreTrainedModel, workspace: Work
 
 
 def largest_batch(config: RunConfig, facts: Facts, size: int) -> tuple[LargestBatch, list[int]]:
-    """The batch of `size` rows that takes most memory, and the numbers of its rows.
+    """Return the batch of `size` rows that takes most memory, and the numbers of its rows.
 
     The rows sampled come first, longest first; where they are too few, others fill it up.
     """
@@ -295,7 +296,7 @@ def _with_room(plan: Plan, target: Target) -> Plan:
 def tower_plans(
     config: RunConfig, skeleton: PreTrainedModel, workspace: Workspace
 ) -> list[TowerPlan]:
-    """Modules with an adapter, trainable and total parameters of every tower; exact."""
+    """Return modules with an adapter, trainable and total parameters of every tower; exact."""
     towers = find_towers(skeleton)
     totals = _count(skeleton, towers.of)
     base, model = adapted(config, workspace, skeleton.dtype)

@@ -19,7 +19,7 @@ MOST_KEPT = 500
 
 
 def key_of(parts: Iterable[Any], texts: Iterable[str] = ()) -> str:
-    """Digest plain values and texts, in this order, to 32 hexadecimal digits."""
+    """Return the digest plain values and texts, in this order, to 32 hexadecimal digits."""
     digest = hashlib.sha256()
     spelled = (json.dumps(part, sort_keys=True, default=str) for part in parts)
     for text in chain(spelled, texts):
@@ -29,7 +29,7 @@ def key_of(parts: Iterable[Any], texts: Iterable[str] = ()) -> str:
 
 
 def read_note(file: Path) -> dict[str, Any] | None:
-    """What was kept; None when there is nothing, or nothing that can be read."""
+    """Return what was kept; None when there is nothing, or nothing that can be read."""
     try:
         return read_json(file)
     except (ValueError, OSError):
@@ -52,7 +52,7 @@ def libraries() -> tuple[str, ...]:
 
 @cache
 def code_of(*folders: Path) -> str:
-    """Digest of the modules in and below `folders`."""
+    """Return the digest of the modules in and below `folders`."""
     digest = hashlib.sha256()
     for folder in folders:
         for file in sorted(folder.rglob("*.py")):

@@ -34,7 +34,7 @@ def ensure_some_plan_fits(
 
 
 def smallest(what_if: WhatIf, plan: Plan) -> tuple[dict[str, Any], int]:
-    """The changes that take least together, and bytes with them.
+    """Return the changes that take least together, and bytes with them.
 
     All of them at once, where that can be run; else those that can, one after the other.
     """

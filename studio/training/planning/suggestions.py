@@ -47,7 +47,7 @@ class WhatIf:
     correction: int = 0
 
     def total(self, changed: RunConfig) -> int | None:
-        """Bytes with `changed`; None when that cannot be run on the target."""
+        """Return the bytes with `changed`; None when that cannot be run on the target."""
         target = self.target
         if (
             problems(changed)
@@ -164,7 +164,7 @@ def _candidates(
 def suggestion(
     title: str, cost: str, changes: dict[str, Any], plan: Plan, total: int, target: Target
 ) -> Suggestion:
-    """A change with what it saves and whether that is enough."""
+    """Return a change with what it saves and whether that is enough."""
     fits = "fits" if total <= target.memory else "still does not fit"
     saved = (plan.counted.total - total) / GIB
     return Suggestion(

@@ -21,7 +21,7 @@ BLOCK, SCALES_BLOCK, CODEBOOKS = 64, 256, 4 * (16 + 256)
 
 
 def weight_bytes(model: ModelConfig, skeleton: PreTrainedModel, dtype: torch.dtype) -> int:
-    """All weights and buffers of a base model held as `model` says; tied ones count once.
+    """Return all weights and buffers of a base model held as `model` says; tied ones count once.
 
     Args:
         skeleton: Without adapters, on the meta device.
@@ -39,7 +39,7 @@ def weight_bytes(model: ModelConfig, skeleton: PreTrainedModel, dtype: torch.dty
 def quantized_modules(
     model: ModelConfig, skeleton: PreTrainedModel, dtype: torch.dtype
 ) -> dict[str, nn.Linear]:
-    """The linear layers that bitsandbytes replaces, by name."""
+    """Return the linear layers that bitsandbytes replaces, by name."""
     settings = quantization_config(model, skeleton, dtype)
     if settings is None:
         return {}
@@ -51,7 +51,7 @@ def quantized_modules(
 
 
 def largest_dequantized(modules: dict[str, nn.Linear], dtype: torch.dtype) -> int:
-    """Bytes of the largest quantized layer when it is unpacked to be multiplied."""
+    """Return the bytes of the largest quantized layer when it is unpacked to be multiplied."""
     return max((module.weight.numel() for module in modules.values()), default=0) * dtype.itemsize
 
 

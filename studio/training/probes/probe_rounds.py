@@ -309,7 +309,8 @@ def make_prober(
     reporter: RunReporter,
     data: RunData,
 ) -> Prober | None:
-    """What asks the probes of a run; None when there is nothing to ask, or another process does.
+    """Return what asks the probes of a run; None when there is nothing to ask, or another process
+    does.
 
     Raises:
         DataError: The rows that forgetting is measured on cannot be read.
