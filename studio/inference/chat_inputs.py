@@ -23,7 +23,7 @@ def build_inputs(
     messages: Sequence[Message],
     images: Sequence[Image.Image],
 ) -> BatchFeature:
-    """Model inputs of batch size 1 that end where the answer begins, on the model's device.
+    """Return model inputs of batch size 1 that end where the answer begins, on the model's device.
 
     Args:
         images: In the order of the conversation's image placeholders, one each.

@@ -82,7 +82,7 @@ class InferenceClient:
         self._timer: threading.Timer | None = None
 
     def models(self) -> list[ChatModel]:
-        """Base models (the embedded one first), then finished adapters, newest first."""
+        """Return base models (the embedded one first), then finished adapters, newest first."""
         trained = [run for run in self._runs.list() if _can_chat(run)]
         bases = {base_label(ModelConfig()): ChatModel(base_label(ModelConfig()), ModelConfig())}
         for run in trained:

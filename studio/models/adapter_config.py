@@ -30,7 +30,7 @@ INIT = {"default": True, "eva": True}
 
 
 def lora_config(adapter: AdapterConfig, skeleton: PreTrainedModel) -> LoraConfig:
-    """PEFT's configuration for `adapter` on a model with the modules of `skeleton`."""
+    """Return PEFT's configuration for `adapter` on a model with the modules of `skeleton`."""
     return LoraConfig(
         r=adapter.rank,
         lora_alpha=adapter.alpha,
@@ -46,7 +46,7 @@ def lora_config(adapter: AdapterConfig, skeleton: PreTrainedModel) -> LoraConfig
 
 
 def saved_modules(model: PreTrainedModel, adapter: AdapterConfig) -> list[str]:
-    """`adapter.modules_to_save`, each checked against the modules of `model`.
+    """Return `adapter.modules_to_save`, each checked against the modules of `model`.
 
     Raises:
         ModelError: A name fits no module, or the output head.

@@ -121,7 +121,7 @@ def is_beside_base(config: PeftConfig) -> bool:
 
 
 def refusals(config: PeftConfig, purpose: Purpose, quantization: str = "none") -> Iterator[str]:
-    """Reasons why an adapter with this configuration cannot be used for `purpose`."""
+    """Yield the reasons why an adapter with this configuration cannot be used for `purpose`."""
     kind = str(getattr(config.peft_type, "value", config.peft_type))
     if kind in REFUSED:
         yield f"it is of the kind {kind}: {REFUSED[kind]}"

@@ -12,7 +12,7 @@ from studio.core.errors import FieldProblem
 
 
 def pick_device() -> torch.device:
-    """CUDA, else MPS, else the CPU; of several processes on a machine each has its own GPU."""
+    """Choose CUDA, else MPS, else the CPU; of several processes on a machine each has its own GPU."""
     if torch.cuda.is_available():
         number = os.environ.get("LOCAL_RANK")
         if number is None:

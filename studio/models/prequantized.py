@@ -104,7 +104,7 @@ def can_be_quantized(model: ModelConfig) -> bool:
 
 
 def settled(model: ModelConfig, whole: Collection[str] = ()) -> ModelConfig:
-    """`model` with the quantization that its checkpoint came with, where it came with one.
+    """Return `model` with the quantization that its checkpoint came with, where it came with one.
 
     Args:
         whole: Names of modules that a run wants in full precision, to be trained whole; those
@@ -281,7 +281,7 @@ def _of_state(key: str) -> str:
 
 
 def unpacked_header(header: SafetensorsHeader) -> SafetensorsHeader:
-    """`header` as if its 4- and 8-bit layers were full ones, so that shapes can be compared."""
+    """Return `header` as if its 4- and 8-bit layers were full ones, so that shapes can be compared."""
     tensors: dict[str, Tensor] = {}
     shapes = _shapes_of_states(header)
     for key, tensor in header.tensors.items():

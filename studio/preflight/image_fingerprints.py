@@ -56,7 +56,7 @@ class Pictures:
         return self._known[sha]
 
     def alike(self) -> dict[int, int]:
-        """Image → the first image it looks like, for those that look like an earlier one.
+        """Map each image that looks like an earlier one to the first that it looks like.
 
         Likeness is passed on: images that look like a common third one share a first.
         """

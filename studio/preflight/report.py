@@ -219,5 +219,5 @@ def _rendering(values: dict[str, Any]) -> Rendering:
 
 
 def by_severity(findings: Sequence[Finding]) -> list[Finding]:
-    """Errors first, then by how many rows are concerned."""
+    """Sort findings: errors first, then by how many rows are concerned."""
     return sorted(findings, key=lambda f: (SEVERITIES.index(f.severity), -len(f.rows), f.id))

@@ -28,7 +28,7 @@ class Counted(Protocol):
 
 
 def summarize(rows: Sequence[Counted], measured: int = 0) -> Tokens:
-    """Median, 95th percentile, maximum and histogram of the rows' tokens."""
+    """Return median, 95th percentile, maximum and histogram of the rows' tokens."""
     if not rows:
         return Tokens()
     totals = np.array([row.total for row in rows])
@@ -46,7 +46,7 @@ def summarize(rows: Sequence[Counted], measured: int = 0) -> Tokens:
 
 
 def histogram(totals: np.ndarray) -> list[Bin]:
-    """At most `BINS` bins of a round equal width."""
+    """Return at most `BINS` bins of a round equal width."""
     low, high = int(totals.min()), int(totals.max())
     width = _round_up((high - low + 1) / BINS)
     start = low // width * width
@@ -114,7 +114,7 @@ def _shorter(long: Sequence[Counted]) -> str:
 def shrunk(
     sizes: Sequence[tuple[int, int]], of_rows: Sequence[tuple[int, Sequence[int]]], most: int
 ) -> Iterator[Finding]:
-    """Images of which the model gets less than half the pixels along an edge.
+    """Find images of which the model gets less than half the pixels along an edge.
 
     Args:
         sizes: Width and height of every image.

@@ -16,7 +16,7 @@ _NAME = re.compile(r"checkpoint-(\d+)$")
 
 
 def step_of(checkpoint: Path) -> int:
-    """Optimizer step of a `checkpoint-N` folder, -1 for another folder."""
+    """Return the optimizer step of a `checkpoint-N` folder, -1 for another folder."""
     match = _NAME.search(checkpoint.name)
     return int(match.group(1)) if match else -1
 

@@ -249,7 +249,7 @@ class Diary:
 
 
 def smooth(points: Points, weight: float = 0.9) -> Points:
-    """Exponential moving average without start-up bias (Kingma & Ba 2015, section 3)."""
+    """Return the exponential moving average without start-up bias (Kingma & Ba 2015, section 3)."""
     smoothed, average, seen = [], 0.0, 0.0
     for step, value in points:
         average = weight * average + (1 - weight) * value
@@ -265,7 +265,7 @@ def table(diary: Diary) -> str:
 
 
 def compared(diaries: Mapping[str, Diary]) -> str:
-    """Several runs as one CSV: the lines of each below each other, its id in the first column."""
+    """Return several runs as one CSV: their lines below each other, the run id in the first column."""
     names = sorted({name for diary in diaries.values() for name in diary.series})
     lines = ([run, *line] for run, diary in diaries.items() for line in _lines(diary, names))
     return _csv(["run", "step", *names], lines)

@@ -75,7 +75,7 @@ class CardIndex:
 
 
 def stamp(path: Path) -> Stamp | None:
-    """Changes whenever a file that is replaced or appended to does; None without a file."""
+    """Return what changes whenever a file is replaced or appended to; None without a file."""
     try:
         found = path.stat()
     except (FileNotFoundError, NotADirectoryError):  # a stray file among the runs' folders

@@ -22,7 +22,7 @@ SPREADERS = (DistributedType.FSDP, DistributedType.DEEPSPEED)
 
 
 def for_all_there_are(config: RunConfig, paths: RunPaths) -> RunConfig:
-    """`config` for as many processes as were started, at the same number of rows a step.
+    """Return `config` for as many processes as were started, with the same number of rows a step.
 
     A configuration file of accelerate or a SLURM script may start more than `launch.processes`.
 

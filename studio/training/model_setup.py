@@ -123,7 +123,7 @@ def reference_adapter(config: RunConfig, workspace: Workspace) -> AdapterFile | 
 def run_adapters(
     config: RunConfig, workspace: Workspace
 ) -> tuple[AdapterFile | None, AdapterFile | None]:
-    """(continued from, compared with), checked: on their own, and that they go together.
+    """Return the adapters (continued from, compared with), checked one by one and as a pair.
 
     Raises:
         ModelError: One cannot be used, or both cannot be on one model.
@@ -149,7 +149,7 @@ def _checked(config: RunConfig, folder: Path, field: str) -> AdapterFile:
 
 
 def with_checkpoint_quantization(config: RunConfig) -> RunConfig:
-    """`config` with the quantization that its model's files hold, where they hold one.
+    """Return `config` with the quantization that its model's files hold, where they hold one.
 
     Raises:
         ModelError: The settings contradict it, or such weights cannot be trained.

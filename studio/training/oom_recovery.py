@@ -91,7 +91,8 @@ def smaller_evaluation(trainer: Trainer, config: RunConfig, paths: RunPaths) -> 
 
 
 def within_plan(config: RunConfig, paths: RunPaths, workspace: Workspace, plan: Plan) -> RunConfig:
-    """`config` with the most rows at once that the plan has room for; written to the run file.
+    """Return `config` with the most rows at once that the plan has room for, and write it to the
+    run file.
 
     Unchanged when its plan fits or nothing may be changed; where the largest batch is wanted, it
     is taken.
@@ -116,7 +117,8 @@ def within_plan(config: RunConfig, paths: RunPaths, workspace: Workspace, plan: 
 
 
 def with_less_memory(config: RunConfig, paths: RunPaths, failure: str) -> RunConfig:
-    """`config` with fewer rows at once, then with checkpointing; written to the run file.
+    """Return `config` with fewer rows at once, then with checkpointing, and write it to the run
+    file.
 
     Raises:
         RunFailedError: Nothing is left to change, or nothing may be changed.

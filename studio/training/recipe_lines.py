@@ -86,7 +86,7 @@ def _begin(config: RunConfig) -> list[str]:
 
 
 def prefixes_of(model: PreTrainedModel, part: str) -> list[str]:
-    """Beginnings of the names of all parameters in one part of a model, and of no others."""
+    """Return what the names of all parameters in one part of a model, and of no others, begin with."""
     tower_of = find_towers(model).of
     names = [name for name, _ in model.named_parameters()]
     inside = [name for name in names if tower_of(name) == part]

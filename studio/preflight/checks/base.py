@@ -39,7 +39,7 @@ def verb(number: int, one: str, many: str) -> str:
 
 
 def percent(share: float) -> str:
-    """`12 %`, and never `0 %` for something that is there."""
+    """Write a share as `12 %`, and never as `0 %` for something that is there."""
     return f"{100 * share:.0f} %" if share >= 0.01 else f"{100 * share:.1g} %"
 
 

@@ -17,7 +17,7 @@ LENGTHLESS = ("constant", "constant_with_warmup", "inverse_sqrt", "reduce_lr_on_
 
 
 def steps_with(run: Run, epochs: float) -> int | None:
-    """Optimizer steps of the run at `epochs` in all; None before its rows were counted."""
+    """Return the optimizer steps of the run at `epochs` in all; None before its rows were counted."""
     rows = read_state(run.paths.plan).get("train_rows")
     if not isinstance(rows, int) or rows < 1:
         return None
@@ -44,7 +44,7 @@ def note(run: Run, total: int | None) -> str:
 
 
 def rate(config: RunConfig, step: int, total: int) -> float | None:
-    """Learning rate after `step` of `total` steps, as transformers computes it.
+    """Return the learning rate after `step` of `total` steps, as transformers computes it.
 
     Known for the linear and the cosine schedule; None for others.
     """

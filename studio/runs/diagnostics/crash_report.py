@@ -195,7 +195,7 @@ def free_space(paths: RunPaths) -> int:
 
 
 def oom_kills() -> int:
-    """Processes that this machine's system has ended for want of memory; -1 where it does not say.
+    """Count the processes that this machine ended because memory ran out; -1 where it does not say.
 
     Linux counts them since it started (`oom_kill` in /proc/vmstat, since 4.13).
     """

@@ -28,7 +28,7 @@ Named = Iterable[tuple[str, torch.Tensor]]
 def features_fingerprint(
     model: PreTrainedModel, processor: ProcessorMixin, autocast: str, device: str
 ) -> str:
-    """Of everything an image's features depend on, besides the image."""
+    """Return a name for everything an image's features depend on, besides the image."""
     towers = find_towers(model)
     weights = (
         (name, tensor)
@@ -42,7 +42,7 @@ def features_fingerprint(
 def reference_fingerprint(
     model: nn.Module, processor: ProcessorMixin, settings: Mapping[str, object]
 ) -> str:
-    """Of everything a row's reference log-probabilities depend on, besides the row.
+    """Return a name for everything a row's reference log-probabilities depend on, besides the row.
 
     Args:
         model: The reference: the model under training with its adapter, or one of its own. The

@@ -85,7 +85,7 @@ def windows_of(config: PretrainedConfig) -> Windows:
 
 
 def blocks_of(config: PretrainedConfig) -> tuple[str, ...]:
-    """Kinds of layers of a model in which the tokens of an image see all of it."""
+    """Return the kinds of layers of a model in which the tokens of an image see all of it."""
     family = FAMILIES[config.model_type]
     asked = getattr(config.get_text_config(), "use_bidirectional_attention", None) == "vision"
     return () if family.optional and not asked else family.blocks
@@ -101,7 +101,9 @@ def feature_width(config: PretrainedConfig) -> int:
 
 
 def grid_merge(config: PretrainedConfig) -> int:
-    """Patches along each side that make one token, where positions follow the grid; else 0."""
+    """Return how many patches along each side make one token, where positions follow the grid; else
+    0.
+    """
     if not FAMILIES[config.model_type].grid:
         return 0
     return config.vision_config.spatial_merge_size

@@ -120,7 +120,7 @@ class FastTrainer(Stock):
         return torch.cat(parts)
 
     def collated(self, rows: int, skip: int = 0) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Some `rows` rows on the fast path, and as TRL's collator makes them.
+        """Return some `rows` rows on the fast path, and as TRL's collator makes them.
 
         They begin `skip` rows after the first that has an image, if one has.
         """

@@ -46,7 +46,7 @@ def image_ref(value: Any) -> ImageRef:
 
 
 def with_refs(dataset: Dataset) -> Dataset:
-    """`dataset` with references in its `images` column instead of decoded images."""
+    """Return `dataset` with references in its `images` column instead of decoded images."""
     return dataset.with_transform(_columns)
 
 

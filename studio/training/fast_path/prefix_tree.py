@@ -34,7 +34,7 @@ class TreeRow:
     length: int = 0
 
     def ancestors(self) -> np.ndarray:
-        """Boolean (branches, branches): [i, j] when branch i sees branch j."""
+        """Return a Boolean (branches, branches): [i, j] when branch i sees branch j."""
         seen = np.eye(len(self.parents), dtype=bool)
         for branch, parent in enumerate(self.parents):
             if parent >= 0:

@@ -50,7 +50,7 @@ def allowed(trainer: FastTrainer, found: float, dtype: torch.dtype) -> float:
 
 
 def rounding(trainer: FastTrainer) -> float:
-    """`difference` of the stock path from itself, when sequences have other company."""
+    """Return the `difference` of the stock path from itself, when sequences have other company."""
     rows = _rows(trainer)
     _, stock = trainer.collated(rows)
     pair = len(_split(stock)) > 1

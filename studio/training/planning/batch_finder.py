@@ -84,7 +84,9 @@ class _Search:
         self._known: dict[int, int] = {}
 
     def by_plan(self) -> FoundBatch:
-        """Double until there is no room, then bisect: bytes grow with the rows at once."""
+        """Find the size by doubling until there is no room, then bisecting: bytes grow with the
+        rows.
+        """
         low, high, step = 0, len(self.sizes) - 1, 1
         while low < high:
             middle = min(low + step, high) if step else (low + high + 1) // 2

@@ -100,7 +100,7 @@ def plan_run(
 
 
 def preflight(config: RunConfig, workspace: Workspace, target: Target | None = None) -> Preflight:
-    """`plan_run`, with the largest batch.
+    """Plan the run as `plan_run` does, and return the largest batch too.
 
     Raises:
         InputError: It cannot be run.
@@ -188,7 +188,7 @@ def gather(config: RunConfig, workspace: Workspace, target: Target | None = None
 
 
 def gathered(start: Start) -> Facts:
-    """`gather` for a run that is checked already.
+    """Do the work of `gather` for a run that is checked already.
 
     Raises:
         InputError: It cannot be run.

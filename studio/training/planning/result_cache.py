@@ -46,7 +46,7 @@ def keep_note(file: Path, values: dict[str, Any]) -> None:
 
 @cache
 def libraries() -> tuple[str, ...]:
-    """Versions of the libraries that a step is made of."""
+    """Return the versions of the libraries that a step is made of."""
     return tuple(version(name) for name in LIBRARIES)
 
 

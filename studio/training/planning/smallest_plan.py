@@ -17,7 +17,7 @@ QUANTIZED = {"model.quantization": "nf4"}
 def ensure_some_plan_fits(
     what_if: WhatIf, plan: Plan, offered: list[Suggestion]
 ) -> list[Suggestion]:
-    """`offered`, with everything at once in front when no change alone is enough.
+    """Return `offered`, with all changes at once in front when no single one is enough.
 
     Raises:
         ConfigError: Not even the smallest plan fits the device.
@@ -56,7 +56,7 @@ def smallest(what_if: WhatIf, plan: Plan) -> tuple[dict[str, Any], int]:
 
 
 def spelled(changes: dict[str, Any]) -> str:
-    """Changed settings as the run file has them."""
+    """Return changed settings as the run file writes them."""
     named = {name: value for name, value in changes.items() if name != "adapter.alpha"}
     return ", ".join(f"{name}: {_plain(value)}" for name, value in named.items())
 

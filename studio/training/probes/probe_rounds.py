@@ -52,7 +52,7 @@ class Probe:
 
 
 def probe_rows(data: TrainingData, count: int) -> list[Probe]:
-    """`count` rows spread over the data."""
+    """Return `count` rows spread over the data."""
     count = min(count, data.used)
     return [_probe(data, place * data.used // count) for place in range(count)]
 
