@@ -55,9 +55,10 @@ def saved_modules(model: PreTrainedModel, adapter: AdapterConfig) -> list[str]:
     for wanted in adapter.modules_to_save:
         found = [n for n, _ in model.named_modules() if n == wanted or n.endswith(f".{wanted}")]
         if not found:
+            parts = ", ".join(name for name, _ in model.base_model.named_children())
             raise ModelError(
                 f"{wanted!r} is no module of this model.",
-                remedy="Its parts are " + ", ".join(_parts(model)) + ".",
+                remedy=f"Its parts are {parts}.",
                 field="adapter.modules_to_save",
             )
         if any(towers.of(name) == "head" for name in found):
@@ -68,10 +69,6 @@ def saved_modules(model: PreTrainedModel, adapter: AdapterConfig) -> list[str]:
                 field="adapter.modules_to_save",
             )
     return list(adapter.modules_to_save)
-
-
-def _parts(model: PreTrainedModel) -> list[str]:
-    return [name for name, _ in model.base_model.named_children()]
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ def render_completion(processor: ProcessorMixin, example: EvalExample, completio
     """
     answer = {"role": "assistant", "content": [{"type": "text", "text": completion}]}
     full = processor.apply_chat_template([*example.prompt, answer], tokenize=False)
-    rendered = full[len(_common_prefix(render_prompt(processor, example), full)) :]
+    rendered = full[len(common_prefix([render_prompt(processor, example), full])) :]
     head, end, _ = rendered.rpartition(processor.tokenizer.eos_token)
     return head + end if end else rendered
 
@@ -47,8 +47,8 @@ def encode(
     return inputs.to(model.device, dtype=model.dtype)
 
 
-def _common_prefix(first: str, second: str) -> str:
-    for place, (a, b) in enumerate(zip(first, second, strict=False)):
-        if a != b:
-            return first[:place]
-    return first[: len(second)]
+def common_prefix(texts: Sequence[str]) -> str:
+    """Return what all texts begin with."""
+    first, last = min(texts), max(texts)  # in order, those that have least in common
+    pairs = enumerate(zip(first, last, strict=False))
+    return first[: next((place for place, (a, b) in pairs if a != b), len(first))]

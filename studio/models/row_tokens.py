@@ -19,6 +19,7 @@ from studio.data.schema import Answer, Row
 from studio.data.template_needs import ANY_MODEL, Fit
 from studio.data.trl_format import answer_messages, bare, prompt_messages, system_in_question
 from studio.models.image_tokens import Expansion, Expansions, Kind, Size
+from studio.models.prompt_inputs import common_prefix
 from studio.models.template_rendering import Message, Renderer
 
 BATCH = 256
@@ -147,7 +148,7 @@ class TokenCounter:
         messages = written.prompt
         prompt = self._renderer.prompt(messages)
         full = [self._renderer.conversation([*messages, *one]) for one in written.answers]
-        shared = _common_prefix([prompt, *full])
+        shared = common_prefix([prompt, *full])
         return (shared if full else prompt), [text[len(shared) :] for text in full]
 
     def _ids(self, texts: list[str]) -> list[list[int]]:
@@ -167,12 +168,6 @@ def placeholder_id(processor: ProcessorMixin) -> int | None:
     if token is None:
         return getattr(processor, "image_token_id", None)
     return processor.tokenizer.convert_tokens_to_ids(str(token))
-
-
-def _common_prefix(texts: Sequence[str]) -> str:
-    first, last = min(texts), max(texts)
-    pairs = enumerate(zip(first, last, strict=False))
-    return first[: next((place for place, (a, b) in pairs if a != b), len(first))]
 
 
 def fitted_prompt(row: Row, fit: Fit) -> list[Message]:

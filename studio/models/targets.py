@@ -26,7 +26,8 @@ def matched_modules(model: PreTrainedModel, adapter: AdapterConfig) -> list[str]
     targets = adapter.targets
     if isinstance(targets, str) and (group := towers_of(targets)):
         return _in_towers(model, targets, group)
-    linear = [name for name, module in model.named_modules() if _adaptable(module)]
+    adaptable = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Embedding)
+    linear = [name for name, module in model.named_modules() if isinstance(module, adaptable)]
     if isinstance(targets, str):
         matched = [name for name in linear if _fullmatch(targets, name)]
     else:
@@ -128,10 +129,6 @@ def _in_towers(model: PreTrainedModel, targets: str, group: Collection[Tower]) -
             field="adapter.targets",
         )
     return matched
-
-
-def _adaptable(module: nn.Module) -> bool:
-    return isinstance(module, (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Embedding))
 
 
 def _ends(name: str, target: str) -> bool:

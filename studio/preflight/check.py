@@ -204,7 +204,10 @@ class _Run:
             return ImageFigures()
         found = self._expansions()
         tiles = [
-            found[kind].tiles for images in self.images for kind in self._kinds(images) if found
+            found[len(images), sizes[image]].tiles
+            for images in self.images
+            for image in images
+            if found
         ]
         known = [count for count in tiles if count is not None]
         told = bool(known) and len(known) == len(tiles)
@@ -218,9 +221,6 @@ class _Run:
             tiles_max=max(known) if told else None,
             seen=found[commonest[0][0]].seen if commonest else None,
         )
-
-    def _kinds(self, images: tuple[int, ...]) -> list[Kind]:
-        return [(len(images), self.pictures.sizes[image]) for image in images]
 
     def _expansions(self) -> dict[Kind, Expansion]:
         return self.counter.found if self.counter else {}

@@ -9,7 +9,6 @@ layout, such as two bar charts.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -48,9 +47,11 @@ class Pictures:
         """
         if sha not in self._known:
             size = upright_size(self._store.path(sha))
-            thumb = _rgb(self._store.thumb_path(sha))
+            with decoding(), Image.open(self._store.thumb_path(sha), formats=FORMATS) as image:
+                thumb = image.convert("RGB")
             self._hashes.append(_perceptual_hash(thumb))
-            self._miniatures.append(_miniature(thumb))
+            small = thumb.resize((MINIATURE, MINIATURE), Image.Resampling.LANCZOS)
+            self._miniatures.append(np.asarray(small, np.uint8))
             self.sizes.append(size)
             self._known[sha] = len(self.sizes) - 1
         return self._known[sha]
@@ -92,18 +93,9 @@ class Pictures:
                     yield int(one), int(other)
 
 
-def _rgb(path: Path) -> Image.Image:
-    with decoding(), Image.open(path, formats=FORMATS) as image:
-        return image.convert("RGB")
-
-
 def _perceptual_hash(image: Image.Image) -> np.ndarray:
     """256 bits as four unsigned integers of 64."""
     import imagehash
 
     bits = imagehash.phash(image, hash_size=HASH_SIDE).hash
     return np.packbits(bits.ravel()).view(np.uint64)
-
-
-def _miniature(image: Image.Image) -> np.ndarray:
-    return np.asarray(image.resize((MINIATURE, MINIATURE), Image.Resampling.LANCZOS), np.uint8)

@@ -71,7 +71,8 @@ class RunStore:
 
     def create(self, config: RunConfig, state: State = "queued") -> Run:
         """Make the folder of a new run; only a `queued` one is taken by a supervisor."""
-        run_id = f"{time.strftime('%Y%m%d-%H%M%S')}-{_slug(config.name)}-{secrets.token_hex(2)}"
+        name = re.sub(r"[^a-z0-9]+", "-", config.name.lower()).strip("-")[:40] or "run"
+        run_id = f"{time.strftime('%Y%m%d-%H%M%S')}-{name}-{secrets.token_hex(2)}"
         paths = self.workspace.run(run_id)
         paths.root.mkdir(parents=True)
         run_file.save(config, paths.config)
@@ -129,7 +130,3 @@ class RunStore:
 def is_run_id(run_id: object) -> bool:
     """Return whether a run can be called so; what a browser has kept may be anything."""
     return isinstance(run_id, str) and bool(_ID.fullmatch(run_id))
-
-
-def _slug(name: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "run"

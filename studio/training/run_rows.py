@@ -122,12 +122,13 @@ def _digest(data: TrainingData) -> dict[str, Any]:
         for row in table[start : start + ROWS_AT_ONCE].to_pylist():
             if not row.get(SCORED):
                 row.pop(SCORED, None)  # as before there was such a column
-            row["images"] = [_image_name(image) for image in row.get("images") or []]
+            row["images"] = [image_name(image) for image in row.get("images") or []]
             digest.update(json.dumps(row, sort_keys=True).encode("utf-8", "surrogatepass"))
     return {"rows": data.used, "digest": digest.hexdigest()}
 
 
-def _image_name(image: dict[str, Any]) -> str:
+def image_name(image: dict[str, Any]) -> str:
+    """Return what is the same for the same image: the stem of its file, or its sha256."""
     if image.get("path"):
         return PurePath(image["path"]).stem
     return hashlib.sha256(image.get("bytes") or b"").hexdigest()

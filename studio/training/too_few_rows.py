@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import PurePath
 from typing import Any
 
 from studio.config import RunConfig
@@ -12,6 +11,7 @@ from studio.data.repeated_values import ENOUGH_TO_JUDGE, FEW_ROWS, SAME_ANSWER, 
 from studio.data.trl_conversion import TrainingData
 from studio.runs.diagnostics.health_watch import HealthFinding
 from studio.runs.event_log import EventLog, read_events
+from studio.training.run_rows import image_name
 
 MOST_ROWS = 20_000
 SAME_QUESTION, IMAGES_PER_ROW = 0.9, 0.2
@@ -49,7 +49,7 @@ def narrow(data: TrainingData) -> HealthFinding | None:
     for number, row in enumerate(rows):
         answers.add(_text(row.get("completion") or row.get("chosen")), number)
         questions.add(_text(row["prompt"]), number)
-        images |= {_name(image) for image in row.get("images") or []}
+        images |= {image_name(image) for image in row.get("images") or []}
     seen = []
     if same := answers.commonest(SAME_ANSWER):
         seen.append(f"{same[2]:.0%} have the same answer")
@@ -70,7 +70,3 @@ def narrow(data: TrainingData) -> HealthFinding | None:
 
 def _text(messages: Any) -> str:
     return json.dumps(messages, sort_keys=True, ensure_ascii=False)
-
-
-def _name(image: dict[str, Any]) -> str:
-    return PurePath(image["path"]).stem if image.get("path") else str(hash(image.get("bytes")))

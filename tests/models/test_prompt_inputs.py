@@ -2,7 +2,9 @@
 
 from types import SimpleNamespace
 
-from studio.models.prompt_inputs import render_completion, render_prompt
+import pytest
+
+from studio.models.prompt_inputs import common_prefix, render_completion, render_prompt
 from studio.models.prompts import EvalExample
 
 END = "<end>"
@@ -35,3 +37,17 @@ def test_an_answer_goes_up_to_its_end_token():
     example = EvalExample.from_question([], "How many?")
     assert render_completion(Processor(f"{END}\n"), example, "Three.") == f" Three.{END}"
     assert render_completion(Processor("\n"), example, "Three.") == " Three.\n"
+
+
+@pytest.mark.parametrize(
+    ("texts", "shared"),
+    [
+        (["abc", "abd", "ab"], "ab"),
+        (["abc"], "abc"),
+        (["", "abc"], ""),
+        (["same", "same"], "same"),
+        (["x", "y"], ""),
+    ],
+)
+def test_what_all_texts_begin_with_is_found(texts, shared):
+    assert common_prefix(texts) == shared

@@ -32,7 +32,8 @@ def weight_bytes(model: ModelConfig, skeleton: PreTrainedModel, dtype: torch.dty
     for module in quantized.values():
         count = module.weight.numel()
         total -= count * dtype.itemsize
-        total += _int8(module) if model.quantization == "int8" else _4bit(count, model)
+        scales = 4 * module.out_features  # of int8: one for each row
+        total += count + scales if model.quantization == "int8" else _4bit(count, model)
     return total + sum(b.numel() * b.element_size() for b in skeleton.buffers())
 
 
@@ -53,10 +54,6 @@ def quantized_modules(
 def largest_dequantized(modules: dict[str, nn.Linear], dtype: torch.dtype) -> int:
     """Return the bytes of the largest quantized layer when it is unpacked to be multiplied."""
     return max((module.weight.numel() for module in modules.values()), default=0) * dtype.itemsize
-
-
-def _int8(module: nn.Linear) -> int:
-    return module.weight.numel() + 4 * module.out_features
 
 
 def _4bit(count: int, model: ModelConfig) -> int:
