@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import json
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ import torch
 from peft import PeftConfig, get_peft_model
 from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
 from safetensors.torch import load_file, save_file
+from transformers import PreTrainedModel
 
 from studio.config.model import ModelConfig
 from studio.models.adapter_config import WEIGHTS
@@ -47,7 +50,8 @@ def save_adapter_of(
         model: Instead of the embedded one.
     """
     torch.manual_seed(0)
-    adapted = get_peft_model(load_model(model or ModelConfig()).model, config)
+    base = load_model(model).model if model else copy.deepcopy(_embedded())
+    adapted = get_peft_model(base, config)
     with torch.no_grad():
         for parameter in adapted.parameters():
             if parameter.requires_grad:
@@ -56,6 +60,11 @@ def save_adapter_of(
     if base:
         describe(folder, base_model_name_or_path=base)
     return folder
+
+
+@functools.cache
+def _embedded() -> PreTrainedModel:
+    return load_model(ModelConfig()).model
 
 
 def describe(folder: Path, **values: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -15,9 +16,13 @@ from tests.new_databases import made_quickly
 from tests.nursery import open_nursery
 
 HERE = Path(__file__).resolve().parent
+FROZEN = pytest.StashKey[int]()
 SLOW_FIRST = ("browser", "ui", "training", "launch", "families")
 # Tests run side by side, and small models gain nothing from a second thread.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# What a test imports late is some hundred thousand objects; accelerate looks through all of them for
+# garbage at the end of every run.
+NEW_MODULES = 100
 # A planner that gets ready while nobody waits takes the processor from the next test.
 os.environ.setdefault("STUDIO_WARM", "0")
 
@@ -25,6 +30,16 @@ os.environ.setdefault("STUDIO_WARM", "0")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes long is begun first, so that no process is left with it at the end."""
     items.sort(key=lambda item: _rank(item.path.relative_to(HERE).parts[0]))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
+    """What tests before have imported is never looked for as garbage again."""
+    modules = len(sys.modules)
+    if modules > item.config.stash.get(FROZEN, 0) + NEW_MODULES:
+        item.config.stash[FROZEN] = modules
+        gc.freeze()
+    return (yield)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -27,16 +27,16 @@ class Bench:
         self._shelf = AdapterShelf(self.loaded.model, model)
 
     def answers(self, rows: Sequence[Row], run: Run | None = None) -> list[str]:
-        """Greedy answers, in order."""
+        """Return the greedy answers, in order."""
         examples = [example_of(row, self.images) for row in rows]
         return generate_answers(self._as(run), self.loaded.processor, examples, batch_size=32)
 
     def answer(self, row: Row, run: Run | None = None) -> str:
-        """The greedy answer to one row."""
+        """Return the greedy answer to one row."""
         return self.answers([row], run)[0]
 
     def preference_accuracy(self, rows: Sequence[Row], run: Run | None = None) -> float:
-        """Share of pairs whose chosen answer is the likelier one."""
+        """Return the share of pairs whose chosen answer is the likelier one."""
         return preference_accuracy(
             self._as(run), self.loaded.processor, pairs_of(rows, self.images), batch_size=32
         )

@@ -11,12 +11,12 @@ from studio.models.prompts import EvalExample, PreferencePair
 
 
 def example_of(row: Row, images: ImageStore) -> EvalExample:
-    """The prompt of `row` with its images opened."""
+    """Return the prompt of `row` with its images opened."""
     return EvalExample([images.open(sha) for sha in row.images], [_template(m) for m in row.prompt])
 
 
 def references_of(rows: Iterable[Row]) -> list[str]:
-    """The reference answer of each row.
+    """Return the reference answer of each row.
 
     Raises:
         DataError: A row has none.
@@ -34,7 +34,7 @@ def references_of(rows: Iterable[Row]) -> list[str]:
 
 
 def pairs_of(rows: Iterable[Row], images: ImageStore) -> list[PreferencePair]:
-    """The rows that carry a preference, as pairs."""
+    """Return the rows that carry a preference, as pairs."""
     return [
         PreferencePair(example_of(row, images), row.chosen.text, row.rejected.text)
         for row in rows

@@ -21,7 +21,7 @@ EVASIVE = re.compile(
 
 
 def normalise(text: str) -> str:
-    """The form in which answers are compared.
+    """Return the form in which answers are compared.
 
     Unicode NFKC, case folded, whitespace collapsed, surrounding quotes and a final full stop
     removed. Punctuation within the text, units and digits stay as they are.
@@ -32,7 +32,7 @@ def normalise(text: str) -> str:
 
 
 def exact_match(predictions: Sequence[str], references: Sequence[str | Sequence[str]]) -> float:
-    """Share of predictions, in [0, 1], equal to their reference after `normalise`.
+    """Return the share of predictions, in [0, 1], equal to their reference after `normalise`.
 
     A reference may list several acceptable answers. Raises InputError when there is nothing to
     compare or the two lengths differ.
@@ -47,13 +47,13 @@ def exact_match(predictions: Sequence[str], references: Sequence[str | Sequence[
 
 
 def matches(prediction: str, reference: str | Sequence[str]) -> bool:
-    """Whether a prediction equals its reference, or any of several, after `normalise`."""
+    """Return whether a prediction equals its reference, or any of several, after `normalise`."""
     accepted = [reference] if isinstance(reference, str) else reference
     return normalise(prediction) in {normalise(answer) for answer in accepted}
 
 
 def is_evasive(text: str) -> bool:
-    """Whether an answer dodges its question: it pleads missing information or refuses.
+    """Return whether an answer dodges its question: it pleads missing information or refuses.
 
     Recognises the usual English and some Chinese phrases; an empty answer is not evasive.
     """
@@ -61,7 +61,7 @@ def is_evasive(text: str) -> bool:
 
 
 def evasive_rate(texts: Iterable[str]) -> float:
-    """Share of texts, in [0, 1], that are evasive. Raises InputError when there are none."""
+    """Return the share of texts, in [0, 1], that are evasive. Raises InputError when there are none."""
     verdicts = [is_evasive(text) for text in texts]
     if not verdicts:
         raise InputError("No answers to rate.", remedy="Give at least one.")

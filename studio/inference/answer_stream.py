@@ -43,7 +43,7 @@ class Generation:
 
 
 def stream(generation: Generation) -> Iterator[ChatDelta]:
-    """The text as it is generated, then one delta with `done`.
+    """Yield the text as it is generated, then one delta with `done`.
 
     Closing the iterator early cancels the generation and waits for its current token.
     Errors of the model are raised here.

@@ -23,7 +23,7 @@ def build_inputs(
     messages: Sequence[Message],
     images: Sequence[Image.Image],
 ) -> BatchFeature:
-    """Model inputs of batch size 1 that end where the answer begins, on the model's device.
+    """Return model inputs of batch size 1 that end where the answer begins, on the model's device.
 
     Args:
         images: In the order of the conversation's image placeholders, one each.
@@ -68,7 +68,7 @@ def _written(processor: ProcessorMixin, messages: Sequence[Message]) -> str:
 
 
 def as_template_message(message: Message) -> dict[str, Any]:
-    """A message as chat templates take it: images as bare placeholders."""
+    """Return a message as chat templates take it: images as bare placeholders."""
     return {
         "role": message.role,
         "content": [
@@ -79,13 +79,13 @@ def as_template_message(message: Message) -> dict[str, Any]:
 
 
 def room_for_answer(inputs: BatchFeature, model: PreTrainedModel) -> int:
-    """How many tokens still fit into the model's context."""
+    """Return how many tokens still fit into the model's context."""
     limit = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     return (limit or 1 << 30) - inputs["input_ids"].shape[1]
 
 
 def stop_tokens(processor: ProcessorMixin, model: PreTrainedModel) -> list[int]:
-    """Ids that end an answer: the model's, the tokenizer's and `<end_of_utterance>`."""
+    """Return the ids that end an answer: the model's, the tokenizer's and `<end_of_utterance>`."""
     known = model.generation_config.eos_token_id
     stops = set(known if isinstance(known, list) else [known])
     tokenizer = processor.tokenizer

@@ -82,7 +82,7 @@ class InferenceClient:
         self._timer: threading.Timer | None = None
 
     def models(self) -> list[ChatModel]:
-        """Base models (the embedded one first), then finished adapters, newest first."""
+        """Return base models (the embedded one first), then finished adapters, newest first."""
         trained = [run for run in self._runs.list() if _can_chat(run)]
         bases = {base_label(ModelConfig()): ChatModel(base_label(ModelConfig()), ModelConfig())}
         for run in trained:
@@ -171,13 +171,13 @@ class InferenceClient:
             self._worker.close()
 
     def status(self) -> InferenceStatus:
-        """What the child holds; does not start it."""
+        """Return what the child holds; does not start it."""
         if not self._worker.alive:
             return InferenceStatus()
         return _status(self._worker.call({"kind": "status"}))
 
     def training(self) -> Run | None:
-        """The run that is being trained now, if any: it and answers slow each other down."""
+        """Return the run that is being trained now, if any: it and answers slow each other down."""
         return next((run for run in self._runs.list() if run.alive), None)
 
     def close(self) -> None:
@@ -222,7 +222,7 @@ class InferenceClient:
 
 
 def base_label(model: ModelConfig) -> str:
-    """A base model in a few words: `SmolVLM-Instruct · NF4`."""
+    """Return a base model in a few words: `SmolVLM-Instruct · NF4`."""
     name = "Embedded chart model" if model.id == EMBEDDED else model.id.rstrip("/").split("/")[-1]
     return name if model.quantization == "none" else f"{name} · {model.quantization.upper()}"
 

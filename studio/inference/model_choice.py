@@ -21,7 +21,7 @@ class Answerer:
 
 
 def resolve(runs: RunStore, model: ModelConfig, run_id: str = "") -> Answerer:
-    """What answers for `run_id` on `model`; the base itself for an empty id.
+    """Return what answers for `run_id` on `model`; the base itself for an empty id.
 
     A run that trained every weight has left a whole model, which then takes the base's place.
 

@@ -60,7 +60,7 @@ class ChatDelta:
 
 
 def why_empty(tokens: int, stopped: str) -> str:
-    """How an answer ended in which nothing can be seen: one sentence.
+    """Return how an answer ended in which nothing can be seen: one sentence.
 
     Args:
         tokens: Tokens that were written, the stop token left out.
@@ -74,10 +74,10 @@ def why_empty(tokens: int, stopped: str) -> str:
 
 
 def user_turn(text: str, images: int = 0) -> Message:
-    """A user's message: the places of its images, then its text."""
+    """Return a user's message: the places of its images, then its text."""
     return Message("user", (*(Part("image"),) * images, Part("text", text)))
 
 
 def said(role: Literal["system", "assistant"], text: str) -> Message:
-    """A message of text only."""
+    """Return a message of text only."""
     return Message(role, (Part("text", text),))

@@ -54,7 +54,7 @@ class Sampling(Section):
 
     @classmethod
     def parse(cls, values: Mapping[str, Any]) -> Sampling:
-        """Settings from plain values.
+        """Return settings from plain values.
 
         Raises:
             ConfigError: With one problem per value out of bounds.
@@ -65,7 +65,7 @@ class Sampling(Section):
             raise ConfigError([_problem(item) for item in error.errors()]) from None
 
     def generate_arguments(self) -> dict[str, Any]:
-        """The keyword arguments of `generate` for these settings."""
+        """Return the keyword arguments of `generate` for these settings."""
         arguments: dict[str, Any] = {
             "max_new_tokens": self.max_new_tokens,
             "repetition_penalty": self.repetition_penalty,

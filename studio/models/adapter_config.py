@@ -30,7 +30,7 @@ INIT = {"default": True, "eva": True}
 
 
 def lora_config(adapter: AdapterConfig, skeleton: PreTrainedModel) -> LoraConfig:
-    """PEFT's configuration for `adapter` on a model with the modules of `skeleton`."""
+    """Return PEFT's configuration for `adapter` on a model with the modules of `skeleton`."""
     return LoraConfig(
         r=adapter.rank,
         lora_alpha=adapter.alpha,
@@ -46,7 +46,7 @@ def lora_config(adapter: AdapterConfig, skeleton: PreTrainedModel) -> LoraConfig
 
 
 def saved_modules(model: PreTrainedModel, adapter: AdapterConfig) -> list[str]:
-    """`adapter.modules_to_save`, each checked against the modules of `model`.
+    """Return `adapter.modules_to_save`, each checked against the modules of `model`.
 
     Raises:
         ModelError: A name fits no module, or the output head.
@@ -55,9 +55,10 @@ def saved_modules(model: PreTrainedModel, adapter: AdapterConfig) -> list[str]:
     for wanted in adapter.modules_to_save:
         found = [n for n, _ in model.named_modules() if n == wanted or n.endswith(f".{wanted}")]
         if not found:
+            parts = ", ".join(name for name, _ in model.base_model.named_children())
             raise ModelError(
                 f"{wanted!r} is no module of this model.",
-                remedy="Its parts are " + ", ".join(_parts(model)) + ".",
+                remedy=f"Its parts are {parts}.",
                 field="adapter.modules_to_save",
             )
         if any(towers.of(name) == "head" for name in found):
@@ -68,10 +69,6 @@ def saved_modules(model: PreTrainedModel, adapter: AdapterConfig) -> list[str]:
                 field="adapter.modules_to_save",
             )
     return list(adapter.modules_to_save)
-
-
-def _parts(model: PreTrainedModel) -> list[str]:
-    return [name for name, _ in model.base_model.named_children()]
 
 
 @dataclass(frozen=True)
@@ -96,7 +93,7 @@ class AdapterInfo:
 
 
 def adapter_folder(name: str, workspace: Workspace, field: str = CONTINUE) -> Path:
-    """The folder of a run's adapter, or the folder itself.
+    """Return the folder of a run's adapter, or the folder itself.
 
     Args:
         field: The setting that names it, for the error.
@@ -198,7 +195,7 @@ def _configuration(folder: Path, values: dict[str, Any], field: str) -> PeftConf
 
 
 def broken(folder: Path, reason: str, field: str) -> ModelError:
-    """The refusal of an adapter for a reason that lies in its folder."""
+    """Return the refusal of an adapter for a reason that lies in its folder."""
     return ModelError(
         f"The adapter in {place_of(folder)} cannot be used: {reason}.",
         remedy="Choose another adapter, or train it again. Weights are read from safetensors only; "
@@ -208,5 +205,5 @@ def broken(folder: Path, reason: str, field: str) -> ModelError:
 
 
 def place_of(folder: Path) -> str:
-    """A short name for an adapter's folder: a run's own is always called `adapter`."""
+    """Return a short name for an adapter's folder: a run's own is always called `adapter`."""
     return folder.parent.name if folder.name == "adapter" and folder.parent.name else folder.name

@@ -45,7 +45,7 @@ KINDS = (
     "WAVEFT",
 )
 """All but ADALORA and PVERA are continued with either method; each was tried on the embedded
-model (tests/models/test_adapter_weights.py, tests/training/test_reference_check.py)."""
+model (tests/models/test_loaded_adapters.py, tests/training/test_continued_adapter.py)."""
 
 PROMPTS = "it puts learned tokens before the prompt, where a model counts the places of its images"
 REFUSED = {
@@ -121,7 +121,7 @@ def is_beside_base(config: PeftConfig) -> bool:
 
 
 def refusals(config: PeftConfig, purpose: Purpose, quantization: str = "none") -> Iterator[str]:
-    """Reasons why an adapter with this configuration cannot be used for `purpose`."""
+    """Yield the reasons why an adapter with this configuration cannot be used for `purpose`."""
     kind = str(getattr(config.peft_type, "value", config.peft_type))
     if kind in REFUSED:
         yield f"it is of the kind {kind}: {REFUSED[kind]}"

@@ -77,7 +77,7 @@ class AdapterFile:
         return self.info.kind_of_peft
 
     def tensors(self) -> Iterator[tuple[str, torch.Tensor]]:
-        """Each weight under its name in the file."""
+        """Yield each weight under its name in the file."""
         with safe_open(self.folder / WEIGHTS, framework="pt") as handle:
             for key in handle.keys():  # noqa: SIM118  (not a mapping)
                 yield key, handle.get_tensor(key)
@@ -201,12 +201,12 @@ def copy_adapter(model: PeftModel, source: str, target: str) -> None:
 
 
 def state_of(model: PeftModel, name: str) -> dict[str, torch.Tensor]:
-    """The weights of one adapter, by the names PEFT saves them under."""
+    """Return the weights of one adapter, by the names PEFT saves them under."""
     return get_peft_model_state_dict(model, adapter_name=name, save_embedding_layers=False)
 
 
 def differing(wanted: Mapping[str, torch.Tensor], found: Mapping[str, torch.Tensor]) -> list[str]:
-    """Names of the weights that are not in `found`, or with other values.
+    """Return the names of the weights that are not in `found`, or with other values.
 
     A weight that is spread over processes has no values here and is not compared.
     """
@@ -218,7 +218,7 @@ def differing(wanted: Mapping[str, torch.Tensor], found: Mapping[str, torch.Tens
 
 
 def buildable(config: PeftConfig) -> PeftConfig:
-    """A copy of a description that makes an adapter without any start of its own."""
+    """Return a copy of a description that makes an adapter without any start of its own."""
     config = copy.deepcopy(config)
     if isinstance(getattr(config, "init_lora_weights", None), str):
         variant = config.init_lora_weights == "mica"  # there it says how the adapter computes
@@ -244,7 +244,7 @@ def _named_for(name: str, source: str, target: str) -> str:
 def expected_shapes(
     skeleton: PreTrainedModel, config: PeftConfig
 ) -> tuple[dict[str, tuple[int, ...]], PeftModel]:
-    """Names and shapes of the weights that a description makes on a model without weights.
+    """Return the names and shapes of the weights that a description makes on a model without weights.
 
     Raises:
         RuntimeError, ValueError, TypeError, KeyError, AttributeError: It makes none there.

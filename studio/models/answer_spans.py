@@ -23,7 +23,8 @@ def scored_tokens(
     scored: Sequence[int],
     ids: Sequence[int],
 ) -> list[int]:
-    """Places of the tokens of the earlier answers that are scored, among those of the prompt.
+    """Return the places of the tokens of the earlier answers that are scored, among those of the
+    prompt.
 
     Args:
         prompt, answer: Messages with bare image places.
@@ -64,7 +65,7 @@ def answer_spans(
     answer: Sequence[dict[str, Any]],
     scored: Sequence[int],
 ) -> tuple[str, list[tuple[int, int]]]:
-    """The prompt as TRL writes it, and where these earlier answers begin and end in it.
+    """Return the prompt as TRL writes it, and where these earlier answers begin and end in it.
 
     Each begins where the model would have been asked for it, and ends with all that the template
     writes behind it.
@@ -93,7 +94,7 @@ def answer_spans(
 
 
 def texts_between(plain: Sequence[int], image: int) -> Iterator[tuple[int, int]]:
-    """Where the texts before, between and behind the places of images begin and end."""
+    """Yield where the texts before, between and behind the places of images begin and end."""
     begin = 0
     for place, token in enumerate(plain):
         if token == image:
@@ -103,7 +104,7 @@ def texts_between(plain: Sequence[int], image: int) -> Iterator[tuple[int, int]]
 
 
 def end_of_first(ids: Sequence[int], texts: Sequence[Sequence[int]], position: int) -> int:
-    """Where the first of `texts` that stands in `ids`, from `position` on, ends there.
+    """Return where the first of `texts` that stands in `ids`, from `position` on, ends there.
 
     Raises:
         ValueError: None does.

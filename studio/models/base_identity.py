@@ -39,7 +39,7 @@ def is_same_base(recorded: str, model_id: str) -> bool:
 
 
 def plain_name(base: str) -> str:
-    """One spelling for each way to write the name of a model."""
+    """Return one spelling for each way to write the name of a model."""
     text = base.replace("\\", "/").rstrip("/")
     if text == EMBEDDED or text.endswith("assets/tiny-vlm"):
         return EMBEDDED

@@ -23,7 +23,7 @@ Message = dict[str, Any]
 
 
 def turn(role: str, text: str, images: int = 0) -> Message:
-    """A message as chat templates take it: image places, then text."""
+    """Return a message as chat templates take it: image places, then text."""
     return {
         "role": role,
         "content": [{"type": "image"}] * images + [{"type": "text", "text": text}],
@@ -31,7 +31,7 @@ def turn(role: str, text: str, images: int = 0) -> Message:
 
 
 def written(processor: ProcessorMixin, messages: Sequence[Message], *, asking: bool = False) -> str:
-    """A conversation as text.
+    """Return a conversation as text.
 
     Args:
         asking: Up to the place where the next answer begins.
@@ -45,7 +45,7 @@ def written(processor: ProcessorMixin, messages: Sequence[Message], *, asking: b
 
 
 def refusal(processor: ProcessorMixin, messages: Sequence[Message], *, asking: bool = False) -> str:
-    """What the template says against a conversation; empty when it takes it."""
+    """Return what the template says against a conversation; empty when it takes it."""
     try:
         written(processor, messages, asking=asking)
     except REFUSALS as error:
@@ -82,12 +82,14 @@ def ensure_usable(processor: ProcessorMixin, name: str) -> None:
 
 
 def fit_of(processor: ProcessorMixin) -> Fit:
-    """How rows must be changed so that the template takes them and earlier answers can be scored."""
+    """Return how rows must be changed so that the template takes them and earlier answers can be
+    scored.
+    """
     return Fit(system=takes_system(processor), apart=_apart(processor))
 
 
 def takes_system(processor: ProcessorMixin) -> bool:
-    """Whether the template writes a system turn; some refuse it, some leave it out."""
+    """Return whether the template writes a system turn; some refuse it, some leave it out."""
     messages = [turn("system", SYSTEM), turn("user", ASKED)]
     return not refusal(processor, messages, asking=True) and SYSTEM in written(
         processor, messages, asking=True
@@ -95,7 +97,8 @@ def takes_system(processor: ProcessorMixin) -> bool:
 
 
 def unasked(processor: ProcessorMixin) -> str:
-    """What the question ends with in chat and not in training, such as `<think>`; or nothing.
+    """Return what the question ends with in chat and not in training, such as `<think>`; or
+    nothing.
 
     Training follows a conversation as the template writes it with its answer.
     """
@@ -108,7 +111,7 @@ def unasked(processor: ProcessorMixin) -> str:
 
 
 def ends_answers(processor: ProcessorMixin) -> bool:
-    """Whether the template writes a token behind an answer that can end it."""
+    """Return whether the template writes a token behind an answer that can end it."""
     answered = [turn("user", ASKED), turn("assistant", SAID)]
     if refusal(processor, answered):
         return True
@@ -120,7 +123,7 @@ def ends_answers(processor: ProcessorMixin) -> bool:
 
 
 def template_cautions(processor: ProcessorMixin, name: str) -> list[tuple[str, str, str]]:
-    """What trains, but probably not as meant: (kind, sentence, remedy) for each."""
+    """Return what trains, but probably not as meant: (kind, sentence, remedy) for each."""
     found = []
     extra = unasked(processor)
     if extra:
@@ -157,7 +160,7 @@ class Shapes:
     _around: dict[tuple, int] = field(default_factory=dict)
 
     def refusal(self, prompt: Sequence[Message], answer: Sequence[Message] = ()) -> str:
-        """Why a row cannot be trained on; empty when it can.
+        """Return why a row cannot be trained on; empty when it can.
 
         Args:
             answer: The turn that follows the prompt; nothing when there is none yet.
@@ -169,7 +172,7 @@ class Shapes:
         return self._known[shape]
 
     def most_bytes(self, prompt: Sequence[Message], answer: Sequence[Message]) -> int:
-        """Bytes of a row as the template writes it; it must not be refused."""
+        """Return the bytes of a row as the template writes it; it must not be refused."""
         turns = [*prompt, *answer]
         shape = _shape(turns)
         texts = sum(map(_bytes, (p.get("text") or "" for m in turns for p in m["content"])))
@@ -203,7 +206,7 @@ def _bytes(text: str) -> int:
 
 
 def shared_start(first: str, second: str) -> int:
-    """How many characters two texts begin with alike."""
+    """Return how many characters two texts begin with alike."""
     pairs = enumerate(zip(first, second, strict=False))
     return next((place for place, (a, b) in pairs if a != b), min(len(first), len(second)))
 

@@ -12,7 +12,7 @@ from studio.core.errors import FieldProblem
 
 
 def pick_device() -> torch.device:
-    """CUDA, else MPS, else the CPU; of several processes on a machine each has its own GPU."""
+    """Choose CUDA, else MPS, else the CPU; of several processes on a machine each has its own GPU."""
     if torch.cuda.is_available():
         number = os.environ.get("LOCAL_RANK")
         if number is None:
@@ -24,7 +24,7 @@ def pick_device() -> torch.device:
 
 
 def resolve_dtype(name: str, device: torch.device) -> torch.dtype:
-    """The dtype for `name`; `auto` is bfloat16 where the GPU has it, else what is safe."""
+    """Return the dtype for `name`; `auto` is bfloat16 where the GPU has it, else what is safe."""
     if name != "auto":
         return getattr(torch, name)
     if device.type == "cuda":
@@ -34,5 +34,5 @@ def resolve_dtype(name: str, device: torch.device) -> torch.dtype:
 
 
 def device_problems(model: ModelConfig, device: torch.device) -> list[FieldProblem]:
-    """What of `model` this machine cannot do."""
+    """Return what of `model` this machine cannot do."""
     return model_problems(model, device.type)

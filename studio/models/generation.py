@@ -33,7 +33,7 @@ def generate_answers(
     batch_size: int = 16,
     max_new_tokens: int = 64,
 ) -> list[str]:
-    """The texts of `generate`."""
+    """Return the texts of `generate`."""
     found = generate(
         model, processor, examples, batch_size=batch_size, max_new_tokens=max_new_tokens
     )
@@ -50,7 +50,7 @@ def generate(
     max_new_tokens: int = 64,
     stopping: StoppingCriteria | None = None,
 ) -> list[Generated]:
-    """The model's greedy answer to each example, in order, without special tokens.
+    """Return the model's greedy answer to each example, in order, without special tokens.
 
     Works with any image-text-to-text model and any number of images per example. The model is put
     into evaluation mode for the duration.
@@ -61,7 +61,8 @@ def generate(
     was_training = model.training
     model.eval()
     answers = [Generated("", 0)] * len(examples)
-    ends = _ends(model)
+    ends = model.generation_config.eos_token_id
+    ends = set(ends) if isinstance(ends, list) else {ends}
     criteria = StoppingCriteriaList([stopping] if stopping else [])
     for batch in batches_by_image_count(examples, batch_size):
         inputs = encode(model, processor, [examples[index] for index in batch], "left")
@@ -78,12 +79,6 @@ def generate(
             answers[index] = Generated(text.strip(), _length(ids, ends))
     model.train(was_training)
     return answers
-
-
-def _ends(model: PreTrainedModel) -> set[int]:
-    """Tokens that end an answer; the rest of a batch's row is padding."""
-    ends = model.generation_config.eos_token_id
-    return set(ends) if isinstance(ends, list) else {ends}
 
 
 def _length(ids: list[int], ends: set[int]) -> int:

@@ -51,7 +51,7 @@ class Expansions:
         self.measured = 0
 
     def of(self, uses: Counter[Kind]) -> Iterator[tuple[Kind, Expansion]]:
-        """The expansion of every kind, one after the other.
+        """Yield the expansion of every kind, one after the other.
 
         Args:
             uses: How often each kind occurs.
@@ -132,7 +132,7 @@ class Expansions:
 
 
 def tiles_of(encoded: Any, images: int) -> tuple[int | None, Size | None]:
-    """Tiles of one of `images` equal images, and the width and height of a tile in pixels.
+    """Return the tiles of one of `images` equal images, and width and height of a tile in pixels.
 
     Reads the shapes that transformers' processors give: `(rows, tiles, 3, height, width)`,
     `(tiles, 3, height, width)`, or flat patches beside `image_grid_thw`.
@@ -151,7 +151,7 @@ def tiles_of(encoded: Any, images: int) -> tuple[int | None, Size | None]:
 
 
 def tile_layout(processor: ProcessorMixin, size: Size, tiles: int) -> tuple[int, int] | None:
-    """Columns and rows of the tiles that are cut from an image before its overview tile.
+    """Return columns and rows of the tiles that are cut from an image before its overview tile.
 
     None when the processor does not tell, or tells something that does not make `tiles`.
     """
@@ -169,7 +169,7 @@ def tile_layout(processor: ProcessorMixin, size: Size, tiles: int) -> tuple[int,
 
 
 def patch_side(pixels: Any) -> int:
-    """Pixels along a flat patch of 3 colours in 2 frames, or in 1; 0 when it is neither."""
+    """Return the pixels along a flat patch of 3 colours in 2 frames, or in 1; 0 when it is neither."""
     for frames in (2, 1):
         side = round((pixels.shape[-1] / (3 * frames)) ** 0.5)
         if 3 * frames * side * side == pixels.shape[-1]:

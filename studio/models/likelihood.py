@@ -22,7 +22,8 @@ def completion_log_probs(
     *,
     batch_size: int = 16,
 ) -> list[float]:
-    """The summed log-probability of each completion, end-of-sequence token included, in nats.
+    """Return the summed log-probability of each completion, end-of-sequence token included, in
+    nats.
 
     Prompt and completion are tokenized apart and joined, as TRL does in training. Raises InputError
     unless there is one completion for each example.
@@ -48,7 +49,8 @@ def preference_accuracy(
     *,
     batch_size: int = 16,
 ) -> float:
-    """Share of pairs, in [0, 1], whose chosen answer is strictly likelier than the rejected one.
+    """Return the share of pairs, in [0, 1], whose chosen answer is strictly likelier than the rejected
+    one.
 
     Likelihood is the sum over tokens, not the mean. Raises InputError when there are no pairs.
     """

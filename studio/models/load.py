@@ -47,7 +47,7 @@ SPREADING = ("ACCELERATE_USE_FSDP", "ACCELERATE_USE_DEEPSPEED")
 
 
 def skeleton_of(model: ModelConfig) -> PreTrainedModel:
-    """The model's modules on the meta device: shapes and names, no weights.
+    """Return the model's modules on the meta device: shapes and names, no weights.
 
     Raises:
         ModelError: The model cannot be read, needs a package that is not here, or lacks the
@@ -120,13 +120,13 @@ def _weights(
     Raises:
         ModelError: They cannot be read, or do not fit.
     """
-    there = _goes_there(device, bool(settings))
+    there = bool(settings) or (device.type != "cpu" and not _spread())
     try:
         loaded, info = AutoModelForImageTextToText.from_pretrained(
             model_path(model.id),
             revision=model.revision,
             dtype=dtype,
-            device_map={"": device} if there else None,
+            device_map={"": device} if there else None,  # else the trainer brings them there
             use_safetensors=True,
             trust_remote_code=False,
             output_loading_info=True,
@@ -143,13 +143,6 @@ def _weights(
         raise unloadable(model, error) from error
     refuse_differences(model, Differences.of(info))
     return loaded
-
-
-def _goes_there(device: torch.device, quantized: bool) -> bool:
-    """Whether the weights are loaded onto the device; else the trainer brings them there."""
-    if quantized:
-        return True
-    return device.type != "cpu" and not _spread()
 
 
 def _spread() -> bool:

@@ -75,7 +75,8 @@ class AdapterShelf:
         self._biases.use(folder)
 
     def _name_of(self, folder: Path, same_base: bool) -> str:
-        stamp = _stamp(folder)
+        marker = folder / MARKER
+        stamp = marker.stat().st_mtime_ns if marker.exists() else 0
         shelved = self._shelved.get(folder)
         if shelved is not None and shelved.stamp != stamp:
             self._drop(folder)
@@ -122,8 +123,3 @@ class AdapterShelf:
 def _lies_alone(adapter: AdapterFile) -> bool:
     tokens = getattr(adapter.info.config, "trainable_token_indices", None)
     return adapter.kind != LORA or bool(tokens)
-
-
-def _stamp(folder: Path) -> int:
-    marker = folder / MARKER
-    return marker.stat().st_mtime_ns if marker.exists() else 0

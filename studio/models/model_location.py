@@ -28,14 +28,14 @@ AS_PATH = re.compile(r"[/~.\\]|[A-Za-z]:[/\\]")  # what only a path begins with
 
 
 def model_path(model_id: str) -> str:
-    """Folder or hub id that `from_pretrained` takes."""
+    """Return the folder or hub id that `from_pretrained` takes."""
     if model_id == EMBEDDED:
         return str(TINY_VLM)
     return str(typed_path(model_id)) if model_id.startswith("~") else model_id
 
 
 def folder_of(model: ModelConfig) -> Path | None:
-    """The model's folder; None where its name is a hub id."""
+    """Return the model's folder; None where its name is a hub id."""
     path = model_path(model.id)
     return Path(path) if can_be_path(path) and Path(path).is_dir() else None
 
@@ -86,7 +86,7 @@ def _adapter(name: str, folder: Path) -> ModelError:
 
 
 def lacks_processor(model: ModelConfig) -> ModelError | None:
-    """The refusal of a folder without the files of a processor; None where they are there."""
+    """Return the refusal of a folder without the files of a processor; None where they are there."""
     folder = folder_of(model)
     if folder is None:
         return None
@@ -105,7 +105,9 @@ def lacks_processor(model: ModelConfig) -> ModelError | None:
 
 
 def unreached(model: ModelConfig, error: Exception) -> ModelError | None:
-    """What keeps a model on the hub from being read, in words; None where it is something else."""
+    """Return what keeps a model on the hub from being read, in words; None where it is something
+    else.
+    """
     causes = tuple(_causes(error))
 
     def has(*kinds: type[BaseException]) -> bool:

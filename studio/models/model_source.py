@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 from pathlib import Path
 
 from huggingface_hub.errors import StrictDataclassError
@@ -18,6 +20,7 @@ from studio.core.errors import ModelError, first_line
 from studio.models.chat_template import ensure_usable
 from studio.models.compat.processors import made_usable
 from studio.models.model_location import (
+    CONFIG,
     ensure_there,
     folder_of,
     lacks_processor,
@@ -32,7 +35,7 @@ UNREADABLE = (OSError, ValueError, KeyError, TypeError, StrictDataclassError)
 
 
 def load_config(model: ModelConfig) -> PretrainedConfig:
-    """The configuration of a vision-language model.
+    """Return the configuration of a vision-language model.
 
     Raises:
         ModelError: It cannot be found or read, needs foreign code, sees no images, or does not
@@ -41,9 +44,7 @@ def load_config(model: ModelConfig) -> PretrainedConfig:
     ensure_there(model)
     refuse_pointers(model)
     try:
-        config = AutoConfig.from_pretrained(
-            model_path(model.id), revision=model.revision, trust_remote_code=False
-        )
+        config = _parsed(model)
     except UNREADABLE as error:
         if known := unreached(model, error):
             raise known from None  # which says all there is to know of it
@@ -64,14 +65,34 @@ def load_config(model: ModelConfig) -> PretrainedConfig:
     return config
 
 
+def _parsed(model: ModelConfig) -> PretrainedConfig:
+    folder = folder_of(model)
+    if folder is None:
+        return AutoConfig.from_pretrained(
+            model_path(model.id), revision=model.revision, trust_remote_code=False
+        )
+    file = (folder / CONFIG).stat()
+    return copy.deepcopy(_parsed_folder(model_path(model.id), file.st_mtime_ns, file.st_size))
+
+
+@functools.lru_cache(maxsize=4)
+def _parsed_folder(folder: str, changed_ns: int, size: int) -> PretrainedConfig:
+    """Read a folder's configuration, once for each state of its file.
+
+    A plan and its run ask for it a dozen times, and transformers checks and prints every field
+    each time.
+    """
+    return AutoConfig.from_pretrained(folder, trust_remote_code=False)
+
+
 def has_processor(model: ModelConfig) -> bool:
-    """Whether there may be a processor; a folder with nothing but a configuration has none."""
+    """Return whether there may be a processor; a folder with nothing but a configuration has none."""
     folder = Path(model_path(model.id))
     return not folder.is_dir() or any((folder / name).is_file() for name in PROCESSOR_FILES)
 
 
 def load_processor(model: ModelConfig) -> ProcessorMixin:
-    """The model's processor with the run's pixel budget applied.
+    """Return the model's processor with the run's pixel budget applied.
 
     Raises:
         ModelError: The model has none, none that a question about an image can be written with, or
@@ -133,7 +154,7 @@ def _apply_pixel_budget(processor: ProcessorMixin, model: ModelConfig) -> None:
 
 
 def lacks_package(model: ModelConfig, error: ImportError) -> ModelError:
-    """The refusal of a model whose code needs a package that is not installed."""
+    """Return the refusal of a model whose code needs a package that is not installed."""
     return ModelError(
         f"{model.id} needs a package that is not here: {first_line(error)}",
         remedy="Install it, then start the studio again.",

@@ -21,7 +21,9 @@ CHECK = re.compile(r"^\[enforce fail at [^\]]*\]\s*(?:err == 0\.\s*)?")
 
 
 def ran_out(error: BaseException) -> bool:
-    """Whether `error` says that memory ran out; false for what is already told in our own words."""
+    """Return whether `error` says that memory ran out; false for what is already told in our own
+    words.
+    """
     if isinstance(error, errors.StudioError):
         return False
     typed = isinstance(error, (MemoryError, torch.OutOfMemoryError))
@@ -29,5 +31,5 @@ def ran_out(error: BaseException) -> bool:
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an error's text, without the check in PyTorch's code that failed."""
+    """Return the first line of an error's text, without the check in PyTorch's code that failed."""
     return CHECK.sub("", errors.first_line(error))

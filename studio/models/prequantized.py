@@ -72,7 +72,7 @@ class Prequantized:
 
 
 def prequantized(config: PretrainedConfig) -> Prequantized | None:
-    """The quantization that a checkpoint came with; None for full weights."""
+    """Return the quantization that a checkpoint came with; None for full weights."""
     values = getattr(config, "quantization_config", None) or getattr(
         config.get_text_config(), "quantization_config", None
     )
@@ -97,12 +97,14 @@ def prequantized(config: PretrainedConfig) -> Prequantized | None:
 
 
 def can_be_quantized(model: ModelConfig) -> bool:
-    """Whether the quantization of `model` is open: it was not chosen, and its files hold none."""
+    """Return whether the quantization of `model` is open: it was not chosen, and its files hold
+    none.
+    """
     return model.quantization == "none" and prequantized(load_config(model)) is None
 
 
 def settled(model: ModelConfig, whole: Collection[str] = ()) -> ModelConfig:
-    """`model` with the quantization that its checkpoint came with, where it came with one.
+    """Return `model` with the quantization that its checkpoint came with, where it came with one.
 
     Args:
         whole: Names of modules that a run wants in full precision, to be trained whole; those
@@ -206,7 +208,7 @@ def _refuse_packed_head(model: ModelConfig) -> None:
 def loading_config(
     model: ModelConfig, skeleton: PreTrainedModel, dtype: torch.dtype
 ) -> PretrainedConfig | None:
-    """The configuration to load a prequantized checkpoint with; None for any other.
+    """Return the configuration to load a prequantized checkpoint with; None for any other.
 
     Of bitsandbytes, 4-bit weights are multiplied in `dtype` whatever they were saved for, and
     exactly those layers count as quantized that are so in the files: configurations of earlier
@@ -225,7 +227,7 @@ def loading_config(
 def checkpoint_quantization(
     model: ModelConfig, skeleton: PreTrainedModel, dtype: torch.dtype
 ) -> BitsAndBytesConfig:
-    """The configuration of what bitsandbytes wrote; `skeleton` is the model without weights."""
+    """Return the configuration of what bitsandbytes wrote; `skeleton` is the model without weights."""
     held = prequantized(load_config(model))
     values = dict(held.values) if held else {}
     layers = quantized_layers(model, skeleton)
@@ -242,7 +244,8 @@ def checkpoint_quantization(
 def quantized_layers(
     model: ModelConfig, skeleton: PreTrainedModel | None = None
 ) -> set[str] | None:
-    """Names of the layers whose weights are quantized in the files; None where they are not here.
+    """Return the names of the layers whose weights are quantized in the files; None where they are not
+    here.
 
     Args:
         skeleton: The model without weights; names are as in the files without it.
@@ -251,7 +254,7 @@ def quantized_layers(
         header = read_header(model, getattr(load_config(model), "transformers_weights", None))
     except WeightsElsewhereError:
         return None
-    keys = {_of_state(key) for key in header.tensors if STATE in key}
+    keys = {key.split(STATE)[0].removesuffix(".weight") for key in header.tensors if STATE in key}
     keys |= {key.removesuffix(SCALES) for key in header.tensors if key.endswith(SCALES)}
     if skeleton is None:
         return keys
@@ -260,7 +263,7 @@ def quantized_layers(
 
 
 def names_in(skeleton: PreTrainedModel, keys: Collection[str]) -> list[str]:
-    """What transformers calls weights that a file calls `keys`."""
+    """Return what transformers calls weights that a file calls `keys`."""
     mapping = get_model_conversion_mapping(skeleton)
     renamings = [entry for entry in mapping if isinstance(entry, WeightRenaming)]
     converters = [entry for entry in mapping if isinstance(entry, WeightConverter)]
@@ -278,7 +281,7 @@ def _of_state(key: str) -> str:
 
 
 def unpacked_header(header: SafetensorsHeader) -> SafetensorsHeader:
-    """`header` as if its 4- and 8-bit layers were full ones, so that shapes can be compared."""
+    """Return `header` as if its 4- and 8-bit layers were full ones, so that shapes can be compared."""
     tensors: dict[str, Tensor] = {}
     shapes = _shapes_of_states(header)
     for key, tensor in header.tensors.items():

@@ -20,7 +20,7 @@ class EvalExample:
 
     @classmethod
     def from_question(cls, images: Sequence[Image.Image], question: str) -> EvalExample:
-        """One user turn: the images, then the question."""
+        """Return one user turn: the images, then the question."""
         content = [*({"type": "image"} for _ in images), {"type": "text", "text": question}]
         return cls(images, [{"role": "user", "content": content}])
 
@@ -35,7 +35,7 @@ class PreferencePair:
 
 
 def batches_by_image_count(examples: Sequence[EvalExample], size: int) -> list[list[int]]:
-    """Indices of the examples in batches of at most `size` with equally many images each.
+    """Return the indices of the examples in batches of at most `size` with equally many images each.
 
     Processors reject or pad batches that mix prompts with and without images.
     """

@@ -14,7 +14,7 @@ from studio.models.prequantized import checkpoint_quantization, prequantized
 def quantization_config(
     model: ModelConfig, skeleton: PreTrainedModel, compute_dtype: torch.dtype
 ) -> BitsAndBytesConfig | None:
-    """The bitsandbytes configuration, or None for full precision.
+    """Return the bitsandbytes configuration, or None for full precision.
 
     Args:
         skeleton: The model on the meta device, to find what must stay in full precision.
@@ -61,7 +61,7 @@ def _named(skeleton: PreTrainedModel, wanted: list[str]) -> set[str]:
 
 
 def always_skipped(skeleton: PreTrainedModel) -> set[str]:
-    """The output head, and projections that `nn.MultiheadAttention` multiplies by itself."""
+    """Return the output head, and projections that `nn.MultiheadAttention` multiplies by itself."""
     head = skeleton.get_output_embeddings()
     names = {name for name, module in skeleton.named_modules() if module is head} | {"lm_head"}
     return names | {

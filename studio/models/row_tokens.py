@@ -19,6 +19,7 @@ from studio.data.schema import Answer, Row
 from studio.data.template_needs import ANY_MODEL, Fit
 from studio.data.trl_format import answer_messages, bare, prompt_messages, system_in_question
 from studio.models.image_tokens import Expansion, Expansions, Kind, Size
+from studio.models.prompt_inputs import common_prefix
 from studio.models.template_rendering import Message, Renderer
 
 BATCH = 256
@@ -108,7 +109,7 @@ class TokenCounter:
             yield len(self.found), len(kinds)
 
     def rows(self) -> list[RowTokens]:
-        """Tokens of every row, in the order they were added; `expand` must have ended."""
+        """Return the tokens of every row, in the order they were added; `expand` must have ended."""
         return [
             self._row(counts, kinds)
             for counts, kinds in zip(self._counts, self._kinds, strict=True)
@@ -147,7 +148,7 @@ class TokenCounter:
         messages = written.prompt
         prompt = self._renderer.prompt(messages)
         full = [self._renderer.conversation([*messages, *one]) for one in written.answers]
-        shared = _common_prefix([prompt, *full])
+        shared = common_prefix([prompt, *full])
         return (shared if full else prompt), [text[len(shared) :] for text in full]
 
     def _ids(self, texts: list[str]) -> list[list[int]]:
@@ -162,27 +163,21 @@ class TokenCounter:
 
 
 def placeholder_id(processor: ProcessorMixin) -> int | None:
-    """The token that stands for an image before it is expanded."""
+    """Return the token that stands for an image before it is expanded."""
     token: Any = getattr(processor, "image_token", None)
     if token is None:
         return getattr(processor, "image_token_id", None)
     return processor.tokenizer.convert_tokens_to_ids(str(token))
 
 
-def _common_prefix(texts: Sequence[str]) -> str:
-    first, last = min(texts), max(texts)
-    pairs = enumerate(zip(first, last, strict=False))
-    return first[: next((place for place, (a, b) in pairs if a != b), len(first))]
-
-
 def fitted_prompt(row: Row, fit: Fit) -> list[Message]:
-    """The prompt of a row as the chat template takes it."""
+    """Return the prompt of a row as the chat template takes it."""
     messages = bare(prompt_messages(row))
     return messages if fit.system else system_in_question(messages)
 
 
 def learned(row: Row) -> list[Answer]:
-    """The answers that are trained on or, before there are labels, could be."""
+    """Return the answers that are trained on or, before there are labels, could be."""
     if row.chosen and row.rejected:
         return [row.chosen, row.rejected]
     one = row.completion or row.chosen

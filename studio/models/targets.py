@@ -18,7 +18,7 @@ ADAPTED: tuple[Tower, ...] = ("vision", "projector", "language")
 
 
 def matched_modules(model: PreTrainedModel, adapter: AdapterConfig) -> list[str]:
-    """Names of the modules of `model` that get an adapter.
+    """Return the names of the modules of `model` that get an adapter.
 
     Raises:
         ModelError: Nothing matches, a chosen tower is left out, or the head is among them.
@@ -26,7 +26,8 @@ def matched_modules(model: PreTrainedModel, adapter: AdapterConfig) -> list[str]
     targets = adapter.targets
     if isinstance(targets, str) and (group := towers_of(targets)):
         return _in_towers(model, targets, group)
-    linear = [name for name, module in model.named_modules() if _adaptable(module)]
+    adaptable = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Embedding)
+    linear = [name for name, module in model.named_modules() if isinstance(module, adaptable)]
     if isinstance(targets, str):
         matched = [name for name in linear if _fullmatch(targets, name)]
     else:
@@ -37,7 +38,7 @@ def matched_modules(model: PreTrainedModel, adapter: AdapterConfig) -> list[str]
 
 
 def towers_of(targets: str) -> tuple[Tower, ...]:
-    """The parts that a word means: `language`, `vision+projector`, `all-linear`; else none."""
+    """Return the parts that a word means: `language`, `vision+projector`, `all-linear`; else none."""
     if targets == ALL_LINEAR:
         return ADAPTED
     named = {name.strip() for name in targets.split("+")}
@@ -45,7 +46,7 @@ def towers_of(targets: str) -> tuple[Tower, ...]:
 
 
 def target_modules(model: PreTrainedModel, adapter: AdapterConfig) -> list[str] | str:
-    """What PEFT's `target_modules` needs to hit exactly `matched_modules`.
+    """Return what PEFT's `target_modules` needs to hit exactly `matched_modules`.
 
     A pattern over the towers when one says the same, because it reads better in the saved
     adapter; the plain list of names otherwise.
@@ -55,7 +56,8 @@ def target_modules(model: PreTrainedModel, adapter: AdapterConfig) -> list[str] 
 
 
 def linear_pattern(model: PreTrainedModel, left_out: Collection[Tower] = ()) -> str:
-    """A pattern of the names of all linear layers, but for the head and the parts `left_out`.
+    """Return a pattern of the names of all linear layers, but for the head and the parts
+    `left_out`.
 
     It is what `optim_target_modules` of transformers needs for optimizers that project the
     gradients of whole matrices (GaLore, APOLLO).
@@ -95,7 +97,7 @@ def _pattern(model: PreTrainedModel, matched: list[str]) -> str:
 
 
 def matched_per_tower(model: PreTrainedModel, matched: list[str]) -> dict[Tower, int]:
-    """How many of the matched modules lie in each tower."""
+    """Return how many of the matched modules lie in each tower."""
     towers = find_towers(model)
     counts = Counter(towers.of(name) for name in matched)
     return {tower: counts.get(tower, 0) for tower in TOWERS}
@@ -127,10 +129,6 @@ def _in_towers(model: PreTrainedModel, targets: str, group: Collection[Tower]) -
             field="adapter.targets",
         )
     return matched
-
-
-def _adaptable(module: nn.Module) -> bool:
-    return isinstance(module, (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Embedding))
 
 
 def _ends(name: str, target: str) -> bool:

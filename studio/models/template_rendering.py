@@ -27,11 +27,11 @@ class Renderer:
         self._checked: dict[Shape, int] = {}
 
     def prompt(self, messages: Sequence[Message]) -> str:
-        """A prompt up to the place where the answer begins."""
+        """Return a prompt up to the place where the answer begins."""
         return self._text(messages, generation=True)
 
     def conversation(self, messages: Sequence[Message]) -> str:
-        """A conversation with its answer."""
+        """Return a conversation with its answer."""
         return self._text(messages, generation=False)
 
     def _text(self, messages: Sequence[Message], generation: bool) -> str:

@@ -27,7 +27,7 @@ class Towers:
     mergers: tuple[str, ...] = ()
 
     def of(self, name: str) -> Tower:
-        """The part that module or parameter `name` belongs to."""
+        """Return the part that module or parameter `name` belongs to."""
         if _under(name, self.head):
             return "head"
         if any(_under(name, merger) for merger in self.mergers):
@@ -40,7 +40,7 @@ class Towers:
 
 
 def find_towers(model: PreTrainedModel) -> Towers:
-    """The towers of an (unwrapped) model, by its own `get_encoder` and `get_decoder`."""
+    """Return the towers of an (unwrapped) model, by its own `get_encoder` and `get_decoder`."""
     names = {module: name for name, module in model.named_modules()}
     vision = model.get_encoder(modality="image")
     language = model.get_decoder()

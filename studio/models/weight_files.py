@@ -55,7 +55,8 @@ class WeightsElsewhereError(Exception):
 
 
 def read_header(model: ModelConfig, named: str | None = None) -> SafetensorsHeader:
-    """The names, dtypes and shapes of a model's weights; from the hub where they are not here.
+    """Return the names, dtypes and shapes of a model's weights; from the hub where they are not
+    here.
 
     Args:
         named: The file or index that the model's configuration names instead of the usual one.
@@ -74,7 +75,7 @@ def read_header(model: ModelConfig, named: str | None = None) -> SafetensorsHead
 
 
 def weight_files(model: ModelConfig, named: str | None = None) -> list[Path] | None:
-    """The safetensors files of a model; None where they are not on this machine.
+    """Return the safetensors files of a model; None where they are not on this machine.
 
     Raises:
         ModelError: Its folder holds none, or not all that its index names.

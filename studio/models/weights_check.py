@@ -29,7 +29,6 @@ from studio.models.weight_files import (
     INDEX,
     PICKLED,
     SafetensorsHeader,
-    Tensor,
     WeightsElsewhereError,
     read_header,
     weight_files,
@@ -68,7 +67,9 @@ class Differences:
 
     @classmethod
     def of(cls, info: Mapping[str, Any]) -> Differences:
-        """What `from_pretrained(output_loading_info=True)` reported, without what is harmless."""
+        """Return what `from_pretrained(output_loading_info=True)` reported, without what is
+        harmless.
+        """
         harmless = re.compile("|".join(HARMLESS))
         return cls(
             tuple(sorted(info["missing_keys"])),
@@ -123,7 +124,7 @@ def check_files(model: ModelConfig) -> None:
 
 
 def weights_are_here(model: ModelConfig) -> bool:
-    """Whether a model's files of weights, whole or not, lie on this machine."""
+    """Return whether a model's files of weights, whole or not, lie on this machine."""
     folder = Path(model_path(model.id))
     if folder.is_dir():
         return any(any(folder.glob(kind)) for kind in HELD)
@@ -146,13 +147,17 @@ def _named(model: ModelConfig) -> str | None:
 
 
 def differences(config: PretrainedConfig, header: SafetensorsHeader) -> Differences:
-    """What transformers would miss, not know, or find of another shape, by its own rules.
+    """Return what transformers would miss, not know, or find of another shape, by its own rules.
 
     It loads tensors that have shapes and no values into a model that has none either.
     """
     config = _in_full(config)
     tensors = {
-        name: torch.empty(tensor.shape, dtype=_dtype(tensor), device="meta")
+        name: torch.empty(
+            tensor.shape,
+            dtype=str_to_torch_dtype.get(tensor.dtype, torch.float32),
+            device="meta",
+        )
         for name, tensor in header.tensors.items()
     }
     with BUILDING:
@@ -166,10 +171,6 @@ def differences(config: PretrainedConfig, header: SafetensorsHeader) -> Differen
             ignore_mismatched_sizes=True,
         )
     return Differences.of(info)
-
-
-def _dtype(tensor: Tensor) -> torch.dtype:
-    return str_to_torch_dtype.get(tensor.dtype, torch.float32)
 
 
 def _in_full(config: PretrainedConfig) -> PretrainedConfig:
@@ -209,7 +210,7 @@ def refuse_differences(model: ModelConfig, found: Differences) -> None:
 
 
 def unloadable(model: ModelConfig, error: Exception) -> ModelError:
-    """The refusal of weights that a library could not load; the error is the cause."""
+    """Return the refusal of weights that a library could not load; the error is the cause."""
     return ModelError(
         f"The weights of {model.id} cannot be loaded: {first_line(error)}",
         remedy="Only weights in safetensors format are read. Check the id, folder and disk.",

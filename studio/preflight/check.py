@@ -183,7 +183,10 @@ class _Run:
             images=self._images(),
             languages=self.languages.shares,
             rendering=self.rendering,
-            splits=[_split(name, numbers) for name, numbers in self.splits.items()],
+            splits=[
+                SplitCount(name, min(numbers), max(numbers), len(numbers))
+                for name, numbers in self.splits.items()
+            ],
             numbers=rows.numbers,
             seconds=round(seconds, 2),
         )
@@ -201,7 +204,10 @@ class _Run:
             return ImageFigures()
         found = self._expansions()
         tiles = [
-            found[kind].tiles for images in self.images for kind in self._kinds(images) if found
+            found[len(images), sizes[image]].tiles
+            for images in self.images
+            for image in images
+            if found
         ]
         known = [count for count in tiles if count is not None]
         told = bool(known) and len(known) == len(tiles)
@@ -216,12 +222,5 @@ class _Run:
             seen=found[commonest[0][0]].seen if commonest else None,
         )
 
-    def _kinds(self, images: tuple[int, ...]) -> list[Kind]:
-        return [(len(images), self.pictures.sizes[image]) for image in images]
-
     def _expansions(self) -> dict[Kind, Expansion]:
         return self.counter.found if self.counter else {}
-
-
-def _split(name: str, numbers: list[int]) -> SplitCount:
-    return SplitCount(name, min(numbers), max(numbers), len(numbers))

@@ -133,17 +133,17 @@ class Checker:
             self._child.cancel(reply.request_id)
 
     def wait(self, timeout: float | None = None) -> CheckStatus:
-        """The status once the check that runs has ended, or after `timeout` seconds."""
+        """Return the status once the check that runs has ended, or after `timeout` seconds."""
         if self._thread is not None:
             self._thread.join(timeout)
         return self.status
 
     def kept(self, dataset: str) -> Kept | None:
-        """The last report of a dataset, if there is one."""
+        """Return the last report of a dataset, if there is one."""
         return kept_report(self._workspace, dataset)
 
     def show(self, image: str, model: ModelConfig) -> ShownImage:
-        """One image of the store (sha256) as the model gets it.
+        """Return one image of the store (sha256) as the model gets it.
 
         Raises:
             ModelError: The processor refuses it.
@@ -195,7 +195,7 @@ class Checker:
 
 
 def kept_report(workspace: Workspace, dataset: str) -> Kept | None:
-    """The last report of a dataset of the library, if there is one."""
+    """Return the last report of a dataset of the library, if there is one."""
     values = read_json(_path(workspace, dataset))
     if values is None or values.get("version") != KEPT_VERSION:
         return None

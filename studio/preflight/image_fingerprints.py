@@ -9,7 +9,6 @@ layout, such as two bar charts.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -40,7 +39,7 @@ class Pictures:
         return len(self.sizes)
 
     def add(self, sha: str) -> int:
-        """The number of an image.
+        """Return the number of an image.
 
         Raises:
             NotFoundError: It is not in the store.
@@ -48,15 +47,17 @@ class Pictures:
         """
         if sha not in self._known:
             size = upright_size(self._store.path(sha))
-            thumb = _rgb(self._store.thumb_path(sha))
+            with decoding(), Image.open(self._store.thumb_path(sha), formats=FORMATS) as image:
+                thumb = image.convert("RGB")
             self._hashes.append(_perceptual_hash(thumb))
-            self._miniatures.append(_miniature(thumb))
+            small = thumb.resize((MINIATURE, MINIATURE), Image.Resampling.LANCZOS)
+            self._miniatures.append(np.asarray(small, np.uint8))
             self.sizes.append(size)
             self._known[sha] = len(self.sizes) - 1
         return self._known[sha]
 
     def alike(self) -> dict[int, int]:
-        """Image → the first image it looks like, for those that look like an earlier one.
+        """Map each image that looks like an earlier one to the first that it looks like.
 
         Likeness is passed on: images that look like a common third one share a first.
         """
@@ -92,18 +93,9 @@ class Pictures:
                     yield int(one), int(other)
 
 
-def _rgb(path: Path) -> Image.Image:
-    with decoding(), Image.open(path, formats=FORMATS) as image:
-        return image.convert("RGB")
-
-
 def _perceptual_hash(image: Image.Image) -> np.ndarray:
     """256 bits as four unsigned integers of 64."""
     import imagehash
 
     bits = imagehash.phash(image, hash_size=HASH_SIDE).hash
     return np.packbits(bits.ravel()).view(np.uint64)
-
-
-def _miniature(image: Image.Image) -> np.ndarray:
-    return np.asarray(image.resize((MINIATURE, MINIATURE), Image.Resampling.LANCZOS), np.uint8)

@@ -34,7 +34,7 @@ class Model:
         return fit_of(self.processor)
 
     def counter(self) -> TokenCounter:
-        """A counter of tokens that has counted nothing yet."""
+        """Return a counter of tokens that has counted nothing yet."""
         return TokenCounter(self.processor, self.fit)
 
 

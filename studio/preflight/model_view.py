@@ -48,7 +48,10 @@ def sight_of(processor: ProcessorMixin, image: Image.Image) -> Sight:
             remedy="Leave it out, or choose another model.",
             field="model.id",
         ) from error
-    tiles = [_visible(tile) for tile in _arrays(processor.image_processor, encoded)]
+    tiles = [
+        Image.fromarray(np.clip(np.rint(tile), 0, 255).astype(np.uint8))
+        for tile in _arrays(processor.image_processor, encoded)
+    ]
     if len(tiles) == 1:
         return Sight(tiles[0], None, 1, *tiles[0].size)
     layout = tile_layout(processor, image.size, len(tiles))
@@ -102,10 +105,6 @@ def _unpadded(tile: np.ndarray, mask: np.ndarray) -> np.ndarray:
     if not len(rows):
         return tile
     return tile[: rows[-1] + 1, : columns[-1] + 1]
-
-
-def _visible(tile: np.ndarray) -> Image.Image:
-    return Image.fromarray(np.clip(np.rint(tile), 0, 255).astype(np.uint8))
 
 
 def _sheet(tiles: list[Image.Image], columns: int) -> Image.Image:

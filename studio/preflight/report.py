@@ -208,16 +208,13 @@ class Report:
                 "length_bias": LengthBias(**values["length_bias"]),
                 "truncation": Truncation(**values["truncation"]),
                 "images": ImageFigures(**{**images, "seen": tuple(seen) if seen else None}),
-                "rendering": _rendering(rendering) if rendering else None,
+                "rendering": rendering
+                and Rendering(rendering["row"], [Piece(**piece) for piece in rendering["pieces"]]),
                 "splits": [SplitCount(**split) for split in values["splits"]],
             }
         )
 
 
-def _rendering(values: dict[str, Any]) -> Rendering:
-    return Rendering(values["row"], [Piece(**piece) for piece in values["pieces"]])
-
-
 def by_severity(findings: Sequence[Finding]) -> list[Finding]:
-    """Errors first, then by how many rows are concerned."""
+    """Sort findings: errors first, then by how many rows are concerned."""
     return sorted(findings, key=lambda f: (SEVERITIES.index(f.severity), -len(f.rows), f.id))

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 
 def rendering_of(model: Model, number: int, row: Row) -> Rendering | None:
-    """The row with its first learned answer, decoded, end token and all; None without an answer.
+    """Return the row with its first learned answer, decoded, end token and all; None without an
+    answer.
 
     Args:
         number: The row's number.

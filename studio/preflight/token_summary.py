@@ -28,7 +28,7 @@ class Counted(Protocol):
 
 
 def summarize(rows: Sequence[Counted], measured: int = 0) -> Tokens:
-    """Median, 95th percentile, maximum and histogram of the rows' tokens."""
+    """Return median, 95th percentile, maximum and histogram of the rows' tokens."""
     if not rows:
         return Tokens()
     totals = np.array([row.total for row in rows])
@@ -46,7 +46,7 @@ def summarize(rows: Sequence[Counted], measured: int = 0) -> Tokens:
 
 
 def histogram(totals: np.ndarray) -> list[Bin]:
-    """At most `BINS` bins of a round equal width."""
+    """Return at most `BINS` bins of a round equal width."""
     low, high = int(totals.min()), int(totals.max())
     width = _round_up((high - low + 1) / BINS)
     start = low // width * width
@@ -61,7 +61,7 @@ def histogram(totals: np.ndarray) -> list[Bin]:
 def truncation_of(
     rows: Sequence[Counted], numbers: Sequence[int], asked: int | None, context: int | None
 ) -> tuple[Truncation, list[Finding]]:
-    """What a maximum length does to the rows; without one, what the model's context does.
+    """Return what a maximum length does to the rows; without one, what the model's context does.
 
     Args:
         numbers: The rows' numbers.
@@ -114,7 +114,7 @@ def _shorter(long: Sequence[Counted]) -> str:
 def shrunk(
     sizes: Sequence[tuple[int, int]], of_rows: Sequence[tuple[int, Sequence[int]]], most: int
 ) -> Iterator[Finding]:
-    """Images of which the model gets less than half the pixels along an edge.
+    """Find images of which the model gets less than half the pixels along an edge.
 
     Args:
         sizes: Width and height of every image.

@@ -92,7 +92,7 @@ class Desk:
 
 
 def encoded(picture: Image.Image) -> str:
-    """A picture as a data address, scaled down to what a page can show."""
+    """Return a picture as a data address, scaled down to what a page can show."""
     shown = picture
     if max(picture.size) > SHOWN_EDGE:
         shown = picture.copy()

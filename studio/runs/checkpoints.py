@@ -16,7 +16,7 @@ _NAME = re.compile(r"checkpoint-(\d+)$")
 
 
 def step_of(checkpoint: Path) -> int:
-    """Optimizer step of a `checkpoint-N` folder, -1 for another folder."""
+    """Return the optimizer step of a `checkpoint-N` folder, -1 for another folder."""
     match = _NAME.search(checkpoint.name)
     return int(match.group(1)) if match else -1
 
@@ -39,7 +39,7 @@ def complete_checkpoints(paths: RunPaths) -> list[Path]:
 
 
 def latest_checkpoint(paths: RunPaths) -> Path | None:
-    """The complete checkpoint with the most steps, if there is one."""
+    """Return the complete checkpoint with the most steps, if there is one."""
     found = complete_checkpoints(paths)
     return found[-1] if found else None
 
@@ -94,7 +94,7 @@ def _complete_of(paths: RunPaths, step: int) -> Path:
 
 
 def adapter_step(paths: RunPaths) -> int | None:
-    """The optimizer step that the run's weights are of; None without weights."""
+    """Return the optimizer step that the run's weights are of; None without weights."""
     step = read_state(paths.adapter / MARKER).get("step")
     return step if isinstance(step, int) else None
 
@@ -125,5 +125,5 @@ def take_weights(paths: RunPaths, step: int, base: str) -> None:
 
 
 def has_adapter(paths: RunPaths) -> bool:
-    """Whether the run has left weights that can be chatted with."""
+    """Return whether the run has left weights that can be chatted with."""
     return (paths.adapter / MARKER).is_file()

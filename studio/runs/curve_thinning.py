@@ -23,10 +23,11 @@ class Thinned:
     _kept: Points = field(default_factory=list)
 
     def update(self, points: Points) -> Points:
-        """The thinned curve; `points` is the whole one, longer than last time or changed."""
+        """Return the thinned curve; `points` is the whole one, longer than last time or changed."""
         if self._taken > len(points) or (self._taken and points[self._taken - 1] != self._last):
-            self._start_over()
-        while len(points) > self._width * self._stretches:
+            self._width, self._taken, self._kept = 1, 0, []
+        stretches = max(1, (self.most - 2) // 2 - 1)
+        while len(points) > self._width * stretches:
             self._width *= 2
             self._taken, self._kept = 0, []
         for start in range(self._taken, len(points) - self._width + 1, self._width):
@@ -35,13 +36,6 @@ class Thinned:
         self._last = points[self._taken - 1] if self._taken else None
         ends = {points[0], points[-1], *_extremes(points[self._taken :])}
         return sorted(ends.union(self._kept))
-
-    @property
-    def _stretches(self) -> int:
-        return max(1, (self.most - 2) // 2 - 1)
-
-    def _start_over(self) -> None:
-        self._width, self._taken, self._kept = 1, 0, []
 
 
 def _extremes(stretch: Points) -> Points:

@@ -106,7 +106,7 @@ class Diary:
         return max(self.total - self.step, 0) * self.seconds_per_step
 
     def curve(self, name: str, most: int = MOST_POINTS) -> Points:
-        """The points of a metric, thinned to at most `most` with peaks and dips kept."""
+        """Return the points of a metric, thinned to at most `most` with peaks and dips kept."""
         points = self.series.get(name, [])
         if len(points) <= most:
             return points
@@ -114,7 +114,7 @@ class Diary:
         return thinned.update(points)
 
     def last(self, name: str) -> float | None:
-        """The latest value of a metric."""
+        """Return the latest value of a metric."""
         points = self.series.get(name)
         return points[-1][1] if points else None
 
@@ -249,7 +249,7 @@ class Diary:
 
 
 def smooth(points: Points, weight: float = 0.9) -> Points:
-    """Exponential moving average without start-up bias (Kingma & Ba 2015, section 3)."""
+    """Return the exponential moving average without start-up bias (Kingma & Ba 2015, section 3)."""
     smoothed, average, seen = [], 0.0, 0.0
     for step, value in points:
         average = weight * average + (1 - weight) * value
@@ -259,13 +259,13 @@ def smooth(points: Points, weight: float = 0.9) -> Points:
 
 
 def table(diary: Diary) -> str:
-    """All metrics as CSV: one line per step, one column per metric, every recorded point."""
+    """Return all metrics as CSV: one line per step, one column per metric, every recorded point."""
     names = sorted(diary.series)
     return _csv(["step", *names], _lines(diary, names))
 
 
 def compared(diaries: Mapping[str, Diary]) -> str:
-    """Several runs as one CSV: the lines of each below each other, its id in the first column."""
+    """Return several runs as one CSV: their lines below each other, the run id in the first column."""
     names = sorted({name for diary in diaries.values() for name in diary.series})
     lines = ([run, *line] for run, diary in diaries.items() for line in _lines(diary, names))
     return _csv(["run", "step", *names], lines)
@@ -292,7 +292,7 @@ def _plain(line: Iterable[Any]) -> list[Any]:
 
 
 def tail(path: Path, lines: int = 40, most_bytes: int = 64_000) -> str:
-    """The last lines of a log; carriage-return progress bars count as one line each."""
+    """Return the last lines of a log; carriage-return progress bars count as one line each."""
     try:
         with path.open("rb") as handle:
             size = handle.seek(0, 2)

@@ -79,7 +79,7 @@ def push_cut_short(paths: RunPaths) -> None:
 
 
 def push_under_way(paths: RunPaths) -> bool:
-    """Whether some process pushes the run's weights right now."""
+    """Return whether some process pushes the run's weights right now."""
     if not paths.push_lock.exists():
         return False
     lock = FileLock(paths.push_lock)
@@ -126,7 +126,7 @@ def hide_local_base(folder: Path) -> None:
 
 
 def is_hub_id(model: str) -> bool:
-    """Whether `model` names a repository of the hub, not a folder or the embedded model."""
+    """Return whether `model` names a repository of the hub, not a folder or the embedded model."""
     return model != EMBEDDED and bool(HUB_ID.fullmatch(model)) and not Path(model).exists()
 
 

@@ -34,7 +34,7 @@ class RateSpan:
     steps: int = 50
 
     def rate(self, step: int) -> float:
-        """The rate of step 0 … steps - 1: exponential between both ends."""
+        """Return the rate of step 0 … steps - 1: exponential between both ends."""
         share = step / max(1, self.steps - 1)
         return self.low * (self.high / self.low) ** share
 
@@ -90,12 +90,12 @@ class RangeResult:
     suggested: float | None
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return plain values."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> RangeResult:
-        """The result of `to_json`."""
+        """Return the result of `to_json`."""
         points = [Point(**point) for point in values["points"]]
         return cls(**(values | {"points": points}))
 
@@ -122,7 +122,7 @@ class RangeLosses:
         return point
 
     def result(self) -> RangeResult:
-        """What follows from the losses so far."""
+        """Return what follows from the losses so far."""
         steepest, tenth = _steepest(self.points), _tenth_of_lowest(self.points)
         both = [rate for rate in (steepest, tenth) if rate is not None]
         return RangeResult(self.points, self.diverged, steepest, tenth, min(both, default=None))

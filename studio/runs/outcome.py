@@ -49,7 +49,7 @@ MEASURES = (
 
 
 def results(diary: Diary) -> list[Result]:
-    """Every measure of the run with two points or more."""
+    """Return every measure of the run with two points or more."""
     found = ((measure, diary.series.get(measure.metric, [])) for measure in MEASURES)
     return [_result(measure, points) for measure, points in found if len(points) > 1]
 

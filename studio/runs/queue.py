@@ -18,13 +18,13 @@ def locked(workspace: Workspace) -> FileLock:
 
 
 def waiting(runs: Iterable[Run]) -> list[Run]:
-    """The queued runs, next one first."""
+    """Return the queued runs, next one first."""
     queued = [run for run in runs if run.status.state == "queued"]
     return sorted(queued, key=lambda run: (run.status.queued, run.run_id))
 
 
 def is_paused(workspace: Workspace) -> bool:
-    """Whether no waiting run is started; those under way go on."""
+    """Return whether no waiting run is started; those under way go on."""
     return bool(read_state(workspace.queue).get("paused"))
 
 

@@ -45,7 +45,7 @@ class MemoryPlan:
         return sum(self.parts().values())
 
     def parts(self) -> dict[str, int]:
-        """Bytes by part, in the order they are declared."""
+        """Return the bytes by part, in the order they are declared."""
         return {part.name: getattr(self, part.name) for part in fields(self)}
 
 
@@ -114,12 +114,12 @@ class FoundBatch:
         return sentence
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return plain values."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> FoundBatch:
-        """What `to_json` made."""
+        """Return what `to_json` made."""
         known = {part.name for part in fields(cls)}
         return cls(**{name: value for name, value in values.items() if name in known})
 
@@ -186,7 +186,7 @@ class Plan:
         return f"{self.dtype}, weights in {self.quantization}" if quantized else self.dtype
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values, with the totals that readers want."""
+        """Return plain values, with the totals that readers want."""
         values = asdict(self)
         values["modules"] = {
             tower.name: {
@@ -206,7 +206,7 @@ class Plan:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Plan:
-        """The plan of `to_json`; what later versions add is left out."""
+        """Return the plan of `to_json`; what later versions add is left out."""
         known = {part.name for part in fields(cls)}
         values = {name: value for name, value in values.items() if name in known}
         values["towers"] = [TowerPlan(**tower) for tower in values["towers"]]

@@ -40,7 +40,7 @@ class CardIndex:
         self._changed = False
 
     def get(self, paths: RunPaths) -> RunCard | None:
-        """The card of a run; None when it has no run file."""
+        """Return the card of a run; None when it has no run file."""
         now = stamp(paths.config)
         if now is None:
             return None
@@ -75,7 +75,7 @@ class CardIndex:
 
 
 def stamp(path: Path) -> Stamp | None:
-    """Changes whenever a file that is replaced or appended to does; None without a file."""
+    """Return what changes whenever a file is replaced or appended to; None without a file."""
     try:
         found = path.stat()
     except (FileNotFoundError, NotADirectoryError):  # a stray file among the runs' folders

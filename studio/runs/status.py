@@ -110,7 +110,9 @@ DAMAGED = RunStatus(state="running", queued=0.0)
 
 
 def read_status(paths: RunPaths) -> RunStatus:
-    """The status on disk; a run without one is queued, one whose status is damaged has no worker."""
+    """Return the status on disk; a run without one is queued, one whose status is damaged has no
+    worker.
+    """
     try:
         values = read_json(paths.status)
     except ValueError:

@@ -55,7 +55,8 @@ class Run:
     @property
     def last_sign(self) -> float:
         """When it last gave a sign of life, in its status or its log; seconds since the epoch."""
-        return max(self.status.updated, _written(self.paths))
+        log = self.paths.log
+        return max(self.status.updated, log.stat().st_mtime if log.is_file() else 0.0)
 
     @property
     def has_adapter(self) -> bool:
@@ -70,7 +71,8 @@ class RunStore:
 
     def create(self, config: RunConfig, state: State = "queued") -> Run:
         """Make the folder of a new run; only a `queued` one is taken by a supervisor."""
-        run_id = f"{time.strftime('%Y%m%d-%H%M%S')}-{_slug(config.name)}-{secrets.token_hex(2)}"
+        name = re.sub(r"[^a-z0-9]+", "-", config.name.lower()).strip("-")[:40] or "run"
+        run_id = f"{time.strftime('%Y%m%d-%H%M%S')}-{name}-{secrets.token_hex(2)}"
         paths = self.workspace.run(run_id)
         paths.root.mkdir(parents=True)
         run_file.save(config, paths.config)
@@ -79,7 +81,7 @@ class RunStore:
         return self.get(run_id)
 
     def get(self, run_id: str) -> Run:
-        """The run `run_id`.
+        """Return the run `run_id`.
 
         Raises:
             NotFoundError: There is none of that id.
@@ -92,7 +94,7 @@ class RunStore:
         return Run(paths, read_status(paths))
 
     def list(self) -> list[Run]:
-        """All runs, newest first."""
+        """Return all runs, newest first."""
         if not self.workspace.runs.is_dir():
             return []
         names = sorted((folder.name for folder in self.workspace.runs.iterdir()), reverse=True)
@@ -125,14 +127,6 @@ class RunStore:
                 ) from error
 
 
-def _written(paths: RunPaths) -> float:
-    return paths.log.stat().st_mtime if paths.log.is_file() else 0.0
-
-
 def is_run_id(run_id: object) -> bool:
-    """Whether a run can be called so; what a browser has kept may be anything."""
+    """Return whether a run can be called so; what a browser has kept may be anything."""
     return isinstance(run_id, str) and bool(_ID.fullmatch(run_id))
-
-
-def _slug(name: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "run"

@@ -12,7 +12,7 @@ NAMED = 5
 
 
 def answers_scored(config: RunConfig, data: RunData) -> str:
-    """How many answers are scored in how many rows."""
+    """Return how many answers are scored in how many rows."""
     rows = _many(data.train.used, "row")
     if config.method == "dpo":
         return f"compares the last answers of {rows}"
@@ -20,7 +20,7 @@ def answers_scored(config: RunConfig, data: RunData) -> str:
 
 
 def said_of_rows(config: RunConfig, data: RunData) -> list[str]:
-    """What is done with the rows that nobody would expect; sentences for the plan."""
+    """Return what is done with the rows that nobody would expect; sentences for the plan."""
     found = []
     train = data.train
     if train.merged:

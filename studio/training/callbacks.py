@@ -223,7 +223,7 @@ class EarlyStopping(TrainerCallback):
 
 
 def drift(metrics: dict[str, float], beta: float | None) -> dict[str, float]:
-    """How far DPO has moved from its reference, in nats per answer.
+    """Return how far DPO has moved from its reference, in nats per answer.
 
     A DPO reward is β·(log π − log π_ref) (Rafailov et al. 2023, section 4), so the mean of
     log π_ref − log π over both answers is −(chosen + rejected) / 2β: the Monte Carlo estimate of
@@ -236,7 +236,7 @@ def drift(metrics: dict[str, float], beta: float | None) -> dict[str, float]:
 
 
 def weights_are_finite(model: torch.nn.Module) -> bool:
-    """Whether every weight that is trained is a number."""
+    """Return whether every weight that is trained is a number."""
     return all(
         bool(torch.isfinite(parameter).all())
         for parameter in model.parameters()

@@ -30,7 +30,7 @@ ALL = "rank, alpha, targets and variants"
 def settings_not_used(
     adapter: AdapterConfig, skeleton: PreTrainedModel, continued: PeftConfig
 ) -> list[str]:
-    """Sentences for the plan on settings that the adapter continued from overrules.
+    """Return sentences for the plan on settings that the adapter continued from overrules.
 
     Nothing is said where both agree: the two steps of a recipe are written with the same settings.
     """

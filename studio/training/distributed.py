@@ -22,7 +22,7 @@ SPREADERS = (DistributedType.FSDP, DistributedType.DEEPSPEED)
 
 
 def for_all_there_are(config: RunConfig, paths: RunPaths) -> RunConfig:
-    """`config` for as many processes as were started, at the same number of rows a step.
+    """Return `config` for as many processes as were started, with the same number of rows a step.
 
     A configuration file of accelerate or a SLURM script may start more than `launch.processes`.
 
@@ -46,12 +46,12 @@ def for_all_there_are(config: RunConfig, paths: RunPaths) -> RunConfig:
 
 
 def is_alone() -> bool:
-    """Whether this process trains by itself."""
+    """Return whether this process trains by itself."""
     return int(os.environ.get("WORLD_SIZE", "1")) == 1
 
 
 def weights_are_spread() -> bool:
-    """Whether accelerate was told to give each process a part of the weights."""
+    """Return whether accelerate was told to give each process a part of the weights."""
     return any(os.environ.get(name, "").lower() == "true" for name in SPREADING)
 
 
@@ -86,7 +86,8 @@ def wait_for_all() -> None:
 
 
 def whole_weights(trainer: Trainer) -> dict[str, Any] | None:
-    """All weights, on the first process, where they are spread; None where each has them all.
+    """Return all weights, on the first process, where they are spread; None where each has them
+    all.
 
     Every process must call this.
     """

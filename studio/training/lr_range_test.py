@@ -65,7 +65,7 @@ def range_test(
 
 
 def short_run(config: RunConfig, span: RateSpan) -> RunConfig:
-    """`config` for the test: the rate is set step by step, nothing is saved, asked or sent."""
+    """Return `config` for the test: the rate is set step by step, nothing is saved, asked or sent."""
     values = config.model_dump(mode="json")
     values["optimizer"] |= {"schedule": "constant", "warmup": 0}
     values["schedule"] |= {

@@ -16,7 +16,7 @@ INDEX = ".index.json"  # comes with the weights, which no plan reads
 
 
 def model_folder(model: ModelConfig) -> Path | None:
-    """Where the files of a model lie; None when it is not known."""
+    """Return where the files of a model lie; None when it is not known."""
     path = model_path(model.id)
     if Path(path).is_dir():
         return Path(path)
@@ -25,7 +25,7 @@ def model_folder(model: ModelConfig) -> Path | None:
 
 
 def files_of(folder: Path) -> Iterator[tuple[str, str]]:
-    """Names and digests of the files that describe a model and its processor."""
+    """Yield the names and digests of the files that describe a model and its processor."""
     for file in sorted(folder.iterdir()):
         if file.suffix in DESCRIBING and not file.name.endswith(INDEX):
             yield file.name, hashlib.sha256(file.read_bytes()).hexdigest()

@@ -99,7 +99,7 @@ def _prepared(config: RunConfig, workspace: Workspace) -> PreparedModel:
 
 
 def continued_adapter(config: RunConfig, workspace: Workspace) -> AdapterFile | None:
-    """The adapter that the run continues from, checked against its base model.
+    """Return the adapter that the run continues from, checked against its base model.
 
     Raises:
         ModelError: There is no such adapter, or it cannot be continued.
@@ -111,7 +111,7 @@ def continued_adapter(config: RunConfig, workspace: Workspace) -> AdapterFile | 
 
 
 def reference_adapter(config: RunConfig, workspace: Workspace) -> AdapterFile | None:
-    """The adapter of `reference_folder`, checked against the base model.
+    """Return the adapter of `reference_folder`, checked against the base model.
 
     Raises:
         ModelError: There is no such adapter, or it cannot be the reference.
@@ -123,7 +123,7 @@ def reference_adapter(config: RunConfig, workspace: Workspace) -> AdapterFile | 
 def run_adapters(
     config: RunConfig, workspace: Workspace
 ) -> tuple[AdapterFile | None, AdapterFile | None]:
-    """(continued from, compared with), checked: on their own, and that they go together.
+    """Return the adapters (continued from, compared with), checked one by one and as a pair.
 
     Raises:
         ModelError: One cannot be used, or both cannot be on one model.
@@ -149,7 +149,7 @@ def _checked(config: RunConfig, folder: Path, field: str) -> AdapterFile:
 
 
 def with_checkpoint_quantization(config: RunConfig) -> RunConfig:
-    """`config` with the quantization that its model's files hold, where they hold one.
+    """Return `config` with the quantization that its model's files hold, where they hold one.
 
     Raises:
         ModelError: The settings contradict it, or such weights cannot be trained.
@@ -171,7 +171,8 @@ def with_checkpoint_quantization(config: RunConfig) -> RunConfig:
 
 
 def reference_folder(config: RunConfig, workspace: Workspace) -> Path | None:
-    """The adapter that is DPO's reference, when it is neither the base nor the one continued from.
+    """Return the adapter that is DPO's reference, when it is neither the base nor the one continued
+    from.
 
     Raises:
         ModelError: There is no such adapter.
@@ -219,7 +220,7 @@ def set_reference(trainer: Trainer, config: RunConfig, workspace: Workspace) -> 
 
 
 def copies_start(config: RunConfig) -> bool:
-    """Whether DPO's reference is a frozen copy of the adapter as training begins."""
+    """Return whether DPO's reference is a frozen copy of the adapter as training begins."""
     adapter, reference = config.adapter, config.dpo.reference
     if config.method != "dpo" or adapter is None:
         return False

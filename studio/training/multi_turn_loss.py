@@ -19,7 +19,7 @@ class TurnCollator(DataCollatorForVisionLanguageModeling):
     """TRL's collator, with labels on the earlier answers that a row says are scored."""
 
     def torch_call(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
-        """A batch; examples have `images`, `prompt`, `completion` and `scored`."""
+        """Return a batch; examples have `images`, `prompt`, `completion` and `scored`."""
         rows = [(one["prompt"], one["completion"], one.get(SCORED)) for one in examples]
         output = super().torch_call(examples)
         for ids, labels, row in zip(output["input_ids"], output["labels"], rows, strict=True):

@@ -91,13 +91,17 @@ def smaller_evaluation(trainer: Trainer, config: RunConfig, paths: RunPaths) -> 
 
 
 def within_plan(config: RunConfig, paths: RunPaths, workspace: Workspace, plan: Plan) -> RunConfig:
-    """`config` with the most rows at once that the plan has room for; written to the run file.
+    """Return `config` with the most rows at once that the plan has room for, and write it to the
+    run file.
 
     Unchanged when its plan fits or nothing may be changed; where the largest batch is wanted, it
     is taken.
     """
     if config.batch.largest:
-        return _largest(config, paths, workspace)
+        found = find_batch_size(config, workspace)
+        message = f"The run starts with the largest batch. {found.sentence}"
+        changes = {"per_device": found.per_device, "largest": False}
+        return with_batch(config, paths, changes, message)
     if plan.fits or config.batch.on_oom == "fail":
         return config
     found = find_batch_size(config, workspace)
@@ -112,14 +116,9 @@ def within_plan(config: RunConfig, paths: RunPaths, workspace: Workspace, plan: 
     return with_batch(config, paths, {"per_device": size}, message)
 
 
-def _largest(config: RunConfig, paths: RunPaths, workspace: Workspace) -> RunConfig:
-    found = find_batch_size(config, workspace)
-    message = f"The run starts with the largest batch. {found.sentence}"
-    return with_batch(config, paths, {"per_device": found.per_device, "largest": False}, message)
-
-
 def with_less_memory(config: RunConfig, paths: RunPaths, failure: str) -> RunConfig:
-    """`config` with fewer rows at once, then with checkpointing; written to the run file.
+    """Return `config` with fewer rows at once, then with checkpointing, and write it to the run
+    file.
 
     Raises:
         RunFailedError: Nothing is left to change, or nothing may be changed.

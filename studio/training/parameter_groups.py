@@ -41,7 +41,9 @@ def freeze_towers(model: PreTrainedModel, config: RunConfig) -> None:
 
 
 def high_rate(config: RunConfig, parameters: int) -> list[str]:
-    """A sentence for the plan when the rate is high for DPO with LoRA on a model of that size."""
+    """Return a sentence for the plan when the rate is high for DPO with LoRA on a model of that
+    size.
+    """
     rate, most = config.optimizer.learning_rate, highest_dpo_rate(parameters)
     if config.method != "dpo" or config.adapter is None or rate <= most:
         return []
@@ -52,7 +54,7 @@ def high_rate(config: RunConfig, parameters: int) -> list[str]:
 
 
 def highest_dpo_rate(parameters: int) -> float:
-    """The learning rate from which DPO with LoRA breaks models of that many parameters.
+    """Return the learning rate from which DPO with LoRA breaks models of that many parameters.
 
     Adam moves every weight by about the rate, so an output that sums over a layer's width moves by
     width times rate: what a model bears falls with its width (Yang et al. 2022, "Tensor Programs
@@ -63,7 +65,7 @@ def highest_dpo_rate(parameters: int) -> float:
 
 
 def own_rates(config: RunConfig) -> bool:
-    """Whether some weights learn at another rate than the rest."""
+    """Return whether some weights learn at another rate than the rest."""
     ratio = config.adapter.lora_plus_ratio if config.adapter else None
     return bool(config.optimizer.tower_rates or ratio)
 

@@ -115,7 +115,7 @@ def _target(config: RunConfig) -> tuple[torch.device, torch.dtype]:
 
 
 def packages_of(config: RunConfig, processor: ProcessorMixin) -> list[str]:
-    """What a script of the run needs beside the packages that every script does."""
+    """Return what a script of the run needs beside the packages that every script does."""
     needs = [need for name in config.report_to for need in TRACKERS[name][:1]]
     if config.optimizer.name in OPTIMIZERS:
         needs.append(OPTIMIZERS[config.optimizer.name])

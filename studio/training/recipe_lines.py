@@ -31,7 +31,7 @@ class Lines:
     save: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, list[str]]:
-        """Plain values."""
+        """Return plain values."""
         return asdict(self)
 
 
@@ -41,7 +41,7 @@ def lines_of(
     workspace: Workspace,
     earlier_answers: bool = False,
 ) -> Lines:
-    """The lines that `config` needs on a model with the modules of `skeleton`.
+    """Return the lines that `config` needs on a model with the modules of `skeleton`.
 
     Args:
         earlier_answers: Whether rows have earlier answers that are scored.
@@ -73,7 +73,7 @@ def lines_of(
 
 
 def begins_with_rows(config: RunConfig) -> bool:
-    """Whether a new adapter gets its start from rows (EVA)."""
+    """Return whether a new adapter gets its start from rows (EVA)."""
     adapter = config.adapter
     return adapter is not None and adapter.continue_from is None and adapter.init == "eva"
 
@@ -86,7 +86,7 @@ def _begin(config: RunConfig) -> list[str]:
 
 
 def prefixes_of(model: PreTrainedModel, part: str) -> list[str]:
-    """Beginnings of the names of all parameters in one part of a model, and of no others."""
+    """Return what the names of all parameters in one part of a model, and of no others, begin with."""
     tower_of = find_towers(model).of
     names = [name for name, _ in model.named_parameters()]
     inside = [name for name in names if tower_of(name) == part]

@@ -37,7 +37,7 @@ class Additions:
     model: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, list[str]]:
-        """Plain values."""
+        """Return plain values."""
         return asdict(self)
 
 
@@ -48,7 +48,7 @@ def additions_of(
     eva: bool = False,
     earlier_answers: bool = False,
 ) -> Additions:
-    """What `studio.models` adds to this processor and to models with these modules.
+    """Return what `studio.models` adds to this processor and to models with these modules.
 
     Args:
         eva: Whether the adapter gets its start from rows.
@@ -75,7 +75,7 @@ def additions_of(
 
 
 def definitions(wanted: Sequence[tuple[ModuleType, str]]) -> list[str]:
-    """The source lines of names in modules, and of all that they need there; imports first."""
+    """Return the source lines of names in modules, and of all that they need there; imports first."""
     imports: dict[str, None] = {}
     parts: list[str] = []
     for module in dict.fromkeys(module for module, _ in wanted):

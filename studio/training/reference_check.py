@@ -68,7 +68,7 @@ class Figures:
     cached: float | None = None
 
     def agree(self, beta: float) -> bool:
-        """Whether model and reference are the same, as far as a loss can tell.
+        """Return whether model and reference are the same, as far as a loss can tell.
 
         A row's loss moves by at most half of β times what its two answers differ by.
         """
@@ -92,7 +92,7 @@ def check_reference(trainer: Trainer, config: RunConfig, paths: RunPaths) -> Non
 
 
 def starts_at_reference(config: RunConfig) -> bool:
-    """Whether the model that is trained is its own reference before the first step."""
+    """Return whether the model that is trained is its own reference before the first step."""
     reference, adapter = config.dpo.reference, config.adapter
     if adapter is None:
         return True

@@ -21,7 +21,7 @@ from studio.training.run_rows import RunData
 
 
 def checkpoint_to_resume(config: RunConfig, paths: RunPaths, data: RunData) -> Path | None:
-    """The complete checkpoint to go on from; None for a run that begins.
+    """Return the complete checkpoint to go on from; None for a run that begins.
 
     Raises:
         ConfigError: Settings differ from those the checkpoint was trained with.

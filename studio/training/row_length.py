@@ -79,7 +79,7 @@ class Findings:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Findings:
-        """What `asdict` made, after JSON made texts of places."""
+        """Return what `asdict` made, after JSON made texts of places."""
         unfit = {
             split: {int(place): Unfit(**one) for place, one in rows.items()}
             for split, rows in values["unfit"].items()
@@ -96,22 +96,22 @@ class Fitted:
 
 
 def context_of(config: PretrainedConfig) -> int | None:
-    """The most tokens that a model reads; None when it does not say."""
+    """Return the most tokens that a model reads; None when it does not say."""
     return getattr(config.get_text_config(), "max_position_embeddings", None)
 
 
 def most_tokens(config: RunConfig, context: int | None) -> int | None:
-    """The most tokens of a row: `data.max_length`, and never more than the model reads."""
+    """Return the most tokens of a row: `data.max_length`, and never more than the model reads."""
     return min((n for n in (config.data.max_length, context) if n), default=None)
 
 
 def cut_length(config: RunConfig, model: PretrainedConfig) -> int | None:
-    """Where TRL is to cut rows; None to cut nothing."""
+    """Return where TRL is to cut rows; None to cut nothing."""
     return most_tokens(config, context_of(model)) if config.data.too_long == "cut_answer" else None
 
 
 def within_limit(config: RunConfig, tokens: int) -> int:
-    """Tokens of a row that trains, for the plan: cut answers count up to `data.max_length`."""
+    """Return the tokens of a row that trains, for the plan: cut answers count up to `data.max_length`."""
     limit = config.data.max_length
     if limit is None or config.data.too_long != "cut_answer":
         return tokens
@@ -219,7 +219,7 @@ def _look(
         if said:
             unfit[place] = Unfit(said)
         elif limit:
-            sizes = [_size(image) for image in row["images"] or []]
+            sizes = [_size_of(image["path"]) for image in row["images"] or []]
             written[place] = WrittenRow(prompt, answers), sizes
             most[place] = ROOM + max(shapes.most_bytes(prompt, one) for one in answers)
     if not limit:
@@ -270,10 +270,6 @@ def _rows(dataset: Dataset) -> Iterable[dict[str, Any]]:
     table = dataset.with_format("arrow")
     for start in range(0, len(table), AT_ONCE):
         yield from table[start : start + AT_ONCE].to_pylist()
-
-
-def _size(image: Mapping[str, Any]) -> Size:
-    return _size_of(image["path"])
 
 
 @lru_cache(maxsize=1 << 17)

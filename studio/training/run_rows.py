@@ -37,7 +37,7 @@ class RunData:
     left_out: dict[str, dict[int, str]] = field(default_factory=dict)
 
     def part(self, split: str) -> TrainingData:
-        """The rows of a split, `train` or `evaluation`. Raises KeyError where there is none."""
+        """Return the rows of a split, `train` or `evaluation`. Raises KeyError where there is none."""
         found = self.train if split == "train" else self.evaluation
         if found is None:
             raise KeyError(split)
@@ -49,7 +49,7 @@ class RunData:
         return self.evaluation.used if self.evaluation else 0
 
     def without(self, left_out: Mapping[str, Mapping[int, str]]) -> RunData:
-        """The same without some rows.
+        """Return the same without some rows.
 
         Args:
             left_out: Places of rows with the reason, by split.
@@ -108,7 +108,7 @@ def load_run_data(
 
 
 def reasons(skipped: Sequence[BadRow]) -> list[str]:
-    """One sentence per reason, most frequent first."""
+    """Return one sentence per reason, most frequent first."""
     counts = Counter(row.reason for row in skipped)
     return [
         f"{count:,} row{'s' * (count != 1)}: {reason}" for reason, count in counts.most_common()
@@ -122,12 +122,13 @@ def _digest(data: TrainingData) -> dict[str, Any]:
         for row in table[start : start + ROWS_AT_ONCE].to_pylist():
             if not row.get(SCORED):
                 row.pop(SCORED, None)  # as before there was such a column
-            row["images"] = [_image_name(image) for image in row.get("images") or []]
+            row["images"] = [image_name(image) for image in row.get("images") or []]
             digest.update(json.dumps(row, sort_keys=True).encode("utf-8", "surrogatepass"))
     return {"rows": data.used, "digest": digest.hexdigest()}
 
 
-def _image_name(image: dict[str, Any]) -> str:
+def image_name(image: dict[str, Any]) -> str:
+    """Return what is the same for the same image: the stem of its file, or its sha256."""
     if image.get("path"):
         return PurePath(image["path"]).stem
     return hashlib.sha256(image.get("bytes") or b"").hexdigest()

@@ -39,16 +39,18 @@ class Throughput:
         self._steps += 1
 
     def seconds_per_step(self, step: int) -> float:
-        """Mean over this attempt, evaluating and saving included: what an ETA needs."""
+        """Return the mean over this attempt, evaluating and saving included: what an ETA needs."""
         return (time.monotonic() - self.began) / max(1, step - self._first_step)
 
     def rates(self, tokens: float | None) -> dict[str, float]:
-        """Rows and tokens per second since the last call, and memory in GB (10⁹ bytes).
+        """Return the rows and tokens per second since the last call, and memory in GB (10⁹ bytes).
 
         Args:
             tokens: All tokens of this attempt so far, padding left out, as TRL counts them.
         """
-        found = {"memory_gb": round(self._memory() / 1e9, 3)}
+        on_gpu = torch.cuda.is_available()
+        held = torch.cuda.max_memory_allocated() if on_gpu else self._process.memory_info().rss
+        found = {"memory_gb": round(held / 1e9, 3)}
         if self._seconds > 0 and self._steps:
             found["samples_per_second"] = round(self._steps * self.batch / self._seconds, 3)
             if tokens is not None and tokens > self._tokens:
@@ -56,8 +58,3 @@ class Throughput:
         self._tokens = tokens or 0.0
         self._seconds, self._steps = 0.0, 0
         return found
-
-    def _memory(self) -> int:
-        if torch.cuda.is_available():
-            return torch.cuda.max_memory_allocated()
-        return self._process.memory_info().rss

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from pathlib import PurePath
 from typing import Any
 
 from studio.config import RunConfig
 from studio.core.paths import RunPaths
+from studio.data.repeated_values import ENOUGH_TO_JUDGE, FEW_ROWS, SAME_ANSWER, RepeatedValues
 from studio.data.trl_conversion import TrainingData
 from studio.runs.diagnostics.health_watch import HealthFinding
 from studio.runs.event_log import EventLog, read_events
+from studio.training.run_rows import image_name
 
-FEW_ROWS = 100
-FEWEST_TO_JUDGE = 20
 MOST_ROWS = 20_000
-SAME_ANSWER, SAME_QUESTION, IMAGES_PER_ROW = 0.5, 0.9, 0.2
+SAME_QUESTION, IMAGES_PER_ROW = 0.9, 0.2
 
 
 def report_narrow(config: RunConfig, paths: RunPaths, data: TrainingData) -> None:
-    """Add what is not yet in the run's diary to it."""
+    """Add to the run's event log each finding that it does not have yet."""
     told = {event.values.get("id") for event in read_events(paths.events).events}
     for finding in (small(config, data.used), narrow(data)):
         if finding is not None and finding.id not in told:
@@ -28,7 +26,7 @@ def report_narrow(config: RunConfig, paths: RunPaths, data: TrainingData) -> Non
 
 
 def small(config: RunConfig, rows: int) -> HealthFinding | None:
-    """Fewer than a hundred rows."""
+    """Return a finding where there are fewer than a hundred rows."""
     if rows >= FEW_ROWS:
         return None
     return HealthFinding(
@@ -42,19 +40,21 @@ def small(config: RunConfig, rows: int) -> HealthFinding | None:
 
 
 def narrow(data: TrainingData) -> HealthFinding | None:
-    """Rows that share their answer, their question or their images."""
+    """Return a finding where rows share their answer, their question or their images."""
     table = data.dataset.with_format("arrow")[: min(data.used, MOST_ROWS)]
     rows = table.to_pylist()
-    if len(rows) < FEWEST_TO_JUDGE:
+    if len(rows) < ENOUGH_TO_JUDGE:
         return None
-    answers = Counter(_text(row.get("completion") or row.get("chosen")) for row in rows)
-    questions = Counter(_text(row["prompt"]) for row in rows)
-    images = {_name(image) for row in rows for image in row.get("images") or []}
+    answers, questions, images = RepeatedValues[str](), RepeatedValues[str](), set()
+    for number, row in enumerate(rows):
+        answers.add(_text(row.get("completion") or row.get("chosen")), number)
+        questions.add(_text(row["prompt"]), number)
+        images |= {image_name(image) for image in row.get("images") or []}
     seen = []
-    if answers.most_common(1)[0][1] > SAME_ANSWER * len(rows):
-        seen.append(f"{answers.most_common(1)[0][1] / len(rows):.0%} have the same answer")
-    if questions.most_common(1)[0][1] > SAME_QUESTION * len(rows):
-        seen.append(f"{questions.most_common(1)[0][1] / len(rows):.0%} ask the same question")
+    if same := answers.commonest(SAME_ANSWER):
+        seen.append(f"{same[2]:.0%} have the same answer")
+    if same := questions.commonest(SAME_QUESTION):
+        seen.append(f"{same[2]:.0%} ask the same question")
     if images and len(images) < IMAGES_PER_ROW * len(rows):
         seen.append(f"{len(rows):,} share {len(images):,} images")
     if not seen:
@@ -70,7 +70,3 @@ def narrow(data: TrainingData) -> HealthFinding | None:
 
 def _text(messages: Any) -> str:
     return json.dumps(messages, sort_keys=True, ensure_ascii=False)
-
-
-def _name(image: dict[str, Any]) -> str:
-    return PurePath(image["path"]).stem if image.get("path") else str(hash(image.get("bytes")))

@@ -20,17 +20,17 @@ PREFETCH = 2
 
 
 def sft_arguments(config: RunConfig, paths: RunPaths, loaded: Loaded) -> SFTConfig:
-    """Arguments for `SFTTrainer`; the loss is on the completion only, nothing is truncated."""
+    """Return the arguments for `SFTTrainer`; the loss is on the completion only, nothing is truncated."""
     return SFTConfig(**argument_values(config, paths, loaded))
 
 
 def dpo_arguments(config: RunConfig, paths: RunPaths, loaded: Loaded) -> DPOConfig:
-    """Arguments for `DPOTrainer`."""
+    """Return the arguments for `DPOTrainer`."""
     return DPOConfig(**argument_values(config, paths, loaded))
 
 
 def argument_values(config: RunConfig, paths: RunPaths, loaded: Loaded) -> dict[str, Any]:
-    """What is passed to `SFTConfig` or `DPOConfig`, as plain values."""
+    """Return what is passed to `SFTConfig` or `DPOConfig`, as plain values."""
     common = _common(config, paths, loaded) | _best(config)
     common["max_length"] = cut_length(config, loaded.model.config)
     kwargs = schedule_values(config)
@@ -47,7 +47,7 @@ def argument_values(config: RunConfig, paths: RunPaths, loaded: Loaded) -> dict[
 
 
 def schedule_values(config: RunConfig) -> dict[str, Any]:
-    """What the chosen learning-rate schedule takes besides steps and warm-up."""
+    """Return what the chosen learning-rate schedule takes besides steps and warm-up."""
     optimizer = config.optimizer
     values: dict[str, dict[str, Any]] = {
         "cosine_with_restarts": {"num_cycles": optimizer.cycles},
@@ -75,7 +75,7 @@ def _dpo(dpo: DpoConfig) -> dict[str, Any]:
 
 
 def best_of(metric: str) -> dict[str, Any]:
-    """What tells the trainer which evaluation is best."""
+    """Return what tells the trainer which evaluation is best."""
     return {"metric_for_best_model": f"eval_{metric}", "greater_is_better": metric != "loss"}
 
 

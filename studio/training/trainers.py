@@ -35,7 +35,9 @@ def build_trainer(
     callbacks: list[TrainerCallback],
     workspace: Workspace,
 ) -> Trainer:
-    """The trainer for `config.method`, ready for `.train()`: TRL's own when all `speed` is off."""
+    """Return the trainer for `config.method`, ready for `.train()`: TRL's own when all `speed` is
+    off.
+    """
     why_stock = speed_obstacle(config)
     config = with_possible_speed(config)
     loaded = trainable.loaded

@@ -104,17 +104,34 @@ class Scored:
 
 
 class ByHand:
-    """One family's rows, scored by the trainers and by hand."""
+    """One family's rows, scored by the trainers and by hand.
 
-    def __init__(self, bench: Bench, family: str, folder: Path, *, fast: bool) -> None:
+    Args:
+        like: Has the model, and what it scored by hand, which is right for the same rows.
+    """
+
+    def __init__(
+        self,
+        bench: Bench,
+        family: str,
+        folder: Path,
+        *,
+        fast: bool,
+        like: ByHand | None = None,
+    ) -> None:
         self.bench, self.folder, self.fast = bench, folder, fast
         self.model_folder = bench.model(family)
-        self.loaded = load_model(bench.config(self.model_folder, "sft").model)
-        self.loaded.model.eval()
+        if like:
+            self.loaded = like.loaded
+        else:
+            self.loaded = load_model(bench.config(self.model_folder, "sft").model)
+            self.loaded.model.eval()
         kind = self.loaded.model.config.model_type
         self.proved = kind in FAMILIES
         alone = fast and self.proved and FAMILIES[kind].alone
         self.rows = examples(folder, several=not alone, none=kind not in WITHOUT_TEXT_ROWS)
+        same = like is not None and like.rows == self.rows
+        self._expected: dict[str, Scored] = like._expected if same else {}
 
     def scored(self, method: str) -> Scored:
         """Return what a trainer scores.
@@ -178,6 +195,11 @@ class ByHand:
 
     def expected(self, method: str) -> Scored:
         """Return the same by hand, in the trainers' order: all chosen, then all rejected."""
+        if method not in self._expected:
+            self._expected[method] = self._by_hand(method)
+        return self._expected[method]
+
+    def _by_hand(self, method: str) -> Scored:
         pairs = [(row, row.answers[name]) for name in ANSWERS[method] for row in self.rows]
         alone = [self._alone(row, answer) for row, answer in pairs]
         return Scored(
@@ -253,12 +275,10 @@ def measured(bench: Bench, family: str) -> dict[str, float]:
 
     Paths that the family does not have are left out.
     """
-    found: dict[str, float] = {}
-    for fast in (False, True):
-        path = "fast" if fast else "stock"
-        one = ByHand(bench, family, bench.folder / f"by-hand-{family}-{path}", fast=fast)
-        if fast and not one.proved:
-            continue
-        found |= {f"{method} {path}": one.difference(method) for method in ANSWERS}
-        found["sees"] = one.sees(one.rows[0])
+    stock = ByHand(bench, family, bench.folder / f"by-hand-{family}-stock", fast=False)
+    found = {f"{method} stock": stock.difference(method) for method in ANSWERS}
+    found["sees"] = stock.sees(stock.rows[0])
+    if stock.proved:
+        fast = ByHand(bench, family, bench.folder / f"by-hand-{family}-fast", fast=True, like=stock)
+        found |= {f"{method} fast": fast.difference(method) for method in ANSWERS}
     return found

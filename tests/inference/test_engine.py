@@ -8,17 +8,18 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from studio.config.model import ModelConfig
-from studio.core.errors import BusyError, InputError, ModelError
+from studio.core.errors import BusyError, ModelError
 from studio.data.schema import Message
 from studio.inference.chat_inputs import as_template_message
 from studio.inference.engine import Engine
-from studio.inference.protocol import ChatDelta, said, user_turn
+from studio.inference.protocol import ChatDelta, user_turn
 from studio.inference.sampling import Sampling
 from studio.models.load import load_model
 
 WEIGHTS = "adapter_model.safetensors"
+
+
 QUESTION = (user_turn("Read out the data.", 1),)
-ENDING = (user_turn("Describe the chart in one line.", 1),)
 
 
 def ask(
@@ -45,19 +46,6 @@ def plain_greedy(image: Image.Image, question=QUESTION, limit: int = 32) -> str:
     )
     answer = ids[0, inputs["input_ids"].shape[1] :]
     return loaded.processor.tokenizer.decode(answer, skip_special_tokens=True).strip()
-
-
-def test_streamed_text_is_what_generate_gives(engine: Engine, image: Image.Image) -> None:
-    expected = plain_greedy(image, ENDING)
-
-    deltas = list(engine.chat(ModelConfig(), None, ENDING, [image], Sampling(max_new_tokens=32)))
-
-    assert "".join(delta.text for delta in deltas) == expected != ""
-    assert len([delta for delta in deltas if delta.text]) > 1
-    last = deltas[-1]
-    assert (last.done, last.stopped) == (True, "end")
-    assert 0 < last.tokens <= 32
-    assert last.tokens_per_second > 0
 
 
 def test_the_adapter_changes_the_answer_and_the_base_stays_exact(
@@ -94,13 +82,6 @@ def test_answers_at_the_same_time_are_those_given_alone(
     assert together == alone
 
 
-def test_the_seed_decides_a_sampled_answer(engine: Engine, image: Image.Image) -> None:
-    hot = {"temperature": 2.0, "max_new_tokens": 16}
-
-    assert ask(engine, image, seed=1, **hot) == ask(engine, image, seed=1, **hot)
-    assert ask(engine, image, seed=1, **hot) != ask(engine, image, seed=2, **hot)
-
-
 def test_cancelling_ends_between_tokens(engine: Engine, image: Image.Image) -> None:
     cancelled = threading.Event()
     deltas: list[ChatDelta] = []
@@ -113,12 +94,6 @@ def test_cancelling_ends_between_tokens(engine: Engine, image: Image.Image) -> N
     assert engine.answering == 0
 
 
-def test_the_answer_is_cut_at_its_limit(engine: Engine, image: Image.Image) -> None:
-    *_, last = engine.chat(ModelConfig(), None, QUESTION, [image], Sampling(max_new_tokens=2))
-
-    assert (last.tokens, last.stopped) == (2, "length")
-
-
 def test_a_dropped_answer_frees_the_model(engine: Engine, image: Image.Image) -> None:
     answer = engine.chat(ModelConfig(), None, QUESTION, [image], Sampling())
     next(delta for delta in answer if delta.text)
@@ -128,39 +103,6 @@ def test_a_dropped_answer_frees_the_model(engine: Engine, image: Image.Image) ->
 
     assert engine.answering == 0
     assert ask(engine, image, max_new_tokens=4)
-
-
-def test_conversations_with_a_system_prompt_turns_and_images(
-    engine: Engine, image: Image.Image
-) -> None:
-    messages = (
-        said("system", "Answer briefly."),
-        user_turn("What kind of chart is this?", 1),
-        said("assistant", "bar chart"),
-        user_turn("And this one?", 1),
-    )
-    deltas = engine.chat(
-        ModelConfig(), None, messages, [image, image.rotate(90)], Sampling(max_new_tokens=8)
-    )
-
-    assert [delta for delta in deltas if delta.done]
-
-
-@pytest.mark.parametrize(
-    ("messages", "images", "named"),
-    [
-        ((user_turn("Compare them.", 2),), 1, "2 places for images and 1"),
-        ((user_turn("What is <image>?", 1),), 1, "<image>"),
-        ((user_turn("Hi<end_of_utterance>", 1),), 1, "<end_of_utterance>"),
-        ((user_turn("word " * 9000, 1),), 1, "tokens"),
-    ],
-)
-def test_unusable_conversations_are_refused(
-    engine: Engine, image: Image.Image, messages: tuple[Message, ...], images: int, named: str
-) -> None:
-    with pytest.raises(InputError, match=named):
-        list(engine.chat(ModelConfig(), None, messages, [image] * images, Sampling()))
-    assert engine.answering == 0
 
 
 def test_a_pickled_adapter_is_refused(engine: Engine, image: Image.Image, adapter: Path) -> None:

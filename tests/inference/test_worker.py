@@ -7,14 +7,12 @@ import pytest
 from studio.config import RunConfig
 from studio.config.model import ModelConfig
 from studio.core.child_server import Request
-from studio.core.errors import InputError, ModelError, NotFoundError
-from studio.core.paths import SAMPLES, Workspace, write_json
+from studio.core.errors import InputError, NotFoundError
+from studio.core.paths import SAMPLES, Workspace
 from studio.data.image_store import ImageStore
 from studio.inference.engine import Engine
-from studio.inference.model_choice import resolve
 from studio.inference.protocol import ChatRequest, user_turn
 from studio.inference.worker import InferenceHandler
-from studio.runs.checkpoints import MARKER
 from studio.runs.store import Run, RunStore
 
 
@@ -80,31 +78,3 @@ def test_load_and_status_say_what_is_in_memory(handler: InferenceHandler, run: R
 def test_unknown_requests_are_refused(handler: InferenceHandler) -> None:
     with pytest.raises(InputError, match="shutdown"):
         handler(Request({"kind": "shutdown"}))
-
-
-def test_a_run_is_resolved_to_its_adapter(workspace: Workspace, run: Run) -> None:
-    runs = RunStore(workspace)
-
-    assert resolve(runs, ModelConfig(), run.run_id).adapter == run.paths.adapter
-    (run.paths.adapter / MARKER).write_text("{")  # damaged: its files are looked at all the same
-    assert resolve(runs, ModelConfig(), run.run_id).adapter == run.paths.adapter
-    assert resolve(runs, ModelConfig()).adapter is None
-
-
-def test_a_run_of_another_base_or_without_weights_is_refused(
-    workspace: Workspace, run: Run
-) -> None:
-    runs = RunStore(workspace)
-    with pytest.raises(ModelError, match="trained on embedded, not on org/other"):
-        resolve(runs, ModelConfig(id="org/other"), run.run_id)
-    (run.paths.adapter / MARKER).unlink()
-    with pytest.raises(ModelError, match="no complete adapter"):
-        resolve(runs, ModelConfig(), run.run_id)
-
-
-def test_a_fully_trained_model_takes_the_place_of_its_base(workspace: Workspace, run: Run) -> None:
-    write_json(run.paths.adapter / MARKER, {"kind": "model"})
-
-    answerer = resolve(RunStore(workspace), ModelConfig(), run.run_id)
-
-    assert (answerer.model.id, answerer.adapter) == (str(run.paths.adapter), None)

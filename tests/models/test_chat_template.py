@@ -24,8 +24,14 @@ from studio.training.planning.preflight_plan import plan_run
 from tests.training.fast_pair import IMAGES
 
 OWN = (TINY_VLM / "chat_template.jinja").read_text(encoding="utf-8")
+
+
 REFUSE = "{%% if %s %%}{{ raise_exception('%s') }}{%% endif %%}"
+
+
 NO_SYSTEM = REFUSE % ("messages[0]['role'] == 'system'", "System role not supported") + OWN
+
+
 NO_TWO_USERS = (
     "{% for m in messages %}"
     + REFUSE
@@ -36,15 +42,23 @@ NO_TWO_USERS = (
     + "{% endfor %}"
     + OWN
 )
+
+
 TEXT_ONLY = (
     "<|im_start|>{% for m in messages %}{{ m['role'] | capitalize }}: {{ m['content'] }}"
     "<end_of_utterance>\n{% endfor %}{% if add_generation_prompt %}{{ 'Assistant:' }}{% endif %}"
 )
+
+
 JOINED = TEXT_ONLY.replace("{{ m['content'] }}", "{{ 'x' + m['content'] }}")
+
+
 NO_IMAGE = OWN.replace("{{ '<image>' }}", "")
+
+
 ONE_IMAGE = OWN.replace("{{ '<image>' }}", "{% if loop.first %}<image>{% endif %}")
-THINKS = OWN.replace("{{ 'Assistant:' }}", "{{ 'Assistant: <think>\\n' }}")
-NO_END = OWN.replace("<end_of_utterance>\n", "\n")
+
+
 FORGETS_SYSTEM = OWN.replace(
     "{% for message in messages %}",
     "{% for message in messages if message['role'] != 'system' %}",
@@ -198,35 +212,6 @@ def test_chat_says_what_a_template_refuses(model):
     assert caught.value.field == "question" and caught.value.remedy
 
 
-@pytest.mark.parametrize(
-    ("template", "kind", "words"),
-    [(THINKS, "asked_elsewhere", "<think>"), (NO_END, "no_end_token", "may go on without end")],
-)
-def test_templates_that_train_what_is_not_asked_or_never_ends_warn(
-    model, source, workspace, template, kind, words
-):
-    rows = source([ASKED, SAID])
-    plan, _ = planned(model(template), rows, workspace)
-    assert any(words in text for text in plan.warnings)
-    found = finding(checked(model(template), rows, workspace), kind)
-    assert found.severity == "warning" and words in found.message and found.remedy
-    assert finding(checked("embedded", rows, workspace), kind) is None
-
-
 def test_what_the_own_template_does():
     processor = load_processor(ModelConfig())
     assert fit_of(processor) == Fit() and unasked(processor) == "" and ends_answers(processor)
-
-
-def test_the_check_shows_what_is_scored(model, source, workspace):
-    rows = source([ASKED, SAID, turn("user", "And?"), turn("assistant", "G.")])
-    report = checked("embedded", rows, workspace)
-    assert [(piece.text, piece.scored) for piece in report.rendering.pieces] == [
-        ("<|im_start|>User:<image>?<end_of_utterance>\nAssistant:", False),
-        (" R.<end_of_utterance>\n", True),
-        ("User: And?<end_of_utterance>\nAssistant:", False),
-        (" G.<end_of_utterance>\n", True),
-    ]
-    assert type(report).from_json(json.loads(json.dumps(report.to_json()))) == report
-    unended = checked(model(NO_END), rows, workspace)
-    assert unended.rendering.pieces[-1].text == " G."

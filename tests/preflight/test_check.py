@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 
@@ -58,14 +57,6 @@ def test_one_pass_finds_everything_and_names_the_rows(pairs, check):
 def test_errors_come_first(pairs, check):
     order = [finding.severity for finding in check(pairs).findings]
     assert order == sorted(order, key=("error", "warning", "info").index)
-
-
-def test_a_report_survives_json(pairs, check):
-    report = check(pairs)
-    values = json.loads(json.dumps(report.to_json()))
-    assert Report.from_json(values) == report
-    for finding in values["findings"]:
-        assert set(finding) - {"reasons"} == {"id", "severity", "rows", "message", "remedy"}
 
 
 def test_images_in_two_splits_leak_exactly_or_nearly(folder, write, check):

@@ -4,10 +4,8 @@ import json
 import math
 import random
 
-from studio.runs.curve_thinning import Thinned
 from studio.runs.curves import Diary, compared, smooth, table, tail
 from studio.runs.event_log import EventLog
-from studio.runs.outcome import results
 
 
 def metrics(log, step, **values):
@@ -87,20 +85,6 @@ def test_what_was_changed_last_is_said_last(tmp_path):
     assert [item.message for item in notices] == ["weights of step 9", "weights of step 5"]
 
 
-def test_thinning_keeps_the_spike_and_the_ends():
-    points = [(step, 0.0) for step in range(10_000)]
-    points[7_321] = (7_321, 9.0)
-    kept = Thinned(500).update(points)
-    assert len(kept) <= 500
-    assert (7_321, 9.0) in kept
-    assert kept[0] == points[0] and kept[-1] == points[-1]
-    assert kept == sorted(kept)
-
-
-def test_smoothing_has_no_start_up_bias():
-    assert all(math.isclose(value, 5.0) for _, value in smooth([(step, 5.0) for step in range(50)]))
-
-
 def test_tail_shows_where_a_progress_bar_stands(tmp_path):
     path = tmp_path / "log.txt"
     assert tail(path) == ""
@@ -116,19 +100,6 @@ def test_going_back_takes_later_points_away(tmp_path):
     log.append("resumed", step=4)
     diary = Diary(log.path).refresh()
     assert diary.series["loss"][-1] == (4, 4.0) and diary.series["eval_loss"] == []
-
-
-def test_a_growing_curve_is_thinned_as_if_from_scratch():
-    chance = random.Random(3)
-    points, growing = [], Thinned(50)
-    for step in range(3000):
-        points.append((step, chance.random()))
-        if step % 7 == 0:
-            kept = growing.update(points)
-            assert kept == Thinned(50).update(points) and len(kept) <= 50
-    assert max(points, key=lambda point: point[1]) in growing.update(points)
-    mirrored = [(step, -value) for step, value in points]
-    assert growing.update(mirrored) == Thinned(50).update(mirrored)
 
 
 def test_the_table_has_every_step_and_metric(tmp_path):
@@ -153,20 +124,6 @@ def test_no_cell_of_the_table_is_a_formula(tmp_path):
     diary = Diary(log.path).refresh()
     assert table(diary) == "step,'=HYPERLINK(1)\n1,-2.5\n"
     assert compared({"@run": diary}) == "run,step,'=HYPERLINK(1)\n'@run,1,-2.5\n"
-
-
-def test_what_came_of_a_run(tmp_path):
-    log = EventLog(tmp_path / "events.jsonl")
-    for step in range(1, 31):
-        log.append("metrics", step=step, loss=float(step <= 10))
-    log.append("evaluation", step=10, eval_loss=2.0)
-    log.append("evaluation", step=30, eval_loss=1.0)
-    loss, evaluation = results(Diary(log.path).refresh())
-    assert (loss.before, loss.after, loss.best) == (1.0, 0.0, None)
-    assert (evaluation.before, evaluation.after, evaluation.best) == (2.0, 1.0, None)
-    log.append("evaluation", step=40, eval_loss=3.0)
-    evaluation = results(Diary(log.path).refresh())[1]
-    assert (evaluation.after, evaluation.best, evaluation.best_step) == (3.0, 1.0, 30)
 
 
 def test_findings_probes_and_forgetting_are_read(tmp_path):
@@ -210,3 +167,7 @@ def test_foreign_lines_are_left_out(tmp_path):
     for strange in (*torn, *odd):
         path.write_bytes(b"\n".join([good[0].encode(), strange, good[1].encode(), b""]))
         assert Diary(path).refresh().series == {"loss": [(1, 3.0), (2, 3.0)]}, strange
+
+
+def test_smoothing_has_no_start_up_bias():
+    assert all(math.isclose(value, 5.0) for _, value in smooth([(step, 5.0) for step in range(50)]))

@@ -48,12 +48,30 @@ class Runner:
         return [e.values[key] for e in events if e.type == type and key in e.values]
 
 
+@pytest.fixture(scope="session")
+def workspace_of(tmp_path_factory):
+    """Makes a workspace in a folder; a step that was traced in one is known to all.
+
+    A trace depends on nothing but what it is kept under, and takes as long as a short run.
+    """
+    traces = tmp_path_factory.getbasetemp() / "traces"
+    traces.mkdir()
+
+    def make(folder):
+        workspace = Workspace.locate(folder)
+        workspace.cache.mkdir(exist_ok=True)
+        workspace.traces.symlink_to(traces)
+        return workspace
+
+    return make
+
+
 @pytest.fixture
-def runner(tmp_path):
-    return Runner(Workspace.locate(tmp_path / "workspace"))
+def runner(workspace_of, tmp_path):
+    return Runner(workspace_of(tmp_path / "workspace"))
 
 
 @pytest.fixture(scope="module")
-def shared_runner(tmp_path_factory):
+def shared_runner(workspace_of, tmp_path_factory):
     """One workspace for the tests of a file that leave nothing behind in it."""
-    return Runner(Workspace.locate(tmp_path_factory.mktemp("shared") / "workspace"))
+    return Runner(workspace_of(tmp_path_factory.mktemp("shared") / "workspace"))

@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-import sys
+from functools import cache
 
 import pytest
 import torch
@@ -33,35 +33,42 @@ def folders(tmp_path_factory):
     return {name: str(make(root / name)) for name, make in MAKE.items()}
 
 
-@pytest.mark.parametrize("method", ["sft", "dpo"])
-@pytest.mark.parametrize("holds", MAKE)
-def test_they_train_and_answer(runner, folders, holds, method):
-    config = runner.config(method=method, model={"id": folders[holds]})
-    plan, _ = plan_run(config, runner.workspace)
+@pytest.fixture(scope="module")
+def trained(runner, folders):
+    """The plan and the finished run of a method on such a model, made when first asked for."""
+
+    @cache
+    def of(holds, method):
+        config = runner.config(method=method, model={"id": folders[holds]})
+        plan, _ = plan_run(config, runner.workspace)
+        run, ended = runner.run(config)
+        assert ended == "finished"
+        return plan, run
+
+    return of
+
+
+@pytest.mark.parametrize(("holds", "method"), [("nf4", "sft"), ("int8", "dpo"), ("none", "sft")])
+def test_they_train_and_answer(runner, folders, trained, holds, method):
+    plan, run = trained(holds, method)
     assert plan.quantization == holds
     assert any(note.startswith("The model holds") for note in plan.warnings)
     assert not any("nf4" in str(item.changes) for item in plan.suggestions)
-    run, ended = runner.run(config)
-    assert ended == "finished"
     losses = runner.values(run, "loss")
     if method == "dpo":
         assert losses[0] == pytest.approx(0.693147, abs=1e-4)
-    ours = config.model_copy(
-        update={"model": ModelConfig(quantization=holds, double_quantization=False)}
+    ours = runner.config(
+        method=method,
+        model={"quantization": holds, "double_quantization": False},
+        schedule={"max_steps": 1},
     )
     same, _ = runner.run(ours)
     close = 2e-2 if holds == "none" else 1e-3  # FP8 has three bits of mantissa
     assert losses[0] == pytest.approx(runner.values(same, "loss")[0], rel=close, abs=close)
     asked = (user_turn("Read out the data.", 0),)
-    answers = [
-        list(
-            Engine().chat(
-                ModelConfig(id=folders[holds]), adapter, asked, [], Sampling(max_new_tokens=4)
-            )
-        )[-1]
-        for adapter in (None, run.paths.adapter)
-    ]
-    assert all(answer.done for answer in answers)
+    engine, model = Engine(), ModelConfig(id=folders[holds])
+    for adapter in (None, run.paths.adapter):
+        assert list(engine.chat(model, adapter, asked, [], Sampling(max_new_tokens=4)))[-1].done
 
 
 @pytest.mark.parametrize("holds", ["nf4", "int8"])
@@ -90,13 +97,12 @@ def test_rules_of_qlora_hold_for_them(runner, folders):
 
 
 @pytest.mark.parametrize("holds", ["nf4", "none"])
-def test_the_script_of_such_a_run_trains_it(runner, folders, holds, tmp_path):
-    config = runner.config(model={"id": folders[holds]})
-    run, _ = runner.run(config)
+def test_the_script_of_such_a_run_trains_it(runner, trained, holds, tmp_path, python):
+    _, run = trained(holds, "sft")
     script, *_ = eject(RunStore(runner.workspace).get(run.run_id), runner.workspace, tmp_path)
     assert "config.quantization_config = {" in script.read_text()
     done = subprocess.run(
-        [sys.executable, script], cwd=tmp_path, capture_output=True, text=True, check=False
+        [python, script], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr[-2000:]
     state = json.loads(next(tmp_path.glob("out/checkpoint-*/trainer_state.json")).read_text())

@@ -22,13 +22,8 @@ from tests.training.one_step import OneStep
 STOCK = dict.fromkeys(("share_images", "share_prompts", "cache_features", "cache_reference"), "off")
 KINDS = {
     "LOHA": ("LOHA", {"rank_dropout": 0.5, "module_dropout": 0.5}),
-    "LOKR": ("LOKR", {}),
-    "IA3": ("IA3", {}),
-    "VERA": ("VERA", {}),
     "OFT": ("OFT", {"module_dropout": 0.5}),
     "BOFT": ("BOFT", {"boft_dropout": 0.5}),
-    "LN_TUNING": ("LN_TUNING", {}),
-    "TRAINABLE_TOKENS": ("TRAINABLE_TOKENS", {}),
     "LoRA and tokens": ("LORA", {"trainable_token_indices": {"embed_tokens": [5, 6, 7]}}),
     "LoRA and a module": ("LORA", {"modules_to_save": ["modality_projection"]}),
     "rsLoRA and DoRA": ("LORA", {"use_dora": True, "use_rslora": True, "lora_dropout": 0.5}),
@@ -59,6 +54,7 @@ def said(one, kind="reference_check"):
     return [event.values for event in found if event.type == kind]
 
 
+# Of all other kinds tests/training/test_continued_adapter.py shows the same.
 @pytest.mark.parametrize("name", KINDS)
 def test_the_first_loss_of_a_continued_adapter_is_ln_2(one, folder_of, name):
     config = one.config("dpo", adapter={"continue_from": folder_of(name)})
@@ -77,8 +73,7 @@ def test_so_it_is_on_the_stock_path(one, folder_of, name):
     assert loss == pytest.approx(LN2, abs=1e-4) and said(one)[0]["ok"]
 
 
-@pytest.mark.parametrize("quantization", ["nf4", "int8"])
-@pytest.mark.parametrize("name", ["LORA", "IA3"])
+@pytest.mark.parametrize(("quantization", "name"), [("nf4", "LORA"), ("int8", "IA3")])
 def test_quantized_bases_leave_no_difference_either(one, folder_of, quantization, name):
     """Weights of the adapter are those of its file, not rounded to the 16 bits TRL stores."""
     adapter = {"continue_from": folder_of(name)}
@@ -109,8 +104,7 @@ def test_fresh_adapters_and_whole_models_are_checked_too(one, adapter):
     assert event["ok"] and event["starts_at_reference"] and event["difference"] == 0.0
 
 
-@pytest.mark.parametrize("quantization", ["none", "nf4"])
-@pytest.mark.parametrize("reference", ["auto", "base"])
+@pytest.mark.parametrize(("quantization", "reference"), [("none", "auto"), ("nf4", "base")])
 def test_a_new_dora_adapter_starts_at_its_reference_in_16_bits_too(one, quantization, reference):
     """Its magnitudes over the weights' norms are not quite 1 there: the base alone is elsewhere."""
     model = {"dtype": "bfloat16", "quantization": quantization}

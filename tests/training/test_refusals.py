@@ -5,7 +5,7 @@ import json
 import pytest
 
 from studio.config import run_file
-from studio.core.errors import DataError, ModelError
+from studio.core.errors import ModelError
 from studio.core.paths import TINY_VLM, Workspace
 from studio.models.load import load_model
 from studio.training.planning.preflight_plan import preflight
@@ -43,16 +43,3 @@ def test_29_a_base_model_with_foreign_code_is_refused(tmp_path):
     with pytest.raises(ModelError) as caught:
         load_model(run_file.parse({"model": {"id": str(tmp_path)}}).model)
     assert caught.value.field == "model.id" and caught.value.remedy
-
-
-def test_26_a_maximum_length_never_cuts_images(tmp_path):
-    workspace = Workspace.locate(tmp_path / "workspace")
-    rows = {"source": "embedded:sft", "train": "train[:4]", "too_long": "cut_answer"}
-    whole = preflight(run_file.parse({"data": rows}), workspace).plan
-    longest = whole.tokens_max
-    cut = preflight(run_file.parse({"data": rows | {"max_length": longest - 1}}), workspace).plan
-    (said,) = [text for text in cut.warnings if "are cut" in text]
-    assert "never learn to end" in said and f"the longest row has {longest:,}" in said
-    with pytest.raises(DataError, match="its question alone") as caught:
-        preflight(run_file.parse({"data": rows | {"max_length": 20}}), workspace)
-    assert caught.value.field == "data.source" and "longest_edge" in caught.value.remedy

@@ -58,7 +58,7 @@ def _lengthen(module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, 
 
 
 def mask_of(ids: torch.Tensor, mask: torch.Tensor, image_token: int) -> torch.Tensor:
-    """The mask of whole rows.
+    """Return the mask of whole rows.
 
     Args:
         ids: Token ids, (rows, tokens), padded on the right.

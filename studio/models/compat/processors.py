@@ -89,7 +89,7 @@ COMPLETED: dict[type, type] = {
 
 
 def made_usable(processor: ProcessorMixin) -> ProcessorMixin:
-    """The same processor, completed where its family needs it; it is saved as what it was."""
+    """Return the same processor, completed where its family needs it; it is saved as what it was."""
     completed = COMPLETED.get(type(processor))
     if completed is None:
         return processor

@@ -14,12 +14,12 @@ from studio.core.swapped import swapped
 
 
 def attention_of(config: PretrainedConfig) -> str:
-    """The implementation of attention that a model was loaded with: `sdpa`, `eager`, …"""
+    """Return the implementation of attention that a model was loaded with: `sdpa`, `eager`, …"""
     return config._attn_implementation
 
 
 def image_tokens(processor: ProcessorMixin, height: int, width: int) -> tuple[int, int]:
-    """Tokens and tiles of an image of this size, as the processor's own formula has them.
+    """Return the tokens and tiles of an image of this size, as the processor's own formula has them.
 
     Returns:
         Tokens in place of its placeholder, and tiles; 0 where the processor counts no tiles.
@@ -43,7 +43,7 @@ def forget_evaluation_loaders(trainer: Trainer) -> None:
 
 
 def prepared(trainer: Trainer, batch: dict[str, Any]) -> dict[str, Any]:
-    """A batch on the trainer's device, as its training step takes it."""
+    """Return a batch on the trainer's device, as its training step takes it."""
     return trainer._prepare_inputs(batch)
 
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator
 
 from studio.core.plurals import counted
+from studio.data.repeated_values import ENOUGH_TO_JUDGE, FEW_ROWS, SAME_ANSWER, RepeatedValues
 from studio.preflight.checks.base import Check, SeenRow, percent, plain
 from studio.preflight.report import Finding
 
-FEW_ROWS = 100
-ENOUGH_TO_JUDGE = 20
-ONE_ANSWER = 0.5
 ONE_IMAGE = 0.2
 SHORT_SIDE = 28
 
@@ -22,8 +19,8 @@ class Balance(Check):
     def __init__(self, sizes: list[tuple[int, int]]) -> None:
         self._sizes = sizes
         self._rows = 0
-        self._answers: dict[str, list[int]] = defaultdict(list)
-        self._uses: dict[int, list[int]] = defaultdict(list)
+        self._answers = RepeatedValues[str]()
+        self._uses = RepeatedValues[int]()
         self._no_image: list[int] = []
         self._small: list[int] = []
 
@@ -31,11 +28,11 @@ class Balance(Check):
         self._rows += 1
         wanted = seen.row.completion or seen.row.chosen
         if wanted and wanted.text.strip():
-            self._answers[plain(wanted.text)].append(seen.number)
+            self._answers.add(plain(wanted.text), seen.number)
         if not seen.pictures:
             self._no_image.append(seen.number)
         for picture in set(seen.pictures):
-            self._uses[picture].append(seen.number)
+            self._uses.add(picture, seen.number)
         if any(min(self._sizes[picture]) < SHORT_SIDE for picture in seen.pictures):
             self._small.append(seen.number)
 
@@ -56,16 +53,14 @@ class Balance(Check):
             )
 
     def _answer(self) -> Iterator[Finding]:
-        answered = sum(map(len, self._answers.values()))
-        if answered < ENOUGH_TO_JUDGE:
-            return
-        text, rows = max(self._answers.items(), key=lambda pair: len(pair[1]))
-        if len(rows) > ONE_ANSWER * answered:
+        found = self._answers.commonest(SAME_ANSWER)
+        if found is not None:
+            text, rows, share = found
             yield Finding(
                 "one_answer",
                 "warning",
                 rows,
-                f"{percent(len(rows) / answered)} of the answers to learn are “{text[:60]}”: "
+                f"{percent(share)} of the answers to learn are “{text[:60]}”: "
                 "always saying so would look like learning.",
                 "Bring rows with other answers, or exclude some of these.",
             )
@@ -73,16 +68,16 @@ class Balance(Check):
     def _images(self) -> Iterator[Finding]:
         if self._rows < ENOUGH_TO_JUDGE:
             return
-        if self._uses:
-            rows = max(self._uses.values(), key=len)
-            if len(rows) > ONE_IMAGE * self._rows:
-                yield Finding(
-                    "one_image",
-                    "warning",
-                    rows,
-                    f"One image is in {percent(len(rows) / self._rows)} of the rows.",
-                    "Bring rows about other images, or exclude some of these; a split by image cannot be even.",
-                )
+        found = self._uses.commonest(ONE_IMAGE, of=self._rows)
+        if found is not None:
+            _, rows, share = found
+            yield Finding(
+                "one_image",
+                "warning",
+                rows,
+                f"One image is in {percent(share)} of the rows.",
+                "Bring rows about other images, or exclude some of these; a split by image cannot be even.",
+            )
         if self._no_image and len(self._no_image) < self._rows:
             yield Finding(
                 "no_image",

@@ -30,26 +30,26 @@ class Check(ABC):
 
     @abstractmethod
     def findings(self) -> Iterator[Finding]:
-        """What was found in all of them."""
+        """Yield what was found in all of them."""
 
 
 def verb(number: int, one: str, many: str) -> str:
-    """The form of a verb that goes with a number."""
+    """Return the form of a verb that goes with a number."""
     return one if number == 1 else many
 
 
 def percent(share: float) -> str:
-    """`12 %`, and never `0 %` for something that is there."""
+    """Write a share as `12 %`, and never as `0 %` for something that is there."""
     return f"{100 * share:.0f} %" if share >= 0.01 else f"{100 * share:.1g} %"
 
 
 def plain(text: str) -> str:
-    """The form in which texts are compared: case and spacing do not matter."""
+    """Return the form in which texts are compared: case and spacing do not matter."""
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def answers_of(row: Row) -> dict[str, Answer]:
-    """The answers of a row by name: completion, chosen, rejected, candidates."""
+    """Return the answers of a row by name: completion, chosen, rejected, candidates."""
     named = {"completion": row.completion, "chosen": row.chosen, "rejected": row.rejected}
     named |= {f"candidate {place}": one for place, one in enumerate(row.candidates, 1)}
     return {name: answer for name, answer in named.items() if answer is not None}

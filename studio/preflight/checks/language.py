@@ -91,7 +91,7 @@ class Languages(Check):
 
 
 def language_of(text: str) -> str:
-    """The language a text is surely in; empty when it does not tell."""
+    """Return the language a text is surely in; empty when it does not tell."""
     text = text[:JUDGED_CHARACTERS]
     letters = sum(sign.isalpha() for sign in text)
     foreign = sum(sign.isalpha() and ord(sign) > 0x36F for sign in text)

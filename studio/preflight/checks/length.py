@@ -12,7 +12,7 @@ LOPSIDED = 0.65
 
 
 def length_bias(pairs: Sequence[tuple[int, int]]) -> LengthBias:
-    """How often the chosen answer is the longer one.
+    """Return how often the chosen answer is the longer one.
 
     Args:
         pairs: Tokens of the chosen and of the rejected answer.
@@ -27,7 +27,7 @@ def length_bias(pairs: Sequence[tuple[int, int]]) -> LengthBias:
 def length_findings(
     bias: LengthBias, pairs: Sequence[tuple[int, int]], numbers: Sequence[int]
 ) -> Iterator[Finding]:
-    """A warning when length decides too often, either way.
+    """Yield a warning when length decides too often, either way.
 
     Args:
         numbers: Of the rows that `pairs` are of.

@@ -25,7 +25,7 @@ class Template(Check):
         self._several: dict[int, int] = {}
 
     def refuses(self, row: Row) -> str:
-        """Why a row cannot be trained on; empty when it can."""
+        """Return why a row cannot be trained on; empty when it can."""
         prompt = fitted_prompt(row, self._model.fit)
         answers = [bare(answer_messages(answer)) for answer in learned(row)] or [[]]
         return next(filter(None, (self._shapes.refusal(prompt, one) for one in answers)), "")

@@ -15,7 +15,7 @@ def request(paths: RunPaths, command: Command) -> None:
 
 
 def requested(paths: RunPaths) -> Command:
-    """The last wish; `none` where the file is damaged or holds another word."""
+    """Return the last wish; `none` where the file is damaged or holds another word."""
     command = read_state(paths.control).get("command")
     known: dict[str, Command] = {one: one for one in get_args(Command)}
     return known.get(command, "none") if isinstance(command, str) else "none"

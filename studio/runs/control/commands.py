@@ -109,7 +109,7 @@ def push(store: RunStore, run_id: str, repository: str | None = None) -> str:
 
 
 def pushable(store: RunStore, run_id: str, repository: str | None = None) -> tuple[Run, str]:
-    """The run and where `push` would send it. Raises what `push` refuses before it begins."""
+    """Return the run and where `push` would send it. Raises what `push` refuses before it begins."""
     run = store.get(run_id)
     _ensure_ended(run)
     if not run.has_adapter:

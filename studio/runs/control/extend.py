@@ -17,7 +17,7 @@ LENGTHLESS = ("constant", "constant_with_warmup", "inverse_sqrt", "reduce_lr_on_
 
 
 def steps_with(run: Run, epochs: float) -> int | None:
-    """Optimizer steps of the run at `epochs` in all; None before its rows were counted."""
+    """Return the optimizer steps of the run at `epochs` in all; None before its rows were counted."""
     rows = read_state(run.paths.plan).get("train_rows")
     if not isinstance(rows, int) or rows < 1:
         return None
@@ -26,7 +26,7 @@ def steps_with(run: Run, epochs: float) -> int | None:
 
 
 def note(run: Run, total: int | None) -> str:
-    """A sentence or two on the learning rate when the run becomes `total` steps long.
+    """Return a sentence or two on the learning rate when the run becomes `total` steps long.
 
     Empty where the schedule does not depend on the length.
     """
@@ -44,7 +44,7 @@ def note(run: Run, total: int | None) -> str:
 
 
 def rate(config: RunConfig, step: int, total: int) -> float | None:
-    """Learning rate after `step` of `total` steps, as transformers computes it.
+    """Return the learning rate after `step` of `total` steps, as transformers computes it.
 
     Known for the linear and the cosine schedule; None for others.
     """

@@ -20,13 +20,13 @@ class Less:
 
 
 def next_smaller(config: RunConfig) -> int:
-    """At most half the rows at once, such that every process keeps its share of the batch."""
+    """Return at most half the rows at once, such that every process keeps its share of the batch."""
     share = config.batch.total // config.launch.processes
     return next(n for n in range(config.batch.per_device // 2, 0, -1) if share % n == 0)
 
 
 def less_at_once(config: RunConfig, paths: RunPaths) -> Less | None:
-    """Fewer rows at once, then gradient checkpointing; None when nothing is left or allowed.
+    """Return fewer rows at once, then gradient checkpointing; None when nothing is left or allowed.
 
     The run goes on from its last complete checkpoint.
     """
@@ -53,7 +53,7 @@ def less_at_once(config: RunConfig, paths: RunPaths) -> Less | None:
 def with_batch(
     config: RunConfig, paths: RunPaths, changes: dict[str, Any], message: str
 ) -> RunConfig:
-    """`config` with some of `batch` changed, in the run file and the diary too."""
+    """Return `config` with some of `batch` changed, and write it to the run file and the event log."""
     config = config.model_copy(update={"batch": config.batch.model_copy(update=changes)})
     if paths.rank == 0:
         run_file.save(config, paths.config)

@@ -47,7 +47,7 @@ class ResumeDifference:
 
 
 def differences(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[ResumeDifference]:
-    """Settings that differ between two dumped run files, by their dotted paths."""
+    """Return settings that differ between two dumped run files, by their dotted paths."""
     return list(_walk(was, now, ""))
 
 

@@ -156,7 +156,7 @@ ECHO = re.compile(
 
 
 def tail(paths: RunPaths, lines: int = 200) -> list[str]:
-    """The last lines of the run's log, oldest first."""
+    """Return the last lines of the run's log, oldest first."""
     try:
         with paths.log.open("rb") as handle:
             handle.seek(0, 2)
@@ -168,7 +168,7 @@ def tail(paths: RunPaths, lines: int = 200) -> list[str]:
 
 
 def explain_death(paths: RunPaths) -> Death:
-    """A cause the log names, else what the system tells; always with the log's own lines."""
+    """Return a cause the log names, else what the system tells; always with the log's own lines."""
     lines = _of_last_attempt([line.rstrip() for line in tail(paths) if line.strip()])
     words, free = relevant(lines), free_space(paths)
     for text in ("\n".join(words), "\n".join(lines[-60:])):
@@ -195,7 +195,7 @@ def free_space(paths: RunPaths) -> int:
 
 
 def oom_kills() -> int:
-    """Processes that this machine's system has ended for want of memory; -1 where it does not say.
+    """Count the processes that this machine ended because memory ran out; -1 where it does not say.
 
     Linux counts them since it started (`oom_kill` in /proc/vmstat, since 4.13).
     """
@@ -207,7 +207,7 @@ def oom_kills() -> int:
 
 
 def relevant(lines: list[str]) -> list[str]:
-    """The lines that tell what went wrong: the end of a traceback, else the last lines.
+    """Return the lines that tell what went wrong: the end of a traceback, else the last lines.
 
     Of several tracebacks the last one is meant; of several processes not one of the launcher, or of
     those that only lost the one that failed, unless there is no other.

@@ -64,7 +64,7 @@ class HealthWatch(MetricHistory):
             self._take(event.values)
 
     def see(self, values: dict[str, Any]) -> list[HealthFinding]:
-        """New metrics, `step` among them; the findings they give rise to."""
+        """Take new metrics, `step` among them; return the findings they give rise to."""
         self._take(values)
         return list(self._new())
 

@@ -52,20 +52,20 @@ class MetricHistory:
     lowest: float = math.inf
 
     def last(self, name: str, count: int = WINDOW) -> list[float]:
-        """The newest `count` values of a metric."""
+        """Return the newest `count` values of a metric."""
         return self.series.get(name, [])[-count:]
 
     def first(self, name: str, count: int = WINDOW) -> list[float]:
-        """The oldest `count` values of a metric."""
+        """Return the oldest `count` values of a metric."""
         return self.series.get(name, [])[:count]
 
     def share(self) -> float:
-        """How much of the run is done, 0 to 1; 1 when its length is not known."""
+        """Return how much of the run is done, 0 to 1; 1 when its length is not known."""
         return self.step / self.total_steps if self.total_steps else 1.0
 
 
 def forgetting(before: float, after: float) -> Sign | None:
-    """Whether unrelated answers became clearly less likely.
+    """Return whether unrelated answers became clearly less likely.
 
     Args:
         before, after: Mean loss in nats an answer.

@@ -27,7 +27,7 @@ READS_A_VALUE = torch.ops.aten._local_scalar_dense.default
 
 
 def storage_id(storage: Any) -> int:
-    """A number that a storage keeps for as long as it lives."""
+    """Return a number that a storage keeps for as long as it lives."""
     return storage._cdata
 
 

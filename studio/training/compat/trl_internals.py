@@ -19,7 +19,7 @@ TILES = ("_forward_tile", "_backward_tile", "_addmm_fp32")
 
 
 def head_chunk() -> int:
-    """Entries of the vocabulary that the fused head computes at once."""
+    """Return how many entries of the vocabulary the fused head computes at once."""
     return getattr(utils, CHUNK)
 
 

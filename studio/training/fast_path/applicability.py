@@ -66,7 +66,7 @@ class FastPath:
 
 
 def all_off(speed: SpeedConfig) -> bool:
-    """Whether the run asks for the stock trainers exactly."""
+    """Return whether the run asks for the stock trainers exactly."""
     return speed.all_off
 
 

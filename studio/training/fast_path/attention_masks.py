@@ -12,7 +12,7 @@ from studio.training.fast_path.layout import Layout
 
 
 def visible(layout: Layout) -> torch.Tensor:
-    """Boolean (rows, places, places): a place sees its own path up to itself."""
+    """Return a Boolean (rows, places, places): a place sees its own path up to itself."""
     segments, ancestors = layout["segments"], layout["ancestors"]
     rows = torch.arange(len(segments), device=segments.device)[:, None, None]
     seen = ancestors[rows, segments[:, :, None], segments[:, None, :]].tril()
@@ -26,7 +26,8 @@ def attention_masks(
     blocks: Collection[str] = (),
     additive: torch.dtype | None = None,
 ) -> dict[str, torch.Tensor]:
-    """For each kind of layer the mask (rows, 1, places, places) of a layout with shared rows.
+    """Return for each kind of layer the mask (rows, 1, places, places) of a layout with shared
+    rows.
 
     Args:
         windows: The kinds of layers.
@@ -44,7 +45,7 @@ def attention_masks(
 
 
 def same_block(layout: Layout) -> torch.Tensor:
-    """Boolean (rows, places, places): both places belong to the prompt, or to one image."""
+    """Return a Boolean (rows, places, places): both places belong to the prompt, or to one image."""
     if "prefix" in layout:
         return layout["prefix"][:, :, None] & layout["prefix"][:, None, :]
     blocks = image_blocks(layout)
@@ -52,7 +53,7 @@ def same_block(layout: Layout) -> torch.Tensor:
 
 
 def image_blocks(layout: Layout) -> torch.Tensor:
-    """(rows, places): the number of the image a place belongs to, -1 for text."""
+    """Return (rows, places): the number of the image a place belongs to, -1 for text."""
     image, segments = layout["slots"] >= 0, layout["segments"]
     goes_on = image[:, :-1] & image[:, 1:] & (segments[:, :-1] == segments[:, 1:])
     begins = image & ~functional.pad(goes_on, (1, 0), value=False)

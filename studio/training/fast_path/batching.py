@@ -48,7 +48,7 @@ class StepSampler(Sampler[int]):
 
 
 def row_sizes(dataset: Dataset) -> list[Size]:
-    """For each row of a dataset with references: image size, image, length of its text."""
+    """Return for each row of a dataset with references: image size, image, length of its text."""
     return [_size(row) for row in dataset]
 
 

@@ -47,7 +47,7 @@ def write_record(path: Path, about: dict[str, Any], body: bytes | memoryview) ->
 
 
 def read_record(path: Path, *, check: bool = True) -> CacheRecord | None:
-    """The record in `path`, mapped into memory; None when there is none or it is damaged.
+    """Return the record in `path`, mapped into memory; None when there is none or it is damaged.
 
     Args:
         check: Compare the checksum; without it only the length is looked at.

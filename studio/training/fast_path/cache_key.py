@@ -13,11 +13,8 @@ from transformers import PreTrainedModel, ProcessorMixin
 from studio.models.compat.transformers_internals import attention_of
 from studio.models.towers import find_towers
 from studio.training.fast_path.applicability import REF
-from studio.training.fast_path.weight_release import give_back
 
 VERSION = 3
-AT_ONCE = 128 * 1024 * 1024
-"""Bytes of weights that are read before they are given back to their file."""
 NAMES = ("_name_or_path",)
 """Entries of a configuration that say where a model is, not what it is."""
 
@@ -31,7 +28,7 @@ Named = Iterable[tuple[str, torch.Tensor]]
 def features_fingerprint(
     model: PreTrainedModel, processor: ProcessorMixin, autocast: str, device: str
 ) -> str:
-    """Of everything an image's features depend on, besides the image."""
+    """Return a name for everything an image's features depend on, besides the image."""
     towers = find_towers(model)
     weights = (
         (name, tensor)
@@ -45,7 +42,7 @@ def features_fingerprint(
 def reference_fingerprint(
     model: nn.Module, processor: ProcessorMixin, settings: Mapping[str, object]
 ) -> str:
-    """Of everything a row's reference log-probabilities depend on, besides the row.
+    """Return a name for everything a row's reference log-probabilities depend on, besides the row.
 
     Args:
         model: The reference: the model under training with its adapter, or one of its own. The
@@ -59,24 +56,20 @@ def reference_fingerprint(
     weights = (
         (name, tensor)
         for name, tensor in _tensors(model)
-        if DEFAULT not in name.split(".") and not _trained(tensor)
+        if DEFAULT not in name.split(".")
+        and not (isinstance(tensor, nn.Parameter) and tensor.requires_grad)
     )
     known = _settings(base, processor) | dict(settings)
     return fingerprint(known | ({"adapter": own} if own else {}), weights)
 
 
 def fingerprint(settings: Mapping[str, object], weights: Named) -> str:
-    """32 hexadecimal digits of settings and tensors' names, shapes and bytes."""
+    """Return 32 hexadecimal digits of settings and tensors' names, shapes and bytes."""
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode())
-    read: list[torch.Tensor] = []
     for name, tensor in weights:
         digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
         flat = tensor.detach().contiguous().cpu().flatten()
         digest.update(memoryview(flat.view(torch.uint8).numpy()))
-        read.append(tensor.detach())
-        if sum(one.nbytes for one in read) > AT_ONCE:
-            give_back(read)
-            read.clear()
     return digest.hexdigest()[:32]
 
 
@@ -95,7 +88,3 @@ def _settings(model: PreTrainedModel, processor: ProcessorMixin) -> dict[str, ob
 def _tensors(model: nn.Module) -> Named:
     yield from model.named_parameters()
     yield from model.named_buffers()
-
-
-def _trained(tensor: torch.Tensor) -> bool:
-    return isinstance(tensor, nn.Parameter) and tensor.requires_grad

@@ -35,7 +35,7 @@ class ImageUse:
 
 
 def decide(need: ImageUse, folder: Path, budget: int) -> PathDecision:
-    """Whether to cache, by epochs × images × free disk."""
+    """Return whether to cache, by epochs × images × free disk."""
     if not need.images:
         return PathDecision(False, "because there are no images")
     size = f"{need.images} images, {need.size / GIB:.2f} GiB"
@@ -43,7 +43,8 @@ def decide(need: ImageUse, folder: Path, budget: int) -> PathDecision:
         return PathDecision(False, "because each image is seen once")
     if need.size > budget:
         return PathDecision(False, f"because {size} are over the budget of {budget / GIB:.0f} GiB")
-    free = shutil.disk_usage(_existing(folder)).free
+    there = next(place for place in (folder, *folder.parents) if place.exists())
+    free = shutil.disk_usage(there).free
     if need.size > free / 2:
         return PathDecision(
             False, f"because {size} would take most of the {free / GIB:.1f} GiB free"
@@ -51,9 +52,3 @@ def decide(need: ImageUse, folder: Path, budget: int) -> PathDecision:
     times = f"each needed {math.floor(need.uses * 10) / 10:g}×"
     found = f", {need.present} there already" if need.present else ""
     return PathDecision(True, f"({size}, {times}{found})")
-
-
-def _existing(folder: Path) -> Path:
-    while not folder.exists():
-        folder = folder.parent
-    return folder

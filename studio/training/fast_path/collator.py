@@ -90,7 +90,7 @@ class Collator:
         *,
         share: bool,
     ) -> Collator:
-        """The collator of a model by its configuration.
+        """Return the collator of a model by its configuration.
 
         Args:
             share: Whether sequences that begin alike share rows.
@@ -130,7 +130,7 @@ class Collator:
         return tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
 
     def images_of(self, refs: Iterable[ImageRef]) -> BatchImages:
-        """Each image once; those whose features are not known are decoded and preprocessed."""
+        """Return each image once; those whose features are not known are decoded and preprocessed."""
         distinct = {ref.key: ref for ref in refs}
         made = {}
         for key, ref in distinct.items():
@@ -191,5 +191,5 @@ def _images(row: dict[str, Any]) -> list[Any]:
 
 
 def unknown(key: str) -> ImageExpansion | None:
-    """What is known of every image without a cache: nothing."""
+    """Return what is known of every image without a cache: nothing."""
     return None

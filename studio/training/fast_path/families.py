@@ -71,7 +71,9 @@ FAMILIES: dict[str, Family] = {
 
 
 def windows_of(config: PretrainedConfig) -> Windows:
-    """The kinds of layers of a language model; empty where a layer is not attention over tokens."""
+    """Return the kinds of layers of a language model; empty where a layer is not attention over
+    tokens.
+    """
     window = getattr(config, "sliding_window", None)
     kinds = getattr(config, "layer_types", None)
     if not kinds:
@@ -83,21 +85,25 @@ def windows_of(config: PretrainedConfig) -> Windows:
 
 
 def blocks_of(config: PretrainedConfig) -> tuple[str, ...]:
-    """Kinds of layers of a model in which the tokens of an image see all of it."""
+    """Return the kinds of layers of a model in which the tokens of an image see all of it."""
     family = FAMILIES[config.model_type]
     asked = getattr(config.get_text_config(), "use_bidirectional_attention", None) == "vision"
     return () if family.optional and not asked else family.blocks
 
 
 def feature_width(config: PretrainedConfig) -> int:
-    """Numbers per image token: one hidden state, and one more for each layer that is fed again."""
+    """Return the numbers per image token: one hidden state, and one more for each layer that is fed
+    again.
+    """
     vision = getattr(config, "vision_config", None)
     again = getattr(vision, "deepstack_visual_indexes", None) or ()
     return config.get_text_config().hidden_size * (1 + len(again))
 
 
 def grid_merge(config: PretrainedConfig) -> int:
-    """Patches along each side that make one token, where positions follow the grid; else 0."""
+    """Return how many patches along each side make one token, where positions follow the grid; else
+    0.
+    """
     if not FAMILIES[config.model_type].grid:
         return 0
     return config.vision_config.spatial_merge_size

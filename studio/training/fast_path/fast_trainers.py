@@ -94,7 +94,7 @@ class FastTrainer(Stock):
         return super().compute_loss(model, inputs, *args, **kwargs)
 
     def computable(self, batch: dict[str, Any]) -> dict[str, Any]:
-        """A batch whose images have become features."""
+        """Return a batch whose images have become features."""
         images: BatchImages = batch[IMAGES]
         layout = batch[LAYOUT]
         if images.refs:
@@ -103,7 +103,7 @@ class FastTrainer(Stock):
         return rest | {LAYOUT: layout}
 
     def features(self, images: BatchImages) -> torch.Tensor:
-        """Features of a batch's images, one after the other: (features, hidden size)."""
+        """Return the features of a batch's images, one after the other: (features, hidden size)."""
         cache, device = self.on.cache, self.accelerator.device
         found: dict[str, Any] = {
             ref.key: cache.get(ref.key) if cache else None for ref in images.refs
@@ -120,7 +120,7 @@ class FastTrainer(Stock):
         return torch.cat(parts)
 
     def collated(self, rows: int, skip: int = 0) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Some `rows` rows on the fast path, and as TRL's collator makes them.
+        """Return some `rows` rows on the fast path, and as TRL's collator makes them.
 
         They begin `skip` rows after the first that has an image, if one has.
         """
@@ -132,7 +132,9 @@ class FastTrainer(Stock):
         return FastTrainer.computable(self, fast), stock
 
     def first_rows(self, rows: int, skip: int = 0) -> list[int]:
-        """Numbers of some `rows` rows, from `skip` after the first that has an image, if one has."""
+        """Return the numbers of some `rows` rows, from `skip` after the first that has an image, if one
+        has.
+        """
         dataset = self._stock[1]
         named = with_refs(dataset.select_columns(["images"]))
         first = next((index for index, row in enumerate(named) if row["images"]), 0)

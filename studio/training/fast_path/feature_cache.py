@@ -59,11 +59,11 @@ class FeatureCache:
         self.used = sum(stat.st_size for _, stat in _files(self.folder.parent))
 
     def holds(self, key: str) -> bool:
-        """Whether there is a file for an image, checked or not."""
+        """Return whether there is a file for an image, checked or not."""
         return self._path(key).exists()
 
     def expansion(self, key: str) -> ImageExpansion | None:
-        """What stands for an image in a prompt; None when its features must be computed."""
+        """Return what stands for an image in a prompt; None when its features must be computed."""
         if key not in self.expansions:
             record = read_record(self._path(key))
             if record is None:
@@ -74,7 +74,8 @@ class FeatureCache:
         return self.expansions[key]
 
     def get(self, key: str) -> torch.Tensor | None:
-        """Features of an image, (image tokens, hidden size); None when they must be computed.
+        """Return the features of an image, (image tokens, hidden size); None when they must be
+        computed.
 
         A file is checked against its checksum when this process first reads it.
         """

@@ -18,7 +18,6 @@ from studio.training.fast_path.fast_trainers import FastTrainer
 from studio.training.fast_path.feature_cache import FeatureCache
 from studio.training.fast_path.image_encoder import AT_ONCE
 from studio.training.fast_path.image_references import ImageRef
-from studio.training.fast_path.weight_release import give_back, weights
 
 HEARTBEAT = 1.0
 
@@ -51,8 +50,11 @@ def record_hits(trainer: FastTrainer, paths: RunPaths) -> None:
 
 def _fill(trainer: FastTrainer, cache: FeatureCache, paths: RunPaths) -> int:
     rank, processes = trainer.args.process_index, trainer.args.world_size
-    mine = [image for n, image in enumerate(_distinct(trainer)) if n % processes == rank]
-    missing = [image for image in mine if not cache.holds(image.key)]
+    missing = [
+        image
+        for number, image in enumerate(_distinct(trainer))
+        if number % processes == rank and not cache.holds(image.key)
+    ]
     if missing:
         EventLog(paths.events).append("stage", stage=CACHING, images=len(missing))
     report, done = _Reporter(paths, len(missing)), 0
@@ -63,8 +65,6 @@ def _fill(trainer: FastTrainer, cache: FeatureCache, paths: RunPaths) -> int:
         done += len(images.refs)
         report(done)
     cache.hits.clear()
-    if all(cache.holds(image.key) for image in mine):
-        give_back(weights(trainer.bare_model, "vision", "projector"))
     return done
 
 

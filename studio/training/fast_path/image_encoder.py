@@ -32,7 +32,7 @@ class EncodedImages(BaseModelOutputWithPooling):
 
 
 def encode(model: PreTrainedModel, images: Sequence[Preprocessed]) -> list[torch.Tensor]:
-    """Features of each image, (image tokens, hidden size), in the order given."""
+    """Return the features of each image, (image tokens, hidden size), in the order given."""
     found: list[torch.Tensor] = []
     with torch.no_grad():
         for batch in _alike(images):
@@ -71,7 +71,7 @@ def _encode_alike(model: PreTrainedModel, images: Sequence[Preprocessed]) -> lis
 
 
 def as_outputs(model: PreTrainedModel, features: torch.Tensor) -> EncodedImages:
-    """Features (image tokens, width) in the form the model takes instead of pixels."""
+    """Return the features (image tokens, width) in the form the model takes instead of pixels."""
     first, *again = features.split(model.config.get_text_config().hidden_size, dim=-1)
     family = FAMILIES[model.config.model_type]
     return EncodedImages(
@@ -91,7 +91,7 @@ def _marks(model: PreTrainedModel) -> torch.Tensor:
 
 
 def flat_features(output: Any) -> torch.Tensor:
-    """Features of all images, one after the other: (image tokens, width)."""
+    """Return the features of all images, one after the other: (image tokens, width)."""
     parts = [output.pooler_output, *(getattr(output, "deepstack_features", None) or ())]
     return torch.cat([_rows(part) for part in parts], dim=-1)
 

@@ -28,7 +28,9 @@ class ImageRef:
 
 
 def image_ref(value: Any) -> ImageRef:
-    """The reference of a cell of an `images` column: a path, bytes, a picture, or Arrow's struct."""
+    """Return the reference of a cell of an `images` column: a path, bytes, a picture, or Arrow's
+    struct.
+    """
     if isinstance(value, ImageRef):
         return value
     if isinstance(value, dict):
@@ -46,7 +48,7 @@ def image_ref(value: Any) -> ImageRef:
 
 
 def with_refs(dataset: Dataset) -> Dataset:
-    """`dataset` with references in its `images` column instead of decoded images."""
+    """Return `dataset` with references in its `images` column instead of decoded images."""
     return dataset.with_transform(_columns)
 
 

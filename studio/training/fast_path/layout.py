@@ -86,7 +86,7 @@ Layout = dict[str, torch.Tensor]
 def make_layout(
     strands: Sequence[Strand], width: int, pad: int, cost: Cost | None, *, prefix: bool = False
 ) -> Layout:
-    """The rows the model computes for `strands`, and where its log-probabilities belong.
+    """Return the rows the model computes for `strands`, and where its log-probabilities belong.
 
     Args:
         width: Padded length of the sequences in the trainer's own layout.
@@ -109,7 +109,10 @@ def make_layout(
     shared = False
     if cost is not None:
         best = cost.rows([row.length for row in rows], masked=False)
-        for grouping in (_by_row(strands),) if prefix else (_by_row(strands), _by_images(strands)):
+        groupings = [_grouped([strand.row for strand in strands])]
+        if not prefix:
+            groupings.append(_grouped([strand.images or strand.row for strand in strands]))
+        for grouping in groupings:
             candidate = [lay_out([strands[index].content for index in g]) for g in grouping]
             price = cost.rows([row.length for row in candidate], masked=True)
             if price < best:
@@ -128,14 +131,6 @@ def _alone(strand: Strand) -> TreeRow:
     return TreeRow(
         [strand.content[:-1]], [places], [np.zeros_like(places)], [-1], [places], length=length
     )
-
-
-def _by_row(strands: Sequence[Strand]) -> list[list[int]]:
-    return _grouped([strand.row for strand in strands])
-
-
-def _by_images(strands: Sequence[Strand]) -> list[list[int]]:
-    return _grouped([strand.images or strand.row for strand in strands])
 
 
 def _grouped(keys: Sequence[object]) -> list[list[int]]:

@@ -16,7 +16,7 @@ import numpy as np
 def grid_positions(
     pictured: np.ndarray, grids: Sequence[tuple[int, int, int]], merge: int
 ) -> np.ndarray:
-    """Positions of one sequence: (3, tokens).
+    """Return the positions of one sequence: (3, tokens).
 
     Args:
         pictured: Boolean (tokens,): whether the token stands for an image feature.

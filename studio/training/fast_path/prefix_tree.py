@@ -34,7 +34,7 @@ class TreeRow:
     length: int = 0
 
     def ancestors(self) -> np.ndarray:
-        """Boolean (branches, branches): [i, j] when branch i sees branch j."""
+        """Return a Boolean (branches, branches): [i, j] when branch i sees branch j."""
         seen = np.eye(len(self.parents), dtype=bool)
         for branch, parent in enumerate(self.parents):
             if parent >= 0:
@@ -43,7 +43,9 @@ class TreeRow:
 
 
 def lay_out(sequences: Sequence[np.ndarray]) -> TreeRow:
-    """The row of `sequences`, each an integer array in which equal numbers mean equal content."""
+    """Return the row of `sequences`, each an integer array in which equal numbers mean equal
+    content.
+    """
     row = TreeRow(places=[np.empty(len(s) - 1, dtype=np.int64) for s in sequences])
     pending = [(list(range(len(sequences))), 0, -1)]
     while pending:

@@ -76,7 +76,7 @@ class ReferenceCache:
 
 
 def row_keys(strands: Sequence[Strand]) -> tuple[str, ...]:
-    """The name of each pair, from its tokens and its images' content.
+    """Return the name of each pair, from its tokens and its images' content.
 
     Args:
         strands: All chosen answers, then all rejected ones.

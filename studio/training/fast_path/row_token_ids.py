@@ -91,12 +91,12 @@ def preprocess(processor: ProcessorMixin, image: ImageRef) -> Preprocessed:
 
 
 def blank() -> Image.Image:
-    """A small image in the place of one that need not be read."""
+    """Return a small image in the place of one that need not be read."""
     return Image.new("RGB", (32, 32))
 
 
 def bounded(processor: ProcessorMixin, tokens: Sequence[int]) -> bool:
-    """Whether an image's tokens are cut off from the text on both sides by special tokens."""
+    """Return whether an image's tokens are cut off from the text on both sides by special tokens."""
     special = set(processor.tokenizer.all_special_ids) | {
         number
         for number, token in processor.tokenizer.added_tokens_decoder.items()
@@ -106,7 +106,7 @@ def bounded(processor: ProcessorMixin, tokens: Sequence[int]) -> bool:
 
 
 def render(processor: ProcessorMixin, row: dict[str, Any], method: str) -> tuple[str, list[str]]:
-    """The prompt and the answers as text, by TRL's own use of the chat template."""
+    """Return the prompt and the answers as text, by TRL's own use of the chat template."""
     names = ANSWERS[method]
     if is_conversational(row):
         images = list(row["images"])
@@ -184,7 +184,7 @@ def _spelled_prompt(
 def slots_of(
     sample: RowIds, image_token: int, features: Mapping[str, tuple[int, int]]
 ) -> np.ndarray:
-    """Where the tokens of a prompt find their image features.
+    """Return where the tokens of a prompt find their image features.
 
     Args:
         image_token: Id of the token that stands for one image feature.

@@ -7,10 +7,8 @@ from typing import Any
 
 import torch
 
-from studio.models.towers import TOWERS
 from studio.training.fast_path.fast_trainers import FastTrainer
 from studio.training.fast_path.row_token_ids import ANSWERS
-from studio.training.fast_path.weight_release import give_back, one_at_a_time, weights
 
 SEQUENCES = 2
 TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 3e-2, torch.float16: 3e-2}
@@ -27,7 +25,7 @@ Scores = tuple[torch.Tensor, torch.Tensor]
 
 
 def difference(trainer: FastTrainer) -> float:
-    """Largest difference of a sequence's log-probability between the two ways.
+    """Return the largest difference of a sequence's log-probability between the two ways.
 
     Relative to its size, or to one nat per token where that is more: what a token that is as good
     as certain loses to rounding says nothing.
@@ -35,14 +33,12 @@ def difference(trainer: FastTrainer) -> float:
     Args:
         trainer: On the fast path.
     """
-    give_back(weights(trainer.bare_model, *TOWERS))
     fast, stock = trainer.collated(_rows(trainer))
-    give_back(weights(trainer.bare_model, "vision", "projector"))
     return _apart(_scores(trainer, [fast]), _scores(trainer, _split(stock)))
 
 
 def allowed(trainer: FastTrainer, found: float, dtype: torch.dtype) -> float:
-    """The largest difference that is rounding, for a model that computes in `dtype`.
+    """Return the largest difference that is rounding, for a model that computes in `dtype`.
 
     In 16 bits a sequence's score depends on what else is in its batch, on the stock path too; how
     much is measured when `found` is more than usual.
@@ -54,7 +50,7 @@ def allowed(trainer: FastTrainer, found: float, dtype: torch.dtype) -> float:
 
 
 def rounding(trainer: FastTrainer) -> float:
-    """`difference` of the stock path from itself, when sequences have other company."""
+    """Return the `difference` of the stock path from itself, when sequences have other company."""
     rows = _rows(trainer)
     _, stock = trainer.collated(rows)
     pair = len(_split(stock)) > 1
@@ -88,7 +84,7 @@ def _scores(trainer: FastTrainer, batches: Iterable[Batch]) -> Scores:
     training = model.training
     model.eval()
     try:
-        with torch.no_grad(), trainer.accelerator.autocast(), one_at_a_time(model):
+        with torch.no_grad(), trainer.accelerator.autocast():
             found = [_of_batch(trainer, batch) for batch in batches]
     finally:
         model.train(training)

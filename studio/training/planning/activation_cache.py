@@ -41,7 +41,7 @@ class TracedStep:
 
 
 def traced_once(step: TracedStep, workspace: Workspace, trace: Callable[[], Traced]) -> Traced:
-    """What `trace` found for this step, now or earlier; kept in the cache, safe to delete."""
+    """Return what `trace` found for this step, now or earlier; kept in the cache, safe to delete."""
     file = workspace.traces / f"{_key(step)}.json"
     known = read_note(file)
     if known is not None:

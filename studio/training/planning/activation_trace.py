@@ -115,13 +115,15 @@ def trace(
         log_probs = step()
         saved = meter.now
         if config.method == "dpo" and not path.reference.on:
-            _reference(model, step)
+            adapter = model.disable_adapter() if isinstance(model, PeftModel) else nullcontext()
+            with torch.no_grad(), adapter:
+                step()
         log_probs.sum().backward()
     return Traced(saved, meter.peak, exact=True, inputs=inputs)
 
 
 def trace_language(config: RunConfig, traceable: Traceable, rows: int, tokens: int) -> Traced:
-    """The language model alone on `rows` of `tokens`, and the vision tower by formula."""
+    """Return the language model alone on `rows` of `tokens`, and the vision tower by formula."""
     model, base = traceable.model, traceable.base
     _prepare(config, model)
     width = base.get_input_embeddings().weight.shape[1]
@@ -139,7 +141,7 @@ def trace_language(config: RunConfig, traceable: Traceable, rows: int, tokens: i
 
 
 def guess_language(config: RunConfig, traceable: Traceable, rows: int, tokens: int) -> Traced:
-    """Everything by formula, for language models that do not run without values."""
+    """Return everything by formula, for language models that do not run without values."""
     base = traceable.base
     settings = base.config.get_text_config()
     inner = getattr(settings, "intermediate_size", None) or 4 * settings.hidden_size
@@ -238,12 +240,6 @@ def _encoded(base: PreTrainedModel, made: Sequence[Preprocessed]) -> list[torch.
                     flat_features(base.base_model.get_image_features(**inputs, return_dict=True))
                 )
     return found
-
-
-def _reference(model: nn.Module, step: Callable[[], torch.Tensor]) -> None:
-    adapter = model.disable_adapter() if isinstance(model, PeftModel) else nullcontext()
-    with torch.no_grad(), adapter:
-        step()
 
 
 def _vision_bytes(config: RunConfig, base: PreTrainedModel, rows: int) -> int:

@@ -62,7 +62,7 @@ def find_batch_size(
 
 
 def possible_sizes(config: RunConfig, rows: int) -> list[int]:
-    """Rows at once that keep the effective batch exactly, ascending.
+    """Return the rows at once that keep the effective batch exactly, ascending.
 
     Args:
         rows: Training rows there are; no batch is larger, nor than `MOST_ROWS`.
@@ -84,7 +84,9 @@ class _Search:
         self._known: dict[int, int] = {}
 
     def by_plan(self) -> FoundBatch:
-        """Double until there is no room, then bisect: bytes grow with the rows at once."""
+        """Find the size by doubling until there is no room, then bisecting: bytes grow with the
+        rows.
+        """
         low, high, step = 0, len(self.sizes) - 1, 1
         while low < high:
             middle = min(low + step, high) if step else (low + high + 1) // 2
@@ -95,7 +97,7 @@ class _Search:
         return self._found(low)
 
     def confirmed(self, found: FoundBatch) -> FoundBatch:
-        """The largest size, from `found` down, whose dry step does not run out of memory."""
+        """Return the largest size, from `found` down, whose dry step does not run out of memory."""
         tried: list[int] = []
         for index in range(self.sizes.index(found.per_device), -1, -1):
             size = self.sizes[index]

@@ -52,20 +52,20 @@ class Target:
 
     @classmethod
     def here(cls, device: torch.device) -> Target:
-        """The device of this machine."""
+        """Return the device of this machine."""
         if device.type == "cuda":
             return cls("cuda", torch.cuda.get_device_properties(device).total_memory)
         return cls(device.type, main_memory())
 
     def shared(self, processes: int) -> Target:
-        """What each of several processes has: a GPU of its own, or a share of main memory."""
+        """Return what each of several processes has: a GPU of its own, or a share of main memory."""
         if self.kind == "cuda":
             return self
         return replace(self, memory=self.memory // processes, sharers=processes)
 
     @classmethod
     def of_flavor(cls, flavor: str) -> Target:
-        """One GPU of a flavor of Hugging Face Jobs, or its CPU."""
+        """Return one GPU of a flavor of Hugging Face Jobs, or its CPU."""
         gigabytes = gpu_memory(flavor)
         if gigabytes is not None:
             return cls.gpu(gigabytes)
@@ -73,12 +73,13 @@ class Target:
 
     @classmethod
     def gpu(cls, gigabytes: float) -> Target:
-        """A CUDA GPU sold with so many gigabytes."""
+        """Return a CUDA GPU sold with so many gigabytes."""
         return cls("cuda", int(gigabytes * GIB))
 
     @classmethod
     def parsed(cls, text: str) -> Target:
-        """A CUDA GPU from `8`, `8GB`, `7.5GiB` or `512MB`; as GPUs are sold, GB means 2³⁰ bytes.
+        """Return a CUDA GPU from `8`, `8GB`, `7.5GiB` or `512MB`; as GPUs are sold, GB means 2³⁰
+        bytes.
 
         Raises:
             ConfigError: It is no amount of memory.
@@ -104,14 +105,14 @@ class Target:
         return torch.device(self.kind)
 
     def process(self, weights: int) -> int:
-        """Bytes taken beside a model of `weights` bytes, its activations and gradients."""
+        """Return the bytes taken beside a model of `weights` bytes, its activations and gradients."""
         if self.kind == "cuda":
             return CUDA_PROCESS
         return CPU_PROCESS_TRIMMED if weights >= MOST_FREE and self.kind == "cpu" else CPU_PROCESS
 
 
 def main_memory() -> int:
-    """Bytes of main memory this process may use, container limits included."""
+    """Return the bytes of main memory this process may use, container limits included."""
     total = psutil.virtual_memory().total
     try:
         limit = CGROUP_LIMIT.read_text().strip()

@@ -96,7 +96,7 @@ def _answer(
 
 
 def calibrated(plan: Plan, measured: Measured) -> Plan:
-    """`plan` with its total put right by what was measured.
+    """Return `plan` with its total corrected by what was measured.
 
     What is counted stays; activations and overhead share the difference by their sizes.
     """

@@ -18,7 +18,7 @@ SECTIONS = ("method", "model", "adapter", "data", "batch", "dpo", "speed")
 
 
 def recall(config: RunConfig, plan: Plan, workspace: Workspace) -> Measured | None:
-    """What a dry step of these settings took on this machine, if one was made.
+    """Return what a dry step of these settings took on this machine, if one was made.
 
     Args:
         plan: Of `config` on this machine; it tells whether rows and device are still the same.

@@ -64,7 +64,7 @@ def main(workspace: Workspace) -> None:
 
 
 def dry_step(config: RunConfig, workspace: Workspace) -> dict[str, Any]:
-    """`peak` (bytes, None when memory ran out) and `seconds_per_step`.
+    """Train two steps; return `peak` (bytes, None when memory ran out) and `seconds_per_step`.
 
     Raises:
         InputError: The run cannot start.

@@ -45,12 +45,14 @@ def sample_rows(data: RunData, processor: ProcessorMixin, method: str) -> RowSam
 
 
 def count_tokens(row: dict[str, Any], processor: ProcessorMixin, method: str) -> int:
-    """Tokens of one row as the processor makes them, image tokens included."""
+    """Return the tokens of one row as the processor makes them, image tokens included."""
     return max(_tokens(row, answer, processor) for answer in ANSWERS[method])
 
 
 def guess_tokens(config: PretrainedConfig, rows: Sequence[dict[str, Any]], method: str) -> int:
-    """Tokens of a row when there is no processor: one tile per image, four letters per token."""
+    """Return the tokens of a row when there is no processor: one tile per image, four letters per
+    token.
+    """
     vision = getattr(config, "vision_config", None)
     size, patch = _first(vision, "image_size", 384), _first(vision, "patch_size", 14)
     shrink: Any = getattr(config, "scale_factor", None) or getattr(vision, "spatial_merge_size", 1)
@@ -91,19 +93,14 @@ def _tokens(row: dict[str, Any], answer: str, processor: ProcessorMixin) -> int:
 def _extremes(dataset: Dataset) -> list[int]:
     raw = dataset.with_format(None)
     looked_at = raw.select(range(min(len(raw), LOOKED_AT)))
-    letters = [len(str(text)) for text in zip(*_text_columns(looked_at), strict=True)]
-    areas = [_area(images) for images in looked_at["images"][:]]
+    columns = [looked_at[name][:] for name in looked_at.column_names if name not in SKIP]
+    letters = [len(str(text)) for text in zip(*columns, strict=True)]
+    areas = [
+        sum(_pixels(image.get("path")) for image in images) for images in looked_at["images"][:]
+    ]
     by_text = sorted(range(len(letters)), key=lambda n: -letters[n])[:LONGEST]
     by_area = sorted(range(len(areas)), key=lambda n: (-areas[n], -letters[n]))[:LONGEST]
     return [*by_area, *by_text]
-
-
-def _text_columns(dataset: Dataset) -> list[list[Any]]:
-    return [dataset[name][:] for name in dataset.column_names if name not in SKIP]
-
-
-def _area(images: Sequence[dict[str, Any]]) -> int:
-    return sum(_pixels(image.get("path")) for image in images)
 
 
 def _pixels(path: str | None) -> int:

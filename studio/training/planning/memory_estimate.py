@@ -77,7 +77,7 @@ class Estimate:
 def adapted(
     config: RunConfig, workspace: Workspace, dtype: torch.dtype
 ) -> tuple[PreTrainedModel, Any]:
-    """(base, model): on the meta device in `dtype`, adapted as the run will train it."""
+    """Return (base, model) on the meta device in `dtype`, adapted as the run will train it."""
     base = skeleton_of(config.model).to(dtype)
     if config.adapter is None:
         freeze_towers(base, config)
@@ -102,7 +102,7 @@ def estimate(
     dtype: torch.dtype,
     target: Target,
 ) -> Estimate:
-    """Bytes of every part of `config` on `target`.
+    """Return the bytes of every part of `config` on `target`.
 
     Args:
         dtype: What `config.model.dtype` means on the target.
@@ -134,7 +134,7 @@ def estimate(
 
 
 def exchanged(config: RunConfig, gradients: int) -> int:
-    """Bytes of the buckets in which processes exchange gradients: as much again.
+    """Return the bytes of the buckets in which processes exchange gradients: as much again.
 
     PyTorch, "DistributedDataParallel": `gradient_as_bucket_view` is off.
     """
@@ -142,7 +142,7 @@ def exchanged(config: RunConfig, gradients: int) -> int:
 
 
 def batches_held(config: RunConfig, target: Target) -> int:
-    """Batches that lie on the device at once.
+    """Return how many batches lie on the device at once.
 
     `Trainer.get_batch_samples` (transformers) collects all batches of an optimizer step before
     the first pass; accelerate's loader makes the one after them, which moves to a GPU later.

@@ -43,7 +43,7 @@ MOMENTS = {
 def optimizer_bytes(
     name: str, parameters: Iterable[nn.Parameter], projected: Collection[int] = ()
 ) -> int:
-    """State of the optimizer `name` (transformers' `optim`) over trainable `parameters`.
+    """Return the state of the optimizer `name` (transformers' `optim`) over trainable `parameters`.
 
     Args:
         projected: `id` of the matrices whose moments are kept at low rank.
@@ -56,7 +56,9 @@ def optimizer_bytes(
 
 
 def projected_weights(name: str, model: nn.Module, head: nn.Module | None) -> set[int]:
-    """`id` of the matrices that the optimizer `name` projects: all linear layers but the head."""
+    """Return `id` of the matrices that the optimizer `name` projects: all linear layers but the
+    head.
+    """
     if not name.startswith(LOW_RANK):
         return set()
     layers = (layer for layer in model.modules() if isinstance(layer, nn.Linear))

@@ -58,7 +58,7 @@ class Start:
 
 
 def planned_once(start: Start, work_out: Callable[[], Plan]) -> Plan:
-    """What `work_out` made of `start`, now or earlier.
+    """Return what `work_out` made of `start`, now or earlier.
 
     A dry step made since then changes the plan, so that it is worked out anew.
     """

@@ -5,7 +5,6 @@ from __future__ import annotations
 import statistics
 from dataclasses import dataclass, replace
 from itertools import chain, islice
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -89,7 +88,7 @@ class Preflight:
 def plan_run(
     config: RunConfig, workspace: Workspace, target: Target | None = None
 ) -> tuple[Plan, RunData]:
-    """What `config` would do on this machine or on `target`, and the rows it would use.
+    """Return what `config` would do on this machine or on `target`, and the rows it would use.
 
     A plan worked out before is taken from the workspace's cache.
 
@@ -101,7 +100,7 @@ def plan_run(
 
 
 def preflight(config: RunConfig, workspace: Workspace, target: Target | None = None) -> Preflight:
-    """`plan_run`, with the largest batch.
+    """Plan the run as `plan_run` does, and return the largest batch too.
 
     Raises:
         InputError: It cannot be run.
@@ -121,8 +120,10 @@ def checked(config: RunConfig, workspace: Workspace, target: Target | None = Non
     for_here = target is None
     if for_here:
         _refuse_unavailable(config, device)
-    adapters = _adapters(config, workspace)
-    target = target or _target(config, device)
+    adapters = tuple(found.folder for found in run_adapters(config, workspace) if found)
+    if target is None and sent_elsewhere(config):
+        target = Target.of_flavor(flavor_of(config.launch.engine))
+    target = target or Target.here(device).shared(config.launch.processes)
     described = load_config(config.model)
     config = with_checkpoint_quantization(config)
     if for_here:
@@ -137,7 +138,8 @@ def checked(config: RunConfig, workspace: Workspace, target: Target | None = Non
 def rows_of(
     config: RunConfig, workspace: Workspace, processor: ProcessorMixin | None, context: int | None
 ) -> Fitted:
-    """The rows that a run trains on: what the data allows, without what the model does not take.
+    """Return the rows that a run trains on: what the data allows, without what the model does not
+    take.
 
     Raises:
         DataError: No row can be used.
@@ -157,18 +159,6 @@ def _refuse_unavailable(config: RunConfig, device: torch.device) -> None:
     found = availability_problems(config, device.type)
     if found:
         raise ConfigError(found)
-
-
-def _target(config: RunConfig, device: torch.device) -> Target:
-    """The device of the job that the run is sent to, or what each of its processes has here."""
-    if sent_elsewhere(config):
-        return Target.of_flavor(flavor_of(config.launch.engine))
-    return Target.here(device).shared(config.launch.processes)
-
-
-def _adapters(config: RunConfig, workspace: Workspace) -> tuple[Path, ...]:
-    """Folders of the adapters that the run continues from or compares with, each checked."""
-    return tuple(adapter.folder for adapter in run_adapters(config, workspace) if adapter)
 
 
 def _worked_out(start: Start) -> Preflight:
@@ -198,7 +188,7 @@ def gather(config: RunConfig, workspace: Workspace, target: Target | None = None
 
 
 def gathered(start: Start) -> Facts:
-    """`gather` for a run that is checked already.
+    """Do the work of `gather` for a run that is checked already.
 
     Raises:
         InputError: It cannot be run.
@@ -243,7 +233,7 @@ def _adapter_notes(config: RunConfig, skeleton: PreTrainedModel, workspace: Work
 
 
 def largest_batch(config: RunConfig, facts: Facts, size: int) -> tuple[LargestBatch, list[int]]:
-    """The batch of `size` rows that takes most memory, and the numbers of its rows.
+    """Return the batch of `size` rows that takes most memory, and the numbers of its rows.
 
     The rows sampled come first, longest first; where they are too few, others fill it up.
     """
@@ -306,7 +296,7 @@ def _with_room(plan: Plan, target: Target) -> Plan:
 def tower_plans(
     config: RunConfig, skeleton: PreTrainedModel, workspace: Workspace
 ) -> list[TowerPlan]:
-    """Modules with an adapter, trainable and total parameters of every tower; exact."""
+    """Return modules with an adapter, trainable and total parameters of every tower; exact."""
     towers = find_towers(skeleton)
     totals = _count(skeleton, towers.of)
     base, model = adapted(config, workspace, skeleton.dtype)

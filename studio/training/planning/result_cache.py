@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from functools import cache
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +19,17 @@ MOST_KEPT = 500
 
 
 def key_of(parts: Iterable[Any], texts: Iterable[str] = ()) -> str:
-    """32 hexadecimal digits of plain values and of texts, in this order."""
+    """Return the digest plain values and texts, in this order, to 32 hexadecimal digits."""
     digest = hashlib.sha256()
-    for part in parts:
-        digest.update(json.dumps(part, sort_keys=True, default=str).encode())
-    for text in texts:
-        digest.update(text.encode("utf-8", "surrogatepass"))
+    spelled = (json.dumps(part, sort_keys=True, default=str) for part in parts)
+    for text in chain(spelled, texts):
+        data = text.encode("utf-8", "surrogatepass")
+        digest.update(b"%d:%b" % (len(data), data))  # 1, 2 is not 12
     return digest.hexdigest()[:32]
 
 
 def read_note(file: Path) -> dict[str, Any] | None:
-    """What was kept; None when there is nothing, or nothing that can be read."""
+    """Return what was kept; None when there is nothing, or nothing that can be read."""
     try:
         return read_json(file)
     except (ValueError, OSError):
@@ -45,13 +46,13 @@ def keep_note(file: Path, values: dict[str, Any]) -> None:
 
 @cache
 def libraries() -> tuple[str, ...]:
-    """Versions of the libraries that a step is made of."""
+    """Return the versions of the libraries that a step is made of."""
     return tuple(version(name) for name in LIBRARIES)
 
 
 @cache
 def code_of(*folders: Path) -> str:
-    """Digest of the modules in and below `folders`."""
+    """Return the digest of the modules in and below `folders`."""
     digest = hashlib.sha256()
     for folder in folders:
         for file in sorted(folder.rglob("*.py")):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from studio.config import RunConfig
 from studio.core.errors import ConfigError, FieldProblem
 from studio.models.prequantized import can_be_quantized
 from studio.runs.run_plan import Plan, Suggestion
@@ -18,7 +17,7 @@ QUANTIZED = {"model.quantization": "nf4"}
 def ensure_some_plan_fits(
     what_if: WhatIf, plan: Plan, offered: list[Suggestion]
 ) -> list[Suggestion]:
-    """`offered`, with everything at once in front when no change alone is enough.
+    """Return `offered`, with all changes at once in front when no single one is enough.
 
     Raises:
         ConfigError: Not even the smallest plan fits the device.
@@ -35,7 +34,7 @@ def ensure_some_plan_fits(
 
 
 def smallest(what_if: WhatIf, plan: Plan) -> tuple[dict[str, Any], int]:
-    """The changes that take least together, and bytes with them.
+    """Return the changes that take least together, and bytes with them.
 
     All of them at once, where that can be run; else those that can, one after the other.
     """
@@ -57,7 +56,7 @@ def smallest(what_if: WhatIf, plan: Plan) -> tuple[dict[str, Any], int]:
 
 
 def spelled(changes: dict[str, Any]) -> str:
-    """Changed settings as the run file has them."""
+    """Return changed settings as the run file writes them."""
     named = {name: value for name, value in changes.items() if name != "adapter.alpha"}
     return ", ".join(f"{name}: {_plain(value)}" for name, value in named.items())
 
@@ -74,15 +73,11 @@ def _steps(what_if: WhatIf) -> list[dict[str, Any]]:
     edge, least = image_edge(what_if.processor) or (0, 0)
     if 0 < least < edge:
         steps.append({"model.image.longest_edge": least})
-    if _plain_state(config):
+    if "8bit" not in config.optimizer.name and config.optimizer.name != "adafactor":
         steps.append({"optimizer.name": EIGHT_BIT})
     if can_be_quantized(config.model):
         steps.append(QUANTIZED)
     return steps
-
-
-def _plain_state(config: RunConfig) -> bool:
-    return "8bit" not in config.optimizer.name and config.optimizer.name != "adafactor"
 
 
 def _plain(value: Any) -> str:

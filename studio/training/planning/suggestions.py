@@ -47,7 +47,7 @@ class WhatIf:
     correction: int = 0
 
     def total(self, changed: RunConfig) -> int | None:
-        """Bytes with `changed`; None when that cannot be run on the target."""
+        """Return the bytes with `changed`; None when that cannot be run on the target."""
         target = self.target
         if (
             problems(changed)
@@ -67,7 +67,7 @@ class WhatIf:
 
 
 def suggestions(what_if: WhatIf, plan: Plan) -> list[Suggestion]:
-    """Changes that take less memory, with what each would need; empty when there is room."""
+    """Return changes that take less memory, with what each would need; none when there is room."""
     target = what_if.target
     if not plan.memory or not target.memory or plan.counted.total <= TIGHT * target.memory:
         return []
@@ -82,7 +82,7 @@ def suggestions(what_if: WhatIf, plan: Plan) -> list[Suggestion]:
 
 
 def apply(config: RunConfig, changes: dict[str, Any]) -> RunConfig:
-    """`config` with dotted settings changed."""
+    """Return `config` with dotted settings changed."""
     values = config.model_dump(mode="json")
     for path, value in changes.items():
         set_path(values, path, value)
@@ -90,7 +90,7 @@ def apply(config: RunConfig, changes: dict[str, Any]) -> RunConfig:
 
 
 def image_edge(processor: ProcessorMixin | None) -> tuple[int, int] | None:
-    """(budget, least): what `model.image.longest_edge` is and the least that makes sense.
+    """Return (budget, least): `model.image.longest_edge`, and the least that makes sense.
 
     None when the processor does not scale by it. Families that count pixels rather than an edge
     (Qwen-VL) keep the number in the same place.
@@ -164,7 +164,7 @@ def _candidates(
 def suggestion(
     title: str, cost: str, changes: dict[str, Any], plan: Plan, total: int, target: Target
 ) -> Suggestion:
-    """A change with what it saves and whether that is enough."""
+    """Return a change with what it saves and whether that is enough."""
     fits = "fits" if total <= target.memory else "still does not fit"
     saved = (plan.counted.total - total) / GIB
     return Suggestion(

@@ -80,7 +80,7 @@ class Meter(TorchDispatchMode):
 
 
 def fused_attention(query, key, value, attn_mask=None, *args: Any, **kwargs: Any) -> torch.Tensor:
-    """Scaled dot-product attention as fused kernels keep it.
+    """Compute scaled dot-product attention, and keep what fused kernels keep of it.
 
     Saved for the backward pass: query, key, value, output, and the log of the softmax's sum
     (Dao et al. 2022, FlashAttention); a boolean mask is turned into an additive one first.

@@ -21,7 +21,7 @@ BLOCK, SCALES_BLOCK, CODEBOOKS = 64, 256, 4 * (16 + 256)
 
 
 def weight_bytes(model: ModelConfig, skeleton: PreTrainedModel, dtype: torch.dtype) -> int:
-    """All weights and buffers of a base model held as `model` says; tied ones count once.
+    """Return all weights and buffers of a base model held as `model` says; tied ones count once.
 
     Args:
         skeleton: Without adapters, on the meta device.
@@ -32,14 +32,15 @@ def weight_bytes(model: ModelConfig, skeleton: PreTrainedModel, dtype: torch.dty
     for module in quantized.values():
         count = module.weight.numel()
         total -= count * dtype.itemsize
-        total += _int8(module) if model.quantization == "int8" else _4bit(count, model)
+        scales = 4 * module.out_features  # of int8: one for each row
+        total += count + scales if model.quantization == "int8" else _4bit(count, model)
     return total + sum(b.numel() * b.element_size() for b in skeleton.buffers())
 
 
 def quantized_modules(
     model: ModelConfig, skeleton: PreTrainedModel, dtype: torch.dtype
 ) -> dict[str, nn.Linear]:
-    """The linear layers that bitsandbytes replaces, by name."""
+    """Return the linear layers that bitsandbytes replaces, by name."""
     settings = quantization_config(model, skeleton, dtype)
     if settings is None:
         return {}
@@ -51,12 +52,8 @@ def quantized_modules(
 
 
 def largest_dequantized(modules: dict[str, nn.Linear], dtype: torch.dtype) -> int:
-    """Bytes of the largest quantized layer when it is unpacked to be multiplied."""
+    """Return the bytes of the largest quantized layer when it is unpacked to be multiplied."""
     return max((module.weight.numel() for module in modules.values()), default=0) * dtype.itemsize
-
-
-def _int8(module: nn.Linear) -> int:
-    return module.weight.numel() + 4 * module.out_features
 
 
 def _4bit(count: int, model: ModelConfig) -> int:

@@ -81,7 +81,7 @@ class Libraries:
             raise self._error
 
     def progress(self) -> Generator[Values, None, Values]:
-        """A `loading` message for every stage, until all is loaded."""
+        """Yield a `loading` message for every stage, until all is loaded."""
         told = ""
         while not self._loaded.wait(LOOK_SECONDS):
             if self.stage and self.stage != told:

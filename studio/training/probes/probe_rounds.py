@@ -27,7 +27,7 @@ from studio.models.generation import Generated, generate
 from studio.models.likelihood import completion_log_probs
 from studio.models.oom import MEMORY_ERRORS, ran_out
 from studio.models.prompts import EvalExample
-from studio.runs.event_log import Event, EventLog, read_events
+from studio.runs.event_log import EventLog, read_events
 from studio.runs.status import beat
 from studio.training.callbacks import RunReporter
 from studio.training.distributed import weights_are_spread
@@ -52,7 +52,7 @@ class Probe:
 
 
 def probe_rows(data: TrainingData, count: int) -> list[Probe]:
-    """`count` rows spread over the data."""
+    """Return `count` rows spread over the data."""
     count = min(count, data.used)
     return [_probe(data, place * data.used // count) for place in range(count)]
 
@@ -105,7 +105,8 @@ class Prober(TrainerCallback):
     def on_train_begin(
         self, args, state: TrainerState, control, model: PreTrainedModel, **_: Any
     ) -> None:
-        known = {event.type: event.values for event in self._diary() if "after" not in event.values}
+        events = read_events(self.paths.events).events
+        known = {event.type: event.values for event in events if "after" not in event.values}
         with self._asking():
             if "probe_rows" in known:
                 self._go_on(known["probe_rows"])
@@ -133,9 +134,6 @@ class Prober(TrainerCallback):
             with self._asking():
                 step, loss = state.global_step, self._loss(model, self.rows)
                 self.events.append("forgetting", step=step, after=loss, rows=self.rows)
-
-    def _diary(self) -> list[Event]:
-        return read_events(self.paths.events).events
 
     def _go_on(self, known: dict[str, Any]) -> None:
         """Ask no more after a resume than the base was asked."""
@@ -311,7 +309,8 @@ def make_prober(
     reporter: RunReporter,
     data: RunData,
 ) -> Prober | None:
-    """What asks the probes of a run; None when there is nothing to ask, or another process does.
+    """Return what asks the probes of a run; None when there is nothing to ask, or another process
+    does.
 
     Raises:
         DataError: The rows that forgetting is measured on cannot be read.

@@ -5,6 +5,7 @@ from typing import get_args
 
 import pytest
 import torch
+from torch import nn
 from transformers.training_args import OptimizerNames
 
 from studio.config import run_file
@@ -14,6 +15,7 @@ from studio.config.optimizer import OptimizerName
 from studio.core.errors import ModelError
 from studio.models.load import skeleton_of
 from studio.models.targets import linear_pattern
+from studio.training.planning.optimizer_memory import optimizer_bytes, projected_weights
 from tests.training.one_step import OneStep
 
 REASONS = unavailable("cpu").get("optimizer.name", {})
@@ -114,3 +116,37 @@ def test_projected_are_all_linear_layers_that_train_but_the_head(one):
     assert language == {name for name in everything if "text_model" in name}
     with pytest.raises(ModelError, match="No linear layer"):
         linear_pattern(model, ("vision", "projector", "language"))
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("adamw_torch", 2 * 4 * 10_100),
+        ("adamw_8bit", 2 * (10_000 + 4 * 40) + 2 * 4 * 100),
+        ("lion_8bit", 10_000 + 4 * 40 + 4 * 100),
+        ("adafactor", 4 * 200 + 4 * 100),
+        ("sgd", 0),
+        ("ademamix", 3 * 4 * 10_100),
+        ("grokadamw", 3 * 4 * 10_100),
+        ("schedule_free_adamw", 2 * 4 * 10_100),
+        ("schedule_free_sgd", 4 * 10_100),
+        ("adamw_torch_4bit", 2 * (5_000 + 4 * 79) + 2 * 4 * 100),
+        ("lomo", 0),
+        ("adalomo", 4 * 200 + 4 * 100),
+    ],
+)
+def test_optimizer_state_by_hand(name, expected):
+    parameters = [nn.Parameter(torch.empty(100, 100)), nn.Parameter(torch.empty(100))]
+    assert optimizer_bytes(name, parameters) == expected
+
+
+def test_state_of_projected_matrices_by_hand():
+    head, layer = nn.Linear(300, 900, bias=False), nn.Linear(300, 900)
+    model = nn.ModuleList([layer, head])
+    rest = 2 * 4 * (900 + 300 * 900)
+    for name in ("galore_adamw", "apollo_adamw"):
+        projected = projected_weights(name, model, head)
+        assert projected == {id(layer.weight)}
+        state = optimizer_bytes(name, model.parameters(), projected)
+        assert state == 4 * (2 * 128 * 900 + 128 * 300) + rest
+    assert projected_weights("adamw_torch", model, head) == set()

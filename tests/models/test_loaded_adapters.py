@@ -1,0 +1,94 @@
+"""Adapters that take turns on one base."""
+
+import shutil
+
+import pytest
+import torch
+from peft import PeftModel
+
+from studio.config.model import ModelConfig
+from studio.core.errors import ModelError
+from studio.models.adapter_config import WEIGHTS
+from studio.models.load import load_model
+from studio.models.loaded_adapters import AdapterShelf
+from tests.adapter_folders import configured, save_adapter_of
+
+IDS = torch.arange(2, 14).unsqueeze(0)
+
+
+EMBEDDED = ModelConfig()
+
+
+def logits(model):
+    model.eval()
+    with torch.no_grad():
+        return model(input_ids=IDS).logits
+
+
+@pytest.fixture(scope="module")
+def lora(tmp_path_factory):
+    return save_adapter_of(configured("LORA"), tmp_path_factory.mktemp("lora") / "made")
+
+
+@pytest.fixture
+def folder(lora, tmp_path):
+    """A copy that a test may damage."""
+    return shutil.copytree(lora, tmp_path / "made")
+
+
+KINDS = ("LORA", "LOHA", "LOKR", "IA3", "VERA", "OFT", "BOFT", "LN_TUNING", "TRAINABLE_TOKENS")
+
+
+@pytest.fixture(scope="module")
+def of_kinds(tmp_path_factory):
+    """A folder of each kind, and of some LoRA that is more than LoRA."""
+    place = tmp_path_factory.mktemp("kinds")
+    made = {kind: save_adapter_of(configured(kind), place / kind) for kind in KINDS}
+    more = {
+        "whole": {"modules_to_save": ["modality_projection"]},
+        "dora": {"use_dora": True},
+        "tokens": {"trainable_token_indices": {"embed_tokens": [5, 6, 7]}},
+        "biases": {"bias": "all"},
+        "other biases": {"bias": "lora_only", "target_modules": ["q_proj"]},
+    }
+    for name, settings in more.items():
+        made[name] = save_adapter_of(configured("LORA", **settings), place / name)
+    return made
+
+
+def test_every_kind_takes_its_turn_in_chat_and_leaves_the_base_as_it_was(of_kinds):
+    """Each answers as PEFT alone makes it answer, whichever came before."""
+    base = load_model(EMBEDDED).model
+    shelf, before = AdapterShelf(base, EMBEDDED), logits(base)
+    twice = [*of_kinds.items(), *list(of_kinds.items())[::-1]]
+    wanted = {
+        name: logits(PeftModel.from_pretrained(load_model(EMBEDDED).model, folder))
+        for name, folder in of_kinds.items()
+    }
+    for name, folder in twice:
+        shelf.activate(folder)
+        assert torch.allclose(logits(base), wanted[name], atol=1e-5), name
+        assert not torch.allclose(wanted[name], before, atol=1e-3), name
+        shelf.activate(None)
+        assert torch.equal(logits(base), before), name
+
+
+def test_several_lora_adapters_stay_in_memory_beside_each_other(of_kinds):
+    shelf = AdapterShelf(load_model(EMBEDDED).model, EMBEDDED)
+    for name in ("LORA", "dora", "whole", "biases", "other biases"):
+        shelf.activate(of_kinds[name])
+    assert len(shelf.folders) == 5
+    shelf.activate(of_kinds["LOHA"])
+    assert shelf.folders == [of_kinds["LOHA"]]
+
+
+def test_a_refused_adapter_leaves_the_shelf_usable(of_kinds, folder):
+    base = load_model(EMBEDDED).model
+    shelf = AdapterShelf(base, EMBEDDED)
+    shelf.activate(of_kinds["LORA"])
+    wanted = logits(base)
+    (folder / WEIGHTS).write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
+    with pytest.raises(ModelError, match="damaged"):
+        shelf.activate(folder)
+    shelf.activate(of_kinds["LORA"])
+    assert not shelf.spoiled and torch.equal(logits(base), wanted)
