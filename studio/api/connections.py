@@ -10,7 +10,7 @@ from typing import Any
 
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
-from studio.api.access.gate import HEADERS
+from studio.api.access.security_headers import HEADERS
 
 HEAD_SECONDS = 20.0
 MAX_HEAD = 96 << 10  # bytes of a request before, between and after its content

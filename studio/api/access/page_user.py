@@ -24,7 +24,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from studio.api.access.accounts import Account, Accounts
-from studio.api.access.gate import refusal
+from studio.api.access.refusals import refusal
 from studio.api.context import LOCAL_USER
 
 HEADER, ACCOUNT = "x-studio-user", "x-studio-account"

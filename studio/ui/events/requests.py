@@ -16,7 +16,8 @@ from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from studio.api.access.gate import PERSON, refusal
+from studio.api.access.gate import PERSON
+from studio.api.access.refusals import refusal
 from studio.api.access.rules import ANNOTATE
 from studio.core.logs import events
 from studio.ui.compat.gradio_parts import has_only_own_files, is_event_of_another, is_session, shown
