@@ -24,9 +24,13 @@ WIDTH = 40
 def lr_range(
     run_file: RunFile,
     set_: Overrides = None,
-    low: Annotated[float, typer.Option("--from", metavar="RATE", help="Lowest rate.")] = 1e-6,
-    high: Annotated[float, typer.Option("--to", metavar="RATE", help="Highest rate.")] = 1e-1,
-    steps: Annotated[int, typer.Option("--steps", help="Optimizer steps in all.")] = 50,
+    low: Annotated[
+        float, typer.Option("--from", metavar="RATE", help="Lowest rate.")
+    ] = RateSpan.low,
+    high: Annotated[
+        float, typer.Option("--to", metavar="RATE", help="Highest rate.")
+    ] = RateSpan.high,
+    steps: Annotated[int, typer.Option("--steps", help="Optimizer steps in all.")] = RateSpan.steps,
     workspace: WorkspaceOption = None,
     json: JsonOption = False,
 ) -> int:

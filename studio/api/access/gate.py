@@ -48,7 +48,11 @@ class Gate:
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
 
     def __post_init__(self) -> None:
-        self.frames = f"'self' {HUB}" if self.environment.get("SPACE_ID") else "'none'"
+        on_space = bool(self.environment.get("SPACE_ID"))
+        self.frames = f"'self' {HUB}" if on_space else "'none'"
+        # Where a page of another site may open the studio: in a window of its own, or as the hub
+        # shows a Space.
+        self.holders = ("document", "iframe") if on_space else ("document",)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -114,14 +118,11 @@ class Gate:
         site = headers.get("sec-fetch-site")
         if site in ("cross-site", "same-site"):
             opens = headers.get("sec-fetch-mode") == "navigate" and method in SAFE
-            if opens and headers.get("sec-fetch-dest") in self._may_hold():
+            if opens and headers.get("sec-fetch-dest") in self.holders:
                 return None
         elif method in SAFE or head.is_own(site):
             return None
         return refusal(403, "Another site cannot do anything here.", "Open the studio itself.")
-
-    def _may_hold(self) -> tuple[str, ...]:
-        return ("document",) if self.frames == "'none'" else ("document", "iframe")
 
     def _wrong_person(self, head: RequestHead) -> Response | None:
         who, account, path = head.rule.who, head.account, head.scope["path"]

@@ -23,6 +23,7 @@ from studio.annotation.export.preference_export import (
 from studio.annotation.library.sources import import_source
 from studio.api.context import StudioContext
 from studio.api.exports import download_link, past_exports
+from studio.config.export import EVALUATION_SHARE, LEAST_VOTES, MOST_EVALUATION_SHARE
 from studio.core.errors import InputError, StudioError
 from studio.ui.events.event_data import text
 from studio.ui.shared.html import notice, told
@@ -92,7 +93,7 @@ def export_form() -> list[gr.components.Component]:
         name = gr.Textbox(label="Name", placeholder="the dataset's name", max_length=80)
     with gr.Row():
         ties = gr.Dropdown(TIES, value="drop", label="Ties")
-        votes = gr.Number(1, label="Votes needed", precision=0, minimum=1)
+        votes = gr.Number(LEAST_VOTES, label="Votes needed", precision=0, minimum=LEAST_VOTES)
         agreement = gr.Slider(0, 1, 0, step=0.05, label="Agreement needed")
         annotators = gr.Textbox(label="Only the votes of", placeholder="everybody", max_length=2000)
     with gr.Row():
@@ -117,8 +118,8 @@ def export_form() -> list[gr.components.Component]:
     with gr.Row():
         held_out = gr.Slider(
             0,
-            0.5,
-            0.1,
+            MOST_EVALUATION_SHARE,
+            EVALUATION_SHARE,
             step=0.05,
             label="Held out for evaluation",
             info="Share of the images; no image is on both sides. TRL only.",

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from difflib import unified_diff
 from html import escape
 from itertools import islice
+from operator import attrgetter
 from typing import Any
 
 from studio.annotation.quality.annotator_figures import Person, Quality
@@ -40,8 +41,8 @@ def figures(
     return (
         f'{dated(quality)}<div class="tm-figures">{"".join(_headline(quality, to_decide))}</div>'
         f"{_people(quality.people, standings or {})}{_kappas(quality)}{_reasons(quality)}"
-        f'<div class="tm-plots">{_ranges("Left side chosen", quality.people, _left)}'
-        f"{_ranges('Longer answer chosen', quality.people, _longer)}</div>"
+        f'<div class="tm-plots">{_ranges("Left side chosen", quality.people, attrgetter("left"))}'
+        f"{_ranges('Longer answer chosen', quality.people, attrgetter('longer'))}</div>"
         f'<div class="plots">{_plots(quality)}</div>'
     )
 
@@ -281,14 +282,6 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows
     )
     return f'<div class="tm-scroll" tabindex="0"><table class="tm-votes"><tr>{top}</tr>{body}</table></div>'
-
-
-def _left(person: Person) -> MeasuredFigure:
-    return person.left
-
-
-def _longer(person: Person) -> MeasuredFigure:
-    return person.longer
 
 
 def _short(figure: MeasuredFigure) -> str:
