@@ -101,7 +101,7 @@ class BoundedConnection(Connection):
         return hasattr(super(), "on_body")
 
     def _waits(self) -> bool:
-        """Whether the next request's first lines are what is awaited."""
+        """Return whether the next request's first lines are what is awaited."""
         return self.cycle is None or self.cycle.response_complete
 
     def _start(self) -> None:

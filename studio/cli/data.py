@@ -163,7 +163,7 @@ def export(
 def _export(
     place: Workspace, dataset: str | None, name: str | None, push: str | None, **settings: Any
 ) -> tuple[Export, str | None]:
-    """The export, and where it was pushed; both go into the audit log."""
+    """Return the export, and where it was pushed; both go into the audit log."""
     from studio.annotation import AnnotationStore
     from studio.annotation.export import hub_publish
     from studio.annotation.export.preference_export import export_name, export_preferences
@@ -182,7 +182,7 @@ def _export(
 
 
 def _who() -> str:
-    """The name for the audit log; a container's user may have none."""
+    """Return the name for the audit log; a container's user may have none."""
     try:
         return getuser()
     except (KeyError, OSError):

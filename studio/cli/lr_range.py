@@ -52,7 +52,7 @@ def lr_range(
 
 
 def describe(found: RangeResult) -> str:
-    """The curve as bars, and the suggestion with where it comes from."""
+    """Return the curve as bars, and the suggestion with where it comes from."""
     highest = max((point.smooth for point in found.points), default=1.0)
     bars = [
         f"{point.rate:9.2e} {point.smooth:10.4f} {'▇' * round(WIDTH * point.smooth / highest)}"

@@ -76,7 +76,7 @@ class PageUser:
         await answer(scope, receive, send)
 
     def _asks(self, scope: Scope) -> Asking | None:
-        """Who is logged in; None when nobody is."""
+        """Return who is logged in; None when nobody is."""
         if scope["type"] != "http":
             return None
         if self.accounts is None:

@@ -19,7 +19,7 @@ PLAIN_WORDS = {404: "There is no page at this address.", 405: "This address show
 
 
 def refusal(status: int, message: str, remedy: str, field: str = "", **more: str) -> JSONResponse:
-    """A refusal as every route of the studio says it, and as Gradio's page shows it.
+    """Return a refusal as every route of the studio says it, and as Gradio's page shows it.
 
     Of events that wait in its queue Gradio's page shows `detail`, of others `error`.
     """
@@ -30,7 +30,7 @@ def refusal(status: int, message: str, remedy: str, field: str = "", **more: str
 
 
 def too_long(limit: int) -> JSONResponse:
-    """The refusal of a body over `limit` bytes."""
+    """Return the refusal of a body over `limit` bytes."""
     size = f"{limit >> 20} MB" if limit >= 1 << 20 else f"{limit >> 10} KB"
     message = f"The request is longer than {size}."
     if limit == NO_BODY:
@@ -39,12 +39,12 @@ def too_long(limit: int) -> JSONResponse:
 
 
 def closed() -> JSONResponse:
-    """The refusal of an address that nobody may ask for."""
+    """Return the refusal of an address that nobody may ask for."""
     return refusal(403, "This address is closed.", "Open the studio's own page.")
 
 
 def upload_refused(error: StudioError) -> JSONResponse:
-    """The refusal of a file: 413 when it is too large, 507 when there is no room for it."""
+    """Return the refusal of a file: 413 when it is too large, 507 when there is no room for it."""
     return refusal(413 if isinstance(error, InputError) else 507, error.message, error.remedy)
 
 

@@ -61,14 +61,14 @@ class RequestHead:
         return first in ("login", "logout", "invite", "account", "accounts", "annotate")
 
     def is_own(self, site: str | None) -> bool:
-        """Whether a change comes from the studio's own page, or from no browser at all."""
+        """Return whether a change comes from the studio's own page, or from no browser at all."""
         if site in ("same-origin", "none"):
             return True
         return is_own_origin(HTTPConnection(self.scope))
 
 
 def opens_page(scope: Scope) -> bool:
-    """Whether a browser shows somebody what comes, as a page of its own or in a frame."""
+    """Return whether a browser shows somebody what comes, as a page of its own or in a frame."""
     headers = Headers(scope=scope)
     shown = headers.get("sec-fetch-dest")
     if shown is None:  # over plain HTTP browsers do not say

@@ -31,7 +31,7 @@ FOREIGN = ("access-control-allow-origin", "access-control-allow-credentials",
 
 
 def policy(scripts: str) -> str:
-    """The content security policy of a page with these sources of scripts."""
+    """Return the content security policy of a page with these sources of scripts."""
     return "; ".join(f"{name} {value}" for name, value in {**POLICY, "script-src": scripts}.items())
 
 

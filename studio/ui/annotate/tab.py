@@ -140,7 +140,7 @@ class ExportActions:
     context: StudioContext
 
     def choices(self, chosen: str | None) -> Any:
-        """The datasets that have pairs, the one chosen kept, else the first with labels."""
+        """Show the datasets that have pairs, the one chosen kept, else the first with labels."""
         names, best = self._datasets()
         return gr.Dropdown(names, value=chosen if chosen in names else best)
 
@@ -150,11 +150,11 @@ class ExportActions:
         return [dataset.name for dataset in found], best.name if best else None
 
     def panel(self, request: gr.Request) -> Any:
-        """The export form, for leads only."""
+        """Show the export form, for leads only."""
         return gr.Accordion(visible=self.context.is_lead(request))
 
     def past(self, request: gr.Request) -> str:
-        """The exports made so far, for leads only."""
+        """Show the exports made so far, for leads only."""
         return past_exports(self.context.workspace) if self.context.is_lead(request) else ""
 
     def export(self, request: gr.Request, *fields: Any) -> tuple:
@@ -241,6 +241,6 @@ def exported(
 
 
 def refused(error: StudioError) -> tuple:
-    """An error in the place of the result."""
+    """Show an error in the place of the result."""
     message = told(error)
     return gr.Column(visible=True), message, "", gr.Button(visible=False)
