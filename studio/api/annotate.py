@@ -125,7 +125,7 @@ class SaveBody(Body):
     repeat: bool = False
 
     def answer(self, annotator: str) -> SideAnswer | LabelEvent:
-        """What is to be saved. Raises InputError when it names sides and ids at once."""
+        """Return what is to be saved. Raises InputError when it names sides and ids at once."""
         by_side = bool(self.showing)
         if by_side:
             self._refuse("winner_id", "shown_left_id", "repeat")
@@ -214,7 +214,7 @@ class HistoryReply(BaseModel):
 
 
 def router(context: StudioContext, rate: SaveRate | None = None) -> APIRouter:
-    """The routes, bound to the stores of `context`; answers are taken at `rate`."""
+    """Build the routes, bound to the stores of `context`; answers are taken at `rate`."""
     guards = [] if context.accounts else [Depends(own_host)]
     routes = APIRouter(prefix="/studio", route_class=StudioRoute, dependencies=guards)
     _annotate(routes, context, rate or SaveRate())
@@ -397,7 +397,7 @@ def _written(model: BaseModel) -> Response:
 
 
 def _too_fast(seconds: int) -> Response:
-    """The refusal of an answer that comes before anybody could have read the pair."""
+    """Return the refusal of an answer that comes before anybody could have read the pair."""
     reply = refusal(
         429,
         "Your answers come faster than anybody can read.",

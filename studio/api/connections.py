@@ -10,7 +10,7 @@ from typing import Any
 
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
-from studio.api.access.gate import HEADERS
+from studio.api.access.security_headers import HEADERS
 
 HEAD_SECONDS = 20.0
 MAX_HEAD = 96 << 10  # bytes of a request before, between and after its content
@@ -101,7 +101,7 @@ class BoundedConnection(Connection):
         return hasattr(super(), "on_body")
 
     def _waits(self) -> bool:
-        """Whether the next request's first lines are what is awaited."""
+        """Return whether the next request's first lines are what is awaited."""
         return self.cycle is None or self.cycle.response_complete
 
     def _start(self) -> None:

@@ -60,7 +60,7 @@ class StudioContext:
         return account.name
 
     def is_lead(self, request: Any) -> bool:
-        """Whether whoever sent `request` may do more than annotate."""
+        """Return whether whoever sent `request` may do more than annotate."""
         if self.accounts is None:
             return True
         account = self.accounts.of_request(request)

@@ -16,7 +16,7 @@ Number = Annotated[int, Path(ge=1, le=2**53)]
 
 
 def router(context: StudioContext) -> APIRouter:
-    """The routes, bound to the workspace of `context`; leads only."""
+    """Build the routes, bound to the workspace of `context`; leads only."""
     guards = [] if context.accounts else [Depends(check_host)]
     routes = APIRouter(prefix="/studio", route_class=StudioRoute, dependencies=guards)
 

@@ -17,7 +17,7 @@ MOST_LISTED = 50
 
 
 def router(context: StudioContext) -> APIRouter:
-    """The routes, bound to the workspace of `context`; leads only."""
+    """Build the routes, bound to the workspace of `context`; leads only."""
     guards = [] if context.accounts else [Depends(check_host)]
     routes = APIRouter(prefix="/studio", route_class=StudioRoute, dependencies=guards)
 
@@ -34,13 +34,13 @@ def router(context: StudioContext) -> APIRouter:
 
 
 def download_link(kept: KeptExport) -> str:
-    """A link that downloads an export, with its size."""
+    """Return a link that downloads an export, with its size."""
     words = f"Download (ZIP, {size(kept.size)})"
     return f'<a href="studio/exports/{escape(kept.name)}.zip" download>{escape(words)}</a>'
 
 
 def past_exports(workspace: Workspace) -> str:
-    """The exports there are, newest first, each to download."""
+    """Return the exports there are, newest first, each to download."""
     kept, number = newest_exports(workspace, MOST_LISTED)
     if not kept:
         return ""

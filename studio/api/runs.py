@@ -40,7 +40,7 @@ class Cluster(BaseModel):
 
 
 def router(context: StudioContext) -> APIRouter:
-    """The routes, for leads only."""
+    """Build the routes, for leads only."""
     guards = [] if context.accounts else [Depends(check_host)]
     routes = APIRouter(prefix="/studio/runs", route_class=StudioRoute, dependencies=guards)
 

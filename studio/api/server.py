@@ -27,7 +27,7 @@ def serve(app: FastAPI, bound: socket.socket, open_browser: bool = False) -> Non
 
 
 def configuration(app: FastAPI, log_level: str = "warning") -> uvicorn.Config:
-    """How the application is served.
+    """Build the settings of the server.
 
     What a proxy says of its clients' addresses is believed only of those that STUDIO_TRUSTED_PROXIES
     names: anybody can send such a header.
@@ -48,7 +48,7 @@ def configuration(app: FastAPI, log_level: str = "warning") -> uvicorn.Config:
 
 
 def address(host: str, port: int) -> str:
-    """What to type into a browser on this machine."""
+    """Return what to type into a browser on this machine."""
     shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
     return f"http://{shown}:{port}"
 

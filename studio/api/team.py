@@ -59,7 +59,7 @@ class CaseReply(BaseModel):
 
 
 def lead_only(context: StudioContext) -> Callable[[Request], str]:
-    """A dependency: the lead's name; 401 without a login, 403 for annotators."""
+    """Return a dependency: the lead's name; 401 without a login, 403 for annotators."""
 
     def name(request: Request) -> str:
         user = context.user(request)

@@ -163,7 +163,7 @@ class Uploads:
 
 
 def own_folder(folder: Path) -> Path:
-    """A folder for the uploads of this process, after those of ended ones were deleted."""
+    """Return a folder for the uploads of this process, after those of ended ones were deleted."""
     import psutil
 
     folder.mkdir(parents=True, exist_ok=True)

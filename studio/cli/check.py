@@ -98,7 +98,7 @@ def check(
 
 
 def _rows(opened: ExitStack, place: Workspace, source: str, **chosen: Any) -> NumberedRows:
-    """The rows to check; a store that they are read from stays open as long as `opened`."""
+    """Return the rows to check; a store that they are read from stays open as long as `opened`."""
     from studio.data.numbered_rows import source_rows
 
     if not source.startswith(LIBRARY):
@@ -158,7 +158,7 @@ def _finish(going) -> Report:
 
 
 def describe(found: Report) -> str:
-    """A report in a few lines."""
+    """Return a report in a few lines."""
     tokens, bias, cut = found.tokens, found.length_bias, found.truncation
     lines = [
         f"{found.source}: {counted(found.rows)}, {counted(found.images.distinct, 'image')}, "

@@ -11,6 +11,7 @@ import typer
 
 from studio.cli.options import JsonOption, WorkspaceOption, locate, print_json, say
 from studio.cli.progress import progress_bar
+from studio.config.export import EVALUATION_SHARE, LEAST_VOTES, MOST_EVALUATION_SHARE
 from studio.core.errors import InputError
 from studio.core.plurals import counted
 
@@ -108,7 +109,7 @@ def export(
             help="drop: a pair with ties is left out; ignore: ties do not count as votes."
         ),
     ] = "drop",
-    minimum_votes: Annotated[int, typer.Option(min=1)] = 1,
+    minimum_votes: Annotated[int, typer.Option(min=LEAST_VOTES)] = LEAST_VOTES,
     include_imported: Annotated[
         bool, typer.Option(help="Also pairs whose preference came with the data.")
     ] = False,
@@ -126,8 +127,9 @@ def export(
         bool, typer.Option(help="Until the longer answer wins in half of the pairs.")
     ] = False,
     evaluation_share: Annotated[
-        float, typer.Option(min=0, max=0.5, help="Share of the images held out (trl).")
-    ] = 0.1,
+        float,
+        typer.Option(min=0, max=MOST_EVALUATION_SHARE, help="Share of the images held out (trl)."),
+    ] = EVALUATION_SHARE,
     push: Annotated[
         str | None, typer.Option(metavar="REPO", help="Also to a dataset repository of the hub.")
     ] = None,
@@ -161,7 +163,7 @@ def export(
 def _export(
     place: Workspace, dataset: str | None, name: str | None, push: str | None, **settings: Any
 ) -> tuple[Export, str | None]:
-    """The export, and where it was pushed; both go into the audit log."""
+    """Return the export, and where it was pushed; both go into the audit log."""
     from studio.annotation import AnnotationStore
     from studio.annotation.export import hub_publish
     from studio.annotation.export.preference_export import export_name, export_preferences
@@ -180,7 +182,7 @@ def _export(
 
 
 def _who() -> str:
-    """The name for the audit log; a container's user may have none."""
+    """Return the name for the audit log; a container's user may have none."""
     try:
         return getuser()
     except (KeyError, OSError):

@@ -54,7 +54,7 @@ def demo(
 
 
 def _steps(result) -> Table:
-    """The two steps one after the other."""
+    """Return the two steps one after the other."""
     table = Table(title="Held-out charts, step by step")
     for name in ("", "base", "SFT", "SFT then DPO"):
         table.add_column(name, justify="left" if not name else "right")

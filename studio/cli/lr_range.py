@@ -24,9 +24,13 @@ WIDTH = 40
 def lr_range(
     run_file: RunFile,
     set_: Overrides = None,
-    low: Annotated[float, typer.Option("--from", metavar="RATE", help="Lowest rate.")] = 1e-6,
-    high: Annotated[float, typer.Option("--to", metavar="RATE", help="Highest rate.")] = 1e-1,
-    steps: Annotated[int, typer.Option("--steps", help="Optimizer steps in all.")] = 50,
+    low: Annotated[
+        float, typer.Option("--from", metavar="RATE", help="Lowest rate.")
+    ] = RateSpan.low,
+    high: Annotated[
+        float, typer.Option("--to", metavar="RATE", help="Highest rate.")
+    ] = RateSpan.high,
+    steps: Annotated[int, typer.Option("--steps", help="Optimizer steps in all.")] = RateSpan.steps,
     workspace: WorkspaceOption = None,
     json: JsonOption = False,
 ) -> int:
@@ -48,7 +52,7 @@ def lr_range(
 
 
 def describe(found: RangeResult) -> str:
-    """The curve as bars, and the suggestion with where it comes from."""
+    """Return the curve as bars, and the suggestion with where it comes from."""
     highest = max((point.smooth for point in found.points), default=1.0)
     bars = [
         f"{point.rate:9.2e} {point.smooth:10.4f} {'▇' * round(WIDTH * point.smooth / highest)}"

@@ -26,19 +26,19 @@ Overrides = Annotated[
 
 
 def read_config(run_file: Path, assignments: list[str] | None) -> RunConfig:
-    """The run file with the `--set` assignments applied."""
+    """Return the run file with the `--set` assignments applied."""
     return files.parse(files.override(files.load_values(run_file), assignments or []))
 
 
 def locate(folder: str | None) -> Workspace:
-    """The workspace to work in, which the log of what goes wrong is kept in."""
+    """Return the workspace to work in, which the log of what goes wrong is kept in."""
     workspace = Workspace.locate(folder)
     configure(workspace.log, to_stderr=False)
     return workspace
 
 
 def look_at(folder: str | None) -> Workspace:
-    """The workspace to read in; where there is none, none is made.
+    """Return the workspace to read in; where there is none, none is made.
 
     Raises:
         InputError: There can be no such folder.

@@ -75,7 +75,7 @@ def plan(
 
 
 def describe(found: Plan) -> str:
-    """The plan in a few lines."""
+    """Return the plan in a few lines."""
     share = found.trainable_parameters / max(1, found.total_parameters)
     lines = [
         f"trains {found.trainable_parameters:,} of {found.total_parameters:,} parameters "

@@ -256,7 +256,7 @@ def _follow(run: Run) -> None:
 
 
 def summary(run: Run) -> dict[str, Any]:
-    """A run as JSON."""
+    """Return a run as JSON."""
     return {
         "run_id": run.run_id,
         **_about(run),
@@ -266,7 +266,7 @@ def summary(run: Run) -> dict[str, Any]:
 
 
 def _about(run: Run) -> dict[str, str | None]:
-    """What its run file says; nulls and the `problem` where that cannot be read."""
+    """Return what its run file says; nulls and the `problem` where that cannot be read."""
     try:
         config = run.config
     except InputError as error:

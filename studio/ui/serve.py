@@ -53,7 +53,7 @@ def parse_flags(arguments: list[str] | None = None, command: str = "app.py") -> 
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach `host`."""
+    """Return whether only this machine can reach `host`."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -61,7 +61,7 @@ def is_loopback(host: str) -> bool:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A bound socket; ends the program with a sentence when the port cannot be had."""
+    """Bind a socket; ends the program with a sentence when the port cannot be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.socket(family)
     if os.name != "nt":
@@ -83,7 +83,7 @@ def refuse(sentence: str) -> NoReturn:
 
 
 def has_display() -> bool:
-    """Whether a browser could be shown here."""
+    """Return whether a browser could be shown here."""
     if os.environ.get("SSH_CONNECTION"):
         return False
     if sys.platform in ("win32", "darwin"):

@@ -4,92 +4,15 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
-from fastapi import FastAPI, HTTPException
-from fastapi.testclient import TestClient
 from PIL import Image
 from sqlalchemy import event
 
-from studio.annotation import AnnotationStore
 from studio.annotation.quality import gold as checks
 from studio.api.access.request_checks import MAX_BODY
-from studio.api.annotate import router
-from studio.core.paths import Workspace
-from studio.data.image_store import ImageStore
 from studio.data.schema import Answer, Message, Part, Row
-
-CHANGE = {"X-Studio": "1"}
-
-
-@dataclass
-class Context:
-    """The parts of the studio's context that the routes use."""
-
-    store: AnnotationStore
-    images: ImageStore
-    accounts: object | None = None
-    name: str | None = "local"
-    lead: bool = True
-
-    def user(self, request) -> str:
-        if self.name is None:
-            raise HTTPException(401, "Log in first.")
-        return self.name
-
-    def is_lead(self, request) -> bool:
-        return self.lead
-
-
-@pytest.fixture
-def context(tmp_path: Path):
-    workspace = Workspace.locate(tmp_path)
-    store = AnnotationStore(f"sqlite:///{workspace.database}")
-    yield Context(store, ImageStore(workspace))
-    store.close()
-
-
-@pytest.fixture
-def client(context) -> TestClient:
-    app = FastAPI()
-    app.include_router(router(context))
-    return TestClient(app, base_url="http://127.0.0.1:7860", headers=CHANGE)
-
-
-@pytest.fixture
-def sha(context) -> str:
-    buffer = io.BytesIO()
-    Image.new("RGB", (8, 8), "teal").save(buffer, "PNG")
-    return context.images.add(buffer.getvalue())
-
-
-@pytest.fixture
-def pairs(context, sha) -> None:
-    prompt = (Message("user", (Part("image"), Part("text", "<b>How many?</b>"))),)
-    answers = (Answer("one", "secret-model-a"), Answer("two", "secret-model-b"))
-    rows = [Row(f"r{n}", (sha,), prompt, candidates=answers) for n in range(4)]
-    context.store.add_rows("charts", rows)
-
-
-def body(card: dict, **changes) -> dict:
-    values = {
-        "key": f"key-of-pair-{card['pair_id']}",
-        "pair_id": card["pair_id"],
-        "kind": "choose",
-        "showing": card["showing"],
-        "winner": "left",
-        "expected_version": card["version"],
-        "elapsed_ms": 900,
-    }
-    return values | changes
-
-
-def next_cards(client: TestClient, **changes) -> dict:
-    reply = client.post("/studio/annotate/next", json=changes)
-    assert reply.status_code == 200, reply.text
-    return reply.json()
+from tests.api.annotate_client import body, next_cards
 
 
 def test_next_save_undo_history_progress(client, pairs):
@@ -226,38 +149,6 @@ def test_nothing_without_a_login_when_logins_are_on(client, pairs, context, sha)
     assert context.store.progress().labelled == 0
 
 
-TEAM = [
-    ("get", "case", {}),
-    ("get", "case/1", {}),
-    ("post", "decide", {"key": "decision-1", "pair_id": 1, "kind": "tie"}),
-    ("post", "gold", {"pair_id": 1, "kind": "tie"}),
-]
-
-
-@pytest.mark.parametrize(("method", "path", "body"), TEAM)
-def test_an_annotator_calling_the_lead_s_routes_directly_is_refused(
-    client, pairs, context, method, path, body
-):
-    def call() -> int:
-        given = {"json": body} if body else {}
-        return getattr(client, method)(f"/studio/team/{path}", **given).status_code
-
-    context.lead = False
-    assert call() == 403
-    context.name = None
-    assert call() == 401
-    context.name, context.lead = "lea", True
-    assert call() == 200
-
-
-def test_changes_of_the_team_need_the_studio_s_own_page(client, pairs):
-    for path in ("decide", "gold"):
-        body = {"key": "decision-1", "pair_id": 1, "kind": "tie"}
-        body = body if path == "decide" else {"pair_id": 1, "kind": "tie"}
-        reply = client.post(f"/studio/team/{path}", json=body, headers={"X-Studio": ""})
-        assert reply.status_code == 403
-
-
 def test_saving_can_bring_the_next_pairs_along(client, pairs):
     card = next_cards(client)["cards"][0]
     event = body(card, next={"count": 2, "progress": False})
@@ -331,52 +222,6 @@ def test_no_reply_tells_gold_or_a_second_showing(client, pairs, context, monkeyp
     assert seen == {"{}"}
     assert counts == list(range(1, 15))
     assert len(store.history("local")) < 14  # there were second showings among them
-
-
-def test_a_lead_s_decision_is_not_replaced_by_one_who_was_not_shown_it(client, pairs, context):
-    shown = {}
-    for context.name in ("lena", "lee"):
-        shown[context.name] = client.get("/studio/team/case/1").json()["case"]
-
-    def decide(key: str, kind: str, version: int):
-        body = {"key": key, "pair_id": 1, "kind": kind, "version": version}
-        return client.post("/studio/team/decide", json=body)
-
-    context.name = "lena"
-    assert decide("decision-1", "tie", shown["lena"]["version"]).status_code == 200
-    context.name = "lee"
-    refused = decide("decision-2", "both_bad", shown["lee"]["version"])
-    assert refused.status_code == 409 and "lena decided" in refused.json()["message"]
-    assert refused.json()["remedy"]
-    case = client.get("/studio/team/case/1").json()["case"]
-    assert (case["decided"], case["decided_by"]) == (["tie", None], "lena")
-    assert decide("decision-3", "both_bad", case["version"]).status_code == 200
-    gold = {"pair_id": 1, "kind": "both_bad", "gold_version": case["gold_version"]}
-    assert client.post("/studio/team/gold", json=gold).status_code == 200
-    context.name = "lena"
-    refused = client.post("/studio/team/gold", json=gold | {"kind": "tie"})
-    assert refused.status_code == 409 and "lee made" in refused.json()["message"]
-    assert client.post("/studio/team/gold", json={"pair_id": 1}).status_code == 409
-    assert context.store.team.case(1, "lena").gold == ("both_bad", None)
-
-
-def test_o_on_the_gold_of_another_lead_asks_first(client, pairs, context):
-    context.store.team.change_settings("lea", "charts", {"overlap": 2})
-    cards, replies = {}, []
-    for context.name in ("lena", "lee"):
-        cards[context.name] = next_cards(client)["cards"][0]
-    for context.name, card in cards.items():
-        event = body(card, key=f"key-of-{context.name}", kind="tie", winner=None)
-        assert client.post("/studio/annotate/save", json=event).status_code == 200
-        press = {"pair_id": card["pair_id"]}
-        replies.append(client.post("/studio/annotate/gold", json=press))
-    first, refused = replies
-    assert first.json() == {"gold": True}
-    assert refused.status_code == 409
-    told = refused.json()
-    assert "lena made this pair gold" in told["message"] and "Press O again" in told["remedy"]
-    again = client.post("/studio/annotate/gold", json=press | {"version": told["version"]})
-    assert again.json() == {"gold": False}
 
 
 def test_guidelines_are_shown_to_everybody(client, pairs, context):

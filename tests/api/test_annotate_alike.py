@@ -15,7 +15,7 @@ from studio.api.annotate import router
 from studio.core.paths import Workspace
 from studio.data.image_store import ImageStore
 from studio.data.schema import Answer, Message, Part, Row
-from tests.api.test_annotate import CHANGE, Context
+from tests.api.annotate_client import CHANGE, Context
 from tests.api.test_annotate_attacks import KEYS, make_gold, saved, side
 
 PAIRS = 26

@@ -19,7 +19,7 @@ from studio.api.save_rate import SaveRate
 from studio.core.paths import Workspace
 from studio.data.image_store import ImageStore
 from studio.data.schema import Answer, Message, Part, Row
-from tests.api.test_annotate import CHANGE, Context
+from tests.api.annotate_client import CHANGE, Context
 
 KEYS = (f"attack-key-{number}" for number in itertools.count())
 PAIRS = 14

@@ -14,7 +14,7 @@ from studio.api.context import close_context, open_context
 from studio.api.uploads import Uploads, own_folder
 from studio.core.errors import InputError, StudioError
 from studio.ui.compat.gradio_parts import MAX_FIELD, cached
-from tests.api.access.test_gate import session
+from tests.api.access.guarded_site import session
 from tests.ui.raw_http import answer, connected, head, poured
 from tests.ui.serving import served
 

@@ -8,25 +8,22 @@ from playwright.sync_api import Page
 from studio.annotation import LabelEvent
 from studio.annotation.quality import gold
 from studio.data.schema import Answer, Message, Part, Row
-from tests.browser.test_annotate_page import (
+from tests.browser.annotate_steps import (
     add_pairs,
-    browser,
-    page,
     press,
     saved,
     seen,
-    site,
-    studio,
     visit,
 )
+from tests.browser.conftest import emptied
 
+PHONE = {"width": 390, "height": 844}
 # Whether the browser would ask before it closes the tab.
 LEAVING = """() => {
   const event = new Event("beforeunload", { cancelable: true });
   dispatchEvent(event);
   return event.defaultPrevented;
 }"""
-__all__ = ["browser", "page", "site", "studio"]
 
 
 def boxes(page) -> list[dict]:
@@ -221,12 +218,21 @@ def pinch(page, apart: tuple[int, int], middle: tuple[float, float]) -> None:
     send("touchEnd", apart[1])
 
 
-def test_by_touch_on_a_narrow_screen(site, browser):
+@pytest.fixture(scope="module")
+def phone_window(browser):
+    return browser.new_context(viewport=PHONE, has_touch=True, is_mobile=True)
+
+
+@pytest.fixture
+def phone(phone_window):
+    """A page on a phone."""
+    with emptied(phone_window):
+        yield phone_window.new_page()
+
+
+def test_by_touch_on_a_narrow_screen(site, phone):
     add_pairs(site, 3)
-    phone = browser.new_context(
-        viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
-    )
-    page = phone.new_page()
+    page = phone
     visit(page, site)
     seen(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
@@ -246,7 +252,6 @@ def test_by_touch_on_a_narrow_screen(site, browser):
     page.wait_for_selector(".an-empty:has-text('All 3 pairs done')")
     saved(page)
     assert [kind for _, kind, _ in site.labels()] == ["choose", "tie", "both_bad"]
-    phone.close()
 
 
 def question_row(name: str, *turns: tuple[str, str]) -> Row:
@@ -319,12 +324,10 @@ def test_a_notice_covers_nothing_that_is_read_or_pressed(site, page):
     assert page.evaluate(COVERED) == []
 
 
-def test_after_an_answer_a_phone_shows_the_next_pair_from_its_top(site, browser):
+def test_after_an_answer_a_phone_shows_the_next_pair_from_its_top(site, phone):
     add_pairs(site, 3)
-    phone = browser.new_context(
-        viewport={"width": 390, "height": 700}, has_touch=True, is_mobile=True
-    )
-    page = phone.new_page()
+    page = phone
+    page.set_viewport_size({"width": 390, "height": 700})
     visit(page, site)
     seen(page)
     page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
@@ -334,7 +337,6 @@ def test_after_an_answer_a_phone_shows_the_next_pair_from_its_top(site, browser)
     seen(page)
     image, question = (page.locator(one).bounding_box() for one in (".an-images", ".an-question"))
     assert image["y"] >= 0 and question["y"] + question["height"] < 700
-    phone.close()
 
 
 def test_nothing_left_is_not_all_done_by_oneself(site, page):
@@ -396,18 +398,23 @@ READ = """() => {
 }"""
 
 
-@pytest.mark.parametrize("width", [390, 1024, 1280, 1440])
-def test_what_is_not_saved_is_said_in_full_at_every_width(site, page, width):
+def is_said_in_full(page: Page) -> None:
+    for width in (390, 1024, 1280, 1440):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
+        assert page.evaluate(READ), width
+
+
+def test_what_is_not_saved_is_said_in_full_at_every_width(site, page):
     add_pairs(site, 4)
-    page.set_viewport_size({"width": width, "height": 800})
     visit(page, site)
     seen(page)
     page.route("**/annotate/save", lambda route: route.abort())
     press(page, "1")
     page.wait_for_selector(".an-status:has-text('Not saved: no connection · 1 answer kept')")
-    assert page.evaluate(READ)
+    is_said_in_full(page)
     page.unroute("**/annotate/save")
     said = '{"message": "Your login has ended. Log in again, in this browser, to go on."}'
     page.route("**/annotate/**", lambda route: route.fulfill(status=401, body=said))
     page.wait_for_selector(".an-status:has-text('Log in · Not saved: Your login has ended')")
-    assert page.evaluate(READ)
+    is_said_in_full(page)

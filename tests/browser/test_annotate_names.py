@@ -11,33 +11,33 @@ import pytest
 
 from studio.api.access.accounts import Accounts, add_user, remove_user
 from studio.api.context import close_context, open_context
-from tests.browser.test_annotate_page import Site, add_pairs, browser, press, saved, seen
+from tests.browser.annotate_steps import Site, add_pairs, press, put_back, remembered, saved, seen
 from tests.places import ROOT
 from tests.ui.serving import served
 
-__all__ = ["browser"]
 PASSWORD = "correct horse battery"
 PEOPLE = (("lea", "lead"), ("ana", "annotator"), ("ben", "annotator"))
 
 
-@pytest.fixture
-def shared(tmp_path):
-    """A studio with a lead, lea, and two annotators, ana and ben."""
-    file = tmp_path / "accounts.yaml"
+@pytest.fixture(scope="module")
+def people(tmp_path_factory):
+    """A studio with a lead, lea, and two annotators, ana and ben; its database while empty."""
+    folder = tmp_path_factory.mktemp("names")
     for name, role in PEOPLE:
-        add_user(file, name, role, PASSWORD)
-    context = open_context(str(tmp_path / "workspace"), Accounts.load(file))
+        add_user(folder / "accounts.yaml", name, role, PASSWORD)
+    context = open_context(str(folder / "workspace"), Accounts.load(folder / "accounts.yaml"))
     with served(context, ("annotate",)) as address:
-        yield Site(address, context)
+        site = Site(address, context)
+        with remembered(site) as empty:
+            yield site, empty
     close_context(context)
 
 
 @pytest.fixture
-def window(browser):
-    """A browser with its cookies and what it keeps."""
-    opened = browser.new_context(viewport={"width": 1280, "height": 800})
-    yield opened
-    opened.close()
+def shared(people):
+    site, empty = people
+    put_back(site, empty)
+    return site
 
 
 def log_in(page, site: Site, name: str) -> None:

@@ -8,21 +8,19 @@ from studio.annotation import LabelEvent
 from studio.annotation.quality import gold
 from studio.api.access.accounts import Accounts, add_user
 from studio.api.context import close_context, open_context
-from tests.browser.test_annotate_page import (
+from tests.browser.annotate_steps import (
     Site,
     add_pairs,
-    browser,
-    page,
     press,
+    put_back,
+    remembered,
     saved,
     seen,
-    site,
-    studio,
     visit,
 )
+from tests.browser.conftest import WINDOW
 from tests.ui.serving import served
 
-__all__ = ["browser", "page", "site", "studio"]
 PASSWORD = "correct horse battery"
 
 
@@ -115,21 +113,30 @@ def test_thirty_pairs_by_keyboard_alone(site, page, monkeypatch):
     assert {"It is 8, in teal.", "Nine, exactly.", "Half an ideal"} <= chosen
 
 
-@pytest.fixture
-def shared(tmp_path):
-    """A studio with two leads, lea and leo, and two annotators, ana and ben."""
-    file = tmp_path / "accounts.yaml"
+@pytest.fixture(scope="module")
+def people(tmp_path_factory):
+    """A studio with two leads, lea and leo, and two annotators; its database while empty."""
+    folder = tmp_path_factory.mktemp("team")
     roles = {"lea": "lead", "leo": "lead", "ana": "annotator", "ben": "annotator"}
     for name, role in roles.items():
-        add_user(file, name, role, PASSWORD)
-    context = open_context(str(tmp_path / "workspace"), Accounts.load(file))
-    with served(context, ("annotate", "team")) as address:
-        yield Site(address, context)
+        add_user(folder / "accounts.yaml", name, role, PASSWORD)
+    context = open_context(str(folder / "workspace"), Accounts.load(folder / "accounts.yaml"))
+    with served(context, ("team",)) as address:
+        site = Site(address, context)
+        with remembered(site) as empty:
+            yield site, empty
     close_context(context)
 
 
+@pytest.fixture
+def shared(people):
+    site, empty = people
+    put_back(site, empty)
+    return site
+
+
 def log_in(browser, site: Site, name: str):
-    opened = browser.new_context(viewport={"width": 1280, "height": 800}).new_page()
+    opened = browser.new_context(viewport=WINDOW).new_page()
     opened.goto(f"{site.url}login")
     opened.fill("input[name=name]", name)
     opened.fill("input[name=password]", PASSWORD)

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from studio.annotation import ItemFilter
 from studio.annotation.library.sources import import_source
 from studio.api.context import StudioContext, close_context, open_context
 from studio.core.child_client import PipeWorker
 from tests.preflight.conftest import drawing, saved
-from tests.ui.serving import launched, opened, served
+from tests.ui.serving import opened, served
 
 SECOND = 1000
 ROWS = 30
@@ -29,28 +29,27 @@ QUESTION = "Which of the bars is the tallest?"
 
 @pytest.fixture(scope="module")
 def context(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StudioContext]:
-    opened = open_context(str(tmp_path_factory.mktemp("data-page") / "workspace"))
-    yield opened
-    close_context(opened)
+    context = open_context(str(tmp_path_factory.mktemp("data-page") / "workspace"))
+    yield context
+    close_context(context)
 
 
 @pytest.fixture(scope="module")
-def site(context: StudioContext, chromium: str, python: str) -> Iterator[tuple[Browser, str]]:
-    """One studio and one browser for all tests here; its children are forked with torch loaded."""
+def address(context: StudioContext, python: str) -> Iterator[str]:
+    """One studio for all tests here; its children are forked with torch loaded."""
     expect.set_options(timeout=60 * SECOND)
     with pytest.MonkeyPatch.context() as patch:
         usual = PipeWorker.__init__.__kwdefaults__
         patch.setitem(usual, "command", (python, "-m", "studio"))
-        with served(context, ("data", "annotate")) as address, launched(chromium) as browser:
-            yield browser, address
+        with served(context, ("data", "annotate")) as address:
+            yield address
 
 
 @pytest.fixture
-def page(site: tuple[Browser, str]) -> Iterator[Page]:
-    with opened(*site, 60) as page:
+def page(window: BrowserContext, address: str) -> Iterator[Page]:
+    with opened(window, address, 60) as page:
         page.on("dialog", lambda dialog: dialog.accept())
         yield page
-        page.close()
 
 
 @pytest.fixture
@@ -303,38 +302,45 @@ def test_a_check_from_the_form_to_rows_shown_and_excluded(bars, page, context):
     assert context.store.count(excluded) == 0
 
 
-def test_the_pairs_to_label_are_those_of_the_dataset_the_button_names(site, context):
-    browser, address = site
+@pytest.fixture
+def second(context: StudioContext) -> str:
+    """The second of two datasets with two pairs each."""
     for name in ("first", "second"):
         rows = [{"id": f"{name}{n}", "question": f"{name} {n}?", "chosen": "a", "rejected": "b"}
                 for n in range(2)]  # fmt: skip
         path = context.workspace.root / f"{name}.jsonl"
         path.write_text("\n".join(map(json.dumps, rows)))
         import_source(str(path), context.workspace, context.store)
-    names = [found.name for found in context.store.datasets()]
-    second = next(name for name in names if "second" in name)
-    with opened(browser, address, 60) as page:
-        page.locator(f"[data-dataset='{second}']").click()
-        page.wait_for_selector(f"#dataset-list [data-dataset='{second}'][aria-pressed=true]")
-        button = page.locator("#data-label:has-text('Label the 2 waiting pairs')")
-        button.click()
-        page.wait_for_selector(".an-question:has-text('second 0?')")
-        expect(page.locator(".an-select")).to_have_value(second)
-        page.get_by_role("tab", name="Data").click()
-        page.locator("[data-dataset='']").click()
-        page.wait_for_selector("#dataset-list [data-dataset=''][aria-pressed=true]")
-        page.locator("#data-label:not(:has-text('Label the 2 waiting'))").click()
-        expect(page.locator(".an-select")).to_have_value("")
-        page.close()
+    names = [dataset.name for dataset in context.store.datasets()]
+    return next(name for name in names if "second" in name)
 
 
-def test_ticks_show_what_is_selected_however_fast_they_come(page, context, tmp_path):
+def test_the_pairs_to_label_are_those_of_the_dataset_the_button_names(second, page):
+    page.locator(f"[data-dataset='{second}']").click()
+    page.wait_for_selector(f"#dataset-list [data-dataset='{second}'][aria-pressed=true]")
+    button = page.locator("#data-label:has-text('Label the 2 waiting pairs')")
+    button.click()
+    page.wait_for_selector(".an-question:has-text('second 0?')")
+    expect(page.locator(".an-select")).to_have_value(second)
+    page.get_by_role("tab", name="Data").click()
+    page.locator("[data-dataset='']").click()
+    page.wait_for_selector("#dataset-list [data-dataset=''][aria-pressed=true]")
+    page.locator("#data-label:not(:has-text('Label the 2 waiting'))").click()
+    expect(page.locator(".an-select")).to_have_value("")
+
+
+@pytest.fixture
+def answers(context: StudioContext, tmp_path: Path, request: pytest.FixtureRequest) -> str:
+    """A dataset of four rows without pairs, named as the test."""
     rows = [{"id": f"t{n}", "question": f"{n}?", "answer": f"text {n}"} for n in range(4)]
-    path = tmp_path / "ticked.jsonl"
+    path = tmp_path / "answers.jsonl"
     path.write_text("\n".join(map(json.dumps, rows)))
-    import_source(str(path), context.workspace, context.store)
-    page.reload()
-    page.locator("[data-dataset='ticked']").click()
+    name = request.node.name
+    return import_source(str(path), context.workspace, context.store, name=name).dataset
+
+
+def test_ticks_show_what_is_selected_however_fast_they_come(answers, page, context):
+    page.locator(f"[data-dataset='{answers}']").click()
     boxes = page.locator("#data-items tbody [data-tick]")
     expect(boxes).to_have_count(4)
     page.evaluate(
@@ -356,18 +362,13 @@ def test_ticks_show_what_is_selected_however_fast_they_come(page, context, tmp_p
     expect(ticked).to_have_count(0)
     page.locator("#data-undo-delete").click()
     expect(boxes).to_have_count(4)
-    assert context.store.count(ItemFilter(dataset="ticked")) == 4
+    assert context.store.count(ItemFilter(dataset=answers)) == 4
 
 
-def test_of_two_answers_the_later_one_counts_whichever_arrives_first(page, context, tmp_path):
-    rows = [{"id": f"o{n}", "question": f"{n}?", "answer": f"text {n}"} for n in range(3)]
-    path = tmp_path / "overtaken.jsonl"
-    path.write_text("\n".join(map(json.dumps, rows)))
-    import_source(str(path), context.workspace, context.store)
-    page.reload()
-    page.locator("[data-dataset='overtaken']").click()
+def test_of_two_answers_the_later_one_counts_whichever_arrives_first(answers, page):
+    page.locator(f"[data-dataset='{answers}']").click()
     boxes = page.locator("#data-items tbody [data-tick]")
-    expect(boxes).to_have_count(3)
+    expect(boxes).to_have_count(4)
     held = []
 
     def late(route):

@@ -20,7 +20,7 @@ from studio.data.schema import Answer, Message, Part, Row
 from studio.inference.client import ChatModel, InferenceStatus
 from studio.inference.protocol import ChatDelta
 from studio.runs.event_log import EventLog
-from tests.ui.serving import launched, served
+from tests.ui.serving import served
 
 AWAY = "http://tracker.example"
 IMAGE = f'<img class=evil src="{AWAY}/a.png" onerror="document.title=\'hacked\'">'
@@ -152,8 +152,8 @@ class Watch:
 
 
 @pytest.fixture
-def watch(context, chromium) -> Iterator[Watch]:
-    with served(context) as address, launched(chromium) as browser:
+def watch(context, browser) -> Iterator[Watch]:
+    with served(context) as address:
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.set_default_timeout(60_000)
         found = Watch(page)
@@ -161,6 +161,7 @@ def watch(context, chromium) -> Iterator[Watch]:
         page.wait_for_selector(".studio-header")
         yield found
         assert found.leaks == []
+        page.close()  # the server ends when nobody listens to it
 
 
 def open_tab(page: Page, name: str) -> None:

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import BrowserContext, Page
 
 from tests.open_files import deleted_files, read_elsewhere
 from tests.places import ROOT
-from tests.ui.serving import launched, opened
+from tests.ui.serving import opened
 
 SECOND = 1000
 STEPS = 3
@@ -46,8 +46,8 @@ def studio(tmp_path: Path, python: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def page(studio: str, chromium: str) -> Iterator[Page]:
-    with launched(chromium) as browser, opened(browser, studio, 30) as page:
+def page(studio: str, window: BrowserContext) -> Iterator[Page]:
+    with opened(window, studio, 30) as page:
         yield page
 
 

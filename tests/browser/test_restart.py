@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
@@ -13,13 +15,13 @@ from studio.api.access.accounts import Accounts, add_user, set_role
 from studio.api.access.rules import Who, rule_for
 from studio.api.context import close_context, open_context
 from studio.data.schema import Answer, Message, Part, Row
-from tests.browser.test_annotate_page import Site, browser, page
+from tests.browser.annotate_steps import Site, put_back, remembered
 from tests.browser.test_team_page import choose, open_team
 from tests.ui.serving import restartable
 
-__all__ = ["browser", "page"]
-TABS = ("data", "annotate", "team", "chat")
+TABS = ("data", "team")
 PASSWORD = "violet harbour nine"
+PEOPLE = {"lea": "lead", "lou": "lead", "ana": "annotator"}
 AGAIN = ".page-again"
 
 
@@ -30,25 +32,45 @@ class Restarted(Site):
     restart: Callable[[], None]
 
 
-@pytest.fixture(params=["with accounts"])
-def site(tmp_path, request):
-    """A studio with two datasets; with accounts, the pages log in as a lead."""
-    accounts = None
-    if request.param == "with accounts":
-        file = tmp_path / "accounts.yaml"
-        add_user(file, "lea", "lead", PASSWORD)
-        add_user(file, "lou", "lead", PASSWORD)
-        add_user(file, "ana", "annotator", PASSWORD)
-        accounts = Accounts.load(file)
-    context = open_context(str(tmp_path / "workspace"), accounts=accounts)
+@pytest.fixture(scope="module")
+def with_accounts(tmp_path_factory):
+    """A studio with two datasets, on whose pages a lead logs in; its database as it was then."""
+    folder = tmp_path_factory.mktemp("restart")
+    for name, role in PEOPLE.items():
+        add_user(folder / "accounts.yaml", name, role, PASSWORD)
+    with two_datasets(folder, Accounts.load(folder / "accounts.yaml")) as studio:
+        yield studio
+
+
+@contextmanager
+def two_datasets(folder: Path, accounts: Accounts | None) -> Iterator[tuple]:
+    context = open_context(str(folder / "workspace"), accounts=accounts)
     for name in ("first", "second"):
         prompt = (Message("user", (Part("text", f"Of {name}?"),)),)
         answers = (Answer(f"{name} one", "a"), Answer(f"{name} two", "b"))
         rows = [Row(f"r{n}", (), prompt, candidates=answers) for n in range(2)]
         context.store.add_rows(name, rows)
     with restartable(context, TABS) as studio:
-        yield Restarted(studio.address, context, studio.restart)
+        site = Restarted(studio.address, context, studio.restart)
+        with remembered(site) as copy:
+            yield site, copy
     close_context(context)
+
+
+@pytest.fixture
+def site(with_accounts):
+    """The studio with accounts, as it was at first."""
+    site, copy = with_accounts
+    put_back(site, copy)
+    for name, role in PEOPLE.items():
+        set_role(site.context.accounts.path, name, role)
+    return site
+
+
+@pytest.fixture
+def without_accounts(tmp_path):
+    with two_datasets(tmp_path, None) as (site, _):
+        yield site
 
 
 def enter(page, site: Restarted, name: str = "lea") -> None:
@@ -87,8 +109,15 @@ def test_a_page_that_lost_the_studio_may_ask_whether_it_is_back(path):
     assert rule_for("GET", path).who in (Who.LEAD, Who.MEMBER)
 
 
-@pytest.mark.parametrize("site", ["with accounts", "without accounts"], indirect=True)
 def test_a_restart_loads_the_page_again_with_what_was_typed(site, page):
+    a_restart_loads_the_page_again(site, page)
+
+
+def test_a_restart_without_logins_does_too(without_accounts, page):
+    a_restart_loads_the_page_again(without_accounts, page)
+
+
+def a_restart_loads_the_page_again(site, page) -> None:
     enter(page, site)
     open_project(page, site)
     known(page)

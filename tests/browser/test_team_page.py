@@ -8,16 +8,14 @@ from studio.annotation import LabelEvent
 from studio.api.context import close_context, open_context
 from studio.data.schema import Answer, Message, Part, Row
 from studio.ui.team.tab import FIELDS
-from tests.browser.test_annotate_page import Site, browser, page
+from tests.browser.annotate_steps import Site, put_back, remembered
 from tests.ui.serving import served
 
-__all__ = ["browser", "page"]
 
-
-@pytest.fixture
-def site(tmp_path):
-    """A studio with two datasets whose settings and guidelines differ."""
-    context = open_context(str(tmp_path / "workspace"))
+@pytest.fixture(scope="module")
+def two_datasets(tmp_path_factory):
+    """A studio with two datasets whose settings and guidelines differ, and its database then."""
+    context = open_context(str(tmp_path_factory.mktemp("team-page") / "workspace"))
     for name in ("first", "second"):
         prompt = (Message("user", (Part("text", f"Of {name}?"),)),)
         answers = (Answer(f"{name} one", "a"), Answer(f"{name} two", "b"))
@@ -27,9 +25,18 @@ def site(tmp_path):
     team.change_settings("local", "first", {"overlap": 2, "qualification": 3, "aspects": ("A",)})
     team.write_guidelines("local", "first", "Guidelines of first", 0)
     team.change_settings("local", "second", {"overlap": 5, "skip_limit": 7})
-    with served(context, ("data", "team")) as address:
-        yield Site(address, context)
+    with served(context, ("team",)) as address:
+        site = Site(address, context)
+        with remembered(site) as copy:
+            yield site, copy
     close_context(context)
+
+
+@pytest.fixture
+def site(two_datasets):
+    site, copy = two_datasets
+    put_back(site, copy)
+    return site
 
 
 def open_team(page, site: Site) -> None:
@@ -58,10 +65,20 @@ def shows(page, values: list[str]) -> None:
     page.wait_for_function(SHOWS, arg=[list(LABELS), values])
 
 
+# No event has been under way for a while: what one of them starts has been answered too.
+QUIET = """() => {
+  performance.setResourceTimingBufferSize(10000);  // it takes no more when it is full
+  const asked = performance.getEntriesByType("resource")
+    .filter((entry) => entry.name.includes("/gradio_api/queue/join"));
+  const last = asked.at(-1)?.startTime ?? 0;
+  return performance.now() - last > 400;
+}"""
+
+
 def settled(page) -> None:
     """Every event of the page has been answered."""
+    page.wait_for_function(QUIET)
     page.wait_for_function("!document.querySelector('#tab-team .generating, #tab-team .pending')")
-    page.wait_for_timeout(700)
 
 
 def changes(site: Site) -> list[tuple[str, str, str]]:

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from studio.api.context import close_context, open_context
 from tests.ui.fake_planner import FakePlanner
-from tests.ui.serving import launched, opened, served
+from tests.ui.serving import opened, served
 
 SECONDS = 60
 WRONG = "name: imported\nadapter: {rnk: 4}\n"
@@ -30,13 +30,12 @@ def planner() -> FakePlanner:
 
 
 @pytest.fixture
-def page(tmp_path: Path, planner: FakePlanner, chromium: str) -> Iterator[Page]:
+def page(tmp_path: Path, planner: FakePlanner, window: BrowserContext) -> Iterator[Page]:
     expect.set_options(timeout=1000 * SECONDS)
     context = open_context(str(tmp_path / "workspace"))
     with (
         served(replace(context, planner=planner), ("train",)) as address,
-        launched(chromium) as browser,
-        opened(browser, address, SECONDS) as page,
+        opened(window, address, SECONDS) as page,
     ):
         page.get_by_role("tab", name="Train", exact=True).click()
         yield page

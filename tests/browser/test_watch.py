@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import BrowserContext, Page
 
 from studio.api.context import StudioContext, close_context, open_context
 from studio.config import RunConfig
@@ -18,7 +18,7 @@ from studio.runs.control.commands import kill_worker
 from studio.runs.event_log import EventLog, read_events
 from studio.runs.run_plan import MemoryPlan, Plan
 from studio.runs.store import Run, RunStore
-from tests.ui.serving import launched, opened, served
+from tests.ui.serving import opened, served
 
 LONG = 5000
 PLAN = Plan(
@@ -95,11 +95,10 @@ def context(
 
 
 @pytest.fixture
-def page(context: StudioContext, chromium: str) -> Iterator[Page]:
+def page(context: StudioContext, window: BrowserContext) -> Iterator[Page]:
     with (
         served(context, ("train", "runs")) as address,
-        launched(chromium) as browser,
-        opened(browser, address, 60) as page,
+        opened(window, address, 60) as page,
     ):
         yield page
 
@@ -153,6 +152,7 @@ def test_a_run_is_watched_steered_compared_and_exported(page: Page, context: Stu
     reorder_by_keys(second, context.runs)
     read_why_not(second, context.runs)
     reload_what_was_looked_at(second)
+    elsewhere.close()
 
 
 def reload_what_was_looked_at(page: Page) -> None:

@@ -18,6 +18,7 @@ from studio.annotation.export.hub_publish import write_card
 from studio.annotation.export.label_policies import REASONS
 from studio.annotation.records import ExportPolicy, TiePolicy
 from studio.annotation.store import AnnotationStore
+from studio.config.export import EVALUATION_SHARE, LEAST_VOTES
 from studio.config.run import Method
 from studio.core import spreadsheet
 from studio.core.errors import DataError, NotFoundError
@@ -60,11 +61,11 @@ def export_preferences(
     dataset: str,
     name: str,
     tie_policy: TiePolicy = "drop",
-    minimum_votes: int = 1,
+    minimum_votes: int = LEAST_VOTES,
     format: str = "trl",
     include_imported: bool = False,
     shape: Shape = "preferences",
-    evaluation_share: float = 0.1,
+    evaluation_share: float = EVALUATION_SHARE,
     **more: Any,
 ) -> Export:
     """Freeze what people decided about `dataset` below `exports/`.

@@ -100,7 +100,7 @@ class Accounts:
         self.by_name, self.key = fresh.by_name, fresh.key
 
     def check(self, name: str, password: str, client: str, device: str = "") -> Account | None:
-        """The account, when name and password fit.
+        """Return the account, when name and password fit.
 
         Args:
             device: The cookie of a browser that has logged in before.
@@ -161,7 +161,7 @@ class Accounts:
         self.throttle.succeeded(name, client, self.known_device(name, device))
 
     def cookie(self, account: Account, browser: str = "", address: str = "") -> str:
-        """A cookie that proves who this is, for a week or until they log out."""
+        """Return a cookie that proves who this is, for a week or until they log out."""
         return self.sessions.begin(account.name, self.proof(account), browser, address)
 
     def of_cookie(self, cookie: str | None) -> Account | None:
@@ -176,24 +176,24 @@ class Accounts:
         return account
 
     def account(self, name: str) -> Account | None:
-        """The account called `name`, if there is one."""
+        """Return the account called `name`, if there is one."""
         return self.by_name.get(name)
 
     def of_request(self, request: Any) -> Account | None:
-        """Who sent a request (FastAPI's or Gradio's)."""
+        """Return who sent a request (FastAPI's or Gradio's)."""
         return self.of_cookie(request.cookies.get(COOKIE))
 
     def session_of(self, request: Any) -> Session | None:
-        """The session a request belongs to."""
+        """Return the session a request belongs to."""
         return self.sessions.find(request.cookies.get(COOKIE) or "")
 
     def device_cookie(self, name: str) -> str:
-        """What tells a browser in which `name` has logged in from a stranger's."""
+        """Return what tells a browser in which `name` has logged in from a stranger's."""
         payload = f"{secrets.token_urlsafe(12)}|{int(time.time()) + DEVICE_SECONDS}"
         return f"{payload}|{self._sign(f'device|{name}|{payload}')}"
 
     def known_device(self, name: str, cookie: str) -> str:
-        """The device of such a cookie; empty when it isn't one of `name`."""
+        """Return the device of such a cookie; empty when it isn't one of `name`."""
         payload, _, signature = cookie.rpartition("|")
         device, _, until = payload.partition("|")
         if len(until) > MOST_DIGITS or not until.isdecimal() or int(until) < time.time():
@@ -222,7 +222,7 @@ def _duration(seconds: float) -> str:
 
 @contextmanager
 def changing(path: Path) -> Iterator[dict[str, Any]]:
-    """The content of an accounts file, written when the block ends; one writer at a time.
+    """Open the content of an accounts file, written when the block ends; one writer at a time.
 
     Raises:
         NotFoundError: There is no such file.
@@ -269,7 +269,7 @@ def add_user(path: Path, name: str, role: str, password: str) -> None:
 
 
 def new_user(role: str) -> dict[str, Any]:
-    """What the file holds of a new account, but for its password."""
+    """Return what the file holds of a new account, but for its password."""
     return {"role": role, "id": f"a{secrets.token_hex(8)}"}
 
 
@@ -386,7 +386,7 @@ def stamp(path: Path) -> tuple[int, ...]:
 
 
 def read_accounts(path: Path) -> dict[str, Any]:
-    """What an accounts file holds. Raises NotFoundError, InputError."""
+    """Return what an accounts file holds. Raises NotFoundError, InputError."""
     try:
         values = yaml_text.read(path, MOST_BYTES)
     except FileNotFoundError:

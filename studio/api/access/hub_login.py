@@ -44,7 +44,7 @@ class HubAccounts(Accounts):
     in_a_frame = True
 
     def account(self, name: str) -> Account | None:
-        """The account of somebody the hub has vouched for; None when they may not come in.
+        """Return the account of somebody the hub has vouched for; None when they may not come in.
 
         Who may come in is read from the Space's variables each time, and kept nowhere else.
         """

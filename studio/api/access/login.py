@@ -83,7 +83,7 @@ def add_common(routes: APIRouter, accounts: Accounts) -> None:
 
 
 def flags(request: Request, in_a_frame: bool) -> dict[str, Any]:
-    """How a cookie is set: no script reads it, and only the studio's own page sends it."""
+    """Return how a cookie is set: no script reads it, and only the studio's own page sends it."""
     if in_a_frame:
         return {"httponly": True, "secure": True, "samesite": "none"}
     return {"httponly": True, "secure": is_https(request), "samesite": "strict"}
@@ -111,7 +111,7 @@ def remember(accounts: Accounts, request: Request, name: str, answer: Response) 
 
 
 def device_name(name: str) -> str:
-    """The cookie that tells that somebody has logged in here before; several people may."""
+    """Return the cookie that tells that somebody has logged in here before; several people may."""
     return f"{DEVICE}_{hashlib.sha256(name.encode()).hexdigest()[:12]}"
 
 

@@ -36,7 +36,7 @@ def _templates() -> Environment:
 
 
 def page(template: str, status: int = 200, *, alone: bool = False, **values: Any) -> HTMLResponse:
-    """The page of this template.
+    """Return the page of this template.
 
     Args:
         alone: It is never shown inside another page, not even on a Space.
@@ -66,13 +66,13 @@ def _style() -> str:
 
 
 def styles() -> Response:
-    """The style sheet of all of them."""
+    """Return the style sheet of all of them."""
     text = _style()
     return Response(text, media_type="text/css", headers={"Cache-Control": "no-cache"})
 
 
 def problems(error: StudioError, default: str = "", *, stranger: bool = False) -> dict[str, str]:
-    """What is wrong, by the field it stands beside; under `""` what belongs to none.
+    """Return what is wrong, by the field it stands beside; under `""` what belongs to none.
 
     Args:
         stranger: Nobody has let in who is told: what they do wrong fills no log.
@@ -88,7 +88,7 @@ def problems(error: StudioError, default: str = "", *, stranger: bool = False) -
 
 
 def browser_of(request: Request) -> str:
-    """What a person would call the browser of a request: "Firefox on Linux"."""
+    """Return what a person would call the browser of a request: "Firefox on Linux"."""
     agent = request.headers.get("user-agent", "")
     kind = next((name for word, name in BROWSERS if word in agent), "a browser")
     system = next((name for word, name in SYSTEMS if word in agent), "")
@@ -96,23 +96,23 @@ def browser_of(request: Request) -> str:
 
 
 def address_of(request: Request) -> str:
-    """Where a request comes from."""
+    """Return where a request comes from."""
     return request.client.host if request.client else ""
 
 
 def is_https(request: Request) -> bool:
-    """Whether the browser reached the studio encrypted, itself or through a proxy."""
+    """Return whether the browser reached the studio encrypted, itself or through a proxy."""
     said = request.headers.get("x-forwarded-proto", "").split(",")[0].strip()
     return request.url.scheme == "https" or said == "https"
 
 
 def when(at: float) -> str:
-    """A time as a date: "2026-05-03 14:05"."""
+    """Return a time as a date: "2026-05-03 14:05"."""
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(at))
 
 
 def ago(at: float) -> str:
-    """How long ago, roughly."""
+    """Return how long ago, roughly."""
     passed = time.time() - at
     if passed < 300:  # a session does not note every request
         return "less than 5 minutes ago"

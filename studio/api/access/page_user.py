@@ -24,7 +24,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from studio.api.access.accounts import Account, Accounts
-from studio.api.access.gate import refusal
+from studio.api.access.refusals import refusal
 from studio.api.context import LOCAL_USER
 
 HEADER, ACCOUNT = "x-studio-user", "x-studio-account"
@@ -76,7 +76,7 @@ class PageUser:
         await answer(scope, receive, send)
 
     def _asks(self, scope: Scope) -> Asking | None:
-        """Who is logged in; None when nobody is."""
+        """Return who is logged in; None when nobody is."""
         if scope["type"] != "http":
             return None
         if self.accounts is None:

@@ -63,7 +63,7 @@ def _is_common(plain: str) -> bool:
 
 
 def _is_repeated(text: str) -> bool:
-    """Whether it is a word of the list several times."""
+    """Return whether it is a word of the list several times."""
     found = re.fullmatch(r"(.+?)\1+", text)
     return found is not None and (
         found[1] in _common() or found[1].rstrip("0123456789") in _common()
@@ -76,12 +76,12 @@ def _common() -> frozenset[str]:
 
 
 def new_hash(password: str) -> str:
-    """What is kept of a password."""
+    """Return what is kept of a password."""
     return _hash(password, secrets.token_bytes(16))
 
 
 def fits(password: str, stored: str) -> bool:
-    """Whether this is the password of a hash."""
+    """Return whether this is the password of a hash."""
     salt = bytes.fromhex(stored.split("$")[1])
     return hmac.compare_digest(_hash(password, salt), stored)
 

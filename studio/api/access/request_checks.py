@@ -136,7 +136,7 @@ async def check_change(request: Request) -> None:
 
 
 def is_own_origin(request: HTTPConnection) -> bool:
-    """Whether a request comes from the studio's own page, or from no page at all."""
+    """Return whether a request comes from the studio's own page, or from no page at all."""
     origin = request.headers.get("origin")
     return origin is None or origin.partition("://")[2].lower() in _hosts(request)
 
@@ -169,7 +169,7 @@ def own_names() -> frozenset[str]:
 
 
 def names_are_given() -> bool:
-    """Whether somebody has said under which names the studio is reached."""
+    """Return whether somebody has said under which names the studio is reached."""
     return bool(os.environ.get("STUDIO_HOSTS", "").strip())
 
 

@@ -97,7 +97,7 @@ _ANNOTATORS = _compiled((*_STUDIO, *_FILES, *_PAGE, (_WRITE, _EVENTS, SMALL)), W
 
 
 def rule_for(method: str, path: str) -> Rule:
-    """The rule of a request; `CLOSED` when there is none."""
+    """Return the rule of a request; `CLOSED` when there is none."""
     rules = _MAIN
     if path == ANNOTATE or path.startswith(f"{ANNOTATE}/"):
         rules, path = _ANNOTATORS, path[len(ANNOTATE) :] or "/"

@@ -79,7 +79,7 @@ class Sessions:
         return cookie
 
     def find(self, cookie: str) -> Session | None:
-        """The session of a cookie, if it still runs."""
+        """Return the session of a cookie, if it still runs."""
         session = self._all.get(_id(cookie)) if cookie else None
         if session is None or not self._lives(session):
             return None
@@ -91,7 +91,7 @@ class Sessions:
         return session
 
     def of(self, name: str) -> list[Session]:
-        """The running sessions of one person, the last used first."""
+        """Return the running sessions of one person, the last used first."""
         with self._lock:
             found = [one for one in self._all.values() if one.name == name and self._lives(one)]
         return sorted(found, key=lambda one: -one.seen)

@@ -23,6 +23,7 @@ from studio.annotation.export.preference_export import (
 from studio.annotation.library.sources import import_source
 from studio.api.context import StudioContext
 from studio.api.exports import download_link, past_exports
+from studio.config.export import EVALUATION_SHARE, LEAST_VOTES, MOST_EVALUATION_SHARE
 from studio.core.errors import InputError, StudioError
 from studio.ui.events.event_data import text
 from studio.ui.shared.html import notice, told
@@ -92,7 +93,7 @@ def export_form() -> list[gr.components.Component]:
         name = gr.Textbox(label="Name", placeholder="the dataset's name", max_length=80)
     with gr.Row():
         ties = gr.Dropdown(TIES, value="drop", label="Ties")
-        votes = gr.Number(1, label="Votes needed", precision=0, minimum=1)
+        votes = gr.Number(LEAST_VOTES, label="Votes needed", precision=0, minimum=LEAST_VOTES)
         agreement = gr.Slider(0, 1, 0, step=0.05, label="Agreement needed")
         annotators = gr.Textbox(label="Only the votes of", placeholder="everybody", max_length=2000)
     with gr.Row():
@@ -117,8 +118,8 @@ def export_form() -> list[gr.components.Component]:
     with gr.Row():
         held_out = gr.Slider(
             0,
-            0.5,
-            0.1,
+            MOST_EVALUATION_SHARE,
+            EVALUATION_SHARE,
             step=0.05,
             label="Held out for evaluation",
             info="Share of the images; no image is on both sides. TRL only.",
@@ -139,7 +140,7 @@ class ExportActions:
     context: StudioContext
 
     def choices(self, chosen: str | None) -> Any:
-        """The datasets that have pairs, the one chosen kept, else the first with labels."""
+        """Show the datasets that have pairs, the one chosen kept, else the first with labels."""
         names, best = self._datasets()
         return gr.Dropdown(names, value=chosen if chosen in names else best)
 
@@ -149,11 +150,11 @@ class ExportActions:
         return [dataset.name for dataset in found], best.name if best else None
 
     def panel(self, request: gr.Request) -> Any:
-        """The export form, for leads only."""
+        """Show the export form, for leads only."""
         return gr.Accordion(visible=self.context.is_lead(request))
 
     def past(self, request: gr.Request) -> str:
-        """The exports made so far, for leads only."""
+        """Show the exports made so far, for leads only."""
         return past_exports(self.context.workspace) if self.context.is_lead(request) else ""
 
     def export(self, request: gr.Request, *fields: Any) -> tuple:
@@ -240,6 +241,6 @@ def exported(
 
 
 def refused(error: StudioError) -> tuple:
-    """An error in the place of the result."""
+    """Show an error in the place of the result."""
     message = told(error)
     return gr.Column(visible=True), message, "", gr.Button(visible=False)

@@ -82,7 +82,7 @@ class ChatHandlers:
         return self._draw(conversation)
 
     def show(self, conversation: ChatConversation, key: str | None, compare: bool) -> Updates:
-        """The conversation with the models chosen now."""
+        """Show the conversation with the models chosen now."""
         try:
             self._choose_columns(conversation, key, compare)
         except InputError:
@@ -92,7 +92,7 @@ class ChatHandlers:
     def pick_sample(
         self, conversation: ChatConversation, offered: list[ChatSample], event: gr.EventData
     ) -> tuple[Any, ...]:
-        """A sample's images and question, and a new conversation about them."""
+        """Show a sample's images and question, and a new conversation about them."""
         chosen = number(event, "index")
         if chosen is None or chosen >= len(offered):
             return gr.skip(), gr.skip(), gr.skip()
@@ -125,7 +125,7 @@ class ChatHandlers:
         return [*own, *self.samples]
 
     def refresh(self) -> Any:
-        """The list of models as it is now; the inference process is got ready meanwhile."""
+        """Show the list of models as it is now; the inference process is got ready meanwhile."""
         models = self.context.inference.models()
         self.context.inference.warm()
         return gr.Dropdown(choices=choices(models))
@@ -161,7 +161,7 @@ class ChatHandlers:
         return self.memory(), ""
 
     def memory(self) -> str:
-        """What is in memory, in one line."""
+        """Show what is in memory, in one line."""
         try:
             return memory_line(self.context.inference.status())
         except StudioError as error:

@@ -14,7 +14,7 @@ from studio.inference.client import ChatModel, base_label
 
 
 def key_of(model: ChatModel) -> str:
-    """A choice's value: `run:<id>` for an adapter, `base:<label>` for a base model."""
+    """Return a choice's value: `run:<id>` for an adapter, `base:<label>` for a base model."""
     return f"run:{model.run}" if model.run else f"base:{model.label}"
 
 
@@ -30,7 +30,7 @@ def choices(models: Sequence[ChatModel]) -> list[tuple[str, str]]:
 
 
 def find(models: Sequence[ChatModel], key: str | None) -> ChatModel:
-    """The model of a choice; anything else is taken for a hub id or a folder.
+    """Return the model of a choice; anything else is taken for a hub id or a folder.
 
     Raises:
         InputError: Nothing is chosen, or the run is gone.
@@ -57,7 +57,7 @@ def find(models: Sequence[ChatModel], key: str | None) -> ChatModel:
 
 
 def columns(models: Sequence[ChatModel], key: str | None, compare: bool) -> list[ChatModel]:
-    """Who answers, left to right: the base before its adapter when they are compared.
+    """Return who answers, left to right: the base before its adapter when they are compared.
 
     Raises:
         InputError: Nothing usable is chosen.

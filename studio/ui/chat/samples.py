@@ -43,7 +43,7 @@ class ChatSample:
 
 
 def load_samples(rows: Path = ROWS) -> list[ChatSample]:
-    """The first sample of every kind in `SHOWN_KINDS`; none when the file is not there."""
+    """Return the first sample of every kind in `SHOWN_KINDS`; none when the file is not there."""
     if not rows.is_file():
         return []
     first: dict[str, ChatSample] = {}
@@ -77,7 +77,7 @@ def _probes(run: Run) -> list[tuple[tuple[str, ...], str]]:
 
 
 def _rows(run: Run, workspace: Workspace) -> Iterator[tuple[tuple[str, ...], str]]:
-    """The first rows it was evaluated on, else trained on, of data that lies here."""
+    """Return the first rows it was evaluated on, else trained on, of data that lies here."""
     data = run.config.data
     if not data.source.startswith((EMBEDDED_SETS, EXPORTS)):
         return

@@ -117,7 +117,7 @@ class ChatConversation:
         return question
 
     def wants(self, turn: Turn) -> bool:
-        """Whether answers to `turn` are still to be written: not stopped, not cleared."""
+        """Return whether answers to `turn` are still to be written: not stopped, not cleared."""
         return any(kept is turn for kept in self.turns) and not turn.stopped
 
     def stop(self) -> None:
@@ -132,7 +132,7 @@ class ChatConversation:
         self.turns.clear()
 
     def messages(self, key: str, system_prompt: str = "") -> tuple[Message, ...]:
-        """What model `key` is asked: its own earlier answers, else what another one said."""
+        """Return what model `key` is asked: its own earlier answers, else what another one said."""
         return tuple(self._messages(key, system_prompt))
 
     def _messages(self, key: str, system_prompt: str) -> Iterator[Message]:

@@ -44,7 +44,7 @@ def _turn(turn: Turn, key: str, labels: Mapping[str, str]) -> str:
 
 
 def _of_another(text: str, label: str) -> str:
-    """The answer of a model that is not this column's, which this one reads as its own."""
+    """Draw the answer of a model that is not this column's, which this one reads as its own."""
     return (
         f'<div class="quiet">{escape(label)} answered:</div>'
         f'<div class="chat-said model"><p>{escape(text)}</p></div>'
@@ -66,7 +66,7 @@ def _answer(answer: ChatAnswer) -> str:
 
 
 def failure(error: StudioError) -> str:
-    """An error in place: what happened and what to do."""
+    """Draw an error in place: what happened and what to do."""
     return html.told(error)
 
 
@@ -81,7 +81,7 @@ def samples_note(samples: Sequence[ChatSample]) -> str:
 
 
 def memory_line(status: InferenceStatus) -> str:
-    """What the inference process holds, in words and numbers."""
+    """Draw what the inference process holds, in words and numbers."""
     text = "No model in memory"
     if status.model is not None:
         size = status.on_gpu or status.resident

@@ -71,7 +71,7 @@ def slim_sessions() -> None:
 
 
 def cached(file: Path) -> str:
-    """A copy of `file` that a page may show; the same one each time."""
+    """Return a copy of `file` that a page may show; the same one each time."""
     return processing_utils.save_file_to_cache(file, utils.get_upload_folder())
 
 
@@ -81,24 +81,24 @@ def bound_fields() -> None:
 
 
 def is_session(page: gr.Blocks, session: str) -> bool:
-    """Whether a page of this session waits for answers to its events."""
+    """Return whether a page of this session waits for answers to its events."""
     return session in page._queue.pending_messages_per_session
 
 
 def is_event_of_another(page: gr.Blocks, event: str, session: Any) -> bool:
-    """Whether an event that is under way was asked for by another session than this one."""
+    """Return whether an event that is under way was asked for by another session than this one."""
     known = page._queue.event_ids_to_events.get(event)
     return known is not None and known.session_hash != session
 
 
 def shown(page: gr.Blocks, session: str | None, component: Any) -> Any:
-    """A component as a session sees it: handlers may have given it other choices."""
+    """Return a component as a session sees it: handlers may have given it other choices."""
     state = page.state_holder.session_data.get(session) if session else None
     return state.blocks_config.blocks.get(component._id, component) if state else component
 
 
 def has_only_own_files(value: Any, *, there: bool = True) -> bool:
-    """Whether all files that a value of a page names are ones that Gradio keeps for pages.
+    """Return whether all files that a value of a page names are ones that Gradio keeps for pages.
 
     Args:
         there: Whether they also have to be there.
@@ -121,7 +121,7 @@ def has_only_own_files(value: Any, *, there: bool = True) -> bool:
 
 
 def data_of(event: gr.EventData) -> Any:
-    """What a script sent with an event of the page; it may be anything."""
+    """Return what a script sent with an event of the page; it may be anything."""
     return event._data
 
 

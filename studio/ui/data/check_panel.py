@@ -136,7 +136,7 @@ class CheckPanel:
         )
 
     def open(self, state: CheckLook, dataset: str | None, request: gr.Request) -> tuple[Any, ...]:
-        """The datasets there are, and the last report of the chosen one."""
+        """Show the datasets there are, and the last report of the chosen one."""
         self._check_lead(request)
         names = [one.name for one in self.context.store.datasets()]
         chosen = dataset if dataset in names else names[-1] if names else None
@@ -144,7 +144,7 @@ class CheckPanel:
         return gr.update(choices=names, value=chosen), *self._running(), *self._drawn(state)
 
     def choose(self, state: CheckLook, dataset: str | None, request: gr.Request) -> tuple[Any, ...]:
-        """The last report of another dataset."""
+        """Show the last report of another dataset."""
         self._check_lead(request)
         return self._drawn(CheckLook(dataset or ""))
 
@@ -174,7 +174,7 @@ class CheckPanel:
         return self._running()
 
     def poll(self, state: CheckLook, dataset: str | None, request: gr.Request) -> tuple[Any, ...]:
-        """How the check goes; its report once it has ended."""
+        """Show how the check goes; its report once it has ended."""
         self._check_lead(request)
         status = self.checker.status
         if status.state == "checking":

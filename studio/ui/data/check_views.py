@@ -38,7 +38,7 @@ class Exclusions:
 
 
 def going(status: CheckStatus) -> str:
-    """A check on its way, or how it ended when there is no report."""
+    """Draw a check on its way, or how it ended when there is no report."""
     if status.state == "failed":
         return notice("The check failed", status.error, tone="bad").replace("{", "&#123;")
     if status.state == "stopped":
@@ -59,7 +59,7 @@ def going(status: CheckStatus) -> str:
 
 
 def report(kept: Kept, exclusions: Exclusions, chosen: str, rows_now: int) -> str:
-    """A whole report.
+    """Draw a whole report.
 
     Args:
         chosen: Id of the finding whose rows are shown.
@@ -107,7 +107,7 @@ def strip(items: Sequence[ItemView], opened: str, title: str) -> str:
 
 
 def sight(shown: ShownImage, image: str, model: str) -> str:
-    """An image beside what the model gets of it."""
+    """Draw an image beside what the model gets of it."""
     width, height = shown.original
     tiles = "1 tile" if shown.tiles == 1 else f"{shown.tiles} tiles"
     whole = ""
@@ -191,7 +191,7 @@ def _histogram(found: Report) -> str:
 
 
 def _rendering(found: Report) -> str:
-    """A row as the model reads it, with what is learned marked."""
+    """Draw a row as the model reads it, with what is learned marked."""
     if found.rendering is None:
         return ""
     pieces = "".join(

@@ -117,7 +117,7 @@ class ImportForm:
         recognised: dict[str, str],
         *mapping: str,
     ) -> tuple[Any, ...]:
-        """What the source holds; on an error what was typed stays."""
+        """Return what the source holds; on an error what was typed stays."""
         try:
             check_lead(self.context, request)
             found = preview_source(
@@ -140,7 +140,7 @@ class ImportForm:
         return look.preview(found), labels, kept, *fields, gr.skip()
 
     def _to_map(self, error: StudioError, source: str, split: str) -> tuple[Any, ...]:
-        """The columns to choose from, unfolded, when they were not recognised."""
+        """Return the columns to choose from, unfolded, when they were not recognised."""
         unchanged = (gr.skip(),) * (len(ROLES) + 1)
         if not error.field.startswith("data.columns"):
             return unchanged
@@ -194,7 +194,7 @@ def check_lead(context: StudioContext, request: gr.Request | None) -> None:
 
 
 def outcome(status: ImportStatus) -> str:
-    """How an import ended."""
+    """Return how an import ended."""
     if status.report:
         return look.report(status.report)
     if status.state == "stopped":
@@ -203,7 +203,7 @@ def outcome(status: ImportStatus) -> str:
 
 
 def refusal(error: StudioError) -> str:
-    """What is wrong with what was typed."""
+    """Return what is wrong with what was typed."""
     log_told(error)
     place = FIELDS.get(error.field, "")
     return look.said(f"{place}: {error.message}" if place else error.message, error.remedy)

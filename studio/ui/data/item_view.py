@@ -12,7 +12,7 @@ from studio.ui.shared.text_differences import differences, safe
 
 
 def detail(item: ItemView, edits: list[EditView]) -> str:
-    """The drawer; texts are edited where they stand (assets/data-item.js)."""
+    """Draw one row in full; texts are edited where they stand (assets/data-item.js)."""
     return (
         f'<div class="item-detail" data-id="{item.id}" data-revision="{item.revision}"{_veiled(item)}>'
         f'<div class="item-head">{status(item)}'
@@ -26,7 +26,7 @@ def detail(item: ItemView, edits: list[EditView]) -> str:
 
 
 def _veiled(item: ItemView) -> str:
-    """A mark for the page: its answers have handles for ids."""
+    """Draw a mark for the page: its answers have handles for ids."""
     return " data-veiled" if item.veiled else ""
 
 

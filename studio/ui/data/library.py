@@ -90,7 +90,7 @@ class Library:
         return self.open(state, request)
 
     def rows(self, state: LibraryState) -> Changes:
-        """The page of rows that `state` is on, and the open row."""
+        """Show the page of rows that `state` is on, and the open row."""
         page = read_page(self.store, state)
         while not page.items and len(state.starts) > 1:  # the last of this page have gone
             state = state.previous()
@@ -115,7 +115,7 @@ class Library:
         }
 
     def item(self, state: LibraryState) -> Changes:
-        """The open row."""
+        """Show the open row."""
         item, trouble = None, ""
         if state.item is not None:
             try:
@@ -133,7 +133,7 @@ class Library:
         }
 
     def _of_person(self, state: LibraryState, request: gr.Request | None) -> LibraryState:
-        """The look of whoever sent `request`, with what they have had revealed."""
+        """Return the look of whoever sent `request`, with what they have had revealed."""
         if request is None:
             return state
         who = self.context.user(request)
@@ -147,7 +147,7 @@ class Library:
         return detail(veiled(item, person), [veiled_edit(edit, person) for edit in edits])
 
     def selection(self, state: LibraryState) -> Changes:
-        """How many rows are selected and what can be done with them."""
+        """Show how many rows are selected and what can be done with them."""
         chosen = (state.total or 0) if state.everything else len(state.selected)
         rows = "1 row selected" if chosen == 1 else f"{chosen:,} rows selected"
         if state.everything and state.uncounted:
@@ -164,7 +164,7 @@ class Library:
         }
 
     def pick(self, state: LibraryState, event: gr.EventData, request: gr.Request) -> Changes:
-        """The dataset, the row or the tick that was clicked."""
+        """Follow a click on a dataset, a row or a tick."""
         check_lead(self.context, request)
         state, picked = self._of_person(state, request), details(event)
         if "dataset" in picked:
@@ -198,7 +198,7 @@ class Library:
         view: str,
         *more: Any,
     ) -> Changes:
-        """The rows that match; nothing when nothing changed. `more` as in `filter_of`."""
+        """Show the rows that match; nothing when nothing changed. `more` as in `filter_of`."""
         where = filter_of(state, search, labels, marks, tuple(more[:5]), (more[5], more[6]))
         gallery = view == "Gallery"
         if (where, ORDERS.get(order, "oldest")) != (state.where, state.order):
@@ -212,7 +212,7 @@ class Library:
         return self.open(state.of(state.where.dataset), request)
 
     def rows_of(self, state: LibraryState, found: tuple | None, request: gr.Request) -> Changes:
-        """What the check asked for by a link in `DataTab.rows_of`.
+        """Show what the check asked for by a link in `DataTab.rows_of`.
 
         `link((dataset, title, ids))`: exactly the rows of a finding. `link(None)`: rows have
         changed, so the same look again.
@@ -225,17 +225,17 @@ class Library:
         return self.open(state.rows_of(dataset, str(title), tuple(ids)), request)
 
     def forward(self, state: LibraryState, request: gr.Request) -> Changes:
-        """The next page."""
+        """Show the next page."""
         check_lead(self.context, request)
         return self.rows(state.next())
 
     def back(self, state: LibraryState, request: gr.Request) -> Changes:
-        """The page before."""
+        """Show the page before."""
         check_lead(self.context, request)
         return self.rows(state.previous())
 
     def close(self, state: LibraryState) -> Changes:
-        """The list without the open row."""
+        """Show the list without the open row."""
         return self.rows(replace(state, item=None))
 
     def select_everything(self, state: LibraryState) -> Changes:
@@ -283,7 +283,7 @@ class Library:
         return {**self.open(state, request), "tag_text": ""}
 
     def edit(self, state: LibraryState, event: gr.EventData, request: gr.Request) -> Changes:
-        """A text changed in the open row; when it is refused, the field stays as it is."""
+        """Save a text changed in the open row; when it is refused, the field stays as it is."""
         check_lead(self.context, request)
         try:
             who = self.context.user(request)
@@ -310,7 +310,7 @@ class Library:
 
 
 def _change(event: gr.EventData, editor: str, person: Viewer) -> TextChange:
-    """The change that a page sent. Raises InputError when it does not say of what."""
+    """Return the change that a page sent. Raises InputError when it does not say of what."""
     item, revision, candidate = (number(event, name) for name in ("item", "revision", "candidate"))
     named = candidate is not None or not text(event, "candidate")
     if item is None or revision is None or "text" not in details(event) or not named:
@@ -327,14 +327,14 @@ def _change(event: gr.EventData, editor: str, person: Viewer) -> TextChange:
 
 
 def _nothing(state: LibraryState) -> str:
-    """What is said where no row is: nothing matches, or there is nothing."""
+    """Return what is said where no row is: nothing matches, or there is nothing."""
     if state.where != ItemFilter(dataset=state.where.dataset):
         return NOTHING_FOUND
     return nothing_left(state.where.dataset, just_deleted=bool(state.binned))
 
 
 def _binned(state: LibraryState) -> Changes:
-    """What was deleted last, with the way back."""
+    """Return what was deleted last, with the way back."""
     number = len(state.binned)
     rows = "1 row is" if number == 1 else f"{number:,} rows are"
     return {
@@ -371,7 +371,7 @@ def _fields(state: LibraryState, facets: Facets) -> Changes:
 
 
 def _narrowed(state: LibraryState) -> Changes:
-    """What narrows the rows down, and the button that ends it, where anything does."""
+    """Return what narrows the rows down, and the button that ends it, where anything does."""
     words = asked_for(state)
     chips = "".join(f'<span class="chip active">{safe(one)}</span>' for one in words)
     return {
@@ -388,7 +388,7 @@ def _checked(datasets: list[DatasetView], chosen: str | None) -> Changes:
 
 
 def _label_button(datasets: list[DatasetView], chosen: str | None) -> Any:
-    """The next step, when pairs of the chosen datasets wait for a label."""
+    """Return the next step, when pairs of the chosen datasets wait for a label."""
     waiting = sum(d.waiting for d in datasets if chosen in (None, d.name))
     words = "1 waiting pair" if waiting == 1 else f"{count(waiting)} waiting pairs"
     return gr.update(visible=waiting > 0, value=f"Label the {words}")

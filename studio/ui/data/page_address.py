@@ -33,7 +33,7 @@ def address_of(state: LibraryState) -> str:
 
 
 def state_of(address: Mapping[str, str]) -> LibraryState:
-    """The look that `address` names; words nobody knows ask for nothing."""
+    """Return the look that `address` names; words nobody knows ask for nothing."""
     usual = fields_of(LibraryState())
     given = {field: str(address.get(name) or usual[field]) for name, field in NAMES.items()}
     state = LibraryState().of(str(address.get("dataset") or "") or None)

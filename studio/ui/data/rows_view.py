@@ -14,7 +14,7 @@ NOTHING_FOUND = empty("No rows match", "Loosen the search or the filters.")
 
 
 def nothing_left(dataset: str | None, *, just_deleted: bool) -> str:
-    """What stands where a whole dataset would: nobody has narrowed it, it has no rows."""
+    """Draw what stands where a whole dataset would: nobody has narrowed it, it has no rows."""
     title = f"{dataset} has no rows left" if dataset else "There are no rows left"
     back = "Undo brings back what was deleted. " if just_deleted else ""
     return empty(title, f"{back}Those that were deleted are under “In the bin”; or import others.")
@@ -90,7 +90,7 @@ def _preferred(item: ItemView) -> PairView | None:
 
 
 def thumb(images: tuple[str, ...]) -> str:
-    """The first image, small, with the number of all."""
+    """Draw the first image, small, with the number of all."""
     if not images:
         return '<span class="thumb none">text</span>'
     more = f'<span class="more">{len(images)}</span>' if len(images) > 1 else ""
@@ -159,7 +159,7 @@ def _answer_cell(answer: Named, text: str, split: bool) -> str:
 
 
 def _word(answer: Named, split: bool) -> str:
-    """The name of an answer where no heading tells it."""
+    """Draw the name of an answer where no heading tells it."""
     return "" if split or answer.tone == "tie" else f"<b>{answer.word}</b> "
 
 

@@ -71,7 +71,7 @@ class LibraryState:
     binned: tuple[int, ...] = ()
 
     def narrowed(self, where: ItemFilter, order: Order | None = None) -> LibraryState:
-        """The first page of what matches; nothing is selected or open."""
+        """Return the first page of what matches; nothing is selected or open."""
         return replace(
             self,
             where=where,
@@ -93,7 +93,7 @@ class LibraryState:
         return replace(self.narrowed(ItemFilter(dataset=dataset or None, ids=ids)), title=title)
 
     def changed(self) -> LibraryState:
-        """The same look after rows have changed: counted anew."""
+        """Return the same look after rows have changed: counted anew."""
         return replace(self, total=None)
 
     def on(self, page: LibraryPage) -> LibraryState:
@@ -102,7 +102,7 @@ class LibraryState:
         return replace(self, total=page.total, last=last)
 
     def next(self) -> LibraryState:
-        """The page after the one shown, if there is one."""
+        """Return the page after the one shown, if there is one."""
         if not self.goes_on:
             return self
         return replace(self, starts=(*self.starts, self.last), item=None)
@@ -128,12 +128,12 @@ class LibraryState:
         return replace(self, selected=chosen, everything=False)
 
     def seen(self, store: AnnotationStore, items: Sequence[ItemView]) -> list[ItemView]:
-        """The items as this person may see them."""
+        """Return the items as this person may see them."""
         person = store.team.viewer(self.who)
         return [veiled(item, person) if self.veils(item) else item for item in items]
 
     def veils(self, item: ItemView) -> bool:
-        """Whether the item is shown without what its pairs must not tell."""
+        """Return whether the item is shown without what its pairs must not tell."""
         return item.waits and item.dataset not in self.revealed
 
     def chosen(self, store: AnnotationStore) -> list[int]:
@@ -168,7 +168,7 @@ class PageLook:
         self._turn = Lock()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> PageLook:
-        """A look of its own for a page that is opened."""
+        """Return a look of its own for a page that is opened."""
         return PageLook()
 
     def answer(self, handler: Callable[..., dict[str, Any]], *given: Any) -> dict[str, Any]:
@@ -183,7 +183,7 @@ class PageLook:
 
 
 def read_page(store: AnnotationStore, state: LibraryState) -> LibraryPage:
-    """The page that `state` is on."""
+    """Return the page that `state` is on."""
     where, order, total = state.where, state.order, state.total
     if total is None and where.search and len(state.starts) == 1:
         items, total = store.find(where, order=order, limit=PAGE, most=COUNTED + 1)
@@ -202,7 +202,7 @@ def filter_of(
     more: tuple[str, str, str, str, str],
     length: tuple[str | None, str | None],
 ) -> ItemFilter:
-    """The filter that the fields ask for; dataset and ids stay.
+    """Return the filter that the fields ask for; dataset and ids stay.
 
     Args:
         more: Split, source, tag, annotator, agreement, as the dropdowns have them.
@@ -246,7 +246,7 @@ def fields_of(state: LibraryState) -> dict[str, str]:
 
 
 def asked_for(state: LibraryState) -> list[str]:
-    """What narrows the rows down, a few words each; order and layout do not."""
+    """Return what narrows the rows down, a few words each; order and layout do not."""
     fields, usual = fields_of(state), fields_of(LibraryState())
     given = {name: value for name, value in fields.items() if value != usual[name]}
     words = {
@@ -266,7 +266,7 @@ def asked_for(state: LibraryState) -> list[str]:
 
 
 def _word(words: Mapping[str, object], meant: object) -> str:
-    """The word that means this; the first one when none does."""
+    """Return the word that means this; the first one when none does."""
     return next((word for word, value in words.items() if value == meant), next(iter(words)))
 
 

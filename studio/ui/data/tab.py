@@ -266,7 +266,7 @@ class DataTab:
         return {"seen": status.number - (status.state == "reading")}
 
     def poll(self, seen: int | None) -> Changes:
-        """How the import goes, or went; nothing until `already_seen` has told what is old."""
+        """Show how the import goes, or went; nothing until `already_seen` has told what is old."""
         status = self.form.importer.status
         if seen is None:
             return {}
@@ -286,7 +286,7 @@ class DataTab:
         return self.poll(self.form.importer.status.number)
 
     def arrived(self, state: LibraryState, request: gr.Request) -> Changes:
-        """The library with what was imported, and what was left out."""
+        """Show the library with what was imported, and what was left out."""
         status = self.form.importer.status
         if status.report is None:
             return {"result": outcome(status)}

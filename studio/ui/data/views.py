@@ -19,7 +19,7 @@ DRAWN = numbers(1)
 
 
 def said(title: str, *paragraphs: str, tone: str = "bad") -> str:
-    """A notice in which text from outside is inert."""
+    """Draw a notice in which text from outside is inert."""
     return notice(title, *paragraphs, tone=tone).replace("{", "&#123;").replace("$", "&#36;")
 
 
@@ -35,7 +35,7 @@ def addressed(shown: str, address: str, ticks: int) -> str:
 
 
 def dataset_list(datasets: list[DatasetView], chosen: str | None) -> str:
-    """The datasets with their counts; each is a button that carries its name."""
+    """Draw the datasets with their counts; each is a button that carries its name."""
     if not datasets:
         return '<div class="quiet">No datasets yet.</div>'
     cards = []
@@ -51,7 +51,7 @@ def dataset_list(datasets: list[DatasetView], chosen: str | None) -> str:
 
 
 def preview(found: SourcePreview) -> str:
-    """What a source was recognised as, with its first rows and what is wrong with others."""
+    """Draw what a source was recognised as, with its first rows and what is wrong with others."""
     rows = "".join(_preview_row(row) for row in found.first)
     counted = "number of rows unknown"
     if found.rows is not None:
@@ -64,7 +64,7 @@ def preview(found: SourcePreview) -> str:
 
 
 def _labels(labels: dict[str, int] | None) -> str:
-    """What another workspace holds besides rows."""
+    """Draw what another workspace holds besides rows."""
     if labels is None:
         return ""
     if not labels:
@@ -83,7 +83,7 @@ def _splits(splits: tuple[str, ...]) -> str:
 
 
 def progress(status: ImportStatus) -> str:
-    """An import on its way."""
+    """Draw an import on its way."""
     if status.stopping:
         return (
             f'<div class="preview"><p><b>Stopping the import of {safe(status.source)}</b></p></div>'
@@ -100,12 +100,12 @@ def progress(status: ImportStatus) -> str:
 
 
 def arrived(number: int) -> str:
-    """A sign for the page that import `number` has ended."""
+    """Draw a sign for the page that import `number` has ended."""
     return f'<span data-arrived="{number}"></span>'
 
 
 def summary(done: ImportReport) -> str:
-    """What an import did, in one line."""
+    """Draw what an import did, in one line."""
     parts = [f"{count(done.added)} added"]
     parts += [f"{count(done.unchanged)} already there"] if done.unchanged else []
     parts += [f"{count(done.extended)} given new answers"] if done.extended else []
@@ -116,7 +116,7 @@ def summary(done: ImportReport) -> str:
 
 
 def _left_out(done: ImportReport) -> str:
-    """How many rows were left out; a click has them all."""
+    """Draw how many rows were left out; a click has them all."""
     words = f"{count(done.bad_count)} left out"
     if done.left_out is None:
         return words
@@ -124,7 +124,7 @@ def _left_out(done: ImportReport) -> str:
 
 
 def report(done: ImportReport) -> str:
-    """What an import did, with the rows it left out."""
+    """Draw what an import did, with the rows it left out."""
     return (
         f'<div class="preview"><p><b>Imported into {safe(done.dataset)}</b></p>{summary(done)}'
         f"{bad_rows(done.bad, done.bad_count)}{_download(done)}</div>"

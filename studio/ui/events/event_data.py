@@ -12,24 +12,24 @@ LARGEST = 2**53  # what a script counts to exactly, and a database takes
 
 
 def details(event: gr.EventData) -> dict[str, Any]:
-    """What the event carries, by name; nothing when it carries something else."""
+    """Return what the event carries, by name; nothing when it carries something else."""
     found = data_of(event)
     return found if isinstance(found, dict) else {}
 
 
 def text(event: gr.EventData, name: str) -> str:
-    """A text that the event carries; empty without one."""
+    """Return a text that the event carries; empty without one."""
     value = details(event).get(name)
     return value if isinstance(value, str) else "" if value is None else str(value)
 
 
 def whole_number(value: Any) -> int | None:
-    """A whole number from 0 on as a script wrote it; None for everything else."""
+    """Return a whole number from 0 on as a script wrote it; None for everything else."""
     said = str(value)
     fits = said.isascii() and said.isdecimal() and len(said) <= len(str(LARGEST))
     return int(said) if fits and int(said) <= LARGEST else None
 
 
 def number(event: gr.EventData, name: str) -> int | None:
-    """A whole number from 0 on that the event carries; None without one."""
+    """Return a whole number from 0 on that the event carries; None without one."""
     return whole_number(details(event).get(name))

@@ -68,14 +68,14 @@ def usual(component: Any, value: Any) -> Any:
 
 
 def _nothing(component: Any) -> Any:
-    """What handlers get of a field in which nothing is."""
+    """Return what handlers get of a field in which nothing is."""
     if isinstance(component, gr.Textbox | gr.Code):
         return ""
     return [] if isinstance(component, gr.Dropdown) and component.multiselect else None
 
 
 def wrong_value(component: Any, shown: Any, value: Any) -> Wrong | None:
-    """What is wrong with a value of a field; None when nothing is.
+    """Return what is wrong with a value of a field; None when nothing is.
 
     Args:
         component: The field as the page was made with it.
@@ -128,7 +128,7 @@ def _is_typed(component: Any, value: Any) -> bool:
 
 
 def _has_items(component: Any, value: Any) -> bool:
-    """Whether a choice is one, and several are a list of such."""
+    """Return whether a choice is one, and several are a list of such."""
     if isinstance(component, gr.Dropdown) and isinstance(value, list) != bool(
         component.multiselect
     ):
@@ -139,7 +139,7 @@ def _has_items(component: Any, value: Any) -> bool:
 
 
 def _is_model(component: Any, value: Any) -> bool:
-    """Whether Gradio can read the value of a field for files or images."""
+    """Return whether Gradio can read the value of a field for files or images."""
     model = getattr(component, "data_model", None)
     if model is None:
         return True

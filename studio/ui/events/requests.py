@@ -16,7 +16,8 @@ from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from studio.api.access.gate import PERSON, refusal
+from studio.api.access.gate import PERSON
+from studio.api.access.refusals import refusal
 from studio.api.access.rules import ANNOTATE
 from studio.core.logs import events
 from studio.ui.compat.gradio_parts import has_only_own_files, is_event_of_another, is_session, shown
@@ -69,7 +70,7 @@ class EventRequests:
             events.info("A page left as its answers began", exc_info=True)
 
     def _listens_elsewhere(self, page: gr.Blocks, scope: Scope) -> bool:
-        """Whether a request is about a session that does not exist, or is another's."""
+        """Return whether a request is about a session that does not exist, or is another's."""
         if LISTENS.fullmatch(scope["path"]):
             session = _session(scope)
             return not (is_session(page, session) and self._owns(scope, session))
@@ -103,7 +104,7 @@ class EventRequests:
         await self.app(scope, received, send)
 
     def _checked(self, page: gr.Blocks, scope: Scope, body: bytes) -> tuple[bytes, Wrong | None]:
-        """The body that Gradio gets, and what is wrong with it.
+        """Return the body that Gradio gets, and what is wrong with it.
 
         Raises:
             ValueError: It is no event at all; also RecursionError.
@@ -133,7 +134,7 @@ def _session(scope: Scope) -> str:
 
 
 def _not_theirs(page: gr.Blocks, asked: Any) -> Wrong | None:
-    """What is wrong with ending an event: Gradio ends any, whoever names it."""
+    """Return what is wrong with ending an event: Gradio ends any, whoever names it."""
     known = asked if isinstance(asked, dict) else {}
     event = known.get("event_id")
     if isinstance(event, str) and is_event_of_another(page, event, known.get("session_hash")):
@@ -154,7 +155,7 @@ def _no_number(name: str) -> None:
 
 
 def _problem(page: gr.Blocks, asked: Any) -> Wrong | None:
-    """What is wrong with an event; None when nothing is."""
+    """Return what is wrong with an event; None when nothing is."""
     if not isinstance(asked, dict) or not isinstance(asked.get("data"), list):
         return Wrong("This is no event of a page.")
     number = asked.get("fn_index")
@@ -175,7 +176,7 @@ def _problem(page: gr.Blocks, asked: Any) -> Wrong | None:
 def _wrong_values(
     page: gr.Blocks, session: str | None, inputs: list[Any], values: list[Any]
 ) -> Wrong | None:
-    """What is wrong with the values of fields; None when nothing is."""
+    """Return what is wrong with the values of fields; None when nothing is."""
     if len(values) != len(inputs):
         return Wrong(f"The function takes {len(inputs)} values, and {len(values)} were sent.")
     for component, value in zip(inputs, values, strict=True):

@@ -22,7 +22,7 @@ ACTIONS = (
 
 
 def fitting(summary: RunSummary) -> set[str]:
-    """The actions that the run's state allows, without what it was asked for already."""
+    """Return the actions that the run's state allows, without what it was asked for already."""
     state, wish, run = summary.run.status.state, summary.wish, summary.run
     going, waiting = run.status.active, state == "queued"
     visible = {
@@ -62,7 +62,7 @@ def _titles(summary: RunSummary) -> dict[str, str]:
 
 
 def updates(summary: RunSummary) -> list[Any]:
-    """The buttons, in the order of `ACTIONS`, as they are for this run."""
+    """Return the buttons, in the order of `ACTIONS`, as they are for this run."""
     shown, main = fitting(summary), next_step(summary)
     found = []
     for name, title, _ in ACTIONS:

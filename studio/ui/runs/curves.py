@@ -142,7 +142,7 @@ def _compared(runs: list[RunSummary], labels: list[str], look: ChartLook) -> lis
 
 
 def _short(name: str) -> str:
-    """A name that leaves room for the others in a legend."""
+    """Return a name that leaves room for the others in a legend."""
     return name if len(name) <= LONGEST_LABEL else f"{name[: LONGEST_LABEL - 1].rstrip()}…"
 
 

@@ -40,29 +40,29 @@ class ShownRuns:
         self.words = {str(part): str(word) for part, word in words.items()}
 
     def has(self, part: str, word: str) -> bool:
-        """Whether the page shows that of the part."""
+        """Return whether the page shows that of the part."""
         return self.words.get(part) == word
 
     def part(self, name: str, html: str, word: str = "") -> Any:
-        """The part with its word, or nothing where the page shows the same."""
+        """Return the part with its word, or nothing where the page shows the same."""
         word = word or word_of(html)
         return gr.skip() if self.has(name, word) else carry(name, word) + html
 
 
 def word_of(*things: Any) -> str:
-    """A short word that differs when any of `things` does."""
+    """Return a short word that differs when any of `things` does."""
     return hashlib.sha256("|".join(map(str, things)).encode()).hexdigest()[:16]
 
 
 def carry(part: str, word: str) -> str:
-    """What a part carries to say what it was drawn from."""
+    """Return what a part carries to say what it was drawn from."""
     return f'<i data-part="{escape(part)}" data-shown="{escape(word)}" hidden></i>'
 
 
 def curves_word(
     there: ShownRuns, chosen: RunSummary, others: list[RunSummary], look: ChartLook
 ) -> tuple[str, bool]:
-    """The word of the curves as they would be drawn now, and whether that can wait.
+    """Return the word of the curves as they would be drawn now, and whether that can wait.
 
     Drawing them is most of the work, in the browser too. While a run goes on they follow every few
     seconds; on a machine that trains beside its browser, training would pay for more.

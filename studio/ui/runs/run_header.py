@@ -65,7 +65,7 @@ def head(summary: RunSummary, turn: str = "") -> str:
 
 
 def facts(summary: RunSummary) -> str:
-    """The run in one line."""
+    """Draw the run in one line."""
     card, status = summary.card, summary.run.status
     if summary.config is None:
         return f"{summary.run.run_id} · its run file cannot be read"
@@ -75,7 +75,7 @@ def facts(summary: RunSummary) -> str:
 
 
 def _rows(summary: RunSummary) -> str:
-    """What is learned of the rows, and why some are left out, as the run's plan has it."""
+    """Draw what is learned of the rows, and why some are left out, as the run's plan has it."""
     plan = read_state(summary.run.paths.plan)
     said = [plan.get("scored") or "", *(f"left out: {text}" for text in plan.get("skipped") or [])]
     line = " · ".join(filter(None, said))
@@ -132,7 +132,7 @@ def _outcome(summary: RunSummary) -> str:
 
 
 def _push(summary: RunSummary) -> str:
-    """How the push to the hub went, of a run that ended."""
+    """Draw how the push to the hub went, of a run that ended."""
     status = summary.run.status
     if status.state not in ENDED:
         return ""
@@ -163,7 +163,7 @@ def _clock(when: float) -> str:
 
 
 def _wish(summary: RunSummary) -> str:
-    """What becomes of what the run was asked for."""
+    """Draw what becomes of what the run was asked for."""
     stage, wish = summary.run.status.stage, summary.wish
     if summary.job:
         return JOB_WISHES[wish]
@@ -175,7 +175,7 @@ def _wish(summary: RunSummary) -> str:
 
 
 def _results(summary: RunSummary) -> str:
-    """What came of a run that ended."""
+    """Draw what came of a run that ended."""
     if summary.run.status.state not in ENDED:
         return ""
     parts = "".join(

@@ -163,7 +163,7 @@ class RunReader:
             return None
 
     def diary(self, run: Run) -> Diary:
-        """The run's diary, read to the end."""
+        """Return the run's diary, read to the end."""
         with self._lock:
             diary = self._diaries.get(run.run_id)
             if diary is None or (stamp(run.paths.events) or (0, 0))[1] < diary.offset:
@@ -175,7 +175,7 @@ class RunReader:
             return diary.refresh()
 
     def config(self, run: Run) -> RunConfig | None:
-        """The run's settings; None when they cannot be read."""
+        """Return the run's settings; None when they cannot be read."""
         now = stamp(run.paths.config)
         with self._lock:
             known = self._configs.get(run.run_id)
@@ -205,7 +205,7 @@ def _config(run: Run) -> RunConfig | None:
 
 
 def current(runs: list[RunSummary]) -> RunSummary | None:
-    """The run that is going on, else the one that waits longest."""
+    """Return the run that is going on, else the one that waits longest."""
     going = [item for item in runs if item.run.status.active]
     waiting = [item for item in runs if item.run.status.state == "queued"]
     if going:
@@ -214,13 +214,13 @@ def current(runs: list[RunSummary]) -> RunSummary | None:
 
 
 def in_line(runs: list[RunSummary]) -> list[RunSummary]:
-    """The waiting runs, the next one first."""
+    """Return the waiting runs, the next one first."""
     queued = [item for item in runs if item.run.status.state == "queued"]
     return sorted(queued, key=lambda item: (item.run.status.queued, item.run.run_id))
 
 
 def turn(chosen: RunSummary, runs: list[RunSummary], paused: bool) -> str:
-    """When a waiting run starts; empty for one that does not wait."""
+    """Return when a waiting run starts; empty for one that does not wait."""
     line = [item.run.run_id for item in in_line(runs)]
     if chosen.run.run_id not in line:
         return ""
@@ -261,7 +261,7 @@ def comparable(runs: list[RunSummary], chosen: RunSummary) -> list[tuple[str, st
 
 
 def epochs_of(text: str | None) -> float:
-    """The number of epochs that was typed.
+    """Return the number of epochs that was typed.
 
     Raises:
         InputError: It is none.

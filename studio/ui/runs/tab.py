@@ -183,7 +183,7 @@ class RunsTab:
         return self.poll(run_id, "", *looks)
 
     def open(self, run_id: str | None, *looks: Any) -> tuple[Any, ...]:
-        """What one sees on coming here: the chosen run, else the newest."""
+        """Show what one sees on coming here: the chosen run, else the newest."""
         runs = self.reader.list()
         if runs and run_id not in {item.run.run_id for item in runs}:
             return self._choose(runs[0].run.run_id, looks)
@@ -199,7 +199,7 @@ class RunsTab:
         target: Link | None = None,
         followed: str = "",
     ) -> tuple[Any, ...]:
-        """What is not as `seen` by the page; all of it on one that was just opened."""
+        """Show what is not as `seen` by the page; all of it on one that was just opened."""
         if _under_way(target, followed):
             return (gr.skip(),) * self._width
         opened, looks = ShownRuns(seen).words, (compare, smoothing, log_scale)
@@ -224,12 +224,12 @@ class RunsTab:
         return self.open(run_id, *looks)
 
     def follow(self, target: Link | None, *looks: Any) -> tuple[Any, ...]:
-        """The run a link of another tab points at, and the link's stamp as followed."""
+        """Show the run a link of another tab points at, and the link's stamp as followed."""
         stamp = str(target[1]) if target else ""
         return *self._choose(target[0] if target else None, looks), stamp
 
     def pick(self, event: gr.EventData, run_id: str | None, *looks: Any) -> tuple[Any, ...]:
-        """The card, or the queue's button, that was clicked."""
+        """Follow a click on a card, or on a button of the queue."""
         clicked, act = text(event, "run"), text(event, "act")
         supervisor = self.context.supervisor
         if act in ("pause", "go"):
@@ -250,7 +250,7 @@ class RunsTab:
         smoothing: float = SMOOTHING,
         log_scale: bool = False,
     ) -> tuple[Any, ...]:
-        """What is on disk and not yet on the page; nothing when it shows all there is.
+        """Show what is on disk and not yet on the page; nothing when it shows all there is.
 
         The choice itself is never written here: an answer on its way when another run is chosen
         must not undo that, and the next poll paints over it.
@@ -331,7 +331,7 @@ class RunsTab:
         return self._act(self.context.supervisor.extend, run_id, looks, wanted)
 
     def foretell(self, run_id: str | None, epochs: str) -> str:
-        """What so many epochs would do to the learning rate, said before it is decided."""
+        """Show what so many epochs would do to the learning rate, said before it is decided."""
         chosen = self.reader.get(run_id)
         if chosen is None:
             return ""

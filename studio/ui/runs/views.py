@@ -33,7 +33,7 @@ UNPAUSE = "Waiting runs are started again"
 
 
 def run_list(runs: list[RunSummary], chosen: str | None, paused: bool = False) -> str:
-    """What goes on, the queue with the next run first, then what ended, newest first.
+    """Draw what goes on, the queue with the next run first, then what ended, newest first.
 
     Buttons carry id and action.
     """
@@ -89,7 +89,7 @@ def _card(summary: RunSummary, chosen: bool, waiting: list[str]) -> str:
 
 
 def log(summary: RunSummary) -> str:
-    """The end of the log, and the way to all of it."""
+    """Draw the end of the log, and the way to all of it."""
     text = tail(summary.run.paths.log)
     if not text:
         return code("Nothing written yet.", LOG)
@@ -99,7 +99,7 @@ def log(summary: RunSummary) -> str:
 
 
 def settings(summary: RunSummary) -> str:
-    """The run file as it is."""
+    """Draw the run file as it is."""
     try:
         text = summary.run.paths.config.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
@@ -182,7 +182,7 @@ def _probe(diary: Diary, place: int) -> str:
 
 
 def _answer(text: str, written: int | None) -> str:
-    """What was said, or that it was nothing and why.
+    """Draw what was said, or that it was nothing and why.
 
     Args:
         written: Tokens of the answer; None where they are not known.
@@ -194,7 +194,7 @@ def _answer(text: str, written: int | None) -> str:
 
 
 def _answers(diary: Diary, place: int) -> list[tuple[str, str, int | None]]:
-    """The steps of an answer, the answer, its tokens where it is empty.
+    """Draw the steps of an answer, the answer, its tokens where it is empty.
 
     Steps that follow each other with the same answer are one line.
     """
@@ -241,7 +241,7 @@ def _checkpoint(step: int, ended: bool, used: bool) -> str:
 
 
 def longer_note(summary: RunSummary, epochs: float | None = None, trouble: str = "") -> str:
-    """What training longer does to the learning rate; with `epochs`, in numbers.
+    """Draw what training longer does to the learning rate; with `epochs`, in numbers.
 
     Args:
         trouble: Why what was typed is no number of epochs.

@@ -22,13 +22,13 @@ STATES = {
 
 
 def chip(state: str) -> str:
-    """A run's state as a shape and a word."""
+    """Return a run's state as a shape and a word."""
     shape, word, tone = STATES[state]
     return f'<span class="chip {tone}"><span aria-hidden="true">{shape}</span>{word}</span>'
 
 
 def bar(share: float) -> str:
-    """A progress bar; `share` is 0 to 1."""
+    """Return a progress bar; `share` is 0 to 1."""
     percent = round(100 * min(max(share, 0.0), 1.0), 1)
     return (
         f'<div class="bar" role="progressbar" aria-valuemin="0" aria-valuemax="100" '
@@ -37,7 +37,7 @@ def bar(share: float) -> str:
 
 
 def empty(title: str, text: str) -> str:
-    """What a place says when there is nothing in it yet."""
+    """Return what a place says when there is nothing in it yet."""
     return f'<div class="empty"><b>{escape(title)}</b>{escape(text)}</div>'
 
 
@@ -45,7 +45,7 @@ EMPTY_ANSWER = "(empty answer)"
 
 
 def notice(title: str, *paragraphs: str, tone: str = "") -> str:
-    """A sentence that stands out; tone is `bad`, `warn` or nothing."""
+    """Return a sentence that stands out; tone is `bad`, `warn` or nothing."""
     head = f"<p><b>{escape(title)}</b></p>" if title else ""
     rest = "".join(f"<p>{escape(text)}</p>" for text in paragraphs if text)
     role = ' role="alert"' if tone == "bad" else ""
@@ -70,7 +70,7 @@ def duration(seconds: float) -> str:
 
 
 def count(number: int) -> str:
-    """A count people can read: `1,053`, `11.3 M`, `2.2 B`."""
+    """Return a count people can read: `1,053`, `11.3 M`, `2.2 B`."""
     for size, unit in ((1e9, "B"), (1e6, "M")):
         if number >= size:
             return f"{number / size:.3g} {unit}"
@@ -78,7 +78,7 @@ def count(number: int) -> str:
 
 
 def told(error: StudioError) -> str:
-    """An error in place: what happened and what to do; its traceback goes into the log."""
+    """Return an error in place: what happened and what to do; its traceback goes into the log."""
     log_told(error)
     return notice(error.message, error.remedy, tone="bad")
 

@@ -163,7 +163,7 @@ def _ticks(scale: _Scale, form: Form) -> str:
 
 
 def _labels(stops: list[float], form: Form) -> list[str]:
-    """The ticks in words, with more digits where they would read alike."""
+    """Return the ticks in words, with more digits where they would read alike."""
     labels = [form(stop) for stop in stops]
     for digits in range(4, 9):
         if len(set(labels)) == len(labels):
@@ -211,7 +211,7 @@ def _summary(title: str, lines: list[Line], form: Form) -> str:
 
 
 def number(value: float) -> str:
-    """A value in about three digits."""
+    """Return a value in about three digits."""
     if value and (abs(value) >= 1e7 or abs(value) < 0.001):
         digits, power = f"{value:.2e}".split("e")
         return f"{float(digits):g}e{int(power)}"
@@ -221,5 +221,5 @@ def number(value: float) -> str:
 
 
 def as_percent(value: float) -> str:
-    """A share in percent."""
+    """Return a share in percent."""
     return f"{100 * value:.3g} %"

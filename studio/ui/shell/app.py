@@ -61,7 +61,7 @@ def bound_gradio(environment: MutableMapping[str, str] = os.environ) -> None:
 
 
 def build_page(context: StudioContext, names: tuple[str, ...] = tuple(TABS)) -> gr.Blocks:
-    """The page with the tabs called `names`."""
+    """Build the page with the tabs called `names`."""
     bound_gradio()
     with gr.Blocks(title="VLM Studio", analytics_enabled=False, delete_cache=(DAY, DAY)) as page:
         links = [gr.State(None) for _ in range(4)]
@@ -89,7 +89,7 @@ def _unshown(page: gr.Blocks, nothing: gr.State) -> None:
 
 
 def build_app(context: StudioContext, names: tuple[str, ...] = tuple(TABS)) -> FastAPI:
-    """The whole web application; with accounts, annotators get a page of their own.
+    """Build the whole web application; with accounts, annotators get a page of their own.
 
     Args:
         names: The tabs of everybody else's page.

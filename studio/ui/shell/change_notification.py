@@ -53,12 +53,12 @@ LOOK_AGAIN = {
 
 
 def mark(word: str) -> str:
-    """What a component carries to say when it was drawn: the word of before that."""
+    """Return what a component carries to say when it was drawn: the word of before that."""
     return f'<i data-pulse="{escape(word)}" hidden></i>'
 
 
 def pulse(context: StudioContext, runs: Iterable[RunSummary] | None) -> str:
-    """A word that differs whenever anything of the runs, the queue or the journal does.
+    """Return a word that differs whenever anything of the runs, the queue or the journal does.
 
     What is drawn must be read after it, so that it is never older than the word it carries.
 
@@ -73,7 +73,7 @@ def pulse(context: StudioContext, runs: Iterable[RunSummary] | None) -> str:
 
 
 def header_word(context: StudioContext, runs: Iterable[RunSummary] | None) -> str:
-    """A word that differs whenever the header would say something else.
+    """Return a word that differs whenever the header would say something else.
 
     The time left of a run, which changes with every step, is taken up every 15 seconds.
     """
@@ -88,7 +88,7 @@ def header_word(context: StudioContext, runs: Iterable[RunSummary] | None) -> st
 
 
 def router(context: StudioContext, *, runs: bool = True) -> APIRouter:
-    """The route, for everybody who is logged in.
+    """Build the route, for everybody who is logged in.
 
     Args:
         runs: Whether it is for a page with runs, of which only a lead is told.

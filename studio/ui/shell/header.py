@@ -78,11 +78,11 @@ class PageHeader:
         return go_to(wanted) if wanted in self.tabs else gr.skip()
 
     def shown(self, request: gr.Request) -> str:
-        """The line as whoever sent `request` sees it."""
+        """Return the line as whoever sent `request` sees it."""
         return self.html(user(self.context, request))
 
     def html(self, who: str = "") -> str:
-        """The line as it is now; `who` says whose page it is."""
+        """Return the line as it is now; `who` says whose page it is."""
         runs = self.reader.list() if "runs" in self.tabs else None
         word = header_word(self.context, runs)
         paused = queue.is_paused(self.context.workspace)
@@ -95,7 +95,7 @@ class PageHeader:
         return mark(word) + line + self._notices()
 
     def _notices(self) -> str:
-        """What only a lead is told; an annotator has a page of their own."""
+        """Return what only a lead is told; an annotator has a page of their own."""
         if self.context.accounts is not None and self.tabs == ("annotate",):
             return ""
         return "".join(
@@ -105,7 +105,7 @@ class PageHeader:
 
 
 def header(workspace: str, right: str) -> str:
-    """The line as HTML; `right` goes before the switch for light and dark."""
+    """Return the line as HTML; `right` goes before the switch for light and dark."""
     return (
         f'<div class="studio-header"><span class="studio-mark">{MARK}VLM Studio</span>'
         f'<span class="workspace" title="Workspace">{escape(workspace)}</span>'
@@ -116,7 +116,7 @@ def header(workspace: str, right: str) -> str:
 
 
 def user(context: StudioContext, request: gr.Request) -> str:
-    """Who is logged in, or under which name labels are saved without logins."""
+    """Return who is logged in, or under which name labels are saved without logins."""
     if context.accounts is None:
         title = f"Nobody logs in here: labels are saved under the name {LOCAL_USER}"
         return f'<span class="who" title="{escape(title)}">{escape(LOCAL_USER)}</span>'
@@ -128,7 +128,7 @@ def user(context: StudioContext, request: gr.Request) -> str:
 
 
 def journal(state: JournalState) -> str:
-    """Whether labels reach the journal, for everybody to see."""
+    """Return whether labels reach the journal, for everybody to see."""
     when = (
         "never"
         if state.pushed_at is None

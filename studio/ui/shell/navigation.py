@@ -37,10 +37,10 @@ class Shell:
 
 
 def link(value: Any) -> tuple[Any, int]:
-    """A link's content; the stamp makes following the same link twice a change."""
+    """Return a link's content; the stamp makes following the same link twice a change."""
     return value, time.time_ns()
 
 
 def go_to(tab: str) -> Any:
-    """The update for `Shell.tabs` that opens `tab`."""
+    """Return the update for `Shell.tabs` that opens `tab`."""
     return gr.Tabs(selected=tab)

@@ -15,9 +15,9 @@ from fastapi import APIRouter, Request, Response
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from studio.api.access.gate import policy
 from studio.api.access.request_checks import ReadRoute
 from studio.api.access.rules import HOME
+from studio.api.access.security_headers import policy
 from studio.core.paths import ASSETS
 from studio.ui.shell.theme import SCRIPTS
 

@@ -83,7 +83,7 @@ _TOKENS = {
 
 
 def theme() -> Base:
-    """The studio's look: system fonts, one indigo accent, quiet surfaces, hairlines.
+    """Return the studio's look: system fonts, one indigo accent, quiet surfaces, hairlines.
 
     Both modes read the same CSS variables, which style.css defines once for light and once
     for dark.

@@ -139,7 +139,7 @@ class TeamActions:
         )
 
     def _stored(self, dataset: str) -> Draft:
-        """What the form shows of a dataset where nothing is typed."""
+        """Return what the form shows of a dataset where nothing is typed."""
         team = self.context.store.team
         settings, guidelines = team.settings(dataset), team.guidelines(dataset)
         values = [getattr(settings, name) for name in FIELDS[:-1]]
@@ -186,7 +186,7 @@ class TeamActions:
         return figures, log, *ready, made_from, said, drafts
 
     def _left(self, drafts: Drafts, left: Draft) -> Drafts:
-        """The drafts when the form is about to be filled anew: with what was typed in it."""
+        """Return the drafts when the form is about to be filled anew: with what was typed in it."""
         dataset = left.filled.dataset
         if not dataset:
             return drafts
@@ -196,7 +196,7 @@ class TeamActions:
         return form.values != form.filled.values or form.guidelines != self._before(form)
 
     def _before(self, form: Draft) -> str:
-        """The guidelines that the form was filled with."""
+        """Return the guidelines that the form was filled with."""
         return self.context.store.team.guidelines(form.filled.dataset, form.filled.seen).text
 
     def save(
@@ -225,7 +225,7 @@ class TeamActions:
         return notice(f"Saved. {said[0]}", *said[1:]), saved.text, drafts.drop(dataset)
 
     def _save(self, lead: str, form: Draft) -> tuple[Filled, list[str]]:
-        """What the form is made from now, and what there is to say.
+        """Return what the form is made from now, and what there is to say.
 
         Only what was changed is written: what a colleague changed meanwhile in another field stays,
         and in the same field is not written over (ProjectConflict).
@@ -254,7 +254,7 @@ class TeamActions:
         return Filled(dataset, seen, form.values), said
 
     def log(self, dataset: str | None, who: str, lines: float | None, request: gr.Request) -> str:
-        """The log of one person, or of everybody."""
+        """Show the log of one person, or of everybody."""
         try:
             self._lead(request)
             most = _whole(lines or LINES)
@@ -289,21 +289,21 @@ def _whole(number: float) -> int:
 
 
 def _setting(name: str, value: Any) -> Any:
-    """A setting as it is stored, of what is in its field."""
+    """Return a setting as it is stored, of what is in its field."""
     if name != "aspects":
         return value
     return tuple(part.strip() for part in (value or "").split(",") if part.strip())
 
 
 def _typed_values(form: Draft) -> dict[str, Any]:
-    """What is in the form, by name, as it would be stored."""
+    """Return what is in the form, by name, as it would be stored."""
     named = zip(FIELDS, form.values, strict=True)
     values = {name: _setting(name, value) for name, value in named}
     return values | {GUIDELINES: form.guidelines}
 
 
 def _as_told(filled: Filled, conflict: ProjectConflict) -> Filled:
-    """What the form counts as filled with, now that its lead was told what others wrote."""
+    """Return what the form counts as filled with, now that its lead was told what others wrote."""
     stands = {one.name: one.stands for one in conflict.clashes}
     values = dict(zip(FIELDS, filled.values, strict=True))
     for name in values.keys() & stands.keys():

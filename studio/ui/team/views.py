@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from difflib import unified_diff
 from html import escape
 from itertools import islice
+from operator import attrgetter
 from typing import Any
 
 from studio.annotation.quality.annotator_figures import Person, Quality
@@ -40,14 +41,14 @@ def figures(
     return (
         f'{dated(quality)}<div class="tm-figures">{"".join(_headline(quality, to_decide))}</div>'
         f"{_people(quality.people, standings or {})}{_kappas(quality)}{_reasons(quality)}"
-        f'<div class="tm-plots">{_ranges("Left side chosen", quality.people, _left)}'
-        f"{_ranges('Longer answer chosen', quality.people, _longer)}</div>"
+        f'<div class="tm-plots">{_ranges("Left side chosen", quality.people, attrgetter("left"))}'
+        f"{_ranges('Longer answer chosen', quality.people, attrgetter('longer'))}</div>"
         f'<div class="plots">{_plots(quality)}</div>'
     )
 
 
 def dated(quality: Quality) -> str:
-    """When the figures were measured, and over which period answers were given."""
+    """Draw when the figures were measured, and over which period answers were given."""
     said = f"As of {_minute(quality.as_of)}"
     if quality.answered is not None:
         first, last = map(_minute, quality.answered)
@@ -194,7 +195,7 @@ def _plots(quality: Quality) -> str:
 
 
 def _short_pace(quality: Quality, unit: str) -> str:
-    """What there is to say in place of a curve of one hour or one day."""
+    """Draw what there is to say in place of a curve of one hour or one day."""
     first, last = quality.answered or (quality.as_of, quality.as_of)
     said = f"{quality.answers:,} answer{'' if quality.answers == 1 else 's'}"
     when = f"in {duration(last - first)}" if last - first >= 60 else "within a minute"
@@ -209,7 +210,7 @@ def _lower(text: str) -> str:
 
 
 def _ranges(title: str, people: Sequence[Person], of: Callable[[Person], MeasuredFigure]) -> str:
-    """A share of each person as a dot with its interval, beside the half that chance gives."""
+    """Draw a share of each person as a dot with its interval, beside the half that chance gives."""
     known = [(person.name, of(person)) for person in people if of(person).value is not None]
     if not known:
         return ""
@@ -228,7 +229,7 @@ def _range(name: str, figure: MeasuredFigure) -> str:
 
 
 def differences(clashes: Sequence[Clash], typed: Mapping[str, Any]) -> str:
-    """What another lead changed meanwhile, beside what was typed.
+    """Draw what another lead changed meanwhile, beside what was typed.
 
     Args:
         typed: By name of the field.
@@ -267,7 +268,7 @@ def _in_words(value: Any) -> str:
 
 
 def log(lines: Sequence[LogLine]) -> str:
-    """What happened, newest first."""
+    """Draw what happened, newest first."""
     if not lines:
         return empty("Nothing yet", "Answers, decisions and changes of settings appear here.")
     rows = [(_when(line.at), line.who, line.action, line.dataset, line.what) for line in lines]
@@ -275,20 +276,12 @@ def log(lines: Sequence[LogLine]) -> str:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A plain table of texts."""
+    """Draw a plain table of texts."""
     top = "".join(f"<th>{escape(cell)}</th>" for cell in head)
     body = "".join(
         f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows
     )
     return f'<div class="tm-scroll" tabindex="0"><table class="tm-votes"><tr>{top}</tr>{body}</table></div>'
-
-
-def _left(person: Person) -> MeasuredFigure:
-    return person.left
-
-
-def _longer(person: Person) -> MeasuredFigure:
-    return person.longer
 
 
 def _short(figure: MeasuredFigure) -> str:
@@ -313,7 +306,7 @@ def _percent(value: float) -> str:
 
 
 def _ago(at: float | None) -> str:
-    """How long ago; the day, when that is more than one."""
+    """Return how long ago; the day, when that is more than one."""
     if at is None:
         return "–"
     passed = time.time() - at

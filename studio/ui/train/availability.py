@@ -57,7 +57,7 @@ class Availability:
             return self.plan.device
 
     def usable_of(self, shown: dict[str, Any], target: str) -> dict[str, Any]:
-        """The chosen values that can be used."""
+        """Return the chosen values that can be used."""
         reasons = unavailable(self.device(target))
         return {
             spec.path: shown[spec.path]
@@ -75,7 +75,7 @@ class Availability:
         return [device, *(gr.update(choices=offered) for offered in choices)]
 
     def refuser(self, path: str) -> Callable[..., Any]:
-        """The handler that puts the value before back when the new one cannot be used."""
+        """Return the handler that puts the value before back when the new one cannot be used."""
         label = next(spec.label for spec in self.specs if spec.path == path)
 
         def refuse(value: Any, usable: dict[str, Any], target: str) -> Any:
@@ -90,6 +90,6 @@ class Availability:
 
 
 def unusable(value: Any, reasons: dict[str, str]) -> str | None:
-    """The first of the chosen values that has a reason against it."""
+    """Return the first of the chosen values that has a reason against it."""
     chosen = value if isinstance(value, list) else [value]
     return next((item for item in chosen if item in reasons), None)

@@ -107,7 +107,7 @@ def _finished(found: RangeResult) -> tuple[Any, ...]:
 
 
 def said(found: RangeResult) -> str:
-    """The suggestion, and where it comes from."""
+    """Return the suggestion, and where it comes from."""
     parts = [f"a tenth of the rate at the lowest loss is {found.tenth:.2g}"]
     if found.steepest is not None:
         parts.insert(0, f"the loss falls steepest at {found.steepest:.2g}")

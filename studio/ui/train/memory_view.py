@@ -43,7 +43,7 @@ def size(number: float) -> str:
 
 
 def memory(found: Plan, seen: Measurement | None = None) -> str:
-    """The bar, its legend, and what a dry step measured for the same settings."""
+    """Draw the bar, its legend, and what a dry step measured for the same settings."""
     if found.memory is None:
         return ""
     parts = found.memory.parts()
@@ -54,7 +54,7 @@ def memory(found: Plan, seen: Measurement | None = None) -> str:
 
 
 def where(found: Plan) -> str:
-    """The device in words."""
+    """Return the device in words."""
     kinds = {"cuda": "GPU", "mps": "Apple GPU", "cpu": "CPU"}
     return kinds.get(found.device, found.device)
 

@@ -163,7 +163,7 @@ class PlanPanel:
         return views.state_line(views.FRESH), "", drawn, found.to_json(), []
 
     def plan(self, config: RunConfig, gpu_gb: float | None = None) -> Plan:
-        """The plan; one made a moment ago for the same settings is still good.
+        """Return the plan; one made a moment ago for the same settings is still good.
 
         Raises:
             InputError: The run cannot start.
@@ -217,7 +217,7 @@ class PlanPanel:
         return [values.get(spec.path, SKIP) for spec in self.specs]
 
     def failed(self, error: InputError) -> str:
-        """The problems with their fields' labels."""
+        """Return the problems with their fields' labels."""
         log_told(error)
         return views.failed(state.problems_of(error), self.labels)
 

@@ -136,7 +136,7 @@ class SettingsPanel:
         return self.store.names()
 
     def sides(self) -> state.Choices:
-        """What can be compared."""
+        """Show what can be compared."""
         return state.side_choices(self.names(), self.context.runs)
 
     def refresh(self, chosen: str | None = None) -> list[Any]:
@@ -167,7 +167,7 @@ class SettingsPanel:
         return [notice("", f"{name} is in the form."), *widgets_of(self.specs, config)]
 
     def duplicate(self, name: str | None) -> list[Any]:
-        """A copy under a free name."""
+        """Keep a copy under a free name."""
         if not name:
             return [notice("", "Choose saved settings first.", tone="warn"), SKIP, SKIP, SKIP]
         try:
@@ -207,7 +207,7 @@ class SettingsPanel:
         return [text, *self.use_text(text)]
 
     def take_along(self, *shown: Any) -> tuple[Any, Any]:
-        """The form as a file for the browser to save."""
+        """Write the form into a file for the browser to save."""
         try:
             config = config_from(self.specs, shown)
         except ConfigError as error:
@@ -216,7 +216,7 @@ class SettingsPanel:
         return file, ""
 
     def compare(self, left: str | None, right: str | None, *shown: Any) -> Any:
-        """Where two settings differ, as a table."""
+        """Show where two settings differ, as a table."""
         if not left or not right:
             return ""
         try:

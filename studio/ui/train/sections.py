@@ -27,7 +27,7 @@ class FormSection:
     method: str = "any"
 
     def of(self, specs: Sequence[FieldSpec]) -> list[FieldSpec]:
-        """Its settings, in the order of the run file."""
+        """Return its settings, in the order of the run file."""
         return [spec for spec in specs if spec.path.startswith(self.starts)]
 
 
@@ -56,7 +56,7 @@ def of_what(specs: Sequence[FieldSpec]) -> list[FieldSpec]:
 
 
 def jump_list() -> str:
-    """A button for each section; seen with all settings, and while one is looked for."""
+    """Return a button for each section; seen with all settings, and while one is looked for."""
     buttons = [(WHAT, "Model and data", "any")]
     buttons += [(section.element, section.title, section.method) for section in SECTIONS]
     items = "".join(

@@ -63,7 +63,7 @@ def help_of(specs: Iterable[FieldSpec]) -> dict[str, dict[str, str]]:
 
 
 def labelled(spec: FieldSpec, reasons: Mapping[str, str]) -> list[tuple[str, str]]:
-    """The values of a choice; one that cannot be used here says why."""
+    """Return the values of a choice; one that cannot be used here says why."""
     return [
         (f"{value} (unavailable: {reasons[value]})" if value in reasons else value, value)
         for value in spec.choices
@@ -73,7 +73,7 @@ def labelled(spec: FieldSpec, reasons: Mapping[str, str]) -> list[tuple[str, str
 def component(
     spec: FieldSpec, choices: Sequence[Any] | None = None, reasons: Mapping[str, str] | None = None
 ) -> gr.components.Component:
-    """The component for one setting.
+    """Build the component for one setting.
 
     Args:
         choices: Values offered that the user may also overtype.
@@ -115,7 +115,7 @@ def _boolean(spec: FieldSpec, common: dict[str, Any]) -> gr.components.Component
 
 
 def to_widget(spec: FieldSpec, value: Any) -> Any:
-    """What the component shows for a setting's value."""
+    """Return what the component shows for a setting's value."""
     if spec.kind == "boolean":
         return _words(value) if spec.optional else bool(value)
     if isinstance(value, dict):
@@ -133,7 +133,7 @@ def to_widget(spec: FieldSpec, value: Any) -> Any:
 
 
 def to_value(spec: FieldSpec, shown: Any) -> Any:
-    """The setting's value for what the component shows.
+    """Return the setting's value for what the component shows.
 
     Raises:
         ConfigError: A mapping that is not written `key: value, …`, a number that is none.
@@ -154,7 +154,7 @@ def to_value(spec: FieldSpec, shown: Any) -> Any:
 
 
 def config_from(specs: Iterable[FieldSpec], shown: Sequence[Any]) -> RunConfig:
-    """The run file that a filled form means.
+    """Return the run file that a filled form means.
 
     Raises:
         ConfigError: With one problem per field that cannot be used.
@@ -189,7 +189,7 @@ def _parsed(values: dict[str, Any], problems: list[FieldProblem]) -> RunConfig:
 
 
 def widgets_of(specs: Iterable[FieldSpec], config: RunConfig) -> list[Any]:
-    """What every component shows for `config`, in the order of `specs`."""
+    """Return what every component shows for `config`, in the order of `specs`."""
     values = config.model_dump()
     return [_widget(spec, config, values) for spec in specs]
 

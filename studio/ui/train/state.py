@@ -101,7 +101,7 @@ def _spelled(losses: Mapping[str, float]) -> str:
 
 
 def model_choices(store: RunStore) -> Choices:
-    """The embedded model and every base that a run has used."""
+    """Return the embedded model and every base that a run has used."""
     used = {config.model.id for run in store.list() if (config := _config(run))}
     return [("embedded", EMBEDDED), *((name, name) for name in sorted(used - {EMBEDDED}))]
 
@@ -137,7 +137,7 @@ def rate_for(method: str, rate: float | None) -> float | None:
 
 
 def held_out_split(workspace: Workspace, source: str) -> str | None:
-    """The split that an export holds out to evaluate on; None without one."""
+    """Return the split that an export holds out to evaluate on; None without one."""
     for export in list_exports(workspace):
         if export.spec == source:
             return EVALUATION if export.rows.get(EVALUATION) else None
@@ -145,7 +145,7 @@ def held_out_split(workspace: Workspace, source: str) -> str | None:
 
 
 def parse_text(text: str) -> RunConfig:
-    """A run file from its text.
+    """Return a run file from its text.
 
     Raises:
         ConfigError: It is not YAML, or settings are wrong.
@@ -169,7 +169,7 @@ def ensure(config: RunConfig) -> None:
 
 
 def problems_of(error: InputError) -> list[FieldProblem]:
-    """An error as problems of fields."""
+    """Return an error as problems of fields."""
     if isinstance(error, ConfigError):
         return error.problems
     return [FieldProblem(error.field, error.message, error.remedy)]
@@ -201,7 +201,7 @@ def gigabytes(target: str | None) -> float | None:
 
 
 def measured_key(config: RunConfig) -> str:
-    """What a dry step's result belongs to: all settings that memory or speed depend on."""
+    """Return what a dry step's result belongs to: all settings that memory or speed depend on."""
     values = config.model_dump(mode="json")
     for section in ("name", "schedule", "probes", "launch", "report_to", "push_to_hub"):
         values.pop(section)
@@ -222,7 +222,7 @@ def about(config: RunConfig) -> str:
 
 
 def changed(specs: Sequence[FieldSpec], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """What components show after `changes` (dotted setting → value, sections allowed).
+    """Return what components show after `changes` (dotted setting → value, sections allowed).
 
     `adapter: null` switches the adapter off, `adapter: {…}` switches it on.
     """
@@ -252,7 +252,7 @@ def side_choices(saved: Sequence[str], store: RunStore) -> Choices:
 
 
 def side(choice: str, saved: SavedSettings, store: RunStore) -> RunConfig:
-    """The settings that one of `side_choices` (but the form) stands for.
+    """Return the settings that one of `side_choices` (but the form) stands for.
 
     Raises:
         NotFoundError: They are gone.

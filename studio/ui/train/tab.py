@@ -213,7 +213,7 @@ class TrainTab:
         return True
 
     def check(self, target: str, usable: dict[str, Any], *shown: Any) -> tuple[Any, ...]:
-        """What can be told at once: summary, problems, the run file; and remember the form."""
+        """Show what can be told at once: summary, problems, the run file; and remember the form."""
         remembered = {spec.path: item for spec, item in zip(self.specs, shown, strict=True)}
         usable = usable | self.availability.usable_of(remembered, target)
         try:
@@ -245,7 +245,7 @@ class TrainTab:
         return ready, "", [], link(run_id), go_to("runs")
 
     def restore(self, saved: dict[str, Any] | None) -> list[Any]:
-        """The form as it was left in this browser."""
+        """Show the form as it was left in this browser."""
         saved = saved if isinstance(saved, dict) else {}
         return [saved[spec.path] if _known(spec, saved) else gr.skip() for spec in self.specs]
 
@@ -299,7 +299,7 @@ class TrainTab:
 
 
 def starting() -> Any:
-    """The button's answer to a click, before anything is checked."""
+    """Show the button's answer to a click, before anything is checked."""
     return gr.update(value="Checking …", interactive=False)
 
 

@@ -140,7 +140,7 @@ class ToolsPanel:
     def find_batch(
         self, request: gr.Request | None, target: str, *shown: Any
     ) -> Iterator[tuple[Any, ...]]:
-        """The most rows at once; the effective batch stays what it is."""
+        """Return the most rows at once; the effective batch stays what it is."""
         ready = gr.update(value=FIND, interactive=True)
         words = "Looking for the largest batch by plan, then by a dry step …"
         busy = gr.update(value=FINDING, interactive=False)
@@ -175,7 +175,7 @@ def _session(request: gr.Request | None) -> str:
 
 
 def described(found: FoundBatch, now: int) -> str:
-    """The size in words, with what it takes."""
+    """Return the size in words, with what it takes."""
     rows = "1 row" if found.per_device == 1 else f"{found.per_device} rows"
     has = size(found.device_memory)
     if not found.fits:

@@ -18,13 +18,13 @@ UNPLANNED = "No plan yet."
 
 
 def state_line(words: str, busy: bool = False) -> str:
-    """What the planner is doing; read out by screen readers when it changes."""
+    """Draw what the planner is doing; read out by screen readers when it changes."""
     kind = "plan-state busy" if busy else "plan-state"
     return f'<div class="{kind}" role="status">{escape(words)}</div>'
 
 
 def starting(stage: str, seconds: float) -> str:
-    """How far a planner is that was just started."""
+    """Draw how far a planner is that was just started."""
     return (
         f"Starting the planner: loading {stage} … {seconds:.0f} s. This is done once; you can go "
         "on with the form."
@@ -32,7 +32,7 @@ def starting(stage: str, seconds: float) -> str:
 
 
 def summary(config: RunConfig | None) -> str:
-    """What follows from the settings alone."""
+    """Draw what follows from the settings alone."""
     if config is None:
         return '<div class="plan quiet">Fix the settings marked in the form.</div>'
     batch = config.batch
@@ -52,7 +52,7 @@ def _times(accumulation: int) -> str:
 
 
 def plan(found: Plan, seen: Measurement | None = None, stale: Measurement | None = None) -> str:
-    """What the planner found out about model and data.
+    """Draw what the planner found out about model and data.
 
     Args:
         seen: Measured for these settings.

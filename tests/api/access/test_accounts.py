@@ -1,5 +1,7 @@
 """Logins: hashes, cookies, limits, and who sees which page."""
 
+from __future__ import annotations
+
 import stat
 from pathlib import Path
 
@@ -11,23 +13,9 @@ from studio.api.access.accounts import Accounts, add_user, remove_user, set_role
 from studio.api.access.login_throttle import FREE
 from studio.cli.main import main
 from studio.core.errors import InputError, NotFoundError
+from tests.api.access.accounts_file import PASSWORD
 
-PASSWORD = "correct horse"
-COST = dict(passwords.SCRYPT)
-
-
-@pytest.fixture(autouse=True)
-def cheap(monkeypatch):
-    """Hashes that cost nothing; what they cost outside of tests has a test of its own."""
-    monkeypatch.setitem(passwords.SCRYPT, "n", 16)
-
-
-@pytest.fixture
-def file(tmp_path):
-    path = tmp_path / "accounts.yaml"
-    add_user(path, "lea", "lead", PASSWORD)
-    add_user(path, "ana", "annotator", PASSWORD + "2")
-    return path
+pytestmark = pytest.mark.usefixtures("cheap")
 
 
 def test_file_holds_no_password_and_is_never_open_to_others(file, monkeypatch):
@@ -42,14 +30,6 @@ def test_file_holds_no_password_and_is_never_open_to_others(file, monkeypatch):
     remove_user(file, "ben")
     assert [stat.S_IMODE(mode) for mode in modes] == [0o600, 0o600]
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-
-
-def test_a_hash_is_as_expensive_as_it_should_be(file, monkeypatch):
-    assert COST["n"] * COST["r"] * 128 >= 16 << 20  # bytes for each guess
-    before = passwords._hash(PASSWORD, b"salt")
-    monkeypatch.setattr(passwords, "SCRYPT", COST)
-    assert passwords._hash(PASSWORD, b"salt") != before
-    assert Accounts.load(file).check("lea", PASSWORD, "here") is None
 
 
 def test_right_password_gives_a_cookie_that_outlives_a_restart(file, tmp_path):
@@ -116,42 +96,6 @@ def test_a_browser_known_from_before_is_let_in_whoever_guesses_elsewhere(file):
         with pytest.raises(InputError, match="Too many attempts"):
             accounts.check("lea", PASSWORD, "10.9.9.9", foreign)
     assert accounts.check("lea", PASSWORD, "10.9.9.9", device).name == "lea"
-
-
-@pytest.mark.parametrize(
-    ("password", "why"),
-    [
-        ("1234567890", "first that are tried"),
-        ("password123!", "first that are tried"),
-        ("Qwertyuiop", "first that are tried"),
-        ("passwordpassword", "first that are tried"),
-        ("Password-password-password1", "first that are tried"),
-        ("dragon12dragon12", "first that are tried"),
-        ("aaaaaaaabbbb", "repeats"),
-        ("annotator-7-2024", "little more than the name"),
-        ("short", "too short"),
-        ("x" * 2000, "longer than"),
-    ],
-)
-def test_the_worst_passwords_are_refused(tmp_path, password, why):
-    with pytest.raises(InputError, match=why):
-        add_user(tmp_path / "accounts.yaml", "annotator-7", "lead", password)
-    assert not (tmp_path / "accounts.yaml").exists()
-
-
-def test_the_command_asks_twice_and_lists(tmp_path, monkeypatch, capsys):
-    path = tmp_path / "accounts.yaml"
-    typed = ["three odd socks", "three odd sock", "three odd socks", "three odd socks"]
-    monkeypatch.setattr("studio.cli.accounts.getpass.getpass", lambda _: typed.pop(0))
-    assert main(["accounts", str(path), "lea", "--role", "lead"]) == 2
-    assert "differ" in capsys.readouterr().err and not path.exists()
-    assert main(["accounts", str(path), "lea", "--role", "lead"]) == 0
-    capsys.readouterr()
-    assert main(["accounts", str(path), "--list"]) == 0
-    assert capsys.readouterr().out == "lea  lead\n"
-    assert main(["accounts", str(path)]) == 2
-    assert "Name one" in capsys.readouterr().err
-    assert main(["accounts", str(path), "lea", "--role", "owner"]) == 2
 
 
 def test_the_last_lead_stays_one(file):

@@ -1,5 +1,10 @@
 """Guessing gets slower and slower, for whoever guesses."""
 
+import threading
+
+import httpx
+
+from studio.api.access import passwords
 from studio.api.access.login_throttle import (
     FIRST_WAIT,
     FREE,
@@ -119,3 +124,48 @@ def test_who_is_logged_in_counts_for_the_session_alone():
     throttle.clock.now += LONGEST_WAIT
     throttle.succeeded("lea", "10.0.0.1", session="here")
     assert throttle.attempt("lea", "10.0.0.1", session="here") == 0
+
+
+def test_a_flood_of_logins_leaves_the_studio_answering(guarded, guarded_context, monkeypatch):
+    """Two passwords are checked at a time, some wait, the others are told so at once."""
+    monkeypatch.setattr(guarded_context.accounts, "throttle", Throttle())
+    going, checked = threading.Event(), passwords.fits
+    monkeypatch.setattr(passwords, "fits", lambda *given: going.wait(60) and checked(*given))
+    answers: list[int] = []
+
+    def guess(number: int) -> None:
+        data = {"name": f"nobody-{number}", "password": "a guess of mine"}
+        answers.append(httpx.post(f"{guarded}login", data=data, timeout=60).status_code)
+
+    monkeypatch.setattr(
+        "studio.api.access.login_throttle.FREE",
+        dict.fromkeys(("pair", "device", "address", "name"), 999),
+    )
+    threads = [threading.Thread(target=guess, args=(number,)) for number in range(24)]
+    for one in threads:
+        one.start()
+    try:
+        while len(answers) < len(threads) - passwords.WAITING:
+            assert httpx.get(f"{guarded}health", timeout=60).text == "ok"
+        assert set(answers) == {503}
+    finally:
+        going.set()
+        for one in threads:
+            one.join()
+    assert answers.count(401) == passwords.WAITING
+
+
+def test_an_address_that_is_only_said_is_not_believed(guarded, guarded_context, monkeypatch):
+    monkeypatch.setattr(guarded_context.accounts, "throttle", Throttle())
+    monkeypatch.setattr(
+        "studio.api.access.login_throttle.FREE", {"pair": 2, "device": 9, "address": 99, "name": 99}
+    )
+    codes = [
+        httpx.post(
+            f"{guarded}login",
+            data={"name": "lou", "password": "a guess"},
+            headers={"X-Forwarded-For": f"10.0.0.{number}"},
+        ).status_code
+        for number in range(4)
+    ]
+    assert codes == [401, 401, 429, 429]

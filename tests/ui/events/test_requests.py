@@ -15,7 +15,7 @@ from studio.api.access.rules import ANNOTATE
 from studio.api.context import close_context, open_context
 from studio.ui.events import requests
 from studio.ui.events.requests import EventRequests
-from tests.api.access.test_gate import session
+from tests.api.access.guarded_site import session
 from tests.ui import serving
 from tests.ui.serving import served
 

@@ -9,9 +9,10 @@ import pytest
 from studio.config import RunConfig
 from studio.core.errors import InputError
 from studio.core.paths import Workspace
+from studio.runs.status import update_status
 from studio.runs.store import RunStore
 from studio.ui.runs import state
-from studio.ui.runs.state import RunReader, epochs_of
+from studio.ui.runs.state import RunReader, ago, current, epochs_of
 
 
 def made(tmp_path, number):
@@ -46,3 +47,15 @@ def test_only_the_curves_looked_at_lately_are_kept(tmp_path, monkeypatch):
 def test_what_is_no_number_of_epochs_is_refused(typed):
     with pytest.raises(InputError):
         epochs_of(typed)
+
+
+def test_header_shows_the_run_going_on(tab, run):
+    assert current(RunReader(tab.context.runs).list()).run.run_id == run.run_id
+    update_status(run.paths, state="finished")
+    assert current(RunReader(tab.context.runs).list()) is None
+
+
+def test_times_in_words():
+    assert ago(1000, 1030) == "just now"
+    assert ago(1000, 1000 + 600) == "10 min ago"
+    assert ago(1000, 1000 + 7300) == "2 h ago"

@@ -1,5 +1,7 @@
 """The application as a whole: what it loads, what it answers, whom it lets in."""
 
+from __future__ import annotations
+
 import json
 import subprocess
 import sys
@@ -10,11 +12,12 @@ from fastapi.testclient import TestClient
 from studio.api.access.accounts import Accounts, add_user
 from studio.api.access.rules import ANNOTATE
 from studio.api.context import close_context, open_context
-from studio.ui import serve as entry
 from studio.ui.shell.app import bound_gradio, build_app, build_page
 from tests.places import ROOT
 
 HEAVY = ("torch", "transformers", "trl", "peft", "bitsandbytes", "datasets")
+
+
 LOCAL = "http://127.0.0.1:7860"
 
 
@@ -146,24 +149,3 @@ def test_annotator_sees_only_annotating(guarded):
         guarded.post("/gradio_api/run/predict", json={"fn_index": 0, "data": []}).status_code == 403
     )
     assert tabs_of(guarded, f"{ANNOTATE}/") == ["Annotate"]
-
-
-def test_open_address_without_logins_is_refused(monkeypatch, capsys):
-    monkeypatch.delenv("SPACE_ID", raising=False)
-    with pytest.raises(SystemExit) as ended:
-        entry.parse_flags(["--host", "0.0.0.0"])
-    assert ended.value.code == 2
-    assert "--auth FILE" in capsys.readouterr().err
-    assert entry.parse_flags(["--host", "0.0.0.0", "--share-without-auth"]).host == "0.0.0.0"
-    assert entry.parse_flags(["--host", "::1"]).host == "::1"
-
-
-def test_taken_port_is_refused_with_the_next_one(capsys):
-    first = entry.listen("127.0.0.1", 0)
-    first.listen()
-    port = first.getsockname()[1]
-    with pytest.raises(SystemExit) as ended:
-        entry.listen("127.0.0.1", port)
-    first.close()
-    assert ended.value.code == 2
-    assert f"--port {port + 1}" in capsys.readouterr().err

@@ -9,11 +9,6 @@ import pytest
 
 from studio.ui.shell import heartbeats
 from studio.ui.shell.heartbeats import Heartbeats
-from tests.browser.test_annotate_page import add_pairs, press, saved, seen, site, studio, visit
-from tests.ui.serving import launched, served
-
-__all__ = ["site", "studio"]
-TABS = 8
 
 
 class Sessions:
@@ -106,27 +101,3 @@ def test_anything_else_goes_through_untouched(change):
 
     asyncio.run(Heartbeats(inner)({**scope("mine"), **change}, None, None))
     assert passed == [{**scope("mine"), **change}]
-
-
-def test_a_save_in_the_last_of_many_tabs_and_then_in_the_first(site, chromium):
-    add_pairs(site, 6)
-    with launched(chromium) as browser, served(site.context, ("annotate", "runs")) as address:
-        context = browser.new_context()
-        tabs = []
-        for _ in range(TABS):
-            page = context.new_page()
-            page.set_default_timeout(60_000)
-            page.goto(address)
-            page.wait_for_selector(".studio-header .who:has-text('local')")
-            tabs.append(page)
-        site.url = address
-        for page in (tabs[-1], tabs[0]):
-            page.bring_to_front()
-            visit(page, site)
-            seen(page)
-            press(page, "1")
-            saved(page)
-        assert site.labelled == 2
-        tabs[3].get_by_role("tab", name="Runs").click()
-        tabs[3].wait_for_selector("#tab-runs :text('No runs yet')")
-        context.close()

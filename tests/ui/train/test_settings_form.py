@@ -1,5 +1,7 @@
 """The form is the run file and back, for every setting."""
 
+from __future__ import annotations
+
 import pytest
 
 from studio.config import RunConfig
@@ -11,14 +13,11 @@ from studio.ui.train.settings_form import (
     component,
     config_from,
     element_id,
-    form_specs,
     help_of,
     widgets_of,
 )
 from studio.ui.train.state import loss_choices
-
-SPECS = form_specs()
-PATHS = [spec.path for spec in SPECS]
+from tests.ui.train.settings_widgets import PATHS, SPECS
 
 
 def shown(**changes):
@@ -101,11 +100,3 @@ def test_each_setting_tells_its_effect_and_its_name_in_trl():
     assert set(told) == {element_id(path) for path in PATHS}
     assert all(item["effect"] for item in told.values())
     assert told["set-adapter-rank"]["trl"] == "r"
-
-
-def test_what_cannot_be_used_is_labelled_with_the_reason():
-    spec = SPECS[PATHS.index("optimizer.name")]
-    made = component(spec, None, {"lomo": "needs the package lomo-optim"})
-    labels = {value: label for label, value in made.choices}
-    assert labels["lomo"] == "lomo (unavailable: needs the package lomo-optim)"
-    assert labels["adamw_torch"] == "adamw_torch"

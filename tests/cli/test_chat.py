@@ -1,8 +1,9 @@
-"""Chat from the command line: what it says where there is nothing to show or to read."""
+"""Chat from the command line: what it answers, and what it says where nothing can be shown or read."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from studio.cli.main import main
 from studio.inference import single_answer
@@ -25,3 +26,15 @@ def test_an_empty_answer_is_said(tmp_path, capsys, monkeypatch):
     assert second == "mine: (empty answer) The model ended its answer at once (0 tokens)."
     assert main([*command, "--json"]) == 0
     assert [a["tokens"] for a in json.loads(capsys.readouterr().out)["answers"]] == [3, 0]
+
+
+SAMPLE = "assets/samples/sft/images"
+
+
+def test_chat_asks_base_and_adapter_folder_errors_are_clear(tmp_path, capsys):
+    image = str(next(Path(SAMPLE).glob("*.png")))
+    place = ["--workspace", str(tmp_path)]
+    assert main(["chat", "embedded", "What kind of chart is this?", "--image", image, *place]) == 0
+    assert capsys.readouterr().out.strip()
+    assert main(["chat", "embedded", "x", "--image", "/no/image.png", *place]) == 2
+    assert main(["chat", "embedded", "x", "--adapter", "nope", *place]) == 2

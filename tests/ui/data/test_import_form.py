@@ -4,28 +4,13 @@ from __future__ import annotations
 
 import json
 import threading
-from functools import partial
 
 import gradio as gr
-import pytest
 
-from studio.annotation import ItemFilter
 from studio.annotation.library.sources import import_source
 from studio.ui.data.import_form import ROLES
 from studio.ui.data.state import LibraryState
-from tests.ui.library_tab import ASK, FIELDS, HOSTILE, REQUEST, imported, opened_tab, write_pairs
-
-
-@pytest.fixture
-def tab(tmp_path):
-    with opened_tab(tmp_path) as opened:
-        yield opened
-
-
-@pytest.fixture
-def source(tmp_path):
-    """Writes pairs and bad rows; returns the path."""
-    return partial(write_pairs, tmp_path)
+from tests.ui.library_tab import ASK, FIELDS, HOSTILE, REQUEST, imported
 
 
 def test_a_preview_fills_the_mapping_and_an_error_leaves_the_form(tab, source):
@@ -123,25 +108,3 @@ def test_a_mapping_seen_in_the_preview_is_imported(tab, source):
     assert (first.question, first.external_id) == ("How many? 0", HOSTILE)
     assert [turn.role for turn in first.prompt] == ["system", "user"]
     assert first.prompt[0].text == "0"
-
-
-def test_a_row_added_by_hand(tab, source, tmp_path):
-    source(1)
-    image = str(tmp_path / "a.png")
-    state = LibraryState()
-    refused = tab.add_row(state, [image], "Why?", "", "", "worse", REQUEST)
-    assert list(refused) == ["add_result"] and "better answer is empty" in refused["add_result"]
-    same = tab.add_row(state, [image], "Why?", "", "same", "same ", REQUEST)
-    assert "say the same" in same["add_result"] and tab.context.store.datasets() == []
-    broken = tmp_path / "b.png"
-    broken.write_bytes(b"no image")
-    assert (
-        "not a PNG" in tab.add_row(state, [str(broken)], "Why?", "", "a", "", REQUEST)["add_result"]
-    )
-    added = tab.add_row(state, [image], "Why?", "", "better", "worse", REQUEST)
-    (line, *_) = tab.context.store.team.log()
-    assert (line.who, line.action, line.dataset) == ("ana", "add a row", "by hand")
-    (item,) = tab.context.store.browse(ItemFilter(dataset="by hand"))
-    assert added["state"].item == item.id and added["add_question"] == ""
-    assert len(item.images) == 1 and len(item.pairs) == 1
-    assert {candidate.author for candidate in item.candidates} == {"ana"}
