@@ -1,5 +1,11 @@
 // The page's own modules: all features, started here in this order, and what Gradio may call.
 
+import {
+  adjudicate, attachAdjudication, startAdjudicationKeys,
+} from "./annotate/adjudication.js";
+import {
+  attachAnnotate, labelDataset, refreshPairs, showExportResult, startAnnotateKeys,
+} from "./annotate/annotate.js";
 import { attachCheckReport } from "./library/check-report.js";
 import { attachImportEnd, attachImportTicker } from "./library/import-progress.js";
 import { attachOpenRow } from "./library/open-row.js";
@@ -33,6 +39,8 @@ import { startSettingSearch } from "./train/setting-search.js";
 /** @type {Record<string, import("./shared/gradio-bridge.js").Attach>} */
 const components = {
   header: attachHeader,
+  annotate: attachAnnotate,
+  adjudication: attachAdjudication,
   "row-list": attachRowList,
   "open-row": attachOpenRow,
   "import-ticker": attachImportTicker,
@@ -51,6 +59,10 @@ const components = {
 const hooks = {
   "return-first": (value) => value,
   "return-first-given": (first, second) => first ?? second,
+  adjudicate,
+  "label-dataset": labelDataset,
+  "refresh-pairs": refreshPairs,
+  "show-export-result": showExportResult,
   "what-is-shown": whatIsShown,
   "with-kept-look": withKeptLook,
   "with-recalled-look": withRecalledLook,
@@ -75,3 +87,5 @@ startSettingSearch();
 startSectionList();
 startFreeChoices();
 startPulse();
+startAnnotateKeys();
+startAdjudicationKeys();

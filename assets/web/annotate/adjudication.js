@@ -400,7 +400,7 @@ class Adjudication {
  *
  * @param {Pick<import("../shared/gradio-bridge.js").Component, "element">} component
  */
-export const attach = ({ element: place }) => {
+export const attachAdjudication = ({ element: place }) => {
   const root = place.querySelector("[data-team]");
   if (root instanceof HTMLElement && adjudication?.root !== root) {
     adjudication = new Adjudication(root, chosen);
@@ -412,13 +412,17 @@ export const attach = ({ element: place }) => {
  *
  * @param {string | null} dataset
  */
-export const choose = (dataset) => {
+export const adjudicate = (dataset) => {
   chosen = dataset ?? "";
   adjudication?.turnTo(chosen);
 };
 
-document.addEventListener("keydown", (event) => {
+/** @param {KeyboardEvent} event */
+const takeKey = (event) => {
   if (!adjudication?.visible || event.repeat || composing(event)) return;
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
   if (!document.querySelector("dialog[open]")) adjudication.key(event);
-});
+};
+
+/** Hands the page's keys to the pair that is decided. */
+export const startAdjudicationKeys = () => document.addEventListener("keydown", takeKey);

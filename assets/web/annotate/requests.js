@@ -1,10 +1,8 @@
 // Requests of the annotating pages to the studio, one function for each route.
 import { USER } from "../shared/connection.js";
+import { deadline } from "../shared/deadline.js";
 
 const TIMEOUT_MS = 15000;
-/** `timeout` is missing in the types of some versions of TypeScript. */
-const Signals = /** @type {{timeout: (ms: number) => AbortSignal}} */ (
-  /** @type {unknown} */ (AbortSignal));
 /** @typedef {import("./wire.js").Card} Card */
 /** @typedef {import("./wire.js").Refusal} Refusal */
 /**
@@ -33,7 +31,7 @@ export const request = async (path, body, more = {}, user = null) => {
   /** @type {Record<string, string>} */
   const headers = { "X-Studio": "1" };
   /** @type {RequestInit} */
-  const options = { headers, signal: Signals.timeout(TIMEOUT_MS), ...more };
+  const options = { headers, signal: deadline(TIMEOUT_MS), ...more };
   if (user !== null) headers[USER] = encodeURIComponent(user);
   if (body) {
     options.method = "POST";
