@@ -23,7 +23,7 @@ Form = Callable[[float], str]
 
 @dataclass(frozen=True)
 class Line:
-    """One curve; `tone` is a colour token of style.css (`accent`, `chosen`, `rejected`, `tie`)."""
+    """One curve; `tone` is a colour token of base.css (`accent`, `chosen`, `rejected`, `tie`)."""
 
     label: str
     points: Points

@@ -61,7 +61,7 @@ _TOKENS = {
 def theme() -> Base:
     """The studio's look: system fonts, one indigo accent, quiet surfaces, hairlines.
 
-    Both modes read the same CSS variables, which style.css defines once for light and once
+    Both modes read the same CSS variables, which base.css defines once for light and once
     for dark.
     """
     base = Base(
