@@ -60,8 +60,8 @@ test("Shift and 1 or 2 are “clearly” on every layout", () => {
     ["left-clearly", "left-clearly", "left-clearly", "right-clearly", "right-clearly"]);
 });
 
-test("a French digit without Shift is what stands on it, and no answer", () => {
-  assert.deepEqual(actionsOf(KEYS, [press("&", "Digit1"), press("é", "Digit2")]), [null, "right"]);
+test("a letter beyond ASCII is its cap, a sign is itself", () => {
+  assert.deepEqual(actionsOf(KEYS, [press("é", "Digit2"), press("&", "Digit1")]), ["right", null]);
 });
 
 test("only keys that scroll or move the image go on while they are held", () => {
