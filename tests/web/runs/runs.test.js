@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 
-import { keepLook, parseLook, recallLook } from "../../assets/web/runs/curve-look.js";
-import { cut, minute, pictureName } from "../../assets/web/runs/curve-picture.js";
-import { fileNameOf, refusal } from "../../assets/web/runs/export-files.js";
-import { twinOf } from "../../assets/web/runs/reading-place.js";
-import { withKeptLook, withRecalledLook } from "../../assets/web/runs/run-hooks.js";
-import { askToGoBack } from "../../assets/web/runs/run-list.js";
+import { keepLook, parseLook, recallLook } from "../../../assets/web/runs/curve-look.js";
+import { cut, minute, pictureName } from "../../../assets/web/runs/curve-picture.js";
+import { fileNameOf, refusal } from "../../../assets/web/runs/export-files.js";
+import { twinOf } from "../../../assets/web/runs/reading-place.js";
+import { withKeptLook, withRecalledLook } from "../../../assets/web/runs/run-hooks.js";
+import { askToGoBack } from "../../../assets/web/runs/run-list.js";
 
 class FakeStorage {
   constructor() {

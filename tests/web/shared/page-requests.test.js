@@ -31,7 +31,7 @@ before(async () => {
     },
   };
   globalThis.setInterval = () => 0;
-  const module = await import("../../assets/web/shared/connection.js");
+  const module = await import("../../../assets/web/shared/connection.js");
   connection = module.connection;
   module.openConnection();
 });

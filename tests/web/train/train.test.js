@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { placeIds } from "../../assets/web/train/field-errors.js";
-import { gatherValues } from "../../assets/web/train/form-hooks.js";
-import { fileName } from "../../assets/web/train/run-file-download.js";
-import { hasAll, sayHits, wordsOf } from "../../assets/web/train/setting-search.js";
+import { placeIds } from "../../../assets/web/train/field-errors.js";
+import { gatherValues } from "../../../assets/web/train/form-hooks.js";
+import { fileName } from "../../../assets/web/train/run-file-download.js";
+import { hasAll, sayHits, wordsOf } from "../../../assets/web/train/setting-search.js";
 
 test("a problem stands at its setting, else at what that is part of", () => {
   assert.deepEqual(placeIds("dpo.losses.sigmoid"),

@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import {
   addressesOf, fieldsToKeep, noticeOf, reasonOf,
-} from "../../assets/web/shell/kept-fields.js";
+} from "../../../assets/web/shell/kept-fields.js";
 
 const typed = (address, before, now, group = "") =>
   ({ address, name: `Name of ${address}`, group, before, now });

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
-import { addressWith } from "../../assets/web/library/address.js";
-import { rowsFor } from "../../assets/web/library/open-row.js";
-import { RowTicks } from "../../assets/web/library/row-ticks.js";
+import { addressWith } from "../../../assets/web/library/address.js";
+import { rowsFor } from "../../../assets/web/library/open-row.js";
+import { RowTicks } from "../../../assets/web/library/row-ticks.js";
 
 let ticks;
 beforeEach(() => {

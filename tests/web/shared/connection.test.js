@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
-import { PageConnection, ownerOf } from "../../assets/web/shared/connection.js";
+import { PageConnection, ownerOf } from "../../../assets/web/shared/connection.js";
 
 const EVENTS = "/gradio_api/queue/join";
 const answer = (user, account = "", more = {}) =>

@@ -3,10 +3,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { nearest, stepAt, written } from "../../assets/web/shared/curve-crosshair.js";
-import { openBridge } from "../../assets/web/shared/gradio-bridge.js";
-import { isOutdated } from "../../assets/web/shell/change-pulse.js";
-import { addressWith, tabOf } from "../../assets/web/shell/open-tab.js";
+import { nearest, stepAt, written } from "../../../assets/web/shared/curve-crosshair.js";
+import { openBridge } from "../../../assets/web/shared/gradio-bridge.js";
+import { isOutdated } from "../../../assets/web/shell/change-pulse.js";
+import { addressWith, tabOf } from "../../../assets/web/shell/open-tab.js";
 
 test("Gradio reaches what is listed, with all that it hands over", () => {
   globalThis.window = {};
