@@ -18,7 +18,7 @@ check: ## Lint, format check, layers, types.
 	ruff check . && ruff format --check . && lint-imports && mypy
 
 web: ## Check and test the page's modules; needs Node and its tsc (npm install -g typescript).
-	tsc -p tests/web && find tests/web -name '*.test.js' -exec node --test {} +
+	tsc -p tests/web && node --test tests/web/*.test.js tests/web/*/*.test.js
 
 docs: ## Write the generated reference of settings again.
 	python -m studio.config.settings_reference > docs/settings.md

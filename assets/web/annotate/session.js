@@ -171,9 +171,15 @@ export class Session {
 
   // What is said
 
-  /** @param {string} text */
-  notice(text) {
-    page.showNotice(this.parts, text);
+  /**
+   * Says something above the pair, until it is closed.
+   *
+   * @param {string} text
+   * @param {[action: string, label: string][]} [buttons]
+   * @param {string} [tone]
+   */
+  notice(text, buttons = [], tone = "") {
+    page.showNotice(this.parts, text, buttons, tone);
   }
 
   closeNotice() {
@@ -257,7 +263,7 @@ export class Session {
     if (!left) return;
     const text = `${many(left, "answer")} in this browser came from an earlier account called ` +
       `${own.user}: never sent in your name.`;
-    page.showNotice(this.parts, text, [["drop-earlier", "Delete"]]);
+    this.notice(text, [["drop-earlier", "Delete"]]);
   }
 
   dropEarlier() {
@@ -502,7 +508,7 @@ export class Session {
    * @param {Entry} entry
    * @param {import("./wire.js").Refusal} refusal
    */
-  refuse(entry, { message = "", remedy = "" }) {
+  refuse(entry, { message, remedy }) {
     const pair = entry.body.pair_id;
     // Taken back already: the pair is as it was before both.
     if (entry.path === "save" && this.outbox.withdraw(pair)) return this.shift(pair, -2);
@@ -513,7 +519,7 @@ export class Session {
     const several = this.refused.length > 1;
     const what = several ? `${this.refused.length} answers were not saved.` : "An answer was not saved.";
     const look = several ? "Look at the first" : "Look at that pair";
-    page.showNotice(this.parts, `${what} ${message} ${remedy}`, [["notice-look", look]], "bad");
+    this.notice(`${what} ${message ?? ""} ${remedy ?? ""}`, [["notice-look", look]], "bad");
     return this.parts.notice.scrollIntoView({ block: "nearest" });
   }
 

@@ -68,6 +68,14 @@ test("names keep the order of the answers, also when the clock is set back", () 
   assert.deepEqual(pairs, [1, 2, 3]);
 });
 
+test("names keep their order over a reload with the clock set back", async () => {
+  openBox().addSave(answer(1));
+  browser.clock.now -= 3_600_000;
+  openBox().addSave(answer(2));
+  const pairs = kept().sort().map((name) => JSON.parse(browser.storage[name]).body.pair_id);
+  assert.deepEqual(pairs, [1, 2]);
+});
+
 test("a lost connection is tried again with the same key, and ever more rarely", async () => {
   const box = openBox();
   box.addSave(answer(1));
@@ -159,6 +167,13 @@ test("an account made again under the same name gets nothing of the earlier one"
   assert.equal(pending({ user: "anna", account: "2" }), 0);
   again.addSave(answer(3));
   assert.equal(again.earlier().length, 2, "its own are no earlier ones");
+});
+
+test("who has no account gets nothing of an account of the same name", async () => {
+  openBox({ user: "anna", account: "1" }).addSave(answer(1));
+  await settled();
+  assert.deepEqual(openBox(ANNA).entries, []);
+  assert.equal(pending(ANNA), 0);
 });
 
 test("what was given on a page that was closed is sent by the next one, oldest first", async () => {
