@@ -1,6 +1,6 @@
-# Five commands; `make` alone shows them.
+# Six commands; `make` alone shows them.
 .DEFAULT_GOAL := help
-.PHONY: help install run test check docs
+.PHONY: help install run test check web docs
 
 help: ## Show this list.
 	@grep -E '^[a-z]+: ' $(MAKEFILE_LIST) | sed 's/: ##/ -/'
@@ -16,6 +16,9 @@ test: ## Run all tests.
 
 check: ## Lint, format check, layers, types.
 	ruff check . && ruff format --check . && lint-imports && mypy
+
+web: ## Check and test the page's modules; needs Node and its tsc (npm install -g typescript).
+	tsc -p tests/web && node --test tests/web/*.test.js tests/web/*/*.test.js
 
 docs: ## Write the generated reference of settings again.
 	python -m studio.config.settings_reference > docs/settings.md

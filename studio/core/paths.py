@@ -23,6 +23,7 @@ TINY_VLM = ASSETS / "tiny-vlm"
 SAMPLES = ASSETS / "samples"
 PRESETS = ASSETS / "presets"
 ACCESS = ASSETS / "access"
+WEB = ASSETS / "web"
 COMMON_PASSWORDS = ACCESS / "common-passwords.txt"
 EMBEDDED = "embedded"
 LONGEST_PATH, LONGEST_PART = 4096, 255  # bytes; of Linux, and nowhere more

@@ -86,7 +86,13 @@ def enter(page, site: Restarted, name: str = "lea") -> None:
 
 def known(page) -> None:
     """The page knows which start of the studio made it."""
-    page.wait_for_function("window.StudioConnection?.start")
+    page.wait_for_function(
+        """async () => {
+          const main = document.querySelector("script[src*='studio/web/']").src;
+          const { connection } = await import(new URL("shared/connection.js", main));
+          return connection.start;
+        }"""
+    )
 
 
 def guidelines(page):

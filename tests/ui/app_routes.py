@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from starlette.routing import Mount, Route
 
-VALUES = {"run_id": "r1", "number": "1", "pair_id": "1", "sha": "0" * 64, "token": "t" * 32}
+VALUES = {"run_id": "r1", "number": "1", "pair_id": "1", "sha": "0" * 64, "token": "t" * 32,
+          "module": "main.js"}  # fmt: skip
 
 
 def routes(found, prefix: str = "") -> Iterator[tuple[str, str, str]]:

@@ -31,7 +31,7 @@ THEIRS = re.compile(
 # Gradio's own files; tests/api/access/test_rules.py says of each route whom it answers.
 ANYBODY = re.compile(
     r"/(static|assets|pwa_icon|theme\.css|robots\.txt|favicon\.ico|manifest\.json)"
-    r"|/gradio_api/theme\.css$|(/annotate)?/studio/page-"
+    r"|/gradio_api/theme\.css$|(/annotate)?/studio/web/"
 )
 REFUSED = (401, 403)
 

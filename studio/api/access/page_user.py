@@ -2,7 +2,7 @@
 
 All pages of a browser share one login. Somebody who logs in in a second tab changes who the first
 tab's requests are made by, without its page knowing: its answers would be saved under another's
-name. So a page names its user with every request (assets/connection.js), a request of somebody
+name. So a page names its user with every request (assets/web/shared/connection.js), a request of somebody
 else's page is refused, and the studio's answers say who is logged in, and as what. An account that
 was removed and made again has the name of the one before, and another id: it is somebody else.
 

@@ -54,7 +54,11 @@ _LOGIN = (
     (_WRITE, r"/accounts/(invite|withdraw|reset|role|remove|end-all)", Rule(Who.LEAD, 8 * KB)),
 )
 _STUDIO = (
-    (_READ, r"/studio/(annotate/.+|images/.+|thumbs/.+|pulse|page-\w+\.js)", Rule(Who.MEMBER)),
+    (
+        _READ,
+        r"/studio/(annotate/.+|images/.+|thumbs/.+|pulse|web/\w+/[\w/-]+\.js)",
+        Rule(Who.MEMBER),
+    ),
     (_WRITE, r"/studio/annotate/.+", Rule(Who.MEMBER, SMALL)),
     (_READ, r"/studio/.+", Rule(Who.LEAD)),
     (_WRITE, r"/studio/.+", Rule(Who.LEAD, SMALL)),

@@ -1,6 +1,6 @@
 """Annotate: the page for labelling pairs, and the export of what was labelled.
 
-The page itself is assets/annotate*.js talking to `studio.api.annotate`; here are its place, the import
+The page itself is assets/web/annotate talking to `studio.api.annotate`; here are its place, the import
 of samples, and the form below it.
 """
 
@@ -27,12 +27,10 @@ from studio.config.export import EVALUATION_SHARE, LEAST_VOTES, MOST_EVALUATION_
 from studio.core.errors import InputError, StudioError
 from studio.ui.events.event_data import text
 from studio.ui.shared.html import notice, told
+from studio.ui.shared.page_scripts import hook, on_load
 from studio.ui.shell.navigation import go_to, link
 
 ROOT = '<div class="annotate" data-annotate></div>'
-ATTACH = "window.StudioAnnotate.attach(element.querySelector('[data-annotate]'), trigger)"
-SHOW_RESULT = "() => document.querySelector('#annotate-result')?.scrollIntoView({block: 'end'})"
-REFRESH = "() => { window.StudioAnnotate.refresh(); }"
 SAMPLES = "embedded:unlabelled"
 SHAPES = [
     ("Preferences (DPO)", "preferences"),
@@ -49,7 +47,9 @@ TIES = [
 def build(context: StudioContext) -> None:
     """Lay out the tab inside the current `gr.Blocks`."""
     actions = ExportActions(context)
-    page = gr.HTML(ROOT, js_on_load=ATTACH, elem_id="annotate-page", apply_default_css=False)
+    page = gr.HTML(
+        ROOT, js_on_load=on_load("annotate"), elem_id="annotate-page", apply_default_css=False
+    )
     with gr.Column(elem_id="annotate-result", visible=False) as result:
         message = gr.HTML()
         source = gr.State("")
@@ -63,9 +63,9 @@ def build(context: StudioContext) -> None:
         export.click(actions.export, fields, shown, **QUIET),
         page.download(actions.export_now, None, shown, **QUIET),
     ):
-        exporting.then(None, js=SHOW_RESULT)
+        exporting.then(None, js=hook("show-export-result"))
         exporting.then(actions.past, None, kept, **QUIET)
-    page.upload(actions.import_samples, None, shown, **QUIET).then(None, js=REFRESH)
+    page.upload(actions.import_samples, None, shown, **QUIET).then(None, js=hook("refresh-pairs"))
     context.shell.page.load(actions.panel, None, panel, **QUIET)
     for opening in (panel.expand, context.shell.tab.select):
         opening(actions.choices, fields[0], fields[0], **QUIET)

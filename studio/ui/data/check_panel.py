@@ -18,22 +18,12 @@ from studio.preflight.report import Finding
 from studio.ui.data import check_views as look
 from studio.ui.events.event_data import text
 from studio.ui.shared.html import say
+from studio.ui.shared.page_scripts import on_load
 from studio.ui.shell.navigation import link
 
 POLL_SECONDS = 0.7
 SHOWN_ROWS = 12
 QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-PICK = (
-    "element.addEventListener('click', event => {"
-    " const found = event.target.closest('[data-action],[data-image]');"
-    " if (!found) return;"
-    " trigger('click', {...found.dataset});"
-    " if (found.dataset.action === 'show') goThere(50); });"
-    # The tab shows the rows below this panel, a moment after the click.
-    "const goThere = tries => { const place = document.getElementById('data-narrowed');"
-    " if (place && place.offsetParent) place.scrollIntoView({block: 'start'});"
-    " else if (tries) setTimeout(() => goThere(tries - 1), 100); };"
-)
 
 
 @dataclass(frozen=True)
@@ -109,8 +99,8 @@ class CheckPanel:
                     "Stop", visible=False, min_width=90, scale=0, elem_id="check-stop"
                 )
             self.going = gr.HTML(elem_id="check-going")
-            self.report = gr.HTML(js_on_load=PICK, elem_id="check-report")
-            self.strip = gr.HTML(js_on_load=PICK, elem_id="check-strip")
+            self.report = gr.HTML(js_on_load=on_load("check-report"), elem_id="check-report")
+            self.strip = gr.HTML(js_on_load=on_load("check-report"), elem_id="check-strip")
             self.sight = gr.HTML(elem_id="check-sight")
 
     def wire(self) -> None:

@@ -12,7 +12,7 @@ from studio.ui.shared.text_differences import differences, safe
 
 
 def detail(item: ItemView, edits: list[EditView]) -> str:
-    """Draw one row in full; texts are edited where they stand (assets/data-item.js)."""
+    """Draw one row in full; texts are edited where they stand (assets/web/library/open-row.js)."""
     return (
         f'<div class="item-detail" data-id="{item.id}" data-revision="{item.revision}"{_veiled(item)}>'
         f'<div class="item-head">{status(item)}'

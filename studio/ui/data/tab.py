@@ -11,7 +11,6 @@ import gradio as gr
 
 from studio.annotation.library.import_job import Importer
 from studio.api.context import StudioContext
-from studio.core.paths import ASSETS
 from studio.ui.data import views as look
 from studio.ui.data.add_row import BLANK, AddForm, done
 from studio.ui.data.check_panel import build_check_panel
@@ -19,26 +18,9 @@ from studio.ui.data.import_form import ImportForm, check_lead, outcome
 from studio.ui.data.library import ACTIONS, ANY, Changes, Library
 from studio.ui.data.state import AGREEMENTS, LABELS, MARKS, ORDERS, LibraryState, PageLook
 from studio.ui.shared.html import empty
+from studio.ui.shared.page_scripts import hook, on_load
 from studio.ui.shell.navigation import go_to
 
-LIST_JS = (ASSETS / "data-list.js").read_text(encoding="utf-8")
-ITEM_JS = (ASSETS / "data-item.js").read_text(encoding="utf-8")
-# Asks for news once a second, but only while the tab can be seen.
-TICK_JS = (
-    "setInterval(() => { if (element.offsetParent && !document.hidden) trigger('tick'); }, 1000);"
-)
-# Tells once that an import has ended.
-ARRIVED_JS = (
-    "let last = null; new MutationObserver(() => {"
-    " const now = element.querySelector('[data-arrived]')?.dataset.arrived;"
-    " if (now && now !== last) { last = now; trigger('submit'); }"
-    "}).observe(element, {childList: true, subtree: true, attributeFilter: ['data-arrived']});"
-)
-# The pairs that the button names are those of the dataset looked at, or of all.
-LABEL_JS = (
-    "() => window.StudioAnnotate.choose("
-    "document.querySelector('#dataset-list [aria-pressed=true]')?.dataset.dataset ?? '')"
-)
 BULK = {
     "flag": "Flag",
     "unflag": "Unflag",
@@ -87,11 +69,11 @@ class DataTab:
             ) as parts["drawer"]:
                 self.close_item = gr.Button("Close", size="sm", min_width=0)
                 parts["problem"] = gr.HTML(elem_id="data-problem")
-                parts["item"] = gr.HTML(js_on_load=ITEM_JS, elem_id="data-open-item")
+                parts["item"] = gr.HTML(js_on_load=on_load("open-row"), elem_id="data-open-item")
 
     def _side(self) -> None:
         parts = self.parts
-        parts["datasets"] = gr.HTML(js_on_load=LIST_JS, elem_id="dataset-list")
+        parts["datasets"] = gr.HTML(js_on_load=on_load("row-list"), elem_id="dataset-list")
         self.open_import = gr.Button(
             "Import data", size="sm", elem_id="data-open-import", min_width=0
         )
@@ -99,11 +81,13 @@ class DataTab:
         parts["label"] = gr.Button(
             visible=False, variant="primary", size="sm", elem_id="data-label", min_width=0
         )
-        parts["going"] = gr.HTML(js_on_load=ARRIVED_JS, elem_id="data-going")
+        parts["going"] = gr.HTML(js_on_load=on_load("import-end"), elem_id="data-going")
         parts["stop"] = gr.Button(
             "Stop importing", visible=False, size="sm", elem_id="data-stop", min_width=0
         )
-        self.ticker = gr.HTML("<span></span>", js_on_load=TICK_JS, elem_id="data-ticker")
+        self.ticker = gr.HTML(
+            "<span></span>", js_on_load=on_load("import-ticker"), elem_id="data-ticker"
+        )
 
     def _panels(self) -> None:
         parts = self.parts
@@ -162,7 +146,7 @@ class DataTab:
             parts["binned_line"] = gr.HTML(elem_id="data-binned-line")
             self.undo_delete = gr.Button("Undo", size="sm", min_width=0, elem_id="data-undo-delete")
         parts["trouble"] = gr.HTML(elem_id="data-trouble")
-        parts["items"] = gr.HTML(js_on_load=LIST_JS, elem_id="data-items")
+        parts["items"] = gr.HTML(js_on_load=on_load("row-list"), elem_id="data-items")
         with gr.Row():
             parts["previous"] = gr.Button("‹ Previous", size="sm", min_width=0)
             parts["page_line"] = gr.HTML(elem_id="data-page-line")
@@ -231,9 +215,9 @@ class DataTab:
             button.click(_first_of_two, None, panels, **quick)
         for form, panel in ((self.form, self.import_panel), (self.add, self.add_panel)):
             form.close.click(partial(gr.update, visible=False), None, panel, **quick)
-        self.parts["label"].click(
-            partial(go_to, "annotate"), None, self.context.shell.tabs, js=LABEL_JS, **quick
-        )
+        labelling = {"js": hook("label-dataset"), **quick}
+        annotate = partial(go_to, "annotate")
+        self.parts["label"].click(annotate, None, self.context.shell.tabs, **labelling)
         self.form.wire(self.parts["going"], quick)
         going = [self.parts["going"], self.form.result]
         self.sample.click(self.form.add_sample, None, going, **quick)

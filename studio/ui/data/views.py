@@ -24,7 +24,7 @@ def said(title: str, *paragraphs: str, tone: str = "bad") -> str:
 
 
 def addressed(shown: str, address: str, ticks: int) -> str:
-    """Rows, with what assets/data-list.js does beside them.
+    """Rows, with what assets/web/library/row-list.js does beside them.
 
     Args:
         address: The part of the page's address that names them.

@@ -1,6 +1,6 @@
 """A run on other machines: its script for SLURM, and what would be sent to Hugging Face Jobs.
 
-assets/runs-files.js fetches both, so that a refusal is told beside the button.
+assets/web/runs/export-files.js fetches both, so that a refusal is told beside the button.
 """
 
 from __future__ import annotations

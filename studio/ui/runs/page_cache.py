@@ -1,7 +1,7 @@
 """What a page shows of the runs already, so that an answer leaves it out.
 
 Each part of the page carries the word of what it was drawn from, and the page sends those words
-with its question (assets/runs.js). So what is left out is there, whichever answer came last.
+with its question (assets/web/runs/shown-parts.js). So what is left out is there, whichever answer came last.
 """
 
 from __future__ import annotations
@@ -18,12 +18,6 @@ from studio.runs.run_summary import stamp
 from studio.ui.events.event_data import whole_number
 from studio.ui.runs.state import RunSummary
 from studio.ui.shared.line_charts import ChartLook
-
-SEEN = (
-    "(run, _, compare, smoothing, log, ...links) => [run, window.studioRunsShown(), compare,"
-    " ...window.studioLooks([smoothing, log]), ...links]"
-)
-"""For the `js` of a question whose second input is the words."""
 
 CURVES_EVERY = 4.0
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,9 +16,8 @@ from studio.ui.events.field_values import remembers
 from studio.ui.runs.actions import ACTIONS, updates
 from studio.ui.runs.curves import MOST_COMPARED, curves
 from studio.ui.runs.other_machines import elsewhere
-from studio.ui.runs.page_cache import SEEN, ShownRuns, carry, curves_word, word_of
+from studio.ui.runs.page_cache import ShownRuns, carry, curves_word, word_of
 from studio.ui.runs.run_header import head
-from studio.ui.runs.scripts import CONFIRM_DELETE, KEEP_LOOKS, PICK, PICK_STEP, RECALL_LOOKS
 from studio.ui.runs.state import RunReader, RunSummary, comparable, epochs_of, turn
 from studio.ui.runs.views import (
     checkpoint_list,
@@ -33,7 +31,8 @@ from studio.ui.runs.views import (
 )
 from studio.ui.shared.html import empty, say
 from studio.ui.shared.line_charts import ChartLook
-from studio.ui.shell.change_notification import LOOK_AGAIN, RUNS, mark, pulse, tick
+from studio.ui.shared.page_scripts import hook, on_load
+from studio.ui.shell.change_notification import LOOK_AGAIN, mark, pulse
 from studio.ui.shell.navigation import go_to, link
 
 SMOOTHING = 0.6
@@ -70,9 +69,14 @@ class RunsTab:
         with gr.Row(elem_id="runs", equal_height=False):
             with gr.Column(scale=1, min_width=260, elem_classes=["surface", "runs-side"]):
                 parts["beat"] = gr.HTML(
-                    js_on_load=tick(RUNS), elem_id="run-beat", min_height=0, padding=False
+                    js_on_load=on_load("run-changes"),
+                    elem_id="run-beat",
+                    min_height=0,
+                    padding=False,
                 )
-                parts["list"] = gr.HTML(run_list([], None), js_on_load=PICK, elem_id="run-list")
+                parts["list"] = gr.HTML(
+                    run_list([], None), js_on_load=on_load("run-list"), elem_id="run-list"
+                )
             with gr.Column(scale=3, min_width=320, elem_classes=["surface", "runs-detail"]):
                 parts["head"] = gr.HTML(NOTHING_CHOSEN, elem_id="run-head")
                 with gr.Column(elem_id="run-detail"):
@@ -114,7 +118,9 @@ class RunsTab:
         with gr.Accordion("Probes: the same questions, step by step", open=False):
             parts["probes"] = gr.HTML(elem_id="run-probes")
         with gr.Accordion("Checkpoints: go back, or train longer", open=False):
-            parts["checkpoints"] = gr.HTML(js_on_load=PICK_STEP, elem_id="run-checkpoints")
+            parts["checkpoints"] = gr.HTML(
+                js_on_load=on_load("checkpoints"), elem_id="run-checkpoints"
+            )
             with gr.Row(elem_classes=["actions", "longer"]):
                 self.epochs = gr.Textbox(
                     label="Epochs in all", max_lines=1, elem_id="run-epochs", scale=0, min_width=140
@@ -146,24 +152,25 @@ class RunsTab:
         now = {"inputs": [self.chosen, *looks], "outputs": shown, **quick}
         refusable = {**now, **queued}
         seen = [self.chosen, self.seen, *looks, shell.show_run, self.followed]
-        parts["beat"].tick(self.look, seen, shown, js=SEEN, preprocess=False, **LOOK_AGAIN)
+        asking = {"js": hook("what-is-shown"), "preprocess": False, **LOOK_AGAIN}
+        parts["beat"].tick(self.look, seen, shown, **asking)
         links = [shell.show_run, self.followed]
         arriving = {**now, "inputs": [self.chosen, *looks, *links]}
-        shell.tab.select(self.arrive, **arriving, js=RECALL_LOOKS)
+        shell.tab.select(self.arrive, **arriving, js=hook("with-recalled-look"))
         self.parts["list"].click(self.pick, [self.chosen, *looks], shown, **quick)
         self.parts["checkpoints"].click(self.go_back, **refusable)
         self.parts["compare"].input(self.show, **now)
         for part in (self.smoothing, self.log_scale):
-            part.input(self.show, **now, js=KEEP_LOOKS, trigger_mode="always_last")
-        recall = f"() => window.studioLooks([{SMOOTHING}, false])"
+            part.input(self.show, **now, js=hook("with-kept-look"), trigger_mode="always_last")
+        recall = hook("recall-look", SMOOTHING, False)
         shell.page.load(None, None, [self.smoothing, self.log_scale], js=recall, **quick)
-        blank = f"() => {json.dumps(OPENING)}"  # until the answer is here: not the run before
+        blank = hook("return-first", OPENING)  # until the answer is here: not the run before
         shell.show_run.change(None, None, parts["head"], js=blank, **quick)
         following = [*shown, self.followed]
         shell.show_run.change(self.follow, [shell.show_run, *looks], following, **quick)
         for name in ("save", "stop", "stop_now", "resume", "push"):
             self.buttons[name].click(getattr(self, name), **refusable)
-        self.buttons["delete"].click(self.delete, **refusable, js=CONFIRM_DELETE)
+        self.buttons["delete"].click(self.delete, **refusable, js=hook("confirm-run-deletion"))
         self.epochs.input(self.foretell, [self.chosen, self.epochs], parts["longer_note"], **quick)
         self.extend_button.click(self.extend, [self.chosen, self.epochs, *looks], shown, **queued)
         self._wire_links(quick, queued)

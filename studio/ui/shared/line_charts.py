@@ -1,7 +1,7 @@
 """Line charts as HTML and SVG that redraw without flicker and follow light and dark.
 
 The lines are an SVG stretched to the place there is; words and numbers are HTML laid over it in
-percent, so that they keep their size. assets/studio.js adds the crosshair, assets/runs.js draws
+percent, so that they keep their size. assets/web/shared/curve-crosshair.js adds the crosshair, assets/web/runs/curve-picture.js draws
 the same charts into a picture.
 """
 
@@ -23,7 +23,7 @@ Form = Callable[[float], str]
 
 @dataclass(frozen=True)
 class Line:
-    """One curve; `tone` is a colour token of style.css (`accent`, `chosen`, `rejected`, `tie`)."""
+    """One curve; `tone` is a colour token of base.css (`accent`, `chosen`, `rejected`, `tie`)."""
 
     label: str
     points: Points

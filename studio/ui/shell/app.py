@@ -24,7 +24,7 @@ from studio.api.access.rules import ANNOTATE
 from studio.api.after_response import AfterResponse
 from studio.api.context import StudioContext
 from studio.api.uploads import MAX_FILE, Uploads
-from studio.core.paths import ASSETS, SAMPLES
+from studio.core.paths import SAMPLES
 from studio.ui.annotate import tab as annotate
 from studio.ui.chat import tab as chat
 from studio.ui.compat.gradio_parts import bound_fields, log_failed_events, slim_sessions
@@ -35,7 +35,7 @@ from studio.ui.shell import change_notification, initial_tab
 from studio.ui.shell.header import PageHeader
 from studio.ui.shell.heartbeats import Heartbeats
 from studio.ui.shell.navigation import Shell
-from studio.ui.shell.page_assets import PageScripts, SafePage
+from studio.ui.shell.page_assets import PageModules, SafePage, style_sheets
 from studio.ui.shell.theme import theme
 from studio.ui.team import tab as team
 from studio.ui.train import tab as train
@@ -99,18 +99,18 @@ def build_app(context: StudioContext, names: tuple[str, ...] = tuple(TABS)) -> F
     bound_fields()
     slim_sessions()
     log_failed_events()
-    scripts = PageScripts()
+    modules = PageModules()
     pages: dict[str, gr.Blocks] = {}
     app.add_middleware(AfterResponse)
     app.add_middleware(EventRequests, pages=pages)
     app.add_middleware(Heartbeats)
     app.add_middleware(initial_tab.OpenTab, names=names)
-    app.add_middleware(SafePage, scripts=scripts)
+    app.add_middleware(SafePage, modules=modules)
     app.add_middleware(PageUser, accounts=accounts)
     # The last one added is asked first.
     app.add_middleware(Gate, accounts=accounts, uploads=Uploads(Path(get_upload_folder())))
     app.include_router(health_router())
-    app.include_router(scripts.router())
+    app.include_router(modules.router())
     annotating = api.router(context)  # under both addresses: one person has one rate of answers
     app.include_router(annotating)
     app.include_router(runs_api.router(context))
@@ -126,7 +126,7 @@ def build_app(context: StudioContext, names: tuple[str, ...] = tuple(TABS)) -> F
     else:
         app.include_router(login_router(accounts))
     app.include_router(accounts_pages.router(context))
-    app.include_router(scripts.router(), prefix=ANNOTATE)
+    app.include_router(modules.router(), prefix=ANNOTATE)
     app.include_router(annotating, prefix=ANNOTATE)
     app.include_router(exports.router(context), prefix=ANNOTATE)
     app.include_router(change_notification.router(context, runs=False), prefix=ANNOTATE)
@@ -148,7 +148,7 @@ def _mount(
         path=path,
         auth_dependency=allowed,
         theme=theme(),
-        css_paths=sorted(ASSETS.glob("*.css"), key=_style_first),
+        css_paths=style_sheets(),
         allowed_paths=[str(SAMPLES)],
         footer_links=[],
         run_history=False,
@@ -159,7 +159,3 @@ def _mount(
         pwa=False,
         mcp_server=False,
     )
-
-
-def _style_first(path: Path) -> tuple[bool, str]:
-    return path.name != "style.css", path.name

@@ -1,6 +1,6 @@
 """What makes an open page look again: short words that change whenever something shown does.
 
-The page asks for them (assets/studio.js) while somebody can see it: one for all that is told of
+The page asks for them (assets/web/shell/change-pulse.js) while somebody can see it: one for all that is told of
 runs, one for the header, which says little of them and need not be drawn as often. A part that carries another word
 asks for what it shows, so an answer that comes late and paints over a newer one is mended; a page
 that nobody looks at costs nothing.
@@ -20,28 +20,7 @@ from studio.runs import queue
 from studio.ui.runs.state import RunReader, RunSummary, current
 from studio.ui.shell.notices import notices
 
-RUNS, HEADER = 0, 1
 HEADER_EVERY = 15.0
-
-
-def tick(place: int) -> str:
-    """`js_on_load` of a component that looks again, by its `tick`, when it can be seen.
-
-    Nothing is asked for in the first beat of a component that shows nothing yet: opening its tab
-    has asked already.
-
-    Args:
-        place: Of its word among those of a beat, `RUNS` or `HEADER`.
-    """
-    return (
-        "let waited = false; document.addEventListener('studio:pulse', ({detail}) => {"
-        f" const word = detail.split(' ')[{place}];"
-        " const shown = element.querySelector('[data-pulse]')?.dataset.pulse;"
-        " if (element.offsetParent === null || shown === word) return;"
-        " if (shown !== undefined || waited) trigger('tick');"
-        " waited = true; });"
-    )
-
 
 LOOK_AGAIN = {
     "queue": False,

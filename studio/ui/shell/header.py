@@ -15,20 +15,11 @@ from studio.ui.events.event_data import text
 from studio.ui.runs.run_header import STAGES
 from studio.ui.runs.state import RunReader, RunSummary, current
 from studio.ui.shared.html import bar, duration
-from studio.ui.shell.change_notification import HEADER, LOOK_AGAIN, header_word, mark, tick
+from studio.ui.shared.page_scripts import on_load
+from studio.ui.shell.change_notification import LOOK_AGAIN, header_word, mark
 from studio.ui.shell.navigation import go_to, link
 from studio.ui.shell.notices import notices
 
-PICK = (
-    "element.addEventListener('click', event => {"
-    " const run = event.target.closest('[data-run]');"
-    " if (run) trigger('click', {run: run.dataset.run}); });"
-)
-# The address names a tab other than the first; assets/studio.js writes it there.
-REOPEN = (
-    "const wanted = new URL(location.href).searchParams.get('tab');"
-    " if (wanted) setTimeout(() => trigger('submit', {tab: wanted}));"
-)
 MARK = (
     '<svg viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2" '
     'aria-hidden="true"><rect x="3" y="4" width="18" height="16" rx="3"/>'
@@ -51,9 +42,7 @@ class PageHeader:
 
     def layout(self) -> None:
         """Draw it."""
-        self.line = gr.HTML(
-            self.html(), js_on_load=PICK + tick(HEADER) + REOPEN, elem_id="studio-header"
-        )
+        self.line = gr.HTML(self.html(), js_on_load=on_load("header"), elem_id="studio-header")
 
     def wire(self, page: gr.Blocks, tabs: gr.Tabs, show_run: gr.State) -> None:
         """Keep it up to date, and let a click on the run lead to Runs."""

@@ -4,7 +4,7 @@ Gradio's page keeps one request open for as long as it is open itself; when it b
 session's state is deleted an hour later. Browsers allow six connections to one HTTP/1.1 address,
 so six open pages would leave none for a save. Here a browser's heartbeat is answered at once and
 the open request lives on inside the server: the page sends a beat to the same address now and
-then (assets/connection.js), and when it has been silent for `SILENT_SECONDS` the request breaks
+then (assets/web/shared/connection.js), and when it has been silent for `SILENT_SECONDS` the request breaks
 off.
 """
 

@@ -1,34 +1,10 @@
-"""Colours, type and spacing; what Gradio's theme cannot say is in assets/style.css."""
+"""Colours, type and spacing; what Gradio's theme cannot say is in assets/web/shared/base.css."""
 
 from __future__ import annotations
 
 from gradio.themes import Base
 from gradio.themes.utils import colors, sizes
 
-SCRIPTS = (
-    "connection.js",
-    "typed-text.js",
-    "studio.js",
-    "runs.js",
-    "runs-keep.js",
-    "runs-files.js",
-    "train.js",
-    "annotate-words.js",
-    "annotate-panels.js",
-    "annotate-outbox.js",
-    "login-state.js",
-    "annotate-viewer.js",
-    "annotate-text.js",
-    "annotate-page.js",
-    "annotate-draft.js",
-    "annotate-queue.js",
-    "annotate-writing.js",
-    "annotate-looking.js",
-    "annotate-marking.js",
-    "annotate-seen.js",
-    "annotate.js",
-    "annotate-team.js",
-)
 SANS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif"]
 MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
 
@@ -85,7 +61,7 @@ _TOKENS = {
 def theme() -> Base:
     """Return the studio's look: system fonts, one indigo accent, quiet surfaces, hairlines.
 
-    Both modes read the same CSS variables, which style.css defines once for light and once
+    Both modes read the same CSS variables, which base.css defines once for light and once
     for dark.
     """
     base = Base(

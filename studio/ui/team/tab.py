@@ -13,15 +13,13 @@ from studio.api.context import StudioContext
 from studio.core.errors import ConflictError, InputError, StudioError
 from studio.ui.events.field_values import remembers
 from studio.ui.shared.html import empty, notice, told
+from studio.ui.shared.page_scripts import hook, on_load
 from studio.ui.team import views
 from studio.ui.team.project_form import Draft, Drafts, Filled
 
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 WAITING = QUIET | {"show_progress": "minimal"}
 ROOT = '<div class="annotate tm-root" data-team></div>'
-ATTACH = "window.StudioTeam.attach(element.querySelector('[data-team]'))"
-CHOOSE = "(dataset) => { window.StudioTeam.choose(dataset); }"
-REMEMBER = "(dataset, before) => dataset ?? before"
 NUMBERS = ("overlap", "skip_limit", "qualification")
 SHARES = ("repeat_share", "gold_share", "qualification_pass")
 FLAGS = ("gold_feedback", "markdown", "show_authors")
@@ -42,7 +40,7 @@ def build(context: StudioContext) -> None:
         with gr.Tab("Figures"):
             shown = gr.HTML(WORKING, elem_id="team-figures")
         with gr.Tab("Decide", elem_id="team-decide"):
-            gr.HTML(ROOT, js_on_load=ATTACH, apply_default_css=False)
+            gr.HTML(ROOT, js_on_load=on_load("adjudication"), apply_default_css=False)
         with gr.Tab("Project", elem_id="team-project"):
             fields, guidelines, filled, save, message = _project_form()
             name, clear = _clear_form()
@@ -61,8 +59,8 @@ def build(context: StudioContext) -> None:
         )
     # The choice that comes while an earlier one is under way must not be dropped.
     dataset.input(actions.fill, form, everything, trigger_mode="always_last", **WAITING)
-    dataset.change(None, dataset, js=CHOOSE)
-    dataset.change(None, [dataset, last], last, js=REMEMBER)
+    dataset.change(None, dataset, js=hook("adjudicate"))
+    dataset.change(None, [dataset, last], last, js=hook("return-first-given"))
     save.click(actions.save, form, [message, filled, drafts], **QUIET)
     clear.click(actions.clear, name, message, **QUIET)
     for narrowing in (who.submit, who.blur, lines.change):

@@ -10,8 +10,7 @@ from typing import Any
 import gradio as gr
 
 from studio.ui.events.field_values import gathers
-
-GATHER = "(...values) => [values]"
+from studio.ui.shared.page_scripts import hook
 
 
 class FormValues:
@@ -29,7 +28,7 @@ class FormValues:
     def wire(self) -> None:
         """Follow every change."""
         changes = [item.change for item in self.items]
-        gr.on(changes, None, self.items, self.all, js=GATHER, show_progress="hidden")
+        gr.on(changes, None, self.items, self.all, js=hook("gather-values"), show_progress="hidden")
 
 
 def of_form(handler: Callable[..., Any]) -> Callable[..., Any]:

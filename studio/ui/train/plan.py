@@ -18,6 +18,7 @@ from studio.core.logs import log_told
 from studio.runs.run_plan import Plan
 from studio.ui.events.event_data import number
 from studio.ui.shared.html import told
+from studio.ui.shared.page_scripts import on_load
 from studio.ui.train import state, views
 from studio.ui.train.memory_view import Measurement
 from studio.ui.train.settings_form import config_from
@@ -27,11 +28,6 @@ PLAN_SECONDS = 60.0
 LOOK_SECONDS = 0.5
 MOST_KEPT = 200
 DIMMED, CLEAR = ["plan-found", "updating"], ["plan-found"]
-PICK = (
-    "element.addEventListener('click', event => {"
-    " const button = event.target.closest('[data-apply]');"
-    " if (button) trigger('click', {index: button.dataset.apply}); });"
-)
 LATER: dict[str, Any] = {
     "show_progress": "hidden",
     "api_visibility": "private",
@@ -96,7 +92,11 @@ class PlanPanel:
         """Problems, and the plan."""
         self.trouble = gr.HTML("", elem_id="train-trouble", min_height=0, padding=False)
         self.found = gr.HTML(
-            "", elem_id="train-found", elem_classes=CLEAR, js_on_load=PICK, padding=False
+            "",
+            elem_id="train-found",
+            elem_classes=CLEAR,
+            js_on_load=on_load("suggestions"),
+            padding=False,
         )
 
     @property
@@ -228,7 +228,7 @@ class PlanPanel:
 
 
 def as_json(error: InputError) -> list[dict[str, str]]:
-    """Problems as assets/studio.js places them beside their fields."""
+    """Problems as assets/web/train/field-errors.js places them beside their fields."""
     problems: list[FieldProblem] = state.problems_of(error)
     return [
         {"field": item.field, "text": f"{item.message} {item.remedy}".strip()} for item in problems

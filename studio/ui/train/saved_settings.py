@@ -18,6 +18,7 @@ from studio.config.saved_settings import SavedSettings
 from studio.core.errors import ConfigError, InputError, StudioError
 from studio.core.logs import log_told
 from studio.ui.shared.html import notice, told
+from studio.ui.shared.page_scripts import hook, on_load
 from studio.ui.train import state, views
 from studio.ui.train.form_values import FormValues, of_form
 from studio.ui.train.plan import LATER, SKIP, as_json
@@ -26,7 +27,6 @@ from studio.ui.train.state import FORM
 
 MOST_BYTES = 256 * 1024
 QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-DOWNLOAD = "watch('value', () => window.studioTrain.download(props.value));"
 
 
 @dataclass
@@ -54,7 +54,7 @@ class SettingsPanel:
                     self._file()
                 with gr.Column(min_width=320):
                     self._comparison()
-        self.exported = gr.HTML(None, html_template="", js_on_load=DOWNLOAD)
+        self.exported = gr.HTML(None, html_template="", js_on_load=on_load("run-file"))
 
     def _kept(self) -> None:
         gr.HTML('<h4 class="settings-title">Saved in this workspace</h4>')
@@ -118,10 +118,8 @@ class SettingsPanel:
         self.save_button.click(of_form(self.save), kept, [*told, errors], **QUICK)
         self.load_button.click(self.load, self.kept, [self.told, *form.items], **QUICK)
         self.copy_button.click(self.duplicate, self.kept, told, **QUICK)
-        self.delete_button.click(
-            self.delete, self.kept, told, js="name => confirm(`Delete ${name}?`) ? name : null",
-            **QUICK,
-        )  # fmt: skip
+        asking = {"js": hook("confirm-settings-deletion"), **QUICK}
+        self.delete_button.click(self.delete, self.kept, told, **asking)
         applied = [self.text_error, errors, *form.items]
         self.apply.click(self.use_text, self.text, applied, **QUICK)
         self.upload.upload(self.use_file, self.upload, [self.text, *applied], **QUICK)

@@ -1,4 +1,4 @@
-"""The sections of the Train form, and the list that jumps to them; assets/train.js follows it."""
+"""The sections of the Train form, and the list that jumps to them; assets/web/train/section-list.js follows it."""
 
 from __future__ import annotations
 

@@ -41,12 +41,12 @@ def form_specs() -> list[FieldSpec]:
 
 
 def element_id(path: str) -> str:
-    """HTML id of a setting's component; assets/studio.js finds the place for errors by it."""
+    """HTML id of a setting's component; assets/web/train/field-errors.js finds the place for errors by it."""
     return f"set-{path.replace('.', '-')}"
 
 
 def help_of(specs: Iterable[FieldSpec]) -> dict[str, dict[str, str]]:
-    """HTML id of a setting → what else there is to say about it, for assets/train.js.
+    """HTML id of a setting → what else there is to say about it, for assets/web/train/setting-help.js.
 
     `words` are not shown: a setting is found by them too.
     """

@@ -15,6 +15,7 @@ from studio.config.availability import unavailable
 from studio.core.errors import ConfigError, InputError, StudioError
 from studio.ui.events.field_values import remembers
 from studio.ui.shared.html import say
+from studio.ui.shared.page_scripts import hook, on_load
 from studio.ui.shell.navigation import go_to, link
 from studio.ui.train import state, views
 from studio.ui.train.availability import Availability
@@ -34,13 +35,7 @@ from studio.ui.train.trials import ToolsPanel
 
 OFFERED = ("model.id", "data.source", "adapter.continue_from")
 LEVELS = ["Basic", "All settings"]
-SHOW_LEVEL = "level => { document.documentElement.dataset.studioLevel = level; }"
-SHOW_METHOD = "method => { document.documentElement.dataset.studioMethod = method; }"
-PLACE_ERRORS = (
-    "window.studioFieldErrors(props.value);"
-    " watch('value', () => window.studioFieldErrors(props.value));"
-)
-PLACE_HELP = "window.studioTrain.help(props.value);"
+SHOW_LEVEL, SHOW_METHOD = hook("show-level"), hook("show-method")
 QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
 
@@ -65,7 +60,7 @@ class TrainTab:
             gr.BrowserState(None, storage_key="studio-train", secret="studio-train"), dict
         )
         self.availability.layout()
-        self.errors = gr.HTML([], html_template="", js_on_load=PLACE_ERRORS, elem_id="train-errors")
+        self.errors = _values_alone([], "field-errors", "train-errors")
         with gr.Row(elem_id="train", equal_height=False):
             with gr.Column(
                 scale=3, min_width=260, elem_id=WHAT, elem_classes=["surface", "train-what"]
@@ -78,7 +73,7 @@ class TrainTab:
         self.settings.layout()
         shown = [to_widget(spec, spec.default) for spec in self.specs]
         self.values = FormValues(self.inputs, shown)
-        gr.HTML(help_of(self.specs), html_template="", js_on_load=PLACE_HELP, elem_id="train-help")
+        _values_alone(help_of(self.specs), "setting-help", "train-help")
 
     def _what(self) -> None:
         gr.HTML('<h3 class="column-title">What</h3>')
@@ -296,6 +291,11 @@ class TrainTab:
                 shown = gr.update(choices=choices, value=source)
                 return method, shown, state.rate_for(method, rate), "train", held_out or ""
         return gr.skip(), source or gr.skip(), gr.skip(), gr.skip(), gr.skip()
+
+
+def _values_alone(value: Any, component: str, name: str) -> gr.HTML:
+    """Make a component that shows nothing itself: its value is for a module of the page."""
+    return gr.HTML(value, html_template="", js_on_load=on_load(component), elem_id=name)
 
 
 def starting() -> Any:

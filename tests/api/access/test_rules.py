@@ -128,7 +128,7 @@ def expected(declared: str) -> str | None:
     """Whom a route should answer; None when nobody has decided."""
     if declared.startswith(f"{ANNOTATE}/studio/") or declared.startswith("/studio/"):
         path = declared.removeprefix(ANNOTATE)
-        if path in OWN or path.startswith(("/studio/annotate/", "/studio/page-")):
+        if path in OWN or path.startswith(("/studio/annotate/", "/studio/web/")):
             return "member"
         return "lead"
     if declared == ANNOTATE or declared.startswith(f"{ANNOTATE}/"):

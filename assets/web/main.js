@@ -1,0 +1,93 @@
+// The page's own modules: all features, started here in this order, and what Gradio may call.
+
+import {
+  adjudicate, attachAdjudication, startAdjudicationKeys,
+} from "./annotate/adjudication.js";
+import {
+  attachAnnotate, labelDataset, refreshPairs, showExportResult, startAnnotateKeys,
+} from "./annotate/annotate.js";
+import { attachCheckReport } from "./library/check-report.js";
+import { attachImportEnd, attachImportTicker } from "./library/import-progress.js";
+import { attachOpenRow } from "./library/open-row.js";
+import { attachRowList } from "./library/row-list.js";
+import { startCurvePicture } from "./runs/curve-picture.js";
+import { recallLook } from "./runs/curve-look.js";
+import { startExportFiles } from "./runs/export-files.js";
+import { startReadingPlace } from "./runs/reading-place.js";
+import {
+  confirmRunDeletion, whatIsShown, withKeptLook, withRecalledLook,
+} from "./runs/run-hooks.js";
+import { attachCheckpoints, attachRunList } from "./runs/run-list.js";
+import { openConnection } from "./shared/connection.js";
+import { startCrosshair } from "./shared/curve-crosshair.js";
+import { openBridge } from "./shared/gradio-bridge.js";
+import { RUNS, followChanges, startPulse } from "./shell/change-pulse.js";
+import { attachHeader } from "./shell/header.js";
+import { startLoginState } from "./shell/login-state.js";
+import { startTabAddress } from "./shell/open-tab.js";
+import { startTheme } from "./shell/theme.js";
+import { startTypedText } from "./shell/typed-text.js";
+import { attachFieldErrors } from "./train/field-errors.js";
+import {
+  attachSuggestions, confirmSettingsDeletion, gatherValues, showLevel, showMethod,
+} from "./train/form-hooks.js";
+import { startFreeChoices } from "./train/free-choice.js";
+import { attachRunFile } from "./train/run-file-download.js";
+import { startSectionList } from "./train/section-list.js";
+import { attachHelp } from "./train/setting-help.js";
+import { startSettingSearch } from "./train/setting-search.js";
+
+/** @type {Record<string, import("./shared/gradio-bridge.js").Attach>} */
+const components = {
+  header: attachHeader,
+  annotate: attachAnnotate,
+  adjudication: attachAdjudication,
+  "row-list": attachRowList,
+  "open-row": attachOpenRow,
+  "import-ticker": attachImportTicker,
+  "import-end": attachImportEnd,
+  "check-report": attachCheckReport,
+  "run-changes": (component) => followChanges(component, RUNS),
+  "run-list": attachRunList,
+  checkpoints: attachCheckpoints,
+  "field-errors": attachFieldErrors,
+  "setting-help": attachHelp,
+  suggestions: attachSuggestions,
+  "run-file": attachRunFile,
+};
+
+/** @type {Record<string, import("./shared/gradio-bridge.js").Hook>} */
+const hooks = {
+  "return-first": (value) => value,
+  "return-first-given": (first, second) => first ?? second,
+  adjudicate,
+  "label-dataset": labelDataset,
+  "refresh-pairs": refreshPairs,
+  "show-export-result": showExportResult,
+  "what-is-shown": whatIsShown,
+  "with-kept-look": withKeptLook,
+  "with-recalled-look": withRecalledLook,
+  "recall-look": (smoothing, logScale) => recallLook([smoothing, logScale]),
+  "confirm-run-deletion": confirmRunDeletion,
+  "show-level": showLevel,
+  "show-method": showMethod,
+  "gather-values": gatherValues,
+  "confirm-settings-deletion": confirmSettingsDeletion,
+};
+
+openConnection();
+openBridge(components, hooks);
+startTypedText();
+startTheme();
+startTabAddress();
+startCrosshair();
+startReadingPlace();
+startCurvePicture();
+startExportFiles();
+startSettingSearch();
+startSectionList();
+startFreeChoices();
+startPulse();
+startLoginState();
+startAnnotateKeys();
+startAdjudicationKeys();

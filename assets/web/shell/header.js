@@ -1,0 +1,23 @@
+// The line above the tabs: a click on the run leads to it, and the tab of the address is opened.
+
+import { around } from "../shared/dom.js";
+import { HEADER, followChanges } from "./change-pulse.js";
+import { tabOf } from "./open-tab.js";
+
+/** @typedef {import("../shared/gradio-bridge.js").Component} Component */
+
+/**
+ * Brings the header to life.
+ *
+ * @param {Component} component
+ */
+export const attachHeader = (component) => {
+  const { element, trigger } = component;
+  element.addEventListener("click", (event) => {
+    const run = around(event, "[data-run]")?.dataset.run;
+    if (run !== undefined) trigger("click", { run });
+  });
+  followChanges(component, HEADER);
+  const tab = tabOf(location.href);
+  if (tab) setTimeout(() => trigger("submit", { tab }));
+};
