@@ -52,7 +52,9 @@ def setting(
     if isinstance(default, (list, dict, BaseModel)):
         return Field(
             default_factory=lambda: (
-                default.model_copy() if isinstance(default, BaseModel) else type(default)(default)
+                default.model_copy(deep=True)
+                if isinstance(default, BaseModel)
+                else type(default)(default)
             ),
             title=label,
             description=help,

@@ -11,3 +11,9 @@ def test_equal_images_have_one_key_wherever_they_are(tmp_path):
     before = image_ref(str(copy)).key
     copy.write_bytes(IMAGES[1].read_bytes() + b"\0")
     assert image_ref(str(copy)).key != before
+
+
+def test_an_image_of_the_workspace_is_known_by_its_name_and_not_read_for_it(tmp_path):
+    sha = "ab" * 32
+    reference = image_ref({"path": str(tmp_path / f"{sha}.png"), "bytes": None})
+    assert (reference.key, reference.source) == (sha, str(tmp_path / f"{sha}.png"))
