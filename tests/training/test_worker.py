@@ -58,19 +58,16 @@ def test_a_run_says_who_executes_it_and_how_it_ended(run, executed):
     assert read_events(run.paths.events).events[-1].type == "finished"
 
 
-def test_an_error_for_people_is_its_status_and_its_exit_code(run, executed, capsys):
+def test_an_error_for_people_is_its_status_and_its_exit_code(run, executed, capfd):
     _, outcome = executed
-    try:
-        raise OSError("disk") from None
-    except OSError as cause:
-        error = RunFailedError("It is full.", remedy="Free some.", field="data.source")
-        error.__cause__ = cause
+    error = RunFailedError("It is full.", remedy="Free some.", field="data.source")
+    error.__cause__ = OSError("disk")
     outcome["ends"] = error
     assert main(run.paths.root) == error.exit_code != 0
     status = read_status(run.paths)
     assert (status.state, status.message, status.remedy) == ("failed", "It is full.", "Free some.")
     assert status.field == "data.source"
-    assert "OSError: disk" in capsys.readouterr().err, "what a library said is in the log"
+    assert "OSError: disk" in capfd.readouterr().err, "what a library said is in the log"
 
 
 def test_a_second_worker_of_a_run_does_nothing(run, executed):
