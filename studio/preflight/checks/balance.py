@@ -53,9 +53,9 @@ class Balance(Check):
             )
 
     def _answer(self) -> Iterator[Finding]:
-        found = self._answers.commonest(SAME_ANSWER)
-        if found is not None:
-            text, rows, share = found
+        repeated = self._answers.commonest(SAME_ANSWER)
+        if repeated is not None:
+            text, rows, share = repeated
             yield Finding(
                 "one_answer",
                 "warning",
@@ -68,9 +68,9 @@ class Balance(Check):
     def _images(self) -> Iterator[Finding]:
         if self._rows < ENOUGH_TO_JUDGE:
             return
-        found = self._uses.commonest(ONE_IMAGE, of=self._rows)
-        if found is not None:
-            _, rows, share = found
+        repeated = self._uses.commonest(ONE_IMAGE, of=self._rows)
+        if repeated is not None:
+            _, rows, share = repeated
             yield Finding(
                 "one_image",
                 "warning",
