@@ -27,6 +27,14 @@ NEW_MODULES = 100
 os.environ.setdefault("STUDIO_WARM", "0")
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Run one process more than there are processors.
+
+    A test in a browser waits half of its time: for a person's pauses, for the page, for a worker.
+    """
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes long is begun first, so that no process is left with it at the end."""
     items.sort(key=lambda item: _rank(item.path.relative_to(HERE).parts[0]))

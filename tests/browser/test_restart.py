@@ -35,6 +35,7 @@ class Restarted(Site):
 @pytest.fixture(scope="module")
 def with_accounts(tmp_path_factory):
     """A studio with two datasets, on whose pages a lead logs in; its database as it was then."""
+    expect.set_options(timeout=30_000)
     folder = tmp_path_factory.mktemp("restart")
     for name, role in PEOPLE.items():
         add_user(folder / "accounts.yaml", name, role, PASSWORD)
@@ -234,6 +235,8 @@ def test_the_annotators_page_goes_on_over_a_restart(site, page):
 def test_a_lead_who_is_one_no_more_is_led_to_the_annotators_page(site, page):
     enter(page, site)
     known(page)
+    expect(page.locator("#dataset-list [data-dataset='first']")).to_be_visible()
+    page.wait_for_load_state("networkidle")  # what is asked for on opening is a lead's still
     set_role(site.context.accounts.path, "lea", "annotator")
     dialog = page.locator("dialog.studio-dialog")
     expect(dialog).to_contain_text("You are an annotator now")

@@ -207,9 +207,13 @@ class Restartable:
             time.sleep(0.02)
 
     def stop(self) -> None:
+        before = [(watched, watched.problems[:]) for watched in LIVE if watched is not self.watched]
         self.server.should_exit = True
         self.thread.join(30)
-        self.watched.problems.clear()  # of streams that the end cut off
+        # Streams that the end cut off are no problem of this studio, nor of one beside it.
+        self.watched.problems.clear()
+        for watched, problems in before:
+            watched.problems[:] = problems
 
     def restart(self) -> None:
         """Put one in its place that knows nothing of the pages which are open."""

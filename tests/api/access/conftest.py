@@ -15,7 +15,7 @@ from tests.api.access.accounts_file import PASSWORD
 from tests.ui.serving import served
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def guarded_context(tmp_path_factory) -> Iterator[StudioContext]:
     """The studio behind `guarded`: two leads, lea and lou, and an annotator, ana."""
     folder = tmp_path_factory.mktemp("gate")
@@ -26,14 +26,14 @@ def guarded_context(tmp_path_factory) -> Iterator[StudioContext]:
     close_context(context)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def guarded(guarded_context: StudioContext) -> Iterator[str]:
     """The address of a studio with accounts."""
     with served(guarded_context, ("annotate", "team")) as address:
         yield address
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def open_to_all(tmp_path_factory) -> Iterator[str]:
     """The address of a studio without logins."""
     context = open_context(str(tmp_path_factory.mktemp("open") / "workspace"))
