@@ -66,6 +66,14 @@ test("answers that were undone or replaced are left out", async () => {
   assert.equal(browser.studio.paths[1], "card/2");
 });
 
+test("a pair without an answer that is looked at does not take the place of the one held", async () => {
+  browser.studio.answer(200, card(3));
+  browser.studio.answer(200, past(4));
+  await history.at(3);
+  await history.at(4);
+  assert.deepEqual([shown(), page.held.pair_id], [4, 9]);
+});
+
 test("an answer that is on show already, not looked back at, is not held as work", async () => {
   page.shown = past(4);
   browser.studio.answer(200, past(3));
