@@ -63,7 +63,22 @@ test("answers that were undone or replaced are left out", async () => {
   browser.studio.answer(200, replaced);
   browser.studio.answer(200, past(2));
   await history.step(1);
-  assert.equal(shown(), 2);
+  assert.equal(browser.studio.paths[1], "card/2");
+});
+
+test("a pair without an answer that is looked at does not take the place of the one held", async () => {
+  browser.studio.answer(200, card(3));
+  browser.studio.answer(200, past(4));
+  await history.at(3);
+  await history.at(4);
+  assert.deepEqual([shown(), page.held.pair_id], [4, 9]);
+});
+
+test("an answer that is on show already, not looked back at, is not held as work", async () => {
+  page.shown = past(4);
+  browser.studio.answer(200, past(3));
+  await history.at(3);
+  assert.deepEqual([shown(), page.held], [3, null]);
 });
 
 test("before the first answer there is nothing, and it is said", async () => {

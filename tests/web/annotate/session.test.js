@@ -159,6 +159,8 @@ test("several refusals are counted, each pair once", async () => {
   await settled();
   assert.match(session.said.at(-1)[0], /^2 answers were not saved\./);
   assert.deepEqual(session.refused, [1, 2]);
+  session.refuse({ path: "undo", body: { pair_id: 1 } }, { message: "No." });
+  assert.deepEqual(session.refused, [2, 1]);
 });
 
 test("an answer that is refused after it was taken back: neither happened", async () => {
