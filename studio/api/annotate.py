@@ -30,7 +30,7 @@ from studio.annotation import (
 from studio.annotation.labeling.answer_validation import LONGEST_MS
 from studio.annotation.labeling.showings import LAST_ID, not_yours, showing
 from studio.annotation.labeling.written_answers import LONGEST
-from studio.annotation.quality.case_versions import GoldConflict
+from studio.annotation.quality.decision_conflicts import GoldConflict
 from studio.annotation.quality.lead_actions import GuidelineView
 from studio.annotation.records import DETAILS
 from studio.api import team

@@ -12,12 +12,12 @@ from studio.cli import (
     backup,
     chat,
     check,
+    child_processes,
     data,
     demo,
     doctor,
     lr_range,
     plan,
-    processes,
     runs,
     train,
 )
@@ -50,13 +50,13 @@ app.add_typer(runs.app, name="runs")
 app.command("chat")(chat.chat)
 app.command("accounts")(accounts.accounts)
 app.command("doctor")(doctor.doctor)
-app.command("worker", hidden=True)(processes.worker)
-app.command("remote", hidden=True)(processes.remote)
-app.command("recipe", hidden=True)(processes.recipe)
-app.command("planner", hidden=True)(processes.planner)
-app.command("checker", hidden=True)(processes.checker)
-app.command("inference", hidden=True)(processes.inference)
-app.command("dry-step", hidden=True)(processes.dry_step)
+app.command("worker", hidden=True)(child_processes.worker)
+app.command("remote", hidden=True)(child_processes.remote)
+app.command("recipe", hidden=True)(child_processes.recipe)
+app.command("planner", hidden=True)(child_processes.planner)
+app.command("checker", hidden=True)(child_processes.checker)
+app.command("inference", hidden=True)(child_processes.inference)
+app.command("dry-step", hidden=True)(child_processes.dry_step)
 
 
 def main(arguments: list[str] | None = None) -> int:

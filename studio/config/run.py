@@ -13,7 +13,7 @@ from studio.config.data import DataConfig
 from studio.config.model import ModelConfig
 from studio.config.optimizer import DEFAULT_RATES, OptimizerConfig
 from studio.config.preference import DpoConfig
-from studio.config.probes import LaunchConfig, ProbeConfig
+from studio.config.probe_questions import LaunchConfig, ProbeConfig
 from studio.config.setting import Section, setting
 from studio.config.training import SAVINGS, BatchConfig, ScheduleConfig, SpeedConfig
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from studio.config import RunConfig
 from studio.core.paths import RunPaths
-from studio.data.repeated_values import ENOUGH_TO_JUDGE, FEW_ROWS, SAME_ANSWER, RepeatedValues
+from studio.data.row_variety import ENOUGH_TO_JUDGE, FEW_ROWS, SAME_ANSWER, RepeatedValues
 from studio.data.trl_conversion import TrainingData
 from studio.runs.diagnostics.health_watch import HealthFinding
 from studio.runs.event_log import EventLog, read_events

@@ -1,17 +1,17 @@
 // Adjudicating (the tab Decide): one pair with its votes side by side, decided by keyboard.
 import { connection } from "../shared/connection.js";
 import { element } from "../shared/dom.js";
-import { button, part, textPlace } from "./elements.js";
+import { button, part, textPlace } from "./page-elements.js";
 import { KeyGuard, hintLine } from "./key-guard.js";
 import {
   DECIDE_KEYS, actionOf, composing, keyName, pressable, takesText, targetOf,
 } from "./keys.js";
 import { KIND_NAMES } from "./label-kinds.js";
 import { markMore, watchMore } from "./long-texts.js";
-import { SIDES, SIDE_NAMES, fillQuestion, imagePanel } from "./page.js";
+import { SIDES, SIDE_NAMES, fillQuestion, imagePanel } from "./page-layout.js";
 import { many } from "./progress.js";
 import { newKey, requestCase } from "./requests.js";
-import { plain } from "./text.js";
+import { plain } from "./answer-text.js";
 import { Viewer } from "./viewer.js";
 
 /** @typedef {import("./wire.js").Case} Case */

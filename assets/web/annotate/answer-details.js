@@ -1,11 +1,11 @@
 // What goes with an answer: reasons to skip, texts, flags, marked pieces, aspects. Everything is
 // typed into the draft of the pair on show; an answer takes it along.
 import { targetOf, keyName } from "./keys.js";
-import { part } from "./elements.js";
+import { part } from "./page-elements.js";
 import { SKIP_REASONS } from "./label-kinds.js";
 import { withMark } from "./marks.js";
-import * as page from "./page.js";
-import { deselect, selected } from "./text.js";
+import * as page from "./page-layout.js";
+import { deselect, selected } from "./answer-text.js";
 
 /** @typedef {import("./session.js").Session} Session */
 /** @typedef {import("./wire.js").Side} Side */

@@ -1,6 +1,6 @@
 // The panels that open above the pair: the reasons of a skip, and the editor of every text.
 import { element } from "../shared/dom.js";
-import { button } from "./elements.js";
+import { button } from "./page-elements.js";
 import { SKIP_REASONS } from "./label-kinds.js";
 
 /** Builds the panel of reasons to skip; returns the parts that change. */

@@ -1,8 +1,8 @@
 // The guidelines of a dataset, and which version of them this person has read.
 import { element } from "../shared/dom.js";
-import { button, part } from "./elements.js";
+import { button, part } from "./page-elements.js";
 import { requestGuidelines } from "./requests.js";
-import { markdown } from "./text.js";
+import { markdown } from "./answer-text.js";
 
 /** @typedef {ReturnType<typeof guidelinesPanel>} Parts */
 

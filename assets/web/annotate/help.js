@@ -1,6 +1,6 @@
 // The list of keys.
 import { element } from "../shared/dom.js";
-import { button } from "./elements.js";
+import { button } from "./page-elements.js";
 
 const HELP = [
   ["1  2", "the left, the right answer is better"],

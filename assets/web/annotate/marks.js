@@ -1,6 +1,6 @@
 // Marking wrong words without a mouse: M, then arrows from word to word, M or Enter to mark.
 import { wordPieces } from "./differences.js";
-import { deselect, select } from "./text.js";
+import { deselect, select } from "./answer-text.js";
 
 const HOW = "Marking: ← → word, ⇧ → more words, 1 2 answer, M marks, Esc ends.";
 

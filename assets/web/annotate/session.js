@@ -12,7 +12,7 @@ import { KEYS, SCROLL, actionOf, keyName, movesImage, pressable, takesText, targ
 import { scroll } from "./long-texts.js";
 import { WordMarker } from "./marks.js";
 import { Outbox } from "./outbox.js";
-import * as page from "./page.js";
+import * as page from "./page-layout.js";
 import { counted, many } from "./progress.js";
 import { Queue } from "./queue.js";
 import { requestDatasets, undoLatest } from "./requests.js";

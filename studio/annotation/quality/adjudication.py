@@ -28,7 +28,7 @@ from studio.annotation.labeling.showings import (
     spans_by_side,
     viewer,
 )
-from studio.annotation.quality import case_versions
+from studio.annotation.quality import decision_conflicts
 from studio.annotation.records import (
     VOTES,
     AnswerDetails,
@@ -64,7 +64,7 @@ class CaseState:
     Attributes:
         queue: Why it is here (`projection.QUEUES`).
         decided_by: Whose decision stands.
-        version, gold_version: Which decision and which gold these are; see `case_versions`.
+        version, gold_version: Which decision and which gold these are; see `decision_conflicts`.
     """
 
     queue: str
@@ -219,7 +219,7 @@ def case(connection: Connection, pair: int, lead: str, dataset: str | None = Non
     decisions = select(Decision.kind, Decision.winner_id).where(Decision.pair_id == pair)
     last = connection.execute(decisions.order_by(Decision.id.desc()).limit(1)).first()
     decided = None if last is None or last.kind == REOPEN else (last.kind, last.winner_id)
-    newest = case_versions.newest_decision(connection, pair)
+    newest = decision_conflicts.newest_decision(connection, pair)
     queue = connection.execute(select(Pair.queue).where(Pair.id == pair)).scalar_one()
     return Case(
         card=blind_card(connection, pair, lead),
@@ -232,7 +232,7 @@ def case(connection: Connection, pair: int, lead: str, dataset: str | None = Non
         gold=gold_of(connection, pair),
         decided_by=newest.lead if decided else "",
         version=newest.number,
-        gold_version=case_versions.newest_gold(connection, pair).number,
+        gold_version=decision_conflicts.newest_gold(connection, pair).number,
     )
 
 
@@ -256,7 +256,7 @@ def decide(connection: Connection, event: DecisionEvent, now: float) -> None:
     if (event.kind == "choose") != (event.winner_id in both):
         raise InputError("The winner is not part of this pair.", field="winner_id")
     ensure_text_fits(event.comment, "comment")
-    case_versions.ensure_decision_seen(connection, event.pair_id, event.lead, event.seen)
+    decision_conflicts.ensure_decision_seen(connection, event.pair_id, event.lead, event.seen)
     connection.execute(
         insert(Decision).values(
             key=event.key,

@@ -11,7 +11,7 @@ from studio.annotation.database.team_tables import Gold
 from studio.annotation.labeling import answer_permission, pair_card
 from studio.annotation.labeling.answer_validation import ensure_text_fits
 from studio.annotation.labeling.projection import project_pairs
-from studio.annotation.quality import adjudication, audit_log, case_versions
+from studio.annotation.quality import adjudication, audit_log, decision_conflicts
 from studio.annotation.quality.gold import GOLD, NO_LONGER_GOLD
 from studio.annotation.records import VOTES
 from studio.core.errors import InputError, NotFoundError
@@ -81,7 +81,7 @@ def toggle_gold(connection: Connection, lead: str, handle: int, seen: int, now: 
         raise InputError(
             "You have not judged this pair.", remedy="Answer it first.", field="pair_id"
         )
-    case_versions.ensure_own_gold(connection, pair, lead, seen)
+    decision_conflicts.ensure_own_gold(connection, pair, lead, seen)
     answer = (given.kind, given.winner_id)
     if adjudication.gold_of(connection, pair) == answer:
         unset_gold(connection, lead, pair, now)

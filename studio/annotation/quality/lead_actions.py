@@ -21,7 +21,7 @@ from studio.annotation.quality import (
     adjudication,
     annotator_figures,
     audit_log,
-    case_versions,
+    decision_conflicts,
     gold_choice,
     project_changes,
 )
@@ -107,14 +107,14 @@ class Team:
             ConflictError: Somebody said what is right, or that it is an ordinary pair, since then.
         """
         with self._database.write() as connection:
-            case_versions.ensure_gold_seen(connection, pair_id, lead, seen)
+            decision_conflicts.ensure_gold_seen(connection, pair_id, lead, seen)
             answer = (kind, winner_id)
             gold_choice.set_gold(connection, lead, pair_id, answer, explanation, self._clock())
 
     def unset_gold(self, lead: str, pair_id: int, seen: int | None = None) -> None:
         """Make a gold pair an ordinary one; what was answered stays. See `set_gold`."""
         with self._database.write() as connection:
-            case_versions.ensure_gold_seen(connection, pair_id, lead, seen)
+            decision_conflicts.ensure_gold_seen(connection, pair_id, lead, seen)
             gold_choice.unset_gold(connection, lead, pair_id, self._clock())
 
     def toggle_gold(self, lead: str, handle: int, seen: int = 0) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from studio.core.plurals import counted
-from studio.data.repeated_values import ENOUGH_TO_JUDGE, FEW_ROWS, SAME_ANSWER, RepeatedValues
+from studio.data.row_variety import ENOUGH_TO_JUDGE, FEW_ROWS, SAME_ANSWER, RepeatedValues
 from studio.preflight.checks.base import Check, SeenRow, percent, plain
 from studio.preflight.report import Finding
 

@@ -20,6 +20,7 @@ from studio.ui.shell.navigation import go_to, link
 from studio.ui.train import state, views
 from studio.ui.train.availability import Availability
 from studio.ui.train.form_values import FormValues, of_form
+from studio.ui.train.measured_plan import ToolsPanel
 from studio.ui.train.plan import LATER, PlanPanel, as_json
 from studio.ui.train.saved_settings import SettingsPanel
 from studio.ui.train.sections import SECTIONS, WHAT, jump_list, of_what
@@ -31,7 +32,6 @@ from studio.ui.train.settings_form import (
     to_widget,
     widgets_of,
 )
-from studio.ui.train.trials import ToolsPanel
 
 OFFERED = ("model.id", "data.source", "adapter.continue_from")
 LEVELS = ["Basic", "All settings"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from studio.annotation.quality.case_versions import GoldConflict
+from studio.annotation.quality.decision_conflicts import GoldConflict
 from tests.annotation.conftest import answer, make_rows
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from studio.config.probes import LaunchConfig
+from studio.config.probe_questions import LaunchConfig
 from studio.config.training import SAVINGS
 from studio.runs.run_plan import MemoryPlan
 from studio.training.planning.device_memory import GIB, Target

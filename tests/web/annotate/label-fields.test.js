@@ -17,7 +17,8 @@ const fieldsOf = (name, path) => {
 
 test("the studio takes each field, and the page knows each that somebody can fill in", () => {
   const taken = fieldsOf("SaveBody", "studio/api/annotate.py");
-  const shown = fieldsOf("ShownAnswer", "studio/annotation/records.py");
+  const shown = ["AnswerDetails", "ShownAnswer"]
+    .flatMap((name) => fieldsOf(name, "studio/annotation/records.py"));
   assert.deepEqual(Object.keys(DETAIL_FIELDS).filter((name) => !taken.includes(name)), []);
   assert.deepEqual(Object.keys(DETAIL_FIELDS).sort(),
     shown.filter((name) => !["kind", "winner", "strength"].includes(name)).sort());

@@ -3,13 +3,13 @@
 import { element } from "../shared/dom.js";
 import { editorPanel, skipPanel } from "./answer-panels.js";
 import { differences } from "./differences.js";
-import { button, part, textPlace } from "./elements.js";
+import { button, part, textPlace } from "./page-elements.js";
 import { guidelinesPanel } from "./guidelines.js";
 import { helpDialog } from "./help.js";
 import { KIND_NAMES, isVote } from "./label-kinds.js";
 import { markMore, watchMore } from "./long-texts.js";
 import { countsLine, many } from "./progress.js";
-import { markdown, plain } from "./text.js";
+import { markdown, plain } from "./answer-text.js";
 
 /** @typedef {import("./wire.js").Card} Card */
 /** @typedef {import("./wire.js").Side} Side */

@@ -2,7 +2,7 @@
 
 import pytest
 
-from studio.data.repeated_values import ENOUGH_TO_JUDGE, RepeatedValues
+from studio.data.row_variety import ENOUGH_TO_JUDGE, RepeatedValues
 
 
 def counted(*values: str) -> RepeatedValues[str]:
