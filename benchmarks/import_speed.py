@@ -3,7 +3,7 @@
 Each side imports in a fresh process, in turns, with warm byte code; the figure is processor time
 (user and system) of the whole process, so that other work on the machine counts little. `page` is
 the page's process with and without `studio.ui.shell.import_speed`, `models` a worker's libraries with
-and without `studio.core.startup`.
+and without `studio.core.torch_import`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ CASES = {
     ),
     "models": (
         MODELS,
-        f"from studio.core.startup import loading\nwith loading():\n    {MODELS}",
+        f"from studio.core.torch_import import loading\nwith loading():\n    {MODELS}",
     ),
 }
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from studio.core.child_client import PipeWorker
-from studio.core.startup import loading
+from studio.core.torch_import import loading
 from tests.new_databases import made_quickly
 from tests.nursery import open_nursery
 

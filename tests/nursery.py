@@ -230,7 +230,7 @@ def run(arguments: list[str]) -> None:
 
 def load() -> None:
     """Import what processes need, the classes of the embedded model among it."""
-    from studio.core.startup import loading
+    from studio.core.torch_import import loading
 
     with loading():
         import torch

@@ -31,7 +31,7 @@ import { attachFieldErrors } from "./train/field-errors.js";
 import {
   attachSuggestions, confirmSettingsDeletion, gatherValues, showLevel, showMethod,
 } from "./train/form-hooks.js";
-import { startFreeChoices } from "./train/free-choice.js";
+import { startFreeChoices } from "./train/editable-dropdown.js";
 import { attachRunFile } from "./train/run-file-download.js";
 import { startSectionList } from "./train/section-list.js";
 import { attachHelp } from "./train/setting-help.js";

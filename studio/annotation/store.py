@@ -20,7 +20,7 @@ from studio.annotation.labeling import answer_history as past
 from studio.annotation.labeling import answer_permission, assignment, labels, pair_card
 from studio.annotation.labeling import progress as counts
 from studio.annotation.labeling import undo as undoing
-from studio.annotation.library import browse, edits, item_marks
+from studio.annotation.library import browse, edits, flags_and_tags
 from studio.annotation.library.import_staging import StagedRows
 from studio.annotation.library.other_workspace_labels import Brought, ForeignLabel, bring
 from studio.annotation.library.trainable_version import trainable_state
@@ -173,7 +173,7 @@ class AnnotationStore:
     def flag(self, ids: Sequence[int], flagged: bool = True) -> int:
         """Mark items to be looked at again; returns how many there are of `ids`."""
         return self._each(
-            ids, lambda connection, some: item_marks.mark(connection, some, flagged=flagged)
+            ids, lambda connection, some: flags_and_tags.mark(connection, some, flagged=flagged)
         )
 
     def exclude(self, ids: Sequence[int], excluded: bool = True) -> int:
@@ -184,30 +184,34 @@ class AnnotationStore:
         changes nothing.
         """
         return self._each(
-            ids, lambda connection, some: item_marks.mark(connection, some, excluded=excluded)
+            ids, lambda connection, some: flags_and_tags.mark(connection, some, excluded=excluded)
         )
 
     def tag(self, ids: Sequence[int], tag: str) -> int:
         """Put a tag on items; returns how many did not have it. Raises InputError."""
-        tag = item_marks.check_tag(tag)
-        return self._each(ids, lambda connection, some: item_marks.add_tag(connection, some, tag))
+        tag = flags_and_tags.check_tag(tag)
+        return self._each(
+            ids, lambda connection, some: flags_and_tags.add_tag(connection, some, tag)
+        )
 
     def untag(self, ids: Sequence[int], tag: str) -> int:
         """Take a tag off items; returns how many had it. Raises InputError."""
-        tag = item_marks.check_tag(tag)
+        tag = flags_and_tags.check_tag(tag)
         return self._each(
-            ids, lambda connection, some: item_marks.remove_tag(connection, some, tag)
+            ids, lambda connection, some: flags_and_tags.remove_tag(connection, some, tag)
         )
 
     def delete(self, ids: Sequence[int]) -> int:
         """Put items into the bin, from where `restore` takes them; labels are kept."""
         now = self._clock()
-        return self._each(ids, lambda connection, some: item_marks.bin_items(connection, some, now))
+        return self._each(
+            ids, lambda connection, some: flags_and_tags.bin_items(connection, some, now)
+        )
 
     def restore(self, ids: Sequence[int]) -> int:
         """Take items out of the bin."""
         return self._each(
-            ids, lambda connection, some: item_marks.bin_items(connection, some, None)
+            ids, lambda connection, some: flags_and_tags.bin_items(connection, some, None)
         )
 
     def _each(self, ids: Sequence[int], change: Callable[[Connection, list[int]], int]) -> int:

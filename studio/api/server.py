@@ -10,7 +10,7 @@ import webbrowser
 import uvicorn
 from fastapi import FastAPI
 
-from studio.api.connections import BoundedConnection
+from studio.api.connection_limits import BoundedConnection
 
 GRACE_SECONDS = 3
 MOST_CONNECTIONS = 800  # below the 1,024 files a process may have open on many machines

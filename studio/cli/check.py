@@ -110,7 +110,7 @@ def _rows(opened: ExitStack, place: Workspace, source: str, **chosen: Any) -> Nu
             remedy="Leave that out; narrow them down in the address: library:<dataset>?split=train.",
         )
     from studio.annotation import AnnotationStore
-    from studio.annotation.library.checked_rows import library_rows
+    from studio.annotation.library.preflight_rows import library_rows
     from studio.annotation.library.trainable_rows import parse_library
 
     where = parse_library(source)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from studio.cli.options import WorkspaceOption, locate
-from studio.core.startup import loading
+from studio.core.torch_import import loading
 
 
 def worker(run_dir: Path) -> int:
@@ -47,7 +47,7 @@ def planner(workspace: WorkspaceOption = None) -> int:
 def checker(workspace: WorkspaceOption = None) -> int:
     """Answer checking requests over standard input and output."""
     with loading():
-        from studio.annotation.library.checked_rows import opened_rows
+        from studio.annotation.library.preflight_rows import opened_rows
         from studio.preflight.worker import main
 
     main(locate(workspace), opened_rows)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal, get_args
 
-from studio.config.engines import accelerate_problems, sent_elsewhere
+from studio.config.launch_engines import accelerate_problems, sent_elsewhere
 from studio.config.model import ModelConfig
 from studio.config.optimizer import OptimizerName
 from studio.config.run import RunConfig

@@ -10,7 +10,7 @@ from typing import Any
 
 from studio.config import RunConfig
 from studio.config.consistency import ensure_consistent
-from studio.config.engines import ACCELERATE_ENGINE, sent_elsewhere
+from studio.config.launch_engines import ACCELERATE_ENGINE, sent_elsewhere
 from studio.core.errors import InputError
 from studio.core.paths import Workspace
 from studio.launch.prepare import prepare

@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 
 from studio.annotation import AnnotationStore
 from studio.config import RunConfig
-from studio.config.engines import sent_elsewhere
+from studio.config.launch_engines import sent_elsewhere
 from studio.core.errors import ConflictError, InputError, StudioError
 from studio.core.logs import log_told
 from studio.core.paths import Workspace

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.config import RunConfig
-from studio.config.engines import ACCELERATE_ENGINE, sent_elsewhere
+from studio.config.launch_engines import ACCELERATE_ENGINE, sent_elsewhere
 from studio.core.paths import RunPaths
 from studio.runs.control import command_file
 from studio.runs.diagnostics.crash_report import ATTEMPT_MARK

@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 from studio.config import run_file
 from studio.core.errors import StudioError
 from studio.core.paths import RunPaths, Workspace
-from studio.core.startup import loading
+from studio.core.torch_import import loading
 from studio.runs.diagnostics.crash_report import oom_kills
 from studio.runs.event_log import EventLog
 from studio.runs.status import State, update_status

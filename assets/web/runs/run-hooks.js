@@ -1,7 +1,7 @@
 // What events of the Runs tab send, and what is asked before a deletion.
 
 import { keepLook, recallLook } from "./curve-look.js";
-import { shownParts } from "./shown-parts.js";
+import { shownParts } from "./unchanged-parts.js";
 
 /**
  * Sends what the page shows already and how its curves are drawn, for what looks again.

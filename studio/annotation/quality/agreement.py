@@ -17,7 +17,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING, Literal
 
-from studio.annotation.quality.estimate import MeasuredFigure, share, undefined
+from studio.annotation.quality.confidence_interval import MeasuredFigure, share, undefined
 
 if TYPE_CHECKING:
     import numpy as np

@@ -24,7 +24,7 @@ from studio.annotation.database.tables import (
 )
 from studio.annotation.quality import agreement
 from studio.annotation.quality import gold as checks
-from studio.annotation.quality.estimate import MeasuredFigure, share, undefined
+from studio.annotation.quality.confidence_interval import MeasuredFigure, share, undefined
 from studio.annotation.records import ABSTENTIONS, VOTES
 
 TOO_FAST_MS = 500

@@ -13,7 +13,7 @@ from typing import Any
 from studio.config import RunConfig, run_file
 from studio.core.child_server import Request, serve
 from studio.core.paths import Workspace
-from studio.core.startup import loading
+from studio.core.torch_import import loading
 from studio.runs.lr_range_result import Point, RateSpan
 
 Values = dict[str, Any]

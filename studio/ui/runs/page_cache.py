@@ -1,7 +1,7 @@
 """What a page shows of the runs already, so that an answer leaves it out.
 
 Each part of the page carries the word of what it was drawn from, and the page sends those words
-with its question (assets/web/runs/shown-parts.js). So what is left out is there, whichever answer came last.
+with its question (assets/web/runs/unchanged-parts.js). So what is left out is there, whichever answer came last.
 """
 
 from __future__ import annotations

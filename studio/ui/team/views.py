@@ -12,7 +12,7 @@ from typing import Any
 
 from studio.annotation.quality.annotator_figures import Person, Quality
 from studio.annotation.quality.audit_log import LogLine
-from studio.annotation.quality.estimate import MeasuredFigure
+from studio.annotation.quality.confidence_interval import MeasuredFigure
 from studio.annotation.quality.project_changes import GUIDELINES, Clash
 from studio.config.team_bounds import LEAST_COMMON_PAIRS
 from studio.ui.shared.html import code, duration, empty

@@ -6,7 +6,7 @@ import httpx
 import psutil
 import pytest
 
-from studio.api import connections
+from studio.api import connection_limits
 from studio.api.access import gate
 from studio.api.access.rules import ANNOTATE
 from tests.api.access.guarded_site import (
@@ -56,7 +56,7 @@ def test_headers_are_few(guarded):
 
 
 def test_who_never_ends_the_first_lines_is_cut_off(open_to_all, monkeypatch):
-    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.2)
+    monkeypatch.setattr(connection_limits, "HEAD_SECONDS", 0.2)
     with connected(open_to_all) as silent, connected(open_to_all) as slow:
         slow.sendall(b"GET /health HTTP/1.1\r\nHost: loc")
         assert silent.recv(10) == b"" and slow.recv(10) == b""

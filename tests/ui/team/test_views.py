@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 
 from studio.annotation import LabelEvent
-from studio.annotation.quality.estimate import MeasuredFigure, undefined
+from studio.annotation.quality.confidence_interval import MeasuredFigure, undefined
 from studio.ui.team.views import figures
 from tests.ui.team.team_tab import label
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from studio.annotation.quality.estimate import share
+from studio.annotation.quality.confidence_interval import share
 
 
 def test_wilson_s_interval():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from studio.config import run_file
-from studio.config.engines import (
+from studio.config.launch_engines import (
     accelerate_problems,
     engine_cautions,
     gpu_memory,

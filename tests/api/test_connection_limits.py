@@ -8,8 +8,8 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from studio.api import connections
-from studio.api.connections import MAX_HEAD, BoundedConnection
+from studio.api import connection_limits
+from studio.api.connection_limits import MAX_HEAD, BoundedConnection
 
 KB = 1 << 10
 
@@ -111,7 +111,7 @@ def test_a_body_in_small_pieces_is_read_and_one_of_wrapping_is_not():
 def test_requests_sent_ahead_have_an_end():
     """Each is kept until the one before is answered, and takes a hundred times its length."""
     network = fed(b"GET / HTTP/1.1\r\n\r\n" * 14_000)
-    assert network.aborted and len(APP) <= connections.MOST_AHEAD + 1_000
+    assert network.aborted and len(APP) <= connection_limits.MOST_AHEAD + 1_000
 
 
 @pytest.mark.parametrize(

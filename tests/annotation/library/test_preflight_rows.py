@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from studio.annotation.library.checked_rows import library_rows, row_of
+from studio.annotation.library.preflight_rows import library_rows, row_of
 from studio.core.errors import NotFoundError
 from studio.data.schema import Answer
 from tests.annotation.conftest import answer, make_row

@@ -4,7 +4,7 @@ import gc
 import subprocess
 import sys
 
-from studio.core.startup import compile_late, compiled_when_called, loading
+from studio.core.torch_import import compile_late, compiled_when_called, loading
 
 # In a process that has loaded all that workers, planners, checkers and chats do.
 PROGRAM = """
@@ -39,7 +39,7 @@ def test_a_function_is_compiled_once_when_it_is_called():
 
 
 def test_loading_leaves_garbage_collection_on(monkeypatch):
-    finders = [one for one in sys.meta_path if type(one).__module__ != "studio.core.startup"]
+    finders = [one for one in sys.meta_path if type(one).__module__ != "studio.core.torch_import"]
     monkeypatch.setattr(sys, "meta_path", finders)
     before = len(finders)
     with loading():
