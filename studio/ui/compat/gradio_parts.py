@@ -11,6 +11,7 @@ Such names are used here only; `tests/api/test_uploads.py`, `tests/ui/events/tes
 
 from __future__ import annotations
 
+import sys
 import traceback
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,8 @@ from starlette.datastructures import FormData
 from starlette.formparsers import MultiPartException
 
 from studio.api.uploads import FILE_BEGINS
-from studio.core.logs import events
+from studio.core.errors import StudioError
+from studio.core.logs import events, log_told
 from studio.core.paths import can_be_path
 
 MAX_FIELD = 64 << 10
@@ -133,8 +135,15 @@ class _LoggedTracebacks:
 
     @staticmethod
     def print_exc() -> None:
-        """Log the error being handled instead; the log has an end, and shortens what it repeats."""
-        events.error("An event failed", exc_info=True)
+        """Log the error being handled instead; the log has an end, and shortens what it repeats.
+
+        A refusal is no fault: somebody's rights may end while an event of theirs waits its turn.
+        """
+        error = sys.exception()
+        if isinstance(error, StudioError):
+            log_told(error)
+        else:
+            events.error("An event failed", exc_info=True)
 
 
 def log_failed_events() -> None:

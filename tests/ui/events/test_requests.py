@@ -13,6 +13,7 @@ import pytest
 from studio.api.access.accounts import Accounts, add_user
 from studio.api.access.rules import ANNOTATE
 from studio.api.context import close_context, open_context
+from studio.core.errors import InputError
 from studio.ui.events import requests
 from studio.ui.events.requests import EventRequests
 from tests.api.access.guarded_site import session
@@ -261,6 +262,23 @@ def test_what_still_fails_is_logged_in_short(functions, page, lea, capfd, caplog
         studio.problems.clear()
     assert "Traceback" not in capfd.readouterr().err
     assert [record.name for record in caplog.records if record.exc_info] == ["studio.events"]
+
+
+def test_a_refusal_while_an_event_waits_is_no_fault(functions, page, lea, caplog):
+    one = next(found for found in functions if not found["inputs"] and found["queue"])
+    was = page.fns[one["id"]].fn
+
+    def refuses(*_: object) -> None:
+        raise InputError("Only leads see the data.", remedy="Ask a lead.")
+
+    page.fns[one["id"]].fn = refuses
+    try:
+        assert lea.post(JOIN, json=event(one, session_hash="refuses")).status_code == 200
+        with lea.stream("GET", DATA, params={"session_hash": "refuses"}) as answer:
+            assert any("process_completed" in line for line in answer.iter_lines())
+    finally:
+        page.fns[one["id"]].fn = was
+    assert [record for record in caplog.records if record.exc_info] == []
 
 
 def test_a_session_belongs_to_whoever_used_it_first(address, lea, functions):
