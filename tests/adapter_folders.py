@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import functools
 import json
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,6 @@ import torch
 from peft import PeftConfig, get_peft_model
 from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
 from safetensors.torch import load_file, save_file
-from transformers import PreTrainedModel
 
 from studio.config.model import ModelConfig
 from studio.models.adapter_config import WEIGHTS
@@ -50,8 +47,7 @@ def save_adapter_of(
         model: Instead of the embedded one.
     """
     torch.manual_seed(0)
-    base = load_model(model).model if model else copy.deepcopy(_embedded())
-    adapted = get_peft_model(base, config)
+    adapted = get_peft_model(load_model(model or ModelConfig()).model, config)
     with torch.no_grad():
         for parameter in adapted.parameters():
             if parameter.requires_grad:
@@ -60,11 +56,6 @@ def save_adapter_of(
     if base:
         describe(folder, base_model_name_or_path=base)
     return folder
-
-
-@functools.cache
-def _embedded() -> PreTrainedModel:
-    return load_model(ModelConfig()).model
 
 
 def describe(folder: Path, **values: Any) -> None:
