@@ -1,8 +1,9 @@
-"""A workspace with its images."""
+"""A workspace with its images, and the embedded model loaded once."""
 
 import pytest
+from transformers import AutoModelForImageTextToText, AutoProcessor
 
-from studio.core.paths import Workspace
+from studio.core.paths import TINY_VLM, Workspace
 from studio.data.image_store import ImageStore
 
 
@@ -14,3 +15,13 @@ def workspace(tmp_path) -> Workspace:
 @pytest.fixture
 def store(workspace) -> ImageStore:
     return ImageStore(workspace)
+
+
+@pytest.fixture(scope="session")
+def processor():
+    return AutoProcessor.from_pretrained(TINY_VLM)
+
+
+@pytest.fixture(scope="session")
+def model():
+    return AutoModelForImageTextToText.from_pretrained(TINY_VLM).eval()
