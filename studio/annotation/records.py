@@ -257,7 +257,7 @@ class PairCard(PairContent):
     left: SideView
     right: SideView
     version: int
-    current: Answer | None = None
+    current: StandingAnswer | None = None
     repeat: bool = False
     handle: int = 0
     showing: str = ""
@@ -340,7 +340,7 @@ class Span:
 
 
 @dataclass(frozen=True)
-class Answer(AnswerDetails):
+class StandingAnswer(AnswerDetails):
     """The answer that (pair, annotator) gives now."""
 
     kind: str

@@ -18,7 +18,7 @@ ACCELERATE_ENGINE = "accelerate:"
 JOBS_ENGINE = "hf-jobs:"
 FIELD = "launch.engine"
 ZERO_3 = 3
-SPREADING = {"FSDP": "FSDP", "DEEPSPEED": "DeepSpeed"}
+SHARDING = {"FSDP": "FSDP", "DEEPSPEED": "DeepSpeed"}
 GPUS = {
     "t4": 16, "l40s": 48, "l4": 24, "a10g": 24, "a100": 80, "h100": 80, "h200": 141,
     "rtx-pro-6000": 96,
@@ -79,7 +79,7 @@ def accelerate_problems(config: RunConfig, device: str | None = None) -> Iterato
     except ValueError as error:
         yield FieldProblem(FIELD, str(error), MAKE_ONE)
         return
-    name = SPREADING.get(file.kind)
+    name = SHARDING.get(file.kind)
     if file.kind == "DEEPSPEED" and importlib.util.find_spec("deepspeed") is None:
         yield FieldProblem(
             FIELD,
@@ -120,7 +120,7 @@ def engine_cautions(config: RunConfig) -> Iterator[str]:
     except ValueError:
         return  # refused by `accelerate_problems`
     if file.splits_weights:
-        name = SPREADING.get(file.kind, file.kind)
+        name = SHARDING.get(file.kind, file.kind)
         yield (
             f"{name} spreads the weights over processes: each device needs less than this plan, "
             "which counts them whole."

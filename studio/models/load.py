@@ -43,7 +43,7 @@ class Loaded:
 
 PLAIN = ("eager", "sdpa")
 """Attention that needs no package of its own, so that a plan for another device knows it too."""
-SPREADING = ("ACCELERATE_USE_FSDP", "ACCELERATE_USE_DEEPSPEED")
+SHARDING = ("ACCELERATE_USE_FSDP", "ACCELERATE_USE_DEEPSPEED")
 
 
 def skeleton_of(model: ModelConfig) -> PreTrainedModel:
@@ -96,7 +96,7 @@ def load_model(model: ModelConfig, *, device: torch.device | None = None) -> Loa
         torch.cuda.empty_cache()  # what quantizing took beside the weights
     if model.quantization != "none":
         keep_differentiable(loaded)
-    if not _spread():
+    if not weights_are_sharded():
         refuse_no_numbers(model, loaded)
     return Loaded(loaded, processor, device, dtype)
 
@@ -120,7 +120,7 @@ def _weights(
     Raises:
         ModelError: They cannot be read, or do not fit.
     """
-    there = bool(settings) or (device.type != "cpu" and not _spread())
+    there = bool(settings) or (device.type != "cpu" and not weights_are_sharded())
     try:
         loaded, info = AutoModelForImageTextToText.from_pretrained(
             model_path(model.id),
@@ -145,6 +145,6 @@ def _weights(
     return loaded
 
 
-def _spread() -> bool:
-    """Whether each process holds a part of the weights."""
-    return any(os.environ.get(name, "").lower() == "true" for name in SPREADING)
+def weights_are_sharded() -> bool:
+    """Return whether accelerate was told to give each process a part of the weights."""
+    return any(os.environ.get(name, "").lower() == "true" for name in SHARDING)

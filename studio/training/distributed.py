@@ -14,11 +14,11 @@ from studio.config import RunConfig
 from studio.config.consistency import ensure_consistent
 from studio.core.errors import DataError
 from studio.core.paths import RunPaths
-from studio.models.load import SPREADING
+from studio.models.load import weights_are_sharded
 from studio.runs.event_log import EventLog
 from studio.training.run_rows import RunData
 
-SPREADERS = (DistributedType.FSDP, DistributedType.DEEPSPEED)
+SHARDED = (DistributedType.FSDP, DistributedType.DEEPSPEED)
 
 
 def for_all_there_are(config: RunConfig, paths: RunPaths) -> RunConfig:
@@ -50,11 +50,6 @@ def is_alone() -> bool:
     return int(os.environ.get("WORLD_SIZE", "1")) == 1
 
 
-def weights_are_spread() -> bool:
-    """Return whether accelerate was told to give each process a part of the weights."""
-    return any(os.environ.get(name, "").lower() == "true" for name in SPREADING)
-
-
 def ensure_alike(data: RunData) -> None:
     """Refuse rows with and without images where each process has a part of the weights.
 
@@ -65,7 +60,7 @@ def ensure_alike(data: RunData) -> None:
         DataError: Only some rows of a split have images.
     """
     for split in (data.train, data.evaluation):
-        if split is None or not weights_are_spread():
+        if split is None or not weights_are_sharded():
             continue
         column = split.dataset.with_format("arrow")[:]["images"]
         pictured = pc.sum(pc.greater(pc.fill_null(pc.list_value_length(column), 0), 0)).as_py()
@@ -91,6 +86,6 @@ def whole_weights(trainer: Trainer) -> dict[str, Any] | None:
 
     Every process must call this.
     """
-    if trainer.accelerator.distributed_type not in SPREADERS:
+    if trainer.accelerator.distributed_type not in SHARDED:
         return None
     return trainer.accelerator.get_state_dict(trainer.model_wrapped)

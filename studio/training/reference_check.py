@@ -15,7 +15,6 @@ from functools import wraps
 from typing import Any
 
 import torch
-from accelerate.utils import DistributedType
 from peft import PeftModel
 from torch import nn
 from torch.nn.functional import softplus
@@ -28,6 +27,7 @@ from studio.core.errors import ModelError
 from studio.core.paths import RunPaths
 from studio.models.compat.transformers_internals import prepared
 from studio.runs.event_log import EventLog
+from studio.training.distributed import SHARDED
 from studio.training.fast_path.applicability import REF
 from studio.training.fast_path.collator import IMAGES
 from studio.training.fast_path.fast_trainers import FastDPOTrainer, FastTrainer
@@ -43,7 +43,6 @@ they differ by nothing at all; the limit is that of a loss printed with four dig
 """
 REMEMBERED = ("ref_chosen_logps", "ref_rejected_logps")
 NOT_INPUTS = ("completion_mask", *REMEMBERED)
-SHARDED = (DistributedType.FSDP, DistributedType.DEEPSPEED)
 IGNORED = -100
 
 Batch = Mapping[str, Any]

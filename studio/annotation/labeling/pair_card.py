@@ -20,7 +20,15 @@ from studio.annotation.database.tables import (
 from studio.annotation.database.team_tables import Guideline, Repeat
 from studio.annotation.labeling.project_settings import stored
 from studio.annotation.labeling.showings import SECRET, Viewer, no_such_pair
-from studio.annotation.records import DETAILS, WRITTEN, Answer, PairCard, SideView, Span, details_of
+from studio.annotation.records import (
+    DETAILS,
+    WRITTEN,
+    PairCard,
+    SideView,
+    Span,
+    StandingAnswer,
+    details_of,
+)
 
 FIRST, SECOND, EDIT, IDEAL = (aliased(Candidate) for _ in range(4))
 SAID = (
@@ -151,8 +159,8 @@ def _card(row: Row, annotator: str, repeat: bool, said: Row | None) -> PairCard:
     )
 
 
-def _answer(row) -> Answer:
-    return Answer(
+def _answer(row) -> StandingAnswer:
+    return StandingAnswer(
         kind=row.kind,
         winner_id=row.winner_id,
         aspects=row.aspects or {},

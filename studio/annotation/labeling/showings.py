@@ -16,7 +16,6 @@ from sqlalchemy import Connection, select
 
 from studio.annotation.database.tables import Secret
 from studio.annotation.records import (
-    Answer,
     LabelEvent,
     PairCard,
     PairContent,
@@ -27,6 +26,7 @@ from studio.annotation.records import (
     SideAnswer,
     SideSpan,
     Span,
+    StandingAnswer,
     details_of,
 )
 from studio.core.errors import InputError, NotFoundError
@@ -127,7 +127,7 @@ def side_of(candidate: int | None, left_id: int) -> Side | None:
     return "left" if candidate == left_id else "right"
 
 
-def _shown_answer(answer: Answer, left_id: int) -> ShownAnswer:
+def _shown_answer(answer: StandingAnswer, left_id: int) -> ShownAnswer:
     return ShownAnswer(
         kind=answer.kind,
         winner=side_of(answer.winner_id, left_id),

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from accelerate.utils import DistributedType
 from datasets import Dataset, concatenate_datasets
 
 from studio.config import RunConfig
 from studio.core.paths import RunPaths, Workspace
 from studio.models.load import Loaded
 from studio.runs.event_log import EventLog
+from studio.training.distributed import SHARDED
 from studio.training.fast_path import cache_policy, self_check
 from studio.training.fast_path.applicability import FastPath, PathDecision, choose
 from studio.training.fast_path.batching import WHOLE_BATCH, Size, row_sizes
@@ -25,7 +25,6 @@ from studio.training.fast_path.reference_logps import ReferenceCache
 from studio.training.fast_path.row_token_ids import preprocess
 
 SAMPLED = 3
-SHARDED = (DistributedType.FSDP, DistributedType.DEEPSPEED)
 
 
 @dataclass

@@ -25,12 +25,12 @@ from studio.models.adapter_weights import DEFAULT
 from studio.models.chat_template import fit_of
 from studio.models.generation import Generated, generate
 from studio.models.likelihood import completion_log_probs
+from studio.models.load import weights_are_sharded
 from studio.models.oom import MEMORY_ERRORS, ran_out
 from studio.models.prompts import EvalExample
 from studio.runs.event_log import EventLog, read_events
 from studio.runs.status import beat
 from studio.training.callbacks import RunReporter
-from studio.training.distributed import weights_are_spread
 from studio.training.probes.time_limit import Clock
 from studio.training.run_rows import RunData
 
@@ -315,7 +315,7 @@ def make_prober(
     Raises:
         DataError: The rows that forgetting is measured on cannot be read.
     """
-    if weights_are_spread():
+    if weights_are_sharded():
         EventLog(paths.events).append(
             "warning",
             message="No probes: with the weights spread over processes, none can answer alone.",
