@@ -6,6 +6,7 @@ import gc
 import os
 import sys
 from collections.abc import Callable, Iterator
+from itertools import zip_longest
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from tests.nursery import open_nursery
 
 HERE = Path(__file__).resolve().parent
 FROZEN = pytest.StashKey[int]()
-SLOW_FIRST = ("browser", "ui", "training", "launch", "families")
+COMPUTING = ("training", "launch", "families")
 # Tests run side by side, and small models gain nothing from a second thread.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # What a test imports late is some hundred thousand objects; accelerate looks through all of them for
@@ -36,8 +37,20 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes long is begun first, so that no process is left with it at the end."""
-    items.sort(key=lambda item: _rank(item.path.relative_to(HERE).parts[0]))
+    """What takes long is begun first, so that no process is left with it at the end.
+
+    Files that drive a browser, which wait much, take turns with files that compute.
+    """
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    areas = {path: path.relative_to(HERE).parts[0] for path in files}
+    waiting = [path for path in files if areas[path] == "browser"]
+    computing = [path for path in files if areas[path] in COMPUTING]
+    computing.sort(key=lambda path: -len(files[path]))
+    turns = [path for pair in zip_longest(waiting, computing) for path in pair if path]
+    first = [*turns, *(path for path in files if path not in {*turns})]
+    items[:] = [item for path in first for item in files[path]]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -55,10 +68,6 @@ def pytest_collection() -> Iterator[None]:
     """What is imported for the tests stays, so that nothing in it is ever looked for as garbage."""
     with loading():
         return (yield)
-
-
-def _rank(area: str) -> int:
-    return SLOW_FIRST.index(area) if area in SLOW_FIRST else len(SLOW_FIRST)
 
 
 @pytest.fixture(scope="session")

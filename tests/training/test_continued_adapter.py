@@ -186,7 +186,7 @@ def test_settings_that_the_continued_adapter_overrules_are_said(one, made, own, 
     """Nothing is said where both steps of a recipe have the same settings."""
     first = one.config("sft", adapter=made)
     run = RunStore(one.workspace).create(first)
-    prepare_model(first, one.workspace).model.save_pretrained(run.paths.adapter)
+    one.trainer(first).model.save_pretrained(run.paths.adapter)
     second = one.config("dpo", adapter={"continue_from": run.run_id, **own})
     kept = [text for text in preflight(second, one.workspace).plan.warnings if "keeps" in text]
     assert len(kept) == bool(said) and (not said or said in kept[0])

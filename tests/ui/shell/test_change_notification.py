@@ -24,6 +24,7 @@ from studio.ui.shell import change_notification
 from studio.ui.shell.header import PageHeader
 
 LOCAL = "http://127.0.0.1:7860"
+RUNS, HEADER = 0, 1  # as assets/web/shell/change-pulse.js has them
 
 
 def studio(folder: Path, accounts: Accounts | None = None) -> tuple[StudioContext, FastAPI]:
@@ -46,11 +47,11 @@ def words(client: TestClient, page: str = "") -> list[str]:
 
 
 def word(client: TestClient, page: str = "") -> str:
-    return words(client, page)[change_notification.RUNS]
+    return words(client, page)[RUNS]
 
 
 def header_word(client: TestClient, page: str = "") -> str:
-    return words(client, page)[change_notification.HEADER]
+    return words(client, page)[HEADER]
 
 
 def test_the_word_changes_when_something_shown_does_and_only_then(tmp_path: Path) -> None:
