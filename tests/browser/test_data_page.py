@@ -258,10 +258,12 @@ def bars(context: StudioContext, tmp_path: Path) -> str:
 
 def start_a_check(page: Page) -> Locator:
     page.get_by_role("button", name="Check what a model sees").click()
-    page.locator("#check-model input, #check-model textarea").first.fill(" ")
+    model = page.locator("#check-model input, #check-model textarea").first
+    expect(model).to_have_value("embedded")  # what is typed while the form appears is replaced
+    model.fill(" ")
     page.locator("#check-start").click()
     expect(page.get_by_text("No model is given")).to_be_visible()
-    page.locator("#check-model input, #check-model textarea").first.fill("embedded")
+    model.fill("embedded")
     expect(page.locator("#check-report")).to_contain_text("Not checked yet")
     page.locator("#check-length input").fill("45")
     page.locator("#check-start").click()
