@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 Role = Literal["system", "user", "assistant"]
 
@@ -43,6 +44,29 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class GivenLabel:
+    """What somebody said about two answers of a row in another tool.
+
+    Attributes:
+        annotator: Their name there.
+        sides: The two answers, as they stand in the row.
+        winner: The one they preferred; None: a tie.
+        given_at: Seconds since the epoch (UTC), if known.
+    """
+
+    annotator: str
+    sides: tuple[Answer, Answer]
+    winner: Answer | None
+    given_at: float | None = None
+    comment: str = ""
+
+
+ACCEPTED = "accepted_answers"
+VERDICT = "verdict"
+"""Names in `Row.meta`: other answers that count as right, and `good` or `bad` of a single one."""
+
+
+@dataclass(frozen=True)
 class Row:
     """One item with what is known about its answers.
 
@@ -54,6 +78,7 @@ class Row:
         chosen, rejected: A preference, if any.
         candidates: Answers without a preference yet, if any.
         meta: Other columns, as plain JSON values.
+        labels: What people said in the tool the row comes from.
     """
 
     external_id: str
@@ -64,6 +89,15 @@ class Row:
     rejected: Answer | None = None
     candidates: tuple[Answer, ...] = ()
     meta: dict[str, object] = field(default_factory=dict)
+    labels: tuple[GivenLabel, ...] = ()
+
+    @property
+    def accepted(self) -> tuple[str, ...]:
+        """Every answer that counts as right, the one that is trained first; without repeats."""
+        others = self.meta.get(ACCEPTED)
+        texts = [self.completion.text] if self.completion else []
+        texts += [text for text in others if isinstance(text, str)] if _is_list(others) else []
+        return tuple(dict.fromkeys(texts))
 
     @property
     def preference(self) -> tuple[Answer, Answer]:
@@ -79,6 +113,49 @@ class Row:
         return users[-1].text if users else ""
 
 
+def _is_list(value: object) -> TypeGuard[Sequence[object]]:
+    return isinstance(value, (list, tuple))
+
+
+@dataclass(frozen=True)
+class FieldUse:
+    """What became of one column or nested field of a source.
+
+    Attributes:
+        path: `question`, `data.image_url`, `completions[].response`.
+        rows: In how many rows it has a value.
+        role: What it is read as (`question`, `chosen` …); empty when it is not read.
+        kept: In how many rows it is kept beside the row.
+        why: Why it is neither, in the rows where that is so.
+    """
+
+    path: str
+    rows: int
+    role: str = ""
+    kept: int = 0
+    why: str = ""
+
+    @property
+    def lost(self) -> int:
+        """In how many rows its value is not used at all."""
+        return 0 if self.role else self.rows - self.kept
+
+
+@dataclass(frozen=True)
+class FileGroup:
+    """Files of a folder or an archive with the same fate.
+
+    Attributes:
+        why: The reason, for files that are not imported.
+        examples: The first of their names.
+    """
+
+    state: Literal["imported", "ignored", "refused"]
+    why: str
+    count: int
+    examples: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class BadRow:
     """A row that could not be read."""
@@ -89,9 +166,13 @@ class BadRow:
 
 
 def plain_row(row: Row) -> dict[str, Any]:
-    """Turn a row into plain values; turns say `scored` only if they are not, so digests stay."""
+    """Turn a row into plain values, the same for the same contents in every version.
+
+    Labels are not among them, and turns say `scored` only if they are not.
+    """
     values = asdict(row)
     for message in values["prompt"]:
         if message["scored"]:
             del message["scored"]
+    del values["labels"]
     return values

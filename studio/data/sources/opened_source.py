@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import PurePath
 
 from studio.core.errors import DataError
 from studio.core.paths import Workspace
 from studio.data.columns import map_columns
 from studio.data.formats import RowMaker, check_mapping, describe
-from studio.data.image_store import ImageStore, resolve_inside
-from studio.data.inline_images import inline_image
+from studio.data.image_store import ImageStore
 from studio.data.schema import BadRow, Row
+from studio.data.sources.image_lookup import RowImages
 from studio.data.sources.reader import Reader
 from studio.data.sources.registry import open_reader
 from studio.data.split_slices import Split, choose_split, parse_split
 
-REMEMBERED_NAMES = 20_000
 LONGEST_REASON = 500  # characters; some quote what they are about
 
 
@@ -81,7 +79,7 @@ class Source:
 
     def rows(self) -> Iterator[Row | BadRow]:
         """Stream the rows; one that cannot be used is a BadRow with its line and the reason."""
-        maker = RowMaker(self.mapping, _Keeper(self._images, self._reader))
+        maker = RowMaker(self.mapping, RowImages(self._images, self._reader))
         for record in self._reader.between(*self.bounds()):
             if isinstance(record, BadRow):
                 yield record
@@ -136,37 +134,3 @@ def open_source(
     name = slice_of.name if slice_of else None
     reader = open_reader(spec, name, workspace, split_field)
     return Source(reader, slice_of, ImageStore(workspace), columns, where)
-
-
-class _Keeper:
-    """Puts raw image values into the store; remembers file names already stored."""
-
-    def __init__(self, store: ImageStore, reader: Reader) -> None:
-        self._store, self._folder = store, reader.folder
-        self._named_by_content = reader.named_by_content
-        self._known: dict[str, str] = {}
-
-    def __call__(self, value: object) -> str:
-        if isinstance(value, dict):
-            content, name = value.get("bytes"), value.get("path") or value.get("url")
-            value = content if content else name
-        if isinstance(value, (bytes, bytearray, memoryview)):
-            return self._store.add(bytes(value))
-        if isinstance(value, str) and value:
-            content = inline_image(value)
-            return self._named(value) if content is None else self._store.add(content)
-        raise DataError("the image is missing.", field="image")
-
-    def _named(self, name: str) -> str:
-        # Hashed when it came in; a stranger's file may have any name, and is hashed.
-        if self._named_by_content and self._store.has(sha := PurePath(name).stem):
-            return sha
-        if name not in self._known:
-            if self._folder is None:
-                raise DataError(
-                    f"the image {name[:80]!r} is only named, not included.", field="image"
-                )
-            if len(self._known) >= REMEMBERED_NAMES:
-                self._known.clear()
-            self._known[name] = self._store.add(resolve_inside(self._folder, name))
-        return self._known[name]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from studio.data.schema import BadRow
+from studio.data.schema import BadRow, FileGroup
 
 PEEKED = 20
 
@@ -49,6 +49,14 @@ class Reader(ABC):
     def known_count(self) -> int | None:
         """Number of records; None when telling it would mean fetching them all."""
         return self.count()
+
+    def files(self, images: Container[Path]) -> list[FileGroup]:
+        """Tell what became of each file of a folder or an archive; nothing for other sources.
+
+        Args:
+            images: The files that rows named as their images.
+        """
+        return []
 
     def between(self, start: int, stop: int | None) -> Iterator[Record | BadRow]:
         """Yield the records of a slice."""
