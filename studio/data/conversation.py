@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 from studio.core.errors import DataError
+from studio.data.record_fields import is_missing
 from studio.data.schema import Message, Part, Role
 
 IMAGE_TAG = "<image>"
@@ -16,22 +17,46 @@ ROLES: dict[str, Role] = {
     "human": "user",
     "assistant": "assistant",
     "gpt": "assistant",
+    "chatgpt": "assistant",
     "model": "assistant",
     "bot": "assistant",
     "system": "system",
+    "developer": "system",
 }
-IMAGE_KEYS = ("image", "image_url", "path", "url", "bytes")
+TOOL_ROLES = ("tool", "function", "observation", "tool_call", "tool_response", "function_call")
+PAIR_KEYS = (
+    ("user", "assistant"), ("human", "assistant"), ("human", "gpt"), ("human", "bot"),
+    ("question", "answer"), ("query", "response"), ("instruction", "output"),
+    ("instruction", "response"), ("q", "a"), ("Q", "A"),
+)  # fmt: skip
+"""Names of a question and its answer where a turn holds both."""
+CONTENT_KEYS = ("content", "value", "text", "parts", "message")
+TEXT_TYPES = ("text", "input_text", "output_text")
+IMAGE_TYPES = ("image", "image_url", "input_image", "image_path", "image_base64")
+IMAGE_KEYS = (
+    "image", "image_url", "path", "url", "bytes", "base64", "image_base64", "image_path",
+    "file_name", "filename", "data", "value", "source", "inlineData", "inline_data", "fileData",
+    "file_data", "fileUri", "file_uri",
+)  # fmt: skip
+REASONING_TYPES = ("thinking", "reasoning", "think")
 WEIGHT = "weight"
-SCORED_KEYS = (WEIGHT, "loss", "train")
-"""What OpenAI, swift and axolotl call it: whether an assistant's turn is learned."""
+SCORED_KEYS = (WEIGHT, "loss_weight", "loss", "train")
+"""What OpenAI, LLaMA-Factory, swift and axolotl call it: whether an assistant's turn is learned."""
+TURN_KEYS = frozenset(
+    {"role", "from", "type", "reasoning_content", "mimeType", "mime_type", "detail"}
+    | {*CONTENT_KEYS, *IMAGE_KEYS, *SCORED_KEYS, *REASONING_TYPES}
+    | {key for pair in PAIR_KEYS for key in pair}
+)
+"""Fields of a turn that are read; all others are kept beside the row."""
 
 
 @dataclass(frozen=True)
 class Conversation:
-    """Messages, and the images written inside them (TRL's and OpenAI's content parts)."""
+    """Messages, the images written inside them, and what a model thought before it answered."""
 
     messages: tuple[Message, ...]
     images: tuple[object, ...] = ()
+    reasoning: tuple[str, ...] = ()
 
 
 def check_text(text: str, field: str) -> str:
@@ -57,35 +82,132 @@ def flaw(text: str) -> str:
 def is_turns(value: object) -> TypeGuard[list[dict[str, Any]]]:
     """Return whether `value` is a list of turns with a role."""
     return (
-        isinstance(value, list)
+        isinstance(value, (list, tuple))
         and bool(value)
         and all(isinstance(turn, dict) and ("role" in turn or "from" in turn) for turn in value)
     )
 
 
+def as_turns(value: object) -> list[dict[str, Any]] | None:
+    """Read a conversation in any of its forms as turns with a role; None when it is none.
+
+    Besides `role`/`content` and `from`/`value`: a question and its answer in one turn, lists of
+    two texts, and columns of roles and contents.
+    """
+    if is_turns(value):
+        return list(value)
+    if isinstance(value, dict):
+        columns = [(key, value[key]) for key in ("role", "from", *CONTENT_KEYS) if key in value]
+        if len(columns) == 2 and all(isinstance(column, list) for _, column in columns):
+            (who, roles), (what, contents) = columns
+            if len(roles) == len(contents):
+                return [{who: r, what: c} for r, c in zip(roles, contents, strict=True)]
+        return [value] if "role" in value or "from" in value else None
+    if not isinstance(value, (list, tuple)) or not value:
+        return None
+    turns: list[dict[str, Any]] = []
+    for part in value:
+        both = _both_sides(part)
+        if both is None:
+            return None
+        turns += [
+            {"role": role, "content": text}
+            for role, text in zip(("user", "assistant"), both, strict=True)
+            if text not in (None, "")
+        ]
+    return turns
+
+
+def _both_sides(part: object) -> tuple[object, object] | None:
+    """The question and the answer that one turn holds."""
+    if isinstance(part, dict):
+        for asked, answered in PAIR_KEYS:
+            if asked in part and answered in part:
+                return part[asked], part[answered]
+        return None
+    if isinstance(part, (list, tuple)) and len(part) == 2 and isinstance(part[0], str):
+        return part[0], part[1]
+    return None
+
+
 def read_conversation(value: object, field: str) -> Conversation:
-    """Read turns (`role`/`content` or `from`/`value`), or one user text. Raises DataError."""
+    """Read turns in any form that `as_turns` knows, or one user text. Raises DataError."""
     if isinstance(value, str):
         if not value.strip():
             raise DataError("the question is empty.", field=field)
         return Conversation((Message("user", (Part("text", check_text(value, field)),)),))
-    if isinstance(value, dict):
-        value = [value]
-    if not is_turns(value):
-        raise DataError(
-            "the question is missing." if value in (None, []) else "no turns.", field=field
-        )
+    turns = as_turns(value)
+    if turns is None:
+        raise DataError(_no_turns(value), field=field)
     messages: list[Message] = []
     images: list[object] = []
-    for turn in value:
-        parts, inside = _content(turn.get("content", turn.get("value")), field)
-        role = ROLES.get(named := str(turn.get("role", turn.get("from"))).lower())
-        if role is None:
-            raise DataError(f"turns of the role {named!r} are not supported.", field=field)
+    thoughts: list[str] = []
+    for turn in turns:
+        role = _role(turn, field)
+        parts, inside, thought = _content(_said(turn, role, field), field)
         scored = role != "assistant" or is_scored(turn, field)
         messages.append(Message(role, tuple(parts), scored))
         images += inside
-    return Conversation(tuple(messages), tuple(images))
+        thoughts += [*thought, *_texts(turn.get("reasoning_content"))]
+    return Conversation(_alternating(messages, field), tuple(images), tuple(thoughts))
+
+
+def _role(turn: dict[str, Any], field: str) -> Role:
+    named = str(turn.get("role", turn.get("from"))).lower()
+    if named in TOOL_ROLES or turn.get("tool_calls"):
+        raise DataError("turns of tools and calls of tools are not supported.", field=field)
+    role = ROLES.get(named)
+    if role is None:
+        raise DataError(f"turns of the role {named!r} are not supported.", field=field)
+    return role
+
+
+def _said(turn: dict[str, Any], role: Role, field: str) -> object:
+    said = next((turn[key] for key in CONTENT_KEYS if turn.get(key) is not None), None)
+    if said is None:
+        raise DataError(f"a turn of the {role} has no content.", field=field)
+    return said
+
+
+def _no_turns(value: object) -> str:
+    if value in (None, []):
+        return "the question is missing."
+    if isinstance(value, dict) and all(isinstance(part, str) for part in value.values()):
+        names = ", ".join(repr(str(name)) for name in list(value)[:5])
+        return f"it holds one text for each of {names}; map the one to use by its path."
+    return "no turns."
+
+
+def _alternating(messages: list[Message], field: str) -> tuple[Message, ...]:
+    """Join neighbouring turns of one role: no chat template takes two. Raises DataError."""
+    joined: list[Message] = []
+    for message in messages:
+        last = joined[-1] if joined else None
+        if last is not None and last.role == message.role:
+            between = (Part("text", "\n\n"),) if last.text and message.text else ()
+            parts = _merged((*last.parts, *between, *message.parts))
+            joined[-1] = Message(last.role, parts, last.scored and message.scored)
+        else:
+            joined.append(message)
+    spoken = [message.role for message in joined if message.role != "system"]
+    if len(spoken) > 1 and spoken[0] == "assistant":
+        raise DataError("the conversation begins with an answer, not a question.", field=field)
+    return tuple(joined)
+
+
+def _merged(parts: Sequence[Part]) -> tuple[Part, ...]:
+    """Parts with neighbouring texts as one."""
+    merged: list[Part] = []
+    for part in parts:
+        if merged and part.type == merged[-1].type == "text":
+            merged[-1] = Part("text", merged[-1].text + part.text)
+        else:
+            merged.append(part)
+    return tuple(merged)
+
+
+def _texts(value: object) -> list[str]:
+    return [value] if isinstance(value, str) and value.strip() else []
 
 
 def is_scored(turn: dict, field: str) -> bool:
@@ -96,9 +218,9 @@ def is_scored(turn: dict, field: str) -> bool:
     """
     for key in SCORED_KEYS:
         value = turn.get(key)
-        if isinstance(value, bool) or (key == WEIGHT and value in (0, 1)):
+        if isinstance(value, bool) or (key in (WEIGHT, "loss_weight") and value in (0, 1)):
             return bool(value)
-        if key == WEIGHT and value is not None:
+        if key in (WEIGHT, "loss_weight") and value is not None:
             raise DataError(f"a turn has the weight {value!r}; it must be 0 or 1.", field=field)
     return True
 
@@ -123,68 +245,105 @@ def until_scored(
     raise DataError("no answer is to be learned: each has weight 0.", field=field)
 
 
+ANSWER_KEYS = (
+    "text", "answer", "response", "content", "output", "value", "generation", "completion",
+    "generated_text", "message",
+)  # fmt: skip
+
+
 def read_answer(value: object, field: str) -> str:
-    """Read the text of an answer: a string, a number, a list of them, a turn, or turns."""
-    if isinstance(value, (list, dict)) and value:
-        if isinstance(value, dict) and "role" not in value and "from" not in value:
-            value = next(
-                (value[key] for key in ("text", "answer", "content") if key in value), None
-            )
-            return read_answer(value, field)
-        if isinstance(value, dict) or is_turns(value):
-            return _last_answer(read_conversation(value, field), field)
-        return ", ".join(dict.fromkeys(read_answer(part, field) for part in value))
-    if value is None or value in ([], {}):
-        raise DataError(f"{field} is missing.", field=field)
-    text = check_text(str(value), field)
-    if not text.strip():
-        raise DataError(f"{field} is empty.", field=field)
-    return text
-
-
-def place_images(messages: Sequence[Message], images: int) -> tuple[Message, ...]:
-    """Give messages exactly `images` image places: their own, the `<image>` tags, or in front.
+    """Read the text of an answer: a text, a number, an object with one, a turn, or turns.
 
     Raises:
-        DataError: When the places written do not match the number of images.
+        DataError: There is none, or it is a list of alternatives (`alternatives` reads those).
     """
-    places = sum(part.type == "image" for message in messages for part in message.parts)
-    if places:
-        if places != images:
-            raise DataError(f"{images} images for {places} image places.", field="image")
-        return tuple(messages)
-    if not images:
-        return tuple(messages)
-    tags = sum(message.text.count(IMAGE_TAG) for message in messages if message.role == "user")
-    if tags == images:
-        return tuple(_split_tags(m) if m.role == "user" else m for m in messages)
-    if tags:
-        raise DataError(f"{images} images for {tags} {IMAGE_TAG} tags.", field="image")
-    first = next((i for i, message in enumerate(messages) if message.role == "user"), None)
-    if first is None:
-        raise DataError("no user turn to put the image in.", field="question")
-    user = messages[first]
-    fronted = replace(user, parts=(Part("image"),) * images + user.parts)
-    return (*messages[:first], fronted, *messages[first + 1 :])
+    if is_missing(value):
+        told = "empty" if isinstance(value, str) and not value.strip() else "missing"
+        raise DataError(f"{field} is {told}.", field=field)
+    if isinstance(value, dict) and "role" not in value and "from" not in value:
+        return read_answer(_answer_in(value), field)
+    if isinstance(value, dict):
+        return read_answer(_plain_text(_content(_said(value, "assistant", field), field)), field)
+    if (turns := as_turns(value)) is not None:
+        return _last_answer(read_conversation(turns, field), field)
+    if isinstance(value, (list, tuple)):
+        if len(value) == 1:
+            return read_answer(value[0], field)
+        raise DataError(f"{field} is a list of {len(value)} values.", field=field)
+    return check_text(number_text(value), field)
 
 
-def _content(content: object, field: str) -> tuple[list[Part], list[object]]:
-    if isinstance(content, str):
-        return [Part("text", check_text(content, field))], []
-    if not isinstance(content, list):
+def number_text(value: object) -> str:
+    """Write a value as text; a whole number that a column of floats holds without its `.0`."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def alternatives(value: object, field: str) -> list[str]:
+    """Read all answers that a value holds, each kept apart; none for a missing value."""
+    if is_missing(value):
+        return []
+    if isinstance(value, dict) and isinstance(_answer_in(value), (list, tuple)):
+        value = _answer_in(value)
+    if isinstance(value, (list, tuple)) and as_turns(value) is None:
+        return [text for part in value for text in alternatives(part, field)]
+    return [read_answer(value, field)]
+
+
+def _answer_in(value: dict[str, Any]) -> object:
+    return next((value[key] for key in ANSWER_KEYS if key in value), None)
+
+
+def _plain_text(content: tuple[list[Part], list[object], list[str]]) -> str:
+    return "".join(part.text for part in content[0])
+
+
+def _content(content: object, field: str) -> tuple[list[Part], list[object], list[str]]:
+    """The parts of a turn, the images written into it, and its thoughts."""
+    if isinstance(content, (str, int, float)):
+        return [Part("text", check_text(number_text(content), field))], [], []
+    if isinstance(content, dict):
+        content = [content]
+    if not isinstance(content, (list, tuple)):
         raise DataError("a turn has no content.", field=field)
-    parts, images = [], []
+    parts: list[Part] = []
+    images: list[object] = []
+    thoughts: list[str] = []
     for piece in content:
         if isinstance(piece, str):
             parts.append(Part("text", check_text(piece, field)))
-        elif isinstance(piece, dict) and str(piece.get("type", "text")) == "text":
-            parts.append(Part("text", check_text(str(piece.get("text") or ""), field)))
-        elif isinstance(piece, dict) and str(piece["type"]) in ("image", "image_url"):
+            continue
+        kind = _kind_of(piece, field)
+        if kind == "text":
+            text = next((piece[key] for key in ("text", "value", "content") if piece.get(key)), "")
+            parts.append(Part("text", check_text(str(text), field)))
+        elif kind == "image":
             parts.append(Part("image"))
             images += [piece[key] for key in IMAGE_KEYS if piece.get(key) is not None][:1]
         else:
-            raise DataError("a turn holds something that is neither text nor image.", field=field)
-    return parts, images
+            thoughts += [t for key in (*REASONING_TYPES, "text") for t in _texts(piece.get(key))]
+    return parts, images, thoughts
+
+
+def _kind_of(piece: object, field: str) -> str:
+    if not isinstance(piece, dict):
+        raise DataError("a turn holds something that is neither text nor image.", field=field)
+    kind = str(piece.get("type") or _untyped(piece))
+    if kind in TEXT_TYPES:
+        return "text"
+    if kind in IMAGE_TYPES:
+        return "image"
+    if kind in REASONING_TYPES:
+        return "reasoning"
+    raise DataError(
+        f"a turn holds a part of the type {kind!r}; text and images are read.", field=field
+    )
+
+
+def _untyped(piece: dict[str, Any]) -> str:
+    """What a part is that does not say its type: Gemini's and Idefics' parts."""
+    if "text" in piece:
+        return "text"
+    return "image" if any(key in piece for key in IMAGE_KEYS) else "unknown"
 
 
 def _last_answer(conversation: Conversation, field: str) -> str:
@@ -192,15 +351,3 @@ def _last_answer(conversation: Conversation, field: str) -> str:
     if last.role != "assistant" or any(part.type == "image" for part in last.parts):
         raise DataError(f"{field} does not end with an assistant's text.", field=field)
     return read_answer(last.text, field)
-
-
-def _split_tags(message: Message) -> Message:
-    text = message.text
-    pieces = text.split(IMAGE_TAG)
-    pieces[0] = pieces[0].removesuffix("\n") if len(pieces) == 2 and not pieces[1] else pieces[0]
-    parts: list[Part] = [Part("text", pieces[0])] if pieces[0] else []
-    for piece in pieces[1:]:
-        piece = piece.removeprefix("\n") if not any(part.text for part in parts) else piece
-        parts.append(Part("image"))
-        parts += [Part("text", piece)] if piece else []
-    return replace(message, parts=tuple(parts))

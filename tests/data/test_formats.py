@@ -6,7 +6,8 @@ import pytest
 
 from studio.core.errors import DataError
 from studio.data.schema import BadRow, Row
-from tests.data.conftest import parts, text
+from studio.data.sources import open_source
+from tests.data.conftest import QA, parts, text
 
 
 def test_chartqa(read):
@@ -136,8 +137,6 @@ def test_half_a_preference_and_unknown_columns_are_refused(read):
 @pytest.mark.parametrize(
     ("record", "reason"),
     [
-        ({"image": None, "question": "q", "answer": "a"}, "image is missing"),
-        ({"image": "", "question": "q", "answer": "a"}, "image is missing"),
         ({"image": "x.png", "question": "q", "answer": "a"}, "no image file 'x.png'"),
         ({"image": "../rows.jsonl", "question": "q", "answer": "a"}, "outside the folder"),
         ({"image": "rows.jsonl", "question": "q", "answer": "a"}, "not a PNG"),
@@ -160,6 +159,14 @@ def test_bad_rows_are_named_with_their_reason(read, record, reason):
     assert [type(row) for row in rows] == [Row, BadRow, Row]
     assert rows[1].line == 2 and reason in rows[1].reason
     assert len(rows[1].reason) <= 500
+
+
+@pytest.mark.parametrize("nothing", [None, "", [], [None], "nan"])
+def test_a_row_without_its_image_is_read_as_text_and_counted(jsonl, workspace, nothing):
+    source = open_source(jsonl(QA, {**QA, "image": nothing, "id": 2}), workspace=workspace)
+    first, second = source.rows()
+    assert len(first.images) == 1 and second.images == () and parts(second) == ["q"]
+    assert source.notes() == ["1 row without an image, though others have one: read as text alone."]
 
 
 def test_ids_are_stable_and_never_collide(read):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 from studio.core.errors import DataError
 from studio.data.image_store import ImageStore, resolve_inside
@@ -19,6 +19,7 @@ class RowImages:
         self._store, self._folder = store, reader.folder
         self._named_by_content = reader.named_by_content
         self._known: dict[str, str] = {}
+        self.used: set[Path] = set()
 
     def __call__(self, value: object) -> str:
         if isinstance(value, dict):
@@ -42,5 +43,7 @@ class RowImages:
                 )
             if len(self._known) >= REMEMBERED_NAMES:
                 self._known.clear()
-            self._known[name] = self._store.add(resolve_inside(self._folder, name))
+            path = resolve_inside(self._folder, name)
+            self._known[name] = self._store.add(path)
+            self.used.add(path)
         return self._known[name]

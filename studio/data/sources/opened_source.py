@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 
 from studio.core.errors import DataError
 from studio.core.paths import Workspace
-from studio.data.columns import map_columns
-from studio.data.formats import RowMaker, check_mapping, describe
+from studio.data.columns import gather_facts, split_mapping, tells_by_number
 from studio.data.image_store import ImageStore
-from studio.data.schema import BadRow, Row
+from studio.data.record_fields import leaf_paths
+from studio.data.record_reader import RecordReader, no_question
+from studio.data.row_maker import RowMaker
+from studio.data.schema import BadRow, FieldUse, FileGroup, Row
 from studio.data.sources.image_lookup import RowImages
-from studio.data.sources.reader import Reader
+from studio.data.sources.reader import Reader, Record
 from studio.data.sources.registry import open_reader
 from studio.data.split_slices import Split, choose_split, parse_split
 
+SCANNED = 5_000  # records whose fields a preview looks at
+MOST_PATHS = 20_000
 LONGEST_REASON = 500  # characters; some quote what they are about
 
 
@@ -33,9 +38,7 @@ class Source:
 
     Attributes:
         label: What it is and where from.
-        recognised_as: The format, in words.
-        columns: Column names found.
-        mapping: Role → column, as it will be read.
+        columns: Column names found in the first rows.
         splits: All splits of the source.
         split: The one that is read.
     """
@@ -54,16 +57,92 @@ class Source:
         self.label, self.splits, self.columns = reader.label, reader.splits, reader.columns
         wanted = slice_of.name if slice_of else None
         self.split = choose_split(wanted if len(reader.splits) > 1 else None, reader.splits)
-        self.mapping = map_columns(self.columns, samples, explicit)
+        self._mapping = split_mapping(explicit, self._paths(explicit))
+        self._facts = gather_facts(self._telling(samples))
+        self._record_reader = self._new_reader(samples)
+        self._row_images: RowImages | None = None
         if samples:
-            check_mapping(self.columns, self.mapping)
-            if missing := [name for name in self._where if name not in self.columns]:
-                raise DataError(
-                    f"There is no column {missing[0]!r} to choose rows by.",
-                    remedy=f"The columns are {', '.join(self.columns)}.",
-                    field="data.where",
-                )
-        self.recognised_as = describe(self.columns, self.mapping, samples[0] if samples else None)
+            self._check()
+
+    def _paths(self, explicit: Mapping[str, str] | None) -> list[str]:
+        """All columns and paths that a mapping may name: of every row, if it names one."""
+        paths = dict.fromkeys(self.columns)
+        if not any(path and not path.startswith("=") for path in (explicit or {}).values()):
+            return list(paths)
+        for record in self._reader.records():
+            if isinstance(record, Record):
+                paths |= dict.fromkeys(map(str, record.values))
+                paths |= dict.fromkeys(leaf_paths(record.values))
+            if len(paths) > MOST_PATHS:
+                break
+        return list(paths)
+
+    def _telling(self, samples: list[dict[str, object]]) -> Iterable[dict[str, object]]:
+        """The records to gather facts of: all of them where numbers say which answer is better."""
+        if any(tells_by_number(values) for values in samples):
+            return (r.values for r in self._reader.records() if isinstance(r, Record))
+        return samples
+
+    def _new_reader(self, samples: Iterable[Mapping[str, object]] = ()) -> RecordReader:
+        reader = RecordReader(self._facts, *self._mapping)
+        for values in samples:
+            with suppress(RecursionError):  # told when the row is read
+                reader.plan(values)
+        return reader
+
+    def _check(self) -> None:
+        """Refuse a source none of whose first records can be read, or that lacks a column."""
+        plans = self._record_reader.account.plans
+        if plans and all(plan.problem for plan in plans) and (problem := plans[0].problem):
+            raise problem
+        if plans and all(plan.asks_default for plan in plans) and not self._record_reader.captions:
+            raise no_question()
+        if missing := [name for name in self._where if name not in self.columns]:
+            raise DataError(
+                f"There is no column {missing[0]!r} to choose rows by.",
+                remedy=f"The columns are {', '.join(self.columns)}.",
+                field="data.where",
+            )
+
+    @property
+    def recognised_as(self) -> str:
+        """The format in words, of all rows seen so far; several where there are several."""
+        plans = [p for p in self._record_reader.account.plans if p.problem is None]
+        unnamed = next((plan.name for plan in plans if plan.format is None), None)
+        names = dict.fromkeys(p.name for p in plans if p.format or p.name == unnamed)
+        return "; ".join(list(names)[:4]) or "No rows"
+
+    @property
+    def mapping(self) -> dict[str, str]:
+        """Role → column or path, as the rows seen so far are read."""
+        found: dict[str, str] = {}
+        for plan in self._record_reader.account.plans:
+            for role, paths in plan.guess.items():
+                found.setdefault(role, ",".join(paths))
+            for path, role in plan.used.items():
+                if plan.format is not None and role not in plan.guess:
+                    found.setdefault(role, path)
+        return found | {role: f"={text}" for role, text in self._mapping[1].items()}
+
+    def fields(self) -> list[FieldUse]:
+        """Tell what became of every field of the rows read so far."""
+        return self._record_reader.account.fields()
+
+    def notes(self) -> list[str]:
+        """Say what else was noticed in the rows read so far, a sentence each."""
+        return self._record_reader.account.notes()
+
+    def files(self) -> list[FileGroup]:
+        """Tell what became of every file of a folder or an archive, as far as rows were read."""
+        return self._reader.files(self._row_images.used if self._row_images else frozenset())
+
+    def scan(self, limit: int = SCANNED) -> None:
+        """Look at the fields of the first `limit` records, without their images."""
+        self._record_reader = self._new_reader()
+        for record in islice(self._reader.between(*self.bounds()), limit):
+            if isinstance(record, Record):
+                with suppress(DataError, RecursionError):
+                    self._record_reader.read(record.values)
 
     def bounds(self) -> tuple[int, int | None]:
         """Return the first record and the one after the last, of the slice asked for."""
@@ -79,7 +158,12 @@ class Source:
 
     def rows(self) -> Iterator[Row | BadRow]:
         """Stream the rows; one that cannot be used is a BadRow with its line and the reason."""
-        maker = RowMaker(self.mapping, RowImages(self._images, self._reader))
+        self._record_reader = self._new_reader(r.values for r in self._reader.peek())
+        self._row_images = RowImages(self._images, self._reader)
+        yield from self._read(self._record_reader, self._row_images)
+
+    def _read(self, reader: RecordReader, images: RowImages) -> Iterator[Row | BadRow]:
+        maker = RowMaker(images)
         for record in self._reader.between(*self.bounds()):
             if isinstance(record, BadRow):
                 yield record
@@ -87,23 +171,31 @@ class Source:
             if any(str(record.values.get(name)) != value for name, value in self._where.items()):
                 continue
             try:
-                yield maker.row(record.values)
+                rows = [row for roles in reader.read(record.values) for row in maker.rows(roles)]
             except DataError as error:
-                yield BadRow(record.line, error.message[:LONGEST_REASON].rstrip("."), error.field)
+                said = f"{error.message.rstrip('.')}"
+                yield BadRow(record.line, said[:LONGEST_REASON], error.field)
             except RecursionError:
                 yield BadRow(record.line, "values are nested too deeply")
+            else:
+                yield from rows
 
     def preview(self, n: int = 5) -> Preview:
-        """Read the first `n` good rows and the bad ones on the way (at most `10 * n` in all)."""
+        """Read the first `n` good rows and the bad ones on the way (at most `10 * n` in all).
+
+        Fields are told of the first `SCANNED` records.
+        """
         rows: list[Row] = []
         bad: list[BadRow] = []
-        for row in islice(self.rows(), 10 * n):
+        self._row_images = RowImages(self._images, self._reader)
+        for row in islice(self._read(self._new_reader(), self._row_images), 10 * n):
             if isinstance(row, BadRow):
                 bad.append(row)
             else:
                 rows.append(row)
             if len(rows) == n:
                 break
+        self.scan()
         return Preview(rows, bad)
 
 

@@ -1,0 +1,26 @@
+"""The formats known by name. Each is declared once: how it is recognised, read and shown.
+
+To add one, declare a `Format` with an example in one of the modules below; the import, the preview
+and docs/formats.md (`python -m studio.data.formats.reference`) follow, and the tests read its
+example in every kind of file.
+"""
+
+from __future__ import annotations
+
+from studio.data.formats import annotation_tools, datasets, training_tools
+from studio.data.formats.declared import USED, Format
+from studio.data.record_fields import Record
+
+# The first that fits reads a record: those with the most particular fields come first.
+FORMATS: tuple[Format, ...] = (
+    *annotation_tools.FORMATS,
+    *datasets.FORMATS,
+    *training_tools.FORMATS,
+)
+
+__all__ = ["FORMATS", "USED", "Format", "recognise"]
+
+
+def recognise(record: Record) -> Format | None:
+    """Return the format of a record; None: its columns are guessed by their names alone."""
+    return next((known for known in FORMATS if known.fits(record)), None)

@@ -1,0 +1,307 @@
+"""Formats of annotation tools: Argilla, Label Studio, Potato, Prodigy, distilabel."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from studio.data.columns import Guess, guess_columns, read_winner, values_at
+from studio.data.formats.declared import USED, Format
+from studio.data.record_fields import Record, is_missing
+
+Vote = tuple[str, Any, Any]
+"""Who said it, what, and when."""
+SUBMITTED = ("submitted", "completed", None, "")
+
+
+def _voted(columns: Record, votes: Iterable[Vote], prefix: str = "", **more: Any) -> dict[str, Any]:
+    """The roles of a record with two answers in `columns` and what people said of them."""
+    guess = guess_columns(columns)
+    guess.pop("winner", None)
+    roles: dict[str, Any] = {role: values_at(columns, names) for role, names in guess.items()}
+    sides = [guess[role][0] for role in ("first", "second") if role in guess]
+    labels = []
+    for who, said, when in votes:
+        winner = read_winner(said, sides, False) if len(sides) == 2 else None
+        if winner is not None:
+            labels.append({"annotator": str(who), "winner": winner, "given_at": _seconds(when)})
+    return {
+        **roles,
+        "winner": _majority(labels),
+        "labels": labels,
+        "sides": sides,
+        USED: _used(guess, prefix),
+        **more,
+    }
+
+
+def _used(guess: Guess, prefix: str) -> dict[str, str]:
+    return {prefix + name: role for role, names in guess.items() for name in names}
+
+
+def _majority(labels: list[dict[str, Any]]) -> str | None:
+    """The side that more people prefer, `1` or `2`; None: nobody, or as many each."""
+    counts = Counter(label["winner"] for label in labels if label["winner"] in (0, 1))
+    return None if counts[0] == counts[1] else "1" if counts[0] > counts[1] else "2"
+
+
+def _seconds(when: Any) -> float | None:
+    """A time as seconds since the epoch; None for what is none."""
+    if isinstance(when, (int, float)):
+        return float(when)
+    try:
+        return datetime.fromisoformat(str(when).replace("Z", "+00:00")).timestamp()
+    except ValueError:
+        return None
+
+
+def _argilla(record: Record) -> Iterator[dict[str, Any]]:
+    responses = record.get("responses") or {}
+    fields = {name: value for name, value in record["fields"].items() if not is_missing(value)}
+    votes = [vote for vote in _argilla_votes(responses) if not is_missing(vote[1])]
+    one = _voted(fields, votes, "fields.", id=record.get("id"))
+    one[USED] |= {"id": "id", "responses": "labels"}
+    yield one
+
+
+def _argilla_votes(responses: Any) -> Iterator[Vote]:
+    """Answers to all questions: by question (2), or by person (1)."""
+    if isinstance(responses, Mapping):
+        for given in responses.values():
+            for one in given if isinstance(given, list) else ():
+                if one.get("status") in SUBMITTED:
+                    yield one.get("user_id") or "", one.get("value"), one.get("inserted_at")
+    for one in responses if isinstance(responses, list) else ():
+        if one.get("status") in SUBMITTED:
+            for answer in (one.get("values") or {}).values():
+                yield one.get("user_id") or "", answer.get("value"), one.get("inserted_at")
+
+
+def _flat_questions(record: Record) -> list[str]:
+    return [str(n).removesuffix(".responses") for n in record if str(n).endswith(".responses")]
+
+
+def _argilla_flat(record: Record) -> Iterator[dict[str, Any]]:
+    votes, used = [], {}
+    for question in _flat_questions(record):
+        values = record[f"{question}.responses"] or []
+        users = record.get(f"{question}.responses.users") or [""] * len(values)
+        states = record.get(f"{question}.responses.status") or [None] * len(values)
+        votes += [
+            (user, value, None)
+            for value, user, state in zip(values, users, states, strict=False)
+            if state in SUBMITTED
+        ]
+        used |= {f"{question}.responses": "labels", f"{question}.responses.users": "labels"}
+    columns = {name: value for name, value in record.items() if ".responses" not in str(name)}
+    one = _voted(columns, votes)
+    one[USED] |= used
+    yield one
+
+
+def _label_studio(record: Record) -> Iterator[dict[str, Any]]:
+    votes: list[Vote] = []
+    for annotation in record.get("annotations") or record.get("completions") or []:
+        if annotation.get("was_cancelled"):
+            continue
+        who = annotation.get("completed_by")
+        who = who.get("email") or who.get("id") if isinstance(who, Mapping) else who
+        for result in annotation.get("result") or []:
+            value = result.get("value") or {}
+            said = value.get("selected") or value.get("choices")
+            if said:
+                votes.append((str(who or ""), said, annotation.get("created_at")))
+    one = _voted(record["data"], votes, "data.")
+    one.setdefault("id", record.get("id"))
+    one[USED] |= {"id": "id", "annotations[].result[].value": "labels"}
+    one[USED] |= {f"annotations[].{name}": "labels" for name in ("completed_by", "created_at")}
+    yield one
+
+
+def _compared(record: Record) -> str | None:
+    """The column of a Label Studio table that says left or right."""
+    for name, value in record.items():
+        if str(value).strip().lower() in ("left", "right"):
+            return str(name)
+    return None
+
+
+def _label_studio_table(record: Record) -> Iterator[dict[str, Any]]:
+    column = _compared(record)
+    said = record.get(column) if column else None
+    votes = [(str(record.get("annotator") or ""), said, record.get("created_at"))]
+    columns = {name: value for name, value in record.items() if name != column}
+    one = _voted(columns, votes if said else [])
+    one[USED] |= {name: "labels" for name in (column, "annotator", "created_at") if name}
+    yield one
+
+
+def _potato(record: Record) -> Iterator[dict[str, Any]]:
+    columns = {name: v for name, v in record.items() if not str(name).endswith("_annotations")}
+    columns.pop("user_id", None)
+    if "displayed_text" in columns:
+        columns["question"] = columns.pop("displayed_text")
+    votes = [
+        (str(record.get("user_id") or ""), said, None)
+        for said in (record.get("label_annotations") or {}).values()
+    ]
+    one = _voted(columns, votes)
+    one[USED] |= {"user_id": "labels", "label_annotations": "labels"}
+    if one[USED].pop("question", None):
+        one[USED]["displayed_text" if "displayed_text" in record else "question"] = "question"
+    yield one
+
+
+def _prodigy(record: Record) -> Iterator[dict[str, Any]]:
+    options, accepted = record["options"], record.get("accept") or []
+    texts = [{"text": option.get("text") or option.get("html")} for option in options]
+    names = [option.get("id") for option in options]
+    said = record.get("answer", "accept") == "accept" and len(accepted) == 1
+    better = names.index(accepted[0]) if said and accepted[0] in names else None
+    roles: dict[str, Any] = {
+        "image": record.get("image") or record.get("path"),
+        "question": record.get("prompt") or record.get("question") or record.get("text"),
+        "id": record.get("_task_hash"),
+    }
+    used = {"image": "image", "path": "image", "prompt": "question", "question": "question"}
+    used |= {"text": "question", "_task_hash": "id", "options[].text": "candidates"}
+    used |= {"options[].html": "candidates"}
+    if len(texts) != 2:
+        marks = [int(number == better) for number in range(len(texts))]
+        yield {
+            **roles,
+            "candidates": texts,
+            "scores": None if better is None else marks,
+            USED: used,
+        }
+        return
+    who = record.get("_annotator_id") or record.get("_session_id") or ""
+    label = {
+        "annotator": str(who),
+        "winner": better,
+        "given_at": _seconds(record.get("_timestamp")),
+    }
+    labels = [] if better is None else [label]
+    yield {
+        **roles,
+        "first": texts[0],
+        "second": texts[1],
+        "winner": _majority(labels),
+        "labels": labels,
+        USED: used | {"_annotator_id": "labels", "_timestamp": "labels"},
+    }
+
+
+_PAIR = {"image": "a.png", "prompt": "Which colour is the bar?"}
+FORMATS = (
+    Format(
+        "Label Studio tasks",
+        ("data", "annotations|completions"),
+        {
+            "id": 11,
+            "data": {**_PAIR, "answer1": "It is red.", "answer2": "It is purple."},
+            "annotations": [
+                {
+                    "id": 5,
+                    "completed_by": 1,
+                    "created_at": "2026-01-02T03:04:05Z",
+                    "result": [
+                        {
+                            "value": {"selected": "left"},
+                            "from_name": "pw",
+                            "to_name": "answer1,answer2",
+                            "type": "pairwise",
+                        }
+                    ],
+                    "was_cancelled": False,
+                }
+            ],
+            "project": 3,
+        },
+        "a pair with what people said",
+        read=_label_studio,
+        matches=lambda record: isinstance(record["data"], dict),
+        where="https://labelstud.io/guide/export",
+    ),
+    Format(
+        "Label Studio table",
+        ("annotation_id", "annotator"),
+        {
+            **_PAIR, "answer1": "It is red.", "answer2": "It is grey.", "id": 11, "annotation_id": 5,
+            "annotator": 1, "pw": "left", "created_at": "2026-01-02T03:04:05Z", "lead_time": 9.1,
+        },
+        "a pair with what people said (CSV, JSON-MIN)",
+        read=_label_studio_table,
+        where="https://labelstud.io/guide/export",
+    ),
+    Format(
+        "Argilla records",
+        ("fields", "responses|suggestions|id"),
+        {
+            "id": "r1",
+            "fields": {**_PAIR, "response_a": "It is red.", "response_b": "It is grey."},
+            "responses": {"preference": [{"value": "response_a", "user_id": "u1"}]},
+            "suggestions": {},
+            "metadata": {"batch": "first"},
+            "vectors": {},
+        },
+        "a pair with what people said",
+        read=_argilla,
+        matches=lambda record: isinstance(record["fields"], dict),
+        where="https://docs.argilla.io/latest/how_to_guides/import_export/",
+    ),
+    Format(
+        "Argilla records, flat",
+        (),
+        {
+            "id": "r1", "status": "completed", **_PAIR, "response1": "It is red.",
+            "response2": "It is grey.", "preference.responses": ["response1"],
+            "preference.responses.users": ["u1"], "preference.responses.status": ["submitted"],
+        },
+        "a pair with what people said",
+        read=_argilla_flat,
+        matches=lambda record: bool(_flat_questions(record)),
+        where="https://docs.argilla.io/latest/how_to_guides/import_export/",
+    ),
+    Format(
+        "Potato annotations",
+        ("label_annotations",),
+        {
+            "user_id": "ann1", "instance_id": "item_1",
+            "displayed_text": "Which colour is the bar?", "image": "a.png",
+            "text_a": "It is red.", "text_b": "It is pink.",
+            "label_annotations": {"preference": {"A": "true"}}, "span_annotations": [],
+        },
+        "a pair with what people said",
+        read=_potato,
+        where="https://potato-annotation.readthedocs.io",
+    ),
+    Format(
+        "Prodigy choices",
+        ("options", "accept|answer"),
+        {
+            **_PAIR,
+            "options": [{"id": "A", "text": "It is red."}, {"id": "B", "text": "It is grey."}],
+            "accept": ["A"], "answer": "accept", "_annotator_id": "ann1", "_timestamp": 1767323045,
+        },
+        "a pair with what people said",
+        read=_prodigy,
+        matches=lambda record: all(
+            isinstance(option, dict) and "id" in option for option in record["options"]
+        ),
+        where="https://prodi.gy/docs/api-interfaces#choice",
+    ),
+    Format(
+        "distilabel generations",
+        ("instruction", "generations"),
+        {
+            "image": "a.png", "instruction": "Which colour is the bar?",
+            "generations": ["It is grey.", "It is red."], "generation_models": ["m1", "m2"],
+            "ratings": [1, 5], "model_name": "judge",
+        },
+        "answers with their scores: the best against the worst",
+        where="https://distilabel.argilla.io",
+    ),
+)  # fmt: skip

@@ -1,0 +1,449 @@
+"""Records of any format → values by role, with an account of every field."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any
+
+from studio.core.errors import DataError
+from studio.core.plurals import counted
+from studio.data.columns import (
+    AUTHOR_KEYS,
+    NAMES,
+    RANK_KEYS,
+    SCORE_KEYS,
+    Guess,
+    SourceFacts,
+    guess_columns,
+    normal_name,
+    structured,
+    values_at,
+)
+from studio.data.conversation import ANSWER_KEYS, TURN_KEYS, flaw, is_turns
+from studio.data.formats import USED, Format, recognise
+from studio.data.record_fields import Record, get, is_missing, leaf_paths, plain, shape_of, texts_of
+from studio.data.row_maker import DEFAULT_QUESTION, REASONING, RecordRoles
+from studio.data.schema import ACCEPTED, VERDICT, FieldUse
+
+REMEMBERED_SHAPES = 2_000
+LONGEST_KEPT = 16_000  # characters of one value beside a row, as JSON
+LONGEST_META = 64_000  # of all of them
+RESERVED = frozenset({"pair", "votes", "written", ACCEPTED, VERDICT, REASONING})
+"""Names in `Row.meta` that mean something here; a source's own fields of these names get a `_`."""
+ASKING = frozenset({"question", "conversation", "chosen", "rejected", "first", "history"})
+ANSWERING = frozenset({"answer", "chosen", "rejected", "candidates", "first", "conversation"})
+EVERYTHING: frozenset[str] = frozenset()
+IMAGE_PARTS = frozenset(
+    {"bytes", "path", "url", "src", "filename", "file_name", "base64", "image", "data", "image_url"}
+)
+KNOWN_PARTS: dict[str, frozenset[str]] = {
+    "image": IMAGE_PARTS,
+    "answer": frozenset({*ANSWER_KEYS, *TURN_KEYS}),
+    "accepted": frozenset({*ANSWER_KEYS, *TURN_KEYS}),
+    "objects": frozenset({"ref", "bbox"}),
+    "choices": EVERYTHING,
+    "candidates": frozenset({*ANSWER_KEYS, *TURN_KEYS, *AUTHOR_KEYS, *SCORE_KEYS, *RANK_KEYS}),
+}
+"""Role → the fields of an object that are read; empty: all. Others: those of a turn."""
+TURN_PARTS = frozenset({*ANSWER_KEYS, *TURN_KEYS, "system"})
+QUESTIONS = frozenset({*NAMES["question"], *NAMES["conversation"]})
+RAW_TOO = ("labels", "winner", "verdict", "scores", "ranks")
+"""Roles whose raw values are kept as well: they say more than what is made of them."""
+
+
+@dataclass
+class ShapePlan:
+    """How records of one shape are read.
+
+    Attributes:
+        used: Leaf path → role.
+        kept: Name beside the row → path.
+        problem: Why records of this shape cannot be used.
+    """
+
+    format: Format | None
+    guess: Guess
+    constants: Mapping[str, str]
+    leaves: tuple[str, ...]
+    used: dict[str, str]
+    kept: dict[str, str]
+    what: str
+    name: str
+    asks_default: bool = False
+    captions: bool = False
+    has_image: bool = False
+    problem: DataError | None = None
+    records: int = 0
+
+
+@dataclass
+class FieldAccount:
+    """What became of the fields of the records read so far."""
+
+    plans: list[ShapePlan] = field(default_factory=list)
+    without_image: int = 0
+    default_asked: int = 0
+    lost: dict[str, Counter[str]] = field(default_factory=dict)
+
+    def notes(self) -> list[str]:
+        """Say what was noticed, a sentence each."""
+        some = [
+            (self.without_image, "without an image, though others have one: read as text alone"),
+            (self.default_asked, f"without a question of their own ask {DEFAULT_QUESTION!r}"),
+        ]
+        return [f"{counted(count)} {said}." for count, said in some if count]
+
+    def fields(self) -> list[FieldUse]:
+        """List every field with its use, in the order of their appearance."""
+        rows: Counter[str] = Counter()
+        kept: Counter[str] = Counter()
+        roles: dict[str, str] = {}
+        for plan in self.plans:
+            by_path = set(plan.kept.values())
+            for path in plan.leaves:
+                rows[path] += plan.records
+                if plan.problem is None and path in plan.used:
+                    roles.setdefault(path, plan.used[path])
+                if plan.problem is None and _is_within(path, by_path):
+                    kept[path] += plan.records
+        uses = []
+        for path, count in rows.items():
+            reasons = Counter(
+                {
+                    why: n
+                    for top, whys in self.lost.items()
+                    if _is_within(path, {top})
+                    for why, n in whys.items()
+                }
+            )
+            why = reasons.most_common(1)[0][0] if reasons else ""
+            left = max(0, kept[path] - sum(reasons.values()))
+            if not roles.get(path) and left < count and not why:
+                why = "its rows cannot be used"
+            uses.append(FieldUse(path, count, roles.get(path, ""), left, why))
+        return uses
+
+
+def _is_within(path: str, tops: set[str]) -> bool:
+    return any(path == top or path.startswith((f"{top}.", f"{top}[]")) for top in tops)
+
+
+class RecordReader:
+    """Reads records shape by shape: a file may hold several formats, and columns may come late.
+
+    Args:
+        facts: What many rows of the source tell.
+        columns: Role → paths, given by hand.
+        constants: Role → the text that every row has.
+        away: Roles that no column has.
+    """
+
+    def __init__(
+        self,
+        facts: SourceFacts,
+        columns: Guess | None = None,
+        constants: Mapping[str, str] | None = None,
+        away: Iterable[str] = (),
+    ) -> None:
+        self._facts, self._columns = facts, columns or {}
+        self._constants, self._away = constants or {}, frozenset(away)
+        self._plans: dict[Hashable, ShapePlan] = {}
+        self.captions = False
+        self.account = FieldAccount()
+
+    def plan(self, record: Record) -> ShapePlan:
+        """Return how records of this shape are read."""
+        shape = shape_of(record)
+        plan = self._plans.get(shape)
+        if plan is None:
+            plan = self._new_plan(record)
+            if len(self._plans) < REMEMBERED_SHAPES:
+                self._plans[shape] = plan
+            self.account.plans.append(plan)
+        return plan
+
+    def read(self, record: Record) -> list[RecordRoles]:
+        """Return the values of a record by their roles: one set for each row it holds.
+
+        Raises:
+            DataError: It cannot be used.
+        """
+        plan = self.plan(record)
+        plan.records += 1
+        if plan.problem is not None:
+            raise plan.problem
+        meta = self._meta(record, plan)
+        if plan.asks_default or plan.captions:
+            self._check_default(record, plan)
+        self.account.without_image += not plan.has_image and any(
+            p.has_image for p in self.account.plans
+        )
+        return [self._roles(values, plan, meta) for values in self._values(record, plan)]
+
+    def _check_default(self, record: Record, plan: ShapePlan) -> None:
+        """Refuse to invent a question where others have one. Raises DataError."""
+        empty = next((n for n in record if normal_name(n) in QUESTIONS), None)
+        if empty is not None:
+            said = "empty" if isinstance(record[empty], str) else "missing"
+            raise DataError(f"the question is {said}.", field=str(empty))
+        if plan.asks_default and not self.captions:
+            raise no_question()
+        self.account.default_asked += 1
+
+    def _roles(
+        self, values: dict[str, Any], plan: ShapePlan, meta: dict[str, object]
+    ) -> RecordRoles:
+        sides = values.pop("sides", None)
+        values.pop(USED, None)
+        names = {role: names[0] for role, names in plan.guess.items()}
+        if not sides:
+            sides = (names.get("first", "1"), names.get("second", "2"))
+        winner = plan.guess.get("winner", ("",))[0]
+        zero = winner in self._facts.zero_based if winner else not self._facts.choices_from_one
+        both = tuple(sides)[:2] if len(sides) > 1 else ("1", "2")
+        return RecordRoles(values, names, dict(meta), (both[0], both[1]), zero)
+
+    def _values(self, record: Record, plan: ShapePlan) -> Iterator[dict[str, Any]]:
+        given = {role: values_at(record, paths) for role, paths in self._columns.items()}
+        if plan.format is None or (plan.format.read is None and not plan.format.uses):
+            values = {role: values_at(record, paths) for role, paths in plan.guess.items()}
+            yield {**values, **given, **self._constants}
+        elif plan.format.read is None:
+            values = {role: get(record, path) for path, role in plan.format.uses.items()}
+            guessed = {role: values_at(record, paths) for role, paths in plan.guess.items()}
+            yield {**guessed, **values, **given, **self._constants}
+        else:
+            for values in plan.format.read(record):
+                yield {**values, **given, **self._constants}
+
+    def _new_plan(self, record: Record) -> ShapePlan:
+        by_hand = {path for paths in self._columns.values() for path in paths}
+        known = None if self._columns.keys() & ASKING else recognise(record)
+        rest = {name: value for name, value in record.items() if name not in by_hand}
+        guess = {
+            role: paths
+            for role, paths in guess_columns(rest, self._facts).items()
+            if role not in self._away
+        }
+        if not (known and (known.read or known.uses)) and not guess.keys() & ASKING:
+            guess = self._guess_inside(rest, guess)
+        guess |= self._columns
+        if "question" in self._columns or "question" in self._constants:
+            guess.pop("conversation", None)
+        if "conversation" in self._columns:
+            guess = {r: paths for r, paths in guess.items() if r not in ("question", "candidates")}
+        roles = set(guess)
+        if known and known.read:
+            first = next(iter(known.read(record)), {})
+            roles = {role for role, value in first.items() if not is_missing(value)}
+            guess = dict(self._columns)
+        leaves = tuple(leaf_paths(record))
+        used = self._used(record, known, guess, leaves)
+        if known and known.uses:
+            roles |= set(known.uses.values())
+        plan = ShapePlan(
+            known, guess, self._constants, leaves, used, _kept(record, leaves, used), "", ""
+        )
+        plan.what = what_of(roles)
+        plan.name = describe(known, guess, roles, record)
+        asking = roles | set(self._constants)
+        plan.asks_default = not asking & ASKING and "image" in asking and not asking & ANSWERING
+        plan.captions = not asking & ASKING and "image" in asking and bool(asking & ANSWERING)
+        plan.has_image = "image" in asking
+        self.captions |= plan.captions
+        plan.problem = self._problem(asking, record, plan)
+        return plan
+
+    def _guess_inside(self, record: Record, guess: Guess) -> Guess:
+        """Guess once more with the fields of objects as columns: `data.question`."""
+        flat: dict[str, Any] = {}
+        for name, value in record.items():
+            if isinstance(value, Mapping):
+                flat |= {f"{name}.{inner}": part for inner, part in value.items()}
+            else:
+                flat[name] = value
+        paths = {path.rpartition(".")[2]: path for path in flat}
+        found = guess_columns({name: flat[path] for name, path in paths.items()}, self._facts)
+        if not found.keys() & ASKING:
+            return guess
+        return {
+            role: tuple(paths[name] for name in names)
+            for role, names in found.items()
+            if role not in self._away
+        }
+
+    def _used(
+        self, record: Record, known: Format | None, guess: Guess, leaves: Sequence[str]
+    ) -> dict[str, str]:
+        tops: dict[str, str] = {path: role for role, paths in guess.items() for path in paths}
+        if known is not None:
+            tops |= known.uses
+            for values in known.read(record) if known.read else ():
+                tops |= values.get(USED, {})
+        used = {}
+        for leaf in leaves:
+            for top, role in tops.items():
+                if leaf == top or (_is_within(leaf, {top}) and _is_read(record, leaf, top, role)):
+                    used[leaf] = role
+                    break
+        return used
+
+    def _meta(self, record: Record, plan: ShapePlan) -> dict[str, object]:
+        """What is kept beside the row; what is not is counted with its reason."""
+        meta: dict[str, object] = {}
+        room = LONGEST_META
+        for name, path in plan.kept.items():
+            value, size, why = _keepable(get(record, path))
+            if not why and size > room:
+                why = "the row has too much beside it"
+            if why:
+                self.account.lost.setdefault(path, Counter())[why] += 1
+                continue
+            room -= size
+            meta[f"{name}_" if name in RESERVED else name] = value
+        packed = meta.get("meta")
+        if isinstance(packed, str) and plan.guess.get("id") == ("id",):
+            meta.pop("meta")
+            meta |= _unpacked(packed)
+        return meta
+
+    def _problem(self, roles: set[str], record: Record, plan: ShapePlan) -> DataError | None:
+        """Why records of this shape cannot be read; None when they can."""
+        columns = [str(name) for name, value in record.items() if not is_missing(value)]
+        there = f"the columns are: {', '.join(columns) or 'none'}"
+        if "chosen" in roles and "rejected" not in roles:
+            return DataError(
+                "No column holds the rejected answers.",
+                remedy=f"Map it; {there}.{_nearest('rejected', columns)}",
+                field="data.columns.rejected",
+            )
+        if "rejected" in roles and not roles & {"chosen", "answer", "conversation"}:
+            return DataError(
+                "No column holds the chosen answers.",
+                remedy=f"Map it; {there}.{_nearest('chosen', columns)}",
+                field="data.columns.chosen",
+            )
+        if not roles & (ASKING | {"image", "video"}):
+            return DataError(
+                "No column was recognised as the question or the image.",
+                remedy=f"Map them; {there}.",
+                field="data.columns.question",
+            )
+        if not roles & ASKING and (unread := _unread_texts(record, plan)):
+            return DataError(
+                f"No column was recognised as the question, and nothing reads {unread}.",
+                remedy=f"Map the question; {there}. Or give one for all rows: "
+                f"question=={DEFAULT_QUESTION}",
+                field="data.columns.question",
+            )
+        return None
+
+
+def no_question() -> DataError:
+    """Make the refusal of images that nobody asks anything about."""
+    return DataError(
+        "These are images without a question.",
+        remedy=f"Give one for all of them, as the column of the question: ={DEFAULT_QUESTION} "
+        f"(on the command line: --column 'question=={DEFAULT_QUESTION}').",
+        field="data.columns.question",
+    )
+
+
+def _is_read(record: Record, leaf: str, top: str, role: str) -> bool:
+    """Whether a field inside a used one is read: those of a turn, an answer, an image are."""
+    value = structured(get(record, top)) if role == "candidates" and "[]" not in top else None
+    if isinstance(value, Mapping) and all(isinstance(part, str) for part in value.values()):
+        return True  # answers by their authors
+    known = KNOWN_PARTS.get(role, TURN_PARTS)
+    key = leaf[len(top) :].replace("[]", "").rpartition(".")[2]
+    return not known or not key or key in known
+
+
+def _kept(record: Record, leaves: Sequence[str], used: Mapping[str, str]) -> dict[str, str]:
+    """Name → path of what is kept: whole columns nothing is read of, else the single fields."""
+    read = {leaf for leaf, role in used.items() if role not in RAW_TOO}
+    kept: dict[str, str] = {}
+    for name, value in record.items():
+        inside = [leaf for leaf in leaves if _is_within(leaf, {str(name)})]
+        if is_missing(value) or not inside:
+            continue
+        if not any(leaf in read for leaf in inside):
+            kept[str(name)] = str(name)
+        else:
+            kept |= {leaf.replace("[]", ""): leaf for leaf in inside if leaf not in read}
+    return kept
+
+
+def _keepable(value: Any) -> tuple[object, int, str]:
+    """A value as plain JSON with its length, or why it cannot be kept."""
+    try:
+        kept = plain(value)
+        size = len(json.dumps(kept, ensure_ascii=False))
+    except (ValueError, RecursionError) as error:
+        return None, 0, f"it is {error}" if isinstance(error, ValueError) else "nested too deeply"
+    if size > LONGEST_KEPT:
+        return None, size, f"it is longer than {LONGEST_KEPT:,} characters"
+    if any(flaw(text) for text in texts_of(kept)):
+        return None, size, "its text is damaged"
+    return kept, size, ""
+
+
+def _unpacked(text: str) -> dict[str, object]:
+    """The `meta` column of an export, or the text itself when it is something else."""
+    try:
+        meta = json.loads(text)
+    except ValueError:
+        return {"meta": text}
+    return meta if isinstance(meta, dict) else {"meta": text}
+
+
+def _nearest(role: str, columns: Sequence[str]) -> str:
+    for name in NAMES[role]:
+        if near := get_close_matches(name, columns, 1, cutoff=0.7):
+            return f" Is it {near[0]!r}?"
+    return ""
+
+
+def _unread_texts(record: Record, plan: ShapePlan) -> str:
+    """Names of columns that hold sentences nothing reads; empty when there are none."""
+    names = [
+        repr(name)
+        for name, path in plan.kept.items()
+        if isinstance(value := get(record, path), str)
+        and len(value) >= 12
+        and " " in value.strip()
+        and not value.startswith(("http://", "https://"))
+    ]
+    return ", ".join(names[:5])
+
+
+def what_of(roles: set[str]) -> str:
+    """Say in a few words what rows with these roles are."""
+    if {"chosen", "rejected"} & roles or {"first", "winner"} <= roles:
+        return "preferences"
+    if {"candidates", "first"} & roles:
+        return "questions with candidate answers"
+    if "verdict" in roles:
+        return "answers called good or bad"
+    if "conversation" in roles:
+        return "conversations"
+    if "answer" in roles:
+        return "questions and answers" if "question" in roles else "images with captions"
+    return "questions without answers" if "question" in roles else "images without answers"
+
+
+def describe(known: Format | None, guess: Guess, roles: set[str], record: Record) -> str:
+    """Say in a few words what a record is: "LLaMA-Factory / ShareGPT preferences"."""
+    what = what_of(roles)
+    if known is not None:
+        return known.name.format(what=what)
+    if "conversation" in guess:
+        return f"TRL messages: {what}"
+    for role in ("question", "chosen"):
+        if role in guess and is_turns(structured(values_at(record, guess[role]))):
+            return f"TRL conversational {what}"
+    return what[0].upper() + what[1:]
