@@ -43,10 +43,10 @@ WEIGHT = "weight"
 SCORED_KEYS = (WEIGHT, "loss_weight", "loss", "train")
 """What OpenAI, LLaMA-Factory, swift and axolotl call it: whether an assistant's turn is learned."""
 TURN_KEYS = frozenset(
-    {"role", "from", "type", "reasoning_content", "mimeType", "mime_type", "detail"}
+    {"role", "from", "type", "reasoning_content", "mimeType", "mime_type", "media_type", "detail"}
     | {*CONTENT_KEYS, *IMAGE_KEYS, *SCORED_KEYS, *REASONING_TYPES}
     | {key for pair in PAIR_KEYS for key in pair}
-)
+) - {"source"}  # an object around an image; as a text it says where a turn is from
 """Fields of a turn that are read; all others are kept beside the row."""
 
 
@@ -138,7 +138,7 @@ def read_conversation(value: object, field: str) -> Conversation:
         return Conversation((Message("user", (Part("text", check_text(value, field)),)),))
     turns = as_turns(value)
     if turns is None:
-        raise DataError(_no_turns(value), field=field)
+        raise DataError(_no_turns(value, field), field=field)
     messages: list[Message] = []
     images: list[object] = []
     thoughts: list[str] = []
@@ -169,12 +169,12 @@ def _said(turn: dict[str, Any], role: Role, field: str) -> object:
     return said
 
 
-def _no_turns(value: object) -> str:
+def _no_turns(value: object, field: str) -> str:
     if value in (None, []):
         return "the question is missing."
     if isinstance(value, dict) and all(isinstance(part, str) for part in value.values()):
         names = ", ".join(repr(str(name)) for name in list(value)[:5])
-        return f"it holds one text for each of {names}; map the one to use by its path."
+        return f"{field} holds one text for each of {names}; map the one to use by its path."
     return "no turns."
 
 
@@ -312,16 +312,29 @@ def _content(content: object, field: str) -> tuple[list[Part], list[object], lis
         if isinstance(piece, str):
             parts.append(Part("text", check_text(piece, field)))
             continue
+        if isinstance(piece, dict):  # Arrow gives all parts of a list the same fields
+            piece = {key: value for key, value in piece.items() if value is not None}
         kind = _kind_of(piece, field)
         if kind == "text":
             text = next((piece[key] for key in ("text", "value", "content") if piece.get(key)), "")
             parts.append(Part("text", check_text(str(text), field)))
         elif kind == "image":
             parts.append(Part("image"))
-            images += [piece[key] for key in IMAGE_KEYS if piece.get(key) is not None][:1]
+            images += _image_in(piece)
         else:
             thoughts += [t for key in (*REASONING_TYPES, "text") for t in _texts(piece.get(key))]
     return parts, images, thoughts
+
+
+def _image_in(piece: dict[str, Any]) -> list[object]:
+    """The file of an image part, out of the objects that tools put around it."""
+    for key in IMAGE_KEYS:
+        value = piece.get(key)
+        if isinstance(value, dict) and not value.keys() & {"bytes", "path"}:
+            return _image_in(value)
+        if value is not None:
+            return [value]
+    return []
 
 
 def _kind_of(piece: object, field: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
-from studio.core.errors import DataError
+from studio.core.errors import DataError, first_line
 from studio.core.plurals import counted
 from studio.data.columns import (
     AUTHOR_KEYS,
@@ -51,6 +51,10 @@ KNOWN_PARTS: dict[str, frozenset[str]] = {
 """Role → the fields of an object that are read; empty: all. Others: those of a turn."""
 TURN_PARTS = frozenset({*ANSWER_KEYS, *TURN_KEYS, "system"})
 QUESTIONS = frozenset({*NAMES["question"], *NAMES["conversation"]})
+TEXTS = frozenset(
+    {*NAMES["question"], *NAMES["chosen"], *NAMES["rejected"], *NAMES["answer"], *NAMES["context"]}
+)
+"""Columns whose texts may be JSON themselves."""
 RAW_TOO = ("labels", "winner", "verdict", "scores", "ranks")
 """Roles whose raw values are kept as well: they say more than what is made of them."""
 
@@ -140,6 +144,7 @@ class RecordReader:
         columns: Role → paths, given by hand.
         constants: Role → the text that every row has.
         away: Roles that no column has.
+        only_texts: The file has only texts: lists are written as JSON (CSV, TSV).
     """
 
     def __init__(
@@ -148,15 +153,20 @@ class RecordReader:
         columns: Guess | None = None,
         constants: Mapping[str, str] | None = None,
         away: Iterable[str] = (),
+        only_texts: bool = False,
     ) -> None:
         self._facts, self._columns = facts, columns or {}
+        self._only_texts = only_texts
         self._constants, self._away = constants or {}, frozenset(away)
         self._plans: dict[Hashable, ShapePlan] = {}
         self.captions = False
         self.account = FieldAccount()
 
     def plan(self, record: Record) -> ShapePlan:
-        """Return how records of this shape are read."""
+        """Return how records of this shape are read. Raises RecursionError."""
+        return self._plan_of(opened(record, self._only_texts))
+
+    def _plan_of(self, record: Record) -> ShapePlan:
         shape = shape_of(record)
         plan = self._plans.get(shape)
         if plan is None:
@@ -172,7 +182,8 @@ class RecordReader:
         Raises:
             DataError: It cannot be used.
         """
-        plan = self.plan(record)
+        record = opened(record, self._only_texts)
+        plan = self._plan_of(record)
         plan.records += 1
         if plan.problem is not None:
             raise plan.problem
@@ -191,7 +202,7 @@ class RecordReader:
             said = "empty" if isinstance(record[empty], str) else "missing"
             raise DataError(f"the question is {said}.", field=str(empty))
         if plan.asks_default and not self.captions:
-            raise no_question()
+            raise no_question(plan)
         self.account.default_asked += 1
 
     def _roles(
@@ -203,9 +214,11 @@ class RecordReader:
         if not sides:
             sides = (names.get("first", "1"), names.get("second", "2"))
         winner = plan.guess.get("winner", ("",))[0]
-        zero = winner in self._facts.zero_based if winner else not self._facts.choices_from_one
+        zero = winner in self._facts.zero_based
         both = tuple(sides)[:2] if len(sides) > 1 else ("1", "2")
-        return RecordRoles(values, names, dict(meta), (both[0], both[1]), zero)
+        return RecordRoles(
+            values, names, dict(meta), (both[0], both[1]), zero, self._facts.choices_from_one
+        )
 
     def _values(self, record: Record, plan: ShapePlan) -> Iterator[dict[str, Any]]:
         given = {role: values_at(record, paths) for role, paths in self._columns.items()}
@@ -217,7 +230,7 @@ class RecordReader:
             guessed = {role: values_at(record, paths) for role, paths in plan.guess.items()}
             yield {**guessed, **values, **given, **self._constants}
         else:
-            for values in plan.format.read(record):
+            for values in _as_format(plan.format, record):
                 yield {**values, **given, **self._constants}
 
     def _new_plan(self, record: Record) -> ShapePlan:
@@ -238,7 +251,7 @@ class RecordReader:
             guess = {r: paths for r, paths in guess.items() if r not in ("question", "candidates")}
         roles = set(guess)
         if known and known.read:
-            first = next(iter(known.read(record)), {})
+            first = next(iter(_as_format(known, record)), {})
             roles = {role for role, value in first.items() if not is_missing(value)}
             guess = dict(self._columns)
         leaves = tuple(leaf_paths(record))
@@ -253,7 +266,7 @@ class RecordReader:
         asking = roles | set(self._constants)
         plan.asks_default = not asking & ASKING and "image" in asking and not asking & ANSWERING
         plan.captions = not asking & ASKING and "image" in asking and bool(asking & ANSWERING)
-        plan.has_image = "image" in asking
+        plan.has_image = bool({"image", "video"} & asking)
         self.captions |= plan.captions
         plan.problem = self._problem(asking, record, plan)
         return plan
@@ -282,7 +295,7 @@ class RecordReader:
         tops: dict[str, str] = {path: role for role, paths in guess.items() for path in paths}
         if known is not None:
             tops |= known.uses
-            for values in known.read(record) if known.read else ():
+            for values in _as_format(known, record) if known.read else ():
                 tops |= values.get(USED, {})
         used = {}
         for leaf in leaves:
@@ -343,10 +356,40 @@ class RecordReader:
         return None
 
 
-def no_question() -> DataError:
+def opened(record: Record, only_texts: bool) -> Record:
+    """Read the values of a record that are lists and objects written as text.
+
+    An answer that is itself JSON stays a text, unless the file can hold nothing else.
+    """
+    changed: dict[str, Any] = {}
+    for name, value in record.items():
+        if not isinstance(value, str) or value.lstrip()[:1] not in ("[", "{") or name == "meta":
+            continue
+        found = structured(value)
+        if isinstance(found, str):
+            continue
+        held = isinstance(found, list) and (only_texts or isinstance(found[:1] and found[0], dict))
+        held |= isinstance(found, dict) and "messages" in found  # OpenAI's `input`
+        if normal_name(name) not in TEXTS or held:
+            changed[name] = found
+    return {**record, **changed} if changed else record
+
+
+def _as_format(known: Format, record: Record) -> list[dict[str, Any]]:
+    """Read a record as a format. Raises DataError: a field is not what the format has there."""
+    try:
+        return list(known.read(record)) if known.read else []
+    except (AttributeError, TypeError, KeyError, ValueError, IndexError) as error:
+        raise DataError(
+            f"it looks like {known.name}, but a field is not what it is there: {first_line(error)}"
+        ) from error
+
+
+def no_question(plan: ShapePlan) -> DataError:
     """Make the refusal of images that nobody asks anything about."""
+    unread = f"; nothing reads {', '.join(map(repr, plan.kept))}" if plan.kept else ""
     return DataError(
-        "These are images without a question.",
+        f"These are images without a question{unread}.",
         remedy=f"Give one for all of them, as the column of the question: ={DEFAULT_QUESTION} "
         f"(on the command line: --column 'question=={DEFAULT_QUESTION}').",
         field="data.columns.question",

@@ -59,7 +59,8 @@ class RecordRoles:
         names: Role → the column it came from, for reasons.
         meta: What is kept beside the row, as plain JSON values.
         sides: Names of the two columns that `winner` chooses from.
-        zero_based: Numbers of `winner`, or of choices, count from 0.
+        zero_based: Numbers of `winner` count from 0.
+        choices_from_one: Numbers of choices count from 1.
     """
 
     values: Roles
@@ -67,6 +68,7 @@ class RecordRoles:
     meta: dict[str, object] = field(default_factory=dict)
     sides: tuple[str, str] = ("1", "2")
     zero_based: bool = False
+    choices_from_one: bool = False
 
 
 class RowMaker:
@@ -131,7 +133,6 @@ def _expanded(values: Roles) -> Iterator[Roles]:
 
 def _several(value: Any) -> list[Any] | None:
     """The answers in a list of them; None for a single one, or turns."""
-    value = structured(value)
     if isinstance(value, (list, tuple)) and as_turns(value) is None:
         return [part for part in value if not is_missing(part)] or None
     return None
@@ -293,12 +294,10 @@ class _RowParts:
 
     def _answer(self) -> Answer | None:
         """The reference answer; of several that are right, the most frequent one."""
-        name, value = self._name("answer"), structured(self._values.get("answer"))
+        name, value = self._name("answer"), self._values.get("answer")
         question = structured(self._values.get("question"))
         if isinstance(question, list) and len(question) > 1 and not is_turns(question):
             return None
-        if not isinstance(value, (list, dict)):
-            value = self._values.get("answer")  # an answer that is JSON stays the text it is
         if is_missing(value):
             return None
         if isinstance(value, dict) and not {"role", "from"} & value.keys():
@@ -322,7 +321,7 @@ class _RowParts:
         choices = self._choices()
         if not choices or not text.isdecimal() or text in choices:
             return text
-        number = int(text) - (0 if self._record.zero_based else 1)
+        number = int(text) - self._record.choices_from_one
         if not 0 <= number < min(len(choices), len(LETTERS)):
             raise DataError(f"choice {text} of {len(choices)}.", field=self._name("answer"))
         return LETTERS[number]
@@ -331,8 +330,6 @@ class _RowParts:
         value = self._values.get(role)
         if is_missing(value):
             return None
-        value = structured(value)
-        value = value if isinstance(value, (list, dict)) else self._values[role]
         if isinstance(value, list) and len(value) == 1 and not is_turns(value):
             value = value[0]
         return Answer(read_answer(value, self._name(role)), self._author(role))

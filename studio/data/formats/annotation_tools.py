@@ -42,9 +42,11 @@ def _used(guess: Guess, prefix: str) -> dict[str, str]:
 
 
 def _majority(labels: list[dict[str, Any]]) -> str | None:
-    """The side that more people prefer, `1` or `2`; None: nobody, or as many each."""
+    """The side that more people prefer; None: nobody, or as many each."""
     counts = Counter(label["winner"] for label in labels if label["winner"] in (0, 1))
-    return None if counts[0] == counts[1] else "1" if counts[0] > counts[1] else "2"
+    if counts[0] == counts[1]:
+        return None
+    return "first" if counts[0] > counts[1] else "second"
 
 
 def _seconds(when: Any) -> float | None:

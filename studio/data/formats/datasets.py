@@ -167,7 +167,7 @@ FORMATS = (
         "PKU-SafeRLHF-V preferences",
         ("response_1|response_0", "prefer_response|better_response_id"),
         {
-            **_ASK, "response_1": "It is red.", "response_2": "It is blue.", "prefer_response": 2,
+            **_ASK, "response_1": "It is blue.", "response_2": "It is red.", "prefer_response": 2,
         },
         "a pair with its preference",
         where="https://huggingface.co/datasets/PKU-Alignment/BeaverTails-V",

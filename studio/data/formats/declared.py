@@ -41,4 +41,9 @@ class Format:
         there = all(
             any(has_path(record, path) for path in choice.split("|")) for choice in self.needs
         )
-        return there and (self.matches is None or self.matches(record))
+        if not there or self.matches is None:
+            return there
+        try:
+            return self.matches(record)
+        except (AttributeError, TypeError, KeyError, IndexError):
+            return False  # fields of these names that hold something else

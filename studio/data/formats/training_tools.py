@@ -138,7 +138,7 @@ FORMATS = (
         ("query", "response"),
         {
             "query": "And the circle?",
-            "response": "It is blue.",
+            "response": "A red one.",
             "history": [["<image>Which colour is the bar?", "It is red."]],
             "images": ["a.png"],
             "system": "Be short.",

@@ -15,6 +15,7 @@ from studio.data.record_fields import leaf_paths
 from studio.data.record_reader import RecordReader, no_question
 from studio.data.row_maker import RowMaker
 from studio.data.schema import BadRow, FieldUse, FileGroup, Row
+from studio.data.sources.delimited import DelimitedReader
 from studio.data.sources.image_lookup import RowImages
 from studio.data.sources.reader import Reader, Record
 from studio.data.sources.registry import open_reader
@@ -84,7 +85,8 @@ class Source:
         return samples
 
     def _new_reader(self, samples: Iterable[Mapping[str, object]] = ()) -> RecordReader:
-        reader = RecordReader(self._facts, *self._mapping)
+        texts = isinstance(self._reader, DelimitedReader)
+        reader = RecordReader(self._facts, *self._mapping, only_texts=texts)
         for values in samples:
             with suppress(RecursionError):  # told when the row is read
                 reader.plan(values)
@@ -96,7 +98,7 @@ class Source:
         if plans and all(plan.problem for plan in plans) and (problem := plans[0].problem):
             raise problem
         if plans and all(plan.asks_default for plan in plans) and not self._record_reader.captions:
-            raise no_question()
+            raise no_question(plans[0])
         if missing := [name for name in self._where if name not in self.columns]:
             raise DataError(
                 f"There is no column {missing[0]!r} to choose rows by.",
