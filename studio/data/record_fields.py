@@ -18,18 +18,24 @@ FEW = 64  # longer lists of numbers are taken to be numbers throughout
 Record = Mapping[str, Any]
 
 
-def is_missing(value: object) -> bool:
-    """Return whether a value stands for none: null, NaN, blank text, or only such values."""
+def is_missing(value: object, depth: int = 0) -> bool:
+    """Return whether a value stands for none: null, NaN, blank text, or only such values.
+
+    Raises:
+        RecursionError: It is nested too deeply.
+    """
     if value is None:
         return True
     if isinstance(value, str):
         return value in NULLS or not value or value.isspace()
     if isinstance(value, float):
         return math.isnan(value)
+    if depth > DEEPEST:
+        raise RecursionError
     if isinstance(value, (list, tuple)):
-        return all(map(is_missing, value))
+        return all(is_missing(part, depth + 1) for part in value)
     if isinstance(value, Mapping):
-        return all(map(is_missing, value.values()))
+        return all(is_missing(part, depth + 1) for part in value.values())
     return isinstance(value, BINARY) and not len(value)
 
 
@@ -60,6 +66,15 @@ def shape_of(value: Any, depth: int = 0) -> Hashable:
             return frozenset({"number"})
         return frozenset(shape_of(part, depth + 1) for part in value if not is_missing(part))
     return "bytes" if isinstance(value, BINARY) else type(value).__name__
+
+
+def is_shallow(record: Record) -> bool:
+    """Return whether a record is not nested too deeply to be read."""
+    try:
+        shape_of(record)
+    except RecursionError:
+        return False
+    return True
 
 
 def leaf_paths(value: Any, path: str = "") -> Iterator[str]:
@@ -171,3 +186,13 @@ def texts_of(value: Any) -> Iterator[str]:
     elif isinstance(value, Sequence) and not isinstance(value, BINARY):
         for part in value:
             yield from texts_of(part)
+
+
+def names_in(value: Any) -> Iterator[str]:
+    """Yield the name of every field in a value."""
+    if isinstance(value, Mapping):
+        yield from map(str, value)
+    parts = value.values() if isinstance(value, Mapping) else value
+    if isinstance(value, (Mapping, list, tuple)):
+        for part in parts:
+            yield from names_in(part)

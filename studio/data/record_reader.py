@@ -25,7 +25,16 @@ from studio.data.columns import (
 )
 from studio.data.conversation import ANSWER_KEYS, TURN_KEYS, flaw, is_turns
 from studio.data.formats import USED, Format, recognise
-from studio.data.record_fields import Record, get, is_missing, leaf_paths, plain, shape_of, texts_of
+from studio.data.record_fields import (
+    Record,
+    get,
+    is_missing,
+    leaf_paths,
+    names_in,
+    plain,
+    shape_of,
+    texts_of,
+)
 from studio.data.row_maker import DEFAULT_QUESTION, REASONING, RecordRoles
 from studio.data.schema import ACCEPTED, VERDICT, FieldUse
 
@@ -186,7 +195,7 @@ class RecordReader:
         plan = self._plan_of(record)
         plan.records += 1
         if plan.problem is not None:
-            raise plan.problem
+            raise _empty(record, plan.problem) or plan.problem
         meta = self._meta(record, plan)
         if plan.asks_default or plan.captions:
             self._check_default(record, plan)
@@ -310,7 +319,7 @@ class RecordReader:
         meta: dict[str, object] = {}
         room = LONGEST_META
         for name, path in plan.kept.items():
-            value, size, why = _keepable(get(record, path))
+            value, size, why = _keepable(get(record, path), name)
             if not why and size > room:
                 why = "the row has too much beside it"
             if why:
@@ -421,7 +430,7 @@ def _kept(record: Record, leaves: Sequence[str], used: Mapping[str, str]) -> dic
     return kept
 
 
-def _keepable(value: Any) -> tuple[object, int, str]:
+def _keepable(value: Any, name: str) -> tuple[object, int, str]:
     """A value as plain JSON with its length, or why it cannot be kept."""
     try:
         kept = plain(value)
@@ -430,7 +439,7 @@ def _keepable(value: Any) -> tuple[object, int, str]:
         return None, 0, f"it is {error}" if isinstance(error, ValueError) else "nested too deeply"
     if size > LONGEST_KEPT:
         return None, size, f"it is longer than {LONGEST_KEPT:,} characters"
-    if any(flaw(text) for text in texts_of(kept)):
+    if any(flaw(text) for text in (name, *names_in(kept), *texts_of(kept))):
         return None, size, "its text is damaged"
     return kept, size, ""
 
@@ -442,6 +451,16 @@ def _unpacked(text: str) -> dict[str, object]:
     except ValueError:
         return {"meta": text}
     return meta if isinstance(meta, dict) else {"meta": text}
+
+
+def _empty(record: Record, problem: DataError) -> DataError | None:
+    """The reason where a column is there for what is missing, with nothing in it."""
+    role = problem.field.removeprefix("data.columns.")
+    for name, value in record.items():
+        if normal_name(name) in NAMES.get(role, ()) and is_missing(value):
+            said = "empty" if isinstance(value, str) and not value.strip() else "missing"
+            return DataError(f"{name} is {said}.", field=str(name))
+    return None
 
 
 def _nearest(role: str, columns: Sequence[str]) -> str:

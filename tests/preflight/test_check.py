@@ -170,7 +170,10 @@ def test_real_data_is_read_whole(shared, check, name, rows):
 
 
 def test_hostile_images_have_a_reason_each(shared, check):
-    report = check(str(shared / "hostile_images" / "index.jsonl"), columns={"image": "file"})
+    report = check(
+        str(shared / "hostile_images" / "index.jsonl"),
+        columns={"image": "file", "question": "=What?"},
+    )
     lines = (shared / "hostile_images" / "index.jsonl").read_text().splitlines()
     assert report.rows == len(lines)
     found = by_id(report)["unreadable_images"]

@@ -11,7 +11,7 @@ from studio.core.errors import DataError
 from studio.core.paths import Workspace
 from studio.data.columns import gather_facts, split_mapping, tells_by_number
 from studio.data.image_store import ImageStore
-from studio.data.record_fields import leaf_paths
+from studio.data.record_fields import is_shallow, leaf_paths
 from studio.data.record_reader import RecordReader, no_question
 from studio.data.row_maker import RowMaker
 from studio.data.schema import BadRow, FieldUse, FileGroup, Row
@@ -52,7 +52,8 @@ class Source:
         explicit: Mapping[str, str] | None,
         where: Mapping[str, object] | None = None,
     ) -> None:
-        samples = [record.values for record in reader.peek()]
+        samples = [r.values for r in reader.peek() if is_shallow(r.values)]
+        self._samples = samples
         self._reader, self._slice, self._images = reader, slice_of, images
         self._where = {name: str(value) for name, value in (where or {}).items()}
         self.label, self.splits, self.columns = reader.label, reader.splits, reader.columns
@@ -73,7 +74,8 @@ class Source:
         for record in self._reader.records():
             if isinstance(record, Record):
                 paths |= dict.fromkeys(map(str, record.values))
-                paths |= dict.fromkeys(leaf_paths(record.values))
+                if is_shallow(record.values):
+                    paths |= dict.fromkeys(leaf_paths(record.values))
             if len(paths) > MOST_PATHS:
                 break
         return list(paths)
@@ -88,8 +90,7 @@ class Source:
         texts = isinstance(self._reader, DelimitedReader)
         reader = RecordReader(self._facts, *self._mapping, only_texts=texts)
         for values in samples:
-            with suppress(RecursionError):  # told when the row is read
-                reader.plan(values)
+            reader.plan(values)
         return reader
 
     def _check(self) -> None:
@@ -140,7 +141,7 @@ class Source:
 
     def scan(self, limit: int = SCANNED) -> None:
         """Look at the fields of the first `limit` records, without their images."""
-        self._record_reader = self._new_reader()
+        self._record_reader = self._new_reader(self._samples)
         for record in islice(self._reader.between(*self.bounds()), limit):
             if isinstance(record, Record):
                 with suppress(DataError, RecursionError):
@@ -160,7 +161,7 @@ class Source:
 
     def rows(self) -> Iterator[Row | BadRow]:
         """Stream the rows; one that cannot be used is a BadRow with its line and the reason."""
-        self._record_reader = self._new_reader(r.values for r in self._reader.peek())
+        self._record_reader = self._new_reader(self._samples)
         self._row_images = RowImages(self._images, self._reader)
         yield from self._read(self._record_reader, self._row_images)
 
@@ -190,7 +191,8 @@ class Source:
         rows: list[Row] = []
         bad: list[BadRow] = []
         self._row_images = RowImages(self._images, self._reader)
-        for row in islice(self._read(self._new_reader(), self._row_images), 10 * n):
+        of_shown = self._new_reader(self._samples)
+        for row in islice(self._read(of_shown, self._row_images), 10 * n):
             if isinstance(row, BadRow):
                 bad.append(row)
             else:

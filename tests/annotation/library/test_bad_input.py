@@ -186,12 +186,11 @@ def test_23_images_are_looked_up_beside_the_data_only(bring, folder, tmp_path, n
 
 
 def test_25_pairs_that_teach_nothing_are_counted_and_make_no_pair(bring, folder, store):
+    pair = {"image": "good.png", "question": "q", "chosen": "x"}
     bad = bring(
-        {**GOOD, "image": None},
-        {**GOOD, "image": "gone.png"},
-        {**GOOD, "answer": " "},
+        {**GOOD, "image": "gone.png"}, {**pair, "rejected": " "}, {**pair, "rejected": None}
     )
-    assert "missing" in bad[2] and "no image file" in bad[3] and "empty" in bad[4]
+    assert "no image file" in bad[2] and "empty" in bad[3] and "missing" in bad[4]
     rows = [{"image": "good.png", "question": f"q{n}", "chosen": "x", "rejected": "x "[: n + 1]}
             for n in range(2)]  # fmt: skip
     (folder / "pairs.jsonl").write_text("\n".join(map(json.dumps, rows)))

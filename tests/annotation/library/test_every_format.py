@@ -151,7 +151,8 @@ REAL_DATA = SHARED / "data"
     ("name", "rows", "bad"), [("mllm_bench/pairs.jsonl", 291, 0), ("hostile_images", 14, 80)]
 )
 def test_real_files_import_whole_or_say_why(name, rows, bad, workspace, library):
-    report = import_source(str(REAL_DATA / name), workspace, library)
+    asked = {"question": "=Describe this image."} if name == "hostile_images" else None
+    report = import_source(str(REAL_DATA / name), workspace, library, columns=asked)
     assert (report.added, report.bad_count) == (rows, bad)
     assert len({row.line for row in report.bad}) == bad and all(row.reason for row in report.bad)
     listed = report.left_out.read_text(encoding="utf-8-sig").splitlines() if bad else [""]

@@ -114,7 +114,9 @@ def test_anything_else_imports_with_a_mapping(folder, workspace, library):
         json.dumps({"bild": "a.png", "frage": "Was?", "gut": "ja", "schlecht": "nein"})
     )
     path = str(folder / "odd.jsonl")
-    with pytest.raises(DataError, match="No column was recognised"):
+    with pytest.raises(
+        DataError, match="without a question; nothing reads 'frage', 'gut', 'schlecht'"
+    ):
         preview_source(path, workspace)
     columns = {"image": "bild", "question": "frage", "chosen": "gut", "rejected": "schlecht"}
     assert import_source(path, workspace, library, columns=columns).added == 1
