@@ -58,7 +58,7 @@ def read_folder(
     """
     if (root / "dataset_dict.json").is_file():
         return _saved_dict(root, split, field)
-    data = _data_files(root)
+    data = _data_files(root, by_key)
     if data:
         return _of_data(root, data, split, workspace, field)
     files = _listed(root)
@@ -93,18 +93,18 @@ def _descriptions(root: Path) -> set[Path]:
     return {path for path in walked(root) if path.name in NOT_DATA}
 
 
-def _data_files(root: Path) -> list[Path]:
+def _data_files(root: Path, by_key: bool) -> list[Path]:
     """The data files of a folder: in it, in `data` below it, or else wherever they are."""
     for where in (root, root / "data"):
         there = [path for path in sorted(where.glob("*")) if path.is_file()]
-        if files := _rows_among(there):
+        if files := _rows_among(there, by_key):
             saved = (where / "state.json").exists()
             return [path for path in files if path.suffix.lower() in ARROW] if saved else files
-    return _rows_among([path for path in _listed(root) if _is_inside(path, root)])
+    return _rows_among([path for path in _listed(root) if _is_inside(path, root)], by_key)
 
 
-def _rows_among(files: Sequence[Path]) -> list[Path]:
-    notes = notes_among(files)
+def _rows_among(files: Sequence[Path], by_key: bool) -> list[Path]:
+    notes = notes_among(files, by_key)
     return [
         path
         for path in files
@@ -279,9 +279,9 @@ def _of_images(
     if not all(path.relative_to(root).parts[0].lower() in SPLIT_NAMES for path in images):
         by_split = {"train": images}
     name = choose_split(split, tuple(by_split), field)
-    others = {path for one, paths in by_split.items() if one != name for path in paths}
-    rows = noted_images(root, [path for path in inside if path not in others], by_key)
-    rows = tuple(row for row in rows if row.images)
+    own = inside if len(by_split) == 1 else [p for p in inside if _split_of(root, p) == name]
+    others = set(inside).difference(own)
+    rows = noted_images(root, own, by_key)
     notes = {note for row in rows for note in row.notes.values()}
     return ImageFolderReader(
         label=f"folder of {counted(sum(len(row.images) for row in rows), 'image')}",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -92,12 +92,11 @@ def _content(path: Path) -> object:
     return text.strip() if path.suffix.lower() == ".cls" else text
 
 
-def notes_among(files: Sequence[Path]) -> set[Path]:
+def notes_among(files: Sequence[Path], by_key: bool) -> set[Path]:
     """Tell which JSON files are notes of images with their names, and no lists of rows."""
-    images = {path.with_suffix("") for path in files if is_image(path.name)}
-    stems = {path.name for path in images}
+    stems = {_stem(path, by_key) for path in files if is_image(path.name)}
     found = [path for path in files if path.suffix.lower() == ".json"]
-    named = [path for path in found if path.with_suffix("") in images or path.stem in stems]
+    named = [path for path in found if _stem(path, by_key) in stems]
     notes = {path for path in named if _start(path) == b"{"}
     # A list may have a picture beside it that shows it; many lists, each with one, are notes.
     if len(named) > 1 and len(named) == len(found):
@@ -125,21 +124,33 @@ def noted_images(root: Path, files: Sequence[Path], by_key: bool) -> tuple[Noted
             noted.images.append(path)
             noted.name = key if len(noted.images) > 1 else path.relative_to(root).as_posix()
             beside.setdefault(key, []).append(noted)
-    elsewhere: dict[str, list[Noted]] = {}
-    for key, owners in beside.items():
-        elsewhere.setdefault(key.rpartition("/")[2], []).extend(owners)
-    for path in files:
-        if path.suffix.lower() in NOTE_ENDINGS:
-            key = _key(path, root, by_key)
-            alone = elsewhere.get(key.rpartition("/")[2], [])
-            for noted in beside.get(key) or (alone if len(alone) == 1 else ()):
-                noted.notes.setdefault(_called(path, by_key), path)
+    notes = [path for path in files if path.suffix.lower() in NOTE_ENDINGS]
+    for path in notes:
+        for noted in beside.get(_key(path, root, by_key), ()):
+            noted.notes.setdefault(_called(path, by_key), path)
+    _add_from_elsewhere(list(rows.values()), notes)
     return tuple(rows.values())
 
 
+def _add_from_elsewhere(rows: Iterable[Noted], notes: Sequence[Path]) -> None:
+    """Notes in a folder of their own belong to the only image with their name."""
+    named: dict[str, list[Noted]] = {}
+    for noted in rows:
+        for image in noted.images:
+            named.setdefault(image.stem, []).append(noted)
+    taken = {path for noted in rows for path in noted.notes.values()}
+    for path in notes:
+        if path not in taken and len(alone := named.get(path.stem, [])) == 1:
+            alone[0].notes.setdefault(_called(path, by_key=False), path)
+
+
 def _key(path: Path, root: Path, by_key: bool) -> str:
-    stem = path.name.split(".")[0] if by_key else path.stem
-    return path.relative_to(root).with_name(stem or path.name).as_posix()
+    return path.relative_to(root).with_name(_stem(path, by_key)).as_posix()
+
+
+def _stem(path: Path, by_key: bool) -> str:
+    """What names belong together by."""
+    return (path.name.split(".")[0] or path.name) if by_key else path.stem
 
 
 def _called(path: Path, by_key: bool) -> str:
