@@ -74,7 +74,7 @@ def _mark(handle, path: Path) -> tuple[str, int]:
 
 def _names(header: list[str], file: str) -> list[str]:
     """The names of the columns, without blanks around them."""
-    names = [name.strip() for name in header]
+    names = [name.replace("\ufeff", "").strip() for name in header]
     while names and not names[-1]:
         names.pop()
     if len(set(names)) < len(names):

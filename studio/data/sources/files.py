@@ -84,7 +84,7 @@ def open_file(
     )
     label = f"{kind} file {path.name}"
     if ending in JSON and not holds_lines(inside):
-        return _of_json(path, inside, split, field, lent)
+        return _of_json(path, inside, split, field, lent, label)
     name = split_of(path)
     choose_split(split, (name,) if name == split else (name, *lent), field)
     splits = (name,)
@@ -146,11 +146,11 @@ def _further(record: Record | BadRow, before: int, file: str) -> Record | BadRow
 
 
 def _of_json(
-    path: Path, inside: Path, split: str | None, field: str, lent: Sequence[str]
+    path: Path, inside: Path, split: str | None, field: str, lent: Sequence[str], label: str
 ) -> Reader:
     """A JSON file read as a whole; it may name its splits."""
     value = json_value(inside)
-    name, label = split_of(path), f"JSON file {path.name}"
+    name = split_of(path)
     if coco_files.holds(value):
         rows, label, _ = coco_files.rows_of(inside, value)
         by_split = {coco_files.subset_of(path) or name: rows}

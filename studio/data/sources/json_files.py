@@ -74,7 +74,9 @@ def holds_lines(path: Path) -> bool:
         return any(isinstance(one, Record) for one in more) and _is_whole(first)
     if path.suffix.lower() == ".json" and (start != "{" or not more):
         return False
-    if start != "{" or not more or _is_whole(first) or isinstance(more[0], Record):
+    if not more:
+        return not _is_whole(first)  # one object may be a row, or hold rows
+    if start != "{" or _is_whole(first) or isinstance(more[0], Record):
         return True
     return not first.rstrip().endswith((b"{", b"[", b","))  # as pretty ones go on
 
