@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import tarfile
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +18,7 @@ class TarMembers:
     """Reads a plain tar file; nothing in it is trusted."""
 
     def __init__(self, path: Path) -> None:
-        self._file = _Capped(path)
+        self._file = _Capped(str(path))
         self._tar = tarfile.open(fileobj=self._file, mode="r:", errorlevel=2)  # noqa: SIM115
 
     def __enter__(self) -> TarMembers:
@@ -55,23 +56,10 @@ def _member(info: tarfile.TarInfo) -> Member:
     return Member(info.name, info.size, info.size, info.isdir(), info, problem)
 
 
-class _Capped:
+class _Capped(io.FileIO):
     """A file to read from that refuses to read very much at once."""
 
-    def __init__(self, path: Path) -> None:
-        self._handle = path.open("rb")
-        self.name = str(path)
-
-    def read(self, size: int) -> bytes:
-        if size > LONGEST_READ:
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is None or not 0 <= size <= LONGEST_READ:
             raise ValueError("a header that is too long")
-        return self._handle.read(size)
-
-    def seek(self, place: int) -> int:
-        return self._handle.seek(place)
-
-    def tell(self) -> int:
-        return self._handle.tell()
-
-    def close(self) -> None:
-        self._handle.close()
+        return super().read(size) or b""
