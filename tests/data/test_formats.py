@@ -140,7 +140,7 @@ def test_half_a_preference_and_unknown_columns_are_refused(read):
         ({"image": "x.png", "question": "q", "answer": "a"}, "no image file 'x.png'"),
         ({"image": "../rows.jsonl", "question": "q", "answer": "a"}, "outside the folder"),
         ({"image": "rows.jsonl", "question": "q", "answer": "a"}, "not a PNG"),
-        ({"image": "https://host/a.png", "question": "q", "answer": "a"}, "never fetched"),
+        ({"image": "https://host/x.png", "question": "q", "answer": "a"}, "never fetched"),
         ({"image": "data:image/png;base64,???", "question": "q", "answer": "a"}, "is damaged"),
         ({"image": "iVBORw0KGgo" * 9, "question": "q", "answer": "a"}, "base64 of the image"),
         ({"image": "/9j/" * 9, "question": "q", "answer": "a"}, "outside the folder"),

@@ -1,147 +1,173 @@
-"""ZIP files: everything is checked before anything is unpacked, then they are read as folders."""
+"""ZIP and tar files: checked before anything is unpacked, then read as folders."""
 
 from __future__ import annotations
 
-import hashlib
-import lzma
-import os
-import re
+import json
 import shutil
-import stat
-import zipfile
-import zlib
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
+from typing import Protocol
 
-from studio.core.errors import DataError, first_line, source_error
-from studio.core.paths import Workspace, building
+from studio.core.paths import Workspace
+from studio.core.plurals import counted
+from studio.data.schema import FileGroup
+from studio.data.sources import compression, files
 from studio.data.sources import folder as folders
-from studio.data.sources.files import ENDINGS, existing_file
+from studio.data.sources.compression import (
+    MAX_BYTES,
+    inflate,
+    refused,
+    room,
+    too_large,
+    unpacked_once,
+)
+from studio.data.sources.file_census import NO_DATA, grouped, is_hidden
+from studio.data.sources.file_kinds import IMAGE_ENDINGS, NOTE_ENDINGS, UNSAID, why_refused
+from studio.data.sources.files import existing_file
+from studio.data.sources.packed_member import Member
 from studio.data.sources.reader import Reader
+from studio.data.sources.tar_members import TarMembers
+from studio.data.sources.zip_members import ZipMembers
 
 ENDING = ".zip"
-UNPACKED_ENDINGS = (*ENDINGS, *folders.IMAGE_ENDINGS, ".txt")
+TAR_ENDINGS = (".tar", ".tgz", ".tbz2", ".txz", ".tzst")
+UNPACKED_ENDINGS = (*files.ENDINGS, *compression.ENDINGS, *IMAGE_ENDINGS, *NOTE_ENDINGS)
 MAX_FILES = 300_000
-MAX_BYTES = 64 * 1024**3
-MAX_RATIO = 200
-SMALL = 1024 * 1024  # files below are no bomb, however well they are packed
-KEPT = 4
-# What reading a member raises whose bytes are not what they were packed as.
-_BROKEN = (
-    zipfile.BadZipFile,
-    zipfile.LargeZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    NotImplementedError,
-    EOFError,
-    ValueError,
-)
+FILES, LEFT_OUT = "files", "left-out.json"
+
+
+class Members(Protocol):
+    """An archive that is open."""
+
+    def members(self, most: int) -> list[Member]: ...
+    def open(self, member: Member): ...
+
+
+def is_tar(name: str) -> bool:
+    """Return whether a file of this name is a tar file, packed or not."""
+    path = PurePosixPath(name.lower())
+    inner = PurePosixPath(path.stem).suffix if path.suffix in compression.ENDINGS else path.suffix
+    return inner in TAR_ENDINGS or path.suffix in TAR_ENDINGS
 
 
 def matches(spec: str, workspace: Workspace) -> bool:
-    return Path(spec).suffix.lower() == ENDING
+    return Path(spec).suffix.lower() == ENDING or is_tar(Path(spec).name)
 
 
 def open_reader(spec: str, split: str | None, workspace: Workspace, field: str) -> Reader:
     """Read an archive like a folder. Raises DataError naming the member at fault."""
     path = existing_file(spec)
-    folder = unpack(path, workspace)
-    # Archives of a folder have it as the only one in them.
-    while len(inside := list(folder.iterdir())) == 1 and inside[0].is_dir():
-        folder = inside[0]
-    reader = folders.open_reader(str(folder), split, workspace, field)
-    reader.label = f"ZIP file {path.name}: {reader.label}"
+    reader = read_shards([path], split, workspace, field)
+    kind = "tar" if is_tar(path.name) else "ZIP"
+    reader.label = f"{kind} file {path.name}: {reader.label}"
     return reader
 
 
-def unpack(path: Path, workspace: Workspace) -> Path:
-    """Unpack the data files, images and captions of an archive once; return the folder.
+def read_shards(
+    paths: Sequence[Path], split: str | None, workspace: Workspace, field: str
+) -> Reader:
+    """Read one archive, or several that are parts of one, like a folder. Raises DataError."""
+    target = unpack(paths, workspace)
+    folder = target / FILES
+    # Archives of a folder have it as the only one in them.
+    while len(inside := list(folder.iterdir())) == 1 and inside[0].is_dir():
+        folder = inside[0]
+    left_out = [
+        FileGroup(one["state"], one["why"], one["count"], tuple(one["examples"]))
+        for one in json.loads((target / LEFT_OUT).read_text(encoding="utf-8"))
+    ]
+    reader = folders.read_folder(folder, split, workspace, field, by_key=is_tar(paths[0].name))
+    reader.left_out = left_out
+    return reader
+
+
+def unpack(paths: Sequence[Path], workspace: Workspace) -> Path:
+    """Unpack the data files, images and notes of archives once.
+
+    Returns:
+        A folder with `FILES`, and `LEFT_OUT`: what was not unpacked, and why.
 
     Raises:
-        DataError: It is damaged, or a member leads outside, is a link, is encrypted, or unpacks
+        DataError: One is damaged, or a member leads outside, is a link, is encrypted, or unpacks
             to far more than it is.
     """
-    facts = path.stat()
-    identity = f"{path.resolve()}:{facts.st_size}:{facts.st_mtime_ns}"
-    target = workspace.unpacked / hashlib.sha256(identity.encode()).hexdigest()[:16]
-    if target.is_dir():
-        os.utime(target)  # the oldest goes first
-        return target
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = _checked(path, archive, workspace)
-            with building(target) as folder:
-                for member in members:
-                    file = folder / _inside(member)
-                    file.parent.mkdir(parents=True, exist_ok=True)
-                    with archive.open(member) as packed, file.open("wb") as unpacked:
-                        shutil.copyfileobj(packed, unpacked, 1024 * 1024)
-    except DataError:
-        raise
-    except _BROKEN as error:
-        raise _refused(path, f"it is damaged ({first_line(error)})", "Pack it again.") from error
-    except OSError as error:
-        if error.errno is None:  # so bzip2 says that its data are damaged
-            raise _refused(path, f"it is damaged ({error})", "Pack it again.") from error
-        raise _refused(
-            path,
-            f"it cannot be unpacked here ({error.strerror})",
-            "Check the free space, or unpack it by hand and import the folder.",
-        ) from error
-    there = sorted(workspace.unpacked.glob("[!.]*"), key=lambda path: path.stat().st_mtime)
-    for old in there[:-KEPT]:
-        shutil.rmtree(old, ignore_errors=True)
-    return target
+
+    def fill(folder: Path) -> None:
+        space = min(MAX_BYTES, room(workspace))
+        left_out: list[tuple[str, str, str]] = []
+        for path in paths:
+            inside = folder / FILES if len(paths) == 1 else folder / FILES / _stem(path)
+            inside.mkdir(parents=True, exist_ok=True)
+            with compression.as_reasons(path):
+                space -= _unpack_one(path, folder, inside, space, left_out, workspace)
+        groups = [vars(group) for group in grouped(left_out)]
+        (folder / LEFT_OUT).write_text(json.dumps(groups), encoding="utf-8")
+
+    return unpacked_once(list(paths), workspace, fill)
 
 
-def _checked(path: Path, archive: zipfile.ZipFile, workspace: Workspace) -> list[zipfile.ZipInfo]:
-    members = archive.infolist()
+def _stem(path: Path) -> str:
+    return path.name.split(".")[0] or path.name
+
+
+def _unpack_one(
+    path: Path,
+    folder: Path,
+    inside: Path,
+    space: int,
+    left_out: list[tuple[str, str, str]],
+    workspace: Workspace,
+) -> int:
+    """Unpack one archive into `inside`; return how many bytes that took."""
+    plain, packed = path, folder / "packed.tar"
+    if is_tar(path.name) and path.suffix.lower() != ".tar":
+        inflate(path, packed, workspace)
+        plain = packed
+    kind = TarMembers if is_tar(path.name) else ZipMembers
+    with kind(plain) as archive:
+        members = _checked(path, archive, space)
+        left_out += [(member.inside, *_fate(member)) for member in members if not _wanted(member)]
+        wanted = [member for member in members if _wanted(member)]
+        for member in wanted:
+            file = inside / member.inside
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with archive.open(member) as source, file.open("wb") as unpacked:
+                shutil.copyfileobj(source, unpacked, 1024 * 1024)
+    packed.unlink(missing_ok=True)
+    return sum(member.size for member in wanted)
+
+
+def _checked(path: Path, archive: Members, space: int) -> list[Member]:
+    """The files of an archive, all of which may be unpacked."""
+    members = archive.members(MAX_FILES)
     if len(members) > MAX_FILES:
-        raise _refused(path, f"it holds {len(members):,} files", f"Keep below {MAX_FILES:,}.")
-    for member in members:
-        problem = _problem(member)
-        if problem:
-            raise _refused(path, f"{member.filename[:80]!r} {problem}", "Pack it again without.")
-    files = [member for member in members if not member.is_dir() and _wanted(member)]
-    # A disk that ignores case would write one of the two over the other.
-    names = {_inside(member).lower() for member in files}
-    if len(names) < len(files):
-        raise _refused(path, "two files in it have the same name", "Pack it again.")
-    total = sum(member.file_size for member in files)
-    free = shutil.disk_usage(workspace.root).free
-    if total > min(MAX_BYTES, free):
-        raise _refused(
-            path,
-            f"it unpacks to {total / 1024**3:,.1f} GB",
-            f"There is room for {min(MAX_BYTES, free) / 1024**3:,.1f} GB; import its parts.",
+        raise refused(
+            path, f"it holds more than {counted(MAX_FILES, 'file')}", f"Keep below {MAX_FILES:,}."
         )
-    return files
+    for member in members:
+        if member.problem:
+            raise refused(path, f"{member.name[:80]!r} {member.problem}", "Pack it again without.")
+    found = [member for member in members if not member.is_folder]
+    wanted = [member for member in found if _wanted(member)]
+    # A disk that ignores case would write one of the two over the other.
+    if len({member.inside.lower() for member in wanted}) < len(wanted):
+        raise refused(path, "two files in it have the same name", "Pack it again.")
+    total = sum(member.size for member in wanted)
+    if total > space:
+        raise too_large(path, total, space)
+    return found
 
 
-def _problem(member: zipfile.ZipInfo) -> str:
-    """Why a member must not be unpacked; empty when it may."""
-    name = _inside(member)
-    if name.startswith("/") or ".." in PurePosixPath(name).parts or re.match("[A-Za-z]:", name):
-        return "leads outside the archive"
-    kind = stat.S_IFMT(member.external_attr >> 16)
-    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-        return "is a link or a device"
-    if member.flag_bits & 0x1:
-        return "is encrypted"
-    if member.file_size > SMALL and member.file_size > MAX_RATIO * max(1, member.compress_size):
-        return f"unpacks to more than {MAX_RATIO} times its size"
-    return ""
+def _wanted(member: Member) -> bool:
+    name = member.inside
+    return not is_hidden(name) and PurePosixPath(name).suffix.lower() in UNPACKED_ENDINGS
 
 
-def _inside(member: zipfile.ZipInfo) -> str:
-    """The name of a member; some programs write those of Windows."""
-    return member.filename.replace("\\", "/")
-
-
-def _wanted(member: zipfile.ZipInfo) -> bool:
-    name = PurePosixPath(_inside(member))
-    hidden = any(part.startswith((".", "__MACOSX")) for part in name.parts)
-    return not hidden and name.suffix.lower() in UNPACKED_ENDINGS
-
-
-def _refused(path: Path, reason: str, remedy: str) -> DataError:
-    return source_error(f"{path.name} was not unpacked: {reason}.", remedy)
+def _fate(member: Member) -> tuple[str, str]:
+    """What becomes of a member that is not unpacked: its state and the reason."""
+    name = member.inside
+    if is_hidden(name):
+        return "ignored", "hidden"
+    if PurePosixPath(name).suffix.lower() not in UNSAID and (why := why_refused(name)):
+        return "refused", why
+    return "ignored", NO_DATA

@@ -2,27 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from studio.core.errors import source_error
+from studio.core.errors import DataError, source_error
 from studio.core.paths import Workspace, typed_path
+from studio.data.schema import BadRow
+from studio.data.sources import coco_files, compression
 from studio.data.sources.arrow_files import ArrowReader
 from studio.data.sources.delimited import DelimitedReader
-from studio.data.sources.json_files import JsonLinesReader, JsonReader
-from studio.data.sources.reader import Reader
+from studio.data.sources.file_kinds import REFUSED, is_image
+from studio.data.sources.json_files import JsonLinesReader, JsonReader, holds_lines, json_value
+from studio.data.sources.json_shapes import UNNAMED, rows_by_split
+from studio.data.sources.reader import Reader, Record
+from studio.data.sources.text_encoding import encoding_of
 from studio.data.split_slices import EVALUATION_NAMES, choose_split
 
-READERS = {".jsonl": JsonLinesReader, ".json": JsonReader}
-READERS |= dict.fromkeys((".ndjson",), JsonLinesReader)
-READERS |= dict.fromkeys((".csv", ".tsv"), DelimitedReader)
-ARROW = (".parquet", ".arrow")
-KINDS = {".parquet": "Parquet", ".arrow": "Arrow"}
-ENDINGS = (*READERS, *ARROW)
+JSON = (".jsonl", ".ndjson", ".json")
+DELIMITED = (".csv", ".tsv")
+ARROW = (".parquet", ".arrow", ".feather")
+KINDS = {".parquet": "Parquet", ".arrow": "Arrow", ".feather": "Arrow"}
+ENDINGS = (*JSON, *DELIMITED, *ARROW)
+_LOOKED_AT = 5  # lines
 
 
 def matches(spec: str, workspace: Workspace) -> bool:
-    return Path(spec).suffix.lower() in ENDINGS
+    return is_data(spec) or typed_path(spec).is_file()
+
+
+def is_data(name: str) -> bool:
+    """Return whether a file of this name holds rows, packed or not."""
+    return kind_of(Path(name)) in ENDINGS
+
+
+def kind_of(path: Path) -> str:
+    """Return the ending that tells how a file is read, in small letters; packed files' inner one."""
+    ending = path.suffix.lower()
+    return Path(path.stem).suffix.lower() if ending in compression.ENDINGS else ending
 
 
 def existing_file(spec: str) -> Path:
@@ -37,12 +54,45 @@ def existing_file(spec: str) -> Path:
 
 
 def open_reader(spec: str, split: str | None, workspace: Workspace, field: str) -> Reader:
-    """Open a single file, which is the split `train` unless its name says otherwise."""
+    """Open a single file, which is the split `train` unless its name or its content says otherwise.
+
+    Raises:
+        DataError: It is not there, holds no rows, or is of a kind that is not read.
+    """
     path = existing_file(spec)
     with path.open("rb"):
-        name = split_of(path)
-    choose_split(split, ("train",) if name == split == "train" else (name, "train"), field)
-    return reader_of([path], path.parent, (name,))
+        pass
+    return open_file(path, split, workspace, field, lent=("train",))
+
+
+def open_file(
+    path: Path, split: str | None, workspace: Workspace, field: str, lent: Sequence[str] = ()
+) -> Reader:
+    """Open one file.
+
+    Args:
+        lent: Splits that it may stand for besides its own.
+    """
+    if not is_data(path.name):
+        raise _not_read(path)
+    inside = path
+    if path.suffix.lower() in compression.ENDINGS:
+        inside = compression.unpacked_file(path, workspace)
+    ending, kind = (
+        inside.suffix.lower(),
+        KINDS.get(inside.suffix.lower(), inside.suffix[1:].upper()),
+    )
+    label = f"{kind} file {path.name}"
+    if ending in JSON and not holds_lines(inside):
+        return _of_json(path, inside, split, field, lent, label)
+    name = split_of(path)
+    choose_split(split, (name,) if name == split else (name, *lent), field)
+    splits = (name,)
+    if ending in JSON:
+        return JsonLinesReader(label=label, splits=splits, folder=path.parent, path=inside)
+    if ending in ARROW:
+        return ArrowReader(label=label, splits=splits, folder=path.parent, paths=(inside,))
+    return DelimitedReader(label=label, splits=splits, folder=path.parent, path=inside)
 
 
 def split_of(path: Path) -> str:
@@ -51,16 +101,110 @@ def split_of(path: Path) -> str:
     return word if word in EVALUATION_NAMES else "train"
 
 
-def reader_of(paths: Sequence[Path], folder: Path, splits: tuple[str, ...]) -> Reader:
-    """Make a reader of the files of one split."""
-    first = paths[0]
-    kind = KINDS.get(first.suffix.lower(), first.suffix[1:].upper())
-    label = f"{kind} file {first.name}" if len(paths) == 1 else f"{len(paths)} {kind} files"
-    if first.suffix.lower() in ARROW:
-        return ArrowReader(label=label, splits=splits, folder=folder, paths=tuple(paths))
-    if len(paths) > 1:
-        raise source_error(
-            f"The folder {folder.name!r} holds several data files.",
-            f"Name one of them: {', '.join(path.name for path in paths[:8])}.",
+@dataclass
+class FilesReader(Reader):
+    """Several files with the same columns, one after the other.
+
+    Attributes:
+        folder: That of the file which the last record came from.
+        split: The one that is read.
+    """
+
+    paths: tuple[Path, ...] = ()
+    split: str = "train"
+    workspace: Workspace | None = None
+
+    def records(self) -> Iterator[Record | BadRow]:
+        before = 0
+        for path in self.paths:
+            part, line = self._part(path), 0
+            self.folder = part.folder
+            for record in part.records():
+                line = record.line
+                yield _further(record, before, path.name)
+            before += line
+
+    def count(self) -> int:
+        return sum(self._part(path).count() for path in self.paths)
+
+    def columns_of(self, path: Path) -> frozenset[str]:
+        """Read the column names of one of the files from its first rows."""
+        return frozenset(self._part(path).columns)
+
+    def _part(self, path: Path) -> Reader:
+        if self.workspace is None:
+            raise ValueError("files are unpacked in a workspace")
+        return open_file(path, None, self.workspace, "")
+
+
+def _further(record: Record | BadRow, before: int, file: str) -> Record | BadRow:
+    """A record of a later file: numbered on, its place in the file in the reason."""
+    if isinstance(record, BadRow):
+        reason = f"{record.reason} (line {record.line} of {file})"
+        return replace(record, line=before + record.line, reason=reason)
+    return Record(before + record.line, record.values) if before else record
+
+
+def _of_json(
+    path: Path, inside: Path, split: str | None, field: str, lent: Sequence[str], label: str
+) -> Reader:
+    """A JSON file read as a whole; it may name its splits."""
+    value = json_value(inside)
+    name = split_of(path)
+    if coco_files.holds(value):
+        rows, label, _ = coco_files.rows_of(inside, value)
+        by_split = {coco_files.subset_of(path) or name: rows}
+    else:
+        by_split = rows_by_split(value, path.name)
+    if UNNAMED in by_split:
+        by_split = {name: by_split[UNNAMED]}
+    splits = tuple(by_split)
+    single = len(splits) == 1 and splits[0] != split
+    chosen = choose_split(split, (*splits, *lent) if single else splits, field)
+    rows = by_split.get(chosen, by_split[splits[0]])
+    return JsonReader(label=label, splits=splits, folder=path.parent, rows=rows)
+
+
+def _not_read(path: Path) -> DataError:
+    """Say what a file is that is not read, and what to do instead."""
+    ending = path.suffix.lower()
+    if ending in REFUSED:
+        kind, remedy = REFUSED[ending]
+        return source_error(
+            f"{path.name} is {kind.rstrip(',')}, which is not read.",
+            f"{remedy[0].upper()}{remedy[1:]}.",
         )
-    return READERS[first.suffix.lower()](label=label, splits=splits, folder=folder, path=first)
+    if is_image(path.name):
+        return source_error(
+            f"{path.name} is an image, not a file of rows.", "Import the folder that it is in."
+        )
+    if ending in compression.ENDINGS:
+        return source_error(
+            f"{path.name} does not say what is packed in it.",
+            f"Name it after that, for instance rows.jsonl{ending}.",
+        )
+    looks = _looks_like(path)
+    said = f"; it looks like {KIND_NAMES[looks]}" if looks else ""
+    remedy = f"Name it {path.stem}{looks}." if looks else f"Read are {', '.join(ENDINGS)}."
+    named = f"files that end in {ending} are not read" if ending else "its name has no ending"
+    return source_error(f"{path.name} is not read: {named}{said}.", remedy)
+
+
+KIND_NAMES = {".jsonl": "JSON Lines", ".json": "JSON", ".csv": "CSV", ".tsv": "TSV"}
+
+
+def _looks_like(path: Path) -> str:
+    """The ending that the first lines of a text file ask for; empty when none does."""
+    with path.open(encoding=encoding_of(path), errors="replace") as handle:
+        lines = [handle.readline(100_000).strip() for _ in range(_LOOKED_AT)]
+    lines = [line for line in lines if line]
+    if not lines:
+        return ""
+    if lines[0].startswith("["):
+        return ".json"
+    if lines[0].startswith("{"):
+        return ".jsonl" if lines[0].rstrip(",").endswith("}") else ".json"
+    for mark, ending in (("\t", ".tsv"), (",", ".csv"), (";", ".csv")):
+        if len(lines) > 1 and all(line.count(mark) == lines[0].count(mark) > 0 for line in lines):
+            return ending
+    return ""

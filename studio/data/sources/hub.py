@@ -26,14 +26,14 @@ class HubReader(Reader):
     """Rows of one split; images stay encoded, remote code never runs.
 
     Attributes:
-        files: The Parquet files of the split, when it consists of such.
+        shards: The Parquet files of the split, when it consists of such.
         rows: Number of rows, when the hub says so.
         split_field: The setting that names the split.
     """
 
     path: str = ""
     stream: Any = None  # an IterableDataset
-    files: tuple[str, ...] = ()
+    shards: tuple[str, ...] = ()
     rows: int | None = None
     split_field: str = ""
 
@@ -61,9 +61,9 @@ class HubReader(Reader):
         return known
 
     def known_count(self) -> int | None:
-        if self.rows is None and 0 < len(self.files) <= COUNTED_FILES:
+        if self.rows is None and 0 < len(self.shards) <= COUNTED_FILES:
             with suppress(DataError):  # rows can be read without knowing how many there are
-                self.rows = _hub_call(self.path, _rows_in, self.files)
+                self.rows = _hub_call(self.path, _rows_in, self.shards)
         return self.rows
 
 
@@ -97,7 +97,7 @@ def open_builder(
         splits=tuple(streams),
         path=path,
         stream=streams[name].decode(False),
-        files=files if all(file.endswith(".parquet") for file in files) else (),
+        shards=files if all(file.endswith(".parquet") for file in files) else (),
         rows=(known.num_examples if known else 0) or None,
         split_field=field,
     )

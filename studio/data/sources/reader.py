@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from studio.data.schema import BadRow, FileGroup
+from studio.data.sources.file_census import Census, together
 
 PEEKED = 20
 
@@ -29,6 +30,9 @@ class Reader(ABC):
         label: What the source is, in a few words ("JSONL file pairs.jsonl").
         splits: Names of all splits of the source.
         folder: Where relative image names are looked up; None when names are refused.
+        more_folders: Where they are looked up when they are not there.
+        census: Counts the files of the folder that is read, if one is.
+        left_out: Members of an archive that were not unpacked.
         named_by_content: The studio wrote the source, and each image's name is its sha256.
     """
 
@@ -36,6 +40,9 @@ class Reader(ABC):
     splits: tuple[str, ...] = ("train",)
     folder: Path | None = None
     named_by_content: bool = False
+    more_folders: tuple[Path, ...] = ()
+    census: Census | None = field(default=None, repr=False)
+    left_out: list[FileGroup] = field(default_factory=list, repr=False)
     _peeked: list[Record] = field(default_factory=list, repr=False)
 
     @abstractmethod
@@ -56,7 +63,14 @@ class Reader(ABC):
         Args:
             images: The files that rows named as their images.
         """
-        return []
+        found = self.census.groups(images) if self.census else []
+        return together(found, self.left_out)
+
+    @property
+    def image_folders(self) -> tuple[Path, ...]:
+        """Where the images of the last record are looked up: the data's folder comes first."""
+        folders = (self.folder, *self.more_folders) if self.folder else self.more_folders
+        return tuple(dict.fromkeys(folders))
 
     def between(self, start: int, stop: int | None) -> Iterator[Record | BadRow]:
         """Yield the records of a slice."""

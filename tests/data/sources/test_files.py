@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from studio.core.errors import DataError
-from studio.data.sources.files import existing_file, matches, open_reader, reader_of, split_of
+from studio.data.sources.files import existing_file, matches, open_reader, split_of
 from tests.data.conftest import QA
 
 
@@ -39,13 +39,6 @@ def test_the_kind_is_that_of_the_ending_whatever_its_case(jsonl, workspace):
     assert matches("ROWS.JSONL", workspace) and matches("a.tsv", workspace)
     assert not matches("a.zip", workspace) and not matches("owner/name", workspace)
     assert open_reader(jsonl(QA), None, workspace, "data.train").label == "JSONL file rows.jsonl"
-
-
-def test_several_files_are_one_reader_only_where_they_can_be_read_as_one(tmp_path):
-    shards = [tmp_path / f"train-{n}.parquet" for n in range(2)]
-    assert reader_of(shards, tmp_path, ("train",)).label == "2 Parquet files"
-    with pytest.raises(DataError, match="several data files"):
-        reader_of([tmp_path / "a.csv", tmp_path / "b.csv"], tmp_path, ("train",))
 
 
 def test_a_file_that_is_not_there_is_said(tmp_path):

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+
 import pytest
-from datasets import Dataset, DatasetDict, Features, Image, Value
+from datasets import Dataset, DatasetDict, Features, Value
+from datasets import Image as ImageType
+from PIL import Image
 
 from studio.core.errors import DataError
 from studio.data.schema import BadRow, Row
 from studio.data.sources import open_source
-from tests.data.conftest import QA, good, png
+from studio.data.sources.folder import open_reader
+from tests.data.conftest import QA, encoded, good, png
 
 
 def test_saved_and_sharded_datasets(tmp_path, workspace):
-    types = Features({"image": Image(), "question": Value("string"), "answer": Value("string")})
+    types = Features({"image": ImageType(), "question": Value("string"), "answer": Value("string")})
     rows = {"image": [{"bytes": png(), "path": None}] * 4, "question": list("wxyz"),
             "answer": ["a"] * 4}  # fmt: skip
     dataset = Dataset.from_dict(rows, features=types)
@@ -51,8 +57,158 @@ def test_folders_without_end_are_refused(folder, workspace, monkeypatch):
         open_source(str(folder), workspace=workspace)
 
 
-def test_several_files_ask_for_a_choice(jsonl, folder, workspace):
+def test_files_with_the_same_columns_are_read_one_after_the_other(jsonl, folder, workspace):
+    jsonl(QA, {**QA, "question": "r"}, name="one.jsonl")
+    jsonl("not json", {**QA, "question": "s"}, name="two.jsonl")
+    source = open_source(str(folder), workspace=workspace)
+    rows = list(source.rows())
+    assert source.label == "2 JSONL files" and source.count() == 4
+    assert [row.question for row in rows if isinstance(row, Row)] == ["q", "r", "s"]
+    assert rows[2].line == 3 and rows[2].reason.endswith("(line 1 of two.jsonl)")
+
+
+def test_files_with_other_columns_or_of_another_kind_ask_for_a_choice(jsonl, folder, workspace):
     jsonl(QA, name="one.jsonl")
-    jsonl(QA, name="two.jsonl")
-    with pytest.raises(DataError, match=r"one\.jsonl, two\.jsonl"):
+    jsonl({"id": 1, "text": "t"}, name="two.jsonl")
+    with pytest.raises(DataError, match=r"one\.jsonl \(answer, image, question\); two\.jsonl \(id"):
         open_source(str(folder), workspace=workspace)
+    (folder / "two.jsonl").unlink()
+    (folder / "one.csv").write_text("image,question,answer\na.png,q,a\n")
+    with pytest.raises(DataError, match="different kinds") as caught:
+        open_source(str(folder), workspace=workspace)
+    assert "one.csv, one.jsonl" in caught.value.remedy
+
+
+@pytest.mark.parametrize("name", ["metadata.jsonl", "metadata.csv", "metadata.parquet"])
+def test_metadata_at_any_depth_gives_rows_and_splits(tmp_path, workspace, name):
+    for split, colours in (("train", ("red", "green")), ("test", ("blue",))):
+        rows = []
+        for number, colour in enumerate(colours):
+            (place := tmp_path / "set" / split / "more").mkdir(parents=True, exist_ok=True)
+            (place / f"{number}.png").write_bytes(png(colour))
+            rows.append({"file_name": f"{number}.png", "question": "Colour?", "answer": colour})
+        if name.endswith("jsonl"):
+            (place / name).write_text("".join(json.dumps(row) + "\n" for row in rows))
+        elif name.endswith("csv"):
+            Dataset.from_list(rows).to_csv(place / name, index=False)
+        else:
+            Dataset.from_list(rows).to_parquet(place / name)
+    source = open_source(str(tmp_path / "set"), workspace=workspace)
+    assert set(source.splits) == {"train", "test"}
+    assert [row.completion.text for row in good(source)] == ["red", "green"]
+    held = open_source(str(tmp_path / "set"), split="test", workspace=workspace)
+    (row,) = good(held)
+    assert row.images == (hashlib.sha256(png("blue")).hexdigest(),), "0.png of its own split"
+
+
+def test_metadata_of_several_folders_names_the_images_beside_it(tmp_path, workspace):
+    for kind, colour in (("bars", "red"), ("lines", "green")):
+        (place := tmp_path / "set" / "train" / kind).mkdir(parents=True)
+        (place / "0.png").write_bytes(png(colour))
+        (place / "metadata.csv").write_text(f"file_name,question,answer\n0.png,C?,{colour}\n")
+    rows = good(open_source(str(tmp_path / "set"), workspace=workspace))
+    shas = [hashlib.sha256(png(colour)).hexdigest() for colour in ("red", "green")]
+    assert [row.images[0] for row in rows] == shas
+
+
+def test_metadata_wins_over_other_files_beside_it(jsonl, folder, workspace):
+    jsonl({"file_name": "a.png", "text": "red"}, name="metadata.jsonl")
+    jsonl({"licence": "x"}, name="other.jsonl")
+    source = open_source(str(folder), workspace=workspace)
+    assert [row.completion.text for row in good(source)] == ["red"]
+    reader = open_reader(str(folder), None, workspace, "data.train")
+    told = {group.why: group.examples for group in reader.files(set())}
+    assert told["other data files are read instead"] == ("other.jsonl",)
+
+
+def test_notes_beside_images_are_their_fields(folder, workspace):
+    (folder / "a.json").write_text(json.dumps({"question": "Colour?", "answer": "Red."}))
+    (folder / "b.json").write_text(json.dumps({"question": "Colour?", "answer": "Green."}))
+    (folder / "b.cls").write_text("3\n")
+    reader = open_reader(str(folder), None, workspace, "data.train")
+    first, second, third = (record.values for record in reader.records())
+    assert first == {"image": "a.png", "id": "a.png", "question": "Colour?", "answer": "Red."}
+    assert second["cls"] == "3" and third == {"image": "c.png", "id": "c.png"}
+    (folder / "labels").mkdir()
+    (folder / "labels" / "c.txt").write_bytes("一个蓝色".encode("gb18030"))
+    reader = open_reader(str(folder), None, workspace, "data.train")
+    assert list(reader.records())[2].values["caption"] == "一个蓝色"
+    (folder / "c.json").write_text("{")
+    records = list(open_reader(str(folder), None, workspace, "data.train").records())
+    assert isinstance(records[2], BadRow) and "c.json" in records[2].reason
+
+
+def test_a_list_of_notes_is_a_row_each(folder, workspace):
+    for name in "abc":
+        said = [{"question": f"{name}{n}", "answer": "x", "image": "elsewhere"} for n in range(2)]
+        (folder / f"{name}.json").write_text(json.dumps(said))
+    reader = open_reader(str(folder), None, workspace, "data.train")
+    records = [record.values for record in reader.records()]
+    assert reader.count() == 6 and [one["id"] for one in records[:2]] == ["a.png#0", "a.png#1"]
+    assert records[5]["image"] == "c.png" and records[5]["json.image"] == "elsewhere"
+
+
+def test_every_file_of_a_folder_is_counted(folder, workspace):
+    (folder / "a.txt").write_text("a red square")
+    (folder / "d.jfif").write_bytes(encoded(Image.new("RGB", (8, 6)), "JPEG"))
+    (folder / "e.tif").write_bytes(b"II*\0")
+    (folder / "f.heic").write_bytes(b"x")
+    (folder / ".hidden.png").write_bytes(png())
+    (folder / "LICENSE").write_text("free")
+    (folder / "table.xlsx").write_bytes(b"PK")
+    reader = open_reader(str(folder), None, workspace, "data.train")
+    groups = {(group.state, group.why): group for group in reader.files(set())}
+    assert groups["imported", ""].examples == ("a.png", "a.txt", "b.png", "c.png", "d.jfif")
+    assert groups["refused", "TIFF is not read: save it as PNG or JPEG"].examples == ("e.tif",)
+    assert groups["refused", "HEIC is not read: save it as PNG or JPEG"].examples == ("f.heic",)
+    assert groups["refused", "Excel is not read: save the sheet as CSV"].count == 1
+    assert groups["ignored", "hidden"].examples == (".hidden.png",)
+    assert groups["ignored", "no data file and no image"].examples == ("LICENSE",)
+    assert sum(group.count for group in groups.values()) == 10
+    assert len(good(open_source(str(folder), workspace=workspace))) == 4
+
+
+def test_images_that_no_row_names_and_those_of_another_split_are_told(folder, workspace, jsonl):
+    jsonl(QA)
+    jsonl({**QA, "image": "b.png"}, name="test.jsonl")
+    (folder / "deep").mkdir()
+    (folder / "deep" / "more.csv").write_text("x,y\n")
+    reader = open_reader(str(folder), None, workspace, "data.train")
+    groups = {
+        (group.state, group.why): group.examples for group in reader.files({folder / "a.png"})
+    }
+    assert groups == {
+        ("imported", ""): ("a.png", "rows.jsonl"),
+        ("ignored", "no row names it"): ("b.png", "c.png"),
+        ("ignored", "belongs to another split"): ("test.jsonl",),
+        ("ignored", "lies further down than the data files that are read"): ("deep/more.csv",),
+    }
+
+
+def test_a_folder_of_what_is_not_read_says_what_it_is(tmp_path, workspace):
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "a.tif").write_bytes(b"II*\0")
+    with pytest.raises(DataError, match="TIFF is not read: save it as PNG"):
+        open_source(str(tmp_path / "set"), workspace=workspace)
+
+
+def test_image_folders_by_split_are_splits(tmp_path, workspace):
+    for split, number in (("train", 2), ("val", 1)):
+        (place := tmp_path / "set" / split).mkdir(parents=True)
+        for name in range(number):
+            (place / f"{name}.png").write_bytes(png())
+            (place / f"{name}.txt").write_text(split)
+    source = open_source(str(tmp_path / "set"), workspace=workspace)
+    assert source.splits == ("train", "val") and len(good(source)) == 2
+    held = good(open_source(str(tmp_path / "set"), split="val", workspace=workspace))
+    assert [row.completion.text for row in held] == ["val"]
+
+
+def test_a_link_in_a_folder_that_leads_outside_is_not_followed(tmp_path, folder, workspace):
+    (tmp_path / "secret.png").write_bytes(png("black"))
+    (tmp_path / "secret.jsonl").write_text(json.dumps(QA))
+    (folder / "z.png").symlink_to(tmp_path / "secret.png")
+    (folder / "deep").mkdir()
+    (folder / "deep" / "rows.jsonl").symlink_to(tmp_path / "secret.jsonl")
+    source = open_source(str(folder), workspace=workspace)
+    assert [row.external_id for row in good(source)] == ["a.png", "b.png", "c.png"]

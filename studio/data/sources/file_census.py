@@ -1,0 +1,111 @@
+"""Counts what became of each file of a folder: imported, ignored or refused, and why."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath, PurePosixPath
+from typing import Literal
+
+from studio.data.schema import FileGroup
+from studio.data.sources.file_kinds import UNSAID, is_image, why_refused
+
+HIDDEN = "hidden"
+NO_DATA = "no data file and no image"
+UNNAMED = "no row names it"
+OTHER_SPLIT = "belongs to another split"
+EXAMPLES = 5
+MAX_ENTRIES = 500_000
+State = Literal["imported", "ignored", "refused"]
+
+
+@dataclass
+class Census:
+    """What is known of a folder whose rows are read.
+
+    Attributes:
+        root: The folder.
+        read: The files that rows or their notes come from.
+        ignored: Files that are not read, with the reason.
+        elsewhere: Folders of other splits.
+    """
+
+    root: Path
+    read: set[Path] = field(default_factory=set)
+    ignored: Mapping[Path, str] = field(default_factory=dict)
+    elsewhere: tuple[Path, ...] = ()
+
+    def groups(self, images: Container[Path]) -> list[FileGroup]:
+        """Group all files below the folder by their fate.
+
+        Args:
+            images: The files that rows named as their images.
+        """
+        return grouped(
+            (path.relative_to(self.root).as_posix(), *self._fate(path, images))
+            for path in walked(self.root)
+        )
+
+    def _fate(self, path: Path, images: Container[Path]) -> tuple[State, str]:
+        name = path.relative_to(self.root).as_posix()
+        if path in self.read or path in images:
+            return "imported", ""
+        if is_hidden(name):
+            return "ignored", HIDDEN
+        if path in self.ignored:
+            return "ignored", self.ignored[path]
+        if any(path.is_relative_to(folder) for folder in self.elsewhere):
+            return "ignored", OTHER_SPLIT
+        if is_image(name):
+            return "ignored", UNNAMED
+        if PurePath(name).suffix.lower() not in UNSAID and (why := why_refused(name)):
+            return "refused", why
+        return "ignored", NO_DATA
+
+
+def walked(root: Path, most: int = MAX_ENTRIES) -> Iterator[Path]:
+    """Yield the files below a folder in order, `most` at most; links to folders stay closed."""
+    seen = 0
+    for place, folders, names in os.walk(root):
+        folders.sort()
+        for name in sorted(names):
+            seen += 1
+            if seen > most:
+                return
+            yield Path(place, name)
+
+
+def is_hidden(name: str) -> bool:
+    """Return whether a name below a folder is none that people see."""
+    return any(part.startswith((".", "__MACOSX")) for part in PurePosixPath(name).parts)
+
+
+def grouped(fates: Iterable[tuple[str, str, str]]) -> list[FileGroup]:
+    """Group names by state and reason: imported first, then the larger ones."""
+    counts: dict[tuple[str, str], int] = {}
+    examples: dict[tuple[str, str], list[str]] = {}
+    for name, state, why in fates:
+        key = (state, why)
+        counts[key] = counts.get(key, 0) + 1
+        if len(some := examples.setdefault(key, [])) < EXAMPLES:
+            some.append(name)
+    order = sorted(counts, key=lambda key: (_ORDER[key[0]], -counts[key]))
+    return [FileGroup(_STATES[s], why, counts[s, why], tuple(examples[s, why])) for s, why in order]
+
+
+def together(*several: Iterable[FileGroup]) -> list[FileGroup]:
+    """Put groups of files of different places into one list."""
+    merged: dict[tuple[str, str], FileGroup] = {}
+    for group in (group for groups in several for group in groups):
+        key = (group.state, group.why)
+        if key in merged:
+            before = merged[key]
+            names = (*before.examples, *group.examples)[:EXAMPLES]
+            group = FileGroup(group.state, group.why, before.count + group.count, names)
+        merged[key] = group
+    return sorted(merged.values(), key=lambda group: (_ORDER[group.state], -group.count))
+
+
+_STATES: dict[str, State] = {state: state for state in ("imported", "ignored", "refused")}
+_ORDER = {"imported": 0, "refused": 1, "ignored": 2}
