@@ -21,8 +21,8 @@ from studio.data.sources.compression import (
     too_large,
     unpacked_once,
 )
-from studio.data.sources.file_census import NO_DATA, grouped, is_hidden
-from studio.data.sources.file_kinds import IMAGE_ENDINGS, NOTE_ENDINGS, UNSAID, why_refused
+from studio.data.sources.file_census import grouped, is_hidden, unused
+from studio.data.sources.file_kinds import IMAGE_ENDINGS, NOTE_ENDINGS
 from studio.data.sources.files import existing_file
 from studio.data.sources.packed_member import Member
 from studio.data.sources.reader import Reader
@@ -31,7 +31,7 @@ from studio.data.sources.zip_members import ZipMembers
 
 ENDING = ".zip"
 TAR_ENDINGS = (".tar", ".tgz", ".tbz2", ".txz", ".tzst")
-UNPACKED_ENDINGS = (*files.ENDINGS, *compression.ENDINGS, *IMAGE_ENDINGS, *NOTE_ENDINGS)
+UNPACKED_ENDINGS = (*files.ENDINGS, *IMAGE_ENDINGS, *NOTE_ENDINGS)
 MAX_FILES = 300_000
 FILES, LEFT_OUT = "files", "left-out.json"
 
@@ -126,7 +126,9 @@ def _unpack_one(
     kind = TarMembers if is_tar(path.name) else ZipMembers
     with kind(plain) as archive:
         members = _checked(path, archive, space)
-        left_out += [(member.inside, *_fate(member)) for member in members if not _wanted(member)]
+        left_out += [
+            (member.inside, *unused(member.inside)) for member in members if not _wanted(member)
+        ]
         wanted = [member for member in members if _wanted(member)]
         for member in wanted:
             file = inside / member.inside
@@ -160,14 +162,5 @@ def _checked(path: Path, archive: Members, space: int) -> list[Member]:
 
 def _wanted(member: Member) -> bool:
     name = member.inside
-    return not is_hidden(name) and PurePosixPath(name).suffix.lower() in UNPACKED_ENDINGS
-
-
-def _fate(member: Member) -> tuple[str, str]:
-    """What becomes of a member that is not unpacked: its state and the reason."""
-    name = member.inside
-    if is_hidden(name):
-        return "ignored", "hidden"
-    if PurePosixPath(name).suffix.lower() not in UNSAID and (why := why_refused(name)):
-        return "refused", why
-    return "ignored", NO_DATA
+    wanted = files.is_data(name) or PurePosixPath(name).suffix.lower() in UNPACKED_ENDINGS
+    return wanted and not is_hidden(name)

@@ -9,11 +9,12 @@ from pathlib import Path, PurePath, PurePosixPath
 from typing import Literal
 
 from studio.data.schema import FileGroup
-from studio.data.sources.file_kinds import UNSAID, is_image, why_refused
+from studio.data.sources.file_kinds import ARCHIVES, UNSAID, is_image, why_refused
 
 HIDDEN = "hidden"
 NO_DATA = "no data file and no image"
 UNNAMED = "no row names it"
+PACKED = "an archive beside the data is not unpacked"
 OTHER_SPLIT = "belongs to another split"
 EXAMPLES = 5
 MAX_ENTRIES = 500_000
@@ -59,9 +60,19 @@ class Census:
             return "ignored", OTHER_SPLIT
         if is_image(name):
             return "ignored", UNNAMED
-        if PurePath(name).suffix.lower() not in UNSAID and (why := why_refused(name)):
-            return "refused", why
-        return "ignored", NO_DATA
+        return unused(name)
+
+
+def unused(name: str) -> tuple[State, str]:
+    """Tell the state and the reason of a file that nothing asks for."""
+    if is_hidden(name):
+        return "ignored", HIDDEN
+    ending = PurePath(name).suffix.lower()
+    if ending in ARCHIVES:
+        return "ignored", PACKED
+    if ending not in UNSAID and (why := why_refused(name)):
+        return "refused", why
+    return "ignored", NO_DATA
 
 
 def walked(root: Path, most: int = MAX_ENTRIES) -> Iterator[Path]:

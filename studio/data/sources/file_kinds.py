@@ -63,6 +63,9 @@ REFUSED = _refused()
 OTHER_IMAGES = tuple(ending for endings in _IMAGES.values() for ending in endings.split())
 """Of images in formats that are not read."""
 
+ARCHIVES = (".zip", ".tar", ".tgz", ".tbz2", ".txz", ".tzst", ".gz", ".zst", ".bz2", ".xz")
+"""Of files that hold others; inside a folder or an archive they stay packed."""
+
 UNSAID = (".md", ".pdf", ".html", ".htm", ".toml", ".yaml", ".yml")
 """Of files that lie beside data as a rule and are none: no refusal, where others are data."""
 

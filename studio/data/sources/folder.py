@@ -11,7 +11,14 @@ from studio.core.paths import Workspace, typed_path
 from studio.core.plurals import counted
 from studio.data.sources import coco_files
 from studio.data.sources.arrow_files import ArrowReader
-from studio.data.sources.file_census import MAX_ENTRIES, OTHER_SPLIT, Census, is_hidden, walked
+from studio.data.sources.file_census import (
+    MAX_ENTRIES,
+    OTHER_SPLIT,
+    Census,
+    is_hidden,
+    together,
+    walked,
+)
 from studio.data.sources.file_kinds import IMAGE_ENDINGS, NOTE_ENDINGS, is_image, why_refused
 from studio.data.sources.files import (
     ARROW,
@@ -22,7 +29,12 @@ from studio.data.sources.files import (
     open_file,
     split_of,
 )
-from studio.data.sources.image_notes import ImageFolderReader, noted_images, notes_among
+from studio.data.sources.image_notes import (
+    ImageFolderReader,
+    mostly_noted,
+    noted_images,
+    notes_among,
+)
 from studio.data.sources.json_files import JsonReader, holds_lines, json_value
 from studio.data.sources.json_shapes import SPLIT_NAMES
 from studio.data.sources.reader import Reader
@@ -33,6 +45,7 @@ NOT_DATA = (
 )  # fmt: skip
 METADATA = "metadata"
 _DEEPER = "lies further down than the data files that are read"
+_NOTES = "images and their notes are read instead"
 _NAMED = 8  # files in a reason
 
 
@@ -96,11 +109,15 @@ def _descriptions(root: Path) -> set[Path]:
 def _data_files(root: Path, by_key: bool) -> list[Path]:
     """The data files of a folder: in it, in `data` below it, or else wherever they are."""
     for where in (root, root / "data"):
-        there = [path for path in sorted(where.glob("*")) if path.is_file()]
+        there = [path for path in sorted(where.glob("[!.]*")) if path.is_file()]
         if files := _rows_among(there, by_key):
             saved = (where / "state.json").exists()
             return [path for path in files if path.suffix.lower() in ARROW] if saved else files
-    return _rows_among([path for path in _listed(root) if _is_inside(path, root)], by_key)
+    deeper = [path for path in _listed(root) if _is_inside(path, root)]
+    found = _rows_among(deeper, by_key)
+    # A table far from captioned images is something else; one called so is their list.
+    named = any(path.name.split(".")[0] == METADATA for path in found)
+    return [] if found and not named and mostly_noted(deeper, by_key) else found
 
 
 def _rows_among(files: Sequence[Path], by_key: bool) -> list[Path]:
@@ -254,6 +271,9 @@ def _of_shards(
     if len(by_split) > 1:
         reader.splits = tuple(by_split)
     reader.label = f"{counted(len(by_split[name]), 'tar file')}: {reader.label}"
+    own = set(by_split[name])
+    others = {path: OTHER_SPLIT for path in shards if path not in own}
+    reader.left_out = together(reader.left_out, Census(root, own, others).groups(()))
     return reader
 
 
@@ -280,7 +300,8 @@ def _of_images(
         by_split = {"train": images}
     name = choose_split(split, tuple(by_split), field)
     own = inside if len(by_split) == 1 else [p for p in inside if _split_of(root, p) == name]
-    others = set(inside).difference(own)
+    others = dict.fromkeys(set(inside).difference(own), OTHER_SPLIT)
+    others |= {path: _NOTES for path in files if is_data(path.name) and path not in inside}
     rows = noted_images(root, own, by_key)
     notes = {note for row in rows for note in row.notes.values()}
     return ImageFolderReader(
@@ -289,5 +310,5 @@ def _of_images(
         folder=root,
         root=root,
         rows=rows,
-        census=Census(root, {*by_split[name], *notes}, dict.fromkeys(others, OTHER_SPLIT)),
+        census=Census(root, {*by_split[name], *notes}, others),
     )

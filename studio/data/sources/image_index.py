@@ -13,7 +13,7 @@ from urllib.parse import unquote
 from studio.core.errors import DataError
 from studio.data.image_store import resolve_inside
 from studio.data.sources.file_census import MAX_ENTRIES, is_hidden, walked
-from studio.data.sources.file_kinds import IMAGE_ENDINGS, OTHER_IMAGES, is_image
+from studio.data.sources.file_kinds import ARCHIVES, IMAGE_ENDINGS, OTHER_IMAGES, is_image
 
 Parts = tuple[str, ...]
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/*")
@@ -61,11 +61,14 @@ class ImageIndex:
 
     Attributes:
         complete: Whether all were seen; where not, none is found, as another could fit as well.
+        images: How many of them are images.
+        archive: One of them that may have images in it.
     """
 
     root: Path
     complete: bool = True
     images: int = 0
+    archive: str = ""
     _by_name: dict[str, list[str]] = field(default_factory=dict)
     _by_stem: dict[str, list[str]] = field(default_factory=dict)
     _by_number: dict[int, list[str]] = field(default_factory=dict)
@@ -82,7 +85,10 @@ class ImageIndex:
 
     def _add(self, name: str) -> None:
         last = folded(name.rpartition("/")[2])
-        if PurePosixPath(last).suffix not in ("", *IMAGE_ENDINGS, *OTHER_IMAGES):
+        ending = PurePosixPath(last).suffix
+        if ending in ARCHIVES:
+            self.archive = self.archive or name
+        if ending not in ("", *IMAGE_ENDINGS, *OTHER_IMAGES):
             return
         self._by_name.setdefault(last, []).append(name)
         if is_image(last):
@@ -232,6 +238,10 @@ class ImageFinder:
         if not all(index.complete for index in indexes):
             return f"of more than {MAX_ENTRIES:,} files only those named exactly are found"
         if not any(index.images for index in indexes):
+            if archive := next((index.archive for index in indexes if index.archive), ""):
+                return (
+                    f"no image lies beside the data, but {archive[:_SHOWN]!r} does: unpack it there"
+                )
             return (
                 "no image lies beside the data: import the folder or a ZIP that has both, or give "
                 "the folder of the images (--images)"

@@ -104,6 +104,14 @@ def notes_among(files: Sequence[Path], by_key: bool) -> set[Path]:
     return notes
 
 
+def mostly_noted(files: Sequence[Path], by_key: bool) -> bool:
+    """Return whether most images have a text beside them."""
+    stems = {path.parent / _stem(path, by_key) for path in files if is_image(path.name)}
+    texts = [path for path in files if path.suffix.lower() in (".txt", ".caption")]
+    noted = stems.intersection(path.parent / _stem(path, by_key) for path in texts)
+    return len(noted) * 2 > len(stems)
+
+
 def _start(path: Path) -> bytes:
     with path.open("rb") as handle:
         return handle.read(64).lstrip(b"\xef\xbb\xbf \t\r\n")[:1]

@@ -210,5 +210,34 @@ def test_a_link_in_a_folder_that_leads_outside_is_not_followed(tmp_path, folder,
     (folder / "z.png").symlink_to(tmp_path / "secret.png")
     (folder / "deep").mkdir()
     (folder / "deep" / "rows.jsonl").symlink_to(tmp_path / "secret.jsonl")
-    source = open_source(str(folder), workspace=workspace)
-    assert [row.external_id for row in good(source)] == ["a.png", "b.png", "c.png"]
+    reader = open_reader(str(folder), None, workspace, "data.train")
+    assert [r.values["image"] for r in reader.records()] == ["a.png", "b.png", "c.png"]
+
+
+def test_captions_beside_images_win_over_a_table_further_down(folder, workspace):
+    for name in "abc":
+        (folder / f"{name}.txt").write_text(name)
+    (folder / "logs").mkdir()
+    (folder / "logs" / "steps.csv").write_text("step,loss\n1,2\n")
+    reader = open_reader(str(folder), None, workspace, "data.train")
+    assert [record.values["caption"] for record in reader.records()] == ["a", "b", "c"]
+    told = {group.why: group.examples for group in reader.files(set())}
+    assert told["images and their notes are read instead"] == ("logs/steps.csv",)
+
+
+def test_packed_archives_beside_data_are_told(jsonl, folder, workspace):
+    jsonl(QA)
+    (folder / "images.zip").write_bytes(b"PK")
+    (folder / "._rows.jsonl").write_bytes(b"what macOS leaves behind")
+    reader = open_reader(str(folder), None, workspace, "data.train")
+    told = {group.why: group.examples for group in reader.files(set())}
+    assert told["an archive beside the data is not unpacked"] == ("images.zip",)
+    assert told["hidden"] == ("._rows.jsonl",) and reader.label == "JSONL file rows.jsonl"
+
+
+def test_a_saved_dataset_tells_its_files(tmp_path, workspace):
+    part = Dataset.from_dict({"question": ["q"], "answer": ["a"]})
+    DatasetDict(train=part, test=part).save_to_disk(tmp_path / "saved")
+    reader = open_reader(str(tmp_path / "saved"), None, workspace, "data.train")
+    told = {(group.state, group.why): group.count for group in reader.files(set())}
+    assert told["imported", ""] == 6 and told["ignored", "belongs to another split"] == 1

@@ -119,6 +119,9 @@ def test_a_name_without_a_file_says_the_nearest_and_what_to_do(tmp_path):
     bare = made(tmp_path / "bare", "rows.jsonl")
     with pytest.raises(DataError, match="import the folder or a ZIP that has both"):
         found(bare, "a.png")
+    made(bare, "images.zip")
+    with pytest.raises(DataError, match=r"but 'images\.zip' does: unpack it there"):
+        found(bare, "a.png")
 
 
 @pytest.mark.parametrize(

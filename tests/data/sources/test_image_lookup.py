@@ -80,7 +80,7 @@ def test_the_files_that_were_found_are_remembered(row_images, folder):
     row_images("a.png")
     row_images("a.png")
     row_images("/elsewhere/B.png")
-    assert row_images.files == {(folder / "a.png").resolve(), (folder / "b.png").resolve()}
+    assert row_images.used == {(folder / "a.png").resolve(), (folder / "b.png").resolve()}
 
 
 def test_another_folder_can_be_given(tmp_path, images, folder, workspace, jsonl):
