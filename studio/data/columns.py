@@ -96,6 +96,8 @@ WINNERS = (
     "vote", "label", "verdict", "pairwise", "comparison", "优选", "偏好", "更好",
 )  # fmt: skip
 TIES = ("tie", "both", "same", "equal", "draw", "neither", "bothbad", "both_bad", "none")
+ASKING = frozenset({"question", "conversation", "chosen", "rejected", "first", "history"})
+"""Roles that hold a question, or answers that repeat it."""
 STRUCTURED = ("conversation", "candidates", "choices", "history", "scores", "ranks")
 ONLY: dict[str, type | tuple[type, ...]] = {
     "choices": (list, tuple, dict), "history": (list, tuple), "scores": (list, tuple),

@@ -12,6 +12,7 @@ from typing import Any
 from studio.core.errors import DataError, first_line
 from studio.core.plurals import counted
 from studio.data.columns import (
+    ASKING,
     AUTHOR_KEYS,
     NAMES,
     RANK_KEYS,
@@ -43,7 +44,6 @@ LONGEST_KEPT = 16_000  # characters of one value beside a row, as JSON
 LONGEST_META = 64_000  # of all of them
 RESERVED = frozenset({"pair", "votes", "written", ACCEPTED, VERDICT, REASONING})
 """Names in `Row.meta` that mean something here; a source's own fields of these names get a `_`."""
-ASKING = frozenset({"question", "conversation", "chosen", "rejected", "first", "history"})
 ANSWERING = frozenset({"answer", "chosen", "rejected", "candidates", "first", "conversation"})
 EVERYTHING: frozenset[str] = frozenset()
 IMAGE_PARTS = frozenset(

@@ -7,6 +7,7 @@ example in every kind of file.
 
 from __future__ import annotations
 
+from studio.data.columns import ASKING, guess_columns
 from studio.data.formats import annotation_tools, datasets, training_tools
 from studio.data.formats.declared import USED, Format
 from studio.data.record_fields import Record
@@ -18,9 +19,14 @@ FORMATS: tuple[Format, ...] = (
     *training_tools.FORMATS,
 )
 
-__all__ = ["FORMATS", "USED", "Format", "recognise"]
+__all__ = ["FORMATS", "USED", "Format", "is_row", "recognise"]
 
 
 def recognise(record: Record) -> Format | None:
     """Return the format of a record; None: its columns are guessed by their names alone."""
     return next((known for known in FORMATS if known.fits(record)), None)
+
+
+def is_row(value: Record) -> bool:
+    """Return whether an object asks something itself, rather than holding rows that do."""
+    return recognise(value) is not None or bool(guess_columns(value).keys() & ASKING)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, TypeGuard
 
 from studio.core.errors import source_error
+from studio.data.formats import is_row
 from studio.data.schema import BadRow
 from studio.data.split_slices import EVALUATION_NAMES
 
@@ -79,6 +80,8 @@ def _is_rows(part: object) -> TypeGuard[list[Any]]:
 
 def _is_row(value: Mapping[str, Any]) -> bool:
     """Returns: whether the object itself is a row."""
+    if is_row(value):
+        return True
     return any(_says_something(value[key]) for key in value if key.lower() in _ROW_FIELDS)
 
 
