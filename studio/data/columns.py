@@ -157,7 +157,7 @@ def gather_facts(records: Iterable[Record]) -> SourceFacts:
 
 def tells_by_number(record: Record) -> bool:
     """Return whether a number in a record says which of two answers is better, from 0 or from 1."""
-    winner = guess_columns(record).get("winner")
+    winner = guess_columns(record).get("winner", ())
     return bool(winner) and str(record[winner[0]]).removesuffix(".0") in ("0", "1", "2")
 
 

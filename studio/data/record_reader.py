@@ -153,7 +153,6 @@ class RecordReader:
         columns: Role → paths, given by hand.
         constants: Role → the text that every row has.
         away: Roles that no column has.
-        only_texts: The file has only texts: lists are written as JSON (CSV, TSV).
     """
 
     def __init__(
@@ -162,18 +161,16 @@ class RecordReader:
         columns: Guess | None = None,
         constants: Mapping[str, str] | None = None,
         away: Iterable[str] = (),
-        only_texts: bool = False,
     ) -> None:
         self._facts, self._columns = facts, columns or {}
-        self._only_texts = only_texts
         self._constants, self._away = constants or {}, frozenset(away)
         self._plans: dict[Hashable, ShapePlan] = {}
         self.captions = False
         self.account = FieldAccount()
 
-    def plan(self, record: Record) -> ShapePlan:
-        """Return how records of this shape are read. Raises RecursionError."""
-        return self._plan_of(opened(record, self._only_texts))
+    def plan(self, record: Record, only_texts: bool = False) -> ShapePlan:
+        """Return how records of this shape are read; arguments as for `read`."""
+        return self._plan_of(opened(record, only_texts))
 
     def _plan_of(self, record: Record) -> ShapePlan:
         shape = shape_of(record)
@@ -185,13 +182,16 @@ class RecordReader:
             self.account.plans.append(plan)
         return plan
 
-    def read(self, record: Record) -> list[RecordRoles]:
+    def read(self, record: Record, only_texts: bool = False) -> list[RecordRoles]:
         """Return the values of a record by their roles: one set for each row it holds.
+
+        Args:
+            only_texts: Its file has only texts: lists are written as JSON (CSV, TSV).
 
         Raises:
             DataError: It cannot be used.
         """
-        record = opened(record, self._only_texts)
+        record = opened(record, only_texts)
         plan = self._plan_of(record)
         plan.records += 1
         if plan.problem is not None:

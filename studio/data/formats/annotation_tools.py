@@ -86,7 +86,8 @@ def _flat_questions(record: Record) -> list[str]:
 
 
 def _argilla_flat(record: Record) -> Iterator[dict[str, Any]]:
-    votes, used = [], {}
+    votes: list[Vote] = []
+    used: dict[str, str] = {}
     for question in _flat_questions(record):
         values = record[f"{question}.responses"] or []
         users = record.get(f"{question}.responses.users") or [""] * len(values)

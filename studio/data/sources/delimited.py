@@ -56,7 +56,7 @@ class DelimitedReader(Reader):
                 cells.pop()  # a mark at the end of every line says nothing
             if len(cells) == len(header):
                 cells = [original(cell, ours) for cell in cells] if ours else cells
-                yield Record(line, dict(zip(header, cells, strict=True)))
+                yield Record(line, dict(zip(header, cells, strict=True)), only_texts=True)
             elif cells:
                 yield BadRow(line, f"{len(cells)} cells under {len(header)} column names")
 

@@ -6,16 +6,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 
 from studio.core.errors import DataError
-from studio.core.paths import Workspace
+from studio.core.paths import Workspace, typed_path
 from studio.data.columns import gather_facts, split_mapping, tells_by_number
 from studio.data.image_store import ImageStore
 from studio.data.record_fields import is_shallow, leaf_paths
 from studio.data.record_reader import RecordReader, no_question
 from studio.data.row_maker import RowMaker
 from studio.data.schema import BadRow, FieldUse, FileGroup, Row
-from studio.data.sources.delimited import DelimitedReader
 from studio.data.sources.image_lookup import RowImages
 from studio.data.sources.reader import Reader, Record
 from studio.data.sources.registry import open_reader
@@ -52,7 +52,7 @@ class Source:
         explicit: Mapping[str, str] | None,
         where: Mapping[str, object] | None = None,
     ) -> None:
-        samples = [r.values for r in reader.peek() if is_shallow(r.values)]
+        samples = [record for record in reader.peek() if is_shallow(record.values)]
         self._samples = samples
         self._reader, self._slice, self._images = reader, slice_of, images
         self._where = {name: str(value) for name, value in (where or {}).items()}
@@ -80,17 +80,16 @@ class Source:
                 break
         return list(paths)
 
-    def _telling(self, samples: list[dict[str, object]]) -> Iterable[dict[str, object]]:
+    def _telling(self, samples: list[Record]) -> Iterable[Mapping[str, object]]:
         """The records to gather facts of: all of them where numbers say which answer is better."""
-        if any(tells_by_number(values) for values in samples):
+        if any(tells_by_number(record.values) for record in samples):
             return (r.values for r in self._reader.records() if isinstance(r, Record))
-        return samples
+        return [record.values for record in samples]
 
-    def _new_reader(self, samples: Iterable[Mapping[str, object]] = ()) -> RecordReader:
-        texts = isinstance(self._reader, DelimitedReader)
-        reader = RecordReader(self._facts, *self._mapping, only_texts=texts)
-        for values in samples:
-            reader.plan(values)
+    def _new_reader(self, samples: Iterable[Record] = ()) -> RecordReader:
+        reader = RecordReader(self._facts, *self._mapping)
+        for record in samples:
+            reader.plan(record.values, record.only_texts)
         return reader
 
     def _check(self) -> None:
@@ -145,7 +144,7 @@ class Source:
         for record in islice(self._reader.between(*self.bounds()), limit):
             if isinstance(record, Record):
                 with suppress(DataError, RecursionError):
-                    self._record_reader.read(record.values)
+                    self._record_reader.read(record.values, record.only_texts)
 
     def bounds(self) -> tuple[int, int | None]:
         """Return the first record and the one after the last, of the slice asked for."""
@@ -174,7 +173,11 @@ class Source:
             if any(str(record.values.get(name)) != value for name, value in self._where.items()):
                 continue
             try:
-                rows = [row for roles in reader.read(record.values) for row in maker.rows(roles)]
+                rows = [
+                    row
+                    for roles in reader.read(record.values, record.only_texts)
+                    for row in maker.rows(roles)
+                ]
             except DataError as error:
                 said = f"{error.message.rstrip('.')}"
                 yield BadRow(record.line, said[:LONGEST_REASON], error.field)
@@ -211,6 +214,7 @@ def open_source(
     workspace: Workspace,
     split_field: str = "data.train",
     where: Mapping[str, object] | None = None,
+    images: Path | None = None,
 ) -> Source:
     """Open a source and recognise its format; reads only its first rows.
 
@@ -221,12 +225,27 @@ def open_source(
         columns: Role → column, overruling what is recognised.
         split_field: The setting to name when the split is at fault.
         where: Column → value that a row must have to be read.
+        images: A folder with the images that rows name, where they are not beside the data.
 
     Raises:
-        DataError: With `field` `data.source`, `split_field`, `data.columns.<role>` or
+        DataError: With `field` `data.source`, `data.images`, `split_field`, `data.columns.<role>` or
             `data.where`.
     """
     slice_of = parse_split(split, split_field) if split else None
     name = slice_of.name if slice_of else None
     reader = open_reader(spec, name, workspace, split_field)
+    if images is not None:
+        reader.more_folders = (*reader.more_folders, existing_folder(images))
     return Source(reader, slice_of, ImageStore(workspace), columns, where)
+
+
+def existing_folder(path: Path) -> Path:
+    """Find a folder of images. Raises DataError when there is none."""
+    folder = typed_path(str(path))
+    if not folder.is_dir():
+        raise DataError(
+            f"There is no folder {str(path)[:200]!r}.",
+            remedy="Give the folder that has the images, on the machine the studio runs on.",
+            field="data.images",
+        )
+    return folder.resolve()

@@ -16,10 +16,14 @@ PEEKED = 20
 
 @dataclass(frozen=True)
 class Record:
-    """One raw row and where it is: its line in a text file, else its number (from 1)."""
+    """One raw row and where it is: its line in a text file, else its number (from 1).
+
+    `only_texts`: of a file that has nothing else, so that lists stand there as JSON.
+    """
 
     line: int
     values: dict[str, object]
+    only_texts: bool = False
 
 
 @dataclass
