@@ -176,7 +176,11 @@ class RecordReader:
         shape = shape_of(record)
         plan = self._plans.get(shape)
         if plan is None:
-            plan = self._new_plan(record)
+            try:
+                plan = self._new_plan(record)
+            except DataError as error:
+                leaves = tuple(leaf_paths(record))
+                plan = ShapePlan(None, {}, {}, leaves, {}, {}, "", "", problem=error)
             if len(self._plans) < REMEMBERED_SHAPES:
                 self._plans[shape] = plan
             self.account.plans.append(plan)

@@ -1,0 +1,143 @@
+"""Records of several shapes in one file, and what becomes of each field."""
+
+from __future__ import annotations
+
+import pytest
+
+from studio.core.errors import DataError
+from studio.data.schema import FieldUse, Row
+from studio.data.sources import open_source
+
+ASK = {"image": "a.png", "question": "Colour?"}
+
+
+def uses(source) -> dict[str, FieldUse]:
+    return {use.path: use for use in source.fields()}
+
+
+def test_every_field_is_used_kept_or_named(jsonl, workspace):
+    source = open_source(
+        jsonl({**ASK, "answer": "red", "note": "by hand", "deep": {"x": 1, "y": ["z"]}},
+              {**ASK, "answer": "blue", "id": 2, "note": "n" * 20_000}),
+        workspace=workspace,
+    )  # fmt: skip
+    first, second = source.rows()
+    assert first.meta == {"note": "by hand", "deep": {"x": 1, "y": ["z"]}} and second.meta == {}
+    found = uses(source)
+    assert {path: use.role for path, use in found.items() if use.role} == {
+        "image": "image", "question": "question", "answer": "answer", "id": "id",
+    }  # fmt: skip
+    assert found["note"] == FieldUse("note", 2, "", 1, "it is longer than 16,000 characters")
+    assert found["note"].lost == 1 and found["deep.x"].lost == 0
+
+
+def test_fields_inside_turns_are_kept_when_nothing_reads_them(jsonl, workspace):
+    turns = [{"user": "Colour?", "assistant": "red", "source": "own"}]
+    source = open_source(jsonl({"images": ["a.png"], "texts": turns}), workspace=workspace)
+    (row,) = source.rows()
+    assert row.meta == {"texts.source": ["own"]} and uses(source)["texts[].source"].kept == 1
+
+
+def test_a_column_that_comes_late_is_read(jsonl, workspace):
+    turns = [{"role": "user", "content": "<image>Why?"}, {"role": "assistant", "content": "So."}]
+    early = [{**ASK, "answer": None, "messages": None, "id": n} for n in range(40)]
+    source = open_source(jsonl(*early, {"image": "a.png", "messages": turns}), workspace=workspace)
+    rows = list(source.rows())
+    assert all(isinstance(row, Row) for row in rows) and rows[-1].completion.text == "So."
+
+
+def test_a_file_of_two_formats_is_read_record_by_record(jsonl, workspace):
+    shared = [{"from": "human", "value": "<image>Why?"}, {"from": "gpt", "value": "So."}]
+    source = open_source(
+        jsonl({**ASK, "answer": "red"}, {"images": ["a.png"], "conversations": shared}),
+        workspace=workspace,
+    )
+    assert [row.completion.text for row in source.rows()] == ["red", "So."]
+    assert source.recognised_as == "Questions and answers; LLaMA-Factory / ShareGPT conversations"
+
+
+def test_a_preview_tells_of_more_rows_than_it_shows(jsonl, workspace):
+    records = [{**ASK, "answer": "red", "id": n} for n in range(50)]
+    source = open_source(jsonl(*records, {**records[0], "late": "x"}), workspace=workspace)
+    assert len(source.preview(3).rows) == 3
+    assert uses(source)["late"].kept == 1 and uses(source)["question"].rows == 51
+
+
+@pytest.mark.parametrize(
+    ("columns", "question", "answer"),
+    [
+        ({"question": "data.ask", "answer": "data.tell"}, "right", "yes"),
+        ({"question": "=What is shown?", "answer": "data.tell"}, "What is shown?", "yes"),
+        ({"question": "odd,name", "answer": "data.tell"}, "comma", "yes"),
+    ],
+)
+def test_a_mapping_by_path_by_name_and_by_text(jsonl, workspace, columns, question, answer):
+    record = {"image": "a.png", "data": {"ask": "right", "tell": "yes"}, "odd,name": "comma"}
+    source = open_source(jsonl(record), workspace=workspace, columns=columns)
+    (row,) = source.rows()
+    assert row.question == question and row.completion.text == answer
+    assert source.mapping["question"] == columns["question"]
+
+
+def test_several_columns_are_several_images(jsonl, workspace):
+    record = {"left": "a.png", "right": "b.png", "question": "Same?", "answer": "no"}
+    source = open_source(jsonl(record), workspace=workspace, columns={"image": "left,right"})
+    assert [len(row.images) for row in source.rows()] == [2]
+
+
+def test_a_path_that_only_late_rows_have_can_be_mapped(jsonl, workspace):
+    records = [{**ASK, "answer": "x", "id": n} for n in range(30)]
+    source = open_source(
+        jsonl(*records, {**ASK, "deep": {"told": "y"}, "id": 99}),
+        workspace=workspace, columns={"answer": "deep.told"},
+    )  # fmt: skip
+    assert [row.completion.text for row in source.rows() if row.completion] == ["y"]
+
+
+@pytest.mark.parametrize(
+    ("record", "reason"),
+    [
+        ({"image": "a.png"}, "images without a question"),
+        ({"image": "a.png", "label": 3}, "nothing reads 'label'"),
+        (
+            {"image": "a.png", "caption": "red", "story": "a long text of words"},
+            "nothing reads 'story'",
+        ),
+        ({"foo": 1}, "No column was recognised"),
+        ({**ASK, "chosen": "x", "reejcted": "y"}, "Is it 'reejcted'"),
+    ],
+)
+def test_no_question_is_invented_and_no_side_guessed(jsonl, workspace, record, reason):
+    with pytest.raises(DataError) as caught:
+        open_source(jsonl(record), workspace=workspace)
+    assert reason in str(caught.value) and caught.value.field.startswith("data.columns.")
+
+
+def test_fields_with_names_of_our_own_do_not_take_their_place(jsonl, workspace):
+    source = open_source(
+        jsonl({**ASK, "answer": "x", "written": "w", "pair": 3}), workspace=workspace
+    )
+    (row,) = source.rows()
+    assert row.meta == {"written_": "w", "pair_": 3}
+
+
+def test_labels_of_people_come_with_their_names_and_times(jsonl, workspace):
+    task = {
+        "id": 11, "data": {"image": "a.png", "prompt": "Q", "answer1": "red", "answer2": "blue"},
+        "annotations": [
+            {"completed_by": who, "created_at": "2026-01-02T03:04:05Z", "was_cancelled": False,
+             "result": [{"value": {"selected": side}}]}
+            for who, side in ((1, "left"), (2, "right"), (3, "left"))
+        ],
+    }  # fmt: skip
+    (row,) = open_source(jsonl(task), workspace=workspace).rows()
+    assert [(one.annotator, one.winner.text) for one in row.labels] == [
+        ("1", "red"), ("2", "blue"), ("3", "red"),
+    ]  # fmt: skip
+    assert row.labels[0].given_at == 1767323045 and row.chosen.text == "red"
+
+
+def test_a_record_that_only_looks_like_a_format_is_a_bad_row(jsonl, workspace):
+    odd = {"data": {"image": "a.png"}, "annotations": ["x"]}
+    rows = list(open_source(jsonl({**ASK, "answer": "x"}, odd), workspace=workspace).rows())
+    assert "looks like Label Studio" in rows[1].reason
