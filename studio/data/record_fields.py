@@ -34,7 +34,7 @@ def is_missing(value: object, depth: int = 0) -> bool:
         raise RecursionError
     if isinstance(value, (list, tuple)):
         return all(is_missing(part, depth + 1) for part in value)
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return all(is_missing(part, depth + 1) for part in value.values())
     return isinstance(value, BINARY) and not len(value)
 
@@ -55,7 +55,7 @@ def shape_of(value: Any, depth: int = 0) -> Hashable:
         return "number"
     if depth > DEEPEST:
         raise RecursionError
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return tuple(
             (str(name), shape_of(part, depth + 1))
             for name, part in value.items()
@@ -87,10 +87,10 @@ def leaf_paths(value: Any, path: str = "") -> Iterator[str]:
 def _collect(value: Any, path: str, seen: dict[str, None]) -> None:
     if is_missing(value):
         return
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         for name, part in value.items():
             _collect(part, f"{path}.{name}" if path else str(name), seen)
-    elif isinstance(value, (list, tuple)) and any(isinstance(p, (Mapping, list)) for p in value):
+    elif isinstance(value, (list, tuple)) and any(isinstance(p, (dict, list)) for p in value):
         for part in value:
             _collect(part, path + ITEM, seen)
     else:
@@ -107,7 +107,7 @@ def get(value: Any, path: str) -> Any:
 
     A field whose own name is the path comes first.
     """
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         if path in value:
             return value[path]
         for head, rest in _splits(path):
@@ -143,9 +143,9 @@ def without(record: Record, path: str) -> dict[str, Any]:
             continue
         inside = record[name]
         if head.endswith(ITEM) and isinstance(inside, (list, tuple)):
-            kept = [without(p, rest) if isinstance(p, Mapping) and rest else None for p in inside]
+            kept = [without(p, rest) if isinstance(p, dict) and rest else None for p in inside]
             return {**record, name: kept}
-        if isinstance(inside, Mapping):
+        if isinstance(inside, dict):
             return {**record, name: without(inside, rest)}
     return dict(record)
 
@@ -167,7 +167,7 @@ def plain(value: Any) -> Any:
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return {str(name): plain(part) for name, part in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(part) for part in value]
@@ -180,7 +180,7 @@ def texts_of(value: Any) -> Iterator[str]:
     """Yield every text in a value."""
     if isinstance(value, str):
         yield value
-    elif isinstance(value, Mapping):
+    elif isinstance(value, dict):
         for part in value.values():
             yield from texts_of(part)
     elif isinstance(value, Sequence) and not isinstance(value, BINARY):
@@ -190,9 +190,9 @@ def texts_of(value: Any) -> Iterator[str]:
 
 def names_in(value: Any) -> Iterator[str]:
     """Yield the name of every field in a value."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         yield from map(str, value)
-    parts = value.values() if isinstance(value, Mapping) else value
-    if isinstance(value, (Mapping, list, tuple)):
+    parts = value.values() if isinstance(value, dict) else value
+    if isinstance(value, (dict, list, tuple)):
         for part in parts:
             yield from names_in(part)

@@ -41,6 +41,7 @@ from studio.data.schema import ACCEPTED, VERDICT, FieldUse
 
 REMEMBERED_SHAPES = 2_000
 LONGEST_KEPT = 16_000  # characters of one value beside a row, as JSON
+DAMAGED = "its text is damaged"
 LONGEST_META = 64_000  # of all of them
 RESERVED = frozenset({"pair", "votes", "written", ACCEPTED, VERDICT, REASONING})
 """Names in `Row.meta` that mean something here; a source's own fields of these names get a `_`."""
@@ -84,8 +85,10 @@ class ShapePlan:
     leaves: tuple[str, ...]
     used: dict[str, str]
     kept: dict[str, str]
-    what: str
     name: str
+    names: dict[str, str] = field(default_factory=dict)
+    sides: Sequence[str] = ("1", "2")
+    zero_based: bool = False
     asks_default: bool = False
     captions: bool = False
     has_image: bool = False
@@ -180,7 +183,7 @@ class RecordReader:
                 plan = self._new_plan(record)
             except DataError as error:
                 leaves = tuple(leaf_paths(record))
-                plan = ShapePlan(None, {}, {}, leaves, {}, {}, "", "", problem=error)
+                plan = ShapePlan(None, {}, {}, leaves, {}, {}, "", problem=error)
             if len(self._plans) < REMEMBERED_SHAPES:
                 self._plans[shape] = plan
             self.account.plans.append(plan)
@@ -221,23 +224,22 @@ class RecordReader:
     def _roles(
         self, values: dict[str, Any], plan: ShapePlan, meta: dict[str, object]
     ) -> RecordRoles:
-        sides = values.pop("sides", None)
+        sides = values.pop("sides", None) or plan.sides
         values.pop(USED, None)
-        names = {role: names[0] for role, names in plan.guess.items()}
-        if not sides:
-            sides = (names.get("first", "1"), names.get("second", "2"))
-        winner = plan.guess.get("winner", ("",))[0]
-        zero = winner in self._facts.zero_based
-        both = tuple(sides)[:2] if len(sides) > 1 else ("1", "2")
-        return RecordRoles(
-            values, names, dict(meta), (both[0], both[1]), zero, self._facts.choices_from_one
-        )
+        both = (sides[0], sides[1]) if len(sides) > 1 else ("1", "2")
+        from_one = self._facts.choices_from_one
+        return RecordRoles(values, plan.names, dict(meta), both, plan.zero_based, from_one)
 
     def _values(self, record: Record, plan: ShapePlan) -> Iterator[dict[str, Any]]:
         given = {role: values_at(record, paths) for role, paths in self._columns.items()}
         if plan.format is None or (plan.format.read is None and not plan.format.uses):
-            values = {role: values_at(record, paths) for role, paths in plan.guess.items()}
-            yield {**values, **given, **self._constants}
+            values = {
+                role: record[paths[0]]
+                if len(paths) == 1 and paths[0] in record
+                else values_at(record, paths)
+                for role, paths in plan.guess.items()
+            }
+            yield values | given | dict(self._constants) if given or self._constants else values
         elif plan.format.read is None:
             values = {role: get(record, path) for path, role in plan.format.uses.items()}
             guessed = {role: values_at(record, paths) for role, paths in plan.guess.items()}
@@ -272,9 +274,11 @@ class RecordReader:
         if known and known.uses:
             roles |= set(known.uses.values())
         plan = ShapePlan(
-            known, guess, self._constants, leaves, used, _kept(record, leaves, used), "", ""
+            known, guess, self._constants, leaves, used, _kept(record, leaves, used), ""
         )
-        plan.what = what_of(roles)
+        plan.names = {role: names[0] for role, names in guess.items()}
+        plan.sides = (plan.names.get("first", "1"), plan.names.get("second", "2"))
+        plan.zero_based = plan.names.get("winner", "") in self._facts.zero_based
         plan.name = describe(known, guess, roles, record)
         asking = roles | set(self._constants)
         plan.asks_default = not asking & ASKING and "image" in asking and not asking & ANSWERING
@@ -288,7 +292,7 @@ class RecordReader:
         """Guess once more with the fields of objects as columns: `data.question`."""
         flat: dict[str, Any] = {}
         for name, value in record.items():
-            if isinstance(value, Mapping):
+            if isinstance(value, dict):
                 flat |= {f"{name}.{inner}": part for inner, part in value.items()}
             else:
                 flat[name] = value
@@ -412,7 +416,7 @@ def no_question(plan: ShapePlan) -> DataError:
 def _is_read(record: Record, leaf: str, top: str, role: str) -> bool:
     """Whether a field inside a used one is read: those of a turn, an answer, an image are."""
     value = structured(get(record, top)) if role == "candidates" and "[]" not in top else None
-    if isinstance(value, Mapping) and all(isinstance(part, str) for part in value.values()):
+    if isinstance(value, dict) and all(isinstance(part, str) for part in value.values()):
         return True  # answers by their authors
     known = KNOWN_PARTS.get(role, TURN_PARTS)
     key = leaf[len(top) :].replace("[]", "").rpartition(".")[2]
@@ -436,6 +440,10 @@ def _kept(record: Record, leaves: Sequence[str], used: Mapping[str, str]) -> dic
 
 def _keepable(value: Any, name: str) -> tuple[object, int, str]:
     """A value as plain JSON with its length, or why it cannot be kept."""
+    if type(value) in (int, bool):
+        return value, len(str(value)), "" if not flaw(name) else DAMAGED
+    if type(value) is str and len(value) <= LONGEST_KEPT:
+        return value, len(value), DAMAGED if flaw(value) or flaw(name) else ""
     try:
         kept = plain(value)
         size = len(json.dumps(kept, ensure_ascii=False))
@@ -444,7 +452,7 @@ def _keepable(value: Any, name: str) -> tuple[object, int, str]:
     if size > LONGEST_KEPT:
         return None, size, f"it is longer than {LONGEST_KEPT:,} characters"
     if any(flaw(text) for text in (name, *names_in(kept), *texts_of(kept))):
-        return None, size, "its text is damaged"
+        return None, size, DAMAGED
     return kept, size, ""
 
 

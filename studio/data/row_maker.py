@@ -90,23 +90,26 @@ class RowMaker:
         several = list(_expanded(record.values))
         rows = []
         for number, values in enumerate(several, 1):
-            row = _RowParts(values, record, self._default).row(self._keep_image)
             given = values.get("id")
             if len(several) > 1 and not is_missing(given):
                 given = f"{str(given)[: MAX_ID - 10]}/{number}"
-            rows.append(self._identified(row, given))
-        return rows
-
-    def _identified(self, row: Row, given: object) -> Row:
-        """The row under its own id, else one made of its contents; repeats are numbered."""
-        identity = "" if is_missing(given) else check_text(number_text(given)[:MAX_ID], "id")
-        if not identity:
+            identity = "" if is_missing(given) else check_text(number_text(given)[:MAX_ID], "id")
+            parts = _RowParts(values, record, self._default)
+            if identity:
+                rows.append(parts.row(self._keep_image, self._numbered(identity)))
+                continue
+            row = parts.row(self._keep_image, "")
             content = json.dumps({**plain_row(row), "meta": None}, sort_keys=True)
             identity = hashlib.sha256(content.encode()).hexdigest()[:16]
+            rows.append(replace(row, external_id=self._numbered(identity)))
+        return rows
+
+    def _numbered(self, identity: str) -> str:
+        """The id, with a number where other rows have it."""
         self._seen[identity] = self._seen.get(identity, 0) + 1
-        if self._seen[identity] > 1:
-            identity = f"{identity[: MAX_ID - 10]}#{self._seen[identity]}"
-        return replace(row, external_id=identity)
+        if self._seen[identity] == 1:
+            return identity
+        return f"{identity[: MAX_ID - 10]}#{self._seen[identity]}"
 
 
 def _expanded(values: Roles) -> Iterator[Roles]:
@@ -146,7 +149,7 @@ class _RowParts:
         self._meta = dict(record.meta)
         self._labels: tuple[GivenLabel, ...] = ()
 
-    def row(self, keep_image: Callable[[object], str]) -> Row:
+    def row(self, keep_image: Callable[[object], str], identity: str) -> Row:
         """Put the row together. Raises DataError."""
         if "video" in self._values:
             raise DataError("it is about a video or a sound; only images are read.", field="video")
@@ -168,7 +171,7 @@ class _RowParts:
         prompt, completion = self._objects_filled(prompt, completion)
         self._check_same_question(read)
         return Row(
-            external_id="",
+            external_id=identity,
             images=tuple(keep_image(image) for image in images),
             prompt=prompt,
             completion=completion,
@@ -203,8 +206,8 @@ class _RowParts:
         values = self._values
         role = "conversation" if "conversation" in values else "question"
         read = self._asked(role) if role in values else self._asked_in_answers()
-        history = as_turns(structured(values.get("history")))
-        if history:
+        if "history" in values:
+            history = as_turns(structured(values["history"])) or []
             before = read_conversation(history, self._name("history"))
             messages = (*before.messages, *read.messages)
             read = Conversation(messages, (*before.images, *read.images), read.reasoning)
@@ -367,6 +370,8 @@ class _RowParts:
 
     def _ranked(self) -> tuple[Answer | None, Answer | None, tuple[Answer, ...]]:
         """Answers to choose from: the best and the worst by rank or score, and the rest."""
+        if "candidates" not in self._values:
+            return None, None, ()
         found = list(self._candidates())
         answers = tuple(answer for answer, _ in found)
         marks = [mark for _, mark in found]
@@ -421,6 +426,12 @@ class _RowParts:
         self, prompt: tuple[Message, ...], completion: Answer | None
     ) -> tuple[tuple[Message, ...], Answer | None]:
         """Names and boxes at their places in the texts."""
+        texts = [part.text for message in prompt for part in message.parts]
+        if not any(
+            "<bbox>" in t or "<ref-object>" in t
+            for t in (*texts, completion.text if completion else "")
+        ):
+            return prompt, completion
         objects = self._values.get("objects")
         told: dict[str, Any] = objects if isinstance(objects, dict) else {}
         names, boxes = iter(told.get("ref") or ()), iter(told.get("bbox") or ())
@@ -439,7 +450,8 @@ class _RowParts:
 
     def _check_same_question(self, read: Conversation) -> None:
         """Refuse a rejected conversation that is about something else. Raises DataError."""
-        turns = as_turns(structured(self._values.get("rejected")))
+        rejected = self._values.get("rejected")
+        turns = None if isinstance(rejected, str) else as_turns(rejected)
         if turns is None or len(turns) < 2:
             return
         theirs = read_conversation(turns, self._name("rejected")).messages[:-1]
