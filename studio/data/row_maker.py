@@ -214,7 +214,8 @@ class _RowParts:
         return read
 
     def _asked(self, role: str) -> Conversation:
-        value, name = structured(self._values[role]), self._name(role)
+        value, name = self._values[role], self._name(role)
+        value = structured(value) if role == "conversation" else value
         if isinstance(value, (list, tuple)) and all(isinstance(part, str) for part in value):
             return self._asked_in_turn(value, name)
         if as_turns(value) is not None or isinstance(value, dict):
