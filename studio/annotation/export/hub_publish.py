@@ -7,6 +7,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from studio.annotation.export.format_losses import say_losses
+from studio.annotation.export.formats.format_table import FILES
 from studio.annotation.export.label_policies import REASONS
 from studio.core.errors import InputError, RunFailedError
 from studio.core.paths import read_json, write_atomic
@@ -44,7 +46,7 @@ def card(manifest: Mapping) -> str:
         f"{manifest.get('pairs', 0)} rows from the dataset “{plain(manifest.get('dataset', ''))}”, "
         f"judged blind by people. Made with VLM Studio.\n\n{dates(manifest)}"
         f"## How the rows were decided\n\n{rules.rstrip() or '- no policy recorded'}\n\n"
-        f"## Left out\n\n{left or '- nothing'}\n\n"
+        f"## Left out\n\n{left or '- nothing'}\n\n{_of_format(manifest)}"
         f"Content hash: `{manifest.get('content_hash', '')}`\n"
     )
 
@@ -58,6 +60,16 @@ def dates(manifest: Mapping) -> str:
     if isinstance(answered, list | tuple) and len(answered) == 2:
         period += f", answers from {_utc(answered[0])} to {_utc(answered[1])}"
     return f"{period} (UTC).\n\n"
+
+
+def _of_format(manifest: Mapping) -> str:
+    """Say what the format does not hold, and how the other tool opens it."""
+    format = FILES.get(str(manifest.get("format")))
+    if format is None:
+        return ""
+    lost = "".join(f"- {line}\n" for line in say_losses(format, manifest.get("not_held", {})))
+    opening = f"## Opening it in {format.title}\n\n{format.opening}\n" if format.opening else ""
+    return (f"{lost}\n" if lost else "") + opening
 
 
 def _utc(at: float) -> str:

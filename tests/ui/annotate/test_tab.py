@@ -152,7 +152,7 @@ def test_everything_people_said_is_no_training_set(labelled):
     assert "2 answers exported" in message and not train.visible
     assert (labelled.workspace.root / source / "answers.jsonl").is_file()
     _, message, _, _ = export(labelled, shape="answers")
-    assert "ranked and answers as jsonl" in message
+    assert "Export answers as: jsonl, argilla, label-studio." in message
 
 
 def test_other_formats_are_not_offered_for_training(labelled):
