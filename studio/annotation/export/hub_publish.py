@@ -40,10 +40,10 @@ def card(manifest: Mapping) -> str:
     )
     task = "image-text-to-text"
     return (
-        f"---\ntask_categories:\n- {task}\ntags:\n- vlm-studio\n- {manifest.get('method', 'dpo')}\n"
+        f"---\ntask_categories:\n- {task}\ntags:\n- vlm-studio\n- {_method(manifest)}\n"
         f"{_files(manifest)}---\n\n"
         f"# {manifest.get('name', 'Preferences')}\n\n"
-        f"{manifest.get('pairs', 0)} rows from the dataset “{plain(manifest.get('dataset', ''))}”, "
+        f"{manifest.get('pairs', manifest.get('answers', 0))} rows from the dataset “{plain(manifest.get('dataset', ''))}”, "
         f"judged blind by people. Made with VLM Studio.\n\n{dates(manifest)}"
         f"## How the rows were decided\n\n{rules.rstrip() or '- no policy recorded'}\n\n"
         f"## Left out\n\n{left or '- nothing'}\n\n{_of_format(manifest)}"
@@ -60,6 +60,11 @@ def dates(manifest: Mapping) -> str:
     if isinstance(answered, list | tuple) and len(answered) == 2:
         period += f", answers from {_utc(answered[0])} to {_utc(answered[1])}"
     return f"{period} (UTC).\n\n"
+
+
+def _method(manifest: Mapping) -> str:
+    of_shape = {"completions": "sft", "verdicts": "kto"}.get(str(manifest.get("shape")), "dpo")
+    return str(manifest.get("method", of_shape))
 
 
 def _of_format(manifest: Mapping) -> str:

@@ -48,8 +48,12 @@ def write(contents: Contents, images: Images, folder: Path) -> None:
     named = {aspect: f"aspect{number}" for number, aspect in enumerate(aspects, 1)}
     people = sorted({said["annotator"] for said in contents.records})
     numbers = {name: number for number, name in enumerate(people, 1)}
+    # Each task has every key that the interface shows; Label Studio refuses it otherwise.
+    empty = {_image_field(number): "" for number in range(_most_images(contents))}
+    talks = _has_talk(contents)
     tasks = (
-        _task(number, pair, images, named, numbers) for number, pair in enumerate(contents.pairs, 1)
+        _task(number, pair, _data(pair, images, empty, talks), named, numbers)
+        for number, pair in enumerate(contents.pairs, 1)
     )
     write_list(folder / TASKS, tasks)
     (folder / INTERFACE).write_text(interface(contents, named), encoding="utf-8")
@@ -59,7 +63,7 @@ def write(contents: Contents, images: Images, folder: Path) -> None:
 def _task(
     number: int,
     pair: JudgedPair,
-    images: Images,
+    data: dict[str, Any],
     aspects: Mapping[str, str],
     people: Mapping[str, int],
 ) -> dict[str, Any]:
@@ -68,21 +72,23 @@ def _task(
         made = [{"model_version": MODEL, "result": [_chosen(pair.preferred)]}]
     return {
         "id": number,
-        "data": _data(pair, images),
+        "data": data,
         "annotations": [_annotation(said, aspects, people) for said in pair.said],
         "predictions": made,
     }
 
 
-def _data(pair: JudgedPair, images: Images) -> dict[str, Any]:
+def _data(
+    pair: JudgedPair, images: Images, empty: Mapping[str, str], talks: bool
+) -> dict[str, Any]:
     row = pair.row
-    shown = {
+    shown: dict[str, Any] = {**empty} | {
         _image_field(number): LOCAL_FILES + quote(image_name(images, sha))
         for number, sha in enumerate(row.images)
     }
     turns = _turns(row)
     shown |= {"prompt": turns[-1]["content"]}
-    if len(turns) > 1:
+    if talks:
         shown["messages"] = turns
     shown |= {name: one.text for name, one in zip(ANSWERS, pair.answers, strict=True)}
     shown["row"] = row.external_id
@@ -147,12 +153,11 @@ def _result(name: str, shown: str, kind: str, value: dict[str, Any]) -> dict[str
 
 def interface(contents: Contents, aspects: Mapping[str, str]) -> str:
     """Write the labeling interface for what the tasks hold."""
-    most = max((len(row.images) for row in contents.rows), default=0)
     lines = ["<View>"]
-    for number in range(most):
+    for number in range(_most_images(contents)):
         name = _image_field(number)
         lines.append(f'  <Image name="{name}" value="${name}"/>')
-    if any(len(row.prompt) > 1 for row in contents.rows):
+    if _has_talk(contents):
         lines.append(
             '  <Paragraphs name="messages" value="$messages" layout="dialogue"'
             ' nameKey="role" textKey="content"/>'
@@ -183,6 +188,14 @@ def _choices(name: str, title: str, values: tuple[str, ...]) -> list[str]:
         f"  <Header value={quoteattr(title)}/>",
         f'  <Choices name="{name}" toName="prompt" choice="single">{inside}</Choices>',
     ]
+
+
+def _most_images(contents: Contents) -> int:
+    return max((len(row.images) for row in contents.rows), default=0)
+
+
+def _has_talk(contents: Contents) -> bool:
+    return any(len(row.prompt) > 1 for row in contents.rows)
 
 
 def _image_field(number: int) -> str:
