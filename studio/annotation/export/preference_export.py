@@ -41,7 +41,7 @@ class Export:
         path: Its folder, `exports/<name>-<hash>`.
         rows: How many were exported.
         left_out: Pairs left out, by reason (`label_policies.REASONS`).
-        answers: Whether the rows are what people said, not pairs.
+        answers: Whether the rows are what people said, or single answers; not pairs.
         format: Its name, of `FORMATS`.
         not_held: In how many rows there was something the format has no place for, by
             `format_losses.THINGS`.
@@ -115,7 +115,7 @@ def export_preferences(
     path, not_held = _write(contents, images, workspace, format, manifest)
     _also(path, manifest)
     write_card(path)
-    return Export(path, rows, left_out, said, format, not_held)
+    return Export(path, rows, left_out, said or shape == "verdicts", format, not_held)
 
 
 def _decided(

@@ -46,6 +46,12 @@ def image_name(images: Images, sha: str) -> str:
     return f"{FOLDER}/{images.path(sha).name}"
 
 
+def image_columns(rows: Iterable[Row]) -> list[str]:
+    """Name the columns of tools that hold one picture each: `image`, or `image_1`, `image_2` …."""
+    most = max((len(row.images) for row in rows), default=0)
+    return ["image"] if most == 1 else [f"image_{number}" for number in range(1, most + 1)]
+
+
 def copy_images(rows: Iterable[Row], images: Images, folder: Path) -> None:
     """Link or copy the pictures of rows into `images/`."""
     target = folder / FOLDER

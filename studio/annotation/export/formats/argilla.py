@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from studio.annotation.export.export_contents import (
 from studio.annotation.export.format_losses import ALL_OF_LABELS, ALL_OF_ROWS
 from studio.annotation.export.tagged_text import (
     copy_images,
+    image_columns,
     image_name,
     is_in_front,
     tagged,
@@ -41,6 +42,8 @@ CHOICES = {
     "both_good": "Both good",
     "both_bad": "Both bad",
 }
+IN_ASPECT = {"first_answer": "The first", "second_answer": "The second", "alike": "Alike"}
+"""Not the words of a choice between the two, so that no reader takes them for one."""
 STRENGTHS = {"slightly": "Slightly", "clearly": "Clearly"}
 TEXTS = ("reason", "comment", "edit", "ideal")
 AGENT = "vlm-studio"
@@ -50,20 +53,26 @@ PEOPLE = uuid.uuid5(uuid.NAMESPACE_URL, "https://argilla.io/users")
 
 def write(contents: Contents, images: Images, folder: Path) -> None:
     """Write `records.json`, `.argilla/` with dataset and settings, and the images."""
+    pictures = image_columns(contents.rows)
     aspects = {
         name: f"aspect_{number}_{_slug(name)}" for number, name in enumerate(_aspects(contents), 1)
     }
-    write_list(folder / "records.json", (_record(pair, images, aspects) for pair in contents.pairs))
+    write_list(
+        folder / "records.json",
+        (_record(pair, images, pictures, aspects) for pair in contents.pairs),
+    )
     (folder / CONFIG).mkdir()
     write_json(folder / CONFIG / "dataset.json", {"name": contents.name})
-    write_json(folder / CONFIG / "settings.json", _settings(contents, aspects))
+    write_json(folder / CONFIG / "settings.json", _settings(pictures, aspects))
     copy_images(contents.rows, images, folder)
 
 
-def _record(pair: JudgedPair, images: Images, aspects: Mapping[str, str]) -> dict[str, Any]:
+def _record(
+    pair: JudgedPair, images: Images, pictures: Sequence[str], aspects: Mapping[str, str]
+) -> dict[str, Any]:
     row = pair.row
     fields: dict[str, Any] = {
-        _image_field(number): image_name(images, sha) for number, sha in enumerate(row.images)
+        name: image_name(images, sha) for name, sha in zip(pictures, row.images, strict=False)
     }
     fields["prompt"] = _chat(row)
     fields |= {name: one.text for name, one in zip(ANSWERS, pair.answers, strict=True)}
@@ -133,7 +142,7 @@ def _responses(pair: JudgedPair, aspects: Mapping[str, str]) -> dict[str, list[d
             if said[name]:
                 add(name, said[name], said)
         for aspect, best in said["aspects"].items():
-            add(aspects[aspect], best if best == "both" else ANSWERS[best], said)
+            add(aspects[aspect], "alike" if best == "both" else list(IN_ASPECT)[best], said)
     return given
 
 
@@ -145,17 +154,13 @@ def _answered(pair: JudgedPair) -> list[dict[str, Any]]:
     return [said for said in pair.said if said["kind"] not in ABSTENTIONS]
 
 
-def _settings(contents: Contents, aspects: Mapping[str, str]) -> dict[str, Any]:
-    most = max((len(row.images) for row in contents.rows), default=0)
-    fields = [_field(_image_field(number), "image", required=False) for number in range(most)]
+def _settings(pictures: Sequence[str], aspects: Mapping[str, str]) -> dict[str, Any]:
+    fields = [_field(name, "image", required=False) for name in pictures]
     fields += [_field("prompt", "chat", use_markdown=False)]
     fields += [_field(name, "text", use_markdown=False) for name in ANSWERS]
     questions = [_labels("preference", "Which answer is better?", CHOICES, required=True)]
     questions += [_labels("strength", "By how much?", STRENGTHS)]
-    questions += [
-        _labels(name, aspect, {**_only(ANSWERS), "both": "Both"})
-        for aspect, name in aspects.items()
-    ]
+    questions += [_labels(name, aspect, IN_ASPECT) for aspect, name in aspects.items()]
     questions += [_question(name, name.capitalize(), {"type": "text"}) for name in TEXTS]
     return {
         "guidelines": None,
@@ -165,10 +170,6 @@ def _settings(contents: Contents, aspects: Mapping[str, str]) -> dict[str, Any]:
         "metadata": [],
         "allow_extra_metadata": True,
     }
-
-
-def _only(names: Iterable[str]) -> dict[str, str]:
-    return {name: CHOICES[name] for name in names}
 
 
 def _field(name: str, kind: str, *, required: bool = True, **more: object) -> dict[str, Any]:
@@ -188,10 +189,6 @@ def _question(
     name: str, title: str, settings: dict[str, Any], *, required: bool = False
 ) -> dict[str, Any]:
     return {"name": name, "title": title, "required": required, "settings": settings}
-
-
-def _image_field(number: int) -> str:
-    return f"image_{number + 1}" if number else "image"
 
 
 def _aspects(contents: Contents) -> list[str]:

@@ -16,12 +16,12 @@ from studio.annotation.export.export_contents import (
     ExportFormat,
     Images,
     JudgedPair,
-    beside,
     source_meta,
 )
 from studio.annotation.export.format_losses import ALL_OF_LABELS, ALL_OF_ROWS
 from studio.annotation.export.tagged_text import (
     copy_images,
+    image_columns,
     image_name,
     is_in_front,
     tagged,
@@ -36,6 +36,8 @@ LOCAL_FILES = "/data/local-files/?d="
 ANSWERS = ("response1", "response2")
 SIDES = ("left", "right")
 BOTH = ",".join(ANSWERS)
+IN_ASPECT = ("first answer", "second answer", "alike")
+"""Not the words of a choice between the two, so that no reader takes them for one."""
 NEITHER = ("tie", "both_good", "both_bad", "unsure")
 STRENGTHS = ("slightly", "clearly")
 TEXTS = ("reason", "comment", "edit", "ideal")
@@ -49,7 +51,7 @@ def write(contents: Contents, images: Images, folder: Path) -> None:
     people = sorted({said["annotator"] for said in contents.records})
     numbers = {name: number for number, name in enumerate(people, 1)}
     # Each task has every key that the interface shows; Label Studio refuses it otherwise.
-    empty = {_image_field(number): "" for number in range(_most_images(contents))}
+    empty = dict.fromkeys(image_columns(contents.rows), "")
     talks = _has_talk(contents)
     tasks = (
         _task(number, pair, _data(pair, images, empty, talks), named, numbers)
@@ -73,6 +75,7 @@ def _task(
     return {
         "id": number,
         "data": data,
+        "meta": source_meta(pair.row),
         "annotations": [_annotation(said, aspects, people) for said in pair.said],
         "predictions": made,
     }
@@ -83,8 +86,8 @@ def _data(
 ) -> dict[str, Any]:
     row = pair.row
     shown: dict[str, Any] = {**empty} | {
-        _image_field(number): LOCAL_FILES + quote(image_name(images, sha))
-        for number, sha in enumerate(row.images)
+        name: LOCAL_FILES + quote(image_name(images, sha))
+        for name, sha in zip(empty, row.images, strict=False)
     }
     turns = _turns(row)
     shown |= {"prompt": turns[-1]["content"]}
@@ -97,7 +100,7 @@ def _data(
             shown[f"{name}_author"] = one.author
     if row.meta.get("votes"):
         shown["votes"] = row.meta["votes"]
-    return beside(source_meta(row), shown)
+    return shown
 
 
 def _turns(row: Row) -> list[dict[str, str]]:
@@ -129,7 +132,7 @@ def _results(said: Mapping[str, Any], aspects: Mapping[str, str]) -> Iterator[di
     if said["strength"]:
         yield _choice("strength", said["strength"])
     for aspect, best in said["aspects"].items():
-        yield _choice(aspects[aspect], best if best == "both" else ANSWERS[best])
+        yield _choice(aspects[aspect], IN_ASPECT[2 if best == "both" else best])
     for name in TEXTS:
         if said[name]:
             yield _result(name, "prompt", "textarea", {"text": [said[name]]})
@@ -154,8 +157,7 @@ def _result(name: str, shown: str, kind: str, value: dict[str, Any]) -> dict[str
 def interface(contents: Contents, aspects: Mapping[str, str]) -> str:
     """Write the labeling interface for what the tasks hold."""
     lines = ["<View>"]
-    for number in range(_most_images(contents)):
-        name = _image_field(number)
+    for name in image_columns(contents.rows):
         lines.append(f'  <Image name="{name}" value="${name}"/>')
     if _has_talk(contents):
         lines.append(
@@ -176,7 +178,7 @@ def interface(contents: Contents, aspects: Mapping[str, str]) -> str:
     lines += _choices("tie", "Neither is better", NEITHER)
     lines += _choices("strength", "By how much", STRENGTHS)
     for aspect, name in aspects.items():
-        lines += _choices(name, aspect, (*ANSWERS, "both"))
+        lines += _choices(name, aspect, IN_ASPECT)
     for name in TEXTS:
         lines.append(f'  <TextArea name="{name}" toName="prompt" placeholder="{name}"/>')
     return "\n".join([*lines, "</View>", ""])
@@ -190,16 +192,8 @@ def _choices(name: str, title: str, values: tuple[str, ...]) -> list[str]:
     ]
 
 
-def _most_images(contents: Contents) -> int:
-    return max((len(row.images) for row in contents.rows), default=0)
-
-
 def _has_talk(contents: Contents) -> bool:
     return any(len(row.prompt) > 1 for row in contents.rows)
-
-
-def _image_field(number: int) -> str:
-    return f"image_{number + 1}" if number else "image"
 
 
 OPENING = """Start Label Studio with `LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true` and

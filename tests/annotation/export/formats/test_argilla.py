@@ -24,7 +24,7 @@ def test_a_record_has_the_keys_of_argilla_and_everybodys_labels(told, workspace,
     assert first == {
         "id": "a",
         "fields": {
-            "image": f"images/{shas[0]}.png",
+            "image_1": f"images/{shas[0]}.png",
             "prompt": [{"role": "user", "content": "Which colour is the bar?"}],
             "response1": "The bar is red.",
             "response2": "The bar is blue.",
@@ -43,7 +43,7 @@ def test_a_record_has_the_keys_of_argilla_and_everybodys_labels(told, workspace,
             "preference": said("response1", ANA, BEN),
             "strength": said("clearly", ANA),
             "comment": said("Look again.", ANA),
-            "aspect_1_faithful": said("response1", ANA),
+            "aspect_1_faithful": said("first_answer", ANA),
         },
         "vectors": {},
         "status": "completed",
@@ -66,7 +66,7 @@ def test_the_settings_name_each_field_and_question_that_a_record_has(told, works
     settings = json.loads((made.path / ".argilla/settings.json").read_text("utf-8"))
     fields = {field["name"]: field["settings"]["type"] for field in settings["fields"]}
     assert fields == {
-        "image": "image",
+        "image_1": "image",
         "image_2": "image",
         "prompt": "chat",
         "response1": "text",
@@ -91,7 +91,7 @@ def test_everything_people_said_has_ties_with_their_reasons_and_no_decision(told
     assert record["responses"]["preference"] == said("response1", ANA) + said("both_bad", BEN)
     assert record["responses"]["reason"] == said("unfaithful", BEN)
     assert record["suggestions"] == {}
-    assert "image" not in record["fields"]
+    assert "image_1" not in record["fields"]
 
 
 def test_without_names_nobody_is_told_and_the_same_person_stays_one(told, workspace):

@@ -30,9 +30,7 @@ def test_a_task_has_the_keys_of_label_studio_and_everybodys_labels(told, workspa
     assert first == {
         "id": 1,
         "data": {
-            "topic": "colours",
-            "source_image": "bar.png",
-            "image": f"/data/local-files/?d=images/{shas[0]}.png",
+            "image_1": f"/data/local-files/?d=images/{shas[0]}.png",
             "image_2": "",
             "prompt": "Which colour is the bar?",
             "messages": [{"role": "user", "content": "Which colour is the bar?"}],
@@ -43,6 +41,7 @@ def test_a_task_has_the_keys_of_label_studio_and_everybodys_labels(told, workspa
             "response2_author": "model-b",
             "votes": 2,
         },
+        "meta": {"topic": "colours", "image": "bar.png"},
         "annotations": [
             {
                 "completed_by": {"id": 1, "email": "ana"},
@@ -52,7 +51,7 @@ def test_a_task_has_the_keys_of_label_studio_and_everybodys_labels(told, workspa
                 "result": [
                     pairwise("left"),
                     on_prompt("strength", "choices", {"choices": ["clearly"]}),
-                    on_prompt("aspect1", "choices", {"choices": ["response1"]}),
+                    on_prompt("aspect1", "choices", {"choices": ["first answer"]}),
                     on_prompt("comment", "textarea", {"text": ["Look again."]}),
                     {
                         "from_name": "marks_response1",
@@ -83,7 +82,7 @@ def test_the_interface_shows_only_what_each_task_has_and_each_result_has_its_tag
     view = ElementTree.fromstring((made.path / "labeling-interface.xml").read_text("utf-8"))
     tags = {tag.get("name"): tag for tag in view.iter() if tag.get("name")}
     shown = {str(tag.get("value"))[1:] for tag in tags.values() if tag.get("value")}
-    assert shown == {"image", "image_2", "messages", "prompt", "response1", "response2"}
+    assert shown == {"image_1", "image_2", "messages", "prompt", "response1", "response2"}
     tasks = read(made, "tasks.json")
     assert len(tasks) == 3 and made.rows == 6
     for task in tasks:

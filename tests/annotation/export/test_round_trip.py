@@ -1,0 +1,74 @@
+"""What was exported for another tool comes in again: the same pairs, labels and pictures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from studio.data.schema import BadRow, Row
+from studio.data.sources import open_source
+from tests.annotation.export.conftest import export
+
+FILES = {
+    "trl": "",
+    "jsonl": "preferences.jsonl",
+    "parquet": "preferences.parquet",
+    "ms-swift": "preferences.jsonl",
+    "llama-factory": "preferences.json",
+    "openai": "preferences.jsonl",
+}
+BEST = {
+    "jsonl": "preferences.jsonl",
+    "ms-swift": "completions.jsonl",
+    "llama-factory": "completions.json",
+    "openai": "completions.jsonl",
+}
+SINGLE = {"ms-swift": "verdicts.jsonl", "llama-factory": "verdicts.json"}
+
+
+def read_again(made, file: str, workspace) -> list[Row]:
+    spec = str(made.path / file) if file else made.source
+    rows: list[Row] = []
+    for split in open_source(spec, workspace=workspace).splits:
+        for row in open_source(spec, split=split, workspace=workspace).rows():
+            assert not isinstance(row, BadRow), row
+            rows.append(row)
+    return rows
+
+
+def asked(row: Row) -> tuple[Any, ...]:
+    """The conversation with its pictures where they stand."""
+    turns = [(turn.role, *((part.type, part.text) for part in turn.parts)) for turn in row.prompt]
+    return (tuple(turns), row.images)
+
+
+def pair(row: Row) -> tuple[Any, ...]:
+    chosen, rejected = row.preference
+    return (*asked(row), chosen.text, rejected.text)
+
+
+@pytest.mark.parametrize("format", FILES)
+def test_pairs_and_pictures_come_back(told, workspace, format):
+    made = export(told, workspace, format=format)
+    wanted = sorted(map(pair, told.preferences("charts")), key=repr)
+    assert sorted(map(pair, read_again(made, FILES[format], workspace)), key=repr) == wanted
+
+
+@pytest.mark.parametrize("format", BEST)
+def test_best_answers_come_back(told, workspace, format):
+    made = export(told, workspace, format=format, shape="completions")
+    found = read_again(made, BEST[format], workspace)
+    wanted = [(*asked(row), row.preference[0].text) for row in told.preferences("charts")]
+    assert sorted([(*asked(row), row.completion.text) for row in found], key=repr) == sorted(
+        wanted, key=repr
+    )
+
+
+@pytest.mark.parametrize("format", SINGLE)
+def test_bad_answers_never_come_back_as_good_ones(told, workspace, format):
+    made = export(told, workspace, format=format, shape="verdicts")
+    rows = read_again(made, SINGLE[format], workspace)
+    good = {row.completion.text for row in rows if row.completion is not None}
+    assert good == {"The bar is red.", "The first."}
+    assert {row.meta["verdict"] for row in rows if row.completion is None} == {"bad"}
