@@ -37,9 +37,10 @@ def test_import_label_export_round(tmp_path, capsys):
 def test_an_export_for_another_tool_says_what_it_does_not_hold(tmp_path, capsys):
     place = ["--workspace", str(tmp_path)]
     assert main(["import", "embedded:preferences", *place]) == 0
+    capsys.readouterr()
     asked = ["export", "--include-imported", "--format", "ms-swift", *place]
     assert main([*asked, "--json"]) == 0
-    made = json.loads(capsys.readouterr().out.splitlines()[-1])
+    made = json.loads(capsys.readouterr().out)
     assert made["not_held"]["ids"] == made["rows"]
     assert (Path(made["path"]) / "preferences.jsonl").is_file()
     assert main(asked) == 0
