@@ -25,7 +25,7 @@ FILES: dict[str, ExportFormat] = {
 }
 """Formats for other tools; what the studio trains on (`trl`) is frozen by `frozen_dataset`."""
 FORMATS = (TRL, *FILES)
-LINES = {TRL: "For training here (TRL): Parquet, images inside"} | {
+LINES = {TRL: "TRL: for training here, Parquet with images inside"} | {
     name: f"{format.title}: {format.line}" for name, format in FILES.items()
 }
 
