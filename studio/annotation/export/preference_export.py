@@ -26,6 +26,7 @@ from studio.config.run import Method
 from studio.core import spreadsheet
 from studio.core.errors import DataError, NotFoundError
 from studio.core.paths import Workspace, building, read_json, write_json
+from studio.core.plurals import counted
 from studio.data.schema import Answer, Row, plain_row
 
 __all__ = ["FORMATS", "Export", "Shape", "explain", "export_name", "export_preferences"]
@@ -97,7 +98,7 @@ def export_preferences(
     contents, left_out = gathered(store, images, dataset, name, policy, shape, format)
     if anonymous:
         contents = without_names(contents)
-        people = f"{len(policy.annotators)} people, without their names"
+        people = f"{counted(len(policy.annotators), 'person', 'people')} without their names"
         policy = replace(policy, annotators=(people,) if policy.annotators else ())
     said = shape == "answers"
     rows = len(contents.records if said else contents.rows)

@@ -14,6 +14,7 @@ FILES = {
     "trl": "",
     "jsonl": "preferences.jsonl",
     "parquet": "preferences.parquet",
+    "argilla": "records.json",
     "ms-swift": "preferences.jsonl",
     "llama-factory": "preferences.json",
     "openai": "preferences.jsonl",
@@ -24,7 +25,11 @@ BEST = {
     "llama-factory": "completions.json",
     "openai": "completions.jsonl",
 }
-SINGLE = {"ms-swift": "verdicts.jsonl", "llama-factory": "verdicts.json"}
+SINGLE = {
+    "jsonl": "preferences.jsonl",
+    "ms-swift": "verdicts.jsonl",
+    "llama-factory": "verdicts.json",
+}
 
 
 def read_again(made, file: str, workspace) -> list[Row]:
@@ -72,3 +77,16 @@ def test_bad_answers_never_come_back_as_good_ones(told, workspace, format):
     good = {row.completion.text for row in rows if row.completion is not None}
     assert good == {"The bar is red.", "The first."}
     assert {row.meta["verdict"] for row in rows if row.completion is None} == {"bad"}
+
+
+def test_labels_of_argilla_come_back_each_person_under_one_id(told, workspace):
+    made = export(told, workspace, format="argilla", shape="answers")
+    rows = read_again(made, "records.json", workspace)
+    said = {row.question: [one.winner and one.winner.text for one in row.labels] for row in rows}
+    assert said == {
+        "Which colour is the bar?": ["The bar is red.", "The bar is red."],
+        "Which is warmer?": ["The first.", "The first."],
+        "Say a colour.": ["Seven", None],
+    }
+    for place in (0, 1):
+        assert len({row.labels[place].annotator for row in rows}) == 1

@@ -98,4 +98,7 @@ def test_without_names_nobody_is_told_and_the_same_person_stays_one(told, worksp
     made = export(told, workspace, format="argilla", anonymous=True, annotators=("ana",))
     (response,) = read(made, "records.json")[0]["responses"]["preference"]
     assert response["user_id"] == str(uuid.uuid5(PEOPLE, "annotator-1"))
+    manifest = json.loads((made.path / "manifest.json").read_text("utf-8"))
+    assert manifest["anonymous"]
+    assert manifest["policy"]["annotators"] == ["1 person without their names"]
     nothing_secret(made, '"ana"', ANA, '"ben"', BEN)
