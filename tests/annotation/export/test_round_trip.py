@@ -15,6 +15,7 @@ FILES = {
     "jsonl": "preferences.jsonl",
     "parquet": "preferences.parquet",
     "argilla": "records.json",
+    "label-studio": "tasks.json",
     "ms-swift": "preferences.jsonl",
     "llama-factory": "preferences.json",
     "openai": "preferences.jsonl",
@@ -53,11 +54,34 @@ def pair(row: Row) -> tuple[Any, ...]:
     return (*asked(row), chosen.text, rejected.text)
 
 
+def labels(row: Row) -> set[tuple[Any, ...]]:
+    said = ((one.annotator, one.winner and one.winner.text, one.given_at) for one in row.labels)
+    return {(row.question, *one) for one in said}
+
+
 @pytest.mark.parametrize("format", FILES)
 def test_pairs_and_pictures_come_back(told, workspace, format):
     made = export(told, workspace, format=format)
     wanted = sorted(map(pair, told.preferences("charts")), key=repr)
     assert sorted(map(pair, read_again(made, FILES[format], workspace)), key=repr) == wanted
+
+
+def test_labels_of_label_studio_come_back_with_who_gave_them_and_when(told, workspace, clock):
+    made = export(told, workspace, format="label-studio", shape="answers")
+    found = [
+        one for row in read_again(made, FILES["label-studio"], workspace) for one in labels(row)
+    ]
+    assert sorted(found, key=repr) == sorted(
+        [
+            ("Which colour is the bar?", "ana", "The bar is red.", clock.now),
+            ("Which colour is the bar?", "ben", "The bar is red.", clock.now),
+            ("Which is warmer?", "ana", "The first.", clock.now),
+            ("Which is warmer?", "ben", "The first.", clock.now),
+            ("Say a colour.", "ana", "Seven", clock.now),
+            ("Say a colour.", "ben", None, clock.now),
+        ],
+        key=repr,
+    )
 
 
 @pytest.mark.parametrize("format", BEST)

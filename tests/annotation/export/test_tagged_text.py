@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from studio.annotation.export.tagged_text import has_tag, is_in_front, tagged
-from studio.data.conversation import place_images, read_conversation
+from studio.data.conversation import read_conversation
+from studio.data.image_places import place_images
 from studio.data.schema import Answer, Row
 from tests.annotation.export.judged_rows import talk
 
@@ -14,8 +15,9 @@ from tests.annotation.export.judged_rows import talk
 def test_a_reader_finds_the_pictures_where_they_stood(text):
     prompt = talk(("user", text))
     plain = [{"role": "user", "content": tagged(prompt[0])}]
-    read = place_images(read_conversation(plain, "messages").messages, text.count("*"))
-    assert read == prompt
+    pictures = [f"{number}.png" for number in range(text.count("*"))]
+    read = place_images(read_conversation(plain, "messages").messages, pictures)
+    assert read == (prompt, tuple(pictures))
 
 
 @pytest.mark.parametrize(
