@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from studio.annotation.export.kept_exports import archive
 from studio.data.schema import BadRow, Row
 from studio.data.sources import open_source
 from tests.annotation.export.conftest import export
@@ -64,6 +65,21 @@ def test_pairs_and_pictures_come_back(told, workspace, format):
     made = export(told, workspace, format=format)
     wanted = sorted(map(pair, told.preferences("charts")), key=repr)
     assert sorted(map(pair, read_again(made, FILES[format], workspace)), key=repr) == wanted
+
+
+@pytest.mark.parametrize("format", FILES)
+def test_the_downloaded_file_comes_back_as_it_is(told, workspace, tmp_path, format):
+    made = export(told, workspace, format=format)
+    packed = tmp_path / "download.zip"
+    packed.write_bytes(b"".join(archive(made.path)))
+    source = open_source(str(packed), workspace=workspace)
+    rows = [
+        row
+        for split in source.splits
+        for row in open_source(str(packed), split=split, workspace=workspace).rows()
+    ]
+    wanted = sorted(map(pair, told.preferences("charts")), key=repr)
+    assert sorted(map(pair, rows), key=repr) == wanted
 
 
 def test_labels_of_label_studio_come_back_with_who_gave_them_and_when(told, workspace, clock):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
+from studio.annotation.export.export_contents import Contents
+from studio.annotation.export.formats.label_studio import interface
 from tests.annotation.conftest import answer, make_row
 from tests.annotation.export.conftest import export
 from tests.annotation.export.judged_rows import BLUE, RED, nothing_secret, read, talk
@@ -114,6 +116,13 @@ def test_skips_are_cancelled_and_keep_what_was_said_of_them(store, workspace):
     assert skip["was_cancelled"] and unsure["was_cancelled"]
     assert skip["result"] == [comment]
     assert unsure["result"] == [on_prompt("tie", "choices", {"choices": ["unsure"]}), comment]
+
+
+def test_the_name_of_an_aspect_is_no_markup():
+    title = 'Short & "sweet" <b>'
+    view = ElementTree.fromstring(interface(Contents("n", "answers", ()), {title: "aspect1"}))
+    assert title in [tag.get("value") for tag in view.iter("Header")]
+    assert not list(view.iter("b"))
 
 
 def test_without_names_people_are_numbered(told, workspace):
