@@ -102,7 +102,12 @@ def export(
         str | None, typer.Option(help="Which imported dataset; not needed where there is one.")
     ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the export.")] = None,
-    format: Annotated[str, typer.Option(help="trl, jsonl, csv or parquet.")] = "trl",
+    format: Annotated[
+        str,
+        typer.Option(
+            help="trl, jsonl, csv, parquet, argilla, label-studio, ms-swift, llama-factory, openai."
+        ),
+    ] = "trl",
     ties: Annotated[
         str,
         typer.Option(
@@ -120,7 +125,8 @@ def export(
         list[str] | None, typer.Option(help="Only these people's votes; may be repeated.")
     ] = None,
     shape: Annotated[
-        str, typer.Option(help="preferences, completions; as jsonl also ranked or answers.")
+        str,
+        typer.Option(help="preferences, completions, ranked, answers or verdicts."),
     ] = "preferences",
     written: Annotated[bool, typer.Option(help="With edits and ideal answers.")] = True,
     balance_lengths: Annotated[
@@ -130,6 +136,9 @@ def export(
         float,
         typer.Option(min=0, max=MOST_EVALUATION_SHARE, help="Share of the images held out (trl)."),
     ] = EVALUATION_SHARE,
+    anonymous: Annotated[
+        bool, typer.Option(help="With numbers in the place of people's names.")
+    ] = False,
     push: Annotated[
         str | None, typer.Option(metavar="REPO", help="Also to a dataset repository of the hub.")
     ] = None,
@@ -152,6 +161,7 @@ def export(
         annotators=tuple(annotator or ()),
         include_written=written,
         balance_lengths=balance_lengths,
+        anonymous=anonymous,
     )
     if json:
         print_json(_export_json(made) | {"pushed": pushed})
@@ -207,10 +217,13 @@ def _export_json(made: Export) -> dict[str, Any]:
         "path": str(made.path),
         "rows": made.rows,
         "left_out": made.left_out,
+        "not_held": made.not_held,
     }
 
 
 def _tell_export(made: Export, pushed: str | None) -> None:
+    from studio.annotation.export.format_losses import say_losses
+    from studio.annotation.export.formats.format_table import FILES
     from studio.annotation.export.hub_publish import MANIFEST, dates
     from studio.annotation.export.label_policies import REASONS
     from studio.core.paths import read_json
@@ -223,6 +236,9 @@ def _tell_export(made: Export, pushed: str | None) -> None:
     for reason, count in made.left_out.items():
         if count:
             say(f"{count} left out: {REASONS[reason]}")
+    if made.format in FILES:
+        for line in say_losses(FILES[made.format], made.not_held):
+            say(line)
 
 
 def mapping(assignments: list[str] | None) -> dict[str, str]:

@@ -32,3 +32,20 @@ def test_import_label_export_round(tmp_path, capsys):
     assert "There are 2 with pairs" in said and first["dataset"] in said
     with closing(AnnotationStore(Workspace.locate(tmp_path).database_url)) as store:
         assert [line.action for line in store.team.log()].count("export") == 2
+
+
+def test_an_export_for_another_tool_says_what_it_does_not_hold(tmp_path, capsys):
+    place = ["--workspace", str(tmp_path)]
+    assert main(["import", "embedded:preferences", *place]) == 0
+    capsys.readouterr()
+    asked = ["export", "--include-imported", "--format", "ms-swift", *place]
+    assert main([*asked, "--json"]) == 0
+    made = json.loads(capsys.readouterr().out)
+    assert made["not_held"]["ids"] == made["rows"]
+    assert (Path(made["path"]) / "preferences.jsonl").is_file()
+    assert main(asked) == 0
+    said = capsys.readouterr().err
+    assert "ms-swift holds no names of rows" in said
+    assert f"left out in {made['rows']} rows." in said
+    assert main(["export", "--shape", "ranked", "--format", "openai", *place]) == 2
+    assert "Export ranked as: jsonl." in capsys.readouterr().err

@@ -1,14 +1,19 @@
-"""Other shapes of the same judgements: one best answer per item (SFT), all answers in order."""
+"""Other shapes of the same judgements: best answers (SFT), answers in order, single verdicts."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
-from studio.data.schema import Answer, Row
+from studio.annotation.export.export_contents import is_written
+from studio.annotation.records import VOTES, ItemView
+from studio.data.schema import VERDICT, Answer, Row
 
 WRITTEN = ("ideal", "edit")
+SCORES: dict[object, int] = {"good": 1, "bad": -1}
+OF_BOTH = {"both_good": 1, "both_bad": -1}
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,72 @@ def completions(rows: Sequence[Row]) -> tuple[list[Row], int]:
 def rankings(rows: Sequence[Row]) -> list[Ranking]:
     """Rank the answers of each item by comparisons won minus lost; equals by text."""
     return [_ranking(members) for members in _items(rows)]
+
+
+def verdicts(
+    rows: Sequence[Row], records: Iterable[Mapping[str, Any]], items: Iterable[ItemView]
+) -> tuple[list[Row], Counter[str]]:
+    """Make rows of single answers, each `good` or `bad` (KTO).
+
+    The better answer of a preference is good and the other one bad; both are good or bad where
+    most people said so; and a verdict that came with a single answer stands.
+
+    Returns:
+        Them, and what they change in the counts of what is left out.
+    """
+    decided = defaultdict(list)
+    for row in rows:
+        decided[_item_name(row)].append(row)
+    kinds: dict[int, Counter[str]] = defaultdict(Counter)
+    for record in records:
+        kinds[record["pair"]][record["kind"]] += 1
+    made, left_out = [], Counter[str]()
+    for item in items:
+        preferences = decided[item.external_id]
+        of_both = _said_of_both(item, kinds, {row.meta["pair"] for row in preferences})
+        left_out["tied"] -= len(of_both) // 2
+        scores: dict[Answer, int] = defaultdict(int)
+        for row in preferences:
+            chosen, rejected = row.preference
+            scores[chosen] += 1
+            scores[rejected] -= 1
+        for answer, score in [*of_both, *_given_verdict(item)]:
+            scores[answer] += score
+        judged = [(answer, score) for answer, score in scores.items() if score]
+        left_out["even"] += len(scores) - len(judged)
+        made += [
+            _verdict(item, answer, score, len(judged), n)
+            for n, (answer, score) in enumerate(judged, 1)
+        ]
+    return made, left_out
+
+
+def _verdict(item: ItemView, answer: Answer, score: int, of: int, number: int) -> Row:
+    name = item.external_id if of == 1 else f"{item.external_id}#{number}"
+    meta = {**item.meta, VERDICT: "good" if score > 0 else "bad"}
+    return Row(name, item.images, item.prompt, completion=answer, meta=meta)
+
+
+def _said_of_both(
+    item: ItemView, kinds: Mapping[int, Counter[str]], decided: set[object]
+) -> list[tuple[Answer, int]]:
+    texts = {one.id: Answer(one.text, one.author) for one in item.candidates}
+    found = []
+    for pair in item.pairs:
+        counted = kinds.get(pair.id, Counter())
+        for kind, score in OF_BOTH.items():
+            most = 2 * counted[kind] > sum(counted[name] for name in VOTES)
+            if most and pair.id not in decided:
+                found += [(texts[pair.first_id], score), (texts[pair.second_id], score)]
+    return found
+
+
+def _given_verdict(item: ItemView) -> list[tuple[Answer, int]]:
+    score = SCORES.get(item.meta.get(VERDICT))
+    given = [one for one in item.candidates if not is_written(one.author)]
+    if score is None or len(given) != 1:
+        return []
+    return [(Answer(given[0].text, given[0].author), score)]
 
 
 def _items(rows: Sequence[Row]) -> list[list[Row]]:

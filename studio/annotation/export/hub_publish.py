@@ -7,6 +7,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from studio.annotation.export.format_losses import say_losses
+from studio.annotation.export.formats.format_table import FILES
 from studio.annotation.export.label_policies import REASONS
 from studio.core.errors import InputError, RunFailedError
 from studio.core.paths import read_json, write_atomic
@@ -38,13 +40,13 @@ def card(manifest: Mapping) -> str:
     )
     task = "image-text-to-text"
     return (
-        f"---\ntask_categories:\n- {task}\ntags:\n- vlm-studio\n- {manifest.get('method', 'dpo')}\n"
+        f"---\ntask_categories:\n- {task}\ntags:\n- vlm-studio\n- {_method(manifest)}\n"
         f"{_files(manifest)}---\n\n"
         f"# {manifest.get('name', 'Preferences')}\n\n"
-        f"{manifest.get('pairs', 0)} rows from the dataset “{plain(manifest.get('dataset', ''))}”, "
+        f"{manifest.get('pairs', manifest.get('answers', 0))} rows from the dataset “{plain(manifest.get('dataset', ''))}”, "
         f"judged blind by people. Made with VLM Studio.\n\n{dates(manifest)}"
         f"## How the rows were decided\n\n{rules.rstrip() or '- no policy recorded'}\n\n"
-        f"## Left out\n\n{left or '- nothing'}\n\n"
+        f"## Left out\n\n{left or '- nothing'}\n\n{_of_format(manifest)}"
         f"Content hash: `{manifest.get('content_hash', '')}`\n"
     )
 
@@ -58,6 +60,21 @@ def dates(manifest: Mapping) -> str:
     if isinstance(answered, list | tuple) and len(answered) == 2:
         period += f", answers from {_utc(answered[0])} to {_utc(answered[1])}"
     return f"{period} (UTC).\n\n"
+
+
+def _method(manifest: Mapping) -> str:
+    of_shape = {"completions": "sft", "verdicts": "kto"}.get(str(manifest.get("shape")), "dpo")
+    return str(manifest.get("method", of_shape))
+
+
+def _of_format(manifest: Mapping) -> str:
+    """Say what the format does not hold, and how the other tool opens it."""
+    format = FILES.get(str(manifest.get("format")))
+    if format is None:
+        return ""
+    lost = "".join(f"- {line}\n" for line in say_losses(format, manifest.get("not_held", {})))
+    opening = f"## Opening it in {format.title}\n\n{format.opening}\n" if format.opening else ""
+    return (f"{lost}\n" if lost else "") + opening
 
 
 def _utc(at: float) -> str:

@@ -37,6 +37,10 @@ REASONS = {
     "circular": "every answer is rejected in favour of another",
     "undone": "written with an answer that was undone or replaced",
     "not_asked_for": "written answers, which were not asked for",
+    "image_tag": "a text spells <image>, which this format reads as a picture",
+    "image_type": "a picture of a type that this format does not take",
+    "image_size": "more or larger pictures than this format takes",
+    "even": "as often good as bad",
     "lengths": "left out so that the longer answer wins in half of the pairs",
 }
 

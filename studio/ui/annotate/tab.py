@@ -12,10 +12,11 @@ from typing import Any
 import gradio as gr
 
 from studio.annotation.export import hub_publish
+from studio.annotation.export.format_losses import say_losses
+from studio.annotation.export.formats.format_table import FILES, LINES
 from studio.annotation.export.kept_exports import describe
 from studio.annotation.export.label_policies import REASONS
 from studio.annotation.export.preference_export import (
-    FORMATS,
     Export,
     export_name,
     export_preferences,
@@ -36,8 +37,10 @@ SHAPES = [
     ("Preferences (DPO)", "preferences"),
     ("Best answers (SFT)", "completions"),
     ("All answers in order (JSONL)", "ranked"),
-    ("Everything people said (JSONL)", "answers"),
+    ("Everything people said (JSONL, Argilla, Label Studio)", "answers"),
+    ("Single answers, good or bad (KTO: JSONL, ms-swift, LLaMA-Factory)", "verdicts"),
 ]
+FORMATS = [(line, name) for name, line in LINES.items()]
 TIES = [
     ("Leave the pair out", "drop"),
     ("Do not count them", "ignore"),
@@ -78,18 +81,17 @@ QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
 FIELDS = (
     "dataset", "shape", "format", "name", "ties", "votes", "agreement", "annotators",
-    "imported", "written", "balance", "held_out", "push",
+    "imported", "written", "balance", "held_out", "anonymous", "push",
 )  # fmt: skip
-DEFAULTS = ("preferences", "trl", "", "drop", 1, 0.0, "", False, True, False, 0.1, "")
+DEFAULTS = ("preferences", "trl", "", "drop", 1, 0.0, "", False, True, False, 0.1, False, "")
 
 
 def export_form() -> list[gr.components.Component]:
     """Fields in the order of `FIELDS`."""
-    formats = [("For training here (TRL)", "trl"), *((name.upper(), name) for name in FORMATS[1:])]
     with gr.Row():
         dataset = gr.Dropdown([], label="Dataset", allow_custom_value=False)
         shape = gr.Dropdown(SHAPES, value="preferences", label="What")
-        format = gr.Dropdown(formats, value="trl", label="Format")
+        format = gr.Dropdown(FORMATS, value="trl", label="Format")
         name = gr.Textbox(label="Name", placeholder="the dataset's name", max_length=80)
     with gr.Row():
         ties = gr.Dropdown(TIES, value="drop", label="Ties")
@@ -124,13 +126,19 @@ def export_form() -> list[gr.components.Component]:
             label="Held out for evaluation",
             info="Share of the images; no image is on both sides. TRL only.",
         )
+        anonymous = gr.Checkbox(
+            False,
+            label="Without people's names",
+            min_width=240,
+            info="Numbers in their place, in labels and in answers that people wrote.",
+        )
         push = gr.Textbox(
             label="Push to the Hugging Face hub",
             info="A dataset repository, made private if it is new. Empty: stays here.",
             placeholder="OWNER/NAME",
             max_length=200,
         )
-    return [dataset, shape, format, name, ties, votes, agreement, annotators, imported, written, balance, held_out, push]  # fmt: skip
+    return [dataset, shape, format, name, ties, votes, agreement, annotators, imported, written, balance, held_out, anonymous, push]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -194,6 +202,7 @@ class ExportActions:
             include_imported=form["imported"],
             shape=form["shape"],
             evaluation_share=form["held_out"],
+            anonymous=form["anonymous"],
             minimum_agreement=form["agreement"],
             annotators=tuple(filter(None, annotators)),
             include_written=form["written"],
@@ -231,6 +240,8 @@ def exported(
 ) -> tuple:
     """What an export says: how many, where, what was left out and why, and how the push went."""
     left_out = [f"{count} left out: {REASONS[why]}." for why, count in made.left_out.items()]
+    if made.format in FILES:
+        left_out += say_losses(FILES[made.format], made.not_held)
     thing = "answer" if made.answers else "pair"
     rows = f"{made.rows} {thing}" if made.rows == 1 else f"{made.rows} {thing}s"
     message = notice(f"{rows} exported to {made.source}", *left_out, *said)

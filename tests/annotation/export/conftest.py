@@ -13,6 +13,7 @@ from studio.data.image_store import ImageStore
 from studio.data.schema import Message, Part
 from studio.data.sources import open_source
 from tests.annotation.conftest import answer, by_first, make_row
+from tests.annotation.export.judged_rows import fill
 
 
 @pytest.fixture
@@ -70,3 +71,15 @@ def read_back(made, format: str, workspace: Workspace) -> list:
 
 def pair(row) -> tuple[str, str, str]:
     return row.question, row.chosen.text, row.rejected.text
+
+
+@pytest.fixture
+def shas(store, images) -> tuple[str, str]:
+    """The pictures of `told`."""
+    return fill(store, images)
+
+
+@pytest.fixture
+def told(store, shas):
+    """A dataset with everything that a format can have no place for; see `fill`."""
+    return store

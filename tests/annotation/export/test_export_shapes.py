@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from studio.annotation.export.export_shapes import completions, rankings
+from studio.annotation import ItemFilter
+from studio.annotation.export.export_shapes import completions, rankings, verdicts
 from studio.data.schema import Answer
-from tests.annotation.conftest import make_row
+from tests.annotation.conftest import answer, by_first, make_row
 
 
 def row(best: str, worst: str, pair: int = 1, **meta):
@@ -30,3 +31,47 @@ def test_a_ranking_orders_by_comparisons_won():
     (ranking,) = rankings([row("a", "b", 1), row("b", "c", 2), row("a", "c", 3)])
     assert [one.text for one in ranking.answers] == ["a", "b", "c"]
     assert (ranking.wins, ranking.losses) == ((2, 1, 0), (0, 1, 2))
+
+
+def judged(store, **changes) -> dict[str, str]:
+    """Verdict by the text of the answer."""
+    rows, left_out = verdicts(
+        store.preferences("charts"),
+        store.answers("charts"),
+        store.every(ItemFilter(dataset="charts", excluded=False)),
+    )
+    assert left_out == changes
+    return {one.completion.text: one.meta["verdict"] for one in rows}
+
+
+def test_both_of_a_pair_are_good_or_bad_where_most_people_said_so(store):
+    candidates = [(Answer(f"a{n}"), Answer(f"b{n}")) for n in range(3)]
+    store.add_rows("charts", [make_row(n, candidates=two) for n, two in enumerate(candidates)])
+    for kind in ("choose", "both_good", "both_bad"):
+        card = store.claim("ana")
+        store.save(answer(card, "ana", by_first(card), kind=kind))
+    assert judged(store, tied=-2, even=0) == {
+        "a0": "good",
+        "b0": "bad",
+        "a1": "good",
+        "b1": "good",
+        "a2": "bad",
+        "b2": "bad",
+    }
+
+
+def test_an_answer_as_often_good_as_bad_has_no_verdict(store):
+    store.add_rows("charts", [make_row(1, candidates=(Answer("a"), Answer("b"), Answer("c")))])
+    while card := store.claim("ana"):
+        store.save(answer(card, "ana", by_first(card)))
+    found = judged(store, tied=0, even=1)  # a beats b and c, b beats c
+    assert found == {"a": "good", "c": "bad"}
+
+
+def test_a_verdict_that_came_with_a_single_answer_stands(store):
+    rows = [
+        make_row(n, candidates=(Answer(f"x{n}"),), meta={"verdict": verdict})
+        for n, verdict in enumerate(("bad", "good"))
+    ]
+    store.add_rows("charts", rows)
+    assert judged(store, tied=0, even=0) == {"x0": "bad", "x1": "good"}

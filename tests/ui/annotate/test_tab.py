@@ -8,17 +8,19 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import gradio as gr
 import pytest
 
 from studio.annotation import AnnotationStore, LabelEvent
 from studio.annotation.export import hub_publish
+from studio.annotation.export.formats.format_table import LINES
 from studio.annotation.export.preference_export import export_name
 from studio.cli import data as command
 from studio.core.errors import RunFailedError
 from studio.core.paths import Workspace
 from studio.data.image_store import ImageStore
 from studio.data.schema import Answer, Message, Part, Row
-from studio.ui.annotate.tab import DEFAULTS, FIELDS, ExportActions
+from studio.ui.annotate.tab import DEFAULTS, FIELDS, ExportActions, export_form
 from tests.ui.tab_context import Context
 
 REQUEST = object()
@@ -152,13 +154,38 @@ def test_everything_people_said_is_no_training_set(labelled):
     assert "2 answers exported" in message and not train.visible
     assert (labelled.workspace.root / source / "answers.jsonl").is_file()
     _, message, _, _ = export(labelled, shape="answers")
-    assert "ranked and answers as jsonl" in message
+    assert "Export answers as: jsonl, argilla, label-studio." in message
 
 
 def test_other_formats_are_not_offered_for_training(labelled):
     _, _, source, train = export(labelled, format="csv")
     assert (labelled.workspace.root / source / "preferences.csv").is_file()
     assert not train.visible
+
+
+def test_the_form_offers_every_format_with_a_line_of_its_own():
+    with gr.Blocks():
+        form = dict(zip(FIELDS, export_form(), strict=True))
+    offered = {name: line for line, name in form["format"].choices}
+    assert list(offered) == list(LINES)
+    assert offered["argilla"].startswith("Argilla: ")
+    assert len(set(offered.values())) == len(offered)
+
+
+def test_what_a_format_has_no_place_for_is_said(labelled):
+    _, message, _, train = export(labelled, format="ms-swift")
+    assert "2 pairs exported" in message and not train.visible
+    assert (
+        "ms-swift holds no names of rows, numbers of votes or labels of single people: "
+        "left out in 2 rows." in message
+    )
+
+
+def test_without_names_nobody_is_named_in_the_files(labelled):
+    for anonymous in (False, True):
+        _, _, source, _ = export(labelled, format="label-studio", anonymous=anonymous)
+        tasks = (labelled.workspace.root / source / "tasks.json").read_text(encoding="utf-8")
+        assert ('"email": "ana"' in tasks) is not anonymous
 
 
 def test_the_button_of_the_page_exports_its_dataset_or_the_labelled_one(labelled):

@@ -1,0 +1,132 @@
+"""What was exported for another tool comes in again: the same pairs, labels and pictures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from studio.annotation.export.kept_exports import archive
+from studio.data.schema import BadRow, Row
+from studio.data.sources import open_source
+from tests.annotation.export.conftest import export
+
+FILES = {
+    "trl": "",
+    "jsonl": "preferences.jsonl",
+    "parquet": "preferences.parquet",
+    "argilla": "records.json",
+    "label-studio": "tasks.json",
+    "ms-swift": "preferences.jsonl",
+    "llama-factory": "preferences.json",
+    "openai": "preferences.jsonl",
+}
+BEST = {
+    "jsonl": "preferences.jsonl",
+    "ms-swift": "completions.jsonl",
+    "llama-factory": "completions.json",
+    "openai": "completions.jsonl",
+}
+SINGLE = {
+    "jsonl": "preferences.jsonl",
+    "ms-swift": "verdicts.jsonl",
+    "llama-factory": "verdicts.json",
+}
+
+
+def read_again(made, file: str, workspace) -> list[Row]:
+    spec = str(made.path / file) if file else made.source
+    rows: list[Row] = []
+    for split in open_source(spec, workspace=workspace).splits:
+        for row in open_source(spec, split=split, workspace=workspace).rows():
+            assert not isinstance(row, BadRow), row
+            rows.append(row)
+    return rows
+
+
+def asked(row: Row) -> tuple[Any, ...]:
+    """The conversation with its pictures where they stand."""
+    turns = [(turn.role, *((part.type, part.text) for part in turn.parts)) for turn in row.prompt]
+    return (tuple(turns), row.images)
+
+
+def pair(row: Row) -> tuple[Any, ...]:
+    chosen, rejected = row.preference
+    return (*asked(row), chosen.text, rejected.text)
+
+
+def labels(row: Row) -> set[tuple[Any, ...]]:
+    said = ((one.annotator, one.winner and one.winner.text, one.given_at) for one in row.labels)
+    return {(row.question, *one) for one in said}
+
+
+@pytest.mark.parametrize("format", FILES)
+def test_pairs_and_pictures_come_back(told, workspace, format):
+    made = export(told, workspace, format=format)
+    wanted = sorted(map(pair, told.preferences("charts")), key=repr)
+    assert sorted(map(pair, read_again(made, FILES[format], workspace)), key=repr) == wanted
+
+
+@pytest.mark.parametrize("format", FILES)
+def test_the_downloaded_file_comes_back_as_it_is(told, workspace, tmp_path, format):
+    made = export(told, workspace, format=format)
+    packed = tmp_path / "download.zip"
+    packed.write_bytes(b"".join(archive(made.path)))
+    source = open_source(str(packed), workspace=workspace)
+    rows = [
+        row
+        for split in source.splits
+        for row in open_source(str(packed), split=split, workspace=workspace).rows()
+    ]
+    wanted = sorted(map(pair, told.preferences("charts")), key=repr)
+    assert sorted(map(pair, rows), key=repr) == wanted
+
+
+def test_labels_of_label_studio_come_back_with_who_gave_them_and_when(told, workspace, clock):
+    made = export(told, workspace, format="label-studio", shape="answers")
+    found = [
+        one for row in read_again(made, FILES["label-studio"], workspace) for one in labels(row)
+    ]
+    assert sorted(found, key=repr) == sorted(
+        [
+            ("Which colour is the bar?", "ana", "The bar is red.", clock.now),
+            ("Which colour is the bar?", "ben", "The bar is red.", clock.now),
+            ("Which is warmer?", "ana", "The first.", clock.now),
+            ("Which is warmer?", "ben", "The first.", clock.now),
+            ("Say a colour.", "ana", "Seven", clock.now),
+            ("Say a colour.", "ben", None, clock.now),
+        ],
+        key=repr,
+    )
+
+
+@pytest.mark.parametrize("format", BEST)
+def test_best_answers_come_back(told, workspace, format):
+    made = export(told, workspace, format=format, shape="completions")
+    found = read_again(made, BEST[format], workspace)
+    wanted = [(*asked(row), row.preference[0].text) for row in told.preferences("charts")]
+    assert sorted([(*asked(row), row.completion.text) for row in found], key=repr) == sorted(
+        wanted, key=repr
+    )
+
+
+@pytest.mark.parametrize("format", SINGLE)
+def test_bad_answers_never_come_back_as_good_ones(told, workspace, format):
+    made = export(told, workspace, format=format, shape="verdicts")
+    rows = read_again(made, SINGLE[format], workspace)
+    good = {row.completion.text for row in rows if row.completion is not None}
+    assert good == {"The bar is red.", "The first."}
+    assert {row.meta["verdict"] for row in rows if row.completion is None} == {"bad"}
+
+
+def test_labels_of_argilla_come_back_each_person_under_one_id(told, workspace):
+    made = export(told, workspace, format="argilla", shape="answers")
+    rows = read_again(made, "records.json", workspace)
+    said = {row.question: [one.winner and one.winner.text for one in row.labels] for row in rows}
+    assert said == {
+        "Which colour is the bar?": ["The bar is red.", "The bar is red."],
+        "Which is warmer?": ["The first.", "The first."],
+        "Say a colour.": ["Seven", None],
+    }
+    for place in (0, 1):
+        assert len({row.labels[place].annotator for row in rows}) == 1
