@@ -95,7 +95,10 @@ WINNERS = (
     "better_response", "better_response_id", "better", "choice", "chosen", "selected", "pw",
     "vote", "label", "verdict", "pairwise", "comparison", "优选", "偏好", "更好",
 )  # fmt: skip
-TIES = ("tie", "both", "same", "equal", "draw", "neither", "bothbad", "both_bad", "none")
+TIES = frozenset(
+    ["tie", "tied", "both", "same", "equal", "draw", "neither", "none", "bothbad", "both_bad",
+     "both_good", "bothgood", "tie_(bothbad)", "tie_(both_bad)", "equally_good", "equally_bad"]
+)  # fmt: skip
 ASKING = frozenset({"question", "conversation", "chosen", "rejected", "first", "history"})
 """Roles that hold a question, or answers that repeat it."""
 STRUCTURED = ("conversation", "candidates", "choices", "history", "scores", "ranks")
@@ -372,7 +375,7 @@ def read_winner(value: object, columns: Sequence[str], zero_based: bool) -> int 
     names = [normal_name(name) for name in columns]
     if word in names:
         return names.index(word)
-    if word in TIES or word.startswith(("tie", "both")):
+    if word in TIES:
         return -1
     ends = [_side_of(name) for name in names]
     word = re.sub(r"^(?:model|response|answer|output|option|assistant|side|text)_?", "", word)
@@ -403,7 +406,9 @@ def _sides(named: Mapping[str, str], columns: Record) -> Guess:
                 if rest := [name for name in more if name]:
                     return {"candidates": tuple(map(str, (*found, *rest)))}
                 for role, side in zip(("first_author", "second_author"), pair, strict=True):
-                    author = named.get(f"model_{side}") or named.get(f"{stem}_{side}_model")
+                    told = (f"model_{side}", f"{stem}_{side}_model", f"{stem}{side}_model",
+                            f"{stem}_{side}_author", f"{stem}{side}_author")  # fmt: skip
+                    author = next((named[name] for name in told if name in named), None)
                     guess |= {role: (author,)} if author else {}
                 return guess
     return {}

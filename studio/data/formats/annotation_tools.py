@@ -13,11 +13,24 @@ from studio.data.record_fields import Record, is_missing
 
 Vote = tuple[str, Any, Any]
 """Who said it, what, and when."""
+STUDIO = "vlm-studio"
+"""Who made a suggestion or a prediction that is what an export of the studio decided."""
 SUBMITTED = ("submitted", "completed", None, "")
 
 
-def _voted(columns: Record, votes: Iterable[Vote], prefix: str = "", **more: Any) -> dict[str, Any]:
-    """The roles of a record with two answers in `columns` and what people said of them."""
+def _voted(
+    columns: Record,
+    votes: Iterable[Vote],
+    prefix: str = "",
+    *,
+    decided: Any = None,
+    **more: Any,
+) -> dict[str, Any]:
+    """The roles of a record with two answers in `columns` and what people said of them.
+
+    Args:
+        decided: What the tool that wrote it holds for the better answer; it stands above the votes.
+    """
     guess = guess_columns(columns)
     guess.pop("winner", None)
     roles: dict[str, Any] = {role: values_at(columns, names) for role, names in guess.items()}
@@ -27,9 +40,10 @@ def _voted(columns: Record, votes: Iterable[Vote], prefix: str = "", **more: Any
         winner = read_winner(said, sides, False) if len(sides) == 2 else None
         if winner is not None:
             labels.append({"annotator": str(who), "winner": winner, "given_at": _seconds(when)})
+    better = read_winner(decided, sides, False) if len(sides) == 2 else None
     return {
         **roles,
-        "winner": _majority(labels),
+        "winner": _majority(labels) if better is None else ("first", "second", "tie")[better],
         "labels": labels,
         "sides": sides,
         USED: _used(guess, prefix),
@@ -60,25 +74,62 @@ def _seconds(when: Any) -> float | None:
 
 
 def _argilla(record: Record) -> Iterator[dict[str, Any]]:
-    responses = record.get("responses") or {}
     fields = {name: value for name, value in record["fields"].items() if not is_missing(value)}
-    votes = [vote for vote in _argilla_votes(responses) if not is_missing(vote[1])]
-    one = _voted(fields, votes, "fields.", id=record.get("id"))
+    guess = guess_columns(fields)
+    sides = [guess[role][0] for role in ("first", "second") if role in guess]
+    # A suggestion of somebody else's model is no decision; it is kept beside the row.
+    suggested = [
+        _mapping(one).get("value")
+        for one in _mapping(record.get("suggestions")).values()
+        if _mapping(one).get("agent") == STUDIO
+    ]
+    decided = next((said for said in suggested if _chooses(said, sides)), None)
+    votes = _named(_argilla_votes(record.get("responses"), sides), record.get("metadata"))
+    one = _voted(fields, votes, "fields.", decided=decided, id=record.get("id"))
     one[USED] |= {"id": "id", "responses": "labels"}
     yield one
 
 
-def _argilla_votes(responses: Any) -> Iterator[Vote]:
-    """Answers to all questions: by question (2), or by person (1)."""
-    if isinstance(responses, Mapping):
-        for given in responses.values():
-            for one in given if isinstance(given, list) else ():
-                if one.get("status") in SUBMITTED:
-                    yield one.get("user_id") or "", one.get("value"), one.get("inserted_at")
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _chooses(said: Any, sides: list[str]) -> bool:
+    """Whether a value names one of two answers, and is no remark."""
+    return len(sides) == 2 and read_winner(said, sides, False) in (0, 1)
+
+
+def _named(votes: list[Vote], metadata: Any) -> list[Vote]:
+    """Votes under the names that the record itself keeps, in the order of the votes."""
+    names = _mapping(metadata).get("annotators")
+    times = _mapping(metadata).get("answered_at") or [None] * len(votes)
+    if not isinstance(names, list) or len(names) != len(votes) or len(times) != len(votes):
+        return votes
+    return [
+        (name, said, when) for name, when, (_, said, _) in zip(names, times, votes, strict=True)
+    ]
+
+
+def _argilla_votes(responses: Any, sides: list[str]) -> list[Vote]:
+    """Answers to the question that asks for the better answer: by question (2), or by person (1)."""
+    by_question: dict[str, list[Vote]] = {}
+    for question, given in _mapping(responses).items():
+        for one in given if isinstance(given, list) else ():
+            if one.get("status") in SUBMITTED:
+                vote = (one.get("user_id") or "", one.get("value"), one.get("inserted_at"))
+                by_question.setdefault(question, []).append(vote)
     for one in responses if isinstance(responses, list) else ():
         if one.get("status") in SUBMITTED:
-            for answer in (one.get("values") or {}).values():
-                yield one.get("user_id") or "", answer.get("value"), one.get("inserted_at")
+            for question, answer in (one.get("values") or {}).items():
+                vote = (one.get("user_id") or "", answer.get("value"), one.get("inserted_at"))
+                by_question.setdefault(question, []).append(vote)
+    for votes in by_question.values():
+        if any(_chooses(said, sides) for _, said, _ in votes):
+            return votes
+    ties = [
+        v for v in by_question.values() if all(read_winner(s, sides, False) == -1 for _, s, _ in v)
+    ]
+    return ties[0] if len(sides) == 2 and ties else []
 
 
 def _flat_questions(record: Record) -> list[str]:
@@ -116,7 +167,14 @@ def _label_studio(record: Record) -> Iterator[dict[str, Any]]:
             said = value.get("selected") or value.get("choices")
             if said:
                 votes.append((str(who or ""), said, annotation.get("created_at")))
-    one = _voted(record["data"], votes, "data.")
+    predicted = [
+        value.get("selected") or value.get("choices")
+        for prediction in record.get("predictions") or []
+        if prediction.get("model_version") == STUDIO
+        for value in (result.get("value") or {} for result in prediction.get("result") or [])
+    ]
+    decided = next((said for said in predicted if said), None)
+    one = _voted(record["data"], votes, "data.", decided=decided)
     one.setdefault("id", record.get("id"))
     one[USED] |= {"id": "id", "annotations[].result[].value": "labels"}
     one[USED] |= {f"annotations[].{name}": "labels" for name in ("completed_by", "created_at")}

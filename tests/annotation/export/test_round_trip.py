@@ -82,11 +82,10 @@ def test_the_downloaded_file_comes_back_as_it_is(told, workspace, tmp_path, form
     assert sorted(map(pair, rows), key=repr) == wanted
 
 
-def test_labels_of_label_studio_come_back_with_who_gave_them_and_when(told, workspace, clock):
-    made = export(told, workspace, format="label-studio", shape="answers")
-    found = [
-        one for row in read_again(made, FILES["label-studio"], workspace) for one in labels(row)
-    ]
+@pytest.mark.parametrize("format", ["label-studio", "argilla"])
+def test_labels_come_back_with_who_gave_them_and_when(told, workspace, clock, format):
+    made = export(told, workspace, format=format, shape="answers")
+    found = [one for row in read_again(made, FILES[format], workspace) for one in labels(row)]
     assert sorted(found, key=repr) == sorted(
         [
             ("Which colour is the bar?", "ana", "The bar is red.", clock.now),
@@ -117,16 +116,3 @@ def test_bad_answers_never_come_back_as_good_ones(told, workspace, format):
     good = {row.completion.text for row in rows if row.completion is not None}
     assert good == {"The bar is red.", "The first."}
     assert {row.meta["verdict"] for row in rows if row.completion is None} == {"bad"}
-
-
-def test_labels_of_argilla_come_back_each_person_under_one_id(told, workspace):
-    made = export(told, workspace, format="argilla", shape="answers")
-    rows = read_again(made, "records.json", workspace)
-    said = {row.question: [one.winner and one.winner.text for one in row.labels] for row in rows}
-    assert said == {
-        "Which colour is the bar?": ["The bar is red.", "The bar is red."],
-        "Which is warmer?": ["The first.", "The first."],
-        "Say a colour.": ["Seven", None],
-    }
-    for place in (0, 1):
-        assert len({row.labels[place].annotator for row in rows}) == 1
