@@ -24,6 +24,7 @@ NAMES: dict[str, tuple[str, ...]] = {
         "image_url", "image_urls", "img_url", "图片", "图像", "照片", "图片路径",
     ),
     "video": ("video", "videos", "video_path", "video_file_name", "audio", "audios"),
+    "rejected_image": ("rejected_images", "rejected_image"),
     "conversation": (
         "messages", "conversations", "conversation", "texts", "dialog", "dialogue", "turns",
         "contents", "对话",
@@ -55,7 +56,8 @@ NAMES: dict[str, tuple[str, ...]] = {
     "answer": (
         "answer", "label", "multiple_choice_answer", "completion", "response", "output",
         "answers", "solution", "ground_truth", "gt_answer", "gt", "reference", "references",
-        "reference_answer", "caption", "captions", "sentences", "text", "target", "答案", "回答",
+        "reference_answer", "correct_answer", "correct_choice_idx", "answer_index", "answer_idx",
+        "direct_answers", "caption", "captions", "sentences", "text", "target", "答案", "回答",
         "标准答案", "描述",
     ),
     "system": ("system", "system_prompt", "system_message", "系统", "系统提示"),
@@ -234,14 +236,23 @@ def _settle(guess: Guess, named: Mapping[str, str], columns: Record, facts: Sour
 
 
 def _settle_choices(guess: Guess, columns: Record) -> None:
-    letters = tuple(letter for letter in LETTERS if letter in columns)
-    if "choices" not in guess and letters[:2] == ("A", "B"):
-        guess["choices"] = letters
+    if "choices" not in guess and (lettered := _lettered(columns)):
+        guess["choices"] = lettered
     if "choices" in guess and "question" not in guess:
         guess.pop("choices")
     if "conversation" in guess:
         guess.pop("question", None)
         guess.pop("choices", None)
+
+
+def _lettered(columns: Record) -> tuple[str, ...]:
+    """Columns that hold a choice each: `A`, `B` …; `option_a`, `option_b` …; `choice_1` …"""
+    names = {normal_name(name) if len(name) > 1 else name: name for name in columns}
+    for form in ("{0}", "option_{1}", "choice_{1}", "option{2}", "option_{2}", "choice_{2}"):
+        marks = [form.format(letter, letter.lower(), n) for n, letter in enumerate(LETTERS, 1)]
+        if marks[0] in names and marks[1] in names:
+            return tuple(names[mark] for mark in marks if mark in names)
+    return ()
 
 
 def _settle_marks(guess: Guess, named: Mapping[str, str]) -> None:
@@ -440,6 +451,9 @@ def _pictures(named: Mapping[str, str], columns: Record, guess: Guess) -> tuple[
         if found and column not in used and looks_like_picture(columns[column]):
             numbered.setdefault(found["stem"].strip("_"), []).append((found["number"], column))
     by_name, others = guess.get("image", ()), _holding(columns, used)
+    inside = [name for name in others if _is_content(columns[name])]
+    if by_name and inside and isinstance(columns[by_name[0]], str) and by_name[0] not in inside:
+        return (inside[0],)  # the image itself, beside the name it once had
     if by_name and (looks_like_picture(columns[by_name[0]]) or not others):
         return by_name
     for several in numbered.values():
@@ -463,6 +477,11 @@ def _holding(columns: Record, used: set[str]) -> list[str]:
         and not re.search(r"rejected|mask|depth|thumbnail|video", normal_name(name))
     ]
     return sorted(found, key=lambda name: not re.search("image|img|图", normal_name(name)))
+
+
+def _is_content(value: object) -> bool:
+    """Whether a value is the bytes of an image, not a name."""
+    return isinstance(value, BINARY) or (isinstance(value, dict) and bool(value.get("bytes")))
 
 
 def looks_like_picture(value: object) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 from studio.core.errors import DataError
-from studio.data.record_fields import is_missing
+from studio.data.record_fields import is_missing, plain
 from studio.data.schema import Message, Part, Role
 
 IMAGE_TAG = "<image>"
@@ -105,6 +106,8 @@ def as_turns(value: object) -> list[dict[str, Any]] | None:
         return [value] if "role" in value or "from" in value else None
     if not isinstance(value, (list, tuple)) or not value:
         return None
+    if all(is_turns(part) for part in value):
+        return [turn for part in value for turn in part]  # a list for each question (arenas)
     turns: list[dict[str, Any]] = []
     for part in value:
         both = _both_sides(part)
@@ -261,7 +264,10 @@ def read_answer(value: object, field: str) -> str:
         told = "empty" if isinstance(value, str) and not value.strip() else "missing"
         raise DataError(f"{field} is {told}.", field=field)
     if isinstance(value, dict) and "role" not in value and "from" not in value:
-        return read_answer(_answer_in(value), field)
+        inside = _answer_in(value)
+        if inside is None:  # an answer that is an object: what a receipt says, for example
+            return check_text(json.dumps(plain(value), ensure_ascii=False), field)
+        return read_answer(inside, field)
     if isinstance(value, dict):
         return read_answer(_plain_text(_content(_said(value, "assistant", field), field)), field)
     if (turns := as_turns(value)) is not None:

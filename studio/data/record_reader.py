@@ -24,7 +24,7 @@ from studio.data.columns import (
     structured,
     values_at,
 )
-from studio.data.conversation import ANSWER_KEYS, TURN_KEYS, flaw, is_turns
+from studio.data.conversation import ANSWER_KEYS, TURN_KEYS, as_turns, flaw, is_turns
 from studio.data.formats import USED, Format, recognise
 from studio.data.record_fields import (
     Record,
@@ -60,11 +60,12 @@ KNOWN_PARTS: dict[str, frozenset[str]] = {
 }
 """Role → the fields of an object that are read; empty: all. Others: those of a turn."""
 TURN_PARTS = frozenset({*ANSWER_KEYS, *TURN_KEYS, "system"})
+QUESTION_ROLES = frozenset({"question", "conversation"})
 QUESTIONS = frozenset({*NAMES["question"], *NAMES["conversation"]})
 TEXTS = frozenset(
     {*NAMES["question"], *NAMES["chosen"], *NAMES["rejected"], *NAMES["answer"], *NAMES["context"]}
-)
-"""Columns whose texts may be JSON themselves."""
+) - {"answers", "direct_answers", "references", "captions", "sentences"}
+"""Columns whose texts may be JSON themselves: they hold one answer, not a list."""
 RAW_TOO = ("labels", "winner", "verdict", "scores", "ranks")
 """Roles whose raw values are kept as well: they say more than what is made of them."""
 
@@ -281,11 +282,12 @@ class RecordReader:
         plan.zero_based = plan.names.get("winner", "") in self._facts.zero_based
         plan.name = describe(known, guess, roles, record)
         asking = roles | set(self._constants)
-        plan.asks_default = not asking & ASKING and "image" in asking and not asking & ANSWERING
-        plan.captions = not asking & ASKING and "image" in asking and bool(asking & ANSWERING)
+        asks = bool(asking & QUESTION_ROLES) or _asks_in_answers(self._values(record, plan))
         plan.has_image = bool({"image", "video"} & asking)
+        plan.asks_default = not asks and plan.has_image and not asking & ANSWERING
+        plan.captions = not asks and plan.has_image and bool(asking & ANSWERING)
         self.captions |= plan.captions
-        plan.problem = self._problem(asking, record, plan)
+        plan.problem = self._problem(asking, asks, record, plan)
         return plan
 
     def _guess_inside(self, record: Record, guess: Guess) -> Guess:
@@ -341,7 +343,9 @@ class RecordReader:
             meta |= _unpacked(packed)
         return meta
 
-    def _problem(self, roles: set[str], record: Record, plan: ShapePlan) -> DataError | None:
+    def _problem(
+        self, roles: set[str], asks: bool, record: Record, plan: ShapePlan
+    ) -> DataError | None:
         """Why records of this shape cannot be read; None when they can."""
         columns = [str(name) for name, value in record.items() if not is_missing(value)]
         there = f"the columns are: {', '.join(columns) or 'none'}"
@@ -357,13 +361,13 @@ class RecordReader:
                 remedy=f"Map it; {there}.{_nearest('chosen', columns)}",
                 field="data.columns.chosen",
             )
-        if not roles & (ASKING | {"image", "video"}):
+        if not asks and not plan.has_image:
             return DataError(
                 "No column was recognised as the question or the image.",
                 remedy=f"Map them; {there}.",
                 field="data.columns.question",
             )
-        if not roles & ASKING and (unread := _unread_texts(record, plan)):
+        if not asks and (unread := _unread_texts(record, plan)):
             return DataError(
                 f"No column was recognised as the question, and nothing reads {unread}.",
                 remedy=f"Map the question; {there}. Or give one for all rows: "
@@ -411,6 +415,13 @@ def no_question(plan: ShapePlan) -> DataError:
         f"(on the command line: --column 'question=={DEFAULT_QUESTION}').",
         field="data.columns.question",
     )
+
+
+def _asks_in_answers(values: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether the answers are whole conversations, which ask what they answer."""
+    first = next(iter(values), {})
+    sides = (structured(first.get(role)) for role in ("chosen", "rejected", "first"))
+    return any(len(as_turns(side) or ()) > 1 for side in sides)
 
 
 def _is_read(record: Record, leaf: str, top: str, role: str) -> bool:

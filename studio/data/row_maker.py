@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -45,6 +46,7 @@ from studio.data.schema import (
 )
 
 DEFAULT_QUESTION = "Describe this image."
+LANGUAGE = re.compile("[a-z]{2}(?:[-_][A-Za-z]{2,4})?")
 MAX_ID = 500
 REASONING = "reasoning"
 Roles = Mapping[str, Any]
@@ -153,6 +155,11 @@ class _RowParts:
         """Put the row together. Raises DataError."""
         if "video" in self._values:
             raise DataError("it is about a video or a sound; only images are read.", field="video")
+        if "rejected_image" in self._values:
+            raise DataError(
+                "its rejected answer is about other images; a pair here has one set of images.",
+                field=self._name("rejected_image"),
+            )
         read, completion, scored = self._conversation()
         prompt, images = place_images(read.messages, self._images() or read.images)
         _check_media(prompt)
@@ -509,9 +516,8 @@ def _check_media(prompt: Sequence[Message]) -> None:
 
 def _check_one_language(value: Mapping[str, Any], name: str) -> None:
     """Refuse one text for each of several languages: nobody said which is meant."""
-    if len(value) > 1 and all(
-        isinstance(part, str) and len(str(key)) <= 5 for key, part in value.items()
-    ):
+    texts = all(isinstance(part, str) for part in value.values())
+    if len(value) > 1 and texts and all(LANGUAGE.fullmatch(str(key)) for key in value):
         names = ", ".join(repr(str(key)) for key in list(value)[:5])
         raise DataError(
             f"{name} holds one text for each of {names}; map the one to use by its path.",

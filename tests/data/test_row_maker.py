@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from studio.core.errors import DataError
 from studio.data.schema import BadRow
-from tests.data.conftest import parts
+from studio.data.sources import open_source
+from tests.data.conftest import parts, png
 
 ASK = {"image": "a.png", "question": "Colour?"}
 
@@ -157,3 +161,50 @@ def test_names_and_boxes_stand_at_their_places(read):
 def test_what_cannot_be_read_is_said(read, record, reason):
     _, rows = read({**ASK, "answer": "x"}, {**ASK, "chosen": "x", "rejected": "y"}, record)
     assert isinstance(rows[2], BadRow) and reason in rows[2].reason
+
+
+@pytest.mark.parametrize(
+    ("record", "answer"),
+    [
+        ({**ASK, "answer": {"total": "3.50", "tax": "0.20"}}, '{"total": "3.50", "tax": "0.20"}'),
+        ({**ASK, "option_a": "blue", "option_b": "red", "answer": "B"}, "B"),
+        ({**ASK, "choices": ["blue", "red"], "correct_choice_idx": 1}, "B"),
+        ({**ASK, "direct_answers": "['red', 'red', 'ruby']"}, "red"),
+    ],
+)
+def test_answers_as_objects_and_choices_in_other_columns(jsonl, workspace, read, record, answer):
+    _, (row,) = read(record)
+    assert row.completion.text == answer
+
+
+def test_the_image_itself_goes_before_the_name_it_had(workspace, tmp_path):
+    image = {"bytes": png("red"), "path": None}
+    table = pa.Table.from_pylist([{"image": "gone/1.jpg", "decoded_image": image, "question": "q",
+                                   "answer": "a"}])  # fmt: skip
+    pq.write_table(table, tmp_path / "rows.parquet")
+    (row,) = open_source(str(tmp_path / "rows.parquet"), workspace=workspace).rows()
+    assert len(row.images) == 1 and row.meta["image"] == "gone/1.jpg"
+
+
+def test_turns_in_a_list_for_each_question(read):
+    _, (row,) = read({"images": ["a.png"], "winner": "model_b", **{
+        f"conversation_{side}": [[{"role": "user", "content": "Q"}],
+                                 [{"role": "assistant", "content": side}]] for side in "ab"}})  # fmt: skip
+    assert (row.chosen.text, row.rejected.text, row.question) == ("b", "a", "Q")
+
+
+def test_pairs_without_a_question_ask_the_default_one_and_say_so(jsonl, workspace):
+    source = open_source(
+        jsonl({"image": "a.png", "chosen": "x", "rejected": "y"}), workspace=workspace
+    )
+    (row,) = source.rows()
+    assert row.question == "Describe this image." and "Describe this image." in source.notes()[0]
+    with pytest.raises(DataError, match="No column was recognised as the question"):
+        open_source(jsonl({"chosen": "x", "rejected": "y"}), workspace=workspace)
+
+
+def test_a_rejected_answer_about_other_images_is_refused(read):
+    pair = {"messages": [{"role": "user", "content": "<image>Q"}, {"role": "assistant", "content": "x"}],
+            "images": ["a.png"], "rejected_response": "y"}  # fmt: skip
+    _, rows = read(pair, {**pair, "rejected_images": ["b.png"]})
+    assert rows[0].rejected.text == "y" and "other images" in rows[1].reason
