@@ -19,8 +19,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from studio.core.errors import DataError
 from studio.data.formats import FORMATS, Format
-from studio.data.record_fields import leaf_paths, parsed, texts_of
+from studio.data.record_fields import get, leaf_paths, parsed, texts_of
 from studio.data.schema import BadRow, Row
 from studio.data.sources import open_source
 from tests.data.conftest import png
@@ -56,13 +57,13 @@ def as_csv(records: list[dict], path: Path) -> Path:
     return file
 
 
-def as_parquet(records: list[dict], path: Path) -> Path:
+def as_parquet(records: list[dict], path: Path) -> Path | None:
     columns = list(dict.fromkeys(name for record in records for name in record))
     try:
         table = pa.Table.from_pylist([{n: r.get(n) for n in columns} for r in records])
         pq.write_table(table, path / "rows.parquet")
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
-        pytest.skip("Parquet has no type for a column")
+        return None  # it has no type for a column
     return path / "rows.parquet"
 
 
@@ -111,7 +112,7 @@ def nested_extra(known: Format) -> list[dict]:
     for number, record in enumerate(records):
         inside = next((o for value in record.values() for o in _objects(value)), None)
         if inside is None:
-            pytest.skip("the format has no objects")
+            return []
         inside["remark"] = f"{EXTRA} {number}"
     return records
 
@@ -171,9 +172,9 @@ STRUCTURE = {
 """What formats write to say what is what; the images are looked at themselves."""
 
 
-def lost(record: dict, rows: list[Row], why: str, unused: set[str]) -> list[str]:
+def lost(record: dict, rows: list[Row], unused: set[str]) -> list[str]:
     """Texts of a record that are neither in its rows nor named."""
-    everything = "\n".join(map(said, rows)) + why
+    everything = "\n".join(map(said, rows))
     missing = []
     for path in leaf_paths(record):
         top = path.split("[]")[0].split(".")[0]
@@ -190,8 +191,6 @@ def lost(record: dict, rows: list[Row], why: str, unused: set[str]) -> list[str]
 
 
 def _at(record: dict, path: str) -> Any:
-    from studio.data.record_fields import get
-
     return get(record, path)
 
 
@@ -202,24 +201,36 @@ def place(tmp_path) -> Path:
     return tmp_path
 
 
+CHANGES = (plain, text_only, two_images, nulls, extra_column, late_column, nested_extra)
+
+
 @by_name
-@pytest.mark.parametrize(
-    "change", [plain, text_only, two_images, nulls, extra_column, late_column, nested_extra]
-)
 @pytest.mark.parametrize("write", [as_jsonl, as_json, as_csv, as_parquet, as_zip])
-def test_no_text_of_a_source_is_lost_without_a_word(place, workspace, known, change, write):
-    records = change(known)
-    source = open_source(str(write(records, place)), workspace=workspace)
-    rows = list(source.rows())
-    bad = "\n".join(row.reason for row in rows if isinstance(row, BadRow))
-    unused = {use.path for use in source.fields() if use.lost and use.why}
-    good = [row for row in rows if isinstance(row, Row)]
-    if not bad:
-        for record in records:
-            assert lost(record, good, "", unused) == []
-    assert good, bad
-    if change is plain:
-        assert not bad and all(row.images for row in good if "a.png" in json.dumps(records))
+def test_no_text_of_a_source_is_lost_without_a_word(place, workspace, known, write):
+    told = 0
+    for change in CHANGES:
+        records = change(known)
+        file = write(records, place) if records else None
+        if file is None:
+            continue
+        try:
+            source = open_source(str(file), workspace=workspace)
+        except DataError as error:
+            # A format without questions is refused where a text stays unread, which is named.
+            assert change is extra_column and "'remark'" in str(error)
+            continue
+        rows = list(source.rows())
+        bad = "\n".join(row.reason for row in rows if isinstance(row, BadRow))
+        unused = {use.path for use in source.fields() if use.lost and use.why}
+        good = [row for row in rows if isinstance(row, Row)]
+        missing = [] if bad else [text for r in records for text in lost(r, good, unused)]
+        assert (change.__name__, missing) == (change.__name__, [])
+        assert good, f"{change.__name__}: {bad}"
+        if change is plain:
+            assert not bad
+            assert all(row.images for row in good) or "a.png" not in json.dumps(records)
+        told += 1
+    assert told or write is as_parquet  # Parquet has no type for some formats
 
 
 @by_name
