@@ -92,6 +92,15 @@ def _content(path: Path) -> object:
     return text.strip() if path.suffix.lower() == ".cls" else text
 
 
+def goes_by_key(files: Sequence[Path]) -> bool:
+    """Return whether images and notes share their names only up to the first dot."""
+    images = [path for path in files if is_image(path.name)]
+    whole = {path.with_suffix("") for path in images}
+    notes = [path for path in files if path.suffix.lower() in NOTE_ENDINGS]
+    loose = {path.parent / _stem(path, True) for path in notes if path.with_suffix("") not in whole}
+    return any(path.parent / _stem(path, True) in loose for path in images)
+
+
 def notes_among(files: Sequence[Path], by_key: bool) -> set[Path]:
     """Tell which JSON files are notes of images with their names, and no lists of rows."""
     stems = {_stem(path, by_key) for path in files if is_image(path.name)}

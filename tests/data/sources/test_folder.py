@@ -241,3 +241,12 @@ def test_a_saved_dataset_tells_its_files(tmp_path, workspace):
     reader = open_reader(str(tmp_path / "saved"), None, workspace, "data.train")
     told = {(group.state, group.why): group.count for group in reader.files(set())}
     assert told["imported", ""] == 6 and told["ignored", "belongs to another split"] == 1
+
+
+def test_a_file_with_splits_beside_others_is_not_cut_down_to_one(folder, workspace):
+    (folder / "all.json").write_text(json.dumps({"train": [QA], "test": [QA]}))
+    (folder / "more.json").write_text(json.dumps([QA]))
+    with pytest.raises(DataError, match=r"all\.json lies beside .* train, test"):
+        open_source(str(folder), workspace=workspace)
+    (folder / "more.json").unlink()
+    assert open_source(str(folder), split="test", workspace=workspace).count() == 1
