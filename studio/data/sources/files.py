@@ -154,7 +154,7 @@ def _further(record: Record | BadRow, before: int, file: str) -> Record | BadRow
     if isinstance(record, BadRow):
         reason = f"{record.reason} (line {record.line} of {file})"
         return replace(record, line=before + record.line, reason=reason)
-    return Record(before + record.line, record.values) if before else record
+    return replace(record, line=before + record.line) if before else record
 
 
 def _of_json(

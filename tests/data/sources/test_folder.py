@@ -67,6 +67,14 @@ def test_files_with_the_same_columns_are_read_one_after_the_other(jsonl, folder,
     assert rows[2].line == 3 and rows[2].reason.endswith("(line 1 of two.jsonl)")
 
 
+def test_lists_in_cells_of_several_tables_are_read_as_in_one(folder, workspace):
+    for number in range(2):
+        cells = f'a.png,q{number},"[""x{number}"", ""y""]"'
+        (folder / f"part-{number}.csv").write_text(f"image,question,answers\n{cells}\n")
+    rows = good(open_source(str(folder), workspace=workspace))
+    assert [row.accepted for row in rows] == [("x0", "y"), ("x1", "y")]
+
+
 def test_files_with_other_columns_or_of_another_kind_ask_for_a_choice(jsonl, folder, workspace):
     jsonl(QA, name="one.jsonl")
     jsonl({"id": 1, "text": "t"}, name="two.jsonl")
