@@ -19,7 +19,13 @@ from studio.data.sources.file_census import (
     together,
     walked,
 )
-from studio.data.sources.file_kinds import IMAGE_ENDINGS, NOTE_ENDINGS, is_image, why_refused
+from studio.data.sources.file_kinds import (
+    IMAGE_ENDINGS,
+    NOTE_ENDINGS,
+    UNSAID,
+    is_image,
+    why_refused,
+)
 from studio.data.sources.files import (
     ARROW,
     ENDINGS,
@@ -287,6 +293,10 @@ def _of_shards(
     return reader
 
 
+def _why_refused(path: Path) -> str:
+    return "" if path.suffix.lower() in UNSAID else why_refused(path.name)
+
+
 def _of_images(
     root: Path, files: Sequence[Path], split: str | None, field: str, by_key: bool
 ) -> Reader:
@@ -298,7 +308,7 @@ def _of_images(
     ]
     images = [path for path in inside if is_image(path.name)]
     if not images:
-        refused = sorted({why for path in files if (why := why_refused(path.name))})
+        refused = sorted({why for path in files if (why := _why_refused(path))})
         said = f" {'. '.join(refused[:3])}." if refused else ""
         raise source_error(
             f"The folder {root.name!r} holds neither data files nor images.{said}",

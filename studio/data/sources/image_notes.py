@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from studio.core.errors import DataError
 from studio.data.schema import BadRow
@@ -15,6 +16,9 @@ from studio.data.sources.text_encoding import UTF8, encoding_of
 
 CAPTION = "caption"
 MAX_NOTE = 32 * 1024 * 1024
+BOXES = "boxes"
+FOLDER = "folder"
+_BOXES = re.compile(r"(?:\s*\d+(?: -?\d*\.?\d+){4,}\s*?(?:\n|$))+\s*")  # as detectors write them
 
 
 @dataclass
@@ -35,8 +39,10 @@ class ImageFolderReader(Reader):
 
     def records(self) -> Iterator[Record | BadRow]:
         line = 0
+        # Where nothing else does, the folders of the images may say what they are.
+        sorts = not any(row.notes for row in self.rows)
         for noted in self.rows:
-            for record in self._of(noted):
+            for record in self._of(noted, sorts):
                 line += 1
                 yield record if isinstance(record, BadRow) else Record(line, record)
 
@@ -45,10 +51,12 @@ class ImageFolderReader(Reader):
             return super().count()  # each may hold several rows
         return len(self.rows)
 
-    def _of(self, noted: Noted) -> Iterator[dict[str, object] | BadRow]:
+    def _of(self, noted: Noted, sorts: bool) -> Iterator[dict[str, object] | BadRow]:
         names: list[str] = [path.relative_to(self.root).as_posix() for path in noted.images]
         image: dict[str, object] = {"images": names} if len(names) > 1 else {"image": names[0]}
         values: dict[str, object] = {**image, "id": noted.name}
+        if sorts and "/" in noted.name:
+            values[FOLDER] = PurePosixPath(noted.name).parent.name
         several: list[object] = [{}]
         for called, path in noted.notes.items():
             try:
@@ -56,8 +64,8 @@ class ImageFolderReader(Reader):
             except DataError as error:
                 yield BadRow(0, error.message.rstrip("."))
                 return
-            if path.suffix.lower() != ".json":
-                values[called] = note
+            if isinstance(note, str) and path.suffix.lower() != ".json":
+                values[BOXES if called == CAPTION and _BOXES.fullmatch(note) else called] = note
             elif isinstance(note, list):
                 several = note
             else:

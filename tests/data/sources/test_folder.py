@@ -258,3 +258,23 @@ def test_a_file_with_splits_beside_others_is_not_cut_down_to_one(folder, workspa
         open_source(str(folder), workspace=workspace)
     (folder / "more.json").unlink()
     assert open_source(str(folder), split="test", workspace=workspace).count() == 1
+
+
+def test_boxes_of_a_detector_are_no_captions(folder, workspace):
+    (folder / "labels").mkdir()
+    (folder / "labels" / "a.txt").write_text("0 0.5 0.5 1 1\n12 .25 0.5 0.125 1.0\n")
+    (folder / "labels" / "b.txt").write_text("4 bars, 0.5 m wide\n")
+    first, second, _ = open_reader(str(folder), None, workspace, "data.train").records()
+    assert "caption" not in first.values and first.values["boxes"].startswith("0 0.5")
+    assert second.values["caption"] == "4 bars, 0.5 m wide\n"
+
+
+def test_folders_that_sort_images_are_kept(tmp_path, workspace):
+    for kind in ("cat", "dog"):
+        (place := tmp_path / "set" / "train" / kind).mkdir(parents=True)
+        (place / "1.png").write_bytes(png())
+    reader = open_reader(str(tmp_path / "set"), None, workspace, "data.train")
+    assert [record.values["folder"] for record in reader.records()] == ["cat", "dog"]
+    columns = {"question": "=What is it?", "answer": "folder"}
+    rows = good(open_source(str(tmp_path / "set"), columns=columns, workspace=workspace))
+    assert [row.completion.text for row in rows] == ["cat", "dog"]
