@@ -155,6 +155,11 @@ def resolve_inside(folder: Path, name: str) -> Path:
     Raises:
         DataError: For addresses, absolute names, `..`, links that lead outside, or no such file.
     """
+    return find_below(folder.resolve(), name)
+
+
+def find_below(root: Path, name: str) -> Path:
+    """Find the file `name` below a folder whose links are resolved; raises as `resolve_inside`."""
     shown = repr(name if len(name) <= SAID_NAME else f"{name[:SAID_NAME]}…")
     if len(name) > LONGEST_NAME:
         raise DataError(f"{shown} is no file name: {len(name):,} characters.", field="image")
@@ -164,7 +169,6 @@ def resolve_inside(folder: Path, name: str) -> Path:
     parts = plain.split("/")
     if "\0" in name or plain.startswith(("/", "~")) or ".." in parts or re.match("[A-Za-z]:", name):
         raise DataError(f"{shown} leads outside the folder of the data.", field="image")
-    root = folder.resolve()
     try:
         path = (root / plain).resolve()
         inside, there = path.is_relative_to(root), path.is_file()

@@ -89,7 +89,8 @@ def walked(root: Path, most: int = MAX_ENTRIES) -> Iterator[Path]:
 
 def is_hidden(name: str) -> bool:
     """Return whether a name below a folder is none that people see."""
-    return any(part.startswith((".", "__MACOSX")) for part in PurePosixPath(name).parts)
+    parts = PurePosixPath(name).parts
+    return any(part.startswith((".", "__MACOSX")) or part.lower() in _SYSTEM for part in parts)
 
 
 def grouped(fates: Iterable[tuple[str, str, str]]) -> list[FileGroup]:
@@ -118,5 +119,6 @@ def together(*several: Iterable[FileGroup]) -> list[FileGroup]:
     return sorted(merged.values(), key=lambda group: (_ORDER[group.state], -group.count))
 
 
+_SYSTEM = ("thumbs.db", "desktop.ini")
 _STATES: dict[str, State] = {state: state for state in ("imported", "ignored", "refused")}
 _ORDER = {"imported": 0, "refused": 1, "ignored": 2}

@@ -134,7 +134,19 @@ class FilesReader(Reader):
     def _part(self, path: Path) -> Reader:
         if self.workspace is None:
             raise ValueError("files are unpacked in a workspace")
-        return open_file(path, None, self.workspace, "")
+        return single_split(path, self.workspace)
+
+
+def single_split(path: Path, workspace: Workspace) -> Reader:
+    """Open one of several files. Raises DataError when it holds several splits of its own."""
+    reader = open_file(path, None, workspace, "")
+    if len(reader.splits) > 1:
+        raise source_error(
+            f"{path.name} lies beside other data files and holds several splits itself: "
+            f"{', '.join(reader.splits)}.",
+            "Name it alone, or put it into a folder of its own.",
+        )
+    return reader
 
 
 def _further(record: Record | BadRow, before: int, file: str) -> Record | BadRow:
@@ -142,7 +154,7 @@ def _further(record: Record | BadRow, before: int, file: str) -> Record | BadRow
     if isinstance(record, BadRow):
         reason = f"{record.reason} (line {record.line} of {file})"
         return replace(record, line=before + record.line, reason=reason)
-    return Record(before + record.line, record.values) if before else record
+    return replace(record, line=before + record.line) if before else record
 
 
 def _of_json(

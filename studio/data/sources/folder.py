@@ -19,7 +19,13 @@ from studio.data.sources.file_census import (
     together,
     walked,
 )
-from studio.data.sources.file_kinds import IMAGE_ENDINGS, NOTE_ENDINGS, is_image, why_refused
+from studio.data.sources.file_kinds import (
+    IMAGE_ENDINGS,
+    NOTE_ENDINGS,
+    UNSAID,
+    is_image,
+    why_refused,
+)
 from studio.data.sources.files import (
     ARROW,
     ENDINGS,
@@ -27,15 +33,17 @@ from studio.data.sources.files import (
     is_data,
     kind_of,
     open_file,
+    single_split,
     split_of,
 )
 from studio.data.sources.image_notes import (
     ImageFolderReader,
+    goes_by_key,
     mostly_noted,
     noted_images,
     notes_among,
 )
-from studio.data.sources.json_files import JsonReader, holds_lines, json_value
+from studio.data.sources.json_files import JsonReader, json_value
 from studio.data.sources.json_shapes import SPLIT_NAMES
 from studio.data.sources.reader import Reader
 from studio.data.split_slices import choose_split
@@ -64,18 +72,19 @@ def read_folder(
     """Open a folder.
 
     Args:
-        by_key: Images and notes are put together as in shards of WebDataset.
+        by_key: It may be a shard of WebDataset, where names up to the first dot belong together.
 
     Raises:
         DataError: It holds no data and no images, or what it holds does not go together.
     """
     if (root / "dataset_dict.json").is_file():
         return _saved_dict(root, split, field)
+    by_key = by_key and goes_by_key(_listed(root))
     data = _data_files(root, by_key)
     if data:
         return _of_data(root, data, split, workspace, field)
     files = _listed(root)
-    if shards := [path for path in files if _is_shard(path)]:
+    if shards := _shards(files):
         return _of_shards(root, shards, split, workspace, field)
     return _of_images(root, files, split, field, by_key)
 
@@ -146,15 +155,7 @@ def _listed(root: Path) -> list[Path]:
 def _of_data(
     root: Path, data: list[Path], split: str | None, workspace: Workspace, field: str
 ) -> Reader:
-    by_split = _by_split(root, data)
-    if len(data) == 1 and _names_splits(data[0]):
-        reader = open_file(data[0], split, workspace, field)
-        chosen = data
-    else:
-        name = choose_split(split, tuple(by_split), field)
-        chosen = by_split[name]
-        reader = _of_split(root, chosen, name, workspace, field)
-        reader.splits = tuple(by_split)
+    reader, chosen = _of_files(root, data, split, workspace, field)
     used = chosen if not isinstance(reader, FilesReader) else list(reader.paths)
     others = {path: OTHER_SPLIT for path in data if path not in chosen}
     spare = {path: "other data files are read instead" for path in chosen if path not in used}
@@ -171,9 +172,20 @@ def _of_data(
     return reader
 
 
-def _names_splits(path: Path) -> bool:
-    """Returns: whether a data file may hold several splits."""
-    return path.suffix.lower() == ".json" and not holds_lines(path)
+def _of_files(
+    root: Path, data: list[Path], split: str | None, workspace: Workspace, field: str
+) -> tuple[Reader, list[Path]]:
+    """A reader of one split, and the data files that are that split's."""
+    by_split = _by_split(root, data)
+    if len(data) == 1:
+        reader = open_file(data[0], None, workspace, field)
+        if len(reader.splits) > 1:
+            return open_file(data[0], split, workspace, field), data
+    name = choose_split(split, tuple(by_split), field)
+    if len(data) > 1:
+        reader = _of_split(root, by_split[name], name, workspace, field)
+    reader.splits = tuple(by_split)
+    return reader, by_split[name]
 
 
 def _by_split(root: Path, data: Sequence[Path]) -> dict[str, list[Path]]:
@@ -194,7 +206,7 @@ def _split_of(root: Path, path: Path) -> str:
 def _of_split(root: Path, paths: list[Path], name: str, workspace: Workspace, field: str) -> Reader:
     """Read the data files of one split, which have the same columns. Raises DataError."""
     if len(paths) == 1:
-        return open_file(paths[0], None, workspace, field)
+        return single_split(paths[0], workspace)
     folders = {path.parent for path in paths}
     if len(folders) == 1 and all(path.suffix.lower() in ARROW for path in paths):
         return _arrow(tuple(paths), paths[0].parent, (name,))
@@ -253,16 +265,20 @@ def _joined(paths: Sequence[Path]) -> Reader | None:
     return JsonReader(label=label, folder=paths[0].parent, rows=rows)
 
 
-def _is_shard(path: Path) -> bool:
-    from studio.data.sources.archive import is_tar
+def _shards(files: Sequence[Path]) -> list[Path]:
+    """The archives that hold what a folder is about: tar files, or ZIP files without images beside."""
+    from studio.data.sources.archive import ENDING, is_tar
 
-    return is_tar(path.name)
+    if shards := [path for path in files if is_tar(path.name)]:
+        return shards
+    packed = [path for path in files if path.suffix.lower() == ENDING]
+    return [] if any(is_image(path.name) for path in files) else packed
 
 
 def _of_shards(
     root: Path, shards: list[Path], split: str | None, workspace: Workspace, field: str
 ) -> Reader:
-    """Tar files that are parts of one dataset."""
+    """Archives that are parts of one dataset."""
     from studio.data.sources.archive import read_shards
 
     by_split = _by_split(root, shards)
@@ -270,11 +286,15 @@ def _of_shards(
     reader = read_shards(by_split[name], None, workspace, field)
     if len(by_split) > 1:
         reader.splits = tuple(by_split)
-    reader.label = f"{counted(len(by_split[name]), 'tar file')}: {reader.label}"
+    reader.label = f"{counted(len(by_split[name]), 'archive')}: {reader.label}"
     own = set(by_split[name])
     others = {path: OTHER_SPLIT for path in shards if path not in own}
     reader.left_out = together(reader.left_out, Census(root, own, others).groups(()))
     return reader
+
+
+def _why_refused(path: Path) -> str:
+    return "" if path.suffix.lower() in UNSAID else why_refused(path.name)
 
 
 def _of_images(
@@ -288,7 +308,7 @@ def _of_images(
     ]
     images = [path for path in inside if is_image(path.name)]
     if not images:
-        refused = sorted({why for path in files if (why := why_refused(path.name))})
+        refused = sorted({why for path in files if (why := _why_refused(path))})
         said = f" {'. '.join(refused[:3])}." if refused else ""
         raise source_error(
             f"The folder {root.name!r} holds neither data files nor images.{said}",

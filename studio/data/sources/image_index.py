@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
 from studio.core.errors import DataError
-from studio.data.image_store import resolve_inside
+from studio.data.image_store import find_below
 from studio.data.sources.file_census import MAX_ENTRIES, is_hidden, walked
 from studio.data.sources.file_kinds import ARCHIVES, IMAGE_ENDINGS, OTHER_IMAGES, is_image
 
@@ -174,6 +174,7 @@ class ImageFinder:
 
     def __init__(self) -> None:
         self._indexes: dict[Path, ImageIndex] = {}
+        self._roots: dict[Path, Path] = {}
         self._meant: dict[Path, Parts] = {}
         self._missed = 0
 
@@ -185,8 +186,10 @@ class ImageFinder:
         """
         problem = None
         for folder in folders:
+            if (root := self._roots.get(folder)) is None:
+                root = self._roots[folder] = folder.resolve()
             try:
-                return resolve_inside(folder, name)
+                return find_below(root, name)
             except DataError as error:
                 problem = problem or error
         if problem is None:
@@ -206,7 +209,7 @@ class ImageFinder:
                     field="image",
                 )
             if found:
-                path = resolve_inside(index.root, found[0])
+                path = find_below(index.root, found[0])
                 self._only_one(path, name, parts)
                 return path
         raise DataError(

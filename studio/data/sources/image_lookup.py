@@ -37,7 +37,8 @@ class RowImages:
         self.used: set[Path] = set()
 
     def __call__(self, value: object) -> str:
-        value = _plain(value)
+        if not isinstance(value, str):
+            value = _plain(value)
         if isinstance(value, bytes):
             return self._store.add(value)
         if isinstance(value, str) and value:

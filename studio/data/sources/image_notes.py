@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from studio.core.errors import DataError
 from studio.data.schema import BadRow
@@ -15,6 +16,9 @@ from studio.data.sources.text_encoding import UTF8, encoding_of
 
 CAPTION = "caption"
 MAX_NOTE = 32 * 1024 * 1024
+BOXES = "boxes"
+FOLDER = "folder"
+_BOXES = re.compile(r"(?:\s*\d+(?: -?\d*\.?\d+){4,}\s*?(?:\n|$))+\s*")  # as detectors write them
 
 
 @dataclass
@@ -35,8 +39,10 @@ class ImageFolderReader(Reader):
 
     def records(self) -> Iterator[Record | BadRow]:
         line = 0
+        # Where nothing else does, the folders of the images may say what they are.
+        sorts = not any(row.notes for row in self.rows)
         for noted in self.rows:
-            for record in self._of(noted):
+            for record in self._of(noted, sorts):
                 line += 1
                 yield record if isinstance(record, BadRow) else Record(line, record)
 
@@ -45,10 +51,12 @@ class ImageFolderReader(Reader):
             return super().count()  # each may hold several rows
         return len(self.rows)
 
-    def _of(self, noted: Noted) -> Iterator[dict[str, object] | BadRow]:
+    def _of(self, noted: Noted, sorts: bool) -> Iterator[dict[str, object] | BadRow]:
         names: list[str] = [path.relative_to(self.root).as_posix() for path in noted.images]
         image: dict[str, object] = {"images": names} if len(names) > 1 else {"image": names[0]}
         values: dict[str, object] = {**image, "id": noted.name}
+        if sorts and "/" in noted.name:
+            values[FOLDER] = PurePosixPath(noted.name).parent.name
         several: list[object] = [{}]
         for called, path in noted.notes.items():
             try:
@@ -56,8 +64,8 @@ class ImageFolderReader(Reader):
             except DataError as error:
                 yield BadRow(0, error.message.rstrip("."))
                 return
-            if path.suffix.lower() != ".json":
-                values[called] = note
+            if isinstance(note, str) and path.suffix.lower() != ".json":
+                values[BOXES if called == CAPTION and _BOXES.fullmatch(note) else called] = note
             elif isinstance(note, list):
                 several = note
             else:
@@ -90,6 +98,15 @@ def _content(path: Path) -> object:
         shown = "UTF-8" if encoding == UTF8 else encoding.upper()
         raise DataError(f"the caption {path.name} is not {shown} text") from error
     return text.strip() if path.suffix.lower() == ".cls" else text
+
+
+def goes_by_key(files: Sequence[Path]) -> bool:
+    """Return whether images and notes share their names only up to the first dot."""
+    images = [path for path in files if is_image(path.name)]
+    whole = {path.with_suffix("") for path in images}
+    notes = [path for path in files if path.suffix.lower() in NOTE_ENDINGS]
+    loose = {path.parent / _stem(path, True) for path in notes if path.with_suffix("") not in whole}
+    return any(path.parent / _stem(path, True) in loose for path in images)
 
 
 def notes_among(files: Sequence[Path], by_key: bool) -> set[Path]:

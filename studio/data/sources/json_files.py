@@ -18,7 +18,9 @@ from studio.data.sources.text_encoding import UTF8, encoding_of, is_wide
 MAX_LINE = 32 * 1024 * 1024
 MAX_JSON = 256 * 1024 * 1024
 FIRST_LINES = 20
-_BETWEEN = re.compile(r"[\s,]*")
+_BETWEEN = re.compile(r"[\s,\x1e]*")
+_LAST_COMMA = re.compile(r'("(?:[^"\\]|\\.)*+")|,(?=\s*[\]}])')
+_MARKS = "\ufeff \t\x1e"  # a separator of records may stand before each
 
 
 @dataclass
@@ -68,7 +70,7 @@ def holds_lines(path: Path) -> bool:
     lines = (raw for raw in _lines(path, encoding) if raw.strip(b" \t\r\n\xef\xbb\xbf"))
     first = next(lines, b"")
     more = [_parsed(raw, 1, UTF8 if is_wide(encoding) else encoding) for raw in _few(lines)]
-    start = first.decode("utf-8", "replace").lstrip("\ufeff \t")[:1]
+    start = first.decode("utf-8", "replace").lstrip(_MARKS)[:1]
     if start == "[":
         # A row is an object: a line that is a list by itself is a damaged one among objects.
         return any(isinstance(one, Record) for one in more) and _is_whole(first)
@@ -103,7 +105,14 @@ def json_value(path: Path) -> Any:
         )
     encoding = encoding_of(path)
     try:
-        return _values(path.read_bytes().decode(encoding).lstrip("\ufeff"))
+        text = path.read_bytes().decode(encoding).lstrip(_MARKS)
+        try:
+            return _values(text)
+        except json.JSONDecodeError:
+            bare = _LAST_COMMA.sub(lambda found: found[1] or "", text)
+            if bare == text:
+                raise
+        return _values(bare)
     except UnicodeDecodeError as error:
         raise source_error(
             f"{path.name} is not {shown_encoding(encoding)} text (byte {error.start + 1}).",
@@ -128,7 +137,7 @@ def _few(lines: Iterator[bytes]) -> Iterator[bytes]:
 
 def _is_whole(raw: bytes) -> bool:
     try:
-        json.loads(raw.decode(UTF8).strip().rstrip(","))
+        json.loads(raw.decode(UTF8).strip().lstrip(_MARKS).rstrip(","))
     except (ValueError, RecursionError):
         return False
     return True
@@ -190,14 +199,14 @@ def _parsed(raw: bytes, line: int, encoding: str) -> Record | BadRow:
 
 
 def _object(text: str) -> object:
-    """The value of a line, which may end in the comma of a list."""
+    """The value of a line, which may end in the comma of a list, or begin with a separator."""
     try:
         return json.loads(text, **_STRICT)
     except json.JSONDecodeError:
-        bare = text.rstrip()
-        if not bare.endswith(","):
+        bare = text.strip().lstrip(_MARKS).removesuffix(",")
+        if bare == text:
             raise
-        return json.loads(bare[:-1], **_STRICT)
+        return json.loads(bare, **_STRICT)
 
 
 def _unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:

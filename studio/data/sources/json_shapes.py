@@ -150,4 +150,12 @@ def _table_of_objects(value: Mapping[str, Any]) -> Rows | None:
     alike = all(len(first & part.keys()) * 2 >= len(first | part.keys()) for part in parts)
     if not alike or _is_row(value) or (len(parts) == 1 and not next(iter(value)).isdecimal()):
         return None
-    return [{"key" if "id" in part else "id": key, **part} for key, part in value.items()]
+    return [_of_key(key, part) for key, part in value.items()]
+
+
+def _of_key(key: str, part: dict[str, Any]) -> dict[str, Any]:
+    """A row with the key that it stood under; ScienceQA's images lie in folders called so."""
+    row = {"key" if "id" in part else "id": key, **part}
+    if part.get("image") == "image.png" and isinstance(part.get("split"), str):
+        row["image"] = f"{part['split']}/{key}/image.png"
+    return row

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import IO
 
 from studio.data.sources.packed_member import Member
+from studio.data.sources.text_encoding import CHINESE
 
 LONGEST_READ = 16 * 1024 * 1024
 """Bytes that are read in one go; a header that claims more is no header."""
@@ -37,7 +38,7 @@ class TarMembers:
         """List what is in it; one more than `most` at most."""
         found: list[Member] = []
         while len(found) <= most and (info := self._tar.next()) is not None:
-            self._tar.members = []  # it would keep them all
+            setattr(self._tar, "members", [])  # noqa: B010 - it would keep them all
             found.append(_member(info))
         return found
 
@@ -53,7 +54,16 @@ def _member(info: tarfile.TarInfo) -> Member:
     problem = ""
     if not (info.isreg() or info.isdir()) or info.issparse():
         problem = "is a link or a device"
-    return Member(info.name, info.size, info.size, info.isdir(), info, problem)
+    return Member(_name(info), info.size, info.size, info.isdir(), info, problem)
+
+
+def _name(info: tarfile.TarInfo) -> str:
+    """The name of a member; one that is not UTF-8 is Chinese, as far as anybody can tell."""
+    raw = info.name.encode("utf-8", "surrogateescape")
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode(CHINESE, "replace")
 
 
 class _Capped(io.FileIO):

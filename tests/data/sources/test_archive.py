@@ -245,3 +245,37 @@ def test_names_of_zip_files_that_do_not_say_their_encoding(tmp_path, workspace, 
     path.write_bytes(path.read_bytes().replace(stand_in.encode(), name.encode(encoding)))
     (one,) = open_source(str(path), workspace=workspace).rows()
     assert isinstance(one, Row) and len(one.images) == 1
+
+
+def test_names_with_dots_are_not_taken_for_keys(tmp_path, workspace):
+    members = {}
+    for day in ("2024.01.02", "2024.03.04"):
+        members[f"shot {day}.png"], members[f"shot {day}.txt"] = png(), day.encode()
+    reader = open_reader(tarred(tmp_path / "shots.tar", members), None, workspace, "data.train")
+    assert [record.values["caption"] for record in reader.records()] == ["2024.01.02", "2024.03.04"]
+    bare = {f"shot.{number}.png": png() for number in range(3)}
+    reader = open_reader(tarred(tmp_path / "bare.tar", bare), None, workspace, "data.train")
+    assert [record.values["image"] for record in reader.records()] == list(bare)
+
+
+def test_a_folder_with_only_archives_is_what_is_in_them(tmp_path, workspace):
+    (folder := tmp_path / "packed").mkdir()
+    archive(folder / "one.zip")
+    source = open_source(str(folder), workspace=workspace)
+    assert [row.question for row in good(source)] == ["q"]
+    told = {(group.state, group.why): group.examples for group in source.files()}
+    assert "one.zip" in told["imported", ""]
+
+
+def test_chinese_names_of_tar_files_are_read(tmp_path, workspace):
+    path = tmp_path / "names.tar"
+    with tarfile.open(path, "w", format=tarfile.GNU_FORMAT, encoding="gb18030") as packed:
+        for name, content in (
+            ("rows.jsonl", json.dumps({**GOOD, "image": "红.png"}).encode()),
+            ("红.png", png()),
+        ):
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            packed.addfile(info, io.BytesIO(content))
+    (row,) = open_source(str(path), workspace=workspace).rows()
+    assert isinstance(row, Row) and len(row.images) == 1

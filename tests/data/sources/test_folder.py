@@ -67,6 +67,14 @@ def test_files_with_the_same_columns_are_read_one_after_the_other(jsonl, folder,
     assert rows[2].line == 3 and rows[2].reason.endswith("(line 1 of two.jsonl)")
 
 
+def test_lists_in_cells_of_several_tables_are_read_as_in_one(folder, workspace):
+    for number in range(2):
+        cells = f'a.png,q{number},"[""x{number}"", ""y""]"'
+        (folder / f"part-{number}.csv").write_text(f"image,question,answers\n{cells}\n")
+    rows = good(open_source(str(folder), workspace=workspace))
+    assert [row.accepted for row in rows] == [("x0", "y"), ("x1", "y")]
+
+
 def test_files_with_other_columns_or_of_another_kind_ask_for_a_choice(jsonl, folder, workspace):
     jsonl(QA, name="one.jsonl")
     jsonl({"id": 1, "text": "t"}, name="two.jsonl")
@@ -241,3 +249,32 @@ def test_a_saved_dataset_tells_its_files(tmp_path, workspace):
     reader = open_reader(str(tmp_path / "saved"), None, workspace, "data.train")
     told = {(group.state, group.why): group.count for group in reader.files(set())}
     assert told["imported", ""] == 6 and told["ignored", "belongs to another split"] == 1
+
+
+def test_a_file_with_splits_beside_others_is_not_cut_down_to_one(folder, workspace):
+    (folder / "all.json").write_text(json.dumps({"train": [QA], "test": [QA]}))
+    (folder / "more.json").write_text(json.dumps([QA]))
+    with pytest.raises(DataError, match=r"all\.json lies beside .* train, test"):
+        open_source(str(folder), workspace=workspace)
+    (folder / "more.json").unlink()
+    assert open_source(str(folder), split="test", workspace=workspace).count() == 1
+
+
+def test_boxes_of_a_detector_are_no_captions(folder, workspace):
+    (folder / "labels").mkdir()
+    (folder / "labels" / "a.txt").write_text("0 0.5 0.5 1 1\n12 .25 0.5 0.125 1.0\n")
+    (folder / "labels" / "b.txt").write_text("4 bars, 0.5 m wide\n")
+    first, second, _ = open_reader(str(folder), None, workspace, "data.train").records()
+    assert "caption" not in first.values and first.values["boxes"].startswith("0 0.5")
+    assert second.values["caption"] == "4 bars, 0.5 m wide\n"
+
+
+def test_folders_that_sort_images_are_kept(tmp_path, workspace):
+    for kind in ("cat", "dog"):
+        (place := tmp_path / "set" / "train" / kind).mkdir(parents=True)
+        (place / "1.png").write_bytes(png())
+    reader = open_reader(str(tmp_path / "set"), None, workspace, "data.train")
+    assert [record.values["folder"] for record in reader.records()] == ["cat", "dog"]
+    columns = {"question": "=What is it?", "answer": "folder"}
+    rows = good(open_source(str(tmp_path / "set"), columns=columns, workspace=workspace))
+    assert [row.completion.text for row in rows] == ["cat", "dog"]

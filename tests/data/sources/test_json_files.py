@@ -71,6 +71,8 @@ LINES = "".join(json.dumps(row) + "\n" for row in TWO)
         ",\n".join(json.dumps(row, indent=1) for row in TWO),
         json.dumps({"data": TWO}, indent=1),
         json.dumps({"data": TWO}),
+        "".join(f"\x1e{json.dumps(row)}\n" for row in TWO),
+        json.dumps(TWO)[:-2] + ",},]",
     ],
 )
 def test_the_content_tells_how_it_is_read_not_the_ending(folder, workspace, name, content):
@@ -88,6 +90,14 @@ def test_other_encodings_are_read(folder, workspace, name, encoding):
     source = open_source(str(folder / name), workspace=workspace)
     rows = list(source.rows())
     assert [row.completion.text for row in rows] == ["红色。"] * 2 and source.count() == 2
+
+
+def test_a_comma_in_a_text_is_no_comma_before_an_end(folder, workspace):
+    (folder / "rows.json").write_text(
+        '[{"image": "a.png", "question": "x,] \\",}", "answer": "a",}]'
+    )
+    (row,) = open_source(str(folder / "rows.json"), workspace=workspace).rows()
+    assert row.question == 'x,] ",}'
 
 
 def test_a_damaged_first_line_does_not_hide_the_others(jsonl, workspace):

@@ -58,6 +58,11 @@ def test_objects_by_id_are_rows_with_that_id():
     assert rows_by_split({"x": {"id": 1, **A}, "y": {"id": 2, **B}}, "x")[UNNAMED][0]["key"] == "x"
 
 
+def test_images_of_scienceqa_lie_in_folders_named_by_split_and_id():
+    value = {str(n): {**A, "image": "image.png", "split": "val"} for n in (1, 2)}
+    assert rows_by_split(value, "x")[UNNAMED][1]["image"] == "val/2/image.png"
+
+
 def test_lists_named_after_splits_are_splits():
     value = {"version": 1, "train": [A, B], "Validation": [B], "test": [A]}
     assert rows_by_split(value, "x") == {"train": [A, B], "validation": [B], "test": [A]}
