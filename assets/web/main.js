@@ -16,7 +16,7 @@ import { startExportFiles } from "./runs/export-files.js";
 import { startReadingPlace } from "./runs/reading-place.js";
 import {
   confirmRunDeletion, whatIsShown, withKeptLook, withRecalledLook,
-} from "./runs/run-hooks.js";
+} from "./runs/event-values.js";
 import { attachCheckpoints, attachRunList } from "./runs/run-list.js";
 import { openConnection } from "./shared/connection.js";
 import { startCrosshair } from "./shared/curve-crosshair.js";

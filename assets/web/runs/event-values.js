@@ -1,4 +1,4 @@
-// What events of the Runs tab send, and what is asked before a deletion.
+// The values that events of the Runs tab send; the run is none where a person says no to its deletion.
 
 import { keepLook, recallLook } from "./curve-look.js";
 import { shownParts } from "./unchanged-parts.js";
