@@ -1,4 +1,4 @@
-// The values that events of the Runs tab send; the run is none where a person says no to its deletion.
+// The values that events of the Runs tab send; no run where a deletion is declined.
 
 import { keepLook, recallLook } from "./curve-look.js";
 import { shownParts } from "./unchanged-parts.js";
