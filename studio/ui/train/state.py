@@ -11,12 +11,12 @@ from typing import Any
 from studio.annotation import AnnotationStore
 from studio.config import RunConfig, yaml_text
 from studio.config.consistency import problems
-from studio.config.fields import FieldSpec
 from studio.config.optimizer import DEFAULT_RATES
 from studio.config.preference import MPO
 from studio.config.presets import get_preset, list_presets
 from studio.config.run_file import parse
 from studio.config.saved_settings import SavedSettings
+from studio.config.setting_list import FieldSpec
 from studio.core.errors import ConfigError, FieldProblem, InputError, StudioError
 from studio.core.paths import EMBEDDED, Workspace
 from studio.core.plurals import counted
