@@ -34,9 +34,9 @@ from studio.training.oom_recovery import (
 from studio.training.planning.allocator_heap import return_freed_memory
 from studio.training.planning.preflight_plan import plan_run
 from studio.training.probes.probe_rounds import make_prober
-from studio.training.recipe import write_recipe
 from studio.training.resume import checkpoint_to_resume
 from studio.training.run_rows import RunData
+from studio.training.script_recipe import write_recipe
 from studio.training.too_few_rows import report_narrow
 from studio.training.trainers import build_trainer
 

@@ -65,7 +65,7 @@ def config(**launch):
 
 
 def job_run(workspace, **launch):
-    from studio.training.recipe import write_recipe
+    from studio.training.script_recipe import write_recipe
 
     run = RunStore(workspace).create(config(timeout="2h", **launch))
     write_recipe(run.config, run.paths, workspace)
@@ -218,7 +218,7 @@ def test_what_a_run_starts_from_goes_along(workspace, tmp_path, hub):
         "data": {"source": "embedded:preferences", "train": "train[:4]"},
         "launch": {"engine": "hf-jobs:a10g-small"},
     }
-    from studio.training.recipe import write_recipe
+    from studio.training.script_recipe import write_recipe
 
     run = RunStore(workspace).create(run_file.parse(values))
     write_recipe(run.config, run.paths, workspace)
