@@ -126,7 +126,7 @@ class Supervisor:
         try:
             commands.push(self.store, run_id)
         except StudioError as error:  # the run's status has it
-            logger.warning("%s", error)
+            log_told(error)
 
     def extend(self, run_id: str, epochs: float) -> None:
         """Queue a run that ended again, to train for `epochs` in all.
