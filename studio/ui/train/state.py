@@ -92,12 +92,11 @@ def data_choices(
 def loss_choices() -> Choices:
     """Every loss of TRL that can stand alone, and mixtures; other weights can be typed."""
     alone = [(f"{loss} ({name})", f"{loss}: 1") for loss, name in LOSS_NAMES.items()]
-    mixed = [(name, _spelled(losses)) for name, losses in MIXTURES.items()]
+    mixed = [
+        (name, ", ".join(f"{loss}: {weight:g}" for loss, weight in losses.items()))
+        for name, losses in MIXTURES.items()
+    ]
     return [*alone, *((f"{name}: {losses}", losses) for name, losses in mixed)]
-
-
-def _spelled(losses: Mapping[str, float]) -> str:
-    return ", ".join(f"{loss}: {weight:g}" for loss, weight in losses.items())
 
 
 def model_choices(store: RunStore) -> Choices:
