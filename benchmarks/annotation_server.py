@@ -25,17 +25,14 @@ def nursery(workspace: Path, freezing: bool) -> None:
     page is left out. The routes are made once and a fork opens the database: it serves in a
     fraction of a second, so that many can be killed.
     """
-    from studio.ui.shell.import_speed import quick_imports
+    import uvicorn
+    from fastapi import FastAPI
 
-    with quick_imports():
-        import uvicorn
-        from fastapi import FastAPI
-
-        from studio.annotation import AnnotationStore
-        from studio.api.annotate import router
-        from studio.api.save_rate import SaveRate
-        from studio.core.paths import Workspace
-        from studio.data.image_store import ImageStore
+    from studio.annotation import AnnotationStore
+    from studio.api.annotate import router
+    from studio.api.save_rate import SaveRate
+    from studio.core.paths import Workspace
+    from studio.data.image_store import ImageStore
 
     place = Workspace.locate(workspace)
     opened: list[AnnotationStore] = []

@@ -29,7 +29,7 @@ CORE = (
     "tests/training/test_model_setup.py",
     "tests/ui/shell/test_app.py",
     "tests/api/access/test_rules.py",
-    "tests/ui/events/test_requests.py",
+    "tests/ui/events/test_event_guard.py",
     "tests/ui/compat/test_gradio_parts.py",
 )
 BOUND = re.compile(r"^([\w.\[\]-]+)>=([\w.]+)")

@@ -16,7 +16,7 @@ import { startExportFiles } from "./runs/export-files.js";
 import { startReadingPlace } from "./runs/reading-place.js";
 import {
   confirmRunDeletion, whatIsShown, withKeptLook, withRecalledLook,
-} from "./runs/run-hooks.js";
+} from "./runs/event-values.js";
 import { attachCheckpoints, attachRunList } from "./runs/run-list.js";
 import { openConnection } from "./shared/connection.js";
 import { startCrosshair } from "./shared/curve-crosshair.js";
@@ -28,14 +28,14 @@ import { startTabAddress } from "./shell/open-tab.js";
 import { startTheme } from "./shell/theme.js";
 import { startTypedText } from "./shell/typed-text.js";
 import { attachFieldErrors } from "./train/field-errors.js";
-import {
-  attachSuggestions, confirmSettingsDeletion, gatherValues, showLevel, showMethod,
-} from "./train/form-hooks.js";
 import { startFreeChoices } from "./train/editable-dropdown.js";
+import { confirmSettingsDeletion, gatherValues } from "./train/event-values.js";
+import { attachSuggestions } from "./train/plan-suggestions.js";
 import { attachRunFile } from "./train/run-file-download.js";
 import { startSectionList } from "./train/section-list.js";
 import { attachHelp } from "./train/setting-help.js";
 import { startSettingSearch } from "./train/setting-search.js";
+import { showLevel, showMethod } from "./train/shown-settings.js";
 
 /** @type {Record<string, import("./shared/gradio-bridge.js").Attach>} */
 const components = {

@@ -22,7 +22,7 @@ def recipe(run_dir: Path) -> int:
     from studio.models.log_levels import quiet_libraries
 
     quiet_libraries()
-    from studio.training.recipe import write_recipe
+    from studio.training.script_recipe import write_recipe
 
     paths = RunPaths(run_dir.resolve())
     write_recipe(run_file.load_run(paths.config), paths, locate(str(paths.root.parent.parent)))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from studio.config.fields import field_specs
 from studio.config.run import RunConfig
+from studio.config.setting_list import field_specs
 
 
 @dataclass(frozen=True)

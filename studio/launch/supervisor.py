@@ -126,7 +126,7 @@ class Supervisor:
         try:
             commands.push(self.store, run_id)
         except StudioError as error:  # the run's status has it
-            logger.warning("%s", error)
+            log_told(error)
 
     def extend(self, run_id: str, epochs: float) -> None:
         """Queue a run that ended again, to train for `epochs` in all.
@@ -213,7 +213,8 @@ class Supervisor:
             commands.enforce_stop(run)
         elif run.status.pid or ended or run.status.state != "starting":
             mark_dead(run.paths)
-            _go_on_with_less(self.store, run)
+            with contextlib.suppress(InputError):  # its run file is damaged
+                commands.go_on_with_less(self.store, run.run_id)
         elif child is None and abs(time.time() - run.status.updated) > STARTUP_GRACE:
             _start_over(run)
 
@@ -224,11 +225,6 @@ def _is_here(run: Run) -> bool:
         return not run.status.elsewhere and not sent_elsewhere(run.config)
     except InputError:  # its run file is damaged
         return True
-
-
-def _go_on_with_less(store: RunStore, run: Run) -> None:
-    with contextlib.suppress(InputError):  # its run file is damaged
-        commands.go_on_with_less(store, run.run_id)
 
 
 def _start_over(run: Run) -> None:

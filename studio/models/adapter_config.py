@@ -134,8 +134,8 @@ def _described(folder: Path, field: str) -> dict[str, Any]:
         int(values.get("r") or 0)
     except FileNotFoundError:
         raise broken(folder, "it has no adapter_config.json", field) from None
-    except (ValueError, TypeError, AttributeError):  # no JSON, no object, or no number
-        raise broken(folder, "its adapter_config.json is not readable", field) from None
+    except (ValueError, TypeError, AttributeError) as error:  # no JSON, no object, or no number
+        raise broken(folder, "its adapter_config.json is not readable", field) from error
     return values
 
 

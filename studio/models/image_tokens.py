@@ -8,6 +8,7 @@ these; otherwise every size goes through the processor.
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ MOST_PIXELS = 16_000_000
 Size = tuple[int, int]
 Kind = tuple[int, Size]
 """Number of images of the row, and width and height of this one: some processors look at both."""
+logger = logging.getLogger(__name__)
 UNUSABLE = (ValueError, TypeError, KeyError, IndexError, RuntimeError, OSError)
 
 
@@ -113,6 +115,7 @@ class Expansions:
         try:
             computed = {kind: self._computed(kind) for kind in measured}
         except UNUSABLE:
+            logger.info("Images are measured: the processor cannot count.", exc_info=True)
             return None
         if any(computed[kind][0] != found.tokens for kind, found in measured.items()):
             return None

@@ -275,11 +275,6 @@ def names_in(skeleton: PreTrainedModel, keys: Collection[str]) -> list[str]:
     ]
 
 
-def _of_state(key: str) -> str:
-    """The layer of a quantization state."""
-    return key.split(STATE)[0].removesuffix(".weight")
-
-
 def unpacked_header(header: SafetensorsHeader) -> SafetensorsHeader:
     """Return `header` as if its 4- and 8-bit layers were full ones, so that shapes can be compared."""
     tensors: dict[str, Tensor] = {}

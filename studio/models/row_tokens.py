@@ -140,7 +140,9 @@ class TokenCounter:
         for owner, ids in zip(owners, self._ids(answers), strict=True):
             lengths[owner].append(len(ids))
         for (written, kinds), ids, counts in zip(waiting, self._ids(prompts), lengths, strict=True):
-            self._counts.append((len(ids), self._last_image(ids), *_answer_counts(written, counts)))
+            chosen, rejected = counts if written.paired else (0, 0)
+            longest = max(counts, default=0)
+            self._counts.append((len(ids), self._last_image(ids), chosen, rejected, longest))
             self._kinds.append(kinds)
 
     def _texts(self, written: WrittenRow) -> tuple[str, list[str]]:
@@ -182,8 +184,3 @@ def learned(row: Row) -> list[Answer]:
         return [row.chosen, row.rejected]
     one = row.completion or row.chosen
     return [one] if one else list(row.candidates)
-
-
-def _answer_counts(written: WrittenRow, counts: list[int]) -> tuple[int, int, int]:
-    chosen, rejected = counts if written.paired else (0, 0)
-    return chosen, rejected, max(counts, default=0)

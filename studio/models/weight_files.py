@@ -221,9 +221,9 @@ def _header_of(model: ModelConfig, file: Path) -> dict[str, Tensor]:
         with safe_open(file, framework="numpy"):  # what else is wrong with it
             pass
         return dict(_tensors(values))
+    except ModelError:
+        raise
     except (ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
-        if isinstance(error, ModelError):
-            raise
         raise _unusable(
             model, f"{file.name} is damaged: {first_line(error)}", _again(model)
         ) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
 import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -18,6 +19,7 @@ from studio.runs.diagnostics.health_watch import HealthFinding
 from studio.runs.event_log import Event, read_events
 
 MOST_POINTS = 300
+logger = logging.getLogger(__name__)
 _NO_METRIC = {"step", "epoch", "total", "seconds_per_step"}
 _NUMBERS = (int, float)
 _RECENT = 20
@@ -81,6 +83,7 @@ class Diary:
     _offset: int = 0
     _recent: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=_RECENT))
     _thinned: dict[tuple[str, int], Thinned] = field(default_factory=dict)
+    _unread: set[str] = field(default_factory=set)  # kinds of events, each logged once
 
     def refresh(self) -> Diary:
         """Read the lines added since last time."""
@@ -125,7 +128,9 @@ class Diary:
         try:
             take(self, event)
         except (TypeError, ValueError, AttributeError, OverflowError):
-            return  # its values are not what a worker writes
+            if event.type not in self._unread:
+                logger.exception("%s: a %s no worker writes is left out.", self.path, event.type)
+            self._unread.add(event.type)
 
     def _take_metrics(self, event: Event) -> None:
         self._add_metrics(event.values)

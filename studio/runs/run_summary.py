@@ -6,6 +6,7 @@ Opening a workspace with hundreds of runs must not parse hundreds of YAML files;
 
 from __future__ import annotations
 
+import logging
 import threading
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -15,6 +16,7 @@ from studio.config import RunConfig, yaml_text
 from studio.core.paths import RunPaths, Workspace, read_json, write_json
 
 Stamp = tuple[int, int]
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ class CardIndex:
                 if set(card) == names
             }
         except (ValueError, TypeError, AttributeError):
+            logger.exception("%s is damaged, so it is made again.", self.path)
             return {}
 
 
@@ -88,6 +91,7 @@ def _read(paths: RunPaths) -> RunCard:
         values = yaml_text.read(paths.config)
         return _card(values)
     except (OSError, TypeError, AttributeError, ValueError):
+        logger.exception("The run file %s cannot be read.", paths.config)
         return RunCard(name=paths.run_id, readable=False)
 
 

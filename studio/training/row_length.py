@@ -179,12 +179,9 @@ def _found(
         )
     )
     file = workspace.unfit_rows / f"{key}.json"
-    note = read_note(file)
-    try:
-        if note is not None:
-            return Findings.from_json(note)
-    except (KeyError, TypeError, ValueError, AttributeError):
-        pass  # a damaged note: as if there were none
+    known = read_note(file, Findings.from_json)
+    if known is not None:
+        return known
     found = _looked(config, data, processor, limit)
     keep_note(file, asdict(found))
     return found

@@ -34,9 +34,9 @@ from studio.training.oom_recovery import (
 from studio.training.planning.allocator_heap import return_freed_memory
 from studio.training.planning.preflight_plan import plan_run
 from studio.training.probes.probe_rounds import make_prober
-from studio.training.recipe import write_recipe
 from studio.training.resume import checkpoint_to_resume
 from studio.training.run_rows import RunData
+from studio.training.script_recipe import write_recipe
 from studio.training.too_few_rows import report_narrow
 from studio.training.trainers import build_trainer
 
@@ -95,7 +95,9 @@ def _train(config: RunConfig, paths: RunPaths, workspace: Workspace, data: RunDa
     set_seed(config.schedule.seed)
     with fetching_told(paths, config.model.id):
         trainable = prepare_model(config, workspace)
-    control, reporter = ControlFile(paths), _reporter(config, paths)
+    control = ControlFile(paths)
+    beta = config.dpo.beta if config.method == "dpo" else None
+    reporter = RunReporter(paths, config.schedule.keep, batch=config.batch.total, beta=beta)
     guard = StepGuard(inside=config.optimizer.updates_inside)
     callbacks: list[TrainerCallback] = [control, reporter, guard]
     prober = make_prober(config, paths, workspace, trainable.loaded.processor, reporter, data)
@@ -138,11 +140,6 @@ def _train_on(trainer: Trainer, guard: StepGuard, paths: RunPaths, resume: Path 
 def _asked_to_stop(paths: RunPaths) -> bool:
     """Whether the run is to end before its first step; several processes agree in that step."""
     return is_alone() and requested(paths) in ("stop", "stop_now")
-
-
-def _reporter(config: RunConfig, paths: RunPaths) -> RunReporter:
-    beta = config.dpo.beta if config.method == "dpo" else None
-    return RunReporter(paths, config.schedule.keep, batch=config.batch.total, beta=beta)
 
 
 def _save(

@@ -21,9 +21,9 @@ from studio.training.model_setup import PreparedModel, keep_start, set_reference
 from studio.training.multi_turn_loss import TurnCollator
 from studio.training.parameter_groups import set_rates
 from studio.training.planning.allocator_heap import trim_before_passes
-from studio.training.recipe_lines import begins_with_rows
 from studio.training.reference_check import check_reference
 from studio.training.run_rows import RunData
+from studio.training.script_lines import begins_with_rows
 from studio.training.trainer_arguments import dpo_arguments, sft_arguments
 
 

@@ -101,19 +101,16 @@ def main(arguments: list[str] | None = None, command: str = "app.py") -> int:
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     bound = listen(flags.host, flags.port)
 
+    from studio.api.access.accounts import Accounts
+    from studio.api.access.closed_space import closed_app
+    from studio.api.access.hub_login import hub_accounts
+    from studio.api.context import close_context, open_context
+    from studio.api.server import address, serve
+    from studio.api.uploads import own_folder
     from studio.core.errors import StudioError
-    from studio.ui.shell.import_speed import quick_imports
-
-    with quick_imports():
-        from studio.api.access.accounts import Accounts
-        from studio.api.access.closed_space import closed_app
-        from studio.api.access.hub_login import hub_accounts
-        from studio.api.context import close_context, open_context
-        from studio.api.server import address, serve
-        from studio.api.uploads import own_folder
-        from studio.core.logs import configure
-        from studio.ui.shell.app import build_app
-        from studio.ui.shell.notices import notices
+    from studio.core.logs import configure
+    from studio.ui.shell.app import build_app
+    from studio.ui.shell.notices import notices
 
     space = os.environ.get("SPACE_ID")
     try:

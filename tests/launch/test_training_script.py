@@ -16,8 +16,8 @@ from studio.launch.script_rows import write_rows
 from studio.launch.training_script import eject, notebook, recipe_of, render
 from studio.runs.event_log import read_events
 from studio.runs.store import RunStore
-from studio.training.recipe import write_recipe
 from studio.training.run_training import execute
+from studio.training.script_recipe import write_recipe
 
 OFF = dict.fromkeys(SAVINGS, "off")
 SMALL = {

@@ -34,6 +34,16 @@ def test_torn_last_line_is_read_once_it_is_whole(tmp_path):
     assert diary.refresh().series == {"loss": [(1, 3.0)]}
 
 
+def test_events_that_no_worker_writes_are_left_out_and_logged_once_of_a_kind(tmp_path, caplog):
+    log = EventLog(tmp_path / "events.jsonl")
+    for step in (1, 2):
+        log.append("probe", step=step, answers=3)
+        metrics(log, step, loss=2.0)
+    diary = Diary(log.path).refresh()
+    assert diary.probes == {} and diary.series == {"loss": [(1, 2.0), (2, 2.0)]}
+    assert caplog.text.count("Traceback") == 1 and str(log.path) in caplog.text
+
+
 def test_steps_repeated_after_a_resume_replace_the_earlier_ones(tmp_path):
     log = EventLog(tmp_path / "events.jsonl")
     for step in range(1, 11):

@@ -7,7 +7,7 @@ from studio.runs.run_summary import CardIndex
 from studio.runs.store import RunStore
 
 
-def test_a_card_follows_its_run_file(tmp_path):
+def test_a_card_follows_its_run_file(tmp_path, caplog):
     workspace = Workspace.locate(tmp_path)
     run = RunStore(workspace).create(RunConfig(name="one", method="dpo"))
     index = CardIndex(workspace)
@@ -16,6 +16,7 @@ def test_a_card_follows_its_run_file(tmp_path):
     assert index.get(run.paths).name == "renamed"
     run.paths.config.write_text("unknown: 1\n")
     assert not index.get(run.paths).readable
+    assert str(run.paths.config) in caplog.text and "unknown settings" in caplog.text
     run.paths.config.unlink()
     assert index.get(run.paths) is None
 

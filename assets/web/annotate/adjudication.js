@@ -3,9 +3,7 @@ import { connection } from "../shared/connection.js";
 import { element } from "../shared/dom.js";
 import { button, part, textPlace } from "./page-elements.js";
 import { KeyGuard, hintLine } from "./key-guard.js";
-import {
-  DECIDE_KEYS, actionOf, composing, keyName, pressable, takesText, targetOf,
-} from "./keys.js";
+import { DECIDE_KEYS, composing, takesText, targetOf } from "./keys.js";
 import { KIND_NAMES } from "./label-kinds.js";
 import { markMore, watchMore } from "./long-texts.js";
 import { SIDES, SIDE_NAMES, fillQuestion, imagePanel } from "./page-layout.js";
@@ -380,18 +378,7 @@ class Adjudication {
     }
     if (takesText(target)) return;
     if (event.key === "Escape" && this.viewer.isFull) return void this.viewer.full(false);
-    const name = keyName(event);
-    if (name === " " && pressable(target)) return;
-    const action = actionOf(DECIDE_KEYS, name);
-    const act = action && (() => this.act(action));
-    if (name.length === 1 && this.guard.ignores(name, act || null)) return event.preventDefault();
-    if (!act) {
-      // A letter that does nothing is one of a text that goes nowhere.
-      if (name.length === 1) this.guard.quiet();
-      return;
-    }
-    event.preventDefault();
-    act();
+    this.guard.press(event, DECIDE_KEYS, (action) => this.act(action));
   }
 }
 

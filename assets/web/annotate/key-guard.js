@@ -6,6 +6,7 @@
 // text was finished waits for that pause: it is a key when nothing follows it. What does not count is
 // said, always.
 import { element } from "../shared/dom.js";
+import { actionOf, keyName, pressable, targetOf } from "./keys.js";
 
 export const MOMENT_MS = 400;
 export const PAUSE_MS = 700;
@@ -115,6 +116,26 @@ export class KeyGuard {
   afterText() {
     this.quiet(AFTER_TEXT_MS);
     this.finished = true;
+  }
+
+  /**
+   * Does what a key stands for, when it counts; a space on a button presses that button.
+   *
+   * @param {KeyboardEvent} event
+   * @param {Readonly<Record<string, string>>} keys the action of each key
+   * @param {(action: string) => void} act
+   */
+  press(event, keys, act) {
+    const name = keyName(event);
+    if (name === " " && pressable(targetOf(event))) return;
+    const action = actionOf(keys, name);
+    const todo = action === null ? null : () => act(action);
+    const letter = name.length === 1;
+    if (letter && this.ignores(name, todo)) return event.preventDefault();
+    if (todo) {
+      event.preventDefault();
+      todo();
+    } else if (letter) this.quiet(); // one of a text that goes nowhere
   }
 
   /**

@@ -8,7 +8,7 @@ import { GoldMark } from "./gold.js";
 import { Guidelines } from "./guidelines.js";
 import { History } from "./history.js";
 import { KeyGuard, hintLine } from "./key-guard.js";
-import { KEYS, SCROLL, actionOf, keyName, movesImage, pressable, takesText, targetOf } from "./keys.js";
+import { KEYS, SCROLL, movesImage, pressable, takesText, targetOf } from "./keys.js";
 import { scroll } from "./long-texts.js";
 import { WordMarker } from "./marks.js";
 import { Outbox } from "./outbox.js";
@@ -576,20 +576,10 @@ export class Session {
     if (event.key === "Escape") return this.escape();
     if (this.moves(event)) return event.preventDefault();
     if (this.queue.isOld) this.refill();
-    const name = keyName(event);
-    if (name === " " && pressable(target)) return;
-    const action = actionOf(KEYS, name);
-    const act = action && (() => this.act(action));
-    if (name.length === 1 && this.guard.ignores(name, act || null)) return event.preventDefault();
-    if (!act) {
-      // A letter that does nothing is one of a text that goes nowhere.
-      if (name.length === 1) this.guard.quiet();
-      return;
-    }
-    event.preventDefault();
-    // A space this early stands between the words of a text.
-    if (name === " " && !this.guard.judged()) return;
-    act();
+    this.guard.press(event, KEYS, (action) => {
+      // A space this early stands between the words of a text.
+      if (event.key !== " " || this.guard.judged()) this.act(action);
+    });
   }
 
   /** What the parts of the page ask for: marking what is selected. */

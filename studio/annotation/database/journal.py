@@ -7,6 +7,7 @@ consistent copy of the database and the images is pushed there by huggingface_hu
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -18,6 +19,7 @@ from studio.annotation.database.backup import back_up, restore
 from studio.core.errors import InputError, RunFailedError, StudioError, first_line
 from studio.core.paths import Workspace, link_or_copy
 
+logger = logging.getLogger(__name__)
 VARIABLE = "STUDIO_JOURNAL"
 COPY = "studio.db"
 EVERY_MINUTES = 1.0
@@ -133,6 +135,8 @@ class Journal:
             sent = send()
         except (HTTPError, OSError, StudioError) as error:
             problem, failures = first_line(error)[:200], self.state.failures + 1
+            if problem != self.state.problem:
+                logger.exception("Labels could not be kept in %s; it is tried again.", self.repo)
             self.state = JournalState(self.state.pushed_at, failures, problem)
             return None
         self.state = JournalState(self._clock())

@@ -33,11 +33,6 @@ class Check(ABC):
         """Yield what was found in all of them."""
 
 
-def verb(number: int, one: str, many: str) -> str:
-    """Return the form of a verb that goes with a number."""
-    return one if number == 1 else many
-
-
 def percent(share: float) -> str:
     """Write a share as `12 %`, and never as `0 %` for something that is there."""
     return f"{100 * share:.0f} %" if share >= 0.01 else f"{100 * share:.1g} %"

@@ -65,7 +65,10 @@ class Setup:
         return ""
 
     def _images(self) -> list[list[ImageRef]]:
-        return [row["images"] for row in with_refs(self._all_rows())]
+        held = self.trainer.eval_dataset
+        parts = [self.trainer.train_dataset, *([held] if isinstance(held, Dataset) else [])]
+        rows = concatenate_datasets([part.select_columns(["images"]) for part in parts])
+        return [row["images"] for row in with_refs(rows)]
 
     def _switch_on(self, path: FastPath) -> FastPath:
         cache = None
@@ -123,11 +126,6 @@ class Setup:
             present=sum(cache.holds(key) for key in distinct),
         )
         return cache_policy.decide(need, cache.folder, self._budget)
-
-    def _all_rows(self) -> Dataset:
-        held = self.trainer.eval_dataset
-        parts = [self.trainer.train_dataset, *([held] if isinstance(held, Dataset) else [])]
-        return concatenate_datasets([part.select_columns(["images"]) for part in parts])
 
     @property
     def _budget(self) -> int:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -43,10 +42,9 @@ class TracedStep:
 def traced_once(step: TracedStep, workspace: Workspace, trace: Callable[[], Traced]) -> Traced:
     """Return what `trace` found for this step, now or earlier; kept in the cache, safe to delete."""
     file = workspace.traces / f"{_key(step)}.json"
-    known = read_note(file)
+    known = read_note(file, lambda values: Traced(**values))
     if known is not None:
-        with suppress(TypeError):  # a damaged note: as if there were none
-            return Traced(**known)
+        return known
     found = trace()
     keep_note(file, asdict(found))
     return found

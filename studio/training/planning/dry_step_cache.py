@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from studio.config import RunConfig
-from studio.core.paths import Workspace, read_json, write_json
+from studio.core.paths import Workspace, write_json
 from studio.runs.run_plan import Plan
 from studio.training.planning.dry_step import Measured
-from studio.training.planning.result_cache import libraries
+from studio.training.planning.result_cache import libraries, read_note
 
 SECTIONS = ("method", "model", "adapter", "data", "batch", "dpo", "speed")
 
@@ -23,11 +23,8 @@ def recall(config: RunConfig, plan: Plan, workspace: Workspace) -> Measured | No
     Args:
         plan: Of `config` on this machine; it tells whether rows and device are still the same.
     """
-    try:
-        found = read_json(_file(config, plan, workspace))
-        return Measured(found["peak"], found["seconds_per_step"]) if found else None
-    except (ValueError, KeyError, TypeError, OSError):
-        return None  # a damaged note: as if there were none
+    file = _file(config, plan, workspace)
+    return read_note(file, lambda values: Measured(values["peak"], values["seconds_per_step"]))
 
 
 def remember(config: RunConfig, plan: Plan, measured: Measured, workspace: Workspace) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -41,6 +42,7 @@ from studio.training.planning.weight_memory import (
 # What torch raises where code asks a tensor without storage for its values, or where the values
 # assumed for it contradict each other. Anything else is a mistake in the trace.
 UNTRACEABLE = RuntimeError
+logger = logging.getLogger(__name__)
 STOCK = FastPath.off("because it is switched off")
 
 
@@ -156,13 +158,14 @@ def _traced(config: RunConfig, traceable: Traceable, batch: LargestBatch, path: 
         try:
             traced = trace(config, traceable, batch.rows, path)
         except UNTRACEABLE:
-            traced = None
+            logger.exception("A step of %s cannot be traced with images.", config.model.id)
     if traced is None:
         answers = 1 if config.method == "sft" or path.prompts.on else 2
         rows = answers * batch.size
         try:
             traced = trace_language(config, traceable, rows, batch.tokens)
         except UNTRACEABLE:
+            logger.exception("A step of %s cannot be traced, so it is guessed.", config.model.id)
             traced = guess_language(config, traceable, rows, batch.tokens)
     return traced
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,7 @@ def planned_once(start: Start, work_out: Callable[[], Plan]) -> Plan:
     if folder is None:
         return work_out()
     file = start.workspace.plans / f"{_key(start, folder)}.json"
-    known = _read(start, file)
+    known = read_note(file, partial(_unless_outdated, start))
     if known is not None:
         return known
     plan = work_out()
@@ -74,15 +75,10 @@ def planned_once(start: Start, work_out: Callable[[], Plan]) -> Plan:
     return plan
 
 
-def _read(start: Start, file: Path) -> Plan | None:
-    note = read_note(file)
-    try:
-        if not note:
-            return None
-        plan = Plan.from_json(note["plan"])
-        return plan if note["measured"] == _measured(start, plan) else None
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return None  # a damaged note: as if there were none
+def _unless_outdated(start: Start, note: dict[str, Any]) -> Plan | None:
+    """Return the plan of a note; None when another dry step was measured since."""
+    plan = Plan.from_json(note["plan"])
+    return plan if note["measured"] == _measured(start, plan) else None
 
 
 def _measured(start: Start, plan: Plan) -> dict[str, Any] | None:

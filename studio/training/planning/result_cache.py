@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+import logging
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import cache
 from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from studio.core.paths import read_json, write_json
 
 LIBRARIES = ("torch", "transformers", "trl", "peft")
 MOST_KEPT = 500
+DAMAGED = (ValueError, KeyError, TypeError, AttributeError, OSError)
+T = TypeVar("T")
+logger = logging.getLogger(__name__)
 
 
 def key_of(parts: Iterable[Any], texts: Iterable[str] = ()) -> str:
@@ -28,11 +32,13 @@ def key_of(parts: Iterable[Any], texts: Iterable[str] = ()) -> str:
     return digest.hexdigest()[:32]
 
 
-def read_note(file: Path) -> dict[str, Any] | None:
-    """Return what was kept; None when there is nothing, or nothing that can be read."""
+def read_note(file: Path, parse: Callable[[dict[str, Any]], T]) -> T | None:
+    """Return what `parse` makes of what was kept; None without it, and when it is damaged."""
     try:
-        return read_json(file)
-    except (ValueError, OSError):
+        values = read_json(file)
+        return None if values is None else parse(values)
+    except DAMAGED:
+        logger.warning("The note %s is damaged, so it is made again.", file, exc_info=True)
         return None
 
 

@@ -247,7 +247,7 @@ def exported(
     message = notice(f"{rows} exported to {made.source}", *left_out, *said)
     message += f"<p>{download_link(describe(made.path))}</p>"
     if problem is not None:
-        message += notice(problem.message, problem.remedy, tone="bad")
+        message += told(problem)
     return gr.Column(visible=True), message, made.source, gr.Button(visible=trainable)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from studio.api.context import StudioContext
-from studio.config.fields import FieldSpec, field_specs
+from studio.config.setting_list import FieldSpec, field_specs
 from studio.inference.client import InferenceStatus
 from studio.inference.sampling import Sampling
 from studio.ui.chat.handlers import ChatHandlers

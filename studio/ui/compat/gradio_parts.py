@@ -5,7 +5,7 @@ Which sessions there are, and what a session sees of a component, can be asked. 
 of each component, and not one more after every event. Files of the workspace go to a page as copies
 in Gradio's cache, so that no folder has to be allowed.
 
-Such names are used here only; `tests/api/test_uploads.py`, `tests/ui/events/test_requests.py` and
+Such names are used here only; `tests/api/test_uploads.py`, `tests/ui/events/test_event_guard.py` and
 `test_gradio_parts.py` fail when they mean something else.
 """
 

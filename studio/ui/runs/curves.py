@@ -97,7 +97,8 @@ def curves(summary: RunSummary, others: list[RunSummary], look: ChartLook) -> st
         )
     if not drawn:
         return before + NO_CURVES
-    day = _minute(_begun(summary))[:10]
+    status = summary.run.status
+    day = _minute(status.started or status.queued)[:10]
     said = "\n".join(map(dated, runs))
     lines = "<br>".join(map(escape, said.split("\n")))
     return (
@@ -117,10 +118,6 @@ def dated(summary: RunSummary) -> str:
     if not status.active and not status.ended:
         until = f"to {_minute(status.updated)}"
     return f"{name} · {_minute(status.started)} {until}"
-
-
-def _begun(summary: RunSummary) -> float:
-    return summary.run.status.started or summary.run.status.queued
 
 
 def _minute(at: float) -> str:

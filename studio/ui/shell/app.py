@@ -29,7 +29,7 @@ from studio.ui.annotate import tab as annotate
 from studio.ui.chat import tab as chat
 from studio.ui.compat.gradio_parts import bound_fields, log_failed_events, slim_sessions
 from studio.ui.data import tab as data
-from studio.ui.events.requests import EventRequests
+from studio.ui.events.event_guard import EventGuard
 from studio.ui.runs import tab as runs
 from studio.ui.shell import change_notification, initial_tab
 from studio.ui.shell.header import PageHeader
@@ -102,7 +102,7 @@ def build_app(context: StudioContext, names: tuple[str, ...] = tuple(TABS)) -> F
     modules = PageModules()
     pages: dict[str, gr.Blocks] = {}
     app.add_middleware(AfterResponse)
-    app.add_middleware(EventRequests, pages=pages)
+    app.add_middleware(EventGuard, pages=pages)
     app.add_middleware(Heartbeats)
     app.add_middleware(initial_tab.OpenTab, names=names)
     app.add_middleware(SafePage, modules=modules)

@@ -236,7 +236,7 @@ def differences(clashes: Sequence[Clash], typed: Mapping[str, Any]) -> str:
     """
     rows = [
         (
-            _field(one.name),
+            one.name.replace("_", " ").capitalize(),
             f"{_in_words(one.stands)} ({one.who or 'somebody else'})",
             _in_words(typed[one.name]),
         )
@@ -253,10 +253,6 @@ def differences(clashes: Sequence[Clash], typed: Mapping[str, Any]) -> str:
         more = ["…"] if len(said) == MOST_DIFFERENCES else []
         shown += code("\n".join(said + more), "Guidelines: theirs and yours")
     return shown
-
-
-def _field(name: str) -> str:
-    return name.replace("_", " ").capitalize()
 
 
 def _in_words(value: Any) -> str:

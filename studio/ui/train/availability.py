@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 
 from studio.config.availability import unavailable
-from studio.config.fields import FieldSpec
+from studio.config.setting_list import FieldSpec
 from studio.core.errors import ConfigError
 from studio.ui.train.plan import LATER, PlanPanel
 from studio.ui.train.settings_form import labelled

@@ -12,7 +12,7 @@ import gradio as gr
 
 from studio.core.errors import InputError, StudioError
 from studio.runs.lr_range_result import Point, RangeResult
-from studio.ui.shared.html import notice
+from studio.ui.shared.html import notice, told
 from studio.ui.train import state, views
 from studio.ui.train.form_values import FormValues, of_form
 from studio.ui.train.plan import LATER, SKIP, PlanPanel, as_json
@@ -68,8 +68,8 @@ class RangePanel:
         """Train some steps with growing rates; the curve grows with them."""
         hide, ready = gr.update(visible=False), gr.update(value=TEST, interactive=True)
         if target != state.HERE:
-            told = notice("", "The test runs on this machine. Plan for it first.", tone="warn")
-            yield ready, SKIP, told, hide, hide, None, SKIP
+            where = notice("", "The test runs on this machine. Plan for it first.", tone="warn")
+            yield ready, SKIP, where, hide, hide, None, SKIP
             return
         busy = gr.update(value=TESTING, interactive=False)
         line = views.state_line("Loading the model for the learning-rate test …", busy=True)
@@ -88,10 +88,11 @@ class RangePanel:
         except InputError as error:
             yield ready, failed, self.plan.failed(error), hide, hide, None, as_json(error)
         except StudioError as error:
-            told = notice(error.message, error.remedy, tone="warn")
             if self.stopping:
-                told = notice("", "Stopped before its end; no rate is suggested.")
-            yield ready, failed, curve(points) + told, hide, hide, None, SKIP
+                end = notice("", "Stopped before its end; no rate is suggested.")
+            else:
+                end = told(error)
+            yield ready, failed, curve(points) + end, hide, hide, None, SKIP
 
 
 def _finished(found: RangeResult) -> tuple[Any, ...]:

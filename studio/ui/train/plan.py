@@ -12,7 +12,7 @@ import gradio as gr
 
 from studio.api.context import StudioContext
 from studio.config import RunConfig, run_file
-from studio.config.fields import FieldSpec
+from studio.config.setting_list import FieldSpec
 from studio.core.errors import FieldProblem, InputError, StudioError
 from studio.core.logs import log_told
 from studio.runs.run_plan import Plan

@@ -13,8 +13,8 @@ import gradio as gr
 from studio.api.context import StudioContext
 from studio.config import RunConfig, run_file
 from studio.config.diff import SettingDifference, differences
-from studio.config.fields import FieldSpec
 from studio.config.saved_settings import SavedSettings
+from studio.config.setting_list import FieldSpec
 from studio.core.errors import ConfigError, InputError, StudioError
 from studio.core.logs import log_told
 from studio.ui.shared.html import notice, told

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from studio.config.fields import FieldSpec
+from studio.config.setting_list import FieldSpec
 
 WHAT = "sec-what"
 

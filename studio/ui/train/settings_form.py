@@ -1,6 +1,6 @@
 """A form out of the run file's declarations: one component per setting, and the way back.
 
-No setting is named here; label, help, bounds and choices come from `studio.config.fields`.
+No setting is named here; label, help, bounds and choices come from `studio.config.setting_list`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import gradio as gr
 
 from studio.config import RunConfig, yaml_text
 from studio.config.adapter import TARGET_GROUPS
-from studio.config.fields import FieldSpec, field_specs
 from studio.config.run_file import parse, set_path
+from studio.config.setting_list import FieldSpec, field_specs
 from studio.core.errors import ConfigError, FieldProblem
 
 ADAPTER = FieldSpec(

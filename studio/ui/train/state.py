@@ -11,12 +11,12 @@ from typing import Any
 from studio.annotation import AnnotationStore
 from studio.config import RunConfig, yaml_text
 from studio.config.consistency import problems
-from studio.config.fields import FieldSpec
 from studio.config.optimizer import DEFAULT_RATES
 from studio.config.preference import MPO
 from studio.config.presets import get_preset, list_presets
 from studio.config.run_file import parse
 from studio.config.saved_settings import SavedSettings
+from studio.config.setting_list import FieldSpec
 from studio.core.errors import ConfigError, FieldProblem, InputError, StudioError
 from studio.core.paths import EMBEDDED, Workspace
 from studio.core.plurals import counted
@@ -92,12 +92,11 @@ def data_choices(
 def loss_choices() -> Choices:
     """Every loss of TRL that can stand alone, and mixtures; other weights can be typed."""
     alone = [(f"{loss} ({name})", f"{loss}: 1") for loss, name in LOSS_NAMES.items()]
-    mixed = [(name, _spelled(losses)) for name, losses in MIXTURES.items()]
+    mixed = [
+        (name, ", ".join(f"{loss}: {weight:g}" for loss, weight in losses.items()))
+        for name, losses in MIXTURES.items()
+    ]
     return [*alone, *((f"{name}: {losses}", losses) for name, losses in mixed)]
-
-
-def _spelled(losses: Mapping[str, float]) -> str:
-    return ", ".join(f"{loss}: {weight:g}" for loss, weight in losses.items())
 
 
 def model_choices(store: RunStore) -> Choices:

@@ -36,19 +36,16 @@ def summary(config: RunConfig | None) -> str:
     if config is None:
         return '<div class="plan quiet">Fix the settings marked in the form.</div>'
     batch = config.batch
+    passes = "none" if config.accumulation == 1 else f"{config.accumulation} passes a step"
     return (
         '<div class="plan">'
         + _facts(
             ("Method", config.method.upper()),
             ("Effective batch", f"{batch.per_device} × {config.accumulation} = {batch.total}"),
-            ("Accumulation", _times(config.accumulation)),
+            ("Accumulation", passes),
         )
         + "</div>"
     )
-
-
-def _times(accumulation: int) -> str:
-    return "none" if accumulation == 1 else f"{accumulation} passes a step"
 
 
 def plan(found: Plan, seen: Measurement | None = None, stale: Measurement | None = None) -> str:
@@ -83,8 +80,9 @@ def _trained(found: Plan) -> str:
 
 def _time(found: Plan, seen: Measurement | None) -> str:
     seconds = seen.seconds_per_step if seen else found.seconds_per_step
+    evaluation = f" + {found.evaluation_rows:,} to evaluate" if found.evaluation_rows else ""
     facts = [
-        ("Rows", _rows(found)),
+        ("Rows", f"{found.train_rows:,}{evaluation}"),
         *([("Answers", found.scored)] if found.scored else []),
         ("Steps", f"{found.steps:,}"),
         ("Samples seen", f"{found.steps * found.effective_batch:,}"),
@@ -96,11 +94,6 @@ def _time(found: Plan, seen: Measurement | None) -> str:
     facts.append(("Device", f"{where(found)} · {found.precision}"))
     saved = f'<p class="fast-path">{escape(found.fast_path)}</p>' if found.fast_path else ""
     return f"<h4>Time and data</h4>{_facts(*facts)}{saved}"
-
-
-def _rows(found: Plan) -> str:
-    evaluation = f" + {found.evaluation_rows:,} to evaluate" if found.evaluation_rows else ""
-    return f"{found.train_rows:,}{evaluation}"
 
 
 def _towers(towers: list[TowerPlan]) -> str:

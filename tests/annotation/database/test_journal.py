@@ -59,7 +59,7 @@ def test_an_empty_repository_is_a_fresh_start_and_an_unreadable_one_stops_it(tmp
         journal.start()
 
 
-def test_repeated_failure_is_shown_to_everybody_and_success_ends_it(journal):
+def test_repeated_failure_is_shown_to_everybody_and_success_ends_it(journal, caplog):
     def fail():
         raise OSError("<no> connection")
 
@@ -74,6 +74,12 @@ def test_repeated_failure_is_shown_to_everybody_and_success_ends_it(journal):
     assert "alert" not in good
     journal.push(fail)
     assert shown(journal.state) == good
+    assert "Traceback" in caplog.text and "<no> connection" in caplog.text
+    caplog.clear()
+    journal.push(fail)
+    assert caplog.text == ""  # the same once
+    journal.push(send)
+    journal.push(fail)
     journal.push(fail_without_a_word)
     assert journal.state.problem == "TimeoutError"
     journal.push(fail)

@@ -2,6 +2,8 @@
 
 import os
 
+import pytest
+
 from studio.training.planning import result_cache
 from studio.training.planning.result_cache import code_of, keep_note, key_of, read_note
 
@@ -19,13 +21,24 @@ def test_a_key_depends_on_every_part_and_text_in_their_order():
     assert key_of([{"a": 1, "b": 2}]) == key_of([{"b": 2, "a": 1}])
 
 
-def test_a_damaged_note_counts_as_none(tmp_path):
+def seconds(values):
+    return values["seconds"]
+
+
+def test_a_note_is_read_as_it_was_kept(tmp_path, caplog):
     file = tmp_path / "notes" / "a.json"
-    assert read_note(file) is None
+    assert read_note(file, seconds) is None
     keep_note(file, {"seconds": 2})
-    assert read_note(file) == {"seconds": 2}
-    file.write_text('{"seconds":', encoding="utf-8")
-    assert read_note(file) is None
+    assert read_note(file, seconds) == 2
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize("text", ['{"seconds":', "{}", "[]", "2"])
+def test_a_damaged_note_counts_as_none_and_is_logged(tmp_path, caplog, text):
+    file = tmp_path / "a.json"
+    file.write_text(text, encoding="utf-8")
+    assert read_note(file, seconds) is None
+    assert str(file) in caplog.text and "Traceback" in caplog.text
 
 
 def test_the_oldest_notes_make_room(tmp_path, monkeypatch):

@@ -104,13 +104,16 @@ def test_best_answers_for_sft_by_whom_it_was_asked(labelled):
     assert "no label yet" in message
 
 
-def test_a_pushed_export_says_where_and_a_refused_push_leaves_the_export(labelled, monkeypatch):
+def test_a_pushed_export_says_where_and_a_refused_push_leaves_the_export(
+    labelled, monkeypatch, caplog
+):
+    caplog.set_level("INFO", logger="studio")
     asked = []
 
     def push(folder, repo):
         asked.append((folder.name, repo))
         if repo == "no/rights":
-            raise RunFailedError("The push failed: 403 <b>", remedy="Log in.")
+            raise RunFailedError("The push failed: 403 <b>", remedy="Log in.") from OSError("403")
         return f"https://huggingface.co/datasets/{repo}"
 
     monkeypatch.setattr(hub_publish, "push", push)
@@ -122,6 +125,7 @@ def test_a_pushed_export_says_where_and_a_refused_push_leaves_the_export(labelle
     _, message, source, train = export(labelled, push="no/rights", name="other")
     assert "2 pairs exported" in message and train.visible
     assert 'role="alert"' in message and "403 &lt;b&gt;" in message
+    assert "Traceback" in caplog.text and "OSError: 403" in caplog.text
     assert (labelled.workspace.root / source / "manifest.json").is_file()
 
 

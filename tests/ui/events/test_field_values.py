@@ -12,11 +12,11 @@ import pytest
 from studio.api.access.accounts import Accounts, add_user
 from studio.api.access.rules import ANNOTATE
 from studio.api.context import close_context, open_context
+from studio.ui.events.event_guard import EventGuard
 from studio.ui.events.field_values import usual, wrong_value
-from studio.ui.events.requests import EventRequests
 from tests.api.access.guarded_site import session
 from tests.ui import serving
-from tests.ui.events.test_requests import PAGES, _kept
+from tests.ui.events.test_event_guard import PAGES, _kept
 from tests.ui.serving import served
 
 VALUES = (-1, 3, 2**60, 0.5, True, None, "x" * 5_000, [], ["x"], [-1], [True], {}, {"a": 1},
@@ -47,7 +47,7 @@ def address(tmp_path_factory) -> Iterator[str]:
         add_user(folder / "accounts.yaml", name, role, f"password of {name}")
     context = open_context(str(folder / "workspace"), Accounts.load(folder / "accounts.yaml"))
     monkeypatch = pytest.MonkeyPatch()
-    monkeypatch.setattr(EventRequests, "__init__", _kept(EventRequests.__init__))
+    monkeypatch.setattr(EventGuard, "__init__", _kept(EventGuard.__init__))
     with served(context) as found:
         yield found
     monkeypatch.undo()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from studio.config import RunConfig
-from studio.config.fields import field_specs
 from studio.config.preference import LOSSES, MPO
 from studio.config.presets import list_presets
+from studio.config.setting_list import field_specs
 from studio.core.errors import ConfigError
 from studio.ui.train.settings_form import (
     component,

@@ -160,3 +160,40 @@ test("what did not count is said, and is gone after a while", async () => {
   await browser.clock.pass(1);
   assert.equal(hint.textContent, "");
 });
+
+/** Presses `key` on the page, or on a button; returns what became of the event. */
+const press = (guard, key, { on = null } = {}) => {
+  const event = { key, code: "", shiftKey: false, prevented: 0, preventDefault: () => event.prevented++,
+    target: { closest: (selector) => (on && selector.includes(on) ? {} : null) } };
+  guard.press(event, { t: "tie", " ": "full", ArrowLeft: "back" }, (action) => done.push(action));
+  return event.prevented;
+};
+
+test("a key does what it stands for, and nothing else", async () => {
+  const guard = await openSeen();
+  assert.deepEqual(["t", " ", "ArrowLeft"].map((key) => press(guard, key)), [1, 1, 1]);
+  assert.deepEqual(done, ["tie", "full", "back"]);
+});
+
+test("a space on a button is left to it", async () => {
+  const guard = await openSeen();
+  assert.equal(press(guard, " ", { on: "button" }), 0);
+  assert.deepEqual(done, []);
+});
+
+test("no letter counts right after one that stands for nothing, keys with names do", async () => {
+  const guard = await openSeen();
+  assert.equal(press(guard, "y"), 0);
+  assert.equal(press(guard, "t"), 1);
+  assert.deepEqual(done, []);
+  assert.equal(hint.textContent, "Not counted: letters count again after a short pause");
+  press(guard, "ArrowLeft");
+  assert.deepEqual(done, ["back"]);
+});
+
+test("a named key that stands for nothing keeps letters as they are", async () => {
+  const guard = await openSeen();
+  assert.equal(press(guard, "F5"), 0);
+  press(guard, "t");
+  assert.deepEqual(done, ["tie"]);
+});

@@ -5,7 +5,7 @@ import { keepLook, parseLook, recallLook } from "../../../assets/web/runs/curve-
 import { cut, minute, pictureName } from "../../../assets/web/runs/curve-picture.js";
 import { fileNameOf, refusal } from "../../../assets/web/runs/export-files.js";
 import { twinOf } from "../../../assets/web/runs/reading-place.js";
-import { withKeptLook, withRecalledLook } from "../../../assets/web/runs/run-hooks.js";
+import { withKeptLook, withRecalledLook } from "../../../assets/web/runs/event-values.js";
 import { askToGoBack } from "../../../assets/web/runs/run-list.js";
 
 class FakeStorage {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { placeIds } from "../../../assets/web/train/field-errors.js";
-import { gatherValues } from "../../../assets/web/train/form-hooks.js";
+import { gatherValues } from "../../../assets/web/train/event-values.js";
 import { fileName } from "../../../assets/web/train/run-file-download.js";
 import { hasAll, sayHits, wordsOf } from "../../../assets/web/train/setting-search.js";
 

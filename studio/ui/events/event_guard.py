@@ -31,7 +31,7 @@ BEATS = re.compile(r"(/annotate)?/gradio_api/heartbeat/([^/]+)")
 SESSION = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
-class EventRequests:
+class EventGuard:
     """Middleware that refuses what Gradio's events cannot be asked.
 
     Args:

@@ -1,9 +1,9 @@
-"""What the two import helpers save of start-up: python benchmarks/import_speed.py.
+"""What `studio.core.torch_import` saves as a worker imports its libraries.
+
+python benchmarks/torch_import.py [--repeat 5] [--json]
 
 Each side imports in a fresh process, in turns, with warm byte code; the figure is processor time
-(user and system) of the whole process, so that other work on the machine counts little. `page` is
-the page's process with and without `studio.ui.shell.import_speed`, `models` a worker's libraries with
-and without `studio.core.torch_import`.
+(user and system) of the whole process, so that other work on the machine counts little.
 """
 
 from __future__ import annotations
@@ -17,18 +17,10 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGE = "import studio.ui.shell.app"
-MODELS = "import torch, transformers, trl, peft, studio.training.worker, studio.training.trainers"
-CASES = {
-    "page": (
-        PAGE,
-        f"from studio.ui.shell.import_speed import quick_imports\nwith quick_imports():\n    {PAGE}",
-    ),
-    "models": (
-        MODELS,
-        f"from studio.core.torch_import import loading\nwith loading():\n    {MODELS}",
-    ),
-}
+LIBRARIES = (
+    "import torch, transformers, trl, peft, studio.training.worker, studio.training.trainers"
+)
+HELPED = f"from studio.core.torch_import import loading\nwith loading():\n    {LIBRARIES}"
 
 
 def processor_seconds(code: str) -> float:
@@ -57,15 +49,14 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
     flags = parser.parse_args()
-    found = {name: compare(*sides, flags.repeat) for name, sides in CASES.items()}
+    figures = compare(LIBRARIES, HELPED, flags.repeat)
     if flags.json:
-        print(json.dumps(found))
+        print(json.dumps(figures))
         return
-    for name, figures in found.items():
-        print(
-            f"{name:8} {figures['without']:.2f} s -> {figures['with']:.2f} s of processor time, "
-            f"{figures['saved']:.0%} saved"
-        )
+    print(
+        f"{figures['without']:.2f} s -> {figures['with']:.2f} s of processor time, "
+        f"{figures['saved']:.0%} saved"
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-// What events of the Runs tab send, and what is asked before a deletion.
+// The values that events of the Runs tab send; no run where a deletion is declined.
 
 import { keepLook, recallLook } from "./curve-look.js";
 import { shownParts } from "./unchanged-parts.js";

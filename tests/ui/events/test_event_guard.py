@@ -14,8 +14,8 @@ from studio.api.access.accounts import Accounts, add_user
 from studio.api.access.rules import ANNOTATE
 from studio.api.context import close_context, open_context
 from studio.core.errors import InputError
-from studio.ui.events import requests
-from studio.ui.events.requests import EventRequests
+from studio.ui.events import event_guard
+from studio.ui.events.event_guard import EventGuard
 from tests.api.access.guarded_site import session
 from tests.ui import serving
 from tests.ui.serving import served
@@ -30,7 +30,7 @@ def address(tmp_path_factory) -> Iterator[str]:
         add_user(folder / "accounts.yaml", name, role, f"password of {name}")
     context = open_context(str(folder / "workspace"), Accounts.load(folder / "accounts.yaml"))
     monkeypatch = pytest.MonkeyPatch()
-    monkeypatch.setattr(EventRequests, "__init__", _kept(EventRequests.__init__))
+    monkeypatch.setattr(EventGuard, "__init__", _kept(EventGuard.__init__))
     with served(context) as found:
         yield found
     monkeypatch.undo()
@@ -337,7 +337,7 @@ def test_a_session_that_is_there_is_listened_to(lea, functions):
 
 def test_a_page_that_leaves_as_its_answers_begin_leaves_no_traceback(lea, monkeypatch, caplog):
     looked = iter([True])  # the session is there when the request comes, and gone right after
-    monkeypatch.setattr(requests, "is_session", lambda page, session: next(looked, False))
+    monkeypatch.setattr(event_guard, "is_session", lambda page, session: next(looked, False))
     with lea.stream("GET", DATA, params={"session_hash": "leaves"}) as answer:
         assert answer.status_code == 200
         assert any("unexpected_error" in line for line in answer.iter_lines())

@@ -4,7 +4,7 @@ import pytest
 
 from studio.models.load import skeleton_of
 from studio.training import trainers
-from studio.training.recipe_lines import lines_of, prefixes_of
+from studio.training.script_lines import lines_of, prefixes_of
 from tests.training.one_step import OneStep
 
 

@@ -1,6 +1,6 @@
 """Every setting has words and a place in the form."""
 
-from studio.config.fields import field_specs
+from studio.config.setting_list import field_specs
 
 
 def test_every_setting_has_words_and_a_place_in_the_form():
