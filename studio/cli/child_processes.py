@@ -70,3 +70,15 @@ def dry_step(workspace: WorkspaceOption = None) -> int:
 
     main(locate(workspace))
     return 0
+
+
+def evaluator(evaluation_dir: Path) -> int:
+    """Compute the evaluation in EVALUATION_DIR."""
+    with loading():
+        from studio.evaluation.evaluation_worker import compute
+        from studio.models.log_levels import quiet_libraries
+
+    quiet_libraries()
+    folder = evaluation_dir.resolve()
+    compute(locate(str(folder.parent.parent)), folder.name)
+    return 0

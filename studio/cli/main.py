@@ -16,6 +16,7 @@ from studio.cli import (
     data,
     demo,
     doctor,
+    evaluate,
     lr_range,
     plan,
     runs,
@@ -48,6 +49,7 @@ app.command("train")(train.train)
 app.command("submit")(train.submit)
 app.add_typer(runs.app, name="runs")
 app.command("chat")(chat.chat)
+app.command("evaluate")(evaluate.evaluate)
 app.command("accounts")(accounts.accounts)
 app.command("doctor")(doctor.doctor)
 app.command("worker", hidden=True)(child_processes.worker)
@@ -56,6 +58,7 @@ app.command("recipe", hidden=True)(child_processes.recipe)
 app.command("planner", hidden=True)(child_processes.planner)
 app.command("checker", hidden=True)(child_processes.checker)
 app.command("inference", hidden=True)(child_processes.inference)
+app.command("evaluator", hidden=True)(child_processes.evaluator)
 app.command("dry-step", hidden=True)(child_processes.dry_step)
 
 

@@ -35,7 +35,7 @@ class Below:
     def __init__(self, name: str) -> None:
         self._name = name
 
-    def __get__(self, folder: RunPaths | Workspace, kind: type) -> Path:
+    def __get__(self, folder: RunPaths | EvaluationPaths | Workspace, kind: type) -> Path:
         return folder.root / self._name.format(rank=folder.mark)
 
 
@@ -64,6 +64,8 @@ class RunPaths:
     probes = Below("probes")
     recipe = Below("recipe.json")
     rows = Below("rows")
+    evaluation = Below("evaluation.json")
+    """What the run came to on its held-out rows."""
     worker_lock = Below(".worker{rank}.lock")
     push_lock = Below(".push.lock")
 
@@ -84,6 +86,28 @@ class RunPaths:
 
 
 @dataclass(frozen=True)
+class EvaluationPaths:
+    """The files of one evaluation."""
+
+    root: Path
+    mark: ClassVar[str] = ""
+
+    record = Below("evaluation.json")
+    """What was asked for and, at the end, the figures."""
+    rows = Below("rows.jsonl")
+    """The rows as they were when it was asked for."""
+    answers = Below("answers.jsonl")
+    status = Below("status.json")
+    control = Below("control.json")
+    log = Below("log.txt")
+    worker_lock = Below(".worker.lock")
+
+    @property
+    def evaluation_id(self) -> str:
+        return self.root.name
+
+
+@dataclass(frozen=True)
 class Workspace:
     """One folder with all state. What lies below `cache` is safe to delete."""
 
@@ -95,6 +119,7 @@ class Workspace:
     thumbs = Below("thumbs")
     exports = Below("exports")
     runs = Below("runs")
+    evaluations = Below("evaluations")
     settings = Below("settings")
     """Run files saved under a name, to start from again."""
     queue = Below("queue.json")
@@ -159,6 +184,9 @@ class Workspace:
 
     def run(self, run_id: str) -> RunPaths:
         return RunPaths(self.runs / run_id)
+
+    def evaluation(self, evaluation_id: str) -> EvaluationPaths:
+        return EvaluationPaths(self.evaluations / evaluation_id)
 
 
 def unusable(root: Path, error: OSError) -> InputError:

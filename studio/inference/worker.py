@@ -17,10 +17,10 @@ from studio.core.errors import BusyError, InputError
 from studio.core.paths import Workspace
 from studio.data.image_store import ImageStore
 from studio.inference.engine import Engine
-from studio.inference.memory_check import MemoryUse, refuse_if_too_large
 from studio.inference.model_choice import Answerer, resolve
 from studio.inference.protocol import ChatRequest, LoadRequest
 from studio.models.log_levels import quiet_libraries
+from studio.models.memory_check import MemoryUse, refuse_if_too_large
 from studio.runs.store import RunStore
 
 

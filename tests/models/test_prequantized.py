@@ -9,8 +9,8 @@ from torch import nn
 
 from studio.config.model import ModelConfig
 from studio.core.errors import ModelError
-from studio.inference.memory_check import bytes_needed
 from studio.models.load import load_model, skeleton_of
+from studio.models.memory_check import bytes_needed
 from studio.models.prequantized import (
     can_be_quantized,
     quantized_layers,

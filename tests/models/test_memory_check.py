@@ -11,10 +11,10 @@ from studio.core.errors import BusyError
 from studio.core.paths import Workspace
 from studio.inference import engine as engines
 from studio.inference.engine import Engine
-from studio.inference.memory_check import bytes_needed, refuse_if_too_large
 from studio.inference.protocol import user_turn
 from studio.inference.sampling import Sampling
 from studio.models.load import load_model
+from studio.models.memory_check import bytes_needed, refuse_if_too_large
 from studio.runs.status import update_status
 from studio.runs.store import RunStore
 
@@ -49,7 +49,7 @@ def test_a_model_that_fits_is_let_in(runs: RunStore) -> None:
 def test_one_that_does_not_is_refused_and_the_training_run_named(
     runs: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("studio.inference.memory_check.pick_device", lambda: CPU)
+    monkeypatch.setattr("studio.models.memory_check.pick_device", lambda: CPU)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=1_000_000))
     with pytest.raises(BusyError, match="GB are free in main memory"):
         refuse_if_too_large(ModelConfig(), runs)

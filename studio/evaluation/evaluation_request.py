@@ -1,0 +1,221 @@
+"""From what somebody asks for to a request that can be computed; refused where it cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from studio.config.model import ModelConfig
+from studio.core.errors import InputError, StudioError
+from studio.core.logs import log_told
+from studio.core.paths import Workspace
+from studio.core.plurals import counted
+from studio.data.schema import Row
+from studio.evaluation.evaluated_models import EvaluatedModel, base_of, find_model
+from studio.evaluation.evaluated_rows import RowChoice, trained_images, with_system_prompt
+from studio.evaluation.evaluation import EvaluationRequest
+from studio.evaluation.metrics import Metric, load_user_metric, metric_named, suggested_metrics
+from studio.evaluation.metrics.metric import LACKING
+from studio.runs.store import RunStore
+
+MARGIN = "implicit_margin"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What somebody asks for, as they name it.
+
+    Attributes:
+        model: Hub id, folder or `embedded`.
+        adapters: Runs, `RUN@STEP` or adapter folders; none for the base alone.
+        against: `base` or a run to compare with; empty for no comparison.
+        metrics: Names; empty for those that suit the rows.
+        same_base: The base that an adapter names is `model` under another name.
+    """
+
+    model: str
+    adapters: tuple[str, ...] = ()
+    against: str = ""
+    metrics: tuple[str, ...] = ()
+    metric_file: str = ""
+    max_new_tokens: int = 64
+    batch_size: int = 16
+    quantization: str = "none"
+    same_base: bool = False
+    data: str = ""
+    split: str = ""
+    run: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def prepare_request(
+    wanted: Wanted, chosen: RowChoice, workspace: Workspace
+) -> tuple[EvaluationRequest, tuple[Row, ...]]:
+    """Resolve every name and check every metric against the rows; loads no model.
+
+    Returns:
+        The request, and the rows as the models are asked.
+
+    Raises:
+        InputError: Something is unknown, does not fit, or the rows lack what a metric needs.
+    """
+    store = RunStore(workspace)
+    models = find_models(store, wanted)
+    metrics = choose_metrics(wanted, chosen.rows)
+    prompts = system_prompts(store, models)
+    rows = with_system_prompt(chosen.rows, prompts[0]) if prompts else chosen.rows
+    seen, notes = seen_in_training(store, models, rows, workspace)
+    if len(prompts) > 1:
+        notes.append(
+            f"The runs were trained with {len(prompts)} different system prompts; all models are "
+            "asked with that of the first."
+        )
+    base = base_settings(store, wanted, models)
+    request = EvaluationRequest(
+        model=base.model_dump(mode="json"),
+        models=tuple(models),
+        baseline=_baseline(models, wanted),
+        data=wanted.data,
+        split=wanted.split,
+        source=chosen.source,
+        rows=len(rows),
+        left_out=dict(chosen.left_out),
+        metrics=tuple(metric.name for metric in metrics),
+        metric_file=str(Path(wanted.metric_file).resolve()) if wanted.metric_file else "",
+        max_new_tokens=wanted.max_new_tokens,
+        batch_size=wanted.batch_size,
+        system_prompt=prompts[0] if prompts else "",
+        seen_in_training=seen,
+        notes=(*wanted.notes, *notes),
+        run=wanted.run,
+    )
+    return request, tuple(rows)
+
+
+def find_models(store: RunStore, wanted: Wanted) -> list[EvaluatedModel]:
+    """Return who answers: the baseline first, then the adapters, each once.
+
+    Raises:
+        InputError: One is unknown, or there is nothing to compare.
+    """
+    names = [*([wanted.against] if wanted.against else []), *wanted.adapters]
+    if wanted.against and not wanted.adapters:
+        raise InputError(
+            "--against needs something to compare.",
+            remedy="Name a run or an adapter folder with --adapter.",
+            field="against",
+        )
+    found = [
+        find_model(store, wanted.model, name, same_base=wanted.same_base) for name in names
+    ] or [base_of(wanted.model)]
+    models = list({model.name: model for model in found}.values())
+    if wanted.against and len(models) < 2:
+        raise InputError(
+            f"{wanted.against} would be compared with itself.",
+            remedy="Name another run, or base, with --against.",
+            field="against",
+        )
+    return models
+
+
+def _baseline(models: Sequence[EvaluatedModel], wanted: Wanted) -> str:
+    return models[0].name if wanted.against else ""
+
+
+def base_settings(store: RunStore, wanted: Wanted, models: Sequence[EvaluatedModel]) -> ModelConfig:
+    """Return what the base is loaded with; it sees images as the first run was trained on them."""
+    values = {"id": wanted.model, "quantization": wanted.quantization}
+    for model in models:
+        if model.run:
+            trained = store.get(model.run).config.model
+            return trained.model_copy(
+                update={"id": wanted.model, "quantization": wanted.quantization}
+            )
+    return ModelConfig.model_validate(values)
+
+
+def system_prompts(store: RunStore, models: Sequence[EvaluatedModel]) -> list[str]:
+    """Return the different system prompts that the runs were trained with, the first one first."""
+    given = (store.get(model.run).config.data.system_prompt for model in models if model.run)
+    return list(dict.fromkeys(text for text in given if text))
+
+
+def choose_metrics(wanted: Wanted, rows: Sequence[Row]) -> list[Metric]:
+    """Return the metrics: those asked for, else those that suit the rows.
+
+    Raises:
+        InputError: One is unknown, or no row has what it needs.
+    """
+    own = [load_user_metric(Path(wanted.metric_file))] if wanted.metric_file else []
+    if not wanted.metrics:
+        names = [name for name in suggested_metrics(rows) if wanted.against or name != MARGIN]
+        return [*own, *(metric_named(name) for name in names)]
+    metrics = [metric_named(name) for name in dict.fromkeys(wanted.metrics)]
+    for metric in metrics:
+        if metric.name == MARGIN and not wanted.against:
+            raise InputError(
+                f"{metric.label} is measured from another model.",
+                remedy="Name it with --against, for example --against base.",
+                field="metrics",
+            )
+        if not any(applies(metric, row) for row in rows):
+            raise InputError(
+                f"{metric.label} cannot be measured: of {counted(len(rows))}, every one has "
+                f"{LACKING[metric.needs]}.",
+                remedy=f"Choose other rows, or another metric: {_suited(rows, wanted)}.",
+                field="metrics",
+            )
+    return [*own, *metrics]
+
+
+def _suited(rows: Sequence[Row], wanted: Wanted) -> str:
+    names = [name for name in suggested_metrics(rows) if wanted.against or name != MARGIN]
+    return ", ".join(names)
+
+
+def applies(metric: Metric, row: Row) -> bool:
+    """Return whether a row has what a metric needs."""
+    if metric.needs == "pairs":
+        return row.chosen is not None and row.rejected is not None
+    if metric.needs == "references":
+        return bool(row.accepted)
+    return metric.needs == "nothing" or metric.score("", row.accepted, row) is not None
+
+
+def metrics_of(request: EvaluationRequest) -> list[Metric]:
+    """Return the metrics of a request.
+
+    Raises:
+        InputError: Its own metric's file is gone or changed its name.
+    """
+    own = load_user_metric(Path(request.metric_file)) if request.metric_file else None
+    return [own if own and name == own.name else metric_named(name) for name in request.metrics]
+
+
+def seen_in_training(
+    store: RunStore, models: Sequence[EvaluatedModel], rows: Sequence[Row], workspace: Workspace
+) -> tuple[dict[str, int], list[str]]:
+    """Count the rows with an image that a run has trained on, and say it in sentences."""
+    seen: dict[str, int] = {}
+    notes: list[str] = []
+    for model in models:
+        if not model.run:
+            continue
+        try:
+            trained = trained_images(store.get(model.run), workspace)
+        except StudioError as error:
+            log_told(error)
+            seen[model.name] = -1
+            notes.append(
+                f"What {model.name} was trained on cannot be read any more ({error.message}), so "
+                "it is not known whether these rows are new to it."
+            )
+            continue
+        seen[model.name] = sum(bool(trained.intersection(row.images)) for row in rows)
+        if seen[model.name]:
+            notes.append(
+                f"{model.name} has trained on images of {seen[model.name]:,} of "
+                f"{counted(len(rows))}: its figures may be too good."
+            )
+    return seen, notes

@@ -1,0 +1,183 @@
+"""Computing an evaluation: what is not answered yet is asked, every answer kept as it comes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib.metadata import version
+from typing import Any
+
+from studio.config.model import ModelConfig
+from studio.core.errors import StoppedError, StudioError
+from studio.core.logs import log_told
+from studio.core.paths import EvaluationPaths, Workspace, read_state
+from studio.data.image_store import ImageStore
+from studio.data.schema import Row
+from studio.evaluation.evaluated_models import EvaluatedModel
+from studio.evaluation.evaluated_rows import read_rows
+from studio.evaluation.evaluation import Evaluation
+from studio.evaluation.evaluation_request import metrics_of
+from studio.evaluation.evaluation_store import (
+    ANSWER,
+    LIKELIHOOD,
+    EvaluationStore,
+    append_answers,
+    began,
+    finish,
+    hold,
+    read_answers,
+    update_status,
+)
+from studio.evaluation.metrics import Metric
+from studio.evaluation.model_session import ModelSession, check_model
+from studio.evaluation.report import results_of, scored_texts, wants_answers
+from studio.models.devices import pick_device
+from studio.models.memory_check import refuse_if_too_large
+from studio.runs.store import RunStore
+
+BATCHES_AT_ONCE = 2
+LIBRARIES = ("torch", "transformers", "peft")
+_KINDS = (ANSWER, LIKELIHOOD)
+Progress = Callable[[int, int], None]
+
+
+def compute(
+    workspace: Workspace, evaluation_id: str, progress: Progress | None = None
+) -> Evaluation:
+    """Go through an evaluation to its end; what an earlier attempt has answered is not asked again.
+
+    Raises:
+        InputError: A model, an adapter or a row cannot be used.
+        BusyError: Another process computes it, or the memory is taken.
+        StoppedError: It was asked to stop; it can go on.
+        RunFailedError: The disk takes no more.
+    """
+    store = EvaluationStore(workspace)
+    evaluation = store.get(evaluation_id)
+    paths = store.paths(evaluation)
+    with hold(paths):
+        if store.get(evaluation_id).status.state == "finished":
+            return store.get(evaluation_id)
+        paths.control.unlink(missing_ok=True)  # an earlier wish to stop
+        task = _Task(workspace, paths, evaluation, progress or (lambda done, total: None))
+        try:
+            task.compute()
+        except (StoppedError, KeyboardInterrupt):
+            task.end("stopped")
+            raise
+        except StudioError as error:
+            log_told(error)
+            task.end("failed", message=error.message, remedy=error.remedy)
+            raise
+    return store.get(evaluation_id)
+
+
+class _Task:
+    """One attempt at one evaluation."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        paths: EvaluationPaths,
+        evaluation: Evaluation,
+        progress: Progress,
+    ) -> None:
+        self.workspace, self.paths, self.request = workspace, paths, evaluation.request
+        self.base = ModelConfig.model_validate(self.request.model)
+        self.metrics: list[Metric] = metrics_of(self.request)
+        self.rows = read_rows(paths.rows)
+        self.texts = {n: scored_texts(row, self.metrics) for n, row in enumerate(self.rows)}
+        self.answers, self.likelihoods = map(dict, read_answers(paths))
+        self._progress = progress
+        self._before, self._began = evaluation.status.seconds, time.monotonic()
+        self.total = len(self.request.models) * sum(len(self._wanted(kind)) for kind in _KINDS)
+
+    def compute(self) -> None:
+        began(self.paths, done=self._done, total=self.total)
+        missing = [model for model in self.request.models if any(self._missing(model).values())]
+        for model in missing:
+            check_model(model, model.config(self.base))
+        for model_id in dict.fromkeys(model.model for model in missing):
+            self._ask([model for model in missing if model.model == model_id])
+        results = results_of(self.request, self.metrics, self.rows, self.answers, self.likelihoods)
+        update_status(self.paths, seconds=self._seconds, done=self._done)
+        versions = {name: version(name) for name in LIBRARIES}
+        finish(self.paths, results, versions, pick_device().type, ())
+
+    def end(self, state: str, **why: str) -> None:
+        """Say how the attempt ended; a full disk does not take the place of the reason."""
+        try:
+            update_status(self.paths, state=state, seconds=self._seconds, done=self._done, **why)
+        except StudioError as error:
+            log_told(error)
+
+    def _ask(self, models: list[EvaluatedModel]) -> None:
+        """Ask all models on one base."""
+        config = models[0].config(self.base)
+        refuse_if_too_large(config, RunStore(self.workspace))
+        session = ModelSession(config, ImageStore(self.workspace), self.request.batch_size)
+        try:
+            for chunk in self._chunks(models, ANSWER):
+                most = self.request.max_new_tokens
+                self._keep(ANSWER, self.answers, session.answers(models, chunk, most))
+            for chunk in self._chunks(models, LIKELIHOOD):
+                found = session.likelihoods(models, chunk, self.texts)
+                self._keep(LIKELIHOOD, self.likelihoods, found)
+        finally:
+            session.close()
+
+    def _chunks(self, models: Sequence[EvaluatedModel], kind: str) -> Iterator[dict[int, Row]]:
+        """Yield the rows that a model has yet to answer, those of one image together."""
+        missing = {number for model in models for number in self._missing(model)[kind]}
+        groups: dict[tuple[str, ...], list[int]] = {}
+        for number in sorted(missing):
+            groups.setdefault(self.rows[number].images, []).append(number)
+        chunk: list[int] = []
+        for group in groups.values():
+            chunk += group
+            if len(chunk) >= BATCHES_AT_ONCE * self.request.batch_size:
+                yield {number: self.rows[number] for number in chunk}
+                chunk = []
+        if chunk:
+            yield {number: self.rows[number] for number in chunk}
+
+    def _keep(
+        self,
+        kind: str,
+        known: dict[tuple[str, int], Any],
+        found: Mapping[str, Mapping[int, Any]],
+    ) -> None:
+        for name, batch in found.items():
+            fresh = {number: one for number, one in batch.items() if (name, number) not in known}
+            append_answers(self.paths, kind, name, fresh)
+            known.update({(name, number): one for number, one in fresh.items()})
+        update_status(self.paths, durable=False, done=self._done, seconds=self._seconds)
+        self._progress(self._done, self.total)
+        if read_state(self.paths.control).get("command") == "stop":
+            raise StoppedError(
+                f"Evaluation {self.paths.evaluation_id} was stopped after {self._done:,} of "
+                f"{self.total:,} answers.",
+                remedy=f"Go on with: python -m studio evaluate --resume {self.paths.evaluation_id}",
+            )
+
+    def _wanted(self, kind: str) -> list[int]:
+        if kind == ANSWER:
+            return list(range(len(self.rows))) if wants_answers(self.metrics) else []
+        return [number for number, texts in self.texts.items() if texts]
+
+    def _missing(self, model: EvaluatedModel) -> dict[str, list[int]]:
+        known = {ANSWER: self.answers, LIKELIHOOD: self.likelihoods}
+        return {
+            kind: [
+                number for number in self._wanted(kind) if (model.name, number) not in known[kind]
+            ]
+            for kind in _KINDS
+        }
+
+    @property
+    def _done(self) -> int:
+        return len(self.answers) + len(self.likelihoods)
+
+    @property
+    def _seconds(self) -> float:
+        return self._before + time.monotonic() - self._began

@@ -1,0 +1,160 @@
+"""Evaluations as jobs: a child process for each, started when no run takes the device.
+
+One at a time, behind the runs that wait: an evaluation never takes the memory that a run needs.
+The child writes into the evaluation's folder; whoever looks reads it there.
+"""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import closing
+from itertools import islice
+
+from studio.annotation import AnnotationStore
+from studio.annotation.library.preflight_rows import library_rows
+from studio.annotation.library.trainable_rows import parse_library
+from studio.core.errors import ConflictError
+from studio.core.paths import Workspace
+from studio.data.sources.registry import LIBRARY
+from studio.evaluation.evaluated_rows import RowChoice, choose_rows, chosen
+from studio.evaluation.evaluation import ENDED, Evaluation
+from studio.evaluation.evaluation_request import Wanted, prepare_request
+from studio.evaluation.evaluation_store import DIED, EvaluationStore, request_stop, update_status
+from studio.launch.worker_process import environment
+
+logger = logging.getLogger(__name__)
+EVALUATOR = ("-m", "studio", "evaluator")
+
+
+def create_evaluation(
+    workspace: Workspace,
+    wanted: Wanted,
+    *,
+    columns: Mapping[str, str] | None = None,
+    limit: int | None = None,
+) -> Evaluation:
+    """Write down an evaluation, its rows read and everything checked; nothing is computed.
+
+    Raises:
+        InputError: Something is unknown, or the rows lack what a metric needs.
+    """
+    found = _rows(workspace, wanted, columns, limit)
+    request, rows = prepare_request(wanted, found, workspace)
+    return EvaluationStore(workspace).create(request, rows)
+
+
+def _rows(
+    workspace: Workspace, wanted: Wanted, columns: Mapping[str, str] | None, limit: int | None
+) -> RowChoice:
+    spec = wanted.data.strip()
+    if not spec.startswith(LIBRARY):
+        split = wanted.split or None
+        return choose_rows(spec, workspace, split=split, columns=columns, limit=limit)
+    where = parse_library(spec)
+    with closing(AnnotationStore(workspace.database_url)) as store:
+        rows = library_rows(store, where.dataset or "", where)
+        entries = islice(rows.entries(), limit)
+        return chosen(spec, [entry.row for entry in entries], limit)
+
+
+class EvaluationJobs:
+    """The evaluations of a workspace that are computed by children of this studio."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self.store = EvaluationStore(workspace)
+        self._children: dict[str, subprocess.Popen] = {}
+
+    def start(
+        self,
+        wanted: Wanted,
+        *,
+        columns: Mapping[str, str] | None = None,
+        limit: int | None = None,
+    ) -> str:
+        """Put an evaluation into the queue and return its id.
+
+        Raises:
+            InputError: It cannot be computed.
+        """
+        return create_evaluation(self.workspace, wanted, columns=columns, limit=limit).evaluation_id
+
+    def resume(self, evaluation_id: str) -> None:
+        """Put an evaluation that has stopped or failed into the queue again.
+
+        Raises:
+            ConflictError: It waits, goes on, or is finished.
+        """
+        evaluation = self.store.get(evaluation_id)
+        if evaluation.status.state not in ("stopped", "failed"):
+            raise ConflictError(
+                f"Evaluation {evaluation.evaluation_id} is {evaluation.status.state}.",
+                remedy="Only one that has stopped or failed goes on.",
+            )
+        update_status(self.store.paths(evaluation), state="queued", message="", remedy="")
+
+    def stop(self, evaluation_id: str) -> None:
+        """Ask an evaluation to stop; what it has answered is kept."""
+        request_stop(self.store.paths(self.store.get(evaluation_id)))
+
+    def state(self, evaluation_id: str) -> Evaluation:
+        """Return an evaluation as it is now."""
+        return self.store.get(evaluation_id)
+
+    def going(self) -> list[Evaluation]:
+        """Return the evaluations that are computed now, by whichever process."""
+        return [one for one in self.store.list() if one.status.state == "running"]
+
+    @property
+    def busy(self) -> bool:
+        """Whether a child of this studio computes."""
+        self._reap()
+        return bool(self._children)
+
+    def step(self, device_is_free: bool) -> None:
+        """Look after children that ended; start the oldest that waits when nothing else computes."""
+        self._reap()
+        if not device_is_free or self._children:
+            return
+        waiting = [one for one in self.store.list() if one.status.state == "queued"]
+        if waiting and not self.going():
+            self._launch(waiting[-1])
+
+    def _launch(self, evaluation: Evaluation) -> None:
+        paths = self.store.paths(evaluation)
+        with paths.log.open("ab") as log:
+            self._children[evaluation.evaluation_id] = subprocess.Popen(
+                [sys.executable, *EVALUATOR, str(paths.root)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=environment(),
+                start_new_session=True,
+            )
+
+    def _reap(self) -> None:
+        for name, child in list(self._children.items()):
+            code = child.poll()
+            if code is None:
+                continue
+            del self._children[name]
+            self._tell_of_death(name, code)
+
+    def _tell_of_death(self, name: str, code: int) -> None:
+        """Say of one that ended without saying so why; it is not started again by itself."""
+        evaluation = self.store.get(name)
+        if evaluation.status.state in ENDED and evaluation.status.message != DIED:
+            return
+        paths = self.store.paths(evaluation)
+        killed = " Often the memory ran out." if code == -9 else ""
+        logger.warning("The process of evaluation %s ended with code %s.", name, code)
+        update_status(
+            paths,
+            state="failed",
+            message=f"The process ended unexpectedly (exit code {code}).{killed}",
+            remedy=f"Its log is {paths.log}. What was answered is kept: go on with "
+            f"python -m studio evaluate --resume {name}",
+        )

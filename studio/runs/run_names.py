@@ -1,0 +1,53 @@
+"""A run by what people call it: its id, the beginning of its id, or its name."""
+
+from __future__ import annotations
+
+from studio.core.errors import InputError, NotFoundError
+from studio.core.paths import can_be_path
+from studio.runs.store import SAID_ID, Run, RunStore
+
+SHOWN = 5
+
+
+def find_run(store: RunStore, name: str, field: str = "") -> Run:
+    """Return the run of this id, else the only one whose id begins so, else the only one so named.
+
+    Raises:
+        NotFoundError: There is none.
+        InputError: Several could be meant; the sentence lists them.
+    """
+    said = name[:SAID_ID]
+    if not name or not can_be_path(name):
+        raise _none(store, said, field)
+    runs = store.list()
+    for chosen in (
+        [run for run in runs if run.run_id == name],
+        [run for run in runs if run.run_id.startswith(name)],
+        [run for run in runs if _name_of(run) == name],
+    ):
+        if len(chosen) > 1:
+            ids = ", ".join(run.run_id for run in chosen[:SHOWN])
+            more = ", …" if len(chosen) > SHOWN else ""
+            raise InputError(
+                f"{len(chosen)} runs can be meant by {said!r}: {ids}{more}.",
+                remedy="Write more of the id.",
+                field=field,
+            )
+        if chosen:
+            return chosen[0]
+    raise _none(store, said, field)
+
+
+def _name_of(run: Run) -> str:
+    try:
+        return run.config.name
+    except InputError:  # a damaged run file has no name
+        return ""
+
+
+def _none(store: RunStore, said: str, field: str) -> NotFoundError:
+    return NotFoundError(
+        f"There is no run {said!r} in {store.workspace.root}.",
+        remedy="`python -m studio runs list` shows those there are.",
+        field=field,
+    )
