@@ -99,7 +99,7 @@ def find_model(
     run = find_run(store, run_name, FIELD)
     _ensure_same_base(run, model)
     folder = _checkpoint(run, step) if separator else _weights(run)
-    known = checkpoints.step_of(folder) if separator else checkpoints.adapter_step(run.paths)
+    known = int(step) if separator else checkpoints.adapter_step(run.paths)
     called = f"{run.run_id}@{known}" if separator else run.run_id
     same_base = same_base or (run.config.adapter is not None and run.config.adapter.base_is_same)
     stamp = stamp_of(folder)

@@ -164,7 +164,7 @@ def _read(data: DataConfig, split: str, field: str, workspace: Workspace) -> lis
 
 def write_rows(path: Path, rows: Sequence[Row]) -> None:
     """Keep rows in a file, one a line."""
-    lines = (json.dumps(plain_row(row), ensure_ascii=False) for row in rows)
+    lines = (json.dumps(plain_row(row)) for row in rows)
     write_atomic(path, "".join(f"{line}\n" for line in lines))
 
 
@@ -186,7 +186,9 @@ def read_rows(path: Path) -> list[Row]:
 def _row(values: dict[str, Any]) -> Row:
     answers = {name: Answer(**values[name]) for name in ANSWERS if values[name]}
     prompt = [
-        Message(turn["role"], tuple(Part(**part) for part in turn["parts"]))
+        Message(
+            turn["role"], tuple(Part(**part) for part in turn["parts"]), turn.get("scored", True)
+        )
         for turn in values["prompt"]
     ]
     return Row(

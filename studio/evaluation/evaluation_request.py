@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from studio.config import run_file
 from studio.config.model import ModelConfig
 from studio.core.errors import InputError, StudioError
 from studio.core.logs import log_told
@@ -125,14 +127,12 @@ def _baseline(models: Sequence[EvaluatedModel], wanted: Wanted) -> str:
 
 def base_settings(store: RunStore, wanted: Wanted, models: Sequence[EvaluatedModel]) -> ModelConfig:
     """Return what the base is loaded with; it sees images as the first run was trained on them."""
-    values = {"id": wanted.model, "quantization": wanted.quantization}
+    values: dict[str, Any] = {}
     for model in models:
-        if model.run:
-            trained = store.get(model.run).config.model
-            return trained.model_copy(
-                update={"id": wanted.model, "quantization": wanted.quantization}
-            )
-    return ModelConfig.model_validate(values)
+        if model.run and not values:
+            values = store.get(model.run).config.model.model_dump(mode="json")
+    values |= {"id": wanted.model, "quantization": wanted.quantization}
+    return run_file.parse({"model": values}).model
 
 
 def system_prompts(store: RunStore, models: Sequence[EvaluatedModel]) -> list[str]:
