@@ -7,7 +7,7 @@ from types import ModuleType
 
 from studio.core.errors import DataError, source_error
 from studio.core.paths import Workspace, typed_path
-from studio.data.sources import archive, embedded, exports, files, folder, hub
+from studio.data.sources import archive, embedded, files, folder, hub
 from studio.data.sources.reader import Reader
 
 LIBRARY = "library:"
