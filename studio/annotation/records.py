@@ -52,11 +52,18 @@ def details_of(answer: Any) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class AddReport:
-    """What an import did: rows new, already there, and there but given new candidates."""
+    """What an import did: rows new, already there, and there but given new candidates.
+
+    Attributes:
+        changed: There with another content; what became of them was decided before.
+        metadata: There as they are, with other fields kept beside them.
+    """
 
     added: int = 0
     unchanged: int = 0
     extended: int = 0
+    changed: int = 0
+    metadata: int = 0
 
 
 @dataclass(frozen=True)

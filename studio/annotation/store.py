@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -21,8 +22,10 @@ from studio.annotation.labeling import answer_permission, assignment, labels, pa
 from studio.annotation.labeling import progress as counts
 from studio.annotation.labeling import undo as undoing
 from studio.annotation.library import browse, edits, flags_and_tags
+from studio.annotation.library.import_rows import taken
 from studio.annotation.library.import_staging import StagedRows
 from studio.annotation.library.other_workspace_labels import Brought, ForeignLabel, bring
+from studio.annotation.library.row_changes import Decision
 from studio.annotation.library.trainable_version import trainable_state
 from studio.annotation.quality.lead_actions import Team
 from studio.annotation.records import (
@@ -79,14 +82,25 @@ class AnnotationStore:
         """Add rows to a dataset, made if new: all of them or, on an error, none.
 
         Raises:
-            DataError: A row is unusable, or its id belongs to a different question or image.
+            DataError: A row is unusable, or its id is there with another content.
         """
         with self.importing(dataset) as batch:
             batch.add_rows(rows)
+            batch.settle()
+            if batch.changed:
+                raise taken(batch.changed[0].external_id)
         return batch.report
 
     @contextmanager
-    def importing(self, dataset: str, *, source: str = "", split: str = "") -> Iterator[StagedRows]:
+    def importing(
+        self,
+        dataset: str,
+        *,
+        source: str = "",
+        split: str = "",
+        on_change: Decision = "ask",
+        reading: dict[str, Any] | None = None,
+    ) -> Iterator[StagedRows]:
         """Add rows with `batch.add(row)`; all of them appear when the block ends.
 
         Nothing appears, and nothing stays, when the block raises or the process is killed.
@@ -95,12 +109,16 @@ class AnnotationStore:
         Args:
             source: What the rows are imported from, to filter by later.
             split: The split they are, to filter by later.
+            on_change: What to do with rows that are there under their id with another content;
+                ask and keep leave them out and name them.
+            reading: How the source is read, kept with the dataset for the next import; None: what
+                is kept stays.
 
         Raises:
             BusyError: Another import goes into the same dataset.
-            DataError: See `add_rows`.
+            DataError: A row is unusable.
         """
-        batch = StagedRows(self._database, self._clock, dataset, source, split)
+        batch = StagedRows(self._database, self._clock, dataset, source, split, on_change, reading)
         try:
             yield batch
             batch.publish()
