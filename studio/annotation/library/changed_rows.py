@@ -9,7 +9,6 @@ from sqlalchemy import Connection
 
 from studio.annotation.library import row_changes
 from studio.annotation.library.row_changes import (
-    MOST_OF_ONE_ID,
     ChangedRow,
     Decision,
     Difference,
@@ -20,6 +19,9 @@ from studio.core.errors import DataError
 from studio.data.schema import Row
 
 LONGEST_ID = 500
+MOST_OF_ONE_ID = 100
+WINDOWS = (range(2, 4), range(4, 16), range(16, MOST_OF_ONE_ID + 1))
+"""Numbers of further rows with the same id, in steps: nearly all ids have very few."""
 
 
 @dataclass
@@ -108,24 +110,26 @@ def _siblings(
     """
     waiting = {row.external_id: row for row, _ in differing}
     free: dict[str, str] = {}
-    for number in range(2, MOST_OF_ONE_ID + 2):
+    for numbers in WINDOWS:
+        names = [numbered(name, number) for name in waiting for number in numbers]
+        known = row_changes.known_items(connection, dataset_id, names)
+        for name, row in list(waiting.items()):
+            for other in (numbered(name, number) for number in numbers):
+                if other not in known:
+                    if other in given:
+                        continue
+                    free[name] = other
+                    del waiting[name]
+                    break
+                here = replace(row, external_id=other)
+                found = _difference(connection, here, known[other], batch)
+                if not found.real:
+                    done.renamed[name] = other
+                    _same(done, here, known[other], found, decision)
+                    del waiting[name]
+                    break
         if not waiting:
             return free
-        names = {name: numbered(name, number) for name in waiting}
-        known = row_changes.known_items(connection, dataset_id, list(names.values()))
-        for name, other in names.items():
-            if other not in known and other in given:
-                continue
-            if other not in known:
-                free[name] = other
-                del waiting[name]
-                continue
-            row = replace(waiting[name], external_id=other)
-            found = _difference(connection, row, known[other], batch)
-            if not found.real:
-                done.renamed[name] = other
-                _same(done, row, known[other], found, decision)
-                del waiting[name]
     name = next(iter(waiting))
     raise DataError(
         f"More than {MOST_OF_ONE_ID} different rows have the id {name[:60]!r}.",
@@ -151,7 +155,6 @@ def _decide(
     free: str,
 ) -> None:
     if item.batch == batch:  # two rows of this source, not one that has changed
-        done.renamed[row.external_id] = free
         done.rows.append(replace(row, external_id=free))
         return
     told = row_changes.describe(connection, row, item, found)

@@ -27,7 +27,6 @@ from studio.data.schema import ACCEPTED, VERDICT, Answer, Message, Row
 Decision = Literal["ask", "update", "keep", "new"]
 DECISIONS: tuple[Decision, ...] = ("ask", "update", "keep", "new")
 SHOWN = 300
-MOST_OF_ONE_ID = 100
 QUESTION, IMAGES, REFERENCE = "question", "images", "reference answer"
 CHOSEN, REJECTED, PREFERENCE = "chosen answer", "rejected answer", "preference"
 NAMED_META = {VERDICT: "verdict", ACCEPTED: "accepted answers"}
