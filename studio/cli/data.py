@@ -106,7 +106,7 @@ def import_(
         if json:
             print_json(told.preview_json(found))
         else:
-            for line in told.preview_lines(found, source):
+            for line in told.preview_lines(found):
                 typer.echo(line)
         return 0
     asked |= {"limit": limit, "labels": labels, "on_change": changed.value}

@@ -26,14 +26,14 @@ WAYS = {
     "new": "brings them in as further rows, under id~2",
 }
 DONE = {
-    "ask": "nothing of them was imported",
-    "update": "they were updated; the old texts are in their history",
-    "keep": "they were kept as they are",
-    "new": "they were brought in as further rows",
+    "ask": "not imported",
+    "update": "updated, with the old texts in the history",
+    "keep": "left as it is here",
+    "new": "brought in beside what is here",
 }
 
 
-def preview_lines(found: SourcePreview, source: str) -> Iterator[str]:
+def preview_lines(found: SourcePreview) -> Iterator[str]:
     """Tell what a source holds and what would become of it; nothing is written."""
     rows = "number of rows unknown" if found.rows is None else counted(found.rows)
     yield f"Recognised as {found.recognised_as}: {rows}, {found.label}."
@@ -42,12 +42,13 @@ def preview_lines(found: SourcePreview, source: str) -> Iterator[str]:
     yield from _reading(found.mapping, found.columns_from, found.columns_saved, found.images)
     yield from _fields(found.fields)
     yield from _files(found.files)
+    yield from found.notes
     for row in found.first:
         yield from _row(row)
     yield from _reasons(found.reasons, "cannot be used")
     if found.labels:
         yield f"Labels: {_people(found.labels)} (--labels brings them)."
-    yield f"Nothing was imported: python -m studio import {shlex.quote(source)}"
+    yield "Nothing was imported; without --preview it is."
 
 
 def import_lines(done: ImportReport) -> Iterator[str]:
@@ -63,6 +64,7 @@ def import_lines(done: ImportReport) -> Iterator[str]:
     yield from _metadata(done)
     yield from _fields(done.fields)
     yield from _files(done.files)
+    yield from done.notes
     yield from _labels(done)
 
 
@@ -123,6 +125,7 @@ def import_json(done: ImportReport) -> dict[str, Any]:
         "given_labels": asdict(done.given_labels),
         "fields": _fields_json(done.fields),
         "files": [asdict(group) for group in done.files],
+        "notes": done.notes,
         "left_out": done.bad_count,
         "left_out_file": str(done.left_out) if done.left_out else None,
         "reasons": [asdict(group) for group in done.reasons],
@@ -146,6 +149,7 @@ def preview_json(found: SourcePreview) -> dict[str, Any]:
         "labels": found.labels,
         "fields": _fields_json(found.fields),
         "files": [asdict(group) for group in found.files],
+        "notes": found.notes,
         "reasons": [asdict(group) for group in found.reasons],
         "bad": _bad_json(found.bad),
     }

@@ -14,6 +14,8 @@ from studio.annotation.library.row_changes import ChangedRow, Decision
 from studio.annotation.library.saved_reading import Origin
 from studio.data.schema import BadRow, FieldUse, FileGroup, Row
 
+MOST_NAMES = 5
+
 
 @dataclass(frozen=True)
 class SourcePreview:
@@ -27,6 +29,7 @@ class SourcePreview:
         fields: What became of each column and nested field of the rows that were read.
         files: What becomes of the files of a folder or an archive.
         reasons: Why rows that were read cannot be used.
+        notes: What else was noticed, a sentence each.
         columns_from: Where the mapping comes from, when somebody chose it.
     """
 
@@ -42,6 +45,7 @@ class SourcePreview:
     fields: list[FieldUse] = field(default_factory=list)
     files: list[FileGroup] = field(default_factory=list)
     reasons: list[ReasonGroup] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     columns_from: Origin = ""
     columns_saved: dict[str, str] = field(default_factory=dict)
     images: str = ""
@@ -67,6 +71,7 @@ class ImportReport:
         fields: What became of each column and nested field.
         files: What became of each file of a folder or an archive.
         reasons: Why rows were left out, grouped.
+        notes: What else was noticed, a sentence each.
         mapping: Role → column, as it was read.
         columns_from: Where it comes from, when somebody chose it.
         columns_saved: What was kept with the dataset from an earlier import.
@@ -94,6 +99,7 @@ class ImportReport:
     fields: list[FieldUse] = field(default_factory=list)
     files: list[FileGroup] = field(default_factory=list)
     reasons: list[ReasonGroup] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     mapping: dict[str, str] = field(default_factory=dict)
     columns_from: Origin = ""
     columns_saved: dict[str, str] = field(default_factory=dict)
@@ -115,3 +121,29 @@ def joined_fields(of_splits: Sequence[Sequence[FieldUse]]) -> list[FieldUse]:
             )
         joined[use.path, use.role] = use
     return list(joined.values())
+
+
+def joined_files(of_splits: Sequence[Sequence[FileGroup]]) -> list[FileGroup]:
+    """Tell the files of a folder once: imported is what any of its splits needed.
+
+    Every split tells of all files, and what another split needs is ignored in its eyes.
+    """
+    if len(of_splits) < 2:
+        return list(of_splits[0]) if of_splits else []
+    left = [
+        {(group.state, group.why): group for group in groups if group.state != "imported"}
+        for groups in of_splits
+    ]
+    same = set(left[0]).intersection(*left[1:])
+    unused = [
+        min((groups[key] for groups in left), key=lambda group: group.count)
+        for key in left[0]
+        if key in same
+    ]
+    total = sum(group.count for group in of_splits[0])
+    used = [group for groups in of_splits for group in groups if group.state == "imported"]
+    count = total - sum(group.count for group in unused)
+    if not used or count <= 0:
+        return unused
+    names = dict.fromkeys(name for group in used for name in group.examples)
+    return [FileGroup("imported", used[0].why, count, tuple(names)[:MOST_NAMES]), *unused]

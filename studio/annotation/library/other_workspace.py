@@ -84,6 +84,10 @@ class WorkspaceSource:
         """Nothing: rows of a workspace have no columns of their own."""
         return []
 
+    def notes(self) -> list[str]:
+        """Nothing: its rows were read before."""
+        return []
+
     def files(self) -> list[FileGroup]:
         """Nothing: its files are the studio's."""
         return []

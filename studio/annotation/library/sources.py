@@ -9,7 +9,12 @@ from pathlib import Path, PurePath
 
 from studio.annotation import AnnotationStore
 from studio.annotation.library.given_labels import GivenLabels, LabelSpool, check_names
-from studio.annotation.library.import_report import ImportReport, SourcePreview, joined_fields
+from studio.annotation.library.import_report import (
+    ImportReport,
+    SourcePreview,
+    joined_fields,
+    joined_files,
+)
 from studio.annotation.library.import_staging import StagedRows
 from studio.annotation.library.other_workspace import WorkspaceSource, is_workspace
 from studio.annotation.library.other_workspace_labels import Brought
@@ -58,7 +63,8 @@ def open_any(
             return WorkspaceSource(spec, split, workspace)
     except OSError as error:
         raise source_error(f"{spec[:200]!r} cannot be read: {error.strerror or error}.") from error
-    return open_source(spec, split=split, columns=columns, workspace=workspace, images=images)
+    where = {"images": images} if images else {}
+    return open_source(spec, split=split, columns=columns, workspace=workspace, **where)
 
 
 def preview_source(
@@ -104,6 +110,7 @@ def preview_source(
         labels=labels,
         fields=source.fields(),
         files=source.files(),
+        notes=source.notes(),
         reasons=grouped(preview.bad),
         columns_from=reading.origin,
         columns_saved=reading.saved.columns,
@@ -244,7 +251,8 @@ def import_source(
         judged=batch.judged,
         given_labels=GivenLabels(dict(given.found), refused, labels),
         fields=joined_fields([source.fields() for source in sources]),
-        files=first.files(),
+        files=joined_files([source.files() for source in sources]),
+        notes=list(dict.fromkeys(note for source in sources for note in source.notes())),
         reasons=bad.reasons,
         mapping=dict(first.mapping),
         columns_from=reading.origin,
