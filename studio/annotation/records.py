@@ -11,6 +11,7 @@ LabelKind = Literal["choose", "tie", "both_good", "both_bad", "skip", "unsure"]
 TiePolicy = Literal["drop", "ignore"]
 Agreement = Literal["agree", "disagree"]
 Order = Literal["oldest", "newest", "shortest", "longest"]
+Verdict = Literal["good", "bad"]
 Side = Literal["left", "right"]
 VOTES: tuple[str, ...] = ("choose", "tie", "both_good", "both_bad")
 TIES: tuple[str, ...] = ("tie", "both_good", "both_bad")
@@ -167,6 +168,7 @@ class ItemFilter:
         source: What they were imported from (`Facets.sources`).
         length: Least and most characters of the longest answer; None: no such bound.
         ids: Only these items (a finding's rows, a selection).
+        verdict: "good" or "bad": what the source says of a single answer.
     """
 
     dataset: str | None = None
@@ -182,6 +184,7 @@ class ItemFilter:
     tag: str | None = None
     ids: tuple[int, ...] | None = None
     deleted: bool = False
+    verdict: Verdict | None = None
 
 
 @dataclass(frozen=True)

@@ -96,7 +96,11 @@ def next_lines(steps: NextSteps, place: str) -> Iterator[str]:
             f"assets/presets/embedded-sft.yaml --set {source}{workspace}"
         )
     if steps.single:
-        yield f"{counted(steps.single)} with answers that are neither good nor compared."
+        bad = shlex.quote(f"library:{steps.dataset}?verdict=bad")
+        yield (
+            f"{counted(steps.single)} with a single answer that is bad or was not judged: nothing "
+            f"is trained on it (the bad ones: {bad})."
+        )
     if steps.unanswered:
         yield (
             f"{counted(steps.unanswered)} without an answer: write them, or ask a model, in the "
@@ -193,7 +197,7 @@ def _columns(mapping: Mapping[str, str]) -> str:
 
 
 def _fields(fields: Sequence[FieldUse]) -> Iterator[str]:
-    kept = [use.path for use in fields if use.kept]
+    kept = [use.path for use in fields if use.kept and not use.role]
     if kept:
         yield f"kept beside the rows: {', '.join(f'`{path}`' for path in kept)}"
     for use in fields:
@@ -270,6 +274,11 @@ def _labels(done: ImportReport) -> Iterator[str]:
         yield (
             f"{counted(sum(given.found.values()), 'label')} of {people} left out "
             f"({_people(given.found)}): --labels brings them."
+        )
+    if given.of_changed:
+        yield (
+            f"{counted(given.of_changed, 'label')} left out with changed rows: "
+            "--changed update or new brings them."
         )
     for name, count in given.refused.items():
         yield (

@@ -33,6 +33,7 @@ class Settled:
         known: The items that are here, by id.
         updated: Ids of those that are changed here.
         renamed: Ids of the source by those that the rows have here instead.
+        left_out: Ids of changed rows of which nothing is written.
     """
 
     rows: list[Row] = field(default_factory=list)
@@ -42,6 +43,7 @@ class Settled:
     metadata: int = 0
     updates: RowUpdates = field(default_factory=RowUpdates)
     renamed: dict[str, str] = field(default_factory=dict)
+    left_out: set[str] = field(default_factory=set)
 
 
 def settle(
@@ -167,4 +169,6 @@ def _decide(
         done.known[row.external_id] = item
         done.updated.add(row.external_id)
         done.rows.append(row_changes.without_corrected(row, found))
+    else:
+        done.left_out.add(row.external_id)
     done.changed.append(told)

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from sqlalchemy import Connection, func, select
 
-from studio.annotation.database.tables import Annotator, Label
+from studio.annotation.database.tables import Annotator, Label, Lease
 from studio.annotation.labeling.answer_validation import LONGEST_KEY
 from studio.annotation.labeling.written_answers import LONGEST
 from studio.annotation.library.import_rows import CHUNK
@@ -38,11 +38,13 @@ class GivenLabels:
     Attributes:
         found: How many labels of each person there are.
         refused: How many were left out, since somebody here has that name.
+        of_changed: How many were left out with changed rows: they are about another content.
         brought: They were asked for.
     """
 
     found: dict[str, int] = field(default_factory=dict)
     refused: dict[str, int] = field(default_factory=dict)
+    of_changed: int = 0
     brought: bool = False
 
 
@@ -89,6 +91,7 @@ class LabelSpool:
         names: Mapping[str, str],
         refused: Collection[str],
         renamed: Mapping[str, str],
+        left_out: Collection[str],
         now: float,
     ) -> Iterator[list[ForeignLabel]]:
         """Yield them, some at a time.
@@ -97,30 +100,44 @@ class LabelSpool:
             names: Names of the source with those they get here.
             refused: Names whose labels are left out.
             renamed: Ids of rows in the source with those they have here.
+            left_out: Ids of rows that were not brought in.
         """
-        self._file.seek(0)
-        records = (json.loads(line) for line in self._file)
-        wanted = (record for record in records if record["annotator"] not in refused)
+        wanted = (
+            record
+            for record in self._records()
+            if record["annotator"] not in refused and record["item"] not in left_out
+        )
         while some := list(islice(wanted, CHUNK)):
             yield [_label(dataset, record, names, renamed, now) for record in some]
+
+    def count_of(self, rows: Collection[str], refused: Collection[str]) -> int:
+        """Count the labels of some rows, without those of refused names."""
+        if not rows:
+            return 0
+        return sum(
+            record["item"] in rows and record["annotator"] not in refused
+            for record in self._records()
+        )
+
+    def _records(self) -> Iterator[dict[str, Any]]:
+        self._file.seek(0)
+        yield from (json.loads(line) for line in self._file)
 
 
 def names_taken(
     connection: Connection, found: Collection[str], accounts: Collection[str]
 ) -> set[str]:
-    """Find the names of `found` that somebody here has: an account, or labels given here."""
-    folded = {name.casefold(): name for name in found}
-    taken = {folded[name.casefold()] for name in accounts if name.casefold() in folded}
-    query = (
-        select(Annotator.name)
-        .join(Label, Label.annotator_id == Annotator.id)
-        .where(func.substr(Label.key, 1, len(KEYS)) != KEYS)
-        .distinct()
-    )
-    if found:
-        own = connection.execute(query).scalars()
-        taken |= {folded[name.casefold()] for name in own if name.casefold() in folded}
-    return taken
+    """Find the names of `found` that somebody here has: with an account, or who labels here."""
+    folded: dict[str, list[str]] = {}
+    for name in found:
+        folded.setdefault(name.casefold(), []).append(name)
+    if not folded:
+        return set()
+    own = select(Label.annotator_id).where(func.substr(Label.key, 1, len(KEYS)) != KEYS)
+    handed = select(Lease.annotator_id)
+    people = select(Annotator.name).where(Annotator.id.in_(own) | Annotator.id.in_(handed))
+    here = [*accounts, *connection.execute(people).scalars()]
+    return {name for one in here for name in folded.get(one.casefold(), ())}
 
 
 def check_names(names: Mapping[str, str]) -> None:

@@ -46,6 +46,7 @@ class Chunk:
         metadata: How many are there with other fields beside them.
         updates: What publishing will change in items that are there.
         renamed: Ids that rows had in the source, by those they have here.
+        left_out: Ids of changed rows of which nothing is written.
     """
 
     added: int = 0
@@ -55,6 +56,7 @@ class Chunk:
     metadata: int = 0
     updates: RowUpdates = field(default_factory=RowUpdates)
     renamed: dict[str, str] = field(default_factory=dict)
+    left_out: set[str] = field(default_factory=set)
 
 
 def check_name(name: str) -> str:
@@ -102,6 +104,7 @@ def write_chunk(connection: Connection, target: ImportTarget, rows: Sequence[Row
         metadata=settled.metadata,
         updates=settled.updates,
         renamed=settled.renamed,
+        left_out=settled.left_out,
     )
     rows, known = settled.rows, settled.known
     fresh = [row for row in rows if row.external_id not in known]

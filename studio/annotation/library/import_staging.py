@@ -56,6 +56,7 @@ class StagedRows:
     Attributes:
         changed: The first `NAMED_CHANGES` rows that are there with another content.
         renamed: Ids that rows had in the source, with those they have here.
+        left_out: Ids of changed rows of which nothing was brought in.
         judged: How many rows were changed that people had been given to label.
     """
 
@@ -80,6 +81,7 @@ class StagedRows:
         self._reading = reading
         self.changed: list[ChangedRow] = []
         self.renamed: dict[str, str] = {}
+        self.left_out: set[str] = set()
         self.judged = 0
         _sweep(database, clock())
         with database.write() as connection:
@@ -171,6 +173,7 @@ class StagedRows:
         self._extended |= chunk.extended
         self._updates.add(chunk.updates)
         self.renamed |= chunk.renamed
+        self.left_out |= chunk.left_out
         brought = sum(1 for row in chunk.changed if row.brought_as)
         self.changed += chunk.changed[: NAMED_CHANGES - len(self.changed)]
         self.report = replace(

@@ -227,10 +227,10 @@ def import_source(
                 f"The import broke off: {error.strerror or error}. Nothing was added.",
                 remedy="Free some space or check the disk, then import again.",
             ) from error
-        brought, refused = None, {}
+        brought, came = None, GivenLabels(dict(given.found))
         if labels:
             brought = _bring_labels(sources, store, batch.dataset)
-            of_rows, refused = _bring_given(given, store, batch, labels_as or {}, accounts)
+            of_rows, came = _bring_given(given, store, batch, labels_as or {}, accounts)
             brought += of_rows
     return ImportReport(
         dataset=dataset,
@@ -249,7 +249,7 @@ def import_source(
         changed_count=batch.report.changed,
         metadata=batch.report.metadata,
         judged=batch.judged,
-        given_labels=GivenLabels(dict(given.found), refused, labels),
+        given_labels=came,
         fields=joined_fields([source.fields() for source in sources]),
         files=joined_files([source.files() for source in sources]),
         notes=list(dict.fromkeys(note for source in sources for note in source.notes())),
@@ -281,13 +281,16 @@ def _bring_given(
     batch: StagedRows,
     names: Mapping[str, str],
     accounts: Collection[str],
-) -> tuple[Brought, dict[str, int]]:
-    """Bring the labels that came with rows; also how many were refused of each name that is taken."""
+) -> tuple[Brought, GivenLabels]:
+    """Bring the labels that came with rows, but those of names that somebody here has."""
     taken = store.names_taken([name for name in given.found if name not in names], accounts)
     done = Brought()
-    for some in given.labels(batch.dataset, names, taken, batch.renamed, store.now()):
+    rows = (batch.renamed, batch.left_out)
+    for some in given.labels(batch.dataset, names, taken, *rows, store.now()):
         done += store.bring_labels(batch.dataset, some)
-    return done, {name: count for name, count in given.found.items() if name in taken}
+    refused = {name: count for name, count in given.found.items() if name in taken}
+    of_changed = given.count_of(batch.left_out, taken)
+    return done, GivenLabels(dict(given.found), refused, of_changed, brought=True)
 
 
 def dataset_name(spec: str) -> str:
