@@ -127,7 +127,7 @@ def import_json(done: ImportReport) -> dict[str, Any]:
         "judged": done.judged,
         "labels": asdict(done.labels) if done.labels else None,
         "given_labels": asdict(done.given_labels),
-        "fields": _fields_json(done.fields),
+        "fields": fields_json(done.fields),
         "files": [asdict(group) for group in done.files],
         "notes": done.notes,
         "left_out": done.bad_count,
@@ -151,7 +151,7 @@ def preview_json(found: SourcePreview) -> dict[str, Any]:
         "rows": found.rows,
         "first": [plain_row(row) for row in found.first],
         "labels": found.labels,
-        "fields": _fields_json(found.fields),
+        "fields": fields_json(found.fields),
         "files": [asdict(group) for group in found.files],
         "notes": found.notes,
         "reasons": [asdict(group) for group in found.reasons],
@@ -159,12 +159,13 @@ def preview_json(found: SourcePreview) -> dict[str, Any]:
     }
 
 
+def fields_json(fields: Iterable[FieldUse]) -> list[dict[str, object]]:
+    """Fields as plain values."""
+    return [{**asdict(use), "lost": use.lost} for use in fields]
+
+
 def _bad_json(rows: Iterable[BadRow]) -> list[dict[str, object]]:
     return [{"line": row.line, "reason": row.reason} for row in rows]
-
-
-def _fields_json(fields: Iterable[FieldUse]) -> list[dict[str, object]]:
-    return [{**asdict(use), "lost": use.lost} for use in fields]
 
 
 def _changed_json(row: ChangedRow) -> dict[str, object]:
@@ -200,6 +201,11 @@ def _fields(fields: Sequence[FieldUse]) -> Iterator[str]:
     kept = [use.path for use in fields if use.kept and not use.role]
     if kept:
         yield f"kept beside the rows: {', '.join(f'`{path}`' for path in kept)}"
+    yield from unused_lines(fields)
+
+
+def unused_lines(fields: Iterable[FieldUse]) -> Iterator[str]:
+    """Tell which fields are not used, in how many rows and why."""
     for use in fields:
         if use.lost:
             why = f" ({use.why})" if use.why else ""

@@ -12,7 +12,6 @@ from studio.annotation.library.given_labels import GivenLabels, LabelSpool, chec
 from studio.annotation.library.import_report import (
     ImportReport,
     SourcePreview,
-    joined_fields,
     joined_files,
 )
 from studio.annotation.library.import_staging import StagedRows
@@ -26,6 +25,7 @@ from studio.core.errors import DataError, RunFailedError, source_error
 from studio.core.logs import log_told
 from studio.core.paths import Workspace
 from studio.core.plurals import counted
+from studio.data.field_uses import joined_fields
 from studio.data.schema import BadRow, Row
 from studio.data.sources import Source, open_source
 from studio.data.sources.archive import ENDING as ZIP

@@ -1,22 +1,12 @@
-"""Fields and files of several splits are told once."""
+"""Files of several splits are told once; a report names every column."""
 
 from __future__ import annotations
 
 import json
 
-from studio.annotation.library.import_report import joined_fields, joined_files
+from studio.annotation.library.import_report import joined_files
 from studio.annotation.library.sources import import_source, preview_source
-from studio.data.schema import FieldUse, FileGroup
-
-
-def test_fields_of_several_splits_are_added_up():
-    one = [FieldUse("question", 3, "question"), FieldUse("notes", 3, kept=2, why="too long")]
-    two = [FieldUse("question", 2, "question"), FieldUse("notes", 2, why="nested")]
-    joined = joined_fields([one, two])
-    assert joined == [
-        FieldUse("question", 5, "question"), FieldUse("notes", 5, kept=2, why="too long")
-    ]  # fmt: skip
-    assert joined[1].lost == 3
+from studio.data.schema import FileGroup
 
 
 def test_a_file_that_one_split_needs_is_imported():
