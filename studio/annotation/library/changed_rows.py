@@ -31,6 +31,8 @@ class Settled:
     Attributes:
         rows: Those to be written, under the ids they have here.
         known: The items that are here, by id.
+        changed: Changed rows as they are told, of `changed_count`.
+        brought: How many of them are written as further rows.
         updated: Ids of those that are changed here.
         renamed: Ids of the source by those that the rows have here instead.
         left_out: Ids of changed rows of which nothing is written.
@@ -39,6 +41,8 @@ class Settled:
     rows: list[Row] = field(default_factory=list)
     known: dict[str, KnownItem] = field(default_factory=dict)
     changed: list[ChangedRow] = field(default_factory=list)
+    changed_count: int = 0
+    brought: int = 0
     updated: set[str] = field(default_factory=set)
     metadata: int = 0
     updates: RowUpdates = field(default_factory=RowUpdates)
@@ -47,12 +51,20 @@ class Settled:
 
 
 def settle(
-    connection: Connection, dataset_id: int, batch: int, decision: Decision, rows: Sequence[Row]
+    connection: Connection,
+    dataset_id: int,
+    batch: int,
+    decision: Decision,
+    rows: Sequence[Row],
+    told: int,
 ) -> Settled:
     """Compare rows with the items that have their ids, and do with those changed what was decided.
 
     ask, keep: they are named, and nothing of them is written. update: what replaces something is
     planned, the rest of the row is written. new: they are written under `id~2`.
+
+    Args:
+        told: At most so many changed rows are described.
 
     Raises:
         DataError: One id has too many different rows.
@@ -76,7 +88,15 @@ def settle(
         for row, found in differing:
             if row.external_id in free:
                 item = known[row.external_id]
-                _decide(connection, done, row, item, found, decision, batch, free[row.external_id])
+                changed = done.changed_count
+                _decide(done, row, item, found, decision, batch, free[row.external_id])
+                if changed < min(done.changed_count, told):
+                    done.changed.append(
+                        replace(
+                            row_changes.describe(connection, row, item, found),
+                            brought_as=free[row.external_id] if decision == "new" else "",
+                        )
+                    )
     return done
 
 
@@ -147,7 +167,6 @@ def numbered(external_id: str, number: int) -> str:
 
 
 def _decide(
-    connection: Connection,
     done: Settled,
     row: Row,
     item: KnownItem,
@@ -159,9 +178,9 @@ def _decide(
     if item.batch == batch:  # two rows of this source, not one that has changed
         done.rows.append(replace(row, external_id=free))
         return
-    told = row_changes.describe(connection, row, item, found)
+    done.changed_count += 1
     if decision == "new":
-        told = replace(told, brought_as=free)
+        done.brought += 1
         done.renamed[row.external_id] = free
         done.rows.append(replace(row, external_id=free))
     elif decision == "update":
@@ -171,4 +190,3 @@ def _decide(
         done.rows.append(row_changes.without_corrected(row, found))
     else:
         done.left_out.add(row.external_id)
-    done.changed.append(told)

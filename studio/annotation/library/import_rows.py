@@ -19,6 +19,7 @@ from studio.core.errors import DataError
 from studio.data.schema import Answer, Row
 
 CHUNK = 200
+TOLD = 1_000
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,8 @@ class Chunk:
 
     Attributes:
         extended: Ids of items that were there before and got a new answer or pair.
-        changed: Rows that are there with another content.
+        changed: Rows that are there with another content, as they are told.
+        changed_count: How many there are; of them `brought` are written under another id.
         metadata: How many are there with other fields beside them.
         updates: What publishing will change in items that are there.
         renamed: Ids that rows had in the source, by those they have here.
@@ -53,6 +55,8 @@ class Chunk:
     unchanged: int = 0
     extended: set[int] = field(default_factory=set)
     changed: list[ChangedRow] = field(default_factory=list)
+    changed_count: int = 0
+    brought: int = 0
     metadata: int = 0
     updates: RowUpdates = field(default_factory=RowUpdates)
     renamed: dict[str, str] = field(default_factory=dict)
@@ -91,16 +95,21 @@ def check_row(row: Row) -> None:
         )
 
 
-def write_chunk(connection: Connection, target: ImportTarget, rows: Sequence[Row]) -> Chunk:
+def write_chunk(
+    connection: Connection, target: ImportTarget, rows: Sequence[Row], told: int = TOLD
+) -> Chunk:
     """Write checked rows with different ids; those already there are left as they are.
 
-    What is there with another content is settled as `target.on_change` says.
+    What is there with another content is settled as `target.on_change` says; at most `told` such
+    rows are described.
     """
     settled = changed_rows.settle(
-        connection, target.dataset_id, target.batch, target.on_change, rows
+        connection, target.dataset_id, target.batch, target.on_change, rows, told
     )
     chunk = Chunk(
         changed=settled.changed,
+        changed_count=settled.changed_count,
+        brought=settled.brought,
         metadata=settled.metadata,
         updates=settled.updates,
         renamed=settled.renamed,

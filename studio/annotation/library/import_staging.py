@@ -39,7 +39,7 @@ from studio.data.schema import Row
 STALE_SECONDS = 3600.0
 _LIVE: set[int] = set()  # batches this process is working on
 DISCARDED = 1_000
-NAMED_CHANGES = 1_000
+NAMED_CHANGES = import_rows.TOLD
 STAGING, PUBLISHED, DONE = "staging", "published", "done"
 
 
@@ -160,10 +160,11 @@ class StagedRows:
             return
         with self._database.write() as connection:
             _still_mine(connection, self._target.batch)
-            chunks = [
-                import_rows.write_chunk(connection, self._target, some)
-                for some in _with_different_ids(rows)
-            ]
+            chunks = []
+            told = NAMED_CHANGES - len(self.changed)
+            for some in _with_different_ids(rows):
+                chunks.append(import_rows.write_chunk(connection, self._target, some, told))
+                told -= len(chunks[-1].changed)
             _set_batch(connection, self._target.batch, touched_at=self._clock())
         for chunk in chunks:
             self._count(chunk)
@@ -174,14 +175,13 @@ class StagedRows:
         self._updates.add(chunk.updates)
         self.renamed |= chunk.renamed
         self.left_out |= chunk.left_out
-        brought = sum(1 for row in chunk.changed if row.brought_as)
-        self.changed += chunk.changed[: NAMED_CHANGES - len(self.changed)]
+        self.changed += chunk.changed
         self.report = replace(
             self.report,
-            added=self.report.added + chunk.added - brought,
+            added=self.report.added + chunk.added - chunk.brought,
             unchanged=self.report.unchanged + chunk.unchanged + len(again),
             extended=self.report.extended + len(chunk.extended) - len(again),
-            changed=self.report.changed + len(chunk.changed),
+            changed=self.report.changed + chunk.changed_count,
             metadata=self.report.metadata + chunk.metadata,
         )
 

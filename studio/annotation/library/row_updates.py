@@ -96,12 +96,7 @@ def apply(connection: Connection, updates: RowUpdates, to: Publication) -> int:
 
     Those whose question or images changed are flagged: their labels are about what was before.
     """
-    for first, second, choice in updates.choices:
-        connection.execute(
-            update(Pair)
-            .where(Pair.first_id == first, Pair.second_id == second)
-            .values(source_choice_id=choice)
-        )
+    _set_choices(connection, updates.choices)
     for some in _chunks(updates.rejected):
         of_items = update(Candidate).where(Candidate.item_id.in_(some))
         connection.execute(of_items.values(reference=False))
@@ -132,6 +127,17 @@ def _judged():
             for table in (Lease, Label, LeadDecision, Gold)
         ),
     )
+
+
+def _set_choices(connection: Connection, choices: Sequence[tuple[int, int, int]]) -> None:
+    if choices:
+        change = update(Pair.__table__).where(
+            Pair.first_id == bindparam("one"), Pair.second_id == bindparam("two")
+        )
+        connection.execute(
+            change.values(source_choice_id=bindparam("to")),
+            [{"one": first, "two": second, "to": choice} for first, second, choice in choices],
+        )
 
 
 def _set_meta(connection: Connection, meta: dict[int, dict[str, Any]]) -> None:
@@ -199,23 +205,34 @@ def _correct(connection: Connection, corrections: Sequence[Correction], to: Publ
     )
     in_judged = _in_judged_pairs(connection, old)
     known = _identities(connection, {correction.item_id for correction in corrections})
-    edits = []
+    edits, replaced = [], []
     for one in corrections:
         key = (one.item_id, author_of(one.answer), text_hash(one.answer.text))
         number = one.old
         if one.in_place and one.old not in in_judged and key not in known:
-            values = {"text": one.answer.text, "text_hash": key[2], "length": len(one.answer.text)}
-            change = update(Candidate).where(Candidate.id == one.old)
-            connection.execute(change.values(**values))
+            replaced.append({"of": one.old, "new_text": one.answer.text, "new_hash": key[2]})
         else:
             number = known.get(key) or _add_answer(connection, key, one.answer.text, to)
             _stand_for(connection, one, number, to)
         known[key] = number
         edits.append(_edit(to, one.item_id, number, texts[one.old], one.answer.text))
+    _replace_texts(connection, replaced)
     _keep_edits(connection, edits)
     items = {correction.item_id for correction in corrections}
     counted = update(Item).where(Item.id.in_(items)).values(revision=Item.revision + 1)
     connection.execute(counted)
+
+
+def _replace_texts(connection: Connection, replaced: Sequence[dict[str, Any]]) -> None:
+    if replaced:
+        change = update(Candidate.__table__).where(Candidate.id == bindparam("of"))
+        change = change.values(
+            text=bindparam("new_text"),
+            text_hash=bindparam("new_hash"),
+            length=bindparam("new_length"),
+        )
+        values = [{**one, "new_length": len(one["new_text"])} for one in replaced]
+        connection.execute(change, values)
 
 
 def _in_judged_pairs(connection: Connection, answers: Iterable[int]) -> set[int]:
