@@ -152,10 +152,11 @@ def taken(external_id: str) -> DataError:
 def _known_answers(rows: Sequence[Row], known: Mapping[str, KnownItem]) -> dict[Identity, int]:
     """Answers that are here, by what they were imported as and by what they are now."""
     found: dict[Identity, int] = {}
-    for item in known.values():
-        for answer in item.answers:
-            for hashed in reversed(answer.hashes):
-                found.setdefault((item.id, answer.author, hashed), answer.id)
+    answers = [(item.id, answer) for item in known.values() for answer in item.answers]
+    for place in (0, 1):  # what was imported comes before what others were edited into
+        for number, answer in answers:
+            for hashed in answer.hashes[place : place + 1]:
+                found.setdefault((number, answer.author, hashed), answer.id)
     for row in rows:
         item = known.get(row.external_id)
         if item is None or row.completion is None or item.reference is None:

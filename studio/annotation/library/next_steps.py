@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Select, and_, func, or_, select
+from sqlalchemy import Connection, ScalarSelect, and_, func, or_, select
 
 from studio.annotation.database.tables import Candidate, CurrentLabel, Dataset, Item, Label, Pair
 from studio.annotation.library.import_staging import unpublished
@@ -58,7 +58,8 @@ def next_steps(connection: Connection, dataset: str) -> NextSteps:
         _count(Item.id, seen, any_answer, ~reference, ~paired.exists()),
         _count(Item.id, seen, ~any_answer),
     )
-    return NextSteps(dataset, *connection.execute(query).one())
+    counts: tuple[int, ...] = tuple(connection.execute(query).one())
+    return NextSteps(dataset, *counts)
 
 
 def _preferred():
@@ -71,5 +72,5 @@ def _preferred():
     return or_(and_(Pair.votes == 0, Pair.source_choice_id.is_not(None)), chosen.exists())
 
 
-def _count(column, *conditions) -> Select:
+def _count(column, *conditions) -> ScalarSelect:
     return select(func.count(column)).where(*conditions).scalar_subquery()

@@ -190,8 +190,10 @@ def known_items(
     pairs = select(
         Pair.item_id, Pair.id, Pair.first_id, Pair.second_id, Pair.source_choice_id, Pair.batch
     ).where(Pair.item_id.in_(found), Pair.origin == "")
-    for item_id, *values in connection.execute(pairs.order_by(Pair.id)):
-        found[item_id].pairs.append(KnownPair(*values))
+    for pair in connection.execute(pairs.order_by(Pair.id)):
+        found[pair.item_id].pairs.append(
+            KnownPair(pair.id, pair.first_id, pair.second_id, pair.source_choice_id, pair.batch)
+        )
     return {item.external_id: item for item in found.values()}
 
 

@@ -131,7 +131,7 @@ def _judged():
 
 def _set_choices(connection: Connection, choices: Sequence[tuple[int, int, int]]) -> None:
     if choices:
-        change = update(Pair.__table__).where(
+        change = update(Pair).where(
             Pair.first_id == bindparam("one"), Pair.second_id == bindparam("two")
         )
         connection.execute(
@@ -142,7 +142,7 @@ def _set_choices(connection: Connection, choices: Sequence[tuple[int, int, int]]
 
 def _set_meta(connection: Connection, meta: dict[int, dict[str, Any]]) -> None:
     if meta:
-        change = update(Item.__table__).where(Item.id == bindparam("of"))
+        change = update(Item).where(Item.id == bindparam("of"))
         connection.execute(
             change.values(meta=bindparam("to")),
             [{"of": item, "to": values} for item, values in meta.items()],
@@ -150,7 +150,7 @@ def _set_meta(connection: Connection, meta: dict[int, dict[str, Any]]) -> None:
 
 
 def _change_contents(connection: Connection, contents: dict[int, Row], to: Publication) -> None:
-    change = update(Item.__table__).where(Item.id == bindparam("of"))
+    change = update(Item).where(Item.id == bindparam("of"))
     change = change.values(
         prompt=bindparam("new_prompt"),
         question=bindparam("new_question"),
@@ -225,7 +225,7 @@ def _correct(connection: Connection, corrections: Sequence[Correction], to: Publ
 
 def _replace_texts(connection: Connection, replaced: Sequence[dict[str, Any]]) -> None:
     if replaced:
-        change = update(Candidate.__table__).where(Candidate.id == bindparam("of"))
+        change = update(Candidate).where(Candidate.id == bindparam("of"))
         change = change.values(
             text=bindparam("new_text"),
             text_hash=bindparam("new_hash"),
@@ -284,8 +284,8 @@ def _stand_for(connection: Connection, one: Correction, number: int, to: Publica
     if connection.execute(select(Pair.id).where(*same)).first():
         connection.execute(update(Pair).where(*same).values(source_choice_id=choice))
         return
-    of_item = select(Item.excluded, Item.deleted_at).where(Item.id == one.item_id)
-    item = connection.execute(of_item).one()
+    shown = select(Item.excluded, Item.deleted_at).where(Item.id == one.item_id)
+    item = connection.execute(shown).one()
     connection.execute(
         insert(Pair).values(
             dataset_id=to.dataset_id,

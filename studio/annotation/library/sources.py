@@ -63,8 +63,9 @@ def open_any(
             return WorkspaceSource(spec, split, workspace)
     except OSError as error:
         raise source_error(f"{spec[:200]!r} cannot be read: {error.strerror or error}.") from error
-    where = {"images": images} if images else {}
-    return open_source(spec, split=split, columns=columns, workspace=workspace, **where)
+    if images is None:
+        return open_source(spec, split=split, columns=columns, workspace=workspace)
+    return open_source(spec, split=split, columns=columns, workspace=workspace, images=images)
 
 
 def preview_source(
@@ -205,10 +206,11 @@ def import_source(
     named = first.split if isinstance(first, WorkspaceSource) else dataset_name(spec)
     dataset = name or named
     total = _total(sources, limit) if on_progress else None
-    staging = {"source": spec.strip(), "on_change": on_change, "reading": reading.keep}
     with LeftOut() as bad, LabelSpool(labels) as given:
         try:
-            with store.importing(dataset, **staging) as batch:
+            with store.importing(
+                dataset, source=spec.strip(), on_change=on_change, reading=reading.keep
+            ) as batch:
                 identical = 0
                 for read, row in enumerate(_rows(sources, batch, limit), 1):
                     if isinstance(row, BadRow):

@@ -323,3 +323,12 @@ def test_a_killed_update_s_search_is_finished_by_the_next_import(store):
         connection.execute(text(state), {"id": batch.number})
     store.add_rows("other", [make_row(5)])
     assert store.count(ItemFilter(search="violet")) == 1
+
+
+def test_an_answer_edited_into_another_one_is_not_taken_for_it(store):
+    store.add_rows("charts", [preferred(1)])
+    item = only(store)
+    yes, no = item.candidates
+    store.edit(TextChange(item.id, yes.id, 0, "no", "ben"))
+    assert bring(store, preferred(1)).report == AddReport(unchanged=1)
+    assert [c.id for c in only(store).candidates] == [yes.id, no.id]
