@@ -11,7 +11,7 @@ from studio.annotation import ItemFilter, TextChange
 from studio.annotation.export.export_shapes import completions
 from studio.annotation.export.preference_export import explain
 from studio.core.errors import DataError, NotFoundError
-from studio.data.schema import Answer
+from studio.data.schema import Answer, Message, Part
 from studio.data.sources import open_source
 from tests.annotation.conftest import answer, make_row
 from tests.annotation.export.conftest import export, read_back
@@ -136,7 +136,9 @@ def test_what_cannot_be_exported(store, workspace, changes, field):
 
 
 def test_an_export_stays_as_it_was_frozen_when_rows_are_updated(store, images, workspace):
-    row = make_row(1, images=(), candidates=(), chosen=Answer("yes"), rejected=Answer("no"))
+    prompt = (Message("user", (Part("text", "Which?"),)),)
+    row = make_row(1, images=(), prompt=prompt, candidates=())
+    row = replace(row, chosen=Answer("yes"), rejected=Answer("no"))
     store.add_rows("charts", [row])
     made = export(store, workspace, format="jsonl", include_imported=True)
     before = {path.name: path.read_bytes() for path in made.path.iterdir() if path.is_file()}
