@@ -60,9 +60,11 @@ def test_labels_are_counted_and_come_when_asked_for_and_only_once(labelled, work
 
 
 def test_an_answer_changed_there_does_not_replace_the_one_here(labelled, workspace, library):
-    import_source(labelled(task(1, ("ana", "left"))), workspace, library, labels=True)
-    report = import_source(labelled(task(1, ("ana", "right"))), workspace, library, labels=True)
-    assert report.labels == Brought(answered=1)
+    before = labelled(task(1, ("ana", "left"), ("ben", "right")))
+    import_source(before, workspace, library, labels=True)
+    after = labelled(task(1, ("ana", "right"), ("ben", "left")))
+    report = import_source(after, workspace, library, labels=True)
+    assert report.labels == Brought(answered=2)
     assert library.history("ana")[0].winner == "yes"
 
 
