@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from studio.core.plurals import counted
@@ -190,7 +191,8 @@ def _reading(
     if mapping:
         yield f"Columns: {_columns(mapping)}."
     if images:
-        yield f"Images are also looked for in {images}."
+        there = "" if Path(images).is_dir() else ", which is not there any more"
+        yield f"Images are also looked for in {images}{there}."
 
 
 def _columns(mapping: Mapping[str, str]) -> str:

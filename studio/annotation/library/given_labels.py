@@ -50,7 +50,13 @@ class GivenLabels:
 
 def name_of(label: GivenLabel) -> str:
     """Return the name of a label's annotator as it can stand here."""
-    return label.annotator.strip()[:LONGEST_NAME] or NAMELESS
+    return _storable(label.annotator).strip()[:LONGEST_NAME] or NAMELESS
+
+
+def _storable(text: str) -> str:
+    """A text in characters that every database takes; the others become marks."""
+    whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return whole.replace("\0", "\ufffd")
 
 
 class LabelSpool:
@@ -158,7 +164,7 @@ def _plain(row: Row, label: GivenLabel) -> dict[str, Any]:
         "sides": [_text(side) for side in label.sides],
         "winner": _text(label.winner) if label.winner else None,
         "at": label.given_at,
-        "comment": label.comment[:LONGEST],
+        "comment": _storable(label.comment)[:LONGEST],
     }
 
 

@@ -41,6 +41,7 @@ __all__ = [
 Progress = Callable[[int, int | None], None]
 ALL_SPLITS = "all"
 EVERY = 20
+MOST_REASONS = 5
 
 
 def open_any(
@@ -352,8 +353,13 @@ def _nothing_usable(source: Source | WorkspaceSource, bad: LeftOut) -> DataError
     if not bad.count:
         return source_error(f"{source.label} has no rows.")
     first = bad.first[0]
+    others = [f"{group.reason} ({counted(group.count)})" for group in bad.reasons]
+    more = f" All reasons: {'; '.join(others[:MOST_REASONS])}." if len(others) > 1 else ""
+    about_images = "image" in first.reason
     return source_error(
         f"None of the {counted(bad.count)} of {source.label} can be used; row {first.line}: "
-        f"{first.reason}.",
-        "Check the columns and that the images lie beside the data.",
+        f"{first.reason}.{more}",
+        "Check that the images lie beside the data."
+        if about_images
+        else "Correct the rows, or say which column is what.",
     )

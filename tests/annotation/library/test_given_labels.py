@@ -7,10 +7,12 @@ import json
 import pytest
 
 from studio.annotation import LabelEvent
-from studio.annotation.library.given_labels import GivenLabels
+from studio.annotation.library.given_labels import GivenLabels, LabelSpool
 from studio.annotation.library.other_workspace_labels import Brought
 from studio.annotation.library.sources import import_source, preview_source
 from studio.core.errors import InputError
+from studio.data.schema import Answer, GivenLabel
+from tests.annotation.conftest import make_row
 
 
 def task(number: int, *said: tuple[str, str]) -> dict:
@@ -122,3 +124,20 @@ def test_the_same_file_in_two_datasets_brings_its_labels_to_both(labelled, works
     for name in ("one", "two"):
         report = import_source(path, workspace, library, labels=True, name=name)
         assert report.labels == Brought(added=1)
+
+
+def test_a_name_and_a_comment_that_no_database_takes_stop_nothing(store):
+    sides = (Answer("yes"), Answer("no"))
+    labels = tuple(
+        GivenLabel(name, sides, sides[0], comment=comment)
+        for name, comment in (("ana\0", "hm \ud800"), (" ", "x" * 200_000))
+    )
+    row = make_row(1, candidates=sides, labels=labels)
+    with LabelSpool(wanted=True) as spool:
+        with store.importing("charts") as batch:
+            batch.add(row)
+            spool.add(row)
+        (some,) = spool.labels("charts", {}, (), {}, (), 5.0)
+    assert store.bring_labels("charts", some) == Brought(added=2)
+    assert spool.found == {"ana\ufffd": 1, "unnamed": 1}
+    assert store.history("ana\ufffd")[0].winner == "yes"

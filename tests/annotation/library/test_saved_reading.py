@@ -73,3 +73,19 @@ def test_columns_of_one_dataset_are_not_those_of_another(odd, workspace, library
     import_source(odd(1), workspace, library, columns=COLUMNS)
     with pytest.raises(DataError):
         import_source(odd(1), workspace, library, name="another")
+
+
+def test_a_folder_of_images_is_used_again_until_it_is_forgotten(
+    folder, tmp_path, workspace, library
+):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    path = elsewhere / "rows.jsonl"
+    row = {"image": "a.png", "question": "Which?", "answer": "red"}
+    path.write_text(json.dumps(row), encoding="utf-8")
+    report = import_source(str(path), workspace, library, images=folder)
+    assert report.added == 1 and report.images == str(folder)
+    assert preview_source(str(path), workspace, store=library).images == str(folder)
+    assert import_source(str(path), workspace, library).unchanged == 1
+    with pytest.raises(DataError, match="there is no image file"):
+        import_source(str(path), workspace, library, use_saved=False)
