@@ -15,12 +15,14 @@ from studio.api.after_response import after_answer
 PAGE = 20
 COUNTED = 10_000  # finds of a search; beyond, there are just more
 LABELS = {"Any labels": None, "Labelled": True, "Not labelled": False}
-MARKS: dict[str, dict[str, bool]] = {
+MARKS: dict[str, dict[str, Any]] = {
     "All rows": {},
     "Flagged": {"flagged": True},
     "Excluded": {"excluded": True},
     "Not excluded": {"excluded": False},
     "In the bin": {"deleted": True},
+    "Bad answers": {"verdict": "bad"},
+    "Good answers": {"verdict": "good"},
 }
 AGREEMENTS: dict[str, Literal["agree", "disagree"] | None] = {
     "Any votes": None,
@@ -227,7 +229,8 @@ def filter_of(
 def fields_of(state: LibraryState) -> dict[str, str]:
     """What the fields hold when they ask for `state`: the other way round than `filter_of`."""
     where = state.where
-    marks = {"flagged": where.flagged, "excluded": where.excluded, "deleted": where.deleted or None}
+    names = ("flagged", "excluded", "verdict")
+    marks = {name: getattr(where, name) for name in names} | {"deleted": where.deleted or None}
     marks = {name: on for name, on in marks.items() if on is not None}
     return {
         "search": where.search,

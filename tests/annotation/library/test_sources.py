@@ -131,3 +131,13 @@ def test_all_splits_at_once_keep_their_names(folder, workspace, library):
     assert library.facets().splits == ("test", "train")
     assert [item.question for item in library.browse(ItemFilter(split="test"))] == ["test?"]
     assert any("(split t" in bad.reason for bad in report.bad)
+
+
+def test_every_reason_is_told_where_no_row_can_be_used(tmp_path, workspace, library):
+    rows = [{"image": "no.png", "question": "q", "answer": "a"} for _ in range(2)]
+    rows.append({"image": "no.png", "question": "q\0", "answer": "a"})
+    path = tmp_path / "rows.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    with pytest.raises(DataError, match=r"All reasons: .* \(2 rows\); .* \(1 row\)") as caught:
+        import_source(str(path), workspace, library)
+    assert caught.value.remedy == "Check that the images lie beside the data."
