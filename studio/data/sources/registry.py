@@ -7,11 +7,11 @@ from types import ModuleType
 
 from studio.core.errors import DataError, source_error
 from studio.core.paths import Workspace, typed_path
-from studio.data.sources import archive, embedded, files, folder, hub
+from studio.data.sources import archive, embedded, files, folder, hub, own_exports
 from studio.data.sources.reader import Reader
 
 LIBRARY = "library:"
-KINDS: tuple[ModuleType, ...] = (embedded, exports, folder, archive, files, hub)
+KINDS: tuple[ModuleType, ...] = (embedded, own_exports, folder, archive, files, hub)
 
 
 def open_reader(
