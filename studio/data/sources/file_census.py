@@ -15,6 +15,7 @@ HIDDEN = "hidden"
 NO_DATA = "no data file and no image"
 UNNAMED = "no row names it"
 PACKED = "an archive beside the data is not unpacked"
+LINK = "a link that leads out of the folder"
 OTHER_SPLIT = "belongs to another split"
 EXAMPLES = 5
 MAX_ENTRIES = 500_000
@@ -54,6 +55,8 @@ class Census:
             return "imported", ""
         if is_hidden(name):
             return "ignored", HIDDEN
+        if path.is_symlink() and (linked := self._of_link(path.resolve(), images)):
+            return linked
         if path in self.ignored:
             return "ignored", self.ignored[path]
         if any(path.is_relative_to(folder) for folder in self.elsewhere):
@@ -61,6 +64,12 @@ class Census:
         if is_image(name):
             return "ignored", UNNAMED
         return unused(name)
+
+    def _of_link(self, target: Path, images: Container[Path]) -> tuple[State, str] | None:
+        """The fate of what a link leads to; None for a file inside that nothing asks for."""
+        if target in images:
+            return "imported", ""
+        return None if target.is_relative_to(self.root) else ("ignored", LINK)
 
 
 def unused(name: str) -> tuple[State, str]:
@@ -75,16 +84,24 @@ def unused(name: str) -> tuple[State, str]:
     return "ignored", NO_DATA
 
 
-def walked(root: Path, most: int = MAX_ENTRIES) -> Iterator[Path]:
-    """Yield the files below a folder in order, `most` at most; links to folders stay closed."""
+def walked(root: Path, most: int = MAX_ENTRIES, strict: bool = False) -> Iterator[Path]:
+    """Yield the files below a folder in order, `most` at most; links to folders stay closed.
+
+    Args:
+        strict: A folder that cannot be looked into raises OSError, instead of seeming empty.
+    """
     seen = 0
-    for place, folders, names in os.walk(root):
+    for place, folders, names in os.walk(root, onerror=_raised if strict else None):
         folders.sort()
         for name in sorted(names):
             seen += 1
             if seen > most:
                 return
             yield Path(place, name)
+
+
+def _raised(error: OSError) -> None:
+    raise error
 
 
 def is_hidden(name: str) -> bool:

@@ -143,7 +143,7 @@ def _is_inside(path: Path, root: Path) -> bool:
 
 
 def _listed(root: Path) -> list[Path]:
-    entries = list(islice(walked(root, MAX_ENTRIES + 1), MAX_ENTRIES + 1))
+    entries = list(islice(walked(root, MAX_ENTRIES + 1, strict=True), MAX_ENTRIES + 1))
     if len(entries) > MAX_ENTRIES:
         raise source_error(
             f"The folder {root.name!r} holds more than {MAX_ENTRIES:,} files.",

@@ -220,6 +220,27 @@ def test_a_link_in_a_folder_that_leads_outside_is_not_followed(tmp_path, folder,
     (folder / "deep" / "rows.jsonl").symlink_to(tmp_path / "secret.jsonl")
     reader = open_reader(str(folder), None, workspace, "data.train")
     assert [r.values["image"] for r in reader.records()] == ["a.png", "b.png", "c.png"]
+    told = {group.why: group.examples for group in reader.files(set())}
+    assert told["a link that leads out of the folder"] == ("z.png", "deep/rows.jsonl")
+
+
+def test_a_link_inside_a_folder_is_as_good_as_its_file(folder, workspace, jsonl):
+    (folder / "link.png").symlink_to(folder / "a.png")
+    jsonl({**QA, "image": "link.png"})
+    source = open_source(str(folder), workspace=workspace)
+    assert len(good(source)[0].images) == 1
+    told = {(group.state, group.why): group.examples for group in source.files()}
+    assert told["imported", ""] == ("a.png", "link.png", "rows.jsonl")
+
+
+def test_a_folder_that_cannot_be_looked_into_is_no_empty_one(folder, workspace, monkeypatch):
+    def refusing(root, onerror=None):
+        onerror(PermissionError(13, "Permission denied"))
+        yield
+
+    monkeypatch.setattr("studio.data.sources.file_census.os.walk", refusing)
+    with pytest.raises(DataError, match="cannot be read: Permission denied"):
+        open_source(str(folder), workspace=workspace)
 
 
 def test_captions_beside_images_win_over_a_table_further_down(folder, workspace):
