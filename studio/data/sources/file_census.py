@@ -13,13 +13,21 @@ from studio.data.sources.file_kinds import ARCHIVES, UNSAID, is_image, why_refus
 
 HIDDEN = "hidden"
 NO_DATA = "no data file and no image"
-UNNAMED = "no row names it"
+UNNAMED = "no row that was read names it"
 PACKED = "an archive beside the data is not unpacked"
 LINK = "a link that leads out of the folder"
 OTHER_SPLIT = "belongs to another split"
 EXAMPLES = 5
 MAX_ENTRIES = 500_000
 State = Literal["imported", "ignored", "refused"]
+
+
+class ImageFiles(set[Path]):
+    """The files that rows named as their images; those that are no usable image with the reason."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.refused: dict[Path, str] = {}
 
 
 @dataclass
@@ -51,6 +59,8 @@ class Census:
 
     def _fate(self, path: Path, images: Container[Path]) -> tuple[State, str]:
         name = path.relative_to(self.root).as_posix()
+        if isinstance(images, ImageFiles) and path in images.refused:
+            return "refused", images.refused[path]
         if path in self.read or path in images:
             return "imported", ""
         if is_hidden(name):

@@ -227,7 +227,7 @@ def test_members_that_are_not_unpacked_are_counted(tmp_path, workspace):
     assert groups == {
         ("imported", ""): ("good.png", "rows.jsonl"),
         ("refused", "TIFF is not read: save it as PNG or JPEG"): ("data/c.tif",),
-        ("ignored", "no row names it"): ("u.png",),
+        ("ignored", "no row that was read names it"): ("u.png",),
         ("ignored", "no data file and no image"): ("data/notes.md",),
         ("ignored", "hidden"): ("data/._a.png",),
     }

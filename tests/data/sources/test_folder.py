@@ -187,7 +187,7 @@ def test_images_that_no_row_names_and_those_of_another_split_are_told(folder, wo
     }
     assert groups == {
         ("imported", ""): ("a.png", "rows.jsonl"),
-        ("ignored", "no row names it"): ("b.png", "c.png"),
+        ("ignored", "no row that was read names it"): ("b.png", "c.png"),
         ("ignored", "belongs to another split"): ("test.jsonl",),
         ("ignored", "lies further down than the data files that are read"): ("deep/more.csv",),
     }
@@ -299,3 +299,13 @@ def test_folders_that_sort_images_are_kept(tmp_path, workspace):
     columns = {"question": "=What is it?", "answer": "folder"}
     rows = good(open_source(str(tmp_path / "set"), columns=columns, workspace=workspace))
     assert [row.completion.text for row in rows] == ["cat", "dog"]
+
+
+def test_damaged_images_are_told_as_refused(folder, workspace, jsonl):
+    (folder / "b.png").write_bytes(b"no image")
+    jsonl(QA, {**QA, "image": "b.png"})
+    source = open_source(str(folder), workspace=workspace)
+    assert [type(row) for row in source.rows()] == [Row, BadRow]
+    told = {(group.state, group.examples): group.why for group in source.files()}
+    assert told["imported", ("a.png", "rows.jsonl")] == ""
+    assert "not a PNG" in told["refused", ("b.png",)]
