@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath, PurePosixPath
 from typing import Literal
 
 from studio.data.schema import FileGroup
-from studio.data.sources.file_kinds import ARCHIVES, UNSAID, is_image, why_refused
+from studio.data.sources.file_kinds import ARCHIVES, DESCRIPTIONS, UNSAID, is_image, why_refused
 
 HIDDEN = "hidden"
 NO_DATA = "no data file and no image"
 UNNAMED = "no row that was read names it"
 PACKED = "an archive beside the data is not unpacked"
+DESCRIPTION = "tells of the dataset, and has no rows"
 LINK = "a link that leads out of the folder"
 OTHER_SPLIT = "belongs to another split"
 EXAMPLES = 5
@@ -39,12 +40,15 @@ class Census:
         read: The files that rows or their notes come from.
         ignored: Files that are not read, with the reason.
         elsewhere: Folders of other splits.
+        unread: Why data files that are not mentioned are not read; `is_data` tells which are such.
     """
 
     root: Path
     read: set[Path] = field(default_factory=set)
     ignored: Mapping[Path, str] = field(default_factory=dict)
-    elsewhere: tuple[Path, ...] = ()
+    elsewhere: frozenset[Path] = frozenset()
+    unread: str = ""
+    is_data: Callable[[str], bool] = bool
 
     def groups(self, images: Container[Path]) -> list[FileGroup]:
         """Group all files below the folder by their fate.
@@ -69,8 +73,12 @@ class Census:
             return linked
         if path in self.ignored:
             return "ignored", self.ignored[path]
-        if any(path.is_relative_to(folder) for folder in self.elsewhere):
+        if not self.elsewhere.isdisjoint(path.parents):
             return "ignored", OTHER_SPLIT
+        if path.name in DESCRIPTIONS:
+            return "ignored", DESCRIPTION
+        if self.unread and self.is_data(path.name):
+            return "ignored", self.unread
         if is_image(name):
             return "ignored", UNNAMED
         return unused(name)
