@@ -28,8 +28,7 @@ from studio.core.plurals import counted
 from studio.data.field_uses import joined_fields
 from studio.data.schema import BadRow, Row
 from studio.data.sources import Source, open_source
-from studio.data.sources.archive import ENDING as ZIP
-from studio.data.sources.files import ENDINGS
+from studio.data.sources.archive import bare_name
 from studio.data.sources.registry import open_reader
 from studio.data.split_slices import parse_split
 
@@ -302,8 +301,8 @@ def dataset_name(spec: str) -> str:
     path = PurePath(spec)
     if spec.startswith(("embedded:", "exports/")):
         name = re.split("[:/]", spec, maxsplit=1)[1]
-    elif path.suffix.lower() in (*ENDINGS, ZIP):
-        name = path.stem
+    elif (bare := bare_name(path.name)) != path.name:
+        name = bare
     elif path.is_absolute() or spec.startswith((".", "~")):
         name = path.name
     else:
