@@ -32,7 +32,7 @@ _CONTRACTIONS = """
     what've when's where'd where's where've who'd who'd've who'll who's who've why'll why're why's
     won't would've wouldn't wouldn't've y'all y'all'll y'all'd've you'd you'd've you'll you're
     you've 'twas
-""".split()
+"""
 _FULL_STOP = re.compile(r"\.(?!\d)")
 _PUNCTUATION = ';/[]"{}()=+\\_-><@`!'
 
@@ -42,7 +42,7 @@ def _misspelt(word: str) -> set[str]:
     return {word[:place] + word[place + 1 :] for place, mark in enumerate(word) if mark == "'"}
 
 
-_APOSTROPHES = {form: word for word in _CONTRACTIONS for form in _misspelt(word)}
+_APOSTROPHES = {form: word for word in _CONTRACTIONS.split() for form in _misspelt(word)}
 
 
 def vqa_normalise(text: str) -> str:

@@ -63,8 +63,10 @@ def confusion(prediction: str, accepted: Sequence[str], row: Row) -> tuple[float
     if right is None:
         return None
     said = yes_or_no(prediction) == "yes"
-    return float(said and right == "yes"), float(said and right == "no"), float(
-        not said and right == "yes"
+    return (
+        float(said and right == "yes"),
+        float(said and right == "no"),
+        float(not said and right == "yes"),
     )
 
 
