@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import count as numbers
 
 from studio.annotation import DatasetView
@@ -9,18 +10,14 @@ from studio.annotation.library.import_job import ImportStatus
 from studio.annotation.library.other_workspace_labels import described
 from studio.annotation.library.sources import ImportReport, SourcePreview
 from studio.core.plurals import counted
-from studio.data.schema import BadRow, Row
+from studio.data.schema import Row
+from studio.ui.data import source_tables as tables
 from studio.ui.data.rows_view import thumb
-from studio.ui.shared.html import bar, count, duration, notice
+from studio.ui.shared.html import bar, count, duration
 from studio.ui.shared.text_differences import safe
 
-SHOWN_BAD = 8
 DRAWN = numbers(1)
-
-
-def said(title: str, *paragraphs: str, tone: str = "bad") -> str:
-    """Draw a notice in which text from outside is inert."""
-    return notice(title, *paragraphs, tone=tone).replace("{", "&#123;").replace("$", "&#36;")
+_UPLOADED = re.compile(r"^.*/uploads/folders/[^/]+/[0-9a-f]{16}/?")
 
 
 def addressed(shown: str, address: str, ticks: int) -> str:
@@ -50,8 +47,12 @@ def dataset_list(datasets: list[DatasetView], chosen: str | None) -> str:
     return f'<div class="dataset-list">{"".join(cards)}</div>'
 
 
-def preview(found: SourcePreview) -> str:
-    """Draw what a source was recognised as, with its first rows and what is wrong with others."""
+def preview(found: SourcePreview, offer: str = "") -> str:
+    """Draw what a source was recognised as, with its first rows and what is wrong with others.
+
+    Args:
+        offer: A notice about images that are missing.
+    """
     rows = "".join(_preview_row(row) for row in found.first)
     counted = "number of rows unknown"
     if found.rows is not None:
@@ -59,7 +60,9 @@ def preview(found: SourcePreview) -> str:
     return (
         f'<div class="preview"><p><b>Recognised as: {safe(found.recognised_as)}</b> · '
         f"{counted} · {safe(found.label)}{_splits(found.splits)}</p>{_labels(found.labels)}"
-        f'<div class="preview-rows">{rows}</div>{_bad_among_first(found)}</div>'
+        f'{offer}{tables.unused(found.fields)}<div class="preview-rows">{rows}</div>'
+        f"{_bad_among_first(found)}{tables.fields_table(found.fields)}"
+        f"{tables.files_table(found.files)}</div>"
     )
 
 
@@ -84,16 +87,17 @@ def _splits(splits: tuple[str, ...]) -> str:
 
 def progress(status: ImportStatus) -> str:
     """Draw an import on its way."""
+    source = safe(_UPLOADED.sub("", status.source) or "what was dropped")
     if status.stopping:
         return (
-            f'<div class="preview"><p><b>Stopping the import of {safe(status.source)}</b></p></div>'
+            f'<div class="preview"><p><b>Stopping the import of {source}</b></p></div>'
         )
     share = status.read / status.total if status.total else 0.0
     of = f" of {status.total:,}" if status.total else ""
     left = status.seconds_left
     when = f" · {duration(left)} left" if left is not None else ""
     return (
-        f'<div class="preview"><p><b>Importing {safe(status.source)}</b> · '
+        f'<div class="preview"><p><b>Importing {source}</b> · '
         f"{status.read:,}{of} rows read{when}</p>{bar(share)}"
         '<p class="quiet">You may leave; it goes on. The rows appear when all are read.</p></div>'
     )
@@ -123,29 +127,20 @@ def _left_out(done: ImportReport) -> str:
     return f'<a href="studio/imports/{done.number}/left-out.csv" download>{words}</a>'
 
 
-def report(done: ImportReport) -> str:
-    """Draw what an import did, with the rows it left out."""
+def report(done: ImportReport, offer: str = "") -> str:
+    """Draw what an import did: changed rows, those left out, and what of the source is not used."""
     return (
         f'<div class="preview"><p><b>Imported into {safe(done.dataset)}</b></p>{summary(done)}'
-        f"{bad_rows(done.bad, done.bad_count)}{_download(done)}</div>"
+        f"{tables.changed_rows(done.changed, done.changed_count)}"
+        f"{tables.bad_rows(done.reasons or tables.reasons_of(done.bad), done.bad_count)}"
+        f"{_download(done)}{offer}{tables.unused(done.fields)}"
+        f"{tables.fields_table(done.fields)}{tables.files_table(done.files)}</div>"
     )
 
 
 def _bad_among_first(found: SourcePreview) -> str:
     looked = len(found.first) + len(found.bad)
-    return bad_rows(found.bad, len(found.bad), f" of the first {looked}")
-
-
-def bad_rows(bad: list[BadRow], total: int, among: str = "") -> str:
-    """Rows that cannot be used, with their lines and reasons."""
-    if not bad:
-        return ""
-    lines = [f"Row {row.line}: {row.reason}." for row in bad[:SHOWN_BAD]]
-    if total > len(lines):
-        lines.append(f"… and {count(total - SHOWN_BAD)} more.")
-    rows = among + (" rows" if among or total != 1 else " row")
-    title = f"{count(total)}{rows} cannot be used"
-    return said(title, *lines, tone="warn")
+    return tables.bad_rows(tables.reasons_of(found.bad), len(found.bad), f" of the first {looked}")
 
 
 def _download(done: ImportReport) -> str:

@@ -1,0 +1,177 @@
+"""What an import did, what is to be decided about changed rows, and what can be done next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+from html import escape
+from typing import Any
+from urllib.parse import quote
+
+import gradio as gr
+
+from studio.annotation.library.dataset_contents import DatasetContents
+from studio.annotation.library.import_job import ImportStatus
+from studio.core.plurals import counted
+from studio.data.sources.registry import LIBRARY
+from studio.ui.data import views as look
+from studio.ui.data.import_form import ImportForm, drop_area, images_offer
+from studio.ui.data.source_tables import said
+from studio.ui.shared.page_scripts import hook
+from studio.ui.shell.navigation import Shell, go_to, link
+
+Changes = dict[str, Any]
+DECISIONS = {
+    "update": ("Update them", "data-changed-update"),
+    "keep": ("Keep what is here", "data-changed-keep"),
+    "new": ("Bring them in as new rows", "data-changed-new"),
+}
+WRITE = (
+    "Answers that a model or people have written elsewhere come in by importing the same rows again "
+    "under their ids, with a column “answer” (one, to train on) or “candidates” (a list of them, to "
+    "be labelled). The rows that are here are given them."
+)
+
+
+@dataclass
+class ImportReportPanel:
+    """The panel above the rows: it appears on the page that began an import, when that has ended.
+
+    Attributes:
+        begun: Number of the import that this page began last; 0 before.
+        shown: Number of the import that is shown.
+        dataset: The dataset that it went into.
+    """
+
+    form: ImportForm
+    parts: dict[str, Any] = field(default_factory=dict)
+
+    def layout(self) -> None:
+        """Draw the panel, hidden."""
+        parts = self.parts
+        self.begun, self.shown, self.dataset = gr.State(0), gr.State(0), gr.State("")
+        parts |= {"begun": self.begun, "shown": self.shown, "dataset": self.dataset}
+        with gr.Column(visible=False, elem_classes="surface", elem_id="data-done") as parts["done"]:
+            parts["report"] = gr.HTML(elem_id="data-report")
+            with gr.Row(visible=False, elem_classes="actions", elem_id="data-changed") as parts[
+                "changed"
+            ]:
+                self.decide = {
+                    name: gr.Button(words, size="sm", min_width=0, elem_id=element)
+                    for name, (words, element) in DECISIONS.items()
+                }
+            parts["write"] = gr.HTML(elem_id="data-write", visible=False)
+            with gr.Row(elem_classes="actions", elem_id="data-steps"):
+                parts["train"] = _step("data-step-train")
+                parts["label_these"] = _step("data-step-label")
+                self.more = gr.Button(
+                    "Import more", size="sm", min_width=0, elem_id="data-import-more"
+                )
+                self.close = gr.Button("Close", size="sm", min_width=0, elem_id="data-done-close")
+
+    def wire(self, shell: Shell, going: gr.HTML, panel: gr.Column, quick: dict[str, Any]) -> None:
+        """Connect the buttons; `panel` holds the import form."""
+        hidden, seen = partial(gr.update, visible=False), partial(gr.update, visible=True)
+        self.close.click(hidden, None, self.parts["done"], **quick)
+        self.more.click(seen, None, panel, **quick).then(hidden, None, self.parts["done"], **quick)
+        for name, button in self.decide.items():
+            button.click(
+                partial(self.decided, name),
+                self.shown,
+                [going, self.parts["report"], self.begun, self.parts["changed"]],
+                **quick,
+            )
+        self.parts["train"].click(
+            self.train, self.dataset, [shell.train_on, shell.tabs], **quick
+        )
+        self.parts["label_these"].click(
+            partial(go_to, "annotate"),
+            self.dataset,
+            shell.tabs,
+            js=hook("label-dataset"),
+            **quick,
+        )
+
+    def ended(self, status: ImportStatus, begun: int, request: gr.Request) -> Changes:
+        """Show what an import did on the pages of whoever began it."""
+        asked = self.form.ended(status.number)
+        report = status.report
+        if report is None or asked is None or asked.person != self._person(request):
+            return {}
+        if begun not in (0, status.number):  # this page has begun another one since, or before
+            return {}
+        changes: Changes = {} if begun == 0 else {"form": gr.update(visible=False), "result": ""}
+        if asked.upload and not self.form.has(asked):
+            changes["area"] = drop_area(f"{status.number}-{asked.upload}")
+            if begun:
+                changes |= {"upload": "", "source": ""}
+        offer = images_offer(report.bad, report.bad_count, bool(asked.upload))
+        held = self.form.context.store.contents(report.dataset)
+        decided = "changed" in asked.options
+        return {
+            **changes,
+            "done": gr.update(visible=True),
+            "report": look.report(report, offer),
+            "shown": status.number,
+            "dataset": report.dataset,
+            "changed": gr.update(visible=report.changed_count > 0 and not decided),
+            **self._steps(report.dataset, held),
+        }
+
+    def decided(self, changed: str, number: int, request: gr.Request) -> tuple[Any, ...]:
+        """Repeat the import with what was decided about changed rows."""
+        going, refused, begun = self.form.repeat(request, number, changed)
+        if refused:
+            return gr.skip(), refused, gr.skip(), gr.skip()
+        return going, gr.skip(), begun, gr.update(visible=False)
+
+    def train(self, dataset: str) -> tuple[Any, Any]:
+        """Go to Train with the rows of the dataset, by the method that they are made for."""
+        held = self.form.context.store.contents(dataset)
+        method = "dpo" if held.preferences else "sft"
+        return link((f"{LIBRARY}{dataset}", method)), go_to("train")
+
+    def _steps(self, dataset: str, held: DatasetContents) -> Changes:
+        rows = counted(held.preferences, "pair") if held.preferences else counted(held.references)
+        train = f"Train on {'this' if rows.startswith('1 ') else 'these'} {rows}"
+        label = f"Label {'this' if held.waiting == 1 else 'these'} {counted(held.waiting, 'pair')}"
+        trains = bool(held.preferences or held.references)
+        waits = held.waiting > 0
+        return {
+            "train": gr.update(
+                visible=trains, value=train, variant="primary" if trains else "secondary"
+            ),
+            "label_these": gr.update(
+                visible=waits, value=label, variant="secondary" if trains else "primary"
+            ),
+            "write": gr.update(
+                visible=held.unanswered > 0 or (waits and self._has_annotators()),
+                value=self._write(held) + (self._link(dataset) if waits else ""),
+            ),
+        }
+
+    def _write(self, held: DatasetContents) -> str:
+        if not held.unanswered:
+            return ""
+        verb = "has" if held.unanswered == 1 else "have"
+        return said(f"{counted(held.unanswered)} {verb} no answer yet", WRITE, tone="")
+
+    def _has_annotators(self) -> bool:
+        return getattr(self.form.context, "accounts", None) is not None
+
+    def _link(self, dataset: str) -> str:
+        """Draw the address under which annotators find the pairs of a dataset."""
+        if not self._has_annotators():
+            return ""
+        address = escape(f"annotate/?dataset={quote(dataset, safe='')}")
+        return (
+            f'<p class="quiet">Annotators find these pairs at <a href="{address}">{address}</a> '
+            "of this studio.</p>"
+        )
+
+    def _person(self, request: gr.Request) -> str:
+        return self.form.context.user(request)
+
+
+def _step(name: str) -> gr.Button:
+    return gr.Button(visible=False, size="sm", min_width=0, elem_id=name)

@@ -1,0 +1,178 @@
+"""What became of a source's fields and files, why rows cannot be used, and which rows changed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from studio.core.plurals import counted
+from studio.data.schema import BadRow, FieldUse, FileGroup
+from studio.ui.shared.html import count, notice
+from studio.ui.shared.text_differences import safe
+
+ROLES = {
+    "image": "Image",
+    "question": "Question",
+    "answer": "Answer",
+    "chosen": "Chosen",
+    "rejected": "Rejected",
+    "candidates": "Candidates",
+    "conversation": "Conversation",
+    "system": "System prompt",
+    "id": "Id",
+}
+SHOWN_FIELDS, SHOWN_NAMED, SHOWN_REASONS, SHOWN_LINES, SHOWN_CHANGED = 12, 6, 8, 5, 6
+STATES = {"imported": "Imported", "ignored": "Ignored", "refused": "Refused"}
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|\b\d[\d,.]*\b")
+
+
+@dataclass
+class Reason:
+    """Rows that cannot be used for one reason; `example` is that of the first of them."""
+
+    example: str
+    count: int = 0
+    lines: list[int] = field(default_factory=list)
+
+
+def said(title: str, *paragraphs: str, tone: str = "bad") -> str:
+    """Draw a notice in which text from outside is inert."""
+    return inert(notice(title, *paragraphs, tone=tone))
+
+
+def inert(drawn: str) -> str:
+    """Return HTML in which nothing is left that Gradio's templates would execute."""
+    return drawn.replace("{", "&#123;").replace("$", "&#36;")
+
+
+def unused(fields: Sequence[FieldUse]) -> str:
+    """Warn of fields of which something is neither used nor kept; nothing without any."""
+    lost = [use for use in fields if use.lost]
+    if not lost:
+        return ""
+    lines = [
+        f"{use.path}: in {counted(use.lost)}" + (f", {use.why}." if use.why else ".")
+        for use in lost[:SHOWN_NAMED]
+    ]
+    if len(lost) > SHOWN_NAMED:
+        lines.append(f"… and {count(len(lost) - SHOWN_NAMED)} more, in the table of fields.")
+    lines.append("If they matter, choose them under “Columns and images”.")
+    verb = "is" if len(lost) == 1 else "are"
+    return said(f"{counted(len(lost), 'field')} {verb} not used", *lines, tone="warn")
+
+
+def fields_table(fields: Sequence[FieldUse]) -> str:
+    """Draw what each field is read as, kept or not; those not used come first."""
+    if not fields:
+        return ""
+    ordered = sorted(fields, key=lambda use: not use.lost)
+    rows = [_field(use) for use in ordered]
+    return _table("Fields", ("Field", "Used as", "Rows"), rows, SHOWN_FIELDS, fold=True)
+
+
+def _field(use: FieldUse) -> str:
+    if use.role:
+        how = f"<b>{safe(ROLES.get(use.role, use.role))}</b>"
+    else:
+        how = "Kept beside the row" if use.kept else ""
+        if use.lost:
+            lost = f"Not used{f': {safe(use.why)}' if use.why else ''}"
+            how += f"{'<br>' if how else ''}<span class='lost'>{lost}</span>"
+    of = f" · {count(use.lost)} not used" if use.lost and use.lost != use.rows else ""
+    mark = ' class="is-lost"' if use.lost else ""
+    return (
+        f"<tr{mark}><td><code>{safe(use.path)}</code></td><td>{how}</td>"
+        f'<td class="tabular">{count(use.rows)}{of}</td></tr>'
+    )
+
+
+def files_table(groups: Sequence[FileGroup]) -> str:
+    """Draw what became of the files of a folder or an archive."""
+    order = list(STATES)
+    rows = [
+        f'<tr class="{"is-lost" if group.state == "refused" else ""}">'
+        f"<td>{STATES[group.state]}</td><td>{safe(group.why)}"
+        f'<span class="examples">{safe(_named(group))}</span></td>'
+        f'<td class="tabular">{count(group.count)}</td></tr>'
+        for group in sorted(groups, key=lambda group: order.index(group.state), reverse=True)
+    ]
+    return _table("Files", ("", "Which, and why", "Files"), rows, SHOWN_FIELDS, fold=True)
+
+
+def _named(group: FileGroup) -> str:
+    names = ", ".join(group.examples[:3])
+    return f"{names}, …" if group.count > len(group.examples[:3]) else names
+
+
+def _table(
+    title: str, heads: tuple[str, ...], rows: list[str], most: int, *, fold: bool = False
+) -> str:
+    """Draw a table, what is beyond the first rows folded away."""
+    if not rows:
+        return ""
+    head = "".join(f"<th>{name}</th>" for name in heads)
+    folded = rows[most:]
+    more = ""
+    if folded:
+        inside = f'<table class="source-table"><tbody>{"".join(folded)}</tbody></table>'
+        more = f"<details><summary>{count(len(folded))} more</summary>{inside}</details>"
+    table = (
+        f'<table class="source-table"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{''.join(rows[:most])}</tbody></table>{more}"
+    )
+    if not fold:
+        return f"<h4>{title}</h4>{table}"
+    opened = " open" if len(rows) <= most else ""
+    return (
+        f'<details class="source-part"{opened}><summary>{title} <span class="quiet">'
+        f"{count(len(rows))}</span></summary>{table}</details>"
+    )
+
+
+def reasons_of(bad: Iterable[BadRow]) -> list[Reason]:
+    """Group rows whose reasons differ only in what they quote."""
+    found: dict[str, Reason] = {}
+    for row in bad:
+        reason = found.setdefault(_QUOTED.sub("…", row.reason), Reason(row.reason))
+        reason.count += 1
+        reason.lines.append(row.line)
+    return sorted(found.values(), key=lambda reason: -reason.count)
+
+
+def bad_rows(reasons: Sequence[Any], total: int, among: str = "") -> str:
+    """Draw why rows cannot be used, each reason once, with the lines of some of its rows."""
+    if not total:
+        return ""
+    lines = [_reason(reason) for reason in reasons[:SHOWN_REASONS]]
+    shown = sum(reason.count for reason in reasons[:SHOWN_REASONS])
+    if total > shown:
+        lines.append(f"… and {count(total - shown)} more.")
+    rows = among + (" rows" if among or total != 1 else " row")
+    return said(f"{count(total)}{rows} cannot be used", *lines, tone="warn")
+
+
+def _reason(reason: Any) -> str:
+    example = reason.example.rstrip(".")
+    if reason.count == 1 and reason.lines:
+        return f"Row {reason.lines[0]}: {example}."
+    numbers = ", ".join(f"{line:,}" for line in reason.lines[:SHOWN_LINES])
+    more = ", …" if reason.count > len(reason.lines[:SHOWN_LINES]) else ""
+    return f"{counted(reason.count)} ({numbers}{more}), for example: {example}."
+
+
+def changed_rows(changed: Sequence[Any], total: int) -> str:
+    """Draw which rows have an id that is here, with other contents, and what is different."""
+    if not total:
+        return ""
+    one = total == 1
+    title = f"{counted(total)} {'has' if one else 'have'} changed since {'it' if one else 'they'} came in"
+    lines = [f"{row.external_id}: {_what(row)}." for row in changed[:SHOWN_CHANGED]]
+    if total > SHOWN_CHANGED:
+        lines.append(f"… and {count(total - SHOWN_CHANGED)} more.")
+    return said(title, *lines, tone="warn")
+
+
+def _what(row: Any) -> str:
+    return row.what if isinstance(row.what, str) else ", ".join(row.what)
