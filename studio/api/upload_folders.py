@@ -219,7 +219,7 @@ class UploadFolders:
                 for name in coming.sizes:
                     target = there.folder / name
                     target.parent.mkdir(parents=True, exist_ok=True)
-                    os.replace(coming.folder / name, target)
+                    (coming.folder / name).replace(target)
                 shutil.rmtree(coming.folder, ignore_errors=True)
                 made = replace(there, sizes={**there.sizes, **coming.sizes})
             else:

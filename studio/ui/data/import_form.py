@@ -15,7 +15,6 @@ from studio.api.context import StudioContext
 from studio.api.upload_folders import UploadedFiles, UploadFolders
 from studio.core.errors import InputError, StudioError
 from studio.core.logs import log_told
-from studio.core.plurals import counted
 from studio.data.schema import BadRow
 from studio.ui.data import views as look
 from studio.ui.data.source_tables import ROLES, said
@@ -128,9 +127,7 @@ class ImportForm:
             visible=False,
             elem_id="data-with-labels",
         )
-        with gr.Accordion(
-            "Columns and images", open=False, elem_id="data-mapping"
-        ) as self.columns:
+        with gr.Accordion("Columns and images", open=False, elem_id="data-mapping") as self.columns:
             gr.HTML(ABOUT_COLUMNS)
             with gr.Row(elem_id="data-columns"):
                 for role, title in ROLES.items():
@@ -212,7 +209,7 @@ class ImportForm:
         kept = {role: column for role, column in found.mapping.items() if role not in given}
         kept |= {role: recognised[role] for role in given if role in recognised}
         labels = gr.update(visible=bool(found.labels))
-        offer = images_offer(found.bad, len(found.first) + len(found.bad), bool(files))
+        offer = images_offer(found.bad, bool(files))
         return look.preview(found, offer), labels, kept, *fields, gr.skip()
 
     def preview_upload(self, request: gr.Request, *values: Any) -> tuple[Any, ...]:
@@ -334,20 +331,29 @@ def drop_area(gone: str = "") -> str:
     return f'<div class="upload-area" data-upload-area data-gone="{gone}"></div>'
 
 
-def images_offer(bad: list[BadRow], looked: int, uploaded: bool) -> str:
-    """Say how images that rows name and nobody has found can be added; nothing when none is."""
-    missing = [row for row in bad if row.field == "image" and MISSING_IMAGE.search(row.reason)]
-    if not missing:
+def images_offer(bad: list[BadRow], uploaded: bool, *, done: bool = False) -> str:
+    """Say how images that rows name and nobody has found can be added; nothing when none is.
+
+    Args:
+        uploaded: Whether the rows were dropped here.
+        done: Whether the other rows have been imported.
+    """
+    if not any(row.field == "image" and MISSING_IMAGE.search(row.reason) for row in bad):
         return ""
-    how = (
-        "Add the images: drop them, or their folder, into the area above. They join this upload."
-        if uploaded
-        else "Name the folder they lie in under “Columns and images”, or drop the rows and the "
-        "images together into the area above."
+    if uploaded and done:
+        return (
+            "Add the images: open the form with “Import more”, drop them or their folder there, "
+            "and import again. Only what is new comes in."
+        )
+    if uploaded:
+        return (
+            "Add the images: drop them, or their folder, into the area above. They join this "
+            "upload."
+        )
+    return (
+        "If the images lie elsewhere, name their folder under “Columns and images”; or drop the "
+        "rows and the images together into the form."
     )
-    verb = "names an image that is" if len(missing) == 1 else "name images that are"
-    title = f"{counted(len(missing))} of {looked:,} {verb} not here"
-    return said(title, how, tone="warn")
 
 
 def check_lead(context: StudioContext, request: gr.Request | None) -> None:
@@ -356,13 +362,13 @@ def check_lead(context: StudioContext, request: gr.Request | None) -> None:
         raise InputError("Only leads see the data.", remedy="Open Annotate.")
 
 
-def outcome(status: ImportStatus) -> str:
-    """Return how an import ended."""
-    if status.report:
-        return look.report(status.report)
+def outcome(status: ImportStatus, *, uploaded: bool = False) -> str:
+    """Return how an import ended that brought in nothing."""
     if status.state == "stopped":
         return said("The import was stopped", "Nothing was added.", tone="")
-    return said("Nothing was imported", status.error)
+    missing = MISSING_IMAGE.search(status.error)
+    offer = images_offer([BadRow(0, status.error, "image")], uploaded) if missing else ""
+    return said("Nothing was imported", status.error, offer)
 
 
 def refusal(error: StudioError) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from html import escape
@@ -21,6 +22,7 @@ from studio.ui.shared.page_scripts import hook
 from studio.ui.shell.navigation import Shell, go_to, link
 
 Changes = dict[str, Any]
+IMPORTED = "#data-report [data-imported]"
 DECISIONS = {
     "update": ("Update them", "data-changed-update"),
     "keep": ("Keep what is here", "data-changed-keep"),
@@ -76,21 +78,15 @@ class ImportReportPanel:
         self.more.click(seen, None, panel, **quick).then(hidden, None, self.parts["done"], **quick)
         for name, button in self.decide.items():
             button.click(
-                partial(self.decided, name),
+                _deciding(self, name),
                 self.shown,
                 [going, self.parts["report"], self.begun, self.parts["changed"]],
                 **quick,
             )
-        self.parts["train"].click(
-            self.train, self.dataset, [shell.train_on, shell.tabs], **quick
-        )
-        self.parts["label_these"].click(
-            partial(go_to, "annotate"),
-            self.dataset,
-            shell.tabs,
-            js=hook("label-dataset"),
-            **quick,
-        )
+        self.parts["train"].click(self.train, self.dataset, [shell.train_on, shell.tabs], **quick)
+        labelling = hook("label-dataset", IMPORTED)
+        annotate = partial(go_to, "annotate")
+        self.parts["label_these"].click(annotate, None, shell.tabs, js=labelling, **quick)
 
     def ended(self, status: ImportStatus, begun: int, request: gr.Request) -> Changes:
         """Show what an import did on the pages of whoever began it."""
@@ -104,8 +100,8 @@ class ImportReportPanel:
         if asked.upload and not self.form.has(asked):
             changes["area"] = drop_area(f"{status.number}-{asked.upload}")
             if begun:
-                changes |= {"upload": "", "source": ""}
-        offer = images_offer(report.bad, report.bad_count, bool(asked.upload))
+                changes |= {"upload": "", "typed_source": ""}
+        offer = images_offer(report.bad, bool(asked.upload), done=True)
         held = self.form.context.store.contents(report.dataset)
         decided = "changed" in asked.options
         return {
@@ -171,6 +167,13 @@ class ImportReportPanel:
 
     def _person(self, request: gr.Request) -> str:
         return self.form.context.user(request)
+
+
+def _deciding(panel: ImportReportPanel, changed: str) -> Callable[..., tuple[Any, ...]]:
+    def decide(number: int, request: gr.Request) -> tuple[Any, ...]:
+        return panel.decided(changed, number, request)
+
+    return decide
 
 
 def _step(name: str) -> gr.Button:

@@ -141,7 +141,7 @@ def reasons_of(bad: Iterable[BadRow]) -> list[Reason]:
     return sorted(found.values(), key=lambda reason: -reason.count)
 
 
-def bad_rows(reasons: Sequence[Any], total: int, among: str = "") -> str:
+def bad_rows(reasons: Sequence[Any], total: int, among: str = "", remedy: str = "") -> str:
     """Draw why rows cannot be used, each reason once, with the lines of some of its rows."""
     if not total:
         return ""
@@ -150,7 +150,7 @@ def bad_rows(reasons: Sequence[Any], total: int, among: str = "") -> str:
     if total > shown:
         lines.append(f"… and {count(total - shown)} more.")
     rows = among + (" rows" if among or total != 1 else " row")
-    return said(f"{count(total)}{rows} cannot be used", *lines, tone="warn")
+    return said(f"{count(total)}{rows} cannot be used", *lines, remedy, tone="warn")
 
 
 def _reason(reason: Any) -> str:

@@ -279,14 +279,16 @@ class DataTab:
     def of_import(self) -> dict[str, Any]:
         """What the end of an import changes besides `parts`."""
         form = self.form
-        typed = {"area": form.area, "upload": form.upload, "source": form.source}
-        return {**self.done.parts, **typed, "form": self.import_panel}
+        fields = {"area": form.area, "upload": form.upload, "typed_source": form.source}
+        return {**self.done.parts, **fields, "form": self.import_panel}
 
     def arrived(self, state: LibraryState, begun: int, request: gr.Request) -> Changes:
         """Show what was imported and what came of it; other pages stay with what they look at."""
         status = self.form.importer.status
         if status.report is None:
-            return {"result": outcome(status)} if begun in (0, status.number) else {}
+            asked = self.form.begun.get(status.number)
+            ended = outcome(status, uploaded=bool(asked and asked.upload))
+            return {"result": ended} if begun in (0, status.number) else {}
         told = self.done.ended(status, begun, request)
         shown = state.of(status.report.dataset) if told else state
         return {**self.library.open(shown, request), **told}

@@ -51,7 +51,7 @@ def preview(found: SourcePreview, offer: str = "") -> str:
     """Draw what a source was recognised as, with its first rows and what is wrong with others.
 
     Args:
-        offer: A notice about images that are missing.
+        offer: How images that are missing can be added.
     """
     rows = "".join(_preview_row(row) for row in found.first)
     counted = "number of rows unknown"
@@ -60,8 +60,8 @@ def preview(found: SourcePreview, offer: str = "") -> str:
     return (
         f'<div class="preview"><p><b>Recognised as: {safe(found.recognised_as)}</b> · '
         f"{counted} · {safe(found.label)}{_splits(found.splits)}</p>{_labels(found.labels)}"
-        f'{offer}{tables.unused(found.fields)}<div class="preview-rows">{rows}</div>'
-        f"{_bad_among_first(found)}{tables.fields_table(found.fields)}"
+        f'{tables.unused(found.fields)}<div class="preview-rows">{rows}</div>'
+        f"{_bad_among_first(found, offer)}{tables.fields_table(found.fields)}"
         f"{tables.files_table(found.files)}</div>"
     )
 
@@ -89,9 +89,7 @@ def progress(status: ImportStatus) -> str:
     """Draw an import on its way."""
     source = safe(_UPLOADED.sub("", status.source) or "what was dropped")
     if status.stopping:
-        return (
-            f'<div class="preview"><p><b>Stopping the import of {source}</b></p></div>'
-        )
+        return f'<div class="preview"><p><b>Stopping the import of {source}</b></p></div>'
     share = status.read / status.total if status.total else 0.0
     of = f" of {status.total:,}" if status.total else ""
     left = status.seconds_left
@@ -129,18 +127,20 @@ def _left_out(done: ImportReport) -> str:
 
 def report(done: ImportReport, offer: str = "") -> str:
     """Draw what an import did: changed rows, those left out, and what of the source is not used."""
+    reasons = done.reasons or tables.reasons_of(done.bad)
     return (
-        f'<div class="preview"><p><b>Imported into {safe(done.dataset)}</b></p>{summary(done)}'
+        f'<div class="preview" data-imported="{safe(done.dataset)}">'
+        f"<p><b>Imported into {safe(done.dataset)}</b></p>{summary(done)}"
         f"{tables.changed_rows(done.changed, done.changed_count)}"
-        f"{tables.bad_rows(done.reasons or tables.reasons_of(done.bad), done.bad_count)}"
-        f"{_download(done)}{offer}{tables.unused(done.fields)}"
+        f"{tables.bad_rows(reasons, done.bad_count, remedy=offer)}{_download(done)}"
+        f"{tables.unused(done.fields)}"
         f"{tables.fields_table(done.fields)}{tables.files_table(done.files)}</div>"
     )
 
 
-def _bad_among_first(found: SourcePreview) -> str:
-    looked = len(found.first) + len(found.bad)
-    return tables.bad_rows(tables.reasons_of(found.bad), len(found.bad), f" of the first {looked}")
+def _bad_among_first(found: SourcePreview, offer: str) -> str:
+    among = f" of the first {len(found.first) + len(found.bad)}"
+    return tables.bad_rows(tables.reasons_of(found.bad), len(found.bad), among, offer)
 
 
 def _download(done: ImportReport) -> str:
