@@ -256,12 +256,10 @@ class ImportForm:
         going, refused, begun = self._begin(request, SAMPLE, {"name": "sample pairs"})
         return going or refused, refused, begun
 
-    def repeat(self, request: gr.Request, number: int, changed: str) -> tuple[Any, ...]:
-        """Import what import `number` read once more, now with changed rows decided.
-
-        Args:
-            changed: `update`, `keep` or `new`.
-        """
+    def repeat(
+        self, request: gr.Request, number: int, options: Mapping[str, Any]
+    ) -> tuple[Any, ...]:
+        """Import what import `number` read once more, now with other options too."""
         try:
             check_lead(self.context, request)
             begun = self.begun.get(number)
@@ -274,7 +272,7 @@ class ImportForm:
                 self.uploads.find(begun.person, begun.upload)
         except StudioError as error:
             return "", refusal(error), gr.skip()
-        return self._begin(request, begun.spec, {**begun.options, "changed": changed}, begun.upload)
+        return self._begin(request, begun.spec, {**begun.options, **options}, begun.upload)
 
     def ended(self, number: int) -> Begun | None:
         """Return how an import was asked for, and delete the upload that it brought in whole.
@@ -285,7 +283,7 @@ class ImportForm:
         if begun is None or not begun.upload or status.number != number or not status.report:
             return begun
         report = status.report
-        if not report.bad_count and not (report.changed_count and "changed" not in begun.options):
+        if not report.bad_count and not (report.changed_count and report.on_change == "ask"):
             self.uploads.drop(begun.person, begun.upload)
         return begun
 

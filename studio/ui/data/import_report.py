@@ -11,8 +11,8 @@ from urllib.parse import quote
 
 import gradio as gr
 
-from studio.annotation.library.dataset_contents import DatasetContents
 from studio.annotation.library.import_job import ImportStatus
+from studio.annotation.library.next_steps import NextSteps
 from studio.core.plurals import counted
 from studio.data.sources.registry import LIBRARY
 from studio.ui.data import views as look
@@ -102,36 +102,35 @@ class ImportReportPanel:
             if begun:
                 changes |= {"upload": "", "typed_source": ""}
         offer = images_offer(report.bad, bool(asked.upload), done=True)
-        held = self.form.context.store.contents(report.dataset)
-        decided = "changed" in asked.options
+        held = report.next or self.form.context.store.next_steps(report.dataset)
         return {
             **changes,
             "done": gr.update(visible=True),
             "report": look.report(report, offer),
             "shown": status.number,
             "dataset": report.dataset,
-            "changed": gr.update(visible=report.changed_count > 0 and not decided),
+            "changed": gr.update(visible=report.changed_count > 0 and report.on_change == "ask"),
             **self._steps(report.dataset, held),
         }
 
     def decided(self, changed: str, number: int, request: gr.Request) -> tuple[Any, ...]:
         """Repeat the import with what was decided about changed rows."""
-        going, refused, begun = self.form.repeat(request, number, changed)
+        going, refused, begun = self.form.repeat(request, number, {"on_change": changed})
         if refused:
             return gr.skip(), refused, gr.skip(), gr.skip()
         return going, gr.skip(), begun, gr.update(visible=False)
 
     def train(self, dataset: str) -> tuple[Any, Any]:
         """Go to Train with the rows of the dataset, by the method that they are made for."""
-        held = self.form.context.store.contents(dataset)
+        held = self.form.context.store.next_steps(dataset)
         method = "dpo" if held.preferences else "sft"
         return link((f"{LIBRARY}{dataset}", method)), go_to("train")
 
-    def _steps(self, dataset: str, held: DatasetContents) -> Changes:
-        rows = counted(held.preferences, "pair") if held.preferences else counted(held.references)
+    def _steps(self, dataset: str, held: NextSteps) -> Changes:
+        rows = counted(held.preferences, "pair") if held.preferences else counted(held.answers)
         train = f"Train on {'this' if rows.startswith('1 ') else 'these'} {rows}"
         label = f"Label {'this' if held.waiting == 1 else 'these'} {counted(held.waiting, 'pair')}"
-        trains = bool(held.preferences or held.references)
+        trains = bool(held.preferences or held.answers)
         waits = held.waiting > 0
         return {
             "train": gr.update(
@@ -146,7 +145,7 @@ class ImportReportPanel:
             ),
         }
 
-    def _write(self, held: DatasetContents) -> str:
+    def _write(self, held: NextSteps) -> str:
         if not held.unanswered:
             return ""
         verb = "has" if held.unanswered == 1 else "have"
