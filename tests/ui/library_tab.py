@@ -30,9 +30,9 @@ def typed(
     source: str, *mapping: str, recognised: dict[str, str] | None = None, **more: Any
 ) -> list[Any]:
     """What the import form holds, in the order of its fields."""
-    names = ("split", "limit", "name", "labels", "images", "upload")
-    usual = dict(zip(names, ("", 0, "", False, "", ""), strict=True)) | more
-    return [source, *usual.values(), recognised or {}, *(mapping or FIELDS)]
+    usual = {"split": "", "limit": 0, "name": "", "labels": False, "images": "", "keep": True}
+    known = {"upload": "", "saved": {}, "recognised": recognised or {}}
+    return [source, *(usual | known | more).values(), *(mapping or FIELDS)]
 
 
 @contextmanager

@@ -5,16 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
+from studio.annotation.library.given_labels import GivenLabels
 from studio.annotation.library.import_job import Importer, ImportStatus
 from studio.annotation.library.sources import preview_source, source_columns
 from studio.api.context import StudioContext
 from studio.api.upload_folders import UploadedFiles, UploadFolders
 from studio.core.errors import InputError, StudioError
 from studio.core.logs import log_told
+from studio.core.paths import can_be_path, typed_path
 from studio.data.schema import BadRow
 from studio.ui.data import views as look
 from studio.ui.data.source_tables import ROLES, said
@@ -41,7 +44,10 @@ class Typed:
     """What the form holds.
 
     Attributes:
+        images: Folder of the images; empty: beside the rows.
+        keep: Read as the import before into the same dataset did.
         upload: Key of what was dropped; empty without.
+        saved: Role → column, as they were chosen for the import before.
         recognised: Role → column, as the preview found it.
         mapping: What the fields of the roles hold, in their order.
     """
@@ -52,20 +58,42 @@ class Typed:
     name: str
     labels: bool
     images: str
+    keep: bool
     upload: str
+    saved: dict[str, str]
     recognised: dict[str, str]
     mapping: tuple[str, ...]
 
     @classmethod
     def of(cls, values: tuple[Any, ...]) -> Typed:
         """Read the values of `ImportForm.fields`."""
-        return cls(*values[:8], tuple(values[8:]))
+        return cls(*values[:10], tuple(values[10:]))
 
     @property
-    def columns(self) -> dict[str, str]:
-        """The columns set by hand: those that differ from what was recognised, or are emptied."""
+    def columns(self) -> dict[str, str] | None:
+        """The columns chosen: those that differ from what was recognised, or are emptied.
+
+        Beside them those chosen for the import before; None where nothing was changed since.
+        """
+        given = self.given
+        return {**(self.saved if self.keep else {}), **given} if given else None
+
+    @property
+    def given(self) -> dict[str, str]:
+        """What was changed in the fields of the roles."""
         given = {role: name or "" for role, name in zip(ROLES, self.mapping, strict=True)}
         return {role: name for role, name in given.items() if name != self.recognised.get(role, "")}
+
+    @property
+    def reading(self) -> dict[str, Any]:
+        """How the source is to be read."""
+        folder = self.images.strip()
+        return {
+            "split": self.split.strip() or None,
+            "columns": self.columns,
+            "images": _folder(folder) if folder else None,
+            "use_saved": self.keep,
+        }
 
 
 @dataclass(frozen=True)
@@ -102,7 +130,7 @@ class ImportForm:
 
     def layout(self) -> None:
         """Draw the form."""
-        self.recognised, self.upload = gr.State({}), gr.State("")
+        self.recognised, self.saved, self.upload = gr.State({}), gr.State({}), gr.State("")
         self.area = gr.HTML(
             drop_area(), js_on_load=on_load("upload-area"), elem_id="data-upload", padding=False
         )
@@ -141,6 +169,12 @@ class ImportForm:
                 "empty: beside them.",
                 elem_id="data-images",
             )
+        self.keep = gr.Checkbox(
+            True,
+            label="Read it with the columns chosen for the import before into this dataset",
+            visible=False,
+            elem_id="data-keep-columns",
+        )
         with gr.Row(elem_classes="actions"):
             self.preview_button = gr.Button("Preview", size="sm", elem_id="data-preview")
             self.import_button = gr.Button(
@@ -153,11 +187,18 @@ class ImportForm:
     def fields(self) -> list[Any]:
         """The components whose values `Typed.of` takes, in their order."""
         texts = [self.source, self.split, self.limit, self.name, self.labels, self.images]
-        return [*texts, self.upload, self.recognised, *self.mapping.values()]
+        known = [self.keep, self.upload, self.saved, self.recognised]
+        return [*texts, *known, *self.mapping.values()]
+
+    @property
+    def filled(self) -> list[Any]:
+        """The components that a preview fills, in the order of what it returns."""
+        known = [self.labels, self.keep, self.saved, self.recognised]
+        return [self.result, *known, *self.mapping.values(), self.columns]
 
     def wire(self, going: gr.HTML, begun: gr.State, quick: dict[str, Any]) -> None:
         """Connect the buttons; `going` says how an import goes, `begun` which one the page began."""
-        filled = [self.result, self.labels, self.recognised, *self.mapping.values(), self.columns]
+        filled = self.filled
         how: dict[str, Any] = {"show_progress": "minimal", "concurrency_limit": 4}
         for event in (self.preview_button.click, self.source.submit):
             event(self.preview, self.fields, filled, **how)
@@ -188,34 +229,40 @@ class ImportForm:
     def preview(self, request: gr.Request, *values: Any) -> tuple[Any, ...]:
         """Return what the source holds; on an error what was typed stays."""
         typed = Typed.of(values)
+        unchanged = (gr.skip(),) * 4
         try:
             check_lead(self.context, request)
             spec, files = self._spec(typed, request)
             found = preview_source(
                 spec,
                 self.context.workspace,
-                split=typed.split.strip() or None,
-                columns=typed.columns,
                 limit=6,
-                **self._images(typed, files),
+                store=self.context.store,
+                name=self._name(typed, files),
+                **typed.reading,
             )
         except StudioError as error:
-            return refusal(error), gr.skip(), gr.skip(), *self._to_map(error, typed, request)
+            return refusal(error), *unchanged, *self._to_map(error, typed, request)
         paths = dict.fromkeys([*found.columns, *(use.path for use in found.fields)])
         fields = [
             gr.update(choices=["", *paths], value=found.mapping.get(role, "")) for role in ROLES
         ]
-        given, recognised = typed.columns, typed.recognised
+        given, recognised = typed.given, typed.recognised
         kept = {role: column for role, column in found.mapping.items() if role not in given}
         kept |= {role: recognised[role] for role in given if role in recognised}
-        labels = gr.update(visible=bool(found.labels))
+        known = (
+            gr.update(visible=bool(found.labels)),
+            gr.update(visible=bool(found.columns_saved) or not typed.keep),
+            found.columns_saved if typed.keep else typed.saved,
+            kept,
+        )
         offer = images_offer(found.bad, bool(files))
-        return look.preview(found, offer), labels, kept, *fields, gr.skip()
+        return look.preview(found, offer), *known, *fields, gr.skip()
 
     def preview_upload(self, request: gr.Request, *values: Any) -> tuple[Any, ...]:
         """`preview` of what was just dropped; nothing when the source is another one."""
         if not Typed.of(values).source.strip().startswith(UPLOADED):
-            return ("", *(gr.skip(),) * (len(ROLES) + 3))
+            return ("", *(gr.skip(),) * (len(ROLES) + 5))
         return self.preview(request, *values)
 
     def _to_map(self, error: StudioError, typed: Typed, request: gr.Request) -> tuple[Any, ...]:
@@ -238,16 +285,16 @@ class ImportForm:
         try:
             check_lead(self.context, request)
             spec, files = self._spec(typed, request)
+            reading = typed.reading
         except StudioError as error:
             return "", refusal(error), gr.skip()
-        named = files.name if files else None
+        accounts = getattr(self.context.accounts, "by_name", {})
         options = {
-            "split": typed.split.strip() or None,
-            "columns": typed.columns,
+            **reading,
             "limit": int(typed.limit) if typed.limit else None,
-            "name": typed.name.strip() or named,
+            "name": self._name(typed, files),
             "labels": typed.labels,
-            **self._images(typed, files),
+            "accounts": tuple(accounts),
         }
         return self._begin(request, spec, options, files.key if files else "")
 
@@ -277,13 +324,14 @@ class ImportForm:
     def ended(self, number: int) -> Begun | None:
         """Return how an import was asked for, and delete the upload that it brought in whole.
 
-        While rows were left out or have changed, the upload stays: what is missing may join it.
+        While rows or labels were left out, or rows have changed, the upload stays.
         """
         begun, status = self.begun.get(number), self.importer.status
         if begun is None or not begun.upload or status.number != number or not status.report:
             return begun
         report = status.report
-        if not report.bad_count and not (report.changed_count and report.on_change == "ask"):
+        waits = report.changed_count and report.on_change == "ask"
+        if not (report.bad_count or waits or labels_wait(report.given_labels)):
             self.uploads.drop(begun.person, begun.upload)
         return begun
 
@@ -299,11 +347,9 @@ class ImportForm:
         files = self.uploads.find(self.context.user(request), typed.upload)
         return str(files.path), files
 
-    def _images(self, typed: Typed, files: UploadedFiles | None) -> dict[str, Any]:
-        """Where images are looked for besides: the folder typed, else all of an upload."""
-        if typed.images.strip():
-            return {"images": typed.images.strip()}
-        return {"images": str(files.folder)} if files and len(files.sizes) > 1 else {}
+    def _name(self, typed: Typed, files: UploadedFiles | None) -> str | None:
+        """The dataset it goes into; None: named after the source."""
+        return typed.name.strip() or (files.name if files else None)
 
     def _begin(
         self, request: gr.Request, spec: str, options: Mapping[str, Any], upload: str = ""
@@ -320,6 +366,18 @@ class ImportForm:
         return look.progress(status), "", status.number
 
 
+def _folder(name: str) -> Path:
+    """Check the folder of images. Raises InputError when there is none."""
+    folder = typed_path(name).absolute()
+    if not can_be_path(name) or not folder.is_dir():
+        raise InputError(
+            f"There is no folder {name!r}.",
+            remedy="Give its path on the machine the studio runs on.",
+            field="data.images",
+        )
+    return folder
+
+
 def drop_area(gone: str = "") -> str:
     """The place that assets/web/library/upload-area.js fills.
 
@@ -327,6 +385,11 @@ def drop_area(gone: str = "") -> str:
         gone: A number and the key of an upload that is not here any more.
     """
     return f'<div class="upload-area" data-upload-area data-gone="{gone}"></div>'
+
+
+def labels_wait(given: GivenLabels) -> bool:
+    """Return whether labels that came with rows were left out."""
+    return bool(given.refused) or (bool(given.found) and not given.brought)
 
 
 def images_offer(bad: list[BadRow], uploaded: bool, *, done: bool = False) -> str:

@@ -11,12 +11,13 @@ from urllib.parse import quote
 
 import gradio as gr
 
+from studio.annotation.library.given_labels import GivenLabels
 from studio.annotation.library.import_job import ImportStatus
 from studio.annotation.library.next_steps import NextSteps
 from studio.core.plurals import counted
 from studio.data.sources.registry import LIBRARY
 from studio.ui.data import views as look
-from studio.ui.data.import_form import ImportForm, drop_area, images_offer
+from studio.ui.data.import_form import ImportForm, drop_area, images_offer, labels_wait
 from studio.ui.data.source_tables import said
 from studio.ui.shared.page_scripts import hook
 from studio.ui.shell.navigation import Shell, go_to, link
@@ -30,8 +31,9 @@ DECISIONS = {
 }
 WRITE = (
     "Answers that a model or people have written elsewhere come in by importing the same rows again "
-    "under their ids, with a column “answer” (one, to train on) or “candidates” (a list of them, to "
-    "be labelled). The rows that are here are given them."
+    "under their ids: with a column “answer” (one of them, to train on), or with “candidates”, each "
+    'under the name of whoever wrote it ({"model A": "…", "model B": "…"}), to be labelled. The '
+    "rows that are here are given them."
 )
 
 
@@ -62,6 +64,7 @@ class ImportReportPanel:
                     name: gr.Button(words, size="sm", min_width=0, elem_id=element)
                     for name, (words, element) in DECISIONS.items()
                 }
+            parts["labels_too"] = _step("data-labels-too")
             parts["write"] = gr.HTML(elem_id="data-write", visible=False)
             with gr.Row(elem_classes="actions", elem_id="data-steps"):
                 parts["train"] = _step("data-step-train")
@@ -83,6 +86,12 @@ class ImportReportPanel:
                 [going, self.parts["report"], self.begun, self.parts["changed"]],
                 **quick,
             )
+        self.parts["labels_too"].click(
+            self.bring_labels,
+            self.shown,
+            [going, self.parts["report"], self.begun, self.parts["labels_too"]],
+            **quick,
+        )
         self.parts["train"].click(self.train, self.dataset, [shell.train_on, shell.tabs], **quick)
         labelling = hook("label-dataset", IMPORTED)
         annotate = partial(go_to, "annotate")
@@ -110,12 +119,24 @@ class ImportReportPanel:
             "shown": status.number,
             "dataset": report.dataset,
             "changed": gr.update(visible=report.changed_count > 0 and report.on_change == "ask"),
+            "labels_too": _labels_too(report.given_labels),
             **self._steps(report.dataset, held),
         }
 
     def decided(self, changed: str, number: int, request: gr.Request) -> tuple[Any, ...]:
         """Repeat the import with what was decided about changed rows."""
         going, refused, begun = self.form.repeat(request, number, {"on_change": changed})
+        if refused:
+            return gr.skip(), refused, gr.skip(), gr.skip()
+        return going, gr.skip(), begun, gr.update(visible=False)
+
+    def bring_labels(self, number: int, request: gr.Request) -> tuple[Any, ...]:
+        """Repeat the import with the labels that came with the rows, all under their names."""
+        status = self.form.importer.status
+        report = status.report if status.number == number else None
+        names = report.given_labels.refused if report else {}
+        options = {"labels": True, "labels_as": {name: name for name in names}}
+        going, refused, begun = self.form.repeat(request, number, options)
         if refused:
             return gr.skip(), refused, gr.skip(), gr.skip()
         return going, gr.skip(), begun, gr.update(visible=False)
@@ -166,6 +187,15 @@ class ImportReportPanel:
 
     def _person(self, request: gr.Request) -> str:
         return self.form.context.user(request)
+
+
+def _labels_too(given: GivenLabels) -> Any:
+    """Return the button that brings labels which were left out."""
+    if given.refused:
+        words = "They are the same people: bring their labels"
+    else:
+        words = f"Bring the {counted(sum(given.found.values()), 'label')} too"
+    return gr.update(visible=labels_wait(given), value=words)
 
 
 def _deciding(panel: ImportReportPanel, changed: str) -> Callable[..., tuple[Any, ...]]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Sequence
 
+from studio.annotation.library.import_report import ImportReport
+from studio.annotation.library.reason_groups import ReasonGroup
+from studio.annotation.library.row_changes import ChangedRow
 from studio.core.plurals import counted
-from studio.data.schema import BadRow, FieldUse, FileGroup
+from studio.data.schema import FieldUse, FileGroup
 from studio.ui.shared.html import count, notice
 from studio.ui.shared.text_differences import safe
 
@@ -23,18 +23,14 @@ ROLES = {
     "system": "System prompt",
     "id": "Id",
 }
-SHOWN_FIELDS, SHOWN_NAMED, SHOWN_REASONS, SHOWN_LINES, SHOWN_CHANGED = 12, 6, 8, 5, 6
+SHOWN_FIELDS, SHOWN_NAMED, SHOWN_REASONS, SHOWN_CHANGED, SHOWN_TEXT = 12, 6, 8, 6, 80
 STATES = {"imported": "Imported", "ignored": "Ignored", "refused": "Refused"}
-_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|\b\d[\d,.]*\b")
-
-
-@dataclass
-class Reason:
-    """Rows that cannot be used for one reason; `example` is that of the first of them."""
-
-    example: str
-    count: int = 0
-    lines: list[int] = field(default_factory=list)
+DONE = {
+    "ask": "not imported yet",
+    "update": "updated, with the old texts in their history",
+    "keep": "left as they are here",
+    "new": "brought in as rows of their own",
+}
 
 
 def said(title: str, *paragraphs: str, tone: str = "bad") -> str:
@@ -131,17 +127,7 @@ def _table(
     )
 
 
-def reasons_of(bad: Iterable[BadRow]) -> list[Reason]:
-    """Group rows whose reasons differ only in what they quote."""
-    found: dict[str, Reason] = {}
-    for row in bad:
-        reason = found.setdefault(_QUOTED.sub("…", row.reason), Reason(row.reason))
-        reason.count += 1
-        reason.lines.append(row.line)
-    return sorted(found.values(), key=lambda reason: -reason.count)
-
-
-def bad_rows(reasons: Sequence[Any], total: int, among: str = "", remedy: str = "") -> str:
+def bad_rows(reasons: Sequence[ReasonGroup], total: int, among: str = "", remedy: str = "") -> str:
     """Draw why rows cannot be used, each reason once, with the lines of some of its rows."""
     if not total:
         return ""
@@ -153,26 +139,69 @@ def bad_rows(reasons: Sequence[Any], total: int, among: str = "", remedy: str = 
     return said(f"{count(total)}{rows} cannot be used", *lines, remedy, tone="warn")
 
 
-def _reason(reason: Any) -> str:
+def _reason(reason: ReasonGroup) -> str:
     example = reason.example.rstrip(".")
     if reason.count == 1 and reason.lines:
         return f"Row {reason.lines[0]}: {example}."
-    numbers = ", ".join(f"{line:,}" for line in reason.lines[:SHOWN_LINES])
-    more = ", …" if reason.count > len(reason.lines[:SHOWN_LINES]) else ""
-    return f"{counted(reason.count)} ({numbers}{more}), for example: {example}."
+    numbers = ", ".join(f"{line:,}" for line in reason.lines)
+    more = ", …" if reason.count > len(reason.lines) else ""
+    varies = ", for example" if reason.example != reason.reason else ""
+    return f"{counted(reason.count)} ({numbers}{more}){varies}: {example}."
 
 
-def changed_rows(changed: Sequence[Any], total: int) -> str:
-    """Draw which rows have an id that is here, with other contents, and what is different."""
+def changed_rows(done: ImportReport) -> str:
+    """Draw which rows were here under their id with other contents, and what was done with them."""
+    total = done.changed_count
     if not total:
         return ""
-    one = total == 1
-    title = f"{counted(total)} {'has' if one else 'have'} changed since {'it' if one else 'they'} came in"
-    lines = [f"{row.external_id}: {_what(row)}." for row in changed[:SHOWN_CHANGED]]
+    be = "is" if total == 1 else "are"
+    title = (
+        f"{counted(total)} {be} here under the same id with other contents: {DONE[done.on_change]}"
+    )
+    lines = [_changed(row) for row in done.changed[:SHOWN_CHANGED]]
     if total > SHOWN_CHANGED:
         lines.append(f"… and {count(total - SHOWN_CHANGED)} more.")
-    return said(title, *lines, tone="warn")
+    if done.judged:
+        lines.append(
+            f"{counted(done.judged)} of them had been given to people to label: labels stay with "
+            "the answers they saw; where the question or an image changed the row is flagged."
+        )
+    return said(title, *lines, tone="warn" if done.on_change == "ask" else "")
 
 
-def _what(row: Any) -> str:
-    return row.what if isinstance(row.what, str) else ", ".join(row.what)
+def _changed(row: ChangedRow) -> str:
+    parts = [
+        f"{change.what} {_quoted(change.before)} → {_quoted(change.after)}"
+        for change in row.changes
+    ]
+    brought = f" (brought in as {row.brought_as})" if row.brought_as else ""
+    return f"{row.external_id}: {'; '.join(parts)}{brought}"
+
+
+def _quoted(text: str) -> str:
+    shown = " ".join(text.split())
+    return f"“{shown[:SHOWN_TEXT]}{'…' if len(shown) > SHOWN_TEXT else ''}”"
+
+
+def metadata(done: ImportReport) -> str:
+    """Say of how many rows what is kept beside them differs, and what was done with it."""
+    if not done.metadata:
+        return ""
+    what = f"What is kept beside {counted(done.metadata)}"
+    if done.on_change == "update":
+        return said("", f"{what} was updated.", tone="")
+    return said("", f"{what} differs from what is here, and was left as it is.", tone="warn")
+
+
+def labels_left_out(done: ImportReport) -> str:
+    """Say which labels of other people came with the rows and were not brought in."""
+    given = done.given_labels
+    lines = [
+        f"{counted(number, 'label')} of {name}: somebody here has that name."
+        for name, number in given.refused.items()
+    ]
+    if given.found and not given.brought:
+        lines = [f"{counted(number, 'label')} of {name}." for name, number in given.found.items()]
+    if not lines:
+        return ""
+    return said("Labels that came with the rows were left out", *lines[:SHOWN_NAMED], tone="warn")

@@ -7,8 +7,8 @@ from itertools import count as numbers
 
 from studio.annotation import DatasetView
 from studio.annotation.library.import_job import ImportStatus
+from studio.annotation.library.import_report import ImportReport, SourcePreview
 from studio.annotation.library.other_workspace_labels import described
-from studio.annotation.library.sources import ImportReport, SourcePreview
 from studio.core.plurals import counted
 from studio.data.schema import Row
 from studio.ui.data import source_tables as tables
@@ -60,14 +60,14 @@ def preview(found: SourcePreview, offer: str = "") -> str:
     return (
         f'<div class="preview"><p><b>Recognised as: {safe(found.recognised_as)}</b> · '
         f"{counted} · {safe(found.label)}{_splits(found.splits)}</p>{_labels(found.labels)}"
-        f'{tables.unused(found.fields)}<div class="preview-rows">{rows}</div>'
+        f'{_reading(found)}{_notes(found.notes)}{tables.unused(found.fields)}<div class="preview-rows">{rows}</div>'
         f"{_bad_among_first(found, offer)}{tables.fields_table(found.fields)}"
         f"{tables.files_table(found.files)}</div>"
     )
 
 
 def _labels(labels: dict[str, int] | None) -> str:
-    """Draw what another workspace holds besides rows."""
+    """Draw which labels people gave elsewhere: in another workspace, or with another tool."""
     if labels is None:
         return ""
     if not labels:
@@ -77,6 +77,22 @@ def _labels(labels: dict[str, int] | None) -> str:
         f'<p class="quiet">Labels given there: {who}. They stay there unless you tick that they '
         "come too; importing again brings only what is new.</p>"
     )
+
+
+def _reading(found: SourcePreview) -> str:
+    """Say whose choice of columns is used, when it is that of an earlier import."""
+    chosen = ", ".join(f"{role}={name}" for role, name in found.columns_saved.items())
+    words = ""
+    if found.columns_from == "saved":
+        words = f"Read with the columns chosen before: {chosen}."
+    elif found.columns_from == "unfit":
+        words = (
+            f"The columns chosen before ({chosen}) are not in this source: it is read as "
+            "recognised."
+        )
+    if found.images:
+        words += f" Images are also looked for in {found.images}."
+    return f'<p class="quiet">{safe(words.strip())}</p>' if words else ""
 
 
 def _splits(splits: tuple[str, ...]) -> str:
@@ -111,6 +127,8 @@ def summary(done: ImportReport) -> str:
     parts = [f"{count(done.added)} added"]
     parts += [f"{count(done.unchanged)} already there"] if done.unchanged else []
     parts += [f"{count(done.extended)} given new answers"] if done.extended else []
+    changed = counted(done.changed_count, "changed row", "changed rows")
+    parts += [changed] if done.changed_count else []
     parts += [_left_out(done)] if done.bad_count else []
     parts += [f"labels: {described(done.labels)}"] if done.labels else []
     parts += [f"{count(done.identical)} with two equal answers"] if done.identical else []
@@ -127,20 +145,23 @@ def _left_out(done: ImportReport) -> str:
 
 def report(done: ImportReport, offer: str = "") -> str:
     """Draw what an import did: changed rows, those left out, and what of the source is not used."""
-    reasons = done.reasons or tables.reasons_of(done.bad)
     return (
         f'<div class="preview" data-imported="{safe(done.dataset)}">'
         f"<p><b>Imported into {safe(done.dataset)}</b></p>{summary(done)}"
-        f"{tables.changed_rows(done.changed, done.changed_count)}"
-        f"{tables.bad_rows(reasons, done.bad_count, remedy=offer)}{_download(done)}"
-        f"{tables.unused(done.fields)}"
+        f"{tables.changed_rows(done)}{tables.metadata(done)}{tables.labels_left_out(done)}"
+        f"{tables.bad_rows(done.reasons, done.bad_count, remedy=offer)}{_download(done)}"
+        f"{_notes(done.notes)}{tables.unused(done.fields)}"
         f"{tables.fields_table(done.fields)}{tables.files_table(done.files)}</div>"
     )
 
 
+def _notes(notes: list[str]) -> str:
+    return tables.said("", *notes, tone="") if notes else ""
+
+
 def _bad_among_first(found: SourcePreview, offer: str) -> str:
     among = f" of the first {len(found.first) + len(found.bad)}"
-    return tables.bad_rows(tables.reasons_of(found.bad), len(found.bad), among, offer)
+    return tables.bad_rows(found.reasons, len(found.bad), among, offer)
 
 
 def _download(done: ImportReport) -> str:

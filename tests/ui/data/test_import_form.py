@@ -15,7 +15,7 @@ from tests.ui.library_tab import ASK, FIELDS, HOSTILE, REQUEST, imported, typed
 
 def test_a_preview_fills_the_mapping_and_an_error_leaves_the_form(tab, source):
     path = source(3)
-    html, _, recognised, *fields = tab.form.preview(REQUEST, *typed(path, *FIELDS))
+    html, _, _, _, recognised, *fields = tab.form.preview(REQUEST, *typed(path, *FIELDS))
     assert "Recognised as: Preferences" in html and "3 rows" in html
     assert recognised["image"] == "image" and fields[0]["value"] == "image"
     assert "ask" in fields[0]["choices"]
@@ -27,7 +27,9 @@ def test_a_preview_fills_the_mapping_and_an_error_leaves_the_form(tab, source):
 def test_columns_nobody_recognised_are_offered_to_be_mapped(tab, tmp_path):
     path = tmp_path / "odd.jsonl"
     path.write_text(json.dumps({"frage": "Was?", "antwort": "Das."}))
-    html, _, recognised, *fields, folded = tab.form.preview(REQUEST, *typed(str(path), *FIELDS))
+    html, _, _, _, recognised, *fields, folded = tab.form.preview(
+        REQUEST, *typed(str(path), *FIELDS)
+    )
     assert "Column “Question”: No column was recognised" in html and recognised == gr.skip()
     assert folded["open"] and len(fields) == len(ROLES)
     assert all(one["choices"] == ["", "frage", "antwort"] for one in fields)
@@ -39,11 +41,11 @@ def test_columns_nobody_recognised_are_offered_to_be_mapped(tab, tmp_path):
 
 def test_a_column_emptied_by_hand_is_not_guessed_again(tab, source):
     path = source(2)
-    _, _, recognised, *fields, _ = tab.form.preview(REQUEST, *typed(path, *ASK))
+    _, _, _, _, recognised, *fields, _ = tab.form.preview(REQUEST, *typed(path, *ASK))
     shown = dict(zip(ROLES, (one["value"] for one in fields), strict=True))
     without = tuple({**shown, "chosen": "", "rejected": ""}.values())
     for _ in range(2):
-        html, _, recognised, *fields, _ = tab.form.preview(
+        html, _, _, _, recognised, *fields, _ = tab.form.preview(
             REQUEST, *typed(path, *without, recognised=recognised)
         )
         assert "Questions without answers" in html and recognised["chosen"] == "chosen"
@@ -96,7 +98,7 @@ def test_an_import_that_is_stopped_leaves_nothing(tab, source, monkeypatch):
 
 def test_a_mapping_seen_in_the_preview_is_imported(tab, source):
     path = source(2)
-    _, _, recognised, *fields, _ = tab.form.preview(REQUEST, *typed(path, *ASK))
+    _, _, _, _, recognised, *fields, _ = tab.form.preview(REQUEST, *typed(path, *ASK))
     assert "question" not in recognised
     shown = dict(zip(ROLES, (one["value"] for one in fields), strict=True))
     by_hand = tuple({**shown, "system": "id", "id": "note"}.values())

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from types import SimpleNamespace
 
 import gradio as gr
 import pytest
 
 from studio.annotation.library.import_job import ImportStatus
-from studio.annotation.library.sources import ImportReport
+from studio.annotation.library.import_report import ImportReport
+from studio.annotation.library.reason_groups import grouped
+from studio.annotation.library.row_changes import Change, ChangedRow
 from studio.api.upload_folders import Piece
 from studio.data.schema import BadRow
 from studio.ui.data import views as look
@@ -128,7 +129,9 @@ def test_rows_without_answers_are_told_how_they_get_some(tab, tmp_path):
     shown = start(tab, *typed(str(path), *FIELDS))
     assert not shown["train"]["visible"] and not shown["label_these"]["visible"]
     assert shown["write"]["visible"] and "1 row has no answer yet" in shown["write"]["value"]
-    path.write_text(json.dumps({"id": "1", "question": "How many?", "candidates": ["1", "2"]}))
+    path.write_text(
+        json.dumps({"id": "1", "question": "How many?", "candidates": {"a": "1", "b": "2"}})
+    )
     shown = start(tab, *typed(str(path), *FIELDS))  # as it is told there
     assert shown["label_these"]["value"] == "Label this 1 pair" and not shown["write"]["visible"]
     path.write_text(json.dumps({"id": "2", "question": "How many?", "answer": "2"}))
@@ -168,25 +171,34 @@ class Told:
 
 
 def changed(count):
-    rows = [SimpleNamespace(external_id=f"{HOSTILE}{n}", what=("question", HOSTILE))
-            for n in range(count)]  # fmt: skip
+    rows = [
+        ChangedRow(f"{HOSTILE}{n}", (Change("question", HOSTILE, "new"),)) for n in range(count)
+    ]
     return ImportReport("pairs", "Preferences", changed=rows, changed_count=count, number=1)
 
 
 @pytest.mark.parametrize("choice", ["update", "keep", "new"])
-def test_changed_rows_are_asked_about_and_the_answer_repeats_the_import(tab, upload, choice):
+def test_changed_rows_are_asked_about_and_the_answer_repeats_the_import(
+    tab, upload, choice, tmp_path
+):
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
     files = upload({"a/pairs.jsonl": lines(1), "a/b.png": b"1"})
-    tab.form.importer = Told(changed(2), ImportReport("pairs", "Preferences", number=2))
-    values = typed("upload:a", *FIELDS, upload=files.key, images="/pictures", split="test")
+    tab.form.importer = Told(
+        changed(2), ImportReport("pairs", "Preferences", number=2, on_change=choice)
+    )
+    values = typed("upload:a", *FIELDS, upload=files.key, images=str(pictures), split="test")
     shown = start(tab, *values)
-    assert "2 rows have changed since they came in" in shown["report"]
+    assert (
+        "2 rows are here under the same id with other contents: not imported yet" in shown["report"]
+    )
     assert shown["changed"]["visible"] and files.path.is_dir()
     assert "<img" not in shown["report"] and "${" not in shown["report"]
     _, report, number, asking = tab.done.decided(choice, shown["shown"], REQUEST)
     assert report == gr.skip() and number == 2 and not asking["visible"]
     (spec, first), (again, second) = tab.form.importer.asked
-    assert spec == again == str(files.path) and first["images"] == "/pictures"
-    assert second == {**first, "changed": choice}
+    assert spec == again == str(files.path) and first["images"] == pictures
+    assert second == {**first, "on_change": choice}
     shown = tab.arrived(LibraryState(), 2, REQUEST)
     assert not shown["changed"]["visible"] and not files.folder.exists()
 
@@ -206,7 +218,8 @@ def test_an_import_nobody_remembers_is_not_repeated(tab, upload):
 
 def test_reasons_for_rows_left_out_are_grouped():
     rows = [BadRow(n, f"there is no image file '{n}.png'") for n in range(1, 8)]
-    report = ImportReport("x", "y", bad_count=9, bad=[*rows, BadRow(9, HOSTILE)])
+    reasons = grouped([*rows, BadRow(8, HOSTILE)])
+    report = ImportReport("x", "y", bad_count=9, reasons=reasons)
     html = look.report(report)
     assert (
         "7 rows (1, 2, 3, 4, 5, …), for example: there is no image file &#x27;1.png&#x27;" in html
