@@ -17,7 +17,7 @@ const REQUEST_BYTES = 8 << 20;
 const REQUEST_PIECES = 200;
 
 /** @param {string} name */
-const isHidden = (name) => name.split("/").some((part) => part.startsWith("."))
+const isHidden = (name) => name.split("/").some((part) => /^\.[^.]/.test(part))
   || /(^|\/)(Thumbs\.db|desktop\.ini|__MACOSX\/.*)$/.test(name);
 
 /**

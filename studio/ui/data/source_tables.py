@@ -59,13 +59,13 @@ def unused(fields: Sequence[FieldUse]) -> str:
     return said(f"{counted(len(lost), 'field')} {verb} not used", *lines, tone="warn")
 
 
-def fields_table(fields: Sequence[FieldUse]) -> str:
+def fields_table(fields: Sequence[FieldUse], *, folded: bool = False) -> str:
     """Draw what each field is read as, kept or not; those not used come first."""
     if not fields:
         return ""
     ordered = sorted(fields, key=lambda use: not use.lost)
     rows = [_field(use) for use in ordered]
-    return _table("Fields", ("Field", "Used as", "Rows"), rows, SHOWN_FIELDS, fold=True)
+    return _table("Fields", ("Field", "Used as", "Rows"), rows, folded=folded)
 
 
 def _field(use: FieldUse) -> str:
@@ -84,8 +84,9 @@ def _field(use: FieldUse) -> str:
     )
 
 
-def files_table(groups: Sequence[FileGroup]) -> str:
-    """Draw what became of the files of a folder or an archive."""
+def files_table(groups: Sequence[FileGroup], *, folded: bool = False) -> str:
+    """Draw what became of the files of a folder or an archive; open where one was refused."""
+    folded = folded and not any(group.state == "refused" for group in groups)
     order = list(STATES)
     rows = [
         f'<tr class="{"is-lost" if group.state == "refused" else ""}">'
@@ -94,7 +95,7 @@ def files_table(groups: Sequence[FileGroup]) -> str:
         f'<td class="tabular">{count(group.count)}</td></tr>'
         for group in sorted(groups, key=lambda group: order.index(group.state), reverse=True)
     ]
-    return _table("Files", ("", "Which, and why", "Files"), rows, SHOWN_FIELDS, fold=True)
+    return _table("Files", ("", "Which, and why", "Files"), rows, folded=folded)
 
 
 def _named(group: FileGroup) -> str:
@@ -102,28 +103,20 @@ def _named(group: FileGroup) -> str:
     return f"{names}, …" if group.count > len(group.examples[:3]) else names
 
 
-def _table(
-    title: str, heads: tuple[str, ...], rows: list[str], most: int, *, fold: bool = False
-) -> str:
-    """Draw a table, what is beyond the first rows folded away."""
+def _table(title: str, heads: tuple[str, ...], rows: list[str], *, folded: bool) -> str:
+    """Draw a table under its title, what is beyond the first rows folded away."""
     if not rows:
         return ""
     head = "".join(f"<th>{name}</th>" for name in heads)
-    folded = rows[most:]
-    more = ""
-    if folded:
-        inside = f'<table class="source-table"><tbody>{"".join(folded)}</tbody></table>'
-        more = f"<details><summary>{count(len(folded))} more</summary>{inside}</details>"
-    table = (
-        f'<table class="source-table"><thead><tr>{head}</tr></thead>'
-        f"<tbody>{''.join(rows[:most])}</tbody></table>{more}"
-    )
-    if not fold:
-        return f"<h4>{title}</h4>{table}"
-    opened = " open" if len(rows) <= most else ""
+    shown, rest = "".join(rows[:SHOWN_FIELDS]), rows[SHOWN_FIELDS:]
+    table = f"<thead><tr>{head}</tr></thead><tbody>{shown}</tbody>"
+    table = f'<table class="source-table">{table}</table>'
+    if rest:
+        inside = f'<table class="source-table"><tbody>{"".join(rest)}</tbody></table>'
+        table += f"<details><summary>{count(len(rest))} more</summary>{inside}</details>"
     return (
-        f'<details class="source-part"{opened}><summary>{title} <span class="quiet">'
-        f"{count(len(rows))}</span></summary>{table}</details>"
+        f'<details class="source-part"{"" if folded else " open"}><summary>{title} '
+        f'<span class="quiet">{count(len(rows))}</span></summary>{table}</details>'
     )
 
 

@@ -151,7 +151,8 @@ def report(done: ImportReport, offer: str = "") -> str:
         f"{tables.changed_rows(done)}{tables.metadata(done)}{tables.labels_left_out(done)}"
         f"{tables.bad_rows(done.reasons, done.bad_count, remedy=offer)}{_download(done)}"
         f"{_notes(done.notes)}{tables.unused(done.fields)}"
-        f"{tables.fields_table(done.fields)}{tables.files_table(done.files)}</div>"
+        f"{tables.fields_table(done.fields, folded=True)}"
+        f"{tables.files_table(done.files, folded=True)}</div>"
     )
 
 
