@@ -189,7 +189,7 @@ def test_changed_rows_are_asked_about_and_trained_on(page, context, charts):
     assert left(context) == [] and page.evaluate("window.hit") is None
     page.get_by_role("button", name="Train on this 1 row").click()
     expect(page.get_by_role("tab", name="Train")).to_have_attribute("aria-selected", "true")
-    source = page.get_by_label("Source", exact=False).locator("visible=true").first
+    source = page.locator("#set-data-source input")
     expect(source).to_have_value("facts · 1 rows of the library")
 
 
