@@ -92,7 +92,9 @@ class ImportReportPanel:
             [going, self.parts["report"], self.begun, self.parts["labels_too"]],
             **quick,
         )
-        self.parts["train"].click(self.train, self.dataset, [shell.train_on, shell.tabs], **quick)
+        # In the queue: the page does not hear of a link's change in an answer that came at once.
+        asked = [shell.train_on, shell.tabs]
+        self.parts["train"].click(self.train, self.dataset, asked, **{**quick, "queue": True})
         labelling = hook("label-dataset", IMPORTED)
         annotate = partial(go_to, "annotate")
         self.parts["label_these"].click(annotate, None, shell.tabs, js=labelling, **quick)
