@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 
 import gradio as gr
 import pytest
@@ -11,9 +12,11 @@ from studio.annotation.library.import_job import ImportStatus
 from studio.annotation.library.import_report import ImportReport
 from studio.annotation.library.reason_groups import grouped
 from studio.annotation.library.row_changes import Change, ChangedRow
+from studio.annotation.library.sources import import_source
 from studio.api.upload_folders import Piece
 from studio.data.schema import BadRow
 from studio.ui.data import views as look
+from studio.ui.data.import_form import ROLES, Typed
 from studio.ui.data.state import LibraryState
 from tests.preflight.conftest import drawing, saved
 from tests.ui.data.click_event import event
@@ -225,3 +228,67 @@ def test_reasons_for_rows_left_out_are_grouped():
         "7 rows (1, 2, 3, 4, 5, …), for example: there is no image file &#x27;1.png&#x27;" in html
     )
     assert "… and 1 more" in html and "<img" not in html
+
+
+def test_of_two_imports_at_once_the_second_is_told_and_keeps_its_files(tab, upload, monkeypatch):
+    held = threading.Event()
+
+    def slow(*given, **options):
+        held.wait(30)
+        return import_source(*given, **options)
+
+    monkeypatch.setattr("studio.annotation.library.import_job.import_source", slow)
+    one, two = upload({"one.jsonl": lines(1)}), upload({"two.jsonl": lines(2)})
+    _, refused, first = tab.form.start(REQUEST, *typed("upload:", *FIELDS, upload=one.key))
+    assert not refused
+    _, refused, second = tab.form.start(REQUEST, *typed("upload:", *FIELDS, upload=two.key))
+    assert "is still being imported" in refused and second == gr.skip()
+    held.set()
+    tab.form.importer.wait(30)
+    tab.arrived(LibraryState(), first, REQUEST)
+    assert not one.folder.exists() and two.path.is_file()
+    shown = start(tab, *typed("upload:", *FIELDS, upload=two.key))
+    assert "Imported into two" in shown["report"]
+
+
+def test_a_mapping_is_kept_with_the_dataset_and_laid_under_a_new_choice(tab, tmp_path):
+    path = tmp_path / "odd.jsonl"
+    row = {"id": "1", "data": {"frage": "Was?"}, "antwort": "Das.", "note": "n"}
+    path.write_text(json.dumps(row))
+    by_hand = ("", "data.frage", "antwort", *FIELDS[3:])
+    start(tab, *typed(str(path), *by_hand))
+    html, _, keep, saved, recognised, *fields = tab.form.preview(
+        REQUEST, *typed(str(path), *FIELDS)
+    )
+    assert keep["visible"] and saved == {"question": "data.frage", "answer": "antwort"}
+    assert "Read with the columns chosen before: question=data.frage" in html and "Was?" in html
+    assert "data.frage" in fields[1]["choices"] and fields[1]["value"] == "data.frage"
+    shown = [one["value"] for one in fields[:-1]]
+    values = typed(str(path), *shown, recognised=recognised, saved=saved)
+    assert Typed.of(values).columns is None, "nothing was changed: as kept"
+    shown[list(ROLES).index("system")] = "note"
+    changed = Typed.of(typed(str(path), *shown, recognised=recognised, saved=saved))
+    assert changed.columns == {**saved, "system": "note"}
+    html, *_ = tab.form.preview(REQUEST, *typed(str(path), *FIELDS, keep=False))
+    assert "Column “Question”" in html or "No column was recognised" in html
+
+
+def test_a_folder_of_images_that_is_not_there_is_named(tab, source, tmp_path):
+    for name in (str(tmp_path / "gone"), "a\0b"):
+        html, *_ = tab.form.preview(REQUEST, *typed(source(1), *FIELDS, images=name))
+        assert "Folder of the images: There is no folder" in html
+        _, refused, _ = tab.form.start(REQUEST, *typed(source(1), *FIELDS, images=name))
+        assert "There is no folder" in refused
+
+
+def test_images_that_lie_elsewhere_are_found_in_their_folder(tab, tmp_path):
+    rows, pictures = tmp_path / "rows", tmp_path / "pictures"
+    rows.mkdir()
+    pictures.mkdir()
+    (rows / "x.jsonl").write_bytes(lines(2, image="a.png"))
+    (pictures / "a.png").write_bytes(PNG)
+    html, *_ = tab.form.preview(REQUEST, *typed(str(rows / "x.jsonl"), *FIELDS))
+    assert "name their folder under “Columns and images”" in html
+    values = typed(str(rows / "x.jsonl"), *FIELDS, images=str(pictures))
+    assert "cannot be used" not in tab.form.preview(REQUEST, *values)[0]
+    assert "2 added" in start(tab, *values)["report"]
