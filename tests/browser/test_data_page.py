@@ -91,8 +91,8 @@ def import_with_bad_rows(page: Page, source: Path) -> None:
     page.locator("#data-do-import").click()
     report = page.locator("#data-report")
     expect(report).to_contain_text("2 rows cannot be used")
-    expect(report).to_contain_text("Row 31: there is no image file 'gone.png'.")
-    expect(report).to_contain_text("Row 32: '../x' leads outside the folder of the data.")
+    expect(report).to_contain_text("Row 31: there is no image file 'gone.png'")
+    expect(report).to_contain_text("Row 32: '../x' leads outside the folder of the data")
 
 
 def download_reasons(page: Page) -> None:

@@ -10,10 +10,12 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from studio.annotation.library.sources import import_source
+from studio.api.access.accounts import Accounts, add_user
 from studio.api.context import StudioContext, close_context, open_context
 from tests.preflight.conftest import drawing, saved
 from tests.ui.serving import opened, served
 
+PASSWORD = "correct horse battery"
 SECOND = 1000
 HOSTILE = "<img src=x onerror='window.hit=1'>${window.hit=1}{{window.hit=1}}"
 TREE = {"charts/pairs.jsonl", "charts/images/0.png", "charts/images/1.png"}
@@ -236,3 +238,28 @@ def test_waiting_pairs_open_though_another_dataset_is_being_labelled(two_sets, p
     page.wait_for_selector(f".an-question:has-text('{drafted.strip()}')")
     page.keyboard.press("n")
     assert page.input_value(".an-editor textarea") == "Half an ideal"
+
+
+def test_an_annotator_finds_the_pairs_under_the_address_that_the_report_names(window, tmp_path):
+    for name, role in (("lea", "lead"), ("ann", "annotator")):
+        add_user(tmp_path / "accounts.yaml", name, role, PASSWORD)
+    opened = open_context(str(tmp_path / "workspace"), Accounts.load(tmp_path / "accounts.yaml"))
+    for name in ("north", "south & east"):
+        rows = [{"id": f"{name}{n}", "question": f"{name} {n}?", "chosen": "a", "rejected": "b"}
+                for n in range(2)]  # fmt: skip
+        path = tmp_path / f"{name}.jsonl"
+        path.write_text("\n".join(map(json.dumps, rows)))
+        import_source(str(path), opened.workspace, opened.store)
+    with served(opened, ("data",)) as address:
+        page = window.new_page()
+        page.goto(f"{address}login")
+        page.fill("input[name=name]", "ann")
+        page.fill("input[name=password]", PASSWORD)
+        page.press("input[name=password]", "Enter")
+        page.wait_for_selector(".an-question")
+        page.goto(f"{address}annotate/?dataset=south%20%26%20east")
+        page.wait_for_selector(".an-question:has-text('south & east')")
+        expect(page.locator(".an-select")).to_have_value("south & east")
+        assert page.request.get(f"{address}studio/uploads/{'0' * 16}").status == 403
+        page.close()
+    close_context(opened)
