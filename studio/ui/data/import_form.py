@@ -67,7 +67,11 @@ class Typed:
     @classmethod
     def of(cls, values: tuple[Any, ...]) -> Typed:
         """Read the values of `ImportForm.fields`."""
-        return cls(*values[:10], tuple(values[10:]))
+        source, split, limit, name, labels, images, keep, upload, saved, recognised = values[:10]
+        mapping = tuple(values[10:])
+        return cls(
+            source, split, limit, name, labels, images, keep, upload, saved, recognised, mapping
+        )
 
     @property
     def columns(self) -> dict[str, str] | None:

@@ -61,7 +61,13 @@ class ImportReportPanel:
                 "changed"
             ]:
                 self.decide = {
-                    name: gr.Button(words, size="sm", min_width=0, elem_id=element)
+                    name: gr.Button(
+                        words,
+                        size="sm",
+                        min_width=0,
+                        variant="primary" if name == "update" else "secondary",
+                        elem_id=element,
+                    )
                     for name, (words, element) in DECISIONS.items()
                 }
             parts["labels_too"] = _step("data-labels-too")
@@ -114,15 +120,16 @@ class ImportReportPanel:
                 changes |= {"upload": "", "typed_source": ""}
         offer = images_offer(report.bad, bool(asked.upload), done=True)
         held = report.next or self.form.context.store.next_steps(report.dataset)
+        asks = report.changed_count > 0 and report.on_change == "ask"
         return {
             **changes,
             "done": gr.update(visible=True),
             "report": look.report(report, offer),
             "shown": status.number,
             "dataset": report.dataset,
-            "changed": gr.update(visible=report.changed_count > 0 and report.on_change == "ask"),
+            "changed": gr.update(visible=asks),
             "labels_too": _labels_too(report.given_labels),
-            **self._steps(report.dataset, held),
+            **self._steps(report.dataset, held, asks),
         }
 
     def decided(self, changed: str, number: int, request: gr.Request) -> tuple[Any, ...]:
@@ -149,7 +156,8 @@ class ImportReportPanel:
         method = "dpo" if held.preferences else "sft"
         return link((f"{LIBRARY}{dataset}", method)), go_to("train")
 
-    def _steps(self, dataset: str, held: NextSteps) -> Changes:
+    def _steps(self, dataset: str, held: NextSteps, asks: bool) -> Changes:
+        """Return the buttons that lead on; while something is asked, none stands out."""
         rows = counted(held.preferences, "pair") if held.preferences else counted(held.answers)
         train = f"Train on {'this' if rows.startswith('1 ') else 'these'} {rows}"
         label = f"Label {'this' if held.waiting == 1 else 'these'} {counted(held.waiting, 'pair')}"
@@ -157,10 +165,10 @@ class ImportReportPanel:
         waits = held.waiting > 0
         return {
             "train": gr.update(
-                visible=trains, value=train, variant="primary" if trains else "secondary"
+                visible=trains, value=train, variant="secondary" if asks else "primary"
             ),
             "label_these": gr.update(
-                visible=waits, value=label, variant="secondary" if trains else "primary"
+                visible=waits, value=label, variant="secondary" if trains or asks else "primary"
             ),
             "write": gr.update(
                 visible=held.unanswered > 0 or (waits and self._has_annotators()),

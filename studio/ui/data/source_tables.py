@@ -22,7 +22,18 @@ ROLES = {
     "conversation": "Conversation",
     "system": "System prompt",
     "id": "Id",
+    "context": "Context",
+    "choices": "Choices",
+    "history": "History",
+    "first": "First answer",
+    "second": "Second answer",
+    "winner": "Winner",
+    "scores": "Scores",
+    "ranks": "Ranks",
+    "verdict": "Verdict",
+    "accepted": "Accepted answers",
 }
+"""What a field may be read as, by the words for it; the form maps these."""
 SHOWN_FIELDS, SHOWN_NAMED, SHOWN_REASONS, SHOWN_CHANGED, SHOWN_TEXT = 12, 6, 8, 6, 80
 STATES = {"imported": "Imported", "ignored": "Ignored", "refused": "Refused"}
 DONE = {
@@ -70,7 +81,7 @@ def fields_table(fields: Sequence[FieldUse], *, folded: bool = False) -> str:
 
 def _field(use: FieldUse) -> str:
     if use.role:
-        how = f"<b>{safe(ROLES.get(use.role, use.role))}</b>"
+        how = f"<b>{safe(ROLES.get(use.role) or use.role.replace('_', ' ').capitalize())}</b>"
     else:
         how = "Kept beside the row" if use.kept else ""
         if use.lost:

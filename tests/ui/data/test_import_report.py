@@ -292,3 +292,16 @@ def test_images_that_lie_elsewhere_are_found_in_their_folder(tab, tmp_path):
     values = typed(str(rows / "x.jsonl"), *FIELDS, images=str(pictures))
     assert "cannot be used" not in tab.form.preview(REQUEST, *values)[0]
     assert "2 added" in start(tab, *values)["report"]
+
+
+def test_two_answers_and_who_won_can_be_said_by_hand(tab, tmp_path):
+    path = tmp_path / "battles.jsonl"
+    rows = [{"id": f"{n}", "q": "Which?", "eins": "this", "zwei": "that", "sieger": "eins"}
+            for n in range(2)]  # fmt: skip
+    path.write_text("\n".join(map(json.dumps, rows)))
+    chosen = {"question": "q", "first": "eins", "second": "zwei", "winner": "sieger"}
+    by_hand = [chosen.get(role, "") for role in ROLES]
+    html, *_ = tab.form.preview(REQUEST, *typed(str(path), *by_hand))
+    assert "<b>Winner</b>" in html and "<b>First answer</b>" in html
+    shown = start(tab, *typed(str(path), *by_hand))
+    assert shown["train"]["value"] == "Train on these 2 pairs"
