@@ -20,7 +20,7 @@ from studio.core.logs import log_told
 from studio.core.paths import can_be_path, typed_path
 from studio.data.schema import BadRow
 from studio.ui.data import views as look
-from studio.ui.data.source_tables import ROLES, said
+from studio.ui.data.source_tables import ROLES, said, without_folder
 from studio.ui.events.event_data import details, text
 from studio.ui.shared.page_scripts import on_load
 
@@ -433,11 +433,11 @@ def outcome(status: ImportStatus, *, uploaded: bool = False) -> str:
         return said("The import was stopped", "Nothing was added.", tone="")
     missing = MISSING_IMAGE.search(status.error)
     offer = images_offer([BadRow(0, status.error, "image")], uploaded) if missing else ""
-    return said("Nothing was imported", status.error, offer)
+    return said("Nothing was imported", without_folder(status.error), offer)
 
 
 def refusal(error: StudioError) -> str:
     """Return what is wrong with what was typed."""
     log_told(error)
-    place = FIELDS.get(error.field, "")
-    return said(f"{place}: {error.message}" if place else error.message, error.remedy)
+    place, message = FIELDS.get(error.field, ""), without_folder(error.message)
+    return said(f"{place}: {message}" if place else message, error.remedy)

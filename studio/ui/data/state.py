@@ -11,6 +11,7 @@ from studio.annotation import AnnotationStore, ItemFilter, ItemView
 from studio.annotation.library.blinding import veiled
 from studio.annotation.records import Order
 from studio.api.after_response import after_answer
+from studio.ui.data.source_tables import without_folder
 
 PAGE = 20
 COUNTED = 10_000  # finds of a search; beyond, there are just more
@@ -265,7 +266,8 @@ def asked_for(state: LibraryState) -> list[str]:
         "longest": "{} characters or fewer",
     }
     only = [f"Only: {state.title}"] if state.title else []
-    return only + [said.format(given[name]) for name, said in words.items() if name in given]
+    shown = {name: without_folder(value) for name, value in given.items()}
+    return only + [said.format(shown[name]) for name, said in words.items() if name in shown]
 
 
 def _word(words: Mapping[str, object], meant: object) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from itertools import count as numbers
 
 from studio.annotation import DatasetView
@@ -17,7 +16,6 @@ from studio.ui.shared.html import bar, count, duration
 from studio.ui.shared.text_differences import safe
 
 DRAWN = numbers(1)
-_UPLOADED = re.compile(r"^.*/uploads/folders/[^/]+/[0-9a-f]{16}/?")
 
 
 def addressed(shown: str, address: str, ticks: int) -> str:
@@ -103,7 +101,7 @@ def _splits(splits: tuple[str, ...]) -> str:
 
 def progress(status: ImportStatus) -> str:
     """Draw an import on its way."""
-    source = safe(_UPLOADED.sub("", status.source) or "what was dropped")
+    source = safe(tables.without_folder(status.source))
     if status.stopping:
         return f'<div class="preview"><p><b>Stopping the import of {source}</b></p></div>'
     share = status.read / status.total if status.total else 0.0

@@ -67,3 +67,13 @@ def test_nothing_of_a_source_is_markup_or_template():
         tables.labels_left_out(ImportReport("x", "y", given_labels=GivenLabels({HOSTILE: 1}))),
     ):
         assert "<img" not in html and "${" not in html and "{{" not in html
+
+
+def test_people_do_not_read_where_uploads_are_kept():
+    kept = "/home/x/workspace/cache/uploads/folders/host-12/0123456789abcdef"
+    assert tables.without_folder(f"{kept}/pairs.jsonl is still being imported.") == (
+        "pairs.jsonl is still being imported."
+    )
+    assert tables.without_folder(f"{kept}/charts") == "charts"
+    assert tables.without_folder(kept) == "what was dropped"
+    assert tables.without_folder("/data/uploads/pairs.jsonl") == "/data/uploads/pairs.jsonl"
