@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import threading
+from types import SimpleNamespace
 
 import gradio as gr
 import pytest
 
+from studio.annotation.library.given_labels import GivenLabels
 from studio.annotation.library.import_job import ImportStatus
 from studio.annotation.library.import_report import ImportReport
 from studio.annotation.library.reason_groups import grouped
@@ -305,3 +307,41 @@ def test_two_answers_and_who_won_can_be_said_by_hand(tab, tmp_path):
     assert "<b>Winner</b>" in html and "<b>First answer</b>" in html
     shown = start(tab, *typed(str(path), *by_hand))
     assert shown["train"]["value"] == "Train on these 2 pairs"
+
+
+def test_with_logins_the_address_for_annotators_is_named(tab, source):
+    tab.context.accounts = SimpleNamespace(by_name={"ana": None})
+    imported(tab, source(2))
+    shown = tab.arrived(LibraryState(), 0, REQUEST)
+    assert shown["write"]["visible"]
+    assert 'href="annotate/?dataset=pairs"' in shown["write"]["value"]
+    assert tab.form.begun[1].options["accounts"] == ("ana",)
+
+
+@pytest.mark.parametrize(
+    ("given", "words", "names"),
+    [
+        (GivenLabels({"ana": 2, "bob": 1}), "Bring the 3 labels too", {}),
+        (
+            GivenLabels({"ana": 2}, {"ana": 2}, brought=True),
+            "They are the same people: bring their labels",
+            {"ana": "ana"},
+        ),
+    ],
+)
+def test_labels_left_out_can_be_brought_afterwards(tab, upload, given, words, names):
+    files = upload({"pairs.jsonl": lines(1)})
+    done = GivenLabels(given.found, {}, brought=True)
+    tab.form.importer = Told(
+        ImportReport("pairs", "Preferences", given_labels=given),
+        ImportReport("pairs", "Preferences", given_labels=done),
+    )
+    shown = start(tab, *typed("upload:a", *FIELDS, upload=files.key))
+    assert shown["labels_too"]["visible"] and shown["labels_too"]["value"] == words
+    assert files.path.is_file(), "they are still to be read"
+    _, report, number, button = tab.done.bring_labels(shown["shown"], REQUEST)
+    assert report == gr.skip() and number == 2 and not button["visible"]
+    (_, first), (_, second) = tab.form.importer.asked
+    assert second == {**first, "labels": True, "labels_as": names}
+    shown = tab.arrived(LibraryState(), 2, REQUEST)
+    assert not shown["labels_too"]["visible"] and not files.folder.exists()
