@@ -88,7 +88,8 @@ def test_a_source_without_one_usable_row_is_refused(tmp_path, workspace, library
 
 @pytest.mark.parametrize(
     ("spec", "name"),
-    [("/d/pairs.jsonl", "pairs"), ("embedded:sft", "sft"), ("exports/x-1", "x-1"),
+    [("/d/pairs.jsonl", "pairs"), ("/d/pairs.jsonl.gz", "pairs"), ("d/pairs.tar.gz", "pairs"),
+     ("embedded:sft", "sft"), ("exports/x-1", "x-1"),
      ("owner/name", "owner/name"), ("/data/charts/", "charts"), ("owner/v1.5", "owner/v1.5")],
 )  # fmt: skip
 def test_dataset_names(spec, name):
