@@ -28,7 +28,8 @@ CHOICES = "Which?\nA. red\nB. blue"
     [
         ([row_of("blue"), row_of("red"), row_of("wide")], ["exact_match", "anls"]),
         ([row_of("blue"), row_of("12%")], ["exact_match", "relaxed_accuracy", "anls"]),
-        ([row_of("a", "b", "c")], ["exact_match", "vqa_accuracy", "anls"]),
+        ([row_of("a", "b", "c")], ["exact_match", "anls"]),
+        ([row_of("a", "a", "c")], ["exact_match", "vqa_accuracy", "anls"]),
         ([row_of("A", question=CHOICES), row_of("B", question=CHOICES)], ["choice_accuracy"]),
         (
             [row_of("yes"), row_of("No.")],
