@@ -47,7 +47,7 @@ def paired_sentence(metric: Metric, paired: PairedFigure) -> str:
         return f"{metric.label} cannot tell the two apart: no difference ({seen})."
     sentence = f"{metric.label} cannot tell the two apart: a difference of {size} ({seen})"
     if paired.rows_needed is None or paired.rows_needed <= paired.rows:
-        return f"{sentence}; more rows would help."
+        return f"{sentence}; more images would help."
     return f"{sentence} needs about {_rounded(paired.rows_needed)} rows."
 
 

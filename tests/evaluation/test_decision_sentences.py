@@ -81,7 +81,7 @@ def test_a_change():
             EXACT,
             PairedFigure(1.0, None, None, 1.0, "cannot tell", 1, None),
             "Exact match cannot tell the two apart: a difference of 100 points (1 row); "
-            "more rows would help.",
+            "more images would help.",
         ),
         (
             EXACT,

@@ -45,6 +45,8 @@ def test_no_json_scores_nothing_and_says_why(text):
         (True, True, True),
         (0.001, 0, False),
         ("a ", "A", True),
+        (10**400, 10**400, True),
+        (10**400, 1, False),
         (None, None, True),
         (None, "", False),
         ([], [], True),
