@@ -8,7 +8,7 @@ next pairs with the reply, and fetches the image of the one to show. `p50_ms` an
 save and next together, `floor_p95_ms` of a request to a route that does nothing, in the same run
 under the same load. `server_cpu_ms` is the processor time the server used for each save with all that
 belongs to it; unlike the others it hardly depends on what else the machine does. With --kills the studio is killed with SIGKILL in the middle of saves and started
-again, while commands that open the same database run beside (annotation_beside.py) and the studio
+again, while commands that open the same database run beside (annotation_background.py) and the studio
 itself freezes rows; every acknowledged label is looked for, under the name of who gave it.
 """
 
@@ -35,7 +35,7 @@ import psutil
 
 ROOT = Path(__file__).resolve().parents[1]
 SERVER = Path(__file__).with_name("annotation_server.py")
-BESIDE = Path(__file__).with_name("annotation_beside.py")
+BESIDE = Path(__file__).with_name("annotation_background.py")
 sys.path.insert(0, str(ROOT))
 HEADERS = {"X-Studio": "1", "Content-Type": "application/json"}
 START_SECONDS = 300.0
@@ -319,7 +319,7 @@ def compare(acknowledged: list[Answer], stored: list[Answer]) -> dict[str, int]:
 
 
 class Others:
-    """The process that does what else goes on; see `annotation_beside.py`."""
+    """The process that does what else goes on; see `annotation_background.py`."""
 
     def __init__(self, workspace: Path, scratch: Path) -> None:
         command = [sys.executable, str(BESIDE), str(workspace), str(scratch)]

@@ -21,7 +21,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.shapes import SHAPES, save_random, write_rows
+from benchmarks.random_models import SHAPES, save_random, write_rows
 from benchmarks.training import CHARTS, settings
 from studio.core.paths import Workspace
 from studio.training.planning import allocator_heap

@@ -29,7 +29,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.shapes import SHAPES, save_random, write_rows
+from benchmarks.random_models import SHAPES, save_random, write_rows
 from studio.config import RunConfig, run_file
 from studio.config.training import SAVINGS
 from studio.core.paths import Workspace

@@ -24,7 +24,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.shapes import SHAPES, save_random, write_rows
+from benchmarks.random_models import SHAPES, save_random, write_rows
 
 WORKER = Path(__file__).with_name("training_worker.py")
 CHARTS = Path(__file__).resolve().parents[2] / "shared" / "data"

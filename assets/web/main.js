@@ -10,6 +10,7 @@ import { attachCheckReport } from "./library/check-report.js";
 import { attachImportEnd, attachImportTicker } from "./library/import-progress.js";
 import { attachOpenRow } from "./library/open-row.js";
 import { attachRowList } from "./library/row-list.js";
+import { attachUploadArea } from "./library/upload-area.js";
 import { startCurvePicture } from "./runs/curve-picture.js";
 import { recallLook } from "./runs/curve-look.js";
 import { startExportFiles } from "./runs/export-files.js";
@@ -46,6 +47,7 @@ const components = {
   "open-row": attachOpenRow,
   "import-ticker": attachImportTicker,
   "import-end": attachImportEnd,
+  "upload-area": attachUploadArea,
   "check-report": attachCheckReport,
   "run-changes": (component) => followChanges(component, RUNS),
   "run-list": attachRunList,

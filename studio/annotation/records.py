@@ -11,6 +11,7 @@ LabelKind = Literal["choose", "tie", "both_good", "both_bad", "skip", "unsure"]
 TiePolicy = Literal["drop", "ignore"]
 Agreement = Literal["agree", "disagree"]
 Order = Literal["oldest", "newest", "shortest", "longest"]
+Verdict = Literal["good", "bad"]
 Side = Literal["left", "right"]
 VOTES: tuple[str, ...] = ("choose", "tie", "both_good", "both_bad")
 TIES: tuple[str, ...] = ("tie", "both_good", "both_bad")
@@ -52,11 +53,18 @@ def details_of(answer: Any) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class AddReport:
-    """What an import did: rows new, already there, and there but given new candidates."""
+    """What an import did: rows new, already there, and there but given new candidates.
+
+    Attributes:
+        changed: There with another content; what became of them was decided before.
+        metadata: There as they are, with other fields kept beside them.
+    """
 
     added: int = 0
     unchanged: int = 0
     extended: int = 0
+    changed: int = 0
+    metadata: int = 0
 
 
 @dataclass(frozen=True)
@@ -160,6 +168,7 @@ class ItemFilter:
         source: What they were imported from (`Facets.sources`).
         length: Least and most characters of the longest answer; None: no such bound.
         ids: Only these items (a finding's rows, a selection).
+        verdict: "good" or "bad": what the source says of a single answer.
     """
 
     dataset: str | None = None
@@ -175,6 +184,7 @@ class ItemFilter:
     tag: str | None = None
     ids: tuple[int, ...] | None = None
     deleted: bool = False
+    verdict: Verdict | None = None
 
 
 @dataclass(frozen=True)

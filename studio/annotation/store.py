@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -20,9 +21,13 @@ from studio.annotation.labeling import answer_history as past
 from studio.annotation.labeling import answer_permission, assignment, labels, pair_card
 from studio.annotation.labeling import progress as counts
 from studio.annotation.labeling import undo as undoing
-from studio.annotation.library import browse, edits, flags_and_tags
+from studio.annotation.library import browse, edits, flags_and_tags, given_labels
+from studio.annotation.library.import_rows import taken
 from studio.annotation.library.import_staging import StagedRows
+from studio.annotation.library.next_steps import NextSteps, next_steps
 from studio.annotation.library.other_workspace_labels import Brought, ForeignLabel, bring
+from studio.annotation.library.row_changes import Decision
+from studio.annotation.library.saved_reading import SavedReading, saved_reading
 from studio.annotation.library.trainable_version import trainable_state
 from studio.annotation.quality.lead_actions import Team
 from studio.annotation.records import (
@@ -79,14 +84,25 @@ class AnnotationStore:
         """Add rows to a dataset, made if new: all of them or, on an error, none.
 
         Raises:
-            DataError: A row is unusable, or its id belongs to a different question or image.
+            DataError: A row is unusable, or its id is there with another content.
         """
         with self.importing(dataset) as batch:
             batch.add_rows(rows)
+            batch.settle()
+            if batch.changed:
+                raise taken(batch.changed[0].external_id)
         return batch.report
 
     @contextmanager
-    def importing(self, dataset: str, *, source: str = "", split: str = "") -> Iterator[StagedRows]:
+    def importing(
+        self,
+        dataset: str,
+        *,
+        source: str = "",
+        split: str = "",
+        on_change: Decision = "ask",
+        reading: dict[str, Any] | None = None,
+    ) -> Iterator[StagedRows]:
         """Add rows with `batch.add(row)`; all of them appear when the block ends.
 
         Nothing appears, and nothing stays, when the block raises or the process is killed.
@@ -95,12 +111,16 @@ class AnnotationStore:
         Args:
             source: What the rows are imported from, to filter by later.
             split: The split they are, to filter by later.
+            on_change: What to do with rows that are there under their id with another content;
+                ask and keep leave them out and name them.
+            reading: How the source is read, kept with the dataset for the next import; None: what
+                is kept stays.
 
         Raises:
             BusyError: Another import goes into the same dataset.
-            DataError: See `add_rows`.
+            DataError: A row is unusable.
         """
-        batch = StagedRows(self._database, self._clock, dataset, source, split)
+        batch = StagedRows(self._database, self._clock, dataset, source, split, on_change, reading)
         try:
             yield batch
             batch.publish()
@@ -112,6 +132,25 @@ class AnnotationStore:
         """Save labels that were given in another workspace; doing it again changes nothing."""
         with self._database.write() as connection:
             return bring(connection, dataset, given)
+
+    def names_taken(self, found: Collection[str], accounts: Collection[str]) -> set[str]:
+        """Find the names of `found` that an account has, or somebody who labelled here."""
+        with self._database.read() as connection:
+            return given_labels.names_taken(connection, found, accounts)
+
+    def saved_reading(self, dataset: str) -> SavedReading:
+        """Read how the source of a dataset was read, where somebody said so."""
+        with self._database.read() as connection:
+            return saved_reading(connection, dataset)
+
+    def next_steps(self, dataset: str) -> NextSteps:
+        """Count what can be trained, labelled or answered in a dataset."""
+        with self._database.read() as connection:
+            return next_steps(connection, dataset)
+
+    def now(self) -> float:
+        """Return the time that the store keeps: seconds since the epoch."""
+        return self._clock()
 
     def datasets(self) -> list[DatasetView]:
         """List every dataset, with how far its labelling is."""

@@ -9,6 +9,7 @@ from fastapi import HTTPException
 
 from studio.annotation import AnnotationStore
 from studio.annotation.database.journal import Journal, open_journal
+from studio.api.upload_folders import UploadFolders
 from studio.core.paths import Workspace
 from studio.data.image_store import ImageStore
 from studio.inference.client import InferenceClient
@@ -31,6 +32,7 @@ class StudioContext:
         accounts: Who may log in; None when the studio is used without logins.
         journal: Where labels are kept when this machine's disk does not last.
         presence: Which other studios have the workspace open.
+        uploads: What was dropped on the import form; None where no page is served.
         shell: The page being built (`ui.shell.navigation.Shell`); None outside `build(context)`.
     """
 
@@ -44,6 +46,7 @@ class StudioContext:
     accounts: Accounts | None = None
     journal: Journal | None = None
     presence: Presence | None = None
+    uploads: UploadFolders | None = None
     shell: Any = None
 
     def user(self, request: Any) -> str:
@@ -95,6 +98,7 @@ def _opened(workspace: Workspace, presence: Presence, accounts: Accounts | None)
         accounts=accounts,
         journal=journal,
         presence=presence,
+        uploads=UploadFolders(workspace.uploads / "folders"),
     )
     if journal is not None:
         journal.start()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from studio.cli.data import mapping
+from studio.cli.import_report import fields_json, unused_lines
 from studio.cli.options import JsonOption, WorkspaceOption, locate, print_json, say
 from studio.config.run import Method
 from studio.core.errors import InputError
@@ -90,10 +91,11 @@ def check(
     with ExitStack() as opened:
         rows = _rows(opened, place, source, split=split, columns=mapping(column), limit=limit)
         found = _finish(check_rows(rows, place, open_model(config), max_length=max_length))
+        fields = rows.fields()
     if json:
-        print_json(found.to_json())
+        print_json(found.to_json() | {"fields": fields_json(fields)})
     else:
-        typer.echo(describe(found))
+        typer.echo("\n".join([describe(found), *unused_lines(fields)]))
     return 0
 
 

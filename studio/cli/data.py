@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import asdict
+from enum import StrEnum
 from getpass import getuser
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,10 +19,20 @@ from studio.core.plurals import counted
 if TYPE_CHECKING:
     from studio.annotation import AnnotationStore
     from studio.annotation.export.preference_export import Export
-    from studio.annotation.library.sources import ImportReport
+    from studio.annotation.library.import_report import ImportReport, SourcePreview
     from studio.core.paths import Workspace
 
-SHOWN_BAD = 20
+PREVIEWED = 5
+MOST_PREVIEWED = 100
+
+
+class OnChange(StrEnum):
+    """What to do with rows that are here under their id with another content."""
+
+    ask = "ask"
+    update = "update"
+    keep = "keep"
+    new = "new"
 
 
 def import_(
@@ -33,68 +44,131 @@ def import_(
         str | None, typer.Option(help="Split, slice such as train[:10%], or all.")
     ] = None,
     column: Annotated[
-        list[str] | None, typer.Option("--column", metavar="ROLE=NAME", help="question=query")
+        list[str] | None,
+        typer.Option(
+            "--column",
+            metavar="ROLE=NAME",
+            help="question=query; a path (data.question), several columns (image=a,b), or a "
+            "constant (question==Describe the chart.). Kept with the dataset.",
+        ),
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first rows.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the dataset.")] = None,
     labels: Annotated[
-        bool, typer.Option("--labels", help="From another workspace: the labels given there too.")
+        bool, typer.Option("--labels", help="The labels that people gave elsewhere too.")
     ] = False,
+    labels_as: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--labels-as", metavar="OLD=NEW", help="The name here of an annotator of the source."
+        ),
+    ] = None,
+    changed: Annotated[
+        OnChange,
+        typer.Option(
+            help="Rows here with another content: ask names them, update replaces with history, "
+            "keep leaves them, new brings them in as further rows."
+        ),
+    ] = OnChange.ask,
+    images: Annotated[
+        Path | None, typer.Option(help="A folder with the images, if not beside the data.")
+    ] = None,
+    saved_columns: Annotated[
+        bool,
+        typer.Option(
+            "--saved-columns/--no-saved-columns",
+            help="Read as the import before into this dataset, or forget how that was.",
+        ),
+    ] = True,
+    preview: Annotated[
+        bool, typer.Option("--preview", help="Only say what would be read; nothing is written.")
+    ] = False,
+    auth: Annotated[
+        Path | None,
+        typer.Option(help="The accounts of the studio, whose names no annotator may take."),
+    ] = None,
     workspace: WorkspaceOption = None,
     json: JsonOption = False,
 ) -> int:
     """Import rows into the workspace."""
-    from studio.annotation import AnnotationStore
-    from studio.annotation.library.other_workspace_labels import described
-    from studio.annotation.library.sources import import_source
+    from studio.cli import import_report as told
 
     place = locate(workspace)
+    asked: dict[str, Any] = {
+        "split": split,
+        "columns": mapping(column) if column else None,
+        "name": name,
+        "images": _folder(images),
+        "use_saved": saved_columns,
+    }
+    if preview:
+        found = _preview(place, source, min(limit or PREVIEWED, MOST_PREVIEWED), asked)
+        if json:
+            print_json(told.preview_json(found))
+        else:
+            for line in told.preview_lines(found):
+                typer.echo(line)
+        return 0
+    asked |= {"limit": limit, "labels": labels, "on_change": changed.value}
+    asked |= {"labels_as": _renamed(labels_as), "accounts": _names(auth)}
+    report = _import(place, source, asked)
+    if json:
+        print_json(told.import_json(report))
+        return 0
+    for line in told.import_lines(report):
+        typer.echo(line)
+    for line in told.left_out_lines(report):
+        say(line)
+    for line in told.next_lines(report.next, str(place.root)) if report.next else ():
+        typer.echo(line)
+    return 0
+
+
+def _import(place: Workspace, source: str, asked: dict[str, Any]) -> ImportReport:
+    from studio.annotation import AnnotationStore
+    from studio.annotation.library.sources import import_source
+
     with (
         closing(AnnotationStore(place.database_url)) as store,
         progress_bar("Importing") as show,
     ):
-        report = import_source(
-            source,
-            place,
-            store,
-            split=split,
-            columns=mapping(column),
-            limit=limit,
-            name=name,
-            labels=labels,
-            on_progress=show,
-        )
-    if json:
-        print_json(_as_json(report))
-        return 0
-    typer.echo(f"Recognised as {report.recognised_as}.")
-    typer.echo(f"{report.added} rows added to {report.dataset}, {report.unchanged} already there.")
-    if report.extended:
-        typer.echo(f"{report.extended} rows given new answers.")
-    if report.identical:
-        typer.echo(f"{report.identical} rows have answers that all say the same: no pair.")
-    if report.labels:
-        typer.echo(f"Labels: {described(report.labels)}.")
-    for row in report.bad[:SHOWN_BAD]:
-        say(f"line {row.line} left out: {row.reason}")
-    if report.left_out:
-        say(f"{counted(report.bad_count)} left out, all listed in {report.left_out}")
-    return 0
+        return import_source(source, place, store, on_progress=show, **asked)
 
 
-def _as_json(report: ImportReport) -> dict[str, object]:
-    return {
-        "dataset": report.dataset,
-        "recognised_as": report.recognised_as,
-        "added": report.added,
-        "unchanged": report.unchanged,
-        "extended": report.extended,
-        "identical": report.identical,
-        "labels": asdict(report.labels) if report.labels else None,
-        "left_out": report.bad_count,
-        "left_out_file": str(report.left_out) if report.left_out else None,
-        "bad": [{"line": row.line, "reason": row.reason} for row in report.bad],
-    }
+def _preview(place: Workspace, source: str, limit: int, asked: dict[str, Any]) -> SourcePreview:
+    from studio.annotation import AnnotationStore
+    from studio.annotation.library.sources import preview_source
+
+    with closing(AnnotationStore(place.database_url)) as store:
+        return preview_source(source, place, limit=limit, store=store, **asked)
+
+
+def _folder(images: Path | None) -> Path | None:
+    """Check the folder of images. Raises InputError when there is none."""
+    if images is None:
+        return None
+    folder = images.expanduser().absolute()
+    if not folder.is_dir():
+        raise InputError(f"There is no folder {images}.", remedy="Check the path.", field="images")
+    return folder
+
+
+def _names(auth: Path | None) -> tuple[str, ...]:
+    """Read the names of the accounts in a file."""
+    if auth is None:
+        return ()
+    from studio.api.access.accounts import Accounts
+
+    return tuple(Accounts.load(auth).by_name)
+
+
+def _renamed(assignments: list[str] | None) -> dict[str, str]:
+    """`["ana=Ana Lima"]` as a mapping."""
+    pairs = [assignment.partition("=") for assignment in assignments or []]
+    wrong = next((old for old, separator, new in pairs if not separator or not new), None)
+    if wrong is not None:
+        raise typer.BadParameter(f"{wrong!r} is not of the form OLD=NEW.")
+    return {old: new for old, _, new in pairs}
 
 
 def export(

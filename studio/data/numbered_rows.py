@@ -8,7 +8,8 @@ from itertools import islice
 from typing import Literal
 
 from studio.core.paths import Workspace
-from studio.data.schema import BadRow, Row
+from studio.data.field_uses import joined_fields
+from studio.data.schema import BadRow, FieldUse, Row
 from studio.data.sources import Source, open_source
 
 TRAIN = "train"
@@ -30,6 +31,7 @@ class NumberedRows:
     Attributes:
         total: How many there are, if known.
         numbers: What the numbers of the entries are.
+        fields: Tells what became of every column and nested field of the rows gone through.
     """
 
     source: str
@@ -37,6 +39,7 @@ class NumberedRows:
     total: int | None
     entries: Callable[[], Iterator[Entry]]
     numbers: Literal["rows", "items"] = "rows"
+    fields: Callable[[], list[FieldUse]] = list
 
 
 def source_rows(
@@ -78,4 +81,7 @@ def source_rows(
                 yield Entry(last, name, row)
             before = last
 
-    return NumberedRows(first.label, tuple(sources), total, entries)
+    def fields() -> list[FieldUse]:
+        return joined_fields([source.fields() for source in sources.values()])
+
+    return NumberedRows(first.label, tuple(sources), total, entries, fields=fields)

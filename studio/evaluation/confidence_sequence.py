@@ -3,7 +3,7 @@
 A bet on each observation: the capital of one who bets that the mean is not m,
 K_n(m) = Π_i (1 + λ (x_i − m)), stays below 1/α for ever with probability 1 − α if m is the mean
 (Ville 1939), and the sequence holds every m whose capital is below 1/α (Waudby-Smith and Ramdas
-2024, "Estimating means of bounded random variables by betting", theorem 1). Writing
+2024, "Estimating means of bounded random variables by betting", section 4). Writing
 λ = (p − m) / (m (1 − m)), one factor is x p/m + (1 − x)(1 − p)/(1 − m): for votes of 0 or 1 the
 likelihood ratio of p against m. The capital is spread over a grid of p (the method of mixtures,
 Robbins 1970), so that nothing depends on the order of the votes; for 0 and 1 this is the

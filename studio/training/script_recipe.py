@@ -28,7 +28,7 @@ from studio.training.model_setup import reference_folder, with_checkpoint_quanti
 from studio.training.planning.preflight_plan import rows_of
 from studio.training.row_length import context_of
 from studio.training.run_rows import RunData
-from studio.training.script_definitions import additions_of
+from studio.training.script_family_fixes import additions_of
 from studio.training.script_lines import begins_with_rows, lines_of
 from studio.training.trainer_arguments import argument_values, best_of
 

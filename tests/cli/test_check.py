@@ -90,3 +90,13 @@ def test_what_cannot_be_checked_ends_with_a_sentence(run, arguments, said):
     code, out, err = run(*arguments)
     assert code == 2 and out == ""
     assert said in err and "Traceback" not in err
+
+
+def test_columns_that_are_not_used_are_named(run, tmp_path):
+    rows = [{"question": f"{n}?", "answer": "yes", "notes": "x" * 200_000} for n in range(2)]
+    path = tmp_path / "rows.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    code, said, _ = run(str(path))
+    assert code == 0 and "not used: column `notes` in 2 rows (" in said
+    told = json.loads(run(str(path), "--json")[1])
+    assert {use["path"]: use["lost"] for use in told["fields"]}["notes"] == 2

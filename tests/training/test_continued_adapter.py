@@ -15,9 +15,9 @@ from studio.models.load import load_model
 from studio.models.prompts import EvalExample
 from studio.runs.event_log import read_events
 from studio.runs.store import RunStore
+from studio.training.dpo_reference_check import LN2
 from studio.training.model_setup import prepare_model
 from studio.training.planning.preflight_plan import preflight
-from studio.training.reference_check import LN2
 from studio.training.run_rows import load_run_data
 from tests.adapter_folders import configured, describe, reweigh, save_adapter_of
 from tests.training.one_step import OneStep

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 from PIL import Image
 
@@ -23,6 +24,15 @@ HOSTILE = "<img src=x onerror=alert(1)> ${alert(2)} {{constructor}}"
 REQUEST = SimpleNamespace(query_params={})
 FIELDS = ("",) * len(ROLES)
 ASK = ("", "ask", *FIELDS[2:])
+
+
+def typed(
+    source: str, *mapping: str, recognised: dict[str, str] | None = None, **more: Any
+) -> list[Any]:
+    """What the import form holds, in the order of its fields."""
+    usual = {"split": "", "limit": 0, "name": "", "labels": False, "images": "", "keep": True}
+    known = {"upload": "", "saved": {}, "recognised": recognised or {}}
+    return [source, *(usual | known | more).values(), *(mapping or FIELDS)]
 
 
 @contextmanager
@@ -52,6 +62,6 @@ def write_pairs(folder: Path, count: int, question: str = "How many?", bad: int 
 
 def imported(tab: DataTab, path: str, *mapping: str) -> None:
     """Import a file and wait for its end."""
-    going, refused = tab.form.start(REQUEST, path, "", 0, "", False, {}, *(mapping or ASK))
+    going, refused, _ = tab.form.start(REQUEST, *typed(path, *(mapping or ASK)))
     assert going and not refused
     assert tab.form.importer.wait(30).state == "done"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from studio.annotation import AnnotationStore
+from studio.api.access.accounts import Accounts
+from studio.api.upload_folders import UploadFolders
 from studio.core.paths import Workspace
 from studio.data.image_store import ImageStore
 
@@ -18,6 +20,8 @@ class Context:
     images: ImageStore
     lead: bool = True
     name: str = "ana"
+    uploads: UploadFolders | None = None
+    accounts: Accounts | None = None
 
     def is_lead(self, request) -> bool:
         return self.lead

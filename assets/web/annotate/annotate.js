@@ -18,17 +18,27 @@ export const attachAnnotate = ({ element, trigger }) => {
   const root = element.querySelector("[data-annotate]");
   if (!(root instanceof HTMLElement) || session?.root === root) return;
   session = new Session(root, trigger);
-  if (wanted !== null) session.choose(wanted);
+  const dataset = wanted ?? named();
+  if (dataset !== null) session.choose(dataset);
   wanted = null;
 };
 
-/** Turns to the pairs of the dataset that is looked at in Data; of all where none is. */
-export const labelDataset = () => {
-  const looked = document.querySelector("#dataset-list [aria-pressed=true]");
-  const dataset = (looked instanceof HTMLElement && looked.dataset.dataset) || "";
+/**
+ * Turns to the pairs of the dataset that is looked at in Data, or was imported; of all where none is.
+ *
+ * @param {string} [place] finds the element that names it
+ */
+export const labelDataset = (place = "#dataset-list [aria-pressed=true]") => {
+  const named = /** @type {HTMLElement | null} */ (document.querySelector(place))?.dataset;
+  const dataset = named?.imported ?? named?.dataset ?? "";
   if (session) session.choose(dataset);
   else wanted = dataset;
 };
+
+/** The dataset that the address of the annotators' own page names; null where it names none. */
+const named = () =>
+  /\/annotate\/?$/.test(location.pathname)
+    ? new URLSearchParams(location.search).get("dataset") : null;
 
 /** Asks the studio for datasets and pairs again. */
 export const refreshPairs = () => {

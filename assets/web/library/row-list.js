@@ -41,7 +41,19 @@ class RowList {
     const found = around(event, "[data-item],[data-dataset],[data-reveal],[data-veil]");
     if (!found) return;
     if (found.dataset.item) this.show(found.dataset.item);
+    else if (found.dataset.dataset !== undefined) this.press(found);
     this.trigger("click", { ...found.dataset });
+  }
+
+  /**
+   * Shows at once which dataset is looked at: what is clicked next is meant for that one.
+   *
+   * @param {HTMLElement} card
+   */
+  press(card) {
+    for (const other of this.element.querySelectorAll("[data-dataset]")) {
+      other.setAttribute("aria-pressed", String(other === card));
+    }
   }
 
   /** @param {KeyboardEvent} event */

@@ -43,7 +43,8 @@ class ImportBatch(Base):
 class Dataset(Base):
     """A named set of items; `overlap` people answer each of its pairs.
 
-    `staged` until its first import is published. `settings` are those of `ProjectSettings`.
+    `staged` until its first import is published. `settings` are those of `ProjectSettings`;
+    `reading` is how its source was read, where somebody said so (`saved_reading.SavedReading`).
     """
 
     __tablename__ = "datasets"
@@ -53,6 +54,7 @@ class Dataset(Base):
     created_at: Mapped[float] = mapped_column(Float)
     staged: Mapped[bool] = mapped_column(Boolean, default=False)
     settings: Mapped[dict | None] = mapped_column(JSON)
+    reading: Mapped[dict | None] = mapped_column(JSON)
 
 
 class Item(Base):

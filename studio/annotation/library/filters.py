@@ -38,6 +38,7 @@ from studio.annotation.database.tables import (
 )
 from studio.annotation.library.import_staging import unpublished
 from studio.annotation.records import VOTES, ItemFilter
+from studio.data.schema import VERDICT
 
 _WORD = re.compile(r"\w+")
 _WITHOUT_BLANKS = re.compile(
@@ -102,6 +103,11 @@ def _columns(where: ItemFilter) -> Iterator[ColumnElement[bool]]:
         yield Item.length <= most
 
 
+def _verdict(verdict: str) -> ColumnElement[bool]:
+    """What the source said of a row's single answer; kept beside the row."""
+    return Item.meta[VERDICT].as_string() == verdict
+
+
 def _relations(where: ItemFilter) -> Iterator[ColumnElement[bool]]:
     if where.labelled is not None:
         voted = Item.id.in_(select(Pair.item_id).where(Pair.votes > 0))
@@ -115,6 +121,8 @@ def _relations(where: ItemFilter) -> Iterator[ColumnElement[bool]]:
         yield disputed if where.agreement == "disagree" else ~disputed
     if where.source is not None:
         yield Item.batch.in_(select(ImportBatch.id).where(ImportBatch.source == where.source))
+    if where.verdict is not None:
+        yield _verdict(where.verdict)
     if where.tag is not None:
         yield Item.id.in_(select(ItemTag.item_id).where(ItemTag.tag == where.tag))
 

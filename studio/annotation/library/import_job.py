@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal, TypedDict, Unpack
 
 from studio.annotation import AnnotationStore
-from studio.annotation.library.sources import ImportReport, import_source
+from studio.annotation.library.import_report import ImportReport
+from studio.annotation.library.row_changes import Decision
+from studio.annotation.library.sources import import_source
 from studio.core.errors import BusyError, StoppedError, StudioError
 from studio.core.logs import log_told
 from studio.core.paths import Workspace
@@ -47,6 +50,16 @@ class ImportStatus:
         return self.seconds * max(0, self.total - self.read) / self.read
 
 
+class MoreOptions(TypedDict, total=False):
+    """What `import_source` may be told besides."""
+
+    on_change: Decision
+    images: Path | None
+    use_saved: bool
+    labels_as: Mapping[str, str] | None
+    accounts: Collection[str]
+
+
 class Importer:
     """Runs `import_source` in a thread of its own; an import cut off leaves nothing behind."""
 
@@ -78,6 +91,7 @@ class Importer:
         limit: int | None = None,
         name: str | None = None,
         labels: bool = False,
+        **more: Unpack[MoreOptions],
     ) -> ImportStatus:
         """Begin an import; see `import_source`. Raises BusyError while another one is reading."""
         with self._lock:
@@ -89,8 +103,8 @@ class Importer:
             self._status = ImportStatus(self._status.number + 1, "reading", spec)
             self._stopping.clear()
             self._began = self._clock()
-            options = {"split": split, "columns": columns, "limit": limit, "name": name}
-            options["labels"] = labels
+            options: dict[str, Any] = {"split": split, "columns": columns, "limit": limit}
+            options |= {"name": name, "labels": labels, **more}
             self._thread = threading.Thread(
                 target=self._run, args=(spec, options), name="import", daemon=True
             )

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 
@@ -12,21 +10,31 @@ from sqlalchemy import Connection, insert, select
 
 from studio.annotation.database.search_text import longest, prompt_to_json, search_text
 from studio.annotation.database.tables import Candidate, Item, Pair
+from studio.annotation.library import changed_rows
+from studio.annotation.library.changed_rows import Settled
+from studio.annotation.library.row_changes import ChangedRow, Decision, KnownItem
+from studio.annotation.library.row_identity import Identity, fingerprint, identity, text_hash
+from studio.annotation.library.row_updates import RowUpdates
 from studio.core.errors import DataError
 from studio.data.schema import Answer, Row
 
 CHUNK = 200
+TOLD = 1_000
 
 
 @dataclass(frozen=True)
 class ImportTarget:
-    """Where rows go: a dataset, the batch they belong to, the split they come from."""
+    """Where rows go: a dataset, the batch they belong to, the split they come from.
+
+    `on_change` is what happens to rows that are here with another content.
+    """
 
     dataset_id: int
     overlap: int
     batch: int
     split: str
     now: float
+    on_change: Decision = "ask"
 
 
 @dataclass
@@ -35,13 +43,24 @@ class Chunk:
 
     Attributes:
         extended: Ids of items that were there before and got a new answer or pair.
-        choices: (first, second, the source's choice) of pairs there before without one.
+        changed: Rows that are there with another content, as they are told.
+        changed_count: How many there are; of them `brought` are written under another id.
+        metadata: How many are there with other fields beside them.
+        updates: What publishing will change in items that are there.
+        renamed: Ids that rows had in the source, by those they have here.
+        left_out: Ids of changed rows of which nothing is written.
     """
 
     added: int = 0
     unchanged: int = 0
     extended: set[int] = field(default_factory=set)
-    choices: list[tuple[int, int, int]] = field(default_factory=list)
+    changed: list[ChangedRow] = field(default_factory=list)
+    changed_count: int = 0
+    brought: int = 0
+    metadata: int = 0
+    updates: RowUpdates = field(default_factory=RowUpdates)
+    renamed: dict[str, str] = field(default_factory=dict)
+    left_out: set[str] = field(default_factory=set)
 
 
 def check_name(name: str) -> str:
@@ -76,32 +95,41 @@ def check_row(row: Row) -> None:
         )
 
 
-def fingerprint(row: Row) -> str:
-    """Hash what an item is: its images and its prompt (sha256, hex)."""
-    content = json.dumps([row.images, prompt_to_json(row.prompt)], ensure_ascii=False)
-    return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def write_chunk(connection: Connection, target: ImportTarget, rows: Sequence[Row]) -> Chunk:
+def write_chunk(
+    connection: Connection, target: ImportTarget, rows: Sequence[Row], told: int = TOLD
+) -> Chunk:
     """Write checked rows with different ids; those already there are left as they are.
 
-    Raises:
-        DataError: An id is already taken in this dataset by another question or image.
+    What is there with another content is settled as `target.on_change` says; at most `told` such
+    rows are described.
     """
-    known = _known_items(connection, target.dataset_id, rows)
+    settled = changed_rows.settle(
+        connection, target.dataset_id, target.batch, target.on_change, rows, told
+    )
+    chunk = Chunk(
+        changed=settled.changed,
+        changed_count=settled.changed_count,
+        brought=settled.brought,
+        metadata=settled.metadata,
+        updates=settled.updates,
+        renamed=settled.renamed,
+        left_out=settled.left_out,
+    )
+    rows, known = settled.rows, settled.known
     fresh = [row for row in rows if row.external_id not in known]
-    ids = known | _add_items(connection, target, fresh)
-    answers = _known_candidates(connection, list(known.values()))
+    ids = {name: item.id for name, item in known.items()} | _add_items(connection, target, fresh)
+    answers = _known_answers(rows, known)
     missing = _missing_candidates(rows, ids, answers, target)
     if missing:
         connection.execute(insert(Candidate), missing)
-        answers |= _known_candidates(connection, list({one["item_id"] for one in missing}))
-    chunk = Chunk()
-    paired = _add_pairs(connection, target, rows, ids, answers, chunk)
+        answers |= _new_candidates(connection, target, missing)
+    paired = _add_pairs(connection, target, settled, ids, answers)
     touched = {candidate["item_id"] for candidate in missing} | paired
-    chunk.extended = touched.intersection(known.values())
+    touched |= _give_references(settled, answers)
+    updated = {known[name].id for name in settled.updated}
+    chunk.extended = touched.intersection(item.id for item in known.values()) - updated
     chunk.added = len(fresh)
-    chunk.unchanged = len(rows) - len(fresh) - len(chunk.extended)
+    chunk.unchanged = len(rows) - len(fresh) - len(chunk.extended) - len(updated)
     return chunk
 
 
@@ -110,15 +138,6 @@ def _answers(row: Row) -> Iterator[tuple[Answer, bool]]:
     if row.completion is not None:
         yield row.completion, True
     yield from ((answer, False) for answer in (row.chosen, row.rejected, *row.candidates) if answer)
-
-
-def _identity(item_id: int, answer: Answer) -> tuple[int, str, str]:
-    return item_id, answer.author[:300], text_hash(answer.text)
-
-
-def text_hash(text: str) -> str:
-    """Hash a text (sha256, hex), by which texts are compared and found again."""
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def taken(external_id: str) -> DataError:
@@ -130,17 +149,35 @@ def taken(external_id: str) -> DataError:
     )
 
 
-def _known_items(connection: Connection, dataset_id: int, rows: Sequence[Row]) -> dict[str, int]:
-    wanted = {row.external_id: row for row in rows}
-    query = select(Item.id, Item.external_id, Item.fingerprint).where(
-        Item.dataset_id == dataset_id, Item.external_id.in_(wanted)
-    )
-    known = {}
-    for item in connection.execute(query):
-        if item.fingerprint != fingerprint(wanted[item.external_id]):
-            raise taken(item.external_id)
-        known[item.external_id] = item.id
-    return known
+def _known_answers(rows: Sequence[Row], known: Mapping[str, KnownItem]) -> dict[Identity, int]:
+    """Answers that are here, by what they were imported as and by what they are now."""
+    found: dict[Identity, int] = {}
+    answers = [(item.id, answer) for item in known.values() for answer in item.answers]
+    for place in (0, 1):  # what was imported comes before what others were edited into
+        for number, answer in answers:
+            for hashed in answer.hashes[place : place + 1]:
+                found.setdefault((number, answer.author, hashed), answer.id)
+    for row in rows:
+        item = known.get(row.external_id)
+        if item is None or row.completion is None or item.reference is None:
+            continue
+        if text_hash(row.completion.text) in item.reference.hashes:  # under whatever name
+            found.setdefault(identity(item.id, row.completion), item.reference.id)
+    return found
+
+
+def _give_references(settled: Settled, answers: Mapping[Identity, int]) -> set[int]:
+    """Note answers that were here and are the reference now; returns their items."""
+    given = set()
+    for row in settled.rows:
+        item = settled.known.get(row.external_id)
+        if item is None or row.completion is None or item.reference is not None:
+            continue
+        number = answers[identity(item.id, row.completion)]
+        if any(answer.id == number for answer in item.answers):
+            settled.updates.references.append(number)
+            given.add(item.id)
+    return given
 
 
 def _add_items(connection: Connection, target: ImportTarget, rows: list[Row]) -> dict[str, int]:
@@ -176,9 +213,12 @@ def _item(row: Row, target: ImportTarget) -> dict:
     }
 
 
-def _known_candidates(connection: Connection, items: list[int]) -> dict[tuple[int, str, str], int]:
+def _new_candidates(
+    connection: Connection, target: ImportTarget, added: Sequence[Mapping]
+) -> dict[Identity, int]:
+    items = {candidate["item_id"] for candidate in added}
     query = select(Candidate.id, Candidate.item_id, Candidate.author, Candidate.text_hash).where(
-        Candidate.item_id.in_(items)
+        Candidate.item_id.in_(items), Candidate.batch == target.batch
     )
     return {(c.item_id, c.author, c.text_hash): c.id for c in connection.execute(query)}
 
@@ -186,16 +226,16 @@ def _known_candidates(connection: Connection, items: list[int]) -> dict[tuple[in
 def _missing_candidates(
     rows: Sequence[Row], items: dict[str, int], known: dict, target: ImportTarget
 ) -> list[dict]:
-    missing: dict[tuple, dict] = {}
+    missing: dict[Identity, dict] = {}
     for row in rows:
         for answer, reference in _answers(row):
-            identity = _identity(items[row.external_id], answer)
-            if identity in known or identity in missing:
+            key = identity(items[row.external_id], answer)
+            if key in known or key in missing:
                 continue
-            missing[identity] = {
-                "item_id": identity[0],
-                "author": identity[1],
-                "text_hash": identity[2],
+            missing[key] = {
+                "item_id": key[0],
+                "author": key[1],
+                "text_hash": key[2],
                 "text": answer.text,
                 "length": len(answer.text),
                 "reference": reference,
@@ -212,31 +252,33 @@ def _wanted_pairs(row: Row, item_id: int, ids: dict) -> Iterator[tuple[int, int,
         answers.insert(0, (row.chosen, row.rejected))
     for left, right in answers:
         if left.text.strip() != right.text.strip():
-            one, two = ids[_identity(item_id, left)], ids[_identity(item_id, right)]
+            one, two = ids[identity(item_id, left)], ids[identity(item_id, right)]
+            if one == two:  # one was edited into the other
+                continue
             yield min(one, two), max(one, two), one if left is row.chosen else None
 
 
 def _add_pairs(
     connection: Connection,
     target: ImportTarget,
-    rows: Sequence[Row],
+    settled: Settled,
     items: dict[str, int],
-    ids: dict,
-    chunk: Chunk,
+    ids: dict[Identity, int],
 ) -> set[int]:
     """Add the pairs that are not there; returns the items that got one or a choice."""
-    query = select(Pair.first_id, Pair.second_id, Pair.source_choice_id).where(
-        Pair.item_id.in_(list(items.values()))
-    )
-    known = {(p.first_id, p.second_id): p.source_choice_id for p in connection.execute(query)}
-    hidden = _hidden(connection, list(items.values()))
+    known = {
+        (pair.first_id, pair.second_id): pair.choice
+        for item in settled.known.values()
+        for pair in item.pairs
+    }
+    hidden = _hidden(connection, [item.id for item in settled.known.values()])
     values, touched = {}, set()
-    for row in rows:
+    for row in settled.rows:
         item_id = items[row.external_id]
         for first, second, choice in _wanted_pairs(row, item_id, ids):
             if (first, second) in known:
                 if choice is not None and known[first, second] is None:
-                    chunk.choices.append((first, second, choice))
+                    settled.updates.choices.append((first, second, choice))
                     touched.add(item_id)
             elif (first, second) not in values:
                 touched.add(item_id)
@@ -265,6 +307,8 @@ def _pair(
 
 def _hidden(connection: Connection, items: list[int]) -> set[int]:
     """Those of `items` that are excluded or in the bin."""
+    if not items:
+        return set()
     query = select(Item.id).where(
         Item.id.in_(items), Item.excluded.is_(True) | Item.deleted_at.is_not(None)
     )

@@ -12,6 +12,7 @@ import socket
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import PurePath
 from typing import Any
 
 import psutil
@@ -19,8 +20,17 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from studio.annotation.database.connection import Database
 from studio.annotation.database.search_text import longest, search_text
-from studio.annotation.database.tables import Candidate, Dataset, ImportBatch, Item, Pair
-from studio.annotation.library import import_rows
+from studio.annotation.database.tables import (
+    Candidate,
+    Dataset,
+    ImportBatch,
+    Item,
+    Pair,
+    TextEdit,
+)
+from studio.annotation.library import import_rows, row_updates
+from studio.annotation.library.row_changes import ChangedRow, Decision
+from studio.annotation.library.row_updates import Publication, RowUpdates
 from studio.annotation.records import AddReport
 from studio.core.errors import BusyError, StudioError
 from studio.core.process_identity import process_alive
@@ -29,6 +39,7 @@ from studio.data.schema import Row
 STALE_SECONDS = 3600.0
 _LIVE: set[int] = set()  # batches this process is working on
 DISCARDED = 1_000
+NAMED_CHANGES = import_rows.TOLD
 STAGING, PUBLISHED, DONE = "staging", "published", "done"
 
 
@@ -41,6 +52,12 @@ class StagedRows:
     """Rows on their way into one dataset; made by `AnnotationStore.importing`.
 
     `report` says how many rows are new so far; it is final once the block has ended.
+
+    Attributes:
+        changed: The first `NAMED_CHANGES` rows that are there with another content.
+        renamed: Ids that rows had in the source, with those they have here.
+        left_out: Ids of changed rows of which nothing was brought in.
+        judged: How many rows were changed that people had been given to label.
     """
 
     def __init__(
@@ -50,24 +67,34 @@ class StagedRows:
         dataset: str,
         source: str = "",
         split: str = "",
+        on_change: Decision = "ask",
+        reading: dict[str, Any] | None = None,
     ) -> None:
         self.dataset = import_rows.check_name(dataset)
         self.report = AddReport()
         self.published = False
         self._database, self._clock = database, clock
-        self._waiting: dict[str, Row] = {}
+        self._waiting: list[Row] = []
         self._extended: set[int] = set()
-        self._choices: list[tuple[int, int, int]] = []
+        self._updates = RowUpdates()
+        self._editor = f"import {_short(source)}".strip()[:200]
+        self._reading = reading
+        self.changed: list[ChangedRow] = []
+        self.renamed: dict[str, str] = {}
+        self.left_out: set[str] = set()
+        self.judged = 0
         _sweep(database, clock())
         with database.write() as connection:
-            self._target = _begin(connection, self.dataset, source, split, clock())
+            target = _begin(connection, self.dataset, source, split, clock())
+        self._target = replace(target, on_change=on_change)
         _LIVE.add(self._target.batch)
 
     @property
     def rows(self) -> int:
         """Rows taken so far."""
         report = self.report
-        return report.added + report.unchanged + report.extended + len(self._waiting)
+        known = report.unchanged + report.extended + report.changed
+        return report.added + known + len(self._waiting)
 
     @property
     def number(self) -> int:
@@ -82,9 +109,7 @@ class StagedRows:
     def add(self, row: Row) -> None:
         """Take one row. Raises DataError when the tables cannot hold it."""
         import_rows.check_row(row)
-        if row.external_id in self._waiting:
-            self._flush()
-        self._waiting[row.external_id] = row
+        self._waiting.append(row)
         if len(self._waiting) >= import_rows.CHUNK:
             self._flush()
 
@@ -98,18 +123,21 @@ class StagedRows:
         self._flush()
         with self._database.write() as connection:
             _still_mine(connection, self._target.batch)
-            for first, second, choice in self._choices:
-                connection.execute(
-                    update(Pair)
-                    .where(Pair.first_id == first, Pair.second_id == second)
-                    .values(source_choice_id=choice)
-                )
+            to = Publication(
+                self._target.dataset_id,
+                self._target.overlap,
+                self._target.batch,
+                self._editor,
+                self._clock(),
+            )
+            self.judged = row_updates.apply(connection, self._updates, to)
             # The one row by which everything is seen: a kill before this commit leaves nothing.
             _set_batch(connection, self.number, state=PUBLISHED, touched_at=self._clock())
             published = update(Dataset).where(Dataset.id == self._target.dataset_id)
-            connection.execute(published.values(staged=False))
+            connection.execute(published.values(staged=False, **self._kept_reading()))
         self.published = True
-        _finish(self._database, self._target.batch, list(self._extended))
+        items = self._extended | self._updates.items
+        _finish(self._database, self._target.batch, sorted(items))
         _LIVE.discard(self._target.batch)
 
     def discard(self) -> None:
@@ -119,23 +147,61 @@ class StagedRows:
         with suppress(StudioError):
             _discard(self._database, self._target.batch)
 
+    def settle(self) -> None:
+        """Write what waits, so that `report` and `changed` are complete before publishing."""
+        self._flush()
+
+    def _kept_reading(self) -> dict[str, Any]:
+        return {} if self._reading is None else {"reading": self._reading or None}
+
     def _flush(self) -> None:
-        rows, self._waiting = list(self._waiting.values()), {}
+        rows, self._waiting = self._waiting, []
         if not rows:
             return
         with self._database.write() as connection:
             _still_mine(connection, self._target.batch)
-            chunk = import_rows.write_chunk(connection, self._target, rows)
+            chunks = []
+            told = NAMED_CHANGES - len(self.changed)
+            for some in _with_different_ids(rows):
+                chunks.append(import_rows.write_chunk(connection, self._target, some, told))
+                told -= len(chunks[-1].changed)
             _set_batch(connection, self._target.batch, touched_at=self._clock())
+        for chunk in chunks:
+            self._count(chunk)
+
+    def _count(self, chunk: import_rows.Chunk) -> None:
         again = chunk.extended & self._extended
         self._extended |= chunk.extended
-        self._choices += chunk.choices
+        self._updates.add(chunk.updates)
+        self.renamed |= chunk.renamed
+        self.left_out |= chunk.left_out
+        self.changed += chunk.changed
         self.report = replace(
             self.report,
-            added=self.report.added + chunk.added,
+            added=self.report.added + chunk.added - chunk.brought,
             unchanged=self.report.unchanged + chunk.unchanged + len(again),
             extended=self.report.extended + len(chunk.extended) - len(again),
+            changed=self.report.changed + chunk.changed_count,
+            metadata=self.report.metadata + chunk.metadata,
         )
+
+
+def _with_different_ids(rows: Iterable[Row]) -> list[list[Row]]:
+    """Part rows so that no id is twice in a part, in their order."""
+    parts: list[dict[str, Row]] = [{}]
+    latest: dict[str, int] = {}
+    for row in rows:
+        at = latest.get(row.external_id, -1) + 1
+        latest[row.external_id] = at
+        if at == len(parts):
+            parts.append({})
+        parts[at][row.external_id] = row
+    return [list(part.values()) for part in parts if part]
+
+
+def _short(source: str) -> str:
+    """The name of a file or folder, for the history of a text; else the source itself."""
+    return PurePath(source).name if "/" in source and len(PurePath(source).parts) > 2 else source
 
 
 def _begin(
@@ -229,8 +295,13 @@ def _sweep(database: Database, now: float) -> None:
             with database.read() as connection:
                 query = select(Candidate.item_id).join(Item, Item.id == Candidate.item_id)
                 query = query.where(Candidate.batch == batch.id, Item.batch != batch.id)
-                extended = list(connection.execute(query.distinct()).scalars())
-            _finish(database, batch.id, extended)
+                extended = set(connection.execute(query.distinct()).scalars())
+                # Its own changes of texts, and perhaps some made since: those change nothing here.
+                query = select(TextEdit.item_id).join(Item, Item.id == TextEdit.item_id)
+                query = query.where(Item.dataset_id == batch.dataset_id)
+                query = query.where(TextEdit.created_at >= batch.created_at)
+                extended |= set(connection.execute(query.distinct()).scalars())
+            _finish(database, batch.id, sorted(extended))
 
 
 def _alive(batch, now: float) -> bool:

@@ -22,7 +22,7 @@ from studio.annotation.records import ItemFilter, ItemView
 from studio.core.errors import DataError, NotFoundError, source_error
 from studio.core.paths import Workspace, can_be_path, typed_path
 from studio.data.image_store import ImageStore
-from studio.data.schema import Answer, BadRow, Row
+from studio.data.schema import Answer, BadRow, FieldUse, FileGroup, Row
 from studio.data.sources.opened_source import Preview
 from studio.data.split_slices import Split, choose_split, parse_split
 
@@ -79,6 +79,18 @@ class WorkspaceSource:
         rows = list(islice(self.rows(), n))
         bad = [row for row in rows if isinstance(row, BadRow)]
         return Preview([row for row in rows if isinstance(row, Row)], bad)
+
+    def fields(self) -> list[FieldUse]:
+        """Nothing: rows of a workspace have no columns of their own."""
+        return []
+
+    def notes(self) -> list[str]:
+        """Nothing: its rows were read before."""
+        return []
+
+    def files(self) -> list[FileGroup]:
+        """Nothing: its files are the studio's."""
+        return []
 
     def annotators(self) -> dict[str, int]:
         """Count the answers of each annotator that stand in the dataset."""

@@ -10,7 +10,7 @@ from studio.annotation import AnnotationStore, ExportPolicy, ItemFilter, ItemVie
 from studio.core.errors import NotFoundError
 from studio.core.paths import Workspace
 from studio.data.numbered_rows import TRAIN, Entry, NumberedRows
-from studio.data.schema import Answer, Row
+from studio.data.schema import VERDICT, Answer, Row
 
 Preference = tuple[Answer, Answer]
 
@@ -40,7 +40,8 @@ def library_rows(
     def entries() -> Iterator[Entry]:
         for item in store.every(where):
             row = row_of(item, decided)
-            if view.pairs and not item.pairs and len(row.candidates) == 1:
+            alone = len(row.candidates) == 1 and item.meta.get(VERDICT) != "bad"
+            if view.pairs and not item.pairs and alone:
                 row = replace(row, chosen=row.candidates[0], candidates=())
             yield Entry(item.id, item.split or TRAIN, row)
 

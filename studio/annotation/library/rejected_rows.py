@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from studio.annotation.library.reason_groups import ReasonGroup, ReasonGroups
 from studio.core.spreadsheet import neutral
 from studio.data.schema import BadRow
 
@@ -28,6 +29,7 @@ class LeftOut:
     def __init__(self) -> None:
         self.count = 0
         self.first: list[BadRow] = []
+        self._reasons = ReasonGroups()
         self._file = tempfile.SpooledTemporaryFile(  # noqa: SIM115
             SPOOLED_BYTES, "w+", encoding="utf-8", newline=""
         )
@@ -48,9 +50,15 @@ class LeftOut:
     def add(self, row: BadRow) -> None:
         """Add one more row; no cell becomes a formula."""
         self.count += 1
+        self._reasons.add(row)
         if self.count <= IN_MEMORY:
             self.first.append(row)
         self._writer.writerow((row.line, neutral(row.field), neutral(row.reason)))
+
+    @property
+    def reasons(self) -> list[ReasonGroup]:
+        """Their reasons, the commonest first."""
+        return self._reasons.groups
 
     def keep(self, path: Path) -> Path | None:
         """Write all of them to `path`, for spreadsheets; None when there are none."""

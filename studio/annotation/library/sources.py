@@ -3,82 +3,57 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePath
 
 from studio.annotation import AnnotationStore
+from studio.annotation.library.given_labels import GivenLabels, LabelSpool, check_names
+from studio.annotation.library.import_report import (
+    ImportReport,
+    SourcePreview,
+    joined_files,
+)
 from studio.annotation.library.import_staging import StagedRows
 from studio.annotation.library.other_workspace import WorkspaceSource, is_workspace
 from studio.annotation.library.other_workspace_labels import Brought
+from studio.annotation.library.reason_groups import grouped
 from studio.annotation.library.rejected_rows import LeftOut
+from studio.annotation.library.row_changes import Decision
+from studio.annotation.library.saved_reading import Reading, SavedReading, choose_reading
 from studio.core.errors import DataError, RunFailedError, source_error
+from studio.core.logs import log_told
 from studio.core.paths import Workspace
 from studio.core.plurals import counted
+from studio.data.field_uses import joined_fields
 from studio.data.schema import BadRow, Row
 from studio.data.sources import Source, open_source
-from studio.data.sources.archive import ENDING as ZIP
-from studio.data.sources.files import ENDINGS
+from studio.data.sources.archive import bare_name
 from studio.data.sources.registry import open_reader
 from studio.data.split_slices import parse_split
+
+__all__ = [
+    "ImportReport", "SourcePreview", "dataset_name", "import_source", "open_any",
+    "preview_source", "source_columns",
+]  # fmt: skip
 
 Progress = Callable[[int, int | None], None]
 ALL_SPLITS = "all"
 EVERY = 20
-
-
-@dataclass(frozen=True)
-class SourcePreview:
-    """What a source holds, before anything is brought in.
-
-    Attributes:
-        mapping: Role → column, as it would be read.
-        rows: Number of rows of the chosen split, if known.
-        labels: For another workspace, how many labels of each annotator could come along.
-    """
-
-    label: str
-    recognised_as: str
-    columns: tuple[str, ...]
-    mapping: dict[str, str]
-    splits: tuple[str, ...]
-    rows: int | None
-    first: list[Row]
-    bad: list[BadRow]
-    labels: dict[str, int] | None = None
-
-
-@dataclass(frozen=True)
-class ImportReport:
-    """What an import did.
-
-    Attributes:
-        dataset: The name the rows are under.
-        extended: Rows that were there and got new answers.
-        identical: Rows whose answers all say the same: brought in, but no pair.
-        bad: Rows left out, with reasons (the first of them).
-        left_out: A CSV file with the lines and reasons of all of them; None when there are none.
-        number: Number of the import in this workspace.
-        labels: What came of the labels of another workspace; None when they were not asked for.
-    """
-
-    dataset: str
-    recognised_as: str
-    added: int = 0
-    unchanged: int = 0
-    extended: int = 0
-    identical: int = 0
-    bad_count: int = 0
-    bad: list[BadRow] = field(default_factory=list)
-    left_out: Path | None = None
-    number: int = 0
-    labels: Brought | None = None
+MOST_REASONS = 5
 
 
 def open_any(
-    spec: str, workspace: Workspace, split: str | None, columns: Mapping[str, str] | None
+    spec: str,
+    workspace: Workspace,
+    split: str | None,
+    columns: Mapping[str, str] | None,
+    images: Path | None = None,
 ) -> Source | WorkspaceSource:
     """Open a source to import from: all that `open_source` knows, and another workspace.
+
+    Args:
+        images: A folder to look for images in that are not beside the data.
 
     Raises:
         DataError: It cannot be read, or lacks the split or a column.
@@ -88,7 +63,9 @@ def open_any(
             return WorkspaceSource(spec, split, workspace)
     except OSError as error:
         raise source_error(f"{spec[:200]!r} cannot be read: {error.strerror or error}.") from error
-    return open_source(spec, split=split, columns=columns, workspace=workspace)
+    if images is None:
+        return open_source(spec, split=split, columns=columns, workspace=workspace)
+    return open_source(spec, split=split, columns=columns, workspace=workspace, images=images)
 
 
 def preview_source(
@@ -98,10 +75,30 @@ def preview_source(
     split: str | None = None,
     columns: Mapping[str, str] | None = None,
     limit: int = 5,
+    store: AnnotationStore | None = None,
+    name: str | None = None,
+    images: Path | None = None,
+    use_saved: bool = True,
 ) -> SourcePreview:
-    """Recognise a source and read its first rows. Raises DataError."""
-    source = open_any(spec, workspace, None if split == ALL_SPLITS else split or None, columns)
+    """Recognise a source and read its first rows; see `import_source`. Raises DataError.
+
+    Args:
+        store: Where to look up how the dataset was read before.
+        name: The dataset that it would go into; None: named after the source.
+    """
+    named = None if split == ALL_SPLITS else split or None
+    saved = store.saved_reading(name or dataset_name(spec)) if store else SavedReading()
+    reading = choose_reading(saved, columns, images, use_saved)
+    source, reading = _opened(spec, workspace, named, reading)
     preview = source.preview(limit)
+    labels: dict[str, int] | None = None
+    if isinstance(source, WorkspaceSource):
+        labels = source.annotators()
+    else:
+        with LabelSpool(wanted=False) as given:
+            for row in preview.rows:
+                given.add(row)
+            labels = dict(given.found) or None
     return SourcePreview(
         label=source.label,
         recognised_as=source.recognised_as,
@@ -111,8 +108,29 @@ def preview_source(
         rows=source.count(),
         first=preview.rows,
         bad=preview.bad,
-        labels=source.annotators() if isinstance(source, WorkspaceSource) else None,
+        labels=labels,
+        fields=source.fields(),
+        files=source.files(),
+        notes=source.notes(),
+        reasons=grouped(preview.bad),
+        columns_from=reading.origin,
+        columns_saved=reading.saved.columns,
+        images=str(reading.images or ""),
     )
+
+
+def _opened(
+    spec: str, workspace: Workspace, split: str | None, reading: Reading
+) -> tuple[Source | WorkspaceSource, Reading]:
+    """Open a source; without the columns that were kept where they do not fit it."""
+    try:
+        return open_any(spec, workspace, split, reading.columns, reading.images), reading
+    except DataError as error:
+        if reading.origin != "saved" or not error.field.startswith("data.columns"):
+            raise
+        log_told(error)
+    reading = replace(reading, columns=None, origin="unfit", keep=None)
+    return open_any(spec, workspace, split, None, reading.images), reading
 
 
 def source_columns(spec: str, workspace: Workspace, split: str | None = None) -> tuple[str, ...]:
@@ -136,54 +154,89 @@ def import_source(
     name: str | None = None,
     labels: bool = False,
     on_progress: Progress | None = None,
+    on_change: Decision = "ask",
+    images: Path | None = None,
+    use_saved: bool = True,
+    labels_as: Mapping[str, str] | None = None,
+    accounts: Collection[str] = (),
 ) -> ImportReport:
     """Bring the rows of a source into the annotation store: all of them or, on an error, none.
 
-    Importing the same source again adds only what is new. Damaged rows are left out and reported.
+    Importing the same source again adds only what is new. Damaged rows are left out and reported,
+    and so are rows that are there under their id with another content, unless `on_change` says
+    what to do with them.
 
     Args:
         split: A split, a slice, or "all".
+        columns: Role → column or path; kept with the dataset for its next import. None: as kept;
+            empty: as recognised, and nothing is kept any more.
         limit: At most this many good rows.
         name: Name of the dataset; None: after the source.
-        labels: From another workspace, also the answers people gave there, under their names.
-            They follow once the rows are in.
+        labels: Also the answers that people gave elsewhere, under their names. They follow once the
+            rows are in.
         on_progress: Called with rows read so far and their number, if known.
+        on_change: "ask" names changed rows and brings nothing of them; "update" replaces what is
+            here and keeps it as history, what was labelled stays; "keep" leaves what is here;
+            "new" brings them as further rows under `id~2`.
+        images: A folder to look for images in that are not beside the data; kept like `columns`.
+        use_saved: False: forget the columns and the folder that are kept.
+        labels_as: Names of annotators in the source → names here. A name that somebody here has
+            is taken only when it is among them.
+        accounts: Names of the people who may log in.
 
     Raises:
         BusyError: Another import goes into the same dataset.
         DataError: The source cannot be read, or none of its rows can be used.
+        InputError: A name in `labels_as` cannot be one.
         RunFailedError: The disk is full or broken.
     """
+    check_names(labels_as or {})
+    reading = choose_reading(
+        store.saved_reading(name or dataset_name(spec)), columns, images, use_saved
+    )
     splits: Sequence[str | None] = (split or None,)
     if split == ALL_SPLITS:
-        splits = open_any(spec, workspace, None, columns).splits
-    sources = [open_any(spec, workspace, name_of_split, columns) for name_of_split in splits]
+        first, reading = _opened(spec, workspace, None, reading)
+        splits = first.splits
+    sources: list[Source | WorkspaceSource] = []
+    for name_of_split in splits:
+        source, reading = _opened(spec, workspace, name_of_split, reading)
+        sources.append(source)
     first = sources[0]
     named = first.split if isinstance(first, WorkspaceSource) else dataset_name(spec)
     dataset = name or named
     total = _total(sources, limit) if on_progress else None
-    try:
-        with store.importing(dataset, source=spec.strip()) as batch, LeftOut() as bad:
-            identical = 0
-            for read, row in enumerate(_rows(sources, batch, limit), 1):
-                if isinstance(row, BadRow):
-                    bad.add(row)
-                else:
-                    batch.add(row)
-                    identical += _says_the_same(row)
-                if on_progress and (read % EVERY == 0 or read == total):
-                    on_progress(read, total)
-            if not batch.rows:
-                raise _nothing_usable(sources[0], bad)
-            left_out = bad.keep(workspace.left_out(batch.number))
-    except OSError as error:
-        raise RunFailedError(
-            f"The import broke off: {error.strerror or error}. Nothing was added.",
-            remedy="Free some space or check the disk, then import again.",
-        ) from error
+    with LeftOut() as bad, LabelSpool(labels) as given:
+        try:
+            with store.importing(
+                dataset, source=spec.strip(), on_change=on_change, reading=reading.keep
+            ) as batch:
+                identical = 0
+                for read, row in enumerate(_rows(sources, batch, limit), 1):
+                    if isinstance(row, BadRow):
+                        bad.add(row)
+                    else:
+                        batch.add(row)
+                        given.add(row)
+                        identical += _says_the_same(row)
+                    if on_progress and (read % EVERY == 0 or read == total):
+                        on_progress(read, total)
+                if not batch.rows:
+                    raise _nothing_usable(sources[0], bad)
+                left_out = bad.keep(workspace.left_out(batch.number))
+        except OSError as error:
+            raise RunFailedError(
+                f"The import broke off: {error.strerror or error}. Nothing was added.",
+                remedy="Free some space or check the disk, then import again.",
+            ) from error
+        brought, came = None, GivenLabels(dict(given.found))
+        if labels:
+            brought = _bring_labels(sources, store, batch.dataset)
+            of_rows, came = _bring_given(given, store, batch, labels_as or {}, accounts)
+            brought += of_rows
     return ImportReport(
         dataset=dataset,
-        recognised_as=sources[0].recognised_as,
+        recognised_as=first.recognised_as,
         added=batch.report.added,
         unchanged=batch.report.unchanged,
         extended=batch.report.extended,
@@ -192,7 +245,22 @@ def import_source(
         bad=bad.first,
         left_out=left_out,
         number=batch.number,
-        labels=_bring_labels(sources, store, batch.dataset) if labels else None,
+        labels=brought,
+        on_change=on_change,
+        changed=batch.changed,
+        changed_count=batch.report.changed,
+        metadata=batch.report.metadata,
+        judged=batch.judged,
+        given_labels=came,
+        fields=joined_fields([source.fields() for source in sources]),
+        files=joined_files([source.files() for source in sources]),
+        notes=list(dict.fromkeys(note for source in sources for note in source.notes())),
+        reasons=bad.reasons,
+        mapping=dict(first.mapping),
+        columns_from=reading.origin,
+        columns_saved=reading.saved.columns,
+        images=str(reading.images or ""),
+        next=store.next_steps(batch.dataset),
     )
 
 
@@ -209,14 +277,32 @@ def _bring_labels(
     return done
 
 
+def _bring_given(
+    given: LabelSpool,
+    store: AnnotationStore,
+    batch: StagedRows,
+    names: Mapping[str, str],
+    accounts: Collection[str],
+) -> tuple[Brought, GivenLabels]:
+    """Bring the labels that came with rows, but those of names that somebody here has."""
+    taken = store.names_taken([name for name in given.found if name not in names], accounts)
+    done = Brought()
+    rows = (batch.renamed, batch.left_out)
+    for some in given.labels(batch.dataset, names, taken, *rows, store.now()):
+        done += store.bring_labels(batch.dataset, some)
+    refused = {name: count for name, count in given.found.items() if name in taken}
+    of_changed = given.count_of(batch.left_out, taken)
+    return done, GivenLabels(dict(given.found), refused, of_changed, brought=True)
+
+
 def dataset_name(spec: str) -> str:
     """Name a source: `pairs` for `/data/pairs.jsonl`, `owner/name` for a hub id."""
     spec = spec.strip()
     path = PurePath(spec)
     if spec.startswith(("embedded:", "exports/")):
         name = re.split("[:/]", spec, maxsplit=1)[1]
-    elif path.suffix.lower() in (*ENDINGS, ZIP):
-        name = path.stem
+    elif (bare := bare_name(path.name)) != path.name:
+        name = bare
     elif path.is_absolute() or spec.startswith((".", "~")):
         name = path.name
     else:
@@ -266,8 +352,13 @@ def _nothing_usable(source: Source | WorkspaceSource, bad: LeftOut) -> DataError
     if not bad.count:
         return source_error(f"{source.label} has no rows.")
     first = bad.first[0]
+    others = [f"{group.reason} ({counted(group.count)})" for group in bad.reasons]
+    more = f" All reasons: {'; '.join(others[:MOST_REASONS])}." if len(others) > 1 else ""
+    about_images = "image" in first.reason
     return source_error(
         f"None of the {counted(bad.count)} of {source.label} can be used; row {first.line}: "
-        f"{first.reason}.",
-        "Check the columns and that the images lie beside the data.",
+        f"{first.reason}.{more}",
+        "Check that the images lie beside the data."
+        if about_images
+        else "Correct the rows, or say which column is what.",
     )

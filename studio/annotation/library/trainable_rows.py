@@ -21,7 +21,8 @@ from studio.data.schema import Answer, Row
 from studio.data.sources.registry import LIBRARY
 
 YES = {"": True, "yes": True, "true": True, "no": False, "false": False}
-FILTERS = ("labelled", "flagged", "by", "agreement", "source", "split", "tag", "search")
+FILTERS = ("labelled", "flagged", "by", "agreement", "source", "split", "tag", "search", "verdict")
+CHOICES = {"agreement": ("agree", "disagree"), "verdict": ("good", "bad")}
 POLICY = ExportPolicy(include_imported=True)
 
 
@@ -42,7 +43,7 @@ def parse_library(spec: str) -> ItemFilter:
     """Read the filter of `library:<dataset>[?filter&filter=value …]`.
 
     Filters: `labelled`, `flagged` (`=no` turns them round), `by`, `agreement`, `source`, `split`,
-    `tag`, `search`. What is excluded or in the bin is never in it.
+    `tag`, `search`, `verdict`. What is excluded or in the bin is never in it.
 
     Raises:
         DataError: A filter is unknown or has a value it cannot have.
@@ -59,8 +60,10 @@ def parse_library(spec: str) -> ItemFilter:
             if value not in YES:
                 raise _refused(f"{name}={value[:60]!r} is neither yes nor no.", "Write yes or no.")
             values[name] = YES[value]
-        elif name == "agreement" and value not in ("agree", "disagree"):
-            raise _refused(f"There is no agreement {value[:60]!r}.", "Write agree or disagree.")
+        elif name in CHOICES and value not in CHOICES[name]:
+            raise _refused(
+                f"There is no {name} {value[:60]!r}.", f"Write {' or '.join(CHOICES[name])}."
+            )
         else:
             values["labelled_by" if name == "by" else name] = value
     return ItemFilter(**values)

@@ -69,12 +69,14 @@ class FormRoute(ReadRoute):
 class StudioRoute(ReadRoute):
     """A route whose bodies are bounded and whose errors are `{"message", "remedy", "field"}`."""
 
+    longest = MAX_BODY
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
 
         async def guarded(request: Request) -> Response:
             try:
-                check_size(request)
+                check_size(request, self.longest)
                 return await handle(request)
             except StudioError as error:
                 log_told(error)
@@ -97,15 +99,15 @@ def status_of(error: StudioError) -> int:
     return next(status for kind, status in STATUS if isinstance(error, kind))
 
 
-def check_size(request: Request) -> None:
-    """Refuse a body over MAX_BODY, or one that doesn't say how long it is."""
+def check_size(request: Request, longest: int = MAX_BODY) -> None:
+    """Refuse a body over `longest` bytes, or one that doesn't say how long it is."""
     if request.method in ("GET", "HEAD"):
         return
     length = request.headers.get("content-length", "")
     if not length.isdecimal() or len(length) > 15:
         raise HTTPException(411, "The request must say how long it is.")
-    if int(length) > MAX_BODY:
-        raise HTTPException(413, f"The request is longer than {MAX_BODY >> 10} KB.")
+    if int(length) > longest:
+        raise HTTPException(413, f"The request is longer than {longest >> 10} KB.")
 
 
 def is_own_link(request: Request) -> bool:

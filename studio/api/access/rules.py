@@ -61,6 +61,7 @@ _STUDIO = (
     ),
     (_WRITE, r"/studio/annotate/.+", Rule(Who.MEMBER, SMALL)),
     (_READ, r"/studio/.+", Rule(Who.LEAD)),
+    (_WRITE, r"/studio/uploads/[0-9a-f]{16}/pieces", Rule(Who.LEAD, upload=True)),
     (_WRITE, r"/studio/.+", Rule(Who.LEAD, SMALL)),
 )
 # Gradio's files, which are the same for everybody.

@@ -1,7 +1,7 @@
 """The formats known by name. Each is declared once: how it is recognised, read and shown.
 
 To add one, declare a `Format` with an example in one of the modules below; the import, the preview
-and docs/formats.md (`python -m studio.data.formats.reference`) follow, and the tests read its
+and docs/formats.md (`python -m studio.data.formats.docs_page`) follow, and the tests read its
 example in every kind of file.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from studio.data.columns import ASKING, guess_columns
 from studio.data.formats import annotation_tools, datasets, training_tools
-from studio.data.formats.declared import USED, Format
+from studio.data.formats.declaration import USED, Format
 from studio.data.record_fields import Record
 
 # The first that fits reads a record: those with the most particular fields come first.

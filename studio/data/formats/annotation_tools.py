@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from studio.data.columns import Guess, guess_columns, read_winner, values_at
-from studio.data.formats.declared import USED, Format
+from studio.data.formats.declaration import USED, Format
 from studio.data.record_fields import Record, is_missing
 
 Vote = tuple[str, Any, Any]

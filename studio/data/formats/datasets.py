@@ -7,7 +7,7 @@ from statistics import fmean
 from typing import Any
 
 from studio.data.conversation import is_turns
-from studio.data.formats.declared import USED, Format
+from studio.data.formats.declaration import USED, Format
 from studio.data.record_fields import Record, parsed
 
 INSTRUCTIONS = ("instruction", "safe_instruction", "unsafe_instruction")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from studio.data.conversation import is_turns
-from studio.data.formats.declared import Format
+from studio.data.formats.declaration import Format
 from studio.data.record_fields import Record, get, texts_of
 
 

@@ -50,6 +50,15 @@ def is_tar(name: str) -> bool:
     return inner in TAR_ENDINGS or path.suffix in TAR_ENDINGS
 
 
+def bare_name(name: str) -> str:
+    """Return the name of a file of rows or an archive without its endings: `pairs` of `pairs.tar.gz`."""
+    path = PurePosixPath(name)
+    if path.suffix.lower() in compression.ENDINGS:
+        path = PurePosixPath(path.stem)
+    known = path.suffix.lower() in (*files.ENDINGS, ENDING, *TAR_ENDINGS)
+    return path.stem if known else path.name
+
+
 def matches(spec: str, workspace: Workspace) -> bool:
     return Path(spec).suffix.lower() == ENDING or is_tar(Path(spec).name)
 

@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath, PurePosixPath
 from typing import Literal
 
 from studio.data.schema import FileGroup
-from studio.data.sources.file_kinds import ARCHIVES, UNSAID, is_image, why_refused
+from studio.data.sources.file_kinds import ARCHIVES, DESCRIPTIONS, UNSAID, is_image, why_refused
 
 HIDDEN = "hidden"
 NO_DATA = "no data file and no image"
-UNNAMED = "no row names it"
+UNNAMED = "no row that was read names it"
 PACKED = "an archive beside the data is not unpacked"
+DESCRIPTION = "tells of the dataset, and has no rows"
+LINK = "a link that leads out of the folder"
 OTHER_SPLIT = "belongs to another split"
 EXAMPLES = 5
 MAX_ENTRIES = 500_000
 State = Literal["imported", "ignored", "refused"]
+
+
+class ImageFiles(set[Path]):
+    """The files that rows named as their images; those that are no usable image with the reason."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.refused: dict[Path, str] = {}
 
 
 @dataclass
@@ -30,12 +40,15 @@ class Census:
         read: The files that rows or their notes come from.
         ignored: Files that are not read, with the reason.
         elsewhere: Folders of other splits.
+        unread: Why data files that are not mentioned are not read; `is_data` tells which are such.
     """
 
     root: Path
     read: set[Path] = field(default_factory=set)
     ignored: Mapping[Path, str] = field(default_factory=dict)
-    elsewhere: tuple[Path, ...] = ()
+    elsewhere: frozenset[Path] = frozenset()
+    unread: str = ""
+    is_data: Callable[[str], bool] = bool
 
     def groups(self, images: Container[Path]) -> list[FileGroup]:
         """Group all files below the folder by their fate.
@@ -50,17 +63,31 @@ class Census:
 
     def _fate(self, path: Path, images: Container[Path]) -> tuple[State, str]:
         name = path.relative_to(self.root).as_posix()
+        if isinstance(images, ImageFiles) and path in images.refused:
+            return "refused", images.refused[path]
         if path in self.read or path in images:
             return "imported", ""
         if is_hidden(name):
             return "ignored", HIDDEN
+        if path.is_symlink() and (linked := self._of_link(path.resolve(), images)):
+            return linked
         if path in self.ignored:
             return "ignored", self.ignored[path]
-        if any(path.is_relative_to(folder) for folder in self.elsewhere):
+        if not self.elsewhere.isdisjoint(path.parents):
             return "ignored", OTHER_SPLIT
+        if path.name in DESCRIPTIONS:
+            return "ignored", DESCRIPTION
+        if self.unread and self.is_data(path.name):
+            return "ignored", self.unread
         if is_image(name):
             return "ignored", UNNAMED
         return unused(name)
+
+    def _of_link(self, target: Path, images: Container[Path]) -> tuple[State, str] | None:
+        """The fate of what a link leads to; None for a file inside that nothing asks for."""
+        if target in images:
+            return "imported", ""
+        return None if target.is_relative_to(self.root) else ("ignored", LINK)
 
 
 def unused(name: str) -> tuple[State, str]:
@@ -75,16 +102,24 @@ def unused(name: str) -> tuple[State, str]:
     return "ignored", NO_DATA
 
 
-def walked(root: Path, most: int = MAX_ENTRIES) -> Iterator[Path]:
-    """Yield the files below a folder in order, `most` at most; links to folders stay closed."""
+def walked(root: Path, most: int = MAX_ENTRIES, strict: bool = False) -> Iterator[Path]:
+    """Yield the files below a folder in order, `most` at most; links to folders stay closed.
+
+    Args:
+        strict: A folder that cannot be looked into raises OSError, instead of seeming empty.
+    """
     seen = 0
-    for place, folders, names in os.walk(root):
+    for place, folders, names in os.walk(root, onerror=_raised if strict else None):
         folders.sort()
         for name in sorted(names):
             seen += 1
             if seen > most:
                 return
             yield Path(place, name)
+
+
+def _raised(error: OSError) -> None:
+    raise error
 
 
 def is_hidden(name: str) -> bool:

@@ -13,6 +13,11 @@ IMAGE_ENDINGS = (
 NOTE_ENDINGS = (".json", ".txt", ".caption", ".cls")
 """Of files beside an image with its name."""
 
+DESCRIPTIONS = (
+    "dataset_info.json", "dataset_infos.json", "state.json", "dataset_dict.json", "manifest.json",
+)  # fmt: skip
+"""Files that tell of a dataset as a whole."""
+
 _IMAGES = {
     "TIFF": ".tif .tiff",
     "AVIF": ".avif",

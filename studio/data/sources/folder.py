@@ -20,6 +20,7 @@ from studio.data.sources.file_census import (
     walked,
 )
 from studio.data.sources.file_kinds import (
+    DESCRIPTIONS,
     IMAGE_ENDINGS,
     NOTE_ENDINGS,
     UNSAID,
@@ -48,12 +49,10 @@ from studio.data.sources.json_shapes import SPLIT_NAMES
 from studio.data.sources.reader import Reader
 from studio.data.split_slices import choose_split
 
-NOT_DATA = (
-    "dataset_info.json", "dataset_infos.json", "state.json", "dataset_dict.json", "manifest.json",
-)  # fmt: skip
 METADATA = "metadata"
 _DEEPER = "lies further down than the data files that are read"
 _NOTES = "images and their notes are read instead"
+_COMPARED = 500  # files whose columns are looked at; more are as some of these
 _NAMED = 8  # files in a reason
 
 
@@ -99,8 +98,8 @@ def _saved_dict(folder: Path, split: str | None, field: str) -> Reader:
     name = choose_split(split, tuple(parts), field)
     paths = tuple(sorted(parts[name].glob("*.arrow")))
     reader = _arrow(paths, parts[name], tuple(parts))
-    elsewhere = tuple(part for split, part in parts.items() if split != name)
-    reader.census = Census(folder, {*paths, *_descriptions(folder)}, {}, elsewhere)
+    elsewhere = frozenset(part for split, part in parts.items() if split != name)
+    reader.census = Census(folder, set(paths), {}, elsewhere)
     return reader
 
 
@@ -108,11 +107,6 @@ def _arrow(paths: tuple[Path, ...], folder: Path, splits: tuple[str, ...]) -> Ar
     kind = "Parquet" if paths and paths[0].suffix.lower() == ".parquet" else "Arrow"
     label = f"{kind} file {paths[0].name}" if len(paths) == 1 else f"{len(paths)} {kind} files"
     return ArrowReader(label=label, splits=splits, folder=folder, paths=paths)
-
-
-def _descriptions(root: Path) -> set[Path]:
-    """The files that tell of a dataset as a whole."""
-    return {path for path in walked(root) if path.name in NOT_DATA}
 
 
 def _data_files(root: Path, by_key: bool) -> list[Path]:
@@ -134,7 +128,7 @@ def _rows_among(files: Sequence[Path], by_key: bool) -> list[Path]:
     return [
         path
         for path in files
-        if is_data(path.name) and path.name not in NOT_DATA and path not in notes
+        if is_data(path.name) and path.name not in DESCRIPTIONS and path not in notes
     ]
 
 
@@ -143,7 +137,7 @@ def _is_inside(path: Path, root: Path) -> bool:
 
 
 def _listed(root: Path) -> list[Path]:
-    entries = list(islice(walked(root, MAX_ENTRIES + 1), MAX_ENTRIES + 1))
+    entries = list(islice(walked(root, MAX_ENTRIES + 1, strict=True), MAX_ENTRIES + 1))
     if len(entries) > MAX_ENTRIES:
         raise source_error(
             f"The folder {root.name!r} holds more than {MAX_ENTRIES:,} files.",
@@ -156,19 +150,13 @@ def _of_data(
     root: Path, data: list[Path], split: str | None, workspace: Workspace, field: str
 ) -> Reader:
     reader, chosen = _of_files(root, data, split, workspace, field)
-    used = chosen if not isinstance(reader, FilesReader) else list(reader.paths)
-    others = {path: OTHER_SPLIT for path in data if path not in chosen}
-    spare = {path: "other data files are read instead" for path in chosen if path not in used}
-    deeper = {path: _DEEPER for path in walked(root) if is_data(path.name) and path not in data}
-    read = {*used, *_descriptions(root)}
-    own = {path.parent for path in used}
-    elsewhere = tuple(
-        folder
-        for folder in {path.parent for path in others}
-        if folder != root and not any(path.is_relative_to(folder) for path in own)
-    )
+    used = set(reader.paths if isinstance(reader, FilesReader) else chosen)
+    others = dict.fromkeys(set(data).difference(chosen), OTHER_SPLIT)
+    spare = dict.fromkeys(set(chosen) - used, "other data files are read instead")
+    own = {folder for path in used for folder in (path.parent, *path.parent.parents)}
+    elsewhere = frozenset(path.parent for path in others if path.parent not in own)
     reader.more_folders = (*reader.more_folders, root)
-    reader.census = Census(root, read, {**deeper, **others, **spare}, elsewhere)
+    reader.census = Census(root, used, {**others, **spare}, elsewhere, _DEEPER, is_data)
     return reader
 
 
@@ -223,7 +211,8 @@ def _of_split(root: Path, paths: list[Path], name: str, workspace: Workspace, fi
     )
     if kinds:
         raise _several(root, {path: frozenset() for path in paths})
-    columns = {path: reader.columns_of(path) for path in paths}
+    compared = paths[:: max(1, len(paths) // _COMPARED)]
+    columns = {path: reader.columns_of(path) for path in compared}
     if not _alike(columns):
         if not metadata or len(metadata) == len(paths):
             raise _several(root, columns)
@@ -321,7 +310,6 @@ def _of_images(
     name = choose_split(split, tuple(by_split), field)
     own = inside if len(by_split) == 1 else [p for p in inside if _split_of(root, p) == name]
     others = dict.fromkeys(set(inside).difference(own), OTHER_SPLIT)
-    others |= {path: _NOTES for path in files if is_data(path.name) and path not in inside}
     rows = noted_images(root, own, by_key)
     notes = {note for row in rows for note in row.notes.values()}
     return ImageFolderReader(
@@ -330,5 +318,5 @@ def _of_images(
         folder=root,
         root=root,
         rows=rows,
-        census=Census(root, {*by_split[name], *notes}, others),
+        census=Census(root, {*by_split[name], *notes}, others, frozenset(), _NOTES, is_data),
     )

@@ -9,6 +9,7 @@ from pathlib import Path, PurePath
 from studio.core.errors import DataError
 from studio.data.image_store import ImageStore
 from studio.data.inline_images import inline_image
+from studio.data.sources.file_census import ImageFiles
 from studio.data.sources.image_index import ImageFinder
 from studio.data.sources.reader import Reader
 
@@ -34,7 +35,7 @@ class RowImages:
         self._named_by_content = reader.named_by_content
         self._finder = ImageFinder()
         self._known: dict[tuple[Path | None, str], str] = {}
-        self.used: set[Path] = set()
+        self.used = ImageFiles()
 
     def __call__(self, value: object) -> str:
         if not isinstance(value, str):
@@ -55,7 +56,11 @@ class RowImages:
             if len(self._known) >= REMEMBERED_NAMES:
                 self._known.clear()
             path = self._finder.find(self._reader.image_folders, name)
-            self._known[key] = self._store.add(path)
+            try:
+                self._known[key] = self._store.add(path)
+            except DataError as error:
+                self.used.refused[path] = error.message.rstrip(".")
+                raise
             self.used.add(path)
         return self._known[key]
 

@@ -11,6 +11,7 @@ from studio.data.schema import BadRow
 from studio.data.split_slices import EVALUATION_NAMES
 
 Rows = list[Any]
+_MANY = 10  # objects under names of their own are rows, though some have other fields
 SPLIT_NAMES = ("train", "training", *EVALUATION_NAMES)
 UNNAMED = ""
 # What one row is called by; an object with such fields is a row and wraps none.
@@ -147,8 +148,14 @@ def _table_of_objects(value: Mapping[str, Any]) -> Rows | None:
     if all(key.isdecimal() for part in parts for key in part):
         numbers = list(dict.fromkeys(key for part in parts for key in part))
         return [{key: part.get(number) for key, part in value.items()} for number in numbers]
-    alike = all(len(first & part.keys()) * 2 >= len(first | part.keys()) for part in parts)
-    if not alike or _is_row(value) or (len(parts) == 1 and not next(iter(value)).isdecimal()):
+    alike = sum(len(first & part.keys()) * 2 >= len(first | part.keys()) for part in parts)
+    few = len(parts) < _MANY and alike < len(parts)
+    if (
+        few
+        or alike * 2 < len(parts)
+        or _is_row(value)
+        or (len(parts) == 1 and not next(iter(value)).isdecimal())
+    ):
         return None
     return [_of_key(key, part) for key, part in value.items()]
 

@@ -42,7 +42,7 @@ def load_user_metric(path: Path) -> Metric:
         where = f"{path}, row {row.external_id}"
         try:
             given = score(prediction, accepted, row)
-        except Exception as error:
+        except Exception as error:  # the user's own code may raise anything
             log.warning("%s", where, exc_info=error)
             raise InputError(
                 f"{where}: {type(error).__name__}: {error}", remedy="Correct the metric's file."

@@ -10,7 +10,7 @@ from typing import Any
 
 from transformers import PretrainedConfig, ProcessorMixin, Trainer, masking_utils
 
-from studio.core.swapped_attribute import swapped
+from studio.core.temporary_attribute import swapped
 
 
 def attention_of(config: PretrainedConfig) -> str:

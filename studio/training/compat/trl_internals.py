@@ -12,7 +12,7 @@ from typing import Any
 from trl.kernels import chunked_logprob
 from trl.trainer import utils
 
-from studio.core.swapped_attribute import swapped
+from studio.core.temporary_attribute import swapped
 
 CHUNK = "_CHUNKED_LOGPROB_CHUNK_SIZE"
 TILES = ("_forward_tile", "_backward_tile", "_addmm_fp32")

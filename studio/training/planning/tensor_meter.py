@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from studio.core.swapped_attribute import swapped
+from studio.core.temporary_attribute import swapped
 from studio.models.compat.transformers_internals import masks_always_made
 from studio.training.compat.torch_internals import (
     READS_A_VALUE,

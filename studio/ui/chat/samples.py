@@ -15,7 +15,7 @@ from studio.data.image_store import ImageStore
 from studio.data.schema import Row
 from studio.data.sources import open_source
 from studio.data.sources.embedded import PREFIX as EMBEDDED_SETS
-from studio.data.sources.exports import PREFIX as EXPORTS
+from studio.data.sources.own_exports import PREFIX as EXPORTS
 from studio.runs.curves import Diary
 from studio.runs.store import Run
 

@@ -15,7 +15,7 @@ from studio.data.conversation import check_text
 from studio.data.schema import Answer, Message, Part, Row
 from studio.data.sources.folder import IMAGE_ENDINGS
 from studio.ui.data.import_form import check_lead, refusal
-from studio.ui.data.views import said
+from studio.ui.data.source_tables import said
 
 DEFAULT_NAME = "by hand"
 BLANK = {"add_images": None, "add_question": "", "add_chosen": "", "add_rejected": ""}

@@ -21,6 +21,7 @@ from studio.ui.data.import_form import check_lead, refusal
 from studio.ui.data.item_view import detail
 from studio.ui.data.page_address import address_of, state_of
 from studio.ui.data.rows_view import NOTHING_FOUND, gallery, nothing_left, table, veil_line
+from studio.ui.data.source_tables import without_folder
 from studio.ui.data.state import (
     COUNTED,
     ORDERS,
@@ -365,7 +366,7 @@ def _fields(state: LibraryState, facets: Facets) -> Changes:
     """Every field as the rows shown ask for it, with what there is to choose."""
     fields: Changes = dict(fields_of(state))
     for name, plural in FACETS.items():
-        there = [(value, value) for value in getattr(facets, plural)]
+        there = [(without_folder(value), value) for value in getattr(facets, plural)]
         fields[name] = gr.update(choices=[(ANY[name], ""), *there], value=fields[name])
     return fields
 

@@ -11,16 +11,19 @@ from studio.annotation import AnnotationStore, ItemFilter, ItemView
 from studio.annotation.library.blinding import veiled
 from studio.annotation.records import Order
 from studio.api.after_response import after_answer
+from studio.ui.data.source_tables import without_folder
 
 PAGE = 20
 COUNTED = 10_000  # finds of a search; beyond, there are just more
 LABELS = {"Any labels": None, "Labelled": True, "Not labelled": False}
-MARKS: dict[str, dict[str, bool]] = {
+MARKS: dict[str, dict[str, Any]] = {
     "All rows": {},
     "Flagged": {"flagged": True},
     "Excluded": {"excluded": True},
     "Not excluded": {"excluded": False},
     "In the bin": {"deleted": True},
+    "Bad answers": {"verdict": "bad"},
+    "Good answers": {"verdict": "good"},
 }
 AGREEMENTS: dict[str, Literal["agree", "disagree"] | None] = {
     "Any votes": None,
@@ -227,7 +230,8 @@ def filter_of(
 def fields_of(state: LibraryState) -> dict[str, str]:
     """What the fields hold when they ask for `state`: the other way round than `filter_of`."""
     where = state.where
-    marks = {"flagged": where.flagged, "excluded": where.excluded, "deleted": where.deleted or None}
+    names = ("flagged", "excluded", "verdict")
+    marks = {name: getattr(where, name) for name in names} | {"deleted": where.deleted or None}
     marks = {name: on for name, on in marks.items() if on is not None}
     return {
         "search": where.search,
@@ -262,7 +266,8 @@ def asked_for(state: LibraryState) -> list[str]:
         "longest": "{} characters or fewer",
     }
     only = [f"Only: {state.title}"] if state.title else []
-    return only + [said.format(given[name]) for name, said in words.items() if name in given]
+    shown = {name: without_folder(value) for name, value in given.items()}
+    return only + [said.format(shown[name]) for name, said in words.items() if name in shown]
 
 
 def _word(words: Mapping[str, object], meant: object) -> str:

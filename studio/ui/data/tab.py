@@ -15,6 +15,7 @@ from studio.ui.data import views as look
 from studio.ui.data.add_row import BLANK, AddForm, done
 from studio.ui.data.check_panel import build_check_panel
 from studio.ui.data.import_form import ImportForm, check_lead, outcome
+from studio.ui.data.import_report import ImportReportPanel
 from studio.ui.data.library import ACTIONS, ANY, Changes, Library
 from studio.ui.data.state import AGREEMENTS, LABELS, MARKS, ORDERS, LibraryState, PageLook
 from studio.ui.shared.html import empty
@@ -50,6 +51,7 @@ class DataTab:
     def __post_init__(self) -> None:
         self.library = Library(self.context)
         self.add = AddForm(self.context)
+        self.done = ImportReportPanel(self.form)
 
     def layout(self) -> None:
         """Draw the sources at the left, the rows and the open row beside them."""
@@ -97,6 +99,7 @@ class DataTab:
             self.form.layout()
         with gr.Column(visible=False, elem_classes="surface", elem_id="data-add") as self.add_panel:
             self.add.layout()
+        self.done.layout()
         with gr.Column(visible=False, elem_classes="surface", elem_id="data-empty") as parts[
             "nothing"
         ]:
@@ -218,12 +221,15 @@ class DataTab:
         labelling = {"js": hook("label-dataset"), **quick}
         annotate = partial(go_to, "annotate")
         self.parts["label"].click(annotate, None, self.context.shell.tabs, **labelling)
-        self.form.wire(self.parts["going"], quick)
-        going = [self.parts["going"], self.form.result]
+        self.form.wire(self.parts["going"], self.done.begun, quick)
+        self.done.wire(self.context.shell, self.parts["going"], self.import_panel, quick)
+        going = [self.parts["going"], self.form.result, self.done.begun]
         self.sample.click(self.form.add_sample, None, going, **quick)
         self._on(self.ticker.tick, self.poll, [self.parts["seen"]], ("seen", "going", "stop"))
         self._on(self.parts["stop"].click, self.stop, None, ("going", "stop"))
-        self._on(self.parts["going"].submit, self.arrived, [self.parts["state"]])
+        arrival = [self.parts["state"], self.done.begun]
+        names = (*self.parts, *self.of_import)
+        self._on(self.parts["going"].submit, self.arrived, arrival, names)
         fields = [self.parts["state"], *self.add.fields.values()]
         self._on(self.add.add.click, self.add_row, fields)
 
@@ -269,13 +275,23 @@ class DataTab:
         self.form.importer.stop()
         return self.poll(self.form.importer.status.number)
 
-    def arrived(self, state: LibraryState, request: gr.Request) -> Changes:
-        """Show the library with what was imported, and what was left out."""
+    @property
+    def of_import(self) -> dict[str, Any]:
+        """What the end of an import changes besides `parts`."""
+        form = self.form
+        fields = {"area": form.area, "upload": form.upload, "typed_source": form.source}
+        return {**self.done.parts, **fields, "form": self.import_panel}
+
+    def arrived(self, state: LibraryState, begun: int, request: gr.Request) -> Changes:
+        """Show what was imported and what came of it; other pages stay with what they look at."""
         status = self.form.importer.status
         if status.report is None:
-            return {"result": outcome(status)}
-        opened = self.library.open(state.of(status.report.dataset), request)
-        return {"result": outcome(status), **opened}
+            asked = self.form.begun.get(status.number)
+            ended = outcome(status, uploaded=bool(asked and asked.upload))
+            return {"result": ended} if begun in (0, status.number) else {}
+        told = self.done.ended(status, begun, request)
+        shown = state.of(status.report.dataset) if told else state
+        return {**self.library.open(shown, request), **told}
 
     def _on(
         self,
@@ -290,6 +306,7 @@ class DataTab:
         while the first is on its way.
         """
         names = names or tuple(self.parts)
+        parts = {**self.parts, **self.of_import}
         in_turn = bool(inputs and inputs[0] is self.parts["state"])
 
         @wraps(handler)
@@ -306,7 +323,7 @@ class DataTab:
         event(
             changed,
             inputs,
-            [self.parts[name] for name in names],
+            [parts[name] for name in names],
             queue=False,
             show_progress="hidden",
             api_visibility="private",

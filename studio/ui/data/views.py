@@ -6,21 +6,16 @@ from itertools import count as numbers
 
 from studio.annotation import DatasetView
 from studio.annotation.library.import_job import ImportStatus
+from studio.annotation.library.import_report import ImportReport, SourcePreview
 from studio.annotation.library.other_workspace_labels import described
-from studio.annotation.library.sources import ImportReport, SourcePreview
 from studio.core.plurals import counted
-from studio.data.schema import BadRow, Row
+from studio.data.schema import Row
+from studio.ui.data import source_tables as tables
 from studio.ui.data.rows_view import thumb
-from studio.ui.shared.html import bar, count, duration, notice
+from studio.ui.shared.html import bar, count, duration
 from studio.ui.shared.text_differences import safe
 
-SHOWN_BAD = 8
 DRAWN = numbers(1)
-
-
-def said(title: str, *paragraphs: str, tone: str = "bad") -> str:
-    """Draw a notice in which text from outside is inert."""
-    return notice(title, *paragraphs, tone=tone).replace("{", "&#123;").replace("$", "&#36;")
 
 
 def addressed(shown: str, address: str, ticks: int) -> str:
@@ -50,8 +45,12 @@ def dataset_list(datasets: list[DatasetView], chosen: str | None) -> str:
     return f'<div class="dataset-list">{"".join(cards)}</div>'
 
 
-def preview(found: SourcePreview) -> str:
-    """Draw what a source was recognised as, with its first rows and what is wrong with others."""
+def preview(found: SourcePreview, offer: str = "") -> str:
+    """Draw what a source was recognised as, with its first rows and what is wrong with others.
+
+    Args:
+        offer: How images that are missing can be added.
+    """
     rows = "".join(_preview_row(row) for row in found.first)
     counted = "number of rows unknown"
     if found.rows is not None:
@@ -59,12 +58,14 @@ def preview(found: SourcePreview) -> str:
     return (
         f'<div class="preview"><p><b>Recognised as: {safe(found.recognised_as)}</b> · '
         f"{counted} · {safe(found.label)}{_splits(found.splits)}</p>{_labels(found.labels)}"
-        f'<div class="preview-rows">{rows}</div>{_bad_among_first(found)}</div>'
+        f'{_reading(found)}{_notes(found.notes)}{tables.unused(found.fields)}<div class="preview-rows">{rows}</div>'
+        f"{_bad_among_first(found, offer)}{tables.fields_table(found.fields)}"
+        f"{tables.files_table(found.files)}</div>"
     )
 
 
 def _labels(labels: dict[str, int] | None) -> str:
-    """Draw what another workspace holds besides rows."""
+    """Draw which labels people gave elsewhere: in another workspace, or with another tool."""
     if labels is None:
         return ""
     if not labels:
@@ -76,6 +77,22 @@ def _labels(labels: dict[str, int] | None) -> str:
     )
 
 
+def _reading(found: SourcePreview) -> str:
+    """Say whose choice of columns is used, when it is that of an earlier import."""
+    chosen = ", ".join(f"{role}={name}" for role, name in found.columns_saved.items())
+    words = ""
+    if found.columns_from == "saved":
+        words = f"Read with the columns chosen before: {chosen}."
+    elif found.columns_from == "unfit":
+        words = (
+            f"The columns chosen before ({chosen}) are not in this source: it is read as "
+            "recognised."
+        )
+    if found.images:
+        words += f" Images are also looked for in {found.images}."
+    return f'<p class="quiet">{safe(words.strip())}</p>' if words else ""
+
+
 def _splits(splits: tuple[str, ...]) -> str:
     if len(splits) < 2:
         return ""
@@ -84,16 +101,15 @@ def _splits(splits: tuple[str, ...]) -> str:
 
 def progress(status: ImportStatus) -> str:
     """Draw an import on its way."""
+    source = safe(tables.without_folder(status.source))
     if status.stopping:
-        return (
-            f'<div class="preview"><p><b>Stopping the import of {safe(status.source)}</b></p></div>'
-        )
+        return f'<div class="preview"><p><b>Stopping the import of {source}</b></p></div>'
     share = status.read / status.total if status.total else 0.0
     of = f" of {status.total:,}" if status.total else ""
     left = status.seconds_left
     when = f" · {duration(left)} left" if left is not None else ""
     return (
-        f'<div class="preview"><p><b>Importing {safe(status.source)}</b> · '
+        f'<div class="preview"><p><b>Importing {source}</b> · '
         f"{status.read:,}{of} rows read{when}</p>{bar(share)}"
         '<p class="quiet">You may leave; it goes on. The rows appear when all are read.</p></div>'
     )
@@ -109,6 +125,8 @@ def summary(done: ImportReport) -> str:
     parts = [f"{count(done.added)} added"]
     parts += [f"{count(done.unchanged)} already there"] if done.unchanged else []
     parts += [f"{count(done.extended)} given new answers"] if done.extended else []
+    changed = counted(done.changed_count, "changed row", "changed rows")
+    parts += [changed] if done.changed_count else []
     parts += [_left_out(done)] if done.bad_count else []
     parts += [f"labels: {described(done.labels)}"] if done.labels else []
     parts += [f"{count(done.identical)} with two equal answers"] if done.identical else []
@@ -123,29 +141,26 @@ def _left_out(done: ImportReport) -> str:
     return f'<a href="studio/imports/{done.number}/left-out.csv" download>{words}</a>'
 
 
-def report(done: ImportReport) -> str:
-    """Draw what an import did, with the rows it left out."""
+def report(done: ImportReport, offer: str = "") -> str:
+    """Draw what an import did: changed rows, those left out, and what of the source is not used."""
     return (
-        f'<div class="preview"><p><b>Imported into {safe(done.dataset)}</b></p>{summary(done)}'
-        f"{bad_rows(done.bad, done.bad_count)}{_download(done)}</div>"
+        f'<div class="preview" data-imported="{safe(done.dataset)}">'
+        f"<p><b>Imported into {safe(done.dataset)}</b></p>{summary(done)}"
+        f"{tables.changed_rows(done)}{tables.metadata(done)}{tables.labels_left_out(done)}"
+        f"{tables.bad_rows(done.reasons, done.bad_count, remedy=offer)}{_download(done)}"
+        f"{_notes(done.notes)}{tables.unused(done.fields)}"
+        f"{tables.fields_table(done.fields, folded=True)}"
+        f"{tables.files_table(done.files, folded=True)}</div>"
     )
 
 
-def _bad_among_first(found: SourcePreview) -> str:
-    looked = len(found.first) + len(found.bad)
-    return bad_rows(found.bad, len(found.bad), f" of the first {looked}")
+def _notes(notes: list[str]) -> str:
+    return tables.said("", *notes, tone="") if notes else ""
 
 
-def bad_rows(bad: list[BadRow], total: int, among: str = "") -> str:
-    """Rows that cannot be used, with their lines and reasons."""
-    if not bad:
-        return ""
-    lines = [f"Row {row.line}: {row.reason}." for row in bad[:SHOWN_BAD]]
-    if total > len(lines):
-        lines.append(f"… and {count(total - SHOWN_BAD)} more.")
-    rows = among + (" rows" if among or total != 1 else " row")
-    title = f"{count(total)}{rows} cannot be used"
-    return said(title, *lines, tone="warn")
+def _bad_among_first(found: SourcePreview, offer: str) -> str:
+    among = f" of the first {len(found.first) + len(found.bad)}"
+    return tables.bad_rows(found.reasons, len(found.bad), among, offer)
 
 
 def _download(done: ImportReport) -> str:

@@ -13,7 +13,7 @@ from gradio.utils import get_upload_folder
 
 from studio.api import annotate as api
 from studio.api import data as data_api
-from studio.api import exports
+from studio.api import exports, import_files
 from studio.api import runs as runs_api
 from studio.api.access import accounts_pages
 from studio.api.access.gate import Gate
@@ -115,6 +115,7 @@ def build_app(context: StudioContext, names: tuple[str, ...] = tuple(TABS)) -> F
     app.include_router(annotating)
     app.include_router(runs_api.router(context))
     app.include_router(data_api.router(context))
+    app.include_router(import_files.router(context))
     app.include_router(exports.router(context))
     app.include_router(change_notification.router(context, runs="runs" in names))
     if accounts is None:

@@ -24,7 +24,8 @@ class Shell:
         show_run: Run id to show in Runs.
         chat_with: Run id whose adapter to chat with.
         clone_run: Run id whose settings go into the Train form.
-        train_on: Data source (`exports/<name>`) to put into the Train form.
+        train_on: Data source (`exports/<name>`) to put into the Train form; for rows of the library
+            with the method they are made for, `("library:<dataset>", "dpo")`.
     """
 
     page: gr.Blocks

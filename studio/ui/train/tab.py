@@ -281,10 +281,16 @@ class TrainTab:
             return [gr.skip()] * len(self.specs)
         return widgets_of(self.specs, config)
 
-    def train_on(self, target: tuple[str, int] | None, rate: float | None) -> tuple[Any, ...]:
-        """Put an export into the form, with what its rows are made for and what it holds out."""
-        source, workspace = target[0] if target else "", self.context.workspace
-        for method in state.SAMPLES:
+    def train_on(
+        self, target: tuple[str | tuple[str, str], int] | None, rate: float | None
+    ) -> tuple[Any, ...]:
+        """Put an export, or rows of the library, into the form with what they are made for.
+
+        With it goes what an export holds out.
+        """
+        asked, workspace = target[0] if target else "", self.context.workspace
+        source, made_for = (asked, "") if isinstance(asked, str) else asked
+        for method in sorted(state.SAMPLES, key=lambda name: name != made_for):
             choices = state.data_choices(workspace, method, self.context.store)
             if source in {spec for _, spec in choices}:
                 held_out = state.held_out_split(workspace, source)

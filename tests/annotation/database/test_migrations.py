@@ -11,6 +11,7 @@ import pytest
 from studio.annotation import AnnotationStore, ItemFilter, LabelEvent
 from studio.annotation.database import connection as module
 from studio.core.errors import NotFoundError
+from tests.annotation.conftest import make_row
 
 
 def as_of(revision: str, path: Path, monkeypatch) -> None:
@@ -65,6 +66,19 @@ def test_what_was_handed_out_before_may_still_be_answered(tmp_path, url, monkeyp
         store.saving(LabelEvent("waiting-of-cem", 1, "cem", "tie"), None, 0).result()
     card = store.card(1, "ben")
     assert store.look(card.handle, "ben").current.kind == "tie"
+    store.close()
+
+
+def test_a_dataset_of_the_version_before_has_no_columns_kept(tmp_path, url, monkeypatch):
+    as_of("0005", tmp_path / "studio.db", monkeypatch)
+    with sqlite3.connect(tmp_path / "studio.db") as connection:
+        connection.execute("INSERT INTO datasets VALUES (1, 'old', 2, 0, 0, NULL)")
+    connection.close()
+    store = AnnotationStore(url)
+    assert not store.saved_reading("old") and store.team.settings("old").overlap == 2
+    with store.importing("old", reading={"columns": {"question": "q"}}) as batch:
+        batch.add_rows([make_row(1)])
+    assert store.saved_reading("old").columns == {"question": "q"}
     store.close()
 
 

@@ -11,7 +11,7 @@ from studio.annotation import ItemFilter, TextChange
 from studio.annotation.export.export_shapes import completions
 from studio.annotation.export.preference_export import explain
 from studio.core.errors import DataError, NotFoundError
-from studio.data.schema import Answer
+from studio.data.schema import Answer, Message, Part
 from studio.data.sources import open_source
 from tests.annotation.conftest import answer, make_row
 from tests.annotation.export.conftest import export, read_back
@@ -133,3 +133,22 @@ def test_what_cannot_be_exported(store, workspace, changes, field):
     with pytest.raises(DataError) as caught:
         export(store, workspace, **changes)
     assert caught.value.field == field
+
+
+def test_an_export_stays_as_it_was_frozen_when_rows_are_updated(store, images, workspace):
+    prompt = (Message("user", (Part("text", "Which?"),)),)
+    row = make_row(1, images=(), prompt=prompt, candidates=())
+    row = replace(row, chosen=Answer("yes"), rejected=Answer("no"))
+    store.add_rows("charts", [row])
+    made = export(store, workspace, format="jsonl", include_imported=True)
+    before = {path.name: path.read_bytes() for path in made.path.iterdir() if path.is_file()}
+    with store.importing("charts", on_change="update") as batch:
+        batch.add(replace(row, chosen=Answer("no"), rejected=Answer("yes")))
+    after = {path.name: path.read_bytes() for path in made.path.iterdir() if path.is_file()}
+    assert after == before
+    (kept,) = read_back(made, "jsonl", workspace)
+    assert kept.chosen.text == "yes"
+    newer = export(store, workspace, format="jsonl", include_imported=True)
+    assert newer.path != made.path
+    (now,) = read_back(newer, "jsonl", workspace)
+    assert now.chosen.text == "no"

@@ -34,3 +34,18 @@ def test_one_import_at_a_time(pairs, workspace, library, monkeypatch):
         importer.start("second")
     gate.set()
     importer.wait(30)
+
+
+def test_what_was_decided_about_changed_rows_is_passed_on(pairs, workspace, library, tmp_path):
+    importer = Importer(workspace, library)
+    importer.start(pairs(2))
+    importer.wait(30)
+    path = tmp_path / "pairs.jsonl"
+    path.write_text(path.read_text().replace('"chosen": "a"', '"chosen": "better"'))
+    importer.start(str(path))
+    assert importer.wait(30).report.changed_count == 2
+    importer.start(str(path), on_change="update", accounts=("ana",))
+    report = importer.wait(30).report
+    assert (report.changed_count, report.on_change) == (2, "update")
+    importer.start(str(path))
+    assert importer.wait(30).report.unchanged == 2

@@ -6,7 +6,7 @@ import pytest
 
 from studio.annotation.library.preflight_rows import library_rows, row_of
 from studio.core.errors import NotFoundError
-from studio.data.schema import Answer
+from studio.data.schema import VERDICT, Answer
 from tests.annotation.conftest import answer, make_row
 
 
@@ -61,3 +61,10 @@ def test_a_reference_is_the_answer_to_be_learned(store):
 def test_a_dataset_that_is_not_there_is_named(store):
     with pytest.raises(NotFoundError, match="no dataset 'none' in the library"):
         library_rows(store, "none")
+
+
+def test_a_bad_answer_alone_is_not_half_a_preference(store):
+    bad = make_row(1, candidates=(Answer("wrong"),), meta={VERDICT: "bad"})
+    store.add_rows("charts", [bad, make_row(2)])
+    (_, _, row), _ = entries(store)
+    assert row.chosen is None and row.completion is None

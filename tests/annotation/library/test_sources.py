@@ -88,7 +88,8 @@ def test_a_source_without_one_usable_row_is_refused(tmp_path, workspace, library
 
 @pytest.mark.parametrize(
     ("spec", "name"),
-    [("/d/pairs.jsonl", "pairs"), ("embedded:sft", "sft"), ("exports/x-1", "x-1"),
+    [("/d/pairs.jsonl", "pairs"), ("/d/pairs.jsonl.gz", "pairs"), ("d/pairs.tar.gz", "pairs"),
+     ("embedded:sft", "sft"), ("exports/x-1", "x-1"),
      ("owner/name", "owner/name"), ("/data/charts/", "charts"), ("owner/v1.5", "owner/v1.5")],
 )  # fmt: skip
 def test_dataset_names(spec, name):
@@ -131,3 +132,13 @@ def test_all_splits_at_once_keep_their_names(folder, workspace, library):
     assert library.facets().splits == ("test", "train")
     assert [item.question for item in library.browse(ItemFilter(split="test"))] == ["test?"]
     assert any("(split t" in bad.reason for bad in report.bad)
+
+
+def test_every_reason_is_told_where_no_row_can_be_used(tmp_path, workspace, library):
+    rows = [{"image": "no.png", "question": "q", "answer": "a"} for _ in range(2)]
+    rows.append({"image": "no.png", "question": "q\0", "answer": "a"})
+    path = tmp_path / "rows.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    with pytest.raises(DataError, match=r"All reasons: .* \(2 rows\); .* \(1 row\)") as caught:
+        import_source(str(path), workspace, library)
+    assert caught.value.remedy == "Check that the images lie beside the data."

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from studio.annotation import ItemFilter
+from studio.annotation import ExportPolicy, ItemFilter
 from studio.annotation.library.trainable_rows import filters_of, parse_library, trainable_rows
 from studio.core.errors import DataError
-from studio.data.schema import Answer
+from studio.data.schema import VERDICT, Answer
 from tests.annotation.conftest import answer, make_row
 
 
@@ -29,6 +29,7 @@ def test_a_name_with_filters_is_read_and_written_down():
         ("library:charts?labeled", "There is: labelled"),
         ("library:charts?labelled=perhaps", "Write yes or no"),
         ("library:charts?agreement=some", "agree or disagree"),
+        ("library:charts?verdict=fine", "good or bad"),
         ("library:ch\0arts", "NUL"),
     ],
 )
@@ -60,3 +61,17 @@ def test_what_people_wrote_comes_before_the_reference(store):
     store.save(answer(card, "ana", kind="both_bad", ideal="better"))
     written = trainable_rows(store, parse_library("library:charts"), "sft").splits["train"]
     assert [row.completion.text for row in written] == ["better"]
+
+
+def test_a_bad_answer_is_found_and_never_trained(store):
+    bad = make_row(1, candidates=(Answer("wrong"),), meta={VERDICT: "bad"})
+    good = make_row(2, candidates=(), completion=Answer("right"), meta={VERDICT: "good"})
+    store.add_rows("charts", [bad, good, make_row(3)])
+    assert [item.external_id for item in store.browse(ItemFilter(verdict="bad"))] == ["row-1"]
+    assert [item.external_id for item in store.browse(ItemFilter(verdict="good"))] == ["row-2"]
+    for method in ("sft", "dpo"):
+        found = trainable_rows(store, parse_library("library:charts?verdict=bad"), method)
+        assert found.rows == 0 and found.left_out.total() == 1
+    found = trainable_rows(store, parse_library("library:charts"), "sft")
+    assert [row.completion.text for row in found.splits["train"]] == ["right"]
+    assert store.preferences("charts", ExportPolicy(include_imported=True)) == []

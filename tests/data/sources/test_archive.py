@@ -15,7 +15,7 @@ import pytest
 from studio.core.errors import DataError
 from studio.data.schema import Row
 from studio.data.sources import open_source
-from studio.data.sources.archive import open_reader
+from studio.data.sources.archive import bare_name, open_reader
 from tests.data.conftest import good, png
 
 GOOD = {"image": "good.png", "question": "q", "answer": "a"}
@@ -227,7 +227,7 @@ def test_members_that_are_not_unpacked_are_counted(tmp_path, workspace):
     assert groups == {
         ("imported", ""): ("good.png", "rows.jsonl"),
         ("refused", "TIFF is not read: save it as PNG or JPEG"): ("data/c.tif",),
-        ("ignored", "no row names it"): ("u.png",),
+        ("ignored", "no row that was read names it"): ("u.png",),
         ("ignored", "no data file and no image"): ("data/notes.md",),
         ("ignored", "hidden"): ("data/._a.png",),
     }
@@ -245,6 +245,17 @@ def test_names_of_zip_files_that_do_not_say_their_encoding(tmp_path, workspace, 
     path.write_bytes(path.read_bytes().replace(stand_in.encode(), name.encode(encoding)))
     (one,) = open_source(str(path), workspace=workspace).rows()
     assert isinstance(one, Row) and len(one.images) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "bare"),
+    [
+        ("pairs.jsonl", "pairs"), ("pairs.v2.jsonl.gz", "pairs.v2"), ("pairs.tar.zst", "pairs"),
+        ("pairs.tgz", "pairs"), ("pairs.zip", "pairs"), ("pairs.v2", "pairs.v2"),
+    ],
+)  # fmt: skip
+def test_names_without_their_endings(name, bare):
+    assert bare_name(name) == bare
 
 
 def test_names_with_dots_are_not_taken_for_keys(tmp_path, workspace):

@@ -187,7 +187,7 @@ def test_images_that_no_row_names_and_those_of_another_split_are_told(folder, wo
     }
     assert groups == {
         ("imported", ""): ("a.png", "rows.jsonl"),
-        ("ignored", "no row names it"): ("b.png", "c.png"),
+        ("ignored", "no row that was read names it"): ("b.png", "c.png"),
         ("ignored", "belongs to another split"): ("test.jsonl",),
         ("ignored", "lies further down than the data files that are read"): ("deep/more.csv",),
     }
@@ -220,6 +220,27 @@ def test_a_link_in_a_folder_that_leads_outside_is_not_followed(tmp_path, folder,
     (folder / "deep" / "rows.jsonl").symlink_to(tmp_path / "secret.jsonl")
     reader = open_reader(str(folder), None, workspace, "data.train")
     assert [r.values["image"] for r in reader.records()] == ["a.png", "b.png", "c.png"]
+    told = {group.why: group.examples for group in reader.files(set())}
+    assert told["a link that leads out of the folder"] == ("z.png", "deep/rows.jsonl")
+
+
+def test_a_link_inside_a_folder_is_as_good_as_its_file(folder, workspace, jsonl):
+    (folder / "link.png").symlink_to(folder / "a.png")
+    jsonl({**QA, "image": "link.png"})
+    source = open_source(str(folder), workspace=workspace)
+    assert len(good(source)[0].images) == 1
+    told = {(group.state, group.why): group.examples for group in source.files()}
+    assert told["imported", ""] == ("a.png", "link.png", "rows.jsonl")
+
+
+def test_a_folder_that_cannot_be_looked_into_is_no_empty_one(folder, workspace, monkeypatch):
+    def refusing(root, onerror=None):
+        onerror(PermissionError(13, "Permission denied"))
+        yield
+
+    monkeypatch.setattr("studio.data.sources.file_census.os.walk", refusing)
+    with pytest.raises(DataError, match="cannot be read: Permission denied"):
+        open_source(str(folder), workspace=workspace)
 
 
 def test_captions_beside_images_win_over_a_table_further_down(folder, workspace):
@@ -248,7 +269,11 @@ def test_a_saved_dataset_tells_its_files(tmp_path, workspace):
     DatasetDict(train=part, test=part).save_to_disk(tmp_path / "saved")
     reader = open_reader(str(tmp_path / "saved"), None, workspace, "data.train")
     told = {(group.state, group.why): group.count for group in reader.files(set())}
-    assert told["imported", ""] == 6 and told["ignored", "belongs to another split"] == 1
+    assert told == {
+        ("imported", ""): 1,
+        ("ignored", "tells of the dataset, and has no rows"): 3,
+        ("ignored", "belongs to another split"): 3,
+    }
 
 
 def test_a_file_with_splits_beside_others_is_not_cut_down_to_one(folder, workspace):
@@ -278,3 +303,13 @@ def test_folders_that_sort_images_are_kept(tmp_path, workspace):
     columns = {"question": "=What is it?", "answer": "folder"}
     rows = good(open_source(str(tmp_path / "set"), columns=columns, workspace=workspace))
     assert [row.completion.text for row in rows] == ["cat", "dog"]
+
+
+def test_damaged_images_are_told_as_refused(folder, workspace, jsonl):
+    (folder / "b.png").write_bytes(b"no image")
+    jsonl(QA, {**QA, "image": "b.png"})
+    source = open_source(str(folder), workspace=workspace)
+    assert [type(row) for row in source.rows()] == [Row, BadRow]
+    told = {(group.state, group.examples): group.why for group in source.files()}
+    assert told["imported", ("a.png", "rows.jsonl")] == ""
+    assert "not a PNG" in told["refused", ("b.png",)]

@@ -58,6 +58,14 @@ def test_objects_by_id_are_rows_with_that_id():
     assert rows_by_split({"x": {"id": 1, **A}, "y": {"id": 2, **B}}, "x")[UNNAMED][0]["key"] == "x"
 
 
+def test_some_objects_by_id_may_have_other_fields():
+    value = {f"x{number}": dict(A) for number in range(20)} | {"odd": {"note": 1}}
+    rows = rows_by_split(value, "x")[UNNAMED]
+    assert len(rows) == 21 and rows[-1] == {"id": "odd", "note": 1}
+    settings = {"model": {"name": "a"}, "data": {"path": "b"}}
+    assert rows_by_split(settings, "x")[UNNAMED] == [settings]
+
+
 def test_images_of_scienceqa_lie_in_folders_named_by_split_and_id():
     value = {str(n): {**A, "image": "image.png", "split": "val"} for n in (1, 2)}
     assert rows_by_split(value, "x")[UNNAMED][1]["image"] == "val/2/image.png"

@@ -10,46 +10,46 @@ import gradio as gr
 from studio.annotation.library.sources import import_source
 from studio.ui.data.import_form import ROLES
 from studio.ui.data.state import LibraryState
-from tests.ui.library_tab import ASK, FIELDS, HOSTILE, REQUEST, imported
+from tests.ui.library_tab import ASK, FIELDS, HOSTILE, REQUEST, imported, typed
 
 
 def test_a_preview_fills_the_mapping_and_an_error_leaves_the_form(tab, source):
     path = source(3)
-    html, _, recognised, *fields = tab.form.preview(REQUEST, path, "", 0, "", False, {}, *FIELDS)
+    html, _, _, _, recognised, *fields = tab.form.preview(REQUEST, *typed(path, *FIELDS))
     assert "Recognised as: Preferences" in html and "3 rows" in html
     assert recognised["image"] == "image" and fields[0]["value"] == "image"
     assert "ask" in fields[0]["choices"]
     assert fields[-1] == gr.skip(), "recognised: the columns stay folded"
-    html, *rest = tab.form.preview(REQUEST, path + "x", "", 0, "", False, {}, *FIELDS)
+    html, *rest = tab.form.preview(REQUEST, *typed(path + "x", *FIELDS))
     assert 'role="alert"' in html and all(value == gr.skip() for value in rest)
 
 
 def test_columns_nobody_recognised_are_offered_to_be_mapped(tab, tmp_path):
     path = tmp_path / "odd.jsonl"
     path.write_text(json.dumps({"frage": "Was?", "antwort": "Das."}))
-    html, _, recognised, *fields, folded = tab.form.preview(
-        REQUEST, str(path), "", 0, "", False, {}, *FIELDS
+    html, _, _, _, recognised, *fields, folded = tab.form.preview(
+        REQUEST, *typed(str(path), *FIELDS)
     )
     assert "Column “Question”: No column was recognised" in html and recognised == gr.skip()
     assert folded["open"] and len(fields) == len(ROLES)
     assert all(one["choices"] == ["", "frage", "antwort"] for one in fields)
     assert not any("value" in one for one in fields), "what was typed stays"
     chosen = ("", "frage", "antwort", *FIELDS[3:])
-    html, *_ = tab.form.preview(REQUEST, str(path), "", 0, "", False, {}, *chosen)
+    html, *_ = tab.form.preview(REQUEST, *typed(str(path), *chosen))
     assert "Recognised as: Questions and answers" in html and "Das." in html
 
 
 def test_a_column_emptied_by_hand_is_not_guessed_again(tab, source):
     path = source(2)
-    _, _, recognised, *fields, _ = tab.form.preview(REQUEST, path, "", 0, "", False, {}, *ASK)
+    _, _, _, _, recognised, *fields, _ = tab.form.preview(REQUEST, *typed(path, *ASK))
     shown = dict(zip(ROLES, (one["value"] for one in fields), strict=True))
     without = tuple({**shown, "chosen": "", "rejected": ""}.values())
     for _ in range(2):
-        html, _, recognised, *fields, _ = tab.form.preview(
-            REQUEST, path, "", 0, "", False, recognised, *without
+        html, _, _, _, recognised, *fields, _ = tab.form.preview(
+            REQUEST, *typed(path, *without, recognised=recognised)
         )
         assert "Questions without answers" in html and recognised["chosen"] == "chosen"
-    tab.form.start(REQUEST, path, "", 0, "", False, recognised, *without)
+    tab.form.start(REQUEST, *typed(path, *without, recognised=recognised))
     assert tab.form.importer.wait(30).report.added == 2
     assert [item.candidates for item in tab.context.store.browse()] == [(), ()]
 
@@ -57,7 +57,7 @@ def test_a_column_emptied_by_hand_is_not_guessed_again(tab, source):
 def test_only_columns_changed_by_hand_overrule(tab, source):
     path = source(2)
     stale = {"image": "gone"}
-    html, *_ = tab.form.preview(REQUEST, path, "", 0, "", False, stale, "gone", "ask", *FIELDS[2:])
+    html, *_ = tab.form.preview(REQUEST, *typed(path, "gone", "ask", *FIELDS[2:], recognised=stale))
     assert "Recognised as" in html and "How many? 0" in html
 
 
@@ -68,9 +68,9 @@ def test_the_end_of_an_import_shows_once(tab, source):
     assert told["seen"] == 1 and "2 added" in told["going"] and 'arrived="1"' in told["going"]
     assert tab.poll(1) == {}
     assert tab.poll(None) == {}, "a page just opened: that import may be long past"
-    shown = tab.arrived(LibraryState(), REQUEST)
-    assert "Imported into pairs" in shown["result"]
-    assert 'href="studio/imports/1/left-out.csv"' in shown["result"]
+    shown = tab.arrived(LibraryState(), 1, REQUEST)
+    assert "Imported into pairs" in shown["report"] and shown["done"]["visible"]
+    assert 'href="studio/imports/1/left-out.csv"' in shown["report"]
     assert shown["state"].where.dataset == "pairs"
     assert shown["label"]["value"] == "Label the 2 waiting pairs"
 
@@ -83,7 +83,7 @@ def test_an_import_that_is_stopped_leaves_nothing(tab, source, monkeypatch):
         return import_source(*given, **options)
 
     monkeypatch.setattr("studio.annotation.library.import_job.import_source", slow)
-    tab.form.start(REQUEST, source(60), "", 0, "", False, {}, *ASK)
+    tab.form.start(REQUEST, *typed(source(60), *ASK))
     assert tab.poll(0)["stop"]["visible"]
     going = tab.stop(REQUEST)
     assert "Stopping" in going["going"] and not going["stop"]["visible"]
@@ -98,11 +98,11 @@ def test_an_import_that_is_stopped_leaves_nothing(tab, source, monkeypatch):
 
 def test_a_mapping_seen_in_the_preview_is_imported(tab, source):
     path = source(2)
-    _, _, recognised, *fields, _ = tab.form.preview(REQUEST, path, "", 0, "", False, {}, *ASK)
+    _, _, _, _, recognised, *fields, _ = tab.form.preview(REQUEST, *typed(path, *ASK))
     assert "question" not in recognised
     shown = dict(zip(ROLES, (one["value"] for one in fields), strict=True))
     by_hand = tuple({**shown, "system": "id", "id": "note"}.values())
-    tab.form.start(REQUEST, path, "", 0, "", False, recognised, *by_hand)
+    tab.form.start(REQUEST, *typed(path, *by_hand, recognised=recognised))
     tab.form.importer.wait(30)
     (first, _) = tab.context.store.browse()
     assert (first.question, first.external_id) == ("How many? 0", HOSTILE)

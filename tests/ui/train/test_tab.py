@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 import yaml
 
 from studio.config import RunConfig, presets, run_file
 from studio.core.errors import FieldProblem
 from studio.core.paths import write_json
 from studio.data.manifest import MANIFEST
+from studio.ui.train import state
 from studio.ui.train.settings_form import widgets_of
 from tests.ui.train.train_tab import form, is_skip, planned
 
@@ -83,6 +85,14 @@ def test_export_can_be_trained_on_with_its_method(tab):
     assert (method, source["value"]) == ("dpo", "exports/mine-0123")
     assert (rate, train, evaluation) == (1e-5, "train", "")
     assert ("mine · 40 rows", "exports/mine-0123") in source["choices"]
+
+
+@pytest.mark.parametrize("method", ["dpo", "sft"])
+def test_rows_of_the_library_are_trained_on_as_they_are_made_for(tab, monkeypatch, method):
+    offered = [("facts · 3 rows of the library", "library:facts")]
+    monkeypatch.setattr(state, "data_choices", lambda *given: offered)
+    found, source, _, train, evaluation = tab.train_on((("library:facts", method), 1), 2e-4)
+    assert (found, source["value"], train, evaluation) == (method, "library:facts", "train", "")
 
 
 def test_run_can_be_cloned(tab):

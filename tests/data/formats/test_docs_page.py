@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from studio.data.formats import FORMATS
-from studio.data.formats.reference import reference
+from studio.data.formats.docs_page import reference
 from tests.places import ROOT
 
 
 def test_the_page_is_what_the_declarations_give():
     page = ROOT / "docs" / "formats.md"
     assert page.read_text(encoding="utf-8") == reference(), (
-        "run: python -m studio.data.formats.reference > docs/formats.md"
+        "run: python -m studio.data.formats.docs_page > docs/formats.md"
     )
 
 

@@ -1,6 +1,6 @@
 """What else goes on while people label, for `annotation.py --kills`: commands, over and over.
 
-    python benchmarks/annotation_beside.py WORKSPACE SCRATCH
+    python benchmarks/annotation_background.py WORKSPACE SCRATCH
 
 Imports, exports, backups, checks, plans and doctor, each in a process of its own that opens the
 database and closes it. Ends when its standard input closes and prints how often each was done.

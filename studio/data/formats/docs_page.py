@@ -1,6 +1,6 @@
 """The reference of all formats, generated from their declarations: `docs/formats.md`.
 
-python -m studio.data.formats.reference > docs/formats.md
+python -m studio.data.formats.docs_page > docs/formats.md
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from studio.data.formats import FORMATS, Format
 HEAD = """# Formats
 
 What the import recognises by itself. This page is generated:
-`python -m studio.data.formats.reference > docs/formats.md`.
+`python -m studio.data.formats.docs_page > docs/formats.md`.
 
 A file is read record by record, each as the first format below whose fields it has, else by the
 names of its columns; a file may hold several formats, and columns that appear late. What nothing

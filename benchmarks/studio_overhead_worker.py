@@ -1,6 +1,6 @@
 """Runs the studio's worker or the bare script as a user's process would, and times training.
 
-`python overhead_worker.py worker RUN_DIR TIMES` or `… script FOLDER TIMES` writes to TIMES, as
+`python studio_overhead_worker.py worker RUN_DIR TIMES` or `… script FOLDER TIMES` writes to TIMES, as
 JSON, seconds of processor and of clock time that `Trainer.train` took. Loading `Trainer` first
 costs neither side anything: both need it.
 """

@@ -8,7 +8,7 @@ import pytest
 from studio.models import answer_spans
 from studio.models.compat import processors
 from studio.models.compat.processors import PALIGEMMA_TEMPLATE
-from studio.training.script_definitions import additions_of, definitions
+from studio.training.script_family_fixes import additions_of, definitions
 
 
 def names(lines: list[str]) -> set[str]:

@@ -1,4 +1,4 @@
-"""What the studio costs over a bare TRL script on the same run: python benchmarks/overhead.py.
+"""What the studio costs over a bare TRL script on the same run: python benchmarks/studio_overhead.py.
 
 The run is the preset of the embedded model as it comes: 400 rows, four epochs, 200 optimizer
 steps of 8 rows, a checkpoint every 100 steps, the adapter saved at the end. It is trained in turn
@@ -97,7 +97,7 @@ class Trainings:
         return self.store.create(wanted, state="stopped")
 
     def _timed(self, kind: str, folder: Path) -> Reading:
-        worker = Path(__file__).with_name("overhead_worker.py")
+        worker = Path(__file__).with_name("studio_overhead_worker.py")
         with self.log.open("wb") as log:
             began = time.perf_counter()
             process = subprocess.Popen(

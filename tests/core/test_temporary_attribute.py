@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from studio.core.swapped_attribute import swapped
+from studio.core.temporary_attribute import swapped
 
 
 def test_what_stood_there_comes_back_whatever_happens():

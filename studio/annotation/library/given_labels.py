@@ -1,0 +1,207 @@
+"""Labels of other tools that come with rows: counted, and brought as labels of their people."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy import Connection, func, select
+
+from studio.annotation.database.tables import Annotator, Label, Lease
+from studio.annotation.labeling.answer_validation import LONGEST_KEY
+from studio.annotation.labeling.written_answers import LONGEST
+from studio.annotation.library.import_rows import CHUNK
+from studio.annotation.library.other_workspace_labels import ForeignLabel, Text
+from studio.annotation.library.row_identity import author_of, text_hash
+from studio.annotation.records import LabelEvent
+from studio.core.errors import InputError
+from studio.data.schema import Answer, GivenLabel, Row
+
+KEYS = "import-"
+"""How the keys of labels begin that came with rows."""
+LONGEST_NAME = 200
+NAMELESS = "unnamed"
+SPOOLED_BYTES = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class GivenLabels:
+    """What came with the rows, by the names of the source.
+
+    Attributes:
+        found: How many labels of each person there are.
+        refused: How many were left out, since somebody here has that name.
+        of_changed: How many were left out with changed rows: they are about another content.
+        brought: They were asked for.
+    """
+
+    found: dict[str, int] = field(default_factory=dict)
+    refused: dict[str, int] = field(default_factory=dict)
+    of_changed: int = 0
+    brought: bool = False
+
+
+def name_of(label: GivenLabel) -> str:
+    """Return the name of a label's annotator as it can stand here."""
+    return _storable(label.annotator).strip()[:LONGEST_NAME] or NAMELESS
+
+
+def _storable(text: str) -> str:
+    """A text in characters that every database takes; the others become marks."""
+    whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return whole.replace("\0", "\ufffd")
+
+
+class LabelSpool:
+    """Collects the labels of rows while they are imported; gone with the block.
+
+    Attributes:
+        found: How many there are of each person.
+    """
+
+    def __init__(self, wanted: bool) -> None:
+        self.found: Counter[str] = Counter()
+        self.wanted = wanted
+        self._file = tempfile.SpooledTemporaryFile(  # noqa: SIM115
+            SPOOLED_BYTES, "w+", encoding="utf-8", errors="surrogatepass", newline="\n"
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+    def add(self, row: Row) -> None:
+        """Take the labels of one row; of one person's on the same answers, the newest first."""
+        for label in sorted(row.labels, key=lambda label: -(label.given_at or 0)):
+            self.found[name_of(label)] += 1
+            if self.wanted:
+                self._file.write(json.dumps(_plain(row, label)) + "\n")
+
+    def labels(
+        self,
+        dataset: str,
+        names: Mapping[str, str],
+        refused: Collection[str],
+        renamed: Mapping[str, str],
+        left_out: Collection[str],
+        now: float,
+    ) -> Iterator[list[ForeignLabel]]:
+        """Yield them, some at a time.
+
+        Args:
+            names: Names of the source with those they get here.
+            refused: Names whose labels are left out.
+            renamed: Ids of rows in the source with those they have here.
+            left_out: Ids of rows that were not brought in.
+        """
+        wanted = (
+            record
+            for record in self._records()
+            if record["annotator"] not in refused and record["item"] not in left_out
+        )
+        while some := list(islice(wanted, CHUNK)):
+            yield [_label(dataset, record, names, renamed, now) for record in some]
+
+    def count_of(self, rows: Collection[str], refused: Collection[str]) -> int:
+        """Count the labels of some rows, without those of refused names."""
+        if not rows:
+            return 0
+        return sum(
+            record["item"] in rows and record["annotator"] not in refused
+            for record in self._records()
+        )
+
+    def _records(self) -> Iterator[dict[str, Any]]:
+        self._file.seek(0)
+        yield from (json.loads(line) for line in self._file)
+
+
+def names_taken(
+    connection: Connection, found: Collection[str], accounts: Collection[str]
+) -> set[str]:
+    """Find the names of `found` that somebody here has: with an account, or who labels here."""
+    folded: dict[str, list[str]] = {}
+    for name in found:
+        folded.setdefault(name.casefold(), []).append(name)
+    if not folded:
+        return set()
+    own = select(Label.annotator_id).where(func.substr(Label.key, 1, len(KEYS)) != KEYS)
+    handed = select(Lease.annotator_id)
+    people = select(Annotator.name).where(Annotator.id.in_(own) | Annotator.id.in_(handed))
+    here = [*accounts, *connection.execute(people).scalars()]
+    return {name for one in here for name in folded.get(one.casefold(), ())}
+
+
+def check_names(names: Mapping[str, str]) -> None:
+    """Refuse names that nobody can have. Raises InputError."""
+    for old, new in names.items():
+        if not new.strip() or len(new) > LONGEST_NAME or not new.isprintable():
+            raise InputError(
+                f"{new[:60]!r} cannot be the name of an annotator ({old[:60]}).",
+                remedy=f"Use 1 to {LONGEST_NAME} printable characters.",
+                field="labels_as",
+            )
+
+
+def _plain(row: Row, label: GivenLabel) -> dict[str, Any]:
+    return {
+        "item": row.external_id,
+        "annotator": name_of(label),
+        "sides": [_text(side) for side in label.sides],
+        "winner": _text(label.winner) if label.winner else None,
+        "at": label.given_at,
+        "comment": _storable(label.comment)[:LONGEST],
+    }
+
+
+def _text(answer: Answer) -> Text:
+    return author_of(answer), text_hash(answer.text)
+
+
+def _label(
+    dataset: str,
+    record: Mapping[str, Any],
+    names: Mapping[str, str],
+    renamed: Mapping[str, str],
+    now: float,
+) -> ForeignLabel:
+    sides = [(side[0], side[1]) for side in record["sides"]]
+    winner = record["winner"]
+    item = renamed.get(record["item"], record["item"])
+    event = LabelEvent(
+        key=_key(dataset, item, record),
+        pair_id=0,
+        annotator=names.get(record["annotator"], record["annotator"]).strip(),
+        kind="choose" if winner else "tie",
+        comment=record["comment"],
+    )
+    return ForeignLabel(
+        item=item,
+        sides=frozenset(sides),
+        winner=(winner[0], winner[1]) if winner else None,
+        left=None,
+        event=event,
+        given_at=now if record["at"] is None else record["at"],
+    )
+
+
+def _key(dataset: str, item: str, record: Mapping[str, Any]) -> str:
+    """Make a key that is the same whenever the same label comes."""
+    said = [record["annotator"], sorted(record["sides"]), record["winner"], record["at"]]
+    content = json.dumps([dataset, item, *said, record["comment"]])
+    hashed = hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{KEYS}{hashed}"[:LONGEST_KEY]

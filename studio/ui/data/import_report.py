@@ -1,0 +1,219 @@
+"""What an import did, what is to be decided about changed rows, and what can be done next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from html import escape
+from typing import Any
+from urllib.parse import quote
+
+import gradio as gr
+
+from studio.annotation.library.given_labels import GivenLabels
+from studio.annotation.library.import_job import ImportStatus
+from studio.annotation.library.next_steps import NextSteps
+from studio.core.plurals import counted
+from studio.data.sources.registry import LIBRARY
+from studio.ui.data import views as look
+from studio.ui.data.import_form import ImportForm, drop_area, images_offer, labels_wait
+from studio.ui.data.source_tables import said
+from studio.ui.shared.page_scripts import hook
+from studio.ui.shell.navigation import Shell, go_to, link
+
+Changes = dict[str, Any]
+IMPORTED = "#data-report [data-imported]"
+DECISIONS = {
+    "update": ("Update them", "data-changed-update"),
+    "keep": ("Keep what is here", "data-changed-keep"),
+    "new": ("Bring them in as new rows", "data-changed-new"),
+}
+WRITE = (
+    "Answers that a model or people have written elsewhere come in by importing the same rows again "
+    "under their ids: with a column “answer” (one of them, to train on), or with “candidates”, each "
+    'under the name of whoever wrote it ({"model A": "…", "model B": "…"}), to be labelled. The '
+    "rows that are here are given them."
+)
+
+
+@dataclass
+class ImportReportPanel:
+    """The panel above the rows: it appears on the page that began an import, when that has ended.
+
+    Attributes:
+        begun: Number of the import that this page began last; 0 before.
+        shown: Number of the import that is shown.
+        dataset: The dataset that it went into.
+    """
+
+    form: ImportForm
+    parts: dict[str, Any] = field(default_factory=dict)
+
+    def layout(self) -> None:
+        """Draw the panel, hidden."""
+        parts = self.parts
+        self.begun, self.shown, self.dataset = gr.State(0), gr.State(0), gr.State("")
+        parts |= {"begun": self.begun, "shown": self.shown, "dataset": self.dataset}
+        with gr.Column(visible=False, elem_classes="surface", elem_id="data-done") as parts["done"]:
+            parts["report"] = gr.HTML(elem_id="data-report")
+            with gr.Row(visible=False, elem_classes="actions", elem_id="data-changed") as parts[
+                "changed"
+            ]:
+                self.decide = {
+                    name: gr.Button(
+                        words,
+                        size="sm",
+                        min_width=0,
+                        variant="primary" if name == "update" else "secondary",
+                        elem_id=element,
+                    )
+                    for name, (words, element) in DECISIONS.items()
+                }
+            parts["labels_too"] = _step("data-labels-too")
+            parts["write"] = gr.HTML(elem_id="data-write", visible=False)
+            with gr.Row(elem_classes="actions", elem_id="data-steps"):
+                parts["train"] = _step("data-step-train")
+                parts["label_these"] = _step("data-step-label")
+                self.more = gr.Button(
+                    "Import more", size="sm", min_width=0, elem_id="data-import-more"
+                )
+                self.close = gr.Button("Close", size="sm", min_width=0, elem_id="data-done-close")
+
+    def wire(self, shell: Shell, going: gr.HTML, panel: gr.Column, quick: dict[str, Any]) -> None:
+        """Connect the buttons; `panel` holds the import form."""
+        hidden, seen = partial(gr.update, visible=False), partial(gr.update, visible=True)
+        self.close.click(hidden, None, self.parts["done"], **quick)
+        self.more.click(seen, None, panel, **quick).then(hidden, None, self.parts["done"], **quick)
+        for name, button in self.decide.items():
+            button.click(
+                _deciding(self, name),
+                self.shown,
+                [going, self.parts["report"], self.begun, self.parts["changed"]],
+                **quick,
+            )
+        self.parts["labels_too"].click(
+            self.bring_labels,
+            self.shown,
+            [going, self.parts["report"], self.begun, self.parts["labels_too"]],
+            **quick,
+        )
+        # In the queue: the page does not hear of a link's change in an answer that came at once.
+        asked = [shell.train_on, shell.tabs]
+        self.parts["train"].click(self.train, self.dataset, asked, **{**quick, "queue": True})
+        labelling = hook("label-dataset", IMPORTED)
+        annotate = partial(go_to, "annotate")
+        self.parts["label_these"].click(annotate, None, shell.tabs, js=labelling, **quick)
+
+    def ended(self, status: ImportStatus, begun: int, request: gr.Request) -> Changes:
+        """Show what an import did on the pages of whoever began it."""
+        asked = self.form.ended(status.number)
+        report = status.report
+        if report is None or asked is None or asked.person != self._person(request):
+            return {}
+        if begun not in (0, status.number):  # this page has begun another one since, or before
+            return {}
+        changes: Changes = {} if begun == 0 else {"form": gr.update(visible=False), "result": ""}
+        if asked.upload and not self.form.has(asked):
+            changes["area"] = drop_area(f"{status.number}-{asked.upload}")
+            if begun:
+                changes |= {"upload": "", "typed_source": ""}
+        offer = images_offer(report.bad, bool(asked.upload), done=True)
+        held = report.next or self.form.context.store.next_steps(report.dataset)
+        asks = report.changed_count > 0 and report.on_change == "ask"
+        return {
+            **changes,
+            "done": gr.update(visible=True),
+            "report": look.report(report, offer),
+            "shown": status.number,
+            "dataset": report.dataset,
+            "changed": gr.update(visible=asks),
+            "labels_too": _labels_too(report.given_labels),
+            **self._steps(report.dataset, held, asks),
+        }
+
+    def decided(self, changed: str, number: int, request: gr.Request) -> tuple[Any, ...]:
+        """Repeat the import with what was decided about changed rows."""
+        going, refused, begun = self.form.repeat(request, number, {"on_change": changed})
+        if refused:
+            return gr.skip(), refused, gr.skip(), gr.skip()
+        return going, gr.skip(), begun, gr.update(visible=False)
+
+    def bring_labels(self, number: int, request: gr.Request) -> tuple[Any, ...]:
+        """Repeat the import with the labels that came with the rows, all under their names."""
+        status = self.form.importer.status
+        report = status.report if status.number == number else None
+        names = report.given_labels.refused if report else {}
+        options = {"labels": True, "labels_as": {name: name for name in names}}
+        going, refused, begun = self.form.repeat(request, number, options)
+        if refused:
+            return gr.skip(), refused, gr.skip(), gr.skip()
+        return going, gr.skip(), begun, gr.update(visible=False)
+
+    def train(self, dataset: str) -> tuple[Any, Any]:
+        """Go to Train with the rows of the dataset, by the method that they are made for."""
+        held = self.form.context.store.next_steps(dataset)
+        method = "dpo" if held.preferences else "sft"
+        return link((f"{LIBRARY}{dataset}", method)), go_to("train")
+
+    def _steps(self, dataset: str, held: NextSteps, asks: bool) -> Changes:
+        """Return the buttons that lead on; while something is asked, none stands out."""
+        rows = counted(held.preferences, "pair") if held.preferences else counted(held.answers)
+        train = f"Train on {'this' if rows.startswith('1 ') else 'these'} {rows}"
+        label = f"Label {'this' if held.waiting == 1 else 'these'} {counted(held.waiting, 'pair')}"
+        trains = bool(held.preferences or held.answers)
+        waits = held.waiting > 0
+        return {
+            "train": gr.update(
+                visible=trains, value=train, variant="secondary" if asks else "primary"
+            ),
+            "label_these": gr.update(
+                visible=waits, value=label, variant="secondary" if trains or asks else "primary"
+            ),
+            "write": gr.update(
+                visible=held.unanswered > 0 or (waits and self._has_annotators()),
+                value=self._write(held) + (self._link(dataset) if waits else ""),
+            ),
+        }
+
+    def _write(self, held: NextSteps) -> str:
+        if not held.unanswered:
+            return ""
+        verb = "has" if held.unanswered == 1 else "have"
+        return said(f"{counted(held.unanswered)} {verb} no answer yet", WRITE, tone="")
+
+    def _has_annotators(self) -> bool:
+        return getattr(self.form.context, "accounts", None) is not None
+
+    def _link(self, dataset: str) -> str:
+        """Draw the address under which annotators find the pairs of a dataset."""
+        if not self._has_annotators():
+            return ""
+        address = escape(f"annotate/?dataset={quote(dataset, safe='')}")
+        return (
+            f'<p class="quiet">Annotators find these pairs at <a href="{address}">{address}</a> '
+            "of this studio.</p>"
+        )
+
+    def _person(self, request: gr.Request) -> str:
+        return self.form.context.user(request)
+
+
+def _labels_too(given: GivenLabels) -> Any:
+    """Return the button that brings labels which were left out."""
+    if given.refused:
+        words = "They are the same people: bring their labels"
+    else:
+        words = f"Bring the {counted(sum(given.found.values()), 'label')} too"
+    return gr.update(visible=labels_wait(given), value=words)
+
+
+def _deciding(panel: ImportReportPanel, changed: str) -> Callable[..., tuple[Any, ...]]:
+    def decide(number: int, request: gr.Request) -> tuple[Any, ...]:
+        return panel.decided(changed, number, request)
+
+    return decide
+
+
+def _step(name: str) -> gr.Button:
+    return gr.Button(visible=False, size="sm", min_width=0, elem_id=name)
