@@ -82,3 +82,17 @@ def evaluator(evaluation_dir: Path) -> int:
     folder = evaluation_dir.resolve()
     compute(locate(str(folder.parent.parent)), folder.name)
     return 0
+
+
+def run_evaluator(run_dir: Path) -> int:
+    """Measure the finished run in RUN_DIR on its held-out rows."""
+    from studio.models.log_levels import quiet_libraries
+
+    quiet_libraries()
+    folder = run_dir.resolve()
+    place = locate(str(folder.parent.parent))
+    with loading():
+        from studio.launch.run_evaluation import evaluate_run
+
+    evaluate_run(place, folder.name)
+    return 0

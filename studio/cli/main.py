@@ -59,6 +59,7 @@ app.command("planner", hidden=True)(child_processes.planner)
 app.command("checker", hidden=True)(child_processes.checker)
 app.command("inference", hidden=True)(child_processes.inference)
 app.command("evaluator", hidden=True)(child_processes.evaluator)
+app.command("run-evaluator", hidden=True)(child_processes.run_evaluator)
 app.command("dry-step", hidden=True)(child_processes.dry_step)
 
 

@@ -22,8 +22,8 @@ from studio.cli.options import (
 from studio.config import run_file
 from studio.core.errors import ConflictError, InputError
 from studio.core.logs import log_told
-from studio.launch.foreground_run import follow, start_now
-from studio.runs import queue
+from studio.launch.foreground_run import follow, measure, start_now
+from studio.runs import queue, run_evaluation
 from studio.runs.control import commands
 from studio.runs.curves import Diary
 from studio.runs.diagnostics.crash_report import tail
@@ -74,8 +74,12 @@ def show(run_id: RunId, workspace: WorkspaceOption = None, json: JsonOption = Fa
         )
         return
     typer.echo(run_file.dump(run.config))
-    for key, value in summary(run).items():
+    about = summary(run)
+    measured = about.pop("evaluation")
+    for key, value in about.items():
         typer.echo(f"{key}: {value}")
+    if measured and measured["sentence"]:
+        typer.echo(measured["sentence"])
     for finding in findings:
         typer.echo(f"! {finding.title} (step {finding.step}). {finding.meaning} {finding.remedy}")
     typer.echo("\n".join(tail(run.paths, 15)))
@@ -252,6 +256,7 @@ def slurm(
 
 def _follow(run: Run) -> None:
     status = follow(run)
+    measure(run)
     raise typer.Exit(0 if status.state == "finished" else 130 if status.state == "stopped" else 1)
 
 
@@ -261,6 +266,7 @@ def summary(run: Run) -> dict[str, Any]:
         "run_id": run.run_id,
         **_about(run),
         "adapter": str(run.paths.adapter) if run.has_adapter else None,
+        "evaluation": asdict(measured) if (measured := run_evaluation.read(run.paths)) else None,
         **asdict(run.status),
     }
 

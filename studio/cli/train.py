@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -32,7 +33,7 @@ def train(
     json: JsonOption = False,
 ) -> int:
     """Train in the foreground, with a progress bar."""
-    from studio.launch.foreground_run import follow, resumable, start_now
+    from studio.launch.foreground_run import follow, measure, resumable, start_now
     from studio.launch.prepare import prepare
     from studio.models.log_levels import quiet_libraries
 
@@ -50,6 +51,7 @@ def train(
     run = start_now(config, place, run)
     say(f"Run {run.run_id}")
     status = follow(run, quiet=json)
+    measured = measure(run, quiet=json)
     if json:
         print_json(
             {
@@ -58,6 +60,7 @@ def train(
                 "steps": status.step,
                 "seconds": status.training_seconds,
                 "message": status.message,
+                "evaluation": asdict(measured) if measured else None,
             }
         )
     return 0 if status.state == "finished" else 130 if status.state == "stopped" else 1

@@ -54,6 +54,21 @@ class ProbeConfig(Section):
         effect="Time of two passes over up to twelve rows.",
     )
 
+    held_out: int | None = setting(
+        64,
+        "Held-out rows compared at the end",
+        "After training, up to so many rows of the evaluation split are answered by the model as it "
+        "began and as it ended, and scored by the metrics that suit them. Empty, or none: not at all.",
+        effect="Time of two answers a row, after the run, as a job of its own.",
+        ge=1,
+        le=10_000,
+    )
+
+    @field_validator("held_out", mode="before")
+    @classmethod
+    def _none_in_words(cls, rows: object) -> object:
+        return None if rows in ("none", 0) else rows
+
 
 class LaunchConfig(Section):
     """Where the worker runs."""

@@ -114,6 +114,10 @@ class EvaluationStore:
         there = [name for name in names if self.workspace.evaluation(name).record.is_file()]
         return sorted(there, reverse=True)
 
+    def statuses(self) -> dict[str, EvaluationStatus]:
+        """Return how far every evaluation is, newest first, by its id; reads one small file each."""
+        return {name: current_status(self.workspace.evaluation(name)) for name in self.ids()}
+
     def delete(self, evaluation_id: str) -> None:
         """Remove an evaluation that nothing computes.
 

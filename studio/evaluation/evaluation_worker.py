@@ -11,7 +11,6 @@ from studio.config.model import ModelConfig
 from studio.core.errors import StoppedError, StudioError
 from studio.core.logs import log_told
 from studio.core.paths import EvaluationPaths, Workspace, read_state
-from studio.data.image_store import ImageStore
 from studio.data.schema import Row
 from studio.evaluation.evaluated_models import EvaluatedModel
 from studio.evaluation.evaluated_rows import read_rows
@@ -35,7 +34,8 @@ from studio.models.devices import pick_device
 from studio.models.memory_check import refuse_if_too_large
 from studio.runs.store import RunStore
 
-BATCHES_AT_ONCE = 2
+BATCHES_AT_ONCE = 4
+"""Batches that are kept together, so that images are encoded once for all models."""
 LIBRARIES = ("torch", "transformers", "peft")
 _KINDS = (ANSWER, LIKELIHOOD)
 Progress = Callable[[int, int], None]
@@ -89,6 +89,7 @@ class _Task:
         self.texts = {n: scored_texts(row, self.metrics) for n, row in enumerate(self.rows)}
         self.answers, self.likelihoods = map(dict, read_answers(paths))
         self._progress = progress
+        self.notes: list[str] = []
         self._before, self._began = evaluation.status.seconds, time.monotonic()
         self.total = len(self.request.models) * sum(len(self._wanted(kind)) for kind in _KINDS)
 
@@ -102,7 +103,7 @@ class _Task:
         results = results_of(self.request, self.metrics, self.rows, self.answers, self.likelihoods)
         update_status(self.paths, seconds=self._seconds, done=self._done)
         versions = {name: version(name) for name in LIBRARIES}
-        finish(self.paths, results, versions, pick_device().type, ())
+        finish(self.paths, results, versions, pick_device().type, list(dict.fromkeys(self.notes)))
 
     def end(self, state: str, **why: str) -> None:
         """Say how the attempt ended; a full disk does not take the place of the reason."""
@@ -115,16 +116,26 @@ class _Task:
         """Ask all models on one base."""
         config = models[0].config(self.base)
         refuse_if_too_large(config, RunStore(self.workspace))
-        session = ModelSession(config, ImageStore(self.workspace), self.request.batch_size)
+        session = ModelSession(
+            config,
+            self.workspace,
+            batch_size=self.request.batch_size,
+            max_new_tokens=self.request.max_new_tokens,
+        )
         try:
             for chunk in self._chunks(models, ANSWER):
-                most = self.request.max_new_tokens
-                self._keep(ANSWER, self.answers, session.answers(models, chunk, most))
+                answers = session.answers(models, chunk, self._tell)
+                self._keep(ANSWER, self.answers, answers)
             for chunk in self._chunks(models, LIKELIHOOD):
-                found = session.likelihoods(models, chunk, self.texts)
+                found = session.likelihoods(models, chunk, self.texts, self._tell)
                 self._keep(LIKELIHOOD, self.likelihoods, found)
         finally:
+            self.notes += session.notes
             session.close()
+
+    def _tell(self, fresh: int) -> None:
+        """Say how far it is within a chunk."""
+        self._progress(min(self._done + fresh, self.total), self.total)
 
     def _chunks(self, models: Sequence[EvaluatedModel], kind: str) -> Iterator[dict[int, Row]]:
         """Yield the rows that a model has yet to answer, those of one image together."""

@@ -1,30 +1,27 @@
-"""One loaded base model that answers rows as itself or as an adapter makes it."""
+"""One base model in memory that answers rows as itself and as adapters make it.
+
+Everything that computes is `answering`'s; here its results become those that evaluations keep.
+"""
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import torch
-from transformers import PreTrainedModel
 
 from studio.config.model import ModelConfig
-from studio.core.errors import StudioError
+from studio.core.paths import Workspace
 from studio.data.image_store import ImageStore
 from studio.data.schema import Row
+from studio.evaluation.answering.answering import Answering
+from studio.evaluation.answering.settings import AnswerSettings, Contestant, Found
 from studio.evaluation.evaluated_models import EvaluatedModel
 from studio.evaluation.evaluation import AnswerLikelihoods, RowAnswer
-from studio.evaluation.evaluation_rows import example_of
 from studio.models.adapter_weights import check_adapter
-from studio.models.generation import generate
-from studio.models.likelihood import completion_log_probs
 from studio.models.load import load_model
-from studio.models.loaded_adapters import AdapterShelf
-from studio.models.oom import MEMORY_ERRORS, ran_out
-from studio.models.prompt_inputs import render_completion
-from studio.models.prompts import EvalExample
 
-OUT_OF_MEMORY = "Memory ran out for this row alone; use smaller images."
+Progress = Callable[[int], None]
 
 
 def check_model(model: EvaluatedModel, base: ModelConfig) -> None:
@@ -42,26 +39,37 @@ def check_model(model: EvaluatedModel, base: ModelConfig) -> None:
 
 
 class ModelSession:
-    """A base in memory, with the adapters that are put on it."""
+    """A base in memory, with the adapters that are put on it.
 
-    def __init__(self, base: ModelConfig, images: ImageStore, batch_size: int) -> None:
-        self.base, self._images, self._batch_size = base, images, batch_size
-        self.loaded = load_model(base)
-        self.loaded.model.eval()
-        self._shelf = AdapterShelf(self.loaded.model, base)
+    Attributes:
+        notes: What a reader should know of how it was computed, in sentences.
+    """
+
+    def __init__(
+        self, base: ModelConfig, workspace: Workspace, *, batch_size: int, max_new_tokens: int
+    ) -> None:
+        settings = AnswerSettings.kept_in(
+            workspace, max_new_tokens=max_new_tokens, batch_size=batch_size
+        )
+        self._answering = Answering(load_model(base), base, ImageStore(workspace), settings)
+        self.notes: dict[str, None] = {}
 
     def answers(
-        self,
-        models: Sequence[EvaluatedModel],
-        rows: Mapping[int, Row],
-        max_new_tokens: int,
+        self, models: Sequence[EvaluatedModel], rows: Mapping[int, Row], progress: Progress
     ) -> dict[str, dict[int, RowAnswer]]:
-        """Return each model's greedy answers by the numbers of the rows."""
-        examples, failed = self._examples(rows)
+        """Return each model's greedy answers by the numbers of the rows.
+
+        Args:
+            progress: Told how many answers there are so far.
+        """
+        found = self._answering.answers(
+            list(rows.values()), _contestants(models), progress=lambda done, *_: progress(done)
+        )
+        self.notes |= dict.fromkeys(found.notes)
+        made = _numbered(rows, found.by_name)
         return {
-            model.name: {number: RowAnswer(reason=why) for number, why in failed.items()}
-            | self._answered(self._as(model), examples, max_new_tokens)
-            for model in models
+            name: {n: RowAnswer(one.text, one.tokens, one.cut, one.reason) for n, one in by_row}
+            for name, by_row in made.items()
         }
 
     def likelihoods(
@@ -69,106 +77,44 @@ class ModelSession:
         models: Sequence[EvaluatedModel],
         rows: Mapping[int, Row],
         texts: Mapping[int, Sequence[str]],
+        progress: Progress,
     ) -> dict[str, dict[int, AnswerLikelihoods]]:
         """Return how likely each model finds given answers, by the numbers of the rows."""
-        examples, failed = self._examples(rows)
+        found = self._answering.scores(
+            list(rows.values()),
+            [texts[number] for number in rows],
+            _contestants(models),
+            progress=lambda done, *_: progress(done),
+        )
+        self.notes |= dict.fromkeys(found.notes)
+        made = _numbered(rows, found.by_name)
         return {
-            model.name: {number: AnswerLikelihoods(reason=why) for number, why in failed.items()}
-            | self._scored(self._as(model), examples, texts)
-            for model in models
+            name: {
+                n: AnswerLikelihoods(tuple(one.totals), tuple(one.tokens), one.reason)
+                for n, one in by_row
+            }
+            for name, by_row in made.items()
         }
 
     def close(self) -> None:
         """Give the memory back."""
-        del self.loaded, self._shelf
+        del self._answering
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
-    def _as(self, model: EvaluatedModel) -> PreTrainedModel:
-        folder = model.folder if model.adapter else None
-        self._shelf.activate(folder, same_base=model.same_base)
-        return self.loaded.model
 
-    def _examples(self, rows: Mapping[int, Row]) -> tuple[dict[int, EvalExample], dict[int, str]]:
-        examples: dict[int, EvalExample] = {}
-        failed: dict[int, str] = {}
-        for number, row in rows.items():
-            try:
-                examples[number] = example_of(row, self._images)
-            except StudioError as error:  # the image is gone or damaged
-                failed[number] = str(error)
-        return examples, failed
+def _contestants(models: Iterable[EvaluatedModel]) -> list[Contestant]:
+    return [
+        Contestant(model.name, model.folder if model.adapter else None, model.same_base)
+        for model in models
+    ]
 
-    def _answered(
-        self, asked: PreTrainedModel, examples: Mapping[int, EvalExample], most: int
-    ) -> dict[int, RowAnswer]:
-        try:
-            made = generate(
-                asked,
-                self.loaded.processor,
-                list(examples.values()),
-                batch_size=self._batch_size,
-                max_new_tokens=most,
-            )
-        except MEMORY_ERRORS as error:
-            if not ran_out(error):
-                raise
-            made = None
-        if made is None:
-            halves = self._halves(examples)
-            if not halves:
-                return {number: RowAnswer(reason=OUT_OF_MEMORY) for number in examples}
-            return {
-                n: one for half in halves for n, one in self._answered(asked, half, most).items()
-            }
-        return {
-            number: RowAnswer(one.text, one.tokens, cut=one.tokens >= most)
-            for number, one in zip(examples, made, strict=True)
-        }
 
-    def _scored(
-        self,
-        asked: PreTrainedModel,
-        examples: Mapping[int, EvalExample],
-        texts: Mapping[int, Sequence[str]],
-    ) -> dict[int, AnswerLikelihoods]:
-        flat = [(number, text) for number in examples for text in texts[number]]
-        try:
-            totals = completion_log_probs(
-                asked,
-                self.loaded.processor,
-                [examples[number] for number, _ in flat],
-                [text for _, text in flat],
-                batch_size=self._batch_size,
-            )
-        except MEMORY_ERRORS as error:
-            if not ran_out(error):
-                raise
-            totals = None
-        if totals is None:
-            halves = self._halves(examples)
-            if not halves:
-                return {n: AnswerLikelihoods(reason=OUT_OF_MEMORY) for n in examples}
-            return {
-                n: one for half in halves for n, one in self._scored(asked, half, texts).items()
-            }
-        found: dict[int, AnswerLikelihoods] = {}
-        for (number, text), total in zip(flat, totals, strict=True):
-            known = found.get(number, AnswerLikelihoods())
-            length = self._tokens(examples[number], text)
-            found[number] = AnswerLikelihoods((*known.totals, total), (*known.tokens, length))
-        return found
-
-    def _tokens(self, example: EvalExample, text: str) -> int:
-        processor = self.loaded.processor
-        written = render_completion(processor, example, text)
-        return len(processor.tokenizer(written, add_special_tokens=False)["input_ids"])
-
-    def _halves(self, examples: Mapping[int, EvalExample]) -> list[dict[int, EvalExample]]:
-        """Two halves for another try, after giving memory back; none of a single row."""
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-        items = list(examples.items())
-        middle = len(items) // 2
-        return [dict(items[:middle]), dict(items[middle:])] if middle else []
+def _numbered(
+    rows: Mapping[int, Row], by_name: Mapping[str, Sequence[Found | None]]
+) -> dict[str, list[tuple[int, Found]]]:
+    return {
+        name: [(n, one) for n, one in zip(rows, found, strict=True) if one is not None]
+        for name, found in by_name.items()
+    }

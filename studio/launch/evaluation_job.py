@@ -9,9 +9,11 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from itertools import islice
+from pathlib import Path
+from typing import IO
 
 from studio.annotation import AnnotationStore
 from studio.annotation.library.preflight_rows import library_rows
@@ -23,10 +25,14 @@ from studio.evaluation.evaluated_rows import RowChoice, choose_rows, chosen
 from studio.evaluation.evaluation import ENDED, Evaluation
 from studio.evaluation.evaluation_request import Wanted, prepare_request
 from studio.evaluation.evaluation_store import DIED, EvaluationStore, request_stop, update_status
+from studio.launch.run_evaluation import begin_attempt
 from studio.launch.worker_process import environment
+from studio.runs import run_evaluation
+from studio.runs.store import Run
 
 logger = logging.getLogger(__name__)
 EVALUATOR = ("-m", "studio", "evaluator")
+RUN_EVALUATOR = ("-m", "studio", "run-evaluator")
 
 
 def create_evaluation(
@@ -58,6 +64,18 @@ def _rows(
         rows = library_rows(store, where.dataset or "", where)
         entries = islice(rows.entries(), limit)
         return chosen(spec, [entry.row for entry in entries], limit)
+
+
+def start_child(arguments: Sequence[str], log: IO[bytes]) -> subprocess.Popen:
+    """Start a process that outlives this one and writes to a log."""
+    return subprocess.Popen(
+        [sys.executable, *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        env=environment(),
+        start_new_session=True,
+    )
 
 
 class EvaluationJobs:
@@ -104,36 +122,37 @@ class EvaluationJobs:
         """Return an evaluation as it is now."""
         return self.store.get(evaluation_id)
 
-    def going(self) -> list[Evaluation]:
-        """Return the evaluations that are computed now, by whichever process."""
-        return [one for one in self.store.list() if one.status.state == "running"]
-
     @property
     def busy(self) -> bool:
         """Whether a child of this studio computes."""
         self._reap()
         return bool(self._children)
 
-    def step(self, device_is_free: bool) -> None:
-        """Look after children that ended; start the oldest that waits when nothing else computes."""
+    def step(self, device_is_free: bool, runs: Sequence[Run] = ()) -> None:
+        """Look after children that ended; start what waits longest when nothing else computes.
+
+        Args:
+            runs: Those of the workspace, of which some want to be measured at their end.
+        """
         self._reap()
         if not device_is_free or self._children:
             return
-        waiting = [one for one in self.store.list() if one.status.state == "queued"]
-        if waiting and not self.going():
-            self._launch(waiting[-1])
+        statuses = self.store.statuses()
+        if any(status.state == "running" for status in statuses.values()):
+            return
+        waiting = [name for name, status in statuses.items() if status.state == "queued"]
+        if waiting:
+            paths = self.workspace.evaluation(waiting[-1])
+            self._launch(waiting[-1], [*EVALUATOR, str(paths.root)], paths.log)
+            return
+        for run in reversed(runs):
+            if run.paths.evaluation.is_file() and begin_attempt(run):
+                self._launch(run.run_id, [*RUN_EVALUATOR, str(run.paths.root)], run.paths.log)
+                return
 
-    def _launch(self, evaluation: Evaluation) -> None:
-        paths = self.store.paths(evaluation)
-        with paths.log.open("ab") as log:
-            self._children[evaluation.evaluation_id] = subprocess.Popen(
-                [sys.executable, *EVALUATOR, str(paths.root)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=environment(),
-                start_new_session=True,
-            )
+    def _launch(self, name: str, arguments: Sequence[str], log_file: Path) -> None:
+        with log_file.open("ab") as log:
+            self._children[name] = start_child(arguments, log)
 
     def _reap(self) -> None:
         for name, child in list(self._children.items()):
@@ -141,7 +160,10 @@ class EvaluationJobs:
             if code is None:
                 continue
             del self._children[name]
-            self._tell_of_death(name, code)
+            if self.workspace.evaluation(name).record.is_file():
+                self._tell_of_death(name, code)
+            elif self.workspace.run(name).config.is_file():
+                run_evaluation.give_up(self.workspace.run(name))
 
     def _tell_of_death(self, name: str, code: int) -> None:
         """Say of one that ended without saying so why; it is not started again by itself."""

@@ -18,10 +18,14 @@ from studio.config import RunConfig, run_file
 from studio.core.errors import NotFoundError
 from studio.core.paths import Workspace
 from studio.core.process_identity import process_alive
+from studio.launch.evaluation_job import RUN_EVALUATOR, start_child
+from studio.launch.run_evaluation import begin_attempt
 from studio.launch.worker_process import launch_worker
+from studio.runs import run_evaluation
 from studio.runs.control import command_file, commands
 from studio.runs.control.commands import mark_dead
 from studio.runs.control.resumable_changes import differences, ensure_resumable
+from studio.runs.run_evaluation import RunEvaluation
 from studio.runs.status import ENDED, RunStatus, read_status
 from studio.runs.store import Run, RunStore
 
@@ -97,6 +101,31 @@ def follow(run: Run, quiet: bool = False) -> RunStatus:
                 console.print("Stopping after this step; Ctrl-C again leaves it running.")
     console.print(_verdict(run, status))
     return status
+
+
+def measure(run: Run, quiet: bool = False) -> RunEvaluation | None:
+    """Measure a run that has finished on its held-out rows, if it wants that; wait for the end.
+
+    Ctrl-C leaves it; a studio on the workspace goes on with it.
+    """
+    if not run.paths.evaluation.is_file() or not begin_attempt(run):
+        return None
+    console = Console(stderr=True, quiet=quiet)
+    console.print("Answering held-out rows, as the model began and as it ended …")
+    with run.paths.log.open("ab") as log:
+        child = start_child([*RUN_EVALUATOR, str(run.paths.root)], log)
+    try:
+        child.wait()
+    except KeyboardInterrupt:
+        child.terminate()
+        child.wait()
+        run_evaluation.give_up(run.paths)
+        raise
+    run_evaluation.give_up(run.paths)
+    found = run_evaluation.read(run.paths)
+    if found is not None and found.sentence:
+        console.print(found.sentence, markup=False, highlight=False)
+    return found
 
 
 def _look(run: Run) -> RunStatus:

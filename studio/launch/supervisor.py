@@ -20,6 +20,7 @@ from studio.config.launch_engines import sent_elsewhere
 from studio.core.errors import ConflictError, InputError, StudioError
 from studio.core.logs import log_told
 from studio.core.paths import Workspace
+from studio.launch.evaluation_job import EvaluationJobs
 from studio.launch.prepare import prepare
 from studio.launch.worker_process import launch_worker
 from studio.runs import queue
@@ -52,6 +53,7 @@ class Supervisor:
         self._thread: threading.Thread | None = None
         self._children: dict[str, subprocess.Popen] = {}
         self._trouble = ""
+        self.evaluations = EvaluationJobs(workspace)
 
     def start(self) -> None:
         """Begin supervising in a background thread."""
@@ -155,9 +157,13 @@ class Supervisor:
             runs = self.store.list()
             line = queue.waiting(runs)
             busy = any(run.status.active and _is_here(run) for run in runs)
-            free = bool(line) and not (busy and _is_here(line[0]))
-            if free and not queue.is_paused(self.workspace):
+            measuring = self.evaluations.busy
+            free = bool(line) and not ((busy or measuring) and _is_here(line[0]))
+            paused = queue.is_paused(self.workspace)
+            if free and not paused:
                 self._launch(line[0])
+        waits = any(_is_here(run) for run in line)
+        self.evaluations.step(not (busy or paused or waits), runs)
 
     def _launch(self, run: Run) -> None:
         try:

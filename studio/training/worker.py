@@ -23,6 +23,7 @@ from studio.core.paths import RunPaths, Workspace
 from studio.core.torch_import import loading
 from studio.runs.diagnostics.crash_report import oom_kills
 from studio.runs.event_log import EventLog
+from studio.runs.run_evaluation import ask_for_evaluation
 from studio.runs.status import State, update_status
 
 SLURM = "SLURM_JOB_ID"
@@ -78,6 +79,8 @@ def _run(paths: RunPaths, workspace: Workspace) -> int:
             traceback.print_exception(error)
         _end(paths, "failed", message=error.message, remedy=error.remedy, field=error.field)
         return error.exit_code
+    if outcome == "finished" and paths.rank == 0 and SLURM not in os.environ:
+        ask_for_evaluation(config, paths)
     _end(paths, outcome)
     return 0
 

@@ -18,6 +18,8 @@ from studio.core.errors import (
 )
 from studio.core.paths import Workspace
 from studio.evaluation import evaluation_store, evaluation_worker
+from studio.evaluation.answering import settings
+from studio.evaluation.answering.answering import Answering
 from studio.evaluation.evaluation_records import records_of
 from studio.evaluation.evaluation_store import EvaluationStore, hold, request_stop
 from studio.evaluation.evaluation_worker import compute
@@ -212,10 +214,7 @@ def test_a_row_without_its_image_is_left_out_and_named(workspace):
 
 
 def test_empty_answers_are_counted_named_and_wrong(workspace, monkeypatch):
-    monkeypatch.setattr(
-        "studio.evaluation.model_session.generate",
-        lambda model, processor, examples, **_: [Empty()] * len(examples),
-    )
+    monkeypatch.setattr(Answering, "answers", silent)
     made = evaluation(workspace)
     found = compute(workspace, made.evaluation_id)
     base = found.results["base"]
@@ -223,5 +222,7 @@ def test_empty_answers_are_counted_named_and_wrong(workspace, monkeypatch):
     assert any("4 answers of 4 are empty" in sentence for sentence in base.sentences)
 
 
-class Empty:
-    text, tokens = "", 0
+def silent(answering, rows, contestants, **_):
+    """A model that ends every answer at once."""
+    said = {one.name: [settings.RowAnswer()] * len(rows) for one in contestants}
+    return settings.Results(said, False, 0)

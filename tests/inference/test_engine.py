@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 from studio.config.model import ModelConfig
 from studio.core.errors import BusyError, ModelError
 from studio.data.schema import Message
+from studio.inference import engine as engines
 from studio.inference.chat_inputs import as_template_message
 from studio.inference.engine import Engine
 from studio.inference.protocol import ChatDelta, user_turn
@@ -195,3 +196,42 @@ def test_a_model_that_is_not_there_is_refused(image: Image.Image, tmp_path: Path
     with pytest.raises(ModelError, match="holds no model"):
         engine.load(ModelConfig(id=str(tmp_path)))
     assert engine.loaded is None
+
+
+CPU_SHORT = (
+    "[enforce fail at alloc_cpu.cpp:121] err == 0. DefaultCPUAllocator: can't allocate memory: "
+    "you tried to allocate 9 bytes."
+)
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried 2 GiB"), "CUDA out of memory"),
+        (RuntimeError(CPU_SHORT), "DefaultCPUAllocator: can't allocate memory"),
+        (MemoryError(), "MemoryError"),
+    ],
+    ids=["gpu", "cpu", "python"],
+)
+def test_an_answer_that_runs_out_of_memory_says_so_and_the_next_one_comes(
+    engine: Engine, image, monkeypatch: pytest.MonkeyPatch, error: Exception, told: str
+) -> None:
+    def answer() -> str:
+        question = (user_turn("How many bars are there?", 1),)
+        deltas = engine.chat(ModelConfig(), None, question, [image], Sampling())
+        return "".join(delta.text for delta in deltas)
+
+    def failing(error: Exception):
+        def fail(_) -> None:
+            raise error
+
+        return fail
+
+    with monkeypatch.context() as patched:
+        patched.setattr(engines, "stream", failing(error))
+        with pytest.raises(BusyError, match=f"Memory ran out with embedded: {told}"):
+            answer()
+        patched.setattr(engines, "stream", failing(RuntimeError("shapes do not match")))
+        with pytest.raises(RuntimeError, match="shapes"):
+            answer()
+    assert answer()

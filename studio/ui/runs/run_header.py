@@ -6,6 +6,7 @@ import time
 from html import escape
 
 from studio.core.paths import read_state
+from studio.runs import run_evaluation
 from studio.runs.outcome import results
 from studio.runs.run_summary import RunCard
 from studio.runs.status import CACHING, ENDED, INITIALIZING
@@ -182,7 +183,20 @@ def _results(summary: RunSummary) -> str:
         f"<div><dt>{escape(result.measure.title)}</dt><dd>{escape(spans(result))}</dd></div>"
         for result in results(summary.diary)
     )
-    return f'<dl class="run-results" aria-label="What came of it">{parts}</dl>' if parts else ""
+    listed = f'<dl class="run-results" aria-label="What came of it">{parts}</dl>' if parts else ""
+    return f"{_measured(summary)}{listed}"
+
+
+def _measured(summary: RunSummary) -> str:
+    """Draw what it came to on held-out rows, in one sentence."""
+    found = run_evaluation.read(summary.run.paths)
+    if found is None:
+        return ""
+    said = (
+        found.sentence or "Answers held-out rows, as it began and as it ended, when it is its turn."
+    )
+    tone = "" if found.state == "measured" else " quiet"
+    return f'<p class="run-measured{tone}">{escape(said)}</p>'
 
 
 def _log_lines(lines: list[str]) -> str:
