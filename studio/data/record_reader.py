@@ -142,7 +142,7 @@ class FieldAccount:
             why = reasons.most_common(1)[0][0] if reasons else ""
             left = max(0, kept[path] - sum(reasons.values()))
             if not roles.get(path) and left < count and not why:
-                why = "its rows cannot be used"
+                why = "its name is damaged" if flaw(path) else "its rows cannot be used"
             uses.append(FieldUse(path, count, roles.get(path, ""), left, why))
         return uses
 
@@ -460,7 +460,11 @@ def _kept(record: Record, leaves: Sequence[str], used: Mapping[str, str]) -> dic
             kept[str(name)] = str(name)
         else:
             kept |= {leaf.replace("[]", ""): leaf for leaf in inside if leaf not in read}
-    return {f"{name}_" if name in RESERVED else name: path for name, path in kept.items()}
+    return {
+        f"{name}_" if name in RESERVED else name: path
+        for name, path in kept.items()
+        if not flaw(name)
+    }
 
 
 def _is_short(value: Any) -> bool:
