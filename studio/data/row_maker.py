@@ -322,7 +322,12 @@ class _RowParts:
         texts = alternatives(value, name)
         texts = [self._of_choice(text) for text in texts]
         first, _ = Counter(texts).most_common(1)[0]
-        accepted = list(dict.fromkeys([first, *texts, *self._accepted(name, first)]))
+        others = self._accepted(name, first)
+        accepted = list(dict.fromkeys([first, *texts, *others]))
+        people = others or texts
+        if len(people) > len(set(people)):
+            # Several people said the same: how many counts in VQA accuracy.
+            accepted = [*(text for text in accepted if text not in people), *people]
         if len(accepted) > 1:
             self._meta[ACCEPTED] = accepted
         return Answer(first, self._author("answer"))

@@ -63,7 +63,8 @@ class GivenLabel:
 
 ACCEPTED = "accepted_answers"
 VERDICT = "verdict"
-"""Names in `Row.meta`: other answers that count as right, and `good` or `bad` of a single one."""
+"""Names in `Row.meta`: other answers that count as right, each as often as people gave it, and
+`good` or `bad` of a single one."""
 
 
 @dataclass(frozen=True)

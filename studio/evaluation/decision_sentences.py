@@ -47,7 +47,7 @@ def paired_sentence(metric: Metric, paired: PairedFigure) -> str:
         return f"{metric.label} cannot tell the two apart: no difference ({seen})."
     sentence = f"{metric.label} cannot tell the two apart: a difference of {size} ({seen})"
     if paired.rows_needed is None or paired.rows_needed <= paired.rows:
-        return f"{sentence}; more rows would help."
+        return f"{sentence}; more images would help."
     return f"{sentence} needs about {_rounded(paired.rows_needed)} rows."
 
 
@@ -129,15 +129,26 @@ def _percent(share: float) -> str:
 
 
 def _size(metric: Metric, difference: float) -> str:
+    number = _number(metric, difference)
+    if not metric.percent:
+        return number
+    return f"{number} {'point' if number == '1' else 'points'}"
+
+
+def _number(metric: Metric, difference: float) -> str:
+    """A difference without its sign, in points where the metric is in percent."""
     if not metric.percent:
         return f"{abs(difference):.3g}"
     points = abs(difference) * 100
-    text = f"{points:.0f}" if points >= 1 or not points else f"{max(points, 0.1):.1f}"
-    return f"{text} {'point' if text == '1' else 'points'}"
+    return f"{points:.0f}" if points >= 1 else f"{points:.2g}"
+
+
+def _sign(difference: float) -> str:
+    return "−" if difference < 0 else "+" if difference > 0 else ""
 
 
 def _signed(metric: Metric, difference: float) -> str:
-    return f"{'−' if difference < 0 else '+'}{_size(metric, difference)}"
+    return f"{_sign(difference)}{_size(metric, difference)}"
 
 
 def _interval(
@@ -146,8 +157,9 @@ def _interval(
     """The interval and a comma, or nothing where there is none."""
     if low is None or high is None:
         return ""
-    ends = [_signed(metric, end) if signed else value_text(metric, end) for end in (low, high)]
-    return f"95 % interval {ends[0]} to {ends[1]}, "
+    if signed:
+        return f"95 % interval {_sign(low)}{_number(metric, low)} to {_signed(metric, high)}, "
+    return f"95 % interval {value_text(metric, low)} to {value_text(metric, high)}, "
 
 
 def _rows(count: int) -> str:

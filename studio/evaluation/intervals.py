@@ -121,7 +121,7 @@ def effective_rows(scores: np.ndarray, clusters: np.ndarray) -> float:
         return float(images)
     clustered = clustered_standard_error(scores, clusters) ** 2
     plain = scores.var(ddof=1) / count
-    return float(count * min(1.0, plain / clustered)) if clustered > plain else float(count)
+    return float(count * plain / max(clustered, plain))
 
 
 def combined_figure(

@@ -92,6 +92,27 @@ def test_of_several_right_answers_the_most_frequent_is_learned(read, answers, fi
     assert row.completion.text == first and row.accepted == accepted
 
 
+@pytest.mark.parametrize(
+    ("record", "kept"),
+    [
+        ({"answers": ["red", "blue", "red"]}, ["red", "blue", "red"]),
+        ({"answers": ["red"] * 3}, ["red"] * 3),
+        (
+            {
+                "multiple_choice_answer": "red",
+                "answers": [{"answer": text} for text in ("blue", "red", "red")],
+            },
+            ["blue", "red", "red"],
+        ),
+        ({"answers": ["red", "dark red"]}, ["red", "dark red"]),
+    ],
+)
+def test_answers_are_kept_as_often_as_people_gave_them(read, record, kept):
+    _, (row,) = read({**ASK, **record})
+    assert row.meta["accepted_answers"] == kept
+    assert row.completion.text == "red" and len(row.accepted) == len(set(kept))
+
+
 def test_lists_of_chosen_and_rejected_answers_are_pairs(read):
     _, rows = read(
         {**ASK, "id": 7, "chosen": ["red", "a red one"], "rejected": ["blue", "a bus", "x"]}

@@ -15,9 +15,6 @@ def similarity(prediction: str, answer: str) -> float:
     longest = max(len(given), len(right))
     if not longest:
         return 1.0
-    # The distance is at least the difference in length: a long answer need not be compared.
-    if abs(len(given) - len(right)) / longest > THRESHOLD:
-        return 1 - abs(len(given) - len(right)) / longest
     return 1 - edit_distance(given, right) / longest
 
 
@@ -33,17 +30,26 @@ def anls_score(prediction: str, accepted: Sequence[str], row: Row) -> float | No
 
 
 def edit_distance(one: str, two: str) -> int:
-    """Count the least insertions, deletions and replacements that turn one text into the other."""
-    if len(one) < len(two):
-        one, two = two, one
-    row = list(range(len(two) + 1))
-    for place, letter in enumerate(one, 1):
-        before, row[0] = row[0], place
-        for column, other in enumerate(two, 1):
-            replaced = before + (letter != other)
-            before = row[column]
-            row[column] = min(before + 1, row[column - 1] + 1, replaced)
-    return row[-1]
+    """Count the least insertions, deletions and replacements that turn one text into the other.
+
+    A column of the table is two numbers, a bit for each letter of `one`: where it grows and where
+    it shrinks (Myers 1999, in the form of Hyyrö 2003).
+    """
+    if not one:
+        return len(two)
+    places: dict[str, int] = {}
+    for place, letter in enumerate(one):
+        places[letter] = places.get(letter, 0) | 1 << place
+    full, last = (1 << len(one)) - 1, 1 << (len(one) - 1)
+    grows, shrinks, distance = full, 0, len(one)
+    for letter in two:
+        equal = places.get(letter, 0)
+        along = ((equal & grows) + grows ^ grows) | equal
+        more, less = shrinks | ~(along | grows), grows & along
+        distance += bool(more & last) - bool(less & last)
+        more, less = more << 1 | 1, less << 1
+        grows, shrinks = (less | ~(equal | shrinks | more)) & full, more & (equal | shrinks) & full
+    return distance
 
 
 def _plain(text: str) -> str:

@@ -13,14 +13,14 @@ from studio.data.schema import Row
 from studio.evaluation.intervals import Combine
 
 Need = Literal[
-    "nothing", "answers", "three answers", "choices", "yes or no", "JSON", "pairs", "references"
+    "nothing", "answers", "people's answers", "choices", "yes or no", "JSON", "pairs", "references"
 ]
 Aggregate = Literal["share", "mean", "precision", "recall", "f1", "corpus"]
 
 LACKING: dict[Need, str] = {
     "nothing": "",
     "answers": "no accepted answer",
-    "three answers": "fewer than three people's answers",
+    "people's answers": "no answers of several people",
     "choices": "no lettered choices with a right one",
     "yes or no": "no accepted answer that is yes or no",
     "JSON": "no accepted answer in JSON",

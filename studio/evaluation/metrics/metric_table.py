@@ -49,7 +49,7 @@ _DECLARED = (
         "vqa_accuracy",
         "VQA accuracy",
         "Mean agreement with the people who answered: three equal answers make one fully right.",
-        "three answers",
+        "people's answers",
         vqa_accuracy.vqa_score,
     ),
     Metric(
@@ -210,8 +210,7 @@ def metric_named(name: str) -> Metric:
 def suggested_metrics(rows: Sequence[Row]) -> list[str]:
     """Return the names of the metrics that suit rows, the main one first.
 
-    A kind of answer counts where most rows with an answer are of it; ChartQA's numbers and
-    several people's answers need half as much. Rows without any answer are only measured for
+    A kind of answer counts where most rows with an answer are of it, numbers from a fifth on. Rows without any answer are only measured for
     evasiveness and length.
     """
     answered = [row for row in rows if row.accepted]
@@ -235,7 +234,7 @@ def _main_metrics(rows: Sequence[Row]) -> list[str]:
     if _share(len(row.accepted[0].split()) > LONG_ANSWER for row in rows) > 0.5:
         return ["chrf", "rouge_l"]
     names = ["exact_match"]
-    if any(len(row.accepted) >= vqa_accuracy.PEOPLE_NEEDED for row in rows):
+    if _share(bool(vqa_accuracy.people_answers(row.accepted, row)) for row in rows) > 0.5:
         names.append("vqa_accuracy")
     if _share(chart_answers.read_number(row.accepted[0].strip()) is not None for row in rows) > 0.2:
         names.append("relaxed_accuracy")

@@ -15,7 +15,7 @@ from studio.data.schema import Row
 from studio.evaluation.metrics.exact_match import normalise
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_CHOICE = re.compile(r"^\s*\(?([A-Z])[.):]\s*(\S.*?)\s*$", re.MULTILINE)
+_CHOICE = re.compile(r"^[ \t]*\(?([A-Z])[.):][ \t]*(\S.*?)[ \t\r]*$", re.MULTILINE)
 _MARKS = str.maketrans(".()[],:;!*#{}", " " * 13)
 _ARTICLE = re.compile(r"\bA(?= [a-z])(?! (is|was|because|since|as|or|and)\b)")
 

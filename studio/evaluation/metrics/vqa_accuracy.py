@@ -10,9 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from studio.data.schema import Row
+from studio.data.schema import ACCEPTED, Row
 
-PEOPLE_NEEDED = 3
+EQUAL_NEEDED = 3
+"""Equal answers that make one fully right."""
+
+PEOPLE = 10
+"""How many people answer a question of VQA."""
+
 _NUMBERS = dict(
     zip(
         ["none", "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"],
@@ -61,16 +66,30 @@ def vqa_normalise(text: str) -> str:
     return " ".join(_APOSTROPHES.get(word, word) for word in words if word not in _ARTICLES)
 
 
-def vqa_score(prediction: str, accepted: Sequence[str], row: Row) -> float | None:
-    """Score the accuracy against the answers of all people; None for fewer than three of them.
+def people_answers(accepted: Sequence[str], row: Row) -> list[str]:
+    """Return the answers that several people gave to a question, repeats included; else none.
 
-    `accepted` holds an answer as often as it was given.
+    They are in `accepted`, or in the row where `accepted` has lost the repeats. Fewer than ten
+    different answers, each once, are ways to write one answer, and nobody's votes.
     """
-    if len(accepted) < PEOPLE_NEEDED:
+    kept = row.meta.get(ACCEPTED)
+    in_row = [text for text in kept if isinstance(text, str)] if isinstance(kept, list) else []
+    for answers in (list(accepted), in_row):
+        if len(answers) >= EQUAL_NEEDED and (
+            len(answers) > len(set(answers)) or len(answers) >= PEOPLE
+        ):
+            return answers
+    return []
+
+
+def vqa_score(prediction: str, accepted: Sequence[str], row: Row) -> float | None:
+    """Score how many people gave the answer; None for a question that few people answered."""
+    answers = people_answers(accepted, row)
+    if not answers:
         return None
     given = vqa_normalise(prediction)
-    equal = sum(vqa_normalise(answer) == given for answer in accepted)
-    people = len(accepted)
-    without_one_of_them = min((equal - 1) / PEOPLE_NEEDED, 1.0) if equal else 0.0
-    without_another = min(equal / PEOPLE_NEEDED, 1.0)
+    equal = sum(vqa_normalise(answer) == given for answer in answers)
+    without_one_of_them = min((equal - 1) / EQUAL_NEEDED, 1.0) if equal else 0.0
+    without_another = min(equal / EQUAL_NEEDED, 1.0)
+    people = len(answers)
     return (equal * without_one_of_them + (people - equal) * without_another) / people

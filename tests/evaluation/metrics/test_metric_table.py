@@ -4,6 +4,7 @@ from studio.core.errors import InputError
 from studio.data.schema import Answer
 from studio.evaluation.metrics.metric_table import METRICS, metric_named, suggested_metrics
 from tests.evaluation.row_makers import row_of
+from tests.places import ROOT
 
 
 def test_every_metric_is_declared_in_full():
@@ -12,6 +13,14 @@ def test_every_metric_is_declared_in_full():
         assert metric.label and metric.help.endswith(".")
         assert (metric.counts is None) == (metric.combine_counts is None)
     assert len({metric.label for metric in METRICS.values()}) == len(METRICS)
+
+
+def test_every_metric_is_explained():
+    page = (ROOT / "docs" / "metrics.md").read_text()
+    lines = [line.split(" | ")[:2] for line in page.splitlines() if line.startswith("| `")]
+    assert [(name.strip("| `"), label) for name, label in lines] == [
+        (metric.name, metric.label) for metric in METRICS.values()
+    ]
 
 
 def test_a_name_that_does_not_exist_lists_those_that_do():
@@ -28,7 +37,8 @@ CHOICES = "Which?\nA. red\nB. blue"
     [
         ([row_of("blue"), row_of("red"), row_of("wide")], ["exact_match", "anls"]),
         ([row_of("blue"), row_of("12%")], ["exact_match", "relaxed_accuracy", "anls"]),
-        ([row_of("a", "b", "c")], ["exact_match", "vqa_accuracy", "anls"]),
+        ([row_of("a", "b", "c")], ["exact_match", "anls"]),
+        ([row_of("a", "a", "c")], ["exact_match", "vqa_accuracy", "anls"]),
         ([row_of("A", question=CHOICES), row_of("B", question=CHOICES)], ["choice_accuracy"]),
         (
             [row_of("yes"), row_of("No.")],

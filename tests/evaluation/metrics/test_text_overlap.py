@@ -73,6 +73,24 @@ def test_rouge_l_of_published_examples(prediction, answer, score):
     assert rouge_l_score(prediction, (answer,), row_of()) == pytest.approx(score)
 
 
+def test_chrf_counts_against_the_best_answer():
+    answers = ("blue line", "red bar")
+    assert chrf_score("red bar", answers, row_of()) == 1
+    assert chrf_counts("red bar", answers, row_of()) == chrf_counts(
+        "red bar", ("red bar",), row_of()
+    )
+
+
+def test_chrf_of_all_rows_leaves_out_lengths_that_an_answer_does_not_reach():
+    # sacrebleu 2.6: corpus_score(["red", "blue bar"], [["re", "blue bar"]]) without smoothing.
+    counts = [
+        chrf_counts("red", ("re",), row_of()),
+        chrf_counts("blue bar", ("blue bar",), row_of()),
+    ]
+    assert counts[0][6:9] == (0, 0, 0)
+    assert 100 * float(chrf(np.sum(counts, axis=0))) == pytest.approx(99.227, abs=0.005)
+
+
 def test_rouge_l_takes_the_best_answer_and_reads_other_scripts():
     assert rouge_l_score("red bar", ("blue line", "red bar"), row_of()) == 1
     assert rouge_l_score("红色的柱", ("红色柱",), row_of()) == pytest.approx(6 / 7)

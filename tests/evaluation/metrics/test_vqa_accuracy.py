@@ -1,6 +1,6 @@
 import pytest
 
-from studio.evaluation.metrics.vqa_accuracy import vqa_normalise, vqa_score
+from studio.evaluation.metrics.vqa_accuracy import people_answers, vqa_normalise, vqa_score
 from tests.evaluation.row_makers import row_of
 
 
@@ -21,8 +21,17 @@ def test_leaving_one_person_out_is_what_is_averaged():
     assert vqa_score("Cat!", answers, row_of()) == pytest.approx(expected / 5)
 
 
-def test_fewer_than_three_people_tell_nothing():
+def test_repeats_are_found_in_the_row():
+    row = row_of("red", "red", "dark red")
+    assert row.accepted == ("red", "dark red")
+    assert people_answers(row.accepted, row) == ["red", "red", "dark red"]
+    assert vqa_score("red", row.accepted, row) == pytest.approx((2 * 1 / 3 + 2 / 3) / 3)
+
+
+def test_ways_to_write_one_answer_are_nobodys_votes():
     assert vqa_score("red", ["red", "red"], row_of()) is None
+    assert vqa_score("NYC", ["NYC", "New York", "New York City"], row_of()) is None
+    assert vqa_score("n 1", [f"n {number}" for number in range(10)], row_of()) is not None
 
 
 @pytest.mark.parametrize(
