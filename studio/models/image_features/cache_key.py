@@ -12,13 +12,14 @@ from transformers import PreTrainedModel, ProcessorMixin
 
 from studio.models.compat.transformers_internals import attention_of
 from studio.models.towers import find_towers
-from studio.training.fast_path.applicability import REF
 
 VERSION = 3
 NAMES = ("_name_or_path",)
 """Entries of a configuration that say where a model is, not what it is."""
 
 DEFAULT = "default"
+REF = "ref"
+"""What TRL calls the adapter that is DPO's reference."""
 SAID = ("base_model_name_or_path", "peft_version", "auto_mapping", "inference_mode", "revision")
 """Entries of an adapter's description that change no number."""
 
