@@ -195,10 +195,9 @@ class Decoder:
             if not row.scored:
                 found[row.number] = 0.0, 0
                 continue
-            out = out[-row.tail : -1].float()
+            out = out[-row.tail : -1].float().log_softmax(-1)
             ids = torch.as_tensor(row.ids[-row.scored :], device=out.device)
-            chosen = out.gather(-1, ids[:, None])[:, 0]
-            found[row.number] = float((chosen - out.logsumexp(-1)).sum()), row.scored
+            found[row.number] = float(out.gather(-1, ids[:, None]).sum()), row.scored
         return found
 
     def _wants(self, written: Sequence[int], row: TokenRow) -> bool:
