@@ -26,7 +26,7 @@ from studio.models.image_features.image_encoder import as_outputs
 
 WORTH = 48
 """Tokens that sharing beginnings must spare at least: it takes a forward pass of its own."""
-UNUSUAL = {
+UNUSUAL: dict[str, tuple[Any, ...]] = {
     "num_beams": (None, 1),
     "no_repeat_ngram_size": (None, 0),
     "encoder_no_repeat_ngram_size": (None, 0),
@@ -258,22 +258,21 @@ class Decoder:
 
     def _forward(self, rows: Sequence[TokenRow], context: Context, keep: int) -> torch.Tensor:
         longest = max(len(row.ids) for row in rows)
-        ids = np.full((len(rows), longest), self._pad, dtype=np.int64)
-        seen = np.zeros_like(ids)
-        positions = np.zeros((3 if self._grid else 1, *ids.shape), dtype=np.int64)
+        tokens = np.full((len(rows), longest), self._pad, dtype=np.int64)
+        marks = np.zeros_like(tokens)
+        places = np.zeros((3 if self._grid else 1, *tokens.shape), dtype=np.int64)
         for index, row in enumerate(rows):
             start = longest - len(row.ids)
-            ids[index, start:] = row.ids
-            seen[index, start:] = 1
-            positions[:, index, start:] = row.positions
-        parts = [row.features for row in rows if row.features is not None and len(row.features)]
-        tensors = (
-            torch.from_numpy(array).to(self.model.device) for array in (ids, seen, positions)
+            tokens[index, start:] = row.ids
+            marks[index, start:] = 1
+            places[:, index, start:] = np.asarray(row.positions)
+        ids, seen, positions = (
+            torch.from_numpy(array).to(self.model.device) for array in (tokens, marks, places)
         )
-        ids, seen, places = tensors
+        positions = positions if self._grid else positions[0] + self._first
+        parts = [row.features for row in rows if row.features is not None and len(row.features)]
         features = torch.cat(parts) if parts else None
-        places = places if self._grid else places[0] + self._first
-        return self._run(ids, seen, places, features, context, keep)
+        return self._run(ids, seen, positions, features, context, keep)
 
     def _run(
         self,
