@@ -213,7 +213,7 @@ class Answering:
             round_.check()
             self.activate(sheet.contestant)
             bank = self._bank(sheet)
-            bank.hold(image for prompt in prompts for image in prompt.images)
+            bank.hold((image for prompt in prompts for image in prompt.images), round_.check)
             if not self._compare(missing, bank):
                 return False
             self._decode(missing, bank, sheet, round_)

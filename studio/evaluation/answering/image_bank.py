@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -43,10 +43,13 @@ class ImageBank:
     expansions: dict[str, ImageExpansion] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
 
-    def hold(self, images: Iterable[ImageRef]) -> None:
+    def hold(self, images: Iterable[ImageRef], check: Callable[[], None] = lambda: None) -> None:
         """Have the features of these images, and of earlier ones while they take little memory.
 
         Those that cannot be made are in `failed`.
+
+        Args:
+            check: Called before every few images; raises to stop.
         """
         wanted = {image.key: image for image in images}
         self._make_room(wanted)
@@ -55,6 +58,7 @@ class ImageBank:
             if key not in self.features and key not in self.failed and not self._read(key):
                 missing.append(image)
         for start in range(0, len(missing), AT_ONCE):
+            check()
             self._make(missing[start : start + AT_ONCE])
 
     def _make_room(self, wanted: Collection[str]) -> None:
