@@ -21,7 +21,7 @@ from studio.core.errors import StoppedError
 from studio.evaluation.answering.key_value_cache import empty_cache
 from studio.models.answer_ends import stop_tokens
 from studio.models.compat.transformers_internals import attention_of
-from studio.models.image_features.families import FAMILIES, MASKS, blocks_of, windows_of
+from studio.models.image_features.families import FAMILIES, MASKS, Family, blocks_of, windows_of
 from studio.models.image_features.image_encoder import as_outputs
 
 WORTH = 48
@@ -139,8 +139,8 @@ class Decoder:
         self.ends = set(stop_tokens(processor, model))
         pad = self.tokenizer.pad_token_id
         self._pad = self.tokenizer.eos_token_id if pad is None else pad
-        self._first = FAMILIES[model.config.model_type].first
-        self._grid = FAMILIES[model.config.model_type].grid
+        family = FAMILIES.get(model.config.model_type, Family())
+        self._first, self._grid = family.first, family.grid
         self._penalty = float(model.generation_config.repetition_penalty or 1.0)
         known = inspect.signature(type(model).forward).parameters
         self._cache_name = "cache" if "cache" in known else "past_key_values"

@@ -21,8 +21,13 @@ SHARED = (
     "qwen2_5_vl",
     "qwen3_vl",
     "ovis2",
+    "glm4v",
+    "vipllava",
+    "aya_vision",
+    "deepseek_vl",
+    "lighton_ocr",
 )
-PLAIN = ("gemma3", "paligemma", "idefics2", "qwen3_5")
+PLAIN = ("gemma3", "gemma4", "paligemma", "idefics2", "qwen3_5", "lfm2_vl", "mllama")
 SIZES = ((40, 24), (16, 48), (32, 32))
 
 
