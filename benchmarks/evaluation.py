@@ -1,13 +1,13 @@
 """Answering speed: the evaluation's batches against a loop of single `generate` calls.
 
     python benchmarks/evaluation.py [--shape tiny|smolvlm-256m|smolvlm-500m] [--tiles 5]
-        [--images 2] [--questions 4] [--tokens 16] [--small-rows 12] [--small-tokens 32]
+        [--images 2] [--questions 4] [--tokens 16] [--small-rows 16] [--small-tokens 32]
         [--parts questions contestants cached decoding] [--json]
 
 Both ways answer the same rows with the same random weights in one process, one after the other,
 and their answers are compared. `questions`: some questions to each image; `contestants`: base
 and adapter on one question to each; `cached`: the same rows when features are on disk; `decoding`:
-rows of one small tile with longer answers. A floor is what the work cannot be done below with the
+rows of one small tile (128 pixels, 4 tokens) with longer answers. A floor is what the work cannot be done below with the
 model as it is, from parts timed alone in the loop: each image through the vision tower once (not at
 all when cached), each prompt's shared beginning read once per contestant, each token of a batch
 for the price of one row's. Ratios are of CPU time, which means something on a machine that others
@@ -31,11 +31,13 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.shapes import SHAPES, save_random
+from benchmarks.shapes import SHAPES, Shape, save_random
 
 GOALS = {"questions": 3.0, "contestants": 1.8, "cached": 3.0, "decoding": 3.0}
 PARTS = tuple(GOALS)
 SWITCH = 0.3
+SMALL = 2
+"""Image tokens along each side of the small tile: 128 pixels for SmolVLM."""
 ASKED = (
     "Which bar is the highest?",
     "How many bars are there in this chart?",
@@ -76,18 +78,20 @@ class Loop:
 class Bench:
     """One model of random weights, its adapter, and rows."""
 
-    def __init__(self, arguments: argparse.Namespace, folder: Path, tiles: int) -> None:
+    def __init__(
+        self, arguments: argparse.Namespace, folder: Path, tiles: int, shape: Shape
+    ) -> None:
         from studio.config.model import ModelConfig
         from studio.core.paths import Workspace
         from studio.data.image_store import ImageStore
         from studio.models.load import load_model
 
-        save_random(SHAPES[arguments.shape], tiles, folder / "model")
+        save_random(shape, tiles, folder / "model")
         self.config = ModelConfig(id=str(folder / "model"), dtype=arguments.dtype)
         self.loaded = load_model(self.config)
         self.workspace = Workspace.locate(folder / "workspace")
         self.images = ImageStore(self.workspace)
-        self.side = SHAPES[arguments.shape].tile * (2 if tiles > 1 else 1)
+        self.side = shape.tile * (2 if tiles > 1 else 1)
         self.adapter = self._adapter(folder / "adapter")
 
     def _adapter(self, folder: Path) -> Path:
@@ -256,10 +260,12 @@ def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """All parts that are asked for."""
     found: dict[str, Any] = {}
     wanted = set(arguments.parts)
+    shape = SHAPES[arguments.shape]
     if wanted & {"questions", "contestants", "cached"}:
-        _large(arguments, Bench(arguments, folder / "large", arguments.tiles), found)
+        _large(arguments, Bench(arguments, folder / "large", arguments.tiles, shape), found)
     if "decoding" in wanted:
-        _small(arguments, Bench(arguments, folder / "small", 1), found)
+        small = replace(shape, tile=SMALL * shape.patch * shape.shuffle)
+        _small(arguments, Bench(arguments, folder / "small", 1, small), found)
     return {"shape": arguments.shape, "tiles": arguments.tiles, "parts": found}
 
 
@@ -363,7 +369,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--images", type=int, default=2)
     parser.add_argument("--questions", type=int, default=4)
     parser.add_argument("--tokens", type=int, default=16)
-    parser.add_argument("--small-rows", type=int, default=12)
+    parser.add_argument("--small-rows", type=int, default=16)
     parser.add_argument("--small-tokens", type=int, default=32)
     parser.add_argument("--dtype", default="float32")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)

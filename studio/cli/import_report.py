@@ -230,6 +230,8 @@ def _reasons(reasons: Sequence[ReasonGroup], what: str) -> Iterator[str]:
         words = "line" if group.count == 1 else "lines"
         example = f"; for example: {group.example}" if group.example != group.reason else ""
         yield f"{counted(group.count)} {what}: {group.reason} ({words} {lines}{example})"
+    if any("folder of the images" in group.reason for group in reasons):
+        yield "Name the folder of the images with --images DIR."
 
 
 def _changed(done: ImportReport) -> Iterator[str]:

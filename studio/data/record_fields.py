@@ -39,6 +39,21 @@ def is_missing(value: object, depth: int = 0) -> bool:
     return isinstance(value, BINARY) and not len(value)
 
 
+def shape_of_record(record: Record) -> Hashable:
+    """Return what `shape_of` returns for a record, with less work for plain values."""
+    parts: list[tuple[str, Hashable]] = []
+    for name, value in record.items():
+        kind = type(value)
+        if kind is str:
+            if value and value not in NULLS and not value.isspace():
+                parts.append((name, "text"))
+        elif kind is int:
+            parts.append((name, "number"))
+        elif value is not None and not is_missing(value):
+            parts.append((str(name), shape_of(value, 1)))
+    return tuple(parts)
+
+
 def shape_of(value: Any, depth: int = 0) -> Hashable:
     """Describe which fields of what kind a value has; values that are missing are not described.
 

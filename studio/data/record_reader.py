@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,7 +34,7 @@ from studio.data.record_fields import (
     leaf_paths,
     names_in,
     plain,
-    shape_of,
+    shape_of_record,
     texts_of,
 )
 from studio.data.row_maker import DEFAULT_QUESTION, REASONING, RecordRoles
@@ -42,6 +43,7 @@ from studio.data.schema import ACCEPTED, VERDICT, FieldUse
 REMEMBERED_SHAPES = 2_000
 LONGEST_KEPT = 16_000  # characters of one value beside a row, as JSON
 DAMAGED = "its text is damaged"
+SHORT = 300
 LONGEST_META = 64_000  # of all of them
 RESERVED = frozenset({"pair", "votes", "written", ACCEPTED, VERDICT, REASONING})
 """Names in `Row.meta` that mean something here; a source's own fields of these names get a `_`."""
@@ -140,7 +142,7 @@ class FieldAccount:
             why = reasons.most_common(1)[0][0] if reasons else ""
             left = max(0, kept[path] - sum(reasons.values()))
             if not roles.get(path) and left < count and not why:
-                why = "its rows cannot be used"
+                why = "its name is damaged" if flaw(path) else "its rows cannot be used"
             uses.append(FieldUse(path, count, roles.get(path, ""), left, why))
         return uses
 
@@ -177,7 +179,7 @@ class RecordReader:
         return self._plan_of(opened(record, only_texts))
 
     def _plan_of(self, record: Record) -> ShapePlan:
-        shape = shape_of(record)
+        shape = shape_of_record(record)
         plan = self._plans.get(shape)
         if plan is None:
             try:
@@ -229,25 +231,29 @@ class RecordReader:
         values.pop(USED, None)
         both = (sides[0], sides[1]) if len(sides) > 1 else ("1", "2")
         from_one = self._facts.choices_from_one
-        return RecordRoles(values, plan.names, dict(meta), both, plan.zero_based, from_one)
+        return RecordRoles(values, plan.names, meta, both, plan.zero_based, from_one)
 
     def _values(self, record: Record, plan: ShapePlan) -> Iterator[dict[str, Any]]:
+        """The values of a record by their roles; those that are missing are left out."""
         given = {role: values_at(record, paths) for role, paths in self._columns.items()}
-        if plan.format is None or (plan.format.read is None and not plan.format.uses):
-            values = {
-                role: record[paths[0]]
-                if len(paths) == 1 and paths[0] in record
-                else values_at(record, paths)
-                for role, paths in plan.guess.items()
-            }
-            yield values | given | dict(self._constants) if given or self._constants else values
-        elif plan.format.read is None:
-            values = {role: get(record, path) for path, role in plan.format.uses.items()}
-            guessed = {role: values_at(record, paths) for role, paths in plan.guess.items()}
-            yield {**guessed, **values, **given, **self._constants}
-        else:
-            for values in _as_format(plan.format, record):
-                yield {**values, **given, **self._constants}
+        given |= self._constants
+        known = plan.format
+        if known is not None and known.read is not None:
+            for values in _as_format(known, record):
+                yield _there(values | given)
+            return
+        values = {
+            role: record[paths[0]]
+            if len(paths) == 1 and paths[0] in record
+            else values_at(record, paths)
+            for role, paths in plan.guess.items()
+        }
+        if known is not None and known.uses:
+            values |= {role: get(record, path) for path, role in known.uses.items()}
+        elif not given:
+            yield values  # of columns that this shape has
+            return
+        yield _there(values | given)
 
     def _new_plan(self, record: Record) -> ShapePlan:
         by_hand = {path for paths in self._columns.values() for path in paths}
@@ -329,14 +335,18 @@ class RecordReader:
         meta: dict[str, object] = {}
         room = LONGEST_META
         for name, path in plan.kept.items():
-            value, size, why = _keepable(get(record, path), name)
+            value = record[path] if path in record else get(record, path)
+            if _is_short(value):
+                size, why = SHORT, ""  # nearly all values: nothing to check or to change
+            else:
+                value, size, why = _keepable(value)
             if not why and size > room:
                 why = "the row has too much beside it"
             if why:
                 self.account.lost.setdefault(path, Counter())[why] += 1
                 continue
             room -= size
-            meta[f"{name}_" if name in RESERVED else name] = value
+            meta[name] = value
         packed = meta.get("meta")
         if isinstance(packed, str) and plan.guess.get("id") == ("id",):
             meta.pop("meta")
@@ -396,6 +406,10 @@ def opened(record: Record, only_texts: bool) -> Record:
     return {**record, **changed} if changed else record
 
 
+def _there(values: dict[str, Any]) -> dict[str, Any]:
+    return {role: value for role, value in values.items() if role == USED or not is_missing(value)}
+
+
 def _as_format(known: Format, record: Record) -> list[dict[str, Any]]:
     """Read a record as a format. Raises DataError: a field is not what the format has there."""
     try:
@@ -446,15 +460,23 @@ def _kept(record: Record, leaves: Sequence[str], used: Mapping[str, str]) -> dic
             kept[str(name)] = str(name)
         else:
             kept |= {leaf.replace("[]", ""): leaf for leaf in inside if leaf not in read}
-    return kept
+    return {
+        f"{name}_" if name in RESERVED else name: path
+        for name, path in kept.items()
+        if not flaw(name)
+    }
 
 
-def _keepable(value: Any, name: str) -> tuple[object, int, str]:
+def _is_short(value: Any) -> bool:
+    """Whether a value is a short plain text or a number, which can be kept as it is."""
+    kind = type(value)
+    if kind is str:
+        return len(value) < SHORT and value.isascii() and "\0" not in value
+    return kind is int or kind is bool or (kind is float and math.isfinite(value))
+
+
+def _keepable(value: Any) -> tuple[object, int, str]:
     """A value as plain JSON with its length, or why it cannot be kept."""
-    if type(value) in (int, bool):
-        return value, len(str(value)), "" if not flaw(name) else DAMAGED
-    if type(value) is str and len(value) <= LONGEST_KEPT:
-        return value, len(value), DAMAGED if flaw(value) or flaw(name) else ""
     try:
         kept = plain(value)
         size = len(json.dumps(kept, ensure_ascii=False))
@@ -462,7 +484,7 @@ def _keepable(value: Any, name: str) -> tuple[object, int, str]:
         return None, 0, f"it is {error}" if isinstance(error, ValueError) else "nested too deeply"
     if size > LONGEST_KEPT:
         return None, size, f"it is longer than {LONGEST_KEPT:,} characters"
-    if any(flaw(text) for text in (name, *names_in(kept), *texts_of(kept))):
+    if any(flaw(text) for text in (*names_in(kept), *texts_of(kept))):
         return None, size, DAMAGED
     return kept, size, ""
 

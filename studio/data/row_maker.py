@@ -116,7 +116,6 @@ class RowMaker:
 
 def _expanded(values: Roles) -> Iterator[Roles]:
     """One record as the rows it holds: lists of chosen and rejected answers are pairs."""
-    values = {role: value for role, value in values.items() if not is_missing(value)}
     chosen, rejected = (_several(values.get(role)) for role in ("chosen", "rejected"))
     if rejected is None or (chosen is None and len(rejected) == 1):
         yield values
@@ -148,7 +147,7 @@ class _RowParts:
 
     def __init__(self, values: Roles, record: RecordRoles, default_question: str) -> None:
         self._values, self._record, self._default = values, record, default_question
-        self._meta = dict(record.meta)
+        self._meta = record.meta.copy()
         self._labels: tuple[GivenLabel, ...] = ()
 
     def row(self, keep_image: Callable[[object], str], identity: str) -> Row:
@@ -162,7 +161,9 @@ class _RowParts:
             )
         read, completion, scored = self._conversation()
         prompt, images = place_images(read.messages, self._images() or read.images)
-        _check_media(prompt)
+        marked = any("<" in part.text for message in prompt for part in message.parts)
+        if marked:
+            _check_media(prompt)
         if completion is None:
             completion, scored = self._answer(), self._is_scored()
         if completion is not None and not scored:
@@ -175,7 +176,8 @@ class _RowParts:
         if chosen is not None and rejected is not None:
             completion = None if chosen == completion else completion
         completion, candidates = self._judged(completion, candidates)
-        prompt, completion = self._objects_filled(prompt, completion)
+        if marked or "objects" in self._values:
+            prompt, completion = self._objects_filled(prompt, completion)
         self._check_same_question(read)
         return Row(
             external_id=identity,
@@ -222,6 +224,8 @@ class _RowParts:
 
     def _asked(self, role: str) -> Conversation:
         value, name = self._values[role], self._name(role)
+        if role == "question" and type(value) is str:
+            return read_conversation(self._with_context(value), name)
         value = structured(value) if role == "conversation" else value
         if isinstance(value, (list, tuple)) and all(isinstance(part, str) for part in value):
             return self._asked_in_turn(value, name)
@@ -258,6 +262,8 @@ class _RowParts:
 
     def _with_context(self, text: str) -> str:
         """The question with what belongs to it: its input or hint, and its choices."""
+        if "context" not in self._values and "choices" not in self._values:
+            return text
         context = self._values.get("context")
         name = self._name("context").lower()
         if isinstance(context, str):

@@ -16,7 +16,8 @@ from studio.cli.main import main
 from studio.core.paths import Workspace
 from studio.evaluation import evaluation_worker
 from studio.evaluation.evaluation_store import EvaluationStore
-from tests.evaluation.small_evaluations import run_with_adapter
+from tests.evaluation.small_evaluations import add_checkpoint, run_with_adapter
+from tests.places import ROOT
 
 HELDOUT = ("--data", "embedded:heldout", "--limit", "4", "--max-new-tokens", "8")
 
@@ -158,3 +159,17 @@ def test_the_command_is_asked_for_without_torch():
     code = "import sys, studio.cli.main; print('torch' in sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "False"
+
+
+def test_the_commands_of_the_manual_work(evaluate, place):
+    run = run_with_adapter(Workspace.locate(place))
+    add_checkpoint(run, 2)
+    blocks = (ROOT / "docs" / "evaluation.md").read_text().split("```sh\n")[1:]
+    commands = [line for block in blocks for line in block.split("```")[0].splitlines()]
+    assert len(commands) >= 6
+    for command in commands:
+        words = command.removeprefix("python -m studio evaluate ").split()
+        ids = EvaluationStore(Workspace.locate(place)).ids()
+        names = {"RUN": run.run_id, "RUN@STEP": f"{run.run_id}@2", "ID": ids[0] if ids else ""}
+        code, _, err = evaluate(*(names.get(word, word) for word in words))
+        assert code == 0, f"{command}: {err}"

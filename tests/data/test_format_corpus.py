@@ -166,7 +166,7 @@ def said(row: Row) -> str:
 
 
 STRUCTURE = {
-    "user", "human", "assistant", "gpt", "model", "system", "llava", "text", "image_url", "image/png",
+    "user", "human", "assistant", "gpt", "model", "system", "llava", "text", "image", "image_url", "image/png",
     "<image>", "<bbox>", "a.png", "b.png", "a",
 }  # fmt: skip
 """What formats write to say what is what; the images are looked at themselves."""

@@ -196,3 +196,15 @@ def test_ten_thousand_rows():
     paired = compared("anls", list(first), list(second + 0.05))
     assert paired.difference == pytest.approx(0.05, abs=0.02)
     assert paired.verdict == "better"
+
+
+def test_equal_models_are_seldom_told_apart():
+    rng = np.random.default_rng(0)
+    images = np.arange(60) // 3
+    told = 0
+    for seed in range(200):
+        base = rng.random(20)[images]
+        first, second = (np.where(rng.random(60) < 0.6, base, rng.random(60)) for _ in range(2))
+        paired = compared("anls", list(first), list(second), images, resamples=300, seed=seed)
+        told += paired.verdict != "cannot tell"
+    assert 0 < told < 0.08 * 200

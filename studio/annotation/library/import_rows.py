@@ -13,7 +13,7 @@ from studio.annotation.database.tables import Candidate, Item, Pair
 from studio.annotation.library import changed_rows
 from studio.annotation.library.changed_rows import Settled
 from studio.annotation.library.row_changes import ChangedRow, Decision, KnownItem
-from studio.annotation.library.row_identity import Identity, fingerprint, identity, text_hash
+from studio.annotation.library.row_identity import Identity, content_hash, identity, text_hash
 from studio.annotation.library.row_updates import RowUpdates
 from studio.core.errors import DataError
 from studio.data.schema import Answer, Row
@@ -200,7 +200,7 @@ def _item(row: Row, target: ImportTarget) -> dict:
         "prompt": prompt,
         "question": row.question,
         "images": list(row.images),
-        "fingerprint": fingerprint(row),
+        "fingerprint": content_hash(row.images, prompt),
         "meta": row.meta,
         "created_at": target.now,
         "batch": target.batch,

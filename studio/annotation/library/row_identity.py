@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from functools import lru_cache
 
 from studio.annotation.database.search_text import prompt_to_json
 from studio.data.schema import Answer, Row
@@ -25,6 +26,7 @@ def content_hash(images: Sequence[str], prompt: Sequence[dict]) -> str:
     return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+@lru_cache(maxsize=4096)  # each answer of a chunk is looked up several times
 def text_hash(text: str) -> str:
     """Hash a text (sha256, hex), by which texts are compared and found again."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

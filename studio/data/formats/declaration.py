@@ -25,6 +25,7 @@ class Format:
         read: Makes the roles of a record, of one row each, where paths alone do not say it.
         matches: Asked in addition to `needs`.
         where: The page that documents it.
+        also: Datasets and tools that write the same.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Format:
     read: Callable[[Record], Iterable[dict[str, Any]]] | None = None
     matches: Callable[[Record], bool] | None = None
     where: str = ""
+    also: tuple[str, ...] = ()
 
     def fits(self, record: Record) -> bool:
         """Return whether a record has what the format needs."""

@@ -49,7 +49,8 @@ def _section(known: Format) -> str:
     name = known.name.replace("{what}", "…")
     title = f"### [{name}]({known.where})" if known.where else f"### {name}"
     example = json.dumps(known.example, ensure_ascii=False, indent=1)
-    return f"{title}\n\nA record becomes {known.gives}.\n\n```json\n{example}\n```\n"
+    also = f" Also: {', '.join(known.also)}." if known.also else ""
+    return f"{title}\n\nA record becomes {known.gives}.{also}\n\n```json\n{example}\n```\n"
 
 
 def _names() -> str:

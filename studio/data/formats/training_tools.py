@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from studio.data.conversation import is_turns
+from studio.data.conversation import as_turns, is_turns
 from studio.data.formats.declaration import Format
 from studio.data.record_fields import Record, get, texts_of
 
@@ -37,6 +37,10 @@ def _gemini(record: Record) -> Iterator[dict[str, Any]]:
 def _in_sharegpt(record: Record) -> bool:
     turns = record.get("conversations") or record.get("messages")
     return is_turns(turns) and ("from" in turns[0] or "<image>" in "".join(texts_of(turns)))
+
+
+def _turns_in(record: Record, *names: str) -> bool:
+    return any(as_turns(record.get(name)) is not None for name in names)
 
 
 FORMATS = (
@@ -218,5 +222,50 @@ FORMATS = (
         "a conversation, with `chosen` and `rejected` a pair",
         matches=_in_sharegpt,
         where="https://github.com/hiyouga/LLaMA-Factory/blob/main/data/README.md",
+        also=("LLaVA-Instruct", "ShareGPT4V", "LLaVA-Critic", "UnifiedReward", "Axolotl"),
     ),
-)
+    Format(
+        "TRL messages: {what}",
+        ("messages|conversations|conversation",),
+        {
+            "messages": [
+                {
+                    "role": "user",
+                    "content": [
+                        {"type": "image", "image": "a.png"},
+                        {"type": "text", "text": "Which colour is the bar?"},
+                    ],
+                },
+                {"role": "assistant", "content": [{"type": "text", "text": "It is red."}]},
+            ],
+        },
+        "a conversation",
+        matches=lambda record: _turns_in(record, "messages", "conversations", "conversation"),
+        where="https://huggingface.co/docs/trl/dataset_formats",
+        also=("Unsloth vision conversations", "OpenAI and Fireworks fine-tuning", "Axolotl"),
+    ),
+    Format(
+        "TRL conversational {what}",
+        ("prompt|question|query|chosen",),
+        {
+            "images": ["a.png"],
+            "prompt": [_turn("user", "Which colour is the bar?")],
+            "chosen": [_turn("assistant", "It is red.")],
+            "rejected": [_turn("assistant", "It is blue.")],
+        },
+        "a pair with its preference, with `completion` a question and its answer",
+        matches=lambda record: _turns_in(record, "prompt", "question", "query", "chosen"),
+        where="https://huggingface.co/docs/trl/dataset_formats",
+        also=("RLAIF-V formatted", "LLaVA-Instruct-Mix"),
+    ),
+    Format(
+        "Preferences",
+        ("question|prompt|query", "chosen", "rejected"),
+        {"image": "a.png", "question": "Which colour?", "chosen": "It is red.",
+         "rejected": "It is blue."},
+        "a pair with its preference",
+        matches=lambda record: isinstance(record["chosen"], str),
+        where="https://huggingface.co/docs/trl/dataset_formats",
+        also=("SPA-VL", "MMPR", "MM-RLHF pairs"),
+    ),
+)  # fmt: skip

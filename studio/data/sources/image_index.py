@@ -226,7 +226,7 @@ class ImageFinder:
         if plain[-shorter:] != before[-shorter:] and plain[-2:] != before[-2:]:
             raise DataError(
                 f"{name[:_SHOWN]!r} and {'/'.join(before)[:_SHOWN]!r} both end as the one file "
-                f"{path.name!r}; give the folder that has them all (--images).",
+                f"{path.name!r}; give the folder that has them all.",
                 field="image",
             )
 
@@ -247,14 +247,14 @@ class ImageFinder:
                 )
             return (
                 "no image lies beside the data: import the folder or a ZIP that has both, or give "
-                "the folder of the images (--images)"
+                "the folder of the images"
             )
         self._missed += 1
         near = ""
         if self._missed <= self.MISSES and names:
             near = next((one for index in indexes if (one := index.nearest(names[0][-1]))), "")
         said = f"the nearest is {near[:_SHOWN]!r}; " if near else ""
-        return f"{said}give the folder of the images (--images) if they lie elsewhere"
+        return f"{said}give the folder of the images if they lie elsewhere"
 
 
 _SHOWN = 120  # characters of a name in a reason

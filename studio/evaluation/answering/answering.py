@@ -174,7 +174,7 @@ class Answering:
         if self.obstacle:
             notes.append(f"Images were encoded for each question anew: {self.obstacle}.")
         if self._size < self.settings.batch_size:
-            notes.append(f"Memory was enough for {self._size} rows at once.")
+            notes.append(f"Memory was too small for batches of more than {self._size}.")
         return tuple(dict.fromkeys(note for note in notes if note))
 
     def _prompts(self, rows: Sequence[Row], round_: Round) -> list[RowPrompt]:
@@ -213,7 +213,7 @@ class Answering:
             round_.check()
             self.activate(sheet.contestant)
             bank = self._bank(sheet)
-            bank.hold(image for prompt in prompts for image in prompt.images)
+            bank.hold((image for prompt in prompts for image in prompt.images), round_.check)
             if not self._compare(missing, bank):
                 return False
             self._decode(missing, bank, sheet, round_)

@@ -21,12 +21,12 @@ from studio.core.errors import StoppedError
 from studio.evaluation.answering.key_value_cache import empty_cache
 from studio.models.answer_ends import stop_tokens
 from studio.models.compat.transformers_internals import attention_of
-from studio.models.image_features.families import FAMILIES, MASKS, blocks_of, windows_of
+from studio.models.image_features.families import FAMILIES, MASKS, Family, blocks_of, windows_of
 from studio.models.image_features.image_encoder import as_outputs
 
 WORTH = 48
 """Tokens that sharing beginnings must spare at least: it takes a forward pass of its own."""
-UNUSUAL = {
+UNUSUAL: dict[str, tuple[Any, ...]] = {
     "num_beams": (None, 1),
     "no_repeat_ngram_size": (None, 0),
     "encoder_no_repeat_ngram_size": (None, 0),
@@ -139,8 +139,8 @@ class Decoder:
         self.ends = set(stop_tokens(processor, model))
         pad = self.tokenizer.pad_token_id
         self._pad = self.tokenizer.eos_token_id if pad is None else pad
-        self._first = FAMILIES[model.config.model_type].first
-        self._grid = FAMILIES[model.config.model_type].grid
+        family = FAMILIES.get(model.config.model_type, Family())
+        self._first, self._grid = family.first, family.grid
         self._penalty = float(model.generation_config.repetition_penalty or 1.0)
         known = inspect.signature(type(model).forward).parameters
         self._cache_name = "cache" if "cache" in known else "past_key_values"
@@ -195,10 +195,9 @@ class Decoder:
             if not row.scored:
                 found[row.number] = 0.0, 0
                 continue
-            out = out[-row.tail : -1].float()
+            out = out[-row.tail : -1].float().log_softmax(-1)
             ids = torch.as_tensor(row.ids[-row.scored :], device=out.device)
-            chosen = out.gather(-1, ids[:, None])[:, 0]
-            found[row.number] = float((chosen - out.logsumexp(-1)).sum()), row.scored
+            found[row.number] = float(out.gather(-1, ids[:, None]).sum()), row.scored
         return found
 
     def _wants(self, written: Sequence[int], row: TokenRow) -> bool:
@@ -259,22 +258,21 @@ class Decoder:
 
     def _forward(self, rows: Sequence[TokenRow], context: Context, keep: int) -> torch.Tensor:
         longest = max(len(row.ids) for row in rows)
-        ids = np.full((len(rows), longest), self._pad, dtype=np.int64)
-        seen = np.zeros_like(ids)
-        positions = np.zeros((3 if self._grid else 1, *ids.shape), dtype=np.int64)
+        tokens = np.full((len(rows), longest), self._pad, dtype=np.int64)
+        marks = np.zeros_like(tokens)
+        places = np.zeros((3 if self._grid else 1, *tokens.shape), dtype=np.int64)
         for index, row in enumerate(rows):
             start = longest - len(row.ids)
-            ids[index, start:] = row.ids
-            seen[index, start:] = 1
-            positions[:, index, start:] = row.positions
-        parts = [row.features for row in rows if row.features is not None and len(row.features)]
-        tensors = (
-            torch.from_numpy(array).to(self.model.device) for array in (ids, seen, positions)
+            tokens[index, start:] = row.ids
+            marks[index, start:] = 1
+            places[:, index, start:] = np.asarray(row.positions)
+        ids, seen, positions = (
+            torch.from_numpy(array).to(self.model.device) for array in (tokens, marks, places)
         )
-        ids, seen, places = tensors
+        positions = positions if self._grid else positions[0] + self._first
+        parts = [row.features for row in rows if row.features is not None and len(row.features)]
         features = torch.cat(parts) if parts else None
-        places = places if self._grid else places[0] + self._first
-        return self._run(ids, seen, places, features, context, keep)
+        return self._run(ids, seen, positions, features, context, keep)
 
     def _run(
         self,

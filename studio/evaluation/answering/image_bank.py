@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +21,9 @@ from studio.models.load import Loaded
 from studio.models.oom import MEMORY_ERRORS, ran_out
 
 logger = logging.getLogger(__name__)
+
+HELD_BYTES = 1 << 28
+"""Bytes of features held in memory besides those in use."""
 
 
 @dataclass
@@ -40,19 +43,32 @@ class ImageBank:
     expansions: dict[str, ImageExpansion] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
 
-    def hold(self, images: Iterable[ImageRef]) -> None:
-        """Have the features of these images, and of no others.
+    def hold(self, images: Iterable[ImageRef], check: Callable[[], None] = lambda: None) -> None:
+        """Have the features of these images, and of earlier ones while they take little memory.
 
         Those that cannot be made are in `failed`.
+
+        Args:
+            check: Called before every few images; raises to stop.
         """
         wanted = {image.key: image for image in images}
-        self.features = {key: made for key, made in self.features.items() if key in wanted}
+        self._make_room(wanted)
         missing = []
         for key, image in wanted.items():
             if key not in self.features and key not in self.failed and not self._read(key):
                 missing.append(image)
         for start in range(0, len(missing), AT_ONCE):
+            check()
             self._make(missing[start : start + AT_ONCE])
+
+    def _make_room(self, wanted: Collection[str]) -> None:
+        """Drop features that are not wanted, the oldest first, until they take little memory."""
+        size = sum(made.numel() * made.element_size() for made in self.features.values())
+        for key in [key for key in self.features if key not in wanted]:
+            if size <= HELD_BYTES:
+                return
+            dropped = self.features.pop(key)
+            size -= dropped.numel() * dropped.element_size()
 
     def _read(self, key: str) -> bool:
         found = self.cache.get(key) if self.cache else None

@@ -52,6 +52,7 @@ class Round:
 
     def __post_init__(self) -> None:
         self.known = sum(entry is not None for sheet in self.sheets for entry in sheet.entries)
+        self._done = self.known
         self.progress(self.known, self.total, None)
 
     @property
@@ -72,20 +73,23 @@ class Round:
         """Give row `number` a reason instead of a result: for these contestants, or for all."""
         for sheet in sheets or self.sheets:
             if sheet.entries[number] is None:
-                sheet.entries[number] = self.task.failed(reason)
+                self._enter(sheet, number, self.task.failed(reason))
         self._tell()
 
     def take(self, sheet: Sheet, results: Mapping[int, Any]) -> None:
         """Enter results by their rows' numbers, and keep them."""
         for number, result in results.items():
-            sheet.entries[number] = result
+            self._enter(sheet, number, result)
         sheet.kept.put(
             {sheet.keys[number]: self.task.written(result) for number, result in results.items()}
         )
         self._tell()
 
+    def _enter(self, sheet: Sheet, number: int, result: Any) -> None:
+        self._done += sheet.entries[number] is None
+        sheet.entries[number] = result
+
     def _tell(self) -> None:
-        done = sum(entry is not None for sheet in self.sheets for entry in sheet.entries)
-        fresh = done - self.known
+        fresh, left = self._done - self.known, self.total - self._done
         each = (time.monotonic() - self._began) / fresh if fresh else None
-        self.progress(done, self.total, None if each is None else each * (self.total - done))
+        self.progress(self._done, self.total, None if each is None else each * left)

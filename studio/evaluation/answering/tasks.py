@@ -96,8 +96,9 @@ class Answers:
     def found(self, decoder: Decoder, made: Sequence[Any], seconds: float) -> RowAnswer:
         (ids,) = made
         ended = bool(ids) and ids[-1] in decoder.ends
-        text = decoder.tokenizer.decode(ids, skip_special_tokens=True).strip()
-        return RowAnswer(text, len(ids) - ended, seconds, cut=not ended)
+        said = ids[:-1] if ended else ids
+        text = decoder.tokenizer.decode(said, skip_special_tokens=True).strip()
+        return RowAnswer(text, len(said), seconds, cut=not ended)
 
     def plain(
         self,

@@ -114,7 +114,7 @@ def test_a_name_without_a_file_says_the_nearest_and_what_to_do(tmp_path):
         DataError, match=r"no image file 'chart_rad\.png'; the nearest is 'images/c"
     ):
         found(root, "chart_rad.png")
-    with pytest.raises(DataError, match=r"never fetched; give the folder .* \(--images\)"):
+    with pytest.raises(DataError, match=r"never fetched; give the folder .*"):
         found(root, "http://169.254.169.254/zzzz")
     bare = made(tmp_path / "bare", "rows.jsonl")
     with pytest.raises(DataError, match="import the folder or a ZIP that has both"):
