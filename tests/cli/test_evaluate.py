@@ -130,7 +130,16 @@ def test_ctrl_c_keeps_what_is_answered_and_says_how_to_go_on(evaluate, place, mo
 
 def test_one_that_is_killed_goes_on(evaluate, place, python):
     command = [python, "-m", "studio", "evaluate", "embedded", "--data", "embedded:heldout"]
-    options = ["--limit", "60", "--metrics", "words", "--batch-size", "1", "--workspace", str(place)]
+    options = [
+        "--limit",
+        "60",
+        "--metrics",
+        "words",
+        "--batch-size",
+        "1",
+        "--workspace",
+        str(place),
+    ]
     child = subprocess.Popen(
         [*command, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ
     )
