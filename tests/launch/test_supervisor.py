@@ -12,9 +12,11 @@ from studio.config import RunConfig, run_file
 from studio.core.errors import ConfigError, ConflictError
 from studio.core.paths import Workspace, write_json
 from studio.core.process_identity import process_alive
+from studio.evaluation.evaluation_request import Wanted
+from studio.launch import evaluation_job
 from studio.launch import worker_process as module
 from studio.launch.supervisor import Supervisor
-from studio.runs import checkpoints
+from studio.runs import checkpoints, run_evaluation
 from studio.runs.control import command_file
 from studio.runs.control.commands import extend, kill_worker
 from studio.runs.event_log import read_events
@@ -336,3 +338,46 @@ def test_less_is_not_taken_where_the_run_is_to_fail_or_to_stop(supervisor):
         supervisor.step()
         assert supervisor.store.get(run.run_id).status.state == "failed"
         assert supervisor.store.get(run.run_id).config == run.config
+
+
+def test_a_finished_run_is_measured_before_the_next_begins(supervisor, forked_worker, forked):
+    config = quick()
+    data = config.data.model_copy(update={"evaluation": "evaluation[:4]"})
+    probes = config.probes.model_copy(update={"held_out": 2, "max_new_tokens": 8})
+    run_id = supervisor.submit(config.model_copy(update={"data": data, "probes": probes}))
+    paths = supervisor.store.get(run_id).paths
+
+    def measured(run):
+        found = run_evaluation.read(paths)
+        return found is not None and found.state in ("measured", "not measured")
+
+    wait_for(supervisor, run_id, measured)
+    found = run_evaluation.read(paths)
+    assert found.state == "measured", found.sentence
+    assert found.rows == 2 and "on 2 held-out rows" in found.sentence
+    (evaluation,) = supervisor.evaluations.store.list()
+    assert evaluation.request.run == run_id and evaluation.evaluation_id == found.evaluation
+
+
+def test_no_run_begins_beside_an_evaluation(supervisor, sleeping_worker, monkeypatch):
+    monkeypatch.setattr(evaluation_job, "EVALUATOR", ("-c", "input()"))
+    monkeypatch.setattr(evaluation_job.subprocess, "DEVNULL", subprocess.PIPE)  # it waits there
+    wanted = Wanted("embedded", metrics=("words",), data="embedded:heldout")
+    supervisor.evaluations.start(wanted, limit=2)
+    supervisor.step()
+    assert supervisor.evaluations.busy
+    run_id = supervisor.submit(quick())
+    supervisor.step()
+    assert supervisor.store.get(run_id).status.state == "queued"
+    for child in supervisor.evaluations._children.values():
+        child.communicate(b"\n")
+    wait_for(supervisor, run_id, lambda run: run.alive)
+
+
+def test_a_run_that_waits_goes_before_an_evaluation(supervisor, sleeping_worker):
+    wanted = Wanted("embedded", metrics=("words",), data="embedded:heldout")
+    name = supervisor.evaluations.start(wanted, limit=2)
+    run_id = supervisor.submit(quick())
+    wait_for(supervisor, run_id, lambda run: run.alive)
+    supervisor.step()
+    assert supervisor.evaluations.state(name).status.state == "queued"
