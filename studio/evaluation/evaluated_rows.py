@@ -184,7 +184,9 @@ def read_rows(path: Path) -> list[Row]:
 
 
 def _row(values: dict[str, Any]) -> Row:
-    answers = {name: Answer(**values[name]) for name in ANSWERS if values[name]}
+    completion, preferred, rejected = (
+        Answer(**values[name]) if values[name] else None for name in ANSWERS
+    )
     prompt = [
         Message(
             turn["role"], tuple(Part(**part) for part in turn["parts"]), turn.get("scored", True)
@@ -195,7 +197,9 @@ def _row(values: dict[str, Any]) -> Row:
         external_id=values["external_id"],
         images=tuple(values["images"]),
         prompt=tuple(prompt),
+        completion=completion,
+        chosen=preferred,
+        rejected=rejected,
         candidates=tuple(Answer(**answer) for answer in values["candidates"]),
         meta=values["meta"],
-        **answers,
     )

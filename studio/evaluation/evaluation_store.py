@@ -105,7 +105,7 @@ class EvaluationStore:
                 logger.exception("Evaluation %s is passed over.", name)
         return found
 
-    def ids(self) -> list[str]:
+    def ids(self) -> Sequence[str]:
         """Return the ids of all evaluations, newest first."""
         folder = self.workspace.evaluations
         if not folder.is_dir():

@@ -14,7 +14,7 @@ from studio.core.paths import EvaluationPaths, Workspace, read_state
 from studio.data.schema import Row
 from studio.evaluation.evaluated_models import EvaluatedModel
 from studio.evaluation.evaluated_rows import read_rows
-from studio.evaluation.evaluation import Evaluation
+from studio.evaluation.evaluation import Evaluation, State
 from studio.evaluation.evaluation_request import metrics_of
 from studio.evaluation.evaluation_store import (
     ANSWER,
@@ -87,7 +87,8 @@ class _Task:
         self.metrics: list[Metric] = metrics_of(self.request)
         self.rows = read_rows(paths.rows)
         self.texts = {n: scored_texts(row, self.metrics) for n, row in enumerate(self.rows)}
-        self.answers, self.likelihoods = map(dict, read_answers(paths))
+        answers, likelihoods = read_answers(paths)
+        self.answers, self.likelihoods = dict(answers), dict(likelihoods)
         self._progress = progress
         self.notes: list[str] = []
         self._before, self._began = evaluation.status.seconds, time.monotonic()
@@ -105,10 +106,17 @@ class _Task:
         versions = {name: version(name) for name in LIBRARIES}
         finish(self.paths, results, versions, pick_device().type, list(dict.fromkeys(self.notes)))
 
-    def end(self, state: str, **why: str) -> None:
+    def end(self, state: State, message: str = "", remedy: str = "") -> None:
         """Say how the attempt ended; a full disk does not take the place of the reason."""
         try:
-            update_status(self.paths, state=state, seconds=self._seconds, done=self._done, **why)
+            update_status(
+                self.paths,
+                state=state,
+                seconds=self._seconds,
+                done=self._done,
+                message=message,
+                remedy=remedy,
+            )
         except StudioError as error:
             log_told(error)
 
@@ -177,7 +185,10 @@ class _Task:
         return [number for number, texts in self.texts.items() if texts]
 
     def _missing(self, model: EvaluatedModel) -> dict[str, list[int]]:
-        known = {ANSWER: self.answers, LIKELIHOOD: self.likelihoods}
+        known: dict[str, Mapping[tuple[str, int], object]] = {
+            ANSWER: self.answers,
+            LIKELIHOOD: self.likelihoods,
+        }
         return {
             kind: [
                 number for number in self._wanted(kind) if (model.name, number) not in known[kind]

@@ -247,11 +247,13 @@ def sentences_of(
     ]
     if own.empty:
         some = ", ".join(own.empty[:5]) + (", …" if len(own.empty) > 5 else "")
-        said.append(f"{counted(len(own.empty), 'answer')} of {request.rows:,} are empty: {some}.")
+        are = "is" if len(own.empty) == 1 else "are"
+        said.append(f"{counted(len(own.empty), 'answer')} of {request.rows:,} {are} empty: {some}.")
     if own.cut:
+        are = "is" if own.cut == 1 else "are"
         said.append(
             f"{counted(own.cut, 'answer')} reached the longest length, "
-            f"{request.max_new_tokens:,} tokens, and are cut."
+            f"{request.max_new_tokens:,} tokens, and {are} cut."
         )
     if own.failed:
         first = next(iter(own.failed.values()))
@@ -270,7 +272,8 @@ def compared(metric: Metric, baseline: str, before: ModelResult, after: ModelRes
     if pair.low is not None and pair.high is not None:
         low, high = (difference(metric, end) for end in (pair.low, pair.high))
         sure = f", 95 % interval {low} to {high}"
-    facts = f"{change} ({difference(metric, pair.difference)}{sure}; {counted(pair.rows)})"
+    points = " points" if metric.percent else ""
+    facts = f"{change} ({difference(metric, pair.difference)}{points}{sure}; {counted(pair.rows)})"
     if pair.verdict != "cannot tell":
         return f"{metric.label}: {pair.verdict} than {baseline}, {facts}."
     if not pair.difference:

@@ -130,13 +130,15 @@ def sentence_of(evaluation: Evaluation, run: Run) -> str:
             parts.append(_change(metric, values[0], values[1]))
     if not parts:
         return "No held-out row could be scored."
-    parts[0] = parts[0][:1].upper() + parts[0][1:]
+    if parts[0].split(" ")[0].islower():
+        parts[0] = parts[0][:1].upper() + parts[0][1:]
     remembered = _forgotten(run)
     return "; ".join([*parts, *([remembered] if remembered else [])])
 
 
 def _change(metric: Metric, before: float, after: float) -> str:
-    label = metric.label if metric.label[:2].isupper() else metric.label.lower()
+    # Names such as chrF and ANLS stay as they are written.
+    label = metric.label.lower() if metric.label[1:].islower() else metric.label
     return f"{label} {shown(metric, before)} → {shown(metric, after)}"
 
 

@@ -48,7 +48,9 @@ def test_better_is_said_with_both_figures_and_the_interval():
     assert (pair.verdict, pair.fixed, pair.broken, pair.rows) == ("better", 34, 0, 40)
     assert pair.p < 0.001 and pair.low > 0.7
     first, second = found["new"].sentences
-    assert first.startswith("Exact match: better than base, 10 % → 95 % (+85.0, 95 % interval +")
+    assert first.startswith(
+        "Exact match: better than base, 10 % → 95 % (+85.0 points, 95 % interval +"
+    )
     assert second == "2 answers of 40 are empty: 38, 39."
     assert found["base"].paired == {} and found["base"].sentences == ()
 
