@@ -10,9 +10,10 @@ import pytest
 from studio.core.paths import Workspace, write_json
 from studio.evaluation import evaluation_worker
 from studio.evaluation.evaluation_store import EvaluationStore, request_stop
-from studio.launch import evaluation_job
+from studio.evaluation.metrics import METRICS
+from studio.launch import evaluation_job, foreground_run
 from studio.launch.evaluation_job import EvaluationJobs
-from studio.launch.run_evaluation import begin_attempt, evaluate_run, started_from
+from studio.launch.run_evaluation import _change, begin_attempt, evaluate_run, started_from
 from studio.runs import checkpoints, run_evaluation
 from studio.runs.event_log import EventLog
 from studio.runs.run_evaluation import RunEvaluation, ask_for_evaluation
@@ -156,3 +157,23 @@ def test_a_measuring_child_that_dies_is_tried_again_once(workspace, monkeypatch)
         time.sleep(0.01)
     assert "unexpectedly 2 times" in run_evaluation.read(run.paths).sentence
     assert not jobs.busy
+
+
+def test_a_foreground_run_waits_for_its_measures_and_says_them(workspace, monkeypatch, capsys):
+    script = (
+        "import sys; from pathlib import Path; from studio.core.paths import RunPaths;"
+        "from studio.runs.run_evaluation import RunEvaluation, write;"
+        "write(RunPaths(Path(sys.argv[-1])), RunEvaluation('measured', step=3, sentence='chrF up'))"
+    )
+    monkeypatch.setattr(foreground_run, "RUN_EVALUATOR", ("-c", script))
+    run = held_out(workspace)
+    assert foreground_run.measure(run).sentence == "chrF up"
+    assert "chrF up" in capsys.readouterr().err
+    assert foreground_run.measure(run) is None  # it is measured by now
+
+
+def test_names_of_metrics_stay_as_they_are_written(workspace):
+    run = held_out(workspace)
+    assert evaluate_run(workspace, run.run_id).sentence.startswith(("Exact match ", "chrF "))
+    assert _change(METRICS["chrf"], 0.25, 0.996) == "chrF 25 % → 99.6 %"
+    assert _change(METRICS["exact_match"], 0, 1) == "exact match 0 % → 100 %"
