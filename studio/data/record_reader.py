@@ -131,14 +131,9 @@ class FieldAccount:
                     kept[path] += plan.records
         uses = []
         for path, count in rows.items():
-            reasons = Counter(
-                {
-                    why: n
-                    for top, whys in self.lost.items()
-                    if _is_within(path, {top})
-                    for why, n in whys.items()
-                }
-            )
+            reasons: Counter[str] = Counter()
+            for top in dict.fromkeys((path, *_starts(path))):
+                reasons.update(self.lost.get(top, {}))
             why = reasons.most_common(1)[0][0] if reasons else ""
             left = max(0, kept[path] - sum(reasons.values()))
             if not roles.get(path) and left < count and not why:
@@ -148,7 +143,14 @@ class FieldAccount:
 
 
 def _is_within(path: str, tops: set[str]) -> bool:
-    return any(path == top or path.startswith((f"{top}.", f"{top}[]")) for top in tops)
+    return path in tops or any(start in tops for start in _starts(path))
+
+
+def _starts(path: str) -> Iterator[str]:
+    """What a path may lie within: `a` and `a[]` and `a[].b` of `a[].b.c`."""
+    for end, mark in enumerate(path):
+        if mark == "." or path.startswith("[]", end):
+            yield path[:end]
 
 
 class RecordReader:
@@ -452,8 +454,12 @@ def _kept(record: Record, leaves: Sequence[str], used: Mapping[str, str]) -> dic
     """Name → path of what is kept: whole columns nothing is read of, else the single fields."""
     read = {leaf for leaf, role in used.items() if role not in RAW_TOO}
     kept: dict[str, str] = {}
+    within: dict[str, list[str]] = {}
+    for leaf in leaves:
+        for start in dict.fromkeys((leaf, *_starts(leaf))):
+            within.setdefault(start, []).append(leaf)
     for name, value in record.items():
-        inside = [leaf for leaf in leaves if _is_within(leaf, {str(name)})]
+        inside = within.get(str(name), [])
         if is_missing(value) or not inside:
             continue
         if not any(leaf in read for leaf in inside):
