@@ -36,13 +36,15 @@ NAMES: dict[str, tuple[str, ...]] = {
     "chosen": (
         "chosen", "chosen_response", "chosen_messages", "chosen_conversations", "chosen_answer",
         "preferred", "preferred_response", "preferred_output", "preferred_answer", "winner_response",
-        "better_response", "accepted_response", "优选", "优选答案", "更好", "较好", "好答案", "偏好",
+        "better_response", "accepted_response", "winning_response",
+        "correct_response", "good_response", "y_w", "选中", "好的回答", "优选", "优选答案", "更好", "较好", "好答案", "偏好",
     ),
     "rejected": (
         "rejected", "rejected_response", "rejected_responses", "rejected_messages",
         "rejected_conversations", "rejected_conversation", "rejected_answer", "reject",
         "rejects", "dispreferred", "non_preferred_output", "non_preferred_response",
-        "non_preferred", "loser_response", "worse_response", "负选", "劣选", "劣选答案", "较差",
+        "non_preferred", "loser_response", "worse_response",
+        "losing_response", "incorrect_response", "bad_response", "y_l", "差的回答", "负选", "劣选", "劣选答案", "较差",
         "拒绝", "坏答案",
     ),
     "candidates": (
@@ -57,7 +59,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "answer": (
         "answer", "label", "multiple_choice_answer", "completion", "response", "output",
         "answers", "solution", "ground_truth", "gt_answer", "gt", "reference", "references",
-        "reference_answer", "correct_answer", "correct_choice_idx", "answer_index", "answer_idx",
+        "reference_answer", "correct_answer", "correct_option", "answerkey", "correct_choice_idx", "answer_index", "answer_idx",
         "direct_answers", "caption", "captions", "sentences", "text", "target", "答案", "回答",
         "标准答案", "描述",
     ),
@@ -131,6 +133,8 @@ JUDGED = ("completion", "response", "output", "answer")
 OF_JUDGED = ("is_correct", "correct", "correctness", "rating", "是否正确")
 """Verdicts that say nothing without an answer, and whose numbers may be something else."""
 VERDICT_WORDS = frozenset(YES + NO) - {"yes", "no", "up", "down", "positive", "negative", "like"}
+OUTPUTS = ("output", "response", "completion")
+"""Names of what a model said; several in one such column are no references."""
 MARKED = ("labels", "label", "is_correct", "correct", "correctness", "verdicts", "verdict")
 """What lists are called that say of each answer whether it is right."""
 
@@ -173,7 +177,12 @@ def gather_facts(records: Iterable[Record]) -> SourceFacts:
             elif plain in WINNERS and isinstance(value, (int, float, str)):
                 numbers.setdefault(name, set()).add(str(value).removesuffix(".0"))
     zero = {name for name, values in numbers.items() if "0" in values and values <= {"0", "1"}}
-    scales = {name for name, values in numbers.items() if any(map(_is_degree, values))}
+    # Numbers that may begin at 0 and at 1 (0, 1 and 2 for a tie) name neither side for sure.
+    scales = {
+        name
+        for name, values in numbers.items()
+        if any(map(_is_degree, values)) or {"0", "2"} <= values
+    }
     return SourceFacts(
         asked * 2 > told,
         frozenset(map(str, zero)),
@@ -249,6 +258,9 @@ def _settle(guess: Guess, named: Mapping[str, str], columns: Record, facts: Sour
     _settle_choices(guess, columns)
     column = guess.get("answer", ("",))[0]
     if normal_name(column) == "answers" and _are_marked(columns[column], named, columns):
+        guess["candidates"] = guess.pop("answer")
+    if normal_name(column) in OUTPUTS and _are_several(columns[column]):
+        # What models said: which of them is right is told by nobody (LLaMA-Factory's old pairs).
         guess["candidates"] = guess.pop("answer")
     if "candidates" in guess and {"chosen", "rejected"} & guess.keys():
         guess.pop("candidates")
@@ -328,6 +340,10 @@ def _settle_marks(guess: Guess, named: Mapping[str, str]) -> None:
     if guess.get("answer", ("answers",)) != ("answers",) and "answers" in named:
         taken = {column for names in guess.values() for column in names}
         guess |= {"accepted": (named["answers"],)} if named["answers"] not in taken else {}
+
+
+def _are_several(value: object) -> bool:
+    return isinstance(value, list) and len(value) > 1 and all(isinstance(v, str) for v in value)
 
 
 def _has_answer(guess: Guess, columns: Record) -> bool:
@@ -501,13 +517,20 @@ def _winner(
     if "first" not in sides:
         return None
     pair = (sides["first"][0], sides["second"][0])
+    authors = [
+        columns[sides[f"{side}_author"][0]]
+        for side in ("first", "second")
+        if f"{side}_author" in sides
+    ]
     for name in WINNERS:
         column = named.get(name)
         if column in facts.scales:
             continue
         if column and column not in pair and read_winner(columns[column], pair, False) is not None:
             return column
-        if column and str(columns[column]).strip() in ("0", "1", "2"):
+        if column and (
+            str(columns[column]).strip() in ("0", "1", "2") or columns[column] in authors
+        ):
             return column
     return None
 

@@ -6,7 +6,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -37,7 +37,7 @@ from studio.data.record_fields import (
     shape_of_record,
     texts_of,
 )
-from studio.data.row_maker import DEFAULT_QUESTION, REASONING, RecordRoles
+from studio.data.row_maker import DEFAULT_QUESTION, REASONING, UNJUDGED, RecordRoles
 from studio.data.schema import ACCEPTED, VERDICT, FieldUse
 
 REMEMBERED_SHAPES = 2_000
@@ -173,6 +173,7 @@ class RecordReader:
         self._facts, self._columns = facts, columns or {}
         self._constants, self._away = constants or {}, frozenset(away)
         self._plans: dict[Hashable, ShapePlan] = {}
+        self._verdicts: set[str] = set()
         self.captions = False
         self.account = FieldAccount()
 
@@ -214,7 +215,14 @@ class RecordReader:
         self.account.without_image += not plan.has_image and any(
             p.has_image for p in self.account.plans
         )
-        return [self._roles(values, plan, meta) for values in self._values(record, plan)]
+        several = [self._roles(values, plan, meta) for values in self._values(record, plan)]
+        if self._verdicts and "verdict" not in plan.guess and self._is_unjudged(record):
+            several = [replace(one, values={**one.values, "verdict": UNJUDGED}) for one in several]
+        return several
+
+    def _is_unjudged(self, record: Record) -> bool:
+        """Whether a record has nothing in a column that judges the answers of others."""
+        return any(name in record and is_missing(record[name]) for name in self._verdicts)
 
     def _check_default(self, record: Record, plan: ShapePlan) -> None:
         """Refuse to invent a question where others have one. Raises DataError."""
@@ -295,6 +303,7 @@ class RecordReader:
         plan.asks_default = not asks and plan.has_image and not asking & ANSWERING
         plan.captions = not asks and plan.has_image and bool(asking & ANSWERING)
         self.captions |= plan.captions
+        self._verdicts |= set(guess.get("verdict", ()))
         plan.problem = self._problem(asking, asks, record, plan)
         return plan
 
