@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from studio.core import logs
 from studio.core.child_client import PipeWorker
 from studio.core.torch_import import loading
 from tests.new_databases import made_quickly
@@ -100,3 +101,12 @@ def migrate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., 
     """What really migrates; see `made_quickly`."""
     with pytest.MonkeyPatch.context() as patch:
         yield made_quickly(patch, tmp_path_factory.mktemp("database"))
+
+
+@pytest.fixture(autouse=True)
+def unbounded_logs() -> Iterator[None]:
+    """Take bounds of a log away after a test: the next ones would find records of theirs missing."""
+    yield
+    for log in (logs.strangers, logs.events, logs.requests):
+        for bound in [one for one in log.filters if isinstance(one, logs.Bounded)]:
+            log.removeFilter(bound)

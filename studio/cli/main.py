@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from io import TextIOWrapper
 from typing import Any
 
 import typer
@@ -65,6 +66,9 @@ app.command("dry-step", hidden=True)(child_processes.dry_step)
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names in data may be no characters
     try:
         return app(args=arguments, prog_name="python -m studio", standalone_mode=False) or 0
     except StudioError as error:

@@ -36,13 +36,15 @@ NAMES: dict[str, tuple[str, ...]] = {
     "chosen": (
         "chosen", "chosen_response", "chosen_messages", "chosen_conversations", "chosen_answer",
         "preferred", "preferred_response", "preferred_output", "preferred_answer", "winner_response",
-        "better_response", "accepted_response", "优选", "优选答案", "更好", "较好", "好答案", "偏好",
+        "better_response", "accepted_response", "winning_response",
+        "correct_response", "good_response", "y_w", "选中", "好的回答", "优选", "优选答案", "更好", "较好", "好答案", "偏好",
     ),
     "rejected": (
         "rejected", "rejected_response", "rejected_responses", "rejected_messages",
         "rejected_conversations", "rejected_conversation", "rejected_answer", "reject",
         "rejects", "dispreferred", "non_preferred_output", "non_preferred_response",
-        "non_preferred", "loser_response", "worse_response", "负选", "劣选", "劣选答案", "较差",
+        "non_preferred", "loser_response", "worse_response",
+        "losing_response", "incorrect_response", "bad_response", "y_l", "差的回答", "负选", "劣选", "劣选答案", "较差",
         "拒绝", "坏答案",
     ),
     "candidates": (
@@ -51,12 +53,13 @@ NAMES: dict[str, tuple[str, ...]] = {
     ),
     "verdict": (
         "label", "kto_tag", "is_good", "is_preferred", "desirable", "is_desirable", "thumb",
-        "thumbs", "feedback", "accepted", "verdict",
+        "thumbs", "feedback", "accepted", "verdict", "is_correct", "correct", "correctness", "rating",
+        "是否正确",
     ),
     "answer": (
         "answer", "label", "multiple_choice_answer", "completion", "response", "output",
         "answers", "solution", "ground_truth", "gt_answer", "gt", "reference", "references",
-        "reference_answer", "correct_answer", "correct_choice_idx", "answer_index", "answer_idx",
+        "reference_answer", "correct_answer", "correct_option", "answerkey", "correct_choice_idx", "answer_index", "answer_idx",
         "direct_answers", "caption", "captions", "sentences", "text", "target", "答案", "回答",
         "标准答案", "描述",
     ),
@@ -117,8 +120,23 @@ PICTURE = re.compile(r"\.(png|jpe?g|webp|gif|bmp|jfif|tiff?|avif|heic)$", re.IGN
 NUMBERED = re.compile(
     r"(?P<stem>.*(?:image|img|picture|photo|图片|图像).*?)_?(?P<number>\d+|[ab]|left|right)$"
 )
-YES = ("true", "good", "yes", "up", "desirable", "like", "positive", "1", "accept", "accepted")
-NO = ("false", "bad", "no", "down", "undesirable", "dislike", "negative", "0", "reject", "rejected")
+YES = (
+    "true", "good", "yes", "up", "desirable", "like", "positive", "1", "accept", "accepted",
+    "correct", "thumbs_up", "是", "对", "正确",
+)  # fmt: skip
+NO = (
+    "false", "bad", "no", "down", "undesirable", "dislike", "negative", "0", "-1", "reject",
+    "rejected", "incorrect", "wrong", "thumbs_down", "否", "错", "错误", "不正确",
+)  # fmt: skip
+JUDGED = ("completion", "response", "output", "answer")
+"""Texts that a verdict beside them is about, rather than being one themselves."""
+OF_JUDGED = ("is_correct", "correct", "correctness", "rating", "是否正确")
+"""Verdicts that say nothing without an answer, and whose numbers may be something else."""
+VERDICT_WORDS = frozenset(YES + NO) - {"yes", "no", "up", "down", "positive", "negative", "like"}
+OUTPUTS = ("output", "response", "completion")
+"""Names of what a model said; several in one such column are no references."""
+MARKED = ("labels", "label", "is_correct", "correct", "correctness", "verdicts", "verdict")
+"""What lists are called that say of each answer whether it is right."""
 
 
 @dataclass(frozen=True)
@@ -129,11 +147,13 @@ class SourceFacts:
         text_asks: A column `text` beside images holds questions.
         zero_based: Columns that number the better of two answers 0 and 1, not 1 and 2.
         choices_from_one: Numbers of choices count from 1.
+        scales: Columns whose numbers say how much better an answer is, which names none.
     """
 
     text_asks: bool = False
     zero_based: frozenset[str] = frozenset()
     choices_from_one: bool = False
+    scales: frozenset[str] = frozenset()
 
 
 def normal_name(name: object) -> str:
@@ -157,7 +177,23 @@ def gather_facts(records: Iterable[Record]) -> SourceFacts:
             elif plain in WINNERS and isinstance(value, (int, float, str)):
                 numbers.setdefault(name, set()).add(str(value).removesuffix(".0"))
     zero = {name for name, values in numbers.items() if "0" in values and values <= {"0", "1"}}
-    return SourceFacts(asked * 2 > told, frozenset(map(str, zero)), from_one and not from_zero)
+    # Numbers that may begin at 0 and at 1 (0, 1 and 2 for a tie) name neither side for sure.
+    scales = {
+        name
+        for name, values in numbers.items()
+        if any(map(_is_degree, values)) or {"0", "2"} <= values
+    }
+    return SourceFacts(
+        asked * 2 > told,
+        frozenset(map(str, zero)),
+        from_one and not from_zero,
+        frozenset(map(str, scales)),
+    )
+
+
+def _is_degree(number: str) -> bool:
+    """Whether a number can be no place of one of two answers: -2, 1.5, 4."""
+    return bool(re.fullmatch(r"[+-]?\d+(\.\d+)?", number)) and number not in ("0", "1", "2")
 
 
 def tells_by_number(record: Record) -> bool:
@@ -186,7 +222,7 @@ def guess_columns(record: Record, facts: SourceFacts = SourceFacts()) -> Guess:
     sides = {} if _has_preference(named, columns) else _sides(named, columns)
     if sides:
         guess |= sides
-        winner = _winner(named, columns, sides)
+        winner = _winner(named, columns, sides, facts)
         guess |= {"winner": (winner,)} if winner else {}
     taken = {column for names in guess.values() for column in names}
     for role in NAMES:
@@ -220,6 +256,12 @@ def _named(role: str, named: Mapping[str, str], columns: Record, taken: set[str]
 def _settle(guess: Guess, named: Mapping[str, str], columns: Record, facts: SourceFacts) -> None:
     """Decide between roles that exclude each other."""
     _settle_choices(guess, columns)
+    column = guess.get("answer", ("",))[0]
+    if normal_name(column) == "answers" and _are_marked(columns[column], named, columns):
+        guess["candidates"] = guess.pop("answer")
+    if normal_name(column) in OUTPUTS and _are_several(columns[column]):
+        # What models said: which of them is right is told by nobody (LLaMA-Factory's old pairs).
+        guess["candidates"] = guess.pop("answer")
     if "candidates" in guess and {"chosen", "rejected"} & guess.keys():
         guess.pop("candidates")
     if not _asks(guess) and "text" in named:
@@ -231,8 +273,38 @@ def _settle(guess: Guess, named: Mapping[str, str], columns: Record, facts: Sour
     if normal_name(answer) == "label" and not _asks(guess) and _is_number(columns[answer]):
         guess.pop("answer")  # the number of a class is no text to learn
     _settle_marks(guess, named)
-    if "verdict" in guess and not _has_answer(guess, columns):
+    _settle_verdict(guess, named, columns)
+
+
+def _settle_verdict(guess: Guess, named: Mapping[str, str], columns: Record) -> None:
+    """Tell an answer from what is said about it."""
+    name = guess.get("answer", ("",))[0]
+    beside = next((named[n] for n in JUDGED if n in named and named[n] != name), None)
+    judges = normal_name(name) in ("label", "answer") and "conversation" not in guess
+    if judges and beside and "choices" not in guess and isinstance(columns[beside], str):
+        said = str(columns[name]).strip().lower().removesuffix(".0")
+        marked = normal_name(beside) != "answer" and said in VERDICT_WORDS
+        if marked and (normal_name(name) == "label" or said in ("accept", "reject")):
+            guess |= {"verdict": (name,), "answer": (beside,)}
+    if "verdict" not in guess:
+        return
+    of_judged = normal_name(guess["verdict"][0]) in OF_JUDGED
+    if of_judged and (beside or "choices" in guess or not _has_answer(guess, columns)):
+        guess.pop("verdict")  # it may be about the other text
+    elif not _has_answer(guess, columns):
         guess["answer"] = guess.pop("verdict")
+
+
+def _are_marked(value: object, named: Mapping[str, str], columns: Record) -> bool:
+    """Whether a list beside a list of answers says which of them are right."""
+    answers = structured(value)
+    lists = (structured(columns[named[name]]) for name in MARKED if name in named)
+    return isinstance(answers, list) and any(
+        isinstance(marks, list)
+        and len(marks) == len(answers) > 1
+        and all(read_verdict(mark) is not None for mark in marks)
+        for marks in lists
+    )
 
 
 def _settle_choices(guess: Guess, columns: Record) -> None:
@@ -268,6 +340,10 @@ def _settle_marks(guess: Guess, named: Mapping[str, str]) -> None:
     if guess.get("answer", ("answers",)) != ("answers",) and "answers" in named:
         taken = {column for names in guess.values() for column in names}
         guess |= {"accepted": (named["answers"],)} if named["answers"] not in taken else {}
+
+
+def _are_several(value: object) -> bool:
+    return isinstance(value, list) and len(value) > 1 and all(isinstance(v, str) for v in value)
 
 
 def _has_answer(guess: Guess, columns: Record) -> bool:
@@ -316,6 +392,12 @@ def _is_verdict(name: str, value: object) -> bool:
     """Whether a value calls one answer good or bad; numbers called `label` are those of classes."""
     if isinstance(value, bool):
         return True
+    if name in OF_JUDGED:
+        return (
+            isinstance(value, str)
+            and not value.strip().lstrip("-").isdecimal()
+            and (read_verdict(value) is not None)
+        )
     if name == "label":
         return isinstance(value, str) and value.strip().lower() in ("true", "false")
     return read_verdict(value) is not None
@@ -364,7 +446,7 @@ def is_candidates(value: object, *, of_references: bool = False) -> bool:
 
 def read_verdict(value: object) -> bool | None:
     """Return whether a value calls an answer good; None when it says neither."""
-    word = str(value).strip().lower().removesuffix(".0")
+    word = str(value).strip().lower().removesuffix(".0").replace(" ", "_")
     return True if word in YES else False if word in NO else None
 
 
@@ -380,7 +462,7 @@ def read_winner(value: object, columns: Sequence[str], zero_based: bool) -> int 
         value = told[0] if len(told) == 1 else None
     if isinstance(value, (list, tuple)):
         value = value[0] if len(value) == 1 else None
-    if is_missing(value):
+    if is_missing(value) or _is_degree(str(value).strip().removesuffix(".0")):
         return None
     word = normal_name(value).removesuffix("_0") if isinstance(value, float) else normal_name(value)
     names = [normal_name(name) for name in columns]
@@ -429,15 +511,26 @@ def _is_answer(value: object) -> bool:
     return isinstance(value, (str, list, tuple, dict)) and not PICTURE.search(str(value)[-8:])
 
 
-def _winner(named: Mapping[str, str], columns: Record, sides: Guess) -> str | None:
+def _winner(
+    named: Mapping[str, str], columns: Record, sides: Guess, facts: SourceFacts
+) -> str | None:
     if "first" not in sides:
         return None
     pair = (sides["first"][0], sides["second"][0])
+    authors = [
+        columns[sides[f"{side}_author"][0]]
+        for side in ("first", "second")
+        if f"{side}_author" in sides
+    ]
     for name in WINNERS:
         column = named.get(name)
+        if column in facts.scales:
+            continue
         if column and column not in pair and read_winner(columns[column], pair, False) is not None:
             return column
-        if column and str(columns[column]).strip() in ("0", "1", "2"):
+        if column and (
+            str(columns[column]).strip() in ("0", "1", "2") or columns[column] in authors
+        ):
             return column
     return None
 

@@ -6,7 +6,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -37,7 +37,7 @@ from studio.data.record_fields import (
     shape_of_record,
     texts_of,
 )
-from studio.data.row_maker import DEFAULT_QUESTION, REASONING, RecordRoles
+from studio.data.row_maker import DEFAULT_QUESTION, REASONING, UNJUDGED, RecordRoles
 from studio.data.schema import ACCEPTED, VERDICT, FieldUse
 
 REMEMBERED_SHAPES = 2_000
@@ -131,14 +131,9 @@ class FieldAccount:
                     kept[path] += plan.records
         uses = []
         for path, count in rows.items():
-            reasons = Counter(
-                {
-                    why: n
-                    for top, whys in self.lost.items()
-                    if _is_within(path, {top})
-                    for why, n in whys.items()
-                }
-            )
+            reasons: Counter[str] = Counter()
+            for top in dict.fromkeys((path, *_starts(path))):
+                reasons.update(self.lost.get(top, {}))
             why = reasons.most_common(1)[0][0] if reasons else ""
             left = max(0, kept[path] - sum(reasons.values()))
             if not roles.get(path) and left < count and not why:
@@ -148,7 +143,14 @@ class FieldAccount:
 
 
 def _is_within(path: str, tops: set[str]) -> bool:
-    return any(path == top or path.startswith((f"{top}.", f"{top}[]")) for top in tops)
+    return path in tops or any(start in tops for start in _starts(path))
+
+
+def _starts(path: str) -> Iterator[str]:
+    """What a path may lie within: `a` and `a[]` and `a[].b` of `a[].b.c`."""
+    for end, mark in enumerate(path):
+        if mark == "." or path.startswith("[]", end):
+            yield path[:end]
 
 
 class RecordReader:
@@ -171,6 +173,7 @@ class RecordReader:
         self._facts, self._columns = facts, columns or {}
         self._constants, self._away = constants or {}, frozenset(away)
         self._plans: dict[Hashable, ShapePlan] = {}
+        self._verdicts: set[str] = set()
         self.captions = False
         self.account = FieldAccount()
 
@@ -212,7 +215,14 @@ class RecordReader:
         self.account.without_image += not plan.has_image and any(
             p.has_image for p in self.account.plans
         )
-        return [self._roles(values, plan, meta) for values in self._values(record, plan)]
+        several = [self._roles(values, plan, meta) for values in self._values(record, plan)]
+        if self._verdicts and "verdict" not in plan.guess and self._is_unjudged(record):
+            several = [replace(one, values={**one.values, "verdict": UNJUDGED}) for one in several]
+        return several
+
+    def _is_unjudged(self, record: Record) -> bool:
+        """Whether a record has nothing in a column that judges the answers of others."""
+        return any(name in record and is_missing(record[name]) for name in self._verdicts)
 
     def _check_default(self, record: Record, plan: ShapePlan) -> None:
         """Refuse to invent a question where others have one. Raises DataError."""
@@ -293,6 +303,7 @@ class RecordReader:
         plan.asks_default = not asks and plan.has_image and not asking & ANSWERING
         plan.captions = not asks and plan.has_image and bool(asking & ANSWERING)
         self.captions |= plan.captions
+        self._verdicts |= set(guess.get("verdict", ()))
         plan.problem = self._problem(asking, asks, record, plan)
         return plan
 
@@ -452,8 +463,12 @@ def _kept(record: Record, leaves: Sequence[str], used: Mapping[str, str]) -> dic
     """Name → path of what is kept: whole columns nothing is read of, else the single fields."""
     read = {leaf for leaf, role in used.items() if role not in RAW_TOO}
     kept: dict[str, str] = {}
+    within: dict[str, list[str]] = {}
+    for leaf in leaves:
+        for start in dict.fromkeys((leaf, *_starts(leaf))):
+            within.setdefault(start, []).append(leaf)
     for name, value in record.items():
-        inside = [leaf for leaf in leaves if _is_within(leaf, {str(name)})]
+        inside = within.get(str(name), [])
         if is_missing(value) or not inside:
             continue
         if not any(leaf in read for leaf in inside):

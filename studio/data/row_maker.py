@@ -49,6 +49,8 @@ DEFAULT_QUESTION = "Describe this image."
 LANGUAGE = re.compile("[a-z]{2}(?:[-_][A-Za-z]{2,4})?")
 MAX_ID = 500
 REASONING = "reasoning"
+UNJUDGED = object()
+"""A verdict that is missing where other rows have one: the answer is one to be judged."""
 Roles = Mapping[str, Any]
 """What a record says: `question`, `image`, `chosen` … → the raw value."""
 
@@ -383,6 +385,9 @@ class _RowParts:
         self._labels = tuple(_labels(self._values.get("labels"), both))
         told = self._values.get("winner")
         winner = read_winner(told, self._record.sides, self._record.zero_based)
+        named = [told == answer.author != "" for answer in both]
+        if winner is None and any(named) and not all(named):
+            winner = named.index(True)  # the model's own name
         if winner in (0, 1):
             return both[winner], both[1 - winner], ()
         return None, None, both
@@ -431,6 +436,8 @@ class _RowParts:
         """A single answer that is called bad is none to learn from."""
         if completion is None or "verdict" not in self._values:
             return completion, candidates
+        if self._values["verdict"] is UNJUDGED:
+            return None, (*candidates, completion)
         good = read_verdict(self._values["verdict"])
         if good is None:
             raise DataError(

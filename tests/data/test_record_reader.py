@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from studio.core.errors import DataError
@@ -141,3 +143,18 @@ def test_a_record_that_only_looks_like_a_format_is_a_bad_row(jsonl, workspace):
     odd = {"data": {"image": "a.png"}, "annotations": ["x"]}
     rows = list(open_source(jsonl({**ASK, "answer": "x"}, odd), workspace=workspace).rows())
     assert "looks like Label Studio" in rows[1].reason
+
+
+def test_the_work_for_a_record_grows_with_its_columns_and_not_with_their_square(read):
+    record = {"image": "a.png", "question": "q", "answer": "x"}
+    started = time.process_time()
+    _, (row,) = read(record | {f"c{n}": n for n in range(5_000)})
+    assert row.completion.text == "x" and time.process_time() - started < 5
+
+
+def test_a_single_record_that_is_nested_too_deeply_is_told_like_any_other(read):
+    deep: object = "x"
+    for _ in range(100):
+        deep = {"k": deep}
+    _, (bad,) = read({"image": "a.png", "question": "q", "answer": "x", "m": deep})
+    assert "nested too deeply" in bad.reason

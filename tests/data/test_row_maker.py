@@ -113,6 +113,31 @@ def test_answers_are_kept_as_often_as_people_gave_them(read, record, kept):
     assert row.completion.text == "red" and len(row.accepted) == len(set(kept))
 
 
+def test_an_answer_nobody_judged_beside_judged_ones_is_one_to_judge(read):
+    _, rows = read({**ASK, "completion": "red", "label": True},
+                   {**ASK, "completion": "blue", "label": None})  # fmt: skip
+    assert rows[1].completion is None and "verdict" not in rows[1].meta
+    assert [answer.text for answer in rows[1].candidates] == ["blue"]
+
+
+@pytest.mark.parametrize("name", ["output", "response", "completion"])
+def test_several_outputs_are_no_references(read, name):
+    _, (row,) = read({**ASK, name: ["red", "blue"]})
+    assert row.completion is None and [a.text for a in row.candidates] == ["red", "blue"]
+
+
+def test_the_name_of_the_better_model_is_a_winner(read):
+    pair = {"response_a": "blue", "response_b": "red", "model_a": "m1", "model_b": "m2"}
+    _, (row,) = read({**ASK, **pair, "winner": "m2"})
+    assert row.chosen.text == "red"
+
+
+def test_numbers_with_a_third_for_a_tie_name_no_side(read):
+    pair = {"response_a": "red", "response_b": "blue"}
+    _, rows = read(*({**ASK, **pair, "winner": n % 3, "id": n} for n in range(30)))
+    assert all(row.chosen is None and len(row.candidates) == 2 for row in rows)
+
+
 def test_lists_of_chosen_and_rejected_answers_are_pairs(read):
     _, rows = read(
         {**ASK, "id": 7, "chosen": ["red", "a red one"], "rejected": ["blue", "a bus", "x"]}

@@ -10,7 +10,7 @@ from __future__ import annotations
 from studio.data.columns import ASKING, guess_columns
 from studio.data.formats import annotation_tools, datasets, training_tools
 from studio.data.formats.declaration import USED, Format
-from studio.data.record_fields import Record
+from studio.data.record_fields import Record, is_shallow
 
 # The first that fits reads a record: those with the most particular fields come first.
 FORMATS: tuple[Format, ...] = (
@@ -29,4 +29,6 @@ def recognise(record: Record) -> Format | None:
 
 def is_row(value: Record) -> bool:
     """Return whether an object asks something itself, rather than holding rows that do."""
+    if not is_shallow(value):
+        return False
     return recognise(value) is not None or bool(guess_columns(value).keys() & ASKING)

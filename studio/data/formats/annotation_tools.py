@@ -259,7 +259,7 @@ _PAIR = {"image": "a.png", "prompt": "Which colour is the bar?"}
 FORMATS = (
     Format(
         "Label Studio tasks",
-        ("data", "annotations|completions"),
+        ("data", "annotations|completions|predictions"),
         {
             "id": 11,
             "data": {**_PAIR, "answer1": "It is red.", "answer2": "It is purple."},
