@@ -128,7 +128,7 @@ def test_ctrl_c_keeps_what_is_answered_and_says_how_to_go_on(evaluate, place, mo
     assert code == 0 and json.loads(out)["metrics"]["words"]["rows"] == 4
 
 
-def test_one_that_is_killed_goes_on(evaluate, place, python):
+def test_one_that_is_killed_goes_on(evaluate, place, python, tmp_path):
     command = [python, "-m", "studio", "evaluate", "embedded", "--data", "embedded:heldout"]
     options = [
         "--limit",
@@ -140,9 +140,9 @@ def test_one_that_is_killed_goes_on(evaluate, place, python):
         "--workspace",
         str(place),
     ]
-    child = subprocess.Popen(
-        [*command, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ
-    )
+    log = tmp_path / "log.txt"
+    with log.open("w") as output:
+        child = subprocess.Popen([*command, *options], stdout=output, stderr=output, env=os.environ)
     store = EvaluationStore(Workspace.locate(place))
     try:
         for _ in range(12_000):
@@ -150,12 +150,18 @@ def test_one_that_is_killed_goes_on(evaluate, place, python):
             if found and found[0].status.done:
                 break
             if child.poll() is not None:
-                raise AssertionError(child.stderr.read().decode())
+                raise AssertionError(log.read_text())
             time.sleep(0.01)
     finally:
-        child.send_signal(signal.SIGKILL)
-        child.communicate()
-    (killed,) = store.list()
+        for one in store.list():  # the process that computes may be a child of the one started
+            os.kill(one.status.pid or child.pid, signal.SIGKILL)
+        child.kill()
+        child.wait()
+    for _ in range(1_000):
+        (killed,) = store.list()
+        if killed.status.state != "running":
+            break
+        time.sleep(0.01)
     assert killed.status.state == "stopped" and 0 < killed.status.done < 60
     kept = store.paths(killed).answers.read_bytes()
     code, out, err = evaluate("--resume", killed.evaluation_id, "--json")
