@@ -12,6 +12,7 @@ from transformers import BatchFeature, PreTrainedModel, ProcessorMixin
 from studio.core.errors import InputError, first_line
 from studio.data.schema import Message
 from studio.data.trl_format import system_in_question
+from studio.models.answer_ends import context_room
 from studio.models.chat_template import REFUSALS, takes_system, written
 
 logger = logging.getLogger(__name__)
@@ -78,22 +79,6 @@ def as_template_message(message: Message) -> dict[str, Any]:
     }
 
 
-def room_for_answer(inputs: BatchFeature, model: PreTrainedModel) -> int:
-    """Return how many tokens still fit into the model's context."""
-    limit = getattr(model.config.get_text_config(), "max_position_embeddings", None)
-    return (limit or 1 << 30) - inputs["input_ids"].shape[1]
-
-
-def stop_tokens(processor: ProcessorMixin, model: PreTrainedModel) -> list[int]:
-    """Return the ids that end an answer: the model's, the tokenizer's and `<end_of_utterance>`."""
-    known = model.generation_config.eos_token_id
-    stops = set(known if isinstance(known, list) else [known])
-    tokenizer = processor.tokenizer
-    stops.add(tokenizer.eos_token_id)
-    stops.add(tokenizer.get_added_vocab().get("<end_of_utterance>"))
-    return sorted(stops - {None})
-
-
 def _refuse_control_tokens(processor: ProcessorMixin, messages: Sequence[Message]) -> None:
     added = processor.tokenizer.added_tokens_decoder.values()
     control = [token.content for token in added if token.special]
@@ -108,7 +93,7 @@ def _refuse_control_tokens(processor: ProcessorMixin, messages: Sequence[Message
 
 
 def _refuse_overlong(inputs: BatchFeature, model: PreTrainedModel) -> None:
-    room = room_for_answer(inputs, model)
+    room = context_room(model, inputs["input_ids"].shape[1])
     if room < 1:
         length = inputs["input_ids"].shape[1]
         raise InputError(

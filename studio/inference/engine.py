@@ -16,10 +16,11 @@ from studio.config.model import ModelConfig
 from studio.core.errors import BusyError, StoppedError
 from studio.data.schema import Message
 from studio.inference.answer_stream import Generation, stream
-from studio.inference.chat_inputs import build_inputs, room_for_answer, stop_tokens
+from studio.inference.chat_inputs import build_inputs
 from studio.inference.fair_lock import Turns
 from studio.inference.protocol import ChatDelta
 from studio.inference.sampling import Sampling
+from studio.models.answer_ends import context_room, stop_tokens
 from studio.models.load import Loaded, load_model
 from studio.models.loaded_adapters import AdapterShelf
 from studio.models.oom import MEMORY_ERRORS, first_line, ran_out
@@ -142,7 +143,7 @@ class Engine:
         model, processor = base.loaded.model, base.loaded.processor
         inputs = build_inputs(processor, model, messages, images)
         arguments = sampling.generate_arguments()
-        room = room_for_answer(inputs, model)
+        room = context_room(model, inputs["input_ids"].shape[1])
         arguments["max_new_tokens"] = min(sampling.max_new_tokens, room)
         return Generation(
             model=model,

@@ -288,7 +288,7 @@ def _fitted(info: AdapterInfo, model: ModelConfig, setting: str) -> AdapterFile:
             f"{list((expected | own)[(kept | carried)[wrong[0]]])}",
             setting,
         )
-    biases = {key: _parameter(name) for key, name in kept.items() if name not in plain}
+    biases = {key: parameter_of(name) for key, name in kept.items() if name not in plain}
     return AdapterFile(info, names, biases if plain else {}, carried)
 
 
@@ -340,13 +340,14 @@ def _carried(names: Mapping[str, str], expected: Shapes, own: Shapes) -> dict[st
     """
     found = {}
     for key, name in names.items():
-        parameter = _parameter(name)
+        parameter = parameter_of(name)
         if name not in expected and parameter in own:
             found[key] = parameter
     return found
 
 
-def _parameter(name: str) -> str:
+def parameter_of(name: str) -> str:
+    """Return the name that the bare model has for what PEFT saves under `name`."""
     return name.removeprefix(PREFIX).replace(f"{WRAPPED}.", ".")
 
 
@@ -365,7 +366,7 @@ def _refuse_resized(
         if module in (base.get_input_embeddings(), base.get_output_embeddings())
     }
     for key, name in names.items():
-        module = _parameter(name).rpartition(".")[0]
+        module = parameter_of(name).rpartition(".")[0]
         if module not in tables or name not in wanted or len(shapes[key]) != 2:
             continue
         theirs, ours = shapes[key][0], wanted[name][0]
@@ -416,7 +417,7 @@ def _refuse_head(adapter: AdapterFile, model: ModelConfig, setting: str) -> None
     skeleton = skeleton_of(model)
     before = type(skeleton.get_output_embeddings())
     towers = find_towers(skeleton)
-    names = [_parameter(name) for name in adapter.names.values()]
+    names = [parameter_of(name) for name in adapter.names.values()]
     _, adapted = expected_shapes(skeleton, adapter.info.config)
     head = adapted.get_base_model().get_output_embeddings()
     if any(towers.of(name) == "head" for name in names) or type(head) is not before:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -49,6 +49,7 @@ def generate(
     batch_size: int = 16,
     max_new_tokens: int = 64,
     stopping: StoppingCriteria | None = None,
+    ends: Collection[int] | None = None,
 ) -> list[Generated]:
     """Return the model's greedy answer to each example, in order, without special tokens.
 
@@ -57,12 +58,13 @@ def generate(
 
     Args:
         stopping: Asked after every token whether an answer ends there.
+        ends: Tokens that end an answer; None for those of the model's own settings.
     """
     was_training = model.training
     model.eval()
     answers = [Generated("", 0)] * len(examples)
-    ends = model.generation_config.eos_token_id
-    ends = set(ends) if isinstance(ends, list) else {ends}
+    own = model.generation_config.eos_token_id
+    ends = set(ends or (own if isinstance(own, list) else [own]))
     criteria = StoppingCriteriaList([stopping] if stopping else [])
     for batch in batches_by_image_count(examples, batch_size):
         inputs = encode(model, processor, [examples[index] for index in batch], "left")
@@ -70,6 +72,7 @@ def generate(
             **inputs,
             do_sample=False,
             max_new_tokens=max_new_tokens,
+            eos_token_id=sorted(ends - {None}) or None,
             pad_token_id=processor.tokenizer.pad_token_id,
             stopping_criteria=criteria,
         )

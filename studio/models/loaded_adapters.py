@@ -12,7 +12,14 @@ from transformers import PreTrainedModel
 from studio.config.model import ModelConfig
 from studio.models.adapter_biases import Biases
 from studio.models.adapter_kinds import LORA
-from studio.models.adapter_weights import AdapterFile, check_adapter, put_on
+from studio.models.adapter_weights import (
+    AdapterFile,
+    check_adapter,
+    parameter_of,
+    put_on,
+    state_of,
+)
+from studio.models.towers import Tower, find_towers
 from studio.runs.checkpoints import MARKER
 
 MOST_ADAPTERS = 8
@@ -73,6 +80,13 @@ class AdapterShelf:
         if self._peft.active_adapter != name:
             self._peft.set_adapter(name, inference_mode=True)
         self._biases.use(folder)
+
+    def touched(self, folder: Path) -> set[Tower]:
+        """Return the parts of the model that the adapter in `folder`, activated before, changes."""
+        towers = find_towers(self._base)
+        names = [parameter_of(name) for name in state_of(self._peft, self._shelved[folder].name)]
+        names += self._biases.of_adapter.get(folder, {})
+        return {towers.of(name) for name in names}
 
     def _name_of(self, folder: Path, same_base: bool) -> str:
         marker = folder / MARKER

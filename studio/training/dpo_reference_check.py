@@ -26,9 +26,9 @@ from studio.config import RunConfig
 from studio.core.errors import ModelError
 from studio.core.paths import RunPaths
 from studio.models.compat.transformers_internals import prepared
+from studio.models.image_features.cache_key import REF
 from studio.runs.event_log import EventLog
 from studio.training.distributed import SHARDED
-from studio.training.fast_path.applicability import REF
 from studio.training.fast_path.collator import IMAGES
 from studio.training.fast_path.fast_trainers import FastDPOTrainer, FastTrainer
 from studio.training.fast_path.self_check import TOLERANCE

@@ -21,9 +21,9 @@ from studio.config import RunConfig
 from studio.config.training import SAVINGS
 from studio.data.schema import Message, Part
 from studio.inference.chat_inputs import as_template_message, build_inputs
+from studio.models.image_features.families import FAMILIES
 from studio.models.load import load_model
 from studio.runs.store import RunStore
-from studio.training.fast_path.families import FAMILIES
 from studio.training.fast_path.self_check import IGNORED, NOT_INPUTS
 from studio.training.model_setup import prepare_model
 from studio.training.run_rows import load_run_data

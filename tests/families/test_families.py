@@ -10,11 +10,11 @@ from transformers import Florence2Config
 from studio.config.model import ModelConfig
 from studio.config.training import SAVINGS
 from studio.core.errors import ModelError
+from studio.models.image_features.families import FAMILIES as PROVED
 from studio.models.load import load_model, skeleton_of
 from studio.models.model_source import load_config, load_processor
 from studio.models.towers import find_towers
 from studio.runs.store import RunStore
-from studio.training.fast_path.families import FAMILIES as PROVED
 from studio.training.model_setup import prepare_model
 from studio.training.run_rows import load_run_data
 from studio.training.trainers import build_trainer

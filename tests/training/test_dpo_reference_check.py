@@ -7,12 +7,12 @@ import torch
 
 from studio.core.errors import ModelError
 from studio.core.paths import RunPaths
+from studio.models.image_features.cache_key import reference_fingerprint
 from studio.runs.curves import Diary
 from studio.runs.event_log import read_events
 from studio.runs.store import RunStore
 from studio.training import model_setup
 from studio.training.dpo_reference_check import LN2, Figures
-from studio.training.fast_path.cache_key import reference_fingerprint
 from studio.training.fast_path.reference_logps import LINE, _check
 from studio.training.model_setup import drop_nothing
 from studio.training.run_training import execute

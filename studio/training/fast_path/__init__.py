@@ -1,7 +1,8 @@
 """Preference and supervised training with no work done twice, at the losses of the stock trainers.
 
-One batch goes through: `refs` (rows with undecoded images) → `tokens` (rows as token ids) →
-`tree` (shared prefixes laid out once) → `collate` (tensors) → `images` and `features` (each image
-encoded once, or read from disk) → `head` (only scored positions projected) → the loss code of
-TRL, which never learns that anything was shared. `choose` says which of it applies to a model.
+One batch goes through: rows with undecoded images and rows as token ids
+(`studio.models.image_features`) → `prefix_tree` (shared prefixes laid out once) → `collator`
+(tensors) → each image encoded once, or read from disk (`studio.models.image_features`) →
+`layout_forward` (only scored positions projected) → the loss code of TRL, which never learns that
+anything was shared. `applicability` says which of it applies to a model.
 """

@@ -10,8 +10,9 @@ from transformers import PreTrainedModel
 from studio.config import RunConfig
 from studio.config.training import SpeedConfig
 from studio.models.compat.transformers_internals import attention_of
+from studio.models.image_features.cache_key import REF
+from studio.models.image_features.families import FAMILIES, MASKS, windows_of
 from studio.models.towers import Towers, find_towers
-from studio.training.fast_path.families import FAMILIES, MASKS, windows_of
 
 WORDS = {
     "share_images": "each image encoded once",
@@ -20,8 +21,6 @@ WORDS = {
     "cache_reference": "reference cache",
 }
 FLAGS = tuple(WORDS)
-REF = "ref"
-"""What TRL calls the adapter that is DPO's reference."""
 
 
 @dataclass(frozen=True)

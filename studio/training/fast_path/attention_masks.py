@@ -7,7 +7,7 @@ from collections.abc import Collection
 import torch
 from torch.nn import functional
 
-from studio.training.fast_path.families import Windows
+from studio.models.image_features.families import Windows
 from studio.training.fast_path.layout import Layout
 
 

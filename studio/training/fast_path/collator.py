@@ -14,12 +14,10 @@ import numpy as np
 import torch
 from transformers import PretrainedConfig, ProcessorMixin
 
-from studio.training.fast_path.families import FAMILIES, grid_merge
-from studio.training.fast_path.image_references import ImageRef, image_ref
-from studio.training.fast_path.layout import Cost, Strand, make_layout
-from studio.training.fast_path.position_ids import grid_positions
-from studio.training.fast_path.reference_logps import row_keys
-from studio.training.fast_path.row_token_ids import (
+from studio.models.image_features.families import FAMILIES, grid_merge
+from studio.models.image_features.image_references import ImageRef, image_ref
+from studio.models.image_features.position_ids import grid_positions
+from studio.models.image_features.row_token_ids import (
     ImageExpansion,
     Preprocessed,
     RowIds,
@@ -27,6 +25,8 @@ from studio.training.fast_path.row_token_ids import (
     sample_of,
     slots_of,
 )
+from studio.training.fast_path.layout import Cost, Strand, make_layout
+from studio.training.fast_path.reference_logps import row_keys
 
 LAYOUT = "layout"
 IMAGES = "images"

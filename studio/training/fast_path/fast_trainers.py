@@ -12,14 +12,14 @@ from transformers import PreTrainedModel, Trainer
 from trl import DPOTrainer, SFTTrainer
 
 from studio.models.compat.transformers_internals import prepared
+from studio.models.image_features.feature_cache import FeatureCache
+from studio.models.image_features.image_encoder import encode
+from studio.models.image_features.image_references import with_refs
+from studio.models.image_features.row_token_ids import preprocess
 from studio.training.fast_path.batching import Size, StepSampler
 from studio.training.fast_path.collator import IMAGES, LAYOUT, BatchImages, Collator
-from studio.training.fast_path.feature_cache import FeatureCache
-from studio.training.fast_path.image_encoder import encode
-from studio.training.fast_path.image_references import with_refs
 from studio.training.fast_path.layout_forward import FEATURES, LayoutForward
 from studio.training.fast_path.reference_logps import ReferenceCache
-from studio.training.fast_path.row_token_ids import preprocess
 
 
 @dataclass

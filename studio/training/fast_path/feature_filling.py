@@ -10,14 +10,14 @@ from datasets import Dataset
 from torch.utils.data import DataLoader
 
 from studio.core.paths import RunPaths
+from studio.models.image_features.feature_cache import FeatureCache
+from studio.models.image_features.image_encoder import AT_ONCE
+from studio.models.image_features.image_references import ImageRef
 from studio.runs.control import command_file
 from studio.runs.event_log import EventLog
 from studio.runs.status import CACHING, update_status
 from studio.training.fast_path.collator import BatchImages
 from studio.training.fast_path.fast_trainers import FastTrainer
-from studio.training.fast_path.feature_cache import FeatureCache
-from studio.training.fast_path.image_encoder import AT_ONCE
-from studio.training.fast_path.image_references import ImageRef
 
 HEARTBEAT = 1.0
 

@@ -17,9 +17,9 @@ from transformers import PreTrainedModel
 from trl.trainer.utils import FusedCausalLMOutput
 
 from studio.models.compat.transformers_internals import attention_of
+from studio.models.image_features.families import FAMILIES, FULL, blocks_of, windows_of
+from studio.models.image_features.image_encoder import as_outputs
 from studio.training.fast_path.attention_masks import attention_masks
-from studio.training.fast_path.families import FAMILIES, FULL, blocks_of, windows_of
-from studio.training.fast_path.image_encoder import as_outputs
 from studio.training.fast_path.layout import Layout
 
 FEATURES = "features"

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from studio.training.fast_path.feature_cache import Hits
+from studio.models.image_features.feature_cache import Hits
 from studio.training.fast_path.layout import Strand
 
 LINE = "{key} {chosen!r} {rejected!r} {check}\n"

@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
+from studio.models.image_features.row_token_ids import ANSWERS
 from studio.training.fast_path.fast_trainers import FastTrainer
-from studio.training.fast_path.row_token_ids import ANSWERS
 
 SEQUENCES = 2
 TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 3e-2, torch.float16: 3e-2}

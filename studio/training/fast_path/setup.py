@@ -9,20 +9,20 @@ from datasets import Dataset, concatenate_datasets
 
 from studio.config import RunConfig
 from studio.core.paths import RunPaths, Workspace
+from studio.models.image_features.cache_key import features_fingerprint, reference_fingerprint
+from studio.models.image_features.families import FAMILIES, feature_width
+from studio.models.image_features.feature_cache import FeatureCache, prune
+from studio.models.image_features.image_references import ImageRef, with_refs
+from studio.models.image_features.row_token_ids import preprocess
 from studio.models.load import Loaded
 from studio.runs.event_log import EventLog
 from studio.training.distributed import SHARDED
 from studio.training.fast_path import cache_policy, self_check
 from studio.training.fast_path.applicability import FastPath, PathDecision, choose
 from studio.training.fast_path.batching import WHOLE_BATCH, Size, row_sizes
-from studio.training.fast_path.cache_key import features_fingerprint, reference_fingerprint
 from studio.training.fast_path.collator import Collator, unknown
-from studio.training.fast_path.families import FAMILIES, feature_width
 from studio.training.fast_path.fast_trainers import FastTrainer
-from studio.training.fast_path.feature_cache import FeatureCache, prune
-from studio.training.fast_path.image_references import ImageRef, with_refs
 from studio.training.fast_path.reference_logps import ReferenceCache
-from studio.training.fast_path.row_token_ids import preprocess
 
 SAMPLED = 3
 

@@ -22,14 +22,14 @@ from trl.trainer.sft_trainer import DataCollatorForVisionLanguageModeling
 from trl.trainer.utils import add_fused_lm_head
 
 from studio.config import RunConfig
+from studio.models.image_features.image_encoder import AT_ONCE, flat_features
+from studio.models.image_features.image_references import image_ref
+from studio.models.image_features.row_token_ids import Preprocessed
 from studio.models.towers import find_towers
 from studio.training.compat.trl_internals import head_chunk, head_chunk_of, in_place_head
 from studio.training.fast_path.applicability import FastPath
 from studio.training.fast_path.collator import IMAGES, LAYOUT, Collator, unknown
-from studio.training.fast_path.image_encoder import AT_ONCE, flat_features
-from studio.training.fast_path.image_references import image_ref
 from studio.training.fast_path.layout_forward import FEATURES, LayoutForward
-from studio.training.fast_path.row_token_ids import Preprocessed
 from studio.training.planning.tensor_meter import autocasting, metered, padding_seen
 from studio.training.row_length import cut_length
 

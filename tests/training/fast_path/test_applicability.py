@@ -8,10 +8,10 @@ from studio.config import run_file
 from studio.config.model import ModelConfig
 from studio.config.training import SAVINGS
 from studio.core.paths import TINY_VLM
+from studio.models.image_features.families import FAMILIES
 from studio.models.load import skeleton_of
 from studio.training.fast_path import applicability as choosing
 from studio.training.fast_path.applicability import choose
-from studio.training.fast_path.families import FAMILIES
 from studio.training.fast_path.layout import Cost, Strand, make_layout
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
+from studio.models.image_features.families import FULL, SLIDING
 from studio.training.fast_path.attention_masks import attention_masks
-from studio.training.fast_path.families import FULL, SLIDING
 from studio.training.fast_path.layout import Cost, Strand, make_layout
 
 DEAR_TOKENS = Cost(linear=100.0, attention=0.01)

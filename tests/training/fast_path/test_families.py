@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from studio.config.model import ModelConfig
+from studio.models.image_features.cache_key import features_fingerprint
+from studio.models.image_features.families import FULL, SLIDING
 from studio.models.load import load_model
 from studio.runs.event_log import read_events
 from studio.training.fast_path import attention_masks, collator, layout_forward
-from studio.training.fast_path.cache_key import features_fingerprint
-from studio.training.fast_path.families import FULL, SLIDING
 from tests.training.fast_pair import Bench, assert_same, compute, write_rows
 from tests.training.tiny_families import NAMES, RECURRENT, save_sharp
 

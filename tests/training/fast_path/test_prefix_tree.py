@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from studio.models.image_features.families import FULL
 from studio.training.fast_path.attention_masks import attention_masks
-from studio.training.fast_path.families import FULL
 from studio.training.fast_path.layout import Cost, Strand, make_layout
 from studio.training.fast_path.prefix_tree import lay_out
 

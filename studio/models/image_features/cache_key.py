@@ -12,13 +12,16 @@ from transformers import PreTrainedModel, ProcessorMixin
 
 from studio.models.compat.transformers_internals import attention_of
 from studio.models.towers import find_towers
-from studio.training.fast_path.applicability import REF
 
 VERSION = 3
 NAMES = ("_name_or_path",)
 """Entries of a configuration that say where a model is, not what it is."""
 
 DEFAULT = "default"
+SAMPLED = 512
+"""About so many numbers of each weight tell one model from another."""
+REF = "ref"
+"""What TRL calls the adapter that is DPO's reference."""
 SAID = ("base_model_name_or_path", "peft_version", "auto_mapping", "inference_mode", "revision")
 """Entries of an adapter's description that change no number."""
 
@@ -61,6 +64,24 @@ def reference_fingerprint(
     )
     known = _settings(base, processor) | dict(settings)
     return fingerprint(known | ({"adapter": own} if own else {}), weights)
+
+
+def model_fingerprint(model: PreTrainedModel, processor: ProcessorMixin, device: str) -> str:
+    """Return a name for everything a base model's answers depend on, besides what it is asked.
+
+    Of each weight some numbers from all over it are looked at, not all: other weights of the same
+    shapes differ nearly everywhere, and all of them would take as long as to load the model.
+    """
+    weights = ((name, _sampled(tensor)) for name, tensor in _tensors(model))
+    generation = model.generation_config.to_dict()
+    template = getattr(processor, "chat_template", None) or processor.tokenizer.chat_template
+    settings = {"device": device, "generation": generation, "template": template}
+    return fingerprint(_settings(model, processor) | settings, weights)
+
+
+def _sampled(tensor: torch.Tensor) -> torch.Tensor:
+    flat = tensor.detach().reshape(-1)
+    return flat[:: max(1, flat.numel() // SAMPLED)]
 
 
 def fingerprint(settings: Mapping[str, object], weights: Named) -> str:

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from studio.training.fast_path.row_token_ids import RowIds, blank, bounded, slots_of
+from studio.models.image_features.row_token_ids import RowIds, blank, bounded, slots_of
 
 IMAGE, TEXT, START, END = 9, 1, 7, 8
 

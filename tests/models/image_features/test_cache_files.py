@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from studio.training.fast_path.cache_files import read_record, write_record
+from studio.models.image_features.cache_files import read_record, write_record
 
 
 def test_a_writer_killed_in_the_middle_leaves_nothing(tmp_path, monkeypatch):

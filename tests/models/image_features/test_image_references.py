@@ -1,7 +1,9 @@
 """What an image is known by."""
 
-from studio.training.fast_path.image_references import image_ref
-from tests.training.fast_pair import IMAGES
+from studio.core.paths import SAMPLES
+from studio.models.image_features.image_references import image_ref
+
+IMAGES = sorted((SAMPLES / "sft" / "images").glob("*.png"))
 
 
 def test_equal_images_have_one_key_wherever_they_are(tmp_path):

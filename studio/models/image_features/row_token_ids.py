@@ -21,7 +21,7 @@ from trl.data_utils import apply_chat_template, is_conversational, prepare_multi
 
 from studio.data.trl_format import SCORED
 from studio.models.answer_spans import scored_tokens
-from studio.training.fast_path.image_references import ImageRef
+from studio.models.image_features.image_references import ImageRef
 
 ANSWERS = {"sft": ("completion",), "dpo": ("chosen", "rejected")}
 GRID = "image_grid_thw"
@@ -131,19 +131,20 @@ def sample_of(
     text, answers = render(processor, row, method)
     images = tuple(row["images"])
     ids = processor.tokenizer(answers, add_special_tokens=False)["input_ids"]
-    prompt = _prompt(processor, text, images, expansions)
+    prompt = prompt_ids(processor, text, images, expansions)
     scored: Sequence[int] = ()
     if row.get(SCORED):
         scored = scored_tokens(processor, row["prompt"], row["completion"], row[SCORED], prompt)
     return RowIds(prompt, tuple(list(answer) for answer in ids), images, tuple(scored))
 
 
-def _prompt(
+def prompt_ids(
     processor: ProcessorMixin,
     text: str,
     images: tuple[ImageRef, ...],
     expansions: Mapping[str, ImageExpansion],
 ) -> list[int]:
+    """Return a prompt that the chat template has written as token ids, its images expanded."""
     if isinstance(processor, STAND_IN):
         pixels = {"images": [[blank()] * len(images)]} if images else {}
         return list(processor(text=[text], add_special_tokens=False, **pixels)["input_ids"][0])

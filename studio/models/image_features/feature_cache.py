@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from studio.training.fast_path.cache_files import CacheRecord, read_record, write_record
-from studio.training.fast_path.row_token_ids import ImageExpansion, Preprocessed
+from studio.models.image_features.cache_files import CacheRecord, read_record, write_record
+from studio.models.image_features.row_token_ids import ImageExpansion, Preprocessed
 
 SPARE = 1 << 30
 

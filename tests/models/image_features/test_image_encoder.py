@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import torch
 
-from studio.training.fast_path.image_encoder import AT_ONCE, _alike, flat_features
-from studio.training.fast_path.row_token_ids import ImageExpansion, Preprocessed
+from studio.models.image_features.image_encoder import AT_ONCE, _alike, flat_features
+from studio.models.image_features.row_token_ids import ImageExpansion, Preprocessed
 
 
 def image(*shape):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from studio.training.fast_path.position_ids import grid_positions
+from studio.models.image_features.position_ids import grid_positions
 
 
 def test_text_alone_counts_up_on_all_axes():

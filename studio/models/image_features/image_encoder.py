@@ -10,8 +10,8 @@ import torch
 from transformers import PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
-from studio.training.fast_path.families import FAMILIES
-from studio.training.fast_path.row_token_ids import Preprocessed
+from studio.models.image_features.families import FAMILIES
+from studio.models.image_features.row_token_ids import Preprocessed
 
 AT_ONCE = 4
 TILED = 5

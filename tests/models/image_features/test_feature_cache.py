@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from studio.training.fast_path.feature_cache import FeatureCache, prune
-from studio.training.fast_path.row_token_ids import ImageExpansion, Preprocessed
+from studio.models.image_features.feature_cache import FeatureCache, prune
+from studio.models.image_features.row_token_ids import ImageExpansion, Preprocessed
 
 GIB = 2**30
 
