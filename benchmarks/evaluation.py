@@ -31,7 +31,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.shapes import SHAPES, Shape, save_random
+from benchmarks.random_models import SHAPES, Shape, save_random
 
 GOALS = {"questions": 3.0, "contestants": 1.8, "cached": 3.0, "decoding": 3.0}
 PARTS = tuple(GOALS)

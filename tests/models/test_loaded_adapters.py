@@ -92,3 +92,21 @@ def test_a_refused_adapter_leaves_the_shelf_usable(of_kinds, folder):
         shelf.activate(folder)
     shelf.activate(of_kinds["LORA"])
     assert not shelf.spoiled and torch.equal(logits(base), wanted)
+
+
+def test_the_parts_that_an_adapter_changes_are_known(of_kinds, tmp_path_factory):
+    place = tmp_path_factory.mktemp("vision")
+    vision = save_adapter_of(
+        configured("LORA", target_modules=r".*vision_model.*q_proj"), place / "vision"
+    )
+    shelf = AdapterShelf(load_model(EMBEDDED).model, EMBEDDED)
+    wanted = {
+        of_kinds["LORA"]: {"language"},
+        of_kinds["whole"]: {"language", "projector"},
+        vision: {"vision"},
+    }
+    for folder, towers in wanted.items():
+        shelf.activate(folder)
+        assert shelf.touched(folder) == towers
+    shelf.activate(of_kinds["biases"])
+    assert "vision" in shelf.touched(of_kinds["biases"])
