@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from io import TextIOWrapper
 from typing import Any
 
@@ -68,7 +69,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; its exit code."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # names in data may be no characters
+            with suppress(OSError):  # a stream that cannot be set again prints as it did
+                stream.reconfigure(errors="backslashreplace")  # names in data may be no characters
     try:
         return app(args=arguments, prog_name="python -m studio", standalone_mode=False) or 0
     except StudioError as error:
