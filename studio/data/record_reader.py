@@ -41,6 +41,7 @@ from studio.data.row_maker import DEFAULT_QUESTION, REASONING, UNJUDGED, RecordR
 from studio.data.schema import ACCEPTED, VERDICT, FieldUse
 
 REMEMBERED_SHAPES = 2_000
+MOST_FIELDS = 1_000
 LONGEST_KEPT = 16_000  # characters of one value beside a row, as JSON
 DAMAGED = "its text is damaged"
 SHORT = 300
@@ -80,6 +81,7 @@ class ShapePlan:
         used: Leaf path → role.
         kept: Name beside the row → path.
         problem: Why records of this shape cannot be used.
+        passing: There are too many shapes to remember this one.
     """
 
     format: Format | None
@@ -97,16 +99,25 @@ class ShapePlan:
     has_image: bool = False
     problem: DataError | None = None
     records: int = 0
+    passing: bool = False
 
 
 @dataclass
 class FieldAccount:
-    """What became of the fields of the records read so far."""
+    """What became of the fields of the records read so far.
+
+    Attributes:
+        plans: How the first shapes are read; of further ones only what became of their fields.
+        lost: Path → why its values were not kept → how often.
+    """
 
     plans: list[ShapePlan] = field(default_factory=list)
     without_image: int = 0
     default_asked: int = 0
     lost: dict[str, Counter[str]] = field(default_factory=dict)
+    _rows: Counter[str] = field(default_factory=Counter)
+    _kept: Counter[str] = field(default_factory=Counter)
+    _roles: dict[str, str] = field(default_factory=dict)
 
     def notes(self) -> list[str]:
         """Say what was noticed, a sentence each."""
@@ -116,30 +127,58 @@ class FieldAccount:
         ]
         return [f"{counted(count)} {said}." for count, said in some if count]
 
+    def add(self, plan: ShapePlan, records: int) -> None:
+        """Count records of a shape that is not among `plans`."""
+        _count(plan, records, self._rows, self._kept, self._roles)
+
     def fields(self) -> list[FieldUse]:
-        """List every field with its use, in the order of their appearance."""
-        rows: Counter[str] = Counter()
-        kept: Counter[str] = Counter()
-        roles: dict[str, str] = {}
+        """List every field with its use, in the order of their appearance.
+
+        Beyond `MOST_FIELDS` those that are kept are told of together.
+        """
+        rows, kept, roles = Counter[str](), Counter[str](), dict[str, str]()
         for plan in self.plans:
-            by_path = set(plan.kept.values())
-            for path in plan.leaves:
-                rows[path] += plan.records
-                if plan.problem is None and path in plan.used:
-                    roles.setdefault(path, plan.used[path])
-                if plan.problem is None and _is_within(path, by_path):
-                    kept[path] += plan.records
-        uses = []
-        for path, count in rows.items():
-            reasons: Counter[str] = Counter()
-            for top in dict.fromkeys((path, *_starts(path))):
-                reasons.update(self.lost.get(top, {}))
-            why = reasons.most_common(1)[0][0] if reasons else ""
-            left = max(0, kept[path] - sum(reasons.values()))
-            if not roles.get(path) and left < count and not why:
-                why = "its name is damaged" if flaw(path) else "its rows cannot be used"
-            uses.append(FieldUse(path, count, roles.get(path, ""), left, why))
-        return uses
+            _count(plan, plan.records, rows, kept, roles)
+        rows.update(self._rows)
+        kept.update(self._kept)
+        uses = [
+            self._use(path, count, kept[path], roles.get(path) or self._roles.get(path, ""))
+            for path, count in rows.items()
+        ]
+        named = [use for use in uses if use.role or use.lost]
+        rest = [use for use in uses if not use.role and not use.lost]
+        if len(uses) <= MOST_FIELDS:
+            return uses
+        shown = max(0, MOST_FIELDS - len(named))
+        more = rest[shown:]
+        together = [
+            FieldUse(
+                f"({len(more):,} more)", max(u.rows for u in more), "", max(u.kept for u in more)
+            )
+        ]
+        return [*named, *rest[:shown], *together] if more else named
+
+    def _use(self, path: str, count: int, kept: int, role: str) -> FieldUse:
+        reasons: Counter[str] = Counter()
+        for top in dict.fromkeys((path, *_starts(path))):
+            reasons.update(self.lost.get(top, {}))
+        why = reasons.most_common(1)[0][0] if reasons else ""
+        left = max(0, kept - sum(reasons.values()))
+        if not role and left < count and not why:
+            why = "its name is damaged" if flaw(path) else "its rows cannot be used"
+        return FieldUse(path, count, role, left, why)
+
+
+def _count(
+    plan: ShapePlan, records: int, rows: Counter[str], kept: Counter[str], roles: dict[str, str]
+) -> None:
+    by_path = set(plan.kept.values())
+    for path in plan.leaves:
+        rows[path] += records
+        if plan.problem is None and path in plan.used:
+            roles.setdefault(path, plan.used[path])
+        if plan.problem is None and _is_within(path, by_path):
+            kept[path] += records
 
 
 def _is_within(path: str, tops: set[str]) -> bool:
@@ -192,7 +231,9 @@ class RecordReader:
                 plan = ShapePlan(None, {}, {}, leaves, {}, {}, "", problem=error)
             if len(self._plans) < REMEMBERED_SHAPES:
                 self._plans[shape] = plan
-            self.account.plans.append(plan)
+                self.account.plans.append(plan)
+            else:
+                plan.passing = True
         return plan
 
     def read(self, record: Record, only_texts: bool = False) -> list[RecordRoles]:
@@ -207,6 +248,8 @@ class RecordReader:
         record = opened(record, only_texts)
         plan = self._plan_of(record)
         plan.records += 1
+        if plan.passing:
+            self.account.add(plan, 1)
         if plan.problem is not None:
             raise _empty(record, plan.problem) or plan.problem
         meta = self._meta(record, plan)
@@ -267,7 +310,8 @@ class RecordReader:
 
     def _new_plan(self, record: Record) -> ShapePlan:
         by_hand = {path for paths in self._columns.values() for path in paths}
-        known = None if self._columns.keys() & ASKING else recognise(record)
+        given = self._columns.keys() | self._constants.keys()
+        known = None if given & ASKING else recognise(record)
         rest = {name: value for name, value in record.items() if name not in by_hand}
         guess = {
             role: paths

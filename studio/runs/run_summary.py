@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.config import RunConfig, yaml_text
+from studio.core.errors import first_line
 from studio.core.paths import RunPaths, Workspace, read_json, write_json
 
 Stamp = tuple[int, int]
@@ -90,8 +91,9 @@ def _read(paths: RunPaths) -> RunCard:
     try:
         values = yaml_text.read(paths.config)
         return _card(values)
-    except (OSError, TypeError, AttributeError, ValueError):
-        logger.exception("The run file %s cannot be read.", paths.config)
+    except (OSError, TypeError, AttributeError, ValueError) as error:
+        # Somebody else's file, looked at again whenever runs are listed: its reason says enough.
+        logger.warning("The run file %s cannot be read: %s", paths.config, first_line(error))
         return RunCard(name=paths.run_id, readable=False)
 
 

@@ -158,3 +158,27 @@ def test_a_single_record_that_is_nested_too_deeply_is_told_like_any_other(read):
         deep = {"k": deep}
     _, (bad,) = read({"image": "a.png", "question": "q", "answer": "x", "m": deep})
     assert "nested too deeply" in bad.reason
+
+
+def test_fields_without_end_are_told_of_together(jsonl, workspace, monkeypatch):
+    monkeypatch.setattr("studio.data.record_reader.REMEMBERED_SHAPES", 3)
+    monkeypatch.setattr("studio.data.record_reader.MOST_FIELDS", 10)
+    records = [{**ASK, "answer": "x", "id": n, f"own{n}": "kept"} for n in range(40)]
+    source = open_source(jsonl(*records), workspace=workspace)
+    rows = list(source.rows())
+    assert all(row.meta == {f"own{n}": "kept"} for n, row in enumerate(rows))
+    found = uses(source)
+    assert len(found) == 11 and found["question"].rows == 40 and "(34 more)" in found
+
+
+def test_a_text_for_all_rows_goes_before_the_conversation_of_a_format(jsonl, workspace):
+    record = {"input": {"messages": [{"role": "user", "content": "Q"}]},
+              "preferred_output": [{"role": "assistant", "content": "x"}],
+              "non_preferred_output": [{"role": "assistant", "content": "y"}]}  # fmt: skip
+    columns = {
+        "question": "=What?",
+        "chosen": "preferred_output",
+        "rejected": "non_preferred_output",
+    }
+    (row,) = open_source(jsonl(record), workspace=workspace, columns=columns).rows()
+    assert row.question == "What?" and row.chosen.text == "x"
