@@ -32,6 +32,7 @@ REFUSE = "{%% if %s %%}{{ raise_exception('%s') }}{%% endif %%}"
 NO_SYSTEM = REFUSE % ("messages[0]['role'] == 'system'", "System role not supported") + OWN
 
 
+ONE_QUESTION = REFUSE % ("messages | length > 2", "only one question is taken") + OWN
 NO_TWO_USERS = (
     "{% for m in messages %}"
     + REFUSE
@@ -183,17 +184,17 @@ def test_a_system_prompt_is_asked_in_chat_as_it_is_trained(model, source, worksp
 
 
 def test_turns_that_a_template_refuses_leave_the_row_out(model, source, workspace):
-    twice = [ASKED, turn("user", "And?"), SAID]
+    twice = [ASKED, SAID, turn("user", "And?"), SAID]
     rows = source([ASKED, SAID], twice, [ASKED, SAID])
-    plan, data = planned(model(NO_TWO_USERS), rows, workspace)
+    plan, data = planned(model(ONE_QUESTION), rows, workspace)
     assert data.train.used == 2
     (text,) = [one for one in plan.warnings if "left out" in one]
-    assert "must alternate" in text and "row 2" in text
-    report = checked(model(NO_TWO_USERS), rows, workspace)
+    assert "one question" in text and "row 2" in text
+    report = checked(model(ONE_QUESTION), rows, workspace)
     found = finding(report, "template_refuses")
-    assert found.severity == "error" and found.rows == [2] and "alternate" in found.reasons[2]
+    assert found.severity == "error" and found.rows == [2] and "one question" in found.reasons[2]
     with pytest.raises(DataError, match="No row is left to train on") as caught:
-        planned(model(NO_TWO_USERS), source(twice, twice), workspace)
+        planned(model(ONE_QUESTION), source(twice, twice), workspace)
     assert "another model" in caught.value.remedy
 
 
