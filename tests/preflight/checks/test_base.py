@@ -3,7 +3,7 @@
 import pytest
 
 from studio.data.schema import Answer, Row
-from studio.preflight.checks.base import answers_of, percent, plain, verb
+from studio.preflight.checks.base import answers_of, percent, plain
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,3 @@ def test_answers_are_named_and_those_that_lack_left_out():
         "candidate 1": "b",
         "candidate 2": "c",
     }
-
-
-def test_a_verb_goes_with_its_number():
-    assert [verb(number, "is", "are") for number in (0, 1, 2)] == ["are", "is", "are"]

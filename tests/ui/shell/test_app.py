@@ -92,7 +92,9 @@ def test_what_events_report_to_and_read_stays_little(guarded):
     hidden = [event for event in events if event["show_progress"] == "hidden"]
     assert len(hidden) > 100
     assert len({tuple(event["show_progress_on"]) for event in hidden}) == 1
-    assert max(len(event["inputs"]) for event in events if event["backend_fn"]) <= 20
+    read = [len(event["inputs"]) for event in events if event["backend_fn"]]
+    # Preview, import and what goes on from them read a field for each role that a column can have.
+    assert max(read) <= 30 and sum(count > 20 for count in read) <= 5
 
 
 def test_foreign_host_names_are_refused(context):
