@@ -126,8 +126,8 @@ class Bench:
 
     def answering(self, settings: Any) -> Any:
         """The way that is measured, with a base model of its own."""
-        from studio.evaluation.answering.answering import Answering
-        from studio.evaluation.answering.settings import Contestant
+        from studio.models.answering.answering import Answering
+        from studio.models.answering.settings import Contestant
         from studio.models.load import load_model
 
         made = Answering(load_model(self.config), self.config, self.images, settings)
@@ -270,7 +270,7 @@ def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
 
 
 def _large(arguments: argparse.Namespace, bench: Bench, found: dict[str, Any]) -> None:
-    from studio.evaluation.answering.settings import AnswerSettings, Contestant
+    from studio.models.answering.settings import AnswerSettings, Contestant
 
     images, tokens = arguments.images, arguments.tokens
     base, tuned = Contestant("base"), Contestant("adapter", bench.adapter)
@@ -314,7 +314,7 @@ def _large(arguments: argparse.Namespace, bench: Bench, found: dict[str, Any]) -
 
 
 def _small(arguments: argparse.Namespace, bench: Bench, found: dict[str, Any]) -> None:
-    from studio.evaluation.answering.settings import AnswerSettings, Contestant
+    from studio.models.answering.settings import AnswerSettings, Contestant
 
     count, tokens = arguments.small_rows, arguments.small_tokens
     rows = bench.rows(count, 1)

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from studio.evaluation.bradley_terry import Contestant
 from studio.evaluation.intervals import Figure
-from studio.evaluation.metrics.metric import Metric
 from studio.evaluation.paired_tests import PairedFigure
 from studio.evaluation.win_rate import MARGIN, WinRate
+from studio.metrics.metric import Metric
 
 
 def value_text(metric: Metric, value: float | None) -> str:

@@ -17,8 +17,8 @@ from studio.data.schema import Row
 from studio.evaluation.evaluated_models import EvaluatedModel, base_of, find_model
 from studio.evaluation.evaluated_rows import RowChoice, trained_images, with_system_prompt
 from studio.evaluation.evaluation import EvaluationRequest
-from studio.evaluation.metrics import Metric, load_user_metric, metric_named, suggested_metrics
-from studio.evaluation.metrics.metric import LACKING
+from studio.metrics import Metric, load_user_metric, metric_named, suggested_metrics
+from studio.metrics.metric import LACKING
 from studio.runs.store import RunStore
 
 MARGIN = "implicit_margin"

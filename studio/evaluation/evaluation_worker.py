@@ -27,9 +27,9 @@ from studio.evaluation.evaluation_store import (
     read_answers,
     update_status,
 )
-from studio.evaluation.metrics import Metric
 from studio.evaluation.model_session import ModelSession, check_model
 from studio.evaluation.report import results_of, scored_texts, wants_answers
+from studio.metrics import Metric
 from studio.models.devices import pick_device
 from studio.models.memory_check import refuse_if_too_large
 from studio.runs.store import RunStore

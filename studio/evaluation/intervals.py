@@ -8,20 +8,18 @@ rows, an F1 counts of three kinds. A resample is then one product of two matrice
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from studio.data.schema import Row
+from studio.metrics.metric import Combine
 
 LEVEL = 0.95
 RESAMPLES = 2000
 _CHUNK = 1_000_000
 """Clusters drawn at once, over all resamples: bounds the memory."""
-
-Combine = Callable[[np.ndarray], np.ndarray]
-"""Turns sums (…, counts) into a figure (…)."""
 
 
 @dataclass(frozen=True)

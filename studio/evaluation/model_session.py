@@ -14,11 +14,11 @@ from studio.config.model import ModelConfig
 from studio.core.paths import Workspace
 from studio.data.image_store import ImageStore
 from studio.data.schema import Row
-from studio.evaluation.answering.answering import Answering
-from studio.evaluation.answering.settings import AnswerSettings, Contestant, Found
 from studio.evaluation.evaluated_models import EvaluatedModel
 from studio.evaluation.evaluation import AnswerLikelihoods, RowAnswer
 from studio.models.adapter_weights import check_adapter
+from studio.models.answering.answering import Answering
+from studio.models.answering.settings import AnswerSettings, Contestant, Found
 from studio.models.load import load_model
 
 Progress = Callable[[int], None]

@@ -27,7 +27,7 @@ from studio.evaluation.intervals import (
     share_figure,
     wilson,
 )
-from studio.evaluation.metrics.metric import RowScores
+from studio.metrics.metric import RowScores
 
 Verdict = Literal["better", "worse", "higher", "lower", "cannot tell"]
 

@@ -20,9 +20,9 @@ from studio.evaluation.evaluation import (
 )
 from studio.evaluation.evaluation_store import Answered, Likelihoods
 from studio.evaluation.intervals import image_clusters
-from studio.evaluation.metrics import Metric, RowScores, score_log_probabilities, score_rows
-from studio.evaluation.metrics.log_probabilities import AnswerLogProbability, PairLogProbabilities
 from studio.evaluation.paired_tests import metric_figure, paired_figure
+from studio.metrics import Metric, RowScores, score_log_probabilities, score_rows
+from studio.metrics.log_probabilities import AnswerLogProbability, PairLogProbabilities
 
 MOST_NAMED = 50
 Scores = dict[str, RowScores]

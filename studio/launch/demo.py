@@ -187,7 +187,7 @@ def _rows(source: str, split: str, workspace: Workspace) -> list[Row]:
 
 def _scores(bench: Any, heldout: Heldout, run: Run | None) -> Scores:
     from studio.evaluation.evaluation_rows import references_of
-    from studio.evaluation.metrics import evasive_rate, exact_match
+    from studio.metrics import evasive_rate, exact_match
 
     habit = bench.answers(heldout.habit, run)
     return Scores(
@@ -203,7 +203,7 @@ def _scores(bench: Any, heldout: Heldout, run: Run | None) -> Scores:
 
 def _evaded(bench: Any, rows: list[Row]) -> Row:
     """The first row whose question the base model evades, else the first."""
-    from studio.evaluation.metrics import is_evasive
+    from studio.metrics import is_evasive
 
     answers = zip(rows, bench.answers(rows), strict=True)
     return next((row for row, answer in answers if is_evasive(answer)), rows[0])

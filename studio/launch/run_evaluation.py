@@ -15,8 +15,8 @@ from studio.evaluation.evaluated_rows import RUN, chosen, held_out_rows, spread
 from studio.evaluation.evaluation import Evaluation
 from studio.evaluation.evaluation_request import Wanted, metrics_of, prepare_request
 from studio.evaluation.evaluation_store import EvaluationStore
-from studio.evaluation.metrics import Metric
 from studio.evaluation.report import shown
+from studio.metrics import Metric
 from studio.runs import queue, run_evaluation
 from studio.runs.curves import Diary
 from studio.runs.diagnostics.rules import forgetting

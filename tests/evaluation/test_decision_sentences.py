@@ -12,9 +12,9 @@ from studio.evaluation.decision_sentences import (
     win_sentence,
 )
 from studio.evaluation.intervals import Figure
-from studio.evaluation.metrics import METRICS
 from studio.evaluation.paired_tests import PairedFigure
 from studio.evaluation.win_rate import Vote, win_rate
+from studio.metrics import METRICS
 
 EXACT, WORDS, PERPLEXITY = (METRICS[name] for name in ("exact_match", "words", "perplexity"))
 

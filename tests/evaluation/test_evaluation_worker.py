@@ -18,11 +18,11 @@ from studio.core.errors import (
 )
 from studio.core.paths import Workspace
 from studio.evaluation import evaluation_store, evaluation_worker
-from studio.evaluation.answering import settings
-from studio.evaluation.answering.answering import Answering
 from studio.evaluation.evaluation_records import records_of
 from studio.evaluation.evaluation_store import EvaluationStore, hold, request_stop
 from studio.evaluation.evaluation_worker import compute
+from studio.models.answering import settings
+from studio.models.answering.answering import Answering
 from tests.adapter_folders import describe
 from tests.evaluation.small_evaluations import add_checkpoint, evaluation, run_with_adapter
 

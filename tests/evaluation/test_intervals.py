@@ -17,7 +17,7 @@ from studio.evaluation.intervals import (
     share_figure,
     wilson,
 )
-from studio.evaluation.metrics.metric import mean_of_sums
+from studio.metrics.metric import mean_of_sums
 from tests.evaluation.row_makers import row_of
 
 

@@ -3,8 +3,6 @@ import pytest
 from scipy.stats import binomtest
 
 from studio.core.errors import InputError
-from studio.evaluation.metrics.metric import RowScores, mean_of_sums
-from studio.evaluation.metrics.metric_table import METRICS
 from studio.evaluation.paired_tests import (
     PairedFigure,
     mcnemar,
@@ -12,6 +10,8 @@ from studio.evaluation.paired_tests import (
     paired_figure,
     randomisation_p,
 )
+from studio.metrics.metric import RowScores, mean_of_sums
+from studio.metrics.metric_table import METRICS
 
 
 def scored(name, scores):

@@ -9,8 +9,8 @@ import pytest
 from studio.data.schema import Answer, Message, Part, Row
 from studio.evaluation.evaluated_models import EvaluatedModel
 from studio.evaluation.evaluation import AnswerLikelihoods, EvaluationRequest, RowAnswer
-from studio.evaluation.metrics import METRICS
 from studio.evaluation.report import difference, results_of, row_records, scored_texts, shown
+from studio.metrics import METRICS
 
 PROMPT = (Message("user", (Part("image"), Part("text", "Which?"))),)
 

@@ -10,10 +10,10 @@ import pytest
 from studio.core.paths import Workspace, write_json
 from studio.evaluation import evaluation_worker
 from studio.evaluation.evaluation_store import EvaluationStore, request_stop
-from studio.evaluation.metrics import METRICS
 from studio.launch import evaluation_job, foreground_run
 from studio.launch.evaluation_job import EvaluationJobs
 from studio.launch.run_evaluation import _change, begin_attempt, evaluate_run, started_from
+from studio.metrics import METRICS
 from studio.runs import checkpoints, run_evaluation
 from studio.runs.event_log import EventLog
 from studio.runs.run_evaluation import RunEvaluation, ask_for_evaluation

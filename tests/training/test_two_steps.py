@@ -10,8 +10,8 @@ from studio.data.schema import Row
 from studio.data.sources import open_source
 from studio.evaluation.embedded_benchmark import Bench
 from studio.evaluation.evaluation_rows import references_of
-from studio.evaluation.metrics import evasive_rate, exact_match
 from studio.launch.demo import second_step
+from studio.metrics import evasive_rate, exact_match
 from studio.runs.curves import Diary
 from studio.runs.diagnostics.rules import forgetting
 from studio.training.planning.preflight_plan import plan_run

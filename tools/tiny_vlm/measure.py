@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from transformers import PreTrainedModel, ProcessorMixin
 
-from studio.evaluation.metrics import evasive_rate, exact_match
+from studio.metrics import evasive_rate, exact_match
 from studio.models.generation import generate_answers
 from studio.models.prompts import EvalExample
 from tools.tiny_vlm.chart import FORMS, Chart, sample_chart

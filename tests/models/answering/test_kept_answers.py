@@ -1,0 +1,31 @@
+"""Answers on disk, whatever happens to their writer."""
+
+from studio.models.answering.kept_answers import KeptAnswers, key_of
+
+
+def test_a_torn_line_costs_itself_only(tmp_path):
+    KeptAnswers(tmp_path, "m").put({"a": {"text": "one\ntwo \u2028 é"}})
+    with (tmp_path / "m.jsonl").open("ab") as handle:
+        handle.write(b'{"key": "b", "te')
+    second = KeptAnswers(tmp_path, "m")
+    assert second.get("a") == {"text": "one\ntwo \u2028 é"} and second.get("b") is None
+    second.put({"c": {"text": "three"}})
+    third = KeptAnswers(tmp_path, "m")
+    assert third.get("a") and third.get("c") == {"text": "three"} and third.get("b") is None
+
+
+def test_lines_that_are_no_answers_are_passed_over(tmp_path):
+    (tmp_path / "m.jsonl").write_bytes(b'[1]\n{"text": "no key"}\n\xff\xfe\nnull\n')
+    assert KeptAnswers(tmp_path, "m").get("text") is None
+
+
+def test_a_disk_that_takes_nothing_is_said_and_answers_stay_in_memory(tmp_path):
+    (tmp_path / "m.jsonl").mkdir()
+    kept = KeptAnswers.__new__(KeptAnswers)
+    kept._path, kept._known, kept.full = tmp_path / "m.jsonl", {}, ""
+    kept.put({"a": {"text": "one"}})
+    assert "could not be kept" in kept.full and kept.get("a") == {"text": "one"}
+
+
+def test_a_name_depends_on_every_part():
+    assert key_of("a", ["b"]) == key_of("a", ["b"]) != key_of("ab", []) != key_of("a", "b")
