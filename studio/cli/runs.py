@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from studio.cli import decisions
 from studio.cli.options import (
     JsonOption,
     WorkspaceOption,
@@ -252,6 +253,11 @@ def slurm(
         found = RunStore(look_at(workspace)).get(run)
     job = SlurmJob(nodes, gpus, hours, partition, account, setup, python, cpus)
     typer.echo(slurm_script(found, job), nl=False)
+
+
+app.command()(decisions.decide)
+app.command("decisions")(decisions.decisions)
+app.command()(decisions.lineage)
 
 
 def _follow(run: Run) -> None:

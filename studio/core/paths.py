@@ -120,6 +120,8 @@ class Workspace:
     exports = Below("exports")
     runs = Below("runs")
     evaluations = Below("evaluations")
+    decisions = Below("decisions.jsonl")
+    """Which runs were accepted or rolled back, one line each; only ever appended to."""
     settings = Below("settings")
     """Run files saved under a name, to start from again."""
     queue = Below("queue.json")

@@ -16,6 +16,7 @@ from studio.core.errors import ConflictError, NotFoundError
 from studio.core.paths import RunPaths, Workspace
 from studio.core.process_identity import process_alive
 from studio.runs import checkpoints
+from studio.runs.decisions import ensure_not_accepted
 from studio.runs.event_log import EventLog
 from studio.runs.status import RunStatus, State, read_status, write_status
 
@@ -108,10 +109,12 @@ class RunStore:
         """Remove a run that neither waits nor goes on, with everything in its folder.
 
         Raises:
-            ConflictError: It waits or goes on, or some of its files cannot be deleted.
+            ConflictError: It waits or goes on, was accepted, or some of its files cannot be
+                deleted.
         """
         with FileLock(self.workspace.queue_lock, timeout=30):
             run = self.get(run_id)
+            ensure_not_accepted(self.workspace, run.run_id)
             if run.status.state == "queued":
                 raise ConflictError(
                     f"Run {run_id} waits for its turn.", remedy="Take it off the queue first."

@@ -1,0 +1,112 @@
+"""What is known of a run when somebody decides about it: scores, forgetting, win rate, cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from studio.core.errors import StudioError
+from studio.core.logs import log_told
+from studio.core.paths import Workspace
+from studio.runs import run_evaluation
+from studio.runs.curves import Diary
+from studio.runs.decisions import Decision, Verdict, accepted_run, decide, latest
+from studio.runs.diagnostics.rules import forgetting
+from studio.runs.store import Run, RunStore
+
+MINUTE, HOUR = 60, 3600
+
+
+@dataclass(frozen=True)
+class DecisionCard:
+    """One run before a decision.
+
+    Attributes:
+        figures: What is known, by what it is about: `("Scores", "exact match 0 % → 99 %")`.
+        missing: What is not known, and where it is measured; a decision can be made without.
+        decision: The last one about this run.
+        current: The run that the next round starts from, if one was accepted.
+        evaluation, match: Ids of what the figures rest on.
+    """
+
+    figures: tuple[tuple[str, str], ...]
+    missing: tuple[str, ...] = ()
+    decision: Decision | None = None
+    current: Decision | None = None
+    evaluation: str = ""
+    match: str = ""
+
+
+def decision_card(workspace: Workspace, run: Run) -> DecisionCard:
+    """Collect what is known of a run."""
+    figures: list[tuple[str, str]] = []
+    missing: list[str] = []
+    measured = run_evaluation.read(run.paths)
+    if measured is not None and measured.state == "measured":
+        figures.append(("Scores", measured.sentence))
+    else:
+        missing.append("no scores on held-out rows (Evaluate measures them)")
+    figures += _forgotten(run)
+    figures += _cost(run)
+    return DecisionCard(
+        tuple(figures),
+        tuple(missing),
+        latest(workspace, run.run_id),
+        _current(workspace, run),
+        measured.evaluation if measured is not None else "",
+    )
+
+
+def decide_about(
+    workspace: Workspace, run_id: str, verdict: Verdict, reason: str, who: str = ""
+) -> Decision:
+    """Write down a decision with what is known of the run now.
+
+    Raises:
+        NotFoundError: There is no such run.
+        InputError, ConflictError, RunFailedError: As `studio.runs.decisions.decide`.
+    """
+    run = RunStore(workspace).get(run_id)
+    card = decision_card(workspace, run)
+    return decide(
+        workspace,
+        run,
+        verdict,
+        reason,
+        who=who,
+        figures=[f"{name}: {text}" for name, text in card.figures],
+        evaluation=card.evaluation,
+        match=card.match,
+    )
+
+
+def _current(workspace: Workspace, run: Run) -> Decision | None:
+    try:
+        return accepted_run(workspace, run.config.model.id)
+    except StudioError as error:  # a damaged run file names no base model
+        log_told(error)
+        return None
+
+
+def _forgotten(run: Run) -> list[tuple[str, str]]:
+    found = Diary(run.paths.events).refresh().forgetting
+    if not {"before", "after"} <= set(found):
+        return []
+    if forgetting(found["before"], found["after"]) is None:
+        return [("Forgetting", "nothing measurable on unrelated rows")]
+    change = f"loss on unrelated rows {found['before']:.3g} → {found['after']:.3g} nats an answer"
+    return [("Forgetting", change)]
+
+
+def _cost(run: Run) -> list[tuple[str, str]]:
+    seconds = run.status.training_seconds
+    if not seconds:
+        return []
+    return [("Cost", f"{_time(seconds)} of training, {run.status.step:,} steps")]
+
+
+def _time(seconds: float) -> str:
+    if seconds < MINUTE:
+        return f"{seconds:.0f} s"
+    if seconds < HOUR:
+        return f"{seconds / MINUTE:.0f} min"
+    return f"{seconds / HOUR:.1f} h"

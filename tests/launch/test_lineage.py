@@ -1,0 +1,101 @@
+"""How a model came to be is read from what lies in the workspace."""
+
+import pytest
+
+from studio.config import RunConfig
+from studio.config.adapter import AdapterConfig
+from studio.config.data import DataConfig
+from studio.core.errors import NotFoundError
+from studio.core.paths import Workspace, write_json
+from studio.launch.decision_card import decide_about, decision_card
+from studio.launch.lineage import lineage
+from studio.runs import run_evaluation
+from studio.runs.checkpoints import MARKER
+from studio.runs.run_evaluation import RunEvaluation
+from studio.runs.status import update_status
+from studio.runs.store import RunStore
+from tests.evaluation.small_evaluations import evaluation
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    return Workspace.locate(tmp_path)
+
+
+def finished(workspace, name, source="exports/charts-abc", before=None):
+    config = RunConfig(
+        name=name, data=DataConfig(source=source), adapter=AdapterConfig(continue_from=before)
+    )
+    store = RunStore(workspace)
+    run = store.create(config)
+    update_status(run.paths, state="finished", step=10, training_seconds=90.0)
+    write_json(run.paths.adapter / MARKER, {"kind": "adapter", "step": 10})
+    return store.get(run.run_id)
+
+
+def frozen(workspace, name="charts-abc"):
+    manifest = {"library": "library:charts", "rows": {"train": 8, "test": 2}, "created_at": 1.0}
+    write_json(workspace.exports / name / "manifest.json", manifest)
+
+
+def test_two_rounds_are_one_line_from_the_base_to_what_follows(workspace):
+    frozen(workspace)
+    first = finished(workspace, "first")
+    decide_about(workspace, first.run_id, "accepted", "reads charts", "ada")
+    second = finished(workspace, "second", "embedded:dpo", first.run_id)
+    steps = lineage(workspace, first.run_id)
+    assert [(step.kind, step.name) for step in steps] == [
+        ("model", "embedded"),
+        ("data", "library:charts"),
+        ("export", "charts-abc"),
+        ("run", "first"),
+        ("decision", "accepted by ada"),
+        ("next", "second"),
+    ]
+    assert steps[2].detail == "10 rows" and steps[4].detail == "reads charts"
+    later = lineage(workspace, second.run_id)
+    assert [step.kind for step in later] == [step.kind for step in steps[:-1]] + ["data", "run"]
+    assert later[-2].name == "embedded:dpo"
+
+
+def test_what_was_deleted_is_named_as_gone(workspace):
+    first = finished(workspace, "first", before="20260101-000000-old-0000")
+    steps = lineage(workspace, first.run_id)
+    gone = {step.kind: step.name for step in steps if step.gone}
+    assert gone == {"run": "20260101-000000-old-0000", "export": "charts-abc"}
+    with pytest.raises(NotFoundError):
+        lineage(workspace, "nobody")
+
+
+def test_runs_that_go_on_from_each_other_end_the_line(workspace):
+    first = finished(workspace, "first")
+    second = finished(workspace, "second", before=first.run_id)
+    config = first.config.model_copy(update={"adapter": AdapterConfig(continue_from=second.run_id)})
+    from studio.config import run_file
+
+    run_file.save(config, first.paths.config)
+    assert [step.name for step in lineage(workspace, second.run_id) if step.kind == "run"] == [
+        "first",
+        "second",
+    ]
+
+
+def test_a_card_holds_what_is_known_and_a_decision_keeps_it(workspace):
+    run = finished(workspace, "first")
+    card = decision_card(workspace, run)
+    assert dict(card.figures) == {"Cost": "2 min of training, 10 steps"}
+    assert "no scores" in card.missing[0]
+    measured = evaluation(workspace)
+    run_evaluation.write(
+        run.paths,
+        RunEvaluation(
+            "measured",
+            evaluation=measured.evaluation_id,
+            step=10,
+            sentence="report line 0 % → 99 %",
+        ),
+    )
+    made = decide_about(workspace, run.run_id, "rolled back", "people dislike it")
+    assert made.figures[0] == "Scores: report line 0 % → 99 %"
+    assert made.evaluation == measured.evaluation_id
+    assert decision_card(workspace, run).decision == made
