@@ -7,10 +7,12 @@ from html import escape
 
 from studio.core.paths import read_state
 from studio.runs import run_evaluation
+from studio.runs.decisions import Decision
 from studio.runs.outcome import results
 from studio.runs.run_summary import RunCard
 from studio.runs.status import CACHING, ENDED, INITIALIZING
 from studio.ui.runs.compare import spans
+from studio.ui.runs.decision_card import verdict_chip
 from studio.ui.runs.state import BEFORE_TRAINING, RunSummary
 from studio.ui.shared.html import bar, chip, code, duration, notice
 
@@ -48,17 +50,18 @@ SILENT = {
 DAY = 86_400.0
 
 
-def head(summary: RunSummary, turn: str = "") -> str:
+def head(summary: RunSummary, turn: str = "", decided: Decision | None = None) -> str:
     """Name, state, facts, progress, and whatever went wrong or stands out.
 
     Args:
         turn: When a waiting run starts.
+        decided: What was decided about it last.
     """
     ended = " data-ended" * (summary.run.status.state in ENDED)
     longer = " data-checkpoint" * bool(summary.checkpoint)
     return (
         f'<div class="run-head"{ended}{longer}><h2>{escape(summary.name)}</h2>'
-        f"{chip(summary.state)}</div>"
+        f"{chip(summary.state)}{verdict_chip(decided)}</div>"
         f'<div class="quiet">{escape(facts(summary))}</div>'
         f"{_rows(summary)}{_progress(summary, turn)}{_outcome(summary)}{_push(summary)}"
         f"{_results(summary)}"

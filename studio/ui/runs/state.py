@@ -119,7 +119,7 @@ class RunSummary:
     def detail_version(self) -> str:
         """Changes whenever something of the run worth redrawing does."""
         paths = self.run.paths
-        stamps = map(stamp, (paths.events, paths.log, paths.config))
+        stamps = map(stamp, (paths.events, paths.log, paths.config, paths.evaluation))
         there = f"{self.run.has_adapter}:{self.pushing}"
         return f"{self.version}:{there}:{list(stamps)}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -11,10 +12,12 @@ import gradio as gr
 from studio.api.context import StudioContext
 from studio.core.errors import InputError, NotFoundError, StudioError
 from studio.runs import queue
+from studio.runs.decisions import Verdict, latest
 from studio.ui.events.event_data import number, text
 from studio.ui.events.field_values import remembers
 from studio.ui.runs.actions import ACTIONS, updates
 from studio.ui.runs.curves import MOST_COMPARED, curves
+from studio.ui.runs.decision_card import DecisionPanel, card
 from studio.ui.runs.other_machines import elsewhere
 from studio.ui.runs.page_cache import ShownRuns, carry, curves_word, word_of
 from studio.ui.runs.run_header import head
@@ -33,7 +36,7 @@ from studio.ui.shared.html import empty, say
 from studio.ui.shared.line_charts import ChartLook
 from studio.ui.shared.page_scripts import hook, on_load
 from studio.ui.shell.change_notification import LOOK_AGAIN, mark, pulse
-from studio.ui.shell.navigation import go_to, link
+from studio.ui.shell.navigation import NEXT, go_to, link
 
 SMOOTHING = 0.6
 NOTHING_CHOSEN = empty("Choose a run", "Its progress, curves and log are shown here.")
@@ -42,7 +45,7 @@ GONE = empty("This run was deleted", "Choose another one in the list.")
 # No container is among them: Gradio's page goes through all that is in it, several times an event.
 SHOWN = (
     *("beat", "list", "head", "health", "compare", "curves", "exports", "probes", "checkpoints"),
-    *("longer_note", "elsewhere", "log", "settings"),
+    *("longer_note", "elsewhere", "log", "settings", "decision"),
 )
 
 Link = tuple[str, int]
@@ -112,6 +115,8 @@ class RunsTab:
             )
             self.parts["exports"] = gr.HTML(elem_id="run-exports", min_height=0)
         self.parts["curves"] = gr.HTML(elem_id="run-curves")
+        self.decision = DecisionPanel(self.context)
+        self.parts["decision"] = self.decision.layout()
 
     def _folded(self) -> None:
         parts = self.parts
@@ -173,6 +178,11 @@ class RunsTab:
         self.buttons["delete"].click(self.delete, **refusable, js=hook("confirm-run-deletion"))
         self.epochs.input(self.foretell, [self.chosen, self.epochs], parts["longer_note"], **quick)
         self.extend_button.click(self.extend, [self.chosen, self.epochs, *looks], shown, **queued)
+        deciding = {**queued, "inputs": [self.chosen, self.decision.reason, *looks]}
+        for name, verdict in (("accept", "accepted"), ("roll_back", "rolled back")):
+            self.decision.buttons[name].click(
+                partial(self.decide, verdict), outputs=[*shown, self.decision.reason], **deciding
+            )
         self._wire_links(quick, queued)
 
     def _wire_links(self, quick: dict[str, Any], queued: dict[str, Any]) -> None:
@@ -184,6 +194,9 @@ class RunsTab:
             self.buttons[name].click(link, self.chosen, target, **queued).then(
                 _to(place), None, shell.tabs, **quick
             )
+        self.decision.buttons["next_round"].click(
+            lambda run_id: link((run_id, NEXT)), self.chosen, shell.clone_run, **queued
+        ).then(_to("train"), None, shell.tabs, **quick)
 
     def show(self, run_id: str | None, *looks: Any) -> tuple[Any, ...]:
         """Everything about the run, whatever is on the page now."""
@@ -287,7 +300,7 @@ class RunsTab:
             gr.skip(),
             carry("beat", page) + mark(word),
             listed,
-            *_top(there, chosen, comparable(runs, chosen), compare, turn(chosen, runs, paused)),
+            *self._top(there, chosen, runs, compare, turn(chosen, runs, paused)),
             carry("curves", drawn) + curves(chosen, others, look) if fresh else gr.skip(),
             there.part("exports", exports(chosen, others)),
             there.part("probes", probes(chosen.diary)),
@@ -296,7 +309,30 @@ class RunsTab:
             there.part("elsewhere", elsewhere(chosen)),
             there.part("log", log(chosen)),
             there.part("settings", settings(chosen)),
+            there.part("decision", card(chosen, self.context)),
             *_buttons(there, chosen),
+        )
+
+    def _top(
+        self,
+        there: ShownRuns,
+        chosen: RunSummary,
+        runs: list[RunSummary],
+        compare: list[str] | None,
+        turn_: str,
+    ) -> tuple[Any, Any, Any]:
+        """Head, health and what to compare with; the head carries the words of what is no HTML."""
+        choices = comparable(runs, chosen)
+        carried = carry("compare", word_of(choices)) + carry("buttons", word_of(updates(chosen)))
+        beside = gr.skip() if there.has("compare", word_of(choices)) else gr.update(choices=choices)
+        left = [run_id for run_id in compare or [] if run_id in {value for _, value in choices}]
+        if left != (compare or []):  # a run was deleted, or is the chosen one now
+            beside = gr.update(choices=choices, value=left)
+        decided = latest(self.context.workspace, chosen.run.run_id)
+        return (
+            there.part("head", carried + head(chosen, turn_, decided)),
+            there.part("health", health(chosen.diary)),
+            beside,
         )
 
     @property
@@ -347,6 +383,13 @@ class RunsTab:
         except InputError as error:
             return longer_note(chosen, trouble=str(error) if (epochs or "").strip() else "")
 
+    def decide(
+        self, verdict: Verdict, run_id: str, reason: str, *looks: Any, request: gr.Request
+    ) -> tuple[Any, ...]:
+        """Accept the run or roll it back; the reason stays in its field when that is refused."""
+        done = self.decision.decide(run_id, verdict, reason, request)
+        return *self.show(run_id, *looks), "" if done else gr.skip()
+
     def delete(self, run_id: str | None, *looks: Any) -> tuple[Any, ...]:
         """Remove the run; None is what a refused confirmation sends."""
         if run_id is None:
@@ -365,26 +408,6 @@ class RunsTab:
         except StudioError as error:
             say(error)
         return self.show(run_id, *looks)
-
-
-def _top(
-    there: ShownRuns,
-    chosen: RunSummary,
-    choices: list[tuple[str, str]],
-    compare: list[str] | None,
-    turn_: str,
-) -> tuple[Any, Any, Any]:
-    """Head, health and what to compare with; the head carries the words of what is no HTML."""
-    carried = carry("compare", word_of(choices)) + carry("buttons", word_of(updates(chosen)))
-    beside = gr.skip() if there.has("compare", word_of(choices)) else gr.update(choices=choices)
-    left = [run_id for run_id in compare or [] if run_id in {value for _, value in choices}]
-    if left != (compare or []):  # a run was deleted, or is the chosen one now
-        beside = gr.update(choices=choices, value=left)
-    return (
-        there.part("head", carried + head(chosen, turn_)),
-        there.part("health", health(chosen.diary)),
-        beside,
-    )
 
 
 def _buttons(there: ShownRuns, chosen: RunSummary) -> list[Any]:

@@ -17,6 +17,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from studio.api.access.request_checks import StudioRoute, check_host
 from studio.api.context import StudioContext
 from studio.runs import queue
+from studio.runs.run_summary import stamp
 from studio.ui.runs.state import RunReader, RunSummary, current
 from studio.ui.shell.notices import notices
 
@@ -48,6 +49,7 @@ def pulse(context: StudioContext, runs: Iterable[RunSummary] | None) -> str:
     if runs is not None:
         shown += [item.detail_version for item in runs]
         shown.append(str(queue.is_paused(context.workspace)))
+        shown.append(str(stamp(context.workspace.decisions)))
     return hashlib.sha256("|".join(shown).encode()).hexdigest()
 
 

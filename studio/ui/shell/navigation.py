@@ -23,7 +23,7 @@ class Shell:
         tab: The tab being built (`tab.select` fires when it is opened).
         show_run: Run id to show in Runs.
         chat_with: Run id whose adapter to chat with.
-        clone_run: Run id whose settings go into the Train form.
+        clone_run: Run id whose settings go into the Train form; with `NEXT` to train on from it.
         train_on: Data source (`exports/<name>`) to put into the Train form; for rows of the library
             with the method they are made for, `("library:<dataset>", "dpo")`.
     """
@@ -35,6 +35,9 @@ class Shell:
     chat_with: gr.State
     clone_run: gr.State
     train_on: gr.State
+
+
+NEXT = "next"
 
 
 def link(value: Any) -> tuple[Any, int]:

@@ -13,10 +13,11 @@ from studio.config import RunConfig, presets, run_file
 from studio.config.adapter import TARGET_GROUPS
 from studio.config.availability import unavailable
 from studio.core.errors import ConfigError, InputError, StudioError
+from studio.runs.store import Run
 from studio.ui.events.field_values import remembers
 from studio.ui.shared.html import say
 from studio.ui.shared.page_scripts import hook, on_load
-from studio.ui.shell.navigation import go_to, link
+from studio.ui.shell.navigation import NEXT, go_to, link
 from studio.ui.train import state, views
 from studio.ui.train.availability import Availability
 from studio.ui.train.form_values import FormValues, of_form
@@ -272,10 +273,13 @@ class TrainTab:
         target = str(gigabytes) if elsewhere else state.HERE
         return [about, target, *widgets_of(self.specs, preset.config())]
 
-    def clone(self, target: tuple[str, int] | None) -> list[Any]:
-        """Fill the form with an earlier run's settings."""
+    def clone(self, target: tuple[str | tuple[str, str], int] | None) -> list[Any]:
+        """Fill the form with an earlier run's settings, as they were or to train on from it."""
+        asked = target[0] if target else ""
+        run_id, wish = (asked, "") if isinstance(asked, str) else asked
         try:
-            config = self.context.runs.get(target[0] if target else "").config
+            run = self.context.runs.get(run_id)
+            config = next_round(run) if wish == NEXT else run.config
         except StudioError as error:
             say(error)
             return [gr.skip()] * len(self.specs)
@@ -297,6 +301,17 @@ class TrainTab:
                 shown = gr.update(choices=choices, value=source)
                 return method, shown, state.rate_for(method, rate), "train", held_out or ""
         return gr.skip(), source or gr.skip(), gr.skip(), gr.skip(), gr.skip()
+
+
+def next_round(run: Run) -> RunConfig:
+    """Return the settings of a run that trains on from another one, on whatever rows are chosen."""
+    config = run.config
+    name = {"name": f"{config.name[:78]} 2"}
+    if config.adapter is None:  # every weight was trained: its folder is the base
+        model = config.model.model_copy(update={"id": str(run.paths.adapter), "revision": None})
+        return config.model_copy(update={"model": model, **name})
+    further = {"continue_from": run.run_id, "init": "default"}
+    return config.model_copy(update={"adapter": config.adapter.model_copy(update=further), **name})
 
 
 def _values_alone(value: Any, component: str, name: str) -> gr.HTML:
