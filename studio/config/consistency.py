@@ -10,6 +10,7 @@ from studio.config.availability import availability_problems
 from studio.config.launch_engines import ACCELERATE_ENGINE, engine_cautions, job_problems
 from studio.config.preference import DIFFERENCE_LOSSES, SMOOTHED, UNWEIGHTABLE
 from studio.config.run import RunConfig
+from studio.config.training import ANSWER_METRICS
 from studio.core.errors import ConfigError, FieldProblem
 
 HEAD = "lm_head"
@@ -293,6 +294,18 @@ def _schedule(config: RunConfig) -> Iterator[FieldProblem]:
             "schedule.early_stopping",
             "Early stopping needs an evaluation split.",
             'Set data.evaluation, for example "5%", or clear early_stopping.',
+        )
+    if config.schedule.answer_rows and not config.data.evaluation:
+        yield FieldProblem(
+            "schedule.answer_rows",
+            "Answers are scored on evaluation rows, and there are none.",
+            'Set data.evaluation, for example "5%", or clear it.',
+        )
+    if config.schedule.metric in ANSWER_METRICS and not config.schedule.answer_rows:
+        yield FieldProblem(
+            "schedule.metric",
+            f"{config.schedule.metric} is known only when answers are generated, and none are.",
+            "Set schedule.answer_rows, for example 32, or use loss.",
         )
     evaluated = config.data.evaluation and config.schedule.evaluate_every
     if config.optimizer.schedule == "reduce_lr_on_plateau" and not evaluated:

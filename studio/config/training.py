@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import model_validator
 
@@ -10,6 +10,23 @@ from studio.config.setting import Section, setting
 
 SAVINGS = ("share_images", "share_prompts", "cache_features", "cache_reference")
 MOST_EPOCHS = 1000
+AnswerMetric = Literal[
+    "exact_match",
+    "relaxed_accuracy",
+    "anls",
+    "vqa_accuracy",
+    "choice_accuracy",
+    "yes_no_accuracy",
+    "yes_f1",
+    "json_fields",
+    "chrf",
+    "rouge_l",
+]
+"""Metrics of generated answers by which the best checkpoint can be chosen; more is better."""
+ANSWER_METRICS: tuple[str, ...] = get_args(AnswerMetric)
+BestMetric = Literal[
+    "loss", "mean_token_accuracy", "rewards/accuracies", "rewards/margins", AnswerMetric
+]
 
 
 class BatchConfig(Section):
@@ -105,6 +122,15 @@ class ScheduleConfig(Section):
         trl="eval_steps",
         ge=1,
     )
+    answer_rows: int | None = setting(
+        None,
+        "Answers scored (rows)",
+        "So many evaluation rows are answered before training and at every evaluation, and scored by "
+        "the metrics that suit them. Empty: none.",
+        effect="Time of an answer a row, each time; nothing learned changes.",
+        ge=1,
+        le=2_000,
+    )
     save_every: int = setting(
         100,
         "Save every (steps)",
@@ -129,14 +155,13 @@ class ScheduleConfig(Section):
         effect="Quality when the run overfits; one more checkpoint on disk.",
         trl="load_best_model_at_end",
     )
-    metric: Literal["loss", "mean_token_accuracy", "rewards/accuracies", "rewards/margins"] = (
-        setting(
-            "loss",
-            "Best means",
-            "Which score of the evaluation decides what is best, for early stopping too. Rewards are DPO's.",
-            effect="Quality; free.",
-            trl="metric_for_best_model",
-        )
+    metric: BestMetric = setting(
+        "loss",
+        "Best means",
+        "Which score of the evaluation decides what is best, for early stopping too. Rewards are "
+        "DPO's; exact_match and what follows are of generated answers.",
+        effect="Quality; free.",
+        trl="metric_for_best_model",
     )
     early_stopping: int | None = setting(
         None,

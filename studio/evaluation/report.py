@@ -41,7 +41,7 @@ def scored_texts(row: Row, metrics: Sequence[Metric]) -> tuple[str, ...]:
 
 def wants_answers(metrics: Sequence[Metric]) -> bool:
     """Return whether a metric is scored from generated answers."""
-    return any(not metric.from_log_probabilities for metric in metrics)
+    return any(metric.of_answers for metric in metrics)
 
 
 def results_of(

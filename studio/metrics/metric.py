@@ -65,6 +65,11 @@ class Metric:
         return self.needs in ("pairs", "references")
 
     @property
+    def of_answers(self) -> bool:
+        """Whether it is scored from a generated answer."""
+        return not self.from_log_probabilities
+
+    @property
     def combine(self) -> Combine:
         """What turns summed counts into the figure; the mean where nothing else is declared."""
         return self.combine_counts or mean_of_sums

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from statistics import fmean
 
+from studio.config.training import ANSWER_METRICS
+from studio.metrics import METRICS
 from studio.runs.curve_thinning import Points
 from studio.runs.curves import Diary
 
@@ -44,6 +46,10 @@ MEASURES = (
     Measure("rewards/accuracies", "Reward accuracy", percent=True),
     Measure("eval_rewards/accuracies", "Evaluation accuracy", lower=False, percent=True),
     Measure("eval_mean_token_accuracy", "Evaluation token accuracy", lower=False, percent=True),
+    *(
+        Measure(f"eval_{name}", METRICS[name].label, lower=False, percent=METRICS[name].percent)
+        for name in ANSWER_METRICS
+    ),
     Measure("answer_tokens", "Answer length, tokens"),
 )
 

@@ -33,6 +33,7 @@ from studio.training.oom_recovery import (
 )
 from studio.training.planning.allocator_heap import return_freed_memory
 from studio.training.planning.preflight_plan import plan_run
+from studio.training.probes.answer_scores import make_scorer
 from studio.training.probes.probe_rounds import make_prober
 from studio.training.resume import checkpoint_to_resume
 from studio.training.run_rows import RunData
@@ -99,10 +100,12 @@ def _train(config: RunConfig, paths: RunPaths, workspace: Workspace, data: RunDa
     beta = config.dpo.beta if config.method == "dpo" else None
     reporter = RunReporter(paths, config.schedule.keep, batch=config.batch.total, beta=beta)
     guard = StepGuard(inside=config.optimizer.updates_inside)
-    callbacks: list[TrainerCallback] = [control, reporter, guard]
-    prober = make_prober(config, paths, workspace, trainable.loaded.processor, reporter, data)
-    if prober is not None:
-        callbacks.append(prober)
+    processor = trainable.loaded.processor
+    asking = (
+        make_prober(config, paths, workspace, processor, reporter, data),
+        make_scorer(config, paths, processor, data),
+    )
+    callbacks: list[TrainerCallback] = [control, reporter, guard, *filter(None, asking)]
     if config.schedule.early_stopping:
         metric = config.schedule.metric
         callbacks.append(EarlyStopping(paths, config.schedule.early_stopping, metric))

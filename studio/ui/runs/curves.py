@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
 
+from studio.metrics import METRICS
 from studio.runs.curves import Diary
 from studio.ui.runs.compare import table
 from studio.ui.runs.state import RunSummary
@@ -55,10 +57,19 @@ def _answers(metric: str) -> tuple[Curve, ...]:
     return Curve(f"{metric}/chosen", "chosen", tone="chosen"), rejected
 
 
+def _scores() -> Iterator[Curve]:
+    """Every metric of generated answers that is a share; those of one kind of row differ in colour."""
+    names = [name for name, metric in METRICS.items() if metric.percent and metric.of_answers]
+    for place, name in enumerate(names):
+        tone, again = TONES[place % len(TONES)], place >= len(TONES)
+        yield Curve(f"eval_{name}", METRICS[name].label, tone=tone, dashed=again, dots=True)
+
+
 FIGURES = (
     CurveFigure("Loss", _both("loss")),
     CurveFigure("Reward margin", _both("rewards/margins")),
     CurveFigure("Reward accuracy", _both("rewards/accuracies"), percent=True),
+    CurveFigure("Answers to evaluation rows", tuple(_scores()), percent=True),
     CurveFigure("Rewards", _answers("rewards")),
     CurveFigure("Log-probability of an answer", _answers("logps")),
     CurveFigure("Drift from the reference, nats", (Curve("drift"),)),
