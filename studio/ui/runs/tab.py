@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -85,6 +84,8 @@ class RunsTab:
                 with gr.Column(elem_id="run-detail"):
                     self._actions()
                     parts["health"] = gr.HTML(elem_id="run-health", min_height=0)
+                    self.decision = DecisionPanel(self.context)
+                    parts["decision"] = self.decision.layout()
                     self._curves()
                     self._folded()
 
@@ -115,8 +116,6 @@ class RunsTab:
             )
             self.parts["exports"] = gr.HTML(elem_id="run-exports", min_height=0)
         self.parts["curves"] = gr.HTML(elem_id="run-curves")
-        self.decision = DecisionPanel(self.context)
-        self.parts["decision"] = self.decision.layout()
 
     def _folded(self) -> None:
         parts = self.parts
@@ -179,9 +178,9 @@ class RunsTab:
         self.epochs.input(self.foretell, [self.chosen, self.epochs], parts["longer_note"], **quick)
         self.extend_button.click(self.extend, [self.chosen, self.epochs, *looks], shown, **queued)
         deciding = {**queued, "inputs": [self.chosen, self.decision.reason, *looks]}
-        for name, verdict in (("accept", "accepted"), ("roll_back", "rolled back")):
+        for name in ("accept", "roll_back"):
             self.decision.buttons[name].click(
-                partial(self.decide, verdict), outputs=[*shown, self.decision.reason], **deciding
+                getattr(self, name), outputs=[*shown, self.decision.reason], **deciding
             )
         self._wire_links(quick, queued)
 
@@ -383,10 +382,23 @@ class RunsTab:
         except InputError as error:
             return longer_note(chosen, trouble=str(error) if (epochs or "").strip() else "")
 
-    def decide(
-        self, verdict: Verdict, run_id: str, reason: str, *looks: Any, request: gr.Request
+    def accept(self, request: gr.Request, run_id: str, reason: str, *looks: Any) -> tuple[Any, ...]:
+        return self._decide("accepted", request, run_id, reason, looks)
+
+    def roll_back(
+        self, request: gr.Request, run_id: str, reason: str, *looks: Any
     ) -> tuple[Any, ...]:
-        """Accept the run or roll it back; the reason stays in its field when that is refused."""
+        return self._decide("rolled back", request, run_id, reason, looks)
+
+    def _decide(
+        self,
+        verdict: Verdict,
+        request: gr.Request,
+        run_id: str,
+        reason: str,
+        looks: tuple[Any, ...],
+    ) -> tuple[Any, ...]:
+        """Keep a decision; the reason stays in its field when that is refused."""
         done = self.decision.decide(run_id, verdict, reason, request)
         return *self.show(run_id, *looks), "" if done else gr.skip()
 

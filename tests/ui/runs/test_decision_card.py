@@ -38,12 +38,12 @@ def test_there_is_nothing_to_decide_about_a_run_that_waits(tab, run):
 
 
 def test_a_reason_stays_in_its_field_until_it_is_kept(tab, run, panel):
-    shown, reason = parts(tab.decide("accepted", run.run_id, "because", request=None))
+    shown, reason = parts(tab.accept(None, run.run_id, "because"))
     assert reason != "" and "is queued" in str(panel[0])
     ended(run)
-    shown, reason = parts(tab.decide("accepted", run.run_id, "  ", request=None))
+    shown, reason = parts(tab.accept(None, run.run_id, "  "))
     assert reason != "" and "Why?" in str(panel[1]) and decisions(tab.context.workspace) == []
-    shown, reason = parts(tab.decide("accepted", run.run_id, "<b>best</b>", request=None))
+    shown, reason = parts(tab.accept(None, run.run_id, "<b>best</b>"))
     assert reason == "" and "Accepted" in shown["head"]
     assert "&lt;b&gt;best&lt;/b&gt;" in shown["decision"] and "<b>best" not in shown["decision"]
     assert "starts from this run" in shown["decision"]
@@ -51,8 +51,8 @@ def test_a_reason_stays_in_its_field_until_it_is_kept(tab, run, panel):
 
 def test_a_second_page_that_decides_alike_changes_nothing(tab, run, panel):
     ended(run)
-    tab.decide("rolled back", run.run_id, "worse", request=None)
-    shown, reason = parts(tab.decide("rolled back", run.run_id, "worse too", request=None))
+    tab.roll_back(None, run.run_id, "worse")
+    shown, reason = parts(tab.roll_back(None, run.run_id, "worse too"))
     assert reason != "" and "already" in str(panel[0])
     assert latest(tab.context.workspace, run.run_id).reason == "worse"
     assert "Rolled back" in shown["head"]
@@ -62,7 +62,7 @@ def test_an_accepted_run_stays_when_its_deletion_is_clicked(tab, run, panel, mon
     told = []
     monkeypatch.setattr("studio.ui.runs.tab.say", told.append)
     ended(run)
-    tab.decide("accepted", run.run_id, "best", request=None)
+    tab.accept(None, run.run_id, "best")
     tab.delete(run.run_id)
     assert "was accepted" in str(told[0]) and run.paths.config.is_file()
 
