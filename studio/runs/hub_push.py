@@ -17,7 +17,10 @@ from filelock import FileLock, Timeout
 from studio.config.run import RunConfig
 from studio.core.errors import BusyError, RunFailedError, first_line
 from studio.core.paths import EMBEDDED, RunPaths
+from studio.metrics import METRICS, Metric
+from studio.runs import run_evaluation
 from studio.runs.event_log import EventLog
+from studio.runs.run_evaluation import RunEvaluation
 from studio.runs.status import read_status, update_status
 
 if TYPE_CHECKING:
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
 CARD = "README.md"
 BASE_TAG = "base_model:"
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+RESULTS_BEGIN, RESULTS_END = "<!-- results -->", "<!-- end of results -->"
+_RESULTS = re.compile(rf"\s*{RESULTS_BEGIN}.*?{RESULTS_END}\s*", re.DOTALL)
 TOKEN = re.compile(r"\bhf_[A-Za-z0-9]{8,}")
 
 
@@ -54,7 +59,7 @@ def push_weights(
     with held:
         update_status(paths, push_error="", push_remedy="")
         try:
-            write_card(config, paths.adapter)
+            write_card(config, paths.adapter, run_evaluation.read(paths))
             api.create_repo(repository, private=True, exist_ok=True)
             done = api.upload_folder(repo_id=repository, folder_path=paths.adapter)
         except (HTTPError, OSError, ValueError) as error:
@@ -91,8 +96,12 @@ def push_under_way(paths: RunPaths) -> bool:
     return False
 
 
-def write_card(config: RunConfig, folder: Path) -> None:
-    """Complete the card of a folder of weights; one is made where there is none."""
+def write_card(config: RunConfig, folder: Path, measured: RunEvaluation | None = None) -> None:
+    """Complete the card of a folder of weights; one is made where there is none.
+
+    Args:
+        measured: What the run came to on its held-out rows; it gets a section of its own.
+    """
     from huggingface_hub import ModelCard
 
     file = folder / CARD
@@ -106,7 +115,42 @@ def write_card(config: RunConfig, folder: Path) -> None:
     tags = [tag for tag in card.data.tags or [] if not tag.startswith(BASE_TAG)]
     kept = [f"{BASE_TAG}adapter:{base}"] if base and config.adapter else []
     card.data.tags = sorted({*tags, *kept, "trl", config.method})
+    card.text = _RESULTS.sub("", card.text).rstrip() + results_section(measured)
     card.save(file)
+
+
+def results_section(measured: RunEvaluation | None) -> str:
+    """Return what a card says of held-out rows: a sentence and a table with 95 % intervals."""
+    if measured is None or measured.state != "measured":
+        return "\n"
+    lines = []
+    for name, figure in measured.metrics.items():
+        metric, value = METRICS.get(name), figure.get("value")
+        if metric is None or value is None:
+            continue
+        pair = measured.paired.get(name) or {}
+        shown = [_shown(metric, figure.get(part)) for part in ("value", "low", "high")]
+        change = _change(metric, pair.get("difference"))
+        lines.append(f"| {metric.label} | {shown[0]} | {shown[1]} to {shown[2]} | {change} |")
+    against = "the base model" if measured.against == "base" else "the run it goes on from"
+    table = "\n".join(["| | value | 95 % interval | change |", "|---|---:|---:|---:|", *lines])
+    return (
+        f"\n\n{RESULTS_BEGIN}\n## Results on held-out rows\n\n{measured.sentence}.\n\n{table}\n\n"
+        f"{measured.rows:,} rows that were not trained on, greedy answers; the change is against "
+        f"{against}, on the same rows.\n{RESULTS_END}\n"
+    )
+
+
+def _change(metric: Metric, difference: float | None) -> str:
+    if difference is None:
+        return "–"
+    return f"{100 * difference:+.1f} points" if metric.percent else f"{difference:+.3g}"
+
+
+def _shown(metric: Metric, value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{100 * value:.1f} %" if metric.percent else f"{value:.3g}"
 
 
 def hide_local_base(folder: Path) -> None:

@@ -14,6 +14,7 @@ from studio.runs.checkpoints import MARKER
 from studio.runs.control import command_file
 from studio.runs.control.commands import enforce_stop, mark_dead
 from studio.runs.event_log import read_events
+from studio.runs.run_evaluation import RunEvaluation
 from studio.runs.status import read_status, update_status
 from studio.runs.store import RunStore
 from studio.ui.runs.actions import fitting
@@ -105,6 +106,22 @@ def test_the_card_names_a_hub_model_or_none(run):
     data = ModelCard(hub.cards[1]).data
     assert data.base_model == "HuggingFaceTB/SmolVLM-Instruct"
     assert "base_model:adapter:HuggingFaceTB/SmolVLM-Instruct" in data.tags
+
+
+def test_the_card_tells_once_what_came_of_held_out_rows(run):
+    figure = {"value": 0.98, "low": 0.95, "high": 0.99}
+    found = RunEvaluation(
+        "measured", against="base", sentence="Exact match 2 % → 98 % on 64 held-out rows", rows=64,
+        metrics={"exact_match": figure}, paired={"exact_match": {"difference": 0.96}},
+    )  # fmt: skip
+    for _ in range(2):
+        hub_push.write_card(run.config, run.paths.adapter, found)
+    text = (run.paths.adapter / "README.md").read_text()
+    assert text.count("## Results on held-out rows") == 1
+    assert "| Exact match | 98.0 % | 95.0 % to 99.0 % | +96.0 points |" in text
+    hub_push.write_card(run.config, run.paths.adapter)
+    text = (run.paths.adapter / "README.md").read_text()
+    assert "held-out" not in text and "# Model Card" in text
 
 
 def test_all_weights_get_a_card_too(run):

@@ -8,6 +8,8 @@ from typing import Any
 
 from studio.config import RunConfig
 from studio.config.diff import differences
+from studio.metrics import METRICS
+from studio.runs import run_evaluation
 from studio.runs.outcome import Result, results
 from studio.ui.runs.state import RunSummary
 from studio.ui.shared.html import STATES, duration
@@ -69,7 +71,29 @@ def _outcomes(runs: list[RunSummary]) -> list[Row]:
     times = [run.run.status.training_seconds for run in runs]
     trained = [duration(seconds) if seconds else NOTHING for seconds in times]
     began = [_started(run.run.status.started) for run in runs]
-    return [("State", states), ("Started", began), ("Steps", steps), ("Trained", trained), *rows]
+    times_ = [("Started", began), ("Steps", steps), ("Trained", trained)]
+    return [("State", states), *times_, *rows, *_held_out(runs)]
+
+
+def _held_out(runs: list[RunSummary]) -> list[Row]:
+    """What each run came to on its held-out rows, with 95 % intervals."""
+    measured = [run_evaluation.read(run.run.paths) for run in runs]
+    found = [one.metrics if one is not None else {} for one in measured]
+    names = [name for name in METRICS if any(name in one for one in found)]
+    return [
+        (f"Held-out rows: {METRICS[name].label}", [_figure(name, one.get(name)) for one in found])
+        for name in names
+    ]
+
+
+def _figure(name: str, figure: dict[str, float | None] | None) -> str:
+    form = as_percent if METRICS[name].percent else number
+    value, low, high = ((figure or {}).get(part) for part in ("value", "low", "high"))
+    if value is None:
+        return NOTHING
+    if low is None or high is None:
+        return form(value)
+    return f"{form(value)} ({form(low)} to {form(high)})"
 
 
 def _started(at: float) -> str:
