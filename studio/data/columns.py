@@ -54,7 +54,8 @@ NAMES: dict[str, tuple[str, ...]] = {
     "verdict": (
         "label", "kto_tag", "is_good", "is_preferred", "desirable", "is_desirable", "thumb",
         "thumbs", "feedback", "accepted", "verdict", "is_correct", "correct", "correctness", "rating",
-        "是否正确",
+        "是否正确", "status", "review", "review_status", "decision", "judgement", "judgment",
+        "审核", "审核结果",
     ),
     "answer": (
         "answer", "label", "multiple_choice_answer", "completion", "response", "output",
@@ -122,17 +123,34 @@ NUMBERED = re.compile(
 )
 YES = (
     "true", "good", "yes", "up", "desirable", "like", "positive", "1", "accept", "accepted",
-    "correct", "thumbs_up", "是", "对", "正确",
+    "correct", "thumbs_up", "approve", "approved", "是", "对", "正确", "通过",
 )  # fmt: skip
 NO = (
     "false", "bad", "no", "down", "undesirable", "dislike", "negative", "0", "-1", "reject",
-    "rejected", "incorrect", "wrong", "thumbs_down", "否", "错", "错误", "不正确",
+    "rejected", "incorrect", "wrong", "thumbs_down", "disapproved", "declined", "否", "错", "错误", "不正确",
+    "不通过", "未通过",
 )  # fmt: skip
 JUDGED = ("completion", "response", "output", "answer")
 """Texts that a verdict beside them is about, rather than being one themselves."""
 OF_JUDGED = ("is_correct", "correct", "correctness", "rating", "是否正确")
 """Verdicts that say nothing without an answer, and whose numbers may be something else."""
 VERDICT_WORDS = frozenset(YES + NO) - {"yes", "no", "up", "down", "positive", "negative", "like"}
+OF_REVIEW = (
+    "status",
+    "review",
+    "review_status",
+    "decision",
+    "judgement",
+    "judgment",
+    "审核",
+    "审核结果",
+)
+"""Verdicts whose columns often hold something else: only words of a judgement count in them."""
+PENDING = frozenset(
+    ["pending", "todo", "to_do", "unreviewed", "in_review", "in review", "not reviewed", "待审核",
+     "未审核"]
+)  # fmt: skip
+"""Words of a review that is still to come."""
 OUTPUTS = ("output", "response", "completion")
 """Names of what a model said; several in one such column are no references."""
 MARKED = ("labels", "label", "is_correct", "correct", "correctness", "verdicts", "verdict")
@@ -288,7 +306,11 @@ def _settle_verdict(guess: Guess, named: Mapping[str, str], columns: Record) -> 
             guess |= {"verdict": (name,), "answer": (beside,)}
     if "verdict" not in guess:
         return
-    of_judged = normal_name(guess["verdict"][0]) in OF_JUDGED
+    judges = normal_name(guess["verdict"][0])
+    if judges in OF_REVIEW and not _has_answer(guess, columns):
+        guess.pop("verdict")  # of a pair, or of a row without any answer
+        return
+    of_judged = judges in OF_JUDGED
     if of_judged and (beside or "choices" in guess or not _has_answer(guess, columns)):
         guess.pop("verdict")  # it may be about the other text
     elif not _has_answer(guess, columns):
@@ -390,6 +412,8 @@ def _fits(role: str, value: object, name: str = "") -> bool:
 
 def _is_verdict(name: str, value: object) -> bool:
     """Whether a value calls one answer good or bad; numbers called `label` are those of classes."""
+    if name in OF_REVIEW:
+        return isinstance(value, str) and value.strip().lower() in VERDICT_WORDS | PENDING
     if isinstance(value, bool):
         return True
     if name in OF_JUDGED:
@@ -448,6 +472,11 @@ def read_verdict(value: object) -> bool | None:
     """Return whether a value calls an answer good; None when it says neither."""
     word = str(value).strip().lower().removesuffix(".0").replace(" ", "_")
     return True if word in YES else False if word in NO else None
+
+
+def is_pending(value: object) -> bool:
+    """Return whether a value says that an answer is still to be judged."""
+    return str(value).strip().lower() in PENDING
 
 
 def read_winner(value: object, columns: Sequence[str], zero_based: bool) -> int | None:

@@ -16,6 +16,7 @@ from studio.data.columns import (
     LETTERS,
     RANK_KEYS,
     SCORE_KEYS,
+    is_pending,
     read_verdict,
     read_winner,
     structured,
@@ -436,7 +437,7 @@ class _RowParts:
         """A single answer that is called bad is none to learn from."""
         if completion is None or "verdict" not in self._values:
             return completion, candidates
-        if self._values["verdict"] is UNJUDGED:
+        if self._values["verdict"] is UNJUDGED or is_pending(self._values["verdict"]):
             return None, (*candidates, completion)
         good = read_verdict(self._values["verdict"])
         if good is None:

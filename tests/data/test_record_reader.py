@@ -182,3 +182,29 @@ def test_a_text_for_all_rows_goes_before_the_conversation_of_a_format(jsonl, wor
     }
     (row,) = open_source(jsonl(record), workspace=workspace, columns=columns).rows()
     assert row.question == "What?" and row.chosen.text == "x"
+
+
+@pytest.mark.parametrize("name", ["status", "review", "decision", "审核"])
+def test_an_answer_that_a_review_rejects_is_never_trained(jsonl, workspace, name):
+    said = ["pending", "rejected", "approved", "declined"]
+    rows = [
+        {"question": f"Is it {number}?", "answer": f"answer {number}", name: word}
+        for number, word in enumerate(said)
+    ]
+    found = list(open_source(jsonl(*rows), workspace=workspace).rows())
+    assert [row.completion and row.completion.text for row in found] == [
+        None,
+        None,
+        "answer 2",
+        None,
+    ]
+    assert [row.meta.get("verdict") for row in found] == [None, "bad", "good", "bad"]
+
+
+def test_a_state_that_judges_nothing_stays_beside_the_row(jsonl, workspace):
+    rows = [{"question": "Is it?", "answer": "yes, it is", "status": "succeeded"}]
+    (found,) = open_source(jsonl(*rows), workspace=workspace).rows()
+    assert found.completion.text == "yes, it is" and found.meta == {"status": "succeeded"}
+    pair = [{"question": "Is it?", "chosen": "yes", "rejected": "no", "status": "rejected"}]
+    (found,) = open_source(jsonl(*pair), workspace=workspace).rows()
+    assert found.preference[0].text == "yes" and found.completion is None
