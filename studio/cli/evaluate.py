@@ -95,7 +95,7 @@ def evaluate(
         return _print(EvaluationStore(place).get(show), place, json, rows)
     place = locate(workspace)
     if resume is not None:
-        return _print(_compute(place, EvaluationStore(place).get(resume)), place, json, rows)
+        return _print(compute_here(place, EvaluationStore(place).get(resume)), place, json, rows)
     if data is None:
         raise InputError(
             "Which rows?", remedy=f"Give --data, for example --data {EMBEDDED}:heldout."
@@ -116,7 +116,7 @@ def evaluate(
         split=split or "",
     )
     made = _create(place, wanted, column, limit)
-    return _print(_compute(place, made), place, json, rows)
+    return _print(compute_here(place, made), place, json, rows)
 
 
 def _create(place: Workspace, wanted: Any, column: list[str] | None, limit: int | None):
@@ -129,7 +129,7 @@ def _create(place: Workspace, wanted: Any, column: list[str] | None, limit: int 
     return made
 
 
-def _compute(place: Workspace, evaluation: Evaluation) -> Evaluation:
+def compute_here(place: Workspace, evaluation: Evaluation) -> Evaluation:
     """Go through an evaluation here, with a progress bar. Ctrl-C leaves it to be gone on with."""
     from studio.cli.progress import progress_bar
     from studio.core.torch_import import loading

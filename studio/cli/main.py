@@ -20,6 +20,7 @@ from studio.cli import (
     doctor,
     evaluate,
     lr_range,
+    match,
     plan,
     runs,
     train,
@@ -52,6 +53,7 @@ app.command("submit")(train.submit)
 app.add_typer(runs.app, name="runs")
 app.command("chat")(chat.chat)
 app.command("evaluate")(evaluate.evaluate)
+app.command("match")(match.match)
 app.command("accounts")(accounts.accounts)
 app.command("doctor")(doctor.doctor)
 app.command("worker", hidden=True)(child_processes.worker)

@@ -120,6 +120,8 @@ class Workspace:
     exports = Below("exports")
     runs = Below("runs")
     evaluations = Below("evaluations")
+    matches = Below("matches")
+    """One small file for each blind match; its pairs are in the library."""
     decisions = Below("decisions.jsonl")
     """Which runs were accepted or rolled back, one line each; only ever appended to."""
     settings = Below("settings")

@@ -1,0 +1,214 @@
+"""Blind matches: an evaluation's answers become pairs of the library, its labels a win rate."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from typing import Any
+
+from studio.annotation import AnnotationStore
+from studio.annotation.records import TIES, ItemFilter
+from studio.core.errors import ConflictError, InputError, NotFoundError, StudioError
+from studio.core.logs import log_told
+from studio.core.paths import Workspace
+from studio.evaluation.evaluated_models import EvaluatedModel
+from studio.evaluation.evaluated_rows import read_rows, trained_images
+from studio.evaluation.evaluation import Evaluation
+from studio.evaluation.evaluation_store import EvaluationStore, read_answers
+from studio.evaluation.match import Match, MatchStore
+from studio.evaluation.match_pairs import pair_up
+from studio.evaluation.match_standing import Standing, standing_of
+from studio.evaluation.win_rate import Vote
+from studio.runs.store import RunStore
+
+LEAST, MOST = 2, 4
+JUDGE = "judge:"
+"""How names of annotators begin that are no people's."""
+SOURCE = "match"
+
+
+def create_match(
+    workspace: Workspace,
+    evaluation_id: str,
+    *,
+    store: AnnotationStore | None = None,
+    overlap: int = 1,
+    who: str = "",
+    with_seen: bool = False,
+) -> Match:
+    """Make the pairs of an evaluation's answers and put them into the library to be judged.
+
+    One that was cut short is gone on with.
+
+    Args:
+        store: The store that this process has open; None: one is opened.
+        overlap: People who judge each pair.
+        with_seen: Keep rows with an image that a contestant was trained on.
+
+    Raises:
+        InputError: It cannot be made of this evaluation; the sentence says why.
+        ConflictError: There is a match of it already.
+        RunFailedError, DataError: The disk or the database takes no more.
+    """
+    evaluation = _finished(workspace, evaluation_id)
+    matches = MatchStore(workspace)
+    begun = matches.of_evaluation(evaluation.evaluation_id)
+    if begun is not None and begun.state != "being made":
+        raise ConflictError(
+            f"Evaluation {evaluation.evaluation_id} has a match already: {begun.match_id}, dataset "
+            f"{begun.dataset!r}.",
+            remedy="Judge that one, or evaluate again on other rows.",
+        )
+    match_id = begun.match_id if begun else matches.new_id()
+    found = _pairs(workspace, evaluation, match_id, with_seen)
+    match = Match(
+        match_id=match_id,
+        evaluation=evaluation.evaluation_id,
+        data=evaluation.request.source,
+        dataset=f"match {match_id}",
+        contestants=tuple(model.name for model in evaluation.request.models),
+        pairs=found.pairs,
+        alike=found.alike,
+        left_out=found.left_out,
+        tells=found.tells,
+        overlap=overlap,
+        created=time.time(),
+        who=who,
+    )
+    matches.write(match)
+    if found.rows:
+        with _opened(workspace, store) as library:
+            with library.importing(match.dataset, source=SOURCE, on_change="keep") as batch:
+                batch.add_rows(found.rows)
+            if overlap > 1:
+                library.team.change_settings(who or "studio", match.dataset, {"overlap": overlap})
+    done = replace(match, state="open" if found.rows else "closed")
+    matches.write(done)
+    return done
+
+
+def match_standing(
+    workspace: Workspace, match_id: str, *, store: AnnotationStore | None = None
+) -> Standing:
+    """Count what people said in a match so far.
+
+    Raises:
+        NotFoundError: There is no such match, or its dataset is gone.
+    """
+    match = MatchStore(workspace).get(match_id)
+    if not match.pairs:
+        return standing_of(match, [])
+    with _opened(workspace, store) as library:
+        try:
+            records = library.answers(match.dataset)
+        except NotFoundError as error:
+            raise NotFoundError(
+                f"The dataset {match.dataset!r} of match {match.match_id} is gone, and with it what "
+                "people said.",
+                remedy="Take it back from a backup, or make the match again.",
+            ) from error
+        there = {
+            item.external_id for item in library.every(ItemFilter(match.dataset, excluded=False))
+        }
+    rows = {pair.item: pair.row for pair in match.pairs}
+    removed = sum(pair.item not in there for pair in match.pairs)
+    judged = [record for record in records if record["kind"] in (*TIES, "choose")]
+    of_people = [one for one in judged if not one["annotator"].startswith(JUDGE)]
+    blind = [one for one in of_people if not one["authors_seen"]]
+    return standing_of(
+        match,
+        [_vote(record, rows) for record in blind],
+        removed=removed,
+        not_blind=len(of_people) - len(blind),
+        judges=len(judged) - len(of_people),
+    )
+
+
+def close_match(
+    workspace: Workspace, match_id: str, *, store: AnnotationStore | None = None
+) -> Match:
+    """End the judging: pairs without a vote are excluded, so that nobody is asked any more.
+
+    Raises:
+        NotFoundError: There is no such match.
+    """
+    matches = MatchStore(workspace)
+    match = matches.get(match_id)
+    with _opened(workspace, store) as library:
+        library.exclude(library.ids(ItemFilter(dataset=match.dataset, labelled=False)))
+    closed = replace(match, state="closed")
+    matches.write(closed)
+    return closed
+
+
+def _finished(workspace: Workspace, evaluation_id: str) -> Evaluation:
+    evaluation = EvaluationStore(workspace).get(evaluation_id)
+    name, state = evaluation.evaluation_id, evaluation.status.state
+    if state != "finished":
+        raise InputError(
+            f"Evaluation {name} is {state}: not every answer is there.",
+            remedy="Wait for its end."
+            if state in ("queued", "running")
+            else f"Go on with it: python -m studio evaluate --resume {name}",
+        )
+    models = len(evaluation.request.models)
+    if not LEAST <= models <= MOST:
+        had = "one model" if models == 1 else f"{models} models"
+        raise InputError(
+            f"Evaluation {name} has {had}; a match is between {LEAST} to {MOST}.",
+            remedy="Evaluate again with --adapter and --against.",
+        )
+    return evaluation
+
+
+def _pairs(workspace: Workspace, evaluation: Evaluation, match_id: str, with_seen: bool) -> Any:
+    paths = EvaluationStore(workspace).paths(evaluation)
+    answered, _ = read_answers(paths)
+    models = evaluation.request.models
+    if not answered:
+        raise InputError(
+            f"In evaluation {evaluation.evaluation_id} nothing was written, only likelihoods.",
+            remedy="Evaluate again with a metric of answers, for example --metrics words.",
+        )
+    return pair_up(
+        read_rows(paths.rows),
+        answered,
+        [model.name for model in models],
+        trained={} if with_seen else _trained(workspace, models),
+        seed=match_id,
+    )
+
+
+def _trained(
+    workspace: Workspace, models: tuple[EvaluatedModel, ...]
+) -> Mapping[str, frozenset[str]]:
+    """The images that each contestant was trained on; a run that is gone cannot say it any more."""
+    found = {}
+    for model in models:
+        if not model.run:
+            continue
+        try:
+            run = RunStore(workspace).get(model.run)
+            found[model.name] = frozenset(trained_images(run, workspace))
+        except StudioError as error:  # told with the evaluation
+            log_told(error)
+    return found
+
+
+def _vote(record: dict[str, Any], rows: Mapping[str, str]) -> Vote:
+    names = tuple(answer["author"] for answer in record["answers"])
+    winner = None if record["kind"] != "choose" else names[record["preferred"]]
+    return Vote(
+        rows.get(record["id"], record["id"]), record["annotator"], (names[0], names[1]), winner
+    )
+
+
+@contextmanager
+def _opened(workspace: Workspace, store: AnnotationStore | None) -> Iterator[AnnotationStore]:
+    if store is not None:
+        yield store
+        return
+    with closing(AnnotationStore(workspace.database_url)) as opened:
+        yield opened
