@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from studio.annotation import AnnotationStore
 from studio.core.errors import StudioError
 from studio.core.logs import log_told
 from studio.core.paths import Workspace
+from studio.evaluation.match import Match, MatchStore
+from studio.launch.matches import match_standing
 from studio.runs import run_evaluation
 from studio.runs.curves import Diary
 from studio.runs.decisions import Decision, Verdict, accepted_run, decide, latest
@@ -36,8 +39,14 @@ class DecisionCard:
     match: str = ""
 
 
-def decision_card(workspace: Workspace, run: Run) -> DecisionCard:
-    """Collect what is known of a run."""
+def decision_card(
+    workspace: Workspace, run: Run, store: AnnotationStore | None = None
+) -> DecisionCard:
+    """Collect what is known of a run.
+
+    Args:
+        store: The store that this process has open; None: one is opened where there is a match.
+    """
     figures: list[tuple[str, str]] = []
     missing: list[str] = []
     measured = run_evaluation.read(run.paths)
@@ -46,6 +55,11 @@ def decision_card(workspace: Workspace, run: Run) -> DecisionCard:
     else:
         missing.append("no scores on held-out rows (Evaluate measures them)")
     figures += _forgotten(run)
+    match = next(iter(MatchStore(workspace).of_run(run.run_id)), None)
+    if match is None:
+        missing.append("no blind match: nobody has judged its answers")
+    else:
+        figures += _judged(workspace, match, store)
     figures += _cost(run)
     return DecisionCard(
         tuple(figures),
@@ -53,11 +67,29 @@ def decision_card(workspace: Workspace, run: Run) -> DecisionCard:
         latest(workspace, run.run_id),
         _current(workspace, run),
         measured.evaluation if measured is not None else "",
+        match.match_id if match is not None else "",
     )
 
 
+def _judged(
+    workspace: Workspace, match: Match, store: AnnotationStore | None
+) -> list[tuple[str, str]]:
+    """What people said in the newest match of a run."""
+    try:
+        standing = match_standing(workspace, match.match_id, store=store)
+    except StudioError as error:
+        return [("Blind match", error.message)]
+    return [("Blind match", sentence) for sentence in standing.sentences]
+
+
 def decide_about(
-    workspace: Workspace, run_id: str, verdict: Verdict, reason: str, who: str = ""
+    workspace: Workspace,
+    run_id: str,
+    verdict: Verdict,
+    reason: str,
+    who: str = "",
+    *,
+    store: AnnotationStore | None = None,
 ) -> Decision:
     """Write down a decision with what is known of the run now.
 
@@ -66,7 +98,7 @@ def decide_about(
         InputError, ConflictError, RunFailedError: As `studio.runs.decisions.decide`.
     """
     run = RunStore(workspace).get(run_id)
-    card = decision_card(workspace, run)
+    card = decision_card(workspace, run, store)
     return decide(
         workspace,
         run,

@@ -1,4 +1,4 @@
-"""Where a run comes from and what came of it: data → export → run → evaluation → decision → next.
+"""Where a run comes from and what came of it: data → export → run → evaluation → match → decision → next.
 
 Read from what lies in the workspace; what was deleted is named as gone.
 """
@@ -17,11 +17,12 @@ from studio.core.plurals import counted
 from studio.data.manifest import LIBRARY_SPEC, MANIFEST
 from studio.evaluation.evaluation import Evaluation
 from studio.evaluation.evaluation_store import EvaluationStore
+from studio.evaluation.match import Match, MatchStore
 from studio.runs import run_evaluation
 from studio.runs.decisions import Decision, decisions
 from studio.runs.store import Run, RunStore
 
-Kind = Literal["model", "data", "export", "run", "evaluation", "decision", "next"]
+Kind = Literal["model", "data", "export", "run", "evaluation", "match", "decision", "next"]
 EXPORTS = "exports/"
 MOST_GENERATIONS = 50
 
@@ -54,7 +55,7 @@ def lineage(workspace: Workspace, run_id: str) -> list[LineageStep]:
     runs = {run.run_id: run for run in RunStore(workspace).list()}
     chosen = RunStore(workspace).get(run_id)
     found = decisions(workspace)
-    evaluations = EvaluationStore(workspace).list()
+    evaluations, matches = EvaluationStore(workspace).list(), MatchStore(workspace)
     steps: list[LineageStep] = []
     for one in _generations(chosen, runs):
         if isinstance(one, LineageStep):
@@ -63,6 +64,7 @@ def lineage(workspace: Workspace, run_id: str) -> list[LineageStep]:
         steps += _data(workspace, one)
         steps.append(_run(one))
         steps += _measured(one, evaluations)
+        steps += [_match(match) for match in matches.of_run(one.run_id)[::-1]]
         steps += [_decision(decision) for decision in found if decision.run == one.run_id]
     steps += [
         LineageStep("next", _config(run).name, run.status.state, run.run_id, run.status.queued)
@@ -150,6 +152,11 @@ def _measured(run: Run, evaluations: list[Evaluation]) -> list[LineageStep]:
             )
         )
     return steps
+
+
+def _match(match: Match) -> LineageStep:
+    said = f"{' against '.join(match.contestants)}, {counted(len(match.pairs), 'pair')}"
+    return LineageStep("match", match.dataset, said, match.match_id, match.created)
 
 
 def _decision(decision: Decision) -> LineageStep:

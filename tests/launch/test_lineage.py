@@ -2,18 +2,20 @@
 
 import pytest
 
-from studio.config import RunConfig
+from studio.config import RunConfig, run_file
 from studio.config.adapter import AdapterConfig
 from studio.config.data import DataConfig
 from studio.core.errors import NotFoundError
 from studio.core.paths import Workspace, write_json
 from studio.launch.decision_card import decide_about, decision_card
 from studio.launch.lineage import lineage
+from studio.launch.matches import create_match
 from studio.runs import run_evaluation
 from studio.runs.checkpoints import MARKER
 from studio.runs.run_evaluation import RunEvaluation
 from studio.runs.status import update_status
 from studio.runs.store import RunStore
+from tests.evaluation.answered_evaluations import answered
 from tests.evaluation.small_evaluations import evaluation
 
 
@@ -71,8 +73,6 @@ def test_runs_that_go_on_from_each_other_end_the_line(workspace):
     first = finished(workspace, "first")
     second = finished(workspace, "second", before=first.run_id)
     config = first.config.model_copy(update={"adapter": AdapterConfig(continue_from=second.run_id)})
-    from studio.config import run_file
-
     run_file.save(config, first.paths.config)
     assert [step.name for step in lineage(workspace, second.run_id) if step.kind == "run"] == [
         "first",
@@ -99,3 +99,15 @@ def test_a_card_holds_what_is_known_and_a_decision_keeps_it(workspace):
     assert made.figures[0] == "Scores: report line 0 % → 99 %"
     assert made.evaluation == measured.evaluation_id
     assert decision_card(workspace, run).decision == made
+
+
+def test_what_people_said_stands_on_the_card_and_in_the_line(workspace):
+    run = finished(workspace, "first")
+    name = f"{run.run_id}@10"
+    said = answered(workspace, {"base": ["no", "no"], name: ["1", "2"]}, runs={name: run.run_id})
+    made = create_match(workspace, said.evaluation_id)
+    card = decision_card(workspace, run)
+    assert card.match == made.match_id and "Nobody has judged" in dict(card.figures)["Blind match"]
+    assert [step.kind for step in lineage(workspace, run.run_id)][-2:] == ["evaluation", "match"]
+    workspace.database.unlink()
+    assert "is gone" in dict(decision_card(workspace, run).figures)["Blind match"]

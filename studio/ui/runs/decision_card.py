@@ -24,6 +24,7 @@ KINDS = {
     "export": "Export",
     "run": "Run",
     "evaluation": "Evaluation",
+    "match": "Blind match",
     "decision": "Decision",
     "next": "Next",
 }
@@ -67,7 +68,14 @@ class DecisionPanel:
         """Write a decision down; whether it was. What is wrong is said, and nothing typed is lost."""
         who = self.context.user(request) if self.context.accounts else ""
         try:
-            decide_about(self.context.workspace, run_id, verdict, reason or "", who)
+            decide_about(
+                self.context.workspace,
+                run_id,
+                verdict,
+                reason or "",
+                who,
+                store=self.context.store,
+            )
         except StudioError as error:
             say(error)
             return False
@@ -79,7 +87,7 @@ def card(summary: RunSummary, context: StudioContext) -> str:
     if summary.run.status.state not in ENDED:
         return ""
     try:
-        known = decision_card(context.workspace, summary.run)
+        known = decision_card(context.workspace, summary.run, context.store)
         steps = lineage(context.workspace, summary.run.run_id)
     except StudioError:  # deleted while it was drawn
         return ""
