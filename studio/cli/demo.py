@@ -46,6 +46,7 @@ def demo(
     console.print(f'\n"{result.question}" (expected: {result.expected})', markup=False)
     for answer in result.answers:
         console.print(f"  {answer.model:<5} {answer.text or '(empty answer)'}", markup=False)
+    console.print(f"\n{result.judged.sentence}", markup=False)
     console.print(
         f"\nThe {result.pairs_labelled} preference pairs were labelled by a rule standing in for "
         "a person.\nBoth runs are in the Runs tab: python app.py"

@@ -1,30 +1,38 @@
 """Once around the loop on the embedded model, with before and after.
 
 SFT on the skill it was never taught, then pairs through the annotation store (a rule stands in
-for the person), DPO against its habit, and the same held-out charts before and after each. DPO
+for the person), DPO against its habit, the same held-out charts before and after each, and a blind
+match between what came of it and the base. DPO
 begins with the base, or trains SFT's adapter further: then one adapter has learned both.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from studio.annotation import AnnotationStore
 from studio.annotation.export.preference_export import export_preferences
-from studio.annotation.labeling.rule_annotator import label_all, unlabelled
+from studio.annotation.labeling.rule_annotator import judge_until, label_all, unlabelled
 from studio.config import RunConfig, presets
 from studio.config.adapter import AdapterConfig
 from studio.core.errors import RunFailedError
-from studio.core.paths import Workspace
+from studio.core.paths import EMBEDDED, Workspace
 from studio.data.image_store import ImageStore
 from studio.data.schema import Row
 from studio.data.sources import open_source
+from studio.evaluation.evaluated_models import BASE
+from studio.evaluation.evaluated_rows import RowChoice
+from studio.evaluation.evaluation_request import Wanted, prepare_request
+from studio.evaluation.evaluation_store import EvaluationStore
 from studio.launch.foreground_run import follow, start_now
+from studio.launch.matches import create_match, match_standing
 from studio.runs.store import Run
 
 GAP, HABIT = "report", "lowest"
+EXACT, HELD_OUT, MATCH_ROWS = "exact_match", "embedded:heldout", 40
 DATASET = "demo-pairs"
 Say = Callable[[str], None]
 
@@ -59,6 +67,30 @@ class Answered:
 
 
 @dataclass(frozen=True)
+class Judged:
+    """A blind match of the DPO run against the base, judged by the rule until it is told.
+
+    Attributes:
+        value, low, high: The run's win rate with its 95 % confidence sequence.
+        pairs: How many there were to judge; `stopped_early` with fewer votes.
+        sentence: What it comes to, in words.
+    """
+
+    match: str
+    value: float
+    low: float
+    high: float
+    votes: int
+    pairs: int
+    sentence: str
+
+    @property
+    def stopped_early(self) -> bool:
+        """Whether it was told before the last pair."""
+        return self.votes < self.pairs
+
+
+@dataclass(frozen=True)
 class DemoResult:
     """Everything the demo measured.
 
@@ -75,6 +107,7 @@ class DemoResult:
     question: str
     expected: str
     answers: list[Answered]
+    judged: Judged
     continued: bool = False
 
     def to_json(self) -> dict[str, Any]:
@@ -105,6 +138,7 @@ class DemoResult:
                 "expected": self.expected,
                 "answers": {answer.model: answer.text for answer in self.answers},
             },
+            "win_rate": {**asdict(self.judged), "stopped_early": self.judged.stopped_early},
             "continued": self.continued,
             "scores": {
                 "base": asdict(self.base),
@@ -149,7 +183,9 @@ def run_demo(
     ]
     expected = row.completion.text if row.completion else ""
     asked = (row.question, expected, answers)
-    return DemoResult(base, sft, dpo, sft_run, dpo_run, count, *asked, continued)
+    say("A blind match against the base; the rule judges until it is told who is better …")
+    judged = _judge(workspace, heldout.habit, dpo_run)
+    return DemoResult(base, sft, dpo, sft_run, dpo_run, count, *asked, judged, continued)
 
 
 def dpo_alone() -> RunConfig:
@@ -218,6 +254,29 @@ def _train(config: RunConfig, workspace: Workspace, quiet: bool) -> Run:
             remedy=status.remedy or f"Its log is {run.paths.log}.",
         )
     return Run(run.paths, status)
+
+
+def _judge(workspace: Workspace, rows: list[Row], run: Run) -> Judged:
+    """Let the base and the run answer held-out rows, and the rule judge pairs until that is told."""
+    from studio.evaluation.evaluation_worker import compute
+
+    wanted = Wanted(EMBEDDED, (run.run_id,), against=BASE, metrics=(EXACT,), data=HELD_OUT)
+    chosen = RowChoice("held-out questions of the habit", tuple(rows[:MATCH_ROWS]), {})
+    made = EvaluationStore(workspace).create(*prepare_request(wanted, chosen, workspace))
+    compute(workspace, made.evaluation_id)
+    right = {(row.images, row.question): row.accepted for row in rows}
+    with closing(AnnotationStore(workspace.database_url)) as store:
+        match = create_match(workspace, made.evaluation_id, store=store)
+
+        def told() -> bool:
+            return match_standing(workspace, match.match_id, store=store).stop
+
+        votes = judge_until(store, match.dataset, right, told)
+        standing = match_standing(workspace, match.match_id, store=store)
+    (pair,) = standing.pairs
+    value = 0.5 if pair.value is None else pair.value
+    figures = (value, pair.low, pair.high, votes, len(match.pairs))
+    return Judged(match.match_id, *figures, pair.sentence)
 
 
 def _annotate(workspace: Workspace, images: ImageStore, say: Say) -> tuple[str, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 
 from studio.annotation import AnnotationStore, LabelEvent
@@ -43,14 +43,36 @@ def label_all(
     return done
 
 
-def _event(card: PairCard, better: str) -> LabelEvent:
-    winner = next(side for side in (card.left, card.right) if side.text == better)
+def judge_until(
+    store: AnnotationStore,
+    dataset: str,
+    right: Mapping[tuple[tuple[str, ...], str], Collection[str]],
+    told: Callable[[], bool],
+) -> int:
+    """Judge pairs of `dataset` by which answer is right, until `told` or none waits; how many.
+
+    Two right answers, or two wrong ones, are a tie.
+
+    Args:
+        right: The right answers by (image hashes, question).
+    """
+    done = 0
+    while not told() and (card := store.claim(RULE, dataset)) is not None:
+        answers = right[card.images, card.question]
+        good = [side for side in (card.left, card.right) if side.text.strip() in answers]
+        store.save(_event(card, good[0].text if len(good) == 1 else None))
+        done += not card.repeat
+    return done
+
+
+def _event(card: PairCard, better: str | None) -> LabelEvent:
+    winner = next((side for side in (card.left, card.right) if side.text == better), None)
     return LabelEvent(
         key=uuid.uuid4().hex,
         pair_id=card.pair_id,
         annotator=RULE,
-        kind="choose",
-        winner_id=winner.candidate_id,
+        kind="choose" if winner else "tie",
+        winner_id=winner.candidate_id if winner else None,
         expected_version=card.version,
         reason="labelled by rule",
         shown_left_id=card.left.candidate_id,
