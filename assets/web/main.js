@@ -6,6 +6,9 @@ import {
 import {
   attachAnnotate, labelDataset, refreshPairs, showExportResult, startAnnotateKeys,
 } from "./annotate/annotate.js";
+import {
+  attachEvaluationList, confirmEvaluationDeletion, evaluationShown,
+} from "./evaluate/evaluation-list.js";
 import { attachCheckReport } from "./library/check-report.js";
 import { attachImportEnd, attachImportTicker } from "./library/import-progress.js";
 import { attachOpenRow } from "./library/open-row.js";
@@ -22,7 +25,7 @@ import { attachCheckpoints, attachRunList } from "./runs/run-list.js";
 import { openConnection } from "./shared/connection.js";
 import { startCrosshair } from "./shared/curve-crosshair.js";
 import { openBridge } from "./shared/gradio-bridge.js";
-import { RUNS, followChanges, startPulse } from "./shell/change-pulse.js";
+import { EVALUATIONS, RUNS, followChanges, startPulse } from "./shell/change-pulse.js";
 import { attachHeader } from "./shell/header.js";
 import { startLoginState } from "./shell/login-state.js";
 import { startTabAddress } from "./shell/open-tab.js";
@@ -51,6 +54,8 @@ const components = {
   "check-report": attachCheckReport,
   "run-changes": (component) => followChanges(component, RUNS),
   "run-list": attachRunList,
+  "evaluation-changes": (component) => followChanges(component, EVALUATIONS),
+  "evaluation-list": attachEvaluationList,
   checkpoints: attachCheckpoints,
   "field-errors": attachFieldErrors,
   "setting-help": attachHelp,
@@ -71,6 +76,8 @@ const hooks = {
   "with-recalled-look": withRecalledLook,
   "recall-look": (smoothing, logScale) => recallLook([smoothing, logScale]),
   "confirm-run-deletion": confirmRunDeletion,
+  "evaluation-shown": evaluationShown,
+  "confirm-evaluation-deletion": confirmEvaluationDeletion,
   "show-level": showLevel,
   "show-method": showMethod,
   "gather-values": gatherValues,

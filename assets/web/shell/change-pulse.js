@@ -10,6 +10,7 @@ const PULSE_MS = 1500;
 /** Places of the words in a beat. */
 export const RUNS = 0;
 export const HEADER = 1;
+export const EVALUATIONS = 2;
 
 /** Asks for the pulse while the page can be seen; its first answer says whose page this is. */
 export const startPulse = () => {

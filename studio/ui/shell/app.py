@@ -13,7 +13,7 @@ from gradio.utils import get_upload_folder
 
 from studio.api import annotate as api
 from studio.api import data as data_api
-from studio.api import exports, import_files
+from studio.api import evaluations, exports, import_files
 from studio.api import runs as runs_api
 from studio.api.access import accounts_pages
 from studio.api.access.gate import Gate
@@ -29,6 +29,7 @@ from studio.ui.annotate import tab as annotate
 from studio.ui.chat import tab as chat
 from studio.ui.compat.gradio_parts import bound_fields, log_failed_events, slim_sessions
 from studio.ui.data import tab as data
+from studio.ui.evaluate import tab as evaluate
 from studio.ui.events.event_guard import EventGuard
 from studio.ui.runs import tab as runs
 from studio.ui.shell import change_notification, initial_tab
@@ -46,6 +47,7 @@ TABS = {
     "team": ("Team", team.build),
     "train": ("Train", train.build),
     "runs": ("Runs", runs.build),
+    "evaluate": ("Evaluate", evaluate.build),
     "chat": ("Chat", chat.build),
 }
 DAY = 86_400
@@ -114,6 +116,7 @@ def build_app(context: StudioContext, names: tuple[str, ...] = tuple(TABS)) -> F
     annotating = api.router(context)  # under both addresses: one person has one rate of answers
     app.include_router(annotating)
     app.include_router(runs_api.router(context))
+    app.include_router(evaluations.router(context))
     app.include_router(data_api.router(context))
     app.include_router(import_files.router(context))
     app.include_router(exports.router(context))

@@ -9,6 +9,7 @@ that nobody looks at costs nothing.
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterable
 from html import escape
 
@@ -16,12 +17,15 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from studio.api.access.request_checks import StudioRoute, check_host
 from studio.api.context import StudioContext
+from studio.evaluation.evaluation_store import EvaluationStore
+from studio.evaluation.match import ENDING, MatchStore
 from studio.runs import queue
 from studio.runs.run_summary import stamp
 from studio.ui.runs.state import RunReader, RunSummary, current
 from studio.ui.shell.notices import notices
 
 HEADER_EVERY = 15.0
+JUDGED_EVERY = 10.0
 
 LOOK_AGAIN = {
     "queue": False,
@@ -51,6 +55,21 @@ def pulse(context: StudioContext, runs: Iterable[RunSummary] | None) -> str:
         shown.append(str(queue.is_paused(context.workspace)))
         shown.append(str(stamp(context.workspace.decisions)))
     return hashlib.sha256("|".join(shown).encode()).hexdigest()
+
+
+def evaluations_word(context: StudioContext) -> str:
+    """Return a word that differs whenever anything of the evaluations and matches does.
+
+    What people say in a match that is open is taken up every ten seconds.
+    """
+    workspace = context.workspace
+    statuses = EvaluationStore(workspace).statuses()
+    shown: list[object] = [(name, one.state, one.done) for name, one in statuses.items()]
+    matches = MatchStore(workspace)
+    shown += [stamp(workspace.matches / f"{name}{ENDING}") for name in matches.ids()]
+    if any(one.state == "open" for one in matches.list()):
+        shown.append(int(time.time() // JUDGED_EVERY))
+    return hashlib.sha256("|".join(map(str, shown)).encode()).hexdigest()[:16]
 
 
 def header_word(context: StudioContext, runs: Iterable[RunSummary] | None) -> str:
@@ -84,6 +103,7 @@ def router(context: StudioContext, *, runs: bool = True) -> APIRouter:
         told = runs and context.is_lead(request)
         seen = reader.list() if told else None
         words = f"{pulse(context, seen)} {header_word(context, seen)}"
+        words += f" {evaluations_word(context)}" if told else " -"
         return Response(words, media_type="text/plain", headers={"Cache-Control": "no-store"})
 
     return routes

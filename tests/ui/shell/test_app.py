@@ -79,7 +79,15 @@ def test_page_has_every_tab_and_shows_no_internals(context):
         assert client.get('/?tab="><script>').text.count('"selected":') == page.text.count(
             '"selected":'
         )
-        assert tabs_of(client, "/") == ["Data", "Annotate", "Team", "Train", "Runs", "Chat"]
+        assert tabs_of(client, "/") == [
+            "Data",
+            "Annotate",
+            "Team",
+            "Train",
+            "Runs",
+            "Evaluate",
+            "Chat",
+        ]
         assert client.get("/monitoring/summary").status_code in (403, 404)
         for path in ("/docs", "/openapi.json"):
             assert "swagger" not in client.get(path).text.lower()
@@ -138,7 +146,7 @@ def test_lead_sees_everything_and_can_leave(guarded):
     assert {"httponly", "samesite=strict"} <= {
         part.strip().lower() for part in answer.headers["set-cookie"].split(";")
     }
-    assert len(tabs_of(guarded, "/")) == 6
+    assert len(tabs_of(guarded, "/")) == 7
     guarded.post("/logout")
     assert guarded.get("/config").status_code == 401
 

@@ -1,0 +1,1 @@
+"""Evaluate: models scored on rows, their answers side by side, blind matches between them."""

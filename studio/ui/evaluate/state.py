@@ -1,0 +1,223 @@
+"""What the Evaluate tab offers and knows, read from disk and remembered between looks."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from studio.api.context import StudioContext
+from studio.core.errors import InputError, StudioError
+from studio.core.paths import EMBEDDED
+from studio.core.plurals import counted
+from studio.data.manifest import list_exports
+from studio.evaluation.evaluated_models import BASE
+from studio.evaluation.evaluated_rows import RUN
+from studio.evaluation.evaluation import Evaluation, RowRecord
+from studio.evaluation.evaluation_records import records_of
+from studio.evaluation.evaluation_request import Wanted, metrics_of
+from studio.evaluation.evaluation_store import EvaluationStore
+from studio.metrics import METRICS, Metric
+from studio.runs import checkpoints
+from studio.runs.run_summary import stamp
+from studio.runs.store import Run
+
+HELD_OUT = f"{EMBEDDED}:heldout"
+NOBODY = "nobody"
+MOST_RUNS, MOST_STEPS = 100, 6
+REMEMBERED = 4
+PAGE = 20
+MOST_TOKENS, MOST_ROWS = 4096, 1_000_000
+Choices = list[tuple[str, str]]
+
+
+@dataclass
+class EvaluationReader:
+    """Evaluations, and the rows of those looked at lately; read again when they have changed."""
+
+    context: StudioContext
+    _records: dict[str, tuple[Any, list[RowRecord]]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def store(self) -> EvaluationStore:
+        return EvaluationStore(self.context.workspace)
+
+    def list(self) -> list[Evaluation]:
+        """All evaluations, newest first."""
+        return self.store.list()
+
+    def get(self, evaluation_id: str | None) -> Evaluation | None:
+        """One evaluation; None when it is gone or damaged."""
+        try:
+            return self.store.get(evaluation_id) if evaluation_id else None
+        except StudioError:
+            return None
+
+    def records(self, evaluation: Evaluation) -> list[RowRecord]:
+        """Every row of a finished evaluation. Raises InputError where they cannot be read."""
+        name = evaluation.evaluation_id
+        now = stamp(self.store.paths(evaluation).record)
+        with self._lock:
+            known = self._records.pop(name, None)
+            if known is None or known[0] != now:
+                known = (now, records_of(evaluation, self.context.workspace))
+            self._records[name] = known
+            while len(self._records) > REMEMBERED:
+                del self._records[next(iter(self._records))]
+            return known[1]
+
+
+def model_choices(runs: Sequence[Run]) -> Choices:
+    """Base models: the embedded one and those of the runs."""
+    found = {EMBEDDED: "Embedded model"}
+    for run in runs[:MOST_RUNS]:
+        model = model_of(run)
+        if model:
+            found.setdefault(model, model)
+    return [(label, value) for value, label in found.items()]
+
+
+def contestant_choices(runs: Sequence[Run]) -> Choices:
+    """Runs with weights, and their complete checkpoints."""
+    found = []
+    for run in runs[:MOST_RUNS]:
+        name = name_of(run)
+        if run.has_adapter:
+            found.append((f"{name} · {run.run_id}", run.run_id))
+        own = checkpoints.adapter_step(run.paths)
+        steps = [checkpoints.step_of(one) for one in checkpoints.complete_checkpoints(run.paths)]
+        found += [
+            (f"{name} at step {step:,} · {run.run_id}", f"{run.run_id}@{step}")
+            for step in sorted(steps, reverse=True)[:MOST_STEPS]
+            if step != own
+        ]
+    return found
+
+
+def against_choices(runs: Sequence[Run]) -> Choices:
+    """What others can be compared with."""
+    with_weights = [run for run in runs[:MOST_RUNS] if run.has_adapter]
+    return [
+        ("The base model", BASE),
+        *((f"{name_of(run)} · {run.run_id}", run.run_id) for run in with_weights),
+        ("Nothing", NOBODY),
+    ]
+
+
+def row_choices(context: StudioContext, runs: Sequence[Run]) -> Choices:
+    """Rows that can be answered: held out by runs, of the library, exports, embedded ones."""
+    held = [
+        (f"Held out by {name_of(run)} · {run.run_id}", f"{RUN}{run.run_id}")
+        for run in runs[:MOST_RUNS]
+        if holds_out(run)
+    ]
+    library = [
+        (f"{one.name} · {counted(one.items, 'row')} of the library", f"library:{one.name}")
+        for one in context.store.datasets()
+        if one.items
+    ]
+    exports = [(f"{one.name} · export", one.spec) for one in list_exports(context.workspace)]
+    return [*held, ("Embedded: held-out charts", HELD_OUT), *library, *exports]
+
+
+def metric_choices() -> Choices:
+    """Every metric by its label."""
+    return [(metric.label, metric.name) for metric in METRICS.values()]
+
+
+def model_of(run: Run) -> str:
+    """The base of a run; empty where its file cannot be read."""
+    try:
+        return run.config.model.id
+    except InputError:
+        return ""
+
+
+def name_of(run: Run) -> str:
+    """What a run is called; its id where its file cannot be read."""
+    try:
+        return run.config.name
+    except InputError:
+        return run.run_id
+
+
+def holds_out(run: Run) -> bool:
+    """Whether a run has an evaluation split."""
+    try:
+        return bool(run.config.data.evaluation)
+    except InputError:
+        return False
+
+
+def wanted_of(
+    model: str | None,
+    contestants: Sequence[str] | None,
+    against: str | None,
+    data: str | None,
+    split: str | None,
+    metrics: Sequence[str] | None,
+    tokens: float | None,
+) -> Wanted:
+    """Read the form.
+
+    Raises:
+        InputError: Something is missing or out of bounds; `field` names it.
+    """
+    if not (model or "").strip():
+        raise InputError("Which base model?", remedy="Choose one.", field="model")
+    if not (data or "").strip():
+        raise InputError("Which rows?", remedy="Choose some.", field="data")
+    compared = against if against and against != NOBODY and contestants else ""
+    return Wanted(
+        model=str(model).strip(),
+        adapters=tuple(contestants or ()),
+        against=compared or "",
+        metrics=tuple(metrics or ()),
+        max_new_tokens=whole(tokens, "tokens", "Longest answer", MOST_TOKENS) or 64,
+        data=str(data).strip(),
+        split=(split or "").strip(),
+    )
+
+
+def whole(number: float | None, name: str, label: str, most: int) -> int | None:
+    """Read a whole number; None for an empty field.
+
+    Raises:
+        InputError: It is none, or out of bounds.
+    """
+    if number is None:
+        return None
+    if number != int(number) or not 1 <= number <= most:
+        raise InputError(
+            f"{label}: {number:g} is no whole number from 1 to {most:,}.",
+            remedy="Change it.",
+            field=name,
+        )
+    return int(number)
+
+
+def main_metric(evaluation: Evaluation) -> Metric | None:
+    """The first metric by which answers are right or wrong; None without one."""
+    try:
+        metrics = metrics_of(evaluation.request)
+    except InputError:  # the file of a user's own metric is gone
+        return None
+    return next(
+        (one for one in metrics if one.of_answers and one.higher_is_better is not None), None
+    )
+
+
+def seconds_left(evaluation: Evaluation) -> float | None:
+    """How long an evaluation that goes on still takes; None while that is not known."""
+    status = evaluation.status
+    if status.state != "running" or not status.done or not status.total:
+        return None
+    return status.seconds / status.done * (status.total - status.done)
+
+
+def when(at: float) -> str:
+    """Write a time: `30 Nov 14:05`."""
+    return time.strftime("%d %b %H:%M", time.localtime(at))
