@@ -6,7 +6,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import torch
-from transformers import PreTrainedModel, ProcessorMixin, StoppingCriteria, StoppingCriteriaList
+from transformers import (
+    LogitsProcessor,
+    LogitsProcessorList,
+    PreTrainedModel,
+    ProcessorMixin,
+    StoppingCriteria,
+    StoppingCriteriaList,
+)
 
 from studio.models.prompt_inputs import encode
 from studio.models.prompts import EvalExample, batches_by_image_count
@@ -50,6 +57,7 @@ def generate(
     max_new_tokens: int = 64,
     stopping: StoppingCriteria | None = None,
     ends: Collection[int] | None = None,
+    choosing: LogitsProcessor | None = None,
 ) -> list[Generated]:
     """Return the model's greedy answer to each example, in order, without special tokens.
 
@@ -59,6 +67,7 @@ def generate(
     Args:
         stopping: Asked after every token whether an answer ends there.
         ends: Tokens that end an answer; None for those of the model's own settings.
+        choosing: Chooses each token instead: it leaves one that is possible.
     """
     was_training = model.training
     model.eval()
@@ -66,6 +75,7 @@ def generate(
     own = model.generation_config.eos_token_id
     ends = set(ends or (own if isinstance(own, list) else [own]))
     criteria = StoppingCriteriaList([stopping] if stopping else [])
+    chosen = LogitsProcessorList([choosing] if choosing else [])
     for batch in batches_by_image_count(examples, batch_size):
         inputs = encode(model, processor, [examples[index] for index in batch], "left")
         tokens = model.generate(
@@ -75,6 +85,7 @@ def generate(
             eos_token_id=sorted(ends - {None}) or None,
             pad_token_id=processor.tokenizer.pad_token_id,
             stopping_criteria=criteria,
+            logits_processor=chosen,
         )
         fresh = tokens[:, inputs["input_ids"].shape[1] :]
         texts = processor.tokenizer.batch_decode(fresh, skip_special_tokens=True)

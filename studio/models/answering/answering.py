@@ -22,15 +22,17 @@ from studio.models.answering.decoder import Decoder, Group, TokenRow, obstacle
 from studio.models.answering.image_bank import ImageBank, free_memory, open_bank
 from studio.models.answering.kept_answers import KeptAnswers, digest_of_folder, key_of
 from studio.models.answering.row_prompts import PromptWriter, RowPrompt
+from studio.models.answering.sampling import Draw
 from studio.models.answering.settings import (
     AnswerSettings,
     Contestant,
     Results,
     RowAnswer,
+    RowSamples,
     RowScores,
 )
 from studio.models.answering.sheets import Progress, Round, Sheet, Stopped
-from studio.models.answering.tasks import Answers, Scores, Task
+from studio.models.answering.tasks import Answers, Samples, Scores, Task
 from studio.models.image_features.cache_key import model_fingerprint
 from studio.models.image_features.families import FAMILIES
 from studio.models.load import Loaded
@@ -104,6 +106,28 @@ class Answering:
             ModelError: An adapter cannot be used.
         """
         task = Answers(self.settings.max_new_tokens)
+        return self._work(task, rows, contestants, stopped, progress)
+
+    def samples(
+        self,
+        rows: Sequence[Row],
+        draws: Sequence[Draw],
+        contestants: Sequence[Contestant],
+        *,
+        stopped: Stopped = never,
+        progress: Progress = silent,
+    ) -> Results[RowSamples]:
+        """Write several answers to every row as each contestant, one for each draw.
+
+        What a row begins with is read once for all of them.
+
+        Raises:
+            InputError: Two contestants have one name, or there is no draw.
+            ModelError: An adapter cannot be used.
+        """
+        if not draws:
+            raise InputError("No answers are asked for.", remedy="Ask for one or more.")
+        task = Samples(self.settings.max_new_tokens, tuple(draws))
         return self._work(task, rows, contestants, stopped, progress)
 
     def scores(
@@ -390,5 +414,5 @@ def _read(task: Task[Any], entry: dict[str, Any] | None) -> Any:
     """A kept result; None when there is none, or it is of another version."""
     try:
         return None if entry is None else task.read(entry)
-    except TypeError:
+    except (TypeError, KeyError):
         return None

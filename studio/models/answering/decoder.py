@@ -1,4 +1,4 @@
-"""Greedy answers and log-probabilities of many prompts at once, on features made beforehand.
+"""Answers and log-probabilities of many prompts at once, on features made beforehand.
 
 Rows that begin alike (the same image before different questions, a prompt before two answers) have
 their beginning computed once. Rows are padded on the left, positions are told explicitly, and rows
@@ -9,7 +9,7 @@ that have ended leave the batch. In float32 the answers are those of one `genera
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,6 +20,7 @@ from transformers import PreTrainedModel, ProcessorMixin
 from studio.core.errors import StoppedError
 from studio.models.answer_ends import stop_tokens
 from studio.models.answering.key_value_cache import empty_cache
+from studio.models.answering.sampling import Draw, draw_tokens
 from studio.models.compat.transformers_internals import attention_of
 from studio.models.image_features.families import FAMILIES, MASKS, Family, blocks_of, windows_of
 from studio.models.image_features.image_encoder import as_outputs
@@ -61,6 +62,8 @@ class TokenRow:
         positions: (3, tokens), where positions have three axes.
         room: Most tokens to be written.
         scored: Tokens at the end whose log-probability is wanted.
+        draw, stream: How tokens are drawn, and from which random numbers; None takes the
+            likeliest.
     """
 
     number: int
@@ -71,6 +74,8 @@ class TokenRow:
     positions: np.ndarray | None = None
     room: int = 0
     scored: int = 0
+    draw: Draw | None = None
+    stream: int = 0
 
     @property
     def tail(self) -> int:
@@ -152,7 +157,7 @@ class Decoder:
 
     @torch.inference_mode()
     def answers(self, groups: Sequence[Group], stopped: Stopped) -> dict[int, list[int]]:
-        """Return the tokens written for each row, by its number, the one that ended it included.
+        """Return the tokens written for each row, the likeliest or as its draw says, by its number, the one that ended it included.
 
         Raises:
             StoppedError: `stopped` said so.
@@ -163,8 +168,9 @@ class Decoder:
         penalised = self._penalised(rows, logits.shape[-1])
         places = np.array([_after(row, self._grid) for row in rows])
         active = list(rows)
+        chances = {row.number: np.random.default_rng(row.stream) for row in rows if row.draw}
         while True:
-            tokens = self._likeliest(logits[:, -1], penalised)
+            tokens = self._next(logits[:, -1], penalised, active, chances)
             going = []
             for index, (row, token) in enumerate(zip(active, tokens, strict=True)):
                 if self._wants(written[row.number], row):
@@ -203,12 +209,20 @@ class Decoder:
     def _wants(self, written: Sequence[int], row: TokenRow) -> bool:
         return len(written) < row.room and not (written and written[-1] in self.ends)
 
-    def _likeliest(self, logits: torch.Tensor, penalised: torch.Tensor | None) -> list[int]:
+    def _next(
+        self,
+        logits: torch.Tensor,
+        penalised: torch.Tensor | None,
+        rows: Sequence[TokenRow],
+        chances: Mapping[int, np.random.Generator],
+    ) -> list[int]:
         logits = logits.float()
         if penalised is not None:
             weaker = torch.where(logits < 0, logits * self._penalty, logits / self._penalty)
             logits = torch.where(penalised, weaker, logits)
-        tokens = logits.argmax(-1)
+        tokens = draw_tokens(
+            logits, [row.draw for row in rows], [chances.get(row.number) for row in rows]
+        )
         if penalised is not None:
             penalised.scatter_(1, tokens[:, None], True)
         return tokens.tolist()

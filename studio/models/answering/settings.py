@@ -16,7 +16,7 @@ Found = TypeVar("Found")
 
 @dataclass(frozen=True)
 class AnswerSettings:
-    """How rows are answered. Every choice is greedy: always the likeliest token.
+    """How rows are answered.
 
     Attributes:
         max_new_tokens: Longest answer; it is cut there.
@@ -72,6 +72,18 @@ class RowAnswer:
     tokens: int = 0
     seconds: float = 0.0
     cut: bool = False
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class RowSamples:
+    """Several answers to one row, in the order of the draws.
+
+    Attributes:
+        reason: Why there are none; empty when there are.
+    """
+
+    answers: Sequence[RowAnswer] = ()
     reason: str = ""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol, TypeVar
 
 import torch
@@ -14,7 +14,8 @@ from studio.models.answer_ends import stop_tokens
 from studio.models.answering.decoder import Decoder, Group, TokenRow
 from studio.models.answering.image_bank import ImageBank
 from studio.models.answering.row_prompts import PromptWriter, RowPrompt
-from studio.models.answering.settings import RowAnswer, RowScores
+from studio.models.answering.sampling import Draw, DrawnTokens, stream_of
+from studio.models.answering.settings import RowAnswer, RowSamples, RowScores
 from studio.models.generation import generate
 from studio.models.likelihood import completion_log_probs
 from studio.models.prompt_inputs import render_completion
@@ -133,6 +134,86 @@ class Answers:
 
     def written(self, result: RowAnswer) -> dict[str, Any]:
         return asdict(result)
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Several answers to each row, of at most `most` tokens, each written as its draw says."""
+
+    most: int
+    draws: tuple[Draw, ...]
+
+    def asked(self, number: int) -> object:
+        return ["samples", self.most, [asdict(draw) for draw in self.draws]]
+
+    def token_rows(
+        self, writer: PromptWriter, prompt: RowPrompt, bank: ImageBank
+    ) -> list[TokenRow]:
+        first = prompt.number * len(self.draws)
+        made = writer.token_row(
+            prompt, bank.expansions, bank.features, number=first, most=self.most
+        )
+        return [
+            replace(made, number=first + place, draw=draw, stream=stream)
+            for place, (draw, stream) in enumerate(self._drawn(prompt))
+        ]
+
+    def size(self, decoder: Decoder, rows: Sequence[TokenRow], size: int) -> int:
+        return max(size, len(self.draws))
+
+    def compute(
+        self, decoder: Decoder, batch: Sequence[Group], stopped: Stopped
+    ) -> Mapping[int, Any]:
+        return decoder.answers(batch, stopped)
+
+    def found(self, decoder: Decoder, made: Sequence[Any], seconds: float) -> RowSamples:
+        one = Answers(self.most)
+        share = seconds / max(1, len(made))
+        return RowSamples([one.found(decoder, [ids], share) for ids in made])
+
+    def plain(
+        self,
+        model: PreTrainedModel,
+        processor: ProcessorMixin,
+        prompts: Sequence[RowPrompt],
+        examples: Sequence[EvalExample],
+        stopped: Stopped,
+    ) -> list[RowSamples]:
+        ends, stopping = stop_tokens(processor, model), _Stopping(stopped)
+        found = []
+        for prompt, example in zip(prompts, examples, strict=True):
+            draws, streams = zip(*self._drawn(prompt), strict=True)
+            made = generate(
+                model,
+                processor,
+                [example] * len(draws),
+                batch_size=len(draws),
+                max_new_tokens=self.most,
+                stopping=stopping,
+                ends=ends,
+                choosing=DrawnTokens(draws, streams),
+            )
+            if stopping.said:
+                raise StoppedError("Stopped while answers were written.")
+            answers = [RowAnswer(one.text, one.tokens, cut=one.tokens == self.most) for one in made]
+            found.append(RowSamples(answers))
+        return found
+
+    def failed(self, reason: str) -> RowSamples:
+        return RowSamples(reason=reason)
+
+    def read(self, entry: Mapping[str, Any]) -> RowSamples:
+        answers = [RowAnswer(**one) for one in entry["answers"]]
+        return RowSamples(answers, entry["reason"])
+
+    def written(self, result: RowSamples) -> dict[str, Any]:
+        return asdict(result)
+
+    def _drawn(self, prompt: RowPrompt) -> list[tuple[Draw, int]]:
+        return [
+            (draw, stream_of(draw, place, prompt.text, prompt.keys))
+            for place, draw in enumerate(self.draws)
+        ]
 
 
 @dataclass(frozen=True)
