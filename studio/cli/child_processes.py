@@ -79,8 +79,11 @@ def evaluator(evaluation_dir: Path) -> int:
         from studio.models.log_levels import quiet_libraries
 
     quiet_libraries()
+    from studio.launch.candidates import delivery_of
+
     folder = evaluation_dir.resolve()
-    compute(locate(str(folder.parent.parent)), folder.name)
+    place = locate(str(folder.parent.parent))
+    compute(place, folder.name, deliver=delivery_of(place, folder.name))
     return 0
 
 

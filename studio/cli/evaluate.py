@@ -14,6 +14,7 @@ from studio.core.paths import EMBEDDED, Workspace
 
 if TYPE_CHECKING:
     from studio.evaluation.evaluation import Evaluation
+    from studio.evaluation.evaluation_worker import Deliver
 
 SHOWN_EMPTY = "–"
 
@@ -129,10 +130,13 @@ def _create(place: Workspace, wanted: Any, column: list[str] | None, limit: int 
     return made
 
 
-def compute_here(place: Workspace, evaluation: Evaluation) -> Evaluation:
+def compute_here(
+    place: Workspace, evaluation: Evaluation, deliver: Deliver | None = None
+) -> Evaluation:
     """Go through an evaluation here, with a progress bar. Ctrl-C leaves it to be gone on with."""
     from studio.cli.progress import progress_bar
     from studio.core.torch_import import loading
+    from studio.launch.candidates import delivery_of
     from studio.runs.store import RunStore
 
     name = evaluation.evaluation_id
@@ -147,7 +151,7 @@ def compute_here(place: Workspace, evaluation: Evaluation) -> Evaluation:
 
         quiet_libraries()
         with progress_bar("answers") as drawn:
-            return compute(place, name, drawn)
+            return compute(place, name, drawn, deliver or delivery_of(place, name))
     except KeyboardInterrupt:
         raise StoppedError(
             f"Evaluation {name} was stopped; what was answered is kept.",

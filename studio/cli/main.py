@@ -12,6 +12,7 @@ import typer
 from studio.cli import (
     accounts,
     backup,
+    candidates,
     chat,
     check,
     child_processes,
@@ -53,6 +54,7 @@ app.command("submit")(train.submit)
 app.add_typer(runs.app, name="runs")
 app.command("chat")(chat.chat)
 app.command("evaluate")(evaluate.evaluate)
+app.command("candidates")(candidates.candidates)
 app.command("match")(match.match)
 app.command("accounts")(accounts.accounts)
 app.command("doctor")(doctor.doctor)

@@ -37,10 +37,18 @@ class Message:
 
 @dataclass(frozen=True)
 class Answer:
-    """One candidate answer to an item."""
+    """One candidate answer to an item.
+
+    Attributes:
+        tokens: How many its writer counted, if known.
+        decoding: How a model wrote it: run, step, temperature, seed …; two answers are the same
+            whatever this says.
+    """
 
     text: str
     author: str = ""
+    tokens: int | None = field(default=None, compare=False)
+    decoding: dict[str, Any] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -77,7 +85,8 @@ class Row:
         prompt: The conversation up to the last user turn.
         completion: The reference answer (SFT), if any.
         chosen, rejected: A preference, if any.
-        candidates: Answers without a preference yet, if any.
+        candidates: Answers without a preference yet, if any: pairs to be judged.
+        alone: More answers, which are paired with none.
         meta: Other columns, as plain JSON values.
         labels: What people said in the tool the row comes from.
     """
@@ -91,6 +100,7 @@ class Row:
     candidates: tuple[Answer, ...] = ()
     meta: dict[str, object] = field(default_factory=dict)
     labels: tuple[GivenLabel, ...] = ()
+    alone: tuple[Answer, ...] = ()
 
     @property
     def accepted(self) -> tuple[str, ...]:
@@ -169,11 +179,19 @@ class BadRow:
 def plain_row(row: Row) -> dict[str, Any]:
     """Turn a row into plain values, the same for the same contents in every version.
 
-    Labels are not among them, and turns say `scored` only if they are not.
+    Labels and how answers were written are not among them, and turns say `scored` only if they are not.
     """
     values = asdict(row)
     for message in values["prompt"]:
         if message["scored"]:
             del message["scored"]
-    del values["labels"]
+    del values["labels"], values["alone"]
+    for answer in (
+        values["completion"],
+        values["chosen"],
+        values["rejected"],
+        *values["candidates"],
+    ):
+        if answer is not None:
+            del answer["tokens"], answer["decoding"]
     return values

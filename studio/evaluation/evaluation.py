@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from studio.evaluation.evaluated_models import EvaluatedModel
+from studio.models.answering.draw import Draw
 
 State = Literal["queued", "running", "stopped", "finished", "failed"]
 ENDED: tuple[State, ...] = ("stopped", "finished", "failed")
@@ -32,6 +33,9 @@ class EvaluationRequest:
         seen_in_training: For each run, rows with an image that it trained on; -1: not known.
         notes: What a reader should know, in sentences.
         run: The run after whose end it was made; empty for others.
+        draws: For each row so many answers are written, each as its draw says, and nothing is
+            scored; empty where rows are answered once and scored.
+        dataset: Of the library, to which drawn answers go.
     """
 
     model: dict[str, Any]
@@ -50,6 +54,8 @@ class EvaluationRequest:
     seen_in_training: dict[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     run: str = ""
+    draws: tuple[Draw, ...] = ()
+    dataset: str = ""
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> EvaluationRequest:
@@ -57,6 +63,7 @@ class EvaluationRequest:
         models = tuple(EvaluatedModel(**one) for one in values["models"])
         given = {**values, "models": models}
         given |= {name: tuple(values[name]) for name in ("metrics", "notes")}
+        given["draws"] = tuple(Draw(**one) for one in values.get("draws", ()))
         return cls(**given)
 
 
@@ -98,6 +105,14 @@ class RowAnswer:
     text: str = ""
     tokens: int = 0
     cut: bool = False
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class DrawnAnswers:
+    """What one model wrote to one row, in the order of the draws; or why nothing."""
+
+    answers: tuple[RowAnswer, ...] = ()
     reason: str = ""
 
 

@@ -19,6 +19,7 @@ from studio.evaluation.evaluated_rows import RowChoice, trained_images, with_sys
 from studio.evaluation.evaluation import EvaluationRequest
 from studio.metrics import Metric, load_user_metric, metric_named, suggested_metrics
 from studio.metrics.metric import LACKING
+from studio.models.answering.draw import Draw
 from studio.runs.store import RunStore
 
 MARGIN = "implicit_margin"
@@ -34,6 +35,7 @@ class Wanted:
         against: `base` or a run to compare with; empty for no comparison.
         metrics: Names; empty for those that suit the rows.
         same_base: The base that an adapter names is `model` under another name.
+        draws: How answers are drawn that go to `dataset`; nothing is scored then.
     """
 
     model: str
@@ -49,6 +51,8 @@ class Wanted:
     split: str = ""
     run: str = ""
     notes: tuple[str, ...] = ()
+    draws: tuple[Draw, ...] = ()
+    dataset: str = ""
 
 
 def prepare_request(
@@ -64,9 +68,11 @@ def prepare_request(
     """
     store = RunStore(workspace)
     models = find_models(store, wanted)
-    metrics = choose_metrics(wanted, chosen.rows)
+    metrics = [] if wanted.draws else choose_metrics(wanted, chosen.rows)
     prompts = system_prompts(store, models)
-    rows = with_system_prompt(chosen.rows, prompts[0]) if prompts else chosen.rows
+    # Rows of the library stay as they are there: the worker puts the system turn before them.
+    system = prompts[0] if prompts and not wanted.draws else ""
+    rows = with_system_prompt(chosen.rows, system) if system else chosen.rows
     seen, notes = seen_in_training(store, models, rows, workspace)
     if len(prompts) > 1:
         notes.append(
@@ -91,6 +97,8 @@ def prepare_request(
         seen_in_training=seen,
         notes=(*wanted.notes, *notes),
         run=wanted.run,
+        draws=wanted.draws,
+        dataset=wanted.dataset,
     )
     return request, tuple(rows)
 

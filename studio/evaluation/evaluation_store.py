@@ -30,6 +30,7 @@ from studio.data.schema import Row
 from studio.evaluation.evaluated_rows import write_rows
 from studio.evaluation.evaluation import (
     AnswerLikelihoods,
+    DrawnAnswers,
     Evaluation,
     EvaluationRequest,
     EvaluationStatus,
@@ -42,7 +43,7 @@ from studio.evaluation.evaluation import (
 logger = logging.getLogger(__name__)
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
 DIED = "Its process ended before it did; it can go on."
-ANSWER, LIKELIHOOD = "answer", "likelihood"
+ANSWER, LIKELIHOOD, DRAWN = "answer", "likelihood", "drawn"
 Answered = Mapping[tuple[str, int], RowAnswer]
 Likelihoods = Mapping[tuple[str, int], AnswerLikelihoods]
 
@@ -280,6 +281,21 @@ def read_answers(paths: EvaluationPaths) -> tuple[Answered, Likelihoods]:
         except (TypeError, KeyError):
             logger.warning("A line of %s is passed over.", paths.answers, exc_info=True)
     return answers, likelihoods
+
+
+def read_drawn(paths: EvaluationPaths) -> dict[tuple[str, int], DrawnAnswers]:
+    """Return every row's drawn answers so far, by model and row; torn lines are ignored."""
+    found: dict[tuple[str, int], DrawnAnswers] = {}
+    for values in _lines(paths):
+        key = (values.get("model", ""), values.get("row", -1))
+        if values.get("kind") != DRAWN:
+            continue
+        try:
+            answers = tuple(RowAnswer(**one) for one in values["answers"])
+            found.setdefault(key, DrawnAnswers(answers, str(values.get("reason", ""))))
+        except (TypeError, KeyError):
+            logger.warning("A line of %s is passed over.", paths.answers, exc_info=True)
+    return found
 
 
 def disk_error(paths: EvaluationPaths, error: OSError) -> RunFailedError:

@@ -15,9 +15,10 @@ from studio.core.paths import Workspace
 from studio.data.image_store import ImageStore
 from studio.data.schema import Row
 from studio.evaluation.evaluated_models import EvaluatedModel
-from studio.evaluation.evaluation import AnswerLikelihoods, RowAnswer
+from studio.evaluation.evaluation import AnswerLikelihoods, DrawnAnswers, RowAnswer
 from studio.models.adapter_weights import check_adapter
 from studio.models.answering.answering import Answering
+from studio.models.answering.draw import Draw
 from studio.models.answering.settings import AnswerSettings, Contestant, Found
 from studio.models.load import load_model
 
@@ -69,6 +70,33 @@ class ModelSession:
         made = _numbered(rows, found.by_name)
         return {
             name: {n: RowAnswer(one.text, one.tokens, one.cut, one.reason) for n, one in by_row}
+            for name, by_row in made.items()
+        }
+
+    def drawn(
+        self,
+        models: Sequence[EvaluatedModel],
+        rows: Mapping[int, Row],
+        draws: Sequence[Draw],
+        progress: Progress,
+    ) -> dict[str, dict[int, DrawnAnswers]]:
+        """Return several answers of each model to each row, one for each draw."""
+        found = self._answering.samples(
+            list(rows.values()),
+            draws,
+            _contestants(models),
+            progress=lambda done, *_: progress(done),
+        )
+        self.notes |= dict.fromkeys(found.notes)
+        made = _numbered(rows, found.by_name)
+        return {
+            name: {
+                n: DrawnAnswers(
+                    tuple(RowAnswer(a.text, a.tokens, a.cut, a.reason) for a in one.answers),
+                    one.reason,
+                )
+                for n, one in by_row
+            }
             for name, by_row in made.items()
         }
 

@@ -137,7 +137,8 @@ def _answers(row: Row) -> Iterator[tuple[Answer, bool]]:
     """Yield the answers of a row, each with whether it is the reference."""
     if row.completion is not None:
         yield row.completion, True
-    yield from ((answer, False) for answer in (row.chosen, row.rejected, *row.candidates) if answer)
+    others = (row.chosen, row.rejected, *row.candidates, *row.alone)
+    yield from ((answer, False) for answer in others if answer)
 
 
 def taken(external_id: str) -> DataError:
@@ -239,6 +240,8 @@ def _missing_candidates(
                 "text": answer.text,
                 "length": len(answer.text),
                 "reference": reference,
+                "tokens": answer.tokens,
+                "decoding": answer.decoding,
                 "created_at": target.now,
                 "batch": target.batch,
             }

@@ -19,10 +19,10 @@ from studio.data.schema import Row
 from studio.models.adapter_config import WEIGHTS
 from studio.models.answering.batches import batches, windows
 from studio.models.answering.decoder import Decoder, Group, TokenRow, obstacle
+from studio.models.answering.draw import Draw
 from studio.models.answering.image_bank import ImageBank, free_memory, open_bank
 from studio.models.answering.kept_answers import KeptAnswers, digest_of_folder, key_of
 from studio.models.answering.row_prompts import PromptWriter, RowPrompt
-from studio.models.answering.sampling import Draw
 from studio.models.answering.settings import (
     AnswerSettings,
     Contestant,

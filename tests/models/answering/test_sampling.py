@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from studio.core.errors import InputError
-from studio.models.answering.sampling import Draw, draw_tokens, stream_of
+from studio.models.answering.draw import Draw, stream_of
+from studio.models.answering.sampling import draw_tokens
 from tests.models.answering.asked import BASE, mixed, row
 
 HOT = tuple(Draw(1.3, 0.95, seed) for seed in range(4))
