@@ -70,6 +70,7 @@ const hooks = {
   adjudicate,
   "label-dataset": labelDataset,
   "refresh-pairs": refreshPairs,
+  "show-write-form": () => document.getElementById("write")?.scrollIntoView({ block: "center" }),
   "show-export-result": showExportResult,
   "what-is-shown": whatIsShown,
   "with-kept-look": withKeptLook,

@@ -182,9 +182,10 @@ class _Task:
         for number in sorted(missing):
             groups.setdefault(self.rows[number].images, []).append(number)
         chunk: list[int] = []
+        most = BATCHES_AT_ONCE * self.request.batch_size // max(1, len(self.request.draws))
         for group in groups.values():
             chunk += group
-            if len(chunk) >= BATCHES_AT_ONCE * self.request.batch_size:
+            if len(chunk) >= most:
                 yield {number: self.rows[number] for number in chunk}
                 chunk = []
         if chunk:

@@ -30,7 +30,8 @@ DECISIONS = {
     "new": ("Bring them in as new rows", "data-changed-new"),
 }
 WRITE = (
-    "Answers that a model or people have written elsewhere come in by importing the same rows again "
+    "Let a model write some, to be labelled, or bring some in: answers that a model or people have "
+    "written elsewhere come in by importing the same rows again "
     "under their ids: with a column “answer” (one of them, to train on), or with “candidates”, each "
     'under the name of whoever wrote it ({"model A": "…", "model B": "…"}), to be labelled. The '
     "rows that are here are given them."
@@ -75,6 +76,7 @@ class ImportReportPanel:
             with gr.Row(elem_classes="actions", elem_id="data-steps"):
                 parts["train"] = _step("data-step-train")
                 parts["label_these"] = _step("data-step-label")
+                parts["write_these"] = _step("data-step-write")
                 self.more = gr.Button(
                     "Import more", size="sm", min_width=0, elem_id="data-import-more"
                 )
@@ -169,6 +171,11 @@ class ImportReportPanel:
             ),
             "label_these": gr.update(
                 visible=waits, value=label, variant="secondary" if trains or asks else "primary"
+            ),
+            "write_these": gr.update(
+                visible=held.unanswered > 0,
+                value=f"Write answers to {counted(held.unanswered)} with a model",
+                variant="secondary" if trains or waits or asks else "primary",
             ),
             "write": gr.update(
                 visible=held.unanswered > 0 or (waits and self._has_annotators()),

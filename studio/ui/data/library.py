@@ -382,10 +382,11 @@ def _narrowed(state: LibraryState) -> Changes:
 
 
 def _checked(datasets: list[DatasetView], chosen: str | None) -> Changes:
-    """The dataset looked at is the one a check is for."""
+    """The dataset looked at is the one a check is for, and to which a model writes."""
     if chosen is None:
         return {}
-    return {"checked": gr.update(choices=[one.name for one in datasets], value=chosen)}
+    shown = gr.update(choices=[one.name for one in datasets], value=chosen)
+    return {"checked": shown, "written": shown}
 
 
 def _label_button(datasets: list[DatasetView], chosen: str | None) -> Any:

@@ -11,6 +11,7 @@ import gradio as gr
 
 from studio.annotation.library.import_job import Importer
 from studio.api.context import StudioContext
+from studio.ui.data import candidates_panel
 from studio.ui.data import views as look
 from studio.ui.data.add_row import BLANK, AddForm, done
 from studio.ui.data.check_panel import build_check_panel
@@ -137,6 +138,8 @@ class DataTab:
                 parts["shortest"] = _edge("Longest answer from", "data-shortest")
                 parts["longest"] = _edge("to characters", "data-longest")
         parts["checked"] = build_check_panel(self.context, self.rows_of).dataset
+        self.writing = candidates_panel.build(self.context)
+        parts["written"] = self.writing.dataset
         with gr.Row(visible=False, elem_id="data-narrowed", elem_classes="actions") as parts[
             "narrowed"
         ]:
@@ -193,8 +196,17 @@ class DataTab:
         self._on(self.close_item.click, library.close, [state])
         self._on(parts["item"].submit, library.edit, [state])
         self._on(parts["item"].click, library.act_on_open, [state])
+        # What lies in a folded panel takes no news: it is told when it is opened.
+        self._on(self.writing.accordion.expand, self.write_to, [state])
         self._wire_bulk()
         self._wire_forms()
+
+    def write_to(self, state: LibraryState, request: gr.Request) -> Changes:
+        """Offer the datasets that a model can write to, the one looked at first."""
+        check_lead(self.context, request)
+        names = [one.name for one in self.context.store.datasets()]
+        chosen = state.where.dataset or (names[-1] if names else None)
+        return {"written": gr.update(choices=names, value=chosen)}
 
     def _wire_bulk(self) -> None:
         parts, library, state = self.parts, self.library, self.parts["state"]
@@ -223,6 +235,10 @@ class DataTab:
         self.parts["label"].click(annotate, None, self.context.shell.tabs, **labelling)
         self.form.wire(self.parts["going"], self.done.begun, quick)
         self.done.wire(self.context.shell, self.parts["going"], self.import_panel, quick)
+        self.done.parts["write_these"].click(
+            partial(gr.update, open=True), None, self.writing.accordion,
+            js=hook("show-write-form"), **quick,
+        )  # fmt: skip
         going = [self.parts["going"], self.form.result, self.done.begun]
         self.sample.click(self.form.add_sample, None, going, **quick)
         self._on(self.ticker.tick, self.poll, [self.parts["seen"]], ("seen", "going", "stop"))
