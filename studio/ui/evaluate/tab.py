@@ -237,8 +237,10 @@ class EvaluateTab:
         try:
             rows = self._filtered(one, which, search)
         except StudioError as error:
-            return told(error)
-        return views.answer_rows(one, rows, page or 0, metric)
+            drawn = told(error)
+        else:
+            drawn = views.answer_rows(one, rows, page or 0, metric)
+        return f'<div class="rows-shown">{drawn}</div>'
 
     def _filtered(self, one: Evaluation, which: str | None, search: str | None) -> list[Any]:
         kind = next((name for name in FILTERS if name == which), "all")
