@@ -79,7 +79,10 @@ NAMES: dict[str, tuple[str, ...]] = {
     "rejected_author": ("rejected_author", "rejected_model"),
     "answer_author": ("answer_author", "completion_author", "answer_model"),
 }  # fmt: skip
-FOR_MAPPING = ("accepted", "winner", "first", "second", "first_author", "second_author")
+FOR_MAPPING = (
+    "accepted", "winner", "first", "second", "first_author", "second_author", "first_score",
+    "second_score",
+)  # fmt: skip
 """Roles that come from the shape of several columns or a mapping, not from one name."""
 SAME_ROLE = {
     "images": "image",
@@ -101,6 +104,16 @@ WINNERS = (
     "better_response", "better_response_id", "better", "choice", "chosen", "selected", "pw",
     "vote", "label", "verdict", "pairwise", "comparison", "优选", "偏好", "更好",
 )  # fmt: skip
+OPPOSITES = (
+    ("y_w", "y_l"), ("correct", "incorrect"), ("correct", "wrong"), ("right", "wrong"),
+    ("win", "lose"), ("win", "loss"), ("winner", "loser"), ("winning", "losing"),
+    ("better", "worse"), ("best", "worst"), ("good", "bad"), ("preferred", "dispreferred"),
+    ("preferred", "non_preferred"), ("preferred", "unpreferred"), ("positive", "negative"),
+    ("accepted", "rejected"), ("正例", "负例"), ("正确", "错误"),
+)  # fmt: skip
+"""Names of two answers of which the first is the better one; either alone says nothing."""
+SIDE_SCORES = ("score", "rating", "reward", "grade", "points")
+"""What the number of one of two answers is called; more is better."""
 TIES = frozenset(
     ["tie", "tied", "both", "same", "equal", "draw", "neither", "none", "bothbad", "both_bad",
      "both_good", "bothgood", "tie_(bothbad)", "tie_(both_bad)", "equally_good", "equally_bad"]
@@ -238,12 +251,16 @@ def guess_columns(record: Record, facts: SourceFacts = SourceFacts()) -> Guess:
         named.setdefault(normal_name(name), name)
     guess: Guess = {}
     sides = {} if _has_preference(named, columns) else _sides(named, columns)
+    if not sides:
+        guess |= _opposites(named, columns)
     if sides:
         guess |= sides
         winner = _winner(named, columns, sides, facts)
         guess |= {"winner": (winner,)} if winner else {}
     taken = {column for names in guess.values() for column in names}
     for role in NAMES:
+        if role in guess:
+            continue
         if sides and role in ("candidates", "chosen", "rejected", "answer", "verdict"):
             continue
         column = _named(role, named, columns, taken)
@@ -253,6 +270,25 @@ def guess_columns(record: Record, facts: SourceFacts = SourceFacts()) -> Guess:
     _settle(guess, named, columns, facts)
     pictures = _pictures(named, columns, guess)
     return guess | ({"image": pictures} if pictures else {})
+
+
+def _opposites(named: Mapping[str, str], columns: Record) -> Guess:
+    """A better and a worse answer in columns that are called the opposite of each other."""
+    for better, worse in OPPOSITES:
+        texts = [columns[named[name]] for name in (better, worse) if name in named]
+        if len(texts) == 2 and all(_is_text(text) for text in texts):
+            asks = {"question": (named["x"],)} if better == "y_w" and "x" in named else {}
+            return {"chosen": (named[better],), "rejected": (named[worse],), **asks}
+    return {}
+
+
+def _is_text(value: object) -> bool:
+    """Whether a value is what somebody may have said, not a number or a verdict."""
+    return (
+        isinstance(value, str)
+        and not re.fullmatch(r"[\d\s.,%+-]*", value)
+        and read_verdict(value) is None
+    )
 
 
 def _has_preference(named: Mapping[str, str], columns: Record) -> bool:
@@ -532,7 +568,19 @@ def _sides(named: Mapping[str, str], columns: Record) -> Guess:
                             f"{stem}_{side}_author", f"{stem}{side}_author")  # fmt: skip
                     author = next((named[name] for name in told if name in named), None)
                     guess |= {role: (author,)} if author else {}
-                return guess
+                return guess | _side_scores(named, columns, stem, pair)
+    return {}
+
+
+def _side_scores(
+    named: Mapping[str, str], columns: Record, stem: str, pair: tuple[str, str]
+) -> Guess:
+    """The numbers that two answers were given, where both have one of a name."""
+    for word in SIDE_SCORES:
+        for form in ("{word}_{side}", "{word}{side}", "{stem}_{side}_{word}", "{side}_{word}"):
+            found = [named.get(form.format(word=word, stem=stem, side=side)) for side in pair]
+            if None not in found and all(_is_number(columns[str(name)]) for name in found):
+                return {"first_score": (str(found[0]),), "second_score": (str(found[1]),)}
     return {}
 
 

@@ -389,9 +389,19 @@ class _RowParts:
         named = [told == answer.author != "" for answer in both]
         if winner is None and any(named) and not all(named):
             winner = named.index(True)  # the model's own name
+        if winner is None and is_missing(told):
+            winner = self._higher()
         if winner in (0, 1):
             return both[winner], both[1 - winner], ()
         return None, None, both
+
+    def _higher(self) -> int | None:
+        """Which of two answers has the higher score; None where they have none, or the same."""
+        scores = [self._values.get(role) for role in ("first_score", "second_score")]
+        numbers = [None if is_missing(one) else _number(one, 1) for one in scores]
+        if None in numbers or numbers[0] == numbers[1]:
+            return None
+        return 0 if numbers[0] > numbers[1] else 1
 
     def _ranked(self) -> tuple[Answer | None, Answer | None, tuple[Answer, ...]]:
         """Answers to choose from: the best and the worst by rank or score, and the rest."""

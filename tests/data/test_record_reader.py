@@ -208,3 +208,34 @@ def test_a_state_that_judges_nothing_stays_beside_the_row(jsonl, workspace):
     pair = [{"question": "Is it?", "chosen": "yes", "rejected": "no", "status": "rejected"}]
     (found,) = open_source(jsonl(*pair), workspace=workspace).rows()
     assert found.preference[0].text == "yes" and found.completion is None
+
+
+@pytest.mark.parametrize(
+    ("better", "worse"),
+    [("y_w", "y_l"), ("correct", "incorrect"), ("win", "lose"), ("正例", "负例")],
+)
+def test_answers_called_the_opposite_of_each_other_keep_their_direction(
+    jsonl, workspace, better, worse
+):
+    ask = "x" if better == "y_w" else "question"
+    rows = [
+        {ask: "Which bar?", worse: f"a blue bar {n}", better: f"the red bar {n}"} for n in (1, 2)
+    ]
+    found = list(open_source(jsonl(*rows), workspace=workspace).rows())
+    assert [row.preference[0].text for row in found] == ["the red bar 1", "the red bar 2"]
+    assert [row.question for row in found] == ["Which bar?"] * 2
+    votes = [{"question": "Which bar?", "answer": "red", "good": 4, "bad": 1}]
+    (row,) = open_source(jsonl(*votes), workspace=workspace).rows()
+    assert row.completion.text == "red" and row.meta == {"good": 4, "bad": 1}
+
+
+def test_the_higher_score_of_two_answers_is_the_better_one(jsonl, workspace):
+    ask = {"question": "Which bar?", "response_a": "red", "response_b": "blue"}
+    rows = [
+        {**ask, "score_a": 2, "score_b": 9.5},
+        {**ask, "question": "And now?", "score_a": 3, "score_b": 3},
+        {**ask, "question": "Then?", "score_a": 9, "score_b": 2, "winner": "b"},
+    ]
+    first, second, third = open_source(jsonl(*rows), workspace=workspace).rows()
+    assert first.preference[0].text == "blue" and third.preference[0].text == "blue"
+    assert second.chosen is None and len(second.candidates) == 2
