@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import Any
 
 logger = logging.getLogger(__name__)
+ENDING = ".jsonl"
+MOST_BYTES = 1 << 30
+"""Of all kept answers together; those of models not asked for longest go first."""
 
 
 class KeptAnswers:
@@ -24,10 +27,12 @@ class KeptAnswers:
     """
 
     def __init__(self, folder: Path | None, digest: str) -> None:
-        self._path = folder / f"{digest}.jsonl" if folder else None
+        self._path = folder / f"{digest}{ENDING}" if folder else None
         self._known: dict[str, dict[str, Any]] = {}
         self.full = ""
         if self._path is not None and self._path.exists():
+            self._path.touch()
+            prune(self._path.parent, MOST_BYTES, keep=self._path)
             for line in self._path.read_bytes().splitlines():
                 self._read(line)
 
@@ -56,6 +61,28 @@ class KeptAnswers:
             self._known[entry.pop("key")] = entry
         except (ValueError, KeyError, AttributeError, TypeError):
             return
+
+
+def prune(folder: Path, most: int, *, keep: Path) -> None:
+    """Delete the files of answers that were not used for longest, until all take `most` bytes.
+
+    Args:
+        keep: Stays, whatever it takes: it is in use.
+    """
+    found = []
+    for path in folder.glob(f"*{ENDING}"):
+        try:
+            known = path.stat()
+        except FileNotFoundError:  # another process was quicker
+            continue
+        found.append((known.st_mtime_ns, known.st_size, path))
+    total = sum(size for _, size, _ in found)
+    for _, size, path in sorted(found):
+        if total <= most:
+            return
+        if path != keep:
+            path.unlink(missing_ok=True)
+            total -= size
 
 
 def key_of(*parts: object) -> str:

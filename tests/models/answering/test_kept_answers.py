@@ -1,6 +1,8 @@
 """Answers on disk, whatever happens to their writer."""
 
-from studio.models.answering.kept_answers import KeptAnswers, key_of
+import os
+
+from studio.models.answering.kept_answers import KeptAnswers, key_of, prune
 
 
 def test_a_torn_line_costs_itself_only(tmp_path):
@@ -29,3 +31,14 @@ def test_a_disk_that_takes_nothing_is_said_and_answers_stay_in_memory(tmp_path):
 
 def test_a_name_depends_on_every_part():
     assert key_of("a", ["b"]) == key_of("a", ["b"]) != key_of("ab", []) != key_of("a", "b")
+
+
+def test_answers_that_were_not_used_for_longest_make_room(tmp_path):
+    for number, name in enumerate(("old", "older", "new")):
+        path = tmp_path / f"{name}.jsonl"
+        path.write_bytes(b"x" * 100)
+        os.utime(path, (number + 1, number + 1))
+    prune(tmp_path, 200, keep=tmp_path / "old.jsonl")
+    assert sorted(path.stem for path in tmp_path.iterdir()) == ["new", "old"]
+    KeptAnswers(tmp_path, "old")
+    assert (tmp_path / "old.jsonl").stat().st_mtime > (tmp_path / "new.jsonl").stat().st_mtime
