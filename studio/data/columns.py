@@ -342,11 +342,11 @@ def _settle_verdict(guess: Guess, named: Mapping[str, str], columns: Record) -> 
             guess |= {"verdict": (name,), "answer": (beside,)}
     if "verdict" not in guess:
         return
-    judges = normal_name(guess["verdict"][0])
-    if judges in OF_REVIEW and not _has_answer(guess, columns):
+    called = normal_name(guess["verdict"][0])
+    if called in OF_REVIEW and not _has_answer(guess, columns):
         guess.pop("verdict")  # of a pair, or of a row without any answer
         return
-    of_judged = judges in OF_JUDGED
+    of_judged = called in OF_JUDGED
     if of_judged and (beside or "choices" in guess or not _has_answer(guess, columns)):
         guess.pop("verdict")  # it may be about the other text
     elif not _has_answer(guess, columns):

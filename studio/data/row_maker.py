@@ -397,11 +397,12 @@ class _RowParts:
 
     def _higher(self) -> int | None:
         """Which of two answers has the higher score; None where they have none, or the same."""
-        scores = [self._values.get(role) for role in ("first_score", "second_score")]
-        numbers = [None if is_missing(one) else _number(one, 1) for one in scores]
-        if None in numbers or numbers[0] == numbers[1]:
+        first, second = (
+            _number(self._values.get(role), 1) for role in ("first_score", "second_score")
+        )
+        if first is None or second is None or first == second:
             return None
-        return 0 if numbers[0] > numbers[1] else 1
+        return 0 if first > second else 1
 
     def _ranked(self) -> tuple[Answer | None, Answer | None, tuple[Answer, ...]]:
         """Answers to choose from: the best and the worst by rank or score, and the rest."""

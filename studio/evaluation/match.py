@@ -10,7 +10,7 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
@@ -144,7 +144,7 @@ class MatchStore:
                 logger.exception("Match %s is passed over.", name)
         return found
 
-    def ids(self) -> list[str]:
+    def ids(self) -> Sequence[str]:
         """Return the ids of all matches, newest first."""
         folder = self.workspace.matches
         if not folder.is_dir():
@@ -156,7 +156,7 @@ class MatchStore:
         """Return the newest match that was made of an evaluation; None where none was."""
         return next((one for one in self.list() if one.evaluation == evaluation_id), None)
 
-    def of_run(self, run_id: str) -> list[Match]:
+    def of_run(self, run_id: str) -> Sequence[Match]:
         """Return the matches in which a run takes part, newest first."""
         return [
             one

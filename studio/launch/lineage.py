@@ -141,7 +141,7 @@ def _measured(run: Run, evaluations: list[Evaluation]) -> list[LineageStep]:
     for one in reversed(evaluations):
         if run.run_id not in {model.run for model in one.request.models}:
             continue
-        said = one.status.state
+        said: str = one.status.state
         if own is not None and own.evaluation == one.evaluation_id:
             said = own.sentence
         elif run_result := one.results.get(one.subject):
