@@ -21,19 +21,25 @@ SHOWN_EMPTY = "–"
 
 def evaluate(
     model: Annotated[
-        str | None, typer.Argument(help='The base model: a hub id, a folder or "embedded".')
+        str | None,
+        typer.Argument(
+            help='The base model: a hub id, a folder or "embedded"; or endpoint:URL#MODEL.'
+        ),
     ] = None,
     adapter: Annotated[
         list[str] | None,
         typer.Option(
             "--adapter",
-            metavar="RUN[@STEP]|DIR",
-            help="A run, a checkpoint of it or an adapter folder; may be given several times.",
+            metavar="RUN[@STEP]|DIR|endpoint:URL#MODEL",
+            help="A run, a checkpoint of it, an adapter folder, or a model of an OpenAI-compatible "
+            "server; may be given several times.",
         ),
     ] = None,
     against: Annotated[
         str | None,
-        typer.Option(metavar="base|RUN", help="Compare with this one on the same rows."),
+        typer.Option(
+            metavar="base|RUN|endpoint:URL#MODEL", help="Compare with this one on the same rows."
+        ),
     ] = None,
     data: Annotated[
         str | None,
@@ -70,6 +76,12 @@ def evaluate(
             help="The model that the adapter names is this one under another name or path.",
         ),
     ] = False,
+    key_from: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", help="The environment variable that holds the key of the endpoint."
+        ),
+    ] = "",
     resume: Annotated[
         str | None, typer.Option(metavar="ID", help="Go on with an evaluation that was stopped.")
     ] = None,
@@ -115,6 +127,7 @@ def evaluate(
         same_base=same_base,
         data=data,
         split=split or "",
+        key_from=key_from,
     )
     made = _create(place, wanted, column, limit)
     return _print(compute_here(place, made), place, json, rows)

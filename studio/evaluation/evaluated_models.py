@@ -1,4 +1,4 @@
-"""Which models an evaluation asks: the base, a run, a checkpoint of a run, an adapter folder."""
+"""Which models an evaluation asks: the base, a run, a checkpoint, an adapter folder, an endpoint."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from pathlib import Path
 from studio.config.model import ModelConfig
 from studio.core.errors import ConflictError, InputError, ModelError, NotFoundError
 from studio.core.paths import RunPaths, can_be_path, read_state
+from studio.models.endpoint import Endpoint
 from studio.runs import checkpoints
 from studio.runs.run_names import find_run
 from studio.runs.store import Run, RunStore
 
 BASE = "base"
 FIELD = "adapter"
+ENDPOINT = "endpoint:"
+"""`endpoint:URL#MODEL`: a model that answers over HTTP."""
 
 
 @dataclass(frozen=True)
@@ -23,11 +26,13 @@ class EvaluatedModel:
 
     Attributes:
         name: What results are called by; different for each model of an evaluation.
-        model: Id of the base model, or folder of a model of which every weight was trained.
+        model: Id of the base model, or folder of a model of which every weight was trained, or
+            `endpoint:URL#MODEL`.
         adapter: Folder of the adapter; empty for a whole model.
         run, step: The run and the step that the weights are of; empty and None for others.
         same_base: The user says that the base which the adapter names is this one.
         stamp: Changes when the weights are replaced; empty for a base.
+        key_from: Of an endpoint: name of the environment variable with its key.
     """
 
     name: str
@@ -37,6 +42,15 @@ class EvaluatedModel:
     step: int | None = None
     same_base: bool = False
     stamp: str = ""
+    key_from: str = ""
+
+    @property
+    def endpoint(self) -> Endpoint | None:
+        """Where it answers over HTTP; None for a model of this machine."""
+        if self.adapter or not self.model.startswith(ENDPOINT):
+            return None
+        url, _, name = self.model.removeprefix(ENDPOINT).partition("#")
+        return Endpoint(url, name, self.key_from)
 
     @property
     def folder(self) -> Path | None:
@@ -79,17 +93,34 @@ def base_of(model: str) -> EvaluatedModel:
     return EvaluatedModel(BASE, model)
 
 
+def endpoint_model(name: str, key_from: str = "") -> EvaluatedModel:
+    """Return the model behind `endpoint:URL#MODEL`. Raises InputError when it is no such name."""
+    url, separator, model = name.removeprefix(ENDPOINT).partition("#")
+    if not separator or not model.strip():
+        raise InputError(
+            "An endpoint is named with its model.",
+            remedy="Write endpoint:URL#MODEL, for example "
+            "endpoint:http://localhost:8000/v1#my-model.",
+            field=FIELD,
+        )
+    found = Endpoint(url, model, key_from)
+    where = f"{ENDPOINT}{found.url}#{found.model}"
+    return EvaluatedModel(f"{found.model} at {found.host}", where, key_from=key_from)
+
+
 def find_model(
-    store: RunStore, model: str, name: str, *, same_base: bool = False
+    store: RunStore, model: str, name: str, *, same_base: bool = False, key_from: str = ""
 ) -> EvaluatedModel:
-    """Return who is meant by a name: `base`, a run, `RUN@STEP`, or an adapter folder.
+    """Return who is meant by a name: `base`, a run, `RUN@STEP`, a folder, `endpoint:URL#MODEL`.
 
     Raises:
         NotFoundError: There is no such run, step or folder.
         ModelError: A run has left no complete weights, or was trained on another base.
     """
+    if name.startswith(ENDPOINT):
+        return endpoint_model(name, key_from)
     if name == BASE:
-        return base_of(model)
+        return endpoint_model(model, key_from) if model.startswith(ENDPOINT) else base_of(model)
     if can_be_path(name) and Path(name).is_dir():
         folder = Path(name).resolve()
         return EvaluatedModel(name, model, str(folder), same_base=same_base, stamp=stamp_of(folder))

@@ -14,7 +14,13 @@ from studio.core.logs import log_told
 from studio.core.paths import Workspace
 from studio.core.plurals import counted
 from studio.data.schema import Row
-from studio.evaluation.evaluated_models import EvaluatedModel, base_of, find_model
+from studio.evaluation.evaluated_models import (
+    ENDPOINT,
+    EvaluatedModel,
+    base_of,
+    endpoint_model,
+    find_model,
+)
 from studio.evaluation.evaluated_rows import RowChoice, trained_images, with_system_prompt
 from studio.evaluation.evaluation import EvaluationRequest
 from studio.metrics import Metric, load_user_metric, metric_named, suggested_metrics
@@ -31,11 +37,13 @@ class Wanted:
 
     Attributes:
         model: Hub id, folder or `embedded`.
-        adapters: Runs, `RUN@STEP` or adapter folders; none for the base alone.
+        adapters: Runs, `RUN@STEP`, adapter folders or `endpoint:URL#MODEL`; none for the base
+            alone.
         against: `base` or a run to compare with; empty for no comparison.
         metrics: Names; empty for those that suit the rows.
         same_base: The base that an adapter names is `model` under another name.
         draws: How answers are drawn that go to `dataset`; nothing is scored then.
+        key_from: Name of the environment variable with the key of the endpoint.
     """
 
     model: str
@@ -53,6 +61,7 @@ class Wanted:
     notes: tuple[str, ...] = ()
     draws: tuple[Draw, ...] = ()
     dataset: str = ""
+    key_from: str = ""
 
 
 def prepare_request(
@@ -69,6 +78,8 @@ def prepare_request(
     store = RunStore(workspace)
     models = find_models(store, wanted)
     metrics = [] if wanted.draws else choose_metrics(wanted, chosen.rows)
+    if metrics and all(model.endpoint for model in models):
+        metrics = _of_answers(metrics)
     prompts = system_prompts(store, models)
     # Rows of the library stay as they are there: the worker puts the system turn before them.
     system = prompts[0] if prompts and not wanted.draws else ""
@@ -79,6 +90,7 @@ def prepare_request(
             f"The runs were trained with {len(prompts)} different system prompts; all models are "
             "asked with that of the first."
         )
+    notes += what_leaves(models)
     base = base_settings(store, wanted, models)
     request = EvaluationRequest(
         model=base.model_dump(mode="json"),
@@ -117,9 +129,11 @@ def find_models(store: RunStore, wanted: Wanted) -> list[EvaluatedModel]:
             field="against",
         )
     found = [
-        find_model(store, wanted.model, name, same_base=wanted.same_base) for name in names
-    ] or [base_of(wanted.model)]
+        find_model(store, wanted.model, name, same_base=wanted.same_base, key_from=wanted.key_from)
+        for name in names
+    ] or [_alone(wanted)]
     models = list({model.name: model for model in found}.values())
+    _ensure_one_keyed_host(models)
     if wanted.against and len(models) < 2:
         raise InputError(
             f"{wanted.against} would be compared with itself.",
@@ -127,6 +141,42 @@ def find_models(store: RunStore, wanted: Wanted) -> list[EvaluatedModel]:
             field="against",
         )
     return models
+
+
+def what_leaves(models: Sequence[EvaluatedModel]) -> list[str]:
+    """Say what is sent to which endpoint, before anything is."""
+    found = [model.endpoint for model in models]
+    return list(dict.fromkeys(one.what_leaves() for one in found if one is not None))
+
+
+def _alone(wanted: Wanted) -> EvaluatedModel:
+    if wanted.model.startswith(ENDPOINT):
+        return endpoint_model(wanted.model, wanted.key_from)
+    return base_of(wanted.model)
+
+
+def _ensure_one_keyed_host(models: Sequence[EvaluatedModel]) -> None:
+    """A key is for one service: no other is sent it."""
+    places = [model.endpoint for model in models]
+    hosts = {place.host for place in places if place is not None and place.key_from}
+    if len(hosts) > 1:
+        raise InputError(
+            f"The key would be sent to several hosts: {', '.join(sorted(hosts))}.",
+            remedy="Evaluate them one after the other, each with its own key.",
+            field="key_from",
+        )
+
+
+def _of_answers(metrics: Sequence[Metric]) -> list[Metric]:
+    """The metrics that an endpoint can give: it says nothing of likelihoods."""
+    kept = [metric for metric in metrics if metric.of_answers]
+    if not kept:
+        raise InputError(
+            f"{metrics[0].label} is measured from likelihoods, which an endpoint does not give.",
+            remedy="Choose a metric of answers, for example --metrics words.",
+            field="metrics",
+        )
+    return kept
 
 
 def _baseline(models: Sequence[EvaluatedModel], wanted: Wanted) -> str:
@@ -139,6 +189,12 @@ def base_settings(store: RunStore, wanted: Wanted, models: Sequence[EvaluatedMod
     for model in models:
         if model.run and not values:
             values = store.get(model.run).config.model.model_dump(mode="json")
+    if wanted.model.startswith(ENDPOINT) and any(not model.endpoint for model in models):
+        raise InputError(
+            "An endpoint is no base for adapters of this machine.",
+            remedy="Name their base model first, and the endpoint with --adapter.",
+            field="model",
+        )
     values |= {"id": wanted.model, "quantization": wanted.quantization}
     return run_file.parse({"model": values}).model
 

@@ -12,6 +12,7 @@ from studio.core.errors import StoppedError, StudioError
 from studio.core.logs import log_told
 from studio.core.paths import EvaluationPaths, Workspace, read_state
 from studio.data.schema import Row
+from studio.evaluation.endpoint_session import EndpointSession
 from studio.evaluation.evaluated_models import EvaluatedModel
 from studio.evaluation.evaluated_rows import read_rows, with_system_prompt
 from studio.evaluation.evaluation import DrawnAnswers, Evaluation, ModelResult, State
@@ -140,16 +141,24 @@ class _Task:
         except StudioError as error:
             log_told(error)
 
-    def _ask(self, models: list[EvaluatedModel]) -> None:
-        """Ask all models on one base."""
-        config = models[0].config(self.base)
+    def _session(self, model: EvaluatedModel) -> ModelSession | EndpointSession:
+        """What asks all models on one base, or one endpoint."""
+        if model.endpoint is not None:
+            return EndpointSession(
+                model.endpoint, self.workspace, max_new_tokens=self.request.max_new_tokens
+            )
+        config = model.config(self.base)
         refuse_if_too_large(config, RunStore(self.workspace))
-        session = ModelSession(
+        return ModelSession(
             config,
             self.workspace,
             batch_size=self.request.batch_size,
             max_new_tokens=self.request.max_new_tokens,
         )
+
+    def _ask(self, models: list[EvaluatedModel]) -> None:
+        """Ask all models on one base."""
+        session = self._session(models[0])
         try:
             for chunk in self._chunks(models, ANSWER):
                 answers = session.answers(models, chunk, self._tell)

@@ -29,9 +29,11 @@ def check_model(model: EvaluatedModel, base: ModelConfig) -> None:
     """Check without loading that an adapter fits the base and is what the evaluation began with.
 
     Raises:
-        InputError: It is gone, damaged, or of another base.
+        InputError: It is gone, damaged, or of another base; an endpoint has no key.
         ConflictError: Its weights were replaced.
     """
+    if model.endpoint is not None:
+        model.endpoint.key()
     model.ensure_unchanged()
     if model.adapter and model.folder is not None:
         check_adapter(
