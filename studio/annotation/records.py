@@ -16,6 +16,8 @@ Side = Literal["left", "right"]
 VOTES: tuple[str, ...] = ("choose", "tie", "both_good", "both_bad")
 TIES: tuple[str, ...] = ("tie", "both_good", "both_bad")
 ABSTENTIONS: tuple[str, ...] = ("skip", "unsure")
+JUDGE = "judge:"
+"""How names of annotators begin that are models, not people."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +51,11 @@ def details_of(answer: Any) -> dict[str, Any]:
     """Read the `AnswerDetails` of an answer or a database row; texts that are not there are empty."""
     values = {name: getattr(answer, name) for name in DETAILS}
     return {name: "" if value is None else value for name, value in values.items()}
+
+
+def is_judge(annotator: str) -> bool:
+    """Return whether an annotator is a model that judges, by its name."""
+    return annotator.startswith(JUDGE)
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ from studio.annotation.library.other_workspace_labels import Brought, ForeignLab
 from studio.annotation.library.row_changes import Decision
 from studio.annotation.library.saved_reading import SavedReading, saved_reading
 from studio.annotation.library.trainable_version import trainable_state
+from studio.annotation.quality.judges import Judges
 from studio.annotation.quality.lead_actions import Team
 from studio.annotation.records import (
     AddReport,
@@ -70,6 +71,7 @@ class AnnotationStore:
         self._database = Database(url)
         self._clock = clock
         self.team = Team(self._database, clock)
+        self.judges = Judges(self._database, clock)
 
     def close(self) -> None:
         """Finish what is being written and let go of the database."""

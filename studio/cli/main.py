@@ -20,6 +20,7 @@ from studio.cli import (
     demo,
     doctor,
     evaluate,
+    judge,
     lr_range,
     match,
     plan,
@@ -56,6 +57,7 @@ app.command("chat")(chat.chat)
 app.command("evaluate")(evaluate.evaluate)
 app.command("candidates")(candidates.candidates)
 app.command("match")(match.match)
+app.command("judge")(judge.judge)
 app.command("accounts")(accounts.accounts)
 app.command("doctor")(doctor.doctor)
 app.command("worker", hidden=True)(child_processes.worker)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from studio.annotation import AnnotationStore
-from studio.annotation.records import TIES, ItemFilter
+from studio.annotation.records import TIES, ItemFilter, is_judge
 from studio.core.errors import ConflictError, InputError, NotFoundError, StudioError
 from studio.core.logs import log_told
 from studio.core.paths import Workspace
@@ -24,8 +24,6 @@ from studio.evaluation.win_rate import Vote
 from studio.runs.store import RunStore
 
 LEAST, MOST = 2, 4
-JUDGE = "judge:"
-"""How names of annotators begin that are no people's."""
 SOURCE = "match"
 
 
@@ -115,7 +113,7 @@ def match_standing(
     rows = {pair.item: pair.row for pair in match.pairs}
     removed = sum(pair.item not in there for pair in match.pairs)
     judged = [record for record in records if record["kind"] in (*TIES, "choose")]
-    of_people = [one for one in judged if not one["annotator"].startswith(JUDGE)]
+    of_people = [one for one in judged if not is_judge(one["annotator"])]
     blind = [one for one in of_people if not one["authors_seen"]]
     return standing_of(
         match,

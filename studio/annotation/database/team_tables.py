@@ -1,4 +1,4 @@
-"""Tables of the team's work: second showings, gold, guidelines, decisions and the audit log."""
+"""Tables of the team's work: second showings, gold, guidelines, decisions, the audit log, judges."""
 
 from __future__ import annotations
 
@@ -70,4 +70,27 @@ class AuditEntry(Base):
     action: Mapped[str] = mapped_column(String(40))
     dataset: Mapped[str] = mapped_column(String(200), default="")
     details: Mapped[dict] = mapped_column(JSON)
+    created_at: Mapped[float] = mapped_column(Float)
+
+
+class Judgement(Base):
+    """What a model that judges says of a pair. It is no label: nothing counts it by itself.
+
+    Attributes:
+        judge: Its name as an annotator, `judge:MODEL`.
+        kind: `choose`, `tie`, or `unreadable` when its words could not be understood.
+        changed_mind: It preferred another answer when the two were shown the other way round.
+        said: Its own words, for each order of the two: the first one first, then last.
+        model, prompt: Who was asked, and the version of the question.
+    """
+
+    __tablename__ = "judgements"
+    pair_id: Mapped[int] = mapped_column(ForeignKey("pairs.id"), primary_key=True)
+    judge: Mapped[str] = mapped_column(String(200), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(20))
+    winner_id: Mapped[int | None] = mapped_column(ForeignKey("candidates.id"))
+    changed_mind: Mapped[bool] = mapped_column(Boolean)
+    said: Mapped[list] = mapped_column(JSON)
+    model: Mapped[str] = mapped_column(String(2400))
+    prompt: Mapped[str] = mapped_column(String(40))
     created_at: Mapped[float] = mapped_column(Float)

@@ -87,6 +87,42 @@ def kappa(
     return MeasuredFigure(float(cohen_kappa_score(one, two)), count=count)
 
 
+def measured_kappa(
+    one: Sequence[int],
+    two: Sequence[int],
+    exchange: Exchange | None = None,
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> MeasuredFigure:
+    """Compute Cohen's κ of two over the same pairs with a 95 % bootstrap interval over the pairs."""
+    found = kappa(one, two, exchange)
+    if found.value is None or not resamples:
+        return found
+    import numpy as np
+
+    exchanged = exchange or int
+    given = {*one, *two}
+    values = sorted(given | {exchanged(value) for value in given})
+    mirror = [values.index(exchanged(value)) for value in values]
+    table = np.zeros((len(values), len(values)))
+    for first, second in zip(one, two, strict=True):
+        table[values.index(first), values.index(second)] += 1
+    draws = np.random.default_rng(seed).multinomial(
+        len(one), table.ravel() / len(one), size=resamples
+    )
+    tables = draws.reshape(-1, *table.shape) / len(one)
+    tables = (tables + tables[:, mirror][:, :, mirror]) / 2
+    observed = np.trace(tables, axis1=1, axis2=2)
+    expected = (tables.sum(axis=1) * tables.sum(axis=2)).sum(axis=1)
+    told = expected < 1
+    if not told.any():
+        return found
+    spread = (observed[told] - expected[told]) / (1 - expected[told])
+    low, high = np.percentile(spread, (2.5, 97.5))
+    return MeasuredFigure(found.value, float(low), float(high), found.count)
+
+
 def kappas(
     ratings: Iterable[Rating], exchange: Exchange | None = None
 ) -> dict[tuple[Hashable, Hashable], MeasuredFigure]:
