@@ -29,8 +29,9 @@ def match(
         list[str] | None,
         typer.Option(
             "--adapter",
-            metavar="RUN[@STEP]|DIR",
-            help="A contestant on that base; may be given several times.",
+            metavar="RUN[@STEP]|DIR|endpoint:URL#MODEL",
+            help="A contestant on that base, or a model of an OpenAI-compatible server; may be "
+            "given several times.",
         ),
     ] = None,
     against: Annotated[
@@ -47,6 +48,12 @@ def match(
     max_new_tokens: Annotated[
         int, typer.Option(min=1, max=4096, help="Longest answer; it is cut there.")
     ] = 64,
+    key_from: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", help="The environment variable that holds the key of the endpoint."
+        ),
+    ] = "",
     overlap: Annotated[int, typer.Option(min=1, max=50, help="People who judge each pair.")] = 1,
     with_seen: Annotated[
         bool,
@@ -70,7 +77,7 @@ def match(
     evaluation_id = model or ""
     if adapter or data:
         evaluation_id = _answered(
-            place, model, adapter or [], against, data, split, limit, max_new_tokens
+            place, model, adapter or [], against, data, split, limit, max_new_tokens, key_from
         )
     if not evaluation_id:
         raise InputError(
@@ -97,6 +104,7 @@ def _answered(
     split: str | None,
     limit: int | None,
     max_new_tokens: int,
+    key_from: str,
 ) -> str:
     """The id of an evaluation in which the contestants have answered the rows."""
     from studio.cli.evaluate import compute_here
@@ -114,8 +122,11 @@ def _answered(
         max_new_tokens=max_new_tokens,
         data=data,
         split=split or "",
+        key_from=key_from,
     )
     made = create_evaluation(place, wanted, limit=limit)
+    for note in made.request.notes:
+        say(f"! {note}")
     return compute_here(place, made).evaluation_id
 
 
