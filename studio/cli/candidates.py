@@ -28,8 +28,9 @@ def candidates(
         list[str] | None,
         typer.Option(
             "--adapter",
-            metavar="RUN[@STEP]|DIR",
-            help="Who writes: a run, a checkpoint, an adapter folder; several write side by side.",
+            metavar="RUN[@STEP]|DIR|endpoint:URL#MODEL",
+            help="Who writes: a run, a checkpoint, an adapter folder, a model of an OpenAI-compatible "
+            "server; several write side by side.",
         ),
     ] = None,
     against: Annotated[
@@ -65,6 +66,12 @@ def candidates(
     ] = 128,
     batch_size: Annotated[int, typer.Option(min=1, max=1024, help="Answers at once.")] = 16,
     quantization: Annotated[str, typer.Option(help="none, int8, nf4 or fp4.")] = "none",
+    key_from: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", help="The environment variable that holds the key of the endpoint."
+        ),
+    ] = "",
     resume: Annotated[
         str | None, typer.Option(metavar="ID", help="Go on with writing that was stopped.")
     ] = None,
@@ -88,6 +95,8 @@ def candidates(
             )
     else:
         base, _, run = (model or "").partition("@")
+        if (model or "").startswith("endpoint:"):  # an address may have an @ of its own
+            base, run = model or "", ""
         if not base or data is None:
             raise InputError(
                 "Who writes, and to which rows?",
@@ -104,6 +113,7 @@ def candidates(
             split=split or "",
             draws=draws_of(answers, temperature=temperature, top_p=top_p, seed=seed, greedy=greedy),
             dataset=dataset or "",
+            key_from=key_from,
         )
         made = create_candidates(
             place, wanted, columns=mapping(column), limit=limit, unanswered=unanswered

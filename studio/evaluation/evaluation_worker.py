@@ -12,7 +12,7 @@ from studio.core.errors import StoppedError, StudioError
 from studio.core.logs import log_told
 from studio.core.paths import EvaluationPaths, Workspace, read_state
 from studio.data.schema import Row
-from studio.evaluation.endpoint_session import EndpointSession
+from studio.evaluation.endpoint_session import ROWS_AT_ONCE, EndpointSession
 from studio.evaluation.evaluated_models import EvaluatedModel
 from studio.evaluation.evaluated_rows import read_rows, with_system_prompt
 from studio.evaluation.evaluation import DrawnAnswers, Evaluation, ModelResult, State
@@ -192,6 +192,8 @@ class _Task:
             groups.setdefault(self.rows[number].images, []).append(number)
         chunk: list[int] = []
         most = BATCHES_AT_ONCE * self.request.batch_size // max(1, len(self.request.draws))
+        if models[0].endpoint is not None:
+            most = min(most, ROWS_AT_ONCE)
         for group in groups.values():
             chunk += group
             if len(chunk) >= most:

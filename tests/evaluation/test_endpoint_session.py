@@ -9,8 +9,9 @@ from studio.core.paths import EMBEDDED, Workspace
 from studio.evaluation import endpoint_session, evaluation_worker
 from studio.evaluation.evaluated_rows import choose_rows
 from studio.evaluation.evaluation_request import Wanted, prepare_request
-from studio.evaluation.evaluation_store import EvaluationStore, read_answers
+from studio.evaluation.evaluation_store import EvaluationStore, read_answers, read_drawn
 from studio.evaluation.evaluation_worker import compute
+from studio.models.answering.draw import Draw
 from studio.models.endpoint_errors import EndpointError
 from tests.models.endpoint_stand_in import completion, refusal, stand_in
 
@@ -72,7 +73,6 @@ def test_row_that_is_refused_has_its_reason_and_five_in_a_row_end_it(workspace, 
     (reason,) = next(iter(done.results.values())).failed.values()
     assert "context length" in reason
     server.reply = lambda body: refusal(400, "never")
-    other = made(workspace, server, metrics=("words",))
     request = f"endpoint:{server.url}#other"
     other = made(workspace, server, model=request, metrics=("words",))
     with pytest.raises(EndpointError, match="none of 5 questions in a row"):
@@ -101,3 +101,18 @@ def test_key_that_is_not_there_is_said_before_anything_is_asked(workspace, serve
     with pytest.raises(InputError, match="NO_SUCH_KEY_HERE is not set"):
         compute(workspace, evaluation.evaluation_id)
     assert not server.asked
+
+
+def test_endpoint_writes_several_answers_to_a_row(workspace, server):
+    server.reply = lambda body: completion(*[f"{body['temperature']}"] * body.get("n", 1))
+    draws = (Draw(0.0), Draw(0.7, 0.9, 5), Draw(0.7, 0.9, 5))
+    done = compute(workspace, made(workspace, server, draws=draws, dataset="new").evaluation_id)
+    drawn = read_drawn(EvaluationStore(workspace).paths(done))
+    assert len(drawn) == 6
+    for one in drawn.values():
+        assert [answer.text for answer in one.answers] == ["0.0", "0.7", "0.7"]
+    assert len(server.asked) == 12 and server.asked[1]["n"] == 2 and server.asked[1]["seed"] == 6
+    server.reply = lambda body: refusal(400, "image input is not supported")
+    other = made(workspace, server, draws=draws, dataset="new")
+    with pytest.raises(EndpointError, match="takes no images"):
+        compute(workspace, other.evaluation_id)
