@@ -52,11 +52,13 @@ def judge(
         return _count(look_at(workspace), dataset, count or uncount, bool(count), json)
     if not (model or endpoint or key_from):
         return _show(look_at(workspace), dataset, json)
-    from studio.launch.judge import find_judge
+    from studio.launch.judge import find_judge, pairs_waiting
 
     place = locate(workspace)
     found = find_judge(place, endpoint=endpoint, model=model, key_from=key_from)
-    _agree_to_send(found, yes)
+    waiting = pairs_waiting(place, dataset, found)
+    if waiting:
+        _agree_to_send(found, min(waiting, limit or waiting), yes)
     report = _run(place, dataset, found, limit)
     if json:
         print_json(asdict(report))
@@ -90,12 +92,12 @@ def _run(place: Workspace, dataset: str, found: EvaluatedModel, limit: int | Non
         ) from None
 
 
-def _agree_to_send(found: EvaluatedModel, yes: bool) -> None:
+def _agree_to_send(found: EvaluatedModel, pairs: int, yes: bool) -> None:
     """Say what leaves the machine, and ask whether it may."""
     endpoint = found.endpoint
     if endpoint is None:
         return
-    say(endpoint.what_leaves("The questions, images and answers of the pairs"))
+    say(endpoint.what_leaves(f"Questions, images and answers of {counted(pairs, 'pair')}"))
     if endpoint.leaves_machine and not yes:
         typer.confirm("Send them?", abort=True, err=True)
 

@@ -198,6 +198,13 @@ class _Task:
         )
 
 
+def pairs_waiting(workspace: Workspace, dataset: str, judge: EvaluatedModel) -> int:
+    """Count the pairs that a judge has yet to judge. Raises NotFoundError."""
+    with _opened(workspace, None) as library:
+        prompt = question_version(library.team.guidelines(dataset).version)
+        return len(library.judges.waiting(dataset, judge_name(judge), prompt))
+
+
 def judges_of(workspace: Workspace, dataset: str) -> list[JudgeFigures]:
     """Measure every judge of a dataset. Raises NotFoundError."""
     with _opened(workspace, None) as library:

@@ -192,7 +192,7 @@ def test_command_says_what_leaves_and_gives_one_object(
     asked = [*base, "--endpoint", server.url, "--model", "small-vlm"]
     assert main(asked) == 0
     out = capsys.readouterr()
-    assert "answers of the pairs are sent to 127.0.0.1" in out.err
+    assert "answers of 6 pairs are sent to 127.0.0.1" in out.err
     assert json.loads(out.out)["figures"]["pairs"] == PAIRS
     assert main([*base]) == 0
     assert json.loads(capsys.readouterr().out)["judges"][0]["judge"] == NAME

@@ -37,8 +37,8 @@ UNREADABLE = "unreadable"
 FIRST, SECOND, TIE = 0, 1, 2
 LONGEST_WORDS = 2_000
 """Characters of a judge's own words that are kept."""
-NO_VERDICT = "It has judged no pair yet."
-NO_GOLD = "It has judged no gold pair."
+NO_VERDICT = "It has given no verdict that can be read."
+NO_GOLD = "It has given no readable verdict on a gold pair."
 NO_PEOPLE = "No pair that it judged has a majority of people."
 
 

@@ -9,7 +9,15 @@ import krippendorff
 import pytest
 
 from studio.annotation.quality import agreement
-from studio.annotation.quality.agreement import ALONE, SAME, alpha, kappa, kappas, percent_agreement
+from studio.annotation.quality.agreement import (
+    ALONE,
+    SAME,
+    alpha,
+    kappa,
+    kappas,
+    measured_kappa,
+    percent_agreement,
+)
 
 # Krippendorff, Computing Krippendorff's Alpha-Reliability (2011), section C: four observers,
 # twelve units, missing data; nominal α = .743, ordinal α = .815.
@@ -170,3 +178,23 @@ def test_what_is_undefined_is_said_in_words():
     assert "in common" in kappa([], []).why
     assert "gold" in agreement.gold_accuracy(0, 0).why
     assert "second time" in agreement.self_consistency(0, 0).why
+
+
+def test_kappa_has_an_interval_that_does_not_depend_on_which_answer_is_stored_first():
+    one = [0, 1, 0, 1, 2, 0, 1, 0, 1, 0]
+    two = [0, 1, 0, 0, 2, 0, 1, 1, 1, 0]
+    turned = [{0: 1, 1: 0}.get(value, value) for value in one]
+    other = [{0: 1, 1: 0}.get(value, value) for value in two]
+    found = measured_kappa(one, two, _exchanged)
+    assert found.low < found.value < found.high <= 1 and found.count == 10
+    assert measured_kappa(turned, other, _exchanged).value == pytest.approx(found.value)
+    assert (found.value, found.count) == (kappa(one, two, _exchanged).value, 10)
+    more = measured_kappa(one * 20, two * 20, _exchanged)
+    assert more.high - more.low < (found.high - found.low) / 2
+    assert measured_kappa([0, 0], [0, 0]).value is None
+    same = measured_kappa(one, one, _exchanged)
+    assert (same.value, same.low, same.high) == pytest.approx((1, 1, 1))
+
+
+def _exchanged(value: int) -> int:
+    return {0: 1, 1: 0}.get(value, value)
