@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
-from studio.data.schema import Message
+from studio.data.schema import Answer, Message
 
 LabelKind = Literal["choose", "tie", "both_good", "both_bad", "skip", "unsure"]
 TiePolicy = Literal["drop", "ignore"]
@@ -88,7 +89,11 @@ class DatasetView:
 
 @dataclass(frozen=True)
 class CandidateView:
-    """One answer; `length` in characters."""
+    """One answer; `length` in characters.
+
+    Attributes:
+        decoding: How a model wrote it; None for others.
+    """
 
     id: int
     text: str
@@ -96,6 +101,12 @@ class CandidateView:
     length: int
     tokens: int | None
     reference: bool
+    decoding: Mapping[str, object] | None = None
+
+    @property
+    def answer(self) -> Answer:
+        """It as part of a row."""
+        return Answer(self.text, self.author, self.tokens, self.decoding)
 
 
 @dataclass(frozen=True)

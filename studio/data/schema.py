@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypeGuard
 
@@ -41,14 +41,14 @@ class Answer:
 
     Attributes:
         tokens: How many its writer counted, if known.
-        decoding: How a model wrote it: run, step, temperature, seed …; two answers are the same
-            whatever this says.
+        decoding: How a model wrote it: model, run, step, temperature, top_p, seed, `at` (seconds
+            since the epoch) …; two answers are the same whatever this says.
     """
 
     text: str
     author: str = ""
     tokens: int | None = field(default=None, compare=False)
-    decoding: dict[str, Any] | None = field(default=None, compare=False)
+    decoding: Mapping[str, object] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -179,19 +179,20 @@ class BadRow:
 def plain_row(row: Row) -> dict[str, Any]:
     """Turn a row into plain values, the same for the same contents in every version.
 
-    Labels and how answers were written are not among them, and turns say `scored` only if they are not.
+    Labels are not among them, turns say `scored` only if they are not, and answers how they were
+    made only where that is known.
     """
     values = asdict(row)
+    for name in ("completion", "chosen", "rejected"):
+        values[name] = values[name] and _plain_answer(values[name])
+    values["candidates"] = tuple(map(_plain_answer, values["candidates"]))
     for message in values["prompt"]:
         if message["scored"]:
             del message["scored"]
     del values["labels"], values["alone"]
-    for answer in (
-        values["completion"],
-        values["chosen"],
-        values["rejected"],
-        *values["candidates"],
-    ):
-        if answer is not None:
-            del answer["tokens"], answer["decoding"]
     return values
+
+
+def _plain_answer(values: dict[str, Any]) -> dict[str, Any]:
+    unknown = [name for name in ("tokens", "decoding") if values[name] is None]
+    return {name: value for name, value in values.items() if name not in unknown}

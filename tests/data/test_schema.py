@@ -28,3 +28,15 @@ def test_half_a_preference_is_none():
 def test_digests_of_rows_without_weights_stay_as_they_were():
     prompt = plain_row(Row("a", ("ab",), TURNS))["prompt"]
     assert [turn.get("scored") for turn in prompt] == [None, False, None]
+
+
+def test_how_an_answer_was_made_changes_neither_what_it_is_nor_old_digests():
+    how = {"model": "tiny", "seed": 1}
+    written = Answer("yes", "tiny", 2, how)
+    assert written == Answer("yes", "tiny") and len({written, Answer("yes", "tiny")}) == 1
+    row = Row("a", (), TURNS, completion=Answer("no"), candidates=(written,))
+    values = plain_row(row)
+    assert values["completion"] == {"text": "no", "author": ""}
+    assert values["candidates"] == (
+        {"text": "yes", "author": "tiny", "tokens": 2, "decoding": how},
+    )

@@ -102,7 +102,7 @@ def _verdict(item: ItemView, answer: Answer, score: int, of: int, number: int) -
 def _said_of_both(
     item: ItemView, kinds: Mapping[int, Counter[str]], decided: set[object]
 ) -> list[tuple[Answer, int]]:
-    texts = {one.id: Answer(one.text, one.author) for one in item.candidates}
+    texts = {one.id: one.answer for one in item.candidates}
     found = []
     for pair in item.pairs:
         counted = kinds.get(pair.id, Counter())
@@ -118,7 +118,7 @@ def _given_verdict(item: ItemView) -> list[tuple[Answer, int]]:
     given = [one for one in item.candidates if not is_written(one.author)]
     if score is None or len(given) != 1:
         return []
-    return [(Answer(given[0].text, given[0].author), score)]
+    return [(given[0].answer, score)]
 
 
 def _items(rows: Sequence[Row]) -> list[list[Row]]:

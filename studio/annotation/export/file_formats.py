@@ -20,7 +20,7 @@ from studio.annotation.export.tagged_text import copy_images, image_name, write_
 from studio.core.errors import NotFoundError
 from studio.core.paths import link_or_copy
 from studio.core.spreadsheet import neutral
-from studio.data.schema import VERDICT, Message, Row
+from studio.data.schema import VERDICT, Answer, Message, Row
 from studio.data.trl_format import answer_messages
 
 ANSWERS = ("completion", "chosen", "rejected")
@@ -70,7 +70,9 @@ def write_parquet(contents: Contents, images: Images, folder: Path) -> None:
         }
         for row in contents.rows
     ]
-    pq.write_table(pa.Table.from_pylist(records), folder / "preferences.parquet")
+    names = dict.fromkeys(name for record in records for name in record)
+    whole = [{name: record.get(name) for name in names} for record in records]
+    pq.write_table(pa.Table.from_pylist(whole), folder / "preferences.parquet")
 
 
 def _write_ranked(rows: Sequence[Row], images: Images, folder: Path) -> None:
@@ -81,7 +83,13 @@ def _write_ranked(rows: Sequence[Row], images: Images, folder: Path) -> None:
             "images": [image_name(images, sha) for sha in ranking.row.images],
             "prompt": [_turn(message) for message in ranking.row.prompt],
             "answers": [
-                {"text": answer.text, "author": answer.author, "wins": won, "losses": lost}
+                {
+                    "text": answer.text,
+                    "author": answer.author,
+                    **({"decoding": dict(answer.decoding)} if answer.decoding else {}),
+                    "wins": won,
+                    "losses": lost,
+                }
                 for answer, won, lost in zip(
                     ranking.answers, ranking.wins, ranking.losses, strict=True
                 )
@@ -124,10 +132,19 @@ def _record(row: Row, images: Images, shape: str) -> dict[str, Any]:
         "prompt": [_turn(message) for message in row.prompt],
         **{name: answer_messages(answer) for name, answer in given.items()},
         **{f"{name}_author": answer.author for name, answer in given.items()},
+        **{f"{name}_decoding": how for name, one in given.items() if (how := _decoding(one))},
         **({"label": row.meta[VERDICT] == "good"} if shape == "verdicts" else {}),
         "votes": row.meta.get("votes", 0),
         **_columns(row),
     }
+
+
+def _decoding(answer: Answer) -> str:
+    """How a model wrote an answer, as JSON; empty where none did."""
+    if not answer.decoding:
+        return ""
+    tokens = {} if answer.tokens is None else {"tokens": answer.tokens}
+    return json.dumps({**answer.decoding, **tokens}, ensure_ascii=False)
 
 
 def _columns(row: Row) -> dict[str, str]:

@@ -19,6 +19,10 @@ from studio.data.schema import Row
 OF_ROWS: dict[str, tuple[str, Callable[[Row], object]]] = {
     "ids": ("names of rows", lambda row: row.external_id),
     "authors": ("authors of answers", lambda row: any(answer.author for answer in _answers(row))),
+    "decoding": (
+        "how models wrote answers",
+        lambda row: any(answer.decoding for answer in _answers(row)),
+    ),
     "votes": ("numbers of votes", lambda row: row.meta.get("votes")),
     "labels": ("labels of single people", lambda row: row.meta.get("votes")),
     "meta": ("other columns of the source", source_meta),

@@ -22,7 +22,7 @@ from studio.annotation.records import (
     ItemView,
     PairView,
 )
-from studio.data.schema import Answer, Row
+from studio.data.schema import Row
 
 REASONS = {
     "unlabelled": "no label yet",
@@ -210,7 +210,7 @@ def _verdict(pair: PairView, votes: Counter, policy: ExportPolicy, fact: Fact) -
 
 
 def _row(item: ItemView, pair: PairView, verdict: Verdict, fact: Fact) -> Row:
-    answers = {c.id: Answer(c.text, c.author) for c in item.candidates}
+    answers = {c.id: c.answer for c in item.candidates}
     origin = {"written": fact.origin} if fact.origin else {}
     winner = pair.first_id if verdict.winner_id == pair.first_id else pair.second_id
     loser = pair.second_id if winner == pair.first_id else pair.first_id

@@ -27,7 +27,7 @@ from studio.core import spreadsheet
 from studio.core.errors import DataError, NotFoundError
 from studio.core.paths import Workspace, building, read_json, write_json
 from studio.core.plurals import counted
-from studio.data.schema import Answer, Row, plain_row
+from studio.data.schema import Row, plain_row
 
 __all__ = ["FORMATS", "Export", "Shape", "explain", "export_name", "export_preferences"]
 Shape = Literal["preferences", "completions", "ranked", "answers", "verdicts"]
@@ -182,7 +182,7 @@ def _pairs(store: AnnotationStore, dataset: str, wanted: set[int]) -> Iterator[R
     """Yield pairs as rows with two candidates; several of one item have names of their own."""
     for item in store.every(ItemFilter(dataset=dataset, excluded=False)):
         pairs = [pair for pair in item.pairs if pair.id in wanted]
-        answers = {one.id: Answer(one.text, one.author) for one in item.candidates}
+        answers = {one.id: one.answer for one in item.candidates}
         for pair in pairs:
             more = f"#{pair.id}" if len(pairs) > 1 else ""
             yield Row(

@@ -56,7 +56,14 @@ def veiled(item: ItemView, person: Viewer) -> ItemView:
     return replace(
         item,
         candidates=tuple(
-            replace(answer, id=person.handle(answer.id), author="", reference=False)
+            replace(
+                answer,
+                id=person.handle(answer.id),
+                author="",
+                reference=False,
+                tokens=None,
+                decoding=None,
+            )
             for answer in order
         ),
         pairs=tuple(replace(pair, id=person.handle(pair.id), **hidden) for pair in item.pairs),

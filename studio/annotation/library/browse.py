@@ -171,7 +171,16 @@ def _candidates(connection: Connection, ids: Sequence[int]) -> dict[int, list[Ca
     grouped = defaultdict(list)
     for row in connection.execute(query.order_by(Candidate.id)):
         grouped[row.item_id].append(
-            CandidateView(row.id, row.text, row.author, row.length, row.tokens, row.reference)
+            CandidateView(
+                row.id,
+                row.text,
+                row.author,
+                row.length,
+                row.tokens,
+                row.reference,
+                # people's answers keep something else there
+                row.decoding if "model" in (row.decoding or ()) else None,
+            )
         )
     return grouped
 

@@ -239,6 +239,8 @@ def _missing_candidates(
                 "text_hash": key[2],
                 "text": answer.text,
                 "length": len(answer.text),
+                "tokens": answer.tokens,
+                "decoding": None if answer.decoding is None else dict(answer.decoding),
                 "reference": reference,
                 "tokens": answer.tokens,
                 "decoding": answer.decoding,

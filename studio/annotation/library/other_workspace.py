@@ -147,11 +147,7 @@ class WorkspaceSource:
         for sha in item.images:
             if self._ours.add(self._theirs.path(sha)) != sha:
                 raise DataError(f"the image {sha[:12]}… is not what it was", field="image")
-        answers = {
-            c.id: Answer(c.text, c.author)
-            for c in item.candidates
-            if not c.author.startswith(WRITTEN_BY)
-        }
+        answers = {c.id: c.answer for c in item.candidates if not c.author.startswith(WRITTEN_BY)}
         reference = next((c.id for c in item.candidates if c.reference and c.id in answers), None)
         pair = next(
             (

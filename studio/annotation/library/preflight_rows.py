@@ -64,9 +64,7 @@ def row_of(item: ItemView, decided: dict[int, Preference]) -> Row:
     Args:
         decided: Pair → chosen and rejected, where people voted.
     """
-    answers = {
-        candidate.id: Answer(candidate.text, candidate.author) for candidate in item.candidates
-    }
+    answers = {candidate.id: candidate.answer for candidate in item.candidates}
     preference = next(
         (preferred for pair in item.pairs if (preferred := _preference(pair, answers, decided))),
         None,

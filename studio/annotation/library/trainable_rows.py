@@ -17,7 +17,7 @@ from studio.annotation.store import AnnotationStore
 from studio.core.errors import DataError, source_error
 from studio.data.conversation import flaw
 from studio.data.numbered_rows import TRAIN
-from studio.data.schema import Answer, Row
+from studio.data.schema import Row
 from studio.data.sources.registry import LIBRARY
 
 YES = {"": True, "yes": True, "true": True, "no": False, "false": False}
@@ -109,7 +109,7 @@ def _answers(item: ItemView, preferences: Sequence[Row]) -> tuple[list[Row], str
     reference = next((candidate for candidate in given if candidate.reference), None)
     if reference is not None and not written:
         row = Row(item.external_id, item.images, item.prompt, meta=item.meta)
-        return [replace(row, completion=Answer(reference.text, reference.author))], ""
+        return [replace(row, completion=reference.answer)], ""
     return written or best, REASONS["circular"] if circular else "no answer yet"
 
 

@@ -6,6 +6,8 @@ import time
 
 from studio.annotation import EditView, ItemView
 from studio.annotation.library.edits import editable_question
+from studio.annotation.records import CandidateView
+from studio.core.plurals import counted
 from studio.data.schema import Message
 from studio.ui.data.rows_view import Named, named_answers, status
 from studio.ui.shared.text_differences import differences, safe
@@ -78,12 +80,29 @@ def _answer(answer: Named, text: str) -> str:
     candidate = answer.candidate
     facts = [safe(candidate.author)] if candidate.author else []
     facts.append(f"{candidate.length:,} characters")
+    facts += [safe(fact) for fact in written_how(candidate)]
     head = f'<b>{answer.word}</b><span class="quiet">{" · ".join(facts)}</span>'
     body = f'<p class="turn">{text}</p>'
     return (
         f'<div class="answer-card {answer.tone}">{head}'
         f"{_editable(body, candidate.text, str(candidate.id))}</div>"
     )
+
+
+def written_how(candidate: CandidateView) -> list[str]:
+    """Say how a model wrote an answer: tokens, model, decoding, time; nothing for others."""
+    how = candidate.decoding
+    if how is None:
+        return []
+    facts = [] if candidate.tokens is None else [counted(candidate.tokens, "token", "tokens")]
+    names = {"model": "model", "temperature": "temperature", "top_p": "top-p", "seed": "seed"}
+    facts += [f"{word} {how[name]}" for name, word in names.items() if how.get(name) is not None]
+    if how.get("image"):
+        facts.append(f"{how['image']} image")
+    made = how.get("at")
+    if isinstance(made, (int, float)):
+        facts.append(time.strftime("%Y-%m-%d %H:%M", time.localtime(made)))
+    return facts
 
 
 def _editable(shown: str, text: str, candidate: str) -> str:

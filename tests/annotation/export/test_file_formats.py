@@ -77,3 +77,24 @@ def test_an_older_csv_export_reads_back_by_the_rule_it_was_written_by(store, ima
     manifest.write_text(json.dumps(known), encoding="utf-8")
     (row,) = read_back(made, "csv", workspace)
     assert {row.chosen.text, row.rejected.text} == {"=1+1", "-3.5"}
+
+
+def test_how_a_model_wrote_an_answer_is_exported_where_it_is_known(store, images, workspace):
+    import pyarrow.parquet as pq
+
+    how = {"model": "tiny", "seed": 3}
+    rows = [
+        make_row(1, images=(), candidates=(Answer("red", "a"), Answer("blue", "b"))),
+        make_row(
+            2, images=(), candidates=(Answer("red", "a", 2, how), Answer("blue", "a", 2, how))
+        ),
+    ]
+    store.add_rows("charts", rows)
+    for _ in rows:
+        store.save(answer(store.claim("ana"), "ana"))
+    lines = (export(store, workspace, format="jsonl").path / "preferences.jsonl").read_text("utf-8")
+    given = [json.loads(line).get("chosen_decoding") for line in lines.splitlines()]
+    assert given[0] is None and json.loads(given[1]) == {**how, "tokens": 2}
+    table = pq.read_table(export(store, workspace, format="parquet").path / "preferences.parquet")
+    assert table["chosen_decoding"].to_pylist() == given
+    assert export(store, workspace, format="csv").not_held["decoding"] == 1

@@ -71,3 +71,24 @@ def test_half_a_preference_is_refused(store):
 def test_unusable_dataset_names_are_refused(store, name):
     with pytest.raises(DataError, match="name of a dataset"):
         store.add_rows(name, make_rows(1))
+
+
+HOW = {
+    "model": "tiny",
+    "run": "a",
+    "step": 5,
+    "temperature": 1.0,
+    "top_p": 0.9,
+    "seed": 3,
+    "time": 9.0,
+}
+
+
+def test_how_a_model_wrote_an_answer_is_kept_with_it(store):
+    written = (Answer("red", "tiny", 2, HOW), Answer("blue", "tiny"))
+    store.add_rows("charts", [make_row(1, candidates=written)])
+    (item,) = store.browse(ItemFilter(dataset="charts"))
+    assert [(one.tokens, one.decoding) for one in item.candidates] == [(2, HOW), (None, None)]
+    assert (item.candidates[0].answer.tokens, item.candidates[0].answer.decoding) == (2, HOW)
+    again = make_row(1, candidates=(Answer("red", "tiny", 2, {**HOW, "at": 10}),))
+    assert store.add_rows("charts", [again]) == AddReport(unchanged=1)

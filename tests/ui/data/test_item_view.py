@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+from studio.annotation.library.blinding import veiled
+from studio.data.schema import Answer, Message, Part, Row
+from studio.ui.data.item_view import detail
 from studio.ui.data.state import LibraryState
 from tests.ui.data.click_event import event
 from tests.ui.library_tab import REQUEST, imported
@@ -45,3 +48,15 @@ def test_texts_are_edited_with_history_and_conflicts_keep_what_was_typed(tab, li
     refused = library.edit(state, event(**sent), REQUEST)
     assert list(refused) == ["problem"] and "in the meantime" in refused["problem"]
     assert tab.context.store.item(item.id).question == "How few?"
+
+
+def test_an_answer_tells_how_a_model_wrote_it_unless_its_pair_waits(tab):
+    how = {"model": "<b>tiny</b>", "temperature": 0.9, "top_p": 1.0, "seed": 3, "at": 0}
+    prompt = (Message("user", (Part("text", "Which?"),)),)
+    answers = (Answer("red", "run-a", 2, how), Answer("blue", "run-b", 1, how))
+    tab.context.store.add_rows("charts", [Row("1", (), prompt, candidates=answers)])
+    (item,) = tab.context.store.browse()
+    shown = detail(item, [])
+    assert "2 tokens · model &lt;b&gt;tiny&lt;/b&gt; · temperature 0.9" in shown
+    hidden = detail(veiled(item, tab.context.store.team.viewer("ana")), [])
+    assert "tiny" not in hidden and "temperature" not in hidden and "tokens" not in hidden
