@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.candidates import log_probs
 from studio.core.errors import InputError
 from studio.models.answering.draw import Draw, stream_of
 from studio.models.answering.sampling import draw_tokens
@@ -71,3 +72,11 @@ def test_rows_without_a_draw_stay_greedy_beside_others():
     logits = torch.tensor([[0.0, 1.0], [0.0, 1.0]])
     tokens = draw_tokens(logits, [None, Draw(0.0)], [None, np.random.default_rng(1)])
     assert tokens.tolist() == [1, 1]
+
+
+def test_log_probabilities_of_drawn_answers_are_those_of_separate_scoring(asked, charts):
+    for one in (row([charts[0]], "Which?"), row(charts[:2], "First:", "Which one is higher?")):
+        found = log_probs(asked.answering(), one, 24, HOT)
+        assert len(found) == len(HOT)
+        for drawn_as, scored_as in found:
+            assert drawn_as == pytest.approx(scored_as, rel=1e-4, abs=1e-5)
