@@ -14,6 +14,7 @@ import { attachImportEnd, attachImportTicker } from "./library/import-progress.j
 import { attachOpenRow } from "./library/open-row.js";
 import { attachRowList } from "./library/row-list.js";
 import { attachUploadArea } from "./library/upload-area.js";
+import { showWriteForm } from "./library/write-form.js";
 import { startCurvePicture } from "./runs/curve-picture.js";
 import { recallLook } from "./runs/curve-look.js";
 import { startExportFiles } from "./runs/export-files.js";
@@ -70,7 +71,7 @@ const hooks = {
   adjudicate,
   "label-dataset": labelDataset,
   "refresh-pairs": refreshPairs,
-  "show-write-form": () => document.getElementById("write")?.scrollIntoView({ block: "center" }),
+  "show-write-form": showWriteForm,
   "show-export-result": showExportResult,
   "what-is-shown": whatIsShown,
   "with-kept-look": withKeptLook,

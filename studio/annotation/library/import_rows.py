@@ -242,8 +242,6 @@ def _missing_candidates(
                 "tokens": answer.tokens,
                 "decoding": None if answer.decoding is None else dict(answer.decoding),
                 "reference": reference,
-                "tokens": answer.tokens,
-                "decoding": answer.decoding,
                 "created_at": target.now,
                 "batch": target.batch,
             }

@@ -235,10 +235,8 @@ class DataTab:
         self.parts["label"].click(annotate, None, self.context.shell.tabs, **labelling)
         self.form.wire(self.parts["going"], self.done.begun, quick)
         self.done.wire(self.context.shell, self.parts["going"], self.import_panel, quick)
-        self.done.parts["write_these"].click(
-            partial(gr.update, open=True), None, self.writing.accordion,
-            js=hook("show-write-form"), **quick,
-        )  # fmt: skip
+        showing = {"js": hook("show-write-form"), **quick}
+        self.done.parts["write_these"].click(None, None, None, **showing)
         going = [self.parts["going"], self.form.result, self.done.begun]
         self.sample.click(self.form.add_sample, None, going, **quick)
         self._on(self.ticker.tick, self.poll, [self.parts["seen"]], ("seen", "going", "stop"))
