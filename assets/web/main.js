@@ -6,8 +6,10 @@ import {
 import {
   attachAnnotate, labelDataset, refreshPairs, showExportResult, startAnnotateKeys,
 } from "./annotate/annotate.js";
+import { attachFormErrors } from "./evaluate/form-errors.js";
 import {
-  attachEvaluationList, confirmEvaluationDeletion, evaluationShown,
+  askedEvaluation, attachEvaluationLink, attachEvaluationList, confirmEvaluationDeletion,
+  evaluationShown, nameEvaluation,
 } from "./evaluate/evaluation-list.js";
 import { attachCheckReport } from "./library/check-report.js";
 import { attachImportEnd, attachImportTicker } from "./library/import-progress.js";
@@ -57,6 +59,8 @@ const components = {
   "run-list": attachRunList,
   "evaluation-changes": (component) => followChanges(component, EVALUATIONS),
   "evaluation-list": attachEvaluationList,
+  "evaluation-link": attachEvaluationLink,
+  "evaluate-errors": attachFormErrors,
   checkpoints: attachCheckpoints,
   "field-errors": attachFieldErrors,
   "setting-help": attachHelp,
@@ -79,6 +83,8 @@ const hooks = {
   "recall-look": (smoothing, logScale) => recallLook([smoothing, logScale]),
   "confirm-run-deletion": confirmRunDeletion,
   "evaluation-shown": evaluationShown,
+  "asked-evaluation": askedEvaluation,
+  "name-evaluation": nameEvaluation,
   "confirm-evaluation-deletion": confirmEvaluationDeletion,
   "show-level": showLevel,
   "show-method": showMethod,

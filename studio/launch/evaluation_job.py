@@ -47,14 +47,20 @@ def create_evaluation(
     Raises:
         InputError: Something is unknown, or the rows lack what a metric needs.
     """
-    found = _rows(workspace, wanted, columns, limit)
+    found = find_rows(workspace, wanted, columns, limit)
     request, rows = prepare_request(wanted, found, workspace)
     return EvaluationStore(workspace).create(request, rows)
 
 
-def _rows(
+def find_rows(
     workspace: Workspace, wanted: Wanted, columns: Mapping[str, str] | None, limit: int | None
 ) -> RowChoice:
+    """Read the rows of an evaluation from where they are.
+
+    Raises:
+        DataError: They cannot be read, or there is none.
+        NotFoundError: There is no such run or dataset.
+    """
     spec = wanted.data.strip()
     if not spec.startswith(LIBRARY):
         split = wanted.split or None

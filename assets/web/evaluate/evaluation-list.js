@@ -2,6 +2,11 @@
 
 import { around } from "../shared/dom.js";
 
+const NAME = "evaluation";
+/** The evaluation that a link or the address asks for, until the page shows it. @type {string} */
+let asked = new URL(location.href).searchParams.get(NAME) ?? "";
+let looked = false;
+
 /** @typedef {import("../shared/gradio-bridge.js").Component} Component */
 
 /**
@@ -11,14 +16,59 @@ import { around } from "../shared/dom.js";
  */
 export const attachEvaluationList = ({ element, trigger }) => {
   element.addEventListener("click", (event) => {
-    const found = around(event, "[data-evaluation], [data-page]");
+    const found = around(event, "[data-evaluation], [data-page], [data-run]");
     if (!found) return;
-    trigger("click", { evaluation: found.dataset.evaluation, page: found.dataset.page });
+    const { evaluation, page, run } = found.dataset;
+    if (evaluation !== undefined) asked = "";
+    trigger("click", { evaluation, page, run });
     const narrow = matchMedia("(max-width: 640px)").matches;
     if (found.dataset.page !== undefined) element.scrollIntoView();
     // On a narrow screen the evaluation is below the list.
     else if (narrow) document.getElementById("evaluation-head")?.scrollIntoView();
   });
+};
+
+/**
+ * Follows a link of another tab to an evaluation: opening the tab shows it.
+ *
+ * @param {Component} component
+ */
+export const attachEvaluationLink = ({ element, trigger }) => {
+  element.addEventListener("click", (event) => {
+    const found = around(event, "[data-evaluation]");
+    if (!found) return;
+    asked = String(found.dataset.evaluation);
+    trigger("click", {});
+  });
+};
+
+/**
+ * Puts the evaluation that is asked for before the one shown last.
+ *
+ * @param {any} chosen
+ * @param {...any} looks
+ * @returns {any[]}
+ */
+export const askedEvaluation = (chosen, ...looks) => {
+  looked = true;
+  if (asked === chosen) asked = "";
+  return [asked || chosen, ...looks];
+};
+
+/**
+ * Names the evaluation that is shown in the page's address.
+ *
+ * @param {any} chosen
+ * @returns {any}
+ */
+export const nameEvaluation = (chosen) => {
+  if (!looked) return chosen; // what the browser remembers; the address may ask for another one
+  asked = "";
+  const address = new URL(location.href);
+  if (chosen) address.searchParams.set(NAME, chosen);
+  else address.searchParams.delete(NAME);
+  history.replaceState(history.state, "", address.href);
+  return chosen;
 };
 
 /**
@@ -41,7 +91,11 @@ const shownParts = () => {
  * @param {...any} looks
  * @returns {any[]}
  */
-export const evaluationShown = (chosen, _, ...looks) => [chosen, shownParts(), ...looks];
+export const evaluationShown = (chosen, _, ...looks) => {
+  const wanted = asked && asked !== chosen;
+  // One that the page does not show yet is asked for as on opening it.
+  return [wanted ? asked : chosen, wanted ? "" : shownParts(), ...looks];
+};
 
 /**
  * Asks before the evaluation that is shown is deleted.

@@ -6,21 +6,24 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from studio.api.context import StudioContext
 from studio.core.errors import InputError, StudioError
-from studio.core.paths import EMBEDDED
+from studio.core.paths import EMBEDDED, can_be_path
 from studio.core.plurals import counted
 from studio.data.manifest import list_exports
+from studio.data.sources.registry import LIBRARY
 from studio.evaluation.evaluated_models import BASE
 from studio.evaluation.evaluated_rows import RUN
 from studio.evaluation.evaluation import Evaluation, RowRecord
 from studio.evaluation.evaluation_records import records_of
-from studio.evaluation.evaluation_request import Wanted, metrics_of
+from studio.evaluation.evaluation_request import MARGIN, Wanted, metrics_of
 from studio.evaluation.evaluation_store import EvaluationStore
-from studio.metrics import METRICS, Metric
-from studio.runs import checkpoints
+from studio.launch.evaluation_job import find_rows
+from studio.metrics import METRICS, Metric, suggested_metrics
+from studio.runs import checkpoints, queue
 from studio.runs.run_summary import stamp
 from studio.runs.store import Run
 
@@ -29,7 +32,8 @@ NOBODY = "nobody"
 MOST_RUNS, MOST_STEPS = 100, 6
 REMEMBERED = 4
 PAGE = 20
-MOST_TOKENS, MOST_ROWS = 4096, 1_000_000
+MOST_TOKENS, MOST_ROWS, MOST_AT_ONCE, MOST_PEOPLE = 4096, 1_000_000, 1024, 20
+FIRST_ROWS = 50
 Choices = list[tuple[str, str]]
 
 
@@ -152,6 +156,58 @@ def holds_out(run: Run) -> bool:
         return False
 
 
+def suggestions(
+    context: StudioContext, data: str | None, split: str | None, columns: str | None, compared: bool
+) -> list[str]:
+    """Return the metrics that suit the first rows; none of a source on the hub, which is not asked.
+
+    Args:
+        compared: Whether models are compared.
+
+    Raises:
+        StudioError: The rows cannot be read.
+    """
+    spec = (data or "").strip()
+    if not spec or not _is_here(context, spec):
+        return []
+    wanted = Wanted(model=EMBEDDED, data=spec, split=(split or "").strip())
+    found = find_rows(context.workspace, wanted, columns_of(columns), FIRST_ROWS)
+    names = suggested_metrics(found.rows)
+    return [name for name in names if compared or name != MARGIN]
+
+
+def _is_here(context: StudioContext, spec: str) -> bool:
+    """Whether rows can be read without the network and at once."""
+    if spec.startswith(RUN):
+        try:
+            source = context.runs.get(spec.removeprefix(RUN)).config.data.source
+        except StudioError:
+            return False
+        return not source.startswith(RUN) and _is_here(context, source)
+    if spec.startswith((LIBRARY, f"{EMBEDDED}:", "exports/")):
+        return True
+    return can_be_path(spec) and Path(spec).exists()
+
+
+def columns_of(text: str | None) -> dict[str, str]:
+    """Read `question=query, answer=label`.
+
+    Raises:
+        InputError: A part is not of that form.
+    """
+    found = {}
+    for part in filter(None, (one.strip() for one in (text or "").split(","))):
+        role, equals, name = (one.strip() for one in part.partition("="))
+        if not (role and equals and name):
+            raise InputError(
+                f"{part[:80]!r} names no column.",
+                remedy="Write role=name, for example question=query.",
+                field="columns",
+            )
+        found[role] = name
+    return found
+
+
 def wanted_of(
     model: str | None,
     contestants: Sequence[str] | None,
@@ -160,6 +216,10 @@ def wanted_of(
     split: str | None,
     metrics: Sequence[str] | None,
     tokens: float | None,
+    metric_file: str | None = "",
+    quantization: str | None = "none",
+    batch_size: float | None = None,
+    same_base: bool | None = False,
 ) -> Wanted:
     """Read the form.
 
@@ -176,6 +236,10 @@ def wanted_of(
         adapters=tuple(contestants or ()),
         against=compared or "",
         metrics=tuple(metrics or ()),
+        metric_file=(metric_file or "").strip(),
+        batch_size=whole(batch_size, "batch_size", "Rows asked at once", MOST_AT_ONCE) or 16,
+        quantization=quantization or "none",
+        same_base=bool(same_base),
         max_new_tokens=whole(tokens, "tokens", "Longest answer", MOST_TOKENS) or 64,
         data=str(data).strip(),
         split=(split or "").strip(),
@@ -199,15 +263,63 @@ def whole(number: float | None, name: str, label: str, most: int) -> int | None:
     return int(number)
 
 
-def main_metric(evaluation: Evaluation) -> Metric | None:
-    """The first metric by which answers are right or wrong; None without one."""
+def row_metrics(evaluation: Evaluation) -> list[Metric]:
+    """The metrics by which answers are right or wrong, the main one first."""
     try:
         metrics = metrics_of(evaluation.request)
     except InputError:  # the file of a user's own metric is gone
-        return None
-    return next(
-        (one for one in metrics if one.of_answers and one.higher_is_better is not None), None
-    )
+        return []
+    return [one for one in metrics if one.of_answers and one.higher_is_better is not None]
+
+
+def metric_of(evaluation: Evaluation, name: str | None) -> Metric | None:
+    """The metric called so, else the main one; None without any."""
+    metrics = row_metrics(evaluation)
+    return next((one for one in metrics if one.name == name), metrics[0] if metrics else None)
+
+
+def subject_choices(evaluation: Evaluation) -> Choices:
+    """Models that rows can be looked at for: all but the one they are compared with."""
+    request = evaluation.request
+    return [
+        (short_name(one.name), one.name) for one in request.models if one.name != request.baseline
+    ]
+
+
+def subject_of(evaluation: Evaluation, name: str | None) -> str:
+    """The model called so, else the one that the evaluation is about."""
+    known = {value for _, value in subject_choices(evaluation)}
+    return name if name and name in known else evaluation.subject
+
+
+def short_name(name: str) -> str:
+    """A run without the time in its id; the list shows when it was."""
+    parts = name.split("-", 2)
+    timed = len(parts) == 3 and parts[0].isdigit() and parts[1].isdigit()
+    return parts[2] if timed else name
+
+
+def waits_for(
+    context: StudioContext, evaluation: Evaluation, evaluations: Sequence[Evaluation]
+) -> str:
+    """Say what a queued evaluation waits for."""
+    runs = [run for run in context.runs.list() if not run.status.elsewhere]
+    going = next((run for run in runs if run.status.active), None)
+    if going is not None:
+        return f'Waits for the run "{name_of(going)}": a model that trains keeps the memory.'
+    if queue.is_paused(context.workspace):
+        return "Waits: the queue of Runs is paused."
+    waiting = sum(run.status.state == "queued" for run in runs)
+    if waiting:
+        return f"Waits for {counted(waiting, 'run')} in the queue."
+    other = next((one for one in evaluations if one.status.state == "running"), None)
+    if other is not None:
+        return "Waits for the evaluation that goes on now."
+    before = [one for one in evaluations if one.status.state == "queued"]
+    place = before[::-1].index(evaluation)
+    if place:
+        return f"Waits for {counted(place, 'evaluation')} before it."
+    return "Starts in a moment."
 
 
 def seconds_left(evaluation: Evaluation) -> float | None:

@@ -9,24 +9,26 @@ import gradio as gr
 
 from studio.api.context import StudioContext
 from studio.core.errors import StudioError
-from studio.core.plurals import counted
 from studio.evaluation.evaluation import Evaluation
 from studio.evaluation.match import Match, MatchStore
 from studio.evaluation.row_filters import FILTERS, filter_rows
 from studio.launch.answered_rows import send_rows
-from studio.launch.matches import close_match, create_match, match_standing
+from studio.launch.matches import LEAST, MOST, close_match, create_match, match_standing
 from studio.ui.evaluate import state, views
-from studio.ui.evaluate.form import EvaluationForm
+from studio.ui.evaluate.form import TYPED, EvaluationForm
+from studio.ui.evaluate.lead_check import refuse_others
 from studio.ui.evaluate.state import EvaluationReader
-from studio.ui.events.event_data import text, whole_number
+from studio.ui.events.event_data import number, text
 from studio.ui.events.field_values import remembers
 from studio.ui.runs.page_cache import ShownRuns, carry, word_of
 from studio.ui.shared.html import notice, say, told
 from studio.ui.shared.page_scripts import hook, on_load
 from studio.ui.shell.change_notification import LOOK_AGAIN, evaluations_word, mark
-from studio.ui.shell.navigation import go_to
+from studio.ui.shell.navigation import go_to, link
 
 SHOWN = ("beat", "list", "head", "figures", "match", "rows")
+FIELDS = 5
+"""How many are shown or not beside the buttons."""
 ACTIONS = (
     ("stop", "Stop", "secondary"),
     ("resume", "Go on", "secondary"),
@@ -78,7 +80,11 @@ class EvaluateTab:
                     elem_id="evaluation-list",
                 )
             with gr.Column(scale=3, min_width=320, elem_classes=["surface", "evaluate-detail"]):
-                parts["head"] = gr.HTML(views.NOTHING_CHOSEN, elem_id="evaluation-head")
+                parts["head"] = gr.HTML(
+                    views.NOTHING_CHOSEN,
+                    js_on_load=on_load("evaluation-list"),
+                    elem_id="evaluation-head",
+                )
                 self._actions()
                 parts["figures"] = gr.HTML(elem_id="evaluation-figures", min_height=0)
                 parts["match"] = gr.HTML(elem_id="evaluation-match", min_height=0)
@@ -100,6 +106,16 @@ class EvaluateTab:
                     elem_id=f"evaluation-{name}",
                 )
 
+        with gr.Row(elem_classes="row-tools", elem_id="evaluation-match-options"):
+            self.people = gr.Number(
+                1, label="People who judge each pair", precision=0, minimum=1, visible=False,
+                elem_id="evaluation-people", min_width=160, scale=0,
+            )  # fmt: skip
+            self.with_seen = gr.Checkbox(
+                False, label="Also rows with images that a model was trained on", visible=False,
+                elem_id="evaluation-with-seen", container=False, scale=1,
+            )  # fmt: skip
+
     def _rows(self) -> None:
         with gr.Column(elem_id="evaluation-rows-box"):
             with gr.Row(elem_classes="row-tools"):
@@ -110,6 +126,14 @@ class EvaluateTab:
                 self.search = gr.Textbox(
                     label="Search", placeholder="Words of the question or the answers",
                     max_lines=1, max_length=200, elem_id="evaluation-search", min_width=180, scale=2,
+                )  # fmt: skip
+                self.subject = gr.Dropdown(
+                    [], label="Of model", visible=False, elem_id="evaluation-subject",
+                    min_width=150, scale=1,
+                )  # fmt: skip
+                self.metric = gr.Dropdown(
+                    [], label="Right by", visible=False, elem_id="evaluation-metric",
+                    min_width=150, scale=1,
                 )  # fmt: skip
             self.parts["rows"] = gr.HTML(
                 js_on_load=on_load("evaluation-list"), elem_id="evaluation-rows"
@@ -123,6 +147,10 @@ class EvaluateTab:
                 self.send = gr.Button(
                     "Send", size="sm", min_width=80, elem_id="evaluation-send", scale=0
                 )
+                self.label = gr.Button(
+                    "Label these", size="sm", min_width=100, visible=False, variant="primary",
+                    elem_id="evaluation-label", scale=0,
+                )  # fmt: skip
             self.sent = gr.HTML(elem_id="evaluation-sent", min_height=0)
 
     def wire(self) -> None:
@@ -131,41 +159,59 @@ class EvaluateTab:
         quick = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
         quick["preprocess"] = False
         queued = {**quick, "queue": True, "concurrency_limit": 4}
-        looks = [self.which, self.search, self.page]
-        shown = [self.chosen, *(parts[name] for name in SHOWN), *self.buttons.values(), self.judge]
+        looks = [self.which, self.search, self.subject, self.metric, self.page]
+        shown = [
+            self.chosen,
+            *(parts[name] for name in SHOWN),
+            *self.buttons.values(),
+            *self.fields,
+        ]
         now = {"inputs": [self.chosen, *looks], "outputs": shown, **quick}
         acting = {**now, **queued}
         seen = [self.chosen, self.seen, *looks]
         asking = {"js": hook("evaluation-shown"), "preprocess": False, **LOOK_AGAIN}
         parts["beat"].tick(self.look, seen, shown, **asking)
-        shell.tab.select(self.open, **now)
+        shell.tab.select(self.open, **now, js=hook("asked-evaluation"))
         shell.tab.select(form.offers, None, form.offered, **quick)
+        self.chosen.change(None, self.chosen, None, js=hook("name-evaluation"), **quick)
         turning = [self.page, *shown]
         parts["list"].click(self.pick, [self.chosen, *looks], turning, **quick)
         parts["rows"].click(self.turn, [self.chosen, *looks], turning, **quick)
+        # Only queued events tell the listeners of a state.
+        parts["head"].click(self.to_run, None, [shell.show_run, shell.tabs], **queued)
         again = {**quick, "trigger_mode": "always_last"}
-        for part in (self.which, self.search):
+        for part in (self.which, self.search, self.subject, self.metric):
             part.input(self.narrow, [self.chosen, *looks], turning, **again)
-        started = [form.trouble, *turning]
+        started = [form.errors, form.trouble, *turning]
+        form.wire(quick, queued)
         form.start.click(self.start, [*form.inputs, *looks], started, **queued)
-        for name in ("stop", "resume", "blind", "close"):
+        for name in ("stop", "resume", "close"):
             self.buttons[name].click(getattr(self, name), **acting)
+        matching = {**acting, "inputs": [self.chosen, self.people, self.with_seen, *looks]}
+        self.buttons["blind"].click(self.blind, **matching)
         self.buttons["delete"].click(self.delete, **acting, js=hook("confirm-evaluation-deletion"))
-        labelling = hook("label-dataset", "#evaluation-match [data-imported]")
-        self.judge.click(None, None, None, js=labelling, **quick).then(
-            lambda: go_to("annotate"), None, shell.tabs, **quick
-        )
-        self.send.click(
-            self.send_to_library, [self.chosen, self.which, self.search, self.dataset], self.sent,
-            **queued,
-        )  # fmt: skip
+        self._wire_labelling(quick, queued)
+
+    def _wire_labelling(self, quick: dict[str, Any], queued: dict[str, Any]) -> None:
+        for button, place in ((self.judge, "#evaluation-match"), (self.label, "#evaluation-sent")):
+            labelling = hook("label-dataset", f"{place} [data-imported]")
+            button.click(None, None, None, js=labelling, **quick).then(
+                lambda: go_to("annotate"), None, self.context.shell.tabs, **quick
+            )
+        sending = [self.chosen, self.which, self.search, self.subject, self.metric, self.dataset]
+        self.send.click(self.send_to_library, sending, [self.sent, self.label], **queued)
+
+    @property
+    def fields(self) -> list[Any]:
+        """What is shown or not beside the buttons, in the order of `_fields`."""
+        return [self.judge, self.people, self.with_seen, self.subject, self.metric]
 
     def open(self, chosen: str | None, *looks: Any) -> tuple[Any, ...]:
         """Show what one sees on coming here: the chosen evaluation, else the newest."""
         found = self.reader.list()
         if found and chosen not in {one.evaluation_id for one in found}:
-            return found[0].evaluation_id, *self.show(found[0].evaluation_id, *looks)[1:]
-        return self.show(chosen, *looks)
+            chosen = found[0].evaluation_id
+        return chosen, *self.show(chosen, *looks)[1:]
 
     def show(self, chosen: str | None, *looks: Any) -> tuple[Any, ...]:
         """Everything about an evaluation, whatever is on the page now."""
@@ -179,45 +225,53 @@ class EvaluateTab:
     def pick(self, event: gr.EventData, chosen: str | None, *looks: Any) -> tuple[Any, ...]:
         """Follow a click on a card."""
         clicked = text(event, "evaluation") or chosen
-        which, search, _ = looks
-        return 0, clicked, *self.show(clicked, which, search, 0)[1:]
+        return 0, clicked, *self.show(clicked, *looks[:-1], 0)[1:]
+
+    def to_run(self, event: gr.EventData) -> tuple[Any, Any]:
+        """Open a run that an evaluation is about."""
+        run = text(event, "run")
+        return (link(run), go_to("runs")) if run else (gr.skip(), gr.skip())
 
     def turn(self, event: gr.EventData, chosen: str | None, *looks: Any) -> tuple[Any, ...]:
         """Turn to another page of the rows."""
-        which, search, page = looks
-        page = whole_number(text(event, "page")) if text(event, "page") else page
-        page = max(0, page or 0)
-        return page, *self.show(chosen, which, search, page)
+        page = number(event, "page")
+        page = looks[-1] if page is None else page
+        return page, *self.show(chosen, *looks[:-1], page)
 
     def narrow(self, chosen: str | None, *looks: Any) -> tuple[Any, ...]:
         """Show the first page of other rows."""
-        which, search, _ = looks
-        return 0, *self.show(chosen, which, search, 0)
+        return 0, *self.show(chosen, *looks[:-1], 0)
 
     def _poll(self, chosen: str | None, there: ShownRuns, *looks: Any) -> tuple[Any, ...]:
         found = self.reader.list()
         word = evaluations_word(self.context)
         page = word_of(word, chosen, looks)
         if there.has("beat", page):
-            return (gr.skip(),) * (1 + len(SHOWN) + len(self.buttons) + 1)
+            return (gr.skip(),) * self._width
         listed = there.part("list", views.evaluation_list(found, chosen))
         beat = carry("beat", page) + mark(word)
         one = next((item for item in found if item.evaluation_id == chosen), None)
         if one is None:
             head = views.GONE if chosen and found else views.NOTHING_CHOSEN
-            hidden = [gr.update(visible=False)] * (len(self.buttons) + 1)
+            hidden = [gr.update(visible=False)] * (self._width - 1 - len(SHOWN))
             return gr.skip(), beat, listed, head, "", "", "", *hidden
         match = MatchStore(self.context.workspace).of_evaluation(one.evaluation_id)
+        waits = state.waits_for(self.context, one, found) if one.status.state == "queued" else ""
         return (
             gr.skip(),
             beat,
             listed,
-            there.part("head", views.head(one)),
+            there.part("head", views.head(one, waits)),
             there.part("figures", _with_downloads(one)),
             there.part("match", self._match(match)),
             there.part("rows", self._rows_of(one, *looks)),
             *self._buttons(one, match),
+            *self._fields(one, match, *looks),
         )
+
+    @property
+    def _width(self) -> int:
+        return 1 + len(SHOWN) + len(self.buttons) + FIELDS
 
     def _match(self, match: Match | None) -> str:
         if match is None:
@@ -230,71 +284,110 @@ class EvaluateTab:
             return views.match_view(match, None, f"{error.message} {error.remedy}")
         return views.match_view(match, standing)
 
-    def _rows_of(self, one: Evaluation, which: str, search: str, page: int) -> str:
+    def _rows_of(
+        self, one: Evaluation, which: str, search: str, subject: str, metric: str, page: int
+    ) -> str:
         if one.status.state != "finished":
             return ""
-        metric = state.main_metric(one)
         try:
-            rows = self._filtered(one, which, search)
+            rows = self._filtered(one, which, search, subject, metric)
         except StudioError as error:
             drawn = told(error)
         else:
-            drawn = views.answer_rows(one, rows, page or 0, metric)
+            drawn = views.answer_rows(one, rows, page or 0, state.metric_of(one, metric))
         return f'<div class="rows-shown">{drawn}</div>'
 
-    def _filtered(self, one: Evaluation, which: str | None, search: str | None) -> list[Any]:
+    def _filtered(
+        self,
+        one: Evaluation,
+        which: str | None,
+        search: str | None,
+        subject: str | None,
+        metric: str | None,
+    ) -> list[Any]:
         kind = next((name for name in FILTERS if name == which), "all")
         return filter_rows(
             self.reader.records(one),
             kind,
-            state.main_metric(one),
-            one.subject,
+            state.metric_of(one, metric),
+            state.subject_of(one, subject),
             one.request.baseline,
             search or "",
         )
 
+    def _fields(self, one: Evaluation, match: Match | None, *looks: Any) -> list[Any]:
+        """What belongs to the match, and by which model and metric rows are told apart."""
+        subjects, metrics = state.subject_choices(one), state.row_metrics(one)
+        matching = _can_match(one, match)
+        _, _, subject, metric, _ = looks
+        known = state.metric_of(one, metric)
+        return [
+            gr.update(visible=match is not None and match.state == "open"),
+            gr.update(visible=matching),
+            gr.update(visible=matching and any(one.request.seen_in_training.values())),
+            gr.update(
+                choices=subjects,
+                value=state.subject_of(one, subject),
+                visible=len(subjects) > 1,
+            ),
+            gr.update(
+                choices=[(one.label, one.name) for one in metrics],
+                value=known.name if known else None,
+                visible=len(metrics) > 1,
+            ),
+        ]
+
     def _buttons(self, one: Evaluation, match: Match | None) -> list[Any]:
         going = one.status.state in ("queued", "running")
-        several = 1 < len(one.request.models) <= 4
-        open_ = match is not None and match.state == "open"
         visible = {
             "stop": going,
             "resume": one.status.state in ("stopped", "failed"),
-            "blind": one.status.state == "finished"
-            and several
-            and (match is None or match.state == "being made"),
-            "close": open_,
+            "blind": _can_match(one, match),
+            "close": match is not None and match.state == "open",
             "delete": one.status.state != "running",
         }
-        return [
-            *(gr.update(visible=visible[name]) for name in self.buttons),
-            gr.update(visible=open_),
-        ]
+        return [gr.update(visible=visible[name]) for name in self.buttons]
 
-    def start(self, *typed: Any) -> tuple[Any, ...]:
+    def start(self, request: gr.Request, *typed: Any) -> tuple[Any, ...]:
         """Queue what the form asks for and show it."""
-        *values, which, search, _ = typed
-        started, trouble = self.form.submit(*values)
+        values, looks = typed[:TYPED], typed[TYPED:]
+        started, errors, trouble = self.form.submit(request, *values)
         if not started:
-            return trouble, *(gr.skip(),) * (3 + len(SHOWN) + len(self.buttons))
-        return "", 0, started, *self.show(started, which, search, 0)[1:]
+            return errors, trouble, *(gr.skip(),) * (1 + self._width)
+        return errors, trouble, 0, started, *self.show(started, *looks[:-1], 0)[1:]
 
-    def stop(self, chosen: str, *looks: Any) -> tuple[Any, ...]:
-        return self._act(self.context.supervisor.evaluations.stop, chosen, looks)
+    def stop(self, request: gr.Request, chosen: str, *looks: Any) -> tuple[Any, ...]:
+        return self._act(request, self.context.supervisor.evaluations.stop, chosen, looks)
 
-    def resume(self, chosen: str, *looks: Any) -> tuple[Any, ...]:
-        return self._act(self.context.supervisor.evaluations.resume, chosen, looks)
+    def resume(self, request: gr.Request, chosen: str, *looks: Any) -> tuple[Any, ...]:
+        return self._act(request, self.context.supervisor.evaluations.resume, chosen, looks)
 
-    def blind(self, request: gr.Request, chosen: str, *looks: Any) -> tuple[Any, ...]:
+    def blind(
+        self,
+        request: gr.Request,
+        chosen: str,
+        people: float | None,
+        with_seen: bool | None,
+        *looks: Any,
+    ) -> tuple[Any, ...]:
         """Make a blind match of the evaluation's answers."""
         who = self.context.user(request) if self.context.accounts else ""
 
         def make(evaluation_id: str) -> None:
-            create_match(self.context.workspace, evaluation_id, store=self.context.store, who=who)
+            title = "People who judge each pair"
+            overlap = state.whole(people, "people", title, state.MOST_PEOPLE) or 1
+            create_match(
+                self.context.workspace,
+                evaluation_id,
+                store=self.context.store,
+                overlap=overlap,
+                with_seen=bool(with_seen),
+                who=who,
+            )
 
-        return self._act(make, chosen, looks)
+        return self._act(request, make, chosen, looks)
 
-    def close(self, chosen: str, *looks: Any) -> tuple[Any, ...]:
+    def close(self, request: gr.Request, chosen: str, *looks: Any) -> tuple[Any, ...]:
         """End the judging of the match."""
 
         def end(evaluation_id: str) -> None:
@@ -303,41 +396,52 @@ class EvaluateTab:
             if found is not None:
                 close_match(workspace, found.match_id, store=self.context.store)
 
-        return self._act(end, chosen, looks)
+        return self._act(request, end, chosen, looks)
 
-    def delete(self, chosen: str | None, *looks: Any) -> tuple[Any, ...]:
+    def delete(self, request: gr.Request, chosen: str | None, *looks: Any) -> tuple[Any, ...]:
         """Remove the evaluation; None is what a refused confirmation sends."""
         if chosen is None:
-            return (gr.skip(),) * (2 + len(SHOWN) + len(self.buttons))
-        return self._act(self.reader.store.delete, chosen, looks)
+            return (gr.skip(),) * self._width
+        return self._act(request, self.reader.store.delete, chosen, looks)
 
-    def _act(self, action: Any, chosen: str, looks: tuple[Any, ...]) -> tuple[Any, ...]:
+    def _act(
+        self, request: gr.Request | None, action: Any, chosen: str, looks: tuple[Any, ...]
+    ) -> tuple[Any, ...]:
         try:
+            refuse_others(self.context, request)
             action(chosen or "")
         except StudioError as error:
             say(error)
         return self.show(chosen, *looks)
 
     def send_to_library(
-        self, chosen: str, which: str, search: str, dataset: str, request: gr.Request
-    ) -> str:
-        """Add the rows shown to a dataset of the library."""
+        self, request: gr.Request, chosen: str, *asked: Any
+    ) -> tuple[str, dict[str, Any]]:
+        """Add the rows shown to a dataset of the library; they can be labelled then."""
+        *looks, dataset = asked
         one = self.reader.get(chosen)
         if one is None:
-            return notice("", "This evaluation is gone.", "Choose another one.", tone="bad")
+            gone = notice("", "This evaluation is gone.", "Choose another one.", tone="bad")
+            return gone, gr.update(visible=False)
         try:
-            rows = {record.row for record in self._filtered(one, which, search)}
+            refuse_others(self.context, request)
+            rows = {record.row for record in self._filtered(one, *looks)}
             name = (dataset or "").strip() or f"evaluation {one.evaluation_id}"
             report = send_rows(
                 self.context.workspace, self.context.store, one.evaluation_id, rows, name
             )
         except StudioError as error:
-            return told(error)
+            return told(error), gr.update(visible=False)
         who = self.context.user(request)
         self.context.store.team.note(who, "rows of an evaluation", name, {"rows": len(rows)})
-        added = f"{counted(report.added, 'row')} added to {name}"
-        known = report.unchanged + report.extended
-        return notice("", f"{added}; {known:,} were there already." if known else f"{added}.")
+        return views.sent(name, report), gr.update(visible=True)
+
+
+def _can_match(one: Evaluation, match: Match | None) -> bool:
+    """Whether people can be asked about an evaluation and are not yet."""
+    several = LEAST <= len(one.request.models) <= MOST
+    new = match is None or match.state == "being made"
+    return one.status.state == "finished" and several and new
 
 
 def _with_downloads(one: Evaluation) -> str:

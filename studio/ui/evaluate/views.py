@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from urllib.parse import urlencode
 
+from studio.annotation.records import AddReport
 from studio.core.errors import InputError
 from studio.core.plurals import counted
 from studio.evaluation.evaluation import Evaluation, MetricResult, ModelResult, RowRecord
@@ -14,7 +15,7 @@ from studio.evaluation.match import Match
 from studio.evaluation.match_standing import PairStanding, Standing
 from studio.evaluation.report import difference, shown
 from studio.metrics import METRICS, Metric
-from studio.ui.evaluate.state import PAGE, seconds_left, when
+from studio.ui.evaluate.state import PAGE, seconds_left, short_name, when
 from studio.ui.shared.html import EMPTY_ANSWER, bar, chip, duration, empty, notice
 from studio.ui.shared.text_differences import differences, safe
 
@@ -49,22 +50,19 @@ def _card(evaluation: Evaluation, chosen: bool) -> str:
     )
 
 
-def _short(name: str) -> str:
-    """A run without the time in its id; the list shows when it was."""
-    parts = name.split("-", 2)
-    timed = len(parts) == 3 and parts[0].isdigit() and parts[1].isdigit()
-    return parts[2] if timed else name
-
-
 def title_of(evaluation: Evaluation) -> str:
     """Name an evaluation by its models: `mine against base`."""
-    names = [_short(model.name) for model in evaluation.request.models]
+    names = [short_name(model.name) for model in evaluation.request.models]
     more = f" and {len(names) - 2} more" if len(names) > 2 else ""
     return " against ".join(reversed(names[:2])) + more
 
 
-def head(evaluation: Evaluation) -> str:
-    """Draw what was asked for, how far it is, and what went wrong."""
+def head(evaluation: Evaluation, waits: str = "") -> str:
+    """Draw what was asked for, how far it is, and what went wrong.
+
+    Args:
+        waits: What one that is queued waits for.
+    """
     request, status = evaluation.request, evaluation.status
     facts = [
         counted(request.rows, "row"),
@@ -78,14 +76,25 @@ def head(evaluation: Evaluation) -> str:
         f'<div class="run-head"><h2>{safe(title_of(evaluation))}</h2>{chip(status.state)}</div>'
         f'<div class="quiet">{safe(request.source)}</div>'
         f'<div class="quiet">{safe(" · ".join(facts))}</div>'
-        f"{_progress(evaluation)}{_trouble(evaluation)}"
+        f"{_runs(evaluation)}{_progress(evaluation, waits)}{_trouble(evaluation)}"
     )
 
 
-def _progress(evaluation: Evaluation) -> str:
+def _runs(evaluation: Evaluation) -> str:
+    """Draw links to the runs that it is about."""
+    runs = dict.fromkeys(model.run for model in evaluation.request.models if model.run)
+    links = "".join(
+        f'<button class="small" data-run="{safe(run)}">Run {safe(short_name(run))}</button>'
+        for run in runs
+    )
+    after = '<span class="quiet">Made when the run ended.</span>' if evaluation.request.run else ""
+    return f'<div class="of-runs">{links}{after}</div>' if links else ""
+
+
+def _progress(evaluation: Evaluation, waits: str) -> str:
     status = evaluation.status
     if status.state == "queued":
-        return '<p class="quiet">Starts when no run trains and no other evaluation goes on.</p>'
+        return f'<p class="quiet">{safe(waits or "Waits for its turn.")}</p>'
     if status.state not in ("running", "stopped", "failed") or not status.total:
         return ""
     left = seconds_left(evaluation)
@@ -117,9 +126,9 @@ def figures(evaluation: Evaluation) -> str:
         missing = ""
     names = list(evaluation.results)
     compared = [name for name in names if evaluation.results[name].paired]
-    heads = "".join(f'<th scope="col">{safe(_short(name))}</th>' for name in names)
+    heads = "".join(f'<th scope="col">{safe(short_name(name))}</th>' for name in names)
     heads += "".join(
-        f'<th scope="col">{safe(_short(name))} − {safe(_short(request.baseline))}</th>'
+        f'<th scope="col">{safe(short_name(name))} − {safe(short_name(request.baseline))}</th>'
         for name in compared
     )
     rows = "".join(_figure_row(metric, evaluation, names, compared) for metric in metrics)
@@ -161,6 +170,10 @@ def _difference(metric: Metric, result: ModelResult) -> str:
         text += f'<span class="quiet">{difference(metric, pair.low)} to {difference(metric, pair.high)}</span>'
     if pair.p is not None:
         text += f'<span class="quiet">p {"< 0.001" if pair.p < 0.001 else f"{pair.p:.3f}"}</span>'
+    if pair.fixed or pair.broken:
+        text += f'<span class="quiet">{pair.fixed:,} fixed, {pair.broken:,} broken</span>'
+    if pair.verdict == "cannot tell" and pair.rows_needed and pair.rows_needed > pair.rows:
+        text += f'<span class="quiet">about {pair.rows_needed:,} rows would tell</span>'
     tone = VERDICTS.get(pair.verdict, "")
     text += f'<span class="chip {tone}"><span>{safe(pair.verdict)}</span></span>'
     return f"<td>{text}</td>"
@@ -168,7 +181,7 @@ def _difference(metric: Metric, result: ModelResult) -> str:
 
 def _sentences(evaluation: Evaluation) -> str:
     said = [
-        (f"{_short(name)}: " if len(evaluation.results) > 1 else "") + sentence
+        (f"{short_name(name)}: " if len(evaluation.results) > 1 else "") + sentence
         for name, result in evaluation.results.items()
         for sentence in result.sentences
     ]
@@ -240,7 +253,7 @@ def _answer(record: RowRecord, name: str, before: str, metric: Metric | None) ->
         label = f"{metric.label} {shown(metric, score)}"
         shown_score = f'<span class="chip {tone}" title="{safe(label)}"><span>{word}</span></span>'
     return (
-        f'<p class="answer"><span class="quiet who">{safe(_short(name))}</span>'
+        f'<p class="answer"><span class="quiet who">{safe(short_name(name))}</span>'
         f"<span>{text}{cut}</span>{shown_score}</p>"
     )
 
@@ -298,7 +311,7 @@ def _pair(pair: PairStanding) -> str:
         f"<td>{one.wins:,} / {one.ties:,} / {one.losses:,}</td></tr>"
         for person, one in pair.by_person.items()
     )
-    about = f"{_short(rate.second)} against {_short(rate.first)}"
+    about = f"{short_name(rate.second)} against {short_name(rate.first)}"
     return (
         f'<figure class="rate"><figcaption>{safe(about)}: {value:.0f} % ({low:.0f} to {high:.0f} %)'
         f'</figcaption><div class="rate-line" role="img" aria-label="{safe(about)}: win rate '
@@ -320,6 +333,14 @@ def _left_out(standing: Standing) -> str:
     if standing.removed:
         said.append(f"{counted(standing.removed, 'pair')} excluded or deleted in the library")
     return f'<p class="quiet">{safe("; ".join(said))}.</p>' if said else ""
+
+
+def sent(dataset: str, report: AddReport) -> str:
+    """Draw what became of rows that were sent to a dataset of the library."""
+    known = report.unchanged + report.extended + report.changed
+    said = f"{counted(report.added, 'row')} added to {dataset}"
+    said += f"; {known:,} were there already." if known else "."
+    return f'<div data-imported="{safe(dataset)}">{notice("", said)}</div>'
 
 
 def downloads(evaluation: Evaluation) -> str:

@@ -199,7 +199,11 @@ def _measured(summary: RunSummary) -> str:
         found.sentence or "Answers held-out rows, as it began and as it ended, when it is its turn."
     )
     tone = "" if found.state == "measured" else " quiet"
-    return f'<p class="run-measured{tone}">{escape(said)}</p>'
+    link = ""
+    if found.evaluation:
+        name = escape(found.evaluation)
+        link = f' <button class="small" data-evaluation="{name}">Every answer</button>'
+    return f'<p class="run-measured{tone}">{escape(said)}{link}</p>'
 
 
 def _log_lines(lines: list[str]) -> str:

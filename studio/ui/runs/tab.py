@@ -80,7 +80,9 @@ class RunsTab:
                     run_list([], None), js_on_load=on_load("run-list"), elem_id="run-list"
                 )
             with gr.Column(scale=3, min_width=320, elem_classes=["surface", "runs-detail"]):
-                parts["head"] = gr.HTML(NOTHING_CHOSEN, elem_id="run-head")
+                parts["head"] = gr.HTML(
+                    NOTHING_CHOSEN, js_on_load=on_load("evaluation-link"), elem_id="run-head"
+                )
                 with gr.Column(elem_id="run-detail"):
                     self._actions()
                     parts["health"] = gr.HTML(elem_id="run-health", min_height=0)
@@ -186,6 +188,7 @@ class RunsTab:
 
     def _wire_links(self, quick: dict[str, Any], queued: dict[str, Any]) -> None:
         shell = self.context.shell
+        self.parts["head"].click(_to("evaluate"), None, shell.tabs, **quick)
         for name, target, place in (
             ("clone", shell.clone_run, "train"),
             ("chat", shell.chat_with, "chat"),

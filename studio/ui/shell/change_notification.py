@@ -65,6 +65,9 @@ def evaluations_word(context: StudioContext) -> str:
     workspace = context.workspace
     statuses = EvaluationStore(workspace).statuses()
     shown: list[object] = [(name, one.state, one.done) for name, one in statuses.items()]
+    if any(one.state == "queued" for one in statuses.values()):  # it says what it waits for
+        shown += [(run.run_id, run.status.state) for run in context.runs.list()]
+        shown.append(queue.is_paused(workspace))
     matches = MatchStore(workspace)
     shown += [stamp(workspace.matches / f"{name}{ENDING}") for name in matches.ids()]
     if any(one.state == "open" for one in matches.list()):

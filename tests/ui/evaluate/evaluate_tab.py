@@ -9,7 +9,8 @@ import gradio as gr
 
 from studio.ui.evaluate.tab import ACTIONS, SHOWN
 
-NAMES = ("chosen", *SHOWN, *(name for name, *_ in ACTIONS), "judge")
+BESIDE = ("judge", "people", "with_seen", "subject", "metric")
+NAMES = ("chosen", *SHOWN, *(name for name, *_ in ACTIONS), *BESIDE)
 
 
 class Clicked:
@@ -25,8 +26,8 @@ class FakeJobs:
     def __init__(self):
         self.calls = []
 
-    def start(self, wanted, *, limit=None):
-        self.calls.append((wanted, limit))
+    def start(self, wanted, *, columns=None, limit=None):
+        self.calls.append((wanted, columns, limit))
         return "made"
 
     def stop(self, evaluation_id):
