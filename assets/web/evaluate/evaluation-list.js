@@ -68,6 +68,10 @@ export const nameEvaluation = (chosen) => {
   if (chosen) address.searchParams.set(NAME, chosen);
   else address.searchParams.delete(NAME);
   history.replaceState(history.state, "", address.href);
+  // What was just started is shown above the button, or below on a narrow screen.
+  if (document.activeElement?.id === "evaluate-start") {
+    document.getElementById("evaluation-head")?.scrollIntoView({ block: "nearest" });
+  }
   return chosen;
 };
 

@@ -27,11 +27,14 @@ export const addressWith = (href, tab) => {
 /** Keeps the address up to date with the open tab. */
 export const startTabAddress = () => {
   let wanted = tabOf(location.href);
+  /** @returns {HTMLElement[]} */
+  const all = () => [...document.querySelectorAll("#studio-tabs > .tab-wrapper [data-tab-id]")].map(
+    (tab) => /** @type {HTMLElement} */ (tab));
+  /** @param {HTMLElement[]} tabs */
+  const openOf = (tabs) => tabs.find((tab) => tab.getAttribute("aria-selected") === "true");
   const nameTab = () => {
-    /** @type {HTMLElement[]} */
-    const tabs = [...document.querySelectorAll("#studio-tabs > .tab-wrapper [data-tab-id]")].map(
-      (tab) => /** @type {HTMLElement} */ (tab));
-    const open = tabs.find((tab) => tab.getAttribute("aria-selected") === "true");
+    const tabs = all();
+    const open = openOf(tabs);
     // Until the server has opened the tab asked for, the address stays as it is.
     if (!open || (wanted && open.dataset.tabId !== wanted)) return;
     wanted = null;
@@ -41,6 +44,8 @@ export const startTabAddress = () => {
   const changes = { subtree: true, attributes: true, attributeFilter: ["aria-selected"] };
   new MutationObserver(nameTab).observe(document.body, changes);
   document.addEventListener("click", (event) => {
-    if (around(event, "[role=tab], .overflow-dropdown button")) wanted = null;
+    // A page that came with the tab open tells of no change; a link of it may lead to another.
+    const there = wanted && openOf(all())?.dataset.tabId === wanted;
+    if (there || around(event, "[role=tab], .overflow-dropdown button")) wanted = null;
   }, true);
 };

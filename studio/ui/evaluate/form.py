@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from studio.api.context import StudioContext
-from studio.core.errors import StudioError
+from studio.core.errors import DataError, NotFoundError, StudioError
 from studio.core.logs import log_told
 from studio.core.paths import EMBEDDED
 from studio.evaluation.evaluated_models import BASE
@@ -77,13 +77,13 @@ class EvaluationForm:
             label="Rows", allow_custom_value=True, elem_id="evaluate-data",
             info="Of the library, held out by a run, a hub id or a file.",
         )  # fmt: skip
-        with gr.Row():
+        with gr.Row(elem_classes="row-tools"):
             parts["split"] = gr.Textbox(
                 label="Split", placeholder="test[:10%]", max_lines=1, max_length=200,
                 elem_id="evaluate-split", min_width=80,
             )  # fmt: skip
             parts["limit"] = gr.Number(
-                200, label="Rows at most", precision=0, elem_id="evaluate-limit", min_width=80,
+                200, label="At most", precision=0, elem_id="evaluate-limit", min_width=80,
             )  # fmt: skip
             parts["tokens"] = gr.Number(
                 64, label="Longest answer", precision=0, elem_id="evaluate-tokens", min_width=80,
@@ -103,7 +103,7 @@ class EvaluationForm:
                 info="A Python file on this machine with score(prediction, accepted, row). It is "
                 "run here.",
             )  # fmt: skip
-            with gr.Row():
+            with gr.Row(elem_classes="row-tools"):
                 parts["quantization"] = gr.Dropdown(
                     QUANTIZATIONS, value="none", label="Quantization", min_width=110,
                     elem_id="evaluate-quantization",
@@ -127,13 +127,14 @@ class EvaluationForm:
         """Fields whose choices follow what there is."""
         return [self.parts[name] for name in ("model", "contestants", "against", "data")]
 
-    def wire(self, quick: dict[str, Any], queued: dict[str, Any]) -> None:
+    def wire(self, tab: gr.Tab, quick: dict[str, Any], queued: dict[str, Any]) -> None:
         """Suggest metrics whenever other rows or models are chosen."""
         parts = self.parts
         asked = ("data", "split", "columns", "against", "contestants", "metrics")
         inputs = [*(parts[name] for name in asked), self.suggested]
         outputs = [parts["metrics"], self.suggested, self.errors]
         changes = {"inputs": inputs, "outputs": outputs, **queued, "trigger_mode": "always_last"}
+        tab.select(self.suggest, **changes)
         for name in ("data", "against", "contestants"):
             parts[name].change(self.suggest, **changes)
         for name in ("split", "columns"):
@@ -201,6 +202,8 @@ class EvaluationForm:
             file = values["metric_file"]
             if file and not error.field and file in error.message:
                 error.field = "metric_file"
+            if isinstance(error, DataError | NotFoundError):
+                error.field = error.field or "data"
             return "", *refusal(error)
         return started, [], ""
 

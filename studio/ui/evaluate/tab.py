@@ -183,7 +183,7 @@ class EvaluateTab:
         for part in (self.which, self.search, self.subject, self.metric):
             part.input(self.narrow, [self.chosen, *looks], turning, **again)
         started = [form.errors, form.trouble, *turning]
-        form.wire(quick, queued)
+        form.wire(shell.tab, quick, queued)
         form.start.click(self.start, [*form.inputs, *looks], started, **queued)
         for name in ("stop", "resume", "close"):
             self.buttons[name].click(getattr(self, name), **acting)

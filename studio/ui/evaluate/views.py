@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from studio.annotation.records import AddReport
 from studio.core.errors import InputError
 from studio.core.plurals import counted
-from studio.evaluation.evaluation import Evaluation, MetricResult, ModelResult, RowRecord
+from studio.evaluation.evaluation import Evaluation, ModelResult, RowRecord
 from studio.evaluation.evaluation_request import metrics_of
 from studio.evaluation.match import Match
 from studio.evaluation.match_standing import PairStanding, Standing
@@ -144,27 +144,37 @@ def _figure_row(
     metric: Metric, evaluation: Evaluation, names: Sequence[str], compared: Sequence[str]
 ) -> str:
     results = evaluation.results
-    cells = "".join(_value(metric, results[name].metrics.get(metric.name)) for name in names)
-    cells += "".join(_difference(metric, results[name]) for name in compared)
+    cells = "".join(_cell(short_name(name), _value(metric, results[name])) for name in names)
+    between = short_name(evaluation.request.baseline)
+    cells += "".join(
+        _cell(f"{short_name(name)} − {between}", _difference(metric, results[name]))
+        for name in compared
+    )
     return f'<tr><th scope="row" title="{safe(metric.help)}">{safe(metric.label)}</th>{cells}</tr>'
 
 
-def _value(metric: Metric, figure: MetricResult | None) -> str:
+def _cell(name: str, text: str) -> str:
+    """A cell that says what it is about where a narrow screen has no head above it."""
+    return f'<td data-name="{safe(name)}">{text}</td>'
+
+
+def _value(metric: Metric, result: ModelResult) -> str:
+    figure = result.metrics.get(metric.name)
     if figure is None or figure.value is None:
-        return f"<td>{BLANK}</td>"
+        return BLANK
     text = f"<b>{shown(metric, figure.value)}</b>"
     if figure.low is not None and figure.high is not None:
         ends = f"{shown(metric, figure.low)} to {shown(metric, figure.high)}"
         text += f'<span class="quiet">{ends}</span>'
     if figure.left_out:
         text += f'<span class="quiet">{safe(figure.left_out)}</span>'
-    return f"<td>{text}</td>"
+    return text
 
 
 def _difference(metric: Metric, result: ModelResult) -> str:
     pair = result.paired.get(metric.name)
     if pair is None or pair.difference is None:
-        return f"<td>{BLANK}</td>"
+        return BLANK
     text = f"<b>{difference(metric, pair.difference)}</b>"
     if pair.low is not None and pair.high is not None:
         text += f'<span class="quiet">{difference(metric, pair.low)} to {difference(metric, pair.high)}</span>'
@@ -176,7 +186,7 @@ def _difference(metric: Metric, result: ModelResult) -> str:
         text += f'<span class="quiet">about {pair.rows_needed:,} rows would tell</span>'
     tone = VERDICTS.get(pair.verdict, "")
     text += f'<span class="chip {tone}"><span>{safe(pair.verdict)}</span></span>'
-    return f"<td>{text}</td>"
+    return text
 
 
 def _sentences(evaluation: Evaluation) -> str:
@@ -185,14 +195,22 @@ def _sentences(evaluation: Evaluation) -> str:
         for name, result in evaluation.results.items()
         for sentence in result.sentences
     ]
-    request = evaluation.request
+    request, names = evaluation.request, list(evaluation.results)
     warnings = [*request.notes, *evaluation.notes]
     warnings += [
         f"{counted(count, 'row')} left out: {reason}." for reason, count in request.left_out.items()
     ]
-    items = "".join(f"<li>{safe(one)}</li>" for one in dict.fromkeys(said))
+    short = [_shortened(one, names) for one in dict.fromkeys(said)]
+    items = "".join(f"<li>{safe(one)}</li>" for one in short)
     listed = f'<ul class="said">{items}</ul>' if items else ""
     return listed + (notice("", *warnings, tone="warn") if warnings else "")
+
+
+def _shortened(sentence: str, names: Sequence[str]) -> str:
+    """A sentence with the short names of runs."""
+    for name in names:
+        sentence = sentence.replace(name, short_name(name))
+    return sentence
 
 
 def answer_rows(
@@ -282,7 +300,8 @@ def match_view(match: Match | None, standing: Standing | None, trouble: str = ""
             f'<div class="quiet">{standing.judged:,} of {counted(total, "pair")} judged, '
             f"{standing.waiting:,} waiting</div>"
         )
-        parts += [f"<p>{safe(sentence)}</p>" for sentence in standing.sentences]
+        said = [_shortened(sentence, match.contestants) for sentence in standing.sentences]
+        parts += [f"<p>{safe(sentence)}</p>" for sentence in said]
         parts += [_pair(pair) for pair in standing.pairs if pair.rate.votes]
         parts.append(_left_out(standing))
     return f'<div class="match" data-imported="{safe(match.dataset)}">{"".join(parts)}</div>'
@@ -296,7 +315,8 @@ def _made(match: Match) -> str:
     if match.alike:
         facts.append(f"{counted(len(match.alike), 'pair')} say the same and count as ties")
     facts += [f"{counted(n, 'pair')} left out: {reason}" for reason, n in match.left_out.items()]
-    tells = [f"Whoever judges may tell them apart: {tell}." for tell in match.tells]
+    known = [_shortened(tell, match.contestants) for tell in match.tells]
+    tells = [f"Whoever judges may tell them apart: {tell}." for tell in known]
     warned = notice("", *tells, tone="warn") if tells else ""
     closed = " The judging has ended." if match.state == "closed" else ""
     return f'<div class="quiet">{safe("; ".join(facts))}.{closed}</div>{warned}'
@@ -314,7 +334,7 @@ def _pair(pair: PairStanding) -> str:
     about = f"{short_name(rate.second)} against {short_name(rate.first)}"
     return (
         f'<figure class="rate"><figcaption>{safe(about)}: {value:.0f} % ({low:.0f} to {high:.0f} %)'
-        f'</figcaption><div class="rate-line" role="img" aria-label="{safe(about)}: win rate '
+        f' <span class="quiet">{_counted_rows(pair)}</span></figcaption><div class="rate-line" role="img" aria-label="{safe(about)}: win rate '
         f'{value:.0f} %, between {low:.0f} and {high:.0f} %"><i class="half"></i>'
         f'<i class="span" style="left:{low:.1f}%;width:{high - low:.1f}%"></i>'
         f'<i class="dot" style="left:{value:.1f}%"></i></div></figure>'
@@ -322,6 +342,13 @@ def _pair(pair: PairStanding) -> str:
         f"<th>Win rate</th><th>Won / tied / lost</th></tr></thead><tbody>{people}</tbody></table>"
         "</details>"
     )
+
+
+def _counted_rows(pair: PairStanding) -> str:
+    """What the win rate is of: rows answered alike count as ties."""
+    if not pair.alike:
+        return f"of {counted(pair.rows, 'row')}"
+    return f"of all {counted(pair.rows, 'row')}, {pair.alike:,} answered alike as ties"
 
 
 def _left_out(standing: Standing) -> str:
