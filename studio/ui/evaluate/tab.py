@@ -180,8 +180,9 @@ class EvaluateTab:
         # Only queued events tell the listeners of a state.
         parts["head"].click(self.to_run, None, [shell.show_run, shell.tabs], **queued)
         again = {**quick, "trigger_mode": "always_last"}
-        for part in (self.which, self.search, self.subject, self.metric):
-            part.input(self.narrow, [self.chosen, *looks], turning, **again)
+        narrowing = [self.which.input, self.subject.input, self.metric.input]
+        for changed in (*narrowing, self.search.change):  # what is pasted is no input
+            changed(self.narrow, [self.chosen, *looks], turning, **again)
         started = [form.errors, form.trouble, *turning]
         form.wire(shell.tab, quick, queued)
         form.start.click(self.start, [*form.inputs, *looks], started, **queued)
