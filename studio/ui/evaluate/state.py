@@ -60,7 +60,7 @@ class EvaluationReader:
         except StudioError:
             return None
 
-    def records(self, evaluation: Evaluation) -> list[RowRecord]:
+    def records(self, evaluation: Evaluation) -> Sequence[RowRecord]:
         """Every row of a finished evaluation. Raises InputError where they cannot be read."""
         name = evaluation.evaluation_id
         now = stamp(self.store.paths(evaluation).record)

@@ -11,7 +11,7 @@ from studio.api.context import StudioContext
 from studio.core.errors import StudioError
 from studio.evaluation.evaluation import Evaluation
 from studio.evaluation.match import Match, MatchStore
-from studio.evaluation.row_filters import FILTERS, filter_rows
+from studio.evaluation.row_filters import FILTERS, RowFilter, filter_rows
 from studio.launch.answered_rows import send_rows
 from studio.launch.matches import LEAST, MOST, close_match, create_match, match_standing
 from studio.ui.evaluate import state, views
@@ -306,7 +306,7 @@ class EvaluateTab:
         subject: str | None,
         metric: str | None,
     ) -> list[Any]:
-        kind = next((name for name in FILTERS if name == which), "all")
+        kind: RowFilter = next((name for name in FILTERS if name == which), "all")
         return filter_rows(
             self.reader.records(one),
             kind,
