@@ -49,7 +49,7 @@ from studio.annotation.records import (
     Taken,
     TextChange,
 )
-from studio.data.schema import Row
+from studio.data.schema import Message, Row
 
 EVERYTHING = ItemFilter()
 CHANGED_AT_ONCE = 1_000
@@ -210,6 +210,15 @@ class AnnotationStore:
         """Read one item, also from the bin. Raises NotFoundError."""
         with self._database.read() as connection:
             return browse.item(connection, item_id)
+
+    def prompts(
+        self, dataset: str, external_ids: Sequence[str]
+    ) -> dict[str, tuple[tuple[str, ...], tuple[Message, ...]]]:
+        """Read images and prompts as they are now, by the items' ids in their source; without those
+        in the bin.
+        """
+        with self._database.read() as connection:
+            return browse.prompts(connection, dataset, external_ids)
 
     def flag(self, ids: Sequence[int], flagged: bool = True) -> int:
         """Mark items to be looked at again; returns how many there are of `ids`."""

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from studio.cli.options import JsonOption, WorkspaceOption, locate, print_json, say
+from studio.cli.options import JsonOption, WorkspaceOption, locate, look_at, print_json, say
 from studio.core.errors import InputError
-from studio.core.plurals import counted
+from studio.core.paths import Workspace
+from studio.models.answering.draw import LONGEST_ANSWER
+
+if TYPE_CHECKING:
+    from studio.evaluation.evaluation import Evaluation
+    from studio.evaluation.evaluation_request import Wanted
 
 ALL_ALIKE = (
     "The answers to each row are alike, so there is nothing to choose between: raise --temperature, "
     "or let another model write beside it with --against."
 )
+
+Recipe = Literal["greedy+hot", "base+adapter", "with+without-image", "corrupted-image"]
 
 
 def candidates(
@@ -61,9 +70,33 @@ def candidates(
     dataset: Annotated[
         str | None, typer.Option(help="Of the library, for rows that come from elsewhere.")
     ] = None,
+    recipe: Annotated[
+        Recipe | None,
+        typer.Option(
+            help="greedy+hot: the likeliest answer first; base+adapter: both write; "
+            "with+without-image, corrupted-image: each writes with the image and without it, or "
+            "with one spoilt on purpose, whose answers are the worse ones of their pairs."
+        ),
+    ] = None,
+    rule: Annotated[
+        str,
+        typer.Option(
+            metavar="different|margin",
+            help="The pair of a row: the two answers that differ most, of two writers one of each; "
+            "or the one an adapter likes most compared with its base, and the one least.",
+        ),
+    ] = "different",
+    questions: Annotated[
+        bool,
+        typer.Option(
+            "--questions",
+            help="Write questions about the images instead, -k to each; they become rows of a "
+            "dataset, marked as written by a model.",
+        ),
+    ] = False,
     max_new_tokens: Annotated[
         int, typer.Option(min=1, max=4096, help="Longest answer; it is cut there.")
-    ] = 128,
+    ] = LONGEST_ANSWER,
     batch_size: Annotated[int, typer.Option(min=1, max=1024, help="Answers at once.")] = 16,
     quantization: Annotated[str, typer.Option(help="none, int8, nf4 or fp4.")] = "none",
     key_from: Annotated[
@@ -75,33 +108,22 @@ def candidates(
     resume: Annotated[
         str | None, typer.Option(metavar="ID", help="Go on with writing that was stopped.")
     ] = None,
+    list_: Annotated[bool, typer.Option("--list", help="What was written, newest first.")] = False,
     workspace: WorkspaceOption = None,
     json: JsonOption = False,
 ) -> int:
     """Let models write answers to rows; pairs of them wait in the library to be judged."""
-    from studio.cli.data import mapping
     from studio.cli.evaluate import compute_here
     from studio.evaluation.evaluation_request import Wanted
-    from studio.evaluation.evaluation_store import EvaluationStore
-    from studio.launch.candidates import Delivery, create_candidates, draws_of
+    from studio.launch.candidates import Delivery, draws_of, outcome_of
 
+    if list_:
+        return _list(look_at(workspace), json)
     place = locate(workspace)
     if resume is not None:
-        made = EvaluationStore(place).get(resume)
-        if not made.request.draws:
-            raise InputError(
-                f"{resume} scores answers; it writes none into the library.",
-                remedy=f"Go on with: python -m studio evaluate --resume {resume}",
-            )
+        made = _begun(place, resume)
     else:
-        base, _, run = (model or "").partition("@")
-        if (model or "").startswith("endpoint:"):  # an address may have an @ of its own
-            base, run = model or "", ""
-        if not base or data is None:
-            raise InputError(
-                "Who writes, and to which rows?",
-                remedy="Give MODEL and --data, for example embedded --data library:mine.",
-            )
+        base, run = _parted(model or "")
         wanted = Wanted(
             model=base,
             adapters=tuple([*([run] if run else []), *(adapter or [])]),
@@ -109,44 +131,100 @@ def candidates(
             max_new_tokens=max_new_tokens,
             batch_size=batch_size,
             quantization=quantization,
-            data=data,
+            data=data or "",
             split=split or "",
             draws=draws_of(answers, temperature=temperature, top_p=top_p, seed=seed, greedy=greedy),
             dataset=dataset or "",
             key_from=key_from,
+            rule=rule,
         )
-        made = create_candidates(
-            place, wanted, columns=mapping(column), limit=limit, unanswered=unanswered
+        made = _create(
+            place,
+            wanted,
+            column,
+            limit=limit,
+            unanswered=unanswered,
+            recipe=recipe or "",
+            questions=questions,
         )
-        for note in made.request.notes:
-            say(f"! {note}")
     delivery = Delivery(place, made)
     done = compute_here(place, made, delivery)
-    found = dict(delivery.counts)
+    outcome = outcome_of(place, done, delivery.counts["changed"])
     if json:
         print_json(
             {
                 "id": done.evaluation_id,
+                "state": done.status.state,
                 "dataset": done.request.dataset,
                 "writers": [one.name for one in done.request.models],
+                "rule": done.request.rule,
                 "seconds": round(done.status.seconds, 3),
-                **found,
+                **outcome.counts,
+                "tells": list(outcome.tells),
+                "notes": list(done.notes),
             }
         )
         return 0
-    say(
-        f"{counted(found.get('answers', 0), 'answer')} to {counted(found.get('rows', 0), 'row')}; "
-        f"{counted(found.get('pairs', 0), 'pair')} wait in Annotate, dataset "
-        f"{done.request.dataset!r}."
-    )
-    if not found.get("pairs"):
-        say(ALL_ALIKE)
-    for name, words in (
-        ("repeats", "said the same as another and were left out"),
-        ("empty", "were empty"),
-        ("failed", "rows could not be answered"),
-        ("changed", "rows are other ones in the library by now and were left as they are"),
-    ):
-        if found.get(name):
-            say(f"{found[name]:,} {words}.")
+    for sentence in outcome.sentences:
+        say(sentence)
+    for note in done.notes:
+        say(f"! {note}")
+    if outcome.questions and outcome.counts["answers"]:
+        say(f"Answer them: --data 'library:{done.request.dataset}' --unanswered")
+    if outcome.counts.get("pairs"):
+        say(f"Label them: dataset {done.request.dataset!r} in Annotate.")
+    return 0
+
+
+def _parted(model: str) -> tuple[str, str]:
+    """Part MODEL@RUN@STEP into the base and the run."""
+    if model.startswith("endpoint:") or Path(model).is_dir():  # these may have an @ of their own
+        return model, ""
+    base, _, run = model.partition("@")
+    return base, run
+
+
+def _begun(place: Workspace, name: str) -> Evaluation:
+    from studio.evaluation.evaluation_store import EvaluationStore
+
+    made = EvaluationStore(place).get(name)
+    if not made.request.draws:
+        raise InputError(
+            f"{name} scores answers; it writes none into the library.",
+            remedy=f"Go on with: python -m studio evaluate --resume {name}",
+        )
+    return made
+
+
+def _create(place: Workspace, wanted: Wanted, column: list[str] | None, **how: Any) -> Evaluation:
+    from studio.cli.data import mapping
+    from studio.launch.candidates import create_candidates
+
+    if not wanted.model or not wanted.data:
+        raise InputError(
+            "Who writes, and to which rows?",
+            remedy="Give MODEL and --data, for example embedded --data library:mine.",
+        )
+    made = create_candidates(place, wanted, columns=mapping(column), **how)
+    for note in made.request.notes:
+        say(f"! {note}")
+    return made
+
+
+def _list(place: Workspace, json: bool) -> int:
+    from studio.evaluation.evaluation_store import EvaluationStore
+
+    found = EvaluationStore(place).list(drawn=True)
+    if json:
+        print_json({"candidates": [one.to_json() for one in found]})
+        return 0
+    if not found:
+        say("No model has written candidates yet.")
+    for one in found:
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(one.status.created))
+        names = ", ".join(model.name for model in one.request.models)
+        typer.echo(
+            f"{one.evaluation_id:<24} {one.status.state:<9} "
+            f"{one.status.done:>6}/{one.status.total:<6} {when}  {names} → {one.request.dataset}"
+        )
     return 0

@@ -80,10 +80,16 @@ def evaluator(evaluation_dir: Path) -> int:
 
     quiet_libraries()
     from studio.launch.candidates import delivery_of
+    from studio.launch.evaluation_job import run_waits
 
     folder = evaluation_dir.resolve()
     place = locate(str(folder.parent.parent))
-    compute(place, folder.name, deliver=delivery_of(place, folder.name))
+    compute(
+        place,
+        folder.name,
+        deliver=delivery_of(place, folder.name),
+        makes_way=lambda: run_waits(place),
+    )
     return 0
 
 

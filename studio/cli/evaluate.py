@@ -226,7 +226,7 @@ def _table(evaluation: Evaluation):
 def _list(place: Workspace, json: bool) -> int:
     from studio.evaluation.evaluation_store import EvaluationStore
 
-    found = EvaluationStore(place).list()
+    found = EvaluationStore(place).list(drawn=False)
     if json:
         print_json({"evaluations": [one.to_json() for one in found]})
         return 0

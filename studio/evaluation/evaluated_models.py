@@ -33,6 +33,7 @@ class EvaluatedModel:
         same_base: The user says that the base which the adapter names is this one.
         stamp: Changes when the weights are replaced; empty for a base.
         key_from: Of an endpoint: name of the environment variable with its key.
+        picture: What it sees of an image: empty for all, `none`, or `spoilt`.
     """
 
     name: str
@@ -43,6 +44,7 @@ class EvaluatedModel:
     same_base: bool = False
     stamp: str = ""
     key_from: str = ""
+    picture: str = ""
 
     @property
     def endpoint(self) -> Endpoint | None:

@@ -35,7 +35,7 @@ class EvaluationRequest:
         run: The run after whose end it was made; empty for others.
         draws: For each row so many answers are written, each as its draw says, and nothing is
             scored; empty where rows are answered once and scored.
-        dataset: Of the library, to which drawn answers go.
+        dataset: Of the library, to which drawn answers go; `rule` chooses the pair of a row.
     """
 
     model: dict[str, Any]
@@ -56,6 +56,7 @@ class EvaluationRequest:
     run: str = ""
     draws: tuple[Draw, ...] = ()
     dataset: str = ""
+    rule: str = ""
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> EvaluationRequest:

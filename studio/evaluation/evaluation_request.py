@@ -44,6 +44,7 @@ class Wanted:
         same_base: The base that an adapter names is `model` under another name.
         draws: How answers are drawn that go to `dataset`; nothing is scored then.
         key_from: Name of the environment variable with the key of the endpoint.
+        rule: How the pair of a row is chosen from them (`candidate_pairs.RULES`).
     """
 
     model: str
@@ -62,6 +63,7 @@ class Wanted:
     draws: tuple[Draw, ...] = ()
     dataset: str = ""
     key_from: str = ""
+    rule: str = ""
 
 
 def prepare_request(
@@ -70,7 +72,8 @@ def prepare_request(
     """Resolve every name and check every metric against the rows; loads no model.
 
     Returns:
-        The request, and the rows as the models are asked.
+        The request, and the rows as the models are asked; where answers are drawn, the rows as they
+        are in the library.
 
     Raises:
         InputError: Something is unknown, does not fit, or the rows lack what a metric needs.
@@ -111,8 +114,9 @@ def prepare_request(
         run=wanted.run,
         draws=wanted.draws,
         dataset=wanted.dataset,
+        rule=wanted.rule,
     )
-    return request, tuple(rows)
+    return request, chosen.rows if wanted.draws else tuple(rows)
 
 
 def find_models(store: RunStore, wanted: Wanted) -> list[EvaluatedModel]:

@@ -96,14 +96,21 @@ class EvaluationStore:
         status = current_status(paths)
         return Evaluation(paths.evaluation_id, request, status, results, versions, device, notes)
 
-    def list(self) -> list[Evaluation]:
-        """Return all evaluations that can be read, newest first."""
+    def list(self, *, drawn: bool | None = None) -> list[Evaluation]:
+        """Return all evaluations that can be read, newest first.
+
+        Args:
+            drawn: Only those that write answers into the library, or only those that score.
+        """
         found = []
         for name in self.ids():
             try:
-                found.append(self.get(name))
+                one = self.get(name)
             except InputError:
                 logger.exception("Evaluation %s is passed over.", name)
+                continue
+            if drawn in (None, bool(one.request.draws)):
+                found.append(one)
         return found
 
     def ids(self) -> Sequence[str]:

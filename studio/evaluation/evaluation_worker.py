@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
 from studio.config.model import ModelConfig
-from studio.core.errors import StoppedError, StudioError
+from studio.core.errors import DataError, NotFoundError, StoppedError, StudioError
 from studio.core.logs import log_told
 from studio.core.paths import EvaluationPaths, Workspace, read_state
+from studio.data.image_store import ImageStore
 from studio.data.schema import Row
+from studio.evaluation.candidate_pictures import pictured
 from studio.evaluation.endpoint_session import ROWS_AT_ONCE, EndpointSession
 from studio.evaluation.evaluated_models import EvaluatedModel
 from studio.evaluation.evaluated_rows import read_rows, with_system_prompt
@@ -42,9 +45,17 @@ BATCHES_AT_ONCE = 4
 LIBRARIES = ("torch", "transformers", "peft")
 _KINDS = (ANSWER, LIKELIHOOD, DRAWN)
 Progress = Callable[[int, int], None]
-Deliver = Callable[[Mapping[str, Mapping[int, DrawnAnswers]]], None]
-"""Is handed drawn answers, by model and row, as soon as they are on the disk; more than once at
-worst."""
+Deliver = Callable[
+    [Mapping[str, Mapping[int, DrawnAnswers]], Mapping[int, Mapping[str, float]]], None
+]
+"""Is handed drawn answers, by model and row, as soon as they are on the disk, and the margins of
+each row's answers where they were weighed; more than once at worst."""
+MakesWay = Callable[[], bool]
+logger = logging.getLogger(__name__)
+
+
+class MadeWay(StoppedError):
+    """A run takes the device."""
 
 
 def compute(
@@ -52,11 +63,14 @@ def compute(
     evaluation_id: str,
     progress: Progress | None = None,
     deliver: Deliver | None = None,
+    makes_way: MakesWay = lambda: False,
 ) -> Evaluation:
     """Go through an evaluation to its end; what an earlier attempt has answered is not asked again.
 
     Args:
         deliver: Takes drawn answers as they come.
+        makes_way: Asked after every few rows; when it says so the evaluation goes back into the
+            queue, with what is answered.
 
     Raises:
         InputError: A model, an adapter or a row cannot be used.
@@ -71,9 +85,12 @@ def compute(
         if store.get(evaluation_id).status.state == "finished":
             return store.get(evaluation_id)
         paths.control.unlink(missing_ok=True)  # an earlier wish to stop
-        task = _Task(workspace, paths, evaluation, progress or (lambda done, total: None), deliver)
+        told = progress or (lambda done, total: None)
+        task = _Task(workspace, paths, evaluation, told, deliver, makes_way)
         try:
             task.compute()
+        except MadeWay as way:
+            task.end("queued", message=way.message)
         except (StoppedError, KeyboardInterrupt):
             task.end("stopped")
             raise
@@ -94,8 +111,9 @@ class _Task:
         evaluation: Evaluation,
         progress: Progress,
         deliver: Deliver | None = None,
+        makes_way: MakesWay = lambda: False,
     ) -> None:
-        self._deliver = deliver or (lambda found: None)
+        self._deliver = deliver or (lambda found, margins: None)
         self.workspace, self.paths, self.request = workspace, paths, evaluation.request
         self.base = ModelConfig.model_validate(self.request.model)
         self.metrics: list[Metric] = metrics_of(self.request)
@@ -105,7 +123,8 @@ class _Task:
         answers, likelihoods = read_answers(paths)
         self.answers, self.likelihoods = dict(answers), dict(likelihoods)
         self.drawn = read_drawn(paths)
-        self._progress = progress
+        self.weighs = self.request.rule == "margin"
+        self._progress, self._makes_way = progress, makes_way
         self.notes: list[str] = []
         self._before, self._began = evaluation.status.seconds, time.monotonic()
         self.total = len(self.request.models) * sum(len(self._wanted(kind)) for kind in _KINDS)
@@ -164,21 +183,81 @@ class _Task:
                 answers = session.answers(models, chunk, self._tell)
                 self._keep(ANSWER, self.answers, answers)
             for chunk in self._chunks(models, DRAWN):
-                drawn = session.drawn(models, chunk, self.request.draws, self._tell)
-                self._keep(DRAWN, self.drawn, drawn)
+                self._keep(DRAWN, self.drawn, self._draw(session, models, chunk))
+                if self.weighs:
+                    self._weigh(session, models, chunk)
             for chunk in self._chunks(models, LIKELIHOOD):
-                found = session.likelihoods(models, chunk, self.texts, self._tell)
-                self._keep(LIKELIHOOD, self.likelihoods, found)
+                self._weigh(session, models, chunk)
         finally:
             self.notes += session.notes
             session.close()
 
-    def _hand_over(self, numbers: Iterable[int]) -> None:
-        """Deliver the rows of these that every model has written to."""
+    def _draw(
+        self, session: ModelSession, models: Sequence[EvaluatedModel], chunk: Mapping[int, Row]
+    ) -> dict[str, dict[int, DrawnAnswers]]:
+        """Let all models write to some rows, each seeing of the images what it is to see."""
+        found: dict[str, dict[int, DrawnAnswers]] = {}
+        for picture in dict.fromkeys(model.picture for model in models):
+            rows, failed = self._pictured(chunk, picture)
+            some = [model for model in models if model.picture == picture]
+            drawn = session.drawn(some, rows, self.request.draws, self._tell) if rows else {}
+            found |= {model.name: drawn.get(model.name, {}) | failed for model in some}
+        return found
+
+    def _pictured(
+        self, chunk: Mapping[int, Row], picture: str
+    ) -> tuple[dict[int, Row], dict[int, DrawnAnswers]]:
+        """Rows as a writer sees them; of those whose images cannot be read, the reason."""
+        rows, failed = {}, {}
+        for number, row in chunk.items():
+            try:
+                rows[number] = pictured(row, picture, ImageStore(self.workspace))
+            except (DataError, NotFoundError) as error:
+                logger.info("Row %s cannot be shown: %s", row.external_id, error)
+                failed[number] = DrawnAnswers(reason=str(error))
+        return rows, failed
+
+    def _weigh(
+        self, session: ModelSession, models: Sequence[EvaluatedModel], chunk: Mapping[int, Row]
+    ) -> None:
+        """Score given answers to some rows; where rows are written to, those that were written."""
+        texts = {number: self._texts_of(number) for number in chunk}
+        found = session.likelihoods(models, chunk, texts, self._tell)
+        self._keep(LIKELIHOOD, self.likelihoods, found)
+
+    def _texts_of(self, number: int) -> list[str]:
+        """The answers to a row that are scored; each that was written once, in order."""
+        if not self.weighs:
+            return list(self.texts[number])
         names = [model.name for model in self.request.models]
-        whole = [n for n in sorted(numbers) if all((name, n) in self.drawn for name in names)]
+        drawn = [self.drawn[name, number] for name in names if (name, number) in self.drawn]
+        texts = (answer.text for one in drawn for answer in one.answers)
+        return list(dict.fromkeys(text for text in texts if text.strip()))
+
+    def _hand_over(self, numbers: Iterable[int]) -> None:
+        """Deliver the rows of these that every model has written to, and weighed where it is to."""
+        names = [model.name for model in self.request.models]
+        done = [self.drawn, self.likelihoods] if self.weighs else [self.drawn]
+        whole = [
+            n
+            for n in sorted(numbers)
+            if all((name, n) in known for name in names for known in done)
+        ]
         if whole:
-            self._deliver({name: {n: self.drawn[name, n] for n in whole} for name in names})
+            margins = {n: self._margins(n) for n in whole} if self.weighs else {}
+            found = {name: {n: self.drawn[name, n] for n in whole} for name in names}
+            self._deliver(found, margins)
+
+    def _margins(self, number: int) -> dict[str, float]:
+        """How much more the adapter likes each answer to a row than its base does, in nats."""
+        base, adapter = (
+            self.likelihoods[model.name, number].totals
+            for model in sorted(self.request.models, key=lambda model: bool(model.folder))
+        )
+        texts = self._texts_of(number)
+        if not len(texts) == len(base) == len(adapter):
+            return {}
+        return {text: b - a for text, a, b in zip(texts, base, adapter, strict=True)}
 
     def _tell(self, fresh: int) -> None:
         """Say how far it is within a chunk."""
@@ -212,10 +291,16 @@ class _Task:
             fresh = {number: one for number, one in batch.items() if (name, number) not in known}
             append_answers(self.paths, kind, name, fresh)
             known.update({(name, number): one for number, one in fresh.items()})
-        if kind == DRAWN:
+        if kind == (LIKELIHOOD if self.weighs else DRAWN):
             self._hand_over({number for batch in found.values() for number in batch})
         update_status(self.paths, durable=False, done=self._done, seconds=self._seconds)
         self._progress(self._done, self.total)
+        self._halt()
+
+    def _halt(self) -> None:
+        """Raise StoppedError when somebody asks to stop, or a run waits for the device."""
+        if self._makes_way():
+            raise MadeWay("A run takes the device; this goes on after it.")
         if read_state(self.paths.control).get("command") == "stop":
             raise StoppedError(
                 f"Evaluation {self.paths.evaluation_id} was stopped after {self._done:,} of "
@@ -225,7 +310,8 @@ class _Task:
 
     def _wanted(self, kind: str) -> list[int]:
         if self.request.draws:
-            return list(range(len(self.rows))) if kind == DRAWN else []
+            wanted = kind == DRAWN or (kind == LIKELIHOOD and self.weighs)
+            return list(range(len(self.rows))) if wanted else []
         if kind == DRAWN:
             return []
         if kind == ANSWER:

@@ -18,7 +18,8 @@ from typing import IO
 from studio.annotation import AnnotationStore
 from studio.annotation.library.preflight_rows import library_rows
 from studio.annotation.library.trainable_rows import parse_library
-from studio.core.errors import ConflictError
+from studio.config.launch_engines import sent_elsewhere
+from studio.core.errors import ConflictError, InputError
 from studio.core.paths import Workspace
 from studio.data.sources.registry import LIBRARY
 from studio.evaluation.evaluated_rows import RowChoice, choose_rows, chosen
@@ -27,8 +28,8 @@ from studio.evaluation.evaluation_request import Wanted, prepare_request
 from studio.evaluation.evaluation_store import DIED, EvaluationStore, request_stop, update_status
 from studio.launch.run_evaluation import begin_attempt
 from studio.launch.worker_process import environment
-from studio.runs import run_evaluation
-from studio.runs.store import Run
+from studio.runs import queue, run_evaluation
+from studio.runs.store import Run, RunStore
 
 logger = logging.getLogger(__name__)
 EVALUATOR = ("-m", "studio", "evaluator")
@@ -82,6 +83,21 @@ def start_child(arguments: Sequence[str], log: IO[bytes]) -> subprocess.Popen:
         env=environment(),
         start_new_session=True,
     )
+
+
+def is_here(run: Run) -> bool:
+    """Return whether a run trains on this machine; a job or a run of SLURM takes nobody's place."""
+    try:
+        return not run.status.elsewhere and not sent_elsewhere(run.config)
+    except InputError:  # its run file is damaged
+        return True
+
+
+def run_waits(workspace: Workspace) -> bool:
+    """Return whether a run of this machine is the next to be started."""
+    if queue.is_paused(workspace):
+        return False
+    return any(is_here(run) for run in queue.waiting(RunStore(workspace).list()))
 
 
 class EvaluationJobs:
@@ -174,6 +190,8 @@ class EvaluationJobs:
     def _tell_of_death(self, name: str, code: int) -> None:
         """Say of one that ended without saying so why; it is not started again by itself."""
         evaluation = self.store.get(name)
+        if evaluation.status.state == "queued" and code == 0:
+            return  # it made way for a run
         if evaluation.status.state in ENDED and evaluation.status.message != DIED:
             return
         paths = self.store.paths(evaluation)

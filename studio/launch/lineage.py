@@ -55,7 +55,7 @@ def lineage(workspace: Workspace, run_id: str) -> list[LineageStep]:
     runs = {run.run_id: run for run in RunStore(workspace).list()}
     chosen = RunStore(workspace).get(run_id)
     found = decisions(workspace)
-    evaluations, matches = EvaluationStore(workspace).list(), MatchStore(workspace)
+    evaluations, matches = EvaluationStore(workspace).list(drawn=False), MatchStore(workspace)
     steps: list[LineageStep] = []
     for one in _generations(chosen, runs):
         if isinstance(one, LineageStep):

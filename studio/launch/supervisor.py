@@ -16,11 +16,10 @@ from filelock import FileLock, Timeout
 
 from studio.annotation import AnnotationStore
 from studio.config import RunConfig
-from studio.config.launch_engines import sent_elsewhere
 from studio.core.errors import ConflictError, InputError, StudioError
 from studio.core.logs import log_told
 from studio.core.paths import Workspace
-from studio.launch.evaluation_job import EvaluationJobs
+from studio.launch.evaluation_job import EvaluationJobs, is_here
 from studio.launch.prepare import prepare
 from studio.launch.worker_process import launch_worker
 from studio.runs import queue
@@ -156,13 +155,13 @@ class Supervisor:
         with queue.locked(self.workspace):
             runs = self.store.list()
             line = queue.waiting(runs)
-            busy = any(run.status.active and _is_here(run) for run in runs)
+            busy = any(run.status.active and is_here(run) for run in runs)
             measuring = self.evaluations.busy
-            free = bool(line) and not ((busy or measuring) and _is_here(line[0]))
+            free = bool(line) and not ((busy or measuring) and is_here(line[0]))
             paused = queue.is_paused(self.workspace)
             if free and not paused:
                 self._launch(line[0])
-        waits = any(_is_here(run) for run in line)
+        waits = any(is_here(run) for run in line)
         self.evaluations.step(not (busy or paused or waits), runs)
 
     def _launch(self, run: Run) -> None:
@@ -223,14 +222,6 @@ class Supervisor:
                 commands.go_on_with_less(self.store, run.run_id)
         elif child is None and abs(time.time() - run.status.updated) > STARTUP_GRACE:
             _start_over(run)
-
-
-def _is_here(run: Run) -> bool:
-    """Whether it trains on this machine; a job or a run of SLURM takes nobody's place."""
-    try:
-        return not run.status.elsewhere and not sent_elsewhere(run.config)
-    except InputError:  # its run file is damaged
-        return True
 
 
 def _start_over(run: Run) -> None:

@@ -32,6 +32,7 @@ from studio.annotation.records import (
     PairView,
 )
 from studio.core.errors import NotFoundError
+from studio.data.schema import Message
 
 
 def datasets(connection: Connection) -> list[DatasetView]:
@@ -152,6 +153,29 @@ def items(connection: Connection, ids: Sequence[int]) -> list[ItemView]:
         for row in connection.execute(query)
     }
     return [views[item_id] for item_id in ids if item_id in views]
+
+
+def prompts(
+    connection: Connection, dataset: str, external_ids: Sequence[str]
+) -> dict[str, tuple[tuple[str, ...], tuple[Message, ...]]]:
+    """Read images and prompts of items as they are now, by the items' ids in their source.
+
+    Those in the bin are left out.
+    """
+    query = (
+        select(Item.external_id, Item.images, Item.prompt)
+        .join(Dataset, Dataset.id == Item.dataset_id)
+        .where(
+            Dataset.name == dataset,
+            Item.external_id.in_(external_ids),
+            Item.deleted_at.is_(None),
+            Item.batch.not_in(unpublished()),
+        )
+    )
+    return {
+        row.external_id: (tuple(row.images), prompt_from_json(row.prompt))
+        for row in connection.execute(query)
+    }
 
 
 def _beyond(connection: Connection, keys: tuple, after: int, descending: bool):

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 GREEDY = 0.0
+LONGEST_ANSWER = 128
+"""Tokens of the longest answer that is drawn, where nobody says another number."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import gradio as gr
@@ -18,12 +18,19 @@ from studio.evaluation.evaluated_models import BASE
 from studio.evaluation.evaluation import Evaluation
 from studio.evaluation.evaluation_request import Wanted
 from studio.evaluation.evaluation_store import EvaluationStore
-from studio.launch.candidates import create_candidates, draws_of
+from studio.launch.candidates import (
+    Outcome,
+    create_candidates,
+    draws_of,
+    outcome_of,
+)
+from studio.models.answering.draw import LONGEST_ANSWER, Draw
 from studio.runs.store import Run
+from studio.ui.evaluate.state import MOST_TOKENS, whole
 from studio.ui.shared.html import bar, duration, notice
 from studio.ui.shared.page_scripts import hook
 from studio.ui.shared.text_differences import safe
-from studio.ui.shell.navigation import go_to
+from studio.ui.shell.navigation import go_to, link
 
 QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 POLL_SECONDS = 1.5
@@ -35,19 +42,35 @@ FIELDS = {
     "adapter": "Who writes",
     "answers": "Answers a row",
     "temperature": "Temperature",
+    "top_p": "Top p",
+    "longest": "Longest answer",
+    "recipe": "Recipe",
+}
+RECIPE_WORDS = {
+    "First answer likeliest, the others drawn": "greedy+hot",
+    "The base beside the runs": "base+adapter",
+    "With and without the image": "with+without-image",
+    "With a spoilt image (its answers are the worse ones)": "corrupted-image",
 }
 GOING = ("queued", "running")
 
 
 @dataclass
 class CandidatesPanel:
-    """Components of the panel and what happens in it; what goes on is read from disk."""
+    """Components of the panel and what happens in it; what goes on is read from disk.
+
+    Attributes:
+        rows_of: Tells the rows of the library to be drawn again.
+        followed: Id of the job whose end this page waits for; empty for none.
+    """
 
     context: StudioContext
+    rows_of: gr.State
 
     def layout(self) -> None:
         """Draw the panel, folded."""
         self.timer = gr.Timer(POLL_SECONDS, active=False)
+        self.followed = gr.State("")
         with gr.Accordion(
             "Write answers with a model", open=False, elem_id="write"
         ) as self.accordion:
@@ -80,6 +103,30 @@ class CandidatesPanel:
                 self.stop_button = gr.Button(
                     "Stop", visible=False, min_width=90, scale=0, elem_id="write-stop"
                 )
+                self.resume_button = gr.Button(
+                    "Go on", visible=False, min_width=90, scale=0, elem_id="write-resume"
+                )
+            with (
+                gr.Accordion("How answers are written", open=False, elem_id="write-more"),
+                gr.Row(),
+            ):
+                self.recipe = gr.Dropdown(
+                    [("Drawn by temperature", ""), *RECIPE_WORDS.items()], value="",
+                    label="Recipe", info="What makes the answers to a row differ.",
+                    min_width=220, elem_id="write-recipe",
+                )  # fmt: skip
+                self.top_p = gr.Number(
+                    Draw.top_p, label="Top p", info="Share of the probability drawn from.",
+                    min_width=110, elem_id="write-top-p",
+                )  # fmt: skip
+                self.seed = gr.Number(
+                    Draw.seed, label="Seed", info="The same gives the same answers.",
+                    precision=0, min_width=110, elem_id="write-seed",
+                )  # fmt: skip
+                self.longest = gr.Number(
+                    LONGEST_ANSWER, label="Longest answer", info="Tokens; it is cut there.",
+                    precision=0, min_width=110, elem_id="write-longest",
+                )  # fmt: skip
             self.going = gr.HTML(elem_id="write-going", min_height=0)
             with gr.Row(elem_classes="actions"):
                 self.label_button = gr.Button(
@@ -88,15 +135,27 @@ class CandidatesPanel:
 
     def wire(self) -> None:
         """Connect events; the writing is done by a child of the studio, behind runs."""
-        shown = [self.going, self.start_button, self.stop_button, self.label_button, self.timer]
+        shown = [
+            self.going,
+            self.start_button,
+            self.stop_button,
+            self.resume_button,
+            self.label_button,
+            self.timer,
+        ]
         opened = [self.writers, *shown]
         self.accordion.expand(self.open, self.dataset, opened, **QUICK)
         self.dataset.change(self.look, self.dataset, shown, **QUICK)
         typed = [self.dataset, self.writers, self.answers, self.temperature, self.unanswered]
+        typed += [self.recipe, self.top_p, self.seed, self.longest]
         queued = {**QUICK, "queue": True, "concurrency_limit": 2}
         self.start_button.click(self.start, typed, shown, **queued)
         self.stop_button.click(self.stop, self.dataset, shown, **QUICK)
-        self.timer.tick(self.look, self.dataset, shown, **QUICK)
+        self.resume_button.click(self.go_on, self.dataset, shown, **QUICK)
+        at = [self.dataset, self.followed]
+        # In the queue: the page does not hear of a link's change in an answer that came at once.
+        following = [*shown, self.followed, self.rows_of]
+        self.timer.tick(self.follow, at, following, **{**queued, "trigger_mode": "once"})
         labelling = hook("label-dataset", "#write-going [data-imported]")
         self.label_button.click(
             lambda: go_to("annotate"), None, self.context.shell.tabs, js=labelling, **QUICK
@@ -113,6 +172,15 @@ class CandidatesPanel:
         self._check_lead(request)
         return self._shown(dataset)
 
+    def follow(self, dataset: str | None, followed: str, request: gr.Request) -> tuple[Any, ...]:
+        """Show how the writing goes; at its end the rows are drawn again, with their answers."""
+        shown = self.look(dataset, request)
+        newest = self._newest(dataset)
+        if newest is None or newest.status.state in GOING:
+            return *shown, newest.evaluation_id if newest else "", gr.skip()
+        ended = newest.evaluation_id == followed
+        return *shown, "", link(None) if ended else gr.skip()
+
     def start(
         self,
         dataset: str | None,
@@ -120,20 +188,46 @@ class CandidatesPanel:
         answers: float | None,
         temperature: float | None,
         unanswered: bool,
+        recipe: str,
+        top_p: float | None,
+        seed: float | None,
+        longest: float | None,
         request: gr.Request,
     ) -> tuple[Any, ...]:
         """Queue the writing; what is wrong is said in place, and nothing typed is lost."""
         self._check_lead(request)
         try:
-            wanted = self._wanted(dataset, writers, answers, temperature)
+            most = whole(longest, "longest", FIELDS["longest"], MOST_TOKENS)
+            wanted = replace(
+                self._wanted(dataset, writers),
+                max_new_tokens=most or LONGEST_ANSWER,
+                draws=draws_of(
+                    int(answers or 0),
+                    temperature=Draw.temperature if temperature is None else temperature,
+                    top_p=Draw.top_p if top_p is None else top_p,
+                    seed=int(seed or Draw.seed),
+                ),
+            )
             create_candidates(
-                self.context.workspace, wanted, unanswered=unanswered, store=self.context.store
+                self.context.workspace,
+                wanted,
+                unanswered=unanswered,
+                store=self.context.store,
+                recipe=recipe or "",
             )
         except StudioError as error:
-            log_told(error)
-            about = FIELDS.get(getattr(error, "field", ""), "")
-            told = notice(about, error.message, error.remedy, tone="bad")
-            return told, *(gr.skip(),) * 4
+            return _refused(error)
+        return self._shown(dataset)
+
+    def go_on(self, dataset: str | None, request: gr.Request) -> tuple[Any, ...]:
+        """Put a job that has stopped or failed into the queue again."""
+        self._check_lead(request)
+        newest = self._newest(dataset)
+        if newest is not None:
+            try:
+                self.context.supervisor.evaluations.resume(newest.evaluation_id)
+            except StudioError as error:
+                return _refused(error)
         return self._shown(dataset)
 
     def stop(self, dataset: str | None, request: gr.Request) -> tuple[Any, ...]:
@@ -144,13 +238,7 @@ class CandidatesPanel:
             self.context.supervisor.evaluations.stop(newest.evaluation_id)
         return self._shown(dataset)
 
-    def _wanted(
-        self,
-        dataset: str | None,
-        writers: Sequence[str] | None,
-        answers: float | None,
-        temperature: float | None,
-    ) -> Wanted:
+    def _wanted(self, dataset: str | None, writers: Sequence[str] | None) -> Wanted:
         if not dataset:
             raise InputError("Which dataset?", remedy="Choose one.", field="data")
         newest = self._newest(dataset)
@@ -161,15 +249,11 @@ class CandidatesPanel:
                 field="data",
             )
         model, adapters, with_base = self._who(list(writers or ()))
-        count = int(answers) if answers is not None else 0
-        draws = draws_of(count, temperature=1.0 if temperature is None else temperature)
         return Wanted(
             model=model,
             adapters=tuple(adapters),
             against=BASE if with_base and adapters else "",
             data=f"{LIBRARY}{dataset}",
-            max_new_tokens=128,
-            draws=draws,
         )
 
     def _who(self, writers: list[str]) -> tuple[str, list[str], bool]:
@@ -191,23 +275,31 @@ class CandidatesPanel:
 
     def _newest(self, dataset: str | None) -> Evaluation | None:
         """What was written to a dataset last."""
-        found = EvaluationStore(self.context.workspace).list()
-        return next(
-            (one for one in found if one.request.draws and one.request.dataset == dataset), None
-        )
+        found = EvaluationStore(self.context.workspace).list(drawn=True)
+        return next((one for one in found if one.request.dataset == dataset), None)
 
     def _shown(self, dataset: str | None) -> tuple[Any, ...]:
         newest = self._newest(dataset) if dataset else None
         going = newest is not None and newest.status.state in GOING
         waiting = self.context.store.next_steps(dataset).waiting if newest and dataset else 0
         ready = newest is not None and not going and waiting > 0
+        halted = newest is not None and newest.status.state in ("stopped", "failed")
         return (
-            _going(newest, waiting, self._trains()) if newest else "",
+            self._going(newest) if newest else "",
             gr.update(visible=not going),
             gr.update(visible=going),
+            gr.update(visible=halted),
             gr.update(visible=ready, value=f"Label the {counted(waiting, 'waiting pair')}"),
             gr.Timer(active=going),
         )
+
+    def _going(self, job: Evaluation) -> str:
+        if job.status.state != "finished":
+            return _going(job, self._trains())
+        try:
+            return _came_to(job, outcome_of(self.context.workspace, job))
+        except StudioError as error:
+            return _refused(error)[0]
 
     def _trains(self) -> bool:
         return any(run.status.active for run in self.context.runs.list())
@@ -238,8 +330,22 @@ def _model_of(run: Run) -> str:
         return ""
 
 
-def _going(evaluation: Evaluation, waiting: int, trains: bool) -> str:
-    """How the writing goes, or went."""
+def _refused(error: StudioError) -> tuple[Any, ...]:
+    """Say what is wrong in place; all else stays."""
+    log_told(error)
+    about = FIELDS.get(getattr(error, "field", ""), "")
+    return notice(about, error.message, error.remedy, tone="bad"), *(gr.skip(),) * 5
+
+
+def _came_to(job: Evaluation, outcome: Outcome) -> str:
+    """What was written, in sentences."""
+    who = safe(" and ".join(model.name for model in job.request.models))
+    told = "".join(f"<li>{safe(sentence)}</li>" for sentence in outcome.sentences)
+    return f'<div data-imported="{safe(job.request.dataset)}"><p><b>{who}</b>: done.</p><ul>{told}</ul></div>'
+
+
+def _going(evaluation: Evaluation, trains: bool) -> str:
+    """How the writing goes, or why it does not."""
     status, request = evaluation.status, evaluation.request
     dataset = safe(request.dataset)
     who = safe(" and ".join(model.name for model in request.models))
@@ -255,24 +361,15 @@ def _going(evaluation: Evaluation, waiting: int, trains: bool) -> str:
             f'<div data-imported="{dataset}">{bar(share)}<p class="quiet">{what}: {status.done:,} of '
             f"{counted(status.total, 'row')}{eta}. They appear in the library as they come.</p></div>"
         )
-    if status.state in ("failed", "stopped"):
-        words = f"{status.message or 'It was stopped.'} {status.remedy}".strip()
-        kept = f"What was written, to {status.done:,} of {status.total:,} rows, is in the library."
-        again = "Go on with it in Evaluate."
-        tone = "bad" if status.state == "failed" else "warn"
-        return f'<div data-imported="{dataset}">{notice("", words, f"{kept} {again}", tone=tone)}</div>'
-    said = f"{what}, to {counted(request.rows, 'row')}: done."
-    if not waiting:
-        said += (
-            " No pair waits: where all answers to a row are alike there is nothing to choose between. "
-            "A higher temperature, or a second writer, makes them differ."
-        )
-    return f'<p data-imported="{dataset}">{said}</p>'
+    words = f"{status.message or 'It was stopped.'} {status.remedy}".strip()
+    kept = f"What was written, to {status.done:,} of {status.total:,} rows, is in the library."
+    tone = "bad" if status.state == "failed" else "warn"
+    return f'<div data-imported="{dataset}">{notice("", words, kept, tone=tone)}</div>'
 
 
-def build(context: StudioContext) -> CandidatesPanel:
+def build(context: StudioContext, rows_of: gr.State) -> CandidatesPanel:
     """Draw the panel and connect it."""
-    panel = CandidatesPanel(context)
+    panel = CandidatesPanel(context, rows_of)
     panel.layout()
     panel.wire()
     return panel

@@ -138,7 +138,7 @@ class DataTab:
                 parts["shortest"] = _edge("Longest answer from", "data-shortest")
                 parts["longest"] = _edge("to characters", "data-longest")
         parts["checked"] = build_check_panel(self.context, self.rows_of).dataset
-        self.writing = candidates_panel.build(self.context)
+        self.writing = candidates_panel.build(self.context, self.rows_of)
         parts["written"] = self.writing.dataset
         with gr.Row(visible=False, elem_id="data-narrowed", elem_classes="actions") as parts[
             "narrowed"
