@@ -1,10 +1,12 @@
 """SFT, then DPO on its adapter, by the presets as they ship: a better model, and nothing to warn of."""
 
 from dataclasses import dataclass
+from itertools import islice
 
 import pytest
 
 from studio.config import RunConfig, presets
+from studio.core.paths import read_json
 from studio.data.image_store import ImageStore
 from studio.data.schema import Row
 from studio.data.sources import open_source
@@ -14,7 +16,7 @@ from studio.launch.demo import second_step
 from studio.metrics import evasive_rate, exact_match
 from studio.runs.curves import Diary
 from studio.runs.diagnostics.rules import forgetting
-from studio.training.planning.preflight_plan import plan_run
+from studio.runs.store import Run
 from tests.training.conftest import Runner
 from tools.tiny_vlm.questions import GAP, HABIT, TAUGHT
 
@@ -48,11 +50,7 @@ def steps(shared_runner: Runner) -> Steps:
     second = train(shared_runner, second_step(first.run_id))
     bench = Bench(ImageStore(shared_runner.workspace))
     answers = {
-        step: {
-            kind: bench.answers(of_kind, run)
-            for kind, of_kind in rows.items()
-            if run or kind != HABIT  # nothing is asked of the base's
-        }
+        step: answers_by_kind(bench, rows, run)
         for step, run in (("base", None), ("sft", first), ("dpo", second))
     }
     diaries = {
@@ -61,10 +59,18 @@ def steps(shared_runner: Runner) -> Steps:
     return Steps(rows, answers, diaries)
 
 
-def train(runner: Runner, config: RunConfig):
-    assert plan_run(config, runner.workspace)[0].warnings == []
+def answers_by_kind(bench: Bench, rows: dict[str, list[Row]], run: Run | None):
+    """Ask the rows of all kinds at once; nothing is asked of the base's habit."""
+    kinds = [kind for kind in rows if run or kind != HABIT]
+    asked = [row for kind in kinds for row in rows[kind]]
+    given = iter(bench.answers(asked, run))
+    return {kind: list(islice(given, len(rows[kind]))) for kind in kinds}
+
+
+def train(runner: Runner, config: RunConfig) -> Run:
     run, ended = runner.run(config)
     assert ended == "finished"
+    assert read_json(run.paths.plan)["warnings"] == []
     return runner.store.get(run.run_id)
 
 
