@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from studio.api.access import passwords
 from studio.core import logs
 from studio.core.child_client import PipeWorker
 from studio.core.torch_import import loading
@@ -101,6 +102,14 @@ def migrate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., 
     """What really migrates; see `made_quickly`."""
     with pytest.MonkeyPatch.context() as patch:
         yield made_quickly(patch, tmp_path_factory.mktemp("database"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_passwords() -> Iterator[None]:
+    """Hashes that cost nothing; what they cost outside of tests has a test of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(passwords.SCRYPT, "n", 16)
+        yield
 
 
 @pytest.fixture(autouse=True)

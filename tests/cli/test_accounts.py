@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
-from studio.api.access import accounts, passwords
+from studio.api.access import accounts
 from studio.cli.main import main
-
-
-@pytest.fixture(autouse=True)
-def cheap(monkeypatch):
-    monkeypatch.setitem(passwords.SCRYPT, "n", 16)
 
 
 def test_the_command_asks_twice_and_lists(tmp_path, monkeypatch, capsys):

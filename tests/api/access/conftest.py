@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from studio.api.access import passwords
 from studio.api.access.accounts import Accounts, add_user
 from studio.api.access.login_throttle import Throttle
 from studio.api.context import StudioContext, close_context, open_context
@@ -49,7 +48,6 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def context(folder) -> Iterator:
-    cost, passwords.SCRYPT["n"] = passwords.SCRYPT["n"], 16
     for name, role in (
         ("lea", "lead"),
         ("lou", "lead"),
@@ -60,7 +58,6 @@ def context(folder) -> Iterator:
     opened = open_context(str(folder / "workspace"), Accounts.load(folder / "accounts.yaml"))
     yield opened
     close_context(opened)
-    passwords.SCRYPT["n"] = cost
 
 
 @pytest.fixture(scope="module")
@@ -78,12 +75,6 @@ def as_before(context, folder):
     context.accounts.refresh()
     for name in context.accounts.sessions.names():
         context.accounts.sessions.end_all(name)
-
-
-@pytest.fixture
-def cheap(monkeypatch):
-    """Hashes that cost nothing; what they cost outside of tests has a test of its own."""
-    monkeypatch.setitem(passwords.SCRYPT, "n", 16)
 
 
 @pytest.fixture

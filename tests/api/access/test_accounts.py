@@ -15,8 +15,6 @@ from studio.cli.main import main
 from studio.core.errors import InputError, NotFoundError
 from tests.api.access.accounts_file import PASSWORD
 
-pytestmark = pytest.mark.usefixtures("cheap")
-
 
 def test_file_holds_no_password_and_is_never_open_to_others(file, monkeypatch):
     assert PASSWORD not in file.read_text()

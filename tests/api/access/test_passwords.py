@@ -9,8 +9,6 @@ from studio.api.access.accounts import Accounts, add_user
 from studio.core.errors import InputError
 from tests.api.access.accounts_file import PASSWORD
 
-pytestmark = pytest.mark.usefixtures("cheap")
-
 COST = dict(passwords.SCRYPT)
 
 
