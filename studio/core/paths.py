@@ -120,6 +120,8 @@ class Workspace:
     exports = Below("exports")
     runs = Below("runs")
     evaluations = Below("evaluations")
+    conversations = Below("conversations")
+    """What people asked in the Chat tab: a folder for each person, a small file for each one."""
     matches = Below("matches")
     """One small file for each blind match; its pairs are in the library."""
     decisions = Below("decisions.jsonl")

@@ -75,6 +75,8 @@ def stream(generation: Generation) -> Iterator[ChatDelta]:
 
 def _generate(generation: Generation, tokens: queue.SimpleQueue[int | None]) -> None:
     with generation.turns.held(), torch.inference_mode():
+        if generation.cancelled.is_set():  # while it waited for its turn
+            return
         generation.activate()
         torch.manual_seed(generation.seed)
         generation.model.generate(

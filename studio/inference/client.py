@@ -15,11 +15,13 @@ from studio.core.child_client import PipeWorker, Reply
 from studio.core.errors import BusyError, StudioError
 from studio.core.logs import log_told
 from studio.core.paths import EMBEDDED, Workspace
+from studio.inference.model_choice import adapter_checkpoints
 from studio.inference.protocol import ChatDelta, ChatRequest, LoadRequest
+from studio.runs.checkpoints import adapter_step, step_of
 from studio.runs.store import Run, RunStore
 
 IDLE_MINUTES = 15.0
-TICK_SECONDS = 0.5
+TICK_SECONDS = 0.1
 _Arrived = queue.SimpleQueue[tuple[int, ChatDelta | StudioError | None]]
 
 
@@ -30,14 +32,21 @@ class ChatModel:
     Attributes:
         label: What a list calls it.
         model: The base model.
-        run: The run whose adapter it is; empty for a base model.
+        run: The run whose adapter it is; empty for a base model. `RUN@STEP` for a checkpoint.
         system_prompt: What the run was trained with.
+        step: The optimizer step that the adapter is of, where it is known.
     """
 
     label: str
     model: ModelConfig
     run: str = ""
     system_prompt: str = ""
+    step: int | None = None
+
+    @property
+    def run_id(self) -> str:
+        """The run without a step."""
+        return self.run.partition("@")[0]
 
 
 @dataclass(frozen=True)
@@ -82,13 +91,18 @@ class InferenceClient:
         self._timer: threading.Timer | None = None
 
     def models(self) -> list[ChatModel]:
-        """Return base models (the embedded one first), then finished adapters, newest first."""
-        trained = [run for run in self._runs.list() if _can_chat(run)]
+        """Return base models (the embedded one first), then finished adapters, newest first.
+
+        The last come the adapters of checkpoints.
+        """
+        runs = self._runs.list()
+        trained = [run for run in runs if _can_chat(run)]
         bases = {base_label(ModelConfig()): ChatModel(base_label(ModelConfig()), ModelConfig())}
         for run in trained:
             model = run.config.model
             bases.setdefault(base_label(model), ChatModel(base_label(model), model))
-        return [*bases.values(), *map(_adapter_of, trained)]
+        steps = [model for run in runs for model in _checkpoints_of(run)]
+        return [*bases.values(), *map(_adapter_of, trained), *steps]
 
     def chat(self, request: ChatRequest) -> Iterator[ChatDelta]:
         """Continue a conversation; closing the iterator early cancels the generation.
@@ -242,7 +256,21 @@ def _adapter_of(run: Run) -> ChatModel:
         config.model,
         run.run_id,
         config.data.system_prompt or "",
+        adapter_step(run.paths),
     )
+
+
+def _checkpoints_of(run: Run) -> list[ChatModel]:
+    try:
+        config = run.config
+        folders = adapter_checkpoints(run)
+    except StudioError:
+        return []  # its run file is damaged; the Runs tab says so
+    prompt = config.data.system_prompt or ""
+    return [
+        ChatModel(f"{config.name} · step {step}", config.model, f"{run.run_id}@{step}", prompt, step)
+        for step in reversed([step_of(folder) for folder in folders])
+    ]
 
 
 def _next(arrived: _Arrived) -> tuple[int, ChatDelta | StudioError | None]:

@@ -8,8 +8,8 @@ from pathlib import Path
 from studio.config.model import ModelConfig
 from studio.core.errors import ModelError
 from studio.core.paths import read_state
-from studio.runs.checkpoints import MARKER
-from studio.runs.store import RunStore
+from studio.runs.checkpoints import MARKER, complete_checkpoints, step_of
+from studio.runs.store import Run, RunStore
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Answerer:
 def resolve(runs: RunStore, model: ModelConfig, run_id: str = "") -> Answerer:
     """Return what answers for `run_id` on `model`; the base itself for an empty id.
 
-    A run that trained every weight has left a whole model, which then takes the base's place.
+    `RUN@STEP` is the adapter of a complete checkpoint. A run that trained every weight has left a whole model, which then takes the base's place.
 
     Raises:
         NotFoundError: There is no such run.
@@ -31,8 +31,9 @@ def resolve(runs: RunStore, model: ModelConfig, run_id: str = "") -> Answerer:
     """
     if not run_id:
         return Answerer(model)
-    run = runs.get(run_id)
-    if not run.has_adapter:
+    name, _, step = run_id.partition("@")
+    run = runs.get(name)
+    if not step and not run.has_adapter:
         raise ModelError(
             f"Run {run.config.name} ({run_id}) has left no complete adapter.",
             remedy="Wait for its end, or resume it.",
@@ -45,7 +46,27 @@ def resolve(runs: RunStore, model: ModelConfig, run_id: str = "") -> Answerer:
             remedy=f"Choose {base.id} as the base model.",
             field="run",
         )
+    if step:
+        return Answerer(model, _checkpoint(run, step))
     marker = read_state(run.paths.adapter / MARKER)
     if marker.get("kind") == "model":
         return Answerer(model.model_copy(update={"id": str(run.paths.adapter), "revision": None}))
     return Answerer(model, run.paths.adapter)
+
+
+def adapter_checkpoints(run: Run) -> list[Path]:
+    """Return the complete checkpoints of a run that hold an adapter, oldest first."""
+    found = complete_checkpoints(run.paths)
+    return [folder for folder in found if (folder / "adapter_config.json").is_file()]
+
+
+def _checkpoint(run: Run, step: str) -> Path:
+    for folder in adapter_checkpoints(run):
+        if str(step_of(folder)) == step:
+            return folder
+    there = ", ".join(str(step_of(folder)) for folder in adapter_checkpoints(run)) or "none"
+    raise ModelError(
+        f"Run {run.config.name} has no complete checkpoint of step {step[:20]} any more.",
+        remedy=f"Choose another; adapters are there of step: {there}.",
+        field="run",
+    )

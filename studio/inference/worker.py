@@ -10,6 +10,7 @@ import sys
 from collections.abc import Generator
 from contextlib import suppress
 from dataclasses import asdict
+from pathlib import Path
 
 from studio.config.model import ModelConfig
 from studio.core.child_server import Message, Request, serve
@@ -21,6 +22,7 @@ from studio.inference.model_choice import Answerer, resolve
 from studio.inference.protocol import ChatRequest, LoadRequest
 from studio.models.log_levels import quiet_libraries
 from studio.models.memory_check import MemoryUse, refuse_if_too_large
+from studio.runs.checkpoints import step_of
 from studio.runs.store import RunStore
 
 
@@ -85,10 +87,15 @@ class InferenceHandler:
         loaded = self._engine.loaded
         return {
             "model": loaded.model_dump(mode="json") if loaded is not None else None,
-            "adapters": [folder.parent.name for folder in self._engine.adapters],
+            "adapters": [_run_of(folder) for folder in self._engine.adapters],
             "answering": self._engine.answering,
             **asdict(MemoryUse.now()),
         }
+
+
+def _run_of(folder: Path) -> str:
+    step = step_of(folder)
+    return folder.parent.name if step < 0 else f"{folder.parent.parent.name}@{step}"
 
 
 def main(workspace: Workspace) -> None:

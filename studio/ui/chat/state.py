@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+import random
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from studio.data.schema import Message
 from studio.inference.protocol import ChatDelta, said, user_turn, why_empty
 
+LEFT = "The page was left, or the studio ended, before the answer came. Press Retry."
+TIE = "tie"
 STOPPED = {"end": "", "length": "cut at the longest answer", "cancelled": "stopped"}
 
 
@@ -18,6 +23,10 @@ class ChatAnswer:
     Attributes:
         ended: Whether the model itself ended it, or it reached its longest.
         why_empty: How it ended, of an answer in which nothing can be seen.
+        tokens: How many it has, once it is there.
+        verdict: What the person said of it alone: `good`, `bad` or nothing.
+        why: Its pieces, each with how much likelier the adapter finds it than the base does
+            (nats); empty until somebody asks.
     """
 
     text: str = ""
@@ -26,6 +35,9 @@ class ChatAnswer:
     stats: str = ""
     ended: bool = False
     why_empty: str = ""
+    tokens: int | None = None
+    verdict: str = ""
+    why: list[tuple[str, float]] = field(default_factory=list)
 
     @property
     def open(self) -> bool:
@@ -38,6 +50,7 @@ class ChatAnswer:
         self.stage = "" if self.text else delta.stage or self.stage
         if delta.done:
             self.stats = describe(delta)
+            self.tokens = delta.tokens
             self.ended = delta.stopped != "cancelled"
             self.why_empty = why_empty(delta.tokens, delta.stopped) if self.empty else ""
 
@@ -54,12 +67,41 @@ class ChatAnswer:
 
 @dataclass
 class Turn:
-    """A question with the images that came with it, and each model's answer by its key."""
+    """A question with the images that came with it, and each model's answer by its key.
+
+    Attributes:
+        order: Their keys as they stand side by side, drawn anew for each blind turn.
+        blind: Names are hidden until there is a vote.
+        vote: Key of the answer that the person found best, `tie`, or nothing.
+        decoding, authors: How each answer was written, and by whom, by key.
+    """
 
     question: str
     images: tuple[str, ...] = ()
     answers: dict[str, ChatAnswer] = field(default_factory=dict)
     stopped: bool = False
+    turn_id: str = field(default_factory=lambda: secrets.token_hex(6))
+    order: tuple[str, ...] = ()
+    blind: bool = False
+    vote: str = ""
+    decoding: dict[str, dict[str, Any]] = field(default_factory=dict)
+    authors: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """Keys of those who answer it, left to right."""
+        return self.order or tuple(self.answers)
+
+    @property
+    def veiled(self) -> bool:
+        """Whether nobody may see yet who says what."""
+        return self.blind and not self.vote
+
+    @property
+    def votable(self) -> bool:
+        """Whether two answers or more are there to be compared."""
+        texts = [answer.text.strip() for answer in self.answers.values() if not answer.open]
+        return len(texts) == len(self.answers) and len([text for text in texts if text]) > 1
 
     def heard(self, key: str) -> tuple[str, str]:
         """What model `key` takes for the answer when it is asked on, and the key of who gave it.
@@ -78,11 +120,17 @@ class ChatConversation:
     Attributes:
         columns: (key, label) of the models shown side by side, left to right.
         labels: Label of every model that was a column, by its key.
+        conversation_id, name, revision: Of the file that keeps it; empty and 0 before.
+        editing: Id of the turn whose question is being written anew.
     """
 
     turns: list[Turn] = field(default_factory=list)
     columns: tuple[tuple[str, str], ...] = ()
     labels: dict[str, str] = field(default_factory=dict)
+    conversation_id: str = ""
+    name: str = ""
+    revision: int = 0
+    editing: str = ""
 
     def show(self, columns: Iterable[tuple[str, str]]) -> None:
         """Show these models from now on."""
@@ -99,10 +147,24 @@ class ChatConversation:
         """Whether the last turn is being answered."""
         return any(answer.open for turn in self.turns[-1:] for answer in turn.answers.values())
 
-    def begin(self, question: str, images: list[str], models: list[str]) -> Turn:
+    def turn(self, turn_id: str) -> Turn | None:
+        """Return the turn with this id; None where it is gone."""
+        return next((turn for turn in self.turns if turn.turn_id == turn_id), None)
+
+    def go_back(self, turn: Turn) -> tuple[str, ...]:
+        """Take back a turn and all after it; returns the images that came with it."""
+        place = next(index for index, kept in enumerate(self.turns) if kept is turn)
+        del self.turns[place:]
+        return turn.images
+
+    def begin(
+        self, question: str, images: Iterable[str], models: list[str], *, blind: bool = False
+    ) -> Turn:
         """Add a turn; only images that were not shown before go with it."""
-        fresh = tuple(sha for sha in images if sha not in self.images)
-        turn = Turn(question, fresh, {key: ChatAnswer() for key in models})
+        fresh = tuple(dict.fromkeys(sha for sha in images if sha not in self.images))
+        turn = Turn(question, fresh, {key: ChatAnswer() for key in models}, blind=blind)
+        if blind:
+            turn.order = tuple(random.sample(models, len(models)))
         self.turns.append(turn)
         return turn
 
@@ -128,8 +190,29 @@ class ChatConversation:
                 answer.stop()
 
     def clear(self) -> None:
-        """Forget every turn, those being answered too."""
+        """Begin a new conversation; answers under way end."""
         self.turns.clear()
+        self.conversation_id, self.name, self.revision, self.editing = "", "", 0, ""
+
+    def plain(self) -> dict[str, Any]:
+        """Return all that is kept of it, as plain values."""
+        return {
+            "turns": [asdict(turn) for turn in self.turns],
+            "columns": [list(column) for column in self.columns],
+            "labels": self.labels,
+        }
+
+    def restore(self, values: Mapping[str, Any]) -> None:
+        """Take in what `plain` has returned; answers that never came say so.
+
+        Raises:
+            TypeError, KeyError, ValueError: It is something else.
+        """
+        turns = [_turn(each) for each in values["turns"]]
+        columns = tuple((str(key), str(label)) for key, label in values["columns"])
+        labels = {str(key): str(label) for key, label in dict(values["labels"]).items()}
+        self.turns[:] = turns
+        self.columns, self.labels, self.editing = columns, labels, ""
 
     def messages(self, key: str, system_prompt: str = "") -> tuple[Message, ...]:
         """Return what model `key` is asked: its own earlier answers, else what another one said."""
@@ -155,3 +238,15 @@ def describe(delta: ChatDelta) -> str:
     parts = [f"{delta.tokens} {unit}", f"{delta.tokens_per_second:.1f} tokens/s"]
     why = STOPPED.get(delta.stopped, "")
     return " · ".join([*parts, why] if why else parts)
+
+
+def _turn(values: Mapping[str, Any]) -> Turn:
+    answers = {str(key): ChatAnswer(**each) for key, each in values["answers"].items()}
+    for answer in answers.values():
+        answer.why = [(str(piece), float(change)) for piece, change in answer.why]
+        if answer.open:
+            answer.stage, answer.error = "", LEFT
+    rest = {**values, "answers": answers}
+    for name in ("images", "order"):
+        rest[name] = tuple(map(str, values[name]))
+    return Turn(**rest)
