@@ -16,7 +16,7 @@ from studio.core.errors import BusyError, StudioError
 from studio.core.logs import log_told
 from studio.core.paths import EMBEDDED, Workspace
 from studio.inference.model_choice import adapter_checkpoints
-from studio.inference.protocol import ChatDelta, ChatRequest, LoadRequest
+from studio.inference.protocol import ChangeRequest, ChatDelta, ChatRequest, LoadRequest
 from studio.runs.checkpoints import adapter_step, step_of
 from studio.runs.store import Run, RunStore
 
@@ -154,6 +154,19 @@ class InferenceClient:
             finally:
                 for reply in replies:
                     reply.close()
+
+    def changes(self, request: ChangeRequest) -> list[tuple[str, float]]:
+        """Return the pieces of an answer, each with how much likelier the adapter makes it (nats).
+
+        Raises:
+            InputError: The conversation, the model or the adapter cannot be used.
+            BusyError: The model does not fit into memory beside what runs already.
+            RunFailedError: The child died.
+        """
+        asked = request.model_dump(mode="json")
+        with self._used():
+            answer = self._worker.call({"kind": "changes", "changes": asked})
+        return [(str(piece), float(change)) for piece, change in answer["pieces"]]
 
     def load(self, model: ModelConfig, run: str = "") -> InferenceStatus:
         """Have a base model, and a run's adapter, in memory.

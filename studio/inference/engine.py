@@ -18,6 +18,7 @@ from studio.data.schema import Message
 from studio.inference.answer_stream import Generation, stream
 from studio.inference.chat_inputs import build_inputs
 from studio.inference.fair_lock import Turns
+from studio.inference.likelihood_change import change_per_piece
 from studio.inference.protocol import ChatDelta
 from studio.inference.sampling import Sampling
 from studio.models.answer_ends import context_room, stop_tokens
@@ -97,6 +98,34 @@ class Engine:
             yield from stream(
                 self._generation(base, adapter, messages, images, sampling, cancelled, same_base)
             )
+
+    def changes(
+        self,
+        model: ModelConfig,
+        adapter: Path,
+        messages: Sequence[Message],
+        images: Sequence[Image.Image],
+        answer: str,
+        cancelled: threading.Event | None = None,
+    ) -> list[tuple[str, float]]:
+        """Return the pieces of an answer, each with how much likelier the adapter makes it (nats).
+
+        Raises:
+            InputError: The conversation, the model or the adapter cannot be used.
+            BusyError: Memory ran out.
+        """
+        cancelled = cancelled or threading.Event()
+        with self._using(model, cancelled) as base, _explained_oom(model):
+            loaded, shelf = base.loaded, base.shelf
+            inputs = dict(build_inputs(loaded.processor, loaded.model, messages, images))
+            with self._turns.held():
+                return change_per_piece(
+                    loaded.model,
+                    loaded.processor.tokenizer,
+                    inputs,
+                    answer,
+                    lambda adapted: shelf.activate(adapter if adapted else None),
+                )
 
     def load(self, model: ModelConfig, adapter: Path | None = None) -> None:
         """Have a base model and an adapter in memory.

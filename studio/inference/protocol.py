@@ -38,6 +38,16 @@ class ChatRequest(LoadRequest):
     sampling: Sampling = Sampling()
 
 
+class ChangeRequest(ChatRequest):
+    """A conversation and an answer to it, of which is asked what the adapter changed.
+
+    Attributes:
+        answer: The answer, as it was written.
+    """
+
+    answer: str
+
+
 @dataclass(frozen=True)
 class ChatDelta:
     """One step of an answer.

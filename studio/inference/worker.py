@@ -1,4 +1,4 @@
-"""The inference child: requests `chat`, `load`, `unload` and `status` over standard input.
+"""The inference child: requests `chat`, `changes`, `load`, `unload` and `status` over standard input.
 
 Started by the studio as `python -m studio inference`; holds the models so that the studio
 never imports torch and gets all memory back by ending this process.
@@ -19,7 +19,7 @@ from studio.core.paths import Workspace
 from studio.data.image_store import ImageStore
 from studio.inference.engine import Engine
 from studio.inference.model_choice import Answerer, resolve
-from studio.inference.protocol import ChatRequest, LoadRequest
+from studio.inference.protocol import ChangeRequest, ChatRequest, LoadRequest
 from studio.models.log_levels import quiet_libraries
 from studio.models.memory_check import MemoryUse, refuse_if_too_large
 from studio.runs.checkpoints import step_of
@@ -43,6 +43,8 @@ class InferenceHandler:
         kind = request.payload.get("kind")
         if kind == "chat":
             return self._chat(request)
+        if kind == "changes":
+            return self._changes(request)
         if kind == "load":
             return self._load(LoadRequest.model_validate(request.payload["load"]))
         if kind == "unload":
@@ -50,7 +52,7 @@ class InferenceHandler:
             return self._status()
         if kind == "status":
             return self._status()
-        raise InputError(f"Unknown request {kind!r}.", remedy="Use chat, load, unload or status.")
+        raise InputError(f"Unknown request {kind!r}.", remedy="Use chat, changes, load, unload or status.")
 
     def _chat(self, request: Request) -> Generator[Message, None, Message | None]:
         chat = ChatRequest.model_validate(request.payload["chat"])
@@ -69,6 +71,25 @@ class InferenceHandler:
                 return asdict(delta)
             yield asdict(delta)
         return None
+
+    def _changes(self, request: Request) -> Message:
+        asked = ChangeRequest.model_validate(request.payload["changes"])
+        images = [self._images.open(sha) for sha in asked.images]
+        answerer = self._answerer(asked.model, asked.run)
+        if answerer.adapter is None:
+            raise InputError(
+                "This model has no adapter that could be taken away: nothing can be compared.",
+                remedy="Ask for it under the answer of an adapter.",
+            )
+        pieces = self._engine.changes(
+            answerer.model,
+            answerer.adapter,
+            asked.messages,
+            images,
+            asked.answer,
+            request.cancelled,
+        )
+        return {"pieces": pieces}
 
     def _load(self, load: LoadRequest) -> Message:
         answerer = self._answerer(load.model, load.run)

@@ -235,3 +235,15 @@ def test_an_answer_that_runs_out_of_memory_says_so_and_the_next_one_comes(
         with pytest.raises(RuntimeError, match="shapes"):
             answer()
     assert answer()
+
+
+def test_what_the_adapter_changed_is_told_piece_by_piece(
+    engine: Engine, image: Image.Image, trained: Path
+) -> None:
+    asked = [user_turn("Which?", 1)]
+    pieces = engine.changes(ModelConfig(), trained, asked, [image], "the green bar")
+
+    assert "".join(text for text, _ in pieces) == "the green bar"
+    assert any(abs(change) > 1e-3 for _, change in pieces), "random weights change something"
+    again = engine.changes(ModelConfig(), trained, asked, [image], "the green bar")
+    assert again == pieces, "the adapter is on and off again each time"
