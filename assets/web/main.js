@@ -7,6 +7,8 @@ import {
   attachAnnotate, labelDataset, refreshPairs, showExportResult, startAnnotateKeys,
 } from "./annotate/annotate.js";
 import { attachFormErrors } from "./evaluate/form-errors.js";
+import { attachChatColumns, startChatKeys } from "./chat/columns.js";
+import { attachChatList } from "./chat/conversation-list.js";
 import {
   askedEvaluation, attachEvaluationLink, attachEvaluationList, confirmEvaluationDeletion,
   evaluationShown, nameEvaluation,
@@ -61,6 +63,8 @@ const components = {
   "evaluation-list": attachEvaluationList,
   "evaluation-link": attachEvaluationLink,
   "evaluate-errors": attachFormErrors,
+  "chat-columns": attachChatColumns,
+  "chat-list": attachChatList,
   checkpoints: attachCheckpoints,
   "field-errors": attachFieldErrors,
   "setting-help": attachHelp,
@@ -108,3 +112,4 @@ startPulse();
 startLoginState();
 startAnnotateKeys();
 startAdjudicationKeys();
+startChatKeys();

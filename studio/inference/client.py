@@ -281,7 +281,9 @@ def _checkpoints_of(run: Run) -> list[ChatModel]:
         return []  # its run file is damaged; the Runs tab says so
     prompt = config.data.system_prompt or ""
     return [
-        ChatModel(f"{config.name} · step {step}", config.model, f"{run.run_id}@{step}", prompt, step)
+        ChatModel(
+            f"{config.name} · step {step}", config.model, f"{run.run_id}@{step}", prompt, step
+        )
         for step in reversed([step_of(folder) for folder in folders])
     ]
 

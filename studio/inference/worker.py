@@ -52,7 +52,9 @@ class InferenceHandler:
             return self._status()
         if kind == "status":
             return self._status()
-        raise InputError(f"Unknown request {kind!r}.", remedy="Use chat, changes, load, unload or status.")
+        raise InputError(
+            f"Unknown request {kind!r}.", remedy="Use chat, changes, load, unload or status."
+        )
 
     def _chat(self, request: Request) -> Generator[Message, None, Message | None]:
         chat = ChatRequest.model_validate(request.payload["chat"])

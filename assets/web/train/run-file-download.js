@@ -1,4 +1,4 @@
-// The form as a run file for the browser to save.
+// Texts that the server made into files for the browser to save: run files, conversations.
 
 import { saveFile } from "../shared/dom.js";
 
@@ -13,7 +13,7 @@ import { saveFile } from "../shared/dom.js";
 export const fileName = (name) => name.replace(/[^\w.-]+/g, "-");
 
 /**
- * Saves each run file that a component is given.
+ * Saves each file that a component is given.
  *
  * @param {Component} component
  */
@@ -21,6 +21,6 @@ export const attachRunFile = ({ props, watch }) => {
   watch("value", () => {
     const file = props.value;
     if (!file?.text) return;
-    saveFile(new Blob([file.text], { type: "application/yaml" }), fileName(file.name));
+    saveFile(new Blob([file.text], { type: file.type ?? "application/yaml" }), fileName(file.name));
   });
 };

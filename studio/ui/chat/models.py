@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import get_args
 
 from pydantic import ValidationError
 
@@ -18,6 +20,8 @@ def key_of(model: ChatModel) -> str:
     return f"run:{model.run}" if model.run else f"base:{model.label}"
 
 
+MOST_COLUMNS = 4
+QUANTIZATIONS: tuple[str, ...] = get_args(ModelConfig.model_fields["quantization"].annotation)
 EMBEDDED_KEY = key_of(ChatModel(base_label(ModelConfig(id=EMBEDDED)), ModelConfig(id=EMBEDDED)))
 
 
@@ -56,13 +60,44 @@ def find(models: Sequence[ChatModel], key: str | None) -> ChatModel:
     return ChatModel(base_label(model), model)
 
 
-def columns(models: Sequence[ChatModel], key: str | None, compare: bool) -> list[ChatModel]:
-    """Return who answers, left to right: the base before its adapter when they are compared.
+def columns(
+    models: Sequence[ChatModel],
+    key: str | None,
+    compare: bool,
+    others: Sequence[str] = (),
+    quantization: str = "",
+) -> list[ChatModel]:
+    """Return who answers, left to right: a base before its adapter, then the others.
+
+    Args:
+        others: Keys of more models.
+        quantization: All are loaded so; empty: each as it says itself.
 
     Raises:
-        InputError: Nothing usable is chosen.
+        InputError: Nothing usable is chosen, or more than `MOST_COLUMNS`.
     """
     chosen = find(models, key)
-    if not (compare and chosen.run):
-        return [chosen]
-    return [ChatModel(base_label(chosen.model), chosen.model), chosen]
+    several = [chosen]
+    if compare and chosen.run:
+        several.insert(0, ChatModel(base_label(chosen.model), chosen.model))
+    several += [find(models, other) for other in others]
+    several = list({key_of(model): model for model in several}.values())
+    if len(several) > MOST_COLUMNS:
+        raise InputError(
+            f"{len(several)} models are chosen; {MOST_COLUMNS} can answer side by side.",
+            remedy="Take some out of the list.",
+            field="model",
+        )
+    return [_quantized(model, quantization) for model in several] if quantization else several
+
+
+def _quantized(model: ChatModel, quantization: str) -> ChatModel:
+    if quantization not in QUANTIZATIONS:
+        raise InputError(
+            f"{quantization[:40]!r} is no quantization.",
+            remedy=f"Choose one of {', '.join(QUANTIZATIONS)}.",
+            field="quantization",
+        )
+    config = model.model.model_copy(update={"quantization": quantization})
+    label = f"{model.label} · {quantization}" if model.run else base_label(config)
+    return replace(model, model=config, label=label)

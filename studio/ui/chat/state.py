@@ -73,7 +73,7 @@ class Turn:
         order: Their keys as they stand side by side, drawn anew for each blind turn.
         blind: Names are hidden until there is a vote.
         vote: Key of the answer that the person found best, `tie`, or nothing.
-        decoding, authors: How each answer was written, and by whom, by key.
+        asked: The request for each answer without its texts, by key; `authors` says who it is by.
     """
 
     question: str
@@ -84,7 +84,8 @@ class Turn:
     order: tuple[str, ...] = ()
     blind: bool = False
     vote: str = ""
-    decoding: dict[str, dict[str, Any]] = field(default_factory=dict)
+    system_prompt: str = ""
+    asked: dict[str, dict[str, Any]] = field(default_factory=dict)
     authors: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -122,6 +123,7 @@ class ChatConversation:
         labels: Label of every model that was a column, by its key.
         conversation_id, name, revision: Of the file that keeps it; empty and 0 before.
         editing: Id of the turn whose question is being written anew.
+        taken_back: Turns that the last one stands in place of; they come back if it fails.
     """
 
     turns: list[Turn] = field(default_factory=list)
@@ -131,6 +133,7 @@ class ChatConversation:
     name: str = ""
     revision: int = 0
     editing: str = ""
+    taken_back: list[Turn] = field(default_factory=list)
 
     def show(self, columns: Iterable[tuple[str, str]]) -> None:
         """Show these models from now on."""
@@ -151,11 +154,11 @@ class ChatConversation:
         """Return the turn with this id; None where it is gone."""
         return next((turn for turn in self.turns if turn.turn_id == turn_id), None)
 
-    def go_back(self, turn: Turn) -> tuple[str, ...]:
-        """Take back a turn and all after it; returns the images that came with it."""
+    def go_back(self, turn: Turn) -> None:
+        """Take back a turn and all after it."""
         place = next(index for index, kept in enumerate(self.turns) if kept is turn)
+        self.taken_back = self.turns[place:]
         del self.turns[place:]
-        return turn.images
 
     def begin(
         self, question: str, images: Iterable[str], models: list[str], *, blind: bool = False
@@ -172,8 +175,11 @@ class ChatConversation:
         """Take back the last turn if nobody said anything to it; returns its question."""
         last = self.turns[-1].answers.values() if self.turns else ()
         if not self.turns or any(answer.text or answer.ended for answer in last):
+            self.taken_back = []
             return ""
         question = self.turns.pop().question
+        self.turns += self.taken_back
+        self.taken_back = []
         if self.turns:  # what is left is shown under the models that answered it
             self.show((key, self.labels.get(key, key)) for key in self.turns[-1].answers)
         return question
@@ -192,6 +198,7 @@ class ChatConversation:
     def clear(self) -> None:
         """Begin a new conversation; answers under way end."""
         self.turns.clear()
+        self.taken_back = []
         self.conversation_id, self.name, self.revision, self.editing = "", "", 0, ""
 
     def plain(self) -> dict[str, Any]:
@@ -212,19 +219,27 @@ class ChatConversation:
         columns = tuple((str(key), str(label)) for key, label in values["columns"])
         labels = {str(key): str(label) for key, label in dict(values["labels"]).items()}
         self.turns[:] = turns
+        self.taken_back = []
         self.columns, self.labels, self.editing = columns, labels, ""
 
-    def messages(self, key: str, system_prompt: str = "") -> tuple[Message, ...]:
-        """Return what model `key` is asked: its own earlier answers, else what another one said."""
-        return tuple(self._messages(key, system_prompt))
+    def messages(
+        self, key: str, system_prompt: str = "", *, upto: Turn | None = None
+    ) -> tuple[Message, ...]:
+        """Return what model `key` is asked: its own earlier answers, else what another one said.
 
-    def _messages(self, key: str, system_prompt: str) -> Iterator[Message]:
+        Args:
+            upto: The turn that is asked; None: the last one.
+        """
+        return tuple(self._messages(key, system_prompt, upto or self.turns[-1]))
+
+    def _messages(self, key: str, system_prompt: str, last: Turn) -> Iterator[Message]:
         if system_prompt.strip():
             yield said("system", system_prompt.strip())
         for turn in self.turns:
             yield user_turn(turn.question, len(turn.images))
-            if turn is not self.turns[-1]:
-                yield said("assistant", turn.heard(key)[0])
+            if turn is last:
+                return
+            yield said("assistant", turn.heard(key)[0])
 
     def stats(self, key: str) -> str:
         """About the last answer of model `key`: tokens, speed, why it ended."""

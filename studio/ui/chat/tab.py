@@ -11,11 +11,14 @@ from studio.api.context import StudioContext
 from studio.config.setting_list import FieldSpec, field_specs
 from studio.inference.client import InferenceStatus
 from studio.inference.sampling import Sampling
+from studio.launch.chat_votes import VERDICTS, VOTES
 from studio.ui.chat.handlers import ChatHandlers
-from studio.ui.chat.models import EMBEDDED_KEY, choices
+from studio.ui.chat.kept import list_html
+from studio.ui.chat.models import EMBEDDED_KEY, MOST_COLUMNS, QUANTIZATIONS, choices
 from studio.ui.chat.samples import ChatSample, load_samples
 from studio.ui.chat.state import ChatConversation
-from studio.ui.chat.views import memory_line, transcript
+from studio.ui.chat.views import memory_line, page
+from studio.ui.shared.page_scripts import on_load
 
 AT_ONCE = 8
 
@@ -35,7 +38,13 @@ class Widgets:
     sampling: list[gr.components.Component]
     unload: gr.Button
     memory: gr.HTML
-    chats: list[gr.HTML]
+    others: gr.Dropdown
+    blind: gr.Checkbox
+    quantization: gr.Dropdown
+    dataset: gr.Textbox
+    listed: gr.HTML
+    exported: gr.HTML
+    columns: gr.HTML
     question: gr.Textbox
     notice: gr.HTML
     send: gr.Button
@@ -73,6 +82,20 @@ def _left(context: StudioContext, samples: list[ChatSample]) -> dict[str, Any]:
             interactive=False,
             elem_id="chat-compare",
         ),
+        "others": gr.Dropdown(
+            choices(context.inference.models()),
+            value=[],
+            multiselect=True,
+            max_choices=MOST_COLUMNS - 1,
+            label="Side by side with",
+            info="Up to three more models answer the same question.",
+            elem_id="chat-others",
+        ),
+        "blind": gr.Checkbox(
+            label="Blind",
+            info="Hides who says what, in a new order each time, until you vote.",
+            elem_id="chat-blind",
+        ),
         "images": gr.Gallery(
             first,
             label="Images",
@@ -103,7 +126,25 @@ def _left(context: StudioContext, samples: list[ChatSample]) -> dict[str, Any]:
         ),
         "offered": gr.State(samples),
     }
-    with gr.Accordion("Sampling and system prompt", open=False):
+    with gr.Accordion("Conversations", open=True):
+        parts["listed"] = gr.HTML(
+            list_html((), ""), js_on_load=on_load("chat-list"), elem_id="chat-conversations"
+        )
+    parts["exported"] = gr.HTML(None, html_template="", js_on_load=on_load("run-file"))
+    with gr.Accordion("Sampling, quantization and system prompt", open=False):
+        parts["quantization"] = gr.Dropdown(
+            [("As the model or run says", ""), *((name, name) for name in QUANTIZATIONS)],
+            value="",
+            label="Quantization",
+            info="Loads the models so; another choice loads them again.",
+            elem_id="chat-quantization",
+        )
+        parts["dataset"] = gr.Textbox(
+            label="Dataset for votes",
+            placeholder=f"{VOTES}; good and bad: {VERDICTS}",
+            info="In the library; what you say of answers goes there.",
+            max_length=200,
+        )
         parts["sampling"] = [_control(spec) for spec in field_specs(Sampling)]
         parts["system_prompt"] = gr.Textbox(
             label="System prompt", info="Put before the conversation.", lines=2
@@ -115,12 +156,9 @@ def _left(context: StudioContext, samples: list[ChatSample]) -> dict[str, Any]:
 
 
 def _right(samples: list[ChatSample]) -> dict[str, Any]:
-    nothing = transcript(ChatConversation(), "", "Answer")
-    with gr.Row(equal_height=True):
-        chats = [
-            gr.HTML(visible=False, elem_id="chat-base"),
-            gr.HTML(nothing, elem_id="chat-answer"),
-        ]
+    columns = gr.HTML(
+        page(ChatConversation()), js_on_load=on_load("chat-columns"), elem_id="chat-answer"
+    )
     notice = gr.HTML(elem_id="chat-notice")
     with gr.Row(equal_height=True, elem_id="chat-ask"):
         question = gr.Textbox(
@@ -139,9 +177,9 @@ def _right(samples: list[ChatSample]) -> dict[str, Any]:
         stop = gr.Button(
             "Stop", variant="stop", scale=0, min_width=84, visible=False, elem_id="chat-stop"
         )
-        clear = gr.Button("Clear", scale=0, min_width=72, elem_id="chat-clear")
+        clear = gr.Button("New", scale=0, min_width=72, elem_id="chat-clear")
     return {
-        "chats": chats,
+        "columns": columns,
         "question": question,
         "notice": notice,
         "send": send,
@@ -165,25 +203,26 @@ def _control(spec: FieldSpec) -> gr.components.Component:
 def _connect(handlers: ChatHandlers, widgets: Widgets, context: StudioContext) -> None:
     drawn = [
         widgets.conversation,
-        *widgets.chats,
+        widgets.columns,
         widgets.question,
         widgets.notice,
         widgets.send,
         widgets.stop,
         widgets.memory,
+        widgets.listed,
     ]
+    asked = [*_choosing(widgets), widgets.system_prompt, *widgets.sampling]
     gr.on(
         [widgets.send.click, widgets.question.submit],
         handlers.ask,
-        [
-            widgets.conversation,
-            widgets.question,
-            widgets.images,
-            widgets.model,
-            widgets.compare,
-            widgets.system_prompt,
-            *widgets.sampling,
-        ],
+        [widgets.conversation, widgets.question, widgets.images, *asked],
+        drawn,
+        concurrency_limit=AT_ONCE,
+        show_progress="hidden",
+    )
+    widgets.columns.click(
+        handlers.act,
+        [widgets.conversation, widgets.question, widgets.dataset, *asked],
         drawn,
         concurrency_limit=AT_ONCE,
         show_progress="hidden",
@@ -193,6 +232,35 @@ def _connect(handlers: ChatHandlers, widgets: Widgets, context: StudioContext) -
         handlers.clear, widgets.conversation, drawn, queue=False, show_progress="hidden"
     )
     _connect_choices(handlers, widgets, context, drawn)
+    _connect_list(handlers, widgets, context, drawn)
+
+
+def _choosing(widgets: Widgets) -> list[gr.components.Component]:
+    return [
+        widgets.model,
+        widgets.compare,
+        widgets.others,
+        widgets.blind,
+        widgets.quantization,
+    ]
+
+
+def _connect_list(
+    handlers: ChatHandlers,
+    widgets: Widgets,
+    context: StudioContext,
+    drawn: list[gr.components.Component],
+) -> None:
+    widgets.listed.click(
+        handlers.manage,
+        widgets.conversation,
+        [*drawn, widgets.model, widgets.others, widgets.compare, widgets.exported],
+        show_progress="hidden",
+    )
+    if context.shell is not None:
+        quiet = {"show_progress": "hidden", "api_visibility": "private"}
+        load = context.shell.page.load
+        load(handlers.listed, widgets.conversation, widgets.listed, **quiet)
 
 
 def _connect_choices(
@@ -201,7 +269,12 @@ def _connect_choices(
     context: StudioContext,
     drawn: list[gr.components.Component],
 ) -> None:
-    chosen = [widgets.conversation, widgets.model, widgets.compare]
+    chosen = [
+        widgets.conversation,
+        *_choosing(widgets),
+        widgets.system_prompt,
+        *widgets.sampling,
+    ]
     quiet = {"show_progress": "hidden"}
     widgets.model.change(
         handlers.choose,
@@ -215,7 +288,8 @@ def _connect_choices(
         ],
         **quiet,
     ).then(handlers.show, chosen, drawn, **quiet)
-    widgets.compare.change(handlers.show, chosen, drawn, **quiet)
+    for switch in (widgets.compare, widgets.others, widgets.quantization):
+        switch.change(handlers.show, chosen, drawn, **quiet)
     widgets.samples.select(
         handlers.pick_sample,
         [widgets.conversation, widgets.offered],
@@ -224,9 +298,9 @@ def _connect_choices(
     widgets.unload.click(handlers.unload, None, [widgets.memory, widgets.notice], **quiet)
     shell = context.shell
     if shell is not None:
-        shell.tab.select(handlers.refresh, None, widgets.model, **quiet).then(
-            handlers.memory, None, widgets.memory, **quiet
-        )
+        shell.tab.select(handlers.refresh, None, [widgets.model, widgets.others], **quiet).then(
+            handlers.listed, widgets.conversation, widgets.listed, **quiet
+        ).then(handlers.memory, None, widgets.memory, **quiet)
         shell.chat_with.change(
             handlers.follow_link,
             [shell.chat_with, widgets.question, widgets.offered],

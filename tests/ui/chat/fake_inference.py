@@ -72,6 +72,17 @@ def handlers(tmp_path: Path, *script: ChatDelta | StudioError) -> ChatHandlers:
     return ChatHandlers(context, [])
 
 
+def chosen(
+    key: str = EMBEDDED_KEY,
+    compare: bool = False,
+    others: tuple[str, ...] = (),
+    blind: bool = False,
+    quantization: str = "",
+) -> tuple:
+    """The fields beside the question, as the page sends them."""
+    return (key, compare, [*others], blind, quantization, "", *DEFAULTS)
+
+
 def ask(
     chat: ChatHandlers,
     conversation: ChatConversation,
@@ -81,7 +92,7 @@ def ask(
     compare: bool = False,
 ) -> list[tuple]:
     gallery = [(path, None) for path in images]
-    return list(chat.ask(conversation, question, gallery, key, compare, "", *DEFAULTS))
+    return list(chat.ask(None, conversation, question, gallery, *chosen(key, compare)))
 
 
 def trained(chat: ChatHandlers, image: str, **data: str) -> str:

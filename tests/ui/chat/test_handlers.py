@@ -9,14 +9,13 @@ import pytest
 
 from studio.core.errors import ModelError
 from studio.inference.protocol import ChatDelta, said, user_turn
-from studio.ui.chat.models import EMBEDDED_KEY
 from studio.ui.chat.state import ChatConversation
 from studio.ui.chat.views import transcript
 from tests.ui.chat.fake_inference import (
     ADAPTER,
     BASE,
-    DEFAULTS,
     ask,
+    chosen,
     handlers,
     trained,
 )
@@ -24,7 +23,7 @@ from tests.ui.chat.fake_inference import (
 DONE = ChatDelta(done=True, tokens=1, tokens_per_second=9.0, stopped="end")
 
 
-QUESTION, NOTICE, SEND, STOP = 3, 4, 5, 6
+COLUMNS, QUESTION, NOTICE, SEND, STOP = 1, 2, 3, 4, 5
 
 
 def test_an_answer_is_asked_for_and_shown(tmp_path: Path, image: str) -> None:
@@ -39,8 +38,8 @@ def test_an_answer_is_asked_for_and_shown(tmp_path: Path, image: str) -> None:
     [request] = chat.context.inference.asked
     assert request.messages == (user_turn("Which?", 1),)
     assert request.images == (chat.context.images.add(image),)
-    assert "green" in last[2].value
-    assert "1 token · 9.0 tokens/s" in last[2].value
+    assert "green" in last[COLUMNS]
+    assert "1 token · 9.0 tokens/s" in last[COLUMNS]
     assert last[SEND].visible
 
 
@@ -68,8 +67,8 @@ def test_base_and_adapter_are_asked_the_same(tmp_path: Path, image: str) -> None
     base, adapter = chat.context.inference.asked
     assert (base.run, adapter.run) == ("", "r1")
     assert base.messages == adapter.messages
-    assert BASE.label in last[1].value
-    assert ADAPTER.label in last[2].value
+    assert BASE.label in last[COLUMNS]
+    assert ADAPTER.label in last[COLUMNS]
 
 
 def test_an_error_is_shown_and_the_question_goes_back(tmp_path: Path, image: str) -> None:
@@ -92,13 +91,13 @@ def test_a_question_that_fails_leaves_the_exchange_before_it_as_it_was(
     ask(chat, conversation, "Which?", [image])
     chat.context.inference.script = (ModelError("Its weights are cut short.", remedy="Copy it."),)
 
-    chosen = chat.show(conversation, "run:r1", False)
+    shown = chat.show(conversation, *chosen("run:r1"))
     *_, last = ask(chat, conversation, "Colour?", [image], "run:r1")
 
-    assert "green" in chosen[2].value and f"{BASE.label} answered" in chosen[2].value
+    assert "green" in shown[COLUMNS] and f"{BASE.label} answered" in shown[COLUMNS]
     assert last[QUESTION] == "Colour?" and "cut short" in last[NOTICE]
-    assert f"<h3>{BASE.label}</h3>" in last[2].value and "green" in last[2].value
-    assert ADAPTER.label not in last[2].value and "answered:" not in last[2].value
+    assert f"<h3>{BASE.label}</h3>" in last[COLUMNS] and "green" in last[COLUMNS]
+    assert ADAPTER.label not in last[COLUMNS] and "answered:" not in last[COLUMNS]
 
 
 def test_where_one_of_two_fails_its_column_says_so(tmp_path: Path) -> None:
@@ -138,7 +137,7 @@ def test_stop_and_clear_end_the_answer_and_the_generation(
 ) -> None:
     chat = handlers(tmp_path, *[ChatDelta(text="more ")] * 1000)
     conversation = ChatConversation()
-    steps = chat.ask(conversation, "Which?", [(image, None)], EMBEDDED_KEY, False, "", *DEFAULTS)
+    steps = chat.ask(None, conversation, "Which?", [(image, None)], *chosen())
     next(steps)
     getattr(chat, end)(conversation)
 
@@ -146,7 +145,7 @@ def test_stop_and_clear_end_the_answer_and_the_generation(
 
     assert chat.context.inference.closed
     assert last[SEND].visible
-    assert "more" not in last[2].value
+    assert "more" not in last[COLUMNS]
 
 
 def test_a_stopped_answer_is_not_called_empty(tmp_path: Path, image: str) -> None:
