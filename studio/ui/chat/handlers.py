@@ -175,7 +175,6 @@ class ChatHandlers:
                 yield self._draw(conversation, notice=html.notice("Comparing with the base…"))
             self._say(who, conversation, turn, place, what, (dataset or "").strip())
         except StudioError as error:
-            log_told(error)
             yield self._draw(conversation, notice=failure(error))
             return
         kept = keep(self.context.workspace, who, conversation)
@@ -275,7 +274,6 @@ class ChatHandlers:
         try:
             shown = self._managed(who, text(event, "act"), wanted, event, conversation)
         except StudioError as error:
-            log_told(error)
             listed = self.listed_of(who, conversation)
             return *self._draw(conversation, notice=failure(error), listed=listed), *skipped
         return (

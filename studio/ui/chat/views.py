@@ -102,7 +102,7 @@ def _answer(answer: ChatAnswer, turn: Turn) -> str:
 
 
 def _of_answer(answer: ChatAnswer, turn: Turn, key: str, place: int) -> str:
-    acts = [("copy", "Copy"), ("good", "👍 Good"), ("bad", "👎 Bad")]
+    acts = [("copy", "Copy"), ("good", "Good"), ("bad", "Bad")]
     if key.startswith("run:") and not turn.veiled:
         acts.append(("why", "Hide why" if answer.why else "Why"))
     return _tools(turn, place, acts, "of-answer", answer.verdict)
@@ -141,7 +141,7 @@ def _voting(turn: Turn, labels: Mapping[str, str]) -> str:
     shown = turn.shown
     if not turn.votable or len(shown) < 2:
         return ""
-    choices = [(str(place), f"{place} is best", key) for place, key in enumerate(shown, 1)]
+    choices = [(str(place), "is best", key) for place, key in enumerate(shown, 1)]
     buttons = "".join(
         f'<button data-act="vote" data-turn="{escape(turn.turn_id)}" data-place="{place}"'
         f"{_pressed(turn.vote == key)}><kbd>{place}</kbd> {word}</button>"
