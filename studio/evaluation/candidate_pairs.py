@@ -159,8 +159,9 @@ def _pair(
 ) -> tuple[Answer, ...]:
     """The two answers to be judged; the one that is new alone where there is no other."""
     if len(new) < 2:
-        pairs = [(new[0], other) for other in there]
-        return min(pairs, key=_closeness) if pairs else tuple(new)
+        if not there:
+            return tuple(new)
+        return min(((new[0], other) for other in there), key=_closeness)
     if margins is not None:
         known = [answer for answer in new if answer.text in margins]
         ordered = sorted(known, key=lambda answer: margins[answer.text])

@@ -44,7 +44,8 @@ def spoilt(sha: str, images: ImageStore) -> str:
     """Return the name of the image as it looks through frosted glass, kept beside the others."""
     original = images.open(sha)
     scale = LEFT / max(original.size)
-    small = original.resize(tuple(max(1, round(side * scale)) for side in original.size))
+    width, height = (max(1, round(side * scale)) for side in original.size)
+    small = original.resize((width, height))
     content = io.BytesIO()
     small.resize(original.size, Image.Resampling.BILINEAR).save(content, "JPEG", quality=60)
     return images.add(content.getvalue())

@@ -43,6 +43,7 @@ from studio.runs.store import RunStore
 BATCHES_AT_ONCE = 4
 """Batches that are kept together, so that images are encoded once for all models."""
 LIBRARIES = ("torch", "transformers", "peft")
+Session = ModelSession | EndpointSession
 _KINDS = (ANSWER, LIKELIHOOD, DRAWN)
 Progress = Callable[[int, int], None]
 Deliver = Callable[
@@ -160,7 +161,7 @@ class _Task:
         except StudioError as error:
             log_told(error)
 
-    def _session(self, model: EvaluatedModel) -> ModelSession | EndpointSession:
+    def _session(self, model: EvaluatedModel) -> Session:
         """What asks all models on one base, or one endpoint."""
         if model.endpoint is not None:
             return EndpointSession(
@@ -193,7 +194,7 @@ class _Task:
             session.close()
 
     def _draw(
-        self, session: ModelSession, models: Sequence[EvaluatedModel], chunk: Mapping[int, Row]
+        self, session: Session, models: Sequence[EvaluatedModel], chunk: Mapping[int, Row]
     ) -> dict[str, dict[int, DrawnAnswers]]:
         """Let all models write to some rows, each seeing of the images what it is to see."""
         found: dict[str, dict[int, DrawnAnswers]] = {}
@@ -218,7 +219,7 @@ class _Task:
         return rows, failed
 
     def _weigh(
-        self, session: ModelSession, models: Sequence[EvaluatedModel], chunk: Mapping[int, Row]
+        self, session: Session, models: Sequence[EvaluatedModel], chunk: Mapping[int, Row]
     ) -> None:
         """Score given answers to some rows; where rows are written to, those that were written."""
         texts = {number: self._texts_of(number) for number in chunk}
@@ -237,7 +238,8 @@ class _Task:
     def _hand_over(self, numbers: Iterable[int]) -> None:
         """Deliver the rows of these that every model has written to, and weighed where it is to."""
         names = [model.name for model in self.request.models]
-        done = [self.drawn, self.likelihoods] if self.weighs else [self.drawn]
+        done: list[Mapping[tuple[str, int], object]] = [self.drawn]
+        done += [self.likelihoods] if self.weighs else []
         whole = [
             n
             for n in sorted(numbers)

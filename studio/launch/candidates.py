@@ -196,14 +196,15 @@ def _rows(
     spec = wanted.data.strip()
     if not spec.startswith(LIBRARY):
         split = wanted.split or None
-        rows = choose_rows(spec, workspace, split=split, columns=columns, limit=limit)
-        return rows, f"candidates {_now()}"
+        found = choose_rows(spec, workspace, split=split, columns=columns, limit=limit)
+        return found, f"candidates {_now()}"
     where = parse_library(spec)
     dataset = where.dataset or ""
     opened = store or AnnotationStore(workspace.database_url)
     try:
         entries = (entry.row for entry in library_rows(opened, dataset, where).entries())
-        rows = (row for row in entries if not (unanswered and _is_answered(row)))
+        items = (row for row in entries if isinstance(row, Row))
+        rows = (row for row in items if not (unanswered and _is_answered(row)))
         taken = list(islice(rows, limit))
     finally:
         if store is None:
