@@ -3,9 +3,19 @@
 import { around } from "../shared/dom.js";
 
 const NAME = "evaluation";
-/** The evaluation that a link or the address asks for, until the page shows it. @type {string} */
-let asked = new URL(location.href).searchParams.get(NAME) ?? "";
+/**
+ * The evaluation that a link or the address asks for, until the page shows it; null: not yet read.
+ *
+ * @type {string | null}
+ */
+let asked = null;
 let looked = false;
+
+/** Reads what is asked for. */
+const wanted = () => {
+  asked ??= new URL(location.href).searchParams.get(NAME) ?? "";
+  return asked;
+};
 
 /** @typedef {import("../shared/gradio-bridge.js").Component} Component */
 
@@ -51,7 +61,7 @@ export const attachEvaluationLink = ({ element, trigger }) => {
  */
 export const askedEvaluation = (chosen, ...looks) => {
   looked = true;
-  if (asked === chosen) asked = "";
+  if (wanted() === chosen) asked = "";
   return [asked || chosen, ...looks];
 };
 
@@ -96,9 +106,9 @@ const shownParts = () => {
  * @returns {any[]}
  */
 export const evaluationShown = (chosen, _, ...looks) => {
-  const wanted = asked && asked !== chosen;
+  const other = wanted() !== "" && asked !== chosen;
   // One that the page does not show yet is asked for as on opening it.
-  return [wanted ? asked : chosen, wanted ? "" : shownParts(), ...looks];
+  return [other ? asked : chosen, other ? "" : shownParts(), ...looks];
 };
 
 /**
