@@ -105,11 +105,21 @@ def migrate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., 
 
 
 @pytest.fixture(scope="session", autouse=True)
-def cheap_passwords() -> Iterator[None]:
-    """Hashes that cost nothing; what they cost outside of tests has a test of its own."""
+def cheap_passwords() -> Iterator[int]:
+    """Hashes that cost nothing; gives the `n` of the others, which started studios know.
+
+    What they cost outside of tests has a test of its own.
+    """
+    usual = passwords.SCRYPT["n"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(passwords.SCRYPT, "n", 16)
-        yield
+        yield usual
+
+
+@pytest.fixture
+def usual_passwords(cheap_passwords: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hashes as a studio that is a process of its own expects them."""
+    monkeypatch.setitem(passwords.SCRYPT, "n", cheap_passwords)
 
 
 @pytest.fixture(autouse=True)

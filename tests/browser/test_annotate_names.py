@@ -225,6 +225,7 @@ def start(python: str, folder: Path, port: int) -> subprocess.Popen:
     return process
 
 
+@pytest.mark.usefixtures("usual_passwords")
 def test_a_killed_server_and_a_change_of_login_give_nobody_another_s_answers(
     tmp_path, window, python
 ):
