@@ -29,7 +29,9 @@ def page(conversation: ChatConversation) -> str:
     columns = conversation.columns or (("", "Answer"),)
     last = conversation.turns[-1] if conversation.turns else None
     if last is not None and last.blind:
-        columns = tuple((key, f"Answer {n}") for n, key in enumerate(last.shown, 1))
+        # Each turn has an order of its own: what was answered before must not tell who is where.
+        keys = [key for key, _ in columns] + [""] * len(last.shown)
+        columns = tuple((keys[n], f"Answer {n + 1}") for n in range(len(last.shown)))
     logs = "".join(
         transcript(conversation, key, label, place) for place, (key, label) in enumerate(columns)
     )
@@ -43,11 +45,14 @@ def transcript(conversation: ChatConversation, key: str, label: str, place: int 
     Args:
         key: The model of the column; a blind turn has its own at this `place`.
     """
-    turns = "".join(_turn(turn, key, conversation.labels, place) for turn in conversation.turns)
-    body = f"<div>{turns}</div>" if turns else EMPTY
     last = conversation.turns[-1] if conversation.turns else None
+    blind = last is not None and last.blind
+    turns = "".join(
+        _turn(turn, key, conversation.labels, place, named=blind) for turn in conversation.turns
+    )
+    body = f"<div>{turns}</div>" if turns else EMPTY
     veiled = last is not None and last.veiled  # speed tells models apart
-    stats = "" if veiled else conversation.stats(key)
+    stats = "" if veiled else conversation.stats(_at(last, key, place))
     return (
         f'<section class="chat-column" aria-label="{escape(label)}">'
         f'<h3>{escape(label)}</h3><div class="chat-log" role="log" tabindex="0">{body}</div>'
@@ -55,7 +60,16 @@ def transcript(conversation: ChatConversation, key: str, label: str, place: int 
     )
 
 
-def _turn(turn: Turn, key: str, labels: Mapping[str, str], place: int) -> str:
+def _at(turn: Turn | None, key: str, place: int) -> str:
+    """Return whose answer stands at a place of a turn: of a blind one, by its own order."""
+    if turn is None or not turn.blind:
+        return key
+    return turn.shown[place] if place < len(turn.shown) else ""
+
+
+def _turn(
+    turn: Turn, key: str, labels: Mapping[str, str], place: int, *, named: bool = False
+) -> str:
     thumbs = "".join(
         f'<img src="studio/thumbs/{escape(sha)}" alt="Image of this question" height="48">'
         for sha in turn.images
@@ -63,11 +77,10 @@ def _turn(turn: Turn, key: str, labels: Mapping[str, str], place: int) -> str:
     asked = f'<div class="chat-said user">{thumbs}<p>{escape(turn.question)}</p></div>'
     if place == 0 and not any(answer.open for answer in turn.answers.values()):
         asked += _tools(turn, place, (("edit", "Edit"), ("retry", "Retry")), "of-question")
-    if turn.blind:
-        key = turn.shown[place] if place < len(turn.shown) else ""
+    key = _at(turn, key, place)
     answer = turn.answers.get(key)
     own = _answer(answer, turn) if answer is not None else ""
-    if answer is not None and turn.blind and turn.vote:
+    if answer is not None and not turn.veiled and (turn.blind or named):
         own = f'<div class="quiet">{escape(labels.get(key, key))}</div>{own}'
     if answer is not None and answer.text.strip() and not answer.open:
         own += _of_answer(answer, turn, key, place)

@@ -9,8 +9,9 @@ import pytest
 
 from studio.core.errors import ModelError
 from studio.inference.protocol import ChatDelta, said, user_turn
+from studio.ui.chat.models import EMBEDDED_KEY
 from studio.ui.chat.state import ChatConversation
-from studio.ui.chat.views import transcript
+from studio.ui.chat.views import page, transcript
 from tests.ui.chat.fake_inference import (
     ADAPTER,
     BASE,
@@ -170,3 +171,49 @@ def test_coming_from_a_run_compares_it_and_asks_what_it_changed(tmp_path: Path, 
     typed = chat.follow_link((run_id, 2), "My own question", [])
     assert typed[1].value is True and typed[2:] == (gr.skip(), gr.skip()), "what is typed stays"
     assert chat.follow_link(("gone", 3), "", []) == (gr.skip(),) * 4
+
+
+def test_blind_columns_tell_nobody_until_the_vote(tmp_path: Path) -> None:
+    chat = handlers(tmp_path, ChatDelta(text="x"), DONE)
+    conversation = ChatConversation()
+    fields = chosen(others=("run:r1",), blind=True)
+    seen = [step[COLUMNS] for step in chat.ask(None, conversation, "Which?", None, *fields)]
+
+    for drawn in seen:
+        assert "Answer 1" in drawn and "Answer 2" in drawn
+        assert ADAPTER.label not in drawn and BASE.label not in drawn and "tokens/s" not in drawn
+    [turn] = conversation.turns
+    assert sorted(turn.shown) == sorted([EMBEDDED_KEY, "run:r1"])
+    turn.vote = "run:r1"
+    assert ADAPTER.label in page(conversation) and "tokens/s" in page(conversation)
+    turn.vote, turn.blind = "", False
+    conversation.begin("Next?", [], [EMBEDDED_KEY, "run:r1"], blind=True).order = (
+        "run:r1",
+        EMBEDDED_KEY,
+    )
+    columns = page(conversation).split("<h3>")[1:]
+    assert BASE.label in columns[0] and ADAPTER.label in columns[1], "no order of the blind turn"
+
+
+def test_a_retry_that_fails_brings_the_old_answer_back(tmp_path: Path) -> None:
+    chat = handlers(tmp_path, ChatDelta(text="green"), DONE)
+    conversation = ChatConversation()
+    ask(chat, conversation, "Which?", [])
+    [turn] = conversation.turns
+    conversation.editing = turn.turn_id
+    chat.context.inference.script = (ModelError("No luck."),)
+
+    *_, last = ask(chat, conversation, "Which one?", [])
+
+    assert conversation.turns == [turn] and "green" in last[COLUMNS]
+    assert last[QUESTION] == "Which one?" and "No luck" in last[NOTICE]
+
+
+def test_at_most_four_answer_and_all_as_quantized(tmp_path: Path) -> None:
+    chat = handlers(tmp_path, ChatDelta(text="x"), DONE)
+    many = chosen(others=tuple(f"model/{n}" for n in range(4)))
+    [only] = chat.ask(None, ChatConversation(), "Which?", None, *many)
+    assert "4 can answer side by side" in only[NOTICE]
+
+    list(chat.ask(None, ChatConversation(), "Which?", None, *chosen(quantization="nf4")))
+    assert [asked.model.quantization for asked in chat.context.inference.asked] == ["nf4"]
