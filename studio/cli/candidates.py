@@ -205,7 +205,7 @@ def _create(place: Workspace, wanted: Wanted, column: list[str] | None, **how: A
             "Who writes, and to which rows?",
             remedy="Give MODEL and --data, for example embedded --data library:mine.",
         )
-    made = create_candidates(place, wanted, columns=mapping(column), **how)
+    made = create_candidates(place, wanted, columns=mapping(column), here=True, **how)
     for note in made.request.notes:
         say(f"! {note}")
     return made

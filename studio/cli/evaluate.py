@@ -137,7 +137,7 @@ def _create(place: Workspace, wanted: Any, column: list[str] | None, limit: int 
     from studio.cli.data import mapping
     from studio.launch.evaluation_job import create_evaluation
 
-    made = create_evaluation(place, wanted, columns=mapping(column), limit=limit)
+    made = create_evaluation(place, wanted, columns=mapping(column), limit=limit, here=True)
     for note in made.request.notes:
         say(f"! {note}")
     return made

@@ -124,7 +124,7 @@ def _answered(
         split=split or "",
         key_from=key_from,
     )
-    made = create_evaluation(place, wanted, limit=limit)
+    made = create_evaluation(place, wanted, limit=limit, here=True)
     for note in made.request.notes:
         say(f"! {note}")
     return compute_here(place, made).evaluation_id

@@ -54,8 +54,13 @@ class EvaluationStore:
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
 
-    def create(self, request: EvaluationRequest, rows: Sequence[Row]) -> Evaluation:
+    def create(
+        self, request: EvaluationRequest, rows: Sequence[Row], *, here: bool = False
+    ) -> Evaluation:
         """Write down what is asked for, with its rows; nothing is computed yet.
+
+        Args:
+            here: This process will compute it; a studio must not take it from the queue meanwhile.
 
         Raises:
             RunFailedError: The disk takes no more.
@@ -69,6 +74,8 @@ class EvaluationStore:
                 write_rows(made.rows, rows)
                 write_json(made.record, {"request": asdict(request)})
                 status = EvaluationStatus(created=now, updated=now)
+                if here:
+                    status = replace(status, state="running", **_this_process())
                 write_json(made.status, asdict(status))
         except OSError as error:
             raise disk_error(paths, error) from error
@@ -196,9 +203,13 @@ def update_status(
 
 def began(paths: EvaluationPaths, **changes: Any) -> EvaluationStatus:
     """Say that this process computes it now."""
-    started = psutil.Process().create_time()
-    process = {"pid": os.getpid(), "pid_started": started}
-    return update_status(paths, state="running", message="", remedy="", **process, **changes)
+    return update_status(
+        paths, state="running", message="", remedy="", **_this_process(), **changes
+    )
+
+
+def _this_process() -> dict[str, Any]:
+    return {"pid": os.getpid(), "pid_started": psutil.Process().create_time()}
 
 
 def hold(paths: EvaluationPaths) -> FileLock:

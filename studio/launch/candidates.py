@@ -98,6 +98,7 @@ def create_candidates(
     store: AnnotationStore | None = None,
     recipe: str = "",
     questions: bool = False,
+    here: bool = False,
 ) -> Evaluation:
     """Write down which answers are to be written; nothing is computed.
 
@@ -108,6 +109,7 @@ def create_candidates(
             dataset; what the rows ask is not looked at.
         unanswered: Only rows of the library that have no answer yet.
         recipe: One of `RECIPES`; empty for none.
+        here: This process will write them, not a studio that takes them from the queue.
 
     Raises:
         InputError: Something is unknown, or there is no such row.
@@ -124,7 +126,7 @@ def create_candidates(
     request = replace(request, models=_writers(request.models, PICTURES.get(recipe, (ALL,))))
     if rule == MARGIN:
         _ensure_margin(request.models)
-    return EvaluationStore(workspace).create(request, rows)
+    return EvaluationStore(workspace).create(request, rows, here=here)
 
 
 def _asking(found: RowChoice, columns: Mapping[str, str] | None) -> RowChoice:

@@ -262,7 +262,7 @@ def _judge(workspace: Workspace, rows: list[Row], run: Run) -> Judged:
 
     wanted = Wanted(EMBEDDED, (run.run_id,), against=BASE, metrics=(EXACT,), data=HELD_OUT)
     chosen = RowChoice("held-out questions of the habit", tuple(rows[:MATCH_ROWS]), {})
-    made = EvaluationStore(workspace).create(*prepare_request(wanted, chosen, workspace))
+    made = EvaluationStore(workspace).create(*prepare_request(wanted, chosen, workspace), here=True)
     compute(workspace, made.evaluation_id)
     right = {(row.images, row.question): row.accepted for row in rows}
     with closing(AnnotationStore(workspace.database_url)) as store:

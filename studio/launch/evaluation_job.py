@@ -42,15 +42,19 @@ def create_evaluation(
     *,
     columns: Mapping[str, str] | None = None,
     limit: int | None = None,
+    here: bool = False,
 ) -> Evaluation:
     """Write down an evaluation, its rows read and everything checked; nothing is computed.
+
+    Args:
+        here: This process will compute it, not a studio that takes it from the queue.
 
     Raises:
         InputError: Something is unknown, or the rows lack what a metric needs.
     """
     found = find_rows(workspace, wanted, columns, limit)
     request, rows = prepare_request(wanted, found, workspace)
-    return EvaluationStore(workspace).create(request, rows)
+    return EvaluationStore(workspace).create(request, rows, here=here)
 
 
 def find_rows(

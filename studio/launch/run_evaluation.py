@@ -85,7 +85,7 @@ def create_for_run(workspace: Workspace, run: Run) -> Evaluation:
         data=f"{RUN}{run.run_id}",
         run=run.run_id,
     )
-    return EvaluationStore(workspace).create(*prepare_request(wanted, rows, workspace))
+    return EvaluationStore(workspace).create(*prepare_request(wanted, rows, workspace), here=True)
 
 
 def started_from(config: RunConfig, workspace: Workspace) -> str:

@@ -11,8 +11,10 @@ import pytest
 from studio.core.errors import ConflictError, InputError
 from studio.core.paths import EMBEDDED, Workspace
 from studio.evaluation.evaluation_request import Wanted
+from studio.evaluation.evaluation_store import EvaluationStore, update_status
 from studio.launch import evaluation_job
 from studio.launch.evaluation_job import EvaluationJobs
+from tests.evaluation.answered_evaluations import answered, question
 
 WANTED = Wanted(EMBEDDED, metrics=("words",), data="embedded:heldout", max_new_tokens=8)
 
@@ -113,3 +115,22 @@ def test_a_stopped_child_keeps_its_answers(jobs, forked):
     stopped = wait_for(jobs, name, "stopped", "failed", "finished")
     assert stopped.status.state == "stopped" and 0 < stopped.status.done < 300
     assert "--resume" in stopped.status.remedy or not stopped.status.message
+
+
+def test_a_studio_leaves_what_a_command_computes_to_the_command(tmp_path, monkeypatch):
+    workspace = Workspace.locate(tmp_path)
+    jobs = EvaluationJobs(workspace)
+    launched = []
+    monkeypatch.setattr(jobs, "_launch", lambda name, *_: launched.append(name))
+    made = answered(workspace, {"base": ["a"]}, ended=False)
+    request, rows = made.request, [question(0)]
+    EvaluationStore(workspace).delete(made.evaluation_id)
+    held = EvaluationStore(workspace).create(request, rows, here=True)
+    jobs.step(device_is_free=True)
+    assert launched == [] and held.status.state == "running"
+    update_status(workspace.evaluation(held.evaluation_id), pid=2**22 + 1)  # the command was killed
+    jobs.step(device_is_free=True)
+    assert launched == [] and jobs.state(held.evaluation_id).status.state == "stopped"
+    waits = EvaluationStore(workspace).create(request, rows)
+    jobs.step(device_is_free=True)
+    assert launched == [waits.evaluation_id]
