@@ -1,12 +1,10 @@
 """SFT, then DPO on its adapter, by the presets as they ship: a better model, and nothing to warn of."""
 
 from dataclasses import dataclass
-from itertools import islice
 
 import pytest
 
 from studio.config import RunConfig, presets
-from studio.core.paths import read_json
 from studio.data.image_store import ImageStore
 from studio.data.schema import Row
 from studio.data.sources import open_source
@@ -16,7 +14,7 @@ from studio.launch.demo import second_step
 from studio.metrics import evasive_rate, exact_match
 from studio.runs.curves import Diary
 from studio.runs.diagnostics.rules import forgetting
-from studio.runs.store import Run
+from studio.training.planning.preflight_plan import plan_run
 from tests.training.conftest import Runner
 from tools.tiny_vlm.questions import GAP, HABIT, TAUGHT
 
@@ -50,7 +48,11 @@ def steps(shared_runner: Runner) -> Steps:
     second = train(shared_runner, second_step(first.run_id))
     bench = Bench(ImageStore(shared_runner.workspace))
     answers = {
-        step: answers_by_kind(bench, rows, run)
+        step: {
+            kind: bench.answers(of_kind, run)
+            for kind, of_kind in rows.items()
+            if run or kind != HABIT  # nothing is asked of the base's
+        }
         for step, run in (("base", None), ("sft", first), ("dpo", second))
     }
     diaries = {
@@ -59,18 +61,10 @@ def steps(shared_runner: Runner) -> Steps:
     return Steps(rows, answers, diaries)
 
 
-def answers_by_kind(bench: Bench, rows: dict[str, list[Row]], run: Run | None):
-    """Ask the rows of all kinds at once; nothing is asked of the base's habit."""
-    kinds = [kind for kind in rows if run or kind != HABIT]
-    asked = [row for kind in kinds for row in rows[kind]]
-    given = iter(bench.answers(asked, run))
-    return {kind: list(islice(given, len(rows[kind]))) for kind in kinds}
-
-
-def train(runner: Runner, config: RunConfig) -> Run:
+def train(runner: Runner, config: RunConfig):
+    assert plan_run(config, runner.workspace)[0].warnings == []
     run, ended = runner.run(config)
     assert ended == "finished"
-    assert read_json(run.paths.plan)["warnings"] == []
     return runner.store.get(run.run_id)
 
 
