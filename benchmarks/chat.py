@@ -63,6 +63,8 @@ def measure(folder: Path, repeats: int, tokens: int) -> dict[str, float]:
     engine, bare = Engine(), load_model(model)
     sampling = Sampling(max_new_tokens=tokens)
 
+    taken: list[float] = []
+
     def answer(adapter: Path | None) -> None:
         for _ in engine.chat(model, adapter, asked, [image], sampling):
             pass
@@ -91,28 +93,42 @@ def measure(folder: Path, repeats: int, tokens: int) -> dict[str, float]:
     for adapter in adapters:
         answer(adapter)
         shelf.activate(adapter)
-    taken: list[float] = []
-    times: dict[str, list[float]] = {"switch": [], "one": [], "both": [], "first": [], "bare": []}
-    for number in range(repeats + 1):
-        rounds: dict[str, Callable[[], None]] = {
-            "switch": lambda number=number: shelf.activate(adapters[number % 2]),
-            "one": lambda: answer(adapters[0]),
-            "both": both,
-            "first": first,
-            "bare": in_thread,
-        }
-        for name, work in rounds.items():
-            began = time.perf_counter()
-            work()
-            ended = taken[-1] if name == "first" else time.perf_counter()
-            if number:  # the first round warms up
-                times[name].append(ended - began)
+    times = _timed(
+        {
+            "switch": lambda number: shelf.activate(adapters[number % 2]),
+            "one": lambda _: answer(adapters[0]),
+            "both": lambda _: both(),
+            "first": lambda _: first(),
+            "bare": lambda _: in_thread(),
+        },
+        repeats,
+        taken,
+    )
     median = {name: statistics.median(seconds) for name, seconds in times.items()}
     return {
         "switch_seconds": median["switch"],
         "both_over_one": median["both"] / median["one"],
         "first_token_over_bare": median["first"] / median["bare"],
     }
+
+
+def _timed(
+    works: dict[str, Callable[[int], None]], repeats: int, taken: list[float]
+) -> dict[str, list[float]]:
+    """Return the seconds of each, taken in turn; the first round warms up.
+
+    Args:
+        taken: When the first token came; `first` ends with its last entry.
+    """
+    times: dict[str, list[float]] = {name: [] for name in works}
+    for number in range(repeats + 1):
+        for name, work in works.items():
+            began = time.perf_counter()
+            work(number)
+            ended = taken[-1] if name == "first" else time.perf_counter()
+            if number:
+                times[name].append(ended - began)
+    return times
 
 
 def _adapter(folder: Path, seed: int) -> Path:
