@@ -100,9 +100,9 @@ def chat_with_it(page: Page) -> str:
     )
     page.locator("#chat-question textarea").fill("How many bars are there?")
     page.locator("#chat-send").click()
-    answer = page.locator("#chat-answer .chat-said.model:not(.waiting)")
-    answer.wait_for(timeout=90 * SECOND)
-    return answer.inner_text()
+    answers = page.locator("#chat-answer .chat-said.model:not(.waiting)")
+    answers.nth(1).wait_for(timeout=90 * SECOND)  # the base's stands before it
+    return answers.nth(1).inner_text()
 
 
 def test_once_around_the_loop(page: Page, tmp_path: Path):

@@ -2,6 +2,12 @@
 
 import { around } from "../shared/dom.js";
 
+const focusQuestion = () => {
+  /** @type {HTMLElement | null} */
+  const question = document.querySelector("#chat-question textarea");
+  question?.focus();
+};
+
 /** @typedef {import("../shared/gradio-bridge.js").Component} Component */
 
 const LONGEST_SAID = 1200;
@@ -43,7 +49,7 @@ export const attachChatColumns = ({ element, trigger }) => {
     if (act === "copy") void copyAnswer(button);
     else if (act !== "retry" || confirmed(button)) {
       trigger("click", { act, turn, place });
-      if (act === "edit") document.querySelector("#chat-question textarea")?.focus();
+      if (act === "edit") focusQuestion();
     }
   });
 };
