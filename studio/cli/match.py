@@ -71,6 +71,8 @@ def match(
     """Let people judge models blind: make a match, and see how it stands."""
     if list_:
         return _list(look_at(workspace), json)
+    if show is not None and close is not None:
+        raise InputError("Show a match, or close one?", remedy="Give --show or --close.")
     if show is not None or close is not None:
         return _show(look_at(workspace), show or close or "", json, ends=close is not None)
     place = locate(workspace)
@@ -142,6 +144,8 @@ def _tell(made: Match) -> None:
         say(f"{counted(len(made.alike), 'pair')} say the same and count as ties.")
     for reason, count in made.left_out.items():
         say(f"{counted(count, 'pair')} left out: {reason}.")
+    for note in made.notes:
+        say(f"! {note}")
     for tell in made.tells:
         say(f"! Whoever judges may tell them apart: {tell}.")
 
@@ -204,5 +208,6 @@ def _summary(made: Match) -> dict[str, object]:
         "alike": len(made.alike),
         "left_out": made.left_out,
         "tells": list(made.tells),
+        "notes": list(made.notes),
         "overlap": made.overlap,
     }

@@ -50,6 +50,7 @@ class Match:
         pairs: To be judged; `alike` are the pairs whose answers say the same: ties.
         left_out: Pairs that are neither, by the reason.
         tells: What gives contestants away, in sentences; for leads only.
+        notes: What else a lead should know of how it was made, in sentences.
         created: Seconds since the epoch; `who` made it, empty on a studio without logins.
     """
 
@@ -66,6 +67,7 @@ class Match:
     state: State = "being made"
     created: float = 0.0
     who: str = ""
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Match:
@@ -77,7 +79,7 @@ class Match:
                 MatchPair(str(pair["row"]), _two(pair["contestants"]), str(pair.get("item", "")))
                 for pair in given.get(name, ())
             )
-        for name in ("contestants", "tells"):
+        for name in ("contestants", "tells", "notes"):
             given[name] = tuple(map(str, given.get(name, ())))
         return cls(**given)
 

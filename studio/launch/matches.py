@@ -8,6 +8,8 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import Any
 
+from filelock import FileLock
+
 from studio.annotation import AnnotationStore
 from studio.annotation.records import TIES, ItemFilter, is_judge
 from studio.core.errors import ConflictError, InputError, NotFoundError, StudioError
@@ -18,7 +20,7 @@ from studio.evaluation.evaluated_rows import read_rows, trained_images
 from studio.evaluation.evaluation import Evaluation
 from studio.evaluation.evaluation_store import EvaluationStore, read_answers
 from studio.evaluation.match import Match, MatchStore
-from studio.evaluation.match_pairs import pair_up
+from studio.evaluation.match_pairs import MatchRows, pair_up
 from studio.evaluation.match_standing import Standing, standing_of
 from studio.evaluation.win_rate import Vote
 from studio.runs.store import RunStore
@@ -51,6 +53,20 @@ def create_match(
         RunFailedError, DataError: The disk or the database takes no more.
     """
     evaluation = _finished(workspace, evaluation_id)
+    workspace.matches.mkdir(parents=True, exist_ok=True)
+    # Two pages that ask at once make one match: the second finds the first one's.
+    with FileLock(workspace.matches / ".making.lock", timeout=60):
+        return _created(workspace, evaluation, store, overlap, who, with_seen)
+
+
+def _created(
+    workspace: Workspace,
+    evaluation: Evaluation,
+    store: AnnotationStore | None,
+    overlap: int,
+    who: str,
+    with_seen: bool,
+) -> Match:
     matches = MatchStore(workspace)
     begun = matches.of_evaluation(evaluation.evaluation_id)
     if begun is not None and begun.state != "being made":
@@ -60,7 +76,8 @@ def create_match(
             remedy="Judge that one, or evaluate again on other rows.",
         )
     match_id = begun.match_id if begun else matches.new_id()
-    found = _pairs(workspace, evaluation, match_id, with_seen)
+    trained, notes = ({}, ()) if with_seen else _trained(workspace, evaluation.request.models)
+    found = _pairs(workspace, evaluation, match_id, trained)
     match = Match(
         match_id=match_id,
         evaluation=evaluation.evaluation_id,
@@ -74,6 +91,7 @@ def create_match(
         overlap=overlap,
         created=time.time(),
         who=who,
+        notes=notes,
     )
     matches.write(match)
     if found.rows:
@@ -112,12 +130,15 @@ def match_standing(
         }
     rows = {pair.item: pair.row for pair in match.pairs}
     removed = sum(pair.item not in there for pair in match.pairs)
-    judged = [record for record in records if record["kind"] in (*TIES, "choose")]
+    # Rows that somebody added to the dataset are none of the match.
+    judged = [
+        record for record in records if record["kind"] in (*TIES, "choose") and record["id"] in rows
+    ]
     of_people = [one for one in judged if not is_judge(one["annotator"])]
     blind = [one for one in of_people if not one["authors_seen"]]
     return standing_of(
         match,
-        [_vote(record, rows) for record in blind],
+        [_vote(record, rows[record["id"]]) for record in blind],
         removed=removed,
         not_blind=len(of_people) - len(blind),
         judges=len(judged) - len(of_people),
@@ -131,9 +152,15 @@ def close_match(
 
     Raises:
         NotFoundError: There is no such match.
+        ConflictError: It is not made yet.
     """
     matches = MatchStore(workspace)
     match = matches.get(match_id)
+    if match.state == "being made":
+        raise ConflictError(
+            f"Match {match.match_id} was cut short while it was made.",
+            remedy="Make it again from its evaluation first: it goes on where it stopped.",
+        )
     with _opened(workspace, store) as library:
         library.exclude(library.ids(ItemFilter(dataset=match.dataset, labelled=False)))
     closed = replace(match, state="closed")
@@ -161,7 +188,12 @@ def _finished(workspace: Workspace, evaluation_id: str) -> Evaluation:
     return evaluation
 
 
-def _pairs(workspace: Workspace, evaluation: Evaluation, match_id: str, with_seen: bool) -> Any:
+def _pairs(
+    workspace: Workspace,
+    evaluation: Evaluation,
+    match_id: str,
+    trained: Mapping[str, frozenset[str]],
+) -> MatchRows:
     paths = EvaluationStore(workspace).paths(evaluation)
     answered, _ = read_answers(paths)
     models = evaluation.request.models
@@ -174,33 +206,36 @@ def _pairs(workspace: Workspace, evaluation: Evaluation, match_id: str, with_see
         read_rows(paths.rows),
         answered,
         [model.name for model in models],
-        trained={} if with_seen else _trained(workspace, models),
+        trained=trained,
         seed=match_id,
     )
 
 
 def _trained(
     workspace: Workspace, models: tuple[EvaluatedModel, ...]
-) -> Mapping[str, frozenset[str]]:
-    """The images that each contestant was trained on; a run that is gone cannot say it any more."""
-    found = {}
+) -> tuple[dict[str, frozenset[str]], tuple[str, ...]]:
+    """The images that each contestant was trained on; of whom it is not known any more, in words."""
+    found: dict[str, frozenset[str]] = {}
+    unknown: list[str] = []
     for model in models:
         if not model.run:
             continue
         try:
             run = RunStore(workspace).get(model.run)
             found[model.name] = frozenset(trained_images(run, workspace))
-        except StudioError as error:  # told with the evaluation
+        except StudioError as error:
             log_told(error)
-    return found
+            unknown.append(
+                f"What {model.name} was trained on cannot be read any more ({error.message}): rows "
+                "that it has seen may be among these."
+            )
+    return found, tuple(unknown)
 
 
-def _vote(record: dict[str, Any], rows: Mapping[str, str]) -> Vote:
+def _vote(record: dict[str, Any], row: str) -> Vote:
     names = tuple(answer["author"] for answer in record["answers"])
     winner = None if record["kind"] != "choose" else names[record["preferred"]]
-    return Vote(
-        rows.get(record["id"], record["id"]), record["annotator"], (names[0], names[1]), winner
-    )
+    return Vote(row, record["annotator"], (names[0], names[1]), winner)
 
 
 @contextmanager

@@ -1,5 +1,8 @@
 """From a finished evaluation to pairs in the library, and from its labels to a standing."""
 
+import threading
+from dataclasses import replace
+
 import pytest
 
 from studio.annotation import AnnotationStore, LabelEvent
@@ -7,6 +10,7 @@ from studio.annotation.library.blinding import REVEALED, veiled
 from studio.annotation.records import ItemFilter
 from studio.core.errors import ConflictError, DataError, InputError, NotFoundError
 from studio.core.paths import Workspace
+from studio.data.schema import Answer
 from studio.evaluation.evaluation_store import EvaluationStore
 from studio.evaluation.match import MatchStore
 from studio.launch.matches import close_match, create_match, match_standing
@@ -114,6 +118,8 @@ def test_one_evaluation_has_one_match_and_one_cut_short_goes_on(workspace, store
         create_match(workspace, evaluation.evaluation_id, store=store)
     (begun,) = MatchStore(workspace).list()
     assert begun.state == "being made" and store.datasets() == []
+    with pytest.raises(ConflictError, match="was cut short"):
+        close_match(workspace, begun.match_id, store=store)
     monkeypatch.setattr(AnnotationStore, "importing", importing)
     made = create_match(workspace, evaluation.evaluation_id, store=store)
     assert made.match_id == begun.match_id and len(MatchStore(workspace).list()) == 1
@@ -149,6 +155,7 @@ def test_answers_all_alike_are_nothing_to_judge(workspace, store):
 def test_what_is_deleted_meanwhile_is_said(workspace, store):
     evaluation = answered(workspace, ANSWERS, runs={"tuned": "a-run-that-is-gone"})
     made = create_match(workspace, evaluation.evaluation_id, store=store)
+    assert "What tuned was trained on cannot be read any more" in made.notes[0]
     judge(store, made.dataset)
     EvaluationStore(workspace).delete(evaluation.evaluation_id)
     assert match_standing(workspace, made.match_id, store=store).judged == 6
@@ -181,7 +188,35 @@ def test_rows_of_images_that_a_contestant_learned_from_are_left_out(workspace, s
         workspace, {"base": list("abc"), "tuned": list("xyz")}, rows=rows, runs={"tuned": "run"}
     )
     monkeypatch.setattr(
-        "studio.launch.matches._trained", lambda *_: {"tuned": frozenset(rows[0].images)}
+        "studio.launch.matches._trained", lambda *_: ({"tuned": frozenset(rows[0].images)}, ())
     )
     made = create_match(workspace, evaluation.evaluation_id, store=store)
     assert len(made.pairs) == 2 and sum(made.left_out.values()) == 1
+
+
+def test_two_pages_that_ask_at_once_make_one_match(workspace, store):
+    evaluation = answered(workspace, ANSWERS)
+    ended = []
+
+    def make():
+        try:
+            ended.append(create_match(workspace, evaluation.evaluation_id, store=store).state)
+        except ConflictError:
+            ended.append("refused")
+
+    threads = [threading.Thread(target=make) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(ended) == ["open", "refused", "refused"]
+    assert len(MatchStore(workspace).list()) == len(store.datasets()) == 1
+
+
+def test_rows_that_somebody_adds_to_its_dataset_are_none_of_the_match(workspace, store):
+    made = create_match(workspace, answered(workspace, ANSWERS).evaluation_id, store=store)
+    sides = (Answer("no", "x"), Answer("7", "y"))
+    store.add_rows(made.dataset, [replace(question(77), completion=None, candidates=sides)])
+    judge(store, made.dataset)
+    standing = match_standing(workspace, made.match_id, store=store)
+    assert (standing.judged, standing.waiting) == (6, 0)

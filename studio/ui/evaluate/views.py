@@ -316,7 +316,7 @@ def _made(match: Match) -> str:
         facts.append(f"{counted(len(match.alike), 'pair')} say the same and count as ties")
     facts += [f"{counted(n, 'pair')} left out: {reason}" for reason, n in match.left_out.items()]
     known = [_shortened(tell, match.contestants) for tell in match.tells]
-    tells = [f"Whoever judges may tell them apart: {tell}." for tell in known]
+    tells = [*match.notes, *(f"Whoever judges may tell them apart: {tell}." for tell in known)]
     warned = notice("", *tells, tone="warn") if tells else ""
     closed = " The judging has ended." if match.state == "closed" else ""
     return f'<div class="quiet">{safe("; ".join(facts))}.{closed}</div>{warned}'
