@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
 from studio.core.errors import DataError
 from studio.core.paths import Workspace, typed_path
+from studio.core.plurals import counted
 from studio.data.columns import gather_facts, split_mapping, tells_by_number
 from studio.data.image_store import ImageStore
 from studio.data.record_fields import is_shallow, leaf_paths
 from studio.data.record_reader import RecordReader, no_question
 from studio.data.row_maker import RowMaker
 from studio.data.schema import BadRow, FieldUse, FileGroup, Row
+from studio.data.sources.file_census import UNNAMED
 from studio.data.sources.image_lookup import RowImages
 from studio.data.sources.reader import Reader, Record
 from studio.data.sources.registry import open_reader
@@ -63,6 +65,8 @@ class Source:
         self._facts = gather_facts(self._telling(samples))
         self._record_reader = self._new_reader(samples)
         self._row_images: RowImages | None = None
+        self._shown = 0
+        """Rows of a preview that ended before the last one; 0 where all rows were read."""
         if samples:
             self._check()
 
@@ -136,7 +140,11 @@ class Source:
 
     def files(self) -> list[FileGroup]:
         """Tell what became of every file of a folder or an archive, as far as rows were read."""
-        return self._reader.files(self._row_images.used if self._row_images else frozenset())
+        found = self._reader.files(self._row_images.used if self._row_images else frozenset())
+        if not self._shown:
+            return found
+        unseen = f"the first {counted(self._shown, 'row')} name it not; more follow"
+        return [replace(one, why=unseen) if one.why == UNNAMED else one for one in found]
 
     def scan(self, limit: int = SCANNED) -> None:
         """Look at the fields of the first `limit` records, without their images."""
@@ -162,6 +170,7 @@ class Source:
         """Stream the rows; one that cannot be used is a BadRow with its line and the reason."""
         self._record_reader = self._new_reader(self._samples)
         self._row_images = RowImages(self._images, self._reader)
+        self._shown = 0
         yield from self._read(self._record_reader, self._row_images)
 
     def _read(self, reader: RecordReader, images: RowImages) -> Iterator[Row | BadRow]:
@@ -202,6 +211,8 @@ class Source:
                 rows.append(row)
             if len(rows) == n:
                 break
+        total = self.count()
+        self._shown = len(rows) if total is None or total > len(rows) + len(bad) else 0
         self.scan()
         return Preview(rows, bad)
 

@@ -313,3 +313,19 @@ def test_damaged_images_are_told_as_refused(folder, workspace, jsonl):
     told = {(group.state, group.examples): group.why for group in source.files()}
     assert told["imported", ("a.png", "rows.jsonl")] == ""
     assert "not a PNG" in told["refused", ("b.png",)]
+
+
+def test_a_preview_says_of_files_that_later_rows_may_name_them(folder, jsonl, workspace):
+    for name in "abcdef":
+        Image.new("RGB", (8, 8)).save(folder / f"{name}.png")
+    jsonl(*({**QA, "image": f"{name}.png"} for name in "abcde"))
+    source = open_source(str(folder), workspace=workspace)
+    source.preview(2)
+    why = {group.why: group.examples for group in source.files() if group.state == "ignored"}
+    assert why == {
+        "the first 2 rows name it not; more follow": ("c.png", "d.png", "e.png", "f.png")
+    }
+    for looked in (lambda: source.preview(5), lambda: list(source.rows())):
+        looked()
+        why = {group.why: group.examples for group in source.files() if group.state == "ignored"}
+        assert why == {"no row that was read names it": ("f.png",)}
