@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tempfile
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from types import TracebackType
 from typing import Any, Self
@@ -19,7 +20,7 @@ from studio.annotation.labeling.answer_validation import LONGEST_KEY
 from studio.annotation.labeling.written_answers import LONGEST
 from studio.annotation.library.import_rows import CHUNK
 from studio.annotation.library.other_workspace_labels import ForeignLabel, Text
-from studio.annotation.library.row_identity import author_of, text_hash
+from studio.annotation.library.row_identity import author_of, fingerprint, text_hash
 from studio.annotation.records import LabelEvent
 from studio.core.errors import InputError
 from studio.data.schema import Answer, GivenLabel, Row
@@ -28,6 +29,7 @@ KEYS = "import-"
 """How the keys of labels begin that came with rows."""
 LONGEST_NAME = 200
 NAMELESS = "unnamed"
+_NUMBER = re.compile(r"#\d+$")  # of a row that has the id of another
 SPOOLED_BYTES = 4 * 1024 * 1024
 
 
@@ -128,6 +130,39 @@ class LabelSpool:
     def _records(self) -> Iterator[dict[str, Any]]:
         self._file.seek(0)
         yield from (json.loads(line) for line in self._file)
+
+
+class LabelledRepeats:
+    """Finds rows that are there once for each person who labelled them: one row with all labels."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, str] = {}
+        self._count = 0
+
+    def of(self, row: Row) -> Row | None:
+        """Return the row under the id of the one it repeats; None for a row that repeats none."""
+        if not row.labels:
+            return None
+        name = _NUMBER.sub("", row.external_id)
+        answers = sorted({one.text for label in row.labels for one in label.sides})
+        content = json.dumps([name, fingerprint(row), answers])
+        first = self._known.setdefault(
+            hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:32],
+            row.external_id,
+        )
+        if first == row.external_id:
+            return None
+        self._count += 1
+        return replace(row, external_id=first)
+
+    def notes(self) -> list[str]:
+        """Say how many there were."""
+        if not self._count:
+            return []
+        have = "row repeats" if self._count == 1 else "rows repeat"
+        return [
+            f"{self._count:,} {have} another one with the label of somebody else: one row, all labels."
+        ]
 
 
 def names_taken(

@@ -8,7 +8,12 @@ from dataclasses import replace
 from pathlib import Path, PurePath
 
 from studio.annotation import AnnotationStore
-from studio.annotation.library.given_labels import GivenLabels, LabelSpool, check_names
+from studio.annotation.library.given_labels import (
+    GivenLabels,
+    LabelledRepeats,
+    LabelSpool,
+    check_names,
+)
 from studio.annotation.library.import_report import (
     ImportReport,
     SourcePreview,
@@ -211,10 +216,12 @@ def import_source(
             with store.importing(
                 dataset, source=spec.strip(), on_change=on_change, reading=reading.keep
             ) as batch:
-                identical = 0
+                identical, repeats = 0, LabelledRepeats()
                 for read, row in enumerate(_rows(sources, batch, limit), 1):
                     if isinstance(row, BadRow):
                         bad.add(row)
+                    elif (same := repeats.of(row)) is not None:
+                        given.add(same)
                     else:
                         batch.add(row)
                         given.add(row)
@@ -254,7 +261,10 @@ def import_source(
         given_labels=came,
         fields=joined_fields([source.fields() for source in sources]),
         files=joined_files([source.files() for source in sources]),
-        notes=list(dict.fromkeys(note for source in sources for note in source.notes())),
+        notes=[
+            *dict.fromkeys(note for source in sources for note in source.notes()),
+            *repeats.notes(),
+        ],
         reasons=bad.reasons,
         mapping=dict(first.mapping),
         columns_from=reading.origin,

@@ -70,6 +70,30 @@ def test_an_answer_changed_there_does_not_replace_the_one_here(labelled, workspa
     assert library.history("ana")[0].winner == "yes"
 
 
+def test_a_row_that_is_there_once_for_each_annotator_is_one_row_with_all_labels(
+    tmp_path, workspace, library
+):
+    row = {
+        "prompt": "Which?", "answer1": "yes", "answer2": "no",
+        "created_at": "2025-01-02T03:04:05Z", "annotation_id": 11,
+    }  # fmt: skip
+    rows = [
+        {**row, "id": 5, "annotator": 1, "pairwise": "left"},
+        {**row, "id": 5, "annotator": 2, "pairwise": "right"},
+        {**row, "id": 5, "prompt": "And this?", "annotator": 2, "pairwise": "right"},
+        {**row, "id": 6, "annotator": 1, "pairwise": "right"},
+    ]
+    path = tmp_path / "min.json"
+    path.write_text(json.dumps(rows), encoding="utf-8")
+    report = import_source(str(path), workspace, library, labels=True)
+    assert report.added == 3 and report.labels == Brought(added=4)
+    assert "1 row repeats another one with the label of somebody else" in report.notes[-1]
+    votes = {item.external_id: item.labels for item in library.browse()}
+    assert votes == {"5": 2, "5#3": 1, "6": 1}
+    again = import_source(str(path), workspace, library, labels=True)
+    assert (again.unchanged, again.labels) == (3, Brought(unchanged=4))
+
+
 def test_a_name_of_somebody_here_is_refused_until_the_lead_says_who_it_is(
     labelled, workspace, library
 ):
