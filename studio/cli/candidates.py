@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -113,12 +112,12 @@ def candidates(
     json: JsonOption = False,
 ) -> int:
     """Let models write answers to rows; pairs of them wait in the library to be judged."""
-    from studio.cli.evaluate import compute_here
+    from studio.cli.evaluate import compute_here, list_evaluations
     from studio.evaluation.evaluation_request import Wanted
     from studio.launch.candidates import Delivery, draws_of, outcome_of
 
     if list_:
-        return _list(look_at(workspace), json)
+        return list_evaluations(look_at(workspace), json, drawn=True)
     place = locate(workspace)
     if resume is not None:
         made = _begun(place, resume)
@@ -209,22 +208,3 @@ def _create(place: Workspace, wanted: Wanted, column: list[str] | None, **how: A
     for note in made.request.notes:
         say(f"! {note}")
     return made
-
-
-def _list(place: Workspace, json: bool) -> int:
-    from studio.evaluation.evaluation_store import EvaluationStore
-
-    found = EvaluationStore(place).list(drawn=True)
-    if json:
-        print_json({"candidates": [one.to_json() for one in found]})
-        return 0
-    if not found:
-        say("No model has written candidates yet.")
-    for one in found:
-        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(one.status.created))
-        names = ", ".join(model.name for model in one.request.models)
-        typer.echo(
-            f"{one.evaluation_id:<24} {one.status.state:<9} "
-            f"{one.status.done:>6}/{one.status.total:<6} {when}  {names} → {one.request.dataset}"
-        )
-    return 0

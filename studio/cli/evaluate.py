@@ -102,7 +102,7 @@ def evaluate(
     from studio.evaluation.evaluation_store import EvaluationStore
 
     if list_:
-        return _list(look_at(workspace), json)
+        return list_evaluations(look_at(workspace), json, drawn=False)
     if show is not None:
         place = look_at(workspace)
         return _print(EvaluationStore(place).get(show), place, json, rows)
@@ -223,20 +223,22 @@ def _table(evaluation: Evaluation):
     return table
 
 
-def _list(place: Workspace, json: bool) -> int:
+def list_evaluations(place: Workspace, json: bool, *, drawn: bool) -> int:
+    """Print the evaluations, or with `drawn` the candidates that models have written."""
     from studio.evaluation.evaluation_store import EvaluationStore
 
-    found = EvaluationStore(place).list(drawn=False)
+    found = EvaluationStore(place).list(drawn=drawn)
     if json:
-        print_json({"evaluations": [one.to_json() for one in found]})
+        print_json({"candidates" if drawn else "evaluations": [one.to_json() for one in found]})
         return 0
     if not found:
-        say("No evaluations yet.")
+        say("No model has written candidates yet." if drawn else "No evaluations yet.")
     for one in found:
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(one.status.created))
         names = ", ".join(model.name for model in one.request.models)
+        about = f"→ {one.request.dataset}" if drawn else f"· {one.request.source}"
         typer.echo(
             f"{one.evaluation_id:<24} {one.status.state:<9} "
-            f"{one.status.done:>6}/{one.status.total:<6} {when}  {names} · {one.request.source}"
+            f"{one.status.done:>6}/{one.status.total:<6} {when}  {names} {about}"
         )
     return 0

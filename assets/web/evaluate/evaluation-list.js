@@ -1,6 +1,7 @@
 // The list of evaluations and the pages of rows: what a click on them sends; what is shown already.
 
 import { around } from "../shared/dom.js";
+import { shownParts } from "../shared/unchanged-parts.js";
 
 const NAME = "evaluation";
 /**
@@ -86,18 +87,6 @@ export const nameEvaluation = (chosen) => {
 };
 
 /**
- * Reads which parts of the tab are on the page and what each was drawn from.
- *
- * @returns {string} JSON: part → its word.
- */
-const shownParts = () => {
-  /** @type {NodeListOf<HTMLElement>} */
-  const parts = document.querySelectorAll("#evaluate [data-part]");
-  return JSON.stringify(
-    Object.fromEntries([...parts].map(({ dataset }) => [dataset.part, dataset.shown])));
-};
-
-/**
  * Sends what the page shows already, for what looks again.
  *
  * @param {any} chosen
@@ -108,7 +97,7 @@ const shownParts = () => {
 export const evaluationShown = (chosen, _, ...looks) => {
   const other = wanted() !== "" && asked !== chosen;
   // One that the page does not show yet is asked for as on opening it.
-  return [other ? asked : chosen, other ? "" : shownParts(), ...looks];
+  return [other ? asked : chosen, other ? "" : shownParts("#evaluate"), ...looks];
 };
 
 /**

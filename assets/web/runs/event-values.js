@@ -1,7 +1,7 @@
 // The values that events of the Runs tab send; no run where a deletion is declined.
 
 import { keepLook, recallLook } from "./curve-look.js";
-import { shownParts } from "./unchanged-parts.js";
+import { shownParts } from "../shared/unchanged-parts.js";
 
 /**
  * Sends what the page shows already and how its curves are drawn, for what looks again.
@@ -15,7 +15,7 @@ import { shownParts } from "./unchanged-parts.js";
  * @returns {any[]}
  */
 export const whatIsShown = (run, _, compare, smoothing, logScale, ...links) =>
-  [run, shownParts(), compare, ...recallLook([smoothing, logScale]), ...links];
+  [run, shownParts("#runs"), compare, ...recallLook([smoothing, logScale]), ...links];
 
 /**
  * Keeps smoothing and log scale in the browser, for what changes them.

@@ -20,9 +20,9 @@ from studio.ui.evaluate.lead_check import refuse_others
 from studio.ui.evaluate.state import EvaluationReader
 from studio.ui.events.event_data import number, text
 from studio.ui.events.field_values import remembers
-from studio.ui.runs.page_cache import ShownRuns, carry, word_of
 from studio.ui.shared.html import notice, say, told
 from studio.ui.shared.page_scripts import hook, on_load
+from studio.ui.shared.shown_parts import ShownParts, carry, word_of
 from studio.ui.shell.change_notification import LOOK_AGAIN, evaluations_word, mark
 from studio.ui.shell.navigation import go_to, link
 
@@ -216,11 +216,11 @@ class EvaluateTab:
 
     def show(self, chosen: str | None, *looks: Any) -> tuple[Any, ...]:
         """Everything about an evaluation, whatever is on the page now."""
-        return self._poll(chosen, ShownRuns(""), *looks)
+        return self._poll(chosen, ShownParts(""), *looks)
 
     def look(self, chosen: str | None, seen: str, *looks: Any) -> tuple[Any, ...]:
         """Show what is not as `seen` by the page; all of it on one that was just opened."""
-        there = ShownRuns(seen)
+        there = ShownParts(seen)
         return self._poll(chosen, there, *looks) if there.words else self.open(chosen, *looks)
 
     def pick(self, event: gr.EventData, chosen: str | None, *looks: Any) -> tuple[Any, ...]:
@@ -243,7 +243,7 @@ class EvaluateTab:
         """Show the first page of other rows."""
         return 0, *self.show(chosen, *looks[:-1], 0)
 
-    def _poll(self, chosen: str | None, there: ShownRuns, *looks: Any) -> tuple[Any, ...]:
+    def _poll(self, chosen: str | None, there: ShownParts, *looks: Any) -> tuple[Any, ...]:
         found = self.reader.list()
         word = evaluations_word(self.context)
         page = word_of(word, chosen, looks)

@@ -18,7 +18,7 @@ from studio.ui.runs.actions import ACTIONS, updates
 from studio.ui.runs.curves import MOST_COMPARED, curves
 from studio.ui.runs.decision_card import DecisionPanel, card
 from studio.ui.runs.other_machines import elsewhere
-from studio.ui.runs.page_cache import ShownRuns, carry, curves_word, word_of
+from studio.ui.runs.page_cache import curves_word
 from studio.ui.runs.run_header import head
 from studio.ui.runs.state import RunReader, RunSummary, comparable, epochs_of, turn
 from studio.ui.runs.views import (
@@ -34,6 +34,7 @@ from studio.ui.runs.views import (
 from studio.ui.shared.html import empty, say
 from studio.ui.shared.line_charts import ChartLook
 from studio.ui.shared.page_scripts import hook, on_load
+from studio.ui.shared.shown_parts import ShownParts, carry, word_of
 from studio.ui.shell.change_notification import LOOK_AGAIN, mark, pulse
 from studio.ui.shell.navigation import NEXT, go_to, link
 
@@ -224,7 +225,7 @@ class RunsTab:
         """Show what is not as `seen` by the page; all of it on one that was just opened."""
         if _under_way(target, followed):
             return (gr.skip(),) * self._width
-        opened, looks = ShownRuns(seen).words, (compare, smoothing, log_scale)
+        opened, looks = ShownParts(seen).words, (compare, smoothing, log_scale)
         return self.poll(run_id, seen, *looks) if opened else self.open(run_id, *looks)
 
     def arrive(
@@ -278,9 +279,9 @@ class RunsTab:
         must not undo that, and the next poll paints over it.
 
         Args:
-            seen: The words the page carries; see `studio.ui.runs.page_cache`.
+            seen: The words the page carries; see `studio.ui.shared.shown_parts`.
         """
-        runs, there = self.reader.list(), ShownRuns(seen)
+        runs, there = self.reader.list(), ShownParts(seen)
         word = pulse(self.context, runs)
         paused = queue.is_paused(self.context.workspace)
         chosen = next((item for item in runs if item.run.run_id == run_id), None)
@@ -317,7 +318,7 @@ class RunsTab:
 
     def _top(
         self,
-        there: ShownRuns,
+        there: ShownParts,
         chosen: RunSummary,
         runs: list[RunSummary],
         compare: list[str] | None,
@@ -425,7 +426,7 @@ class RunsTab:
         return self.show(run_id, *looks)
 
 
-def _buttons(there: ShownRuns, chosen: RunSummary) -> list[Any]:
+def _buttons(there: ShownParts, chosen: RunSummary) -> list[Any]:
     changed = updates(chosen)
     return [gr.skip()] * len(changed) if there.has("buttons", word_of(changed)) else changed
 
