@@ -52,6 +52,8 @@ strangers = logging.getLogger("studio.strangers")
 events = logging.getLogger("studio.events")
 # The server tells here of requests that are none.
 requests = logging.getLogger("uvicorn.error")
+# The parser of uploads tells here of each malformed one.
+multipart = logging.getLogger("python_multipart.multipart")
 
 
 def configure(file: Path, *, to_stderr: bool = True) -> None:
@@ -74,7 +76,7 @@ def configure(file: Path, *, to_stderr: bool = True) -> None:
     if to_stderr:
         handlers[-1].setFormatter(_Brief(FORM))
     logger.setLevel(logging.INFO)
-    for odd in (strangers, events, requests):
+    for odd in (strangers, events, requests, multipart):
         for bound in [one for one in odd.filters if isinstance(one, Bounded)]:
             odd.removeFilter(bound)
         odd.addFilter(Bounded())

@@ -154,6 +154,16 @@ def test_what_strangers_do_is_logged_a_few_times_a_minute():
     assert passes(1) == "said so"
 
 
+def test_malformed_uploads_cannot_push_the_rest_out_of_the_log(file):
+    from python_multipart.exceptions import FormParserError
+    from python_multipart.multipart import MultipartParser
+
+    for _ in range(50):
+        with pytest.raises(FormParserError):
+            MultipartParser(b"edge").write(b"no edge at all")
+    assert file.read_text().count("boundary character") == 10
+
+
 def test_failed_events_are_a_line_on_standard_error(tmp_path, capsys):
     root, before = logging.getLogger(), logging.getLogger().handlers[:]
     try:
