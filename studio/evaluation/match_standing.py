@@ -105,7 +105,7 @@ def _between(match: Match, votes: Sequence[Vote], first: str, second: str) -> Pa
 
     sentence = win_sentence(rate)
     if alike:
-        sentence += f" {counted(alike, 'row')} of {rows:,} they answered alike."
+        sentence += f" {alike:,} of {counted(rows, 'row')} got the same answer of both."
     return PairStanding(
         rate=rate,
         alike=alike,

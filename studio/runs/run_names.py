@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from studio.core.errors import InputError, NotFoundError
 from studio.core.paths import can_be_path
 from studio.runs.store import SAID_ID, Run, RunStore
 
 SHOWN = 5
+_TIME = re.compile(r"\b\d{8}-\d{6}-(?=\S)")
 
 
 def find_run(store: RunStore, name: str, field: str = "") -> Run:
@@ -36,6 +39,14 @@ def find_run(store: RunStore, name: str, field: str = "") -> Run:
         if chosen:
             return chosen[0]
     raise _none(store, said, field)
+
+
+def without_times(text: str) -> str:
+    """Return a sentence in which ids of runs have lost the time they begin with.
+
+    Where a run is shown, when it was is there already.
+    """
+    return _TIME.sub("", text)
 
 
 def _name_of(run: Run) -> str:

@@ -26,7 +26,7 @@ def test_answers_alike_pull_the_rate_towards_a_tie_and_never_over_it():
     assert pair.rate.value == 0.8 and pair.value == pytest.approx(0.725)
     assert 0.5 < pair.low < pair.value < pair.high < pair.rate.high
     assert standing.stop and "tuned is better" in pair.sentence
-    assert "10 rows of 40 they answered alike" in pair.sentence
+    assert "10 of 40 rows got the same answer of both" in pair.sentence
     assert (standing.judged, standing.waiting) == (30, 0)
 
 

@@ -131,7 +131,7 @@ def _left(context: StudioContext, samples: list[ChatSample]) -> dict[str, Any]:
             list_html((), ""), js_on_load=on_load("chat-list"), elem_id="chat-conversations"
         )
     parts["exported"] = gr.HTML(None, html_template="", js_on_load=on_load("run-file"))
-    with gr.Accordion("Sampling, quantization and system prompt", open=False):
+    with gr.Accordion("More settings", open=False):
         parts["quantization"] = gr.Dropdown(
             [("As the model or run says", ""), *((name, name) for name in QUANTIZATIONS)],
             value="",

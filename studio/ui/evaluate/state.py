@@ -24,6 +24,7 @@ from studio.evaluation.evaluation_store import EvaluationStore
 from studio.launch.evaluation_job import find_rows
 from studio.metrics import METRICS, Metric, suggested_metrics
 from studio.runs import checkpoints, queue
+from studio.runs.run_names import without_times
 from studio.runs.run_summary import stamp
 from studio.runs.store import Run
 
@@ -282,7 +283,9 @@ def subject_choices(evaluation: Evaluation) -> Choices:
     """Models that rows can be looked at for: all but the one they are compared with."""
     request = evaluation.request
     return [
-        (short_name(one.name), one.name) for one in request.models if one.name != request.baseline
+        (without_times(one.name), one.name)
+        for one in request.models
+        if one.name != request.baseline
     ]
 
 
@@ -290,13 +293,6 @@ def subject_of(evaluation: Evaluation, name: str | None) -> str:
     """The model called so, else the one that the evaluation is about."""
     known = {value for _, value in subject_choices(evaluation)}
     return name if name and name in known else evaluation.subject
-
-
-def short_name(name: str) -> str:
-    """A run without the time in its id; the list shows when it was."""
-    parts = name.split("-", 2)
-    timed = len(parts) == 3 and parts[0].isdigit() and parts[1].isdigit()
-    return parts[2] if timed else name
 
 
 def waits_for(

@@ -20,7 +20,7 @@ from studio.ui.evaluate.lead_check import refuse_others
 from studio.ui.evaluate.state import EvaluationReader
 from studio.ui.events.event_data import number, text
 from studio.ui.events.field_values import remembers
-from studio.ui.shared.html import notice, say, told
+from studio.ui.shared.html import LOADING, notice, say, told
 from studio.ui.shared.page_scripts import hook, on_load
 from studio.ui.shared.shown_parts import ShownParts, carry, word_of
 from studio.ui.shell.change_notification import LOOK_AGAIN, evaluations_word, mark
@@ -75,13 +75,13 @@ class EvaluateTab:
                 )
                 self.form.layout()
                 parts["list"] = gr.HTML(
-                    views.NONE_YET,
+                    LOADING,
                     js_on_load=on_load("evaluation-list"),
                     elem_id="evaluation-list",
                 )
             with gr.Column(scale=3, min_width=320, elem_classes=["surface", "evaluate-detail"]):
                 parts["head"] = gr.HTML(
-                    views.NOTHING_CHOSEN,
+                    LOADING,
                     js_on_load=on_load("evaluation-list"),
                     elem_id="evaluation-head",
                 )

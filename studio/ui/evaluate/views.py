@@ -15,7 +15,8 @@ from studio.evaluation.match import Match
 from studio.evaluation.match_standing import PairStanding, Standing
 from studio.evaluation.report import difference, shown
 from studio.metrics import METRICS, Metric
-from studio.ui.evaluate.state import PAGE, seconds_left, short_name, when
+from studio.runs.run_names import without_times
+from studio.ui.evaluate.state import PAGE, seconds_left, when
 from studio.ui.shared.html import EMPTY_ANSWER, bar, chip, duration, empty, notice
 from studio.ui.shared.text_differences import differences, safe
 
@@ -52,7 +53,7 @@ def _card(evaluation: Evaluation, chosen: bool) -> str:
 
 def title_of(evaluation: Evaluation) -> str:
     """Name an evaluation by its models: `mine against base`."""
-    names = [short_name(model.name) for model in evaluation.request.models]
+    names = [without_times(model.name) for model in evaluation.request.models]
     more = f" and {len(names) - 2} more" if len(names) > 2 else ""
     return " against ".join(reversed(names[:2])) + more
 
@@ -84,7 +85,7 @@ def _runs(evaluation: Evaluation) -> str:
     """Draw links to the runs that it is about."""
     runs = dict.fromkeys(model.run for model in evaluation.request.models if model.run)
     links = "".join(
-        f'<button class="small" data-run="{safe(run)}">Run {safe(short_name(run))}</button>'
+        f'<button class="small" data-run="{safe(run)}">Run {safe(without_times(run))}</button>'
         for run in runs
     )
     after = '<span class="quiet">Made when the run ended.</span>' if evaluation.request.run else ""
@@ -126,9 +127,9 @@ def figures(evaluation: Evaluation) -> str:
         missing = ""
     names = list(evaluation.results)
     compared = [name for name in names if evaluation.results[name].paired]
-    heads = "".join(f'<th scope="col">{safe(short_name(name))}</th>' for name in names)
+    heads = "".join(f'<th scope="col">{safe(without_times(name))}</th>' for name in names)
     heads += "".join(
-        f'<th scope="col">{safe(short_name(name))} − {safe(short_name(request.baseline))}</th>'
+        f'<th scope="col">{safe(without_times(name))} − {safe(without_times(request.baseline))}</th>'
         for name in compared
     )
     rows = "".join(_figure_row(metric, evaluation, names, compared) for metric in metrics)
@@ -144,10 +145,10 @@ def _figure_row(
     metric: Metric, evaluation: Evaluation, names: Sequence[str], compared: Sequence[str]
 ) -> str:
     results = evaluation.results
-    cells = "".join(_cell(short_name(name), _value(metric, results[name])) for name in names)
-    between = short_name(evaluation.request.baseline)
+    cells = "".join(_cell(without_times(name), _value(metric, results[name])) for name in names)
+    between = without_times(evaluation.request.baseline)
     cells += "".join(
-        _cell(f"{short_name(name)} − {between}", _difference(metric, results[name]))
+        _cell(f"{without_times(name)} − {between}", _difference(metric, results[name]))
         for name in compared
     )
     return f'<tr><th scope="row" title="{safe(metric.help)}">{safe(metric.label)}</th>{cells}</tr>'
@@ -191,26 +192,19 @@ def _difference(metric: Metric, result: ModelResult) -> str:
 
 def _sentences(evaluation: Evaluation) -> str:
     said = [
-        (f"{short_name(name)}: " if len(evaluation.results) > 1 else "") + sentence
+        (f"{without_times(name)}: " if len(evaluation.results) > 1 else "") + sentence
         for name, result in evaluation.results.items()
         for sentence in result.sentences
     ]
-    request, names = evaluation.request, list(evaluation.results)
+    request = evaluation.request
     warnings = [*request.notes, *evaluation.notes]
     warnings += [
         f"{counted(count, 'row')} left out: {reason}." for reason, count in request.left_out.items()
     ]
-    short = [_shortened(one, names) for one in dict.fromkeys(said)]
+    short = [without_times(one) for one in dict.fromkeys(said)]
     items = "".join(f"<li>{safe(one)}</li>" for one in short)
     listed = f'<ul class="said">{items}</ul>' if items else ""
     return listed + (notice("", *warnings, tone="warn") if warnings else "")
-
-
-def _shortened(sentence: str, names: Sequence[str]) -> str:
-    """A sentence with the short names of runs."""
-    for name in names:
-        sentence = sentence.replace(name, short_name(name))
-    return sentence
 
 
 def answer_rows(
@@ -271,7 +265,7 @@ def _answer(record: RowRecord, name: str, before: str, metric: Metric | None) ->
         label = f"{metric.label} {shown(metric, score)}"
         shown_score = f'<span class="chip {tone}" title="{safe(label)}"><span>{word}</span></span>'
     return (
-        f'<p class="answer"><span class="quiet who">{safe(short_name(name))}</span>'
+        f'<p class="answer"><span class="quiet who">{safe(without_times(name))}</span>'
         f"<span>{text}{cut}</span>{shown_score}</p>"
     )
 
@@ -300,7 +294,7 @@ def match_view(match: Match | None, standing: Standing | None, trouble: str = ""
             f'<div class="quiet">{standing.judged:,} of {counted(total, "pair")} judged, '
             f"{standing.waiting:,} waiting</div>"
         )
-        said = [_shortened(sentence, match.contestants) for sentence in standing.sentences]
+        said = [without_times(sentence) for sentence in standing.sentences]
         parts += [f"<p>{safe(sentence)}</p>" for sentence in said]
         parts += [_pair(pair) for pair in standing.pairs if pair.rate.votes]
         parts.append(_left_out(standing))
@@ -315,7 +309,7 @@ def _made(match: Match) -> str:
     if match.alike:
         facts.append(f"{counted(len(match.alike), 'pair')} say the same and count as ties")
     facts += [f"{counted(n, 'pair')} left out: {reason}" for reason, n in match.left_out.items()]
-    known = [_shortened(tell, match.contestants) for tell in match.tells]
+    known = [without_times(tell) for tell in match.tells]
     tells = [*match.notes, *(f"Whoever judges may tell them apart: {tell}." for tell in known)]
     warned = notice("", *tells, tone="warn") if tells else ""
     closed = " The judging has ended." if match.state == "closed" else ""
@@ -331,7 +325,7 @@ def _pair(pair: PairStanding) -> str:
         f"<td>{one.wins:,} / {one.ties:,} / {one.losses:,}</td></tr>"
         for person, one in pair.by_person.items()
     )
-    about = f"{short_name(rate.second)} against {short_name(rate.first)}"
+    about = f"{without_times(rate.second)} against {without_times(rate.first)}"
     return (
         f'<figure class="rate"><figcaption>{safe(about)}: {value:.0f} % ({low:.0f} to {high:.0f} %)'
         f' <span class="quiet">{_counted_rows(pair)}</span></figcaption><div class="rate-line" role="img" aria-label="{safe(about)}: win rate '
@@ -348,7 +342,7 @@ def _counted_rows(pair: PairStanding) -> str:
     """What the win rate is of: rows answered alike count as ties."""
     if not pair.alike:
         return f"of {counted(pair.rows, 'row')}"
-    return f"of all {counted(pair.rows, 'row')}, {pair.alike:,} answered alike as ties"
+    return f"of all {counted(pair.rows, 'row')}, {pair.alike:,} with the same answer as ties"
 
 
 def _left_out(standing: Standing) -> str:

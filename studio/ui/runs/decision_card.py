@@ -14,6 +14,7 @@ from studio.core.errors import StudioError
 from studio.launch.decision_card import DecisionCard, decide_about, decision_card
 from studio.launch.lineage import LineageStep, lineage
 from studio.runs.decisions import LONGEST_REASON, Decision, Verdict
+from studio.runs.run_names import without_times
 from studio.runs.status import ENDED
 from studio.ui.runs.state import RunSummary
 from studio.ui.shared.html import say
@@ -92,7 +93,8 @@ def card(summary: RunSummary, context: StudioContext) -> str:
     except StudioError:  # deleted while it was drawn
         return ""
     figures = "".join(
-        f"<div><dt>{escape(name)}</dt><dd>{escape(text)}</dd></div>" for name, text in known.figures
+        f"<div><dt>{escape(name)}</dt><dd>{escape(without_times(text))}</dd></div>"
+        for name, text in known.figures
     )
     return (
         '<div class="run-decision"><h3>Better? Decide</h3>'

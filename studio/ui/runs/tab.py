@@ -31,7 +31,7 @@ from studio.ui.runs.views import (
     run_list,
     settings,
 )
-from studio.ui.shared.html import empty, say
+from studio.ui.shared.html import LOADING, empty, say
 from studio.ui.shared.line_charts import ChartLook
 from studio.ui.shared.page_scripts import hook, on_load
 from studio.ui.shared.shown_parts import ShownParts, carry, word_of
@@ -77,12 +77,10 @@ class RunsTab:
                     min_height=0,
                     padding=False,
                 )
-                parts["list"] = gr.HTML(
-                    run_list([], None), js_on_load=on_load("run-list"), elem_id="run-list"
-                )
+                parts["list"] = gr.HTML(LOADING, js_on_load=on_load("run-list"), elem_id="run-list")
             with gr.Column(scale=3, min_width=320, elem_classes=["surface", "runs-detail"]):
                 parts["head"] = gr.HTML(
-                    NOTHING_CHOSEN, js_on_load=on_load("evaluation-link"), elem_id="run-head"
+                    LOADING, js_on_load=on_load("evaluation-link"), elem_id="run-head"
                 )
                 with gr.Column(elem_id="run-detail"):
                     self._actions()

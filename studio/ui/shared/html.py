@@ -36,11 +36,13 @@ def bar(share: float) -> str:
     )
 
 
-def empty(title: str, text: str) -> str:
+def empty(title: str, text: str = "") -> str:
     """Return what a place says when there is nothing in it yet."""
     return f'<div class="empty"><b>{escape(title)}</b>{escape(text)}</div>'
 
 
+# Until the page has asked: nobody may read "none yet" where there are some.
+LOADING = empty("Loading …")
 EMPTY_ANSWER = "(empty answer)"
 
 
