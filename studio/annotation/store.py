@@ -22,9 +22,9 @@ from studio.annotation.labeling import answer_permission, assignment, labels, pa
 from studio.annotation.labeling import progress as counts
 from studio.annotation.labeling import undo as undoing
 from studio.annotation.library import browse, edits, flags_and_tags, given_labels
+from studio.annotation.library.dataset_next_steps import NextSteps, next_steps
 from studio.annotation.library.import_rows import taken
 from studio.annotation.library.import_staging import StagedRows
-from studio.annotation.library.next_steps import NextSteps, next_steps
 from studio.annotation.library.other_workspace_labels import Brought, ForeignLabel, bring
 from studio.annotation.library.row_changes import Decision
 from studio.annotation.library.saved_reading import SavedReading, saved_reading

@@ -12,8 +12,8 @@ from studio.core.plurals import counted
 from studio.data.schema import ACCEPTED, VERDICT, BadRow, FieldUse, FileGroup, Row, plain_row
 
 if TYPE_CHECKING:
+    from studio.annotation.library.dataset_next_steps import NextSteps
     from studio.annotation.library.import_report import ImportReport, SourcePreview
-    from studio.annotation.library.next_steps import NextSteps
     from studio.annotation.library.reason_groups import ReasonGroup
     from studio.annotation.library.row_changes import ChangedRow
 

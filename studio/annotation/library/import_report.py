@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from studio.annotation.library.dataset_next_steps import NextSteps
 from studio.annotation.library.given_labels import GivenLabels
-from studio.annotation.library.next_steps import NextSteps
 from studio.annotation.library.other_workspace_labels import Brought
 from studio.annotation.library.reason_groups import ReasonGroup
 from studio.annotation.library.row_changes import ChangedRow, Decision

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from studio.annotation.library.next_steps import NextSteps
+from studio.annotation.library.dataset_next_steps import NextSteps
 from studio.annotation.library.trainable_rows import parse_library, trainable_rows
 from studio.data.schema import VERDICT, Answer
 from tests.annotation.conftest import answer, make_row
