@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from studio.annotation.library.saved_reading import SavedReading
+from studio.annotation.library.saved_columns import SavedReading
 from studio.annotation.library.sources import import_source, preview_source
 from studio.core.errors import DataError
 
