@@ -37,7 +37,7 @@ from studio.data.sources.files import (
     single_split,
     split_of,
 )
-from studio.data.sources.image_notes import (
+from studio.data.sources.image_sidecars import (
     ImageFolderReader,
     goes_by_key,
     mostly_noted,
