@@ -13,6 +13,7 @@ from studio.core.plurals import counted
 from studio.data.schema import FileGroup
 from studio.data.sources import compression, files
 from studio.data.sources import folder as folders
+from studio.data.sources.archive_member import Member
 from studio.data.sources.compression import (
     MAX_BYTES,
     inflate,
@@ -24,7 +25,6 @@ from studio.data.sources.compression import (
 from studio.data.sources.file_census import grouped, is_hidden, unused
 from studio.data.sources.file_kinds import IMAGE_ENDINGS, NOTE_ENDINGS
 from studio.data.sources.files import existing_file
-from studio.data.sources.packed_member import Member
 from studio.data.sources.reader import Reader
 from studio.data.sources.tar_members import TarMembers
 from studio.data.sources.zip_members import ZipMembers

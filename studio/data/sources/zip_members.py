@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
-from studio.data.sources.packed_member import Member
+from studio.data.sources.archive_member import Member
 from studio.data.sources.text_encoding import CHINESE
 
 _UTF8_NAME = 0x800
