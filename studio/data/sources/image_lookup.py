@@ -10,7 +10,7 @@ from studio.core.errors import DataError
 from studio.data.image_store import ImageStore
 from studio.data.inline_images import inline_image
 from studio.data.sources.file_census import ImageFiles
-from studio.data.sources.image_index import ImageFinder
+from studio.data.sources.image_name_matching import ImageFinder
 from studio.data.sources.reader import Reader
 
 REMEMBERED_NAMES = 20_000

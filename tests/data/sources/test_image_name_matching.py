@@ -7,7 +7,7 @@ import unicodedata
 import pytest
 
 from studio.core.errors import DataError
-from studio.data.sources.image_index import ImageFinder, readings
+from studio.data.sources.image_name_matching import ImageFinder, readings
 
 
 def made(root, *names):
@@ -146,7 +146,7 @@ def test_links_that_lead_outside_are_never_found(tmp_path):
 
 
 def test_a_folder_of_too_many_files_finds_only_exact_names(tmp_path, monkeypatch):
-    monkeypatch.setattr("studio.data.sources.image_index.MAX_ENTRIES", 2)
+    monkeypatch.setattr("studio.data.sources.image_name_matching.MAX_ENTRIES", 2)
     root = made(tmp_path / "set", "a.png", "b.png", "c.png")
     assert found(root, "c.png") == "c.png"
     with pytest.raises(DataError, match="of more than 2 files only those named exactly"):
@@ -155,7 +155,7 @@ def test_a_folder_of_too_many_files_finds_only_exact_names(tmp_path, monkeypatch
 
 def test_exact_names_need_no_index(tmp_path, monkeypatch):
     root = made(tmp_path / "set", "a.png")
-    monkeypatch.setattr("studio.data.sources.image_index.ImageIndex", None)
+    monkeypatch.setattr("studio.data.sources.image_name_matching.ImageIndex", None)
     assert found(root, "a.png") == "a.png"
 
 
