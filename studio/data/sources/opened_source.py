@@ -18,9 +18,9 @@ from studio.data.record_reader import RecordReader, no_question
 from studio.data.row_maker import RowMaker
 from studio.data.schema import BadRow, FieldUse, FileGroup, Row
 from studio.data.sources.file_census import UNNAMED
-from studio.data.sources.image_lookup import RowImages
 from studio.data.sources.reader import Reader, Record
 from studio.data.sources.registry import open_reader
+from studio.data.sources.row_images import RowImages
 from studio.data.split_slices import Split, choose_split, parse_split
 
 SCANNED = 5_000  # records whose fields a preview looks at

@@ -8,9 +8,9 @@ import hashlib
 import pytest
 
 from studio.core.errors import DataError
-from studio.data.sources.image_lookup import RowImages
 from studio.data.sources.json_files import JsonReader
 from studio.data.sources.registry import open_reader
+from studio.data.sources.row_images import RowImages
 from tests.data.conftest import QA, png
 
 RED = png("red")
