@@ -26,7 +26,7 @@ from studio.annotation.library.dataset_next_steps import NextSteps, next_steps
 from studio.annotation.library.import_rows import taken
 from studio.annotation.library.import_staging import StagedRows
 from studio.annotation.library.other_workspace_labels import Brought, ForeignLabel, bring
-from studio.annotation.library.row_changes import Decision
+from studio.annotation.library.row_differences import Decision
 from studio.annotation.library.saved_columns import SavedReading, saved_reading
 from studio.annotation.library.trainable_version import trainable_state
 from studio.annotation.quality.judges import Judges

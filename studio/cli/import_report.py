@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from studio.annotation.library.dataset_next_steps import NextSteps
     from studio.annotation.library.import_report import ImportReport, SourcePreview
     from studio.annotation.library.reason_groups import ReasonGroup
-    from studio.annotation.library.row_changes import ChangedRow
+    from studio.annotation.library.row_differences import ChangedRow
 
 SHOWN_BAD = 20
 SHOWN_CHANGED = 20

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection
 
-from studio.annotation.library import row_changes
-from studio.annotation.library.row_changes import (
+from studio.annotation.library import row_differences
+from studio.annotation.library.row_differences import (
     ChangedRow,
     Decision,
     Difference,
@@ -70,7 +70,7 @@ def settle(
         DataError: One id has too many different rows.
     """
     done = Settled()
-    known = row_changes.known_items(connection, dataset_id, [row.external_id for row in rows])
+    known = row_differences.known_items(connection, dataset_id, [row.external_id for row in rows])
     differing: list[tuple[Row, Difference]] = []
     for row in rows:
         item = known.get(row.external_id)
@@ -93,7 +93,7 @@ def settle(
                 if changed < min(done.changed_count, told):
                     done.changed.append(
                         replace(
-                            row_changes.describe(connection, row, item, found),
+                            row_differences.describe(connection, row, item, found),
                             brought_as=free[row.external_id] if decision == "new" else "",
                         )
                     )
@@ -101,7 +101,7 @@ def settle(
 
 
 def _difference(connection: Connection, row: Row, item: KnownItem, batch: int) -> Difference:
-    found = row_changes.difference(connection, row, item)
+    found = row_differences.difference(connection, row, item)
     if item.batch == batch:  # twice in one source: further answers are alternatives
         found = Difference(content=found.content)
     return found
@@ -134,7 +134,7 @@ def _siblings(
     free: dict[str, str] = {}
     for numbers in WINDOWS:
         names = [numbered(name, number) for name in waiting for number in numbers]
-        known = row_changes.known_items(connection, dataset_id, names)
+        known = row_differences.known_items(connection, dataset_id, names)
         for name, row in list(waiting.items()):
             for other in (numbered(name, number) for number in numbers):
                 if other not in known:
@@ -187,6 +187,6 @@ def _decide(
         done.updates.plan(row, item, found)
         done.known[row.external_id] = item
         done.updated.add(row.external_id)
-        done.rows.append(row_changes.without_corrected(row, found))
+        done.rows.append(row_differences.without_corrected(row, found))
     else:
         done.left_out.add(row.external_id)

@@ -12,7 +12,7 @@ from studio.annotation.database.search_text import longest, prompt_to_json, sear
 from studio.annotation.database.tables import Candidate, Item, Pair
 from studio.annotation.library import changed_rows
 from studio.annotation.library.changed_rows import Settled
-from studio.annotation.library.row_changes import ChangedRow, Decision, KnownItem
+from studio.annotation.library.row_differences import ChangedRow, Decision, KnownItem
 from studio.annotation.library.row_identity import Identity, content_hash, identity, text_hash
 from studio.annotation.library.row_updates import RowUpdates
 from studio.core.errors import DataError

@@ -29,7 +29,7 @@ from studio.annotation.database.tables import (
     TextEdit,
 )
 from studio.annotation.library import import_rows, row_updates
-from studio.annotation.library.row_changes import ChangedRow, Decision
+from studio.annotation.library.row_differences import ChangedRow, Decision
 from studio.annotation.library.row_updates import Publication, RowUpdates
 from studio.annotation.records import AddReport
 from studio.core.errors import BusyError, StudioError

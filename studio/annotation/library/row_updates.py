@@ -16,7 +16,7 @@ from studio.annotation.database.search_text import prompt_from_json, prompt_to_j
 from studio.annotation.database.tables import Candidate, Item, Label, Lease, Pair, TextEdit
 from studio.annotation.database.team_tables import Decision as LeadDecision
 from studio.annotation.database.team_tables import Gold
-from studio.annotation.library.row_changes import (
+from studio.annotation.library.row_differences import (
     REFERENCE,
     Correction,
     Difference,

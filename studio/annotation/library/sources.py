@@ -24,7 +24,7 @@ from studio.annotation.library.other_workspace import WorkspaceSource, is_worksp
 from studio.annotation.library.other_workspace_labels import Brought
 from studio.annotation.library.reason_groups import grouped
 from studio.annotation.library.rejected_rows import LeftOut
-from studio.annotation.library.row_changes import Decision
+from studio.annotation.library.row_differences import Decision
 from studio.annotation.library.saved_columns import Reading, SavedReading, choose_reading
 from studio.core.errors import DataError, RunFailedError, source_error
 from studio.core.logs import log_told

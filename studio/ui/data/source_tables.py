@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from studio.annotation.library.import_report import ImportReport
 from studio.annotation.library.reason_groups import ReasonGroup
-from studio.annotation.library.row_changes import ChangedRow
+from studio.annotation.library.row_differences import ChangedRow
 from studio.core.plurals import counted
 from studio.data.schema import FieldUse, FileGroup
 from studio.ui.shared.html import count, notice
