@@ -10,8 +10,8 @@ from sqlalchemy import Connection, insert, select
 
 from studio.annotation.database.search_text import longest, prompt_to_json, search_text
 from studio.annotation.database.tables import Candidate, Item, Pair
-from studio.annotation.library import changed_rows
-from studio.annotation.library.changed_rows import Settled
+from studio.annotation.library import changed_row_decisions
+from studio.annotation.library.changed_row_decisions import Settled
 from studio.annotation.library.row_differences import ChangedRow, Decision, KnownItem
 from studio.annotation.library.row_identity import Identity, content_hash, identity, text_hash
 from studio.annotation.library.row_updates import RowUpdates
@@ -103,7 +103,7 @@ def write_chunk(
     What is there with another content is settled as `target.on_change` says; at most `told` such
     rows are described.
     """
-    settled = changed_rows.settle(
+    settled = changed_row_decisions.settle(
         connection, target.dataset_id, target.batch, target.on_change, rows, told
     )
     chunk = Chunk(
