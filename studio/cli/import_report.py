@@ -14,7 +14,7 @@ from studio.data.schema import ACCEPTED, VERDICT, BadRow, FieldUse, FileGroup, R
 if TYPE_CHECKING:
     from studio.annotation.library.dataset_next_steps import NextSteps
     from studio.annotation.library.import_report import ImportReport, SourcePreview
-    from studio.annotation.library.reason_groups import ReasonGroup
+    from studio.annotation.library.rejection_reasons import ReasonGroup
     from studio.annotation.library.row_differences import ChangedRow
 
 SHOWN_BAD = 20

@@ -9,7 +9,7 @@ from pathlib import Path
 from studio.annotation.library.dataset_next_steps import NextSteps
 from studio.annotation.library.given_labels import GivenLabels
 from studio.annotation.library.other_workspace_labels import Brought
-from studio.annotation.library.reason_groups import ReasonGroup
+from studio.annotation.library.rejection_reasons import ReasonGroup
 from studio.annotation.library.row_differences import ChangedRow, Decision
 from studio.annotation.library.saved_columns import Origin
 from studio.data.schema import BadRow, FieldUse, FileGroup, Row

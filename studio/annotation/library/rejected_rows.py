@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from studio.annotation.library.reason_groups import ReasonGroup, ReasonGroups
+from studio.annotation.library.rejection_reasons import ReasonGroup, ReasonGroups
 from studio.core.spreadsheet import neutral
 from studio.data.schema import BadRow
 

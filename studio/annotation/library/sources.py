@@ -22,8 +22,8 @@ from studio.annotation.library.import_report import (
 from studio.annotation.library.import_staging import StagedRows
 from studio.annotation.library.other_workspace import WorkspaceSource, is_workspace
 from studio.annotation.library.other_workspace_labels import Brought
-from studio.annotation.library.reason_groups import grouped
 from studio.annotation.library.rejected_rows import LeftOut
+from studio.annotation.library.rejection_reasons import grouped
 from studio.annotation.library.row_differences import Decision
 from studio.annotation.library.saved_columns import Reading, SavedReading, choose_reading
 from studio.core.errors import DataError, RunFailedError, source_error

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from studio.annotation.library.import_report import ImportReport
-from studio.annotation.library.reason_groups import ReasonGroup
+from studio.annotation.library.rejection_reasons import ReasonGroup
 from studio.annotation.library.row_differences import ChangedRow
 from studio.core.plurals import counted
 from studio.data.schema import FieldUse, FileGroup

@@ -12,7 +12,7 @@ import pytest
 from studio.annotation.library.given_labels import GivenLabels
 from studio.annotation.library.import_job import ImportStatus
 from studio.annotation.library.import_report import ImportReport
-from studio.annotation.library.reason_groups import grouped
+from studio.annotation.library.rejection_reasons import grouped
 from studio.annotation.library.row_differences import Change, ChangedRow
 from studio.annotation.library.sources import import_source
 from studio.api.upload_folders import Piece

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from studio.annotation.library import reason_groups
-from studio.annotation.library.reason_groups import OTHER, ReasonGroup, blanked, grouped
+from studio.annotation.library import rejection_reasons
+from studio.annotation.library.rejection_reasons import OTHER, ReasonGroup, blanked, grouped
 from studio.data.schema import BadRow
 
 
@@ -44,7 +44,7 @@ def test_other_reasons_stay_apart(one, other):
 
 
 def test_very_many_reasons_are_counted_together(monkeypatch):
-    monkeypatch.setattr(reason_groups, "MOST", 2)
+    monkeypatch.setattr(rejection_reasons, "MOST", 2)
     rows = [BadRow(n, f"reason {letter}") for n, letter in enumerate("abcdd", 1)]
     groups = {group.reason: group.count for group in grouped(rows)}
     assert groups == {"reason a": 1, "reason b": 1, OTHER: 3}
