@@ -21,7 +21,7 @@ from studio.annotation.labeling import answer_history as past
 from studio.annotation.labeling import answer_permission, assignment, labels, pair_card
 from studio.annotation.labeling import progress as counts
 from studio.annotation.labeling import undo as undoing
-from studio.annotation.library import browse, edits, flags_and_tags, given_labels
+from studio.annotation.library import browse, edits, flags_and_tags, imported_labels
 from studio.annotation.library.dataset_next_steps import NextSteps, next_steps
 from studio.annotation.library.import_rows import taken
 from studio.annotation.library.import_staging import StagedRows
@@ -138,7 +138,7 @@ class AnnotationStore:
     def names_taken(self, found: Collection[str], accounts: Collection[str]) -> set[str]:
         """Find the names of `found` that an account has, or somebody who labelled here."""
         with self._database.read() as connection:
-            return given_labels.names_taken(connection, found, accounts)
+            return imported_labels.names_taken(connection, found, accounts)
 
     def saved_reading(self, dataset: str) -> SavedReading:
         """Read how the source of a dataset was read, where somebody said so."""

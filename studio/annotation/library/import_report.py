@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from studio.annotation.library.dataset_next_steps import NextSteps
-from studio.annotation.library.given_labels import GivenLabels
+from studio.annotation.library.imported_labels import GivenLabels
 from studio.annotation.library.other_workspace_labels import Brought
 from studio.annotation.library.rejection_reasons import ReasonGroup
 from studio.annotation.library.row_differences import ChangedRow, Decision

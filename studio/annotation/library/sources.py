@@ -8,18 +8,18 @@ from dataclasses import replace
 from pathlib import Path, PurePath
 
 from studio.annotation import AnnotationStore
-from studio.annotation.library.given_labels import (
-    GivenLabels,
-    LabelledRepeats,
-    LabelSpool,
-    check_names,
-)
 from studio.annotation.library.import_report import (
     ImportReport,
     SourcePreview,
     joined_files,
 )
 from studio.annotation.library.import_staging import StagedRows
+from studio.annotation.library.imported_labels import (
+    GivenLabels,
+    LabelledRepeats,
+    LabelSpool,
+    check_names,
+)
 from studio.annotation.library.other_workspace import WorkspaceSource, is_workspace
 from studio.annotation.library.other_workspace_labels import Brought
 from studio.annotation.library.rejected_rows import LeftOut

@@ -10,8 +10,8 @@ from typing import Any
 
 import gradio as gr
 
-from studio.annotation.library.given_labels import GivenLabels
 from studio.annotation.library.import_job import Importer, ImportStatus
+from studio.annotation.library.imported_labels import GivenLabels
 from studio.annotation.library.sources import preview_source, source_columns
 from studio.api.context import StudioContext
 from studio.api.upload_folders import UploadedFiles, UploadFolders

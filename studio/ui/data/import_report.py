@@ -12,8 +12,8 @@ from urllib.parse import quote
 import gradio as gr
 
 from studio.annotation.library.dataset_next_steps import NextSteps
-from studio.annotation.library.given_labels import GivenLabels
 from studio.annotation.library.import_job import ImportStatus
+from studio.annotation.library.imported_labels import GivenLabels
 from studio.core.plurals import counted
 from studio.data.sources.registry import LIBRARY
 from studio.ui.data import views as look

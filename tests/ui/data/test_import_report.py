@@ -9,9 +9,9 @@ from types import SimpleNamespace
 import gradio as gr
 import pytest
 
-from studio.annotation.library.given_labels import GivenLabels
 from studio.annotation.library.import_job import ImportStatus
 from studio.annotation.library.import_report import ImportReport
+from studio.annotation.library.imported_labels import GivenLabels
 from studio.annotation.library.rejection_reasons import grouped
 from studio.annotation.library.row_differences import Change, ChangedRow
 from studio.annotation.library.sources import import_source

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from studio.annotation.library.given_labels import GivenLabels
 from studio.annotation.library.import_report import ImportReport
+from studio.annotation.library.imported_labels import GivenLabels
 from studio.data.schema import FieldUse, FileGroup
 from studio.ui.data import source_tables as tables
 from tests.ui.library_tab import HOSTILE

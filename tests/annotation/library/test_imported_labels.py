@@ -7,7 +7,7 @@ import json
 import pytest
 
 from studio.annotation import LabelEvent
-from studio.annotation.library.given_labels import GivenLabels, LabelSpool
+from studio.annotation.library.imported_labels import GivenLabels, LabelSpool
 from studio.annotation.library.other_workspace_labels import Brought
 from studio.annotation.library.sources import import_source, preview_source
 from studio.core.errors import InputError
