@@ -44,7 +44,7 @@ class Dataset(Base):
     """A named set of items; `overlap` people answer each of its pairs.
 
     `staged` until its first import is published. `settings` are those of `ProjectSettings`;
-    `reading` is how its source was read, where somebody said so (`saved_reading.SavedReading`).
+    `reading` is how its source was read, where somebody said so (`saved_columns.SavedReading`).
     """
 
     __tablename__ = "datasets"
