@@ -33,7 +33,7 @@ from studio.data.conversation import (
     read_conversation,
     until_scored,
 )
-from studio.data.image_places import OTHER_MEDIA, fill_objects, place_images
+from studio.data.image_tags import OTHER_MEDIA, fill_objects, place_images
 from studio.data.record_fields import is_missing
 from studio.data.schema import (
     ACCEPTED,

@@ -6,7 +6,7 @@ import pytest
 
 from studio.annotation.export.tagged_text import has_tag, is_in_front, tagged
 from studio.data.conversation import read_conversation
-from studio.data.image_places import place_images
+from studio.data.image_tags import place_images
 from studio.data.schema import Answer, Row
 from tests.annotation.export.judged_rows import talk
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from studio.core.errors import DataError
-from studio.data.image_places import place_images
+from studio.data.image_tags import place_images
 from studio.data.schema import Message, Part
 
 
