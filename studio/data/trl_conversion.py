@@ -14,7 +14,7 @@ from studio.data.image_split import split_by_image
 from studio.data.image_store import ImageStore
 from studio.data.schema import Answer, BadRow, Message, Row
 from studio.data.sources import open_source
-from studio.data.template_needs import ANY_MODEL, Fit, answers_apart, whole_id
+from studio.data.template_adaptation import ANY_MODEL, Fit, answers_apart, whole_id
 from studio.data.trl_format import (
     ANSWERS,
     SCORED,

@@ -11,7 +11,7 @@ from typing import Any
 
 from studio.config import RunConfig
 from studio.core.paths import Workspace
-from studio.data.template_needs import Fit
+from studio.data.template_adaptation import Fit
 from studio.data.trl_conversion import TrainingData
 from studio.data.trl_format import SCORED, features
 from studio.training.run_rows import load_run_data

@@ -14,7 +14,7 @@ import transformers
 from transformers import ProcessorMixin
 
 from studio.core.errors import ModelError, first_line
-from studio.data.template_needs import THOUGHT, Fit
+from studio.data.template_adaptation import THOUGHT, Fit
 
 REFUSALS = (jinja2.TemplateError, TypeError, ValueError, KeyError, IndexError, AttributeError)
 SYSTEM, ASKED, SAID = "qsysq", "qaskq", "qsaidq"

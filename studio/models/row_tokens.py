@@ -16,7 +16,7 @@ import numpy as np
 from transformers import ProcessorMixin
 
 from studio.data.schema import Answer, Row
-from studio.data.template_needs import ANY_MODEL, Fit
+from studio.data.template_adaptation import ANY_MODEL, Fit
 from studio.data.trl_format import answer_messages, bare, prompt_messages, system_in_question
 from studio.models.image_tokens import Expansion, Expansions, Kind, Size
 from studio.models.prompt_inputs import common_prefix

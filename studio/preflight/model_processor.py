@@ -8,7 +8,7 @@ from functools import cached_property
 from transformers import ProcessorMixin
 
 from studio.config.model import ModelConfig
-from studio.data.template_needs import Fit
+from studio.data.template_adaptation import Fit
 from studio.models.chat_template import fit_of
 from studio.models.model_source import load_config, load_processor
 from studio.models.row_tokens import TokenCounter

@@ -14,7 +14,7 @@ from typing import Any
 from studio.config import RunConfig
 from studio.core.paths import Workspace
 from studio.data.schema import BadRow
-from studio.data.template_needs import ANY_MODEL, Fit
+from studio.data.template_adaptation import ANY_MODEL, Fit
 from studio.data.trl_conversion import TrainingData, load_training_data
 from studio.data.trl_format import SCORED
 

@@ -11,7 +11,7 @@ from trl.data_utils import is_conversational, prepare_multimodal_messages
 
 from studio.core.errors import DataError
 from studio.data.schema import Answer, BadRow, Message, Part, Row
-from studio.data.template_needs import Fit
+from studio.data.template_adaptation import Fit
 from studio.data.trl_conversion import load_training_data, training_dataset
 from tests.data.conftest import conversation
 

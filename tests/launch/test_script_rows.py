@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from studio.data.template_needs import Fit
+from studio.data.template_adaptation import Fit
 from studio.launch import script_rows
 from studio.launch.script_rows import write_rows
 from tests.launch.small_run import SMALL, config

@@ -12,7 +12,7 @@ from studio.config.model import ModelConfig
 from studio.core.errors import DataError, InputError, ModelError
 from studio.core.paths import TINY_VLM, Workspace
 from studio.data.numbered_rows import source_rows
-from studio.data.template_needs import Fit
+from studio.data.template_adaptation import Fit
 from studio.inference.chat_inputs import build_inputs
 from studio.inference.protocol import said, user_turn
 from studio.models.chat_template import ends_answers, fit_of, unasked

@@ -17,7 +17,7 @@ from studio.config.launch_engines import flavor_of, sent_elsewhere
 from studio.config.run import speed_obstacle
 from studio.core.errors import ConfigError
 from studio.core.paths import Workspace
-from studio.data.template_needs import ANY_MODEL
+from studio.data.template_adaptation import ANY_MODEL
 from studio.models.adapter_config import adapter_folder, inspect_adapter
 from studio.models.chat_template import fit_of, template_cautions
 from studio.models.devices import pick_device, resolve_dtype

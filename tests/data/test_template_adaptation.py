@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from studio.data.schema import Answer, Message, Part, Row
-from studio.data.template_needs import Fit, answers_apart, whole_id
+from studio.data.template_adaptation import Fit, answers_apart, whole_id
 
 
 def turn(role: str, text: str, scored: bool = True, image: bool = False) -> Message:
