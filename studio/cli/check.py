@@ -20,7 +20,7 @@ from studio.preflight.report import Finding, Rendering, Report
 
 if TYPE_CHECKING:
     from studio.config.model import ModelConfig
-    from studio.data.numbered_rows import NumberedRows
+    from studio.data.checked_rows import NumberedRows
 
 MARKS = {"error": "✕", "warning": "!", "info": "·"}
 SHOWN_ROWS = 8
@@ -101,7 +101,7 @@ def check(
 
 def _rows(opened: ExitStack, place: Workspace, source: str, **chosen: Any) -> NumberedRows:
     """Return the rows to check; a store that they are read from stays open as long as `opened`."""
-    from studio.data.numbered_rows import source_rows
+    from studio.data.checked_rows import source_rows
 
     if not source.startswith(LIBRARY):
         return source_rows(source, place, **chosen)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Literal
 
 from studio.core.errors import DataError, NotFoundError
 from studio.core.paths import Workspace
+from studio.data.checked_rows import Entry, NumberedRows
 from studio.data.image_store import ImageStore
-from studio.data.numbered_rows import Entry, NumberedRows
 from studio.data.schema import BadRow, Row
 from studio.preflight.checks.answers import EmptyAnswers
 from studio.preflight.checks.balance import Balance

@@ -16,8 +16,8 @@ from studio.config.model import ModelConfig
 from studio.core.child_server import Request, serve
 from studio.core.errors import StoppedError
 from studio.core.paths import Workspace
+from studio.data.checked_rows import NumberedRows, source_rows
 from studio.data.image_store import ImageStore
-from studio.data.numbered_rows import NumberedRows, source_rows
 from studio.models.image_tokens import Expansions
 from studio.models.log_levels import quiet_libraries
 from studio.preflight.check import check_rows

@@ -9,7 +9,7 @@ import pytest
 from studio.annotation import AnnotationStore
 from studio.cli.main import main
 from studio.core.paths import Workspace
-from studio.data.numbered_rows import source_rows
+from studio.data.checked_rows import source_rows
 from tests.preflight.conftest import drawing, saved
 
 PAIR = {"chosen": "a longer answer", "rejected": "no"}

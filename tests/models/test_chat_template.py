@@ -11,7 +11,7 @@ from studio.config import run_file
 from studio.config.model import ModelConfig
 from studio.core.errors import DataError, InputError, ModelError
 from studio.core.paths import TINY_VLM, Workspace
-from studio.data.numbered_rows import source_rows
+from studio.data.checked_rows import source_rows
 from studio.data.template_adaptation import Fit
 from studio.inference.chat_inputs import build_inputs
 from studio.inference.protocol import said, user_turn

@@ -9,7 +9,7 @@ from trl.trainer.dpo_trainer import DataCollatorForVisionPreference
 from trl.trainer.sft_trainer import DataCollatorForVisionLanguageModeling
 
 from studio.config.model import ModelConfig
-from studio.data.numbered_rows import source_rows
+from studio.data.checked_rows import source_rows
 from studio.data.schema import BadRow
 from studio.data.trl_conversion import training_dataset
 from studio.models.model_source import load_processor

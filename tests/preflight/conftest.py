@@ -11,8 +11,8 @@ import pytest
 from PIL import Image, ImageDraw
 
 from studio.core.paths import Workspace
+from studio.data.checked_rows import source_rows
 from studio.data.image_store import ImageStore
-from studio.data.numbered_rows import source_rows
 from studio.data.schema import Answer, Message, Part, Row
 from studio.preflight.check import check_rows
 from studio.preflight.checks.base import SeenRow

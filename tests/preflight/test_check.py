@@ -10,7 +10,7 @@ import pytest
 from studio.annotation import AnnotationStore, ExportPolicy
 from studio.annotation.library.preflight_rows import library_rows
 from studio.core.errors import NotFoundError
-from studio.data.numbered_rows import source_rows
+from studio.data.checked_rows import source_rows
 from studio.preflight.check import check_rows
 from studio.preflight.report import Report
 from tests.preflight.conftest import drawing, saved
@@ -146,7 +146,7 @@ def test_peoples_votes_outweigh_the_sources_preference(pairs, workspace):
 def test_checks_without_a_model_load_no_torch():
     code = (
         "import sys\n"
-        "import studio.preflight.check, studio.data.numbered_rows, studio.annotation.library.preflight_rows\n"
+        "import studio.preflight.check, studio.data.checked_rows, studio.annotation.library.preflight_rows\n"
         "import studio.preflight.client, studio.ui.data.check_panel\n"
         "from studio.preflight.checks import repeats, leakage, language, balance\n"
         "heavy = {'torch', 'transformers', 'trl', 'peft', 'datasets'} & set(sys.modules)\n"

@@ -9,7 +9,7 @@ import pytest
 
 from studio.config.model import ModelConfig
 from studio.core.paths import TINY_VLM, Workspace
-from studio.data.numbered_rows import source_rows
+from studio.data.checked_rows import source_rows
 from studio.preflight.check import check_rows
 from studio.preflight.model_processor import open_model
 from tests.training.fast_pair import IMAGES

@@ -9,7 +9,7 @@ from dataclasses import replace
 from studio.annotation import AnnotationStore, ExportPolicy, ItemFilter, ItemView, PairView
 from studio.core.errors import NotFoundError
 from studio.core.paths import Workspace
-from studio.data.numbered_rows import TRAIN, Entry, NumberedRows
+from studio.data.checked_rows import TRAIN, Entry, NumberedRows
 from studio.data.schema import VERDICT, Answer, Row
 
 Preference = tuple[Answer, Answer]

@@ -15,8 +15,8 @@ from studio.annotation.labeling.written_answers import AUTHOR as WRITTEN_BY
 from studio.annotation.records import ExportPolicy, ItemFilter, ItemView
 from studio.annotation.store import AnnotationStore
 from studio.core.errors import DataError, source_error
+from studio.data.checked_rows import TRAIN
 from studio.data.conversation import flaw
-from studio.data.numbered_rows import TRAIN
 from studio.data.schema import Row
 from studio.data.sources.registry import LIBRARY
 

@@ -10,7 +10,7 @@ import pytest
 from studio.config import run_file
 from studio.config.model import ModelConfig
 from studio.core.paths import TINY_VLM, Workspace
-from studio.data.numbered_rows import source_rows
+from studio.data.checked_rows import source_rows
 from studio.preflight.check import check_rows
 from studio.preflight.model_processor import open_model
 from studio.training.planning.preflight_plan import plan_run

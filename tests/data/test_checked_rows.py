@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from studio.core.errors import DataError
-from studio.data.numbered_rows import source_rows
+from studio.data.checked_rows import source_rows
 from studio.data.schema import BadRow
 from tests.data.conftest import QA
 
