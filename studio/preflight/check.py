@@ -142,7 +142,7 @@ class _Run:
         if self.template and self.template.refuses(row):
             return
         if self.model and self.rendering is None:
-            from studio.preflight.scored_row import rendering_of
+            from studio.preflight.decoded_row import rendering_of
 
             self.rendering = rendering_of(self.model, entry.number, row)
         if self.counter:
