@@ -17,6 +17,7 @@ from studio.core.errors import DataError, InputError, NotFoundError, StoppedErro
 from studio.data.image_store import ImageStore
 from studio.data.schema import Row
 from studio.models.adapter_config import WEIGHTS
+from studio.models.answering.answer_progress import Progress, Round, Sheet, Stopped
 from studio.models.answering.batches import batches, windows
 from studio.models.answering.decoder import Decoder, Group, TokenRow, obstacle
 from studio.models.answering.draw import Draw
@@ -31,7 +32,6 @@ from studio.models.answering.settings import (
     RowSamples,
     RowScores,
 )
-from studio.models.answering.sheets import Progress, Round, Sheet, Stopped
 from studio.models.answering.tasks import Answers, Samples, Scores, Task
 from studio.models.image_features.cache_key import model_fingerprint
 from studio.models.image_features.families import FAMILIES
