@@ -10,7 +10,7 @@ import typer
 from studio.cli.options import JsonOption, WorkspaceOption, locate, look_at, print_json, say
 from studio.core.errors import InputError
 from studio.core.paths import Workspace
-from studio.models.answering.draw import LONGEST_ANSWER
+from studio.models.answering.sampling_settings import LONGEST_ANSWER
 
 if TYPE_CHECKING:
     from studio.evaluation.evaluation import Evaluation

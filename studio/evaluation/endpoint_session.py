@@ -14,8 +14,8 @@ from studio.data.image_store import ImageStore
 from studio.data.schema import Row
 from studio.evaluation.evaluated_models import EvaluatedModel
 from studio.evaluation.evaluation import AnswerLikelihoods, DrawnAnswers, RowAnswer
-from studio.models.answering.draw import Draw
 from studio.models.answering.kept_answers import KeptAnswers, key_of
+from studio.models.answering.sampling_settings import Draw
 from studio.models.endpoint import Endpoint, EndpointClient, EndpointSampling
 from studio.models.endpoint_errors import EndpointError
 

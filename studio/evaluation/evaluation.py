@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from studio.evaluation.evaluated_models import EvaluatedModel
-from studio.models.answering.draw import Draw
+from studio.models.answering.sampling_settings import Draw
 
 State = Literal["queued", "running", "stopped", "finished", "failed"]
 ENDED: tuple[State, ...] = ("stopped", "finished", "failed")

@@ -25,7 +25,7 @@ from studio.evaluation.evaluated_rows import RowChoice, trained_images, with_sys
 from studio.evaluation.evaluation import EvaluationRequest
 from studio.metrics import Metric, load_user_metric, metric_named, suggested_metrics
 from studio.metrics.metric import LACKING
-from studio.models.answering.draw import Draw
+from studio.models.answering.sampling_settings import Draw
 from studio.runs.store import RunStore
 
 MARGIN = "implicit_margin"

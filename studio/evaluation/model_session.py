@@ -18,7 +18,7 @@ from studio.evaluation.evaluated_models import EvaluatedModel
 from studio.evaluation.evaluation import AnswerLikelihoods, DrawnAnswers, RowAnswer
 from studio.models.adapter_weights import check_adapter
 from studio.models.answering.answering import Answering
-from studio.models.answering.draw import Draw
+from studio.models.answering.sampling_settings import Draw
 from studio.models.answering.settings import AnswerSettings, Contestant, Found
 from studio.models.load import load_model
 

@@ -32,7 +32,7 @@ from studio.evaluation.evaluation import DrawnAnswers, Evaluation
 from studio.evaluation.evaluation_request import Wanted, prepare_request
 from studio.evaluation.evaluation_store import EvaluationStore, read_drawn
 from studio.metrics.style_tells import style_tells
-from studio.models.answering.draw import GREEDY, Draw
+from studio.models.answering.sampling_settings import GREEDY, Draw
 
 DIFFERENT, MARGIN, QUESTIONS = "different", "margin", "questions"
 RECIPES = {

@@ -11,7 +11,7 @@ from studio.evaluation.evaluated_rows import choose_rows
 from studio.evaluation.evaluation_request import Wanted, prepare_request
 from studio.evaluation.evaluation_store import EvaluationStore, read_answers, read_drawn
 from studio.evaluation.evaluation_worker import compute
-from studio.models.answering.draw import Draw
+from studio.models.answering.sampling_settings import Draw
 from studio.models.endpoint_errors import EndpointError
 from tests.models.endpoint_stand_in import completion, refusal, stand_in
 

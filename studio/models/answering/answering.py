@@ -20,10 +20,10 @@ from studio.models.adapter_config import WEIGHTS
 from studio.models.answering.answer_progress import Progress, Round, Sheet, Stopped
 from studio.models.answering.batches import batches, windows
 from studio.models.answering.decoder import Decoder, Group, TokenRow, obstacle
-from studio.models.answering.draw import Draw
 from studio.models.answering.image_bank import ImageBank, free_memory, open_bank
 from studio.models.answering.kept_answers import KeptAnswers, digest_of_folder, key_of
 from studio.models.answering.row_prompts import PromptWriter, RowPrompt
+from studio.models.answering.sampling_settings import Draw
 from studio.models.answering.settings import (
     AnswerSettings,
     Contestant,

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from transformers import LogitsProcessor
 
-from studio.models.answering.draw import GREEDY, Draw
+from studio.models.answering.sampling_settings import GREEDY, Draw
 
 
 def draw_tokens(

@@ -12,10 +12,10 @@ from transformers import PreTrainedModel, ProcessorMixin, StoppingCriteria
 from studio.core.errors import StoppedError
 from studio.models.answer_ends import stop_tokens
 from studio.models.answering.decoder import Decoder, Group, TokenRow
-from studio.models.answering.draw import Draw, stream_of
 from studio.models.answering.image_bank import ImageBank
 from studio.models.answering.row_prompts import PromptWriter, RowPrompt
 from studio.models.answering.sampling import DrawnTokens
+from studio.models.answering.sampling_settings import Draw, stream_of
 from studio.models.answering.settings import RowAnswer, RowSamples, RowScores
 from studio.models.generation import generate
 from studio.models.likelihood import completion_log_probs

@@ -24,7 +24,7 @@ from studio.launch.candidates import (
     draws_of,
     outcome_of,
 )
-from studio.models.answering.draw import LONGEST_ANSWER, Draw
+from studio.models.answering.sampling_settings import LONGEST_ANSWER, Draw
 from studio.runs.store import Run
 from studio.ui.evaluate.state import MOST_TOKENS, whole
 from studio.ui.shared.html import bar, duration, notice

@@ -8,8 +8,8 @@ import torch
 
 from benchmarks.candidates import log_probs
 from studio.core.errors import InputError
-from studio.models.answering.draw import Draw, stream_of
 from studio.models.answering.sampling import draw_tokens
+from studio.models.answering.sampling_settings import Draw, stream_of
 from tests.models.answering.asked import BASE, mixed, row
 
 HOT = tuple(Draw(1.3, 0.95, seed) for seed in range(4))
