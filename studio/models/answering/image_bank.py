@@ -14,7 +14,7 @@ from studio.core.errors import DataError, StudioError, first_line
 from studio.models.image_features.cache_key import features_fingerprint
 from studio.models.image_features.feature_cache import FeatureCache, prune
 from studio.models.image_features.image_encoder import AT_ONCE, encode
-from studio.models.image_features.image_references import ImageRef
+from studio.models.image_features.lazy_images import ImageRef
 from studio.models.image_features.row_token_ids import ImageExpansion, Preprocessed, preprocess
 from studio.models.image_tokens import UNUSABLE
 from studio.models.load import Loaded

@@ -19,7 +19,7 @@ from studio.models.answer_ends import context_room
 from studio.models.answering.decoder import TokenRow
 from studio.models.chat_template import REFUSALS, takes_system, written
 from studio.models.image_features.families import FAMILIES, grid_merge
-from studio.models.image_features.image_references import ImageRef
+from studio.models.image_features.lazy_images import ImageRef
 from studio.models.image_features.position_ids import grid_positions
 from studio.models.image_features.row_token_ids import (
     ImageExpansion,

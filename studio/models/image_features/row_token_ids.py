@@ -21,7 +21,7 @@ from trl.data_utils import apply_chat_template, is_conversational, prepare_multi
 
 from studio.data.trl_format import SCORED
 from studio.models.answer_spans import scored_tokens
-from studio.models.image_features.image_references import ImageRef
+from studio.models.image_features.lazy_images import ImageRef
 
 ANSWERS = {"sft": ("completion",), "dpo": ("chosen", "rejected")}
 GRID = "image_grid_thw"

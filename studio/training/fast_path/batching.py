@@ -13,7 +13,7 @@ from PIL import Image, UnidentifiedImageError
 from torch.utils.data import Sampler
 
 from studio.data.trl_format import SCORED
-from studio.models.image_features.image_references import ImageRef
+from studio.models.image_features.lazy_images import ImageRef
 
 Size = tuple
 

@@ -15,7 +15,7 @@ import torch
 from transformers import PretrainedConfig, ProcessorMixin
 
 from studio.models.image_features.families import FAMILIES, grid_merge
-from studio.models.image_features.image_references import ImageRef, image_ref
+from studio.models.image_features.lazy_images import ImageRef, image_ref
 from studio.models.image_features.position_ids import grid_positions
 from studio.models.image_features.row_token_ids import (
     ImageExpansion,

@@ -14,7 +14,7 @@ from trl import DPOTrainer, SFTTrainer
 from studio.models.compat.transformers_internals import prepared
 from studio.models.image_features.feature_cache import FeatureCache
 from studio.models.image_features.image_encoder import encode
-from studio.models.image_features.image_references import with_refs
+from studio.models.image_features.lazy_images import with_refs
 from studio.models.image_features.row_token_ids import preprocess
 from studio.training.fast_path.batching import Size, StepSampler
 from studio.training.fast_path.collator import IMAGES, LAYOUT, BatchImages, Collator

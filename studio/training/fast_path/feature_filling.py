@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 from studio.core.paths import RunPaths
 from studio.models.image_features.feature_cache import FeatureCache
 from studio.models.image_features.image_encoder import AT_ONCE
-from studio.models.image_features.image_references import ImageRef
+from studio.models.image_features.lazy_images import ImageRef
 from studio.runs.control import command_file
 from studio.runs.event_log import EventLog
 from studio.runs.status import CACHING, update_status

@@ -12,7 +12,7 @@ from studio.core.paths import RunPaths, Workspace
 from studio.models.image_features.cache_key import features_fingerprint, reference_fingerprint
 from studio.models.image_features.families import FAMILIES, feature_width
 from studio.models.image_features.feature_cache import FeatureCache, prune
-from studio.models.image_features.image_references import ImageRef, with_refs
+from studio.models.image_features.lazy_images import ImageRef, with_refs
 from studio.models.image_features.row_token_ids import preprocess
 from studio.models.load import Loaded
 from studio.runs.event_log import EventLog

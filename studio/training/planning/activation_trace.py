@@ -23,7 +23,7 @@ from trl.trainer.utils import add_fused_lm_head
 
 from studio.config import RunConfig
 from studio.models.image_features.image_encoder import AT_ONCE, flat_features
-from studio.models.image_features.image_references import image_ref
+from studio.models.image_features.lazy_images import image_ref
 from studio.models.image_features.row_token_ids import Preprocessed
 from studio.models.towers import find_towers
 from studio.training.compat.trl_internals import head_chunk, head_chunk_of, in_place_head

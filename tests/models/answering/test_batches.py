@@ -5,7 +5,7 @@ import numpy as np
 from studio.models.answering.batches import batches, windows
 from studio.models.answering.decoder import TokenRow
 from studio.models.answering.row_prompts import RowPrompt
-from studio.models.image_features.image_references import ImageRef
+from studio.models.image_features.lazy_images import ImageRef
 
 
 def token_row(number: int, length: int, *images: str) -> TokenRow:

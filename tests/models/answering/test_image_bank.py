@@ -5,7 +5,7 @@ import pytest
 from studio.core.errors import DataError
 from studio.models.answering import image_bank
 from studio.models.answering.image_bank import ImageBank, open_bank
-from studio.models.image_features.image_references import ImageRef
+from studio.models.image_features.lazy_images import ImageRef
 
 GIB = 1 << 30
 

@@ -1,7 +1,7 @@
 """What an image is known by."""
 
 from studio.core.paths import SAMPLES
-from studio.models.image_features.image_references import image_ref
+from studio.models.image_features.lazy_images import image_ref
 
 IMAGES = sorted((SAMPLES / "sft" / "images").glob("*.png"))
 
