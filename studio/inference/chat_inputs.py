@@ -12,8 +12,8 @@ from transformers import BatchFeature, PreTrainedModel, ProcessorMixin
 from studio.core.errors import InputError, first_line
 from studio.data.schema import Message
 from studio.data.trl_format import system_in_question
-from studio.models.answer_ends import context_room
 from studio.models.chat_template import REFUSALS, takes_system, written
+from studio.models.stop_tokens import context_room
 
 logger = logging.getLogger(__name__)
 

@@ -21,10 +21,10 @@ from studio.inference.fair_lock import Turns
 from studio.inference.likelihood_change import change_per_piece
 from studio.inference.protocol import ChatDelta
 from studio.inference.sampling import Sampling
-from studio.models.answer_ends import context_room, stop_tokens
 from studio.models.load import Loaded, load_model
 from studio.models.loaded_adapters import AdapterShelf
 from studio.models.oom import MEMORY_ERRORS, first_line, ran_out
+from studio.models.stop_tokens import context_room, stop_tokens
 
 POLL_SECONDS = 0.1
 

@@ -18,13 +18,13 @@ import torch
 from transformers import PreTrainedModel, ProcessorMixin
 
 from studio.core.errors import StoppedError
-from studio.models.answer_ends import stop_tokens
 from studio.models.answering.key_value_cache import empty_cache
 from studio.models.answering.sampling import draw_tokens
 from studio.models.answering.sampling_settings import Draw
 from studio.models.compat.transformers_internals import attention_of
 from studio.models.image_features.families import FAMILIES, MASKS, Family, blocks_of, windows_of
 from studio.models.image_features.image_encoder import as_outputs
+from studio.models.stop_tokens import stop_tokens
 
 WORTH = 48
 """Tokens that sharing beginnings must spare at least: it takes a forward pass of its own."""

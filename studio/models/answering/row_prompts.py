@@ -15,7 +15,6 @@ from studio.core.errors import DataError, first_line
 from studio.data.image_store import ImageStore
 from studio.data.schema import Row
 from studio.data.trl_format import bare, prompt_messages, system_in_question
-from studio.models.answer_ends import context_room
 from studio.models.answering.decoder import TokenRow
 from studio.models.chat_template import REFUSALS, takes_system, written
 from studio.models.image_features.families import FAMILIES, grid_merge
@@ -29,6 +28,7 @@ from studio.models.image_features.row_token_ids import (
 )
 from studio.models.prompt_inputs import common_prefix
 from studio.models.prompts import EvalExample
+from studio.models.stop_tokens import context_room
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,6 @@ import torch
 from transformers import PreTrainedModel, ProcessorMixin, StoppingCriteria
 
 from studio.core.errors import StoppedError
-from studio.models.answer_ends import stop_tokens
 from studio.models.answering.decoder import Decoder, Group, TokenRow
 from studio.models.answering.image_bank import ImageBank
 from studio.models.answering.row_prompts import PromptWriter, RowPrompt
@@ -21,6 +20,7 @@ from studio.models.generation import generate
 from studio.models.likelihood import completion_log_probs
 from studio.models.prompt_inputs import render_completion
 from studio.models.prompts import EvalExample
+from studio.models.stop_tokens import stop_tokens
 
 Found = TypeVar("Found")
 Stopped = Callable[[], bool]

@@ -1,4 +1,4 @@
-from studio.models.answer_ends import context_room, stop_tokens
+from studio.models.stop_tokens import context_room, stop_tokens
 
 
 def test_an_answer_ends_at_the_models_and_the_tokenizers_tokens(model, processor, monkeypatch):
