@@ -18,8 +18,8 @@ from studio.models.image_features.lazy_images import with_refs
 from studio.models.image_features.row_token_ids import preprocess
 from studio.training.fast_path.batching import Size, StepSampler
 from studio.training.fast_path.collator import IMAGES, LAYOUT, BatchImages, Collator
-from studio.training.fast_path.layout_forward import FEATURES, LayoutForward
 from studio.training.fast_path.reference_logps import ReferenceCache
+from studio.training.fast_path.shared_prompt_forward import FEATURES, LayoutForward
 
 
 @dataclass

@@ -29,7 +29,7 @@ from studio.models.towers import find_towers
 from studio.training.compat.trl_internals import head_chunk, head_chunk_of, in_place_head
 from studio.training.fast_path.applicability import FastPath
 from studio.training.fast_path.collator import IMAGES, LAYOUT, Collator, unknown
-from studio.training.fast_path.layout_forward import FEATURES, LayoutForward
+from studio.training.fast_path.shared_prompt_forward import FEATURES, LayoutForward
 from studio.training.planning.tensor_meter import autocasting, metered, padding_seen
 from studio.training.row_length import cut_length
 

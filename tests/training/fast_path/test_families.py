@@ -9,7 +9,7 @@ from studio.models.image_features.cache_key import features_fingerprint
 from studio.models.image_features.families import FULL, SLIDING
 from studio.models.load import load_model
 from studio.runs.event_log import read_events
-from studio.training.fast_path import attention_masks, collator, layout_forward
+from studio.training.fast_path import attention_masks, collator, shared_prompt_forward
 from tests.training.fast_pair import Bench, assert_same, compute, write_rows
 from tests.training.tiny_families import NAMES, RECURRENT, save_sharp
 
@@ -80,10 +80,10 @@ def test_features_come_back_from_disk_with_their_grids(shared_runner, sections):
     ("family", "module", "name", "wrong"),
     [
         ("gemma3", attention_masks, "image_blocks", lambda layout: torch.full_like(layout["slots"], -1)),
-        ("gemma3", layout_forward, "windows_of", lambda _: {FULL: None, SLIDING: 99}),
-        ("gemma4", layout_forward, "blocks_of", lambda _: ()),
+        ("gemma3", shared_prompt_forward, "windows_of", lambda _: {FULL: None, SLIDING: 99}),
+        ("gemma4", shared_prompt_forward, "blocks_of", lambda _: ()),
         ("paligemma", attention_masks, "same_block", lambda layout: attention_masks.visible(layout)),
-        ("idefics2", layout_forward, "windows_of", lambda _: {FULL: None}),
+        ("idefics2", shared_prompt_forward, "windows_of", lambda _: {FULL: None}),
         ("qwen2_5_vl", collator, "grid_positions", lambda seen, *_: np.tile(
             np.arange(len(seen)), (3, 1))),
     ],

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from studio.runs.event_log import read_events
-from studio.training.fast_path import layout_forward, self_check
+from studio.training.fast_path import self_check, shared_prompt_forward
 from tests.training.fast_pair import Bench, write_rows
 
 FLOAT32, BFLOAT16 = torch.float32, torch.bfloat16
@@ -45,9 +45,9 @@ def test_16_bits_pass_and_a_wrong_mask_does_not(shared_runner, tmp_path, monkeyp
     fast = Bench(shared_runner).trainer(**values)
     assert fast.saving is not None
     assert self_check.rounding(fast) < 3e-2
-    plain = layout_forward.attention_masks
+    plain = shared_prompt_forward.attention_masks
     monkeypatch.setattr(
-        layout_forward,
+        shared_prompt_forward,
         "attention_masks",
         lambda layout, **options: {
             kind: torch.ones_like(mask) for kind, mask in plain(layout, **options).items()

@@ -115,11 +115,11 @@ def test_a_difference_on_the_first_rows_means_the_stock_path(
 
 def test_a_wrong_layout_is_noticed(runner, tmp_path, monkeypatch):
     """The check is no formality: positions off by one are seen."""
-    from studio.training.fast_path import layout_forward
+    from studio.training.fast_path import shared_prompt_forward
 
-    plain = layout_forward.attention_masks
+    plain = shared_prompt_forward.attention_masks
     monkeypatch.setattr(
-        layout_forward,
+        shared_prompt_forward,
         "attention_masks",
         lambda layout, **options: plain(
             layout | {"ancestors": layout["ancestors"] | True}, **options
