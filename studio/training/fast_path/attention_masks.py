@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional
 
 from studio.models.image_features.families import Windows
-from studio.training.fast_path.layout import Layout
+from studio.training.fast_path.shared_prompt_layout import Layout
 
 
 def visible(layout: Layout) -> torch.Tensor:

@@ -25,8 +25,8 @@ from studio.models.image_features.row_token_ids import (
     sample_of,
     slots_of,
 )
-from studio.training.fast_path.layout import Cost, Strand, make_layout
 from studio.training.fast_path.reference_logps import row_keys
+from studio.training.fast_path.shared_prompt_layout import Cost, Strand, make_layout
 
 LAYOUT = "layout"
 IMAGES = "images"

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from studio.models.image_features.feature_cache import Hits
-from studio.training.fast_path.layout import Strand
+from studio.training.fast_path.shared_prompt_layout import Strand
 
 LINE = "{key} {chosen!r} {rejected!r} {check}\n"
 

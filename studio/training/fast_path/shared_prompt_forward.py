@@ -20,7 +20,7 @@ from studio.models.compat.transformers_internals import attention_of
 from studio.models.image_features.families import FAMILIES, FULL, blocks_of, windows_of
 from studio.models.image_features.image_encoder import as_outputs
 from studio.training.fast_path.attention_masks import attention_masks
-from studio.training.fast_path.layout import Layout
+from studio.training.fast_path.shared_prompt_layout import Layout
 
 FEATURES = "features"
 PER_TOKEN = ("log_probs", "entropy", "log_sum_sq_probs", "mean_logits", "is_top1")

@@ -12,7 +12,7 @@ from studio.models.image_features.families import FAMILIES
 from studio.models.load import skeleton_of
 from studio.training.fast_path import applicability as choosing
 from studio.training.fast_path.applicability import choose
-from studio.training.fast_path.layout import Cost, Strand, make_layout
+from studio.training.fast_path.shared_prompt_layout import Cost, Strand, make_layout
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import torch
 
 from studio.models.image_features.families import FULL, SLIDING
 from studio.training.fast_path.attention_masks import attention_masks
-from studio.training.fast_path.layout import Cost, Strand, make_layout
+from studio.training.fast_path.shared_prompt_layout import Cost, Strand, make_layout
 
 DEAR_TOKENS = Cost(linear=100.0, attention=0.01)
 

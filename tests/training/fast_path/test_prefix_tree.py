@@ -6,8 +6,8 @@ import torch
 
 from studio.models.image_features.families import FULL
 from studio.training.fast_path.attention_masks import attention_masks
-from studio.training.fast_path.layout import Cost, Strand, make_layout
 from studio.training.fast_path.prefix_tree import lay_out
+from studio.training.fast_path.shared_prompt_layout import Cost, Strand, make_layout
 
 DEAR_TOKENS = Cost(linear=100.0, attention=0.01)
 

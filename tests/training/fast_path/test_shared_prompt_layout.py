@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from studio.training.fast_path.layout import Cost, Strand, make_layout
+from studio.training.fast_path.shared_prompt_layout import Cost, Strand, make_layout
 
 CHEAP_TOKENS = Cost(linear=1.0, attention=100.0)
 
