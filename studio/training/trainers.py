@@ -17,7 +17,7 @@ from studio.runs.status import INITIALIZING, beat
 from studio.training.adapter_init import MOST_PASSES, start_from_rows
 from studio.training.dpo_reference_check import check_reference
 from studio.training.fast_path.fast_trainers import FastDPOTrainer, FastSFTTrainer
-from studio.training.fast_path.setup import Setup
+from studio.training.fast_path.trainer_setup import Setup
 from studio.training.model_setup import PreparedModel, keep_start, set_reference, set_weights
 from studio.training.multi_turn_loss import TurnCollator
 from studio.training.parameter_groups import set_rates
