@@ -38,7 +38,7 @@ from studio.training.probes.probe_rounds import make_prober
 from studio.training.resume import checkpoint_to_resume
 from studio.training.run_rows import RunData
 from studio.training.script_recipe import write_recipe
-from studio.training.too_few_rows import report_narrow
+from studio.training.small_data_warnings import report_narrow
 from studio.training.trainers import build_trainer
 
 Outcome = Literal["finished", "stopped"]

@@ -6,7 +6,7 @@ import pytest
 
 from studio.runs.event_log import read_events
 from studio.training.run_rows import load_run_data
-from studio.training.too_few_rows import narrow, report_narrow, small
+from studio.training.small_data_warnings import narrow, report_narrow, small
 
 
 @pytest.fixture(scope="module")
