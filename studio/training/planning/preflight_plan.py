@@ -28,9 +28,9 @@ from studio.models.targets import matched_modules, matched_per_tower, towers_of
 from studio.models.towers import TOWERS, Tower, find_towers
 from studio.models.weights_check import check_weights, refuse_short_vocabulary
 from studio.runs.run_plan import Plan, TowerPlan
-from studio.training.answers_learned import answers_scored, said_of_rows
 from studio.training.continued_adapter import settings_not_used
 from studio.training.fast_path.applicability import FastPath
+from studio.training.learned_answers import answers_scored, said_of_rows
 from studio.training.model_setup import run_adapters, with_checkpoint_quantization
 from studio.training.parameter_groups import high_rate
 from studio.training.planning.device_memory import GIB, Target

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from studio.config import run_file
-from studio.training.answers_learned import answers_scored, said_of_rows
+from studio.training.learned_answers import answers_scored, said_of_rows
 
 
 def rows(used=8, scored=8, merged=(), apart=0, unscored=0):
