@@ -1,7 +1,9 @@
 import pytest
 
 from studio.evaluation.bradley_terry import Contestant
-from studio.evaluation.decision_sentences import (
+from studio.evaluation.intervals import Figure
+from studio.evaluation.paired_tests import PairedFigure
+from studio.evaluation.result_sentences import (
     change_text,
     figure_sentence,
     forgetting_text,
@@ -11,8 +13,6 @@ from studio.evaluation.decision_sentences import (
     value_text,
     win_sentence,
 )
-from studio.evaluation.intervals import Figure
-from studio.evaluation.paired_tests import PairedFigure
 from studio.evaluation.win_rate import Vote, win_rate
 from studio.metrics import METRICS
 
