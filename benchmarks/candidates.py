@@ -58,7 +58,7 @@ def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     if reasons:
         raise SystemExit(f"A row was not answered: {reasons.pop()}")
 
-    from studio.evaluation.evaluation_rows import example_of
+    from studio.evaluation.evaluation_examples import example_of
 
     model, processor = bench.loaded.model, bench.loaded.processor
     torch.manual_seed(0)
@@ -100,7 +100,7 @@ def compared(
     bench: Bench, answering: Any, rows: Sequence[Any], tokens: int, hot: Sequence[Any]
 ) -> dict[str, Any]:
     """Return whether both ways write the same, and how far log-probabilities are apart."""
-    from studio.evaluation.evaluation_rows import example_of
+    from studio.evaluation.evaluation_examples import example_of
     from studio.models.answering.sampling import Draw
     from studio.models.answering.settings import Contestant
     from studio.models.prompt_inputs import encode

@@ -153,7 +153,7 @@ class Bench:
         return found
 
     def _call(self, loaded: Any, row: Any, tokens: int) -> str:
-        from studio.evaluation.evaluation_rows import example_of
+        from studio.evaluation.evaluation_examples import example_of
         from studio.models.prompt_inputs import encode
 
         model, processor = loaded.model, loaded.processor

@@ -9,7 +9,7 @@ from transformers import PreTrainedModel
 from studio.config.model import ModelConfig
 from studio.data.image_store import ImageStore
 from studio.data.schema import Row
-from studio.evaluation.evaluation_rows import example_of, pairs_of
+from studio.evaluation.evaluation_examples import example_of, pairs_of
 from studio.models.generation import generate_answers
 from studio.models.likelihood import preference_accuracy
 from studio.models.load import load_model

@@ -222,7 +222,7 @@ def _rows(source: str, split: str, workspace: Workspace) -> list[Row]:
 
 
 def _scores(bench: Any, heldout: Heldout, run: Run | None) -> Scores:
-    from studio.evaluation.evaluation_rows import references_of
+    from studio.evaluation.evaluation_examples import references_of
     from studio.metrics import evasive_rate, exact_match
 
     habit = bench.answers(heldout.habit, run)

@@ -9,7 +9,7 @@ from studio.data.image_store import ImageStore
 from studio.data.schema import Row
 from studio.data.sources import open_source
 from studio.evaluation.embedded_benchmark import Bench
-from studio.evaluation.evaluation_rows import references_of
+from studio.evaluation.evaluation_examples import references_of
 from studio.launch.demo import second_step
 from studio.metrics import evasive_rate, exact_match
 from studio.runs.curves import Diary

@@ -9,7 +9,7 @@ from typing import Any
 from studio.config.model import ModelConfig
 from studio.data.image_store import ImageStore
 from studio.data.schema import Message, Part, Row
-from studio.evaluation.evaluation_rows import example_of
+from studio.evaluation.evaluation_examples import example_of
 from studio.models.answering.answering import Answering
 from studio.models.answering.settings import AnswerSettings, Contestant
 from studio.models.load import Loaded

@@ -4,7 +4,7 @@ import pytest
 
 from studio.config.model import ModelConfig
 from studio.core.errors import InputError
-from studio.evaluation.evaluation_rows import example_of
+from studio.evaluation.evaluation_examples import example_of
 from studio.models.answering import tasks
 from studio.models.answering.settings import Contestant
 from studio.models.likelihood import completion_log_probs

@@ -7,7 +7,7 @@ from PIL import Image
 
 from studio.core.errors import DataError
 from studio.data.schema import Answer, Message, Part, Row
-from studio.evaluation.evaluation_rows import example_of, pairs_of, references_of
+from studio.evaluation.evaluation_examples import example_of, pairs_of, references_of
 
 PROMPT = (
     Message("system", (Part("text", "Be brief."),)),
