@@ -12,7 +12,7 @@ from studio.core.errors import StudioError
 from studio.evaluation.evaluation import Evaluation
 from studio.evaluation.match import Match, MatchStore
 from studio.evaluation.row_filters import FILTERS, RowFilter, filter_rows
-from studio.launch.answered_rows import send_rows
+from studio.launch.evaluation_to_library import send_rows
 from studio.launch.matches import LEAST, MOST, close_match, create_match, match_standing
 from studio.ui.evaluate import state, views
 from studio.ui.evaluate.form import TYPED, EvaluationForm
