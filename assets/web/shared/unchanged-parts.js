@@ -1,4 +1,4 @@
-// What a tab shows already, for the server to leave out (ui/shared/shown_parts.py).
+// What a tab shows already, for the server to leave out (ui/shared/unchanged_parts.py).
 
 /**
  * Reads which parts of a tab are on the page and what each was drawn from.

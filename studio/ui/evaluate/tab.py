@@ -22,7 +22,7 @@ from studio.ui.events.event_data import number, text
 from studio.ui.events.field_values import remembers
 from studio.ui.shared.html import LOADING, notice, say, told
 from studio.ui.shared.page_scripts import hook, on_load
-from studio.ui.shared.shown_parts import ShownParts, carry, word_of
+from studio.ui.shared.unchanged_parts import ShownParts, carry, word_of
 from studio.ui.shell.change_notification import LOOK_AGAIN, evaluations_word, mark
 from studio.ui.shell.navigation import go_to, link
 

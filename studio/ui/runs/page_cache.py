@@ -8,7 +8,7 @@ from studio.runs.run_summary import stamp
 from studio.ui.events.event_data import whole_number
 from studio.ui.runs.state import RunSummary
 from studio.ui.shared.line_charts import ChartLook
-from studio.ui.shared.shown_parts import ShownParts, word_of
+from studio.ui.shared.unchanged_parts import ShownParts, word_of
 
 CURVES_EVERY = 4.0
 

@@ -34,7 +34,7 @@ from studio.ui.runs.views import (
 from studio.ui.shared.html import LOADING, empty, say
 from studio.ui.shared.line_charts import ChartLook
 from studio.ui.shared.page_scripts import hook, on_load
-from studio.ui.shared.shown_parts import ShownParts, carry, word_of
+from studio.ui.shared.unchanged_parts import ShownParts, carry, word_of
 from studio.ui.shell.change_notification import LOOK_AGAIN, mark, pulse
 from studio.ui.shell.navigation import NEXT, go_to, link
 
@@ -277,7 +277,7 @@ class RunsTab:
         must not undo that, and the next poll paints over it.
 
         Args:
-            seen: The words the page carries; see `studio.ui.shared.shown_parts`.
+            seen: The words the page carries; see `studio.ui.shared.unchanged_parts`.
         """
         runs, there = self.reader.list(), ShownParts(seen)
         word = pulse(self.context, runs)
