@@ -10,9 +10,9 @@ from pydantic import field_validator, model_validator
 
 from studio.config.adapter import AdapterConfig
 from studio.config.data import DataConfig
+from studio.config.dpo import DpoConfig
 from studio.config.model import ModelConfig
 from studio.config.optimizer import DEFAULT_RATES, OptimizerConfig
-from studio.config.preference import DpoConfig
 from studio.config.probe_questions import LaunchConfig, ProbeConfig
 from studio.config.setting import Section, setting
 from studio.config.training import SAVINGS, BatchConfig, ScheduleConfig, SpeedConfig

@@ -9,7 +9,7 @@ from trl import DPOConfig, SFTConfig
 
 from studio.config import RunConfig
 from studio.config.consistency import LOW_RANK
-from studio.config.preference import DpoConfig
+from studio.config.dpo import DpoConfig
 from studio.core.paths import RunPaths
 from studio.models.load import Loaded
 from studio.models.targets import linear_pattern

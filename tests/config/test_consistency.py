@@ -6,7 +6,7 @@ import pytest
 
 from studio.config import RunConfig, run_file
 from studio.config.consistency import cautions, problems
-from studio.config.preference import DIFFERENCE_LOSSES, LOSSES
+from studio.config.dpo import DIFFERENCE_LOSSES, LOSSES
 
 QUANTIZED = {"model": {"quantization": "nf4"}}
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from trl import DPOConfig
 
-from studio.config.preference import DIFFERENCE_LOSSES, LOSSES, MPO
+from studio.config.dpo import DIFFERENCE_LOSSES, LOSSES, MPO
 from studio.core.paths import RunPaths
 from studio.models.load import load_model
 from studio.training.trainer_arguments import argument_values

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from studio.config.preference import LOSSES
+from studio.config.dpo import LOSSES
 from studio.ui.train.sections import SECTIONS, WHAT, jump_list, of_what
 from tests.ui.train.settings_widgets import SPECS
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from studio.config import RunConfig
-from studio.config.preference import LOSSES, MPO
+from studio.config.dpo import LOSSES, MPO
 from studio.config.presets import list_presets
 from studio.config.setting_list import field_specs
 from studio.core.errors import ConfigError
