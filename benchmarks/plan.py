@@ -31,7 +31,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.random_models import SHAPES, save_random, write_rows
 from studio.config import RunConfig, run_file
-from studio.config.training import SAVINGS
+from studio.config.speed import SAVINGS
 from studio.core.paths import Workspace
 from studio.models.log_levels import quiet_libraries
 from studio.runs.status import read_status

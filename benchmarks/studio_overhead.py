@@ -40,7 +40,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from studio.config import RunConfig, run_file
-from studio.config.training import SAVINGS
+from studio.config.speed import SAVINGS
 from studio.core.paths import PRESETS, Workspace
 from studio.launch.training_script import eject
 from studio.launch.worker_process import environment

@@ -19,7 +19,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from studio.config import run_file
-from studio.config.training import SAVINGS
+from studio.config.speed import SAVINGS
 from studio.core.paths import Workspace
 from studio.models.log_levels import quiet_libraries
 from studio.runs.store import RunStore

@@ -10,7 +10,7 @@ from studio.config.availability import availability_problems
 from studio.config.dpo import DIFFERENCE_LOSSES, SMOOTHED, UNWEIGHTABLE
 from studio.config.launch_engines import ACCELERATE_ENGINE, engine_cautions, job_problems
 from studio.config.run import RunConfig
-from studio.config.training import ANSWER_METRICS
+from studio.config.schedule import ANSWER_METRICS
 from studio.core.errors import ConfigError, FieldProblem
 
 HEAD = "lm_head"

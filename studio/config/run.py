@@ -9,13 +9,16 @@ from typing import Any, Literal
 from pydantic import field_validator, model_validator
 
 from studio.config.adapter import AdapterConfig
+from studio.config.batch import BatchConfig
 from studio.config.data import DataConfig
 from studio.config.dpo import DpoConfig
+from studio.config.launch import LaunchConfig
 from studio.config.model import ModelConfig
 from studio.config.optimizer import DEFAULT_RATES, OptimizerConfig
-from studio.config.probe_questions import LaunchConfig, ProbeConfig
+from studio.config.probes import ProbeConfig
+from studio.config.schedule import ScheduleConfig
 from studio.config.setting import Section, setting
-from studio.config.training import SAVINGS, BatchConfig, ScheduleConfig, SpeedConfig
+from studio.config.speed import SAVINGS, SpeedConfig
 
 Method = Literal["sft", "dpo"]
 

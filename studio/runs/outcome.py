@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from statistics import fmean
 
-from studio.config.training import ANSWER_METRICS
+from studio.config.schedule import ANSWER_METRICS
 from studio.metrics import METRICS
 from studio.runs.curve_thinning import Points
 from studio.runs.curves import Diary

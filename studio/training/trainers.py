@@ -7,7 +7,7 @@ from trl import DPOTrainer, SFTTrainer
 
 from studio.config import RunConfig
 from studio.config.run import speed_obstacle, with_possible_speed
-from studio.config.training import SAVINGS
+from studio.config.speed import SAVINGS
 from studio.core.errors import ModelError
 from studio.core.paths import RunPaths, Workspace
 from studio.models.load import Loaded

@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw
 from transformers import PreTrainedTokenizerBase
 
 from studio.config import RunConfig
-from studio.config.training import SAVINGS
+from studio.config.speed import SAVINGS
 from studio.data.schema import Message, Part
 from studio.inference.chat_inputs import as_template_message, build_inputs
 from studio.models.image_features.families import FAMILIES

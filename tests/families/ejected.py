@@ -7,7 +7,7 @@ from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
 
-from studio.config.training import SAVINGS
+from studio.config.speed import SAVINGS
 from studio.launch.training_script import eject
 from studio.runs.event_log import read_events
 from studio.runs.store import RunStore

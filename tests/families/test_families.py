@@ -8,7 +8,7 @@ import torch
 from transformers import Florence2Config
 
 from studio.config.model import ModelConfig
-from studio.config.training import SAVINGS
+from studio.config.speed import SAVINGS
 from studio.core.errors import ModelError
 from studio.models.image_features.families import FAMILIES as PROVED
 from studio.models.load import load_model, skeleton_of

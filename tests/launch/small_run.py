@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from studio.config import run_file
-from studio.config.training import SAVINGS
+from studio.config.speed import SAVINGS
 
 OFF = dict.fromkeys(SAVINGS, "off")
 SMALL = {

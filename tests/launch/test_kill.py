@@ -14,7 +14,7 @@ import time
 import pytest
 
 from studio.config import run_file
-from studio.config.training import SAVINGS
+from studio.config.speed import SAVINGS
 from studio.core.paths import Workspace
 from studio.launch import worker_process
 from studio.launch.supervisor import Supervisor

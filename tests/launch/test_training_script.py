@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from studio.config import run_file
-from studio.config.training import SAVINGS
+from studio.config.speed import SAVINGS
 from studio.core.paths import Workspace
 from studio.launch.script_rows import write_rows
 from studio.launch.training_script import eject, notebook, recipe_of, render

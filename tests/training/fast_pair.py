@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from studio.config.training import SAVINGS
+from studio.config.speed import SAVINGS
 from studio.core.paths import SAMPLES
 from studio.training.model_setup import prepare_model
 from studio.training.run_rows import load_run_data

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from studio.config.probe_questions import ProbeConfig
+from studio.config.probes import ProbeConfig
 from studio.core.errors import ModelError
 from studio.core.paths import RunPaths
 from studio.data.image_store import ImageStore

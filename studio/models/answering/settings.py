@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from studio.config.training import SpeedConfig
+from studio.config.speed import SpeedConfig
 from studio.core.paths import Workspace
 
 GIB = 2**30

@@ -8,7 +8,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from studio.config import RunConfig
-from studio.config.training import SpeedConfig
+from studio.config.speed import SpeedConfig
 from studio.models.compat.transformers_internals import attention_of
 from studio.models.image_features.cache_key import REF
 from studio.models.image_features.families import FAMILIES, MASKS, windows_of

@@ -14,7 +14,7 @@ from accelerate.utils import gather_object
 from transformers import PreTrainedModel, ProcessorMixin, TrainerCallback, TrainerState
 
 from studio.config import RunConfig
-from studio.config.training import ANSWER_METRICS
+from studio.config.schedule import ANSWER_METRICS
 from studio.core.errors import ConfigError, FieldProblem
 from studio.core.paths import RunPaths
 from studio.data.schema import Answer, Message, Part, Row

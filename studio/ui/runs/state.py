@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from studio.config import RunConfig
 from studio.config.launch_engines import sent_elsewhere
-from studio.config.training import MOST_EPOCHS
+from studio.config.schedule import MOST_EPOCHS
 from studio.core.errors import InputError, StudioError
 from studio.runs import checkpoints
 from studio.runs.control import command_file

@@ -6,7 +6,7 @@ from transformers import AutoConfig
 
 from studio.config import run_file
 from studio.config.model import ModelConfig
-from studio.config.training import SAVINGS
+from studio.config.speed import SAVINGS
 from studio.core.paths import TINY_VLM
 from studio.models.image_features.families import FAMILIES
 from studio.models.load import skeleton_of

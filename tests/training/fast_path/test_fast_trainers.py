@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from studio.config.dpo import LOSSES
-from studio.config.training import SAVINGS
+from studio.config.speed import SAVINGS
 from studio.core.paths import TINY_VLM
 from tests.training.fast_pair import Bench, assert_same, compute, write_rows
 

@@ -8,7 +8,7 @@ from torch import nn
 from torch.profiler import profile
 from transformers import LlamaConfig, LlamaModel
 
-from studio.config.training import SAVINGS
+from studio.config.speed import SAVINGS
 from studio.models.model_source import load_processor
 from studio.training.fast_path.applicability import FastPath
 from studio.training.model_setup import prepare_model

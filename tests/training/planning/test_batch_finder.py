@@ -2,7 +2,7 @@
 
 import pytest
 
-from studio.config.training import SAVINGS
+from studio.config.speed import SAVINGS
 from studio.core.errors import ConfigError
 from studio.training.planning import batch_finder
 from studio.training.planning.batch_finder import find_batch_size, possible_sizes

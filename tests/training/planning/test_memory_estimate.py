@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from studio.config.probe_questions import LaunchConfig
-from studio.config.training import SAVINGS
+from studio.config.launch import LaunchConfig
+from studio.config.speed import SAVINGS
 from studio.runs.run_plan import MemoryPlan
 from studio.training.planning.device_memory import GIB, Target
 from studio.training.planning.memory_estimate import LargestBatch, estimate

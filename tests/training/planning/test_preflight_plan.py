@@ -7,7 +7,7 @@ import torch
 
 from studio.cli.plan import describe
 from studio.config import run_file
-from studio.config.training import SAVINGS
+from studio.config.speed import SAVINGS
 from studio.core.errors import ConfigError, DataError
 from studio.core.paths import Workspace
 from studio.models.load import skeleton_of

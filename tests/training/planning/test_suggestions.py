@@ -2,7 +2,7 @@
 
 import pytest
 
-from studio.config.training import SAVINGS
+from studio.config.speed import SAVINGS
 from studio.training.planning.device_memory import Target
 from studio.training.planning.preflight_plan import plan_run
 

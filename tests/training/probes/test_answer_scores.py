@@ -5,7 +5,7 @@ from typing import get_args
 
 import pytest
 
-from studio.config.training import ANSWER_METRICS, BestMetric
+from studio.config.schedule import ANSWER_METRICS, BestMetric
 from studio.core.errors import ConfigError
 from studio.data.schema import Answer, Message, Part, Row
 from studio.metrics import METRICS
