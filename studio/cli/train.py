@@ -95,7 +95,7 @@ def submit(
 
 
 def _show_launch(config: RunConfig, place: Workspace, namespace: str) -> None:
-    from studio.config.launch_engines import sent_elsewhere
+    from studio.config.job_flavors import sent_elsewhere
     from studio.launch.hf_jobs import build_job
     from studio.launch.prepare import prepare
     from studio.launch.worker_process import worker_command

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal, get_args
 
-from studio.config.launch_engines import accelerate_problems, sent_elsewhere
+from studio.config.accelerate_file import accelerate_problems
+from studio.config.job_flavors import sent_elsewhere
 from studio.config.model import ModelConfig
 from studio.config.optimizer import OptimizerName
 from studio.config.run import RunConfig

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from studio.config.accelerate_file import ACCELERATE_ENGINE, accelerate_cautions
 from studio.config.adapter import MOVES_WEIGHTS
 from studio.config.availability import availability_problems
 from studio.config.dpo import DIFFERENCE_LOSSES, SMOOTHED, UNWEIGHTABLE
-from studio.config.launch_engines import ACCELERATE_ENGINE, engine_cautions, job_problems
+from studio.config.job_flavors import job_cautions, job_problems
 from studio.config.run import RunConfig
 from studio.config.schedule import ANSWER_METRICS
 from studio.core.errors import ConfigError, FieldProblem
@@ -84,7 +85,7 @@ def cautions(config: RunConfig) -> list[str]:
         )
     if optimizer.warmup and optimizer.schedule in ("constant", "reduce_lr_on_plateau"):
         sentences.append(f"The schedule {optimizer.schedule} has no warm-up, so it is not used.")
-    return [*sentences, *engine_cautions(config)]
+    return [*sentences, *job_cautions(config), *accelerate_cautions(config)]
 
 
 def _quantization(config: RunConfig) -> Iterator[FieldProblem]:

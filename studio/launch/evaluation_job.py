@@ -18,7 +18,7 @@ from typing import IO
 from studio.annotation import AnnotationStore
 from studio.annotation.library.preflight_rows import library_rows
 from studio.annotation.library.trainable_rows import parse_library
-from studio.config.launch_engines import sent_elsewhere
+from studio.config.job_flavors import sent_elsewhere
 from studio.core.errors import ConflictError, InputError
 from studio.core.paths import Workspace
 from studio.data.sources.registry import LIBRARY

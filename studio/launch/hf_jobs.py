@@ -16,7 +16,7 @@ from huggingface_hub import HfApi, JobInfo, Volume, get_token
 from huggingface_hub.errors import HTTPError, LocalTokenNotFoundError
 
 from studio.config.adapter import MOVES_WEIGHTS
-from studio.config.launch_engines import flavor_of, sent_elsewhere
+from studio.config.job_flavors import flavor_of, sent_elsewhere
 from studio.core.errors import InputError, RunFailedError, first_line
 from studio.core.paths import Workspace
 from studio.launch.hf_job_script import job_script

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from studio.config import RunConfig
+from studio.config.accelerate_file import ACCELERATE_ENGINE
 from studio.config.consistency import ensure_consistent
-from studio.config.launch_engines import ACCELERATE_ENGINE, sent_elsewhere
+from studio.config.job_flavors import sent_elsewhere
 from studio.core.errors import InputError
 from studio.core.paths import Workspace
 from studio.launch.prepare import prepare

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from studio.config import RunConfig
-from studio.config.launch_engines import ACCELERATE_ENGINE, sent_elsewhere
+from studio.config.accelerate_file import ACCELERATE_ENGINE
+from studio.config.job_flavors import sent_elsewhere
 from studio.core.paths import RunPaths
 from studio.runs.control import command_file
 from studio.runs.diagnostics.crash_report import ATTEMPT_MARK

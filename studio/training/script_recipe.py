@@ -14,7 +14,7 @@ from transformers import BitsAndBytesConfig, PreTrainedModel, ProcessorMixin
 
 from studio.config import RunConfig
 from studio.config.availability import OPTIMIZERS, TRACKERS
-from studio.config.launch_engines import JOBS_ENGINE
+from studio.config.job_flavors import JOBS_ENGINE
 from studio.config.model import ModelConfig
 from studio.core.paths import RunPaths, Workspace, write_json
 from studio.models.adapter_config import adapter_folder, lora_config

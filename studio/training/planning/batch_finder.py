@@ -6,7 +6,7 @@ import threading
 from dataclasses import replace
 
 from studio.config import RunConfig
-from studio.config.launch_engines import sent_elsewhere
+from studio.config.job_flavors import sent_elsewhere
 from studio.core.errors import ConfigError, FieldProblem, StoppedError
 from studio.core.paths import Workspace
 from studio.runs.run_plan import FoundBatch

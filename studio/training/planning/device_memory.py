@@ -10,7 +10,7 @@ from typing import Literal
 import psutil
 import torch
 
-from studio.config.launch_engines import gpu_memory
+from studio.config.job_flavors import gpu_memory
 from studio.core.errors import ConfigError, FieldProblem
 from studio.runs.run_plan import GIB
 from studio.training.planning.allocator_heap import MOST_FREE

@@ -20,7 +20,7 @@ from transformers import AutoModelForImageTextToText, TrainerCallback
 from transformers.trainer_utils import set_seed
 
 from studio.config import RunConfig, run_file
-from studio.config.launch_engines import sent_elsewhere
+from studio.config.job_flavors import sent_elsewhere
 from studio.core.child_server import encode_error
 from studio.core.errors import ConfigError, FieldProblem, ModelError, StudioError
 from studio.core.paths import RunPaths, Workspace

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from studio.config import RunConfig
-from studio.config.launch_engines import sent_elsewhere
+from studio.config.job_flavors import sent_elsewhere
 from studio.config.schedule import MOST_EPOCHS
 from studio.core.errors import InputError, StudioError
 from studio.runs import checkpoints
