@@ -101,7 +101,7 @@ def run_evaluator(run_dir: Path) -> int:
     folder = run_dir.resolve()
     place = locate(str(folder.parent.parent))
     with loading():
-        from studio.launch.run_evaluation import evaluate_run
+        from studio.launch.held_out_evaluation import evaluate_run
 
     evaluate_run(place, folder.name)
     return 0

@@ -24,7 +24,7 @@ from studio.config import run_file
 from studio.core.errors import ConflictError, InputError
 from studio.core.logs import log_told
 from studio.launch.foreground_run import follow, measure, start_now
-from studio.runs import queue, run_evaluation
+from studio.runs import held_out_result, queue
 from studio.runs.control import commands
 from studio.runs.curves import Diary
 from studio.runs.diagnostics.crash_report import tail
@@ -272,7 +272,7 @@ def summary(run: Run) -> dict[str, Any]:
         "run_id": run.run_id,
         **_about(run),
         "adapter": str(run.paths.adapter) if run.has_adapter else None,
-        "evaluation": asdict(measured) if (measured := run_evaluation.read(run.paths)) else None,
+        "evaluation": asdict(measured) if (measured := held_out_result.read(run.paths)) else None,
         **asdict(run.status),
     }
 

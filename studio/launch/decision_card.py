@@ -10,7 +10,7 @@ from studio.core.logs import log_told
 from studio.core.paths import Workspace
 from studio.evaluation.match import Match, MatchStore
 from studio.launch.matches import match_standing
-from studio.runs import run_evaluation
+from studio.runs import held_out_result
 from studio.runs.curves import Diary
 from studio.runs.decisions import Decision, Verdict, accepted_run, decide, latest
 from studio.runs.diagnostics.rules import forgetting
@@ -49,7 +49,7 @@ def decision_card(
     """
     figures: list[tuple[str, str]] = []
     missing: list[str] = []
-    measured = run_evaluation.read(run.paths)
+    measured = held_out_result.read(run.paths)
     if measured is not None and measured.state == "measured":
         figures.append(("Scores", measured.sentence))
     else:

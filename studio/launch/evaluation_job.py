@@ -26,9 +26,9 @@ from studio.evaluation.evaluated_rows import RowChoice, choose_rows, chosen
 from studio.evaluation.evaluation import ENDED, Evaluation
 from studio.evaluation.evaluation_request import Wanted, prepare_request
 from studio.evaluation.evaluation_store import DIED, EvaluationStore, request_stop, update_status
-from studio.launch.run_evaluation import begin_attempt
+from studio.launch.held_out_evaluation import begin_attempt
 from studio.launch.worker_process import environment
-from studio.runs import queue, run_evaluation
+from studio.runs import held_out_result, queue
 from studio.runs.store import Run, RunStore
 
 logger = logging.getLogger(__name__)
@@ -189,7 +189,7 @@ class EvaluationJobs:
             if self.workspace.evaluation(name).record.is_file():
                 self._tell_of_death(name, code)
             elif self.workspace.run(name).config.is_file():
-                run_evaluation.give_up(self.workspace.run(name))
+                held_out_result.give_up(self.workspace.run(name))
 
     def _tell_of_death(self, name: str, code: int) -> None:
         """Say of one that ended without saying so why; it is not started again by itself."""

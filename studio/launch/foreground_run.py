@@ -19,13 +19,13 @@ from studio.core.errors import NotFoundError
 from studio.core.paths import Workspace
 from studio.core.process_identity import process_alive
 from studio.launch.evaluation_job import RUN_EVALUATOR, start_child
-from studio.launch.run_evaluation import begin_attempt
+from studio.launch.held_out_evaluation import begin_attempt
 from studio.launch.worker_process import launch_worker
-from studio.runs import run_evaluation
+from studio.runs import held_out_result
 from studio.runs.control import command_file, commands
 from studio.runs.control.commands import mark_dead
 from studio.runs.control.resumable_changes import differences, ensure_resumable
-from studio.runs.run_evaluation import RunEvaluation
+from studio.runs.held_out_result import HeldOutResult
 from studio.runs.status import ENDED, RunStatus, read_status
 from studio.runs.store import Run, RunStore
 
@@ -103,7 +103,7 @@ def follow(run: Run, quiet: bool = False) -> RunStatus:
     return status
 
 
-def measure(run: Run, quiet: bool = False) -> RunEvaluation | None:
+def measure(run: Run, quiet: bool = False) -> HeldOutResult | None:
     """Measure a run that has finished on its held-out rows, if it wants that; wait for the end.
 
     Ctrl-C leaves it; a studio on the workspace goes on with it.
@@ -119,10 +119,10 @@ def measure(run: Run, quiet: bool = False) -> RunEvaluation | None:
     except KeyboardInterrupt:
         child.terminate()
         child.wait()
-        run_evaluation.give_up(run.paths)
+        held_out_result.give_up(run.paths)
         raise
-    run_evaluation.give_up(run.paths)
-    found = run_evaluation.read(run.paths)
+    held_out_result.give_up(run.paths)
+    found = held_out_result.read(run.paths)
     if found is not None and found.sentence:
         console.print(found.sentence, markup=False, highlight=False)
     return found

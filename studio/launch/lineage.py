@@ -18,7 +18,7 @@ from studio.data.manifest import LIBRARY_SPEC, MANIFEST
 from studio.evaluation.evaluation import Evaluation
 from studio.evaluation.evaluation_store import EvaluationStore
 from studio.evaluation.match import Match, MatchStore
-from studio.runs import run_evaluation
+from studio.runs import held_out_result
 from studio.runs.decisions import Decision, decisions
 from studio.runs.store import Run, RunStore
 
@@ -136,7 +136,7 @@ def _run(run: Run) -> LineageStep:
 
 def _measured(run: Run, evaluations: list[Evaluation]) -> list[LineageStep]:
     """Evaluations of a run's weights, oldest first; the one at its end with its sentence."""
-    own = run_evaluation.read(run.paths)
+    own = held_out_result.read(run.paths)
     steps = []
     for one in reversed(evaluations):
         if run.run_id not in {model.run for model in one.request.models}:

@@ -18,9 +18,9 @@ from studio.config.run import RunConfig
 from studio.core.errors import BusyError, RunFailedError, first_line
 from studio.core.paths import EMBEDDED, RunPaths
 from studio.metrics import METRICS, Metric
-from studio.runs import run_evaluation
+from studio.runs import held_out_result
 from studio.runs.event_log import EventLog
-from studio.runs.run_evaluation import RunEvaluation
+from studio.runs.held_out_result import HeldOutResult
 from studio.runs.status import read_status, update_status
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def push_weights(
     with held:
         update_status(paths, push_error="", push_remedy="")
         try:
-            write_card(config, paths.adapter, run_evaluation.read(paths))
+            write_card(config, paths.adapter, held_out_result.read(paths))
             api.create_repo(repository, private=True, exist_ok=True)
             done = api.upload_folder(repo_id=repository, folder_path=paths.adapter)
         except (HTTPError, OSError, ValueError) as error:
@@ -96,7 +96,7 @@ def push_under_way(paths: RunPaths) -> bool:
     return False
 
 
-def write_card(config: RunConfig, folder: Path, measured: RunEvaluation | None = None) -> None:
+def write_card(config: RunConfig, folder: Path, measured: HeldOutResult | None = None) -> None:
     """Complete the card of a folder of weights; one is made where there is none.
 
     Args:
@@ -119,7 +119,7 @@ def write_card(config: RunConfig, folder: Path, measured: RunEvaluation | None =
     card.save(file)
 
 
-def results_section(measured: RunEvaluation | None) -> str:
+def results_section(measured: HeldOutResult | None) -> str:
     """Return what a card says of held-out rows: a sentence and a table with 95 % intervals."""
     if measured is None or measured.state != "measured":
         return "\n"

@@ -23,7 +23,7 @@ from studio.core.paths import RunPaths, Workspace
 from studio.core.torch_import import loading
 from studio.runs.diagnostics.crash_report import oom_kills
 from studio.runs.event_log import EventLog
-from studio.runs.run_evaluation import ask_for_evaluation
+from studio.runs.held_out_result import ask_for_evaluation
 from studio.runs.status import State, update_status
 
 SLURM = "SLURM_JOB_ID"

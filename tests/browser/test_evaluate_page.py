@@ -12,10 +12,10 @@ from studio.core.paths import write_json
 from studio.evaluation.evaluation import MetricResult, ModelResult, PairedResult
 from studio.evaluation.evaluation_store import EvaluationStore, finish
 from studio.evaluation.match import MatchStore
-from studio.runs import run_evaluation
+from studio.runs import held_out_result
 from studio.runs.checkpoints import MARKER
 from studio.runs.decisions import decisions
-from studio.runs.run_evaluation import RunEvaluation
+from studio.runs.held_out_result import HeldOutResult
 from studio.runs.status import update_status
 from tests.browser.annotate_steps import press, seen
 from tests.evaluation.answered_evaluations import answered
@@ -49,10 +49,10 @@ def run(context):
     }
     paths = EvaluationStore(context.workspace).paths(evaluation)
     finish(paths, results, {}, "cpu", [])
-    found = RunEvaluation(
+    found = HeldOutResult(
         "measured", evaluation=evaluation.evaluation_id, step=10, against="base", sentence=SENTENCE
     )
-    run_evaluation.write(made.paths, found)
+    held_out_result.write(made.paths, found)
     return made
 
 

@@ -10,9 +10,9 @@ from studio.core.paths import Workspace, write_json
 from studio.launch.decision_card import decide_about, decision_card
 from studio.launch.lineage import lineage
 from studio.launch.matches import create_match
-from studio.runs import run_evaluation
+from studio.runs import held_out_result
 from studio.runs.checkpoints import MARKER
-from studio.runs.run_evaluation import RunEvaluation
+from studio.runs.held_out_result import HeldOutResult
 from studio.runs.status import update_status
 from studio.runs.store import RunStore
 from tests.evaluation.answered_evaluations import answered
@@ -86,9 +86,9 @@ def test_a_card_holds_what_is_known_and_a_decision_keeps_it(workspace):
     assert dict(card.figures) == {"Cost": "2 min of training, 10 steps"}
     assert "no scores" in card.missing[0]
     measured = evaluation(workspace)
-    run_evaluation.write(
+    held_out_result.write(
         run.paths,
-        RunEvaluation(
+        HeldOutResult(
             "measured",
             evaluation=measured.evaluation_id,
             step=10,

@@ -16,7 +16,7 @@ from studio.evaluation.evaluation_request import Wanted
 from studio.launch import evaluation_job
 from studio.launch import worker_process as module
 from studio.launch.supervisor import Supervisor
-from studio.runs import checkpoints, run_evaluation
+from studio.runs import checkpoints, held_out_result
 from studio.runs.control import command_file
 from studio.runs.control.commands import extend, kill_worker
 from studio.runs.event_log import read_events
@@ -348,11 +348,11 @@ def test_a_finished_run_is_measured_before_the_next_begins(supervisor, forked_wo
     paths = supervisor.store.get(run_id).paths
 
     def measured(run):
-        found = run_evaluation.read(paths)
+        found = held_out_result.read(paths)
         return found is not None and found.state in ("measured", "not measured")
 
     wait_for(supervisor, run_id, measured)
-    found = run_evaluation.read(paths)
+    found = held_out_result.read(paths)
     assert found.state == "measured", found.sentence
     assert found.rows == 2 and "on 2 held-out rows" in found.sentence
     (evaluation,) = supervisor.evaluations.store.list()

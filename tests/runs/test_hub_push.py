@@ -14,7 +14,7 @@ from studio.runs.checkpoints import MARKER
 from studio.runs.control import command_file
 from studio.runs.control.commands import enforce_stop, mark_dead
 from studio.runs.event_log import read_events
-from studio.runs.run_evaluation import RunEvaluation
+from studio.runs.held_out_result import HeldOutResult
 from studio.runs.status import read_status, update_status
 from studio.runs.store import RunStore
 from studio.ui.runs.actions import fitting
@@ -110,7 +110,7 @@ def test_the_card_names_a_hub_model_or_none(run):
 
 def test_the_card_tells_once_what_came_of_held_out_rows(run):
     figure = {"value": 0.98, "low": 0.95, "high": 0.99}
-    found = RunEvaluation(
+    found = HeldOutResult(
         "measured", against="base", sentence="Exact match 2 % → 98 % on 64 held-out rows", rows=64,
         metrics={"exact_match": figure}, paired={"exact_match": {"difference": 0.96}},
     )  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Any
 from studio.config import RunConfig
 from studio.config.diff import differences
 from studio.metrics import METRICS
-from studio.runs import run_evaluation
+from studio.runs import held_out_result
 from studio.runs.outcome import Result, results
 from studio.ui.runs.state import RunSummary
 from studio.ui.shared.html import STATES, duration
@@ -77,7 +77,7 @@ def _outcomes(runs: list[RunSummary]) -> list[Row]:
 
 def _held_out(runs: list[RunSummary]) -> list[Row]:
     """What each run came to on its held-out rows, with 95 % intervals."""
-    measured = [run_evaluation.read(run.run.paths) for run in runs]
+    measured = [held_out_result.read(run.run.paths) for run in runs]
     found = [one.metrics if one is not None else {} for one in measured]
     names = [name for name in METRICS if any(name in one for one in found)]
     return [

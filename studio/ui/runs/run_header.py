@@ -6,7 +6,7 @@ import time
 from html import escape
 
 from studio.core.paths import read_state
-from studio.runs import run_evaluation
+from studio.runs import held_out_result
 from studio.runs.decisions import Decision
 from studio.runs.outcome import results
 from studio.runs.run_summary import RunCard
@@ -192,7 +192,7 @@ def _results(summary: RunSummary) -> str:
 
 def _measured(summary: RunSummary) -> str:
     """Draw what it came to on held-out rows, in one sentence."""
-    found = run_evaluation.read(summary.run.paths)
+    found = held_out_result.read(summary.run.paths)
     if found is None:
         return ""
     said = (

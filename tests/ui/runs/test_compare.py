@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from studio.config import RunConfig
 from studio.core.paths import write_json
-from studio.runs import run_evaluation
+from studio.runs import held_out_result
 from studio.runs.checkpoints import MARKER
 from studio.runs.event_log import EventLog
-from studio.runs.run_evaluation import RunEvaluation
+from studio.runs.held_out_result import HeldOutResult
 from tests.ui.runs.runs_tab import view
 
 
@@ -36,7 +36,7 @@ def test_what_runs_come_to_on_held_out_rows_stands_side_by_side(tab, run):
     other = tab.context.runs.create(RunConfig(name="other"))
     write_json(other.paths.adapter / MARKER, {"step": 4})
     figure = {"value": 0.98, "low": 0.95, "high": 0.99}
-    found = RunEvaluation("measured", step=4, metrics={"exact_match": figure, "of mine": figure})
-    run_evaluation.write(other.paths, found)
+    found = HeldOutResult("measured", step=4, metrics={"exact_match": figure, "of mine": figure})
+    held_out_result.write(other.paths, found)
     shown = view(tab.show(run.run_id, [other.run_id], 0.0, False))["curves"]
     assert "Held-out rows: Exact match</th><td>–</td><td>98 % (95 % to 99 %)</td>" in shown

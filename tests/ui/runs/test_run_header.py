@@ -15,7 +15,7 @@ from studio.core.paths import write_json
 from studio.runs import checkpoints
 from studio.runs.control import command_file
 from studio.runs.event_log import EventLog
-from studio.runs.run_evaluation import RunEvaluation, write
+from studio.runs.held_out_result import HeldOutResult, write
 from studio.runs.status import update_status
 from tests.ui.runs.runs_tab import view, visible
 
@@ -111,13 +111,13 @@ def test_a_failed_push_is_told_in_the_head_and_can_be_tried_again(tab, run):
 
 def test_what_it_came_to_on_held_out_rows_is_one_sentence(tab, run):
     update_status(run.paths, state="finished")
-    write(run.paths, RunEvaluation("wanted"))
+    write(run.paths, HeldOutResult("wanted"))
     assert "Answers held-out rows" in view(tab.show(run.run_id))["head"]
-    write(run.paths, RunEvaluation("not measured", sentence="No <rows> are left."))
+    write(run.paths, HeldOutResult("not measured", sentence="No <rows> are left."))
     assert "No &lt;rows&gt; are left." in view(tab.show(run.run_id))["head"]
     write_json(run.paths.adapter / checkpoints.MARKER, {"kind": "adapter", "step": 4})
     said = "Exact match 3 % → 97 % on 64 held-out rows"
-    write(run.paths, RunEvaluation("measured", step=4, sentence=said))
+    write(run.paths, HeldOutResult("measured", step=4, sentence=said))
     assert f'<p class="run-measured">{said}</p>' in view(tab.show(run.run_id))["head"]
     update_status(run.paths, state="running")
     assert said not in view(tab.show(run.run_id))["head"]

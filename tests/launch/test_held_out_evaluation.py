@@ -12,11 +12,11 @@ from studio.evaluation import evaluation_worker
 from studio.evaluation.evaluation_store import EvaluationStore, request_stop
 from studio.launch import evaluation_job, foreground_run
 from studio.launch.evaluation_job import EvaluationJobs
-from studio.launch.run_evaluation import _change, begin_attempt, evaluate_run, started_from
+from studio.launch.held_out_evaluation import _change, begin_attempt, evaluate_run, started_from
 from studio.metrics import METRICS
-from studio.runs import checkpoints, run_evaluation
+from studio.runs import checkpoints, held_out_result
 from studio.runs.event_log import EventLog
-from studio.runs.run_evaluation import RunEvaluation, ask_for_evaluation
+from studio.runs.held_out_result import HeldOutResult, ask_for_evaluation
 from studio.runs.store import RunStore
 from tests.evaluation.small_evaluations import run_with_adapter
 
@@ -44,7 +44,7 @@ def test_before_and_after_are_kept_with_the_run(workspace):
     for values in ({"before": 2.0, "rows": 4}, {"after": 2.01, "rows": 4}):
         EventLog(run.paths.events).append("forgetting", step=0, **values)
     found = evaluate_run(workspace, run.run_id)
-    assert found == run_evaluation.read(run.paths)
+    assert found == held_out_result.read(run.paths)
     assert found.state == "measured" and found.rows == 4 and found.against == "base"
     assert found.paired["exact_match"]["rows"] == 4 and found.step == 3
     assert "→" in found.sentence and "on 4 held-out rows" in found.sentence
@@ -63,13 +63,13 @@ def test_other_weights_are_not_praised_for_it(workspace):
     evaluate_run(workspace, run.run_id)
     marker = run.paths.adapter / checkpoints.MARKER
     write_json(marker, {"kind": "adapter", "step": 2, "base": "embedded"})
-    assert run_evaluation.read(run.paths) is None
+    assert held_out_result.read(run.paths) is None
 
 
 def test_a_run_that_holds_nothing_out_or_says_none_is_not_measured(workspace):
     run = run_with_adapter(workspace)
     ask_for_evaluation(run.config, run.paths)
-    assert run_evaluation.read(run.paths) is None
+    assert held_out_result.read(run.paths) is None
     for word in ("none", "null", "0"):
         text = (
             held_out(workspace).paths.config.read_text().replace("held_out: 4", f"held_out: {word}")
@@ -79,7 +79,7 @@ def test_a_run_that_holds_nothing_out_or_says_none_is_not_measured(workspace):
         config = RunStore(workspace).get(other.run_id).config
         assert config.probes.held_out is None
         ask_for_evaluation(config, other.paths)
-        assert run_evaluation.read(other.paths) is None
+        assert held_out_result.read(other.paths) is None
 
 
 def test_rows_that_are_gone_are_said_with_a_command(workspace, tmp_path):
@@ -126,11 +126,11 @@ def test_it_starts_from_what_it_goes_on_from(workspace):
 def test_one_process_at_a_time_and_not_for_ever(workspace):
     run = held_out(workspace)
     assert begin_attempt(run) and not begin_attempt(run)
-    run_evaluation.give_up(run.paths)
+    held_out_result.give_up(run.paths)
     assert begin_attempt(run)
-    run_evaluation.write(run.paths, RunEvaluation("measuring", 2, pid=2**22 + 1))
+    held_out_result.write(run.paths, HeldOutResult("measuring", 2, pid=2**22 + 1))
     assert not begin_attempt(run)  # its process died, twice
-    found = run_evaluation.read(run.paths)
+    found = held_out_result.read(run.paths)
     assert found.state == "not measured" and "unexpectedly 2 times" in found.sentence
 
 
@@ -140,10 +140,10 @@ def test_jobs_measure_a_finished_run_by_themselves(workspace, forked):
     assert not jobs.busy
     for _ in range(12_000):
         jobs.step(True, [run])
-        if run_evaluation.read(run.paths).state not in ("wanted", "measuring"):
+        if held_out_result.read(run.paths).state not in ("wanted", "measuring"):
             break
         time.sleep(0.02)
-    assert run_evaluation.read(run.paths).state == "measured", run.paths.log.read_text()
+    assert held_out_result.read(run.paths).state == "measured", run.paths.log.read_text()
 
 
 def test_a_measuring_child_that_dies_is_tried_again_once(workspace, monkeypatch):
@@ -152,18 +152,18 @@ def test_a_measuring_child_that_dies_is_tried_again_once(workspace, monkeypatch)
     run, jobs = held_out(workspace), EvaluationJobs(workspace)
     for _ in range(2_000):
         jobs.step(True, [run])
-        if run_evaluation.read(run.paths).state == "not measured":
+        if held_out_result.read(run.paths).state == "not measured":
             break
         time.sleep(0.01)
-    assert "unexpectedly 2 times" in run_evaluation.read(run.paths).sentence
+    assert "unexpectedly 2 times" in held_out_result.read(run.paths).sentence
     assert not jobs.busy
 
 
 def test_a_foreground_run_waits_for_its_measures_and_says_them(workspace, monkeypatch, capsys):
     script = (
         "import sys; from pathlib import Path; from studio.core.paths import RunPaths;"
-        "from studio.runs.run_evaluation import RunEvaluation, write;"
-        "write(RunPaths(Path(sys.argv[-1])), RunEvaluation('measured', step=3, sentence='chrF up'))"
+        "from studio.runs.held_out_result import HeldOutResult, write;"
+        "write(RunPaths(Path(sys.argv[-1])), HeldOutResult('measured', step=3, sentence='chrF up'))"
     )
     monkeypatch.setattr(foreground_run, "RUN_EVALUATOR", ("-c", script))
     run = held_out(workspace)

@@ -17,19 +17,19 @@ from studio.evaluation.evaluation_request import Wanted, metrics_of, prepare_req
 from studio.evaluation.evaluation_store import EvaluationStore
 from studio.evaluation.report import shown
 from studio.metrics import Metric
-from studio.runs import queue, run_evaluation
+from studio.runs import held_out_result, queue
 from studio.runs.curves import Diary
 from studio.runs.diagnostics.rules import forgetting
-from studio.runs.run_evaluation import RunEvaluation
+from studio.runs.held_out_result import HeldOutResult
 from studio.runs.store import Run, RunStore
 
 MOST_SAID = 3
 
 
-def evaluate_run(workspace: Workspace, run_id: str) -> RunEvaluation:
+def evaluate_run(workspace: Workspace, run_id: str) -> HeldOutResult:
     """Measure a run that has finished and keep it with the run; why not, where that cannot be."""
     run = RunStore(workspace).get(run_id)
-    run_evaluation.claim(run.paths, run_evaluation.read(run.paths) or RunEvaluation("wanted"))
+    held_out_result.claim(run.paths, held_out_result.read(run.paths) or HeldOutResult("wanted"))
     try:
         found = _measured(workspace, run)
     except StudioError as error:
@@ -37,23 +37,23 @@ def evaluate_run(workspace: Workspace, run_id: str) -> RunEvaluation:
         command = (
             f"python -m studio evaluate {run.config.model.id} --adapter {run_id} --against base"
         )
-        found = RunEvaluation(
+        found = HeldOutResult(
             "not measured",
             sentence=f"Not measured on held-out rows: {error} Try: {command} --data {RUN}{run_id}",
         )
     if run.paths.config.is_file():  # it may have been deleted meanwhile
-        run_evaluation.write(run.paths, found)
+        held_out_result.write(run.paths, found)
     return found
 
 
-def _measured(workspace: Workspace, run: Run) -> RunEvaluation:
+def _measured(workspace: Workspace, run: Run) -> HeldOutResult:
     from studio.evaluation.evaluation_worker import compute
 
     made = _unfinished(workspace, run) or create_for_run(workspace, run)
     done = compute(workspace, made.evaluation_id)
     told = done.to_json()
     subject = next(model for model in done.request.models if model.name == done.subject)
-    return RunEvaluation(
+    return HeldOutResult(
         "measured",
         evaluation=done.evaluation_id,
         step=subject.step,
@@ -161,17 +161,17 @@ def begin_attempt(run: Run) -> bool:
     After too many attempts that failed it is said that there is no result.
     """
     with queue.locked(Workspace(run.paths.root.parent.parent)):
-        found = run_evaluation.read(run.paths)
+        found = held_out_result.read(run.paths)
         if found is None or found.state != "wanted":
             return False
-        if found.attempts >= run_evaluation.MOST_ATTEMPTS:
+        if found.attempts >= held_out_result.MOST_ATTEMPTS:
             sentence = (
                 "Not measured on held-out rows: its process ended unexpectedly "
                 f"{found.attempts} times. Try: {_command(run)}"
             )
-            run_evaluation.write(run.paths, RunEvaluation("not measured", sentence=sentence))
+            held_out_result.write(run.paths, HeldOutResult("not measured", sentence=sentence))
             return False
-        run_evaluation.claim(run.paths, replace(found, attempts=found.attempts + 1))
+        held_out_result.claim(run.paths, replace(found, attempts=found.attempts + 1))
     return True
 
 

@@ -18,7 +18,7 @@ MOST_ATTEMPTS = 2
 
 
 @dataclass(frozen=True)
-class RunEvaluation:
+class HeldOutResult:
     """The evaluation of a run at its end.
 
     Attributes:
@@ -47,23 +47,23 @@ class RunEvaluation:
 def ask_for_evaluation(config: RunConfig, paths: RunPaths) -> None:
     """Say that a run which has just finished is to be measured, if it is; whoever started it does."""
     if config.probes.held_out and config.data.evaluation:
-        write(paths, RunEvaluation("wanted"))
+        write(paths, HeldOutResult("wanted"))
     else:
         paths.evaluation.unlink(missing_ok=True)
 
 
-def write(paths: RunPaths, found: RunEvaluation) -> None:
+def write(paths: RunPaths, found: HeldOutResult) -> None:
     """Keep what is known."""
     write_json(paths.evaluation, asdict(found))
 
 
-def read(paths: RunPaths) -> RunEvaluation | None:
+def read(paths: RunPaths) -> HeldOutResult | None:
     """Return what is known; None where nothing is, or where it is about other weights by now."""
     values = read_state(paths.evaluation)
-    names = {one.name for one in fields(RunEvaluation)}
+    names = {one.name for one in fields(HeldOutResult)}
     if values.get("state") not in get_args(State):
         return None
-    found = RunEvaluation(**{key: value for key, value in values.items() if key in names})
+    found = HeldOutResult(**{key: value for key, value in values.items() if key in names})
     if found.state == "measuring" and not process_alive(found.pid, found.pid_started):
         return replace(found, state="wanted")
     if found.state == "measured" and found.step != checkpoints.adapter_step(paths):
@@ -71,7 +71,7 @@ def read(paths: RunPaths) -> RunEvaluation | None:
     return found
 
 
-def claim(paths: RunPaths, found: RunEvaluation) -> None:
+def claim(paths: RunPaths, found: HeldOutResult) -> None:
     """Say that this process measures the run, or starts the one that does."""
     me = psutil.Process()
     write(paths, replace(found, state="measuring", pid=os.getpid(), pid_started=me.create_time()))
