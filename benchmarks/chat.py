@@ -48,7 +48,7 @@ def measure(folder: Path, repeats: int, tokens: int) -> dict[str, float]:
 
     from studio.config.model import ModelConfig
     from studio.core.paths import SAMPLES
-    from studio.data.image_store import open_image
+    from studio.data.image_decoding import open_image
     from studio.inference.chat_inputs import build_inputs
     from studio.inference.engine import Engine
     from studio.inference.protocol import user_turn

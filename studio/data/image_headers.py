@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from studio.core.errors import DataError
-from studio.data.image_store import EXIF_ORIENTATION, FORMATS, PILLOW_ERRORS
+from studio.data.image_decoding import EXIF_ORIENTATION, FORMATS, PILLOW_ERRORS
 
 SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from studio.data.image_store import open_image
+from studio.data.image_decoding import open_image
 from studio.data.schema import Answer, Message, Part, Row
 
 if TYPE_CHECKING:

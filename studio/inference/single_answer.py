@@ -11,7 +11,7 @@ from studio.config import run_file
 from studio.config.model import ModelConfig
 from studio.core.errors import InputError, NotFoundError
 from studio.core.paths import Workspace
-from studio.data.image_store import open_image
+from studio.data.image_decoding import open_image
 from studio.inference.model_choice import Answerer, resolve
 from studio.inference.protocol import ChatDelta, Stopped, said, user_turn
 from studio.inference.sampling import Sampling

@@ -13,8 +13,9 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image
 
+from studio.data.image_decoding import FORMATS
 from studio.data.image_headers import decoding, upright_size
-from studio.data.image_store import FORMATS, ImageStore
+from studio.data.image_store import ImageStore
 
 HASH_SIDE = 16
 HASH_BITS = 10

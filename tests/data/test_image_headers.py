@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from studio.core.errors import DataError
+from studio.data.image_decoding import EXIF_ORIENTATION, open_image
 from studio.data.image_headers import upright_size
-from studio.data.image_store import EXIF_ORIENTATION, open_image
 from tests.data.conftest import encoded
 
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from studio.config.model import ModelConfig
 from studio.core.paths import SAMPLES, write_json
-from studio.data.image_store import open_image
+from studio.data.image_decoding import open_image
 from studio.inference.engine import Engine
 from studio.models.load import load_model
 from studio.runs.checkpoints import MARKER

@@ -11,7 +11,6 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
 from studio.core.errors import DataError
-from studio.data.image_store import find_below
 from studio.data.sources.file_census import MAX_ENTRIES, is_hidden, walked
 from studio.data.sources.file_kinds import ARCHIVES, IMAGE_ENDINGS, OTHER_IMAGES, is_image
 
@@ -22,6 +21,8 @@ _GIVEN_PLACE = re.compile(r"[?&]d=([^&#]+)")  # Label Studio: /data/local-files/
 _UPLOAD = re.compile(r"[0-9a-f]{2,8}-(?=.)")  # Label Studio: /data/upload/3/1a2b3c4d-name.png
 _NUMBER = re.compile(r"(?:coco_[a-z]+\d*_)?0*(\d+)")
 _SPLIT = re.compile(r"(train|val|test|dev|eval)(?:[^a-z]|idation|$)")
+LONGEST_NAME = 4096  # characters of a file name with its folders
+SAID_NAME = 200  # of them, those that a reason quotes
 _NEAR = 5_000  # names that the nearest is looked for among
 
 
@@ -53,6 +54,34 @@ def _parts(text: str) -> Parts:
 def folded(text: str) -> str:
     """Return a name as names are compared: whatever its case and its form of Unicode."""
     return unicodedata.normalize("NFC", text).casefold()
+
+
+def find_below(root: Path, name: str) -> Path:
+    """Find the file `name` below a folder whose links are resolved.
+
+    Raises:
+        DataError: For addresses, absolute names, `..`, links that lead outside, or no such file.
+    """
+    shown = repr(name if len(name) <= SAID_NAME else f"{name[:SAID_NAME]}…")
+    if len(name) > LONGEST_NAME:
+        raise DataError(f"{shown} is no file name: {len(name):,} characters.", field="image")
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", name) or name.startswith(("//", "\\\\")):
+        raise DataError(f"{shown} is an address; images are never fetched.", field="image")
+    plain = name.replace("\\", "/")
+    parts = plain.split("/")
+    if "\0" in name or plain.startswith(("/", "~")) or ".." in parts or re.match("[A-Za-z]:", name):
+        raise DataError(f"{shown} leads outside the folder of the data.", field="image")
+    try:
+        path = (root / plain).resolve()
+        inside, there = path.is_relative_to(root), path.is_file()
+    except (OSError, ValueError) as error:  # ValueError: characters that no file name has
+        reason = getattr(error, "strerror", None) or type(error).__name__
+        raise DataError(f"{shown} is no usable file name: {reason}.", field="image") from error
+    if not inside:
+        raise DataError(f"{shown} is a link out of the folder of the data.", field="image")
+    if not there:
+        raise DataError(f"there is no image file {shown}.", field="image")
+    return path
 
 
 @dataclass

@@ -11,7 +11,8 @@ from typing import Any
 from datasets import Dataset
 from PIL import Image
 
-from studio.data.image_store import named_sha, open_image
+from studio.data.image_decoding import open_image
+from studio.data.image_store import named_sha
 from studio.data.trl_format import SCORED, bare
 
 

@@ -7,7 +7,8 @@ import unicodedata
 import pytest
 
 from studio.core.errors import DataError
-from studio.data.sources.image_name_matching import ImageFinder, readings
+from studio.data.sources.image_name_matching import ImageFinder, find_below, readings
+from tests.data.conftest import png
 
 
 def made(root, *names):
@@ -164,3 +165,25 @@ def test_readings_of_a_name():
         ("data", "upload", "3", "1a2b3c4d-a.png"), ("data", "upload", "3", "a.png"),
     ]  # fmt: skip
     assert readings("50%25.png") == [("50%25.png",), ("50%.png",)]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../a.png", "x/../../a.png", "/etc/passwd", "~/a.png", "C:\\a.png", "\\\\host\\a.png",
+        "//host/a.png", "http://169.254.169.254/x.png", "file:///etc/passwd", "data:image/png;x",
+        "missing.png", "a\0.png", "..\\a.png", "x" * 5000,
+    ],
+)  # fmt: skip
+def test_names_that_lead_outside_are_refused(folder, name):
+    with pytest.raises(DataError):
+        find_below(folder.resolve(), name)
+
+
+def test_links_out_of_the_folder_are_refused(folder, tmp_path):
+    secret = tmp_path / "secret.png"
+    secret.write_bytes(png())
+    (folder / "link.png").symlink_to(secret)
+    with pytest.raises(DataError, match="link out of the folder"):
+        find_below(folder.resolve(), "link.png")
+    assert find_below(folder.resolve(), "./a.png") == (folder / "a.png").resolve()
