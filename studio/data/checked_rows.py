@@ -8,8 +8,7 @@ from itertools import islice
 from typing import Literal
 
 from studio.core.paths import Workspace
-from studio.data.field_uses import joined_fields
-from studio.data.schema import BadRow, FieldUse, Row
+from studio.data.schema import BadRow, FieldUse, Row, joined_fields
 from studio.data.sources import Source, open_source
 
 TRAIN = "train"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, TypeGuard
 
 Role = Literal["system", "user", "assistant"]
@@ -150,6 +150,22 @@ class FieldUse:
     def lost(self) -> int:
         """In how many rows its value is not used at all."""
         return 0 if self.role else self.rows - self.kept
+
+
+def joined_fields(of_splits: Sequence[Sequence[FieldUse]]) -> list[FieldUse]:
+    """Add up the fields of several splits, in the order of their first appearance."""
+    joined: dict[tuple[str, str], FieldUse] = {}
+    for use in (use for uses in of_splits for use in uses):
+        known = joined.get((use.path, use.role))
+        if known is not None:
+            use = replace(
+                known,
+                rows=known.rows + use.rows,
+                kept=known.kept + use.kept,
+                why=known.why or use.why,
+            )
+        joined[use.path, use.role] = use
+    return list(joined.values())
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from studio.data.schema import Answer, Message, Part, Row, plain_row
+from studio.data.schema import Answer, FieldUse, Message, Part, Row, joined_fields, plain_row
 
 TURNS = (
     Message("user", (Part("image"), Part("text", "One?"))),
@@ -40,3 +40,13 @@ def test_how_an_answer_was_made_changes_neither_what_it_is_nor_old_digests():
     assert values["candidates"] == (
         {"text": "yes", "author": "tiny", "tokens": 2, "decoding": how},
     )
+
+
+def test_fields_of_several_splits_are_added_up():
+    one = [FieldUse("question", 3, "question"), FieldUse("notes", 3, kept=2, why="too long")]
+    two = [FieldUse("question", 2, "question"), FieldUse("notes", 2, why="nested")]
+    joined = joined_fields([one, two])
+    assert joined == [
+        FieldUse("question", 5, "question"), FieldUse("notes", 5, kept=2, why="too long")
+    ]  # fmt: skip
+    assert joined[1].lost == 3

@@ -30,8 +30,7 @@ from studio.core.errors import DataError, RunFailedError, source_error
 from studio.core.logs import log_told
 from studio.core.paths import Workspace
 from studio.core.plurals import counted
-from studio.data.field_uses import joined_fields
-from studio.data.schema import BadRow, Row
+from studio.data.schema import BadRow, Row, joined_fields
 from studio.data.sources import Source, open_source
 from studio.data.sources.archive import bare_name
 from studio.data.sources.registry import open_reader
