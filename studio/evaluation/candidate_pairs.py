@@ -12,7 +12,7 @@ from studio.core.errors import InputError
 from studio.data.schema import Answer, Row
 from studio.evaluation.evaluation import DrawnAnswers
 from studio.metrics.document_answers import edit_distance
-from studio.metrics.style_tells import alike
+from studio.metrics.same_words import alike
 
 PairRule = Literal["different", "margin"]
 RULES: dict[str, str] = {

@@ -12,7 +12,8 @@ from studio.data.schema import Answer, Row
 from studio.evaluation.evaluation import RowAnswer
 from studio.evaluation.evaluation_store import Answered
 from studio.evaluation.match import MatchPair
-from studio.metrics.style_tells import alike, style_tells
+from studio.metrics.same_words import alike
+from studio.metrics.style_tells import style_tells
 
 SEEN = "an image that a contestant was trained on"
 UNANSWERED = "no answer of a contestant"

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 from studio.core.errors import InputError
 from studio.evaluation.evaluation import RowRecord
 from studio.metrics import Metric
-from studio.metrics.style_tells import alike
+from studio.metrics.same_words import alike
 
 RowFilter = Literal["all", "fixed", "broken", "both wrong", "different", "empty", "failed"]
 FILTERS: tuple[RowFilter, ...] = get_args(RowFilter)

@@ -14,7 +14,6 @@ OFTENER = 0.3
 OPENING_WORDS = 3
 LEAST_ANSWERS = 5
 _MARKDOWN = re.compile(r"(^|\n)\s*([-*•]\s|#{1,6}\s|\d+[.)]\s)|\*\*\S|`\S")
-_OUTSIDE = "*_`\"'“”‘’«».,;:!?()[]{}|#>~…。，；：！？、（）「」-–—•"
 
 
 def style_tells(answers: Mapping[str, Sequence[str]]) -> list[str]:
@@ -29,27 +28,6 @@ def style_tells(answers: Mapping[str, Sequence[str]]) -> list[str]:
         for second in names[place + 1 :]:
             told += _between(first, answers[first], second, answers[second])
     return told
-
-
-def alike(first: str, second: str) -> bool:
-    """Return whether two answers say the same in the same words.
-
-    Case, spaces, Markdown marks and the punctuation around words do not count; every word, sign and
-    digit does: one of them ("not", a minus) can be the whole difference.
-    """
-    return _words(first) == _words(second)
-
-
-def _words(text: str) -> list[str]:
-    words = [_bare(word) for word in text.casefold().split()]
-    return [word for word in words if word]
-
-
-def _bare(word: str) -> str:
-    bare = word.rstrip(_OUTSIDE)
-    while bare and bare[0] in _OUTSIDE and not re.match(r"[-–.,]\d", bare):
-        bare = bare[1:]
-    return bare
 
 
 def _between(first: str, ones: Sequence[str], second: str, others: Sequence[str]) -> list[str]:
