@@ -20,7 +20,6 @@ from studio.runs.decisions import ensure_not_accepted
 from studio.runs.event_log import EventLog
 from studio.runs.status import RunStatus, State, read_status, write_status
 
-STALLED_AFTER = 180.0
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
 SAID_ID = 80  # characters of a run's id that an error repeats
 
@@ -45,19 +44,6 @@ class Run:
         """Whether its worker process exists; one on another machine is believed to."""
         status = self.status
         return status.active and (status.elsewhere or process_alive(status.pid, status.pid_started))
-
-    @property
-    def stalled(self) -> bool:
-        """Whether the worker lives but has given no sign, not even in its log, for three minutes."""
-        if not self.status.active or time.time() - self.status.updated <= STALLED_AFTER:
-            return False
-        return time.time() - self.last_sign > STALLED_AFTER and self.alive
-
-    @property
-    def last_sign(self) -> float:
-        """When it last gave a sign of life, in its status or its log; seconds since the epoch."""
-        log = self.paths.log
-        return max(self.status.updated, log.stat().st_mtime if log.is_file() else 0.0)
 
     @property
     def has_adapter(self) -> bool:

@@ -10,6 +10,7 @@ from studio.runs import held_out_result
 from studio.runs.decisions import Decision
 from studio.runs.outcome import results
 from studio.runs.run_summary import RunCard
+from studio.runs.sign_of_life import last_sign
 from studio.runs.status import CACHING, ENDED, INITIALIZING
 from studio.ui.runs.compare import spans
 from studio.ui.runs.decision_card import verdict_chip
@@ -155,7 +156,7 @@ def _silence(summary: RunSummary) -> str:
     if summary.checkpoint:
         back = f"Resume goes on from the checkpoint of step {summary.checkpoint:,}"
     return notice(
-        f"No sign of life since {_clock(summary.run.last_sign)}",
+        f"No sign of life since {_clock(last_sign(summary.run))}",
         f"The worker still runs, so it has not crashed. {why} Stop now ends it; {back}.",
         tone="warn",
     )

@@ -22,6 +22,7 @@ from studio.runs.control import command_file
 from studio.runs.curves import Diary
 from studio.runs.hub_push import push_under_way
 from studio.runs.run_summary import CardIndex, RunCard, Stamp, stamp
+from studio.runs.sign_of_life import stalled
 from studio.runs.status import CACHING, ENDED, INITIALIZING, RunStatus, read_status
 from studio.runs.store import Run, RunStore
 
@@ -66,7 +67,7 @@ class RunSummary:
 
     @property
     def state(self) -> str:
-        return "stalled" if self.run.stalled else self.run.status.state
+        return "stalled" if stalled(self.run) else self.run.status.state
 
     @property
     def wish(self) -> command_file.Command:
