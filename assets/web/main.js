@@ -20,9 +20,9 @@ import { attachRowList } from "./library/row-list.js";
 import { attachUploadArea } from "./library/upload-area.js";
 import { showWriteForm } from "./library/write-form.js";
 import { startCurvePicture } from "./runs/curve-picture.js";
-import { recallLook } from "./runs/curve-look.js";
+import { recallLook } from "./runs/curve-options.js";
 import { startExportFiles } from "./runs/export-files.js";
-import { startReadingPlace } from "./runs/reading-place.js";
+import { startReadingPlace } from "./runs/focus-and-scroll.js";
 import {
   confirmRunDeletion, whatIsShown, withKeptLook, withRecalledLook,
 } from "./runs/event-values.js";

@@ -12,10 +12,10 @@ import { newKey, requestCase } from "./requests.js";
 import { plain } from "./answer-text.js";
 import { Viewer } from "./viewer.js";
 
-/** @typedef {import("./wire.js").Case} Case */
-/** @typedef {import("./wire.js").Card} Card */
-/** @typedef {import("./wire.js").Side} Side */
-/** @typedef {import("./wire.js").Vote} Vote */
+/** @typedef {import("./label-fields.js").Case} Case */
+/** @typedef {import("./label-fields.js").Card} Card */
+/** @typedef {import("./label-fields.js").Side} Side */
+/** @typedef {import("./label-fields.js").Vote} Vote */
 
 const LATE = "Not counted: what was pressed before is not done yet";
 const NO_CASE = "Not counted: there is no pair to decide";

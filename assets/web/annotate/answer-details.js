@@ -3,12 +3,12 @@
 import { targetOf, keyName } from "./keys.js";
 import { part } from "./page-elements.js";
 import { SKIP_REASONS } from "./label-kinds.js";
-import { withMark } from "./marks.js";
+import { withMark } from "./marked-words.js";
 import * as page from "./page-layout.js";
 import { deselect, selected } from "./answer-text.js";
 
 /** @typedef {import("./session.js").Session} Session */
-/** @typedef {import("./wire.js").Side} Side */
+/** @typedef {import("./label-fields.js").Side} Side */
 /** @typedef {"edit" | "ideal" | "bad" | "comment"} EditorName */
 /** @typedef {"reason" | "edit" | "ideal" | "comment"} Slot A field of the draft that is typed. */
 

@@ -1,10 +1,10 @@
 // What has been written about the pair on show and not yet sent; kept in this browser until it is.
-import { DETAIL_FIELDS, SHARED_FIELDS } from "./wire.js";
+import { DETAIL_FIELDS, SHARED_FIELDS } from "./label-fields.js";
 
-/** @typedef {import("./wire.js").Details} Details */
-/** @typedef {import("./wire.js").SharedDetails} SharedDetails */
-/** @typedef {import("./wire.js").ShownAnswer} ShownAnswer */
-/** @typedef {Details & {side: import("./wire.js").Side | ""}} DraftValues `side`: of the edit. */
+/** @typedef {import("./label-fields.js").Details} Details */
+/** @typedef {import("./label-fields.js").SharedDetails} SharedDetails */
+/** @typedef {import("./label-fields.js").ShownAnswer} ShownAnswer */
+/** @typedef {Details & {side: import("./label-fields.js").Side | ""}} DraftValues `side`: of the edit. */
 
 /**
  * The fields of `values` that go with every answer.

@@ -15,11 +15,11 @@ const AGAIN = ["look-again", "Look again", true];
 
 /**
  * @typedef {object} Situation
- * @property {import("./wire.js").Progress | null} progress
- * @property {import("./wire.js").DatasetView[]} datasets
+ * @property {import("./label-fields.js").Progress | null} progress
+ * @property {import("./label-fields.js").DatasetView[]} datasets
  * @property {string} dataset the one that is chosen; empty: all
  * @property {boolean} lead
- * @property {import("./wire.js").Standing} standing
+ * @property {import("./label-fields.js").Standing} standing
  */
 
 /**

@@ -4,7 +4,7 @@ import { toggleGold } from "./requests.js";
 
 /**
  * @typedef {object} GoldPage
- * @property {import("./wire.js").Card | null} shown
+ * @property {import("./label-fields.js").Card | null} shown
  * @property {boolean} lead
  * @property {(text: string) => void} notice
  * @property {(why: string) => void} missed
@@ -35,5 +35,5 @@ export class GoldMark {
   }
 }
 
-/** @param {import("./wire.js").Refusal} refusal */
+/** @param {import("./label-fields.js").Refusal} refusal */
 const refusalText = ({ message = "No connection.", remedy = "" }) => `${message} ${remedy}`;

@@ -4,7 +4,7 @@ import { requestCard, requestHistory } from "./requests.js";
 /** Answers that are read at once. */
 export const MOST = 200;
 
-/** @typedef {import("./wire.js").Card} Card */
+/** @typedef {import("./label-fields.js").Card} Card */
 /**
  * @typedef {object} Review
  * @property {number[]} pairs those answered, newest first

@@ -10,15 +10,15 @@ const RETRY_MS = [1000, 2000, 4000, 8000, 15000];
 const PASSING = [401, 403, 408, 429];
 
 /** @typedef {import("../shared/page-events.js").Identity} Identity */
-/** @typedef {import("./wire.js").SaveBody} SaveBody */
-/** @typedef {import("./wire.js").UndoBody} UndoBody */
+/** @typedef {import("./label-fields.js").SaveBody} SaveBody */
+/** @typedef {import("./label-fields.js").UndoBody} UndoBody */
 /** @typedef {{kind?: string, winner?: string | null, version: number}} Expected */
 /** @typedef {{user: string, name: string, unkept?: boolean}} Kept */
 /** @typedef {Kept & {path: "save", body: {key: string} & SaveBody, expects?: undefined}} SaveEntry */
 /** @typedef {Kept & {path: "undo", body: {key: string} & UndoBody, expects?: Expected}} UndoEntry */
 /** @typedef {SaveEntry | UndoEntry} Entry */
-/** @typedef {Partial<import("./wire.js").SaveReply & import("./wire.js").UndoReply>} SentJson */
-/** @typedef {import("./wire.js").Reply<SentJson>} SentReply */
+/** @typedef {Partial<import("./label-fields.js").SaveReply & import("./label-fields.js").UndoReply>} SentJson */
+/** @typedef {import("./label-fields.js").Reply<SentJson>} SentReply */
 
 /** @param {string} owner */
 const prefixOf = (owner) => `studio-outbox/${owner}/`;

@@ -11,9 +11,9 @@ import { markMore, watchMore } from "./long-texts.js";
 import { countsLine, many } from "./progress.js";
 import { markdown, plain } from "./answer-text.js";
 
-/** @typedef {import("./wire.js").Card} Card */
-/** @typedef {import("./wire.js").Side} Side */
-/** @typedef {import("./wire.js").ShownAnswer} ShownAnswer */
+/** @typedef {import("./label-fields.js").Card} Card */
+/** @typedef {import("./label-fields.js").Side} Side */
+/** @typedef {import("./label-fields.js").ShownAnswer} ShownAnswer */
 /** @typedef {import("./drafts.js").DraftValues} DraftValues */
 /** @typedef {ReturnType<typeof answerPanel>} AnswerParts */
 /** @typedef {ReturnType<typeof build>} Parts */
@@ -128,7 +128,7 @@ export const build = (root) => {
   return { root, ...head, ...view, ...pair, ...guide, work, empty, notice, news, help };
 };
 
-/** @param {import("./wire.js").Message | undefined} message */
+/** @param {import("./label-fields.js").Message | undefined} message */
 const textOf = (message) => (message?.parts ?? []).map(({ text }) => text).join("").trim();
 
 /**
@@ -260,7 +260,7 @@ export const fill = (parts, card, draft, differing) => {
 
 /**
  * @param {Parts} parts
- * @param {import("./wire.js").Progress} progress
+ * @param {import("./label-fields.js").Progress} progress
  */
 export const fillProgress = (parts, progress) => {
   parts.counts.textContent = countsLine(progress);
@@ -271,7 +271,7 @@ export const fillProgress = (parts, progress) => {
 
 /**
  * @param {Parts} parts
- * @param {import("./wire.js").DatasetView[]} datasets
+ * @param {import("./label-fields.js").DatasetView[]} datasets
  * @param {string} chosen
  */
 export const fillDatasets = (parts, datasets, chosen) => {

@@ -1,6 +1,6 @@
 // How far somebody is: counts, and how they are said.
 
-/** @typedef {import("./wire.js").Progress} Progress */
+/** @typedef {import("./label-fields.js").Progress} Progress */
 
 /**
  * @param {number} number

@@ -8,8 +8,8 @@ const RENEW_MS = 180000;
 const ASLEEP_MS = 300000;
 const COUNT_MS = 60000;
 
-/** @typedef {import("./wire.js").Card} Card */
-/** @typedef {import("./wire.js").NextReply} NextReply */
+/** @typedef {import("./label-fields.js").Card} Card */
+/** @typedef {import("./label-fields.js").NextReply} NextReply */
 /** @typedef {Pick<import("./outbox.js").Outbox, "entries" | "holds" | "problem" | "loggedOut">} Box */
 /**
  * What the page tells the queue and hears of it.

@@ -1,13 +1,13 @@
 // Requests of the annotating pages to the studio, one function for each route.
 import { USER } from "../shared/connection.js";
-import { deadline } from "../shared/deadline.js";
+import { deadline } from "../shared/request-timeout.js";
 
 const TIMEOUT_MS = 15000;
-/** @typedef {import("./wire.js").Card} Card */
-/** @typedef {import("./wire.js").Refusal} Refusal */
+/** @typedef {import("./label-fields.js").Card} Card */
+/** @typedef {import("./label-fields.js").Refusal} Refusal */
 /**
  * @template Json
- * @typedef {import("./wire.js").Reply<Json>} Reply
+ * @typedef {import("./label-fields.js").Reply<Json>} Reply
  */
 
 // crypto.randomUUID is missing on plain http addresses of a local network.
@@ -53,8 +53,8 @@ export const request = async (path, body, more = {}, user = null) => {
 const orNull = (asked) => asked.catch(() => null);
 
 /**
- * @param {import("./wire.js").NextBody} wanted
- * @returns {Promise<Reply<import("./wire.js").NextReply> | null>}
+ * @param {import("./label-fields.js").NextBody} wanted
+ * @returns {Promise<Reply<import("./label-fields.js").NextReply> | null>}
  */
 export const requestNext = (wanted) => orNull(request("next", wanted));
 
@@ -73,17 +73,17 @@ export const sendLeave = (stamp) => orNull(request("leave", { stamp }, { keepali
  * Undoes the latest answer that the server knows of, in the dataset that is chosen.
  *
  * @param {string | null} dataset
- * @returns {Promise<Reply<import("./wire.js").UndoReply> | null>}
+ * @returns {Promise<Reply<import("./label-fields.js").UndoReply> | null>}
  */
 export const undoLatest = (dataset) => orNull(request("undo", { key: newKey(), dataset }));
 
-/** @returns {Promise<Reply<import("./wire.js").DatasetView[]> | null>} */
+/** @returns {Promise<Reply<import("./label-fields.js").DatasetView[]> | null>} */
 export const requestDatasets = () => orNull(request("datasets"));
 
 /**
  * @param {number} limit
  * @param {number | null} before the label before which the listing begins
- * @returns {Promise<Reply<{entries: import("./wire.js").HistoryEntry[]}> | null>}
+ * @returns {Promise<Reply<{entries: import("./label-fields.js").HistoryEntry[]}> | null>}
  */
 export const requestHistory = (limit, before) =>
   orNull(request(`history?limit=${limit}${before === null ? "" : `&before=${before}`}`));
@@ -96,7 +96,7 @@ export const requestCard = (pair) => orNull(request(`card/${pair}`));
 
 /**
  * @param {string} dataset
- * @returns {Promise<Reply<import("./wire.js").GuidelineView> | null>}
+ * @returns {Promise<Reply<import("./label-fields.js").GuidelineView> | null>}
  */
 export const requestGuidelines = (dataset) =>
   orNull(request(`guidelines?dataset=${encodeURIComponent(dataset)}`));
@@ -106,7 +106,7 @@ export const requestGuidelines = (dataset) =>
  *
  * @param {number} pair_id
  * @param {number} version the one that a refusal told of; 0 without
- * @returns {Promise<Reply<import("./wire.js").GoldReply> | null>}
+ * @returns {Promise<Reply<import("./label-fields.js").GoldReply> | null>}
  */
 export const toggleGold = (pair_id, version) => orNull(request("gold", { pair_id, version }));
 
@@ -115,6 +115,6 @@ export const toggleGold = (pair_id, version) => orNull(request("gold", { pair_id
  *
  * @param {string} path below studio/team/
  * @param {object} [body]
- * @returns {Promise<Reply<import("./wire.js").CaseReply> | null>}
+ * @returns {Promise<Reply<import("./label-fields.js").CaseReply> | null>}
  */
 export const requestCase = (path, body) => orNull(request(`../team/${path}`, body));

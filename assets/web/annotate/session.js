@@ -10,7 +10,7 @@ import { History } from "./history.js";
 import { KeyGuard, hintLine } from "./key-guard.js";
 import { KEYS, SCROLL, movesImage, pressable, takesText, targetOf } from "./keys.js";
 import { scroll } from "./long-texts.js";
-import { WordMarker } from "./marks.js";
+import { WordMarker } from "./marked-words.js";
 import { Outbox } from "./outbox.js";
 import * as page from "./page-layout.js";
 import { counted, many } from "./progress.js";
@@ -18,15 +18,15 @@ import { Queue } from "./queue.js";
 import { requestDatasets, undoLatest } from "./requests.js";
 import { Viewer, prefetch } from "./viewer.js";
 
-/** @typedef {import("./wire.js").Card} Card */
-/** @typedef {import("./wire.js").Side} Side */
-/** @typedef {import("./wire.js").Kind} Kind */
-/** @typedef {import("./wire.js").NextReply} NextReply */
-/** @typedef {import("./wire.js").ShownAnswer} ShownAnswer */
+/** @typedef {import("./label-fields.js").Card} Card */
+/** @typedef {import("./label-fields.js").Side} Side */
+/** @typedef {import("./label-fields.js").Kind} Kind */
+/** @typedef {import("./label-fields.js").NextReply} NextReply */
+/** @typedef {import("./label-fields.js").ShownAnswer} ShownAnswer */
 /** @typedef {import("./outbox.js").Entry} Entry */
 /** @typedef {import("./outbox.js").SentReply} SentReply */
 /** @typedef {Card & {before: ShownAnswer | null}} DoneCard A card as its answer left it. */
-/** @typedef {Partial<import("./wire.js").KindDetails & {ideal: string, strength: import("./wire.js").Strength}>} More */
+/** @typedef {Partial<import("./label-fields.js").KindDetails & {ideal: string, strength: import("./label-fields.js").Strength}>} More */
 /** @typedef {(element?: HTMLElement) => unknown} Action */
 /** @typedef {(name: string, data: object) => void} Trigger Calls a handler in Python. */
 
@@ -56,11 +56,11 @@ export class Session {
     this.done = [];
     /** @type {number[]} Pairs whose answers were refused, the first of them first. */
     this.refused = [];
-    /** @type {import("./wire.js").Progress | null} */
+    /** @type {import("./label-fields.js").Progress | null} */
     this.progress = null;
-    /** @type {import("./wire.js").DatasetView[]} */
+    /** @type {import("./label-fields.js").DatasetView[]} */
     this.datasets = [];
-    /** @type {import("./wire.js").Standing} */
+    /** @type {import("./label-fields.js").Standing} */
     this.standing = {};
     this.differing = false;
     this.lead = false;
@@ -120,7 +120,7 @@ export class Session {
 
   /** @returns {Record<string, Action>} */
   actions() {
-    /** @param {Side} side @param {import("./wire.js").Strength} strength */
+    /** @param {Side} side @param {import("./label-fields.js").Strength} strength */
     const better = (side, strength) => () => this.answer("choose", side, { strength });
     return {
       left: () => this.details.choose("left") || better("left", "")(),
@@ -476,7 +476,7 @@ export class Session {
    *
    * @param {import("./outbox.js").Expected | undefined} expects
    * @param {Card} card
-   * @param {import("./wire.js").Progress} progress
+   * @param {import("./label-fields.js").Progress} progress
    */
   agree(expects, card, progress) {
     if (!this.outbox.entries.length) this.progress = progress;
@@ -506,7 +506,7 @@ export class Session {
    * The server refused an answer for good: what was typed is a draft again, and the page says so.
    *
    * @param {Entry} entry
-   * @param {import("./wire.js").Refusal} refusal
+   * @param {import("./label-fields.js").Refusal} refusal
    */
   refuse(entry, { message, remedy }) {
     const pair = entry.body.pair_id;

@@ -1,6 +1,6 @@
 // The values that events of the Runs tab send; no run where a deletion is declined.
 
-import { keepLook, recallLook } from "./curve-look.js";
+import { keepLook, recallLook } from "./curve-options.js";
 import { shownParts } from "../shared/unchanged-parts.js";
 
 /**

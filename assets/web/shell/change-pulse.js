@@ -1,7 +1,7 @@
 // The pulse: short words of the studio that change whenever something it shows does, and the parts
 // of the page that look again then (ui/shell/change_notification.py).
 
-import { deadline } from "../shared/deadline.js";
+import { deadline } from "../shared/request-timeout.js";
 import { announce, listen } from "../shared/page-events.js";
 
 /** @typedef {import("../shared/gradio-bridge.js").Component} Component */

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 
 import { Draft } from "../../../assets/web/annotate/drafts.js";
-import { DETAIL_FIELDS } from "../../../assets/web/annotate/wire.js";
+import { DETAIL_FIELDS } from "../../../assets/web/annotate/label-fields.js";
 import { openBrowser } from "./fakes.js";
 
 const GIVEN = {

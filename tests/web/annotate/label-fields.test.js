@@ -5,8 +5,8 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
 import { nextJudgement } from "../../../assets/web/annotate/answer-details.js";
-import { withMark } from "../../../assets/web/annotate/marks.js";
-import { DETAIL_FIELDS } from "../../../assets/web/annotate/wire.js";
+import { withMark } from "../../../assets/web/annotate/marked-words.js";
+import { DETAIL_FIELDS } from "../../../assets/web/annotate/label-fields.js";
 
 const ROOT = new URL("../../../", import.meta.url);
 const fieldsOf = (name, path) => {

@@ -7,7 +7,7 @@ import { Draft } from "../../../assets/web/annotate/drafts.js";
 import { Outbox } from "../../../assets/web/annotate/outbox.js";
 import { Queue } from "../../../assets/web/annotate/queue.js";
 import { Session } from "../../../assets/web/annotate/session.js";
-import { DETAIL_FIELDS } from "../../../assets/web/annotate/wire.js";
+import { DETAIL_FIELDS } from "../../../assets/web/annotate/label-fields.js";
 import { card, openBrowser, settled } from "./fakes.js";
 
 const PROGRESS = {

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 
-import { keepLook, parseLook, recallLook } from "../../../assets/web/runs/curve-look.js";
+import { keepLook, parseLook, recallLook } from "../../../assets/web/runs/curve-options.js";
 import { cut, minute, pictureName } from "../../../assets/web/runs/curve-picture.js";
 import { fileNameOf, refusal } from "../../../assets/web/runs/export-files.js";
-import { twinOf } from "../../../assets/web/runs/reading-place.js";
+import { twinOf } from "../../../assets/web/runs/focus-and-scroll.js";
 import { withKeptLook, withRecalledLook } from "../../../assets/web/runs/event-values.js";
 import { askToGoBack } from "../../../assets/web/runs/run-list.js";
 

@@ -4,8 +4,8 @@ import { deselect, select } from "./answer-text.js";
 
 const HOW = "Marking: ← → word, ⇧ → more words, 1 2 answer, M marks, Esc ends.";
 
-/** @typedef {import("./wire.js").Side} Side */
-/** @typedef {import("./wire.js").Span} Span */
+/** @typedef {import("./label-fields.js").Side} Side */
+/** @typedef {import("./label-fields.js").Span} Span */
 /**
  * @typedef {object} MarkPage
  * @property {Record<Side, {text: HTMLElement}>} parts
