@@ -263,14 +263,6 @@ class UploadFolders:
                     return kept.files
         return None
 
-    def drop_imported(self, path: str) -> None:
-        """Delete the upload that was imported from `path`, if it was one."""
-        with self._lock:
-            found = self.of_path(path)
-            if found is not None:
-                del self._kept[found.key]
-                shutil.rmtree(found.folder, ignore_errors=True)
-
     def _folder(self) -> Path:
         if self._own is None:
             self._own = own_folder(self.base)

@@ -16,10 +16,6 @@ if TYPE_CHECKING:
     from studio.evaluation.evaluation import Evaluation
     from studio.evaluation.evaluation_request import Wanted
 
-ALL_ALIKE = (
-    "The answers to each row are alike, so there is nothing to choose between: raise --temperature, "
-    "or let another model write beside it with --against."
-)
 
 Recipe = Literal["greedy+hot", "base+adapter", "with+without-image", "corrupted-image"]
 

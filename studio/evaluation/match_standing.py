@@ -10,8 +10,8 @@ from typing import Any
 from studio.core.plurals import counted
 from studio.evaluation.bradley_terry import Contestant, bradley_terry
 from studio.evaluation.match import Match
-from studio.evaluation.result_sentences import ranking_sentence, win_sentence
 from studio.evaluation.win_rate import Vote, WinRate, win_rate, win_rates_by_person
+from studio.evaluation.win_sentences import ranking_sentence, win_sentence
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,6 @@ from studio.evaluation.paired_tests import metric_figure, paired_figure
 from studio.metrics import Metric, RowScores, score_log_probabilities, score_rows
 from studio.metrics.log_probabilities import AnswerLogProbability, PairLogProbabilities
 
-MOST_NAMED = 50
 Scores = dict[str, RowScores]
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from studio.data.schema import Row
@@ -16,8 +15,6 @@ from studio.metrics.exact_match import normalise
 TOLERANCE = 0.01
 """Relative difference up to which two numbers count as equal."""
 
-OUTCOMES = ("right", "wrong", "missing", "extra")
-_PLACE = re.compile(r"\[\d+\]")
 _FENCE = re.compile(r"```(?:json)?\s*\n(.*?)\n?\s*```", re.DOTALL | re.IGNORECASE)
 
 
@@ -45,16 +42,6 @@ class FieldScores:
         return len(self.right) / keys if keys else 1.0
 
 
-@dataclass(frozen=True)
-class KeyCounts:
-    """How one key was answered over all rows."""
-
-    right: int
-    wrong: int
-    missing: int
-    extra: int
-
-
 def compare_fields(prediction: str, answer: str, tolerance: float = TOLERANCE) -> FieldScores:
     """Compare two texts of JSON value by value; the answer's fence ``` is looked into.
 
@@ -77,18 +64,6 @@ def compare_fields(prediction: str, answer: str, tolerance: float = TOLERANCE) -
         missing=tuple(path for path in right if path not in given),
         extra=tuple(path for path in given if path not in right),
     )
-
-
-def key_counts(compared: Iterable[FieldScores]) -> dict[str, KeyCounts]:
-    """Count over rows how each key was answered; places in lists are one key: `items[].price`."""
-    tallies: dict[str, Counter[str]] = {}
-    for fields in compared:
-        for outcome in OUTCOMES:
-            for path in getattr(fields, outcome):
-                tallies.setdefault(_PLACE.sub("[]", path), Counter())[outcome] += 1
-    return {
-        key: KeyCounts(*(tally[outcome] for outcome in OUTCOMES)) for key, tally in tallies.items()
-    }
 
 
 def json_score(prediction: str, accepted: Sequence[str], row: Row) -> float | None:

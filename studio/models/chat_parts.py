@@ -10,20 +10,13 @@ from typing import Any
 from PIL import Image
 
 from studio.core.errors import DataError
-from studio.data.schema import Message, Part, Row
+from studio.data.schema import Message
 
 LONGEST_EDGE = 2048
 """Images are shrunk to it: the services that are known shrink them further themselves."""
 MOST_PNG_BYTES = 2**20
 """Larger images are sent as JPEG."""
 JPEG_QUALITY = 90
-
-
-def row_messages(row: Row, system_prompt: str = "") -> tuple[Message, ...]:
-    """Return the conversation of a row, after the system prompt if it has none of its own."""
-    if not system_prompt or any(message.role == "system" for message in row.prompt):
-        return row.prompt
-    return (Message("system", (Part("text", system_prompt),)), *row.prompt)
 
 
 def chat_messages(

@@ -164,8 +164,7 @@ def test_an_upload_belongs_to_whoever_sent_it(folders):
 
 def test_what_was_imported_goes_and_what_nobody_uses(folders, monkeypatch):
     made, other = sent(folders, {"x/a": b"1"}), sent(folders, {"b": b"1"})
-    folders.drop_imported("/somewhere/else")
-    folders.drop_imported(str(made.path))
+    folders.drop("lea", made.key)
     assert not made.folder.exists() and other.path.exists()
     folders.clock.now += uploads.KEPT_WHEN_NEEDED + 1
     monkeypatch.setattr(upload_folders, "MAX_FILES", 1)

@@ -1,12 +1,10 @@
 import pytest
 
 from studio.metrics.json_fields import (
-    KeyCounts,
     compare_fields,
     flat_fields,
     is_json,
     json_score,
-    key_counts,
     same_value,
 )
 from tests.evaluation.row_makers import row_of
@@ -65,20 +63,6 @@ def test_paths():
         "c[0]": 1,
         "c[1].d": None,
     }
-
-
-def test_each_key_is_counted_over_rows():
-    right = '{"total": 1, "items": [{"price": 1}, {"price": 2}]}'
-    compared = [
-        compare_fields('{"total": 1, "items": [{"price": 1}, {"price": 3}], "tax": 0}', right),
-        compare_fields("no JSON", right),
-    ]
-    assert key_counts(compared) == {
-        "total": KeyCounts(right=1, wrong=0, missing=1, extra=0),
-        "items[].price": KeyCounts(right=1, wrong=1, missing=2, extra=0),
-        "tax": KeyCounts(right=0, wrong=0, missing=0, extra=1),
-    }
-    assert key_counts([]) == {}
 
 
 def test_the_best_accepted_answer_counts_and_others_are_passed_over():

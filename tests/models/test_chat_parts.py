@@ -6,8 +6,7 @@ import random
 
 from PIL import Image
 
-from studio.data.schema import Message, Part, Row
-from studio.models.chat_parts import LONGEST_EDGE, data_url, row_messages
+from studio.models.chat_parts import LONGEST_EDGE, data_url
 
 
 def opened(address: str) -> Image.Image:
@@ -26,11 +25,3 @@ def test_large_image_is_shrunk_and_sent_as_jpeg_without_what_its_file_said():
 def test_small_image_is_sent_as_it_is():
     image = Image.new("RGB", (20, 10), (1, 2, 3))
     assert opened(data_url(image)).convert("RGB").tobytes() == image.tobytes()
-
-
-def test_system_prompt_comes_before_rows_that_have_none():
-    asked = Message("user", (Part("text", "q"),))
-    own = Message("system", (Part("text", "own"),))
-    assert [m.text for m in row_messages(Row("1", (), (asked,)), "s")] == ["s", "q"]
-    assert row_messages(Row("1", (), (own, asked)), "s") == (own, asked)
-    assert row_messages(Row("1", (), (asked,))) == (asked,)

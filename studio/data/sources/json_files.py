@@ -11,7 +11,7 @@ from typing import Any
 
 from studio.core.errors import source_error
 from studio.data.schema import BadRow
-from studio.data.sources.json_shapes import Rows, rows_by_split
+from studio.data.sources.json_shapes import Rows
 from studio.data.sources.reader import Reader, Record
 from studio.data.sources.text_encoding import UTF8, encoding_of, is_wide
 
@@ -81,15 +81,6 @@ def holds_lines(path: Path) -> bool:
     if start != "{" or _is_whole(first) or isinstance(more[0], Record):
         return True
     return not first.rstrip().endswith((b"{", b"[", b","))  # as pretty ones go on
-
-
-def json_rows(path: Path) -> dict[str, Rows]:
-    """Read a JSON file as a whole; return its rows by split, `UNNAMED` where it names none.
-
-    Raises:
-        DataError: It is too large, is no JSON, or holds no rows.
-    """
-    return rows_by_split(json_value(path), path.name)
 
 
 def json_value(path: Path) -> Any:

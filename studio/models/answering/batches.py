@@ -54,9 +54,3 @@ def batches(rows: Iterable[TokenRow], size: int) -> list[list[list[TokenRow]]]:
         found[-1].append(piece)
         room -= len(piece)
     return found
-
-
-def halves(batch: Sequence[Sequence[TokenRow]]) -> list[list[list[TokenRow]]]:
-    """Return the rows of a batch as two batches."""
-    rows = [row for group in batch for row in group]
-    return batches(rows, -(-len(rows) // 2))
