@@ -7,6 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from studio.cli.model_options import (
+    AdaptersOption,
+    BatchSizeOption,
+    ColumnsOption,
+    KeyOption,
+    LimitOption,
+    LongestAnswerOption,
+    QuantizationOption,
+    SplitOption,
+)
 from studio.cli.options import JsonOption, WorkspaceOption, locate, look_at, print_json, say
 from studio.core.errors import InputError
 from studio.core.paths import Workspace
@@ -15,6 +25,7 @@ from studio.models.answering.sampling_settings import LONGEST_ANSWER
 if TYPE_CHECKING:
     from studio.evaluation.evaluation import Evaluation
     from studio.evaluation.evaluation_request import Wanted
+    from studio.launch.candidates import Outcome
 
 
 Recipe = Literal["greedy+hot", "base+adapter", "with+without-image", "corrupted-image"]
@@ -28,15 +39,7 @@ def candidates(
             help='The base model: a hub id, a folder or "embedded"; with @RUN that run\'s adapter.',
         ),
     ] = None,
-    adapter: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--adapter",
-            metavar="RUN[@STEP]|DIR|endpoint:URL#MODEL",
-            help="Who writes: a run, a checkpoint, an adapter folder, a model of an OpenAI-compatible "
-            "server; several write side by side.",
-        ),
-    ] = None,
+    adapter: AdaptersOption = None,
     against: Annotated[
         str | None, typer.Option(metavar="base|RUN", help="Somebody who writes beside them.")
     ] = None,
@@ -47,11 +50,9 @@ def candidates(
             help="library:<dataset>, whose rows get the answers; or a hub id, a file, a folder.",
         ),
     ] = None,
-    split: Annotated[str | None, typer.Option(help="A split or a slice of one.")] = None,
-    column: Annotated[
-        list[str] | None, typer.Option("--column", metavar="ROLE=NAME", help="question=query")
-    ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first rows.")] = None,
+    split: SplitOption = None,
+    column: ColumnsOption = None,
+    limit: LimitOption = None,
     unanswered: Annotated[
         bool, typer.Option("--unanswered", help="Only rows of the library without any answer.")
     ] = False,
@@ -89,17 +90,10 @@ def candidates(
             "dataset, marked as written by a model.",
         ),
     ] = False,
-    max_new_tokens: Annotated[
-        int, typer.Option(min=1, max=4096, help="Longest answer; it is cut there.")
-    ] = LONGEST_ANSWER,
-    batch_size: Annotated[int, typer.Option(min=1, max=1024, help="Answers at once.")] = 16,
-    quantization: Annotated[str, typer.Option(help="none, int8, nf4 or fp4.")] = "none",
-    key_from: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME", help="The environment variable that holds the key of the endpoint."
-        ),
-    ] = "",
+    max_new_tokens: LongestAnswerOption = LONGEST_ANSWER,
+    batch_size: BatchSizeOption = 16,
+    quantization: QuantizationOption = "none",
+    key_from: KeyOption = "",
     resume: Annotated[
         str | None, typer.Option(metavar="ID", help="Go on with writing that was stopped.")
     ] = None,
@@ -146,20 +140,27 @@ def candidates(
     done = compute_here(place, made, delivery)
     outcome = outcome_of(place, done, delivery.counts["changed"])
     if json:
-        print_json(
-            {
-                "id": done.evaluation_id,
-                "state": done.status.state,
-                "dataset": done.request.dataset,
-                "writers": [one.name for one in done.request.models],
-                "rule": done.request.rule,
-                "seconds": round(done.status.seconds, 3),
-                **outcome.counts,
-                "tells": list(outcome.tells),
-                "notes": list(done.notes),
-            }
-        )
-        return 0
+        print_json(_summary(done, outcome))
+    else:
+        _tell(done, outcome)
+    return 0
+
+
+def _summary(done: Evaluation, outcome: Outcome) -> dict[str, Any]:
+    return {
+        "id": done.evaluation_id,
+        "state": done.status.state,
+        "dataset": done.request.dataset,
+        "writers": [one.name for one in done.request.models],
+        "rule": done.request.rule,
+        "seconds": round(done.status.seconds, 3),
+        **outcome.counts,
+        "tells": list(outcome.tells),
+        "notes": list(done.notes),
+    }
+
+
+def _tell(done: Evaluation, outcome: Outcome) -> None:
     for sentence in outcome.sentences:
         say(sentence)
     for note in done.notes:
@@ -168,7 +169,6 @@ def candidates(
         say(f"Answer them: --data 'library:{done.request.dataset}' --unanswered")
     if outcome.counts.get("pairs"):
         say(f"Label them: dataset {done.request.dataset!r} in Annotate.")
-    return 0
 
 
 def _parted(model: str) -> tuple[str, str]:

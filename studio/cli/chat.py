@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from studio.cli.model_options import QuantizationOption, SameBaseOption
 from studio.cli.options import JsonOption, WorkspaceOption, look_at, print_json
 from studio.core.errors import InputError
 
@@ -20,17 +21,11 @@ def chat(
     adapter: Annotated[
         str | None, typer.Option("--adapter", help="Run id or adapter folder.")
     ] = None,
-    same_base: Annotated[
-        bool,
-        typer.Option(
-            "--same-base",
-            help="The model that the adapter names is this one under another name or path.",
-        ),
-    ] = False,
+    same_base: SameBaseOption = False,
     compare: Annotated[bool, typer.Option("--compare", help="Ask the base model too.")] = False,
     max_new_tokens: Annotated[int, typer.Option(min=1, max=4096)] = 256,
     temperature: Annotated[float, typer.Option(min=0.0, max=2.0)] = 0.0,
-    quantization: Annotated[str, typer.Option(help="none, int8, nf4 or fp4.")] = "none",
+    quantization: QuantizationOption = "none",
     workspace: WorkspaceOption = None,
     json: JsonOption = False,
 ) -> int:

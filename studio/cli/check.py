@@ -10,6 +10,7 @@ import typer
 
 from studio.cli.data import mapping
 from studio.cli.import_report import fields_json, unused_lines
+from studio.cli.model_options import ColumnsOption, LimitOption, SameBaseOption
 from studio.cli.options import JsonOption, WorkspaceOption, locate, print_json, say
 from studio.config.run import Method
 from studio.core.errors import InputError
@@ -50,10 +51,8 @@ def check(
     split: Annotated[
         str | None, typer.Option(help="One split or a slice, for example train[:10%]; else all.")
     ] = None,
-    column: Annotated[
-        list[str] | None, typer.Option("--column", metavar="ROLE=NAME", help="question=query")
-    ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first rows.")] = None,
+    column: ColumnsOption = None,
+    limit: LimitOption = None,
     adapter: Annotated[
         str | None,
         typer.Option(help="Run id or adapter folder to be trained further: does it fit the model?"),
@@ -62,13 +61,7 @@ def check(
         str | None,
         typer.Option(help="How the adapter will be trained: sft or dpo.", show_default="sft"),
     ] = None,
-    same_base: Annotated[
-        bool,
-        typer.Option(
-            "--same-base",
-            help="The model that the adapter names is this one under another name or path.",
-        ),
-    ] = False,
+    same_base: SameBaseOption = False,
     workspace: WorkspaceOption = None,
     json: JsonOption = False,
 ) -> int:

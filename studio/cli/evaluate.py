@@ -8,6 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from studio.cli.model_options import (
+    AdaptersOption,
+    BatchSizeOption,
+    ColumnsOption,
+    KeyOption,
+    LimitOption,
+    LongestAnswerOption,
+    QuantizationOption,
+    SameBaseOption,
+    SplitOption,
+)
 from studio.cli.options import JsonOption, WorkspaceOption, locate, look_at, print_json, say
 from studio.core.errors import InputError, StoppedError
 from studio.core.paths import EMBEDDED, Workspace
@@ -26,15 +37,7 @@ def evaluate(
             help='The base model: a hub id, a folder or "embedded"; or endpoint:URL#MODEL.'
         ),
     ] = None,
-    adapter: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--adapter",
-            metavar="RUN[@STEP]|DIR|endpoint:URL#MODEL",
-            help="A run, a checkpoint of it, an adapter folder, or a model of an OpenAI-compatible "
-            "server; may be given several times.",
-        ),
-    ] = None,
+    adapter: AdaptersOption = None,
     against: Annotated[
         str | None,
         typer.Option(
@@ -49,13 +52,9 @@ def evaluate(
             "run:RUN for the rows that a run holds out.",
         ),
     ] = None,
-    split: Annotated[
-        str | None, typer.Option(help="A split or a slice of one, for example test[:10%].")
-    ] = None,
-    column: Annotated[
-        list[str] | None, typer.Option("--column", metavar="ROLE=NAME", help="question=query")
-    ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first rows.")] = None,
+    split: SplitOption = None,
+    column: ColumnsOption = None,
+    limit: LimitOption = None,
     metrics: Annotated[
         str | None,
         typer.Option(metavar="a,b", help="Names of metrics; else those that suit the rows."),
@@ -64,24 +63,11 @@ def evaluate(
         Path | None,
         typer.Option(metavar="FILE.py", help="A metric of your own; the file is run."),
     ] = None,
-    max_new_tokens: Annotated[
-        int, typer.Option(min=1, max=4096, help="Longest answer; it is cut there.")
-    ] = 64,
-    batch_size: Annotated[int, typer.Option(min=1, max=1024, help="Rows asked at once.")] = 16,
-    quantization: Annotated[str, typer.Option(help="none, int8, nf4 or fp4.")] = "none",
-    same_base: Annotated[
-        bool,
-        typer.Option(
-            "--same-base",
-            help="The model that the adapter names is this one under another name or path.",
-        ),
-    ] = False,
-    key_from: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME", help="The environment variable that holds the key of the endpoint."
-        ),
-    ] = "",
+    max_new_tokens: LongestAnswerOption = 64,
+    batch_size: BatchSizeOption = 16,
+    quantization: QuantizationOption = "none",
+    same_base: SameBaseOption = False,
+    key_from: KeyOption = "",
     resume: Annotated[
         str | None, typer.Option(metavar="ID", help="Go on with an evaluation that was stopped.")
     ] = None,

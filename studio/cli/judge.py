@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from studio.cli.model_options import KeyOption
 from studio.cli.options import JsonOption, WorkspaceOption, locate, look_at, print_json, say
 from studio.core.errors import InputError, StoppedError
 from studio.core.paths import Workspace
@@ -34,9 +35,7 @@ def judge(
             help="The model's name at the endpoint; without one, a model of this machine.",
         ),
     ] = "",
-    key_from: Annotated[
-        str, typer.Option(metavar="NAME", help="The environment variable that holds the key.")
-    ] = "",
+    key_from: KeyOption = "",
     limit: Annotated[int | None, typer.Option(min=1, help="Most pairs now.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Send without asking.")] = False,
     count: Annotated[

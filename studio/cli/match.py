@@ -7,6 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from studio.cli.model_options import (
+    AdaptersOption,
+    KeyOption,
+    LimitOption,
+    LongestAnswerOption,
+    SplitOption,
+)
 from studio.cli.options import JsonOption, WorkspaceOption, locate, look_at, print_json, say
 from studio.core.errors import InputError
 from studio.core.paths import Workspace
@@ -25,15 +32,7 @@ def match(
             "answers are judged.",
         ),
     ] = None,
-    adapter: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--adapter",
-            metavar="RUN[@STEP]|DIR|endpoint:URL#MODEL",
-            help="A contestant on that base, or a model of an OpenAI-compatible server; may be "
-            "given several times.",
-        ),
-    ] = None,
+    adapter: AdaptersOption = None,
     against: Annotated[
         str | None, typer.Option(metavar="base|RUN", help="The contestant that others are up to.")
     ] = None,
@@ -43,17 +42,10 @@ def match(
             metavar="SOURCE", help="The rows to answer: as for evaluate; run:RUN for held-out ones."
         ),
     ] = None,
-    split: Annotated[str | None, typer.Option(help="A split or a slice of one.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first rows.")] = None,
-    max_new_tokens: Annotated[
-        int, typer.Option(min=1, max=4096, help="Longest answer; it is cut there.")
-    ] = 64,
-    key_from: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME", help="The environment variable that holds the key of the endpoint."
-        ),
-    ] = "",
+    split: SplitOption = None,
+    limit: LimitOption = None,
+    max_new_tokens: LongestAnswerOption = 64,
+    key_from: KeyOption = "",
     overlap: Annotated[int, typer.Option(min=1, max=50, help="People who judge each pair.")] = 1,
     with_seen: Annotated[
         bool,
