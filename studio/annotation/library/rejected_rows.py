@@ -6,7 +6,6 @@ import csv
 import shutil
 import tempfile
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from studio.annotation.library.rejection_reasons import ReasonGroup, ReasonGroups
@@ -39,12 +38,7 @@ class LeftOut:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._file.close()
 
     def add(self, row: BadRow) -> None:

@@ -137,6 +137,21 @@ def _opened(
     return open_any(spec, workspace, split, None, reading.images), reading
 
 
+def _opened_splits(
+    spec: str, workspace: Workspace, split: str | None, reading: Reading
+) -> tuple[list[Source | WorkspaceSource], Reading]:
+    """Open a source once for each split that is asked for."""
+    splits: Sequence[str | None] = (split or None,)
+    if split == ALL_SPLITS:
+        first, reading = _opened(spec, workspace, None, reading)
+        splits = first.splits
+    sources: list[Source | WorkspaceSource] = []
+    for name in splits:
+        source, reading = _opened(spec, workspace, name, reading)
+        sources.append(source)
+    return sources, reading
+
+
 def source_columns(spec: str, workspace: Workspace, split: str | None = None) -> tuple[str, ...]:
     """List the columns of a source that nobody recognised, to be mapped by hand.
 
@@ -198,14 +213,7 @@ def import_source(
     reading = choose_reading(
         store.saved_reading(name or dataset_name(spec)), columns, images, use_saved
     )
-    splits: Sequence[str | None] = (split or None,)
-    if split == ALL_SPLITS:
-        first, reading = _opened(spec, workspace, None, reading)
-        splits = first.splits
-    sources: list[Source | WorkspaceSource] = []
-    for name_of_split in splits:
-        source, reading = _opened(spec, workspace, name_of_split, reading)
-        sources.append(source)
+    sources, reading = _opened_splits(spec, workspace, split, reading)
     first = sources[0]
     named = first.split if isinstance(first, WorkspaceSource) else dataset_name(spec)
     dataset = name or named
@@ -228,7 +236,7 @@ def import_source(
                     if on_progress and (read % EVERY == 0 or read == total):
                         on_progress(read, total)
                 if not batch.rows:
-                    raise _nothing_usable(sources[0], bad)
+                    raise _nothing_usable(first, bad)
                 left_out = bad.keep(workspace.left_out(batch.number))
         except OSError as error:
             raise RunFailedError(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import tarfile
 from pathlib import Path
-from types import TracebackType
 from typing import IO
 
 from studio.data.sources.archive_member import Member
@@ -25,12 +24,7 @@ class TarMembers:
     def __enter__(self) -> TarMembers:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._tar.close()
         self._file.close()
 

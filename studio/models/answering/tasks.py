@@ -110,22 +110,10 @@ class Answers:
         examples: Sequence[EvalExample],
         stopped: Stopped,
     ) -> list[RowAnswer]:
-        ends, stopping = stop_tokens(processor, model), _Stopping(stopped)
         # Padding would count as repeated.
         alone = (model.generation_config.repetition_penalty or 1.0) != 1.0
         size = 1 if alone else len(examples)
-        made = generate(
-            model,
-            processor,
-            examples,
-            batch_size=size,
-            max_new_tokens=self.most,
-            stopping=stopping,
-            ends=ends,
-        )
-        if stopping.said:
-            raise StoppedError("Stopped while answers were written.")
-        return [RowAnswer(one.text, one.tokens, cut=one.tokens == self.most) for one in made]
+        return _written(model, processor, examples, self.most, size, stopped)
 
     def failed(self, reason: str) -> RowAnswer:
         return RowAnswer(reason=reason)
@@ -180,23 +168,11 @@ class Samples:
         examples: Sequence[EvalExample],
         stopped: Stopped,
     ) -> list[RowSamples]:
-        ends, stopping = stop_tokens(processor, model), _Stopping(stopped)
         found = []
         for prompt, example in zip(prompts, examples, strict=True):
             draws, streams = zip(*self._drawn(prompt), strict=True)
-            made = generate(
-                model,
-                processor,
-                [example] * len(draws),
-                batch_size=len(draws),
-                max_new_tokens=self.most,
-                stopping=stopping,
-                ends=ends,
-                choosing=DrawnTokens(draws, streams),
-            )
-            if stopping.said:
-                raise StoppedError("Stopped while answers were written.")
-            answers = [RowAnswer(one.text, one.tokens, cut=one.tokens == self.most) for one in made]
+            same, drawn = [example] * len(draws), DrawnTokens(draws, streams)
+            answers = _written(model, processor, same, self.most, len(draws), stopped, drawn)
             found.append(RowSamples(answers))
         return found
 
@@ -302,6 +278,32 @@ class _Stopping(StoppingCriteria):
     def __call__(self, input_ids: torch.Tensor, scores: Any, **_: Any) -> torch.Tensor:
         self.said = self.said or self._stopped()
         return torch.full((len(input_ids),), self.said, device=input_ids.device)
+
+
+def _written(
+    model: PreTrainedModel,
+    processor: ProcessorMixin,
+    examples: Sequence[EvalExample],
+    most: int,
+    size: int,
+    stopped: Stopped,
+    choosing: DrawnTokens | None = None,
+) -> list[RowAnswer]:
+    """Answer rows by the model's own `generate`, `size` at once."""
+    stopping = _Stopping(stopped)
+    made = generate(
+        model,
+        processor,
+        examples,
+        batch_size=size,
+        max_new_tokens=most,
+        stopping=stopping,
+        ends=stop_tokens(processor, model),
+        choosing=choosing,
+    )
+    if stopping.said:
+        raise StoppedError("Stopped while answers were written.")
+    return [RowAnswer(one.text, one.tokens, cut=one.tokens == most) for one in made]
 
 
 def _tokens(processor: ProcessorMixin, example: EvalExample, answer: str) -> int:
