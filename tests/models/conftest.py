@@ -1,10 +1,13 @@
 """A workspace with its images, and the embedded model loaded once."""
 
+import shutil
+
 import pytest
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from studio.core.paths import TINY_VLM, Workspace
 from studio.data.image_store import ImageStore
+from tests.adapter_folders import configured, save_adapter_of
 
 
 @pytest.fixture
@@ -25,3 +28,14 @@ def processor():
 @pytest.fixture(scope="session")
 def model():
     return AutoModelForImageTextToText.from_pretrained(TINY_VLM).eval()
+
+
+@pytest.fixture(scope="module")
+def lora(tmp_path_factory):
+    return save_adapter_of(configured("LORA"), tmp_path_factory.mktemp("lora") / "made")
+
+
+@pytest.fixture
+def folder(lora, tmp_path):
+    """A copy that a test may damage."""
+    return shutil.copytree(lora, tmp_path / "made")

@@ -10,47 +10,11 @@ from peft import get_peft_model
 from studio.config.model import ModelConfig
 from studio.core.errors import ModelError
 from studio.models import adapter_weights
-from studio.models.adapter_weights import DEFAULT, check_adapter, put_on, state_of
+from studio.models.adapter_weights import DEFAULT, state_of
 from studio.models.load import load_model
 from tests.adapter_folders import configured, reweigh, save_adapter_of
 from tests.families.build import save
-
-IDS = torch.arange(2, 14).unsqueeze(0)
-
-
-EMBEDDED = ModelConfig()
-
-
-PURPOSES = ("chat", "sft", "dpo")
-
-
-def logits(model):
-    model.eval()
-    with torch.no_grad():
-        return model(input_ids=IDS).logits
-
-
-@pytest.fixture(scope="module")
-def lora(tmp_path_factory):
-    return save_adapter_of(configured("LORA"), tmp_path_factory.mktemp("lora") / "made")
-
-
-@pytest.fixture
-def folder(lora, tmp_path):
-    """A copy that a test may damage."""
-    return shutil.copytree(lora, tmp_path / "made")
-
-
-def refused(folder, purpose="sft", model=EMBEDDED, **kwargs):
-    with pytest.raises(ModelError) as caught:
-        check_adapter(folder, model, purpose=purpose, field="here", **kwargs)
-    assert caught.value.field == "here" and caught.value.remedy
-    return caught.value.message
-
-
-def loaded(folder, model=EMBEDDED, purpose="sft", **kwargs):
-    adapter = check_adapter(folder, model, purpose=purpose, field="here", **kwargs)
-    return put_on(load_model(model).model, adapter)
+from tests.models.adapters_put_on import EMBEDDED, PURPOSES, loaded, logits, refused
 
 
 @pytest.mark.parametrize("purpose", PURPOSES)

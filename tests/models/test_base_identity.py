@@ -4,40 +4,10 @@ import shutil
 
 import pytest
 
-from studio.config.model import ModelConfig
-from studio.core.errors import ModelError
 from studio.core.paths import TINY_VLM
-from studio.models.adapter_weights import DEFAULT, check_adapter, put_on
-from studio.models.load import load_model
-from tests.adapter_folders import configured, describe, save_adapter_of
-
-EMBEDDED = ModelConfig()
-
-
-PURPOSES = ("chat", "sft", "dpo")
-
-
-@pytest.fixture(scope="module")
-def lora(tmp_path_factory):
-    return save_adapter_of(configured("LORA"), tmp_path_factory.mktemp("lora") / "made")
-
-
-@pytest.fixture
-def folder(lora, tmp_path):
-    """A copy that a test may damage."""
-    return shutil.copytree(lora, tmp_path / "made")
-
-
-def refused(folder, purpose="sft", model=EMBEDDED, **kwargs):
-    with pytest.raises(ModelError) as caught:
-        check_adapter(folder, model, purpose=purpose, field="here", **kwargs)
-    assert caught.value.field == "here" and caught.value.remedy
-    return caught.value.message
-
-
-def loaded(folder, model=EMBEDDED, purpose="sft", **kwargs):
-    adapter = check_adapter(folder, model, purpose=purpose, field="here", **kwargs)
-    return put_on(load_model(model).model, adapter)
+from studio.models.adapter_weights import DEFAULT, check_adapter
+from tests.adapter_folders import describe
+from tests.models.adapters_put_on import EMBEDDED, PURPOSES, loaded, refused
 
 
 @pytest.mark.parametrize("purpose", PURPOSES)

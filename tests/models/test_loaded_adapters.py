@@ -1,40 +1,15 @@
 """Adapters that take turns on one base."""
 
-import shutil
-
 import pytest
 import torch
 from peft import PeftModel
 
-from studio.config.model import ModelConfig
 from studio.core.errors import ModelError
 from studio.models.adapter_config import WEIGHTS
 from studio.models.load import load_model
 from studio.models.loaded_adapters import AdapterShelf
 from tests.adapter_folders import configured, save_adapter_of
-
-IDS = torch.arange(2, 14).unsqueeze(0)
-
-
-EMBEDDED = ModelConfig()
-
-
-def logits(model):
-    model.eval()
-    with torch.no_grad():
-        return model(input_ids=IDS).logits
-
-
-@pytest.fixture(scope="module")
-def lora(tmp_path_factory):
-    return save_adapter_of(configured("LORA"), tmp_path_factory.mktemp("lora") / "made")
-
-
-@pytest.fixture
-def folder(lora, tmp_path):
-    """A copy that a test may damage."""
-    return shutil.copytree(lora, tmp_path / "made")
-
+from tests.models.adapters_put_on import EMBEDDED, logits
 
 KINDS = ("LORA", "LOHA", "LOKR", "IA3", "VERA", "OFT", "BOFT", "LN_TUNING", "TRAINABLE_TOKENS")
 
