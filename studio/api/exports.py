@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from html import escape
 
 from fastapi import APIRouter, Depends, HTTPException, Request
@@ -11,6 +10,7 @@ from fastapi.responses import StreamingResponse
 from studio.annotation.export.kept_exports import KeptExport, archive, find_export, newest_exports
 from studio.api.access.request_checks import StudioRoute, check_host
 from studio.api.context import StudioContext
+from studio.core.local_time import minute
 from studio.core.paths import Workspace
 
 MOST_LISTED = 50
@@ -46,7 +46,7 @@ def past_exports(workspace: Workspace) -> str:
         return ""
     head = "".join(f"<th>{cell}</th>" for cell in ("Made", "Export", "Rows", "Format", ""))
     lines = "".join(
-        f"<tr><td>{_when(one.made_at)}</td><td>{escape(one.name)}</td>"
+        f"<tr><td>{minute(one.made_at)}</td><td>{escape(one.name)}</td>"
         f"<td>{one.rows or '–'}</td><td>{escape(one.format)}</td><td>{download_link(one)}</td></tr>"
         for one in kept
     )
@@ -66,7 +66,3 @@ def size(number: int) -> str:
             return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
         value /= 1000
     return f"{value:.1f} GB"
-
-
-def _when(at: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M", time.localtime(at))

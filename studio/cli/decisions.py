@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import asdict
 from typing import Annotated
 
@@ -10,6 +9,7 @@ import typer
 
 from studio.cli.options import JsonOption, WorkspaceOption, locate, look_at, print_json, say
 from studio.core.errors import InputError
+from studio.core.local_time import minute
 from studio.runs.run_names import find_run
 from studio.runs.store import RunStore
 
@@ -56,7 +56,7 @@ def decisions(workspace: WorkspaceOption = None, json: JsonOption = False) -> No
     if not found:
         say("Nothing was decided yet: `python -m studio runs decide RUN --accept --reason …`.")
     for one in found:
-        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(one.at))
+        when = minute(one.at)
         by = f" by {one.who}" if one.who else ""
         typer.echo(f"{when}  {one.run}  {one.verdict}{by}: {one.reason}")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,6 +20,7 @@ from studio.cli.model_options import (
 )
 from studio.cli.options import JsonOption, WorkspaceOption, locate, look_at, print_json, say
 from studio.core.errors import InputError, StoppedError
+from studio.core.local_time import minute
 from studio.core.paths import EMBEDDED, Workspace
 
 if TYPE_CHECKING:
@@ -220,7 +220,7 @@ def list_evaluations(place: Workspace, json: bool, *, drawn: bool) -> int:
     if not found:
         say("No model has written candidates yet." if drawn else "No evaluations yet.")
     for one in found:
-        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(one.status.created))
+        when = minute(one.status.created)
         names = ", ".join(model.name for model in one.request.models)
         about = f"→ {one.request.dataset}" if drawn else f"· {one.request.source}"
         typer.echo(

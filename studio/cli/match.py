@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,6 +15,7 @@ from studio.cli.model_options import (
 )
 from studio.cli.options import JsonOption, WorkspaceOption, locate, look_at, print_json, say
 from studio.core.errors import InputError
+from studio.core.local_time import minute
 from studio.core.paths import Workspace
 from studio.core.plurals import counted
 
@@ -180,7 +180,7 @@ def _list(place: Workspace, json: bool) -> int:
     if not found:
         say("No matches yet.")
     for one in found:
-        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(one.created))
+        when = minute(one.created)
         typer.echo(
             f"{one.match_id:<22} {one.state:<10} {len(one.pairs):>5} pairs  {when}  "
             f"{' · '.join(one.contestants)}"

@@ -22,6 +22,7 @@ from studio.cli.options import (
 )
 from studio.config import run_file
 from studio.core.errors import ConflictError, InputError
+from studio.core.local_time import minute
 from studio.core.logs import log_told
 from studio.launch.foreground_run import follow, measure, start_now
 from studio.runs import held_out_result, queue
@@ -56,7 +57,7 @@ def list_(workspace: WorkspaceOption = None, json: JsonOption = False) -> None:
         say("No runs yet. `python -m studio demo` makes two.")
     for run in found:
         status = run.status
-        started = time.strftime("%Y-%m-%d %H:%M", time.localtime(status.queued))
+        started = minute(status.queued)
         typer.echo(
             f"{run.run_id:<48} {_about(run)['method'] or '?':<4} {status.state:<9} "
             f"{status.step:>6}/{status.total_steps:<6} {started}"

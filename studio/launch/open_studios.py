@@ -20,6 +20,7 @@ from pathlib import Path
 import psutil
 
 from studio.core.errors import BusyError
+from studio.core.local_time import minute
 from studio.core.paths import Workspace, read_state, write_json
 from studio.core.process_identity import process_alive
 
@@ -51,7 +52,7 @@ class Studio:
 
     def __str__(self) -> str:
         where = f" at {self.address}" if self.address else ""
-        since = time.strftime("%Y-%m-%d %H:%M", time.localtime(self.since))
+        since = minute(self.since)
         return f"studio{where} (process {self.pid} of {self.user} on {self.host}, since {since})"
 
 

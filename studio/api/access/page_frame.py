@@ -16,6 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from studio.core.errors import BusyError, InputError, StudioError
+from studio.core.local_time import minute
 from studio.core.logs import log_told, strangers
 from studio.core.paths import ACCESS
 from studio.core.plurals import counted
@@ -30,7 +31,7 @@ SYSTEMS = (("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"), ("Win
 @cache
 def _templates() -> Environment:
     found = Environment(loader=FileSystemLoader(ACCESS), autoescape=True, undefined=StrictUndefined)
-    found.filters["when"] = when
+    found.filters["when"] = minute
     found.filters["ago"] = ago
     return found
 
@@ -104,11 +105,6 @@ def is_https(request: Request) -> bool:
     """Return whether the browser reached the studio encrypted, itself or through a proxy."""
     said = request.headers.get("x-forwarded-proto", "").split(",")[0].strip()
     return request.url.scheme == "https" or said == "https"
-
-
-def when(at: float) -> str:
-    """Return a time as a date: "2026-05-03 14:05"."""
-    return time.strftime("%Y-%m-%d %H:%M", time.localtime(at))
 
 
 def ago(at: float) -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
-
 from studio.annotation import EditView, ItemView
 from studio.annotation.library.edits import editable_question
 from studio.annotation.records import CandidateView
+from studio.core.local_time import minute
 from studio.core.plurals import counted
 from studio.data.schema import Message
 from studio.ui.data.rows_view import Named, named_answers, status
@@ -101,7 +100,7 @@ def written_how(candidate: CandidateView) -> list[str]:
         facts.append(f"{how['image']} image")
     made = how.get("at")
     if isinstance(made, (int, float)):
-        facts.append(time.strftime("%Y-%m-%d %H:%M", time.localtime(made)))
+        facts.append(minute(made))
     return facts
 
 
@@ -126,7 +125,7 @@ def _history(item: ItemView, edits: list[EditView]) -> str:
 
 def _edit(edit: EditView, what: str) -> str:
     before, after = differences(edit.before, edit.after)
-    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(edit.created_at))
+    when = minute(edit.created_at)
     return (
         f'<div class="edit"><span class="quiet">{what} · {safe(edit.editor)} · {when}</span>'
         f'<p class="rejected"><b>was</b> {before}</p><p class="chosen"><b>now</b> {after}</p></div>'

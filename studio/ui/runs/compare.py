@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from html import escape
 from typing import Any
 
 from studio.config import RunConfig
 from studio.config.diff import differences
+from studio.core.local_time import minute
 from studio.metrics import METRICS
 from studio.runs import held_out_result
 from studio.runs.outcome import Result, results
@@ -97,7 +97,7 @@ def _figure(name: str, figure: dict[str, float | None] | None) -> str:
 
 
 def _started(at: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M", time.localtime(at)) if at else NOTHING
+    return minute(at) if at else NOTHING
 
 
 def _settings(runs: list[RunSummary]) -> list[Row]:

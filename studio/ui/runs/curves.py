@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
 
+from studio.core.local_time import minute
 from studio.metrics import METRICS
 from studio.runs.curves import Diary
 from studio.ui.runs.compare import table
@@ -109,7 +109,7 @@ def curves(summary: RunSummary, others: list[RunSummary], look: ChartLook) -> st
     if not drawn:
         return before + NO_CURVES
     status = summary.run.status
-    day = _minute(status.started or status.queued)[:10]
+    day = minute(status.started or status.queued)[:10]
     said = "\n".join(map(dated, runs))
     lines = "<br>".join(map(escape, said.split("\n")))
     return (
@@ -124,15 +124,11 @@ def dated(summary: RunSummary) -> str:
     status = summary.run.status
     name = " ".join(summary.name.split())
     if not status.started:
-        return f"{name} · made {_minute(status.queued)}"
-    until = f"to {_minute(status.ended)}" if status.ended else "and still going on"
+        return f"{name} · made {minute(status.queued)}"
+    until = f"to {minute(status.ended)}" if status.ended else "and still going on"
     if not status.active and not status.ended:
-        until = f"to {_minute(status.updated)}"
-    return f"{name} · {_minute(status.started)} {until}"
-
-
-def _minute(at: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M", time.localtime(at))
+        until = f"to {minute(status.updated)}"
+    return f"{name} · {minute(status.started)} {until}"
 
 
 def _compared(runs: list[RunSummary], labels: list[str], look: ChartLook) -> list[str]:

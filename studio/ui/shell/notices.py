@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 from sqlalchemy.engine import make_url
 
 from studio.annotation.database.sqlite_file import rescued_copies
 from studio.api.context import StudioContext
+from studio.core.local_time import minute
 
 
 def notices(context: StudioContext) -> list[str]:
@@ -37,7 +37,7 @@ def _rescued(context: StudioContext) -> list[str]:
     if database.get_backend_name() != "sqlite":
         return []
     return [
-        f"Labels of {time.strftime('%Y-%m-%d %H:%M', time.localtime(copy.stat().st_mtime))} were "
+        f"Labels of {minute(copy.stat().st_mtime)} were "
         f"rescued into {copy}. Stop the studio and put them back with `python -m studio restore "
         f"{copy}`, or move that file away if they are not needed."
         for copy in rescued_copies(Path(database.database or ""))
