@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from studio.core.plurals import counted
+from studio.core.quoted_text import quoted
 from studio.data.schema import ACCEPTED, VERDICT, BadRow, FieldUse, FileGroup, Row, plain_row
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 SHOWN_BAD = 20
 SHOWN_CHANGED = 20
 SHOWN_FILES = 5
-SHOWN_TEXT = 80
 WAYS = {
     "update": "replaces what is here; the old texts stay in the history, labelled answers stay",
     "keep": "leaves what is here",
@@ -244,7 +244,7 @@ def _changed(done: ImportReport) -> Iterator[str]:
     )
     for row in done.changed[:SHOWN_CHANGED]:
         parts = [
-            f"{change.what}: {_quoted(change.before)} → {_quoted(change.after)}"
+            f"{change.what}: {quoted(change.before)} → {quoted(change.after)}"
             for change in row.changes
         ]
         brought = f" (brought in as {row.brought_as})" if row.brought_as else ""
@@ -302,21 +302,16 @@ def _people(found: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {count:,}" for name, count in found.items())
 
 
-def _quoted(text: str) -> str:
-    shown = " ".join(text.split())
-    return f"“{shown[:SHOWN_TEXT]}{'…' if len(shown) > SHOWN_TEXT else ''}”"
-
-
 def _row(row: Row) -> Iterator[str]:
     """Write a row in a few lines."""
     images = f" [{counted(len(row.images), 'image')}]" if row.images else ""
-    yield f"- {row.external_id}{images} {_quoted(row.question)}"
+    yield f"- {row.external_id}{images} {quoted(row.question)}"
     verdict = row.meta.get(VERDICT)
     named = [("answer", row.completion), ("chosen", row.chosen), ("rejected", row.rejected)]
     named += [(f"candidate ({verdict})" if verdict else "candidate", one) for one in row.candidates]
     for name, answer in named:
         if answer is not None:
             author = f" ({answer.author})" if answer.author else ""
-            yield f"    {name}{author}: {_quoted(answer.text)}"
+            yield f"    {name}{author}: {quoted(answer.text)}"
     if row.meta.get(ACCEPTED):
-        yield f"    accepted: {', '.join(map(_quoted, row.accepted))}"
+        yield f"    accepted: {', '.join(map(quoted, row.accepted))}"

@@ -24,6 +24,11 @@ OTHER_MEDIA = re.compile(r"<(video|audio)>|<\|(video|audio)_pad\|>")
 OBJECTS = re.compile(r"<(ref-object|bbox)>")
 
 
+def tagged(message: Message) -> str:
+    """Write a turn as text, each picture as `<image>`."""
+    return "".join(IMAGE_TAG if part.type == "image" else part.text for part in message.parts)
+
+
 def place_images(messages: Sequence[Message], images: Sequence[object]) -> Placed:
     """Give messages a place for each image: their own, those of tags, or in front.
 

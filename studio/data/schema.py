@@ -34,6 +34,11 @@ class Message:
         """Its text parts, joined."""
         return "".join(part.text for part in self.parts if part.type == "text")
 
+    @property
+    def learned(self) -> bool:
+        """Whether it is an answer that training scores."""
+        return self.role == "assistant" and self.scored and bool(self.text.strip())
+
 
 @dataclass(frozen=True)
 class Answer:

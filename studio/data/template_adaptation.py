@@ -53,7 +53,7 @@ def answers_apart(row: Row) -> list[Row]:
     """
     parts: list[Row] = []
     for number, message in enumerate(row.prompt):
-        if message.role == "assistant" and message.scored and message.text.strip():
+        if message.learned:
             completion = Answer(message.text)
             parts.append(_part(row, row.prompt[:number], completion, len(parts) + 1))
     return [*parts, _part(row, row.prompt, row.completion or row.chosen, len(parts) + 1)]

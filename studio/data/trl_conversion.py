@@ -12,7 +12,7 @@ from studio.core.paths import Workspace
 from studio.core.plurals import counted
 from studio.data.image_split import split_by_image
 from studio.data.image_store import ImageStore
-from studio.data.schema import Answer, BadRow, Message, Row
+from studio.data.schema import Answer, BadRow, Row
 from studio.data.sources import open_source
 from studio.data.template_adaptation import ANY_MODEL, Fit, answers_apart, whole_id
 from studio.data.trl_format import (
@@ -144,7 +144,7 @@ def training_dataset(
     earlier = []
     for row in used:
         answers = [message for message in row.prompt if message.role == "assistant"]
-        earlier.append((len(answers), sum(map(_is_learned, answers)) if every else 0))
+        earlier.append((len(answers), sum(one.learned for one in answers) if every else 0))
     changed = tuple(names[place] for place in merged)
     return TrainingData(dataset, len(used), skipped, tuple(names), tuple(earlier), changed, apart)
 
@@ -308,13 +308,9 @@ def _scored_places(rows: Sequence[Row], prompts: Sequence[list[dict]]) -> list[l
     for row, prompt in zip(rows, prompts, strict=True):
         before = len(prompt) - len(row.prompt)  # a system turn added, or one taken away
         places.append(
-            [place + before for place, message in enumerate(row.prompt) if _is_learned(message)]
+            [place + before for place, message in enumerate(row.prompt) if message.learned]
         )
     return places
-
-
-def _is_learned(message: Message) -> bool:
-    return message.role == "assistant" and message.scored and bool(message.text.strip())
 
 
 def _hold_out(rows: list[Row | BadRow], share: float, convert) -> tuple[TrainingData, TrainingData]:

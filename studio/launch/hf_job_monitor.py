@@ -27,14 +27,19 @@ from studio.launch.remote_files import bring_back, steps_of
 from studio.runs.control import command_file
 from studio.runs.diagnostics.crash_report import relevant, tail
 from studio.runs.event_log import EventLog
-from studio.runs.status import update_status
+from studio.runs.status import State, end_run, update_status
 from studio.runs.store import Run, RunStore
 
 POLL = 5.0
 LOOK = 0.5
 PATIENCE = 24 * 3600.0
 PASSING = (408, 429, 500, 502, 503, 504)
-DONE = {"COMPLETED": "finished", "CANCELED": "stopped", "ERROR": "failed", "DELETED": "stopped"}
+DONE: dict[str, State] = {
+    "COMPLETED": "finished",
+    "CANCELED": "stopped",
+    "ERROR": "failed",
+    "DELETED": "stopped",
+}
 GONE = ("CANCELED", "ERROR", "DELETED")
 Answer = TypeVar("Answer")
 
@@ -70,9 +75,9 @@ def _follow(paths: RunPaths, workspace: Workspace, api: HfApi) -> int:
         _fetch(run, api, f"{namespace}/studio-{run.run_id}", outcome)
     except StudioError as error:
         log_told(error)
-        _end(paths, "failed", message=error.message, remedy=error.remedy, field=error.field)
+        end_run(paths, "failed", message=error.message, remedy=error.remedy, field=error.field)
         return error.exit_code
-    _end(paths, outcome, **why)
+    end_run(paths, outcome, **why)
     return 0 if outcome == "finished" else 1
 
 
@@ -119,7 +124,7 @@ def _job_of(run: Run, workspace: Workspace, api: HfApi) -> tuple[str, str]:
     return job.id, namespace
 
 
-def _watch(run: Run, api: HfApi, job_id: str, namespace: str) -> tuple[str, dict[str, Any]]:
+def _watch(run: Run, api: HfApi, job_id: str, namespace: str) -> tuple[State, dict[str, Any]]:
     """How the job ended, and what is to be said of it."""
     paths, log = run.paths, JobLog(run)
     update_status(paths, stage="waiting")
@@ -205,8 +210,3 @@ def _patiently(paths: RunPaths, ask: Callable[[], Answer]) -> Answer:
                 ) from error
         update_status(paths, stage="waiting for Hugging Face")
         time.sleep(POLL)
-
-
-def _end(paths: RunPaths, state: Any, **why: Any) -> None:
-    EventLog(paths.events).append(state, **why)
-    update_status(paths, state=state, stage="", ended=time.time(), **why)

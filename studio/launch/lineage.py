@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Literal
 
 from studio.config import RunConfig
-from studio.core.errors import StudioError
 from studio.core.paths import Workspace, can_be_path, read_state
 from studio.core.plurals import counted
 from studio.data.manifest import LIBRARY_SPEC, MANIFEST
@@ -99,10 +98,7 @@ def _before(run: Run) -> str:
 
 def _config(run: Run) -> RunConfig:
     """A run's settings; those of a new run under its id where its file cannot be read."""
-    try:
-        return run.config
-    except StudioError:
-        return RunConfig(name=run.run_id)
+    return run.known_config or RunConfig(name=run.run_id)
 
 
 def _data(workspace: Workspace, run: Run) -> list[LineageStep]:

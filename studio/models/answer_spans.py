@@ -79,17 +79,13 @@ def answer_spans(
             list(messages), tokenize=False, add_generation_prompt=asking
         )
 
-    def alike(first: str, second: str) -> int:
-        pairs = enumerate(zip(first, second, strict=False))
-        return next((place for place, (a, b) in pairs if a != b), min(len(first), len(second)))
-
     whole, spans = written([*prompt, *answer], False), []
-    text = whole[: alike(written(prompt, True), whole)]
+    text = whole[: shared_start(written(prompt, True), whole)]
     for place in scored:
         through = written(prompt[: place + 1], False)
         if not text.startswith(through):
             raise ValueError(OTHERWISE)
-        spans.append((alike(written(prompt[:place], True), through), len(through)))
+        spans.append((shared_start(written(prompt[:place], True), through), len(through)))
     return text, spans
 
 
@@ -114,3 +110,9 @@ def end_of_first(ids: Sequence[int], texts: Sequence[Sequence[int]], position: i
             if list(ids[place : place + len(text)]) == list(text):
                 return place + len(text)
     raise ValueError(OTHERWISE)
+
+
+def shared_start(first: str, second: str) -> int:
+    """Return how many characters two texts begin with alike."""
+    pairs = enumerate(zip(first, second, strict=False))
+    return next((place for place, (a, b) in pairs if a != b), min(len(first), len(second)))

@@ -15,6 +15,7 @@ from transformers import ProcessorMixin
 
 from studio.core.errors import ModelError, first_line
 from studio.data.template_adaptation import THOUGHT, Fit
+from studio.models.answer_spans import shared_start
 
 REFUSALS = (jinja2.TemplateError, TypeError, ValueError, KeyError, IndexError, AttributeError)
 SYSTEM, ASKED, SAID = "qsysq", "qaskq", "qsaidq"
@@ -203,12 +204,6 @@ def _shape(turns: Sequence[Message]) -> tuple:
 
 def _bytes(text: str) -> int:
     return len(text.encode("utf-8", "surrogatepass"))
-
-
-def shared_start(first: str, second: str) -> int:
-    """Return how many characters two texts begin with alike."""
-    pairs = enumerate(zip(first, second, strict=False))
-    return next((place for place, (a, b) in pairs if a != b), min(len(first), len(second)))
 
 
 def _apart(processor: ProcessorMixin) -> Literal["never", "thought", "always"]:

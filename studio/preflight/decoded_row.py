@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from studio.data.schema import Message, Row
+from studio.data.schema import Row
 from studio.data.trl_format import answer_messages, bare
 from studio.models.answer_spans import answer_spans
 from studio.models.row_tokens import fitted_prompt, learned
@@ -27,7 +27,7 @@ def rendering_of(model: Model, number: int, row: Row) -> Rendering | None:
     prompt, answer = fitted_prompt(row, model.fit), bare(answer_messages(answers[0]))
     in_place = row.completion is not None and not model.fit.parts(row)
     before = len(prompt) - len(row.prompt)
-    places = [place + before for place, one in enumerate(row.prompt) if in_place and _learned(one)]
+    places = [place + before for place, one in enumerate(row.prompt) if in_place and one.learned]
     text, spans = answer_spans(model.processor, prompt, answer, places)
     whole = model.processor.apply_chat_template([*prompt, *answer], tokenize=False)
     pieces, position = [], 0
@@ -35,7 +35,3 @@ def rendering_of(model: Model, number: int, row: Row) -> Rendering | None:
         pieces += [Piece(whole[position:start], False), Piece(whole[start:end], True)]
         position = end
     return Rendering(number, [piece for piece in pieces if piece.text])
-
-
-def _learned(message: Message) -> bool:
-    return message.role == "assistant" and message.scored and bool(message.text.strip())

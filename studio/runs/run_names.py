@@ -50,10 +50,8 @@ def without_times(text: str) -> str:
 
 
 def _name_of(run: Run) -> str:
-    try:
-        return run.config.name
-    except InputError:  # a damaged run file has no name
-        return ""
+    config = run.known_config
+    return config.name if config else ""
 
 
 def _none(store: RunStore, said: str, field: str) -> NotFoundError:

@@ -9,6 +9,7 @@ from dataclasses import field as field_
 from typing import Any, Literal, get_args
 
 from studio.core.paths import RunPaths, read_json, write_json
+from studio.runs.event_log import EventLog
 
 State = Literal["queued", "starting", "running", "stopping", "stopped", "finished", "failed"]
 ACTIVE: tuple[State, ...] = ("starting", "running", "stopping")
@@ -136,6 +137,12 @@ def update_status(paths: RunPaths, **changes: Any) -> RunStatus:
     status = replace(read_status(paths), updated=time.time(), **changes)
     write_status(paths, status)
     return status
+
+
+def end_run(paths: RunPaths, state: State, **why: Any) -> None:
+    """Write that a run has ended, and why, into its diary and its status."""
+    EventLog(paths.events).append(state, **why)
+    update_status(paths, state=state, stage="", ended=time.time(), **why)
 
 
 def beat(paths: RunPaths, **changes: Any) -> None:

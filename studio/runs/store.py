@@ -12,7 +12,7 @@ from functools import cached_property
 from filelock import FileLock
 
 from studio.config import RunConfig, run_file
-from studio.core.errors import ConflictError, NotFoundError
+from studio.core.errors import ConflictError, NotFoundError, StudioError
 from studio.core.paths import RunPaths, Workspace
 from studio.core.process_identity import process_alive
 from studio.runs import checkpoints
@@ -38,6 +38,26 @@ class Run:
     @cached_property
     def config(self) -> RunConfig:
         return run_file.load_run(self.paths.config)
+
+    @property
+    def known_config(self) -> RunConfig | None:
+        """Its settings; None when its run file cannot be read, which the Runs tab says."""
+        try:
+            return self.config
+        except StudioError:
+            return None
+
+    @property
+    def name(self) -> str:
+        """What it is called; its id when its run file cannot be read."""
+        config = self.known_config
+        return config.name if config else self.run_id
+
+    @property
+    def base_model(self) -> str:
+        """The model it trains; empty when its run file cannot be read."""
+        config = self.known_config
+        return config.model.id if config else ""
 
     @property
     def alive(self) -> bool:

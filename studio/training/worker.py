@@ -22,9 +22,8 @@ from studio.core.errors import StudioError
 from studio.core.paths import RunPaths, Workspace
 from studio.core.torch_import import loading
 from studio.runs.diagnostics.crash_report import oom_kills
-from studio.runs.event_log import EventLog
 from studio.runs.held_out_result import ask_for_evaluation
-from studio.runs.status import State, update_status
+from studio.runs.status import end_run, update_status
 
 SLURM = "SLURM_JOB_ID"
 
@@ -77,14 +76,9 @@ def _run(paths: RunPaths, workspace: Workspace) -> int:
     except StudioError as error:
         if error.__cause__ is not None:  # what a library said, for the log
             traceback.print_exception(error)
-        _end(paths, "failed", message=error.message, remedy=error.remedy, field=error.field)
+        end_run(paths, "failed", message=error.message, remedy=error.remedy, field=error.field)
         return error.exit_code
     if outcome == "finished" and paths.rank == 0 and SLURM not in os.environ:
         ask_for_evaluation(config, paths)
-    _end(paths, outcome)
+    end_run(paths, outcome)
     return 0
-
-
-def _end(paths: RunPaths, state: State, **why: str) -> None:
-    EventLog(paths.events).append(state, **why)
-    update_status(paths, state=state, stage="", ended=time.time(), **why)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from studio.annotation.labeling.written_answers import AUTHOR as WRITTEN_BY
+from studio.annotation.library.row_identity import text_hash
 from studio.data.schema import Answer, Row
 
 OWN_META = ("votes", "pair", "written")
@@ -139,7 +139,7 @@ def numbered_people(contents: Contents) -> Mapping[str, str]:
         given = (row.completion, row.chosen, row.rejected, *row.candidates)
         answers += [answer.author for answer in given if answer is not None]
     people |= {name.removeprefix(WRITTEN_BY) for name in answers if is_written(name)}
-    order = sorted(people, key=_digest)
+    order = sorted(people, key=text_hash)
     return {name: f"annotator-{number}" for number, name in enumerate(order, 1)}
 
 
@@ -152,11 +152,7 @@ def _judged(row: Row, said: Sequence[dict[str, Any]]) -> JudgedPair:
         shown = [Answer(one["text"], one["author"]) for one in said[0]["answers"]]
         swapped = shown[0].text != row.chosen.text
     else:  # by its text, so that the first is not always the better one
-        swapped = _digest(row.chosen.text) > _digest(row.rejected.text)
+        swapped = text_hash(row.chosen.text) > text_hash(row.rejected.text)
     if swapped:
         answers = (row.rejected, row.chosen)
     return JudgedPair(row, answers, int(swapped), tuple(said))
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

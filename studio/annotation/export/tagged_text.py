@@ -11,14 +11,10 @@ from typing import Any
 from studio.annotation.export.export_contents import Images
 from studio.core.paths import link_or_copy
 from studio.data.conversation import IMAGE_TAG
+from studio.data.image_tags import tagged
 from studio.data.schema import Message, Row
 
 FOLDER = "images"
-
-
-def tagged(message: Message) -> str:
-    """Write a turn as text, each picture as `<image>`."""
-    return "".join(IMAGE_TAG if part.type == "image" else part.text for part in message.parts)
 
 
 def has_tag(row: Row) -> bool:
@@ -39,6 +35,14 @@ def is_in_front(prompt: Sequence[Message]) -> bool:
     first = next((message for message in prompt if message.role == "user"), None)
     parts = first.parts if first else ()
     return total == sum(1 for _ in takewhile(lambda part: part.type == "image", parts))
+
+
+def turns_of(row: Row) -> list[dict[str, str]]:
+    """Write the turns of a row; `<image>` says where a picture stands only if it is not in front."""
+    plain = is_in_front(row.prompt)
+    return [
+        {"role": turn.role, "content": turn.text if plain else tagged(turn)} for turn in row.prompt
+    ]
 
 
 def image_name(images: Images, sha: str) -> str:

@@ -21,7 +21,7 @@ from studio.annotation.library.row_identity import (
     fingerprint,
     text_hash,
 )
-from studio.data.conversation import IMAGE_TAG
+from studio.data.image_tags import tagged
 from studio.data.schema import ACCEPTED, VERDICT, Answer, Message, Row
 
 Decision = Literal["ask", "update", "keep", "new"]
@@ -335,13 +335,9 @@ def describe(connection: Connection, row: Row, item: KnownItem, found: Differenc
 
 def transcript(prompt: Sequence[Message]) -> str:
     """Write a conversation as one text; a single turn as it is."""
-
-    def written(message: Message) -> str:
-        return "".join(IMAGE_TAG if part.type == "image" else part.text for part in message.parts)
-
     if len(prompt) == 1:
-        return written(prompt[0])
-    return "\n".join(f"{message.role}: {written(message)}" for message in prompt)
+        return tagged(prompt[0])
+    return "\n".join(f"{message.role}: {tagged(message)}" for message in prompt)
 
 
 def _change(what: str, before: str, after: str) -> Change:

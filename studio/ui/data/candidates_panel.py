@@ -261,7 +261,7 @@ class CandidatesPanel:
         names = [one for one in writers if one.strip()]
         if not names:
             raise InputError("Who writes?", remedy="Choose a model.", field="model")
-        known = {run.run_id: _model_of(run) for run in self.context.runs.list()}
+        known = {run.run_id: run.base_model for run in self.context.runs.list()}
         adapters = [name for name in names if name.partition("@")[0] in known]
         bases = [name.removeprefix(OF_BASE) for name in names if name not in adapters]
         models = {known[name.partition("@")[0]] for name in adapters} | set(bases)
@@ -314,20 +314,13 @@ def writer_choices(runs: Sequence[Run]) -> list[tuple[str, str]]:
     bases = {EMBEDDED: "Embedded model"}
     found = []
     for run in runs[:MOST_RUNS]:
-        model = _model_of(run)
+        model = run.base_model
         if not model:
             continue
         bases.setdefault(model, model)
         if run.has_adapter:
             found.append((f"{run.config.name} · {run.run_id}", run.run_id))
     return [*((label, f"{OF_BASE}{model}") for model, label in bases.items()), *found]
-
-
-def _model_of(run: Run) -> str:
-    try:
-        return run.config.model.id
-    except InputError:  # its run file is damaged
-        return ""
 
 
 def _refused(error: StudioError) -> tuple[Any, ...]:

@@ -9,6 +9,7 @@ from studio.annotation.library.import_report import ImportReport
 from studio.annotation.library.rejection_reasons import ReasonGroup
 from studio.annotation.library.row_differences import ChangedRow
 from studio.core.plurals import counted
+from studio.core.quoted_text import quoted
 from studio.data.schema import FieldUse, FileGroup
 from studio.ui.shared.html import count, notice
 from studio.ui.shared.text_differences import safe
@@ -35,7 +36,7 @@ ROLES = {
     "accepted": "Accepted answers",
 }
 """What a field may be read as, by the words for it; the form maps these."""
-SHOWN_FIELDS, SHOWN_NAMED, SHOWN_REASONS, SHOWN_CHANGED, SHOWN_TEXT = 12, 6, 8, 6, 80
+SHOWN_FIELDS, SHOWN_NAMED, SHOWN_REASONS, SHOWN_CHANGED = 12, 6, 8, 6
 _UPLOADED = re.compile(r"[^\s'\"]*[\\/]folders[\\/][^\\/\s]+[\\/][0-9a-f]{16}\b(?:[\\/](\S?))?")
 STATES = {"imported": "Imported", "ignored": "Ignored", "refused": "Refused"}
 DONE = {
@@ -182,16 +183,10 @@ def changed_rows(done: ImportReport) -> str:
 
 def _changed(row: ChangedRow) -> str:
     parts = [
-        f"{change.what} {_quoted(change.before)} → {_quoted(change.after)}"
-        for change in row.changes
+        f"{change.what} {quoted(change.before)} → {quoted(change.after)}" for change in row.changes
     ]
     brought = f" (brought in as {row.brought_as})" if row.brought_as else ""
     return f"{row.external_id}: {'; '.join(parts)}{brought}"
-
-
-def _quoted(text: str) -> str:
-    shown = " ".join(text.split())
-    return f"“{shown[:SHOWN_TEXT]}{'…' if len(shown) > SHOWN_TEXT else ''}”"
 
 
 def metadata(done: ImportReport) -> str:

@@ -155,7 +155,7 @@ class EvaluationForm:
     def fitting(self, model: str | None) -> Any:
         """The runs that were trained on a base, first."""
         runs = self.context.runs.list()
-        fit = [run for run in runs if state.model_of(run) == (model or "").strip()]
+        fit = [run for run in runs if run.base_model == (model or "").strip()]
         return gr.update(choices=state.contestant_choices(fit or runs))
 
     def suggest(

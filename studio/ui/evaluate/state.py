@@ -79,7 +79,7 @@ def model_choices(runs: Sequence[Run]) -> Choices:
     """Base models: the embedded one and those of the runs."""
     found = {EMBEDDED: "Embedded model"}
     for run in runs[:MOST_RUNS]:
-        model = model_of(run)
+        model = run.base_model
         if model:
             found.setdefault(model, model)
     return [(label, value) for value, label in found.items()]
@@ -89,7 +89,7 @@ def contestant_choices(runs: Sequence[Run]) -> Choices:
     """Runs with weights, and their complete checkpoints."""
     found = []
     for run in runs[:MOST_RUNS]:
-        name = name_of(run)
+        name = run.name
         if run.has_adapter:
             found.append((f"{name} · {run.run_id}", run.run_id))
         own = checkpoints.adapter_step(run.paths)
@@ -107,7 +107,7 @@ def against_choices(runs: Sequence[Run]) -> Choices:
     with_weights = [run for run in runs[:MOST_RUNS] if run.has_adapter]
     return [
         ("The base model", BASE),
-        *((f"{name_of(run)} · {run.run_id}", run.run_id) for run in with_weights),
+        *((f"{run.name} · {run.run_id}", run.run_id) for run in with_weights),
         ("Nothing", NOBODY),
     ]
 
@@ -115,9 +115,9 @@ def against_choices(runs: Sequence[Run]) -> Choices:
 def row_choices(context: StudioContext, runs: Sequence[Run]) -> Choices:
     """Rows that can be answered: held out by runs, of the library, exports, embedded ones."""
     held = [
-        (f"Held out by {name_of(run)} · {run.run_id}", f"{RUN}{run.run_id}")
+        (f"Held out by {run.name} · {run.run_id}", f"{RUN}{run.run_id}")
         for run in runs[:MOST_RUNS]
-        if holds_out(run)
+        if (config := run.known_config) and config.data.evaluation
     ]
     library = [
         (f"{one.name} · {counted(one.items, 'row')} of the library", f"library:{one.name}")
@@ -131,30 +131,6 @@ def row_choices(context: StudioContext, runs: Sequence[Run]) -> Choices:
 def metric_choices() -> Choices:
     """Every metric by its label."""
     return [(metric.label, metric.name) for metric in METRICS.values()]
-
-
-def model_of(run: Run) -> str:
-    """The base of a run; empty where its file cannot be read."""
-    try:
-        return run.config.model.id
-    except InputError:
-        return ""
-
-
-def name_of(run: Run) -> str:
-    """What a run is called; its id where its file cannot be read."""
-    try:
-        return run.config.name
-    except InputError:
-        return run.run_id
-
-
-def holds_out(run: Run) -> bool:
-    """Whether a run has an evaluation split."""
-    try:
-        return bool(run.config.data.evaluation)
-    except InputError:
-        return False
 
 
 def suggestions(
@@ -302,7 +278,7 @@ def waits_for(
     runs = [run for run in context.runs.list() if not run.status.elsewhere]
     going = next((run for run in runs if run.status.active), None)
     if going is not None:
-        return f'Waits for the run "{name_of(going)}": a model that trains keeps the memory.'
+        return f'Waits for the run "{going.name}": a model that trains keeps the memory.'
     if queue.is_paused(context.workspace):
         return "Waits: the queue of Runs is paused."
     waiting = sum(run.status.state == "queued" for run in runs)

@@ -181,7 +181,7 @@ class RunReader:
         with self._lock:
             known = self._configs.get(run.run_id)
             if known is None or known[0] != now:
-                self._configs[run.run_id] = known = (now, _config(run))
+                self._configs[run.run_id] = known = (now, run.known_config)
             return known[1]
 
     def _summary(self, run_id: str) -> RunSummary | None:
@@ -196,13 +196,6 @@ class RunReader:
             if known is None or known[0] != now:
                 self._statuses[paths.run_id] = known = (now, read_status(paths))
             return known[1]
-
-
-def _config(run: Run) -> RunConfig | None:
-    try:
-        return run.config
-    except StudioError:
-        return None
 
 
 def current(runs: list[RunSummary]) -> RunSummary | None:

@@ -17,12 +17,12 @@ from studio.config.presets import get_preset, list_presets
 from studio.config.run_file import parse
 from studio.config.saved_settings import SavedSettings
 from studio.config.setting_list import FieldSpec
-from studio.core.errors import ConfigError, FieldProblem, InputError, StudioError
+from studio.core.errors import ConfigError, FieldProblem, InputError
 from studio.core.paths import EMBEDDED, Workspace
 from studio.core.plurals import counted
 from studio.data.manifest import list_exports
 from studio.launch.frozen_rows import library_choices
-from studio.runs.store import Run, RunStore
+from studio.runs.store import RunStore
 from studio.ui.train.settings_form import to_widget
 
 SAMPLES = {
@@ -101,22 +101,15 @@ def loss_choices() -> Choices:
 
 def model_choices(store: RunStore) -> Choices:
     """Return the embedded model and every base that a run has used."""
-    used = {config.model.id for run in store.list() if (config := _config(run))}
+    used = {config.model.id for run in store.list() if (config := run.known_config)}
     return [("embedded", EMBEDDED), *((name, name) for name in sorted(used - {EMBEDDED}))]
 
 
 def adapter_choices(store: RunStore) -> Choices:
     """Runs whose adapter can be trained further."""
     runs = [run for run in store.list() if run.has_adapter]
-    named = [(run, config) for run in runs if (config := _config(run))]
+    named = [(run, config) for run in runs if (config := run.known_config)]
     return [("—", ""), *((f"{config.name} · {run.run_id}", run.run_id) for run, config in named)]
-
-
-def _config(run: Run) -> RunConfig | None:
-    try:
-        return run.config
-    except StudioError:
-        return None
 
 
 def for_method(method: str, source: str, rate: float | None) -> tuple[str, float | None]:
@@ -241,7 +234,7 @@ def changed(specs: Sequence[FieldSpec], changes: Mapping[str, Any]) -> dict[str,
 
 def side_choices(saved: Sequence[str], store: RunStore) -> Choices:
     """Settings that can be compared: the form, saved ones, runs, recipes."""
-    runs = [(run, config) for run in store.list() if (config := _config(run))]
+    runs = [(run, config) for run in store.list() if (config := run.known_config)]
     return [
         ("The form as it is", FORM),
         *((f"Saved: {name}", f"saved:{name}") for name in saved),

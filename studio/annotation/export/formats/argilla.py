@@ -25,13 +25,11 @@ from studio.annotation.export.tagged_text import (
     copy_images,
     image_columns,
     image_name,
-    is_in_front,
-    tagged,
+    turns_of,
     write_list,
 )
 from studio.annotation.records import ABSTENTIONS
 from studio.core.paths import write_json
-from studio.data.schema import Row
 
 CONFIG = ".argilla"
 ANSWERS = ("response1", "response2")
@@ -74,7 +72,7 @@ def _record(
     fields: dict[str, Any] = {
         name: image_name(images, sha) for name, sha in zip(pictures, row.images, strict=False)
     }
-    fields["prompt"] = _chat(row)
+    fields["prompt"] = turns_of(row)
     fields |= {name: one.text for name, one in zip(ANSWERS, pair.answers, strict=True)}
     suggestions = {}
     if pair.preferred is not None:
@@ -93,14 +91,6 @@ def _record(
 
 def _suggestion(value: str) -> dict[str, Any]:
     return {"value": value, "score": None, "agent": AGENT}
-
-
-def _chat(row: Row) -> list[dict[str, str]]:
-    """Turns; `<image>` says where a picture stands only if it is not in front."""
-    plain = is_in_front(row.prompt)
-    return [
-        {"role": turn.role, "content": turn.text if plain else tagged(turn)} for turn in row.prompt
-    ]
 
 
 def _metadata(pair: JudgedPair) -> dict[str, Any]:

@@ -23,12 +23,10 @@ from studio.annotation.export.tagged_text import (
     copy_images,
     image_columns,
     image_name,
-    is_in_front,
-    tagged,
+    turns_of,
     write_list,
 )
 from studio.annotation.records import ABSTENTIONS
-from studio.data.schema import Row
 
 TASKS, INTERFACE = "tasks.json", "labeling-interface.xml"
 LOCAL_FILES = "/data/local-files/?d="
@@ -89,7 +87,7 @@ def _data(
         name: LOCAL_FILES + quote(image_name(images, sha))
         for name, sha in zip(empty, row.images, strict=False)
     }
-    turns = _turns(row)
+    turns = turns_of(row)
     shown |= {"prompt": turns[-1]["content"]}
     if talks:
         shown["messages"] = turns
@@ -101,14 +99,6 @@ def _data(
     if row.meta.get("votes"):
         shown["votes"] = row.meta["votes"]
     return shown
-
-
-def _turns(row: Row) -> list[dict[str, str]]:
-    """Turns; `<image>` says where a picture stands only if it is not in front."""
-    plain = is_in_front(row.prompt)
-    return [
-        {"role": turn.role, "content": turn.text if plain else tagged(turn)} for turn in row.prompt
-    ]
 
 
 def _annotation(

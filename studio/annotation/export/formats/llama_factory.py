@@ -14,10 +14,10 @@ from studio.annotation.export.tagged_text import (
     copy_images,
     image_name,
     refuse_tags,
-    tagged,
     write_list,
 )
 from studio.core.paths import write_json
+from studio.data.image_tags import tagged
 from studio.data.schema import VERDICT, Row
 
 SPEAKERS = {"user": "human", "assistant": "gpt", "system": "system"}

@@ -14,9 +14,9 @@ from studio.annotation.export.tagged_text import (
     copy_images,
     image_name,
     refuse_tags,
-    tagged,
     write_lines,
 )
+from studio.data.image_tags import tagged
 from studio.data.schema import VERDICT, Message, Row
 
 
