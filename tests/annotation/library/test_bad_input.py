@@ -15,7 +15,8 @@ from studio.annotation import AnnotationStore
 from studio.annotation.library.sources import import_source
 from studio.core.paths import Workspace
 from studio.core.spreadsheet import neutral
-from studio.data import image_store as image_module
+from studio.data import image_decoding as image_module
+from studio.data.image_store import ImageStore
 from tests.data.conftest import slow_jpeg
 
 GOOD = {"image": "good.png", "question": "q", "answer": "a"}
@@ -115,7 +116,7 @@ def test_20_every_kind_of_pixel_is_the_same_picture_everywhere(folder, store):
     (folder / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
     report = import_source(str(folder / "rows.jsonl"), store.workspace, store)
     assert (report.added, report.bad_count) == (8, 0)
-    kept = image_module.ImageStore(store.workspace)
+    kept = ImageStore(store.workspace)
     for item in store.browse():
         (sha,) = item.images
         assert kept.open(sha).size == (6, 2) and kept.open(sha).mode == "RGB"
