@@ -17,7 +17,7 @@ from transformers import PreTrainedModel
 from studio.config.adapter import AdapterConfig
 from studio.core.errors import ModelError, first_line
 from studio.core.paths import Workspace, can_be_path
-from studio.models.targets import target_modules
+from studio.models.lora_targets import target_modules
 from studio.models.towers import find_towers
 
 logger = logging.getLogger(__name__)

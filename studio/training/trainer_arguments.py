@@ -12,7 +12,7 @@ from studio.config.consistency import LOW_RANK
 from studio.config.dpo import DpoConfig
 from studio.core.paths import RunPaths
 from studio.models.load import Loaded
-from studio.models.targets import linear_pattern
+from studio.models.lora_targets import linear_pattern
 from studio.training.row_length import cut_length
 
 GPU_WORKERS = 2

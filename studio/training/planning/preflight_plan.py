@@ -22,9 +22,9 @@ from studio.models.adapter_config import adapter_folder, inspect_adapter
 from studio.models.chat_template import fit_of, template_cautions
 from studio.models.devices import pick_device, resolve_dtype
 from studio.models.load import skeleton_of
+from studio.models.lora_targets import matched_modules, matched_per_tower, towers_of
 from studio.models.model_source import has_processor, load_config, load_processor
 from studio.models.prequantized import prequantized
-from studio.models.targets import matched_modules, matched_per_tower, towers_of
 from studio.models.towers import TOWERS, Tower, find_towers
 from studio.models.weights_check import check_weights, refuse_short_vocabulary
 from studio.runs.run_plan import Plan, TowerPlan

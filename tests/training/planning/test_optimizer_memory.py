@@ -14,7 +14,7 @@ from studio.config.consistency import LOW_RANK, problems
 from studio.config.optimizer import OptimizerName
 from studio.core.errors import ModelError
 from studio.models.load import skeleton_of
-from studio.models.targets import linear_pattern
+from studio.models.lora_targets import linear_pattern
 from studio.training.planning.optimizer_memory import optimizer_bytes, projected_weights
 from tests.training.one_step import OneStep
 

@@ -7,7 +7,7 @@ from studio.config.adapter import TARGET_GROUPS, AdapterConfig
 from studio.config.model import ModelConfig
 from studio.core.errors import ModelError
 from studio.models.load import skeleton_of
-from studio.models.targets import matched_modules, matched_per_tower, target_modules
+from studio.models.lora_targets import matched_modules, matched_per_tower, target_modules
 
 
 @pytest.fixture(scope="module")
