@@ -34,13 +34,8 @@ from studio.annotation.quality.decision_conflicts import GoldConflict
 from studio.annotation.quality.lead_actions import GuidelineView
 from studio.annotation.records import DETAILS
 from studio.api import team
-from studio.api.access.request_checks import (
-    StudioRoute,
-    check_change,
-    own_host,
-    refusal,
-    status_of,
-)
+from studio.api.access.host_names import own_host
+from studio.api.access.request_checks import StudioRoute, check_change, refusal, status_of
 from studio.api.save_rate import SaveRate
 from studio.core.errors import InputError
 from studio.core.logs import log_told

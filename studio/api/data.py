@@ -7,7 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, HTTPException, Path, Request
 from fastapi.responses import FileResponse, JSONResponse
 
-from studio.api.access.request_checks import StudioRoute, check_host
+from studio.api.access.host_names import check_host
+from studio.api.access.request_checks import StudioRoute
 from studio.api.context import StudioContext
 from studio.core.errors import NotFoundError
 from studio.preflight.client import kept_report

@@ -9,7 +9,8 @@ from typing import Any
 
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 
-from studio.api.access.request_checks import StudioRoute, check_host
+from studio.api.access.host_names import check_host
+from studio.api.access.request_checks import StudioRoute
 from studio.api.context import StudioContext
 from studio.core.spreadsheet import neutral
 from studio.evaluation.evaluation import Evaluation

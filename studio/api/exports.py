@@ -8,7 +8,8 @@ from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import StreamingResponse
 
 from studio.annotation.export.kept_exports import KeptExport, archive, find_export, newest_exports
-from studio.api.access.request_checks import StudioRoute, check_host
+from studio.api.access.host_names import check_host
+from studio.api.access.request_checks import StudioRoute
 from studio.api.context import StudioContext
 from studio.core.local_time import minute
 from studio.core.paths import Workspace

@@ -9,7 +9,8 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.formparsers import MultiPartException
 
-from studio.api.access.request_checks import StudioRoute, check_change, own_host
+from studio.api.access.host_names import own_host
+from studio.api.access.request_checks import StudioRoute, check_change
 from studio.api.context import StudioContext
 from studio.api.upload_folders import (
     MOST_HEAD,

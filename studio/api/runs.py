@@ -11,7 +11,8 @@ from fastapi.responses import FileResponse
 from huggingface_hub import HfApi
 from pydantic import BaseModel, Field
 
-from studio.api.access.request_checks import StudioRoute, check_host
+from studio.api.access.host_names import check_host
+from studio.api.access.request_checks import StudioRoute
 from studio.api.context import StudioContext
 from studio.core.errors import ConflictError
 from studio.launch.hf_jobs import build_job, unset

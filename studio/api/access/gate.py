@@ -16,9 +16,9 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from studio.api.access.accounts import Accounts
+from studio.api.access.host_names import check_host, names_are_given
 from studio.api.access.refusals import RefusalPage, closed, refusal, too_long, upload_refused
 from studio.api.access.request_body import BodyExchange, LingeringAnswer
-from studio.api.access.request_checks import check_host, names_are_given
 from studio.api.access.request_head import RequestHead, opens_page, without_odd_range
 from studio.api.access.rules import ANNOTATE, HOME, Who, rule_for
 from studio.api.access.security_headers import HUB, SignedAnswer

@@ -19,8 +19,9 @@ from studio.api.access.accounts import (
     Account,
     Accounts,
 )
+from studio.api.access.host_names import is_own_link
 from studio.api.access.page_frame import address_of, browser_of, is_https, page, styles
-from studio.api.access.request_checks import FormRoute, is_own_link
+from studio.api.access.request_checks import FormRoute
 from studio.api.access.rules import HOME
 from studio.core.errors import BusyError, InputError
 

@@ -10,7 +10,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
 from studio.api.access.accounts import Account
-from studio.api.access.request_checks import is_own_origin
+from studio.api.access.host_names import is_own_origin
 from studio.api.access.rules import SMALL, Rule
 from studio.api.uploads import FRAMING, MAX_PERSON
 

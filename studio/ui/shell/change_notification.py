@@ -15,7 +15,8 @@ from html import escape
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from studio.api.access.request_checks import StudioRoute, check_host
+from studio.api.access.host_names import check_host
+from studio.api.access.request_checks import StudioRoute
 from studio.api.context import StudioContext
 from studio.evaluation.evaluation_store import EvaluationStore
 from studio.evaluation.match import ENDING, MatchStore

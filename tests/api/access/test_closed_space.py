@@ -6,7 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from studio.api import context, server
-from studio.api.access import request_checks
+from studio.api.access import host_names
 from studio.api.access.accounts import add_user
 from studio.api.access.closed_space import closed_app
 from studio.ui import serve as entry
@@ -26,7 +26,7 @@ def started(monkeypatch, tmp_path):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("SPACE_ID", "lea/studio")
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
-    monkeypatch.setattr(request_checks, "own_names", request_checks.own_names.__wrapped__)
+    monkeypatch.setattr(host_names, "own_names", host_names.own_names.__wrapped__)
     served = {}
 
     def open_context(folder, accounts):
