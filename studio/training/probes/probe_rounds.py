@@ -17,27 +17,23 @@ from typing import Any
 from transformers import PreTrainedModel, ProcessorMixin, TrainerCallback, TrainerState
 
 from studio.config import RunConfig
-from studio.core.errors import DataError
 from studio.core.paths import RunPaths, Workspace
-from studio.data.trl_conversion import TrainingData, load_training_data
+from studio.data.trl_conversion import TrainingData
 from studio.models.adapter_kinds import is_beside_base, moves_base
 from studio.models.adapter_weights import DEFAULT
-from studio.models.chat_template import fit_of
 from studio.models.generation import Generated, generate
-from studio.models.likelihood import completion_log_probs
 from studio.models.load import weights_are_sharded
 from studio.models.oom import MEMORY_ERRORS, ran_out
 from studio.models.prompts import EvalExample
 from studio.runs.event_log import EventLog, read_events
 from studio.runs.status import beat
 from studio.training.callbacks import RunReporter
+from studio.training.probes.forgetting import log_probs, unrelated_rows
 from studio.training.probes.time_limit import Clock
 from studio.training.run_rows import RunData
 
 TIMES = 4
 SELDOM = 5
-FORGETTING_SOURCE = "embedded:heldout"
-FORGETTING_ROWS = 12
 LEAST_ROWS = 4
 BATCH = 4
 
@@ -271,9 +267,7 @@ class Prober(TrainerCallback):
         rows = [self.unrelated.dataset[index] for index in range(count)] if self.unrelated else []
         found: list[float] = []
         for batch in _batches(rows):
-            examples = [EvalExample(row["images"], row["prompt"]) for row in batch]
-            answers = [row["completion"][0]["content"][0]["text"] for row in batch]
-            found += completion_log_probs(model, self.processor, examples, answers)
+            found += log_probs(model, self.processor, batch)
             self.clock.tick()
         return round(-fmean(found), 5)
 
@@ -321,30 +315,7 @@ def make_prober(
             message="No probes: with the weights spread over processes, none can answer alone.",
         )
         return None
-    unrelated = _unrelated(config, workspace, processor)
+    unrelated = unrelated_rows(config, workspace, processor)
     if paths.rank or (not config.probes.count and unrelated is None):
         return None
     return Prober(config, paths, processor, reporter, data, unrelated)
-
-
-def _unrelated(
-    config: RunConfig, workspace: Workspace, processor: ProcessorMixin
-) -> TrainingData | None:
-    source = config.probes.forgetting
-    if source == "auto":
-        source = FORGETTING_SOURCE
-    if source is None or source == config.data.source:
-        return None
-    try:
-        rows, _ = load_training_data(
-            source=source,
-            train=f"train[:{FORGETTING_ROWS}]",
-            system_prompt=config.data.system_prompt,
-            method="sft",
-            workspace=workspace,
-            special_tokens=processor.tokenizer.all_special_tokens,
-            fit=fit_of(processor),
-        )
-    except DataError as error:
-        raise DataError(error.message, remedy=error.remedy, field="probes.forgetting") from error
-    return rows
