@@ -98,7 +98,7 @@ def prepare_request(
     request = EvaluationRequest(
         model=base.model_dump(mode="json"),
         models=tuple(models),
-        baseline=_baseline(models, wanted),
+        baseline=models[0].name if wanted.against else "",
         data=wanted.data,
         split=wanted.split,
         source=chosen.source,
@@ -181,10 +181,6 @@ def _of_answers(metrics: Sequence[Metric]) -> list[Metric]:
             field="metrics",
         )
     return kept
-
-
-def _baseline(models: Sequence[EvaluatedModel], wanted: Wanted) -> str:
-    return models[0].name if wanted.against else ""
 
 
 def base_settings(store: RunStore, wanted: Wanted, models: Sequence[EvaluatedModel]) -> ModelConfig:

@@ -109,7 +109,8 @@ class Judges:
 
     def keep(self, judge: str, found: Iterable[Judged]) -> None:
         """Keep what a judge says, in place of what it said of the same pairs before."""
-        _ensure_judge(judge)
+        if not is_judge(judge) or len(judge) > 200:
+            raise InputError(f"{judge[:60]!r} is no name of a judge.", field="judge")
         now = self._clock()
         with self._database.write() as connection:
             for one in found:
@@ -329,8 +330,3 @@ def _value(kind: str, winner_id: int | None, first_id: int) -> int:
 
 def _key(*parts: object) -> str:
     return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()
-
-
-def _ensure_judge(name: str) -> None:
-    if not is_judge(name) or len(name) > 200:
-        raise InputError(f"{name[:60]!r} is no name of a judge.", field="judge")

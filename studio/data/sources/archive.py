@@ -105,7 +105,9 @@ def unpack(paths: Sequence[Path], workspace: Workspace) -> Path:
         space = min(MAX_BYTES, room(workspace))
         left_out: list[tuple[str, str, str]] = []
         for path in paths:
-            inside = folder / FILES if len(paths) == 1 else folder / FILES / _stem(path)
+            inside = folder / FILES
+            if len(paths) > 1:
+                inside /= path.name.split(".")[0] or path.name
             inside.mkdir(parents=True, exist_ok=True)
             with compression.as_reasons(path):
                 space -= _unpack_one(path, folder, inside, space, left_out, workspace)
@@ -113,10 +115,6 @@ def unpack(paths: Sequence[Path], workspace: Workspace) -> Path:
         (folder / LEFT_OUT).write_text(json.dumps(groups), encoding="utf-8")
 
     return unpacked_once(list(paths), workspace, fill)
-
-
-def _stem(path: Path) -> str:
-    return path.name.split(".")[0] or path.name
 
 
 def _unpack_one(

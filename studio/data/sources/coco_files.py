@@ -138,7 +138,8 @@ def caption_rows(value: Mapping[str, Any]) -> Rows:
             continue
         notes = said.pop(str(image.get("id")), [])
         fields = {key: part for key, part in image.items() if key not in ("id", "file_name")}
-        row = {"image": _file_name(image), "image_id": image.get("id"), **fields}
+        name = image.get("file_name") or image.get("filename") or image.get("id")
+        row = {"image": str(name), "image_id": image.get("id"), **fields}
         if captions := [note["caption"] for note in notes if note.get("caption")]:
             row["captions"] = captions
         if others := [more for note in notes if (more := _beyond_caption(note))]:
@@ -152,10 +153,6 @@ def _beyond_caption(note: dict[str, Any]) -> dict[str, Any]:
     """What an annotation says besides a caption and where it belongs."""
     told = {key: part for key, part in note.items() if key not in ("image_id", "caption", "id")}
     return note if told and "caption" not in note else told
-
-
-def _file_name(image: Mapping[str, Any]) -> str:
-    return str(image.get("file_name") or image.get("filename") or image.get("id"))
 
 
 def _image_name(record: Mapping[str, Any], subset: str) -> str:

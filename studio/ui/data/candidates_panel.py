@@ -295,14 +295,12 @@ class CandidatesPanel:
 
     def _going(self, job: Evaluation) -> str:
         if job.status.state != "finished":
-            return _going(job, self._trains())
+            trains = any(run.status.active for run in self.context.runs.list())
+            return _going(job, trains)
         try:
             return _came_to(job, outcome_of(self.context.workspace, job))
         except StudioError as error:
             return _refused(error)[0]
-
-    def _trains(self) -> bool:
-        return any(run.status.active for run in self.context.runs.list())
 
     def _check_lead(self, request: gr.Request | None) -> None:
         if request is not None and not self.context.is_lead(request):

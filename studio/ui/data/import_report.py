@@ -111,7 +111,7 @@ class ImportReportPanel:
         """Show what an import did on the pages of whoever began it."""
         asked = self.form.ended(status.number)
         report = status.report
-        if report is None or asked is None or asked.person != self._person(request):
+        if report is None or asked is None or asked.person != self.form.context.user(request):
             return {}
         if begun not in (0, status.number):  # this page has begun another one since, or before
             return {}
@@ -201,9 +201,6 @@ class ImportReportPanel:
             f'<p class="quiet">Annotators find these pairs at <a href="{address}">{address}</a> '
             "of this studio.</p>"
         )
-
-    def _person(self, request: gr.Request) -> str:
-        return self.form.context.user(request)
 
 
 def _labels_too(given: GivenLabels) -> Any:

@@ -70,7 +70,8 @@ def _outcomes(runs: list[RunSummary]) -> list[Row]:
     steps = [f"{run.run.status.step:,} of {run.run.status.total_steps:,}" for run in runs]
     times = [run.run.status.training_seconds for run in runs]
     trained = [duration(seconds) if seconds else NOTHING for seconds in times]
-    began = [_started(run.run.status.started) for run in runs]
+    starts = [run.run.status.started for run in runs]
+    began = [minute(at) if at else NOTHING for at in starts]
     times_ = [("Started", began), ("Steps", steps), ("Trained", trained)]
     return [("State", states), *times_, *rows, *_held_out(runs)]
 
@@ -94,10 +95,6 @@ def _figure(name: str, figure: dict[str, float | None] | None) -> str:
     if low is None or high is None:
         return form(value)
     return f"{form(value)} ({form(low)} to {form(high)})"
-
-
-def _started(at: float) -> str:
-    return minute(at) if at else NOTHING
 
 
 def _settings(runs: list[RunSummary]) -> list[Row]:

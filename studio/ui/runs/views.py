@@ -65,7 +65,8 @@ def _card(summary: RunSummary, chosen: bool, waiting: list[str]) -> str:
     status, card, run_id = summary.run.status, summary.card, escape(summary.run.run_id)
     progress = bar(status.progress) if status.active else ""
     when = status.queued if status.state == "queued" else status.started or status.queued
-    facts = " · ".join(filter(None, [card.method.upper(), _last_part(card.model)]))
+    model = card.model.rstrip("/").rsplit("/", 1)[-1]
+    facts = " · ".join(filter(None, [card.method.upper(), model]))
     button = (
         f'<button class="run-card" data-run="{run_id}" '
         f'aria-pressed="{str(chosen).lower()}"><span class="name">{escape(summary.name)}</span>'
@@ -279,7 +280,3 @@ def exports(summary: RunSummary, others: list[RunSummary]) -> str:
         'title="All curves as one picture">PNG</button>'
     )
     return f'<div class="run-exports">{picture}{made}</div>'
-
-
-def _last_part(name: str) -> str:
-    return name.rstrip("/").rsplit("/", 1)[-1]

@@ -76,7 +76,8 @@ def _record(
     fields |= {name: one.text for name, one in zip(ANSWERS, pair.answers, strict=True)}
     suggestions = {}
     if pair.preferred is not None:
-        suggestions["preference"] = _suggestion(ANSWERS[pair.preferred])
+        best = ANSWERS[pair.preferred]
+        suggestions["preference"] = {"value": best, "score": None, "agent": AGENT}
     return {
         "id": row.external_id,
         "fields": fields,
@@ -87,10 +88,6 @@ def _record(
         "status": "completed" if pair.said else "pending",
         "_server_id": None,
     }
-
-
-def _suggestion(value: str) -> dict[str, Any]:
-    return {"value": value, "score": None, "agent": AGENT}
 
 
 def _metadata(pair: JudgedPair) -> dict[str, Any]:
