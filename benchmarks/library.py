@@ -163,7 +163,7 @@ class Watch:
 
 def serve(workspace: str, path: str) -> dict[str, float]:
     """In the measured process: the whole studio's page in memory, an import, then questions."""
-    from studio.annotation.library.sources import import_source
+    from studio.annotation.library.source_import import import_source
     from studio.api.context import close_context, open_context
     from studio.ui.shell.app import build_page
 

@@ -83,7 +83,7 @@ def fill(folder: Path) -> None:
     """Sample rows to browse and to label, and four runs with curves."""
     from benchmarks.runs import fill as fill_runs
     from studio.annotation import AnnotationStore
-    from studio.annotation.library.sources import import_source
+    from studio.annotation.library.source_import import import_source
     from studio.core.paths import Workspace
     from studio.runs.status import update_status
     from studio.runs.store import RunStore

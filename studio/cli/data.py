@@ -126,7 +126,7 @@ def import_(
 
 def _import(place: Workspace, source: str, asked: dict[str, Any]) -> ImportReport:
     from studio.annotation import AnnotationStore
-    from studio.annotation.library.sources import import_source
+    from studio.annotation.library.source_import import import_source
 
     with (
         closing(AnnotationStore(place.database_url)) as store,
@@ -137,7 +137,7 @@ def _import(place: Workspace, source: str, asked: dict[str, Any]) -> ImportRepor
 
 def _preview(place: Workspace, source: str, limit: int, asked: dict[str, Any]) -> SourcePreview:
     from studio.annotation import AnnotationStore
-    from studio.annotation.library.sources import preview_source
+    from studio.annotation.library.source_import import preview_source
 
     with closing(AnnotationStore(place.database_url)) as store:
         return preview_source(source, place, limit=limit, store=store, **asked)

@@ -12,7 +12,7 @@ from PIL import Image
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from studio.annotation import ItemFilter
-from studio.annotation.library.sources import import_source
+from studio.annotation.library.source_import import import_source
 from studio.api.context import StudioContext, close_context, open_context
 from studio.core.child_client import PipeWorker
 from tests.preflight.conftest import drawing, saved

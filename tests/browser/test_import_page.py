@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from studio.annotation.library.sources import import_source
+from studio.annotation.library.source_import import import_source
 from studio.api.access.accounts import Accounts, add_user
 from studio.api.context import StudioContext, close_context, open_context
 from tests.preflight.conftest import drawing, saved

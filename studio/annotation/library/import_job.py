@@ -12,7 +12,7 @@ from typing import Any, Literal, TypedDict, Unpack
 from studio.annotation import AnnotationStore
 from studio.annotation.library.import_report import ImportReport
 from studio.annotation.library.row_differences import Decision
-from studio.annotation.library.sources import import_source
+from studio.annotation.library.source_import import import_source
 from studio.core.errors import BusyError, StoppedError, StudioError
 from studio.core.logs import log_told
 from studio.core.paths import Workspace

@@ -21,7 +21,7 @@ from studio.annotation.export.preference_export import (
     export_name,
     export_preferences,
 )
-from studio.annotation.library.sources import import_source
+from studio.annotation.library.source_import import import_source
 from studio.api.context import StudioContext
 from studio.api.exports import download_link, past_exports
 from studio.config.export import EVALUATION_SHARE, LEAST_VOTES, MOST_EVALUATION_SHARE

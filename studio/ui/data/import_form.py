@@ -12,7 +12,7 @@ import gradio as gr
 
 from studio.annotation.library.import_job import Importer, ImportStatus
 from studio.annotation.library.imported_labels import GivenLabels
-from studio.annotation.library.sources import preview_source, source_columns
+from studio.annotation.library.source_import import preview_source, source_columns
 from studio.api.context import StudioContext
 from studio.api.upload_folders import UploadedFiles, UploadFolders
 from studio.core.errors import InputError, StudioError

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from studio.annotation import AnnotationStore
-from studio.annotation.library.sources import import_source
+from studio.annotation.library.source_import import import_source
 from studio.core.paths import Workspace
 from studio.data.schema import Answer, Message, Part, Row
 from tests.annotation.library.format_records import TRL_IMAGE

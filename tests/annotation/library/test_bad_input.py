@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from studio.annotation import AnnotationStore
-from studio.annotation.library.sources import import_source
+from studio.annotation.library.source_import import import_source
 from studio.core.paths import Workspace
 from studio.core.spreadsheet import neutral
 from studio.data import image_decoding as image_module

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from studio.annotation import ItemFilter
-from studio.annotation.library.sources import import_source, preview_source
+from studio.annotation.library.source_import import import_source, preview_source
 from studio.data.trl_conversion import load_training_data
 from tests.annotation.library.format_records import (
     FORMATS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from studio.annotation.library.import_report import joined_files
-from studio.annotation.library.sources import import_source, preview_source
+from studio.annotation.library.source_import import import_source, preview_source
 from studio.data.schema import FileGroup
 
 

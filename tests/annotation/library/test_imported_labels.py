@@ -9,7 +9,7 @@ import pytest
 from studio.annotation import LabelEvent
 from studio.annotation.library.imported_labels import GivenLabels, LabelSpool
 from studio.annotation.library.other_workspace_labels import Brought
-from studio.annotation.library.sources import import_source, preview_source
+from studio.annotation.library.source_import import import_source, preview_source
 from studio.core.errors import InputError
 from studio.data.schema import Answer, GivenLabel
 from tests.annotation.conftest import make_row

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from studio.annotation.library.sources import import_source, preview_source
+from studio.annotation.library.source_import import import_source, preview_source
 from studio.core.errors import DataError
 from tests.annotation.library.conftest import other_workspace
 

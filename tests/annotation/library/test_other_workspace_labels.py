@@ -6,7 +6,7 @@ import uuid
 
 from studio.annotation import AnnotationStore, ItemFilter, LabelEvent
 from studio.annotation.library.other_workspace_labels import Brought
-from studio.annotation.library.sources import import_source, preview_source
+from studio.annotation.library.source_import import import_source, preview_source
 from tests.annotation.library.conftest import other_workspace
 
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from studio.annotation.library.saved_columns import SavedReading
-from studio.annotation.library.sources import import_source, preview_source
+from studio.annotation.library.source_import import import_source, preview_source
 from studio.core.errors import DataError
 
 COLUMNS = {"question": "frage", "chosen": "gut", "rejected": "schlecht"}

@@ -18,7 +18,7 @@ from studio.training.run_rows import load_run_data
 def test_importing_the_data_layer_brings_no_torch():
     code = (
         "import sys, studio.data.trl_conversion, studio.data.frozen_dataset, studio.data.sources, "
-        "studio.annotation.library.sources\n"
+        "studio.annotation.library.source_import\n"
         "print({'torch', 'transformers', 'trl', 'datasets', 'pandas'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

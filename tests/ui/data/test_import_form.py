@@ -7,7 +7,7 @@ import threading
 
 import gradio as gr
 
-from studio.annotation.library.sources import import_source
+from studio.annotation.library.source_import import import_source
 from studio.ui.data.import_form import ROLES
 from studio.ui.data.state import LibraryState
 from tests.ui.library_tab import ASK, FIELDS, HOSTILE, REQUEST, imported, typed

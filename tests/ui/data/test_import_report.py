@@ -14,7 +14,7 @@ from studio.annotation.library.import_report import ImportReport
 from studio.annotation.library.imported_labels import GivenLabels
 from studio.annotation.library.rejection_reasons import grouped
 from studio.annotation.library.row_differences import Change, ChangedRow
-from studio.annotation.library.sources import import_source
+from studio.annotation.library.source_import import import_source
 from studio.api.upload_folders import Piece
 from studio.data.schema import BadRow
 from studio.ui.data import views as look

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from studio.annotation.library.sources import preview_source
+from studio.annotation.library.source_import import preview_source
 from studio.ui.data import views as look
 from studio.ui.data.item_view import detail
 from studio.ui.data.rows_view import gallery, table

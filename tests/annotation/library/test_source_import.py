@@ -7,7 +7,7 @@ import json
 import pytest
 
 from studio.annotation import ItemFilter
-from studio.annotation.library.sources import (
+from studio.annotation.library.source_import import (
     dataset_name,
     import_source,
     preview_source,
