@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from studio.annotation import AnnotationStore
 from studio.config import RunConfig
-from studio.config.consistency import ensure_consistent
+from studio.config.setting_conflicts import ensure_consistent
 from studio.core.paths import Workspace
 from studio.launch.frozen_rows import with_frozen_data
 

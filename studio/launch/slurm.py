@@ -10,8 +10,8 @@ from typing import Any
 
 from studio.config import RunConfig
 from studio.config.accelerate_file import ACCELERATE_ENGINE
-from studio.config.consistency import ensure_consistent
 from studio.config.job_flavors import sent_elsewhere
+from studio.config.setting_conflicts import ensure_consistent
 from studio.core.errors import InputError
 from studio.core.paths import Workspace
 from studio.launch.prepare import prepare

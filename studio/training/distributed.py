@@ -11,7 +11,7 @@ from accelerate.utils import DistributedType
 from transformers import Trainer
 
 from studio.config import RunConfig
-from studio.config.consistency import ensure_consistent
+from studio.config.setting_conflicts import ensure_consistent
 from studio.core.errors import DataError
 from studio.core.paths import RunPaths
 from studio.models.load import weights_are_sharded

@@ -13,7 +13,7 @@ from transformers import PreTrainedModel, Trainer
 
 from studio.config import RunConfig
 from studio.config.adapter import MOVES_WEIGHTS
-from studio.config.consistency import ensure_consistent
+from studio.config.setting_conflicts import ensure_consistent
 from studio.core.errors import ModelError, NotFoundError, RunFailedError
 from studio.core.paths import RunPaths, Workspace
 from studio.models.adapter_config import CONTINUE, adapter_folder, lora_config

@@ -8,8 +8,8 @@ import torch
 from trl import DPOConfig, SFTConfig
 
 from studio.config import RunConfig
-from studio.config.consistency import LOW_RANK
 from studio.config.dpo import DpoConfig
+from studio.config.setting_conflicts import LOW_RANK
 from studio.core.paths import RunPaths
 from studio.models.load import Loaded
 from studio.models.lora_targets import linear_pattern

@@ -2,7 +2,7 @@
 
 from studio.config import run_file
 from studio.config.availability import availability_problems, unavailable
-from studio.config.consistency import problems
+from studio.config.setting_conflicts import problems
 
 
 def test_trackers_that_are_not_installed_are_named(monkeypatch):

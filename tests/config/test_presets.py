@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from studio.config.consistency import problems
 from studio.config.presets import get_preset, list_presets
+from studio.config.setting_conflicts import problems
 from studio.core.errors import NotFoundError
 
 NAMES = [preset.name for preset in list_presets()]

@@ -9,7 +9,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from studio.config import run_file
-from studio.config.consistency import problems
+from studio.config.setting_conflicts import problems
 from studio.core.errors import InputError
 from studio.launch import hf_jobs
 from studio.launch.hf_job_monitor import follow_remote

@@ -13,7 +13,7 @@ import yaml
 from studio.config import run_file
 from studio.config.adapter import AdapterConfig
 from studio.config.availability import availability_problems
-from studio.config.consistency import cautions, problems
+from studio.config.setting_conflicts import cautions, problems
 from studio.core.errors import ConfigError
 from studio.core.paths import Workspace
 from studio.launch import worker_process

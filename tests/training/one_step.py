@@ -8,7 +8,7 @@ from typing import Any
 from transformers import Trainer
 
 from studio.config import RunConfig, run_file
-from studio.config.consistency import ensure_consistent
+from studio.config.setting_conflicts import ensure_consistent
 from studio.core.paths import RunPaths, Workspace
 from studio.training.callbacks import RunReporter
 from studio.training.model_setup import prepare_model

@@ -7,7 +7,7 @@ import torch
 from accelerate.optimizer import AcceleratedOptimizer
 
 from studio.config import run_file
-from studio.config.consistency import cautions
+from studio.config.setting_conflicts import cautions
 from studio.core.errors import RunFailedError
 from studio.runs.event_log import read_events
 from studio.runs.run_plan import GIB, FoundBatch

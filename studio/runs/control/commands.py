@@ -11,7 +11,7 @@ import psutil
 
 from studio.config import run_file
 from studio.config.adapter import MOVES_WEIGHTS
-from studio.config.consistency import ensure_consistent
+from studio.config.setting_conflicts import ensure_consistent
 from studio.core.errors import BusyError, ConfigError, ConflictError, FieldProblem, InputError
 from studio.core.paths import RunPaths
 from studio.core.process_identity import process_alive

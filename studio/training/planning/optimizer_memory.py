@@ -18,7 +18,7 @@ from collections.abc import Collection, Iterable
 import torch
 from torch import nn
 
-from studio.config.consistency import LOW_RANK
+from studio.config.setting_conflicts import LOW_RANK
 
 MIN_8BIT = 4096
 BLOCK, BLOCK_4BIT = 256, 128

@@ -12,9 +12,9 @@ from transformers import PreTrainedModel, ProcessorMixin
 
 from studio.config import RunConfig
 from studio.config.availability import availability_problems
-from studio.config.consistency import cautions, ensure_consistent
 from studio.config.job_flavors import flavor_of, sent_elsewhere
 from studio.config.run import speed_obstacle
+from studio.config.setting_conflicts import cautions, ensure_consistent
 from studio.core.errors import ConfigError
 from studio.core.paths import Workspace
 from studio.data.template_adaptation import ANY_MODEL

@@ -11,8 +11,8 @@ from transformers import ProcessorMixin
 
 from studio.config import RunConfig
 from studio.config.availability import availability_problems
-from studio.config.consistency import problems
 from studio.config.run_file import parse, set_path
+from studio.config.setting_conflicts import problems
 from studio.core.errors import StudioError
 from studio.core.paths import Workspace
 from studio.models.devices import device_problems

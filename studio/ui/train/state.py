@@ -10,12 +10,12 @@ from typing import Any
 
 from studio.annotation import AnnotationStore
 from studio.config import RunConfig, yaml_text
-from studio.config.consistency import problems
 from studio.config.dpo import MPO
 from studio.config.optimizer import DEFAULT_RATES
 from studio.config.presets import get_preset, list_presets
 from studio.config.run_file import parse
 from studio.config.saved_settings import SavedSettings
+from studio.config.setting_conflicts import problems
 from studio.config.setting_list import FieldSpec
 from studio.core.errors import ConfigError, FieldProblem, InputError
 from studio.core.paths import EMBEDDED, Workspace

@@ -10,8 +10,8 @@ from transformers.training_args import OptimizerNames
 
 from studio.config import run_file
 from studio.config.availability import OPTIMIZERS, unavailable
-from studio.config.consistency import LOW_RANK, problems
 from studio.config.optimizer import OptimizerName
+from studio.config.setting_conflicts import LOW_RANK, problems
 from studio.core.errors import ModelError
 from studio.models.load import skeleton_of
 from studio.models.lora_targets import linear_pattern

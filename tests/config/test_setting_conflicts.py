@@ -5,8 +5,8 @@ import sys
 import pytest
 
 from studio.config import RunConfig, run_file
-from studio.config.consistency import cautions, problems
 from studio.config.dpo import DIFFERENCE_LOSSES, LOSSES
+from studio.config.setting_conflicts import cautions, problems
 
 QUANTIZED = {"model": {"quantization": "nf4"}}
 
