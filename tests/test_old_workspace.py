@@ -17,7 +17,7 @@ from studio.config import run_file
 from studio.core.paths import Workspace
 from studio.data.sources import open_source
 from studio.inference.engine import Engine
-from studio.launch.prepare import prepare
+from studio.launch.run_preparation import prepare
 from studio.runs.curves import Diary
 from studio.ui.shell.app import build_app
 from tests.places import ROOT

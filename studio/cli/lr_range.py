@@ -35,7 +35,7 @@ def lr_range(
     json: JsonOption = False,
 ) -> int:
     """Find a learning rate: train a few steps with growing rates, until the loss explodes."""
-    from studio.launch.prepare import prepare
+    from studio.launch.run_preparation import prepare
     from studio.models.log_levels import quiet_libraries
 
     quiet_libraries()

@@ -45,7 +45,7 @@ def plan(
     json: JsonOption = False,
 ) -> int:
     """Show what a run would do: memory, time, and what is trained."""
-    from studio.launch.prepare import prepare
+    from studio.launch.run_preparation import prepare
     from studio.models.log_levels import quiet_libraries
 
     quiet_libraries()

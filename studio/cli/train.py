@@ -34,7 +34,7 @@ def train(
 ) -> int:
     """Train in the foreground, with a progress bar."""
     from studio.launch.foreground_run import follow, measure, resumable, start_now
-    from studio.launch.prepare import prepare
+    from studio.launch.run_preparation import prepare
     from studio.models.log_levels import quiet_libraries
 
     quiet_libraries()
@@ -97,7 +97,7 @@ def submit(
 def _show_launch(config: RunConfig, place: Workspace, namespace: str) -> None:
     from studio.config.job_flavors import sent_elsewhere
     from studio.launch.hf_jobs import build_job
-    from studio.launch.prepare import prepare
+    from studio.launch.run_preparation import prepare
     from studio.launch.worker_process import worker_command
     from studio.runs.store import RunStore
 

@@ -16,7 +16,7 @@ from studio.core.child_client import Message, PipeWorker
 from studio.core.errors import StoppedError, StudioError
 from studio.core.logs import log_told
 from studio.core.paths import Workspace
-from studio.launch.prepare import prepare
+from studio.launch.run_preparation import prepare
 from studio.runs.lr_range_result import Point, RangeResult, RateSpan
 from studio.runs.run_plan import FoundBatch, Plan
 from studio.training.planning.dry_step import Measured, measure

@@ -14,7 +14,7 @@ from studio.config.job_flavors import sent_elsewhere
 from studio.config.setting_conflicts import ensure_consistent
 from studio.core.errors import InputError
 from studio.core.paths import Workspace
-from studio.launch.prepare import prepare
+from studio.launch.run_preparation import prepare
 from studio.launch.script_templates import fill
 from studio.launch.worker_process import PROJECT_ROOT
 from studio.runs.store import Run, RunStore

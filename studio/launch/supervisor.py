@@ -20,7 +20,7 @@ from studio.core.errors import ConflictError, InputError, StudioError
 from studio.core.logs import log_told
 from studio.core.paths import Workspace
 from studio.launch.evaluation_job import EvaluationJobs, is_here
-from studio.launch.prepare import prepare
+from studio.launch.run_preparation import prepare
 from studio.launch.worker_process import launch_worker
 from studio.runs import queue
 from studio.runs.control import commands

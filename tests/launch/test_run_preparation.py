@@ -7,7 +7,7 @@ from studio.config import run_file
 from studio.core.errors import ConfigError
 from studio.data.manifest import list_exports
 from studio.data.schema import Answer, Message, Part, Row
-from studio.launch.prepare import prepare
+from studio.launch.run_preparation import prepare
 
 LIBRARY = {"data": {"source": "library:answers"}}
 
