@@ -33,15 +33,7 @@ def build_inputs(
         InputError: Placeholders and images differ in number, a message holds a control token, the
             chat template refuses the conversation, or it is longer than the model's context.
     """
-    places = sum(part.type == "image" for message in messages for part in message.parts)
-    if places != len(images):
-        raise InputError(
-            f"The conversation has {places} places for images and {len(images)} images.",
-            remedy="Give one image for each place.",
-            field="images",
-        )
-    _refuse_control_tokens(processor, messages)
-    text = _written(processor, messages)
+    text = prompt_text(processor, messages, len(images))
     inputs = processor(
         text=[text],
         images=[list(images)] if images else None,
@@ -50,6 +42,23 @@ def build_inputs(
     )
     _refuse_overlong(inputs, model)
     return inputs.to(model.device, dtype=model.dtype)
+
+
+def prompt_text(processor: ProcessorMixin, messages: Sequence[Message], images: int) -> str:
+    """Return a conversation as the chat template writes it, up to where the answer begins.
+
+    Raises:
+        InputError: As for `build_inputs`, its length left out.
+    """
+    places = sum(part.type == "image" for message in messages for part in message.parts)
+    if places != images:
+        raise InputError(
+            f"The conversation has {places} places for images and {images} images.",
+            remedy="Give one image for each place.",
+            field="images",
+        )
+    _refuse_control_tokens(processor, messages)
+    return _written(processor, messages)
 
 
 def _written(processor: ProcessorMixin, messages: Sequence[Message]) -> str:
@@ -93,11 +102,15 @@ def _refuse_control_tokens(processor: ProcessorMixin, messages: Sequence[Message
 
 
 def _refuse_overlong(inputs: BatchFeature, model: PreTrainedModel) -> None:
-    room = context_room(model, inputs["input_ids"].shape[1])
-    if room < 1:
-        length = inputs["input_ids"].shape[1]
-        raise InputError(
-            f"The conversation has {length} tokens; the model takes {length + room}.",
-            remedy="Clear the conversation, or use fewer or smaller images.",
-            field="question",
-        )
+    length = inputs["input_ids"].shape[1]
+    if context_room(model, length) < 1:
+        raise overlong(model, length)
+
+
+def overlong(model: PreTrainedModel, length: int) -> InputError:
+    """Return what is said of a conversation of `length` tokens, too long for the model."""
+    return InputError(
+        f"The conversation has {length} tokens; the model takes {length + context_room(model, length)}.",
+        remedy="Clear the conversation, or use fewer or smaller images.",
+        field="question",
+    )

@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields
 
 from studio.config.model import ModelConfig
 from studio.core.child_client import PipeWorker, Reply
+from studio.core.child_server import decode_error
 from studio.core.errors import BusyError, StudioError
 from studio.core.logs import log_told
 from studio.core.paths import EMBEDDED, Workspace
@@ -128,32 +129,22 @@ class InferenceClient:
         """
         yield 0, self._starting()
         arrived: _Arrived = queue.SimpleQueue()
-
-        def listen(number: int, reply: Reply) -> None:
+        open_answers = set(range(len(requests)))
+        asked = [request.model_dump(mode="json") for request in requests]
+        with self._used(), ThreadPoolExecutor(1) as threads:
+            reply = self._worker.request({"kind": "compare", "compare": asked})
             try:
-                for message in reply:
-                    arrived.put((number, _delta(message)))
-            except StudioError as error:
-                log_told(error)
-                arrived.put((number, error))
-            finally:
-                arrived.put((number, None))
-
-        with self._used(), ThreadPoolExecutor(len(requests)) as threads:
-            replies = [self._ask(request) for request in requests]
-            try:
-                for number, reply in enumerate(replies):
-                    threads.submit(listen, number, reply)
-                open_replies = len(replies)
-                while open_replies:
+                threads.submit(_listen, reply, len(requests), arrived)
+                while True:
                     number, what = _next(arrived)
                     if what is None:
-                        open_replies -= 1
-                    else:
+                        return
+                    if isinstance(what, ChatDelta) or number in open_answers:
                         yield number, what
+                    if isinstance(what, StudioError) or what.done:
+                        open_answers.discard(number)
             finally:
-                for reply in replies:
-                    reply.close()
+                reply.close()
 
     def changes(self, request: ChangeRequest) -> list[tuple[str, float]]:
         """Return the pieces of an answer, each with how much likelier the adapter makes it (nats).
@@ -246,6 +237,24 @@ class InferenceClient:
         with self._lock:
             if not self._in_use and time.monotonic() - self._last_used >= self._idle_seconds:
                 self._worker.close()
+
+
+def _listen(reply: Reply, count: int, arrived: _Arrived) -> None:
+    """Hand on what comes for each of `count` answers; an error of the child is that of all."""
+    try:
+        for message in reply:
+            if "failed" in message:
+                error = decode_error(message["failed"])
+                log_told(error)
+                arrived.put((message["number"], error))
+            elif "delta" in message:
+                arrived.put((message["number"], _delta(message["delta"])))
+    except StudioError as error:
+        log_told(error)
+        for number in range(count):
+            arrived.put((number, error))
+    finally:
+        arrived.put((0, None))
 
 
 def base_label(model: ModelConfig) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import queue
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +15,9 @@ import torch
 from PIL import Image
 
 from studio.config.model import ModelConfig
-from studio.core.errors import BusyError, StoppedError
+from studio.core.errors import BusyError, StoppedError, StudioError
 from studio.data.schema import Message
+from studio.inference.answer_batch import Arrival, BatchedAnswers, Column
 from studio.inference.answer_stream import Generation, stream
 from studio.inference.chat_inputs import build_inputs
 from studio.inference.fair_lock import Turns
@@ -34,6 +37,7 @@ class _Base:
     config: ModelConfig
     loaded: Loaded
     shelf: AdapterShelf
+    batched: BatchedAnswers
 
 
 class Engine:
@@ -89,15 +93,72 @@ class Engine:
             InputError: The conversation, the model or the adapter cannot be used.
             BusyError: Memory ran out.
         """
-        cancelled = cancelled or threading.Event()
+        column = Column(
+            adapter, messages, images, sampling, same_base, cancelled or threading.Event()
+        )
+        for _, what in self.compare(model, [column]):
+            if isinstance(what, StudioError):
+                raise what
+            yield what
+
+    def compare(self, model: ModelConfig, columns: Sequence[Column]) -> Iterator[Arrival]:
+        """Yield what comes for several answers at a time, each with the number of its column.
+
+        They are written in one batch where PEFT mixes their adapters and nothing else is in the
+        way, token by token in turn elsewhere. A column that cannot be answered ends with its error.
+
+        Raises:
+            InputError: The model cannot be used.
+            BusyError: Memory ran out.
+        """
         if not self._holds(model):
-            yield ChatDelta(stage=f"Loading {model.id}")
-        with self._using(model, cancelled) as base, _explained_oom(model):
-            if adapter is not None:
-                self._load_adapter(base, adapter, same_base)
-            yield from stream(
-                self._generation(base, adapter, messages, images, sampling, cancelled, same_base)
-            )
+            yield from ((n, ChatDelta(stage=f"Loading {model.id}")) for n in range(len(columns)))
+        with (
+            self._using(model, [column.cancelled for column in columns]) as base,
+            _explained_oom(model),
+        ):
+            ready = {}
+            for number, column in enumerate(columns):
+                try:
+                    if column.adapter is not None:
+                        self._load_adapter(base, column.adapter, column.same_base)
+                    ready[number] = column
+                except StudioError as error:
+                    yield number, error
+            batch = base.batched.begin(ready) if ready else None
+            if batch is not None:
+                yield from batch.stream()
+            else:
+                yield from self._in_turn(base, ready)
+
+    def _in_turn(self, base: _Base, columns: Mapping[int, Column]) -> Iterator[Arrival]:
+        """Answers that a `generate` each writes."""
+        if not columns:
+            return
+        arrived: queue.SimpleQueue[tuple[int, ChatDelta | None]] = queue.SimpleQueue()
+
+        def listen(number: int, column: Column) -> None:
+            try:
+                for delta in stream(self._generation(base, column)):
+                    arrived.put((number, delta))
+            finally:
+                arrived.put((number, None))
+
+        with ThreadPoolExecutor(len(columns), thread_name_prefix="column") as threads:
+            try:
+                listening = {n: threads.submit(listen, n, column) for n, column in columns.items()}
+                while listening:
+                    number, delta = arrived.get()
+                    if delta is not None:
+                        yield number, delta
+                        continue
+                    try:
+                        listening.pop(number).result()
+                    except StudioError as error:
+                        yield number, error
+            finally:
+                for column in columns.values():
+                    column.cancelled.set()
 
     def changes(
         self,
@@ -114,8 +175,7 @@ class Engine:
             InputError: The conversation, the model or the adapter cannot be used.
             BusyError: Memory ran out.
         """
-        cancelled = cancelled or threading.Event()
-        with self._using(model, cancelled) as base, _explained_oom(model):
+        with self._using(model, [cancelled or threading.Event()]) as base, _explained_oom(model):
             loaded, shelf = base.loaded, base.shelf
             inputs = dict(build_inputs(loaded.processor, loaded.model, messages, images))
             with self._turns.held():
@@ -134,7 +194,7 @@ class Engine:
             InputError: One of them cannot be used.
             BusyError: Memory ran out.
         """
-        with self._using(model, threading.Event()) as base:
+        with self._using(model) as base:
             if adapter is not None:
                 self._load_adapter(base, adapter)
 
@@ -159,18 +219,10 @@ class Engine:
         with self._turns.held():
             base.shelf.activate(folder, same_base=same_base)
 
-    def _generation(
-        self,
-        base: _Base,
-        adapter: Path | None,
-        messages: Sequence[Message],
-        images: Sequence[Image.Image],
-        sampling: Sampling,
-        cancelled: threading.Event,
-        same_base: bool,
-    ) -> Generation:
+    def _generation(self, base: _Base, column: Column) -> Generation:
         model, processor = base.loaded.model, base.loaded.processor
-        inputs = build_inputs(processor, model, messages, images)
+        sampling = column.sampling
+        inputs = build_inputs(processor, model, column.messages, column.pictures())
         arguments = sampling.generate_arguments()
         room = context_room(model, inputs["input_ids"].shape[1])
         arguments["max_new_tokens"] = min(sampling.max_new_tokens, room)
@@ -182,12 +234,14 @@ class Engine:
             stops=stop_tokens(processor, model),
             seed=sampling.seed,
             turns=self._turns,
-            activate=lambda: base.shelf.activate(adapter, same_base=same_base),
-            cancelled=cancelled,
+            activate=lambda: base.shelf.activate(column.adapter, same_base=column.same_base),
+            cancelled=column.cancelled,
         )
 
     @contextmanager
-    def _using(self, model: ModelConfig, cancelled: threading.Event) -> Iterator[_Base]:
+    def _using(
+        self, model: ModelConfig, cancelled: Sequence[threading.Event] = ()
+    ) -> Iterator[_Base]:
         base = self._enter(model, cancelled)
         try:
             yield base
@@ -196,10 +250,10 @@ class Engine:
                 self._users -= 1
                 self._changed.notify_all()
 
-    def _enter(self, model: ModelConfig, cancelled: threading.Event) -> _Base:
+    def _enter(self, model: ModelConfig, cancelled: Sequence[threading.Event]) -> _Base:
         with self._changed:
             while self._users and not self._holds(model):
-                if cancelled.is_set():
+                if cancelled and all(event.is_set() for event in cancelled):
                     raise StoppedError("The answer was stopped before it began.")
                 self._changed.wait(POLL_SECONDS)
             base = self._base
@@ -208,7 +262,9 @@ class Engine:
                 with _explained_oom(model):
                     loaded = load_model(model)
                 loaded.model.eval()
-                base = self._base = _Base(model, loaded, AdapterShelf(loaded.model, model))
+                shelf = AdapterShelf(loaded.model, model)
+                batched = BatchedAnswers(loaded, shelf, self._turns)
+                base = self._base = _Base(model, loaded, shelf, batched)
             self._users += 1
             return base
 

@@ -1,4 +1,4 @@
-"""The inference child: requests `chat`, `changes`, `load`, `unload` and `status` over standard input.
+"""The inference child: requests `chat`, `compare`, `changes`, `load`, `unload` and `status` over standard input.
 
 Started by the studio as `python -m studio inference`; holds the models so that the studio
 never imports torch and gets all memory back by ending this process.
@@ -7,19 +7,22 @@ never imports torch and gets all memory back by ending this process.
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator
+import threading
+from collections.abc import Generator, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
 from studio.config.model import ModelConfig
-from studio.core.child_server import Message, Request, serve
-from studio.core.errors import BusyError, InputError
+from studio.core.child_server import Message, Request, encode_error, serve
+from studio.core.errors import BusyError, InputError, StudioError
 from studio.core.paths import Workspace
 from studio.data.image_store import ImageStore
+from studio.inference.answer_batch import Column
 from studio.inference.engine import Engine
 from studio.inference.model_choice import Answerer, resolve
-from studio.inference.protocol import ChangeRequest, ChatRequest, LoadRequest
+from studio.inference.protocol import ChangeRequest, ChatDelta, ChatRequest, LoadRequest
+from studio.models.image_features.image_references import ImageRef
 from studio.models.log_levels import quiet_libraries
 from studio.models.memory_check import MemoryUse, refuse_if_too_large
 from studio.runs.checkpoints import step_of
@@ -43,6 +46,8 @@ class InferenceHandler:
         kind = request.payload.get("kind")
         if kind == "chat":
             return self._chat(request)
+        if kind == "compare":
+            return self._compare(request)
         if kind == "changes":
             return self._changes(request)
         if kind == "load":
@@ -53,26 +58,49 @@ class InferenceHandler:
         if kind == "status":
             return self._status()
         raise InputError(
-            f"Unknown request {kind!r}.", remedy="Use chat, changes, load, unload or status."
+            f"Unknown request {kind!r}.",
+            remedy="Use chat, compare, changes, load, unload or status.",
         )
 
     def _chat(self, request: Request) -> Generator[Message, None, Message | None]:
         chat = ChatRequest.model_validate(request.payload["chat"])
-        images = [self._images.open(sha) for sha in chat.images]
         answerer = self._answerer(chat.model, chat.run)
-        deltas = self._engine.chat(
-            answerer.model,
-            answerer.adapter,
-            chat.messages,
-            images,
-            chat.sampling,
-            request.cancelled,
-        )
-        for delta in deltas:
-            if delta.done:
-                return asdict(delta)
-            yield asdict(delta)
+        for _, what in self._engine.compare(
+            answerer.model, [self._column(chat, answerer, request.cancelled)]
+        ):
+            if isinstance(what, StudioError):
+                raise what
+            if what.done:
+                return asdict(what)
+            yield asdict(what)
         return None
+
+    def _compare(self, request: Request) -> Generator[Message, None, Message | None]:
+        """Several answers at a time: each message has the number of its request beside it."""
+        chats = [ChatRequest.model_validate(chat) for chat in request.payload["compare"]]
+        models: dict[int, ModelConfig] = {}
+        columns: dict[int, Column] = {}
+        for number, chat in enumerate(chats):
+            try:
+                answerer = resolve(self._runs, chat.model, chat.run)
+                columns[number] = self._column(chat, answerer, request.cancelled)
+                models[number] = answerer.model
+            except StudioError as error:
+                yield _arrived(number, error)
+        for model, numbers in _of_one_base(models):
+            try:
+                self._make_room(model)
+                arriving = self._engine.compare(model, [columns[number] for number in numbers])
+                for place, what in arriving:
+                    yield _arrived(numbers[place], what)
+            except StudioError as error:
+                for number in numbers:
+                    yield _arrived(number, error)
+        return None
+
+    def _column(self, chat: ChatRequest, answerer: Answerer, cancelled: threading.Event) -> Column:
+        images = [ImageRef(sha, str(self._images.path(sha))) for sha in chat.images]
+        return Column(answerer.adapter, chat.messages, images, chat.sampling, cancelled=cancelled)
 
     def _changes(self, request: Request) -> Message:
         asked = ChangeRequest.model_validate(request.payload["changes"])
@@ -100,11 +128,14 @@ class InferenceHandler:
 
     def _answerer(self, model: ModelConfig, run_id: str) -> Answerer:
         answerer = resolve(self._runs, model, run_id)
-        if self._engine.loaded != answerer.model:
+        self._make_room(answerer.model)
+        return answerer
+
+    def _make_room(self, model: ModelConfig) -> None:
+        if self._engine.loaded != model:
             with suppress(BusyError):
                 self._engine.unload()
-            refuse_if_too_large(answerer.model, self._runs)
-        return answerer
+            refuse_if_too_large(model, self._runs)
 
     def _status(self) -> Message:
         loaded = self._engine.loaded
@@ -114,6 +145,25 @@ class InferenceHandler:
             "answering": self._engine.answering,
             **asdict(MemoryUse.now()),
         }
+
+
+def _arrived(number: int, what: ChatDelta | StudioError) -> Message:
+    if isinstance(what, StudioError):
+        return {"number": number, "failed": encode_error(what)}
+    return {"number": number, "delta": asdict(what)}
+
+
+def _of_one_base(models: Mapping[int, ModelConfig]) -> list[tuple[ModelConfig, list[int]]]:
+    """Each base model with the numbers of those that it answers, in the order of the first."""
+    groups: list[tuple[ModelConfig, list[int]]] = []
+    for number, model in models.items():
+        for known, numbers in groups:
+            if known == model:
+                numbers.append(number)
+                break
+        else:
+            groups.append((model, [number]))
+    return groups
 
 
 def _run_of(folder: Path) -> str:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from peft.tuners.lora import LoraLayer
 from transformers import PreTrainedModel
 
 from studio.config.model import ModelConfig
@@ -19,11 +22,16 @@ from studio.models.adapter_weights import (
     put_on,
     state_of,
 )
+from studio.models.compat.peft_internals import mixed
 from studio.models.towers import Tower, find_towers
 from studio.runs.checkpoints import MARKER
 
 MOST_ADAPTERS = 8
 RUN = "run"
+BASE = "__base__"
+"""PEFT's name for no adapter, where each row of a batch has its own."""
+MIXED = ("Linear", "Embedding", "Linear4bit", "Linear8bitLt")
+"""PEFT's layers that take such batches, also on a quantized base."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +61,9 @@ class AdapterShelf:
         self._biases = Biases(base)
         self._shelved: OrderedDict[Path, _Shelved] = OrderedDict()
         self._loaded = 0
+        self._mixed: list[str] = []  # the adapter of each row of the batches that are run now
+        self._mixing = ExitStack()
+        self._on: bool | None = None  # whether adapters' layers are at work; None: not known
         self.spoiled = False
 
     @property
@@ -70,16 +81,58 @@ class AdapterShelf:
             ModelError: The adapter is damaged, pickled, not of a kind that is used here, or was
                 trained on another model.
         """
+        self._unmix()
         if folder is None:
             self._biases.use(None)
-            if self._peft is not None:
+            if self._peft is not None and self._on is not False:
                 self._peft.base_model.disable_adapter_layers()
+                self._on = False
             return
         name = self._name_of(folder, same_base)
-        self._peft.base_model.enable_adapter_layers()
+        self._switch_on()
         if self._peft.active_adapter != name:
             self._peft.set_adapter(name, inference_mode=True)
         self._biases.use(folder)
+
+    def forward(self, folders: Sequence[Path | None], **inputs: Any) -> Any:
+        """Run the model on a batch whose rows have an adapter each; None: the base model itself.
+
+        Args:
+            folders: For each row; adapters that were activated before, without an `obstacle`.
+        """
+        if len(set(folders)) == 1:
+            self.activate(folders[0])
+            return self._base(**inputs)
+        for folder in {folder for folder in folders if folder is not None}:
+            self._name_of(folder, same_base=True)  # loads again what had to make room
+        names = [BASE if folder is None else self._shelved[folder].name for folder in folders]
+        if self._mixed != names:
+            self._unmix()
+            self._biases.use(None)
+            self._switch_on()
+            self._mixing.enter_context(mixed(self._peft, names))
+            self._mixed = names
+        return self._base(**inputs)
+
+    def obstacle(self, folder: Path) -> str:
+        """Return why an adapter, activated before, shares no batch with others; empty: it does."""
+        shelved = self._shelved[folder]
+        if shelved.alone:
+            return "it is of a kind that lies alone on a model"
+        if self._biases.of_adapter.get(folder):
+            return "it trained biases of the base model"
+        config = self._peft.peft_config[shelved.name]
+        if config.modules_to_save:
+            return "it replaces whole modules"
+        for module in self._base.modules():
+            if not isinstance(module, LoraLayer) or shelved.name not in module.scaling:
+                continue
+            if shelved.name in module.lora_variant:
+                kind = type(module.lora_variant[shelved.name]).__name__
+                return f"it is a variant of LoRA ({kind})"
+            if type(module).__name__ not in MIXED:
+                return f"PEFT mixes no {type(module).__name__} layers"
+        return ""
 
     def touched(self, folder: Path) -> set[Tower]:
         """Return the parts of the model that the adapter in `folder`, activated before, changes."""
@@ -87,6 +140,15 @@ class AdapterShelf:
         names = [parameter_of(name) for name in state_of(self._peft, self._shelved[folder].name)]
         names += self._biases.of_adapter.get(folder, {})
         return {towers.of(name) for name in names}
+
+    def _unmix(self) -> None:
+        self._mixing.close()
+        self._mixed = []
+
+    def _switch_on(self) -> None:
+        if not self._on:
+            self._peft.base_model.enable_adapter_layers()
+            self._on = True
 
     def _name_of(self, folder: Path, same_base: bool) -> str:
         marker = folder / MARKER
@@ -110,6 +172,7 @@ class AdapterShelf:
         beside = [shelved.alone for shelved in self._shelved.values()]
         if self._peft is not None and any((_lies_alone(adapter), *beside)):
             self._empty()
+        self._unmix()
         self._loaded += 1
         name = f"adapter{self._loaded}"
         biases = {
@@ -120,6 +183,7 @@ class AdapterShelf:
         self._peft = put_on(self._peft or self._base, adapter, name, biases=False)
         self.spoiled = False
         self._peft.eval()
+        self._on = None
         return name
 
     def _empty(self) -> None:
@@ -129,6 +193,7 @@ class AdapterShelf:
         self._biases.of_adapter.clear()
         self._peft.unload()
         self._peft = None
+        self._on = None
 
     def _drop(self, folder: Path) -> None:
         self._peft.delete_adapter(self._shelved.pop(folder).name)

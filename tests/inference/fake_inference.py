@@ -3,7 +3,7 @@
 import os
 import sys
 
-from studio.core.child_server import serve
+from studio.core.child_server import Request, encode_error, serve
 from studio.core.errors import ModelError
 
 loaded: list[str] = []
@@ -13,6 +13,8 @@ def answer(request):
     kind = request.payload["kind"]
     if kind == "chat":
         return chat(request)
+    if kind == "compare":
+        return compare(request)
     if kind == "load":
         loaded[:] = [request.payload["load"]["run"]]
     return status()
@@ -44,6 +46,18 @@ def chat(request):
     for word in (asked["run"] or "base", " says ", text):
         yield {"text": word, "stage": "", "done": False}
     return {"text": "", "tokens": 3, "tokens_per_second": 1.5, "stopped": "end"}
+
+
+def compare(request):
+    for number, asked in enumerate(request.payload["compare"]):
+        answer = chat(Request({"chat": asked}, request.cancelled))
+        try:
+            while True:
+                yield {"number": number, "delta": next(answer)}
+        except StopIteration as end:
+            yield {"number": number, "delta": {**end.value, "done": True}}
+        except ModelError as error:
+            yield {"number": number, "failed": encode_error(error)}
 
 
 def forever(request):

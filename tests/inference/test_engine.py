@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from studio.config.model import ModelConfig
 from studio.core.errors import BusyError, ModelError
 from studio.data.schema import Message
-from studio.inference import engine as engines
+from studio.inference.answer_batch import AnswerBatch
 from studio.inference.chat_inputs import as_template_message
 from studio.inference.engine import Engine
 from studio.inference.protocol import ChatDelta, user_turn
@@ -228,10 +228,10 @@ def test_an_answer_that_runs_out_of_memory_says_so_and_the_next_one_comes(
         return fail
 
     with monkeypatch.context() as patched:
-        patched.setattr(engines, "stream", failing(error))
+        patched.setattr(AnswerBatch, "stream", failing(error))
         with pytest.raises(BusyError, match=f"Memory ran out with embedded: {told}"):
             answer()
-        patched.setattr(engines, "stream", failing(RuntimeError("shapes do not match")))
+        patched.setattr(AnswerBatch, "stream", failing(RuntimeError("shapes do not match")))
         with pytest.raises(RuntimeError, match="shapes"):
             answer()
     assert answer()

@@ -78,3 +78,29 @@ def test_load_and_status_say_what_is_in_memory(handler: InferenceHandler, run: R
 def test_unknown_requests_are_refused(handler: InferenceHandler) -> None:
     with pytest.raises(InputError, match="shutdown"):
         handler(Request({"kind": "shutdown"}))
+
+
+def test_compared_answers_come_with_their_numbers_and_errors_end_one(
+    handler: InferenceHandler, workspace: Workspace, run: Run
+) -> None:
+    sha = ImageStore(workspace).add(sorted((SAMPLES / "heldout" / "images").glob("*.png"))[0])
+    asked = {"messages": (user_turn("Read out the data.", 1),), "images": (sha,)}
+    chats = [
+        ChatRequest(**asked),
+        ChatRequest(**asked, run="gone"),
+        ChatRequest(**asked, run=run.run_id),
+        ChatRequest(**{**asked, "images": ("0" * 64,)}),
+        ChatRequest(**asked, model=ModelConfig(dtype="bfloat16")),
+    ]
+    payload = {"kind": "compare", "compare": [one.model_dump(mode="json") for one in chats]}
+    texts, failed = dict.fromkeys(range(len(chats)), ""), {}
+    for message in handler(Request(payload)):
+        if "failed" in message:
+            failed[message["number"]] = message["failed"]["type"]
+        else:
+            texts[message["number"]] += message["delta"]["text"]
+
+    assert failed == {1: "NotFoundError", 3: "NotFoundError"}
+    assert texts[0] == chat(handler, images=(sha,))[0]
+    assert texts[2] == chat(handler, images=(sha,), run=run.run_id)[0]
+    assert texts[4]

@@ -136,11 +136,43 @@ def obstacle(model: PreTrainedModel) -> str:
     return f"its own generation settings change answers ({', '.join(unusual)})" if unusual else ""
 
 
-class Decoder:
-    """Runs a model, with the adapter that is active on it, on token rows."""
+@dataclass
+class Writing:
+    """Answers that are being written.
 
-    def __init__(self, model: PreTrainedModel, processor: ProcessorMixin) -> None:
+    Attributes:
+        rows: Those that go on.
+        logits: What comes next for each of them: (rows, vocabulary).
+        places: For each the position of its next token.
+    """
+
+    rows: list[TokenRow]
+    logits: torch.Tensor
+    context: Context
+    places: np.ndarray
+
+    def keep(self, going: Sequence[int]) -> None:
+        """Go on with these rows only, by their places in `rows`."""
+        self.context.choose(going)
+        self.rows = [self.rows[index] for index in going]
+        self.logits, self.places = self.logits[list(going)], self.places[list(going)]
+
+
+class Decoder:
+    """Runs a model, with the adapter that is active on it, on token rows.
+
+    Args:
+        forward: Called in place of the model; one that lets each row have an adapter of its own.
+    """
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        processor: ProcessorMixin,
+        forward: Callable[..., Any] | None = None,
+    ) -> None:
         self.model = model
+        self._call = forward or model
         self.tokenizer = processor.tokenizer
         self.ends = set(stop_tokens(processor, model))
         pad = self.tokenizer.pad_token_id
@@ -163,17 +195,16 @@ class Decoder:
         Raises:
             StoppedError: `stopped` said so.
         """
-        rows = [row for group in groups for row in group]
-        logits, context = self._read(groups, 1)
-        written: dict[int, list[int]] = {row.number: [] for row in rows}
-        penalised = self._penalised(rows, logits.shape[-1])
-        places = np.array([_after(row, self._grid) for row in rows])
-        active = list(rows)
-        chances = {row.number: np.random.default_rng(row.stream) for row in rows if row.draw}
+        writing = self.begin(groups)
+        written: dict[int, list[int]] = {row.number: [] for row in writing.rows}
+        penalised = self._penalised(writing.rows, writing.logits.shape[-1])
+        chances = {
+            row.number: np.random.default_rng(row.stream) for row in writing.rows if row.draw
+        }
         while True:
-            tokens = self._next(logits[:, -1], penalised, active, chances)
+            tokens = self._next(writing.logits, penalised, writing.rows, chances)
             going = []
-            for index, (row, token) in enumerate(zip(active, tokens, strict=True)):
+            for index, (row, token) in enumerate(zip(writing.rows, tokens, strict=True)):
                 if self._wants(written[row.number], row):
                     written[row.number].append(token)
                     if self._wants(written[row.number], row):
@@ -182,13 +213,26 @@ class Decoder:
                 return written
             if stopped():
                 raise StoppedError("Stopped while answers were written.")
-            if 2 * len(going) <= len(active):
-                context.choose(going)
-                active = [active[index] for index in going]
-                tokens, places = [tokens[index] for index in going], places[going]
+            if 2 * len(going) <= len(writing.rows):
+                writing.keep(going)
+                tokens = [tokens[index] for index in going]
                 penalised = None if penalised is None else penalised[going]
-            logits = self._step(tokens, places, context)
-            places = places + 1
+            self.go_on(writing, tokens)
+
+    @torch.inference_mode()
+    def begin(self, groups: Sequence[Group]) -> Writing:
+        """Read the prompts of rows whose answers are to be written."""
+        rows = [row for group in groups for row in group]
+        logits, context = self._read(groups, 1)
+        return Writing(
+            rows, logits[:, -1], context, np.array([_after(r, self._grid) for r in rows])
+        )
+
+    @torch.inference_mode()
+    def go_on(self, writing: Writing, tokens: Sequence[int]) -> None:
+        """Read the token that was chosen for each row."""
+        writing.logits = self._step(tokens, writing.places, writing.context)[:, -1]
+        writing.places = writing.places + 1
 
     @torch.inference_mode()
     def scores(self, groups: Sequence[Group]) -> dict[int, tuple[float, int]]:
@@ -302,7 +346,7 @@ class Decoder:
         pictured = {}
         if features is not None:
             pictured = {"mm_encoder_outputs": {"image": as_outputs(self.model, features)}}
-        output = self.model(
+        output = self._call(
             input_ids=ids,
             attention_mask=context.seen,
             position_ids=positions,

@@ -60,10 +60,14 @@ class RowPrompt:
 
 
 class PromptWriter:
-    """Writes rows with one model's chat template and tokenizer."""
+    """Writes rows with one model's chat template and tokenizer.
+
+    Args:
+        images: Where images of rows are; None where only prompts that are text already are taken.
+    """
 
     def __init__(
-        self, model: PreTrainedModel, processor: ProcessorMixin, images: ImageStore
+        self, model: PreTrainedModel, processor: ProcessorMixin, images: ImageStore | None = None
     ) -> None:
         self._model = model
         self._processor = processor
@@ -85,6 +89,8 @@ class PromptWriter:
             DataError: It cannot be asked: an image is gone, its text holds a control token, or the
                 template refuses it.
         """
+        if self._images is None:
+            raise ValueError("This writer knows no images of rows.")
         images = tuple(ImageRef(sha, str(self._images.path(sha))) for sha in row.images)
         for token in self._control:
             if any(token in message.text for message in row.prompt):
