@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -57,14 +58,25 @@ def match(
         str | None,
         typer.Option(metavar="ID", help="End the judging; pairs without a vote are excluded."),
     ] = None,
+    delete: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ID",
+            help="Forget a match, also a damaged one; its dataset with the labels stays.",
+        ),
+    ] = None,
     workspace: WorkspaceOption = None,
     json: JsonOption = False,
 ) -> int:
     """Let people judge models blind: make a match, and see how it stands."""
     if list_:
         return _list(look_at(workspace), json)
-    if show is not None and close is not None:
-        raise InputError("Show a match, or close one?", remedy="Give --show or --close.")
+    if sum(one is not None for one in (show, close, delete)) > 1:
+        raise InputError(
+            "Show a match, close or delete one?", remedy="Give --show, --close or --delete."
+        )
+    if delete is not None:
+        return _delete(look_at(workspace), delete, json)
     if show is not None or close is not None:
         return _show(look_at(workspace), show or close or "", json, ends=close is not None)
     place = locate(workspace)
@@ -170,14 +182,34 @@ def _show(place: Workspace, match_id: str, json: bool, *, ends: bool) -> int:
     return 0
 
 
+def _delete(place: Workspace, match_id: str, json: bool) -> int:
+    from studio.launch.matches import delete_match
+
+    gone = delete_match(place, match_id)
+    if json:
+        print_json(asdict(gone))
+        return 0
+    say(f"Match {gone.match_id} is forgotten.")
+    if gone.labelled:
+        say(
+            f"{counted(gone.labelled, 'pair')} judged stay in the library, dataset {gone.dataset!r}."
+        )
+    if gone.excluded:
+        say(f"{counted(gone.excluded, 'pair')} not judged are excluded: nobody is asked any more.")
+    return 0
+
+
 def _list(place: Workspace, json: bool) -> int:
     from studio.evaluation.match import MatchStore
 
-    found = MatchStore(place).list()
+    matches = MatchStore(place)
+    found, damaged = matches.list(), matches.damaged()
     if json:
-        print_json({"matches": [_summary(one) for one in found]})
+        print_json({"matches": [_summary(one) for one in found], "damaged": list(damaged)})
         return 0
-    if not found:
+    for name in damaged:
+        say(f"! {name}: its file is damaged. python -m studio match --delete {name} forgets it.")
+    if not (found or damaged):
         say("No matches yet.")
     for one in found:
         when = minute(one.created)

@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 State = Literal["being made", "open", "closed"]
 ENDING = ".json"
 LARGEST_FILE = 64 << 20
+_EVALUATION = re.compile(rb'"evaluation"\s*:\s*"([A-Za-z0-9._-]{1,100})"')
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,100}")
 
 
@@ -105,12 +106,12 @@ class MatchStore:
                 remedy="Make room, then make the match again; nothing is doubled.",
             ) from error
 
-    def get(self, match_id: str) -> Match:
-        """Return a match by its id or the unique beginning of it.
+    def find(self, match_id: str) -> str:
+        """Return the whole id of a match, also of a damaged one, by the unique beginning of it.
 
         Raises:
             NotFoundError: There is none.
-            InputError: It is damaged, or several begin so.
+            InputError: Several begin so.
         """
         begun = [name for name in self.ids() if name.startswith(match_id)] if match_id else []
         if match_id in begun:
@@ -125,15 +126,26 @@ class MatchStore:
                 f"{len(begun)} matches begin with {match_id!r}: {', '.join(begun[:5])}.",
                 remedy="Write more of the id.",
             )
-        path = self._path(begun[0])
+        return begun[0]
+
+    def get(self, match_id: str) -> Match:
+        """Return a match by its id or the unique beginning of it.
+
+        Raises:
+            NotFoundError: There is none.
+            InputError: It is damaged, or several begin so.
+        """
+        found = self.find(match_id)
+        path = self._path(found)
         try:
             if path.stat().st_size > LARGEST_FILE:
                 raise ValueError("it is too large")
             return Match.from_json(read_state(path))
         except (OSError, TypeError, KeyError, ValueError, AttributeError) as error:
             raise InputError(
-                f"The match {begun[0]} is damaged: {path} cannot be read.",
-                remedy="Delete that file; the dataset with its labels stays in the library.",
+                f"The match {found} is damaged: {path} cannot be read.",
+                remedy=f"Bring the file back from a backup, or forget the match: python -m studio "
+                f"match --delete {found}; its dataset with the labels stays in the library.",
             ) from error
 
     def list(self) -> list[Match]:
@@ -166,9 +178,54 @@ class MatchStore:
             if any(name.partition("@")[0] == run_id for name in one.contestants)
         ]
 
-    def delete(self, match: Match) -> None:
-        """Forget a match; its dataset and what people said stay in the library."""
-        self._path(match.match_id).unlink(missing_ok=True)
+    def damaged(self, evaluation_id: str = "") -> Sequence[str]:
+        """Return the ids of matches that cannot be read, newest first.
+
+        Args:
+            evaluation_id: Only those that may be of this evaluation: their file still names it, or
+                names none any more.
+        """
+        return [
+            name
+            for name in self.ids()
+            if not self._readable(name)
+            and (not evaluation_id or self._names(name) in ("", evaluation_id))
+        ]
+
+    def _readable(self, match_id: str) -> bool:
+        try:
+            self.get(match_id)
+        except InputError:
+            return False
+        except NotFoundError:  # deleted meanwhile
+            return True
+        return True
+
+    def _names(self, match_id: str) -> str:
+        """The evaluation that a damaged file still names; empty when that cannot be told."""
+        try:
+            with self._path(match_id).open("rb") as file:
+                found = _EVALUATION.search(file.read(LARGEST_FILE))
+        except OSError:
+            return ""
+        return found[1].decode() if found else ""
+
+    def delete(self, match_id: str) -> None:
+        """Forget a match by its whole id, also a damaged one.
+
+        Its dataset and what people said stay in the library.
+
+        Raises:
+            RunFailedError: Its file cannot be removed.
+        """
+        path = self._path(match_id)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise RunFailedError(
+                f"The match cannot be removed: {path}: {error.strerror or error}.",
+                remedy="Look whether the folder may be written to, then delete it again.",
+            ) from error
 
     def _path(self, match_id: str) -> Path:
         return self.workspace.matches / f"{match_id}{ENDING}"

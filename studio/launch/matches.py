@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from filelock import FileLock
@@ -15,11 +15,12 @@ from studio.annotation.records import TIES, ItemFilter, is_judge
 from studio.core.errors import ConflictError, InputError, NotFoundError, StudioError
 from studio.core.logs import log_told
 from studio.core.paths import Workspace
+from studio.core.plurals import counted
 from studio.evaluation.evaluated_models import EvaluatedModel
 from studio.evaluation.evaluated_rows import read_rows, trained_images
 from studio.evaluation.evaluation import Evaluation
 from studio.evaluation.evaluation_store import EvaluationStore, read_answers
-from studio.evaluation.match import Match, MatchStore
+from studio.evaluation.match import ENDING, Match, MatchStore
 from studio.evaluation.match_pairs import MatchRows, pair_up
 from studio.evaluation.match_standing import Standing, standing_of
 from studio.evaluation.win_rate import Vote
@@ -75,6 +76,14 @@ def _created(
             f"{begun.dataset!r}.",
             remedy="Judge that one, or evaluate again on other rows.",
         )
+    if begun is None and (damaged := matches.damaged(evaluation.evaluation_id)):
+        # It may be this evaluation's own: a second one would ask people the same again.
+        raise ConflictError(
+            f"The file of match {damaged[0]} is damaged, and it may be the match of evaluation "
+            f"{evaluation.evaluation_id}.",
+            remedy=f"Bring {workspace.matches / damaged[0]}{ENDING} back from a backup, or forget that "
+            f"match: python -m studio match --delete {damaged[0]}",
+        )
     match_id = begun.match_id if begun else matches.new_id()
     trained, notes = ({}, ()) if with_seen else _trained(workspace, evaluation.request.models)
     found = _pairs(workspace, evaluation, match_id, trained)
@@ -82,7 +91,7 @@ def _created(
         match_id=match_id,
         evaluation=evaluation.evaluation_id,
         data=evaluation.request.source,
-        dataset=f"match {match_id}",
+        dataset=dataset_of(match_id),
         contestants=tuple(model.name for model in evaluation.request.models),
         pairs=found.pairs,
         alike=found.alike,
@@ -128,6 +137,14 @@ def match_standing(
         there = {
             item.external_id for item in library.every(ItemFilter(match.dataset, excluded=False))
         }
+        binned = 0 if there else library.count(ItemFilter(match.dataset, deleted=True))
+    if binned:
+        raise NotFoundError(
+            f"All {counted(binned, 'pair')} of match {match.match_id} are in the bin of the library, "
+            "and with them what people said.",
+            remedy=f"Take the rows of {match.dataset!r} out of the bin (Data, In the bin), or forget "
+            f"the match: python -m studio match --delete {match.match_id}",
+        )
     rows = {pair.item: pair.row for pair in match.pairs}
     removed = sum(pair.item not in there for pair in match.pairs)
     # Rows that somebody added to the dataset are none of the match.
@@ -166,6 +183,52 @@ def close_match(
     closed = replace(match, state="closed")
     matches.write(closed)
     return closed
+
+
+@dataclass(frozen=True)
+class DeletedMatch:
+    """What is left of a match that was deleted.
+
+    Attributes:
+        dataset: Of the library; it stays.
+        labelled: Rows of it that people have judged.
+        excluded: Rows of it that nobody is asked about any more.
+    """
+
+    match_id: str
+    dataset: str
+    labelled: int
+    excluded: int
+
+
+def delete_match(
+    workspace: Workspace, match_id: str, *, store: AnnotationStore | None = None
+) -> DeletedMatch:
+    """Forget a match, also a damaged one, and ask nobody about its pairs any more.
+
+    What people said stays in its dataset; the evaluation can have another match then.
+
+    Raises:
+        NotFoundError: There is no such match.
+        InputError: Several begin so.
+        RunFailedError: Its file cannot be removed.
+    """
+    matches = MatchStore(workspace)
+    found = matches.find(match_id)
+    workspace.matches.mkdir(parents=True, exist_ok=True)
+    with FileLock(workspace.matches / ".making.lock", timeout=60):
+        dataset = dataset_of(found)
+        with _opened(workspace, store) as library:
+            waiting = library.ids(ItemFilter(dataset=dataset, labelled=False, excluded=False))
+            library.exclude(waiting)
+            labelled = library.count(ItemFilter(dataset=dataset, labelled=True))
+        matches.delete(found)
+    return DeletedMatch(found, dataset, labelled, len(waiting))
+
+
+def dataset_of(match_id: str) -> str:
+    """Return what the dataset of a match is called in the library."""
+    return f"match {match_id}"
 
 
 def _finished(workspace: Workspace, evaluation_id: str) -> Evaluation:

@@ -26,7 +26,7 @@ def test_a_match_is_read_as_it_was_written(store):
     store.write(made)
     assert store.get("20260101") == made == store.of_evaluation("e1")
     assert store.of_run("run") == [made] and store.of_run("other") == []
-    store.delete(made)
+    store.delete(made.match_id)
     assert store.list() == []
 
 
@@ -42,3 +42,17 @@ def test_what_cannot_be_found_or_read_is_said(store):
     with pytest.raises(InputError, match="damaged"):
         store.get("20260101-b")
     assert [one.match_id for one in store.list()] == ["20260101-a"]
+
+
+def test_a_damaged_file_is_named_where_it_may_belong(store):
+    store.write(match("20260101-a", evaluation="e1"))
+    store.write(match("20260101-b", evaluation="e2"))
+    whole = (store.workspace.matches / "20260101-a.json").read_text()
+    assert store.damaged() == []
+    (store.workspace.matches / "20260101-a.json").write_text(whole[: len(whole) // 2])
+    (store.workspace.matches / "20260101-c.json").write_bytes(b"\0" * 40)
+    assert store.damaged() == ["20260101-c", "20260101-a"]
+    assert store.damaged("e1") == ["20260101-c", "20260101-a"]
+    assert store.damaged("e2") == ["20260101-c"], "the other one still names its evaluation"
+    store.delete("20260101-c")
+    assert store.damaged("e2") == []

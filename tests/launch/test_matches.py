@@ -13,7 +13,7 @@ from studio.core.paths import Workspace
 from studio.data.schema import Answer
 from studio.evaluation.evaluation_store import EvaluationStore
 from studio.evaluation.match import MatchStore
-from studio.launch.matches import close_match, create_match, match_standing
+from studio.launch.matches import close_match, create_match, delete_match, match_standing
 from tests.evaluation.answered_evaluations import answered, question
 
 
@@ -163,6 +163,38 @@ def test_what_is_deleted_meanwhile_is_said(workspace, store):
         create_match(workspace, evaluation.evaluation_id, store=store)
     with AnnotationStoreOf(workspace) as other, pytest.raises(NotFoundError, match="is gone"):
         match_standing(other, made.match_id)
+
+
+def test_no_second_match_is_made_beside_a_damaged_one_until_it_is_deleted(workspace, store):
+    evaluation = answered(workspace, ANSWERS)
+    made = create_match(workspace, evaluation.evaluation_id, store=store)
+    judge(store, made.dataset, most=2)
+    path = workspace.matches / f"{made.match_id}.json"
+    path.write_bytes(path.read_bytes()[:200])
+
+    with pytest.raises(ConflictError, match="is damaged") as refused:
+        create_match(workspace, evaluation.evaluation_id, store=store)
+    assert f"match --delete {made.match_id}" in refused.value.remedy
+    with pytest.raises(InputError, match="damaged"):
+        match_standing(workspace, made.match_id, store=store)
+    gone = delete_match(workspace, made.match_id[:-1], store=store)
+
+    assert (gone.match_id, gone.labelled, gone.excluded) == (made.match_id, 2, 4)
+    assert store.claim("ben", made.dataset) is None
+    assert len(store.answers(made.dataset)) == 2
+    again = create_match(workspace, evaluation.evaluation_id, store=store)
+    assert again.match_id != made.match_id and len(again.pairs) == 6
+
+
+def test_rows_in_the_bin_are_said_and_come_back(workspace, store):
+    made = create_match(workspace, answered(workspace, ANSWERS).evaluation_id, store=store)
+    judge(store, made.dataset, most=2)
+    ids = store.ids(ItemFilter(dataset=made.dataset))
+    store.delete(ids)
+    with pytest.raises(NotFoundError, match="are in the bin of the library"):
+        match_standing(workspace, made.match_id, store=store)
+    store.restore(ids)
+    assert match_standing(workspace, made.match_id, store=store).judged == 2
 
 
 class AnnotationStoreOf:

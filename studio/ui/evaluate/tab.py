@@ -256,7 +256,9 @@ class EvaluateTab:
             head = views.GONE if chosen and found else views.NOTHING_CHOSEN
             hidden = [gr.update(visible=False)] * (self._width - 1 - len(SHOWN))
             return gr.skip(), beat, listed, head, "", "", "", *hidden
-        match = MatchStore(self.context.workspace).of_evaluation(one.evaluation_id)
+        matches = MatchStore(self.context.workspace)
+        match = matches.of_evaluation(one.evaluation_id)
+        damaged = [] if match else matches.damaged(one.evaluation_id)
         waits = state.waits_for(self.context, one, found) if one.status.state == "queued" else ""
         return (
             gr.skip(),
@@ -264,10 +266,10 @@ class EvaluateTab:
             listed,
             there.part("head", views.head(one, waits)),
             there.part("figures", _with_downloads(one)),
-            there.part("match", self._match(match)),
+            there.part("match", views.damaged_match(damaged) or self._match(match)),
             there.part("rows", self._rows_of(one, *looks)),
-            *self._buttons(one, match),
-            *self._fields(one, match, *looks),
+            *self._buttons(one, match, not damaged),
+            *self._fields(one, match, not damaged, *looks),
         )
 
     @property
@@ -316,10 +318,12 @@ class EvaluateTab:
             search or "",
         )
 
-    def _fields(self, one: Evaluation, match: Match | None, *looks: Any) -> list[Any]:
+    def _fields(
+        self, one: Evaluation, match: Match | None, makable: bool, *looks: Any
+    ) -> list[Any]:
         """What belongs to the match, and by which model and metric rows are told apart."""
         subjects, metrics = state.subject_choices(one), state.row_metrics(one)
-        matching = _can_match(one, match)
+        matching = makable and _can_match(one, match)
         _, _, subject, metric, _ = looks
         known = state.metric_of(one, metric)
         return [
@@ -338,12 +342,12 @@ class EvaluateTab:
             ),
         ]
 
-    def _buttons(self, one: Evaluation, match: Match | None) -> list[Any]:
+    def _buttons(self, one: Evaluation, match: Match | None, makable: bool) -> list[Any]:
         going = one.status.state in ("queued", "running")
         visible = {
             "stop": going,
             "resume": one.status.state in ("stopped", "failed"),
-            "blind": _can_match(one, match),
+            "blind": makable and _can_match(one, match),
             "close": match is not None and match.state == "open",
             "delete": one.status.state != "running",
         }

@@ -301,6 +301,19 @@ def match_view(match: Match | None, standing: Standing | None, trouble: str = ""
     return f'<div class="match" data-imported="{safe(match.dataset)}">{"".join(parts)}</div>'
 
 
+def damaged_match(names: Sequence[str]) -> str:
+    """Say that the match of an evaluation may be among those that cannot be read."""
+    if not names:
+        return ""
+    return notice(
+        "A match cannot be read",
+        f"The file of match {', '.join(names[:3])} is damaged, and it may be this evaluation's: no "
+        "second one is made beside it. What people said is in the library.",
+        f"Bring the file back from a backup, or forget it: python -m studio match --delete {names[0]}",
+        tone="warn",
+    )
+
+
 def _made(match: Match) -> str:
     facts = [
         f"dataset {match.dataset}",
