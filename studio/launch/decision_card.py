@@ -8,15 +8,23 @@ from studio.annotation import AnnotationStore
 from studio.core.errors import StudioError
 from studio.core.logs import log_told
 from studio.core.paths import Workspace
+from studio.core.plurals import counted
+from studio.evaluation.evaluation import Evaluation
+from studio.evaluation.evaluation_store import EvaluationStore
 from studio.evaluation.match import Match, MatchStore
+from studio.evaluation.report import shown
 from studio.launch.matches import match_standing
-from studio.runs import held_out_result
+from studio.metrics import METRICS
+from studio.runs import checkpoints, held_out_result
 from studio.runs.curves import Diary
 from studio.runs.decisions import Decision, Verdict, accepted_run, decide, latest
 from studio.runs.diagnostics.rules import forgetting
+from studio.runs.held_out_result import HeldOutResult
 from studio.runs.store import Run, RunStore
 
 MINUTE, HOUR = 60, 3600
+MOST_EVALUATIONS, MOST_METRICS = 3, 2
+CANNOT_TELL = "cannot tell"
 
 
 @dataclass(frozen=True)
@@ -50,10 +58,13 @@ def decision_card(
     figures: list[tuple[str, str]] = []
     missing: list[str] = []
     measured = held_out_result.read(run.paths)
-    if measured is not None and measured.state == "measured":
+    at_end = measured is not None and measured.state == "measured"
+    if measured is not None and at_end:
         figures.append(("Scores", measured.sentence))
-    else:
-        missing.append("no scores on held-out rows (Evaluate measures them)")
+    evaluations = _evaluations(workspace, run, measured.evaluation if measured else "")
+    figures += [("Evaluated", _scores(one, run)) for one in evaluations]
+    if not (at_end or evaluations):
+        missing.append("no scores (Evaluate measures them)")
     figures += _forgotten(run)
     match = next(iter(MatchStore(workspace).of_run(run.run_id)), None)
     if match is None:
@@ -66,9 +77,44 @@ def decision_card(
         tuple(missing),
         latest(workspace, run.run_id),
         _current(workspace, run),
-        measured.evaluation if measured is not None else "",
+        _newest(measured, evaluations),
         match.match_id if match is not None else "",
     )
+
+
+def _evaluations(workspace: Workspace, run: Run, at_end: str) -> list[Evaluation]:
+    """The newest finished evaluations of a run's weights as they are, beside the one at its end."""
+    step = checkpoints.adapter_step(run.paths)
+    found = []
+    for one in EvaluationStore(workspace).list(drawn=False):
+        subject = next((m for m in one.request.models if m.run == run.run_id), None)
+        if subject is None or subject.step != step or one.evaluation_id == at_end:
+            continue
+        if subject.name in one.results:
+            found.append(one)
+    return found[:MOST_EVALUATIONS]
+
+
+def _scores(evaluation: Evaluation, run: Run) -> str:
+    """What an evaluation came to; where something differs, that first."""
+    subject = next(m.name for m in evaluation.request.models if m.run == run.run_id)
+    result = evaluation.results[subject]
+    said = sorted(result.sentences, key=lambda sentence: CANNOT_TELL in sentence)
+    if not result.paired:
+        said = [
+            f"{METRICS[name].label} {shown(METRICS[name], one.value)}."
+            for name, one in result.metrics.items()
+            if name in METRICS and one.value is not None
+        ]
+    on = f"{evaluation.request.source}, {counted(evaluation.request.rows, 'row')}"
+    return f"{on}: {' '.join(said[:MOST_METRICS]) or 'nothing could be scored.'}"
+
+
+def _newest(measured: HeldOutResult | None, evaluations: list[Evaluation]) -> str:
+    """The evaluation that the figures rest on."""
+    if evaluations:
+        return evaluations[0].evaluation_id
+    return measured.evaluation if measured is not None else ""
 
 
 def _judged(

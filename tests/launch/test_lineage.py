@@ -101,6 +101,28 @@ def test_a_card_holds_what_is_known_and_a_decision_keeps_it(workspace):
     assert decision_card(workspace, run).decision == made
 
 
+def test_the_card_tells_of_evaluations_of_the_weights_as_they_are(workspace):
+    run = finished(workspace, "first")
+
+    def measured(step):
+        return answered(
+            workspace,
+            {"base": ["no"], "first": ["0"]},
+            runs={"first": run.run_id},
+            step=step,
+            sentences={"first": ["Words: cannot tell.", "Exact match: better."]},
+        )
+
+    measured(9)  # of a checkpoint that the run is not any more
+    assert "Evaluated" not in dict(decision_card(workspace, run).figures)
+    shown = measured(10)
+    card = decision_card(workspace, run)
+    told = dict(card.figures)["Evaluated"]
+    assert told == "given rows, 1 row: Exact match: better. Words: cannot tell."
+    assert card.evaluation == shown.evaluation_id
+    assert not any("no scores" in one for one in card.missing)
+
+
 def test_what_people_said_stands_on_the_card_and_in_the_line(workspace):
     run = finished(workspace, "first")
     name = f"{run.run_id}@10"

@@ -13,7 +13,7 @@ from studio.api.context import StudioContext
 from studio.core.errors import StudioError
 from studio.launch.decision_card import DecisionCard, decide_about, decision_card
 from studio.launch.lineage import LineageStep, lineage
-from studio.runs.decisions import LONGEST_REASON, Decision, Verdict
+from studio.runs.decisions import Decision, Verdict
 from studio.runs.run_names import without_times
 from studio.runs.status import ENDED
 from studio.ui.runs.state import RunSummary
@@ -47,7 +47,6 @@ class DecisionPanel:
                 self.reason = gr.Textbox(
                     label="Why",
                     placeholder="What it does better or worse, in a few words",
-                    max_length=LONGEST_REASON,
                     max_lines=3,
                     elem_id="run-reason",
                     scale=3,

@@ -43,6 +43,8 @@ def test_a_reason_stays_in_its_field_until_it_is_kept(tab, run, panel):
     ended(run)
     shown, reason = parts(tab.accept(None, run.run_id, "  "))
     assert reason != "" and "Why?" in str(panel[1]) and decisions(tab.context.workspace) == []
+    shown, reason = parts(tab.accept(None, run.run_id, "x" * 2_001))
+    assert reason != "" and "2,001 characters" in str(panel[2])
     shown, reason = parts(tab.accept(None, run.run_id, "<b>best</b>"))
     assert reason == "" and "Accepted" in shown["head"]
     assert "&lt;b&gt;best&lt;/b&gt;" in shown["decision"] and "<b>best" not in shown["decision"]
