@@ -133,6 +133,11 @@ class EvaluationStore:
         """Return how far every evaluation is, newest first, by its id; reads one small file each."""
         return {name: current_status(self.workspace.evaluation(name)) for name in self.ids()}
 
+    def running(self) -> str:
+        """Return the id of the newest evaluation that a process computes; empty for none."""
+        found = (name for name, one in self.statuses().items() if one.state == "running")
+        return next(found, "")
+
     def delete(self, evaluation_id: str) -> None:
         """Remove an evaluation that nothing computes.
 

@@ -271,6 +271,8 @@ def compared(metric: Metric, baseline: str, before: ModelResult, after: ModelRes
     if pair.low is not None and pair.high is not None:
         low, high = (difference(metric, end) for end in (pair.low, pair.high))
         sure = f", 95 % interval {low} to {high}"
+        if pair.verdict == "cannot tell" and pair.low * pair.high > 0:
+            sure += f", but p {pair.p:.2g}: too few images differ to rely on the interval"
     points = " points" if metric.percent else ""
     facts = f"{change} ({difference(metric, pair.difference)}{points}{sure}; {counted(pair.rows)})"
     if pair.verdict != "cannot tell":

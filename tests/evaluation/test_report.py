@@ -65,6 +65,16 @@ def test_a_difference_that_could_be_chance_is_said_with_the_rows_it_would_take()
     assert f"About {pair.rows_needed:,} rows would tell" in found["new"].sentences[0]
 
 
+def test_an_interval_that_the_test_does_not_bear_out_is_said_to_be_none_to_rely_on():
+    rows = [row(number) for number in range(40)]
+    answers = {("base", n): RowAnswer("red" if n < 30 else "blue") for n in range(40)}
+    answers |= {("new", n): RowAnswer("red" if n < 34 else "blue") for n in range(40)}
+    found = figures(request("exact_match"), rows, answers)
+    pair = found["new"].paired["exact_match"]
+    assert pair.verdict == "cannot tell" and pair.low > 0 and pair.p == 0.125
+    assert "but p 0.12: too few images differ" in found["new"].sentences[0]
+
+
 def test_a_row_that_one_model_could_not_answer_counts_for_neither():
     rows = [row(number) for number in range(40)]
     answers = {(name, n): RowAnswer("red") for name in ("base", "new") for n in range(40)}

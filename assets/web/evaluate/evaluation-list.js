@@ -18,6 +18,15 @@ const wanted = () => {
   return asked;
 };
 
+/**
+ * Has the tab show an evaluation when it is opened.
+ *
+ * @param {string} evaluation
+ */
+export const askFor = (evaluation) => {
+  asked = evaluation;
+};
+
 /** @typedef {import("../shared/gradio-bridge.js").Component} Component */
 
 /**
@@ -48,7 +57,7 @@ export const attachEvaluationLink = ({ element, trigger }) => {
   element.addEventListener("click", (event) => {
     const found = around(event, "[data-evaluation]");
     if (!found) return;
-    asked = String(found.dataset.evaluation);
+    askFor(String(found.dataset.evaluation));
     trigger("click", {});
   });
 };

@@ -52,7 +52,7 @@ class EvaluationReader:
 
     def list(self) -> list[Evaluation]:
         """All evaluations, newest first."""
-        return self.store.list()
+        return self.store.list(drawn=False)
 
     def get(self, evaluation_id: str | None) -> Evaluation | None:
         """One evaluation; None when it is gone or damaged."""

@@ -18,7 +18,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from studio.api.access.host_names import check_host
 from studio.api.access.request_checks import StudioRoute
 from studio.api.context import StudioContext
-from studio.evaluation.evaluation_store import EvaluationStore
+from studio.evaluation.evaluation_store import EvaluationStore, current_status
 from studio.evaluation.match import ENDING, MatchStore
 from studio.runs import queue
 from studio.runs.run_summary import stamp
@@ -88,6 +88,11 @@ def header_word(context: StudioContext, runs: Iterable[RunSummary] | None) -> st
         percent, when = int(100 * status.progress), int(status.updated // HEADER_EVERY)
         shown += [run.run.run_id, run.name, run.state, status.stage, percent, when]
         shown.append(queue.is_paused(context.workspace))
+    elif runs is not None:
+        evaluations = EvaluationStore(context.workspace)
+        if name := evaluations.running():
+            one = current_status(context.workspace.evaluation(name))
+            shown += [name, int(100 * one.done / max(one.total, 1))]
     return hashlib.sha256("|".join(map(str, shown)).encode()).hexdigest()[:16]
 
 

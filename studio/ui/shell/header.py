@@ -10,6 +10,9 @@ import gradio as gr
 
 from studio.annotation.database.journal import JournalState
 from studio.api.context import LOCAL_USER, StudioContext
+from studio.core.errors import StudioError
+from studio.evaluation.evaluation import Evaluation
+from studio.evaluation.evaluation_store import EvaluationStore
 from studio.runs import queue
 from studio.ui.events.event_data import text
 from studio.ui.runs.run_header import STAGES
@@ -27,6 +30,7 @@ MARK = (
     'fill="currentColor" stroke="none"/></svg>'
 )
 
+NOTHING = '<span class="quiet">nothing running</span>'
 LOG_OUT = '<a class="quiet" href="/logout">Log out</a>'
 ACCOUNT = '<a class="quiet" href="/account">My account</a>'
 ACCOUNTS = '<a class="quiet" href="/accounts">Accounts</a>'
@@ -58,7 +62,10 @@ class PageHeader:
         self.line.submit(self.reopen, None, tabs, **quick)
 
     def follow(self, event: gr.EventData) -> tuple[Any, Any]:
-        """Open the run that was clicked."""
+        """Open the run that was clicked, or the tab of what is evaluated."""
+        wanted = text(event, "tab")
+        if wanted:
+            return gr.skip(), go_to(wanted) if wanted in self.tabs else gr.skip()
         return link(text(event, "run")), go_to("runs")
 
     def reopen(self, event: gr.EventData) -> Any:
@@ -75,13 +82,22 @@ class PageHeader:
         runs = self.reader.list() if "runs" in self.tabs else None
         word = header_word(self.context, runs)
         paused = queue.is_paused(self.context.workspace)
-        running = "" if runs is None else _running(current(runs), paused)
+        running = "" if runs is None else self._running(current(runs), paused)
         leave = LOG_OUT if self.context.accounts is not None else ""
         if leave:
             leave = (ACCOUNTS if "team" in self.tabs else "") + ACCOUNT + leave
         kept = journal(self.context.journal.state) if self.context.journal else ""
         line = header(self.context.workspace.root.name, kept + running + who + leave)
         return mark(word) + line + self._notices()
+
+    def _running(self, run: RunSummary | None, paused: bool) -> str:
+        if run is not None:
+            return _run(run, paused)
+        store = EvaluationStore(self.context.workspace)
+        try:
+            return _evaluation(store.get(store.running())) if store.running() else NOTHING
+        except StudioError:  # deleted or damaged since it was found
+            return NOTHING
 
     def _notices(self) -> str:
         """Return what only a lead is told; an annotator has a page of their own."""
@@ -132,9 +148,19 @@ def journal(state: JournalState) -> str:
     return f'<span class="quiet">labels copied to the hub: {when}</span>'
 
 
-def _running(current: RunSummary | None, paused: bool) -> str:
-    if current is None:
-        return '<span class="quiet">nothing running</span>'
+def _evaluation(evaluation: Evaluation) -> str:
+    """Draw an evaluation, or answers being written, that keeps the machine busy."""
+    done = evaluation.status.done / max(evaluation.status.total, 1)
+    drawn = bool(evaluation.request.draws)
+    name, tab = ("Writing answers", "data") if drawn else ("Evaluating", "evaluate")
+    return (
+        f'<button class="running" data-evaluation="{escape(evaluation.evaluation_id)}" '
+        f'data-tab="{tab}" title="Show it"><span aria-hidden="true">▶</span>'
+        f'<span class="name">{name}</span>{bar(done)}<span>{100 * done:.0f} %</span></button>'
+    )
+
+
+def _run(current: RunSummary, paused: bool) -> str:
     status = current.run.status
     if status.state == "queued":
         words = "queue paused" if paused else "waits for its turn"

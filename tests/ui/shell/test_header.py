@@ -10,9 +10,12 @@ from studio.annotation.database.journal import JournalState
 from studio.api.access.accounts import Accounts, add_user
 from studio.api.context import close_context, open_context
 from studio.config import RunConfig
+from studio.evaluation.evaluation_store import began
 from studio.runs import queue
 from studio.runs.status import update_status
+from studio.ui.shell.change_notification import header_word
 from studio.ui.shell.header import PageHeader, header, journal, user
+from tests.evaluation.answered_evaluations import answered
 
 TABS = ("data", "annotate", "train", "runs", "chat")
 
@@ -55,6 +58,19 @@ def test_the_run_that_trains_is_shown_with_how_far_it_is(context, shown):
     assert "25 %" in shown() and f'data-run="{run.run_id}"' in shown()
     update_status(run.paths, state="finished", stage="")
     assert "nothing running" in shown() and "mine" not in shown()
+
+
+def test_what_is_evaluated_is_shown_while_nothing_trains(context, shown):
+    made = answered(context.workspace, {"base": ["1"]}, ended=False)
+    paths = context.workspace.evaluation(made.evaluation_id)
+    assert "nothing running" in shown()
+    word = header_word(context, [])
+    began(paths, done=1, total=4)
+    assert "Evaluating" in shown() and "25 %" in shown() and 'data-tab="evaluate"' in shown()
+    assert header_word(context, []) != word
+    assert "Evaluating" not in PageHeader(context, ("annotate",)).html()
+    context.runs.create(RunConfig(name="mine"))
+    assert "Evaluating" not in shown() and "mine" in shown()
 
 
 def test_a_page_without_runs_tells_of_none(context):
