@@ -9,7 +9,9 @@ from __future__ import annotations
 from urllib.parse import parse_qs
 
 from starlette.datastructures import MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from studio.ui.shell.held_answer import HeldAnswer
 
 TABS = "studio-tabs"
 _BAR = f'"elem_id":"{TABS}"'.encode()
@@ -37,26 +39,12 @@ class OpenTab:
         return asked if asked in self.names else ""
 
 
-class _Chosen:
-    """Holds an answer back until it is whole, and sends it with the tab chosen."""
+class _Chosen(HeldAnswer):
+    """Sends the page with the tab chosen."""
 
     def __init__(self, send: Send, wanted: str) -> None:
-        self.send = send
+        super().__init__(send)
         self.selected = f'"selected":"{wanted}",'.encode()
-        self.start: Message = {}
-        self.body = b""
 
-    async def __call__(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self.start = message
-            return
-        if message["type"] != "http.response.body":
-            await self.send(message)
-            return
-        self.body += message.get("body", b"")
-        if message.get("more_body"):
-            return
-        whole = self.body.replace(_BAR, self.selected + _BAR, 1)
-        MutableHeaders(raw=self.start["headers"])["content-length"] = str(len(whole))
-        await self.send(self.start)
-        await self.send({"type": "http.response.body", "body": whole})
+    def changed(self, body: bytes, headers: MutableHeaders) -> bytes:
+        return body.replace(_BAR, self.selected + _BAR, 1)

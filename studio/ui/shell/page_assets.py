@@ -20,12 +20,13 @@ from pathlib import Path
 
 from fastapi import APIRouter, HTTPException, Request, Response
 from starlette.datastructures import MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from studio.api.access.request_checks import ReadRoute
 from studio.api.access.rules import HOME
 from studio.api.access.security_headers import policy
 from studio.core.paths import WEB
+from studio.ui.shell.held_answer import HeldAnswer
 
 PAGES = tuple(HOME.values())
 MAIN = "main.js"
@@ -103,33 +104,18 @@ class SafePage:
         await self.app(scope, receive, _Page(send, self.tags) if is_page else send)
 
 
-class _Page:
-    """Holds a page back until it is whole."""
+class _Page(HeldAnswer):
+    """Sends a page with the tags of the scripts, and a random word by which scripts may run."""
 
     def __init__(self, send: Send, tags: bytes) -> None:
-        self.send = send
+        super().__init__(send)
         self.tags = tags
-        self.start: Message = {}
-        self.parts: list[bytes] = []
 
-    async def __call__(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self.start = message
-            return
-        if message["type"] != "http.response.body":
-            await self.send(message)
-            return
-        self.parts.append(message.get("body", b""))
-        if message.get("more_body"):
-            return
+    def changed(self, body: bytes, headers: MutableHeaders) -> bytes:
         nonce = secrets.token_urlsafe(16)
         # Before Gradio's own module: modules run in the order of their tags, so the page's hooks
         # are there when its components are built.
-        body = b"".join(self.parts).replace(_GRADIO, self.tags + _GRADIO, 1)
-        body = body.replace(_TAG, f'<script nonce="{nonce}"'.encode())
-        headers = MutableHeaders(raw=self.start["headers"])
-        headers["content-length"] = str(len(body))
+        body = body.replace(_GRADIO, self.tags + _GRADIO, 1)
         headers["content-security-policy"] = policy(f"'self' 'nonce-{nonce}' 'unsafe-eval'")
         headers["cache-control"] = "no-store"
-        await self.send(self.start)
-        await self.send({"type": "http.response.body", "body": body})
+        return body.replace(_TAG, f'<script nonce="{nonce}"'.encode())
