@@ -198,16 +198,24 @@ class _Task:
         )
 
 
-def pairs_waiting(workspace: Workspace, dataset: str, judge: EvaluatedModel) -> int:
+def pairs_waiting(
+    workspace: Workspace,
+    dataset: str,
+    judge: EvaluatedModel,
+    *,
+    store: AnnotationStore | None = None,
+) -> int:
     """Count the pairs that a judge has yet to judge. Raises NotFoundError."""
-    with _opened(workspace, None) as library:
+    with _opened(workspace, store) as library:
         prompt = question_version(library.team.guidelines(dataset).version)
         return len(library.judges.waiting(dataset, judge_name(judge), prompt))
 
 
-def judges_of(workspace: Workspace, dataset: str) -> list[JudgeFigures]:
+def judges_of(
+    workspace: Workspace, dataset: str, *, store: AnnotationStore | None = None
+) -> list[JudgeFigures]:
     """Measure every judge of a dataset. Raises NotFoundError."""
-    with _opened(workspace, None) as library:
+    with _opened(workspace, store) as library:
         return [library.judges.figures(dataset, name) for name in library.judges.names(dataset)]
 
 

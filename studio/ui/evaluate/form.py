@@ -11,14 +11,14 @@ from studio.api.context import StudioContext
 from studio.core.errors import DataError, NotFoundError, StudioError
 from studio.core.logs import log_told
 from studio.core.paths import EMBEDDED
-from studio.evaluation.evaluated_models import BASE
+from studio.evaluation.evaluated_models import BASE, ENDPOINT, endpoint_model
 from studio.ui.evaluate import state
 from studio.ui.evaluate.lead_check import refuse_others
-from studio.ui.shared.html import notice
+from studio.ui.shared.html import notice, told
 from studio.ui.shared.page_scripts import on_load
 
 MAIN = ("model", "contestants", "against", "data", "split", "limit", "tokens", "metrics")
-FOLDED = ("columns", "metric_file", "quantization", "batch_size", "same_base")
+FOLDED = ("columns", "metric_file", "quantization", "batch_size", "same_base", "key_from")
 FIELDS = (*MAIN, *FOLDED)
 TYPED = len(FIELDS) + 1
 """How many values `EvaluationForm.inputs` has."""
@@ -44,7 +44,9 @@ class EvaluationForm:
                 state.metric_choices(), label="Metrics", multiselect=True,
                 elem_id="evaluate-metrics", info="Those that suit the rows, unless you change them.",
             )  # fmt: skip
+            self._endpoint()
             self._folded()
+            self.leaves = gr.HTML(elem_id="evaluate-leaves", min_height=0)
             self.errors = gr.HTML(
                 [],
                 html_template="",
@@ -88,6 +90,24 @@ class EvaluationForm:
             parts["tokens"] = gr.Number(
                 64, label="Longest answer", precision=0, elem_id="evaluate-tokens", min_width=80,
             )  # fmt: skip
+
+    def _endpoint(self) -> None:
+        with gr.Accordion("A model behind an endpoint", open=False, elem_id="evaluate-endpoint"):
+            self.url = gr.Textbox(
+                label="Address", placeholder="http://localhost:8000/v1", max_lines=1,
+                max_length=500, elem_id="evaluate-endpoint-url",
+                info="Of any OpenAI-compatible server.",
+            )  # fmt: skip
+            self.named = gr.Textbox(
+                label="Model", placeholder="Its name there", max_lines=1, max_length=300,
+                elem_id="evaluate-endpoint-model",
+            )  # fmt: skip
+            self.parts["key_from"] = gr.Textbox(
+                label="Variable with its key", placeholder="EXAMPLE_KEY", max_lines=1,
+                max_length=100, elem_id="evaluate-key-from",
+                info="The name of an environment variable of the studio, not the key.",
+            )  # fmt: skip
+            self.add = gr.Button("Add it", size="sm", elem_id="evaluate-add-endpoint")
 
     def _folded(self) -> None:
         parts = self.parts
@@ -140,6 +160,15 @@ class EvaluationForm:
         for name in ("split", "columns"):
             parts[name].blur(self.suggest, **changes)
         parts["model"].change(self.fitting, parts["model"], parts["contestants"], **quick)
+        who = [parts[name] for name in ("model", "contestants", "key_from")]
+        told_before = {"inputs": who, "outputs": self.leaves, **quick}
+        for name in ("model", "contestants"):
+            parts[name].change(self.leaving, **told_before)
+        parts["key_from"].blur(self.leaving, **told_before)
+        adding = [self.url, self.named, *who]
+        self.add.click(
+            self.add_endpoint, adding, [parts["contestants"], self.named, self.leaves], **queued
+        )
 
     def offers(self, request: gr.Request) -> list[Any]:
         """Fresh choices; what is chosen stays."""
@@ -151,6 +180,43 @@ class EvaluationForm:
             gr.update(choices=state.against_choices(runs)),
             gr.update(choices=state.row_choices(self.context, runs)),
         ]
+
+    def leaving(
+        self,
+        request: gr.Request | None,
+        model: str | None,
+        contestants: list[str] | None,
+        key_from: str | None,
+    ) -> str:
+        """Say what these models would be sent, before anything is."""
+        try:
+            refuse_others(self.context, request)
+            said = state.leaving(model, contestants, key_from)
+        except StudioError as error:
+            return told(error)
+        return notice("", *dict.fromkeys(said), tone="warn") if said else ""
+
+    def add_endpoint(
+        self,
+        request: gr.Request | None,
+        url: str | None,
+        named: str | None,
+        model: str | None,
+        contestants: list[str] | None,
+        key_from: str | None,
+    ) -> tuple[Any, Any, str]:
+        """Put a model behind an endpoint among the contestants; it is not asked yet."""
+        before = list(contestants or ())
+        name = f"{ENDPOINT}{(url or '').strip()}#{(named or '').strip()}"
+        try:
+            refuse_others(self.context, request)
+            found = endpoint_model(name, (key_from or "").strip())
+            if found.endpoint is not None:
+                found.endpoint.key()
+        except StudioError as error:
+            return gr.skip(), gr.skip(), told(error)
+        now = list(dict.fromkeys([*before, found.model]))
+        return gr.update(value=now), "", self.leaving(request, model, now, key_from)
 
     def fitting(self, model: str | None) -> Any:
         """The runs that were trained on a base, first."""

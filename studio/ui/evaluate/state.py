@@ -15,7 +15,7 @@ from studio.core.paths import EMBEDDED, can_be_path
 from studio.core.plurals import counted
 from studio.data.manifest import list_exports
 from studio.data.sources.registry import LIBRARY
-from studio.evaluation.evaluated_models import BASE
+from studio.evaluation.evaluated_models import BASE, ENDPOINT, endpoint_model
 from studio.evaluation.evaluated_rows import RUN
 from studio.evaluation.evaluation import Evaluation, RowRecord
 from studio.evaluation.evaluation_records import records_of
@@ -197,6 +197,7 @@ def wanted_of(
     quantization: str | None = "none",
     batch_size: float | None = None,
     same_base: bool | None = False,
+    key_from: str | None = "",
 ) -> Wanted:
     """Read the form.
 
@@ -220,7 +221,25 @@ def wanted_of(
         max_new_tokens=whole(tokens, "tokens", "Longest answer", MOST_TOKENS) or 64,
         data=str(data).strip(),
         split=(split or "").strip(),
+        key_from=(key_from or "").strip(),
     )
+
+
+def leaving(
+    model: str | None, contestants: Sequence[str] | None, key_from: str | None
+) -> list[str]:
+    """Say what would leave the machine with these models, a sentence for each endpoint.
+
+    Raises:
+        InputError: One is no endpoint that can be asked.
+    """
+    named = dict.fromkeys(filter(None, [(model or "").strip(), *(contestants or ())]))
+    found = [
+        endpoint_model(name, (key_from or "").strip()).endpoint
+        for name in named
+        if name.startswith(ENDPOINT)
+    ]
+    return [one.what_leaves() for one in found if one is not None]
 
 
 def whole(number: float | None, name: str, label: str, most: int) -> int | None:

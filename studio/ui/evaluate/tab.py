@@ -16,6 +16,8 @@ from studio.launch.evaluation_to_library import send_rows
 from studio.launch.matches import LEAST, MOST, close_match, create_match, match_standing
 from studio.ui.evaluate import state, views
 from studio.ui.evaluate.form import TYPED, EvaluationForm
+from studio.ui.evaluate.judge_panel import FIELDS as JUDGE_FIELDS
+from studio.ui.evaluate.judge_panel import JudgePanel
 from studio.ui.evaluate.lead_check import refuse_others
 from studio.ui.evaluate.state import EvaluationReader
 from studio.ui.events.event_data import number, text
@@ -26,8 +28,8 @@ from studio.ui.shared.unchanged_parts import ShownParts, carry, word_of
 from studio.ui.shell.change_notification import LOOK_AGAIN, evaluations_word, mark
 from studio.ui.shell.navigation import go_to, link
 
-SHOWN = ("beat", "list", "head", "figures", "match", "rows")
-FIELDS = 5
+SHOWN = ("beat", "list", "head", "figures", "match", "judges", "rows")
+FIELDS = 7
 """How many are shown or not beside the buttons."""
 ACTIONS = (
     ("stop", "Stop", "secondary"),
@@ -88,6 +90,9 @@ class EvaluateTab:
                 self._actions()
                 parts["figures"] = gr.HTML(elem_id="evaluation-figures", min_height=0)
                 parts["match"] = gr.HTML(elem_id="evaluation-match", min_height=0)
+                self.judging = JudgePanel(self.context)
+                self.judging.layout()
+                parts["judges"] = self.judging.parts["judges"]
                 self._rows()
 
     def _actions(self) -> None:
@@ -191,6 +196,13 @@ class EvaluateTab:
         matching = {**acting, "inputs": [self.chosen, self.people, self.with_seen, *looks]}
         self.buttons["blind"].click(self.blind, **matching)
         self.buttons["delete"].click(self.delete, **acting, js=hook("confirm-evaluation-deletion"))
+        self.judging.wire(self.chosen, quick, queued)
+        asked = {**acting, "inputs": [self.chosen, *self.judging.typed, *looks]}
+        self.judging.start.click(self.begin_judge, **asked).then(
+            lambda: ("", gr.update(visible=False)), None,
+            [self.judging.sentence, self.judging.start], **quick,
+        )  # fmt: skip
+        self.judging.stop.click(self.end_judge, **acting)
         self._wire_labelling(quick, queued)
 
     def _wire_labelling(self, quick: dict[str, Any], queued: dict[str, Any]) -> None:
@@ -205,7 +217,8 @@ class EvaluateTab:
     @property
     def fields(self) -> list[Any]:
         """What is shown or not beside the buttons, in the order of `_fields`."""
-        return [self.judge, self.people, self.with_seen, self.subject, self.metric]
+        judging = [self.judging.box, self.judging.stop]
+        return [*judging, self.judge, self.people, self.with_seen, self.subject, self.metric]
 
     def open(self, chosen: str | None, *looks: Any) -> tuple[Any, ...]:
         """Show what one sees on coming here: the chosen evaluation, else the newest."""
@@ -255,10 +268,11 @@ class EvaluateTab:
         if one is None:
             head = views.GONE if chosen and found else views.NOTHING_CHOSEN
             hidden = [gr.update(visible=False)] * (self._width - 1 - len(SHOWN))
-            return gr.skip(), beat, listed, head, "", "", "", *hidden
+            return gr.skip(), beat, listed, head, "", "", "", "", *hidden
         matches = MatchStore(self.context.workspace)
         match = matches.of_evaluation(one.evaluation_id)
         damaged = [] if match else matches.damaged(one.evaluation_id)
+        judges, judging = self.judging.shown(match)
         waits = state.waits_for(self.context, one, found) if one.status.state == "queued" else ""
         return (
             gr.skip(),
@@ -267,8 +281,10 @@ class EvaluateTab:
             there.part("head", views.head(one, waits)),
             there.part("figures", _with_downloads(one)),
             there.part("match", views.damaged_match(damaged) or self._match(match)),
+            there.part("judges", judges),
             there.part("rows", self._rows_of(one, *looks)),
             *self._buttons(one, match, not damaged),
+            *judging,
             *self._fields(one, match, not damaged, *looks),
         )
 
@@ -402,6 +418,18 @@ class EvaluateTab:
                 close_match(workspace, found.match_id, store=self.context.store)
 
         return self._act(request, end, chosen, looks)
+
+    def begin_judge(self, request: gr.Request, chosen: str, *typed: Any) -> tuple[Any, ...]:
+        """Let a model judge the pairs of the match, in a process of its own."""
+        asked, looks = typed[: len(JUDGE_FIELDS)], typed[len(JUDGE_FIELDS) :]
+
+        def begin(evaluation_id: str) -> None:
+            self.judging.begin(evaluation_id, *asked)
+
+        return self._act(request, begin, chosen, looks)
+
+    def end_judge(self, request: gr.Request, chosen: str, *looks: Any) -> tuple[Any, ...]:
+        return self._act(request, self.judging.end, chosen, looks)
 
     def delete(self, request: gr.Request, chosen: str | None, *looks: Any) -> tuple[Any, ...]:
         """Remove the evaluation; None is what a refused confirmation sends."""

@@ -305,13 +305,14 @@ def damaged_match(names: Sequence[str]) -> str:
     """Say that the match of an evaluation may be among those that cannot be read."""
     if not names:
         return ""
-    return notice(
+    said = notice(
         "A match cannot be read",
         f"The file of match {', '.join(names[:3])} is damaged, and it may be this evaluation's: no "
         "second one is made beside it. What people said is in the library.",
         f"Bring the file back from a backup, or forget it: python -m studio match --delete {names[0]}",
         tone="warn",
     )
+    return f'<div class="match">{said}</div>'
 
 
 def _made(match: Match) -> str:

@@ -20,6 +20,7 @@ from studio.api.access.request_checks import StudioRoute
 from studio.api.context import StudioContext
 from studio.evaluation.evaluation_store import EvaluationStore, current_status
 from studio.evaluation.match import ENDING, MatchStore
+from studio.launch.judge_job import going
 from studio.runs import queue
 from studio.runs.run_summary import stamp
 from studio.ui.runs.state import RunReader, RunSummary, current
@@ -61,7 +62,7 @@ def pulse(context: StudioContext, runs: Iterable[RunSummary] | None) -> str:
 def evaluations_word(context: StudioContext) -> str:
     """Return a word that differs whenever anything of the evaluations and matches does.
 
-    What people say in a match that is open is taken up every ten seconds.
+    What people and models say in a match is taken up every ten seconds.
     """
     workspace = context.workspace
     statuses = EvaluationStore(workspace).statuses()
@@ -71,7 +72,8 @@ def evaluations_word(context: StudioContext) -> str:
         shown.append(queue.is_paused(workspace))
     matches = MatchStore(workspace)
     shown += [stamp(workspace.matches / f"{name}{ENDING}") for name in matches.ids()]
-    if any(one.state == "open" for one in matches.list()):
+    shown += [stamp(place) for place in sorted((workspace.cache / "judges").glob("*.json"))]
+    if going(workspace) or any(one.state == "open" for one in matches.list()):
         shown.append(int(time.time() // JUDGED_EVERY))
     return hashlib.sha256("|".join(map(str, shown)).encode()).hexdigest()[:16]
 

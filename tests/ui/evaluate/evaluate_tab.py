@@ -9,7 +9,7 @@ import gradio as gr
 
 from studio.ui.evaluate.tab import ACTIONS, SHOWN
 
-BESIDE = ("judge", "people", "with_seen", "subject", "metric")
+BESIDE = ("judge_box", "judge_stop", "judge", "people", "with_seen", "subject", "metric")
 NAMES = ("chosen", *SHOWN, *(name for name, *_ in ACTIONS), *BESIDE)
 
 

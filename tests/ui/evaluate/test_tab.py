@@ -90,7 +90,7 @@ def test_many_rows_are_turned_page_by_page(tab):
 TYPED = {
     "model": "embedded", "contestants": ["run@3"], "against": "base", "data": "embedded:heldout",
     "split": "train", "limit": 20, "tokens": 32, "metrics": [], "columns": "", "metric_file": "",
-    "quantization": "none", "batch_size": 16, "same_base": False,
+    "quantization": "none", "batch_size": 16, "same_base": False, "key_from": "",
 }  # fmt: skip
 
 
@@ -217,13 +217,17 @@ def test_a_match_is_made_judged_and_ended(tab, said):
     shown = view(tab.blind(None, name, 1, False, *LOOK))
     assert "0 of 2 pairs judged" in shown["match"] and visible(shown) == {
         "judge",
+        "judge_box",
         "close",
         "delete",
     }
     (match,) = MatchStore(tab.context.workspace).list()
     assert f'data-imported="{match.dataset}"' in shown["match"]
     shown = view(tab.close(None, name, *LOOK))
-    assert "The judging has ended" in shown["match"] and visible(shown) == {"delete"}
+    assert "The judging has ended" in shown["match"] and visible(shown) == {
+        "delete",
+        "judge_box",
+    }
     assert said == []
 
 
@@ -241,3 +245,40 @@ def test_rows_shown_go_to_the_library_with_who_answered_what(tab):
     told, label = tab.send_to_library(None, name, "broken", "", None, None, "again")
     assert "There is no row to send" in told and not label["visible"]
     assert "is gone" in tab.send_to_library(None, "nothing", *LOOK[:-1], "again")[0]
+
+
+def test_an_endpoint_becomes_a_contestant_and_says_what_it_would_be_sent(tab, monkeypatch):
+    monkeypatch.setenv("EXAMPLE_KEY", "sk-1")
+    url, before = "https://vlm.example.com/v1", ["run@3"]
+    contestants, named, leaves = tab.form.add_endpoint(
+        None, url, " big-vlm ", "embedded", before, "EXAMPLE_KEY"
+    )
+    added = f"endpoint:{url}#big-vlm"
+    assert contestants["value"] == ["run@3", added] and named == ""
+    assert "leave this machine: they are sent to vlm.example.com" in leaves
+    assert tab.form.leaving(None, "embedded", before, "") == ""
+    tab.start(None, *typed(contestants=[*before, added], key_from=" EXAMPLE_KEY "), *LOOK)
+    ((wanted, *_),) = tab.context.supervisor.evaluations.calls
+    assert (wanted.adapters, wanted.key_from) == (("run@3", added), "EXAMPLE_KEY")
+    for values, words in (
+        (("", "m", "embedded", [], ""), "http"),
+        ((url, "", "embedded", [], ""), "named with its model"),
+        ((url, "m", "embedded", [], "sk-secret-1"), "name of an environment variable"),
+        ((url, "m", "embedded", [], "NOT_SET_HERE"), "NOT_SET_HERE is not set"),
+    ):
+        kept, typed_name, told = tab.form.add_endpoint(None, *values)
+        assert kept == typed_name == gr.skip() and words in told
+        assert "sk-secret-1" not in told
+
+
+def test_a_match_that_cannot_be_read_is_said_and_no_second_one_offered(tab, said):
+    name = scored(tab)
+    tab.blind(None, name, 1, False, *LOOK)
+    (match,) = MatchStore(tab.context.workspace).list()
+    path = tab.context.workspace.matches / f"{match.match_id}.json"
+    path.write_bytes(path.read_bytes()[:-20])
+    shown = view(tab.show(name, *LOOK))
+    assert f"match --delete {match.match_id}" in shown["match"]
+    assert visible(shown) == {"delete"}
+    tab.blind(None, name, 1, False, *LOOK)
+    assert "is damaged" in said[0].message
