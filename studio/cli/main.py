@@ -24,6 +24,7 @@ from studio.cli import (
     lr_range,
     match,
     plan,
+    release,
     runs,
     train,
 )
@@ -58,6 +59,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("candidates")(candidates.candidates)
 app.command("match")(match.match)
 app.command("judge")(judge.judge)
+app.command("release")(release.release)
 app.command("accounts")(accounts.accounts)
 app.command("doctor")(doctor.doctor)
 app.command("worker", hidden=True)(child_processes.worker)

@@ -124,6 +124,8 @@ class Workspace:
     """What people asked in the Chat tab: a folder for each person, a small file for each one."""
     matches = Below("matches")
     """One small file for each blind match; its pairs are in the library."""
+    releases = Below("releases")
+    """What was made of runs for others: a folder for each run and step."""
     decisions = Below("decisions.jsonl")
     """Which runs were accepted or rolled back, one line each; only ever appended to."""
     settings = Below("settings")

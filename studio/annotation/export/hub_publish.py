@@ -11,11 +11,11 @@ from studio.annotation.export.format_losses import say_losses
 from studio.annotation.export.formats.format_table import FILES
 from studio.annotation.export.label_policies import REASONS
 from studio.core.errors import InputError, RunFailedError
+from studio.core.markdown_text import plain
 from studio.core.paths import read_json, write_atomic
 
 CARD = "README.md"
 MANIFEST = "manifest.json"
-MARKUP = re.compile(r"([\\`*_{}\[\]()<>#+!|$~:/&\"])")
 REPO = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?")
 
 
@@ -79,11 +79,6 @@ def _of_format(manifest: Mapping) -> str:
 
 def _utc(at: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M", time.gmtime(at))
-
-
-def plain(text: object) -> str:
-    """Escape a person's text for Markdown: one line without markup, links or formulas."""
-    return MARKUP.sub(r"\\\1", " ".join(str(text).split()))
 
 
 def _files(manifest: Mapping) -> str:
