@@ -41,6 +41,20 @@ def release(
         Path | None,
         typer.Option(metavar="DIR", help="Where it is written; else into the workspace."),
     ] = None,
+    push: Annotated[
+        str,
+        typer.Option(
+            metavar="OWNER/NAME",
+            help="Send it to the hub: the merged model, or the adapter without --merge.",
+        ),
+    ] = "",
+    public: Annotated[
+        bool, typer.Option("--public", help="A repository that is made for it is public.")
+    ] = False,
+    licence: Annotated[
+        str,
+        typer.Option("--license", metavar="ID", help="As the hub calls it; else the base's."),
+    ] = "",
     workspace: WorkspaceOption = None,
     json: JsonOption = False,
 ) -> int:
@@ -60,6 +74,9 @@ def release(
         data=data,
         rows=rows,
         out=out,
+        licence=licence,
+        push=push,
+        private=not public,
     )
     made = make(place, request, lambda text: say(f"{text} …"))
     if json:
@@ -78,6 +95,8 @@ def _tell(made: Artefact) -> None:
     if made.archive is not None:
         typer.echo(f"  packed: {made.archive}")
     typer.echo(f"  {said_of(made.report)}")
+    if made.pushed:
+        typer.echo(f"  on the hub: {made.pushed}")
 
 
 def _one_of(value: str, choices: tuple[str, ...], option: str) -> Any:

@@ -9,7 +9,7 @@ import logging
 import re
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 
 from studio import __version__
 from studio.core.errors import BusyError, ConflictError, InputError, RunFailedError, first_line
-from studio.core.paths import Workspace, read_state
+from studio.core.paths import Workspace, read_state, write_atomic
 from studio.core.torch_import import loading
 from studio.data.image_store import ImageStore
 from studio.data.schema import Row
@@ -30,6 +30,8 @@ from studio.evaluation.evaluated_rows import (
     spread,
     with_system_prompt,
 )
+from studio.launch.release_facts import card_facts
+from studio.launch.release_push import ensure_pushable, push_release
 from studio.release.artefact_files import (
     digest_of,
     ensure_for_others,
@@ -38,12 +40,15 @@ from studio.release.artefact_files import (
     write_json_text,
     write_zip,
 )
+from studio.release.model_card import CARD, CardFacts, model_card
 from studio.release.released_base import released_base
-from studio.release.verification import Verification, ensure_release, verify
+from studio.release.verification import Verification, ensure_release, said_of, verify
 from studio.runs.run_weights import RunWeights, find_weights
 from studio.runs.store import RunStore
 
 if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+
     from studio.release.trained_answers import TrainedAnswers
 
 logger = logging.getLogger(__name__)
@@ -69,6 +74,9 @@ class ReleaseRequest:
         data: Rows to be asked; empty: those that the run holds out.
         rows: How many of them.
         out: Where it is written; None: into the workspace.
+        licence: Of what is released, as the hub calls it; empty: that of the base.
+        push: Repository that gets the merged model, or the adapter where none is made; empty: none.
+        private: Of a repository that is made for it.
     """
 
     run: str
@@ -80,6 +88,9 @@ class ReleaseRequest:
     rows: int = DEFAULT_ROWS
     longest: int = 64
     out: Path | None = None
+    licence: str = ""
+    push: str = ""
+    private: bool = True
 
 
 @dataclass(frozen=True)
@@ -90,6 +101,7 @@ class Artefact:
         archive: The same packed; None where it was not.
         report: What its `release.json` says.
         known: Whether it was there already, made of the same weights.
+        pushed: Where it is on the hub; empty where it was not pushed.
     """
 
     kind: Kind
@@ -97,6 +109,7 @@ class Artefact:
     report: dict[str, Any]
     archive: Path | None = None
     known: bool = False
+    pushed: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain values."""
@@ -105,6 +118,7 @@ class Artefact:
             "folder": str(self.folder),
             "archive": str(self.archive) if self.archive else None,
             "known": self.known,
+            "pushed": self.pushed,
             "report": self.report,
         }
 
@@ -118,11 +132,15 @@ class _Making:
     weights: RunWeights
     digest: str
     tell: Tell
+    facts: CardFacts
     trained: TrainedAnswers | None = field(default=None)
 
 
 def release(
-    workspace: Workspace, request: ReleaseRequest, tell: Tell = lambda _: None
+    workspace: Workspace,
+    request: ReleaseRequest,
+    tell: Tell = lambda _: None,
+    hub: HfApi | None = None,
 ) -> list[Artefact]:
     """Write a run's weights for others, each artefact verified in a fresh process.
 
@@ -130,6 +148,7 @@ def release(
 
     Args:
         tell: Called with what is being done, in words.
+        hub: Where it is pushed to; None: the hub that the environment names.
 
     Raises:
         InputError: The run, the rows or the settings cannot be used; nothing was computed.
@@ -149,12 +168,17 @@ def release(
             f"{weights.name} is being released already.", remedy="Wait for its end."
         ) from error
     with held:
-        making = _Making(workspace, request, weights, digest_of(weights.folder), tell)
+        facts = card_facts(workspace, weights, request.licence)
+        making = _Making(workspace, request, weights, digest_of(weights.folder), tell, facts)
         made: list[Artefact] = []
         if weights.is_adapter:
             made.append(_adapter(making, place / "adapter"))
         if request.merge:
             made.append(_merged(making, place / "merged"))
+        if request.push:
+            tell(f"Sending it to {request.push}")
+            address = push_release(made[-1].folder, request.push, private=request.private, api=hub)
+            made[-1] = replace(made[-1], pushed=address)
         return made
 
 
@@ -177,6 +201,8 @@ def _ensure_released(request: ReleaseRequest, weights: RunWeights) -> None:
             remedy="Release it with --merge.",
             field="merge",
         )
+    if request.push:
+        ensure_pushable(request.push)
     if request.out is not None and request.out.exists() and not request.out.is_dir():
         raise InputError(f"{request.out} is a file.", remedy="Give a folder.", field="out")
 
@@ -186,7 +212,7 @@ def _adapter(making: _Making, target: Path) -> Artefact:
     archive = target.with_name("adapter.zip")
     settings: dict[str, Any] = {}
     if known := _known(making, target, settings):
-        if not archive.is_file():
+        if _write_card(making, target, known) or not archive.is_file():
             write_zip(target, archive)
         return Artefact("adapter", target, known, archive, known=True)
     weights = making.weights
@@ -219,6 +245,7 @@ def _merged(making: _Making, target: Path) -> Artefact:
     dtype = merge.saved_dtype(model, request.dtype)
     settings = {"dtype": dtype, "into": request.into if weights.is_adapter else ""}
     if known := _known(making, target, settings):
+        _write_card(making, target, known)
         return Artefact("merged", target, known, known=True)
     ensure_room(target, DISK_SHARE * merge.bytes_of(model, dtype))
     trained = _asked(making)
@@ -331,5 +358,16 @@ def _finish(
         | {name: version(name) for name in ("transformers", "peft", "torch")},
     }
     write_json_text(folder / REPORT, report)
-    ensure_for_others(folder, places=(making.workspace.root, weights.folder))
+    _write_card(making, folder, report)
     return report
+
+
+def _write_card(making: _Making, folder: Path, report: dict[str, Any]) -> bool:
+    """Write the card as it is by what is known now, and look through everything; whether it changed."""
+    base = released_base(making.weights.run.config.model)
+    file, text = folder / CARD, model_card(making.facts, base, report, said_of(report))
+    changed = not file.is_file() or file.read_text(encoding="utf-8") != text
+    if changed:
+        write_atomic(file, text)
+    ensure_for_others(folder, places=(making.workspace.root, making.weights.folder))
+    return changed

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import shutil
 import zipfile
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import pytest
@@ -14,11 +16,13 @@ from filelock import FileLock
 from transformers import AutoModelForImageTextToText
 
 from studio.core.errors import BusyError, InputError, RunFailedError
-from studio.core.paths import TINY_VLM, Workspace
+from studio.core.paths import SAMPLES, TINY_VLM, Workspace
 from studio.launch.release import REPORT, ReleaseRequest, release
 from studio.release import artefact_files, merge
+from studio.release.model_card import CARD, HERE
 from studio.runs.store import RunStore
 from tests.adapter_folders import describe
+from tests.launch import card_hub
 from tests.release.trained_runs import STEP, tied_model, trained_run
 
 pytestmark = pytest.mark.usefixtures("forked")
@@ -28,6 +32,17 @@ FEW = {"data": "embedded:heldout", "rows": 8, "longest": 8}
 @pytest.fixture
 def workspace(tmp_path):
     return Workspace.locate(tmp_path / "workspace")
+
+
+def run_code(card: Path, picture: Path) -> str:
+    """Execute the code of a model card; what it prints."""
+    code = card.read_text().split("```python\n")[1].split("```")[0]
+    code = code.replace(HERE, str(card.parent)).replace("picture.png", str(picture))
+    code = code.replace("assets/tiny-vlm", str(TINY_VLM))
+    printed = io.StringIO()
+    with redirect_stdout(printed):
+        exec(compile(code, "card", "exec"), {})
+    return printed.getvalue()
 
 
 def released(workspace, run, **request):
@@ -48,11 +63,18 @@ def test_a_quantized_run_is_released_as_adapter_and_as_merged_model(workspace):
         texts = [file.read_text() for file in made.folder.glob("*.json")]
         assert not any(str(workspace.root) in text or str(Path.home()) in text for text in texts)
         assert (made.folder / "chat_template.jinja").is_file()
+    picture = next(SAMPLES.glob("heldout/**/*.png"))
+    said = [run_code(made.folder / CARD, picture) for made in (adapter, merged)]
+    assert all(text.strip() for text in said)
     with zipfile.ZipFile(adapter.archive) as archive:
         packed = {Path(name).name for name in archive.namelist()}
     assert packed == {file.name for file in adapter.folder.iterdir()}
     assert "quantization_config" not in (merged.folder / "config.json").read_text()
-    again = released(workspace, run, merge=True)
+    state, server = card_hub.serve()
+    request = ReleaseRequest(run.run_id, merge=True, push="ana/mine", **FEW)
+    again = release(workspace, request, hub=state.api)
+    server.shutdown()
+    assert set(state.files["models/ana/mine"]) == {file.name for file in merged.folder.iterdir()}
     assert [made.known for made in again] == [True, True]
     assert again[1].report == json.loads((merged.folder / REPORT).read_text())
 
