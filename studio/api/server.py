@@ -16,12 +16,14 @@ GRACE_SECONDS = 3
 MOST_CONNECTIONS = 800  # below the 1,024 files a process may have open on many machines
 
 
-def serve(app: FastAPI, bound: socket.socket, open_browser: bool = False) -> None:
-    """Serve until interrupted; prints the address once pages are answered."""
+def serve(
+    app: FastAPI, bound: socket.socket, open_browser: bool = False, name: str = "VLM Studio"
+) -> None:
+    """Serve until interrupted; prints what is at which address once it answers."""
     config = configuration(app)
     host, port = bound.getsockname()[:2]
     try:
-        _Server(config, address(host, port), open_browser).run(sockets=[bound])
+        _Server(config, address(host, port), open_browser, name).run(sockets=[bound])
     except KeyboardInterrupt:
         sys.stdout.write("Stopped. Running trainings go on.\n")
 
@@ -54,14 +56,15 @@ def address(host: str, port: int) -> str:
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, url: str, open_browser: bool) -> None:
+    def __init__(self, config: uvicorn.Config, url: str, open_browser: bool, name: str) -> None:
         super().__init__(config)
+        self.name = name
         self.url = url
         self.open_browser = open_browser
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        sys.stdout.write(f"VLM Studio is at {self.url}\n")
+        sys.stdout.write(f"{self.name} is at {self.url}\n")
         sys.stdout.flush()
         if self.open_browser:
             webbrowser.open(self.url)

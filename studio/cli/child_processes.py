@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from studio.cli.options import WorkspaceOption, locate
+from studio.core.paths import Workspace
 from studio.core.torch_import import loading
 
 
@@ -54,12 +58,15 @@ def checker(workspace: WorkspaceOption = None) -> int:
     return 0
 
 
-def inference(workspace: WorkspaceOption = None) -> int:
+def inference(
+    workspace: WorkspaceOption = None,
+    passing: Annotated[Path | None, typer.Option(help="Images of questions alone.")] = None,
+) -> int:
     """Answer chat requests over standard input and output."""
     with loading():
         from studio.inference.worker import main
 
-    main(locate(workspace))
+    main(locate(workspace), Workspace(passing) if passing is not None else None)
     return 0
 
 

@@ -26,6 +26,7 @@ from studio.cli import (
     plan,
     release,
     runs,
+    serve,
     train,
 )
 from studio.core.errors import StudioError
@@ -60,6 +61,7 @@ app.command("candidates")(candidates.candidates)
 app.command("match")(match.match)
 app.command("judge")(judge.judge)
 app.command("release")(release.release)
+app.command("serve")(serve.serve)
 app.command("accounts")(accounts.accounts)
 app.command("doctor")(doctor.doctor)
 app.command("worker", hidden=True)(child_processes.worker)

@@ -157,6 +157,8 @@ class Workspace:
     run_cards = Below("cache/run-cards.json")
     unpacked = Below("cache/unpacked")
     """Archives unpacked for reading."""
+    served = Below("cache/served")
+    """Images of questions that `serve` is being asked, a folder for each of its processes."""
     uploads = Below("cache/uploads")
     """Files sent by browsers, one folder per studio that runs; safe to delete without one."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -105,7 +105,7 @@ class InferenceClient:
         steps = [model for run in runs for model in _checkpoints_of(run)]
         return [*bases.values(), *map(_adapter_of, trained), *steps]
 
-    def chat(self, request: ChatRequest) -> Iterator[ChatDelta]:
+    def chat(self, request: ChatRequest) -> Generator[ChatDelta]:
         """Continue a conversation; closing the iterator early cancels the generation.
 
         Raises:

@@ -32,9 +32,17 @@ from studio.runs.store import RunStore
 class InferenceHandler:
     """Answers the requests of one studio with one engine."""
 
-    def __init__(self, workspace: Workspace, engine: Engine | None = None) -> None:
+    def __init__(
+        self, workspace: Workspace, engine: Engine | None = None, passing: Workspace | None = None
+    ) -> None:
+        """Prepare to answer.
+
+        Args:
+            passing: Where images lie that are kept for the time of a question only.
+        """
         self._runs = RunStore(workspace)
         self._images = ImageStore(workspace)
+        self._passing = ImageStore(passing) if passing is not None else self._images
         self._engine = engine or Engine()
 
     def __call__(self, request: Request) -> Message | Generator[Message, None, Message | None]:
@@ -99,8 +107,11 @@ class InferenceHandler:
         return None
 
     def _column(self, chat: ChatRequest, answerer: Answerer, cancelled: threading.Event) -> Column:
-        images = [ImageRef(sha, str(self._images.path(sha))) for sha in chat.images]
+        images = [ImageRef(sha, str(self._store(sha).path(sha))) for sha in chat.images]
         return Column(answerer.adapter, chat.messages, images, chat.sampling, cancelled=cancelled)
+
+    def _store(self, sha: str) -> ImageStore:
+        return self._passing if self._passing.has(sha) else self._images
 
     def _changes(self, request: Request) -> Message:
         asked = ChangeRequest.model_validate(request.payload["changes"])
@@ -171,10 +182,14 @@ def _run_of(folder: Path) -> str:
     return folder.parent.name if step < 0 else f"{folder.parent.parent.name}@{step}"
 
 
-def main(workspace: Workspace) -> None:
-    """Serve until standard input closes."""
+def main(workspace: Workspace, passing: Workspace | None = None) -> None:
+    """Serve until standard input closes.
+
+    Args:
+        passing: Where images lie that are kept for the time of a question only.
+    """
     quiet_libraries()
-    serve(InferenceHandler(workspace))
+    serve(InferenceHandler(workspace, passing=passing))
 
 
 if __name__ == "__main__":
