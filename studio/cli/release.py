@@ -32,6 +32,16 @@ def release(
     shard_size: Annotated[
         str, typer.Option("--shard-size", help="Largest file of the merged model: 5GB, 500MB.")
     ] = "5GB",
+    gguf: Annotated[
+        str,
+        typer.Option(
+            metavar="TYPE", help="Also GGUF for llama.cpp and Ollama: f16, q8_0, q4_k_m …"
+        ),
+    ] = "",
+    llama_cpp: Annotated[
+        Path | None,
+        typer.Option("--llama-cpp", metavar="DIR", help="A checkout of llama.cpp, for --gguf."),
+    ] = None,
     data: Annotated[
         str,
         typer.Option(metavar="SOURCE", help="Rows to compare on; else those the run holds out."),
@@ -45,7 +55,7 @@ def release(
         str,
         typer.Option(
             metavar="OWNER/NAME",
-            help="Send it to the hub: the merged model, or the adapter without --merge.",
+            help="Send the last that is made to the hub: GGUF, the merged model, or the adapter.",
         ),
     ] = "",
     public: Annotated[
@@ -73,6 +83,8 @@ def release(
         shard_size=shard_size,
         data=data,
         rows=rows,
+        gguf=gguf.lower(),
+        llama_cpp=llama_cpp,
         out=out,
         licence=licence,
         push=push,

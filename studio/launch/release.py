@@ -49,15 +49,17 @@ from studio.runs.store import RunStore
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
+    from studio.release.gguf import GgufVerification
     from studio.release.trained_answers import TrainedAnswers
 
 logger = logging.getLogger(__name__)
-Kind = Literal["adapter", "merged"]
+Kind = Literal["adapter", "merged", "gguf"]
 Tell = Callable[[str], None]
 REPORT = "release.json"
 FEWEST_ROWS, DEFAULT_ROWS, MOST_ROWS = 8, 32, 2_000
 DISK_SHARE = 1.1
 ZIP_COPIES = 2
+GGUF_COPIES = 2.2
 SHARD = r"[1-9]\d{0,3}(KB|MB|GB)"
 
 
@@ -73,6 +75,8 @@ class ReleaseRequest:
         dtype: Number format of the merged model; `auto`: that of the base.
         data: Rows to be asked; empty: those that the run holds out.
         rows: How many of them.
+        gguf: Type of a GGUF that is made of the merged model; empty: none.
+        llama_cpp: A checkout of llama.cpp, which that takes.
         out: Where it is written; None: into the workspace.
         licence: Of what is released, as the hub calls it; empty: that of the base.
         push: Repository that gets the merged model, or the adapter where none is made; empty: none.
@@ -87,6 +91,8 @@ class ReleaseRequest:
     data: str = ""
     rows: int = DEFAULT_ROWS
     longest: int = 64
+    gguf: str = ""
+    llama_cpp: Path | None = None
     out: Path | None = None
     licence: str = ""
     push: str = ""
@@ -157,6 +163,8 @@ def release(
         ConflictError: The run's weights were replaced meanwhile.
     """
     weights = find_weights(RunStore(workspace), request.run)
+    if request.gguf:
+        request = replace(request, merge=True)
     _ensure_released(request, weights)
     place = (request.out or workspace.releases / weights.name).resolve()
     place.mkdir(parents=True, exist_ok=True)
@@ -175,6 +183,8 @@ def release(
             made.append(_adapter(making, place / "adapter"))
         if request.merge:
             made.append(_merged(making, place / "merged"))
+        if request.gguf:
+            made.append(_gguf(making, place / f"gguf-{request.gguf}", made[-1].folder))
         if request.push:
             tell(f"Sending it to {request.push}")
             address = push_release(made[-1].folder, request.push, private=request.private, api=hub)
@@ -203,6 +213,11 @@ def _ensure_released(request: ReleaseRequest, weights: RunWeights) -> None:
         )
     if request.push:
         ensure_pushable(request.push)
+    if request.gguf:
+        with loading():
+            from studio.release.gguf import find_llama_cpp
+
+        find_llama_cpp(request.llama_cpp, request.gguf)
     if request.out is not None and request.out.exists() and not request.out.is_dir():
         raise InputError(f"{request.out} is a file.", remedy="Give a folder.", field="out")
 
@@ -268,6 +283,29 @@ def _merged(making: _Making, target: Path) -> Artefact:
     return Artefact("merged", target, report)
 
 
+def _gguf(making: _Making, target: Path, merged: Path) -> Artefact:
+    """The merged model for llama.cpp."""
+    from studio.release.gguf import find_llama_cpp, verify_gguf, write_gguf
+
+    request = making.request
+    settings = {"type": request.gguf, "into": request.into}
+    if known := _known(making, target, settings):
+        _write_card(making, target, known)
+        return Artefact("gguf", target, known, known=True)
+    tools = find_llama_cpp(request.llama_cpp, request.gguf)
+    size = sum(file.stat().st_size for file in merged.glob("*.safetensors"))
+    ensure_room(target, GGUF_COPIES * size)
+    trained = _asked(making)
+    making.tell("Writing GGUF")
+    with _written(making, "GGUF"), replaced(target) as folder:
+        system = making.facts.system_prompt
+        model, eyes = write_gguf(merged, folder, tools, request.gguf, system)
+        making.tell("Asking llama.cpp")
+        found = verify_gguf(model, eyes, tools, trained, request.gguf)
+        report = _finish(making, folder, "gguf", settings, found)
+    return Artefact("gguf", target, report)
+
+
 class _written:
     """Turn what goes wrong on the disk into sentences."""
 
@@ -331,11 +369,15 @@ def _known(making: _Making, target: Path, settings: dict[str, Any]) -> dict[str,
 
 
 def _finish(
-    making: _Making, folder: Path, kind: Kind, settings: dict[str, Any], found: Verification
+    making: _Making,
+    folder: Path,
+    kind: Kind,
+    settings: dict[str, Any],
+    found: Verification | GgufVerification,
 ) -> dict[str, Any]:
     """Write the report into a verified artefact, and look through it once more."""
     weights = making.weights
-    ensure_release(found, "merged model" if kind == "merged" else "adapter")
+    ensure_release(found, {"adapter": "adapter", "merged": "merged model", "gguf": "GGUF"}[kind])
     if digest_of(weights.folder) != making.digest:
         raise ConflictError(
             f"The weights of {weights.name} were replaced while they were released.",

@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 CARD = "README.md"
 HERE = "path/or/name"
 """What the card's code calls the artefact: its folder, or its name on the hub."""
+LIBRARIES = {"adapter": "peft", "merged": "transformers", "gguf": "gguf"}
+RELATIONS = {"adapter": "adapter", "merged": "finetune", "gguf": "quantized"}
 FREE = frozenset(
     (
         "apache-2.0",
@@ -80,14 +82,14 @@ def model_card(facts: CardFacts, base: ReleasedBase, report: Mapping[str, Any], 
     merged = report["kind"] != "adapter"
     data = ModelCardData(
         base_model=base.hub_id or None,
-        base_model_relation=("finetune" if merged else "adapter") if base.hub_id else None,
+        base_model_relation=RELATIONS[str(report["kind"])] if base.hub_id else None,
         datasets=list(facts.datasets) or None,
-        library_name="transformers" if merged else "peft",
+        library_name=LIBRARIES[str(report["kind"])],
         license=facts.licence.name or None,
         license_name=facts.licence.other_name,
         license_link=facts.licence.other_link,
         pipeline_tag="image-text-to-text",
-        tags=sorted({"trl", "vlm-studio", str(report["method"]), *_lora(merged)}),
+        tags=sorted({"trl", "vlm-studio", str(report["method"]), *_lora(merged), *_gguf(report)}),
     )
     card = ModelCard(f"---\n{data.to_yaml()}\n---\n\n{_text(facts, base, report, said)}")
     return str(card)
@@ -135,10 +137,15 @@ def _lora(merged: bool) -> tuple[str, ...]:
     return () if merged else ("lora",)
 
 
+def _gguf(report: Mapping[str, Any]) -> tuple[str, ...]:
+    return ("gguf",) if report["kind"] == "gguf" else ()
+
+
 def _text(facts: CardFacts, base: ReleasedBase, report: Mapping[str, Any], said: str) -> str:
     merged = report["kind"] != "adapter"
     method = str(report["method"]).upper()
     what = "A vision-language model" if merged else "An adapter (PEFT) for a vision-language model"
+    what += " for llama.cpp (GGUF)" if report["kind"] == "gguf" else ""
     step = f", step {report['step']:,}" if isinstance(report.get("step"), int) else ""
     parts = [
         f"# {plain(facts.name)}",
@@ -154,9 +161,8 @@ def _text(facts: CardFacts, base: ReleasedBase, report: Mapping[str, Any], said:
         lines = [f"- {plain(name)}: {plain(text)}" for name, text in facts.figures]
         parts.append("## What else is known of it\n\n" + "\n".join(lines))
     parts += [
-        f"## Whether this is what was trained\n\nThe files here were loaded in a fresh process with "
-        f"plain transformers{'' if merged else ' and PEFT'} and asked what the trained run had been "
-        f"asked: {said} `release.json` has the figures.",
+        f"## Whether this is what was trained\n\nThe files here were asked what the trained run had "
+        f"been asked, {_asked_with(report)}: {said} `release.json` has the figures.",
         "## Limits\n\n" + "\n".join(f"- {line}" for line in facts.limits),
         f"## How to cite\n\n```bibtex\n{_bibtex(facts, base)}\n```",
     ]
@@ -173,7 +179,20 @@ def _merge(report: Mapping[str, Any]) -> str:
     return f" The adapter was merged into {where}."
 
 
+def _asked_with(report: Mapping[str, Any]) -> str:
+    if report["kind"] == "gguf":
+        return "with llama.cpp"
+    with_peft = " and PEFT" if report["kind"] == "adapter" else ""
+    return f"in a fresh process with plain transformers{with_peft}"
+
+
 def _usage(facts: CardFacts, base: ReleasedBase, report: Mapping[str, Any]) -> str:
+    if report["kind"] == "gguf":
+        model = f"model-{report['settings']['type']}.gguf"
+        return (
+            f"```sh\nllama-mtmd-cli -m {model} --mmproj mmproj.gguf --image picture.png --jinja "
+            '-p "Which is the highest?" --temp 0\n```\n\nOllama: `ollama create NAME -f Modelfile`.'
+        )
     merged = report["kind"] != "adapter"
     lines = [
         "from PIL import Image",

@@ -9,9 +9,9 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from studio.core.errors import RunFailedError
 
@@ -24,6 +24,15 @@ TOLERANCES = {"float32": 0.001, "float16": 0.1, "bfloat16": 0.5}
 """By the coarsest number format that takes part: the largest difference, in nats, that one token's
 log-probability may have. Rounding to a format moves it; another model moves it by far more."""
 LAST_LINES = 3
+
+
+class Judged(Protocol):
+    """What came of asking an artefact."""
+
+    @property
+    def problem(self) -> str:
+        """Why it is no release; empty for a release."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -90,7 +99,13 @@ class Verification:
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain values, with what is asked for and what it came to."""
-        return {**asdict(self), "least_equal": LEAST_EQUAL, "verdict": self.problem or "as the run"}
+        verdict = self.problem or "as the run"
+        return {
+            **asdict(self),
+            "least_equal": LEAST_EQUAL,
+            "verdict": verdict,
+            "sentence": self.sentence,
+        }
 
 
 def verify(trained: TrainedAnswers, where: Mapping[str, Any]) -> Verification:
@@ -122,7 +137,7 @@ def compared(trained: TrainedAnswers, found: list[dict[str, Any]], dtype: str) -
     )
 
 
-def ensure_release(found: Verification, what: str) -> None:
+def ensure_release(found: Judged, what: str) -> None:
     """Refuse what does not answer as the run.
 
     Raises:
@@ -137,9 +152,7 @@ def ensure_release(found: Verification, what: str) -> None:
 
 def said_of(report: Mapping[str, Any]) -> str:
     """Return the sentence of the verification that a report holds."""
-    names = {one.name for one in fields(Verification)}
-    values = {name: value for name, value in report["verification"].items() if name in names}
-    return Verification(**values).sentence
+    return str(report["verification"]["sentence"])
 
 
 def _asked(trained: TrainedAnswers, where: Mapping[str, Any]) -> list[dict[str, Any]]:
