@@ -17,7 +17,7 @@ from studio.core.plurals import counted
 from studio.data.manifest import MANIFEST
 from studio.launch.decision_card import decision_card
 from studio.release.model_card import CardFacts, licence_of, settled_licence
-from studio.runs import run_evaluation
+from studio.runs import held_out_result
 from studio.runs.hub_push import is_hub_id, results_section
 from studio.runs.run_weights import RunWeights
 
@@ -42,7 +42,7 @@ def card_facts(workspace: Workspace, weights: RunWeights, licence: str = "") -> 
     """
     run = weights.run
     config = run.config
-    measured = run_evaluation.read(run.paths)
+    measured = held_out_result.read(run.paths)
     results = results_section(measured)
     card = decision_card(workspace, run)
     limits = list(FORM_OF_LIMITS)

@@ -22,9 +22,9 @@ from studio.launch.judge_job import (
     start_judge,
     stop_judge,
 )
+from studio.runs.run_names import without_times
 from studio.ui.evaluate import state
 from studio.ui.evaluate.lead_check import refuse_others
-from studio.ui.evaluate.state import short_name
 from studio.ui.shared.html import bar, notice, told
 from studio.ui.shared.text_differences import safe
 
@@ -221,6 +221,6 @@ def _figure(figure: MeasuredFigure, form: str, times: float = 1) -> str:
 
 def _wins(one: JudgeFigures, match: Match) -> str:
     return "".join(
-        f"<span class='quiet'>{safe(short_name(name))}: {one.wins.get(name, 0):,}</span>"
+        f"<span class='quiet'>{safe(without_times(name))}: {one.wins.get(name, 0):,}</span>"
         for name in match.contestants
     )
