@@ -431,10 +431,12 @@ class AnnotationStore:
         with self._database.read() as connection:
             return majority.preferences(connection, dataset, policy)
 
-    def answers(self, dataset: str, annotators: Sequence[str] = ()) -> list[dict]:
+    def answers(
+        self, dataset: str, annotators: Sequence[str] = (), *, excluded: bool = False
+    ) -> list[dict]:
         """List what everybody says now, as records; see `annotation.export.answer_log`."""
         with self._database.read() as connection:
-            return given.answers(connection, dataset, annotators)
+            return given.answers(connection, dataset, annotators, excluded=excluded)
 
     def trainable_state(self, dataset: str) -> str:
         """Hash everything that training on `dataset` depends on."""

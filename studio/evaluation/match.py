@@ -52,6 +52,8 @@ class Match:
         left_out: Pairs that are neither, by the reason.
         tells: What gives contestants away, in sentences; for leads only.
         notes: What else a lead should know of how it was made, in sentences.
+        unasked: Ids of the rows that nobody had judged when the judging was ended; who had one of
+            them on the page then could still answer it.
         created: Seconds since the epoch; `who` made it, empty on a studio without logins.
     """
 
@@ -69,6 +71,7 @@ class Match:
     created: float = 0.0
     who: str = ""
     notes: tuple[str, ...] = ()
+    unasked: tuple[str, ...] = ()
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Match:
@@ -80,7 +83,7 @@ class Match:
                 MatchPair(str(pair["row"]), _two(pair["contestants"]), str(pair.get("item", "")))
                 for pair in given.get(name, ())
             )
-        for name in ("contestants", "tells", "notes"):
+        for name in ("contestants", "tells", "notes", "unasked"):
             given[name] = tuple(map(str, given.get(name, ())))
         return cls(**given)
 

@@ -127,7 +127,7 @@ def match_standing(
         return standing_of(match, [])
     with _opened(workspace, store) as library:
         try:
-            records = library.answers(match.dataset)
+            records = library.answers(match.dataset, excluded=bool(match.unasked))
         except NotFoundError as error:
             raise NotFoundError(
                 f"The dataset {match.dataset!r} of match {match.match_id} is gone, and with it what "
@@ -146,11 +146,15 @@ def match_standing(
             f"the match: python -m studio match --delete {match.match_id}",
         )
     rows = {pair.item: pair.row for pair in match.pairs}
-    removed = sum(pair.item not in there for pair in match.pairs)
-    # Rows that somebody added to the dataset are none of the match.
+    # Rows that somebody added to the dataset are none of the match, nor are those taken out of it.
+    counted_ids = rows.keys() & (there | set(match.unasked))
     judged = [
-        record for record in records if record["kind"] in (*TIES, "choose") and record["id"] in rows
+        record
+        for record in records
+        if record["kind"] in (*TIES, "choose") and record["id"] in counted_ids
     ]
+    late = {record["id"] for record in judged} - there
+    removed = sum(pair.item not in there and pair.item not in late for pair in match.pairs)
     of_people = [one for one in judged if not is_judge(one["annotator"])]
     blind = [one for one in of_people if not one["authors_seen"]]
     return standing_of(
@@ -179,9 +183,13 @@ def close_match(
             remedy="Make it again from its evaluation first: it goes on where it stopped.",
         )
     with _opened(workspace, store) as library:
-        library.exclude(library.ids(ItemFilter(dataset=match.dataset, labelled=False)))
-    closed = replace(match, state="closed")
-    matches.write(closed)
+        waiting = list(
+            library.every(ItemFilter(dataset=match.dataset, labelled=False, excluded=False))
+        )
+        unasked = (*match.unasked, *(item.external_id for item in waiting))
+        closed = replace(match, state="closed", unasked=unasked)
+        matches.write(closed)  # first: an answer that comes in between is counted
+        library.exclude([item.id for item in waiting])
     return closed
 
 

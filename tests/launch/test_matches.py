@@ -106,6 +106,22 @@ def test_excluded_rows_are_removed_from_it_and_closing_ends_the_waiting(workspac
     assert store.claim("ben", made.dataset) is None
 
 
+def test_an_answer_to_a_pair_that_was_on_the_page_at_the_end_counts(workspace, store):
+    made = create_match(workspace, answered(workspace, ANSWERS).evaluation_id, store=store)
+    card = store.claim("ana", made.dataset)
+    close_match(workspace, made.match_id, store=store)
+    event = LabelEvent(
+        key="late", pair_id=card.pair_id, annotator="ana", kind="tie",
+        expected_version=card.version, shown_left_id=card.left.candidate_id, repeat=card.repeat,
+    )  # fmt: skip
+    store.save(event)
+    standing = match_standing(workspace, made.match_id, store=store)
+    assert (standing.judged, standing.waiting) == (1, 0)
+    assert standing.removed == len(made.pairs) - 1
+    close_match(workspace, made.match_id, store=store)  # from a second tab
+    assert match_standing(workspace, made.match_id, store=store).judged == 1
+
+
 def test_one_evaluation_has_one_match_and_one_cut_short_goes_on(workspace, store, monkeypatch):
     evaluation = answered(workspace, ANSWERS)
     importing = AnnotationStore.importing

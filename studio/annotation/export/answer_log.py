@@ -16,7 +16,11 @@ from studio.annotation.records import details_of
 
 
 def answers(
-    connection: Connection, dataset: str, annotators: Sequence[str] = ()
+    connection: Connection,
+    dataset: str,
+    annotators: Sequence[str] = (),
+    *,
+    excluded: bool = False,
 ) -> list[dict[str, Any]]:
     """List what each person says of each pair now, one record each, in the order of the pairs.
 
@@ -26,6 +30,7 @@ def answers(
 
     Args:
         annotators: Only theirs; nobody named: everybody's.
+        excluded: Those on excluded rows and rows in the bin too.
 
     Raises:
         NotFoundError: There is no such dataset.
@@ -55,10 +60,12 @@ def answers(
         .join(SECOND, SECOND.id == Pair.second_id)
         .outerjoin(EDIT, EDIT.id == Label.edit_id)
         .outerjoin(IDEAL, IDEAL.id == Label.ideal_id)
-        .where(Pair.dataset_id == project(connection, dataset).id, Pair.hidden.is_(False))
+        .where(Pair.dataset_id == project(connection, dataset).id)
         .where(Pair.batch.not_in(unpublished()))
         .order_by(Pair.id, Annotator.name)
     )
+    if not excluded:
+        query = query.where(Pair.hidden.is_(False))
     if annotators:
         query = query.where(Annotator.name.in_(annotators))
     return [_record(row) for row in connection.execute(query)]
