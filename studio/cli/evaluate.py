@@ -48,8 +48,9 @@ def evaluate(
         str | None,
         typer.Option(
             metavar="SOURCE",
-            help="Hub id, file, folder, exports/<name>, embedded:<sample>, library:<dataset>, or "
-            "run:RUN for the rows that a run holds out.",
+            help="Hub id, file, folder, exports/<name>, embedded:<sample>, library:<dataset>, "
+            "run:RUN for the rows that a run holds out, or benchmark:<name> (chartqa, textvqa, docvqa, "
+            "infovqa, pope, mmmu, ai2d, scienceqa, vqav2).",
         ),
     ] = None,
     split: SplitOption = None,

@@ -16,6 +16,7 @@ from studio.data.image_split import split_by_image
 from studio.data.schema import Answer, BadRow, Message, Part, Row, plain_row
 from studio.data.sources import open_source
 from studio.data.trl_conversion import held_out_share
+from studio.evaluation.benchmarks import Benchmark, find_benchmark, is_benchmark
 from studio.runs.run_names import find_run
 from studio.runs.store import Run, RunStore
 
@@ -47,19 +48,40 @@ def choose_rows(
     columns: Mapping[str, str] | None = None,
     limit: int | None = None,
 ) -> RowChoice:
-    """Read the rows of a source, or those that a run holds out (`run:RUN`).
+    """Read the rows of a source, those that a run holds out (`run:RUN`), or a benchmark's.
 
     Raises:
         DataError: It cannot be read, or has no row.
-        NotFoundError: There is no such run.
+        NotFoundError: There is no such run or benchmark.
     """
     if spec.startswith(RUN):
         run = find_run(RunStore(workspace), spec.removeprefix(RUN), "data")
         return chosen(f"rows held out by {run.run_id}", held_out_rows(run, workspace), limit)
+    if is_benchmark(spec):
+        return _benchmark_rows(find_benchmark(spec), workspace, split, columns, limit)
     source = open_source(
         spec, split=split, columns=columns, workspace=workspace, split_field="split"
     )
     return chosen(f"{source.label}, {source.split}", source.rows(), limit)
+
+
+def _benchmark_rows(
+    benchmark: Benchmark,
+    workspace: Workspace,
+    split: str | None,
+    columns: Mapping[str, str] | None,
+    limit: int | None,
+) -> RowChoice:
+    """The rows of a benchmark, asked as it asks; another split or other columns may be named."""
+    source = open_source(
+        benchmark.source,
+        split=split or benchmark.split,
+        columns={**benchmark.columns, **(columns or {})},
+        workspace=workspace,
+        split_field="split",
+    )
+    asked = (row if isinstance(row, BadRow) else benchmark.asked(row) for row in source.rows())
+    return chosen(f"{benchmark.label}: {source.label}, {source.split}", asked, limit)
 
 
 def chosen(source: str, rows: Iterable[Row | BadRow], limit: int | None) -> RowChoice:

@@ -14,6 +14,7 @@ from studio.core.logs import log_told
 from studio.core.paths import Workspace
 from studio.core.plurals import counted
 from studio.data.schema import Row
+from studio.evaluation.benchmarks import find_benchmark, is_benchmark
 from studio.evaluation.evaluated_models import (
     ENDPOINT,
     EvaluatedModel,
@@ -212,6 +213,14 @@ def choose_metrics(wanted: Wanted, rows: Sequence[Row]) -> list[Metric]:
         InputError: One is unknown, or no row has what it needs.
     """
     own = [load_user_metric(Path(wanted.metric_file))] if wanted.metric_file else []
+    if not wanted.metrics and is_benchmark(wanted.data):
+        own += [
+            metric
+            for metric in map(metric_named, find_benchmark(wanted.data).metrics)
+            if any(applies(metric, row) for row in rows)
+        ]
+        if own:
+            return own
     if not wanted.metrics:
         names = [name for name in suggested_metrics(rows) if wanted.against or name != MARGIN]
         return [*own, *(metric_named(name) for name in names)]

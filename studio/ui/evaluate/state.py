@@ -15,6 +15,7 @@ from studio.core.paths import EMBEDDED, can_be_path
 from studio.core.plurals import counted
 from studio.data.manifest import list_exports
 from studio.data.sources.registry import LIBRARY
+from studio.evaluation.benchmarks import BENCHMARKS, find_benchmark, is_benchmark
 from studio.evaluation.evaluated_models import BASE, ENDPOINT, endpoint_model
 from studio.evaluation.evaluated_rows import RUN
 from studio.evaluation.evaluation import Evaluation, RowRecord
@@ -113,7 +114,7 @@ def against_choices(runs: Sequence[Run]) -> Choices:
 
 
 def row_choices(context: StudioContext, runs: Sequence[Run]) -> Choices:
-    """Rows that can be answered: held out by runs, of the library, exports, embedded ones."""
+    """Rows that can be answered: held out by runs, of the library, exports, embedded, benchmarks."""
     held = [
         (f"Held out by {run.name} · {run.run_id}", f"{RUN}{run.run_id}")
         for run in runs[:MOST_RUNS]
@@ -125,7 +126,8 @@ def row_choices(context: StudioContext, runs: Sequence[Run]) -> Choices:
         if one.items
     ]
     exports = [(f"{one.name} · export", one.spec) for one in list_exports(context.workspace)]
-    return [*held, ("Embedded: held-out charts", HELD_OUT), *library, *exports]
+    public = [(f"{one.label} · benchmark of the hub", one.spec) for one in BENCHMARKS.values()]
+    return [*held, ("Embedded: held-out charts", HELD_OUT), *library, *exports, *public]
 
 
 def metric_choices() -> Choices:
@@ -145,6 +147,8 @@ def suggestions(
         StudioError: The rows cannot be read.
     """
     spec = (data or "").strip()
+    if is_benchmark(spec):
+        return list(find_benchmark(spec).metrics)
     if not spec or not _is_here(context, spec):
         return []
     wanted = Wanted(model=EMBEDDED, data=spec, split=(split or "").strip())
