@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -36,7 +37,6 @@ from studio.core.errors import (
 )
 from studio.core.logs import log_told
 from studio.core.paths import Workspace
-from studio.data.image_store import ImageStore
 from studio.data.schema import Message, Part
 from studio.inference.client import InferenceClient
 from studio.inference.protocol import ChatDelta, ChatRequest
@@ -69,17 +69,16 @@ class PassingImages:
 
     def __init__(self, place: Workspace) -> None:
         self.place = place
-        self._store = ImageStore(place)
         self._held: Counter[str] = Counter()
 
     @asynccontextmanager
     async def held(self, images: tuple[bytes, ...]) -> AsyncIterator[tuple[str, ...]]:
-        """Keep images within the block; gives their names. Raises DataError for a damaged one."""
+        """Keep images within the block; gives their names. They are looked at by who opens them."""
         names = [hashlib.sha256(content).hexdigest() for content in images]
         self._held.update(names)
         try:
-            for content in images:
-                await run_sync(self._store.add, content)
+            for name, content in zip(names, images, strict=True):
+                await run_sync(self._write, name, content)
             yield tuple(names)
         finally:
             self._held.subtract(names)
@@ -88,9 +87,19 @@ class PassingImages:
                     del self._held[name]
                     self._drop(name)
 
+    def _write(self, name: str, content: bytes) -> None:
+        file = self._file(name)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        part = file.with_name(f"{name}.{secrets.token_hex(4)}")
+        part.write_bytes(content)
+        part.replace(file)  # at once: the same image may be in two questions
+
     def _drop(self, name: str) -> None:
-        for file in self.place.root.rglob(f"{name}*"):
-            file.unlink(missing_ok=True)
+        self._file(name).unlink(missing_ok=True)
+
+    def _file(self, name: str) -> Path:
+        """Where `ImageStore` finds it; what it is, its content says."""
+        return self.place.images / name[:2] / f"{name}.png"
 
     def close(self) -> None:
         """Delete all of them."""

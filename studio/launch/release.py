@@ -8,7 +8,8 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -18,7 +19,14 @@ from filelock import FileLock, Timeout
 from safetensors import SafetensorError
 
 from studio import __version__
-from studio.core.errors import BusyError, ConflictError, InputError, RunFailedError, first_line
+from studio.core.errors import (
+    BusyError,
+    ConflictError,
+    InputError,
+    RunFailedError,
+    StudioError,
+    first_line,
+)
 from studio.core.paths import Workspace, read_state, write_atomic
 from studio.core.torch_import import loading
 from studio.data.image_store import ImageStore
@@ -306,24 +314,33 @@ def _gguf(making: _Making, target: Path, merged: Path) -> Artefact:
     return Artefact("gguf", target, report)
 
 
-class _written:
-    """Turn what goes wrong on the disk into sentences."""
+@contextmanager
+def _written(making: _Making, what: str) -> Iterator[None]:
+    """Turn what goes wrong with the disk and the memory into sentences.
 
-    def __init__(self, making: _Making, what: str) -> None:
-        self._making, self._what = making, what
+    Raises:
+        RunFailedError: Either of them was full.
+    """
+    from studio.models.oom import MEMORY_ERRORS, ran_out
 
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, (OSError, SafetensorError)):
-            logger.exception("The %s of %s", self._what, self._making.weights.name, exc_info=error)
-            raise RunFailedError(
-                f"The {self._what} could not be written: {first_line(error)}.",
-                remedy="See that there is room and that the folder can be written, then release "
-                "again. Nothing was kept of it; the run is as it was.",
-                field="out",
-            ) from error
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        logger.exception("The %s of %s", what, making.weights.name)
+        raise RunFailedError(
+            f"The {what} could not be written: {first_line(error)}.",
+            remedy="See that there is room and that the folder can be written, then release "
+            "again. Nothing was kept of it; the run is as it was.",
+            field="out",
+        ) from error
+    except MEMORY_ERRORS as error:
+        if isinstance(error, StudioError) or not ran_out(error):
+            raise
+        raise RunFailedError(
+            f"Memory ran out while the {what} was made: {first_line(error)}",
+            remedy="End what else takes memory, then release again. Nothing was kept of it; the run "
+            "is as it was.",
+        ) from error
 
 
 def _asked(making: _Making) -> TrainedAnswers:
@@ -331,8 +348,10 @@ def _asked(making: _Making) -> TrainedAnswers:
     if making.trained is None:
         rows, source = _probe_rows(making.workspace, making.weights, making.request)
         with loading():
+            from studio.models.memory_check import refuse_if_too_large
             from studio.release.trained_answers import ask_trained
 
+        refuse_if_too_large(making.weights.run.config.model, RunStore(making.workspace))
         making.tell(f"Asking the run and its base {len(rows):,} questions")
         images = ImageStore(making.workspace)
         longest = making.request.longest

@@ -15,10 +15,11 @@ from studio.core.markdown_text import plain
 from studio.core.paths import Workspace, read_state
 from studio.core.plurals import counted
 from studio.data.manifest import MANIFEST
+from studio.data.sources.registry import is_on_hub
 from studio.launch.decision_card import decision_card
 from studio.release.model_card import CardFacts, licence_of, settled_licence
 from studio.runs import held_out_result
-from studio.runs.hub_push import is_hub_id, results_section
+from studio.runs.hub_push import results_section
 from studio.runs.run_weights import RunWeights
 
 EXPORTS, SAMPLES = "exports/", "embedded:"
@@ -54,7 +55,7 @@ def card_facts(workspace: Workspace, weights: RunWeights, licence: str = "") -> 
     return CardFacts(
         name=config.name,
         recipe=tuple(_recipe(config, weights)),
-        datasets=(source,) if is_hub_id(source) else (),
+        datasets=(source.strip(),) if is_on_hub(source, workspace) else (),
         data=tuple(_data(workspace, weights)),
         results=results,
         figures=tuple((name, text) for name, text in card.figures if name != "Scores"),
@@ -102,7 +103,7 @@ def _data(workspace: Workspace, weights: RunWeights) -> list[str]:
     number = rows.get("rows")
     count = counted(number) if isinstance(number, int) else "Rows"
     sentences: list[str] = []
-    if is_hub_id(source):
+    if is_on_hub(source, workspace):
         name = f"[{source}](https://huggingface.co/datasets/{source})"
         sentences.append(f"{count} of {name}, `{config.data.train}`.")
     elif source.startswith(SAMPLES):

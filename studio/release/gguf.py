@@ -43,6 +43,10 @@ UNSUPPORTED = re.compile(r"Model (\S+) is not supported")
 MISSING_MODULE = re.compile(r"No module named '([\w.]+)'")
 
 
+class UnknownFamilyError(RunFailedError):
+    """llama.cpp does not know the class that a model's configuration names."""
+
+
 @dataclass(frozen=True)
 class LlamaCpp:
     """A checkout of llama.cpp.
@@ -196,8 +200,8 @@ def _convert(merged: Path, target: Path, tools: LlamaCpp, kind: str, more: Seque
 
     try:
         _run(command(merged), "converted")
-    except RunFailedError as error:
-        named = _with_text_class(merged) if UNSUPPORTED.search(error.detail) else None
+    except UnknownFamilyError:
+        named = _with_text_class(merged)
         if named is None:
             raise
         with tempfile.TemporaryDirectory() as place:
@@ -250,21 +254,18 @@ def _run(command: Sequence[str], what: str, seconds: int | None = None) -> str:
 def _failed(what: str, said: str) -> RunFailedError:
     """What llama.cpp says, in a sentence."""
     lines = [line for line in said.splitlines() if line.strip()]
-    last, detail = lines[-1][:400] if lines else "it said nothing", "\n".join(lines[-40:])
+    kind, remedy = RunFailedError, "Use a newer llama.cpp, or the merged model."
     if found := UNSUPPORTED.search(said):
-        reason, remedy = (
-            f"llama.cpp has no {found[1]}",
-            "Use a newer llama.cpp, or the merged model.",
-        )
+        kind, reason = UnknownFamilyError, f"llama.cpp has no {found[1]}"
     elif "pre-tokenizer was not recognized" in said:
         reason = "llama.cpp does not know how this model's tokenizer cuts text"
-        remedy = "Use a newer llama.cpp, or the merged model."
     elif found := MISSING_MODULE.search(said):
         reason = f"its converter needs the package {found[1]}"
         remedy = f"Install it: pip install {found[1].split('.')[0]}."
     else:
-        reason, remedy = last, "The log has all that it said."
-    return RunFailedError(f"The model could not be {what}: {reason}.", remedy=remedy, detail=detail)
+        reason = lines[-1][:400] if lines else "it said nothing"
+        remedy = "The log has all that it said."
+    return kind(f"The model could not be {what}: {reason}.", remedy=remedy)
 
 
 def _program(folder: Path, name: str) -> Path | None:

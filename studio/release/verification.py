@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import os
 import subprocess
@@ -18,6 +19,7 @@ from studio.core.errors import RunFailedError
 if TYPE_CHECKING:
     from studio.release.trained_answers import TrainedAnswers
 
+logger = logging.getLogger(__name__)
 SCRIPT = Path(__file__).with_name("plain_model.py")
 LEAST_EQUAL = 0.99
 TOLERANCES = {"float32": 0.001, "float16": 0.1, "bfloat16": 0.5}
@@ -179,11 +181,11 @@ def _asked(trained: TrainedAnswers, where: Mapping[str, Any]) -> list[dict[str, 
         if done.returncode == 0 and answers.is_file():
             return json.loads(answers.read_text(encoding="utf-8"))
     lines = [line for line in done.stdout.splitlines() if line.strip()]
+    logger.error("%s", done.stdout)
     said = " / ".join(lines[-LAST_LINES:]) or f"its process ended with {done.returncode}"
     raise RunFailedError(
         f"What was written cannot be loaded with transformers: {said[-600:]}",
         remedy="Nothing was kept of it; the run is as it was.",
-        detail="\n".join(lines[-40:]),
     )
 
 

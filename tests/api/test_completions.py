@@ -124,7 +124,7 @@ def test_a_stranger_is_told_nothing(served):
         ({"model": "other"}, 404, "There is: mine, embedded"),
         ({"messages": []}, 400, "messages"),
         ({"messages": asking("x", "http://127.0.0.1/secret.png")}, 400, "nothing is fetched"),
-        ({"messages": asking("x", "data:image/png;base64,AAAA")}, 400, "image"),
+        ({"messages": asking("x", "data:image/png;base64,A")}, 400, "no base64"),
         ({"n": 2}, 400, "n is not offered"),
         ({"tools": [{"type": "function"}]}, 400, "tools is not offered"),
         ({"temperature": 9}, 400, "temperature"),

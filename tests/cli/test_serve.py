@@ -44,6 +44,11 @@ def test_a_run_is_served(tmp_path, python, monkeypatch):
                 model=run.run_id, messages=[{"role": "user", "content": parts}], stream=True
             )
             texts = [chunk.choices[0].delta.content or "" for chunk in stream]
+            parts[0]["image_url"] = {"url": "data:image/png;base64,AAAA"}
+            with pytest.raises(openai.BadRequestError, match="image"):
+                client.chat.completions.create(
+                    model="embedded", messages=[{"role": "user", "content": parts}]
+                )
         assert "".join(texts) == expected
     finally:
         server.send_signal(signal.SIGINT)

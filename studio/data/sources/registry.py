@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from types import ModuleType
 
 from studio.core.errors import source_error
@@ -10,7 +11,16 @@ from studio.data.sources import archive, embedded, files, folder, hub, own_expor
 from studio.data.sources.reader import Reader
 
 LIBRARY = "library:"
+FILE_ENDINGS = (".json", ".jsonl", ".csv", ".tsv", ".parquet", ".arrow", ".zip", ".tar", ".gz")
 KINDS: tuple[ModuleType, ...] = (embedded, own_exports, folder, archive, files, hub)
+
+
+def is_on_hub(spec: str, workspace: Workspace) -> bool:
+    """Return whether a source is a dataset of the hub; of a file that is gone, its ending tells."""
+    spec = spec.strip()
+    if not spec or spec.startswith(LIBRARY) or PurePath(spec).suffix.lower() in FILE_ENDINGS:
+        return False
+    return next((kind for kind in KINDS if kind.matches(spec, workspace)), None) is hub
 
 
 def open_reader(
