@@ -215,7 +215,14 @@ def unused_lines(fields: Iterable[FieldUse]) -> Iterator[str]:
 
 
 def _files(files: Sequence[FileGroup]) -> Iterator[str]:
-    for group in files:
+    unread = sum(group.count for group in files if group.unread)
+    if unread:
+        be = "is" if unread == 1 else "are"
+        yield (
+            f"{counted(unread, 'data file')} {be} not read, as named here; to import one by itself, "
+            "name it as the source:"
+        )
+    for group in sorted(files, key=lambda group: not group.unread):
         if group.state == "imported":
             continue
         names = ", ".join(group.examples[:SHOWN_FILES])

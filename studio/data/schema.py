@@ -180,12 +180,19 @@ class FileGroup:
     Attributes:
         why: The reason, for files that are not imported.
         examples: The first of their names.
+        unread: They hold rows, or may hold some, none of which is read.
     """
 
     state: Literal["imported", "ignored", "refused"]
     why: str
     count: int
     examples: tuple[str, ...]
+    unread: bool = False
+
+    @property
+    def fate(self) -> tuple[str, str, bool]:
+        """What files of one group have in common."""
+        return self.state, self.why, self.unread
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from studio.annotation.library.rejection_reasons import ReasonGroup
 from studio.annotation.library.row_differences import ChangedRow, Decision
 from studio.annotation.library.saved_columns import Origin
 from studio.data.schema import BadRow, FieldUse, FileGroup, Row
+from studio.data.sources.file_census import OTHER_SPLIT
 
 MOST_NAMES = 5
 
@@ -115,7 +116,11 @@ def joined_files(of_splits: Sequence[Sequence[FileGroup]]) -> list[FileGroup]:
     if len(of_splits) < 2:
         return list(of_splits[0]) if of_splits else []
     left = [
-        {(group.state, group.why): group for group in groups if group.state != "imported"}
+        {
+            group.fate: group
+            for group in groups
+            if group.state != "imported" and group.why != OTHER_SPLIT
+        }
         for groups in of_splits
     ]
     same = set(left[0]).intersection(*left[1:])

@@ -22,8 +22,8 @@ from studio.data.sources.compression import (
     too_large,
     unpacked_once,
 )
-from studio.data.sources.file_census import grouped, is_hidden, unused
-from studio.data.sources.file_kinds import IMAGE_ENDINGS, NOTE_ENDINGS
+from studio.data.sources.file_census import State, grouped, is_hidden, unused
+from studio.data.sources.file_kinds import IMAGE_ENDINGS, NOTE_ENDINGS, may_hold_rows
 from studio.data.sources.files import existing_file
 from studio.data.sources.reader import Reader
 from studio.data.sources.tar_members import TarMembers
@@ -82,7 +82,7 @@ def read_shards(
     while len(inside := list(folder.iterdir())) == 1 and inside[0].is_dir():
         folder = inside[0]
     left_out = [
-        FileGroup(one["state"], one["why"], one["count"], tuple(one["examples"]))
+        FileGroup(**{**one, "examples": tuple(one["examples"])})
         for one in json.loads((target / LEFT_OUT).read_text(encoding="utf-8"))
     ]
     reader = folders.read_folder(folder, split, workspace, field, by_key=is_tar(paths[0].name))
@@ -103,7 +103,7 @@ def unpack(paths: Sequence[Path], workspace: Workspace) -> Path:
 
     def fill(folder: Path) -> None:
         space = min(MAX_BYTES, room(workspace))
-        left_out: list[tuple[str, str, str]] = []
+        left_out: list[tuple[str, State, str, bool]] = []
         for path in paths:
             inside = folder / FILES
             if len(paths) > 1:
@@ -122,7 +122,7 @@ def _unpack_one(
     folder: Path,
     inside: Path,
     space: int,
-    left_out: list[tuple[str, str, str]],
+    left_out: list[tuple[str, State, str, bool]],
     workspace: Workspace,
 ) -> int:
     """Unpack one archive into `inside`; return how many bytes that took."""
@@ -134,7 +134,9 @@ def _unpack_one(
     with kind(plain) as archive:
         members = _checked(path, archive, space)
         left_out += [
-            (member.inside, *unused(member.inside)) for member in members if not _wanted(member)
+            (member.inside, *unused(member.inside), _is_table(member.inside))
+            for member in members
+            if not _wanted(member)
         ]
         wanted = [member for member in members if _wanted(member)]
         for member in wanted:
@@ -165,6 +167,11 @@ def _checked(path: Path, archive: Members, space: int) -> list[Member]:
     if total > space:
         raise too_large(path, total, space)
     return found
+
+
+def _is_table(name: str) -> bool:
+    """Whether a member that is not unpacked may hold rows."""
+    return may_hold_rows(name) and not is_hidden(name)
 
 
 def _wanted(member: Member) -> bool:

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath, PurePosixPath
 from typing import Literal
 
 from studio.data.schema import FileGroup
-from studio.data.sources.file_kinds import ARCHIVES, DESCRIPTIONS, UNSAID, is_image, why_refused
+from studio.data.sources.file_kinds import (
+    ARCHIVES,
+    DESCRIPTIONS,
+    UNSAID,
+    is_image,
+    may_hold_rows,
+    why_refused,
+)
 
 HIDDEN = "hidden"
 NO_DATA = "no data file and no image"
@@ -21,6 +28,7 @@ OTHER_SPLIT = "belongs to another split"
 EXAMPLES = 5
 MAX_ENTRIES = 500_000
 State = Literal["imported", "ignored", "refused"]
+Fate = tuple[State, str, bool]
 
 
 class ImageFiles(set[Path]):
@@ -48,7 +56,7 @@ class Census:
     ignored: Mapping[Path, str] = field(default_factory=dict)
     elsewhere: frozenset[Path] = frozenset()
     unread: str = ""
-    is_data: Callable[[str], bool] = bool
+    is_data: Callable[[str], bool] = may_hold_rows
 
     def groups(self, images: Container[Path]) -> list[FileGroup]:
         """Group all files below the folder by their fate.
@@ -61,7 +69,14 @@ class Census:
             for path in walked(self.root)
         )
 
-    def _fate(self, path: Path, images: Container[Path]) -> tuple[State, str]:
+    def _fate(self, path: Path, images: Container[Path]) -> Fate:
+        """What became of a file, and whether it has rows that are not read."""
+        state, why = self._state(path, images)
+        if state == "imported" or why in (HIDDEN, LINK, DESCRIPTION):
+            return state, why, False
+        return state, why, self.is_data(path.name) or may_hold_rows(path.name)
+
+    def _state(self, path: Path, images: Container[Path]) -> tuple[State, str]:
         name = path.relative_to(self.root).as_posix()
         if isinstance(images, ImageFiles) and path in images.refused:
             return "refused", images.refused[path]
@@ -128,32 +143,29 @@ def is_hidden(name: str) -> bool:
     return any(part.startswith((".", "__MACOSX")) or part.lower() in _SYSTEM for part in parts)
 
 
-def grouped(fates: Iterable[tuple[str, str, str]]) -> list[FileGroup]:
-    """Group names by state and reason: imported first, then the larger ones."""
-    counts: dict[tuple[str, str], int] = {}
-    examples: dict[tuple[str, str], list[str]] = {}
-    for name, state, why in fates:
-        key = (state, why)
+def grouped(fates: Iterable[tuple[str, State, str, bool]]) -> list[FileGroup]:
+    """Group names by their fates: imported first, then the larger ones."""
+    counts: dict[Fate, int] = {}
+    examples: dict[Fate, list[str]] = {}
+    for name, state, why, unread in fates:
+        key = (state, why, unread)
         counts[key] = counts.get(key, 0) + 1
         if len(some := examples.setdefault(key, [])) < EXAMPLES:
             some.append(name)
     order = sorted(counts, key=lambda key: (_ORDER[key[0]], -counts[key]))
-    return [FileGroup(_STATES[s], why, counts[s, why], tuple(examples[s, why])) for s, why in order]
+    return [FileGroup(key[0], key[1], counts[key], tuple(examples[key]), key[2]) for key in order]
 
 
 def together(*several: Iterable[FileGroup]) -> list[FileGroup]:
     """Put groups of files of different places into one list."""
-    merged: dict[tuple[str, str], FileGroup] = {}
+    merged: dict[tuple[str, str, bool], FileGroup] = {}
     for group in (group for groups in several for group in groups):
-        key = (group.state, group.why)
-        if key in merged:
-            before = merged[key]
+        if before := merged.get(group.fate):
             names = (*before.examples, *group.examples)[:EXAMPLES]
-            group = FileGroup(group.state, group.why, before.count + group.count, names)
-        merged[key] = group
+            group = replace(group, count=before.count + group.count, examples=names)
+        merged[group.fate] = group
     return sorted(merged.values(), key=lambda group: (_ORDER[group.state], -group.count))
 
 
 _SYSTEM = ("thumbs.db", "desktop.ini")
-_STATES: dict[str, State] = {state: state for state in ("imported", "ignored", "refused")}
 _ORDER = {"imported": 0, "refused": 1, "ignored": 2}

@@ -84,6 +84,13 @@ def why_refused(name: str) -> str:
     return f"{kind[0].upper()}{kind[1:]} is not read: {remedy}"
 
 
+def may_hold_rows(name: str) -> bool:
+    """Return whether a file that is not read, by its name, may hold a table or other files."""
+    ending = PurePath(name).suffix.lower()
+    told = REFUSED.get(ending)
+    return ending in ARCHIVES or (told in _OTHERS.values() and ending not in UNSAID)
+
+
 def is_image(name: str) -> bool:
     """Return whether a name ends as one of an image that is read."""
     return PurePath(name).suffix.lower() in IMAGE_ENDINGS

@@ -99,7 +99,7 @@ def _saved_dict(folder: Path, split: str | None, field: str) -> Reader:
     paths = tuple(sorted(parts[name].glob("*.arrow")))
     reader = _arrow(paths, parts[name], tuple(parts))
     elsewhere = frozenset(part for split, part in parts.items() if split != name)
-    reader.census = Census(folder, set(paths), {}, elsewhere)
+    reader.census = Census(folder, set(paths), {}, elsewhere, is_data=is_data)
     return reader
 
 

@@ -143,7 +143,8 @@ class Source:
         found = self._reader.files(self._row_images.used if self._row_images else frozenset())
         if not self._shown:
             return found
-        unseen = f"the first {counted(self._shown, 'row')} name it not; more follow"
+        verb = "does" if self._shown == 1 else "do"
+        unseen = f"the first {counted(self._shown, 'row')} {verb} not name it; more follow"
         return [replace(one, why=unseen) if one.why == UNNAMED else one for one in found]
 
     def scan(self, limit: int = SCANNED) -> None:
@@ -212,7 +213,8 @@ class Source:
             if len(rows) == n:
                 break
         total = self.count()
-        self._shown = len(rows) if total is None or total > len(rows) + len(bad) else 0
+        seen = len(rows) + len(bad)
+        self._shown = seen if total is None or total > seen else 0
         self.scan()
         return Preview(rows, bad)
 

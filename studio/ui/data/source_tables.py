@@ -78,6 +78,21 @@ def unused(fields: Sequence[FieldUse]) -> str:
     return said(f"{counted(len(lost), 'field')} {verb} not used", *lines, tone="warn")
 
 
+def unread(groups: Sequence[FileGroup]) -> str:
+    """Warn of files of which no row is read though they may hold some; nothing without any."""
+    lost = [group for group in groups if group.unread]
+    if not lost:
+        return ""
+    total = sum(group.count for group in lost)
+    lines = [f"{_named(group)}: {group.why}." for group in lost]
+    lines.append(
+        "To import one of them by itself, remove what was dropped and drop it alone, or name it as "
+        "the source."
+    )
+    verb = "is" if total == 1 else "are"
+    return said(f"{counted(total, 'data file')} {verb} not read", *lines, tone="warn")
+
+
 def fields_table(fields: Sequence[FieldUse], *, folded: bool = False) -> str:
     """Draw what each field is read as, kept or not; those not used come first."""
     if not fields:
@@ -105,16 +120,17 @@ def _field(use: FieldUse) -> str:
 
 def files_table(groups: Sequence[FileGroup], *, folded: bool = False) -> str:
     """Draw what became of the files of a folder or an archive; open where one was refused."""
-    folded = folded and not any(group.state == "refused" for group in groups)
+    folded = folded and not any(group.state == "refused" or group.unread for group in groups)
     order = list(STATES)
     rows = [
-        f'<tr class="{"is-lost" if group.state == "refused" else ""}">'
+        f'<tr class="{"is-lost" if group.state == "refused" or group.unread else ""}">'
         f"<td>{STATES[group.state]}</td><td>{safe(group.why)}"
         f'<span class="examples">{safe(_named(group))}</span></td>'
         f'<td class="tabular">{count(group.count)}</td></tr>'
         for group in sorted(groups, key=lambda group: order.index(group.state), reverse=True)
     ]
-    return _table("Files", ("", "Which, and why", "Files"), rows, folded=folded)
+    total = sum(group.count for group in groups)
+    return _table("Files", ("", "Which, and why", "Files"), rows, folded=folded, total=total)
 
 
 def _named(group: FileGroup) -> str:
@@ -122,8 +138,14 @@ def _named(group: FileGroup) -> str:
     return f"{names}, …" if group.count > len(group.examples[:3]) else names
 
 
-def _table(title: str, heads: tuple[str, ...], rows: list[str], *, folded: bool) -> str:
-    """Draw a table under its title, what is beyond the first rows folded away."""
+def _table(
+    title: str, heads: tuple[str, ...], rows: list[str], *, folded: bool, total: int | None = None
+) -> str:
+    """Draw a table under its title, what is beyond the first rows folded away.
+
+    Args:
+        total: How many things it tells of, where a row tells of several.
+    """
     if not rows:
         return ""
     head = "".join(f"<th>{name}</th>" for name in heads)
@@ -135,7 +157,7 @@ def _table(title: str, heads: tuple[str, ...], rows: list[str], *, folded: bool)
         table += f"<details><summary>{count(len(rest))} more</summary>{inside}</details>"
     return (
         f'<details class="source-part"{"" if folded else " open"}><summary>{title} '
-        f'<span class="quiet">{count(len(rows))}</span></summary>{table}</details>'
+        f'<span class="quiet">{count(len(rows) if total is None else total)}</span></summary>{table}</details>'
     )
 
 

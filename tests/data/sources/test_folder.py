@@ -323,7 +323,7 @@ def test_a_preview_says_of_files_that_later_rows_may_name_them(folder, jsonl, wo
     source.preview(2)
     why = {group.why: group.examples for group in source.files() if group.state == "ignored"}
     assert why == {
-        "the first 2 rows name it not; more follow": ("c.png", "d.png", "e.png", "f.png")
+        "the first 2 rows do not name it; more follow": ("c.png", "d.png", "e.png", "f.png")
     }
     for looked in (lambda: source.preview(5), lambda: list(source.rows())):
         looked()
