@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from studio.annotation.library.dataset_next_steps import NextSteps
     from studio.annotation.library.import_report import ImportReport, SourcePreview
     from studio.annotation.library.rejection_reasons import ReasonGroup
-    from studio.annotation.library.row_differences import ChangedRow
+    from studio.annotation.library.row_differences import Change, ChangedRow
 
 SHOWN_BAD = 20
 SHOWN_CHANGED = 20
@@ -125,6 +125,7 @@ def import_json(done: ImportReport) -> dict[str, Any]:
         "changed_count": done.changed_count,
         "changed": [_changed_json(row) for row in done.changed],
         "metadata": done.metadata,
+        "beside": [_changed_json(row) for row in done.beside],
         "judged": done.judged,
         "labels": asdict(done.labels) if done.labels else None,
         "given_labels": asdict(done.given_labels),
@@ -173,9 +174,15 @@ def _changed_json(row: ChangedRow) -> dict[str, object]:
     return {
         "id": row.external_id,
         "what": list(row.what),
-        "changes": [asdict(change) for change in row.changes],
+        "changes": [_change_json(change) for change in row.changes],
         "brought_as": row.brought_as or None,
     }
+
+
+def _change_json(change: Change) -> dict[str, object]:
+    told = asdict(change)
+    before, after = told.pop("images")
+    return told | ({"images": {"before": before, "after": after}} if before or after else {})
 
 
 def _reading(
@@ -249,15 +256,7 @@ def _changed(done: ImportReport) -> Iterator[str]:
         f"{counted(done.changed_count)} {be} here under the same id with another content: "
         f"{DONE[done.on_change]}."
     )
-    for row in done.changed[:SHOWN_CHANGED]:
-        parts = [
-            f"{change.what}: {quoted(change.before)} → {quoted(change.after)}"
-            for change in row.changes
-        ]
-        brought = f" (brought in as {row.brought_as})" if row.brought_as else ""
-        yield f"  {row.external_id}: {'; '.join(parts)}{brought}"
-    if done.changed_count > SHOWN_CHANGED:
-        yield f"  … and {done.changed_count - SHOWN_CHANGED:,} more (--json)"
+    yield from _differing(done.changed, done.changed_count)
     if done.judged:
         yield (
             f"{counted(done.judged)} of them had been given to people to label: labels stay with "
@@ -268,16 +267,29 @@ def _changed(done: ImportReport) -> Iterator[str]:
         yield from (f"  --changed {way}  {words}" for way, words in WAYS.items())
 
 
+def _differing(rows: Sequence[ChangedRow], total: int) -> Iterator[str]:
+    for row in rows[:SHOWN_CHANGED]:
+        parts = [
+            f"{change.what}: {quoted(change.before)} → {quoted(change.after)}"
+            for change in row.changes
+        ]
+        brought = f" (brought in as {row.brought_as})" if row.brought_as else ""
+        yield f"  {row.external_id}: {'; '.join(parts)}{brought}"
+    if total > SHOWN_CHANGED:
+        yield f"  … and {total - SHOWN_CHANGED:,} more (--json)"
+
+
 def _metadata(done: ImportReport) -> Iterator[str]:
     if not done.metadata:
         return
     if done.on_change == "update":
-        yield f"Metadata of {counted(done.metadata)} updated."
+        yield f"Metadata of {counted(done.metadata)} updated:"
     else:
         yield (
             f"Metadata of {counted(done.metadata)} differs from what is here and was left as it "
-            "is; --changed update takes it over."
+            "is; --changed update takes it over:"
         )
+    yield from _differing(done.beside, done.metadata)
 
 
 def _labels(done: ImportReport) -> Iterator[str]:

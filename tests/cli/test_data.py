@@ -85,6 +85,12 @@ def test_a_corrected_file_asks_and_then_does_what_was_decided(tmp_path, capsys):
     assert "updated, with the old texts in the history" in said
     assert "0 rows added to x, 2 already there." in run(capsys, "import", fixed, *place)
     assert main(["import", fixed, *place, "--changed", "perhaps"]) == 2
+    noted = rows_file(tmp_path, "c.jsonl", {"id": 7, "question": "Colour?", "answer": "Red.",
+                                            "note": "seen"})  # fmt: skip
+    said = run(capsys, "import", noted, *place)
+    assert "differs from what is here" in said and "7: note: “” → “seen”" in said
+    told = json.loads(run(capsys, "import", noted, *place, "--json"))
+    assert told["beside"][0]["changes"] == [{"what": "note", "before": "", "after": "seen"}]
 
 
 def test_a_preview_says_what_would_be_read_and_writes_nothing(tmp_path, capsys):

@@ -34,6 +34,8 @@ class Settled:
         changed: Changed rows as they are told, of `changed_count`.
         brought: How many of them are written as further rows.
         updated: Ids of those that are changed here.
+        metadata: How many rows are here as they are, with other fields beside them.
+        beside: These rows, with the fields that differ.
         renamed: Ids of the source by those that the rows have here instead.
         left_out: Ids of changed rows of which nothing is written.
     """
@@ -45,6 +47,7 @@ class Settled:
     brought: int = 0
     updated: set[str] = field(default_factory=set)
     metadata: int = 0
+    beside: list[ChangedRow] = field(default_factory=list)
     updates: RowUpdates = field(default_factory=RowUpdates)
     renamed: dict[str, str] = field(default_factory=dict)
     left_out: set[str] = field(default_factory=set)
@@ -112,6 +115,7 @@ def _same(done: Settled, row: Row, item: KnownItem, found: Difference, decision:
     done.known[row.external_id] = item
     if found.metadata:
         done.metadata += 1
+        done.beside.append(row_differences.describe_metadata(row, item, found))
         if decision == "update":
             done.updates.set_meta(item, found.metadata)
 

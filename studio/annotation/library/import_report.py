@@ -67,6 +67,7 @@ class ImportReport:
         on_change: What was decided about rows that are there with another content.
         changed: The first of those rows; `changed_count` is how many there are.
         metadata: Rows that are there as they are, with other fields kept beside them.
+        beside: The first of them, with the fields that differ.
         judged: Changed rows that people had been given to label; flagged where the question changed.
         given_labels: Labels of another tool that came with the rows.
         fields: What became of each column and nested field.
@@ -95,6 +96,7 @@ class ImportReport:
     changed: list[ChangedRow] = field(default_factory=list)
     changed_count: int = 0
     metadata: int = 0
+    beside: list[ChangedRow] = field(default_factory=list)
     judged: int = 0
     given_labels: GivenLabels = field(default_factory=GivenLabels)
     fields: list[FieldUse] = field(default_factory=list)
@@ -106,6 +108,11 @@ class ImportReport:
     columns_saved: dict[str, str] = field(default_factory=dict)
     images: str = ""
     next: NextSteps | None = None
+
+    @property
+    def asks(self) -> bool:
+        """Whether rows or their fields differ from what is here, and nobody has decided yet."""
+        return self.on_change == "ask" and bool(self.changed_count or self.metadata)
 
 
 def joined_files(of_splits: Sequence[Sequence[FileGroup]]) -> list[FileGroup]:

@@ -45,7 +45,7 @@ class Chunk:
         extended: Ids of items that were there before and got a new answer or pair.
         changed: Rows that are there with another content, as they are told.
         changed_count: How many there are; of them `brought` are written under another id.
-        metadata: How many are there with other fields beside them.
+        metadata: How many are there with other fields beside them; `beside` names these.
         updates: What publishing will change in items that are there.
         renamed: Ids that rows had in the source, by those they have here.
         left_out: Ids of changed rows of which nothing is written.
@@ -58,6 +58,7 @@ class Chunk:
     changed_count: int = 0
     brought: int = 0
     metadata: int = 0
+    beside: list[ChangedRow] = field(default_factory=list)
     updates: RowUpdates = field(default_factory=RowUpdates)
     renamed: dict[str, str] = field(default_factory=dict)
     left_out: set[str] = field(default_factory=set)
@@ -111,6 +112,7 @@ def write_chunk(
         changed_count=settled.changed_count,
         brought=settled.brought,
         metadata=settled.metadata,
+        beside=settled.beside,
         updates=settled.updates,
         renamed=settled.renamed,
         left_out=settled.left_out,

@@ -55,6 +55,7 @@ class StagedRows:
 
     Attributes:
         changed: The first `NAMED_CHANGES` rows that are there with another content.
+        beside: The first rows that are there as they are, with other fields beside them.
         renamed: Ids that rows had in the source, with those they have here.
         left_out: Ids of changed rows of which nothing was brought in.
         judged: How many rows were changed that people had been given to label.
@@ -80,6 +81,7 @@ class StagedRows:
         self._editor = f"import {_short(source)}".strip()[:200]
         self._reading = reading
         self.changed: list[ChangedRow] = []
+        self.beside: list[ChangedRow] = []
         self.renamed: dict[str, str] = {}
         self.left_out: set[str] = set()
         self.judged = 0
@@ -176,6 +178,7 @@ class StagedRows:
         self.renamed |= chunk.renamed
         self.left_out |= chunk.left_out
         self.changed += chunk.changed
+        self.beside += chunk.beside[: NAMED_CHANGES - len(self.beside)]
         self.report = replace(
             self.report,
             added=self.report.added + chunk.added - chunk.brought,

@@ -21,6 +21,8 @@ from studio.annotation.library.row_identity import (
     fingerprint,
     text_hash,
 )
+from studio.core.quoted_text import SHOWN_TEXT
+from studio.data.conversation import IMAGE_TAG
 from studio.data.image_tags import tagged
 from studio.data.schema import ACCEPTED, VERDICT, Answer, Message, Row
 
@@ -34,11 +36,16 @@ NAMED_META = {VERDICT: "verdict", ACCEPTED: "accepted answers"}
 
 @dataclass(frozen=True)
 class Change:
-    """One thing that is different: what, and the beginning of how it was and how it is now."""
+    """One thing that is different: what, and the beginning of how it was and how it is now.
+
+    Attributes:
+        images: The pictures of the row as they were and as they are now, where these differ.
+    """
 
     what: str
     before: str
     after: str
+    images: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
 
 
 @dataclass(frozen=True)
@@ -306,11 +313,16 @@ def describe(connection: Connection, row: Row, item: KnownItem, found: Differenc
     changes: list[Change] = []
     if found.content:
         now = connection.execute(select(Item.images, Item.prompt).where(Item.id == item.id)).one()
-        before, after = transcript(prompt_from_json(now.prompt)), transcript(row.prompt)
+        was = prompt_from_json(now.prompt)
+        before, after = question_text(was), question_text(row.prompt)
+        if before == after:  # perhaps the pictures stand in other places of it
+            before, after = transcript(was), transcript(row.prompt)
         if before != after:
             changes.append(_change(QUESTION, before, after))
-        if tuple(now.images) != row.images or before == after:
-            changes.append(_change(IMAGES, _names(now.images), _names(row.images)))
+        pictures = (tuple(now.images), row.images)
+        if pictures[0] != pictures[1] or before == after:
+            told = _change(IMAGES, *map(_names, pictures))
+            changes.append(replace(told, images=pictures))
     old = [correction.old for correction in found.corrections]
     both = list(found.flipped[:2]) if found.flipped else []
     texts = dict(
@@ -326,11 +338,27 @@ def describe(connection: Connection, row: Row, item: KnownItem, found: Differenc
         first, second, choice = found.flipped
         other = second if choice == first else first
         changes.append(_change(PREFERENCE, texts[other], texts[choice]))
-    for name, words in NAMED_META.items():
-        if name in found.metadata:
-            before = item.meta.get(name, "")
-            changes.append(_change(words, _shown(before), _shown(found.metadata[name])))
-    return ChangedRow(row.external_id, tuple(changes))
+    return ChangedRow(row.external_id, (*changes, *_beside(item, found)))
+
+
+def describe_metadata(row: Row, item: KnownItem, found: Difference) -> ChangedRow:
+    """Say which fields beside a row that is here as it is have another value."""
+    return ChangedRow(row.external_id, _beside(item, found))
+
+
+def _beside(item: KnownItem, found: Difference) -> tuple[Change, ...]:
+    return tuple(
+        _change(NAMED_META.get(name, name), _shown(item.meta.get(name, "")), _shown(value))
+        for name, value in found.metadata.items()
+    )
+
+
+def question_text(prompt: Sequence[Message]) -> str:
+    """Write a prompt as one text, without the images in front."""
+    text = transcript(prompt)
+    while text.startswith(IMAGE_TAG):
+        text = text.removeprefix(IMAGE_TAG)
+    return text
 
 
 def transcript(prompt: Sequence[Message]) -> str:
@@ -343,12 +371,12 @@ def transcript(prompt: Sequence[Message]) -> str:
 def _change(what: str, before: str, after: str) -> Change:
     """Cut both texts to a length that can be shown, so that the difference is seen."""
     start = 0
-    if max(len(before), len(after)) > SHOWN:
+    if max(len(before), len(after)) > SHOWN_TEXT:
         same = next(
             (at for at, (one, two) in enumerate(zip(before, after, strict=False)) if one != two),
             min(len(before), len(after)),
         )
-        start = max(0, same - SHOWN // 3)
+        start = max(0, same - SHOWN_TEXT // 3)
     return Change(what, _cut(before, start), _cut(after, start))
 
 

@@ -21,11 +21,10 @@ from studio.annotation.library.row_differences import (
     Correction,
     Difference,
     KnownItem,
-    transcript,
+    question_text,
 )
 from studio.annotation.library.row_identity import author_of, fingerprint, text_hash
-from studio.data.conversation import IMAGE_TAG
-from studio.data.schema import VERDICT, Message, Row
+from studio.data.schema import VERDICT, Row
 
 CHUNK = 500
 
@@ -185,14 +184,6 @@ def _change_contents(connection: Connection, contents: dict[int, Row], to: Publi
         judged = judged_items(connection, some)
         if judged:
             connection.execute(update(Item).where(Item.id.in_(judged)).values(flagged=True))
-
-
-def question_text(prompt: Sequence[Message]) -> str:
-    """Write a prompt as one text, without the images in front."""
-    text = transcript(prompt)
-    while text.startswith(IMAGE_TAG):
-        text = text.removeprefix(IMAGE_TAG)
-    return text
 
 
 def _correct(connection: Connection, corrections: Sequence[Correction], to: Publication) -> None:

@@ -264,6 +264,7 @@ def import_source(
         changed=batch.changed,
         changed_count=batch.report.changed,
         metadata=batch.report.metadata,
+        beside=batch.beside,
         judged=batch.judged,
         given_labels=came,
         fields=joined_fields([source.fields() for source in sources]),

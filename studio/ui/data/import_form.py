@@ -334,8 +334,7 @@ class ImportForm:
         if begun is None or not begun.upload or status.number != number or not status.report:
             return begun
         report = status.report
-        waits = report.changed_count and report.on_change == "ask"
-        if not (report.bad_count or waits or labels_wait(report.given_labels)):
+        if not (report.bad_count or report.asks or labels_wait(report.given_labels)):
             self.uploads.drop(begun.person, begun.upload)
         return begun
 

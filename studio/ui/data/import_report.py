@@ -71,6 +71,7 @@ class ImportReportPanel:
                     )
                     for name, (words, element) in DECISIONS.items()
                 }
+            parts["bring_new"] = self.decide["new"]
             parts["labels_too"] = _step("data-labels-too")
             parts["write"] = gr.HTML(elem_id="data-write", visible=False)
             with gr.Row(elem_classes="actions", elem_id="data-steps"):
@@ -122,16 +123,16 @@ class ImportReportPanel:
                 changes |= {"upload": "", "typed_source": ""}
         offer = images_offer(report.bad, bool(asked.upload), done=True)
         held = report.next or self.form.context.store.next_steps(report.dataset)
-        asks = report.changed_count > 0 and report.on_change == "ask"
         return {
             **changes,
             "done": gr.update(visible=True),
             "report": look.report(report, offer),
             "shown": status.number,
             "dataset": report.dataset,
-            "changed": gr.update(visible=asks),
+            "changed": gr.update(visible=report.asks),
+            "bring_new": gr.update(visible=report.changed_count > 0),
             "labels_too": _labels_too(report.given_labels),
-            **self._steps(report.dataset, held, asks),
+            **self._steps(report.dataset, held, report.asks),
         }
 
     def decided(self, changed: str, number: int, request: gr.Request) -> tuple[Any, ...]:

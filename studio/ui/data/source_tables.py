@@ -11,6 +11,7 @@ from studio.annotation.library.row_differences import ChangedRow
 from studio.core.plurals import counted
 from studio.core.quoted_text import quoted
 from studio.data.schema import FieldUse, FileGroup
+from studio.ui.data.rows_view import thumb
 from studio.ui.shared.html import count, notice
 from studio.ui.shared.text_differences import safe
 
@@ -36,7 +37,7 @@ ROLES = {
     "accepted": "Accepted answers",
 }
 """What a field may be read as, by the words for it; the form maps these."""
-SHOWN_FIELDS, SHOWN_NAMED, SHOWN_REASONS, SHOWN_CHANGED = 12, 6, 8, 6
+SHOWN_FIELDS, SHOWN_NAMED, SHOWN_REASONS, SHOWN_CHANGED, SHOWN_PICTURES = 12, 6, 8, 6, 4
 _UPLOADED = re.compile(r"[^\s'\"]*[\\/]folders[\\/][^\\/\s]+[\\/][0-9a-f]{16}\b(?:[\\/](\S?))?")
 STATES = {"imported": "Imported", "ignored": "Ignored", "refused": "Refused"}
 DONE = {
@@ -200,15 +201,37 @@ def changed_rows(done: ImportReport) -> str:
             f"{counted(done.judged)} of them had been given to people to label: labels stay with "
             "the answers they saw; where the question or an image changed the row is flagged."
         )
-    return said(title, *lines, tone="warn" if done.on_change == "ask" else "")
+    drawn = said(title, *lines, tone="warn" if done.on_change == "ask" else "")
+    return drawn + _pictures(done.changed[:SHOWN_CHANGED])
 
 
 def _changed(row: ChangedRow) -> str:
     parts = [
-        f"{change.what} {quoted(change.before)} → {quoted(change.after)}" for change in row.changes
+        f"{change.what} (see below)"
+        if any(change.images)
+        else f"{change.what} {quoted(change.before)} → {quoted(change.after)}"
+        for change in row.changes
     ]
     brought = f" (brought in as {row.brought_as})" if row.brought_as else ""
     return f"{row.external_id}: {'; '.join(parts)}{brought}"
+
+
+def _pictures(rows: Sequence[ChangedRow]) -> str:
+    """Draw the pictures of changed rows as they were and as they are now."""
+    lines = [
+        f"<p><code>{safe(row.external_id)}</code> {_row_of(before)}"
+        f'<span aria-label="became">→</span> {_row_of(after)}</p>'
+        for row in rows
+        for before, after in (change.images for change in row.changes)
+        if before or after
+    ]
+    return f'<div class="changed-pictures">{"".join(lines)}</div>' if lines else ""
+
+
+def _row_of(images: Sequence[str]) -> str:
+    shown = "".join(thumb((image,)) for image in images[:SHOWN_PICTURES]) or thumb(())
+    more = len(images) - SHOWN_PICTURES
+    return f"{shown} + {more} " if more > 0 else shown
 
 
 def metadata(done: ImportReport) -> str:
@@ -216,9 +239,12 @@ def metadata(done: ImportReport) -> str:
     if not done.metadata:
         return ""
     what = f"What is kept beside {counted(done.metadata)}"
+    lines = [_changed(row) for row in done.beside[:SHOWN_CHANGED]]
+    if done.metadata > SHOWN_CHANGED:
+        lines.append(f"… and {count(done.metadata - SHOWN_CHANGED)} more.")
     if done.on_change == "update":
-        return said("", f"{what} was updated.", tone="")
-    return said("", f"{what} differs from what is here, and was left as it is.", tone="warn")
+        return said(f"{what} was updated", *lines, tone="")
+    return said(f"{what} differs from what is here, and was left as it is", *lines, tone="warn")
 
 
 def labels_left_out(done: ImportReport) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from studio.annotation import AddReport
+from studio.annotation.library.row_differences import Change
 from studio.core.errors import DataError
 from tests.annotation.library.repeated_rows import (
     CHANGES,
@@ -34,6 +35,7 @@ def test_other_fields_alone_are_counted_and_updated_when_asked(store):
     other = asked(1, meta={"topic": "lines"})
     batch = bring(store, other)
     assert batch.report == AddReport(unchanged=1, metadata=1) and not batch.changed
+    assert [row.changes for row in batch.beside] == [(Change("topic", "bars", "lines"),)]
     assert only(store).meta == {"topic": "bars", "page": 3}
     assert bring(store, other, on_change="update").report.metadata == 1
     assert only(store).meta == {"topic": "lines", "page": 3}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from dataclasses import replace
 from types import SimpleNamespace
 
 import gradio as gr
@@ -206,6 +207,21 @@ def test_changed_rows_are_asked_about_and_the_answer_repeats_the_import(
     assert second == {**first, "on_change": choice}
     shown = tab.arrived(LibraryState(), 2, REQUEST)
     assert not shown["changed"]["visible"] and not files.folder.exists()
+
+
+def test_fields_beside_rows_are_named_and_can_be_updated(tab, upload):
+    files = upload({"pairs.jsonl": lines(1)})
+    pictures = Change("images", "a…", "b…", (("ab" * 32,), ("cd" * 32,)))
+    told = changed(0)
+    told = replace(told, metadata=1, beside=[ChangedRow("7", (Change("note", "ols", "old"),))])
+    tab.form.importer = Told(told, replace(changed(1), changed=[ChangedRow("8", (pictures,))]))
+    shown = start(tab, *typed("upload:a", *FIELDS, upload=files.key))
+    assert "7: note “ols” → “old”" in shown["report"]
+    assert shown["changed"]["visible"] and not shown["bring_new"]["visible"]
+    assert files.path.exists(), "it is asked for again"
+    shown = start(tab, *typed("upload:a", *FIELDS, upload=files.key))
+    assert shown["bring_new"]["visible"] and "a…" not in shown["report"]
+    assert all(f"studio/thumbs/{sha * 32}" in shown["report"] for sha in ("ab", "cd"))
 
 
 def test_an_import_nobody_remembers_is_not_repeated(tab, upload):
