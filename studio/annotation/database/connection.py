@@ -35,7 +35,7 @@ from studio.core.errors import BusyError, DataError, StudioError
 from studio.core.paths import sqlite_url
 
 logger = logging.getLogger(__name__)
-REVISION = "0007"
+REVISION = "0008"
 MIGRATIONS = Path(__file__).with_name("migrations")
 BUSY_SECONDS = 30
 ADVISORY_LOCK = 5641

@@ -5,11 +5,23 @@ Times are seconds since the epoch (UTC). Every change of a table needs a migrati
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Boolean, Float, ForeignKey, Index, Integer, String, Text, false
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Text,
+    false,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 # Columns that filters look at, kept in the indices so that counting never reads the texts.
 FILTERED = ("deleted_at", "excluded", "flagged", "batch", "split", "length")
+LAST_PLACE = 1_000_000_000
+"""The place in the queue of a pair that nobody has put into an order: behind all others."""
 
 
 class Base(DeclarativeBase):
@@ -146,6 +158,8 @@ class Pair(Base):
 
     `source_choice_id` is the preference the source came with: nobody's label. `hidden` while its
     item is excluded or deleted. `queue` says why a lead should look at it (`projection.QUEUES`).
+    Pairs with the lowest `place` are handed out first; it is `LAST_PLACE` while nobody ordered the
+    queue. `sampled` ones are its random share (`labeling.queue_order`).
     `origin` is `edit` or `ideal` when somebody wrote the preferred answer with the label
     `origin_label_id`; such a pair is never handed out.
     """
@@ -167,9 +181,11 @@ class Pair(Base):
     origin: Mapped[str] = mapped_column(String(10), default="")
     origin_label_id: Mapped[int | None] = mapped_column(Integer)
     gold: Mapped[bool] = mapped_column(Boolean, default=False)
+    place: Mapped[int] = mapped_column(Integer, default=LAST_PLACE, server_default=str(LAST_PLACE))
+    sampled: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     __table_args__ = (
         Index("pairs_identity", "first_id", "second_id", unique=True),
-        Index("pairs_waiting", "open", "hidden", "dataset_id", "id", "batch"),
+        Index("pairs_waiting", "open", "hidden", "dataset_id", "place", "id", "batch"),
         Index("pairs_item", "item_id"),
         Index("pairs_queue", "queue", "dataset_id", "id"),
         Index("pairs_dataset", "dataset_id", "id", "batch", "hidden", "votes", "open"),
@@ -247,6 +263,7 @@ class Lease(Base):
         handed_at: When it was handed out first; None: by a version that did not note it.
         again_at: When its second showing was handed out.
         plain: Handed out by a version that named answers by id; answers in its words are taken.
+        drawn: Why it was this pair's turn: `random` or `ranked` in an ordered queue, else empty.
     """
 
     __tablename__ = "leases"
@@ -256,6 +273,7 @@ class Lease(Base):
     handed_at: Mapped[float | None] = mapped_column(Float)
     again_at: Mapped[float | None] = mapped_column(Float)
     plain: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    drawn: Mapped[str] = mapped_column(String(8), default="", server_default="")
     __table_args__ = (Index("leases_annotator", "annotator_id", "expires_at"),)
 
 

@@ -9,7 +9,14 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, bindparam, func, insert, select, text, update
 from sqlalchemy.sql.expression import TextClause
 
-from studio.annotation.database.tables import Annotator, CurrentLabel, Dataset, Lease, Pair
+from studio.annotation.database.tables import (
+    LAST_PLACE,
+    Annotator,
+    CurrentLabel,
+    Dataset,
+    Lease,
+    Pair,
+)
 from studio.annotation.labeling.assignment_queue import (
     BETWEEN,
     LEASE_SECONDS,
@@ -188,8 +195,9 @@ def lease(
 
 # The same in SQLite and PostgreSQL.
 HOLD = text(
-    "INSERT INTO leases (pair_id, annotator_id, expires_at, handed_at) "
-    "VALUES (:pair, :who, :until, :now) "
+    "INSERT INTO leases (pair_id, annotator_id, expires_at, handed_at, drawn) "
+    f"SELECT pairs.id, :who, :until, :now, CASE WHEN pairs.place >= {LAST_PLACE} THEN '' "
+    "WHEN pairs.sampled THEN 'random' ELSE 'ranked' END FROM pairs WHERE pairs.id = :pair "
     "ON CONFLICT (pair_id, annotator_id) DO UPDATE SET expires_at = excluded.expires_at, "
     "handed_at = COALESCE(leases.handed_at, excluded.handed_at)"
 )
@@ -279,7 +287,7 @@ _FREE = (
         ~_MINE,
         Pair.votes + _OTHERS < Dataset.overlap,
     )
-    .order_by(Pair.dataset_id, Pair.id)
+    .order_by(Pair.dataset_id, Pair.place, Pair.id)
     .limit(bindparam("count"))
 )
 _OF = select(Dataset.id).where(Dataset.name == bindparam("dataset")).scalar_subquery()
@@ -295,7 +303,7 @@ def _free(
     now: float,
     blocked: Collection[int],
 ) -> list[int]:
-    """Pairs that wait for answers, neither answered nor held by `who`."""
+    """Pairs that wait for answers, neither answered nor held by `who`; the first of the queue."""
     query = FREE[dataset is not None]
     given: dict[str, Any] = {"who": who, "now": now, "count": count}
     given |= {} if dataset is None else {"dataset": dataset}
