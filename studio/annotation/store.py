@@ -21,6 +21,7 @@ from studio.annotation.labeling import answer_history as past
 from studio.annotation.labeling import answer_permission, assignment, labels, pair_card
 from studio.annotation.labeling import progress as counts
 from studio.annotation.labeling import undo as undoing
+from studio.annotation.labeling.queue_order import QueueOrder
 from studio.annotation.library import browse, edits, flags_and_tags, imported_labels
 from studio.annotation.library.dataset_next_steps import NextSteps, next_steps
 from studio.annotation.library.import_rows import taken
@@ -72,6 +73,7 @@ class AnnotationStore:
         self._clock = clock
         self.team = Team(self._database, clock)
         self.judges = Judges(self._database, clock)
+        self.order = QueueOrder(self._database, clock)
 
     def close(self) -> None:
         """Finish what is being written and let go of the database."""

@@ -39,6 +39,21 @@ class ProjectSettings(BaseModel):
         False, description="Say who wrote what after the answer; then nothing is shown again."
     )
 
+    random_share: Share = Field(
+        0.2, description="Share of an ordered queue that is drawn by lot, to measure on."
+    )
+    first_tags: tuple[str, ...] = Field(
+        (), max_length=6, description="Rows with one of these tags come first in an ordered queue."
+    )
+    reorder_after: int = Field(
+        0, ge=0, le=100_000, description="Order the queue again after so many answers; 0: never."
+    )
+
+    @field_validator("first_tags")
+    @classmethod
+    def _tags(cls, tags: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(tag.strip() for tag in tags if tag.strip()))
+
     @field_validator("aspects")
     @classmethod
     def _short_and_different(cls, aspects: tuple[str, ...]) -> tuple[str, ...]:
