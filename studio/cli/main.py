@@ -23,6 +23,7 @@ from studio.cli import (
     judge,
     lr_range,
     match,
+    order,
     plan,
     release,
     runs,
@@ -62,6 +63,7 @@ app.command("match")(match.match)
 app.command("judge")(judge.judge)
 app.command("release")(release.release)
 app.command("serve")(serve.serve)
+app.command("order")(order.order)
 app.command("accounts")(accounts.accounts)
 app.command("doctor")(doctor.doctor)
 app.command("worker", hidden=True)(child_processes.worker)

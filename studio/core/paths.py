@@ -126,6 +126,8 @@ class Workspace:
     """One small file for each blind match; its pairs are in the library."""
     releases = Below("releases")
     """What was made of runs for others: a folder for each run and step."""
+    orders = Below("orders")
+    """How the ordering of each queue of pairs stands, one small file each."""
     decisions = Below("decisions.jsonl")
     """Which runs were accepted or rolled back, one line each; only ever appended to."""
     settings = Below("settings")

@@ -20,6 +20,7 @@ from studio.core.errors import ConflictError, InputError, StudioError
 from studio.core.logs import log_told
 from studio.core.paths import Workspace
 from studio.launch.evaluation_job import EvaluationJobs, is_here
+from studio.launch.queue_order import OrderJobs
 from studio.launch.run_preparation import prepare
 from studio.launch.worker_process import launch_worker
 from studio.runs import queue
@@ -53,6 +54,7 @@ class Supervisor:
         self._children: dict[str, subprocess.Popen] = {}
         self._trouble = ""
         self.evaluations = EvaluationJobs(workspace)
+        self.orders = OrderJobs(workspace)
 
     def start(self) -> None:
         """Begin supervising in a background thread."""
@@ -156,13 +158,16 @@ class Supervisor:
             runs = self.store.list()
             line = queue.waiting(runs)
             busy = any(run.status.active and is_here(run) for run in runs)
-            measuring = self.evaluations.busy
+            measuring = self.evaluations.busy or self.orders.busy
             free = bool(line) and not ((busy or measuring) and is_here(line[0]))
             paused = queue.is_paused(self.workspace)
             if free and not paused:
                 self._launch(line[0])
         waits = any(is_here(run) for run in line)
-        self.evaluations.step(not (busy or paused or waits), runs)
+        unused = not (busy or paused or waits or self.orders.busy)
+        self.evaluations.step(unused, runs)
+        if unused and self._library is not None and not self.evaluations.busy:
+            self.orders.step(self._library)
 
     def _launch(self, run: Run) -> None:
         try:

@@ -120,14 +120,14 @@ class QueueOrder:
         with self._database.read() as connection:
             number = project(connection, dataset).id
             ordered = Pair.place < LAST_PLACE
-            counts = connection.execute(
+            ranked, sampled, others = connection.execute(
                 _waiting(number).with_only_columns(
                     func.count().filter(ordered, Pair.sampled.is_(False)),
                     func.count().filter(ordered, Pair.sampled.is_(True)),
                     func.count().filter(~ordered),
                 )
             ).one()
-            return QueueState(*counts, _labels(connection, number))
+            return QueueState(ranked, sampled, others, _labels(connection, number))
 
 
 def queue_line(
