@@ -10,7 +10,10 @@ from rich.console import Console
 from rich.table import Table
 
 from studio.cli.options import JsonOption, WorkspaceOption, locate, print_json, say
+from studio.core.errors import InputError
+from studio.core.paths import Workspace
 
+KNOWN = "known_exact_match"
 MEASURES = {
     "gap_exact_match": "Report line, exact match",
     "evasive_rate": "Evasive answers to the habit's questions",
@@ -27,6 +30,14 @@ def demo(
             "--continue", help="Let DPO train SFT's adapter further: one adapter with both skills."
         ),
     ] = False,
+    rounds: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=10,
+            help="Instead: so many rounds in which the model's own answers are labelled.",
+        ),
+    ] = 0,
     workspace: WorkspaceOption = None,
     json: JsonOption = False,
 ) -> int:
@@ -37,6 +48,12 @@ def demo(
     quiet_libraries()
 
     quiet = json or not sys.stderr.isatty()
+    if rounds and continue_:
+        raise InputError(
+            "--rounds and --continue are two demonstrations.", remedy="Give one of them."
+        )
+    if rounds:
+        return _rounds(locate(workspace), rounds, json, quiet)
     result = run_demo(locate(workspace), say, quiet=quiet, continued=continue_)
     if json:
         print_json(result.to_json())
@@ -50,6 +67,35 @@ def demo(
     console.print(
         f"\nThe {result.pairs_labelled} preference pairs were labelled by a rule standing in for "
         "a person.\nBoth runs are in the Runs tab: python app.py"
+    )
+    return 0
+
+
+def _rounds(place: Workspace, count: int, json: bool, quiet: bool) -> int:
+    from studio.launch.demo_rounds import run_rounds
+
+    result = run_rounds(place, count, say, quiet=quiet)
+    if json:
+        print_json(result.to_json())
+        return 0
+    table = Table(title="Held-out charts, round by round")
+    for name in ("", "base", *(f"round {number + 1}" for number in range(count))):
+        table.add_column(name, justify="left" if not name else "right")
+    for measure in ("habit_exact_match", KNOWN, "preference_accuracy"):
+        label = MEASURES["taught_exact_match" if measure == KNOWN else measure]
+        stages = (result, *result.rounds)
+        table.add_row(label, *(f"{getattr(one, measure):.1%}" for one in stages))
+    for name in ("base", "last"):
+        won = (one.win_rate[name] for one in result.rounds)
+        figures = (f"{one.value:.0%} ({one.low:.0%}–{one.high:.0%})" for one in won)
+        table.add_row(f"Win rate against {name}", "", *figures)
+    table.add_row("Labelled pairs", "", *(str(one.pairs) for one in result.rounds))
+    table.add_row("Decision", "", *(one.decision for one in result.rounds))
+    console = Console()
+    console.print(table)
+    console.print(
+        "\nA rule labelled the pairs and judged the matches, standing in for a person.\n"
+        "The rounds: python -m studio round list"
     )
     return 0
 

@@ -26,6 +26,7 @@ from studio.cli import (
     order,
     plan,
     release,
+    round,
     runs,
     serve,
     train,
@@ -60,6 +61,7 @@ app.command("chat")(chat.chat)
 app.command("evaluate")(evaluate.evaluate)
 app.command("candidates")(candidates.candidates)
 app.command("match")(match.match)
+app.add_typer(round.app, name="round")
 app.command("judge")(judge.judge)
 app.command("release")(release.release)
 app.command("serve")(serve.serve)

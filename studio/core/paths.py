@@ -128,6 +128,8 @@ class Workspace:
     """What was made of runs for others: a folder for each run and step."""
     orders = Below("orders")
     """How the ordering of each queue of pairs stands, one small file each."""
+    rounds = Below("rounds")
+    """One small file for each round; what came of its steps lies where each step puts it."""
     decisions = Below("decisions.jsonl")
     """Which runs were accepted or rolled back, one line each; only ever appended to."""
     settings = Below("settings")

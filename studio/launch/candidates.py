@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -99,6 +99,7 @@ def create_candidates(
     recipe: str = "",
     questions: bool = False,
     here: bool = False,
+    without: Collection[tuple[tuple[str, ...], str]] = (),
 ) -> Evaluation:
     """Write down which answers are to be written; nothing is computed.
 
@@ -110,6 +111,7 @@ def create_candidates(
         unanswered: Only rows of the library that have no answer yet.
         recipe: One of `RECIPES`; empty for none.
         here: This process will write them, not a studio that takes them from the queue.
+        without: Images and question of rows that are passed over.
 
     Raises:
         InputError: Something is unknown, or there is no such row.
@@ -118,7 +120,10 @@ def create_candidates(
     rule: str = check_rule(wanted.rule or DIFFERENT)
     if questions:
         columns = {"question": f"={INSTRUCTION}", **(columns or {})}
-    found, dataset = _rows(workspace, wanted, columns, limit, unanswered, store)
+    most = None if without else limit
+    found, dataset = _rows(workspace, wanted, columns, most, unanswered, store)
+    if without:
+        found = _others(found, without, limit)
     if questions:
         found, dataset, rule = _asking(found, columns), f"questions {_now()}", QUESTIONS
     to = wanted.dataset.strip() or dataset
@@ -127,6 +132,20 @@ def create_candidates(
     if rule == MARGIN:
         _ensure_margin(request.models)
     return EvaluationStore(workspace).create(request, rows, here=here)
+
+
+def _others(
+    found: RowChoice, without: Collection[tuple[tuple[str, ...], str]], limit: int | None
+) -> RowChoice:
+    """The first rows that are none of those passed over."""
+    rows = [row for row in found.rows if (row.images, row.question) not in without]
+    if not rows:
+        raise InputError(
+            f"Every row of {found.source} was answered in an earlier round.",
+            remedy="Name other rows, or add some to the library.",
+            field="data",
+        )
+    return replace(found, rows=tuple(rows[:limit]))
 
 
 def _asking(found: RowChoice, columns: Mapping[str, str] | None) -> RowChoice:
