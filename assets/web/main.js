@@ -19,6 +19,7 @@ import { attachOpenRow } from "./library/open-row.js";
 import { attachRowList } from "./library/row-list.js";
 import { attachUploadArea } from "./library/upload-area.js";
 import { showWriteForm } from "./library/write-form.js";
+import { attachRoundList, confirmRoundDeletion } from "./rounds/round-list.js";
 import { startCurvePicture } from "./runs/curve-picture.js";
 import { recallLook } from "./runs/curve-options.js";
 import { startExportFiles } from "./runs/export-files.js";
@@ -30,7 +31,7 @@ import { attachCheckpoints, attachRunList } from "./runs/run-list.js";
 import { openConnection } from "./shared/connection.js";
 import { startCrosshair } from "./shared/curve-crosshair.js";
 import { openBridge } from "./shared/gradio-bridge.js";
-import { EVALUATIONS, RUNS, followChanges, startPulse } from "./shell/change-pulse.js";
+import { EVALUATIONS, ROUNDS, RUNS, followChanges, startPulse } from "./shell/change-pulse.js";
 import { attachHeader } from "./shell/header.js";
 import { startLoginState } from "./shell/login-state.js";
 import { startTabAddress } from "./shell/open-tab.js";
@@ -63,6 +64,8 @@ const components = {
   "evaluation-list": attachEvaluationList,
   "evaluation-link": attachEvaluationLink,
   "evaluate-errors": attachFormErrors,
+  "round-changes": (component) => followChanges(component, ROUNDS),
+  "round-list": attachRoundList,
   "chat-columns": attachChatColumns,
   "chat-list": attachChatList,
   checkpoints: attachCheckpoints,
@@ -90,6 +93,7 @@ const hooks = {
   "asked-evaluation": askedEvaluation,
   "name-evaluation": nameEvaluation,
   "confirm-evaluation-deletion": confirmEvaluationDeletion,
+  "confirm-round-deletion": confirmRoundDeletion,
   "show-level": showLevel,
   "show-method": showMethod,
   "gather-values": gatherValues,

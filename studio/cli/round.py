@@ -66,6 +66,7 @@ def start(
     json: JsonOption = False,
 ) -> None:
     """Begin a round; `round step` takes its steps."""
+    from studio.config.round import assigned
     from studio.launch.rounds import start_round
 
     given: dict[str, Any] = {
@@ -77,7 +78,7 @@ def start(
     }
     if rows is not None:
         given["rows"] = rows
-    values = given | changed(set_)
+    values = given | assigned(set_ or [])
     place = locate(workspace)
     made = start_round(place, name, values, template=template, start=from_, who=who)
     _print(place, made, json)
@@ -136,29 +137,12 @@ def next_(
     json: JsonOption = False,
 ) -> None:
     """Begin the round after a decided one, from the accepted model, with the same settings."""
+    from studio.config.round import assigned
     from studio.launch.rounds import next_round
 
     place = locate(workspace)
-    made = next_round(place, _found(place, round_), changed(set_), who=who)
+    made = next_round(place, _found(place, round_), assigned(set_ or []), who=who)
     _print(place, made, json)
-
-
-def changed(assignments: list[str] | None) -> dict[str, Any]:
-    """Part `--set` assignments: settings of a round by their names, those of its training as text.
-
-    Raises:
-        ConfigError: One has no `=`, or its value is not YAML.
-    """
-    from studio.config import run_file
-    from studio.config.round import RoundSettings
-
-    own: list[str] = []
-    training: list[str] = []
-    for assignment in assignments or ():
-        name = assignment.partition("=")[0].strip()
-        (own if name in RoundSettings.model_fields else training).append(assignment)
-    values = run_file.override({}, own)
-    return values | ({"training": training} if training else {})
 
 
 def _found(place: Workspace, name: str | None) -> Round:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
 from studio.config import presets, run_file
-from studio.config.run import RunConfig
+from studio.config.run import Method, RunConfig
 from studio.config.setting import Section, setting
 from studio.core.errors import ConfigError, FieldProblem, NotFoundError
+from studio.core.paths import EMBEDDED
 from studio.core.value_problems import phrase
+
+METHODS = get_args(Method)
+NEEDED = {"model": "", "data": "", "goal": ""}
 
 
 class RoundSettings(Section):
@@ -66,7 +70,7 @@ class RoundSettings(Section):
         ge=0,
         le=1,
     )
-    preset: str = setting("", "Preset", "What training starts from; empty for the defaults.")
+    preset: str = setting("", "Preset", "What training starts from; empty: what suits the model.")
     training: list[str] = setting(
         [], "Training", "Settings changed, each as key=value: optimizer.learning_rate=1e-3."
     )
@@ -130,11 +134,27 @@ def settings_of(values: Mapping[str, Any], template: str = "") -> RoundSettings:
     begun = TEMPLATES.get(template, {})
     added = {"training": [*begun.get("training", ()), *values.get("training", ())]}
     try:
-        found = RoundSettings.model_validate({**begun, **values, **added})
+        # Defaults are not checked: what must be given is empty, not absent.
+        found = RoundSettings.model_validate({**NEEDED, **begun, **values, **added})
     except ValidationError as error:
         raise ConfigError([_problem(item) for item in error.errors()]) from None
     training_of(found)
     return found
+
+
+def assigned(assignments: Sequence[str]) -> dict[str, Any]:
+    """Part `key=value` into settings of a round, and those of its training, which stay text.
+
+    Raises:
+        ConfigError: One has no `=`, or its value is not YAML.
+    """
+    own: list[str] = []
+    training: list[str] = []
+    for assignment in assignments:
+        name = assignment.partition("=")[0].strip()
+        (own if name in RoundSettings.model_fields else training).append(assignment)
+    values = run_file.override({}, own)
+    return values | ({"training": training} if training else {})
 
 
 def training_of(settings: RoundSettings) -> RunConfig:
@@ -144,8 +164,13 @@ def training_of(settings: RoundSettings) -> RunConfig:
         NotFoundError: There is no such preset.
         ConfigError: A setting is unknown or wrong.
     """
-    # Without a preset only what is said is written: the rest follows from the method.
-    begun = presets.load(settings.preset).model_dump(mode="json") if settings.preset else {}
+    # Without a preset only what is said is written: the rest follows from the method. The embedded
+    # model learns nothing at the rates of large ones.
+    said = run_file.override({"method": "dpo"}, settings.training)
+    preset = settings.preset
+    if not preset and settings.model == EMBEDDED and said["method"] in METHODS:
+        preset = f"{EMBEDDED}-{said['method']}"
+    begun = presets.load(preset).model_dump(mode="json") if preset else {}
     values = run_file.override({"method": "dpo", **begun}, settings.training)
     run_file.set_path(values, "model.id", settings.model)
     return run_file.parse(values)

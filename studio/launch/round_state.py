@@ -35,7 +35,7 @@ from studio.runs.store import Run, RunStore
 StepName = Literal["candidates", "labels", "export", "training", "evaluation", "match", "decision"]
 StepState = Literal["open", "queued", "running", "stopped", "failed", "waits for people", "done"]
 STEPS: dict[StepName, str] = {
-    "candidates": "Answers written by the model",
+    "candidates": "Answers of the model",
     "labels": "Labels",
     "export": "Export",
     "training": "Training",
@@ -55,6 +55,7 @@ AS_STEP: dict[str, StepState] = {
 """What the state of an evaluation or a run is as that of a step."""
 STARTUP = 60.0
 """Seconds in which a run that was started must have a process."""
+THIS, BEFORE = "this round's model", "the model before"
 WORSE = 0.5
 """A win rate that is surely below says that the model got worse."""
 
@@ -211,7 +212,7 @@ def look_at_round(
         _export(export),
         _training(run),
         _evaluation(one, goal, known),
-        _match(match, standing),
+        _match(match, standing, one, run),
         _decision(decision),
     )
     return RoundView(
@@ -364,12 +365,26 @@ def _told(goal: Evaluation | None) -> list[str]:
     return list(goal.results[goal.subject].sentences[:1])
 
 
-def _match(match: Match | None, standing: Standing | None) -> Step:
+def _said_of(standing: Standing, one: Round, run: Run | None) -> str:
+    """What a match says of this round's model, whose id, and that of the one before, say little."""
+    names = {run.run_id if run else "": THIS, one.start: BEFORE}
+    about = [
+        pair.sentence
+        for pair in standing.pairs
+        if run is None or run.run_id in (pair.rate.first, pair.rate.second)
+    ]
+    said = " ".join(about or standing.sentences)
+    for name, words in names.items():
+        said = said.replace(name, words) if name else said
+    return said[:1].upper() + said[1:]
+
+
+def _match(match: Match | None, standing: Standing | None, one: Round, run: Run | None) -> Step:
     if match is None or match.state == "being made":
         return Step("match", "open")
     if standing is None:
         return Step("match", "stopped", "The pairs of the match are gone.", match.match_id)
-    said = " ".join(standing.sentences)
+    said = _said_of(standing, one, run)
     if standing.stop or not standing.waiting or match.state == "closed":
         return Step("match", "done", said, match.match_id)
     said = f"{standing.judged:,} of {counted(len(match.pairs), 'pair')} judged. {said}"
@@ -450,7 +465,7 @@ def _guards(
         found += _kept_skills(workspace, one, known, run)
     elif not one.settings.known:
         found.append(Guard("forgetting", None, "No rows to keep were named: not measured."))
-    for name, title in ((BASE, "base"), *([(one.start, "last")] if one.start else [])):
+    for name, title in ((BASE, "the base"), *([(one.start, BEFORE)] if one.start else [])):
         found += _won(standing, name, title, run)
     return tuple(found)
 
@@ -478,7 +493,7 @@ def _kept_skills(workspace: Workspace, one: Round, known: Evaluation, run: Run) 
         said = f"Answers to the rows to keep are {ratio:.2f} times as long as the base's"
         found.append(Guard("length", ratio <= settings.longer, said, ratio))
         moved = sum(not alike(old.text, new.text) for old, new in pairs) / len(pairs)
-        said = f"{moved:.1%} of the rows to keep are answered otherwise than by the base"
+        said = f"{100 * moved:.1f} % of the rows to keep are answered otherwise than by the base"
         found.append(Guard("drift", moved <= settings.drift, said, moved))
     return found
 
@@ -495,6 +510,6 @@ def _won(standing: Standing | None, name: str, title: str, run: Run) -> list[Gua
             value, low, high = (None if value is None else 1 - value), 1 - high, 1 - low
         if value is None:
             return [Guard(said, None, f"The {said} is not judged yet.")]
-        words = f"The {said} is {value:.0%} ({low:.0%} to {high:.0%})"
+        words = f"The {said} is {100 * value:.0f} % ({100 * low:.0f} to {100 * high:.0f} %)"
         return [Guard(said, high >= WORSE, words, value)]
     return [Guard(said, None, f"The {said} is not known: there is no match with both.")]

@@ -123,7 +123,12 @@ def advice(view: RoundView) -> str:
         return f"Against accepting it: {'; '.join(view.warnings)}."
     unknown = [one.sentence for one in view.guards if one.holds is None]
     gain = view.gains[0].sentence if view.gains else ""
-    said = f"For accepting it: {gain}." if _better(view) else f"No better on the goal: {gain}."
+    if _better(view):
+        said = f"For accepting it: {gain}."
+    elif _cannot_tell(view):
+        said = f"Too few rows of the goal to tell whether it is better: {gain}."
+    else:
+        said = f"No better on the goal: {gain}."
     return " ".join([said, *unknown])
 
 
@@ -136,7 +141,16 @@ def _better(view: RoundView) -> bool:
     gain = view.gains[0] if view.gains else None
     if gain is None or gain.after is None or gain.last is None:
         return False
-    return gain.after > gain.last
+    return gain.after > gain.last and not _cannot_tell(view)
+
+
+def _cannot_tell(view: RoundView) -> bool:
+    """Return whether its difference from the base may be chance."""
+    gain = view.gains[0] if view.gains else None
+    if view.goal is None or gain is None:
+        return True
+    pair = view.goal.results[view.run_id].paired.get(gain.metric)
+    return pair is None or pair.verdict == "cannot tell"
 
 
 def _start(workspace: Workspace, model: str, start: str) -> str:

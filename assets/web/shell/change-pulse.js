@@ -11,6 +11,7 @@ const PULSE_MS = 1500;
 export const RUNS = 0;
 export const HEADER = 1;
 export const EVALUATIONS = 2;
+export const ROUNDS = 3;
 
 /** Asks for the pulse while the page can be seen; its first answer says whose page this is. */
 export const startPulse = () => {

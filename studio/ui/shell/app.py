@@ -31,6 +31,7 @@ from studio.ui.compat.gradio_parts import bound_fields, log_failed_events, slim_
 from studio.ui.data import tab as data
 from studio.ui.evaluate import tab as evaluate
 from studio.ui.events.event_guard import EventGuard
+from studio.ui.rounds import tab as rounds
 from studio.ui.runs import tab as runs
 from studio.ui.shell import change_notification, initial_tab
 from studio.ui.shell.header import PageHeader
@@ -48,6 +49,7 @@ TABS = {
     "train": ("Train", train.build),
     "runs": ("Runs", runs.build),
     "evaluate": ("Evaluate", evaluate.build),
+    "rounds": ("Rounds", rounds.build),
     "chat": ("Chat", chat.build),
 }
 DAY = 86_400

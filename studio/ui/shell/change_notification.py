@@ -21,6 +21,7 @@ from studio.api.context import StudioContext
 from studio.evaluation.evaluation_store import EvaluationStore, current_status
 from studio.evaluation.match import ENDING, MatchStore
 from studio.launch.judge_job import going
+from studio.launch.round_store import RoundStore
 from studio.runs import queue
 from studio.runs.run_summary import stamp
 from studio.ui.runs.state import RunReader, RunSummary, current
@@ -78,6 +79,21 @@ def evaluations_word(context: StudioContext) -> str:
     return hashlib.sha256("|".join(map(str, shown)).encode()).hexdigest()[:16]
 
 
+def rounds_word(context: StudioContext) -> str:
+    """Return a word that differs whenever anything that rounds are read from does.
+
+    What people label is taken up every ten seconds, once there is a round.
+    """
+    workspace = context.workspace
+    names = RoundStore(workspace).ids()
+    if not names:
+        return "-"
+    shown: list[object] = [*names, evaluations_word(context), int(time.time() // JUDGED_EVERY)]
+    shown += [stamp(workspace.exports), stamp(workspace.decisions)]
+    shown += [(run.run_id, run.status.state, run.status.step) for run in context.runs.list()]
+    return hashlib.sha256("|".join(map(str, shown)).encode()).hexdigest()[:16]
+
+
 def header_word(context: StudioContext, runs: Iterable[RunSummary] | None) -> str:
     """Return a word that differs whenever the header would say something else.
 
@@ -114,7 +130,7 @@ def router(context: StudioContext, *, runs: bool = True) -> APIRouter:
         told = runs and context.is_lead(request)
         seen = reader.list() if told else None
         words = f"{pulse(context, seen)} {header_word(context, seen)}"
-        words += f" {evaluations_word(context)}" if told else " -"
+        words += f" {evaluations_word(context)} {rounds_word(context)}" if told else " - -"
         return Response(words, media_type="text/plain", headers={"Cache-Control": "no-store"})
 
     return routes

@@ -86,6 +86,7 @@ def test_page_has_every_tab_and_shows_no_internals(context):
             "Train",
             "Runs",
             "Evaluate",
+            "Rounds",
             "Chat",
         ]
         assert client.get("/monitoring/summary").status_code in (403, 404)
@@ -146,7 +147,7 @@ def test_lead_sees_everything_and_can_leave(guarded):
     assert {"httponly", "samesite=strict"} <= {
         part.strip().lower() for part in answer.headers["set-cookie"].split(";")
     }
-    assert len(tabs_of(guarded, "/")) == 7
+    assert len(tabs_of(guarded, "/")) == 8
     guarded.post("/logout")
     assert guarded.get("/config").status_code == 401
 

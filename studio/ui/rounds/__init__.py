@@ -1,0 +1,1 @@
+"""Rounds: from what a model answers to a decision, and the next one."""
