@@ -31,16 +31,16 @@ from studio.inference.fair_lock import Turns
 from studio.inference.protocol import ChatDelta, Stopped
 from studio.inference.sampling import Sampling
 from studio.inference.token_text import TokenText
-from studio.models.answer_ends import context_room
 from studio.models.answering.decoder import Decoder, TokenRow, Writing, obstacle
 from studio.models.answering.image_bank import ImageBank
 from studio.models.answering.row_prompts import PromptWriter, RowPrompt
 from studio.models.image_features.families import FAMILIES
-from studio.models.image_features.image_references import ImageRef, image_ref
+from studio.models.image_features.lazy_images import ImageRef, image_ref
 from studio.models.image_features.row_token_ids import prompt_ids
 from studio.models.load import Loaded
 from studio.models.loaded_adapters import AdapterShelf
 from studio.models.oom import MEMORY_ERRORS, ran_out
+from studio.models.stop_tokens import context_room
 
 logger = logging.getLogger(__name__)
 

@@ -22,7 +22,7 @@ from studio.inference.answer_batch import Column
 from studio.inference.engine import Engine
 from studio.inference.model_choice import Answerer, resolve
 from studio.inference.protocol import ChangeRequest, ChatDelta, ChatRequest, LoadRequest
-from studio.models.image_features.image_references import ImageRef
+from studio.models.image_features.lazy_images import ImageRef
 from studio.models.log_levels import quiet_libraries
 from studio.models.memory_check import MemoryUse, refuse_if_too_large
 from studio.runs.checkpoints import step_of

@@ -28,7 +28,7 @@ from studio.evaluation.match_standing import Standing
 from studio.evaluation.report import shown
 from studio.launch.matches import match_standing
 from studio.launch.round_store import Round
-from studio.metrics.style_tells import alike
+from studio.metrics.same_words import alike
 from studio.runs.decisions import Decision, latest
 from studio.runs.store import Run, RunStore
 

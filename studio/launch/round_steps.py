@@ -208,7 +208,7 @@ class RoundSteps:
                 self.supervisor.submit(self.run_settings(view))
             return
         from studio.launch.foreground_run import follow, start_now
-        from studio.launch.prepare import prepare
+        from studio.launch.run_preparation import prepare
 
         if run is not None and goes_on:
             run = start_now(run.config, self.workspace, run)

@@ -10,8 +10,8 @@ from studio.data.schema import Answer, Message, Part, Row
 from studio.launch.release_facts import card_facts
 from studio.release.model_card import model_card
 from studio.release.released_base import released_base
-from studio.runs import run_evaluation
-from studio.runs.run_evaluation import RunEvaluation
+from studio.runs import held_out_result
+from studio.runs.held_out_result import HeldOutResult
 from studio.runs.run_weights import find_weights
 from studio.runs.store import RunStore
 from tests.release.trained_runs import STEP, trained_run
@@ -50,10 +50,10 @@ def test_people_are_counted_and_never_named(tmp_path):
     rows = {"train": {"rows": 3, "digest": "d" * 64}}
     write_json(run.paths.identity, {"rows": rows})
     figure = {"value": 0.5, "low": 0.4, "high": 0.6}
-    measured = RunEvaluation(
+    measured = HeldOutResult(
         "measured", step=STEP, sentence="It got better", rows=40, metrics={"exact_match": figure}
     )
-    run_evaluation.write(run.paths, measured)
+    held_out_result.write(run.paths, measured)
     facts = card_facts(workspace, find_weights(RunStore(workspace), run.run_id))
     text = model_card(facts, released_base(run.config.model), REPORT, "As the run.")
     assert "6 judgements by 2 people" in text and "Krippendorff's α" in text
