@@ -97,8 +97,11 @@ def compute(
             raise
         except StudioError as error:
             log_told(error)
-            task.end("failed", message=error.message, remedy=error.remedy)
-            raise
+            reason = task.changed_weights() or error
+            task.end("failed", message=reason.message, remedy=reason.remedy)
+            if reason is error:
+                raise
+            raise reason from error
     return store.get(evaluation_id)
 
 
@@ -146,6 +149,15 @@ class _Task:
         update_status(self.paths, seconds=self._seconds, done=self._done)
         versions = {name: version(name) for name in LIBRARIES}
         finish(self.paths, results, versions, pick_device().type, list(dict.fromkeys(self.notes)))
+
+    def changed_weights(self) -> StudioError | None:
+        """Say which weights are gone or others by now: what failed then failed because of that."""
+        for model in self.request.models:
+            try:
+                model.ensure_unchanged()
+            except StudioError as error:
+                return error
+        return None
 
     def end(self, state: State, message: str = "", remedy: str = "") -> None:
         """Say how the attempt ended; a full disk does not take the place of the reason."""

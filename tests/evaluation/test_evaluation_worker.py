@@ -11,6 +11,7 @@ import pytest
 from studio.core.errors import (
     BusyError,
     ConflictError,
+    InputError,
     ModelError,
     NotFoundError,
     RunFailedError,
@@ -126,6 +127,20 @@ def test_a_run_that_is_deleted_meanwhile_is_named_and_nothing_is_lost(workspace,
     assert paths.answers.read_bytes() == kept
     failed = store.get(made.evaluation_id).status
     assert failed.state == "failed" and run.run_id in failed.message and failed.remedy
+
+
+def test_a_run_that_is_deleted_while_it_is_asked_is_named(workspace, small_chunks):
+    store = EvaluationStore(workspace)
+    run = run_with_adapter(workspace)
+    made = evaluation(workspace, run.run_id, against="base", batch_size=2)
+
+    def delete(done, total):
+        shutil.rmtree(run.paths.root, ignore_errors=True)
+        raise InputError("The adapter cannot be used: it has no adapter_config.json.")
+
+    with pytest.raises(NotFoundError, match=f"weights of {run.run_id} are gone"):
+        compute(workspace, made.evaluation_id, delete)
+    assert f"weights of {run.run_id} are gone" in store.get(made.evaluation_id).status.message
 
 
 def test_a_run_that_is_deleted_after_it_has_answered_does_no_harm(workspace):
