@@ -6,16 +6,14 @@ import itertools
 from pathlib import Path
 
 import pytest
-from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from studio.annotation import AnnotationStore
 from studio.annotation.quality import gold
-from studio.api.annotate import router
 from studio.core.paths import Workspace
 from studio.data.image_store import ImageStore
 from studio.data.schema import Answer, Message, Part, Row
-from tests.api.annotate_client import CHANGE, Context
+from tests.api.annotate_client import Context
 from tests.api.test_annotate_attacks import KEYS, make_gold, saved, side
 
 PAIRS = 26
@@ -37,13 +35,6 @@ def context(tmp_path: Path, monkeypatch):
     store.team.change_settings("lea", "charts", {"gold_share": 0.12})
     yield Context(store, ImageStore(workspace), name="ana", lead=False)
     store.close()
-
-
-@pytest.fixture
-def client(context) -> TestClient:
-    app = FastAPI()
-    app.include_router(router(context))
-    return TestClient(app, base_url="http://127.0.0.1:7860", headers=CHANGE)
 
 
 def kind_of(context, card: dict) -> str:

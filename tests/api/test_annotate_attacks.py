@@ -40,13 +40,6 @@ def context(tmp_path: Path):
     store.close()
 
 
-@pytest.fixture
-def client(context) -> TestClient:
-    app = FastAPI()
-    app.include_router(router(context))
-    return TestClient(app, base_url="http://127.0.0.1:7860", headers=CHANGE)
-
-
 def claimed(client: TestClient, count: int = 1) -> list[dict]:
     return client.post("/studio/annotate/next", json={"count": count}).json()["cards"]
 

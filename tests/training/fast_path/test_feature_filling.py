@@ -1,18 +1,7 @@
 """A filled cache changes no loss, whatever becomes of its files."""
 
-import pytest
-
 from studio.training.fast_path.feature_filling import fill_cache
-from tests.training.fast_pair import Bench, assert_same, compute, write_rows
-
-
-@pytest.fixture
-def epochs(runner, tmp_path):
-    """A pair of preference trainers that go over their rows twice."""
-    source = write_rows(tmp_path / "rows", "dpo", [[0], [0, 1], [], [2]])
-    sections = {"method": "dpo", "data": {"source": source}, "schedule": {"epochs": 2}}
-    sections["schedule"]["max_steps"] = None
-    return runner, sections
+from tests.training.fast_pair import Bench, assert_same, compute
 
 
 def test_poisoned_caches_change_no_loss(epochs):

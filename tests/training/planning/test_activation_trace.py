@@ -22,12 +22,6 @@ from studio.training.trainers import build_trainer
 OFF = dict.fromkeys(SAVINGS, "off")
 
 
-@pytest.fixture(scope="module")
-def runner(shared_runner):
-    """One workspace for all."""
-    return shared_runner
-
-
 def _traced(runner, dtype=torch.float32, device="cpu", as_given=True, **sections):
     config = runner.config(**sections)
     base, model = adapted(config, runner.workspace, dtype)

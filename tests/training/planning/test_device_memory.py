@@ -8,12 +8,6 @@ from studio.training.planning.dry_step_worker import dry_step
 from studio.training.planning.preflight_plan import checked
 
 
-@pytest.fixture(scope="module")
-def runner(shared_runner):
-    """One workspace for all: a step that was traced for one test is known to the next."""
-    return shared_runner
-
-
 @pytest.mark.parametrize(
     ("text", "size"), [("8", 8 * GIB), ("7.5GiB", 7.5 * GIB), ("512 mb", GIB // 2)]
 )

@@ -2,25 +2,10 @@
 
 from dataclasses import replace
 
-import pytest
-
 from studio.core.paths import Workspace
 from studio.training.planning.dry_step import Measured
 from studio.training.planning.dry_step_cache import recall, remember
 from studio.training.planning.preflight_plan import plan_run
-
-
-@pytest.fixture(scope="module")
-def runner(shared_runner):
-    """One workspace for all: a step that was traced for one test is known to the next."""
-    return shared_runner
-
-
-@pytest.fixture(scope="module")
-def usual(runner):
-    """A configuration and its plan, as `runner.config()` has them."""
-    config = runner.config()
-    return config, plan_run(config, runner.workspace)[0]
 
 
 def test_a_dry_step_is_remembered_for_the_same_settings_only(runner, usual, tmp_path):

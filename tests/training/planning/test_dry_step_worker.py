@@ -1,16 +1,8 @@
 """What a dry step tries."""
 
-import pytest
-
 from studio.runs.lr_range_result import RateSpan
 from studio.training.lr_range_test import short_run
 from studio.training.planning.dry_step_worker import _two_steps
-
-
-@pytest.fixture(scope="module")
-def runner(shared_runner):
-    """One workspace for all: a step that was traced for one test is known to the next."""
-    return shared_runner
 
 
 def test_what_is_tried_here_is_tried_by_one_process_at_the_whole_batch(runner):

@@ -1,16 +1,8 @@
 """The rows that take most memory."""
 
-import pytest
-
 from studio.config import presets
 from studio.models.model_source import load_processor
 from studio.training.planning.largest_rows import sample_rows
-
-
-@pytest.fixture(scope="module")
-def runner(shared_runner):
-    """One workspace for all: a step that was traced for one test is known to the next."""
-    return shared_runner
 
 
 def test_the_longest_rows_are_found(runner):

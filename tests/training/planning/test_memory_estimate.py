@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import pytest
 import torch
 
 from studio.config.launch import LaunchConfig
@@ -14,12 +13,6 @@ from studio.training.planning.preflight_plan import preflight
 from studio.training.planning.suggestions import WhatIf
 
 OFF = dict.fromkeys(SAVINGS, "off")
-
-
-@pytest.fixture(scope="module")
-def runner(shared_runner):
-    """One workspace for all: a step that was traced for one test is known to the next."""
-    return shared_runner
 
 
 def test_all_batches_of_a_step_are_held(runner):

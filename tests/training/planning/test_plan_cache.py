@@ -18,6 +18,7 @@ from studio.training.planning.dry_step_cache import remember
 from studio.training.planning.plan_cache import model_folder, planned_once
 from studio.training.planning.preflight_plan import checked, plan_run
 from studio.training.run_rows import RunData
+from tests.training.conftest import Runner
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +27,12 @@ def planned(shared_runner):
     config = shared_runner.config(data={"train": "train[:40]"})
     start = checked(config, shared_runner.workspace)
     return start, plan_run(config, shared_runner.workspace)[0]
+
+
+@pytest.fixture
+def runner(workspace_of, tmp_path):
+    """A workspace of its own for each test."""
+    return Runner(workspace_of(tmp_path / "workspace"))
 
 
 @pytest.fixture

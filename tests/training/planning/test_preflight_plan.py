@@ -20,19 +20,6 @@ from studio.training.planning.preflight_plan import plan_run, preflight
 OFF = dict.fromkeys(SAVINGS, "off")
 
 
-@pytest.fixture(scope="module")
-def runner(shared_runner):
-    """One workspace for all: a step that was traced for one test is known to the next."""
-    return shared_runner
-
-
-@pytest.fixture(scope="module")
-def usual(runner):
-    """A configuration and its plan, as `runner.config()` has them."""
-    config = runner.config()
-    return config, plan_run(config, runner.workspace)[0]
-
-
 def test_peft_gets_the_parameters_that_the_plan_counts(runner):
     config = runner.config(adapter={"targets": "vision+language", "rank": 8})
     plan, _ = plan_run(config, runner.workspace)

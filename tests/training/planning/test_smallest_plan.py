@@ -7,12 +7,6 @@ from studio.training.planning.device_memory import GIB, Target
 from studio.training.planning.preflight_plan import plan_run
 
 
-@pytest.fixture(scope="module")
-def runner(shared_runner):
-    """One workspace for all: a step that was traced for one test is known to the next."""
-    return shared_runner
-
-
 def test_a_device_too_small_for_any_plan_is_refused(runner):
     config = runner.config(method="dpo", batch={"per_device": 4, "total": 4})
     with pytest.raises(ConfigError) as caught:

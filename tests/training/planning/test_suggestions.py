@@ -1,18 +1,10 @@
 """What would fit."""
 
-import pytest
-
 from studio.config.speed import SAVINGS
 from studio.training.planning.device_memory import Target
 from studio.training.planning.preflight_plan import plan_run
 
 OFF = dict.fromkeys(SAVINGS, "off")
-
-
-@pytest.fixture(scope="module")
-def runner(shared_runner):
-    """One workspace for all: a step that was traced for one test is known to the next."""
-    return shared_runner
 
 
 def test_what_does_not_fit_is_said_with_what_would(runner):
