@@ -14,7 +14,7 @@ from studio.evaluation import evaluation_worker
 from studio.evaluation.evaluation import DrawnAnswers, RowAnswer
 from studio.launch.decision_card import decide_about
 from studio.launch.round_state import look_at_round
-from studio.launch.round_steps import RoundSteps
+from studio.launch.round_steps import POLICY, RoundSteps
 from studio.launch.round_store import RoundStore
 from studio.launch.rounds import advice, next_round, speaks_for_it, start_round
 from studio.runs.status import update_status
@@ -43,8 +43,13 @@ class Session:
     def drawn(self, models, rows, draws, progress):
         if Session.killed:
             raise KeyboardInterrupt
-        said = {n: (RowAnswer(str(n), 1), RowAnswer("no idea", 2)) for n in rows}
-        return {one.name: {n: DrawnAnswers(said[n]) for n in rows} for one in models}
+        return {
+            one.name: {
+                n: DrawnAnswers((RowAnswer(f"{one.picture}{n}", 1), RowAnswer("no idea", 2)))
+                for n in rows
+            }
+            for one in models
+        }
 
     def answers(self, models, rows, progress):
         return {
@@ -157,6 +162,22 @@ def test_steps_taken_by_hand_count(workspace, store):
     view = look_at_round(workspace, one, store)
     assert view.step("export").ref.startswith("exports/mine") and view.next.name == "training"
     assert view.guards == () and advice(view) == ""
+
+
+def test_better_answers_are_taught_and_those_to_spoilt_images_are_the_worse_ones(workspace, store):
+    steps = RoundSteps(workspace, store=store)
+    taught = start_round(workspace, "", VALUES, template="adapt-to-my-charts")
+    steps.take(taught)
+    judge(store, taught.dataset)
+    view = steps.take(taught)
+    assert view.export.method == "sft" and view.export.rows == {"train": 3}
+    assert steps.run_settings(view).method == "sft"
+    unseen = start_round(workspace, "", {**VALUES, "labels": 0}, template="fewer-hallucinations")
+    view = steps.take(unseen)
+    assert view.step("labels").state == "done"  # nobody is waited for
+    (row, *_) = store.decided_preferences(unseen.dataset, POLICY).rows
+    assert "image" in row.rejected.author and row.chosen.author != row.rejected.author
+    assert steps.take(unseen).export.rows == {"train": 3}
 
 
 def test_answers_all_alike_leave_nothing_to_label(workspace, store, monkeypatch):
