@@ -373,10 +373,12 @@ def _said_of(standing: Standing, one: Round, run: Run | None) -> str:
         for pair in standing.pairs
         if run is None or run.run_id in (pair.rate.first, pair.rate.second)
     ]
-    said = " ".join(about or standing.sentences)
-    for name, words in names.items():
-        said = said.replace(name, words) if name else said
-    return said[:1].upper() + said[1:]
+    told = []
+    for said in about or standing.sentences:
+        for name, words in names.items():
+            said = said.replace(name, words) if name else said
+        told.append(said[:1].upper() + said[1:])
+    return " ".join(told)
 
 
 def _match(match: Match | None, standing: Standing | None, one: Round, run: Run | None) -> Step:
