@@ -29,10 +29,13 @@ from studio.runs import held_out_result, queue
 from studio.runs.control import commands
 from studio.runs.curves import Diary
 from studio.runs.diagnostics.crash_report import tail
+from studio.runs.run_names import find_run
 from studio.runs.store import Run, RunStore
 
 app = typer.Typer(help="List, show, steer and give away runs.", no_args_is_help=False)
-RunId = Annotated[str, typer.Argument(metavar="RUN_ID")]
+RunId = Annotated[
+    str, typer.Argument(metavar="RUN", help="Its id, the beginning of it, or its name.")
+]
 
 
 @app.callback(invoke_without_command=True)
@@ -67,7 +70,7 @@ def list_(workspace: WorkspaceOption = None, json: JsonOption = False) -> None:
 @app.command()
 def show(run_id: RunId, workspace: WorkspaceOption = None, json: JsonOption = False) -> None:
     """Settings, state and the end of the log of one run."""
-    run = RunStore(look_at(workspace)).get(run_id)
+    run = find_run(RunStore(look_at(workspace)), run_id)
     findings = Diary(run.paths.events).refresh().findings.values()
     if json:
         found = [finding.to_event() for finding in findings]
@@ -95,7 +98,8 @@ def stop(
 ) -> None:
     """Ask a run to stop; it saves first. A waiting one is taken off the queue."""
     store = RunStore(look_at(workspace))
-    before = store.get(run_id).status.state
+    run = find_run(store, run_id)
+    run_id, before = run.run_id, run.status.state
     commands.stop(store, run_id, now)
     if not store.get(run_id).status.active:
         say(f"{run_id} " + ("is off the queue." if before == "queued" else f"is {before} already."))
@@ -116,7 +120,8 @@ def _end_by_force(store: RunStore, run_id: str) -> None:
 def save(run_id: RunId, workspace: WorkspaceOption = None) -> None:
     """Ask a running run for a checkpoint; it goes on."""
     store = RunStore(look_at(workspace))
-    status = store.get(run_id).status
+    run = find_run(store, run_id)
+    run_id, status = run.run_id, run.status
     if not status.active:
         raise ConflictError(
             f"Run {run_id} is {status.state}: there is nothing to save.",
@@ -137,7 +142,7 @@ def resume(
 ) -> None:
     """Go on with a stopped or failed run, here in the foreground."""
     place = look_at(workspace)
-    run = RunStore(place).get(run_id)
+    run = find_run(RunStore(place), run_id)
     _follow(start_now(run.config, place, run, step))
 
 
@@ -148,7 +153,9 @@ def use(
     workspace: WorkspaceOption = None,
 ) -> None:
     """Let an ended run's weights be those of a checkpoint: to chat with, continue or release."""
-    commands.use_checkpoint(RunStore(look_at(workspace)), run_id, step)
+    store = RunStore(look_at(workspace))
+    run_id = find_run(store, run_id).run_id
+    commands.use_checkpoint(store, run_id, step)
     say(f"The weights of {run_id} are those of step {step}.")
 
 
@@ -162,7 +169,9 @@ def push(
     workspace: WorkspaceOption = None,
 ) -> None:
     """Push an ended run's weights to a private repository on the hub; again after a failure."""
-    address = commands.push(RunStore(look_at(workspace)), run_id, to)
+    store = RunStore(look_at(workspace))
+    run_id = find_run(store, run_id).run_id
+    address = commands.push(store, run_id, to)
     say(f"The weights of {run_id} are at {address}")
 
 
@@ -176,7 +185,9 @@ def extend(
     """Let a run that ended train for longer; a running studio takes it from the queue."""
     if (epochs is None) == (max_steps is None):
         raise InputError("How long?", remedy="Give --epochs or --max-steps.")
-    say(commands.extend(RunStore(look_at(workspace)), run_id, epochs, max_steps))
+    store = RunStore(look_at(workspace))
+    run_id = find_run(store, run_id).run_id
+    say(commands.extend(store, run_id, epochs, max_steps))
     say(f"{run_id} waits in the queue of this workspace.")
 
 
@@ -185,7 +196,7 @@ def queue_(
     pause: Annotated[bool, typer.Option("--pause", help="Start no waiting run.")] = False,
     go: Annotated[bool, typer.Option("--go", help="Start waiting runs again.")] = False,
     first: Annotated[
-        str | None, typer.Option("--first", metavar="RUN_ID", help="Let this run be the next.")
+        str | None, typer.Option("--first", metavar="RUN", help="Let this run be the next.")
     ] = None,
     workspace: WorkspaceOption = None,
     json: JsonOption = False,
@@ -198,7 +209,7 @@ def queue_(
     if pause or go:
         queue.set_paused(store.workspace, pause)
     if first:
-        queue.move(store, first, -len(store.list()))
+        queue.move(store, find_run(store, first).run_id, -len(store.list()))
     waiting = [run.run_id for run in queue.waiting(store.list())]
     paused = queue.is_paused(store.workspace)
     if json:
@@ -222,7 +233,7 @@ def script(
     from studio.launch import training_script
 
     place = look_at(workspace)
-    run = RunStore(place).get(run_id)
+    run = find_run(RunStore(place), run_id)
     if out is None:
         typer.echo(training_script.script(run, place))
         return
@@ -251,7 +262,7 @@ def slurm(
         found = made_for_slurm(run_file.load(file), locate(workspace))
         say(f"Run {found.run_id}")
     else:
-        found = RunStore(look_at(workspace)).get(run)
+        found = find_run(RunStore(look_at(workspace)), run)
     job = SlurmJob(nodes, gpus, hours, partition, account, setup, python, cpus)
     typer.echo(slurm_script(found, job), nl=False)
 

@@ -9,6 +9,7 @@ from studio.config.model import ModelConfig
 from studio.core.errors import ModelError
 from studio.core.paths import read_state
 from studio.runs.checkpoints import MARKER, complete_checkpoints, step_of
+from studio.runs.run_names import find_run
 from studio.runs.store import Run, RunStore
 
 
@@ -23,7 +24,8 @@ class Answerer:
 def resolve(runs: RunStore, model: ModelConfig, run_id: str = "") -> Answerer:
     """Return what answers for `run_id` on `model`; the base itself for an empty id.
 
-    `RUN@STEP` is the adapter of a complete checkpoint. A run that trained every weight has left a whole model, which then takes the base's place.
+    A run is found by its id, the beginning of it, or its name. `RUN@STEP` is the adapter of a
+    complete checkpoint. A run that trained every weight has left a whole model, which then takes the base's place.
 
     Raises:
         NotFoundError: There is no such run.
@@ -32,7 +34,7 @@ def resolve(runs: RunStore, model: ModelConfig, run_id: str = "") -> Answerer:
     if not run_id:
         return Answerer(model)
     name, _, step = run_id.partition("@")
-    run = runs.get(name)
+    run = find_run(runs, name, "run")
     if not step and not run.has_adapter:
         raise ModelError(
             f"Run {run.config.name} ({run_id}) has left no complete adapter.",

@@ -15,6 +15,7 @@ from studio.data.image_decoding import open_image
 from studio.inference.model_choice import Answerer, resolve
 from studio.inference.protocol import ChatDelta, Stopped, said, user_turn
 from studio.inference.sampling import Sampling
+from studio.runs.run_names import find_run
 from studio.runs.store import RunStore
 
 ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
@@ -97,7 +98,8 @@ def _system_prompt(workspace: Workspace, adapter: str | None) -> str | None:
     """The one the adapter was trained with."""
     if adapter is None or Path(adapter).is_dir():
         return None
-    return RunStore(workspace).get(adapter).config.data.system_prompt
+    run = find_run(RunStore(workspace), adapter.partition("@")[0], "adapter")
+    return run.config.data.system_prompt
 
 
 def _open(name: str | Path):

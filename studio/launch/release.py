@@ -5,6 +5,7 @@ What torch is needed for is loaded as it is called: the page's process never com
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import re
 import time
@@ -31,6 +32,7 @@ from studio.core.paths import Workspace, read_state, write_atomic
 from studio.core.torch_import import loading
 from studio.data.image_store import ImageStore
 from studio.data.schema import Row
+from studio.data.sources.registry import is_on_hub
 from studio.evaluation.evaluated_rows import (
     RUN,
     choose_rows,
@@ -67,6 +69,8 @@ REPORT = "release.json"
 FEWEST_ROWS, DEFAULT_ROWS, MOST_ROWS = 8, 32, 2_000
 DISK_SHARE = 1.1
 ZIP_COPIES = 2
+TOLD = ("embedded:", "exports/", "run:")
+"""Beginnings of sources that say nothing of this machine."""
 GGUF_COPIES = 2.2
 SHARD = r"[1-9]\d{0,3}(KB|MB|GB)"
 
@@ -367,7 +371,8 @@ def _probe_rows(
     data = run.config.data
     if request.data:
         found = choose_rows(request.data, workspace)
-        rows, source = list(found.rows), found.source
+        told = request.data.startswith(TOLD) or is_on_hub(request.data, workspace)
+        rows, source = list(found.rows), found.source if told else "rows of a file"
     elif data.evaluation and (rows := held_out_rows(run, workspace)):
         source = f"rows held out by {run.run_id}"
     else:
@@ -380,11 +385,21 @@ def _probe_rows(
 
 
 def _known(making: _Making, target: Path, settings: dict[str, Any]) -> dict[str, Any] | None:
-    """The report of an artefact that was made of the same weights in the same way."""
-    report = read_state(target / REPORT)
+    """The report of an artefact that was made of the same weights in the same way.
+
+    It was asked at least as many rows, and those that are named now, if any are.
+    """
+    report, request = read_state(target / REPORT), making.request
     if report.get("weights_sha256") != making.digest or report.get("settings") != settings:
         return None
-    return report
+    asked = report.get("asked", {})
+    other = bool(request.data) and asked.get("data") != _mark(request.data)
+    return None if other or asked.get("rows", 0) < request.rows else report
+
+
+def _mark(source: str) -> str:
+    """What tells sources apart without naming them: it may be a path of this machine."""
+    return hashlib.sha256(source.encode()).hexdigest()[:12] if source else ""
 
 
 def _finish(
@@ -413,6 +428,7 @@ def _finish(
         "quantization": weights.run.config.model.quantization,
         "settings": settings,
         "weights_sha256": making.digest,
+        "asked": {"data": _mark(making.request.data), "rows": making.request.rows},
         "verification": found.to_json(),
         "made_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "made_with": {"vlm-studio": __version__}

@@ -6,7 +6,7 @@ import re
 
 from studio.core.errors import InputError, NotFoundError
 from studio.core.paths import can_be_path
-from studio.runs.store import SAID_ID, Run, RunStore
+from studio.runs.store import SAID_ID, Run, RunStore, is_run_id
 
 SHOWN = 5
 _TIME = re.compile(r"\b\d{8}-\d{6}-(?=\S)")
@@ -22,9 +22,10 @@ def find_run(store: RunStore, name: str, field: str = "") -> Run:
     said = name[:SAID_ID]
     if not name or not can_be_path(name):
         raise _none(store, said, field)
+    if is_run_id(name) and store.workspace.run(name).config.is_file():
+        return store.get(name)  # without a look at all the others
     runs = store.list()
     for chosen in (
-        [run for run in runs if run.run_id == name],
         [run for run in runs if run.run_id.startswith(name)],
         [run for run in runs if _name_of(run) == name],
     ):

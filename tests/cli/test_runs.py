@@ -44,3 +44,15 @@ def test_runs_of_an_empty_workspace(tmp_path, capsys):
     assert main(["runs", "list", "--json", "--workspace", str(tmp_path)]) == 0
     assert json.loads(capsys.readouterr().out) == {"runs": []}
     assert main(["runs", "show", "nope", "--workspace", str(tmp_path)]) == 2
+
+
+def test_a_run_is_called_by_its_name_or_the_beginning_of_its_id(tmp_path, capsys):
+    store, place = RunStore(Workspace.locate(tmp_path)), ["--workspace", str(tmp_path)]
+    one, other = (store.create(RunConfig(name=name)) for name in ("charts", "tables"))
+    assert main(["runs", "queue", "--first", "tables", *place]) == 0
+    assert capsys.readouterr().out.splitlines() == [other.run_id, one.run_id]
+    assert main(["runs", "stop", "charts", *place]) == 0
+    assert f"{one.run_id} is off the queue" in capsys.readouterr().err
+    assert store.get(other.run_id).status.state == "queued"
+    assert main(["runs", "stop", one.run_id[:8], *place]) == 2
+    assert "2 runs can be meant" in capsys.readouterr().err
