@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from studio.annotation.database.tables import Annotator, CurrentLabel, Item, Label, Pair
+from studio.annotation.database.tables import Annotator, CurrentLabel, Item, Label, Lease, Pair
 from studio.annotation.labeling.pair_card import EDIT, FIRST, IDEAL, SECOND
 from studio.annotation.labeling.project_settings import project
 from studio.annotation.library.import_staging import unpublished
@@ -27,6 +27,9 @@ def answers(
     `answers` of a record are the two candidates; `preferred`, `shown_left`, the aspects and the
     marks name them by their place there, 0 or 1. Characters of marks are counted in UTF-16, as
     browsers count them.
+
+    `drawn` is there where the queue was ordered: `random` for a pair of its random share, `ranked`
+    for one that a model chose.
 
     Args:
         annotators: Only theirs; nobody named: everybody's.
@@ -50,6 +53,7 @@ def answers(
             SECOND.author.label("second_author"),
             EDIT.text.label("edit"),
             IDEAL.text.label("ideal"),
+            Lease.drawn,
         )
         .select_from(CurrentLabel)
         .join(Label, Label.id == CurrentLabel.label_id)
@@ -58,6 +62,9 @@ def answers(
         .join(Item, Item.id == Pair.item_id)
         .join(FIRST, FIRST.id == Pair.first_id)
         .join(SECOND, SECOND.id == Pair.second_id)
+        .outerjoin(
+            Lease, (Lease.pair_id == Pair.id) & (Lease.annotator_id == CurrentLabel.annotator_id)
+        )
         .outerjoin(EDIT, EDIT.id == Label.edit_id)
         .outerjoin(IDEAL, IDEAL.id == Label.ideal_id)
         .where(Pair.dataset_id == project(connection, dataset).id)
@@ -95,6 +102,8 @@ def _record(row: Any) -> dict[str, Any]:
         "guideline": row.guideline,
         "authors_seen": row.informed,
         "at": datetime.fromtimestamp(row.created_at, UTC).isoformat(timespec="seconds"),
+        # Only where there is one: the hash of an export is that of its records.
+        **({"drawn": row.drawn} if row.drawn else {}),
     }
 
 

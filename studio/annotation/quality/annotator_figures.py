@@ -22,6 +22,7 @@ from studio.annotation.database.tables import (
     Lease,
     Pair,
 )
+from studio.annotation.labeling.queue_order import RANDOM, RANKED
 from studio.annotation.quality import agreement
 from studio.annotation.quality import gold as checks
 from studio.annotation.quality.confidence_interval import MeasuredFigure, share, undefined
@@ -59,6 +60,7 @@ class GivenAnswer:
     second_length: int
     gold: bool = False
     handed_at: float | None = None
+    drawn: str | None = None
 
     @property
     def too_fast(self) -> bool:
@@ -159,6 +161,21 @@ class AnswerPace:
     totals: tuple[tuple[int, int], ...] = ()
 
 
+@dataclass(frozen=True)
+class RandomShare:
+    """Figures of the pairs that were drawn by lot, of a queue whose others were chosen.
+
+    Attributes:
+        answers: Votes on them; `ranked`, votes on pairs that were chosen.
+    """
+
+    answers: int
+    ranked: int
+    nominal: MeasuredFigure
+    percent: MeasuredFigure
+    longer: MeasuredFigure
+
+
 @dataclass(frozen=True, kw_only=True)
 class Quality(Habits):
     """All figures of one dataset.
@@ -166,6 +183,7 @@ class Quality(Habits):
     Attributes:
         done: Pairs that need no more answers, gold ones too: those need none.
         golden: How many pairs are gold.
+        by_lot: Figures of the random share; None where no answer is to a chosen pair.
         lengths: Medians of the chosen and the rejected answers.
         as_of: When they were measured (seconds since the epoch).
         answered: When the first and the last answer that counts was given.
@@ -186,6 +204,7 @@ class Quality(Habits):
     as_of: float = 0.0
     answered: tuple[float, float] | None = None
     golden: int = 0
+    by_lot: RandomShare | None = None
 
 
 @dataclass(frozen=True)
@@ -252,6 +271,7 @@ def _query(dataset_id: int, here: tuple):
             second.length.label("second_length"),
             Pair.gold,
             Lease.handed_at,
+            Lease.drawn,
         )
         .select_from(CurrentLabel)
         .join(Label, Label.id == CurrentLabel.label_id)
@@ -296,7 +316,24 @@ def measure(gathered: Gathered, now: float, resamples: int = 1000) -> Quality:
         as_of=now,
         answered=(min(times), max(times)) if times else None,
         golden=gathered.gold_pairs,
+        by_lot=_by_lot(ordinary, resamples),
         **_habits(answers, gathered.golden, gathered.again),
+    )
+
+
+def _by_lot(votes: Sequence[GivenAnswer], resamples: int) -> RandomShare | None:
+    """What the random share says; pairs that a model was unsure of are harder than most."""
+    ranked = sum(vote.drawn == RANKED for vote in votes)
+    if not ranked:
+        return None
+    mine = [vote for vote in votes if vote.drawn == RANDOM]
+    nominal = [(vote.pair_id, vote.annotator, vote.nominal) for vote in mine]
+    return RandomShare(
+        len(mine),
+        ranked,
+        agreement.alpha(nominal, "nominal", exchange=_other, resamples=resamples),
+        agreement.percent_agreement(nominal),
+        _rate([vote.longer_won for vote in mine]),
     )
 
 

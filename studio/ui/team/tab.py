@@ -14,7 +14,7 @@ from studio.core.errors import ConflictError, InputError, StudioError
 from studio.ui.events.field_values import remembers
 from studio.ui.shared.html import empty, notice, told
 from studio.ui.shared.page_scripts import hook, on_load
-from studio.ui.team import views
+from studio.ui.team import queue, views
 from studio.ui.team.project_form import Draft, Drafts, Filled
 
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
@@ -41,6 +41,8 @@ def build(context: StudioContext) -> None:
             shown = gr.HTML(WORKING, elem_id="team-figures")
         with gr.Tab("Decide", elem_id="team-decide"):
             gr.HTML(ROOT, js_on_load=on_load("adjudication"), apply_default_css=False)
+        with gr.Tab("Queue"):
+            queue_parts, queue_actions = queue.build(context, dataset)
         with gr.Tab("Project", elem_id="team-project"):
             fields, guidelines, filled, save, message = _project_form()
             name, clear = _clear_form()
@@ -56,9 +58,11 @@ def build(context: StudioContext) -> None:
     for opening in (context.shell.tab.select, refresh.click):
         opening(actions.choices, [dataset, last], dataset, **QUIET).then(
             actions.fill, form, everything, **WAITING
-        )
+        ).then(queue_actions.fill, dataset, queue_parts, **QUIET)
     # The choice that comes while an earlier one is under way must not be dropped.
-    dataset.input(actions.fill, form, everything, trigger_mode="always_last", **WAITING)
+    dataset.input(actions.fill, form, everything, trigger_mode="always_last", **WAITING).then(
+        queue_actions.fill, dataset, queue_parts, **QUIET
+    )
     dataset.change(None, dataset, js=hook("adjudicate"))
     dataset.change(None, [dataset, last], last, js=hook("return-first-given"))
     save.click(actions.save, form, [message, filled, drafts], **QUIET)

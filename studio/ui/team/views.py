@@ -10,7 +10,7 @@ from itertools import islice
 from operator import attrgetter
 from typing import Any
 
-from studio.annotation.quality.annotator_figures import Person, Quality
+from studio.annotation.quality.annotator_figures import Person, Quality, RandomShare
 from studio.annotation.quality.audit_log import LogLine
 from studio.annotation.quality.confidence_interval import MeasuredFigure
 from studio.annotation.quality.project_changes import GUIDELINES, Clash
@@ -74,6 +74,20 @@ def _headline(quality: Quality, to_decide: int) -> list[str]:
         _figure("Longer answer chosen", quality.longer, "choices"),
         *_lengths(quality.lengths),
         _figure("Faster than reading", quality.too_fast, "answers"),
+        *_by_lot(quality.by_lot),
+    ]
+
+
+def _by_lot(share: RandomShare | None) -> list[str]:
+    """The figures that say how good it really is: the other pairs were chosen for being hard."""
+    if share is None:
+        return []
+    note = f"{share.ranked:,} more are to pairs that a model chose, harder than most"
+    return [
+        _plain("Answers by lot", f"{share.answers:,}", note),
+        _figure("α nominal, by lot", share.nominal, "pairs", number=True),
+        _figure("Agreement, by lot", share.percent, "comparisons"),
+        _figure("Longer chosen, by lot", share.longer, "choices"),
     ]
 
 
