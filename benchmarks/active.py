@@ -3,9 +3,9 @@
     python benchmarks/active.py [--criteria likelihood,mixed] [--seeds 5] [--noise 0]
         [--pool mixed|even] [--threads 1] [--json]
 
-The embedded model learns by DPO from a pool of 500 pairs about charts, six labels at a time; a rule
+The embedded model learns by DPO from a pool of 400 pairs about charts, six labels at a time; a rule
 that knows the charts answers (`--noise 0.15`: wrongly in 15 % of its labels). `labels`: how many were
-needed until, on 400 pairs about other charts drawn alike, at least 95 % of the better answers are
+needed until, on 300 pairs about other charts drawn alike, at least 95 % of the better answers are
 the likelier ones, twice in a row; `LIMIT` where that was not reached. Every criterion, random order
 too, has the same first six labels and a random share of 20 %.
 
@@ -37,7 +37,7 @@ import numpy as np
 import torch
 from torch.nn.functional import logsigmoid, scaled_dot_product_attention
 
-POOL, HELD_OUT = 500, 400
+POOL, HELD_OUT = 400, 300
 MIXES = {
     "mixed": {"taught": 0.7, "evaded": 0.1, "habit": 0.1, "gap": 0.1},
     "even": {"taught": 0.4, "evaded": 0.6},
@@ -227,7 +227,7 @@ class Learner:
             found = self.model.model.get_image_features(
                 inputs["pixel_values"], inputs.get("pixel_attention_mask")
             )
-            images.append(getattr(found, "pooler_output", found))
+            images += list(getattr(found, "pooler_output", found))
             lengths = inputs["attention_mask"].sum(1).tolist()
             for number, (one, example) in enumerate(zip(part, examples, strict=True)):
                 answers = [
@@ -237,7 +237,7 @@ class Learner:
                     for text in (one.chosen, one.rejected)
                 ]
                 rows.append((inputs["input_ids"][number, : lengths[number]].tolist(), answers))
-        return self._laid_out(rows, torch.cat(images).reshape(len(drawn), -1, self.width))
+        return self._laid_out(rows, torch.stack(images).reshape(len(drawn), -1, self.width))
 
     @property
     def width(self) -> int:

@@ -31,6 +31,9 @@ def order(
     off: Annotated[
         bool, typer.Option("--off", help="Hand pairs out in the order in which they came again.")
     ] = False,
+    curve: Annotated[
+        bool, typer.Option("--curve", help="Say whether more labels are worth it; orders nothing.")
+    ] = False,
     who: Annotated[str, typer.Option(hidden=True)] = WHO,
     makes_way: Annotated[bool, typer.Option("--makes-way", hidden=True)] = False,
     workspace: WorkspaceOption = None,
@@ -39,6 +42,8 @@ def order(
     """Hand out first the pairs whose labels a model learns most from, a share of them by lot."""
     if off:
         return _end(look_at(workspace), dataset, who, json)
+    if curve:
+        return _curve(look_at(workspace), dataset, json)
     report = _run(locate(workspace), dataset, model, who, makes_way)
     if json:
         print_json(asdict(report))
@@ -83,4 +88,22 @@ def _end(place: Workspace, dataset: str, who: str, json: bool) -> int:
         print_json({"dataset": dataset, "ordered": False})
         return 0
     say(f"Pairs of {dataset} are handed out in the order in which they came.")
+    return 0
+
+
+def _curve(place: Workspace, dataset: str, json: bool) -> int:
+    from studio.annotation import AnnotationStore
+    from studio.launch.queue_order import curve_of
+
+    with closing(AnnotationStore(place.database_url)) as store:
+        found = curve_of(place, dataset, store)
+    if json:
+        print_json({"dataset": dataset, **asdict(found)})
+        return 0
+    for point in found.points:
+        typer.echo(
+            f"{point.labels:>8,} labels  {point.value:.1%} ({point.low:.1%} to {point.high:.1%}), "
+            f"{counted(point.pairs, 'pair')}, {point.model}"
+        )
+    typer.echo(found.sentence)
     return 0

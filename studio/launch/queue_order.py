@@ -32,6 +32,12 @@ from studio.evaluation.evaluation import AnswerLikelihoods
 from studio.evaluation.evaluation_request import Wanted, base_settings, find_models
 from studio.evaluation.match import MatchStore
 from studio.launch.evaluation_job import run_waits, start_child
+from studio.launch.learning_curve import (
+    LearningCurve,
+    curve_file,
+    learning_curve,
+    write_point,
+)
 from studio.runs.store import Run, RunStore
 
 logger = logging.getLogger(__name__)
@@ -180,6 +186,7 @@ class _Task:
     ) -> None:
         self._workspace, self._library, self._progress = workspace, library, progress
         self.status, self._makes_way = status, makes_way
+        self._preferred: dict[int, int] = {}
 
     def tell(self, **changes: Any) -> None:
         """Write down how far it is."""
@@ -212,7 +219,12 @@ class _Task:
                 self._progress(self.status.done, len(waiting))
         finally:
             opened.close()
-        return self._library.order.arrange(self.status.who, dataset, worth)
+        state = self._library.order.arrange(self.status.who, dataset, worth)
+        by_lot = self._library.order.by_lot(dataset)
+        preferred = {pair: place for pair, place in self._preferred.items() if pair in by_lot}
+        curve = curve_file(order_file(self._workspace, dataset))
+        write_point(curve, self.status.labels, self.status.model, preferred)
+        return state
 
     def _weighed(
         self, session: Session, asked: EvaluatedModel, cards: Sequence[PairCard]
@@ -225,7 +237,10 @@ class _Task:
         for number, card in enumerate(cards):
             scores = found.get(number, AnswerLikelihoods(reason="It was not scored."))
             if len(scores.totals) == 2:
-                worth[card.pair_id] = -abs(scores.totals[0] - scores.totals[1])
+                left, right = scores.totals
+                worth[card.pair_id] = -abs(left - right)
+                left_is_first = card.left.candidate_id < card.right.candidate_id
+                self._preferred[card.pair_id] = int((left > right) != left_is_first)
             else:
                 failed[scores.reason] = failed.get(scores.reason, 0) + 1
         self.status = replace(self.status, failed=failed)
@@ -298,6 +313,11 @@ def end_order(workspace: Workspace, dataset: str, who: str, store: AnnotationSto
 def order_file(workspace: Workspace, dataset: str) -> Path:
     """Return the file that says how the ordering of a dataset's queue stands."""
     return workspace.orders / f"{_digest(dataset)}.json"
+
+
+def curve_of(workspace: Workspace, dataset: str, store: AnnotationStore) -> LearningCurve:
+    """Return whether more labels of a dataset are worth it. Raises NotFoundError."""
+    return learning_curve(store, dataset, curve_file(order_file(workspace, dataset)))
 
 
 class OrderJobs:

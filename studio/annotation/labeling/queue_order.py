@@ -71,6 +71,13 @@ class QueueOrder:
         with self._database.read() as connection:
             return cards(connection, [(pair, False) for pair in pairs], LOT)
 
+    def by_lot(self, dataset: str) -> set[int]:
+        """List the pairs of the random share that wait. Raises NotFoundError."""
+        with self._database.read() as connection:
+            number = project(connection, dataset).id
+            query = _waiting(number).where(Pair.sampled.is_(True))
+            return set(connection.execute(query).scalars())
+
     def arrange(self, lead: str, dataset: str, worth: Mapping[int, float]) -> QueueState:
         """Put the pairs that wait into an order: the random share by lot, the others by worth.
 

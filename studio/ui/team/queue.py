@@ -14,7 +14,7 @@ from studio.annotation.labeling.queue_order import QueueState
 from studio.api.context import StudioContext
 from studio.core.errors import InputError, StudioError
 from studio.core.plurals import counted
-from studio.launch.queue_order import OrderStatus, end_order, order_status
+from studio.launch.queue_order import OrderStatus, curve_of, end_order, order_status
 from studio.ui.shared.html import bar, empty, notice, told
 
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
@@ -90,7 +90,11 @@ class QueueActions:
             return told(error), gr.Timer(active=False)
         status = order_status(self.context.workspace, dataset)
         going = status.state == "running" or self.context.supervisor.orders.busy
-        return queue(state, status), gr.Timer(active=going)
+        shown = queue(state, status)
+        if state.ordered and not going:
+            curve = curve_of(self.context.workspace, dataset, self.context.store)
+            shown += f"<h3>Labels still worth it?</h3><p>{escape(curve.sentence)}</p>"
+        return shown, gr.Timer(active=going)
 
     def start(
         self,
