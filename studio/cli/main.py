@@ -20,6 +20,7 @@ from studio.cli import (
     demo,
     doctor,
     evaluate,
+    harness,
     judge,
     lr_range,
     match,
@@ -59,6 +60,7 @@ app.command("submit")(train.submit)
 app.add_typer(runs.app, name="runs")
 app.command("chat")(chat.chat)
 app.command("evaluate")(evaluate.evaluate)
+app.command("harness")(harness.harness)
 app.command("candidates")(candidates.candidates)
 app.command("match")(match.match)
 app.add_typer(round.app, name="round")

@@ -130,6 +130,8 @@ class Workspace:
     """How the ordering of each queue of pairs stands, one small file each."""
     rounds = Below("rounds")
     """One small file for each round; what came of its steps lies where each step puts it."""
+    harness = Below("harness")
+    """What other harnesses measured: a folder for each time."""
     decisions = Below("decisions.jsonl")
     """Which runs were accepted or rolled back, one line each; only ever appended to."""
     settings = Below("settings")
