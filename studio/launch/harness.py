@@ -294,7 +294,7 @@ def _served(
     url = asked.endpoint or "http://localhost:8000/v1"
     if asked.adapter:
         adapted = find_model(RunStore(workspace), asked.model, asked.adapter)
-        name = asked.served_as or adapted.name.replace("@", "-").replace("/", "-")
+        name = asked.served_as or (adapted.name if adapted.run else Path(adapted.adapter).name)
         return Endpoint(url, name, asked.key_from), _serving(asked.model, adapted, name)
     if loaded and not asked.endpoint:
         return None, ""
@@ -303,8 +303,8 @@ def _served(
 
 
 def _serving(base: str, adapted: EvaluatedModel, name: str) -> str:
-    if not adapted.adapter:  # every weight was trained
-        return shlex.join(["vllm", "serve", adapted.model, "--served-model-name", name])
+    if adapted.run:
+        return shlex.join(["python", "-m", "studio", "serve", adapted.name])
     module = f"{name}={adapted.adapter}"
     return shlex.join(["vllm", "serve", base, "--enable-lora", "--lora-modules", module])
 

@@ -8,8 +8,9 @@ import sys
 import pytest
 
 from studio.cli.main import main
+from studio.config import RunConfig
 from studio.core.errors import InputError, NotFoundError, RunFailedError
-from studio.core.paths import Workspace
+from studio.core.paths import Workspace, write_json
 from studio.evaluation.benchmarks import BENCHMARKS
 from studio.launch.harness import (
     KIT_CLASSES,
@@ -18,6 +19,8 @@ from studio.launch.harness import (
     plan_harness,
     run_harness,
 )
+from studio.runs.checkpoints import MARKER
+from studio.runs.store import RunStore
 
 FAKE = """
 import json, os, pathlib, sys
@@ -78,6 +81,12 @@ def test_commands_are_shown_for_models_adapters_and_servers(workspace, tmp_path)
     plan = plan_harness(workspace, AskedHarness("pope", "org/model", folder, served_as="tuned"))
     assert plan.before == f"vllm serve org/model --enable-lora --lora-modules tuned={folder}"
     assert "--model openai --model_args model=tuned,base_url=http://localhost:8000/v1" in plan.typed
+    run = RunStore(workspace).create(RunConfig(name="charts"))
+    write_json(run.paths.adapter / MARKER, {"kind": "adapter", "step": 10})
+    (run.paths.adapter / "adapter_config.json").write_text("{}")
+    plan = plan_harness(workspace, AskedHarness("pope", "embedded", "charts"))
+    assert plan.before == f"python -m studio serve {run.run_id}"
+    assert f"model={run.run_id},base_url=" in plan.typed
     kit = AskedHarness("mmmu", "endpoint:https://vlm.example.com/v1#big", harness="vlmevalkit")
     plan = plan_harness(workspace, kit)
     assert plan.typed.startswith("cd VLMEvalKit && python run.py --config ")
