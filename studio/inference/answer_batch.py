@@ -128,6 +128,7 @@ class BatchedAnswers:
         self._writer = PromptWriter(loaded.model, loaded.processor)
         self._bank = ImageBank(loaded)
         self._compared: set[int] = set()
+        self._told: set[str] = set()
 
     def begin(self, columns: Mapping[int, Column]) -> AnswerBatch | None:
         """Read the prompts of columns, by their numbers; None when they are to be answered in turn.
@@ -136,7 +137,7 @@ class BatchedAnswers:
         """
         with self._turns.held():
             if reason := self._why_apart(list(columns.values())):
-                logger.info("Answers are written in turn: %s.", reason)
+                self._tell(reason)
                 return None
             answers: list[_Answer] = []
             refused: list[Arrival] = []
@@ -146,7 +147,7 @@ class BatchedAnswers:
                 except StudioError as error:
                     refused.append((number, error))
             if self._obstacle:
-                logger.info("Answers are written in turn: %s.", self._obstacle)
+                self._tell(self._obstacle)
                 return None
             batch = AnswerBatch(self._loaded, self._shelf, self._turns, answers, refused)
             try:
@@ -157,6 +158,12 @@ class BatchedAnswers:
                 logger.warning("Memory ran out for a batch; answers in turn.", exc_info=True)
                 return None
         return batch
+
+    def _tell(self, reason: str) -> None:
+        """Write into the log why answers are written in turn, once for each reason."""
+        if reason not in self._told:
+            self._told.add(reason)
+            logger.warning("Answers are written in turn: %s.", reason)
 
     def _why_apart(self, columns: Sequence[Column]) -> str:
         if self._obstacle:
