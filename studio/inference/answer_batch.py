@@ -24,7 +24,7 @@ from transformers import (
     TopPLogitsWarper,
 )
 
-from studio.core.errors import StudioError
+from studio.core.errors import DataError, StudioError
 from studio.data.schema import Message
 from studio.inference.chat_inputs import overlong, prompt_text
 from studio.inference.fair_lock import Turns
@@ -195,13 +195,16 @@ class BatchedAnswers:
         bank.failed.clear()  # memory may be free by now
         bank.hold(images)
         bank.refuse(images)
-        length = len(prompt_ids(processor, text, images, bank.expansions))
-        if context_room(model, length) < 1:
-            raise overlong(model, length)
         most = column.sampling.max_new_tokens
-        row = self._writer.token_row(
-            prompt, bank.expansions, bank.features, number=number, most=most
-        )
+        try:
+            row = self._writer.token_row(
+                prompt, bank.expansions, bank.features, number=number, most=most
+            )
+        except DataError as error:  # nothing but its length is in the way here
+            length = len(prompt_ids(processor, text, images, bank.expansions))
+            if context_room(model, length) > 0:
+                raise
+            raise overlong(model, length) from error
         if len(images) not in self._compared:
             if not self._writer.same_as_processor(prompt, row):
                 self._obstacle = "the processor makes other tokens of a prompt than expected"
