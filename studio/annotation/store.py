@@ -106,6 +106,7 @@ class AnnotationStore:
         split: str = "",
         on_change: Decision = "ask",
         reading: dict[str, Any] | None = None,
+        by: str = "",
     ) -> Iterator[StagedRows]:
         """Add rows with `batch.add(row)`; all of them appear when the block ends.
 
@@ -119,12 +120,15 @@ class AnnotationStore:
                 ask and keep leave them out and name them.
             reading: How the source is read, kept with the dataset for the next import; None: what
                 is kept stays.
+            by: Who imports, for the log.
 
         Raises:
             BusyError: Another import goes into the same dataset.
             DataError: A row is unusable.
         """
-        batch = StagedRows(self._database, self._clock, dataset, source, split, on_change, reading)
+        batch = StagedRows(
+            self._database, self._clock, dataset, source, split, on_change, reading, by
+        )
         try:
             yield batch
             batch.publish()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import shutil
 import threading
@@ -29,6 +30,7 @@ from studio.data.sources.folder import IMAGE_ENDINGS
 MAX_FILES = 20_000
 MOST_PIECES, MOST_PIECE_BYTES, MOST_HEAD = 500, 16 << 20, 1 << 20
 LONGEST_NAME, MOST_PARTS = 1_000, 40
+_UPLOADED = re.compile(r"[^\s'\"]*[\\/]folders[\\/][^\\/\s]+[\\/][0-9a-f]{16}\b(?:[\\/](\S?))?")
 ZIP = "Put them into a ZIP file, or on the studio's machine and name their folder."
 
 
@@ -303,6 +305,11 @@ class UploadFolders:
         for key, coming in list(self._coming.items()):
             if now - coming.used > uploads.TORN_SECONDS:
                 self.drop(coming.person, key)
+
+
+def without_folder(text: str) -> str:
+    """Return a text without the folder that uploads are kept in, which says nothing to people."""
+    return _UPLOADED.sub(lambda found: found[1] or "what was dropped", text)
 
 
 def read_head(line: bytes) -> list[Piece]:

@@ -110,7 +110,7 @@ def import_(
                 typer.echo(line)
         return 0
     asked |= {"limit": limit, "labels": labels, "on_change": changed.value}
-    asked |= {"labels_as": _renamed(labels_as), "accounts": _names(auth)}
+    asked |= {"labels_as": _renamed(labels_as), "accounts": _names(auth), "by": _who()}
     report = _import(place, source, asked)
     if json:
         print_json(told.import_json(report))

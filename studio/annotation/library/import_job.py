@@ -58,6 +58,8 @@ class MoreOptions(TypedDict, total=False):
     use_saved: bool
     labels_as: Mapping[str, str] | None
     accounts: Collection[str]
+    label: str
+    by: str
 
 
 class Importer:
@@ -100,7 +102,8 @@ class Importer:
                     f"{self._status.source} is still being imported.",
                     remedy="Start this one when it is done.",
                 )
-            self._status = ImportStatus(self._status.number + 1, "reading", spec)
+            source = more.get("label") or spec
+            self._status = ImportStatus(self._status.number + 1, "reading", source)
             self._stopping.clear()
             self._began = self._clock()
             options: dict[str, Any] = {"split": split, "columns": columns, "limit": limit}

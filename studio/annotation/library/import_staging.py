@@ -28,6 +28,7 @@ from studio.annotation.database.tables import (
     Pair,
     TextEdit,
 )
+from studio.annotation.database.team_tables import AuditEntry
 from studio.annotation.library import import_rows, row_updates
 from studio.annotation.library.row_differences import ChangedRow, Decision
 from studio.annotation.library.row_updates import Publication, RowUpdates
@@ -40,6 +41,8 @@ STALE_SECONDS = 3600.0
 _LIVE: set[int] = set()  # batches this process is working on
 DISCARDED = 1_000
 NAMED_CHANGES = import_rows.TOLD
+IMPORTED, BATCH = "import", "number"
+"""Of an entry in the log: its action, and the detail that names the import."""
 STAGING, PUBLISHED, DONE = "staging", "published", "done"
 
 
@@ -70,6 +73,7 @@ class StagedRows:
         split: str = "",
         on_change: Decision = "ask",
         reading: dict[str, Any] | None = None,
+        by: str = "",
     ) -> None:
         self.dataset = import_rows.check_name(dataset)
         self.report = AddReport()
@@ -78,7 +82,9 @@ class StagedRows:
         self._waiting: list[Row] = []
         self._extended: set[int] = set()
         self._updates = RowUpdates()
-        self._editor = f"import {_short(source)}".strip()[:200]
+        self._by, self._source = by, source[:500]
+        whose = f" by {by}" if by else ""
+        self._editor = f"import {_short(source)}".strip()[: 200 - len(whose)] + whose
         self._reading = reading
         self.changed: list[ChangedRow] = []
         self.beside: list[ChangedRow] = []
@@ -133,6 +139,8 @@ class StagedRows:
                 self._clock(),
             )
             self.judged = row_updates.apply(connection, self._updates, to)
+            if self._by:
+                connection.execute(insert(AuditEntry).values(**self._entry()))
             # The one row by which everything is seen: a kill before this commit leaves nothing.
             _set_batch(connection, self.number, state=PUBLISHED, touched_at=self._clock())
             published = update(Dataset).where(Dataset.id == self._target.dataset_id)
@@ -152,6 +160,24 @@ class StagedRows:
     def settle(self) -> None:
         """Write what waits, so that `report` and `changed` are complete before publishing."""
         self._flush()
+
+    def _entry(self) -> dict[str, Any]:
+        """What the log keeps of this import."""
+        report = self.report
+        told = {
+            "rows added": report.added,
+            "given new answers": report.extended,
+            "updated": report.changed if self._target.on_change == "update" else 0,
+        }
+        told = {name: number for name, number in told.items() if number}
+        details = {"source": self._source, **told, BATCH: self._target.batch}
+        return {
+            "created_at": self._clock(),
+            "who": self._by[:200],
+            "action": IMPORTED,
+            "dataset": self.dataset,
+            "details": details,
+        }
 
     def _kept_reading(self) -> dict[str, Any]:
         return {} if self._reading is None else {"reading": self._reading or None}

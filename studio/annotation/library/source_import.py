@@ -178,6 +178,8 @@ def import_source(
     use_saved: bool = True,
     labels_as: Mapping[str, str] | None = None,
     accounts: Collection[str] = (),
+    label: str = "",
+    by: str = "",
 ) -> ImportReport:
     """Bring the rows of a source into the annotation store: all of them or, on an error, none.
 
@@ -202,6 +204,8 @@ def import_source(
         labels_as: Names of annotators in the source → names here. A name that somebody here has
             is taken only when it is among them.
         accounts: Names of the people who may log in.
+        label: What people call the source; empty: as `spec` has it.
+        by: Who imports it, for the log.
 
     Raises:
         BusyError: Another import goes into the same dataset.
@@ -221,7 +225,11 @@ def import_source(
     with LeftOut() as bad, LabelSpool(labels) as given:
         try:
             with store.importing(
-                dataset, source=spec.strip(), on_change=on_change, reading=reading.keep
+                dataset,
+                source=label or spec.strip(),
+                on_change=on_change,
+                reading=reading.keep,
+                by=by,
             ) as batch:
                 identical, repeats = 0, LabelledRepeats()
                 for read, row in enumerate(_rows(sources, batch, limit), 1):

@@ -16,7 +16,7 @@ from studio.annotation.database.tables import (
     TextEdit,
 )
 from studio.annotation.database.team_tables import AuditEntry, Decision
-from studio.annotation.library.import_staging import STAGING
+from studio.annotation.library.import_staging import BATCH, IMPORTED, STAGING
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def log(
     """List the newest `limit` labels, decisions, edits, imports and leads' actions.
 
     Args:
-        who: Of one person; imports, which keep no name, are left out then.
+        who: Of one person; imports of before they kept a name are left out then.
         dataset: Of one dataset, with what was done to no single one.
     """
     lines = [
@@ -96,7 +96,8 @@ def _entries(connection: Connection, who: str, dataset: str, limit: int) -> list
         query = query.where(AuditEntry.dataset.in_((dataset, "")))
     lines = []
     for row in connection.execute(query):
-        details = ", ".join(f"{name}: {value}" for name, value in row.details.items())
+        told = {name: value for name, value in row.details.items() if name != BATCH}
+        details = ", ".join(f"{name}: {value}" for name, value in told.items())
         lines.append(LogLine(row.created_at, row.who, row.action, row.dataset, details[:300]))
     return lines
 
@@ -117,10 +118,14 @@ def _edits(connection: Connection, who: str, dataset: str, limit: int) -> list[L
 
 
 def _imports(connection: Connection, dataset: str, limit: int) -> list[LogLine]:
+    """Imports that nobody put his name to: those of earlier versions and those that others make."""
+    entries = select(AuditEntry.details).where(AuditEntry.action == IMPORTED)
+    named = [details.get(BATCH) for details in connection.execute(entries).scalars()]
     query = (
         select(ImportBatch.touched_at, ImportBatch.source, Dataset.name.label("dataset"))
         .join(Dataset, Dataset.id == ImportBatch.dataset_id)
         .where(ImportBatch.state != STAGING, ImportBatch.source != "")
+        .where(ImportBatch.id.not_in(named))
     )
     query = _newest(query, ImportBatch.id, limit, Dataset.name, "", Dataset.name, dataset)
     return [

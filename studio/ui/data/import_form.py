@@ -14,13 +14,13 @@ from studio.annotation.library.import_job import Importer, ImportStatus
 from studio.annotation.library.imported_labels import GivenLabels
 from studio.annotation.library.source_import import preview_source, source_columns
 from studio.api.context import StudioContext
-from studio.api.upload_folders import UploadedFiles, UploadFolders
+from studio.api.upload_folders import UploadedFiles, UploadFolders, without_folder
 from studio.core.errors import InputError, StudioError
 from studio.core.logs import log_told
 from studio.core.paths import can_be_path, typed_path
 from studio.data.schema import BadRow
 from studio.ui.data import views as look
-from studio.ui.data.source_tables import ROLES, said, without_folder
+from studio.ui.data.source_tables import ROLES, said
 from studio.ui.events.event_data import details, text
 from studio.ui.shared.page_scripts import on_load
 
@@ -299,6 +299,7 @@ class ImportForm:
             "name": self._name(typed, files),
             "labels": typed.labels,
             "accounts": tuple(accounts),
+            "label": files.label if files else "",
         }
         return self._begin(request, spec, options, files.key if files else "")
 
@@ -359,10 +360,10 @@ class ImportForm:
     ) -> tuple[Any, ...]:
         try:
             check_lead(self.context, request)
-            status = self.importer.start(spec, **options)
+            person = self.context.user(request)
+            status = self.importer.start(spec, by=person, **options)
         except StudioError as error:
             return "", refusal(error), gr.skip()
-        person = self.context.user(request)
         self.begun[status.number] = Begun(person, spec, options, upload)
         while len(self.begun) > REMEMBERED:
             del self.begun[min(self.begun)]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 from studio.annotation import EditView, ItemView
 from studio.annotation.library.edits import editable_question
 from studio.annotation.records import CandidateView
+from studio.api.upload_folders import without_folder
 from studio.core.local_time import minute
 from studio.core.plurals import counted
 from studio.data.schema import Message
@@ -134,7 +137,14 @@ def _edit(edit: EditView, what: str) -> str:
 
 def _facts(item: ItemView) -> str:
     facts: dict[str, object] = {"Dataset": item.dataset, "Id": item.external_id}
-    facts |= {"Source": item.source} if item.source else {}
+    facts |= {"Source": without_folder(item.source)} if item.source else {}
     facts |= {"Split": item.split} if item.split else {}
     facts |= item.meta
-    return "".join(f"<dt>{safe(name)}</dt><dd>{safe(value)}</dd>" for name, value in facts.items())
+    return "".join(
+        f"<dt>{safe(name)}</dt><dd>{safe(_in_words(value))}</dd>" for name, value in facts.items()
+    )
+
+
+def _in_words(value: object) -> str:
+    """A value as it stands in a source: a text as it is, all else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)

@@ -15,13 +15,13 @@ from studio.annotation import AnnotationStore, DatasetView, Facets, ItemFilter, 
 from studio.annotation.labeling.showings import Viewer
 from studio.annotation.library.blinding import REVEALED, VEILED, veiled, veiled_edit
 from studio.api.context import StudioContext
+from studio.api.upload_folders import without_folder
 from studio.core.errors import InputError, NotFoundError, StudioError
 from studio.ui.data import views as look
 from studio.ui.data.import_form import check_lead, refusal
 from studio.ui.data.item_view import detail
 from studio.ui.data.page_address import address_of, state_of
 from studio.ui.data.rows_view import NOTHING_FOUND, gallery, nothing_left, table, veil_line
-from studio.ui.data.source_tables import without_folder
 from studio.ui.data.state import (
     COUNTED,
     ORDERS,

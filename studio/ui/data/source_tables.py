@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from studio.annotation.library.import_report import ImportReport
@@ -38,7 +37,6 @@ ROLES = {
 }
 """What a field may be read as, by the words for it; the form maps these."""
 SHOWN_FIELDS, SHOWN_NAMED, SHOWN_REASONS, SHOWN_CHANGED, SHOWN_PICTURES = 12, 6, 8, 6, 4
-_UPLOADED = re.compile(r"[^\s'\"]*[\\/]folders[\\/][^\\/\s]+[\\/][0-9a-f]{16}\b(?:[\\/](\S?))?")
 STATES = {"imported": "Imported", "ignored": "Ignored", "refused": "Refused"}
 DONE = {
     "ask": "not imported yet",
@@ -51,11 +49,6 @@ DONE = {
 def said(title: str, *paragraphs: str, tone: str = "bad") -> str:
     """Draw a notice in which text from outside is inert."""
     return inert(notice(title, *paragraphs, tone=tone))
-
-
-def without_folder(text: str) -> str:
-    """Return a text without the folder that uploads are kept in, which says nothing to people."""
-    return _UPLOADED.sub(lambda found: found[1] or "what was dropped", text)
 
 
 def inert(drawn: str) -> str:

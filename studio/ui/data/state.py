@@ -11,7 +11,7 @@ from studio.annotation import AnnotationStore, ItemFilter, ItemView
 from studio.annotation.library.blinding import veiled
 from studio.annotation.records import Order
 from studio.api.after_response import after_answer
-from studio.ui.data.source_tables import without_folder
+from studio.api.upload_folders import without_folder
 
 PAGE = 20
 COUNTED = 10_000  # finds of a search; beyond, there are just more

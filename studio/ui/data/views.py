@@ -8,6 +8,7 @@ from studio.annotation import DatasetView
 from studio.annotation.library.import_job import ImportStatus
 from studio.annotation.library.import_report import ImportReport, SourcePreview
 from studio.annotation.library.other_workspace_labels import described
+from studio.api.upload_folders import without_folder
 from studio.core.plurals import counted
 from studio.data.schema import Row
 from studio.ui.data import source_tables as tables
@@ -102,7 +103,7 @@ def _splits(splits: tuple[str, ...]) -> str:
 
 def progress(status: ImportStatus) -> str:
     """Draw an import on its way."""
-    source = safe(tables.without_folder(status.source))
+    source = safe(without_folder(status.source))
     if status.stopping:
         return f'<div class="preview"><p><b>Stopping the import of {source}</b></p></div>'
     share = status.read / status.total if status.total else 0.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from difflib import unified_diff
 from html import escape
 from itertools import islice
@@ -14,6 +15,7 @@ from studio.annotation.quality.annotator_figures import Person, Quality, RandomS
 from studio.annotation.quality.audit_log import LogLine
 from studio.annotation.quality.confidence_interval import MeasuredFigure
 from studio.annotation.quality.project_changes import GUIDELINES, Clash
+from studio.api.upload_folders import without_folder
 from studio.config.team_bounds import LEAST_COMMON_PAIRS
 from studio.ui.shared.html import code, duration, empty
 from studio.ui.shared.line_charts import Line, chart
@@ -281,7 +283,8 @@ def log(lines: Sequence[LogLine]) -> str:
     """Draw what happened, newest first."""
     if not lines:
         return empty("Nothing yet", "Answers, decisions and changes of settings appear here.")
-    rows = [(_when(line.at), line.who, line.action, line.dataset, line.what) for line in lines]
+    shown = [replace(line, what=without_folder(line.what)) for line in lines]
+    rows = [(_when(line.at), line.who, line.action, line.dataset, line.what) for line in shown]
     return table(("When", "Who", "What", "Dataset", ""), rows)
 
 

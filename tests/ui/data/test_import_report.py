@@ -20,6 +20,7 @@ from studio.api.upload_folders import Piece
 from studio.data.schema import BadRow
 from studio.ui.data import views as look
 from studio.ui.data.import_form import ROLES, Typed
+from studio.ui.data.item_view import detail
 from studio.ui.data.state import LibraryState
 from tests.preflight.conftest import drawing, saved
 from tests.ui.data.click_event import event
@@ -222,6 +223,26 @@ def test_fields_beside_rows_are_named_and_can_be_updated(tab, upload):
     shown = start(tab, *typed("upload:a", *FIELDS, upload=files.key))
     assert shown["bring_new"]["visible"] and "a…" not in shown["report"]
     assert all(f"studio/thumbs/{sha * 32}" in shown["report"] for sha in ("ab", "cd"))
+
+
+def test_an_upload_is_remembered_by_what_was_sent_and_by_whom(tab, upload):
+    files = upload({"pairs.jsonl": lines(1)})
+    start(tab, *typed("upload:a", *FIELDS, upload=files.key))
+    changed = lines(1).replace(b"0?", b"Really?")
+    files = upload({"pairs.jsonl": changed})
+    shown = start(tab, *typed("upload:a", *FIELDS, upload=files.key))
+    tab.done.decided("update", shown["shown"], REQUEST)
+    tab.form.importer.wait(30)
+    store, person = tab.context.store, tab.context.user(REQUEST)
+    (item,) = store.browse()
+    assert item.source == "pairs.jsonl" and store.facets(None).sources == ("pairs.jsonl",)
+    assert store.edits(item.id)[0].editor == f"import pairs.jsonl by {person}"
+    made = [line for line in store.team.log(who=person) if line.action == "import"]
+    assert len(made) == 3 and all("source: pairs.jsonl" in line.what for line in made)
+    assert "updated: 1" in made[0].what and "rows added: 1" in made[2].what
+    assert [line.who for line in store.team.log() if line.action == "import"] == [person] * 3
+    html = detail(replace(item, source=str(files.path), meta={"camera": {"lens": 35}}), [])
+    assert str(files.folder) not in html and "&quot;lens&quot;: 35" in html
 
 
 def test_an_import_nobody_remembers_is_not_repeated(tab, upload):

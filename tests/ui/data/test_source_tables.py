@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from studio.annotation.library.import_report import ImportReport
 from studio.annotation.library.imported_labels import GivenLabels
+from studio.api.upload_folders import without_folder
 from studio.data.schema import FieldUse, FileGroup
 from studio.ui.data import source_tables as tables
 from tests.ui.library_tab import HOSTILE
@@ -71,9 +72,9 @@ def test_nothing_of_a_source_is_markup_or_template():
 
 def test_people_do_not_read_where_uploads_are_kept():
     kept = "/home/x/workspace/cache/uploads/folders/host-12/0123456789abcdef"
-    assert tables.without_folder(f"{kept}/pairs.jsonl is still being imported.") == (
+    assert without_folder(f"{kept}/pairs.jsonl is still being imported.") == (
         "pairs.jsonl is still being imported."
     )
-    assert tables.without_folder(f"{kept}/charts") == "charts"
-    assert tables.without_folder(kept) == "what was dropped"
-    assert tables.without_folder("/data/uploads/pairs.jsonl") == "/data/uploads/pairs.jsonl"
+    assert without_folder(f"{kept}/charts") == "charts"
+    assert without_folder(kept) == "what was dropped"
+    assert without_folder("/data/uploads/pairs.jsonl") == "/data/uploads/pairs.jsonl"
