@@ -86,6 +86,11 @@ def next_lines(steps: NextSteps, place: str) -> Iterator[str]:
         yield (
             f"Next: label {counted(steps.undecided, 'pair')}:  python app.py{workspace}  (Annotate)"
         )
+    if steps.to_decide:
+        yield (
+            f"Next: decide {counted(steps.to_decide, 'pair')} without a majority, skipped too often "
+            f"or flagged:  python app.py{workspace}  (Team, Decide)"
+        )
     if steps.preferences:
         yield (
             f"Next: train DPO on {counted(steps.preferences, 'pair')}:  python -m studio train "

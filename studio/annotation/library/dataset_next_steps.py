@@ -63,11 +63,11 @@ def next_steps(connection: Connection, dataset: str) -> NextSteps:
     preferred = Item.id.in_(select(settled.c.item_id))
     waits = and_(shown, Pair.origin == "", Pair.open.is_(True))
     query = select(
-        _count(Item.id, seen, or_(reference, preferred)),
+        _count(Item.id, seen, or_(preferred, reference)),
         select(func.count()).select_from(settled).scalar_subquery(),
         _count(Pair.id, waits),
         _count(Pair.id, waits, Pair.source_choice_id.is_(None)),
-        _count(Item.id, seen, any_answer, ~reference, ~paired.exists()),
+        _count(Item.id, seen, ~paired.exists(), any_answer, ~reference),
         _count(Item.id, seen, ~any_answer),
         _count(Pair.id, shown, Pair.queue.in_(WAITING)),
     )

@@ -76,6 +76,7 @@ class ImportReportPanel:
             parts["write"] = gr.HTML(elem_id="data-write", visible=False)
             with gr.Row(elem_classes="actions", elem_id="data-steps"):
                 parts["train"] = _step("data-step-train")
+                parts["decide_these"] = _step("data-step-decide")
                 parts["label_these"] = _step("data-step-label")
                 parts["write_these"] = _step("data-step-write")
                 self.more = gr.Button(
@@ -104,6 +105,8 @@ class ImportReportPanel:
         # In the queue: the page does not hear of a link's change in an answer that came at once.
         asked = [shell.train_on, shell.tabs]
         self.parts["train"].click(self.train, self.dataset, asked, **{**quick, "queue": True})
+        decide = partial(go_to, "team")
+        self.parts["decide_these"].click(decide, None, shell.tabs, **{**quick, "queue": True})
         labelling = hook("label-dataset", IMPORTED)
         annotate = partial(go_to, "annotate")
         self.parts["label_these"].click(annotate, None, shell.tabs, js=labelling, **quick)
@@ -170,19 +173,41 @@ class ImportReportPanel:
             "train": gr.update(
                 visible=trains, value=train, variant="secondary" if asks else "primary"
             ),
+            "decide_these": gr.update(
+                visible=held.to_decide > 0,
+                value=f"Decide {counted(held.to_decide, 'pair')}",
+                variant="secondary" if trains or asks else "primary",
+            ),
             "label_these": gr.update(
-                visible=waits, value=label, variant="secondary" if trains or asks else "primary"
+                visible=waits,
+                value=label,
+                variant="secondary" if trains or held.to_decide or asks else "primary",
             ),
             "write_these": gr.update(
                 visible=held.unanswered > 0,
                 value=f"Write answers to {counted(held.unanswered)} with a model",
-                variant="secondary" if trains or waits or asks else "primary",
+                variant="secondary" if trains or waits or held.to_decide or asks else "primary",
             ),
             "write": gr.update(
-                visible=held.unanswered > 0 or (waits and self._has_annotators()),
-                value=self._write(held) + (self._link(dataset) if waits else ""),
+                visible=held.unanswered > 0
+                or held.to_decide > 0
+                or (waits and self._has_annotators()),
+                value=self._decide(held)
+                + self._write(held)
+                + (self._link(dataset) if waits else ""),
             ),
         }
+
+    def _decide(self, held: NextSteps) -> str:
+        if not held.to_decide:
+            return ""
+        verb = "waits" if held.to_decide == 1 else "wait"
+        return said(
+            f"{counted(held.to_decide, 'pair')} {verb} for a decision",
+            "No majority, skipped too often, or flagged. Nothing is trained on a pair without a "
+            f"majority until a lead decides it: Team, “Decide”, dataset {held.dataset}.",
+            tone="",
+        )
 
     def _write(self, held: NextSteps) -> str:
         if not held.unanswered:

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import gradio as gr
 import pytest
 
+from studio.annotation.library.dataset_next_steps import NextSteps
 from studio.annotation.library.import_job import ImportStatus
 from studio.annotation.library.import_report import ImportReport
 from studio.annotation.library.imported_labels import GivenLabels
@@ -17,6 +18,7 @@ from studio.annotation.library.rejection_reasons import grouped
 from studio.annotation.library.row_differences import Change, ChangedRow
 from studio.annotation.library.source_import import import_source
 from studio.api.upload_folders import Piece
+from studio.cli.import_report import next_lines
 from studio.data.schema import BadRow
 from studio.ui.data import views as look
 from studio.ui.data.import_form import ROLES, Typed
@@ -243,6 +245,19 @@ def test_an_upload_is_remembered_by_what_was_sent_and_by_whom(tab, upload):
     assert [line.who for line in store.team.log() if line.action == "import"] == [person] * 3
     html = detail(replace(item, source=str(files.path), meta={"camera": {"lens": 35}}), [])
     assert str(files.folder) not in html and "&quot;lens&quot;: 35" in html
+
+
+def test_pairs_that_people_disagree_on_are_decided_and_not_trained_on(tab, upload):
+    files = upload({"pairs.jsonl": lines(1)})
+    held = NextSteps("pairs", waiting=1, to_decide=4)
+    tab.form.importer = Told(ImportReport("pairs", "Potato", number=1, next=held))
+    shown = start(tab, *typed("upload:a", *FIELDS, upload=files.key))
+    assert not shown["train"]["visible"]
+    step = shown["decide_these"]
+    assert (step["visible"], step["value"], step["variant"]) == (True, "Decide 4 pairs", "primary")
+    assert shown["label_these"]["variant"] == "secondary"
+    assert "4 pairs wait for a decision" in shown["write"]["value"]
+    assert any("decide 4 pairs" in line for line in next_lines(held, "w"))
 
 
 def test_an_import_nobody_remembers_is_not_repeated(tab, upload):
