@@ -11,7 +11,7 @@ from studio.core.plurals import counted
 from studio.core.quoted_text import quoted
 from studio.data.schema import FieldUse, FileGroup
 from studio.ui.data.rows_view import thumb
-from studio.ui.shared.html import count, notice
+from studio.ui.shared.html import count, flagged_address, notice
 from studio.ui.shared.text_differences import safe
 
 ROLES = {
@@ -195,6 +195,9 @@ def changed_rows(done: ImportReport) -> str:
             "the answers they saw; where the question or an image changed the row is flagged."
         )
     drawn = said(title, *lines, tone="warn" if done.on_change == "ask" else "")
+    if done.judged:
+        address = safe(flagged_address(done.dataset))
+        drawn += f'<p><a href="{address}">Look at the rows that are flagged</a></p>'
     return drawn + _pictures(done.changed[:SHOWN_CHANGED])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from html import escape
+from urllib.parse import urlencode
 
 import gradio as gr
 
@@ -52,6 +53,11 @@ def notice(title: str, *paragraphs: str, tone: str = "") -> str:
     rest = "".join(f"<p>{escape(text)}</p>" for text in paragraphs if text)
     role = ' role="alert"' if tone == "bad" else ""
     return f'<div class="notice {tone}"{role}>{head}{rest}</div>'
+
+
+def flagged_address(dataset: str) -> str:
+    """Make the address of the page that shows the flagged rows of a dataset."""
+    return f"?{urlencode({'dataset': dataset, 'marks': 'Flagged'})}"
 
 
 def code(text: str, label: str) -> str:

@@ -9,6 +9,7 @@ import gradio as gr
 
 from studio.annotation.labeling.project_settings import ProjectSettings
 from studio.annotation.quality.project_changes import GUIDELINES, ProjectConflict, ProjectForm
+from studio.annotation.records import ItemFilter
 from studio.api.context import StudioContext
 from studio.core.errors import ConflictError, InputError, StudioError
 from studio.ui.events.field_values import remembers
@@ -40,6 +41,7 @@ def build(context: StudioContext) -> None:
         with gr.Tab("Figures"):
             shown = gr.HTML(WORKING, elem_id="team-figures")
         with gr.Tab("Decide", elem_id="team-decide"):
+            flagged = gr.HTML(elem_id="team-flagged", padding=False)
             gr.HTML(ROOT, js_on_load=on_load("adjudication"), apply_default_css=False)
         with gr.Tab("Queue"):
             queue_parts, queue_actions = queue.build(context, dataset)
@@ -58,7 +60,10 @@ def build(context: StudioContext) -> None:
     for opening in (context.shell.tab.select, refresh.click):
         opening(actions.choices, [dataset, last], dataset, **QUIET).then(
             actions.fill, form, everything, **WAITING
-        ).then(queue_actions.fill, dataset, queue_parts, **QUIET)
+        ).then(queue_actions.fill, dataset, queue_parts, **QUIET).then(
+            actions.flagged, dataset, flagged, **QUIET
+        )
+    dataset.change(actions.flagged, dataset, flagged, **QUIET)
     # The choice that comes while an earlier one is under way must not be dropped.
     dataset.input(actions.fill, form, everything, trigger_mode="always_last", **WAITING).then(
         queue_actions.fill, dataset, queue_parts, **QUIET
@@ -120,6 +125,13 @@ class TeamActions:
             return gr.Dropdown(names)
         wanted = (name for name in (last, *names) if name in names)
         return gr.Dropdown(names, value=next(wanted, None))
+
+    def flagged(self, dataset: str | None, request: gr.Request) -> str:
+        """Say how many rows are flagged in the library; they are no pairs to decide."""
+        if not dataset or not self.context.is_lead(request):
+            return ""
+        rows = self.context.store.count(ItemFilter(dataset=dataset, flagged=True))
+        return views.flagged_rows(dataset, rows)
 
     def _shown(self, dataset: str | None) -> tuple:
         """Values for (figures, log, fields…, guidelines, filled, message), nothing typed."""

@@ -17,7 +17,8 @@ from studio.annotation.quality.confidence_interval import MeasuredFigure
 from studio.annotation.quality.project_changes import GUIDELINES, Clash
 from studio.api.upload_folders import without_folder
 from studio.config.team_bounds import LEAST_COMMON_PAIRS
-from studio.ui.shared.html import code, duration, empty
+from studio.core.plurals import counted
+from studio.ui.shared.html import code, duration, empty, flagged_address
 from studio.ui.shared.line_charts import Line, chart
 
 MOST_KAPPAS = 15
@@ -46,6 +47,19 @@ def figures(
         f'<div class="tm-plots">{_ranges("Left side chosen", quality.people, attrgetter("left"))}'
         f"{_ranges('Longer answer chosen', quality.people, attrgetter('longer'))}</div>"
         f'<div class="plots">{_plots(quality)}</div>'
+    )
+
+
+def flagged_rows(dataset: str, rows: int) -> str:
+    """Point to the rows that are flagged in Data, by hand or by an import; nothing without any."""
+    if not rows:
+        return ""
+    verb = "is" if rows == 1 else "are"
+    return (
+        f'<p class="quiet">{counted(rows)} of this dataset {verb} flagged in Data, by hand or '
+        "because an import changed the question or an image after people had judged it: "
+        f'<a href="{escape(flagged_address(dataset))}">look at them</a>, then exclude them, ask '
+        "again, or take the flag away.</p>"
     )
 
 

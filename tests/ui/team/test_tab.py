@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from html import unescape
+from urllib.parse import parse_qsl
+
 import gradio as gr
 import pytest
 
+from studio.ui.data.page_address import state_of
 from studio.ui.team.project_form import Drafts, Filled
 from studio.ui.team.tab import FIELDS, NUMBERS, TeamActions, _project_form
 from tests.ui.team.team_tab import REQUEST, label, opened
@@ -31,6 +35,19 @@ def test_what_the_form_saves_it_shows_again(context):
     assert fields == [*[VALUES[name] for name in FIELDS[:-1]], "Faithful"]
     assert (guidelines, Filled.read(filled).seen) == ("# Look", 1)
     assert "settings" in log
+
+
+def test_rows_flagged_in_the_library_are_pointed_to(context):
+    actions, store = TeamActions(context), context.store
+    assert actions.flagged("charts", REQUEST) == "" == actions.flagged(None, REQUEST)
+    store.flag(store.ids()[:1])
+    told = actions.flagged("charts", REQUEST)
+    address = unescape(told.split('href="')[1].split('"')[0])
+    assert "1 row of this dataset is flagged" in told
+    where = state_of(dict(parse_qsl(address.removeprefix("?")))).where
+    assert (where.dataset, where.flagged) == ("charts", True)
+    context.lead = False
+    assert actions.flagged("charts", REQUEST) == ""
 
 
 def test_the_log_of_one_person_and_its_length(context):
