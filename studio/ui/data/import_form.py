@@ -210,6 +210,9 @@ class ImportForm:
             self.uploaded, [self.source, self.upload], [self.upload, self.source], **quick
         )
         uploaded.then(self.preview_upload, self.fields, filled, **how)
+        # Labels of one source are asked for; those of another one would come without being.
+        for event in (self.source.change, self.upload.change):
+            event(_untick, None, self.labels, **quick)
         started = [going, self.result, begun]
         self.import_button.click(self.start, self.fields, started, **quick)
 
@@ -368,6 +371,10 @@ class ImportForm:
         while len(self.begun) > REMEMBERED:
             del self.begun[min(self.begun)]
         return look.progress(status), "", status.number
+
+
+def _untick() -> bool:
+    return False
 
 
 def _folder(name: str) -> Path:

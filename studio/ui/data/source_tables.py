@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 
 from studio.annotation.library.import_report import ImportReport
@@ -250,8 +251,16 @@ def labels_left_out(done: ImportReport) -> str:
         f"{counted(number, 'label')} of {name}: somebody here has that name."
         for name, number in given.refused.items()
     ]
+    if given.refused:
+        name = next(iter(given.refused))
+        lines.append(
+            "If they are other people, import with the command: python -m studio import … --labels "
+            f"--labels-as {shlex.quote(f'{name}=OTHER NAME')}"
+        )
     if given.found and not given.brought:
         lines = [f"{counted(number, 'label')} of {name}." for name, number in given.found.items()]
     if not lines:
         return ""
-    return said("Labels that came with the rows were left out", *lines[:SHOWN_NAMED], tone="warn")
+    return said(
+        "Labels that came with the rows were left out", *lines[: SHOWN_NAMED + 1], tone="warn"
+    )

@@ -108,3 +108,14 @@ def test_a_mapping_seen_in_the_preview_is_imported(tab, source):
     assert (first.question, first.external_id) == ("How many? 0", HOSTILE)
     assert [turn.role for turn in first.prompt] == ["system", "user"]
     assert first.prompt[0].text == "0"
+
+
+def test_the_tick_for_labels_is_for_one_source(tab):
+    with gr.Blocks() as page:
+        tab.form.layout()
+        tab.form.wire(gr.HTML(), gr.State(0), {})
+    form = tab.form
+    unticked = {
+        target for fn in page.fns.values() if fn.outputs == [form.labels] for target in fn.targets
+    }
+    assert unticked == {(form.source._id, "change"), (form.upload._id, "change")}

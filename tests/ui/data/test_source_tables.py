@@ -52,6 +52,7 @@ def test_labels_that_were_left_out_are_told():
     asked = GivenLabels(found={"ana": 3, "bob": 1}, refused={"ana": 3}, brought=True)
     told = tables.labels_left_out(ImportReport("x", "y", given_labels=asked))
     assert "3 labels of ana: somebody here has that name." in told and "bob" not in told
+    assert "--labels-as" in told and "ana=OTHER NAME" in told
     ignored = GivenLabels(found={"bob": 1})
     assert "1 label of bob." in tables.labels_left_out(ImportReport("x", "y", given_labels=ignored))
     brought = GivenLabels(found={"bob": 1}, brought=True)
