@@ -59,6 +59,7 @@ KNOWN_PARTS: dict[str, frozenset[str]] = {
     "accepted": frozenset({*ANSWER_KEYS, *TURN_KEYS}),
     "objects": frozenset({"ref", "bbox"}),
     "choices": EVERYTHING,
+    "labels": EVERYTHING,
     "candidates": frozenset({*ANSWER_KEYS, *TURN_KEYS, *AUTHOR_KEYS, *SCORE_KEYS, *RANK_KEYS}),
 }
 """Role → the fields of an object that are read; empty: all. Others: those of a turn."""

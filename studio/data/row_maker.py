@@ -104,7 +104,7 @@ class RowMaker:
                 rows.append(parts.row(self._keep_image, self._numbered(identity)))
                 continue
             row = parts.row(self._keep_image, "")
-            content = json.dumps({**plain_row(row), "meta": None}, sort_keys=True)
+            content = json.dumps({**plain_row(_unsided(row)), "meta": None}, sort_keys=True)
             identity = hashlib.sha256(content.encode()).hexdigest()[:16]
             rows.append(replace(row, external_id=self._numbered(identity)))
         return rows
@@ -115,6 +115,14 @@ class RowMaker:
         if self._seen[identity] == 1:
             return identity
         return f"{identity[: MAX_ID - 10]}#{self._seen[identity]}"
+
+
+def _unsided(row: Row) -> Row:
+    """A row without what people said of its answers: each of them writes the same row."""
+    if not row.labels:
+        return row
+    sides = tuple(sorted(row.labels[0].sides, key=lambda side: (side.text, side.author)))
+    return replace(row, chosen=None, rejected=None, candidates=sides)
 
 
 def _expanded(values: Roles) -> Iterator[Roles]:

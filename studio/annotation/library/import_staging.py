@@ -109,6 +109,11 @@ class StagedRows:
         """Id of this batch in `import_batches`."""
         return self._target.batch
 
+    @property
+    def split(self) -> str:
+        """The split of the rows that follow."""
+        return self._target.split
+
     def of_split(self, split: str) -> None:
         """Set the split of the rows that follow."""
         self._flush()

@@ -7,7 +7,7 @@ import json
 import re
 import tempfile
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, Self
@@ -126,28 +126,104 @@ class LabelSpool:
         yield from (json.loads(line) for line in self._file)
 
 
+@dataclass
+class _Joined:
+    """Rows of one content, one for each person: the first of them, and what all say."""
+
+    row: Row
+    split: str
+    labels: list[GivenLabel] = field(default_factory=list)
+    decided: set[str] = field(default_factory=set)
+    beside: list[tuple[list[str], dict[str, Any]]] = field(default_factory=list)
+    count: int = 0
+
+    def add(self, row: Row) -> None:
+        """Take what one row says; a preference that is not its people's is a decision."""
+        self.count += 1
+        self.labels += row.labels
+        self.beside.append((sorted(map(name_of, row.labels)), row.meta))
+        if row.chosen is not None and row.chosen.text != majority(row.labels):
+            self.decided.add(row.chosen.text)
+
+    def whole(self) -> Row:
+        """Return the one row, with the preference that all of them add up to."""
+        if self.count == 1:
+            return self.row
+        first, second = self.row.labels[0].sides
+        better = majority(self.labels) if not self.decided else None
+        if len(self.decided) == 1:
+            (better,) = self.decided
+        row = replace(self.row, meta=self._meta())
+        if better not in (first.text, second.text) or first.text == second.text:
+            return replace(row, chosen=None, rejected=None, candidates=(first, second))
+        sides = (first, second) if better == first.text else (second, first)
+        return replace(row, chosen=sides[0], rejected=sides[1], candidates=())
+
+    def _meta(self) -> dict[str, Any]:
+        """What is kept beside all of them; fields that differ as a list, by the people's names."""
+        metas = [meta for _, meta in sorted(self.beside, key=lambda one: json.dumps(one))]
+        names = sorted({name for meta in metas for name in meta})
+        found = {name: [meta[name] for meta in metas if name in meta] for name in names}
+        return {
+            name: values[0] if all(value == values[0] for value in values) else values
+            for name, values in found.items()
+        }
+
+
+def majority(labels: Iterable[GivenLabel]) -> str | None:
+    """Return the answer that people prefer, by the rule that labels are decided with.
+
+    Of one person the newest label counts; one who says different things at the same time counts as
+    a tie. People without a name are as many as their labels.
+    """
+    newest: dict[object, tuple[float, set[str | None]]] = {}
+    for number, label in enumerate(labels):
+        name = name_of(label)
+        who: object = number if name == NAMELESS else name
+        at = label.given_at or 0.0
+        said = label.winner.text if label.winner else None
+        known = newest.get(who)
+        if known is None or at > known[0]:
+            newest[who] = (at, {said})
+        elif at == known[0]:
+            known[1].add(said)
+    votes = Counter(said.pop() if len(said) == 1 else None for _, said in newest.values())
+    ties = votes.pop(None, 0)
+    if not votes:
+        return None
+    (winner, most), *others = votes.most_common()
+    return winner if most > sum(count for _, count in others) + ties else None
+
+
 class LabelledRepeats:
-    """Finds rows that are there once for each person who labelled them: one row with all labels."""
+    """Joins rows that are there once for each person who labelled them: one row with all labels.
+
+    From the first row with a label on, rows are held back until all are read: what the source
+    prefers is what all people add up to, whoever comes first, and the order of the rows stays.
+    """
 
     def __init__(self) -> None:
-        self._known: dict[str, str] = {}
+        self._known: dict[str, _Joined] = {}
         self._count = 0
 
-    def of(self, row: Row) -> Row | None:
-        """Return the row under the id of the one it repeats; None for a row that repeats none."""
+    def take(self, row: Row, split: str) -> Row | None:
+        """Hold a row back; returns it under the id it gets, None while there were no labels."""
         if not row.labels:
-            return None
+            if self._known:
+                self._known[f"row {len(self._known)}"] = _Joined(row, split, count=1)
+            return row if self._known else None
         name = _NUMBER.sub("", row.external_id)
         answers = sorted({one.text for label in row.labels for one in label.sides})
         content = json.dumps([name, fingerprint(row), answers])
-        first = self._known.setdefault(
-            hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:32],
-            row.external_id,
-        )
-        if first == row.external_id:
-            return None
-        self._count += 1
-        return replace(row, external_id=first)
+        key = hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+        joined = self._known.setdefault(key, _Joined(row, split))
+        joined.add(row)
+        self._count += joined.count > 1
+        return replace(row, external_id=joined.row.external_id)
+
+    def rows(self) -> Iterator[tuple[str, Row]]:
+        """Yield the rows that were held back, each with its split."""
+        yield from ((joined.split, joined.whole()) for joined in self._known.values())
 
     def notes(self) -> list[str]:
         """Say how many there were."""
@@ -155,7 +231,8 @@ class LabelledRepeats:
             return []
         have = "row repeats" if self._count == 1 else "rows repeat"
         return [
-            f"{self._count:,} {have} another one with the label of somebody else: one row, all labels."
+            f"{self._count:,} {have} another one with the label of somebody else: one row, all "
+            "labels, and the preference of the majority."
         ]
 
 

@@ -235,14 +235,18 @@ def import_source(
                 for read, row in enumerate(_rows(sources, batch, limit), 1):
                     if isinstance(row, BadRow):
                         bad.add(row)
-                    elif (same := repeats.of(row)) is not None:
-                        given.add(same)
+                    elif (held := repeats.take(row, batch.split)) is not None:
+                        given.add(held)
                     else:
                         batch.add(row)
-                        given.add(row)
                         identical += _says_the_same(row)
                     if on_progress and (read % EVERY == 0 or read == total):
                         on_progress(read, total)
+                for of_split, row in repeats.rows():
+                    if of_split != batch.split:
+                        batch.of_split(of_split)
+                    batch.add(row)
+                    identical += _says_the_same(row)
                 if not batch.rows:
                     raise _nothing_usable(first, bad)
                 left_out = bad.keep(workspace.left_out(batch.number))

@@ -56,11 +56,12 @@ def _used(guess: Guess, prefix: str) -> dict[str, str]:
 
 
 def _majority(labels: list[dict[str, Any]]) -> str | None:
-    """The side that more people prefer; None: nobody, or as many each."""
-    counts = Counter(label["winner"] for label in labels if label["winner"] in (0, 1))
-    if counts[0] == counts[1]:
-        return None
-    return "first" if counts[0] > counts[1] else "second"
+    """The side that more people prefer than the other one or neither; None: there is none."""
+    counts = Counter(label["winner"] for label in labels)
+    for winner, name in ((0, "first"), (1, "second")):
+        if counts[winner] > counts[1 - winner] + counts[-1]:
+            return name
+    return None
 
 
 def _seconds(when: Any) -> float | None:
