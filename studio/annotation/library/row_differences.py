@@ -217,6 +217,8 @@ def difference(connection: Connection, row: Row, item: KnownItem) -> Difference:
     if (correction := _reference(row, item)) is not None:
         found.corrections.append(correction)
     _preference(row, item, found)
+    if row.labels:
+        found.flipped = None  # somebody else's label, which comes as one
     return found
 
 

@@ -245,7 +245,7 @@ def import_source(
                 for of_split, row in repeats.rows():
                     if of_split != batch.split:
                         batch.of_split(of_split)
-                    batch.add(row)
+                    batch.add(row if labels else replace(row, labels=()))
                     identical += _says_the_same(row)
                 if not batch.rows:
                     raise _nothing_usable(first, bad)

@@ -9,6 +9,7 @@ import pytest
 
 from studio.annotation import ItemFilter
 from studio.annotation.library.source_import import import_source
+from studio.annotation.library.trainable_rows import POLICY
 
 PAIR = {"image": "a.png", "text_a": "It is red.", "text_b": "It is blue."}
 LETTERS = {"A": "left", "B": "right"}
@@ -80,3 +81,17 @@ def test_a_table_of_label_studio_is_decided_by_the_majority(folder, workspace, l
         table.writerows(rows)
     import_source(str(folder / "rows.csv"), workspace, library, name="table")
     assert preferred(library, "table") == {"Which ABB?": "It is blue."}
+
+
+def test_the_vote_of_somebody_else_on_a_row_that_is_here_is_a_label(folder, workspace, library):
+    path = folder / "rows.jsonl"
+    for who, side in (("x", "A"), ("y", "B"), ("z", "B")):
+        path.write_text(json.dumps(potato(who, side, "i0")), encoding="utf-8")
+        report = import_source(str(path), workspace, library, name="files", labels=True)
+        assert report.changed_count == 0 and report.labels.added == 1
+    (row,) = library.decided_preferences("files", POLICY).rows
+    assert row.chosen.text == "It is blue."
+    path.write_text(json.dumps(potato("x", "B", "i1")), encoding="utf-8")
+    import_source(str(path), workspace, library, name="unasked")
+    path.write_text(json.dumps(potato("y", "A", "i1")), encoding="utf-8")
+    assert import_source(str(path), workspace, library, name="unasked").changed_count == 1
