@@ -38,7 +38,7 @@ class RoundForm:
         """Draw it."""
         parts = self.parts
         known = {name: one.description for name, one in RoundSettings.model_fields.items()}
-        with gr.Accordion("New rounds", open=True, elem_id="round-form"):
+        with gr.Accordion("New round", open=True, elem_id="round-form"):
             parts["name"] = gr.Textbox(
                 label="Name", placeholder="what they are about", max_lines=1,
                 max_length=LONGEST_NAME, elem_id="round-name",
@@ -49,7 +49,7 @@ class RoundForm:
             )  # fmt: skip
             parts["model"] = gr.Dropdown(
                 [EMBEDDED], value=EMBEDDED, label="Base model", allow_custom_value=True,
-                elem_id="round-model", info="The run accepted last on it goes on, if there is one.",
+                elem_id="round-model", info="Or the run on it that was accepted last.",
             )  # fmt: skip
             for name, title in (
                 ("data", "Rows to answer"),
