@@ -22,7 +22,7 @@ def names(lines: list[str]) -> set[str]:
 
 def test_a_definition_comes_with_what_it_needs_and_no_more():
     found = names(definitions([(answer_spans, "answer_spans")]))
-    assert found == {"answer_spans", "OTHERWISE"}
+    assert found == {"answer_spans", "shared_start", "OTHERWISE"}
     whole = names(definitions([(answer_spans, "scored_tokens")]))
     assert {"scored_tokens", "answer_spans", "texts_between", "end_of_first"} <= whole
 
