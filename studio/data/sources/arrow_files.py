@@ -82,10 +82,12 @@ def _readable(path: Path) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        # What Arrow says of damaged data is in the sentence whole: the log needs no traceback.
+        is_damage = isinstance(error, pa.ArrowInvalid) or getattr(error, "errno", 0) is None
         raise source_error(
             f"{path.name} is no readable {path.suffix[1:]} file: {first_line(error)}",
             "Write or download it again.",
-        ) from error
+        ) from (None if is_damage else error)
 
 
 def _rows(batch: RecordBatch) -> Iterator[dict[str, object] | str]:

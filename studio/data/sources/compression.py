@@ -34,7 +34,6 @@ _BROKEN = (
     lzma.LZMAError,
     NotImplementedError,
     EOFError,
-    ValueError,
 )
 
 
@@ -115,11 +114,13 @@ def as_reasons(path: Path) -> Iterator[None]:
         yield
     except DataError:
         raise
-    except _BROKEN as error:
+    except _BROKEN as error:  # whose words are in the sentence: the log needs no traceback
+        raise refused(path, f"it is damaged ({first_line(error)})", "Pack it again.") from None
+    except ValueError as error:  # of damaged data as well, but perhaps of a fault here
         raise refused(path, f"it is damaged ({first_line(error)})", "Pack it again.") from error
     except OSError as error:
         if error.errno is None:  # so gzip and bzip2 say that their data are damaged
-            raise refused(path, f"it is damaged ({error})", "Pack it again.") from error
+            raise refused(path, f"it is damaged ({error})", "Pack it again.") from None
         raise refused(
             path,
             f"it cannot be unpacked here ({error.strerror})",

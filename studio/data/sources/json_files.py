@@ -113,7 +113,7 @@ def json_value(path: Path) -> Any:
         raise source_error(
             f"{path.name} is not valid JSON: {error}.",
             "Save one object a line as .jsonl, so that single bad rows can be skipped.",
-        ) from error
+        ) from None  # the sentence says all that is known
 
 
 def shown_encoding(encoding: str) -> str:
