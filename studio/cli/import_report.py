@@ -214,8 +214,14 @@ def _columns(mapping: Mapping[str, str]) -> str:
 def _fields(fields: Sequence[FieldUse]) -> Iterator[str]:
     kept = [use.path for use in fields if use.kept and not use.role]
     if kept:
-        yield f"kept beside the rows: {', '.join(f'`{path}`' for path in kept)}"
+        yield f"kept beside the rows: {_paths(kept)}"
+    if out := [use.path for use in fields if use.rows and use.left_out == use.rows]:
+        yield f"only in rows that cannot be used: {_paths(out)}"
     yield from unused_lines(fields)
+
+
+def _paths(paths: Iterable[str]) -> str:
+    return ", ".join(f"`{path}`" for path in paths)
 
 
 def unused_lines(fields: Iterable[FieldUse]) -> Iterator[str]:

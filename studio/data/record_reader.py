@@ -82,6 +82,7 @@ class ShapePlan:
         used: Leaf path → role.
         kept: Name beside the row → path.
         problem: Why records of this shape cannot be used.
+        left_out: How many of its records no row could be made of.
         passing: There are too many shapes to remember this one.
     """
 
@@ -100,6 +101,7 @@ class ShapePlan:
     has_image: bool = False
     problem: DataError | None = None
     records: int = 0
+    left_out: int = 0
     passing: bool = False
 
 
@@ -118,6 +120,7 @@ class FieldAccount:
     lost: dict[str, Counter[str]] = field(default_factory=dict)
     _rows: Counter[str] = field(default_factory=Counter)
     _kept: Counter[str] = field(default_factory=Counter)
+    _left_out: Counter[str] = field(default_factory=Counter)
     _roles: dict[str, str] = field(default_factory=dict)
 
     def notes(self) -> list[str]:
@@ -128,22 +131,25 @@ class FieldAccount:
         ]
         return [f"{counted(count)} {said}." for count, said in some if count]
 
-    def add(self, plan: ShapePlan, records: int) -> None:
+    def add(self, plan: ShapePlan, records: int, left_out: int = 0) -> None:
         """Count records of a shape that is not among `plans`."""
-        _count(plan, records, self._rows, self._kept, self._roles)
+        _count(plan, records, left_out, self._rows, self._kept, self._left_out, self._roles)
 
     def fields(self) -> list[FieldUse]:
         """List every field with its use, in the order of their appearance.
 
         Beyond `MOST_FIELDS` those that are kept are told of together.
         """
-        rows, kept, roles = Counter[str](), Counter[str](), dict[str, str]()
+        rows, kept, out = Counter[str](), Counter[str](), Counter[str]()
+        roles: dict[str, str] = {}
         for plan in self.plans:
-            _count(plan, plan.records, rows, kept, roles)
+            _count(plan, plan.records, plan.left_out, rows, kept, out, roles)
         rows.update(self._rows)
         kept.update(self._kept)
+        out.update(self._left_out)
+        roles = self._roles | roles
         uses = [
-            self._use(path, count, kept[path], roles.get(path) or self._roles.get(path, ""))
+            self._use(path, count, kept[path], out[path], roles.get(path, ""))
             for path, count in rows.items()
         ]
         named = [use for use in uses if use.role or use.lost]
@@ -159,27 +165,34 @@ class FieldAccount:
         ]
         return [*named, *rest[:shown], *together] if more else named
 
-    def _use(self, path: str, count: int, kept: int, role: str) -> FieldUse:
+    def _use(self, path: str, count: int, kept: int, left_out: int, role: str) -> FieldUse:
         reasons: Counter[str] = Counter()
         for top in dict.fromkeys((path, *_starts(path))):
             reasons.update(self.lost.get(top, {}))
-        why = reasons.most_common(1)[0][0] if reasons else ""
+        why = reasons.most_common(1)[0][0] if reasons.total() else ""
         left = max(0, kept - sum(reasons.values()))
-        if not role and left < count and not why:
-            why = "its name is damaged" if flaw(path) else "its rows cannot be used"
-        return FieldUse(path, count, role, left, why)
+        if not role and left + left_out < count and not why:
+            why = "its name is damaged" if flaw(path) else "nothing reads it"
+        return FieldUse(path, count, role, left, why, left_out)
 
 
 def _count(
-    plan: ShapePlan, records: int, rows: Counter[str], kept: Counter[str], roles: dict[str, str]
+    plan: ShapePlan,
+    records: int,
+    left_out: int,
+    rows: Counter[str],
+    kept: Counter[str],
+    out: Counter[str],
+    roles: dict[str, str],
 ) -> None:
     by_path = set(plan.kept.values())
     for path in plan.leaves:
         rows[path] += records
+        out[path] += left_out
         if plan.problem is None and path in plan.used:
             roles.setdefault(path, plan.used[path])
         if plan.problem is None and _is_within(path, by_path):
-            kept[path] += records
+            kept[path] += records - left_out
 
 
 def _is_within(path: str, tops: set[str]) -> bool:
@@ -216,6 +229,8 @@ class RecordReader:
         self._verdicts: set[str] = set()
         self.captions = False
         self.account = FieldAccount()
+        self._last: ShapePlan | None = None
+        self._lost_of_last: list[tuple[str, str]] = []
 
     def plan(self, record: Record, only_texts: bool = False) -> ShapePlan:
         """Return how records of this shape are read; arguments as for `read`."""
@@ -246,8 +261,10 @@ class RecordReader:
         Raises:
             DataError: It cannot be used.
         """
+        self._last = None
         record = opened(record, only_texts)
-        plan = self._plan_of(record)
+        plan = self._last = self._plan_of(record)
+        self._lost_of_last.clear()
         plan.records += 1
         if plan.passing:
             self.account.add(plan, 1)
@@ -263,6 +280,17 @@ class RecordReader:
         if self._verdicts and "verdict" not in plan.guess and self._is_unjudged(record):
             several = [replace(one, values={**one.values, "verdict": UNJUDGED}) for one in several]
         return several
+
+    def leave_out(self) -> None:
+        """Count the record read last as one of which no row could be made, whatever the reason."""
+        plan, self._last = self._last, None
+        if plan is None:
+            return
+        plan.left_out += 1
+        if plan.passing:
+            self.account.add(plan, 0, 1)
+        for path, why in self._lost_of_last:
+            self.account.lost[path][why] -= 1
 
     def _is_unjudged(self, record: Record) -> bool:
         """Whether a record has nothing in a column that judges the answers of others."""
@@ -400,6 +428,7 @@ class RecordReader:
                 why = "the row has too much beside it"
             if why:
                 self.account.lost.setdefault(path, Counter())[why] += 1
+                self._lost_of_last.append((path, why))
                 continue
             room -= size
             meta[name] = value

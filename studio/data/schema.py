@@ -143,6 +143,7 @@ class FieldUse:
         role: What it is read as (`question`, `chosen` …); empty when it is not read.
         kept: In how many rows it is kept beside the row.
         why: Why it is neither, in the rows where that is so.
+        left_out: In how many rows it has a value, but the row as a whole cannot be used.
     """
 
     path: str
@@ -150,11 +151,12 @@ class FieldUse:
     role: str = ""
     kept: int = 0
     why: str = ""
+    left_out: int = 0
 
     @property
     def lost(self) -> int:
-        """In how many rows its value is not used at all."""
-        return 0 if self.role else self.rows - self.kept
+        """In how many rows that can be used its value is not used at all."""
+        return 0 if self.role else self.rows - self.kept - self.left_out
 
 
 def joined_fields(of_splits: Sequence[Sequence[FieldUse]]) -> list[FieldUse]:
@@ -168,6 +170,7 @@ def joined_fields(of_splits: Sequence[Sequence[FieldUse]]) -> list[FieldUse]:
                 rows=known.rows + use.rows,
                 kept=known.kept + use.kept,
                 why=known.why or use.why,
+                left_out=known.left_out + use.left_out,
             )
         joined[use.path, use.role] = use
     return list(joined.values())

@@ -33,6 +33,26 @@ def test_every_field_is_used_kept_or_named(jsonl, workspace):
     assert found["note"].lost == 1 and found["deep.x"].lost == 0
 
 
+def test_fields_of_rows_that_are_left_out_count_alike_whatever_the_reason(jsonl, workspace):
+    kept = {**ASK, "answer": "red", "note": "by hand", "lens": {"mm": 35}}
+    source = open_source(
+        jsonl(kept, {**kept, "chosen": "a", "rejected": None, "answer": None, "late": "x"},
+              {**kept, "image": "missing.png", "note": "n" * 20_000, "id": 3}, "no JSON"),
+        workspace=workspace,
+    )  # fmt: skip
+    expected = {
+        "note": FieldUse("note", 3, "", 1, "", 2),
+        "lens.mm": FieldUse("lens.mm", 3, "", 1, "", 2),
+    }
+    expected["late"] = FieldUse("late", 1, "", 0, "", 1)
+    assert len(list(source.rows())) == 4
+    after_all_rows = uses(source)
+    source.preview()
+    for found in (after_all_rows, uses(source)):
+        assert {path: found[path] for path in expected} == expected
+        assert not any(use.lost for use in found.values()) and found["image"].left_out == 2
+
+
 def test_fields_inside_turns_are_kept_when_nothing_reads_them(jsonl, workspace):
     turns = [{"user": "Colour?", "assistant": "red", "source": "own"}]
     source = open_source(jsonl({"images": ["a.png"], "texts": turns}), workspace=workspace)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -147,13 +146,23 @@ class Source:
         unseen = f"the first {counted(self._shown, 'row')} {verb} not name it; more follow"
         return [replace(one, why=unseen) if one.why == UNNAMED else one for one in found]
 
-    def scan(self, limit: int = SCANNED) -> None:
-        """Look at the fields of the first `limit` records, without their images."""
+    def scan(self, limit: int = SCANNED, unusable: Container[int] = ()) -> None:
+        """Look at the fields of the first `limit` records, without their images.
+
+        Args:
+            unusable: Which of them (from 0) are known to make no row, though they can be read.
+        """
         self._record_reader = self._new_reader(self._samples)
-        for record in islice(self._reader.between(*self.bounds()), limit):
-            if isinstance(record, Record):
-                with suppress(DataError, RecursionError):
-                    self._record_reader.read(record.values, record.only_texts)
+        for place, record in enumerate(islice(self._reader.between(*self.bounds()), limit)):
+            if not isinstance(record, Record):
+                continue
+            try:
+                self._record_reader.read(record.values, record.only_texts)
+            except (DataError, RecursionError):
+                self._record_reader.leave_out()
+            else:
+                if place in unusable:
+                    self._record_reader.leave_out()
 
     def bounds(self) -> tuple[int, int | None]:
         """Return the first record and the one after the last, of the slice asked for."""
@@ -172,13 +181,15 @@ class Source:
         self._record_reader = self._new_reader(self._samples)
         self._row_images = RowImages(self._images, self._reader)
         self._shown = 0
-        yield from self._read(self._record_reader, self._row_images)
+        for _, row in self._read(self._record_reader, self._row_images):
+            yield row
 
-    def _read(self, reader: RecordReader, images: RowImages) -> Iterator[Row | BadRow]:
+    def _read(self, reader: RecordReader, images: RowImages) -> Iterator[tuple[int, Row | BadRow]]:
+        """Read rows, each with the place (from 0) of its record."""
         maker = RowMaker(images)
-        for record in self._reader.between(*self.bounds()):
+        for place, record in enumerate(self._reader.between(*self.bounds())):
             if isinstance(record, BadRow):
-                yield record
+                yield place, record
                 continue
             if any(str(record.values.get(name)) != value for name, value in self._where.items()):
                 continue
@@ -189,12 +200,15 @@ class Source:
                     for row in maker.rows(roles)
                 ]
             except DataError as error:
+                reader.leave_out()
                 said = f"{error.message.rstrip('.')}"
-                yield BadRow(record.line, said[:LONGEST_REASON], error.field)
+                yield place, BadRow(record.line, said[:LONGEST_REASON], error.field)
             except RecursionError:
-                yield BadRow(record.line, "values are nested too deeply")
+                reader.leave_out()
+                yield place, BadRow(record.line, "values are nested too deeply")
             else:
-                yield from rows
+                for row in rows:
+                    yield place, row
 
     def preview(self, n: int = 5) -> Preview:
         """Read the first `n` good rows and the bad ones on the way (at most `10 * n` in all).
@@ -203,11 +217,13 @@ class Source:
         """
         rows: list[Row] = []
         bad: list[BadRow] = []
+        unusable: set[int] = set()
         self._row_images = RowImages(self._images, self._reader)
         of_shown = self._new_reader(self._samples)
-        for row in islice(self._read(of_shown, self._row_images), 10 * n):
+        for place, row in islice(self._read(of_shown, self._row_images), 10 * n):
             if isinstance(row, BadRow):
                 bad.append(row)
+                unusable.add(place)
             else:
                 rows.append(row)
             if len(rows) == n:
@@ -215,7 +231,7 @@ class Source:
         total = self.count()
         seen = len(rows) + len(bad)
         self._shown = seen if total is None or total > seen else 0
-        self.scan()
+        self.scan(unusable=unusable)
         return Preview(rows, bad)
 
 

@@ -105,7 +105,10 @@ def _field(use: FieldUse) -> str:
         if use.lost:
             lost = f"Not used{f': {safe(use.why)}' if use.why else ''}"
             how += f"{'<br>' if how else ''}<span class='lost'>{lost}</span>"
+    if not how:
+        how = "<span class='quiet'>Its rows cannot be used</span>"
     of = f" · {count(use.lost)} not used" if use.lost and use.lost != use.rows else ""
+    of += f" · {count(use.left_out)} in rows that cannot be used" if use.left_out else ""
     mark = ' class="is-lost"' if use.lost else ""
     return (
         f"<tr{mark}><td><code>{safe(use.path)}</code></td><td>{how}</td>"

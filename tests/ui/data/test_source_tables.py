@@ -25,6 +25,10 @@ def test_a_field_that_is_not_used_is_warned_of_and_stands_first():
     assert "<b>Question</b>" in table and "200 · 120 not used" in table
     assert table.count("Kept beside the row") == 2 and " open" in table
     assert tables.unused(uses[:2]) == "" and tables.fields_table([]) == ""
+    table = tables.fields_table(
+        [FieldUse("note", 3, kept=1, left_out=2), FieldUse("x", 1, left_out=1)]
+    )
+    assert "3 · 2 in rows that cannot be used" in table and "Its rows cannot be used" in table
 
 
 def test_many_fields_are_folded_and_none_is_left_out():
