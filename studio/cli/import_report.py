@@ -225,11 +225,14 @@ def _paths(paths: Iterable[str]) -> str:
 
 
 def unused_lines(fields: Iterable[FieldUse]) -> Iterator[str]:
-    """Tell which fields are not used, in how many rows and why."""
+    """Tell which fields are not used, in how many rows and why, and which columns are empty."""
+    fields = list(fields)
     for use in fields:
         if use.lost:
             why = f" ({use.why})" if use.why else ""
             yield f"not used: column `{use.path}` in {counted(use.lost)}{why}"
+    if empty := [use.path for use in fields if use.empty]:
+        yield f"empty in every row read: {_paths(empty)}"
 
 
 def _files(files: Sequence[FileGroup]) -> Iterator[str]:

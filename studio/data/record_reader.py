@@ -38,7 +38,7 @@ from studio.data.record_fields import (
     texts_of,
 )
 from studio.data.row_maker import DEFAULT_QUESTION, REASONING, UNJUDGED, RecordRoles
-from studio.data.schema import ACCEPTED, VERDICT, FieldUse
+from studio.data.schema import ACCEPTED, VERDICT, FieldUse, tops
 
 REMEMBERED_SHAPES = 2_000
 MOST_FIELDS = 1_000
@@ -112,12 +112,14 @@ class FieldAccount:
     Attributes:
         plans: How the first shapes are read; of further ones only what became of their fields.
         lost: Path → why its values were not kept → how often.
+        names: The columns of all records, in the order of their appearance, also empty ones.
     """
 
     plans: list[ShapePlan] = field(default_factory=list)
     without_image: int = 0
     default_asked: int = 0
     lost: dict[str, Counter[str]] = field(default_factory=dict)
+    names: dict[str, None] = field(default_factory=dict)
     _rows: Counter[str] = field(default_factory=Counter)
     _kept: Counter[str] = field(default_factory=Counter)
     _left_out: Counter[str] = field(default_factory=Counter)
@@ -148,10 +150,14 @@ class FieldAccount:
         kept.update(self._kept)
         out.update(self._left_out)
         roles = self._roles | roles
+        filled = {top for path, count in rows.items() if count for top in tops(path)}
+        empty = [name for name in self.names if name not in filled]
         uses = [
             self._use(path, count, kept[path], out[path], roles.get(path, ""))
             for path, count in rows.items()
+            if count or path not in self.names
         ]
+        uses += [FieldUse(name, 0, empty=True) for name in empty]
         named = [use for use in uses if use.role or use.lost]
         rest = [use for use in uses if not use.role and not use.lost]
         if len(uses) <= MOST_FIELDS:
@@ -167,7 +173,7 @@ class FieldAccount:
 
     def _use(self, path: str, count: int, kept: int, left_out: int, role: str) -> FieldUse:
         reasons: Counter[str] = Counter()
-        for top in dict.fromkeys((path, *_starts(path))):
+        for top in dict.fromkeys(tops(path)):
             reasons.update(self.lost.get(top, {}))
         why = reasons.most_common(1)[0][0] if reasons.total() else ""
         left = max(0, kept - sum(reasons.values()))
@@ -195,15 +201,8 @@ def _count(
             kept[path] += records - left_out
 
 
-def _is_within(path: str, tops: set[str]) -> bool:
-    return path in tops or any(start in tops for start in _starts(path))
-
-
-def _starts(path: str) -> Iterator[str]:
-    """What a path may lie within: `a` and `a[]` and `a[].b` of `a[].b.c`."""
-    for end, mark in enumerate(path):
-        if mark == "." or path.startswith("[]", end):
-            yield path[:end]
+def _is_within(path: str, within: set[str]) -> bool:
+    return any(start in within for start in tops(path))
 
 
 class RecordReader:
@@ -266,6 +265,8 @@ class RecordReader:
         plan = self._last = self._plan_of(record)
         self._lost_of_last.clear()
         plan.records += 1
+        if not self.account.names.keys() >= record.keys():
+            self.account.names |= dict.fromkeys(map(str, record))
         if plan.passing:
             self.account.add(plan, 1)
         if plan.problem is not None:
@@ -401,14 +402,14 @@ class RecordReader:
     def _used(
         self, record: Record, known: Format | None, guess: Guess, leaves: Sequence[str]
     ) -> dict[str, str]:
-        tops: dict[str, str] = {path: role for role, paths in guess.items() for path in paths}
+        read: dict[str, str] = {path: role for role, paths in guess.items() for path in paths}
         if known is not None:
-            tops |= known.uses
+            read |= known.uses
             for values in _as_format(known, record) if known.read else ():
-                tops |= values.get(USED, {})
+                read |= values.get(USED, {})
         used = {}
         for leaf in leaves:
-            for top, role in tops.items():
+            for top, role in read.items():
                 if leaf == top or (_is_within(leaf, {top}) and _is_read(record, leaf, top, role)):
                     used[leaf] = role
                     break
@@ -539,7 +540,7 @@ def _kept(record: Record, leaves: Sequence[str], used: Mapping[str, str]) -> dic
     kept: dict[str, str] = {}
     within: dict[str, list[str]] = {}
     for leaf in leaves:
-        for start in dict.fromkeys((leaf, *_starts(leaf))):
+        for start in dict.fromkeys(tops(leaf)):
             within.setdefault(start, []).append(leaf)
     for name, value in record.items():
         inside = within.get(str(name), [])

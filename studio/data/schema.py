@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, TypeGuard
 
@@ -144,6 +144,7 @@ class FieldUse:
         kept: In how many rows it is kept beside the row.
         why: Why it is neither, in the rows where that is so.
         left_out: In how many rows it has a value, but the row as a whole cannot be used.
+        empty: A column that has no value in any row that was read.
     """
 
     path: str
@@ -152,6 +153,7 @@ class FieldUse:
     kept: int = 0
     why: str = ""
     left_out: int = 0
+    empty: bool = False
 
     @property
     def lost(self) -> int:
@@ -159,10 +161,21 @@ class FieldUse:
         return 0 if self.role else self.rows - self.kept - self.left_out
 
 
+def tops(path: str) -> Iterator[str]:
+    """Yield a path and what it may lie within: `a[].b`, `a[]` and `a` of `a[].b`."""
+    yield path
+    for end, mark in enumerate(path):
+        if mark == "." or path.startswith("[]", end):
+            yield path[:end]
+
+
 def joined_fields(of_splits: Sequence[Sequence[FieldUse]]) -> list[FieldUse]:
     """Add up the fields of several splits, in the order of their first appearance."""
     joined: dict[tuple[str, str], FieldUse] = {}
+    filled = {top for uses in of_splits for use in uses if not use.empty for top in tops(use.path)}
     for use in (use for uses in of_splits for use in uses):
+        if use.empty and use.path in filled:
+            continue
         known = joined.get((use.path, use.role))
         if known is not None:
             use = replace(

@@ -95,12 +95,19 @@ def test_a_corrected_file_asks_and_then_does_what_was_decided(tmp_path, capsys):
 
 def test_a_preview_says_what_would_be_read_and_writes_nothing(tmp_path, capsys):
     place = ["--workspace", str(tmp_path / "w")]
-    row = {"question": "Colour?", "answer": "Red.", "notes": "x" * 200_000, "topic": "t"}
+    row = {
+        "question": "Colour?",
+        "answer": "Red.",
+        "notes": "x" * 200_000,
+        "topic": "t",
+        "extra": None,
+    }
     bad = {"question": "", "answer": "Red.", "image": "x.png", "lens": "35 mm"}
     path = rows_file(tmp_path, "a.jsonl", row, bad)
     said = run(capsys, "import", path, *place, "--preview")
     assert "Columns: " in said and "question=question" in said and "answer: “Red.”" in said
     assert "not used: column `notes` in 1 row (" in said and "`topic`" in said
+    assert "empty in every row read: `extra`" in said
     assert "only in rows that cannot be used: `image`, `lens`" in said
     assert "Nothing was imported" in said
     told = json.loads(run(capsys, "import", path, *place, "--preview", "--json"))

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from studio.core.errors import DataError
-from studio.data.schema import FieldUse, Row
+from studio.data.schema import FieldUse, Row, joined_fields
 from studio.data.sources import open_source
 
 ASK = {"image": "a.png", "question": "Colour?"}
@@ -51,6 +51,18 @@ def test_fields_of_rows_that_are_left_out_count_alike_whatever_the_reason(jsonl,
     for found in (after_all_rows, uses(source)):
         assert {path: found[path] for path in expected} == expected
         assert not any(use.lost for use in found.values()) and found["image"].left_out == 2
+
+
+def test_a_column_that_is_empty_in_every_row_is_named(jsonl, workspace):
+    rows = [{**ASK, "answer": "red", "extra": None, "late": "", "deep": {"x": None}, "id": n}
+            for n in range(30)]  # fmt: skip
+    source = open_source(jsonl(*rows, {**rows[0], "late": "x", "id": 30}), workspace=workspace)
+    source.preview(2)
+    empty = [FieldUse("extra", 0, empty=True), FieldUse("deep", 0, empty=True)]
+    assert [use for use in source.fields() if use.empty] == empty and uses(source)["late"].kept == 1
+    other = [FieldUse("extra", 0, empty=True), FieldUse("deep.x", 3, kept=3)]
+    joined = joined_fields([source.fields(), other])
+    assert [use for use in joined if use.empty] == empty[:1]
 
 
 def test_fields_inside_turns_are_kept_when_nothing_reads_them(jsonl, workspace):

@@ -73,6 +73,16 @@ def unused(fields: Sequence[FieldUse]) -> str:
     return said(f"{counted(len(lost), 'field')} {verb} not used", *lines, tone="warn")
 
 
+def empty_columns(fields: Sequence[FieldUse]) -> str:
+    """Name the columns that have no value in any row; nothing without any."""
+    names = [use.path for use in fields if use.empty]
+    if not names:
+        return ""
+    more = f" and {count(len(names) - SHOWN_NAMED)} more" if len(names) > SHOWN_NAMED else ""
+    shown = ", ".join(f"<code>{safe(name)}</code>" for name in names[:SHOWN_NAMED])
+    return f'<p class="quiet">Empty in every row read: {shown}{more}</p>'
+
+
 def unread(groups: Sequence[FileGroup]) -> str:
     """Warn of files of which no row is read though they may hold some; nothing without any."""
     lost = [group for group in groups if group.unread]
@@ -105,7 +115,9 @@ def _field(use: FieldUse) -> str:
         if use.lost:
             lost = f"Not used{f': {safe(use.why)}' if use.why else ''}"
             how += f"{'<br>' if how else ''}<span class='lost'>{lost}</span>"
-    if not how:
+    if use.empty:
+        how = "<span class='quiet'>Empty in every row read</span>"
+    elif not how and use.left_out:
         how = "<span class='quiet'>Its rows cannot be used</span>"
     of = f" · {count(use.lost)} not used" if use.lost and use.lost != use.rows else ""
     of += f" · {count(use.left_out)} in rows that cannot be used" if use.left_out else ""

@@ -60,6 +60,7 @@ def preview(found: SourcePreview, offer: str = "") -> str:
         f'<div class="preview"><p><b>Recognised as: {safe(found.recognised_as)}</b> · '
         f"{counted} · {safe(found.label)}{_splits(found.splits)}</p>{_labels(found.labels)}"
         f"{_reading(found)}{_notes(found.notes)}{tables.unread(found.files)}{tables.unused(found.fields)}"
+        f"{tables.empty_columns(found.fields)}"
         f'<div class="preview-rows">{rows}</div>'
         f"{_bad_among_first(found, offer)}{tables.fields_table(found.fields)}"
         f"{tables.files_table(found.files)}</div>"
@@ -151,6 +152,7 @@ def report(done: ImportReport, offer: str = "") -> str:
         f"{tables.changed_rows(done)}{tables.metadata(done)}{tables.labels_left_out(done)}"
         f"{tables.bad_rows(done.reasons, done.bad_count, remedy=offer)}{_download(done)}"
         f"{tables.unread(done.files)}{_notes(done.notes)}{tables.unused(done.fields)}"
+        f"{tables.empty_columns(done.fields)}"
         f"{tables.fields_table(done.fields, folded=True)}"
         f"{tables.files_table(done.files, folded=True)}</div>"
     )

@@ -31,6 +31,14 @@ def test_a_field_that_is_not_used_is_warned_of_and_stands_first():
     assert "3 · 2 in rows that cannot be used" in table and "Its rows cannot be used" in table
 
 
+def test_a_column_without_a_value_is_named_and_not_called_lost():
+    uses = [FieldUse("question", 3, role="question"), FieldUse(HOSTILE, 0, empty=True)]
+    line, table = tables.empty_columns(uses), tables.fields_table(uses)
+    assert "Empty in every row read: <code>" in line and "Empty in every row read</span>" in table
+    assert HOSTILE not in line + table and tables.unused(uses) == "" and "is-lost" not in table
+    assert tables.empty_columns(uses[:1]) == ""
+
+
 def test_many_fields_are_folded_and_none_is_left_out():
     uses = [FieldUse(f"field_{n}", 3, why="nested") for n in range(40)]
     assert "… and 34 more, in the table of fields." in tables.unused(uses)
