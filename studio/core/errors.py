@@ -37,6 +37,12 @@ class StudioError(Exception):
         """The sentences with the detail, for whoever runs the studio."""
         return f"{self} {self.detail}".strip()
 
+    @property
+    def in_words(self) -> str:
+        """The sentences for a place that shows no fields: a field's name only as their subject."""
+        subject = f"{self.field} " if self.field and _PREDICATE.match(self.message) else ""
+        return _with_remedy(f"{subject}{self.message}", self.remedy)
+
     def __str__(self) -> str:
         where = f"{self.field}: " if self.field and self.field not in self.message else ""
         return f"{where}{_with_remedy(self.message, self.remedy)}"

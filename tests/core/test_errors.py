@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from studio.core.errors import ConfigError, DataError, FieldProblem, StudioError, first_line
+from studio.core.errors import (
+    ConfigError,
+    DataError,
+    FieldProblem,
+    InputError,
+    StudioError,
+    first_line,
+)
 
 
 @pytest.mark.parametrize(
@@ -66,3 +73,16 @@ def test_the_first_line_of_an_error_that_says_nothing_is_its_kind():
 )
 def test_a_problem_is_a_whole_sentence_where_its_field_is_not_shown(problem, said):
     assert ConfigError([problem]).message.startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        ("There are no rows.", "There are no rows. Add some."),
+        ("rows.zip is damaged.", "rows.zip is damaged. Add some."),
+        ("must be positive.", "data.limit must be positive. Add some."),
+    ],
+)
+def test_where_no_field_is_shown_it_is_named_only_as_the_subject(message, said):
+    assert InputError(message, remedy="Add some.", field="data.limit").in_words == said
+    assert InputError(message, remedy="Add some.").in_words == f"{message} Add some."

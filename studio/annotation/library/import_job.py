@@ -133,7 +133,7 @@ class Importer:
             self._status = replace(self._status, state="stopped", error=str(error))
         except StudioError as error:
             log_told(error)
-            self._status = replace(self._status, state="failed", error=str(error))
+            self._status = replace(self._status, state="failed", error=error.in_words)
         else:
             self._status = replace(self._status, state="done", report=report)
         finally:

@@ -385,9 +385,11 @@ def _nothing_usable(source: Source | WorkspaceSource, bad: LeftOut) -> DataError
     others = [f"{group.reason} ({counted(group.count)})" for group in bad.reasons]
     more = f" All reasons: {'; '.join(others[:MOST_REASONS])}." if len(others) > 1 else ""
     about_images = "image" in first.reason
+    none = f"None of the {counted(bad.count)} of {source.label} can be used"
+    if bad.count == 1:
+        none = f"The only row of {source.label} cannot be used"
     return source_error(
-        f"None of the {counted(bad.count)} of {source.label} can be used; row {first.line}: "
-        f"{first.reason}.{more}",
+        f"{none}; row {first.line}: {first.reason}.{more}",
         "Check that the images lie beside the data."
         if about_images
         else "Correct the rows, or say which column is what.",

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from studio.core.errors import source_error
 from studio.core.paths import read_json
+from studio.core.plurals import counted
 from studio.core.spreadsheet import original
 from studio.data.manifest import MANIFEST
 from studio.data.schema import BadRow
@@ -58,7 +59,7 @@ class DelimitedReader(Reader):
                 cells = [original(cell, ours) for cell in cells] if ours else cells
                 yield Record(line, dict(zip(header, cells, strict=True)), only_texts=True)
             elif cells:
-                yield BadRow(line, f"{len(cells)} cells under {len(header)} column names")
+                yield BadRow(line, f"{counted(len(cells), 'cell')} under {counted(len(header), 'column name')}")
 
 
 def _mark(handle, path: Path) -> tuple[str, int]:

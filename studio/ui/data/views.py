@@ -163,7 +163,8 @@ def _notes(notes: list[str]) -> str:
 
 
 def _bad_among_first(found: SourcePreview, offer: str) -> str:
-    among = f" of the first {len(found.first) + len(found.bad)}"
+    seen = len(found.first) + len(found.bad)
+    among = f" of the first {seen}" if seen > 1 else ""
     return tables.bad_rows(found.reasons, len(found.bad), among, offer)
 
 

@@ -97,4 +97,4 @@ def say(error: StudioError) -> None:
     Only a queued event can show one: Gradio drops the messages of others.
     """
     log_told(error)
-    gr.Warning(escape(str(error)), title="That did not work")
+    gr.Warning(escape(error.in_words), title="That did not work")

@@ -17,7 +17,7 @@ def test_imports_in_the_background(pairs, workspace, library):
     importer.start("nope.jsonl")
     failed = importer.wait(30)
     assert failed.state == "failed" and failed.number == 2
-    assert "nope.jsonl" in failed.error
+    assert "nope.jsonl" in failed.error and "data.source" not in failed.error
 
 
 def test_one_import_at_a_time(pairs, workspace, library, monkeypatch):

@@ -95,6 +95,20 @@ def test_an_upload_stays_while_its_images_are_missing_and_they_join_it(tab, uplo
     assert "2 added" in shown["report"] and not joined.folder.exists()
 
 
+def test_a_file_of_one_row_that_cannot_be_used_is_told_without_inner_names(tab, upload):
+    files = upload(
+        {"one.jsonl": b'{"question": "q", "chosen": "a", "rejected": "b", "image": "x.png"}'}
+    )
+    values = typed("upload:one.jsonl", *FIELDS, upload=files.key)
+    html, *_ = tab.form.preview(REQUEST, *values)
+    assert "<b>1 row cannot be used</b>" in html
+    tab.form.start(REQUEST, *values)
+    tab.form.importer.wait(30)
+    told = tab.arrived(LibraryState(), 1, REQUEST)["result"]
+    assert "The only row of JSONL file one.jsonl cannot be used; row 1" in told
+    assert "data.source" not in told
+
+
 def test_an_upload_stays_after_an_import_that_left_rows_out(tab, upload):
     rows = lines(2, image="a.png") + b"\n" + lines(1, id="p", image="p.png")
     files = upload({"pairs.jsonl": rows, "a.png": PNG})
