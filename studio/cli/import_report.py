@@ -47,6 +47,7 @@ def preview_lines(found: SourcePreview) -> Iterator[str]:
     for row in found.first:
         yield from _row(row)
     yield from _reasons(found.reasons, "cannot be used")
+    yield from _reasons(found.further_reasons, "further down cannot be used")
     if found.labels:
         yield f"Labels: {_people(found.labels)} (--labels brings them)."
     yield "Nothing was imported; without --preview it is."
@@ -163,6 +164,8 @@ def preview_json(found: SourcePreview) -> dict[str, Any]:
         "notes": found.notes,
         "reasons": [asdict(group) for group in found.reasons],
         "bad": _bad_json(found.bad),
+        "further_reasons": [asdict(group) for group in found.further_reasons],
+        "further": _bad_json(found.further),
     }
 
 

@@ -65,6 +65,19 @@ def test_a_column_that_is_empty_in_every_row_is_named(jsonl, workspace):
     assert [use for use in joined if use.empty] == empty[:1]
 
 
+def test_a_preview_names_what_is_broken_beyond_the_rows_it_shows(jsonl, workspace):
+    rows = [{**ASK, "answer": "red", "id": n} for n in range(9)]
+    source = open_source(
+        jsonl("broken", *rows, "broken too", {**rows[0], "chosen": "a", "rejected": None, "answer": None}),
+        workspace=workspace,
+    )  # fmt: skip
+    seen = source.preview(3)
+    assert [row.line for row in seen.bad] == [1] and [row.line for row in seen.further] == [11, 12]
+    assert "not valid JSON" in seen.further[0].reason and "rejected" in seen.further[1].reason
+    seen = source.preview(20)
+    assert [row.line for row in seen.bad] == [1, 11, 12] and seen.further == []
+
+
 def test_fields_inside_turns_are_kept_when_nothing_reads_them(jsonl, workspace):
     turns = [{"user": "Colour?", "assistant": "red", "source": "own"}]
     source = open_source(jsonl({"images": ["a.png"], "texts": turns}), workspace=workspace)

@@ -30,6 +30,8 @@ class SourcePreview:
         fields: What became of each column and nested field of the rows that were read.
         files: What becomes of the files of a folder or an archive.
         reasons: Why rows that were read cannot be used.
+        further: Rows further down that cannot be read, whose images were not looked for yet;
+            `further_reasons` says why.
         notes: What else was noticed, a sentence each.
         columns_from: Where the mapping comes from, when somebody chose it.
     """
@@ -50,6 +52,8 @@ class SourcePreview:
     columns_from: Origin = ""
     columns_saved: dict[str, str] = field(default_factory=dict)
     images: str = ""
+    further: list[BadRow] = field(default_factory=list)
+    further_reasons: list[ReasonGroup] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

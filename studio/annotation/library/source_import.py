@@ -117,6 +117,8 @@ def preview_source(
         files=source.files(),
         notes=source.notes(),
         reasons=grouped(preview.bad),
+        further=preview.further,
+        further_reasons=grouped(preview.further),
         columns_from=reading.origin,
         columns_saved=reading.saved.columns,
         images=str(reading.images or ""),

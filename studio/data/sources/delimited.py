@@ -59,7 +59,10 @@ class DelimitedReader(Reader):
                 cells = [original(cell, ours) for cell in cells] if ours else cells
                 yield Record(line, dict(zip(header, cells, strict=True)), only_texts=True)
             elif cells:
-                yield BadRow(line, f"{counted(len(cells), 'cell')} under {counted(len(header), 'column name')}")
+                yield BadRow(
+                    line,
+                    f"{counted(len(cells), 'cell')} under {counted(len(header), 'column name')}",
+                )
 
 
 def _mark(handle, path: Path) -> tuple[str, int]:

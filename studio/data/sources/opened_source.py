@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -29,10 +29,15 @@ LONGEST_REASON = 500  # characters; some quote what they are about
 
 @dataclass(frozen=True)
 class Preview:
-    """The first rows of a source, good and bad."""
+    """The first rows of a source, good and bad.
+
+    Attributes:
+        further: Rows after them, among the first `SCANNED` records, that cannot be read.
+    """
 
     rows: list[Row]
     bad: list[BadRow]
+    further: list[BadRow] = field(default_factory=list)
 
 
 class Source:
@@ -146,23 +151,38 @@ class Source:
         unseen = f"the first {counted(self._shown, 'row')} {verb} not name it; more follow"
         return [replace(one, why=unseen) if one.why == UNNAMED else one for one in found]
 
-    def scan(self, limit: int = SCANNED, unusable: Container[int] = ()) -> None:
+    def scan(
+        self, limit: int = SCANNED, unusable: Container[int] = (), shown: int = 0
+    ) -> list[BadRow]:
         """Look at the fields of the first `limit` records, without their images.
 
         Args:
             unusable: Which of them (from 0) are known to make no row, though they can be read.
+            shown: How many of them were told of before.
+
+        Returns:
+            Those after these that cannot be read.
         """
+        bad: list[BadRow] = []
         self._record_reader = self._new_reader(self._samples)
         for place, record in enumerate(islice(self._reader.between(*self.bounds()), limit)):
-            if not isinstance(record, Record):
+            if isinstance(record, BadRow):
+                bad += [record] if place >= shown else []
+                continue
+            if not self._is_wanted(record):
                 continue
             try:
                 self._record_reader.read(record.values, record.only_texts)
-            except (DataError, RecursionError):
+            except (DataError, RecursionError) as error:
                 self._record_reader.leave_out()
+                bad += [_refused(record, error)] if place >= shown else []
             else:
                 if place in unusable:
                     self._record_reader.leave_out()
+        return bad
+
+    def _is_wanted(self, record: Record) -> bool:
+        return all(str(record.values.get(name)) == value for name, value in self._where.items())
 
     def bounds(self) -> tuple[int, int | None]:
         """Return the first record and the one after the last, of the slice asked for."""
@@ -191,7 +211,7 @@ class Source:
             if isinstance(record, BadRow):
                 yield place, record
                 continue
-            if any(str(record.values.get(name)) != value for name, value in self._where.items()):
+            if not self._is_wanted(record):
                 continue
             try:
                 rows = [
@@ -199,13 +219,9 @@ class Source:
                     for roles in reader.read(record.values, record.only_texts)
                     for row in maker.rows(roles)
                 ]
-            except DataError as error:
+            except (DataError, RecursionError) as error:
                 reader.leave_out()
-                said = f"{error.message.rstrip('.')}"
-                yield place, BadRow(record.line, said[:LONGEST_REASON], error.field)
-            except RecursionError:
-                reader.leave_out()
-                yield place, BadRow(record.line, "values are nested too deeply")
+                yield place, _refused(record, error)
             else:
                 for row in rows:
                     yield place, row
@@ -213,8 +229,9 @@ class Source:
     def preview(self, n: int = 5) -> Preview:
         """Read the first `n` good rows and the bad ones on the way (at most `10 * n` in all).
 
-        Fields are told of the first `SCANNED` records.
+        Fields are told of the first `SCANNED` records, and what cannot be read among them.
         """
+        place = -1
         rows: list[Row] = []
         bad: list[BadRow] = []
         unusable: set[int] = set()
@@ -231,8 +248,13 @@ class Source:
         total = self.count()
         seen = len(rows) + len(bad)
         self._shown = seen if total is None or total > seen else 0
-        self.scan(unusable=unusable)
-        return Preview(rows, bad)
+        return Preview(rows, bad, self.scan(unusable=unusable, shown=place + 1))
+
+
+def _refused(record: Record, error: DataError | RecursionError) -> BadRow:
+    if isinstance(error, RecursionError):
+        return BadRow(record.line, "values are nested too deeply")
+    return BadRow(record.line, error.message.rstrip(".")[:LONGEST_REASON], error.field)
 
 
 def open_source(

@@ -171,16 +171,21 @@ def _table(
     )
 
 
-def bad_rows(reasons: Sequence[ReasonGroup], total: int, among: str = "", remedy: str = "") -> str:
-    """Draw why rows cannot be used, each reason once, with the lines of some of its rows."""
+def bad_rows(
+    reasons: Sequence[ReasonGroup], total: int, subject: str = "", remedy: str = ""
+) -> str:
+    """Draw why rows cannot be used, each reason once, with the lines of some of its rows.
+
+    Args:
+        subject: The rows in words; empty: their number.
+    """
     if not total:
         return ""
     lines = [_reason(reason) for reason in reasons[:SHOWN_REASONS]]
     shown = sum(reason.count for reason in reasons[:SHOWN_REASONS])
     if total > shown:
         lines.append(f"… and {count(total - shown)} more.")
-    rows = among + (" rows" if among or total != 1 else " row")
-    return said(f"{count(total)}{rows} cannot be used", *lines, remedy, tone="warn")
+    return said(f"{subject or counted(total)} cannot be used", *lines, remedy, tone="warn")
 
 
 def _reason(reason: ReasonGroup) -> str:

@@ -164,8 +164,12 @@ def _notes(notes: list[str]) -> str:
 
 def _bad_among_first(found: SourcePreview, offer: str) -> str:
     seen = len(found.first) + len(found.bad)
-    among = f" of the first {seen}" if seen > 1 else ""
-    return tables.bad_rows(found.reasons, len(found.bad), among, offer)
+    bad = len(found.bad)
+    among = f"{bad} of the first {seen} rows" if seen > 1 else ""
+    further = f"{counted(len(found.further))} further down"
+    return tables.bad_rows(found.reasons, bad, among, offer) + tables.bad_rows(
+        found.further_reasons, len(found.further), further
+    )
 
 
 def _download(done: ImportReport) -> str:

@@ -109,6 +109,12 @@ def test_a_file_of_one_row_that_cannot_be_used_is_told_without_inner_names(tab, 
     assert "data.source" not in told
 
 
+def test_a_broken_line_far_down_is_named_in_the_preview(tab, upload):
+    files = upload({"rows.jsonl": lines(9) + b"\nbroken"})
+    html, *_ = tab.form.preview(REQUEST, *typed("upload:x", *FIELDS, upload=files.key))
+    assert "<b>1 row further down cannot be used</b>" in html and "Row 10: not valid JSON" in html
+
+
 def test_an_upload_stays_after_an_import_that_left_rows_out(tab, upload):
     rows = lines(2, image="a.png") + b"\n" + lines(1, id="p", image="p.png")
     files = upload({"pairs.jsonl": rows, "a.png": PNG})
