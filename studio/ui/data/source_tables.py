@@ -120,7 +120,7 @@ def _field(use: FieldUse) -> str:
     elif not how and use.left_out:
         how = "<span class='quiet'>Its rows cannot be used</span>"
     of = f" · {count(use.lost)} not used" if use.lost and use.lost != use.rows else ""
-    of += f" · {count(use.left_out)} in rows that cannot be used" if use.left_out else ""
+    of += f" · {count(use.left_out)} left out" if use.left_out else ""
     mark = ' class="is-lost"' if use.lost else ""
     return (
         f"<tr{mark}><td><code>{safe(use.path)}</code></td><td>{how}</td>"

@@ -28,7 +28,7 @@ def test_a_field_that_is_not_used_is_warned_of_and_stands_first():
     table = tables.fields_table(
         [FieldUse("note", 3, kept=1, left_out=2), FieldUse("x", 1, left_out=1)]
     )
-    assert "3 · 2 in rows that cannot be used" in table and "Its rows cannot be used" in table
+    assert "3 · 2 left out" in table and "Its rows cannot be used" in table
 
 
 def test_a_column_without_a_value_is_named_and_not_called_lost():
