@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
+from studio.data.schema import ABSTENTIONS as ABSTENTIONS
+from studio.data.schema import TIES as TIES
 from studio.data.schema import Answer, Message
 
 LabelKind = Literal["choose", "tie", "both_good", "both_bad", "skip", "unsure"]
@@ -15,8 +17,6 @@ Order = Literal["oldest", "newest", "shortest", "longest"]
 Verdict = Literal["good", "bad"]
 Side = Literal["left", "right"]
 VOTES: tuple[str, ...] = ("choose", "tie", "both_good", "both_bad")
-TIES: tuple[str, ...] = ("tie", "both_good", "both_bad")
-ABSTENTIONS: tuple[str, ...] = ("skip", "unsure")
 JUDGE = "judge:"
 """How names of annotators begin that are models, not people."""
 

@@ -540,7 +540,12 @@ def _labels(given: Any, sides: tuple[Answer, Answer]) -> Iterator[GivenLabel]:
     for one in given if isinstance(given, (list, tuple)) else ():
         winner = sides[one["winner"]] if one["winner"] in (0, 1) else None
         yield GivenLabel(
-            str(one["annotator"]), sides, winner, one.get("given_at"), str(one.get("comment") or "")
+            str(one["annotator"]),
+            sides,
+            winner,
+            one.get("given_at"),
+            str(one.get("comment") or ""),
+            kind="" if winner else str(one.get("kind") or ""),
         )
 
 

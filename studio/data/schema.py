@@ -56,6 +56,11 @@ class Answer:
     decoding: Mapping[str, object] | None = field(default=None, compare=False)
 
 
+TIES: tuple[str, ...] = ("tie", "both_good", "both_bad")
+ABSTENTIONS: tuple[str, ...] = ("skip", "unsure")
+"""Kinds of labels that are no vote."""
+
+
 @dataclass(frozen=True)
 class GivenLabel:
     """What somebody said about two answers of a row in another tool.
@@ -65,6 +70,7 @@ class GivenLabel:
         sides: The two answers, as they stand in the row.
         winner: The one they preferred; None: a tie.
         given_at: Seconds since the epoch (UTC), if known.
+        kind: One of `TIES` or `ABSTENTIONS`; empty: a choice, or a tie without a winner.
     """
 
     annotator: str
@@ -72,6 +78,7 @@ class GivenLabel:
     winner: Answer | None
     given_at: float | None = None
     comment: str = ""
+    kind: str = ""
 
 
 ACCEPTED = "accepted_answers"

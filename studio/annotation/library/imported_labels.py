@@ -20,7 +20,7 @@ from studio.annotation.labeling.written_answers import LONGEST
 from studio.annotation.library.import_rows import CHUNK
 from studio.annotation.library.other_workspace_labels import ForeignLabel, Text
 from studio.annotation.library.row_identity import author_of, fingerprint, text_hash
-from studio.annotation.records import LabelEvent
+from studio.annotation.records import ABSTENTIONS, LabelEvent
 from studio.core.errors import InputError
 from studio.data.schema import Answer, GivenLabel, Row
 
@@ -178,6 +178,8 @@ def majority(labels: Iterable[GivenLabel]) -> str | None:
     """
     newest: dict[object, tuple[float, set[str | None]]] = {}
     for number, label in enumerate(labels):
+        if label.kind in ABSTENTIONS:
+            continue
         name = name_of(label)
         who: object = number if name == NAMELESS else name
         at = label.given_at or 0.0
@@ -271,6 +273,7 @@ def _plain(row: Row, label: GivenLabel) -> dict[str, Any]:
         "winner": _text(label.winner) if label.winner else None,
         "at": label.given_at,
         "comment": _storable(label.comment)[:LONGEST],
+        "kind": label.kind,
     }
 
 
@@ -292,7 +295,7 @@ def _label(
         key=_key(dataset, item, record),
         pair_id=0,
         annotator=names.get(record["annotator"], record["annotator"]).strip(),
-        kind="choose" if winner else "tie",
+        kind="choose" if winner else record["kind"] or "tie",
         comment=record["comment"],
     )
     return ForeignLabel(
@@ -308,6 +311,7 @@ def _label(
 def _key(dataset: str, item: str, record: Mapping[str, Any]) -> str:
     """Make a key that is the same whenever the same label comes."""
     said = [record["annotator"], sorted(record["sides"]), record["winner"], record["at"]]
+    said += [record["kind"]] if record["kind"] else []  # keys of labels without one stay
     content = json.dumps([dataset, item, *said, record["comment"]])
     hashed = hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
     return f"{KEYS}{hashed}"[:LONGEST_KEY]

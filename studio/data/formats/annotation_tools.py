@@ -10,6 +10,7 @@ from typing import Any
 from studio.data.columns import Guess, guess_columns, read_winner, values_at
 from studio.data.formats.declaration import USED, Format
 from studio.data.record_fields import Record, is_missing
+from studio.data.schema import ABSTENTIONS, TIES
 
 Vote = tuple[str, Any, Any]
 """Who said it, what, and when."""
@@ -256,8 +257,60 @@ def _prodigy(record: Record) -> Iterator[dict[str, Any]]:
     }
 
 
+def _studio_answers(record: Record) -> Iterator[dict[str, Any]]:
+    """What one person said of one pair, as the studio's export of answers writes it."""
+    columns = {name: record.get(name) for name in ("id", "prompt", "images")}
+    if is_missing(columns["prompt"]):
+        columns["prompt"] = record.get("question")
+    guess = guess_columns({name: v for name, v in columns.items() if not is_missing(v)})
+    first, second = record["answers"]
+    kind, preferred = str(record["kind"]), record.get("preferred")
+    chosen = int(preferred) if kind == "choose" and preferred in (0, 1) else None
+    winner = "tie" if kind in TIES else ("first", "second", None)[2 if chosen is None else chosen]
+    label = {
+        "annotator": str(record["annotator"]),
+        "winner": chosen,
+        "kind": kind,
+        "given_at": _seconds(record["at"]),
+        "comment": record.get("comment"),
+    }
+    said = ("pair", "annotator", "kind", "preferred", "at", "comment")
+    yield {
+        **{role: values_at(columns, names) for role, names in guess.items()},
+        "first": {"text": first["text"]},
+        "second": {"text": second["text"]},
+        "first_author": first.get("author"),
+        "second_author": second.get("author"),
+        "winner": winner,
+        "labels": [label] if chosen is not None or kind in (*TIES, *ABSTENTIONS) else [],
+        USED: _used(guess, "")
+        | dict.fromkeys(said, "labels")
+        | {"question": "question", "answers": "candidates"},
+    }
+
+
+def _are_two(record: Record) -> bool:
+    return len(record["answers"]) == 2 and all("text" in one for one in record["answers"])
+
+
 _PAIR = {"image": "a.png", "prompt": "Which colour is the bar?"}
 FORMATS = (
+    Format(
+        "VLM Studio answers",
+        ("pair", "answers", "annotator", "kind", "at"),
+        {
+            "pair": 1, "id": "r1", "images": ["a.png"], "question": "Which colour is the bar?",
+            "answers": [
+                {"text": "It is red.", "author": "m1"}, {"text": "It is grey.", "author": "m2"},
+            ],
+            "annotator": "ana", "kind": "choose", "preferred": 0, "comment": "",
+            "at": "2026-01-02T03:04:05+00:00",
+        },
+        "a pair with what one person said",
+        read=_studio_answers,
+        matches=_are_two,
+        where="exports.md",
+    ),
     Format(
         "Label Studio tasks",
         ("data", "annotations|completions|predictions"),

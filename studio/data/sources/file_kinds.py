@@ -15,6 +15,7 @@ NOTE_ENDINGS = (".json", ".txt", ".caption", ".cls")
 
 DESCRIPTIONS = (
     "dataset_info.json", "dataset_infos.json", "state.json", "dataset_dict.json", "manifest.json",
+    "labeling-interface.xml",
 )  # fmt: skip
 """Files that tell of a dataset as a whole."""
 

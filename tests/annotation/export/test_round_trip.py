@@ -6,10 +6,16 @@ from typing import Any
 
 import pytest
 
+from studio.annotation import AnnotationStore
 from studio.annotation.export.kept_exports import archive
+from studio.annotation.library.other_workspace_labels import Brought
+from studio.annotation.library.source_import import import_source
+from studio.core.paths import Workspace
 from studio.data.schema import BadRow, Row
 from studio.data.sources import open_source
+from tests.annotation.conftest import answer
 from tests.annotation.export.conftest import export
+from tests.annotation.export.judged_rows import read
 
 FILES = {
     "trl": "",
@@ -97,6 +103,32 @@ def test_labels_come_back_with_who_gave_them_and_when(told, workspace, clock, fo
         ],
         key=repr,
     )
+
+
+def test_the_full_export_brings_its_labels_into_another_workspace(told, workspace, tmp_path):
+    told.team.change_settings("lea", "charts", {"overlap": 3})
+    told.save(answer(told.claim("cho"), "cho", kind="skip"))
+    made = export(told, workspace, format="jsonl", shape="answers")
+    other = Workspace.locate(tmp_path / "other")
+    store = AnnotationStore(other.database_url)
+    report = import_source(str(made.path), other, store, name="charts", labels=True)
+    again = export(store, other, format="jsonl", shape="answers")
+    wanted = sorted(map(pair, told.preferences("charts")), key=repr)
+    assert sorted(map(pair, store.preferences("charts")), key=repr) == wanted
+    store.close()
+    assert report.labels == Brought(added=7) and report.added == 3
+    roles = {use.path: use.role for use in report.fields}
+    assert {roles[name] for name in ("annotator", "kind", "preferred", "at")} == {"labels"}
+    assert list(map(said, read(again, "answers.jsonl"))) == list(
+        map(said, read(made, "answers.jsonl"))
+    )
+
+
+def said(record: dict[str, Any]) -> tuple[Any, ...]:
+    better = record["preferred"]
+    text = None if better is None else record["answers"][better]["text"]
+    names = ("id", "question", "annotator", "kind", "comment", "at")
+    return (*(record[name] for name in names), text)
 
 
 @pytest.mark.parametrize("format", BEST)

@@ -42,7 +42,15 @@ def prodigy_hashed(who: str, side: str, item: str) -> dict:
     return prodigy(who, side, item, _task_hash=item)
 
 
-FORMATS = [potato, label_studio, prodigy, prodigy_hashed]
+def studio(who: str, side: str, item: str) -> dict:
+    return {
+        "pair": 1, "id": item, "images": ["a.png"], "question": f"Which {item}?", "annotator": who,
+        "answers": [{"text": "It is red.", "author": "m"}, {"text": "It is blue.", "author": "n"}],
+        "kind": "choose", "preferred": "AB".index(side), "at": "2026-01-02T03:04:05+00:00",
+    }  # fmt: skip
+
+
+FORMATS = [studio, potato, label_studio, prodigy, prodigy_hashed]
 VOTES = {"AB": None, "ABB": "It is blue.", "AAB": "It is red.", "BBB": "It is blue."}
 WANTED = {f"Which {votes}?": better for votes, better in VOTES.items()}
 

@@ -258,8 +258,10 @@ def test_packed_archives_beside_data_are_told(jsonl, folder, workspace):
     jsonl(QA)
     (folder / "images.zip").write_bytes(b"PK")
     (folder / "._rows.jsonl").write_bytes(b"what macOS leaves behind")
+    (folder / "labeling-interface.xml").write_text("<View/>")  # of the studio's own export
     reader = open_reader(str(folder), None, workspace, "data.train")
     told = {group.why: group.examples for group in reader.files(set())}
+    assert told["tells of the dataset, and has no rows"] == ("labeling-interface.xml",)
     assert told["an archive beside the data is not unpacked"] == ("images.zip",)
     assert told["hidden"] == ("._rows.jsonl",) and reader.label == "JSONL file rows.jsonl"
 
