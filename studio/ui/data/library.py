@@ -385,8 +385,9 @@ def _checked(datasets: list[DatasetView], chosen: str | None) -> Changes:
     """The dataset looked at is the one a check is for, and to which a model writes."""
     if chosen is None:
         return {}
-    shown = gr.update(choices=[one.name for one in datasets], value=chosen)
-    return {"checked": shown, "written": shown}
+    names = [one.name for one in datasets]
+    # One each: Gradio takes the value out of an update, and the second use of it would have none.
+    return {part: gr.update(choices=names, value=chosen) for part in ("checked", "written")}
 
 
 def _label_button(datasets: list[DatasetView], chosen: str | None) -> Any:

@@ -67,6 +67,15 @@ def test_the_fields_always_say_what_is_shown(tab, library, source):
     assert untagged["tag"]["choices"] == [("Any tag", "")] and untagged["search"] == "2"
 
 
+def test_a_check_and_a_model_are_for_the_dataset_looked_at(tab, library, source):
+    imported(tab, source(1))
+    (dataset,) = tab.context.store.datasets()
+    shown = library.open(LibraryState().of(dataset.name), REQUEST)
+    checked, written = shown["checked"], shown["written"]
+    assert checked["value"] == written["value"] == dataset.name
+    assert checked is not written, "Gradio empties an update that it has sent"
+
+
 def test_ticked_rows_are_acted_on(tab, library, source):
     imported(tab, source(PAGE + 2))
     store = tab.context.store
