@@ -439,9 +439,12 @@ class Outcome:
                     "is another one", "are others"
                 )
                 found.append(f"{counted(number, thing)} {words if number == 1 else many}")
-        if counts["answers"] and not counts["pairs"]:
+        alike = counts["rows"] - counts["pairs"] - counts["failed"]
+        if counts["answers"] and alike > 0:
+            some = f"{counted(alike)} got no two different answers, so no pair"
+            none = "No row has two different answers"
             found.append(
-                "No row has two different answers: raise the temperature, or let two models write."
+                f"{some if counts['pairs'] else none}: raise the temperature, or let two models write."
             )
         if self.tells:
             found.append(f"Whoever labels may tell the writers apart: {'; '.join(self.tells)}.")

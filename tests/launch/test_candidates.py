@@ -22,6 +22,7 @@ from studio.evaluation.evaluation_request import Wanted
 from studio.evaluation.evaluation_store import EvaluationStore, request_stop
 from studio.launch.candidates import (
     Delivery,
+    Outcome,
     create_candidates,
     draws_of,
     outcome_of,
@@ -179,6 +180,12 @@ def test_answers_all_alike_make_no_pair_and_are_counted(workspace, store, monkey
     assert (counts["pairs"], counts["repeats"]) == (0, 2)
     (item,) = items(store)
     assert len(item.candidates) == 1 and item.pairs == ()
+
+
+def test_rows_whose_answers_are_alike_beside_others_are_told_with_the_remedy():
+    *_, told = Outcome({"rows": 8, "answers": 32, "pairs": 2, "failed": 1}).sentences
+    assert told.startswith("5 rows got no two different answers, so no pair: raise the temperature")
+    assert "raise" not in " ".join(Outcome({"rows": 3, "answers": 6, "pairs": 3}).sentences)
 
 
 def test_a_dataset_deleted_meanwhile_is_not_made_again_and_can_be_gone_on_with(workspace, store):

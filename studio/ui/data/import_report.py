@@ -17,7 +17,7 @@ from studio.annotation.library.imported_labels import GivenLabels
 from studio.core.plurals import counted
 from studio.data.sources.registry import LIBRARY
 from studio.ui.data import views as look
-from studio.ui.data.import_form import ImportForm, drop_area, images_offer, labels_wait
+from studio.ui.data.import_form import ImportForm, check_lead, drop_area, images_offer, labels_wait
 from studio.ui.data.source_tables import said
 from studio.ui.shared.page_scripts import hook
 from studio.ui.shell.navigation import Shell, go_to, link
@@ -29,6 +29,8 @@ DECISIONS = {
     "keep": ("Keep what is here", "data-changed-keep"),
     "new": ("Bring them in as new rows", "data-changed-new"),
 }
+STEPS = ("train", "decide_these", "label_these", "write_these", "write")
+"""Parts that lead on from the report."""
 WRITE = (
     "Let a model write some, to be labelled, or bring some in: answers that a model or people have "
     "written elsewhere come in by importing the same rows again "
@@ -137,6 +139,15 @@ class ImportReportPanel:
             "labels_too": _labels_too(report.given_labels),
             **self._steps(report.dataset, held, report.asks),
         }
+
+    def counted_anew(self, number: int, dataset: str, request: gr.Request) -> Changes:
+        """Say what can be done next with the rows as they are now: answered, judged or deleted."""
+        check_lead(self.form.context, request)
+        if not dataset:
+            return {}
+        status = self.form.importer.status
+        asks = status.number == number and status.report is not None and status.report.asks
+        return self._steps(dataset, self.form.context.store.next_steps(dataset), asks)
 
     def decided(self, changed: str, number: int, request: gr.Request) -> tuple[Any, ...]:
         """Repeat the import with what was decided about changed rows."""

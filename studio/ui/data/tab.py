@@ -16,7 +16,7 @@ from studio.ui.data import views as look
 from studio.ui.data.add_row import BLANK, AddForm, done
 from studio.ui.data.check_panel import build_check_panel
 from studio.ui.data.import_form import ImportForm, check_lead, outcome
-from studio.ui.data.import_report import ImportReportPanel
+from studio.ui.data.import_report import STEPS, ImportReportPanel
 from studio.ui.data.library import ACTIONS, ANY, Changes, Library
 from studio.ui.data.state import AGREEMENTS, LABELS, MARKS, ORDERS, LibraryState, PageLook
 from studio.ui.shared.html import empty
@@ -191,6 +191,8 @@ class DataTab:
             self._on(event, library.narrow, [state, *fields])
         self._on(self.clear.click, library.clear, [state])
         self._on(self.rows_of.change, library.rows_of, [state, self.rows_of])
+        of_report = [self.done.shown, self.done.dataset]
+        self._on(self.rows_of.change, self.done.counted_anew, of_report, STEPS)
         self._on(parts["next"].click, library.forward, [state])
         self._on(parts["previous"].click, library.back, [state])
         self._on(self.close_item.click, library.close, [state])

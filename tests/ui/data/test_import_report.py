@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import gradio as gr
 import pytest
 
+from studio.annotation import ItemFilter
 from studio.annotation.library.dataset_next_steps import NextSteps
 from studio.annotation.library.import_job import ImportStatus
 from studio.annotation.library.import_report import ImportReport
@@ -22,6 +23,7 @@ from studio.cli.import_report import next_lines
 from studio.data.schema import BadRow
 from studio.ui.data import views as look
 from studio.ui.data.import_form import ROLES, Typed
+from studio.ui.data.import_report import STEPS
 from studio.ui.data.item_view import detail
 from studio.ui.data.state import LibraryState
 from tests.preflight.conftest import drawing, saved
@@ -162,6 +164,13 @@ def test_rows_without_answers_are_told_how_they_get_some(tab, tmp_path):
     shown = start(tab, *typed(str(path), *FIELDS))
     assert not shown["train"]["visible"] and not shown["label_these"]["visible"]
     assert shown["write"]["visible"] and "1 row has no answer yet" in shown["write"]["value"]
+    at = (shown["shown"], shown["dataset"], REQUEST)
+    assert tab.done.counted_anew(*at)["write_these"]["visible"]
+    tab.context.store.delete(tab.context.store.ids())
+    now = tab.done.counted_anew(*at)  # rows have changed since: answered, or as here deleted
+    assert set(now) == set(STEPS) and not any(now[name]["visible"] for name in STEPS)
+    assert tab.done.counted_anew(0, "", REQUEST) == {}
+    tab.context.store.restore(tab.context.store.ids(ItemFilter(deleted=True)))
     path.write_text(
         json.dumps({"id": "1", "question": "How many?", "candidates": {"a": "1", "b": "2"}})
     )
