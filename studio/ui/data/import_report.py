@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from functools import partial
 from html import escape
@@ -13,11 +13,19 @@ import gradio as gr
 
 from studio.annotation.library.dataset_next_steps import NextSteps
 from studio.annotation.library.import_job import ImportStatus
-from studio.annotation.library.imported_labels import GivenLabels
+from studio.annotation.library.imported_labels import GivenLabels, check_names
+from studio.core.errors import InputError
 from studio.core.plurals import counted
 from studio.data.sources.registry import LIBRARY
 from studio.ui.data import views as look
-from studio.ui.data.import_form import ImportForm, check_lead, drop_area, images_offer, labels_wait
+from studio.ui.data.import_form import (
+    ImportForm,
+    check_lead,
+    drop_area,
+    images_offer,
+    labels_wait,
+    refusal,
+)
 from studio.ui.data.source_tables import said
 from studio.ui.shared.page_scripts import hook
 from studio.ui.shell.navigation import Shell, go_to, link
@@ -74,6 +82,13 @@ class ImportReportPanel:
                     for name, (words, element) in DECISIONS.items()
                 }
             parts["bring_new"] = self.decide["new"]
+            parts["labels_as"] = gr.Textbox(
+                label="Who they are here",
+                info="One line each: the name in the file = the name here. The same name is the same "
+                "person; give another one to somebody else. Without a line their labels stay out.",
+                visible=False,
+                elem_id="data-labels-as",
+            )
             parts["labels_too"] = _step("data-labels-too")
             parts["write"] = gr.HTML(elem_id="data-write", visible=False)
             with gr.Row(elem_classes="actions", elem_id="data-steps"):
@@ -98,10 +113,11 @@ class ImportReportPanel:
                 [going, self.parts["report"], self.begun, self.parts["changed"]],
                 **quick,
             )
+        labels = (self.parts["labels_too"], self.parts["labels_as"])
         self.parts["labels_too"].click(
             self.bring_labels,
-            self.shown,
-            [going, self.parts["report"], self.begun, self.parts["labels_too"]],
+            [self.shown, self.parts["labels_as"]],
+            [going, self.parts["report"], self.begun, *labels],
             **quick,
         )
         # In the queue: the page does not hear of a link's change in an answer that came at once.
@@ -137,6 +153,7 @@ class ImportReportPanel:
             "changed": gr.update(visible=report.asks),
             "bring_new": gr.update(visible=report.changed_count > 0),
             "labels_too": _labels_too(report.given_labels),
+            "labels_as": _labels_as(report.given_labels),
             **self._steps(report.dataset, held, report.asks),
         }
 
@@ -156,16 +173,19 @@ class ImportReportPanel:
             return gr.skip(), refused, gr.skip(), gr.skip()
         return going, gr.skip(), begun, gr.update(visible=False)
 
-    def bring_labels(self, number: int, request: gr.Request) -> tuple[Any, ...]:
-        """Repeat the import with the labels that came with the rows, all under their names."""
+    def bring_labels(self, number: int, typed: str, request: gr.Request) -> tuple[Any, ...]:
+        """Repeat the import with the labels that came with the rows, under the names typed."""
         status = self.form.importer.status
         report = status.report if status.number == number else None
         names = report.given_labels.refused if report else {}
-        options = {"labels": True, "labels_as": {name: name for name in names}}
+        try:
+            options = {"labels": True, "labels_as": _renamed(typed, names)}
+        except InputError as error:
+            return refusal(error), *(gr.skip(),) * 4
         going, refused, begun = self.form.repeat(request, number, options)
         if refused:
-            return gr.skip(), refused, gr.skip(), gr.skip()
-        return going, gr.skip(), begun, gr.update(visible=False)
+            return gr.skip(), refused, *(gr.skip(),) * 3
+        return going, gr.skip(), begun, *(gr.update(visible=False),) * 2
 
     def train(self, dataset: str) -> tuple[Any, Any]:
         """Go to Train with the rows of the dataset, by the method that they are made for."""
@@ -243,10 +263,32 @@ class ImportReportPanel:
 def _labels_too(given: GivenLabels) -> Any:
     """Return the button that brings labels which were left out."""
     if given.refused:
-        words = "They are the same people: bring their labels"
+        words = "Bring the labels under these names"
     else:
         words = f"Bring the {counted(sum(given.found.values()), 'label')} too"
     return gr.update(visible=labels_wait(given), value=words)
+
+
+def _labels_as(given: GivenLabels) -> Any:
+    """Return the field that says who the people are whose names somebody here has."""
+    lines = [f"{name}={name}" for name in given.refused]
+    return gr.update(visible=bool(lines), value="\n".join(lines), lines=max(1, len(lines)))
+
+
+def _renamed(typed: str, names: Collection[str]) -> dict[str, str]:
+    """Read lines OLD=NEW; a name may hold a `=` itself. Raises InputError."""
+    found: dict[str, str] = {}
+    for line in filter(None, map(str.strip, (typed or "").splitlines())):
+        old = next((n for n in sorted(names, key=len)[::-1] if line.startswith(f"{n}=")), None)
+        if old is None:
+            raise InputError(
+                f"{line[:80]!r} does not begin with a name of the file and “=”.",
+                remedy=f"The names are {', '.join(list(names)[:8])}.",
+                field="labels_as",
+            )
+        found[old] = line.removeprefix(f"{old}=").strip()
+    check_names(found)
+    return found
 
 
 def _deciding(panel: ImportReportPanel, changed: str) -> Callable[..., tuple[Any, ...]]:

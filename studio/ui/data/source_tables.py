@@ -274,7 +274,7 @@ def labels_left_out(done: ImportReport) -> str:
     if given.refused:
         name = next(iter(given.refused))
         lines.append(
-            "If they are other people, import with the command: python -m studio import … --labels "
+            "If they are other people, give other names below, or: python -m studio import … --labels "
             f"--labels-as {shlex.quote(f'{name}=OTHER NAME')}"
         )
     if given.found and not given.brought:

@@ -409,7 +409,7 @@ def test_with_logins_the_address_for_annotators_is_named(tab, source):
         (GivenLabels({"ana": 2, "bob": 1}), "Bring the 3 labels too", {}),
         (
             GivenLabels({"ana": 2}, {"ana": 2}, brought=True),
-            "They are the same people: bring their labels",
+            "Bring the labels under these names",
             {"ana": "ana"},
         ),
     ],
@@ -424,9 +424,27 @@ def test_labels_left_out_can_be_brought_afterwards(tab, upload, given, words, na
     shown = start(tab, *typed("upload:a", *FIELDS, upload=files.key))
     assert shown["labels_too"]["visible"] and shown["labels_too"]["value"] == words
     assert files.path.is_file(), "they are still to be read"
-    _, report, number, button = tab.done.bring_labels(shown["shown"], REQUEST)
-    assert report == gr.skip() and number == 2 and not button["visible"]
+    _, report, number, button, field = tab.done.bring_labels(
+        shown["shown"], shown["labels_as"]["value"], REQUEST
+    )
+    assert report == gr.skip() and number == 2
+    assert not button["visible"] and not field["visible"]
     (_, first), (_, second) = tab.form.importer.asked
     assert second == {**first, "labels": True, "labels_as": names}
     shown = tab.arrived(LibraryState(), 2, REQUEST)
     assert not shown["labels_too"]["visible"] and not files.folder.exists()
+
+
+def test_a_name_of_the_file_can_be_that_of_somebody_else(tab, upload):
+    files = upload({"pairs.jsonl": lines(1)})
+    given = GivenLabels({"ana": 2, "a=b": 1}, {"ana": 2, "a=b": 1}, brought=True)
+    report = ImportReport("pairs", "Preferences", given_labels=given)
+    tab.form.importer = Told(report, report)
+    shown = start(tab, *typed("upload:a", *FIELDS, upload=files.key))
+    assert shown["labels_as"]["visible"] and shown["labels_as"]["value"] == "ana=ana\na=b=a=b"
+    for wrong in ("bob=ana", "ana", "ana="):
+        refused, *rest = tab.done.bring_labels(shown["shown"], wrong, REQUEST)
+        assert "ana" in refused and rest == [gr.skip()] * 4
+    assert len(tab.form.importer.asked) == 1
+    tab.done.bring_labels(shown["shown"], " ana=ana-ls \n\na=b=c", REQUEST)
+    assert tab.form.importer.asked[1][1]["labels_as"] == {"ana": "ana-ls", "a=b": "c"}
