@@ -89,6 +89,7 @@ class ImportReportPanel:
                 visible=False,
                 elem_id="data-labels-as",
             )
+            parts["labels_refused"] = gr.HTML(elem_id="data-labels-refused", min_height=0)
             parts["labels_too"] = _step("data-labels-too")
             parts["write"] = gr.HTML(elem_id="data-write", visible=False)
             with gr.Row(elem_classes="actions", elem_id="data-steps"):
@@ -113,7 +114,7 @@ class ImportReportPanel:
                 [going, self.parts["report"], self.begun, self.parts["changed"]],
                 **quick,
             )
-        labels = (self.parts["labels_too"], self.parts["labels_as"])
+        labels = [self.parts[name] for name in ("labels_too", "labels_as", "labels_refused")]
         self.parts["labels_too"].click(
             self.bring_labels,
             [self.shown, self.parts["labels_as"]],
@@ -154,6 +155,7 @@ class ImportReportPanel:
             "bring_new": gr.update(visible=report.changed_count > 0),
             "labels_too": _labels_too(report.given_labels),
             "labels_as": _labels_as(report.given_labels),
+            "labels_refused": "",
             **self._steps(report.dataset, held, report.asks),
         }
 
@@ -181,11 +183,11 @@ class ImportReportPanel:
         try:
             options = {"labels": True, "labels_as": _renamed(typed, names)}
         except InputError as error:
-            return refusal(error), *(gr.skip(),) * 4
+            return *(gr.skip(),) * 5, refusal(error)
         going, refused, begun = self.form.repeat(request, number, options)
         if refused:
-            return gr.skip(), refused, *(gr.skip(),) * 3
-        return going, gr.skip(), begun, *(gr.update(visible=False),) * 2
+            return gr.skip(), refused, *(gr.skip(),) * 4
+        return going, gr.skip(), begun, *(gr.update(visible=False),) * 2, ""
 
     def train(self, dataset: str) -> tuple[Any, Any]:
         """Go to Train with the rows of the dataset, by the method that they are made for."""

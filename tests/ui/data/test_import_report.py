@@ -424,7 +424,7 @@ def test_labels_left_out_can_be_brought_afterwards(tab, upload, given, words, na
     shown = start(tab, *typed("upload:a", *FIELDS, upload=files.key))
     assert shown["labels_too"]["visible"] and shown["labels_too"]["value"] == words
     assert files.path.is_file(), "they are still to be read"
-    _, report, number, button, field = tab.done.bring_labels(
+    _, report, number, button, field, _ = tab.done.bring_labels(
         shown["shown"], shown["labels_as"]["value"], REQUEST
     )
     assert report == gr.skip() and number == 2
@@ -443,8 +443,8 @@ def test_a_name_of_the_file_can_be_that_of_somebody_else(tab, upload):
     shown = start(tab, *typed("upload:a", *FIELDS, upload=files.key))
     assert shown["labels_as"]["visible"] and shown["labels_as"]["value"] == "ana=ana\na=b=a=b"
     for wrong in ("bob=ana", "ana", "ana="):
-        refused, *rest = tab.done.bring_labels(shown["shown"], wrong, REQUEST)
-        assert "ana" in refused and rest == [gr.skip()] * 4
+        *rest, refused = tab.done.bring_labels(shown["shown"], wrong, REQUEST)
+        assert "ana" in refused and rest == [gr.skip()] * 5
     assert len(tab.form.importer.asked) == 1
     tab.done.bring_labels(shown["shown"], " ana=ana-ls \n\na=b=c", REQUEST)
     assert tab.form.importer.asked[1][1]["labels_as"] == {"ana": "ana-ls", "a=b": "c"}
