@@ -35,7 +35,7 @@ def test_sources_that_are_not_there_are_refused(workspace, spec):
     ("name", "content"),
     [
         ("rows.jsonl.gz", b"no gzip at all"),
-        ("cut.jsonl.gz", gzip.compress(bytes(100))[:-9]),
+        ("cut.jsonl.gz", gzip.compress(bytes(100), mtime=0)[:-9]),
         ("rows.parquet", b"no parquet at all"),
         ("rows.arrow", b"no arrow at all"),
         ("deep.json", b"[" * 100_000),
