@@ -40,10 +40,10 @@ def build(context: StudioContext) -> None:
     with gr.Tabs():
         with gr.Tab("Figures"):
             shown = gr.HTML(WORKING, elem_id="team-figures")
-        with gr.Tab("Decide", elem_id="team-decide"):
+        with gr.Tab("Decide", elem_id="team-decide") as decide:
             flagged = gr.HTML(elem_id="team-flagged", padding=False)
             gr.HTML(ROOT, js_on_load=on_load("adjudication"), apply_default_css=False)
-        with gr.Tab("Queue"):
+        with gr.Tab("Queue") as order:
             queue_parts, queue_actions = queue.build(context, dataset)
         with gr.Tab("Project", elem_id="team-project"):
             fields, guidelines, filled, save, message = _project_form()
@@ -60,14 +60,13 @@ def build(context: StudioContext) -> None:
     for opening in (context.shell.tab.select, refresh.click):
         opening(actions.choices, [dataset, last], dataset, **QUIET).then(
             actions.fill, form, everything, **WAITING
-        ).then(queue_actions.fill, dataset, queue_parts, **QUIET).then(
-            actions.flagged, dataset, flagged, **QUIET
         )
-    dataset.change(actions.flagged, dataset, flagged, **QUIET)
+    for looking in (decide.select, dataset.input):
+        looking(actions.flagged, dataset, flagged, **QUIET)
+    for looking in (order.select, dataset.input):
+        looking(queue_actions.fill, dataset, queue_parts, **QUIET)
     # The choice that comes while an earlier one is under way must not be dropped.
-    dataset.input(actions.fill, form, everything, trigger_mode="always_last", **WAITING).then(
-        queue_actions.fill, dataset, queue_parts, **QUIET
-    )
+    dataset.input(actions.fill, form, everything, trigger_mode="always_last", **WAITING)
     dataset.change(None, dataset, js=hook("adjudicate"))
     dataset.change(None, [dataset, last], last, js=hook("return-first-given"))
     save.click(actions.save, form, [message, filled, drafts], **QUIET)
