@@ -17,7 +17,7 @@ import { attachCheckReport } from "./library/check-report.js";
 import { attachImportEnd, attachImportTicker } from "./library/import-progress.js";
 import { attachOpenRow } from "./library/open-row.js";
 import { attachRowList } from "./library/row-list.js";
-import { attachUploadArea, offerSource } from "./library/upload-area.js";
+import { attachUploadArea } from "./library/upload-area.js";
 import { showWriteForm } from "./library/write-form.js";
 import { attachRoundList, confirmRoundDeletion } from "./rounds/round-list.js";
 import { startCurvePicture } from "./runs/curve-picture.js";
@@ -82,7 +82,6 @@ const hooks = {
   adjudicate,
   "label-dataset": labelDataset,
   "refresh-pairs": refreshPairs,
-  "offer-source": offerSource,
   "show-write-form": showWriteForm,
   "show-export-result": showExportResult,
   "what-is-shown": whatIsShown,

@@ -249,20 +249,3 @@ class UploadArea {
 export const attachUploadArea = (component) => {
   new UploadArea(component);
 };
-
-const UPLOADED = "upload:";
-
-/**
- * Returns what the field of the source holds after an upload came, came back or went.
- *
- * @param {string} offered As JSON what the server offers: `source`, and `typed` where it takes the
- *   place of what somebody typed too.
- * @param {string | null} source What the field holds now.
- * @returns {string}
- */
-export const offerSource = (offered, source) => {
-  const now = source ?? "";
-  const { source: wanted, typed } = JSON.parse(offered || '{"source": "", "typed": false}');
-  const own = now.trim() !== "" && !now.trim().startsWith(UPLOADED);
-  return own && !typed ? now : wanted;
-};

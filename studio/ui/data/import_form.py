@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,7 +22,7 @@ from studio.data.schema import BadRow
 from studio.ui.data import views as look
 from studio.ui.data.source_tables import ROLES, said
 from studio.ui.events.event_data import details, text
-from studio.ui.shared.page_scripts import hook, on_load
+from studio.ui.shared.page_scripts import on_load
 
 SAMPLE = "embedded:preferences"
 UPLOADED = "upload:"
@@ -139,7 +138,6 @@ class ImportForm:
         self.area = gr.HTML(
             drop_area(), js_on_load=on_load("upload-area"), elem_id="data-upload", padding=False
         )
-        self.offered = gr.Textbox("", visible=False)
         self.source = gr.Textbox(
             label="Source",
             placeholder="/path/to/pairs.jsonl, owner/name, exports/… or embedded:…",
@@ -208,36 +206,32 @@ class ImportForm:
         how: dict[str, Any] = {"show_progress": "minimal", "concurrency_limit": 4}
         for event in (self.preview_button.click, self.source.submit):
             event(self.preview, self.fields, filled, **how)
-        uploaded = self.area.submit(self.uploaded, None, [self.upload, self.offered], **quick)
-        # The page decides: what somebody typed while the answer was on its way stays.
-        uploaded.then(
-            None, [self.offered, self.source], self.source, js=hook("offer-source"), **quick
-        ).then(self.preview_upload, self.fields, filled, **how)
+        uploaded = self.area.submit(
+            self.uploaded, [self.source, self.upload], [self.upload, self.source], **quick
+        )
+        uploaded.then(self.preview_upload, self.fields, filled, **how)
         # Labels of one source are asked for; those of another one would come without being.
         for event in (self.source.change, self.upload.change):
             event(_untick, None, self.labels, **quick)
         started = [going, self.result, begun]
         self.import_button.click(self.start, self.fields, started, **quick)
 
-    def uploaded(self, event: gr.EventData, request: gr.Request) -> tuple[str, str]:
-        """Take over what was dropped, or that it was removed.
-
-        Returns:
-            The key of the upload, and as JSON what the field of the source is offered: `source`,
-            and `typed` where it takes the place of what somebody typed too.
-        """
+    def uploaded(
+        self, event: gr.EventData, request: gr.Request, source: str, upload: str
+    ) -> tuple[Any, Any]:
+        """Take over what was dropped, or that it was removed; what was typed as source stays."""
         key = text(event, "upload")
-        nothing = json.dumps({"source": "", "typed": False})
+        named = source.strip().startswith(UPLOADED)
         try:
             check_lead(self.context, request)
             if not key:
-                return "", nothing
+                return "", "" if named else gr.skip()
             files = self.uploads.find(self.context.user(request), key)
         except StudioError as error:
             log_told(error)
-            return "", nothing
-        again = bool(details(event).get("again"))
-        return key, json.dumps({"source": f"{UPLOADED}{files.label}", "typed": not again})
+            return "", "" if named else gr.skip()
+        keeps = details(event).get("again") and source.strip() and not named
+        return key, gr.skip() if keeps else f"{UPLOADED}{files.label}"
 
     def preview(self, request: gr.Request, *values: Any) -> tuple[Any, ...]:
         """Return what the source holds; on an error what was typed stays."""

@@ -55,9 +55,6 @@ def lines(count, **more):
     return "\n".join(map(json.dumps, rows)).encode()
 
 
-NOTHING_OFFERED = '{"source": "", "typed": false}'
-
-
 def start(tab, *values):
     """Import what the form holds; what its page shows at the end."""
     _, refused, number = tab.form.start(REQUEST, *values)
@@ -69,8 +66,7 @@ def start(tab, *values):
 def test_an_upload_is_imported_under_its_name_and_goes(tab, upload):
     files = upload({"pairs.jsonl": lines(3)})
     sent = event(upload=files.key)
-    key, offered = tab.form.uploaded(sent, REQUEST)
-    source = json.loads(offered)["source"]
+    key, source = tab.form.uploaded(sent, REQUEST, "", "")
     assert (key, source) == (files.key, "upload:pairs.jsonl")
     html, *_ = tab.form.preview_upload(REQUEST, *typed(source, *FIELDS, upload=key))
     assert "Recognised as: Preferences" in html and "3 rows" in html
@@ -131,20 +127,20 @@ def test_who_did_not_send_an_upload_cannot_read_it(tab, upload):
     tab.context.name = "bea"
     html, *_ = tab.form.preview(REQUEST, *typed("upload:x", *FIELDS, upload=files.key))
     assert "not here any more" in html
-    assert tab.form.uploaded(event(upload=files.key), REQUEST) == ("", NOTHING_OFFERED)
+    assert tab.form.uploaded(event(upload=files.key), REQUEST, "", "") == ("", gr.skip())
     tab.context.name, tab.context.lead = "ana", False
     _, refused, _ = tab.form.start(REQUEST, *typed("upload:x", *FIELDS, upload=files.key))
     assert "Only leads" in refused and files.path.is_file()
 
 
-def test_files_that_come_back_after_a_reload_do_not_replace_a_typed_source(tab, upload):
+def test_a_typed_source_stays_when_files_come_back_after_a_reload(tab, upload):
     files = upload({"a.jsonl": lines(1)})
-    key, offered = tab.form.uploaded(event(upload=files.key, again=True), REQUEST)
-    assert key == files.key
-    assert json.loads(offered) == {"source": "upload:a.jsonl", "typed": False}
-    assert json.loads(tab.form.uploaded(event(upload=files.key), REQUEST)[1])["typed"]
+    sent = event(upload=files.key, again=True)
+    assert tab.form.uploaded(sent, REQUEST, "owner/name", "") == (files.key, gr.skip())
+    assert tab.form.uploaded(sent, REQUEST, "", "")[1] == "upload:a.jsonl"
     removed = event(upload="", removed=files.key)
-    assert tab.form.uploaded(removed, REQUEST) == ("", NOTHING_OFFERED)
+    assert tab.form.uploaded(removed, REQUEST, "upload:a.jsonl", files.key) == ("", "")
+    assert tab.form.uploaded(removed, REQUEST, "owner/name", files.key) == ("", gr.skip())
 
 
 def test_the_next_steps_are_those_there_are(tab, source):
