@@ -205,10 +205,13 @@ class ImportForm:
         filled = self.filled
         how: dict[str, Any] = {"show_progress": "minimal", "concurrency_limit": 4}
         for event in (self.preview_button.click, self.source.submit):
-            event(self.preview, self.fields, filled, **how)
+            # Asked while an earlier one is under way, it is the later one that counts.
+            event(self.preview, self.fields, filled, trigger_mode="always_last", **how)
         uploaded = self.area.submit(
             self.uploaded, [self.source, self.upload], [self.upload, self.source], **quick
         )
+        # What is shown is of another upload; a preview asked for since then stays.
+        self.area.submit(lambda: "", None, self.result, **quick)
         uploaded.then(self.preview_upload, self.fields, filled, **how)
         # Labels of one source are asked for; those of another one would come without being.
         for event in (self.source.change, self.upload.change):
@@ -269,7 +272,7 @@ class ImportForm:
     def preview_upload(self, request: gr.Request, *values: Any) -> tuple[Any, ...]:
         """`preview` of what was just dropped; nothing when the source is another one."""
         if not Typed.of(values).source.strip().startswith(UPLOADED):
-            return ("", *(gr.skip(),) * (len(ROLES) + 5))
+            return (gr.skip(),) * (len(ROLES) + 6)
         return self.preview(request, *values)
 
     def _to_map(self, error: StudioError, typed: Typed, request: gr.Request) -> tuple[Any, ...]:
