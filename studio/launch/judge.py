@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from filelock import FileLock, Timeout
 
@@ -26,6 +26,7 @@ from studio.evaluation.judge import (
     judge_rows,
     question_version,
 )
+from studio.launch.opened_store import opened_store
 from studio.runs.store import RunStore
 
 PAIRS_AT_ONCE = 4
@@ -118,7 +119,7 @@ def run_judge(
         EndpointError: The endpoint fails; what was judged is kept.
     """
     name = judge_name(judge)
-    with _opened(workspace, store) as library, _alone(workspace, dataset, name):
+    with opened_store(workspace, store) as library, _alone(workspace, dataset, name):
         guidelines = library.team.guidelines(dataset)
         prompt = question_version(guidelines.version)
         waiting = library.judges.waiting(dataset, name, prompt)
@@ -206,7 +207,7 @@ def pairs_waiting(
     store: AnnotationStore | None = None,
 ) -> int:
     """Count the pairs that a judge has yet to judge. Raises NotFoundError."""
-    with _opened(workspace, store) as library:
+    with opened_store(workspace, store) as library:
         prompt = question_version(library.team.guidelines(dataset).version)
         return len(library.judges.waiting(dataset, judge_name(judge), prompt))
 
@@ -215,7 +216,7 @@ def judges_of(
     workspace: Workspace, dataset: str, *, store: AnnotationStore | None = None
 ) -> list[JudgeFigures]:
     """Measure every judge of a dataset. Raises NotFoundError."""
-    with _opened(workspace, store) as library:
+    with opened_store(workspace, store) as library:
         return [library.judges.figures(dataset, name) for name in library.judges.names(dataset)]
 
 
@@ -228,7 +229,7 @@ def count_judge(
         NotFoundError: There is no such dataset.
         InputError: It has judged nothing there.
     """
-    with _opened(workspace, None) as library:
+    with opened_store(workspace, None) as library:
         change = library.judges.count if counted else library.judges.uncount
         return change(who, dataset, judge)
 
@@ -263,12 +264,3 @@ def _alone(workspace: Workspace, dataset: str, judge: str) -> Iterator[None]:
             f"{judge} is judging {dataset!r} already, in another process.",
             remedy="Wait for its end, or stop it there.",
         ) from error
-
-
-@contextmanager
-def _opened(workspace: Workspace, store: AnnotationStore | None) -> Iterator[Any]:
-    if store is not None:
-        yield store
-        return
-    with closing(AnnotationStore(workspace.database_url)) as opened:
-        yield opened

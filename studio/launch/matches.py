@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,6 +23,7 @@ from studio.evaluation.match import ENDING, Match, MatchStore
 from studio.evaluation.match_pairs import MatchRows, pair_up
 from studio.evaluation.match_standing import Standing, standing_of
 from studio.evaluation.win_rate import Vote
+from studio.launch.opened_store import opened_store
 from studio.runs.store import RunStore
 
 LEAST, MOST = 2, 4
@@ -104,7 +104,7 @@ def _created(
     )
     matches.write(match)
     if found.rows:
-        with _opened(workspace, store) as library:
+        with opened_store(workspace, store) as library:
             with library.importing(match.dataset, source=SOURCE, on_change="keep") as batch:
                 batch.add_rows(found.rows)
             if overlap > 1:
@@ -125,7 +125,7 @@ def match_standing(
     match = MatchStore(workspace).get(match_id)
     if not match.pairs:
         return standing_of(match, [])
-    with _opened(workspace, store) as library:
+    with opened_store(workspace, store) as library:
         try:
             records = library.answers(match.dataset, excluded=bool(match.unasked))
         except NotFoundError as error:
@@ -182,7 +182,7 @@ def close_match(
             f"Match {match.match_id} was cut short while it was made.",
             remedy="Make it again from its evaluation first: it goes on where it stopped.",
         )
-    with _opened(workspace, store) as library:
+    with opened_store(workspace, store) as library:
         waiting = list(
             library.every(ItemFilter(dataset=match.dataset, labelled=False, excluded=False))
         )
@@ -226,7 +226,7 @@ def delete_match(
     workspace.matches.mkdir(parents=True, exist_ok=True)
     with FileLock(workspace.matches / ".making.lock", timeout=60):
         dataset = dataset_of(found)
-        with _opened(workspace, store) as library:
+        with opened_store(workspace, store) as library:
             waiting = library.ids(ItemFilter(dataset=dataset, labelled=False, excluded=False))
             library.exclude(waiting)
             labelled = library.count(ItemFilter(dataset=dataset, labelled=True))
@@ -307,12 +307,3 @@ def _vote(record: dict[str, Any], row: str) -> Vote:
     names = tuple(answer["author"] for answer in record["answers"])
     winner = None if record["kind"] != "choose" else names[record["preferred"]]
     return Vote(row, record["annotator"], (names[0], names[1]), winner)
-
-
-@contextmanager
-def _opened(workspace: Workspace, store: AnnotationStore | None) -> Iterator[AnnotationStore]:
-    if store is not None:
-        yield store
-        return
-    with closing(AnnotationStore(workspace.database_url)) as opened:
-        yield opened

@@ -12,7 +12,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -38,6 +38,7 @@ from studio.launch.learning_curve import (
     learning_curve,
     write_point,
 )
+from studio.launch.opened_store import opened_store
 from studio.runs.store import Run, RunStore
 
 logger = logging.getLogger(__name__)
@@ -138,7 +139,7 @@ def order_queue(
         StoppedError: It made way for a run.
     """
     began = time.monotonic()
-    with _opened(workspace, store) as library, _alone(workspace, dataset):
+    with opened_store(workspace, store) as library, _alone(workspace, dataset):
         ensure_orderable(workspace, dataset)
         status = OrderStatus(
             "running",
@@ -408,12 +409,3 @@ def _alone(workspace: Workspace, dataset: str) -> Iterator[None]:
             f"The queue of {dataset!r} is being put into order already, in another process.",
             remedy="Wait for its end, or stop it there.",
         ) from error
-
-
-@contextmanager
-def _opened(workspace: Workspace, store: AnnotationStore | None) -> Iterator[Any]:
-    if store is not None:
-        yield store
-        return
-    with closing(AnnotationStore(workspace.database_url)) as opened:
-        yield opened
