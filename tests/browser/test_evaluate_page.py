@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 
 import pytest
 
@@ -17,6 +18,8 @@ from studio.runs.checkpoints import MARKER
 from studio.runs.decisions import decisions
 from studio.runs.held_out_result import HeldOutResult
 from studio.runs.status import update_status
+from studio.ui.runs import tab as runs_tab
+from studio.ui.runs.decision_card import card
 from tests.browser.annotate_steps import press, seen
 from tests.evaluation.answered_evaluations import answered
 from tests.ui.serving import opened, served
@@ -71,9 +74,9 @@ def judge(page):
     raise AssertionError("The pairs did not end.")
 
 
-def test_a_finished_run_is_judged_blind_and_accepted(window, context, run):
+def test_a_finished_run_is_judged_blind_and_accepted(window, context, run, monkeypatch):
     names = ("annotate", "runs", "evaluate")
-    with served(context, names) as address, opened(window, address, 30) as page:
+    with served(context, names) as address, opened(window, address, 60) as page:
         open_tab(page, "Runs")
         page.wait_for_selector(f"#run-head:has-text('{SENTENCE}')")
         page.wait_for_selector("#run-decision:has-text('nobody has judged its answers')")
@@ -101,10 +104,13 @@ def test_a_finished_run_is_judged_blind_and_accepted(window, context, run):
         page.wait_for_selector("#evaluation-match:has-text('is better')")
         open_tab(page, "Runs")
         page.wait_for_selector("#run-decision:has-text('wins 100 %')")
+        again = threading.Event()  # the refusal is read before the run is drawn after it
+        monkeypatch.setattr(runs_tab, "card", lambda *of: again.wait(20) and card(*of))
         page.locator("#run-accept").click()
         page.wait_for_selector(".toast-body:has-text('Why?')")
         page.locator("#run-reason").locator("input, textarea").fill("It reads charts")
-        page.locator("#run-accept").click()
+        page.locator("#run-accept").dblclick()
+        again.set()
         page.wait_for_selector("#run-head .chip:has-text('Accepted')")
         page.locator(".lineage summary").click()
         steps = page.locator(".lineage li .kind").all_inner_texts()

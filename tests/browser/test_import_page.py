@@ -228,6 +228,7 @@ def test_waiting_pairs_open_though_another_dataset_is_being_labelled(two_sets, p
 
     page.get_by_role("tab", name="Data", exact=True).click()
     page.locator(f"[data-dataset='{south}']").click()
+    page.wait_for_selector("#data-items:has-text('south 0?')")  # north's button says the same
     page.locator("#data-label:has-text('Label the 3 waiting pairs')").click()
     page.wait_for_selector(".an-question:has-text('south')")
     expect(page.locator(".an-select")).to_have_value(south)

@@ -180,8 +180,10 @@ class EvaluateTab:
         shell.tab.select(form.offers, None, form.offered, **quick)
         self.chosen.change(None, self.chosen, None, js=hook("name-evaluation"), **quick)
         turning = [self.page, *shown]
-        parts["list"].click(self.pick, [self.chosen, *looks], turning, **quick)
-        parts["rows"].click(self.turn, [self.chosen, *looks], turning, **quick)
+        # One after the other: the answer to the last click has to come last.
+        in_turn = {**queued, "concurrency_limit": 1}
+        parts["list"].click(self.pick, [self.chosen, *looks], turning, **in_turn)
+        parts["rows"].click(self.turn, [self.chosen, *looks], turning, **in_turn)
         # Only queued events tell the listeners of a state.
         parts["head"].click(self.to_run, None, [shell.show_run, shell.tabs], **queued)
         again = {**quick, "trigger_mode": "always_last"}

@@ -103,13 +103,14 @@ class RoundsTab:
         parts["beat"].tick(self.open, self.chosen, shown, **LOOK_AGAIN)
         shell.tab.select(self.open, self.chosen, shown, **quick)
         shell.tab.select(form.offers, None, form.offered, **quick)
-        parts["list"].click(self.pick, self.chosen, shown, **quick)
+        # One after the other: the answer to the last click has to come last.
+        parts["list"].click(self.pick, self.chosen, shown, **{**queued, "concurrency_limit": 1})
         # Only queued events tell the listeners of a state.
         parts["head"].click(self.to_run, None, [shell.show_run, shell.tabs], **queued)
         form.start.click(self.start, form.inputs, [form.trouble, *shown], **queued)
         self.buttons["step"].click(self.step, **acting)
         self.buttons["next"].click(self.go_round, **acting)
-        deciding = {**acting, "inputs": [self.chosen, self.reason]}
+        deciding = {**acting, "inputs": [self.chosen, self.reason], "trigger_mode": "always_last"}
         self.buttons["accept"].click(self.accept, **deciding)
         self.buttons["roll_back"].click(self.roll_back, **deciding)
         self.buttons["delete"].click(self.delete, **acting, js=hook("confirm-round-deletion"))

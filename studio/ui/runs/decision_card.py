@@ -13,7 +13,7 @@ from studio.api.context import StudioContext
 from studio.core.errors import StudioError
 from studio.launch.decision_card import DecisionCard, decide_about, decision_card
 from studio.launch.lineage import LineageStep, lineage
-from studio.runs.decisions import Decision, Verdict
+from studio.runs.decisions import Decision, Verdict, latest
 from studio.runs.run_names import without_times
 from studio.runs.status import ENDED
 from studio.ui.runs.state import RunSummary
@@ -77,7 +77,9 @@ class DecisionPanel:
                 store=self.context.store,
             )
         except StudioError as error:
-            say(error)
+            known = latest(self.context.workspace, run_id)
+            if (reason or "").strip() or known is None or known.verdict != verdict:
+                say(error)  # else the second half of a double click: it is done
             return False
         return True
 

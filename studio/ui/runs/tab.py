@@ -162,7 +162,10 @@ class RunsTab:
         links = [shell.show_run, self.followed]
         arriving = {**now, "inputs": [self.chosen, *looks, *links]}
         shell.tab.select(self.arrive, **arriving, js=hook("with-recalled-look"))
-        self.parts["list"].click(self.pick, [self.chosen, *looks], shown, **quick)
+        # One after the other: the answer to the last click has to come last.
+        self.parts["list"].click(
+            self.pick, [self.chosen, *looks], shown, **{**queued, "concurrency_limit": 1}
+        )
         self.parts["checkpoints"].click(self.go_back, **refusable)
         self.parts["compare"].input(self.show, **now)
         for part in (self.smoothing, self.log_scale):
@@ -179,6 +182,8 @@ class RunsTab:
         self.epochs.input(self.foretell, [self.chosen, self.epochs], parts["longer_note"], **quick)
         self.extend_button.click(self.extend, [self.chosen, self.epochs, *looks], shown, **queued)
         deciding = {**queued, "inputs": [self.chosen, self.decision.reason, *looks]}
+        # A refusal is on the page before the run is drawn again: what is typed then is asked anew.
+        deciding["trigger_mode"] = "always_last"
         for name in ("accept", "roll_back"):
             self.decision.buttons[name].click(
                 getattr(self, name), outputs=[*shown, self.decision.reason], **deciding

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, MutableMapping
 from dataclasses import replace
 from pathlib import Path
@@ -78,6 +79,7 @@ def build_page(context: StudioContext, names: tuple[str, ...] = tuple(TABS)) -> 
                     build(replace(context, shell=Shell(page, bar, tab, *links)))
         header.wire(page, bar, links[0])
     _unshown(page, links[0])
+    _heard(page)
     return page
 
 
@@ -90,6 +92,29 @@ def _unshown(page: gr.Blocks, nothing: gr.State) -> None:
     for event in page.fns.values():
         if event.show_progress == "hidden":
             event.show_progress_on = [nothing]
+
+
+def _heard(page: gr.Blocks) -> None:
+    """Let the last word of a field count, and every click on what a page draws itself.
+
+    By default Gradio drops, without a word, whatever comes while an earlier event of the same
+    handler is under way: the second of two choices, the end of what is typed, a click on another
+    card of a list. A button that begins something keeps that: it must not begin twice.
+    """
+    events = [event for event in page.fns.values() if event.fn is not None]
+    handlers = Counter(target for event in events for target in event.targets)
+    for event in events:
+        if event.trigger_mode != "once":
+            continue
+        sources = {(type(page.blocks.get(source)), name) for source, name in event.targets}
+        if sources and all(name == "input" for _, name in sources):
+            # To ask one handler again, Gradio asks all of the field: two that wait would take turns
+            # without an end.
+            alone = all(handlers[target] == 1 for target in event.targets)
+            event.trigger_mode = "always_last" if alone else "multiple"
+        elif sources and all(source is gr.HTML and name == "click" for source, name in sources):
+            # Which card it was comes with the click, so that none stands for another.
+            event.trigger_mode = "multiple"
 
 
 def build_app(context: StudioContext, names: tuple[str, ...] = tuple(TABS)) -> FastAPI:

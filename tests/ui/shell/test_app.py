@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 
+import gradio as gr
 import pytest
 from fastapi.testclient import TestClient
 
@@ -104,6 +105,33 @@ def test_what_events_report_to_and_read_stays_little(guarded):
     read = [len(event["inputs"]) for event in events if event["backend_fn"]]
     # Preview, import and what goes on from them read a field for each role that a column can have.
     assert max(read) <= 30 and sum(count > 20 for count in read) <= 5
+
+
+def test_no_choice_and_no_click_on_a_list_is_dropped_while_an_earlier_one_is_answered(context):
+    page = build_page(context)
+    heard = [
+        (type(page.blocks[source]), name, event.trigger_mode, page.blocks[source].elem_id)
+        for event in page.fns.values()
+        if event.fn is not None
+        for source, name in event.targets
+        if source in page.blocks
+    ]
+    fields = [mode for _, name, mode, _ in heard if name == "input"]
+    drawn = [mode for kind, name, mode, _ in heard if kind is gr.HTML and name == "click"]
+    assert len(fields) > 20 and len(drawn) > 8
+    assert "once" not in fields and set(drawn) == {"multiple"}
+    waiting = [
+        target
+        for event in page.fns.values()
+        if event.trigger_mode == "always_last" and event.fn is not None
+        for target in event.targets
+        if target[1] == "input"
+    ]
+    assert len(waiting) == len(set(waiting)), "two that wait ask each other without an end"
+    # A decision may be refused for want of its reason, a start must not come twice.
+    modes = {name: mode for *_, mode, name in heard}
+    assert {modes["run-accept"], modes["round-roll-back"]} == {"always_last"}
+    assert modes["evaluate-start"] == "once"
 
 
 def test_foreign_host_names_are_refused(context):
