@@ -430,13 +430,21 @@ def _read_answers(url: str, content: bytes, count: int) -> list[EndpointAnswer]:
     return [_read_answer(url, content, choice, known) for choice in choices[:count]]
 
 
+def _joined(parts: list[Any]) -> str | bool:
+    """The text of an answer in parts; False where one is no part, or says something else than text."""
+    if not all(isinstance(one, dict) for one in parts):
+        return False
+    texts = [one.get("text", "") for one in parts]
+    return "".join(texts) if all(isinstance(one, str) for one in texts) else False
+
+
 def _read_answer(url: str, content: bytes, choice: dict[str, Any], tokens: int) -> EndpointAnswer:
     message = choice.get("message")
     if not isinstance(message, dict):
         raise garbage_error(url, content, "a choice without a message")
     text = message.get("content")
     if isinstance(text, list):
-        text = "".join(str(one.get("text", "")) for one in text if isinstance(one, dict))
+        text = _joined(text)
     if text is None:
         text = message.get("refusal") or ""
     if not isinstance(text, str):

@@ -144,6 +144,13 @@ def test_key_is_sent_and_told_nobody(server, monkeypatch, caplog, waits):
         ((200, b'{"ok": 1}', {}), "nonsense", "no choices", False),
         ((200, b'{"choices": [{"text": 1}]}', {}), "nonsense", "without a message", False),
         ((200, b'{"choices": [{"message": {"content": 1}}]}', {}), "nonsense", "no text", False),
+        ((200, b'{"choices": [{"message": {"content": [1]}}]}', {}), "nonsense", "no text", False),
+        (
+            (200, b'{"choices": [{"message": {"content": [{"text": 1}]}}]}', {}),
+            "nonsense",
+            "no text",
+            False,
+        ),
         ((200, b'{"choices": []}', {}), "no answer", "is empty", True),
         (completion("x" * 100_001), "too long", "100,001 characters", True),
         ((200, b"x" * (8 * 2**20 + 1), {}), "too long", "more than 8 MB", True),
