@@ -66,6 +66,11 @@ class Reply(Iterator[Message]):
             raise decode_error(message["error"])
         return message
 
+    def cancel_part(self, part: int) -> None:
+        """Tell the child that one part is not wanted; the others go on."""
+        if not self._ended:
+            self._child.cancel(self.request_id, part)
+
     def close(self) -> None:
         """Stop listening; tell the child that the rest is not wanted."""
         if not self._ended:
@@ -186,8 +191,11 @@ class _Child:
         self._write({"id": request_id, "payload": payload})
         return Reply(self, request_id, messages)
 
-    def cancel(self, request_id: int) -> None:
+    def cancel(self, request_id: int, part: int | None = None) -> None:
         if request_id not in self._replies or not self.alive:
+            return
+        if part is not None:
+            self._write({"cancel": request_id, "part": part})
             return
         if self._spoke:  # while it still starts it cannot answer, and is not killed for that
             timer = threading.Timer(HEAR_SECONDS, self._give_up)

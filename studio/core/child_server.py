@@ -1,6 +1,7 @@
 """The child's side of a JSON-lines pipe; the studio's side is `studio.core.child_client`.
 
-Lines in: `{"id": 1, "payload": {…}}` starts a request, `{"cancel": 1}` ends it early.
+Lines in: `{"id": 1, "payload": {…}}` starts a request, `{"cancel": 1}` ends it early,
+`{"cancel": 1, "part": 2}` one part of it.
 Every cancel is answered by `{"id": 0, "heard": 1}`: who does not answer can do nothing any more.
 Lines out: `{"id": 1, …}` as often as the handler yields, then one with `"done": true`, or one
 with `"error": {"type", "message", "remedy", "field"}`. Nothing here imports torch.
@@ -34,6 +35,23 @@ class Request:
 
     payload: Message
     cancelled: threading.Event = field(default_factory=threading.Event)
+    _parts: dict[int, threading.Event] = field(default_factory=dict)
+
+    def part(self, number: int) -> threading.Event:
+        """Return the event that is set once nobody wants this part of the request any more."""
+        event = self._parts.setdefault(number, threading.Event())
+        if self.cancelled.is_set():
+            event.set()
+        return event
+
+    def cancel(self, part: int | None = None) -> None:
+        """Set the event of one part; None: of the request and all of its parts."""
+        if part is not None:
+            self.part(part).set()
+            return
+        self.cancelled.set()
+        for event in list(self._parts.values()):
+            event.set()
 
 
 Handler = Callable[[Request], Message | Generator[Message, None, Message | None]]
@@ -76,7 +94,7 @@ class _Server:
         if "cancel" in line:
             request = self._running.get(line["cancel"])
             if request is not None:
-                request.cancelled.set()
+                request.cancel(line.get("part"))
             self._send(0, {"heard": line["cancel"]})
             return
         request = Request(line["payload"])

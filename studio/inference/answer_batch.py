@@ -28,7 +28,7 @@ from studio.core.errors import DataError, StudioError
 from studio.data.schema import Message
 from studio.inference.chat_inputs import overlong, prompt_text
 from studio.inference.fair_lock import Turns
-from studio.inference.protocol import ChatDelta, Stopped
+from studio.inference.protocol import NOT_BEGUN, ChatDelta, Stopped
 from studio.inference.sampling import Sampling
 from studio.inference.token_text import TokenText
 from studio.models.answering.decoder import Decoder, TokenRow, Writing, obstacle
@@ -140,16 +140,19 @@ class BatchedAnswers:
                 self._tell(reason)
                 return None
             answers: list[_Answer] = []
-            refused: list[Arrival] = []
+            ended: list[Arrival] = []
             for number, column in columns.items():
+                if column.cancelled.is_set():
+                    ended.append((number, NOT_BEGUN))
+                    continue
                 try:
                     answers.append(self._answer(number, column))
                 except StudioError as error:
-                    refused.append((number, error))
+                    ended.append((number, error))
             if self._obstacle:
                 self._tell(self._obstacle)
                 return None
-            batch = AnswerBatch(self._loaded, self._shelf, self._turns, answers, refused)
+            batch = AnswerBatch(self._loaded, self._shelf, self._turns, answers, ended)
             try:
                 batch.read()
             except MEMORY_ERRORS as error:
@@ -228,12 +231,12 @@ class AnswerBatch:
         shelf: AdapterShelf,
         turns: Turns,
         answers: Sequence[_Answer],
-        refused: Sequence[Arrival],
+        ended: Sequence[Arrival],
     ) -> None:
         self._shelf = shelf
         self._turns = turns
         self._active = list(answers)
-        self._refused = refused
+        self._ended_before = ended
         self._decoder = Decoder(loaded.model, loaded.processor, self._forward)
         self._writing: Writing | None = None
         self._began = time.perf_counter()
@@ -248,7 +251,7 @@ class AnswerBatch:
 
         The model is nobody's between two tokens, so an iterator that is dropped holds nothing.
         """
-        yield from self._refused
+        yield from self._ended_before
         while self._active and self._writing is not None:
             going, tokens = [], []
             for place, answer in enumerate(self._active):

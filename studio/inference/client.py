@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -119,13 +119,19 @@ class InferenceClient:
                 yield _delta(message)
 
     def compare(
-        self, requests: Sequence[ChatRequest]
+        self,
+        requests: Sequence[ChatRequest],
+        unwanted: Callable[[int], bool] = lambda _number: False,
     ) -> Iterator[tuple[int, ChatDelta | StudioError]]:
         """Several answers at a time: (number of the request, what came for it).
 
         An error ends its own answer only. Closing the iterator early cancels all of them; so
         that this is noticed soon, something comes at least every `TICK_SECONDS`, if only an
         empty delta.
+
+        Args:
+            unwanted: Says of a number whether its answer alone is to end; asked whenever
+                something has come. Its last delta still comes.
         """
         yield 0, self._starting()
         arrived: _Arrived = queue.SimpleQueue()
@@ -135,7 +141,11 @@ class InferenceClient:
             reply = self._worker.request({"kind": "compare", "compare": asked})
             try:
                 threads.submit(_listen, reply, len(requests), arrived)
+                stopped: set[int] = set()
                 while True:
+                    for number in filter(unwanted, open_answers - stopped):
+                        stopped.add(number)
+                        reply.cancel_part(number)
                     number, what = _next(arrived)
                     if what is None:
                         return

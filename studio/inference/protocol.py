@@ -69,6 +69,10 @@ class ChatDelta:
     stopped: Stopped = ""
 
 
+NOT_BEGUN = ChatDelta(done=True, stopped="cancelled")
+"""The end of an answer that was stopped before its prompt was read."""
+
+
 def why_empty(tokens: int, stopped: str) -> str:
     """Return how an answer ended in which nothing can be seen: one sentence.
 

@@ -21,7 +21,13 @@ from studio.data.image_store import ImageStore
 from studio.inference.answer_batch import Column
 from studio.inference.engine import Engine
 from studio.inference.model_choice import Answerer, resolve
-from studio.inference.protocol import ChangeRequest, ChatDelta, ChatRequest, LoadRequest
+from studio.inference.protocol import (
+    NOT_BEGUN,
+    ChangeRequest,
+    ChatDelta,
+    ChatRequest,
+    LoadRequest,
+)
 from studio.models.image_features.lazy_images import ImageRef
 from studio.models.log_levels import quiet_libraries
 from studio.models.memory_check import MemoryUse, refuse_if_too_large
@@ -91,11 +97,15 @@ class InferenceHandler:
         for number, chat in enumerate(chats):
             try:
                 answerer = resolve(self._runs, chat.model, chat.run)
-                columns[number] = self._column(chat, answerer, request.cancelled)
+                columns[number] = self._column(chat, answerer, request.part(number))
                 models[number] = answerer.model
             except StudioError as error:
                 yield _arrived(number, error)
         for model, numbers in _of_one_base(models):
+            if all(columns[number].cancelled.is_set() for number in numbers):
+                for number in numbers:  # its model is not loaded to say nothing
+                    yield _arrived(number, NOT_BEGUN)
+                continue
             try:
                 self._make_room(model)
                 arriving = self._engine.compare(model, [columns[number] for number in numbers])

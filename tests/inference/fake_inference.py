@@ -50,7 +50,7 @@ def chat(request):
 
 def compare(request):
     for number, asked in enumerate(request.payload["compare"]):
-        answer = chat(Request({"chat": asked}, request.cancelled))
+        answer = chat(Request({"chat": asked}, request.part(number)))
         try:
             while True:
                 yield {"number": number, "delta": next(answer)}

@@ -125,6 +125,27 @@ def test_a_stopped_column_leaves_and_the_other_goes_on(
     assert texts[1] == expected[0]
 
 
+def test_a_column_stopped_before_its_turn_is_not_read(
+    engine: Engine, image: Image.Image, second: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    columns = [
+        Column(folder, SHORT, [image], Sampling(max_new_tokens=8)) for folder in (None, second)
+    ]
+    expected = alone(monkeypatch, engine, columns[1:])
+    columns[0].cancelled.set()
+    read: list[int] = []
+    begin = Decoder.begin
+    monkeypatch.setattr(
+        Decoder, "begin", lambda self, rows: read.append(len(rows)) or begin(self, rows)
+    )
+
+    texts, last = told(engine, columns)
+
+    assert read == [1]
+    assert texts == ["", expected[0]]
+    assert last[0] == ChatDelta(done=True, stopped="cancelled")
+
+
 def test_others_may_use_the_model_between_two_tokens(
     engine: Engine, image: Image.Image, trained: Path, second: Path, monkeypatch
 ) -> None:

@@ -94,6 +94,19 @@ def test_dropping_the_answer_cancels_the_generation(
     assert text_of(list(client.chat(ask("again")))) == "base says again"
 
 
+def test_one_answer_of_several_is_stopped_alone(
+    client: InferenceClient, worker: PipeWorker
+) -> None:
+    begun: set[int] = set()
+    texts = {0: "", 1: ""}
+    for number, delta in client.compare([ask("forever"), ask("hi", run="r2")], begun.__contains__):
+        texts[number] += delta.text
+        begun |= {0} if delta.text else set()
+
+    assert texts[1] == "r2 says hi"
+    assert worker.log.read_text().count("cancelled") == 1
+
+
 def test_unloading_is_refused_while_somebody_is_answered(client: InferenceClient) -> None:
     answer = client.chat(ask("forever"))
     next(delta for delta in answer if delta.text)

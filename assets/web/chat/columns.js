@@ -47,6 +47,7 @@ export const attachChatColumns = ({ element, trigger }) => {
     if (!button) return;
     const { act, turn, place } = button.dataset;
     if (act === "copy") void copyAnswer(button);
+    else if (act === "stop") trigger("stop", { turn, place });
     else if (act !== "retry" || confirmed(button)) {
       trigger("click", { act, turn, place });
       if (act === "edit") focusQuestion();

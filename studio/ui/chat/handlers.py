@@ -236,6 +236,13 @@ class ChatHandlers:
         conversation.stop()
         return gr.Button("Stopping")
 
+    def stop_one(self, event: gr.EventData, conversation: ChatConversation) -> tuple[Any, ...]:
+        """End one column's answer while the others go on; returns conversation and columns."""
+        turn, place = conversation.turn(text(event, "turn")), number(event, "place")
+        if turn is not None and place is not None:
+            conversation.stop_one(turn, _key_at(conversation, turn, place))
+        return conversation, page(conversation)
+
     def clear(self, conversation: ChatConversation, request: gr.Request | None = None) -> Updates:
         """Begin anew with the same models and images; what was there stays in the list."""
         conversation.clear()
@@ -443,7 +450,9 @@ class ChatHandlers:
         answers = list(turn.answers.values())
         errors: list[StudioError] = []
         drawn = time.monotonic()
-        answering: Any = self.context.inference.compare(requests)
+        answering: Any = self.context.inference.compare(
+            requests, lambda number: answers[number].stopped
+        )
         with closing(answering) as arriving:
             for number, what in arriving:
                 if not conversation.wants(turn):

@@ -21,6 +21,7 @@ class ChatAnswer:
     """One model's answer to one turn, as far as it has come.
 
     Attributes:
+        stopped: Whether the person does not want the rest.
         ended: Whether the model itself ended it, or it reached its longest.
         why_empty: How it ended, of an answer in which nothing can be seen.
         tokens: How many it has, once it is there.
@@ -33,6 +34,7 @@ class ChatAnswer:
     stage: str = ""
     error: str = ""
     stats: str = ""
+    stopped: bool = False
     ended: bool = False
     why_empty: str = ""
     tokens: int | None = None
@@ -62,7 +64,7 @@ class ChatAnswer:
     def stop(self) -> None:
         """The user does not want the rest."""
         if self.open:
-            self.stage, self.stats = "", "stopped"
+            self.stage, self.stats, self.stopped = "", STOPPED["cancelled"], True
 
 
 @dataclass
@@ -187,6 +189,14 @@ class ChatConversation:
     def wants(self, turn: Turn) -> bool:
         """Return whether answers to `turn` are still to be written: not stopped, not cleared."""
         return any(kept is turn for kept in self.turns) and not turn.stopped
+
+    def stop_one(self, turn: Turn, key: str) -> None:
+        """End the answer of one model; the others go on."""
+        answer = turn.answers.get(key)
+        if answer is not None:
+            answer.stop()
+        if not any(answer.open for answer in turn.answers.values()):
+            turn.stopped = True
 
     def stop(self) -> None:
         """End the answers under way; whoever writes them sees it at the next step."""

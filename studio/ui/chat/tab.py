@@ -227,6 +227,14 @@ def _connect(handlers: ChatHandlers, widgets: Widgets, context: StudioContext) -
         concurrency_limit=AT_ONCE,
         show_progress="hidden",
     )
+    # An event of its own: `click` takes no other one while a retry of it is under way.
+    widgets.columns.stop(
+        handlers.stop_one,
+        widgets.conversation,
+        [widgets.conversation, widgets.columns],
+        queue=False,
+        show_progress="hidden",
+    )
     widgets.stop.click(handlers.stop, widgets.conversation, widgets.stop, queue=False)
     widgets.clear.click(
         handlers.clear, widgets.conversation, drawn, queue=False, show_progress="hidden"

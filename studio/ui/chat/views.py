@@ -84,6 +84,8 @@ def _turn(
         own = f'<div class="quiet">{escape(labels.get(key, key))}</div>{own}'
     if answer is not None and answer.text.strip() and not answer.open:
         own += _of_answer(answer, turn, key, place)
+    if answer is not None and answer.open and len(turn.answers) > 1:
+        own += _tools(turn, place, (("stop", "Stop this answer"),), "of-answer")
     said, by = turn.heard(key)
     if said and by != key and not turn.blind and (answer is None or answer.error):
         own += _of_another(said, labels.get(by, by))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from studio.api.context import StudioContext
@@ -47,7 +47,9 @@ class FakeInference:
         return InferenceStatus()
 
     def compare(
-        self, requests: Sequence[ChatRequest]
+        self,
+        requests: Sequence[ChatRequest],
+        unwanted: Callable[[int], bool] = bool,
     ) -> Iterator[tuple[int, ChatDelta | StudioError]]:
         self.asked = list(requests)
         try:

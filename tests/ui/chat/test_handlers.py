@@ -149,6 +149,35 @@ def test_stop_and_clear_end_the_answer_and_the_generation(
     assert "more" not in last[COLUMNS]
 
 
+def test_one_column_is_stopped_and_the_other_goes_on(tmp_path: Path, image: str) -> None:
+    chat = handlers(tmp_path)
+    conversation = ChatConversation()
+    said = {"turn": "", "place": 0}
+
+    def compare(_requests, unwanted):
+        yield 0, ChatDelta(text="first ")
+        yield 1, ChatDelta(text="second ")
+        said["turn"] = conversation.turns[-1].turn_id
+        assert page(conversation).count('data-act="stop"') == 2
+        _, drawn = chat.stop_one(gr.EventData(None, said), conversation)
+        assert drawn.count('data-act="stop"') == 1 and conversation.busy
+        assert [unwanted(0), unwanted(1)] == [True, False]
+        yield 0, ChatDelta(done=True, tokens=1, tokens_per_second=2.0, stopped="cancelled")
+        yield 1, ChatDelta(text="ends")
+        yield 1, ChatDelta(done=True, tokens=2, tokens_per_second=2.0, stopped="end")
+
+    chat.context.inference.compare = compare
+    *_, last = chat.ask(None, conversation, "Which?", [(image, None)], *chosen("run:r1", True))
+
+    assert [answer.text for answer in conversation.turns[0].answers.values()] == [
+        "first ",
+        "second ends",
+    ]
+    assert "1 token · 2.0 tokens/s · stopped" in last[COLUMNS]
+    assert 'data-act="vote"' in last[COLUMNS]
+    assert conversation.wants(conversation.turns[0])
+
+
 def test_a_stopped_answer_is_not_called_empty(tmp_path: Path, image: str) -> None:
     stopped = ChatDelta(done=True, tokens=0, tokens_per_second=0.0, stopped="cancelled")
     chat = handlers(tmp_path, stopped)
