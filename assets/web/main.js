@@ -11,8 +11,9 @@ import { attachChatColumns, startChatKeys } from "./chat/columns.js";
 import { attachChatList } from "./chat/conversation-list.js";
 import {
   askedEvaluation, attachEvaluationLink, attachEvaluationList, confirmEvaluationDeletion,
-  evaluationShown, nameEvaluation,
+  confirmMatchDeletion, evaluationShown, nameEvaluation,
 } from "./evaluate/evaluation-list.js";
+import { attachJudgeCounting } from "./evaluate/judge-counting.js";
 import { attachCheckReport } from "./library/check-report.js";
 import { attachImportEnd, attachImportTicker } from "./library/import-progress.js";
 import { attachOpenRow } from "./library/open-row.js";
@@ -63,6 +64,7 @@ const components = {
   "evaluation-changes": (component) => followChanges(component, EVALUATIONS),
   "evaluation-list": attachEvaluationList,
   "evaluation-link": attachEvaluationLink,
+  "judge-counting": attachJudgeCounting,
   "evaluate-errors": attachFormErrors,
   "round-changes": (component) => followChanges(component, ROUNDS),
   "round-list": attachRoundList,
@@ -93,6 +95,7 @@ const hooks = {
   "asked-evaluation": askedEvaluation,
   "name-evaluation": nameEvaluation,
   "confirm-evaluation-deletion": confirmEvaluationDeletion,
+  "confirm-match-deletion": confirmMatchDeletion,
   "confirm-round-deletion": confirmRoundDeletion,
   "show-level": showLevel,
   "show-method": showMethod,

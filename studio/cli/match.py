@@ -189,13 +189,7 @@ def _delete(place: Workspace, match_id: str, json: bool) -> int:
     if json:
         print_json(asdict(gone))
         return 0
-    say(f"Match {gone.match_id} is forgotten.")
-    if gone.labelled:
-        say(
-            f"{counted(gone.labelled, 'pair')} judged stay in the library, dataset {gone.dataset!r}."
-        )
-    if gone.excluded:
-        say(f"{counted(gone.excluded, 'pair')} not judged are excluded: nobody is asked any more.")
+    say(gone.sentence)
     return 0
 
 

@@ -221,7 +221,13 @@ def judges_of(
 
 
 def count_judge(
-    workspace: Workspace, dataset: str, judge: str, *, who: str, counted: bool = True
+    workspace: Workspace,
+    dataset: str,
+    judge: str,
+    *,
+    who: str,
+    counted: bool = True,
+    store: AnnotationStore | None = None,
 ) -> int:
     """Let a judge's judgements count as labels, or no longer; how many that changed.
 
@@ -229,7 +235,7 @@ def count_judge(
         NotFoundError: There is no such dataset.
         InputError: It has judged nothing there.
     """
-    with opened_store(workspace, None) as library:
+    with opened_store(workspace, store) as library:
         change = library.judges.count if counted else library.judges.uncount
         return change(who, dataset, judge)
 

@@ -11,6 +11,7 @@ import json
 import os
 import signal
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -140,7 +141,8 @@ def stop_judge(workspace: Workspace, dataset: str) -> None:
     """Stop the model that judges a dataset; what it has judged is kept."""
     job = judge_job(workspace, dataset)
     if job.state == "running":
-        os.kill(job.pid, signal.SIGINT)
+        with suppress(ProcessLookupError):  # it has just ended
+            os.kill(job.pid, signal.SIGINT)
 
 
 def judge_job(workspace: Workspace, dataset: str) -> JudgeJob:

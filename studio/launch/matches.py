@@ -23,6 +23,7 @@ from studio.evaluation.match import ENDING, Match, MatchStore
 from studio.evaluation.match_pairs import MatchRows, pair_up
 from studio.evaluation.match_standing import Standing, standing_of
 from studio.evaluation.win_rate import Vote
+from studio.launch.judge_job import stop_judge
 from studio.launch.opened_store import opened_store
 from studio.runs.store import RunStore
 
@@ -208,13 +209,25 @@ class DeletedMatch:
     labelled: int
     excluded: int
 
+    @property
+    def sentence(self) -> str:
+        """What became of it, for people."""
+        said = [f"Match {self.match_id} is forgotten."]
+        if self.labelled:
+            judged = counted(self.labelled, "pair")
+            said.append(f"{judged} judged stay in the library, dataset {self.dataset!r}.")
+        if self.excluded:
+            left = counted(self.excluded, "pair")
+            said.append(f"{left} not judged are excluded: nobody is asked any more.")
+        return " ".join(said)
+
 
 def delete_match(
     workspace: Workspace, match_id: str, *, store: AnnotationStore | None = None
 ) -> DeletedMatch:
     """Forget a match, also a damaged one, and ask nobody about its pairs any more.
 
-    What people said stays in its dataset; the evaluation can have another match then.
+    A model that judges it is stopped. What people said stays in its dataset; the evaluation can have another match then.
 
     Raises:
         NotFoundError: There is no such match.
@@ -226,6 +239,7 @@ def delete_match(
     workspace.matches.mkdir(parents=True, exist_ok=True)
     with FileLock(workspace.matches / ".making.lock", timeout=60):
         dataset = dataset_of(found)
+        stop_judge(workspace, dataset)  # nobody wants its verdicts any more
         with opened_store(workspace, store) as library:
             waiting = library.ids(ItemFilter(dataset=dataset, labelled=False, excluded=False))
             library.exclude(waiting)

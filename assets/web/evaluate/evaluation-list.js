@@ -110,6 +110,22 @@ export const evaluationShown = (chosen, _, ...looks) => {
 };
 
 /**
+ * Asks before the match of the evaluation that is shown is deleted.
+ *
+ * @param {string} chosen
+ * @param {...any} looks
+ * @returns {any[]} Null for the evaluation when it shall stay.
+ */
+export const confirmMatchDeletion = (chosen, ...looks) => {
+  /** @type {HTMLElement | null} */
+  const shown = document.querySelector("#evaluation-match [data-match]");
+  const wanted = confirm(`Delete the match ${shown?.dataset.match ?? ""}? Pairs without a vote are `
+    + "excluded, and nobody is asked about them any more. What people said stays in the library; "
+    + "the win rate is shown no more.");
+  return [wanted ? chosen : null, ...looks];
+};
+
+/**
  * Asks before the evaluation that is shown is deleted.
  *
  * @param {string} chosen

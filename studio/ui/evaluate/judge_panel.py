@@ -9,11 +9,12 @@ import gradio as gr
 
 from studio.annotation.quality.confidence_interval import MeasuredFigure
 from studio.annotation.quality.judges import JudgeFigures
+from studio.annotation.records import is_judge
 from studio.api.context import StudioContext
-from studio.core.errors import StudioError
+from studio.core.errors import InputError, NotFoundError, StudioError
 from studio.core.plurals import counted
 from studio.evaluation.match import Match, MatchStore
-from studio.launch.judge import judges_of
+from studio.launch.judge import count_judge, judges_of
 from studio.launch.judge_job import (
     AskedJudge,
     JudgeJob,
@@ -26,12 +27,19 @@ from studio.runs.run_names import without_times
 from studio.ui.evaluate import state
 from studio.ui.evaluate.lead_check import refuse_others
 from studio.ui.shared.html import bar, notice, told
+from studio.ui.shared.page_scripts import on_load
 from studio.ui.shared.text_differences import safe
 
 FIELDS = ("judge_endpoint", "judge_model", "judge_key", "judge_limit")
-APART = (
-    "Kept apart from what people say: in no figure above, in no export. A lead can let it count: "
-    "python -m studio judge {dataset} --count {judge}"
+APART = "Kept apart from what people say: in no figure above, in no export, unless a lead lets it count."
+COUNTS = (
+    "The verdicts of {judge} become labels of the dataset {dataset} under its name: they go into its "
+    "agreement and exports, and fill places of people, so that a pair with as many labels as it needs is "
+    "handed to nobody else. The win rate of the match stays people's. It can be taken back at any time."
+)
+BACK = (
+    "The labels of {judge} are taken back from the dataset {dataset}: exports made from now on do not "
+    "have them, and pairs without other labels wait for people again. Its verdicts stay here."
 )
 
 
@@ -82,7 +90,9 @@ class JudgePanel:
                 self.stop = gr.Button(
                     "Stop it", size="sm", min_width=0, visible=False, elem_id="judge-stop"
                 )
-        parts["judges"] = gr.HTML(elem_id="evaluation-judges", min_height=0)
+        parts["judges"] = gr.HTML(
+            js_on_load=on_load("judge-counting"), elem_id="evaluation-judges", min_height=0
+        )
 
     @property
     def typed(self) -> list[Any]:
@@ -124,6 +134,28 @@ class JudgePanel:
             start_judge(
                 self.context.workspace, match.dataset, _asked(*typed), store=self.context.store
             )
+
+    def count(self, evaluation_id: str, judge: str, who: str, counts: bool) -> str:
+        """Let a judge's verdicts count as labels, or no longer; returns what came of it.
+
+        Raises:
+            StudioError: The match, its dataset or the judge is gone.
+        """
+        match = self._match(evaluation_id)
+        if match is None:
+            raise NotFoundError("This match is gone.", remedy="Choose another evaluation.")
+        if not is_judge(judge):
+            raise InputError("This is no judge.", remedy="Press the button beside its name.")
+        changed = count_judge(
+            self.context.workspace,
+            match.dataset,
+            judge,
+            who=who,
+            counted=counts,
+            store=self.context.store,
+        )
+        what = "count from now on" if counts else "are taken back"
+        return f"{counted(changed, 'label')} of {judge} {what}."
 
     def end(self, evaluation_id: str) -> None:
         """Stop the judge; what it said is kept."""
@@ -189,12 +221,23 @@ def judge_table(figures: list[JudgeFigures], match: Match) -> str:
             f'<td data-name="{safe(name)}">{text}</td>'
             for name, text in zip(names, said, strict=True)
         )
-        counts = "<span class='quiet'> counts as labels</span>" if one.counted else ""
-        body += f'<tr><th scope="row">{safe(one.judge)}{counts}</th>{cells}</tr>'
-    apart = APART.format(dataset=f'"{match.dataset}"', judge=figures[0].judge)
+        body += f'<tr><th scope="row">{safe(one.judge)}{_counting(one, match)}</th>{cells}</tr>'
     return (
         f'<div class="figures"><table><thead><tr><th scope="col"></th>{heads}</tr></thead>'
-        f'<tbody>{body}</tbody></table></div><p class="quiet">With 95 % intervals. {safe(apart)}</p>'
+        f'<tbody>{body}</tbody></table></div><p class="quiet">With 95 % intervals. {safe(APART)}</p>'
+    )
+
+
+def _counting(one: JudgeFigures, match: Match) -> str:
+    """Draw whether a judge's verdicts count as labels, and the button that changes it."""
+    act, word, text = (
+        ("uncount", "Take back", BACK) if one.counted else ("count", "Let it count", COUNTS)
+    )
+    means = safe(text.format(judge=one.judge, dataset=repr(match.dataset)))
+    said = "<span class='quiet'>counts as labels</span>" if one.counted else ""
+    return (
+        f'{said}<button class="small" data-act="{act}" data-judge="{safe(one.judge)}" '
+        f'title="{means}" data-means="{means}">{word}</button>'
     )
 
 

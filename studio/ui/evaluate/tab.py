@@ -8,12 +8,20 @@ from typing import Any
 import gradio as gr
 
 from studio.api.context import StudioContext
-from studio.core.errors import StudioError
+from studio.core.errors import ConflictError, StudioError
+from studio.core.plurals import counted
 from studio.evaluation.evaluation import Evaluation
 from studio.evaluation.match import Match, MatchStore
 from studio.evaluation.row_filters import FILTERS, RowFilter, filter_rows
 from studio.launch.evaluation_to_library import send_rows
-from studio.launch.matches import LEAST, MOST, close_match, create_match, match_standing
+from studio.launch.matches import (
+    LEAST,
+    MOST,
+    close_match,
+    create_match,
+    delete_match,
+    match_standing,
+)
 from studio.ui.evaluate import state, views
 from studio.ui.evaluate.form import TYPED, EvaluationForm
 from studio.ui.evaluate.judge_panel import FIELDS as JUDGE_FIELDS
@@ -22,7 +30,7 @@ from studio.ui.evaluate.lead_check import refuse_others
 from studio.ui.evaluate.state import EvaluationReader
 from studio.ui.events.event_data import number, text
 from studio.ui.events.field_values import remembers
-from studio.ui.shared.html import LOADING, notice, say, told
+from studio.ui.shared.html import LOADING, inform, notice, say, told
 from studio.ui.shared.page_scripts import hook, on_load
 from studio.ui.shared.unchanged_parts import ShownParts, carry, word_of
 from studio.ui.shell.change_notification import LOOK_AGAIN, evaluations_word, mark
@@ -36,6 +44,7 @@ ACTIONS = (
     ("resume", "Go on", "secondary"),
     ("blind", "Blind match", "primary"),
     ("close", "End the judging", "secondary"),
+    ("forget", "Delete the match", "secondary"),
     ("delete", "Delete", "secondary"),
 )
 LABELS = {
@@ -198,6 +207,8 @@ class EvaluateTab:
         matching = {**acting, "inputs": [self.chosen, self.people, self.with_seen, *looks]}
         self.buttons["blind"].click(self.blind, **matching)
         self.buttons["delete"].click(self.delete, **acting, js=hook("confirm-evaluation-deletion"))
+        self.buttons["forget"].click(self.forget, **acting, js=hook("confirm-match-deletion"))
+        parts["judges"].click(self.count_judge, **acting)
         self.judging.wire(self.chosen, quick, queued)
         asked = {**acting, "inputs": [self.chosen, *self.judging.typed, *looks]}
         self.judging.start.click(self.begin_judge, **asked).then(
@@ -367,6 +378,7 @@ class EvaluateTab:
             "resume": one.status.state in ("stopped", "failed"),
             "blind": makable and _can_match(one, match),
             "close": match is not None and match.state == "open",
+            "forget": match is not None or not makable,
             "delete": one.status.state != "running",
         }
         return [gr.update(visible=visible[name]) for name in self.buttons]
@@ -421,6 +433,35 @@ class EvaluateTab:
 
         return self._act(request, end, chosen, looks)
 
+    def forget(self, request: gr.Request, chosen: str | None, *looks: Any) -> tuple[Any, ...]:
+        """Delete the match, also a damaged one; None is what a refused confirmation sends."""
+        if chosen is None:
+            return (gr.skip(),) * self._width
+
+        def remove(evaluation_id: str) -> None:
+            matches = MatchStore(self.context.workspace)
+            found = matches.of_evaluation(evaluation_id)
+            damaged = () if found else matches.damaged(evaluation_id)
+            for match_id in [found.match_id] if found else damaged[:1]:
+                gone = delete_match(self.context.workspace, match_id, store=self.context.store)
+                who, kept = self.context.user(request), {"labelled": gone.labelled}
+                self.context.store.team.note(who, "match deleted", gone.dataset, kept)
+                inform(gone.sentence)
+
+        return self._act(request, remove, chosen, looks)
+
+    def count_judge(
+        self, event: gr.EventData, request: gr.Request, chosen: str, *looks: Any
+    ) -> tuple[Any, ...]:
+        """Let a judge's verdicts count as labels of the match's dataset, or take them back."""
+        judge, counts = text(event, "judge"), text(event, "act") == "count"
+
+        def change(evaluation_id: str) -> None:
+            who = self.context.user(request)
+            inform(self.judging.count(evaluation_id, judge, who, counts))
+
+        return self._act(request, change, chosen, looks)
+
     def begin_judge(self, request: gr.Request, chosen: str, *typed: Any) -> tuple[Any, ...]:
         """Let a model judge the pairs of the match, in a process of its own."""
         asked, looks = typed[: len(JUDGE_FIELDS)], typed[len(JUDGE_FIELDS) :]
@@ -437,7 +478,18 @@ class EvaluateTab:
         """Remove the evaluation; None is what a refused confirmation sends."""
         if chosen is None:
             return (gr.skip(),) * self._width
-        return self._act(request, self.reader.store.delete, chosen, looks)
+        return self._act(request, self._remove, chosen, looks)
+
+    def _remove(self, evaluation_id: str) -> None:
+        """Delete an evaluation whose answers nobody judges. Raises StudioError."""
+        match = MatchStore(self.context.workspace).of_evaluation(evaluation_id)
+        if match is not None:
+            raise ConflictError(
+                f"This evaluation has a match: {counted(len(match.pairs), 'pair')} of its answers, "
+                f"dataset {match.dataset!r}.",
+                remedy="Delete the match first; what people said stays in the library.",
+            )
+        self.reader.store.delete(evaluation_id)
 
     def _act(
         self, request: gr.Request | None, action: Any, chosen: str, looks: tuple[Any, ...]

@@ -298,7 +298,8 @@ def match_view(match: Match | None, standing: Standing | None, trouble: str = ""
         parts += [f"<p>{safe(sentence)}</p>" for sentence in said]
         parts += [_pair(pair) for pair in standing.pairs if pair.rate.votes]
         parts.append(_left_out(standing))
-    return f'<div class="match" data-imported="{safe(match.dataset)}">{"".join(parts)}</div>'
+    marks = f'data-imported="{safe(match.dataset)}" data-match="{safe(match.match_id)}"'
+    return f'<div class="match" {marks}>{"".join(parts)}</div>'
 
 
 def damaged_match(names: Sequence[str]) -> str:
@@ -309,10 +310,11 @@ def damaged_match(names: Sequence[str]) -> str:
         "A match cannot be read",
         f"The file of match {', '.join(names[:3])} is damaged, and it may be this evaluation's: no "
         "second one is made beside it. What people said is in the library.",
-        f"Bring the file back from a backup, or forget it: python -m studio match --delete {names[0]}",
+        f"Bring the file back from a backup, or press Delete the match; in a terminal: "
+        f"python -m studio match --delete {names[0]}",
         tone="warn",
     )
-    return f'<div class="match">{said}</div>'
+    return f'<div class="match" data-match="{safe(names[0])}">{said}</div>'
 
 
 def _made(match: Match) -> str:

@@ -91,6 +91,11 @@ def told(error: StudioError) -> str:
     return notice(error.message, error.remedy, tone="bad")
 
 
+def inform(sentence: str) -> None:
+    """Say what was done, as a passing message; as `say`, of queued events only."""
+    gr.Info(escape(sentence))
+
+
 def say(error: StudioError) -> None:
     """Show an error as a passing message; Gradio renders these as HTML, so it is escaped.
 

@@ -11,7 +11,7 @@ from studio.launch.judge_job import judge_job
 from studio.ui.evaluate import tab as module
 from tests.evaluation.answered_evaluations import answered
 from tests.models.endpoint_stand_in import completion, stand_in
-from tests.ui.evaluate.evaluate_tab import view, visible
+from tests.ui.evaluate.evaluate_tab import Clicked, view, visible
 
 LOOK = ("all", "", None, None, 0)
 ANSWERS = {"base": ["<b>no</b>", "no", "no"], "tuned": ["0", "1", "2"]}
@@ -41,7 +41,9 @@ def ended(tab, dataset):
     raise AssertionError("The judge did not end.")
 
 
-def test_a_judge_says_what_leaves_judges_beside_people_and_is_measured(tab, said, server):
+def test_a_judge_says_what_leaves_judges_beside_people_and_is_measured(
+    tab, said, server, monkeypatch
+):
     name = answered(tab.context.workspace, ANSWERS).evaluation_id
     told, start = tab.judging.tell(None, name, server.url, "vlm", "", None)
     assert "There is no match" in told and not start["visible"]
@@ -76,6 +78,22 @@ def test_a_judge_says_what_leaves_judges_beside_people_and_is_measured(tab, said
     told, start = tab.judging.tell(None, name, server.url, "vlm", "", None)
     assert "has judged every pair" in told and not start["visible"]
     assert said == []
+
+    told = []
+    monkeypatch.setattr(module, "inform", told.append)
+    count = Clicked(judge="judge:vlm", act="count")
+    assert 'data-act="count"' in shown["judges"] and "The win rate of the match" in shown["judges"]
+    shown = view(tab.count_judge(count, None, name, *LOOK))
+    assert "counts as labels" in shown["judges"] and 'data-act="uncount"' in shown["judges"]
+    assert "3 votes of programs not counted among people" in shown["match"]
+    shown = view(tab.count_judge(Clicked(judge="judge:vlm", act="uncount"), None, name, *LOOK))
+    assert 'data-act="count"' in shown["judges"]
+    assert told == [
+        "3 labels of judge:vlm count from now on.",
+        "3 labels of judge:vlm are taken back.",
+    ]
+    tab.count_judge(Clicked(judge="ana", act="count"), None, name, *LOOK)
+    assert "is no judge" in said.pop().message
 
 
 def test_a_server_that_is_not_there_is_a_sentence_and_what_was_judged_stays(tab, said, server):

@@ -157,10 +157,11 @@ def test_whoever_is_no_lead_changes_nothing(tab, said, monkeypatch):
     monkeypatch.setattr(type(tab.context), "is_lead", lambda *_: False)
     ana = object()
     assert "Only a lead" in tab.start(ana, *typed(), *LOOK)[1]
-    for act in (tab.stop, tab.resume, tab.close, tab.delete):
+    for act in (tab.stop, tab.resume, tab.close, tab.delete, tab.forget):
         act(ana, name, *LOOK)
+    tab.count_judge(Clicked(judge="judge:x", act="count"), ana, name, *LOOK)
     tab.blind(ana, name, 1, False, *LOOK)
-    assert len(said) == 5 and tab.context.supervisor.evaluations.calls == []
+    assert len(said) == 7 and tab.context.supervisor.evaluations.calls == []
     assert "Only a lead" in tab.send_to_library(ana, name, *LOOK[:-1], "x")[0]
     assert tab.reader.get(name) and MatchStore(tab.context.workspace).list() == []
     with pytest.raises(InputError):
@@ -219,16 +220,35 @@ def test_a_match_is_made_judged_and_ended(tab, said):
         "judge",
         "judge_box",
         "close",
+        "forget",
         "delete",
     }
     (match,) = MatchStore(tab.context.workspace).list()
     assert f'data-imported="{match.dataset}"' in shown["match"]
     shown = view(tab.close(None, name, *LOOK))
     assert "The judging has ended" in shown["match"] and visible(shown) == {
+        "forget",
         "delete",
         "judge_box",
     }
     assert said == []
+
+
+def test_a_match_is_deleted_before_its_evaluation(tab, said, monkeypatch):
+    name, told = scored(tab), []
+    monkeypatch.setattr(module, "inform", told.append)
+    tab.blind(None, name, 1, False, *LOOK)
+    (match,) = MatchStore(tab.context.workspace).list()
+    tab.delete(None, name, *LOOK)
+    assert "has a match: 2 pairs" in said.pop().message and tab.reader.get(name)
+    assert tab.forget(None, None, *LOOK)[0] == gr.skip(), "the confirmation was refused"
+    shown = view(tab.forget(None, name, *LOOK))
+    assert "Blind match" not in shown["match"] and visible(shown) == {"blind", "people", "delete"}
+    assert told == [f"Match {match.match_id} is forgotten. 2 pairs not judged are excluded: "
+                    "nobody is asked any more."]  # fmt: skip
+    assert tab.context.store.claim("ana", match.dataset) is None
+    tab.delete(None, name, *LOOK)
+    assert tab.reader.get(name) is None and said == []
 
 
 def test_rows_shown_go_to_the_library_with_who_answered_what(tab):
@@ -279,6 +299,8 @@ def test_a_match_that_cannot_be_read_is_said_and_no_second_one_offered(tab, said
     path.write_bytes(path.read_bytes()[:-20])
     shown = view(tab.show(name, *LOOK))
     assert f"match --delete {match.match_id}" in shown["match"]
-    assert visible(shown) == {"delete"}
+    assert visible(shown) == {"forget", "delete"}
     tab.blind(None, name, 1, False, *LOOK)
     assert "is damaged" in said[0].message
+    tab.forget(None, name, *LOOK)
+    assert visible(view(tab.show(name, *LOOK))) == {"blind", "people", "delete"}
