@@ -45,7 +45,7 @@ ACTIONS = (
     ("blind", "Blind match", "primary"),
     ("close", "End the judging", "secondary"),
     ("forget", "Delete the match", "secondary"),
-    ("delete", "Delete", "secondary"),
+    ("delete", "Delete the evaluation", "secondary"),
 )
 LABELS = {
     "all": "All rows",

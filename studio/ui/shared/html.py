@@ -93,7 +93,7 @@ def told(error: StudioError) -> str:
 
 def inform(sentence: str) -> None:
     """Say what was done, as a passing message; as `say`, of queued events only."""
-    gr.Info(escape(sentence))
+    gr.Info(escape(sentence), title="Done")
 
 
 def say(error: StudioError) -> None:
