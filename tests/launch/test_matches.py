@@ -72,6 +72,31 @@ def test_people_judge_blind_and_the_standing_follows(workspace, store):
     assert match_standing(workspace, made.match_id, store=store).pairs[0].rate.wins == 0
 
 
+def test_two_people_on_one_row_are_one_row_and_a_match_deleted_meanwhile_loses_no_vote(
+    workspace, store
+):
+    evaluation = answered(workspace, ANSWERS).evaluation_id
+    made = create_match(workspace, evaluation, store=store, overlap=2, who="lea")
+    ana, ben = store.claim("ana", made.dataset), store.claim("ben", made.dataset)
+    assert ana.pair_id == ben.pair_id, "with two votes a row both hold the first one"
+    judge(store, made.dataset, "ana", most=1)
+    judge(store, made.dataset, "ben", good=lambda text: not text.isdigit(), most=1)
+    standing = match_standing(workspace, made.match_id, store=store)
+    rate, people = standing.pairs[0].rate, standing.pairs[0].by_person
+    assert (standing.judged, rate.value) == (1, 0.5), "they disagree: one row, half a win"
+    assert (people["ana"].value, people["ben"].value) == (1.0, 0.0)
+
+    held = store.claim("ana", made.dataset)
+    gone = delete_match(workspace, made.match_id, store=store)
+    assert (gone.labelled, gone.excluded) == (1, 5)
+    event = LabelEvent(
+        key="late", pair_id=held.pair_id, annotator="ana", kind="tie", winner_id=None,
+        expected_version=held.version, shown_left_id=held.left.candidate_id,
+    )  # fmt: skip
+    store.save(event)
+    assert len(store.answers(made.dataset, excluded=True)) == 3
+
+
 def test_no_card_nor_veiled_row_tells_who_wrote_what(workspace, store):
     said = dict(zip(("first-run", "other-run"), ANSWERS.values(), strict=True))
     made = create_match(workspace, answered(workspace, said).evaluation_id, store=store)
