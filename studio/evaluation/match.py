@@ -12,6 +12,7 @@ import secrets
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal
 
@@ -55,6 +56,7 @@ class Match:
         unasked: Ids of the rows that nobody had judged when the judging was ended; who had one of
             them on the page then could still answer it.
         created: Seconds since the epoch; `who` made it, empty on a studio without logins.
+        about: The contestant that each pair has; empty where every two contestants are compared.
     """
 
     match_id: str
@@ -72,6 +74,13 @@ class Match:
     who: str = ""
     notes: tuple[str, ...] = ()
     unasked: tuple[str, ...] = ()
+    about: str = ""
+
+    @property
+    def compared(self) -> tuple[tuple[str, str], ...]:
+        """Which two contestants are compared."""
+        every = combinations(self.contestants, 2)
+        return tuple(two for two in every if not self.about or self.about in two)
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Match:

@@ -45,20 +45,22 @@ def pair_up(
     *,
     trained: Mapping[str, frozenset[str]],
     seed: str,
+    about: str = "",
 ) -> MatchRows:
-    """Make pairs of every two contestants' answers to each row.
+    """Make pairs of two contestants' answers to each row.
 
     Args:
         answered: By contestant and number of the row.
         trained: By contestant the images (sha256) it was trained on; such rows are left out.
         seed: Draws the order of answers and pairs, so that making it again gives the same.
+        about: The contestant that each pair has; empty: every two contestants make one.
     """
     found: list[Row] = []
     pairs: list[MatchPair] = []
     ties: list[MatchPair] = []
     left_out: Counter[str] = Counter()
     names = _distinct([row.external_id for row in rows])
-    every = list(combinations(contestants, 2))
+    every = [two for two in combinations(contestants, 2) if not about or about in two]
     for number, row in enumerate(rows):
         draw = random.Random(f"{seed}:{number}")
         order = draw.sample(every, len(every))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from itertools import combinations
 from typing import Any
 
 from studio.core.plurals import counted
@@ -76,10 +75,7 @@ def standing_of(
         votes: Of people who judged blind.
         removed: Pairs of the match that are no longer in the library.
     """
-    pairs = tuple(
-        _between(match, votes, first, second)
-        for first, second in combinations(match.contestants, 2)
-    )
+    pairs = tuple(_between(match, votes, first, second) for first, second in match.compared)
     judged = len({(vote.row, frozenset(vote.contestants)) for vote in votes})
     waiting = max(0, len(match.pairs) - judged - removed)
     several = len(match.contestants) > 2

@@ -39,6 +39,7 @@ def create_match(
     overlap: int = 1,
     who: str = "",
     with_seen: bool = False,
+    about: str = "",
 ) -> Match:
     """Make the pairs of an evaluation's answers and put them into the library to be judged.
 
@@ -48,6 +49,7 @@ def create_match(
         store: The store that this process has open; None: one is opened.
         overlap: People who judge each pair.
         with_seen: Keep rows with an image that a contestant was trained on.
+        about: The contestant that each pair is to have; empty: every two contestants are compared.
 
     Raises:
         InputError: It cannot be made of this evaluation; the sentence says why.
@@ -58,7 +60,7 @@ def create_match(
     workspace.matches.mkdir(parents=True, exist_ok=True)
     # Two pages that ask at once make one match: the second finds the first one's.
     with FileLock(workspace.matches / ".making.lock", timeout=60):
-        return _created(workspace, evaluation, store, overlap, who, with_seen)
+        return _created(workspace, evaluation, store, overlap, who, with_seen, about)
 
 
 def _created(
@@ -68,6 +70,7 @@ def _created(
     overlap: int,
     who: str,
     with_seen: bool,
+    about: str,
 ) -> Match:
     matches = MatchStore(workspace)
     begun = matches.of_evaluation(evaluation.evaluation_id)
@@ -86,8 +89,9 @@ def _created(
             f"match: python -m studio match --delete {damaged[0]}",
         )
     match_id = begun.match_id if begun else matches.new_id()
+    about = begun.about if begun else about
     trained, notes = ({}, ()) if with_seen else _trained(workspace, evaluation.request.models)
-    found = _pairs(workspace, evaluation, match_id, trained)
+    found = _pairs(workspace, evaluation, match_id, trained, about)
     match = Match(
         match_id=match_id,
         evaluation=evaluation.evaluation_id,
@@ -102,6 +106,7 @@ def _created(
         created=time.time(),
         who=who,
         notes=notes,
+        about=about,
     )
     matches.write(match)
     if found.rows:
@@ -278,6 +283,7 @@ def _pairs(
     evaluation: Evaluation,
     match_id: str,
     trained: Mapping[str, frozenset[str]],
+    about: str,
 ) -> MatchRows:
     paths = EvaluationStore(workspace).paths(evaluation)
     answered, _ = read_answers(paths)
@@ -293,6 +299,7 @@ def _pairs(
         [model.name for model in models],
         trained=trained,
         seed=match_id,
+        about=about,
     )
 
 

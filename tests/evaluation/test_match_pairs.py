@@ -7,7 +7,7 @@ from studio.evaluation.match_pairs import BOTH_EMPTY, SEEN, UNANSWERED, pair_up
 from tests.evaluation.answered_evaluations import question
 
 
-def made(answers, rows=None, trained=None, seed="s"):
+def made(answers, rows=None, trained=None, seed="s", about=""):
     count = len(next(iter(answers.values())))
     rows = rows or [question(number) for number in range(count)]
     said = {
@@ -16,7 +16,7 @@ def made(answers, rows=None, trained=None, seed="s"):
         for number, text in enumerate(texts)
         if text is not None
     }
-    return pair_up(rows, said, list(answers), trained=trained or {}, seed=seed)
+    return pair_up(rows, said, list(answers), trained=trained or {}, seed=seed, about=about)
 
 
 def test_what_says_the_same_is_a_tie_and_everything_else_is_judged_or_counted():
@@ -62,3 +62,9 @@ def test_rows_of_one_id_are_told_apart():
     rows = [question(0), question(0)]
     found = made({"base": ["a", "b"], "tuned": ["c", "d"]}, rows)
     assert len({row.external_id for row in found.rows}) == 2
+
+
+def test_with_one_that_it_is_about_the_others_are_not_compared():
+    answers = {"base": ["a"] * 9, "tuned": ["b"] * 9, "old": ["c"] * 9}
+    pairs = {pair.contestants for pair in made(answers, about="tuned").pairs}
+    assert pairs == {("base", "tuned"), ("tuned", "old")}

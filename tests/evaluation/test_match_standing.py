@@ -1,5 +1,7 @@
 """Votes add up to who wins, with ties by one rule and an interval for every look."""
 
+from dataclasses import replace
+
 import pytest
 
 from studio.evaluation.match import Match, MatchPair
@@ -53,6 +55,8 @@ def test_more_than_two_are_ranked():
     assert [one.name for one in standing.ranking] == ["tuned", "base"]
     assert len(standing.pairs) == 3 and "tuned" in standing.sentences[0]
     assert not standing.stop  # the third was not judged
+    about = standing_of(replace(three, about="tuned"), votes(18, 2))
+    assert len(about.pairs) == 2
 
 
 def test_the_standing_is_plain_values_for_programs():
