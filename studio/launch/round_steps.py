@@ -29,7 +29,7 @@ from studio.evaluation.evaluation_store import EvaluationStore
 from studio.launch.candidates import create_candidates, delivery_of, draws_of
 from studio.launch.evaluation_job import create_evaluation
 from studio.launch.matches import create_match
-from studio.launch.round_state import RoundView, is_dead, look_at_round
+from studio.launch.round_state import STEPS, RoundView, StepName, is_dead, look_at_round
 from studio.launch.round_store import Round, RoundStore
 from studio.launch.supervisor import Supervisor
 from studio.runs.control.commands import mark_dead
@@ -39,6 +39,16 @@ POLICY = ExportPolicy(include_imported=True)
 """An answer to a spoilt image is the worse one without a label; labels come before that."""
 POLL = 0.5
 Say = Callable[[str], None]
+
+
+def moved_on(view: RoundView, expected: StepName) -> ConflictError:
+    """Return the refusal of a step that somebody else has taken meanwhile."""
+    now = f"its next step is: {STEPS[view.next.name].lower()}" if view.next else "it is at its end"
+    return ConflictError(
+        f"{view.round.title} has moved on: somebody else has taken the step "
+        f"{STEPS[expected].lower()!r}; {now}.",
+        remedy="Look at it again, then take the step that is next.",
+    )
 
 
 @dataclass
@@ -59,8 +69,11 @@ class RoundSteps:
     who: str = ""
     quiet: bool = True
 
-    def take(self, one: Round) -> RoundView:
+    def take(self, one: Round, expected: StepName | None = None) -> RoundView:
         """Take the next step of a round, or go on with one that was cut short.
+
+        Args:
+            expected: The step that is meant; None: the one that is next at the time of the call.
 
         Returns:
             The round as it stands then; its next step is the same one while it waits for people,
@@ -68,12 +81,18 @@ class RoundSteps:
 
         Raises:
             BusyError: Another process takes a step of it.
-            ConflictError: What is next is a decision, which only people take.
+            ConflictError: What is next is a decision, which only people take; or the step that is
+                meant was taken by somebody else meanwhile.
             StudioError: As the step itself; what is done so far is kept.
         """
+        if expected is None:
+            due = look_at_round(self.workspace, one, self.store).next
+            expected = due.name if due is not None else None
         with RoundStore(self.workspace).working(one), self._library() as store:
             view = look_at_round(self.workspace, one, store)
             step = view.next
+            if expected is not None and (step is None or step.name != expected):
+                raise moved_on(view, expected)
             if step is None or step.state in ("queued", "waits for people"):
                 return view
             if step.state == "running":  # another process is at it
@@ -94,12 +113,18 @@ class RoundSteps:
             getattr(self, f"_{step.name}")(view, store)
             return look_at_round(self.workspace, one, store)
 
-    def go_on(self, one: Round) -> RoundView:
-        """Take steps until people are asked, a studio's queue has it, or a decision is due."""
+    def go_on(self, one: Round, expected: StepName | None = None) -> RoundView:
+        """Take steps until people are asked, a studio's queue has it, or a decision is due.
+
+        Raises:
+            As `take`, whose `expected` is the first step here.
+        """
         view = look_at_round(self.workspace, one, self.store)
+        if expected is not None and (view.next is None or view.next.name != expected):
+            raise moved_on(view, expected)
         while view.next is not None and view.next.name != "decision":
             before = view.next
-            view = self.take(one)
+            view = self.take(one, before.name)
             if view.next == before:
                 break
         return view
@@ -164,14 +189,21 @@ class RoundSteps:
         earlier = self._earlier(store, one, method)
         extra = {"dataset": one.dataset, "round": one.round_id, "earlier": len(earlier)}
         self.say(f"{one.title}: {len(rows):,} labels, {len(earlier):,} from earlier rounds …")
-        freeze(
-            [*rows, *earlier],
-            one.run_name,
-            self.workspace,
-            extra,
-            method=method,
-            evaluation_share=0.0,
-        )
+        try:
+            freeze(
+                [*rows, *earlier],
+                one.run_name,
+                self.workspace,
+                extra,
+                method=method,
+                evaluation_share=0.0,
+            )
+        except OSError as error:
+            raise RunFailedError(
+                f"The labels of {one.title} cannot be written to {self.workspace.exports}: "
+                f"{error.strerror or error}.",
+                remedy="Make room, then take the step again; no label is lost.",
+            ) from error
 
     def _labelled(self, store: AnnotationStore, one: Round, method: Any) -> list[Row]:
         images = ImageStore(self.workspace)
@@ -277,7 +309,15 @@ class RoundSteps:
                 f"{view.round.title} is not evaluated yet.", remedy="Evaluate it first."
             )
         self.say(f"{view.round.title}: a blind match …")
-        create_match(self.workspace, view.goal.evaluation_id, store=store, who=self.who)
+        # What base and last model are to each other was judged in the round before.
+        about = next(model.name for model in view.goal.request.models if model.run == view.run_id)
+        create_match(
+            self.workspace,
+            view.goal.evaluation_id,
+            store=store,
+            who=self.who,
+            about=about,
+        )
 
     def _compute(self, made: Evaluation) -> None:
         """Compute an evaluation here; a studio takes it from its queue."""

@@ -1,17 +1,37 @@
 """A round is taken step by step, by hand or by itself, killed in the middle, and followed by the next."""
 
+import os
+import signal
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
+from errno import ENOSPC
+from multiprocessing import get_context
+from threading import Barrier
+from unittest.mock import Mock
 
 import pytest
 
 from studio.annotation import AnnotationStore
 from studio.annotation.export.preference_export import export_preferences
-from studio.core.errors import ConfigError, ConflictError, InputError, NotFoundError
+from studio.annotation.library.filters import ItemFilter
+from studio.core.errors import (
+    BusyError,
+    ConfigError,
+    ConflictError,
+    InputError,
+    NotFoundError,
+    StudioError,
+)
 from studio.core.paths import EMBEDDED, Workspace
+from studio.data import frozen_dataset
 from studio.data.image_store import ImageStore
+from studio.data.manifest import list_exports
 from studio.data.sources import open_source
 from studio.evaluation import evaluation_worker
 from studio.evaluation.evaluation import DrawnAnswers, RowAnswer
+from studio.evaluation.match import MatchStore
+from studio.launch import matches
 from studio.launch.decision_card import decide_about
 from studio.launch.round_state import look_at_round
 from studio.launch.round_steps import POLICY, RoundSteps
@@ -148,6 +168,79 @@ def test_a_round_from_answers_to_the_next_round(workspace, store):
     assert view.export.rows == {"train": 5} and view.export.manifest["earlier"] == 2
     settings = steps.run_settings(view)
     assert settings.adapter.continue_from == run.run_id and settings.dpo.losses["sft"] == 1.0
+    second = run_with_adapter(workspace, "second", source=view.export.spec, train="train")
+    update_status(second.paths, state="finished", pid=0)
+    view = steps.go_on(following)
+    assert view.match.about == second.run_id  # base against last was judged in the first round
+    assert set(view.match.contestants) == {"base", run.run_id, second.run_id}
+    assert all(second.run_id in two for two in view.match.compared)
+
+
+def test_of_two_who_take_a_step_at_once_one_takes_it_and_the_other_is_told(workspace, store):
+    one, steps = started(workspace, labels=0), RoundSteps(workspace, store=store)
+    steps.take(one)
+    judge(store, one.dataset)
+    start = Barrier(4)
+
+    def press(_):
+        start.wait()
+        try:
+            return RoundSteps(workspace, store=store).take(one, "export")
+        except (BusyError, ConflictError) as told:
+            return told
+
+    with ThreadPoolExecutor(4) as pages:
+        answers = list(pages.map(press, range(4)))
+    refused = [answer for answer in answers if isinstance(answer, StudioError)]
+    assert len(refused) == 3 and len(list_exports(workspace)) == 1
+    assert all("already" in told.message or "moved on" in told.message for told in refused)
+    with pytest.raises(ConflictError, match="'export'; its next step is: training"):
+        steps.go_on(one, "export")  # an old page
+
+
+def killed_in(workspace, one, place, name):
+    """Take a step in a process that is killed as soon as it comes to a place in it."""
+
+    def die(*_, **__):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def take():
+        setattr(place, name, die)
+        RoundSteps(workspace).take(one)
+
+    child = get_context("fork").Process(target=take)
+    child.start()
+    child.join(60)
+    assert child.exitcode == -signal.SIGKILL
+
+
+def test_a_step_that_was_killed_in_the_middle_or_found_no_room_is_taken_again(
+    workspace, store, monkeypatch
+):
+    store.close()
+    one, steps = started(workspace, known=""), RoundSteps(workspace)
+    killed_in(workspace, one, evaluation_worker, "finish")  # all is in the library by then
+    view = steps.take(one)
+    with closing(AnnotationStore(workspace.database_url)) as opened:
+        assert opened.count(ItemFilter(dataset=one.dataset)) == 3  # nothing twice
+        judge(opened, one.dataset)
+    killed_in(workspace, one, frozen_dataset, "write_json")
+    with monkeypatch.context() as full:
+        full.setattr(frozen_dataset, "write_json", Mock(side_effect=OSError(ENOSPC, "No space")))
+        with pytest.raises(StudioError, match="No space"):
+            steps.take(one)
+    assert look_at_round(workspace, one).export is None  # nothing half written counts
+    view = steps.take(one)
+    assert view.export.rows == {"train": 3}
+    run = trained(workspace, view)
+    update_status(run.paths, state="finished", pid=0)
+    killed_in(workspace, one, evaluation_worker, "finish")
+    assert steps.take(one).step("evaluation").state == "done"
+    killed_in(workspace, one, matches, "opened_store")  # its file is there, its pairs are not
+    assert look_at_round(workspace, one).next.name == "match"
+    view = steps.take(one)
+    assert (view.next.name, view.next.state) == ("match", "waits for people")
+    assert len(MatchStore(workspace).list()) == 1
 
 
 def test_steps_taken_by_hand_count(workspace, store):

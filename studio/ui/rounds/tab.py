@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from studio.api.context import StudioContext
-from studio.core.errors import InputError, StudioError
+from studio.core.errors import ConflictError, InputError, StudioError
 from studio.launch.decision_card import decide_about
 from studio.launch.round_state import RoundView, look_at_round
 from studio.launch.round_steps import RoundSteps
@@ -108,7 +108,8 @@ class RoundsTab:
         # Only queued events tell the listeners of a state.
         parts["head"].click(self.to_run, None, [shell.show_run, shell.tabs], **queued)
         form.start.click(self.start, form.inputs, [form.trouble, *shown], **queued)
-        self.buttons["step"].click(self.step, **acting)
+        stepping = {**acting, "inputs": [self.chosen, self.buttons["step"]]}
+        self.buttons["step"].click(self.step, **stepping)
         self.buttons["next"].click(self.go_round, **acting)
         deciding = {**acting, "inputs": [self.chosen, self.reason], "trigger_mode": "always_last"}
         self.buttons["accept"].click(self.accept, **deciding)
@@ -174,9 +175,7 @@ class RoundsTab:
             "next": step is None,
             "delete": True,
         }
-        titles = {"step": views.DOES[step.name]} if step is not None else {}
-        if step is not None and step.state in ("stopped", "failed"):
-            titles["step"] = "Go on"
+        titles = {"step": views.step_title(step)} if step is not None else {}
         titles["label"] = "Judge the pairs" if step and step.name == "match" else "Label the pairs"
         return [
             gr.update(visible=due),
@@ -194,17 +193,25 @@ class RoundsTab:
             return [trouble, *[gr.skip()] * (2 + len(SHOWN) + len(self.buttons))]
         return ["", made.round_id, *self.show(request, made.round_id)[1:]]
 
-    def step(self, request: gr.Request, chosen: str | None) -> list[Any]:
-        """Take the next step; what computes waits in the queue of Runs."""
+    def step(self, request: gr.Request, chosen: str | None, title: str | None) -> list[Any]:
+        """Take the step that the button names; what computes waits in the queue of Runs."""
 
         def take(round_id: str) -> None:
+            workspace, store = self.context.workspace, self.context.store
+            one = RoundStore(workspace).get(round_id)
+            due = look_at_round(workspace, one, store).next
+            if due is None or due.state in WORKS or views.step_title(due) != title:
+                raise ConflictError(
+                    f"{title!r} was not taken: another page or a command was first.",
+                    remedy="How far the round is now stands on this page.",
+                )
             steps = RoundSteps(
                 self.context.workspace,
                 self.context.supervisor,
                 self.context.store,
                 who=self._who(request),
             )
-            steps.go_on(RoundStore(self.context.workspace).get(round_id))
+            steps.go_on(one, due.name)
 
         return self._act(request, chosen, take)
 

@@ -37,7 +37,13 @@ DOES = {
     "decision": "Decide",
 }
 """What the button of the next step says."""
+GO_ON = "Go on"
 HOLDS = {True: ("✓", "good"), False: ("!", "bad"), None: ("?", "")}
+
+
+def step_title(step: Step) -> str:
+    """Return what the button of a step says."""
+    return GO_ON if step.state in ("stopped", "failed") else DOES[step.name]
 
 
 def round_list(rounds: Sequence[Round], chosen: str | None) -> str:
