@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 
 from studio.annotation import AnnotationStore, PairCard
 from studio.annotation.labeling.queue_order import QueueState
-from studio.core.errors import BusyError, InputError, StoppedError, StudioError
+from studio.core.errors import BusyError, InputError, RunFailedError, StoppedError, StudioError
 from studio.core.logs import log_told
 from studio.core.paths import EMBEDDED, Workspace, read_state, write_json
 from studio.core.process_identity import process_alive
@@ -30,6 +30,7 @@ from studio.data.schema import Row
 from studio.evaluation.evaluated_models import EvaluatedModel
 from studio.evaluation.evaluation import AnswerLikelihoods
 from studio.evaluation.evaluation_request import Wanted, base_settings, find_models
+from studio.evaluation.evaluation_store import EvaluationStore
 from studio.evaluation.match import MatchStore
 from studio.launch.evaluation_job import run_waits, start_child
 from studio.launch.learning_curve import (
@@ -46,6 +47,8 @@ PAIRS_AT_ONCE = 64
 BATCH = 16
 ORDER = ("-m", "studio", "order")
 BY_ITSELF = "the studio"
+AGAIN = 20
+"""Answers after which the queue of a round is ordered again, unless its lead says otherwise."""
 LOOK_EVERY = 15.0
 """Seconds between two looks at whether a queue is to be ordered again."""
 Progress = Callable[[int, int], None]
@@ -70,12 +73,14 @@ class OrderStatus:
     """How the ordering of a dataset's queue stands.
 
     Attributes:
-        state: Empty before the first one; `running`, `finished`, `stopped` or `failed`.
+        state: Empty before the first one; `wished` where a round wants one as soon as its pairs are
+            there; `running`, `finished`, `stopped` or `failed`.
         model: Who was asked how likely the answers are.
         run: Its run; empty for a base.
         done, total: Pairs weighed, of those that wait.
         failed: Pairs that could not be weighed, by the reason; they come last.
         labels: Answers that the dataset had then.
+        again: It is ordered again after so many answers where its lead has set nothing.
         message, remedy: Why it failed, in words.
     """
 
@@ -88,6 +93,7 @@ class OrderStatus:
     total: int = 0
     failed: dict[str, int] = field(default_factory=dict)
     labels: int = 0
+    again: int = 0
     pid: int = 0
     pid_started: float = 0.0
     at: float = 0.0
@@ -149,6 +155,7 @@ def order_queue(
             pid_started=psutil.Process().create_time(),
             at=time.time(),
             labels=library.order.state(dataset).labels,
+            again=order_status(workspace, dataset).again,
         )
         task = _Task(workspace, library, status, progress, makes_way)
         try:
@@ -304,6 +311,23 @@ def order_status(workspace: Workspace, dataset: str) -> OrderStatus:
     return found
 
 
+def wish_order(workspace: Workspace, dataset: str) -> None:
+    """Let the studio order a dataset's queue as soon as nothing more is written to it.
+
+    Raises:
+        RunFailedError: The disk takes no more.
+    """
+    wished = OrderStatus("wished", dataset, who=BY_ITSELF, again=AGAIN)
+    try:
+        write_json(order_file(workspace, dataset), asdict(wished), False)
+    except OSError as error:
+        raise RunFailedError(
+            f"The order of {dataset!r} cannot be written to {workspace.orders}: "
+            f"{error.strerror or error}.",
+            remedy="Make room, then take the step again.",
+        ) from error
+
+
 def end_order(workspace: Workspace, dataset: str, who: str, store: AnnotationStore) -> None:
     """Hand pairs out in the order in which they came again. Raises NotFoundError."""
     with _alone(workspace, dataset):
@@ -371,14 +395,24 @@ class OrderJobs:
                 return
 
     def _is_due(self, store: AnnotationStore, dataset: str, newest: Run | None) -> bool:
-        wanted = store.team.settings(dataset).reorder_after
         last = order_status(self.workspace, dataset)
+        wanted = store.team.settings(dataset).reorder_after or last.again
+        if last.state == "wished":
+            return not self._is_written(dataset)
         if not wanted or last.alive or not last.state:
             return False
         if last.state == "failed" and last.who == BY_ITSELF:
             return False  # a person has to look
         new_run = newest is not None and newest.run_id != last.run
         return new_run or store.order.state(dataset).labels - last.labels >= wanted
+
+    def _is_written(self, dataset: str) -> bool:
+        """Whether a model still writes answers to a dataset."""
+        made = EvaluationStore(self.workspace).list(drawn=True)
+        return any(
+            one.request.dataset == dataset and one.status.state in ("queued", "running")
+            for one in made
+        )
 
 
 def _session(workspace: Workspace, asked: EvaluatedModel) -> Session:

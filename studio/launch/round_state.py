@@ -27,6 +27,7 @@ from studio.evaluation.match import Match, MatchStore
 from studio.evaluation.match_standing import Standing
 from studio.evaluation.report import shown
 from studio.launch.matches import match_standing
+from studio.launch.queue_order import order_status
 from studio.launch.round_store import Round
 from studio.metrics.same_words import alike
 from studio.runs.decisions import Decision, latest
@@ -208,7 +209,7 @@ def look_at_round(
         export = next((made for made in exports if made.spec == used), export)
     steps = (
         _candidates(candidates),
-        _labels(one, candidates, dataset, export is not None),
+        _labels(workspace, one, candidates, dataset, export is not None),
         _export(export),
         _training(run),
         _evaluation(one, goal, known),
@@ -302,7 +303,11 @@ def _candidates(made: Evaluation | None) -> Step:
 
 
 def _labels(
-    one: Round, candidates: Evaluation | None, dataset: DatasetView | None, exported: bool
+    workspace: Workspace,
+    one: Round,
+    candidates: Evaluation | None,
+    dataset: DatasetView | None,
+    exported: bool,
 ) -> Step:
     wanted = one.settings.labels
     if dataset is None or not dataset.pairs:
@@ -318,6 +323,8 @@ def _labels(
         return Step("labels", "done", said, one.dataset)
     if wanted is not None:
         said += f"; the round goes on with {wanted:,}"
+    if order_status(workspace, one.dataset).state == "finished":
+        said += "; pairs that teach most come first, a share by lot between them"
     return Step("labels", "waits for people", said, one.dataset)
 
 

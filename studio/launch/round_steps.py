@@ -15,7 +15,14 @@ from studio.annotation.records import ExportPolicy
 from studio.config.adapter import AdapterConfig
 from studio.config.round import RoundSettings, training_of
 from studio.config.run import RunConfig
-from studio.core.errors import ConflictError, InputError, NotFoundError, RunFailedError
+from studio.core.errors import (
+    ConflictError,
+    InputError,
+    NotFoundError,
+    RunFailedError,
+    StudioError,
+)
+from studio.core.logs import log_told
 from studio.core.paths import Workspace
 from studio.data.frozen_dataset import freeze
 from studio.data.image_store import ImageStore
@@ -29,6 +36,7 @@ from studio.evaluation.evaluation_store import EvaluationStore
 from studio.launch.candidates import create_candidates, delivery_of, draws_of
 from studio.launch.evaluation_job import create_evaluation
 from studio.launch.matches import create_match
+from studio.launch.queue_order import BY_ITSELF, order_queue, order_status, wish_order
 from studio.launch.round_state import STEPS, RoundView, StepName, is_dead, look_at_round
 from studio.launch.round_store import Round, RoundStore
 from studio.launch.supervisor import Supervisor
@@ -138,6 +146,8 @@ class RoundSteps:
         one, settings = view.round, view.round.settings
         made = view.candidates
         if made is None:
+            if one.start:  # first: a kill in between would leave pairs that nobody orders
+                wish_order(self.workspace, one.dataset)
             wanted = Wanted(
                 settings.model,
                 adapters=(one.start,) if one.start else (),
@@ -165,6 +175,23 @@ class RoundSteps:
             self.supervisor.evaluations.resume(made.evaluation_id)
         self.say(f"{one.title}: {settings.answers} answers to each of {made.request.rows:,} rows …")
         self._compute(made)
+        if self.supervisor is None:
+            self._order(one, store)
+
+    def _order(self, one: Round, store: AnnotationStore) -> None:
+        """Put the pairs of a round that began with an adapter into the order that teaches most."""
+        if order_status(self.workspace, one.dataset).state != "wished":
+            return
+        try:
+            report = order_queue(self.workspace, one.dataset, who=BY_ITSELF, store=store)
+        except StudioError as error:
+            log_told(error)
+            self.say(f"! Its pairs are handed out as they came: {error.message} {error.remedy}")
+            return
+        self.say(
+            f"{one.title}: {report.ranked:,} pairs in the order that teaches most, "
+            f"{report.random:,} by lot …"
+        )
 
     def _answered_before(self, one: Round) -> frozenset[tuple[tuple[str, ...], str]]:
         """Images and questions of the rows that earlier rounds have taken."""

@@ -19,6 +19,7 @@ from studio.launch.queue_order import (
     order_file,
     order_queue,
     order_status,
+    wish_order,
 )
 from tests.annotation.conftest import answer, make_rows
 
@@ -145,6 +146,12 @@ def test_it_is_ordered_again_after_so_many_answers_where_the_lead_wants_it(
     failed = replace(order_status(workspace, "set"), state="failed", who=queue_order.BY_ITSELF)
     queue_order.write_json(order_file(workspace, "set"), queue_order.asdict(failed))
     assert looked() == 1  # not again and again
+    store.team.change_settings("lea", "set", {"reorder_after": 0})
+    wish_order(workspace, "set")
+    assert looked() == 2  # a round wants it
+    assert ordered(workspace, store) and order_status(workspace, "set").again == queue_order.AGAIN
+    end_order(workspace, "set", "lea", store)
+    assert looked() == 2
 
 
 def test_the_command_line_ends_an_order(workspace, store, capsys):

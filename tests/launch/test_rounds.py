@@ -29,9 +29,9 @@ from studio.data.image_store import ImageStore
 from studio.data.manifest import list_exports
 from studio.data.sources import open_source
 from studio.evaluation import evaluation_worker
-from studio.evaluation.evaluation import DrawnAnswers, RowAnswer
+from studio.evaluation.evaluation import AnswerLikelihoods, DrawnAnswers, RowAnswer
 from studio.evaluation.match import MatchStore
-from studio.launch import matches
+from studio.launch import matches, queue_order
 from studio.launch.decision_card import decide_about
 from studio.launch.round_state import look_at_round
 from studio.launch.round_steps import POLICY, RoundSteps
@@ -87,11 +87,22 @@ class Session:
         pass
 
 
+class Weigher:
+    """Is sure of the pairs of the first rows."""
+
+    def likelihoods(self, models, rows, texts, progress):
+        return {models[0].name: {n: AnswerLikelihoods((0.0, float(n - 9)), (1, 1)) for n in rows}}
+
+    def close(self):
+        pass
+
+
 @pytest.fixture(autouse=True)
 def session(monkeypatch):
     Session.killed = False
     monkeypatch.setattr(evaluation_worker, "ModelSession", Session)
     monkeypatch.setattr(evaluation_worker, "check_model", lambda *_: None)
+    monkeypatch.setattr(queue_order, "_session", lambda *_: Weigher())
 
 
 @pytest.fixture
@@ -131,6 +142,7 @@ def test_a_round_from_answers_to_the_next_round(workspace, store):
     view = steps.take(one)
     assert view.candidates.evaluation_id == cut_short.candidates.evaluation_id
     assert (view.next.name, view.next.state) == ("labels", "waits for people")
+    assert not store.order.state(one.dataset).ordered  # the base has learned nothing of people yet
     assert steps.take(one).next == view.next  # nothing happens behind people's backs
     judge(store, one.dataset)
     view = steps.take(one)
@@ -163,6 +175,9 @@ def test_a_round_from_answers_to_the_next_round(workspace, store):
     assert {item.external_id for item in store.every() if item.dataset == following.dataset} == {
         "row-3", "row-4", "row-5",
     }  # fmt: skip
+    state = store.order.state(following.dataset)
+    assert state.ordered and state.ranked + state.random == 3 and not state.unordered
+    assert "teach most" in view.next.sentence
     judge(store, following.dataset)
     view = steps.take(following)
     assert view.export.rows == {"train": 5} and view.export.manifest["earlier"] == 2
