@@ -48,7 +48,7 @@ class Round:
     @property
     def dataset(self) -> str:
         """Of the library, with the pairs of this round."""
-        return f"round {self.round_id}"
+        return round_dataset(self.round_id)
 
     @property
     def run_name(self) -> str:
@@ -69,6 +69,11 @@ class Round:
         """Read what `to_json` has written. Raises TypeError, KeyError or ValueError for others."""
         settings = RoundSettings.model_validate(values["settings"])
         return cls(**{**values, "settings": settings})
+
+
+def round_dataset(round_id: str) -> str:
+    """Return what the dataset of a round is called in the library."""
+    return f"round {round_id}"
 
 
 class RoundStore:

@@ -33,6 +33,7 @@ from studio.evaluation.evaluation import AnswerLikelihoods, DrawnAnswers, RowAns
 from studio.evaluation.match import MatchStore
 from studio.launch import matches, queue_order
 from studio.launch.decision_card import decide_about
+from studio.launch.made_datasets import made_datasets
 from studio.launch.round_state import look_at_round
 from studio.launch.round_steps import POLICY, RoundSteps
 from studio.launch.round_store import RoundStore
@@ -187,6 +188,7 @@ def test_a_round_from_answers_to_the_next_round(workspace, store):
     update_status(second.paths, state="finished", pid=0)
     view = steps.go_on(following)
     assert view.match.about == second.run_id  # base against last was judged in the first round
+    assert view.match.dataset in made_datasets(workspace) >= {one.dataset, following.dataset}
     assert set(view.match.contestants) == {"base", run.run_id, second.run_id}
     assert all(second.run_id in two for two in view.match.compared)
 

@@ -17,6 +17,7 @@ from studio.annotation.library.blinding import REVEALED, VEILED, veiled, veiled_
 from studio.api.context import StudioContext
 from studio.api.upload_folders import without_folder
 from studio.core.errors import InputError, NotFoundError, StudioError
+from studio.launch.made_datasets import made_datasets
 from studio.ui.data import views as look
 from studio.ui.data.import_form import check_lead, refusal
 from studio.ui.data.item_view import detail
@@ -68,7 +69,9 @@ class Library:
         return {
             **changes,
             **_fields(state, facets),
-            "datasets": look.dataset_list(datasets, state.where.dataset),
+            "datasets": look.dataset_list(
+                datasets, state.where.dataset, made_datasets(self.context.workspace)
+            ),
             "nothing": gr.update(visible=not datasets),
             "library": gr.update(visible=bool(datasets)),
             "label": _label_button(datasets, state.where.dataset),

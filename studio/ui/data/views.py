@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from itertools import count as numbers
 
 from studio.annotation import DatasetView
@@ -30,20 +31,35 @@ def addressed(shown: str, address: str, ticks: int) -> str:
     return f"<span hidden {marks}></span>{shown}"
 
 
-def dataset_list(datasets: list[DatasetView], chosen: str | None) -> str:
-    """Draw the datasets with their counts; each is a button that carries its name."""
+def dataset_list(
+    datasets: list[DatasetView], chosen: str | None, made: Collection[str] = ()
+) -> str:
+    """Draw the datasets with their counts; each is a button that carries its name.
+
+    Args:
+        made: Those that matches and rounds have made; they stand folded below the others.
+    """
     if not datasets:
         return '<div class="quiet">No datasets yet.</div>'
     cards = []
     if len(datasets) > 1:
         total = sum(dataset.items for dataset in datasets)
         cards.append(_dataset("", "All datasets", counted(total), not chosen))
+    folded: list[str] = []
     for dataset in datasets:
         facts = counted(dataset.items)
         if dataset.pairs:
             facts += f" · {count(dataset.labelled)} of {counted(dataset.pairs, 'pair')} labelled"
-        cards.append(_dataset(dataset.name, dataset.name, facts, dataset.name == chosen))
-    return f'<div class="dataset-list">{"".join(cards)}</div>'
+        card = _dataset(dataset.name, dataset.name, facts, dataset.name == chosen)
+        (folded if dataset.name in made else cards).append(card)
+    below = ""
+    if folded:
+        shown = " open" if chosen in made else ""
+        below = (
+            f"<details{shown}><summary>Of matches and rounds ({len(folded):,})</summary>"
+            f"{''.join(folded)}</details>"
+        )
+    return f'<div class="dataset-list">{"".join(cards)}{below}</div>'
 
 
 def preview(found: SourcePreview, offer: str = "") -> str:

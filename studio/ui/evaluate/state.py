@@ -23,6 +23,7 @@ from studio.evaluation.evaluation_records import records_of
 from studio.evaluation.evaluation_request import MARGIN, Wanted, metrics_of
 from studio.evaluation.evaluation_store import EvaluationStore
 from studio.launch.evaluation_job import find_rows
+from studio.launch.made_datasets import made_datasets
 from studio.metrics import METRICS, Metric, suggested_metrics
 from studio.runs import checkpoints, queue
 from studio.runs.run_names import without_times
@@ -120,10 +121,11 @@ def row_choices(context: StudioContext, runs: Sequence[Run]) -> Choices:
         for run in runs[:MOST_RUNS]
         if (config := run.known_config) and config.data.evaluation
     ]
+    made = made_datasets(context.workspace)
     library = [
         (f"{one.name} · {counted(one.items, 'row')} of the library", f"library:{one.name}")
         for one in context.store.datasets()
-        if one.items
+        if one.items and one.name not in made
     ]
     exports = [(f"{one.name} · export", one.spec) for one in list_exports(context.workspace)]
     public = [(f"{one.label} · benchmark of the hub", one.spec) for one in BENCHMARKS.values()]

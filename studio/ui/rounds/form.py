@@ -14,6 +14,7 @@ from studio.core.errors import StudioError
 from studio.core.paths import EMBEDDED
 from studio.core.plurals import counted
 from studio.data.sources.registry import LIBRARY
+from studio.launch.made_datasets import made_datasets
 from studio.launch.round_store import LONGEST_NAME, Round
 from studio.launch.rounds import start_round
 from studio.ui.shared.html import told
@@ -89,10 +90,11 @@ class RoundForm:
 
     def offers(self) -> list[Any]:
         """Fresh choices; what is chosen stays."""
+        made = made_datasets(self.context.workspace)
         choices = [
             (f"{one.name} · {counted(one.items, 'row')}", f"{LIBRARY}{one.name}")
             for one in self.context.store.datasets()
-            if one.items
+            if one.items and one.name not in made
         ]
         return [gr.update(choices=choices)] * len(self.offered)
 

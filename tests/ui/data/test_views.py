@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from studio.annotation import DatasetView
 from studio.annotation.library.source_import import preview_source
 from studio.ui.data import views as look
 from studio.ui.data.item_view import detail
@@ -36,3 +37,10 @@ def test_nothing_from_outside_is_markup_or_template(tab, source):
     ):  # fmt: skip
         assert "<img src=x" not in html and "<b>tag" not in html
         assert "${" not in html and "{{" not in html
+
+
+def test_datasets_of_matches_and_rounds_stand_folded_below_the_others():
+    both = [DatasetView(1, "match a", 2, 2, 0, 2), DatasetView(2, "charts", 9, 0, 0, 0)]
+    mine, _, folded = look.dataset_list(both, None, {"match a"}).partition("<details>")
+    assert "charts" in mine and "match a" not in mine and "match a" in folded
+    assert "<details open>" in look.dataset_list(both, "match a", {"match a"})
