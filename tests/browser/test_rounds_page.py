@@ -91,6 +91,11 @@ def test_a_round_from_the_form_to_the_next_round(window, context):
         page.locator("#round-label").click()
         prefer_what_is_said(page)
         open_tab(page, "Rounds")
+        page.wait_for_selector("#round-step:has-text('Export')")
+        one = RoundStore(context.workspace).newest()
+        with RoundStore(context.workspace).working(one):  # a command takes the step
+            page.locator("#round-step").click()
+            page.wait_for_selector(".toast-body:has-text('being taken already')")
         page.locator("#round-step:has-text('Export')").click()
         wait_for(page, "training", "done")
         page.locator("#round-step:has-text('Evaluate')").click()
