@@ -55,7 +55,7 @@ class Parrot:
     def warm(self) -> None:
         """Nothing to get ready."""
 
-    def compare(self, requests) -> Iterator[tuple[int, ChatDelta]]:
+    def compare(self, requests, unwanted=None) -> Iterator[tuple[int, ChatDelta]]:
         yield 0, ChatDelta(text=HOSTILE)
         yield 0, ChatDelta(done=True, tokens=1, tokens_per_second=9.0, stopped="end")
 
