@@ -232,7 +232,8 @@ def delete_match(
 ) -> DeletedMatch:
     """Forget a match, also a damaged one, and ask nobody about its pairs any more.
 
-    A model that judges it is stopped. What people said stays in its dataset; the evaluation can have another match then.
+    A model that judges it is stopped. What people said stays in its dataset; the evaluation can
+    have another match then.
 
     Raises:
         NotFoundError: There is no such match.

@@ -84,16 +84,28 @@ def preview_source(
     images: Path | None = None,
     use_saved: bool = True,
 ) -> SourcePreview:
-    """Recognise a source and read its first rows; see `import_source`. Raises DataError.
+    """Recognise a source and read its first rows; see `import_source`.
 
     Args:
         store: Where to look up how the dataset was read before.
         name: The dataset that it would go into; None: named after the source.
+
+    Raises:
+        DataError: It cannot be read, also when it goes away while it is.
     """
     named = None if split == ALL_SPLITS else split or None
     saved = store.saved_reading(name or dataset_name(spec)) if store else SavedReading()
     reading = choose_reading(saved, columns, images, use_saved)
-    source, reading = _opened(spec, workspace, named, reading)
+    try:
+        return _previewed(*_opened(spec, workspace, named, reading), limit)
+    except OSError as error:  # an upload taken away, a file deleted or a disk gone meanwhile
+        raise source_error(
+            f"The source could not be read to the end: {error.strerror or error}.",
+            "Check that its files are still there, then choose it again.",
+        ) from error
+
+
+def _previewed(source: Source | WorkspaceSource, reading: Reading, limit: int) -> SourcePreview:
     preview = source.preview(limit)
     labels: dict[str, int] | None = None
     if isinstance(source, WorkspaceSource):

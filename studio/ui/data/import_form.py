@@ -253,13 +253,6 @@ class ImportForm:
             )
         except StudioError as error:
             return refusal(error), *unchanged, *self._to_map(error, typed, request)
-        except FileNotFoundError as error:  # an upload taken away, or a file deleted, meanwhile
-            gone = InputError(
-                "A file of the source went away while it was read. Choose the source again.",
-                field="data.source",
-            )
-            gone.__cause__ = error
-            return refusal(gone), *unchanged, *self._to_map(gone, typed, request)
         paths = dict.fromkeys([*found.columns, *(use.path for use in found.fields)])
         fields = [
             gr.update(choices=["", *paths], value=found.mapping.get(role, "")) for role in ROLES

@@ -13,6 +13,7 @@ from studio.annotation.library.source_import import (
     preview_source,
 )
 from studio.core.errors import DataError, RunFailedError
+from studio.data.sources.opened_source import Source
 from tests.places import SHARED
 
 REAL_DATA = SHARED / "data"
@@ -28,6 +29,20 @@ def test_real_data_is_imported_whole(workspace, library, name, rows):
     for item in found:
         places = sum(part.type == "image" for message in item.prompt for part in message.parts)
         assert places == len(item.images) >= 1 and item.candidates
+
+
+def test_a_source_that_goes_away_while_it_is_previewed_is_told(tmp_path, workspace, monkeypatch):
+    path = tmp_path / "pairs.jsonl"
+    path.write_text(json.dumps({"question": "Q?", "answer": "A"}))
+    count = Source.count
+
+    def counted(source):
+        path.unlink()
+        return count(source)
+
+    monkeypatch.setattr(Source, "count", counted)
+    with pytest.raises(DataError, match=r"could not be read to the end.*choose it again"):
+        preview_source(str(path), workspace)
 
 
 def test_a_preview_changes_nothing(pairs, workspace, library):
