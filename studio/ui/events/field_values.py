@@ -25,6 +25,7 @@ KINDS: tuple[tuple[type, tuple[type, ...]], ...] = (
     (gr.CheckboxGroup, (list,)),
     (gr.Textbox, (str, int, float)),
     (gr.Code, (str,)),
+    (gr.Button, (str,)),  # what stands on it
     (gr.Dropdown, (str, int, float, list)),
     (gr.Radio, (str, int, float)),
 )

@@ -25,6 +25,7 @@ VALUES = (-1, 3, 2**60, 0.5, True, None, "x" * 5_000, [], ["x"], [-1], [True], {
 HOLDS: tuple[tuple[type, tuple[type, ...]], ...] = (
     (gr.Textbox, (str, int, float)),  # Gradio makes texts of numbers
     (gr.Code, (str,)),
+    (gr.Button, (str, type(None))),
     (gr.Number, (int, float, type(None))),
     (gr.Slider, (int, float)),
     (gr.Checkbox, (bool, type(None))),
